@@ -1,0 +1,49 @@
+//! Endings in which the last words arrive.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::process;
+use std::time::{Duration, Instant};
+
+/// How long a connection may linger after its end was decided.
+pub const LINGER: Duration = Duration::from_secs(1);
+
+/// Tells a peer why it is not served, and waits until it has had a chance to read it.
+///
+/// Only for a connection on which nothing was sent yet: `reason` must fit into the send buffer.
+pub fn refuse(stream: &TcpStream, reason: &[u8]) {
+    let mut sender = stream;
+    // A peer that is gone already needs no reason.
+    if sender.write_all(reason).and_then(|()| stream.shutdown(Shutdown::Write)).is_ok() {
+        drain(stream);
+    }
+}
+
+/// Reads and forgets what the peer still sends, until it closes too, for at most [`LINGER`].
+///
+/// Closing a socket that holds unread input sends a reset, and a reset can overtake our last words
+/// and destroy them (RFC 9293, section 3.10.4; RFC 1122, section 4.2.2.13).
+pub fn drain(stream: &TcpStream) {
+    let mut receiver = stream;
+    let end = Instant::now() + LINGER;
+    let mut forgotten = [0; 4096];
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        // A timeout of zero would mean none at all.
+        if left.is_zero() || stream.set_read_timeout(Some(left)).is_err() {
+            return;
+        }
+        match receiver.read(&mut forgotten) {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
+        }
+    }
+}
+
+/// Lets Ctrl-C end a server with status 0. The system closes its connections, which tells everybody.
+///
+/// # Errors
+/// When the system gives no signal handler.
+pub fn exit_on_ctrl_c() -> anyhow::Result<()> {
+    Ok(ctrlc::set_handler(|| process::exit(0))?)
+}

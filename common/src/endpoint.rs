@@ -1,0 +1,107 @@
+//! Where a server listens and a client connects.
+
+use std::env;
+use std::io::{self, ErrorKind};
+use std::net::{TcpListener, TcpStream};
+
+use anyhow::{Result, anyhow};
+use socket2::SockRef;
+
+/// How many finished handshakes may wait for `accept`. The standard library asks for 128; when a
+/// crowd overflows that, a client waits a whole second before it tries again (listen(2)).
+const BACKLOG: i32 = 4096;
+
+/// The command line that all programs share: `[PORT]` and `--host HOST`.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Endpoint<const DEFAULT_PORT: u16> {
+    /// TCP port; a server given 0 takes any free one
+    #[arg(value_name = "PORT", default_value_t = DEFAULT_PORT)]
+    port: u16,
+    /// Address or name to listen on or connect to; a server on 0.0.0.0 is reached from other computers
+    #[arg(long, default_value = "127.0.0.1")]
+    host: String,
+}
+
+impl<const DEFAULT_PORT: u16> Endpoint<DEFAULT_PORT> {
+    /// Opens the listening socket.
+    ///
+    /// # Errors
+    /// As [`Endpoint::listen_with`].
+    pub fn listen(&self) -> Result<TcpListener> {
+        self.listen_with(|address| TcpListener::bind(address))
+    }
+
+    /// Opens the listening socket with `bind`, and lets a crowd of clients wait at it.
+    ///
+    /// # Errors
+    /// Says what to do when the port is taken, reserved, or the address is not this computer's.
+    pub fn listen_with(
+        &self,
+        bind: impl FnOnce((&str, u16)) -> io::Result<TcpListener>,
+    ) -> Result<TcpListener> {
+        let listener = bind((&self.host, self.port)).map_err(|error| self.cannot_listen(&error))?;
+        // A second listen(2) only changes the backlog. Without it everything works, but slower.
+        let _ = SockRef::from(&listener).listen(BACKLOG);
+        Ok(listener)
+    }
+
+    /// Connects to the server.
+    ///
+    /// # Errors
+    /// As [`Endpoint::connect_with`].
+    pub fn connect(&self) -> Result<TcpStream> {
+        self.connect_with(|address| TcpStream::connect(address))
+    }
+
+    /// Connects to the server with `connect`. Each send leaves at once (no Nagle delay).
+    ///
+    /// # Errors
+    /// Says what to do when nobody listens there, or the name is not known.
+    pub fn connect_with(
+        &self,
+        connect: impl FnOnce((&str, u16)) -> io::Result<TcpStream>,
+    ) -> Result<TcpStream> {
+        let stream =
+            connect((&self.host, self.port)).map_err(|error| self.cannot_connect(&error))?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    fn cannot_listen(&self, error: &io::Error) -> anyhow::Error {
+        let Self { host, port } = self;
+        let program = program_name();
+        // 9998 rather than 10000, but never below the ports that need no privilege.
+        let other = if *port > 1024 { port - 1 } else { 8080 };
+        let run = format!("cargo run -p {program} -- {other}");
+        match error.kind() {
+            ErrorKind::AddrInUse => {
+                anyhow!("another program is using port {port}; stop it or choose a port: {run}")
+            }
+            ErrorKind::PermissionDenied => {
+                anyhow!("port {port} is reserved by the system; choose one above 1023: {run}")
+            }
+            _ => anyhow!(
+                "cannot listen on {host}:{port}: {error}; --host takes an address of this computer"
+            ),
+        }
+    }
+
+    fn cannot_connect(&self, error: &io::Error) -> anyhow::Error {
+        let Self { host, port } = self;
+        match error.kind() {
+            ErrorKind::ConnectionRefused => {
+                let server = program_name().replace("client", "server");
+                anyhow!(
+                    "nobody is listening on {host}:{port}; start the server first: cargo run -p {server} -- {port}"
+                )
+            }
+            _ => anyhow!("cannot connect to {host}:{port}: {error}; check --host and the port"),
+        }
+    }
+}
+
+/// The name under which cargo knows this program.
+fn program_name() -> String {
+    let path = env::current_exe().unwrap_or_default();
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}

@@ -1,0 +1,153 @@
+//! Wires 1 and 2 have no frames: where does one message end?
+//!
+//! Our programs end each message with a newline. The original programs end it with nothing and hope
+//! that one `send` arrives as one `recv`. The rule that serves both is on the page of the wires: *a
+//! message ends at a newline and at the end of the stream; and, if the peer is an original, after
+//! 50 ms of silence.* Its first message tells which kind it is.
+
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The longest message, in bytes without its newline. Who sends more is not served any longer.
+pub const MAX_MESSAGE: usize = 64 * 1024;
+
+/// How long an original must be silent for its message to be over.
+const SILENCE: Duration = Duration::from_millis(50);
+
+/// Reads a connection message by message.
+pub struct Messages {
+    reader: BufReader<SharedStream>,
+    /// The message that has begun to arrive.
+    begun: Vec<u8>,
+    peer: Peer,
+    timeout: Option<Duration>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Peer {
+    /// It has not sent its first message yet.
+    Unknown,
+    /// It ends messages with a newline. Silence means nothing.
+    Ours,
+    /// It ends messages with silence, too.
+    Original,
+}
+
+impl Messages {
+    /// Reads from `stream`; nobody else may read from it or change its read timeout.
+    pub fn new(stream: Arc<TcpStream>) -> Self {
+        Self {
+            reader: BufReader::with_capacity(16 * 1024, SharedStream(stream)),
+            begun: Vec::new(),
+            peer: Peer::Unknown,
+            timeout: None,
+        }
+    }
+
+    /// Waits for the next message that is not empty; `None` when the peer has closed.
+    ///
+    /// A `\r` before the newline is dropped; bytes that are not UTF-8 become U+FFFD.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidData`] for a message over [`MAX_MESSAGE`]; what the connection reports.
+    pub fn receive(&mut self) -> io::Result<Option<String>> {
+        loop {
+            match self.read_one(None)? {
+                Some((message, end)) => {
+                    if self.peer == Peer::Unknown && end != End::Stream {
+                        self.peer = if end == End::Newline { Peer::Ours } else { Peer::Original };
+                    }
+                    if !message.is_empty() {
+                        return Ok(Some(message));
+                    }
+                }
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// Waits for a part of the handshake, which ends with a newline or silence whoever the peer is:
+    /// the bare `NICK`, or a nickname, which may be empty. `None` when the peer has closed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::TimedOut`] when it has not come within `limit`; as [`Messages::receive`].
+    pub fn handshake(&mut self, limit: Option<Duration>) -> io::Result<Option<String>> {
+        let known = std::mem::replace(&mut self.peer, Peer::Unknown);
+        let part = self.read_one(limit.map(|limit| Instant::now() + limit));
+        self.peer = known;
+        Ok(part?.map(|(text, _)| text))
+    }
+
+    fn read_one(&mut self, deadline: Option<Instant>) -> io::Result<Option<(String, End)>> {
+        loop {
+            let silence = (!self.begun.is_empty() && self.peer != Peer::Ours).then_some(SILENCE);
+            let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return Err(ErrorKind::TimedOut.into());
+            }
+            self.set_timeout(silence.into_iter().chain(left).min())?;
+            let arrived = match self.reader.fill_buf() {
+                Ok([]) if self.begun.is_empty() => return Ok(None),
+                Ok([]) => return Ok(Some((self.take_message(), End::Stream))),
+                Ok(bytes) => bytes,
+                Err(error) if is_timeout(&error) => {
+                    if silence.is_some() && left.is_none_or(|left| left > SILENCE) {
+                        return Ok(Some((self.take_message(), End::Silence)));
+                    }
+                    continue;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            let newline = arrived.iter().position(|&byte| byte == b'\n');
+            self.begun.extend_from_slice(&arrived[..newline.unwrap_or(arrived.len())]);
+            let used = newline.map_or(arrived.len(), |at| at + 1);
+            self.reader.consume(used);
+            if self.begun.len() > MAX_MESSAGE {
+                return Err(io::Error::new(ErrorKind::InvalidData, "a message longer than 64 KiB"));
+            }
+            if newline.is_some() {
+                return Ok(Some((self.take_message(), End::Newline)));
+            }
+        }
+    }
+
+    fn take_message(&mut self) -> String {
+        let bytes = self.begun.strip_suffix(b"\r").unwrap_or(&self.begun);
+        let message = String::from_utf8_lossy(bytes).into_owned();
+        self.begun.clear();
+        message
+    }
+
+    /// Most reads need no change, and so no system call.
+    fn set_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        if self.timeout != timeout {
+            self.reader.get_ref().0.set_read_timeout(timeout)?;
+            self.timeout = timeout;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Newline,
+    Silence,
+    Stream,
+}
+
+/// A read timeout is `WouldBlock` on Unix and `TimedOut` on Windows.
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+}
+
+/// `Read` is there for `&TcpStream`; a struct that owns its reader needs it for the `Arc`.
+struct SharedStream(Arc<TcpStream>);
+
+impl Read for SharedStream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        (&*self.0).read(buffer)
+    }
+}

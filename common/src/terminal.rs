@@ -1,0 +1,249 @@
+//! A person at a terminal: types a line while messages of others keep arriving.
+//!
+//! On a terminal that understands escape sequences the half-typed line stays whole, whatever is
+//! printed meanwhile (rustyline). On a pipe, or with `TERM=dumb`, lines are read and printed plainly.
+
+use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::process;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use anyhow::Result;
+use rustyline::error::ReadlineError;
+use rustyline::{Config, DefaultEditor, ExternalPrinter};
+
+use crate::closing::LINGER;
+use crate::messages::MAX_MESSAGE;
+use crate::text::{green, is_capable_terminal, print_line, printable};
+
+/// What a person sees in front of the line that is typed.
+const PROMPT: &str = "> ";
+
+/// Moves up and down again: takes part in rustyline's queue without showing anything.
+const NOTHING: &str = "\x1b[A\n";
+
+/// The reading side: what the person types. See [`Terminal::screen`] for the other side.
+pub struct Terminal {
+    input: Input,
+    screen: Screen,
+}
+
+enum Input {
+    Editor(Box<DefaultEditor>),
+    Lines(PlainLines),
+}
+
+/// The writing side: shows what arrives. Clones write to the same terminal.
+#[derive(Clone)]
+pub struct Screen {
+    printer: Option<Arc<Mutex<Box<dyn ExternalPrinter + Send>>>>,
+    /// The person has decided to leave, so the end of the connection is no surprise.
+    left: Arc<AtomicBool>,
+}
+
+impl Terminal {
+    /// Takes over the terminal. It is given back as it was found, however the program ends.
+    ///
+    /// # Errors
+    /// When the terminal cannot be set up.
+    pub fn open() -> Result<Self> {
+        let left = Arc::default();
+        if !io::stdin().is_terminal() || !is_capable_terminal() {
+            let input = Input::Lines(PlainLines::start()?);
+            return Ok(Self { input, screen: Screen { printer: None, left } });
+        }
+        found::remember();
+        ctrlc::set_handler(|| {
+            found::restore();
+            process::exit(130)
+        })?;
+        let config = Config::builder().bracketed_paste(false).build();
+        let mut editor = DefaultEditor::with_config(config)?;
+        let printer: Box<dyn ExternalPrinter + Send> = Box::new(editor.create_external_printer()?);
+        let screen = Screen { printer: Some(Arc::new(Mutex::new(printer))), left };
+        Ok(Self { input: Input::Editor(Box::new(editor)), screen })
+    }
+
+    /// Asks a question, in green; `None` when the person leaves instead of answering.
+    ///
+    /// # Errors
+    /// When the terminal fails.
+    pub fn ask(&mut self, question: &str) -> Result<Option<String>> {
+        let question = green(question);
+        if let Input::Lines(_) = self.input {
+            let mut stdout = io::stdout().lock();
+            write!(stdout, "{question}").and_then(|()| stdout.flush())?;
+        }
+        self.read(&question)
+    }
+
+    /// Waits for the next line; `None` when the person leaves with Ctrl-D or Ctrl-C, and when the
+    /// input ends.
+    ///
+    /// # Errors
+    /// When the terminal fails.
+    pub fn read_line(&mut self) -> Result<Option<String>> {
+        let line = self.read(PROMPT)?;
+        if let (Input::Editor(editor), Some(line)) = (&mut self.input, &line) {
+            editor.add_history_entry(line)?;
+        }
+        Ok(line)
+    }
+
+    /// The writing side, for the thread that receives.
+    pub fn screen(&self) -> Screen {
+        self.screen.clone()
+    }
+
+    /// Leaves the chat: shuts `stream` for writing, and gives the server a second to close its side,
+    /// so that the last words arrive both ways. Ends the program with status 0.
+    pub fn leave(self, stream: &TcpStream) -> ! {
+        self.screen.left.store(true, Ordering::SeqCst);
+        let _ = stream.shutdown(Shutdown::Write);
+        // Whoever receives ends the program, in [`Screen::end`], as soon as the server has closed.
+        thread::sleep(LINGER);
+        process::exit(0)
+    }
+
+    fn read(&mut self, prompt: &str) -> Result<Option<String>> {
+        match &mut self.input {
+            Input::Lines(lines) => Ok(lines.next()),
+            Input::Editor(editor) => match editor.readline(prompt) {
+                Ok(line) => Ok(Some(line)),
+                Err(ReadlineError::Eof | ReadlineError::Interrupted) => Ok(None),
+                Err(error) => Err(error.into()),
+            },
+        }
+    }
+}
+
+impl Screen {
+    /// Shows one message, with whatever could steer the terminal made harmless.
+    pub fn print(&self, text: &str) {
+        self.print_as_it_is(&printable(text));
+    }
+
+    /// Ends the program when the connection has ended, with `result`: status 1 and a message, or,
+    /// when the person has left before, status 0.
+    pub fn end(&self, result: io::Result<()>) -> ! {
+        if self.left.load(Ordering::SeqCst) {
+            process::exit(0);
+        }
+        if self.printer.is_some() {
+            self.wait_until_shown();
+            found::restore();
+            // Below the half-typed line.
+            eprintln!();
+        }
+        match result {
+            Ok(()) => eprintln!("Error: the server closed the connection"),
+            Err(error) => eprintln!("Error: the connection to the server is lost: {error}"),
+        }
+        process::exit(1)
+    }
+
+    fn print_as_it_is(&self, line: &str) {
+        match &self.printer {
+            None => print_line(line),
+            Some(printer) => {
+                let mut printer = printer.lock().unwrap_or_else(PoisonError::into_inner);
+                // The terminal is gone: there is nobody to show it to.
+                let _ = printer.print(format!("{line}\n"));
+            }
+        }
+    }
+
+    /// rustyline shows pieces one by one in the thread that reads, and its queue has one place: when
+    /// there is room for a second further piece, all before the first are on the screen.
+    fn wait_until_shown(&self) {
+        let Some(printer) = self.printer.clone() else { return };
+        let (shown, wait) = mpsc::channel();
+        thread::spawn(move || {
+            let mut printer = printer.lock().unwrap_or_else(PoisonError::into_inner);
+            for _ in 0..2 {
+                let _ = printer.print(NOTHING.to_owned());
+            }
+            let _ = shown.send(());
+        });
+        // It does not take them any more when the person has just pressed Enter.
+        let _ = wait.recv_timeout(LINGER);
+    }
+}
+
+/// Reads lines in a thread of its own, so that Ctrl-C can end the waiting for one.
+struct PlainLines {
+    /// `None` when they end or the person presses Ctrl-C.
+    lines: Receiver<Option<String>>,
+    is_waiting: Arc<AtomicBool>,
+}
+
+impl PlainLines {
+    fn start() -> Result<Self> {
+        let (sender, lines) = mpsc::sync_channel(1);
+        let is_waiting = Arc::new(AtomicBool::new(false));
+        let (on_interrupt, waiting) = (sender.clone(), Arc::clone(&is_waiting));
+        ctrlc::set_handler(move || {
+            // Who does not wait for a line hangs in something else, and must be ended.
+            if !waiting.load(Ordering::SeqCst) || on_interrupt.try_send(None).is_err() {
+                process::exit(130);
+            }
+        })?;
+        thread::Builder::new().spawn(move || send_lines(&sender))?;
+        Ok(Self { lines, is_waiting })
+    }
+
+    fn next(&self) -> Option<String> {
+        self.is_waiting.store(true, Ordering::SeqCst);
+        let line = self.lines.recv().unwrap_or(None);
+        self.is_waiting.store(false, Ordering::SeqCst);
+        line
+    }
+}
+
+fn send_lines(lines: &SyncSender<Option<String>>) {
+    let mut stdin = io::stdin().lock();
+    let mut line = Vec::new();
+    // (a line longer than a message may be becomes several)
+    while let Ok(1..) = stdin.by_ref().take(MAX_MESSAGE as u64).read_until(b'\n', &mut line) {
+        let text = line.strip_suffix(b"\n").unwrap_or(&line);
+        let text = text.strip_suffix(b"\r").unwrap_or(text);
+        if lines.send(Some(String::from_utf8_lossy(text).into_owned())).is_err() {
+            return;
+        }
+        line.clear();
+    }
+    let _ = lines.send(None);
+}
+
+/// The state in which the terminal was found.
+#[cfg(unix)]
+mod found {
+    use std::io;
+    use std::sync::OnceLock;
+
+    use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
+
+    static FOUND: OnceLock<std::sync::Mutex<Termios>> = OnceLock::new();
+
+    pub fn remember() {
+        if let Ok(termios) = tcgetattr(io::stdin()) {
+            let _ = FOUND.set(termios.into());
+        }
+    }
+
+    pub fn restore() {
+        if let Some(termios) = FOUND.get().and_then(|found| found.lock().ok()) {
+            let _ = tcsetattr(io::stdin(), SetArg::TCSADRAIN, &termios);
+        }
+    }
+}
+
+/// Windows shells set up their console themselves before each prompt.
+#[cfg(not(unix))]
+mod found {
+    pub fn remember() {}
+    pub fn restore() {}
+}

@@ -1,0 +1,69 @@
+//! Lab 3, the client: asks for a name, then sends and shows frames at the same time.
+
+use std::io::{self, BufReader, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::thread;
+
+use anyhow::Result;
+use clap::Parser;
+use common::{Endpoint, Screen, Terminal};
+
+/// The client of the chat with a length header; type !DISCONNECT to leave
+#[derive(Parser)]
+#[command(version)]
+struct Options {
+    #[command(flatten)]
+    endpoint: Endpoint<9095>,
+}
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    let stream = Arc::new(options.endpoint.connect()?);
+    let mut terminal = Terminal::open()?;
+    let screen = terminal.screen();
+    screen.print("Welcome to chatroom");
+    let Some(name) = terminal.ask("Enter your name : ")? else {
+        return Ok(());
+    };
+
+    let reader = Arc::clone(&stream);
+    let receiver =
+        thread::Builder::new().spawn(move || screen.end(show_frames(&reader, &screen)))?;
+    if type_messages(&mut terminal, &stream, &name).is_ok() {
+        terminal.leave(&stream);
+    }
+    // When sending fails, the connection is gone, and the other thread says so and ends the program.
+    let _ = receiver.join();
+    Ok(())
+}
+
+/// Stage 2: show the payload of each frame that arrives, until the stream ends.
+///
+/// `frame::read` needs a reader that can look ahead: `BufReader::new(stream)`.
+fn show_frames(stream: &TcpStream, screen: &Screen) -> io::Result<()> {
+    let mut reader = BufReader::new(stream);
+    while let Some(payload) = frame::read(&mut reader)? {
+        screen.print(&payload);
+    }
+    Ok(())
+}
+
+/// Stage 1: send each line that is typed as `[ann] : hello`, in a frame, with one `write_all`.
+///
+/// An empty line is no message. Stage 7 comes back to this function: who types `!DISCONNECT`, or leaves
+/// with Ctrl-D or Ctrl-C (then [`Terminal::read_line`] answers `None`), sends `[ann] : !DISCONNECT` as
+/// the last frame.
+fn type_messages(terminal: &mut Terminal, stream: &TcpStream, name: &str) -> Result<()> {
+    let mut writer = stream;
+    loop {
+        let line = terminal.read_line()?.unwrap_or_else(|| "!DISCONNECT".into());
+        if line.is_empty() {
+            continue;
+        }
+        writer.write_all(&frame::encode(&format!("[{name}] : {line}")))?;
+        if line == "!DISCONNECT" {
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Lab 4, the client: commands on one side, replies on the other.
+//!
+//! A message names its room by a number that the server gave out. So what one thread learns from a
+//! reply the other needs for the next request: the rooms are shared (`rooms.rs`).
+
+mod rooms;
+
+use std::io::{self, BufReader, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::thread;
+
+use anyhow::Result;
+use clap::Parser;
+use common::{Endpoint, Screen, Terminal};
+use protocol::{Lines, Problem, Reply, Request, read_reply};
+
+use crate::rooms::Rooms;
+
+const HELP: &str = "\
+/join ROOM, /leave [ROOM], /room ROOM (which room you talk in), /rooms, /helo TEXT, /kill, /quit";
+
+/// The client of the multi-room chat; type /help for its commands
+#[derive(Parser)]
+#[command(version)]
+struct Options {
+    #[command(flatten)]
+    endpoint: Endpoint<8080>,
+}
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    let stream = Arc::new(options.endpoint.connect()?);
+    let mut terminal = Terminal::open()?;
+    let Some(name) = choose_name(&mut terminal)? else {
+        return Ok(());
+    };
+    let (screen, rooms) = (terminal.screen(), Arc::new(Rooms::default()));
+
+    let (writer, typed_screen, typed_rooms) =
+        (Arc::clone(&stream), screen.clone(), Arc::clone(&rooms));
+    thread::Builder::new().spawn(move || {
+        // When sending fails, the connection is gone, and the other thread says so.
+        if type_requests(&mut terminal, &typed_screen, &writer, &typed_rooms, &name).is_ok() {
+            terminal.leave(&writer);
+        }
+    })?;
+    screen.end(show_replies(&stream, &screen, &rooms))
+}
+
+/// Asks until there is a name; `None` when the person leaves instead.
+fn choose_name(terminal: &mut Terminal) -> Result<Option<String>> {
+    loop {
+        match terminal.ask("Enter your name: ")? {
+            Some(name) if name.trim().is_empty() => {}
+            answer => return Ok(answer),
+        }
+    }
+}
+
+/// Stage 10: show each reply that arrives, until the stream ends.
+///
+/// [`read_reply`] reads one. [`Rooms`] must learn who is in which room: [`Rooms::joined`],
+/// [`Rooms::left`], [`Rooms::refused`]. A chat message is shown as `[room1] alice: hello`; its further
+/// lines are indented by two spaces, or one of them could look like a message of somebody else.
+fn show_replies(stream: &TcpStream, screen: &Screen, rooms: &Rooms) -> io::Result<()> {
+    let mut lines = Lines::new(BufReader::new(stream));
+    loop {
+        match read_reply(&mut lines) {
+            Ok(Some(Reply::Helo { line, server })) => {
+                screen.print(&format!("{line} from {server}"));
+            }
+            Ok(Some(Reply::Joined { room, room_ref, join_id, .. })) => {
+                screen.print(&format!("You are in {room}"));
+                rooms.joined(room, room_ref, join_id);
+            }
+            Ok(Some(Reply::Left { room_ref, .. })) => {
+                screen.print(&format!("You have left {}", rooms.name(room_ref)));
+                rooms.left(room_ref);
+            }
+            Ok(Some(Reply::Chat { room_ref, name, message })) => {
+                let mut message = message.lines();
+                let first = message.next().unwrap_or_default();
+                screen.print(&format!("[{}] {name}: {first}", rooms.name(room_ref)));
+                for line in message {
+                    screen.print(&format!("  {line}"));
+                }
+            }
+            Ok(Some(Reply::Error(complaint))) => {
+                screen.print(&format!("Error {}: {}", complaint.code, complaint.description));
+                rooms.refused();
+            }
+            Ok(None) => return Ok(()),
+            Err(Problem::Message(complaint)) => {
+                screen.print(&format!("(the server sent nonsense: {})", complaint.description));
+            }
+            Err(Problem::Connection(error)) => return Err(error),
+            Err(problem @ Problem::TooLong) => return Err(io::Error::other(problem)),
+        }
+    }
+}
+
+/// Stage 10: send what is typed: text goes to the current room, a line with `/` is a command.
+///
+/// [`Rooms::current`] answers where text goes, and waits for the answer to a join that is under way.
+/// Stage 11 tests the other commands; who leaves, by `/quit`, Ctrl-D or Ctrl-C, says so with
+/// [`Request::Disconnect`].
+fn type_requests(
+    terminal: &mut Terminal,
+    screen: &Screen,
+    stream: &TcpStream,
+    rooms: &Rooms,
+    name: &str,
+) -> Result<()> {
+    let mut writer = stream;
+    let mut send = |request: Request| writer.write_all(request.to_string().as_bytes());
+    while let Some(line) = terminal.read_line()? {
+        let (command, rest) = line.split_once(' ').unwrap_or((&line, ""));
+        let (rest, name) = (rest.trim(), name.to_owned());
+        match command {
+            "" => {}
+            "/quit" => break,
+            "/help" => screen.print(HELP),
+            "/join" if rest.is_empty() => screen.print("Which room? /join ROOM"),
+            "/join" => {
+                rooms.asked_to_join();
+                send(Request::Join { room: rest.into(), name })?;
+            }
+            "/leave" => match rooms.find(rest) {
+                Some((room_ref, join_id)) => send(Request::Leave { room_ref, join_id, name })?,
+                None => screen.print("You are not in that room; /rooms shows yours"),
+            },
+            "/room" if rooms.switch_to(rest) => screen.print(&format!("You talk in {rest} now")),
+            "/room" => screen.print("You are not in that room; /rooms shows yours"),
+            "/rooms" => screen.print(&format!("Your rooms: {}", rooms.list())),
+            "/helo" => send(Request::Helo(format!("HELO {rest}")))?,
+            "/kill" => send(Request::Kill)?,
+            unknown if unknown.starts_with('/') => {
+                screen.print(&format!("No {unknown} here; {HELP}"));
+            }
+            _ => match rooms.find("") {
+                Some((room_ref, join_id)) => {
+                    send(Request::Chat { room_ref, join_id, name, message: line })?;
+                }
+                None => screen.print("You are in no room; /join ROOM"),
+            },
+        }
+    }
+    send(Request::Disconnect { name: name.into() })?;
+    Ok(())
+}
