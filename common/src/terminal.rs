@@ -98,11 +98,13 @@ impl Terminal {
         self.screen.clone()
     }
 
-    /// Leaves the chat: shuts `stream` for writing, and gives the server a second to close its side,
-    /// so that the last words arrive both ways. Ends the program with status 0.
-    pub fn leave(self, stream: &TcpStream) -> ! {
+    /// Leaves the chat: sends the `last_words`, shuts `stream` for writing, and gives the server a second
+    /// to close its side. Ends the program with status 0.
+    pub fn leave(&self, stream: &TcpStream, last_words: &[u8]) -> ! {
+        // Before the last words, because the server may close at once.
         self.screen.left.store(true, Ordering::SeqCst);
-        let _ = stream.shutdown(Shutdown::Write);
+        let mut writer = stream;
+        let _ = writer.write_all(last_words).and_then(|()| stream.shutdown(Shutdown::Write));
         // Whoever receives ends the program, in [`Screen::end`], as soon as the server has closed.
         thread::sleep(LINGER);
         process::exit(0)

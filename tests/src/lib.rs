@@ -1,1 +1,26 @@
-//! The grader.
+//! The grader: plays people at terminals and peers on the wire, and checks what each of them gets.
+//!
+//! | module       | idea                                                                  |
+//! |--------------|-----------------------------------------------------------------------|
+//! | [`labs`]     | what each stage of each lab asks; reads like a script                 |
+//! | [`stage`]    | a stage: its points, what it stands on, its hint; why one fails       |
+//! | [`lab`]      | what a stage's script has at hand: programs, people, random words     |
+//! | [`program`]  | building programs, starting them, limits, never leaving one behind    |
+//! | [`terminal`] | a person at a terminal: sees, types, presses                          |
+//! | [`wire`]     | scripted peers for the four wires                                     |
+//! | [`feed`]     | bytes that arrive from a program or a peer, and waiting for them      |
+//! | [`record`]   | who sent which bytes, typed or saw what, and when                     |
+//! | [`run`]      | running one stage, with a time limit                                  |
+//!
+//! The grader knows no package of the labs. It judges programs by their command line, their screen,
+//! their wire, and what the system reports of them.
+
+pub mod feed;
+pub mod lab;
+pub mod labs;
+pub mod program;
+pub mod record;
+pub mod run;
+pub mod stage;
+pub mod terminal;
+pub mod wire;

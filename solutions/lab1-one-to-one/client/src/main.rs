@@ -27,9 +27,7 @@ fn main() -> Result<()> {
     let writer = Arc::clone(&stream);
     thread::Builder::new().spawn(move || {
         // When sending fails, the connection is gone, and the other thread says so.
-        if type_messages(&mut terminal, &writer).is_ok() {
-            terminal.leave(&writer);
-        }
+        let _ = type_messages(&mut terminal, &writer);
     })?;
     screen.end(show_messages(stream, &screen))
 }
@@ -60,9 +58,10 @@ fn show_messages(stream: Arc<TcpStream>, screen: &Screen) -> io::Result<()> {
 /// [`Terminal::read_line`] waits for a line; it answers `None` when the person leaves with Ctrl-D or
 /// Ctrl-C. An empty line is no message. Send a line with one `write_all`: two could arrive apart.
 ///
-/// Stage 7 comes back to this function: who types `quit`, or leaves, says `quit` to the server. That is
-/// the one message without a newline, because the original server compares it with just these four
-/// letters. It cannot stick to the next message: there is none.
+/// Stage 7 comes back to this function: who types `quit`, or leaves, says `quit` to the server.
+/// [`Terminal::leave`] sends that and ends the program. It is the one message without a newline, because
+/// the original server compares it with just these four letters. It cannot stick to the next message:
+/// there is none.
 fn type_messages(terminal: &mut Terminal, stream: &TcpStream) -> Result<()> {
     let mut writer = stream;
     while let Some(line) = terminal.read_line()? {
@@ -73,6 +72,5 @@ fn type_messages(terminal: &mut Terminal, stream: &TcpStream) -> Result<()> {
             writer.write_all(format!("{line}\n").as_bytes())?;
         }
     }
-    writer.write_all(b"quit")?;
-    Ok(())
+    terminal.leave(stream, b"quit")
 }

@@ -5,7 +5,7 @@
 //! and everybody sees things in the same order.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io;
 use std::net::{IpAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, SyncSender};
@@ -94,6 +94,8 @@ fn accept_clients(listener: &TcpListener, seats: usize, room: &SyncSender<Event>
                 continue;
             }
         };
+        // Small messages leave at once, instead of waiting for others to fill a segment (Nagle).
+        let _ = stream.set_nodelay(true);
         number += 1;
         let (id, room) = (number, room.clone());
         let builder = thread::Builder::new();
@@ -119,28 +121,15 @@ fn accept_clients(listener: &TcpListener, seats: usize, room: &SyncSender<Event>
 /// What happens to one connection, from its welcome to its end.
 fn talk(id: u64, ip: IpAddr, stream: &Arc<TcpStream>, room: &SyncSender<Event>, seat: Arc<()>) {
     log(&format!("{ip} connected"));
-    let result = welcome(stream).and_then(|()| {
-        let outbox = Outbox::new(Arc::clone(stream));
-        room.send(Event::Joined(id, Member { ip, outbox }))?;
-        receive_messages(id, stream, room)
-    });
+    let outbox = Outbox::new(Arc::clone(stream));
+    let joined = room.send(Event::Joined(id, Member { ip, outbox }));
+    let result = joined.map_err(Into::into).and_then(|()| receive_messages(id, stream, room));
     let last_words = result.map_or_else(|error| format!("Goodbye: {error}\n"), |()| String::new());
     // However it went, the room hears of it, and the seat is free.
     let _ = room.send(Event::Left(id, last_words));
     drop(seat);
     log(&format!("{ip} closed"));
     drain(stream);
-}
-
-/// Stage 2: send the [`WELCOME`], and mind that one `write` may send only a part of it.
-///
-/// `Write` is there for `&TcpStream`, so `let mut writer = stream;` is all you need to write to a
-/// socket that other threads use as well.
-fn welcome(stream: &TcpStream) -> Result<()> {
-    stream.set_nodelay(true)?;
-    let mut writer = stream;
-    writer.write_all(WELCOME)?;
-    Ok(())
 }
 
 /// Stage 4: tell the room each message that arrives, until the stream ends.
@@ -167,7 +156,10 @@ fn run_room(events: &Receiver<Event>) {
     while let Ok(first) = events.recv() {
         for event in iter::once(first).chain(events.try_iter().take(QUEUE)) {
             match event {
-                Event::Joined(id, member) => drop(members.insert(id, member)),
+                Event::Joined(id, mut member) => {
+                    welcome(&mut member);
+                    members.insert(id, member);
+                }
                 Event::Said(id, message) => relay(&mut members, id, &message),
                 Event::Left(id, last_words) => {
                     // Dropping the outbox closes the connection, after the last words.
@@ -183,11 +175,19 @@ fn run_room(events: &Receiver<Event>) {
     }
 }
 
+/// Stage 2: send a new member the [`WELCOME`].
+///
+/// Nobody writes to the socket here: [`Outbox::push`] puts bytes into the member's outbox, and the room
+/// sends what is in it. A `write` waits until the client has read enough, and one client that does not
+/// read would hold up the whole room. Pushing never waits.
+fn welcome(member: &mut Member) {
+    member.outbox.push(WELCOME);
+}
+
 /// Stage 4: pass a message on to every member but the one who said it.
 ///
 /// The line is `<127.0.0.1> hello`, with the speaker's address and a newline at its end. Print it
-/// (with [`log`]), and push it into the outbox of each of the others. Pushing never waits, so a
-/// client that does not read holds up nobody.
+/// (with [`log`]), and push it into the outbox of each of the others.
 fn relay(members: &mut BTreeMap<u64, Member>, speaker: u64, message: &str) {
     let Some(ip) = members.get(&speaker).map(|member| member.ip) else { return };
     let line = format!("<{ip}> {message}");

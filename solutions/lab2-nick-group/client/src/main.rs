@@ -42,9 +42,7 @@ fn main() -> Result<()> {
     let writer = Arc::clone(&stream);
     thread::Builder::new().spawn(move || {
         // When sending fails, the connection is gone, and the other thread says so.
-        if type_messages(&mut terminal, &writer, &nickname).is_ok() {
-            terminal.leave(&writer);
-        }
+        let _ = type_messages(&mut terminal, &writer, &nickname);
     })?;
     screen.end(show_messages(&mut messages, &screen))
 }
@@ -89,8 +87,9 @@ fn show_messages(messages: &mut Messages, screen: &Screen) -> io::Result<()> {
 
 /// Stage 6: send each line that is typed as `alice: hello`, with a newline at its end.
 ///
-/// An empty line is no message; `/quit` leaves, as do Ctrl-D and Ctrl-C, for which
-/// [`Terminal::read_line`] answers `None`.
+/// An empty line is no message. `/quit` leaves, as do Ctrl-D and Ctrl-C, for which
+/// [`Terminal::read_line`] answers `None`: stage 11 tests that. [`Terminal::leave`] ends the program;
+/// this wire has no last words.
 fn type_messages(terminal: &mut Terminal, stream: &TcpStream, nickname: &str) -> Result<()> {
     let mut writer = stream;
     while let Some(line) = terminal.read_line()? {
@@ -101,5 +100,5 @@ fn type_messages(terminal: &mut Terminal, stream: &TcpStream, nickname: &str) ->
             writer.write_all(format!("{nickname}: {line}\n").as_bytes())?;
         }
     }
-    Ok(())
+    terminal.leave(stream, b"")
 }

@@ -39,8 +39,8 @@ struct Options {
 
 /// What the readers tell the room. The number is that of the connection.
 enum Event {
-    /// With a channel for the answer: in, or the reason why not.
-    Join(u64, Member, Sender<Result<(), String>>),
+    /// With a channel for the answer: whether the newcomer is in.
+    Join(u64, Member, Sender<bool>),
     Said(u64, String),
     /// With last words for the one who left.
     Left(u64, String),
@@ -91,8 +91,8 @@ fn talk(
     let outbox = Outbox::new(Arc::clone(stream));
     let (answer, answered) = mpsc::channel();
     room.send(Event::Join(id, Member { nickname, outbox }, answer))?;
-    if let Err(reason) = answered.recv()? {
-        refuse(stream, format!("Nickname refused: {reason}\n").as_bytes());
+    if !answered.recv()? {
+        drain(stream);
         return Ok(());
     }
 
@@ -169,31 +169,38 @@ fn broadcast(members: &mut BTreeMap<u64, Member>, line: &str) {
 /// Everybody, the newcomer too, gets `alice joined!`; then the newcomer alone gets
 /// `Connected to server!`. Each line ends with a newline. [`broadcast`] sends to all members.
 ///
-/// Stage 8 comes back to this function: some nicknames are refused. The error is the reason, which
-/// `talk` sends to the client. A nickname is refused when it is empty, longer than [`MAX_NICKNAME`]
-/// characters, contains a control character or `:`, or belongs to somebody already, compared without
-/// case (`alice` and `Alice` would be taken for each other).
-fn join(members: &mut BTreeMap<u64, Member>, id: u64, newcomer: Member) -> Result<(), String> {
+/// The answer is whether the newcomer is in.
+///
+/// Stage 8 comes back to this function: some nicknames are refused. Such a newcomer gets
+/// `Nickname refused: ` and the reason; dropping its outbox sends that, and closes the connection. A
+/// nickname is refused when it is empty, longer than [`MAX_NICKNAME`] characters, contains a control
+/// character or `:`, or belongs to somebody already, compared without case (`alice` and `Alice` would
+/// be taken for each other).
+fn join(members: &mut BTreeMap<u64, Member>, id: u64, mut newcomer: Member) -> bool {
     let nickname = newcomer.nickname.clone();
-    if nickname.trim().is_empty() {
-        return Err("it is empty".into());
-    }
-    if nickname.chars().count() > MAX_NICKNAME {
-        return Err(format!("it is longer than {MAX_NICKNAME} characters"));
-    }
-    if nickname.contains(|char: char| char.is_control() || char == ':') {
-        return Err("it contains a colon or a control character".into());
-    }
     let lowercase = nickname.to_lowercase();
-    if members.values().any(|member| member.nickname.to_lowercase() == lowercase) {
-        return Err(format!("{nickname} is taken"));
+    let is_bad = |char: char| char.is_control() || char == ':';
+    let reason = if nickname.trim().is_empty() {
+        Some("it is empty")
+    } else if nickname.chars().count() > MAX_NICKNAME {
+        Some("it is longer than 32 characters")
+    } else if nickname.contains(is_bad) {
+        Some("it contains a colon or a control character")
+    } else if members.values().any(|member| member.nickname.to_lowercase() == lowercase) {
+        Some("somebody has it already")
+    } else {
+        None
+    };
+    if let Some(reason) = reason {
+        newcomer.outbox.push(format!("Nickname refused: {reason}\n"));
+        return false;
     }
     members.insert(id, newcomer);
     broadcast(members, &format!("{nickname} joined!\n"));
     if let Some(newcomer) = members.get_mut(&id) {
         newcomer.outbox.push("Connected to server!\n");
     }
-    Ok(())
+    true
 }
 
 /// Stage 5: pass a message on to everybody, the speaker too.

@@ -30,10 +30,8 @@ fn main() -> Result<()> {
     let reader = Arc::clone(&stream);
     let receiver =
         thread::Builder::new().spawn(move || screen.end(show_frames(&reader, &screen)))?;
-    if type_messages(&mut terminal, &stream, &name).is_ok() {
-        terminal.leave(&stream);
-    }
     // When sending fails, the connection is gone, and the other thread says so and ends the program.
+    let _ = type_messages(&mut terminal, &stream, &name);
     let _ = receiver.join();
     Ok(())
 }
@@ -53,17 +51,17 @@ fn show_frames(stream: &TcpStream, screen: &Screen) -> io::Result<()> {
 ///
 /// An empty line is no message. Stage 7 comes back to this function: who types `!DISCONNECT`, or leaves
 /// with Ctrl-D or Ctrl-C (then [`Terminal::read_line`] answers `None`), sends `[ann] : !DISCONNECT` as
-/// the last frame.
+/// the last frame. [`Terminal::leave`] does that and ends the program.
 fn type_messages(terminal: &mut Terminal, stream: &TcpStream, name: &str) -> Result<()> {
     let mut writer = stream;
-    loop {
-        let line = terminal.read_line()?.unwrap_or_else(|| "!DISCONNECT".into());
-        if line.is_empty() {
-            continue;
-        }
-        writer.write_all(&frame::encode(&format!("[{name}] : {line}")))?;
+    let frame = |line: &str| frame::encode(&format!("[{name}] : {line}"));
+    while let Some(line) = terminal.read_line()? {
         if line == "!DISCONNECT" {
-            return Ok(());
+            break;
+        }
+        if !line.is_empty() {
+            writer.write_all(&frame(&line))?;
         }
     }
+    terminal.leave(stream, &frame("!DISCONNECT"))
 }

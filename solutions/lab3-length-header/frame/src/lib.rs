@@ -44,7 +44,7 @@ pub fn read(reader: &mut impl BufRead) -> io::Result<Option<String>> {
 
 /// Stage 2: the length that a header promises.
 ///
-/// Stage 8 comes back to this function: a header is nothing but digits, with spaces around them
+/// Stage 9 comes back to this function: a header is nothing but digits, with spaces around them
 /// (`parse` alone would take `+5`), and it promises at most [`MAX_PAYLOAD`]. Otherwise four bytes from
 /// anybody could make the server wait for, and set aside, gigabytes.
 fn payload_length(header: &[u8; HEADER]) -> io::Result<usize> {

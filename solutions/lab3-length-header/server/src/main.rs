@@ -119,7 +119,7 @@ fn relay(members: &mut BTreeMap<u64, Outbox>, speaker: u64, payload: &str) {
     }
 }
 
-/// Stage 9: print `[SERVER] active connections = n`. The room calls this whenever n changes.
+/// Prints how many are connected. The room calls this whenever the number changes (stage 10).
 fn log_count(members: &BTreeMap<u64, Outbox>) {
     log(&format!("[SERVER] active connections = {}", members.len()));
 }

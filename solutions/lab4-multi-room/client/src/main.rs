@@ -41,9 +41,7 @@ fn main() -> Result<()> {
         (Arc::clone(&stream), screen.clone(), Arc::clone(&rooms));
     thread::Builder::new().spawn(move || {
         // When sending fails, the connection is gone, and the other thread says so.
-        if type_requests(&mut terminal, &typed_screen, &writer, &typed_rooms, &name).is_ok() {
-            terminal.leave(&writer);
-        }
+        let _ = type_requests(&mut terminal, &typed_screen, &writer, &typed_rooms, &name);
     })?;
     screen.end(show_replies(&stream, &screen, &rooms))
 }
@@ -102,9 +100,9 @@ fn show_replies(stream: &TcpStream, screen: &Screen, rooms: &Rooms) -> io::Resul
 
 /// Stage 10: send what is typed: text goes to the current room, a line with `/` is a command.
 ///
-/// [`Rooms::current`] answers where text goes, and waits for the answer to a join that is under way.
-/// Stage 11 tests the other commands; who leaves, by `/quit`, Ctrl-D or Ctrl-C, says so with
-/// [`Request::Disconnect`].
+/// [`Rooms::find`] answers where text goes, and waits for the answer to a join that is under way.
+/// Stage 11 tests the other commands. Who leaves, by `/quit`, Ctrl-D or Ctrl-C, says so with
+/// [`Request::Disconnect`]; [`Terminal::leave`] sends it and ends the program.
 fn type_requests(
     terminal: &mut Terminal,
     screen: &Screen,
@@ -146,6 +144,6 @@ fn type_requests(
             },
         }
     }
-    send(Request::Disconnect { name: name.into() })?;
-    Ok(())
+    let goodbye = Request::Disconnect { name: name.into() };
+    terminal.leave(stream, goodbye.to_string().as_bytes())
 }

@@ -1,0 +1,204 @@
+//! What a stage's script has at hand: the programs of one maker, people, peers, random words.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use fastrand::Rng;
+
+use crate::program::{Process, TerminalKind};
+use crate::record::{Record, What};
+use crate::stage::{Check, Failure};
+use crate::terminal::Person;
+use crate::wire::{Listener, Peer};
+
+/// How one of the programs is started.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// The file to run.
+    pub executable: PathBuf,
+}
+
+/// The stage of a script: everything that it starts is gone when this is dropped.
+pub struct Lab {
+    server: Program,
+    client: Program,
+    record: Record,
+    seed: u64,
+    random: Mutex<Rng>,
+    processes: Arc<Mutex<Vec<Arc<Process>>>>,
+}
+
+impl Lab {
+    /// A lab with the programs of one maker. Equal seeds make equal words.
+    pub fn new(server: Program, client: Program, seed: u64) -> Self {
+        let random = Mutex::new(Rng::with_seed(seed));
+        let (record, processes) = (Record::default(), Arc::default());
+        Self { server, client, record, seed, random, processes }
+    }
+
+    /// What has happened so far.
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// From which the words are made.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The processes started so far, for somebody who has to end them.
+    pub fn processes(&self) -> Arc<Mutex<Vec<Arc<Process>>>> {
+        Arc::clone(&self.processes)
+    }
+
+    /// Starts the server on a free port, and waits until it listens.
+    ///
+    /// # Errors
+    /// When it does not say where it listens.
+    pub fn server(&self) -> Check<Server> {
+        self.server_with(&[])
+    }
+
+    /// As [`Lab::server`], with more arguments.
+    ///
+    /// # Errors
+    /// As [`Lab::server`].
+    pub fn server_with(&self, arguments: &[&str]) -> Check<Server> {
+        self.listening(self.server_on(0, arguments)?)
+    }
+
+    /// As [`Lab::server`], for a server that prints a line before it listens.
+    ///
+    /// # Errors
+    /// As [`Lab::server`], and when it does not print the line.
+    pub fn server_printing(&self, line: &str) -> Check<Server> {
+        let terminal = self.server_on(0, &[])?;
+        terminal.sees(line)?;
+        self.listening(terminal)
+    }
+
+    fn listening(&self, terminal: Person) -> Check<Server> {
+        let line = terminal.sees_somewhere("listening on ")?;
+        let address = line.rsplit("listening on ").next().and_then(|text| text.trim().parse().ok());
+        let address = address.ok_or_else(|| {
+            Failure::wrong("the server should have said where it listens", "IP:PORT", line)
+        })?;
+        Ok(Server { terminal, address, record: self.record.clone() })
+    }
+
+    /// Starts the server on a port that it may not get, and waits for nothing.
+    ///
+    /// # Errors
+    /// When the machine does not start it.
+    pub fn server_on(&self, port: u16, arguments: &[&str]) -> Check<Person> {
+        let arguments = arguments.iter().map(ToString::to_string);
+        let arguments: Vec<_> = [port.to_string()].into_iter().chain(arguments).collect();
+        self.start("server", &self.server, &arguments, TerminalKind::Dumb)
+    }
+
+    /// Starts the client for somebody.
+    ///
+    /// # Errors
+    /// When the machine does not start it.
+    pub fn client(&self, name: &str, server: SocketAddr) -> Check<Person> {
+        self.client_at(name, server, TerminalKind::Dumb)
+    }
+
+    /// Starts the client for somebody at this kind of terminal.
+    ///
+    /// # Errors
+    /// When the machine does not start it.
+    pub fn client_at(
+        &self,
+        name: &str,
+        server: SocketAddr,
+        terminal: TerminalKind,
+    ) -> Check<Person> {
+        self.start(name, &self.client, &[server.port().to_string()], terminal)
+    }
+
+    fn start(
+        &self,
+        name: &str,
+        program: &Program,
+        arguments: &[String],
+        terminal: TerminalKind,
+    ) -> Check<Person> {
+        let person = Person::start(name, &program.executable, arguments, terminal, &self.record)?;
+        let mut processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
+        processes.push(Arc::clone(person.process()));
+        Ok(person)
+    }
+
+    /// A scripted server, for a client to connect to.
+    ///
+    /// # Errors
+    /// When the machine gives no socket.
+    pub fn listener(&self) -> Check<Listener> {
+        Ok(Listener::new(&self.record)?)
+    }
+
+    /// Random words, so that nobody can know the answer beforehand.
+    pub fn words(&self, count: usize) -> String {
+        let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
+        let words: Vec<_> = (0..count).map(|_| WORDS[random.usize(..WORDS.len())]).collect();
+        // Two lines of the same words would be hard to tell apart.
+        format!("{}-{}", words.join(" "), random.u16(100..1000))
+    }
+}
+
+/// A running server.
+pub struct Server {
+    terminal: Person,
+    address: SocketAddr,
+    record: Record,
+}
+
+impl Server {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Waits until the server has printed the line.
+    ///
+    /// # Errors
+    /// When it does not come.
+    pub fn prints(&self, line: &str) -> Check {
+        self.terminal.sees(line)
+    }
+
+    /// The terminal on which it runs.
+    pub fn terminal(&self) -> &Person {
+        &self.terminal
+    }
+
+    /// Connects a scripted peer.
+    ///
+    /// # Errors
+    /// When nobody accepts.
+    pub fn peer(&self, name: &str) -> Check<Peer> {
+        Peer::connect(name, self.address, &self.record)
+    }
+
+    /// Nobody talks, so the server must be at rest soon.
+    ///
+    /// # Errors
+    /// When it goes on using the processor.
+    pub fn rests(&self) -> Check {
+        let process = self.terminal.process();
+        let rest = crate::run::comes_to_rest(|| process.cpu_time())?;
+        self.record.note("server", What::Note(format!("used {rest:?} of processor time")));
+        Ok(())
+    }
+}
+
+const WORDS: [&str; 48] = [
+    "amber", "anchor", "apple", "arrow", "basil", "beacon", "birch", "bottle", "candle", "canyon",
+    "cedar", "cherry", "cloud", "comet", "copper", "coral", "cradle", "daisy", "ember", "falcon",
+    "feather", "fiddle", "forest", "garden", "ginger", "harbor", "hazel", "island", "ivory",
+    "jasmine", "kettle", "kite", "ladder", "lantern", "lemon", "maple", "marble", "meadow",
+    "mirror", "nutmeg", "olive", "orchard", "pebble", "pepper", "raven", "saddle", "seven",
+    "velvet",
+];

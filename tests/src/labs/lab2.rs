@@ -1,0 +1,412 @@
+//! Lab 2: many people and a handshake; the bytes begin to stick together.
+
+use crate::lab::Lab;
+use crate::program::TerminalKind;
+use crate::stage::{Check, Plan, stage};
+use crate::terminal::{Key, Person};
+use crate::wire::Peer;
+
+/// What one says, everybody hears, the speaker too.
+fn talk<'a>(lab: &Lab, speaker: &Peer, group: impl IntoIterator<Item = &'a Peer>) -> Check {
+    let line = format!("{}: {}", speaker.name(), lab.words(3));
+    speaker.says(&line)?;
+    group.into_iter().try_for_each(|member| member.hears(&line))
+}
+
+/// Starts a client, answers its question, and waits until it is in.
+fn enters(
+    lab: &Lab,
+    server: std::net::SocketAddr,
+    nickname: &str,
+    terminal: TerminalKind,
+) -> Check<Person> {
+    let person = lab.client_at(nickname, server, terminal)?;
+    person.is_asked_for("nickname")?;
+    person.types(nickname)?;
+    person.sees("Connected to server!")?;
+    Ok(person)
+}
+
+/// The ways in which a person leaves.
+const WAYS_OUT: [fn(&Person) -> Check; 3] = [
+    |person| person.types("/quit"),
+    |person| person.presses(Key::CtrlD),
+    |person| person.presses(Key::CtrlC),
+];
+
+/// The stages of lab 2.
+#[allow(clippy::too_many_lines)] // a list
+pub fn plan() -> Plan {
+    let stages = vec![
+        stage(1, "The server listens", 4)
+            .hint("lab 1 did it by hand; Endpoint::listen does it now")
+            .server(|lab| {
+                let server = lab.server_printing("SERVER WORKING")?;
+                server.peer("alice")?;
+                let port = server.address().port();
+                let second = lab.server_on(port, &[])?;
+                second.fails_saying(&port.to_string())
+            }),
+        stage(2, "It asks everybody for a nickname", 6)
+            .on(&[1])
+            .hint("four letters and no newline: that is what clients compare with")
+            .server(|lab| {
+                let server = lab.server()?;
+                let alice = server.peer("alice")?;
+                alice.gets("NICK")?;
+                let bob = server.peer("bob")?;
+                bob.gets("NICK")?;
+                let nickname = format!("alice-{}", lab.words(0).trim_start_matches('-'));
+                alice.sends(&nickname)?;
+                server.prints(&format!("Nickname is {nickname}"))
+            }),
+        stage(3, "The client answers with its nickname", 8)
+            .hint("who asks whom? And is there a newline behind the nickname?")
+            .client(|lab| {
+                let listener = lab.listener()?;
+                let alice = lab.client("alice", listener.address()?)?;
+                alice.is_asked_for("nickname")?;
+                alice.types("alice")?;
+                let server = listener.lets_in("alice")?;
+                alice.sees("alice joined!")?;
+                alice.sees("Connected to server!")?;
+                let line = format!("bob: {}", lab.words(3));
+                server.says(&line)?;
+                alice.sees(&line)?;
+                alice.has_seen(0, "NICK")
+            }),
+        stage(4, "It announces who joins", 8)
+            .on(&[2])
+            .hint("each line needs its end, or joined! and Connected to server! stick together")
+            .server(|lab| {
+                let server = lab.server()?;
+                let mut group: Vec<Peer> = Vec::new();
+                for nickname in ["alice", "bob", "carol"] {
+                    let newcomer = server.peer(nickname)?;
+                    newcomer.gets("NICK")?;
+                    newcomer.sends(nickname)?;
+                    newcomer.hears_line(&format!("{nickname} joined!"))?;
+                    newcomer.hears_line("Connected to server!")?;
+                    for member in &group {
+                        member.hears_line(&format!("{nickname} joined!"))?;
+                    }
+                    group.push(newcomer);
+                }
+                Ok(())
+            }),
+        stage(5, "Everyone hears what one says", 10)
+            .on(&[4])
+            .hint("whom does your loop skip?")
+            .server(|lab| {
+                let server = lab.server()?;
+                let group = server.group_joins(&["alice", "bob", "carol"])?;
+                for speaker in &group {
+                    talk(lab, speaker, &group)?;
+                }
+                // All at the same time. Everybody hears all of it, each speaker's lines in order.
+                let lines = |speaker: &Peer| {
+                    let line = || format!("{}: {}", speaker.name(), lab.words(2)).into_bytes();
+                    (0..5).map(|_| line()).collect::<Vec<_>>()
+                };
+                let said: Vec<_> = group.iter().map(lines).collect();
+                for round in 0..5 {
+                    for (speaker, lines) in group.iter().zip(&said) {
+                        speaker.sends([&lines[round][..], b"\n"].concat())?;
+                    }
+                }
+                for member in &group {
+                    member.gets_interleaved(&said)?;
+                }
+                group.iter().try_for_each(|speaker| talk(lab, speaker, &group))
+            }),
+        stage(6, "The client writes, and shows what comes meanwhile", 9)
+            .on(&[3])
+            .hint("the client writes its nickname in front of each line, and a newline behind it")
+            .client(|lab| {
+                let listener = lab.listener()?;
+                let alice = lab.client("alice", listener.address()?)?;
+                alice.is_asked_for("nickname")?;
+                alice.types("alice")?;
+                let server = listener.lets_in("alice")?;
+                alice.sees("Connected to server!")?;
+                for _ in 0..3 {
+                    let line = lab.words(3);
+                    alice.types(&line)?;
+                    server.gets(format!("alice: {line}\n"))?;
+                    server.says(&format!("alice: {line}"))?;
+                    alice.sees(&format!("alice: {line}"))?;
+                }
+                let (begin, end) = (lab.words(1), lab.words(1));
+                alice.begins_to_type(&begin)?;
+                let (first, second) = (lab.words(2), lab.words(2));
+                server.sends(format!("bob: {first}\ncarol: {second}\n"))?;
+                alice.sees(&format!("bob: {first}"))?;
+                alice.sees(&format!("carol: {second}"))?;
+                alice.types(&end)?;
+                server.gets(format!("alice: {begin}{end}\n"))
+            }),
+        stage(7, "It announces who leaves, at once, however one leaves", 9)
+            .on(&[5])
+            .hint("a clean close is no error: it is a read that answers 0 bytes")
+            .server(|lab| {
+                let server = lab.server()?;
+                let group = server.group_joins(&["alice", "bob"])?;
+                let [alice, bob] = &group[..] else { return Ok(()) };
+                for way in [Peer::closes, Peer::crashes, Peer::hangs_up] {
+                    let guest = server.joins("guest")?;
+                    alice.hears("guest joined!")?;
+                    bob.hears("guest joined!")?;
+                    talk(lab, &guest, [alice, bob])?;
+                    way(guest);
+                    // Nobody says anything, and still everybody left hears of it.
+                    alice.hears_line("guest left!")?;
+                    bob.hears_line("guest left!")?;
+                }
+                // In the middle of a line.
+                let guest = server.joins("guest")?;
+                alice.hears("guest joined!")?;
+                bob.hears("guest joined!")?;
+                guest.sends("guest: half a line")?;
+                guest.closes();
+                alice.hears("guest: half a line")?;
+                alice.hears("guest left!")?;
+                bob.hears("guest: half a line")?;
+                bob.hears("guest left!")?;
+                server.rests()?;
+                talk(lab, alice, &group)?;
+                talk(lab, bob, &group)
+            }),
+        stage(8, "It refuses nicknames that would confuse people", 8)
+            .on(&[4])
+            .hint("which names could be taken for another, or for something else than a name?")
+            .server(|lab| {
+                let server = lab.server()?;
+                let alice = server.joins("alice")?;
+                let too_long = "x".repeat(33);
+                let bad = ["", "alice", "ALICE", "a:b", "a\tb", "\x1b[31mred", &too_long];
+                for nickname in bad {
+                    let peer = server.peer("guest")?;
+                    peer.gets("NICK")?;
+                    // (an empty nickname needs its ⏎; the others come as they come)
+                    peer.sends(if nickname.is_empty() { "\n" } else { nickname })?;
+                    peer.hears("Nickname refused: ")?;
+                    peer.hears_until_closed()?;
+                }
+                // Alice has heard nothing of all that, and these are right.
+                let just_right = "y".repeat(32);
+                for nickname in ["Zoë", "日本", "alice2", &just_right] {
+                    let peer = server.joins(nickname)?;
+                    alice.hears(&format!("{nickname} joined!"))?;
+                    talk(lab, &peer, [&alice, &peer])?;
+                    peer.closes();
+                    alice.hears(&format!("{nickname} left!"))?;
+                }
+                // A nickname is free again when its owner is gone.
+                server.joins("Zoë")?;
+                alice.hears("Zoë joined!")
+            }),
+        stage(9, "Who says nothing holds up nobody", 7)
+            .on(&[4])
+            .hint("in which thread does your server wait for the nickname?")
+            .server(|lab| {
+                let server = lab.server_with(&["--handshake-timeout", "1"])?;
+                let silent = server.peer("silent")?;
+                silent.gets("NICK")?;
+                let slow = server.peer("slow")?;
+                slow.gets("NICK")?;
+                let group = server.group_joins(&["alice", "bob"])?;
+                talk(lab, &group[0], &group)?;
+                silent.hears_until_closed()?;
+                slow.hears_until_closed()?;
+                // Neither was ever in.
+                talk(lab, &group[1], &group)
+            }),
+        stage(10, "Nobody speaks in another's name", 6)
+            .on(&[5])
+            .hint("who decides what stands in front of a line: the client that sends it?")
+            .server(|lab| {
+                let server = lab.server()?;
+                let group = server.group_joins(&["alice", "bob"])?;
+                let [alice, bob] = &group[..] else { return Ok(()) };
+                let words = lab.words(2);
+                for (sent, heard) in [
+                    (format!("bob: {words}"), format!("alice: bob: {words}")),
+                    (words.clone(), format!("alice: {words}")),
+                    ("NICK".to_owned(), "alice: NICK".to_owned()),
+                    (format!("Alice: {words}"), format!("alice: Alice: {words}")),
+                    (format!("alice: {words}"), format!("alice: {words}")),
+                    ("bob left!".to_owned(), "alice: bob left!".to_owned()),
+                ] {
+                    alice.says(&sent)?;
+                    alice.hears_line(&heard)?;
+                    bob.hears_line(&heard)?;
+                }
+                talk(lab, bob, &group)
+            }),
+        stage(11, "The client ends well", 6)
+            .on(&[6])
+            .hint("three ways out for the person, and two for the server")
+            .client(|lab| {
+                let listener = lab.listener()?;
+                let starts = || -> Check<Person> {
+                    let alice = lab.client("alice", listener.address()?)?;
+                    alice.is_asked_for("nickname")?;
+                    alice.types("alice")?;
+                    Ok(alice)
+                };
+                for way in WAYS_OUT {
+                    let alice = starts()?;
+                    let server = listener.lets_in("alice")?;
+                    alice.sees("Connected to server!")?;
+                    way(&alice)?;
+                    server.is_closed()?;
+                    server.closes();
+                    alice.exits(0)?;
+                }
+                let alice = starts()?;
+                let server = listener.accepts("server")?;
+                server.sends("NICK")?;
+                server.gets("alice")?;
+                let refusal = format!("Nickname refused: {}", lab.words(2));
+                server.says(&refusal)?;
+                server.closes();
+                alice.sees(&refusal)?;
+                alice.exits(1)?;
+
+                let alice = starts()?;
+                let server = listener.lets_in("alice")?;
+                alice.sees("Connected to server!")?;
+                server.closes();
+                alice.fails_saying("server")
+            }),
+        stage(12, "It finds the messages, however the stream is cut", 7)
+            .on(&[5])
+            .hint("one read is not one message: where does a message end?")
+            .server(|lab| {
+                let server = lab.server()?;
+                let group = server.group_joins(&["alice", "bob"])?;
+                let [alice, bob] = &group[..] else { return Ok(()) };
+                talk(lab, alice, &group)?;
+                let three: Vec<_> = (0..3).map(|_| format!("alice: {}", lab.words(2))).collect();
+                alice.sends(format!("{}\n\n{}\r\n{}\n", three[0], three[1], three[2]))?;
+                for line in &three {
+                    bob.hears_line(line)?;
+                }
+                let line = format!("alice: {}", lab.words(3));
+                alice.trickles(format!("{line}\n"))?;
+                bob.hears_line(&line)?;
+                let long = format!("alice: {}", "x".repeat(5000));
+                alice.says(&long)?;
+                bob.hears_line(&long)?;
+                alice.sends(b"alice: caf\xc3\xa9 and caf\xe9\n")?;
+                bob.hears_line("alice: café and caf\u{FFFD}")?;
+                // For alice, silence means nothing. Carol is an original: she never sends ⏎.
+                alice.sends("alice: never ")?;
+                let carol = server.joins("carol")?;
+                bob.hears("carol joined!")?;
+                let bare = format!("carol: {}", lab.words(2));
+                carol.sends(&bare)?;
+                bob.hears(&bare)?;
+                alice.sends("mind\n")?;
+                bob.hears("alice: never mind")?;
+                // A nickname and a line, in one segment.
+                let dave = server.peer("dave")?;
+                dave.gets("NICK")?;
+                let line = format!("dave: {}", lab.words(2));
+                dave.sends(format!("dave\n{line}\n"))?;
+                bob.hears("dave joined!")?;
+                bob.hears(&line)?;
+                // Too long for anybody.
+                let _ = carol.sends("y".repeat(70_000));
+                bob.hears("carol left!")?;
+                talk(lab, bob, [bob])
+            }),
+        stage(13, "Three people talk", 4)
+            .on(&[5, 6])
+            .hint("try it with three terminals side by side")
+            .together(|lab| {
+                let server = lab.server()?;
+                let address = server.address();
+                let alice = enters(lab, address, "alice", TerminalKind::Xterm)?;
+                let bob = enters(lab, address, "bob", TerminalKind::Dumb)?;
+                alice.sees("bob joined!")?;
+                let carol = enters(lab, address, "carol", TerminalKind::Dumb)?;
+                alice.sees("carol joined!")?;
+                bob.sees("carol joined!")?;
+                let people = [("alice", &alice), ("bob", &bob), ("carol", &carol)];
+                for (name, speaker) in people {
+                    let words = lab.words(3);
+                    speaker.types(&words)?;
+                    for (_, listener) in people {
+                        listener.sees(&format!("{name}: {words}"))?;
+                        listener.has_seen(1, &format!("{name}: {words}"))?;
+                    }
+                }
+                // What alice is typing stays whole while others speak.
+                alice.begins_to_type("half of a ")?;
+                for (name, speaker) in [("bob", &bob), ("carol", &carol)] {
+                    let words = lab.words(2);
+                    speaker.types(&words)?;
+                    alice.sees(&format!("{name}: {words}"))?;
+                }
+                alice.has_typed("half of a ")?;
+                alice.types("sentence")?;
+                bob.sees("alice: half of a sentence")
+            }),
+        stage(14, "People come and go", 4)
+            .on(&[7, 8, 11])
+            .hint("is a nickname free again when its owner was killed?")
+            .together(|lab| {
+                let server = lab.server()?;
+                let address = server.address();
+                let alice = enters(lab, address, "alice", TerminalKind::Dumb)?;
+                let bob = enters(lab, address, "bob", TerminalKind::Xterm)?;
+                for way in WAYS_OUT {
+                    let guest = enters(lab, address, "guest", TerminalKind::Dumb)?;
+                    alice.sees("guest joined!")?;
+                    way(&guest)?;
+                    alice.sees("guest left!")?;
+                    bob.sees("guest left!")?;
+                    guest.exits(0)?;
+                }
+                let killed = enters(lab, address, "guest", TerminalKind::Dumb)?;
+                killed.is_killed();
+                alice.sees("guest left!")?;
+                let late = lab.client("late", address)?;
+                late.is_asked_for("nickname")?;
+                late.types("Alice")?;
+                late.sees_somewhere("Nickname refused: ")?;
+                late.exits(1)?;
+                server.terminal().presses(Key::CtrlC)?;
+                server.terminal().exits(0)?;
+                alice.fails_saying("server")?;
+                bob.fails_saying("server")
+            }),
+        stage(15, "Nobody's terminal can be steered", 4)
+            .on(&[13])
+            .hint("what does a terminal do with an escape sequence that somebody sends?")
+            .together(|lab| {
+                let server = lab.server()?;
+                let address = server.address();
+                let people = [
+                    enters(lab, address, "alice", TerminalKind::Xterm)?,
+                    enters(lab, address, "bob", TerminalKind::Dumb)?,
+                    enters(lab, address, "carol", TerminalKind::Dumb)?,
+                ];
+                let mallory = server.joins("mallory")?;
+                let words = lab.words(2);
+                mallory.says(&format!("mallory: \x1b[2J\x1b]0;owned\x07{words}"))?;
+                for person in &people {
+                    person.sees_somewhere(&words)?;
+                    person.never_got(b"\x1b[2J")?;
+                    person.never_got(b"\x1b]0;")?;
+                }
+                let eve = server.peer("eve")?;
+                eve.gets("NICK")?;
+                eve.sends("\x1b[2Jeve")?;
+                eve.hears_until_closed()?;
+                server.terminal().never_got(b"\x1b[2J")
+            }),
+    ];
+    Plan { number: 2, title: "a group with nicknames: a handshake", stages }
+}

@@ -1,0 +1,412 @@
+//! Lab 3: a header says how long a message is; the bytes stop sticking.
+
+use std::net::SocketAddr;
+
+use crate::lab::Lab;
+use crate::program::TerminalKind;
+use crate::stage::{Check, Plan, stage};
+use crate::terminal::{Key, Person};
+use crate::wire::frames::{HEADER, frame, settle};
+use crate::wire::{Listener, Peer};
+
+/// Text whose characters are not bytes.
+const SHORT_BUT_LONG: [&str; 4] = ["café ok", "naïve ☕", "日本語", "🦀 and 👩‍🚀"];
+
+/// What one says, the others hear.
+fn talk(lab: &Lab, speaker: &Peer, others: &[&Peer]) -> Check {
+    let payload = format!("[{}] : {}", speaker.name(), lab.words(3));
+    speaker.frames(&payload)?;
+    others.iter().try_for_each(|listener| listener.gets_frame(&payload))
+}
+
+/// Starts a client for `name`, against a scripted server.
+fn client(lab: &Lab, listener: &Listener, name: &str) -> Check<(Person, Peer)> {
+    let person = enters(lab, listener.address()?, name, TerminalKind::Dumb)?;
+    Ok((person, listener.accepts("server")?))
+}
+
+fn enters(lab: &Lab, server: SocketAddr, name: &str, terminal: TerminalKind) -> Check<Person> {
+    let person = lab.client_at(name, server, terminal)?;
+    person.is_asked_for("name")?;
+    person.types(name)?;
+    Ok(person)
+}
+
+/// Lets people call each other until all of them hear all others.
+fn gather(people: &[(&str, &Person)]) -> Check {
+    for (name, newcomer) in people {
+        for (caller, other) in people.iter().filter(|(caller, _)| caller != name) {
+            let call = format!("{name}?");
+            newcomer.sees_when(&format!("[{caller}] : {call}"), || other.types(&call))?;
+        }
+    }
+    Ok(())
+}
+
+const WAYS_OUT: [fn(&Person) -> Check; 3] = [
+    |person| person.types("!DISCONNECT"),
+    |person| person.presses(Key::CtrlD),
+    |person| person.presses(Key::CtrlC),
+];
+
+/// The stages of lab 3.
+#[allow(clippy::too_many_lines)] // a list
+pub fn plan() -> Plan {
+    let stages = vec![
+        stage(1, "What is typed leaves as a frame", 10)
+            .hint("how long is the header, and does the length count bytes or characters?")
+            .client(|lab| {
+                let listener = lab.listener()?;
+                let (ann, server) = client(lab, &listener, "ann")?;
+                let line = lab.words(3);
+                ann.types(&line)?;
+                server.gets_frame(format!("[ann] : {line}"))?;
+                for line in SHORT_BUT_LONG {
+                    ann.types(line)?;
+                    server.gets_frame(format!("[ann] : {line}"))?;
+                }
+                Ok(())
+            }),
+        stage(2, "Frames come in, however the stream is cut", 12)
+            .hint("a read answers what there is, not what you want: read until you have all")
+            .client(|lab| {
+                let listener = lab.listener()?;
+                let (ann, server) = client(lab, &listener, "ann")?;
+                let payloads: Vec<_> =
+                    (0..6).map(|_| format!("[bob] : {}", lab.words(3))).collect();
+                server.frames(&payloads[0])?;
+                ann.sees(&payloads[0])?;
+                // Header and payload apart.
+                let (header, payload) = (frame(&payloads[1]), payloads[1].as_bytes());
+                server.sends(&header[..HEADER])?;
+                server.sends(payload)?;
+                ann.sees(&payloads[1])?;
+                server.trickles(frame(&payloads[2]))?;
+                ann.sees(&payloads[2])?;
+                // Two and a half at once.
+                let glued =
+                    [frame(&payloads[3]), frame(&payloads[4]), frame(&payloads[5])].concat();
+                let (begin, end) = glued.split_at(glued.len() - 5);
+                server.sends(begin)?;
+                ann.sees(&payloads[3])?;
+                ann.sees(&payloads[4])?;
+                server.sends(end)?;
+                ann.sees(&payloads[5])?;
+                for line in SHORT_BUT_LONG {
+                    server.trickles(frame(format!("[bob] : {line}")))?;
+                    ann.sees(&format!("[bob] : {line}"))?;
+                }
+                let long = format!("[bob] : {}{}", "x".repeat(5000), lab.words(1));
+                server.frames(&long)?;
+                ann.sees(&long)
+            }),
+        stage(3, "The server passes frames on, to the others only", 14)
+            .on(&[1, 2])
+            .hint("who may write to a socket, when two speak at the same time?")
+            .server(|lab| {
+                let server = lab.server()?;
+                let room = server.room_of(&["ann", "bob", "cem"])?;
+                let [ann, bob, cem] = &room[..] else { return Ok(()) };
+                talk(lab, ann, &[bob, cem])?;
+                talk(lab, bob, &[ann, cem])?;
+                let line = format!("[cem] : {}", lab.words(3));
+                cem.trickles(frame(&line))?;
+                ann.gets_frame(&line)?;
+                bob.gets_frame(&line)?;
+                server.prints(&line)?;
+                // One begins a frame, the other says something meanwhile.
+                let slow = frame(format!("[ann] : {}", lab.words(3)));
+                ann.sends(&slow[..70])?;
+                talk(lab, bob, &[ann, cem])?;
+                ann.sends(&slow[70..])?;
+                bob.gets(&slow)?;
+                cem.gets(&slow)?;
+                // Two speak as fast as they can.
+                let said: Vec<Vec<_>> = [ann, bob]
+                    .iter()
+                    .map(|speaker| {
+                        let payload = |_| format!("[{}] : {}", speaker.name(), lab.words(9));
+                        (0..40).map(|at| frame(payload(at))).collect()
+                    })
+                    .collect();
+                for (hers, his) in said[0].iter().zip(&said[1]) {
+                    ann.sends(hers)?;
+                    bob.sends(his)?;
+                }
+                cem.gets_interleaved(&said)?;
+                ann.gets_interleaved(&said[1..])?;
+                bob.gets_interleaved(&said[..1])?;
+                talk(lab, cem, &[ann, bob])
+            }),
+        stage(4, "The client talks", 8)
+            .on(&[1])
+            .hint("an empty line is no message, and a word in a sentence is no command")
+            .client(|lab| {
+                let listener = lab.listener()?;
+                let (ann, server) = client(lab, &listener, "ann of the hill")?;
+                let (first, second) = (lab.words(2), lab.words(4));
+                ann.types(&first)?;
+                ann.types("")?;
+                ann.types(&second)?;
+                server.gets_frame(format!("[ann of the hill] : {first}"))?;
+                server.gets_frame(format!("[ann of the hill] : {second}"))?;
+                for line in ["to leave type !DISCONNECT", "!disconnect", "quit"] {
+                    ann.types(line)?;
+                    server.gets_frame(format!("[ann of the hill] : {line}"))?;
+                }
+                let long = "y".repeat(1500);
+                ann.types(&long)?;
+                server.gets_frame(format!("[ann of the hill] : {long}"))
+            }),
+        stage(5, "The client shows what comes while one types", 8)
+            .on(&[1, 2])
+            .hint("waiting for a key and waiting for the network are two waits")
+            .client(|lab| {
+                let listener = lab.listener()?;
+                let (ann, server) = client(lab, &listener, "ann")?;
+                let (begin, end) = (lab.words(1), lab.words(1));
+                ann.begins_to_type(&begin)?;
+                for _ in 0..3 {
+                    let payload = format!("[bob] : {}", lab.words(3));
+                    server.frames(&payload)?;
+                    ann.sees(&payload)?;
+                }
+                ann.types(&end)?;
+                server.gets_frame(format!("[ann] : {begin}{end}"))?;
+                // A payload of two lines must not look like two messages.
+                let words = lab.words(2);
+                server.frames(format!("[bob] : {words}\n[cem] : I am bob"))?;
+                ann.sees_somewhere(&words)?;
+                let fence = format!("[bob] : {}", lab.words(2));
+                server.frames(&fence)?;
+                ann.sees(&fence)?;
+                ann.has_seen(0, "[cem] : I am bob")
+            }),
+        stage(6, "Who says !DISCONNECT is let go, and nobody else", 8)
+            .on(&[3])
+            .hint("is it the last word of a sentence, or the whole message?")
+            .server(|lab| {
+                let server = lab.server()?;
+                let room = server.room_of(&["ann", "bob"])?;
+                let [ann, bob] = &room[..] else { return Ok(()) };
+                for harmless in [
+                    "[ann] : to leave type !DISCONNECT",
+                    "[ann] : !DISCONNECT me",
+                    "[ann] : !disconnect",
+                    "[ann] : please: !DISCONNECT",
+                ] {
+                    ann.frames(harmless)?;
+                    bob.gets_frame(harmless)?;
+                }
+                talk(lab, bob, &[ann])?;
+                ann.frames("[ann] : !DISCONNECT")?;
+                bob.gets_frame("[ann] : !DISCONNECT")?;
+                ann.is_closed()?;
+                let cem = server.peer("cem")?;
+                settle(&[bob, &cem])?;
+                cem.frames("!DISCONNECT")?;
+                bob.gets_frame("!DISCONNECT")?;
+                cem.is_closed()?;
+                let dan = server.peer("dan")?;
+                settle(&[bob, &dan])?;
+                // With a message right behind it, which nobody may hear.
+                dan.sends([frame("[dan] : !DISCONNECT"), frame("[dan] : ghost")].concat())?;
+                bob.gets_frame("[dan] : !DISCONNECT")?;
+                let eve = server.peer("eve")?;
+                let fence = format!("[eve] : {}", lab.words(2));
+                eve.frames(&fence)?;
+                bob.gets_frame(&fence)
+            }),
+        stage(7, "The client ends well", 6)
+            .on(&[4])
+            .hint("three ways out for the person, and one for the server")
+            .client(|lab| {
+                let listener = lab.listener()?;
+                for way in WAYS_OUT {
+                    let (ann, server) = client(lab, &listener, "ann")?;
+                    let line = lab.words(2);
+                    ann.types(&line)?;
+                    server.gets_frame(format!("[ann] : {line}"))?;
+                    way(&ann)?;
+                    server.gets_frame("[ann] : !DISCONNECT")?;
+                    server.is_closed()?;
+                    server.closes();
+                    ann.exits(0)?;
+                }
+                let (ann, server) = client(lab, &listener, "ann")?;
+                let payload = format!("[bob] : {}", lab.words(2));
+                server.frames(&payload)?;
+                ann.sees(&payload)?;
+                server.closes();
+                ann.fails_saying("server")?;
+                let (bob, server) = client(lab, &listener, "bob")?;
+                server.sends(
+                    "this is no header, and it is longer than sixty-four bytes, which is enough",
+                )?;
+                bob.fails_saying("server")
+            }),
+        stage(8, "Bytes, not characters", 10)
+            .on(&[3])
+            .hint("é is one character and two bytes: which of them does your header count?")
+            .server(|lab| {
+                let server = lab.server()?;
+                let room = server.room_of(&["ann", "bob"])?;
+                let [ann, bob] = &room[..] else { return Ok(()) };
+                for text in SHORT_BUT_LONG {
+                    let payload = format!("[ann] : {text}");
+                    ann.frames(&payload)?;
+                    bob.gets_frame(&payload)?;
+                    ann.trickles(frame(&payload))?;
+                    bob.gets_frame(&payload)?;
+                }
+                // Not UTF-8, and still only text.
+                ann.frames(b"[ann] : caf\xe9 ok")?;
+                bob.gets_frame("[ann] : caf\u{FFFD} ok")?;
+                let longest = format!("[ann] : {}", "é".repeat((64 * 1024 - 8) / 2));
+                ann.frames(&longest)?;
+                bob.gets_frame(&longest)?;
+                ann.frames("")?;
+                bob.gets_frame("")?;
+                talk(lab, bob, &[ann])?;
+                talk(lab, ann, &[bob])
+            }),
+        stage(9, "Bad headers and cut-off frames hurt only their sender", 10)
+            .on(&[3])
+            .hint("who is told when one connection goes wrong, and who is not?")
+            .server(|lab| {
+                let server = lab.server()?;
+                let room = server.room_of(&["ann", "bob"])?;
+                let [ann, bob] = &room[..] else { return Ok(()) };
+                let bad =
+                    ["", "abc", "-5", "+5", "5x", "5 5", "0x10", "65537", "99999999999999999999"];
+                for header in bad {
+                    let mallory = server.peer("mallory")?;
+                    settle(&[ann, bob, &mallory])?;
+                    mallory.sends(format!("{header:<HEADER$}hello"))?;
+                    mallory.hears_until_closed()?;
+                    talk(lab, ann, &[bob])?;
+                }
+                // Spaces in front are fine.
+                let cem = server.peer("cem")?;
+                settle(&[ann, bob, &cem])?;
+                cem.sends(format!("{:>5}{:59}{}", 11, "", "[cem] : yes"))?;
+                bob.gets_frame("[cem] : yes")?;
+                ann.gets_frame("[cem] : yes")?;
+                for part in [10, HEADER, HEADER + 4] {
+                    let eve = server.peer("eve")?;
+                    settle(&[ann, bob, &cem, &eve])?;
+                    eve.sends(&frame("[eve] : never said")[..part])?;
+                    eve.closes();
+                    talk(lab, bob, &[ann, &cem])?;
+                }
+                let dan = server.peer("dan")?;
+                settle(&[ann, bob, &cem, &dan])?;
+                dan.crashes();
+                talk(lab, bob, &[ann, &cem])?;
+                talk(lab, &cem, &[ann, bob])?;
+                talk(lab, ann, &[bob, &cem])
+            }),
+        stage(10, "Active connections are counted", 5)
+            .on(&[3])
+            .hint("who goes without a word must be taken off the list, too")
+            .server(|lab| {
+                let active = |count: usize| format!("[SERVER] active connections = {count}");
+                let server = lab.server()?;
+                let ann = server.peer("ann")?;
+                server.prints(&active(1))?;
+                let bob = server.peer("bob")?;
+                server.prints(&active(2))?;
+                let cem = server.peer("cem")?;
+                server.prints(&active(3))?;
+                ann.frames("[ann] : !DISCONNECT")?;
+                server.prints(&active(2))?;
+                bob.closes();
+                server.prints(&active(1))?;
+                cem.crashes();
+                server.prints(&active(0))?;
+                server.rests()
+            }),
+        stage(11, "Three people talk", 3)
+            .on(&[3, 4, 5])
+            .hint("try it with three terminals side by side")
+            .together(|lab| {
+                let server = lab.server()?;
+                let address = server.address();
+                let ann = enters(lab, address, "ann", TerminalKind::Xterm)?;
+                let bob = enters(lab, address, "bob", TerminalKind::Dumb)?;
+                let cem = enters(lab, address, "cem", TerminalKind::Dumb)?;
+                let people = [("ann", &ann), ("bob", &bob), ("cem", &cem)];
+                gather(&people)?;
+                for (name, speaker) in people {
+                    let words = format!("é {}", lab.words(3));
+                    let line = format!("[{name}] : {words}");
+                    speaker.types(&words)?;
+                    for (other, listener) in people {
+                        if other != name {
+                            listener.sees(&line)?;
+                            listener.has_seen(1, &line)?;
+                        }
+                    }
+                    speaker.has_seen(0, &line)?;
+                }
+                ann.begins_to_type("half of a ")?;
+                for (name, speaker) in [("bob", &bob), ("cem", &cem)] {
+                    let words = lab.words(2);
+                    speaker.types(&words)?;
+                    ann.sees(&format!("[{name}] : {words}"))?;
+                }
+                ann.has_typed("half of a ")?;
+                ann.types("sentence")?;
+                bob.sees("[ann] : half of a sentence")
+            }),
+        stage(12, "People leave, and others stay", 3)
+            .on(&[6, 7, 9])
+            .hint("does the one who stays hear the next one who comes?")
+            .together(|lab| {
+                let server = lab.server()?;
+                let address = server.address();
+                let ann = enters(lab, address, "ann", TerminalKind::Dumb)?;
+                let bob = enters(lab, address, "bob", TerminalKind::Xterm)?;
+                for way in WAYS_OUT {
+                    let guest = enters(lab, address, "guest", TerminalKind::Dumb)?;
+                    gather(&[("ann", &ann), ("bob", &bob), ("guest", &guest)])?;
+                    way(&guest)?;
+                    guest.exits(0)?;
+                    ann.sees("[guest] : !DISCONNECT")?;
+                    bob.sees("[guest] : !DISCONNECT")?;
+                }
+                let killed = enters(lab, address, "killed", TerminalKind::Dumb)?;
+                gather(&[("ann", &ann), ("bob", &bob), ("killed", &killed)])?;
+                killed.is_killed();
+                let words = lab.words(2);
+                ann.types(&words)?;
+                bob.sees(&format!("[ann] : {words}"))?;
+                server.prints("[SERVER] active connections = 2")?;
+                server.terminal().presses(Key::CtrlC)?;
+                server.terminal().exits(0)?;
+                ann.fails_saying("server")?;
+                bob.fails_saying("server")
+            }),
+        stage(13, "Nobody's terminal can be steered", 3)
+            .on(&[11])
+            .hint("what does a terminal do with an escape sequence that somebody sends?")
+            .together(|lab| {
+                let server = lab.server()?;
+                let address = server.address();
+                let ann = enters(lab, address, "ann", TerminalKind::Xterm)?;
+                let bob = enters(lab, address, "bob", TerminalKind::Dumb)?;
+                let cem = enters(lab, address, "cem", TerminalKind::Dumb)?;
+                gather(&[("ann", &ann), ("bob", &bob), ("cem", &cem)])?;
+                let mallory = server.peer("mallory")?;
+                let words = lab.words(2);
+                mallory.frames(format!("[\x1b]0;owned\x07] : \x1b[2J{words}"))?;
+                for person in [&ann, &bob, &cem] {
+                    person.sees_somewhere(&words)?;
+                    person.never_got(b"\x1b[2J")?;
+                    person.never_got(b"\x1b]0;")?;
+                }
+                server.terminal().never_got(b"\x1b[2J")
+            }),
+    ];
+    Plan { number: 3, title: "messages with a length header", stages }
+}

@@ -1,0 +1,531 @@
+//! Lab 4: a real request-and-reply protocol with rooms and errors.
+
+use std::net::SocketAddr;
+
+use crate::lab::{Lab, Server};
+use crate::program::TerminalKind;
+use crate::stage::{Check, Plan, stage};
+use crate::terminal::{Key, Person};
+use crate::wire::fields::Membership;
+use crate::wire::{Listener, Peer};
+
+/// What one says in a room, everybody in it hears, the speaker too.
+fn talk(lab: &Lab, speaker: &Peer, room: Membership, members: &[&Peer]) -> Check {
+    let line = lab.words(3);
+    speaker.chats(room, &line)?;
+    members.iter().try_for_each(|member| member.hears_chat(room.room_ref, speaker.name(), &line))
+}
+
+/// One after the other joins the room; each hears of those who come later.
+fn room_of(server: &Server, room: &str, names: &[&str]) -> Check<Vec<(Peer, Membership)>> {
+    let mut members: Vec<(Peer, Membership)> = Vec::new();
+    for name in names {
+        let peer = server.peer(name)?;
+        let membership = peer.joins_room(room, server.address())?;
+        for (member, _) in &members {
+            member.hears_joined(membership.room_ref, name)?;
+        }
+        members.push((peer, membership));
+    }
+    Ok(members)
+}
+
+/// Starts a client and answers its question.
+fn enters(lab: &Lab, server: SocketAddr, name: &str, terminal: TerminalKind) -> Check<Person> {
+    let person = lab.client_at(name, server, terminal)?;
+    person.is_asked_for("name")?;
+    person.types(name)?;
+    Ok(person)
+}
+
+/// Starts a client, and lets it into a room of a scripted server.
+fn client_in(lab: &Lab, listener: &Listener, room: &str, room_ref: i64) -> Check<(Person, Peer)> {
+    let alice = enters(lab, listener.address()?, "alice", TerminalKind::Dumb)?;
+    let server = listener.accepts("server")?;
+    lets_in(&alice, &server, room, room_ref)?;
+    Ok((alice, server))
+}
+
+/// Alice joins a room of a scripted server.
+fn lets_in(alice: &Person, server: &Peer, room: &str, room_ref: i64) -> Check {
+    alice.types(&format!("/join {room}"))?;
+    server.gets_lines(&[
+        &format!("JOIN_CHATROOM: {room}"),
+        "CLIENT_IP: 0",
+        "PORT: 0",
+        "CLIENT_NAME: alice",
+    ])?;
+    server.sends_lines(&[
+        &format!("JOINED_CHATROOM: {room}"),
+        "SERVER_IP: 127.0.0.1",
+        "PORT: 8080",
+        &format!("ROOM_REF: {room_ref}"),
+        "JOIN_ID: -17",
+    ])?;
+    server.sends(chat(room_ref, "alice", "alice has joined this chatroom."))?;
+    alice.sees(&format!("[{room}] alice: alice has joined this chatroom."))
+}
+
+/// A chat message as the server sends it.
+fn chat(room_ref: i64, name: &str, message: &str) -> String {
+    format!("CHAT: {room_ref}\nCLIENT_NAME: {name}\nMESSAGE: {message}\n\n")
+}
+
+/// The stages of lab 4.
+#[allow(clippy::too_many_lines)] // a list
+pub fn plan() -> Plan {
+    let stages = vec![
+        stage(1, "HELO is answered", 6)
+            .hint("four lines, the first of them as it came")
+            .server(|lab| {
+                let server = lab.server()?;
+                let address = server.address();
+                let alice = server.peer("alice")?;
+                alice.greets(&lab.words(2), address)?;
+                alice.greets("BASE_TEST", address)?;
+                let bob = server.peer("bob")?;
+                bob.greets(&lab.words(1), address)?;
+                alice.greets(&lab.words(3), address)?;
+                let second = lab.server_on(address.port(), &[])?;
+                second.fails_saying(&address.port().to_string())
+            }),
+        stage(2, "JOIN lets into a room, and announces it", 10)
+            .on(&[1])
+            .hint("first the answer to who joins, then the news to everybody")
+            .server(|lab| {
+                let server = lab.server()?;
+                let address = server.address();
+                let (here, there) = (lab.words(1), lab.words(2));
+                let members = room_of(&server, &here, &["alice", "bob"])?;
+                let [(alice, in_a), (bob, in_b)] = &members[..] else { return Ok(()) };
+                check(in_a.room_ref == in_b.room_ref, "both should be in", "one room", "two rooms")?;
+                check(in_a.join_id != in_b.join_id, "each should have", "its own JOIN_ID", "the same")?;
+                let elsewhere = bob.joins_room(&there, address)?;
+                check(elsewhere.room_ref != in_b.room_ref, "there should be", "two rooms", "one")?;
+                check(elsewhere.join_id == in_b.join_id, "bob should have", "one JOIN_ID", "two")?;
+                // Alice, who is not there, has heard nothing of it.
+                alice.greets("fence", address)
+            }),
+        stage(3, "CHAT goes to everybody in the room", 10)
+            .on(&[2])
+            .hint("the speaker is in the room, too")
+            .server(|lab| {
+                let server = lab.server()?;
+                let members = room_of(&server, &lab.words(1), &["alice", "bob", "carol"])?;
+                let peers: Vec<&Peer> = members.iter().map(|(peer, _)| peer).collect();
+                for (peer, room) in &members {
+                    talk(lab, peer, *room, &peers)?;
+                }
+                // Who speaks is decided by the connection, whatever the message says.
+                let (alice, room) = &members[0];
+                let (_, bobs) = &members[1];
+                let line = lab.words(2);
+                alice.sends_lines(&[
+                    &format!("CHAT: {}", room.room_ref),
+                    &format!("JOIN_ID: {}", bobs.join_id),
+                    "CLIENT_NAME: bob",
+                    &format!("MESSAGE: {line}\n"),
+                ])?;
+                for peer in &peers {
+                    peer.hears_chat(room.room_ref, "alice", &line)?;
+                }
+                let lines = format!("{}\n{}\n{}", lab.words(2), "CHAT: 7", lab.words(2));
+                alice.chats(*room, &lines)?;
+                for peer in &peers {
+                    peer.hears_chat(room.room_ref, "alice", &lines)?;
+                }
+                Ok(())
+            }),
+        stage(4, "LEAVE lets out of a room, and announces it", 8)
+            .on(&[3])
+            .hint("LEFT comes before the news, and who leaves hears the news, too")
+            .server(|lab| {
+                let server = lab.server()?;
+                let address = server.address();
+                let members = room_of(&server, &lab.words(1), &["alice", "bob"])?;
+                let [(alice, in_a), (bob, in_b)] = &members[..] else { return Ok(()) };
+                alice.asks_to_leave(*in_a)?;
+                alice.is_out(*in_a)?;
+                alice.hears_left(in_a.room_ref, "alice")?;
+                bob.hears_left(in_a.room_ref, "alice")?;
+                talk(lab, bob, *in_b, &[bob])?;
+                // Once more, and a room that never was: an answer, and no news.
+                alice.asks_to_leave(*in_a)?;
+                alice.is_out(*in_a)?;
+                let nowhere = Membership { room_ref: 4711, ..*in_a };
+                alice.asks_to_leave(nowhere)?;
+                alice.is_out(nowhere)?;
+                alice.greets("still here", address)?;
+                bob.greets("no news", address)
+            }),
+        stage(5, "Several rooms: nothing leaks, nothing comes twice", 10)
+            .on(&[3, 4])
+            .hint("is there one list of members, or one for each room?")
+            .server(|lab| {
+                let server = lab.server()?;
+                let address = server.address();
+                let (red, blue) = (format!("red {}", lab.words(1)), format!("blue {}", lab.words(1)));
+                let members = room_of(&server, &red, &["alice", "bob"])?;
+                let [(alice, red_a), (bob, red_b)] = &members[..] else { return Ok(()) };
+                let carol = &server.peer("carol")?;
+                let blue_c = carol.joins_room(&blue, address)?;
+                let blue_a = alice.joins_room(&blue, address)?;
+                carol.hears_joined(blue_c.room_ref, "alice")?;
+                talk(lab, alice, *red_a, &[alice, bob])?;
+                talk(lab, alice, blue_a, &[alice, carol])?;
+                talk(lab, carol, blue_c, &[alice, carol])?;
+                talk(lab, bob, *red_b, &[alice, bob])?;
+                // Joining twice gives the same answer and no news, and no message comes twice.
+                bob.asks_to_join(&red, "somebody else")?;
+                let again = bob.is_in(&red, address)?;
+                check(again == *red_b, "bob should be in", "the same room again", "another one")?;
+                talk(lab, bob, *red_b, &[alice, bob])?;
+                talk(lab, alice, *red_a, &[alice, bob])?;
+                // Out of one room is not out of the other.
+                alice.asks_to_leave(*red_a)?;
+                alice.is_out(*red_a)?;
+                alice.hears_left(red_a.room_ref, "alice")?;
+                bob.hears_left(red_a.room_ref, "alice")?;
+                talk(lab, bob, *red_b, &[bob])?;
+                talk(lab, carol, blue_c, &[carol, alice])?;
+                // Many lines, in order.
+                let said: Vec<_> = (0..30).map(|_| lab.words(2)).collect();
+                for line in &said {
+                    carol.chats(blue_c, line)?;
+                }
+                for line in &said {
+                    alice.hears_chat(blue_c.room_ref, "carol", line)?;
+                    carol.hears_chat(blue_c.room_ref, "carol", line)?;
+                }
+                bob.greets("nothing of all that", address)
+            }),
+        stage(6, "Who disconnects or vanishes has left every room", 9)
+            .on(&[5])
+            .hint("in which rooms was the connection that has just ended?")
+            .server(|lab| {
+                let server = lab.server()?;
+                let address = server.address();
+                let alice = server.peer("alice")?;
+                let one = alice.joins_room("one", address)?;
+                let two = alice.joins_room("two", address)?;
+                for way in [None, Some(Peer::closes as fn(Peer)), Some(Peer::crashes)] {
+                    let guest = server.peer("guest")?;
+                    // (in the other order)
+                    guest.joins_room("two", address)?;
+                    alice.hears_joined(two.room_ref, "guest")?;
+                    guest.joins_room("one", address)?;
+                    alice.hears_joined(one.room_ref, "guest")?;
+                    match way {
+                        None => {
+                            guest.disconnects()?;
+                            guest.hears_left(two.room_ref, "guest")?;
+                            guest.hears_left(one.room_ref, "guest")?;
+                            guest.is_closed()?;
+                        }
+                        Some(way) => way(guest),
+                    }
+                    alice.hears_left(two.room_ref, "guest")?;
+                    alice.hears_left(one.room_ref, "guest")?;
+                }
+                // One who was in no room.
+                let idle = server.peer("idle")?;
+                idle.greets("hello", address)?;
+                idle.disconnects()?;
+                idle.is_closed()?;
+                server.rests()?;
+                talk(lab, &alice, one, &[&alice])
+            }),
+        stage(7, "Errors are answered, and the connection goes on", 9)
+            .on(&[3])
+            .hint("what does your server do with a room that does not exist?")
+            .server(|lab| {
+                let server = lab.server()?;
+                let address = server.address();
+                let alice = server.peer("alice")?;
+                let room = alice.joins_room(&lab.words(1), address)?;
+                let bob = server.peer("bob")?;
+                let elsewhere = bob.joins_room(&lab.words(2), address)?;
+                // 1: no message at all; one complaint for all of it.
+                alice.sends("HELLO?\nis there anybody\n\n")?;
+                alice.hears_error(1)?;
+                alice.greets("after 1", address)?;
+                // 2 and 3: rooms.
+                alice.chats(Membership { room_ref: 4711, ..room }, "anybody?")?;
+                alice.hears_error(2)?;
+                alice.chats(Membership { room_ref: elsewhere.room_ref, ..room }, "bob?")?;
+                alice.hears_error(3)?;
+                // 4: fields. The line that breaks a message may begin the next one.
+                for broken in [
+                    "JOIN_CHATROOM: x\nCLIENT_IP: 0\nCLIENT_NAME: alice\n",
+                    "JOIN_CHATROOM: \nCLIENT_IP: 0\nPORT: 0\nCLIENT_NAME: alice\n",
+                    "JOIN_CHATROOM: x\nCLIENT_IP: 0\nPORT: 0\nCLIENT_NAME:\n",
+                    "CHAT: room\nJOIN_ID: 1\nCLIENT_NAME: alice\nMESSAGE: x\n\n",
+                    "LEAVE_CHATROOM: 1\nCLIENT_NAME: alice\n",
+                    "JOIN_CHATROOM: x\n",
+                ] {
+                    alice.sends(broken)?;
+                    alice.sends_lines(&["HELO fence"])?;
+                    alice.hears_error(4)?;
+                    alice.is_greeted("fence", address)?;
+                }
+                talk(lab, &alice, room, &[&alice])?;
+                // 5: told so, and closed.
+                let carol = server.peer("carol")?;
+                let _ = carol.sends(format!("HELO {}\n", "x".repeat(70_000)));
+                carol.hears_error(5)?;
+                carol.hears_until_closed()?;
+                talk(lab, &bob, elsewhere, &[&bob])?;
+                alice.greets("nothing of all that", address)
+            }),
+        stage(8, "It finds the messages, however the stream is cut", 9)
+            .on(&[4])
+            .hint("one read is not one request: where does each of them end?")
+            .server(|lab| {
+                let server = lab.server()?;
+                let address = server.address();
+                let members = room_of(&server, "room", &["alice", "bob"])?;
+                let [(alice, room), (bob, _)] = &members[..] else { return Ok(()) };
+                let (first, second) = (lab.words(2), lab.words(2));
+                let says = |text: &str| {
+                    let Membership { room_ref, join_id } = room;
+                    format!("CHAT: {room_ref}\nJOIN_ID: {join_id}\nCLIENT_NAME: alice\nMESSAGE: {text}\n\n")
+                };
+                // Two and a half in one segment.
+                let glued = format!("{}{}HELO gl", says(&first), says(&second));
+                alice.sends(glued)?;
+                for member in [alice, bob] {
+                    member.hears_chat(room.room_ref, "alice", &first)?;
+                    member.hears_chat(room.room_ref, "alice", &second)?;
+                }
+                alice.sends("ued\n")?;
+                alice.is_greeted("glued", address)?;
+                let line = lab.words(2);
+                alice.trickles(says(&line))?;
+                bob.hears_chat(room.room_ref, "alice", &line)?;
+                alice.hears_chat(room.room_ref, "alice", &line)?;
+                // Blank lines between, no space or several behind the colon, and \r.
+                let line = lab.words(2);
+                alice.sends("\n\nHELO blank\n\n")?;
+                alice.is_greeted("blank", address)?;
+                let Membership { room_ref, join_id } = room;
+                alice.sends(format!(
+                    "CHAT:{room_ref}\r\nJOIN_ID:   {join_id}\r\nCLIENT_NAME:alice\r\nMESSAGE:{line}\r\n\r\n"
+                ))?;
+                bob.hears_chat(*room_ref, "alice", &line)?;
+                alice.hears_chat(*room_ref, "alice", &line)?;
+                // One stops in the middle for ever; nobody else waits.
+                let carol = server.peer("carol")?;
+                carol.sends("JOIN_CHATROOM: room\nCLIENT_IP")?;
+                talk(lab, bob, *room, &[alice, bob])
+            }),
+        stage(9, "KILL_SERVICE ends the server", 6)
+            .on(&[1])
+            .hint("what keeps the process alive: the listener, or a thread that still reads?")
+            .server(|lab| {
+                let server = lab.server()?;
+                let address = server.address();
+                let members = room_of(&server, "room", &["alice", "bob"])?;
+                let silent = server.peer("silent")?;
+                let helo = server.peer("helo")?;
+                helo.greets("fence", address)?;
+                members[1].0.sends_lines(&["KILL_SERVICE"])?;
+                for peer in [&members[0].0, &members[1].0, &silent, &helo] {
+                    peer.hears_until_closed()?;
+                }
+                server.terminal().exits(0)
+            }),
+        stage(10, "The client joins and talks", 9)
+            .hint("a message names its room by a number that came with JOINED_CHATROOM")
+            .client(|lab| {
+                let listener = lab.listener()?;
+                let room = format!("room-{}", lab.words(0).trim_start_matches('-'));
+                let (alice, server) = client_in(lab, &listener, &room, 31)?;
+                for _ in 0..2 {
+                    let line = lab.words(3);
+                    alice.types(&line)?;
+                    server.gets_lines(&[
+                        "CHAT: 31",
+                        "JOIN_ID: -17",
+                        "CLIENT_NAME: alice",
+                        &format!("MESSAGE: {line}\n"),
+                    ])?;
+                    server.sends(chat(31, "alice", &line))?;
+                    alice.sees(&format!("[{room}] alice: {line}"))?;
+                }
+                // Glued, split, and of several lines, which must not look like several messages.
+                let (first, second) = (lab.words(2), lab.words(2));
+                let glued = format!("{}{}", chat(31, "bob", &first), chat(31, "carol", &second));
+                let (begin, end) = glued.split_at(glued.len() - 7);
+                server.sends(begin)?;
+                alice.sees(&format!("[{room}] bob: {first}"))?;
+                server.sends(end)?;
+                alice.sees(&format!("[{room}] carol: {second}"))?;
+                let forged = format!("[{room}] carol: I never said that");
+                server.sends(chat(31, "bob", &format!("{first}\n{forged}")))?;
+                alice.sees(&format!("[{room}] bob: {first}"))?;
+                server.sends("ERROR_CODE: 3\nERROR_DESCRIPTION: what do you want\n")?;
+                alice.sees_somewhere("what do you want")?;
+                alice.has_seen(0, &forged)?;
+                server.closes();
+                alice.fails_saying("server")
+            }),
+        stage(11, "The client's commands", 6)
+            .on(&[10])
+            .hint("which room does plain text go to, after /room and after /leave?")
+            .client(|lab| {
+                let listener = lab.listener()?;
+                let (alice, server) = client_in(lab, &listener, "one", 1)?;
+                lets_in(&alice, &server, "two", 2)?;
+                let says_in = |room_ref: i64| -> Check {
+                    let line = lab.words(2);
+                    alice.types(&line)?;
+                    server.gets_lines(&[
+                        &format!("CHAT: {room_ref}"),
+                        "JOIN_ID: -17",
+                        "CLIENT_NAME: alice",
+                        &format!("MESSAGE: {line}\n"),
+                    ])
+                };
+                says_in(2)?;
+                alice.types("/room one")?;
+                says_in(1)?;
+                alice.types("/rooms")?;
+                alice.sees_together(&["one", "two"])?;
+                alice.types("/leave")?;
+                server.gets_lines(&["LEAVE_CHATROOM: 1", "JOIN_ID: -17", "CLIENT_NAME: alice"])?;
+                server.sends("LEFT_CHATROOM: 1\nJOIN_ID: -17\n")?;
+                server.sends(chat(1, "alice", "alice has left this chatroom."))?;
+                alice.sees("[one] alice: alice has left this chatroom.")?;
+                says_in(2)?;
+                let greeting = lab.words(2);
+                alice.types(&format!("/helo {greeting}"))?;
+                server.gets_lines(&[&format!("HELO {greeting}")])?;
+                alice.types("/leave two")?;
+                server.gets_lines(&["LEAVE_CHATROOM: 2", "JOIN_ID: -17", "CLIENT_NAME: alice"])?;
+                alice.types("/kill")?;
+                server.gets_lines(&["KILL_SERVICE"])?;
+                let leaves = |way: fn(&Person) -> Check, alice: Person, server: Peer| -> Check {
+                    way(&alice)?;
+                    server.gets_lines(&["DISCONNECT: 0", "PORT: 0", "CLIENT_NAME: alice"])?;
+                    server.is_closed()?;
+                    server.closes();
+                    alice.exits(0)
+                };
+                leaves(|alice| alice.types("/quit"), alice, server)?;
+                let keys: [fn(&Person) -> Check; 2] =
+                    [|alice| alice.presses(Key::CtrlD), |alice| alice.presses(Key::CtrlC)];
+                for key in keys {
+                    let (alice, server) = client_in(lab, &listener, "one", 1)?;
+                    leaves(key, alice, server)?;
+                }
+                Ok(())
+            }),
+        stage(12, "Three people in two rooms", 3)
+            .on(&[5, 10])
+            .hint("try it with three terminals side by side")
+            .together(|lab| {
+                let server = lab.server()?;
+                let address = server.address();
+                let alice = enters(lab, address, "alice", TerminalKind::Xterm)?;
+                let bob = enters(lab, address, "bob", TerminalKind::Dumb)?;
+                let carol = enters(lab, address, "carol", TerminalKind::Dumb)?;
+                joins(&alice, "alice", "red", &[&alice])?;
+                joins(&bob, "bob", "red", &[&alice, &bob])?;
+                joins(&carol, "carol", "red", &[&alice, &bob, &carol])?;
+                joins(&bob, "bob", "blue", &[&bob])?;
+                joins(&carol, "carol", "blue", &[&bob, &carol])?;
+                // Bob and carol talk in blue now, and alice hears nothing of it.
+                let secret = lab.words(2);
+                bob.types(&secret)?;
+                carol.sees(&format!("[blue] bob: {secret}"))?;
+                bob.sees(&format!("[blue] bob: {secret}"))?;
+                carol.types("/room red")?;
+                alice.begins_to_type("half of a ")?;
+                let line = lab.words(3);
+                carol.types(&line)?;
+                for person in [&alice, &bob, &carol] {
+                    person.sees(&format!("[red] carol: {line}"))?;
+                    person.has_seen(1, &format!("[red] carol: {line}"))?;
+                }
+                alice.has_seen(0, &format!("[blue] bob: {secret}"))?;
+                alice.has_typed("half of a ")?;
+                alice.types("sentence")?;
+                for person in [&alice, &bob, &carol] {
+                    person.sees("[red] alice: half of a sentence")?;
+                }
+                Ok(())
+            }),
+        stage(13, "People come and go", 3)
+            .on(&[6, 11])
+            .hint("what do those who stay see of one who is killed?")
+            .together(|lab| {
+                let server = lab.server()?;
+                let address = server.address();
+                let alice = enters(lab, address, "alice", TerminalKind::Dumb)?;
+                let bob = enters(lab, address, "bob", TerminalKind::Xterm)?;
+                joins(&alice, "alice", "red", &[&alice])?;
+                joins(&bob, "bob", "red", &[&alice, &bob])?;
+                let ways: [fn(&Person) -> Check; 4] = [
+                    |guest| guest.types("/quit"),
+                    |guest| guest.presses(Key::CtrlD),
+                    |guest| guest.presses(Key::CtrlC),
+                    |guest| {
+                        guest.is_killed();
+                        Ok(())
+                    },
+                ];
+                for way in ways {
+                    let guest = enters(lab, address, "guest", TerminalKind::Dumb)?;
+                    joins(&guest, "guest", "red", &[&alice, &bob, &guest])?;
+                    way(&guest)?;
+                    alice.sees("[red] guest: guest has left this chatroom.")?;
+                    bob.sees("[red] guest: guest has left this chatroom.")?;
+                }
+                bob.types("/kill")?;
+                server.terminal().exits(0)?;
+                alice.fails_saying("server")?;
+                bob.fails_saying("server")
+            }),
+        stage(14, "Nobody's terminal can be steered", 2)
+            .on(&[12])
+            .hint("what does a terminal do with an escape sequence that somebody sends?")
+            .together(|lab| {
+                let server = lab.server()?;
+                let address = server.address();
+                let alice = enters(lab, address, "alice", TerminalKind::Xterm)?;
+                let bob = enters(lab, address, "bob", TerminalKind::Dumb)?;
+                let carol = enters(lab, address, "carol", TerminalKind::Dumb)?;
+                joins(&alice, "alice", "red", &[&alice])?;
+                joins(&bob, "bob", "red", &[&alice, &bob])?;
+                joins(&carol, "carol", "red", &[&alice, &bob, &carol])?;
+                let mallory = server.peer("mallory")?;
+                mallory.asks_to_join("red", "\x1b]0;owned\x07")?;
+                let room = mallory.is_in("red", address)?;
+                let words = lab.words(2);
+                mallory.chats(room, &format!("\x1b[2J{words}\n\x1b[2J"))?;
+                for person in [&alice, &bob, &carol] {
+                    person.sees_somewhere(&words)?;
+                }
+                let fence = lab.words(2);
+                bob.types(&fence)?;
+                for person in [&alice, &bob, &carol] {
+                    person.sees(&format!("[red] bob: {fence}"))?;
+                    person.never_got(b"\x1b[2J")?;
+                    person.never_got(b"\x1b]0;")?;
+                }
+                server.terminal().never_got(b"\x1b]0;")
+            }),
+    ];
+    Plan { number: 4, title: "many rooms, requests and replies", stages }
+}
+
+/// Somebody joins a room, and everybody in it sees that.
+fn joins(person: &Person, name: &str, room: &str, everybody: &[&Person]) -> Check {
+    person.types(&format!("/join {room}"))?;
+    let line = format!("[{room}] {name}: {name} has joined this chatroom.");
+    everybody.iter().try_for_each(|one| one.sees(&line))
+}
+
+fn check(is_right: bool, who: &str, expected: &str, came: &str) -> Check {
+    if is_right { Ok(()) } else { Err(crate::stage::Failure::wrong(who, expected, came)) }
+}

@@ -1,0 +1,325 @@
+//! Building programs, starting them on a terminal of their own, and never leaving one behind.
+
+use std::collections::HashMap;
+use std::env;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::num::NonZero;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{self, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::{SigHandler, Signal, killpg, signal};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+use rexpect::process::PtyProcess;
+use serde_json::Value;
+
+use crate::feed::{Feed, PATIENCE};
+use crate::stage::{Check, Failure};
+
+/// How long one build may take.
+const BUILD_LIMIT: Duration = Duration::from_mins(15);
+
+/// The executables of packages, or what the compiler said.
+pub type Built = HashMap<String, Result<PathBuf, String>>;
+
+/// Builds the packages in one go. One that does not compile hurts no other.
+///
+/// # Errors
+/// When cargo itself fails, a broken `Cargo.toml` for example.
+pub fn build(packages: &[String]) -> Result<Built, String> {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["build", "--keep-going", "--message-format=json"]);
+    cargo.args(packages.iter().flat_map(|package| ["-p", package]));
+    cargo.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    // What cargo told us about ourselves would make it build everything again.
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        if ["CARGO_PKG_", "CARGO_MANIFEST", "CARGO_BIN_EXE"].iter().any(|own| text.starts_with(own))
+        {
+            cargo.env_remove(name);
+        }
+    }
+    let mut child = cargo
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn()
+        .map_err(|error| format!("cannot start cargo: {error}"))?;
+
+    let (mut stdout, mut stderr) = (child.stdout.take(), child.stderr.take());
+    let errors = thread::spawn(move || {
+        let mut text = String::new();
+        let _ = stderr.as_mut().map(|stderr| stderr.read_to_string(&mut text));
+        text
+    });
+    let output = thread::spawn(move || {
+        let mut lines = Vec::new();
+        if let Some(stdout) = stdout.as_mut() {
+            lines.extend(BufReader::new(stdout).lines().map_while(Result::ok));
+        }
+        lines
+    });
+    let begin = Instant::now();
+    let status = loop {
+        if let Ok(Some(status)) = child.try_wait() {
+            break status;
+        }
+        if begin.elapsed() > BUILD_LIMIT {
+            let _ = killpg(Pid::from_raw(child.id().cast_signed()), Signal::SIGKILL);
+            let _ = child.wait();
+            return Err(format!("the build took more than {} minutes", BUILD_LIMIT.as_secs() / 60));
+        }
+        thread::sleep(Duration::from_millis(5));
+    };
+    let (lines, errors) = (output.join().unwrap_or_default(), errors.join().unwrap_or_default());
+
+    let mut built = Built::new();
+    let messages = lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    for message in messages {
+        let package = package_name(&message);
+        if let Some(executable) = message["executable"].as_str() {
+            built.entry(package).or_insert_with(|| Ok(executable.into()));
+        } else if message["message"]["level"] == "error" {
+            let rendered = message["message"]["rendered"].as_str().unwrap_or_default();
+            match built.entry(package).or_insert_with(|| Err(String::new())) {
+                Err(said) => said.push_str(rendered),
+                program => *program = Err(rendered.to_owned()),
+            }
+        }
+    }
+    if built.is_empty() && !status.success() {
+        return Err(errors);
+    }
+    Ok(built)
+}
+
+/// `solution1-server` of `path+file:///…/server#solution1-server@0.1.0`.
+fn package_name(message: &Value) -> String {
+    let id = message["package_id"].as_str().unwrap_or_default();
+    let name = id.rsplit('#').next().unwrap_or_default();
+    name.split('@').next().unwrap_or_default().to_owned()
+}
+
+/// The terminal that a program finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TerminalKind {
+    /// `TERM=dumb`: lines, one after the other.
+    Dumb,
+    /// `TERM=xterm`: what people have.
+    Xterm,
+}
+
+/// The width of the terminal, in characters.
+pub const COLUMNS: NonZero<u16> = NonZero::new(80).unwrap();
+/// Its height: many rows, so that nothing scrolls away that a script still wants to see.
+pub const ROWS: NonZero<u16> = NonZero::new(60).unwrap();
+
+/// A running program, on a terminal of its own. It is gone when this is dropped.
+pub struct Program {
+    process: Arc<Process>,
+    keyboard: File,
+    /// What it has written to its terminal.
+    pub output: Arc<Feed>,
+    // Dropped last: it only closes the terminal then, since the process is gone.
+    _terminal: PtyProcess,
+}
+
+impl Program {
+    /// Starts `executable`. Everything it writes goes to its output and to `note`.
+    ///
+    /// # Errors
+    /// When the system gives no process or terminal, or there is no such program.
+    pub fn start(
+        executable: &Path,
+        arguments: &[String],
+        terminal: TerminalKind,
+        note: impl Fn(&[u8]) + Send + 'static,
+    ) -> Check<Self> {
+        // rexpect tells nobody when there is nothing to start.
+        if !executable.is_file() {
+            return Err(Failure::Grader(format!("there is no program {}", executable.display())));
+        }
+        let mut command = Command::new(executable);
+        command.args(arguments).env_clear();
+        for name in ["PATH", "HOME", "TMPDIR", "SYSTEMROOT"] {
+            command.envs(env::var_os(name).map(|value| (name, value)));
+        }
+        let term = if terminal == TerminalKind::Dumb { "dumb" } else { "xterm" };
+        command.envs([("TERM", term), ("LANG", "C.UTF-8"), ("RUST_BACKTRACE", "0")]);
+        // rexpect keeps the child's number to itself, so the child tells it.
+        let (mut pid_reader, mut pid_writer) = io::pipe()?;
+        // SAFETY: only system calls between fork and exec, nothing that allocates.
+        #[allow(unsafe_code)]
+        unsafe {
+            command.pre_exec(move || {
+                prepare_child()?;
+                pid_writer.write_all(&process::id().to_ne_bytes())
+            });
+        }
+        let grader = process::id();
+        let pty = PtyProcess::new(command);
+        if process::id() != grader {
+            // A child whose exec failed comes back from `new` as a second grader.
+            // SAFETY: ends the process, without running what belongs to the parent.
+            #[allow(unsafe_code)]
+            unsafe {
+                libc::_exit(127)
+            }
+        }
+        let pty = pty.map_err(|error| Failure::Grader(format!("no terminal: {error}")))?;
+        let mut pid = [0; 4];
+        pid_reader.read_exact(&mut pid)?;
+        let process = Arc::new(Process::new(Pid::from_raw(i32::from_ne_bytes(pid))));
+        let handle =
+            || pty.get_file_handle().map_err(|error| Failure::Grader(format!("terminal: {error}")));
+        let (keyboard, mut screen) = (handle()?, handle()?);
+
+        let output = Feed::new();
+        let feed = Arc::clone(&output);
+        thread::Builder::new().spawn(move || {
+            let mut bytes = [0; 16 * 1024];
+            loop {
+                match screen.read(&mut bytes) {
+                    Ok(read @ 1..) => {
+                        note(&bytes[..read]);
+                        if !feed.push(&bytes[..read]) {
+                            return;
+                        }
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    // A terminal that nobody holds any more answers EIO.
+                    Ok(0) | Err(_) => return feed.end("the program has ended"),
+                }
+            }
+        })?;
+        Ok(Self { process, keyboard, output, _terminal: pty })
+    }
+
+    /// The process, to ask how it is.
+    pub fn process(&self) -> &Arc<Process> {
+        &self.process
+    }
+
+    /// Presses keys.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub fn press(&self, keys: &[u8]) -> io::Result<()> {
+        (&self.keyboard).write_all(keys)
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        self.process.kill();
+    }
+}
+
+/// Runs in the child, after its terminal was set up and before the program begins.
+fn prepare_child() -> io::Result<()> {
+    let window =
+        libc::winsize { ws_row: ROWS.get(), ws_col: COLUMNS.get(), ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: plain system calls with valid arguments.
+    #[allow(unsafe_code)]
+    unsafe {
+        libc::ioctl(0, libc::TIOCSWINSZ, &raw const window);
+        // A grader started in the background hands these down as ignored.
+        for ignored in [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGTERM] {
+            signal(ignored, SigHandler::SigDfl)?;
+        }
+        #[cfg(target_os = "linux")]
+        {
+            // The program ends with the thread that runs the stage, should the grader be killed.
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            // The terminals and sockets of others are none of its business.
+            libc::close_range(3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC.cast_signed());
+        }
+    }
+    let megabyte = 1024 * 1024;
+    setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
+    setrlimit(Resource::RLIMIT_CPU, 60, 60)?;
+    setrlimit(Resource::RLIMIT_FSIZE, 64 * megabyte, 64 * megabyte)?;
+    #[cfg(target_os = "linux")]
+    setrlimit(Resource::RLIMIT_AS, 4096 * megabyte, 4096 * megabyte)?;
+    Ok(())
+}
+
+/// A process that the grader started, and nobody else: after it was waited for, its number may belong to
+/// another one, so it is signalled and waited for under one lock.
+pub struct Process {
+    pid: Pid,
+    ended: Mutex<Option<WaitStatus>>,
+}
+
+impl Process {
+    fn new(pid: Pid) -> Self {
+        Self { pid, ended: Mutex::new(None) }
+    }
+
+    /// How it ended, if it has.
+    pub fn status(&self) -> Option<WaitStatus> {
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        if ended.is_none() {
+            *ended = match waitpid(self.pid, Some(WaitPidFlag::WNOHANG)) {
+                Ok(WaitStatus::StillAlive) => None,
+                Ok(status) => Some(status),
+                Err(_) => Some(WaitStatus::Exited(self.pid, -1)),
+            };
+        }
+        *ended
+    }
+
+    /// Waits until it ends, for at most [`PATIENCE`].
+    pub fn wait(&self) -> Option<WaitStatus> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let status = self.status();
+            if status.is_some() || Instant::now() > deadline {
+                return status;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Ends it and the processes of its group, without asking.
+    pub fn kill(&self) {
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        if ended.is_none() {
+            let _ = killpg(self.pid, Signal::SIGKILL);
+            *ended = waitpid(self.pid, None).ok();
+        }
+    }
+
+    /// The processor time it has used so far, all threads together.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn cpu_time(&self) -> io::Result<Duration> {
+        let pid = self.pid.as_raw();
+        if cfg!(target_os = "linux") {
+            let mut nanoseconds = 0;
+            for task in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+                // A thread that ends meanwhile uses no more time.
+                let schedstat = std::fs::read_to_string(task?.path().join("schedstat"));
+                let used = schedstat.ok().and_then(|text| text.split(' ').next()?.parse().ok());
+                nanoseconds += used.unwrap_or(0);
+            }
+            return Ok(Duration::from_nanos(nanoseconds));
+        }
+        // Elsewhere: `0:01.23`, minutes and seconds.
+        let ps = Command::new("ps").args(["-o", "time=", "-p", &pid.to_string()]).output()?;
+        let text = String::from_utf8_lossy(&ps.stdout);
+        let seconds = text
+            .trim()
+            .split(':')
+            .fold(0.0, |sum, part| sum * 60.0 + part.parse::<f64>().unwrap_or(0.0));
+        Ok(Duration::from_secs_f64(seconds))
+    }
+}

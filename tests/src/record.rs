@@ -1,0 +1,104 @@
+//! Who sent which bytes, typed or saw what, and when, on one clock.
+
+use std::fmt::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How many events are kept. A stage has dozens; a program gone wild must not fill the memory.
+const MAX_EVENTS: usize = 4000;
+
+/// How many bytes of one event are shown.
+const MAX_SHOWN: usize = 160;
+
+/// The events of one run of a stage.
+#[derive(Clone)]
+pub struct Record {
+    begin: Instant,
+    events: Arc<Mutex<Vec<Event>>>,
+}
+
+struct Event {
+    at: Duration,
+    who: String,
+    what: What,
+}
+
+/// What can happen.
+pub enum What {
+    /// A scripted peer sent bytes to the program.
+    Sent(Vec<u8>),
+    /// A scripted peer got bytes from the program.
+    Got(Vec<u8>),
+    /// A person typed or pressed something.
+    Typed(Vec<u8>),
+    /// A program showed something on its terminal.
+    Showed(Vec<u8>),
+    /// Anything else, in words.
+    Note(String),
+}
+
+impl Default for Record {
+    fn default() -> Self {
+        Self { begin: Instant::now(), events: Arc::default() }
+    }
+}
+
+impl Record {
+    /// Notes what happens now.
+    pub fn note(&self, who: &str, what: What) {
+        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        if events.len() < MAX_EVENTS {
+            events.push(Event { at: self.begin.elapsed(), who: who.to_owned(), what });
+        }
+    }
+
+    /// The events as text, a line each.
+    pub fn to_text(&self) -> String {
+        let mut text = String::new();
+        for Event { at, who, what } in
+            self.events.lock().unwrap_or_else(PoisonError::into_inner).iter()
+        {
+            let what = match what {
+                What::Sent(bytes) => format!("sends   {}", shown(bytes)),
+                What::Got(bytes) => format!("gets    {}", shown(bytes)),
+                What::Typed(bytes) => format!("types   {}", shown(bytes)),
+                What::Showed(bytes) => format!("shows   {}", shown(bytes)),
+                What::Note(note) => note.clone(),
+            };
+            let _ = writeln!(text, "{:9.1}  {who:8}  {what}", at.as_secs_f64() * 1000.0);
+        }
+        text
+    }
+}
+
+fn shown(bytes: &[u8]) -> String {
+    if bytes.len() <= MAX_SHOWN {
+        return visible(bytes);
+    }
+    let half = MAX_SHOWN / 2;
+    let (begin, end) = (visible(&bytes[..half]), visible(&bytes[bytes.len() - half..]));
+    format!("{begin} … {end} ({} bytes)", bytes.len())
+}
+
+/// The bytes as text in which everything can be seen: `⏎` for a newline, `␛` for an escape, `\xff` for
+/// what is not UTF-8.
+pub fn visible(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in bytes.utf8_chunks() {
+        for char in chunk.valid().chars() {
+            match char {
+                '\n' => text.push('⏎'),
+                '\0'..='\x1f' => {
+                    text.push(char::from_u32(0x2400 + u32::from(char)).unwrap_or('?'));
+                }
+                '\x7f' => text.push('␡'),
+                '\u{80}'..='\u{9f}' => text.extend(char.escape_unicode()),
+                _ => text.push(char),
+            }
+        }
+        for byte in chunk.invalid() {
+            let _ = write!(text, "\\x{byte:02x}");
+        }
+    }
+    text
+}

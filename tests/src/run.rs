@@ -1,0 +1,111 @@
+//! Running one stage: in a thread of its own, with a time limit, again when the machine got in the way.
+
+use std::io;
+use std::sync::{Arc, PoisonError, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::feed::PATIENCE;
+use crate::lab::{Lab, Program};
+use crate::record::Record;
+use crate::stage::{Check, Failure, Stage};
+
+/// How long one stage may take. What it started is killed then.
+const STAGE_LIMIT: Duration = Duration::from_secs(30);
+
+/// How often a stage is run again because the machine was too busy for its timing.
+const MAX_RUNS: usize = 10;
+
+/// What a stage came to.
+pub struct Outcome {
+    /// Why it failed, if it did.
+    pub result: Check,
+    /// What happened.
+    pub record: Record,
+    /// From which the words were made.
+    pub seed: u64,
+    /// How long the last run took.
+    pub took: Duration,
+}
+
+/// Runs a stage with the programs of one maker.
+pub fn run_stage(stage: &Stage, server: &Program, client: &Program, seed: u64) -> Outcome {
+    let mut runs = 0;
+    loop {
+        runs += 1;
+        let outcome = run_once(stage, server.clone(), client.clone(), seed);
+        match outcome.result {
+            Err(Failure::Disturbed(_)) if runs < MAX_RUNS => {}
+            _ => return outcome,
+        }
+    }
+}
+
+fn run_once(stage: &Stage, server: Program, client: Program, seed: u64) -> Outcome {
+    let lab = Lab::new(server, client, seed);
+    let (record, processes) = (lab.record().clone(), lab.processes());
+    let (done, finished) = mpsc::channel();
+    let script = stage.script;
+    let begin = Instant::now();
+    let player = thread::Builder::new().spawn(move || {
+        let _ = done.send(script(&lab));
+        drop(lab);
+    });
+    let result = match player {
+        Err(error) => Err(Failure::Grader(format!("no thread: {error}"))),
+        Ok(player) => {
+            let mut result = finished.recv_timeout(STAGE_LIMIT);
+            if result == Err(mpsc::RecvTimeoutError::Timeout) {
+                // Whatever it hangs in, ends with the programs.
+                let processes = processes.lock().unwrap_or_else(PoisonError::into_inner);
+                processes.iter().for_each(|process| process.kill());
+                drop(processes);
+                let _ = finished.recv_timeout(PATIENCE);
+                let seconds = STAGE_LIMIT.as_secs();
+                result = Ok(Err(Failure::wrong(
+                    "the stage should have ended",
+                    format!("within {seconds} s"),
+                    "it did not, and was stopped",
+                )));
+            } else {
+                // Everything that was started is gone when the thread is.
+                let panicked = player.join().is_err();
+                if panicked {
+                    result = Ok(Err(Failure::Grader("the script panicked".into())));
+                }
+            }
+            result.unwrap_or_else(|_| Err(Failure::Grader("the script vanished".into())))
+        }
+    };
+    Outcome { result, record, seed, took: begin.elapsed() }
+}
+
+/// Waits until hardly any processor time is used: less than a tenth of the time that passes.
+///
+/// # Errors
+/// When that does not happen within [`PATIENCE`].
+pub fn comes_to_rest(cpu_time: impl Fn() -> io::Result<Duration>) -> Check<Duration> {
+    const LOOK: Duration = Duration::from_millis(100);
+    let begin = Instant::now();
+    loop {
+        let before = cpu_time()?;
+        let looked = Instant::now();
+        // Time is what is measured here: the share of it that the program uses.
+        thread::sleep(LOOK);
+        let after = cpu_time()?;
+        let used = after.saturating_sub(before);
+        if used < looked.elapsed() / 10 {
+            return Ok(after);
+        }
+        if begin.elapsed() > PATIENCE {
+            return Err(Failure::wrong(
+                "with nobody talking, the program should have used",
+                "no processor time",
+                format!("{used:?} in {:?}: it runs in circles", looked.elapsed()),
+            ));
+        }
+    }
+}
+
+/// Where a stage is shared by several runs.
+pub type SharedStage = Arc<Stage>;

@@ -1,0 +1,154 @@
+//! A stage: what it asks, what it is worth, and why a submission fails it.
+
+use std::fmt;
+use std::io;
+
+use crate::lab::Lab;
+use crate::record::visible;
+
+/// The stages of one lab, in their order. Their points add up to 100.
+pub struct Plan {
+    /// From 1.
+    pub number: u32,
+    /// What the lab is about.
+    pub title: &'static str,
+    /// The packages' last part: `lab2-server`, `lab2-client`, or in full for the solutions.
+    pub stages: Vec<Stage>,
+}
+
+/// One thing that a submission must be able to do.
+pub struct Stage {
+    /// From 1 in each lab.
+    pub number: u32,
+    /// What the program does when it passes.
+    pub title: &'static str,
+    /// Of the 100 of the lab.
+    pub points: u32,
+    /// Which program is to blame for a failure.
+    pub kind: Kind,
+    /// The stages without which this one makes no sense.
+    pub stands_on: &'static [u32],
+    /// A question that leads to the mistake.
+    pub hint: &'static str,
+    /// Plays it.
+    pub script: fn(&Lab) -> Check,
+}
+
+/// Which programs of the submission a stage runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Its server, against scripted peers.
+    Server,
+    /// Its client, at terminals, against a scripted server.
+    Client,
+    /// Its clients, at terminals, with its server.
+    Together,
+}
+
+/// A stage without its script yet; see [`Stage`].
+pub fn stage(number: u32, title: &'static str, points: u32) -> Draft {
+    Draft { number, title, points, stands_on: &[], hint: "" }
+}
+
+/// A stage being written.
+pub struct Draft {
+    number: u32,
+    title: &'static str,
+    points: u32,
+    stands_on: &'static [u32],
+    hint: &'static str,
+}
+
+impl Draft {
+    /// The stages without which this one makes no sense.
+    #[must_use]
+    pub fn on(mut self, stages: &'static [u32]) -> Self {
+        self.stands_on = stages;
+        self
+    }
+
+    /// A question that leads to the mistake.
+    #[must_use]
+    pub fn hint(mut self, hint: &'static str) -> Self {
+        self.hint = hint;
+        self
+    }
+
+    /// A stage that tests the server.
+    pub fn server(self, script: fn(&Lab) -> Check) -> Stage {
+        self.with(Kind::Server, script)
+    }
+
+    /// A stage that tests the client.
+    pub fn client(self, script: fn(&Lab) -> Check) -> Stage {
+        self.with(Kind::Client, script)
+    }
+
+    /// A stage that tests clients and server together.
+    pub fn together(self, script: fn(&Lab) -> Check) -> Stage {
+        self.with(Kind::Together, script)
+    }
+
+    fn with(self, kind: Kind, script: fn(&Lab) -> Check) -> Stage {
+        let Self { number, title, points, stands_on, hint } = self;
+        Stage { number, title, points, kind, stands_on, hint, script }
+    }
+}
+
+/// What a step of a script answers.
+pub type Check<T = ()> = Result<T, Failure>;
+
+/// Why a script did not come to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The program did something else than what was expected.
+    Wrong {
+        /// Who should have got or done something, as the beginning of a sentence.
+        who: String,
+        /// What was expected.
+        expected: String,
+        /// What came instead.
+        came: String,
+    },
+    /// The grader's own timing was not what the stage needs; the stage must be run again.
+    Disturbed(String),
+    /// The grader or the machine failed; nobody's fault but ours.
+    Grader(String),
+}
+
+impl Failure {
+    /// The program did something else than what was expected.
+    pub fn wrong(
+        who: impl Into<String>,
+        expected: impl Into<String>,
+        came: impl Into<String>,
+    ) -> Self {
+        Self::Wrong { who: who.into(), expected: expected.into(), came: came.into() }
+    }
+
+    /// As [`Failure::wrong`], for bytes.
+    pub fn wrong_bytes(who: impl Into<String>, expected: &[u8], came: &[u8]) -> Self {
+        let came = if came.is_empty() { "nothing".into() } else { visible(came) };
+        Self::wrong(who, visible(expected), came)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Grader(error.to_string())
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Wrong { who, expected, came } => {
+                writeln!(out, "{who}")?;
+                writeln!(out, "    expected  {expected}")?;
+                write!(out, "    but came  {came}")
+            }
+            Self::Disturbed(why) => write!(out, "the machine was too busy: {why}"),
+            Self::Grader(why) => write!(out, "the grader failed: {why}"),
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! A person at a terminal: sees, types, presses.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use nix::sys::wait::WaitStatus;
+
+use crate::feed::{Arrived, PATIENCE};
+use crate::program::{COLUMNS, Process, Program, ROWS, TerminalKind};
+use crate::record::{Record, What, visible};
+use crate::stage::{Check, Failure};
+
+/// Somebody who runs a program on a terminal.
+pub struct Person {
+    name: String,
+    program: Program,
+    terminal: TerminalKind,
+    record: Record,
+}
+
+/// Keys that are no text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// Ends the input.
+    CtrlD,
+    /// Interrupts the program.
+    CtrlC,
+}
+
+impl Person {
+    /// Starts a program for somebody called `name`.
+    ///
+    /// # Errors
+    /// As [`Program::start`].
+    pub fn start(
+        name: &str,
+        executable: &Path,
+        arguments: &[String],
+        terminal: TerminalKind,
+        record: &Record,
+    ) -> Check<Self> {
+        let command = executable.file_name().unwrap_or_default().to_string_lossy();
+        record.note(name, What::Note(format!("starts  {command} {}", arguments.join(" "))));
+        let (noted, note_name) = (record.clone(), name.to_owned());
+        let note = move |bytes: &[u8]| noted.note(&note_name, What::Showed(bytes.to_vec()));
+        let program = Program::start(executable, arguments, terminal, note)?;
+        Ok(Self { name: name.to_owned(), program, terminal, record: record.clone() })
+    }
+
+    /// The running program.
+    pub fn process(&self) -> &Arc<Process> {
+        self.program.process()
+    }
+
+    /// Types a line and presses Enter.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub fn types(&self, line: &str) -> Check {
+        if self.terminal == TerminalKind::Dumb {
+            // The terminal echoes nothing, or half-typed lines would be mixed up with what arrives. But
+            // Enter begins a new line, behind a question for example.
+            self.program.output.push(b"\n");
+        }
+        self.press(format!("{line}\r").as_bytes())
+    }
+
+    /// Types text without Enter.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub fn begins_to_type(&self, text: &str) -> Check {
+        self.press(text.as_bytes())
+    }
+
+    /// Presses a key.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub fn presses(&self, key: Key) -> Check {
+        self.press(match key {
+            Key::CtrlC => &[3],
+            Key::CtrlD => &[4],
+        })
+    }
+
+    fn press(&self, keys: &[u8]) -> Check {
+        self.record.note(&self.name, What::Typed(keys.to_vec()));
+        Ok(self.program.press(keys)?)
+    }
+
+    /// Waits until the line is on the screen, below those seen before. A prompt without letters or
+    /// digits may stand in front of it.
+    ///
+    /// # Errors
+    /// When it does not come.
+    pub fn sees(&self, line: &str) -> Check {
+        self.sees_line(line, |shown| is_line(shown, line)).map(|_| ())
+    }
+
+    /// As [`Person::sees`], for a line that contains `text`; answers the line.
+    ///
+    /// # Errors
+    /// When it does not come.
+    pub fn sees_somewhere(&self, text: &str) -> Check<String> {
+        self.sees_together(&[text])
+    }
+
+    /// As [`Person::sees_somewhere`], for a line that contains each of `texts`.
+    ///
+    /// # Errors
+    /// When it does not come.
+    pub fn sees_together(&self, texts: &[&str]) -> Check<String> {
+        let expected = format!("…{}…", texts.join("…"));
+        self.sees_line(&expected, |shown| texts.iter().all(|text| shown.contains(text)))
+    }
+
+    /// Does `call` again and again until the line is on the screen, for at most [`PATIENCE`].
+    ///
+    /// # Errors
+    /// When it does not come.
+    pub fn sees_when(&self, line: &str, call: impl Fn() -> Check) -> Check {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            call()?;
+            let found = self.program.output.wait_for(Duration::from_millis(50), |arrived| {
+                self.lines(arrived).iter().any(|shown| is_line(shown, line)).then_some(())
+            });
+            if found.is_some() {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                return Err(self.wrong("should have seen", &format!("{line}⏎")));
+            }
+        }
+    }
+
+    fn sees_line(&self, expected: &str, is_meant: impl Fn(&str) -> bool) -> Check<String> {
+        let found = self.program.output.wait(|arrived| {
+            let lines = self.lines(arrived);
+            let at = (arrived.taken..lines.len()).find(|&at| is_meant(&lines[at]))?;
+            // (what is taken is counted in lines here)
+            arrived.taken = at + 1;
+            Some(lines[at].clone())
+        });
+        found.ok_or_else(|| self.wrong("should have seen", &format!("{expected}⏎")))
+    }
+
+    /// Waits for a question: the last thing on the screen is `word`, a colon, and no newline.
+    ///
+    /// # Errors
+    /// When it does not come.
+    pub fn is_asked_for(&self, word: &str) -> Check {
+        let found = self.program.output.wait(|arrived| {
+            let prompt = self.prompt(arrived).trim_end().to_lowercase();
+            let before_colon = prompt.strip_suffix(':')?.trim_end();
+            before_colon.ends_with(word).then_some(())
+        });
+        found.ok_or_else(|| self.wrong("should have been asked", &format!("…{word}:")))
+    }
+
+    /// Waits until the line being typed is `text`, behind a prompt without letters or digits.
+    ///
+    /// # Errors
+    /// When it does not become so.
+    pub fn has_typed(&self, text: &str) -> Check {
+        let found =
+            self.program.output.wait(|arrived| is_line(&self.prompt(arrived), text).then_some(()));
+        found.ok_or_else(|| self.wrong("should still see what was being typed", text))
+    }
+
+    /// How often the screen shows the line; for a time when all of them must have come.
+    ///
+    /// # Errors
+    /// When it is not so often.
+    pub fn has_seen(&self, times: usize, line: &str) -> Check {
+        let lines = self.program.output.look(|arrived| self.lines(arrived));
+        let count = lines.iter().filter(|shown| is_line(shown, line)).count();
+        if count == times {
+            return Ok(());
+        }
+        Err(self.wrong(&format!("should have seen {times} times"), &format!("{line}⏎")))
+    }
+
+    /// Nothing that the program ever wrote contains `bytes`.
+    ///
+    /// # Errors
+    /// When it does.
+    pub fn never_got(&self, bytes: &[u8]) -> Check {
+        let all = self.program.output.look(|arrived| arrived.bytes.clone());
+        if all.windows(bytes.len()).any(|window| window == bytes) {
+            let who = format!("{}'s terminal should never have got", self.name);
+            return Err(Failure::wrong_bytes(who, bytes, &all));
+        }
+        Ok(())
+    }
+
+    /// Waits until the program ends, with this exit status.
+    ///
+    /// # Errors
+    /// When it does not end, or otherwise.
+    pub fn exits(&self, code: i32) -> Check {
+        self.ends(&format!("exit status {code}"), |found| found == code)
+    }
+
+    /// Waits until the program ends with an exit status other than 0, having said `text` (any case).
+    ///
+    /// # Errors
+    /// When it does not end, ends well, or says nothing of the kind.
+    pub fn fails_saying(&self, text: &str) -> Check {
+        self.ends("an exit status other than 0", |found| found != 0)?;
+        // The last words may still be on their way through the terminal.
+        let lower = text.to_lowercase();
+        let said = self.program.output.wait(|arrived| {
+            String::from_utf8_lossy(&arrived.bytes).to_lowercase().contains(&lower).then_some(())
+        });
+        said.ok_or_else(|| self.wrong("should have been told about", &format!("…{text}…")))
+    }
+
+    fn ends(&self, expected: &str, is_meant: impl Fn(i32) -> bool) -> Check {
+        let came = match self.process().wait() {
+            Some(WaitStatus::Exited(_, code)) if is_meant(code) => return Ok(()),
+            Some(WaitStatus::Exited(_, code)) => format!("exit status {code}"),
+            Some(WaitStatus::Signaled(_, signal, _)) => format!("it was ended by {signal}"),
+            _ => format!("it still runs after {} s", PATIENCE.as_secs()),
+        };
+        let who = format!("{}'s program should have ended with", self.name);
+        Err(Failure::wrong(who, expected, came))
+    }
+
+    /// Kills the program, as `kill -9` does.
+    pub fn is_killed(&self) {
+        self.record.note(&self.name, What::Note("is killed".into()));
+        self.process().kill();
+    }
+
+    fn wrong(&self, what: &str, expected: &str) -> Failure {
+        let came = self.program.output.look(|arrived| {
+            let mut lines = self.lines(arrived).split_off(arrived.taken);
+            lines.push(self.prompt(arrived));
+            let end = arrived.end.map(|why| format!(" ({why})")).unwrap_or_default();
+            format!("{}{end}", lines.join("⏎ "))
+        });
+        Failure::wrong(format!("{} {what}", self.name), expected, came)
+    }
+
+    /// The lines above the one that is being typed.
+    fn lines(&self, arrived: &Arrived) -> Vec<String> {
+        let mut lines = self.screen(arrived);
+        lines.pop();
+        lines
+    }
+
+    /// The line that is being typed, with the prompt in front of it.
+    fn prompt(&self, arrived: &Arrived) -> String {
+        self.screen(arrived).pop().unwrap_or_default()
+    }
+
+    /// What a person reads, line by line, the last one being that of the cursor.
+    fn screen(&self, arrived: &Arrived) -> Vec<String> {
+        if self.terminal == TerminalKind::Dumb {
+            let text = String::from_utf8_lossy(&arrived.bytes);
+            return text.split('\n').map(readable).collect();
+        }
+        let mut parser = vt100::Parser::new(ROWS, COLUMNS, 0);
+        parser.process(&arrived.bytes);
+        let screen = parser.screen();
+        let mut lines = vec![String::new()];
+        for (row, text) in (0..=screen.cursor_position().0).zip(screen.rows(0, COLUMNS.get())) {
+            if let Some(line) = lines.last_mut() {
+                line.push_str(&text);
+            }
+            if !screen.row_wrapped(row) && row < screen.cursor_position().0 {
+                lines.push(String::new());
+            }
+        }
+        lines
+    }
+}
+
+/// A line of a dumb terminal without the carriage returns and colours that a person does not see.
+fn readable(line: &str) -> String {
+    let mut text = String::new();
+    let mut rest = line;
+    while let Some(at) = rest.find("\x1b[") {
+        text.push_str(&rest[..at]);
+        let sequence = &rest[at + 2..];
+        let end = sequence.find(|char: char| char.is_ascii_alphabetic());
+        rest = end.map_or("", |end| &sequence[end + 1..]);
+    }
+    text.push_str(rest);
+    visible(text.replace('\r', "").as_bytes())
+}
+
+/// Whether a line on the screen is `expected`, with nothing but a prompt such as `> ` in front of it.
+fn is_line(shown: &str, expected: &str) -> bool {
+    shown.trim_end().strip_suffix(expected.trim_end()).is_some_and(|prompt| {
+        // (spaces alone are no prompt, but the indentation of another message's second line)
+        let is_prompt = prompt.is_empty() || !prompt.trim().is_empty();
+        is_prompt && prompt.len() <= 4 && !prompt.contains(char::is_alphanumeric)
+    })
+}

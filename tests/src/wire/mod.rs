@@ -1,0 +1,358 @@
+//! Scripted peers: the other end of a connection, played by a stage's script.
+//!
+//! | module      | wire                                    |
+//! |-------------|-----------------------------------------|
+//! | this one    | bytes, as they come                     |
+//! | [`text`]    | wires 1 and 2: messages that end with ⏎ |
+//! | [`nick`]    | wire 2: the handshake                   |
+//! | [`frames`]  | wire 3: header and payload              |
+//! | [`fields`]  | wire 4: lines of `NAME: value`          |
+
+pub mod fields;
+pub mod frames;
+pub mod nick;
+pub mod text;
+
+use std::fmt::Write as _;
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use socket2::SockRef;
+
+use crate::feed::{Arrived, Feed, PATIENCE};
+use crate::record::{Record, What};
+use crate::stage::{Check, Failure};
+
+/// One end of a connection to a program, played by the script.
+pub struct Peer {
+    name: String,
+    stream: Arc<TcpStream>,
+    feed: Arc<Feed>,
+    record: Record,
+}
+
+impl Peer {
+    /// Connects to a server as somebody called `name`.
+    ///
+    /// # Errors
+    /// When nobody accepts.
+    pub fn connect(name: &str, server: SocketAddr, record: &Record) -> Check<Self> {
+        let peer = Self::connect_deaf(name, server, record)?;
+        peer.start_reading()?;
+        Ok(peer)
+    }
+
+    /// Connects somebody who reads nothing, until [`Peer::start_reading`].
+    ///
+    /// # Errors
+    /// When nobody accepts.
+    pub fn connect_deaf(name: &str, server: SocketAddr, record: &Record) -> Check<Self> {
+        let stream = TcpStream::connect_timeout(&server, PATIENCE).map_err(|error| {
+            let who = format!("{name} should have been able to connect to");
+            Failure::wrong(who, server.to_string(), error.to_string())
+        })?;
+        record.note(name, What::Note("connects".into()));
+        Ok(Self::new(name, stream, record)?)
+    }
+
+    fn new(name: &str, stream: TcpStream, record: &Record) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        // A program that does not read must not hold up the script.
+        stream.set_write_timeout(Some(PATIENCE))?;
+        let (stream, feed) = (Arc::new(stream), Feed::new());
+        Ok(Self { name: name.to_owned(), stream, feed, record: record.clone() })
+    }
+
+    /// Reads from now on whatever comes.
+    ///
+    /// # Errors
+    /// When the machine gives no thread.
+    pub fn start_reading(&self) -> Check {
+        let (stream, feed) = (Arc::clone(&self.stream), Arc::clone(&self.feed));
+        let (record, name) = (self.record.clone(), self.name.clone());
+        thread::Builder::new().stack_size(256 * 1024).spawn(move || {
+            let mut bytes = vec![0; 16 * 1024];
+            let end = loop {
+                match (&*stream).read(&mut bytes) {
+                    Ok(0) => break "the connection was closed",
+                    Ok(read) => {
+                        record.note(&name, What::Got(bytes[..read].to_vec()));
+                        if !feed.push(&bytes[..read]) {
+                            return;
+                        }
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(_) => break "the connection was reset",
+                }
+            };
+            record.note(&name, What::Note(end.to_owned()));
+            feed.end(end);
+        })?;
+        Ok(())
+    }
+
+    /// What somebody who plays this peer is called.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Sends bytes, all at once.
+    ///
+    /// # Errors
+    /// When the program takes nothing any more.
+    pub fn sends(&self, bytes: impl AsRef<[u8]>) -> Check {
+        let bytes = bytes.as_ref();
+        self.record.note(&self.name, What::Sent(bytes.to_vec()));
+        (&*self.stream).write_all(bytes).map_err(|error| {
+            let who = format!("{} should have been able to send", self.name);
+            Failure::wrong(who, format!("{} bytes", bytes.len()), error.to_string())
+        })
+    }
+
+    /// Sends each piece as a segment of its own, one directly after the other.
+    ///
+    /// # Errors
+    /// As [`Peer::sends`].
+    pub fn sends_in_pieces<'a>(&self, pieces: impl IntoIterator<Item = &'a [u8]>) -> Check {
+        pieces.into_iter().try_for_each(|piece| self.sends(piece))
+    }
+
+    /// Sends byte by byte.
+    ///
+    /// # Errors
+    /// As [`Peer::sends`].
+    pub fn trickles(&self, bytes: impl AsRef<[u8]>) -> Check {
+        self.sends_in_pieces(bytes.as_ref().chunks(1))
+    }
+
+    /// Shuts the connection for writing: nothing more is sent, but still read.
+    pub fn ends_sending(&self) {
+        self.record.note(&self.name, What::Note("shuts its side for writing".into()));
+        let _ = self.stream.shutdown(Shutdown::Write);
+    }
+
+    /// Closes the connection.
+    pub fn closes(self) {
+        self.record.note(&self.name, What::Note("closes".into()));
+    }
+
+    /// Shuts its side for writing, and is forgotten: the other end must close.
+    pub fn hangs_up(self) {
+        self.ends_sending();
+        let _ = self.hears_until_closed();
+    }
+
+    /// Ends the connection with a reset, as a program that crashes does.
+    pub fn crashes(self) {
+        self.record.note(&self.name, What::Note("resets the connection".into()));
+        // The reading thread holds the socket, too: wake it up, so that the socket is closed.
+        let _ = SockRef::from(&*self.stream).set_linger(Some(Duration::ZERO));
+        let _ = self.stream.shutdown(Shutdown::Read);
+    }
+
+    /// Waits until all the bytes in `expected` come next.
+    ///
+    /// # Errors
+    /// As soon as something else comes, or when they do not come.
+    pub fn gets(&self, expected: impl AsRef<[u8]>) -> Check {
+        let expected = expected.as_ref();
+        self.takes("should have got", expected, |rest| {
+            let common = rest.len().min(expected.len());
+            if rest[..common] != expected[..common] {
+                return Next::Wrong;
+            }
+            if common == expected.len() { Next::Right(common) } else { Next::NotYet }
+        })
+    }
+
+    /// Waits for what several speakers have said, which comes mixed, but each speaker's in its order.
+    ///
+    /// # Errors
+    /// When something else comes, or one of them does not come.
+    pub fn gets_interleaved(&self, said: &[Vec<Vec<u8>>]) -> Check {
+        let mut left: Vec<&[Vec<u8>]> = said.iter().map(Vec::as_slice).collect();
+        while left.iter().any(|messages| !messages.is_empty()) {
+            let found = self.wait(|arrived| {
+                let late = arrived.rest().iter().take_while(|&&byte| byte == b'\n').count();
+                let rest = &arrived.rest()[late..];
+                let is_next = |messages: &&[Vec<u8>]| {
+                    messages.first().is_some_and(|message| rest.starts_with(message))
+                };
+                let speaker = left.iter().position(is_next)?;
+                arrived.taken += late + left[speaker][0].len();
+                Some(speaker)
+            });
+            let Some(speaker) = found else {
+                let next: Vec<_> = left.iter().filter_map(|messages| messages.first()).collect();
+                let expected = next.into_iter().map(Vec::as_slice).collect::<Vec<_>>();
+                return Err(self.wrong("should have got next", &expected.join(&b" or "[..])));
+            };
+            left[speaker] = &left[speaker][1..];
+        }
+        Ok(())
+    }
+
+    /// Passes over everything up to the last of these.
+    ///
+    /// # Errors
+    /// When one of them does not come.
+    pub fn skips_past(&self, all: &[Vec<u8>]) -> Check {
+        let found = self.wait(|arrived| {
+            let rest = arrived.rest();
+            let ends = all.iter().map(|one| {
+                rest.windows(one.len()).position(|window| window == one).map(|at| at + one.len())
+            });
+            let last = ends.collect::<Option<Vec<_>>>()?.into_iter().max()?;
+            arrived.taken += last;
+            Some(())
+        });
+        found.ok_or_else(|| self.wrong("should have got sooner or later", &all.join(&b" and "[..])))
+    }
+
+    /// Waits until the program closes the connection; before that nothing more may come.
+    ///
+    /// # Errors
+    /// When something comes, or it stays open.
+    pub fn is_closed(&self) -> Check {
+        let closed = self.feed.wait(|arrived| {
+            // (a ⏎ that nobody asked for is the end of what was heard before)
+            if arrived.rest().iter().any(|&byte| byte != b'\n') {
+                return Some(false);
+            }
+            arrived.end.map(|_| true)
+        });
+        if closed == Some(true) {
+            return Ok(());
+        }
+        let who = format!("{}'s connection should have been closed", self.name);
+        let came = self.feed.look(|arrived| match arrived.rest() {
+            [] => format!("it is still open after {} s", PATIENCE.as_secs()),
+            rest => crate::record::visible(rest),
+        });
+        Err(Failure::wrong(who, "the end of the stream", came))
+    }
+
+    /// Waits for the end of the connection, whatever comes before; answers what came.
+    ///
+    /// # Errors
+    /// When it stays open.
+    pub fn hears_until_closed(&self) -> Check<Vec<u8>> {
+        let rest = self.feed.wait(|arrived| {
+            arrived.end?;
+            let rest = arrived.rest().to_vec();
+            arrived.taken = arrived.bytes.len();
+            Some(rest)
+        });
+        let who = format!("{}'s connection should have been closed", self.name);
+        let came = format!("it is still open after {} s", PATIENCE.as_secs());
+        rest.ok_or_else(|| Failure::wrong(who, "the end of the stream", came))
+    }
+
+    /// Waits for what `look` finds at the beginning of what was not taken yet.
+    fn takes(&self, what: &str, expected: &[u8], look: impl Fn(&[u8]) -> Next) -> Check {
+        let right = self.feed.wait(|arrived| match look(arrived.rest()) {
+            Next::NotYet => None,
+            Next::Wrong => Some(false),
+            Next::Right(length) => {
+                arrived.taken += length;
+                Some(true)
+            }
+        });
+        if right == Some(true) {
+            return Ok(());
+        }
+        Err(self.wrong(what, expected))
+    }
+
+    fn wrong(&self, what: &str, expected: &[u8]) -> Failure {
+        let (rest, end) = self.feed.look(|arrived| (arrived.rest().to_vec(), arrived.end));
+        let mut failure = Failure::wrong_bytes(format!("{} {what}", self.name), expected, &rest);
+        if let (Failure::Wrong { came, .. }, Some(end)) = (&mut failure, end) {
+            let _ = write!(came, " ({end})");
+        }
+        failure
+    }
+
+    /// Whether anything has come within `limit` that was not taken yet.
+    fn has_got_anything(&self, limit: Duration) -> bool {
+        self.feed.wait_for(limit, |arrived| (!arrived.rest().is_empty()).then_some(())).is_some()
+    }
+
+    /// Looks at what has arrived until `look` answers.
+    fn wait<T>(&self, look: impl FnMut(&mut Arrived) -> Option<T>) -> Option<T> {
+        self.feed.wait(look)
+    }
+}
+
+/// What the next bytes are.
+enum Next {
+    NotYet,
+    Wrong,
+    Right(usize),
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        // Without this the reading thread would keep the connection open.
+        let lingers = SockRef::from(&*self.stream).linger();
+        if !matches!(lingers, Ok(Some(_))) {
+            let _ = self.stream.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+/// A scripted server: listens, and plays the other end of whoever connects.
+pub struct Listener {
+    listener: TcpListener,
+    record: Record,
+}
+
+impl Listener {
+    /// Listens on any free port of the loopback.
+    ///
+    /// # Errors
+    /// When the machine gives no socket.
+    pub fn new(record: &Record) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        listener.set_nonblocking(true)?;
+        Ok(Self { listener, record: record.clone() })
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// When the socket is gone.
+    pub fn address(&self) -> Check<SocketAddr> {
+        Ok(self.listener.local_addr()?)
+    }
+
+    /// Waits for the next client to connect, which is called `name` in reports.
+    ///
+    /// # Errors
+    /// When nobody connects.
+    pub fn accepts(&self, name: &str) -> Check<Peer> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.listener.accept() {
+                Ok((stream, _)) => {
+                    stream.set_nonblocking(false)?;
+                    self.record.note(name, What::Note("accepts the client".into()));
+                    let peer = Peer::new(name, stream, &self.record)?;
+                    peer.start_reading()?;
+                    return Ok(peer);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error.into()),
+            }
+            if Instant::now() > deadline {
+                let address = self.address()?.to_string();
+                let who = "the client should have connected to";
+                return Err(Failure::wrong(who, address, format!("no, in {PATIENCE:?}")));
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
