@@ -28,12 +28,14 @@ const NOTHING: &str = "\x1b[A\n";
 /// The reading side: what the person types. See [`Terminal::screen`] for the other side.
 pub struct Terminal {
     input: Input,
+    interrupted: Arc<AtomicBool>,
     screen: Screen,
 }
 
 enum Input {
     Editor(Box<DefaultEditor>),
-    Lines(PlainLines),
+    /// Lines as they come; `None` when they end.
+    Lines(Receiver<Option<String>>),
 }
 
 /// The writing side: shows what arrives. Clones write to the same terminal.
@@ -50,21 +52,29 @@ impl Terminal {
     /// # Errors
     /// When the terminal cannot be set up.
     pub fn open() -> Result<Self> {
-        let left = Arc::default();
-        if !io::stdin().is_terminal() || !is_capable_terminal() {
-            let input = Input::Lines(PlainLines::start()?);
-            return Ok(Self { input, screen: Screen { printer: None, left } });
-        }
         found::remember();
-        ctrlc::set_handler(|| {
+        let (lines, plain_lines) = mpsc::sync_channel(1);
+        let interrupted = Arc::new(AtomicBool::new(false));
+        let (interrupt, waiting) = (Arc::clone(&interrupted), lines.clone());
+        ctrlc::set_handler(move || {
+            interrupt.store(true, Ordering::SeqCst);
+            let _ = waiting.try_send(None);
+            // By now the program has left. If not, it hangs in something, and must be ended.
+            thread::sleep(2 * LINGER);
             found::restore();
             process::exit(130)
         })?;
+        let left = Arc::default();
+        if !io::stdin().is_terminal() || !is_capable_terminal() {
+            thread::Builder::new().spawn(move || read_plain_lines(&lines))?;
+            let screen = Screen { printer: None, left };
+            return Ok(Self { input: Input::Lines(plain_lines), interrupted, screen });
+        }
         let config = Config::builder().bracketed_paste(false).build();
         let mut editor = DefaultEditor::with_config(config)?;
         let printer: Box<dyn ExternalPrinter + Send> = Box::new(editor.create_external_printer()?);
         let screen = Screen { printer: Some(Arc::new(Mutex::new(printer))), left };
-        Ok(Self { input: Input::Editor(Box::new(editor)), screen })
+        Ok(Self { input: Input::Editor(Box::new(editor)), interrupted, screen })
     }
 
     /// Asks a question, in green; `None` when the person leaves instead of answering.
@@ -111,8 +121,11 @@ impl Terminal {
     }
 
     fn read(&mut self, prompt: &str) -> Result<Option<String>> {
+        if self.interrupted.load(Ordering::SeqCst) {
+            return Ok(None);
+        }
         match &mut self.input {
-            Input::Lines(lines) => Ok(lines.next()),
+            Input::Lines(lines) => Ok(lines.recv().unwrap_or(None)),
             Input::Editor(editor) => match editor.readline(prompt) {
                 Ok(line) => Ok(Some(line)),
                 Err(ReadlineError::Eof | ReadlineError::Interrupted) => Ok(None),
@@ -176,36 +189,7 @@ impl Screen {
 }
 
 /// Reads lines in a thread of its own, so that Ctrl-C can end the waiting for one.
-struct PlainLines {
-    /// `None` when they end or the person presses Ctrl-C.
-    lines: Receiver<Option<String>>,
-    is_waiting: Arc<AtomicBool>,
-}
-
-impl PlainLines {
-    fn start() -> Result<Self> {
-        let (sender, lines) = mpsc::sync_channel(1);
-        let is_waiting = Arc::new(AtomicBool::new(false));
-        let (on_interrupt, waiting) = (sender.clone(), Arc::clone(&is_waiting));
-        ctrlc::set_handler(move || {
-            // Who does not wait for a line hangs in something else, and must be ended.
-            if !waiting.load(Ordering::SeqCst) || on_interrupt.try_send(None).is_err() {
-                process::exit(130);
-            }
-        })?;
-        thread::Builder::new().spawn(move || send_lines(&sender))?;
-        Ok(Self { lines, is_waiting })
-    }
-
-    fn next(&self) -> Option<String> {
-        self.is_waiting.store(true, Ordering::SeqCst);
-        let line = self.lines.recv().unwrap_or(None);
-        self.is_waiting.store(false, Ordering::SeqCst);
-        line
-    }
-}
-
-fn send_lines(lines: &SyncSender<Option<String>>) {
+fn read_plain_lines(lines: &SyncSender<Option<String>>) {
     let mut stdin = io::stdin().lock();
     let mut line = Vec::new();
     // (a line longer than a message may be becomes several)
