@@ -92,3 +92,26 @@ impl Feed {
         self.arrived.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Feed;
+
+    #[test]
+    fn waiting_ends_when_nothing_more_can_come() {
+        let feed = Feed::new();
+        feed.push(b"one");
+        feed.end("closed");
+        assert_eq!(feed.wait(|arrived| (arrived.rest() == b"one").then_some(1)), Some(1));
+        assert_eq!(feed.wait(|arrived| (arrived.rest() == b"two").then_some(2)), None);
+    }
+
+    #[test]
+    fn what_comes_later_wakes_who_waits() {
+        let feed = Feed::new();
+        let pusher = std::sync::Arc::clone(&feed);
+        let thread = std::thread::spawn(move || pusher.push(b"late"));
+        assert_eq!(feed.wait(|arrived| (arrived.rest() == b"late").then_some(())), Some(()));
+        thread.join().unwrap();
+    }
+}

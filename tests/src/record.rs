@@ -102,3 +102,13 @@ pub fn visible(bytes: &[u8]) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::visible;
+
+    #[test]
+    fn every_byte_can_be_seen() {
+        assert_eq!(visible(b"a\n\r\x1b\x7f caf\xc3\xa9 \xff"), "a⏎␍␛␡ café \\xff");
+    }
+}

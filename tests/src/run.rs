@@ -1,7 +1,7 @@
 //! Running one stage: in a thread of its own, with a time limit, again when the machine got in the way.
 
 use std::io;
-use std::sync::{Arc, PoisonError, mpsc};
+use std::sync::{PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -106,6 +106,3 @@ pub fn comes_to_rest(cpu_time: impl Fn() -> io::Result<Duration>) -> Check<Durat
         }
     }
 }
-
-/// Where a stage is shared by several runs.
-pub type SharedStage = Arc<Stage>;

@@ -12,7 +12,7 @@ pub struct Plan {
     pub number: u32,
     /// What the lab is about.
     pub title: &'static str,
-    /// The packages' last part: `lab2-server`, `lab2-client`, or in full for the solutions.
+    /// In the order of their numbers.
     pub stages: Vec<Stage>,
 }
 

@@ -301,3 +301,24 @@ fn is_line(shown: &str, expected: &str) -> bool {
         is_prompt && prompt.len() <= 4 && !prompt.contains(char::is_alphanumeric)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{is_line, readable};
+
+    #[test]
+    fn a_line_may_stand_behind_a_prompt_and_nothing_else() {
+        for shown in ["bob: hi", "> bob: hi", ">>> bob: hi", "bob: hi  "] {
+            assert!(is_line(shown, "bob: hi"), "{shown}");
+        }
+        for shown in ["  bob: hi", "alice: bob: hi", "bob: hi there", "bob: h", "a bob: hi"] {
+            assert!(!is_line(shown, "bob: hi"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn colours_and_carriage_returns_are_not_read() {
+        assert_eq!(readable("\x1b[32m green \x1b[0m\r"), " green ");
+        assert_eq!(readable("\x1b]0;title\x07"), "␛]0;title␇");
+    }
+}

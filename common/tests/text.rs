@@ -1,0 +1,16 @@
+//! Text that cannot steer a terminal.
+
+use common::printable;
+
+#[test]
+fn control_characters_become_visible() {
+    assert_eq!(printable("\x1b[31mred\x07\r\n\x7f"), "␛[31mred␇␍␊␡");
+    assert_eq!(printable("\u{9b}31m \u{202e}txt.exe"), "\u{FFFD}31m \u{FFFD}txt.exe");
+}
+
+#[test]
+fn text_stays_as_it_is() {
+    for text in ["", "hello", "café 日本語 👩‍🚀", "a: b <c> [d]"] {
+        assert_eq!(printable(text), text);
+    }
+}

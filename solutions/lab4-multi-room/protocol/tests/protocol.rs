@@ -1,0 +1,103 @@
+//! Messages there and back, and what is no message.
+
+use solution4_protocol::{Complaint, Lines, Problem, Reply, Request, read_reply, read_request};
+
+/// All requests in the text; for those that are wrong, the code of the complaint.
+fn requests(text: &str) -> Vec<Result<Request, u32>> {
+    let mut lines = Lines::new(text.as_bytes());
+    std::iter::from_fn(|| match read_request(&mut lines) {
+        Ok(request) => request.map(Ok),
+        Err(Problem::Message(complaint)) => Some(Err(complaint.code)),
+        Err(Problem::TooLong) => Some(Err(Complaint::TOO_LONG)),
+        Err(Problem::Connection(_)) => None,
+    })
+    .take(100)
+    .collect()
+}
+
+fn helo(text: &str) -> Request {
+    Request::Helo(format!("HELO {text}"))
+}
+
+#[test]
+fn requests_come_out_as_they_went_in() {
+    let all = [
+        Request::Helo("HELO there".into()),
+        Request::Kill,
+        Request::Join { room: "room 1".into(), name: "alice".into() },
+        Request::Leave { room_ref: 1, join_id: 7, name: "alice".into() },
+        Request::Chat {
+            room_ref: 1,
+            join_id: -7,
+            name: "alice".into(),
+            message: "a\nCHAT: 1".into(),
+        },
+        Request::Disconnect { name: "alice".into() },
+    ];
+    let text: String = all.iter().map(ToString::to_string).collect();
+    assert_eq!(requests(&text), all.map(Ok));
+}
+
+#[test]
+fn replies_come_out_as_they_went_in() {
+    let server = "127.0.0.1:8080".parse().unwrap();
+    let all = [
+        Reply::Helo { line: "HELO there".into(), server },
+        Reply::Joined { room: "r".into(), server, room_ref: 1, join_id: -7 },
+        Reply::Left { room_ref: 1, join_id: 7 },
+        Reply::Chat { room_ref: 1, name: "alice".into(), message: "two\nlines".into() },
+        Reply::Error(Complaint::new(Complaint::NO_SUCH_ROOM, "no room 99")),
+    ];
+    let text: String = all.iter().map(ToString::to_string).collect();
+    let mut lines = Lines::new(text.as_bytes());
+    for reply in all {
+        assert_eq!(read_reply(&mut lines).unwrap(), Some(reply));
+    }
+    assert!(read_reply(&mut lines).unwrap().is_none());
+}
+
+#[test]
+fn spaces_carriage_returns_and_blank_lines_do_not_matter() {
+    let text = "\n\r\nLEAVE_CHATROOM:1\r\nJOIN_ID:    7 \r\nCLIENT_NAME:alice\r\n\nHELO a\n";
+    let leave = Request::Leave { room_ref: 1, join_id: 7, name: "alice".into() };
+    assert_eq!(requests(text), [Ok(leave), Ok(helo("a"))]);
+}
+
+#[test]
+fn nonsense_is_complained_about_once() {
+    assert_eq!(requests("what\nis\nthis\nHELO a\n"), [Err(1), Ok(helo("a"))]);
+    assert_eq!(requests("HELOX\nwhat\nHELO a\nagain\n"), [Err(1), Ok(helo("a")), Err(1)]);
+}
+
+#[test]
+fn the_line_that_breaks_a_message_may_begin_the_next() {
+    assert_eq!(requests("JOIN_CHATROOM: r\nHELO a\n"), [Err(4), Ok(helo("a"))]);
+    assert_eq!(requests("JOIN_CHATROOM: r\nPORT: 0\nrest\nHELO a\n"), [Err(4), Ok(helo("a"))]);
+    assert_eq!(
+        requests("CHAT: x\nJOIN_ID: 1\nCLIENT_NAME: a\nMESSAGE: HELO b\n\nHELO a\n"),
+        [Err(4), Ok(helo("a"))]
+    );
+}
+
+#[test]
+fn names_are_not_empty() {
+    let join = "JOIN_CHATROOM: \nCLIENT_IP: 0\nPORT: 0\nCLIENT_NAME: alice\n";
+    assert_eq!(requests(join), [Err(4)]);
+}
+
+#[test]
+fn a_line_or_a_text_has_a_limit() {
+    let long = "x".repeat(64 * 1024);
+    assert_eq!(requests(&format!("HELO {long}\n"))[0], Err(5));
+    let line = format!("{}\n", &long[..1000]);
+    let text = format!("CHAT: 1\nJOIN_ID: 1\nCLIENT_NAME: a\nMESSAGE: {}\n", line.repeat(66));
+    assert_eq!(requests(&text)[0], Err(5));
+    let longest = format!("HELO {}\n", &long[..64 * 1024 - 5]);
+    assert!(requests(&longest)[0].is_ok());
+}
+
+#[test]
+fn an_unfinished_message_is_none() {
+    assert_eq!(requests("JOIN_CHATROOM: r\nCLIENT_IP: 0\n"), []);
+    assert_eq!(requests("HELO a"), []);
+}
