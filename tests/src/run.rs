@@ -1,4 +1,4 @@
-//! Running one stage: in a thread of its own, with a time limit, again when the machine got in the way.
+//! Running one stage, with a time limit.
 
 use std::io;
 use std::sync::{PoisonError, mpsc};
@@ -13,9 +13,6 @@ use crate::stage::{Check, Failure, Stage};
 /// How long one stage may take. What it started is killed then.
 const STAGE_LIMIT: Duration = Duration::from_secs(30);
 
-/// How often a stage is run again because the machine was too busy for its timing.
-const MAX_RUNS: usize = 10;
-
 /// What a stage came to.
 pub struct Outcome {
     /// Why it failed, if it did.
@@ -28,21 +25,9 @@ pub struct Outcome {
     pub took: Duration,
 }
 
-/// Runs a stage with the programs of one maker.
+/// Runs a stage with the programs of one maker, in a thread of its own.
 pub fn run_stage(stage: &Stage, server: &Program, client: &Program, seed: u64) -> Outcome {
-    let mut runs = 0;
-    loop {
-        runs += 1;
-        let outcome = run_once(stage, server.clone(), client.clone(), seed);
-        match outcome.result {
-            Err(Failure::Disturbed(_)) if runs < MAX_RUNS => {}
-            _ => return outcome,
-        }
-    }
-}
-
-fn run_once(stage: &Stage, server: Program, client: Program, seed: u64) -> Outcome {
-    let lab = Lab::new(server, client, seed);
+    let lab = Lab::new(server.clone(), client.clone(), seed);
     let (record, processes) = (lab.record().clone(), lab.processes());
     let (done, finished) = mpsc::channel();
     let script = stage.script;

@@ -110,8 +110,6 @@ pub enum Failure {
         /// What came instead.
         came: String,
     },
-    /// The grader's own timing was not what the stage needs; the stage must be run again.
-    Disturbed(String),
     /// The grader or the machine failed; nobody's fault but ours.
     Grader(String),
 }
@@ -147,7 +145,6 @@ impl fmt::Display for Failure {
                 writeln!(out, "    expected  {expected}")?;
                 write!(out, "    but came  {came}")
             }
-            Self::Disturbed(why) => write!(out, "the machine was too busy: {why}"),
             Self::Grader(why) => write!(out, "the grader failed: {why}"),
         }
     }
