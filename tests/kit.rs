@@ -8,6 +8,7 @@ use std::time::Duration;
 use assert_cmd::Command;
 use grader::labs;
 use grader::program::{Built, build};
+use grader::wire::ClosedPort;
 use predicates::prelude::*;
 use predicates::str::contains;
 
@@ -86,9 +87,8 @@ fn an_address_of_somebody_else_is_refused() {
 
 #[test]
 fn nobody_listening_is_named_with_what_to_do() {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = free.local_addr().unwrap().port();
-    drop(free);
+    let nobody = ClosedPort::new().unwrap();
+    let port = nobody.address().port();
     for (lab, _) in LABS {
         let says = contains(format!("nobody is listening on 127.0.0.1:{port}"))
             .and(contains(format!("cargo run -p solution{lab}-server -- {port}")));

@@ -4,7 +4,7 @@ use crate::lab::{Lab, Server};
 use crate::program::TerminalKind;
 use crate::stage::{Check, Plan, stage};
 use crate::terminal::Key;
-use crate::wire::Peer;
+use crate::wire::{ClosedPort, Peer};
 
 const WELCOME: &str = "Welcome to this chatroom!";
 const FULL: &str = "The chatroom is full";
@@ -260,10 +260,9 @@ pub fn plan() -> Plan {
                 server.crashes();
                 bob.fails_saying("server")?;
 
-                let address = listener.address()?;
-                drop(listener);
-                let carol = lab.client("carol", address)?;
-                carol.fails_saying(&address.port().to_string())
+                let nobody = ClosedPort::new()?;
+                let carol = lab.client("carol", nobody.address())?;
+                carol.fails_saying(&nobody.address().port().to_string())
             }),
         stage(11, "It finds the messages, however the stream is cut", 9)
             .on(&[4])

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use socket2::SockRef;
+use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::feed::{Arrived, Feed, PATIENCE};
 use crate::record::{Record, What};
@@ -301,6 +301,34 @@ impl Drop for Peer {
         if !matches!(lingers, Ok(Some(_))) {
             let _ = self.stream.shutdown(Shutdown::Both);
         }
+    }
+}
+
+/// A port on which nobody listens, and nobody can while this lives.
+///
+/// A listener that was dropped will not do: a program that is being started at the same moment holds a copy
+/// of its socket until it begins, and connections still succeed.
+pub struct ClosedPort {
+    address: SocketAddr,
+    _bound: Socket,
+}
+
+impl ClosedPort {
+    /// Takes any free port of the loopback.
+    ///
+    /// # Errors
+    /// When the machine gives no socket.
+    pub fn new() -> io::Result<Self> {
+        let bound = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        bound.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
+        let address = bound.local_addr()?.as_socket();
+        let address = address.ok_or_else(|| io::Error::other("no address"))?;
+        Ok(Self { address, _bound: bound })
+    }
+
+    /// Where nobody listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 }
 
