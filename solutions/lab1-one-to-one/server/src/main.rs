@@ -190,12 +190,12 @@ fn welcome(member: &mut Member) {
 /// (with [`log`]), and push it into the outbox of each of the others.
 fn relay(members: &mut BTreeMap<u64, Member>, speaker: u64, message: &str) {
     let Some(ip) = members.get(&speaker).map(|member| member.ip) else { return };
-    let line = format!("<{ip}> {message}");
+    let mut line = format!("<{ip}> {message}");
     log(&line);
+    line.push('\n');
     for (&id, member) in members {
         if id != speaker {
             member.outbox.push(&line);
-            member.outbox.push("\n");
         }
     }
 }
