@@ -15,8 +15,8 @@ use crate::wire::{Listener, Peer};
 /// How one of the programs is started.
 #[derive(Clone, Debug)]
 pub struct Program {
-    /// The file to run.
-    pub executable: PathBuf,
+    /// The file to run, or why there is none.
+    pub executable: Result<PathBuf, Failure>,
 }
 
 /// The stage of a script: everything that it starts is gone when this is dropped.
@@ -125,7 +125,8 @@ impl Lab {
         arguments: &[String],
         terminal: TerminalKind,
     ) -> Check<Person> {
-        let person = Person::start(name, &program.executable, arguments, terminal, &self.record)?;
+        let executable = program.executable.as_ref().map_err(Clone::clone)?;
+        let person = Person::start(name, executable, arguments, terminal, &self.record)?;
         let mut processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
         processes.push(Arc::clone(person.process()));
         Ok(person)

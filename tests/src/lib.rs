@@ -11,6 +11,7 @@
 //! | [`feed`]     | bytes that arrive from a program or a peer, and waiting for them      |
 //! | [`record`]   | who sent which bytes, typed or saw what, and when                     |
 //! | [`run`]      | running one stage, with a time limit                                  |
+//! | [`verdict`]  | what the outcome means: passed, failed, not started, blocked, our fault |
 //!
 //! The grader knows no package of the labs. It judges programs by their command line, their screen,
 //! their wire, and what the system reports of them.
@@ -23,4 +24,5 @@ pub mod record;
 pub mod run;
 pub mod stage;
 pub mod terminal;
+pub mod verdict;
 pub mod wire;

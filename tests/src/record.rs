@@ -1,5 +1,6 @@
 //! Who sent which bytes, typed or saw what, and when, on one clock.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -50,6 +51,28 @@ impl Record {
         if events.len() < MAX_EVENTS {
             events.push(Event { at: self.begin.elapsed(), who: who.to_owned(), what });
         }
+    }
+
+    /// The stages that the programs have said themselves are not written yet.
+    pub fn unwritten_stages(&self) -> Vec<u32> {
+        const MARK: &str = "not yet implemented: stage ";
+        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        // What one terminal shows may come in pieces.
+        let mut shown: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
+        for event in events.iter() {
+            if let What::Showed(bytes) = &event.what {
+                shown.entry(&event.who).or_default().extend_from_slice(bytes);
+            }
+        }
+        let mut stages = Vec::new();
+        for bytes in shown.values() {
+            let text = String::from_utf8_lossy(bytes);
+            for (at, _) in text.match_indices(MARK) {
+                let digits = text[at + MARK.len()..].split(|char: char| !char.is_ascii_digit());
+                stages.extend(digits.take(1).filter_map(|digits| digits.parse::<u32>().ok()));
+            }
+        }
+        stages
     }
 
     /// The events as text, a line each.
