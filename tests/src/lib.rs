@@ -11,11 +11,13 @@
 //! | [`feed`]     | bytes that arrive from a program or a peer, and waiting for them      |
 //! | [`record`]   | who sent which bytes, typed or saw what, and when                     |
 //! | [`run`]      | running one stage, with a time limit                                  |
+//! | [`cli`]      | `cargo lab`, one file a subcommand                                    |
 //! | [`verdict`]  | what the outcome means: passed, failed, not started, blocked, our fault |
 //!
 //! The grader knows no package of the labs. It judges programs by their command line, their screen,
 //! their wire, and what the system reports of them.
 
+pub mod cli;
 pub mod feed;
 pub mod lab;
 pub mod labs;

@@ -1,0 +1,153 @@
+//! Lab 1, the server: two people talk, byte stream and all.
+//!
+//! Each connection has a thread that reads. One more thread, the room, owns the list of members and
+//! does all the sending: the readers tell it what happened through a channel. So nobody shares a list,
+//! and everybody sees things in the same order.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::time::Duration;
+use std::{iter, thread};
+
+use anyhow::Result;
+use clap::Parser;
+use common::{Endpoint, Messages, Outbox, drain, log, refuse};
+
+const WELCOME: &[u8] = b"Welcome to this chatroom!\n";
+const FULL: &[u8] = b"The chatroom is full\n";
+
+/// How many events may wait for the room. A reader that finds the queue full waits, and with it,
+/// by way of TCP, the client that sends too fast.
+const QUEUE: usize = 1024;
+
+/// How many may be told at the same time that the room is full. Further ones are just closed.
+const REFUSALS: usize = 64;
+
+/// The server of the one-to-one chat
+#[derive(Parser)]
+#[command(version)]
+struct Options {
+    #[command(flatten)]
+    endpoint: Endpoint<9999>,
+    /// How many people fit into the chatroom
+    #[arg(long, default_value_t = 2)]
+    seats: usize,
+}
+
+/// What the readers tell the room. The number is that of the connection.
+enum Event {
+    Joined(u64, Member),
+    Said(u64, String),
+    /// With last words for the one who left.
+    Left(u64, String),
+}
+
+struct Member {
+    ip: IpAddr,
+    outbox: Outbox,
+}
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    common::exit_on_ctrl_c()?;
+    let listener = options.endpoint.listen_with(open_listener)?;
+    log(&format!("listening on {}", listener.local_addr()?));
+
+    let (room, events) = mpsc::sync_channel(QUEUE);
+    thread::spawn(move || run_room(&events));
+    accept_clients(&listener, options.seats, &room)
+}
+
+/// Stage 1: open the listening socket at `address`, a host and a port.
+///
+/// [`TcpListener::bind`] makes the three system calls that the original makes one by one: `socket`,
+/// `bind` and `listen`. From then on clients can connect, even before anybody accepts them.
+fn open_listener(address: (&str, u16)) -> io::Result<TcpListener> {
+    todo!("stage 1: open the listening socket at address, a host and a port")
+}
+
+/// Stage 2: accept clients for ever, and give each a thread that runs [`talk`].
+///
+/// - [`TcpListener::accept`] waits for the next client and answers a new socket for it, and its
+///   address. Number the clients from 1.
+/// - `thread::Builder::new().spawn(…)` starts the thread. It answers an error where `thread::spawn`
+///   would panic, and a server must not die of one client too many.
+/// - An error of `accept` must not end the loop: without free file descriptors, say, those who are
+///   connected go on talking. Log it and wait a second.
+///
+/// Stage 8 comes back to this function: only `seats` people fit into the room. A client without a seat
+/// gets [`FULL`] (with [`refuse`], in a thread: it takes a moment). Its seat is free again as soon as
+/// [`talk`] drops it.
+fn accept_clients(listener: &TcpListener, seats: usize, room: &SyncSender<Event>) -> ! {
+    todo!("stage 2: accept clients for ever, and give each a thread that runs …")
+}
+
+/// What happens to one connection, from its welcome to its end.
+fn talk(id: u64, ip: IpAddr, stream: &Arc<TcpStream>, room: &SyncSender<Event>, seat: Arc<()>) {
+    log(&format!("{ip} connected"));
+    let outbox = Outbox::new(Arc::clone(stream));
+    let joined = room.send(Event::Joined(id, Member { ip, outbox }));
+    let result = joined.map_err(Into::into).and_then(|()| receive_messages(id, stream, room));
+    let last_words = result.map_or_else(|error| format!("Goodbye: {error}\n"), |()| String::new());
+    // However it went, the room hears of it, and the seat is free.
+    let _ = room.send(Event::Left(id, last_words));
+    drop(seat);
+    log(&format!("{ip} closed"));
+    drain(stream);
+}
+
+/// Stage 4: tell the room each message that arrives, until the stream ends.
+///
+/// TCP knows no messages: one `read` may bring half a message, or three. [`Messages`] puts them
+/// together again: `while let Some(message) = messages.receive()?` runs once for each. At the end of the
+/// stream it answers `None`; return then, or this thread runs in circles for ever.
+///
+/// Stage 6 comes back to this function: a message that is just `quit` is the end, too.
+fn receive_messages(id: u64, stream: &Arc<TcpStream>, room: &SyncSender<Event>) -> Result<()> {
+    todo!("stage 4: tell the room each message that arrives, until the stream …")
+}
+
+/// The room: takes one event after the other, and sends once for all that have come.
+fn run_room(events: &Receiver<Event>) {
+    let mut members = BTreeMap::new();
+    while let Ok(first) = events.recv() {
+        for event in iter::once(first).chain(events.try_iter().take(QUEUE)) {
+            match event {
+                Event::Joined(id, mut member) => {
+                    welcome(&mut member);
+                    members.insert(id, member);
+                }
+                Event::Said(id, message) => relay(&mut members, id, &message),
+                Event::Left(id, last_words) => {
+                    // Dropping the outbox closes the connection, after the last words.
+                    if let Some(mut member) = members.remove(&id) {
+                        member.outbox.push(last_words);
+                    }
+                }
+            }
+        }
+        for member in members.values_mut() {
+            member.outbox.flush();
+        }
+    }
+}
+
+/// Stage 2: send a new member the [`WELCOME`].
+///
+/// Nobody writes to the socket here: [`Outbox::push`] puts bytes into the member's outbox, and the room
+/// sends what is in it. A `write` waits until the client has read enough, and one client that does not
+/// read would hold up the whole room. Pushing never waits.
+fn welcome(member: &mut Member) {
+    todo!("stage 2: send a new member the WELCOME")
+}
+
+/// Stage 4: pass a message on to every member but the one who said it.
+///
+/// The line is `<127.0.0.1> hello`, with the speaker's address and a newline at its end. Print it
+/// (with [`log`]), and push it into the outbox of each of the others.
+fn relay(members: &mut BTreeMap<u64, Member>, speaker: u64, message: &str) {
+    todo!("stage 4: pass a message on to every member but the one who said it")
+}

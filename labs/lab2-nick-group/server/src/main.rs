@@ -1,0 +1,188 @@
+//! Lab 2, the server: a group of any size, and a handshake before anybody is in.
+//!
+//! As in lab 1, each connection has a thread that reads, and one thread, the room, owns the members
+//! and sends. New is the question: who joins waits for the room's answer.
+
+use std::collections::BTreeMap;
+use std::io::{ErrorKind, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
+use std::time::Duration;
+use std::{iter, thread};
+
+use anyhow::Result;
+use clap::{Parser, value_parser};
+use common::{Endpoint, Messages, Outbox, drain, green, log, print_line, refuse};
+
+const FULL: &[u8] = b"Nickname refused: the server is full\n";
+
+/// The longest nickname, in characters.
+const MAX_NICKNAME: usize = 32;
+
+/// How many events may wait for the room before its readers wait.
+const QUEUE: usize = 1024;
+
+/// The server of the group chat
+#[derive(Parser)]
+#[command(version)]
+struct Options {
+    #[command(flatten)]
+    endpoint: Endpoint<55555>,
+    /// How many clients may be connected at a time
+    #[arg(long, default_value_t = 10_000)]
+    max_clients: usize,
+    /// How many seconds a client may take to say its nickname
+    #[arg(long, default_value_t = 30, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=3600))]
+    handshake_timeout: u64,
+}
+
+/// What the readers tell the room. The number is that of the connection.
+enum Event {
+    /// With a channel for the answer: whether the newcomer is in.
+    Join(u64, Member, Sender<bool>),
+    Said(u64, String),
+    /// With last words for the one who left.
+    Left(u64, String),
+}
+
+struct Member {
+    nickname: String,
+    outbox: Outbox,
+}
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    common::exit_on_ctrl_c()?;
+    let listener = open_listener(&options.endpoint)?;
+
+    let (room, events) = mpsc::sync_channel(QUEUE);
+    thread::spawn(move || run_room(&events));
+    let patience = Duration::from_secs(options.handshake_timeout);
+    common::serve(&listener, options.max_clients, FULL, move |id, stream| {
+        talk(id, &stream, &room, patience)
+    })
+}
+
+/// Stage 1: open the listening socket, and say so.
+///
+/// Lab 1 did it with the system's own calls; [`Endpoint::listen`] does it now. Then print
+/// `SERVER WORKING`; [`green`] makes it green where that can be seen.
+fn open_listener(endpoint: &Endpoint<55555>) -> Result<TcpListener> {
+    todo!("stage 1: open the listening socket, and say so")
+}
+
+/// What happens to one connection, from the handshake to its end.
+fn talk(
+    id: u64,
+    stream: &Arc<TcpStream>,
+    room: &SyncSender<Event>,
+    patience: Duration,
+) -> Result<()> {
+    log(&format!("Connected with {}", stream.peer_addr()?));
+    let mut messages = Messages::new(Arc::clone(stream));
+    let Some(nickname) = ask_nickname(stream, &mut messages, patience)? else {
+        return Ok(());
+    };
+    log(&format!("Nickname is {nickname}"));
+
+    let outbox = Outbox::new(Arc::clone(stream));
+    let (answer, answered) = mpsc::channel();
+    room.send(Event::Join(id, Member { nickname, outbox }, answer))?;
+    if !answered.recv()? {
+        drain(stream);
+        return Ok(());
+    }
+
+    let result = receive_messages(id, &mut messages, room);
+    let last_words = match &result {
+        Err(error) => format!("Goodbye: {error}\n"),
+        Ok(()) => String::new(),
+    };
+    // However it went, the room hears of it.
+    room.send(Event::Left(id, last_words))?;
+    drain(stream);
+    result
+}
+
+/// Stage 2: ask for the nickname and wait for it, for as long as `patience` lasts.
+///
+/// Send `NICK`, just these four letters: the original client compares what it gets with them.
+/// [`Messages::handshake`] waits for the answer; `None` means that the client has gone instead.
+/// This runs in the connection's own thread, so who does not answer holds up nobody.
+///
+/// Stage 9 tests the patience: who has not answered by then is told so (with [`refuse`]) and closed.
+fn ask_nickname(
+    stream: &TcpStream,
+    messages: &mut Messages,
+    patience: Duration,
+) -> Result<Option<String>> {
+    todo!("stage 2: ask for the nickname and wait for it, for as long as …")
+}
+
+/// Stage 5: tell the room each message that arrives, until the stream ends.
+fn receive_messages(id: u64, messages: &mut Messages, room: &SyncSender<Event>) -> Result<()> {
+    todo!("stage 5: tell the room each message that arrives, until the stream …")
+}
+
+/// The room: takes one event after the other, and sends once for all that have come.
+fn run_room(events: &Receiver<Event>) {
+    let mut members = BTreeMap::new();
+    while let Ok(first) = events.recv() {
+        for event in iter::once(first).chain(events.try_iter().take(QUEUE)) {
+            match event {
+                Event::Join(id, member, answer) => {
+                    // (nobody waits for the answer when the client has gone meanwhile)
+                    let _ = answer.send(join(&mut members, id, member));
+                }
+                Event::Said(id, message) => say(&mut members, id, &message),
+                Event::Left(id, last_words) => leave(&mut members, id, &last_words),
+            }
+        }
+        for member in members.values_mut() {
+            member.outbox.flush();
+        }
+    }
+}
+
+fn broadcast(members: &mut BTreeMap<u64, Member>, line: &str) {
+    for member in members.values_mut() {
+        member.outbox.push(line);
+    }
+}
+
+/// Stage 4: let a newcomer in, and tell everybody.
+///
+/// Everybody, the newcomer too, gets `alice joined!`; then the newcomer alone gets
+/// `Connected to server!`. Each line ends with a newline. [`broadcast`] sends to all members.
+///
+/// The answer is whether the newcomer is in.
+///
+/// Stage 8 comes back to this function: some nicknames are refused. Such a newcomer gets
+/// `Nickname refused: ` and the reason; dropping its outbox sends that, and closes the connection. A
+/// nickname is refused when it is empty, longer than [`MAX_NICKNAME`] characters, contains a control
+/// character or `:`, or belongs to somebody already, compared without case (`alice` and `Alice` would
+/// be taken for each other).
+fn join(members: &mut BTreeMap<u64, Member>, id: u64, mut newcomer: Member) -> bool {
+    todo!("stage 4: let a newcomer in, and tell everybody")
+}
+
+/// Stage 5: pass a message on to everybody, the speaker too.
+///
+/// A client writes the prefix itself, as the original does: `alice: hello` is what arrives, and what
+/// goes out, with a newline.
+///
+/// Stage 10 comes back to this function: nobody speaks in another's name. What does not begin with the
+/// speaker's own `alice: ` gets it in front, so that `mallory: hi` from alice goes out as
+/// `alice: mallory: hi`.
+fn say(members: &mut BTreeMap<u64, Member>, speaker: u64, message: &str) {
+    todo!("stage 5: pass a message on to everybody, the speaker too")
+}
+
+/// Stage 7: take a member out, and tell everybody who is left: `alice left!`, with a newline.
+///
+/// The one who leaves gets the `last_words`, if there are any. Dropping an outbox sends what is in it,
+/// and closes the connection.
+fn leave(members: &mut BTreeMap<u64, Member>, id: u64, last_words: &str) {
+    todo!("stage 7: take a member out, and tell everybody who is left: alice …")
+}

@@ -1,0 +1,144 @@
+//! Who is connected, which rooms there are, and who is in them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+
+use common::Outbox;
+use protocol::{Complaint, Reply};
+
+/// How many rooms one client may be in, or one client could fill the memory with rooms.
+const MAX_ROOMS: usize = 100;
+
+/// The clients by the number of their connection, which is their `JOIN_ID`, and the rooms by their
+/// reference.
+#[derive(Default)]
+pub struct Hall {
+    clients: BTreeMap<i64, Client>,
+    rooms: BTreeMap<i64, Room>,
+    room_refs: BTreeMap<String, i64>,
+    /// References are given out from 1, and never again.
+    last_room_ref: i64,
+}
+
+/// A connected client.
+pub struct Client {
+    /// The server's address as this client sees it.
+    pub server: SocketAddr,
+    pub peer: SocketAddr,
+    outbox: Outbox,
+    /// The name of its first join. Later ones change nothing.
+    name: String,
+    /// References, in the order of joining.
+    rooms: Vec<i64>,
+}
+
+struct Room {
+    name: String,
+    members: BTreeSet<i64>,
+}
+
+impl Client {
+    pub fn new(server: SocketAddr, peer: SocketAddr, outbox: Outbox) -> Self {
+        Self { server, peer, outbox, name: String::new(), rooms: Vec::new() }
+    }
+}
+
+impl Hall {
+    pub fn connect(&mut self, id: i64, client: Client) {
+        self.clients.insert(id, client);
+    }
+
+    pub fn client(&self, id: i64) -> Option<&Client> {
+        self.clients.get(&id)
+    }
+
+    /// Sends one client a reply.
+    pub fn tell(&mut self, id: i64, reply: &Reply) {
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.outbox.push(reply.to_string());
+        }
+    }
+
+    /// Sends one client an error reply with one of the codes of [`Complaint`].
+    pub fn complain(&mut self, id: i64, code: u32, description: impl Into<String>) {
+        self.tell(id, &Reply::Error(Complaint::new(code, description)));
+    }
+
+    /// Sends what was pushed into the outboxes.
+    pub fn flush(&mut self) {
+        for client in self.clients.values_mut() {
+            client.outbox.flush();
+        }
+    }
+
+    /// Stage 2: let a client into the room called `name`, which is made if there is none.
+    ///
+    /// First the client gets [`Reply::Joined`]; its `join_id` is the number of the connection. Then every
+    /// member, the newcomer too, hears from the newcomer `alice has joined this chatroom.` ([`announce`]).
+    /// A client keeps the name of its first join. One that is in the room already gets the same reply
+    /// again, and nothing is announced.
+    ///
+    /// [`announce`]: Hall::announce
+    pub fn join(&mut self, id: i64, name: String, client_name: String) {
+        todo!("stage 2: let a client into the room called name, which is made if …")
+    }
+
+    /// Stage 3: pass a message on to every member of the room, the speaker too, and to nobody else.
+    ///
+    /// [`say`] does that. Stage 7 comes back to this function: a room that does not exist, and one that
+    /// the speaker is not in, are answered with [`complain`].
+    ///
+    /// [`say`]: Hall::say
+    /// [`complain`]: Hall::complain
+    pub fn chat(&mut self, id: i64, room_ref: i64, message: String) {
+        todo!("stage 3: pass a message on to every member of the room, the speaker …")
+    }
+
+    /// Stage 4: let a client out of a room, and say so.
+    ///
+    /// First the client gets [`Reply::Left`], whether it was in the room or not. If it was, every member
+    /// *and* the one who leaves hear `alice has left this chatroom.` ([`announce`]). A room without members
+    /// is forgotten ([`forget`]).
+    ///
+    /// [`announce`]: Hall::announce
+    /// [`forget`]: Hall::forget
+    pub fn leave(&mut self, id: i64, room_ref: i64, join_id: i64) {
+        todo!("stage 4: let a client out of a room, and say so")
+    }
+
+    /// Stage 6: let a client out of all its rooms, in the order in which it joined them, and close its
+    /// connection.
+    ///
+    /// Each room hears `alice has left this chatroom.`, and so does alice, if she can still hear. Dropping
+    /// an outbox sends what is in it, and closes the connection.
+    pub fn disconnect(&mut self, id: i64) {
+        todo!("stage 6: let a client out of all its rooms, in the order in which it …")
+    }
+
+    /// Tells every member of a room what its member `id` does.
+    fn announce(&mut self, id: i64, room_ref: i64, what: &str) {
+        let name = self.clients.get(&id).map_or("", |client| &client.name);
+        self.say(id, room_ref, format!("{name} {what}"));
+    }
+
+    /// Stage 3: send every member of a room what its member `id` says.
+    ///
+    /// The name is that of the client, never the one that the message claims. All members get the same
+    /// bytes: make them once ([`Reply::Chat`]), and push them into each outbox.
+    fn say(&mut self, id: i64, room_ref: i64, message: String) {
+        todo!("stage 3: send every member of a room what its member id says")
+    }
+
+    /// Takes a client out of a room without a word, and the room out of the hall when it is empty.
+    fn forget(&mut self, id: i64, room_ref: i64) {
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.rooms.retain(|&joined| joined != room_ref);
+        }
+        let Some(room) = self.rooms.get_mut(&room_ref) else { return };
+        room.members.remove(&id);
+        if room.members.is_empty() {
+            self.room_refs.remove(&room.name);
+            self.rooms.remove(&room_ref);
+        }
+    }
+}

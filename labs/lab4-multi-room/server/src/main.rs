@@ -1,0 +1,137 @@
+//! Lab 4, the server: many rooms, and requests that are answered.
+//!
+//! As before, each connection has a thread that reads. It makes requests of the lines; one thread, the
+//! hall, owns the clients and the rooms (`hall.rs`), and does what the requests ask.
+
+mod hall;
+
+use std::io::BufReader;
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::{iter, process, thread};
+
+use anyhow::Result;
+use clap::Parser;
+use common::{Endpoint, Outbox, drain, log};
+use protocol::{Complaint, Lines, Problem, Reply, Request, read_request};
+
+use crate::hall::{Client, Hall};
+
+const FULL: &[u8] = b"ERROR_CODE: 6\nERROR_DESCRIPTION: the server is full\n";
+
+/// How many events may wait for the hall before its readers wait.
+const QUEUE: usize = 1024;
+
+/// The server of the multi-room chat
+#[derive(Parser)]
+#[command(version)]
+struct Options {
+    #[command(flatten)]
+    endpoint: Endpoint<8080>,
+    /// How many clients may be connected at a time
+    #[arg(long, default_value_t = 10_000)]
+    max_clients: usize,
+    /// Obey `KILL_SERVICE` from other computers, too
+    #[arg(long)]
+    kill_from_anywhere: bool,
+}
+
+/// What the readers tell the hall. The number is that of the connection.
+enum Event {
+    Connected(i64, Client),
+    Asked(i64, Request),
+    NotUnderstood(i64, Complaint),
+    Gone(i64),
+}
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    common::exit_on_ctrl_c()?;
+    let listener = options.endpoint.listen()?;
+
+    let (hall, events) = mpsc::sync_channel(QUEUE);
+    thread::spawn(move || run_hall(&events, options.kill_from_anywhere));
+    common::serve(&listener, options.max_clients, FULL, move |id, stream| {
+        talk(id.cast_signed(), &stream, &hall)
+    })
+}
+
+/// What happens to one connection, from its beginning to its end.
+fn talk(id: i64, stream: &Arc<TcpStream>, hall: &SyncSender<Event>) -> Result<()> {
+    let (server, peer) = (stream.local_addr()?, stream.peer_addr()?);
+    log(&format!("{peer} connected"));
+    let outbox = Outbox::new(Arc::clone(stream));
+    hall.send(Event::Connected(id, Client::new(server, peer, outbox)))?;
+    let result = receive_requests(id, stream, hall);
+    // However it went, the hall hears of it.
+    hall.send(Event::Gone(id))?;
+    log(&format!("{peer} closed"));
+    drain(stream);
+    result
+}
+
+/// Tells the hall each request that arrives, until the stream ends or the client disconnects.
+fn receive_requests(id: i64, stream: &Arc<TcpStream>, hall: &SyncSender<Event>) -> Result<()> {
+    let mut lines = Lines::new(BufReader::new(&**stream));
+    loop {
+        match read_request(&mut lines) {
+            Ok(Some(request)) => {
+                let is_last = matches!(request, Request::Disconnect { .. });
+                hall.send(Event::Asked(id, request))?;
+                if is_last {
+                    return Ok(());
+                }
+            }
+            Ok(None) => return Ok(()),
+            Err(Problem::Message(complaint)) => hall.send(Event::NotUnderstood(id, complaint))?,
+            Err(Problem::TooLong) => {
+                let complaint = Complaint::new(Complaint::TOO_LONG, Problem::TooLong.to_string());
+                return Ok(hall.send(Event::NotUnderstood(id, complaint))?);
+            }
+            Err(Problem::Connection(error)) => return Err(error.into()),
+        }
+    }
+}
+
+/// The hall: takes one event after the other, and sends once for all that have come.
+fn run_hall(events: &Receiver<Event>, kill_from_anywhere: bool) {
+    let mut hall = Hall::default();
+    while let Ok(first) = events.recv() {
+        for event in iter::once(first).chain(events.try_iter().take(QUEUE)) {
+            match event {
+                Event::Connected(id, client) => hall.connect(id, client),
+                Event::Asked(id, request) => answer(&mut hall, id, request, kill_from_anywhere),
+                Event::NotUnderstood(id, complaint) => hall.tell(id, &Reply::Error(complaint)),
+                Event::Gone(id) => hall.disconnect(id),
+            }
+        }
+        hall.flush();
+    }
+}
+
+/// The requests also tell who the client claims to be; who it is, is decided by the connection.
+fn answer(hall: &mut Hall, id: i64, request: Request, kill_from_anywhere: bool) {
+    match request {
+        Request::Helo(line) => greet(hall, id, line),
+        Request::Join { room, name } => hall.join(id, room, name),
+        Request::Chat { room_ref, message, .. } => hall.chat(id, room_ref, message),
+        Request::Leave { room_ref, join_id, .. } => hall.leave(id, room_ref, join_id),
+        Request::Disconnect { .. } => hall.disconnect(id),
+        Request::Kill => kill(hall, id, kill_from_anywhere),
+    }
+}
+
+/// Stage 1: answer a greeting with its own line and the server's address ([`Reply::Helo`]).
+fn greet(hall: &mut Hall, id: i64, line: String) {
+    todo!("stage 1: answer a greeting with its own line and the server's address …")
+}
+
+/// Stage 9: end the program with status 0, when a client of this computer asks for it.
+///
+/// The system closes all connections of a program that ends. From another computer it is obeyed only
+/// with `--kill-from-anywhere`, or else anybody could end the chat; the answer is
+/// [`Complaint::NOT_ALLOWED`].
+fn kill(hall: &mut Hall, id: i64, from_anywhere: bool) {
+    todo!("stage 9: end the program with status 0, when a client of this computer …")
+}

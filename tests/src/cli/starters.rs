@@ -1,0 +1,279 @@
+//! `cargo lab starters`: makes `labs/`, what a student begins with, from `solutions/`.
+//!
+//! The files are the same but for the functions whose doc comment begins with `Stage 3:`. Their bodies become
+//! `todo!("stage 3: …")`. So there is one source, and nothing can drift apart.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use syn::spanned::Spanned;
+use syn::visit::Visit;
+
+/// In the place of `[lints] workspace = true`: what unwritten bodies leave behind is no mistake.
+const LINTS: &str = "\
+[lints.rust]
+unsafe_code = \"deny\"
+# What functions that are not written yet leave behind.
+dead_code = \"allow\"
+unused_imports = \"allow\"
+unused_mut = \"allow\"
+unused_variables = \"allow\"
+";
+
+/// The longest message in a `todo!`, in characters, so that it fits into a line.
+const MAX_TASK: usize = 60;
+
+/// Makes the starters of the kit in the folder `kit`.
+///
+/// A file that a student has changed stays as it is, unless `force` says otherwise. With `check` nothing is
+/// written; the starters must be what would be written.
+///
+/// # Errors
+/// When files were changed, when `check` finds a difference, and when a file cannot be read or written.
+pub fn run(kit: &Path, check: bool, force: bool) -> Result<()> {
+    let starters = make(&kit.join("solutions"))?;
+    let (labs, pristine) = (kit.join("labs"), kit.join("tests/starters"));
+    let mut differing = Vec::new();
+    for (path, text) in &starters {
+        let (mine, before) = (read(&labs.join(path))?, read(&pristine.join(path))?);
+        let is_changed = mine.is_some() && mine != before && mine.as_ref() != Some(text);
+        let is_stale = mine.as_ref() != Some(text) || before.as_ref() != Some(text);
+        if check && is_stale || !check && is_changed && !force {
+            differing.push(format!("labs/{}", path.display()));
+        }
+    }
+    for path in files(&pristine)?.iter().filter(|path| !starters.contains_key(*path)) {
+        differing.push(format!("tests/starters/{} (no longer made)", path.display()));
+    }
+    if !differing.is_empty() {
+        let list = differing.join("\n  ");
+        if check {
+            bail!("these are not what `cargo lab starters` makes; run it:\n  {list}");
+        }
+        bail!(
+            "these were changed and would be overwritten; --force does it all the same:\n  {list}"
+        );
+    }
+    if check {
+        println!("the starters are what `cargo lab starters` makes");
+        return Ok(());
+    }
+    for (path, text) in &starters {
+        for folder in [&labs, &pristine] {
+            let target = folder.join(path);
+            write(&target, text).with_context(|| format!("cannot write {}", target.display()))?;
+        }
+    }
+    println!("made {} files in labs/", starters.len());
+    Ok(())
+}
+
+/// The starters: paths below `labs/`, and what is in them.
+fn make(solutions: &Path) -> Result<BTreeMap<PathBuf, String>> {
+    let mut starters = BTreeMap::new();
+    for path in files(solutions)? {
+        // The tests of the small libraries would answer before the grader does.
+        if path.components().any(|part| part.as_os_str() == "tests") {
+            continue;
+        }
+        let source = solutions.join(&path);
+        let text = fs::read_to_string(&source)
+            .with_context(|| format!("cannot read {}", source.display()))?;
+        let text = match path.extension().and_then(|extension| extension.to_str()) {
+            Some("rs") => without_bodies(&text)
+                .with_context(|| format!("cannot parse {}", source.display()))?,
+            Some("toml") => {
+                text.replace(", finished", "").replace("[lints]\nworkspace = true\n", LINTS)
+            }
+            _ => text,
+        };
+        starters.insert(path, rename(&text));
+    }
+    Ok(starters)
+}
+
+/// `lab2-server` instead of `solution2-server`.
+fn rename(text: &str) -> String {
+    (1..=4).fold(text.to_owned(), |text, lab| {
+        text.replace(&format!("solution{lab}-"), &format!("lab{lab}-"))
+    })
+}
+
+/// A function that is the student's to write.
+pub struct Task {
+    /// The stage that its doc comment names first.
+    pub stage: u32,
+    /// The name of the function.
+    pub name: String,
+    /// Where its body is, braces included, in bytes.
+    pub body: Range<usize>,
+    /// What to do, in a few words.
+    pub summary: String,
+}
+
+/// The student's functions in a source file, in their order.
+///
+/// # Errors
+/// When it is no Rust.
+pub fn tasks(source: &str) -> Result<Vec<Task>> {
+    let mut finder = Finder::default();
+    finder.visit_file(&syn::parse_file(source)?);
+    Ok(finder.tasks)
+}
+
+/// Every other byte stays as it is.
+fn without_bodies(source: &str) -> Result<String> {
+    let mut text = source.to_owned();
+    // From the last to the first, so that the places of the others stay right.
+    for Task { stage, body, summary, .. } in tasks(source)?.into_iter().rev() {
+        let line = source[..body.start].rfind('\n').map_or(0, |at| at + 1);
+        let first_line = source[..body.end].rfind('\n').map_or(line, |at| at + 1);
+        let indent: String = source[first_line..].chars().take_while(|char| *char == ' ').collect();
+        let message = format!("stage {stage}: {summary}").replace('{', "{{").replace('}', "}}");
+        let message = message.replace('"', "\\\"");
+        text.replace_range(body, &format!("{{\n{indent}    todo!(\"{message}\")\n{indent}}}"));
+    }
+    Ok(text)
+}
+
+#[derive(Default)]
+struct Finder {
+    tasks: Vec<Task>,
+}
+
+impl Finder {
+    fn look(&mut self, attributes: &[syn::Attribute], name: &syn::Ident, block: &syn::Block) {
+        let Some((stage, summary)) = attributes.iter().find_map(stage_of) else { return };
+        let body = block.span().byte_range();
+        self.tasks.push(Task { stage, name: name.to_string(), body, summary });
+    }
+}
+
+impl<'a> Visit<'a> for Finder {
+    fn visit_item_fn(&mut self, function: &'a syn::ItemFn) {
+        self.look(&function.attrs, &function.sig.ident, &function.block);
+    }
+
+    fn visit_impl_item_fn(&mut self, function: &'a syn::ImplItemFn) {
+        self.look(&function.attrs, &function.sig.ident, &function.block);
+    }
+}
+
+/// The stage and the task that a line of a doc comment names: `Stage 3: show each message, …`.
+fn stage_of(attribute: &syn::Attribute) -> Option<(u32, String)> {
+    let syn::Meta::NameValue(doc) = &attribute.meta else { return None };
+    let syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) = &doc.value else {
+        return None;
+    };
+    let text = text.value();
+    let (number, task) = text.trim().strip_prefix("Stage ")?.split_once(": ")?;
+    let mut summary = String::new();
+    for word in task.split(' ') {
+        if summary.len() + word.len() > MAX_TASK {
+            summary.push_str(" …");
+            break;
+        }
+        if !summary.is_empty() {
+            summary.push(' ');
+        }
+        summary.push_str(&word.replace(['`', '[', ']'], ""));
+    }
+    Some((number.parse().ok()?, summary.trim_end_matches(['.', ':', ',']).to_owned()))
+}
+
+/// All files below the folder, sorted; none when there is no such folder.
+fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut folders = vec![PathBuf::new()];
+    while let Some(below) = folders.pop() {
+        let entries = match fs::read_dir(folder.join(&below)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            entries => entries?,
+        };
+        for entry in entries {
+            let entry = entry?;
+            let path = below.join(entry.file_name());
+            if entry.file_type()?.is_dir() { folders.push(path) } else { found.push(path) }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn read(path: &Path) -> io::Result<Option<String>> {
+    match fs::read_to_string(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        text => text.map(Some),
+    }
+}
+
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(path, text)?;
+    #[cfg(unix)]
+    if path.extension().is_some_and(|extension| extension == "sh") {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_bodies;
+
+    #[test]
+    fn bodies_of_stages_are_replaced_and_nothing_else() {
+        let source = "\
+//! Stage 1: not a function.
+
+/// Stage 3: show `each` message, {braces} too.
+///
+/// More.
+fn show(a: u32) -> Vec<u32> { // why
+    vec![a]
+}
+
+struct Room;
+
+impl Room {
+    /// Stage 4: pass it on.
+    fn relay(&self) {
+        if true { println!(\"}\") }
+    }
+
+    /// Given.
+    fn given(&self) {}
+}
+";
+        let expected = "\
+//! Stage 1: not a function.
+
+/// Stage 3: show `each` message, {braces} too.
+///
+/// More.
+fn show(a: u32) -> Vec<u32> {
+    todo!(\"stage 3: show each message, {{braces}} too\")
+}
+
+struct Room;
+
+impl Room {
+    /// Stage 4: pass it on.
+    fn relay(&self) {
+        todo!(\"stage 4: pass it on\")
+    }
+
+    /// Given.
+    fn given(&self) {}
+}
+";
+        assert_eq!(without_bodies(source).unwrap(), expected);
+    }
+}

@@ -1,0 +1,63 @@
+//! Lab 1, the client: shows what arrives, and sends what is typed, both at the same time.
+
+use std::io::{self, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::thread;
+
+use anyhow::Result;
+use clap::Parser;
+use common::{Endpoint, Messages, Screen, Terminal};
+
+/// The client of the one-to-one chat; type quit to leave
+#[derive(Parser)]
+#[command(version)]
+struct Options {
+    #[command(flatten)]
+    endpoint: Endpoint<9999>,
+}
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    let stream = Arc::new(options.endpoint.connect_with(connect)?);
+    let mut terminal = Terminal::open()?;
+    let screen = terminal.screen();
+
+    // Waiting for a key and waiting for the network are two waits, so there are two threads.
+    let writer = Arc::clone(&stream);
+    thread::Builder::new().spawn(move || {
+        // When sending fails, the connection is gone, and the other thread says so.
+        let _ = type_messages(&mut terminal, &writer);
+    })?;
+    screen.end(show_messages(stream, &screen))
+}
+
+/// Stage 3: connect to the server at `address`, a host and a port.
+///
+/// [`TcpStream::connect`] makes the system calls `socket` and `connect`. A client needs no `bind`: the
+/// system gives it any free port.
+fn connect(address: (&str, u16)) -> io::Result<TcpStream> {
+    todo!("stage 3: connect to the server at address, a host and a port")
+}
+
+/// Stage 3: show each message that arrives, until the stream ends.
+///
+/// [`Messages`] cuts the stream into messages; [`Screen::print`] shows one without tearing the line
+/// that is being typed. Stage 10 tests the end: [`Messages::receive`] answers `None` when the server has
+/// closed. Return then; `main` does the rest.
+fn show_messages(stream: Arc<TcpStream>, screen: &Screen) -> io::Result<()> {
+    todo!("stage 3: show each message that arrives, until the stream ends")
+}
+
+/// Stage 5: send each line that is typed, with a newline at its end.
+///
+/// [`Terminal::read_line`] waits for a line; it answers `None` when the person leaves with Ctrl-D or
+/// Ctrl-C. An empty line is no message. Send a line with one `write_all`: two could arrive apart.
+///
+/// Stage 7 comes back to this function: who types `quit`, or leaves, says `quit` to the server.
+/// [`Terminal::leave`] sends that and ends the program. It is the one message without a newline, because
+/// the original server compares it with just these four letters. It cannot stick to the next message:
+/// there is none.
+fn type_messages(terminal: &mut Terminal, stream: &TcpStream) -> Result<()> {
+    todo!("stage 5: send each line that is typed, with a newline at its end")
+}

@@ -1,0 +1,85 @@
+//! Lab 2, the client: says its nickname when asked, then shows and sends at the same time.
+
+use std::io::{self, Write};
+use std::net::TcpStream;
+use std::process;
+use std::sync::Arc;
+use std::thread;
+
+use anyhow::Result;
+use clap::Parser;
+use common::{Endpoint, Messages, Screen, Terminal};
+
+/// The client of the group chat; type /quit to leave
+#[derive(Parser)]
+#[command(version)]
+struct Options {
+    #[command(flatten)]
+    endpoint: Endpoint<55555>,
+}
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    let mut terminal = Terminal::open()?;
+    let Some(nickname) = choose_nickname(&mut terminal)? else {
+        return Ok(());
+    };
+    let stream = Arc::new(options.endpoint.connect()?);
+    let mut messages = Messages::new(Arc::clone(&stream));
+    let screen = terminal.screen();
+
+    match answer_nick(&mut messages, &stream, &nickname) {
+        Ok(Some(first)) => {
+            screen.print(&first);
+            if first.starts_with("Nickname refused: ") {
+                process::exit(1);
+            }
+        }
+        Ok(None) => screen.end(Ok(())),
+        Err(error) => screen.end(Err(error)),
+    }
+    // Only now, or the nickname and the first line could stick together.
+    let writer = Arc::clone(&stream);
+    thread::Builder::new().spawn(move || {
+        // When sending fails, the connection is gone, and the other thread says so.
+        let _ = type_messages(&mut terminal, &writer, &nickname);
+    })?;
+    screen.end(show_messages(&mut messages, &screen))
+}
+
+/// Asks until there is a nickname; `None` when the person leaves instead.
+fn choose_nickname(terminal: &mut Terminal) -> Result<Option<String>> {
+    loop {
+        match terminal.ask("Choose your nickname: ")? {
+            Some(nickname) if nickname.trim().is_empty() => {}
+            answer => return Ok(answer),
+        }
+    }
+}
+
+/// Stage 3: answer the server's `NICK` with the nickname; return the first message after that.
+///
+/// [`Messages::handshake`] waits for `NICK`, which has no newline at its end; so has the nickname. If
+/// something else comes instead, the server has a reason, and that is the first message.
+/// [`Messages::receive`] waits for an ordinary message, and answers `None` when the server has closed.
+fn answer_nick(
+    messages: &mut Messages,
+    stream: &TcpStream,
+    nickname: &str,
+) -> io::Result<Option<String>> {
+    todo!("stage 3: answer the server's NICK with the nickname; return the first …")
+}
+
+/// Stage 3: show each message that arrives, until the stream ends.
+fn show_messages(messages: &mut Messages, screen: &Screen) -> io::Result<()> {
+    todo!("stage 3: show each message that arrives, until the stream ends")
+}
+
+/// Stage 6: send each line that is typed as `alice: hello`, with a newline at its end.
+///
+/// An empty line is no message. `/quit` leaves, as do Ctrl-D and Ctrl-C, for which
+/// [`Terminal::read_line`] answers `None`: stage 11 tests that. [`Terminal::leave`] ends the program;
+/// this wire has no last words.
+fn type_messages(terminal: &mut Terminal, stream: &TcpStream, nickname: &str) -> Result<()> {
+    todo!("stage 6: send each line that is typed as alice: hello, with a newline …")
+}

@@ -1,0 +1,52 @@
+//! A frame: a header that says how long the payload is, and the payload.
+//!
+//! The header is exactly [`HEADER`] bytes: the payload's length in bytes, in decimal ASCII, padded on
+//! the right with spaces. The payload is UTF-8. TCP may cut the stream wherever it likes, and still
+//! each frame comes out as it went in.
+
+use std::io::{self, BufRead, ErrorKind};
+
+/// The length of a header, in bytes.
+pub const HEADER: usize = 64;
+
+/// The longest payload, in bytes. A header that promises more is not believed.
+pub const MAX_PAYLOAD: usize = 64 * 1024;
+
+/// Stage 1: make a frame of `payload`.
+///
+/// The length counts bytes, not characters: `é` is two. `format!("{number:<64}")` pads on the right.
+/// Answer header and payload in one piece: two frames that are sent by two threads cannot mix then.
+pub fn encode(payload: &str) -> Vec<u8> {
+    todo!("stage 1: make a frame of payload")
+}
+
+/// Stage 2: read one frame and answer its payload; `None` when the stream ends before a frame.
+///
+/// - One `read` may bring a part of what you want. [`std::io::Read::read_exact`] reads until there is
+///   all of it.
+/// - Is there another frame at all? [`BufRead::fill_buf`] waits for bytes without taking them; it
+///   answers an empty slice at the end of the stream.
+/// - Bytes that are not UTF-8 become U+FFFD: [`String::from_utf8_lossy`].
+///
+/// # Errors
+/// [`ErrorKind::InvalidData`] for a bad header, [`ErrorKind::UnexpectedEof`] for a stream that ends
+/// within a frame, and what the connection reports. No frame can be found after any of them.
+pub fn read(reader: &mut impl BufRead) -> io::Result<Option<String>> {
+    todo!("stage 2: read one frame and answer its payload; None when the stream …")
+}
+
+/// Stage 2: the length that a header promises.
+///
+/// Stage 9 comes back to this function: a header is nothing but digits, with spaces around them
+/// (`parse` alone would take `+5`), and it promises at most [`MAX_PAYLOAD`]. Otherwise four bytes from
+/// anybody could make the server wait for, and set aside, gigabytes.
+fn payload_length(header: &[u8; HEADER]) -> io::Result<usize> {
+    todo!("stage 2: the length that a header promises")
+}
+
+fn cut_off(error: io::Error) -> io::Error {
+    if error.kind() == ErrorKind::UnexpectedEof {
+        return io::Error::new(error.kind(), "the stream ended within a frame");
+    }
+    error
+}

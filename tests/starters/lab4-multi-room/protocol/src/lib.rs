@@ -1,0 +1,80 @@
+//! The messages of the multi-room chat: lines of `NAME: value`, requests one way and replies the other.
+//!
+//! Reading is forgiving where the wire is (spaces behind the colon, `\r`, blank lines between messages)
+//! and strict where it must be: a message that is not understood is answered with an error, and the
+//! connection goes on at the next line that begins a message.
+
+mod lines;
+mod reply;
+mod request;
+
+pub use lines::{Lines, MAX_LINE};
+pub use reply::{Reply, read_reply};
+pub use request::{Request, read_request};
+
+use std::fmt;
+use std::io;
+
+/// Why there is no message to be had.
+#[derive(Debug)]
+pub enum Problem {
+    /// What arrived is no message; the connection can go on.
+    Message(Complaint),
+    /// What arrived is longer than the limit; tell the peer, and close.
+    TooLong,
+    /// The connection has failed, or ended within a message.
+    Connection(io::Error),
+}
+
+/// What an error reply says. The codes are those of the table in the page about the wire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Complaint {
+    /// One of the `…` constants of this type.
+    pub code: u32,
+    /// One line for a person.
+    pub description: String,
+}
+
+impl Complaint {
+    /// The line begins no message.
+    pub const NOT_UNDERSTOOD: u32 = 1;
+    /// There is no room with this reference.
+    pub const NO_SUCH_ROOM: u32 = 2;
+    /// There is, but who speaks is not in it.
+    pub const NOT_A_MEMBER: u32 = 3;
+    /// A field is missing, or its value is not what it must be.
+    pub const BAD_FIELD: u32 = 4;
+    /// A line or a text is longer than [`MAX_LINE`].
+    pub const TOO_LONG: u32 = 5;
+    /// Only others may do that.
+    pub const NOT_ALLOWED: u32 = 6;
+
+    /// A complaint with one of the codes above.
+    pub fn new(code: u32, description: impl Into<String>) -> Self {
+        Self { code, description: description.into() }
+    }
+}
+
+impl From<io::Error> for Problem {
+    fn from(error: io::Error) -> Self {
+        Self::Connection(error)
+    }
+}
+
+impl From<Complaint> for Problem {
+    fn from(complaint: Complaint) -> Self {
+        Self::Message(complaint)
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Message(complaint) => formatter.write_str(&complaint.description),
+            Self::TooLong => write!(formatter, "a line or a text over {} KiB", MAX_LINE / 1024),
+            Self::Connection(error) => error.fmt(formatter),
+        }
+    }
+}
+
+impl std::error::Error for Problem {}

@@ -1,0 +1,115 @@
+//! The stream, line by line and field by field.
+
+use std::io::{self, BufRead, ErrorKind, Read};
+
+use crate::{Complaint, Problem};
+
+/// The longest line, and the longest text of a chat message, in bytes.
+pub const MAX_LINE: usize = 64 * 1024;
+
+/// Reads lines, and takes one back when it turns out to belong to the next message.
+pub struct Lines<R> {
+    reader: R,
+    put_back: Option<String>,
+    /// The last line began no message, and was complained about.
+    pub(crate) is_lost: bool,
+}
+
+impl<R: BufRead> Lines<R> {
+    /// Reads from `reader`.
+    pub fn new(reader: R) -> Self {
+        Self { reader, put_back: None, is_lost: false }
+    }
+
+    /// The next line without its `\n` or `\r\n`; `None` at the end of the stream, where a line without
+    /// an end does not count.
+    ///
+    /// # Errors
+    /// [`Problem::TooLong`] for a line over [`MAX_LINE`].
+    pub fn next_line(&mut self) -> Result<Option<String>, Problem> {
+        if let Some(line) = self.put_back.take() {
+            return Ok(Some(line));
+        }
+        let mut line = Vec::new();
+        // Room for the longest line and its end.
+        let limit = MAX_LINE as u64 + 2;
+        self.reader.by_ref().take(limit).read_until(b'\n', &mut line)?;
+        let Some(text) = line.strip_suffix(b"\n") else {
+            return if line.len() as u64 == limit { Err(Problem::TooLong) } else { Ok(None) };
+        };
+        let text = text.strip_suffix(b"\r").unwrap_or(text);
+        if text.len() > MAX_LINE {
+            return Err(Problem::TooLong);
+        }
+        Ok(Some(String::from_utf8_lossy(text).into_owned()))
+    }
+
+    /// The value of the field `name`, which must be the next line. If it is another, that line is looked
+    /// at again: it may begin a message.
+    ///
+    /// # Errors
+    /// A complaint that the field is missing; what [`Lines::next_line`] reports; the end of the stream.
+    pub fn field(&mut self, name: &str) -> Result<String, Problem> {
+        let line = self.next_line()?.ok_or_else(cut_off)?;
+        if let Some(value) = value(&line, name) {
+            return Ok(value.to_owned());
+        }
+        self.put_back = Some(line);
+        let description = format!("{name} is missing");
+        Err(Complaint::new(Complaint::BAD_FIELD, description).into())
+    }
+
+    /// The value of the field `name`, which must be a number.
+    ///
+    /// # Errors
+    /// As [`Lines::field`], and for what is not a number.
+    pub fn number(&mut self, name: &str) -> Result<i64, Problem> {
+        Ok(number(name, &self.field(name)?)?)
+    }
+
+    /// A text of several lines, which begins with the field `name` and ends with a blank line.
+    ///
+    /// # Errors
+    /// As [`Lines::field`], and [`Problem::TooLong`] for a text over [`MAX_LINE`].
+    pub fn text(&mut self, name: &str) -> Result<String, Problem> {
+        let mut text = self.field(name)?;
+        loop {
+            let line = self.next_line()?.ok_or_else(cut_off)?;
+            if line.is_empty() {
+                return Ok(text);
+            }
+            text.push('\n');
+            text.push_str(&line);
+            if text.len() > MAX_LINE {
+                return Err(Problem::TooLong);
+            }
+        }
+    }
+}
+
+/// What stands behind `NAME:` and any number of spaces, if the line is that field.
+pub(crate) fn value<'a>(line: &'a str, name: &str) -> Option<&'a str> {
+    Some(line.strip_prefix(name)?.strip_prefix(':')?.trim_start_matches(' '))
+}
+
+/// # Errors
+/// A complaint about a value that is not a number.
+pub(crate) fn number(name: &str, value: &str) -> Result<i64, Complaint> {
+    value
+        .trim_end()
+        .parse()
+        .map_err(|_| Complaint::new(Complaint::BAD_FIELD, format!("{name} is not a number")))
+}
+
+/// # Errors
+/// A complaint about a value that is empty.
+pub(crate) fn not_empty(name: &str, value: &str) -> Result<String, Complaint> {
+    if value.trim().is_empty() {
+        return Err(Complaint::new(Complaint::BAD_FIELD, format!("{name} is empty")));
+    }
+    Ok(value.to_owned())
+}
+
+fn cut_off() -> Problem {
+    io::Error::new(ErrorKind::UnexpectedEof, "the stream ended within a message").into()
+}

@@ -1,0 +1,94 @@
+//! What the server tells a client.
+
+use std::fmt;
+use std::io::BufRead;
+use std::net::SocketAddr;
+
+use crate::lines::{number, value};
+use crate::{Complaint, Lines, Problem};
+
+/// A reply, or a message from somebody else. Its `Display` is what goes over the wire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// The answer to a greeting.
+    Helo {
+        /// The line of the greeting, unchanged.
+        line: String,
+        /// The server's own address.
+        server: SocketAddr,
+    },
+    /// The client is in the room.
+    Joined {
+        /// The name of the room.
+        room: String,
+        /// The server's own address.
+        server: SocketAddr,
+        /// The reference by which to speak of the room from now on.
+        room_ref: i64,
+        /// The number that the client got.
+        join_id: i64,
+    },
+    /// The client is out of the room.
+    Left {
+        /// The reference of the room.
+        room_ref: i64,
+        /// As in the request.
+        join_id: i64,
+    },
+    /// Somebody said something.
+    Chat {
+        /// The reference of the room.
+        room_ref: i64,
+        /// Who said it.
+        name: String,
+        /// The text, of one line or several.
+        message: String,
+    },
+    /// Something was wrong with a request.
+    Error(Complaint),
+}
+
+/// The greeting asks for it, and nobody looks at it.
+const STUDENT_ID: u32 = 0;
+
+/// Stage 10: read the next reply; `None` at the end of the stream.
+///
+/// The first line tells which one it is ([`value`] answers what stands behind its colon); the fields follow
+/// in the order of the wire. A line that begins no reply is skipped: the server may be newer than we are.
+///
+/// # Errors
+/// See [`Problem`].
+pub fn read_reply(lines: &mut Lines<impl BufRead>) -> Result<Option<Reply>, Problem> {
+    todo!("stage 10: read the next reply; None at the end of the stream")
+}
+
+/// Servers write all kinds of things here (a host name, say), and a client only shows it.
+fn address(ip: &str, port: i64) -> SocketAddr {
+    let ip = ip.trim_end().parse().unwrap_or([0, 0, 0, 0].into());
+    SocketAddr::new(ip, port.try_into().unwrap_or_default())
+}
+
+impl fmt::Display for Reply {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Helo { line, server } => {
+                let (ip, port) = (server.ip(), server.port());
+                writeln!(out, "{line}\nIP:{ip}\nPort:{port}\nStudentID:{STUDENT_ID}")
+            }
+            Self::Joined { room, server, room_ref, join_id } => {
+                let (ip, port) = (server.ip(), server.port());
+                writeln!(out, "JOINED_CHATROOM: {room}\nSERVER_IP: {ip}\nPORT: {port}")?;
+                writeln!(out, "ROOM_REF: {room_ref}\nJOIN_ID: {join_id}")
+            }
+            Self::Left { room_ref, join_id } => {
+                writeln!(out, "LEFT_CHATROOM: {room_ref}\nJOIN_ID: {join_id}")
+            }
+            Self::Chat { room_ref, name, message } => {
+                writeln!(out, "CHAT: {room_ref}\nCLIENT_NAME: {name}\nMESSAGE: {message}\n")
+            }
+            Self::Error(Complaint { code, description }) => {
+                writeln!(out, "ERROR_CODE: {code}\nERROR_DESCRIPTION: {description}")
+            }
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! What a client asks of the server.
+
+use std::fmt;
+use std::io::BufRead;
+
+use crate::lines::{not_empty, number, value};
+use crate::{Complaint, Lines, Problem};
+
+/// A request. Its `Display` is what goes over the wire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// A greeting: the whole line, to be echoed.
+    Helo(String),
+    /// The service is to end.
+    Kill,
+    /// The client wants into a room.
+    Join {
+        /// The name of the room.
+        room: String,
+        /// The name of the client.
+        name: String,
+    },
+    /// The client wants out of a room.
+    Leave {
+        /// The reference of the room.
+        room_ref: i64,
+        /// As the client gave it; the reply repeats it.
+        join_id: i64,
+        /// As the client gave it. Who leaves is decided by the connection.
+        name: String,
+    },
+    /// The client says something in a room.
+    Chat {
+        /// The reference of the room.
+        room_ref: i64,
+        /// As the client gave it.
+        join_id: i64,
+        /// As the client gave it. Who speaks is decided by the connection.
+        name: String,
+        /// The text, of one line or several.
+        message: String,
+    },
+    /// The client leaves all rooms and the server.
+    Disconnect {
+        /// As the client gave it.
+        name: String,
+    },
+}
+
+/// Reads the next request; `None` at the end of the stream.
+///
+/// A line that begins no message is complained about once; those behind it are skipped until one does.
+///
+/// # Errors
+/// See [`Problem`].
+pub fn read_request(lines: &mut Lines<impl BufRead>) -> Result<Option<Request>, Problem> {
+    loop {
+        let Some(line) = lines.next_line()? else { return Ok(None) };
+        let request = if line == "HELO" || line.starts_with("HELO ") {
+            Ok(Request::Helo(line))
+        } else if line == "KILL_SERVICE" {
+            Ok(Request::Kill)
+        } else if let Some(room) = value(&line, "JOIN_CHATROOM") {
+            read_join(room, lines)
+        } else if let Some(room_ref) = value(&line, "CHAT") {
+            read_chat(room_ref, lines)
+        } else if let Some(room_ref) = value(&line, "LEAVE_CHATROOM") {
+            read_leave(room_ref, lines)
+        } else if value(&line, "DISCONNECT").is_some() {
+            read_disconnect(lines)
+        } else if line.is_empty() || lines.is_lost {
+            continue;
+        } else {
+            lines.is_lost = true;
+            let description = "this line begins no message".to_owned();
+            return Err(Complaint::new(Complaint::NOT_UNDERSTOOD, description).into());
+        };
+        // What is left of a broken message must not be complained about again.
+        lines.is_lost = request.is_err();
+        return request.map(Some);
+    }
+}
+
+/// Stage 2: read the rest of a join. The first line is read already; `room` is its value.
+///
+/// The fields follow in this order: `CLIENT_IP`, `PORT` (both unused: they are there for a UDP that never
+/// came), `CLIENT_NAME`. [`Lines::field`] reads one. Stage 7 comes back to this function: a room and a
+/// client have a name ([`not_empty`]).
+fn read_join(room: &str, lines: &mut Lines<impl BufRead>) -> Result<Request, Problem> {
+    todo!("stage 2: read the rest of a join. The first line is read already; …")
+}
+
+/// Stage 3: read the rest of a chat message: `JOIN_ID`, `CLIENT_NAME`, `MESSAGE`.
+///
+/// [`Lines::number`] reads a field that is a number, [`Lines::text`] one that goes on until a blank line.
+/// Read all fields before you look whether `room_ref` is a [`number`]: then the connection goes on behind
+/// the message, and not in the middle of its text.
+fn read_chat(room_ref: &str, lines: &mut Lines<impl BufRead>) -> Result<Request, Problem> {
+    todo!("stage 3: read the rest of a chat message: JOIN_ID, CLIENT_NAME, …")
+}
+
+/// Stage 4: read the rest of a leave: `JOIN_ID`, `CLIENT_NAME`.
+fn read_leave(room_ref: &str, lines: &mut Lines<impl BufRead>) -> Result<Request, Problem> {
+    todo!("stage 4: read the rest of a leave: JOIN_ID, CLIENT_NAME")
+}
+
+/// Stage 6: read the rest of a disconnect: `PORT`, `CLIENT_NAME`.
+fn read_disconnect(lines: &mut Lines<impl BufRead>) -> Result<Request, Problem> {
+    todo!("stage 6: read the rest of a disconnect: PORT, CLIENT_NAME")
+}
+
+impl fmt::Display for Request {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Helo(line) => writeln!(out, "{line}"),
+            Self::Kill => writeln!(out, "KILL_SERVICE"),
+            Self::Join { room, name } => {
+                writeln!(out, "JOIN_CHATROOM: {room}\nCLIENT_IP: 0\nPORT: 0\nCLIENT_NAME: {name}")
+            }
+            Self::Leave { room_ref, join_id, name } => {
+                writeln!(out, "LEAVE_CHATROOM: {room_ref}\nJOIN_ID: {join_id}\nCLIENT_NAME: {name}")
+            }
+            Self::Chat { room_ref, join_id, name, message } => {
+                writeln!(out, "CHAT: {room_ref}\nJOIN_ID: {join_id}\nCLIENT_NAME: {name}")?;
+                writeln!(out, "MESSAGE: {message}\n")
+            }
+            Self::Disconnect { name } => {
+                writeln!(out, "DISCONNECT: 0\nPORT: 0\nCLIENT_NAME: {name}")
+            }
+        }
+    }
+}
