@@ -14,7 +14,7 @@ const THREADS: usize = 6;
 
 static GRADER: LazyLock<Grader> = LazyLock::new(|| {
     let seed = std::env::var("GRADER_SEED").ok().and_then(|seed| seed.parse().ok());
-    Grader::new(&[1, 2, 3, 4], seed.unwrap_or_else(|| fastrand::u64(..100_000)))
+    Grader::new(&grader::kit(), &[1, 2, 3, 4], seed.unwrap_or_else(|| fastrand::u64(..100_000)))
 });
 
 /// The verdicts so far, by maker, lab and stage.
@@ -24,9 +24,9 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads = arguments.test_threads.or(Some(THREADS));
 
-    let board = Board::default();
+    let (kit, board) = (grader::kit(), Board::default());
     let makers: Vec<Maker> =
-        [Maker::Kit, Maker::Student].into_iter().filter(|maker| maker.exists()).collect();
+        [Maker::Kit, Maker::Student].into_iter().filter(|maker| maker.exists(&kit)).collect();
     let mut trials = Vec::new();
     for &maker in &makers {
         for (at, plan) in labs::all().into_iter().enumerate() {

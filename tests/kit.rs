@@ -1,13 +1,16 @@
 //! Tests of the kit itself: `cargo test --test kit`. Not part of a plain `cargo test`, which grades.
 
+use std::fs;
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use assert_cmd::Command;
+use grader::cli::starters;
 use grader::labs;
 use grader::program::{Built, build};
+use grader::verdict::{Grader, Maker, Verdict};
 use grader::wire::ClosedPort;
 use predicates::prelude::*;
 use predicates::str::contains;
@@ -22,7 +25,7 @@ static BUILT: LazyLock<Built> = LazyLock::new(|| {
     let packages = LABS.iter().flat_map(|(lab, _)| {
         ["server", "client"].map(|program| format!("solution{lab}-{program}"))
     });
-    build(&packages.collect::<Vec<_>>()).expect("cargo builds the solutions")
+    build(&grader::kit(), &packages.collect::<Vec<_>>()).expect("cargo builds the solutions")
 });
 
 fn executable(package: &str) -> PathBuf {
@@ -114,4 +117,82 @@ fn every_stage_has_a_number_a_hint_and_stands_on_earlier_ones() {
             assert!(stage.stands_on.iter().all(|&other| other < number), "{name}");
         }
     }
+}
+
+/// The solutions' bodies are put into the starters one by one, in the order of the stages: each stage
+/// passes when its functions are there, and none after it fails.
+fn walk(lab: u32) {
+    let kit = tempfile::tempdir().unwrap();
+    make_students_kit(kit.path());
+    let plan = labs::all().into_iter().find(|plan| plan.number == lab).unwrap();
+    for done in 0..=plan.stages.len() as u32 {
+        let is_written = |other: u32, stage: u32| other == lab && stage <= done;
+        let starters = starters::make(&grader::kit().join("solutions"), is_written).unwrap();
+        for (path, text) in starters {
+            let target = kit.path().join("labs").join(path);
+            fs::create_dir_all(target.parent().unwrap()).unwrap();
+            fs::write(target, text).unwrap();
+        }
+        let grader = Grader::new(kit.path(), &[lab], u64::from(done));
+        for stage in &plan.stages {
+            grader.grade(Maker::Student, lab, stage, |graded| {
+                let is_right = match graded.verdict {
+                    Verdict::Passed => true,
+                    Verdict::NotStarted | Verdict::Blocked(_) => stage.number > done,
+                    Verdict::Failed | Verdict::GraderError => false,
+                };
+                let outcome = graded.outcome.as_ref();
+                let (result, record) = outcome
+                    .map(|outcome| (format!("{:?}", outcome.result), outcome.record.to_text()))
+                    .unwrap_or_default();
+                assert!(
+                    is_right,
+                    "with stages 1 to {done} written, stage {lab}.{} is {:?}\n{result}\n{record}",
+                    stage.number, graded.verdict
+                );
+            });
+        }
+    }
+}
+
+/// A kit without solutions: the workspace, the helper crate, and room for the labs.
+fn make_students_kit(folder: &Path) {
+    let kit = grader::kit();
+    let manifest = fs::read_to_string(kit.join("Cargo.toml")).unwrap();
+    let manifest = manifest
+        .replace("\"solutions/*/*\", \"tests\"", "")
+        .replace("default-members = [\"tests\"]", "");
+    fs::write(folder.join("Cargo.toml"), manifest).unwrap();
+    fs::copy(kit.join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
+    fs::create_dir_all(folder.join(".cargo")).unwrap();
+    // One for all walks, so that the libraries are built once.
+    let target = kit.join("target/walk");
+    let config = format!("[build]\ntarget-dir = {target:?}\n");
+    fs::write(folder.join(".cargo/config.toml"), config).unwrap();
+    fs::create_dir_all(folder.join("common/src")).unwrap();
+    fs::copy(kit.join("common/Cargo.toml"), folder.join("common/Cargo.toml")).unwrap();
+    for file in fs::read_dir(kit.join("common/src")).unwrap() {
+        let file = file.unwrap();
+        fs::copy(file.path(), folder.join("common/src").join(file.file_name())).unwrap();
+    }
+}
+
+#[test]
+fn lab_1_can_be_solved_stage_by_stage() {
+    walk(1);
+}
+
+#[test]
+fn lab_2_can_be_solved_stage_by_stage() {
+    walk(2);
+}
+
+#[test]
+fn lab_3_can_be_solved_stage_by_stage() {
+    walk(3);
+}
+
+#[test]
+fn lab_4_can_be_solved_stage_by_stage() {
+    walk(4);
 }

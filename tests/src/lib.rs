@@ -28,3 +28,9 @@ pub mod stage;
 pub mod terminal;
 pub mod verdict;
 pub mod wire;
+
+/// The folder that the kit is in.
+pub fn kit() -> std::path::PathBuf {
+    let tests = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    tests.parent().unwrap_or(tests).to_owned()
+}

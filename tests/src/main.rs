@@ -39,6 +39,6 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<()> {
     match command {
-        Command::Starters { check, force } => cli::starters::run(&cli::kit(), check, force),
+        Command::Starters { check, force } => cli::starters::run(&grader::kit(), check, force),
     }
 }

@@ -28,15 +28,15 @@ const BUILD_LIMIT: Duration = Duration::from_mins(15);
 /// The executables of packages, or what the compiler said.
 pub type Built = HashMap<String, Result<PathBuf, String>>;
 
-/// Builds the packages in one go. One that does not compile hurts no other.
+/// Builds packages of the kit in the folder `kit`, in one go. One that does not compile hurts no other.
 ///
 /// # Errors
 /// When cargo itself fails, a broken `Cargo.toml` for example.
-pub fn build(packages: &[String]) -> Result<Built, String> {
+pub fn build(kit: &Path, packages: &[String]) -> Result<Built, String> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(["build", "--keep-going", "--message-format=json"]);
     cargo.args(packages.iter().flat_map(|package| ["-p", package]));
-    cargo.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    cargo.current_dir(kit);
     // What cargo told us about ourselves would make it build everything again.
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();

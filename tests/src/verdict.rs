@@ -29,8 +29,8 @@ impl Maker {
     }
 
     /// Whether the programs are there at all; a student's kit may come without solutions.
-    pub fn exists(self) -> bool {
-        Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).join(self.folder()).is_dir()
+    pub fn exists(self, kit: &Path) -> bool {
+        kit.join(self.folder()).is_dir()
     }
 
     /// `lab2-server` or `solution2-server`.
@@ -73,6 +73,7 @@ pub struct Grader {
     pub plans: Vec<Plan>,
     /// From which the words are made.
     pub seed: u64,
+    has_control: bool,
     built: Result<Built, String>,
     graded: Mutex<HashMap<StageOf, Arc<OnceLock<Graded>>>>,
 }
@@ -81,15 +82,16 @@ pub struct Grader {
 type StageOf = (Maker, u32, u32);
 
 impl Grader {
-    /// Builds the programs of the labs, those of the student and those of the kit.
-    pub fn new(labs: &[u32], seed: u64) -> Self {
-        let makers = [Maker::Student, Maker::Kit].into_iter().filter(|maker| maker.exists());
+    /// Builds the programs of the labs in the folder `kit`, those of the student and those of the kit.
+    pub fn new(kit: &Path, labs: &[u32], seed: u64) -> Self {
+        let makers = [Maker::Student, Maker::Kit].into_iter().filter(|maker| maker.exists(kit));
         let programs = |maker: Maker| {
             let programs = |lab: &u32| ["server", "client"].map(|name| maker.package(*lab, name));
             labs.iter().flat_map(programs).collect::<Vec<_>>()
         };
-        let built = build(&makers.flat_map(programs).collect::<Vec<_>>());
-        Self { plans: labs::all(), seed, built, graded: Mutex::default() }
+        let built = build(kit, &makers.flat_map(programs).collect::<Vec<_>>());
+        let has_control = Maker::Kit.exists(kit);
+        Self { plans: labs::all(), seed, has_control, built, graded: Mutex::default() }
     }
 
     /// Grades a stage, and before it those that it stands on. Each is run once, however often it is asked for.
@@ -111,7 +113,7 @@ impl Grader {
         let outcome = self.run(maker, lab, stage);
         let unwritten = outcome.record.unwritten_stages();
         let control = || {
-            (maker == Maker::Student && Maker::Kit.exists())
+            (maker == Maker::Student && self.has_control)
                 .then(|| self.run(Maker::Kit, lab, stage).result.is_ok())
         };
         let (verdict, control_passes) = match &outcome.result {

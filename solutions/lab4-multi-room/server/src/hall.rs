@@ -160,7 +160,7 @@ impl Hall {
         self.say(id, room_ref, format!("{name} {what}"));
     }
 
-    /// Stage 3: send every member of a room what its member `id` says.
+    /// Stage 2: send every member of a room what its member `id` says.
     ///
     /// The name is that of the client, never the one that the message claims. All members get the same
     /// bytes: make them once ([`Reply::Chat`]), and push them into each outbox.

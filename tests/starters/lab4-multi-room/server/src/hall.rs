@@ -121,12 +121,12 @@ impl Hall {
         self.say(id, room_ref, format!("{name} {what}"));
     }
 
-    /// Stage 3: send every member of a room what its member `id` says.
+    /// Stage 2: send every member of a room what its member `id` says.
     ///
     /// The name is that of the client, never the one that the message claims. All members get the same
     /// bytes: make them once ([`Reply::Chat`]), and push them into each outbox.
     fn say(&mut self, id: i64, room_ref: i64, message: String) {
-        todo!("stage 3: send every member of a room what its member id says")
+        todo!("stage 2: send every member of a room what its member id says")
     }
 
     /// Takes a client out of a room without a word, and the room out of the hall when it is empty.
