@@ -216,9 +216,14 @@ impl Program {
     }
 }
 
+/// How long the last words of a program may take through its terminal, once it is gone.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
 impl Drop for Program {
     fn drop(&mut self) {
         self.process.kill();
+        // They may say why it failed: that a stage is not written yet, for example.
+        self.output.wait_for(LAST_WORDS, |_| None::<()>);
     }
 }
 

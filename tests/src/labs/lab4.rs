@@ -236,7 +236,7 @@ pub fn plan() -> Plan {
                 talk(lab, &alice, one, &[&alice])
             }),
         stage(7, "Errors are answered, and the connection goes on", 9)
-            .on(&[3])
+            .on(&[3, 6])
             .hint("what does your server do with a room that does not exist?")
             .server(|lab| {
                 let server = lab.server()?;
