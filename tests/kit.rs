@@ -10,6 +10,7 @@ use assert_cmd::Command;
 use grader::cli::starters;
 use grader::labs;
 use grader::program::{Built, build};
+use grader::stage::Kind;
 use grader::verdict::{Grader, Maker, Verdict};
 use grader::wire::ClosedPort;
 use predicates::prelude::*;
@@ -115,6 +116,28 @@ fn every_stage_has_a_number_a_hint_and_stands_on_earlier_ones() {
             assert_eq!(stage.number, number, "{name}");
             assert!(!stage.hint.is_empty(), "{name} has no hint");
             assert!(stage.stands_on.iter().all(|&other| other < number), "{name}");
+        }
+    }
+}
+
+#[test]
+fn every_stage_is_in_the_handout() {
+    let folders = fs::read_dir(grader::kit().join("labs")).unwrap();
+    let mut handouts: Vec<_> =
+        folders.map(|folder| folder.unwrap().path().join("README.md")).collect();
+    handouts.sort();
+    for (plan, handout) in labs::all().iter().zip(&handouts) {
+        let text = fs::read_to_string(handout).unwrap();
+        for stage in &plan.stages {
+            let on: Vec<_> = stage.stands_on.iter().map(ToString::to_string).collect();
+            let program = match stage.kind {
+                Kind::Server => "server",
+                Kind::Client => "client",
+                Kind::Together => "both",
+            };
+            let (number, title, points) = (stage.number, stage.title, stage.points);
+            let row = format!("| {number} | {title} | {program} | {points} | {} |", on.join(", "));
+            assert!(text.contains(&row), "{} should have the row\n{row}", handout.display());
         }
     }
 }
