@@ -40,7 +40,8 @@ pub fn drain(stream: &TcpStream) {
     }
 }
 
-/// Lets Ctrl-C end a server with status 0. The system closes its connections, which tells everybody.
+/// Lets Ctrl-C (and SIGTERM) end a server with status 0. The system closes its connections, which tells
+/// everybody.
 ///
 /// # Errors
 /// When the system gives no signal handler.
