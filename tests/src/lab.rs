@@ -183,6 +183,14 @@ impl Server {
         Peer::connect(name, self.address, &self.record)
     }
 
+    /// Connects a scripted peer that reads nothing, ever.
+    ///
+    /// # Errors
+    /// When nobody accepts.
+    pub fn deaf_peer(&self, name: &str) -> Check<Peer> {
+        Peer::connect_deaf(name, self.address, &self.record)
+    }
+
     /// Nobody talks, so the server must be at rest soon.
     ///
     /// # Errors
@@ -193,6 +201,15 @@ impl Server {
         self.record.note("server", What::Note(format!("used {rest:?} of processor time")));
         Ok(())
     }
+}
+
+/// How many long lines it takes until the system, which takes some 4 MB for a peer that does not read, has
+/// room for no more.
+pub const FLOOD_LINES: usize = 120;
+
+/// A line almost as long as one may be.
+pub fn long_line(number: usize) -> String {
+    format!("{number} {}", "x".repeat(60_000))
 }
 
 const WORDS: [&str; 48] = [

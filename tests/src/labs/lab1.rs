@@ -1,6 +1,6 @@
 //! Lab 1: two people, bytes as they come.
 
-use crate::lab::{Lab, Server};
+use crate::lab::{FLOOD_LINES, Lab, Server, long_line};
 use crate::program::TerminalKind;
 use crate::stage::{Check, Plan, stage};
 use crate::terminal::Key;
@@ -75,7 +75,14 @@ pub fn plan() -> Plan {
                 let line = format!("{}\n", from(&third));
                 let (begin, end) = line.split_at(15);
                 server.sends_in_pieces([begin.as_bytes(), end.as_bytes()])?;
-                alice.sees(&from(&third))
+                alice.sees(&from(&third))?;
+                // An original server ends its messages with nothing but silence.
+                let bob = lab.client("bob", listener.address()?)?;
+                let original = listener.accepts("original")?;
+                original.sends(WELCOME)?;
+                bob.sees(WELCOME)?;
+                original.sends(from(&first))?;
+                bob.sees(&from(&first))
             }),
         stage(4, "It passes on what one says to the other, and only there", 12)
             .on(&[2])
@@ -121,6 +128,8 @@ pub fn plan() -> Plan {
                 server.gets(format!("{second}\n"))?;
                 for _ in 0..3 {
                     let line = lab.words(2);
+                    // (an empty line is no message)
+                    alice.types("")?;
                     alice.types(&line)?;
                     server.gets(format!("{line}\n"))?;
                 }
@@ -176,8 +185,7 @@ pub fn plan() -> Plan {
                     alice.types(&line)?;
                     server.gets(format!("{line}\n"))?;
                     way(&alice)?;
-                    server.gets("quit")?;
-                    server.is_closed()?;
+                    server.gets_last("quit")?;
                     server.closes();
                     alice.exits(0)?;
                 }
@@ -190,8 +198,10 @@ pub fn plan() -> Plan {
                 let server = lab.server()?;
                 let (alice, bob) = (enters(&server, "alice")?, enters(&server, "bob")?);
                 let carol = server.peer("carol")?;
-                carol.hears(FULL)?;
-                carol.hears_until_closed()?;
+                // The reason must arrive, even if she has been speaking.
+                carol.says("is anybody there?")?;
+                carol.hears_line(FULL)?;
+                carol.is_closed()?;
                 talk(lab, &alice, &bob)?;
                 // However a seat becomes free.
                 bob.sends("quit")?;
@@ -238,6 +248,14 @@ pub fn plan() -> Plan {
                 talk(lab, &alice, &erin)?;
                 talk(lab, &erin, &alice)?;
                 server.rests()?;
+                // One who does not read, while others say more than the system can keep for it.
+                let deaf = server.deaf_peer("deaf")?;
+                server.prints("127.0.0.1 connected")?;
+                for line in (0..FLOOD_LINES).map(long_line) {
+                    alice.says(&line)?;
+                    erin.hears(&from(&line))?;
+                }
+                drop(deaf);
                 talk(lab, &alice, &erin)
             }),
         stage(10, "The client ends when its server is gone", 6)
@@ -297,7 +315,7 @@ pub fn plan() -> Plan {
                 let dave = enters(&server, "dave")?;
                 // (the server may close before it has read everything)
                 let _ = dave.sends("y".repeat(TOO_LONG));
-                dave.hears_until_closed()?;
+                dave.is_told_and_closed()?;
                 talk(lab, &alice, &bob)
             }),
         stage(12, "Three people talk", 5)

@@ -1,8 +1,8 @@
 //! Lab 2: many people and a handshake; the bytes begin to stick together.
 
-use crate::lab::Lab;
+use crate::lab::{FLOOD_LINES, Lab, long_line};
 use crate::program::TerminalKind;
-use crate::stage::{Check, Plan, stage};
+use crate::stage::{Check, Failure, Plan, stage};
 use crate::terminal::{Key, Person};
 use crate::wire::Peer;
 
@@ -58,7 +58,10 @@ pub fn plan() -> Plan {
                 bob.gets("NICK")?;
                 let nickname = format!("alice-{}", lab.words(0).trim_start_matches('-'));
                 alice.sends(&nickname)?;
-                server.prints(&format!("Nickname is {nickname}"))
+                server.terminal().sees_somewhere("Connected with 127.0.0.1:")?;
+                server.prints(&format!("Nickname is {nickname}"))?;
+                alice.has_got_no_newline()?;
+                bob.has_got_no_newline()
             }),
         stage(3, "The client answers with its nickname", 8)
             .hint("who asks whom? And is there a newline behind the nickname?")
@@ -73,7 +76,18 @@ pub fn plan() -> Plan {
                 let line = format!("bob: {}", lab.words(3));
                 server.says(&line)?;
                 alice.sees(&line)?;
-                alice.has_seen(0, "NICK")
+                alice.has_seen(0, "NICK")?;
+                // An original server ends its messages with nothing but silence.
+                let bob = lab.client("bob", listener.address()?)?;
+                bob.is_asked_for("nickname")?;
+                bob.types("bob")?;
+                let original = listener.accepts("original")?;
+                original.sends("NICK")?;
+                original.gets("bob")?;
+                original.sends("bob joined!Connected to server!")?;
+                bob.sees_somewhere("Connected to server!")?;
+                original.sends(&line)?;
+                bob.sees(&line)
             }),
         stage(4, "It announces who joins", 8)
             .on(&[2])
@@ -131,6 +145,8 @@ pub fn plan() -> Plan {
                 alice.sees("Connected to server!")?;
                 for _ in 0..3 {
                     let line = lab.words(3);
+                    // (an empty line is no message)
+                    alice.types("")?;
                     alice.types(&line)?;
                     server.gets(format!("alice: {line}\n"))?;
                     server.says(&format!("alice: {line}"))?;
@@ -190,11 +206,18 @@ pub fn plan() -> Plan {
                     // (an empty nickname needs its ⏎; the others come as they come)
                     peer.sends(if nickname.is_empty() { "\n" } else { nickname })?;
                     peer.hears("Nickname refused: ")?;
-                    peer.hears_until_closed()?;
+                    let reason = peer.hears_until_closed()?;
+                    if !reason.ends_with(b"\n") {
+                        return Err(Failure::wrong_bytes(
+                            "guest should have heard",
+                            b"reason\n",
+                            &reason,
+                        ));
+                    }
                 }
                 // Alice has heard nothing of all that, and these are right.
-                let just_right = "y".repeat(32);
-                for nickname in ["Zoë", "日本", "alice2", &just_right] {
+                let (just_right, wide) = ("y".repeat(32), "é".repeat(32));
+                for nickname in ["Zoë", "日本", "alice2", &just_right, &wide] {
                     let peer = server.joins(nickname)?;
                     alice.hears(&format!("{nickname} joined!"))?;
                     talk(lab, &peer, [&alice, &peer])?;
@@ -219,7 +242,24 @@ pub fn plan() -> Plan {
                 silent.hears_until_closed()?;
                 slow.hears_until_closed()?;
                 // Neither was ever in.
-                talk(lab, &group[1], &group)
+                talk(lab, &group[1], &group)?;
+                // One who does not read, while others say more than the system can keep for it.
+                let deaf = server.deaf_peer("deaf")?;
+                deaf.sends("deaf")?;
+                for member in &group {
+                    member.hears("deaf joined!")?;
+                }
+                let said: Vec<Vec<u8>> = (0..FLOOD_LINES)
+                    .map(|number| format!("alice: {}", long_line(number)).into_bytes())
+                    .collect();
+                let left = vec![b"deaf left!".to_vec()];
+                for line in &said {
+                    group[0].sends([line, &b"\n"[..]].concat())?;
+                }
+                for member in &group {
+                    member.gets_interleaved(&[said.clone(), left.clone()])?;
+                }
+                Ok(())
             }),
         stage(10, "Nobody speaks in another's name", 6)
             .on(&[5])
@@ -234,6 +274,8 @@ pub fn plan() -> Plan {
                     (words.clone(), format!("alice: {words}")),
                     ("NICK".to_owned(), "alice: NICK".to_owned()),
                     (format!("Alice: {words}"), format!("alice: Alice: {words}")),
+                    (format!("alice {words}"), format!("alice: alice {words}")),
+                    (format!("alice:{words}"), format!("alice: alice:{words}")),
                     (format!("alice: {words}"), format!("alice: {words}")),
                     ("bob left!".to_owned(), "alice: bob left!".to_owned()),
                 ] {
@@ -318,6 +360,7 @@ pub fn plan() -> Plan {
                 bob.hears(&line)?;
                 // Too long for anybody.
                 let _ = carol.sends("y".repeat(70_000));
+                carol.is_told_and_closed()?;
                 bob.hears("carol left!")?;
                 talk(lab, bob, [bob])
             }),

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::lab::Lab;
+use crate::lab::{FLOOD_LINES, Lab, long_line};
 use crate::program::TerminalKind;
 use crate::stage::{Check, Plan, stage};
 use crate::terminal::{Key, Person};
@@ -143,7 +143,11 @@ pub fn plan() -> Plan {
             .hint("an empty line is no message, and a word in a sentence is no command")
             .client(|lab| {
                 let listener = lab.listener()?;
-                let (ann, server) = client(lab, &listener, "ann of the hill")?;
+                let ann = lab.client("ann", listener.address()?)?;
+                ann.sees("Welcome to chatroom")?;
+                ann.is_asked_for("name")?;
+                ann.types("ann of the hill")?;
+                let server = listener.accepts("server")?;
                 let (first, second) = (lab.words(2), lab.words(4));
                 ann.types(&first)?;
                 ann.types("")?;
@@ -277,8 +281,19 @@ pub fn plan() -> Plan {
                 let server = lab.server()?;
                 let room = server.room_of(&["ann", "bob"])?;
                 let [ann, bob] = &room[..] else { return Ok(()) };
-                let bad =
-                    ["", "abc", "-5", "+5", "5x", "5 5", "0x10", "65537", "99999999999999999999"];
+                let bad = [
+                    "",
+                    "abc",
+                    "-5",
+                    "+5",
+                    "5x",
+                    "5 5",
+                    "0x10",
+                    "65537",
+                    "99999999999999999999",
+                    "\t5",
+                    "5\n",
+                ];
                 for header in bad {
                     let mallory = server.peer("mallory")?;
                     settle(&[ann, bob, &mallory])?;
@@ -304,6 +319,14 @@ pub fn plan() -> Plan {
                 dan.crashes();
                 talk(lab, bob, &[ann, &cem])?;
                 talk(lab, &cem, &[ann, bob])?;
+                // One who does not read, while others say more than the system can keep for it.
+                let deaf = server.deaf_peer("deaf")?;
+                for line in (0..FLOOD_LINES).map(long_line) {
+                    ann.frames(&line)?;
+                    bob.gets_frame(&line)?;
+                    cem.gets_frame(&line)?;
+                }
+                drop(deaf);
                 talk(lab, ann, &[bob, &cem])
             }),
         stage(10, "Active connections are counted", 5)
@@ -311,8 +334,9 @@ pub fn plan() -> Plan {
             .hint("who goes without a word must be taken off the list, too")
             .server(|lab| {
                 let active = |count: usize| format!("[SERVER] active connections = {count}");
-                let server = lab.server()?;
+                let server = lab.server_printing("[SERVER] Starting ...")?;
                 let ann = server.peer("ann")?;
+                server.terminal().sees_together(&["[SERVER] 127.0.0.1:", " connected"])?;
                 server.prints(&active(1))?;
                 let bob = server.peer("bob")?;
                 server.prints(&active(2))?;

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::lab::{Lab, Server};
+use crate::lab::{FLOOD_LINES, Lab, Server, long_line};
 use crate::program::TerminalKind;
 use crate::stage::{Check, Plan, stage};
 use crate::terminal::{Key, Person};
@@ -181,6 +181,16 @@ pub fn plan() -> Plan {
                 check(again == *red_b, "bob should be in", "the same room again", "another one")?;
                 talk(lab, bob, *red_b, &[alice, bob])?;
                 talk(lab, alice, *red_a, &[alice, bob])?;
+                // A connection keeps the name of its first join.
+                bob.asks_to_join("third", "somebody else")?;
+                let third = bob.is_in("third", address)?;
+                bob.hears_joined(third.room_ref, "bob")?;
+                // A room that nobody is in any more is forgotten, and its reference is not used again.
+                bob.asks_to_leave(third)?;
+                bob.is_out(third)?;
+                bob.hears_left(third.room_ref, "bob")?;
+                let reborn = bob.joins_room("third", address)?;
+                check(reborn.room_ref != third.room_ref, "there should be", "a new ROOM_REF", "the old")?;
                 // Out of one room is not out of the other.
                 alice.asks_to_leave(*red_a)?;
                 alice.is_out(*red_a)?;
@@ -274,6 +284,13 @@ pub fn plan() -> Plan {
                 let _ = carol.sends(format!("HELO {}\n", "x".repeat(70_000)));
                 carol.hears_error(5)?;
                 carol.hears_until_closed()?;
+                let dave = server.peer("dave")?;
+                let endless = "and so on\n".repeat(7000);
+                let _ = dave.sends(format!(
+                    "CHAT: 1\nJOIN_ID: 1\nCLIENT_NAME: dave\nMESSAGE: {endless}"
+                ));
+                dave.hears_error(5)?;
+                dave.hears_until_closed()?;
                 talk(lab, &bob, elsewhere, &[&bob])?;
                 alice.greets("nothing of all that", address)
             }),
@@ -316,7 +333,27 @@ pub fn plan() -> Plan {
                 // One stops in the middle for ever; nobody else waits.
                 let carol = server.peer("carol")?;
                 carol.sends("JOIN_CHATROOM: room\nCLIENT_IP")?;
-                talk(lab, bob, *room, &[alice, bob])
+                talk(lab, bob, *room, &[alice, bob])?;
+                // One who does not read, while others say more than the system can keep for it.
+                let deaf = server.deaf_peer("deaf")?;
+                deaf.asks_to_join("room", "deaf")?;
+                for member in [alice, bob] {
+                    member.hears_joined(room.room_ref, "deaf")?;
+                }
+                let message = |name: &str, text: &str| {
+                    let room_ref = room.room_ref;
+                    format!("CHAT: {room_ref}\nCLIENT_NAME: {name}\nMESSAGE: {text}\n\n").into_bytes()
+                };
+                let said: Vec<_> =
+                    (0..FLOOD_LINES).map(|at| message("alice", &long_line(at))).collect();
+                let left = vec![message("deaf", "deaf has left this chatroom.")];
+                for line in (0..FLOOD_LINES).map(long_line) {
+                    alice.chats(*room, &line)?;
+                }
+                for member in [alice, bob] {
+                    member.gets_interleaved(&[said.clone(), left.clone()])?;
+                }
+                Ok(())
             }),
         stage(9, "KILL_SERVICE ends the server", 6)
             .on(&[1])
@@ -513,7 +550,10 @@ pub fn plan() -> Plan {
                     person.never_got(b"\x1b[2J")?;
                     person.never_got(b"\x1b]0;")?;
                 }
-                server.terminal().never_got(b"\x1b]0;")
+                server.terminal().never_got(b"\x1b]0;")?;
+                server.terminal().presses(Key::CtrlC)?;
+                server.terminal().exits(0)?;
+                [&alice, &bob, &carol].iter().try_for_each(|person| person.fails_saying("server"))
             }),
     ];
     Plan { number: 4, title: "many rooms, requests and replies", stages }

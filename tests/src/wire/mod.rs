@@ -45,11 +45,11 @@ impl Peer {
         Ok(peer)
     }
 
-    /// Connects somebody who reads nothing, until [`Peer::start_reading`].
+    /// Connects somebody who reads nothing.
     ///
     /// # Errors
     /// When nobody accepts.
-    pub fn connect_deaf(name: &str, server: SocketAddr, record: &Record) -> Check<Self> {
+    pub(crate) fn connect_deaf(name: &str, server: SocketAddr, record: &Record) -> Check<Self> {
         let stream = TcpStream::connect_timeout(&server, PATIENCE).map_err(|error| {
             let who = format!("{name} should have been able to connect to");
             Failure::wrong(who, server.to_string(), error.to_string())
@@ -70,7 +70,7 @@ impl Peer {
     ///
     /// # Errors
     /// When the machine gives no thread.
-    pub fn start_reading(&self) -> Check {
+    fn start_reading(&self) -> Check {
         let (stream, feed) = (Arc::clone(&self.stream), Arc::clone(&self.feed));
         let (record, name) = (self.record.clone(), self.name.clone());
         thread::Builder::new().stack_size(256 * 1024).spawn(move || {
@@ -233,6 +233,52 @@ impl Peer {
             rest => crate::record::visible(rest),
         });
         Err(Failure::wrong(who, "the end of the stream", came))
+    }
+
+    /// Waits until these bytes come, and nothing but the end of the stream after them.
+    ///
+    /// # Errors
+    /// As [`Peer::gets`], and when more comes or the connection stays open.
+    pub fn gets_last(&self, expected: impl AsRef<[u8]>) -> Check {
+        self.gets(&expected)?;
+        match self.hears_until_closed()?.as_slice() {
+            [] => Ok(()),
+            more => {
+                let who = format!("{} should have got as the last words", self.name);
+                Err(Failure::wrong_bytes(
+                    who,
+                    expected.as_ref(),
+                    &[expected.as_ref(), more].concat(),
+                ))
+            }
+        }
+    }
+
+    /// The next byte, if it has come already, is no newline.
+    ///
+    /// # Errors
+    /// When it is one.
+    pub fn has_got_no_newline(&self) -> Check {
+        match self.feed.look(|arrived| arrived.rest().first().copied()) {
+            Some(b'\n') => {
+                let who = format!("{} should have got no newline behind it", self.name);
+                Err(Failure::wrong(who, "nothing", "⏎"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Waits until the program says why it closes the connection, and closes it.
+    ///
+    /// # Errors
+    /// When it closes without a word, or leaves it open.
+    pub fn is_told_and_closed(&self) -> Check {
+        let said = self.hears_until_closed()?;
+        if said.iter().any(|&byte| byte != b'\n') {
+            return Ok(());
+        }
+        let who = format!("{} should have been told", self.name);
+        Err(Failure::wrong(who, "why the connection is closed", "it was closed without a word"))
     }
 
     /// Waits for the end of the connection, whatever comes before; answers what came.
