@@ -141,11 +141,43 @@ impl fmt::Display for Failure {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Wrong { who, expected, came } => {
+                // Long texts are shown around the place where they begin to differ.
+                let same = expected.chars().zip(came.chars()).take_while(|(a, b)| a == b).count();
                 writeln!(out, "{who}")?;
-                writeln!(out, "    expected  {expected}")?;
-                write!(out, "    but came  {came}")
+                writeln!(out, "    expected  {}", excerpt(expected, same))?;
+                write!(out, "    but came  {}", excerpt(came, same))
             }
             Self::Grader(why) => write!(out, "the grader failed: {why}"),
         }
+    }
+}
+
+/// The text, or, when it is long, what is around the character `at` of it.
+fn excerpt(text: &str, at: usize) -> String {
+    const SHORT: usize = 400;
+    const BEFORE: usize = 80;
+    let count = text.chars().count();
+    // What the compiler says has many lines, and is wanted in full.
+    if count <= SHORT || text.contains('\n') {
+        return text.to_owned();
+    }
+    let begin = at.saturating_sub(BEFORE);
+    let shown: String = text.chars().skip(begin).take(SHORT / 2).collect();
+    let before = if begin > 0 { "…" } else { "" };
+    let after = if begin + SHORT / 2 < count { "…" } else { "" };
+    format!("{before}{shown}{after} ({count} characters)")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Failure;
+
+    #[test]
+    fn long_texts_are_shown_where_they_differ() {
+        let (expected, came) = ("x".repeat(9000) + "yes", "x".repeat(9000) + "no");
+        let shown = Failure::wrong("bob should have heard", expected, came).to_string();
+        assert!(shown.contains("xxyes (9003 characters)"), "{shown}");
+        assert!(shown.contains("xxno (9002 characters)"), "{shown}");
+        assert!(shown.len() < 500, "{shown}");
     }
 }
