@@ -11,6 +11,9 @@ const MAX_EVENTS: usize = 4000;
 /// How many bytes of one event are shown.
 const MAX_SHOWN: usize = 160;
 
+/// How many bytes of what a program showed are shown: a panic must be readable in full.
+const MAX_SCREEN: usize = 800;
+
 /// The events of one run of a stage.
 #[derive(Clone)]
 pub struct Record {
@@ -82,39 +85,43 @@ impl Record {
             self.events.lock().unwrap_or_else(PoisonError::into_inner).iter()
         {
             let what = match what {
-                What::Sent(bytes) => format!("sends   {}", shown(bytes)),
-                What::Got(bytes) => format!("gets    {}", shown(bytes)),
-                What::Typed(bytes) => format!("types   {}", shown(bytes)),
-                What::Showed(bytes) => format!("shows   {}", shown(bytes)),
+                What::Sent(bytes) => format!("sends   {}", shown(bytes, MAX_SHOWN)),
+                What::Got(bytes) => format!("gets    {}", shown(bytes, MAX_SHOWN)),
+                What::Typed(bytes) => match bytes[..] {
+                    [3] => "presses Ctrl-C".to_owned(),
+                    [4] => "presses Ctrl-D".to_owned(),
+                    _ => format!("types   {}", shown(bytes, MAX_SHOWN)),
+                },
+                What::Showed(bytes) => format!("shows   {}", shown(bytes, MAX_SCREEN)),
                 What::Note(note) => note.clone(),
             };
-            let _ = writeln!(text, "{:9.1}  {who:8}  {what}", at.as_secs_f64() * 1000.0);
+            let _ = writeln!(text, "{:9.1}  {who:11}  {what}", at.as_secs_f64() * 1000.0);
         }
         text
     }
 }
 
-fn shown(bytes: &[u8]) -> String {
-    if bytes.len() <= MAX_SHOWN {
+fn shown(bytes: &[u8], limit: usize) -> String {
+    if bytes.len() <= limit {
         return visible(bytes);
     }
-    let half = MAX_SHOWN / 2;
+    let half = limit / 2;
     let (begin, end) = (visible(&bytes[..half]), visible(&bytes[bytes.len() - half..]));
     format!("{begin} … {end} ({} bytes)", bytes.len())
 }
 
-/// The bytes as text in which everything can be seen: `⏎` for a newline, `␛` for an escape, `\xff` for
-/// what is not UTF-8.
+/// The bytes as text in which everything can be seen: `⏎` for a newline, `\x1b` for an escape, `\xff` for what
+/// is not UTF-8.
 pub fn visible(bytes: &[u8]) -> String {
     let mut text = String::new();
     for chunk in bytes.utf8_chunks() {
         for char in chunk.valid().chars() {
             match char {
                 '\n' => text.push('⏎'),
-                '\0'..='\x1f' => {
-                    text.push(char::from_u32(0x2400 + u32::from(char)).unwrap_or('?'));
+                '\r' => text.push_str("\\r"),
+                '\0'..='\x1f' | '\x7f' => {
+                    let _ = write!(text, "\\x{:02x}", u32::from(char));
                 }
-                '\x7f' => text.push('␡'),
                 '\u{80}'..='\u{9f}' => text.extend(char.escape_unicode()),
                 _ => text.push(char),
             }
@@ -132,6 +139,6 @@ mod tests {
 
     #[test]
     fn every_byte_can_be_seen() {
-        assert_eq!(visible(b"a\n\r\x1b\x7f caf\xc3\xa9 \xff"), "a⏎␍␛␡ café \\xff");
+        assert_eq!(visible(b"a\n\r\x1b\x7f caf\xc3\xa9 \xff"), "a⏎\\r\\x1b\\x7f café \\xff");
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::feed::PATIENCE;
 use crate::lab::{Lab, Program};
-use crate::record::Record;
+use crate::record::{Record, What};
 use crate::stage::{Check, Failure, Stage};
 
 /// How long one stage may take. What it started is killed then.
@@ -33,7 +33,9 @@ pub fn run_stage(stage: &Stage, server: &Program, client: &Program, seed: u64) -
     let script = stage.script;
     let begin = Instant::now();
     let player = thread::Builder::new().spawn(move || {
-        let _ = done.send(script(&lab));
+        let result = script(&lab);
+        lab.record().note("", What::Note("---- the stage ends here ----".into()));
+        let _ = done.send(result);
         drop(lab);
     });
     let result = match player {

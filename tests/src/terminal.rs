@@ -180,7 +180,8 @@ impl Person {
         if count == times {
             return Ok(());
         }
-        Err(self.wrong(&format!("should have seen {times} times"), &format!("{line}⏎")))
+        let who = format!("{}'s screen should have shown the line «{line}»", self.name);
+        Err(Failure::wrong(who, format!("{times} times"), format!("{count} times")))
     }
 
     /// Nothing that the program ever wrote contains `bytes`.
@@ -190,8 +191,12 @@ impl Person {
     pub fn never_got(&self, bytes: &[u8]) -> Check {
         let all = self.program.output.look(|arrived| arrived.bytes.clone());
         if all.windows(bytes.len()).any(|window| window == bytes) {
-            let who = format!("{}'s terminal should never have got", self.name);
-            return Err(Failure::wrong_bytes(who, bytes, &all));
+            let line = all
+                .split(|&byte| byte == b'\n')
+                .find(|line| line.windows(bytes.len()).any(|window| window == bytes));
+            let who = format!("{}'s terminal should never have got {}", self.name, visible(bytes));
+            let came = visible(line.unwrap_or(bytes));
+            return Err(Failure::wrong(who, "harmless characters in its place", came));
         }
         Ok(())
     }
@@ -319,6 +324,6 @@ mod tests {
     #[test]
     fn colours_and_carriage_returns_are_not_read() {
         assert_eq!(readable("\x1b[32m green \x1b[0m\r"), " green ");
-        assert_eq!(readable("\x1b]0;title\x07"), "␛]0;title␇");
+        assert_eq!(readable("\x1b]0;title\x07"), "\\x1b]0;title\\x07");
     }
 }

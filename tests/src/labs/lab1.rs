@@ -62,7 +62,7 @@ pub fn plan() -> Plan {
             .client(|lab| {
                 let listener = lab.listener()?;
                 let alice = lab.client("alice", listener.address()?)?;
-                let server = listener.accepts("server")?;
+                let server = listener.accepts("our server")?;
                 server.says(WELCOME)?;
                 alice.sees(WELCOME)?;
                 let (first, second, third) = (lab.words(2), lab.words(2), lab.words(2));
@@ -72,9 +72,12 @@ pub fn plan() -> Plan {
                 server.sends(format!("{}\n{}\n", from(&second), from("café")))?;
                 alice.sees(&from(&second))?;
                 alice.sees(&from("café"))?;
-                let line = format!("{}\n", from(&third));
-                let (begin, end) = line.split_at(15);
-                server.sends_in_pieces([begin.as_bytes(), end.as_bytes()])?;
+                // A line and a half; the rest when the line is on the screen.
+                let fourth = lab.words(2);
+                let (begin, end) = third.split_at(3);
+                server.sends(format!("{}\n{}", from(&fourth), from(begin)))?;
+                alice.sees(&from(&fourth))?;
+                server.sends(format!("{end}\n"))?;
                 alice.sees(&from(&third))?;
                 // An original server ends its messages with nothing but silence.
                 let bob = lab.client("bob", listener.address()?)?;
@@ -112,7 +115,7 @@ pub fn plan() -> Plan {
             .client(|lab| {
                 let listener = lab.listener()?;
                 let alice = lab.client("alice", listener.address()?)?;
-                let server = listener.accepts("server")?;
+                let server = listener.accepts("our server")?;
                 server.says(WELCOME)?;
                 alice.sees(WELCOME)?;
                 let (first, second) = (lab.words(3), lab.words(3));
@@ -178,7 +181,7 @@ pub fn plan() -> Plan {
                 for way in ways {
                     let listener = lab.listener()?;
                     let alice = lab.client("alice", listener.address()?)?;
-                    let server = listener.accepts("server")?;
+                    let server = listener.accepts("our server")?;
                     server.says(WELCOME)?;
                     alice.sees(WELCOME)?;
                     let line = lab.words(2);
@@ -264,7 +267,7 @@ pub fn plan() -> Plan {
             .client(|lab| {
                 let listener = lab.listener()?;
                 let alice = lab.client("alice", listener.address()?)?;
-                let server = listener.accepts("server")?;
+                let server = listener.accepts("our server")?;
                 server.says(WELCOME)?;
                 alice.sees(WELCOME)?;
                 server.closes();
@@ -272,7 +275,7 @@ pub fn plan() -> Plan {
                 alice.fails_saying("server")?;
 
                 let bob = lab.client("bob", listener.address()?)?;
-                let server = listener.accepts("server")?;
+                let server = listener.accepts("our server")?;
                 server.says(WELCOME)?;
                 bob.sees(WELCOME)?;
                 server.crashes();
@@ -416,6 +419,7 @@ pub fn plan() -> Plan {
                     person.never_got(b"\x1b[2J")?;
                     person.never_got(b"\x1b]0;")?;
                 }
+                server.terminal().sees_somewhere(&line)?;
                 server.terminal().never_got(b"\x1b[2J")
             }),
     ];

@@ -159,7 +159,13 @@ pub fn plan() -> Plan {
                 alice.sees(&format!("bob: {first}"))?;
                 alice.sees(&format!("carol: {second}"))?;
                 alice.types(&end)?;
-                server.gets(format!("alice: {begin}{end}\n"))
+                server.gets(format!("alice: {begin}{end}\n"))?;
+                // A line and a half; the rest when the line is on the screen.
+                let (first, second) = (lab.words(2), lab.words(2));
+                server.sends(format!("bob: {first}\ncar"))?;
+                alice.sees(&format!("bob: {first}"))?;
+                server.sends(format!("ol: {second}\n"))?;
+                alice.sees(&format!("carol: {second}"))
             }),
         stage(7, "It announces who leaves, at once, however one leaves", 9)
             .on(&[5])
@@ -232,17 +238,21 @@ pub fn plan() -> Plan {
             .on(&[4])
             .hint("in which thread does your server wait for the nickname?")
             .server(|lab| {
-                let server = lab.server_with(&["--handshake-timeout", "1"])?;
+                let impatient = lab.server_with(&["--handshake-timeout", "1"])?;
+                let ignored = impatient.peer("ignored")?;
+                ignored.gets("NICK")?;
+                let server = lab.server()?;
                 let silent = server.peer("silent")?;
                 silent.gets("NICK")?;
                 let slow = server.peer("slow")?;
                 slow.gets("NICK")?;
                 let group = server.group_joins(&["alice", "bob"])?;
                 talk(lab, &group[0], &group)?;
-                silent.hears_until_closed()?;
-                slow.hears_until_closed()?;
-                // Neither was ever in.
+                // Who is gone before it was in, leaves without a word.
+                silent.closes();
+                slow.crashes();
                 talk(lab, &group[1], &group)?;
+                ignored.hears_until_closed()?;
                 // One who does not read, while others say more than the system can keep for it.
                 let deaf = server.deaf_peer("deaf")?;
                 deaf.sends("deaf")?;
@@ -278,6 +288,7 @@ pub fn plan() -> Plan {
                     (format!("alice:{words}"), format!("alice: alice:{words}")),
                     (format!("alice: {words}"), format!("alice: {words}")),
                     ("bob left!".to_owned(), "alice: bob left!".to_owned()),
+                    ("alice left!".to_owned(), "alice: alice left!".to_owned()),
                 ] {
                     alice.says(&sent)?;
                     alice.hears_line(&heard)?;
@@ -306,7 +317,7 @@ pub fn plan() -> Plan {
                     alice.exits(0)?;
                 }
                 let alice = starts()?;
-                let server = listener.accepts("server")?;
+                let server = listener.accepts("our server")?;
                 server.sends("NICK")?;
                 server.gets("alice")?;
                 let refusal = format!("Nickname refused: {}", lab.words(2));
@@ -448,6 +459,7 @@ pub fn plan() -> Plan {
                 eve.gets("NICK")?;
                 eve.sends("\x1b[2Jeve")?;
                 eve.hears_until_closed()?;
+                server.terminal().sees_somewhere("eve")?;
                 server.terminal().never_got(b"\x1b[2J")
             }),
     ];

@@ -22,7 +22,7 @@ fn talk(lab: &Lab, speaker: &Peer, others: &[&Peer]) -> Check {
 /// Starts a client for `name`, against a scripted server.
 fn client(lab: &Lab, listener: &Listener, name: &str) -> Check<(Person, Peer)> {
     let person = enters(lab, listener.address()?, name, TerminalKind::Dumb)?;
-    Ok((person, listener.accepts("server")?))
+    Ok((person, listener.accepts("our server")?))
 }
 
 fn enters(lab: &Lab, server: SocketAddr, name: &str, terminal: TerminalKind) -> Check<Person> {
@@ -147,7 +147,7 @@ pub fn plan() -> Plan {
                 ann.sees("Welcome to chatroom")?;
                 ann.is_asked_for("name")?;
                 ann.types("ann of the hill")?;
-                let server = listener.accepts("server")?;
+                let server = listener.accepts("our server")?;
                 let (first, second) = (lab.words(2), lab.words(4));
                 ann.types(&first)?;
                 ann.types("")?;
@@ -429,6 +429,7 @@ pub fn plan() -> Plan {
                     person.never_got(b"\x1b[2J")?;
                     person.never_got(b"\x1b]0;")?;
                 }
+                server.terminal().sees_somewhere(&words)?;
                 server.terminal().never_got(b"\x1b[2J")
             }),
     ];

@@ -41,7 +41,7 @@ fn enters(lab: &Lab, server: SocketAddr, name: &str, terminal: TerminalKind) -> 
 /// Starts a client, and lets it into a room of a scripted server.
 fn client_in(lab: &Lab, listener: &Listener, room: &str, room_ref: i64) -> Check<(Person, Peer)> {
     let alice = enters(lab, listener.address()?, "alice", TerminalKind::Dumb)?;
-    let server = listener.accepts("server")?;
+    let server = listener.accepts("our server")?;
     lets_in(&alice, &server, room, room_ref)?;
     Ok((alice, server))
 }
@@ -156,7 +156,18 @@ pub fn plan() -> Plan {
                 alice.asks_to_leave(nowhere)?;
                 alice.is_out(nowhere)?;
                 alice.greets("still here", address)?;
-                bob.greets("no news", address)
+                bob.greets("no news", address)?;
+                // Who leaves is decided by the connection, too.
+                let again = alice.joins_room("again", address)?;
+                let carol = server.peer("carol")?;
+                let carols = carol.joins_room("again", address)?;
+                alice.hears_joined(again.room_ref, "carol")?;
+                alice.asks_to_leave(carols)?;
+                alice.gets_lines(&[&format!("LEFT_CHATROOM: {}", again.room_ref)])?;
+                alice.gets_number("JOIN_ID")?;
+                alice.hears_left(again.room_ref, "alice")?;
+                carol.hears_left(again.room_ref, "alice")?;
+                talk(lab, &carol, carols, &[&carol])
             }),
         stage(5, "Several rooms: nothing leaks, nothing comes twice", 10)
             .on(&[3, 4])

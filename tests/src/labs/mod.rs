@@ -14,7 +14,7 @@
 //! | 1   | no limit of seats                                                | 1.8   |
 //! | 2   | the nickname is read in the accept loop                          | 2.9   |
 //! | 2   | a clean close is not noticed, `left!` comes late, a core at 99 % | 2.7   |
-//! | 2   | a failing send to one throws out another                         | 2.7   |
+//! | 2   | a failing send to one throws out another; a blocking one stops all | 2.9 |
 //! | 2   | a nickname that is not ASCII kills the accept thread             | 2.8   |
 //! | 2   | duplicate and empty nicknames                                    | 2.8   |
 //! | 2   | anybody speaks in anybody's name                                 | 2.10  |

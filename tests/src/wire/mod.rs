@@ -314,7 +314,12 @@ impl Peer {
     }
 
     fn wrong(&self, what: &str, expected: &[u8]) -> Failure {
-        let (rest, end) = self.feed.look(|arrived| (arrived.rest().to_vec(), arrived.end));
+        // (the ⏎ of the message before this one is nothing)
+        let (rest, end) = self.feed.look(|arrived| {
+            let rest = arrived.rest();
+            let late = rest.iter().take_while(|&&byte| byte == b'\n').count();
+            (rest[late..].to_vec(), arrived.end)
+        });
         let mut failure = Failure::wrong_bytes(format!("{} {what}", self.name), expected, &rest);
         if let (Failure::Wrong { came, .. }, Some(end)) = (&mut failure, end) {
             let _ = write!(came, " ({end})");
