@@ -9,7 +9,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use std::time::Duration;
-use std::{iter, thread};
+use std::{iter, mem, thread};
 
 use anyhow::Result;
 use clap::{Parser, value_parser};
@@ -22,6 +22,9 @@ const MAX_NICKNAME: usize = 32;
 
 /// How many events may wait for the room before its readers wait.
 const QUEUE: usize = 1024;
+
+/// How many bytes of what was said are put into one piece.
+const MAX_SAID: usize = 16 * 1024;
 
 /// The server of the group chat
 #[derive(Parser)]
@@ -127,27 +130,41 @@ fn receive_messages(id: u64, messages: &mut Messages, room: &SyncSender<Event>) 
 
 /// The room: takes one event after the other, and sends once for all that have come.
 fn run_room(events: &Receiver<Event>) {
-    let mut members = BTreeMap::new();
+    let mut members: BTreeMap<u64, Member> = BTreeMap::new();
+    // What was said since somebody last came or went: everybody gets it, in one piece.
+    let mut said = String::new();
     while let Ok(first) = events.recv() {
         for event in iter::once(first).chain(events.try_iter().take(QUEUE)) {
             match event {
+                Event::Said(id, message) => {
+                    if let Some(member) = members.get(&id) {
+                        said.push_str(&line(&member.nickname, &message));
+                    }
+                    if said.len() > MAX_SAID {
+                        broadcast(&mut members, &mem::take(&mut said));
+                    }
+                }
                 Event::Join(id, member, answer) => {
+                    broadcast(&mut members, &mem::take(&mut said));
                     // (nobody waits for the answer when the client has gone meanwhile)
                     let _ = answer.send(join(&mut members, id, member));
                 }
-                Event::Said(id, message) => say(&mut members, id, &message),
-                Event::Left(id, last_words) => leave(&mut members, id, &last_words),
+                Event::Left(id, last_words) => {
+                    broadcast(&mut members, &mem::take(&mut said));
+                    leave(&mut members, id, &last_words);
+                }
             }
         }
+        broadcast(&mut members, &mem::take(&mut said));
         for member in members.values_mut() {
             member.outbox.flush();
         }
     }
 }
 
-fn broadcast(members: &mut BTreeMap<u64, Member>, line: &str) {
+fn broadcast(members: &mut BTreeMap<u64, Member>, lines: &str) {
     for member in members.values_mut() {
-        member.outbox.push(line);
+        member.outbox.push(lines);
     }
 }
 
@@ -167,7 +184,7 @@ fn join(members: &mut BTreeMap<u64, Member>, id: u64, mut newcomer: Member) -> b
     todo!("stage 4: let a newcomer in, and tell everybody")
 }
 
-/// Stage 5: pass a message on to everybody, the speaker too.
+/// Stage 5: the line that everybody gets, the speaker too, when somebody says something.
 ///
 /// A client writes the prefix itself, as the original does: `alice: hello` is what arrives, and what
 /// goes out, with a newline.
@@ -175,8 +192,8 @@ fn join(members: &mut BTreeMap<u64, Member>, id: u64, mut newcomer: Member) -> b
 /// Stage 10 comes back to this function: nobody speaks in another's name. What does not begin with the
 /// speaker's own `alice: ` gets it in front, so that `mallory: hi` from alice goes out as
 /// `alice: mallory: hi`.
-fn say(members: &mut BTreeMap<u64, Member>, speaker: u64, message: &str) {
-    todo!("stage 5: pass a message on to everybody, the speaker too")
+fn line(nickname: &str, message: &str) -> String {
+    todo!("stage 5: the line that everybody gets, the speaker too, when somebody …")
 }
 
 /// Stage 7: take a member out, and tell everybody who is left: `alice left!`, with a newline.
