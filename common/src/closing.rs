@@ -22,7 +22,7 @@ pub fn refuse(stream: &TcpStream, reason: &[u8]) {
 /// Reads and forgets what the peer still sends, until it closes too, for at most [`LINGER`].
 ///
 /// Closing a socket that holds unread input sends a reset, and a reset can overtake our last words
-/// and destroy them (RFC 9293, section 3.10.4; RFC 1122, section 4.2.2.13).
+/// and destroy them (RFC 9293, section 3.6.1).
 pub fn drain(stream: &TcpStream) {
     let mut receiver = stream;
     let end = Instant::now() + LINGER;

@@ -13,6 +13,9 @@ use std::time::{Duration, Instant};
 /// The longest message, in bytes without its newline. Who sends more is not served any longer.
 pub const MAX_MESSAGE: usize = 64 * 1024;
 
+/// Room for what a server puts in front of a message, in bytes.
+const PREFIX: usize = 1024;
+
 /// How long an original must be silent for its message to be over.
 const SILENCE: Duration = Duration::from_millis(50);
 
@@ -21,6 +24,7 @@ pub struct Messages {
     reader: BufReader<SharedStream>,
     /// The message that has begun to arrive.
     begun: Vec<u8>,
+    limit: usize,
     peer: Peer,
     timeout: Option<Duration>,
 }
@@ -38,9 +42,19 @@ enum Peer {
 impl Messages {
     /// Reads from `stream`; nobody else may read from it or change its read timeout.
     pub fn new(stream: Arc<TcpStream>) -> Self {
+        Self::with_limit(stream, MAX_MESSAGE)
+    }
+
+    /// As [`Messages::new`], for a client: what a server passes on is a little longer than what it got.
+    pub fn from_server(stream: Arc<TcpStream>) -> Self {
+        Self::with_limit(stream, MAX_MESSAGE + PREFIX)
+    }
+
+    fn with_limit(stream: Arc<TcpStream>, limit: usize) -> Self {
         Self {
             reader: BufReader::with_capacity(16 * 1024, SharedStream(stream)),
             begun: Vec::new(),
+            limit,
             peer: Peer::Unknown,
             timeout: None,
         }
@@ -51,13 +65,17 @@ impl Messages {
     /// A `\r` before the newline is dropped; bytes that are not UTF-8 become U+FFFD.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidData`] for a message over [`MAX_MESSAGE`]; what the connection reports.
+    /// [`ErrorKind::InvalidData`] for a message over [`MAX_MESSAGE`], as it came or as U+FFFD has made it
+    /// longer; what the connection reports.
     pub fn receive(&mut self) -> io::Result<Option<String>> {
         loop {
             match self.read_one(None)? {
                 Some((message, end)) => {
                     if self.peer == Peer::Unknown && end != End::Stream {
                         self.peer = if end == End::Newline { Peer::Ours } else { Peer::Original };
+                    }
+                    if message.len() > self.limit {
+                        return Err(too_long());
                     }
                     if !message.is_empty() {
                         return Ok(Some(message));
@@ -105,8 +123,8 @@ impl Messages {
             self.begun.extend_from_slice(&arrived[..newline.unwrap_or(arrived.len())]);
             let used = newline.map_or(arrived.len(), |at| at + 1);
             self.reader.consume(used);
-            if self.begun.len() > MAX_MESSAGE {
-                return Err(io::Error::new(ErrorKind::InvalidData, "a message longer than 64 KiB"));
+            if self.begun.len() > self.limit {
+                return Err(too_long());
             }
             if newline.is_some() {
                 return Ok(Some((self.take_message(), End::Newline)));
@@ -136,6 +154,10 @@ enum End {
     Newline,
     Silence,
     Stream,
+}
+
+fn too_long() -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, "a message longer than 64 KiB")
 }
 
 /// A read timeout is `WouldBlock` on Unix and `TimedOut` on Windows.

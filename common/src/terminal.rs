@@ -103,6 +103,13 @@ impl Terminal {
         Ok(line)
     }
 
+    /// Shows one line, for the thread that types: no line is being typed now.
+    ///
+    /// Through the [`Screen`] it could wait for ever for somebody to take it, which only this thread does.
+    pub fn print(&self, text: &str) {
+        print_line(&printable(text));
+    }
+
     /// The writing side, for the thread that receives.
     pub fn screen(&self) -> Screen {
         self.screen.clone()
@@ -151,12 +158,14 @@ impl Screen {
             self.wait_until_shown();
             found::restore();
             // Below the half-typed line.
-            eprintln!();
+            print_line("");
         }
-        match result {
-            Ok(()) => eprintln!("Error: the server closed the connection"),
-            Err(error) => eprintln!("Error: the connection to the server is lost: {error}"),
-        }
+        let message = match result {
+            Ok(()) => "the server closed the connection".to_owned(),
+            Err(error) => format!("the connection to the server is lost: {error}"),
+        };
+        // (nobody may be reading; there is nothing else left to do)
+        let _ = writeln!(io::stderr(), "Error: {message}");
         process::exit(1)
     }
 
@@ -193,7 +202,7 @@ fn read_plain_lines(lines: &SyncSender<Option<String>>) {
     let mut stdin = io::stdin().lock();
     let mut line = Vec::new();
     // (a line longer than a message may be becomes several)
-    while let Ok(1..) = stdin.by_ref().take(MAX_MESSAGE as u64).read_until(b'\n', &mut line) {
+    while let Ok(1..) = stdin.by_ref().take(MAX_MESSAGE as u64 / 2).read_until(b'\n', &mut line) {
         let text = line.strip_suffix(b"\n").unwrap_or(&line);
         let text = text.strip_suffix(b"\r").unwrap_or(text);
         if lines.send(Some(String::from_utf8_lossy(text).into_owned())).is_err() {

@@ -263,8 +263,11 @@ pub fn plan() -> Plan {
                     .map(|number| format!("alice: {}", long_line(number)).into_bytes())
                     .collect();
                 let left = vec![b"deaf left!".to_vec()];
+                let mut sent = 0;
                 for line in &said {
                     group[0].sends([line, &b"\n"[..]].concat())?;
+                    sent += line.len();
+                    group.iter().try_for_each(|member| member.has_got_at_least(sent))?;
                 }
                 for member in &group {
                     member.gets_interleaved(&[said.clone(), left.clone()])?;

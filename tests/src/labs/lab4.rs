@@ -358,8 +358,12 @@ pub fn plan() -> Plan {
                 let said: Vec<_> =
                     (0..FLOOD_LINES).map(|at| message("alice", &long_line(at))).collect();
                 let left = vec![message("deaf", "deaf has left this chatroom.")];
+                let mut sent = 0;
                 for line in (0..FLOOD_LINES).map(long_line) {
                     alice.chats(*room, &line)?;
+                    sent += line.len();
+                    alice.has_got_at_least(sent)?;
+                    bob.has_got_at_least(sent)?;
                 }
                 for member in [alice, bob] {
                     member.gets_interleaved(&[said.clone(), left.clone()])?;

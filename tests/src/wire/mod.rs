@@ -195,6 +195,16 @@ impl Peer {
         Ok(())
     }
 
+    /// Waits until so many bytes have come that were not taken yet: for a speaker who must not be faster than
+    /// those who listen.
+    ///
+    /// # Errors
+    /// When they do not come.
+    pub fn has_got_at_least(&self, count: usize) -> Check {
+        let found = self.wait(|arrived| (arrived.rest().len() >= count).then_some(()));
+        found.ok_or_else(|| self.wrong(&format!("should have got {count} bytes"), b"..."))
+    }
+
     /// Passes over everything up to the last of these.
     ///
     /// # Errors

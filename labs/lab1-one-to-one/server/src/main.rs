@@ -21,7 +21,7 @@ const FULL: &[u8] = b"The chatroom is full\n";
 
 /// How many events may wait for the room. A reader that finds the queue full waits, and with it,
 /// by way of TCP, the client that sends too fast.
-const QUEUE: usize = 1024;
+const QUEUE: usize = 64;
 
 /// How many may be told at the same time that the room is full. Further ones are just closed.
 const REFUSALS: usize = 64;
@@ -92,10 +92,9 @@ fn talk(id: u64, ip: IpAddr, stream: &Arc<TcpStream>, room: &SyncSender<Event>, 
     let joined = room.send(Event::Joined(id, Member { ip, outbox }));
     let result = joined.map_err(Into::into).and_then(|()| receive_messages(id, stream, room));
     let last_words = result.map_or_else(|error| format!("Goodbye: {error}\n"), |()| String::new());
-    // However it went, the room hears of it, and the seat is free.
-    let _ = room.send(Event::Left(id, last_words));
+    // However it went, the seat is free, and the room hears of it.
     drop(seat);
-    log(&format!("{ip} closed"));
+    let _ = room.send(Event::Left(id, last_words));
     drain(stream);
 }
 
@@ -125,6 +124,7 @@ fn run_room(events: &Receiver<Event>) {
                     // Dropping the outbox closes the connection, after the last words.
                     if let Some(mut member) = members.remove(&id) {
                         member.outbox.push(last_words);
+                        log(&format!("{} closed", member.ip));
                     }
                 }
             }

@@ -37,11 +37,10 @@ fn main() -> Result<()> {
     };
     let (screen, rooms) = (terminal.screen(), Arc::new(Rooms::default()));
 
-    let (writer, typed_screen, typed_rooms) =
-        (Arc::clone(&stream), screen.clone(), Arc::clone(&rooms));
+    let (writer, typed_rooms) = (Arc::clone(&stream), Arc::clone(&rooms));
     thread::Builder::new().spawn(move || {
         // When sending fails, the connection is gone, and the other thread says so.
-        let _ = type_requests(&mut terminal, &typed_screen, &writer, &typed_rooms, &name);
+        let _ = type_requests(&mut terminal, &writer, &typed_rooms, &name);
     })?;
     screen.end(show_replies(&stream, &screen, &rooms))
 }
@@ -67,12 +66,11 @@ fn show_replies(stream: &TcpStream, screen: &Screen, rooms: &Rooms) -> io::Resul
 
 /// Stage 10: send what is typed: text goes to the current room, a line with `/` is a command.
 ///
-/// [`Rooms::find`] answers where text goes, and waits for the answer to a join that is under way.
+/// [`Terminal::print`] shows a line from here. [`Rooms::find`] answers where text goes, and waits for the answer to a join that is under way.
 /// Stage 11 tests the other commands. Who leaves, by `/quit`, Ctrl-D or Ctrl-C, says so with
 /// [`Request::Disconnect`]; [`Terminal::leave`] sends it and ends the program.
 fn type_requests(
     terminal: &mut Terminal,
-    screen: &Screen,
     stream: &TcpStream,
     rooms: &Rooms,
     name: &str,

@@ -21,7 +21,7 @@ use crate::hall::{Client, Hall};
 const FULL: &[u8] = b"ERROR_CODE: 6\nERROR_DESCRIPTION: the server is full\n";
 
 /// How many events may wait for the hall before its readers wait.
-const QUEUE: usize = 1024;
+const QUEUE: usize = 64;
 
 /// The server of the multi-room chat
 #[derive(Parser)]

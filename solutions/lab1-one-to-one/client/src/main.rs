@@ -46,7 +46,7 @@ fn connect(address: (&str, u16)) -> io::Result<TcpStream> {
 /// that is being typed. Stage 10 tests the end: [`Messages::receive`] answers `None` when the server has
 /// closed. Return then; `main` does the rest.
 fn show_messages(stream: Arc<TcpStream>, screen: &Screen) -> io::Result<()> {
-    let mut messages = Messages::new(stream);
+    let mut messages = Messages::from_server(stream);
     while let Some(message) = messages.receive()? {
         screen.print(&message);
     }

@@ -21,7 +21,7 @@ const FULL: &[u8] = b"The chatroom is full\n";
 
 /// How many events may wait for the room. A reader that finds the queue full waits, and with it,
 /// by way of TCP, the client that sends too fast.
-const QUEUE: usize = 1024;
+const QUEUE: usize = 64;
 
 /// How many may be told at the same time that the room is full. Further ones are just closed.
 const REFUSALS: usize = 64;
@@ -87,7 +87,7 @@ fn accept_clients(listener: &TcpListener, seats: usize, room: &SyncSender<Event>
     let mut number = 0;
     loop {
         let (stream, peer) = match listener.accept() {
-            Ok((stream, peer)) => (Arc::new(stream), peer),
+            Ok((stream, peer)) => (Arc::new(stream), peer.ip().to_canonical()),
             Err(error) => {
                 log(&format!("cannot accept a connection: {error}; trying again"));
                 thread::sleep(Duration::from_secs(1));
@@ -101,9 +101,9 @@ fn accept_clients(listener: &TcpListener, seats: usize, room: &SyncSender<Event>
         let builder = thread::Builder::new();
         let started = if Arc::strong_count(&seated) <= seats {
             let seat = Arc::clone(&seated);
-            builder.spawn(move || talk(id, peer.ip(), &stream, &room, seat))
+            builder.spawn(move || talk(id, peer, &stream, &room, seat))
         } else if Arc::strong_count(&refused) <= REFUSALS {
-            log(&format!("{} refused: all {seats} seats are taken", peer.ip()));
+            log(&format!("{peer} refused: all {seats} seats are taken"));
             let refusal = Arc::clone(&refused);
             builder.spawn(move || {
                 refuse(&stream, FULL);
@@ -113,7 +113,7 @@ fn accept_clients(listener: &TcpListener, seats: usize, room: &SyncSender<Event>
             continue;
         };
         if let Err(error) = started {
-            log(&format!("{} refused: no thread for it: {error}", peer.ip()));
+            log(&format!("{peer} refused: no thread for it: {error}"));
         }
     }
 }
@@ -125,10 +125,9 @@ fn talk(id: u64, ip: IpAddr, stream: &Arc<TcpStream>, room: &SyncSender<Event>, 
     let joined = room.send(Event::Joined(id, Member { ip, outbox }));
     let result = joined.map_err(Into::into).and_then(|()| receive_messages(id, stream, room));
     let last_words = result.map_or_else(|error| format!("Goodbye: {error}\n"), |()| String::new());
-    // However it went, the room hears of it, and the seat is free.
-    let _ = room.send(Event::Left(id, last_words));
+    // However it went, the seat is free, and the room hears of it.
     drop(seat);
-    log(&format!("{ip} closed"));
+    let _ = room.send(Event::Left(id, last_words));
     drain(stream);
 }
 
@@ -165,6 +164,7 @@ fn run_room(events: &Receiver<Event>) {
                     // Dropping the outbox closes the connection, after the last words.
                     if let Some(mut member) = members.remove(&id) {
                         member.outbox.push(last_words);
+                        log(&format!("{} closed", member.ip));
                     }
                 }
             }

@@ -25,7 +25,7 @@ fn main() -> Result<()> {
         return Ok(());
     };
     let stream = Arc::new(options.endpoint.connect()?);
-    let mut messages = Messages::new(Arc::clone(&stream));
+    let mut messages = Messages::from_server(Arc::clone(&stream));
     let screen = terminal.screen();
 
     match answer_nick(&mut messages, &stream, &nickname) {

@@ -21,7 +21,7 @@ const FULL: &[u8] = b"Nickname refused: the server is full\n";
 const MAX_NICKNAME: usize = 32;
 
 /// How many events may wait for the room before its readers wait.
-const QUEUE: usize = 1024;
+const QUEUE: usize = 64;
 
 /// How many bytes of what was said are put into one piece.
 const MAX_SAID: usize = 16 * 1024;

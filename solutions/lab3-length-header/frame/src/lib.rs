@@ -26,7 +26,8 @@ pub fn encode(payload: &str) -> Vec<u8> {
 ///   all of it.
 /// - Is there another frame at all? [`BufRead::fill_buf`] waits for bytes without taking them; it
 ///   answers an empty slice at the end of the stream.
-/// - Bytes that are not UTF-8 become U+FFFD: [`String::from_utf8_lossy`].
+/// - Bytes that are not UTF-8 become U+FFFD: [`String::from_utf8_lossy`]. That is three bytes long, and the
+///   text may have become longer than [`MAX_PAYLOAD`]: nobody would take it from us. That is an error, too.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidData`] for a bad header, [`ErrorKind::UnexpectedEof`] for a stream that ends
@@ -39,7 +40,11 @@ pub fn read(reader: &mut impl BufRead) -> io::Result<Option<String>> {
     reader.read_exact(&mut header).map_err(cut_off)?;
     let mut payload = vec![0; payload_length(&header)?];
     reader.read_exact(&mut payload).map_err(cut_off)?;
-    Ok(Some(String::from_utf8_lossy(&payload).into_owned()))
+    let text = String::from_utf8_lossy(&payload).into_owned();
+    if text.len() > MAX_PAYLOAD {
+        return Err(io::Error::new(ErrorKind::InvalidData, "a payload too long to be passed on"));
+    }
+    Ok(Some(text))
 }
 
 /// Stage 2: the length that a header promises.

@@ -37,11 +37,10 @@ fn main() -> Result<()> {
     };
     let (screen, rooms) = (terminal.screen(), Arc::new(Rooms::default()));
 
-    let (writer, typed_screen, typed_rooms) =
-        (Arc::clone(&stream), screen.clone(), Arc::clone(&rooms));
+    let (writer, typed_rooms) = (Arc::clone(&stream), Arc::clone(&rooms));
     thread::Builder::new().spawn(move || {
         // When sending fails, the connection is gone, and the other thread says so.
-        let _ = type_requests(&mut terminal, &typed_screen, &writer, &typed_rooms, &name);
+        let _ = type_requests(&mut terminal, &writer, &typed_rooms, &name);
     })?;
     screen.end(show_replies(&stream, &screen, &rooms))
 }
@@ -62,15 +61,15 @@ fn choose_name(terminal: &mut Terminal) -> Result<Option<String>> {
 /// [`Rooms::left`], [`Rooms::refused`]. A chat message is shown as `[room1] alice: hello`; its further
 /// lines are indented by two spaces, or one of them could look like a message of somebody else.
 fn show_replies(stream: &TcpStream, screen: &Screen, rooms: &Rooms) -> io::Result<()> {
-    let mut lines = Lines::new(BufReader::new(stream));
+    let mut lines = Lines::from_server(BufReader::new(stream));
     loop {
         match read_reply(&mut lines) {
             Ok(Some(Reply::Helo { line, server })) => {
                 screen.print(&format!("{line} from {server}"));
             }
             Ok(Some(Reply::Joined { room, room_ref, join_id, .. })) => {
+                rooms.joined(room.clone(), room_ref, join_id);
                 screen.print(&format!("You are in {room}"));
-                rooms.joined(room, room_ref, join_id);
             }
             Ok(Some(Reply::Left { room_ref, .. })) => {
                 screen.print(&format!("You have left {}", rooms.name(room_ref)));
@@ -100,12 +99,11 @@ fn show_replies(stream: &TcpStream, screen: &Screen, rooms: &Rooms) -> io::Resul
 
 /// Stage 10: send what is typed: text goes to the current room, a line with `/` is a command.
 ///
-/// [`Rooms::find`] answers where text goes, and waits for the answer to a join that is under way.
+/// [`Terminal::print`] shows a line from here. [`Rooms::find`] answers where text goes, and waits for the answer to a join that is under way.
 /// Stage 11 tests the other commands. Who leaves, by `/quit`, Ctrl-D or Ctrl-C, says so with
 /// [`Request::Disconnect`]; [`Terminal::leave`] sends it and ends the program.
 fn type_requests(
     terminal: &mut Terminal,
-    screen: &Screen,
     stream: &TcpStream,
     rooms: &Rooms,
     name: &str,
@@ -113,34 +111,35 @@ fn type_requests(
     let mut writer = stream;
     let mut send = |request: Request| writer.write_all(request.to_string().as_bytes());
     while let Some(line) = terminal.read_line()? {
+        // (a space in front belongs to a text, and makes no command)
         let (command, rest) = line.split_once(' ').unwrap_or((&line, ""));
         let (rest, name) = (rest.trim(), name.to_owned());
         match command {
-            "" => {}
+            "" if rest.trim().is_empty() => {}
             "/quit" => break,
-            "/help" => screen.print(HELP),
-            "/join" if rest.is_empty() => screen.print("Which room? /join ROOM"),
+            "/help" => terminal.print(HELP),
+            "/join" if rest.is_empty() => terminal.print("Which room? /join ROOM"),
             "/join" => {
                 rooms.asked_to_join();
                 send(Request::Join { room: rest.into(), name })?;
             }
             "/leave" => match rooms.find(rest) {
                 Some((room_ref, join_id)) => send(Request::Leave { room_ref, join_id, name })?,
-                None => screen.print("You are not in that room; /rooms shows yours"),
+                None => terminal.print("You are not in that room; /rooms shows yours"),
             },
-            "/room" if rooms.switch_to(rest) => screen.print(&format!("You talk in {rest} now")),
-            "/room" => screen.print("You are not in that room; /rooms shows yours"),
-            "/rooms" => screen.print(&format!("Your rooms: {}", rooms.list())),
+            "/room" if rooms.switch_to(rest) => terminal.print(&format!("You talk in {rest} now")),
+            "/room" => terminal.print("You are not in that room; /rooms shows yours"),
+            "/rooms" => terminal.print(&format!("Your rooms: {}", rooms.list())),
             "/helo" => send(Request::Helo(format!("HELO {rest}")))?,
             "/kill" => send(Request::Kill)?,
             unknown if unknown.starts_with('/') => {
-                screen.print(&format!("No {unknown} here; {HELP}"));
+                terminal.print(&format!("No {unknown} here; {HELP}"));
             }
             _ => match rooms.find("") {
                 Some((room_ref, join_id)) => {
                     send(Request::Chat { room_ref, join_id, name, message: line })?;
                 }
-                None => screen.print("You are in no room; /join ROOM"),
+                None => terminal.print("You are in no room; /join ROOM"),
             },
         }
     }

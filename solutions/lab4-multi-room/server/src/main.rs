@@ -21,7 +21,7 @@ use crate::hall::{Client, Hall};
 const FULL: &[u8] = b"ERROR_CODE: 6\nERROR_DESCRIPTION: the server is full\n";
 
 /// How many events may wait for the hall before its readers wait.
-const QUEUE: usize = 1024;
+const QUEUE: usize = 64;
 
 /// The server of the multi-room chat
 #[derive(Parser)]
@@ -136,7 +136,7 @@ fn greet(hall: &mut Hall, id: i64, line: String) {
 /// [`Complaint::NOT_ALLOWED`].
 fn kill(hall: &mut Hall, id: i64, from_anywhere: bool) {
     let Some(peer) = hall.client(id).map(|client| client.peer) else { return };
-    if from_anywhere || peer.ip().is_loopback() {
+    if from_anywhere || peer.ip().to_canonical().is_loopback() {
         log(&format!("{peer} ends the service"));
         hall.flush();
         process::exit(0);

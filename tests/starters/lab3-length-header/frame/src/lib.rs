@@ -26,7 +26,8 @@ pub fn encode(payload: &str) -> Vec<u8> {
 ///   all of it.
 /// - Is there another frame at all? [`BufRead::fill_buf`] waits for bytes without taking them; it
 ///   answers an empty slice at the end of the stream.
-/// - Bytes that are not UTF-8 become U+FFFD: [`String::from_utf8_lossy`].
+/// - Bytes that are not UTF-8 become U+FFFD: [`String::from_utf8_lossy`]. That is three bytes long, and the
+///   text may have become longer than [`MAX_PAYLOAD`]: nobody would take it from us. That is an error, too.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidData`] for a bad header, [`ErrorKind::UnexpectedEof`] for a stream that ends

@@ -15,7 +15,7 @@ use clap::Parser;
 use common::{Endpoint, Outbox, drain, log};
 
 /// How many events may wait for the room before its readers wait.
-const QUEUE: usize = 1024;
+const QUEUE: usize = 64;
 
 static FULL: LazyLock<Vec<u8>> = LazyLock::new(|| frame::encode("[SERVER] : the server is full"));
 

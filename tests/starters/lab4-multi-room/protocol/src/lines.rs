@@ -7,9 +7,16 @@ use crate::{Complaint, Problem};
 /// The longest line, and the longest text of a chat message, in bytes.
 pub const MAX_LINE: usize = 64 * 1024;
 
+/// The longest name of a room or a client, in bytes.
+const MAX_NAME: usize = 256;
+
+/// What a server adds to a line that it passes on, in bytes, is less than this.
+const ADDED: usize = 64;
+
 /// Reads lines, and takes one back when it turns out to belong to the next message.
 pub struct Lines<R> {
     reader: R,
+    limit: usize,
     put_back: Option<String>,
     /// The last line began no message, and was complained about.
     pub(crate) is_lost: bool,
@@ -18,7 +25,12 @@ pub struct Lines<R> {
 impl<R: BufRead> Lines<R> {
     /// Reads from `reader`.
     pub fn new(reader: R) -> Self {
-        Self { reader, put_back: None, is_lost: false }
+        Self { reader, limit: MAX_LINE, put_back: None, is_lost: false }
+    }
+
+    /// As [`Lines::new`], for a client: what a server passes on is a little longer than what it got.
+    pub fn from_server(reader: R) -> Self {
+        Self { limit: MAX_LINE + ADDED, ..Self::new(reader) }
     }
 
     /// The next line without its `\n` or `\r\n`; `None` at the end of the stream, where a line without
@@ -32,16 +44,18 @@ impl<R: BufRead> Lines<R> {
         }
         let mut line = Vec::new();
         // Room for the longest line and its end.
-        let limit = MAX_LINE as u64 + 2;
+        let limit = self.limit as u64 + 2;
         self.reader.by_ref().take(limit).read_until(b'\n', &mut line)?;
         let Some(text) = line.strip_suffix(b"\n") else {
             return if line.len() as u64 == limit { Err(Problem::TooLong) } else { Ok(None) };
         };
         let text = text.strip_suffix(b"\r").unwrap_or(text);
-        if text.len() > MAX_LINE {
+        // (U+FFFD, in the place of a byte that is not UTF-8, is three bytes long)
+        let line = String::from_utf8_lossy(text).into_owned();
+        if line.len() > self.limit {
             return Err(Problem::TooLong);
         }
-        Ok(Some(String::from_utf8_lossy(text).into_owned()))
+        Ok(Some(line))
     }
 
     /// The value of the field `name`, which must be the next line. If it is another, that line is looked
@@ -80,7 +94,7 @@ impl<R: BufRead> Lines<R> {
             }
             text.push('\n');
             text.push_str(&line);
-            if text.len() > MAX_LINE {
+            if text.len() > self.limit {
                 return Err(Problem::TooLong);
             }
         }
@@ -102,10 +116,14 @@ pub(crate) fn number(name: &str, value: &str) -> Result<i64, Complaint> {
 }
 
 /// # Errors
-/// A complaint about a value that is empty.
-pub(crate) fn not_empty(name: &str, value: &str) -> Result<String, Complaint> {
+/// A complaint about a value that is no name: empty, or longer than [`MAX_NAME`].
+pub(crate) fn name_of(field: &str, value: &str) -> Result<String, Complaint> {
     if value.trim().is_empty() {
-        return Err(Complaint::new(Complaint::BAD_FIELD, format!("{name} is empty")));
+        return Err(Complaint::new(Complaint::BAD_FIELD, format!("{field} is empty")));
+    }
+    if value.len() > MAX_NAME {
+        let description = format!("{field} is longer than {MAX_NAME} bytes");
+        return Err(Complaint::new(Complaint::BAD_FIELD, description));
     }
     Ok(value.to_owned())
 }

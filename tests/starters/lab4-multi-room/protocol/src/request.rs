@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::BufRead;
 
-use crate::lines::{not_empty, number, value};
+use crate::lines::{name_of, number, value};
 use crate::{Complaint, Lines, Problem};
 
 /// A request. Its `Display` is what goes over the wire.
@@ -85,7 +85,7 @@ pub fn read_request(lines: &mut Lines<impl BufRead>) -> Result<Option<Request>, 
 ///
 /// The fields follow in this order: `CLIENT_IP`, `PORT` (both unused: they are there for a UDP that never
 /// came), `CLIENT_NAME`. [`Lines::field`] reads one. Stage 7 comes back to this function: a room and a
-/// client have a name ([`not_empty`]).
+/// client have a name, and not one that fills the memory ([`name_of`]).
 fn read_join(room: &str, lines: &mut Lines<impl BufRead>) -> Result<Request, Problem> {
     todo!("stage 2: read the rest of a join. The first line is read already; …")
 }
