@@ -39,9 +39,10 @@ pub fn plan() -> Plan {
         stage(1, "The server listens", 5)
             .hint("bind answers an error when the port is taken: does main see it?")
             .server(|lab| {
-                let server = lab.server()?;
-                server.peer("alice")?;
-                let port = server.address().port();
+                // (nobody connects: who accepts is the next stage's question)
+                lab.server()?;
+                let other_program = lab.listener()?;
+                let port = other_program.address()?.port();
                 let second = lab.server_on(port, &[])?;
                 second.fails_saying(&port.to_string())
             }),
