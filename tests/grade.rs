@@ -90,7 +90,7 @@ fn report(maker: Maker, lab: u32, stage: &Stage, graded: &Graded) -> String {
         }
         None => {}
     }
-    lines.push(format!("  hint   {}", stage.hint));
+    lines.extend(stage.hints.first().map(|hint| format!("  hint   {hint}")));
     lines.push(format!(
         "  again  GRADER_SEED={} cargo test {}::lab{lab}::{number:02}\n",
         GRADER.seed,

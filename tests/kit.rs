@@ -114,7 +114,7 @@ fn every_stage_has_a_number_a_hint_and_stands_on_earlier_ones() {
         for (stage, number) in plan.stages.iter().zip(1..) {
             let name = format!("stage {}.{}", plan.number, stage.number);
             assert_eq!(stage.number, number, "{name}");
-            assert!(!stage.hint.is_empty(), "{name} has no hint");
+            assert!(!stage.hints.is_empty(), "{name} has no hint");
             assert!(stage.stands_on.iter().all(|&other| other < number), "{name}");
         }
     }

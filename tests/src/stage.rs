@@ -28,8 +28,8 @@ pub struct Stage {
     pub kind: Kind,
     /// The stages without which this one makes no sense.
     pub stands_on: &'static [u32],
-    /// A question that leads to the mistake.
-    pub hint: &'static str,
+    /// From a question that leads to the mistake to what to write; at least two.
+    pub hints: Vec<&'static str>,
     /// Plays it.
     pub script: fn(&Lab) -> Check,
 }
@@ -47,7 +47,7 @@ pub enum Kind {
 
 /// A stage without its script yet; see [`Stage`].
 pub fn stage(number: u32, title: &'static str, points: u32) -> Draft {
-    Draft { number, title, points, stands_on: &[], hint: "" }
+    Draft { number, title, points, stands_on: &[], hints: Vec::new() }
 }
 
 /// A stage being written.
@@ -56,7 +56,7 @@ pub struct Draft {
     title: &'static str,
     points: u32,
     stands_on: &'static [u32],
-    hint: &'static str,
+    hints: Vec<&'static str>,
 }
 
 impl Draft {
@@ -67,10 +67,10 @@ impl Draft {
         self
     }
 
-    /// A question that leads to the mistake.
+    /// One more hint. The first is a question that leads to the mistake; the next says more.
     #[must_use]
     pub fn hint(mut self, hint: &'static str) -> Self {
-        self.hint = hint;
+        self.hints.push(hint);
         self
     }
 
@@ -90,8 +90,8 @@ impl Draft {
     }
 
     fn with(self, kind: Kind, script: fn(&Lab) -> Check) -> Stage {
-        let Self { number, title, points, stands_on, hint } = self;
-        Stage { number, title, points, kind, stands_on, hint, script }
+        let Self { number, title, points, stands_on, hints } = self;
+        Stage { number, title, points, kind, stands_on, hints, script }
     }
 }
 
