@@ -37,7 +37,15 @@ fn talk(lab: &Lab, speaker: &Peer, listener: &Peer) -> Check {
 pub fn plan() -> Plan {
     let stages = vec![
         stage(1, "The server listens", 5)
-            .hint("bind answers an error when the port is taken: does main see it?")
+            .hint(
+                "Which host and port does your server open? And when the port is taken, does \
+                 `main` hear of it?",
+            )
+            .hint(
+                "One call in `open_listener`: `TcpListener::bind`, with the `address` that it \
+                 gets. Answer what `bind` answers, an error too: no `unwrap`, and no other port \
+                 instead.",
+            )
             .server(|lab| {
                 // (nobody connects: who accepts is the next stage's question)
                 lab.server()?;
@@ -48,7 +56,20 @@ pub fn plan() -> Plan {
             }),
         stage(2, "It welcomes everybody who comes", 7)
             .on(&[1])
-            .hint("does the loop come back to accept while the first client is still there?")
+            .hint(
+                "Does your loop come back to `accept` while the first client is still there? And \
+                 what does everybody get before anyone speaks?",
+            )
+            .hint(
+                "`accept_clients`: a loop around `TcpListener::accept`. Each client gets a new \
+                 number and a thread of its own, which runs `talk`. `welcome` only pushes `WELCOME` \
+                 (`Outbox::push`).",
+            )
+            .hint(
+                "In the loop: `accept`, put the stream into an `Arc`, count one up, clone `room`, \
+                 spawn a `move` closure that calls `talk`. As its seat any `Arc<()>` will do until \
+                 stage 8.",
+            )
             .server(|lab| {
                 let server = lab.server()?;
                 let alice = server.peer("alice")?;
@@ -59,7 +80,19 @@ pub fn plan() -> Plan {
                 server.prints("127.0.0.1 connected")
             }),
         stage(3, "The client connects and shows what it gets", 8)
-            .hint("does the loop that receives go on after the first message?")
+            .hint(
+                "Does the loop that receives go on after the first message? Does one read always \
+                 bring one whole message?",
+            )
+            .hint(
+                "`connect` is one call: `TcpStream::connect`. In `show_messages`, \
+                 `Messages::receive` finds the messages, glued, split or without a newline; \
+                 `Screen::print` shows each.",
+            )
+            .hint(
+                "Make `Messages::from_server(stream)` once, before the loop. Print each message \
+                 that `receive` brings; when it answers `None`, return `Ok(())`.",
+            )
             .client(|lab| {
                 let listener = lab.listener()?;
                 let alice = lab.client("alice", listener.address()?)?;
@@ -90,7 +123,20 @@ pub fn plan() -> Plan {
             }),
         stage(4, "It passes on what one says to the other, and only there", 12)
             .on(&[2])
-            .hint("whom does your loop leave out? Can both speak at the same time?")
+            .hint(
+                "Who must not hear the line, and how does it look when the others get it? Can both \
+                 speak at the same time, and more than once?",
+            )
+            .hint(
+                "`receive_messages`: an `Event::Said` for each message that `Messages::receive` \
+                 brings. `relay`: `<127.0.0.1> hello` and a newline for every member whose number \
+                 is not the speaker's.",
+            )
+            .hint(
+                "`relay`: make the line with the speaker's `ip`. `log` it without its newline \
+                 (`log` adds one); `Outbox::push` it with its newline. Has each client a number of \
+                 its own (stage 2)?",
+            )
             .server(|lab| {
                 let server = lab.server()?;
                 let (alice, bob) = (enters(&server, "alice")?, enters(&server, "bob")?);
@@ -112,7 +158,19 @@ pub fn plan() -> Plan {
             }),
         stage(5, "The client sends what is typed, and shows what comes meanwhile", 10)
             .on(&[3])
-            .hint("waiting for a key and waiting for the network are two waits")
+            .hint(
+                "What stands at the end of each line that you send? What do you do after the first \
+                 line, and with an empty one?",
+            )
+            .hint(
+                "`type_messages` has a thread of its own, so it may wait: `Terminal::read_line` in \
+                 a loop. Line and newline go out with one `write_all`; an empty line does not go \
+                 out.",
+            )
+            .hint(
+                "A shared `&TcpStream` can write, if the variable that holds it is `mut`. What \
+                 comes meanwhile is up to `show_messages` (stage 3), in the other thread.",
+            )
             .client(|lab| {
                 let listener = lab.listener()?;
                 let alice = lab.client("alice", listener.address()?)?;
@@ -141,7 +199,18 @@ pub fn plan() -> Plan {
             }),
         stage(6, "It lets go of who says quit", 7)
             .on(&[4])
-            .hint("a message is what stands between two newlines; and the last one may have none")
+            .hint(
+                "When is a message the end: when it begins with `quit`, when it contains it, or \
+                 when it is nothing else? And who hears of it?",
+            )
+            .hint(
+                "`receive_messages` (stage 4): compare the whole message with `quit`, as \
+                 `Messages::receive` answers it. If it is equal, tell the room nothing and return.",
+            )
+            .hint(
+                "Return `Ok(())` and not an error: `talk` sends an error to the client as its last \
+                 words, and here nothing more may come. `talk` does the rest.",
+            )
             .server(|lab| {
                 let server = lab.server_with(&["--seats", "5"])?;
                 let alice = enters(&server, "alice")?;
@@ -172,7 +241,20 @@ pub fn plan() -> Plan {
             }),
         stage(7, "The client says quit when its person leaves", 6)
             .on(&[5])
-            .hint("quit goes without a newline, and then the sending side is shut")
+            .hint(
+                "In how many ways can a person leave, and what does the server get in each? What \
+                 stands behind the last word?",
+            )
+            .hint(
+                "`read_line` answers `None` for Ctrl-D and Ctrl-C. They and a typed `quit` end in \
+                 the same call, `Terminal::leave`: it sends `quit`, without a newline, and shuts \
+                 the sending side.",
+            )
+            .hint(
+                "Leave the loop when the line is `quit`, before it is sent, and when there is \
+                 none. Call `Terminal::leave` once, behind the loop; do not send `quit` yourself as \
+                 well.",
+            )
             .client(|lab| {
                 let ways: [fn(&crate::terminal::Person) -> Check; 3] = [
                     |alice| alice.types("quit"),
@@ -197,7 +279,20 @@ pub fn plan() -> Plan {
             }),
         stage(8, "It has two seats, and a seat is free again", 8)
             .on(&[4, 6])
-            .hint("who counts the seats, and who gives one back when its client is killed?")
+            .hint(
+                "Who counts the seats, and is one given back however its client goes? Does the \
+                 reason reach somebody who has spoken already?",
+            )
+            .hint(
+                "`accept_clients`: `talk` drops its seat, however the connection ends. Tell the \
+                 others with `refuse`, in a thread: it sends `FULL` and reads for a moment, or a \
+                 reset could destroy it.",
+            )
+            .hint(
+                "Make one `Arc` before the loop and give each `talk` a clone of it. \
+                 `Arc::strong_count` minus 1 is the number of seats taken; compare it with `seats`, \
+                 not with 2.",
+            )
             .server(|lab| {
                 let server = lab.server()?;
                 let (alice, bob) = (enters(&server, "alice")?, enters(&server, "bob")?);
@@ -230,7 +325,19 @@ pub fn plan() -> Plan {
             }),
         stage(9, "It survives whatever its clients do", 9)
             .on(&[4])
-            .hint("what does your loop do when a read answers 0 bytes, and what when it fails?")
+            .hint(
+                "What do your loops do when a client is gone, and when a read fails? Who waits for \
+                 a client that does not read?",
+            )
+            .hint(
+                "Tests `receive_messages` and `relay` (stage 4): return at `None`, pass errors up \
+                 with `?`, and never `unwrap`. `relay` only pushes (`Outbox::push`): a write would \
+                 wait.",
+            )
+            .hint(
+                "A loop that goes on after `None` runs in circles, and the server must come to \
+                 rest. A thread that panics never tells the room that its client has left.",
+            )
             .server(|lab| {
                 let server = lab.server_with(&["--seats", "9"])?;
                 let alice = enters(&server, "alice")?;
@@ -264,7 +371,18 @@ pub fn plan() -> Plan {
             }),
         stage(10, "The client ends when its server is gone", 6)
             .on(&[3])
-            .hint("an empty read is the end of the stream: does your loop end, too?")
+            .hint(
+                "What does your client do when the server closes, when the connection breaks, and \
+                 when there is no server at all?",
+            )
+            .hint(
+                "Tests `show_messages` and `connect` (stage 3): at `None` return `Ok(())`, and \
+                 pass errors up with `?`. Then `main` tells the person and ends with status 1.",
+            )
+            .hint(
+                "`Messages::receive` answers `None` again and again at the end: do not call it any \
+                 more. No `unwrap`, and no `process::exit` of your own.",
+            )
             .client(|lab| {
                 let listener = lab.listener()?;
                 let alice = lab.client("alice", listener.address()?)?;
@@ -288,7 +406,20 @@ pub fn plan() -> Plan {
             }),
         stage(11, "It finds the messages, however the stream is cut", 9)
             .on(&[4])
-            .hint("one read is not one message: where does a message end?")
+            .hint(
+                "One read is not one message: where does a message end? And what if it is very \
+                 long, or no UTF-8?",
+            )
+            .hint(
+                "Tests `receive_messages` (stage 4). Leave all the cutting to `Messages::receive`: \
+                 it knows empty messages, `\\r`, silence, bytes that are no UTF-8, and the limit of \
+                 64 KiB.",
+            )
+            .hint(
+                "Make one `Messages` before the loop: a new one would lose what the old one has \
+                 read already. Too long is an error of `receive`; pass it up with `?`, and `talk` \
+                 tells the client.",
+            )
             .server(|lab| {
                 let server = lab.server_with(&["--seats", "4"])?;
                 let (alice, bob) = (enters(&server, "alice")?, enters(&server, "bob")?);
@@ -324,7 +455,15 @@ pub fn plan() -> Plan {
             }),
         stage(12, "Three people talk", 5)
             .on(&[4, 5])
-            .hint("try it with three terminals side by side")
+            .hint(
+                "Try it with `--seats 3` and three terminals side by side: does anybody see a line \
+                 twice, or their own? Does a half-typed line stay whole?",
+            )
+            .hint(
+                "No function of its own: `relay` (stage 4), `show_messages` (3) and \
+                 `type_messages` (5) together. Show what comes with `Screen::print`: `println!` \
+                 tears the line that is being typed.",
+            )
             .together(|lab| {
                 let server = lab.server_with(&["--seats", "3"])?;
                 let address = server.address();
@@ -360,7 +499,19 @@ pub fn plan() -> Plan {
             }),
         stage(13, "One leaves, another comes", 4)
             .on(&[6, 7, 8])
-            .hint("does the one who stays keep the connection?")
+            .hint(
+                "Does the one who stays keep the connection, and is the seat free again? How does \
+                 each client end: which status, which words?",
+            )
+            .hint(
+                "No function of its own: stages 6, 7, 8 and 10 together. Who leaves ends with \
+                 status 0 (`Terminal::leave`). Who finds the room full, or loses the server, ends \
+                 with status 1.",
+            )
+            .hint(
+                "`The chatroom is full` is a message like any other: print it and go on to the end \
+                 of the stream. `main` does the rest, when `show_messages` has returned.",
+            )
             .together(|lab| {
                 let server = lab.server()?;
                 let address = server.address();
@@ -399,7 +550,15 @@ pub fn plan() -> Plan {
             }),
         stage(14, "Nobody's terminal can be steered", 4)
             .on(&[12])
-            .hint("what does a terminal do with an escape sequence that somebody sends?")
+            .hint(
+                "What does a terminal do with an escape sequence that somebody sends? Who prints \
+                 what came from the network as it is?",
+            )
+            .hint(
+                "No function of its own: look where `relay` (server) and `show_messages` (client) \
+                 print. `log` and `Screen::print` make control characters visible; `println!` does \
+                 not.",
+            )
             .together(|lab| {
                 let server = lab.server_with(&["--seats", "4"])?;
                 let address = server.address();
