@@ -76,7 +76,15 @@ fn chat(room_ref: i64, name: &str, message: &str) -> String {
 pub fn plan() -> Plan {
     let stages = vec![
         stage(1, "HELO is answered", 6)
-            .hint("four lines, the first of them as it came")
+            .hint(
+                "Four lines: what stands in each? Whose line is the first, and whose address comes \
+                 behind it?",
+            )
+            .hint(
+                "`greet`: `Hall::client` knows the server's address, as this client sees it; \
+                 `Hall::tell` sends a `Reply::Helo`. Its `line` is the greeting as it came, `HELO` \
+                 included.",
+            )
             .server(|lab| {
                 let server = lab.server()?;
                 let address = server.address();
@@ -91,7 +99,20 @@ pub fn plan() -> Plan {
             }),
         stage(2, "JOIN lets into a room, and announces it", 10)
             .on(&[1])
-            .hint("first the answer to who joins, then the news to everybody")
+            .hint(
+                "What does the newcomer get first, and who hears the news after that? How many \
+                 rooms, and how many `JOIN_ID`s, has one client?",
+            )
+            .hint(
+                "`read_join`: `Lines::field` for each line, in the order of the wire. \
+                 `Hall::join`: find or make the room, put the client in, `tell` it `Reply::Joined` \
+                 (`join_id` is its `id`), `announce`.",
+            )
+            .hint(
+                "In `join`, three lists must agree: `room_refs`, the room's `members`, and the \
+                 client's own `rooms`; and set the client's `name`. `say`: make one `Reply::Chat`, \
+                 push it to each member.",
+            )
             .server(|lab| {
                 let server = lab.server()?;
                 let address = server.address();
@@ -108,7 +129,18 @@ pub fn plan() -> Plan {
             }),
         stage(3, "CHAT goes to everybody in the room", 10)
             .on(&[2])
-            .hint("the speaker is in the room, too")
+            .hint(
+                "Who is in the room: the speaker, too? Under whose name does the message go out, \
+                 and where does a text of several lines end?",
+            )
+            .hint(
+                "`read_chat`: `JOIN_ID`, `CLIENT_NAME`, then `MESSAGE` with `Lines::text`, which \
+                 reads up to the blank line. `Hall::chat` gives the text to `say`.",
+            )
+            .hint(
+                "`say` (stage 2) takes the name from the client in the hall, never from the \
+                 message. `JOIN_ID` and `CLIENT_NAME` of a message decide nothing.",
+            )
             .server(|lab| {
                 let server = lab.server()?;
                 let members = room_of(&server, &lab.words(1), &["alice", "bob", "carol"])?;
@@ -138,7 +170,19 @@ pub fn plan() -> Plan {
             }),
         stage(4, "LEAVE lets out of a room, and announces it", 8)
             .on(&[3])
-            .hint("LEFT comes before the news, and who leaves hears the news, too")
+            .hint(
+                "What comes first for the one who leaves, and who hears the news? What is the \
+                 answer to somebody who is not in that room?",
+            )
+            .hint(
+                "`read_leave`: `JOIN_ID`, then `CLIENT_NAME`. `Hall::leave`: always `tell` \
+                 `Reply::Left`, with the `JOIN_ID` of the request. Only if the client is in that \
+                 room: `announce`, then `forget`.",
+            )
+            .hint(
+                "After `forget` the client is out and hears nothing more, so `announce` comes \
+                 before it. The client's own list `rooms` tells whether it is in the room.",
+            )
             .server(|lab| {
                 let server = lab.server()?;
                 let address = server.address();
@@ -171,7 +215,20 @@ pub fn plan() -> Plan {
             }),
         stage(5, "Several rooms: nothing leaks, nothing comes twice", 10)
             .on(&[3, 4])
-            .hint("is there one list of members, or one for each room?")
+            .hint(
+                "Is there one list of members, or one for each room? What changes when somebody \
+                 joins twice? Is a room's number used again?",
+            )
+            .hint(
+                "No function of its own: more of `join`, `chat` and `leave`. A second join gets \
+                 the same `Reply::Joined`, and no news. The name is that of the client's first \
+                 join.",
+            )
+            .hint(
+                "A new room gets `last_room_ref` plus 1, never the number of rooms. `leave` calls \
+                 `forget`, which takes away an empty room and its name: then the same name makes a \
+                 new room.",
+            )
             .server(|lab| {
                 let server = lab.server()?;
                 let address = server.address();
@@ -222,7 +279,20 @@ pub fn plan() -> Plan {
             }),
         stage(6, "Who disconnects or vanishes has left every room", 9)
             .on(&[5])
-            .hint("in which rooms was the connection that has just ended?")
+            .hint(
+                "In which rooms was the connection that has just ended, and in which order did it \
+                 join them? Who hears of it?",
+            )
+            .hint(
+                "`read_disconnect`: `PORT`, `CLIENT_NAME`. `Hall::disconnect`: for each of the \
+                 client's `rooms`, `announce`, then `forget`. Then out of `clients`: dropping its \
+                 outbox closes.",
+            )
+            .hint(
+                "Clone the list before the loop, since `forget` changes it. After DISCONNECT comes \
+                 a second call, at the end of the stream: then there is no such client, and nothing \
+                 to do.",
+            )
             .server(|lab| {
                 let server = lab.server()?;
                 let address = server.address();
@@ -258,7 +328,20 @@ pub fn plan() -> Plan {
             }),
         stage(7, "Errors are answered, and the connection goes on", 9)
             .on(&[3, 6])
-            .hint("what does your server do with a room that does not exist?")
+            .hint(
+                "What does your server answer for a room that does not exist, one that the speaker \
+                 is not in, a field that is missing, empty or no number?",
+            )
+            .hint(
+                "`chat`: `Hall::complain`, with `Complaint::NO_SUCH_ROOM` or `NOT_A_MEMBER`. \
+                 `read_join`: `name_of` for room and client. In each `read_…`, pass the errors of \
+                 `Lines` up with `?`.",
+            )
+            .hint(
+                "`CHAT: room` is error 4: `number` makes a number of it, or complains. Errors 1 \
+                 and 5 are given. No `unwrap` in the hall: a panic there ends the chat for \
+                 everybody.",
+            )
             .server(|lab| {
                 let server = lab.server()?;
                 let address = server.address();
@@ -307,7 +390,19 @@ pub fn plan() -> Plan {
             }),
         stage(8, "It finds the messages, however the stream is cut", 9)
             .on(&[4])
-            .hint("one read is not one request: where does each of them end?")
+            .hint(
+                "One read is not one request: where does each end? Who waits for a client that \
+                 stops in the middle, or that does not read?",
+            )
+            .hint(
+                "No function of its own: the `read_…` functions and `say`. Read with \
+                 `Lines::field`, `number` and `text` only: they know cut lines, `\\r`, and any \
+                 number of spaces behind the colon.",
+            )
+            .hint(
+                "Send with `Outbox::push` only. Who is too far behind is disconnected by its \
+                 outbox, and `Hall::disconnect` (stage 6) tells the room.",
+            )
             .server(|lab| {
                 let server = lab.server()?;
                 let address = server.address();
@@ -372,7 +467,19 @@ pub fn plan() -> Plan {
             }),
         stage(9, "KILL_SERVICE ends the server", 6)
             .on(&[1])
-            .hint("what keeps the process alive: the listener, or a thread that still reads?")
+            .hint(
+                "What keeps the process alive: the listener, or a thread that still reads? With \
+                 which status does it end?",
+            )
+            .hint(
+                "`kill`: `process::exit` with 0 ends all threads, and the system closes all \
+                 connections. But only if `from_anywhere`, or if the client's `peer` is a loopback \
+                 address.",
+            )
+            .hint(
+                "`Hall::client` knows the `peer`; `IpAddr::is_loopback` tells. Everybody else gets \
+                 `Hall::complain` with `Complaint::NOT_ALLOWED`.",
+            )
             .server(|lab| {
                 let server = lab.server()?;
                 let address = server.address();
@@ -387,7 +494,20 @@ pub fn plan() -> Plan {
                 server.terminal().exits(0)
             }),
         stage(10, "The client joins and talks", 9)
-            .hint("a message names its room by a number that came with JOINED_CHATROOM")
+            .hint(
+                "By which number does a message name its room, and who told it to the client? What \
+                 could the second line of a message be taken for?",
+            )
+            .hint(
+                "`read_reply`: `value` knows the first line, `Lines::number`, `field` and `text` \
+                 read the others. `show_replies`: tell `Rooms` of each `JOINED`, `LEFT` and \
+                 `ERROR`, or it cannot find the room.",
+            )
+            .hint(
+                "`type_requests`: before a join call `Rooms::asked_to_join`; for text, \
+                 `Rooms::find` answers the numbers for `Request::Chat`. `show_replies`: further \
+                 lines get two spaces in front.",
+            )
             .client(|lab| {
                 let listener = lab.listener()?;
                 let room = format!("room-{}", lab.words(0).trim_start_matches('-'));
@@ -423,7 +543,20 @@ pub fn plan() -> Plan {
             }),
         stage(11, "The client's commands", 6)
             .on(&[10])
-            .hint("which room does plain text go to, after /room and after /leave?")
+            .hint(
+                "To which room does plain text go, after /room and after /leave? What does the \
+                 server get for each command?",
+            )
+            .hint(
+                "`type_requests` (stage 10): `Rooms::switch_to`, `list` and `find` know the rooms; \
+                 with an empty name, `find` answers the current one. `show_replies` must tell \
+                 `Rooms::left`.",
+            )
+            .hint(
+                "`/helo hi` sends `HELO hi`. `/quit`, Ctrl-D and Ctrl-C all end in \
+                 `Terminal::leave`, with `Request::Disconnect`; `/kill` does not. Show your own \
+                 answers with `Terminal::print`.",
+            )
             .client(|lab| {
                 let listener = lab.listener()?;
                 let (alice, server) = client_in(lab, &listener, "one", 1)?;
@@ -474,7 +607,19 @@ pub fn plan() -> Plan {
             }),
         stage(12, "Three people in two rooms", 3)
             .on(&[5, 10])
-            .hint("try it with three terminals side by side")
+            .hint(
+                "Try it with three terminals side by side: who sees what is said in the other \
+                 room? Does a half-typed line stay whole?",
+            )
+            .hint(
+                "No function of its own: `Hall::say` (stage 2), `show_replies` and `type_requests` \
+                 (10) together. The room joined last is the current one; `/room` goes back to \
+                 another.",
+            )
+            .hint(
+                "`show_replies` must show with `Screen::print`: `println!` tears the line that is \
+                 being typed. The client does not print its own messages: they come back.",
+            )
             .together(|lab| {
                 let server = lab.server()?;
                 let address = server.address();
@@ -509,7 +654,19 @@ pub fn plan() -> Plan {
             }),
         stage(13, "People come and go", 3)
             .on(&[6, 11])
-            .hint("what do those who stay see of one who is killed?")
+            .hint(
+                "What do those who stay see of one who leaves, or is killed? And how does each \
+                 client end when the server does?",
+            )
+            .hint(
+                "No function of its own: `Hall::disconnect` (stage 6), `kill` (9) and the ends of \
+                 the client (10, 11) together. A client that loses its server ends with status 1.",
+            )
+            .hint(
+                "That holds for the one who typed `/kill`, too: send the request and go on. \
+                 Perhaps it is refused; if not, `show_replies` sees the end of the stream, and \
+                 `main` does the rest.",
+            )
             .together(|lab| {
                 let server = lab.server()?;
                 let address = server.address();
@@ -540,7 +697,15 @@ pub fn plan() -> Plan {
             }),
         stage(14, "Nobody's terminal can be steered", 2)
             .on(&[12])
-            .hint("what does a terminal do with an escape sequence that somebody sends?")
+            .hint(
+                "What does a terminal do with an escape sequence that somebody sends, in a message \
+                 or in a name? Who prints it as it is?",
+            )
+            .hint(
+                "No function of its own: all that `show_replies` (stage 10) shows goes through \
+                 `Screen::print`, also names and further lines; in the server through `log`. \
+                 `println!` makes nothing harmless.",
+            )
             .together(|lab| {
                 let server = lab.server()?;
                 let address = server.address();
