@@ -5,12 +5,11 @@ use std::process::ExitCode;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use grader::labs;
+use grader::report::failure::report;
+use grader::report::scoreboard::{Points, lab_line, stage_line};
 use grader::stage::{Plan, Stage};
-use grader::verdict::{Graded, Grader, Maker, Verdict};
+use grader::verdict::{Grader, Maker, THREADS, Verdict};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
-
-/// The stages mostly wait; more of them than cores keep the cores busy.
-const THREADS: usize = 6;
 
 static GRADER: LazyLock<Grader> = LazyLock::new(|| {
     let seed = std::env::var("GRADER_SEED").ok().and_then(|seed| seed.parse().ok());
@@ -66,78 +65,35 @@ fn grade(maker: Maker, at: usize, stage_at: usize, board: &Board) -> Result<Comp
             Verdict::NotStarted => Ok(Completion::ignored_with("not started")),
             Verdict::Blocked(by) => Ok(Completion::ignored_with(format!("blocked by stage {by}"))),
             Verdict::Failed | Verdict::GraderError => {
-                Err(report(maker, plan.number, stage, graded).into())
+                let (seed, maker, lab) = (GRADER.seed, maker.folder(), plan.number);
+                let trial = format!("{maker}::lab{lab}::{:02}", stage.number);
+                let again = format!("GRADER_SEED={seed} cargo test {trial}");
+                Err(report(plan, stage, graded, &again).into())
             }
         };
     });
     completion
 }
 
-fn report(maker: Maker, lab: u32, stage: &Stage, graded: &Graded) -> String {
-    let number = stage.number;
-    let mut lines = vec![format!("lab {lab} stage {number}  {}   0/{}", stage.title, stage.points)];
-    if let Some(outcome) = &graded.outcome {
-        let failure = outcome.result.as_ref().err().map(ToString::to_string).unwrap_or_default();
-        lines.push(format!("  {failure}\n"));
-        lines.push(format!("       ms\n{}", outcome.record.to_text()));
-    }
-    match graded.control_passes {
-        Some(true) => {
-            lines.push("  the control passes: the reference does this right, here and now".into());
-        }
-        Some(false) => {
-            lines.push("  the control fails, too: this is the grader's fault, not yours".into());
-        }
-        None => {}
-    }
-    lines.extend(stage.hints.first().map(|hint| format!("  hint   {hint}")));
-    lines.push(format!(
-        "  again  GRADER_SEED={} cargo test {}::lab{lab}::{number:02}\n",
-        GRADER.seed,
-        maker.folder(),
-    ));
-    lines.join("\n")
-}
-
 fn print_scoreboard(maker: Maker, board: &Board) {
     let board = board.lock().unwrap_or_else(PoisonError::into_inner);
-    let verdict = |plan: &Plan, stage: &Stage| {
-        board.get(&(maker.folder(), plan.number, stage.number)).cloned()
-    };
-    let (mut won, mut all) = (0, 0);
-    for plan in labs::all() {
+    let mut all = Points::default();
+    for plan in &GRADER.plans {
+        let verdict = |stage: &Stage| board.get(&(maker.folder(), plan.number, stage.number));
         let graded: Vec<_> =
-            plan.stages.iter().filter_map(|stage| Some((stage, verdict(&plan, stage)?))).collect();
+            plan.stages.iter().filter_map(|stage| Some((stage, verdict(stage)?))).collect();
         if graded.is_empty() {
             continue;
         }
-        let points = |stages: &[(&Stage, Verdict)], is_won: bool| -> u32 {
-            let counts = |verdict: &Verdict| !is_won || *verdict == Verdict::Passed;
-            stages
-                .iter()
-                .filter(|(_, verdict)| counts(verdict))
-                .map(|(stage, _)| stage.points)
-                .sum()
-        };
-        let (lab_won, lab_all) = (points(&graded, true), points(&graded, false));
-        println!("  lab {}  {:58} {lab_won:>3}/{lab_all}", plan.number, plan.title);
+        let points = Points::of(graded.iter().copied());
+        println!("{}", lab_line(plan, points));
         // The reference is for comparison; of the student's work every stage is shown.
         for (stage, verdict) in graded.iter().filter(|_| maker == Maker::Student) {
-            let (mark, word) = match verdict {
-                Verdict::Passed => ("✓", String::new()),
-                Verdict::Failed => ("✗", "failed".to_owned()),
-                Verdict::NotStarted => ("·", "not started".to_owned()),
-                Verdict::Blocked(by) => ("·", format!("blocked by {by}")),
-                Verdict::GraderError => ("!", "grader error".to_owned()),
-            };
-            let points = if *verdict == Verdict::Passed { stage.points } else { 0 };
-            let score = format!("{points}/{}", stage.points);
-            println!("    {mark} {:>2}  {:62} {score:>5}  {word}", stage.number, stage.title);
+            println!("{}", stage_line(plan, stage, verdict));
         }
-        won += lab_won;
-        all += lab_all;
+        all = all + points;
     }
-    if all > 0 {
-        println!("  {}  {won}/{all} points", maker.folder());
+    if all != Points::default() {
+        println!(" {}  {all} points", maker.folder());
     }
 }

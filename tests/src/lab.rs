@@ -1,28 +1,25 @@
 //! What a stage's script has at hand: the programs of one maker, people, peers, random words.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
-use crate::program::{Process, TerminalKind};
+use crate::feed::PATIENCE;
+use crate::port;
+use crate::program::{Process, Runnable, TerminalKind};
 use crate::record::{Record, What};
 use crate::stage::{Check, Failure};
 use crate::terminal::Person;
 use crate::wire::{Listener, Peer};
 
-/// How one of the programs is started.
-#[derive(Clone, Debug)]
-pub struct Program {
-    /// The file to run, or why there is none.
-    pub executable: Result<PathBuf, Failure>,
-}
-
 /// The stage of a script: everything that it starts is gone when this is dropped.
 pub struct Lab {
-    server: Program,
-    client: Program,
+    server: Runnable,
+    client: Runnable,
     record: Record,
     seed: u64,
     random: Mutex<Rng>,
@@ -31,7 +28,7 @@ pub struct Lab {
 
 impl Lab {
     /// A lab with the programs of one maker. Equal seeds make equal words.
-    pub fn new(server: Program, client: Program, seed: u64) -> Self {
+    pub fn new(server: Runnable, client: Runnable, seed: u64) -> Self {
         let random = Mutex::new(Rng::with_seed(seed));
         let (record, processes) = (Record::default(), Arc::default());
         Self { server, client, record, seed, random, processes }
@@ -60,12 +57,12 @@ impl Lab {
         self.server_with(&[])
     }
 
-    /// As [`Lab::server`], with more arguments.
+    /// As [`Lab::server`], with options, `--seats 3` for example.
     ///
     /// # Errors
     /// As [`Lab::server`].
-    pub fn server_with(&self, arguments: &[&str]) -> Check<Server> {
-        self.listening(self.server_on(0, arguments)?)
+    pub fn server_with(&self, options: &[&str]) -> Check<Server> {
+        self.listening(options, None)
     }
 
     /// As [`Lab::server`], for a server that prints a line before it listens.
@@ -73,28 +70,50 @@ impl Lab {
     /// # Errors
     /// As [`Lab::server`], and when it does not print the line.
     pub fn server_printing(&self, line: &str) -> Check<Server> {
-        let terminal = self.server_on(0, &[])?;
-        terminal.sees(line)?;
-        self.listening(terminal)
+        self.listening(&[], Some(line))
     }
 
-    fn listening(&self, terminal: Person) -> Check<Server> {
-        let line = terminal.sees_somewhere("listening on ")?;
-        let address = line.rsplit("listening on ").next().and_then(|text| text.trim().parse().ok());
-        let address = address.ok_or_else(|| {
-            Failure::wrong("the server should have said where it listens", "IP:PORT", line)
-        })?;
+    fn listening(&self, options: &[&str], line: Option<&str>) -> Check<Server> {
+        let says_where = !matches!(self.server, Runnable::Command(_));
+        let port = if says_where { 0 } else { port::unused() };
+        let terminal = self.server_on(port, options)?;
+        line.map_or(Ok(()), |line| terminal.sees(line))?;
+        let address = if says_where {
+            let line = terminal.sees_somewhere("listening on ")?;
+            let address = line.rsplit("listening on ").next();
+            address.and_then(|text| text.trim().parse().ok()).ok_or_else(|| {
+                Failure::wrong("the server should have said where it listens", "IP:PORT", line)
+            })?
+        } else {
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+            self.wait_until_listening(address, terminal.process())?;
+            address
+        };
         Ok(Server { terminal, address, record: self.record.clone() })
+    }
+
+    /// For a program that need not say where it listens. Nothing tells when it does, so this looks again and again.
+    fn wait_until_listening(&self, address: SocketAddr, process: &Process) -> Check {
+        let deadline = Instant::now() + PATIENCE;
+        while !port::is_listening(address.port()) {
+            let has_ended = process.status().is_some();
+            if has_ended || Instant::now() > deadline {
+                let came = if has_ended { "it has ended" } else { "it still does not" };
+                let who = "the server should have listened on";
+                return Err(Failure::wrong(who, address.to_string(), came));
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+        self.record.note("server", What::Note(format!("listens on {address}")));
+        Ok(())
     }
 
     /// Starts the server on a port that it may not get, and waits for nothing.
     ///
     /// # Errors
     /// When the machine does not start it.
-    pub fn server_on(&self, port: u16, arguments: &[&str]) -> Check<Person> {
-        let arguments = arguments.iter().map(ToString::to_string);
-        let arguments: Vec<_> = [port.to_string()].into_iter().chain(arguments).collect();
-        self.start("server", &self.server, &arguments, TerminalKind::Dumb)
+    pub fn server_on(&self, port: u16, options: &[&str]) -> Check<Person> {
+        self.start("server", self.server.command_line(port, options)?, TerminalKind::Dumb)
     }
 
     /// Starts the client for somebody.
@@ -115,18 +134,16 @@ impl Lab {
         server: SocketAddr,
         terminal: TerminalKind,
     ) -> Check<Person> {
-        self.start(name, &self.client, &[server.port().to_string()], terminal)
+        self.start(name, self.client.command_line(server.port(), &[])?, terminal)
     }
 
     fn start(
         &self,
         name: &str,
-        program: &Program,
-        arguments: &[String],
+        (program, arguments): (PathBuf, Vec<String>),
         terminal: TerminalKind,
     ) -> Check<Person> {
-        let executable = program.executable.as_ref().map_err(Clone::clone)?;
-        let person = Person::start(name, executable, arguments, terminal, &self.record)?;
+        let person = Person::start(name, &program, &arguments, terminal, &self.record)?;
         let mut processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
         processes.push(Arc::clone(person.process()));
         Ok(person)

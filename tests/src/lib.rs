@@ -6,25 +6,33 @@
 //! | [`stage`]    | a stage: its points, what it stands on, its hint; why one fails       |
 //! | [`lab`]      | what a stage's script has at hand: programs, people, random words     |
 //! | [`program`]  | building programs, starting them, limits, never leaving one behind    |
+//! | [`port`]     | ports for servers that cannot say which one they got                   |
 //! | [`terminal`] | a person at a terminal: sees, types, presses                          |
 //! | [`wire`]     | scripted peers for the four wires                                     |
 //! | [`feed`]     | bytes that arrive from a program or a peer, and waiting for them      |
 //! | [`record`]   | who sent which bytes, typed or saw what, and when                     |
 //! | [`run`]      | running one stage, with a time limit                                  |
-//! | [`cli`]      | `cargo lab`, one file a subcommand                                    |
 //! | [`verdict`]  | what the outcome means: passed, failed, not started, blocked, our fault |
+//! | [`report`]   | what is told of it: the failure, the scoreboard                       |
+//! | [`tasks`]    | the functions that are the student's to write                         |
+//! | [`files`]    | the files of a kit                                                    |
+//! | [`cli`]      | `cargo lab`, one file a subcommand                                    |
 //!
 //! The grader knows no package of the labs. It judges programs by their command line, their screen,
 //! their wire, and what the system reports of them.
 
 pub mod cli;
 pub mod feed;
+pub mod files;
 pub mod lab;
 pub mod labs;
+pub mod port;
 pub mod program;
 pub mod record;
+pub mod report;
 pub mod run;
 pub mod stage;
+pub mod tasks;
 pub mod terminal;
 pub mod verdict;
 pub mod wire;

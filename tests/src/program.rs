@@ -107,6 +107,41 @@ fn package_name(message: &Value) -> String {
     name.split('@').next().unwrap_or_default().to_owned()
 }
 
+/// How a program under test is started.
+#[derive(Clone, Debug)]
+pub enum Runnable {
+    /// An executable that cargo has built. The port is its first argument.
+    Executable(PathBuf),
+    /// A command line for a program in any language, in which `{host}` and `{port}` stand.
+    Command(String),
+    /// There is none, and why.
+    Missing(Failure),
+}
+
+impl Runnable {
+    /// The program to start and its arguments: the port, and the options of the stage (`--seats 3`) behind it.
+    ///
+    /// # Errors
+    /// When there is no program.
+    pub fn command_line(&self, port: u16, options: &[&str]) -> Check<(PathBuf, Vec<String>)> {
+        let options = options.iter().map(ToString::to_string);
+        match self {
+            Self::Executable(program) => {
+                Ok((program.clone(), [port.to_string()].into_iter().chain(options).collect()))
+            }
+            Self::Command(command) => {
+                let filled =
+                    command.replace("{host}", "127.0.0.1").replace("{port}", &port.to_string());
+                let words: Vec<_> =
+                    ["exec".to_owned(), filled].into_iter().chain(options).collect();
+                // `exec`, so that the process is the program, and not a shell that waits for it.
+                Ok(("/bin/sh".into(), vec!["-c".into(), words.join(" ")]))
+            }
+            Self::Missing(why) => Err(why.clone()),
+        }
+    }
+}
+
 /// The terminal that a program finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TerminalKind {

@@ -6,7 +6,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::feed::PATIENCE;
-use crate::lab::{Lab, Program};
+use crate::lab::Lab;
+use crate::program::Runnable;
 use crate::record::{Record, What};
 use crate::stage::{Check, Failure, Stage};
 
@@ -26,7 +27,7 @@ pub struct Outcome {
 }
 
 /// Runs a stage with the programs of one maker, in a thread of its own.
-pub fn run_stage(stage: &Stage, server: &Program, client: &Program, seed: u64) -> Outcome {
+pub fn run_stage(stage: &Stage, server: &Runnable, client: &Runnable, seed: u64) -> Outcome {
     let lab = Lab::new(server.clone(), client.clone(), seed);
     let (record, processes) = (lab.record().clone(), lab.processes());
     let (done, finished) = mpsc::channel();

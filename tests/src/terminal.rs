@@ -40,8 +40,15 @@ impl Person {
         terminal: TerminalKind,
         record: &Record,
     ) -> Check<Self> {
-        let command = executable.file_name().unwrap_or_default().to_string_lossy();
-        record.note(name, What::Note(format!("starts  {command} {}", arguments.join(" "))));
+        let command = match arguments {
+            // (a shell that becomes another program)
+            [shell, command] if shell == "-c" => command.trim_start_matches("exec ").to_owned(),
+            _ => {
+                let program = executable.file_name().unwrap_or_default().to_string_lossy();
+                format!("{program} {}", arguments.join(" "))
+            }
+        };
+        record.note(name, What::Note(format!("starts  {command}")));
         let (noted, note_name) = (record.clone(), name.to_owned());
         let note = move |bytes: &[u8]| noted.note(&note_name, What::Showed(bytes.to_vec()));
         let program = Program::start(executable, arguments, terminal, note)?;

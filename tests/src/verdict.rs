@@ -1,14 +1,13 @@
 //! From what a stage came to, to what it means: five verdicts.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use crate::lab::Program;
 use crate::labs;
-use crate::program::{Built, build};
+use crate::program::{Built, Runnable, build};
 use crate::run::{Outcome, run_stage};
-use crate::stage::{Failure, Plan, Stage};
+use crate::stage::{Failure, Kind, Plan, Stage};
 
 /// Whose programs are graded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -67,14 +66,29 @@ pub struct Graded {
     pub control_passes: Option<bool>,
 }
 
+/// How many stages are graded at a time. They mostly wait; more of them than cores keep the cores busy.
+pub const THREADS: usize = 6;
+
+/// Command lines that are graded in the place of the student's programs; see [`Runnable::Command`].
+#[derive(Clone, Debug, Default)]
+pub struct Commands {
+    /// In the place of the server.
+    pub server: Option<String>,
+    /// In the place of the client.
+    pub client: Option<String>,
+}
+
 /// Grades stages, each of them once.
 pub struct Grader {
     /// The labs.
     pub plans: Vec<Plan>,
     /// From which the words are made.
     pub seed: u64,
-    has_control: bool,
-    built: Result<Built, String>,
+    kit: PathBuf,
+    labs: Vec<u32>,
+    commands: Commands,
+    students: OnceLock<Result<Built, String>>,
+    control: OnceLock<Result<Built, String>>,
     graded: Mutex<HashMap<StageOf, Arc<OnceLock<Graded>>>>,
 }
 
@@ -82,16 +96,44 @@ pub struct Grader {
 type StageOf = (Maker, u32, u32);
 
 impl Grader {
-    /// Builds the programs of the labs in the folder `kit`, those of the student and those of the kit.
+    /// Grades these labs of the kit in the folder `kit`. Programs are built when they are first needed.
     pub fn new(kit: &Path, labs: &[u32], seed: u64) -> Self {
-        let makers = [Maker::Student, Maker::Kit].into_iter().filter(|maker| maker.exists(kit));
-        let programs = |maker: Maker| {
-            let programs = |lab: &u32| ["server", "client"].map(|name| maker.package(*lab, name));
-            labs.iter().flat_map(programs).collect::<Vec<_>>()
+        Self {
+            plans: labs::all(),
+            seed,
+            kit: kit.to_owned(),
+            labs: labs.to_vec(),
+            commands: Commands::default(),
+            students: OnceLock::new(),
+            control: OnceLock::new(),
+            graded: Mutex::default(),
+        }
+    }
+
+    /// With these programs in the place of the student's.
+    #[must_use]
+    pub fn with_commands(mut self, commands: Commands) -> Self {
+        self.commands = commands;
+        self
+    }
+
+    /// Whether programs of the student have to be built at all.
+    pub fn needs_build(&self) -> bool {
+        self.commands.server.is_none() && self.commands.client.is_none()
+    }
+
+    /// Builds the programs of a maker, if that was not done yet.
+    ///
+    /// # Errors
+    /// When cargo itself fails.
+    pub fn build(&self, maker: Maker) -> &Result<Built, String> {
+        let built = match maker {
+            Maker::Student => &self.students,
+            Maker::Kit => &self.control,
         };
-        let built = build(kit, &makers.flat_map(programs).collect::<Vec<_>>());
-        let has_control = Maker::Kit.exists(kit);
-        Self { plans: labs::all(), seed, has_control, built, graded: Mutex::default() }
+        let packages = |lab: &u32| ["server", "client"].map(|name| maker.package(*lab, name));
+        let packages = || self.labs.iter().flat_map(packages).collect::<Vec<_>>();
+        built.get_or_init(|| build(&self.kit, &packages()))
     }
 
     /// Grades a stage, and before it those that it stands on. Each is run once, however often it is asked for.
@@ -113,7 +155,7 @@ impl Grader {
         let outcome = self.run(maker, lab, stage);
         let unwritten = outcome.record.unwritten_stages();
         let control = || {
-            (maker == Maker::Student && self.has_control)
+            (maker == Maker::Student && Maker::Kit.exists(&self.kit))
                 .then(|| self.run(Maker::Kit, lab, stage).result.is_ok())
         };
         let (verdict, control_passes) = match &outcome.result {
@@ -145,24 +187,29 @@ impl Grader {
     }
 
     fn run(&self, maker: Maker, lab: u32, stage: &Stage) -> Outcome {
-        let server = self.program(&maker.package(lab, "server"));
-        let client = self.program(&maker.package(lab, "client"));
+        let program = |name: &str, command: &Option<String>, is_needed: bool| match command {
+            _ if !is_needed => {
+                Runnable::Missing(Failure::Grader(format!("this stage runs no {name}")))
+            }
+            Some(command) if maker == Maker::Student => Runnable::Command(command.clone()),
+            _ => self.built(maker, &maker.package(lab, name)),
+        };
+        let server = program("server", &self.commands.server, stage.kind != Kind::Client);
+        let client = program("client", &self.commands.client, stage.kind != Kind::Server);
         run_stage(stage, &server, &client, self.seed)
     }
 
-    fn program(&self, package: &str) -> Program {
-        let executable = match &self.built {
-            Err(said) => Err(Failure::Grader(format!("nothing can be built: {said}"))),
+    fn built(&self, maker: Maker, package: &str) -> Runnable {
+        Runnable::Missing(match self.build(maker) {
+            Err(said) => Failure::Grader(format!("nothing can be built: {said}")),
             Ok(built) => match built.get(package) {
-                Some(Ok(executable)) => Ok(executable.clone()),
-                Some(Err(said)) => Err(Failure::wrong(
-                    format!("{package} should compile"),
-                    "no errors",
-                    said.trim(),
-                )),
-                None => Err(Failure::Grader(format!("there is no package {package}"))),
+                Some(Ok(executable)) => return Runnable::Executable(executable.clone()),
+                Some(Err(said)) => {
+                    let who = format!("{package} should compile");
+                    Failure::wrong(who, "no errors", said.trim())
+                }
+                None => Failure::Grader(format!("there is no package {package}")),
             },
-        };
-        Program { executable }
+        })
     }
 }

@@ -1,3 +1,96 @@
-//! `cargo lab`: one file a subcommand.
+//! `cargo lab`: what a student and an instructor do with the labs, beside `cargo test`. One file a subcommand.
 
+pub mod check;
+pub mod export;
+pub mod hint;
+pub mod map;
+pub mod reset;
+pub mod solution;
 pub mod starters;
+
+mod ask;
+mod next;
+mod progress;
+mod target;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::cli::target::{StageNumber, Target};
+
+/// Work on the chat labs. Without a command: what is done, and what comes next
+#[derive(Parser)]
+#[command(name = "cargo lab", bin_name = "cargo lab", version)]
+pub struct Options {
+    /// The folder of the kit to work on, if it is not this one
+    #[arg(long, value_name = "FOLDER", global = true)]
+    kit: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Grades stages in their order, and stops at the first that is not passed
+    Check(check::Options),
+    /// Shows a hint for a stage, and one more each time
+    Hint {
+        /// The stage: 2.5
+        stage: StageNumber,
+    },
+    /// Makes the functions of a stage, or a whole lab, as they were at the beginning; keeps a copy
+    Reset {
+        /// The stage, 2.5, or the lab, 2
+        target: Target,
+        /// Does not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Shows the finished functions of a stage
+    Solution {
+        /// The stage: 2.5
+        stage: StageNumber,
+        /// Does not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Makes labs/, what a student begins with, from solutions/
+    Starters {
+        /// Writes nothing, and fails if something would change
+        #[arg(long)]
+        check: bool,
+        /// Overwrites files that were changed, too
+        #[arg(long, conflicts_with = "check")]
+        force: bool,
+    },
+    /// Makes a kit for students, without the solutions
+    Export {
+        /// An empty folder, or one with an earlier export, which is brought up to date
+        folder: PathBuf,
+    },
+}
+
+/// Does what the command line says. The exit status is 0 when everything that was asked is well.
+///
+/// # Errors
+/// With what happened, to what, and what to do next.
+pub fn run(options: Options) -> Result<ExitCode> {
+    let kit = options.kit.unwrap_or_else(crate::kit);
+    match options.command {
+        None => map::run(&kit)?,
+        Some(Command::Check(options)) => {
+            if !check::run(&kit, options)? {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        Some(Command::Hint { stage }) => hint::run(&kit, stage)?,
+        Some(Command::Reset { target, yes }) => reset::run(&kit, target, yes)?,
+        Some(Command::Solution { stage, yes }) => solution::run(&kit, stage, yes)?,
+        Some(Command::Starters { check, force }) => starters::run(&kit, check, force)?,
+        Some(Command::Export { folder }) => export::run(&kit, &folder)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -5,13 +5,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use syn::spanned::Spanned;
-use syn::visit::Visit;
+
+use crate::files;
+use crate::tasks::{Task, tasks};
 
 /// In the place of `[lints] workspace = true`: what unwritten bodies leave behind is no mistake.
 const LINTS: &str = "\
@@ -23,9 +22,6 @@ unused_imports = \"allow\"
 unused_mut = \"allow\"
 unused_variables = \"allow\"
 ";
-
-/// The longest message in a `todo!`, in characters, so that it fits into a line.
-const MAX_TASK: usize = 60;
 
 /// Makes the starters of the kit in the folder `kit`.
 ///
@@ -39,14 +35,14 @@ pub fn run(kit: &Path, check: bool, force: bool) -> Result<()> {
     let (labs, pristine) = (kit.join("labs"), kit.join("tests/starters"));
     let mut differing = Vec::new();
     for (path, text) in &starters {
-        let (mine, before) = (read(&labs.join(path))?, read(&pristine.join(path))?);
+        let (mine, before) = (files::read(&labs.join(path))?, files::read(&pristine.join(path))?);
         let is_changed = mine.is_some() && mine != before && mine.as_ref() != Some(text);
         let is_stale = mine.as_ref() != Some(text) || before.as_ref() != Some(text);
         if check && is_stale || !check && is_changed && !force {
             differing.push(format!("labs/{}", path.display()));
         }
     }
-    for path in files(&pristine)?.iter().filter(|path| !starters.contains_key(*path)) {
+    for path in files::below(&pristine)?.iter().filter(|path| !starters.contains_key(*path)) {
         differing.push(format!("tests/starters/{} (no longer made)", path.display()));
     }
     if !differing.is_empty() {
@@ -65,7 +61,8 @@ pub fn run(kit: &Path, check: bool, force: bool) -> Result<()> {
     for (path, text) in &starters {
         for folder in [&labs, &pristine] {
             let target = folder.join(path);
-            write(&target, text).with_context(|| format!("cannot write {}", target.display()))?;
+            files::write(&target, text)
+                .with_context(|| format!("cannot write {}", target.display()))?;
         }
     }
     println!("made {} files in labs/", starters.len());
@@ -82,7 +79,7 @@ pub fn make(
     is_written: impl Fn(u32, u32) -> bool,
 ) -> Result<BTreeMap<PathBuf, String>> {
     let mut starters = BTreeMap::new();
-    for path in files(solutions)? {
+    for path in files::below(solutions)? {
         // The tests of the small libraries would answer before the grader does.
         if path.components().any(|part| part.as_os_str() == "tests") {
             continue;
@@ -92,7 +89,7 @@ pub fn make(
             .with_context(|| format!("cannot read {}", source.display()))?;
         let text = match path.extension().and_then(|extension| extension.to_str()) {
             Some("rs") => {
-                let lab = lab_of(&path);
+                let lab = files::lab_of(&path).unwrap_or(0);
                 without_bodies(&text, |stage| is_written(lab, stage))
                     .with_context(|| format!("cannot parse {}", source.display()))?
             }
@@ -106,40 +103,11 @@ pub fn make(
     Ok(starters)
 }
 
-/// 2 of `lab2-nick-group/…`.
-fn lab_of(path: &Path) -> u32 {
-    let name = path.to_string_lossy();
-    let digits = name.trim_start_matches("lab").split(|char: char| !char.is_ascii_digit()).next();
-    digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
-}
-
 /// `lab2-server` instead of `solution2-server`.
 fn rename(text: &str) -> String {
     (1..=4).fold(text.to_owned(), |text, lab| {
         text.replace(&format!("solution{lab}-"), &format!("lab{lab}-"))
     })
-}
-
-/// A function that is the student's to write.
-pub struct Task {
-    /// The stage that its doc comment names first.
-    pub stage: u32,
-    /// The name of the function.
-    pub name: String,
-    /// Where its body is, braces included, in bytes.
-    pub body: Range<usize>,
-    /// What to do, in a few words.
-    pub summary: String,
-}
-
-/// The student's functions in a source file, in their order.
-///
-/// # Errors
-/// When it is no Rust.
-pub fn tasks(source: &str) -> Result<Vec<Task>> {
-    let mut finder = Finder::default();
-    finder.visit_file(&syn::parse_file(source)?);
-    Ok(finder.tasks)
 }
 
 /// Every other byte stays as it is.
@@ -158,90 +126,6 @@ fn without_bodies(source: &str, is_written: impl Fn(u32) -> bool) -> Result<Stri
         text.replace_range(body, &format!("{{\n{indent}    todo!(\"{message}\")\n{indent}}}"));
     }
     Ok(text)
-}
-
-#[derive(Default)]
-struct Finder {
-    tasks: Vec<Task>,
-}
-
-impl Finder {
-    fn look(&mut self, attributes: &[syn::Attribute], name: &syn::Ident, block: &syn::Block) {
-        let Some((stage, summary)) = attributes.iter().find_map(stage_of) else { return };
-        let body = block.span().byte_range();
-        self.tasks.push(Task { stage, name: name.to_string(), body, summary });
-    }
-}
-
-impl<'a> Visit<'a> for Finder {
-    fn visit_item_fn(&mut self, function: &'a syn::ItemFn) {
-        self.look(&function.attrs, &function.sig.ident, &function.block);
-    }
-
-    fn visit_impl_item_fn(&mut self, function: &'a syn::ImplItemFn) {
-        self.look(&function.attrs, &function.sig.ident, &function.block);
-    }
-}
-
-/// The stage and the task that a line of a doc comment names: `Stage 3: show each message, …`.
-fn stage_of(attribute: &syn::Attribute) -> Option<(u32, String)> {
-    let syn::Meta::NameValue(doc) = &attribute.meta else { return None };
-    let syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) = &doc.value else {
-        return None;
-    };
-    let text = text.value();
-    let (number, task) = text.trim().strip_prefix("Stage ")?.split_once(": ")?;
-    let mut summary = String::new();
-    for word in task.split(' ') {
-        if summary.len() + word.len() > MAX_TASK {
-            summary.push_str(" …");
-            break;
-        }
-        if !summary.is_empty() {
-            summary.push(' ');
-        }
-        summary.push_str(&word.replace(['`', '[', ']'], ""));
-    }
-    Some((number.parse().ok()?, summary.trim_end_matches(['.', ':', ',']).to_owned()))
-}
-
-/// All files below the folder, sorted; none when there is no such folder.
-fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    let mut folders = vec![PathBuf::new()];
-    while let Some(below) = folders.pop() {
-        let entries = match fs::read_dir(folder.join(&below)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            entries => entries?,
-        };
-        for entry in entries {
-            let entry = entry?;
-            let path = below.join(entry.file_name());
-            if entry.file_type()?.is_dir() { folders.push(path) } else { found.push(path) }
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
-fn read(path: &Path) -> io::Result<Option<String>> {
-    match fs::read_to_string(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        text => text.map(Some),
-    }
-}
-
-fn write(path: &Path, text: &str) -> io::Result<()> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    fs::write(path, text)?;
-    #[cfg(unix)]
-    if path.extension().is_some_and(|extension| extension == "sh") {
-        use std::os::unix::fs::PermissionsExt;
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755))?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

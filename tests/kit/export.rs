@@ -1,0 +1,159 @@
+//! `cargo lab export`, and what is done with a student's kit.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command as SystemCommand;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use assert_cmd::Command;
+use grader::cli::starters;
+use grader::{files, tasks};
+use predicates::str::contains;
+use tempfile::TempDir;
+
+use crate::lab;
+
+/// A student's kit in an empty folder, as exported.
+pub struct StudentsKit {
+    folder: TempDir,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl StudentsKit {
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+/// Makes one. They are built in the same place, so that the libraries are built once; so there is one at a time.
+pub fn students_kit() -> StudentsKit {
+    static TURN: Mutex<()> = Mutex::new(());
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    StudentsKit { folder: export_built_in("target/students"), _turn: turn }
+}
+
+/// Exports a kit whose programs are built in a folder of this kit.
+pub fn export_built_in(target: &str) -> TempDir {
+    let kit = tempfile::tempdir().unwrap();
+    lab().arg("export").arg(kit.path()).assert().success();
+    let target = grader::kit().join(target);
+    let config = kit.path().join(".cargo/config.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, format!("{text}[build]\ntarget-dir = {target:?}\n")).unwrap();
+    kit
+}
+
+/// Puts the solutions' bodies of some labs and stages into the starters of a student's kit.
+pub fn write_bodies(kit: &Path, is_written: impl Fn(u32, u32) -> bool) {
+    let starters = starters::make(&grader::kit().join("solutions"), is_written).unwrap();
+    for (path, text) in starters {
+        files::write(&kit.join("labs").join(path), &text).unwrap();
+    }
+}
+
+#[test]
+fn a_students_kit_holds_no_solution() {
+    let kit = students_kit();
+    let exported = files::below(kit.path()).unwrap();
+    let texts: Vec<_> =
+        exported.iter().map(|path| fs::read_to_string(kit.path().join(path)).unwrap()).collect();
+    for (path, text) in exported.iter().zip(&texts) {
+        let shown = path.display();
+        assert!(!path.starts_with("solutions"), "{shown}");
+        for lab in 1..=4 {
+            let package = format!("solution{lab}-");
+            // (the grader knows the names of the control's packages, and does without)
+            let is_grader = path.starts_with("tests/src");
+            assert!(is_grader || !text.contains(&package), "{shown} names a package {package}");
+        }
+    }
+    let is_code = |line: &&str| line.len() > 24 && !line.starts_with("//");
+    for lab in 1..=4 {
+        for place in tasks::of_lab(&grader::kit(), "solutions", lab).unwrap() {
+            let body = &place.source[place.task.body.clone()];
+            let telling: Vec<_> = body.lines().map(str::trim).filter(is_code).collect();
+            for (path, text) in exported.iter().zip(&texts) {
+                let given = telling.iter().filter(|line| text.contains(**line)).count();
+                assert!(
+                    telling.is_empty() || given < telling.len(),
+                    "{} has the lines of `{}` in lab {lab}: {telling:#?}",
+                    path.display(),
+                    place.task.name
+                );
+            }
+        }
+    }
+}
+
+/// `cargo test` in the kit, as its owner does it.
+fn cargo_test(kit: &Path) -> Command {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["test", "--offline"]).current_dir(kit).timeout(std::time::Duration::from_mins(10));
+    cargo
+}
+
+#[test]
+fn a_students_kit_grades_in_full_without_the_control() {
+    let kit = students_kit();
+    let points = contains(" labs  0/400 points");
+    cargo_test(kit.path()).assert().success().stdout(points);
+    write_bodies(kit.path(), |_, _| true);
+    let points = contains(" labs  400/400 points");
+    cargo_test(kit.path()).assert().success().stdout(points);
+}
+
+/// The way that the book tells: the course's repository is brought up to date by an export, the student pulls.
+#[test]
+fn a_newer_kit_is_taken_up_without_losing_work() {
+    let git = |folder: &Path, arguments: &[&str]| {
+        let author = ["-c", "user.name=a", "-c", "user.email=a@example.org"];
+        let mut git = SystemCommand::new("git");
+        git.current_dir(folder).args(author).args(arguments).env("GIT_CONFIG_GLOBAL", "/dev/null");
+        let output = git.output().expect("git is there");
+        assert!(output.status.success(), "git {arguments:?}: {output:?}");
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let (course, student) = (folder.path().join("course"), folder.path().join("student"));
+    let server = "labs/lab1-one-to-one/server/src/main.rs";
+
+    // An older kit: a comment of the server, and a file of the grader, were different.
+    lab().arg("export").arg(&course).assert().success();
+    let newer = fs::read_to_string(course.join(server)).unwrap();
+    let older = newer.replace("//! Lab 1, the server", "//! Lab 1, the old server");
+    assert_ne!(newer, older);
+    for path in [course.join(server), course.join(server.replace("labs/", "tests/starters/"))] {
+        fs::write(path, &older).unwrap();
+    }
+    fs::write(course.join("tests/src/gone.rs"), "// no longer there\n").unwrap();
+    git(&course, &["init", "--quiet"]);
+    git(&course, &["add", "--all"]);
+    git(&course, &["commit", "--quiet", "--message", "the kit"]);
+
+    git(folder.path(), &["clone", "--quiet", "course", "student"]);
+    let todo = newer.lines().find(|line| line.contains("todo!(\"stage 1:")).unwrap();
+    let written = older.replace(todo, "    TcpListener::bind(address)");
+    fs::write(student.join(server), written).unwrap();
+    git(&student, &["commit", "--quiet", "--all", "--message", "stage 1"]);
+
+    lab().arg("export").arg(&course).assert().success();
+    git(&course, &["add", "--all"]);
+    git(&course, &["commit", "--quiet", "--message", "a newer kit"]);
+    git(&student, &["pull", "--quiet", "--no-rebase"]);
+
+    let merged = fs::read_to_string(student.join(server)).unwrap();
+    assert_eq!(merged, newer.replace(todo, "    TcpListener::bind(address)"));
+    assert!(!student.join("tests/src/gone.rs").exists());
+}
+
+#[test]
+fn an_export_overwrites_nobodys_work() {
+    let kit = students_kit();
+    write_bodies(kit.path(), |_, _| true);
+    let refused = contains("somebody has worked in");
+    lab().arg("export").arg(kit.path()).assert().code(1).stderr(refused);
+    let other = tempfile::tempdir().unwrap();
+    fs::write(other.path().join("thesis.txt"), "mine").unwrap();
+    lab().arg("export").arg(other.path()).assert().code(1).stderr(contains("is not empty"));
+    assert_eq!(fs::read_to_string(other.path().join("thesis.txt")).unwrap(), "mine");
+}

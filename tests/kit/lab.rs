@@ -1,0 +1,113 @@
+//! `cargo lab`, as a student and as an instructor use it.
+
+use std::fs;
+
+use predicates::prelude::*;
+use predicates::str::contains;
+
+use crate::export::{students_kit, write_bodies};
+use crate::{lab, lab_in};
+
+const SERVER: &str = "labs/lab1-one-to-one/server/src/main.rs";
+
+#[test]
+fn the_map_tells_what_comes_next() {
+    let kit = students_kit();
+    write_bodies(kit.path(), |lab, stage| lab == 1 && stage <= 4);
+    lab_in(kit.path()).assert().success().stdout(
+        contains("✓ 1.4")
+            .and(contains("next   1.5  The client sends what is typed"))
+            .and(contains("labs/lab1-one-to-one/client/src/main.rs:"))
+            .and(contains("write `type_messages`"))
+            // (in a pipe there are no colours)
+            .and(contains("\x1b").not()),
+    );
+}
+
+#[test]
+fn a_check_stops_at_the_first_stage_that_is_not_passed() {
+    let kit = students_kit();
+    write_bodies(kit.path(), |lab, stage| lab == 1 && stage <= 2);
+    let check = |arguments: &[&str]| lab_in(kit.path()).arg("check").args(arguments).assert();
+    check(&["1"])
+        .code(1)
+        .stdout(contains("✓ 1.2").and(contains("· 1.3")).and(contains("1.4 ").not()));
+    check(&["1", "--all"]).code(1).stdout(contains("✓ 1.2").and(contains("· 1.14")));
+    check(&["1.2"]).success().stdout(contains("✓ 1.2").and(contains("1.1 ").not()));
+    check(&["1.4"]).code(1).stdout(contains("write `receive_messages`"));
+}
+
+#[test]
+fn there_is_one_more_hint_each_time() {
+    let kit = students_kit();
+    let hint = || lab_in(kit.path()).args(["hint", "1.4"]).assert().success();
+    hint().stdout(contains("hint 1 of").and(contains("hint 2 of").not()));
+    hint().stdout(contains("hint 1 of").and(contains("hint 2 of")));
+    for _ in 0..3 {
+        hint();
+    }
+    hint().stdout(contains("That was the last one"));
+    let output = lab_in(kit.path()).args(["hint", "2.99"]).assert().code(2);
+    output.stderr(contains("lab 2 has the stages 1 to 15"));
+}
+
+#[test]
+fn a_reset_asks_and_keeps_a_copy() {
+    let kit = students_kit();
+    let file = kit.path().join(SERVER);
+    let pristine = fs::read_to_string(&file).unwrap();
+    write_bodies(kit.path(), |lab, _| lab == 1);
+    let written = fs::read_to_string(&file).unwrap();
+    let reset = |target: &str| {
+        let mut command = lab_in(kit.path());
+        command.args(["reset", target]);
+        command
+    };
+    reset("1").write_stdin("n\n").assert().success().stdout(contains("Nothing was changed"));
+    reset("1").assert().success();
+    assert_eq!(fs::read_to_string(&file).unwrap(), written);
+
+    reset("1.2").write_stdin("y\n").assert().success().stdout(contains("`accept_clients`"));
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(text.contains("todo!(\"stage 2: ") && !text.contains("todo!(\"stage 4: "), "{text}");
+    assert_eq!(fs::read_to_string(kit.path().join(".kept/1").join(SERVER)).unwrap(), written);
+
+    reset("1").arg("--yes").assert().success();
+    assert_eq!(fs::read_to_string(&file).unwrap(), pristine);
+    reset("1").assert().success().stdout(contains("nothing to reset"));
+
+    fs::write(&file, "fn main( {").unwrap();
+    reset("1.2").assert().code(1).stderr(contains("cargo lab reset 1"));
+}
+
+#[test]
+fn a_solution_is_shown_when_the_kit_has_one() {
+    let solution = || {
+        let mut command = lab();
+        command.args(["solution", "1.4"]);
+        command
+    };
+    // (the starters of this kit are not written)
+    solution().assert().success().stdout(contains("not passed yet").and(contains("fn ").not()));
+    solution().write_stdin("y\n").assert().success().stdout(contains("fn receive_messages"));
+    let kit = students_kit();
+    lab_in(kit.path()).args(["solution", "1.4"]).assert().code(1).stderr(contains("hint 1.4"));
+}
+
+/// A server in another language, which takes no options and does not say where it listens.
+#[cfg(unix)]
+#[test]
+fn programs_in_any_language_are_graded() {
+    let kit = students_kit();
+    let welcomes = "while true; do :; done";
+    let mut check = lab_in(kit.path());
+    check.args(["check", "1.1", "--server", &format!("sh -c '{welcomes}' {{port}}")]);
+    check.assert().code(1).stdout(contains("the server should have listened on"));
+    let server = grader::kit().join("target/debug/solution1-server");
+    let mut check = lab();
+    check.args(["check", "1", "--all", "--server", &format!("{} {{port}}", server.display())]);
+    check.assert().success().stdout(contains("✓ 1.8").and(contains("1.3 ").not()));
+    let mut check = lab_in(kit.path());
+    check.args(["check", "1", "--server", "true"]);
+    check.assert().code(2).stderr(contains("{port}"));
+}

@@ -1,0 +1,30 @@
+//! Tests of the kit itself: `cargo test --test kit`. Not part of a plain `cargo test`, which grades.
+
+mod chats;
+mod export;
+mod lab;
+mod plans;
+mod walk;
+
+use std::path::Path;
+use std::time::Duration;
+
+use assert_cmd::Command;
+
+/// No program here does anything for long; who hangs is ended, and fails.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// `cargo lab` on this kit.
+fn lab() -> Command {
+    let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"));
+    // (it may have to build programs)
+    lab.timeout(Duration::from_mins(5));
+    lab
+}
+
+/// `cargo lab` on another kit.
+fn lab_in(kit: &Path) -> Command {
+    let mut lab = lab();
+    lab.arg("--kit").arg(kit);
+    lab
+}

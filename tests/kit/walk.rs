@@ -1,0 +1,131 @@
+//! The labs can be solved stage by stage, in a student's kit.
+
+use std::path::Path;
+
+use grader::labs;
+use grader::stage::{Plan, Stage};
+use grader::verdict::{Graded, Grader, Maker, Verdict};
+
+use crate::export::{export_built_in, students_kit, write_bodies};
+
+/// The solutions' bodies are put into the starters one by one, in the order of the stages: each stage
+/// passes when its functions are there, and none after it fails.
+fn walk(lab: u32) {
+    // (each walk builds other packages, so they do not meet)
+    let kit = export_built_in("target/walk");
+    let plan = plan(lab);
+    for done in 0..=plan.stages.len() as u32 {
+        write_bodies(kit.path(), |other, stage| other == lab && stage <= done);
+        grade(kit.path(), &plan, |stage, graded| {
+            let is_right = match graded.verdict {
+                Verdict::Passed => true,
+                Verdict::NotStarted | Verdict::Blocked(_) => stage.number > done,
+                Verdict::Failed | Verdict::GraderError => false,
+            };
+            assert!(is_right, "with stages 1 to {done} written, {}", told(&plan, stage, graded));
+        });
+    }
+}
+
+fn plan(lab: u32) -> Plan {
+    labs::all().into_iter().find(|plan| plan.number == lab).unwrap()
+}
+
+fn grade(kit: &Path, plan: &Plan, look: impl Fn(&Stage, &Graded)) {
+    let grader = Grader::new(kit, &[plan.number], 1);
+    for stage in &plan.stages {
+        grader.grade(Maker::Student, plan.number, stage, |graded| look(stage, graded));
+    }
+}
+
+fn told(plan: &Plan, stage: &Stage, graded: &Graded) -> String {
+    let outcome = graded.outcome.as_ref();
+    let (result, record) = outcome
+        .map(|outcome| (format!("{:?}", outcome.result), outcome.record.to_text()))
+        .unwrap_or_default();
+    let (lab, number) = (plan.number, stage.number);
+    format!("stage {lab}.{number} is {:?}\n{result}\n{record}", graded.verdict)
+}
+
+#[test]
+fn lab_1_can_be_solved_stage_by_stage() {
+    walk(1);
+}
+
+#[test]
+fn lab_2_can_be_solved_stage_by_stage() {
+    walk(2);
+}
+
+#[test]
+fn lab_3_can_be_solved_stage_by_stage() {
+    walk(3);
+}
+
+#[test]
+fn lab_4_can_be_solved_stage_by_stage() {
+    walk(4);
+}
+
+/// Puts a mistake into a student's file.
+fn breaks(kit: &Path, file: &str, find: &str, replace: &str) {
+    let file = kit.join("labs").join(file);
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(text.matches(find).count(), 1, "{find} in {}", file.display());
+    std::fs::write(&file, text.replace(find, replace)).unwrap();
+}
+
+/// A wrong stage 2 runs into stage 4, which is not written: that says nothing about stage 2.
+#[test]
+fn a_wrong_stage_that_runs_into_a_later_unwritten_one_has_failed() {
+    let cases = [
+        (
+            1,
+            "lab1-one-to-one/server/src/main.rs",
+            "outbox.push(WELCOME)",
+            "outbox.push(WELCOME.trim_ascii_end())",
+        ),
+        (
+            1,
+            "lab1-one-to-one/server/src/main.rs",
+            "builder.spawn(move || talk(id, peer, &stream, &room, seat))",
+            "{ talk(id, peer, &stream, &room, seat); builder.spawn(|| ()) }",
+        ),
+        (2, "lab2-nick-group/server/src/main.rs", "(b\"NICK\")", "(b\"NICK\\n\")"),
+    ];
+    let kit = students_kit();
+    for (lab, file, find, replace) in cases {
+        write_bodies(kit.path(), |other, stage| other == lab && stage <= 3);
+        breaks(kit.path(), file, find, replace);
+        let plan = plan(lab);
+        grade(kit.path(), &plan, |stage, graded| {
+            if stage.number == 2 {
+                let record = &graded.outcome.as_ref().unwrap().record;
+                let runs_into_it = record.unwritten_stages().contains(&4);
+                let told = told(&plan, stage, graded);
+                assert!(runs_into_it, "it should have run into stage 4\n{told}");
+                assert_eq!(graded.verdict, Verdict::Failed, "{told}");
+            }
+        });
+    }
+}
+
+/// A package that does not compile is failed in the compiler's words; all others are graded as ever.
+#[test]
+fn what_does_not_compile_hurts_no_other_package() {
+    let kit = students_kit();
+    write_bodies(kit.path(), |_, _| true);
+    breaks(kit.path(), "lab3-length-header/client/src/main.rs", "fn main()", "fn mian()");
+    let plan = plan(3);
+    grade(kit.path(), &plan, |stage, graded| {
+        let told = told(&plan, stage, graded);
+        if stage.kind == grader::stage::Kind::Server {
+            assert_eq!(graded.verdict, Verdict::Passed, "{told}");
+        } else if stage.number == 1 {
+            assert_eq!(graded.verdict, Verdict::Failed, "{told}");
+            assert!(told.contains("`main` function not found"), "{told}");
+        } else {
+            assert_ne!(graded.verdict, Verdict::Passed, "{told}");
+        }
+    });
+}

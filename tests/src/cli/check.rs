@@ -1,0 +1,122 @@
+//! `cargo lab check`: grades stages in their order, and stops at the first that is not passed.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Result, bail};
+use console::style;
+
+use crate::cli::target::{StageNumber, Target};
+use crate::cli::{next, progress};
+use crate::labs;
+use crate::report::failure::report;
+use crate::report::scoreboard::{Points, stage_line};
+use crate::stage::{Kind, Stage};
+use crate::verdict::{Commands, Grader, Verdict};
+
+/// The command line.
+#[derive(clap::Args)]
+pub struct Options {
+    /// A lab, 2; a stage, 2.5; or a stage and those after it, 2.5-. All labs if there is none
+    target: Option<Target>,
+    /// Goes on after a stage that is not passed
+    #[arg(long)]
+    all: bool,
+    /// The number that makes the random words; a failure says which it was
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Grades this server instead of yours, in any language. `{port}` and `{host}` are filled in, and the options of a
+    /// stage, `--seats 3` for example, are put behind it
+    #[arg(long, value_name = "CMD", requires = "target", value_parser = command)]
+    server: Option<String>,
+    /// Grades this client instead of yours, as --server does
+    #[arg(long, value_name = "CMD", requires = "target", value_parser = command)]
+    client: Option<String>,
+}
+
+fn command(text: &str) -> Result<String, String> {
+    if text.contains("{port}") {
+        return Ok(text.to_owned());
+    }
+    Err("it must say where the port goes: \"python3 chat.py {host} {port}\"".into())
+}
+
+/// Grades, and answers whether everything that was asked is passed.
+///
+/// # Errors
+/// When nothing can be graded.
+pub fn run(kit: &Path, options: Options) -> Result<bool> {
+    let Options { target, all, seed, server, client } = options;
+    let plans = labs::all();
+    let is_asked = |lab: u32, stage: &Stage| {
+        let is_foreign = server.is_some() || client.is_some();
+        let runs = match stage.kind {
+            Kind::Server => server.is_some(),
+            Kind::Client => client.is_some(),
+            Kind::Together => server.is_some() && client.is_some(),
+        };
+        target.is_none_or(|target| target.contains(lab, stage.number)) && (runs || !is_foreign)
+    };
+    let stages: Vec<_> = plans
+        .iter()
+        .flat_map(|plan| plan.stages.iter().map(move |stage| (plan.number, stage)))
+        .filter(|(lab, stage)| is_asked(*lab, stage))
+        .map(|(lab, stage)| StageNumber { lab, stage: stage.number })
+        .collect();
+    if stages.is_empty() {
+        bail!(
+            "this stage tests another program; give --client for a client, --server for a server, both for both"
+        );
+    }
+    let mut labs: Vec<_> = stages.iter().map(|number| number.lab).collect();
+    labs.dedup();
+    let is_own = server.is_none() && client.is_none();
+    let seed = seed.unwrap_or_else(|| fastrand::u64(..100_000));
+    let again = again(seed, server.as_ref(), client.as_ref());
+    let grader = Grader::new(kit, &labs, seed).with_commands(Commands { server, client });
+    let grader = Arc::new(grader);
+
+    let (mut points, mut next_step, mut count) = (Points::default(), String::new(), 0);
+    let asked = stages.len();
+    progress::grade(&grader, stages, |plan, stage, graded| {
+        let verdict = &graded.verdict;
+        count += 1;
+        points = points + Points::of([(stage, verdict)]);
+        let is_passed = *verdict == Verdict::Passed;
+        if matches!(verdict, Verdict::Failed | Verdict::GraderError) {
+            println!("{}", report(plan, stage, graded, &again(plan.number, stage.number)));
+        } else {
+            println!("{}", stage_line(plan, stage, verdict));
+        }
+        if !is_passed && next_step.is_empty() && is_own {
+            next_step = next::step(kit, plan, stage, verdict);
+        }
+        is_passed || all
+    })?;
+    if !next_step.is_empty() {
+        println!("\n{next_step}");
+    }
+    let is_passed = count == asked && points.won == points.all;
+    let rest = if count < asked {
+        format!("; {} more stages follow", asked - count)
+    } else {
+        String::new()
+    };
+    let total = format!("{points} points in {count} stages{rest}");
+    println!("\n {}", if is_passed { style(total).green() } else { style(total) });
+    Ok(is_passed)
+}
+
+/// Makes the command that runs a stage once more.
+fn again(
+    seed: u64,
+    server: Option<&String>,
+    client: Option<&String>,
+) -> impl Fn(u32, u32) -> String + use<> {
+    let option = |name: &str, command: Option<&String>| {
+        let quoted = command.map(|command| command.replace('\'', r"'\''"));
+        quoted.map(|command| format!(" --{name} '{command}'")).unwrap_or_default()
+    };
+    let programs = format!("{}{}", option("server", server), option("client", client));
+    move |lab, stage| format!("cargo lab check {lab}.{stage} --seed {seed}{programs}")
+}

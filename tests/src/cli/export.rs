@@ -1,0 +1,147 @@
+//! `cargo lab export`: makes a kit for students, without the solutions and without what gives them away.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::cli::starters;
+use crate::files;
+use crate::verdict::Maker;
+
+/// What a student's kit has at the top. `labs/` is made anew.
+const FILES: [&str; 8] = [
+    ".cargo/config.toml",
+    ".gitignore",
+    "Cargo.lock",
+    "Cargo.toml",
+    "LICENSE-APACHE",
+    "LICENSE-MIT",
+    "README.md",
+    "rustfmt.toml",
+];
+
+/// The folders that go with it.
+const FOLDERS: [&str; 2] = ["common", "tests"];
+
+/// Below `tests/`: what tests the kit itself, with pieces of the solutions in it.
+const KIT_ONLY: [&str; 3] = ["tests/kit", "tests/mutants.toml", "tests/starters"];
+
+/// Lines between these two are left out of an exported file.
+const CUT_FROM: &str = "not exported:";
+const CUT_TO: &str = "exported again";
+
+/// Exports to `folder`: a new or empty one, or one with an earlier export, of which only our own files are replaced.
+///
+/// # Errors
+/// When the folder holds something else, or somebody's work; and when a file cannot be read or written.
+pub fn run(kit: &Path, folder: &Path) -> Result<()> {
+    if !Maker::Kit.exists(kit) {
+        bail!("this kit came without solutions; a kit for students is made from the whole kit");
+    }
+    let files = exported(kit)?;
+    make_room(folder)?;
+    for (path, text) in &files {
+        let target = folder.join(path);
+        files::write(&target, text)
+            .with_context(|| format!("cannot write {}", target.display()))?;
+    }
+    tidy_lock_file(folder)?;
+    println!("exported {} files to {}", files.len(), folder.display());
+    println!("try it:  cd {} && cargo test", folder.display());
+    Ok(())
+}
+
+/// Paths in the student's kit, and what is in them.
+fn exported(kit: &Path) -> Result<BTreeMap<PathBuf, String>> {
+    let mut paths: Vec<_> = FILES.iter().map(PathBuf::from).collect();
+    for folder in FOLDERS {
+        let below = files::below(&kit.join(folder))?;
+        paths.extend(below.iter().map(|path| Path::new(folder).join(path)));
+    }
+    paths.retain(|path| !KIT_ONLY.iter().any(|kit_only| path.starts_with(kit_only)));
+    let mut files = BTreeMap::new();
+    for path in paths {
+        let text = fs::read_to_string(kit.join(&path))
+            .with_context(|| format!("cannot read {}", path.display()))?;
+        // (this very file has the marks in it, too)
+        let is_source = path.extension().is_some_and(|extension| extension == "rs");
+        let text = if is_source { text } else { without_cuts(&text) };
+        files.insert(path, text);
+    }
+    for (path, text) in starters::make(&kit.join("solutions"), |_, _| false)? {
+        files.insert(Path::new("tests/starters").join(&path), text.clone());
+        files.insert(Path::new("labs").join(path), text);
+    }
+    // The handouts are written by hand, and stand in labs/ only.
+    for path in files::below(&kit.join("labs"))? {
+        if path.ends_with("README.md") {
+            let text = fs::read_to_string(kit.join("labs").join(&path))?;
+            files.insert(Path::new("labs").join(path), without_cuts(&text));
+        }
+    }
+    Ok(files)
+}
+
+fn without_cuts(text: &str) -> String {
+    let mut is_cut = false;
+    let mut kept = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let (begins, ends) = (line.contains(CUT_FROM), line.contains(CUT_TO));
+        is_cut |= begins;
+        if !is_cut {
+            kept.push_str(line);
+        }
+        is_cut &= !ends;
+    }
+    kept
+}
+
+/// Removes what an earlier export has written.
+fn make_room(folder: &Path) -> Result<()> {
+    let shown = folder.display();
+    let is_empty = fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none());
+    if is_empty {
+        return Ok(());
+    }
+    let pristine = folder.join("tests/starters");
+    if !pristine.is_dir() || folder.join("solutions").exists() {
+        bail!("{shown} is not empty, and no kit for students; name a new folder");
+    }
+    for path in files::below(&pristine)? {
+        let labs = folder.join("labs").join(&path);
+        if files::read(&labs)? != files::read(&pristine.join(path))? {
+            bail!("somebody has worked in {}; name a new folder", labs.display());
+        }
+    }
+    for name in ["labs"].iter().chain(&FOLDERS) {
+        let old = folder.join(name);
+        fs::remove_dir_all(&old).with_context(|| format!("cannot remove {}", old.display()))?;
+    }
+    Ok(())
+}
+
+/// Takes the packages out of `Cargo.lock` that are not there any more.
+fn tidy_lock_file(folder: &Path) -> Result<()> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let arguments = ["update", "--workspace", "--offline", "--quiet"];
+    let status = Command::new(cargo).args(arguments).current_dir(folder).status()?;
+    if !status.success() {
+        bail!("cargo could not bring {} up to date", folder.join("Cargo.lock").display());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_cuts;
+
+    #[test]
+    fn lines_between_the_marks_are_left_out() {
+        let text = "a\n# not exported: why\nb\n# exported again\nc\n";
+        assert_eq!(without_cuts(text), "a\nc\n");
+    }
+}

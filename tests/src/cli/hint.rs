@@ -1,0 +1,64 @@
+//! `cargo lab hint`: shows a hint for a stage, and one more each time.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde_json::{Map, Value};
+
+use crate::cli::target::StageNumber;
+use crate::files;
+use crate::labs;
+use crate::tasks;
+
+/// Shows the hints up to the next one that was not shown yet.
+///
+/// # Errors
+/// When it cannot be kept how many were shown.
+pub fn run(kit: &Path, number: StageNumber) -> Result<()> {
+    let plans = labs::all();
+    let Some((plan, stage)) = number.find(&plans) else { return Ok(()) };
+    let name = format!("{}.{}", plan.number, stage.number);
+    let mut shown = Shown::read(kit);
+    let count = (shown.count(&name) + 1).min(stage.hints.len());
+    println!(" {name}  {}\n", stage.title);
+    for (at, hint) in stage.hints.iter().take(count).enumerate() {
+        println!(" hint {} of {}   {hint}", at + 1, stage.hints.len());
+    }
+    let places =
+        tasks::of_stage(tasks::of_lab(kit, "labs", plan.number).unwrap_or_default(), stage.number);
+    for place in places {
+        println!(" it is about   `{}` in {}", place.task.name, place.to_line());
+    }
+    if count < stage.hints.len() {
+        println!("\n one more: cargo lab hint {name}");
+    } else {
+        println!("\n That was the last one. The finished functions: cargo lab solution {name}");
+    }
+    shown.note(&name, count)
+}
+
+/// How many hints of each stage were shown. It goes away with `cargo clean`, which does no harm.
+struct Shown {
+    file: PathBuf,
+    counts: Map<String, Value>,
+}
+
+impl Shown {
+    fn read(kit: &Path) -> Self {
+        let file = kit.join("target/lab/hints.json");
+        let text = files::read(&file).ok().flatten().unwrap_or_default();
+        Self { file, counts: serde_json::from_str(&text).unwrap_or_default() }
+    }
+
+    fn count(&self, stage: &str) -> usize {
+        let count = self.counts.get(stage).and_then(Value::as_u64);
+        count.and_then(|count| usize::try_from(count).ok()).unwrap_or(0)
+    }
+
+    fn note(&mut self, stage: &str, count: usize) -> Result<()> {
+        self.counts.insert(stage.to_owned(), count.into());
+        let text = serde_json::to_string_pretty(&self.counts)?;
+        files::write(&self.file, &text)
+            .with_context(|| format!("cannot write {}", self.file.display()))
+    }
+}

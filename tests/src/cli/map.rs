@@ -1,0 +1,60 @@
+//! `cargo lab` alone: what is done, and what comes next.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Result;
+use console::style;
+
+use crate::cli::target::StageNumber;
+use crate::cli::{next, progress};
+use crate::report::scoreboard::{Points, lab_line, stage_line};
+use crate::report::{line, mark};
+use crate::stage::{Plan, Stage};
+use crate::verdict::{Grader, Verdict};
+
+/// Grades the student's programs, and shows the map.
+///
+/// # Errors
+/// When nothing can be graded.
+pub fn run(kit: &Path) -> Result<()> {
+    let grader = Arc::new(Grader::new(kit, &[1, 2, 3, 4], fastrand::u64(..100_000)));
+    let numbers = grader.plans.iter().flat_map(|plan| {
+        plan.stages.iter().map(|stage| StageNumber { lab: plan.number, stage: stage.number })
+    });
+    let mut verdicts = BTreeMap::new();
+    progress::grade(&grader, numbers.collect(), |plan, stage, graded| {
+        verdicts.insert((plan.number, stage.number), graded.verdict.clone());
+        true
+    })?;
+
+    let verdict = |plan: &Plan, stage: &Stage| verdicts.get(&(plan.number, stage.number));
+    let mut all = Points::default();
+    let mut next_step = None;
+    for plan in &grader.plans {
+        let stages = || plan.stages.iter().filter_map(|stage| Some((stage, verdict(plan, stage)?)));
+        let points = Points::of(stages());
+        all = all + points;
+        println!("{}", lab_line(plan, points));
+        let first = stages().find(|(_, verdict)| **verdict != Verdict::Passed);
+        // Only the lab that is being worked on is shown stage by stage.
+        match first {
+            Some((stage, verdict)) if next_step.is_none() => {
+                stages()
+                    .for_each(|(stage, verdict)| println!("{}", stage_line(plan, stage, verdict)));
+                next_step = Some(next::step(kit, plan, stage, verdict));
+            }
+            _ => {
+                let marks: String = stages().map(|(_, verdict)| mark(Some(verdict))).collect();
+                println!("  {marks}");
+            }
+        }
+    }
+    println!("{}", style(line(" all labs", &format!("{all} points"))).bold());
+    match next_step {
+        Some(step) => println!("\n{step}"),
+        None => println!("\n Everything is done."),
+    }
+    Ok(())
+}

@@ -1,0 +1,37 @@
+//! What to do next: which function, in which file, at which line.
+
+use std::path::Path;
+
+use console::style;
+
+use crate::stage::{Plan, Stage};
+use crate::tasks;
+use crate::verdict::Verdict;
+
+/// What to do about a stage that is not passed.
+pub fn step(kit: &Path, plan: &Plan, stage: &Stage, verdict: &Verdict) -> String {
+    let (lab, mut number) = (plan.number, stage.number);
+    if let Verdict::Blocked(by) = verdict {
+        number = *by;
+    }
+    let Some(stage) = plan.stages.iter().find(|stage| stage.number == number) else {
+        return String::new();
+    };
+    let mut lines = vec![format!(" {}   {lab}.{number}  {}", style("next").bold(), stage.title)];
+    match tasks::of_lab(kit, "labs", lab) {
+        Ok(places) => {
+            let places = tasks::of_stage(places, number);
+            let is_new = places.iter().any(|place| !place.is_written());
+            for place in places.iter().filter(|place| !is_new || !place.is_written()) {
+                let name = &place.task.name;
+                let what = if place.is_written() { "look at" } else { "write" };
+                lines.push(format!("        {}", style(place.to_line()).cyan()));
+                lines.push(format!("        {what} `{name}`: {}", place.task.summary));
+            }
+        }
+        Err(error) => lines.push(format!("        {error:#}")),
+    }
+    lines.push(format!(" then   cargo lab check {lab}.{number}"));
+    lines.push(format!(" stuck? cargo lab hint {lab}.{number}"));
+    lines.join("\n")
+}

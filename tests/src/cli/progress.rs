@@ -1,0 +1,66 @@
+//! Grading with a bar that shows how far it is. There is none when nobody looks at a terminal.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Result, anyhow};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::cli::target::StageNumber;
+use crate::stage::{Plan, Stage};
+use crate::verdict::{Graded, Grader, Maker, THREADS};
+
+/// Builds the student's programs, then grades stages, several at a time. `each` gets their verdicts in their order,
+/// until it answers false.
+///
+/// # Errors
+/// When cargo cannot build anything.
+pub fn grade(
+    grader: &Arc<Grader>,
+    stages: Vec<StageNumber>,
+    mut each: impl FnMut(&Plan, &Stage, &Graded) -> bool,
+) -> Result<()> {
+    let bar = ProgressBar::new(stages.len() as u64);
+    bar.set_style(ProgressStyle::with_template(" {spinner} {msg}")?);
+    bar.enable_steady_tick(Duration::from_millis(100));
+    if grader.needs_build() {
+        bar.set_message("building your programs");
+        grader.build(Maker::Student).as_ref().map_err(|said| anyhow!("{}", said.trim()))?;
+    }
+    bar.set_style(ProgressStyle::with_template(" {spinner} {bar:20} {pos}/{len}  {wide_msg}")?);
+    let stages = Arc::new(stages);
+    run_ahead(grader, &stages);
+    for number in stages.iter() {
+        let Some((plan, stage)) = number.find(&grader.plans) else { continue };
+        bar.set_message(format!("{}.{}  {}", plan.number, stage.number, stage.title));
+        let mut goes_on = true;
+        grader.grade(Maker::Student, plan.number, stage, |graded| {
+            goes_on = bar.suspend(|| each(plan, stage, graded));
+        });
+        bar.inc(1);
+        if !goes_on {
+            break;
+        }
+    }
+    bar.finish_and_clear();
+    Ok(())
+}
+
+/// Grades in threads, in about the right order. Each stage is run once, so whoever asks for it later finds the verdict.
+/// Nobody waits for these threads: what they have started ends with this process.
+fn run_ahead(grader: &Arc<Grader>, stages: &Arc<Vec<StageNumber>>) {
+    let next = Arc::new(AtomicUsize::new(0));
+    for _ in 0..THREADS {
+        let (grader, stages, next) = (Arc::clone(grader), Arc::clone(stages), Arc::clone(&next));
+        // (without a thread it only takes longer)
+        let _ = thread::Builder::new().spawn(move || {
+            while let Some(number) = stages.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if let Some((plan, stage)) = number.find(&grader.plans) {
+                    grader.grade(Maker::Student, plan.number, stage, |_| ());
+                }
+            }
+        });
+    }
+}

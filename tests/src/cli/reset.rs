@@ -1,0 +1,138 @@
+//! `cargo lab reset`: makes the functions of a stage, or a whole lab, as they were at the beginning.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::cli::ask;
+use crate::cli::target::Target;
+use crate::files;
+use crate::tasks::{self, Task};
+
+/// The starters as they were made, to compare with and to go back to.
+const PRISTINE: &str = "tests/starters";
+
+/// Resets, after asking unless `yes`. What is replaced is kept in a folder of its own.
+///
+/// # Errors
+/// When a file cannot be understood, read or written.
+pub fn run(kit: &Path, target: Target, yes: bool) -> Result<()> {
+    let changes = match target.stage {
+        None => whole_lab(kit, target.lab)?,
+        Some(_) => stages(kit, target)?,
+    };
+    if changes.is_empty() {
+        println!(" There is nothing to reset: it is as it was at the beginning.");
+        return Ok(());
+    }
+    println!(" These change:");
+    for (path, change) in &changes {
+        println!("   {}   {}", path.display(), change.what);
+    }
+    if !yes && !ask::is_wanted(" Reset them? A copy of your files is kept.")? {
+        println!(" Nothing was changed.");
+        return Ok(());
+    }
+    let kept = keep(kit, changes.keys())?;
+    for (path, change) in &changes {
+        files::write(&kit.join(path), &change.text)
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    println!(" Done. Your files are kept in {}", kept.display());
+    Ok(())
+}
+
+struct Change {
+    text: String,
+    /// In words.
+    what: String,
+}
+
+/// Paths below the kit, and what they become.
+type Changes = BTreeMap<PathBuf, Change>;
+
+fn whole_lab(kit: &Path, lab: u32) -> Result<Changes> {
+    let mut changes = Changes::new();
+    for path in files::below(&kit.join(PRISTINE))? {
+        if files::lab_of(&path) != Some(lab) {
+            continue;
+        }
+        let text = fs::read_to_string(kit.join(PRISTINE).join(&path))?;
+        let path = Path::new("labs").join(path);
+        if files::read(&kit.join(&path))?.as_ref() != Some(&text) {
+            changes.insert(path, Change { text, what: "the whole file".into() });
+        }
+    }
+    Ok(changes)
+}
+
+fn stages(kit: &Path, target: Target) -> Result<Changes> {
+    let mut changes = Changes::new();
+    let mut has_functions = false;
+    for path in files::below(&kit.join(PRISTINE))? {
+        let is_source = path.extension().is_some_and(|extension| extension == "rs");
+        if !is_source || files::lab_of(&path) != Some(target.lab) {
+            continue;
+        }
+        let pristine = fs::read_to_string(kit.join(PRISTINE).join(&path))?;
+        let path = Path::new("labs").join(path);
+        let is_meant = |task: &Task| target.contains(target.lab, task.stage);
+        let before: Vec<_> = tasks::tasks(&pristine)?.into_iter().filter(is_meant).collect();
+        if before.is_empty() {
+            continue;
+        }
+        has_functions = true;
+        let lab = target.lab;
+        let file = path.display();
+        let text = fs::read_to_string(kit.join(&path))
+            .with_context(|| format!("cannot read {file}; cargo lab reset {lab} brings it back"))?;
+        let mut mine = tasks::tasks(&text).with_context(|| {
+            format!("{file} cannot be understood; mend it, or reset the lab: cargo lab reset {lab}")
+        })?;
+        // From the last to the first, so that the places of the others stay right.
+        mine.sort_by_key(|task| std::cmp::Reverse(task.body.start));
+        let mut fresh = text.clone();
+        for old in &before {
+            if !mine.iter().any(|task| task.name == old.name) {
+                bail!(
+                    "there is no `{}` with its comment in {file}; cargo lab reset {lab}",
+                    old.name
+                );
+            }
+        }
+        let mut names = Vec::new();
+        for task in &mine {
+            let Some(old) = before.iter().find(|old| old.name == task.name) else { continue };
+            let body = &pristine[old.body.clone()];
+            if fresh[task.body.clone()] != *body {
+                fresh.replace_range(task.body.clone(), body);
+                names.push(format!("`{}`", task.name));
+            }
+        }
+        if fresh != text {
+            changes.insert(path, Change { text: fresh, what: names.join(", ") });
+        }
+    }
+    if !has_functions {
+        bail!("this stage has no function of its own; the handout says which stages it stands on");
+    }
+    Ok(changes)
+}
+
+/// Copies files of the kit to a new folder, which git does not see.
+fn keep<'a>(kit: &Path, paths: impl Iterator<Item = &'a PathBuf>) -> Result<PathBuf> {
+    let is_free = |folder: &PathBuf| !kit.join(folder).exists();
+    let folders = (1..).map(|number| Path::new(".kept").join(number.to_string()));
+    let folder = folders.into_iter().find(is_free).context("there is no free number")?;
+    for path in paths {
+        let (from, to) = (kit.join(path), kit.join(&folder).join(path));
+        // (a file that is gone cannot be kept)
+        if from.exists() {
+            fs::create_dir_all(to.parent().unwrap_or(&to))?;
+            fs::copy(&from, &to).with_context(|| format!("cannot write {}", to.display()))?;
+        }
+    }
+    Ok(folder)
+}

@@ -1,0 +1,51 @@
+//! `cargo lab solution`: shows the finished functions of a stage.
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+
+use crate::cli::ask;
+use crate::cli::target::StageNumber;
+use crate::labs;
+use crate::tasks;
+use crate::verdict::{Grader, Maker, Verdict};
+
+/// Shows them; asks first when the student has not passed the stage, unless `yes`.
+///
+/// # Errors
+/// When the kit came without solutions.
+pub fn run(kit: &Path, number: StageNumber, yes: bool) -> Result<()> {
+    let plans = labs::all();
+    let Some((plan, stage)) = number.find(&plans) else { return Ok(()) };
+    let name = format!("{}.{}", plan.number, stage.number);
+    if !Maker::Kit.exists(kit) {
+        bail!("this kit came without solutions; what helps is: cargo lab hint {name}");
+    }
+    let places = tasks::of_stage(tasks::of_lab(kit, "solutions", plan.number)?, stage.number);
+    if places.is_empty() {
+        println!(" {name} has no function of its own: it asks that the others do well together.");
+        return Ok(());
+    }
+    if !yes && !is_passed(kit, number) {
+        let question =
+            format!(" {name} is not passed yet. See the finished function all the same?");
+        if !ask::is_wanted(&question)? {
+            println!(" Then perhaps: cargo lab hint {name}");
+            return Ok(());
+        }
+    }
+    for place in places {
+        println!("\n// {}\n{}", place.to_line(), place.item());
+    }
+    Ok(())
+}
+
+fn is_passed(kit: &Path, number: StageNumber) -> bool {
+    let grader = Grader::new(kit, &[number.lab], 1);
+    let mut is_passed = false;
+    if let Some((plan, stage)) = number.find(&grader.plans) {
+        let note = |graded: &crate::verdict::Graded| is_passed = graded.verdict == Verdict::Passed;
+        grader.grade(Maker::Student, plan.number, stage, note);
+    }
+    is_passed
+}

@@ -1,0 +1,110 @@
+//! Labs and stages on the command line: `2`, `2.5`, `2.5-`.
+
+use std::str::FromStr;
+
+use crate::labs;
+use crate::stage::{Plan, Stage};
+
+/// One stage: `2.5`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StageNumber {
+    /// From 1.
+    pub lab: u32,
+    /// From 1 in each lab.
+    pub stage: u32,
+}
+
+/// A lab, `2`; a stage, `2.5`; or a stage and those after it, `2.5-`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// From 1.
+    pub lab: u32,
+    /// The first stage, if not all are meant.
+    pub stage: Option<u32>,
+    has_rest: bool,
+}
+
+impl Target {
+    /// Whether the stage is meant.
+    pub fn contains(&self, lab: u32, stage: u32) -> bool {
+        let is_in = |first| stage == first || self.has_rest && stage > first;
+        lab == self.lab && self.stage.is_none_or(is_in)
+    }
+}
+
+impl FromStr for Target {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (numbers, has_rest) = match text.strip_suffix('-') {
+            Some(numbers) => (numbers, true),
+            None => (text, false),
+        };
+        let number = |digits: &str| {
+            let message = "write 2 for a lab, 2.5 for a stage, 2.5- for it and those after it";
+            digits.parse::<u32>().map_err(|_| message.to_owned())
+        };
+        let (lab, stage) = match numbers.split_once('.') {
+            Some((lab, stage)) => (number(lab)?, Some(number(stage)?)),
+            None => (number(numbers)?, None),
+        };
+        let plans = labs::all();
+        let plan = plans.iter().find(|plan| plan.number == lab);
+        let plan = plan.ok_or(format!("there is no lab {lab}; there are 1 to {}", plans.len()))?;
+        if let Some(stage) = stage {
+            find(plan, stage)?;
+        }
+        Ok(Self { lab, stage, has_rest })
+    }
+}
+
+impl FromStr for StageNumber {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse()? {
+            Target { lab, stage: Some(stage), has_rest: false } => Ok(Self { lab, stage }),
+            _ => Err(format!("name one stage, {}.1 for example", text.trim_end_matches('-'))),
+        }
+    }
+}
+
+impl StageNumber {
+    /// The lab and the stage.
+    pub fn find(self, plans: &[Plan]) -> Option<(&Plan, &Stage)> {
+        let plan = plans.iter().find(|plan| plan.number == self.lab)?;
+        Some((plan, find(plan, self.stage).ok()?))
+    }
+}
+
+fn find(plan: &Plan, number: u32) -> Result<&Stage, String> {
+    let stage = plan.stages.iter().find(|stage| stage.number == number);
+    stage.ok_or(format!("lab {} has the stages 1 to {}", plan.number, plan.stages.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{StageNumber, Target};
+
+    fn stages(text: &str) -> Vec<u32> {
+        let target: Target = text.parse().unwrap();
+        (1..=20).filter(|&stage| target.contains(2, stage)).collect()
+    }
+
+    #[test]
+    fn a_lab_a_stage_or_a_stage_and_the_rest() {
+        assert_eq!(stages("2"), (1..=20).collect::<Vec<_>>());
+        assert_eq!(stages("2.5"), [5]);
+        assert_eq!(stages("2.5-"), (5..=20).collect::<Vec<_>>());
+        assert!(stages("3").is_empty());
+    }
+
+    #[test]
+    fn what_is_not_there_is_refused() {
+        for text in ["", "0", "7", "2.0", "2.99", "2.", ".5", "2.5.1", "-2", "two", "2-3"] {
+            assert!(text.parse::<Target>().is_err(), "{text}");
+        }
+        assert!("2".parse::<StageNumber>().is_err());
+        assert!("2.5-".parse::<StageNumber>().is_err());
+    }
+}

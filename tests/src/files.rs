@@ -1,0 +1,62 @@
+//! The files of a kit.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// All files below the folder, sorted, as paths below it; none when there is no such folder.
+///
+/// # Errors
+/// When a folder cannot be read.
+pub fn below(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut folders = vec![PathBuf::new()];
+    while let Some(below) = folders.pop() {
+        let entries = match fs::read_dir(folder.join(&below)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            entries => entries?,
+        };
+        for entry in entries {
+            let entry = entry?;
+            let path = below.join(entry.file_name());
+            if entry.file_type()?.is_dir() { folders.push(path) } else { found.push(path) }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// 2 of `lab2-nick-group/…`.
+pub fn lab_of(path: &Path) -> Option<u32> {
+    let folder = path.components().next()?.as_os_str().to_str()?;
+    let digits = folder.strip_prefix("lab")?.split(|char: char| !char.is_ascii_digit()).next();
+    digits?.parse().ok()
+}
+
+/// What is in the file, if there is one.
+///
+/// # Errors
+/// When it cannot be read, or is no text.
+pub fn read(path: &Path) -> io::Result<Option<String>> {
+    match fs::read_to_string(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        text => text.map(Some),
+    }
+}
+
+/// Writes the file, and makes its folder when it is not there. Scripts can be run.
+///
+/// # Errors
+/// When the system does not let us.
+pub fn write(path: &Path, text: &str) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(path, text)?;
+    #[cfg(unix)]
+    if text.starts_with("#!") {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,57 @@
+//! The points, stage by stage.
+
+use console::style;
+
+use super::{line, mark, word};
+use crate::stage::{Plan, Stage};
+use crate::verdict::Verdict;
+
+/// The points that were won, and those that could have been.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Points {
+    /// By stages that passed.
+    pub won: u32,
+    /// By all stages that were asked.
+    pub all: u32,
+}
+
+impl Points {
+    /// Those of stages with their verdicts.
+    pub fn of<'a>(graded: impl IntoIterator<Item = (&'a Stage, &'a Verdict)>) -> Self {
+        graded.into_iter().fold(Self::default(), |points, (stage, verdict)| {
+            points + Self { won: won(stage, verdict), all: stage.points }
+        })
+    }
+}
+
+impl std::ops::Add for Points {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { won: self.won + other.won, all: self.all + other.all }
+    }
+}
+
+impl std::fmt::Display for Points {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{}/{}", self.won, self.all)
+    }
+}
+
+fn won(stage: &Stage, verdict: &Verdict) -> u32 {
+    if *verdict == Verdict::Passed { stage.points } else { 0 }
+}
+
+/// The line of a lab.
+pub fn lab_line(plan: &Plan, points: Points) -> String {
+    let left = format!(" lab {}  {}", plan.number, plan.title);
+    style(line(&left, &points.to_string())).bold().to_string()
+}
+
+/// The line of a stage.
+pub fn stage_line(plan: &Plan, stage: &Stage, verdict: &Verdict) -> String {
+    let number = format!("{}.{}", plan.number, stage.number);
+    let left = format!("  {} {number:<5} {}", mark(Some(verdict)), stage.title);
+    let points = format!("{}/{}", won(stage, verdict), stage.points);
+    line(&left, &format!("{}  {points:>5}", style(word(verdict)).dim()))
+}
