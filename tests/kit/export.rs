@@ -75,8 +75,9 @@ fn a_students_kit_holds_no_solution() {
             let telling: Vec<_> = body.lines().map(str::trim).filter(is_code).collect();
             for (path, text) in exported.iter().zip(&texts) {
                 let given = telling.iter().filter(|line| text.contains(**line)).count();
+                // (what is one line only, `common` does just so from the next lab on)
                 assert!(
-                    telling.is_empty() || given < telling.len(),
+                    telling.len() <= 1 || given < telling.len(),
                     "{} has the lines of `{}` in lab {lab}: {telling:#?}",
                     path.display(),
                     place.task.name
