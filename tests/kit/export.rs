@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use assert_cmd::Command;
 use grader::cli::starters;
 use grader::{files, tasks};
+use predicates::prelude::*;
 use predicates::str::contains;
 use tempfile::TempDir;
 
@@ -102,6 +103,17 @@ fn a_students_kit_grades_in_full_without_the_control() {
     write_bodies(kit.path(), |_, _| true);
     let points = contains(" labs  400/400 points");
     cargo_test(kit.path()).assert().success().stdout(points);
+}
+
+#[test]
+fn the_starters_compile_without_a_warning() {
+    let kit = students_kit();
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--offline", "--workspace"]).current_dir(kit.path());
+    cargo
+        .assert()
+        .success()
+        .stderr(contains("Compiling lab4-server").and(contains("warning").not()));
 }
 
 /// The way that the book tells: the course's repository is brought up to date by an export, the student pulls.

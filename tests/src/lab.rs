@@ -77,7 +77,9 @@ impl Lab {
         let says_where = !matches!(self.server, Runnable::Command(_));
         let port = if says_where { 0 } else { port::unused() };
         let terminal = self.server_on(port, options)?;
-        line.map_or(Ok(()), |line| terminal.sees(line))?;
+        if let Some(line) = line {
+            terminal.sees_somewhere(line)?;
+        }
         let address = if says_where {
             let line = terminal.sees_somewhere("listening on ")?;
             let address = line.rsplit("listening on ").next();

@@ -117,8 +117,8 @@ impl Grader {
         self
     }
 
-    /// Whether programs of the student have to be built at all.
-    pub fn needs_build(&self) -> bool {
+    /// Whether the student's own programs are graded, which have to be built and may be unfinished.
+    pub fn grades_own(&self) -> bool {
         self.commands.server.is_none() && self.commands.client.is_none()
     }
 
@@ -146,7 +146,8 @@ impl Grader {
 
     fn grade_once(&self, maker: Maker, lab: u32, stage: &Stage) -> Graded {
         let not_run = |verdict| Graded { verdict, outcome: None, control_passes: None };
-        if maker == Maker::Student {
+        // (of a finished program every stage is telling)
+        if maker == Maker::Student && self.grades_own() {
             let missing = stage.stands_on.iter().copied().find(|&number| !self.passes(lab, number));
             if let Some(missing) = missing {
                 return not_run(Verdict::Blocked(missing));

@@ -25,7 +25,7 @@ pub fn grade(
     let bar = ProgressBar::new(stages.len() as u64);
     bar.set_style(ProgressStyle::with_template(" {spinner} {msg}")?);
     bar.enable_steady_tick(Duration::from_millis(100));
-    if grader.needs_build() {
+    if grader.grades_own() {
         bar.set_message("building your programs");
         grader.build(Maker::Student).as_ref().map_err(|said| anyhow!("{}", said.trim()))?;
     }
