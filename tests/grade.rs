@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use grader::labs;
-use grader::report::failure::report;
+use grader::report::failure::Report;
 use grader::report::scoreboard::{Points, lab_line, stage_line};
 use grader::stage::{Plan, Stage};
 use grader::verdict::{Grader, Maker, THREADS, Verdict};
@@ -68,7 +68,7 @@ fn grade(maker: Maker, at: usize, stage_at: usize, board: &Board) -> Result<Comp
                 let (seed, maker, lab) = (GRADER.seed, maker.folder(), plan.number);
                 let trial = format!("{maker}::lab{lab}::{:02}", stage.number);
                 let again = format!("GRADER_SEED={seed} cargo test {trial}");
-                Err(report(plan, stage, graded, &again).into())
+                Err(Report::new(plan, stage, graded, again).to_text(&grader::kit()).into())
             }
         };
     });

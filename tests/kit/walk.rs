@@ -41,7 +41,7 @@ fn grade(kit: &Path, plan: &Plan, look: impl Fn(&Stage, &Graded)) {
 fn told(plan: &Plan, stage: &Stage, graded: &Graded) -> String {
     let outcome = graded.outcome.as_ref();
     let (result, record) = outcome
-        .map(|outcome| (format!("{:?}", outcome.result), outcome.record.to_text()))
+        .map(|outcome| (format!("{:?}", outcome.result), format!("{:#?}", outcome.record.events())))
         .unwrap_or_default();
     let (lab, number) = (plan.number, stage.number);
     format!("stage {lab}.{number} is {:?}\n{result}\n{record}", graded.verdict)

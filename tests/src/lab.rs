@@ -14,7 +14,11 @@ use crate::program::{Process, Runnable, TerminalKind};
 use crate::record::{Record, What};
 use crate::stage::{Check, Failure};
 use crate::terminal::Person;
+use crate::wire::tap::Tap;
 use crate::wire::{Listener, Peer};
+
+/// What the server is called in the record and in reports.
+pub const SERVER: &str = "server";
 
 /// The stage of a script: everything that it starts is gone when this is dropped.
 pub struct Lab {
@@ -24,6 +28,9 @@ pub struct Lab {
     seed: u64,
     random: Mutex<Rng>,
     processes: Arc<Mutex<Vec<Arc<Process>>>>,
+    /// Where the servers of this lab listen.
+    servers: Mutex<Vec<SocketAddr>>,
+    taps: Mutex<Vec<Tap>>,
 }
 
 impl Lab {
@@ -31,7 +38,8 @@ impl Lab {
     pub fn new(server: Runnable, client: Runnable, seed: u64) -> Self {
         let random = Mutex::new(Rng::with_seed(seed));
         let (record, processes) = (Record::default(), Arc::default());
-        Self { server, client, record, seed, random, processes }
+        let (servers, taps) = (Mutex::default(), Mutex::default());
+        Self { server, client, record, seed, random, processes, servers, taps }
     }
 
     /// What has happened so far.
@@ -47,6 +55,11 @@ impl Lab {
     /// The processes started so far, for somebody who has to end them.
     pub fn processes(&self) -> Arc<Mutex<Vec<Arc<Process>>>> {
         Arc::clone(&self.processes)
+    }
+
+    /// Says what comes now; a report names the step in which a stage failed.
+    pub fn step(&self, what: &str) {
+        self.record.note("", What::Step(what.to_owned()));
     }
 
     /// Starts the server on a free port, and waits until it listens.
@@ -91,6 +104,7 @@ impl Lab {
             self.wait_until_listening(address, terminal.process())?;
             address
         };
+        self.servers.lock().unwrap_or_else(PoisonError::into_inner).push(address);
         Ok(Server { terminal, address, record: self.record.clone() })
     }
 
@@ -106,7 +120,7 @@ impl Lab {
             }
             thread::sleep(Duration::from_millis(2));
         }
-        self.record.note("server", What::Note(format!("listens on {address}")));
+        self.record.note(SERVER, What::Note(format!("listens on {address}")));
         Ok(())
     }
 
@@ -115,7 +129,7 @@ impl Lab {
     /// # Errors
     /// When the machine does not start it.
     pub fn server_on(&self, port: u16, options: &[&str]) -> Check<Person> {
-        self.start("server", self.server.command_line(port, options)?, TerminalKind::Dumb)
+        self.start(SERVER, self.server.command_line(port, options)?, TerminalKind::Dumb)
     }
 
     /// Starts the client for somebody.
@@ -136,6 +150,14 @@ impl Lab {
         server: SocketAddr,
         terminal: TerminalKind,
     ) -> Check<Person> {
+        let mut server = server;
+        let servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
+        if servers.contains(&server) {
+            // Two programs talk: a tap notes what they say.
+            let tap = Tap::new(name, server, &self.record)?;
+            server = tap.address();
+            self.taps.lock().unwrap_or_else(PoisonError::into_inner).push(tap);
+        }
         self.start(name, self.client.command_line(server.port(), &[])?, terminal)
     }
 
@@ -217,7 +239,7 @@ impl Server {
     pub fn rests(&self) -> Check {
         let process = self.terminal.process();
         let rest = crate::run::comes_to_rest(|| process.cpu_time())?;
-        self.record.note("server", What::Note(format!("used {rest:?} of processor time")));
+        self.record.note(SERVER, What::Note(format!("used {rest:?} of processor time")));
         Ok(())
     }
 }

@@ -167,11 +167,12 @@ pub struct Program {
 }
 
 impl Program {
-    /// Starts `executable`. Everything it writes goes to its output and to `note`.
+    /// Starts `executable` for `name`. Everything it writes goes to its output and to `note`.
     ///
     /// # Errors
     /// When the system gives no process or terminal, or there is no such program.
     pub fn start(
+        name: &str,
         executable: &Path,
         arguments: &[String],
         terminal: TerminalKind,
@@ -211,7 +212,7 @@ impl Program {
         let pty = pty.map_err(|error| Failure::Grader(format!("no terminal: {error}")))?;
         let mut pid = [0; 4];
         pid_reader.read_exact(&mut pid)?;
-        let process = Arc::new(Process::new(Pid::from_raw(i32::from_ne_bytes(pid))));
+        let process = Arc::new(Process::new(name, Pid::from_raw(i32::from_ne_bytes(pid))));
         let handle =
             || pty.get_file_handle().map_err(|error| Failure::Grader(format!("terminal: {error}")));
         let (keyboard, mut screen) = (handle()?, handle()?);
@@ -294,26 +295,51 @@ fn prepare_child() -> io::Result<()> {
 /// A process that the grader started, and nobody else: after it was waited for, its number may belong to
 /// another one, so it is signalled and waited for under one lock.
 pub struct Process {
+    name: String,
     pid: Pid,
-    ended: Mutex<Option<WaitStatus>>,
+    started: Instant,
+    ended: Mutex<Option<Ended>>,
+}
+
+/// How a process ended, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// How; unless the grader ended it.
+    pub status: Option<WaitStatus>,
+    /// How long it had lived.
+    pub after: Duration,
+    /// How much processor time it had used when the grader ended it.
+    pub cpu_time: Duration,
 }
 
 impl Process {
-    fn new(pid: Pid) -> Self {
-        Self { pid, ended: Mutex::new(None) }
+    fn new(name: &str, pid: Pid) -> Self {
+        Self { name: name.to_owned(), pid, started: Instant::now(), ended: Mutex::new(None) }
+    }
+
+    /// Whose program it is.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// How it ended, if it has.
-    pub fn status(&self) -> Option<WaitStatus> {
+    pub fn ended(&self) -> Option<Ended> {
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         if ended.is_none() {
-            *ended = match waitpid(self.pid, Some(WaitPidFlag::WNOHANG)) {
-                Ok(WaitStatus::StillAlive) => None,
-                Ok(status) => Some(status),
-                Err(_) => Some(WaitStatus::Exited(self.pid, -1)),
+            let status = match waitpid(self.pid, Some(WaitPidFlag::WNOHANG)) {
+                Ok(WaitStatus::StillAlive) => return None,
+                Ok(status) => status,
+                Err(_) => WaitStatus::Exited(self.pid, -1),
             };
+            let (after, cpu_time) = (self.started.elapsed(), Duration::ZERO);
+            *ended = Some(Ended { status: Some(status), after, cpu_time });
         }
         *ended
+    }
+
+    /// How it ended by itself, if it has.
+    pub fn status(&self) -> Option<WaitStatus> {
+        self.ended()?.status
     }
 
     /// Waits until it ends, for at most [`PATIENCE`].
@@ -330,10 +356,15 @@ impl Process {
 
     /// Ends it and the processes of its group, without asking.
     pub fn kill(&self) {
+        if self.ended().is_some() {
+            return;
+        }
+        let cpu_time = self.cpu_time().unwrap_or_default();
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         if ended.is_none() {
             let _ = killpg(self.pid, Signal::SIGKILL);
-            *ended = waitpid(self.pid, None).ok();
+            let _ = waitpid(self.pid, None);
+            *ended = Some(Ended { status: None, after: self.started.elapsed(), cpu_time });
         }
     }
 

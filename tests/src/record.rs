@@ -2,17 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use crate::program::TerminalKind;
 
 /// How many events are kept. A stage has dozens; a program gone wild must not fill the memory.
 const MAX_EVENTS: usize = 4000;
-
-/// How many bytes of one event are shown.
-const MAX_SHOWN: usize = 160;
-
-/// How many bytes of what a program showed are shown: a panic must be readable in full.
-const MAX_SCREEN: usize = 800;
 
 /// The events of one run of a stage.
 #[derive(Clone)]
@@ -21,24 +17,45 @@ pub struct Record {
     events: Arc<Mutex<Vec<Event>>>,
 }
 
-struct Event {
-    at: Duration,
-    who: String,
-    what: What,
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Since the stage began.
+    pub at: Duration,
+    /// The person, peer or program.
+    pub who: String,
+    /// What it did.
+    pub what: What,
 }
 
 /// What can happen.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
-    /// A scripted peer sent bytes to the program.
-    Sent(Vec<u8>),
-    /// A scripted peer got bytes from the program.
-    Got(Vec<u8>),
+    /// Sent bytes, or did something else to its connection, to the other end, which is named.
+    Sent(String, Wire),
+    /// Got bytes from the other end, or something else happened to the connection.
+    Got(String, Wire),
     /// A person typed or pressed something.
     Typed(Vec<u8>),
     /// A program showed something on its terminal.
     Showed(Vec<u8>),
+    /// A program is started on this kind of terminal, with this command line.
+    Started(TerminalKind, String),
+    /// The script comes to a new part.
+    Step(String),
     /// Anything else, in words.
     Note(String),
+    /// The script is done; what comes later are last words.
+    End,
+}
+
+/// What goes over a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wire {
+    /// Bytes.
+    Bytes(Vec<u8>),
+    /// What is no bytes: `connects`, `closes`.
+    Signal(&'static str),
 }
 
 impl Default for Record {
@@ -50,25 +67,41 @@ impl Default for Record {
 impl Record {
     /// Notes what happens now.
     pub fn note(&self, who: &str, what: What) {
-        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-        if events.len() < MAX_EVENTS {
+        let mut events = self.lock();
+        // (the end is always noted)
+        if events.len() < MAX_EVENTS || what == What::End {
             events.push(Event { at: self.begin.elapsed(), who: who.to_owned(), what });
         }
+    }
+
+    /// What has happened so far, in its order.
+    pub fn events(&self) -> Vec<Event> {
+        self.lock().clone()
+    }
+
+    /// The program that was started last: who connects to a scripted server is likely to be it.
+    pub fn last_started(&self) -> Option<String> {
+        let is_start = |event: &&Event| matches!(event.what, What::Started(..));
+        self.lock().iter().rev().find(is_start).map(|event| event.who.clone())
+    }
+
+    /// Everything that each program has shown, also after the end.
+    pub fn shown(&self) -> BTreeMap<String, Vec<u8>> {
+        // What one terminal shows may come in pieces.
+        let mut shown: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+        for event in self.lock().iter() {
+            if let What::Showed(bytes) = &event.what {
+                shown.entry(event.who.clone()).or_default().extend_from_slice(bytes);
+            }
+        }
+        shown
     }
 
     /// The stages that the programs have said themselves are not written yet.
     pub fn unwritten_stages(&self) -> Vec<u32> {
         const MARK: &str = "not yet implemented: stage ";
-        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-        // What one terminal shows may come in pieces.
-        let mut shown: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
-        for event in events.iter() {
-            if let What::Showed(bytes) = &event.what {
-                shown.entry(&event.who).or_default().extend_from_slice(bytes);
-            }
-        }
         let mut stages = Vec::new();
-        for bytes in shown.values() {
+        for bytes in self.shown().values() {
             let text = String::from_utf8_lossy(bytes);
             for (at, _) in text.match_indices(MARK) {
                 let digits = text[at + MARK.len()..].split(|char: char| !char.is_ascii_digit());
@@ -78,36 +111,35 @@ impl Record {
         stages
     }
 
-    /// The events as text, a line each.
-    pub fn to_text(&self) -> String {
-        let mut text = String::new();
-        for Event { at, who, what } in
-            self.events.lock().unwrap_or_else(PoisonError::into_inner).iter()
-        {
-            let what = match what {
-                What::Sent(bytes) => format!("sends   {}", shown(bytes, MAX_SHOWN)),
-                What::Got(bytes) => format!("gets    {}", shown(bytes, MAX_SHOWN)),
-                What::Typed(bytes) => match bytes[..] {
-                    [3] => "presses Ctrl-C".to_owned(),
-                    [4] => "presses Ctrl-D".to_owned(),
-                    _ => format!("types   {}", shown(bytes, MAX_SHOWN)),
-                },
-                What::Showed(bytes) => format!("shows   {}", shown(bytes, MAX_SCREEN)),
-                What::Note(note) => note.clone(),
-            };
-            let _ = writeln!(text, "{:9.1}  {who:11}  {what}", at.as_secs_f64() * 1000.0);
-        }
-        text
+    fn lock(&self) -> MutexGuard<'_, Vec<Event>> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn shown(bytes: &[u8], limit: usize) -> String {
-    if bytes.len() <= limit {
-        return visible(bytes);
+/// The events up to the end of the script, with pieces of the same thing put together.
+pub fn merged(events: &[Event]) -> Vec<Event> {
+    let mut merged: Vec<Event> = Vec::new();
+    for event in events.iter().take_while(|event| event.what != What::End) {
+        let before = merged.last_mut().filter(|before| before.who == event.who);
+        let is_more = before.is_some_and(|before| match (&mut before.what, &event.what) {
+            (What::Sent(to, Wire::Bytes(bytes)), What::Sent(other, Wire::Bytes(more)))
+            | (What::Got(to, Wire::Bytes(bytes)), What::Got(other, Wire::Bytes(more)))
+                if to == other =>
+            {
+                bytes.extend_from_slice(more);
+                true
+            }
+            (What::Typed(bytes), What::Typed(more)) | (What::Showed(bytes), What::Showed(more)) => {
+                bytes.extend_from_slice(more);
+                true
+            }
+            _ => false,
+        });
+        if !is_more {
+            merged.push(event.clone());
+        }
     }
-    let half = limit / 2;
-    let (begin, end) = (visible(&bytes[..half]), visible(&bytes[bytes.len() - half..]));
-    format!("{begin} … {end} ({} bytes)", bytes.len())
+    merged
 }
 
 /// The bytes as text in which everything can be seen: `⏎` for a newline, `\x1b` for an escape, `\xff` for what

@@ -1,13 +1,13 @@
 //! Running one stage, with a time limit.
 
 use std::io;
-use std::sync::{PoisonError, mpsc};
+use std::sync::{Arc, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::feed::PATIENCE;
 use crate::lab::Lab;
-use crate::program::Runnable;
+use crate::program::{Ended, Process, Runnable};
 use crate::record::{Record, What};
 use crate::stage::{Check, Failure, Stage};
 
@@ -20,6 +20,8 @@ pub struct Outcome {
     pub result: Check,
     /// What happened.
     pub record: Record,
+    /// How each program ended, in the order in which they were started.
+    pub programs: Vec<(String, Ended)>,
     /// From which the words were made.
     pub seed: u64,
     /// How long the last run took.
@@ -35,7 +37,7 @@ pub fn run_stage(stage: &Stage, server: &Runnable, client: &Runnable, seed: u64)
     let begin = Instant::now();
     let player = thread::Builder::new().spawn(move || {
         let result = script(&lab);
-        lab.record().note("", What::Note("---- the stage ends here ----".into()));
+        lab.record().note("", What::End);
         let _ = done.send(result);
         drop(lab);
     });
@@ -65,7 +67,10 @@ pub fn run_stage(stage: &Stage, server: &Runnable, client: &Runnable, seed: u64)
             result.unwrap_or_else(|_| Err(Failure::Grader("the script vanished".into())))
         }
     };
-    Outcome { result, record, seed, took: begin.elapsed() }
+    let processes = processes.lock().unwrap_or_else(PoisonError::into_inner);
+    let ended = |process: &Arc<Process>| Some((process.name().to_owned(), process.ended()?));
+    let programs = processes.iter().filter_map(ended).collect();
+    Outcome { result, record, programs, seed, took: begin.elapsed() }
 }
 
 /// Waits until hardly any processor time is used: less than a tenth of the time that passes.

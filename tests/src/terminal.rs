@@ -9,7 +9,7 @@ use nix::sys::wait::WaitStatus;
 use crate::feed::{Arrived, PATIENCE};
 use crate::program::{COLUMNS, Process, Program, ROWS, TerminalKind};
 use crate::record::{Record, What, visible};
-use crate::stage::{Check, Failure};
+use crate::stage::{Check, Evidence, Failure};
 
 /// Somebody who runs a program on a terminal.
 pub struct Person {
@@ -48,10 +48,10 @@ impl Person {
                 format!("{program} {}", arguments.join(" "))
             }
         };
-        record.note(name, What::Note(format!("starts  {command}")));
+        record.note(name, What::Started(terminal, command));
         let (noted, note_name) = (record.clone(), name.to_owned());
         let note = move |bytes: &[u8]| noted.note(&note_name, What::Showed(bytes.to_vec()));
-        let program = Program::start(executable, arguments, terminal, note)?;
+        let program = Program::start(name, executable, arguments, terminal, note)?;
         Ok(Self { name: name.to_owned(), program, terminal, record: record.clone() })
     }
 
@@ -248,13 +248,26 @@ impl Person {
     }
 
     fn wrong(&self, what: &str, expected: &str) -> Failure {
-        let came = self.program.output.look(|arrived| {
-            let mut lines = self.lines(arrived).split_off(arrived.taken);
-            lines.push(self.prompt(arrived));
-            let end = arrived.end.map(|why| format!(" ({why})")).unwrap_or_default();
-            format!("{}{end}", lines.join("⏎ "))
+        let (before, rest, end) = self.program.output.look(|arrived| {
+            let mut before = self.lines(arrived);
+            let mut rest = before.split_off(arrived.taken);
+            rest.push(self.prompt(arrived));
+            (before.join("\n"), rest.join("\n"), arrived.end)
         });
-        Failure::wrong(format!("{} {what}", self.name), expected, came)
+        let end = end.map(|why| format!(" ({why})")).unwrap_or_default();
+        let came = match rest.trim() {
+            "" => format!("nothing{end}"),
+            rest => format!("{}{end}", rest.replace('\n', "⏎ ")),
+        };
+        self.record.note(&self.name, What::End);
+        let (name, expected_bytes) = (self.name.clone(), expected.replace('⏎', "\n").into_bytes());
+        let evidence = Evidence {
+            name,
+            expected: expected_bytes,
+            before: before.into_bytes(),
+            rest: rest.into_bytes(),
+        };
+        Failure::wrong(format!("{} {what}", self.name), expected, came).with(evidence)
     }
 
     /// The lines above the one that is being typed.
@@ -269,26 +282,29 @@ impl Person {
         self.screen(arrived).pop().unwrap_or_default()
     }
 
-    /// What a person reads, line by line, the last one being that of the cursor.
     fn screen(&self, arrived: &Arrived) -> Vec<String> {
-        if self.terminal == TerminalKind::Dumb {
-            let text = String::from_utf8_lossy(&arrived.bytes);
-            return text.split('\n').map(readable).collect();
-        }
-        let mut parser = vt100::Parser::new(ROWS, COLUMNS, 0);
-        parser.process(&arrived.bytes);
-        let screen = parser.screen();
-        let mut lines = vec![String::new()];
-        for (row, text) in (0..=screen.cursor_position().0).zip(screen.rows(0, COLUMNS.get())) {
-            if let Some(line) = lines.last_mut() {
-                line.push_str(&text);
-            }
-            if !screen.row_wrapped(row) && row < screen.cursor_position().0 {
-                lines.push(String::new());
-            }
-        }
-        lines
+        screen(self.terminal, &arrived.bytes)
     }
+}
+
+/// What a person reads on a terminal that got these bytes, line by line, the last one being that of the cursor.
+pub fn screen(terminal: TerminalKind, bytes: &[u8]) -> Vec<String> {
+    if terminal == TerminalKind::Dumb {
+        return String::from_utf8_lossy(bytes).split('\n').map(readable).collect();
+    }
+    let mut parser = vt100::Parser::new(ROWS, COLUMNS, 0);
+    parser.process(bytes);
+    let screen = parser.screen();
+    let mut lines = vec![String::new()];
+    for (row, text) in (0..=screen.cursor_position().0).zip(screen.rows(0, COLUMNS.get())) {
+        if let Some(line) = lines.last_mut() {
+            line.push_str(&text);
+        }
+        if !screen.row_wrapped(row) && row < screen.cursor_position().0 {
+            lines.push(String::new());
+        }
+    }
+    lines
 }
 
 /// A line of a dumb terminal without the carriage returns and colours that a person does not see.

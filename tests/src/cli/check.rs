@@ -1,15 +1,17 @@
 //! `cargo lab check`: grades stages in their order, and stops at the first that is not passed.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use console::style;
 
 use crate::cli::target::{StageNumber, Target};
 use crate::cli::{next, progress};
 use crate::labs;
-use crate::report::failure::report;
+use crate::report::failure::Report;
+use crate::report::html::Page;
 use crate::report::scoreboard::{Points, stage_line};
 use crate::stage::{Kind, Stage};
 use crate::verdict::{Commands, Grader, Verdict};
@@ -32,6 +34,9 @@ pub struct Options {
     /// Grades this client instead of yours, as --server does
     #[arg(long, value_name = "CMD", requires = "target", value_parser = command)]
     client: Option<String>,
+    /// Writes the reports to this file as well, as a page for a browser
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 fn command(text: &str) -> Result<String, String> {
@@ -46,7 +51,7 @@ fn command(text: &str) -> Result<String, String> {
 /// # Errors
 /// When nothing can be graded.
 pub fn run(kit: &Path, options: Options) -> Result<bool> {
-    let Options { target, all, seed, server, client } = options;
+    let Options { target, all, seed, server, client, html } = options;
     let plans = labs::all();
     let is_asked = |lab: u32, stage: &Stage| {
         let is_foreign = server.is_some() || client.is_some();
@@ -78,17 +83,23 @@ pub fn run(kit: &Path, options: Options) -> Result<bool> {
 
     let (mut points, mut next_step, mut count) = (Points::default(), String::new(), 0);
     let asked = stages.len();
+    let mut page = Page::new();
     progress::grade(&grader, stages, |plan, stage, graded| {
         let verdict = &graded.verdict;
         count += 1;
+        page.add_stage(plan, stage, verdict);
         points = points + Points::of([(stage, verdict)]);
         let is_passed = *verdict == Verdict::Passed;
-        if matches!(verdict, Verdict::Failed | Verdict::GraderError) {
-            println!("{}", report(plan, stage, graded, &again(plan.number, stage.number)));
+        let has_report = matches!(verdict, Verdict::Failed | Verdict::GraderError);
+        if has_report {
+            let again = again(plan.number, stage.number);
+            let report = Report::new(plan, stage, graded, again);
+            println!("{}", report.to_text(kit));
+            page.add_report(&report, kit);
         } else {
             println!("{}", stage_line(plan, stage, verdict));
         }
-        if !is_passed && next_step.is_empty() && is_own {
+        if !is_passed && !has_report && next_step.is_empty() && is_own {
             next_step = next::step(kit, plan, stage, verdict);
         }
         is_passed || all
@@ -103,6 +114,10 @@ pub fn run(kit: &Path, options: Options) -> Result<bool> {
         String::new()
     };
     let total = format!("{points} points in {count} stages{rest}");
+    if let Some(file) = html {
+        fs::write(&file, page.finish(&total))
+            .with_context(|| format!("cannot write {}", file.display()))?;
+    }
     println!("\n {}", if is_passed { style(total).green() } else { style(total) });
     Ok(is_passed)
 }

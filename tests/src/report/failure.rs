@@ -1,28 +1,174 @@
 //! The report of a stage that failed.
 
+use std::path::Path;
+
+use console::style;
+
+use super::ladder::{Ladder, most_lanes};
 use super::scoreboard::stage_line;
-use crate::stage::{Plan, Stage};
+use super::screens::Screen;
+use super::{columns, diff, labelled, near_miss, programs, screens, short_blanks};
+use crate::record::{self, Event, What, visible};
+use crate::stage::{Failure, Plan, Stage};
+use crate::tasks;
 use crate::verdict::Graded;
 
-/// What was expected, what came, what happened, and what to do next. `again` is the command that runs the stage once
-/// more.
-pub fn report(plan: &Plan, stage: &Stage, graded: &Graded, again: &str) -> String {
-    let mut lines = vec![stage_line(plan, stage, &graded.verdict)];
-    if let Some(outcome) = &graded.outcome {
-        let failure = outcome.result.as_ref().err().map(ToString::to_string).unwrap_or_default();
-        lines.push(format!("  {failure}\n"));
-        lines.push(format!("       ms\n{}", outcome.record.to_text()));
+/// In front of what was expected and what came, in columns.
+const LABEL: usize = 14;
+
+/// Everything that is told about a stage that failed; on a terminal or elsewhere.
+pub struct Report<'a> {
+    plan: &'a Plan,
+    stage: &'a Stage,
+    graded: &'a Graded,
+    /// The command that runs the stage once more.
+    again: String,
+    /// Up to the end of the script, with pieces put together.
+    events: Vec<Event>,
+}
+
+impl<'a> Report<'a> {
+    /// A report; `again` is the command that runs the stage once more.
+    pub fn new(plan: &'a Plan, stage: &'a Stage, graded: &'a Graded, again: String) -> Self {
+        let events = graded.outcome.as_ref().map(|outcome| outcome.record.events());
+        Self { plan, stage, graded, again, events: events.unwrap_or_default() }
     }
-    match graded.control_passes {
-        Some(true) => {
-            lines.push("  the control passes: the reference does this right, here and now".into());
+
+    /// The report for a terminal.
+    pub fn to_text(&self, kit: &Path) -> String {
+        let mut parts = vec![stage_line(self.plan, self.stage, &self.graded.verdict)];
+        parts.push(self.what_went_wrong());
+        // (what does not compile has not talked to anybody)
+        if self.has_happened() {
+            let ladder = self.ladder(most_lanes(columns()));
+            parts.push(ladder.to_text(columns()));
+            let screens = self.screens(&ladder);
+            if !screens.is_empty() {
+                parts.push(screens::to_text(&screens, columns()));
+            }
         }
-        Some(false) => {
-            lines.push("  the control fails, too: this is the grader's fault, not yours".into());
+        let states = self.states();
+        if !states.is_empty() {
+            let lines: Vec<_> = states.iter().map(|line| format!("   {line}")).collect();
+            parts.push(style(lines.join("\n")).red().to_string());
         }
-        None => {}
+        parts.push(self.what_to_do(kit));
+        parts.join("\n\n")
     }
-    lines.extend(stage.hints.first().map(|hint| format!("  hint   {hint}")));
-    lines.push(format!("  again  {again}\n"));
-    lines.join("\n")
+
+    /// The screens of those who are drawn.
+    pub(super) fn screens(&self, ladder: &Ladder) -> Vec<Screen> {
+        let mut screens = screens::screens(&self.events);
+        screens.retain(|screen| ladder.lanes.contains(&screen.name));
+        screens
+    }
+
+    pub(super) fn has_happened(&self) -> bool {
+        self.events.iter().any(|event| event.what != What::End)
+    }
+
+    pub(super) fn failure(&self) -> Option<&Failure> {
+        self.graded.outcome.as_ref()?.result.as_ref().err()
+    }
+
+    fn what_went_wrong(&self) -> String {
+        match self.failure() {
+            None => String::new(),
+            Some(Failure::Grader(why)) => format!("   the grader failed: {why}"),
+            Some(Failure::Wrong { who, expected, came, .. }) => {
+                let mut lines = vec![format!("   {}", style(who).bold())];
+                // What the compiler says has many lines, and is wanted as it is.
+                if came.contains('\n') {
+                    lines.push(came.clone());
+                    return lines.join("\n");
+                }
+                let (expected, came, at) = diff::side_by_side(
+                    &short_blanks(expected),
+                    &short_blanks(came),
+                    columns().saturating_sub(LABEL + 1),
+                );
+                lines.push(format!("     expected {}", style(expected).green()));
+                lines.push(format!("     but came {}", style(came).red()));
+                lines.extend(at.map(|at| format!("{:LABEL$}{:at$}^", "", "")));
+                lines.extend(self.near_misses().iter().map(|miss| format!("   → {miss}")));
+                lines.extend(self.step().map(|step| format!("   while {step}")));
+                lines.join("\n")
+            }
+        }
+    }
+
+    pub(super) fn near_misses(&self) -> Vec<String> {
+        match self.failure() {
+            Some(Failure::Wrong { evidence: Some(evidence), .. }) => {
+                near_miss::near_misses(evidence, &self.events)
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The part of the script in which it failed.
+    pub(super) fn step(&self) -> Option<&str> {
+        self.events.iter().rev().find_map(|event| match &event.what {
+            What::Step(step) => Some(step.as_str()),
+            _ => None,
+        })
+    }
+
+    pub(super) fn ladder(&self, most_lanes: usize) -> Ladder {
+        let missing = match self.failure() {
+            Some(Failure::Wrong { evidence: Some(evidence), .. }) => {
+                Some((evidence.name.as_str(), visible(&evidence.expected)))
+            }
+            _ => None,
+        };
+        let missing = missing.as_ref().map(|(who, text)| (*who, text.as_str()));
+        let end = self.events.iter().filter(|event| event.what == What::End).cloned();
+        let mut events = record::merged(&self.events);
+        events.extend(end);
+        Ladder::new(&events, missing, most_lanes)
+    }
+
+    pub(super) fn states(&self) -> Vec<String> {
+        let outcome = self.graded.outcome.as_ref();
+        outcome
+            .map(|outcome| programs::states(&outcome.programs, &outcome.record.shown()))
+            .unwrap_or_default()
+    }
+
+    fn what_to_do(&self, kit: &Path) -> String {
+        let lines = self.advice(kit);
+        let lines: Vec<_> = lines.iter().map(|(label, text)| labelled(label, text)).collect();
+        lines.join("\n")
+    }
+
+    /// What to do about it, each with a label.
+    pub(super) fn advice(&self, kit: &Path) -> Vec<(&'static str, String)> {
+        let (lab, number) = (self.plan.number, self.stage.number);
+        let mut lines = Vec::new();
+        if let Some(passes) = self.graded.control_passes {
+            let said = if passes {
+                "passes: the reference does this right, here and now"
+            } else {
+                "fails, too: this is the grader's fault, not yours"
+            };
+            lines.push(("control", said.to_owned()));
+        }
+        let places = tasks::of_lab(kit, "labs", lab).unwrap_or_default();
+        for place in tasks::of_stage(places, number) {
+            lines.push(("look at", format!("{}  `{}`", place.to_line(), place.task.name)));
+        }
+        lines.extend(self.stage.hints.first().map(|hint| ("hint", (*hint).to_owned())));
+        let chapter = format!("docs/src/lab{lab}.md");
+        if kit.join(&chapter).exists() {
+            lines.push(("read", format!("{chapter}#stage-{number}")));
+        }
+        lines.push(("again", self.again.clone()));
+        lines.push(("stuck?", format!("cargo lab hint {lab}.{number}")));
+        lines
+    }
+
+    /// `2.5  Everyone hears what one says`
+    pub(super) fn title(&self) -> String {
+        format!("{}.{}  {}", self.plan.number, self.stage.number, self.stage.title)
+    }
 }

@@ -1,7 +1,15 @@
 //! What is told of a verdict.
 
+pub mod diff;
 pub mod failure;
+pub mod html;
+pub mod ladder;
+pub mod near_miss;
+pub mod programs;
 pub mod scoreboard;
+pub mod screens;
+
+use std::fmt::Write;
 
 use console::{Style, Term};
 
@@ -18,6 +26,37 @@ pub fn line(left: &str, right: &str) -> String {
     let room = columns().saturating_sub(console::measure_text_width(right) + 1);
     let left = console::truncate_str(left, room, "…");
     format!("{} {right}", console::pad_str(&left, room, console::Alignment::Left, None))
+}
+
+/// The text with long runs of spaces, the padding of a header for example, counted and not drawn.
+pub fn short_blanks(text: &str) -> String {
+    const LONG: usize = 6;
+    let mut short = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(&" ".repeat(LONG)) {
+        let blanks = rest[at..].len() - rest[at..].trim_start_matches(' ').len();
+        short.push_str(&rest[..at]);
+        let _ = write!(short, "‹{blanks} spaces›");
+        rest = &rest[at + blanks..];
+    }
+    short + rest
+}
+
+/// A label, and behind it a text in as many lines as it needs.
+pub fn labelled(label: &str, text: &str) -> String {
+    const LABEL: usize = 11;
+    let mut lines = vec![format!("   {label:<8}")];
+    for word in text.split(' ') {
+        let last = lines.last_mut().map_or(0, |line| console::measure_text_width(line));
+        let width = console::measure_text_width(word);
+        if last > LABEL && last + width + 1 > columns() {
+            lines.push(format!("{:LABEL$}{word}", ""));
+        } else if let Some(line) = lines.last_mut() {
+            line.push_str(if last > LABEL { " " } else { "" });
+            line.push_str(word);
+        }
+    }
+    lines.join("\n")
 }
 
 /// The sign of a verdict, in its colour.

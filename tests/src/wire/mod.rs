@@ -7,10 +7,12 @@
 //! | [`nick`]    | wire 2: the handshake                   |
 //! | [`frames`]  | wire 3: header and payload              |
 //! | [`fields`]  | wire 4: lines of `NAME: value`          |
+//! | [`tap`]     | between two programs, any wire          |
 
 pub mod fields;
 pub mod frames;
 pub mod nick;
+pub mod tap;
 pub mod text;
 
 use std::fmt::Write as _;
@@ -23,12 +25,15 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::feed::{Arrived, Feed, PATIENCE};
-use crate::record::{Record, What};
-use crate::stage::{Check, Failure};
+use crate::lab::SERVER;
+use crate::record::{Record, What, Wire};
+use crate::stage::{Check, Evidence, Failure};
 
 /// One end of a connection to a program, played by the script.
 pub struct Peer {
     name: String,
+    /// Who is at the other end.
+    other: String,
     stream: Arc<TcpStream>,
     feed: Arc<Feed>,
     record: Record,
@@ -54,16 +59,21 @@ impl Peer {
             let who = format!("{name} should have been able to connect to");
             Failure::wrong(who, server.to_string(), error.to_string())
         })?;
-        record.note(name, What::Note("connects".into()));
-        Ok(Self::new(name, stream, record)?)
+        record.note(name, What::Sent(SERVER.into(), Wire::Signal("connects")));
+        Ok(Self::new(name, SERVER, stream, record)?)
     }
 
-    fn new(name: &str, stream: TcpStream, record: &Record) -> io::Result<Self> {
+    fn new(name: &str, other: &str, stream: TcpStream, record: &Record) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         // A program that does not read must not hold up the script.
         stream.set_write_timeout(Some(PATIENCE))?;
         let (stream, feed) = (Arc::new(stream), Feed::new());
-        Ok(Self { name: name.to_owned(), stream, feed, record: record.clone() })
+        let (name, other) = (name.to_owned(), other.to_owned());
+        Ok(Self { name, other, stream, feed, record: record.clone() })
+    }
+
+    fn note_sent(&self, what: Wire) {
+        self.record.note(&self.name, What::Sent(self.other.clone(), what));
     }
 
     /// Reads from now on whatever comes.
@@ -72,23 +82,24 @@ impl Peer {
     /// When the machine gives no thread.
     fn start_reading(&self) -> Check {
         let (stream, feed) = (Arc::clone(&self.stream), Arc::clone(&self.feed));
-        let (record, name) = (self.record.clone(), self.name.clone());
+        let (record, name, other) = (self.record.clone(), self.name.clone(), self.other.clone());
+        let note = move |what| record.note(&name, What::Got(other.clone(), what));
         thread::Builder::new().stack_size(256 * 1024).spawn(move || {
             let mut bytes = vec![0; 16 * 1024];
-            let end = loop {
+            let (end, signal) = loop {
                 match (&*stream).read(&mut bytes) {
-                    Ok(0) => break "the connection was closed",
+                    Ok(0) => break ("the connection was closed", "closes"),
                     Ok(read) => {
-                        record.note(&name, What::Got(bytes[..read].to_vec()));
+                        note(Wire::Bytes(bytes[..read].to_vec()));
                         if !feed.push(&bytes[..read]) {
                             return;
                         }
                     }
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    Err(_) => break "the connection was reset",
+                    Err(_) => break ("the connection was reset", "resets the connection"),
                 }
             };
-            record.note(&name, What::Note(end.to_owned()));
+            note(Wire::Signal(signal));
             feed.end(end);
         })?;
         Ok(())
@@ -105,7 +116,7 @@ impl Peer {
     /// When the program takes nothing any more.
     pub fn sends(&self, bytes: impl AsRef<[u8]>) -> Check {
         let bytes = bytes.as_ref();
-        self.record.note(&self.name, What::Sent(bytes.to_vec()));
+        self.note_sent(Wire::Bytes(bytes.to_vec()));
         (&*self.stream).write_all(bytes).map_err(|error| {
             let who = format!("{} should have been able to send", self.name);
             Failure::wrong(who, format!("{} bytes", bytes.len()), error.to_string())
@@ -130,13 +141,13 @@ impl Peer {
 
     /// Shuts the connection for writing: nothing more is sent, but still read.
     pub fn ends_sending(&self) {
-        self.record.note(&self.name, What::Note("shuts its side for writing".into()));
+        self.note_sent(Wire::Signal("ends sending"));
         let _ = self.stream.shutdown(Shutdown::Write);
     }
 
     /// Closes the connection.
     pub fn closes(self) {
-        self.record.note(&self.name, What::Note("closes".into()));
+        self.note_sent(Wire::Signal("closes"));
     }
 
     /// Shuts its side for writing, and is forgotten: the other end must close.
@@ -147,7 +158,7 @@ impl Peer {
 
     /// Ends the connection with a reset, as a program that crashes does.
     pub fn crashes(self) {
-        self.record.note(&self.name, What::Note("resets the connection".into()));
+        self.note_sent(Wire::Signal("resets the connection"));
         // The reading thread holds the socket, too: wake it up, so that the socket is closed.
         let _ = SockRef::from(&*self.stream).set_linger(Some(Duration::ZERO));
         let _ = self.stream.shutdown(Shutdown::Read);
@@ -325,16 +336,19 @@ impl Peer {
 
     fn wrong(&self, what: &str, expected: &[u8]) -> Failure {
         // (the ⏎ of the message before this one is nothing)
-        let (rest, end) = self.feed.look(|arrived| {
+        let (before, rest, end) = self.feed.look(|arrived| {
             let rest = arrived.rest();
             let late = rest.iter().take_while(|&&byte| byte == b'\n').count();
-            (rest[late..].to_vec(), arrived.end)
+            let (before, rest) = arrived.bytes.split_at(arrived.taken + late);
+            (before.to_vec(), rest.to_vec(), arrived.end)
         });
         let mut failure = Failure::wrong_bytes(format!("{} {what}", self.name), expected, &rest);
         if let (Failure::Wrong { came, .. }, Some(end)) = (&mut failure, end) {
             let _ = write!(came, " ({end})");
         }
-        failure
+        let (name, expected) = (self.name.clone(), expected.to_vec());
+        self.record.note(&name, What::End);
+        failure.with(Evidence { name, expected, before, rest })
     }
 
     /// Whether anything has come within `limit` that was not taken yet.
@@ -428,8 +442,9 @@ impl Listener {
             match self.listener.accept() {
                 Ok((stream, _)) => {
                     stream.set_nonblocking(false)?;
-                    self.record.note(name, What::Note("accepts the client".into()));
-                    let peer = Peer::new(name, stream, &self.record)?;
+                    let client = self.record.last_started().unwrap_or_default();
+                    self.record.note(name, What::Got(client.clone(), Wire::Signal("connects")));
+                    let peer = Peer::new(name, &client, stream, &self.record)?;
                     peer.start_reading()?;
                     return Ok(peer);
                 }

@@ -1,0 +1,245 @@
+//! Reports as one page that needs nothing else: the same as on the terminal, with the ladders as drawings.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use super::failure::Report;
+use super::ladder::{Kind, Ladder, Row};
+use super::{diff, short_blanks, word};
+use crate::stage::{Failure, Plan, Stage};
+use crate::verdict::Verdict;
+
+/// Readable in light and in dark, on a phone and on paper.
+const STYLE: &str = "
+:root { color-scheme: light dark; --line: #8886; --ok: #17803d; --bad: #c3251d; --dim: #777; --box: #8881; }
+@media (prefers-color-scheme: dark) { :root { --ok: #4cc06f; --bad: #ff7b72; --dim: #999; } }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+h2 { margin: 2.5rem 0 .5rem; font-size: 1.2rem; }
+table { border-collapse: collapse; } td { padding: .15rem .7rem .15rem 0; vertical-align: top; }
+pre, code, .mono { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; font-size: .85rem; }
+pre { background: var(--box); border: 1px solid var(--line); border-radius: .4rem; padding: .6rem; overflow-x: auto; margin: .3rem 0; }
+.passed { color: var(--ok); } .failed, .bad { color: var(--bad); } .dim { color: var(--dim); }
+.ladder { overflow-x: auto; } .ladder svg { min-width: 38rem; width: 100%; height: auto; }
+.screens { display: grid; grid-template-columns: repeat(auto-fit, minmax(17rem, 1fr)); gap: .8rem; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem .8rem; } dt { color: var(--dim); } dd { margin: 0; overflow-wrap: anywhere; }
+@media (max-width: 30rem) { dl { grid-template-columns: 1fr; } dd { margin-bottom: .4rem; } }
+svg text { font: 13px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; fill: currentColor; }
+svg .clock, svg .note { opacity: .75; } svg .life { stroke: var(--line); } svg .arrow { stroke: currentColor; }
+svg .tip { fill: currentColor; } svg .name { font-weight: bold; }
+svg .missing, svg .missing .arrow { stroke: var(--bad); } svg .missing text, svg .missing .tip { fill: var(--bad); stroke: none; }
+@media print { section { break-inside: avoid; } }
+";
+
+/// A page that is being written.
+pub struct Page {
+    rows: String,
+    sections: String,
+}
+
+impl Page {
+    /// An empty page.
+    pub fn new() -> Self {
+        Self { rows: String::new(), sections: String::new() }
+    }
+
+    /// Adds a stage to the table.
+    pub fn add_stage(&mut self, plan: &Plan, stage: &Stage, verdict: &Verdict) {
+        let (mark, class) = match verdict {
+            Verdict::Passed => ("✓", "passed"),
+            Verdict::Failed => ("✗", "failed"),
+            Verdict::GraderError => ("!", "failed"),
+            Verdict::NotStarted | Verdict::Blocked(_) => ("·", "dim"),
+        };
+        let number = format!("{}.{}", plan.number, stage.number);
+        let title = escape(stage.title);
+        let title = match verdict {
+            Verdict::Failed | Verdict::GraderError => format!("<a href=\"#s{number}\">{title}</a>"),
+            _ => title,
+        };
+        let won = if *verdict == Verdict::Passed { stage.points } else { 0 };
+        let (all, word) = (stage.points, word(verdict));
+        let _ = writeln!(
+            self.rows,
+            "<tr class=\"{class}\"><td>{mark} {number}</td><td>{title}</td><td>{won}/{all}</td><td>{word}</td></tr>"
+        );
+    }
+
+    /// Adds the report of a stage that failed.
+    pub fn add_report(&mut self, report: &Report, kit: &Path) {
+        let out = &mut self.sections;
+        let title = report.title();
+        let number = title.split(' ').next().unwrap_or_default();
+        let _ = writeln!(out, "<section id=\"s{number}\"><h2>✗ {}</h2>", escape(&title));
+        match report.failure() {
+            Some(Failure::Wrong { who, expected, came, .. }) => {
+                let _ = writeln!(out, "<p><b>{}</b></p>", escape(who));
+                let (expected, came, at) = if came.contains('\n') {
+                    (expected.clone(), came.clone(), None)
+                } else {
+                    diff::side_by_side(&short_blanks(expected), &short_blanks(came), 90)
+                };
+                let mark = at.map(|at| format!("\n         {:at$}^", "")).unwrap_or_default();
+                let (expected, came) = (escape(&expected), escape(&came));
+                let _ = writeln!(
+                    out,
+                    "<pre>expected <span class=\"passed\">{expected}</span>\nbut came <span class=\"bad\">{came}</span>{mark}</pre>"
+                );
+            }
+            Some(Failure::Grader(why)) => {
+                let _ = writeln!(out, "<p>the grader failed: {}</p>", escape(why));
+            }
+            None => {}
+        }
+        for miss in report.near_misses() {
+            let _ = writeln!(out, "<p>→ {}</p>", escape(&miss));
+        }
+        if let Some(step) = report.step() {
+            let _ = writeln!(out, "<p class=\"dim\">while {}</p>", escape(step));
+        }
+        if report.has_happened() {
+            let ladder = report.ladder(6);
+            let _ = writeln!(out, "<div class=\"ladder\">{}</div>", svg(&ladder));
+            out.push_str("<div class=\"screens\">");
+            for screen in report.screens(&ladder) {
+                let (name, lines) = (escape(&screen.name), escape(&screen.lines.join("\n")));
+                let _ =
+                    write!(out, "<div><span class=\"dim\">{name}</span><pre>{lines}</pre></div>");
+            }
+            out.push_str("</div>\n");
+        }
+        let states = report.states();
+        if !states.is_empty() {
+            let _ = writeln!(out, "<pre class=\"bad\">{}</pre>", escape(&states.join("\n")));
+        }
+        out.push_str("<dl>");
+        for (label, text) in report.advice(kit) {
+            let _ = write!(out, "<dt>{label}</dt><dd>{}</dd>", escape(&text));
+        }
+        out.push_str("</dl></section>\n");
+    }
+
+    /// The page, with a closing line.
+    pub fn finish(self, total: &str) -> String {
+        let Self { rows, sections } = self;
+        let total = escape(total);
+        format!(
+            "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+             <link rel=\"icon\" href=\"data:,\">\n<title>The chat labs: {total}</title>\n\
+             <style>{STYLE}</style>\n<h1>The chat labs</h1>\n<table>\n{rows}</table>\n\
+             <p><b>{total}</b></p>\n{sections}</html>\n"
+        )
+    }
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Programs print what they like; here it is text and nothing else.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for char in text.chars() {
+        match char {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            // (what neither HTML nor XML allows)
+            '\0'..='\x08' | '\x0b'..='\x1f' | '\x7f' => escaped.push('\u{FFFD}'),
+            char => escaped.push(char),
+        }
+    }
+    escaped
+}
+
+/// The height of a row, in pixels.
+const ROW: usize = 24;
+/// The width of a drawing, in pixels.
+const WIDTH: usize = 900;
+/// The width of the clock, in pixels.
+const CLOCK: usize = 70;
+/// The width of a character, in pixels, a little more than it is.
+const CHARACTER: usize = 8;
+
+/// The ladder as a drawing, with a text for those who cannot see it.
+pub fn svg(ladder: &Ladder) -> String {
+    let lane_width = (WIDTH - CLOCK) / ladder.lanes.len().max(1);
+    let x = |lane: usize| CLOCK + lane * lane_width + lane_width / 2;
+    let height = (ladder.rows.len() + 2) * ROW;
+    let names = ladder.lanes.join(", ");
+    let mut out = format!(
+        "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" xmlns=\"http://www.w3.org/2000/svg\">\
+         <title>Who sent what to whom: {}</title>",
+        escape(&names)
+    );
+    for (lane, name) in ladder.lanes.iter().enumerate() {
+        let (x, name) = (x(lane), escape(name));
+        let _ = write!(
+            out,
+            "<line class=\"life\" x1=\"{x}\" x2=\"{x}\" y1=\"{ROW}\" y2=\"{height}\"/>\
+             <text class=\"name\" x=\"{x}\" y=\"16\" text-anchor=\"middle\">{name}</text>"
+        );
+    }
+    for (row, Row { at, kind }) in ladder.rows.iter().enumerate() {
+        let y = (row + 2) * ROW;
+        if let Some(at) = at {
+            let ms = at.as_secs_f64() * 1000.0;
+            let end = CLOCK - 10;
+            let _ = write!(
+                out,
+                "<text class=\"clock\" x=\"{end}\" y=\"{y}\" text-anchor=\"end\">{ms:.1}</text>"
+            );
+        }
+        match kind {
+            Kind::Arrow { from, to, text } => out.push_str(&arrow(x(*from), x(*to), y, text)),
+            Kind::Missing { to, text } => {
+                let from = if *to == 0 { 1.min(ladder.lanes.len() - 1) } else { to - 1 };
+                let arrow = arrow(x(from), x(*to), y, &format!("✗ {text}"));
+                let _ = write!(out, "<g class=\"missing\" stroke-dasharray=\"4 3\">{arrow}</g>");
+            }
+            Kind::Note { lane, text } => {
+                let is_right = x(*lane) > WIDTH * 2 / 3;
+                let room = if is_right { x(*lane) - CLOCK } else { WIDTH - x(*lane) };
+                let text = escape(&cut(text, room / CHARACTER));
+                let (at, anchor) =
+                    if is_right { (x(*lane) - 8, "end") } else { (x(*lane) + 8, "start") };
+                let _ = write!(
+                    out,
+                    "<text class=\"note\" x=\"{at}\" y=\"{y}\" text-anchor=\"{anchor}\">{text}</text>"
+                );
+            }
+            Kind::Step(text) => {
+                let text = escape(&cut(text, (WIDTH - CLOCK) / CHARACTER));
+                let _ = write!(out, "<text class=\"name\" x=\"{CLOCK}\" y=\"{y}\">{text}</text>");
+            }
+            Kind::Gap(count) => {
+                let _ = write!(
+                    out,
+                    "<text class=\"note\" x=\"{CLOCK}\" y=\"{y}\">⋮ {count} more</text>"
+                );
+            }
+        }
+    }
+    out + "</svg>"
+}
+
+/// From one lane to another; the text above it, beside its sender.
+fn arrow(from: usize, to: usize, y: usize, text: &str) -> String {
+    let line = y + 4;
+    let (tip, text_at, anchor) =
+        if from < to { (to - 8, from + 8, "start") } else { (to + 8, from - 8, "end") };
+    let text = escape(&cut(text, from.abs_diff(to) / CHARACTER));
+    let (above, below) = (line - 4, line + 4);
+    format!(
+        "<line class=\"arrow\" x1=\"{from}\" x2=\"{tip}\" y1=\"{line}\" y2=\"{line}\"/>\
+         <path class=\"tip\" d=\"M{tip} {above} L{to} {line} L{tip} {below} Z\"/>\
+         <text x=\"{text_at}\" y=\"{y}\" text-anchor=\"{anchor}\">{text}</text>"
+    )
+}
+
+fn cut(text: &str, room: usize) -> String {
+    console::truncate_str(text, room, "…").into_owned()
+}

@@ -1,0 +1,303 @@
+//! Who sent which bytes, when: a ladder, drawn with characters. Its rows serve other drawings as well.
+
+use std::time::Duration;
+
+use console::style;
+
+use super::short_blanks;
+use crate::record::{Event, What, Wire, visible};
+
+/// The width of the clock in front, in columns.
+const CLOCK: usize = 9;
+
+/// A lane narrower than this, in columns, has no room for words.
+const MIN_LANE: usize = 15;
+
+/// The most rows; of more, those in the middle are left out.
+const MAX_ROWS: usize = 36;
+/// So many rows stay at the beginning then.
+const FIRST_ROWS: usize = 6;
+
+/// Who takes part, and what happens.
+pub struct Ladder {
+    /// From left to right. The one that all others talk with is in the middle.
+    pub lanes: Vec<String>,
+    /// From top to bottom.
+    pub rows: Vec<Row>,
+    /// Who took part, but is not drawn.
+    pub left_out: Vec<String>,
+}
+
+/// One line of the ladder.
+pub struct Row {
+    /// Since the stage began.
+    pub at: Option<Duration>,
+    /// What happens.
+    pub kind: Kind,
+}
+
+/// What a line of the ladder shows.
+pub enum Kind {
+    /// Something goes from one lane to another.
+    Arrow {
+        /// The number of the lane.
+        from: usize,
+        /// The number of the lane.
+        to: usize,
+        /// What goes there.
+        text: String,
+    },
+    /// It should have gone there.
+    Missing {
+        /// The number of the lane.
+        to: usize,
+        /// What was expected.
+        text: String,
+    },
+    /// Something happens in a lane.
+    Note {
+        /// The number of the lane.
+        lane: usize,
+        /// What happens.
+        text: String,
+    },
+    /// A new part of the stage.
+    Step(String),
+    /// So many rows are left out.
+    Gap(usize),
+}
+
+impl Ladder {
+    /// Draws what happened, for at most `most` lanes. `missing` is who waited in vain, and for what.
+    pub fn new(events: &[Event], missing: Option<(&str, &str)>, most: usize) -> Self {
+        let (lanes, left_out) = lanes(events, missing.map(|(who, _)| who), most);
+        let lane = |name: &str| lanes.iter().position(|lane| lane == name);
+        let mut rows: Vec<Row> = events.iter().flat_map(|event| rows_of(event, &lane)).collect();
+        // What was before the last step went well.
+        let is_step = |row: &Row| matches!(row.kind, Kind::Step(_));
+        if let Some(step) = rows.iter().rposition(is_step).filter(|step| *step > FIRST_ROWS) {
+            let gap_row = Row { at: None, kind: Kind::Gap(step - FIRST_ROWS) };
+            rows.splice(FIRST_ROWS..step, [gap_row]);
+        }
+        if let Some((to, text)) = missing.and_then(|(who, text)| Some((lane(who)?, text))) {
+            let last = events.iter().rev().find(|event| event.what != What::End);
+            let end = events.iter().find(|event| event.what == What::End);
+            let silent = end.zip(last).map(|(end, last)| end.at.saturating_sub(last.at));
+            if let Some(silent) = silent.filter(|silent| *silent > Duration::from_millis(500)) {
+                let text = format!("(nothing for {:.1} s)", silent.as_secs_f64());
+                rows.push(Row { at: None, kind: Kind::Note { lane: to, text } });
+            }
+            rows.push(Row { at: None, kind: Kind::Missing { to, text: short_blanks(text) } });
+        }
+        if rows.len() > MAX_ROWS {
+            let gap = FIRST_ROWS..FIRST_ROWS + rows.len() - MAX_ROWS;
+            let count = |row: &Row| if let Kind::Gap(count) = row.kind { count } else { 1 };
+            let left_out = rows[gap.clone()].iter().map(count).sum();
+            rows.splice(gap, [Row { at: None, kind: Kind::Gap(left_out) }]);
+        }
+        Self { lanes, rows, left_out }
+    }
+
+    /// The ladder as text, in so many columns.
+    pub fn to_text(&self, columns: usize) -> String {
+        let width = (columns - CLOCK) / self.lanes.len().max(1);
+        let at = |lane: usize| CLOCK + lane * width + width / 2;
+        let mut text = Canvas::new();
+        text.put(CLOCK - 3, "ms");
+        for (lane, name) in self.lanes.iter().enumerate() {
+            text.put((at(lane) + 1).saturating_sub(name.chars().count().div_ceil(2)), name);
+        }
+        let mut lines = vec![style(text.line()).bold().to_string()];
+        for Row { at: when, kind } in &self.rows {
+            let mut row = Canvas::new();
+            if let Some(when) = when {
+                row.put(0, &format!("{:>8.1}", when.as_secs_f64() * 1000.0));
+            }
+            for lane in 0..self.lanes.len() {
+                row.put(at(lane), "│");
+            }
+            let mut style = console::Style::new();
+            match kind {
+                Kind::Arrow { from, to, text } => row.arrow(at(*from), at(*to), text, '─'),
+                Kind::Missing { to, text } => {
+                    style = style.red();
+                    let from = if *to == 0 { 1.min(self.lanes.len() - 1) } else { to - 1 };
+                    row.arrow(at(from), at(*to), &format!("✗ {text}"), '╌');
+                }
+                Kind::Note { lane, text } => {
+                    let room = columns.saturating_sub(at(*lane) + 2);
+                    // (at the right edge there is more room on the other side)
+                    if room < 24 && at(*lane) > CLOCK + 24 {
+                        let text = cut(text, at(*lane) - CLOCK - 2);
+                        row.put(at(*lane) - 1 - text.chars().count(), &text);
+                    } else {
+                        row.put(at(*lane) + 2, &cut(text, room));
+                    }
+                }
+                Kind::Step(text) => {
+                    style = style.dim();
+                    row = Canvas::new();
+                    row.put(CLOCK, &cut(&format!("── {text} "), columns - CLOCK));
+                }
+                Kind::Gap(count) => {
+                    style = style.dim();
+                    row.put(CLOCK, &format!("⋮ {count} more"));
+                }
+            }
+            lines.push(style.apply_to(row.line()).to_string());
+        }
+        if !self.left_out.is_empty() {
+            lines.push(format!("{:CLOCK$}not drawn: {}", "", self.left_out.join(", ")));
+        }
+        lines.join("\n")
+    }
+}
+
+/// How many lanes a ladder of so many columns has room for.
+pub fn most_lanes(columns: usize) -> usize {
+    ((columns - CLOCK) / MIN_LANE).max(2)
+}
+
+/// The names of the lanes, and of those for whom there is no room.
+fn lanes(events: &[Event], missing: Option<&str>, most: usize) -> (Vec<String>, Vec<String>) {
+    // The last ones to do something matter most.
+    let mut names: Vec<&str> = missing.into_iter().collect();
+    let mut talks: Vec<(&str, usize)> = Vec::new();
+    for event in events.iter().rev() {
+        let mut add = |name| {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        };
+        match &event.what {
+            What::Sent(other, _) | What::Got(other, _) => {
+                add(event.who.as_str());
+                add(other.as_str());
+                match talks.iter_mut().find(|(name, _)| name == other) {
+                    Some((_, count)) => *count += 1,
+                    None => talks.push((other, 1)),
+                }
+            }
+            What::Typed(_) | What::Showed(_) | What::Started(..) => add(event.who.as_str()),
+            What::Note(_) | What::Step(_) | What::End => {}
+        }
+    }
+    names.retain(|name| !name.is_empty());
+    // The middle is the one that most others name as their other end.
+    let hub = talks.iter().max_by_key(|(_, count)| count).map(|(name, _)| *name);
+    if let Some(at) = hub.and_then(|hub| names.iter().position(|name| *name == hub)) {
+        names.swap(0, at);
+    }
+    let left_out = names.split_off(names.len().min(most));
+    let mut lanes: Vec<String> = names.iter().skip(1).map(ToString::to_string).collect();
+    // In the order in which they came.
+    let order = |name: &String| events.iter().position(|event| event.who == *name);
+    lanes.sort_by_key(order);
+    if let Some(hub) = names.first() {
+        lanes.insert(lanes.len().div_ceil(2), (*hub).to_owned());
+    }
+    (lanes, left_out.into_iter().map(ToOwned::to_owned).collect())
+}
+
+fn rows_of(event: &Event, lane: &impl Fn(&str) -> Option<usize>) -> Vec<Row> {
+    let at = Some(event.at);
+    let words = |wire: &Wire| match wire {
+        Wire::Bytes(bytes) => shown(bytes),
+        Wire::Signal(signal) => (*signal).to_owned(),
+    };
+    let arrow = |from: &str, to: &str, wire: &Wire| {
+        let (Some(from), Some(to)) = (lane(from), lane(to)) else { return Vec::new() };
+        vec![Row { at, kind: Kind::Arrow { from, to, text: words(wire) } }]
+    };
+    let note = |text: String| match lane(&event.who) {
+        Some(lane) => vec![Row { at, kind: Kind::Note { lane, text } }],
+        None => Vec::new(),
+    };
+    match &event.what {
+        What::Sent(to, wire) => arrow(&event.who, to, wire),
+        What::Got(from, wire) => arrow(from, &event.who, wire),
+        What::Typed(keys) => note(match keys[..] {
+            [3] => "presses Ctrl-C".to_owned(),
+            [4] => "presses Ctrl-D".to_owned(),
+            _ => format!("types {}", shown(&keys.replace_returns())),
+        }),
+        What::Showed(bytes) => {
+            let plain =
+                console::strip_ansi_codes(&String::from_utf8_lossy(bytes)).replace('\r', "");
+            // (a newline alone says nothing)
+            if plain.trim().is_empty() { Vec::new() } else { note(shown(plain.as_bytes())) }
+        }
+        What::Started(_, command) => note(format!("$ {command}")),
+        What::Note(text) => note(text.clone()),
+        What::Step(text) => vec![Row { at: None, kind: Kind::Step(text.clone()) }],
+        What::End => Vec::new(),
+    }
+}
+
+/// The beginning of long bytes, and how many they are.
+fn shown(bytes: &[u8]) -> String {
+    const LONG: usize = 200;
+    if bytes.len() <= LONG {
+        return short_blanks(&visible(bytes));
+    }
+    let end = (0..=LONG / 2).rev().find(|&at| bytes[at] & 0xc0 != 0x80).unwrap_or(0);
+    format!("({} bytes) {}…", bytes.len(), short_blanks(&visible(&bytes[..end])))
+}
+
+trait ReplaceReturns {
+    /// What Enter sends, as people know it.
+    fn replace_returns(&self) -> Vec<u8>;
+}
+
+impl ReplaceReturns for [u8] {
+    fn replace_returns(&self) -> Vec<u8> {
+        self.iter().map(|&byte| if byte == b'\r' { b'\n' } else { byte }).collect()
+    }
+}
+
+fn cut(text: &str, room: usize) -> String {
+    if text.chars().count() <= room {
+        return text.to_owned();
+    }
+    text.chars().take(room.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// A line in which things are put at their columns.
+struct Canvas(Vec<char>);
+
+impl Canvas {
+    fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    fn put(&mut self, at: usize, text: &str) {
+        let end = at + text.chars().count();
+        if self.0.len() < end {
+            self.0.resize(end, ' ');
+        }
+        for (cell, char) in self.0[at..].iter_mut().zip(text.chars()) {
+            *cell = char;
+        }
+    }
+
+    /// From one lane to another, the text in the middle.
+    fn arrow(&mut self, from: usize, to: usize, text: &str, dash: char) {
+        let (left, right) = (from.min(to), from.max(to));
+        let line: String = std::iter::repeat_n(dash, (right - left).saturating_sub(1)).collect();
+        self.put(left + 1, &line);
+        self.put(from, if from < to { "├" } else { "┤" });
+        if from < to {
+            self.put(to - 1, "▶");
+        } else {
+            self.put(to + 1, "◀");
+        }
+        let text = format!(" {} ", cut(text, (right - left).saturating_sub(7)));
+        // Beside its sender.
+        let room = text.chars().count();
+        self.put(if from < to { from + 3 } else { from - 2 - room }, &text);
+    }
+
+    fn line(self) -> String {
+        self.0.into_iter().collect::<String>().trim_end().to_owned()
+    }
+}

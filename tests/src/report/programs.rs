@@ -1,0 +1,87 @@
+//! How the programs were, when a stage failed: what died, what panicked, what runs in circles.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use nix::sys::wait::WaitStatus;
+
+use crate::program::Ended;
+use crate::record::visible;
+
+/// How many of a program's last lines are shown.
+const LAST_LINES: usize = 6;
+
+/// What there is to say about each program; nothing about one that waits as it should.
+pub fn states(programs: &[(String, Ended)], shown: &BTreeMap<String, Vec<u8>>) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (name, ended) in programs {
+        let output = shown.get(name).map(|bytes| String::from_utf8_lossy(bytes).replace('\r', ""));
+        let output = output.unwrap_or_default();
+        let panics = panics(&output);
+        let after = format!("after {:.1} s", ended.after.as_secs_f64());
+        let said = match ended.status {
+            Some(WaitStatus::Exited(_, 0)) => None,
+            Some(WaitStatus::Exited(_, code)) => {
+                Some(format!("{name}'s program ended with exit status {code}, {after}"))
+            }
+            Some(WaitStatus::Signaled(_, signal, _)) => {
+                Some(format!("{name}'s program was ended by {signal}, {after}"))
+            }
+            _ if ended.cpu_time > ended.after / 2 && ended.after > Duration::from_millis(500) => {
+                let used = ended.cpu_time.as_secs_f64();
+                let lived = ended.after.as_secs_f64();
+                Some(format!(
+                    "{name}'s program still ran: it used {used:.1} s of processor time in {lived:.1} s, in circles"
+                ))
+            }
+            _ => None,
+        };
+        let has_died = said.is_some();
+        lines.extend(said);
+        for panic in panics {
+            let still = if has_died { "" } else { "; the program lives on" };
+            lines.push(format!("{name}'s program panicked{still}"));
+            lines.extend(panic.iter().map(|line| format!("  │ {}", visible(line.as_bytes()))));
+        }
+    }
+    lines
+}
+
+/// The panics that Rust reported, each with its file and line, and its message.
+fn panics(output: &str) -> Vec<Vec<String>> {
+    let mut panics = Vec::new();
+    let mut lines = output.lines().peekable();
+    while let Some(line) = lines.next() {
+        if !(line.contains("thread '") && line.contains(" panicked at ")) {
+            continue;
+        }
+        let mut panic = vec![line.trim().to_owned()];
+        while let Some(more) = lines.next_if(|line| !line.starts_with("note: ") && !line.is_empty())
+        {
+            panic.push(more.to_owned());
+            if panic.len() > LAST_LINES {
+                break;
+            }
+        }
+        panics.push(panic);
+    }
+    // (the same one a hundred times says no more than once)
+    panics.dedup_by(|a, b| a[1..] == b[1..]);
+    panics.truncate(3);
+    panics
+}
+
+#[cfg(test)]
+mod tests {
+    use super::panics;
+
+    #[test]
+    fn a_panic_is_found_with_its_message() {
+        let output = "listening\n\nthread '<unnamed>' (7) panicked at src/main.rs:3:5:\nattempt to \
+                      subtract with overflow\nnote: run with `RUST_BACKTRACE=1`\nmore\n";
+        let found = panics(output);
+        assert_eq!(found.len(), 1);
+        assert!(found[0][0].ends_with("src/main.rs:3:5:"), "{found:?}");
+        assert_eq!(found[0][1], "attempt to subtract with overflow");
+    }
+}

@@ -1,0 +1,87 @@
+//! What each person has on the screen.
+
+use std::collections::BTreeMap;
+
+use crate::program::TerminalKind;
+use crate::record::{Event, What};
+use crate::terminal::screen;
+
+/// The last lines that are shown of a screen.
+const LINES: usize = 8;
+
+/// What is on somebody's screen, line by line.
+pub struct Screen {
+    /// Whose it is.
+    pub name: String,
+    /// From top to bottom; only the last ones.
+    pub lines: Vec<String>,
+}
+
+/// The screens of all programs that were started, in their order. Where a terminal does not echo, what was typed is
+/// added, since its person knows it.
+pub fn screens(events: &[Event]) -> Vec<Screen> {
+    let mut kinds: Vec<(&str, TerminalKind)> = Vec::new();
+    let mut bytes: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
+    for event in events.iter().take_while(|event| event.what != What::End) {
+        let who = event.who.as_str();
+        match &event.what {
+            What::Started(kind, _) => {
+                // (a later program of the same name has a new screen)
+                kinds.retain(|(name, _)| *name != who);
+                kinds.push((who, *kind));
+                bytes.remove(who);
+            }
+            What::Showed(shown) => bytes.entry(who).or_default().extend_from_slice(shown),
+            What::Typed(keys) if kinds.contains(&(who, TerminalKind::Dumb)) => {
+                let echo = keys.iter().flat_map(|key| match key {
+                    b'\r' => b"\r\n".to_vec(),
+                    3 => b"^C".to_vec(),
+                    4 => b"^D".to_vec(),
+                    key => vec![*key],
+                });
+                bytes.entry(who).or_default().extend(echo);
+            }
+            _ => {}
+        }
+    }
+    let mut screens = Vec::new();
+    for (name, kind) in kinds {
+        let mut lines = screen(kind, bytes.get(name).map_or(&[], Vec::as_slice));
+        while lines.last().is_some_and(|line| line.trim().is_empty()) {
+            lines.pop();
+        }
+        let lines = lines.split_off(lines.len().saturating_sub(LINES));
+        screens.push(Screen { name: name.to_owned(), lines });
+    }
+    screens
+}
+
+/// The screens side by side, as many as there is room for.
+pub fn to_text(screens: &[Screen], columns: usize) -> String {
+    const MIN_WIDTH: usize = 34;
+    let beside = ((columns - 2) / MIN_WIDTH).clamp(1, screens.len().max(1));
+    let width = (columns - 2) / beside - 2;
+    let mut text = Vec::new();
+    for row in screens.chunks(beside) {
+        let height = row.iter().map(|screen| screen.lines.len()).max().unwrap_or(0).max(1);
+        let cells = |line: &dyn Fn(&Screen) -> String| {
+            let cells: Vec<_> = row.iter().map(line).collect();
+            format!("  {}", cells.join("  "))
+        };
+        text.push(cells(&|screen| {
+            let title = format!("┌ {} ", console::truncate_str(&screen.name, width - 6, "…"));
+            let line = "─".repeat(width.saturating_sub(console::measure_text_width(&title) + 1));
+            format!("{title}{line}┐")
+        }));
+        for at in 0..height {
+            text.push(cells(&|screen| {
+                let line = screen.lines.get(at).map_or("", String::as_str);
+                let line = console::truncate_str(line, width - 4, "…");
+                let line = console::pad_str(&line, width - 4, console::Alignment::Left, None);
+                format!("│ {line} │")
+            }));
+        }
+        text.push(cells(&|_| format!("└{}┘", "─".repeat(width - 2))));
+    }
+    text.join("\n")
+}
