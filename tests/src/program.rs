@@ -149,10 +149,19 @@ pub enum TerminalKind {
     Dumb,
     /// `TERM=xterm`: what people have.
     Xterm,
+    /// The same in a window of so many columns.
+    Window(NonZero<u16>),
+}
+
+impl TerminalKind {
+    /// Its width, in characters.
+    pub fn columns(self) -> NonZero<u16> {
+        if let Self::Window(columns) = self { columns } else { COLUMNS }
+    }
 }
 
 /// The width of the terminal, in characters.
-pub const COLUMNS: NonZero<u16> = NonZero::new(80).unwrap();
+const COLUMNS: NonZero<u16> = NonZero::new(80).unwrap();
 /// Its height: many rows, so that nothing scrolls away that a script still wants to see.
 pub const ROWS: NonZero<u16> = NonZero::new(60).unwrap();
 
@@ -191,11 +200,12 @@ impl Program {
         command.envs([("TERM", term), ("LANG", "C.UTF-8"), ("RUST_BACKTRACE", "0")]);
         // rexpect keeps the child's number to itself, so the child tells it.
         let (mut pid_reader, mut pid_writer) = io::pipe()?;
+        let columns = terminal.columns();
         // SAFETY: only system calls between fork and exec, nothing that allocates.
         #[allow(unsafe_code)]
         unsafe {
             command.pre_exec(move || {
-                prepare_child()?;
+                prepare_child(columns)?;
                 pid_writer.write_all(&process::id().to_ne_bytes())
             });
         }
@@ -264,9 +274,9 @@ impl Drop for Program {
 }
 
 /// Runs in the child, after its terminal was set up and before the program begins.
-fn prepare_child() -> io::Result<()> {
+fn prepare_child(columns: NonZero<u16>) -> io::Result<()> {
     let window =
-        libc::winsize { ws_row: ROWS.get(), ws_col: COLUMNS.get(), ws_xpixel: 0, ws_ypixel: 0 };
+        libc::winsize { ws_row: ROWS.get(), ws_col: columns.get(), ws_xpixel: 0, ws_ypixel: 0 };
     // SAFETY: plain system calls with valid arguments.
     #[allow(unsafe_code)]
     unsafe {

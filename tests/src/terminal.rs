@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use nix::sys::wait::WaitStatus;
 
 use crate::feed::{Arrived, PATIENCE};
-use crate::program::{COLUMNS, Process, Program, ROWS, TerminalKind};
+use crate::program::{Process, Program, ROWS, TerminalKind};
 use crate::record::{Record, What, visible};
 use crate::stage::{Check, Evidence, Failure};
 
@@ -292,11 +292,13 @@ pub fn screen(terminal: TerminalKind, bytes: &[u8]) -> Vec<String> {
     if terminal == TerminalKind::Dumb {
         return String::from_utf8_lossy(bytes).split('\n').map(readable).collect();
     }
-    let mut parser = vt100::Parser::new(ROWS, COLUMNS, 0);
+    let mut parser = vt100::Parser::new(ROWS, terminal.columns(), 0);
     parser.process(bytes);
     let screen = parser.screen();
     let mut lines = vec![String::new()];
-    for (row, text) in (0..=screen.cursor_position().0).zip(screen.rows(0, COLUMNS.get())) {
+    for (row, text) in
+        (0..=screen.cursor_position().0).zip(screen.rows(0, terminal.columns().get()))
+    {
         if let Some(line) = lines.last_mut() {
             line.push_str(&text);
         }

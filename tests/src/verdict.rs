@@ -193,17 +193,19 @@ impl Grader {
                 Runnable::Missing(Failure::Grader(format!("this stage runs no {name}")))
             }
             Some(command) if maker == Maker::Student => Runnable::Command(command.clone()),
-            _ => self.built(maker, &maker.package(lab, name)),
+            _ => self.program(maker, lab, name),
         };
         let server = program("server", &self.commands.server, stage.kind != Kind::Client);
         let client = program("client", &self.commands.client, stage.kind != Kind::Server);
         run_stage(stage, &server, &client, self.seed)
     }
 
-    fn built(&self, maker: Maker, package: &str) -> Runnable {
+    /// The `server` or `client` of a lab; it is built if that was not done yet.
+    pub fn program(&self, maker: Maker, lab: u32, name: &str) -> Runnable {
+        let package = maker.package(lab, name);
         Runnable::Missing(match self.build(maker) {
             Err(said) => Failure::Grader(format!("nothing can be built: {said}")),
-            Ok(built) => match built.get(package) {
+            Ok(built) => match built.get(&package) {
                 Some(Ok(executable)) => return Runnable::Executable(executable.clone()),
                 Some(Err(said)) => {
                     let who = format!("{package} should compile");

@@ -1,5 +1,6 @@
 //! `cargo lab check`: grades stages in their order, and stops at the first that is not passed.
 
+use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use crate::stage::{Kind, Stage};
 use crate::verdict::{Commands, Grader, Verdict};
 
 /// The command line.
-#[derive(clap::Args)]
+#[derive(clap::Args, Clone, Default)]
 pub struct Options {
     /// A lab, 2; a stage, 2.5; or a stage and those after it, 2.5-. All labs if there is none
     target: Option<Target>,
@@ -39,6 +40,13 @@ pub struct Options {
     html: Option<PathBuf>,
 }
 
+impl Options {
+    /// The stages of a target, up to the first that is not passed, or all of them.
+    pub fn new(target: Option<Target>, all: bool) -> Self {
+        Self { target, all, ..Self::default() }
+    }
+}
+
 fn command(text: &str) -> Result<String, String> {
     if text.contains("{port}") {
         return Ok(text.to_owned());
@@ -46,11 +54,11 @@ fn command(text: &str) -> Result<String, String> {
     Err("it must say where the port goes: \"python3 chat.py {host} {port}\"".into())
 }
 
-/// Grades, and answers whether everything that was asked is passed.
+/// Grades, and answers the first stage that is not passed, if there is one.
 ///
 /// # Errors
 /// When nothing can be graded.
-pub fn run(kit: &Path, options: Options) -> Result<bool> {
+pub fn run(kit: &Path, options: Options) -> Result<Option<StageNumber>> {
     let Options { target, all, seed, server, client, html } = options;
     let plans = labs::all();
     let is_asked = |lab: u32, stage: &Stage| {
@@ -82,6 +90,7 @@ pub fn run(kit: &Path, options: Options) -> Result<bool> {
     let grader = Arc::new(grader);
 
     let (mut points, mut next_step, mut count) = (Points::default(), String::new(), 0);
+    let mut first = None;
     let asked = stages.len();
     let mut page = Page::new();
     progress::grade(&grader, stages, |plan, stage, graded| {
@@ -90,6 +99,9 @@ pub fn run(kit: &Path, options: Options) -> Result<bool> {
         page.add_stage(plan, stage, verdict);
         points = points + Points::of([(stage, verdict)]);
         let is_passed = *verdict == Verdict::Passed;
+        if !is_passed {
+            first.get_or_insert(StageNumber { lab: plan.number, stage: stage.number });
+        }
         let has_report = matches!(verdict, Verdict::Failed | Verdict::GraderError);
         if has_report {
             let again = again(plan.number, stage.number);
@@ -107,19 +119,17 @@ pub fn run(kit: &Path, options: Options) -> Result<bool> {
     if !next_step.is_empty() {
         println!("\n{next_step}");
     }
-    let is_passed = count == asked && points.won == points.all;
-    let rest = if count < asked {
-        format!("; {} more stages follow", asked - count)
-    } else {
-        String::new()
-    };
-    let total = format!("{points} points in {count} stages{rest}");
+    let stages = if count == 1 { "stage" } else { "stages" };
+    let mut total = format!("{points} points in {count} {stages}");
+    if count < asked {
+        let _ = write!(total, "; {} more to come", asked - count);
+    }
     if let Some(file) = html {
         fs::write(&file, page.finish(&total))
             .with_context(|| format!("cannot write {}", file.display()))?;
     }
-    println!("\n {}", if is_passed { style(total).green() } else { style(total) });
-    Ok(is_passed)
+    println!("\n {}", if first.is_none() { style(total).green() } else { style(total) });
+    Ok(first)
 }
 
 /// Makes the command that runs a stage once more.

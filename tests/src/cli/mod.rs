@@ -1,12 +1,14 @@
 //! `cargo lab`: what a student and an instructor do with the labs, beside `cargo test`. One file a subcommand.
 
 pub mod check;
+pub mod demo;
 pub mod export;
 pub mod hint;
 pub mod map;
 pub mod reset;
 pub mod solution;
 pub mod starters;
+pub mod watch;
 
 mod ask;
 mod next;
@@ -36,6 +38,14 @@ pub struct Options {
 enum Command {
     /// Grades stages in their order, and stops at the first that is not passed
     Check(check::Options),
+    /// Checks again whenever a file of labs/ is saved
+    Watch(watch::Options),
+    /// Plays a finished chat: a server and three people, and then what went over the wire
+    Demo {
+        /// The lab
+        #[arg(default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=4))]
+        lab: u32,
+    },
     /// Shows a hint for a stage, and one more each time
     Hint {
         /// The stage: 2.5
@@ -82,10 +92,12 @@ pub fn run(options: Options) -> Result<ExitCode> {
     match options.command {
         None => map::run(&kit)?,
         Some(Command::Check(options)) => {
-            if !check::run(&kit, options)? {
+            if check::run(&kit, options)?.is_some() {
                 return Ok(ExitCode::FAILURE);
             }
         }
+        Some(Command::Watch(options)) => watch::run(&kit, options)?,
+        Some(Command::Demo { lab }) => demo::run(&kit, lab)?,
         Some(Command::Hint { stage }) => hint::run(&kit, stage)?,
         Some(Command::Reset { target, yes }) => reset::run(&kit, target, yes)?,
         Some(Command::Solution { stage, yes }) => solution::run(&kit, stage, yes)?,

@@ -1,7 +1,7 @@
 //! Grading with a bar that shows how far it is. There is none when nobody looks at a terminal.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -31,7 +31,8 @@ pub fn grade(
     }
     bar.set_style(ProgressStyle::with_template(" {spinner} {bar:20} {pos}/{len}  {wide_msg}")?);
     let stages = Arc::new(stages);
-    run_ahead(grader, &stages);
+    let stopped = Arc::new(AtomicBool::new(false));
+    run_ahead(grader, &stages, &stopped);
     for number in stages.iter() {
         let Some((plan, stage)) = number.find(&grader.plans) else { continue };
         bar.set_message(format!("{}.{}  {}", plan.number, stage.number, stage.title));
@@ -44,19 +45,24 @@ pub fn grade(
             break;
         }
     }
+    stopped.store(true, Ordering::Relaxed);
     bar.finish_and_clear();
     Ok(())
 }
 
 /// Grades in threads, in about the right order. Each stage is run once, so whoever asks for it later finds the verdict.
 /// Nobody waits for these threads: what they have started ends with this process.
-fn run_ahead(grader: &Arc<Grader>, stages: &Arc<Vec<StageNumber>>) {
+fn run_ahead(grader: &Arc<Grader>, stages: &Arc<Vec<StageNumber>>, stopped: &Arc<AtomicBool>) {
     let next = Arc::new(AtomicUsize::new(0));
     for _ in 0..THREADS {
         let (grader, stages, next) = (Arc::clone(grader), Arc::clone(stages), Arc::clone(&next));
+        let stopped = Arc::clone(stopped);
         // (without a thread it only takes longer)
         let _ = thread::Builder::new().spawn(move || {
             while let Some(number) = stages.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if stopped.load(Ordering::Relaxed) {
+                    return;
+                }
                 if let Some((plan, stage)) = number.find(&grader.plans) {
                     grader.grade(Maker::Student, plan.number, stage, |_| ());
                 }

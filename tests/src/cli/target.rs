@@ -25,6 +25,11 @@ pub struct Target {
 }
 
 impl Target {
+    /// A stage and those after it.
+    pub fn from(StageNumber { lab, stage }: StageNumber) -> Self {
+        Self { lab, stage: Some(stage), has_rest: true }
+    }
+
     /// Whether the stage is meant.
     pub fn contains(&self, lab: u32, stage: u32) -> bool {
         let is_in = |first| stage == first || self.has_rest && stage > first;
@@ -70,6 +75,14 @@ impl FromStr for StageNumber {
 }
 
 impl StageNumber {
+    /// The stage after this one, in this lab or the next.
+    pub fn next(self, plans: &[Plan]) -> Option<Self> {
+        let stages = plans.iter().flat_map(|plan| {
+            plan.stages.iter().map(|stage| Self { lab: plan.number, stage: stage.number })
+        });
+        stages.skip_while(|number| *number != self).nth(1)
+    }
+
     /// The lab and the stage.
     pub fn find(self, plans: &[Plan]) -> Option<(&Plan, &Stage)> {
         let plan = plans.iter().find(|plan| plan.number == self.lab)?;

@@ -195,9 +195,8 @@ pub fn svg(ladder: &Ladder) -> String {
         }
         match kind {
             Kind::Arrow { from, to, text } => out.push_str(&arrow(x(*from), x(*to), y, text)),
-            Kind::Missing { to, text } => {
-                let from = if *to == 0 { 1.min(ladder.lanes.len() - 1) } else { to - 1 };
-                let arrow = arrow(x(from), x(*to), y, &format!("✗ {text}"));
+            Kind::Missing { from, to, text } => {
+                let arrow = arrow(x(*from), x(*to), y, &format!("✗ {text}"));
                 let _ = write!(out, "<g class=\"missing\" stroke-dasharray=\"4 3\">{arrow}</g>");
             }
             Kind::Note { lane, text } => {

@@ -1,5 +1,6 @@
 //! Who sent which bytes, when: a ladder, drawn with characters. Its rows serve other drawings as well.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use console::style;
@@ -8,7 +9,7 @@ use super::short_blanks;
 use crate::record::{Event, What, Wire, visible};
 
 /// The width of the clock in front, in columns.
-const CLOCK: usize = 9;
+const CLOCK: usize = 8;
 
 /// A lane narrower than this, in columns, has no room for words.
 const MIN_LANE: usize = 15;
@@ -50,6 +51,8 @@ pub enum Kind {
     /// It should have gone there.
     Missing {
         /// The number of the lane.
+        from: usize,
+        /// The number of the lane.
         to: usize,
         /// What was expected.
         text: String,
@@ -72,7 +75,12 @@ impl Ladder {
     pub fn new(events: &[Event], missing: Option<(&str, &str)>, most: usize) -> Self {
         let (lanes, left_out) = lanes(events, missing.map(|(who, _)| who), most);
         let lane = |name: &str| lanes.iter().position(|lane| lane == name);
-        let mut rows: Vec<Row> = events.iter().flat_map(|event| rows_of(event, &lane)).collect();
+        let mut typed = BTreeMap::new();
+        let mut rows: Vec<Row> = events
+            .iter()
+            .filter(|event| !is_echo(event, &mut typed))
+            .flat_map(|event| rows_of(event, &lane))
+            .collect();
         // What was before the last step went well.
         let is_step = |row: &Row| matches!(row.kind, Kind::Step(_));
         if let Some(step) = rows.iter().rposition(is_step).filter(|step| *step > FIRST_ROWS) {
@@ -87,7 +95,11 @@ impl Ladder {
                 let text = format!("(nothing for {:.1} s)", silent.as_secs_f64());
                 rows.push(Row { at: None, kind: Kind::Note { lane: to, text } });
             }
-            rows.push(Row { at: None, kind: Kind::Missing { to, text: short_blanks(text) } });
+            // From the one in the middle, or to it.
+            let middle = (lanes.len() - 1).div_ceil(2);
+            let from = if to == middle { to.saturating_sub(1) } else { middle };
+            let text = short_blanks(text);
+            rows.push(Row { at: None, kind: Kind::Missing { from, to, text } });
         }
         if rows.len() > MAX_ROWS {
             let gap = FIRST_ROWS..FIRST_ROWS + rows.len() - MAX_ROWS;
@@ -111,7 +123,7 @@ impl Ladder {
         for Row { at: when, kind } in &self.rows {
             let mut row = Canvas::new();
             if let Some(when) = when {
-                row.put(0, &format!("{:>8.1}", when.as_secs_f64() * 1000.0));
+                row.put(0, &format!("{:>7.1}", when.as_secs_f64() * 1000.0));
             }
             for lane in 0..self.lanes.len() {
                 row.put(at(lane), "│");
@@ -119,10 +131,9 @@ impl Ladder {
             let mut style = console::Style::new();
             match kind {
                 Kind::Arrow { from, to, text } => row.arrow(at(*from), at(*to), text, '─'),
-                Kind::Missing { to, text } => {
+                Kind::Missing { from, to, text } => {
                     style = style.red();
-                    let from = if *to == 0 { 1.min(self.lanes.len() - 1) } else { to - 1 };
-                    row.arrow(at(from), at(*to), &format!("✗ {text}"), '╌');
+                    row.arrow(at(*from), at(*to), &format!("✗ {text}"), '╌');
                 }
                 Kind::Note { lane, text } => {
                     let room = columns.saturating_sub(at(*lane) + 2);
@@ -199,6 +210,27 @@ fn lanes(events: &[Event], missing: Option<&str>, most: usize) -> (Vec<String>, 
     (lanes, left_out.into_iter().map(ToOwned::to_owned).collect())
 }
 
+/// Whether a program has shown only what its person has typed, and its prompt.
+fn is_echo<'a>(event: &'a Event, typed: &mut BTreeMap<&'a str, String>) -> bool {
+    match &event.what {
+        What::Typed(keys) => {
+            typed.entry(&event.who).or_default().push_str(&String::from_utf8_lossy(keys));
+            false
+        }
+        What::Showed(bytes) => {
+            let shown = plain(bytes);
+            let shown = shown.trim_matches(|char: char| char.is_whitespace() || char == '>');
+            typed.get(event.who.as_str()).is_some_and(|typed| typed.contains(shown))
+        }
+        _ => false,
+    }
+}
+
+/// What was shown, without colours and the like.
+fn plain(bytes: &[u8]) -> String {
+    console::strip_ansi_codes(&String::from_utf8_lossy(bytes)).replace('\r', "")
+}
+
 fn rows_of(event: &Event, lane: &impl Fn(&str) -> Option<usize>) -> Vec<Row> {
     let at = Some(event.at);
     let words = |wire: &Wire| match wire {
@@ -222,8 +254,7 @@ fn rows_of(event: &Event, lane: &impl Fn(&str) -> Option<usize>) -> Vec<Row> {
             _ => format!("types {}", shown(&keys.replace_returns())),
         }),
         What::Showed(bytes) => {
-            let plain =
-                console::strip_ansi_codes(&String::from_utf8_lossy(bytes)).replace('\r', "");
+            let plain = plain(bytes);
             // (a newline alone says nothing)
             if plain.trim().is_empty() { Vec::new() } else { note(shown(plain.as_bytes())) }
         }
@@ -291,10 +322,12 @@ impl Canvas {
         } else {
             self.put(to + 1, "◀");
         }
-        let text = format!(" {} ", cut(text, (right - left).saturating_sub(7)));
-        // Beside its sender.
+        // Beside its sender; with a bit of line in front, if there is room for it.
+        let room = (right - left).saturating_sub(5);
+        let text = format!(" {} ", cut(text, room));
+        let line = if text.chars().count() < room + 2 { 2 } else { 1 };
         let room = text.chars().count();
-        self.put(if from < to { from + 3 } else { from - 2 - room }, &text);
+        self.put(if from < to { from + line } else { from + 1 - line - room }, &text);
     }
 
     fn line(self) -> String {

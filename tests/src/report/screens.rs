@@ -56,11 +56,23 @@ pub fn screens(events: &[Event]) -> Vec<Screen> {
     screens
 }
 
+/// A screen narrower than this, in columns, is hard to read.
+const MIN_WIDTH: usize = 34;
+
+/// How many of `count` screens fit beside each other.
+fn beside(columns: usize, count: usize) -> usize {
+    ((columns - 2) / MIN_WIDTH).clamp(1, count.max(1))
+}
+
+/// The columns for text in each of `count` screens, when all of them are shown in `columns`.
+pub fn room(columns: usize, count: usize) -> usize {
+    (columns - 2) / beside(columns, count) - 6
+}
+
 /// The screens side by side, as many as there is room for.
 pub fn to_text(screens: &[Screen], columns: usize) -> String {
-    const MIN_WIDTH: usize = 34;
-    let beside = ((columns - 2) / MIN_WIDTH).clamp(1, screens.len().max(1));
-    let width = (columns - 2) / beside - 2;
+    let beside = beside(columns, screens.len());
+    let width = room(columns, screens.len()) + 4;
     let mut text = Vec::new();
     for row in screens.chunks(beside) {
         let height = row.iter().map(|screen| screen.lines.len()).max().unwrap_or(0).max(1);

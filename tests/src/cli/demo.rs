@@ -1,0 +1,195 @@
+//! `cargo lab demo`: plays a finished chat, with the screens side by side, and then what went over the wire.
+
+use std::num::NonZero;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Result, anyhow, bail};
+use console::{Term, style};
+
+use crate::lab::Lab;
+use crate::program::TerminalKind;
+use crate::record::{self, Record, What};
+use crate::report::ladder::{Ladder, most_lanes};
+use crate::report::screens;
+use crate::stage::{Check, Failure};
+use crate::terminal::Person;
+use crate::verdict::{Grader, Maker};
+
+/// How fast people type: the time between two keys.
+const KEY: Duration = Duration::from_millis(45);
+/// How long they think before a line.
+const THINK: Duration = Duration::from_millis(700);
+/// The time between two pictures.
+const FRAME: Duration = Duration::from_millis(40);
+
+const PEOPLE: [&str; 3] = ["alice", "bob", "carol"];
+
+/// What somebody types, and what somebody else sees of it before the play goes on.
+struct Line {
+    who: usize,
+    types: &'static str,
+    then: usize,
+    sees: &'static str,
+}
+
+/// `who` types something, and `then` sees something.
+const fn line(who: usize, types: &'static str, then: usize, sees: &'static str) -> Line {
+    Line { who, types, then, sees }
+}
+
+const ALICE: usize = 0;
+const BOB: usize = 1;
+const CAROL: usize = 2;
+
+/// What they say in each lab. The first thing that a client asks is its person's name, but in lab 1.
+fn play(lab: u32) -> Vec<Line> {
+    match lab {
+        1 => vec![
+            line(ALICE, "hello, is anybody there?", BOB, "hello, is anybody there?"),
+            line(BOB, "we are all here", CAROL, "we are all here"),
+            line(CAROL, "but who is who?", ALICE, "but who is who?"),
+            line(ALICE, "that is what lab 2 is for", BOB, "that is what lab 2 is for"),
+        ],
+        2 => vec![
+            line(ALICE, "alice", ALICE, "Connected to server!"),
+            line(BOB, "bob", ALICE, "bob joined!"),
+            line(CAROL, "carol", ALICE, "carol joined!"),
+            line(ALICE, "shall we meet at the river?", BOB, "alice: shall we meet"),
+            line(BOB, "after the rain", CAROL, "bob: after the rain"),
+            line(CAROL, "I bring the kettle", ALICE, "carol: I bring the kettle"),
+            line(CAROL, "/quit", ALICE, "carol left!"),
+            line(ALICE, "see you!", BOB, "alice: see you!"),
+        ],
+        3 => vec![
+            line(ALICE, "alice", ALICE, ""),
+            line(BOB, "bob", BOB, ""),
+            line(CAROL, "carol", CAROL, ""),
+            line(ALICE, "a header says how long I am", BOB, "a header says"),
+            line(BOB, "café: five bytes, four letters", CAROL, "café: five bytes"),
+            line(CAROL, "so nothing sticks together", ALICE, "so nothing sticks"),
+            line(BOB, "!DISCONNECT", BOB, ""),
+        ],
+        _ => vec![
+            line(ALICE, "alice", ALICE, ""),
+            line(BOB, "bob", BOB, ""),
+            line(CAROL, "carol", CAROL, ""),
+            line(ALICE, "/join kitchen", ALICE, "alice has joined"),
+            line(BOB, "/join kitchen", ALICE, "bob has joined"),
+            line(CAROL, "/join garden", CAROL, "carol has joined"),
+            line(ALICE, "tea, anyone?", BOB, "tea, anyone?"),
+            line(CAROL, "only birds here", CAROL, "only birds here"),
+            line(CAROL, "/join kitchen", ALICE, "carol has joined"),
+            line(CAROL, "yes, please", BOB, "yes, please"),
+        ],
+    }
+}
+
+/// Plays the chat of a lab: the finished programs, or, in a kit without them, the student's.
+///
+/// # Errors
+/// When the programs are not there, or do not do what the play needs.
+pub fn run(kit: &Path, lab: u32) -> Result<()> {
+    let maker = if Maker::Kit.exists(kit) { Maker::Kit } else { Maker::Student };
+    let grader = Grader::new(kit, &[lab], 1);
+    if Term::stderr().is_term() {
+        eprintln!("{}", style("building the programs").dim());
+    }
+    grader.build(maker).as_ref().map_err(|said| anyhow!("{}", said.trim()))?;
+    let programs = ["server", "client"].map(|name| grader.program(maker, lab, name));
+    let [server, client] = programs;
+    let stage = Lab::new(server, client, 1);
+    let record = stage.record().clone();
+
+    // A person looks at a terminal; a pipe wants the end only.
+    let is_shown = Term::stdout().is_term();
+    let width = if is_shown { Term::stdout().size().1.into() } else { 80 };
+    let ended = Arc::new(AtomicBool::new(false));
+    let painter = is_shown.then(|| {
+        let (record, ended) = (record.clone(), Arc::clone(&ended));
+        thread::spawn(move || paint(&record, width, &ended))
+    });
+    let played = perform(&stage, lab, width, is_shown);
+    ended.store(true, Ordering::Relaxed);
+    match painter {
+        Some(painter) => painter.join().map_err(|_| anyhow!("the picture was lost"))?,
+        None => println!("{}", picture(&record, width)),
+    }
+    if let Err(failure) = played {
+        let failure = match failure {
+            Failure::Grader(why) => why,
+            wrong @ Failure::Wrong { .. } => wrong.to_string(),
+        };
+        if maker == Maker::Student {
+            bail!(
+                "this kit came without finished programs, and yours are not there yet:\n{failure}"
+            );
+        }
+        bail!("the play stopped: {failure}");
+    }
+    let mut events = record::merged(&record.events());
+    events.retain(|event| matches!(event.what, What::Sent(..) | What::Got(..)));
+    println!("\n{}", style(" What went over the wire, the last part of it:").bold());
+    println!("{}", Ladder::new(&events, None, most_lanes(width)).to_text(width.min(120)));
+    println!("\n Now you:  cargo lab");
+    Ok(())
+}
+
+fn perform(stage: &Lab, lab: u32, width: usize, is_shown: bool) -> Check {
+    let pause = |time: Duration| {
+        if is_shown {
+            thread::sleep(time);
+        }
+    };
+    let server = stage.server_with(if lab == 1 { &["--seats", "3"] } else { &[] })?;
+    let columns = u16::try_from(screens::room(width, 4)).ok().and_then(NonZero::new);
+    let window = columns.map_or(TerminalKind::Xterm, TerminalKind::Window);
+    let mut people: Vec<Person> = Vec::new();
+    for name in PEOPLE {
+        let person = stage.client_at(name, server.address(), window)?;
+        if lab == 1 {
+            person.sees_somewhere("Welcome to this chatroom!")?;
+        } else {
+            person.is_asked_for("name")?;
+        }
+        people.push(person);
+    }
+    for Line { who, types, then, sees } in play(lab) {
+        pause(THINK);
+        for char in types.chars() {
+            people[who].begins_to_type(&char.to_string())?;
+            pause(KEY);
+        }
+        people[who].types("")?;
+        if !sees.is_empty() {
+            people[then].sees_somewhere(sees)?;
+        }
+    }
+    pause(THINK);
+    stage.record().note("", What::End);
+    Ok(())
+}
+
+/// Draws the screens over themselves, again and again, until the play is over.
+fn paint(record: &Record, width: usize, ended: &AtomicBool) {
+    let terminal = Term::stdout();
+    let mut height = 0;
+    loop {
+        let is_last = ended.load(Ordering::Relaxed);
+        let picture = picture(record, width);
+        let _ = terminal.clear_last_lines(height);
+        let _ = terminal.write_line(&picture);
+        height = picture.lines().count();
+        if is_last {
+            return;
+        }
+        thread::sleep(FRAME);
+    }
+}
+
+fn picture(record: &Record, width: usize) -> String {
+    screens::to_text(&screens::screens(&record.events()), width)
+}

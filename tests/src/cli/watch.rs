@@ -1,0 +1,172 @@
+//! `cargo lab watch`: checks again whenever a file is saved.
+
+use std::io::{self, BufReader, IsTerminal, Read};
+use std::path::Path;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use console::{Term, style};
+use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
+use notify::{PollWatcher, RecursiveMode, Watcher};
+
+use crate::cli::target::{StageNumber, Target};
+use crate::cli::{check, hint};
+use crate::labs;
+
+/// How often the files are looked at when nothing tells of changes.
+const POLL: Duration = Duration::from_millis(500);
+
+/// An editor saves in several steps; this long after the last of them the check begins.
+const SETTLE: Duration = Duration::from_millis(100);
+
+/// The command line.
+#[derive(clap::Args)]
+pub struct Options {
+    /// A lab, 2; a stage, 2.5; or a stage and those after it, 2.5-. All labs if there is none
+    target: Option<Target>,
+    /// Looks at the files again and again, where the system does not tell of changes
+    #[arg(long)]
+    poll: bool,
+}
+
+/// What happens while nothing is checked.
+enum Event {
+    Saved,
+    Key(u8),
+}
+
+/// Watches until the person quits.
+///
+/// # Errors
+/// When the files cannot be watched, or nothing can be graded.
+pub fn run(kit: &Path, options: Options) -> Result<()> {
+    let (sender, events) = mpsc::channel();
+    let _watcher = watch(kit, options.poll, sender.clone())?;
+    let _keyboard = Keyboard::open()?;
+    thread::Builder::new().spawn(move || {
+        for key in BufReader::new(io::stdin()).bytes().map_while(Result::ok) {
+            if sender.send(Event::Key(key)).is_err() {
+                return;
+            }
+        }
+    })?;
+
+    let plans = labs::all();
+    let mut target = options.target;
+    let mut first = check(kit, target, false)?;
+    loop {
+        match next_event(&events) {
+            Event::Saved | Event::Key(b'r') => first = check(kit, target, false)?,
+            Event::Key(b'a') => first = check(kit, target, true)?,
+            Event::Key(b'h') => match first {
+                Some(stage) => hint::run(kit, stage)?,
+                None => println!(" Everything is passed: there is nothing to hint at."),
+            },
+            Event::Key(b'n') => {
+                let next = match (first, target) {
+                    (Some(stage), _) => stage.next(&plans),
+                    (None, Some(Target { lab, .. })) => {
+                        Some(StageNumber { lab: lab + 1, stage: 1 })
+                    }
+                    (None, None) => None,
+                };
+                match next.filter(|next| next.find(&plans).is_some()) {
+                    Some(next) => {
+                        target = Some(Target::from(next));
+                        first = check(kit, target, false)?;
+                    }
+                    None => println!(" There is no next stage."),
+                }
+            }
+            Event::Key(b'q') => return Ok(()),
+            Event::Key(_) => {}
+        }
+    }
+}
+
+/// The next thing that happens. What was saved together counts once.
+fn next_event(events: &Receiver<Event>) -> Event {
+    // (the sender of the keys is never dropped while we read)
+    let Ok(event) = events.recv() else { return Event::Key(b'q') };
+    if matches!(event, Event::Saved) {
+        while let Ok(more) = events.recv_timeout(SETTLE) {
+            if matches!(more, Event::Key(_)) {
+                return more;
+            }
+        }
+    }
+    event
+}
+
+fn check(kit: &Path, target: Option<Target>, all: bool) -> Result<Option<StageNumber>> {
+    let terminal = Term::stdout();
+    if terminal.is_term() {
+        terminal.clear_screen()?;
+    }
+    let first = check::run(kit, check::Options::new(target, all))?;
+    let keys = [("h", "hint"), ("n", "next"), ("a", "all"), ("r", "again"), ("q", "quit")];
+    let keys: Vec<_> =
+        keys.iter().map(|(key, word)| format!("{} {word}", style(key).bold())).collect();
+    println!("\n {}   {}", style("watching labs/").dim(), keys.join("   "));
+    Ok(first)
+}
+
+/// Tells of every change below `labs/` and `common/` as long as it lives.
+fn watch(kit: &Path, poll: bool, events: Sender<Event>) -> Result<Box<dyn Watcher>> {
+    let tell = move |change: notify::Result<notify::Event>| {
+        // (reading a file is no change)
+        if change.is_ok_and(|change| !change.kind.is_access()) {
+            let _ = events.send(Event::Saved);
+        }
+    };
+    let mut watcher: Box<dyn Watcher> = if poll {
+        let config = notify::Config::default().with_poll_interval(POLL);
+        Box::new(PollWatcher::new(tell, config)?)
+    } else {
+        Box::new(notify::recommended_watcher(tell)?)
+    };
+    for folder in ["labs", "common"] {
+        watcher
+            .watch(&kit.join(folder), RecursiveMode::Recursive)
+            .with_context(|| format!("cannot watch {folder}/; try --poll"))?;
+    }
+    Ok(watcher)
+}
+
+/// A terminal that tells of each key at once, and shows none; as it was found when this is dropped, or when a signal
+/// ends the program.
+struct Keyboard(Option<Termios>);
+
+impl Keyboard {
+    fn open() -> Result<Self> {
+        if !io::stdin().is_terminal() {
+            return Ok(Self(None));
+        }
+        let found = tcgetattr(io::stdin())?;
+        let mut keys = found.clone();
+        keys.local_flags.remove(LocalFlags::ICANON | LocalFlags::ECHO);
+        tcsetattr(io::stdin(), SetArg::TCSANOW, &keys)?;
+        let saved = std::sync::Mutex::new(Keyboard(Some(found.clone())));
+        ctrlc::set_handler(move || {
+            if let Ok(mut saved) = saved.lock() {
+                saved.restore();
+            }
+            std::process::exit(130);
+        })?;
+        Ok(Self(Some(found)))
+    }
+
+    fn restore(&mut self) {
+        if let Some(found) = self.0.take() {
+            let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, &found);
+        }
+    }
+}
+
+impl Drop for Keyboard {
+    fn drop(&mut self) {
+        self.restore();
+    }
+}
