@@ -30,11 +30,11 @@ struct Options {
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    let stream = Arc::new(options.endpoint.connect()?);
     let mut terminal = Terminal::open()?;
     let Some(name) = choose_name(&mut terminal)? else {
         return Ok(());
     };
+    let stream = Arc::new(options.endpoint.connect()?);
     let (screen, rooms) = (terminal.screen(), Arc::new(Rooms::default()));
 
     let (writer, typed_rooms) = (Arc::clone(&stream), Arc::clone(&rooms));

@@ -19,13 +19,14 @@ struct Options {
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    let stream = Arc::new(options.endpoint.connect()?);
     let mut terminal = Terminal::open()?;
-    let screen = terminal.screen();
-    screen.print("Welcome to chatroom");
+    terminal.print("Welcome to chatroom");
     let Some(name) = terminal.ask("Enter your name : ")? else {
         return Ok(());
     };
+    // Only now: who thinks about a name is not in the room yet.
+    let stream = Arc::new(options.endpoint.connect()?);
+    let screen = terminal.screen();
 
     let reader = Arc::clone(&stream);
     let receiver =
