@@ -8,11 +8,10 @@ use std::net::{Shutdown, TcpStream};
 use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 
 use anyhow::Result;
-use rustyline::error::ReadlineError;
 use rustyline::{Config, DefaultEditor, ExternalPrinter};
 
 use crate::closing::LINGER;
@@ -44,63 +43,62 @@ pub struct Screen {
     printer: Option<Arc<Mutex<Box<dyn ExternalPrinter + Send>>>>,
     /// The person has decided to leave, so the end of the connection is no surprise.
     left: Arc<AtomicBool>,
+    /// Why the program ends, for the thread that types: it can say so below the half-typed line.
+    ending: Arc<OnceLock<String>>,
 }
 
 impl Terminal {
-    /// Takes over the terminal. It is given back as it was found, however the program ends.
+    /// Takes over the terminal. It is given back as it was found, however the program ends. Who ends the
+    /// program from outside (SIGTERM), or closes the window (SIGHUP), leaves as if by Ctrl-C.
     ///
     /// # Errors
     /// When the terminal cannot be set up.
     pub fn open() -> Result<Self> {
-        found::remember();
+        saved_mode::save();
         let (lines, plain_lines) = mpsc::sync_channel(1);
         let interrupted = Arc::new(AtomicBool::new(false));
         let (interrupt, waiting) = (Arc::clone(&interrupted), lines.clone());
         ctrlc::set_handler(move || {
             interrupt.store(true, Ordering::SeqCst);
             let _ = waiting.try_send(None);
+            interrupt_editor();
+            thread::sleep(LINGER);
             // By now the program has left. If not, it hangs in something, and must be ended.
-            thread::sleep(2 * LINGER);
-            found::restore();
+            saved_mode::restore();
             process::exit(130)
         })?;
-        let left = Arc::default();
+        let (left, ending) = (Arc::default(), Arc::default());
         if !io::stdin().is_terminal() || !is_capable_terminal() {
             thread::Builder::new().spawn(move || read_plain_lines(&lines))?;
-            let screen = Screen { printer: None, left };
+            let screen = Screen { printer: None, left, ending };
             return Ok(Self { input: Input::Lines(plain_lines), interrupted, screen });
         }
         let config = Config::builder().bracketed_paste(false).build();
         let mut editor = DefaultEditor::with_config(config)?;
         let printer: Box<dyn ExternalPrinter + Send> = Box::new(editor.create_external_printer()?);
-        let screen = Screen { printer: Some(Arc::new(Mutex::new(printer))), left };
+        let screen = Screen { printer: Some(Arc::new(Mutex::new(printer))), left, ending };
         Ok(Self { input: Input::Editor(Box::new(editor)), interrupted, screen })
     }
 
     /// Asks a question, in green; `None` when the person leaves instead of answering.
-    ///
-    /// # Errors
-    /// When the terminal fails.
-    pub fn ask(&mut self, question: &str) -> Result<Option<String>> {
+    pub fn ask(&mut self, question: &str) -> Option<String> {
         let question = green(question);
         if let Input::Lines(_) = self.input {
             let mut stdout = io::stdout().lock();
-            write!(stdout, "{question}").and_then(|()| stdout.flush())?;
+            // (an answer may come even if nobody can read the question)
+            let _ = write!(stdout, "{question}").and_then(|()| stdout.flush());
         }
         self.read(&question)
     }
 
     /// Waits for the next line; `None` when the person leaves with Ctrl-D or Ctrl-C, and when the
     /// input ends.
-    ///
-    /// # Errors
-    /// When the terminal fails.
-    pub fn read_line(&mut self) -> Result<Option<String>> {
+    pub fn read_line(&mut self) -> Option<String> {
         let line = self.read(PROMPT)?;
-        if let (Input::Editor(editor), Some(line)) = (&mut self.input, &line) {
-            editor.add_history_entry(line)?;
+        if let Input::Editor(editor) = &mut self.input {
+            let _ = editor.add_history_entry(&line);
         }
-        Ok(line)
+        Some(line)
     }
 
     /// Shows one line, for the thread that types: no line is being typed now.
@@ -120,25 +118,28 @@ impl Terminal {
     pub fn leave(&self, stream: &TcpStream, last_words: &[u8]) -> ! {
         // Before the last words, because the server may close at once.
         self.screen.left.store(true, Ordering::SeqCst);
+        // A server that does not read cannot keep anybody.
+        let _ = stream.set_write_timeout(Some(LINGER));
         let mut writer = stream;
-        let _ = writer.write_all(last_words).and_then(|()| stream.shutdown(Shutdown::Write));
-        // Whoever receives ends the program, in [`Screen::end`], as soon as the server has closed.
-        thread::sleep(LINGER);
+        if writer.write_all(last_words).and_then(|()| stream.shutdown(Shutdown::Write)).is_ok() {
+            // Whoever receives ends the program, in [`Screen::end`], as soon as the server has closed.
+            thread::sleep(LINGER);
+        }
         process::exit(0)
     }
 
-    fn read(&mut self, prompt: &str) -> Result<Option<String>> {
+    fn read(&mut self, prompt: &str) -> Option<String> {
+        self.screen.exit_if_ending();
         if self.interrupted.load(Ordering::SeqCst) {
-            return Ok(None);
+            return None;
         }
-        match &mut self.input {
-            Input::Lines(lines) => Ok(lines.recv().unwrap_or(None)),
-            Input::Editor(editor) => match editor.readline(prompt) {
-                Ok(line) => Ok(Some(line)),
-                Err(ReadlineError::Eof | ReadlineError::Interrupted) => Ok(None),
-                Err(error) => Err(error.into()),
-            },
-        }
+        let line = match &mut self.input {
+            Input::Lines(lines) => lines.recv().unwrap_or(None),
+            // An error is Ctrl-D, Ctrl-C, or a terminal that is gone: the person leaves.
+            Input::Editor(editor) => editor.readline(prompt).ok(),
+        };
+        self.screen.exit_if_ending();
+        line
     }
 }
 
@@ -154,19 +155,25 @@ impl Screen {
         if self.left.load(Ordering::SeqCst) {
             process::exit(0);
         }
-        if self.printer.is_some() {
-            self.wait_until_shown();
-            found::restore();
-            // Below the half-typed line.
-            print_line("");
-        }
         let message = match result {
             Ok(()) => "the server closed the connection".to_owned(),
             Err(error) => format!("the connection to the server is lost: {error}"),
         };
-        // (nobody may be reading; there is nothing else left to do)
-        let _ = writeln!(io::stderr(), "Error: {message}");
-        process::exit(1)
+        if self.printer.is_some() {
+            self.wait_until_shown();
+            let _ = self.ending.set(message.clone());
+            interrupt_editor();
+            // The thread that types has not come back: it does something else than to read a line.
+            saved_mode::restore();
+        }
+        fail(&message)
+    }
+
+    /// Says why the program ends, if it does.
+    fn exit_if_ending(&self) {
+        if let Some(message) = self.ending.get() {
+            fail(message);
+        }
     }
 
     fn print_as_it_is(&self, line: &str) {
@@ -197,6 +204,12 @@ impl Screen {
     }
 }
 
+fn fail(message: &str) -> ! {
+    // (nobody may be reading; there is nothing else left to do)
+    let _ = writeln!(io::stderr(), "Error: {message}");
+    process::exit(1)
+}
+
 /// Reads lines in a thread of its own, so that Ctrl-C can end the waiting for one.
 fn read_plain_lines(lines: &SyncSender<Option<String>>) {
     let mut stdin = io::stdin().lock();
@@ -213,32 +226,42 @@ fn read_plain_lines(lines: &SyncSender<Option<String>>) {
     let _ = lines.send(None);
 }
 
-/// The state in which the terminal was found.
+/// Makes the editor, which answers to SIGINT only, return from its line. It may be about to begin one, so
+/// this is tried again and again, for [`LINGER`].
+fn interrupt_editor() {
+    for _ in 0..10 {
+        #[cfg(unix)]
+        let _ = nix::sys::signal::raise(nix::sys::signal::SIGINT);
+        thread::sleep(LINGER / 10);
+    }
+}
+
+/// The mode in which the terminal was found.
 #[cfg(unix)]
-mod found {
+mod saved_mode {
     use std::io;
-    use std::sync::OnceLock;
+    use std::sync::{Mutex, OnceLock};
 
     use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
 
-    static FOUND: OnceLock<std::sync::Mutex<Termios>> = OnceLock::new();
+    static MODE: OnceLock<Mutex<Termios>> = OnceLock::new();
 
-    pub fn remember() {
-        if let Ok(termios) = tcgetattr(io::stdin()) {
-            let _ = FOUND.set(termios.into());
+    pub fn save() {
+        if let Ok(mode) = tcgetattr(io::stdin()) {
+            let _ = MODE.set(mode.into());
         }
     }
 
     pub fn restore() {
-        if let Some(termios) = FOUND.get().and_then(|found| found.lock().ok()) {
-            let _ = tcsetattr(io::stdin(), SetArg::TCSADRAIN, &termios);
+        if let Some(mode) = MODE.get().and_then(|mode| mode.lock().ok()) {
+            let _ = tcsetattr(io::stdin(), SetArg::TCSADRAIN, &mode);
         }
     }
 }
 
 /// Windows shells set up their console themselves before each prompt.
 #[cfg(not(unix))]
-mod found {
-    pub fn remember() {}
+mod saved_mode {
+    pub fn save() {}
     pub fn restore() {}
 }

@@ -2,8 +2,7 @@
 
 use std::io::{self, Write};
 use std::net::TcpStream;
-use std::process;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use anyhow::Result;
@@ -21,38 +20,43 @@ struct Options {
 fn main() -> Result<()> {
     let options = Options::parse();
     let mut terminal = Terminal::open()?;
-    let Some(nickname) = choose_nickname(&mut terminal)? else {
+    let Some(nickname) = choose_nickname(&mut terminal) else {
         return Ok(());
     };
     let stream = Arc::new(options.endpoint.connect()?);
-    let mut messages = Messages::from_server(Arc::clone(&stream));
-    let screen = terminal.screen();
+    let (screen, joined) = (terminal.screen(), Arc::new(OnceLock::new()));
 
-    match answer_nick(&mut messages, &stream, &nickname) {
-        Ok(Some(first)) => {
-            screen.print(&first);
-            if first.starts_with("Nickname refused: ") {
-                process::exit(1);
-            }
-        }
-        Ok(None) => screen.end(Ok(())),
-        Err(error) => screen.end(Err(error)),
-    }
-    // Only now, or the nickname and the first line could stick together.
-    let writer = Arc::clone(&stream);
+    let (writer, has_joined, name) = (Arc::clone(&stream), Arc::clone(&joined), nickname.clone());
     thread::Builder::new().spawn(move || {
         // When sending fails, the connection is gone, and the other thread says so.
-        let _ = type_messages(&mut terminal, &writer, &nickname);
+        let _ = type_messages(&mut terminal, &writer, &name, &has_joined);
     })?;
-    screen.end(show_messages(&mut messages, &screen))
+    screen.end(chat(stream, &nickname, &screen, &joined))
+}
+
+/// The receiving side, from the handshake to the end.
+fn chat(
+    stream: Arc<TcpStream>,
+    nickname: &str,
+    screen: &Screen,
+    joined: &OnceLock<()>,
+) -> io::Result<()> {
+    let mut messages = Messages::from_server(Arc::clone(&stream));
+    // The first message after the nickname says whether the server takes it. If not, the server closes.
+    let Some(first) = answer_nick(&mut messages, &stream, nickname)? else {
+        return Ok(());
+    };
+    screen.print(&first);
+    let _ = joined.set(());
+    show_messages(&mut messages, screen)
 }
 
 /// Asks until there is a nickname; `None` when the person leaves instead.
-fn choose_nickname(terminal: &mut Terminal) -> Result<Option<String>> {
+fn choose_nickname(terminal: &mut Terminal) -> Option<String> {
     loop {
-        match terminal.ask("Choose your nickname: ")? {
+        match terminal.ask("Choose your nickname: ") {
             Some(nickname) if nickname.trim().is_empty() => {}
-            answer => return Ok(answer),
+            answer => return answer,
         }
     }
 }
@@ -77,9 +81,15 @@ fn show_messages(messages: &mut Messages, screen: &Screen) -> io::Result<()> {
 
 /// Stage 6: send each line that is typed as `alice: hello`, with a newline at its end.
 ///
-/// An empty line is no message. `/quit` leaves, as do Ctrl-D and Ctrl-C, for which
+/// An empty line is no message. Before the first message has come nothing may be sent, or it could stick
+/// to the nickname: `joined.wait()` waits until then. `/quit` leaves, as do Ctrl-D and Ctrl-C, for which
 /// [`Terminal::read_line`] answers `None`: stage 11 tests that. [`Terminal::leave`] ends the program;
 /// this wire has no last words.
-fn type_messages(terminal: &mut Terminal, stream: &TcpStream, nickname: &str) -> Result<()> {
+fn type_messages(
+    terminal: &mut Terminal,
+    stream: &TcpStream,
+    nickname: &str,
+    joined: &OnceLock<()>,
+) -> Result<()> {
     todo!("stage 6: send each line that is typed as alice: hello, with a newline …")
 }

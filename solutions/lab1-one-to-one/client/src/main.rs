@@ -64,7 +64,7 @@ fn show_messages(stream: Arc<TcpStream>, screen: &Screen) -> io::Result<()> {
 /// there is none.
 fn type_messages(terminal: &mut Terminal, stream: &TcpStream) -> Result<()> {
     let mut writer = stream;
-    while let Some(line) = terminal.read_line()? {
+    while let Some(line) = terminal.read_line() {
         if line == "quit" {
             break;
         }

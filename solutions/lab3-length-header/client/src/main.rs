@@ -21,7 +21,7 @@ fn main() -> Result<()> {
     let options = Options::parse();
     let mut terminal = Terminal::open()?;
     terminal.print("Welcome to chatroom");
-    let Some(name) = terminal.ask("Enter your name : ")? else {
+    let Some(name) = terminal.ask("Enter your name : ") else {
         return Ok(());
     };
     // Only now: who thinks about a name is not in the room yet.
@@ -56,7 +56,7 @@ fn show_frames(stream: &TcpStream, screen: &Screen) -> io::Result<()> {
 fn type_messages(terminal: &mut Terminal, stream: &TcpStream, name: &str) -> Result<()> {
     let mut writer = stream;
     let frame = |line: &str| frame::encode(&format!("[{name}] : {line}"));
-    while let Some(line) = terminal.read_line()? {
+    while let Some(line) = terminal.read_line() {
         if line == "!DISCONNECT" {
             break;
         }

@@ -31,7 +31,7 @@ struct Options {
 fn main() -> Result<()> {
     let options = Options::parse();
     let mut terminal = Terminal::open()?;
-    let Some(name) = choose_name(&mut terminal)? else {
+    let Some(name) = choose_name(&mut terminal) else {
         return Ok(());
     };
     let stream = Arc::new(options.endpoint.connect()?);
@@ -46,11 +46,11 @@ fn main() -> Result<()> {
 }
 
 /// Asks until there is a name; `None` when the person leaves instead.
-fn choose_name(terminal: &mut Terminal) -> Result<Option<String>> {
+fn choose_name(terminal: &mut Terminal) -> Option<String> {
     loop {
-        match terminal.ask("Enter your name: ")? {
+        match terminal.ask("Enter your name: ") {
             Some(name) if name.trim().is_empty() => {}
-            answer => return Ok(answer),
+            answer => return answer,
         }
     }
 }
@@ -110,7 +110,7 @@ fn type_requests(
 ) -> Result<()> {
     let mut writer = stream;
     let mut send = |request: Request| writer.write_all(request.to_string().as_bytes());
-    while let Some(line) = terminal.read_line()? {
+    while let Some(line) = terminal.read_line() {
         // (a space in front belongs to a text, and makes no command)
         let (command, rest) = line.split_once(' ').unwrap_or((&line, ""));
         let (rest, name) = (rest.trim(), name.to_owned());

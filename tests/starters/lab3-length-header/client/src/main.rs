@@ -21,7 +21,7 @@ fn main() -> Result<()> {
     let options = Options::parse();
     let mut terminal = Terminal::open()?;
     terminal.print("Welcome to chatroom");
-    let Some(name) = terminal.ask("Enter your name : ")? else {
+    let Some(name) = terminal.ask("Enter your name : ") else {
         return Ok(());
     };
     // Only now: who thinks about a name is not in the room yet.
