@@ -3,19 +3,27 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::process;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long a connection may linger after its end was decided.
 pub const LINGER: Duration = Duration::from_secs(1);
 
-/// Tells a peer why it is not served, and waits until it has had a chance to read it.
+/// How many connections may linger at a time. Further ones are closed at once.
+const MAX_LINGERING: usize = 1000;
+
+/// Tells a peer why it is not served, and closes the connection. The caller waits for nothing: the accept
+/// loop can do it.
 ///
 /// Only for a connection on which nothing was sent yet: `reason` must fit into the send buffer.
-pub fn refuse(stream: &TcpStream, reason: &[u8]) {
-    let mut sender = stream;
+pub fn refuse(stream: Arc<TcpStream>, reason: &[u8]) {
+    let mut sender = &*stream;
     // A peer that is gone already needs no reason.
     if sender.write_all(reason).and_then(|()| stream.shutdown(Shutdown::Write)).is_ok() {
-        drain(stream);
+        // (without a thread for it, the reason arrives all the same, most of the time)
+        let _ = thread::Builder::new().spawn(move || drain(&stream));
     }
 }
 
@@ -24,6 +32,14 @@ pub fn refuse(stream: &TcpStream, reason: &[u8]) {
 /// Closing a socket that holds unread input sends a reset, and a reset can overtake our last words
 /// and destroy them (RFC 9293, section 3.6.1).
 pub fn drain(stream: &TcpStream) {
+    static LINGERING: AtomicUsize = AtomicUsize::new(0);
+    if LINGERING.fetch_add(1, Ordering::Relaxed) < MAX_LINGERING {
+        read_to_end(stream);
+    }
+    LINGERING.fetch_sub(1, Ordering::Relaxed);
+}
+
+fn read_to_end(stream: &TcpStream) {
     let mut receiver = stream;
     let end = Instant::now() + LINGER;
     let mut forgotten = [0; 4096];

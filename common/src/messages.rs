@@ -5,9 +5,8 @@
 //! message ends at a newline and at the end of the stream; and, if the peer is an original, after
 //! 50 ms of silence.* Its first message tells which kind it is.
 
-use std::io::{self, BufRead, BufReader, ErrorKind, Read};
+use std::io::{self, BufRead, BufReader, ErrorKind};
 use std::net::TcpStream;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The longest message, in bytes without its newline. Who sends more is not served any longer.
@@ -20,8 +19,8 @@ const PREFIX: usize = 1024;
 const SILENCE: Duration = Duration::from_millis(50);
 
 /// Reads a connection message by message.
-pub struct Messages {
-    reader: BufReader<SharedStream>,
+pub struct Messages<'a> {
+    reader: BufReader<&'a TcpStream>,
     /// The message that has begun to arrive.
     begun: Vec<u8>,
     limit: usize,
@@ -39,20 +38,20 @@ enum Peer {
     Original,
 }
 
-impl Messages {
+impl<'a> Messages<'a> {
     /// Reads from `stream`; nobody else may read from it or change its read timeout.
-    pub fn new(stream: Arc<TcpStream>) -> Self {
+    pub fn new(stream: &'a TcpStream) -> Self {
         Self::with_limit(stream, MAX_MESSAGE)
     }
 
     /// As [`Messages::new`], for a client: what a server passes on is a little longer than what it got.
-    pub fn from_server(stream: Arc<TcpStream>) -> Self {
+    pub fn from_server(stream: &'a TcpStream) -> Self {
         Self::with_limit(stream, MAX_MESSAGE + PREFIX)
     }
 
-    fn with_limit(stream: Arc<TcpStream>, limit: usize) -> Self {
+    fn with_limit(stream: &'a TcpStream, limit: usize) -> Self {
         Self {
-            reader: BufReader::with_capacity(16 * 1024, SharedStream(stream)),
+            reader: BufReader::with_capacity(16 * 1024, stream),
             begun: Vec::new(),
             limit,
             peer: Peer::Unknown,
@@ -123,7 +122,8 @@ impl Messages {
             self.begun.extend_from_slice(&arrived[..newline.unwrap_or(arrived.len())]);
             let used = newline.map_or(arrived.len(), |at| at + 1);
             self.reader.consume(used);
-            if self.begun.len() > self.limit {
+            // (a `\r` does not count)
+            if self.begun.len() > self.limit + 1 {
                 return Err(too_long());
             }
             if newline.is_some() {
@@ -142,7 +142,7 @@ impl Messages {
     /// Most reads need no change, and so no system call.
     fn set_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         if self.timeout != timeout {
-            self.reader.get_ref().0.set_read_timeout(timeout)?;
+            self.reader.get_ref().set_read_timeout(timeout)?;
             self.timeout = timeout;
         }
         Ok(())
@@ -163,13 +163,4 @@ fn too_long() -> io::Error {
 /// A read timeout is `WouldBlock` on Unix and `TimedOut` on Windows.
 fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
-}
-
-/// `Read` is there for `&TcpStream`; a struct that owns its reader needs it for the `Arc`.
-struct SharedStream(Arc<TcpStream>);
-
-impl Read for SharedStream {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        (&*self.0).read(buffer)
-    }
 }

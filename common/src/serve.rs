@@ -1,37 +1,36 @@
 //! The accept loop that lab 1 teaches, grown up: it survives whatever `accept` can answer.
 
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::mem;
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use crate::closing::refuse;
+use crate::closing::{drain, refuse};
 use crate::text::log;
-
-/// How many may be told that the server is full at the same time; further ones are just closed.
-const REFUSALS: usize = 64;
 
 /// How long to wait when the system has no descriptor for a new connection.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves each connection in a thread of its own with `handle`, which also gets a number for it,
-/// counted from 1. It never returns: nothing that happens to one connection ends the server.
+/// Prints `listening on …` and the address, and serves each connection in a thread of its own with `handle`,
+/// which also gets a number for it, counted from 1. It never returns: nothing that happens to one
+/// connection ends the server.
 ///
 /// At most `max_clients` are served at a time. Who comes when the server is full, or when the system
 /// gives no thread, gets the bytes `full` and is closed. When descriptors run out, those who wait to
-/// be accepted go on waiting. What `handle` returns as an error is logged with the peer's address.
+/// be accepted go on waiting. What `handle` returns as an error is logged with the peer's address; then
+/// somebody else can be served, and the connection is drained ([`drain`]) and closed.
 pub fn serve<H>(listener: &TcpListener, max_clients: usize, full: &'static [u8], handle: H) -> !
 where
-    H: Fn(u64, Arc<TcpStream>) -> anyhow::Result<()> + Send + Sync + 'static,
+    H: Fn(u64, &Arc<TcpStream>) -> anyhow::Result<()> + Send + Sync + 'static,
 {
     if let Ok(address) = listener.local_addr() {
         log(&format!("listening on {address}"));
     }
     let handle = Arc::new(handle);
-    // Each thread holds a clone of one of these: the clones are the count.
-    let (served, refused) = (Arc::new(()), Arc::new(()));
+    // Each thread holds a clone of this: the clones are the count.
+    let served = Arc::new(());
     let mut number = 0;
     let mut failing = false;
     loop {
@@ -53,25 +52,25 @@ where
         // One send carries many messages here; to hold back the last of them only costs time.
         let _ = stream.set_nodelay(true);
 
-        let is_full = Arc::strong_count(&served) > max_clients;
-        if is_full && Arc::strong_count(&refused) > REFUSALS {
+        if Arc::strong_count(&served) > max_clients {
+            log(&format!("{peer} refused: {max_clients} clients are connected"));
+            refuse(stream, full);
             continue;
         }
         number += 1;
-        let seat = Arc::clone(if is_full { &refused } else { &served });
+        let seat = Arc::clone(&served);
         let (connection, handle) = (Arc::clone(&stream), Arc::clone(&handle));
         let started = thread::Builder::new().spawn(move || {
-            if is_full {
-                log(&format!("{peer} refused: {max_clients} clients are connected"));
-                refuse(&connection, full);
-            } else if let Err(error) = handle(number, connection) {
+            if let Err(error) = handle(number, &connection) {
                 log(&format!("{peer}: {error}"));
             }
+            // The seat is free, even if the peer takes its time.
             drop(seat);
+            drain(&connection);
         });
         if let Err(error) = started {
             log(&format!("{peer} refused: no thread for it: {error}"));
-            let _ = (&*stream).write_all(full);
+            refuse(stream, full);
         }
     }
 }

@@ -2,23 +2,23 @@
 
 use std::io::{ErrorKind, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{MAX_MESSAGE, Messages};
 
-fn connection() -> (TcpStream, Messages) {
+/// The two ends of a connection.
+fn connection() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     peer.set_nodelay(true).unwrap();
-    let (stream, _) = listener.accept().unwrap();
-    (peer, Messages::new(Arc::new(stream)))
+    (peer, listener.accept().unwrap().0)
 }
 
 /// What arrives when a peer sends these bytes at once and closes.
 fn all(bytes: &[u8]) -> Vec<String> {
-    let (mut peer, mut messages) = connection();
+    let (mut peer, stream) = connection();
+    let mut messages = Messages::new(&stream);
     peer.write_all(bytes).unwrap();
     drop(peer);
     std::iter::from_fn(|| messages.receive().unwrap()).collect()
@@ -40,20 +40,23 @@ fn bytes_that_are_not_utf8_are_replaced() {
 fn the_limit_is_64_kib() {
     let longest = "x".repeat(MAX_MESSAGE);
     assert_eq!(all(format!("{longest}\nend\n").as_bytes()), [longest.as_str(), "end"]);
+    assert_eq!(all(format!("{longest}\r\nend\n").as_bytes()), [longest.as_str(), "end"]);
 
-    let (mut peer, mut messages) = connection();
+    let (mut peer, stream) = connection();
+    let mut messages = Messages::new(&stream);
     let sender = thread::spawn(move || {
         let _ = peer.write_all("x".repeat(MAX_MESSAGE + 1).as_bytes());
         peer
     });
     assert_eq!(messages.receive().unwrap_err().kind(), ErrorKind::InvalidData);
-    drop(messages);
+    drop(stream);
     sender.join().unwrap();
 }
 
 #[test]
 fn for_one_of_ours_silence_means_nothing() {
-    let (mut peer, mut messages) = connection();
+    let (mut peer, stream) = connection();
+    let mut messages = Messages::new(&stream);
     peer.write_all(b"first\nhalf").unwrap();
     assert_eq!(messages.receive().unwrap().unwrap(), "first");
     let sender = thread::spawn(move || {
@@ -68,7 +71,8 @@ fn for_one_of_ours_silence_means_nothing() {
 
 #[test]
 fn for_an_original_silence_ends_a_message_for_ever() {
-    let (mut peer, mut messages) = connection();
+    let (mut peer, stream) = connection();
+    let mut messages = Messages::new(&stream);
     peer.write_all(b"bare").unwrap();
     assert_eq!(messages.receive().unwrap().unwrap(), "bare");
     // A newline ends one, too, without waiting, and changes nothing.
@@ -79,7 +83,8 @@ fn for_an_original_silence_ends_a_message_for_ever() {
 
 #[test]
 fn a_nickname_ends_in_silence_and_decides_nothing() {
-    let (mut peer, mut messages) = connection();
+    let (mut peer, stream) = connection();
+    let mut messages = Messages::new(&stream);
     peer.write_all(b"alice").unwrap();
     assert_eq!(messages.handshake(None).unwrap().unwrap(), "alice");
     peer.write_all(b"ours\nhalf").unwrap();
@@ -91,7 +96,8 @@ fn a_nickname_ends_in_silence_and_decides_nothing() {
 
 #[test]
 fn a_nickname_may_be_empty_and_may_be_glued_to_a_line() {
-    let (mut peer, mut messages) = connection();
+    let (mut peer, stream) = connection();
+    let mut messages = Messages::new(&stream);
     peer.write_all(b"\nalice\nhello\n").unwrap();
     assert_eq!(messages.handshake(None).unwrap().unwrap(), "");
     assert_eq!(messages.handshake(None).unwrap().unwrap(), "alice");
@@ -101,10 +107,12 @@ fn a_nickname_may_be_empty_and_may_be_glued_to_a_line() {
 #[test]
 fn a_handshake_has_a_limit_even_for_one_who_trickles() {
     let limit = Duration::from_millis(200);
-    let (_silent, mut messages) = connection();
+    let (_silent, stream) = connection();
+    let mut messages = Messages::new(&stream);
     assert_eq!(messages.handshake(Some(limit)).unwrap_err().kind(), ErrorKind::TimedOut);
 
-    let (mut peer, mut messages) = connection();
+    let (mut peer, stream) = connection();
+    let mut messages = Messages::new(&stream);
     let trickler = thread::spawn(move || {
         while peer.write_all(b"x").is_ok() {
             thread::sleep(Duration::from_millis(5));
@@ -116,6 +124,6 @@ fn a_handshake_has_a_limit_even_for_one_who_trickles() {
         assert_eq!(error.kind(), ErrorKind::TimedOut);
         assert!(begin.elapsed() >= limit);
     }
-    drop(messages);
+    drop(stream);
     trickler.join().unwrap();
 }

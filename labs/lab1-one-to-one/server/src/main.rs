@@ -23,9 +23,6 @@ const FULL: &[u8] = b"The chatroom is full\n";
 /// by way of TCP, the client that sends too fast.
 const QUEUE: usize = 64;
 
-/// How many may be told at the same time that the room is full. Further ones are just closed.
-const REFUSALS: usize = 64;
-
 /// The server of the one-to-one chat
 #[derive(Parser)]
 #[command(version)]
@@ -73,14 +70,20 @@ fn open_listener(address: (&str, u16)) -> io::Result<TcpListener> {
 ///
 /// - [`TcpListener::accept`] waits for the next client and answers a new socket for it, and its
 ///   address. Number the clients from 1.
-/// - `thread::Builder::new().spawn(…)` starts the thread. It answers an error where `thread::spawn`
-///   would panic, and a server must not die of one client too many.
+/// - Small messages should leave at once, instead of waiting for others to fill a segment (Nagle's
+///   algorithm): [`TcpStream::set_nodelay`].
+/// - The client's thread reads from the socket while the room writes to it: wrap it in an [`Arc`].
+/// - `thread::Builder::new().spawn(move || talk(…))` starts the thread, which needs its own clone of `room`.
+///   It answers an error where `thread::spawn` would panic, and a server must not die of one client too
+///   many. Do not wait for the thread: the next client is waiting for you.
 /// - An error of `accept` must not end the loop: without free file descriptors, say, those who are
-///   connected go on talking. Log it and wait a second.
+///   connected go on talking. Log the first one, wait a second, and try again.
 ///
-/// Stage 8 comes back to this function: only `seats` people fit into the room. A client without a seat
-/// gets [`FULL`] (with [`refuse`], in a thread: it takes a moment). Its seat is free again as soon as
-/// [`talk`] drops it.
+/// For now, give `talk` the seat `Arc::new(())`. Stage 8 comes back to this function: only `seats` people fit
+/// into the room. Keep one `Arc<()>` of your own and give each [`talk`] a clone of it, which it drops when
+/// its client is gone. Then [`Arc::strong_count`] is the number of taken seats, and one more for your own,
+/// and nobody has to count. A client without a seat gets [`FULL`]: [`refuse`] sends that and closes the
+/// connection, and you do not wait for it.
 fn accept_clients(listener: &TcpListener, seats: usize, room: &SyncSender<Event>) -> ! {
     todo!("stage 2: accept clients for ever, and give each a thread that runs …")
 }
@@ -105,7 +108,7 @@ fn talk(id: u64, ip: IpAddr, stream: &Arc<TcpStream>, room: &SyncSender<Event>, 
 /// stream it answers `None`; return then, or this thread runs in circles for ever.
 ///
 /// Stage 6 comes back to this function: a message that is just `quit` is the end, too.
-fn receive_messages(id: u64, stream: &Arc<TcpStream>, room: &SyncSender<Event>) -> Result<()> {
+fn receive_messages(id: u64, stream: &TcpStream, room: &SyncSender<Event>) -> Result<()> {
     todo!("stage 4: tell the room each message that arrives, until the stream …")
 }
 

@@ -31,19 +31,19 @@ fn main() -> Result<()> {
         // When sending fails, the connection is gone, and the other thread says so.
         let _ = type_messages(&mut terminal, &writer, &name, &has_joined);
     })?;
-    screen.end(chat(stream, &nickname, &screen, &joined))
+    screen.end(chat(&stream, &nickname, &screen, &joined))
 }
 
 /// The receiving side, from the handshake to the end.
 fn chat(
-    stream: Arc<TcpStream>,
+    stream: &TcpStream,
     nickname: &str,
     screen: &Screen,
     joined: &OnceLock<()>,
 ) -> io::Result<()> {
-    let mut messages = Messages::from_server(Arc::clone(&stream));
+    let mut messages = Messages::from_server(stream);
     // The first message after the nickname says whether the server takes it. If not, the server closes.
-    let Some(first) = answer_nick(&mut messages, &stream, nickname)? else {
+    let Some(first) = answer_nick(&mut messages, stream, nickname)? else {
         return Ok(());
     };
     screen.print(&first);

@@ -13,7 +13,7 @@ use std::{iter, mem, thread};
 
 use anyhow::Result;
 use clap::{Parser, value_parser};
-use common::{Endpoint, Messages, Outbox, drain, green, log, print_line, refuse};
+use common::{Endpoint, Messages, Outbox, green, log, print_line, refuse};
 
 const FULL: &[u8] = b"Nickname refused: the server is full\n";
 
@@ -63,7 +63,7 @@ fn main() -> Result<()> {
     thread::spawn(move || run_room(&events));
     let patience = Duration::from_secs(options.handshake_timeout);
     common::serve(&listener, options.max_clients, FULL, move |id, stream| {
-        talk(id, &stream, &room, patience)
+        talk(id, stream, &room, patience)
     })
 }
 
@@ -83,7 +83,7 @@ fn talk(
     patience: Duration,
 ) -> Result<()> {
     log(&format!("Connected with {}", stream.peer_addr()?));
-    let mut messages = Messages::new(Arc::clone(stream));
+    let mut messages = Messages::new(stream);
     let Some(nickname) = ask_nickname(stream, &mut messages, patience)? else {
         return Ok(());
     };
@@ -93,7 +93,6 @@ fn talk(
     let (answer, answered) = mpsc::channel();
     room.send(Event::Join(id, Member { nickname, outbox }, answer))?;
     if !answered.recv()? {
-        drain(stream);
         return Ok(());
     }
 
@@ -104,7 +103,6 @@ fn talk(
     };
     // However it went, the room hears of it.
     room.send(Event::Left(id, last_words))?;
-    drain(stream);
     result
 }
 
@@ -114,9 +112,12 @@ fn talk(
 /// [`Messages::handshake`] waits for the answer; `None` means that the client has gone instead.
 /// This runs in the connection's own thread, so who does not answer holds up nobody.
 ///
-/// Stage 9 tests the patience: who has not answered by then is told so (with [`refuse`]) and closed.
+/// Stage 9 comes back to this function: who has not answered by then gets `Nickname refused: `, a reason
+/// and a newline, and is closed; [`refuse`] does both, and then the answer is `Ok(None)`. `handshake` reports
+/// it as an error of the kind [`ErrorKind::TimedOut`]; one of the kind [`ErrorKind::InvalidData`] is an answer
+/// that is longer than any message may be, and is refused likewise. Return other errors with `?`.
 fn ask_nickname(
-    stream: &TcpStream,
+    stream: &Arc<TcpStream>,
     messages: &mut Messages,
     patience: Duration,
 ) -> Result<Option<String>> {

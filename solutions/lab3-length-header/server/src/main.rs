@@ -12,7 +12,7 @@ use std::{iter, thread};
 
 use anyhow::Result;
 use clap::Parser;
-use common::{Endpoint, Outbox, drain, log};
+use common::{Endpoint, Outbox, log};
 
 /// How many events may wait for the room before its readers wait.
 const QUEUE: usize = 64;
@@ -46,7 +46,7 @@ fn main() -> Result<()> {
 
     let (room, events) = mpsc::sync_channel(QUEUE);
     thread::spawn(move || run_room(&events));
-    common::serve(&listener, options.max_clients, &FULL, move |id, stream| talk(id, &stream, &room))
+    common::serve(&listener, options.max_clients, &FULL, move |id, stream| talk(id, stream, &room))
 }
 
 /// What happens to one connection, from its beginning to its end.
@@ -56,21 +56,20 @@ fn talk(id: u64, stream: &Arc<TcpStream>, room: &SyncSender<Event>) -> Result<()
     let result = receive_frames(id, stream, room);
     // However it went, the room hears of it.
     room.send(Event::Left(id))?;
-    drain(stream);
     result
 }
 
 /// Stage 3: tell the room each payload that arrives, until the stream ends.
 ///
-/// `frame::read` needs a reader that can look ahead: `BufReader::new(&**stream)`. An error is returned
+/// `frame::read` needs a reader that can look ahead: `BufReader::new(stream)`. An error is returned
 /// (`?`): behind a bad header nobody knows where the next frame begins, so this connection ends, and
 /// no other.
 ///
 /// Stage 6 comes back to this function: `!DISCONNECT` is passed on like any payload, and then it is the
 /// end. It is one when the payload is `!DISCONNECT`, or ends in `] : !DISCONNECT`. The original takes any
 /// payload whose last word it is, and throws out who explains how to leave.
-fn receive_frames(id: u64, stream: &Arc<TcpStream>, room: &SyncSender<Event>) -> Result<()> {
-    let mut reader = BufReader::new(&**stream);
+fn receive_frames(id: u64, stream: &TcpStream, room: &SyncSender<Event>) -> Result<()> {
+    let mut reader = BufReader::new(stream);
     while let Some(payload) = frame::read(&mut reader)? {
         let is_disconnect = payload == "!DISCONNECT" || payload.ends_with("] : !DISCONNECT");
         room.send(Event::Said(id, payload))?;

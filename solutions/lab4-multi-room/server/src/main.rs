@@ -13,7 +13,7 @@ use std::{iter, process, thread};
 
 use anyhow::Result;
 use clap::Parser;
-use common::{Endpoint, Outbox, drain, log};
+use common::{Endpoint, Outbox, log};
 use protocol::{Complaint, Lines, Problem, Reply, Request, read_request};
 
 use crate::hall::{Client, Hall};
@@ -53,7 +53,7 @@ fn main() -> Result<()> {
     let (hall, events) = mpsc::sync_channel(QUEUE);
     thread::spawn(move || run_hall(&events, options.kill_from_anywhere));
     common::serve(&listener, options.max_clients, FULL, move |id, stream| {
-        talk(id.cast_signed(), &stream, &hall)
+        talk(id.cast_signed(), stream, &hall)
     })
 }
 
@@ -67,13 +67,12 @@ fn talk(id: i64, stream: &Arc<TcpStream>, hall: &SyncSender<Event>) -> Result<()
     // However it went, the hall hears of it.
     hall.send(Event::Gone(id))?;
     log(&format!("{peer} closed"));
-    drain(stream);
     result
 }
 
 /// Tells the hall each request that arrives, until the stream ends or the client disconnects.
-fn receive_requests(id: i64, stream: &Arc<TcpStream>, hall: &SyncSender<Event>) -> Result<()> {
-    let mut lines = Lines::new(BufReader::new(&**stream));
+fn receive_requests(id: i64, stream: &TcpStream, hall: &SyncSender<Event>) -> Result<()> {
+    let mut lines = Lines::new(BufReader::new(stream));
     loop {
         match read_request(&mut lines) {
             Ok(Some(request)) => {

@@ -29,7 +29,7 @@ fn main() -> Result<()> {
         // When sending fails, the connection is gone, and the other thread says so.
         let _ = type_messages(&mut terminal, &writer);
     })?;
-    screen.end(show_messages(stream, &screen))
+    screen.end(show_messages(&stream, &screen))
 }
 
 /// Stage 3: connect to the server at `address`, a host and a port.
@@ -45,7 +45,7 @@ fn connect(address: (&str, u16)) -> io::Result<TcpStream> {
 /// [`Messages`] cuts the stream into messages; [`Screen::print`] shows one without tearing the line
 /// that is being typed. Stage 10 tests the end: [`Messages::receive`] answers `None` when the server has
 /// closed. Return then; `main` does the rest.
-fn show_messages(stream: Arc<TcpStream>, screen: &Screen) -> io::Result<()> {
+fn show_messages(stream: &TcpStream, screen: &Screen) -> io::Result<()> {
     todo!("stage 3: show each message that arrives, until the stream ends")
 }
 
