@@ -45,6 +45,10 @@ fn payload_length(header: &[u8; HEADER]) -> io::Result<usize> {
     todo!("stage 2: the length that a header promises")
 }
 
+fn invalid(problem: String) -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, problem)
+}
+
 fn cut_off(error: io::Error) -> io::Error {
     if error.kind() == ErrorKind::UnexpectedEof {
         return io::Error::new(error.kind(), "the stream ended within a frame");

@@ -42,7 +42,7 @@ pub fn read(reader: &mut impl BufRead) -> io::Result<Option<String>> {
     reader.read_exact(&mut payload).map_err(cut_off)?;
     let text = String::from_utf8_lossy(&payload).into_owned();
     if text.len() > MAX_PAYLOAD {
-        return Err(io::Error::new(ErrorKind::InvalidData, "a payload too long to be passed on"));
+        return Err(invalid(format!("a payload of {} bytes, as UTF-8, is too long", text.len())));
     }
     Ok(Some(text))
 }
@@ -55,12 +55,16 @@ pub fn read(reader: &mut impl BufRead) -> io::Result<Option<String>> {
 fn payload_length(header: &[u8; HEADER]) -> io::Result<usize> {
     let text = String::from_utf8_lossy(header);
     let digits = text.trim_matches(' ');
+    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
     match digits.parse() {
-        Ok(length) if digits.bytes().all(|byte| byte.is_ascii_digit()) && length <= MAX_PAYLOAD => {
-            Ok(length)
-        }
-        _ => Err(io::Error::new(ErrorKind::InvalidData, format!("bad header {digits:?}"))),
+        Ok(length) if is_number && length <= MAX_PAYLOAD => Ok(length),
+        Ok(length) if is_number => Err(invalid(format!("a payload of {length} bytes is too long"))),
+        _ => Err(invalid(format!("bad header {digits:?}"))),
     }
+}
+
+fn invalid(problem: String) -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, problem)
 }
 
 fn cut_off(error: io::Error) -> io::Error {

@@ -41,6 +41,9 @@ fn a_bad_header_is_an_error() {
         let error = read(&mut stream.as_bytes()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidData, "{header:?}");
     }
+    let too_long = format!("{:<64}hello", MAX_PAYLOAD + 1);
+    let error = read(&mut too_long.as_bytes()).unwrap_err();
+    assert_eq!(error.to_string(), "a payload of 65537 bytes is too long");
     let stream = format!("{:>64}hello", 5);
     assert_eq!(read(&mut stream.as_bytes()).unwrap().unwrap(), "hello");
 }
