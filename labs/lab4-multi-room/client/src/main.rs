@@ -20,6 +20,9 @@ use crate::rooms::Rooms;
 const HELP: &str = "\
 /join ROOM, /leave [ROOM], /room ROOM (which room you talk in), /rooms, /helo TEXT, /kill, /quit";
 
+const NO_ROOM: &str = "You are in no room; /join ROOM";
+const NOT_THERE: &str = "You are not in that room; /rooms shows yours";
+
 /// The client of the multi-room chat; type /help for its commands
 #[derive(Parser)]
 #[command(version)]
@@ -57,18 +60,44 @@ fn choose_name(terminal: &mut Terminal) -> Option<String> {
 
 /// Stage 10: show each reply that arrives, until the stream ends.
 ///
-/// [`read_reply`] reads one. [`Rooms`] must learn who is in which room: [`Rooms::joined`],
-/// [`Rooms::left`], [`Rooms::refused`]. A chat message is shown as `[room1] alice: hello`; its further
-/// lines are indented by two spaces, or one of them could look like a message of somebody else.
+/// [`read_reply`] reads one:
+///
+/// - [`Reply::Joined`]: tell [`Rooms::joined`], before anything is shown: what is typed next may go there.
+/// - [`Reply::Chat`] is shown as `[room1] alice: hello`, with the name that [`Rooms::name`] knows. Its
+///   further lines are indented by two spaces, or one of them could look like a message of somebody else.
+/// - [`Reply::Helo`], [`Reply::Left`] and [`Reply::Error`] are shown in your own words; the error with its
+///   description. An error may be the answer to a join: tell [`Rooms::answered`].
+///
+/// `None` is the end of the stream: return. So is [`Problem::Connection`], with the error that is in it, and
+/// [`Problem::TooLong`], of which [`io::Error::other`] makes one: where the next reply begins, nobody knows.
+/// After a [`Problem::Message`] the stream goes on: show the complaint, tell [`Rooms::answered`], and read
+/// on.
+///
+/// Stages 12 and 14 test this function, with three people: what comes while somebody types must leave the
+/// half-typed line whole, and no text may steer a terminal. [`Screen::print`] does both, and `println!`
+/// neither.
 fn show_replies(stream: &TcpStream, screen: &Screen, rooms: &Rooms) -> io::Result<()> {
     todo!("stage 10: show each reply that arrives, until the stream ends")
 }
 
 /// Stage 10: send what is typed: text goes to the current room, a line with `/` is a command.
 ///
-/// [`Terminal::print`] shows a line from here. [`Rooms::find`] answers where text goes, and waits for the answer to a join that is under way.
-/// Stage 11 tests the other commands. Who leaves, by `/quit`, Ctrl-D or Ctrl-C, says so with
-/// [`Request::Disconnect`]; [`Terminal::leave`] sends it and ends the program.
+/// [`Terminal::read_line`] waits for a line; `None` means that the person leaves. The `Display` of a
+/// [`Request`] is what goes over the wire: send `request.to_string()` with one `write_all`.
+/// [`Rooms::find`] with an empty name answers the current room's reference and the `JOIN_ID`, and waits for the
+/// answer to a join that is under way. So call [`Rooms::asked_to_join`] before you send a
+/// [`Request::Join`]. [`Terminal::print`] shows a line from here. An empty line is no message.
+///
+/// Stage 11 comes back to this function, for the other commands:
+///
+/// - `/leave [ROOM]` sends [`Request::Leave`], and tells [`Rooms::left`] at once: the next text must not go
+///   there.
+/// - `/room ROOM` and `/rooms` send nothing: [`Rooms::switch_to`], [`Rooms::list`].
+/// - `/helo TEXT` sends `HELO TEXT`, and `/kill` sends [`Request::Kill`].
+/// - Who leaves, by `/quit`, Ctrl-D or Ctrl-C, says so with [`Request::Disconnect`]; [`Terminal::leave`]
+///   sends it and ends the program.
+///
+/// Stage 13 tests this function and the server together: people leave in each of these ways.
 fn type_requests(
     terminal: &mut Terminal,
     stream: &TcpStream,

@@ -29,7 +29,7 @@ pub enum Problem {
 /// What an error reply says. The codes are those of the table in the page about the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Complaint {
-    /// One of the `…` constants of this type.
+    /// [`Complaint::NOT_UNDERSTOOD`] or another of the codes below.
     pub code: u32,
     /// One line for a person.
     pub description: String,
@@ -49,7 +49,7 @@ impl Complaint {
     /// Only others may do that.
     pub const NOT_ALLOWED: u32 = 6;
 
-    /// A complaint with one of the codes above.
+    /// A complaint with one of these codes.
     pub fn new(code: u32, description: impl Into<String>) -> Self {
         Self { code, description: description.into() }
     }

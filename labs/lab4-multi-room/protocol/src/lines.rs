@@ -18,14 +18,14 @@ pub struct Lines<R> {
     reader: R,
     limit: usize,
     put_back: Option<String>,
-    /// The last line began no message, and was complained about.
-    pub(crate) is_lost: bool,
+    /// A line began no message, and was complained about; lines are skipped until one does.
+    pub(crate) is_skipping: bool,
 }
 
 impl<R: BufRead> Lines<R> {
     /// Reads from `reader`.
     pub fn new(reader: R) -> Self {
-        Self { reader, limit: MAX_LINE, put_back: None, is_lost: false }
+        Self { reader, limit: MAX_LINE, put_back: None, is_skipping: false }
     }
 
     /// As [`Lines::new`], for a client: what a server passes on is a little longer than what it got.

@@ -68,15 +68,15 @@ pub fn read_request(lines: &mut Lines<impl BufRead>) -> Result<Option<Request>, 
             read_leave(room_ref, lines)
         } else if value(&line, "DISCONNECT").is_some() {
             read_disconnect(lines)
-        } else if line.is_empty() || lines.is_lost {
+        } else if line.is_empty() || lines.is_skipping {
             continue;
         } else {
-            lines.is_lost = true;
+            lines.is_skipping = true;
             let description = "this line begins no message".to_owned();
             return Err(Complaint::new(Complaint::NOT_UNDERSTOOD, description).into());
         };
         // What is left of a broken message must not be complained about again.
-        lines.is_lost = request.is_err();
+        lines.is_skipping = request.is_err();
         return request.map(Some);
     }
 }

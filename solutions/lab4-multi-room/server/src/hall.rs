@@ -127,16 +127,16 @@ impl Hall {
     ///
     /// First the client gets [`Reply::Left`], whether it was in the room or not. If it was, every member
     /// *and* the one who leaves hear `alice has left this chatroom.` ([`announce`]). A room without members
-    /// is forgotten ([`forget`]).
+    /// is forgotten: [`take_out`].
     ///
     /// [`announce`]: Hall::announce
-    /// [`forget`]: Hall::forget
+    /// [`take_out`]: Hall::take_out
     pub fn leave(&mut self, id: i64, room_ref: i64, join_id: i64) {
         self.tell(id, &Reply::Left { room_ref, join_id });
         let is_member = |client: &Client| client.rooms.contains(&room_ref);
         if self.clients.get(&id).is_some_and(is_member) {
             self.announce(id, room_ref, "has left this chatroom.");
-            self.forget(id, room_ref);
+            self.take_out(id, room_ref);
         }
     }
 
@@ -149,7 +149,7 @@ impl Hall {
         let rooms = self.clients.get(&id).map(|client| client.rooms.clone());
         for room_ref in rooms.unwrap_or_default() {
             self.announce(id, room_ref, "has left this chatroom.");
-            self.forget(id, room_ref);
+            self.take_out(id, room_ref);
         }
         self.clients.remove(&id);
     }
@@ -177,7 +177,7 @@ impl Hall {
     }
 
     /// Takes a client out of a room without a word, and the room out of the hall when it is empty.
-    fn forget(&mut self, id: i64, room_ref: i64) {
+    fn take_out(&mut self, id: i64, room_ref: i64) {
         if let Some(client) = self.clients.get_mut(&id) {
             client.rooms.retain(|&joined| joined != room_ref);
         }

@@ -7,17 +7,20 @@ use std::time::Duration;
 /// How long a message waits for the answer to a join.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// How many rooms are remembered, or a server could fill the memory with rooms.
+const MAX_ROOMS: usize = 200;
+
 /// What is known about rooms.
 #[derive(Default)]
 pub struct Rooms {
     state: Mutex<State>,
-    answered: Condvar,
+    answer: Condvar,
 }
 
 #[derive(Default)]
 struct State {
-    /// Every room ever joined, by its reference: a room that was left still has things to say, to begin
-    /// with that we left it.
+    /// The rooms that were joined, by reference: one that was left still has things to say, to begin with
+    /// that we left it.
     names: BTreeMap<i64, String>,
     /// The references of the rooms that we are in, the current one last.
     joined: Vec<i64>,
@@ -39,18 +42,23 @@ impl Rooms {
         state.joined.retain(|&other| other != room_ref);
         state.joined.push(room_ref);
         state.join_id = join_id;
+        if state.names.len() > MAX_ROOMS
+            && let Some((oldest, _)) = state.names.pop_first()
+        {
+            state.joined.retain(|&other| other != oldest);
+        }
         drop(state);
-        self.refused();
+        self.answered();
     }
 
-    /// An error came; perhaps it was the answer to a join.
-    pub fn refused(&self) {
+    /// Something came that is, or may be, the answer to a join.
+    pub fn answered(&self) {
         let mut state = self.state();
         state.asked = state.asked.saturating_sub(1);
-        self.answered.notify_all();
+        self.answer.notify_all();
     }
 
-    /// We are out of a room.
+    /// We are leaving a room.
     pub fn left(&self, room_ref: i64) {
         self.state().joined.retain(|&other| other != room_ref);
     }
@@ -71,11 +79,12 @@ impl Rooms {
 
     /// Makes the room `name` the current one; false when we are not in it.
     pub fn switch_to(&self, name: &str) -> bool {
-        let Some((room_ref, _)) = self.find(name) else { return false };
-        let mut state = self.state();
-        state.joined.retain(|&other| other != room_ref);
+        let mut state = self.answered_state();
+        let is_meant = |room_ref: &i64| state.names[room_ref] == name;
+        let Some(at) = state.joined.iter().rposition(is_meant) else { return false };
+        let room_ref = state.joined.remove(at);
         state.joined.push(room_ref);
-        !name.is_empty()
+        true
     }
 
     /// The names of the rooms that we are in, the current one marked.
@@ -89,7 +98,7 @@ impl Rooms {
     }
 
     fn answered_state(&self) -> MutexGuard<'_, State> {
-        self.answered
+        self.answer
             .wait_timeout_while(self.state(), PATIENCE, |state| state.asked > 0)
             .unwrap_or_else(PoisonError::into_inner)
             .0

@@ -98,10 +98,10 @@ impl Hall {
     ///
     /// First the client gets [`Reply::Left`], whether it was in the room or not. If it was, every member
     /// *and* the one who leaves hear `alice has left this chatroom.` ([`announce`]). A room without members
-    /// is forgotten ([`forget`]).
+    /// is forgotten: [`take_out`].
     ///
     /// [`announce`]: Hall::announce
-    /// [`forget`]: Hall::forget
+    /// [`take_out`]: Hall::take_out
     pub fn leave(&mut self, id: i64, room_ref: i64, join_id: i64) {
         todo!("stage 4: let a client out of a room, and say so")
     }
@@ -130,7 +130,7 @@ impl Hall {
     }
 
     /// Takes a client out of a room without a word, and the room out of the hall when it is empty.
-    fn forget(&mut self, id: i64, room_ref: i64) {
+    fn take_out(&mut self, id: i64, room_ref: i64) {
         if let Some(client) = self.clients.get_mut(&id) {
             client.rooms.retain(|&joined| joined != room_ref);
         }
