@@ -61,35 +61,47 @@ fn choose_nickname(terminal: &mut Terminal) -> Option<String> {
     }
 }
 
-/// Stage 3: answer the server's `NICK` with the nickname; return the first message after that.
+/// Stage 3: answer the server's `NICK` with the nickname.
 ///
-/// [`Messages::handshake`] waits for `NICK`, which has no newline at its end; so has the nickname. If
-/// something else comes instead, the server has a reason, and that is the first message.
+/// Return the first message after that. [`Messages::handshake`] waits for `NICK`, which has no newline at
+/// its end; so has the nickname. If something else comes instead, the server has a reason, and that is
+/// the first message.
 /// [`Messages::receive`] waits for an ordinary message, and answers `None` when the server has closed.
 fn answer_nick(
     messages: &mut Messages,
     stream: &TcpStream,
     nickname: &str,
 ) -> io::Result<Option<String>> {
-    todo!("stage 3: answer the server's NICK with the nickname; return the first …")
+    todo!("stage 3: answer the server's NICK with the nickname")
 }
 
 /// Stage 3: show each message that arrives, until the stream ends.
+///
+/// As in lab 1: [`Messages::receive`] answers `None` when the server has closed.
+///
+/// Stage 13 tests this function, with three people: [`Screen::print`] leaves a half-typed line whole, and
+/// `println!` would write into it.
+///
+/// Stage 15 tests this function: a message may contain what would steer a terminal. [`Screen::print`] shows
+/// that instead of obeying.
 fn show_messages(messages: &mut Messages, screen: &Screen) -> io::Result<()> {
     todo!("stage 3: show each message that arrives, until the stream ends")
 }
 
-/// Stage 6: send each line that is typed as `alice: hello`, with a newline at its end.
+/// Stage 6: send each line that is typed, as `alice: hello`.
 ///
-/// An empty line is no message. Before the first message has come nothing may be sent, or it could stick
-/// to the nickname: `joined.wait()` waits until then. `/quit` leaves, as do Ctrl-D and Ctrl-C, for which
-/// [`Terminal::read_line`] answers `None`: stage 11 tests that. [`Terminal::leave`] ends the program;
-/// this wire has no last words.
+/// A newline stands at its end. An empty line is no message. Before the first message has come nothing
+/// may be sent, or it could stick to the nickname: `joined.wait()` waits until then.
+///
+/// Stage 11 comes back to this function: `/quit` leaves, as do Ctrl-D and Ctrl-C, for which
+/// [`Terminal::read_line`] answers `None`. [`Terminal::leave`] ends the program; this wire has no last words.
+///
+/// Stage 14 tests this function, together with the server: people leave in each of these ways.
 fn type_messages(
     terminal: &mut Terminal,
     stream: &TcpStream,
     nickname: &str,
     joined: &OnceLock<()>,
 ) -> Result<()> {
-    todo!("stage 6: send each line that is typed as alice: hello, with a newline …")
+    todo!("stage 6: send each line that is typed, as alice: hello")
 }

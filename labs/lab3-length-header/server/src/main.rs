@@ -59,17 +59,21 @@ fn talk(id: u64, stream: &Arc<TcpStream>, room: &SyncSender<Event>) -> Result<()
     result
 }
 
-/// Stage 3: tell the room each payload that arrives, until the stream ends.
+/// Stage 3: tell the room each payload that arrives.
+///
+/// Return when the stream ends: `frame::read` answers `None` then.
 ///
 /// `frame::read` needs a reader that can look ahead: `BufReader::new(stream)`. An error is returned
 /// (`?`): behind a bad header nobody knows where the next frame begins, so this connection ends, and
-/// no other.
+/// no other. Stage 9 tests this function: bad headers, and frames that are cut off.
 ///
 /// Stage 6 comes back to this function: `!DISCONNECT` is passed on like any payload, and then it is the
 /// end. It is one when the payload is `!DISCONNECT`, or ends in `] : !DISCONNECT`. The original takes any
 /// payload whose last word it is, and throws out who explains how to leave.
+///
+/// Stage 12 tests this function, together with the client: people leave, and others stay.
 fn receive_frames(id: u64, stream: &TcpStream, room: &SyncSender<Event>) -> Result<()> {
-    todo!("stage 3: tell the room each payload that arrives, until the stream …")
+    todo!("stage 3: tell the room each payload that arrives")
 }
 
 /// The room: takes one event after the other, and sends once for all that have come.
@@ -96,15 +100,24 @@ fn run_room(events: &Receiver<Event>) {
     }
 }
 
-/// Stage 3: pass a payload on, in a frame, to every member but the one who said it.
+/// Stage 3: pass a payload on to everybody but its speaker.
 ///
-/// Print it, too, with [`log`]. One frame serves all receivers. This is the only thread that sends, so
-/// the frames of two speakers cannot get mixed.
+/// Print it with [`log`]; then push it, in a frame, into the outboxes. One frame serves all receivers.
+/// This is the only thread that sends, so the frames of two speakers cannot get mixed.
+///
+/// Stage 8 tests this function: `frame::encode` makes a new header, which counts the bytes of the payload.
+/// The payload may be empty, and it may have become longer than it came, by U+FFFD.
+///
+/// Stage 11 tests this function, together with the client: three people talk.
+///
+/// Stage 13 tests this function: a payload may contain what would steer the server's terminal. [`log`] shows
+/// that instead of obeying; `println!` does not.
 fn relay(members: &mut BTreeMap<u64, Outbox>, speaker: u64, payload: &str) {
-    todo!("stage 3: pass a payload on, in a frame, to every member but the one …")
+    todo!("stage 3: pass a payload on to everybody but its speaker")
 }
 
-/// Prints how many are connected. The room calls this whenever the number changes (stage 10).
+/// Prints how many are connected. Stage 10 tests this function: the room calls it whenever the number
+/// changes.
 fn log_count(members: &BTreeMap<u64, Outbox>) {
     log(&format!("[SERVER] active connections = {}", members.len()));
 }

@@ -81,25 +81,32 @@ pub fn read_request(lines: &mut Lines<impl BufRead>) -> Result<Option<Request>, 
     }
 }
 
-/// Stage 2: read the rest of a join. The first line is read already; `room` is its value.
+/// Stage 2: read the rest of a join.
 ///
-/// The fields follow in this order: `CLIENT_IP`, `PORT` (both unused: they are there for a UDP that never
-/// came), `CLIENT_NAME`. [`Lines::field`] reads one. Stage 7 comes back to this function: a room and a
-/// client have a name, and not one that fills the memory ([`name_of`]).
+/// The first line is read already; `room` is its value. The fields follow in this order: `CLIENT_IP`,
+/// `PORT` (both unused: they are there for a UDP that never came), `CLIENT_NAME`. [`Lines::field`] reads
+/// one. Stage 7 comes back to this function: a room and a client have a name, and not one that fills the
+/// memory ([`name_of`]).
 fn read_join(room: &str, lines: &mut Lines<impl BufRead>) -> Result<Request, Problem> {
-    todo!("stage 2: read the rest of a join. The first line is read already; …")
+    todo!("stage 2: read the rest of a join")
 }
 
-/// Stage 3: read the rest of a chat message: `JOIN_ID`, `CLIENT_NAME`, `MESSAGE`.
+/// Stage 3: read the rest of a chat message.
 ///
+/// The fields follow in this order: `JOIN_ID`, `CLIENT_NAME`, `MESSAGE`.
 /// [`Lines::number`] reads a field that is a number, [`Lines::text`] one that goes on until a blank line.
 /// Read all fields before you look whether `room_ref` is a [`number`]: then the connection goes on behind
 /// the message, and not in the middle of its text.
+///
+/// Stage 8 tests this function: the bytes come in pieces, or those of several messages at once. [`Lines`]
+/// takes care of that, and of the `\r` and the spaces that others send.
 fn read_chat(room_ref: &str, lines: &mut Lines<impl BufRead>) -> Result<Request, Problem> {
-    todo!("stage 3: read the rest of a chat message: JOIN_ID, CLIENT_NAME, …")
+    todo!("stage 3: read the rest of a chat message")
 }
 
 /// Stage 4: read the rest of a leave: `JOIN_ID`, `CLIENT_NAME`.
+///
+/// Read them, too, before you look at `room_ref`.
 fn read_leave(room_ref: &str, lines: &mut Lines<impl BufRead>) -> Result<Request, Problem> {
     todo!("stage 4: read the rest of a leave: JOIN_ID, CLIENT_NAME")
 }

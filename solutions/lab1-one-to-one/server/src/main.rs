@@ -66,7 +66,7 @@ fn open_listener(address: (&str, u16)) -> io::Result<TcpListener> {
     TcpListener::bind(address)
 }
 
-/// Stage 2: accept clients for ever, and give each a thread that runs [`talk`].
+/// Stage 2: accept clients for ever, and give each a thread.
 ///
 /// - [`TcpListener::accept`] waits for the next client and answers a new socket for it, and its
 ///   address. Number the clients from 1.
@@ -84,6 +84,9 @@ fn open_listener(address: (&str, u16)) -> io::Result<TcpListener> {
 /// its client is gone. Then [`Arc::strong_count`] is the number of taken seats, and one more for your own,
 /// and nobody has to count. A client without a seat gets [`FULL`]: [`refuse`] sends that and closes the
 /// connection, and you do not wait for it.
+///
+/// Stage 13 tests this function, together with the client: one leaves, another comes, a third finds the
+/// room full.
 fn accept_clients(listener: &TcpListener, seats: usize, room: &SyncSender<Event>) -> ! {
     let seat = Arc::new(());
     let mut number = 0;
@@ -129,13 +132,20 @@ fn talk(id: u64, ip: IpAddr, stream: &Arc<TcpStream>, room: &SyncSender<Event>, 
     drain(stream);
 }
 
-/// Stage 4: tell the room each message that arrives, until the stream ends.
+/// Stage 4: tell the room each message that arrives.
 ///
 /// TCP knows no messages: one `read` may bring half a message, or three. [`Messages`] puts them
 /// together again: `while let Some(message) = messages.receive()?` runs once for each. At the end of the
 /// stream it answers `None`; return then, or this thread runs in circles for ever.
 ///
 /// Stage 6 comes back to this function: a message that is just `quit` is the end, too.
+///
+/// Stage 9 tests this function: who is killed in the middle of a word makes `receive` fail. Return the error
+/// (`?`) and unwrap nothing that comes from outside; [`talk`] does the rest.
+///
+/// Stage 11 tests this function: messages come in pieces, or several at once, and those of an original
+/// client end with nothing but silence. [`Messages`] knows all that; who reads lines instead waits for a
+/// newline that never comes.
 fn receive_messages(id: u64, stream: &TcpStream, room: &SyncSender<Event>) -> Result<()> {
     let mut messages = Messages::new(stream);
     while let Some(message) = messages.receive()? {
@@ -182,10 +192,13 @@ fn welcome(member: &mut Member) {
     member.outbox.push(WELCOME);
 }
 
-/// Stage 4: pass a message on to every member but the one who said it.
+/// Stage 4: pass a message on to everybody but its speaker.
 ///
 /// The line is `<127.0.0.1> hello`, with the speaker's address and a newline at its end. Print it
 /// (with [`log`]), and push it into the outbox of each of the others.
+///
+/// Stage 14 tests this function: a message may contain what would steer the server's terminal. [`log`] shows
+/// that instead of obeying; `println!` does not.
 fn relay(members: &mut BTreeMap<u64, Member>, speaker: u64, message: &str) {
     let Some(ip) = members.get(&speaker).map(|member| member.ip) else { return };
     let mut line = format!("<{ip}> {message}");

@@ -108,16 +108,18 @@ fn talk(
     result
 }
 
-/// Stage 2: ask for the nickname and wait for it, for as long as `patience` lasts.
+/// Stage 2: ask for the nickname, and wait for it.
 ///
 /// Send `NICK`, just these four letters: the original client compares what it gets with them.
-/// [`Messages::handshake`] waits for the answer; `None` means that the client has gone instead.
+/// [`Messages::handshake`] waits for the answer for as long as `patience` lasts; `None` means that the client
+/// has gone instead.
 /// This runs in the connection's own thread, so who does not answer holds up nobody.
 ///
 /// Stage 9 comes back to this function: who has not answered by then gets `Nickname refused: `, a reason
-/// and a newline, and is closed; [`refuse`] does both, and then the answer is `Ok(None)`. `handshake` reports
-/// it as an error of the kind [`ErrorKind::TimedOut`]; one of the kind [`ErrorKind::InvalidData`] is an answer
-/// that is longer than any message may be, and is refused likewise. Return other errors with `?`.
+/// and a newline, and is closed; [`refuse`] does both, and then the answer is `Ok(None)`. `handshake`
+/// reports it as an error of the kind [`ErrorKind::TimedOut`]; one of the kind [`ErrorKind::InvalidData`]
+/// is an answer that is longer than any message may be, and is refused likewise. Return other errors with
+/// `?`.
 fn ask_nickname(
     stream: &Arc<TcpStream>,
     messages: &mut Messages,
@@ -138,7 +140,13 @@ fn ask_nickname(
     }
 }
 
-/// Stage 5: tell the room each message that arrives, until the stream ends.
+/// Stage 5: tell the room each message that arrives.
+///
+/// As in lab 1, [`Messages::receive`] waits for a message, and answers `None` at the end of the stream.
+/// Return then: [`talk`] tells the room that somebody has left.
+///
+/// Stage 12 tests this function: messages come in pieces, or several at once, and those of an original
+/// client end with nothing but silence. Pass each on whole.
 fn receive_messages(id: u64, messages: &mut Messages, room: &SyncSender<Event>) -> Result<()> {
     while let Some(message) = messages.receive()? {
         room.send(Event::Said(id, message))?;
@@ -188,8 +196,9 @@ fn broadcast(members: &mut BTreeMap<u64, Member>, lines: &str) {
 
 /// Stage 4: let a newcomer in, and tell everybody.
 ///
-/// Everybody, the newcomer too, gets `alice joined!`; then the newcomer alone gets
-/// `Connected to server!`. Each line ends with a newline. [`broadcast`] sends to all members.
+/// First put the newcomer into `members`, under its `id`. Everybody, the newcomer too, gets
+/// `alice joined!`; then the newcomer alone gets `Connected to server!`. Each line ends with a newline.
+/// [`broadcast`] sends to all members.
 ///
 /// The answer is whether the newcomer is in.
 ///
@@ -197,7 +206,8 @@ fn broadcast(members: &mut BTreeMap<u64, Member>, lines: &str) {
 /// `Nickname refused: ` and the reason; dropping its outbox sends that, and closes the connection. A
 /// nickname is refused when it is empty, longer than [`MAX_NICKNAME`] characters, contains a control
 /// character or `:`, or belongs to somebody already, compared without case (`alice` and `Alice` would
-/// be taken for each other).
+/// be taken for each other). Print the refusal with [`log`], never with `println!`: a nickname may contain
+/// what would steer the terminal.
 fn join(members: &mut BTreeMap<u64, Member>, id: u64, mut newcomer: Member) -> bool {
     let nickname = newcomer.nickname.clone();
     let lowercase = nickname.to_lowercase();
@@ -226,7 +236,7 @@ fn join(members: &mut BTreeMap<u64, Member>, id: u64, mut newcomer: Member) -> b
     true
 }
 
-/// Stage 5: the line that everybody gets, the speaker too, when somebody says something.
+/// Stage 5: the line that everybody gets, the speaker too.
 ///
 /// A client writes the prefix itself, as the original does: `alice: hello` is what arrives, and what
 /// goes out, with a newline.
@@ -240,10 +250,13 @@ fn line(nickname: &str, message: &str) -> String {
     format!("{prefix}{text}\n")
 }
 
-/// Stage 7: take a member out, and tell everybody who is left: `alice left!`, with a newline.
+/// Stage 7: take a member out, and tell everybody who is left.
 ///
-/// The one who leaves gets the `last_words`, if there are any. Dropping an outbox sends what is in it,
-/// and closes the connection.
+/// They get `alice left!`, with a newline, by [`broadcast`]. The one who leaves gets the `last_words`, if
+/// there are any. Dropping an outbox sends what is in it, and closes the connection.
+///
+/// Stage 14 tests this function, together with the client: people come and go, and a nickname is free again
+/// when its owner is gone.
 fn leave(members: &mut BTreeMap<u64, Member>, id: u64, last_words: &str) {
     let Some(mut member) = members.remove(&id) else { return };
     member.outbox.push(last_words);

@@ -53,8 +53,10 @@ const STUDENT_ID: u32 = 0;
 
 /// Stage 10: read the next reply; `None` at the end of the stream.
 ///
-/// The first line tells which one it is ([`value`] answers what stands behind its colon); the fields follow
-/// in the order of the wire. A line that begins no reply is skipped: the server may be newer than we are.
+/// [`Lines::next_line`] reads the first line, which tells which reply it is: `value` answers what stands
+/// behind its colon. The fields follow in the order of the wire. [`Lines::field`] reads one,
+/// [`Lines::number`] one that is a number, and [`Lines::text`] one that goes on until a blank line. A line
+/// that begins no reply is skipped: the server may be newer than we are.
 ///
 /// # Errors
 /// See [`Problem`].

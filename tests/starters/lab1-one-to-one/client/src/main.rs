@@ -43,8 +43,16 @@ fn connect(address: (&str, u16)) -> io::Result<TcpStream> {
 /// Stage 3: show each message that arrives, until the stream ends.
 ///
 /// [`Messages`] cuts the stream into messages; [`Screen::print`] shows one without tearing the line
-/// that is being typed. Stage 10 tests the end: [`Messages::receive`] answers `None` when the server has
-/// closed. Return then; `main` does the rest.
+/// that is being typed: `while let Some(message) = messages.receive()?` runs once for each.
+///
+/// Stage 10 tests this function: [`Messages::receive`] answers `None` when the server has closed, and an
+/// error (`?`) when the connection is lost. Return then, or empty messages are shown for ever; `main` does
+/// the rest.
+///
+/// Stage 12 tests this function, with three people: `println!` would write into a half-typed line.
+///
+/// Stage 14 tests this function: a message may contain what would steer a terminal. [`Screen::print`] shows
+/// that instead of obeying.
 fn show_messages(stream: &TcpStream, screen: &Screen) -> io::Result<()> {
     todo!("stage 3: show each message that arrives, until the stream ends")
 }
@@ -58,6 +66,8 @@ fn show_messages(stream: &TcpStream, screen: &Screen) -> io::Result<()> {
 /// [`Terminal::leave`] sends that and ends the program. It is the one message without a newline, because
 /// the original server compares it with just these four letters. It cannot stick to the next message:
 /// there is none.
+///
+/// Stage 13 tests this function, together with the server: people leave in each of these ways.
 fn type_messages(terminal: &mut Terminal, stream: &TcpStream) -> Result<()> {
     todo!("stage 5: send each line that is typed, with a newline at its end")
 }

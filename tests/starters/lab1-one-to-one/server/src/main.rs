@@ -66,7 +66,7 @@ fn open_listener(address: (&str, u16)) -> io::Result<TcpListener> {
     todo!("stage 1: open the listening socket at address, a host and a port")
 }
 
-/// Stage 2: accept clients for ever, and give each a thread that runs [`talk`].
+/// Stage 2: accept clients for ever, and give each a thread.
 ///
 /// - [`TcpListener::accept`] waits for the next client and answers a new socket for it, and its
 ///   address. Number the clients from 1.
@@ -84,8 +84,11 @@ fn open_listener(address: (&str, u16)) -> io::Result<TcpListener> {
 /// its client is gone. Then [`Arc::strong_count`] is the number of taken seats, and one more for your own,
 /// and nobody has to count. A client without a seat gets [`FULL`]: [`refuse`] sends that and closes the
 /// connection, and you do not wait for it.
+///
+/// Stage 13 tests this function, together with the client: one leaves, another comes, a third finds the
+/// room full.
 fn accept_clients(listener: &TcpListener, seats: usize, room: &SyncSender<Event>) -> ! {
-    todo!("stage 2: accept clients for ever, and give each a thread that runs …")
+    todo!("stage 2: accept clients for ever, and give each a thread")
 }
 
 /// What happens to one connection, from its welcome to its end.
@@ -101,15 +104,22 @@ fn talk(id: u64, ip: IpAddr, stream: &Arc<TcpStream>, room: &SyncSender<Event>, 
     drain(stream);
 }
 
-/// Stage 4: tell the room each message that arrives, until the stream ends.
+/// Stage 4: tell the room each message that arrives.
 ///
 /// TCP knows no messages: one `read` may bring half a message, or three. [`Messages`] puts them
 /// together again: `while let Some(message) = messages.receive()?` runs once for each. At the end of the
 /// stream it answers `None`; return then, or this thread runs in circles for ever.
 ///
 /// Stage 6 comes back to this function: a message that is just `quit` is the end, too.
+///
+/// Stage 9 tests this function: who is killed in the middle of a word makes `receive` fail. Return the error
+/// (`?`) and unwrap nothing that comes from outside; [`talk`] does the rest.
+///
+/// Stage 11 tests this function: messages come in pieces, or several at once, and those of an original
+/// client end with nothing but silence. [`Messages`] knows all that; who reads lines instead waits for a
+/// newline that never comes.
 fn receive_messages(id: u64, stream: &TcpStream, room: &SyncSender<Event>) -> Result<()> {
-    todo!("stage 4: tell the room each message that arrives, until the stream …")
+    todo!("stage 4: tell the room each message that arrives")
 }
 
 /// The room: takes one event after the other, and sends once for all that have come.
@@ -147,10 +157,13 @@ fn welcome(member: &mut Member) {
     todo!("stage 2: send a new member the WELCOME")
 }
 
-/// Stage 4: pass a message on to every member but the one who said it.
+/// Stage 4: pass a message on to everybody but its speaker.
 ///
 /// The line is `<127.0.0.1> hello`, with the speaker's address and a newline at its end. Print it
 /// (with [`log`]), and push it into the outbox of each of the others.
+///
+/// Stage 14 tests this function: a message may contain what would steer the server's terminal. [`log`] shows
+/// that instead of obeying; `println!` does not.
 fn relay(members: &mut BTreeMap<u64, Member>, speaker: u64, message: &str) {
-    todo!("stage 4: pass a message on to every member but the one who said it")
+    todo!("stage 4: pass a message on to everybody but its speaker")
 }

@@ -37,18 +37,35 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Stage 2: show the payload of each frame that arrives, until the stream ends.
+/// Stage 2: show the payload of each frame that arrives.
 ///
-/// `frame::read` needs a reader that can look ahead: `BufReader::new(stream)`.
+/// Return when the stream ends, or the connection is lost (`?`); `end` does the rest.
+///
+/// `frame::read` needs a reader that can look ahead: `BufReader::new(stream)`, one for all frames, since it
+/// may have read a part of the next one already.
+///
+/// Stage 5 tests this function: [`Screen::print`] leaves a half-typed line whole, and shows a payload of two
+/// lines as one. Printed line by line, the second could look like a message of somebody else.
+///
+/// Stage 11 tests this function, with three people. Stage 13 tests this function: [`Screen::print`] shows
+/// what would steer a terminal instead of obeying; `println!` does not.
 fn show_frames(stream: &TcpStream, screen: &Screen) -> io::Result<()> {
-    todo!("stage 2: show the payload of each frame that arrives, until the stream …")
+    todo!("stage 2: show the payload of each frame that arrives")
 }
 
-/// Stage 1: send each line that is typed as `[ann] : hello`, in a frame, with one `write_all`.
+/// Stage 1: send each line that is typed, as `[ann] : hello`.
 ///
-/// An empty line is no message. Stage 7 comes back to this function: who types `!DISCONNECT`, or leaves
+/// It goes in a frame, with one `write_all`: two could arrive apart.
+///
+/// Stage 4 tests this function: an empty line is no message, a name may contain spaces, and `!DISCONNECT`
+/// within a sentence is a word like any other.
+///
+/// Stage 7 comes back to this function: who types `!DISCONNECT`, or leaves
 /// with Ctrl-D or Ctrl-C (then [`Terminal::read_line`] answers `None`), sends `[ann] : !DISCONNECT` as
 /// the last frame. [`Terminal::leave`] does that and ends the program.
+///
+/// Stage 12 tests this function, together with the server: people leave in each of these ways, and see that
+/// of others as a message like any other.
 fn type_messages(terminal: &mut Terminal, stream: &TcpStream, name: &str) -> Result<()> {
-    todo!("stage 1: send each line that is typed as ann : hello, in a frame, with …")
+    todo!("stage 1: send each line that is typed, as ann : hello")
 }

@@ -20,12 +20,15 @@ pub fn encode(payload: &str) -> Vec<u8> {
     todo!("stage 1: make a frame of payload")
 }
 
-/// Stage 2: read one frame and answer its payload; `None` when the stream ends before a frame.
+/// Stage 2: read one frame, and answer its payload.
+///
+/// The answer is `None` when the stream ends before a frame.
 ///
 /// - One `read` may bring a part of what you want. [`std::io::Read::read_exact`] reads until there is
 ///   all of it.
 /// - Is there another frame at all? [`BufRead::fill_buf`] waits for bytes without taking them; it
 ///   answers an empty slice at the end of the stream.
+/// - A stream that ends within a frame is an error. `cut_off` says so: `.map_err(cut_off)?`.
 /// - Bytes that are not UTF-8 become U+FFFD: [`String::from_utf8_lossy`]. That is three bytes long, and the
 ///   text may have become longer than [`MAX_PAYLOAD`]: nobody would take it from us. That is an error, too.
 ///
@@ -33,10 +36,12 @@ pub fn encode(payload: &str) -> Vec<u8> {
 /// [`ErrorKind::InvalidData`] for a bad header, [`ErrorKind::UnexpectedEof`] for a stream that ends
 /// within a frame, and what the connection reports. No frame can be found after any of them.
 pub fn read(reader: &mut impl BufRead) -> io::Result<Option<String>> {
-    todo!("stage 2: read one frame and answer its payload; None when the stream …")
+    todo!("stage 2: read one frame, and answer its payload")
 }
 
 /// Stage 2: the length that a header promises.
+///
+/// Take the spaces away (`trim_matches(' ')`), and [`str::parse`] the digits.
 ///
 /// Stage 9 comes back to this function: a header is nothing but digits, with spaces around them
 /// (`parse` alone would take `+5`), and it promises at most [`MAX_PAYLOAD`]. Otherwise four bytes from

@@ -73,19 +73,22 @@ fn choose_name(terminal: &mut Terminal) -> Option<String> {
 /// After a [`Problem::Message`] the stream goes on: show the complaint, tell [`Rooms::answered`], and read
 /// on.
 ///
-/// Stages 12 and 14 test this function, with three people: what comes while somebody types must leave the
-/// half-typed line whole, and no text may steer a terminal. [`Screen::print`] does both, and `println!`
-/// neither.
+/// Stage 12 tests this function, with three people: [`Screen::print`] leaves a half-typed line whole, and
+/// `println!` would write into it.
+///
+/// Stage 14 tests this function: names and texts may contain what would steer a terminal. [`Screen::print`]
+/// shows that instead of obeying.
 fn show_replies(stream: &TcpStream, screen: &Screen, rooms: &Rooms) -> io::Result<()> {
     todo!("stage 10: show each reply that arrives, until the stream ends")
 }
 
-/// Stage 10: send what is typed: text goes to the current room, a line with `/` is a command.
+/// Stage 10: send what is typed.
 ///
+/// Text goes to the current room; a line that begins with `/` is a command.
 /// [`Terminal::read_line`] waits for a line; `None` means that the person leaves. The `Display` of a
 /// [`Request`] is what goes over the wire: send `request.to_string()` with one `write_all`.
-/// [`Rooms::find`] with an empty name answers the current room's reference and the `JOIN_ID`, and waits for the
-/// answer to a join that is under way. So call [`Rooms::asked_to_join`] before you send a
+/// [`Rooms::find`] with an empty name answers the current room's reference and the `JOIN_ID`, and waits
+/// for the answer to a join that is under way. So call [`Rooms::asked_to_join`] before you send a
 /// [`Request::Join`]. [`Terminal::print`] shows a line from here. An empty line is no message.
 ///
 /// Stage 11 comes back to this function, for the other commands:
@@ -97,12 +100,12 @@ fn show_replies(stream: &TcpStream, screen: &Screen, rooms: &Rooms) -> io::Resul
 /// - Who leaves, by `/quit`, Ctrl-D or Ctrl-C, says so with [`Request::Disconnect`]; [`Terminal::leave`]
 ///   sends it and ends the program.
 ///
-/// Stage 13 tests this function and the server together: people leave in each of these ways.
+/// Stage 13 tests this function, together with the server: people leave in each of these ways.
 fn type_requests(
     terminal: &mut Terminal,
     stream: &TcpStream,
     rooms: &Rooms,
     name: &str,
 ) -> Result<()> {
-    todo!("stage 10: send what is typed: text goes to the current room, a line …")
+    todo!("stage 10: send what is typed")
 }

@@ -71,27 +71,31 @@ impl Hall {
         }
     }
 
-    /// Stage 2: let a client into the room called `name`, which is made if there is none.
+    /// Stage 2: let a client into the room called `name`.
     ///
-    /// First the client gets [`Reply::Joined`]; its `join_id` is the number of the connection. Then every
-    /// member, the newcomer too, hears from the newcomer `alice has joined this chatroom.` ([`announce`]).
-    /// A client keeps the name of its first join. One that is in the room already gets the same reply
-    /// again, and nothing is announced.
+    /// If there is no such room, it is made. First the client gets [`Reply::Joined`]; its `join_id` is
+    /// the number of the connection. Then every member, the newcomer too, hears from the newcomer
+    /// `alice has joined this chatroom.` ([`announce`]). A new room gets the reference after
+    /// [`Hall::last_room_ref`]. A client may be in [`MAX_ROOMS`] rooms; for one more the answer is a
+    /// complaint, [`Complaint::NOT_ALLOWED`].
+    ///
+    /// Stage 5 tests this function: a client keeps the name of its first join. One that is in the room
+    /// already gets the same reply again, and nothing is announced.
     ///
     /// [`announce`]: Hall::announce
     pub fn join(&mut self, id: i64, name: String, client_name: String) {
-        todo!("stage 2: let a client into the room called name, which is made if …")
+        todo!("stage 2: let a client into the room called name")
     }
 
-    /// Stage 3: pass a message on to every member of the room, the speaker too, and to nobody else.
+    /// Stage 3: pass a message on to every member of the room.
     ///
-    /// [`say`] does that. Stage 7 comes back to this function: a room that does not exist, and one that
-    /// the speaker is not in, are answered with [`complain`].
+    /// The speaker gets it, too, and nobody else: [`say`] does that. Stage 7 comes back to this function:
+    /// a room that does not exist, and one that the speaker is not in, are answered with [`complain`].
     ///
     /// [`say`]: Hall::say
     /// [`complain`]: Hall::complain
     pub fn chat(&mut self, id: i64, room_ref: i64, message: String) {
-        todo!("stage 3: pass a message on to every member of the room, the speaker …")
+        todo!("stage 3: pass a message on to every member of the room")
     }
 
     /// Stage 4: let a client out of a room, and say so.
@@ -106,13 +110,16 @@ impl Hall {
         todo!("stage 4: let a client out of a room, and say so")
     }
 
-    /// Stage 6: let a client out of all its rooms, in the order in which it joined them, and close its
-    /// connection.
+    /// Stage 6: let a client out of all its rooms and of the hall.
     ///
-    /// Each room hears `alice has left this chatroom.`, and so does alice, if she can still hear. Dropping
-    /// an outbox sends what is in it, and closes the connection.
+    /// It leaves the rooms in the order in which it joined them. Each room hears
+    /// `alice has left this chatroom.`, and so does alice, if she can still hear. Dropping an outbox sends
+    /// what is in it, and closes the connection.
+    ///
+    /// Stage 13 tests this function, together with the client: people leave in all ways, and those who stay
+    /// see it.
     pub fn disconnect(&mut self, id: i64) {
-        todo!("stage 6: let a client out of all its rooms, in the order in which it …")
+        todo!("stage 6: let a client out of all its rooms and of the hall")
     }
 
     /// Tells every member of a room what its member `id` does.
@@ -125,6 +132,8 @@ impl Hall {
     ///
     /// The name is that of the client, never the one that the message claims. All members get the same
     /// bytes: make them once ([`Reply::Chat`]), and push them into each outbox.
+    ///
+    /// Stage 8 tests this function: one member does not read. Pushing into an outbox does not wait for that.
     fn say(&mut self, id: i64, room_ref: i64, message: String) {
         todo!("stage 2: send every member of a room what its member id says")
     }

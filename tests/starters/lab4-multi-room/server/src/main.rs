@@ -121,16 +121,22 @@ fn answer(hall: &mut Hall, id: i64, request: Request, kill_from_anywhere: bool) 
     }
 }
 
-/// Stage 1: answer a greeting with its own line and the server's address ([`Reply::Helo`]).
+/// Stage 1: answer a greeting with its own line and the server's address.
+///
+/// [`Hall::client`] knows the address, as this client sees it; [`Hall::tell`] sends a [`Reply::Helo`].
 fn greet(hall: &mut Hall, id: i64, line: String) {
-    todo!("stage 1: answer a greeting with its own line and the server's address …")
+    todo!("stage 1: answer a greeting with its own line and the server's address")
 }
 
-/// Stage 9: end the program with status 0, when a client of this computer asks for it.
+/// Stage 9: end the program when a client of this computer asks.
 ///
-/// The system closes all connections of a program that ends. From another computer it is obeyed only
-/// with `--kill-from-anywhere`, or else anybody could end the chat; the answer is
-/// [`Complaint::NOT_ALLOWED`].
+/// It ends with status 0. This computer's clients have a loopback address; `to_canonical` finds it in an
+/// IPv6 address, too. First [`Hall::flush`]: what was asked before is still to be answered. Then
+/// [`process::exit`] ends all threads, even those that wait in a read or in `accept`, and the system
+/// closes all connections.
+///
+/// From another computer it is obeyed only `from_anywhere`, or else anybody could end the chat: the answer
+/// is [`Hall::complain`] with [`Complaint::NOT_ALLOWED`].
 fn kill(hall: &mut Hall, id: i64, from_anywhere: bool) {
-    todo!("stage 9: end the program with status 0, when a client of this computer …")
+    todo!("stage 9: end the program when a client of this computer asks")
 }
