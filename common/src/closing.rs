@@ -17,7 +17,7 @@ const MAX_LINGERING: usize = 1000;
 /// Tells a peer why it is not served, and closes the connection. The caller waits for nothing: the accept
 /// loop can do it.
 ///
-/// Only for a connection on which nothing was sent yet: `reason` must fit into the send buffer.
+/// Only at the beginning of a connection: `reason` must fit into the send buffer, which is as good as empty.
 pub fn refuse(stream: Arc<TcpStream>, reason: &[u8]) {
     let mut sender = &*stream;
     // A peer that is gone already needs no reason.

@@ -62,7 +62,9 @@ impl Outbox {
         if self.gathered.is_empty() {
             return;
         }
-        if let Err(why) = self.send_or_queue(&mut lock(&self.backlog)) {
+        let mut backlog = lock(&self.backlog);
+        if let Err(why) = self.send_or_queue(&mut backlog) {
+            backlog.gone = true;
             if let (Some(why), Ok(peer)) = (why, self.stream.peer_addr()) {
                 log(&format!("{peer} {why}: disconnected"));
             }
@@ -81,8 +83,6 @@ impl Outbox {
             return Ok(());
         }
         let sent = if backlog.has_writer { Ok(0) } else { send_now(&self.stream, &self.gathered) };
-        // Until the last line there is a reason to give up.
-        backlog.gone = true;
         let rest = &self.gathered[sent.map_err(|_| None)?..];
         if backlog.bytes.len() + rest.len() > MAX_BACKLOG {
             return Err(Some("is more than 1 MiB behind"));
@@ -95,7 +95,6 @@ impl Outbox {
                 .map_err(|_| Some("is behind, and there is no thread to wait for it"))?;
         }
         backlog.has_writer = !backlog.bytes.is_empty();
-        backlog.gone = false;
         Ok(())
     }
 }

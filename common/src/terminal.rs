@@ -146,7 +146,15 @@ impl Terminal {
 impl Screen {
     /// Shows one message, with whatever could steer the terminal made harmless.
     pub fn print(&self, text: &str) {
-        self.print_as_it_is(&printable(text));
+        let line = printable(text);
+        match &self.printer {
+            None => print_line(&line),
+            Some(printer) => {
+                let mut printer = printer.lock().unwrap_or_else(PoisonError::into_inner);
+                // The terminal is gone: there is nobody to show it to.
+                let _ = printer.print(format!("{line}\n"));
+            }
+        }
     }
 
     /// Ends the program when the connection has ended, with `result`: status 1 and a message, or,
@@ -173,17 +181,6 @@ impl Screen {
     fn exit_if_ending(&self) {
         if let Some(message) = self.ending.get() {
             fail(message);
-        }
-    }
-
-    fn print_as_it_is(&self, line: &str) {
-        match &self.printer {
-            None => print_line(line),
-            Some(printer) => {
-                let mut printer = printer.lock().unwrap_or_else(PoisonError::into_inner);
-                // The terminal is gone: there is nobody to show it to.
-                let _ = printer.print(format!("{line}\n"));
-            }
         }
     }
 

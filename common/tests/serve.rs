@@ -1,0 +1,58 @@
+//! The accept loop: how many it serves, and what it tells the others.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const FULL: &[u8] = b"The server is full\n";
+
+/// A server that tells each client that it is in, and is done with it when it has said something.
+fn server(max_clients: usize) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        common::serve(&listener, max_clients, FULL, |_, stream| {
+            let mut stream = &**stream;
+            stream.write_all(b"in")?;
+            stream.read_exact(&mut [0])?;
+            Ok(())
+        })
+    });
+    address
+}
+
+#[test]
+fn whoever_finds_it_full_is_told_so_even_while_speaking() {
+    let address = server(0);
+    let clients: Vec<_> = (0..200)
+        .map(|_| {
+            let mut client = TcpStream::connect(address).unwrap();
+            client.write_all(b"is anybody there?").unwrap();
+            client
+        })
+        .collect();
+    for mut client in clients {
+        let mut told = Vec::new();
+        client.read_to_end(&mut told).unwrap();
+        assert_eq!(told, FULL);
+    }
+}
+
+#[test]
+fn a_place_is_free_when_its_client_is_done_although_that_lingers() {
+    let address = server(1);
+    let begin = Instant::now();
+    let mut lingering = Vec::new();
+    while lingering.len() < 20 {
+        let mut client = TcpStream::connect(address).unwrap();
+        let mut told = [0; 2];
+        client.read_exact(&mut told).unwrap();
+        if &told == b"in" {
+            client.write_all(b"x").unwrap();
+            lingering.push(client);
+        }
+    }
+    // If each kept its place for the second that it lingers, it would take 20.
+    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
+}
