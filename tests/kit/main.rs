@@ -2,6 +2,7 @@
 
 mod chats;
 mod export;
+mod hostile;
 mod lab;
 mod plans;
 mod walk;

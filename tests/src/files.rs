@@ -33,6 +33,14 @@ pub fn lab_of(path: &Path) -> Option<u32> {
     digits?.parse().ok()
 }
 
+/// The folder of a package: `labs/lab2-nick-group/server` for `labs`, 2 and `server`.
+pub fn package(kit: &Path, folder: &str, lab: u32, name: &str) -> Option<PathBuf> {
+    let labs = fs::read_dir(kit.join(folder)).ok()?.filter_map(Result::ok);
+    let mut labs = labs.filter(|entry| lab_of(Path::new(&entry.file_name())) == Some(lab));
+    let package = labs.next()?.path().join(name);
+    package.join("Cargo.toml").is_file().then_some(package)
+}
+
 /// What is in the file, if there is one.
 ///
 /// # Errors

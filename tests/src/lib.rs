@@ -22,6 +22,7 @@
 //! their wire, and what the system reports of them.
 
 pub mod cli;
+mod descendants;
 pub mod feed;
 pub mod files;
 pub mod lab;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::env;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::num::NonZero;
 use std::os::unix::process::CommandExt;
@@ -19,6 +19,7 @@ use nix::unistd::Pid;
 use rexpect::process::PtyProcess;
 use serde_json::Value;
 
+use crate::descendants;
 use crate::feed::{Feed, PATIENCE};
 use crate::stage::{Check, Failure};
 
@@ -210,6 +211,7 @@ impl Program {
             });
         }
         let grader = process::id();
+        let starting = descendants::starting();
         let pty = PtyProcess::new(command);
         if process::id() != grader {
             // A child whose exec failed comes back from `new` as a second grader.
@@ -222,13 +224,15 @@ impl Program {
         let pty = pty.map_err(|error| Failure::Grader(format!("no terminal: {error}")))?;
         let mut pid = [0; 4];
         pid_reader.read_exact(&mut pid)?;
-        let process = Arc::new(Process::new(name, Pid::from_raw(i32::from_ne_bytes(pid))));
+        let pid = Pid::from_raw(i32::from_ne_bytes(pid));
+        starting.has_started(pid);
+        let process = Arc::new(Process::new(name, pid));
         let handle =
             || pty.get_file_handle().map_err(|error| Failure::Grader(format!("terminal: {error}")));
         let (keyboard, mut screen) = (handle()?, handle()?);
 
         let output = Feed::new();
-        let feed = Arc::clone(&output);
+        let (feed, source) = (Arc::clone(&output), Arc::clone(&process));
         thread::Builder::new().spawn(move || {
             let mut bytes = [0; 16 * 1024];
             loop {
@@ -241,7 +245,15 @@ impl Program {
                     }
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                     // A terminal that nobody holds any more answers EIO.
-                    Ok(0) | Err(_) => return feed.end("the program has ended"),
+                    Ok(0) | Err(_) => {
+                        source.wait_for(LAST_WORDS);
+                        let why = if source.ended().is_some() {
+                            "the program has ended"
+                        } else {
+                            "the program has closed its terminal"
+                        };
+                        return feed.end(why);
+                    }
                 }
             }
         })?;
@@ -268,6 +280,7 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 impl Drop for Program {
     fn drop(&mut self) {
         self.process.kill();
+        descendants::end_orphans();
         // They may say why it failed: that a stage is not written yet, for example.
         self.output.wait_for(LAST_WORDS, |_| None::<()>);
     }
@@ -298,7 +311,7 @@ fn prepare_child(columns: NonZero<u16>) -> io::Result<()> {
     setrlimit(Resource::RLIMIT_CPU, 60, 60)?;
     setrlimit(Resource::RLIMIT_FSIZE, 64 * megabyte, 64 * megabyte)?;
     #[cfg(target_os = "linux")]
-    setrlimit(Resource::RLIMIT_AS, 4096 * megabyte, 4096 * megabyte)?;
+    setrlimit(Resource::RLIMIT_AS, 2048 * megabyte, 2048 * megabyte)?;
     Ok(())
 }
 
@@ -320,6 +333,8 @@ pub struct Ended {
     pub after: Duration,
     /// How much processor time it had used when the grader ended it.
     pub cpu_time: Duration,
+    /// How much memory it held then, in bytes; 0 where the system does not tell.
+    pub memory: u64,
 }
 
 impl Process {
@@ -342,7 +357,7 @@ impl Process {
                 Err(_) => WaitStatus::Exited(self.pid, -1),
             };
             let (after, cpu_time) = (self.started.elapsed(), Duration::ZERO);
-            *ended = Some(Ended { status: Some(status), after, cpu_time });
+            *ended = Some(Ended { status: Some(status), after, cpu_time, memory: 0 });
         }
         *ended
     }
@@ -354,11 +369,15 @@ impl Process {
 
     /// Waits until it ends, for at most [`PATIENCE`].
     pub fn wait(&self) -> Option<WaitStatus> {
-        let deadline = Instant::now() + PATIENCE;
+        self.wait_for(PATIENCE)
+    }
+
+    fn wait_for(&self, limit: Duration) -> Option<WaitStatus> {
+        let deadline = Instant::now() + limit;
         loop {
-            let status = self.status();
-            if status.is_some() || Instant::now() > deadline {
-                return status;
+            let ended = self.ended();
+            if ended.is_some() || Instant::now() > deadline {
+                return ended?.status;
             }
             thread::sleep(Duration::from_millis(1));
         }
@@ -369,13 +388,24 @@ impl Process {
         if self.ended().is_some() {
             return;
         }
-        let cpu_time = self.cpu_time().unwrap_or_default();
+        let (cpu_time, memory) = (self.cpu_time().unwrap_or_default(), self.memory());
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         if ended.is_none() {
             let _ = killpg(self.pid, Signal::SIGKILL);
-            let _ = waitpid(self.pid, None);
-            *ended = Some(Ended { status: None, after: self.started.elapsed(), cpu_time });
+            // (it may have been about to end by itself)
+            let status = waitpid(self.pid, None).ok();
+            let status = status
+                .filter(|status| !matches!(status, WaitStatus::Signaled(_, Signal::SIGKILL, _)));
+            *ended = Some(Ended { status, after: self.started.elapsed(), cpu_time, memory });
         }
+    }
+
+    /// The memory it holds, in bytes: `VmRSS` in `proc_pid_status(5)`.
+    fn memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        kilobytes.unwrap_or(0) * 1024
     }
 
     /// The processor time it has used so far, all threads together.
@@ -386,9 +416,9 @@ impl Process {
         let pid = self.pid.as_raw();
         if cfg!(target_os = "linux") {
             let mut nanoseconds = 0;
-            for task in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+            for task in fs::read_dir(format!("/proc/{pid}/task"))? {
                 // A thread that ends meanwhile uses no more time.
-                let schedstat = std::fs::read_to_string(task?.path().join("schedstat"));
+                let schedstat = fs::read_to_string(task?.path().join("schedstat"));
                 let used = schedstat.ok().and_then(|text| text.split(' ').next()?.parse().ok());
                 nanoseconds += used.unwrap_or(0);
             }

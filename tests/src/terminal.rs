@@ -94,7 +94,10 @@ impl Person {
 
     fn press(&self, keys: &[u8]) -> Check {
         self.record.note(&self.name, What::Typed(keys.to_vec()));
-        Ok(self.program.press(keys)?)
+        self.program.press(keys).map_err(|error| {
+            let who = format!("{} should have been able to type", self.name);
+            Failure::wrong(who, visible(keys), format!("the terminal is gone: {error}"))
+        })
     }
 
     /// Waits until the line is on the screen, below those seen before. A prompt without letters or

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use crate::files;
 use crate::labs;
 use crate::program::{Built, Runnable, build};
 use crate::run::{Outcome, run_stage};
@@ -131,7 +132,14 @@ impl Grader {
             Maker::Student => &self.students,
             Maker::Kit => &self.control,
         };
-        let packages = |lab: &u32| ["server", "client"].map(|name| maker.package(*lab, name));
+        // (cargo would build nothing at all when one of them is not there)
+        let packages = |lab: &u32| {
+            let names = ["server", "client"].into_iter();
+            names
+                .filter(|name| files::package(&self.kit, maker.folder(), *lab, name).is_some())
+                .map(|name| maker.package(*lab, name))
+                .collect::<Vec<_>>()
+        };
         let packages = || self.labs.iter().flat_map(packages).collect::<Vec<_>>();
         built.get_or_init(|| build(&self.kit, &packages()))
     }
@@ -211,7 +219,11 @@ impl Grader {
                     let who = format!("{package} should compile");
                     Failure::wrong(who, "no errors", said.trim())
                 }
-                None => Failure::Grader(format!("there is no package {package}")),
+                None => {
+                    let who = format!("there should be a package {package}");
+                    let came = format!("none; `cargo lab reset {lab}` brings it back");
+                    Failure::wrong(who, format!("labs/lab{lab}-…/{name}/Cargo.toml"), came)
+                }
             },
         })
     }

@@ -99,7 +99,12 @@ impl Ladder {
             let middle = (lanes.len() - 1).div_ceil(2);
             let from = if to == middle { to.saturating_sub(1) } else { middle };
             let text = short_blanks(text);
-            rows.push(Row { at: None, kind: Kind::Missing { from, to, text } });
+            let kind = if from == to {
+                Kind::Note { lane: to, text: format!("✗ {text}") }
+            } else {
+                Kind::Missing { from, to, text }
+            };
+            rows.push(Row { at: None, kind });
         }
         if rows.len() > MAX_ROWS {
             let gap = FIRST_ROWS..FIRST_ROWS + rows.len() - MAX_ROWS;

@@ -5,11 +5,15 @@ use std::time::Duration;
 
 use nix::sys::wait::WaitStatus;
 
+use crate::lab::SERVER;
 use crate::program::Ended;
 use crate::record::visible;
 
 /// How many of a program's last lines are shown.
 const LAST_LINES: usize = 6;
+
+/// No chat needs so much, in bytes.
+const MUCH_MEMORY: u64 = 500_000_000;
 
 /// What there is to say about each program; nothing about one that waits as it should.
 pub fn states(programs: &[(String, Ended)], shown: &BTreeMap<String, Vec<u8>>) -> Vec<String> {
@@ -34,10 +38,20 @@ pub fn states(programs: &[(String, Ended)], shown: &BTreeMap<String, Vec<u8>>) -
                     "{name}'s program still ran: it used {used:.1} s of processor time in {lived:.1} s, in circles"
                 ))
             }
+            // (who waits is told of the one that the others wait for)
+            _ if name == SERVER && ended.after > Duration::from_secs(3) => Some(format!(
+                "{name}'s program still ran, and waited: it used {:.2} s of processor time in {:.1} s",
+                ended.cpu_time.as_secs_f64(),
+                ended.after.as_secs_f64()
+            )),
             _ => None,
         };
-        let has_died = said.is_some();
+        let has_died = ended.status.is_some();
         lines.extend(said);
+        if ended.memory > MUCH_MEMORY {
+            let megabytes = ended.memory / 1_000_000;
+            lines.push(format!("{name}'s program held {megabytes} MB of memory"));
+        }
         for panic in panics {
             let still = if has_died { "" } else { "; the program lives on" };
             lines.push(format!("{name}'s program panicked{still}"));
