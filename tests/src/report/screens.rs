@@ -6,8 +6,11 @@ use crate::program::TerminalKind;
 use crate::record::{Event, What};
 use crate::terminal::screen;
 
-/// The last lines that are shown of a screen.
+/// The last rows that are shown of a screen.
 const LINES: usize = 8;
+
+/// The longest line that is shown in full, in characters.
+const LONG: usize = 300;
 
 /// What is on somebody's screen, line by line.
 pub struct Screen {
@@ -50,7 +53,12 @@ pub fn screens(events: &[Event]) -> Vec<Screen> {
         while lines.last().is_some_and(|line| line.trim().is_empty()) {
             lines.pop();
         }
-        let lines = lines.split_off(lines.len().saturating_sub(LINES));
+        let mut lines = lines.split_off(lines.len().saturating_sub(LINES));
+        for line in &mut lines {
+            if line.chars().count() > LONG {
+                *line = line.chars().take(LONG).chain(['…']).collect();
+            }
+        }
         screens.push(Screen { name: name.to_owned(), lines });
     }
     screens
@@ -75,25 +83,41 @@ pub fn to_text(screens: &[Screen], columns: usize) -> String {
     let width = room(columns, screens.len()) + 4;
     let mut text = Vec::new();
     for row in screens.chunks(beside) {
-        let height = row.iter().map(|screen| screen.lines.len()).max().unwrap_or(0).max(1);
-        let cells = |line: &dyn Fn(&Screen) -> String| {
-            let cells: Vec<_> = row.iter().map(line).collect();
-            format!("  {}", cells.join("  "))
-        };
-        text.push(cells(&|screen| {
+        let wrapped: Vec<_> = row.iter().map(|screen| wrap(&screen.lines, width - 4)).collect();
+        let height = wrapped.iter().map(Vec::len).max().unwrap_or(0).max(1);
+        let titles = row.iter().map(|screen| {
             let title = format!("┌ {} ", console::truncate_str(&screen.name, width - 6, "…"));
             let line = "─".repeat(width.saturating_sub(console::measure_text_width(&title) + 1));
             format!("{title}{line}┐")
-        }));
+        });
+        text.push(format!("  {}", titles.collect::<Vec<_>>().join("  ")));
         for at in 0..height {
-            text.push(cells(&|screen| {
-                let line = screen.lines.get(at).map_or("", String::as_str);
-                let line = console::truncate_str(line, width - 4, "…");
-                let line = console::pad_str(&line, width - 4, console::Alignment::Left, None);
+            let cells = wrapped.iter().map(|lines| {
+                let line = lines.get(at).map_or("", String::as_str);
+                let line = console::pad_str(line, width - 4, console::Alignment::Left, None);
                 format!("│ {line} │")
-            }));
+            });
+            text.push(format!("  {}", cells.collect::<Vec<_>>().join("  ")));
         }
-        text.push(cells(&|_| format!("└{}┘", "─".repeat(width - 2))));
+        let bottoms = row.iter().map(|_| format!("└{}┘", "─".repeat(width - 2)));
+        text.push(format!("  {}", bottoms.collect::<Vec<_>>().join("  ")));
     }
     text.join("\n")
+}
+
+/// The last rows of a terminal of this width.
+fn wrap(lines: &[String], width: usize) -> Vec<String> {
+    let mut rows = Vec::new();
+    for line in lines {
+        let mut row = String::new();
+        for char in line.trim_end().chars() {
+            let char_width = console::measure_text_width(char.encode_utf8(&mut [0; 4]));
+            if console::measure_text_width(&row) + char_width > width {
+                rows.push(std::mem::take(&mut row));
+            }
+            row.push(char);
+        }
+        rows.push(row);
+    }
+    rows.split_off(rows.len().saturating_sub(LINES))
 }
