@@ -1,5 +1,6 @@
 //! A person at a terminal: sees, types, presses.
 
+use std::num::NonZero;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,9 +8,14 @@ use std::time::{Duration, Instant};
 use nix::sys::wait::WaitStatus;
 
 use crate::feed::{Arrived, PATIENCE};
-use crate::program::{Process, Program, ROWS, TerminalKind};
+use crate::program::{Process, Program, TerminalKind};
 use crate::record::{Record, What, visible};
+use crate::run::comes_to_rest;
 use crate::stage::{Check, Evidence, Failure};
+
+/// The rows of the screen as the script sees it: higher than the terminal, so that nothing scrolls away however much
+/// is said. The lines seen are counted from the first.
+const ALL_ROWS: NonZero<u16> = NonZero::new(300).unwrap();
 
 /// Somebody who runs a program on a terminal.
 pub struct Person {
@@ -109,6 +115,16 @@ impl Person {
         self.sees_line(line, |shown| is_line(shown, line)).map(|_| ())
     }
 
+    /// As [`Person::sees`], for one of several lines; answers which.
+    ///
+    /// # Errors
+    /// When none of them comes.
+    pub fn sees_one_of(&self, lines: &[&str]) -> Check<usize> {
+        let which = |shown: &str| lines.iter().position(|line| is_line(shown, line));
+        let shown = self.sees_line(&lines.join("⏎ or "), |shown| which(shown).is_some())?;
+        Ok(which(&shown).unwrap_or_default())
+    }
+
     /// As [`Person::sees`], for a line that contains `text`; answers the line.
     ///
     /// # Errors
@@ -124,6 +140,20 @@ impl Person {
     pub fn sees_together(&self, texts: &[&str]) -> Check<String> {
         let expected = format!("…{}…", texts.join("…"));
         self.sees_line(&expected, |shown| texts.iter().all(|text| shown.contains(text)))
+    }
+
+    /// Waits until a line on the screen contains each of `texts`, wherever it is: nobody promised in which order it
+    /// comes.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn has_somewhere(&self, texts: &[&str]) -> Check {
+        let found = self.program.output.wait(|arrived| {
+            let is_meant = |shown: &String| texts.iter().all(|text| shown.contains(text));
+            self.lines(arrived).iter().any(is_meant).then_some(())
+        });
+        let expected = format!("…{}…⏎", texts.join("…"));
+        found.ok_or_else(|| self.wrong_below(0, "should have shown", &expected))
     }
 
     /// Does `call` again and again until the line is on the screen, for at most [`PATIENCE`].
@@ -219,7 +249,8 @@ impl Person {
         self.ends(&format!("exit status {code}"), |found| found == code)
     }
 
-    /// Waits until the program ends with an exit status other than 0, having said `text` (any case).
+    /// Waits until the program ends with an exit status other than 0, having said `text` (any case), not
+    /// only in lines seen before.
     ///
     /// # Errors
     /// When it does not end, ends well, or says nothing of the kind.
@@ -227,8 +258,11 @@ impl Person {
         self.ends("an exit status other than 0", |found| found != 0)?;
         // The last words may still be on their way through the terminal.
         let lower = text.to_lowercase();
+        let count = |shown: &str| shown.to_lowercase().matches(&lower).count();
         let said = self.program.output.wait(|arrived| {
-            String::from_utf8_lossy(&arrived.bytes).to_lowercase().contains(&lower).then_some(())
+            let seen: usize =
+                self.lines(arrived).iter().take(arrived.taken).map(|line| count(line)).sum();
+            (count(&String::from_utf8_lossy(&arrived.bytes)) > seen).then_some(())
         });
         said.ok_or_else(|| self.wrong("should have been told about", &format!("…{text}…")))
     }
@@ -244,6 +278,16 @@ impl Person {
         Err(Failure::wrong(who, expected, came))
     }
 
+    /// Nobody talks, so the program must be at rest soon.
+    ///
+    /// # Errors
+    /// When it goes on using the processor.
+    pub fn rests(&self) -> Check {
+        let rest = comes_to_rest(|| self.process().cpu_time())?;
+        self.record.note(&self.name, What::Note(format!("used {rest:?} of processor time")));
+        Ok(())
+    }
+
     /// Kills the program, as `kill -9` does.
     pub fn is_killed(&self) {
         self.record.note(&self.name, What::Note("is killed".into()));
@@ -251,9 +295,14 @@ impl Person {
     }
 
     fn wrong(&self, what: &str, expected: &str) -> Failure {
+        self.wrong_below(self.program.output.look(|arrived| arrived.taken), what, expected)
+    }
+
+    /// As [`Person::wrong`], about what is on the screen below so many lines.
+    fn wrong_below(&self, right: usize, what: &str, expected: &str) -> Failure {
         let (before, rest, end) = self.program.output.look(|arrived| {
             let mut before = self.lines(arrived);
-            let mut rest = before.split_off(arrived.taken);
+            let mut rest = before.split_off(right.min(before.len()));
             rest.push(self.prompt(arrived));
             (before.join("\n"), rest.join("\n"), arrived.end)
         });
@@ -295,7 +344,7 @@ pub fn screen(terminal: TerminalKind, bytes: &[u8]) -> Vec<String> {
     if terminal == TerminalKind::Dumb {
         return String::from_utf8_lossy(bytes).split('\n').map(readable).collect();
     }
-    let mut parser = vt100::Parser::new(ROWS, terminal.columns(), 0);
+    let mut parser = vt100::Parser::new(ALL_ROWS, terminal.columns(), 0);
     parser.process(bytes);
     let screen = parser.screen();
     let mut lines = vec![String::new()];

@@ -1,9 +1,14 @@
 //! Lab 1: two people, bytes as they come.
 
-use crate::lab::{FLOOD_LINES, Lab, Server, long_line};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::{flood, server_where_told};
+use crate::feed::PATIENCE;
+use crate::lab::{Lab, Server};
 use crate::program::TerminalKind;
-use crate::stage::{Check, Plan, stage};
-use crate::terminal::Key;
+use crate::stage::{Check, Failure, Plan, stage};
+use crate::terminal::{Key, Person};
 use crate::wire::{ClosedPort, Peer};
 
 const WELCOME: &str = "Welcome to this chatroom!";
@@ -48,7 +53,7 @@ pub fn plan() -> Plan {
             )
             .server(|lab| {
                 // (nobody connects: who accepts is the next stage's question)
-                lab.server()?;
+                server_where_told(lab)?;
                 let other_program = lab.listener()?;
                 let port = other_program.address()?.port();
                 let second = lab.server_on(port, &[])?;
@@ -71,13 +76,16 @@ pub fn plan() -> Plan {
                  stage 8.",
             )
             .server(|lab| {
-                let server = lab.server()?;
-                let alice = server.peer("alice")?;
-                alice.hears_line(WELCOME)?;
-                server.prints("127.0.0.1 connected")?;
-                let bob = server.peer("bob")?;
-                bob.hears_line(WELCOME)?;
-                server.prints("127.0.0.1 connected")
+                let server = lab.server_with(&["--seats", "3"])?;
+                let mut welcomed = Vec::new();
+                for name in ["alice", "bob", "carol"] {
+                    let peer = server.peer(name)?;
+                    peer.hears_line(WELCOME)?;
+                    server.prints("127.0.0.1 connected")?;
+                    welcomed.push(peer);
+                }
+                // Nobody takes another's place.
+                welcomed.iter().try_for_each(Peer::is_connected)
             }),
         stage(3, "The client connects and shows what it gets", 8)
             .hint(
@@ -121,7 +129,7 @@ pub fn plan() -> Plan {
                 original.sends(from(&first))?;
                 bob.sees(&from(&first))
             }),
-        stage(4, "It passes on what one says to the other, and only there", 12)
+        stage(4, "It passes on what one says, to the other only", 12)
             .on(&[2])
             .hint(
                 "Who must not hear the line, and how does it look when the others get it? Can both \
@@ -156,7 +164,7 @@ pub fn plan() -> Plan {
                 }
                 talk(lab, &bob, &alice)
             }),
-        stage(5, "The client sends what is typed, and shows what comes meanwhile", 10)
+        stage(5, "The client sends and shows at the same time", 10)
             .on(&[3])
             .hint(
                 "What stands at the end of each line that you send? What do you do after the first \
@@ -195,7 +203,7 @@ pub fn plan() -> Plan {
                     alice.types(&line)?;
                     server.gets(format!("{line}\n"))?;
                 }
-                Ok(())
+                alice.rests()
             }),
         stage(6, "It lets go of who says quit", 7)
             .on(&[4])
@@ -256,7 +264,7 @@ pub fn plan() -> Plan {
                  well.",
             )
             .client(|lab| {
-                let ways: [fn(&crate::terminal::Person) -> Check; 3] = [
+                let ways: [fn(&Person) -> Check; 3] = [
                     |alice| alice.types("quit"),
                     |alice| alice.presses(Key::CtrlD),
                     |alice| alice.presses(Key::CtrlC),
@@ -361,8 +369,11 @@ pub fn plan() -> Plan {
                 server.rests()?;
                 // One who does not read, while others say more than the system can keep for it.
                 let deaf = server.deaf_peer("deaf")?;
-                server.prints("127.0.0.1 connected")?;
-                for line in (0..FLOOD_LINES).map(long_line) {
+                let line = lab.words(2);
+                deaf.says(&line)?;
+                alice.hears(&from(&line))?;
+                erin.hears(&from(&line))?;
+                for line in flood() {
                     alice.says(&line)?;
                     erin.hears(&from(&line))?;
                 }
@@ -446,8 +457,10 @@ pub fn plan() -> Plan {
                 bob.hears(&from(&bare))?;
                 alice.sends("mind\n")?;
                 bob.hears(&from("never mind"))?;
-                // Too long for anybody: told so, and closed. Nobody else notices.
+                // Too long for anybody: told so, and closed. Nobody else notices. (It has said a line before: in the
+                // middle of its very first message, silence would end that.)
                 let dave = enters(&server, "dave")?;
+                talk(lab, &dave, &bob)?;
                 // (the server may close before it has read everything)
                 let _ = dave.sends("y".repeat(TOO_LONG));
                 dave.is_told_and_closed()?;
@@ -474,16 +487,12 @@ pub fn plan() -> Plan {
                 let carol = lab.client("carol", address)?;
                 carol.sees(WELCOME)?;
                 let people = [&alice, &bob, &carol];
-                for (at, speaker) in people.iter().enumerate() {
-                    let line = lab.words(3);
-                    speaker.types(&line)?;
-                    for (other, listener) in people.iter().enumerate() {
-                        if other != at {
-                            listener.sees(&from(&line))?;
-                            listener.has_seen(1, &from(&line))?;
-                        }
+                let said = people.map(|_| lab.words(3));
+                for (at, (speaker, line)) in people.iter().zip(&said).enumerate() {
+                    speaker.types(line)?;
+                    for (_, listener) in people.iter().enumerate().filter(|(other, _)| *other != at) {
+                        listener.sees(&from(line))?;
                     }
-                    speaker.has_seen(0, &from(&line))?;
                 }
                 // What alice is typing stays whole while others speak.
                 let (begin, end) = ("half of a ", "sentence");
@@ -495,10 +504,17 @@ pub fn plan() -> Plan {
                 }
                 alice.has_typed(begin)?;
                 alice.types(end)?;
-                bob.sees(&from("half of a sentence"))
+                bob.sees(&from("half of a sentence"))?;
+                // By now everybody has seen whatever came of the first lines.
+                for (at, line) in said.iter().enumerate() {
+                    for (other, person) in people.iter().enumerate() {
+                        person.has_seen(usize::from(other != at), &from(line))?;
+                    }
+                }
+                Ok(())
             }),
         stage(13, "One leaves, another comes", 4)
-            .on(&[6, 7, 8])
+            .on(&[6, 7, 8, 10])
             .hint(
                 "Does the one who stays keep the connection, and is the seat free again? How does \
                  each client end: which status, which words?",
@@ -517,14 +533,13 @@ pub fn plan() -> Plan {
                 let address = server.address();
                 let alice = lab.client("alice", address)?;
                 alice.sees(WELCOME)?;
-                let ways: [fn(&crate::terminal::Person) -> Check; 3] = [
+                let ways: [fn(&Person) -> Check; 3] = [
                     |guest| guest.types("quit"),
                     |guest| guest.presses(Key::CtrlD),
                     |guest| guest.presses(Key::CtrlC),
                 ];
                 for way in ways {
-                    let guest = lab.client("guest", address)?;
-                    guest.sees(WELCOME)?;
+                    let guest = starts_when_free(lab, &server, "guest")?;
                     let (line, answer) = (lab.words(2), lab.words(2));
                     guest.types(&line)?;
                     alice.sees(&from(&line))?;
@@ -532,14 +547,9 @@ pub fn plan() -> Plan {
                     guest.sees(&from(&answer))?;
                     way(&guest)?;
                     guest.exits(0)?;
-                    server.prints("127.0.0.1 closed")?;
                 }
-                let killed = lab.client("killed", address)?;
-                killed.sees(WELCOME)?;
-                killed.is_killed();
-                server.prints("127.0.0.1 closed")?;
-                let bob = lab.client("bob", address)?;
-                bob.sees(WELCOME)?;
+                starts_when_free(lab, &server, "killed")?.is_killed();
+                let bob = starts_when_free(lab, &server, "bob")?;
                 let late = lab.client("late", address)?;
                 late.sees(FULL)?;
                 late.fails_saying("server")?;
@@ -591,8 +601,35 @@ fn lines(lab: &Lab) -> Vec<String> {
     (0..3).map(|_| lab.words(2)).collect()
 }
 
-/// A seat is free as soon as its owner is gone, which the server learns a moment later than we do.
+/// A seat is free as soon as its owner is gone, which the server learns a moment later than we do: tries again until
+/// then. `tries` answers whether there was a seat.
+fn when_free<T>(tries: impl Fn() -> Check<(T, bool)>) -> Check<T> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let (newcomer, is_in) = tries()?;
+        if is_in {
+            return Ok(newcomer);
+        }
+        if Instant::now() > deadline {
+            return Err(Failure::wrong("there should have been", "a free seat", FULL));
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
 fn enters_when_free(server: &Server, name: &str) -> Check<Peer> {
-    server.prints("127.0.0.1 closed")?;
-    enters(server, name)
+    when_free(|| {
+        let peer = server.peer(name)?;
+        let is_in = peer.hears_one_of(&[WELCOME, FULL])? == 0;
+        Ok((peer, is_in))
+    })
+}
+
+/// As [`enters_when_free`], for somebody at a terminal.
+fn starts_when_free(lab: &Lab, server: &Server, name: &str) -> Check<Person> {
+    when_free(|| {
+        let person = lab.client(name, server.address())?;
+        let is_in = person.sees_one_of(&[WELCOME, FULL])? == 0;
+        Ok((person, is_in))
+    })
 }

@@ -26,7 +26,7 @@ use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::feed::{Arrived, Feed, PATIENCE};
 use crate::lab::SERVER;
-use crate::record::{Record, What, Wire};
+use crate::record::{Record, What, Wire, visible};
 use crate::stage::{Check, Evidence, Failure};
 
 /// One end of a connection to a program, played by the script.
@@ -45,22 +45,37 @@ impl Peer {
     /// # Errors
     /// When nobody accepts.
     pub fn connect(name: &str, server: SocketAddr, record: &Record) -> Check<Self> {
-        let peer = Self::connect_deaf(name, server, record)?;
+        let socket = Socket::new(Domain::for_address(server), Type::STREAM, None)?;
+        let peer = Self::connect_with(socket, name, server, record)?;
         peer.start_reading()?;
         Ok(peer)
     }
 
     /// Connects somebody who reads nothing.
     ///
+    /// The system keeps little for it, so that it is soon behind: what the system keeps for the sender, however it is
+    /// set up, does not grow while the receiver takes nothing.
+    ///
     /// # Errors
     /// When nobody accepts.
     pub(crate) fn connect_deaf(name: &str, server: SocketAddr, record: &Record) -> Check<Self> {
-        let stream = TcpStream::connect_timeout(&server, PATIENCE).map_err(|error| {
+        let socket = Socket::new(Domain::for_address(server), Type::STREAM, None)?;
+        socket.set_recv_buffer_size(4096)?;
+        Self::connect_with(socket, name, server, record)
+    }
+
+    fn connect_with(
+        socket: Socket,
+        name: &str,
+        server: SocketAddr,
+        record: &Record,
+    ) -> Check<Self> {
+        socket.connect_timeout(&server.into(), PATIENCE).map_err(|error| {
             let who = format!("{name} should have been able to connect to");
             Failure::wrong(who, server.to_string(), error.to_string())
         })?;
         record.note(name, What::Sent(SERVER.into(), Wire::Signal("connects")));
-        Ok(Self::new(name, SERVER, stream, record)?)
+        Ok(Self::new(name, SERVER, socket.into(), record)?)
     }
 
     fn new(name: &str, other: &str, stream: TcpStream, record: &Record) -> io::Result<Self> {
@@ -170,13 +185,14 @@ impl Peer {
     /// As soon as something else comes, or when they do not come.
     pub fn gets(&self, expected: impl AsRef<[u8]>) -> Check {
         let expected = expected.as_ref();
-        self.takes("should have got", expected, |rest| {
+        let has_come = self.takes(|rest| {
             let common = rest.len().min(expected.len());
             if rest[..common] != expected[..common] {
                 return Next::Wrong;
             }
             if common == expected.len() { Next::Right(common) } else { Next::NotYet }
-        })
+        });
+        if has_come { Ok(()) } else { Err(self.wrong("should have got", expected)) }
     }
 
     /// Waits for what several speakers have said, which comes mixed, but each speaker's in its order.
@@ -187,7 +203,7 @@ impl Peer {
         let mut left: Vec<&[Vec<u8>]> = said.iter().map(Vec::as_slice).collect();
         while left.iter().any(|messages| !messages.is_empty()) {
             let found = self.wait(|arrived| {
-                let late = arrived.rest().iter().take_while(|&&byte| byte == b'\n').count();
+                let late = late_end(arrived.rest());
                 let rest = &arrived.rest()[late..];
                 let is_next = |messages: &&[Vec<u8>]| {
                     messages.first().is_some_and(|message| rest.starts_with(message))
@@ -199,7 +215,8 @@ impl Peer {
             let Some(speaker) = found else {
                 let next: Vec<_> = left.iter().filter_map(|messages| messages.first()).collect();
                 let expected = next.into_iter().map(Vec::as_slice).collect::<Vec<_>>();
-                return Err(self.wrong("should have got next", &expected.join(&b" or "[..])));
+                let expected = expected.join(&b" or "[..]);
+                return Err(self.wrong_message("should have got next", &expected));
             };
             left[speaker] = &left[speaker][1..];
         }
@@ -251,7 +268,7 @@ impl Peer {
         let who = format!("{}'s connection should have been closed", self.name);
         let came = self.feed.look(|arrived| match arrived.rest() {
             [] => format!("it is still open after {} s", PATIENCE.as_secs()),
-            rest => crate::record::visible(rest),
+            rest => visible(rest),
         });
         Err(Failure::wrong(who, "the end of the stream", came))
     }
@@ -275,17 +292,54 @@ impl Peer {
         }
     }
 
-    /// The next byte, if it has come already, is no newline.
+    /// Nothing has come that was not taken yet; for a time when a program that is too early has had time enough.
     ///
     /// # Errors
-    /// When it is one.
-    pub fn has_got_no_newline(&self) -> Check {
-        match self.feed.look(|arrived| arrived.rest().first().copied()) {
-            Some(b'\n') => {
-                let who = format!("{} should have got no newline behind it", self.name);
-                Err(Failure::wrong(who, "nothing", "⏎"))
+    /// When something has.
+    pub fn has_got_nothing(&self, when: &str) -> Check {
+        self.feed.look(|arrived| self.is_nothing(arrived.rest(), when))
+    }
+
+    /// For a program that was just killed, so that all that it has sent is here when the stream ends: that was nothing
+    /// more, not even a ⏎.
+    ///
+    /// # Errors
+    /// When something has come.
+    pub fn got_nothing_more(&self, when: &str) -> Check {
+        self.is_nothing(&self.hears_until_closed()?, when)
+    }
+
+    /// As [`Peer::got_nothing_more`], when it is only a ⏎ that must not have come next.
+    ///
+    /// # Errors
+    /// When it has.
+    pub fn got_no_newline(&self, when: &str) -> Check {
+        let rest = self.hears_until_closed()?;
+        self.is_nothing(&rest[..late_end(&rest)], when)
+    }
+
+    fn is_nothing(&self, came: &[u8], when: &str) -> Check {
+        if came.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::wrong(
+            format!("{} should have got {when}", self.name),
+            "nothing",
+            visible(came),
+        ))
+    }
+
+    /// The program has not closed the connection so far.
+    ///
+    /// # Errors
+    /// When it has.
+    pub fn is_connected(&self) -> Check {
+        match self.feed.look(|arrived| arrived.end) {
+            None => Ok(()),
+            Some(end) => {
+                let who = format!("{} should still have been", self.name);
+                Err(Failure::wrong(who, "connected", end))
             }
-            _ => Ok(()),
         }
     }
 
@@ -318,8 +372,8 @@ impl Peer {
         rest.ok_or_else(|| Failure::wrong(who, "the end of the stream", came))
     }
 
-    /// Waits for what `look` finds at the beginning of what was not taken yet.
-    fn takes(&self, what: &str, expected: &[u8], look: impl Fn(&[u8]) -> Next) -> Check {
+    /// Waits for what `look` finds at the beginning of what was not taken yet; answers whether it came.
+    fn takes(&self, look: impl Fn(&[u8]) -> Next) -> bool {
         let right = self.feed.wait(|arrived| match look(arrived.rest()) {
             Next::NotYet => None,
             Next::Wrong => Some(false),
@@ -328,18 +382,21 @@ impl Peer {
                 Some(true)
             }
         });
-        if right == Some(true) {
-            return Ok(());
-        }
-        Err(self.wrong(what, expected))
+        right == Some(true)
     }
 
     fn wrong(&self, what: &str, expected: &[u8]) -> Failure {
-        // (the ⏎ of the message before this one is nothing)
+        self.wrong_behind(0, what, expected)
+    }
+
+    /// As [`Peer::wrong`], where the ⏎ of the message before this one is nothing.
+    fn wrong_message(&self, what: &str, expected: &[u8]) -> Failure {
+        self.wrong_behind(self.feed.look(|arrived| late_end(arrived.rest())), what, expected)
+    }
+
+    fn wrong_behind(&self, skipped: usize, what: &str, expected: &[u8]) -> Failure {
         let (before, rest, end) = self.feed.look(|arrived| {
-            let rest = arrived.rest();
-            let late = rest.iter().take_while(|&&byte| byte == b'\n').count();
-            let (before, rest) = arrived.bytes.split_at(arrived.taken + late);
+            let (before, rest) = arrived.bytes.split_at(arrived.taken + skipped);
             (before.to_vec(), rest.to_vec(), arrived.end)
         });
         let mut failure = Failure::wrong_bytes(format!("{} {what}", self.name), expected, &rest);
@@ -360,6 +417,11 @@ impl Peer {
     fn wait<T>(&self, look: impl FnMut(&mut Arrived) -> Option<T>) -> Option<T> {
         self.feed.wait(look)
     }
+}
+
+/// How many bytes are the end of the message before, of which nobody asked whether it comes.
+fn late_end(rest: &[u8]) -> usize {
+    rest.iter().take_while(|&&byte| byte == b'\n' || byte == b'\r').count()
 }
 
 /// What the next bytes are.

@@ -1,6 +1,6 @@
 //! Wires 1 and 2: a message ends with ⏎.
 
-use super::{Next, Peer};
+use super::{Next, Peer, late_end};
 use crate::stage::Check;
 
 impl Peer {
@@ -28,18 +28,37 @@ impl Peer {
         self.hears_message(message, "\n")
     }
 
+    /// As [`Peer::hears`], for one of several messages; answers which.
+    ///
+    /// # Errors
+    /// As [`Peer::hears`].
+    pub fn hears_one_of(&self, messages: &[&str]) -> Check<usize> {
+        let found = self.wait(|arrived| {
+            let late = late_end(arrived.rest());
+            let rest = &arrived.rest()[late..];
+            let which = messages.iter().position(|message| rest.starts_with(message.as_bytes()))?;
+            arrived.taken += late + messages[which].len();
+            Some(which)
+        });
+        let expected = || messages.join("\nor ");
+        found.ok_or_else(|| self.wrong_message("should have heard", expected().as_bytes()))
+    }
+
     fn hears_message(&self, message: &str, end: &str) -> Check {
         let expected = format!("{message}{end}");
         let expected = expected.as_bytes();
-        self.takes("should have heard", format!("{message}\n").as_bytes(), |rest| {
-            // The ⏎ of the message before this one, when nobody asked for it.
-            let late = rest.iter().take_while(|&&byte| byte == b'\n' || byte == b'\r').count();
+        let has_come = self.takes(|rest| {
+            let late = late_end(rest);
             let rest = &rest[late..];
             let common = rest.len().min(expected.len());
             if rest[..common] != expected[..common] {
                 return Next::Wrong;
             }
             if common == expected.len() { Next::Right(late + common) } else { Next::NotYet }
-        })
+        });
+        if has_come {
+            return Ok(());
+        }
+        Err(self.wrong_message("should have heard", format!("{message}\n").as_bytes()))
     }
 }
