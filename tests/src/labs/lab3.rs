@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 
-use crate::lab::{FLOOD_LINES, Lab, long_line};
+use super::flood;
+use crate::lab::Lab;
 use crate::program::TerminalKind;
 use crate::stage::{Check, Plan, stage};
 use crate::terminal::{Key, Person};
@@ -41,6 +42,11 @@ fn gather(people: &[(&str, &Person)]) -> Check {
         }
     }
     Ok(())
+}
+
+/// The server's line about how many are connected.
+fn active(count: usize) -> String {
+    format!("[SERVER] active connections = {count}")
 }
 
 const WAYS_OUT: [fn(&Person) -> Check; 3] = [
@@ -235,7 +241,8 @@ pub fn plan() -> Plan {
                 let fence = format!("[bob] : {}", lab.words(2));
                 server.frames(&fence)?;
                 ann.sees(&fence)?;
-                ann.has_seen(0, "[cem] : I am bob")
+                ann.has_seen(0, "[cem] : I am bob")?;
+                ann.rests()
             }),
         stage(6, "Who says !DISCONNECT is let go, and nobody else", 8)
             .on(&[3])
@@ -281,7 +288,7 @@ pub fn plan() -> Plan {
                 bob.gets_frame(&fence)
             }),
         stage(7, "The client ends well", 6)
-            .on(&[4])
+            .on(&[2, 4])
             .hint(
                 "Three ways out for the person: what does the server get in each? And what does \
                  your client do when the server closes, or sends no frames?",
@@ -357,7 +364,7 @@ pub fn plan() -> Plan {
                 talk(lab, bob, &[ann])?;
                 talk(lab, ann, &[bob])
             }),
-        stage(9, "Bad headers and cut-off frames hurt only their sender", 10)
+        stage(9, "Bad frames and deaf clients hurt nobody else", 10)
             .on(&[3])
             .hint(
                 "Which headers does `parse` take that are none? Who is hurt when one client sends \
@@ -417,7 +424,11 @@ pub fn plan() -> Plan {
                 talk(lab, &cem, &[ann, bob])?;
                 // One who does not read, while others say more than the system can keep for it.
                 let deaf = server.deaf_peer("deaf")?;
-                for line in (0..FLOOD_LINES).map(long_line) {
+                deaf.frames("[deaf] : I am in")?;
+                for member in [ann, bob, &cem] {
+                    member.gets_frame("[deaf] : I am in")?;
+                }
+                for line in flood() {
                     ann.frames(&line)?;
                     bob.gets_frame(&line)?;
                     cem.gets_frame(&line)?;
@@ -426,7 +437,7 @@ pub fn plan() -> Plan {
                 talk(lab, ann, &[bob, &cem])
             }),
         stage(10, "Active connections are counted", 5)
-            .on(&[3])
+            .on(&[3, 6])
             .hint(
                 "Somebody closes without a word, or resets: is that one taken off the list, too? \
                  And does the server come to rest then?",
@@ -441,11 +452,13 @@ pub fn plan() -> Plan {
                  nothing. A loop that goes on after `None` runs in circles.",
             )
             .server(|lab| {
-                let active = |count: usize| format!("[SERVER] active connections = {count}");
-                let server = lab.server_printing("[SERVER] Starting ...")?;
+                let server = lab.server()?;
+                let started = format!("[SERVER] server started at {}", server.address());
+                server.terminal().has_somewhere(&["[SERVER] Starting ..."])?;
+                server.terminal().has_somewhere(&[&started])?;
                 let ann = server.peer("ann")?;
-                server.terminal().sees_together(&["[SERVER] 127.0.0.1:", " connected"])?;
                 server.prints(&active(1))?;
+                server.terminal().has_somewhere(&["[SERVER] 127.0.0.1:", " connected"])?;
                 let bob = server.peer("bob")?;
                 server.prints(&active(2))?;
                 let cem = server.peer("cem")?;
@@ -477,17 +490,13 @@ pub fn plan() -> Plan {
                 let cem = enters(lab, address, "cem", TerminalKind::Dumb)?;
                 let people = [("ann", &ann), ("bob", &bob), ("cem", &cem)];
                 gather(&people)?;
-                for (name, speaker) in people {
-                    let words = format!("é {}", lab.words(3));
-                    let line = format!("[{name}] : {words}");
-                    speaker.types(&words)?;
-                    for (other, listener) in people {
-                        if other != name {
-                            listener.sees(&line)?;
-                            listener.has_seen(1, &line)?;
-                        }
+                let said = people.map(|_| format!("é {}", lab.words(3)));
+                let shown = |name: &str, words: &str| format!("[{name}] : {words}");
+                for ((name, speaker), words) in people.iter().zip(&said) {
+                    speaker.types(words)?;
+                    for (_, listener) in people.iter().filter(|(other, _)| other != name) {
+                        listener.sees(&shown(name, words))?;
                     }
-                    speaker.has_seen(0, &line)?;
                 }
                 ann.begins_to_type("half of a ")?;
                 for (name, speaker) in [("bob", &bob), ("cem", &cem)] {
@@ -497,10 +506,17 @@ pub fn plan() -> Plan {
                 }
                 ann.has_typed("half of a ")?;
                 ann.types("sentence")?;
-                bob.sees("[ann] : half of a sentence")
+                bob.sees("[ann] : half of a sentence")?;
+                // By now everybody has seen whatever came of the first lines.
+                for ((name, _), words) in people.iter().zip(&said) {
+                    for (other, person) in people {
+                        person.has_seen(usize::from(other != *name), &shown(name, words))?;
+                    }
+                }
+                Ok(())
             }),
         stage(12, "People leave, and others stay", 3)
-            .on(&[6, 7, 9])
+            .on(&[6, 7, 9, 10])
             .hint(
                 "One says `!DISCONNECT`: what do the clients of the others do? And what about one \
                  who is killed and says nothing?",
@@ -518,22 +534,27 @@ pub fn plan() -> Plan {
                 let server = lab.server()?;
                 let address = server.address();
                 let ann = enters(lab, address, "ann", TerminalKind::Dumb)?;
+                server.prints(&active(1))?;
                 let bob = enters(lab, address, "bob", TerminalKind::Xterm)?;
+                server.prints(&active(2))?;
                 for way in WAYS_OUT {
                     let guest = enters(lab, address, "guest", TerminalKind::Dumb)?;
+                    server.prints(&active(3))?;
                     gather(&[("ann", &ann), ("bob", &bob), ("guest", &guest)])?;
                     way(&guest)?;
                     guest.exits(0)?;
+                    server.prints(&active(2))?;
                     ann.sees("[guest] : !DISCONNECT")?;
                     bob.sees("[guest] : !DISCONNECT")?;
                 }
                 let killed = enters(lab, address, "killed", TerminalKind::Dumb)?;
+                server.prints(&active(3))?;
                 gather(&[("ann", &ann), ("bob", &bob), ("killed", &killed)])?;
                 killed.is_killed();
+                server.prints(&active(2))?;
                 let words = lab.words(2);
                 ann.types(&words)?;
                 bob.sees(&format!("[ann] : {words}"))?;
-                server.prints("[SERVER] active connections = 2")?;
                 server.terminal().presses(Key::CtrlC)?;
                 server.terminal().exits(0)?;
                 ann.fails_saying("server")?;
