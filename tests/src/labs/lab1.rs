@@ -164,7 +164,7 @@ pub fn plan() -> Plan {
                 }
                 talk(lab, &bob, &alice)
             }),
-        stage(5, "The client sends and shows at the same time", 10)
+        stage(5, "The client sends what is typed, shows what comes", 10)
             .on(&[3])
             .hint(
                 "What stands at the end of each line that you send? What do you do after the first \
