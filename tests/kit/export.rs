@@ -41,7 +41,7 @@ pub fn export_built_in(target: &str) -> TempDir {
     let target = grader::kit().join(target);
     let config = kit.path().join(".cargo/config.toml");
     let text = fs::read_to_string(&config).unwrap();
-    fs::write(&config, format!("{text}[build]\ntarget-dir = {target:?}\n")).unwrap();
+    fs::write(&config, format!("{text}[build]\ntarget-dir = \"{}\"\n", target.display())).unwrap();
     kit
 }
 

@@ -1,7 +1,12 @@
 //! `cargo lab`, as a student and as an instructor use it.
 
 use std::fs;
+use std::path::Path;
+use std::time::Duration;
 
+use grader::program::TerminalKind;
+use grader::record::Record;
+use grader::terminal::Person;
 use predicates::prelude::*;
 use predicates::str::contains;
 
@@ -110,4 +115,47 @@ fn programs_in_any_language_are_graded() {
     let mut check = lab_in(kit.path());
     check.args(["check", "1", "--server", "true"]);
     check.assert().code(2).stderr(contains("{port}"));
+}
+
+/// In a pipe the demo is plain text, and does not take its time.
+#[test]
+fn the_demos_play() {
+    for number in ["1", "2", "3", "4"] {
+        lab().args(["demo", number]).assert().success().stdout(
+            contains("┌ server")
+                .and(contains("┌ carol"))
+                .and(contains("├─ connects"))
+                .and(contains("\x1b").not()),
+        );
+    }
+    let kit = students_kit();
+    let refused = contains("yours are not there yet");
+    lab_in(kit.path()).args(["demo", "2"]).assert().code(1).stderr(refused);
+}
+
+/// As somebody at a terminal uses it: saves a file, presses keys.
+#[test]
+fn watching_checks_again_whenever_a_file_is_saved() {
+    for poll in [&[][..], &["--poll"]] {
+        let kit = students_kit();
+        let lab = Path::new(env!("CARGO_BIN_EXE_lab"));
+        let arguments = ["--kit", kit.path().to_str().unwrap(), "watch", "1"];
+        let arguments: Vec<_> = arguments.iter().chain(poll).map(ToString::to_string).collect();
+        let record = Record::default();
+        let person =
+            Person::start("student", lab, &arguments, TerminalKind::Xterm, &record).unwrap();
+        let sees = |text: &str| {
+            let seen = person.sees_soon(Duration::from_mins(2), text);
+            seen.unwrap_or_else(|failure| panic!("{poll:?}: {failure}"));
+        };
+        sees("· 1.1");
+        sees("watching labs/");
+        write_bodies(kit.path(), |lab, stage| lab == 1 && stage == 1);
+        sees("· 1.2");
+        sees("watching labs/");
+        person.begins_to_type("h").unwrap();
+        sees("hint 1 of");
+        person.begins_to_type("q").unwrap();
+        person.exits(0).unwrap();
+    }
 }

@@ -4,6 +4,7 @@ mod chats;
 mod export;
 mod hostile;
 mod lab;
+mod mutants;
 mod plans;
 mod walk;
 

@@ -14,7 +14,8 @@ fn walk(lab: u32) {
     // (each walk builds other packages, so they do not meet)
     let kit = export_built_in("target/walk");
     let plan = plan(lab);
-    for done in 0..=plan.stages.len() as u32 {
+    let last = plan.stages.iter().map(|stage| stage.number).max().unwrap();
+    for done in 0..=last {
         write_bodies(kit.path(), |other, stage| other == lab && stage <= done);
         grade(kit.path(), &plan, |stage, graded| {
             let is_right = match graded.verdict {

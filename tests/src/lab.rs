@@ -237,10 +237,7 @@ impl Server {
     /// # Errors
     /// When it goes on using the processor.
     pub fn rests(&self) -> Check {
-        let process = self.terminal.process();
-        let rest = crate::run::comes_to_rest(|| process.cpu_time())?;
-        self.record.note(SERVER, What::Note(format!("used {rest:?} of processor time")));
-        Ok(())
+        self.terminal.rests()
     }
 }
 

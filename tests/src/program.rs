@@ -337,6 +337,15 @@ pub struct Ended {
     pub memory: u64,
 }
 
+impl Ended {
+    /// What was so at a time: who ended after it was still running.
+    #[must_use]
+    pub fn as_of(self, started: Instant, time: Instant) -> Self {
+        let was_running = started + self.after > time;
+        Self { status: self.status.filter(|_| !was_running), ..self }
+    }
+}
+
 impl Process {
     fn new(name: &str, pid: Pid) -> Self {
         Self { name: name.to_owned(), pid, started: Instant::now(), ended: Mutex::new(None) }
@@ -345,6 +354,11 @@ impl Process {
     /// Whose program it is.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// When it was started.
+    pub fn started(&self) -> Instant {
+        self.started
     }
 
     /// How it ended, if it has.

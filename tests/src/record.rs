@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::program::TerminalKind;
@@ -72,6 +73,29 @@ impl Record {
         if events.len() < MAX_EVENTS || what == What::End {
             events.push(Event { at: self.begin.elapsed(), who: who.to_owned(), what });
         }
+    }
+
+    /// Something was found wrong, and the script ends with it. Waits until nothing has happened for a moment, so that
+    /// what is on its way still becomes evidence. No verdict depends on it.
+    pub fn found_wrong(&self) {
+        const QUIET: Duration = Duration::from_millis(100);
+        const AT_MOST: u32 = 5;
+        let count = || self.lock().len();
+        for _ in 0..AT_MOST {
+            let before = count();
+            thread::sleep(QUIET);
+            if count() == before {
+                break;
+            }
+        }
+        self.note("", What::End);
+    }
+
+    /// When the script was done, or found something wrong.
+    pub fn end(&self) -> Option<Instant> {
+        let events = self.lock();
+        let end = events.iter().find(|event| event.what == What::End)?;
+        Some(self.begin + end.at)
     }
 
     /// What has happened so far, in its order.

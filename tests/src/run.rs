@@ -1,6 +1,5 @@
 //! Running one stage, with a time limit.
 
-use std::io;
 use std::sync::{Arc, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -68,34 +67,40 @@ pub fn run_stage(stage: &Stage, server: &Runnable, client: &Runnable, seed: u64)
         }
     };
     let processes = processes.lock().unwrap_or_else(PoisonError::into_inner);
-    let ended = |process: &Arc<Process>| Some((process.name().to_owned(), process.ended()?));
+    // Who ended later than the script, ended because the script did.
+    let end = record.end().unwrap_or_else(Instant::now);
+    let ended = |process: &Arc<Process>| {
+        Some((process.name().to_owned(), process.ended()?.as_of(process.started(), end)))
+    };
     let programs = processes.iter().filter_map(ended).collect();
     Outcome { result, record, programs, seed, took: begin.elapsed() }
 }
 
-/// Waits until hardly any processor time is used: less than a tenth of the time that passes.
+/// Waits until a program hardly uses processor time: less than a tenth of the time that passes. Notes how much it has
+/// used.
 ///
 /// # Errors
 /// When that does not happen within [`PATIENCE`].
-pub fn comes_to_rest(cpu_time: impl Fn() -> io::Result<Duration>) -> Check<Duration> {
+pub fn comes_to_rest(process: &Process, record: &Record) -> Check {
     const LOOK: Duration = Duration::from_millis(100);
+    let name = process.name();
     let begin = Instant::now();
     loop {
-        let before = cpu_time()?;
+        let before = process.cpu_time()?;
         let looked = Instant::now();
         // Time is what is measured here: the share of it that the program uses.
         thread::sleep(LOOK);
-        let after = cpu_time()?;
+        let after = process.cpu_time()?;
         let used = after.saturating_sub(before);
         if used < looked.elapsed() / 10 {
-            return Ok(after);
+            record.note(name, What::Note(format!("used {after:?} of processor time")));
+            return Ok(());
         }
         if begin.elapsed() > PATIENCE {
-            return Err(Failure::wrong(
-                "with nobody talking, the program should have used",
-                "no processor time",
-                format!("{used:?} in {:?}: it runs in circles", looked.elapsed()),
-            ));
+            let came = format!("{used:?} in {:?}: it runs in circles", looked.elapsed());
+            record.found_wrong();
+            let who = format!("with nobody talking, {name}'s program should have used");
+            return Err(Failure::wrong(who, "no processor time", came));
         }
     }
 }

@@ -102,7 +102,7 @@ impl Person {
         self.record.note(&self.name, What::Typed(keys.to_vec()));
         self.program.press(keys).map_err(|error| {
             let who = format!("{} should have been able to type", self.name);
-            Failure::wrong(who, visible(keys), format!("the terminal is gone: {error}"))
+            self.fails(who, visible(keys), format!("the terminal is gone: {error}"))
         })
     }
 
@@ -154,6 +154,17 @@ impl Person {
         });
         let expected = format!("…{}…⏎", texts.join("…"));
         found.ok_or_else(|| self.wrong_below(0, "should have shown", &expected))
+    }
+
+    /// Waits until `text` is somewhere on the screen, for at most `limit`: for a program that may have to build others.
+    ///
+    /// # Errors
+    /// When it does not come.
+    pub fn sees_soon(&self, limit: Duration, text: &str) -> Check {
+        let found = self.program.output.wait_for(limit, |arrived| {
+            self.screen(arrived).iter().any(|line| line.contains(text)).then_some(())
+        });
+        found.ok_or_else(|| self.wrong("should have seen", &format!("…{text}…")))
     }
 
     /// Does `call` again and again until the line is on the screen, for at most [`PATIENCE`].
@@ -221,7 +232,7 @@ impl Person {
             return Ok(());
         }
         let who = format!("{}'s screen should have shown the line «{line}»", self.name);
-        Err(Failure::wrong(who, format!("{times} times"), format!("{count} times")))
+        Err(self.fails(who, format!("{times} times"), format!("{count} times")))
     }
 
     /// Nothing that the program ever wrote contains `bytes`.
@@ -236,7 +247,7 @@ impl Person {
                 .find(|line| line.windows(bytes.len()).any(|window| window == bytes));
             let who = format!("{}'s terminal should never have got {}", self.name, visible(bytes));
             let came = visible(line.unwrap_or(bytes));
-            return Err(Failure::wrong(who, "harmless characters in its place", came));
+            return Err(self.fails(who, "harmless characters in its place", came));
         }
         Ok(())
     }
@@ -249,22 +260,25 @@ impl Person {
         self.ends(&format!("exit status {code}"), |found| found == code)
     }
 
-    /// Waits until the program ends with an exit status other than 0, having said `text` (any case), not
+    /// Waits until the program ends with an exit status other than 0, having said one of `texts` (any case), not
     /// only in lines seen before.
     ///
     /// # Errors
     /// When it does not end, ends well, or says nothing of the kind.
-    pub fn fails_saying(&self, text: &str) -> Check {
+    pub fn fails_saying(&self, texts: &[&str]) -> Check {
         self.ends("an exit status other than 0", |found| found != 0)?;
         // The last words may still be on their way through the terminal.
-        let lower = text.to_lowercase();
-        let count = |shown: &str| shown.to_lowercase().matches(&lower).count();
+        let count = |shown: &str| {
+            let shown = shown.to_lowercase();
+            texts.iter().map(|text| shown.matches(&text.to_lowercase()).count()).sum::<usize>()
+        };
         let said = self.program.output.wait(|arrived| {
             let seen: usize =
                 self.lines(arrived).iter().take(arrived.taken).map(|line| count(line)).sum();
             (count(&String::from_utf8_lossy(&arrived.bytes)) > seen).then_some(())
         });
-        said.ok_or_else(|| self.wrong("should have been told about", &format!("…{text}…")))
+        let expected = format!("…{}…", texts.join("… or …"));
+        said.ok_or_else(|| self.wrong("should have been told about", &expected))
     }
 
     fn ends(&self, expected: &str, is_meant: impl Fn(i32) -> bool) -> Check {
@@ -275,7 +289,7 @@ impl Person {
             _ => format!("it still runs after {} s", PATIENCE.as_secs()),
         };
         let who = format!("{}'s program should have ended with", self.name);
-        Err(Failure::wrong(who, expected, came))
+        Err(self.fails(who, expected, came))
     }
 
     /// Nobody talks, so the program must be at rest soon.
@@ -283,9 +297,7 @@ impl Person {
     /// # Errors
     /// When it goes on using the processor.
     pub fn rests(&self) -> Check {
-        let rest = comes_to_rest(|| self.process().cpu_time())?;
-        self.record.note(&self.name, What::Note(format!("used {rest:?} of processor time")));
-        Ok(())
+        comes_to_rest(self.process(), &self.record)
     }
 
     /// Kills the program, as `kill -9` does.
@@ -294,12 +306,18 @@ impl Person {
         self.process().kill();
     }
 
+    fn fails(&self, who: String, expected: impl Into<String>, came: impl Into<String>) -> Failure {
+        self.record.found_wrong();
+        Failure::wrong(who, expected, came)
+    }
+
     fn wrong(&self, what: &str, expected: &str) -> Failure {
         self.wrong_below(self.program.output.look(|arrived| arrived.taken), what, expected)
     }
 
     /// As [`Person::wrong`], about what is on the screen below so many lines.
     fn wrong_below(&self, right: usize, what: &str, expected: &str) -> Failure {
+        self.record.found_wrong();
         let (before, rest, end) = self.program.output.look(|arrived| {
             let mut before = self.lines(arrived);
             let mut rest = before.split_off(right.min(before.len()));
@@ -311,7 +329,6 @@ impl Person {
             "" => format!("nothing{end}"),
             rest => format!("{}{end}", rest.replace('\n', "⏎ ")),
         };
-        self.record.note(&self.name, What::End);
         let (name, expected_bytes) = (self.name.clone(), expected.replace('⏎', "\n").into_bytes());
         let evidence = Evidence {
             name,

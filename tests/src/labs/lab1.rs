@@ -56,8 +56,9 @@ pub fn plan() -> Plan {
                 server_where_told(lab)?;
                 let other_program = lab.listener()?;
                 let port = other_program.address()?.port();
+                lab.step("its port is taken");
                 let second = lab.server_on(port, &[])?;
-                second.fails_saying(&port.to_string())
+                second.fails_saying(&["in use", &port.to_string()])
             }),
         stage(2, "It welcomes everybody who comes", 7)
             .on(&[1])
@@ -84,7 +85,7 @@ pub fn plan() -> Plan {
                     server.prints("127.0.0.1 connected")?;
                     welcomed.push(peer);
                 }
-                // Nobody takes another's place.
+                lab.step("all three are still there");
                 welcomed.iter().try_for_each(Peer::is_connected)
             }),
         stage(3, "The client connects and shows what it gets", 8)
@@ -104,24 +105,24 @@ pub fn plan() -> Plan {
             .client(|lab| {
                 let listener = lab.listener()?;
                 let alice = lab.client("alice", listener.address()?)?;
-                let server = listener.accepts("our server")?;
+                let server = listener.accepts("server")?;
                 server.says(WELCOME)?;
                 alice.sees(WELCOME)?;
                 let (first, second, third) = (lab.words(2), lab.words(2), lab.words(2));
                 server.says(&from(&first))?;
                 alice.sees(&from(&first))?;
-                // Two in one segment, one in two.
+                lab.step("two messages in one segment");
                 server.sends(format!("{}\n{}\n", from(&second), from("café")))?;
                 alice.sees(&from(&second))?;
                 alice.sees(&from("café"))?;
-                // A line and a half; the rest when the line is on the screen.
+                lab.step("a line and a half, and the rest when the line is on the screen");
                 let fourth = lab.words(2);
                 let (begin, end) = third.split_at(3);
                 server.sends(format!("{}\n{}", from(&fourth), from(begin)))?;
                 alice.sees(&from(&fourth))?;
                 server.sends(format!("{end}\n"))?;
                 alice.sees(&from(&third))?;
-                // An original server ends its messages with nothing but silence.
+                lab.step("an original server, which ends its messages with nothing but silence");
                 let bob = lab.client("bob", listener.address()?)?;
                 let original = listener.accepts("original")?;
                 original.sends(WELCOME)?;
@@ -152,7 +153,7 @@ pub fn plan() -> Plan {
                 alice.says(&line)?;
                 bob.hears_line(&from(&line))?;
                 server.prints(&from(&line))?;
-                // Both ways at once. Had alice heard herself, it would have come first.
+                lab.step("both talk at once, and nobody hears herself");
                 let (hers, his) = (lines(lab), lines(lab));
                 for (her_line, his_line) in hers.iter().zip(&his) {
                     alice.says(her_line)?;
@@ -182,13 +183,13 @@ pub fn plan() -> Plan {
             .client(|lab| {
                 let listener = lab.listener()?;
                 let alice = lab.client("alice", listener.address()?)?;
-                let server = listener.accepts("our server")?;
+                let server = listener.accepts("server")?;
                 server.says(WELCOME)?;
                 alice.sees(WELCOME)?;
                 let (first, second) = (lab.words(3), lab.words(3));
                 alice.types(&first)?;
                 server.gets(format!("{first}\n"))?;
-                // Somebody else speaks while alice is typing.
+                lab.step("somebody else speaks while alice is typing");
                 let (begin, end) = second.split_at(4);
                 alice.begins_to_type(begin)?;
                 let answer = from(&lab.words(3));
@@ -233,14 +234,14 @@ pub fn plan() -> Plan {
                     bob.is_closed()?;
                     server.prints("127.0.0.1 closed")?;
                 }
-                // Stuck to the message before it, as it often arrives.
+                lab.step("quit, stuck to the message before it");
                 let carol = enters(&server, "carol")?;
                 let line = lab.words(2);
                 carol.sends(format!("{line}\nquit"))?;
                 carol.ends_sending();
                 alice.hears(&from(&line))?;
                 carol.is_closed()?;
-                // Only the word alone is the end.
+                lab.step("only the word alone is the end");
                 let dave = enters(&server, "dave")?;
                 let line = format!("quit {}", lab.words(1));
                 dave.says(&line)?;
@@ -272,7 +273,7 @@ pub fn plan() -> Plan {
                 for way in ways {
                     let listener = lab.listener()?;
                     let alice = lab.client("alice", listener.address()?)?;
-                    let server = listener.accepts("our server")?;
+                    let server = listener.accepts("server")?;
                     server.says(WELCOME)?;
                     alice.sees(WELCOME)?;
                     let line = lab.words(2);
@@ -305,12 +306,12 @@ pub fn plan() -> Plan {
                 let server = lab.server()?;
                 let (alice, bob) = (enters(&server, "alice")?, enters(&server, "bob")?);
                 let carol = server.peer("carol")?;
-                // The reason must arrive, even if she has been speaking.
+                lab.step("who finds no seat is told why, even if she has been speaking");
                 carol.says("is anybody there?")?;
                 carol.hears_line(FULL)?;
                 carol.is_closed()?;
                 talk(lab, &alice, &bob)?;
-                // However a seat becomes free.
+                lab.step("a seat is free again, however it became so");
                 bob.sends("quit")?;
                 bob.ends_sending();
                 bob.is_closed()?;
@@ -353,7 +354,7 @@ pub fn plan() -> Plan {
                 talk(lab, &bob, &alice)?;
                 bob.crashes();
                 server.prints("127.0.0.1 closed")?;
-                // A message ends at the end of the stream, too.
+                lab.step("carol closes in the middle of a message, which ends there");
                 let carol = enters(&server, "carol")?;
                 let half = lab.words(2);
                 talk(lab, &carol, &alice)?;
@@ -361,13 +362,13 @@ pub fn plan() -> Plan {
                 carol.closes();
                 alice.hears(&from(&half))?;
                 server.prints("127.0.0.1 closed")?;
-                // One who came and went without a word, and one who hears nothing any more.
+                lab.step("one comes and goes without a word, and one hears nothing any more");
                 server.peer("dave")?.closes();
                 let erin = enters(&server, "erin")?;
                 talk(lab, &alice, &erin)?;
                 talk(lab, &erin, &alice)?;
                 server.rests()?;
-                // One who does not read, while others say more than the system can keep for it.
+                lab.step("one does not read, while others say more than the system can keep for it");
                 let deaf = server.deaf_peer("deaf")?;
                 let line = lab.words(2);
                 deaf.says(&line)?;
@@ -397,23 +398,24 @@ pub fn plan() -> Plan {
             .client(|lab| {
                 let listener = lab.listener()?;
                 let alice = lab.client("alice", listener.address()?)?;
-                let server = listener.accepts("our server")?;
+                let server = listener.accepts("server")?;
                 server.says(WELCOME)?;
                 alice.sees(WELCOME)?;
                 server.closes();
-                // Nobody presses a key.
-                alice.fails_saying("server")?;
+                lab.step("the server closes, and nobody presses a key");
+                alice.fails_saying(&["server"])?;
 
                 let bob = lab.client("bob", listener.address()?)?;
-                let server = listener.accepts("our server")?;
+                let server = listener.accepts("server")?;
                 server.says(WELCOME)?;
                 bob.sees(WELCOME)?;
                 server.crashes();
-                bob.fails_saying("server")?;
+                bob.fails_saying(&["server"])?;
 
+                lab.step("there is no server");
                 let nobody = ClosedPort::new()?;
                 let carol = lab.client("carol", nobody.address())?;
-                carol.fails_saying(&nobody.address().port().to_string())
+                carol.fails_saying(&["refused", &nobody.address().port().to_string()])
             }),
         stage(11, "It finds the messages, however the stream is cut", 9)
             .on(&[4])
@@ -435,7 +437,7 @@ pub fn plan() -> Plan {
                 let server = lab.server_with(&["--seats", "4"])?;
                 let (alice, bob) = (enters(&server, "alice")?, enters(&server, "bob")?);
                 talk(lab, &alice, &bob)?;
-                // Glued, with empty messages in between.
+                lab.step("three messages glued, with empty ones in between");
                 let three = lines(lab);
                 alice.sends(format!("{}\n\n{}\r\n\r\n{}\n", three[0], three[1], three[2]))?;
                 for line in &three {
@@ -449,7 +451,7 @@ pub fn plan() -> Plan {
                 bob.hears_line(&from(&long))?;
                 alice.sends(b"caf\xc3\xa9 and caf\xe9\n")?;
                 bob.hears_line(&from("café and caf\u{FFFD}"))?;
-                // An original client: no newline, only silence. For alice, silence means nothing.
+                lab.step("carol is an original client: no newline, only silence; for alice, silence means nothing");
                 alice.sends("never ")?;
                 let carol = enters(&server, "carol")?;
                 let bare = lab.words(2);
@@ -457,8 +459,8 @@ pub fn plan() -> Plan {
                 bob.hears(&from(&bare))?;
                 alice.sends("mind\n")?;
                 bob.hears(&from("never mind"))?;
-                // Too long for anybody: told so, and closed. Nobody else notices. (It has said a line before: in the
-                // middle of its very first message, silence would end that.)
+                lab.step("dave says more than 64 KiB without a newline: told so, and closed; nobody else notices");
+                // (it has said a line before: in the middle of its very first message, silence would end that)
                 let dave = enters(&server, "dave")?;
                 talk(lab, &dave, &bob)?;
                 // (the server may close before it has read everything)
@@ -494,7 +496,7 @@ pub fn plan() -> Plan {
                         listener.sees(&from(line))?;
                     }
                 }
-                // What alice is typing stays whole while others speak.
+                lab.step("what alice is typing stays whole while others speak");
                 let (begin, end) = ("half of a ", "sentence");
                 alice.begins_to_type(begin)?;
                 for speaker in [&bob, &carol] {
@@ -505,7 +507,7 @@ pub fn plan() -> Plan {
                 alice.has_typed(begin)?;
                 alice.types(end)?;
                 bob.sees(&from("half of a sentence"))?;
-                // By now everybody has seen whatever came of the first lines.
+                lab.step("everybody has seen each line as often as meant");
                 for (at, line) in said.iter().enumerate() {
                     for (other, person) in people.iter().enumerate() {
                         person.has_seen(usize::from(other != at), &from(line))?;
@@ -552,11 +554,11 @@ pub fn plan() -> Plan {
                 let bob = starts_when_free(lab, &server, "bob")?;
                 let late = lab.client("late", address)?;
                 late.sees(FULL)?;
-                late.fails_saying("server")?;
+                late.fails_saying(&["server"])?;
                 server.terminal().presses(Key::CtrlC)?;
                 server.terminal().exits(0)?;
-                alice.fails_saying("server")?;
-                bob.fails_saying("server")
+                alice.fails_saying(&["server"])?;
+                bob.fails_saying(&["server"])
             }),
         stage(14, "Nobody's terminal can be steered", 4)
             .on(&[12])
@@ -582,7 +584,7 @@ pub fn plan() -> Plan {
                 }
                 let mallory = enters(&server, "mallory")?;
                 let line = lab.words(2);
-                // Clears the screen, sets the title, rings the bell.
+                lab.step("mallory says what clears a screen, sets a title, rings a bell");
                 mallory.says(&format!("\x1b[2J\x1b]0;owned\x07{line}"))?;
                 for person in &people {
                     person.sees_somewhere(&line)?;

@@ -53,8 +53,9 @@ pub fn plan() -> Plan {
                 server.terminal().has_somewhere(&["SERVER WORKING"])?;
                 server.peer("alice")?;
                 let port = server.address().port();
+                lab.step("its port is taken");
                 let second = lab.server_on(port, &[])?;
-                second.fails_saying(&port.to_string())
+                second.fails_saying(&["in use", &port.to_string()])
             }),
         stage(2, "It asks everybody for a nickname", 6)
             .on(&[1])
@@ -116,7 +117,7 @@ pub fn plan() -> Plan {
                 // All that it has sent is here when it is gone; nobody has typed anything.
                 alice.is_killed();
                 server.got_nothing_more("nothing behind the nickname, not even a newline")?;
-                // An original server ends its messages with nothing but silence.
+                lab.step("an original server, which ends its messages with nothing but silence");
                 let bob = lab.client("bob", listener.address()?)?;
                 bob.is_asked_for("nickname")?;
                 bob.types("bob")?;
@@ -182,7 +183,7 @@ pub fn plan() -> Plan {
                 for speaker in &group {
                     talk(lab, speaker, &group)?;
                 }
-                // All at the same time. Everybody hears all of it, each speaker's lines in order.
+                lab.step("all talk at the same time; everybody hears all of it, each speaker's lines in order");
                 let lines = |speaker: &Peer| {
                     let line = || format!("{}: {}", speaker.name(), lab.words(2)).into_bytes();
                     (0..5).map(|_| line()).collect::<Vec<_>>()
@@ -218,10 +219,10 @@ pub fn plan() -> Plan {
                 let alice = lab.client("alice", listener.address()?)?;
                 alice.is_asked_for("nickname")?;
                 alice.types("alice")?;
-                let server = listener.accepts("our server")?;
+                let server = listener.accepts("server")?;
                 server.sends("NICK")?;
                 server.gets("alice")?;
-                // She is faster than the server: what she types must wait for its first message.
+                lab.step("she types before the server has spoken: that waits for its first message");
                 let early = lab.words(2);
                 alice.types(&early)?;
                 alice.rests()?;
@@ -247,7 +248,7 @@ pub fn plan() -> Plan {
                 alice.sees(&format!("carol: {second}"))?;
                 alice.types(&end)?;
                 server.gets(format!("alice: {begin}{end}\n"))?;
-                // A line and a half; the rest when the line is on the screen.
+                lab.step("a line and a half, and the rest when the line is on the screen");
                 let (first, second) = (lab.words(2), lab.words(2));
                 server.sends(format!("bob: {first}\ncar"))?;
                 alice.sees(&format!("bob: {first}"))?;
@@ -284,7 +285,7 @@ pub fn plan() -> Plan {
                     alice.hears_line("guest left!")?;
                     bob.hears_line("guest left!")?;
                 }
-                // In the middle of a line.
+                lab.step("one closes in the middle of a line");
                 let guest = server.joins("guest")?;
                 alice.hears("guest joined!")?;
                 bob.hears("guest joined!")?;
@@ -334,7 +335,7 @@ pub fn plan() -> Plan {
                         ));
                     }
                 }
-                // Alice has heard nothing of all that, and these are right.
+                lab.step("alice has heard nothing of all that, and these names are right");
                 let (just_right, wide) = ("y".repeat(32), "é".repeat(32));
                 for nickname in ["Zoë", "日本", "alice2", &just_right, &wide] {
                     let peer = server.joins(nickname)?;
@@ -343,7 +344,7 @@ pub fn plan() -> Plan {
                     peer.closes();
                     alice.hears(&format!("{nickname} left!"))?;
                 }
-                // A nickname is free again when its owner is gone.
+                lab.step("a nickname is free again when its owner is gone");
                 server.joins("Zoë")?;
                 alice.hears("Zoë joined!")
             }),
@@ -373,12 +374,12 @@ pub fn plan() -> Plan {
                 slow.gets("NICK")?;
                 let group = server.group_joins(&["alice", "bob"])?;
                 talk(lab, &group[0], &group)?;
-                // Who is gone before it was in, leaves without a word.
+                lab.step("who is gone before it was in, leaves without a word");
                 silent.closes();
                 slow.crashes();
                 talk(lab, &group[1], &group)?;
                 ignored.hears_until_closed()?;
-                // One who does not read, while others say more than the system can keep for it.
+                lab.step("one does not read, while others say more than the system can keep for it");
                 let deaf = server.deaf_peer("deaf")?;
                 deaf.sends("deaf")?;
                 for member in &group {
@@ -467,7 +468,7 @@ pub fn plan() -> Plan {
                     alice.exits(0)?;
                 }
                 let alice = starts()?;
-                let server = listener.accepts("our server")?;
+                let server = listener.accepts("server")?;
                 server.sends("NICK")?;
                 server.gets("alice")?;
                 let refusal = format!("Nickname refused: {}", lab.words(2));
@@ -480,7 +481,7 @@ pub fn plan() -> Plan {
                 let server = listener.lets_in("alice")?;
                 alice.sees("Connected to server!")?;
                 server.closes();
-                alice.fails_saying("server")
+                alice.fails_saying(&["server"])
             }),
         stage(12, "It finds the messages, however the stream is cut", 7)
             .on(&[5, 7])
@@ -516,7 +517,7 @@ pub fn plan() -> Plan {
                 bob.hears_line(&long)?;
                 alice.sends(b"alice: caf\xc3\xa9 and caf\xe9\n")?;
                 bob.hears_line("alice: café and caf\u{FFFD}")?;
-                // For alice, silence means nothing. Carol is an original: she never sends ⏎.
+                lab.step("carol is an original client: no newline, only silence; for alice, silence means nothing");
                 alice.sends("alice: never ")?;
                 let carol = server.joins("carol")?;
                 bob.hears("carol joined!")?;
@@ -525,15 +526,15 @@ pub fn plan() -> Plan {
                 bob.hears(&bare)?;
                 alice.sends("mind\n")?;
                 bob.hears("alice: never mind")?;
-                // A nickname and a line, in one segment.
+                lab.step("a nickname and a line in one segment");
                 let dave = server.peer("dave")?;
                 dave.gets("NICK")?;
                 let line = format!("dave: {}", lab.words(2));
                 dave.sends(format!("dave\n{line}\n"))?;
                 bob.hears("dave joined!")?;
                 bob.hears(&line)?;
-                // Too long for anybody: told so, and closed. (She has said a line before: in the middle of her very
-                // first message, silence would end that.)
+                lab.step("erin says more than 64 KiB without a newline: told so, and closed");
+                // (she has said a line before: in the middle of her very first message, silence would end that)
                 let erin = server.joins("erin")?;
                 bob.hears("erin joined!")?;
                 talk(lab, &erin, [bob, &erin])?;
@@ -574,7 +575,7 @@ pub fn plan() -> Plan {
                     said.push(format!("{name}: {words}"));
                     people.iter().try_for_each(|(_, listener)| listener.sees(&said[said.len() - 1]))?;
                 }
-                // What alice is typing stays whole while others speak.
+                lab.step("what alice is typing stays whole while others speak");
                 alice.begins_to_type("half of a ")?;
                 for (name, speaker) in [("bob", &bob), ("carol", &carol)] {
                     let words = lab.words(2);
@@ -626,8 +627,8 @@ pub fn plan() -> Plan {
                 late.exits(1)?;
                 server.terminal().presses(Key::CtrlC)?;
                 server.terminal().exits(0)?;
-                alice.fails_saying("server")?;
-                bob.fails_saying("server")
+                alice.fails_saying(&["server"])?;
+                bob.fails_saying(&["server"])
             }),
         stage(15, "Nobody's terminal can be steered", 4)
             .on(&[8, 13])

@@ -46,7 +46,7 @@ fn enters(lab: &Lab, server: SocketAddr, name: &str, terminal: TerminalKind) -> 
 /// Starts a client, and lets it into a room of a scripted server.
 fn client_in(lab: &Lab, listener: &Listener, room: &str, room_ref: i64) -> Check<(Person, Peer)> {
     let alice = enters(lab, listener.address()?, "alice", TerminalKind::Dumb)?;
-    let server = listener.accepts("our server")?;
+    let server = listener.accepts("server")?;
     lets_in(&alice, &server, room, room_ref)?;
     Ok((alice, server))
 }
@@ -107,7 +107,7 @@ pub fn plan() -> Plan {
                 bob.greets(&lab.words(1), address)?;
                 alice.greets(&lab.words(3), address)?;
                 let second = lab.server_on(address.port(), &[])?;
-                second.fails_saying(&address.port().to_string())
+                second.fails_saying(&["in use", &address.port().to_string()])
             }),
         stage(2, "JOIN lets into a room, and announces it", 10)
             .on(&[1])
@@ -136,7 +136,7 @@ pub fn plan() -> Plan {
                 let elsewhere = bob.joins_room(&there, address)?;
                 check(elsewhere.room_ref != in_b.room_ref, "there should be", "two rooms", "one")?;
                 check(elsewhere.join_id == in_b.join_id, "bob should have", "one JOIN_ID", "two")?;
-                // Alice, who is not there, has heard nothing of it.
+                lab.step("alice, who is not in that room, has heard nothing of it");
                 alice.greets("fence", address)
             }),
         stage(3, "CHAT goes to everybody in the room", 10)
@@ -160,7 +160,7 @@ pub fn plan() -> Plan {
                 for (peer, room) in &members {
                     talk(lab, peer, *room, &peers)?;
                 }
-                // Who speaks is decided by the connection, whatever the message says.
+                lab.step("who speaks is decided by the connection, whatever the message says");
                 let (alice, room) = &members[0];
                 let (_, bobs) = &members[1];
                 let line = lab.words(2);
@@ -205,7 +205,7 @@ pub fn plan() -> Plan {
                 alice.hears_left(in_a.room_ref, "alice")?;
                 bob.hears_left(in_a.room_ref, "alice")?;
                 talk(lab, bob, *in_b, &[bob])?;
-                // Once more, and a room that never was: an answer, and no news.
+                lab.step("leaving once more, and leaving a room that never was: an answer, and no news");
                 alice.asks_to_leave(*in_a)?;
                 alice.is_out(*in_a)?;
                 let nowhere = Membership { room_ref: 4711, ..*in_a };
@@ -213,7 +213,7 @@ pub fn plan() -> Plan {
                 alice.is_out(nowhere)?;
                 alice.greets("still here", address)?;
                 bob.greets("no news", address)?;
-                // Who leaves is decided by the connection, too.
+                lab.step("who leaves is decided by the connection, too");
                 let again = alice.joins_room("again", address)?;
                 let carol = server.peer("carol")?;
                 let carols = carol.joins_room("again", address)?;
@@ -255,30 +255,30 @@ pub fn plan() -> Plan {
                 talk(lab, alice, blue_a, &[alice, carol])?;
                 talk(lab, carol, blue_c, &[alice, carol])?;
                 talk(lab, bob, *red_b, &[alice, bob])?;
-                // Joining twice gives the same answer and no news, and no message comes twice.
+                lab.step("joining twice gives the same answer and no news, and no message comes twice");
                 bob.asks_to_join(&red, "somebody else")?;
                 let again = bob.is_in(&red, address)?;
                 check(again == *red_b, "bob should be in", "the same room again", "another one")?;
                 talk(lab, bob, *red_b, &[alice, bob])?;
                 talk(lab, alice, *red_a, &[alice, bob])?;
-                // A connection keeps the name of its first join.
+                lab.step("a connection keeps the name of its first join");
                 bob.asks_to_join("third", "somebody else")?;
                 let third = bob.is_in("third", address)?;
                 bob.hears_joined(third.room_ref, "bob")?;
-                // A room that nobody is in any more is forgotten, and its reference is not used again.
+                lab.step("a room that nobody is in any more is forgotten, and its reference is not used again");
                 bob.asks_to_leave(third)?;
                 bob.is_out(third)?;
                 bob.hears_left(third.room_ref, "bob")?;
                 let reborn = bob.joins_room("third", address)?;
                 check(reborn.room_ref != third.room_ref, "there should be", "a new ROOM_REF", "the old")?;
-                // Out of one room is not out of the other.
+                lab.step("out of one room is not out of the other");
                 alice.asks_to_leave(*red_a)?;
                 alice.is_out(*red_a)?;
                 alice.hears_left(red_a.room_ref, "alice")?;
                 bob.hears_left(red_a.room_ref, "alice")?;
                 talk(lab, bob, *red_b, &[bob])?;
                 talk(lab, carol, blue_c, &[carol, alice])?;
-                // Many lines, in order.
+                lab.step("many lines, in order");
                 let said: Vec<_> = (0..30).map(|_| lab.words(2)).collect();
                 for line in &said {
                     carol.chats(blue_c, line)?;
@@ -330,7 +330,7 @@ pub fn plan() -> Plan {
                     alice.hears_left(two.room_ref, "guest")?;
                     alice.hears_left(one.room_ref, "guest")?;
                 }
-                // One who was in no room.
+                lab.step("one leaves who was in no room");
                 let idle = server.peer("idle")?;
                 idle.greets("hello", address)?;
                 idle.disconnects()?;
@@ -361,16 +361,16 @@ pub fn plan() -> Plan {
                 let room = alice.joins_room(&lab.words(1), address)?;
                 let bob = server.peer("bob")?;
                 let elsewhere = bob.joins_room(&lab.words(2), address)?;
-                // 1: no message at all; one complaint for all of it.
+                lab.step("code 1: no message at all; one complaint for all of it");
                 alice.sends("HELLO?\nis there anybody\n\n")?;
                 alice.hears_error(1)?;
                 alice.greets("after 1", address)?;
-                // 2 and 3: rooms.
+                lab.step("codes 2 and 3: rooms");
                 alice.chats(Membership { room_ref: 4711, ..room }, "anybody?")?;
                 alice.hears_error(2)?;
                 alice.chats(Membership { room_ref: elsewhere.room_ref, ..room }, "bob?")?;
                 alice.hears_error(3)?;
-                // 4: fields. The line that breaks a message may begin the next one.
+                lab.step("code 4: fields; the line that breaks a message may begin the next one");
                 for broken in [
                     "JOIN_CHATROOM: x\nCLIENT_IP: 0\nCLIENT_NAME: alice\n",
                     "JOIN_CHATROOM: \nCLIENT_IP: 0\nPORT: 0\nCLIENT_NAME: alice\n",
@@ -385,7 +385,7 @@ pub fn plan() -> Plan {
                     alice.is_greeted("fence", address)?;
                 }
                 talk(lab, &alice, room, &[&alice])?;
-                // 5: told so, and closed.
+                lab.step("code 5: too long; told so, and closed");
                 let carol = server.peer("carol")?;
                 let _ = carol.sends(format!("HELO {}\n", "x".repeat(70_000)));
                 carol.hears_error(5)?;
@@ -425,7 +425,7 @@ pub fn plan() -> Plan {
                     let Membership { room_ref, join_id } = room;
                     format!("CHAT: {room_ref}\nJOIN_ID: {join_id}\nCLIENT_NAME: alice\nMESSAGE: {text}\n\n")
                 };
-                // Two and a half in one segment.
+                lab.step("two messages and a half in one segment");
                 let glued = format!("{}{}HELO gl", says(&first), says(&second));
                 alice.sends(glued)?;
                 for member in [alice, bob] {
@@ -438,7 +438,7 @@ pub fn plan() -> Plan {
                 alice.trickles(says(&line))?;
                 bob.hears_chat(room.room_ref, "alice", &line)?;
                 alice.hears_chat(room.room_ref, "alice", &line)?;
-                // Blank lines between, no space or several behind the colon, and \r.
+                lab.step("blank lines between, no space or several behind the colon, and \\r");
                 let line = lab.words(2);
                 alice.sends("\n\nHELO blank\n\n")?;
                 alice.is_greeted("blank", address)?;
@@ -448,11 +448,11 @@ pub fn plan() -> Plan {
                 ))?;
                 bob.hears_chat(*room_ref, "alice", &line)?;
                 alice.hears_chat(*room_ref, "alice", &line)?;
-                // One stops in the middle for ever; nobody else waits.
+                lab.step("one stops in the middle for ever; nobody else waits");
                 let carol = server.peer("carol")?;
                 carol.sends("JOIN_CHATROOM: room\nCLIENT_IP")?;
                 talk(lab, bob, *room, &[alice, bob])?;
-                // One who does not read, while others say more than the system can keep for it.
+                lab.step("one does not read, while others say more than the system can keep for it");
                 let deaf = server.deaf_peer("deaf")?;
                 deaf.asks_to_join("room", "deaf")?;
                 for member in [alice, bob] {
@@ -539,7 +539,7 @@ pub fn plan() -> Plan {
                     server.sends(chat(31, "alice", &line))?;
                     alice.sees(&format!("[{room}] alice: {line}"))?;
                 }
-                // Glued, split, and of several lines, which must not look like several messages.
+                lab.step("messages glued, split, and of several lines, which must not look like several messages");
                 let (first, second) = (lab.words(2), lab.words(2));
                 let glued = format!("{}{}", chat(31, "bob", &first), chat(31, "carol", &second));
                 let (begin, end) = glued.split_at(glued.len() - 7);
@@ -555,7 +555,7 @@ pub fn plan() -> Plan {
                 alice.has_seen(0, &forged)?;
                 alice.rests()?;
                 server.closes();
-                alice.fails_saying("server")
+                alice.fails_saying(&["server"])
             }),
         stage(11, "The client's commands", 6)
             .on(&[10])
@@ -646,7 +646,7 @@ pub fn plan() -> Plan {
                 joins(&carol, "carol", "red", &[&alice, &bob, &carol])?;
                 joins(&bob, "bob", "blue", &[&bob])?;
                 joins(&carol, "carol", "blue", &[&bob, &carol])?;
-                // Bob and carol talk in blue now, and alice hears nothing of it.
+                lab.step("bob and carol talk in blue, and alice hears nothing of it");
                 let secret = lab.words(2);
                 bob.types(&secret)?;
                 carol.sees(&format!("[blue] bob: {secret}"))?;
@@ -660,7 +660,7 @@ pub fn plan() -> Plan {
                 }
                 alice.has_typed("half of a ")?;
                 alice.types("sentence")?;
-                // Behind this, everybody has seen whatever came of the lines before.
+                lab.step("everybody has seen each line as often as meant");
                 for person in [&alice, &bob, &carol] {
                     person.sees("[red] alice: half of a sentence")?;
                     person.has_seen(1, &format!("[red] carol: {line}"))?;
@@ -705,8 +705,8 @@ pub fn plan() -> Plan {
                 bob.sees(left)?;
                 bob.types("/kill")?;
                 server.terminal().exits(0)?;
-                alice.fails_saying("server")?;
-                bob.fails_saying("server")
+                alice.fails_saying(&["server"])?;
+                bob.fails_saying(&["server"])
             }),
         stage(14, "Nobody's terminal can be steered", 2)
             .on(&[12])
@@ -746,7 +746,7 @@ pub fn plan() -> Plan {
                 server.terminal().never_got(b"\x1b]0;")?;
                 server.terminal().presses(Key::CtrlC)?;
                 server.terminal().exits(0)?;
-                [&alice, &bob, &carol].iter().try_for_each(|person| person.fails_saying("server"))
+                [&alice, &bob, &carol].iter().try_for_each(|person| person.fails_saying(&["server"]))
             }),
     ];
     Plan { number: 4, title: "many rooms, requests and replies", stages }

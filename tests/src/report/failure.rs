@@ -91,7 +91,7 @@ impl<'a> Report<'a> {
                 lines.push(format!("     but came {}", style(came).red()));
                 lines.extend(at.map(|at| format!("{:LABEL$}{:at$}^", "", "")));
                 lines.extend(self.near_misses().iter().map(|miss| format!("   → {miss}")));
-                lines.extend(self.step().map(|step| format!("   while {step}")));
+                lines.extend(self.step().map(|step| format!("   at the step: {step}")));
                 lines.join("\n")
             }
         }

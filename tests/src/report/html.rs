@@ -94,7 +94,7 @@ impl Page {
             let _ = writeln!(out, "<p>→ {}</p>", escape(&miss));
         }
         if let Some(step) = report.step() {
-            let _ = writeln!(out, "<p class=\"dim\">while {}</p>", escape(step));
+            let _ = writeln!(out, "<p class=\"dim\">at the step: {}</p>", escape(step));
         }
         if report.has_happened() {
             let ladder = report.ladder(6);

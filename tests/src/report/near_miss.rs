@@ -1,5 +1,6 @@
 //! What was almost right, and so says what went wrong.
 
+use crate::lab::SERVER;
 use crate::record::{Event, What, Wire};
 use crate::stage::Evidence;
 
@@ -23,7 +24,14 @@ pub fn near_misses(evidence: &Evidence, events: &[Event]) -> Vec<String> {
     } else if without_blanks(came) == without_blanks(message) {
         misses.push("it is right, but for the spaces".into());
     }
+    if came.len() > 1 && came != message && message.ends_with(came) {
+        let front = String::from_utf8_lossy(&message[..message.len() - came.len()]);
+        misses.push(format!("it is right, but «{front}» is missing in front"));
+    } else if !came.is_empty() && came != message && message.starts_with(came) {
+        misses.push("only its beginning came".into());
+    }
     misses.extend(counted_characters(expected, rest));
+    misses.extend(own_words(name, message, rest, events));
     let first = trim(rest.split_inclusive(|&byte| byte == b'\n').next().unwrap_or_default());
     if !first.is_empty() && trim(before).ends_with(first) && !message.starts_with(first) {
         misses.push("what came instead has come before: it was sent twice".into());
@@ -77,6 +85,23 @@ fn counted_characters(expected: &[u8], rest: &[u8]) -> Option<String> {
     })
 }
 
+/// What one has said oneself, sent back.
+fn own_words(name: &str, message: &[u8], rest: &[u8], events: &[Event]) -> Option<String> {
+    if name == SERVER {
+        return None;
+    }
+    let first = trim(rest.split_inclusive(|&byte| byte == b'\n').next()?);
+    let is_own = |event: &Event| match &event.what {
+        What::Sent(_, Wire::Bytes(bytes)) if event.who == name => bytes
+            .split(|&byte| byte == b'\n')
+            .map(trim)
+            .any(|said| said.len() > 3 && first.ends_with(said) && find(message, said).is_none()),
+        _ => false,
+    };
+    let is_own = events.iter().any(is_own);
+    is_own.then(|| format!("what came is what {name} has said: it was sent back to its speaker"))
+}
+
 /// The right text to the wrong person.
 fn others_got_it(name: &str, message: &[u8], events: &[Event]) -> Option<String> {
     let mut others: Vec<&str> = Vec::new();
@@ -91,7 +116,7 @@ fn others_got_it(name: &str, message: &[u8], events: &[Event]) -> Option<String>
     }
     for (who, bytes) in got {
         // (what a server prints it has not sent)
-        if who != name && who != crate::lab::SERVER && find(&bytes, message).is_some() {
+        if who != name && who != SERVER && find(&bytes, message).is_some() {
             others.push(who);
         }
     }

@@ -18,6 +18,12 @@ const MUCH_MEMORY: u64 = 500_000_000;
 /// What there is to say about each program; nothing about one that waits as it should.
 pub fn states(programs: &[(String, Ended)], shown: &BTreeMap<String, Vec<u8>>) -> Vec<String> {
     let mut lines = Vec::new();
+    let ended_badly = |ended: &Ended| {
+        ended.status.is_some_and(|status| !matches!(status, WaitStatus::Exited(_, 0)))
+    };
+    let server_died = programs.iter().any(|(name, ended)| name == SERVER && ended_badly(ended));
+    // (there may be several)
+    let mut server_told = false;
     for (name, ended) in programs {
         let output = shown.get(name).map(|bytes| String::from_utf8_lossy(bytes).replace('\r', ""));
         let output = output.unwrap_or_default();
@@ -25,13 +31,15 @@ pub fn states(programs: &[(String, Ended)], shown: &BTreeMap<String, Vec<u8>>) -
         let after = format!("after {:.1} s", ended.after.as_secs_f64());
         let said = match ended.status {
             Some(WaitStatus::Exited(_, 0)) => None,
+            // (that clients end with their server is no news)
+            Some(WaitStatus::Exited(..)) if server_died && name != SERVER => None,
             Some(WaitStatus::Exited(_, code)) => {
                 Some(format!("{name}'s program ended with exit status {code}, {after}"))
             }
             Some(WaitStatus::Signaled(_, signal, _)) => {
                 Some(format!("{name}'s program was ended by {signal}, {after}"))
             }
-            _ if ended.cpu_time > ended.after / 2 && ended.after > Duration::from_millis(500) => {
+            _ if ended.cpu_time > ended.after / 4 && ended.after > Duration::from_millis(500) => {
                 let used = ended.cpu_time.as_secs_f64();
                 let lived = ended.after.as_secs_f64();
                 Some(format!(
@@ -39,13 +47,16 @@ pub fn states(programs: &[(String, Ended)], shown: &BTreeMap<String, Vec<u8>>) -
                 ))
             }
             // (who waits is told of the one that the others wait for)
-            _ if name == SERVER && ended.after > Duration::from_secs(3) => Some(format!(
-                "{name}'s program still ran, and waited: it used {:.2} s of processor time in {:.1} s",
-                ended.cpu_time.as_secs_f64(),
-                ended.after.as_secs_f64()
-            )),
+            _ if name == SERVER && ended.after > Duration::from_secs(3) && !server_told => {
+                Some(format!(
+                    "{name}'s program still ran, and waited: it used {:.2} s of processor time in {:.1} s",
+                    ended.cpu_time.as_secs_f64(),
+                    ended.after.as_secs_f64()
+                ))
+            }
             _ => None,
         };
+        server_told |= name == SERVER && said.is_some();
         let has_died = ended.status.is_some();
         lines.extend(said);
         if ended.memory > MUCH_MEMORY {

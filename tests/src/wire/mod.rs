@@ -134,7 +134,7 @@ impl Peer {
         self.note_sent(Wire::Bytes(bytes.to_vec()));
         (&*self.stream).write_all(bytes).map_err(|error| {
             let who = format!("{} should have been able to send", self.name);
-            Failure::wrong(who, format!("{} bytes", bytes.len()), error.to_string())
+            self.fails(who, format!("{} bytes", bytes.len()), error.to_string())
         })
     }
 
@@ -270,7 +270,7 @@ impl Peer {
             [] => format!("it is still open after {} s", PATIENCE.as_secs()),
             rest => visible(rest),
         });
-        Err(Failure::wrong(who, "the end of the stream", came))
+        Err(self.fails(who, "the end of the stream", came))
     }
 
     /// Waits until these bytes come, and nothing but the end of the stream after them.
@@ -322,11 +322,7 @@ impl Peer {
         if came.is_empty() {
             return Ok(());
         }
-        Err(Failure::wrong(
-            format!("{} should have got {when}", self.name),
-            "nothing",
-            visible(came),
-        ))
+        Err(self.fails(format!("{} should have got {when}", self.name), "nothing", visible(came)))
     }
 
     /// The program has not closed the connection so far.
@@ -338,7 +334,7 @@ impl Peer {
             None => Ok(()),
             Some(end) => {
                 let who = format!("{} should still have been", self.name);
-                Err(Failure::wrong(who, "connected", end))
+                Err(self.fails(who, "connected", end))
             }
         }
     }
@@ -353,7 +349,7 @@ impl Peer {
             return Ok(());
         }
         let who = format!("{} should have been told", self.name);
-        Err(Failure::wrong(who, "why the connection is closed", "it was closed without a word"))
+        Err(self.fails(who, "why the connection is closed", "it was closed without a word"))
     }
 
     /// Waits for the end of the connection, whatever comes before; answers what came.
@@ -369,7 +365,7 @@ impl Peer {
         });
         let who = format!("{}'s connection should have been closed", self.name);
         let came = format!("it is still open after {} s", PATIENCE.as_secs());
-        rest.ok_or_else(|| Failure::wrong(who, "the end of the stream", came))
+        rest.ok_or_else(|| self.fails(who, "the end of the stream", came))
     }
 
     /// Waits for what `look` finds at the beginning of what was not taken yet; answers whether it came.
@@ -385,6 +381,11 @@ impl Peer {
         right == Some(true)
     }
 
+    fn fails(&self, who: String, expected: impl Into<String>, came: impl Into<String>) -> Failure {
+        self.record.found_wrong();
+        Failure::wrong(who, expected, came)
+    }
+
     fn wrong(&self, what: &str, expected: &[u8]) -> Failure {
         self.wrong_behind(0, what, expected)
     }
@@ -395,6 +396,7 @@ impl Peer {
     }
 
     fn wrong_behind(&self, skipped: usize, what: &str, expected: &[u8]) -> Failure {
+        self.record.found_wrong();
         let (before, rest, end) = self.feed.look(|arrived| {
             let (before, rest) = arrived.bytes.split_at(arrived.taken + skipped);
             (before.to_vec(), rest.to_vec(), arrived.end)
@@ -404,7 +406,6 @@ impl Peer {
             let _ = write!(came, " ({end})");
         }
         let (name, expected) = (self.name.clone(), expected.to_vec());
-        self.record.note(&name, What::End);
         failure.with(Evidence { name, expected, before, rest })
     }
 

@@ -41,7 +41,7 @@ impl Listener {
     /// # Errors
     /// When the client does not connect or answer.
     pub fn lets_in(&self, nickname: &str) -> Check<Peer> {
-        let peer = self.accepts("our server")?;
+        let peer = self.accepts("server")?;
         peer.sends("NICK")?;
         peer.gets(nickname)?;
         peer.says(&format!("{nickname} joined!"))?;

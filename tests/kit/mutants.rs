@@ -1,0 +1,163 @@
+//! The classic mistakes, one after the other: each is failed by the stage that is meant for it, and passes every
+//! stage before it. What the report says of it is kept as a snapshot (`cargo insta review` shows what has changed).
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use grader::labs;
+use grader::report::failure::Report;
+use grader::verdict::{Grader, Maker, Verdict};
+
+use crate::export::{export_built_in, write_bodies};
+
+/// One mistake.
+struct Mutant {
+    name: String,
+    /// Below `solutions/`.
+    file: String,
+    lab: u32,
+    stage: u32,
+    find: String,
+    replace: String,
+    /// What comes instead depends on how the stream was cut, or on who was first.
+    varies: bool,
+}
+
+fn mutants() -> Vec<Mutant> {
+    let text = fs::read_to_string(grader::kit().join("tests/mutants.toml")).unwrap();
+    let table: toml::Table = text.parse().unwrap();
+    let of = |mutant: &toml::Value| {
+        let field = |name: &str| mutant[name].as_str().unwrap().to_owned();
+        let (lab, stage) =
+            field("stage").split_once('.').map(|(a, b)| (a.parse(), b.parse())).unwrap();
+        Mutant {
+            name: field("name"),
+            file: field("file").strip_prefix("solutions/").unwrap().to_owned(),
+            lab: lab.unwrap(),
+            stage: stage.unwrap(),
+            find: field("find"),
+            replace: field("replace"),
+            varies: mutant.get("varies").is_some(),
+        }
+    };
+    table["mutant"].as_array().unwrap().iter().map(of).collect()
+}
+
+/// A mutant that no longer applies would prove nothing.
+#[test]
+fn every_stage_has_a_mutant_that_applies() {
+    let mutants = mutants();
+    for Mutant { name, file, find, .. } in &mutants {
+        let text = fs::read_to_string(grader::kit().join("solutions").join(file)).unwrap();
+        assert_eq!(text.matches(find).count(), 1, "{name} in {file}");
+    }
+    let names: BTreeSet<_> = mutants.iter().map(|mutant| &mutant.name).collect();
+    assert_eq!(names.len(), mutants.len(), "each has a name of its own");
+    for plan in labs::all() {
+        for stage in plan.stages {
+            let is_meant =
+                |mutant: &&Mutant| (mutant.lab, mutant.stage) == (plan.number, stage.number);
+            assert!(
+                mutants.iter().any(|mutant| is_meant(&mutant)),
+                "{}.{}",
+                plan.number,
+                stage.number
+            );
+        }
+    }
+}
+
+fn are_caught(lab: u32) {
+    // (each lab builds other packages, so they do not meet)
+    let kit = export_built_in("target/mutants");
+    let mut wrong = Vec::new();
+    for mutant in mutants().iter().filter(|mutant| mutant.lab == lab) {
+        write_bodies(kit.path(), |other, _| other == lab);
+        let file = kit.path().join("labs").join(&mutant.file);
+        let text = fs::read_to_string(&file).unwrap();
+        // (packages have other names in labs/)
+        let (from, to) = (format!("solution{lab}-"), format!("lab{lab}-"));
+        let (find, replace) = (mutant.find.replace(&from, &to), mutant.replace.replace(&from, &to));
+        assert!(text.contains(&find), "{} does not apply to the starter", mutant.name);
+        fs::write(&file, text.replace(&find, &replace)).unwrap();
+        wrong.extend(look_at(kit.path(), mutant));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What is wrong with how a mutant is judged.
+fn look_at(kit: &Path, mutant: &Mutant) -> Vec<String> {
+    let grader = Grader::new(kit, &[mutant.lab], 1);
+    let plan = grader.plans.iter().find(|plan| plan.number == mutant.lab).unwrap();
+    let mut wrong = Vec::new();
+    for stage in plan.stages.iter().filter(|stage| stage.number <= mutant.stage) {
+        let name = &mutant.name;
+        grader.grade(Maker::Student, mutant.lab, stage, |graded| {
+            let report = Report::new(plan, stage, graded, "(the same line again)".into());
+            let report = report.to_text(kit);
+            let meant =
+                if stage.number == mutant.stage { Verdict::Failed } else { Verdict::Passed };
+            if graded.verdict != meant {
+                let verdict = &graded.verdict;
+                wrong.push(format!("{name}: stage {} is {verdict:?}\n{report}", stage.number));
+            } else if meant == Verdict::Failed {
+                // (so that the others are looked at, too)
+                let told = catch_unwind(AssertUnwindSafe(|| {
+                    let mut settings = insta_settings();
+                    if mutant.varies {
+                        settings.add_filter(r"but came .*(\n *\^)?", "but came (this varies)");
+                    }
+                    let report = without_pictures(&report);
+                    settings.bind(|| insta::assert_snapshot!(name.as_str(), report));
+                }));
+                if told.is_err() {
+                    wrong.push(format!("{name}: the report is not as it was:\n{report}"));
+                }
+            }
+        });
+    }
+    wrong
+}
+
+/// The ladder and the screens show what happened in which order, which differs from run to run.
+fn without_pictures(report: &str) -> String {
+    let is_picture = |part: &&str| part.starts_with("     ms ") || part.contains("  ┌ ");
+    let parts: Vec<_> = report.split("\n\n").filter(|part| !is_picture(part)).collect();
+    parts.join("\n\n")
+}
+
+fn insta_settings() -> insta::Settings {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_snapshot_path("reports");
+    settings.set_omit_expression(true);
+    settings.add_filter(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT");
+    settings.add_filter(r"\b\d{4,5}\b", "PORT");
+    settings.add_filter(r"\d+(\.\d+)? ?(µs|ms|s)\b", "TIME");
+    // Lines and columns move with every change of a file.
+    settings.add_filter(r"\.rs:\d+(:\d+)?", ".rs:LINE");
+    settings.add_filter(r"' \(\d+\) panicked", "' (ID) panicked");
+    settings
+}
+
+#[test]
+fn the_mutants_of_lab_1_are_caught() {
+    are_caught(1);
+}
+
+#[test]
+fn the_mutants_of_lab_2_are_caught() {
+    are_caught(2);
+}
+
+#[test]
+fn the_mutants_of_lab_3_are_caught() {
+    are_caught(3);
+}
+
+#[test]
+fn the_mutants_of_lab_4_are_caught() {
+    are_caught(4);
+}
