@@ -65,6 +65,8 @@ pub struct Graded {
     pub outcome: Option<Outcome>,
     /// Whether the reference programs pass the same stage on this machine now, if that was asked.
     pub control_passes: Option<bool>,
+    /// Whether programs of the kit were run, and not those of a command line.
+    pub is_of_kit: bool,
 }
 
 /// How many stages are graded at a time. They mostly wait; more of them than cores keep the cores busy.
@@ -153,7 +155,8 @@ impl Grader {
     }
 
     fn grade_once(&self, maker: Maker, lab: u32, stage: &Stage) -> Graded {
-        let not_run = |verdict| Graded { verdict, outcome: None, control_passes: None };
+        let is_of_kit = maker == Maker::Kit || self.grades_own();
+        let not_run = |verdict| Graded { verdict, outcome: None, control_passes: None, is_of_kit };
         // (of a finished program every stage is telling)
         if maker == Maker::Student && self.grades_own() {
             let missing = stage.stands_on.iter().copied().find(|&number| !self.passes(lab, number));
@@ -181,7 +184,7 @@ impl Grader {
                 },
             },
         };
-        Graded { verdict, outcome: Some(outcome), control_passes }
+        Graded { verdict, outcome: Some(outcome), control_passes, is_of_kit }
     }
 
     fn passes(&self, lab: u32, number: u32) -> bool {
