@@ -159,3 +159,13 @@ fn watching_checks_again_whenever_a_file_is_saved() {
         person.exits(0).unwrap();
     }
 }
+
+#[test]
+fn soaking_finds_no_verdict_that_differs() {
+    // (one stage, since all of them would take long)
+    lab()
+        .args(["soak", "3", "1.2", "--load"])
+        .assert()
+        .success()
+        .stdout(contains("3 rounds of 2 stages"));
+}

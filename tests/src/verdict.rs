@@ -11,7 +11,7 @@ use crate::run::{Outcome, run_stage};
 use crate::stage::{Failure, Kind, Plan, Stage};
 
 /// Whose programs are graded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Maker {
     /// The student: `labs/`.
     Student,
@@ -113,6 +113,17 @@ impl Grader {
         }
     }
 
+    /// All stages of all labs, each with the number of its lab.
+    pub fn stages(&self) -> impl Iterator<Item = (u32, &Stage)> {
+        self.plans.iter().flat_map(|plan| plan.stages.iter().map(|stage| (plan.number, stage)))
+    }
+
+    /// Forgets all verdicts, but not what was built; the next ones are made with another seed.
+    pub fn forget(&mut self, seed: u64) {
+        self.seed = seed;
+        *self.graded.get_mut().unwrap_or_else(PoisonError::into_inner) = HashMap::new();
+    }
+
     /// With these programs in the place of the student's.
     #[must_use]
     pub fn with_commands(mut self, commands: Commands) -> Self {
@@ -170,18 +181,16 @@ impl Grader {
             (maker == Maker::Student && Maker::Kit.exists(&self.kit))
                 .then(|| self.run(Maker::Kit, lab, stage).result.is_ok())
         };
-        let (verdict, control_passes) = match &outcome.result {
-            Ok(()) => (Verdict::Passed, None),
-            Err(Failure::Grader(_)) => (Verdict::GraderError, None),
-            Err(_) if maker == Maker::Student && unwritten.contains(&stage.number) => {
-                (Verdict::NotStarted, None)
-            }
-            Err(_) => match unwritten.iter().find(|&&number| number < stage.number) {
-                Some(&earlier) if maker == Maker::Student => (Verdict::Blocked(earlier), None),
-                _ => match control() {
-                    Some(false) => (Verdict::GraderError, Some(false)),
-                    passes => (Verdict::Failed, passes),
-                },
+        // (an earlier one counts first: of two threads that both say so, one may be too late to be heard)
+        let unwritten = unwritten.iter().copied().filter(|_| maker == Maker::Student).min();
+        let (verdict, control_passes) = match (&outcome.result, unwritten) {
+            (Ok(()), _) => (Verdict::Passed, None),
+            (Err(Failure::Grader(_)), _) => (Verdict::GraderError, None),
+            (Err(_), Some(number)) if number == stage.number => (Verdict::NotStarted, None),
+            (Err(_), Some(earlier)) if earlier < stage.number => (Verdict::Blocked(earlier), None),
+            _ => match control() {
+                Some(false) => (Verdict::GraderError, Some(false)),
+                passes => (Verdict::Failed, passes),
             },
         };
         Graded { verdict, outcome: Some(outcome), control_passes, is_of_kit }

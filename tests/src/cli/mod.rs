@@ -6,6 +6,7 @@ pub mod export;
 pub mod hint;
 pub mod map;
 pub mod reset;
+pub mod soak;
 pub mod solution;
 pub mod starters;
 pub mod watch;
@@ -76,6 +77,8 @@ enum Command {
         #[arg(long, conflicts_with = "check")]
         force: bool,
     },
+    /// Grades everything again and again, and tells of every stage whose verdict was not always the same
+    Soak(soak::Options),
     /// Makes a kit for students, without the solutions
     Export {
         /// An empty folder, or one with an earlier export, which is brought up to date
@@ -102,6 +105,11 @@ pub fn run(options: Options) -> Result<ExitCode> {
         Some(Command::Reset { target, yes }) => reset::run(&kit, target, yes)?,
         Some(Command::Solution { stage, yes }) => solution::run(&kit, stage, yes)?,
         Some(Command::Starters { check, force }) => starters::run(&kit, check, force)?,
+        Some(Command::Soak(options)) => {
+            if !soak::run(&kit, &options)? {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
         Some(Command::Export { folder }) => export::run(&kit, &folder)?,
     }
     Ok(ExitCode::SUCCESS)

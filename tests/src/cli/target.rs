@@ -6,7 +6,7 @@ use crate::labs;
 use crate::stage::{Plan, Stage};
 
 /// One stage: `2.5`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StageNumber {
     /// From 1.
     pub lab: u32,
