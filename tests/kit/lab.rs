@@ -149,10 +149,10 @@ fn watching_checks_again_whenever_a_file_is_saved() {
             seen.unwrap_or_else(|failure| panic!("{poll:?}: {failure}"));
         };
         sees("· 1.1");
-        sees("watching labs/");
+        sees("watching ");
         write_bodies(kit.path(), |lab, stage| lab == 1 && stage == 1);
         sees("· 1.2");
-        sees("watching labs/");
+        sees("watching ");
         person.begins_to_type("h").unwrap();
         sees("hint 1 of");
         person.begins_to_type("q").unwrap();

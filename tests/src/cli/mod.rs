@@ -20,9 +20,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::cli::target::{StageNumber, Target};
+use crate::verdict::Maker;
 
 /// Work on the chat labs. Without a command: what is done, and what comes next
 #[derive(Parser)]
@@ -84,6 +85,20 @@ enum Command {
         /// An empty folder, or one with an earlier export, which is brought up to date
         folder: PathBuf,
     },
+}
+
+impl Options {
+    /// The options of this command line; ends the program when they are wrong. A kit without solutions does not offer
+    /// what needs them.
+    pub fn from_command_line() -> Self {
+        let mut command = Self::command();
+        if !Maker::Kit.exists(&crate::kit()) {
+            for name in ["demo", "solution", "starters", "soak", "export"] {
+                command = command.mut_subcommand(name, |command| command.hide(true));
+            }
+        }
+        Self::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+    }
 }
 
 /// Does what the command line says. The exit status is 0 when everything that was asked is well.

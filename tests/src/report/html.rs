@@ -76,7 +76,12 @@ impl Page {
                 let (expected, came, at) = if came.contains('\n') {
                     (expected.clone(), came.clone(), None)
                 } else {
-                    diff::side_by_side(&short_blanks(expected), &short_blanks(came), 90)
+                    diff::side_by_side(
+                        &short_blanks(expected),
+                        &short_blanks(came),
+                        report.is_screen(),
+                        90,
+                    )
                 };
                 let mark = at.map(|at| format!("\n         {:at$}^", "")).unwrap_or_default();
                 let (expected, came) = (escape(&expected), escape(&came));
