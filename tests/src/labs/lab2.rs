@@ -1,7 +1,11 @@
 //! Lab 2: many people and a handshake; the bytes begin to stick together.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use super::{flood, server_where_told};
-use crate::lab::Lab;
+use crate::feed::PATIENCE;
+use crate::lab::{Lab, Server};
 use crate::program::TerminalKind;
 use crate::stage::{Check, Failure, Plan, stage};
 use crate::terminal::{Key, Person};
@@ -26,6 +30,25 @@ fn enters(
     person.types(nickname)?;
     person.sees("Connected to server!")?;
     Ok(person)
+}
+
+/// Joins as soon as the nickname is free, which the server learns a moment later than we do.
+fn joins_when_free(server: &Server, nickname: &str) -> Check<Peer> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let peer = server.peer(nickname)?;
+        peer.gets("NICK")?;
+        peer.sends(nickname)?;
+        if peer.hears_one_of(&[&format!("{nickname} joined!"), "Nickname refused: "])? == 0 {
+            peer.hears("Connected to server!")?;
+            return Ok(peer);
+        }
+        if Instant::now() > deadline {
+            let came = "it is still refused";
+            return Err(Failure::wrong(format!("{nickname} should have been"), "free again", came));
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
 }
 
 /// The ways in which a person leaves.
@@ -99,7 +122,7 @@ pub fn plan() -> Plan {
                  not `NICK`, return that.",
             )
             .hint(
-                "Print neither `NICK` nor the first message: `main` prints that. `show_messages` \
+                "Print neither `NICK` nor the first message: `chat` prints that. `show_messages` \
                  goes on with the same `Messages`; a second one would lose what the first has read.",
             )
             .client(|lab| {
@@ -311,7 +334,8 @@ pub fn plan() -> Plan {
             .hint(
                 "`join`, before anything else: empty, over `MAX_NICKNAME` of `chars()`, a `:`, a \
                  control character (`char::is_control`), or somebody's name already (compare both \
-                 `to_lowercase`).",
+                 `to_lowercase`). Does an empty one come to `join`? `handshake` (stage 2) answers it; \
+                 `receive` skips it.",
             )
             .hint(
                 "Push `Nickname refused: `, the reason and a newline into the newcomer's outbox, \
@@ -349,7 +373,12 @@ pub fn plan() -> Plan {
                 }
                 lab.step("a nickname is free again when its owner is gone");
                 server.joins("Zoë")?;
-                alice.hears("Zoë joined!")
+                alice.hears("Zoë joined!")?;
+                alice.hears("Zoë left!")?;
+                lab.step("the room was empty, and somebody comes again");
+                alice.closes();
+                let alice = joins_when_free(&server, "alice")?;
+                talk(lab, &alice, [&alice])
             }),
         stage(9, "Who is silent, or does not read, holds up nobody", 7)
             .on(&[4, 5, 7])
@@ -481,6 +510,16 @@ pub fn plan() -> Plan {
                 alice.sees(&refusal)?;
                 alice.exits(1)?;
 
+                lab.step("she is refused before she is asked, as by a server that is full");
+                let alice = starts()?;
+                let server = listener.accepts("server")?;
+                let refusal = format!("Nickname refused: {}", lab.words(2));
+                server.says(&refusal)?;
+                server.closes();
+                alice.sees(&refusal)?;
+                alice.exits(1)?;
+
+                lab.step("the server closes, and nobody presses a key");
                 let alice = starts()?;
                 let server = listener.lets_in("alice")?;
                 alice.sees("Connected to server!")?;

@@ -10,7 +10,9 @@ use super::short_blanks;
 pub fn near_misses(evidence: &Evidence, events: &[Event]) -> Vec<String> {
     let Evidence { name, expected, before, rest, is_screen } = evidence;
     let mut misses = Vec::new();
-    let message = trim(expected);
+    // (`…` stands for whatever else is in the line)
+    let expected = String::from_utf8_lossy(expected).replace('…', "").into_bytes();
+    let message = trim(&expected);
     if message.is_empty() {
         return misses;
     }
@@ -36,7 +38,7 @@ pub fn near_misses(evidence: &Evidence, events: &[Event]) -> Vec<String> {
     } else if !came.is_empty() && came != message && message.starts_with(came) {
         misses.push("only its beginning came".into());
     }
-    misses.extend(counted_characters(expected, rest));
+    misses.extend(counted_characters(&expected, rest));
     misses.extend(own_words(name, message, rest, events));
     let first = trim(rest.split_inclusive(|&byte| byte == b'\n').next().unwrap_or_default());
     let is_known = |line: &[u8]| line == first;
@@ -50,7 +52,7 @@ pub fn near_misses(evidence: &Evidence, events: &[Event]) -> Vec<String> {
         misses.push("what came instead has come before: it was sent twice".into());
     }
     match find(rest, message) {
-        Some(at) => misses.extend(beside(rest, at, expected).map(|miss| {
+        Some(at) => misses.extend(beside(rest, at, &expected).map(|miss| {
             let front = String::from_utf8_lossy(&rest[..at]).trim_start_matches("> ").to_owned();
             let is_typed = *is_screen && !front.is_empty() && has_typed(name, &front, events);
             if is_typed {
