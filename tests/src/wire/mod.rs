@@ -17,6 +17,7 @@ pub mod text;
 
 use std::fmt::Write as _;
 use std::io::{self, Read, Write};
+use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
@@ -337,13 +338,16 @@ impl Peer {
     /// # Errors
     /// When it has.
     pub fn is_connected(&self) -> Check {
-        match self.feed.look(|arrived| arrived.end) {
-            None => Ok(()),
-            Some(end) => {
-                let who = format!("{} should still have been", self.name);
-                Err(self.fails(who, "connected", end))
-            }
+        // (the end may have arrived without having been read yet)
+        let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
+        let next =
+            SockRef::from(&*self.stream).recv_with_flags(&mut [MaybeUninit::uninit()], flags);
+        let is_at_end = matches!(next, Ok(0));
+        if !is_at_end && self.feed.look(|arrived| arrived.end).is_none() {
+            return Ok(());
         }
+        let who = format!("{} should still have been", self.name);
+        Err(self.fails(who, "connected", "the connection was closed"))
     }
 
     /// Waits until the program says why it closes the connection, and closes it.
