@@ -333,6 +333,8 @@ pub struct Ended {
     pub after: Duration,
     /// How much processor time it had used when the grader ended it.
     pub cpu_time: Duration,
+    /// How long it had been busy then; see [`Process::busy_time`].
+    pub busy_time: Duration,
     /// How much memory it held then, in bytes; 0 where the system does not tell.
     pub memory: u64,
 }
@@ -370,8 +372,9 @@ impl Process {
                 Ok(status) => status,
                 Err(_) => WaitStatus::Exited(self.pid, -1),
             };
-            let (after, cpu_time) = (self.started.elapsed(), Duration::ZERO);
-            *ended = Some(Ended { status: Some(status), after, cpu_time, memory: 0 });
+            let (after, none) = (self.started.elapsed(), Duration::ZERO);
+            let status = Some(status);
+            *ended = Some(Ended { status, after, cpu_time: none, busy_time: none, memory: 0 });
         }
         *ended
     }
@@ -403,6 +406,7 @@ impl Process {
             return;
         }
         let (cpu_time, memory) = (self.cpu_time().unwrap_or_default(), self.memory());
+        let busy_time = self.busy_time().unwrap_or_default();
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         if ended.is_none() {
             let _ = killpg(self.pid, Signal::SIGKILL);
@@ -410,7 +414,8 @@ impl Process {
             let status = waitpid(self.pid, None).ok();
             let status = status
                 .filter(|status| !matches!(status, WaitStatus::Signaled(_, Signal::SIGKILL, _)));
-            *ended = Some(Ended { status, after: self.started.elapsed(), cpu_time, memory });
+            let after = self.started.elapsed();
+            *ended = Some(Ended { status, after, cpu_time, busy_time, memory });
         }
     }
 
@@ -427,14 +432,31 @@ impl Process {
     /// # Errors
     /// When the system does not tell.
     pub fn cpu_time(&self) -> io::Result<Duration> {
+        self.scheduled(1)
+    }
+
+    /// How long its threads have run so far, or would have, had a processor been free: on a busy machine, one that
+    /// runs in circles gets little time, but it waits for it.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn busy_time(&self) -> io::Result<Duration> {
+        self.scheduled(2)
+    }
+
+    /// The sum of the first fields of `/proc/PID/task/TID/schedstat`, over all threads: the time spent on a processor, and
+    /// the time spent waiting for one, in nanoseconds.
+    fn scheduled(&self, fields: usize) -> io::Result<Duration> {
         let pid = self.pid.as_raw();
         if cfg!(target_os = "linux") {
             let mut nanoseconds = 0;
             for task in fs::read_dir(format!("/proc/{pid}/task"))? {
                 // A thread that ends meanwhile uses no more time.
                 let schedstat = fs::read_to_string(task?.path().join("schedstat"));
-                let used = schedstat.ok().and_then(|text| text.split(' ').next()?.parse().ok());
-                nanoseconds += used.unwrap_or(0);
+                let text = schedstat.unwrap_or_default();
+                let times =
+                    text.split(' ').take(fields).filter_map(|field| field.parse::<u64>().ok());
+                nanoseconds += times.sum::<u64>();
             }
             return Ok(Duration::from_nanos(nanoseconds));
         }
