@@ -378,18 +378,31 @@ pub fn screen(terminal: TerminalKind, bytes: &[u8]) -> Vec<String> {
     lines
 }
 
-/// A line of a dumb terminal without the carriage returns and colours that a person does not see.
+/// A line of a dumb terminal as a person reads it, without colours. What comes behind a carriage return stands over
+/// what was there before, and `ESC [ K` takes away the rest: many programs show so what comes above a prompt.
 fn readable(line: &str) -> String {
-    let mut text = String::new();
-    let mut rest = line;
-    while let Some(at) = rest.find("\x1b[") {
-        text.push_str(&rest[..at]);
-        let sequence = &rest[at + 2..];
-        let end = sequence.find(|char: char| char.is_ascii_alphabetic());
-        rest = end.map_or("", |end| &sequence[end + 1..]);
+    let mut shown: Vec<char> = Vec::new();
+    let mut column = 0;
+    let mut rest = line.trim_end_matches('\r').chars();
+    while let Some(char) = rest.next() {
+        if char == '\r' {
+            column = 0;
+        } else if let Some(sequence) = rest.as_str().strip_prefix('[').filter(|_| char == '\x1b') {
+            let end = sequence.find(|char: char| char.is_ascii_alphabetic());
+            let (sequence, behind) = sequence.split_at(end.map_or(sequence.len(), |end| end + 1));
+            rest = behind.chars();
+            match sequence {
+                "K" | "0K" => shown.truncate(column),
+                "2K" => shown.iter_mut().for_each(|char| *char = ' '),
+                _ => {}
+            }
+        } else {
+            shown.resize(shown.len().max(column), ' ');
+            shown.splice(column..shown.len().min(column + 1), [char]);
+            column += 1;
+        }
     }
-    text.push_str(rest);
-    visible(text.replace('\r', "").as_bytes())
+    visible(String::from_iter(shown).as_bytes())
 }
 
 /// Whether a line on the screen is `expected`, with nothing but a prompt such as `> ` in front of it.
@@ -419,5 +432,12 @@ mod tests {
     fn colours_and_carriage_returns_are_not_read() {
         assert_eq!(readable("\x1b[32m green \x1b[0m\r"), " green ");
         assert_eq!(readable("\x1b]0;title\x07"), "\\x1b]0;title\\x07");
+    }
+
+    #[test]
+    fn what_stands_behind_a_carriage_return_is_above_what_was_there() {
+        assert_eq!(readable("> half of\rbob: hi"), "bob: hiof");
+        assert_eq!(readable("> half of a \r\x1b[Kbob: hi\r\r"), "bob: hi");
+        assert_eq!(readable("> half of a \x1b[2K\rbob: hi").trim_end(), "bob: hi");
     }
 }
