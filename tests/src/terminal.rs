@@ -211,13 +211,14 @@ impl Person {
         found.ok_or_else(|| self.wrong("should have been asked", &format!("…{word}:")))
     }
 
-    /// Waits until the line being typed is `text`, behind a prompt without letters or digits.
+    /// Waits until the line being typed is `text`, behind any prompt: with a nickname in it, for example.
     ///
     /// # Errors
     /// When it does not become so.
     pub fn has_typed(&self, text: &str) -> Check {
-        let found =
-            self.program.output.wait(|arrived| is_line(&self.prompt(arrived), text).then_some(()));
+        let found = self.program.output.wait(|arrived| {
+            self.prompt(arrived).trim_end().ends_with(text.trim_end()).then_some(())
+        });
         found.ok_or_else(|| self.wrong("should still see what was being typed", text))
     }
 
