@@ -99,6 +99,9 @@ impl Person {
     }
 
     fn press(&self, keys: &[u8]) -> Check {
+        if self.terminal != TerminalKind::Dumb {
+            self.program.wait_for_editor();
+        }
         self.record.note(&self.name, What::Typed(keys.to_vec()));
         self.program.press(keys).map_err(|error| {
             let who = format!("{} should have been able to type", self.name);
@@ -417,7 +420,20 @@ fn is_line(shown: &str, expected: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_line, readable};
+    use std::path::Path;
+
+    use super::{Person, is_line, readable};
+    use crate::program::TerminalKind;
+    use crate::record::Record;
+
+    #[test]
+    fn a_terminal_that_is_not_dumb_echoes_as_peoples_do() {
+        for (kind, shown) in [(TerminalKind::Xterm, " echo "), (TerminalKind::Dumb, " -echo ")] {
+            let (shell, arguments) = (Path::new("/bin/sh"), ["-c".into(), "exec stty -a".into()]);
+            let person = Person::start("alice", shell, &arguments, kind, &Record::default());
+            person.unwrap().sees_somewhere(shown).unwrap();
+        }
+    }
 
     #[test]
     fn a_line_may_stand_behind_a_prompt_and_nothing_else() {
