@@ -1,7 +1,7 @@
 //! Unusual: other questions, the prompt `>>> `, colours on every terminal, stars in front of what is no chat line.
 
 use std::io::{self, BufRead, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
