@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigHandler, Signal, killpg, signal};
+use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use rexpect::process::PtyProcess;
@@ -146,9 +147,9 @@ impl Runnable {
 /// The terminal that a program finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TerminalKind {
-    /// `TERM=dumb`: lines, one after the other.
+    /// `TERM=dumb`: lines, one after the other, and nothing of what is typed.
     Dumb,
-    /// `TERM=xterm`: what people have.
+    /// `TERM=xterm`: what people have; it echoes.
     Xterm,
     /// The same in a window of so many columns.
     Window(NonZero<u16>),
@@ -206,7 +207,7 @@ impl Program {
         #[allow(unsafe_code)]
         unsafe {
             command.pre_exec(move || {
-                prepare_child(columns)?;
+                prepare_child(columns, terminal != TerminalKind::Dumb)?;
                 pid_writer.write_all(&process::id().to_ne_bytes())
             });
         }
@@ -265,6 +266,16 @@ impl Program {
         &self.process
     }
 
+    /// Waits until the program shows by itself what is typed, as a line editor does while it reads a line: keys that
+    /// are pressed before that would be shown twice. A program without an editor is not waited for long.
+    pub fn wait_for_editor(&self) {
+        let deadline = Instant::now() + EDITOR;
+        let echoes = |mode: Termios| mode.local_flags.contains(LocalFlags::ECHO);
+        while tcgetattr(&self.keyboard).is_ok_and(echoes) && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// Presses keys.
     ///
     /// # Errors
@@ -273,6 +284,9 @@ impl Program {
         (&self.keyboard).write_all(keys)
     }
 }
+
+/// How long a line editor may take to begin.
+const EDITOR: Duration = Duration::from_secs(1);
 
 /// How long the last words of a program may take through its terminal, once it is gone.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -287,7 +301,13 @@ impl Drop for Program {
 }
 
 /// Runs in the child, after its terminal was set up and before the program begins.
-fn prepare_child(columns: NonZero<u16>) -> io::Result<()> {
+fn prepare_child(columns: NonZero<u16>, echoes: bool) -> io::Result<()> {
+    if echoes {
+        // (rexpect has turned it off; a line editor that finds it so shows nothing of what is typed)
+        let mut mode = tcgetattr(io::stdin())?;
+        mode.local_flags |= LocalFlags::ECHO;
+        tcsetattr(io::stdin(), SetArg::TCSANOW, &mode)?;
+    }
     let window =
         libc::winsize { ws_row: ROWS.get(), ws_col: columns.get(), ws_xpixel: 0, ws_ypixel: 0 };
     // SAFETY: plain system calls with valid arguments.
