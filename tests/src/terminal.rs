@@ -1,14 +1,13 @@
 //! A person at a terminal: sees, types, presses.
 
 use std::num::NonZero;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::sys::wait::WaitStatus;
 
 use crate::feed::{Arrived, PATIENCE};
-use crate::program::{Process, Program, TerminalKind};
+use crate::program::{Launch, Process, Program, TerminalKind};
 use crate::record::{Record, What, visible};
 use crate::run::comes_to_rest;
 use crate::stage::{Check, Evidence, Failure};
@@ -41,23 +40,23 @@ impl Person {
     /// As [`Program::start`].
     pub fn start(
         name: &str,
-        executable: &Path,
-        arguments: &[String],
+        launch: &Launch,
         terminal: TerminalKind,
         record: &Record,
     ) -> Check<Self> {
-        let command = match arguments {
+        let arguments = &launch.arguments;
+        let command = match &arguments[..] {
             // (a shell that becomes another program)
             [shell, command] if shell == "-c" => command.trim_start_matches("exec ").to_owned(),
             _ => {
-                let program = executable.file_name().unwrap_or_default().to_string_lossy();
+                let program = launch.program.file_name().unwrap_or_default().to_string_lossy();
                 format!("{program} {}", arguments.join(" "))
             }
         };
         record.note(name, What::Started(terminal, command));
         let (noted, note_name) = (record.clone(), name.to_owned());
         let note = move |bytes: &[u8]| noted.note(&note_name, What::Showed(bytes.to_vec()));
-        let program = Program::start(name, executable, arguments, terminal, note)?;
+        let program = Program::start(name, launch, terminal, note)?;
         Ok(Self { name: name.to_owned(), program, terminal, record: record.clone() })
     }
 

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use super::failure::Report;
 use super::ladder::{Kind, Ladder, Row};
-use super::{diff, short_blanks, word};
+use super::{diff, quoted, short_blanks, word};
+use crate::record::visible;
 use crate::stage::{Failure, Plan, Stage};
 use crate::verdict::Verdict;
 
@@ -74,9 +75,10 @@ impl Page {
             Some(Failure::Wrong { who, expected, came, .. }) => {
                 let _ = writeln!(out, "<p><b>{}</b></p>", escape(who));
                 let (expected, came, at) = if came.contains('\n') {
-                    (expected.clone(), came.clone(), None)
+                    (expected.clone(), format!("\n{}", quoted(came).join("\n")), None)
                 } else {
-                    diff::side_by_side(&short_blanks(expected), &short_blanks(came), 90)
+                    let came = short_blanks(&visible(came.as_bytes()));
+                    diff::side_by_side(&short_blanks(expected), &came, 90)
                 };
                 let mark = at.map(|at| format!("\n         {:at$}^", "")).unwrap_or_default();
                 let (expected, came) = (escape(&expected), escape(&came));
