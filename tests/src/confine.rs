@@ -5,8 +5,8 @@
 //! it cannot, the folder is all there is; see [`holds`].
 //!
 //! It is meant against accidents and idle hands, and is no sandbox. Not held back are reading, connections, how many
-//! processes there are and how much memory they use together, the permissions and times of files, and what `cargo build` runs
-//! of a submission: `build.rs` and macros. The README says so, and `tests/kit/hostile.rs` shows it.
+//! processes there are and how much memory and disk they take together, the permissions and times of files, and what
+//! `cargo build` runs of a submission: `build.rs` and macros. The README says so.
 
 use std::fs;
 use std::io;
