@@ -5,7 +5,7 @@ use std::env;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::num::NonZero;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command, Stdio};
@@ -124,24 +124,7 @@ fn run_cargo(
 
     let messages: Vec<Value> =
         output.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    let mut built = Built::new();
-    for message in &messages {
-        let package = package_name(message);
-        if let Some(executable) = message["executable"].as_str() {
-            // A package may have several programs; the one with its own name is meant.
-            let is_meant = message["target"]["name"] == package;
-            let program = built.entry(package).or_insert_with(|| Ok(executable.into()));
-            if is_meant && program.is_ok() {
-                *program = Ok(executable.into());
-            }
-        } else if message["message"]["level"] == "error" {
-            let rendered = message["message"]["rendered"].as_str().unwrap_or_default();
-            match built.entry(package).or_insert_with(|| Err(String::new())) {
-                Err(said) => said.push_str(rendered),
-                program => *program = Err(rendered.to_owned()),
-            }
-        }
-    }
+    let built = programs(&messages);
     let end = match status {
         Ok(WaitStatus::Exited(_, 0)) => BuildEnd::ByItself("cargo made no program of it".into()),
         // (it has looked at nothing yet: the workspace is broken)
@@ -162,6 +145,29 @@ fn run_cargo(
         status => return Err(format!("nobody knows how cargo ended: {status:?}")),
     };
     Ok((built, end))
+}
+
+/// The programs that cargo has told of, and the errors.
+fn programs(messages: &[Value]) -> Built {
+    let mut built = Built::new();
+    for message in messages {
+        let package = package_name(message);
+        if let Some(executable) = message["executable"].as_str() {
+            // A package may have several programs; the one with its own name is meant.
+            let is_meant = message["target"]["name"] == package;
+            let program = built.entry(package).or_insert_with(|| Ok(executable.into()));
+            if is_meant && program.is_ok() {
+                *program = Ok(executable.into());
+            }
+        } else if message["message"]["level"] == "error" {
+            let rendered = message["message"]["rendered"].as_str().unwrap_or_default();
+            match built.entry(package).or_insert_with(|| Err(String::new())) {
+                Err(said) => said.push_str(rendered),
+                program => *program = Err(rendered.to_owned()),
+            }
+        }
+    }
+    built
 }
 
 /// Reads to the end, in a thread of its own.
@@ -439,7 +445,7 @@ fn restrict(rules: &OwnedFd) -> io::Result<()> {
         // (the kernel asks for it: a program of another user must not be fooled by the rules)
         let (yes, unused): (libc::c_ulong, libc::c_ulong) = (1, 0);
         libc::prctl(libc::PR_SET_NO_NEW_PRIVS, yes, unused, unused, unused);
-        libc::syscall(libc::SYS_landlock_restrict_self, rules.as_raw_fd(), 0)
+        libc::syscall(libc::SYS_landlock_restrict_self, std::os::fd::AsRawFd::as_raw_fd(rules), 0)
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
