@@ -150,13 +150,23 @@ fn watching_checks_again_whenever_a_file_is_saved() {
             seen.unwrap_or_else(|failure| panic!("{poll:?}: {failure}"));
         };
         sees("· 1.1");
-        sees("watching labs/");
+        sees("watching ");
         write_bodies(kit.path(), |lab, stage| lab == 1 && stage == 1);
         sees("· 1.2");
-        sees("watching labs/");
+        sees("watching ");
         person.begins_to_type("h").unwrap();
         sees("hint 1 of");
         person.begins_to_type("q").unwrap();
         person.exits(0).unwrap();
     }
+}
+
+#[test]
+fn soaking_finds_no_verdict_that_differs() {
+    // (one stage, since all of them would take long)
+    lab()
+        .args(["soak", "3", "1.2", "--load"])
+        .assert()
+        .success()
+        .stdout(contains("3 rounds of 2 stages"));
 }

@@ -108,6 +108,8 @@ fn look_at(kit: &Path, mutant: &Mutant) -> Vec<String> {
                     let mut settings = insta_settings();
                     if mutant.varies {
                         settings.add_filter(r"but came .*(\n *\^)?", "but came (this varies)");
+                        settings.add_filter(r"   \w+ should have", "   (somebody) should have");
+                        settings.add_filter(r"«.*»", "«(this varies)»");
                     }
                     let report = without_pictures(&report);
                     settings.bind(|| insta::assert_snapshot!(name.as_str(), report));

@@ -89,8 +89,8 @@ fn a_wrong_stage_that_runs_into_a_later_unwritten_one_has_failed() {
         (
             1,
             "lab1-one-to-one/server/src/main.rs",
-            "builder.spawn(move || talk(id, peer, &stream, &room, seat))",
-            "{ talk(id, peer, &stream, &room, seat); builder.spawn(|| ()) }",
+            "thread::Builder::new().spawn(move || talk(id, peer, &stream, &room, seat))",
+            "{ talk(id, peer, &stream, &room, seat); thread::Builder::new().spawn(|| ()) }",
         ),
         (2, "lab2-nick-group/server/src/main.rs", "(b\"NICK\")", "(b\"NICK\\n\")"),
     ];

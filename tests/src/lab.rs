@@ -16,8 +16,13 @@ use crate::terminal::Person;
 use crate::wire::tap::Tap;
 use crate::wire::{Listener, Peer};
 
-/// What the server is called in the record and in reports.
+/// What the server is called in the record and in reports; a second one beside it is `server 2`.
 pub const SERVER: &str = "server";
+
+/// Whether this is the name of a server.
+pub fn is_server(name: &str) -> bool {
+    name.starts_with(SERVER)
+}
 
 /// The stage of a script: everything that it starts is gone when this is dropped.
 pub struct Lab {
@@ -27,8 +32,8 @@ pub struct Lab {
     seed: u64,
     random: Mutex<Rng>,
     processes: Arc<Mutex<Vec<Arc<Process>>>>,
-    /// Where the servers of this lab listen.
-    servers: Mutex<Vec<SocketAddr>>,
+    /// Where the servers of this lab listen, and what they are called.
+    servers: Mutex<Vec<(SocketAddr, String)>>,
     taps: Mutex<Vec<Tap>>,
 }
 
@@ -103,7 +108,8 @@ impl Lab {
             self.wait_until_listening(address, terminal.process())?;
             address
         };
-        self.servers.lock().unwrap_or_else(PoisonError::into_inner).push(address);
+        let name = terminal.name().to_owned();
+        self.servers.lock().unwrap_or_else(PoisonError::into_inner).push((address, name));
         Ok(Server { terminal, address, record: self.record.clone() })
     }
 
@@ -119,7 +125,7 @@ impl Lab {
             }
             thread::sleep(Duration::from_millis(2));
         }
-        self.record.note(SERVER, What::Note(format!("listens on {address}")));
+        self.record.note(process.name(), What::Note(format!("listens on {address}")));
         Ok(())
     }
 
@@ -128,7 +134,11 @@ impl Lab {
     /// # Errors
     /// When the machine does not start it.
     pub fn server_on(&self, port: u16, options: &[&str]) -> Check<Person> {
-        self.start(SERVER, self.server.launch(port, options)?, TerminalKind::Dumb)
+        let processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = processes.iter().filter(|process| is_server(process.name())).count();
+        drop(processes);
+        let name = if before == 0 { SERVER.to_owned() } else { format!("{SERVER} {}", before + 1) };
+        self.start(&name, self.server.launch(port, options)?, TerminalKind::Dumb)
     }
 
     /// Starts the client for somebody.
@@ -151,9 +161,9 @@ impl Lab {
     ) -> Check<Person> {
         let mut server = server;
         let servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
-        if servers.contains(&server) {
+        if let Some((_, server_name)) = servers.iter().find(|(address, _)| *address == server) {
             // Two programs talk: a tap notes what they say.
-            let tap = Tap::new(name, server, &self.record)?;
+            let tap = Tap::new(name, server_name, server, &self.record)?;
             server = tap.address();
             self.taps.lock().unwrap_or_else(PoisonError::into_inner).push(tap);
         }
@@ -215,7 +225,7 @@ impl Server {
     /// # Errors
     /// When nobody accepts.
     pub fn peer(&self, name: &str) -> Check<Peer> {
-        Peer::connect(name, self.address, &self.record)
+        Peer::connect(name, self.terminal.name(), self.address, &self.record)
     }
 
     /// Connects a scripted peer that reads nothing, ever.
@@ -223,7 +233,7 @@ impl Server {
     /// # Errors
     /// When nobody accepts.
     pub fn deaf_peer(&self, name: &str) -> Check<Peer> {
-        Peer::connect_deaf(name, self.address, &self.record)
+        Peer::connect_deaf(name, self.terminal.name(), self.address, &self.record)
     }
 
     /// Nobody talks, so the server must be at rest soon.

@@ -93,11 +93,11 @@ pub fn comes_to_rest(process: &Process, record: &Record) -> Check {
         let after = process.cpu_time()?;
         let used = after.saturating_sub(before);
         if used < looked.elapsed() / 10 {
-            record.note(name, What::Note(format!("used {after:?} of processor time")));
+            record.note(name, What::Note(format!("used {after:.0?} of processor time")));
             return Ok(());
         }
         if begin.elapsed() > PATIENCE {
-            let came = format!("{used:?} in {:?}: it runs in circles", looked.elapsed());
+            let came = format!("{used:.0?} in {:.0?}: it runs in circles", looked.elapsed());
             record.found_wrong();
             let who = format!("with nobody talking, {name}'s program should have used");
             return Err(Failure::wrong(who, "no processor time", came));

@@ -109,6 +109,8 @@ pub struct Evidence {
     pub before: Vec<u8>,
     /// What came instead.
     pub rest: Vec<u8>,
+    /// Whether it is about the lines of a screen, where others may stand between, and not about a stream.
+    pub is_screen: bool,
 }
 
 /// Why a script did not come to its end.

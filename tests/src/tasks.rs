@@ -4,7 +4,7 @@ use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use syn::spanned::Spanned;
 use syn::visit::Visit;
 
@@ -35,7 +35,9 @@ pub struct Task {
 /// When it is no Rust.
 pub fn tasks(source: &str) -> Result<Vec<Task>> {
     let mut finder = Finder::default();
-    finder.visit_file(&syn::parse_file(source)?);
+    let file = syn::parse_file(source)
+        .map_err(|error| anyhow!("line {}: {error}", error.span().start().line))?;
+    finder.visit_file(&file);
     Ok(finder.tasks)
 }
 

@@ -8,7 +8,7 @@ use nix::sys::wait::WaitStatus;
 
 use crate::feed::{Arrived, PATIENCE};
 use crate::program::{Launch, Process, Program, TerminalKind};
-use crate::record::{Record, What, visible};
+use crate::record::{Record, What, visible, without_unwritten};
 use crate::run::comes_to_rest;
 use crate::stage::{Check, Evidence, Failure};
 
@@ -58,6 +58,11 @@ impl Person {
         let note = move |bytes: &[u8]| noted.note(&note_name, What::Showed(bytes.to_vec()));
         let program = Program::start(name, launch, terminal, note)?;
         Ok(Self { name: name.to_owned(), program, terminal, record: record.clone() })
+    }
+
+    /// Who it is.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// The running program.
@@ -224,14 +229,15 @@ impl Person {
     ///
     /// # Errors
     /// When it is not so often.
-    pub fn has_seen(&self, times: usize, line: &str) -> Check {
+    pub fn has_seen(&self, expected: usize, line: &str) -> Check {
         let lines = self.program.output.look(|arrived| self.lines(arrived));
         let count = lines.iter().filter(|shown| is_line(shown, line)).count();
-        if count == times {
+        if count == expected {
             return Ok(());
         }
         let who = format!("{}'s screen should have shown the line «{line}»", self.name);
-        Err(self.fails(who, format!("{times} times"), format!("{count} times")))
+        let times = |count| if count == 1 { "once".to_owned() } else { format!("{count} times") };
+        Err(self.fails(who, times(expected), times(count)))
     }
 
     /// Nothing that the program ever wrote contains `bytes`.
@@ -259,25 +265,22 @@ impl Person {
         self.ends(&format!("exit status {code}"), |found| found == code)
     }
 
-    /// Waits until the program ends with an exit status other than 0, having said one of `texts` (any case), not
+    /// Waits until the program ends with an exit status other than 0, having said `text` (any case), not
     /// only in lines seen before.
     ///
     /// # Errors
     /// When it does not end, ends well, or says nothing of the kind.
-    pub fn fails_saying(&self, texts: &[&str]) -> Check {
+    pub fn fails_saying(&self, text: &str) -> Check {
         self.ends("an exit status other than 0", |found| found != 0)?;
         // The last words may still be on their way through the terminal.
-        let count = |shown: &str| {
-            let shown = shown.to_lowercase();
-            texts.iter().map(|text| shown.matches(&text.to_lowercase()).count()).sum::<usize>()
-        };
+        let lower = text.to_lowercase();
+        let count = |shown: &str| shown.to_lowercase().matches(&lower).count();
         let said = self.program.output.wait(|arrived| {
             let seen: usize =
                 self.lines(arrived).iter().take(arrived.taken).map(|line| count(line)).sum();
             (count(&String::from_utf8_lossy(&arrived.bytes)) > seen).then_some(())
         });
-        let expected = format!("…{}…", texts.join("… or …"));
-        said.ok_or_else(|| self.wrong("should have been told about", &expected))
+        said.ok_or_else(|| self.wrong("should have been told about", &format!("…{text}…")))
     }
 
     fn ends(&self, expected: &str, is_meant: impl Fn(i32) -> bool) -> Check {
@@ -324,6 +327,7 @@ impl Person {
             (before.join("\n"), rest.join("\n"), arrived.end)
         });
         let end = end.map(|why| format!(" ({why})")).unwrap_or_default();
+        let (before, rest) = (without_unwritten(&before), without_unwritten(&rest));
         let came = match rest.trim() {
             "" => format!("nothing{end}"),
             rest => format!("{}{end}", rest.replace('\n', "⏎ ")),
@@ -334,6 +338,7 @@ impl Person {
             expected: expected_bytes,
             before: before.into_bytes(),
             rest: rest.into_bytes(),
+            is_screen: true,
         };
         Failure::wrong(format!("{} {what}", self.name), expected, came).with(evidence)
     }

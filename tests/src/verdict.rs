@@ -1,6 +1,7 @@
 //! From what a stage came to, to what it means: five verdicts.
 
 use std::collections::HashMap;
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use crate::run::{Outcome, run_stage};
 use crate::stage::{Failure, Kind, Plan, Stage};
 
 /// Whose programs are graded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Maker {
     /// The student: `labs/`.
     Student,
@@ -116,6 +117,17 @@ impl Grader {
         }
     }
 
+    /// All stages of all labs, each with the number of its lab.
+    pub fn stages(&self) -> impl Iterator<Item = (u32, &Stage)> {
+        self.plans.iter().flat_map(|plan| plan.stages.iter().map(|stage| (plan.number, stage)))
+    }
+
+    /// Forgets all verdicts, but not what was built; the next ones are made with another seed.
+    pub fn forget(&mut self, seed: u64) {
+        self.seed = seed;
+        *self.graded.get_mut().unwrap_or_else(PoisonError::into_inner) = HashMap::new();
+    }
+
     /// With these programs in the place of the student's.
     #[must_use]
     pub fn with_commands(mut self, commands: Commands) -> Self {
@@ -167,48 +179,56 @@ impl Grader {
     fn grade_once(&self, maker: Maker, lab: u32, stage: &Stage) -> Graded {
         let is_of_kit = maker == Maker::Kit || self.grades_own();
         let not_run = |verdict| Graded { verdict, outcome: None, control_passes: None, is_of_kit };
-        // (of a finished program every stage is telling)
-        if maker == Maker::Student && self.grades_own() {
-            let missing = stage.stands_on.iter().copied().find(|&number| !self.passes(lab, number));
+        let programs = self.programs(maker, lab, stage);
+        let is_wrong = |one: &Runnable| matches!(one, Runnable::Missing(Failure::Wrong { .. }));
+        let compile = !is_wrong(&programs.0) && !is_wrong(&programs.1);
+        // (of a finished program every stage is telling; what does not compile has failed)
+        if maker == Maker::Student && self.grades_own() && compile {
+            let missing = stage.stands_on.iter().find_map(|&number| self.missing(lab, number));
             if let Some(missing) = missing {
                 return not_run(Verdict::Blocked(missing));
             }
         }
-        let outcome = self.run(maker, lab, stage);
+        let outcome = run_stage(stage, &programs.0, &programs.1, self.seed);
         let unwritten = outcome.record.unwritten_stages();
         let control = || {
-            (maker == Maker::Student && Maker::Kit.exists(&self.kit))
-                .then(|| self.run(Maker::Kit, lab, stage).result.is_ok())
+            (maker == Maker::Student && compile && Maker::Kit.exists(&self.kit)).then(|| {
+                let (server, client) = self.programs(Maker::Kit, lab, stage);
+                run_stage(stage, &server, &client, self.seed).result.is_ok()
+            })
         };
-        let (verdict, control_passes) = match &outcome.result {
-            Ok(()) => (Verdict::Passed, None),
-            Err(Failure::Grader(_)) => (Verdict::GraderError, None),
-            Err(_) if maker == Maker::Student && unwritten.contains(&stage.number) => {
-                (Verdict::NotStarted, None)
-            }
-            Err(_) => match unwritten.iter().find(|&&number| number < stage.number) {
-                Some(&earlier) if maker == Maker::Student => (Verdict::Blocked(earlier), None),
-                _ => match control() {
-                    Some(false) => (Verdict::GraderError, Some(false)),
-                    passes => (Verdict::Failed, passes),
-                },
+        // (an earlier one counts first: of two threads that both say so, one may be too late to be heard)
+        let unwritten = unwritten.iter().copied().filter(|_| maker == Maker::Student).min();
+        let (verdict, control_passes) = match (&outcome.result, unwritten) {
+            (Ok(()), _) => (Verdict::Passed, None),
+            (Err(Failure::Grader(_)), _) => (Verdict::GraderError, None),
+            (Err(_), Some(number)) if number == stage.number => (Verdict::NotStarted, None),
+            (Err(_), Some(earlier)) if earlier < stage.number => (Verdict::Blocked(earlier), None),
+            _ => match control() {
+                Some(false) => (Verdict::GraderError, Some(false)),
+                passes => (Verdict::Failed, passes),
             },
         };
         Graded { verdict, outcome: Some(outcome), control_passes, is_of_kit }
     }
 
-    fn passes(&self, lab: u32, number: u32) -> bool {
-        let plan = self.plans.iter().find(|plan| plan.number == lab);
-        let stage = plan.and_then(|plan| plan.stages.iter().find(|stage| stage.number == number));
-        let mut passes = false;
-        if let Some(stage) = stage {
-            let note = |graded: &Graded| passes = graded.verdict == Verdict::Passed;
-            self.grade(Maker::Student, lab, stage, note);
-        }
-        passes
+    /// The stage that has to be passed first before this one of the student's can be; `None` when it is passed.
+    fn missing(&self, lab: u32, number: u32) -> Option<u32> {
+        let plan = self.plans.iter().find(|plan| plan.number == lab)?;
+        let stage = plan.stages.iter().find(|stage| stage.number == number)?;
+        let mut missing = None;
+        self.grade(Maker::Student, lab, stage, |graded| {
+            missing = match graded.verdict {
+                Verdict::Passed => None,
+                Verdict::Blocked(earlier) => Some(earlier),
+                _ => Some(number),
+            };
+        });
+        missing
     }
 
-    fn run(&self, maker: Maker, lab: u32, stage: &Stage) -> Outcome {
+    /// The server and the client that a stage runs.
+    fn programs(&self, maker: Maker, lab: u32, stage: &Stage) -> (Runnable, Runnable) {
         let program = |name: &str, command: &Option<String>, is_needed: bool| match command {
             _ if !is_needed => {
                 Runnable::Missing(Failure::Grader(format!("this stage runs no {name}")))
@@ -218,7 +238,7 @@ impl Grader {
         };
         let server = program("server", &self.commands.server, stage.kind != Kind::Client);
         let client = program("client", &self.commands.client, stage.kind != Kind::Server);
-        run_stage(stage, &server, &client, self.seed)
+        (server, client)
     }
 
     /// The `server` or `client` of a lab; it is built if that was not done yet.
@@ -229,8 +249,14 @@ impl Grader {
             Ok(built) => match built.get(&package) {
                 Some(Ok(executable)) => return Runnable::Executable(executable.clone()),
                 Some(Err(said)) => {
-                    let who = format!("{package} should compile");
-                    Failure::wrong(who, "no errors", said.trim())
+                    // (every stage of this program says it, so it is short)
+                    const LINES: usize = 24;
+                    let lines: Vec<_> = said.trim().lines().collect();
+                    let mut came = lines[..lines.len().min(LINES)].join("\n");
+                    if lines.len() > LINES {
+                        let _ = write!(came, "\n… all of it: cargo build -p {package}");
+                    }
+                    Failure::wrong(format!("{package} should compile"), "no errors", came)
                 }
                 None => {
                     let who = format!("there should be a package {package}");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use console::style;
+use console::{Term, style};
 
 use crate::cli::target::{StageNumber, Target};
 use crate::cli::{next, progress};
@@ -15,7 +15,10 @@ use crate::report::failure::Report;
 use crate::report::html::Page;
 use crate::report::scoreboard::{Points, stage_line};
 use crate::stage::{Kind, Stage};
-use crate::verdict::{Commands, Grader, Verdict};
+use crate::verdict::{Commands, Graded, Grader, Maker, Verdict};
+
+/// How many rows stand under a report.
+const UNDER_A_REPORT: usize = 4;
 
 /// The command line.
 #[derive(clap::Args, Clone, Default)]
@@ -38,12 +41,16 @@ pub struct Options {
     /// Writes the reports to this file as well, as a page for a browser
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Says once more what went wrong if the report is higher than the terminal.
+    #[arg(skip)]
+    repeats: bool,
 }
 
 impl Options {
-    /// The stages of a target, up to the first that is not passed, or all of them.
-    pub fn new(target: Option<Target>, all: bool) -> Self {
-        Self { target, all, ..Self::default() }
+    /// The stages of a target, up to the first that is not passed, or all of them; for somebody who watches and does
+    /// not scroll.
+    pub fn for_watching(target: Option<Target>, all: bool) -> Self {
+        Self { target, all, repeats: true, ..Self::default() }
     }
 }
 
@@ -59,7 +66,7 @@ fn command(text: &str) -> Result<String, String> {
 /// # Errors
 /// When nothing can be graded.
 pub fn run(kit: &Path, options: Options) -> Result<Option<StageNumber>> {
-    let Options { target, all, seed, server, client, html } = options;
+    let Options { target, all, seed, server, client, html, repeats } = options;
     let plans = labs::all();
     let is_asked = |lab: u32, stage: &Stage| {
         let is_foreign = server.is_some() || client.is_some();
@@ -93,6 +100,8 @@ pub fn run(kit: &Path, options: Options) -> Result<Option<StageNumber>> {
     let mut first = None;
     let asked = stages.len();
     let mut page = Page::new();
+    let mut above = None;
+    let rows = Term::stdout().size_checked().map_or(usize::MAX, |(rows, _)| rows.into());
     progress::grade(&grader, stages, |plan, stage, graded| {
         let verdict = &graded.verdict;
         count += 1;
@@ -103,13 +112,28 @@ pub fn run(kit: &Path, options: Options) -> Result<Option<StageNumber>> {
             first.get_or_insert(StageNumber { lab: plan.number, stage: stage.number });
         }
         let has_report = matches!(verdict, Verdict::Failed | Verdict::GraderError);
-        if has_report {
+        let mut tell = |stage: &Stage, graded: &Graded| {
             let again = again(plan.number, stage.number);
             let report = Report::new(plan, stage, graded, again);
-            println!("{}", report.to_text(kit));
+            let text = report.to_text(kit);
+            println!("{text}");
             page.add_report(&report, kit);
+            above = (text.lines().count() + UNDER_A_REPORT > rows).then(|| report.summary());
+        };
+        if has_report {
+            tell(stage, graded);
         } else {
             println!("{}", stage_line(plan, stage, verdict));
+        }
+        // What it stands on may have failed without being asked for.
+        let number = if let Verdict::Blocked(by) = *verdict { by } else { 0 };
+        let is_new = target.is_some_and(|target| !target.contains(plan.number, number));
+        if let Some(stage) = plan.stages.iter().find(|stage| stage.number == number && is_new) {
+            grader.grade(Maker::Student, plan.number, stage, |graded| {
+                if graded.verdict == Verdict::Failed {
+                    tell(stage, graded);
+                }
+            });
         }
         if !is_passed && !has_report && next_step.is_empty() && is_own {
             next_step = next::step(kit, plan, stage, verdict);
@@ -118,6 +142,9 @@ pub fn run(kit: &Path, options: Options) -> Result<Option<StageNumber>> {
     })?;
     if !next_step.is_empty() {
         println!("\n{next_step}");
+    }
+    if let Some(summary) = above.filter(|_| repeats) {
+        println!("\n{summary}");
     }
     let stages = if count == 1 { "stage" } else { "stages" };
     let mut total = format!("{points} points in {count} {stages}");

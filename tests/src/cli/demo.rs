@@ -134,7 +134,7 @@ pub fn run(kit: &Path, lab: u32) -> Result<()> {
     let mut events = record::merged(&record.events());
     events.retain(|event| matches!(event.what, What::Sent(..) | What::Got(..)));
     println!("\n{}", style(" What went over the wire, the last part of it:").bold());
-    println!("{}", Ladder::new(&events, None, most_lanes(width)).to_text(width.min(120)));
+    println!("{}", Ladder::new(&events, None, None, most_lanes(width)).to_text(width.min(120)));
     println!("\n Now you:  cargo lab");
     Ok(())
 }

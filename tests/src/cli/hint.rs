@@ -8,7 +8,9 @@ use serde_json::{Map, Value};
 use crate::cli::target::StageNumber;
 use crate::files;
 use crate::labs;
+use crate::report::labelled;
 use crate::tasks;
+use crate::verdict::Maker;
 
 /// Shows the hints up to the next one that was not shown yet.
 ///
@@ -22,17 +24,19 @@ pub fn run(kit: &Path, number: StageNumber) -> Result<()> {
     let count = (shown.count(&name) + 1).min(stage.hints.len());
     println!(" {name}  {}\n", stage.title);
     for (at, hint) in stage.hints.iter().take(count).enumerate() {
-        println!(" hint {} of {}   {hint}", at + 1, stage.hints.len());
+        println!("{}", labelled(&format!("hint {}", at + 1), hint));
     }
     let places =
         tasks::of_stage(tasks::of_lab(kit, "labs", plan.number).unwrap_or_default(), stage.number);
     for place in places {
-        println!(" it is about   `{}` in {}", place.task.name, place.to_line());
+        println!("{}", labelled("look at", &format!("{}  `{}`", place.to_line(), place.task.name)));
     }
     if count < stage.hints.len() {
         println!("\n one more: cargo lab hint {name}");
-    } else {
+    } else if Maker::Kit.exists(kit) {
         println!("\n That was the last one. The finished functions: cargo lab solution {name}");
+    } else {
+        println!("\n That was the last one.");
     }
     shown.note(&name, count)
 }

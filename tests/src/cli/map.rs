@@ -30,6 +30,12 @@ pub fn run(kit: &Path) -> Result<()> {
     })?;
 
     let verdict = |plan: &Plan, stage: &Stage| verdicts.get(&(plan.number, stage.number));
+    let is_passed = |plan: &Plan, stage: &Stage| verdict(plan, stage) == Some(&Verdict::Passed);
+    let is_done = |plan: &Plan| plan.stages.iter().all(|stage| is_passed(plan, stage));
+    let is_begun = |plan: &Plan| plan.stages.iter().any(|stage| is_passed(plan, stage));
+    // The lab that is being worked on, whichever the student has begun with.
+    let mut open = grader.plans.iter().filter(|plan| !is_done(plan));
+    let current = open.clone().find(|plan| is_begun(plan)).or_else(|| open.next());
     let mut all = Points::default();
     let mut next_step = None;
     for plan in &grader.plans {
@@ -38,9 +44,9 @@ pub fn run(kit: &Path) -> Result<()> {
         all = all + points;
         println!("{}", lab_line(plan, points));
         let first = stages().find(|(_, verdict)| **verdict != Verdict::Passed);
-        // Only the lab that is being worked on is shown stage by stage.
+        // Only that lab is shown stage by stage.
         match first {
-            Some((stage, verdict)) if next_step.is_none() => {
+            Some((stage, verdict)) if current.is_some_and(|one| one.number == plan.number) => {
                 stages()
                     .for_each(|(stage, verdict)| println!("{}", stage_line(plan, stage, verdict)));
                 next_step = Some(next::step(kit, plan, stage, verdict));

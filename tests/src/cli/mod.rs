@@ -6,6 +6,7 @@ pub mod export;
 pub mod hint;
 pub mod map;
 pub mod reset;
+pub mod soak;
 pub mod solution;
 pub mod starters;
 pub mod watch;
@@ -19,9 +20,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::cli::target::{StageNumber, Target};
+use crate::verdict::Maker;
 
 /// Work on the chat labs. Without a command: what is done, and what comes next
 #[derive(Parser)]
@@ -76,11 +78,27 @@ enum Command {
         #[arg(long, conflicts_with = "check")]
         force: bool,
     },
+    /// Grades everything again and again, and tells of every stage whose verdict was not always the same
+    Soak(soak::Options),
     /// Makes a kit for students, without the solutions
     Export {
         /// An empty folder, or one with an earlier export, which is brought up to date
         folder: PathBuf,
     },
+}
+
+impl Options {
+    /// The options of this command line; ends the program when they are wrong. A kit without solutions does not offer
+    /// what needs them.
+    pub fn from_command_line() -> Self {
+        let mut command = Self::command();
+        if !Maker::Kit.exists(&crate::kit()) {
+            for name in ["demo", "solution", "starters", "soak", "export"] {
+                command = command.mut_subcommand(name, |command| command.hide(true));
+            }
+        }
+        Self::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+    }
 }
 
 /// Does what the command line says. The exit status is 0 when everything that was asked is well.
@@ -102,6 +120,11 @@ pub fn run(options: Options) -> Result<ExitCode> {
         Some(Command::Reset { target, yes }) => reset::run(&kit, target, yes)?,
         Some(Command::Solution { stage, yes }) => solution::run(&kit, stage, yes)?,
         Some(Command::Starters { check, force }) => starters::run(&kit, check, force)?,
+        Some(Command::Soak(options)) => {
+            if !soak::run(&kit, &options)? {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
         Some(Command::Export { folder }) => export::run(&kit, &folder)?,
     }
     Ok(ExitCode::SUCCESS)

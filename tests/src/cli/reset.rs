@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use crate::cli::ask;
 use crate::cli::target::Target;
 use crate::files;
-use crate::tasks::{self, Task};
+use crate::tasks::{self, Place, Task};
 
 /// The starters as they were made, to compare with and to go back to.
 const PRISTINE: &str = "tests/starters";
@@ -40,7 +40,8 @@ pub fn run(kit: &Path, target: Target, yes: bool) -> Result<()> {
         files::write(&kit.join(path), &change.text)
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
-    println!(" Done. Your files are kept in {}", kept.display());
+    let kept = kept.display();
+    println!(" Done. Your files are kept in {kept}; cp -r {kept}/labs . brings them back.");
     Ok(())
 }
 
@@ -116,7 +117,13 @@ fn stages(kit: &Path, target: Target) -> Result<Changes> {
         }
     }
     if !has_functions {
-        bail!("this stage has no function of its own; the handout says which stages it stands on");
+        let stage = target.stage.unwrap_or_default();
+        let places = tasks::of_stage(tasks::of_lab(kit, "labs", target.lab)?, stage);
+        let of_others = places.iter().map(|Place { task, .. }| {
+            format!("`{}`: cargo lab reset {}.{}", task.name, target.lab, task.stage)
+        });
+        let of_others = of_others.collect::<Vec<_>>().join("\n  ");
+        bail!("this stage has no function of its own; it comes back to others:\n  {of_others}");
     }
     Ok(changes)
 }

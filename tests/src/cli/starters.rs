@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::files;
 use crate::tasks::{Task, tasks};
+use crate::verdict::Maker;
 
 /// In the place of `[lints] workspace = true`: what unwritten bodies leave behind is no mistake.
 const LINTS: &str = "\
@@ -31,6 +32,9 @@ unused_variables = \"allow\"
 /// # Errors
 /// When files were changed, when `check` finds a difference, and when a file cannot be read or written.
 pub fn run(kit: &Path, check: bool, force: bool) -> Result<()> {
+    if !Maker::Kit.exists(kit) {
+        bail!("this kit came without solutions/, from which the starters are made");
+    }
     let starters = make(&kit.join("solutions"), |_, _| false)?;
     let (labs, pristine) = (kit.join("labs"), kit.join("tests/starters"));
     let mut differing = Vec::new();

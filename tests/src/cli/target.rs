@@ -1,12 +1,13 @@
 //! Labs and stages on the command line: `2`, `2.5`, `2.5-`.
 
+use std::fmt;
 use std::str::FromStr;
 
 use crate::labs;
 use crate::stage::{Plan, Stage};
 
 /// One stage: `2.5`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StageNumber {
     /// From 1.
     pub lab: u32,
@@ -34,6 +35,16 @@ impl Target {
     pub fn contains(&self, lab: u32, stage: u32) -> bool {
         let is_in = |first| stage == first || self.has_rest && stage > first;
         lab == self.lab && self.stage.is_none_or(is_in)
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}", self.lab)?;
+        if let Some(stage) = self.stage {
+            write!(out, ".{stage}")?;
+        }
+        out.write_str(if self.has_rest { "-" } else { "" })
     }
 }
 

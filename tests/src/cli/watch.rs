@@ -105,11 +105,12 @@ fn check(kit: &Path, target: Option<Target>, all: bool) -> Result<Option<StageNu
     if terminal.is_term() {
         terminal.clear_screen()?;
     }
-    let first = check::run(kit, check::Options::new(target, all))?;
+    let first = check::run(kit, check::Options::for_watching(target, all))?;
     let keys = [("h", "hint"), ("n", "next"), ("a", "all"), ("r", "again"), ("q", "quit")];
     let keys: Vec<_> =
         keys.iter().map(|(key, word)| format!("{} {word}", style(key).bold())).collect();
-    println!("\n {}   {}", style("watching labs/").dim(), keys.join("   "));
+    let what = target.map_or("all labs".to_owned(), |target| target.to_string());
+    println!("\n {}   {}", style(format!("watching {what}")).dim(), keys.join("   "));
     Ok(first)
 }
 

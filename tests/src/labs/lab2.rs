@@ -1,7 +1,11 @@
 //! Lab 2: many people and a handshake; the bytes begin to stick together.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use super::{flood, server_where_told};
-use crate::lab::Lab;
+use crate::feed::PATIENCE;
+use crate::lab::{Lab, Server};
 use crate::program::TerminalKind;
 use crate::stage::{Check, Failure, Plan, stage};
 use crate::terminal::{Key, Person};
@@ -28,6 +32,25 @@ fn enters(
     Ok(person)
 }
 
+/// Joins as soon as the nickname is free, which the server learns a moment later than we do.
+fn joins_when_free(server: &Server, nickname: &str) -> Check<Peer> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let peer = server.peer(nickname)?;
+        peer.gets("NICK")?;
+        peer.sends(nickname)?;
+        if peer.hears_one_of(&[&format!("{nickname} joined!"), "Nickname refused: "])? == 0 {
+            peer.hears("Connected to server!")?;
+            return Ok(peer);
+        }
+        if Instant::now() > deadline {
+            let came = "it is still refused";
+            return Err(Failure::wrong(format!("{nickname} should have been"), "free again", came));
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
 /// The ways in which a person leaves.
 const WAYS_OUT: [fn(&Person) -> Check; 3] = [
     |person| person.types("/quit"),
@@ -41,8 +64,8 @@ pub fn plan() -> Plan {
     let stages = vec![
         stage(1, "The server listens", 4)
             .hint(
-                "What does the server print before it listens, letter by letter? And when the port \
-                 is taken, does `main` hear of it?",
+                "What does the server print, letter by letter? And when the port is taken, does `main` \
+                 hear of it?",
             )
             .hint(
                 "`open_listener`: `Endpoint::listen` does what you wrote in lab 1; pass its error \
@@ -55,7 +78,7 @@ pub fn plan() -> Plan {
                 let port = server.address().port();
                 lab.step("its port is taken");
                 let second = lab.server_on(port, &[])?;
-                second.fails_saying(&["in use", &port.to_string()])
+                second.fails_saying(&port.to_string())
             }),
         stage(2, "It asks everybody for a nickname", 6)
             .on(&[1])
@@ -99,7 +122,7 @@ pub fn plan() -> Plan {
                  not `NICK`, return that.",
             )
             .hint(
-                "Print neither `NICK` nor the first message: `main` prints that. `show_messages` \
+                "Print neither `NICK` nor the first message: `chat` prints that. `show_messages` \
                  goes on with the same `Messages`; a second one would lose what the first has read.",
             )
             .client(|lab| {
@@ -114,6 +137,7 @@ pub fn plan() -> Plan {
                 server.says(&line)?;
                 alice.sees(&line)?;
                 alice.has_seen(0, "NICK")?;
+                alice.has_seen(1, "alice joined!")?;
                 // All that it has sent is here when it is gone; nobody has typed anything.
                 alice.is_killed();
                 server.got_nothing_more("nothing behind the nickname, not even a newline")?;
@@ -181,7 +205,9 @@ pub fn plan() -> Plan {
                 let server = lab.server()?;
                 let group = server.group_joins(&["alice", "bob", "carol"])?;
                 for speaker in &group {
-                    talk(lab, speaker, &group)?;
+                    let line = format!("{}: {}", speaker.name(), lab.words(3));
+                    speaker.says(&line)?;
+                    group.iter().try_for_each(|member| member.hears_line(&line))?;
                 }
                 lab.step("all talk at the same time; everybody hears all of it, each speaker's lines in order");
                 let lines = |speaker: &Peer| {
@@ -308,7 +334,8 @@ pub fn plan() -> Plan {
             .hint(
                 "`join`, before anything else: empty, over `MAX_NICKNAME` of `chars()`, a `:`, a \
                  control character (`char::is_control`), or somebody's name already (compare both \
-                 `to_lowercase`).",
+                 `to_lowercase`). Does an empty one come to `join`? `handshake` (stage 2) answers it; \
+                 `receive` skips it.",
             )
             .hint(
                 "Push `Nickname refused: `, the reason and a newline into the newcomer's outbox, \
@@ -346,7 +373,12 @@ pub fn plan() -> Plan {
                 }
                 lab.step("a nickname is free again when its owner is gone");
                 server.joins("Zoë")?;
-                alice.hears("Zoë joined!")
+                alice.hears("Zoë joined!")?;
+                alice.hears("Zoë left!")?;
+                lab.step("the room was empty, and somebody comes again");
+                alice.closes();
+                let alice = joins_when_free(&server, "alice")?;
+                talk(lab, &alice, [&alice])
             }),
         stage(9, "Who is silent, or does not read, holds up nobody", 7)
             .on(&[4, 5, 7])
@@ -378,6 +410,7 @@ pub fn plan() -> Plan {
                 silent.closes();
                 slow.crashes();
                 talk(lab, &group[1], &group)?;
+                ignored.hears("Nickname refused: ")?;
                 ignored.hears_until_closed()?;
                 lab.step("one does not read, while others say more than the system can keep for it");
                 let deaf = server.deaf_peer("deaf")?;
@@ -477,11 +510,21 @@ pub fn plan() -> Plan {
                 alice.sees(&refusal)?;
                 alice.exits(1)?;
 
+                lab.step("she is refused before she is asked, as by a server that is full");
+                let alice = starts()?;
+                let server = listener.accepts("server")?;
+                let refusal = format!("Nickname refused: {}", lab.words(2));
+                server.says(&refusal)?;
+                server.closes();
+                alice.sees(&refusal)?;
+                alice.exits(1)?;
+
+                lab.step("the server closes, and nobody presses a key");
                 let alice = starts()?;
                 let server = listener.lets_in("alice")?;
                 alice.sees("Connected to server!")?;
                 server.closes();
-                alice.fails_saying(&["server"])
+                alice.fails_saying("server")
             }),
         stage(12, "It finds the messages, however the stream is cut", 7)
             .on(&[5, 7])
@@ -584,6 +627,7 @@ pub fn plan() -> Plan {
                 }
                 alice.has_typed("half of a ")?;
                 alice.types("sentence")?;
+                lab.step("everybody has seen each line once");
                 for (_, person) in people {
                     person.sees("alice: half of a sentence")?;
                     said.iter().try_for_each(|line| person.has_seen(1, line))?;
@@ -627,8 +671,8 @@ pub fn plan() -> Plan {
                 late.exits(1)?;
                 server.terminal().presses(Key::CtrlC)?;
                 server.terminal().exits(0)?;
-                alice.fails_saying(&["server"])?;
-                bob.fails_saying(&["server"])
+                alice.fails_saying("server")?;
+                bob.fails_saying("server")
             }),
         stage(15, "Nobody's terminal can be steered", 4)
             .on(&[8, 13])

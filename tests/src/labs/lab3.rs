@@ -320,12 +320,12 @@ pub fn plan() -> Plan {
                 server.frames(&payload)?;
                 ann.sees(&payload)?;
                 server.closes();
-                ann.fails_saying(&["server"])?;
+                ann.fails_saying("server")?;
                 let (bob, server) = client(lab, &listener, "bob")?;
                 server.sends(
                     "this is no header, and it is longer than sixty-four bytes, which is enough",
                 )?;
-                bob.fails_saying(&["server"])
+                bob.fails_saying("server")
             }),
         stage(8, "Bytes, not characters", 10)
             .on(&[3])
@@ -557,8 +557,8 @@ pub fn plan() -> Plan {
                 bob.sees(&format!("[ann] : {words}"))?;
                 server.terminal().presses(Key::CtrlC)?;
                 server.terminal().exits(0)?;
-                ann.fails_saying(&["server"])?;
-                bob.fails_saying(&["server"])
+                ann.fails_saying("server")?;
+                bob.fails_saying("server")
             }),
         stage(13, "Nobody's terminal can be steered", 3)
             .on(&[11])

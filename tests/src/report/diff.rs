@@ -4,15 +4,44 @@
 const CONTEXT: usize = 16;
 
 /// `expected` and `came` as they are shown in `room` columns, and the column at which they begin to differ. Both are
-/// cut in front at the same place, and never so that what differs is gone.
-pub fn side_by_side(expected: &str, came: &str, room: usize) -> (String, String, Option<usize>) {
-    let same = expected.chars().zip(came.chars()).take_while(|(a, b)| a == b).count();
+/// cut in front at the same place, and never so that what differs is gone. On a screen other lines may stand before the
+/// one that is meant.
+pub fn side_by_side(
+    expected: &str,
+    came: &str,
+    is_screen: bool,
+    room: usize,
+) -> (String, String, Option<usize>) {
     let fits = |text: &str| text.chars().count() <= room;
-    let begin =
-        if fits(expected) && fits(came) { 0 } else { same.saturating_sub(room.min(CONTEXT)) };
+    // Of much on a screen, the part that begins like what was expected is the one to look at.
+    let skipped = if !is_screen || fits(came) { 0 } else { alike(expected, came) };
+    let aligned = came.chars().skip(skipped);
+    let same = expected.chars().zip(aligned).take_while(|(a, b)| a == b).count();
+    // (what is cut has its size behind it)
+    let is_in_sight = same + 2 * CONTEXT <= room;
+    let begin = if fits(expected) && fits(came) || is_in_sight {
+        0
+    } else {
+        same.saturating_sub(room.min(CONTEXT))
+    };
     let differ = expected != came && same > 0;
-    let at = (same - begin + usize::from(begin > 0)).min(room);
-    (window(expected, begin, room), window(came, begin, room), differ.then_some(at))
+    let at = (same - begin + usize::from(begin > 0 || skipped > 0)).min(room);
+    let mut expected = window(expected, begin, room);
+    if begin == 0 && skipped > 0 {
+        // Under the mark of what is left out.
+        expected.insert(0, ' ');
+    }
+    (expected, window(came, skipped + begin, room), differ.then_some(at))
+}
+
+/// The character of `came` from which it is like the beginning of `expected` for longest; 0 if it nowhere is.
+fn alike(expected: &str, came: &str) -> usize {
+    const SHORT: usize = 4;
+    const LONG: usize = 200;
+    let beginning = |count: usize| expected.chars().take(count).collect::<String>();
+    let longest = expected.chars().count().min(LONG);
+    let found = (SHORT..=longest).rev().find_map(|count| came.find(&beginning(count)));
+    found.map_or(0, |at| came[..at].chars().count())
 }
 
 /// The text from the character `begin` on, in `room` columns, with how long it is in all if some is left out.
@@ -36,15 +65,23 @@ mod tests {
 
     #[test]
     fn short_texts_are_shown_in_full() {
-        let (expected, came, at) = side_by_side("alice: hi⏎", "alice: ho⏎", 40);
+        let (expected, came, at) = side_by_side("alice: hi⏎", "alice: ho⏎", false, 40);
         assert_eq!((expected.as_str(), came.as_str(), at), ("alice: hi⏎", "alice: ho⏎", Some(8)));
-        assert_eq!(side_by_side("abc", "xyz", 40).2, None);
+        assert_eq!(side_by_side("abc", "xyz", false, 40).2, None);
+    }
+
+    #[test]
+    fn the_like_part_of_much_is_shown() {
+        let came = format!("{}alice: ho⏎", "bob: something else⏎".repeat(9));
+        let (expected, came, at) = side_by_side("alice: hi⏎", &came, true, 50);
+        assert_eq!((expected.as_str(), at), (" alice: hi⏎", Some(9)));
+        assert!(came.starts_with("…alice: ho⏎ ("), "{came}");
     }
 
     #[test]
     fn long_texts_are_shown_where_they_differ() {
         let (expected, came) = ("x".repeat(9000) + "yes", "x".repeat(9000) + "no");
-        let (expected, came, at) = side_by_side(&expected, &came, 50);
+        let (expected, came, at) = side_by_side(&expected, &came, false, 50);
         assert!(expected.starts_with("…xxx") && expected.contains("xyes (9003"), "{expected}");
         assert!(came.contains("xno (9002"), "{came}");
         assert_eq!(expected.chars().nth(at.unwrap()), Some('y'));

@@ -71,6 +71,12 @@ impl<'a> Report<'a> {
         self.graded.outcome.as_ref()?.result.as_ref().err()
     }
 
+    /// The stage and what went wrong, without the evidence.
+    pub fn summary(&self) -> String {
+        let line = stage_line(self.plan, self.stage, &self.graded.verdict);
+        format!("{line}\n{}", self.what_went_wrong())
+    }
+
     fn what_went_wrong(&self) -> String {
         match self.failure() {
             None => String::new(),
@@ -85,6 +91,7 @@ impl<'a> Report<'a> {
                 let (expected, came, at) = diff::side_by_side(
                     &short_blanks(expected),
                     &short_blanks(&visible(came.as_bytes())),
+                    self.is_screen(),
                     columns().saturating_sub(LABEL + 1),
                 );
                 lines.push(format!("     expected {}", style(expected).green()));
@@ -95,6 +102,15 @@ impl<'a> Report<'a> {
                 lines.join("\n")
             }
         }
+    }
+
+    /// Whether it is about what somebody sees.
+    pub(super) fn is_screen(&self) -> bool {
+        let evidence = match self.failure() {
+            Some(Failure::Wrong { evidence, .. }) => evidence.as_ref(),
+            _ => None,
+        };
+        evidence.is_some_and(|evidence| evidence.is_screen)
     }
 
     pub(super) fn near_misses(&self) -> Vec<String> {
@@ -114,6 +130,18 @@ impl<'a> Report<'a> {
         })
     }
 
+    /// Who or whose program should have done something else.
+    fn about(&self) -> Option<&str> {
+        let Some(Failure::Wrong { who, .. }) = self.failure() else { return None };
+        let is_about = |name: &&str| {
+            let rest = who.strip_prefix(name);
+            !name.is_empty() && rest.is_some_and(|rest| rest.starts_with([' ', '\'']))
+        };
+        // (`server 2` is not `server`)
+        let names = self.events.iter().map(|event| event.who.as_str());
+        names.filter(is_about).max_by_key(|name| name.len())
+    }
+
     pub(super) fn ladder(&self, most_lanes: usize) -> Ladder {
         let missing = match self.failure() {
             Some(Failure::Wrong { evidence: Some(evidence), .. }) => {
@@ -125,13 +153,15 @@ impl<'a> Report<'a> {
         let end = self.events.iter().filter(|event| event.what == What::End).cloned();
         let mut events = record::merged(&self.events);
         events.extend(end);
-        Ladder::new(&events, missing, most_lanes)
+        Ladder::new(&events, self.about(), missing, most_lanes)
     }
 
     pub(super) fn states(&self) -> Vec<String> {
         let outcome = self.graded.outcome.as_ref();
         outcome
-            .map(|outcome| programs::states(&outcome.programs, &outcome.record.shown()))
+            .map(|outcome| {
+                programs::states(&outcome.programs, &outcome.record.shown(), &self.events)
+            })
             .unwrap_or_default()
     }
 
@@ -153,13 +183,16 @@ impl<'a> Report<'a> {
             };
             lines.push(("control", said.to_owned()));
         }
-        let places =
-            if self.graded.is_of_kit { tasks::of_lab(kit, "labs", lab).ok() } else { None };
-        let places = places.unwrap_or_default();
-        for place in tasks::of_stage(places, number) {
-            lines.push(("look at", format!("{}  `{}`", place.to_line(), place.task.name)));
+        // (what does not compile may be wrong anywhere; the compiler says where)
+        if self.has_happened() && self.graded.is_of_kit {
+            let places = tasks::of_lab(kit, "labs", lab).unwrap_or_default();
+            for place in tasks::of_stage(places, number) {
+                lines.push(("look at", format!("{}  `{}`", place.to_line(), place.task.name)));
+            }
         }
-        lines.extend(self.stage.hints.first().map(|hint| ("hint", (*hint).to_owned())));
+        if self.has_happened() {
+            lines.extend(self.stage.hints.first().map(|hint| ("hint", (*hint).to_owned())));
+        }
         let chapter = format!("docs/src/lab{lab}.md");
         if kit.join(&chapter).exists() {
             lines.push(("read", format!("{chapter}#stage-{number}")));

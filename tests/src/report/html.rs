@@ -77,8 +77,12 @@ impl Page {
                 let (expected, came, at) = if came.contains('\n') {
                     (expected.clone(), format!("\n{}", quoted(came).join("\n")), None)
                 } else {
-                    let came = short_blanks(&visible(came.as_bytes()));
-                    diff::side_by_side(&short_blanks(expected), &came, 90)
+                    diff::side_by_side(
+                        &short_blanks(expected),
+                        &short_blanks(&visible(came.as_bytes())),
+                        report.is_screen(),
+                        90,
+                    )
                 };
                 let mark = at.map(|at| format!("\n         {:at$}^", "")).unwrap_or_default();
                 let (expected, came) = (escape(&expected), escape(&came));

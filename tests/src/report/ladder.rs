@@ -6,7 +6,7 @@ use std::time::Duration;
 use console::style;
 
 use super::short_blanks;
-use crate::record::{Event, What, Wire, visible};
+use crate::record::{Event, What, Wire, visible, without_unwritten};
 
 /// The width of the clock in front, in columns.
 const CLOCK: usize = 8;
@@ -71,9 +71,15 @@ pub enum Kind {
 }
 
 impl Ladder {
-    /// Draws what happened, for at most `most` lanes. `missing` is who waited in vain, and for what.
-    pub fn new(events: &[Event], missing: Option<(&str, &str)>, most: usize) -> Self {
-        let (lanes, left_out) = lanes(events, missing.map(|(who, _)| who), most);
+    /// Draws what happened, for at most `most` lanes. `about` is whom the failure is about, and `missing` who waited
+    /// in vain, and for what.
+    pub fn new(
+        events: &[Event],
+        about: Option<&str>,
+        missing: Option<(&str, &str)>,
+        most: usize,
+    ) -> Self {
+        let (lanes, left_out) = lanes(events, about, most);
         let lane = |name: &str| lanes.iter().position(|lane| lane == name);
         let mut typed = BTreeMap::new();
         let mut rows: Vec<Row> = events
@@ -175,9 +181,9 @@ pub fn most_lanes(columns: usize) -> usize {
 }
 
 /// The names of the lanes, and of those for whom there is no room.
-fn lanes(events: &[Event], missing: Option<&str>, most: usize) -> (Vec<String>, Vec<String>) {
+fn lanes(events: &[Event], about: Option<&str>, most: usize) -> (Vec<String>, Vec<String>) {
     // The last ones to do something matter most.
-    let mut names: Vec<&str> = missing.into_iter().collect();
+    let mut names: Vec<&str> = about.into_iter().collect();
     let mut talks: Vec<(&str, usize)> = Vec::new();
     for event in events.iter().rev() {
         let mut add = |name| {
@@ -201,8 +207,9 @@ fn lanes(events: &[Event], missing: Option<&str>, most: usize) -> (Vec<String>, 
     names.retain(|name| !name.is_empty());
     // The middle is the one that most others name as their other end.
     let hub = talks.iter().max_by_key(|(_, count)| count).map(|(name, _)| *name);
-    if let Some(at) = hub.and_then(|hub| names.iter().position(|name| *name == hub)) {
-        names.swap(0, at);
+    if let Some(hub) = hub {
+        names.retain(|name| *name != hub);
+        names.insert(0, hub);
     }
     let left_out = names.split_off(names.len().min(most));
     let mut lanes: Vec<String> = names.iter().skip(1).map(ToString::to_string).collect();
@@ -259,7 +266,7 @@ fn rows_of(event: &Event, lane: &impl Fn(&str) -> Option<usize>) -> Vec<Row> {
             _ => format!("types {}", shown(&keys.replace_returns())),
         }),
         What::Showed(bytes) => {
-            let plain = plain(bytes);
+            let plain = without_unwritten(&plain(bytes));
             // (a newline alone says nothing)
             if plain.trim().is_empty() { Vec::new() } else { note(shown(plain.as_bytes())) }
         }

@@ -1,17 +1,23 @@
 //! What was almost right, and so says what went wrong.
 
-use crate::lab::SERVER;
-use crate::record::{Event, What, Wire};
+use crate::lab::is_server;
+use crate::record::{Event, What, Wire, visible};
 use crate::stage::Evidence;
+
+use super::short_blanks;
 
 /// What the bytes that came, and those that others got, tell about the mistake; the most telling first.
 pub fn near_misses(evidence: &Evidence, events: &[Event]) -> Vec<String> {
-    let Evidence { name, expected, before, rest } = evidence;
+    let Evidence { name, expected, before, rest, is_screen } = evidence;
     let mut misses = Vec::new();
-    let message = trim(expected);
+    // (`…` stands for whatever else is in the line)
+    let expected = String::from_utf8_lossy(expected).replace('…', "").into_bytes();
+    let message = trim(&expected);
     if message.is_empty() {
         return misses;
     }
+    // On a screen other lines may stand before it: the one that looks most like it is meant.
+    let rest = if *is_screen { most_like(rest, message) } else { rest };
     let came = trim(rest);
     if came == message && rest.ends_with(b"\r\n") {
         misses.push("it is right, but ends with \\r⏎ and not with ⏎".into());
@@ -19,6 +25,8 @@ pub fn near_misses(evidence: &Evidence, events: &[Event]) -> Vec<String> {
         misses.push("it is right, but for the ⏎ at its end".into());
     } else if came == message && rest.ends_with(b"\n") && !expected.ends_with(b"\n") {
         misses.push("it is right, but there is a ⏎ behind it that nobody asked for".into());
+    } else if rest.starts_with(b"\n") && rest.trim_ascii_start().starts_with(message) {
+        misses.push("it is right, but an empty line stands in front of it".into());
     } else if came.eq_ignore_ascii_case(message) {
         misses.push("it is right, but for upper and lower case".into());
     } else if without_blanks(came) == without_blanks(message) {
@@ -30,29 +38,71 @@ pub fn near_misses(evidence: &Evidence, events: &[Event]) -> Vec<String> {
     } else if !came.is_empty() && came != message && message.starts_with(came) {
         misses.push("only its beginning came".into());
     }
-    misses.extend(counted_characters(expected, rest));
+    misses.extend(counted_characters(&expected, rest));
     misses.extend(own_words(name, message, rest, events));
     let first = trim(rest.split_inclusive(|&byte| byte == b'\n').next().unwrap_or_default());
-    if !first.is_empty() && trim(before).ends_with(first) && !message.starts_with(first) {
+    let is_known = |line: &[u8]| line == first;
+    // (of a message of several lines, one may well come again)
+    let is_line = !message.contains(&b'\n');
+    if is_line
+        && !first.is_empty()
+        && !is_screen
+        && before.split(|&byte| byte == b'\n').any(is_known)
+    {
         misses.push("what came instead has come before: it was sent twice".into());
     }
     match find(rest, message) {
-        Some(at) if at > 0 && rest[at - 1] == b'\n' => {
-            misses.push("it did come, but behind something else".into());
-        }
-        Some(at) if at > 0 => misses.push(
-            "it did come, but glued to what stands before it: there is no ⏎ between them".into(),
-        ),
-        Some(_) if rest.len() > message.len() && rest[message.len()] != b'\n' => {
-            misses.push("it did come, but something is glued to its end".into());
-        }
-        _ => {}
-    }
-    if find(rest, message).is_none() {
-        misses.extend(others_got_it(name, message, events));
+        Some(at) => misses.extend(beside(rest, at, &expected).map(|miss| {
+            let front = String::from_utf8_lossy(&rest[..at]).trim_start_matches("> ").to_owned();
+            let is_typed = *is_screen && !front.is_empty() && has_typed(name, &front, events);
+            if is_typed {
+                format!("it was printed into the line that {name} was typing")
+            } else {
+                miss
+            }
+        })),
+        None => misses.extend(others_got_it(name, message, before, events)),
     }
     misses.extend(only_typed(name, message, rest, events));
     misses
+}
+
+/// What stands where it should not, before or behind the message that came at `at`.
+fn beside(rest: &[u8], at: usize, expected: &[u8]) -> Option<String> {
+    let message = trim(expected);
+    let (front, back) = (&rest[..at], &rest[at + message.len()..]);
+    let shown = |bytes: &[u8]| {
+        let text = short_blanks(&visible(bytes));
+        if text.chars().count() > 40 {
+            text.chars().take(40).chain(['…']).collect()
+        } else {
+            text
+        }
+    };
+    if !expected.ends_with(b"\n") {
+        // Here no ⏎ parts one message from another.
+        return (at > 0).then(|| format!("it did come, but behind «{}»", shown(front)));
+    }
+    let front = &front[front.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1)..];
+    let back = trim(back.split(|&byte| byte == b'\n').next().unwrap_or_default());
+    if !front.is_empty() && message.starts_with(front) {
+        Some(format!("it did come, but «{}» stands in front of it twice", shown(front)))
+    } else if !front.is_empty() {
+        let front = shown(front);
+        Some(format!("it did come, but glued to «{front}» before it: there is no ⏎ between them"))
+    } else if !back.is_empty() {
+        Some(format!("it did come, but «{}» is glued to its end", shown(back)))
+    } else {
+        (at > 1).then(|| "it did come, but behind something else".into())
+    }
+}
+
+/// The line, with its ⏎, in which the message is, or else the one that begins like it.
+fn most_like<'a>(rest: &'a [u8], message: &[u8]) -> &'a [u8] {
+    let lines = || rest.split_inclusive(|&byte| byte == b'\n');
+    let has_it = lines().find(|line| find(line, message).is_some());
+    let in_common = |line: &&[u8]| line.iter().zip(message).take_while(|(a, b)| a == b).count();
+    has_it.or_else(|| lines().max_by_key(in_common)).unwrap_or_default()
 }
 
 fn trim(bytes: &[u8]) -> &[u8] {
@@ -60,11 +110,15 @@ fn trim(bytes: &[u8]) -> &[u8] {
 }
 
 fn without_blanks(bytes: &[u8]) -> Vec<u8> {
-    bytes.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect()
+    bytes.iter().copied().filter(|byte| !b" \t".contains(byte)).collect()
 }
 
 fn find(all: &[u8], part: &[u8]) -> Option<usize> {
     all.windows(part.len()).position(|window| window == part)
+}
+
+fn count(all: &[u8], part: &[u8]) -> usize {
+    all.windows(part.len()).filter(|window| *window == part).count()
 }
 
 /// A frame's header that says how many characters follow, and not how many bytes (wire 3).
@@ -87,7 +141,7 @@ fn counted_characters(expected: &[u8], rest: &[u8]) -> Option<String> {
 
 /// What one has said oneself, sent back.
 fn own_words(name: &str, message: &[u8], rest: &[u8], events: &[Event]) -> Option<String> {
-    if name == SERVER {
+    if is_server(name) {
         return None;
     }
     let first = trim(rest.split_inclusive(|&byte| byte == b'\n').next()?);
@@ -103,7 +157,7 @@ fn own_words(name: &str, message: &[u8], rest: &[u8], events: &[Event]) -> Optio
 }
 
 /// The right text to the wrong person.
-fn others_got_it(name: &str, message: &[u8], events: &[Event]) -> Option<String> {
+fn others_got_it(name: &str, message: &[u8], before: &[u8], events: &[Event]) -> Option<String> {
     let mut others: Vec<&str> = Vec::new();
     let mut got: std::collections::BTreeMap<&str, Vec<u8>> = std::collections::BTreeMap::new();
     for event in events {
@@ -116,7 +170,7 @@ fn others_got_it(name: &str, message: &[u8], events: &[Event]) -> Option<String>
     }
     for (who, bytes) in got {
         // (what a server prints it has not sent)
-        if who != name && who != SERVER && find(&bytes, message).is_some() {
+        if who != name && !is_server(who) && count(&bytes, message) > count(before, message) {
             others.push(who);
         }
     }
@@ -126,15 +180,21 @@ fn others_got_it(name: &str, message: &[u8], events: &[Event]) -> Option<String>
     Some(format!("{} got it, and {name} did not", others.join(" and ")))
 }
 
+/// Whether somebody has typed this.
+fn has_typed(name: &str, text: &str, events: &[Event]) -> bool {
+    events.iter().any(|event| match &event.what {
+        What::Typed(keys) => {
+            event.who == name && find(trim(keys), text.trim().as_bytes()).is_some()
+        }
+        _ => false,
+    })
+}
+
 /// The echo of the terminal only.
 fn only_typed(name: &str, message: &[u8], rest: &[u8], events: &[Event]) -> Option<String> {
     let text = String::from_utf8_lossy(message);
     let said = text.split_once(": ").or(text.split_once("> ")).map_or(&*text, |(_, said)| said);
-    let has_typed = events.iter().any(|event| match &event.what {
-        What::Typed(keys) => event.who == name && find(trim(keys), said.as_bytes()).is_some(),
-        _ => false,
-    });
     let is_on_screen = find(rest, said.as_bytes()).is_some() && find(rest, message).is_none();
-    (!said.is_empty() && has_typed && is_on_screen)
+    (!said.is_empty() && is_on_screen && has_typed(name, said, events))
         .then(|| format!("what is on the screen is only what {name} has typed"))
 }

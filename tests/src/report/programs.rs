@@ -1,40 +1,51 @@
 //! How the programs were, when a stage failed: what died, what panicked, what runs in circles.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use nix::sys::wait::WaitStatus;
 
-use crate::lab::SERVER;
+use crate::lab::is_server;
 use crate::program::Ended;
-use crate::record::visible;
+use crate::record::{Event, What, Wire, unwritten_stages, visible, without_unwritten};
 
 /// How many of a program's last lines are shown.
-const LAST_LINES: usize = 6;
+const LAST_LINES: usize = 3;
 
 /// No chat needs so much, in bytes.
 const MUCH_MEMORY: u64 = 500_000_000;
 
 /// What there is to say about each program; nothing about one that waits as it should.
-pub fn states(programs: &[(String, Ended)], shown: &BTreeMap<String, Vec<u8>>) -> Vec<String> {
+pub fn states(
+    programs: &[(String, Ended)],
+    shown: &BTreeMap<String, Vec<u8>>,
+    events: &[Event],
+) -> Vec<String> {
     let mut lines = Vec::new();
     let ended_badly = |ended: &Ended| {
         ended.status.is_some_and(|status| !matches!(status, WaitStatus::Exited(_, 0)))
     };
-    let server_died = programs.iter().any(|(name, ended)| name == SERVER && ended_badly(ended));
+    let server_died = programs.iter().any(|(name, ended)| is_server(name) && ended_badly(ended));
     // (there may be several)
     let mut server_told = false;
+    let mut told = BTreeSet::new();
     for (name, ended) in programs {
         let output = shown.get(name).map(|bytes| String::from_utf8_lossy(bytes).replace('\r', ""));
         let output = output.unwrap_or_default();
-        let panics = panics(&output);
+        let unwritten = unwritten_stages(&output);
         let after = format!("after {:.1} s", ended.after.as_secs_f64());
         let said = match ended.status {
-            Some(WaitStatus::Exited(_, 0)) => None,
+            // (a client may leave, a server not)
+            Some(WaitStatus::Exited(_, 0)) if !is_server(name) => None,
             // (that clients end with their server is no news)
-            Some(WaitStatus::Exited(..)) if server_died && name != SERVER => None,
+            Some(WaitStatus::Exited(..)) if server_died && !is_server(name) => None,
             Some(WaitStatus::Exited(_, code)) => {
-                Some(format!("{name}'s program ended with exit status {code}, {after}"))
+                let by_itself = if !is_server(name) && !was_left(name, events) {
+                    ", and nobody had closed its connection"
+                } else {
+                    ""
+                };
+                Some(format!("{name}'s program ended with exit status {code}, {after}{by_itself}"))
             }
             Some(WaitStatus::Signaled(_, signal, _)) => {
                 Some(format!("{name}'s program was ended by {signal}, {after}"))
@@ -47,7 +58,7 @@ pub fn states(programs: &[(String, Ended)], shown: &BTreeMap<String, Vec<u8>>) -
                 ))
             }
             // (who waits is told of the one that the others wait for)
-            _ if name == SERVER && ended.after > Duration::from_secs(3) && !server_told => {
+            _ if is_server(name) && ended.after > Duration::from_secs(3) && !server_told => {
                 Some(format!(
                     "{name}'s program still ran, and waited: it used {:.2} s of processor time in {:.1} s",
                     ended.cpu_time.as_secs_f64(),
@@ -56,20 +67,42 @@ pub fn states(programs: &[(String, Ended)], shown: &BTreeMap<String, Vec<u8>>) -
             }
             _ => None,
         };
-        server_told |= name == SERVER && said.is_some();
+        server_told |= is_server(name) && said.is_some();
         let has_died = ended.status.is_some();
         lines.extend(said);
         if ended.memory > MUCH_MEMORY {
             let megabytes = ended.memory / 1_000_000;
             lines.push(format!("{name}'s program held {megabytes} MB of memory"));
         }
-        for panic in panics {
+        // (what all programs of this name have shown is together)
+        if !told.insert(name) {
+            continue;
+        }
+        for stage in unwritten.into_iter().collect::<BTreeSet<_>>() {
+            lines.push(format!("{name}'s program said that stage {stage} is not written yet"));
+        }
+        for panic in panics(&without_unwritten(&output)) {
             let still = if has_died { "" } else { "; the program lives on" };
             lines.push(format!("{name}'s program panicked{still}"));
             lines.extend(panic.iter().map(|line| format!("  │ {}", visible(line.as_bytes()))));
         }
     }
     lines
+}
+
+/// Whether the other end closed the connection of this program, or it never had one.
+fn was_left(name: &str, events: &[Event]) -> bool {
+    let is_end = |event: &Event| match &event.what {
+        What::Sent(to, Wire::Signal(signal)) => to == name && *signal != "connects",
+        What::Got(_, Wire::Signal(signal)) => event.who == name && *signal != "connects",
+        _ => false,
+    };
+    let connected = events.iter().any(|event| match &event.what {
+        What::Got(from, Wire::Signal("connects")) => from == name,
+        What::Sent(_, Wire::Signal("connects")) => event.who == name,
+        _ => false,
+    });
+    !connected || events.iter().any(is_end)
 }
 
 /// The panics that Rust reported, each with its file and line, and its message.

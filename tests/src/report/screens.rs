@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::program::TerminalKind;
-use crate::record::{Event, What, visible};
+use crate::record::{Event, What, visible, without_unwritten};
 use crate::terminal::screen;
 
 /// The last rows that are shown of a screen.
@@ -49,7 +49,9 @@ pub fn screens(events: &[Event]) -> Vec<Screen> {
     }
     let mut screens = Vec::new();
     for (name, kind) in kinds {
-        let mut lines = screen(kind, bytes.get(name).map_or(&[], Vec::as_slice));
+        let lines = screen(kind, bytes.get(name).map_or(&[], Vec::as_slice));
+        let text = without_unwritten(&lines.join("\n"));
+        let mut lines: Vec<_> = text.lines().map(ToOwned::to_owned).collect();
         while lines.last().is_some_and(|line| line.trim().is_empty()) {
             lines.pop();
         }

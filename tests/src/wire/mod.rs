@@ -17,6 +17,7 @@ pub mod text;
 
 use std::fmt::Write as _;
 use std::io::{self, Read, Write};
+use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
@@ -25,7 +26,7 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::feed::{Arrived, Feed, PATIENCE};
-use crate::lab::SERVER;
+use crate::lab::is_server;
 use crate::record::{Record, What, Wire, visible};
 use crate::stage::{Check, Evidence, Failure};
 
@@ -44,9 +45,9 @@ impl Peer {
     ///
     /// # Errors
     /// When nobody accepts.
-    pub fn connect(name: &str, server: SocketAddr, record: &Record) -> Check<Self> {
-        let socket = Socket::new(Domain::for_address(server), Type::STREAM, None)?;
-        let peer = Self::connect_with(socket, name, server, record)?;
+    pub fn connect(name: &str, server: &str, address: SocketAddr, record: &Record) -> Check<Self> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        let peer = Self::connect_with(socket, name, server, address, record)?;
         peer.start_reading()?;
         Ok(peer)
     }
@@ -58,24 +59,31 @@ impl Peer {
     ///
     /// # Errors
     /// When nobody accepts.
-    pub(crate) fn connect_deaf(name: &str, server: SocketAddr, record: &Record) -> Check<Self> {
-        let socket = Socket::new(Domain::for_address(server), Type::STREAM, None)?;
+    pub(crate) fn connect_deaf(
+        name: &str,
+        server: &str,
+        address: SocketAddr,
+        record: &Record,
+    ) -> Check<Self> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
         socket.set_recv_buffer_size(4096)?;
-        Self::connect_with(socket, name, server, record)
+        Self::connect_with(socket, name, server, address, record)
     }
 
     fn connect_with(
         socket: Socket,
         name: &str,
-        server: SocketAddr,
+        server: &str,
+        address: SocketAddr,
         record: &Record,
     ) -> Check<Self> {
-        socket.connect_timeout(&server.into(), PATIENCE).map_err(|error| {
+        socket.connect_timeout(&address.into(), PATIENCE).map_err(|error| {
+            record.found_wrong();
             let who = format!("{name} should have been able to connect to");
-            Failure::wrong(who, server.to_string(), error.to_string())
+            Failure::wrong(who, address.to_string(), error.to_string())
         })?;
-        record.note(name, What::Sent(SERVER.into(), Wire::Signal("connects")));
-        Ok(Self::new(name, SERVER, socket.into(), record)?)
+        record.note(name, What::Sent(server.into(), Wire::Signal("connects")));
+        Ok(Self::new(name, server, socket.into(), record)?)
     }
 
     fn new(name: &str, other: &str, stream: TcpStream, record: &Record) -> io::Result<Self> {
@@ -265,8 +273,8 @@ impl Peer {
         if closed == Some(true) {
             return Ok(());
         }
-        let who = format!("{}'s connection should have been closed", self.name);
-        let came = self.feed.look(|arrived| match arrived.rest() {
+        let who = self.should_be_closed();
+        let came = self.feed.look(|arrived| match &arrived.rest()[late_end(arrived.rest())..] {
             [] => format!("it is still open after {} s", PATIENCE.as_secs()),
             rest => visible(rest),
         });
@@ -330,13 +338,16 @@ impl Peer {
     /// # Errors
     /// When it has.
     pub fn is_connected(&self) -> Check {
-        match self.feed.look(|arrived| arrived.end) {
-            None => Ok(()),
-            Some(end) => {
-                let who = format!("{} should still have been", self.name);
-                Err(self.fails(who, "connected", end))
-            }
+        // (the end may have arrived without having been read yet)
+        let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
+        let next =
+            SockRef::from(&*self.stream).recv_with_flags(&mut [MaybeUninit::uninit()], flags);
+        let is_at_end = matches!(next, Ok(0));
+        if !is_at_end && self.feed.look(|arrived| arrived.end).is_none() {
+            return Ok(());
         }
+        let who = format!("{} should still have been", self.name);
+        Err(self.fails(who, "connected", "the connection was closed"))
     }
 
     /// Waits until the program says why it closes the connection, and closes it.
@@ -363,7 +374,7 @@ impl Peer {
             arrived.taken = arrived.bytes.len();
             Some(rest)
         });
-        let who = format!("{}'s connection should have been closed", self.name);
+        let who = self.should_be_closed();
         let came = format!("it is still open after {} s", PATIENCE.as_secs());
         rest.ok_or_else(|| self.fails(who, "the end of the stream", came))
     }
@@ -379,6 +390,14 @@ impl Peer {
             }
         });
         right == Some(true)
+    }
+
+    fn should_be_closed(&self) -> String {
+        if is_server(&self.name) {
+            // (the client is the program that is tested)
+            return format!("{} should have closed its connection", self.other);
+        }
+        format!("{}'s connection should have been closed", self.name)
     }
 
     fn fails(&self, who: String, expected: impl Into<String>, came: impl Into<String>) -> Failure {
@@ -406,7 +425,7 @@ impl Peer {
             let _ = write!(came, " ({end})");
         }
         let (name, expected) = (self.name.clone(), expected.to_vec());
-        failure.with(Evidence { name, expected, before, rest })
+        failure.with(Evidence { name, expected, before, rest, is_screen: false })
     }
 
     /// Whether anything has come within `limit` that was not taken yet.

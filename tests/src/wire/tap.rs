@@ -13,7 +13,6 @@ use std::time::Duration;
 use socket2::SockRef;
 
 use crate::feed::PATIENCE;
-use crate::lab::SERVER;
 use crate::record::{Record, What, Wire};
 
 /// Listens in the place of a server. No new connections are taken once this is dropped.
@@ -27,20 +26,26 @@ impl Tap {
     ///
     /// # Errors
     /// When the machine gives no socket or thread.
-    pub fn new(name: &str, server: SocketAddr, record: &Record) -> io::Result<Self> {
+    pub fn new(
+        name: &str,
+        server_name: &str,
+        server: SocketAddr,
+        record: &Record,
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         let is_dropped = Arc::new(AtomicBool::new(false));
-        let (name, record, ends) = (name.to_owned(), record.clone(), Arc::clone(&is_dropped));
+        let (name, server_name) = (name.to_owned(), server_name.to_owned());
+        let (record, ends) = (record.clone(), Arc::clone(&is_dropped));
         thread::Builder::new().spawn(move || {
             for client in listener.incoming() {
                 if ends.load(Ordering::Relaxed) {
                     return;
                 }
-                record.note(&name, What::Sent(SERVER.into(), Wire::Signal("connects")));
+                record.note(&name, What::Sent(server_name.clone(), Wire::Signal("connects")));
                 let client = client.map(Arc::new);
                 if let Ok(client) = &client
-                    && connect(&name, client, server, &record).is_err()
+                    && connect(&name, client, &server_name, server, &record).is_err()
                 {
                     resets(client);
                 }
@@ -66,13 +71,15 @@ impl Drop for Tap {
 fn connect(
     name: &str,
     client: &Arc<TcpStream>,
+    server_name: &str,
     server: SocketAddr,
     record: &Record,
 ) -> io::Result<()> {
     let server = Arc::new(TcpStream::connect_timeout(&server, PATIENCE)?);
     let note = |what: fn(String, Wire) -> What| {
-        let (name, record) = (name.to_owned(), record.clone());
-        move |wire| record.note(&name, what(SERVER.to_owned(), wire))
+        let (name, server_name) = (name.to_owned(), server_name.to_owned());
+        let record = record.clone();
+        move |wire| record.note(&name, what(server_name.clone(), wire))
     };
     pump(client, &server, note(What::Sent))?;
     pump(&server, client, note(What::Got))

@@ -71,6 +71,8 @@ fn talk(id: u64, stream: &Arc<TcpStream>, room: &SyncSender<Event>) -> Result<()
 /// end. It is one when the payload is `!DISCONNECT`, or ends in `] : !DISCONNECT`. The original takes any
 /// payload whose last word it is, and throws out who explains how to leave.
 ///
+/// Stage 10 tests this function: return however the stream ends; only then the room counts one less.
+///
 /// Stage 12 tests this function, together with the client: people leave, and others stay.
 fn receive_frames(id: u64, stream: &TcpStream, room: &SyncSender<Event>) -> Result<()> {
     todo!("stage 3: tell the room each payload that arrives")
@@ -116,8 +118,7 @@ fn relay(members: &mut BTreeMap<u64, Outbox>, speaker: u64, payload: &str) {
     todo!("stage 3: pass a payload on to everybody but its speaker")
 }
 
-/// Prints how many are connected. Stage 10 tests this function: the room calls it whenever the number
-/// changes.
+/// Prints how many are connected, whenever that has changed.
 fn log_count(members: &BTreeMap<u64, Outbox>) {
     log(&format!("[SERVER] active connections = {}", members.len()));
 }

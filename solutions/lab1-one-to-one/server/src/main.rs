@@ -75,7 +75,7 @@ fn open_listener(address: (&str, u16)) -> io::Result<TcpListener> {
 /// - The client's thread reads from the socket while the room writes to it: wrap it in an [`Arc`].
 /// - `thread::Builder::new().spawn(move || talk(…))` starts the thread, which needs its own clone of `room`.
 ///   It answers an error where `thread::spawn` would panic, and a server must not die of one client too
-///   many. Do not wait for the thread: the next client is waiting for you.
+///   many: [`log`] it and go on. Do not wait for the thread: the next client is waiting for you.
 /// - An error of `accept` must not end the loop: without free file descriptors, say, those who are
 ///   connected go on talking. Log the first one, wait a second, and try again.
 ///
@@ -135,7 +135,7 @@ fn talk(id: u64, ip: IpAddr, stream: &Arc<TcpStream>, room: &SyncSender<Event>, 
 /// Stage 4: tell the room each message that arrives.
 ///
 /// TCP knows no messages: one `read` may bring half a message, or three. [`Messages`] puts them
-/// together again: `while let Some(message) = messages.receive()?` runs once for each. At the end of the
+/// together again. Make one before the loop, with [`Messages::new`]: `while let Some(message) = messages.receive()?` runs once for each. At the end of the
 /// stream it answers `None`; return then, or this thread runs in circles for ever.
 ///
 /// Stage 6 comes back to this function: a message that is just `quit` is the end, too.

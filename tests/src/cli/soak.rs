@@ -1,0 +1,119 @@
+//! `cargo lab soak`: grades everything again and again, to find a verdict that is not always the same.
+
+use std::collections::BTreeMap;
+use std::hint;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use anyhow::{Result, anyhow};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::cli::target::{StageNumber, Target};
+use crate::report::failure::Report;
+use crate::report::word;
+use crate::verdict::{Graded, Grader, Maker, THREADS, Verdict};
+
+/// The command line.
+#[derive(clap::Args)]
+pub struct Options {
+    /// How often
+    rounds: u64,
+    /// A lab, 2; a stage, 2.5; or a stage and those after it, 2.5-. All labs if there is none
+    target: Option<Target>,
+    /// Keeps every core busy meanwhile
+    #[arg(long)]
+    load: bool,
+}
+
+/// Whose programs, and which stage.
+type StageOf = (Maker, StageNumber);
+
+/// For each stage the verdicts that it ever had; of the first of each kind, the report.
+type Seen = BTreeMap<StageOf, Vec<(Verdict, String)>>;
+
+/// Grades the solutions and the student's programs, and answers whether every verdict was always the same.
+///
+/// # Errors
+/// When nothing can be built.
+pub fn run(kit: &Path, options: &Options) -> Result<bool> {
+    let mut grader = Grader::new(kit, &[1, 2, 3, 4], 0);
+    let mut stages = Vec::new();
+    for maker in [Maker::Kit, Maker::Student].into_iter().filter(|maker| maker.exists(kit)) {
+        grader.build(maker).as_ref().map_err(|said| anyhow!("{}", said.trim()))?;
+        for (lab, stage) in grader.stages() {
+            if options.target.is_none_or(|target| target.contains(lab, stage.number)) {
+                stages.push((maker, StageNumber { lab, stage: stage.number }));
+            }
+        }
+    }
+    let bar = ProgressBar::new(options.rounds);
+    bar.set_style(ProgressStyle::with_template(" {bar:20} {pos}/{len} rounds  {elapsed} {msg}")?);
+    let seen = Mutex::new(Seen::new());
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        if options.load {
+            let cores = thread::available_parallelism().map_or(1, usize::from);
+            let busy = || {
+                while !is_over.load(Ordering::Relaxed) {
+                    hint::spin_loop();
+                }
+            };
+            (0..cores).for_each(|_| drop(scope.spawn(busy)));
+        }
+        for round in 0..options.rounds {
+            grader.forget(round);
+            grade_once(kit, &grader, &stages, &seen);
+            bar.inc(1);
+            let count = differing(&seen.lock().unwrap_or_else(PoisonError::into_inner)).count();
+            if count > 0 {
+                bar.set_message(format!("{count} differ"));
+            }
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
+    bar.finish_and_clear();
+
+    let seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
+    for ((maker, StageNumber { lab, stage }), verdicts) in differing(&seen) {
+        println!("== {}: {lab}.{stage} was not judged alike\n", maker.folder());
+        for (_, report) in verdicts {
+            println!("{report}\n");
+        }
+    }
+    let (rounds, count) = (options.rounds, stages.len());
+    match differing(&seen).count() {
+        0 => println!(" {rounds} rounds of {count} stages: each verdict was always the same"),
+        differ => println!(" {rounds} rounds of {count} stages: {differ} differ"),
+    }
+    Ok(differing(&seen).next().is_none())
+}
+
+fn differing(seen: &Seen) -> impl Iterator<Item = (&StageOf, &Vec<(Verdict, String)>)> {
+    seen.iter().filter(|(_, verdicts)| verdicts.len() > 1)
+}
+
+/// One round: every stage once, several at a time.
+fn grade_once(kit: &Path, grader: &Grader, stages: &[StageOf], seen: &Mutex<Seen>) {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        while let Some(&(maker, number)) = stages.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let Some((plan, stage)) = number.find(&grader.plans) else { continue };
+            grader.grade(maker, plan.number, stage, |graded: &Graded| {
+                let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+                let verdicts = seen.entry((maker, number)).or_default();
+                if verdicts.iter().all(|(verdict, _)| *verdict != graded.verdict) {
+                    let again = format!("GRADER_SEED={} cargo test", grader.seed);
+                    let report = Report::new(plan, stage, graded, again).to_text(kit);
+                    let round = grader.seed + 1;
+                    let word = word(&graded.verdict);
+                    let word = if word.is_empty() { "passed" } else { word.as_str() };
+                    verdicts
+                        .push((graded.verdict.clone(), format!("round {round}: {word}\n{report}")));
+                }
+            });
+        }
+    };
+    thread::scope(|scope| (0..THREADS).for_each(|_| drop(scope.spawn(work))));
+}
