@@ -647,6 +647,15 @@ fn a_program_does_not_end_its_grader() {
         assert_eq!(output.status.code(), Some(1), "{text}");
         assert!(text.contains("✗ 1.2") && text.contains("signalled the grader: false"), "{text}");
         assert!(!text.contains("signalled the grader: true"), "{text}");
+        // The grader has stopped at the first failure, in the middle of other stages. Their folders go, too.
+        let folder = text.lines().find_map(|line| line.split_once("my folder is ")).unwrap().1;
+        let all = Path::new(folder.split_whitespace().next().unwrap()).parent().unwrap();
+        assert!(all.starts_with(std::env::temp_dir()), "{text}");
+        let begin = Instant::now();
+        while all.exists() {
+            assert!(begin.elapsed() < Duration::from_secs(10), "{} is left", all.display());
+            thread::sleep(Duration::from_millis(10));
+        }
     } else {
         // It is gone, and nobody takes that for a verdict.
         assert_eq!(output.status.code(), None, "{text}");
