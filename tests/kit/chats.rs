@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use assert_cmd::Command;
-use grader::program::{Built, build};
+use grader::program::{BUILD_LIMIT, Built, build};
 use grader::wire::ClosedPort;
 use predicates::prelude::*;
 use predicates::str::contains;
@@ -19,7 +19,8 @@ static BUILT: LazyLock<Built> = LazyLock::new(|| {
     let packages = LABS.iter().flat_map(|(lab, _)| {
         ["server", "client"].map(|program| format!("solution{lab}-{program}"))
     });
-    build(&grader::kit(), &packages.collect::<Vec<_>>()).expect("cargo builds the solutions")
+    build(&grader::kit(), &packages.collect::<Vec<_>>(), BUILD_LIMIT)
+        .expect("cargo builds the solutions")
 });
 
 fn executable(package: &str) -> PathBuf {

@@ -1,10 +1,9 @@
 //! `cargo lab`, as a student and as an instructor use it.
 
 use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
-use grader::program::TerminalKind;
+use grader::program::{Launch, Place, TerminalKind};
 use grader::record::Record;
 use grader::terminal::Person;
 use predicates::prelude::*;
@@ -138,12 +137,14 @@ fn the_demos_play() {
 fn watching_checks_again_whenever_a_file_is_saved() {
     for poll in [&[][..], &["--poll"]] {
         let kit = students_kit();
-        let lab = Path::new(env!("CARGO_BIN_EXE_lab"));
         let arguments = ["--kit", kit.path().to_str().unwrap(), "watch", "1"];
-        let arguments: Vec<_> = arguments.iter().chain(poll).map(ToString::to_string).collect();
+        let lab = Launch {
+            program: env!("CARGO_BIN_EXE_lab").into(),
+            arguments: arguments.iter().chain(poll).map(ToString::to_string).collect(),
+            place: Place::Free,
+        };
         let record = Record::default();
-        let person =
-            Person::start("student", lab, &arguments, TerminalKind::Xterm, &record).unwrap();
+        let person = Person::start("student", &lab, TerminalKind::Xterm, &record).unwrap();
         let sees = |text: &str| {
             let seen = person.sees_soon(Duration::from_mins(2), text);
             seen.unwrap_or_else(|failure| panic!("{poll:?}: {failure}"));

@@ -2,6 +2,8 @@
 
 mod chats;
 mod export;
+// (what they leave is looked up in /proc)
+#[cfg(target_os = "linux")]
 mod hostile;
 mod lab;
 mod mutants;

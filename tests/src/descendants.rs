@@ -1,17 +1,19 @@
-//! What programs under test have started and left behind: it ends with them.
+//! What programs under test, and builds of them, have started and left behind: it ends with them.
 //!
 //! A process that calls `setsid` leaves its group and its terminal, and outlives both. On Linux the grader is made the
 //! one to whom such orphans are given (`PR_SET_CHILD_SUBREAPER` in prctl(2)), so each shows up as a child that nobody
 //! here has started. Elsewhere only the group of a program is ended.
+//!
+//! A program that starts others faster than they can be ended is not met: nothing here holds it back.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::waitpid;
-use nix::unistd::{Pid, getsid};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{Pid, getpgid, getpgrp};
 
-/// The programs that were started here. Nobody looks for orphans while one is being started.
+/// The programs that were started here and live. Nobody looks for orphans while one is being started.
 static STARTED: Mutex<BTreeSet<Pid>> = Mutex::new(BTreeSet::new());
 static STARTING: RwLock<()> = RwLock::new(());
 
@@ -41,15 +43,26 @@ impl Starting {
     }
 }
 
+/// How a program that was started here ended, if it has. After this its number may belong to another process.
+pub fn reap(program: Pid) -> nix::Result<WaitStatus> {
+    // Who has the number next cannot have been started before it is taken off.
+    let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
+    let status = waitpid(program, Some(WaitPidFlag::WNOHANG));
+    if !matches!(status, Ok(WaitStatus::StillAlive)) {
+        started.remove(&program);
+    }
+    status
+}
+
 /// Ends all orphans, and those that they leave in turn.
 pub fn end_orphans() {
-    // An orphan that forks faster than this ends is not met here; a bounded number of them is.
+    // (as many generations as it may take; one that goes on for ever must not keep us)
     const ROUNDS: usize = 1000;
     for _ in 0..ROUNDS {
         let _nobody_starts = STARTING.write().unwrap_or_else(PoisonError::into_inner);
         let started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
-        // Other children of ours, cargo for example, are in our session. Programs under test never are.
-        let is_orphan = |pid: &Pid| !started.contains(pid) && getsid(Some(*pid)) != getsid(None);
+        // Other children of ours, `rm` for example, are in our group. What was started here never is.
+        let is_orphan = |pid: &Pid| !started.contains(pid) && getpgid(Some(*pid)) != Ok(getpgrp());
         let orphans: Vec<_> = children().into_iter().filter(is_orphan).collect();
         if orphans.is_empty() {
             return;

@@ -1,7 +1,6 @@
 //! What a stage's script has at hand: the programs of one maker, people, peers, random words.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,7 +9,7 @@ use fastrand::Rng;
 
 use crate::feed::PATIENCE;
 use crate::port;
-use crate::program::{Process, Runnable, TerminalKind};
+use crate::program::{Launch, Process, Runnable, TerminalKind};
 use crate::record::{Record, What};
 use crate::stage::{Check, Failure};
 use crate::terminal::Person;
@@ -139,7 +138,7 @@ impl Lab {
         let before = processes.iter().filter(|process| is_server(process.name())).count();
         drop(processes);
         let name = if before == 0 { SERVER.to_owned() } else { format!("{SERVER} {}", before + 1) };
-        self.start(&name, self.server.command_line(port, options)?, TerminalKind::Dumb)
+        self.start(&name, self.server.launch(port, options)?, TerminalKind::Dumb)
     }
 
     /// Starts the client for somebody.
@@ -168,16 +167,11 @@ impl Lab {
             server = tap.address();
             self.taps.lock().unwrap_or_else(PoisonError::into_inner).push(tap);
         }
-        self.start(name, self.client.command_line(server.port(), &[])?, terminal)
+        self.start(name, self.client.launch(server.port(), &[])?, terminal)
     }
 
-    fn start(
-        &self,
-        name: &str,
-        (program, arguments): (PathBuf, Vec<String>),
-        terminal: TerminalKind,
-    ) -> Check<Person> {
-        let person = Person::start(name, &program, &arguments, terminal, &self.record)?;
+    fn start(&self, name: &str, launch: Launch, terminal: TerminalKind) -> Check<Person> {
+        let person = Person::start(name, &launch, terminal, &self.record)?;
         let mut processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
         processes.push(Arc::clone(person.process()));
         Ok(person)

@@ -6,6 +6,7 @@
 //! | [`stage`]    | a stage: its points, what it stands on, its hint; why one fails       |
 //! | [`lab`]      | what a stage's script has at hand: programs, people, random words     |
 //! | [`program`]  | building programs, starting them, limits, never leaving one behind    |
+//! | [`confine`]  | what a program under test may change: a folder of its own              |
 //! | [`port`]     | ports for servers that cannot say which one they got                   |
 //! | [`terminal`] | a person at a terminal: sees, types, presses                          |
 //! | [`wire`]     | scripted peers for the four wires                                     |
@@ -22,6 +23,7 @@
 //! their wire, and what the system reports of them.
 
 pub mod cli;
+pub mod confine;
 mod descendants;
 pub mod feed;
 pub mod files;

@@ -3,38 +3,82 @@
 use std::collections::HashMap;
 use std::env;
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, Read, Write};
 use std::num::NonZero;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigHandler, Signal, killpg, signal};
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::sys::wait::WaitStatus;
 use nix::unistd::Pid;
 use rexpect::process::PtyProcess;
 use serde_json::Value;
 
+use crate::confine::Folder;
 use crate::descendants;
 use crate::feed::{Feed, PATIENCE};
 use crate::stage::{Check, Failure};
 
-/// How long one build may take.
-const BUILD_LIMIT: Duration = Duration::from_mins(15);
+/// How long one build may take, unless somebody says otherwise. A first one takes half a minute on a slow machine.
+pub const BUILD_LIMIT: Duration = Duration::from_mins(15);
+
+/// How much of what a build prints is read, in bytes. A `build.rs` may print without end.
+const MAX_OUTPUT: u64 = 64 * 1024 * 1024;
 
 /// The executables of packages, or what the compiler said.
 pub type Built = HashMap<String, Result<PathBuf, String>>;
 
-/// Builds packages of the kit in the folder `kit`, in one go. One that does not compile hurts no other.
+/// Builds packages of the kit in the folder `kit`, within `limit`. One that does not compile, or not in time, hurts no
+/// other.
 ///
 /// # Errors
-/// When cargo itself fails, a broken `Cargo.toml` for example.
-pub fn build(kit: &Path, packages: &[String]) -> Result<Built, String> {
+/// When cargo itself fails, because of a broken `Cargo.toml` for example.
+pub fn build(kit: &Path, packages: &[String], limit: Duration) -> Result<Built, String> {
+    let (mut built, end) = run_cargo(kit, packages, limit)?;
+    let missing: Vec<_> = packages.iter().filter(|name| !built.contains_key(*name)).collect();
+    for package in &missing {
+        let mut result = Err(end.why(package));
+        // Whoever is at fault may have kept others from being built, so each gets its share of the time.
+        if matches!(end, BuildEnd::Stopped(_)) && missing.len() > 1 {
+            let share = limit / u32::try_from(missing.len()).unwrap_or(u32::MAX);
+            let (mut alone, end) = run_cargo(kit, &[(*package).clone()], share)?;
+            result = alone.remove(*package).unwrap_or_else(|| Err(end.why(package)));
+        }
+        built.insert((*package).clone(), result);
+    }
+    Ok(built)
+}
+
+/// How a build ended, and what is told of it.
+enum BuildEnd {
+    ByItself(String),
+    Stopped(String),
+}
+
+impl BuildEnd {
+    /// Why the package was not built.
+    fn why(&self, package: &str) -> String {
+        let (Self::ByItself(said) | Self::Stopped(said)) = self;
+        // (of others it tells as well)
+        let mark = format!("`{package} ");
+        let own: Vec<_> = said.split("\nerror: ").filter(|part| part.contains(&mark)).collect();
+        if own.is_empty() { said.clone() } else { own.join("\nerror: ") }
+    }
+}
+
+/// Runs `cargo build`, and ends what it leaves behind.
+fn run_cargo(
+    kit: &Path,
+    packages: &[String],
+    limit: Duration,
+) -> Result<(Built, BuildEnd), String> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(["build", "--keep-going", "--message-format=json"]);
     cargo.args(packages.iter().flat_map(|package| ["-p", package]));
@@ -47,6 +91,7 @@ pub fn build(kit: &Path, packages: &[String]) -> Result<Built, String> {
             cargo.env_remove(name);
         }
     }
+    let starting = descendants::starting();
     let mut child = cargo
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -54,40 +99,67 @@ pub fn build(kit: &Path, packages: &[String]) -> Result<Built, String> {
         .process_group(0)
         .spawn()
         .map_err(|error| format!("cannot start cargo: {error}"))?;
+    let pid = Pid::from_raw(child.id().cast_signed());
+    starting.has_started(pid);
 
-    let (mut stdout, mut stderr) = (child.stdout.take(), child.stderr.take());
-    let errors = thread::spawn(move || {
-        let mut text = String::new();
-        let _ = stderr.as_mut().map(|stderr| stderr.read_to_string(&mut text));
-        text
-    });
-    let output = thread::spawn(move || {
-        let mut lines = Vec::new();
-        if let Some(stdout) = stdout.as_mut() {
-            lines.extend(BufReader::new(stdout).lines().map_while(Result::ok));
-        }
-        lines
-    });
+    let output = read_all(child.stdout.take());
+    let errors = read_all(child.stderr.take());
     let begin = Instant::now();
     let status = loop {
-        if let Ok(Some(status)) = child.try_wait() {
-            break status;
+        match descendants::reap(pid) {
+            Ok(WaitStatus::StillAlive) if begin.elapsed() <= limit => {
+                thread::sleep(Duration::from_millis(5));
+            }
+            Ok(WaitStatus::StillAlive) => {
+                let _ = killpg(pid, Signal::SIGKILL);
+                thread::sleep(Duration::from_millis(1));
+            }
+            status => break status,
         }
-        if begin.elapsed() > BUILD_LIMIT {
-            let _ = killpg(Pid::from_raw(child.id().cast_signed()), Signal::SIGKILL);
-            let _ = child.wait();
-            return Err(format!("the build took more than {} minutes", BUILD_LIMIT.as_secs() / 60));
-        }
-        thread::sleep(Duration::from_millis(5));
     };
-    let (lines, errors) = (output.join().unwrap_or_default(), errors.join().unwrap_or_default());
+    // What a build.rs has started may live on, and hold the pipes open. (No other group has this number while one of this
+    // group lives.)
+    let _ = killpg(pid, Signal::SIGKILL);
+    descendants::end_orphans();
+    let (output, errors) = (output.join().unwrap_or_default(), errors.join().unwrap_or_default());
 
+    let messages: Vec<Value> =
+        output.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let built = programs(&messages);
+    let end = match status {
+        Ok(WaitStatus::Exited(_, 0)) => BuildEnd::ByItself("cargo made no program of it".into()),
+        // (it has looked at nothing yet: the workspace is broken)
+        Ok(WaitStatus::Exited(..)) if messages.is_empty() => return Err(errors),
+        Ok(WaitStatus::Exited(..)) => BuildEnd::ByItself(what_failed(packages, &built, &errors)),
+        _ if begin.elapsed() > limit => {
+            let seconds = limit.as_secs();
+            let limit = if seconds < 120 {
+                format!("{seconds} s")
+            } else {
+                format!("{} minutes", seconds / 60)
+            };
+            BuildEnd::Stopped(format!("it was still being built after {limit}, and was stopped"))
+        }
+        Ok(WaitStatus::Signaled(_, signal, _)) => {
+            BuildEnd::Stopped(format!("{signal} has ended cargo while it was being built"))
+        }
+        status => return Err(format!("nobody knows how cargo ended: {status:?}")),
+    };
+    Ok((built, end))
+}
+
+/// The programs that cargo has told of, and the errors.
+fn programs(messages: &[Value]) -> Built {
     let mut built = Built::new();
-    let messages = lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     for message in messages {
-        let package = package_name(&message);
+        let package = package_name(message);
         if let Some(executable) = message["executable"].as_str() {
-            built.entry(package).or_insert_with(|| Ok(executable.into()));
+            // A package may have several programs; the one with its own name is meant.
+            let is_meant = message["target"]["name"] == package;
+            let program = built.entry(package).or_insert_with(|| Ok(executable.into()));
+            if is_meant && program.is_ok() {
+                *program = Ok(executable.into());
+            }
         } else if message["message"]["level"] == "error" {
             let rendered = message["message"]["rendered"].as_str().unwrap_or_default();
             match built.entry(package).or_insert_with(|| Err(String::new())) {
@@ -96,10 +168,25 @@ pub fn build(kit: &Path, packages: &[String]) -> Result<Built, String> {
             }
         }
     }
-    if built.is_empty() && !status.success() {
-        return Err(errors);
-    }
-    Ok(built)
+    built
+}
+
+/// Reads to the end, in a thread of its own.
+fn read_all(source: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(source) = source {
+            let _ = source.take(MAX_OUTPUT).read_to_end(&mut bytes);
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+/// Why packages were not built: the errors of those that they need, or what cargo says of their `build.rs`.
+fn what_failed(packages: &[String], built: &Built, errors: &str) -> String {
+    let needed = built.iter().filter(|(name, _)| !packages.contains(name));
+    let needed: String = needed.filter_map(|(_, result)| result.as_ref().err().cloned()).collect();
+    if needed.is_empty() { errors[errors.find("error").unwrap_or(0)..].to_owned() } else { needed }
 }
 
 /// `solution1-server` of `path+file:///…/server#solution1-server@0.1.0`.
@@ -121,27 +208,52 @@ pub enum Runnable {
 }
 
 impl Runnable {
-    /// The program to start and its arguments: the port, and the options of the stage (`--seats 3`) behind it.
+    /// How to start it: the port, and the options of the stage (`--seats 3`) behind it.
     ///
     /// # Errors
     /// When there is no program.
-    pub fn command_line(&self, port: u16, options: &[&str]) -> Check<(PathBuf, Vec<String>)> {
+    pub fn launch(&self, port: u16, options: &[&str]) -> Check<Launch> {
         let options = options.iter().map(ToString::to_string);
         match self {
             Self::Executable(program) => {
-                Ok((program.clone(), [port.to_string()].into_iter().chain(options).collect()))
+                let arguments = [port.to_string()].into_iter().chain(options).collect();
+                Ok(Launch { program: program.clone(), arguments, place: Place::OwnFolder })
             }
             Self::Command(command) => {
                 let filled =
                     command.replace("{host}", "127.0.0.1").replace("{port}", &port.to_string());
+                // `exec`, so that the process is the program, and not a shell that waits for it.
                 let words: Vec<_> =
                     ["exec".to_owned(), filled].into_iter().chain(options).collect();
-                // `exec`, so that the process is the program, and not a shell that waits for it.
-                Ok(("/bin/sh".into(), vec!["-c".into(), words.join(" ")]))
+                let arguments = vec!["-c".into(), words.join(" ")];
+                Ok(Launch { program: "/bin/sh".into(), arguments, place: Place::Here })
             }
             Self::Missing(why) => Err(why.clone()),
         }
     }
+}
+
+/// A program to start, its arguments, and where.
+#[derive(Clone, Debug)]
+pub struct Launch {
+    /// The executable.
+    pub program: PathBuf,
+    /// Behind its name.
+    pub arguments: Vec<String>,
+    /// Where it finds itself.
+    pub place: Place,
+}
+
+/// Where a program finds itself, and in which folders it may write (see [`crate::confine`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In a folder of its own, in which alone it may write.
+    OwnFolder,
+    /// Where the grader was started, so that somebody's command line finds its files, and its interpreter the libraries in
+    /// the home of that person. It may write in a folder of its own only, `TMPDIR`.
+    Here,
+    /// Where the grader was started; it may write everywhere. For programs of ours.
+    Free,
 }
 
 /// The terminal that a program finds.
@@ -173,31 +285,40 @@ pub struct Program {
     keyboard: File,
     /// What it has written to its terminal.
     pub output: Arc<Feed>,
-    // Dropped last: it only closes the terminal then, since the process is gone.
+    // Dropped last: it only closes the terminal then, since the process is gone; and nobody writes into the folder.
     _terminal: PtyProcess,
+    _folder: Option<Folder>,
 }
 
 impl Program {
-    /// Starts `executable` for `name`. Everything it writes goes to its output and to `note`.
+    /// Starts a program for `name`. Everything it writes goes to its output and to `note`.
     ///
     /// # Errors
     /// When the system gives no process or terminal, or there is no such program.
     pub fn start(
         name: &str,
-        executable: &Path,
-        arguments: &[String],
+        launch: &Launch,
         terminal: TerminalKind,
         note: impl Fn(&[u8]) + Send + 'static,
     ) -> Check<Self> {
+        let Launch { program, arguments, place } = launch;
         // rexpect tells nobody when there is nothing to start.
-        if !executable.is_file() {
-            return Err(Failure::Grader(format!("there is no program {}", executable.display())));
+        if !program.is_file() {
+            return Err(Failure::Grader(format!("there is no program {}", program.display())));
         }
-        let mut command = Command::new(executable);
+        let mut command = Command::new(program);
         command.args(arguments).env_clear();
         for name in ["PATH", "HOME", "TMPDIR", "SYSTEMROOT"] {
             command.envs(env::var_os(name).map(|value| (name, value)));
         }
+        let folder = if *place == Place::Free { None } else { Some(Folder::new()?) };
+        if let Some(folder) = &folder {
+            command.env("TMPDIR", folder.path());
+            if *place == Place::OwnFolder {
+                command.env("HOME", folder.path()).current_dir(folder.path());
+            }
+        }
+        let rules = folder.as_ref().map(Folder::rules).transpose()?.flatten();
         let term = if terminal == TerminalKind::Dumb { "dumb" } else { "xterm" };
         command.envs([("TERM", term), ("LANG", "C.UTF-8"), ("RUST_BACKTRACE", "0")]);
         // rexpect keeps the child's number to itself, so the child tells it.
@@ -207,7 +328,7 @@ impl Program {
         #[allow(unsafe_code)]
         unsafe {
             command.pre_exec(move || {
-                prepare_child(columns, terminal != TerminalKind::Dumb)?;
+                prepare_child(columns, terminal != TerminalKind::Dumb, rules.as_ref())?;
                 pid_writer.write_all(&process::id().to_ne_bytes())
             });
         }
@@ -258,7 +379,7 @@ impl Program {
                 }
             }
         })?;
-        Ok(Self { process, keyboard, output, _terminal: pty })
+        Ok(Self { process, keyboard, output, _terminal: pty, _folder: folder })
     }
 
     /// The process, to ask how it is.
@@ -301,7 +422,7 @@ impl Drop for Program {
 }
 
 /// Runs in the child, after its terminal was set up and before the program begins.
-fn prepare_child(columns: NonZero<u16>, echoes: bool) -> io::Result<()> {
+fn prepare_child(columns: NonZero<u16>, echoes: bool, rules: Option<&OwnedFd>) -> io::Result<()> {
     if echoes {
         // (rexpect has turned it off; a line editor that finds it so shows nothing of what is typed)
         let mut mode = tcgetattr(io::stdin())?;
@@ -332,6 +453,25 @@ fn prepare_child(columns: NonZero<u16>, echoes: bool) -> io::Result<()> {
     setrlimit(Resource::RLIMIT_FSIZE, 64 * megabyte, 64 * megabyte)?;
     #[cfg(target_os = "linux")]
     setrlimit(Resource::RLIMIT_AS, 2048 * megabyte, 2048 * megabyte)?;
+    rules.map_or(Ok(()), restrict)
+}
+
+/// From here on the rules hold for this process, and for all that it starts.
+#[cfg(target_os = "linux")]
+fn restrict(rules: &OwnedFd) -> io::Result<()> {
+    // SAFETY: plain system calls with valid arguments.
+    #[allow(unsafe_code)]
+    let result = unsafe {
+        // (the kernel asks for it: a program of another user must not be fooled by the rules)
+        let (yes, unused): (libc::c_ulong, libc::c_ulong) = (1, 0);
+        libc::prctl(libc::PR_SET_NO_NEW_PRIVS, yes, unused, unused, unused);
+        libc::syscall(libc::SYS_landlock_restrict_self, std::os::fd::AsRawFd::as_raw_fd(rules), 0)
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn restrict(_rules: &OwnedFd) -> io::Result<()> {
     Ok(())
 }
 
@@ -387,7 +527,7 @@ impl Process {
     pub fn ended(&self) -> Option<Ended> {
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         if ended.is_none() {
-            let status = match waitpid(self.pid, Some(WaitPidFlag::WNOHANG)) {
+            let status = match descendants::reap(self.pid) {
                 Ok(WaitStatus::StillAlive) => return None,
                 Ok(status) => status,
                 Err(_) => WaitStatus::Exited(self.pid, -1),
@@ -431,7 +571,12 @@ impl Process {
         if ended.is_none() {
             let _ = killpg(self.pid, Signal::SIGKILL);
             // (it may have been about to end by itself)
-            let status = waitpid(self.pid, None).ok();
+            let status = loop {
+                match descendants::reap(self.pid) {
+                    Ok(WaitStatus::StillAlive) => thread::sleep(Duration::from_micros(100)),
+                    status => break status.ok(),
+                }
+            };
             let status = status
                 .filter(|status| !matches!(status, WaitStatus::Signaled(_, Signal::SIGKILL, _)));
             let after = self.started.elapsed();

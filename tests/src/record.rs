@@ -203,7 +203,12 @@ pub fn visible(bytes: &[u8]) -> String {
                 '\0'..='\x1f' | '\x7f' => {
                     let _ = write!(text, "\\x{:02x}", u32::from(char));
                 }
-                '\u{80}'..='\u{9f}' => text.extend(char.escape_unicode()),
+                // (and those that turn the direction of what follows, so that it is read as something else)
+                '\u{80}'..='\u{9f}'
+                | '\u{61c}'
+                | '\u{200e}'..='\u{200f}'
+                | '\u{202a}'..='\u{202e}'
+                | '\u{2066}'..='\u{2069}' => text.extend(char.escape_unicode()),
                 _ => text.push(char),
             }
         }
@@ -230,6 +235,7 @@ mod tests {
 
     #[test]
     fn every_byte_can_be_seen() {
+        assert_eq!(visible("a\u{202e}b".as_bytes()), "a\\u{202e}b");
         assert_eq!(visible(b"a\n\r\x1b\x7f caf\xc3\xa9 \xff"), "a⏎\\r\\x1b\\x7f café \\xff");
     }
 }

@@ -1,14 +1,13 @@
 //! A person at a terminal: sees, types, presses.
 
 use std::num::NonZero;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::sys::wait::WaitStatus;
 
 use crate::feed::{Arrived, PATIENCE};
-use crate::program::{Process, Program, TerminalKind};
+use crate::program::{Launch, Process, Program, TerminalKind};
 use crate::record::{Record, What, visible, without_unwritten};
 use crate::run::comes_to_rest;
 use crate::stage::{Check, Evidence, Failure};
@@ -41,23 +40,23 @@ impl Person {
     /// As [`Program::start`].
     pub fn start(
         name: &str,
-        executable: &Path,
-        arguments: &[String],
+        launch: &Launch,
         terminal: TerminalKind,
         record: &Record,
     ) -> Check<Self> {
-        let command = match arguments {
+        let arguments = &launch.arguments;
+        let command = match &arguments[..] {
             // (a shell that becomes another program)
             [shell, command] if shell == "-c" => command.trim_start_matches("exec ").to_owned(),
             _ => {
-                let program = executable.file_name().unwrap_or_default().to_string_lossy();
+                let program = launch.program.file_name().unwrap_or_default().to_string_lossy();
                 format!("{program} {}", arguments.join(" "))
             }
         };
         record.note(name, What::Started(terminal, command));
         let (noted, note_name) = (record.clone(), name.to_owned());
         let note = move |bytes: &[u8]| noted.note(&note_name, What::Showed(bytes.to_vec()));
-        let program = Program::start(name, executable, arguments, terminal, note)?;
+        let program = Program::start(name, launch, terminal, note)?;
         Ok(Self { name: name.to_owned(), program, terminal, record: record.clone() })
     }
 
@@ -425,17 +424,16 @@ fn is_line(shown: &str, expected: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::{Person, is_line, readable};
-    use crate::program::TerminalKind;
+    use crate::program::{Launch, Place, TerminalKind};
     use crate::record::Record;
 
     #[test]
     fn a_terminal_that_is_not_dumb_echoes_as_peoples_do() {
         for (kind, shown) in [(TerminalKind::Xterm, " echo "), (TerminalKind::Dumb, " -echo ")] {
-            let (shell, arguments) = (Path::new("/bin/sh"), ["-c".into(), "exec stty -a".into()]);
-            let person = Person::start("alice", shell, &arguments, kind, &Record::default());
+            let arguments = vec!["-c".into(), "exec stty -a".into()];
+            let launch = Launch { program: "/bin/sh".into(), arguments, place: Place::Free };
+            let person = Person::start("alice", &launch, kind, &Record::default());
             person.unwrap().sees_somewhere(shown).unwrap();
         }
     }

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use crate::files;
 use crate::labs;
-use crate::program::{Built, Runnable, build};
+use crate::program::{BUILD_LIMIT, Built, Runnable, build};
 use crate::run::{Outcome, run_stage};
 use crate::stage::{Failure, Kind, Plan, Stage};
 
@@ -91,6 +92,7 @@ pub struct Grader {
     kit: PathBuf,
     labs: Vec<u32>,
     commands: Commands,
+    build_limit: Duration,
     students: OnceLock<Result<Built, String>>,
     control: OnceLock<Result<Built, String>>,
     graded: Mutex<HashMap<StageOf, Arc<OnceLock<Graded>>>>,
@@ -108,6 +110,7 @@ impl Grader {
             kit: kit.to_owned(),
             labs: labs.to_vec(),
             commands: Commands::default(),
+            build_limit: BUILD_LIMIT,
             students: OnceLock::new(),
             control: OnceLock::new(),
             graded: Mutex::default(),
@@ -129,6 +132,13 @@ impl Grader {
     #[must_use]
     pub fn with_commands(mut self, commands: Commands) -> Self {
         self.commands = commands;
+        self
+    }
+
+    /// With another limit for a build than [`BUILD_LIMIT`].
+    #[must_use]
+    pub fn with_build_limit(mut self, limit: Duration) -> Self {
+        self.build_limit = limit;
         self
     }
 
@@ -155,7 +165,7 @@ impl Grader {
                 .collect::<Vec<_>>()
         };
         let packages = || self.labs.iter().flat_map(packages).collect::<Vec<_>>();
-        built.get_or_init(|| build(&self.kit, &packages()))
+        built.get_or_init(|| build(&self.kit, &packages(), self.build_limit))
     }
 
     /// Grades a stage, and before it those that it stands on. Each is run once, however often it is asked for.

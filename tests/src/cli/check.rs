@@ -32,7 +32,7 @@ pub struct Options {
     #[arg(long)]
     seed: Option<u64>,
     /// Grades this server instead of yours, in any language. `{port}` and `{host}` are filled in, and the options of a
-    /// stage, `--seats 3` for example, are put behind it
+    /// stage, `--seats 3` for example, are put behind it. It should be built already: it may write in `$TMPDIR` only
     #[arg(long, value_name = "CMD", requires = "target", value_parser = command)]
     server: Option<String>,
     /// Grades this client instead of yours, as --server does

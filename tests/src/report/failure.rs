@@ -7,7 +7,7 @@ use console::style;
 use super::ladder::{Ladder, most_lanes};
 use super::scoreboard::stage_line;
 use super::screens::Screen;
-use super::{columns, diff, labelled, near_miss, programs, screens, short_blanks};
+use super::{columns, diff, labelled, near_miss, programs, quoted, screens, short_blanks};
 use crate::record::{self, Event, What, visible};
 use crate::stage::{Failure, Plan, Stage};
 use crate::tasks;
@@ -83,14 +83,14 @@ impl<'a> Report<'a> {
             Some(Failure::Grader(why)) => format!("   the grader failed: {why}"),
             Some(Failure::Wrong { who, expected, came, .. }) => {
                 let mut lines = vec![format!("   {}", style(who).bold())];
-                // What the compiler says has many lines, and is wanted as it is.
+                // What the compiler says has many lines.
                 if came.contains('\n') {
-                    lines.push(came.clone());
+                    lines.extend(quoted(came).iter().map(|line| format!("   │ {line}")));
                     return lines.join("\n");
                 }
                 let (expected, came, at) = diff::side_by_side(
                     &short_blanks(expected),
-                    &short_blanks(came),
+                    &short_blanks(&visible(came.as_bytes())),
                     self.is_screen(),
                     columns().saturating_sub(LABEL + 1),
                 );

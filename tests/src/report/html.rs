@@ -5,7 +5,8 @@ use std::path::Path;
 
 use super::failure::Report;
 use super::ladder::{Kind, Ladder, Row};
-use super::{diff, short_blanks, word};
+use super::{diff, quoted, short_blanks, word};
+use crate::record::visible;
 use crate::stage::{Failure, Plan, Stage};
 use crate::verdict::Verdict;
 
@@ -74,11 +75,11 @@ impl Page {
             Some(Failure::Wrong { who, expected, came, .. }) => {
                 let _ = writeln!(out, "<p><b>{}</b></p>", escape(who));
                 let (expected, came, at) = if came.contains('\n') {
-                    (expected.clone(), came.clone(), None)
+                    (expected.clone(), format!("\n{}", quoted(came).join("\n")), None)
                 } else {
                     diff::side_by_side(
                         &short_blanks(expected),
-                        &short_blanks(came),
+                        &short_blanks(&visible(came.as_bytes())),
                         report.is_screen(),
                         90,
                     )

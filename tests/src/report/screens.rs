@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::program::TerminalKind;
-use crate::record::{Event, What, without_unwritten};
+use crate::record::{Event, What, visible, without_unwritten};
 use crate::terminal::screen;
 
 /// The last rows that are shown of a screen.
@@ -57,6 +57,7 @@ pub fn screens(events: &[Event]) -> Vec<Screen> {
         }
         let mut lines = lines.split_off(lines.len().saturating_sub(LINES));
         for line in &mut lines {
+            *line = visible(line.as_bytes());
             if line.chars().count() > LONG {
                 *line = line.chars().take(LONG).chain(['…']).collect();
             }
