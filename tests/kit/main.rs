@@ -8,6 +8,7 @@ mod hostile;
 mod lab;
 mod mutants;
 mod plans;
+mod unusual;
 mod walk;
 
 use std::path::Path;

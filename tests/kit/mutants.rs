@@ -109,7 +109,9 @@ fn look_at(kit: &Path, mutant: &Mutant) -> Vec<String> {
                     if mutant.varies {
                         settings.add_filter(r"but came .*(\n *\^)?", "but came (this varies)");
                         settings.add_filter(r"   \w+ should have", "   (somebody) should have");
-                        settings.add_filter(r"«.*»", "«(this varies)»");
+                        settings.add_filter(r"expected .*", "expected (this varies)");
+                        settings.add_filter(r"at the step: .*", "at the step: (this varies)");
+                        settings.add_filter(r"«.*»|what \w+ has said", "(this varies)");
                     }
                     let report = without_pictures(&report);
                     settings.bind(|| insta::assert_snapshot!(name.as_str(), report));

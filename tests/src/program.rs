@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigHandler, Signal, killpg, signal};
+use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 use nix::sys::wait::WaitStatus;
 use nix::unistd::Pid;
 use rexpect::process::PtyProcess;
@@ -258,9 +259,9 @@ pub enum Place {
 /// The terminal that a program finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TerminalKind {
-    /// `TERM=dumb`: lines, one after the other.
+    /// `TERM=dumb`: lines, one after the other, and nothing of what is typed.
     Dumb,
-    /// `TERM=xterm`: what people have.
+    /// `TERM=xterm`: what people have; it echoes.
     Xterm,
     /// The same in a window of so many columns.
     Window(NonZero<u16>),
@@ -327,7 +328,7 @@ impl Program {
         #[allow(unsafe_code)]
         unsafe {
             command.pre_exec(move || {
-                prepare_child(columns, rules.as_ref())?;
+                prepare_child(columns, terminal != TerminalKind::Dumb, rules.as_ref())?;
                 pid_writer.write_all(&process::id().to_ne_bytes())
             });
         }
@@ -386,6 +387,16 @@ impl Program {
         &self.process
     }
 
+    /// Waits until the program shows by itself what is typed, as a line editor does while it reads a line: keys that
+    /// are pressed before that would be shown twice. A program without an editor is not waited for long.
+    pub fn wait_for_editor(&self) {
+        let deadline = Instant::now() + EDITOR;
+        let echoes = |mode: Termios| mode.local_flags.contains(LocalFlags::ECHO);
+        while tcgetattr(&self.keyboard).is_ok_and(echoes) && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// Presses keys.
     ///
     /// # Errors
@@ -394,6 +405,9 @@ impl Program {
         (&self.keyboard).write_all(keys)
     }
 }
+
+/// How long a line editor may take to begin.
+const EDITOR: Duration = Duration::from_secs(1);
 
 /// How long the last words of a program may take through its terminal, once it is gone.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -408,7 +422,13 @@ impl Drop for Program {
 }
 
 /// Runs in the child, after its terminal was set up and before the program begins.
-fn prepare_child(columns: NonZero<u16>, rules: Option<&OwnedFd>) -> io::Result<()> {
+fn prepare_child(columns: NonZero<u16>, echoes: bool, rules: Option<&OwnedFd>) -> io::Result<()> {
+    if echoes {
+        // (rexpect has turned it off; a line editor that finds it so shows nothing of what is typed)
+        let mut mode = tcgetattr(io::stdin())?;
+        mode.local_flags |= LocalFlags::ECHO;
+        tcsetattr(io::stdin(), SetArg::TCSANOW, &mode)?;
+    }
     let window =
         libc::winsize { ws_row: ROWS.get(), ws_col: columns.get(), ws_xpixel: 0, ws_ypixel: 0 };
     // SAFETY: plain system calls with valid arguments.
@@ -475,6 +495,8 @@ pub struct Ended {
     pub after: Duration,
     /// How much processor time it had used when the grader ended it.
     pub cpu_time: Duration,
+    /// How long it had been busy then; see [`Process::busy_time`].
+    pub busy_time: Duration,
     /// How much memory it held then, in bytes; 0 where the system does not tell.
     pub memory: u64,
 }
@@ -512,8 +534,9 @@ impl Process {
                 Ok(status) => status,
                 Err(_) => WaitStatus::Exited(self.pid, -1),
             };
-            let (after, cpu_time) = (self.started.elapsed(), Duration::ZERO);
-            *ended = Some(Ended { status: Some(status), after, cpu_time, memory: 0 });
+            let (after, none) = (self.started.elapsed(), Duration::ZERO);
+            let status = Some(status);
+            *ended = Some(Ended { status, after, cpu_time: none, busy_time: none, memory: 0 });
         }
         *ended
     }
@@ -545,6 +568,7 @@ impl Process {
             return;
         }
         let (cpu_time, memory) = (self.cpu_time().unwrap_or_default(), self.memory());
+        let busy_time = self.busy_time().unwrap_or_default();
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         if ended.is_none() {
             let _ = killpg(self.pid, Signal::SIGKILL);
@@ -557,7 +581,8 @@ impl Process {
             };
             let status = status
                 .filter(|status| !matches!(status, WaitStatus::Signaled(_, Signal::SIGKILL, _)));
-            *ended = Some(Ended { status, after: self.started.elapsed(), cpu_time, memory });
+            let after = self.started.elapsed();
+            *ended = Some(Ended { status, after, cpu_time, busy_time, memory });
         }
     }
 
@@ -574,14 +599,31 @@ impl Process {
     /// # Errors
     /// When the system does not tell.
     pub fn cpu_time(&self) -> io::Result<Duration> {
+        self.scheduled(1)
+    }
+
+    /// How long its threads have run so far, or would have, had a processor been free: on a busy machine, one that
+    /// runs in circles gets little time, but it waits for it.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn busy_time(&self) -> io::Result<Duration> {
+        self.scheduled(2)
+    }
+
+    /// The sum of the first fields of `/proc/PID/task/TID/schedstat`, over all threads: the time spent on a processor, and
+    /// the time spent waiting for one, in nanoseconds.
+    fn scheduled(&self, fields: usize) -> io::Result<Duration> {
         let pid = self.pid.as_raw();
         if cfg!(target_os = "linux") {
             let mut nanoseconds = 0;
             for task in fs::read_dir(format!("/proc/{pid}/task"))? {
                 // A thread that ends meanwhile uses no more time.
                 let schedstat = fs::read_to_string(task?.path().join("schedstat"));
-                let used = schedstat.ok().and_then(|text| text.split(' ').next()?.parse().ok());
-                nanoseconds += used.unwrap_or(0);
+                let text = schedstat.unwrap_or_default();
+                let times =
+                    text.split(' ').take(fields).filter_map(|field| field.parse::<u64>().ok());
+                nanoseconds += times.sum::<u64>();
             }
             return Ok(Duration::from_nanos(nanoseconds));
         }

@@ -76,8 +76,8 @@ pub fn run_stage(stage: &Stage, server: &Runnable, client: &Runnable, seed: u64)
     Outcome { result, record, programs, seed, took: begin.elapsed() }
 }
 
-/// Waits until a program hardly uses processor time: less than a tenth of the time that passes. Notes how much it has
-/// used.
+/// Waits until a program hardly uses processor time, or asks for it: less than a tenth of the time that passes. Notes
+/// how much it has used.
 ///
 /// # Errors
 /// When that does not happen within [`PATIENCE`].
@@ -86,18 +86,20 @@ pub fn comes_to_rest(process: &Process, record: &Record) -> Check {
     let name = process.name();
     let begin = Instant::now();
     loop {
-        let before = process.cpu_time()?;
+        let before = process.busy_time()?;
         let looked = Instant::now();
         // Time is what is measured here: the share of it that the program uses.
         thread::sleep(LOOK);
-        let after = process.cpu_time()?;
+        let after = process.busy_time()?;
         let used = after.saturating_sub(before);
         if used < looked.elapsed() / 10 {
-            record.note(name, What::Note(format!("used {after:.0?} of processor time")));
+            let used = process.cpu_time()?;
+            record.note(name, What::Note(format!("used {used:.0?} of processor time")));
             return Ok(());
         }
         if begin.elapsed() > PATIENCE {
-            let came = format!("{used:.0?} in {:.0?}: it runs in circles", looked.elapsed());
+            let came =
+                format!("busy for {used:.0?} in {:.0?}: it runs in circles", looked.elapsed());
             record.found_wrong();
             let who = format!("with nobody talking, {name}'s program should have used");
             return Err(Failure::wrong(who, "no processor time", came));

@@ -103,6 +103,9 @@ impl Person {
     }
 
     fn press(&self, keys: &[u8]) -> Check {
+        if self.terminal != TerminalKind::Dumb {
+            self.program.wait_for_editor();
+        }
         self.record.note(&self.name, What::Typed(keys.to_vec()));
         self.program.press(keys).map_err(|error| {
             let who = format!("{} should have been able to type", self.name);
@@ -215,13 +218,14 @@ impl Person {
         found.ok_or_else(|| self.wrong("should have been asked", &format!("…{word}:")))
     }
 
-    /// Waits until the line being typed is `text`, behind a prompt without letters or digits.
+    /// Waits until the line being typed is `text`, behind any prompt: with a nickname in it, for example.
     ///
     /// # Errors
     /// When it does not become so.
     pub fn has_typed(&self, text: &str) -> Check {
-        let found =
-            self.program.output.wait(|arrived| is_line(&self.prompt(arrived), text).then_some(()));
+        let found = self.program.output.wait(|arrived| {
+            self.prompt(arrived).trim_end().ends_with(text.trim_end()).then_some(())
+        });
         found.ok_or_else(|| self.wrong("should still see what was being typed", text))
     }
 
@@ -382,18 +386,31 @@ pub fn screen(terminal: TerminalKind, bytes: &[u8]) -> Vec<String> {
     lines
 }
 
-/// A line of a dumb terminal without the carriage returns and colours that a person does not see.
+/// A line of a dumb terminal as a person reads it, without colours. What comes behind a carriage return stands over
+/// what was there before, and `ESC [ K` takes away the rest: many programs show so what comes above a prompt.
 fn readable(line: &str) -> String {
-    let mut text = String::new();
-    let mut rest = line;
-    while let Some(at) = rest.find("\x1b[") {
-        text.push_str(&rest[..at]);
-        let sequence = &rest[at + 2..];
-        let end = sequence.find(|char: char| char.is_ascii_alphabetic());
-        rest = end.map_or("", |end| &sequence[end + 1..]);
+    let mut shown: Vec<char> = Vec::new();
+    let mut column = 0;
+    let mut rest = line.trim_end_matches('\r').chars();
+    while let Some(char) = rest.next() {
+        if char == '\r' {
+            column = 0;
+        } else if let Some(sequence) = rest.as_str().strip_prefix('[').filter(|_| char == '\x1b') {
+            let end = sequence.find(|char: char| char.is_ascii_alphabetic());
+            let (sequence, behind) = sequence.split_at(end.map_or(sequence.len(), |end| end + 1));
+            rest = behind.chars();
+            match sequence {
+                "K" | "0K" => shown.truncate(column),
+                "2K" => shown.iter_mut().for_each(|char| *char = ' '),
+                _ => {}
+            }
+        } else {
+            shown.resize(shown.len().max(column), ' ');
+            shown.splice(column..shown.len().min(column + 1), [char]);
+            column += 1;
+        }
     }
-    text.push_str(rest);
-    visible(text.replace('\r', "").as_bytes())
+    visible(String::from_iter(shown).as_bytes())
 }
 
 /// Whether a line on the screen is `expected`, with nothing but a prompt such as `> ` in front of it.
@@ -407,7 +424,18 @@ fn is_line(shown: &str, expected: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_line, readable};
+    use super::{Person, is_line, readable};
+    use crate::program::{Runnable, TerminalKind};
+    use crate::record::Record;
+
+    #[test]
+    fn a_terminal_that_is_not_dumb_echoes_as_peoples_do() {
+        for (kind, shown) in [(TerminalKind::Xterm, " echo "), (TerminalKind::Dumb, " -echo ")] {
+            let launch = Runnable::Command("stty -a".into()).launch(0, &[]).unwrap();
+            let person = Person::start("alice", &launch, kind, &Record::default());
+            person.unwrap().sees_somewhere(shown).unwrap();
+        }
+    }
 
     #[test]
     fn a_line_may_stand_behind_a_prompt_and_nothing_else() {
@@ -423,5 +451,12 @@ mod tests {
     fn colours_and_carriage_returns_are_not_read() {
         assert_eq!(readable("\x1b[32m green \x1b[0m\r"), " green ");
         assert_eq!(readable("\x1b]0;title\x07"), "\\x1b]0;title\\x07");
+    }
+
+    #[test]
+    fn what_stands_behind_a_carriage_return_is_above_what_was_there() {
+        assert_eq!(readable("> half of\rbob: hi"), "bob: hiof");
+        assert_eq!(readable("> half of a \r\x1b[Kbob: hi\r\r"), "bob: hi");
+        assert_eq!(readable("> half of a \x1b[2K\rbob: hi").trim_end(), "bob: hi");
     }
 }

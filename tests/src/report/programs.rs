@@ -50,7 +50,7 @@ pub fn states(
             Some(WaitStatus::Signaled(_, signal, _)) => {
                 Some(format!("{name}'s program was ended by {signal}, {after}"))
             }
-            _ if ended.cpu_time > ended.after / 4 && ended.after > Duration::from_millis(500) => {
+            _ if ended.busy_time > ended.after / 2 && ended.after > Duration::from_millis(500) => {
                 let used = ended.cpu_time.as_secs_f64();
                 let lived = ended.after.as_secs_f64();
                 Some(format!(

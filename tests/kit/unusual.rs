@@ -1,0 +1,96 @@
+//! Programs that are right and look nothing like the reference: each must get full points. They stand in
+//! `unusual/`, as they would stand in a student's kit.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use grader::files;
+use grader::labs;
+use grader::report::failure::Report;
+use grader::verdict::{Commands, Grader, Maker, Verdict};
+
+use crate::export::export_built_in;
+
+fn folder(name: &str) -> PathBuf {
+    grader::kit().join("tests/kit/unusual").join(name)
+}
+
+fn get_full_points(kit: &Path, lab: u32, commands: Commands) {
+    let grader = Grader::new(kit, &[lab], 1).with_commands(commands);
+    let plan = labs::all().into_iter().find(|plan| plan.number == lab).unwrap();
+    let mut wrong = Vec::new();
+    for stage in &plan.stages {
+        grader.grade(Maker::Student, lab, stage, |graded| {
+            if graded.verdict != Verdict::Passed {
+                let report = Report::new(&plan, stage, graded, "(the same test again)".into());
+                wrong.push(report.to_text(kit));
+            }
+        });
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Puts a submission into a student's kit. Each is built in a place of its own, so that they do not meet.
+fn submission_gets_full_points(name: &str, lab: u32) {
+    let kit = export_built_in(&format!("target/unusual/{name}"));
+    let files = files::below(&folder(name)).unwrap();
+    assert!(!files.is_empty(), "there is no submission {name}");
+    for file in files {
+        let text = files::read(&folder(name).join(&file)).unwrap().unwrap();
+        files::write(&kit.path().join("labs").join(file), &text).unwrap();
+    }
+    get_full_points(kit.path(), lab, Commands::default());
+}
+
+/// As `cargo lab check --server … --client …` does.
+fn python_gets_full_points(name: &str, lab: u32) {
+    let python = Command::new("python3").arg("--version").output();
+    assert!(python.is_ok_and(|output| output.status.success()), "this test needs python3");
+    let command = |program: &str| {
+        let file = folder(name).join(program);
+        assert!(file.is_file(), "there is no {}", file.display());
+        Some(format!("python3 {} {{port}}", file.display()))
+    };
+    let commands = Commands { server: command("server.py"), client: command("client.py") };
+    get_full_points(&grader::kit(), lab, commands);
+}
+
+#[test]
+fn lab_1_with_a_locked_list_and_a_channel_for_each_client() {
+    submission_gets_full_points("lab1-lock-and-channels", 1);
+}
+
+#[test]
+fn lab_1_in_one_function_without_the_kits_library() {
+    submission_gets_full_points("lab1-one-function", 1);
+}
+
+#[test]
+fn lab_2_in_other_words_and_colours() {
+    submission_gets_full_points("lab2-other-words", 2);
+}
+
+#[test]
+fn lab_2_in_python() {
+    python_gets_full_points("lab2-python", 2);
+}
+
+#[test]
+fn lab_3_byte_by_byte() {
+    submission_gets_full_points("lab3-byte-by-byte", 3);
+}
+
+#[test]
+fn lab_3_in_python() {
+    python_gets_full_points("lab3-python", 3);
+}
+
+#[test]
+fn lab_4_with_tokio() {
+    submission_gets_full_points("lab4-tokio", 4);
+}
+
+#[test]
+fn lab_4_in_a_single_thread() {
+    submission_gets_full_points("lab4-single-thread", 4);
+}

@@ -1,0 +1,96 @@
+//! Unusual: the lines of the wire, read asynchronously.
+
+use std::io;
+
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
+
+/// The longest line, and the longest text, in bytes.
+pub const MAX_LINE: usize = 64 * 1024;
+
+/// Why there is no message.
+pub enum Trouble {
+    /// The number of the error, and what is wrong.
+    Error(u32, String),
+    /// A line or a text of more than [`MAX_LINE`].
+    TooLong,
+    /// The stream is over, or broken.
+    Gone(io::Result<()>),
+}
+
+/// Reads lines; one that was no field of a message is looked at again.
+pub struct Lines<R> {
+    reader: R,
+    limit: usize,
+    again: Option<String>,
+}
+
+impl<R: AsyncBufRead + Unpin> Lines<R> {
+    /// A line may have `more` bytes than [`MAX_LINE`].
+    pub fn new(reader: R, more: usize) -> Self {
+        Self { reader, limit: MAX_LINE + more, again: None }
+    }
+
+    /// The other end, to read it in another way.
+    pub fn into_reader(self) -> R {
+        self.reader
+    }
+
+    /// The next line.
+    pub async fn line(&mut self) -> Result<String, Trouble> {
+        if let Some(line) = self.again.take() {
+            return Ok(line);
+        }
+        let (mut line, most) = (Vec::new(), self.limit + 2);
+        let mut limited = (&mut self.reader).take(most as u64);
+        let read = limited.read_until(b'\n', &mut line).await;
+        let read = read.map_err(|error| Trouble::Gone(Err(error)))?;
+        let Some(text) = line.strip_suffix(b"\n") else {
+            return Err(if read == most { Trouble::TooLong } else { Trouble::Gone(Ok(())) });
+        };
+        let text = text.strip_suffix(b"\r").unwrap_or(text);
+        if text.len() > self.limit {
+            return Err(Trouble::TooLong);
+        }
+        Ok(String::from_utf8_lossy(text).into_owned())
+    }
+
+    /// The value of the next line, which must be this field.
+    pub async fn field(&mut self, name: &str) -> Result<String, Trouble> {
+        let line = self.line().await?;
+        if let Some(value) = value(&line, name) {
+            return Ok(value.to_owned());
+        }
+        self.again = Some(line);
+        Err(Trouble::Error(4, format!("{name} is missing")))
+    }
+
+    /// A field that is a number.
+    pub async fn number(&mut self, name: &str) -> Result<i64, Trouble> {
+        number(&self.field(name).await?, name)
+    }
+
+    /// A text up to a blank line.
+    pub async fn text(&mut self, name: &str) -> Result<String, Trouble> {
+        let mut text = self.field(name).await?;
+        loop {
+            let line = self.line().await?;
+            if line.is_empty() {
+                return Ok(text);
+            }
+            text = text + "\n" + &line;
+            if text.len() > self.limit {
+                return Err(Trouble::TooLong);
+            }
+        }
+    }
+}
+
+/// What stands behind the name of a field and its colon.
+pub fn value<'a>(line: &'a str, name: &str) -> Option<&'a str> {
+    Some(line.strip_prefix(name)?.strip_prefix(':')?.trim_start_matches(' '))
+}
+
+/// The number in a value.
+pub fn number(value: &str, name: &str) -> Result<i64, Trouble> {
+    value.trim_end().parse().map_err(|_| Trouble::Error(4, format!("{name} is no number")))
+}
