@@ -642,8 +642,8 @@ fn a_program_does_not_end_its_grader() {
     );
     let output = lab_in(kit.path()).args(["check", "1.2"]).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
-    assert!(kit.left().is_empty(), "{:?}", kit.left());
     if holds().signals {
+        assert!(kit.left().is_empty(), "{:?}", kit.left());
         assert_eq!(output.status.code(), Some(1), "{text}");
         assert!(text.contains("✗ 1.2") && text.contains("signalled the grader: false"), "{text}");
         assert!(!text.contains("signalled the grader: true"), "{text}");
@@ -657,7 +657,7 @@ fn a_program_does_not_end_its_grader() {
             thread::sleep(Duration::from_millis(10));
         }
     } else {
-        // It is gone, and nobody takes that for a verdict.
+        // It is gone, and nobody takes that for a verdict. (Nobody is there to end what the program has started.)
         assert_eq!(output.status.code(), None, "{text}");
     }
 }

@@ -435,8 +435,10 @@ fn prepare_child(columns: NonZero<u16>, echoes: bool, rules: Option<&OwnedFd>) -
     #[allow(unsafe_code)]
     unsafe {
         libc::ioctl(0, libc::TIOCSWINSZ, &raw const window);
-        // A grader started in the background hands these down as ignored.
-        for ignored in [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGTERM] {
+        // A grader started in the background, or by Python, hands these down as ignored.
+        for ignored in
+            [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGTERM, Signal::SIGXFSZ]
+        {
             signal(ignored, SigHandler::SigDfl)?;
         }
         #[cfg(target_os = "linux")]
