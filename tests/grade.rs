@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
-use grader::labs;
 use grader::report::failure::Report;
 use grader::report::scoreboard::{Points, lab_line, stage_line};
 use grader::stage::{Plan, Stage};
 use grader::verdict::{Grader, Maker, THREADS, Verdict};
+use grader::{confine, labs};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 static GRADER: LazyLock<Grader> = LazyLock::new(|| {
@@ -42,6 +42,7 @@ fn main() -> ExitCode {
             print_scoreboard(maker, &board);
         }
     }
+    confine::remove_all();
     conclusion.exit_code()
 }
 

@@ -11,14 +11,10 @@
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
-use nix::unistd::Pid;
-
-use crate::descendants;
 use crate::stage::{Check, Failure};
 
 /// What the kernel of this machine holds back.
@@ -36,29 +32,41 @@ pub fn holds() -> Holds {
 }
 
 /// The folder that all others are in. It goes when the grader does, however that ends: with the grader this end of a pipe is
-/// closed, on whose other end somebody waits to remove it.
+/// closed, on whose other end a shell waits to remove it.
 struct All {
     path: PathBuf,
-    _pipe: Option<ChildStdin>,
+    shell: Child,
 }
+
+static ALL: Mutex<Option<All>> = Mutex::new(None);
 
 impl All {
     fn new() -> io::Result<Self> {
         let path = tempfile::Builder::new().prefix("chat-lab-").tempdir()?.keep();
-        let wait = "trap '' HUP INT TERM; cat; chmod -R u+rwx -- \"$0\"; rm -rf -- \"$0\"";
-        let starting = descendants::starting();
-        let mut shell = Command::new("sh")
+        // (Ctrl-C is for the grader. The shell stays in its group, or another grader that has started this one would take it
+        // for something left behind, see `descendants`.)
+        let wait = "trap '' HUP INT QUIT TERM; cat; chmod -R u+rwx -- \"$0\"; rm -rf -- \"$0\"";
+        let shell = Command::new("sh")
             .args(["-c", wait])
             .arg(&path)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            // (Ctrl-C is for the grader)
-            .process_group(0)
             .spawn()?;
-        starting.has_started(Pid::from_raw(shell.id().cast_signed()));
-        Ok(Self { path, _pipe: shell.stdin.take() })
+        Ok(Self { path, shell })
     }
+}
+
+impl Drop for All {
+    fn drop(&mut self) {
+        drop(self.shell.stdin.take());
+        let _ = self.shell.wait();
+    }
+}
+
+/// Removes all folders. To be called at the end of a grader, which may have programs still running that nobody waits for.
+pub fn remove_all() {
+    drop(ALL.lock().unwrap_or_else(PoisonError::into_inner).take());
 }
 
 /// A folder for one program. It is removed, with all that is in it, when this is dropped.
@@ -70,7 +78,6 @@ impl Folder {
     /// # Errors
     /// When the system does not let us.
     pub fn new() -> io::Result<Self> {
-        static ALL: Mutex<Option<All>> = Mutex::new(None);
         let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
         if all.is_none() {
             *all = Some(All::new()?);

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use grader::cli::{Options, run};
+use grader::confine;
 use nix::sys::signal::{SigHandler, Signal, signal};
 
 fn main() -> ExitCode {
@@ -12,8 +13,10 @@ fn main() -> ExitCode {
     unsafe {
         let _ = signal(Signal::SIGPIPE, SigHandler::SigDfl);
     }
-    run(Options::from_command_line()).unwrap_or_else(|error| {
+    let status = run(Options::from_command_line()).unwrap_or_else(|error| {
         eprintln!("Error: {error:#}");
         ExitCode::FAILURE
-    })
+    });
+    confine::remove_all();
+    status
 }
