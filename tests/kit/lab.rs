@@ -107,6 +107,9 @@ fn programs_in_any_language_are_graded() {
     let mut check = lab_in(kit.path());
     check.args(["check", "1.1", "--server", &format!("sh -c '{welcomes}' {{port}}")]);
     check.assert().code(1).stdout(contains("the server should have listened on"));
+    let mut check = lab_in(kit.path());
+    check.args(["check", "1.1", "--server", "./nowhere {port}"]);
+    check.assert().code(1).stdout(contains("it has ended").and(contains("not found")));
     let server = grader::kit().join("target/debug/solution1-server");
     let mut check = lab();
     check.args(["check", "1", "--all", "--server", &format!("{} {{port}}", server.display())]);

@@ -83,12 +83,13 @@ impl Person {
         self.press(format!("{line}\r").as_bytes())
     }
 
-    /// Types text without Enter.
+    /// Types text without Enter; where typing is shown, until it stands there: what comes before that could not tear it.
     ///
     /// # Errors
-    /// When the terminal is gone.
+    /// When the terminal is gone, or does not show it.
     pub fn begins_to_type(&self, text: &str) -> Check {
-        self.press(text.as_bytes())
+        self.press(text.as_bytes())?;
+        if self.terminal == TerminalKind::Dumb { Ok(()) } else { self.has_typed(text) }
     }
 
     /// Presses a key.

@@ -7,7 +7,7 @@ use console::style;
 use super::ladder::{Ladder, most_lanes};
 use super::scoreboard::stage_line;
 use super::screens::Screen;
-use super::{columns, diff, labelled, near_miss, programs, quoted, screens, short_blanks};
+use super::{columns, diff, labelled, near_miss, programs, quoted, screens, short_blanks, wrapped};
 use crate::record::{self, Event, What, visible};
 use crate::stage::{Failure, Plan, Stage};
 use crate::tasks;
@@ -49,7 +49,12 @@ impl<'a> Report<'a> {
         }
         let states = self.states();
         if !states.is_empty() {
-            let lines: Vec<_> = states.iter().map(|line| format!("   {line}")).collect();
+            // (what a program said stands behind a bar, and is left as it is)
+            let is_quoted = |line: &str| line.starts_with(' ');
+            let line = |line: &String| {
+                if is_quoted(line) { format!("   {line}") } else { wrapped("   ", line) }
+            };
+            let lines: Vec<_> = states.iter().map(line).collect();
             parts.push(style(lines.join("\n")).red().to_string());
         }
         parts.push(self.what_to_do(kit));

@@ -69,15 +69,20 @@ pub fn quoted(text: &str) -> Vec<String> {
 
 /// A label, and behind it a text in as many lines as it needs.
 pub fn labelled(label: &str, text: &str) -> String {
-    const LABEL: usize = 11;
-    let mut lines = vec![format!("   {label:<8}")];
+    wrapped(&format!("   {label:<8}"), text)
+}
+
+/// A text in as many lines as it needs, behind `front` and below it.
+pub fn wrapped(front: &str, text: &str) -> String {
+    let indent = console::measure_text_width(front);
+    let mut lines = vec![front.to_owned()];
     for word in text.split(' ') {
         let last = lines.last_mut().map_or(0, |line| console::measure_text_width(line));
         let width = console::measure_text_width(word);
-        if last > LABEL && last + width + 1 > columns() {
-            lines.push(format!("{:LABEL$}{word}", ""));
+        if last > indent && last + width + 1 > columns() {
+            lines.push(format!("{:indent$}{word}", ""));
         } else if let Some(line) = lines.last_mut() {
-            line.push_str(if last > LABEL { " " } else { "" });
+            line.push_str(if last > indent { " " } else { "" });
             line.push_str(word);
         }
     }

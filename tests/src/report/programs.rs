@@ -54,13 +54,13 @@ pub fn states(
                 let used = ended.cpu_time.as_secs_f64();
                 let lived = ended.after.as_secs_f64();
                 Some(format!(
-                    "{name}'s program still ran: it used {used:.1} s of processor time in {lived:.1} s, in circles"
+                    "{name}'s program still ran, in circles: {used:.1} s of processor time in {lived:.1} s"
                 ))
             }
             // (who waits is told of the one that the others wait for)
             _ if is_server(name) && ended.after > Duration::from_secs(3) && !server_told => {
                 Some(format!(
-                    "{name}'s program still ran, and waited: it used {:.2} s of processor time in {:.1} s",
+                    "{name}'s program still ran, and waited: {:.2} s of processor time in {:.1} s",
                     ended.cpu_time.as_secs_f64(),
                     ended.after.as_secs_f64()
                 ))
