@@ -40,12 +40,9 @@ pub fn states(
             // (that clients end with their server is no news)
             Some(WaitStatus::Exited(..)) if server_died && !is_server(name) => None,
             Some(WaitStatus::Exited(_, code)) => {
-                let by_itself = if !is_server(name) && !was_left(name, events) {
-                    ", and nobody had closed its connection"
-                } else {
-                    ""
-                };
-                Some(format!("{name}'s program ended with exit status {code}, {after}{by_itself}"))
+                let by_itself =
+                    if !is_server(name) && !was_left(name, events) { " by itself" } else { "" };
+                Some(format!("{name}'s program ended{by_itself} with exit status {code}, {after}"))
             }
             Some(WaitStatus::Signaled(_, signal, _)) => {
                 Some(format!("{name}'s program was ended by {signal}, {after}"))
