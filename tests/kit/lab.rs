@@ -157,9 +157,9 @@ fn watching_checks_again_whenever_a_file_is_saved() {
         write_bodies(kit.path(), |lab, stage| lab == 1 && stage == 1);
         sees("· 1.2");
         sees("watching ");
-        person.begins_to_type("h").unwrap();
+        person.press(b"h").unwrap();
         sees("hint 1");
-        person.begins_to_type("q").unwrap();
+        person.press(b"q").unwrap();
         person.exits(0).unwrap();
     }
 }

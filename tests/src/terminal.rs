@@ -103,7 +103,11 @@ impl Person {
         })
     }
 
-    fn press(&self, keys: &[u8]) -> Check {
+    /// Presses keys, and waits for nothing.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub fn press(&self, keys: &[u8]) -> Check {
         if self.terminal != TerminalKind::Dumb {
             self.program.wait_for_editor();
         }
