@@ -70,6 +70,11 @@ pub fn run(kit: &Path, options: &Options) -> Result<bool> {
             if count > 0 {
                 bar.set_message(format!("{count} differ"));
             }
+            // (in a pipe there is no bar)
+            let done = round + 1;
+            if bar.is_hidden() && done.is_multiple_of(10) {
+                println!(" {done} of {} rounds, {count} differ", options.rounds);
+            }
         }
         is_over.store(true, Ordering::Relaxed);
     });
