@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use assert_cmd::Command;
-use grader::program::{BUILD_LIMIT, Built, build};
+use grader::build::{BUILD_LIMIT, Built, build};
 use grader::wire::ClosedPort;
 use predicates::prelude::*;
 use predicates::str::contains;

@@ -9,7 +9,8 @@ use fastrand::Rng;
 
 use crate::feed::PATIENCE;
 use crate::port;
-use crate::program::{Launch, Process, Runnable, TerminalKind};
+use crate::process::Process;
+use crate::program::{Launch, Runnable, TerminalKind};
 use crate::record::{Record, What};
 use crate::stage::{Check, Failure};
 use crate::terminal::Person;

@@ -5,7 +5,9 @@
 //! | [`labs`]     | what each stage of each lab asks; reads like a script                 |
 //! | [`stage`]    | a stage: its points, what it stands on, its hint; why one fails       |
 //! | [`lab`]      | what a stage's script has at hand: programs, people, random words     |
-//! | [`program`]  | building programs, starting them, limits, never leaving one behind    |
+//! | [`build`]    | building programs                                                     |
+//! | [`program`]  | starting programs, limits, never leaving one behind                   |
+//! | [`process`]  | a process that was started: how it is, how it ended                   |
 //! | [`confine`]  | what a program under test may change: a folder of its own              |
 //! | [`port`]     | ports for servers that cannot say which one they got                   |
 //! | [`terminal`] | a person at a terminal: sees, types, presses                          |
@@ -22,6 +24,7 @@
 //! The grader knows no package of the labs. It judges programs by their command line, their screen,
 //! their wire, and what the system reports of them.
 
+pub mod build;
 pub mod cli;
 pub mod confine;
 mod descendants;
@@ -30,6 +33,7 @@ pub mod files;
 pub mod lab;
 pub mod labs;
 pub mod port;
+pub mod process;
 pub mod program;
 pub mod record;
 pub mod report;

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::program::TerminalKind;
+use crate::stage::Failure;
 
 /// How many events are kept. A stage has dozens; a program gone wild must not fill the memory.
 const MAX_EVENTS: usize = 4000;
@@ -89,6 +90,17 @@ impl Record {
             }
         }
         self.note("", What::End);
+    }
+
+    /// As [`Record::found_wrong`]; answers the failure that says what it was.
+    pub fn wrong(
+        &self,
+        who: impl Into<String>,
+        expected: impl Into<String>,
+        came: impl Into<String>,
+    ) -> Failure {
+        self.found_wrong();
+        Failure::wrong(who, expected, came)
     }
 
     /// When the script was done, or found something wrong.

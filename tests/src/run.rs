@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use crate::feed::PATIENCE;
 use crate::lab::Lab;
-use crate::program::{Ended, Process, Runnable};
+use crate::process::{Ended, Process};
+use crate::program::Runnable;
 use crate::record::{Record, What};
 use crate::stage::{Check, Failure, Stage};
 
@@ -100,9 +101,8 @@ pub fn comes_to_rest(process: &Process, record: &Record) -> Check {
         if begin.elapsed() > PATIENCE {
             let came =
                 format!("busy for {used:.0?} in {:.0?}: it runs in circles", looked.elapsed());
-            record.found_wrong();
             let who = format!("with nobody talking, {name}'s program should have used");
-            return Err(Failure::wrong(who, "no processor time", came));
+            return Err(record.wrong(who, "no processor time", came));
         }
     }
 }

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use nix::sys::wait::WaitStatus;
 
 use crate::feed::{Arrived, PATIENCE};
-use crate::program::{Launch, Process, Program, TerminalKind};
+use crate::process::Process;
+use crate::program::{Launch, Program, TerminalKind};
 use crate::record::{Record, What, visible, without_unwritten};
 use crate::run::comes_to_rest;
 use crate::stage::{Check, Evidence, Failure};
@@ -114,7 +115,7 @@ impl Person {
         self.record.note(&self.name, What::Typed(keys.to_vec()));
         self.program.press(keys).map_err(|error| {
             let who = format!("{} should have been able to type", self.name);
-            self.fails(who, visible(keys), format!("the terminal is gone: {error}"))
+            self.record.wrong(who, visible(keys), format!("the terminal is gone: {error}"))
         })
     }
 
@@ -246,7 +247,7 @@ impl Person {
         }
         let who = format!("{}'s screen should have shown the line «{line}»", self.name);
         let times = |count| if count == 1 { "once".to_owned() } else { format!("{count} times") };
-        Err(self.fails(who, times(expected), times(count)))
+        Err(self.record.wrong(who, times(expected), times(count)))
     }
 
     /// Nothing that the program ever wrote contains `bytes`.
@@ -261,7 +262,7 @@ impl Person {
                 .find(|line| line.windows(bytes.len()).any(|window| window == bytes));
             let who = format!("{}'s terminal should never have got {}", self.name, visible(bytes));
             let came = visible(line.unwrap_or(bytes));
-            return Err(self.fails(who, "harmless characters in its place", came));
+            return Err(self.record.wrong(who, "harmless characters in its place", came));
         }
         Ok(())
     }
@@ -300,7 +301,7 @@ impl Person {
             _ => format!("it still runs after {} s", PATIENCE.as_secs()),
         };
         let who = format!("{}'s program should have ended with", self.name);
-        Err(self.fails(who, expected, came))
+        Err(self.record.wrong(who, expected, came))
     }
 
     /// Nobody talks, so the program must be at rest soon.
@@ -315,11 +316,6 @@ impl Person {
     pub fn is_killed(&self) {
         self.record.note(&self.name, What::Note("is killed".into()));
         self.process().kill();
-    }
-
-    fn fails(&self, who: String, expected: impl Into<String>, came: impl Into<String>) -> Failure {
-        self.record.found_wrong();
-        Failure::wrong(who, expected, came)
     }
 
     fn wrong(&self, what: &str, expected: &str) -> Failure {

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use crate::build::{BUILD_LIMIT, Built, build};
 use crate::files;
 use crate::labs;
-use crate::program::{BUILD_LIMIT, Built, Runnable, build};
+use crate::program::Runnable;
 use crate::run::{Outcome, run_stage};
 use crate::stage::{Failure, Kind, Plan, Stage};
 

@@ -161,7 +161,7 @@ fn perform(stage: &Lab, lab: u32, width: usize, is_shown: bool) -> Check {
     for Line { who, types, then, sees } in play(lab) {
         pause(THINK);
         for char in types.chars() {
-            people[who].begins_to_type(&char.to_string())?;
+            people[who].press(char.to_string().as_bytes())?;
             pause(KEY);
         }
         people[who].types("")?;

@@ -43,28 +43,15 @@ pub fn short_blanks(text: &str) -> String {
     short + rest
 }
 
-/// What a compiler or a `build.rs` has printed, line by line. It prints what it likes, as much as it likes: the lines are
-/// made harmless, and those in the middle are left out when there are too many.
+/// What a compiler or a `build.rs` has printed, line by line, made harmless and not too long: it prints what it likes.
 pub fn quoted(text: &str) -> Vec<String> {
-    const MOST_LINES: usize = 80;
     const LONG: usize = 300;
     let cut = |line: &str| {
         let line = visible(line.as_bytes());
         let is_long = line.chars().count() > LONG;
         if is_long { line.chars().take(LONG).chain(['…']).collect() } else { line }
     };
-    let lines: Vec<_> = text.trim_end().lines().collect();
-    if lines.len() <= MOST_LINES {
-        return lines.into_iter().map(cut).collect();
-    }
-    let (first, last) = (&lines[..MOST_LINES / 2], &lines[lines.len() - MOST_LINES / 2..]);
-    let gap = format!("⋮ {} more", lines.len() - MOST_LINES);
-    first
-        .iter()
-        .map(|line| cut(line))
-        .chain([gap])
-        .chain(last.iter().map(|line| cut(line)))
-        .collect()
+    text.trim_end().lines().map(cut).collect()
 }
 
 /// A label, and behind it a text in as many lines as it needs.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use nix::sys::wait::WaitStatus;
 
 use crate::lab::is_server;
-use crate::program::Ended;
+use crate::process::Ended;
 use crate::record::{Event, What, Wire, unwritten_stages, visible, without_unwritten};
 
 /// How many of a program's last lines are shown.

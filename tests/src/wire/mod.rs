@@ -78,9 +78,8 @@ impl Peer {
         record: &Record,
     ) -> Check<Self> {
         socket.connect_timeout(&address.into(), PATIENCE).map_err(|error| {
-            record.found_wrong();
             let who = format!("{name} should have been able to connect to");
-            Failure::wrong(who, address.to_string(), error.to_string())
+            record.wrong(who, address.to_string(), error.to_string())
         })?;
         record.note(name, What::Sent(server.into(), Wire::Signal("connects")));
         Ok(Self::new(name, server, socket.into(), record)?)
@@ -142,7 +141,7 @@ impl Peer {
         self.note_sent(Wire::Bytes(bytes.to_vec()));
         (&*self.stream).write_all(bytes).map_err(|error| {
             let who = format!("{} should have been able to send", self.name);
-            self.fails(who, format!("{} bytes", bytes.len()), error.to_string())
+            self.record.wrong(who, format!("{} bytes", bytes.len()), error.to_string())
         })
     }
 
@@ -278,7 +277,7 @@ impl Peer {
             [] => format!("it is still open after {} s", PATIENCE.as_secs()),
             rest => visible(rest),
         });
-        Err(self.fails(who, "the end of the stream", came))
+        Err(self.record.wrong(who, "the end of the stream", came))
     }
 
     /// Waits until these bytes come, and nothing but the end of the stream after them.
@@ -330,7 +329,11 @@ impl Peer {
         if came.is_empty() {
             return Ok(());
         }
-        Err(self.fails(format!("{} should have got {when}", self.name), "nothing", visible(came)))
+        Err(self.record.wrong(
+            format!("{} should have got {when}", self.name),
+            "nothing",
+            visible(came),
+        ))
     }
 
     /// The program has not closed the connection so far.
@@ -347,7 +350,7 @@ impl Peer {
             return Ok(());
         }
         let who = format!("{} should still have been", self.name);
-        Err(self.fails(who, "connected", "the connection was closed"))
+        Err(self.record.wrong(who, "connected", "the connection was closed"))
     }
 
     /// Waits until the program says why it closes the connection, and closes it.
@@ -360,7 +363,7 @@ impl Peer {
             return Ok(());
         }
         let who = format!("{} should have been told", self.name);
-        Err(self.fails(who, "why the connection is closed", "it was closed without a word"))
+        Err(self.record.wrong(who, "why the connection is closed", "it was closed without a word"))
     }
 
     /// Waits for the end of the connection, whatever comes before; answers what came.
@@ -376,7 +379,7 @@ impl Peer {
         });
         let who = self.should_be_closed();
         let came = format!("it is still open after {} s", PATIENCE.as_secs());
-        rest.ok_or_else(|| self.fails(who, "the end of the stream", came))
+        rest.ok_or_else(|| self.record.wrong(who, "the end of the stream", came))
     }
 
     /// Waits for what `look` finds at the beginning of what was not taken yet; answers whether it came.
@@ -398,11 +401,6 @@ impl Peer {
             return format!("{} should have closed its connection", self.other);
         }
         format!("{}'s connection should have been closed", self.name)
-    }
-
-    fn fails(&self, who: String, expected: impl Into<String>, came: impl Into<String>) -> Failure {
-        self.record.found_wrong();
-        Failure::wrong(who, expected, came)
     }
 
     fn wrong(&self, what: &str, expected: &[u8]) -> Failure {
