@@ -19,12 +19,14 @@ const MAX_LINGERING: usize = 1000;
 ///
 /// Only at the beginning of a connection: `reason` must fit into the send buffer, which is as good as empty.
 pub fn refuse(stream: Arc<TcpStream>, reason: &[u8]) {
+    // ANCHOR: refuse
     let mut sender = &*stream;
     // A peer that is gone already needs no reason.
     if sender.write_all(reason).and_then(|()| stream.shutdown(Shutdown::Write)).is_ok() {
         // (without a thread for it, the reason arrives all the same, most of the time)
         let _ = thread::Builder::new().spawn(move || drain(&stream));
     }
+    // ANCHOR_END: refuse
 }
 
 /// Reads and forgets what the peer still sends, until it closes too, for at most [`LINGER`].

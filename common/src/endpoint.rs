@@ -39,10 +39,12 @@ impl<const DEFAULT_PORT: u16> Endpoint<DEFAULT_PORT> {
         &self,
         bind: impl FnOnce((&str, u16)) -> io::Result<TcpListener>,
     ) -> Result<TcpListener> {
+        // ANCHOR: listen
         let listener = bind((&self.host, self.port)).map_err(|error| self.cannot_listen(&error))?;
         // A second listen(2) only changes the backlog. Without it everything works, but slower.
         let _ = SockRef::from(&listener).listen(BACKLOG);
         Ok(listener)
+        // ANCHOR_END: listen
     }
 
     /// Connects to the server.

@@ -147,6 +147,7 @@ fn may_try_again(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
 }
 
+// ANCHOR: send-now
 /// Sends as many bytes as fit into the socket's buffer (send(2) with `MSG_DONTWAIT`).
 #[cfg(unix)]
 fn send_now(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
@@ -155,6 +156,7 @@ fn send_now(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
         sent => sent,
     }
 }
+// ANCHOR_END: send-now
 
 /// Windows has no send that does not block on a blocking socket: the writer thread sends everything.
 #[cfg(not(unix))]

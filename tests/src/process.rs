@@ -148,6 +148,27 @@ impl Process {
         self.scheduled(2)
     }
 
+    /// Whether one of its threads runs, or waits for a processor. How long it waits becomes part of [`Process::busy_time`]
+    /// only when it gets one.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn is_running(&self) -> io::Result<bool> {
+        let tasks = format!("/proc/{}/task", self.pid);
+        if !cfg!(target_os = "linux") {
+            return Ok(false);
+        }
+        // `7 (name) R 1 …` in `proc_pid_stat(5)`; the name may contain anything.
+        let runs = |stat: &str| {
+            stat.rsplit_once(')').is_some_and(|(_, state)| state.trim_start().starts_with('R'))
+        };
+        let stats = fs::read_dir(tasks)?.flatten().filter_map(|task| {
+            // (a thread that ends meanwhile does not run)
+            fs::read_to_string(task.path().join("stat")).ok()
+        });
+        Ok(stats.into_iter().any(|stat| runs(&stat)))
+    }
+
     /// The sum of the first fields of `/proc/PID/task/TID/schedstat`, over all threads: the time spent on a processor, and
     /// the time spent waiting for one, in nanoseconds.
     fn scheduled(&self, fields: usize) -> io::Result<Duration> {

@@ -76,9 +76,15 @@ impl Record {
         }
     }
 
-    /// Something was found wrong, and the script ends with it. Waits until nothing has happened for a moment, so that
-    /// what is on its way still becomes evidence. No verdict depends on it.
+    /// Something was found wrong, and the script ends with it.
     pub fn found_wrong(&self) {
+        self.settle();
+        self.note("", What::End);
+    }
+
+    /// Waits until nothing has happened for a moment, so that what is on its way still becomes evidence. No verdict
+    /// depends on it.
+    pub fn settle(&self) {
         const QUIET: Duration = Duration::from_millis(100);
         const AT_MOST: u32 = 5;
         let count = || self.lock().len();
@@ -89,7 +95,6 @@ impl Record {
                 break;
             }
         }
-        self.note("", What::End);
     }
 
     /// As [`Record::found_wrong`]; answers the failure that says what it was.

@@ -93,7 +93,8 @@ pub fn comes_to_rest(process: &Process, record: &Record) -> Check {
         thread::sleep(LOOK);
         let after = process.busy_time()?;
         let used = after.saturating_sub(before);
-        if used < looked.elapsed() / 10 {
+        let is_idle = used < looked.elapsed() / 10 && !process.is_running()?;
+        if is_idle {
             let used = process.cpu_time()?;
             record.note(name, What::Note(format!("used {used:.0?} of processor time")));
             return Ok(());

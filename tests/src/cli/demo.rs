@@ -10,14 +10,12 @@ use std::time::Duration;
 use anyhow::{Result, anyhow, bail};
 use console::{Term, style};
 
-use crate::lab::Lab;
-use crate::program::TerminalKind;
+use crate::cli::play::{self, ALICE, BOB, CAROL, Moment, Play, SERVER, line};
 use crate::record::{self, Record, What};
 use crate::report::ladder::{Ladder, most_lanes};
 use crate::report::screens;
-use crate::stage::{Check, Failure};
-use crate::terminal::Person;
-use crate::verdict::{Grader, Maker};
+use crate::stage::Failure;
+use crate::verdict::Maker;
 
 /// How fast people type: the time between two keys.
 const KEY: Duration = Duration::from_millis(45);
@@ -26,29 +24,9 @@ const THINK: Duration = Duration::from_millis(700);
 /// The time between two pictures.
 const FRAME: Duration = Duration::from_millis(40);
 
-const PEOPLE: [&str; 3] = ["alice", "bob", "carol"];
-
-/// What somebody types, and what somebody else sees of it before the play goes on.
-struct Line {
-    who: usize,
-    types: &'static str,
-    then: usize,
-    sees: &'static str,
-}
-
-/// `who` types something, and `then` sees something.
-const fn line(who: usize, types: &'static str, then: usize, sees: &'static str) -> Line {
-    Line { who, types, then, sees }
-}
-
-const ALICE: usize = 0;
-const BOB: usize = 1;
-const CAROL: usize = 2;
-const SERVER: usize = 3;
-
-/// What they say in each lab. The first thing that a client asks is its person's name, but in lab 1.
-fn play(lab: u32) -> Vec<Line> {
-    match lab {
+/// What they say in each lab.
+pub fn play(lab: u32) -> Play {
+    let lines = match lab {
         1 => vec![
             line(ALICE, "hello, is anybody there?", BOB, "hello, is anybody there?"),
             line(BOB, "we are all here", CAROL, "we are all here"),
@@ -86,7 +64,8 @@ fn play(lab: u32) -> Vec<Line> {
             line(CAROL, "/join kitchen", ALICE, "carol has joined"),
             line(CAROL, "yes, please", BOB, "yes, please"),
         ],
-    }
+    };
+    Play { people: 3, lines }
 }
 
 /// Plays the chat of a lab: the finished programs, or, in a kit without them, the student's.
@@ -95,14 +74,10 @@ fn play(lab: u32) -> Vec<Line> {
 /// When the programs are not there, or do not do what the play needs.
 pub fn run(kit: &Path, lab: u32) -> Result<()> {
     let maker = if Maker::Kit.exists(kit) { Maker::Kit } else { Maker::Student };
-    let grader = Grader::new(kit, &[lab], 1);
     if Term::stderr().is_term() {
         eprintln!("{}", style("building the programs").dim());
     }
-    grader.build(maker).as_ref().map_err(|said| anyhow!("{}", said.trim()))?;
-    let programs = ["server", "client"].map(|name| grader.program(maker, lab, name));
-    let [server, client] = programs;
-    let stage = Lab::new(server, client, 1);
+    let stage = play::stage(kit, lab, maker)?;
     let record = stage.record().clone();
 
     // A person looks at a terminal; a pipe wants the end only.
@@ -113,7 +88,12 @@ pub fn run(kit: &Path, lab: u32) -> Result<()> {
         let (record, ended) = (record.clone(), Arc::clone(&ended));
         thread::spawn(move || paint(&record, width, &ended))
     });
-    let played = perform(&stage, lab, width, is_shown);
+    let columns = u16::try_from(screens::room(width, 4)).ok().and_then(NonZero::new);
+    let played = play::perform(&stage, lab, &play(lab), columns, |moment| match moment {
+        Moment::Line if is_shown => thread::sleep(THINK),
+        Moment::Key if is_shown => thread::sleep(KEY),
+        _ => {}
+    });
     ended.store(true, Ordering::Relaxed);
     match painter {
         Some(painter) => painter.join().map_err(|_| anyhow!("the picture was lost"))?,
@@ -139,41 +119,6 @@ pub fn run(kit: &Path, lab: u32) -> Result<()> {
     Ok(())
 }
 
-fn perform(stage: &Lab, lab: u32, width: usize, is_shown: bool) -> Check {
-    let pause = |time: Duration| {
-        if is_shown {
-            thread::sleep(time);
-        }
-    };
-    let server = stage.server_with(if lab == 1 { &["--seats", "3"] } else { &[] })?;
-    let columns = u16::try_from(screens::room(width, 4)).ok().and_then(NonZero::new);
-    let window = columns.map_or(TerminalKind::Xterm, TerminalKind::Window);
-    let mut people: Vec<Person> = Vec::new();
-    for name in PEOPLE {
-        let person = stage.client_at(name, server.address(), window)?;
-        if lab == 1 {
-            person.sees_somewhere("Welcome to this chatroom!")?;
-        } else {
-            person.is_asked_for("name")?;
-        }
-        people.push(person);
-    }
-    for Line { who, types, then, sees } in play(lab) {
-        pause(THINK);
-        for char in types.chars() {
-            people[who].press(char.to_string().as_bytes())?;
-            pause(KEY);
-        }
-        people[who].types("")?;
-        if !sees.is_empty() {
-            people.get(then).unwrap_or(server.terminal()).sees_somewhere(sees)?;
-        }
-    }
-    pause(THINK);
-    stage.record().note("", What::End);
-    Ok(())
-}
-
 /// Draws the screens over themselves, again and again, until the play is over.
 fn paint(record: &Record, width: usize, ended: &AtomicBool) {
     let terminal = Term::stdout();
@@ -192,5 +137,5 @@ fn paint(record: &Record, width: usize, ended: &AtomicBool) {
 }
 
 fn picture(record: &Record, width: usize) -> String {
-    screens::to_text(&screens::screens(&record.events()), width)
+    screens::to_text(&screens::screens(&record.events(), screens::LINES), width)
 }

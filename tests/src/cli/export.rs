@@ -25,10 +25,16 @@ const FILES: [&str; 8] = [
 ];
 
 /// The folders that go with it.
-const FOLDERS: [&str; 2] = ["common", "tests"];
+const FOLDERS: [&str; 3] = ["common", "docs", "tests"];
 
-/// Below `tests/`: what tests the kit itself, with pieces of the solutions in it.
-const KIT_ONLY: [&str; 3] = ["tests/kit", "tests/mutants.toml", "tests/starters"];
+/// What tests the kit itself, with pieces of the solutions in it, and the chapters of the book that are not for students.
+const KIT_ONLY: [&str; 5] = [
+    "docs/src/instructors.md",
+    "docs/src/kit.md",
+    "tests/kit",
+    "tests/mutants.toml",
+    "tests/starters",
+];
 
 /// Lines between these two are left out of an exported file.
 const CUT_FROM: &str = "not exported:";

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod demo;
 pub mod export;
+pub mod figures;
 pub mod hint;
 pub mod map;
 pub mod reset;
@@ -13,6 +14,7 @@ pub mod watch;
 
 mod ask;
 mod next;
+mod play;
 mod progress;
 mod target;
 
@@ -78,6 +80,12 @@ enum Command {
         #[arg(long, conflicts_with = "check")]
         force: bool,
     },
+    /// Makes the pictures and transcripts of the book from real runs
+    Figures {
+        /// Writes nothing, and fails if something would change
+        #[arg(long)]
+        check: bool,
+    },
     /// Grades everything again and again, and tells of every stage whose verdict was not always the same
     Soak(soak::Options),
     /// Makes a kit for students, without the solutions
@@ -87,13 +95,16 @@ enum Command {
     },
 }
 
+/// What a kit without solutions cannot do.
+const NEED_SOLUTIONS: [&str; 6] = ["demo", "solution", "starters", "figures", "soak", "export"];
+
 impl Options {
     /// The options of this command line; ends the program when they are wrong. A kit without solutions does not offer
     /// what needs them.
     pub fn from_command_line() -> Self {
         let mut command = Self::command();
         if !Maker::Kit.exists(&crate::kit()) {
-            for name in ["demo", "solution", "starters", "soak", "export"] {
+            for name in NEED_SOLUTIONS {
                 command = command.mut_subcommand(name, |command| command.hide(true));
             }
         }
@@ -120,6 +131,7 @@ pub fn run(options: Options) -> Result<ExitCode> {
         Some(Command::Reset { target, yes }) => reset::run(&kit, target, yes)?,
         Some(Command::Solution { stage, yes }) => solution::run(&kit, stage, yes)?,
         Some(Command::Starters { check, force }) => starters::run(&kit, check, force)?,
+        Some(Command::Figures { check }) => figures::run(&kit, check)?,
         Some(Command::Soak(options)) => {
             if !soak::run(&kit, &options)? {
                 return Ok(ExitCode::FAILURE);

@@ -130,6 +130,7 @@ pub fn plan() -> Plan {
                 original.sends(from(&first))?;
                 bob.sees(&from(&first))
             }),
+        // ANCHOR: lab1-stage4
         stage(4, "It passes on what one says, to the other only", 12)
             .on(&[2])
             .hint(
@@ -165,6 +166,7 @@ pub fn plan() -> Plan {
                 }
                 talk(lab, &bob, &alice)
             }),
+        // ANCHOR_END: lab1-stage4
         stage(5, "The client sends what is typed, shows what comes", 10)
             .on(&[3])
             .hint(

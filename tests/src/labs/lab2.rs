@@ -171,6 +171,7 @@ pub fn plan() -> Plan {
                  and find its outbox again with `BTreeMap::get_mut`.",
             )
             .server(|lab| {
+                // ANCHOR: lab2-stage4
                 let server = lab.server()?;
                 let mut group: Vec<Peer> = Vec::new();
                 for nickname in ["alice", "bob", "carol"] {
@@ -184,6 +185,7 @@ pub fn plan() -> Plan {
                     }
                     group.push(newcomer);
                 }
+                // ANCHOR_END: lab2-stage4
                 Ok(())
             }),
         stage(5, "Everyone hears what one says", 10)
@@ -451,6 +453,7 @@ pub fn plan() -> Plan {
                 let group = server.group_joins(&["alice", "bob"])?;
                 let [alice, bob] = &group[..] else { return Ok(()) };
                 let words = lab.words(2);
+                // ANCHOR: lab2-stage10
                 for (sent, heard) in [
                     (format!("bob: {words}"), format!("alice: bob: {words}")),
                     (words.clone(), format!("alice: {words}")),
@@ -466,6 +469,7 @@ pub fn plan() -> Plan {
                     alice.hears_line(&heard)?;
                     bob.hears_line(&heard)?;
                 }
+                // ANCHOR_END: lab2-stage10
                 talk(lab, bob, &group)
             }),
         stage(11, "The client ends well", 6)

@@ -100,6 +100,7 @@ pub fn plan() -> Plan {
                  in `read`: if `fill_buf` answers an empty slice, the stream is over, `Ok(None)`.",
             )
             .client(|lab| {
+                // ANCHOR: lab3-stage2
                 let listener = lab.listener()?;
                 let (ann, server) = client(lab, &listener, "ann")?;
                 let payloads: Vec<_> =
@@ -129,6 +130,7 @@ pub fn plan() -> Plan {
                 let long = format!("[bob] : {}{}", "x".repeat(5000), lab.words(1));
                 server.frames(&long)?;
                 ann.sees(&long)
+                // ANCHOR_END: lab3-stage2
             }),
         stage(3, "The server passes frames on, to the others only", 14)
             .hint(

@@ -126,6 +126,7 @@ pub fn plan() -> Plan {
                  push it to each member.",
             )
             .server(|lab| {
+                // ANCHOR: lab4-stage2
                 let server = lab.server()?;
                 let address = server.address();
                 let (here, there) = (lab.words(1), lab.words(2));
@@ -138,6 +139,7 @@ pub fn plan() -> Plan {
                 check(elsewhere.join_id == in_b.join_id, "bob should have", "one JOIN_ID", "two")?;
                 lab.step("alice, who is not in that room, has heard nothing of it");
                 alice.greets("fence", address)
+                // ANCHOR_END: lab4-stage2
             }),
         stage(3, "CHAT goes to everybody in the room", 10)
             .on(&[2])

@@ -63,7 +63,7 @@ impl<'a> Report<'a> {
 
     /// The screens of those who are drawn.
     pub(super) fn screens(&self, ladder: &Ladder) -> Vec<Screen> {
-        let mut screens = screens::screens(&self.events);
+        let mut screens = screens::screens(&self.events, screens::LINES);
         screens.retain(|screen| ladder.lanes.contains(&screen.name));
         screens
     }

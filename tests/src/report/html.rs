@@ -4,8 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::failure::Report;
-use super::ladder::{Kind, Ladder, Row};
-use super::{diff, quoted, short_blanks, word};
+use super::{diff, quoted, short_blanks, svg, word};
 use crate::record::visible;
 use crate::stage::{Failure, Plan, Stage};
 use crate::verdict::Verdict;
@@ -104,7 +103,7 @@ impl Page {
         }
         if report.has_happened() {
             let ladder = report.ladder(6);
-            let _ = writeln!(out, "<div class=\"ladder\">{}</div>", svg(&ladder));
+            let _ = writeln!(out, "<div class=\"ladder\">{}</div>", svg::ladder(&ladder));
             out.push_str("<div class=\"screens\">");
             for screen in report.screens(&ladder) {
                 let (name, lines) = (escape(&screen.name), escape(&screen.lines.join("\n")));
@@ -145,7 +144,7 @@ impl Default for Page {
 }
 
 /// Programs print what they like; here it is text and nothing else.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for char in text.chars() {
         match char {
@@ -159,92 +158,4 @@ fn escape(text: &str) -> String {
         }
     }
     escaped
-}
-
-/// The height of a row, in pixels.
-const ROW: usize = 24;
-/// The width of a drawing, in pixels.
-const WIDTH: usize = 900;
-/// The width of the clock, in pixels.
-const CLOCK: usize = 70;
-/// The width of a character, in pixels, a little more than it is.
-const CHARACTER: usize = 8;
-
-/// The ladder as a drawing, with a text for those who cannot see it.
-pub fn svg(ladder: &Ladder) -> String {
-    let lane_width = (WIDTH - CLOCK) / ladder.lanes.len().max(1);
-    let x = |lane: usize| CLOCK + lane * lane_width + lane_width / 2;
-    let height = (ladder.rows.len() + 2) * ROW;
-    let names = ladder.lanes.join(", ");
-    let mut out = format!(
-        "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" xmlns=\"http://www.w3.org/2000/svg\">\
-         <title>Who sent what to whom: {}</title>",
-        escape(&names)
-    );
-    for (lane, name) in ladder.lanes.iter().enumerate() {
-        let (x, name) = (x(lane), escape(name));
-        let _ = write!(
-            out,
-            "<line class=\"life\" x1=\"{x}\" x2=\"{x}\" y1=\"{ROW}\" y2=\"{height}\"/>\
-             <text class=\"name\" x=\"{x}\" y=\"16\" text-anchor=\"middle\">{name}</text>"
-        );
-    }
-    for (row, Row { at, kind }) in ladder.rows.iter().enumerate() {
-        let y = (row + 2) * ROW;
-        if let Some(at) = at {
-            let ms = at.as_secs_f64() * 1000.0;
-            let end = CLOCK - 10;
-            let _ = write!(
-                out,
-                "<text class=\"clock\" x=\"{end}\" y=\"{y}\" text-anchor=\"end\">{ms:.1}</text>"
-            );
-        }
-        match kind {
-            Kind::Arrow { from, to, text } => out.push_str(&arrow(x(*from), x(*to), y, text)),
-            Kind::Missing { from, to, text } => {
-                let arrow = arrow(x(*from), x(*to), y, &format!("✗ {text}"));
-                let _ = write!(out, "<g class=\"missing\" stroke-dasharray=\"4 3\">{arrow}</g>");
-            }
-            Kind::Note { lane, text } => {
-                let is_right = x(*lane) > WIDTH * 2 / 3;
-                let room = if is_right { x(*lane) - CLOCK } else { WIDTH - x(*lane) };
-                let text = escape(&cut(text, room / CHARACTER));
-                let (at, anchor) =
-                    if is_right { (x(*lane) - 8, "end") } else { (x(*lane) + 8, "start") };
-                let _ = write!(
-                    out,
-                    "<text class=\"note\" x=\"{at}\" y=\"{y}\" text-anchor=\"{anchor}\">{text}</text>"
-                );
-            }
-            Kind::Step(text) => {
-                let text = escape(&cut(text, (WIDTH - CLOCK) / CHARACTER));
-                let _ = write!(out, "<text class=\"name\" x=\"{CLOCK}\" y=\"{y}\">{text}</text>");
-            }
-            Kind::Gap(count) => {
-                let _ = write!(
-                    out,
-                    "<text class=\"note\" x=\"{CLOCK}\" y=\"{y}\">⋮ {count} more</text>"
-                );
-            }
-        }
-    }
-    out + "</svg>"
-}
-
-/// From one lane to another; the text above it, beside its sender.
-fn arrow(from: usize, to: usize, y: usize, text: &str) -> String {
-    let line = y + 4;
-    let (tip, text_at, anchor) =
-        if from < to { (to - 8, from + 8, "start") } else { (to + 8, from - 8, "end") };
-    let text = escape(&cut(text, from.abs_diff(to) / CHARACTER));
-    let (above, below) = (line - 4, line + 4);
-    format!(
-        "<line class=\"arrow\" x1=\"{from}\" x2=\"{tip}\" y1=\"{line}\" y2=\"{line}\"/>\
-         <path class=\"tip\" d=\"M{tip} {above} L{to} {line} L{tip} {below} Z\"/>\
-         <text x=\"{text_at}\" y=\"{y}\" text-anchor=\"{anchor}\">{text}</text>"
-    )
-}
-
-fn cut(text: &str, room: usize) -> String {
-    console::truncate_str(text, room, "…").into_owned()
 }

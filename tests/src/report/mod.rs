@@ -8,6 +8,7 @@ pub mod near_miss;
 pub mod programs;
 pub mod scoreboard;
 pub mod screens;
+pub mod svg;
 
 use std::fmt::Write;
 

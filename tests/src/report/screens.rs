@@ -6,8 +6,8 @@ use crate::program::TerminalKind;
 use crate::record::{Event, What, visible, without_unwritten};
 use crate::terminal::screen;
 
-/// The last rows that are shown of a screen.
-const LINES: usize = 8;
+/// The last rows that are shown of a screen in a report.
+pub const LINES: usize = 8;
 
 /// The longest line that is shown in full, in characters.
 const LONG: usize = 300;
@@ -20,9 +20,9 @@ pub struct Screen {
     pub lines: Vec<String>,
 }
 
-/// The screens of all programs that were started, in their order. Where a terminal does not echo, what was typed is
+/// The last lines of the screens of all programs that were started, in their order. Where a terminal does not echo, what was typed is
 /// added, since its person knows it.
-pub fn screens(events: &[Event]) -> Vec<Screen> {
+pub fn screens(events: &[Event], last: usize) -> Vec<Screen> {
     let mut kinds: Vec<(&str, TerminalKind)> = Vec::new();
     let mut bytes: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
     for event in events.iter().take_while(|event| event.what != What::End) {
@@ -55,7 +55,7 @@ pub fn screens(events: &[Event]) -> Vec<Screen> {
         while lines.last().is_some_and(|line| line.trim().is_empty()) {
             lines.pop();
         }
-        let mut lines = lines.split_off(lines.len().saturating_sub(LINES));
+        let mut lines = lines.split_off(lines.len().saturating_sub(last));
         for line in &mut lines {
             *line = visible(line.as_bytes());
             if line.chars().count() > LONG {
@@ -86,7 +86,8 @@ pub fn to_text(screens: &[Screen], columns: usize) -> String {
     let width = room(columns, screens.len()) + 4;
     let mut text = Vec::new();
     for row in screens.chunks(beside) {
-        let wrapped: Vec<_> = row.iter().map(|screen| wrap(&screen.lines, width - 4)).collect();
+        let wrapped: Vec<_> =
+            row.iter().map(|screen| wrap(&screen.lines, width - 4, LINES)).collect();
         let height = wrapped.iter().map(Vec::len).max().unwrap_or(0).max(1);
         let titles = row.iter().map(|screen| {
             let title = format!("┌ {} ", console::truncate_str(&screen.name, width - 6, "…"));
@@ -109,7 +110,7 @@ pub fn to_text(screens: &[Screen], columns: usize) -> String {
 }
 
 /// The last rows of a terminal of this width.
-fn wrap(lines: &[String], width: usize) -> Vec<String> {
+pub fn wrap(lines: &[String], width: usize, last: usize) -> Vec<String> {
     let mut rows = Vec::new();
     for line in lines {
         let mut row = String::new();
@@ -122,5 +123,5 @@ fn wrap(lines: &[String], width: usize) -> Vec<String> {
         }
         rows.push(row);
     }
-    rows.split_off(rows.len().saturating_sub(LINES))
+    rows.split_off(rows.len().saturating_sub(last))
 }

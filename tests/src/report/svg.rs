@@ -1,0 +1,182 @@
+//! Pictures: the ladder and the screens as SVG. The ladder takes its colours from the page that it stands in.
+
+use std::fmt::Write;
+
+use super::html::escape;
+use super::ladder::{Kind, Ladder, Row};
+use super::screens::Screen;
+
+/// The height of a line of text, in pixels.
+const LINE: usize = 16;
+/// The space between two rows, in pixels.
+const GAP: usize = 8;
+/// The width of a drawing, in pixels.
+const WIDTH: usize = 900;
+/// The width of the clock, in pixels.
+const CLOCK: usize = 70;
+/// The width of a character, in pixels, a little more than it is.
+const CHARACTER: usize = 8;
+/// The most lines of text at an arrow.
+const MAX_LINES: usize = 12;
+
+/// The ladder as a drawing, with a text for those who cannot see it.
+pub fn ladder(ladder: &Ladder) -> String {
+    let left = if ladder.rows.iter().any(|row| row.at.is_some()) { CLOCK } else { 0 };
+    let lane_width = (WIDTH - left) / ladder.lanes.len().max(1);
+    let x = |lane: usize| left + lane * lane_width + lane_width / 2;
+    let mut rows = String::new();
+    let mut y = LINE + GAP;
+    for Row { at, kind } in &ladder.rows {
+        let lines = match kind {
+            Kind::Arrow { from, to, text } | Kind::Missing { from, to, text } => {
+                wrap(text, x(*from).abs_diff(x(*to)) / CHARACTER - 2)
+            }
+            _ => Vec::new(),
+        };
+        y += GAP + LINE * lines.len().max(1);
+        if let Some(at) = at {
+            let ms = at.as_secs_f64() * 1000.0;
+            let end = left - 10;
+            let _ = write!(
+                rows,
+                "<text class=\"clock\" x=\"{end}\" y=\"{y}\" text-anchor=\"end\">{ms:.1}</text>"
+            );
+        }
+        let text_at = |class: &str, x: usize, anchor: &str, text: &str| {
+            let text = escape(text);
+            format!(
+                "<text class=\"{class}\" x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\">{text}</text>"
+            )
+        };
+        match kind {
+            Kind::Arrow { from, to, .. } => rows.push_str(&arrow(x(*from), x(*to), y, &lines)),
+            Kind::Missing { from, to, .. } => {
+                let mut lines = lines;
+                lines[0].insert_str(0, "✗ ");
+                let arrow = arrow(x(*from), x(*to), y, &lines);
+                let _ = write!(rows, "<g class=\"missing\" stroke-dasharray=\"4 3\">{arrow}</g>");
+            }
+            Kind::Note { lane, text } => {
+                let is_right = x(*lane) > WIDTH * 2 / 3;
+                let room = if is_right { x(*lane) - left } else { WIDTH - x(*lane) };
+                let (at, anchor) =
+                    if is_right { (x(*lane) - 8, "end") } else { (x(*lane) + 8, "start") };
+                rows.push_str(&text_at("note", at, anchor, &cut(text, room / CHARACTER)));
+            }
+            Kind::Step(text) => {
+                let text = cut(text, (WIDTH - left) / CHARACTER);
+                rows.push_str(&text_at("name", left, "start", &text));
+            }
+            Kind::Gap(count) => {
+                rows.push_str(&text_at("note", left, "start", &format!("⋮ {count} more")));
+            }
+        }
+    }
+    let height = y + 2 * GAP;
+    let mut out = format!(
+        "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" xmlns=\"http://www.w3.org/2000/svg\">\
+         <title>Who sent what to whom: {}</title><desc>{}</desc>",
+        escape(&ladder.lanes.join(", ")),
+        escape(&in_words(ladder))
+    );
+    for (lane, name) in ladder.lanes.iter().enumerate() {
+        let (x, name) = (x(lane), escape(name));
+        let _ = write!(
+            out,
+            "<line class=\"life\" x1=\"{x}\" x2=\"{x}\" y1=\"{}\" y2=\"{height}\"/>\
+             <text class=\"name\" x=\"{x}\" y=\"{LINE}\" text-anchor=\"middle\">{name}</text>",
+            LINE + GAP
+        );
+    }
+    out + &rows + "</svg>"
+}
+
+/// From one lane to another; the text above it, beside its sender.
+fn arrow(from: usize, to: usize, y: usize, lines: &[String]) -> String {
+    let line = y + 4;
+    let (tip, text_at, anchor) =
+        if from < to { (to - 8, from + 8, "start") } else { (to + 8, from - 8, "end") };
+    let (above, below) = (line - 4, line + 4);
+    let mut out = format!(
+        "<line class=\"arrow\" x1=\"{from}\" x2=\"{tip}\" y1=\"{line}\" y2=\"{line}\"/>\
+         <path class=\"tip\" d=\"M{tip} {above} L{to} {line} L{tip} {below} Z\"/>"
+    );
+    for (back, text) in lines.iter().rev().enumerate() {
+        let (y, text) = (y - back * LINE, escape(text));
+        let _ =
+            write!(out, "<text x=\"{text_at}\" y=\"{y}\" text-anchor=\"{anchor}\">{text}</text>");
+    }
+    out
+}
+
+/// What is sent, line by line where it has several; at least one line, and not too many.
+fn wrap(text: &str, room: usize) -> Vec<String> {
+    if text.chars().count() <= room {
+        return vec![text.to_owned()];
+    }
+    let mut lines: Vec<_> = text.split_inclusive('⏎').map(|line| cut(line, room)).collect();
+    if lines.len() > MAX_LINES {
+        lines.truncate(MAX_LINES - 1);
+        lines.push("…".to_owned());
+    }
+    lines
+}
+
+/// What the drawing shows, for those who cannot see it.
+fn in_words(ladder: &Ladder) -> String {
+    let name = |lane: &usize| ladder.lanes[*lane].as_str();
+    let row = |row: &Row| match &row.kind {
+        Kind::Arrow { from, to, text } => format!("{} to {}: {text}", name(from), name(to)),
+        Kind::Missing { from, to, text } => {
+            format!("missing, {} to {}: {text}", name(from), name(to))
+        }
+        Kind::Note { lane, text } => format!("{}: {text}", name(lane)),
+        Kind::Step(text) => text.clone(),
+        Kind::Gap(count) => format!("{count} more"),
+    };
+    ladder.rows.iter().map(row).collect::<Vec<_>>().join(". ")
+}
+
+/// The columns of a screen.
+pub const COLUMNS: usize = 44;
+
+/// The screens as windows, two beside each other, for a page of any colour.
+pub fn screens(screens: &[Screen]) -> String {
+    const TITLE: usize = 26;
+    const SPACE: usize = 14;
+    let width = COLUMNS * CHARACTER + 2 * GAP;
+    let rows = screens.iter().map(|screen| screen.lines.len()).max().unwrap_or(0);
+    let height = TITLE + rows * LINE + 2 * GAP;
+    let (columns, lines) = (screens.len().min(2), screens.len().div_ceil(2));
+    let mut out = format!(
+        "<svg viewBox=\"0 0 {} {}\" role=\"img\" xmlns=\"http://www.w3.org/2000/svg\">\
+         <title>The screens of {}</title><style>\
+         text{{font:13px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;fill:#e6e6e6;white-space:pre}}\
+         .name{{fill:#9fb8d8;font-weight:bold}}</style>",
+        columns * (width + SPACE) - SPACE,
+        lines * (height + SPACE) - SPACE,
+        escape(&screens.iter().map(|screen| screen.name.as_str()).collect::<Vec<_>>().join(", "))
+    );
+    for (at, Screen { name, lines }) in screens.iter().enumerate() {
+        let (x, y) = (at % 2 * (width + SPACE), at / 2 * (height + SPACE));
+        let _ = write!(
+            out,
+            "<g transform=\"translate({x} {y})\">\
+             <rect width=\"{width}\" height=\"{height}\" rx=\"7\" fill=\"#1d2430\"/>\
+             <rect width=\"{width}\" height=\"{TITLE}\" rx=\"7\" fill=\"#2c3748\"/>\
+             <text class=\"name\" x=\"{}\" y=\"18\" text-anchor=\"middle\">{}</text>",
+            width / 2,
+            escape(name)
+        );
+        for (row, line) in lines.iter().enumerate() {
+            let (y, line) = (TITLE + GAP + (row + 1) * LINE - 4, escape(line));
+            let _ = write!(out, "<text x=\"{GAP}\" y=\"{y}\" xml:space=\"preserve\">{line}</text>");
+        }
+        out.push_str("</g>");
+    }
+    out + "</svg>"
+}
+
+fn cut(text: &str, room: usize) -> String {
+    console::truncate_str(text, room, "…").into_owned()
+}
