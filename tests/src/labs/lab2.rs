@@ -141,9 +141,12 @@ pub fn plan() -> Plan {
                 // All that it has sent is here when it is gone; nobody has typed anything.
                 alice.is_killed();
                 server.got_nothing_more("nothing behind the nickname, not even a newline")?;
-                lab.step("an original server, which ends its messages with nothing but silence");
+                lab.step("bob gives an empty answer, and is asked again");
                 let bob = lab.client("bob", listener.address()?)?;
                 bob.is_asked_for("nickname")?;
+                bob.types("")?;
+                bob.is_asked_for("nickname")?;
+                lab.step("an original server, which ends its messages with nothing but silence");
                 bob.types("bob")?;
                 let original = listener.accepts("original")?;
                 original.sends("NICK")?;
@@ -389,9 +392,9 @@ pub fn plan() -> Plan {
                  waits for a client that does not read?",
             )
             .hint(
-                "`ask_nickname` (stage 2): give `Messages::handshake` `Some(patience)`. Its error \
-                 `ErrorKind::TimedOut` means: `refuse`, and answer `Ok(None)`. Never write to \
-                 members, only push.",
+                "`ask_nickname` (stage 2): give `Messages::handshake` `Some(patience)`. Its errors \
+                 `TimedOut` and `InvalidData` (`ErrorKind`) mean: `refuse`, and answer `Ok(None)`. \
+                 Never write to members, only push.",
             )
             .hint(
                 "Who is too far behind is disconnected by its outbox; then `receive_messages` \
@@ -414,6 +417,13 @@ pub fn plan() -> Plan {
                 talk(lab, &group[1], &group)?;
                 ignored.hears("Nickname refused: ")?;
                 ignored.hears_until_closed()?;
+                lab.step("a nickname of more than 64 KiB is refused, too");
+                let endless = server.peer("endless")?;
+                endless.gets("NICK")?;
+                // (it may be closed before all of that is sent)
+                let _ = endless.sends("x".repeat(70_000));
+                endless.hears("Nickname refused: ")?;
+                endless.hears_until_closed()?;
                 lab.step("one does not read, while others say more than the system can keep for it");
                 let deaf = server.deaf_peer("deaf")?;
                 deaf.sends("deaf")?;

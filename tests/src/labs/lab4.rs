@@ -54,12 +54,23 @@ fn client_in(lab: &Lab, listener: &Listener, room: &str, room_ref: i64) -> Check
 /// Alice joins a room of a scripted server.
 fn lets_in(alice: &Person, server: &Peer, room: &str, room_ref: i64) -> Check {
     alice.types(&format!("/join {room}"))?;
+    is_asked_to_let_in(server, room)?;
+    answers_join(server, room, room_ref)?;
+    alice.sees(&format!("[{room}] alice: alice has joined this chatroom."))
+}
+
+/// A scripted server gets alice's request to join.
+fn is_asked_to_let_in(server: &Peer, room: &str) -> Check {
     server.gets_lines(&[
         &format!("JOIN_CHATROOM: {room}"),
         "CLIENT_IP: 0",
         "PORT: 0",
         "CLIENT_NAME: alice",
-    ])?;
+    ])
+}
+
+/// A scripted server lets alice in.
+fn answers_join(server: &Peer, room: &str, room_ref: i64) -> Check {
     server.sends_lines(&[
         &format!("JOINED_CHATROOM: {room}"),
         "SERVER_IP: 127.0.0.1",
@@ -67,8 +78,17 @@ fn lets_in(alice: &Person, server: &Peer, room: &str, room_ref: i64) -> Check {
         &format!("ROOM_REF: {room_ref}"),
         "JOIN_ID: -17",
     ])?;
-    server.sends(chat(room_ref, "alice", "alice has joined this chatroom."))?;
-    alice.sees(&format!("[{room}] alice: alice has joined this chatroom."))
+    server.sends(chat(room_ref, "alice", "alice has joined this chatroom."))
+}
+
+/// A scripted server gets what alice says.
+fn gets_chat(server: &Peer, room_ref: i64, text: &str) -> Check {
+    server.gets_lines(&[
+        &format!("CHAT: {room_ref}"),
+        "JOIN_ID: -17",
+        "CLIENT_NAME: alice",
+        &format!("MESSAGE: {text}\n"),
+    ])
 }
 
 /// A chat message as the server sends it.
@@ -531,16 +551,21 @@ pub fn plan() -> Plan {
                 let (alice, server) = client_in(lab, &listener, &room, 31)?;
                 for _ in 0..2 {
                     let line = lab.words(3);
+                    // (an empty line is no message)
+                    alice.types("")?;
                     alice.types(&line)?;
-                    server.gets_lines(&[
-                        "CHAT: 31",
-                        "JOIN_ID: -17",
-                        "CLIENT_NAME: alice",
-                        &format!("MESSAGE: {line}\n"),
-                    ])?;
+                    gets_chat(&server, 31, &line)?;
                     server.sends(chat(31, "alice", &line))?;
                     alice.sees(&format!("[{room}] alice: {line}"))?;
                 }
+                lab.step("a text may begin with a space");
+                let line = lab.words(2);
+                alice.types(&format!(" {line}"))?;
+                server.gets_lines(&["CHAT: 31", "JOIN_ID: -17", "CLIENT_NAME: alice"])?;
+                // (a reader takes any number of spaces)
+                let came = server.gets_field("MESSAGE")?;
+                check(came == line, "server should have got the text", &line, &came)?;
+                server.gets("\n")?;
                 lab.step("messages glued, split, and of several lines, which must not look like several messages");
                 let (first, second) = (lab.words(2), lab.words(2));
                 let glued = format!("{}{}", chat(31, "bob", &first), chat(31, "carol", &second));
@@ -555,9 +580,23 @@ pub fn plan() -> Plan {
                 server.sends("ERROR_CODE: 3\nERROR_DESCRIPTION: what do you want\n")?;
                 alice.sees_somewhere("what do you want")?;
                 alice.has_seen(0, &forged)?;
+                lab.step("she types before the answer to her join has come: that waits for it");
+                let early = lab.words(2);
+                alice.types("/join other")?;
+                alice.types(&early)?;
+                is_asked_to_let_in(&server, "other")?;
+                alice.rests()?;
+                server.has_got_nothing("nothing between the join and its answer")?;
+                answers_join(&server, "other", 32)?;
+                gets_chat(&server, 32, &early)?;
                 alice.rests()?;
                 server.closes();
-                alice.fails_saying("server")
+                alice.fails_saying("server")?;
+                lab.step("bob gives an empty answer, and is asked again");
+                let bob = lab.client("bob", listener.address()?)?;
+                bob.is_asked_for("name")?;
+                bob.types("")?;
+                bob.is_asked_for("name")
             }),
         stage(11, "The client's commands", 6)
             .on(&[10])
@@ -572,8 +611,8 @@ pub fn plan() -> Plan {
             )
             .hint(
                 "`/helo hi` sends `HELO hi`. `/quit`, Ctrl-D and Ctrl-C all end in \
-                 `Terminal::leave`, with `Request::Disconnect`; `/kill` does not. Show your own \
-                 answers with `Terminal::print`.",
+                 `Terminal::leave`, with `Request::Disconnect`; `/kill` does not. What is no \
+                 command sends nothing. Show your own answers with `Terminal::print`.",
             )
             .client(|lab| {
                 let listener = lab.listener()?;
@@ -582,14 +621,11 @@ pub fn plan() -> Plan {
                 let says_in = |room_ref: i64| -> Check {
                     let line = lab.words(2);
                     alice.types(&line)?;
-                    server.gets_lines(&[
-                        &format!("CHAT: {room_ref}"),
-                        "JOIN_ID: -17",
-                        "CLIENT_NAME: alice",
-                        &format!("MESSAGE: {line}\n"),
-                    ])
+                    gets_chat(&server, room_ref, &line)
                 };
                 says_in(2)?;
+                // (a command that there is not is no message)
+                alice.types("/nonsense")?;
                 alice.types("/room one")?;
                 says_in(1)?;
                 alice.types("/rooms")?;
@@ -603,6 +639,8 @@ pub fn plan() -> Plan {
                 let greeting = lab.words(2);
                 alice.types(&format!("/helo {greeting}"))?;
                 server.gets_lines(&[&format!("HELO {greeting}")])?;
+                server.sends(format!("HELO {greeting}\nIP:127.0.0.1\nPort:8080\nStudentID:0\n"))?;
+                alice.sees_somewhere(&greeting)?;
                 alice.types("/leave two")?;
                 server.gets_lines(&["LEAVE_CHATROOM: 2", "JOIN_ID: -17", "CLIENT_NAME: alice"])?;
                 alice.types("/kill")?;

@@ -35,14 +35,16 @@ fn the_header_counts_bytes() {
 
 #[test]
 fn a_bad_header_is_an_error() {
-    for header in ["", "x", "-1", "+1", "1 1", "1x", "65537", "18446744073709551616", "\t1", "1\n"]
+    for header in ["", "x", "-1", "+1", "+65537", "1 1", "1x", "18446744073709551616", "\t1", "1\n"]
     {
         let stream = format!("{header:<64}hello");
         let error = read(&mut stream.as_bytes()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidData, "{header:?}");
+        assert_eq!(error.to_string(), format!("bad header {header:?}"));
     }
     let too_long = format!("{:<64}hello", MAX_PAYLOAD + 1);
     let error = read(&mut too_long.as_bytes()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidData);
     assert_eq!(error.to_string(), "a payload of 65537 bytes is too long");
     let stream = format!("{:>64}hello", 5);
     assert_eq!(read(&mut stream.as_bytes()).unwrap().unwrap(), "hello");
@@ -54,6 +56,7 @@ fn a_cut_off_frame_is_an_error() {
     for end in 1..frame.len() {
         let error = read(&mut &frame[..end]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::UnexpectedEof, "after {end} bytes");
+        assert_eq!(error.to_string(), "the stream ended within a frame");
     }
 }
 

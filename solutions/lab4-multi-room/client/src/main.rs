@@ -65,8 +65,8 @@ fn choose_name(terminal: &mut Terminal) -> Option<String> {
 /// - [`Reply::Joined`]: tell [`Rooms::joined`], before anything is shown: what is typed next may go there.
 /// - [`Reply::Chat`] is shown as `[room1] alice: hello`, with the name that [`Rooms::name`] knows. Its
 ///   further lines are indented by two spaces, or one of them could look like a message of somebody else.
-/// - [`Reply::Helo`], [`Reply::Left`] and [`Reply::Error`] are shown in your own words; the error with its
-///   description. An error may be the answer to a join: tell [`Rooms::answered`].
+/// - [`Reply::Helo`], [`Reply::Left`] and [`Reply::Error`] are shown in your own words; the greeting with its
+///   text, the error with its description. An error may be the answer to a join: tell [`Rooms::answered`].
 ///
 /// `None` is the end of the stream: return. So is [`Problem::Connection`], with the error that is in it, and
 /// [`Problem::TooLong`], of which [`io::Error::other`] makes one: where the next reply begins, nobody knows.
@@ -122,7 +122,8 @@ fn show_replies(stream: &TcpStream, screen: &Screen, rooms: &Rooms) -> io::Resul
 /// [`Request`] is what goes over the wire: send `request.to_string()` with one `write_all`.
 /// [`Rooms::find`] with an empty name answers the current room's reference and the `JOIN_ID`, and waits
 /// for the answer to a join that is under way. So call [`Rooms::asked_to_join`] before you send a
-/// [`Request::Join`]. [`Terminal::print`] shows a line from here. An empty line is no message.
+/// [`Request::Join`]. [`Terminal::print`] shows a line from here. An empty line is no message; a text may
+/// begin with a space.
 ///
 /// Stage 11 comes back to this function, for the other commands:
 ///
@@ -130,6 +131,7 @@ fn show_replies(stream: &TcpStream, screen: &Screen, rooms: &Rooms) -> io::Resul
 ///   there.
 /// - `/room ROOM` and `/rooms` send nothing: [`Rooms::switch_to`], [`Rooms::list`].
 /// - `/helo TEXT` sends `HELO TEXT`, and `/kill` sends [`Request::Kill`].
+/// - Another line that begins with `/` is a mistake: say so, and send nothing.
 /// - Who leaves, by `/quit`, Ctrl-D or Ctrl-C, says so with [`Request::Disconnect`]; [`Terminal::leave`]
 ///   sends it and ends the program.
 ///

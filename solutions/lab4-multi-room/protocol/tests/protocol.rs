@@ -1,6 +1,10 @@
 //! Messages there and back, and what is no message.
 
-use solution4_protocol::{Complaint, Lines, Problem, Reply, Request, read_reply, read_request};
+use std::io;
+
+use solution4_protocol::{
+    Complaint, Lines, MAX_LINE, Problem, Reply, Request, read_reply, read_request,
+};
 
 /// All requests in the text; for those that are wrong, the code of the complaint.
 fn requests(text: &str) -> Vec<Result<Request, u32>> {
@@ -80,20 +84,59 @@ fn the_line_that_breaks_a_message_may_begin_the_next() {
 }
 
 #[test]
-fn names_are_not_empty() {
-    let join = "JOIN_CHATROOM: \nCLIENT_IP: 0\nPORT: 0\nCLIENT_NAME: alice\n";
-    assert_eq!(requests(join), [Err(4)]);
+fn names_are_not_empty_and_have_a_limit() {
+    let join = |room: &str, name: &str| {
+        requests(&Request::Join { room: room.into(), name: name.into() }.to_string())
+    };
+    let (longest, too_long) = ("x".repeat(256), "x".repeat(257));
+    for bad in ["", &too_long] {
+        assert_eq!(join(bad, "alice"), [Err(4)]);
+        assert_eq!(join("room", bad), [Err(4)]);
+    }
+    assert!(join(&longest, &longest)[0].is_ok());
 }
 
 #[test]
-fn a_line_or_a_text_has_a_limit() {
-    let long = "x".repeat(64 * 1024);
-    assert_eq!(requests(&format!("HELO {long}\n"))[0], Err(5));
-    let line = format!("{}\n", &long[..1000]);
-    let text = format!("CHAT: 1\nJOIN_ID: 1\nCLIENT_NAME: a\nMESSAGE: {}\n", line.repeat(66));
-    assert_eq!(requests(&text)[0], Err(5));
-    let longest = format!("HELO {}\n", &long[..64 * 1024 - 5]);
-    assert!(requests(&longest)[0].is_ok());
+fn a_line_has_a_limit() {
+    let helo = |length: usize, end: &str| format!("HELO {}{end}", "x".repeat(length - 5));
+    for end in ["\n", "\r\n"] {
+        assert!(requests(&helo(MAX_LINE, end))[0].is_ok());
+        assert_eq!(requests(&helo(MAX_LINE + 1, end))[0], Err(5));
+    }
+    // Its end is not waited for.
+    assert_eq!(requests(&helo(MAX_LINE + 2, ""))[0], Err(5));
+}
+
+#[test]
+fn a_text_has_a_limit() {
+    let chat = |length: usize| {
+        let message = format!("first\n{}", "x".repeat(length - 6));
+        Request::Chat { room_ref: 1, join_id: 1, name: "a".into(), message }
+    };
+    let longest = chat(MAX_LINE);
+    assert_eq!(requests(&longest.to_string()), [Ok(longest)]);
+    assert_eq!(requests(&chat(MAX_LINE + 1).to_string())[0], Err(5));
+}
+
+#[test]
+fn what_a_server_passes_on_is_a_little_longer() {
+    let read = |length: usize| {
+        let chat = Reply::Chat { room_ref: 1, name: "a".into(), message: "x".repeat(length) };
+        read_reply(&mut Lines::from_server(chat.to_string().as_bytes()))
+    };
+    assert!(matches!(read(MAX_LINE), Ok(Some(Reply::Chat { .. }))));
+    assert!(matches!(read(2 * MAX_LINE), Err(Problem::TooLong)));
+}
+
+#[test]
+fn every_problem_says_what_it_is() {
+    let problems = [
+        Problem::from(Complaint::new(Complaint::BAD_FIELD, "PORT is missing")),
+        Problem::TooLong,
+        Problem::from(io::Error::other("the wire is cut")),
+    ];
+    let said = problems.map(|problem| problem.to_string());
+    assert_eq!(said, ["PORT is missing", "a line or a text over 64 KiB", "the wire is cut"]);
 }
 
 #[test]

@@ -53,7 +53,11 @@ fn main() -> anyhow::Result<()> {
         })
     };
 
-    let Some(nickname) = ask(QUESTION) else { return Ok(()) };
+    let mut nickname = String::new();
+    while nickname.is_empty() {
+        let Some(answer) = ask(QUESTION) else { return Ok(()) };
+        nickname = answer;
+    }
     let stream = Arc::new(options.endpoint.connect()?);
     let (joined, wait_until_joined) = mpsc::sync_channel(1);
     let (writer, name) = (Arc::clone(&stream), nickname.clone());

@@ -184,6 +184,10 @@ impl Chat {
                 self.screen.print("You are not there");
                 String::new()
             }
+            _ if command.starts_with('/') => {
+                self.screen.print(&format!("What is {command}?"));
+                String::new()
+            }
             _ => match self.rooms.last() {
                 _ if line.is_empty() => String::new(),
                 None => {
