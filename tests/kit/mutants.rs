@@ -180,13 +180,11 @@ impl Steady {
             // Which stage it is, and what to do about it.
             return Some(vec![(*parts.first()?).to_owned(), (*parts.last()?).to_owned()]);
         }
-        // What a picture shows is the same, in an order in which threads and programs race.
-        let in_any_order = |part: &str| {
-            let mut lines: Vec<_> = part.lines().collect();
-            lines.sort_unstable();
-            lines.join("\n")
-        };
-        let part = |part| if is_picture(&part) { in_any_order(part) } else { part.to_owned() };
+        // Threads and programs race, so the rows of a ladder come in another order, and together or apart. It is about
+        // the same people, and the same thing is missing.
+        let stays = |line: &&str| !line.contains('│') || line.contains('✗');
+        let picture = |part: &str| part.lines().filter(stays).collect::<Vec<_>>().join("\n");
+        let part = |part| if is_picture(&part) { picture(part) } else { part.to_owned() };
         Some(parts.into_iter().map(part).collect())
     }
 }

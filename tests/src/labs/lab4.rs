@@ -211,10 +211,10 @@ pub fn plan() -> Plan {
             .hint(
                 "`read_leave`: `JOIN_ID`, then `CLIENT_NAME`. `Hall::leave`: always `tell` \
                  `Reply::Left`, with the `JOIN_ID` of the request. Only if the client is in that \
-                 room: `announce`, then `forget`.",
+                 room: `announce`, then `take_out`.",
             )
             .hint(
-                "After `forget` the client is out and hears nothing more, so `announce` comes \
+                "After `take_out` the client is out and hears nothing more, so `announce` comes \
                  before it. The client's own list `rooms` tells whether it is in the room.",
             )
             .server(|lab| {
@@ -260,7 +260,7 @@ pub fn plan() -> Plan {
             )
             .hint(
                 "A new room gets `last_room_ref` plus 1, never the number of rooms. `leave` calls \
-                 `forget`, which takes away an empty room and its name: then the same name makes a \
+                 `take_out`, which takes away an empty room and its name: then the same name makes a \
                  new room.",
             )
             .server(|lab| {
@@ -319,11 +319,11 @@ pub fn plan() -> Plan {
             )
             .hint(
                 "`read_disconnect`: `PORT`, `CLIENT_NAME`. `Hall::disconnect`: for each of the \
-                 client's `rooms`, `announce`, then `forget`. Then out of `clients`: dropping its \
+                 client's `rooms`, `announce`, then `take_out`. Then out of `clients`: dropping its \
                  outbox closes.",
             )
             .hint(
-                "Clone the list before the loop, since `forget` changes it. After DISCONNECT comes \
+                "Clone the list before the loop, since `take_out` changes it. After DISCONNECT comes \
                  a second call, at the end of the stream: then there is no such client, and nothing \
                  to do.",
             )
@@ -537,8 +537,8 @@ pub fn plan() -> Plan {
             )
             .hint(
                 "`read_reply`: `value` knows the first line, `Lines::number`, `field` and `text` \
-                 read the others. `show_replies`: tell `Rooms` of each `JOINED`, `LEFT` and \
-                 `ERROR`, or it cannot find the room.",
+                 read the others. `show_replies`: tell `Rooms` of each `JOINED` and `ERROR`, or \
+                 it cannot find the room.",
             )
             .hint(
                 "`type_requests`: before a join call `Rooms::asked_to_join`; for text, \
@@ -606,8 +606,8 @@ pub fn plan() -> Plan {
             )
             .hint(
                 "`type_requests` (stage 10): `Rooms::switch_to`, `list` and `find` know the rooms; \
-                 with an empty name, `find` answers the current one. `show_replies` must tell \
-                 `Rooms::left`.",
+                 with an empty name, `find` answers the current one. Tell `Rooms::left` when \
+                 the request is sent, or the next line would still go there.",
             )
             .hint(
                 "`/helo hi` sends `HELO hi`. `/quit`, Ctrl-D and Ctrl-C all end in \
