@@ -1,5 +1,6 @@
 //! Tests of the kit itself: `cargo test --test kit`. Not part of a plain `cargo test`, which grades.
 
+mod book;
 mod chats;
 mod export;
 // (what they leave is looked up in /proc)

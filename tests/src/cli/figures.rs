@@ -180,7 +180,8 @@ fn in_one_order(events: Vec<Event>) -> Vec<Event> {
         _ => None,
     };
     let is_wire = |event: &Event| matches!(event.what, What::Sent(..) | What::Got(..));
-    let mut events: Vec<_> = events.into_iter().filter(is_wire).collect();
+    let before_the_end = events.into_iter().take_while(|event| event.what != What::End);
+    let mut events: Vec<_> = before_the_end.filter(is_wire).collect();
     for from_server in events.chunk_by_mut(|a, b| receiver(a).is_some() && receiver(b).is_some()) {
         from_server.sort_by_key(receiver);
     }
