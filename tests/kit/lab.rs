@@ -1,8 +1,10 @@
 //! `cargo lab`, as a student and as an instructor use it.
 
-use std::fs;
-use std::time::Duration;
+use std::fs::{self, File};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
 
+use grader::files;
 use grader::program::{Launch, Place, TerminalKind};
 use grader::record::Record;
 use grader::terminal::Person;
@@ -172,4 +174,49 @@ fn soaking_finds_no_verdict_that_differs() {
         .assert()
         .success()
         .stdout(contains("3 rounds of 2 stages"));
+}
+
+/// A kit with nothing but the server of lab 1, which was written an hour ago.
+fn kit_with_server(folder: &Path, source: &str) {
+    let package = "labs/lab1-one-to-one/server";
+    let manifest = "[package]\nname = \"lab1-server\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
+    let written = [
+        ("Cargo.toml", "[workspace]\nresolver = \"3\"\nmembers = [\"labs/*/*\"]\n"),
+        (&format!("{package}/Cargo.toml"), manifest),
+        (&format!("{package}/src/main.rs"), source),
+    ];
+    let an_hour_ago = SystemTime::now() - Duration::from_hours(1);
+    for (path, text) in written {
+        let path = folder.join(path);
+        files::write(&path, text).unwrap();
+        File::options().append(true).open(path).unwrap().set_modified(an_hour_ago).unwrap();
+    }
+}
+
+/// Cargo takes a program for up to date that was built of another kit, when that is newer.
+#[test]
+fn kits_with_one_build_folder_are_graded_by_their_own_programs() {
+    let listens = r#"fn main() {
+        let port: u16 = std::env::args().nth(1).unwrap().parse().unwrap();
+        let Ok(listener) = std::net::TcpListener::bind(("127.0.0.1", port)) else {
+            eprintln!("port {port} is taken");
+            std::process::exit(1)
+        };
+        println!("listening on {}", listener.local_addr().unwrap());
+        loop { std::thread::park() }
+    }"#;
+    let folder = tempfile::tempdir().unwrap();
+    let (finished, broken) = (folder.path().join("finished"), folder.path().join("broken"));
+    kit_with_server(&finished, listens);
+    kit_with_server(&broken, "fn main() {}");
+    for variable in ["CARGO_TARGET_DIR", "CARGO_BUILD_BUILD_DIR"] {
+        let check = |kit: &Path| {
+            let mut check = lab_in(kit);
+            check.env(variable, folder.path().join(variable)).args(["check", "1.1"]).assert()
+        };
+        for _ in 0..2 {
+            check(&finished).success().stdout(contains("✓ 1.1"));
+            check(&broken).code(1).stdout(contains("✗ 1.1"));
+        }
+    }
 }
