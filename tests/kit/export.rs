@@ -159,6 +159,45 @@ fn a_newer_kit_is_taken_up_without_losing_work() {
 }
 
 #[test]
+fn an_older_kit_may_lack_folders() {
+    let kit = tempfile::tempdir().unwrap();
+    let export = || lab().arg("export").arg(kit.path()).assert();
+    export().success();
+    let (docs, handout) = (kit.path().join("docs"), "lab1-one-to-one/README.md");
+    fs::remove_dir_all(&docs).unwrap();
+    // (there was a time when the handouts were in labs/ only)
+    fs::remove_file(kit.path().join("tests/starters").join(handout)).unwrap();
+    export().success();
+    assert!(docs.is_dir() && kit.path().join("labs").join(handout).is_file());
+}
+
+#[test]
+fn an_export_that_is_refused_removes_nothing() {
+    let kit = tempfile::tempdir().unwrap();
+    let export = || lab().arg("export").arg(kit.path()).assert();
+    export().success();
+    let refused = |said: &str| {
+        let before = files::below(kit.path()).unwrap();
+        export().code(1).stderr(contains(said));
+        assert_eq!(files::below(kit.path()).unwrap(), before);
+    };
+    for ours in ["labs/lab2-nick-group/README.md", "labs/lab5-ours/notes.txt"] {
+        let ours = kit.path().join(ours);
+        let before = files::read(&ours).unwrap();
+        files::write(&ours, "our own words").unwrap();
+        refused("somebody has worked in");
+        match before {
+            Some(text) => fs::write(&ours, text).unwrap(),
+            None => fs::remove_file(&ours).unwrap(),
+        }
+    }
+    let docs = kit.path().join("docs");
+    fs::remove_dir_all(&docs).unwrap();
+    fs::write(&docs, "a file").unwrap();
+    refused("docs is no folder");
+}
+
+#[test]
 fn an_export_overwrites_nobodys_work() {
     let kit = students_kit();
     write_bodies(kit.path(), |_, _| true);
