@@ -1,7 +1,7 @@
 //! `cargo lab export`, and what is done with a student's kit.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command as SystemCommand;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -84,6 +84,23 @@ fn a_students_kit_holds_no_solution() {
                 );
             }
         }
+    }
+}
+
+/// A comment between the rows of a table ends it, on GitHub and in the book.
+#[test]
+fn no_mark_of_the_export_stands_in_a_table() {
+    let kit = grader::kit();
+    let mut pages = vec![PathBuf::from("README.md")];
+    for folder in ["docs", "labs"] {
+        let below = files::below(&kit.join(folder)).unwrap();
+        pages.extend(below.iter().map(|path| Path::new(folder).join(path)));
+    }
+    pages.retain(|page| page.extension().is_some_and(|extension| extension == "md"));
+    for page in pages {
+        let text = fs::read_to_string(kit.join(&page)).unwrap();
+        let cut = text.contains("|\n<!-- ") || text.contains("-->\n| ");
+        assert!(!cut, "{}", page.display());
     }
 }
 
