@@ -1,11 +1,12 @@
 //! `cargo lab export`, and what is done with a student's kit.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command as SystemCommand;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use assert_cmd::Command;
+use grader::build::share_target;
 use grader::cli::starters;
 use grader::{files, tasks};
 use predicates::prelude::*;
@@ -38,10 +39,7 @@ pub fn students_kit() -> StudentsKit {
 pub fn export_built_in(target: &str) -> TempDir {
     let kit = tempfile::tempdir().unwrap();
     lab().arg("export").arg(kit.path()).assert().success();
-    let target = grader::kit().join(target);
-    let config = kit.path().join(".cargo/config.toml");
-    let text = fs::read_to_string(&config).unwrap();
-    fs::write(&config, format!("{text}[build]\ntarget-dir = \"{}\"\n", target.display())).unwrap();
+    share_target(kit.path(), &grader::kit().join(target)).unwrap();
     kit
 }
 
@@ -56,7 +54,8 @@ pub fn write_bodies(kit: &Path, is_written: impl Fn(u32, u32) -> bool) {
 #[test]
 fn a_students_kit_holds_no_solution() {
     let kit = students_kit();
-    let exported = files::below(kit.path()).unwrap();
+    let mut exported = files::below(kit.path()).unwrap();
+    exported.retain(|path| !path.starts_with("target"));
     let texts: Vec<_> =
         exported.iter().map(|path| fs::read_to_string(kit.path().join(path)).unwrap()).collect();
     for (path, text) in exported.iter().zip(&texts) {
@@ -85,6 +84,23 @@ fn a_students_kit_holds_no_solution() {
                 );
             }
         }
+    }
+}
+
+/// A comment between the rows of a table ends it, on GitHub and in the book.
+#[test]
+fn no_mark_of_the_export_stands_in_a_table() {
+    let kit = grader::kit();
+    let mut pages = vec![PathBuf::from("README.md")];
+    for folder in ["docs", "labs"] {
+        let below = files::below(&kit.join(folder)).unwrap();
+        pages.extend(below.iter().map(|path| Path::new(folder).join(path)));
+    }
+    pages.retain(|page| page.extension().is_some_and(|extension| extension == "md"));
+    for page in pages {
+        let text = fs::read_to_string(kit.join(&page)).unwrap();
+        let cut = text.contains("|\n<!-- ") || text.contains("-->\n| ");
+        assert!(!cut, "{}", page.display());
     }
 }
 
@@ -157,6 +173,45 @@ fn a_newer_kit_is_taken_up_without_losing_work() {
     let merged = fs::read_to_string(student.join(server)).unwrap();
     assert_eq!(merged, newer.replace(todo, "    TcpListener::bind(address)"));
     assert!(!student.join("tests/src/gone.rs").exists());
+}
+
+#[test]
+fn an_older_kit_may_lack_folders() {
+    let kit = tempfile::tempdir().unwrap();
+    let export = || lab().arg("export").arg(kit.path()).assert();
+    export().success();
+    let (docs, handout) = (kit.path().join("docs"), "lab1-one-to-one/README.md");
+    fs::remove_dir_all(&docs).unwrap();
+    // (there was a time when the handouts were in labs/ only)
+    fs::remove_file(kit.path().join("tests/starters").join(handout)).unwrap();
+    export().success();
+    assert!(docs.is_dir() && kit.path().join("labs").join(handout).is_file());
+}
+
+#[test]
+fn an_export_that_is_refused_removes_nothing() {
+    let kit = tempfile::tempdir().unwrap();
+    let export = || lab().arg("export").arg(kit.path()).assert();
+    export().success();
+    let refused = |said: &str| {
+        let before = files::below(kit.path()).unwrap();
+        export().code(1).stderr(contains(said));
+        assert_eq!(files::below(kit.path()).unwrap(), before);
+    };
+    for ours in ["labs/lab2-nick-group/README.md", "labs/lab5-ours/notes.txt"] {
+        let ours = kit.path().join(ours);
+        let before = files::read(&ours).unwrap();
+        files::write(&ours, "our own words").unwrap();
+        refused("somebody has worked in");
+        match before {
+            Some(text) => fs::write(&ours, text).unwrap(),
+            None => fs::remove_file(&ours).unwrap(),
+        }
+    }
+    let docs = kit.path().join("docs");
+    fs::remove_dir_all(&docs).unwrap();
+    fs::write(&docs, "a file").unwrap();
+    refused("docs is no folder");
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! `cargo lab`, as a student and as an instructor use it.
 
-use std::fs;
-use std::time::Duration;
+use std::fs::{self, File};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
 
+use grader::files;
 use grader::program::{Launch, Place, TerminalKind};
 use grader::record::Record;
 use grader::terminal::Person;
@@ -172,4 +174,77 @@ fn soaking_finds_no_verdict_that_differs() {
         .assert()
         .success()
         .stdout(contains("3 rounds of 2 stages"));
+}
+
+/// A finished stage 1.
+const LISTENS: &str = r#"fn main() {
+    let port: u16 = std::env::args().nth(1).unwrap().parse().unwrap();
+    let Ok(listener) = std::net::TcpListener::bind(("127.0.0.1", port)) else {
+        eprintln!("port {port} is taken");
+        std::process::exit(1)
+    };
+    println!("listening on {}", listener.local_addr().unwrap());
+    loop { std::thread::park() }
+}"#;
+
+/// A kit with nothing but the server of lab 1, which was written an hour ago.
+fn kit_with_server(folder: &Path, source: &str) {
+    let package = "labs/lab1-one-to-one/server";
+    let manifest = "[package]\nname = \"lab1-server\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
+    let written = [
+        ("Cargo.toml", "[workspace]\nresolver = \"3\"\nmembers = [\"labs/*/*\"]\n"),
+        (&format!("{package}/Cargo.toml"), manifest),
+        (&format!("{package}/src/main.rs"), source),
+    ];
+    let an_hour_ago = SystemTime::now() - Duration::from_hours(1);
+    for (path, text) in written {
+        let path = folder.join(path);
+        files::write(&path, text).unwrap();
+        File::options().append(true).open(path).unwrap().set_modified(an_hour_ago).unwrap();
+    }
+}
+
+/// Nothing is said about programs that were never started.
+#[test]
+fn a_failure_of_the_grader_is_not_the_students() {
+    let kit = tempfile::tempdir().unwrap();
+    kit_with_server(kit.path(), LISTENS);
+    let check = || {
+        let mut check = lab_in(kit.path());
+        check.args(["check", "1.1"]);
+        check
+    };
+    // (the compiler needs a folder for temporary files, too)
+    check().assert().success();
+    let report = kit.path().join("report.html");
+    let nowhere = kit.path().join("nowhere");
+    check().arg("--html").arg(&report).env("TMPDIR", nowhere).assert().code(1).stdout(
+        contains("grader error")
+            .and(contains("the grader failed: no folder for programs (TMPDIR says"))
+            .and(contains("show this to your instructor"))
+            .and(contains("again   cargo lab check 1.1"))
+            .and(contains("$ lab1-server").not())
+            .and(contains("hint").not())
+            .and(contains("look at").not()),
+    );
+    assert!(!fs::read_to_string(report).unwrap().contains("$ lab1-server"));
+}
+
+/// Cargo takes a program for up to date that was built of another kit, when that is newer.
+#[test]
+fn kits_with_one_build_folder_are_graded_by_their_own_programs() {
+    let folder = tempfile::tempdir().unwrap();
+    let (finished, broken) = (folder.path().join("finished"), folder.path().join("broken"));
+    kit_with_server(&finished, LISTENS);
+    kit_with_server(&broken, "fn main() {}");
+    for variable in ["CARGO_TARGET_DIR", "CARGO_BUILD_BUILD_DIR"] {
+        let check = |kit: &Path| {
+            let mut check = lab_in(kit);
+            check.env(variable, folder.path().join(variable)).args(["check", "1.1"]).assert()
+        };
+        for _ in 0..2 {
+            check(&finished).success().stdout(contains("✓ 1.1"));
+            check(&broken).code(1).stdout(contains("✗ 1.1"));
+        }
+    }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::env;
-use std::io::Read;
+use std::fs;
+use std::io::{self, Read};
+use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -21,6 +23,9 @@ pub const BUILD_LIMIT: Duration = Duration::from_mins(15);
 
 /// How much of what a build prints is read, in bytes. A `build.rs` may print without end.
 const MAX_OUTPUT: u64 = 64 * 1024 * 1024;
+
+/// Where programs are built, below the folder of the kit.
+const TARGET: &str = "target";
 
 /// The executables of packages, or what the compiler said.
 pub type Built = HashMap<String, Result<PathBuf, String>>;
@@ -44,6 +49,19 @@ pub fn build(kit: &Path, packages: &[String], limit: Duration) -> Result<Built, 
         built.insert((*package).clone(), result);
     }
     Ok(built)
+}
+
+/// Lets a kit without a `target/` build in a folder where others of ours were built, so that the libraries are there
+/// already. Only for kits that are made a moment before: their files are newer than what was built of others.
+///
+/// # Errors
+/// When the system does not let us.
+pub fn share_target(kit: &Path, folder: &Path) -> io::Result<()> {
+    // (what else is in `target/` stays the kit's own)
+    let (shared, own) = (folder.join("debug"), kit.join(TARGET));
+    fs::create_dir_all(&shared)?;
+    fs::create_dir_all(&own)?;
+    symlink(shared, own.join("debug"))
 }
 
 /// How a build ended, and what is told of it.
@@ -73,6 +91,9 @@ fn run_cargo(
     cargo.args(["build", "--keep-going", "--message-format=json"]);
     cargo.args(packages.iter().flat_map(|package| ["-p", package]));
     cargo.current_dir(kit);
+    // In a folder that this kit shares with another, cargo may take the other's programs, which have the same names, for
+    // its own. (So somebody's own settings do not count here.)
+    cargo.env("CARGO_TARGET_DIR", TARGET).env("CARGO_BUILD_BUILD_DIR", TARGET);
     // What cargo told us about ourselves would make it build everything again.
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();

@@ -42,7 +42,11 @@ static ALL: Mutex<Option<All>> = Mutex::new(None);
 
 impl All {
     fn new() -> io::Result<Self> {
-        let path = tempfile::Builder::new().prefix("chat-lab-").tempdir()?.keep();
+        let folder = tempfile::Builder::new().prefix("chat-lab-").tempdir().map_err(|error| {
+            let why = format!("no folder for programs (TMPDIR says where to make it): {error}");
+            io::Error::new(error.kind(), why)
+        })?;
+        let path = folder.keep();
         // (Ctrl-C is for the grader. The shell stays in its group, or another grader that has started this one would take it
         // for something left behind, see `descendants`.)
         let wait = "trap '' HUP INT QUIT TERM; cat; chmod -R u+rwx -- \"$0\"; rm -rf -- \"$0\"";

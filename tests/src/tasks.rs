@@ -160,6 +160,8 @@ fn number(text: &str) -> Option<u32> {
 /// The stage and the task that a line of a doc comment names: `Stage 3: show each message, …`.
 fn stage_of(line: &str) -> Option<(u32, String)> {
     let (number, task) = line.trim().strip_prefix("Stage ")?.split_once(": ")?;
+    // (a link is [`Messages::receive`]; other brackets belong to what is to be written, as in `[ann] : hello`)
+    let task = task.replace("[`", "").replace("`]", "").replace('`', "");
     let mut summary = String::new();
     for word in task.split(' ') {
         if summary.len() + word.len() > MAX_SUMMARY {
@@ -169,7 +171,19 @@ fn stage_of(line: &str) -> Option<(u32, String)> {
         if !summary.is_empty() {
             summary.push(' ');
         }
-        summary.push_str(&word.replace(['`', '[', ']'], ""));
+        summary.push_str(word);
     }
     Some((number.parse().ok()?, summary.trim_end_matches(['.', ':', ',']).to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::stage_of;
+
+    #[test]
+    fn a_summary_keeps_all_brackets_but_those_of_links() {
+        let line = " Stage 5: send each line, as `[ann] : hello`, to [`Room::relay`].";
+        let task = "send each line, as [ann] : hello, to Room::relay";
+        assert_eq!(stage_of(line), Some((5, task.to_owned())));
+    }
 }

@@ -86,7 +86,9 @@ fn exported(kit: &Path) -> Result<BTreeMap<PathBuf, String>> {
     for path in files::below(&kit.join("labs"))? {
         if path.ends_with("README.md") {
             let text = fs::read_to_string(kit.join("labs").join(&path))?;
-            files.insert(Path::new("labs").join(path), without_cuts(&text));
+            let text = without_cuts(&text);
+            files.insert(Path::new("tests/starters").join(&path), text.clone());
+            files.insert(Path::new("labs").join(path), text);
         }
     }
     Ok(files)
@@ -106,7 +108,7 @@ fn without_cuts(text: &str) -> String {
     kept
 }
 
-/// Removes what an earlier export has written.
+/// Removes what an earlier export has written, if all of it is as it was written.
 fn make_room(folder: &Path) -> Result<()> {
     let shown = folder.display();
     let is_empty = fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none());
@@ -117,14 +119,24 @@ fn make_room(folder: &Path) -> Result<()> {
     if !pristine.is_dir() || folder.join("solutions").exists() {
         bail!("{shown} is not empty, and no kit for students; name a new folder");
     }
-    for path in files::below(&pristine)? {
-        let labs = folder.join("labs").join(&path);
-        if files::read(&labs)? != files::read(&pristine.join(path))? {
-            bail!("somebody has worked in {}; name a new folder", labs.display());
+    let labs = folder.join("labs");
+    let mut paths = files::below(&pristine)?;
+    paths.extend(files::below(&labs)?);
+    for path in paths {
+        let (mine, before) = (files::read(&labs.join(&path))?, files::read(&pristine.join(&path))?);
+        // (older kits have no copies of the handouts)
+        let is_unknown = before.is_none() && path.ends_with("README.md");
+        if mine != before && !is_unknown {
+            bail!("somebody has worked in {}; name a new folder", labs.join(path).display());
         }
     }
-    for name in ["labs"].iter().chain(&FOLDERS) {
-        let old = folder.join(name);
+    let mut old: Vec<_> = ["labs"].iter().chain(&FOLDERS).map(|name| folder.join(name)).collect();
+    // (an older kit may lack one)
+    old.retain(|old| old.exists());
+    if let Some(file) = old.iter().find(|old| !old.is_dir()) {
+        bail!("{} is no folder; name a new one", file.display());
+    }
+    for old in old {
         fs::remove_dir_all(&old).with_context(|| format!("cannot remove {}", old.display()))?;
     }
     Ok(())

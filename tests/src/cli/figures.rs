@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::fs;
 use std::num::NonZero;
 use std::path::Path;
 use std::process::Command;
@@ -12,6 +11,7 @@ use std::process::Command;
 use anyhow::{Context, Result, anyhow, bail};
 use clap::CommandFactory;
 
+use crate::build;
 use crate::cli::play::{ALICE, BOB, Moment, Play, SERVER, line};
 use crate::cli::{NEED_SOLUTIONS, Options, demo, export, play, starters};
 use crate::files;
@@ -248,10 +248,7 @@ fn session(kit: &Path) -> Result<Vec<(String, String)>> {
         Ok(())
     };
     // (built in this kit, so that the libraries are built once)
-    let config = student.join(".cargo/config.toml");
-    let target = kit.join("target/students");
-    let text = fs::read_to_string(&config)?;
-    fs::write(&config, format!("{text}[build]\ntarget-dir = \"{}\"\n", target.display()))?;
+    build::share_target(student, &kit.join("target/students"))?;
     let lab = |arguments: &[&str]| -> Result<String> {
         let lab = Command::new(std::env::current_exe()?)
             .args(arguments)

@@ -37,6 +37,13 @@ fn talk(lab: &Lab, speaker: &Peer, listener: &Peer) -> Check {
     listener.hears(&from(&line))
 }
 
+/// How a person leaves.
+const WAYS_OUT: [(&str, fn(&Person) -> Check); 3] = [
+    ("types quit", |person| person.types("quit")),
+    ("presses Ctrl-D", |person| person.presses(Key::CtrlD)),
+    ("presses Ctrl-C", |person| person.presses(Key::CtrlC)),
+];
+
 /// The stages of lab 1.
 #[allow(clippy::too_many_lines)] // a list
 pub fn plan() -> Plan {
@@ -227,6 +234,7 @@ pub fn plan() -> Plan {
                 let alice = enters(&server, "alice")?;
                 let endings = [("quit", true), ("quit\n", false), ("quit\r\n", false)];
                 for (quit, is_last) in endings {
+                    lab.step(&format!("bob says {quit:?}, and nothing else"));
                     let bob = enters(&server, "bob")?;
                     talk(lab, &bob, &alice)?;
                     bob.sends(quit)?;
@@ -267,12 +275,8 @@ pub fn plan() -> Plan {
                  well.",
             )
             .client(|lab| {
-                let ways: [fn(&Person) -> Check; 3] = [
-                    |alice| alice.types("quit"),
-                    |alice| alice.presses(Key::CtrlD),
-                    |alice| alice.presses(Key::CtrlC),
-                ];
-                for way in ways {
+                for (what, way) in WAYS_OUT {
+                    lab.step(&format!("alice {what}"));
                     let listener = lab.listener()?;
                     let alice = lab.client("alice", listener.address()?)?;
                     let server = listener.accepts("server")?;
@@ -324,6 +328,7 @@ pub fn plan() -> Plan {
                 talk(lab, &erin, &alice)?;
                 drop((alice, erin));
 
+                lab.step("a server with three seats");
                 let server = lab.server_with(&["--seats", "3"])?;
                 let three = ["alice", "bob", "carol"].map(|name| enters(&server, name));
                 let [alice, bob, carol] = three;
@@ -354,6 +359,7 @@ pub fn plan() -> Plan {
                 let alice = enters(&server, "alice")?;
                 let bob = enters(&server, "bob")?;
                 talk(lab, &bob, &alice)?;
+                lab.step("bob's connection is reset");
                 bob.crashes();
                 server.prints("127.0.0.1 closed")?;
                 lab.step("carol closes in the middle of a message, which ends there");
@@ -411,6 +417,7 @@ pub fn plan() -> Plan {
                 let server = listener.accepts("server")?;
                 server.says(WELCOME)?;
                 bob.sees(WELCOME)?;
+                lab.step("the connection breaks");
                 server.crashes();
                 bob.fails_saying("server")?;
 
@@ -445,6 +452,7 @@ pub fn plan() -> Plan {
                 for line in &three {
                     bob.hears_line(&from(line))?;
                 }
+                lab.step("one byte at a time, a long line, bytes that are no UTF-8");
                 let line = lab.words(3);
                 alice.trickles(format!("{line}\n"))?;
                 bob.hears_line(&from(&line))?;
@@ -537,12 +545,8 @@ pub fn plan() -> Plan {
                 let address = server.address();
                 let alice = lab.client("alice", address)?;
                 alice.sees(WELCOME)?;
-                let ways: [fn(&Person) -> Check; 3] = [
-                    |guest| guest.types("quit"),
-                    |guest| guest.presses(Key::CtrlD),
-                    |guest| guest.presses(Key::CtrlC),
-                ];
-                for way in ways {
+                for (what, way) in WAYS_OUT {
+                    lab.step(&format!("guest {what}"));
                     let guest = starts_when_free(lab, &server, "guest")?;
                     let (line, answer) = (lab.words(2), lab.words(2));
                     guest.types(&line)?;
@@ -552,11 +556,14 @@ pub fn plan() -> Plan {
                     way(&guest)?;
                     guest.exits(0)?;
                 }
+                lab.step("a client is killed, and its seat is free again");
                 starts_when_free(lab, &server, "killed")?.is_killed();
                 let bob = starts_when_free(lab, &server, "bob")?;
+                lab.step("late finds the room full");
                 let late = lab.client("late", address)?;
                 late.sees(FULL)?;
                 late.fails_saying("server")?;
+                lab.step("the server is ended with Ctrl-C");
                 server.terminal().presses(Key::CtrlC)?;
                 server.terminal().exits(0)?;
                 alice.fails_saying("server")?;

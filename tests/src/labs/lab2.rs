@@ -52,10 +52,10 @@ fn joins_when_free(server: &Server, nickname: &str) -> Check<Peer> {
 }
 
 /// The ways in which a person leaves.
-const WAYS_OUT: [fn(&Person) -> Check; 3] = [
-    |person| person.types("/quit"),
-    |person| person.presses(Key::CtrlD),
-    |person| person.presses(Key::CtrlC),
+const WAYS_OUT: [(&str, fn(&Person) -> Check); 3] = [
+    ("types /quit", |person| person.types("/quit")),
+    ("presses Ctrl-D", |person| person.presses(Key::CtrlD)),
+    ("presses Ctrl-C", |person| person.presses(Key::CtrlC)),
 ];
 
 /// The stages of lab 2.
@@ -306,7 +306,13 @@ pub fn plan() -> Plan {
                 let server = lab.server()?;
                 let group = server.group_joins(&["alice", "bob"])?;
                 let [alice, bob] = &group[..] else { return Ok(()) };
-                for way in [Peer::closes, Peer::crashes, Peer::hangs_up] {
+                let ways: [(&str, fn(Peer)); 3] = [
+                    ("closes", Peer::closes),
+                    ("resets the connection", Peer::crashes),
+                    ("ends sending", Peer::hangs_up),
+                ];
+                for (what, way) in ways {
+                    lab.step(&format!("guest {what}"));
                     let guest = server.joins("guest")?;
                     alice.hears("guest joined!")?;
                     bob.hears("guest joined!")?;
@@ -505,7 +511,8 @@ pub fn plan() -> Plan {
                     alice.types("alice")?;
                     Ok(alice)
                 };
-                for way in WAYS_OUT {
+                for (what, way) in WAYS_OUT {
+                    lab.step(&format!("alice {what}"));
                     let alice = starts()?;
                     let server = listener.lets_in("alice")?;
                     alice.sees("Connected to server!")?;
@@ -514,6 +521,7 @@ pub fn plan() -> Plan {
                     server.closes();
                     alice.exits(0)?;
                 }
+                lab.step("her nickname is refused");
                 let alice = starts()?;
                 let server = listener.accepts("server")?;
                 server.sends("NICK")?;
@@ -667,7 +675,8 @@ pub fn plan() -> Plan {
                 let address = server.address();
                 let alice = enters(lab, address, "alice", TerminalKind::Dumb)?;
                 let bob = enters(lab, address, "bob", TerminalKind::Xterm)?;
-                for way in WAYS_OUT {
+                for (what, way) in WAYS_OUT {
+                    lab.step(&format!("guest {what}"));
                     let guest = enters(lab, address, "guest", TerminalKind::Dumb)?;
                     alice.sees("guest joined!")?;
                     way(&guest)?;
@@ -675,14 +684,17 @@ pub fn plan() -> Plan {
                     bob.sees("guest left!")?;
                     guest.exits(0)?;
                 }
+                lab.step("guest is killed");
                 let killed = enters(lab, address, "guest", TerminalKind::Dumb)?;
                 killed.is_killed();
                 alice.sees("guest left!")?;
+                lab.step("late wants a nickname that is taken");
                 let late = lab.client("late", address)?;
                 late.is_asked_for("nickname")?;
                 late.types("Alice")?;
                 late.sees_somewhere("Nickname refused: ")?;
                 late.exits(1)?;
+                lab.step("the server is ended with Ctrl-C");
                 server.terminal().presses(Key::CtrlC)?;
                 server.terminal().exits(0)?;
                 alice.fails_saying("server")?;
@@ -712,12 +724,14 @@ pub fn plan() -> Plan {
                 ];
                 let mallory = server.joins("mallory")?;
                 let words = lab.words(2);
+                lab.step("mallory says what clears a screen, sets a title, rings a bell");
                 mallory.says(&format!("mallory: \x1b[2J\x1b]0;owned\x07{words}"))?;
                 for person in &people {
                     person.sees_somewhere(&words)?;
                     person.never_got(b"\x1b[2J")?;
                     person.never_got(b"\x1b]0;")?;
                 }
+                lab.step("eve has it in her nickname");
                 let eve = server.peer("eve")?;
                 eve.gets("NICK")?;
                 eve.sends("\x1b[2Jeve")?;

@@ -49,10 +49,10 @@ fn active(count: usize) -> String {
     format!("[SERVER] active connections = {count}")
 }
 
-const WAYS_OUT: [fn(&Person) -> Check; 3] = [
-    |person| person.types("!DISCONNECT"),
-    |person| person.presses(Key::CtrlD),
-    |person| person.presses(Key::CtrlC),
+const WAYS_OUT: [(&str, fn(&Person) -> Check); 3] = [
+    ("types !DISCONNECT", |person| person.types("!DISCONNECT")),
+    ("presses Ctrl-D", |person| person.presses(Key::CtrlD)),
+    ("presses Ctrl-C", |person| person.presses(Key::CtrlC)),
 ];
 
 /// The stages of lab 3.
@@ -205,10 +205,12 @@ pub fn plan() -> Plan {
                 ann.types(&second)?;
                 server.gets_frame(format!("[ann of the hill] : {first}"))?;
                 server.gets_frame(format!("[ann of the hill] : {second}"))?;
+                lab.step("only the word alone, in capitals, is the end");
                 for line in ["to leave type !DISCONNECT", "!disconnect", "quit"] {
                     ann.types(line)?;
                     server.gets_frame(format!("[ann of the hill] : {line}"))?;
                 }
+                lab.step("a long line");
                 let long = "y".repeat(1500);
                 ann.types(&long)?;
                 server.gets_frame(format!("[ann of the hill] : {long}"))
@@ -261,6 +263,7 @@ pub fn plan() -> Plan {
                 let server = lab.server()?;
                 let room = server.room_of(&["ann", "bob"])?;
                 let [ann, bob] = &room[..] else { return Ok(()) };
+                lab.step("only the word alone, in capitals, is the end");
                 for harmless in [
                     "[ann] : to leave type !DISCONNECT",
                     "[ann] : !DISCONNECT me",
@@ -271,6 +274,7 @@ pub fn plan() -> Plan {
                     bob.gets_frame(harmless)?;
                 }
                 talk(lab, bob, &[ann])?;
+                lab.step("ann says it, and cem without a name in front");
                 ann.frames("[ann] : !DISCONNECT")?;
                 bob.gets_frame("[ann] : !DISCONNECT")?;
                 ann.is_closed()?;
@@ -306,7 +310,8 @@ pub fn plan() -> Plan {
             )
             .client(|lab| {
                 let listener = lab.listener()?;
-                for way in WAYS_OUT {
+                for (what, way) in WAYS_OUT {
+                    lab.step(&format!("ann {what}"));
                     let (ann, server) = client(lab, &listener, "ann")?;
                     let line = lab.words(2);
                     ann.types(&line)?;
@@ -317,12 +322,14 @@ pub fn plan() -> Plan {
                     server.closes();
                     ann.exits(0)?;
                 }
+                lab.step("the server closes, and nobody presses a key");
                 let (ann, server) = client(lab, &listener, "ann")?;
                 let payload = format!("[bob] : {}", lab.words(2));
                 server.frames(&payload)?;
                 ann.sees(&payload)?;
                 server.closes();
                 ann.fails_saying("server")?;
+                lab.step("the server sends what is no header");
                 let (bob, server) = client(lab, &listener, "bob")?;
                 server.sends(
                     "this is no header, and it is longer than sixty-four bytes, which is enough",
@@ -465,10 +472,13 @@ pub fn plan() -> Plan {
                 server.prints(&active(2))?;
                 let cem = server.peer("cem")?;
                 server.prints(&active(3))?;
+                lab.step("ann says !DISCONNECT");
                 ann.frames("[ann] : !DISCONNECT")?;
                 server.prints(&active(2))?;
+                lab.step("bob closes without a word");
                 bob.closes();
                 server.prints(&active(1))?;
+                lab.step("cem's connection is reset");
                 cem.crashes();
                 server.prints(&active(0))?;
                 server.rests()
@@ -539,7 +549,8 @@ pub fn plan() -> Plan {
                 server.prints(&active(1))?;
                 let bob = enters(lab, address, "bob", TerminalKind::Xterm)?;
                 server.prints(&active(2))?;
-                for way in WAYS_OUT {
+                for (what, way) in WAYS_OUT {
+                    lab.step(&format!("guest {what}"));
                     let guest = enters(lab, address, "guest", TerminalKind::Dumb)?;
                     server.prints(&active(3))?;
                     gather(&[("ann", &ann), ("bob", &bob), ("guest", &guest)])?;
@@ -549,6 +560,7 @@ pub fn plan() -> Plan {
                     ann.sees("[guest] : !DISCONNECT")?;
                     bob.sees("[guest] : !DISCONNECT")?;
                 }
+                lab.step("one is killed");
                 let killed = enters(lab, address, "killed", TerminalKind::Dumb)?;
                 server.prints(&active(3))?;
                 gather(&[("ann", &ann), ("bob", &bob), ("killed", &killed)])?;
@@ -557,6 +569,7 @@ pub fn plan() -> Plan {
                 let words = lab.words(2);
                 ann.types(&words)?;
                 bob.sees(&format!("[ann] : {words}"))?;
+                lab.step("the server is ended with Ctrl-C");
                 server.terminal().presses(Key::CtrlC)?;
                 server.terminal().exits(0)?;
                 ann.fails_saying("server")?;

@@ -97,10 +97,10 @@ fn chat(room_ref: i64, name: &str, message: &str) -> String {
 }
 
 /// The ways in which a person leaves.
-const WAYS_OUT: [fn(&Person) -> Check; 3] = [
-    |person| person.types("/quit"),
-    |person| person.presses(Key::CtrlD),
-    |person| person.presses(Key::CtrlC),
+const WAYS_OUT: [(&str, fn(&Person) -> Check); 3] = [
+    ("types /quit", |person| person.types("/quit")),
+    ("presses Ctrl-D", |person| person.presses(Key::CtrlD)),
+    ("presses Ctrl-C", |person| person.presses(Key::CtrlC)),
 ];
 
 /// The stages of lab 4.
@@ -333,7 +333,13 @@ pub fn plan() -> Plan {
                 let alice = server.peer("alice")?;
                 let one = alice.joins_room("one", address)?;
                 let two = alice.joins_room("two", address)?;
-                for way in [None, Some(Peer::closes as fn(Peer)), Some(Peer::crashes)] {
+                let ways: [(&str, Option<fn(Peer)>); 3] = [
+                    ("disconnects", None),
+                    ("closes", Some(Peer::closes)),
+                    ("resets the connection", Some(Peer::crashes)),
+                ];
+                for (what, way) in ways {
+                    lab.step(&format!("guest {what}"));
                     let guest = server.peer("guest")?;
                     // (in the other order)
                     guest.joins_room("two", address)?;
@@ -624,18 +630,21 @@ pub fn plan() -> Plan {
                     gets_chat(&server, room_ref, &line)
                 };
                 says_in(2)?;
-                // (a command that there is not is no message)
+                lab.step("a command that there is not is no message");
                 alice.types("/nonsense")?;
                 alice.types("/room one")?;
                 says_in(1)?;
+                lab.step("alice types /rooms");
                 alice.types("/rooms")?;
                 alice.sees_together(&["one", "two"])?;
+                lab.step("alice types /leave");
                 alice.types("/leave")?;
                 server.gets_lines(&["LEAVE_CHATROOM: 1", "JOIN_ID: -17", "CLIENT_NAME: alice"])?;
                 server.sends("LEFT_CHATROOM: 1\nJOIN_ID: -17\n")?;
                 server.sends(chat(1, "alice", "alice has left this chatroom."))?;
                 alice.sees("[one] alice: alice has left this chatroom.")?;
                 says_in(2)?;
+                lab.step("alice types /helo, /leave two, /kill");
                 let greeting = lab.words(2);
                 alice.types(&format!("/helo {greeting}"))?;
                 server.gets_lines(&[&format!("HELO {greeting}")])?;
@@ -652,9 +661,11 @@ pub fn plan() -> Plan {
                     server.closes();
                     alice.exits(0)
                 };
-                let [quit, keys @ ..] = WAYS_OUT;
+                let [(what, quit), keys @ ..] = WAYS_OUT;
+                lab.step(&format!("alice {what}"));
                 leaves(quit, alice, server)?;
-                for key in keys {
+                for (what, key) in keys {
+                    lab.step(&format!("alice {what}"));
                     let (alice, server) = client_in(lab, &listener, "one", 1)?;
                     leaves(key, alice, server)?;
                 }
@@ -730,7 +741,8 @@ pub fn plan() -> Plan {
                 joins(&alice, "alice", "red", &[&alice])?;
                 joins(&bob, "bob", "red", &[&alice, &bob])?;
                 let left = "[red] guest: guest has left this chatroom.";
-                for way in WAYS_OUT {
+                for (what, way) in WAYS_OUT {
+                    lab.step(&format!("guest {what}"));
                     let guest = enters(lab, address, "guest", TerminalKind::Dumb)?;
                     joins(&guest, "guest", "red", &[&alice, &bob, &guest])?;
                     way(&guest)?;
@@ -738,11 +750,13 @@ pub fn plan() -> Plan {
                     bob.sees(left)?;
                     guest.exits(0)?;
                 }
+                lab.step("guest is killed");
                 let killed = enters(lab, address, "guest", TerminalKind::Dumb)?;
                 joins(&killed, "guest", "red", &[&alice, &bob, &killed])?;
                 killed.is_killed();
                 alice.sees(left)?;
                 bob.sees(left)?;
+                lab.step("bob types /kill");
                 bob.types("/kill")?;
                 server.terminal().exits(0)?;
                 alice.fails_saying("server")?;

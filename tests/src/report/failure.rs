@@ -11,7 +11,7 @@ use super::{columns, diff, labelled, near_miss, programs, quoted, screens, short
 use crate::record::{self, Event, What, visible};
 use crate::stage::{Failure, Plan, Stage};
 use crate::tasks;
-use crate::verdict::Graded;
+use crate::verdict::{Graded, Verdict};
 
 /// In front of what was expected and what came, in columns.
 const LABEL: usize = 14;
@@ -68,8 +68,10 @@ impl<'a> Report<'a> {
         screens
     }
 
+    /// Whether there is something to show. (Where the grader failed, what the programs did says nothing.)
     pub(super) fn has_happened(&self) -> bool {
-        self.events.iter().any(|event| event.what != What::End)
+        !matches!(self.failure(), Some(Failure::Grader(_)))
+            && self.events.iter().any(|event| event.what != What::End)
     }
 
     pub(super) fn failure(&self) -> Option<&Failure> {
@@ -162,6 +164,9 @@ impl<'a> Report<'a> {
     }
 
     pub(super) fn states(&self) -> Vec<String> {
+        if !self.has_happened() {
+            return Vec::new();
+        }
         let outcome = self.graded.outcome.as_ref();
         outcome
             .map(|outcome| {
@@ -187,6 +192,13 @@ impl<'a> Report<'a> {
                 "fails, too: this is the grader's fault, not yours"
             };
             lines.push(("control", said.to_owned()));
+        }
+        if self.graded.verdict == Verdict::GraderError {
+            let advice = "run it again; if that does not help, show this to your instructor. Your \
+                          programs were not judged, and may be right.";
+            lines.push(("to do", advice.to_owned()));
+            lines.push(("again", self.again.clone()));
+            return lines;
         }
         // (what does not compile may be wrong anywhere; the compiler says where)
         if self.has_happened() && self.graded.is_of_kit {

@@ -20,6 +20,7 @@ use std::io::{self, Read, Write};
 use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -38,6 +39,8 @@ pub struct Peer {
     stream: Arc<TcpStream>,
     feed: Arc<Feed>,
     record: Record,
+    /// Whether it was this end that closed the connection.
+    has_closed: Arc<AtomicBool>,
 }
 
 impl Peer {
@@ -91,7 +94,7 @@ impl Peer {
         stream.set_write_timeout(Some(PATIENCE))?;
         let (stream, feed) = (Arc::new(stream), Feed::new());
         let (name, other) = (name.to_owned(), other.to_owned());
-        Ok(Self { name, other, stream, feed, record: record.clone() })
+        Ok(Self { name, other, stream, feed, record: record.clone(), has_closed: Arc::default() })
     }
 
     fn note_sent(&self, what: Wire) {
@@ -105,6 +108,7 @@ impl Peer {
     fn start_reading(&self) -> Check {
         let (stream, feed) = (Arc::clone(&self.stream), Arc::clone(&self.feed));
         let (record, name, other) = (self.record.clone(), self.name.clone(), self.other.clone());
+        let has_closed = Arc::clone(&self.has_closed);
         let note = move |what| record.note(&name, What::Got(other.clone(), what));
         thread::Builder::new().stack_size(256 * 1024).spawn(move || {
             let mut bytes = vec![0; 16 * 1024];
@@ -121,7 +125,10 @@ impl Peer {
                     Err(_) => break ("the connection was reset", "resets the connection"),
                 }
             };
-            note(Wire::Signal(signal));
+            // (the end that a shutdown of ours makes is not the other end's doing)
+            if !has_closed.load(Ordering::SeqCst) {
+                note(Wire::Signal(signal));
+            }
             feed.end(end);
         })?;
         Ok(())
@@ -181,6 +188,7 @@ impl Peer {
     /// Ends the connection with a reset, as a program that crashes does.
     pub fn crashes(self) {
         self.note_sent(Wire::Signal("resets the connection"));
+        self.has_closed.store(true, Ordering::SeqCst);
         // The reading thread holds the socket, too: wake it up, so that the socket is closed.
         let _ = SockRef::from(&*self.stream).set_linger(Some(Duration::ZERO));
         let _ = self.stream.shutdown(Shutdown::Read);
@@ -451,6 +459,7 @@ enum Next {
 
 impl Drop for Peer {
     fn drop(&mut self) {
+        self.has_closed.store(true, Ordering::SeqCst);
         // Without this the reading thread would keep the connection open.
         let lingers = SockRef::from(&*self.stream).linger();
         if !matches!(lingers, Ok(Some(_))) {
@@ -538,5 +547,30 @@ impl Listener {
             }
             thread::sleep(Duration::from_millis(1));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a peer has noted that leaves a listener in this way.
+    fn noted(leaves: fn(Peer)) -> Vec<What> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let record = Record::default();
+        let address = listener.local_addr().unwrap();
+        let peer = Peer::connect("alice", "server", address, &record).unwrap();
+        let feed = Arc::clone(&peer.feed);
+        leaves(peer);
+        assert!(feed.wait(|arrived| arrived.end).is_some(), "the reading thread should have ended");
+        record.events().into_iter().map(|event| event.what).collect()
+    }
+
+    #[test]
+    fn what_the_other_end_did_not_do_is_not_noted() {
+        let sent = |signal| What::Sent("server".into(), Wire::Signal(signal));
+        assert_eq!(noted(drop), [sent("connects")]);
+        assert_eq!(noted(Peer::closes), [sent("connects"), sent("closes")]);
+        assert_eq!(noted(Peer::crashes), [sent("connects"), sent("resets the connection")]);
     }
 }

@@ -67,5 +67,5 @@ fn show_frames(stream: &TcpStream, screen: &Screen) -> io::Result<()> {
 /// Stage 12 tests this function, together with the server: people leave in each of these ways, and see that
 /// of others as a message like any other.
 fn type_messages(terminal: &mut Terminal, stream: &TcpStream, name: &str) -> Result<()> {
-    todo!("stage 1: send each line that is typed, as ann : hello")
+    todo!("stage 1: send each line that is typed, as [ann] : hello")
 }
