@@ -48,8 +48,8 @@ fn read_to_end(stream: &TcpStream) {
     let mut forgotten = [0; 4096];
     loop {
         let left = end.saturating_duration_since(Instant::now());
-        // A timeout of zero would mean none at all.
-        if left.is_zero() || stream.set_read_timeout(Some(left)).is_err() {
+        // (when no time is left, zero is an error)
+        if stream.set_read_timeout(Some(left)).is_err() {
             return;
         }
         match receiver.read(&mut forgotten) {

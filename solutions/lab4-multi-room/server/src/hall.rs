@@ -71,7 +71,7 @@ impl Hall {
         }
     }
 
-    /// Stage 2: let a client into the room called `room`.
+    /// Stage 2: let a client into a room, by the name of the room.
     ///
     /// If there is no such room, it is made. First the client gets [`Reply::Joined`]; its `join_id` is
     /// the number of the connection. Then every member, the newcomer too, hears from the newcomer
