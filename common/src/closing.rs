@@ -31,8 +31,9 @@ pub fn refuse(stream: Arc<TcpStream>, reason: &[u8]) {
 
 /// Reads and forgets what the peer still sends, until it closes too, for at most [`LINGER`].
 ///
-/// Closing a socket that holds unread input sends a reset, and a reset can overtake our last words
-/// and destroy them (RFC 9293, section 3.6.1).
+/// Closing a socket that holds unread input sends a reset (RFC 9293, section 3.6.1). Then whatever of our
+/// last words is still in the send buffer, or on its way, is lost. On Linux the peer can still read what had
+/// arrived before the reset; other systems may throw that away, too.
 pub fn drain(stream: &TcpStream) {
     static LINGERING: AtomicUsize = AtomicUsize::new(0);
     if LINGERING.fetch_add(1, Ordering::Relaxed) < MAX_LINGERING {
@@ -47,8 +48,8 @@ fn read_to_end(stream: &TcpStream) {
     let mut forgotten = [0; 4096];
     loop {
         let left = end.saturating_duration_since(Instant::now());
-        // A timeout of zero would mean none at all.
-        if left.is_zero() || stream.set_read_timeout(Some(left)).is_err() {
+        // (when no time is left, zero is an error)
+        if stream.set_read_timeout(Some(left)).is_err() {
             return;
         }
         match receiver.read(&mut forgotten) {

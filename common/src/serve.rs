@@ -13,9 +13,9 @@ use crate::text::log;
 /// How long to wait when the system has no descriptor for a new connection.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Prints `listening on …` and the address, and serves each connection in a thread of its own with `handle`,
-/// which also gets a number for it, counted from 1. It never returns: nothing that happens to one
-/// connection ends the server.
+/// Prints `listening on …` and the address, and serves each connection in a thread of its own with
+/// `handle`, which also gets a number for it, counted from 1. It never returns: nothing that happens to
+/// one connection ends the server.
 ///
 /// At most `max_clients` are served at a time. Who comes when the server is full, or when the system
 /// gives no thread, gets the bytes `full` and is closed. When descriptors run out, those who wait to

@@ -9,7 +9,7 @@ use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::thread;
+use std::{mem, panic, thread};
 
 use anyhow::Result;
 use rustyline::{Config, DefaultEditor, ExternalPrinter};
@@ -23,6 +23,9 @@ const PROMPT: &str = "> ";
 
 /// Moves up and down again: takes part in rustyline's queue without showing anything.
 const NOTHING: &str = "\x1b[A\n";
+
+/// Held from a panic in `main` on: no line is begun, and none that ends is looked at.
+static ENDING: Mutex<()> = Mutex::new(());
 
 /// The reading side: what the person types. See [`Terminal::screen`] for the other side.
 pub struct Terminal {
@@ -48,8 +51,8 @@ pub struct Screen {
 }
 
 impl Terminal {
-    /// Takes over the terminal. It is given back as it was found, however the program ends. Who ends the
-    /// program from outside (SIGTERM), or closes the window (SIGHUP), leaves as if by Ctrl-C.
+    /// Takes over the terminal. It is given back as it was found, however the program ends, even by a panic.
+    /// Who ends the program from outside (SIGTERM), or closes the window (SIGHUP), leaves as if by Ctrl-C.
     ///
     /// # Errors
     /// When the terminal cannot be set up.
@@ -77,6 +80,7 @@ impl Terminal {
         let mut editor = DefaultEditor::with_config(config)?;
         let printer: Box<dyn ExternalPrinter + Send> = Box::new(editor.create_external_printer()?);
         let screen = Screen { printer: Some(Arc::new(Mutex::new(printer))), left, ending };
+        restore_on_panic();
         Ok(Self { input: Input::Editor(Box::new(editor)), interrupted, screen })
     }
 
@@ -177,8 +181,9 @@ impl Screen {
         fail(&message)
     }
 
-    /// Says why the program ends, if it does.
+    /// Says why the program ends, if it does. Waits for the end if it is a panic.
     fn exit_if_ending(&self) {
+        let _waits = ENDING.lock();
         if let Some(message) = self.ending.get() {
             fail(message);
         }
@@ -233,13 +238,30 @@ fn interrupt_editor() {
     }
 }
 
+/// Makes a panic in `main`, which ends the program, give the terminal back too. In another thread it ends
+/// only that thread, and the line may still be typed.
+fn restore_on_panic() {
+    let report = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        if thread::current().name() == Some("main") {
+            // Whoever types finds the terminal gone, and must not take that for the person's wish to leave.
+            mem::forget(ENDING.lock());
+            saved_mode::restore();
+        }
+    }));
+}
+
 /// The mode in which the terminal was found.
 #[cfg(unix)]
 mod saved_mode {
+    use std::fs::File;
     use std::io;
+    use std::os::fd::AsFd;
     use std::sync::{Mutex, OnceLock};
 
     use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
+    use nix::unistd::dup2_stdin;
 
     static MODE: OnceLock<Mutex<Termios>> = OnceLock::new();
 
@@ -249,10 +271,13 @@ mod saved_mode {
         }
     }
 
+    /// Only for the end of the program: nobody can type any more.
     pub fn restore() {
-        if let Some(mode) = MODE.get().and_then(|mode| mode.lock().ok()) {
-            let _ = tcsetattr(io::stdin(), SetArg::TCSADRAIN, &mode);
-        }
+        let Some(mode) = MODE.get().and_then(|mode| mode.lock().ok()) else { return };
+        let Ok(terminal) = io::stdin().as_fd().try_clone_to_owned() else { return };
+        // Or a thread that is about to begin a line would change the mode again.
+        let _ = File::open("/dev/null").map(dup2_stdin);
+        let _ = tcsetattr(terminal, SetArg::TCSADRAIN, &mode);
     }
 }
 

@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{MAX_MESSAGE, Messages};
+use socket2::SockRef;
 
 /// The two ends of a connection.
 fn connection() -> (TcpStream, TcpStream) {
@@ -51,6 +52,32 @@ fn the_limit_is_64_kib() {
     assert_eq!(messages.receive().unwrap_err().kind(), ErrorKind::InvalidData);
     drop(stream);
     sender.join().unwrap();
+    assert_eq!(MAX_MESSAGE, 64 * 1024);
+}
+
+#[test]
+fn a_server_may_put_1_kib_in_front() {
+    let (mut peer, stream) = connection();
+    let sender = thread::spawn(move || {
+        let longest = "x".repeat(MAX_MESSAGE + 1024);
+        let _ = peer.write_all(format!("{longest}\nx{longest}\n").as_bytes());
+        peer
+    });
+    let mut messages = Messages::from_server(&stream);
+    assert_eq!(messages.receive().unwrap().unwrap().len(), MAX_MESSAGE + 1024);
+    assert_eq!(messages.receive().unwrap_err().kind(), ErrorKind::InvalidData);
+    drop(stream);
+    sender.join().unwrap();
+}
+
+#[test]
+fn a_reset_is_an_error_and_no_end() {
+    let (peer, stream) = connection();
+    // Who does not linger does not say goodbye.
+    SockRef::from(&peer).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(peer);
+    let error = Messages::new(&stream).receive().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! Sending that never waits.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::mpsc;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Weak, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::Outbox;
 use common::outbox::MAX_BACKLOG;
@@ -13,11 +14,41 @@ use common::outbox::MAX_BACKLOG;
 /// What the system may take for a peer that does not read, and much more than the backlog.
 const FLOOD: usize = 64 * 1024 * 1024;
 
+/// Only a broken outbox takes so long.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 fn connection() -> (TcpStream, Arc<TcpStream>, Outbox) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let stream = Arc::new(listener.accept().unwrap().0);
     (peer, Arc::clone(&stream), Outbox::new(stream))
+}
+
+/// The two ends of a connection of another kind: with TCP nobody knows how much the system takes.
+fn local_connection() -> (UnixStream, Arc<TcpStream>) {
+    let (stream, peer) = UnixStream::pair().unwrap();
+    peer.set_read_timeout(Some(PATIENCE)).unwrap();
+    (peer, Arc::new(TcpStream::from(OwnedFd::from(stream))))
+}
+
+/// Sends until nothing more is taken before the peer reads; answers how many bytes that were.
+fn fill(mut stream: &TcpStream) -> usize {
+    stream.set_nonblocking(true).unwrap();
+    let mut filled = 0;
+    while let Ok(sent) = stream.write(b"xxxxxxxxxxxxxxxx") {
+        filled += sent;
+    }
+    stream.set_nonblocking(false).unwrap();
+    filled
+}
+
+/// Waits until no more than `holders` hold the connection: an outbox is one, its thread another.
+fn wait_for_holders(holders: usize, stream: &Weak<TcpStream>) {
+    let begin = Instant::now();
+    while stream.strong_count() > holders {
+        assert!(begin.elapsed() < PATIENCE, "somebody still sends");
+        thread::yield_now();
+    }
 }
 
 fn read_all(mut peer: TcpStream) -> Vec<u8> {
@@ -31,7 +62,7 @@ fn read_all(mut peer: TcpStream) -> Vec<u8> {
 fn does_not_block<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     let (done, wait) = mpsc::channel();
     thread::spawn(move || done.send(work()));
-    wait.recv_timeout(Duration::from_secs(20)).expect("the outbox blocked")
+    wait.recv_timeout(PATIENCE).expect("the outbox blocked")
 }
 
 #[test]
@@ -65,20 +96,92 @@ fn a_backlog_follows_by_itself_in_order() {
 }
 
 #[test]
+fn more_than_16_kib_is_not_gathered() {
+    let (mut peer, _stream, mut outbox) = connection();
+    outbox.push([b'x'; 16 * 1024 - 1]);
+    peer.set_nonblocking(true).unwrap();
+    assert_eq!(peer.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    outbox.push("x");
+    peer.set_nonblocking(false).unwrap();
+    peer.set_read_timeout(Some(PATIENCE)).unwrap();
+    peer.read_exact(&mut [0; 16 * 1024]).unwrap();
+}
+
+#[test]
 fn a_small_backlog_is_not_lost_when_the_outbox_is_dropped() {
-    let (mut peer, stream, mut outbox) = connection();
-    // Fill the system's buffers until something is left over.
-    let chunk = [b'x'; 1024];
-    let mut pushed = 0;
-    stream.set_write_timeout(Some(Duration::from_millis(100))).unwrap();
-    while let Ok(sent) = std::io::Write::write(&mut &*stream, &chunk) {
-        pushed += sent;
-    }
+    let (mut peer, stream) = local_connection();
+    let filled = fill(&stream);
+    let mut outbox = Outbox::new(stream);
     outbox.push(vec![b'y'; 100_000]);
     does_not_block(move || drop(outbox));
-    let mut all = vec![0; pushed];
-    peer.read_exact(&mut all).unwrap();
-    assert_eq!(read_all(peer), vec![b'y'; 100_000]);
+    peer.read_exact(&mut vec![0; filled]).unwrap();
+    let mut rest = Vec::new();
+    peer.read_to_end(&mut rest).unwrap();
+    assert!(rest == vec![b'y'; 100_000], "got {}", rest.len());
+}
+
+#[test]
+fn a_backlog_of_1_mib_arrives() {
+    let (mut peer, stream) = local_connection();
+    let filled = fill(&stream);
+    let mut outbox = Outbox::new(stream);
+    for _ in 0..2 {
+        outbox.push(vec![b'y'; MAX_BACKLOG / 2]);
+    }
+    peer.read_exact(&mut vec![0; filled + MAX_BACKLOG]).unwrap();
+}
+
+#[test]
+fn a_backlog_over_1_mib_is_not_kept() {
+    let (mut peer, stream) = local_connection();
+    let filled = fill(&stream);
+    let mut outbox = Outbox::new(stream);
+    outbox.push(vec![b'y'; MAX_BACKLOG]);
+    outbox.push("y");
+    outbox.flush();
+    // Nobody has read, so the socket has taken nothing more.
+    let mut all = Vec::new();
+    peer.read_to_end(&mut all).unwrap();
+    assert_eq!(all.len(), filled);
+    assert_eq!(MAX_BACKLOG, 1024 * 1024);
+}
+
+#[test]
+fn what_the_socket_takes_at_once_is_no_backlog() {
+    let (mut peer, stream) = local_connection();
+    let mut outbox = Outbox::new(stream);
+    outbox.push(vec![b'x'; MAX_BACKLOG + 1]);
+    peer.read_exact(&mut vec![0; MAX_BACKLOG + 1]).unwrap();
+}
+
+#[test]
+fn who_is_slow_is_waited_for_until_the_outbox_is_dropped() {
+    let (mut slow, stream) = local_connection();
+    let filled = fill(&stream);
+    let mut outbox = Outbox::new(stream);
+    outbox.push(vec![b'y'; 100_000]);
+
+    let (_other, stream) = local_connection();
+    fill(&stream);
+    let waiting = Arc::downgrade(&stream);
+    let mut dropped = Outbox::new(stream);
+    dropped.push(vec![b'y'; 100_000]);
+    drop(dropped);
+    wait_for_holders(0, &waiting);
+
+    // The first has been waited for even longer than this one, and goes on.
+    slow.read_exact(&mut vec![0; filled + 100_000]).unwrap();
+}
+
+#[test]
+fn nobody_waits_for_a_peer_that_is_gone() {
+    let (peer, stream) = local_connection();
+    fill(&stream);
+    let waiting = Arc::downgrade(&stream);
+    let mut outbox = Outbox::new(stream);
+    outbox.push(vec![b'y'; 100_000]);
+    drop(peer);
+    wait_for_holders(1, &waiting);
 }
 
 #[test]

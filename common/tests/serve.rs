@@ -56,3 +56,19 @@ fn a_place_is_free_when_its_client_is_done_although_that_lingers() {
     // If each kept its place for the second that it lingers, it would take 20.
     assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
 }
+
+#[test]
+fn connections_are_counted_from_1() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        common::serve(&listener, 3, FULL, |number, stream| {
+            Ok((&**stream).write_all(&[u8::try_from(number)?])?)
+        })
+    });
+    for expected in 1..=3 {
+        let mut number = [0];
+        TcpStream::connect(address).unwrap().read_exact(&mut number).unwrap();
+        assert_eq!(number, [expected]);
+    }
+}

@@ -71,7 +71,7 @@ impl Hall {
         }
     }
 
-    /// Stage 2: let a client into the room called `name`.
+    /// Stage 2: let a client into a room, by the name of the room.
     ///
     /// If there is no such room, it is made. First the client gets [`Reply::Joined`]; its `join_id` is
     /// the number of the connection. Then every member, the newcomer too, hears from the newcomer
@@ -83,8 +83,8 @@ impl Hall {
     /// already gets the same reply again, and nothing is announced.
     ///
     /// [`announce`]: Hall::announce
-    pub fn join(&mut self, id: i64, name: String, client_name: String) {
-        todo!("stage 2: let a client into the room called name")
+    pub fn join(&mut self, id: i64, room: String, client_name: String) {
+        todo!("stage 2: let a client into a room, by the name of the room")
     }
 
     /// Stage 3: pass a message on to every member of the room.

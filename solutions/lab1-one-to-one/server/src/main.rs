@@ -69,21 +69,21 @@ fn open_listener(address: (&str, u16)) -> io::Result<TcpListener> {
 /// Stage 2: accept clients for ever, and give each a thread.
 ///
 /// - [`TcpListener::accept`] waits for the next client and answers a new socket for it, and its
-///   address. Number the clients from 1.
+///   address. Number the clients from 1. The IP for [`talk`] is `peer.ip().to_canonical()`: an IPv4
+///   address without the `::ffff:` that a server on `::` sees in front of it.
 /// - Small messages should leave at once, instead of waiting for others to fill a segment (Nagle's
 ///   algorithm): [`TcpStream::set_nodelay`].
 /// - The client's thread reads from the socket while the room writes to it: wrap it in an [`Arc`].
-/// - `thread::Builder::new().spawn(move || talk(…))` starts the thread, which needs its own clone of `room`.
-///   It answers an error where `thread::spawn` would panic, and a server must not die of one client too
-///   many: [`log`] it and go on. Do not wait for the thread: the next client is waiting for you.
+/// - `thread::Builder::new().spawn(move || talk(…))` starts the thread, with its own clone of `room`. It
+///   answers an error where `thread::spawn` would panic, and a server must not die of one client too many:
+///   [`log`] it and go on. Do not wait for the thread: the next client is waiting for you.
 /// - An error of `accept` must not end the loop: without free file descriptors, say, those who are
 ///   connected go on talking. Log the first one, wait a second, and try again.
 ///
-/// For now, give `talk` the seat `Arc::new(())`. Stage 8 comes back to this function: only `seats` people fit
-/// into the room. Keep one `Arc<()>` of your own and give each [`talk`] a clone of it, which it drops when
-/// its client is gone. Then [`Arc::strong_count`] is the number of taken seats, and one more for your own,
-/// and nobody has to count. A client without a seat gets [`FULL`]: [`refuse`] sends that and closes the
-/// connection, and you do not wait for it.
+/// For now, give `talk` the seat `Arc::new(())`. Stage 8 comes back to this function: only `seats` people
+/// fit into the room. Keep one `Arc<()>` of your own and give each [`talk`] a clone of it, which it drops
+/// when its client is gone. Then [`Arc::strong_count`] is the number of taken seats, and one more for your
+/// own. A client without a seat gets [`FULL`]: [`refuse`] sends that, closes, and does not wait.
 ///
 /// Stage 13 tests this function, together with the client: one leaves, another comes, a third finds the
 /// room full.
@@ -134,9 +134,9 @@ fn talk(id: u64, ip: IpAddr, stream: &Arc<TcpStream>, room: &SyncSender<Event>, 
 
 /// Stage 4: tell the room each message that arrives.
 ///
-/// TCP knows no messages: one `read` may bring half a message, or three. [`Messages`] puts them
-/// together again. Make one before the loop, with [`Messages::new`]: `while let Some(message) = messages.receive()?` runs once for each. At the end of the
-/// stream it answers `None`; return then, or this thread runs in circles for ever.
+/// TCP knows no messages: one `read` may bring half a message, or three. [`Messages`] puts them together.
+/// Make one before the loop, with [`Messages::new`]: `while let Some(message) = messages.receive()?` runs
+/// once for each, until the stream ends. Return then, or this thread runs in circles for ever.
 ///
 /// Stage 6 comes back to this function: a message that is just `quit` is the end, too.
 ///

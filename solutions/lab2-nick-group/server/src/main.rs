@@ -70,8 +70,8 @@ fn main() -> Result<()> {
 /// Stage 1: open the listening socket, and say so.
 ///
 /// Lab 1 did it with the system's own calls; [`Endpoint::listen`] does it now. Then print
-/// `SERVER WORKING`; [`green`] makes it green where that can be seen. `main` goes on with [`common::serve`], which
-/// prints `listening on` and the address, and accepts.
+/// `SERVER WORKING`; [`green`] makes it green where that can be seen. `main` goes on with
+/// [`common::serve`], which prints `listening on` and the address, and accepts.
 fn open_listener(endpoint: &Endpoint<55555>) -> Result<TcpListener> {
     let listener = endpoint.listen()?;
     print_line(&green("SERVER WORKING"));
@@ -111,8 +111,8 @@ fn talk(
 
 /// Stage 2: ask for the nickname, and wait for it.
 ///
-/// Send `NICK`, just these four letters: the original client compares what it gets with them. To write to a stream that
-/// is shared, take a reference out of its [`Arc`]: `let mut writer = &**stream;`.
+/// Send `NICK`, just these four letters: the original client compares what it gets with them. To write to a
+/// stream that is shared, take a reference out of its [`Arc`]: `let mut writer = &**stream;`.
 /// [`Messages::handshake`] waits for the answer for as long as `patience` lasts; `None` means that the client
 /// has gone instead.
 /// This runs in the connection's own thread, so who does not answer holds up nobody.

@@ -55,8 +55,12 @@ const STUDENT_ID: u32 = 0;
 ///
 /// [`Lines::next_line`] reads the first line, which tells which reply it is: `value` answers what stands
 /// behind its colon. The fields follow in the order of the wire. [`Lines::field`] reads one,
-/// [`Lines::number`] one that is a number, and [`Lines::text`] one that goes on until a blank line. A line
-/// that begins no reply is skipped: the server may be newer than we are.
+/// [`Lines::number`] one that is a number, and [`Lines::text`] one that goes on until a blank line.
+/// `address` (given, below) makes one of a server's IP and port. A line that begins no reply is skipped: the
+/// server may be newer than we are.
+///
+/// A number on the first line is behind its colon already: `number` makes an `i64` of it. Only the code of an
+/// error is a `u32`: [`str::parse`] it yourself, and take 0 for what is no number.
 ///
 /// # Errors
 /// See [`Problem`].

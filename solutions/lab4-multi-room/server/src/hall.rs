@@ -71,7 +71,7 @@ impl Hall {
         }
     }
 
-    /// Stage 2: let a client into the room called `name`.
+    /// Stage 2: let a client into a room, by the name of the room.
     ///
     /// If there is no such room, it is made. First the client gets [`Reply::Joined`]; its `join_id` is
     /// the number of the connection. Then every member, the newcomer too, hears from the newcomer
@@ -83,8 +83,8 @@ impl Hall {
     /// already gets the same reply again, and nothing is announced.
     ///
     /// [`announce`]: Hall::announce
-    pub fn join(&mut self, id: i64, name: String, client_name: String) {
-        let room_ref = self.room_refs.get(&name).copied().unwrap_or(self.last_room_ref + 1);
+    pub fn join(&mut self, id: i64, room: String, client_name: String) {
+        let room_ref = self.room_refs.get(&room).copied().unwrap_or(self.last_room_ref + 1);
         let Some(client) = self.clients.get_mut(&id) else { return };
         let is_new = !client.rooms.contains(&room_ref);
         if is_new {
@@ -99,11 +99,11 @@ impl Hall {
         }
         let server = client.server;
         self.last_room_ref = self.last_room_ref.max(room_ref);
-        self.room_refs.insert(name.clone(), room_ref);
-        let room = Room { name: name.clone(), members: BTreeSet::new() };
-        self.rooms.entry(room_ref).or_insert(room).members.insert(id);
+        self.room_refs.insert(room.clone(), room_ref);
+        let new_room = Room { name: room.clone(), members: BTreeSet::new() };
+        self.rooms.entry(room_ref).or_insert(new_room).members.insert(id);
 
-        self.tell(id, &Reply::Joined { room: name, server, room_ref, join_id: id });
+        self.tell(id, &Reply::Joined { room, server, room_ref, join_id: id });
         if is_new {
             self.announce(id, room_ref, "has joined this chatroom.");
         }

@@ -42,9 +42,10 @@ fn connect(address: (&str, u16)) -> io::Result<TcpStream> {
 
 /// Stage 3: show each message that arrives, until the stream ends.
 ///
-/// [`Messages`] cuts the stream into messages. Make one before the loop, with [`Messages::from_server`]: what a server
-/// passes on is a little longer than what it got. `while let Some(message) = messages.receive()?` runs once for
-/// each; [`Screen::print`] shows it without tearing the line that is being typed.
+/// [`Messages`] cuts the stream into messages. Make one before the loop, with [`Messages::from_server`]:
+/// what a server passes on is a little longer than what it got. `while let Some(message) =
+/// messages.receive()?` runs once for each; [`Screen::print`] shows it without tearing the line that is
+/// being typed.
 ///
 /// Stage 10 tests this function: [`Messages::receive`] answers `None` when the server has closed, and an
 /// error (`?`) when the connection is lost. Return then, or empty messages are shown for ever; `main` does

@@ -44,8 +44,8 @@ pub fn read(reader: &mut impl BufRead) -> io::Result<Option<String>> {
 /// Take the spaces away (`trim_matches(' ')`), and [`str::parse`] the digits.
 ///
 /// Stage 9 comes back to this function: a header is nothing but digits, with spaces around them
-/// (`parse` alone would take `+5`), and it promises at most [`MAX_PAYLOAD`]. Otherwise four bytes from
-/// anybody could make the server wait for, and set aside, gigabytes.
+/// (`parse` alone would take `+5`), and it promises at most [`MAX_PAYLOAD`]. Otherwise ten digits from
+/// anybody could make the server set aside gigabytes, and wait for them.
 fn payload_length(header: &[u8; HEADER]) -> io::Result<usize> {
     todo!("stage 2: the length that a header promises")
 }

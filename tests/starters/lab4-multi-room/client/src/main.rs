@@ -60,7 +60,8 @@ fn choose_name(terminal: &mut Terminal) -> Option<String> {
 
 /// Stage 10: show each reply that arrives, until the stream ends.
 ///
-/// [`read_reply`] reads one:
+/// Make the lines before the loop, with `Lines::from_server(BufReader::new(stream))`: what a server passes
+/// on is a little longer than what it got. [`read_reply`] reads one reply from them:
 ///
 /// - [`Reply::Joined`]: tell [`Rooms::joined`], before anything is shown: what is typed next may go there.
 /// - [`Reply::Chat`] is shown as `[room1] alice: hello`, with the name that [`Rooms::name`] knows. Its
