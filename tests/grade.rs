@@ -8,7 +8,7 @@ use grader::report::failure::Report;
 use grader::report::scoreboard::{Points, lab_line, stage_line};
 use grader::stage::{Plan, Stage};
 use grader::verdict::{Grader, Maker, THREADS, Verdict};
-use grader::{confine, labs};
+use grader::{confine, descendants, labs};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 static GRADER: LazyLock<Grader> = LazyLock::new(|| {
@@ -42,6 +42,7 @@ fn main() -> ExitCode {
             print_scoreboard(maker, &board);
         }
     }
+    descendants::no_more();
     confine::remove_all();
     conclusion.exit_code()
 }

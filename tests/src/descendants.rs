@@ -43,7 +43,16 @@ impl Starting {
     }
 }
 
+/// From here on nobody starts a program, since this process is about to end: one that is just being started would find
+/// its terminal gone, and complain.
+pub fn no_more() {
+    std::mem::forget(STARTING.write().unwrap_or_else(PoisonError::into_inner));
+}
+
 /// How a program that was started here ended, if it has. After this its number may belong to another process.
+///
+/// # Errors
+/// When there is no such child.
 pub fn reap(program: Pid) -> nix::Result<WaitStatus> {
     // Who has the number next cannot have been started before it is taken off.
     let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{flood, server_where_told};
+use super::{WayOut, flood, server_where_told};
 use crate::feed::PATIENCE;
 use crate::lab::{Lab, Server};
 use crate::program::TerminalKind;
@@ -37,8 +37,7 @@ fn talk(lab: &Lab, speaker: &Peer, listener: &Peer) -> Check {
     listener.hears(&from(&line))
 }
 
-/// How a person leaves.
-const WAYS_OUT: [(&str, fn(&Person) -> Check); 3] = [
+const WAYS_OUT: [WayOut; 3] = [
     ("types quit", |person| person.types("quit")),
     ("presses Ctrl-D", |person| person.presses(Key::CtrlD)),
     ("presses Ctrl-C", |person| person.presses(Key::CtrlC)),

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{flood, server_where_told};
+use super::{WayOut, flood, server_where_told};
 use crate::feed::PATIENCE;
 use crate::lab::{Lab, Server};
 use crate::program::TerminalKind;
@@ -51,8 +51,7 @@ fn joins_when_free(server: &Server, nickname: &str) -> Check<Peer> {
     }
 }
 
-/// The ways in which a person leaves.
-const WAYS_OUT: [(&str, fn(&Person) -> Check); 3] = [
+const WAYS_OUT: [WayOut; 3] = [
     ("types /quit", |person| person.types("/quit")),
     ("presses Ctrl-D", |person| person.presses(Key::CtrlD)),
     ("presses Ctrl-C", |person| person.presses(Key::CtrlC)),
@@ -306,7 +305,7 @@ pub fn plan() -> Plan {
                 let server = lab.server()?;
                 let group = server.group_joins(&["alice", "bob"])?;
                 let [alice, bob] = &group[..] else { return Ok(()) };
-                let ways: [(&str, fn(Peer)); 3] = [
+                let ways: [(_, fn(Peer)); 3] = [
                     ("closes", Peer::closes),
                     ("resets the connection", Peer::crashes),
                     ("ends sending", Peer::hangs_up),

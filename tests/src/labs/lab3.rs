@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::flood;
+use super::{WayOut, flood};
 use crate::lab::Lab;
 use crate::program::TerminalKind;
 use crate::stage::{Check, Plan, stage};
@@ -49,7 +49,7 @@ fn active(count: usize) -> String {
     format!("[SERVER] active connections = {count}")
 }
 
-const WAYS_OUT: [(&str, fn(&Person) -> Check); 3] = [
+const WAYS_OUT: [WayOut; 3] = [
     ("types !DISCONNECT", |person| person.types("!DISCONNECT")),
     ("presses Ctrl-D", |person| person.presses(Key::CtrlD)),
     ("presses Ctrl-C", |person| person.presses(Key::CtrlC)),

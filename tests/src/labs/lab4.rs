@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::flood;
+use super::{WayOut, flood};
 use crate::lab::{Lab, Server};
 use crate::program::TerminalKind;
 use crate::stage::{Check, Plan, stage};
@@ -26,7 +26,13 @@ fn room_of(server: &Server, room: &str, names: &[&str]) -> Check<Vec<(Peer, Memb
     let mut members: Vec<(Peer, Membership)> = Vec::new();
     for name in names {
         let peer = server.peer(name)?;
-        let membership = peer.joins_room(room, server.address())?;
+        peer.asks_to_join(room, name)?;
+        let membership = peer.is_in(room, server.address())?;
+        if let Some((_, first)) = members.first() {
+            let is_same = first.room_ref == membership.room_ref;
+            check(is_same, "everybody in a room should have", "the same ROOM_REF", "another")?;
+        }
+        peer.hears_joined(membership.room_ref, name)?;
         for (member, _) in &members {
             member.hears_joined(membership.room_ref, name)?;
         }
@@ -96,8 +102,7 @@ fn chat(room_ref: i64, name: &str, message: &str) -> String {
     format!("CHAT: {room_ref}\nCLIENT_NAME: {name}\nMESSAGE: {message}\n\n")
 }
 
-/// The ways in which a person leaves.
-const WAYS_OUT: [(&str, fn(&Person) -> Check); 3] = [
+const WAYS_OUT: [WayOut; 3] = [
     ("types /quit", |person| person.types("/quit")),
     ("presses Ctrl-D", |person| person.presses(Key::CtrlD)),
     ("presses Ctrl-C", |person| person.presses(Key::CtrlC)),
@@ -152,10 +157,13 @@ pub fn plan() -> Plan {
                 let (here, there) = (lab.words(1), lab.words(2));
                 let members = room_of(&server, &here, &["alice", "bob"])?;
                 let [(alice, in_a), (bob, in_b)] = &members[..] else { return Ok(()) };
-                check(in_a.room_ref == in_b.room_ref, "both should be in", "one room", "two rooms")?;
                 check(in_a.join_id != in_b.join_id, "each should have", "its own JOIN_ID", "the same")?;
-                let elsewhere = bob.joins_room(&there, address)?;
-                check(elsewhere.room_ref != in_b.room_ref, "there should be", "two rooms", "one")?;
+                lab.step("bob joins a second room");
+                bob.asks_to_join(&there, "bob")?;
+                let elsewhere = bob.is_in(&there, address)?;
+                let is_new = elsewhere.room_ref != in_b.room_ref;
+                check(is_new, "a second room should have", "a new ROOM_REF", "that of the first")?;
+                bob.hears_joined(elsewhere.room_ref, "bob")?;
                 check(elsewhere.join_id == in_b.join_id, "bob should have", "one JOIN_ID", "two")?;
                 lab.step("alice, who is not in that room, has heard nothing of it");
                 alice.greets("fence", address)
@@ -333,10 +341,10 @@ pub fn plan() -> Plan {
                 let alice = server.peer("alice")?;
                 let one = alice.joins_room("one", address)?;
                 let two = alice.joins_room("two", address)?;
-                let ways: [(&str, Option<fn(Peer)>); 3] = [
+                let ways = [
                     ("disconnects", None),
-                    ("closes", Some(Peer::closes)),
-                    ("resets the connection", Some(Peer::crashes)),
+                    ("closes", Some(Peer::closes as fn(Peer))),
+                    ("resets the connection", Some(Peer::crashes as fn(Peer))),
                 ];
                 for (what, way) in ways {
                     lab.step(&format!("guest {what}"));
@@ -403,7 +411,7 @@ pub fn plan() -> Plan {
                     "JOIN_CHATROOM: x\nCLIENT_IP: 0\nCLIENT_NAME: alice\n",
                     "JOIN_CHATROOM: \nCLIENT_IP: 0\nPORT: 0\nCLIENT_NAME: alice\n",
                     "JOIN_CHATROOM: x\nCLIENT_IP: 0\nPORT: 0\nCLIENT_NAME:\n",
-                    "CHAT: room\nJOIN_ID: 1\nCLIENT_NAME: alice\nMESSAGE: x\n\n",
+                    "CHAT: room\nJOIN_ID: 1\nCLIENT_NAME: alice\nMESSAGE: x\nHELO text\n\n",
                     "LEAVE_CHATROOM: 1\nCLIENT_NAME: alice\n",
                     "JOIN_CHATROOM: x\n",
                 ] {

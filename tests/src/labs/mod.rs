@@ -42,11 +42,15 @@ use std::fs;
 
 use crate::lab::{FLOOD_LINES, Lab, Server, long_line};
 use crate::stage::{Check, Failure, Plan};
+use crate::terminal::Person;
 
 /// All labs, in their order.
 pub fn all() -> Vec<Plan> {
     vec![lab1::plan(), lab2::plan(), lab3::plan(), lab4::plan()]
 }
+
+/// A way in which a person leaves: in words, and how.
+type WayOut = (&'static str, fn(&Person) -> Check);
 
 /// Long lines, more of them than the system keeps for somebody who does not read.
 ///

@@ -100,9 +100,9 @@ fn read_join(room: &str, lines: &mut Lines<impl BufRead>) -> Result<Request, Pro
 /// Stage 3: read the rest of a chat message.
 ///
 /// The fields follow in this order: `JOIN_ID`, `CLIENT_NAME`, `MESSAGE`.
-/// [`Lines::number`] reads a field that is a number, [`Lines::text`] one that goes on until a blank line.
-/// Read all fields before you look whether `room_ref` is a [`number`]: then the connection goes on behind
-/// the message, and not in the middle of its text.
+/// [`Lines::field`] reads one, [`Lines::text`] the last, which goes on until a blank line. Read all of them
+/// before you look whether `room_ref` and `JOIN_ID` are numbers ([`number`]). Otherwise the connection goes on
+/// in the middle of the message, and somebody's text is taken for requests.
 ///
 /// Stage 8 tests this function: the bytes come in pieces, or those of several messages at once. [`Lines`]
 /// takes care of that, and of the `\r` and the spaces that others send.
