@@ -12,6 +12,8 @@ pub struct Plan {
     pub number: u32,
     /// What the lab is about.
     pub title: &'static str,
+    /// Whether what one says comes back to oneself as well.
+    pub speaker_hears: bool,
     /// In the order of their numbers.
     pub stages: Vec<Stage>,
 }

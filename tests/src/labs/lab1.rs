@@ -603,7 +603,12 @@ pub fn plan() -> Plan {
                 server.terminal().never_got(b"\x1b[2J")
             }),
     ];
-    Plan { number: 1, title: "one-to-one: two people, bytes as they come", stages }
+    Plan {
+        number: 1,
+        title: "one-to-one: two people, bytes as they come",
+        speaker_hears: false,
+        stages,
+    }
 }
 
 /// Three lines.

@@ -742,5 +742,5 @@ pub fn plan() -> Plan {
                 server.terminal().never_got(b"\x1b[2J")
             }),
     ];
-    Plan { number: 2, title: "a group with nicknames: a handshake", stages }
+    Plan { number: 2, title: "a group with nicknames: a handshake", speaker_hears: true, stages }
 }

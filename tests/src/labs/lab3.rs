@@ -605,5 +605,5 @@ pub fn plan() -> Plan {
                 server.terminal().never_got(b"\x1b[2J")
             }),
     ];
-    Plan { number: 3, title: "messages with a length header", stages }
+    Plan { number: 3, title: "messages with a length header", speaker_hears: false, stages }
 }

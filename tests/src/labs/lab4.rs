@@ -811,7 +811,7 @@ pub fn plan() -> Plan {
                 [&alice, &bob, &carol].iter().try_for_each(|person| person.fails_saying("server"))
             }),
     ];
-    Plan { number: 4, title: "many rooms, requests and replies", stages }
+    Plan { number: 4, title: "many rooms, requests and replies", speaker_hears: true, stages }
 }
 
 /// Somebody joins a room, and everybody in it sees that.

@@ -123,7 +123,7 @@ impl<'a> Report<'a> {
     pub(super) fn near_misses(&self) -> Vec<String> {
         match self.failure() {
             Some(Failure::Wrong { evidence: Some(evidence), .. }) => {
-                near_miss::near_misses(evidence, &self.events)
+                near_miss::near_misses(evidence, &self.events, self.plan.speaker_hears)
             }
             _ => Vec::new(),
         }

@@ -7,7 +7,7 @@ use crate::stage::Evidence;
 use super::short_blanks;
 
 /// What the bytes that came, and those that others got, tell about the mistake; the most telling first.
-pub fn near_misses(evidence: &Evidence, events: &[Event]) -> Vec<String> {
+pub fn near_misses(evidence: &Evidence, events: &[Event], speaker_hears: bool) -> Vec<String> {
     let Evidence { name, expected, before, rest, is_screen } = evidence;
     let mut misses = Vec::new();
     // (`…` stands for whatever else is in the line)
@@ -39,7 +39,9 @@ pub fn near_misses(evidence: &Evidence, events: &[Event]) -> Vec<String> {
         misses.push("only its beginning came".into());
     }
     misses.extend(counted_characters(&expected, rest));
-    misses.extend(own_words(name, message, rest, events));
+    if !speaker_hears {
+        misses.extend(own_words(name, message, rest, events));
+    }
     let first = trim(rest.split_inclusive(|&byte| byte == b'\n').next().unwrap_or_default());
     let is_known = |line: &[u8]| line == first;
     // (of a message of several lines, one may well come again)
@@ -208,7 +210,7 @@ mod tests {
     fn misses(expected: &str, rest: &str) -> Vec<String> {
         let (expected, rest) = (expected.as_bytes().to_vec(), rest.as_bytes().to_vec());
         let (name, before) = ("bob".to_owned(), Vec::new());
-        near_misses(&Evidence { name, expected, before, rest, is_screen: true }, &[])
+        near_misses(&Evidence { name, expected, before, rest, is_screen: true }, &[], false)
     }
 
     #[test]

@@ -63,9 +63,9 @@ fn choose_nickname(terminal: &mut Terminal) -> Option<String> {
 
 /// Stage 3: answer the server's `NICK` with the nickname.
 ///
-/// Return the first message after that. [`Messages::handshake`] waits for `NICK`, which has no newline at
-/// its end; so has the nickname. If something else comes instead, the server has a reason, and that is
-/// the first message.
+/// Return the first message after that. [`Messages::handshake`] waits for `NICK`. Neither `NICK` nor the
+/// nickname has a newline at its end. If something else comes instead, the server has a reason, and that
+/// is the first message.
 /// [`Messages::receive`] waits for an ordinary message, and answers `None` when the server has closed.
 fn answer_nick(
     messages: &mut Messages,
@@ -101,7 +101,8 @@ fn show_messages(messages: &mut Messages, screen: &Screen) -> io::Result<()> {
 /// Stage 6: send each line that is typed, as `alice: hello`.
 ///
 /// A newline stands at its end. An empty line is no message. Before the first message has come nothing
-/// may be sent, or it could stick to the nickname: `joined.wait()` waits until then.
+/// may be sent, or it could stick to the nickname: `joined.wait()` waits until then. Call it just before you
+/// send, so that whoever wants to leave need not wait.
 ///
 /// Stage 11 comes back to this function: `/quit` leaves, as do Ctrl-D and Ctrl-C, for which
 /// [`Terminal::read_line`] answers `None`. [`Terminal::leave`] ends the program; this wire has no last words.
