@@ -117,11 +117,12 @@ fn read_chat(room_ref: &str, lines: &mut Lines<impl BufRead>) -> Result<Request,
 
 /// Stage 4: read the rest of a leave: `JOIN_ID`, `CLIENT_NAME`.
 ///
-/// Read them, too, before you look at `room_ref`.
+/// Here, too, read all fields before you look at the numbers.
 fn read_leave(room_ref: &str, lines: &mut Lines<impl BufRead>) -> Result<Request, Problem> {
-    let join_id = lines.number("JOIN_ID")?;
+    let join_id = lines.field("JOIN_ID")?;
     let name = lines.field("CLIENT_NAME")?;
-    Ok(Request::Leave { room_ref: number("LEAVE_CHATROOM", room_ref)?, join_id, name })
+    let room_ref = number("LEAVE_CHATROOM", room_ref)?;
+    Ok(Request::Leave { room_ref, join_id: number("JOIN_ID", &join_id)?, name })
 }
 
 /// Stage 6: read the rest of a disconnect: `PORT`, `CLIENT_NAME`.

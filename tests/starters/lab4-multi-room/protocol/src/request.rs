@@ -106,7 +106,7 @@ fn read_chat(room_ref: &str, lines: &mut Lines<impl BufRead>) -> Result<Request,
 
 /// Stage 4: read the rest of a leave: `JOIN_ID`, `CLIENT_NAME`.
 ///
-/// Read them, too, before you look at `room_ref`.
+/// Here, too, read all fields before you look at the numbers.
 fn read_leave(room_ref: &str, lines: &mut Lines<impl BufRead>) -> Result<Request, Problem> {
     todo!("stage 4: read the rest of a leave: JOIN_ID, CLIENT_NAME")
 }
