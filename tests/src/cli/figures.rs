@@ -171,21 +171,49 @@ fn picture(events: &[Event]) -> String {
     svg::screens(&screens)
 }
 
-/// What went over the wire. What the server sends to several people at the same time is noted in the order in which the
-/// system wakes them; here it is in the order of the people.
+/// What went over the wire, in one of the orders in which it may be noted: what happens at the same time in two
+/// connections is noted as the system wakes who listens there.
 fn in_one_order(events: Vec<Event>) -> Vec<Event> {
-    let receiver = |event: &Event| match &event.what {
-        What::Sent(to, _) if event.who == "server" => Some(to.clone()),
-        What::Got(from, _) if from == "server" => Some(event.who.clone()),
-        _ => None,
-    };
-    let is_wire = |event: &Event| matches!(event.what, What::Sent(..) | What::Got(..));
+    let mut ordered: Vec<Event> = Vec::new();
     let before_the_end = events.into_iter().take_while(|event| event.what != What::End);
-    let mut events: Vec<_> = before_the_end.filter(is_wire).collect();
-    for from_server in events.chunk_by_mut(|a, b| receiver(a).is_some() && receiver(b).is_some()) {
-        from_server.sort_by_key(receiver);
+    let events: Vec<Event> = before_the_end.collect();
+    // Nothing happens any more when the next line is typed.
+    let is_typed = |event: &Event| matches!(event.what, What::Typed(_));
+    for quiet_to_quiet in events.chunk_by(|_, next| !is_typed(next)) {
+        let mut wire: Vec<_> =
+            quiet_to_quiet.iter().filter(|event| ends(event).is_some()).collect();
+        // Who says something and closes at once, closes before the answer comes.
+        for at in 0..wire.len() {
+            let event = wire[at];
+            let is_close = matches!(
+                &event.what,
+                What::Sent(_, Wire::Signal("closes")) | What::Got(_, Wire::Signal("closes"))
+            );
+            let said = wire[..at].iter().rposition(|said| ends(said) == ends(event));
+            if let Some(said) = said.filter(|_| is_close) {
+                wire[said + 1..=at].rotate_right(1);
+            }
+        }
+        // What the server sends to several people comes in the order of the people.
+        let receiver = |event: &Event| {
+            ends(event).filter(|(from, _)| *from == "server").map(|(_, to)| to.to_owned())
+        };
+        for from_server in wire.chunk_by_mut(|a, b| receiver(a).is_some() && receiver(b).is_some())
+        {
+            from_server.sort_by_key(|event| receiver(event));
+        }
+        ordered.extend(wire.into_iter().cloned());
     }
-    record::merged(&events)
+    record::merged(&ordered)
+}
+
+/// From whom something went to whom.
+fn ends(event: &Event) -> Option<(&str, &str)> {
+    match &event.what {
+        What::Sent(to, _) => Some((&event.who, to)),
+        What::Got(from, _) => Some((from, &event.who)),
+        _ => None,
+    }
 }
 
 /// Every command of `cargo lab`, as clap tells of it.
