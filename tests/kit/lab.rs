@@ -248,3 +248,14 @@ fn kits_with_one_build_folder_are_graded_by_their_own_programs() {
         }
     }
 }
+
+/// A kit that was copied with all that was built in it grades itself, and not the one in which it was built.
+#[test]
+fn a_copied_kit_grades_itself() {
+    let kit = students_kit();
+    write_bodies(kit.path(), |lab, stage| (lab, stage) == (1, 1));
+    let mut check = lab();
+    // (so says `cargo run`, which is what `cargo lab` stands for)
+    check.env("CARGO_PKG_NAME", "grader").env("CARGO_MANIFEST_DIR", kit.path().join("tests"));
+    check.args(["check", "1.1"]).assert().success().stdout(contains("✓ 1.1"));
+}
