@@ -30,6 +30,17 @@ pub struct Event {
     pub what: What,
 }
 
+impl Event {
+    /// From whom something went over the wire, and to whom.
+    pub fn ends(&self) -> Option<(&str, &str)> {
+        match &self.what {
+            What::Sent(to, _) => Some((&self.who, to)),
+            What::Got(from, _) => Some((from, &self.who)),
+            _ => None,
+        }
+    }
+}
+
 /// What can happen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {

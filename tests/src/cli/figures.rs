@@ -181,7 +181,7 @@ fn in_one_order(events: Vec<Event>) -> Vec<Event> {
     let is_typed = |event: &Event| matches!(event.what, What::Typed(_));
     for quiet_to_quiet in events.chunk_by(|_, next| !is_typed(next)) {
         let mut wire: Vec<_> =
-            quiet_to_quiet.iter().filter(|event| ends(event).is_some()).collect();
+            quiet_to_quiet.iter().filter(|event| event.ends().is_some()).collect();
         // Who says something and closes at once, closes before the answer comes.
         for at in 0..wire.len() {
             let event = wire[at];
@@ -189,14 +189,14 @@ fn in_one_order(events: Vec<Event>) -> Vec<Event> {
                 &event.what,
                 What::Sent(_, Wire::Signal("closes")) | What::Got(_, Wire::Signal("closes"))
             );
-            let said = wire[..at].iter().rposition(|said| ends(said) == ends(event));
+            let said = wire[..at].iter().rposition(|said| said.ends() == event.ends());
             if let Some(said) = said.filter(|_| is_close) {
                 wire[said + 1..=at].rotate_right(1);
             }
         }
         // What the server sends to several people comes in the order of the people.
         let receiver = |event: &Event| {
-            ends(event).filter(|(from, _)| *from == "server").map(|(_, to)| to.to_owned())
+            event.ends().filter(|(from, _)| *from == "server").map(|(_, to)| to.to_owned())
         };
         for from_server in wire.chunk_by_mut(|a, b| receiver(a).is_some() && receiver(b).is_some())
         {
@@ -205,15 +205,6 @@ fn in_one_order(events: Vec<Event>) -> Vec<Event> {
         ordered.extend(wire.into_iter().cloned());
     }
     record::merged(&ordered)
-}
-
-/// From whom something went to whom.
-fn ends(event: &Event) -> Option<(&str, &str)> {
-    match &event.what {
-        What::Sent(to, _) => Some((&event.who, to)),
-        What::Got(from, _) => Some((from, &event.who)),
-        _ => None,
-    }
 }
 
 /// Every command of `cargo lab`, as clap tells of it.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use console::style;
 
-use super::ladder::{Ladder, most_lanes};
+use super::ladder::{Ladder, Missing, most_lanes};
 use super::scoreboard::stage_line;
 use super::screens::Screen;
 use super::{columns, diff, labelled, near_miss, programs, quoted, screens, short_blanks, wrapped};
@@ -150,17 +150,20 @@ impl<'a> Report<'a> {
     }
 
     pub(super) fn ladder(&self, most_lanes: usize) -> Ladder {
-        let missing = match self.failure() {
-            Some(Failure::Wrong { evidence: Some(evidence), .. }) => {
-                Some((evidence.name.as_str(), visible(&evidence.expected)))
-            }
+        let evidence = match self.failure() {
+            Some(Failure::Wrong { evidence, .. }) => evidence.as_ref(),
             _ => None,
         };
-        let missing = missing.as_ref().map(|(who, text)| (*who, text.as_str()));
+        let text = evidence.map(|evidence| visible(&evidence.expected)).unwrap_or_default();
+        let missing = evidence.map(|evidence| Missing {
+            who: &evidence.name,
+            text: &text,
+            is_screen: evidence.is_screen,
+        });
         let end = self.events.iter().filter(|event| event.what == What::End).cloned();
         let mut events = record::merged(&self.events);
         events.extend(end);
-        Ladder::new(&events, self.about(), missing, most_lanes)
+        Ladder::new(&events, self.about(), missing.as_ref(), most_lanes)
     }
 
     pub(super) fn states(&self) -> Vec<String> {

@@ -29,6 +29,16 @@ pub struct Ladder {
     pub left_out: Vec<String>,
 }
 
+/// Who waited in vain.
+pub struct Missing<'a> {
+    /// The person or peer.
+    pub who: &'a str,
+    /// For what.
+    pub text: &'a str,
+    /// Whether it should have been on a screen, and not on the wire.
+    pub is_screen: bool,
+}
+
 /// One line of the ladder.
 pub struct Row {
     /// Since the stage began.
@@ -71,12 +81,11 @@ pub enum Kind {
 }
 
 impl Ladder {
-    /// Draws what happened, for at most `most` lanes. `about` is whom the failure is about, and `missing` who waited
-    /// in vain, and for what.
+    /// Draws what happened, for at most `most` lanes. `about` is whom the failure is about.
     pub fn new(
         events: &[Event],
         about: Option<&str>,
-        missing: Option<(&str, &str)>,
+        missing: Option<&Missing>,
         most: usize,
     ) -> Self {
         let (lanes, left_out) = lanes(events, about, most);
@@ -93,22 +102,23 @@ impl Ladder {
             let gap_row = Row { at: None, kind: Kind::Gap(step - FIRST_ROWS) };
             rows.splice(FIRST_ROWS..step, [gap_row]);
         }
-        if let Some((to, text)) = missing.and_then(|(who, text)| Some((lane(who)?, text))) {
-            let last = events.iter().rev().find(|event| event.what != What::End);
-            let end = events.iter().find(|event| event.what == What::End);
-            let silent = end.zip(last).map(|(end, last)| end.at.saturating_sub(last.at));
-            if let Some(silent) = silent.filter(|silent| *silent > Duration::from_millis(500)) {
-                let text = format!("(nothing for {:.1} s)", silent.as_secs_f64());
-                rows.push(Row { at: None, kind: Kind::Note { lane: to, text } });
-            }
-            // From the one in the middle, or to it.
+        if let Some((missing, at)) = missing.and_then(|missing| Some((missing, lane(missing.who)?)))
+        {
+            rows.extend(silence(events, at));
+            // The other end of the last connection, or else the one in the middle.
             let middle = (lanes.len() - 1).div_ceil(2);
-            let from = if to == middle { to.saturating_sub(1) } else { middle };
-            let text = short_blanks(text);
-            let kind = if from == to {
-                Kind::Note { lane: to, text: format!("✗ {text}") }
+            let beside = if at == middle { at.saturating_sub(1) } else { middle };
+            let mut ends = events.iter().rev().filter_map(Event::ends);
+            let other = ends.find_map(|(from, to)| match missing.who {
+                who if who == to => lane(from),
+                who if who == from => lane(to),
+                _ => None,
+            });
+            let (from, text) = (other.unwrap_or(beside), short_blanks(missing.text));
+            let kind = if missing.is_screen || from == at {
+                Kind::Note { lane: at, text: format!("✗ {text}") }
             } else {
-                Kind::Missing { from, to, text }
+                Kind::Missing { from, to: at, text }
             };
             rows.push(Row { at: None, kind });
         }
@@ -128,7 +138,8 @@ impl Ladder {
         let mut text = Canvas::new();
         text.put(CLOCK - 3, "ms");
         for (lane, name) in self.lanes.iter().enumerate() {
-            text.put((at(lane) + 1).saturating_sub(name.chars().count().div_ceil(2)), name);
+            let name = cut(name, width - 1);
+            text.put((at(lane) + 1).saturating_sub(name.chars().count().div_ceil(2)), &name);
         }
         let mut lines = vec![style(text.line()).bold().to_string()];
         for Row { at: when, kind } in &self.rows {
@@ -173,6 +184,16 @@ impl Ladder {
         }
         lines.join("\n")
     }
+}
+
+/// For how long nothing happened at the end, if it was long.
+fn silence(events: &[Event], lane: usize) -> Option<Row> {
+    const LONG: Duration = Duration::from_millis(500);
+    let last = events.iter().rev().find(|event| event.what != What::End)?;
+    let end = events.iter().find(|event| event.what == What::End)?;
+    let silent = end.at.saturating_sub(last.at);
+    let text = format!("(nothing for {:.1} s)", silent.as_secs_f64());
+    (silent > LONG).then_some(Row { at: None, kind: Kind::Note { lane, text } })
 }
 
 /// How many lanes a ladder of so many columns has room for.

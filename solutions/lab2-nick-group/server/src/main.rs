@@ -209,7 +209,7 @@ fn broadcast(members: &mut BTreeMap<u64, Member>, lines: &str) {
 /// nickname is refused when it is empty, longer than [`MAX_NICKNAME`] characters, contains a control
 /// character or `:`, or belongs to somebody already, compared without case (`alice` and `Alice` would
 /// be taken for each other). Print the refusal with [`log`], never with `println!`: a nickname may contain
-/// what would steer the terminal.
+/// what would steer the terminal. Stage 15 tests that.
 fn join(members: &mut BTreeMap<u64, Member>, id: u64, mut newcomer: Member) -> bool {
     let nickname = newcomer.nickname.clone();
     let lowercase = nickname.to_lowercase();
@@ -258,7 +258,7 @@ fn line(nickname: &str, message: &str) -> String {
 /// there are any. Dropping an outbox sends what is in it, and closes the connection.
 ///
 /// Stage 14 tests this function, together with the client: people come and go, and a nickname is free again
-/// when its owner is gone.
+/// when its owner is gone. Stage 12 tests it, too: who sends too much is told why.
 fn leave(members: &mut BTreeMap<u64, Member>, id: u64, last_words: &str) {
     let Some(mut member) = members.remove(&id) else { return };
     member.outbox.push(last_words);
