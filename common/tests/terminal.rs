@@ -9,7 +9,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{self, Child, Command, Stdio};
 use std::{env, thread};
 
-use common::{MAX_MESSAGE, Screen, Terminal};
+use common::{MAX_MESSAGE, Screen, Terminal, green};
 use nix::pty::openpty;
 use nix::sys::termios::{LocalFlags, tcgetattr};
 
@@ -22,11 +22,13 @@ fn main() {
     match env::var(DO).as_deref() {
         Ok("panic") => panic_when_told(),
         Ok("end") => end_when_told(),
+        Ok("green") => print!("{}", green("go")),
         Ok(_) => tell_lengths(),
         Err(_) => {
             a_panic_gives_the_terminal_back();
             what_was_printed_is_shown_before_the_end();
             a_long_line_becomes_several();
+            green_is_for_people_who_can_see_it();
         }
     }
 }
@@ -68,23 +70,29 @@ fn panic_when_told() {
     panic!("main is gone");
 }
 
-/// Starts the program at a terminal: its screen and keyboard, the process, and the connection.
-fn start(what: &str) -> (File, Child, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+/// The program under test, which is to do this.
+fn program(what: &str) -> Command {
+    let mut program = Command::new(env::current_exe().unwrap());
+    program.env(DO, what).env("TERM", "xterm").env_remove("NO_COLOR");
+    program
+}
+
+/// Starts the program, with one thing in its environment, at a terminal: its screen and its keyboard.
+fn start_at_terminal(what: &str, name: &str, value: &str) -> (File, Child) {
     let pty = openpty(None, None).unwrap();
-    let mut screen = File::from(pty.master);
+    let screen = File::from(pty.master);
     assert!(shows_typing(&screen));
     let copy = || Stdio::from(pty.slave.try_clone().unwrap());
-    let program = Command::new(env::current_exe().unwrap())
-        .env(DO, what)
-        .env(ADDRESS, listener.local_addr().unwrap().to_string())
-        .env("TERM", "xterm")
-        .stdin(copy())
-        .stdout(copy())
-        .stderr(copy())
-        .spawn()
-        .unwrap();
-    drop(pty.slave);
+    let mut program = program(what);
+    program.env(name, value).stdin(copy()).stdout(copy()).stderr(copy());
+    (screen, program.spawn().unwrap())
+}
+
+/// Starts the program with a line to type: its screen and keyboard, the process, and the connection.
+fn start(what: &str) -> (File, Child, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (mut screen, program) = start_at_terminal(what, ADDRESS, &address);
     let (stream, _) = listener.accept().unwrap();
     wait_for(&mut screen, "> ");
     assert!(!shows_typing(&screen), "the editor does that itself");
@@ -129,17 +137,28 @@ fn what_was_printed_is_shown_before_the_end() {
 }
 
 fn a_long_line_becomes_several() {
-    let mut program = Command::new(env::current_exe().unwrap())
-        .env(DO, "lengths")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut program =
+        program("lengths").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let half = MAX_MESSAGE / 2;
     let lines = format!("{}\nshort\n", "x".repeat(half + 1));
     program.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
     let output = program.wait_with_output().unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("{half}\n1\n5\n"));
+}
+
+fn green_is_for_people_who_can_see_it() {
+    let at_terminal = |name, value| {
+        let (mut screen, mut program) = start_at_terminal("green", name, value);
+        let mut shown = Vec::new();
+        let _ = screen.read_to_end(&mut shown);
+        program.wait().unwrap();
+        String::from_utf8(shown).unwrap()
+    };
+    assert_eq!(at_terminal("TERM", "xterm"), "\x1b[32mgo\x1b[0m");
+    assert_eq!(at_terminal("NO_COLOR", ""), "\x1b[32mgo\x1b[0m");
+    assert_eq!(at_terminal("NO_COLOR", "1"), "go");
+    assert_eq!(at_terminal("TERM", "dumb"), "go");
+    assert_eq!(program("green").output().unwrap().stdout, b"go");
 }
 
 /// Whether the terminal is as a shell needs it.
