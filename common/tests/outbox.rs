@@ -42,6 +42,11 @@ fn fill(mut stream: &TcpStream) -> usize {
     filled
 }
 
+/// Bytes of which none can be missing or in a wrong place without being noticed.
+fn numbered(length: usize) -> Vec<u8> {
+    (0..=250).cycle().take(length).collect()
+}
+
 /// Waits until no more than `holders` hold the connection: an outbox is one, its thread another.
 fn wait_for_holders(holders: usize, stream: &Weak<TcpStream>) {
     let begin = Instant::now();
@@ -80,7 +85,7 @@ fn what_was_pushed_arrives_in_order_and_then_the_end() {
 fn a_backlog_follows_by_itself_in_order() {
     let (peer, _stream, mut outbox) = connection();
     // More than the system takes at once, less than system and backlog together.
-    let bytes: Vec<u8> = (0..4_500_000_u32).map(|at| (at % 251) as u8).collect();
+    let bytes = numbered(4_500_000);
     let expected = bytes.clone();
     let reader = thread::spawn(move || read_all(peer));
     does_not_block(move || {
@@ -125,10 +130,13 @@ fn a_backlog_of_1_mib_arrives() {
     let (mut peer, stream) = local_connection();
     let filled = fill(&stream);
     let mut outbox = Outbox::new(stream);
-    for _ in 0..2 {
-        outbox.push(vec![b'y'; MAX_BACKLOG / 2]);
+    let bytes = numbered(MAX_BACKLOG);
+    for half in bytes.chunks(MAX_BACKLOG / 2) {
+        outbox.push(half);
     }
-    peer.read_exact(&mut vec![0; filled + MAX_BACKLOG]).unwrap();
+    let mut all = vec![0; filled + MAX_BACKLOG];
+    peer.read_exact(&mut all).unwrap();
+    assert!(all[filled..] == bytes, "the bytes arrive once and in order");
 }
 
 #[test]

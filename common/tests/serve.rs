@@ -1,9 +1,11 @@
 //! The accept loop: how many it serves, and what it tells the others.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::thread;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
+use std::{env, thread};
 
 const FULL: &[u8] = b"The server is full\n";
 
@@ -71,4 +73,52 @@ fn connections_are_counted_from_1() {
         TcpStream::connect(address).unwrap().read_exact(&mut number).unwrap();
         assert_eq!(number, [expected]);
     }
+}
+
+/// A program that ends with its test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The server of the next test.
+#[test]
+#[ignore = "never ends"]
+fn serves_with_few_descriptors() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    common::serve(&listener, 100, FULL, |_, stream| {
+        (&**stream).read_exact(&mut [0])?;
+        Ok(())
+    })
+}
+
+#[test]
+fn without_descriptors_it_says_so_and_goes_on_when_there_are_some() {
+    let server = Command::new("sh")
+        .args([
+            "-c",
+            "ulimit -n 20; exec \"$0\" --ignored --nocapture --exact serves_with_few_descriptors",
+        ])
+        .arg(env::current_exe().unwrap())
+        .stdout(Stdio::piped())
+        .spawn();
+    let mut server = Running(server.unwrap());
+    let (said, hears) = mpsc::channel();
+    let mut lines = BufReader::new(server.0.stdout.take().unwrap()).lines().map_while(Result::ok);
+    thread::spawn(move || lines.try_for_each(|line| said.send(line)));
+    let hears = |text: &str| loop {
+        let line = hears.recv_timeout(Duration::from_secs(20)).unwrap();
+        if let Some((_, rest)) = line.split_once(text) {
+            return rest.to_owned();
+        }
+    };
+    let address = hears("listening on ");
+    let clients: Vec<_> = (0..30).map(|_| TcpStream::connect(&address).unwrap()).collect();
+    hears("cannot accept a connection: Too many open files");
+    drop(clients);
+    hears("accepting connections again");
 }

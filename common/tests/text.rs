@@ -5,6 +5,7 @@ use common::printable;
 #[test]
 fn control_characters_become_visible() {
     assert_eq!(printable("\x1b[31mred\x07\r\n\x7f"), "␛[31mred␇␍␊␡");
+    assert_eq!(printable("a\tb"), "a b");
     assert_eq!(printable("\u{9b}31m \u{202e}txt.exe"), "\u{FFFD}31m \u{FFFD}txt.exe");
 }
 
