@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use grader::files;
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
+use tempfile::TempDir;
 
 use crate::export::{export_built_in, write_bodies};
 use crate::lab;
@@ -48,8 +49,9 @@ struct Page {
     text: String,
 }
 
-fn pages() -> BTreeMap<PathBuf, Page> {
-    let folder = grader::kit().join("docs/src");
+/// The pages of a kit's book, by their paths.
+fn pages(kit: &Path) -> BTreeMap<PathBuf, Page> {
+    let folder = kit.join("docs/src");
     let mut paths = files::below(&folder).unwrap();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
     let page = |path: PathBuf| {
@@ -124,7 +126,27 @@ fn slug(title: &str) -> String {
 
 #[test]
 fn every_link_leads_somewhere() {
-    let pages = pages();
+    let students = students_book();
+    for kit in [&grader::kit(), students.path()] {
+        let broken = broken_links(kit);
+        assert!(
+            broken.is_empty(),
+            "in {} these lead nowhere:\n{}",
+            kit.display(),
+            broken.join("\n")
+        );
+    }
+}
+
+/// A students' kit has not all of the pages.
+fn students_book() -> TempDir {
+    let kit = tempfile::tempdir().unwrap();
+    lab().arg("export").arg(kit.path()).assert().success();
+    kit
+}
+
+fn broken_links(kit: &Path) -> Vec<String> {
+    let pages = pages(kit);
     let mut broken = Vec::new();
     for (path, page) in &pages {
         for link in &page.links {
@@ -135,7 +157,7 @@ fn every_link_leads_somewhere() {
                 let file = if file.is_empty() { path } else { Path::new(file) };
                 match pages.get(file) {
                     Some(page) => id.is_empty() || page.ids.contains(id),
-                    None => grader::kit().join("docs/src").join(file).is_file() && id.is_empty(),
+                    None => kit.join("docs/src").join(file).is_file() && id.is_empty(),
                 }
             };
             if !is_right {
@@ -143,18 +165,31 @@ fn every_link_leads_somewhere() {
             }
         }
     }
-    assert!(broken.is_empty(), "these lead nowhere:\n{}", broken.join("\n"));
+    broken
 }
 
 /// mdBook leaves out what it does not find, and goes on.
 #[test]
 fn everything_that_is_included_is_there() {
+    let students = students_book();
+    for kit in [&grader::kit(), students.path()] {
+        let missing = missing_includes(kit);
+        assert!(
+            missing.is_empty(),
+            "in {} these are not there:\n{}",
+            kit.display(),
+            missing.join("\n")
+        );
+    }
+}
+
+fn missing_includes(kit: &Path) -> Vec<String> {
     let mut missing = Vec::new();
-    for (path, page) in pages() {
+    for (path, page) in pages(kit) {
         for include in page.text.split("{{#include ").skip(1) {
             let place = include.split("}}").next().unwrap();
             let (file, anchor) = place.split_once(':').unwrap_or((place, ""));
-            let text = fs::read_to_string(grader::kit().join("docs/src").join(file));
+            let text = fs::read_to_string(kit.join("docs/src").join(file));
             let is_there = text.is_ok_and(|text| {
                 let is_line = anchor.trim_end_matches(':').parse::<u32>().is_ok();
                 let begins = |line: &str| line.trim() == format!("// ANCHOR: {anchor}");
@@ -165,13 +200,13 @@ fn everything_that_is_included_is_there() {
             }
         }
     }
-    assert!(missing.is_empty(), "these are not there:\n{}", missing.join("\n"));
+    missing
 }
 
 /// Reports point to the part of a chapter about their stage.
 #[test]
 fn every_stage_has_its_part_in_a_chapter() {
-    let pages = pages();
+    let pages = pages(&grader::kit());
     for plan in grader::labs::all() {
         let chapter = format!("lab{}.md", plan.number);
         let page = &pages[Path::new(&chapter)];
@@ -185,7 +220,7 @@ fn every_stage_has_its_part_in_a_chapter() {
 #[test]
 fn every_code_block_says_what_it_is() {
     let mut wrong = Vec::new();
-    for (path, page) in pages() {
+    for (path, page) in pages(&grader::kit()) {
         for (language, code) in &page.blocks {
             let first = code.lines().next().unwrap_or_default();
             if !LANGUAGES.contains(&language.as_str()) {
@@ -211,7 +246,7 @@ fn every_shell_line_does_what_it_says() {
     let kit = export_built_in("target/students-book");
     write_bodies(kit.path(), |_, _| true);
     let mut done = BTreeSet::new();
-    for (path, page) in pages() {
+    for (path, page) in pages(&grader::kit()) {
         for (_, block) in page.blocks.iter().filter(|(language, _)| language == "sh") {
             if done.insert(block.clone()) {
                 run_block(kit.path(), block, &path);
