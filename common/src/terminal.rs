@@ -9,7 +9,7 @@ use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::{mem, panic, thread};
+use std::{panic, thread};
 
 use anyhow::Result;
 use rustyline::{Config, DefaultEditor, ExternalPrinter};
@@ -24,8 +24,8 @@ const PROMPT: &str = "> ";
 /// Moves up and down again: takes part in rustyline's queue without showing anything.
 const NOTHING: &str = "\x1b[A\n";
 
-/// Held from a panic in `main` on: no line is begun, and none that ends is looked at.
-static ENDING: Mutex<()> = Mutex::new(());
+/// `main` has panicked, which ends the program.
+static PANICKED: AtomicBool = AtomicBool::new(false);
 
 /// The reading side: what the person types. See [`Terminal::screen`] for the other side.
 pub struct Terminal {
@@ -181,9 +181,13 @@ impl Screen {
         fail(&message)
     }
 
-    /// Says why the program ends, if it does. Waits for the end if it is a panic.
+    /// Says why the program ends, if it does.
     fn exit_if_ending(&self) {
-        let _waits = ENDING.lock();
+        if PANICKED.load(Ordering::SeqCst) {
+            // `main` is about to end the program. Should it wait for this thread instead, this thread ends it.
+            thread::sleep(LINGER);
+            process::exit(101)
+        }
         if let Some(message) = self.ending.get() {
             fail(message);
         }
@@ -246,7 +250,7 @@ fn restore_on_panic() {
         report(panic);
         if thread::current().name() == Some("main") {
             // Whoever types finds the terminal gone, and must not take that for the person's wish to leave.
-            mem::forget(ENDING.lock());
+            PANICKED.store(true, Ordering::SeqCst);
             saved_mode::restore();
         }
     }));
