@@ -198,7 +198,8 @@ fn an_export_that_is_refused_removes_nothing() {
         export().code(1).stderr(contains(said));
         assert_eq!(files::below(kit.path()).unwrap(), before);
     };
-    for ours in ["labs/lab2-nick-group/README.md", "labs/lab5-ours/notes.txt"] {
+    let others = ["labs/lab5-ours/notes.txt", "labs/lab5-ours/README.md"];
+    for ours in ["labs/lab2-nick-group/README.md"].into_iter().chain(others) {
         let ours = kit.path().join(ours);
         let before = files::read(&ours).unwrap();
         files::write(&ours, "our own words").unwrap();
@@ -209,6 +210,8 @@ fn an_export_that_is_refused_removes_nothing() {
         }
     }
     let docs = kit.path().join("docs");
+    fs::remove_file(docs.join("book.toml")).unwrap();
+    refused("docs is not the book of this kit");
     fs::remove_dir_all(&docs).unwrap();
     fs::write(&docs, "a file").unwrap();
     refused("docs is no folder");

@@ -45,20 +45,29 @@ const CUT_TO: &str = "exported again";
 /// # Errors
 /// When the folder holds something else, or somebody's work; and when a file cannot be read or written.
 pub fn run(kit: &Path, folder: &Path) -> Result<()> {
+    let count = export(kit, folder)?;
+    println!("exported {count} files to {}", folder.display());
+    println!("try it:  cd {} && cargo test", folder.display());
+    Ok(())
+}
+
+/// As [`run`], without a word; answers how many files were written.
+///
+/// # Errors
+/// As there.
+pub fn export(kit: &Path, folder: &Path) -> Result<usize> {
     if !Maker::Kit.exists(kit) {
         bail!("this kit came without solutions; a kit for students is made from the whole kit");
     }
     let files = exported(kit)?;
-    make_room(folder)?;
+    make_room(folder, &files)?;
     for (path, text) in &files {
         let target = folder.join(path);
         files::write(&target, text)
             .with_context(|| format!("cannot write {}", target.display()))?;
     }
     tidy_lock_file(folder)?;
-    println!("exported {} files to {}", files.len(), folder.display());
-    println!("try it:  cd {} && cargo test", folder.display());
-    Ok(())
+    Ok(files.len())
 }
 
 /// Paths in the student's kit, and what is in them.
@@ -108,8 +117,9 @@ fn without_cuts(text: &str) -> String {
     kept
 }
 
-/// Removes what an earlier export has written, if all of it is as it was written.
-fn make_room(folder: &Path) -> Result<()> {
+/// Removes what an earlier export has written, to make room for `files`. In `labs/` all must be as it was written;
+/// changes in the other folders are not looked for.
+fn make_room(folder: &Path, files: &BTreeMap<PathBuf, String>) -> Result<()> {
     let shown = folder.display();
     let is_empty = fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none());
     if is_empty {
@@ -125,10 +135,17 @@ fn make_room(folder: &Path) -> Result<()> {
     for path in paths {
         let (mine, before) = (files::read(&labs.join(&path))?, files::read(&pristine.join(&path))?);
         // (older kits have no copies of the handouts)
-        let is_unknown = before.is_none() && path.ends_with("README.md");
+        let is_handout =
+            path.ends_with("README.md") && files.contains_key(&Path::new("labs").join(&path));
+        let is_unknown = before.is_none() && is_handout;
         if mine != before && !is_unknown {
             bail!("somebody has worked in {}; name a new folder", labs.join(path).display());
         }
+    }
+    // (older kits had no book, and the course may have put something there)
+    let docs = folder.join("docs");
+    if docs.is_dir() && !docs.join("book.toml").is_file() {
+        bail!("{} is not the book of this kit; name a new folder", docs.display());
     }
     let mut old: Vec<_> = ["labs"].iter().chain(&FOLDERS).map(|name| folder.join(name)).collect();
     // (an older kit may lack one)
