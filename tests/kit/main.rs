@@ -7,8 +7,10 @@ mod export;
 #[cfg(target_os = "linux")]
 mod hostile;
 mod lab;
+mod limits;
 mod mutants;
 mod plans;
+mod shell_lines;
 mod unusual;
 mod walk;
 

@@ -3,19 +3,16 @@
 //! (The failure reports in the book are the snapshots of the mutants, see `tests/kit/mutants.rs`.)
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::num::NonZero;
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context, Result, anyhow, bail};
-use clap::CommandFactory;
 
-use crate::build;
 use crate::cli::play::{ALICE, BOB, Moment, Play, SERVER, line};
-use crate::cli::{NEED_SOLUTIONS, Options, demo, export, play, starters};
+use crate::cli::steady::{in_one_order, with_usual_ports};
+use crate::cli::{demo, play, transcripts};
 use crate::files;
-use crate::record::{self, Event, What, Wire};
+use crate::record::Event;
 use crate::report::ladder::Ladder;
 use crate::report::{screens, svg};
 use crate::verdict::Maker;
@@ -100,15 +97,15 @@ fn figures(kit: &Path) -> Result<BTreeMap<String, String>> {
     for lab in 1..=4 {
         figures
             .insert(format!("screens-{lab}.svg"), picture(&perform(kit, lab, &demo::play(lab))?));
-        let events = in_one_order(perform(kit, lab, &scene(lab))?);
+        let events = in_one_order(&perform(kit, lab, &scene(lab))?);
         let mut ladder = Ladder::new(&events, None, None, 3);
         // (every run has other times)
         ladder.rows.iter_mut().for_each(|row| row.at = None);
         figures.insert(format!("wire-{lab}.svg"), svg::ladder(&ladder));
     }
-    figures.insert("commands.md".into(), commands());
-    figures.insert("programs.md".into(), programs(kit)?);
-    figures.extend(session(kit)?);
+    figures.insert("commands.md".into(), transcripts::commands());
+    figures.insert("programs.md".into(), transcripts::programs(kit)?);
+    figures.extend(transcripts::first_session(kit)?);
     for text in figures.values_mut() {
         *text = format!("{}\n", text.trim_end());
     }
@@ -126,38 +123,8 @@ fn perform(kit: &Path, lab: u32, play: &Play) -> Result<Vec<Event>> {
         }
     })
     .map_err(|failure| anyhow!("the play of lab {lab} stopped: {failure}"))?;
-    Ok(with_usual_ports(&record.events(), lab))
-}
-
-/// The same events, with the lab's own port in the place of the one that the server has got in this run, and other
-/// ports for those of the clients.
-fn with_usual_ports(events: &[Event], lab: u32) -> Vec<Event> {
     let default = ["9999", "55555", "9095", "8080"][lab as usize - 1];
-    let mut usual: BTreeMap<String, String> = BTreeMap::new();
-    for event in events {
-        let What::Showed(bytes) = &event.what else { continue };
-        for after in String::from_utf8_lossy(bytes).split("127.0.0.1:").skip(1) {
-            let port: String = after.chars().take_while(char::is_ascii_digit).collect();
-            // (the first one is the server's)
-            let count = usual.len();
-            let other = if count == 0 { default.into() } else { (50_000 + count).to_string() };
-            usual.entry(port).or_insert(other);
-        }
-    }
-    let mut events = events.to_vec();
-    for event in &mut events {
-        if let What::Showed(bytes)
-        | What::Sent(_, Wire::Bytes(bytes))
-        | What::Got(_, Wire::Bytes(bytes)) = &mut event.what
-        {
-            let mut text = String::from_utf8_lossy(bytes).into_owned();
-            for (port, usual) in &usual {
-                text = text.replace(port, usual);
-            }
-            *bytes = text.into_bytes();
-        }
-    }
-    events
+    Ok(with_usual_ports(&record.events(), default))
 }
 
 /// The rows of a picture of somebody's screen.
@@ -169,120 +136,4 @@ fn picture(events: &[Event]) -> String {
         screen.lines = screens::wrap(&screen.lines, svg::COLUMNS, ROWS);
     }
     svg::screens(&screens)
-}
-
-/// What went over the wire, in one of the orders in which it may be noted: what happens at the same time in two
-/// connections is noted as the system wakes who listens there.
-fn in_one_order(events: Vec<Event>) -> Vec<Event> {
-    let mut ordered: Vec<Event> = Vec::new();
-    let before_the_end = events.into_iter().take_while(|event| event.what != What::End);
-    let events: Vec<Event> = before_the_end.collect();
-    // Nothing happens any more when the next line is typed.
-    let is_typed = |event: &Event| matches!(event.what, What::Typed(_));
-    for quiet_to_quiet in events.chunk_by(|_, next| !is_typed(next)) {
-        let mut wire: Vec<_> =
-            quiet_to_quiet.iter().filter(|event| event.ends().is_some()).collect();
-        // Who says something and closes at once, closes before the answer comes.
-        for at in 0..wire.len() {
-            let event = wire[at];
-            let is_close = matches!(
-                &event.what,
-                What::Sent(_, Wire::Signal("closes")) | What::Got(_, Wire::Signal("closes"))
-            );
-            let said = wire[..at].iter().rposition(|said| said.ends() == event.ends());
-            if let Some(said) = said.filter(|_| is_close) {
-                wire[said + 1..=at].rotate_right(1);
-            }
-        }
-        // What the server sends to several people comes in the order of the people.
-        let receiver = |event: &Event| {
-            event.ends().filter(|(from, _)| *from == "server").map(|(_, to)| to.to_owned())
-        };
-        for from_server in wire.chunk_by_mut(|a, b| receiver(a).is_some() && receiver(b).is_some())
-        {
-            from_server.sort_by_key(|event| receiver(event));
-        }
-        ordered.extend(wire.into_iter().cloned());
-    }
-    record::merged(&ordered)
-}
-
-/// Every command of `cargo lab`, as clap tells of it.
-fn commands() -> String {
-    let mut lab = Options::command().term_width(80);
-    lab.build();
-    let mut text = String::new();
-    let help = |command: &mut clap::Command| command.render_long_help().to_string();
-    let _ = writeln!(text, "```text\n{}\n```", help(&mut lab).trim_end());
-    for command in lab.get_subcommands_mut() {
-        let name = command.get_name().to_owned();
-        if name == "help" {
-            continue;
-        }
-        let help = help(command);
-        let section = format!("\n### cargo lab {name}\n\n```text\n{}\n```\n", help.trim_end());
-        if NEED_SOLUTIONS.contains(&name.as_str()) {
-            let _ = write!(
-                text,
-                "\n<!-- not exported: needs the solutions -->{section}<!-- exported again -->\n"
-            );
-        } else {
-            text.push_str(&section);
-        }
-    }
-    text
-}
-
-/// What the eight programs say of themselves.
-fn programs(kit: &Path) -> Result<String> {
-    let mut text = String::new();
-    for lab in 1..=4 {
-        for name in ["server", "client"] {
-            let package = format!("solution{lab}-{name}");
-            let output = Command::new("cargo")
-                .args(["run", "--quiet", "--package", &package, "--", "--help"])
-                .current_dir(kit)
-                .output()?;
-            if !output.status.success() {
-                bail!("{package} --help: {}", String::from_utf8_lossy(&output.stderr));
-            }
-            let help = String::from_utf8_lossy(&output.stdout).replace("solution", "lab");
-            let _ = writeln!(text, "### lab{lab}-{name}\n\n```text\n{}\n```\n", help.trim_end());
-        }
-    }
-    Ok(text)
-}
-
-/// What a student sees at first, in a kit as students have it.
-fn session(kit: &Path) -> Result<Vec<(String, String)>> {
-    let folder = tempfile::tempdir()?;
-    let student = folder.path();
-    export::run(kit, student)?;
-    let write_bodies = |stages: u32| -> Result<()> {
-        let labs =
-            starters::make(&kit.join("solutions"), |lab, stage| lab == 1 && stage <= stages)?;
-        for (path, text) in labs {
-            files::write(&student.join("labs").join(path), &text)?;
-        }
-        Ok(())
-    };
-    // (built in this kit, so that the libraries are built once)
-    build::share_target(student, &kit.join("target/students"))?;
-    let lab = |arguments: &[&str]| -> Result<String> {
-        let lab = Command::new(std::env::current_exe()?)
-            .args(arguments)
-            .arg("--kit")
-            .arg(student)
-            .current_dir(student)
-            .output()?;
-        Ok(String::from_utf8(lab.stdout)?)
-    };
-    let mut seen = Vec::new();
-    let mut show = |name: &str, text: String| seen.push((format!("{name}.txt"), text));
-    show("map", lab(&[])?);
-    show("check-not-started", lab(&["check", "1"])?);
-    show("hint", lab(&["hint", "1.1"])?);
-    write_bodies(1)?;
-    show("check-first", lab(&["check", "1"])?);
-    Ok(seen)
 }

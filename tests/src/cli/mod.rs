@@ -16,7 +16,9 @@ mod ask;
 mod next;
 mod play;
 mod progress;
+mod steady;
 mod target;
+mod transcripts;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -423,12 +423,12 @@ pub fn plan() -> Plan {
                 talk(lab, &alice, room, &[&alice])?;
                 lab.step("code 5: too long; told so, and closed");
                 let carol = server.peer("carol")?;
-                let _ = carol.sends(format!("HELO {}\n", "x".repeat(70_000)));
+                carol.tries_to_send(format!("HELO {}\n", "x".repeat(70_000)));
                 carol.hears_error(5)?;
                 carol.hears_until_closed()?;
                 let dave = server.peer("dave")?;
                 let endless = "and so on\n".repeat(7000);
-                let _ = dave.sends(format!(
+                dave.tries_to_send(format!(
                     "CHAT: 1\nJOIN_ID: 1\nCLIENT_NAME: dave\nMESSAGE: {endless}"
                 ));
                 dave.hears_error(5)?;

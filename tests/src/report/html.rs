@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::failure::Report;
-use super::{diff, quoted, short_blanks, svg, word};
+use super::{diff, escape, quoted, short_blanks, svg, word};
 use crate::record::visible;
 use crate::stage::{Failure, Plan, Stage};
 use crate::verdict::Verdict;
@@ -141,21 +141,4 @@ impl Default for Page {
     fn default() -> Self {
         Self::new()
     }
-}
-
-/// Programs print what they like; here it is text and nothing else.
-pub(super) fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for char in text.chars() {
-        match char {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            // (what neither HTML nor XML allows)
-            '\0'..='\x08' | '\x0b'..='\x1f' | '\x7f' => escaped.push('\u{FFFD}'),
-            char => escaped.push(char),
-        }
-    }
-    escaped
 }

@@ -44,6 +44,23 @@ pub fn short_blanks(text: &str) -> String {
     short + rest
 }
 
+/// What a program prints, for HTML and SVG: text and nothing else, whatever it prints.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for char in text.chars() {
+        match char {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            // (what neither HTML nor XML allows)
+            '\0'..='\x08' | '\x0b'..='\x1f' | '\x7f' => escaped.push('\u{FFFD}'),
+            char => escaped.push(char),
+        }
+    }
+    escaped
+}
+
 /// What a compiler or a `build.rs` has printed, line by line, made harmless and not too long: it prints what it likes.
 pub fn quoted(text: &str) -> Vec<String> {
     const LONG: usize = 300;

@@ -20,8 +20,8 @@ pub struct Screen {
     pub lines: Vec<String>,
 }
 
-/// The last lines of the screens of all programs that were started, in their order. Where a terminal does not echo, what was typed is
-/// added, since its person knows it.
+/// The last lines of the screens of all programs that were started, in their order. Where a terminal does not echo,
+/// what was typed is added, since its person knows it.
 pub fn screens(events: &[Event], last: usize) -> Vec<Screen> {
     let mut kinds: Vec<(&str, TerminalKind)> = Vec::new();
     let mut bytes: BTreeMap<&str, Vec<u8>> = BTreeMap::new();

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::html::escape;
+use super::escape;
 use super::ladder::{Kind, Ladder, Row};
 use super::screens::Screen;
 

@@ -152,6 +152,13 @@ impl Peer {
         })
     }
 
+    /// As [`Peer::sends`], to a program that may well close before it has taken all.
+    pub fn tries_to_send(&self, bytes: impl AsRef<[u8]>) {
+        let bytes = bytes.as_ref();
+        self.note_sent(Wire::Bytes(bytes.to_vec()));
+        let _ = (&*self.stream).write_all(bytes);
+    }
+
     /// Sends each piece as a segment of its own, one directly after the other.
     ///
     /// # Errors
