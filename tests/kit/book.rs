@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use grader::files;
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
-use tempfile::TempDir;
 
 use crate::lab;
 
@@ -119,23 +118,17 @@ fn slug(title: &str) -> String {
 
 #[test]
 fn every_link_leads_somewhere() {
-    let students = students_book();
-    for kit in [&grader::kit(), students.path()] {
-        let broken = broken_links(kit);
-        assert!(
-            broken.is_empty(),
-            "in {} these lead nowhere:\n{}",
-            kit.display(),
-            broken.join("\n")
-        );
-    }
+    nothing_is_wrong("these lead nowhere", broken_links);
 }
 
-/// A students' kit has not all of the pages.
-fn students_book() -> TempDir {
-    let kit = tempfile::tempdir().unwrap();
-    lab().arg("export").arg(kit.path()).assert().success();
-    kit
+/// Neither in our book nor in that of a students' kit, which has not all of the pages.
+fn nothing_is_wrong(what: &str, wrong: impl Fn(&Path) -> Vec<String>) {
+    let students = tempfile::tempdir().unwrap();
+    lab().arg("export").arg(students.path()).assert().success();
+    for kit in [&grader::kit(), students.path()] {
+        let wrong = wrong(kit);
+        assert!(wrong.is_empty(), "in {} {what}:\n{}", kit.display(), wrong.join("\n"));
+    }
 }
 
 fn broken_links(kit: &Path) -> Vec<String> {
@@ -164,16 +157,7 @@ fn broken_links(kit: &Path) -> Vec<String> {
 /// mdBook leaves out what it does not find, and goes on.
 #[test]
 fn everything_that_is_included_is_there() {
-    let students = students_book();
-    for kit in [&grader::kit(), students.path()] {
-        let missing = missing_includes(kit);
-        assert!(
-            missing.is_empty(),
-            "in {} these are not there:\n{}",
-            kit.display(),
-            missing.join("\n")
-        );
-    }
+    nothing_is_wrong("these are not there", missing_includes);
 }
 
 fn missing_includes(kit: &Path) -> Vec<String> {

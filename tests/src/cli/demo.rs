@@ -15,7 +15,7 @@ use crate::record::{self, Record, What};
 use crate::report::ladder::{Ladder, most_lanes};
 use crate::report::screens;
 use crate::stage::Failure;
-use crate::verdict::Maker;
+use crate::verdict::{Grader, Maker};
 
 /// How fast people type: the time between two keys.
 const KEY: Duration = Duration::from_millis(45);
@@ -77,7 +77,7 @@ pub fn run(kit: &Path, lab: u32) -> Result<()> {
     if Term::stderr().is_term() {
         eprintln!("{}", style("building the programs").dim());
     }
-    let stage = play::stage(kit, lab, maker)?;
+    let stage = play::stage(&Grader::new(kit, &[lab], 1), maker, lab)?;
     let record = stage.record().clone();
 
     // A person looks at a terminal; a pipe wants the end only.

@@ -15,10 +15,12 @@ use crate::files;
 use crate::record::Event;
 use crate::report::ladder::Ladder;
 use crate::report::{screens, svg};
-use crate::verdict::Maker;
+use crate::verdict::{Grader, Maker};
 
 /// Where they are.
 const FOLDER: &str = "docs/src/figures";
+
+const LABS: [u32; 4] = [1, 2, 3, 4];
 
 /// What goes over the wire in a lab, in short.
 fn scene(lab: u32) -> Play {
@@ -93,18 +95,21 @@ pub fn run(kit: &Path, check: bool) -> Result<()> {
 
 /// File names, and what is in them.
 fn figures(kit: &Path) -> Result<BTreeMap<String, String>> {
+    let grader = Grader::new(kit, &LABS, 1);
     let mut figures = BTreeMap::new();
-    for lab in 1..=4 {
-        figures
-            .insert(format!("screens-{lab}.svg"), picture(&perform(kit, lab, &demo::play(lab))?));
-        let events = in_one_order(&perform(kit, lab, &scene(lab))?);
+    for lab in LABS {
+        figures.insert(
+            format!("screens-{lab}.svg"),
+            picture(&perform(&grader, lab, &demo::play(lab))?),
+        );
+        let events = in_one_order(&perform(&grader, lab, &scene(lab))?);
         let mut ladder = Ladder::new(&events, None, None, 3);
         // (every run has other times)
         ladder.rows.iter_mut().for_each(|row| row.at = None);
         figures.insert(format!("wire-{lab}.svg"), svg::ladder(&ladder));
     }
     figures.insert("commands.md".into(), transcripts::commands());
-    figures.insert("programs.md".into(), transcripts::programs(kit)?);
+    figures.insert("programs.md".into(), transcripts::programs(&grader)?);
     figures.extend(transcripts::first_session(kit)?);
     for text in figures.values_mut() {
         *text = format!("{}\n", text.trim_end());
@@ -113,8 +118,8 @@ fn figures(kit: &Path) -> Result<BTreeMap<String, String>> {
 }
 
 /// Performs a play, line by line: the next one is typed when nothing happens any more.
-fn perform(kit: &Path, lab: u32, play: &Play) -> Result<Vec<Event>> {
-    let stage = play::stage(kit, lab, Maker::Kit)?;
+fn perform(grader: &Grader, lab: u32, play: &Play) -> Result<Vec<Event>> {
+    let stage = play::stage(grader, Maker::Kit, lab)?;
     let record = stage.record().clone();
     let columns = u16::try_from(svg::COLUMNS).ok().and_then(NonZero::new);
     play::perform(&stage, lab, play, columns, |moment| {

@@ -1,7 +1,6 @@
 //! A play: a chat with a server and a few people, who type one line after the other.
 
 use std::num::NonZero;
-use std::path::Path;
 
 use anyhow::{Result, anyhow};
 
@@ -48,12 +47,11 @@ pub enum Moment {
     Key,
 }
 
-/// Builds the programs of a lab, and sets the stage for them.
+/// Builds the programs of a maker, and sets the stage for those of a lab.
 ///
 /// # Errors
 /// When they cannot be built.
-pub fn stage(kit: &Path, lab: u32, maker: Maker) -> Result<Lab> {
-    let grader = Grader::new(kit, &[lab], 1);
+pub fn stage(grader: &Grader, maker: Maker, lab: u32) -> Result<Lab> {
     grader.build(maker).as_ref().map_err(|said| anyhow!("{}", said.trim()))?;
     let [server, client] = ["server", "client"].map(|name| grader.program(maker, lab, name));
     Ok(Lab::new(server, client, 1))

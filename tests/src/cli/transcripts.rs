@@ -44,8 +44,7 @@ pub fn commands() -> String {
 ///
 /// # Errors
 /// When one cannot be built.
-pub fn programs(kit: &Path) -> Result<String> {
-    let grader = Grader::new(kit, &[1, 2, 3, 4], 1);
+pub fn programs(grader: &Grader) -> Result<String> {
     let mut text = String::new();
     for lab in 1..=4 {
         for name in ["server", "client"] {

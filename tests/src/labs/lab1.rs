@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{WayOut, flood, server_where_told};
+use super::{WayOut, flood, server_where_told, ways_out};
 use crate::feed::PATIENCE;
 use crate::lab::{Lab, Server};
 use crate::program::TerminalKind;
@@ -37,11 +37,7 @@ fn talk(lab: &Lab, speaker: &Peer, listener: &Peer) -> Check {
     listener.hears(&from(&line))
 }
 
-const WAYS_OUT: [WayOut; 3] = [
-    ("types quit", |person| person.types("quit")),
-    ("presses Ctrl-D", |person| person.presses(Key::CtrlD)),
-    ("presses Ctrl-C", |person| person.presses(Key::CtrlC)),
-];
+const WAYS_OUT: [WayOut; 3] = ways_out(("types quit", |person| person.types("quit")));
 
 /// The stages of lab 1.
 #[allow(clippy::too_many_lines)] // a list
@@ -473,7 +469,7 @@ pub fn plan() -> Plan {
                 let dave = enters(&server, "dave")?;
                 talk(lab, &dave, &bob)?;
                 // (the server may close before it has read everything)
-                dave.tries_to_send("y".repeat(TOO_LONG));
+                let _ = dave.tries_to_send("y".repeat(TOO_LONG));
                 dave.is_told_and_closed()?;
                 talk(lab, &alice, &bob)
             }),

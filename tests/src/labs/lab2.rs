@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{WayOut, flood, server_where_told};
+use super::{WayOut, flood, server_where_told, ways_out};
 use crate::feed::PATIENCE;
 use crate::lab::{Lab, Server};
 use crate::program::TerminalKind;
@@ -51,11 +51,7 @@ fn joins_when_free(server: &Server, nickname: &str) -> Check<Peer> {
     }
 }
 
-const WAYS_OUT: [WayOut; 3] = [
-    ("types /quit", |person| person.types("/quit")),
-    ("presses Ctrl-D", |person| person.presses(Key::CtrlD)),
-    ("presses Ctrl-C", |person| person.presses(Key::CtrlC)),
-];
+const WAYS_OUT: [WayOut; 3] = ways_out(("types /quit", |person| person.types("/quit")));
 
 /// The stages of lab 2.
 #[allow(clippy::too_many_lines)] // a list
@@ -426,7 +422,7 @@ pub fn plan() -> Plan {
                 let endless = server.peer("endless")?;
                 endless.gets("NICK")?;
                 // (it may be closed before all of that is sent)
-                endless.tries_to_send("x".repeat(70_000));
+                let _ = endless.tries_to_send("x".repeat(70_000));
                 endless.hears("Nickname refused: ")?;
                 endless.hears_until_closed()?;
                 lab.step("one does not read, while others say more than the system can keep for it");
@@ -602,7 +598,7 @@ pub fn plan() -> Plan {
                 let erin = server.joins("erin")?;
                 bob.hears("erin joined!")?;
                 talk(lab, &erin, [bob, &erin])?;
-                erin.tries_to_send("y".repeat(70_000));
+                let _ = erin.tries_to_send("y".repeat(70_000));
                 erin.is_told_and_closed()?;
                 bob.hears("erin left!")?;
                 talk(lab, bob, [bob])

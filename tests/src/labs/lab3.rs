@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::{WayOut, flood};
+use super::{WayOut, flood, ways_out};
 use crate::lab::Lab;
 use crate::program::TerminalKind;
 use crate::stage::{Check, Plan, stage};
@@ -49,11 +49,7 @@ fn active(count: usize) -> String {
     format!("[SERVER] active connections = {count}")
 }
 
-const WAYS_OUT: [WayOut; 3] = [
-    ("types !DISCONNECT", |person| person.types("!DISCONNECT")),
-    ("presses Ctrl-D", |person| person.presses(Key::CtrlD)),
-    ("presses Ctrl-C", |person| person.presses(Key::CtrlC)),
-];
+const WAYS_OUT: [WayOut; 3] = ways_out(("types !DISCONNECT", |person| person.types("!DISCONNECT")));
 
 /// The stages of lab 3.
 #[allow(clippy::too_many_lines)] // a list

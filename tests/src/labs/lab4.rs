@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::{WayOut, flood};
+use super::{WayOut, flood, ways_out};
 use crate::lab::{Lab, Server};
 use crate::program::TerminalKind;
 use crate::stage::{Check, Plan, stage};
@@ -102,11 +102,7 @@ fn chat(room_ref: i64, name: &str, message: &str) -> String {
     format!("CHAT: {room_ref}\nCLIENT_NAME: {name}\nMESSAGE: {message}\n\n")
 }
 
-const WAYS_OUT: [WayOut; 3] = [
-    ("types /quit", |person| person.types("/quit")),
-    ("presses Ctrl-D", |person| person.presses(Key::CtrlD)),
-    ("presses Ctrl-C", |person| person.presses(Key::CtrlC)),
-];
+const WAYS_OUT: [WayOut; 3] = ways_out(("types /quit", |person| person.types("/quit")));
 
 /// The stages of lab 4.
 #[allow(clippy::too_many_lines)] // a list
@@ -423,12 +419,12 @@ pub fn plan() -> Plan {
                 talk(lab, &alice, room, &[&alice])?;
                 lab.step("code 5: too long; told so, and closed");
                 let carol = server.peer("carol")?;
-                carol.tries_to_send(format!("HELO {}\n", "x".repeat(70_000)));
+                let _ = carol.tries_to_send(format!("HELO {}\n", "x".repeat(70_000)));
                 carol.hears_error(5)?;
                 carol.hears_until_closed()?;
                 let dave = server.peer("dave")?;
                 let endless = "and so on\n".repeat(7000);
-                dave.tries_to_send(format!(
+                let _ = dave.tries_to_send(format!(
                     "CHAT: 1\nJOIN_ID: 1\nCLIENT_NAME: dave\nMESSAGE: {endless}"
                 ));
                 dave.hears_error(5)?;

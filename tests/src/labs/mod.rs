@@ -42,7 +42,7 @@ use std::fs;
 
 use crate::lab::{FLOOD_LINES, Lab, Server, long_line};
 use crate::stage::{Check, Failure, Plan};
-use crate::terminal::Person;
+use crate::terminal::{Key, Person};
 
 /// All labs, in their order.
 pub fn all() -> Vec<Plan> {
@@ -51,6 +51,15 @@ pub fn all() -> Vec<Plan> {
 
 /// A way in which a person leaves: in words, and how.
 type WayOut = (&'static str, fn(&Person) -> Check);
+
+/// What a person types to leave, and the keys that do the same in every lab.
+const fn ways_out(typed: WayOut) -> [WayOut; 3] {
+    [
+        typed,
+        ("presses Ctrl-D", |person| person.presses(Key::CtrlD)),
+        ("presses Ctrl-C", |person| person.presses(Key::CtrlC)),
+    ]
+}
 
 /// Long lines, more of them than the system keeps for somebody who does not read.
 ///

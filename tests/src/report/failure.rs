@@ -9,7 +9,7 @@ use super::scoreboard::stage_line;
 use super::screens::Screen;
 use super::{columns, diff, labelled, near_miss, programs, quoted, screens, short_blanks, wrapped};
 use crate::record::{self, Event, What, visible};
-use crate::stage::{Failure, Plan, Stage};
+use crate::stage::{Evidence, Failure, Plan, Stage};
 use crate::tasks;
 use crate::verdict::{Graded, Verdict};
 
@@ -111,22 +111,23 @@ impl<'a> Report<'a> {
         }
     }
 
+    /// What was awaited, and what came instead.
+    fn evidence(&self) -> Option<&Evidence> {
+        match self.failure() {
+            Some(Failure::Wrong { evidence, .. }) => evidence.as_deref(),
+            _ => None,
+        }
+    }
+
     /// Whether it is about what somebody sees.
     pub(super) fn is_screen(&self) -> bool {
-        let evidence = match self.failure() {
-            Some(Failure::Wrong { evidence, .. }) => evidence.as_ref(),
-            _ => None,
-        };
-        evidence.is_some_and(|evidence| evidence.is_screen)
+        self.evidence().is_some_and(|evidence| evidence.is_screen)
     }
 
     pub(super) fn near_misses(&self) -> Vec<String> {
-        match self.failure() {
-            Some(Failure::Wrong { evidence: Some(evidence), .. }) => {
-                near_miss::near_misses(evidence, &self.events, self.plan.speaker_hears)
-            }
-            _ => Vec::new(),
-        }
+        let misses =
+            |evidence| near_miss::near_misses(evidence, &self.events, self.plan.speaker_hears);
+        self.evidence().map(misses).unwrap_or_default()
     }
 
     /// The part of the script in which it failed.
@@ -150,10 +151,7 @@ impl<'a> Report<'a> {
     }
 
     pub(super) fn ladder(&self, most_lanes: usize) -> Ladder {
-        let evidence = match self.failure() {
-            Some(Failure::Wrong { evidence, .. }) => evidence.as_ref(),
-            _ => None,
-        };
+        let evidence = self.evidence();
         let text = evidence.map(|evidence| visible(&evidence.expected)).unwrap_or_default();
         let missing = evidence.map(|evidence| Missing {
             who: &evidence.name,

@@ -145,18 +145,20 @@ impl Peer {
     /// When the program takes nothing any more.
     pub fn sends(&self, bytes: impl AsRef<[u8]>) -> Check {
         let bytes = bytes.as_ref();
-        self.note_sent(Wire::Bytes(bytes.to_vec()));
-        (&*self.stream).write_all(bytes).map_err(|error| {
+        self.tries_to_send(bytes).map_err(|error| {
             let who = format!("{} should have been able to send", self.name);
             self.record.wrong(who, format!("{} bytes", bytes.len()), error.to_string())
         })
     }
 
-    /// As [`Peer::sends`], to a program that may well close before it has taken all.
-    pub fn tries_to_send(&self, bytes: impl AsRef<[u8]>) {
+    /// As [`Peer::sends`], to a program that may well close before it has taken all: nothing is found wrong then.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    pub fn tries_to_send(&self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         let bytes = bytes.as_ref();
         self.note_sent(Wire::Bytes(bytes.to_vec()));
-        let _ = (&*self.stream).write_all(bytes);
+        (&*self.stream).write_all(bytes)
     }
 
     /// Sends each piece as a segment of its own, one directly after the other.
