@@ -8,17 +8,15 @@
 //! | [`outbox`]   | sending to many without ever being held up by one                 |
 //! | [`closing`]  | last words that arrive, Ctrl-C                                    |
 //! | [`text`]     | text from the network that cannot harm a terminal                 |
-//! | `terminal`   | (feature `terminal`) a prompt that survives incoming messages     |
 //!
-//! What a lab has taught, this crate does from the next lab on. It knows no lab.
+//! What a lab has taught, this crate does from the next lab on. It knows no lab. The
+//! prompt of the clients is a package of its own, `terminal`, below this one.
 
 pub mod closing;
 pub mod endpoint;
 pub mod messages;
 pub mod outbox;
 pub mod serve;
-#[cfg(feature = "terminal")]
-pub mod terminal;
 pub mod text;
 
 pub use closing::{drain, exit_on_ctrl_c, refuse};
@@ -26,6 +24,4 @@ pub use endpoint::Endpoint;
 pub use messages::{MAX_MESSAGE, Messages};
 pub use outbox::Outbox;
 pub use serve::serve;
-#[cfg(feature = "terminal")]
-pub use terminal::{Screen, Terminal};
 pub use text::{green, log, print_line, printable};

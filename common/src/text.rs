@@ -42,6 +42,6 @@ pub fn print_line(line: &str) {
 }
 
 /// Whether the output is a terminal that understands escape sequences.
-pub(crate) fn is_capable_terminal() -> bool {
+pub fn is_capable_terminal() -> bool {
     io::stdout().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }

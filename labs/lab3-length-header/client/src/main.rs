@@ -7,7 +7,8 @@ use std::thread;
 
 use anyhow::Result;
 use clap::Parser;
-use common::{Endpoint, Screen, Terminal};
+use common::Endpoint;
+use terminal::{Screen, Terminal};
 
 /// The client of the chat with a length header; type !DISCONNECT to leave
 #[derive(Parser)]

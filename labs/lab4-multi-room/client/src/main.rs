@@ -12,8 +12,9 @@ use std::thread;
 
 use anyhow::Result;
 use clap::Parser;
-use common::{Endpoint, Screen, Terminal};
+use common::Endpoint;
 use protocol::{Lines, Problem, Reply, Request, read_reply};
+use terminal::{Screen, Terminal};
 
 use crate::rooms::Rooms;
 

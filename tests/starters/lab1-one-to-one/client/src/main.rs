@@ -7,7 +7,8 @@ use std::thread;
 
 use anyhow::Result;
 use clap::Parser;
-use common::{Endpoint, Messages, Screen, Terminal};
+use common::{Endpoint, Messages};
+use terminal::{Screen, Terminal};
 
 /// The client of the one-to-one chat; type quit to leave
 #[derive(Parser)]

@@ -9,7 +9,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use common::{Endpoint, Messages, Terminal};
+use common::{Endpoint, Messages};
+use terminal::Terminal;
 
 #[derive(Parser)]
 struct Options {

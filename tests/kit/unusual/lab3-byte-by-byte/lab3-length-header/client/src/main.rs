@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::thread;
 
 use clap::Parser;
-use common::{Endpoint, Terminal};
+use common::Endpoint;
+use terminal::Terminal;
 
 #[derive(Parser)]
 struct Options {

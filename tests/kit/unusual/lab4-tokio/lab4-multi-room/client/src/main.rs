@@ -5,7 +5,8 @@ use std::process;
 use std::thread;
 use std::time::Duration;
 
-use common::{Screen, Terminal};
+use common::{};
+use terminal::{Screen, Terminal};
 use protocol::{Lines, Trouble, number, value};
 use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;

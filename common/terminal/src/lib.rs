@@ -14,9 +14,9 @@ use std::{panic, thread};
 use anyhow::Result;
 use rustyline::{Config, DefaultEditor, ExternalPrinter};
 
-use crate::closing::LINGER;
-use crate::messages::MAX_MESSAGE;
-use crate::text::{green, is_capable_terminal, print_line, printable};
+use common::closing::LINGER;
+use common::text::is_capable_terminal;
+use common::{MAX_MESSAGE, green, print_line, printable};
 
 /// What a person sees in front of the line that is typed.
 const PROMPT: &str = "> ";

@@ -9,9 +9,10 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{self, Child, Command, Stdio};
 use std::{env, thread};
 
-use common::{MAX_MESSAGE, Screen, Terminal, green};
+use common::{MAX_MESSAGE, green};
 use nix::pty::openpty;
 use nix::sys::termios::{LocalFlags, tcgetattr};
+use terminal::{Screen, Terminal};
 
 /// Tells the program under test, which is this one too, what to do.
 const DO: &str = "COMMON_TEST_DO";
