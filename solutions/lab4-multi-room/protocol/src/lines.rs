@@ -17,20 +17,31 @@ const ADDED: usize = 64;
 pub struct Lines<R> {
     reader: R,
     limit: usize,
+    /// Tells the reader that the next line begins a message.
+    begin: fn(&mut R),
     put_back: Option<String>,
     /// A line began no message, and was complained about; lines are skipped until one does.
     pub(crate) is_skipping: bool,
 }
 
 impl<R: BufRead> Lines<R> {
-    /// Reads from `reader`.
-    pub fn new(reader: R) -> Self {
-        Self { reader, limit: MAX_LINE, put_back: None, is_skipping: false }
+    /// Reads from `reader`. Before the first line of a message it calls `begin`, by which a reader can measure how
+    /// long a message takes.
+    pub fn new(reader: R, begin: fn(&mut R)) -> Self {
+        Self { reader, limit: MAX_LINE, begin, put_back: None, is_skipping: false }
     }
 
     /// As [`Lines::new`], for a client: what a server passes on is a little longer than what it got.
     pub fn from_server(reader: R) -> Self {
-        Self { limit: MAX_LINE + ADDED, ..Self::new(reader) }
+        Self { limit: MAX_LINE + ADDED, ..Self::new(reader, |_| {}) }
+    }
+
+    /// The first line of a message: no message has begun while it is waited for.
+    pub(crate) fn first_line(&mut self) -> Result<Option<String>, Problem> {
+        if self.put_back.is_none() {
+            (self.begin)(&mut self.reader);
+        }
+        self.next_line()
     }
 
     /// The next line without its `\n` or `\r\n`; `None` at the end of the stream, where a line without

@@ -8,7 +8,7 @@ use solution4_protocol::{
 
 /// All requests in the text; for those that are wrong, the code of the complaint.
 fn requests(text: &str) -> Vec<Result<Request, u32>> {
-    let mut lines = Lines::new(text.as_bytes());
+    let mut lines = Lines::new(text.as_bytes(), |_| {});
     std::iter::from_fn(|| match read_request(&mut lines) {
         Ok(request) => request.map(Ok),
         Err(Problem::Message(complaint)) => Some(Err(complaint.code)),
@@ -53,7 +53,7 @@ fn replies_come_out_as_they_went_in() {
         Reply::Error(Complaint::new(Complaint::NO_SUCH_ROOM, "no room 99")),
     ];
     let text: String = all.iter().map(ToString::to_string).collect();
-    let mut lines = Lines::new(text.as_bytes());
+    let mut lines = Lines::new(text.as_bytes(), |_| {});
     for reply in all {
         assert_eq!(read_reply(&mut lines).unwrap(), Some(reply));
     }

@@ -55,7 +55,7 @@ pub enum Request {
 /// See [`Problem`].
 pub fn read_request(lines: &mut Lines<impl BufRead>) -> Result<Option<Request>, Problem> {
     loop {
-        let Some(line) = lines.next_line()? else { return Ok(None) };
+        let Some(line) = lines.first_line()? else { return Ok(None) };
         let request = if line == "HELO" || line.starts_with("HELO ") {
             Ok(Request::Helo(line))
         } else if line == "KILL_SERVICE" {
