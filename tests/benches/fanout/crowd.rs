@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// After this time without an answer somebody may not have been in when it was said.
 const PROBE_AGAIN: Duration = Duration::from_millis(50);
 
-/// Who is connected.
+/// One who is connected.
 pub struct Person {
     /// The name, of the same length for everybody.
     pub name: String,

@@ -35,11 +35,11 @@ const SEND_AGAIN: u8 = 1;
 /// How many people, and for how long.
 #[derive(Clone, Copy)]
 pub struct Load {
-    /// Who speaks.
+    /// How many people speak.
     pub senders: usize,
-    /// Who reads, senders included.
+    /// How many read, senders included.
     pub receivers: usize,
-    /// Who joins and does not read.
+    /// How many more join and do not read.
     pub deaf: usize,
     /// How long to measure.
     pub time: Duration,

@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -38,7 +39,7 @@ struct Options {
     /// How many pairs of runs, the relay and the server
     #[arg(long, default_value_t = 5, value_parser = value_parser!(u16).range(1..=MOST_RUNS))]
     runs: u16,
-    /// A program in place of the built server; needs --wire
+    /// A program in place of the built server, as an absolute path; needs --wire
     #[arg(long, value_name = "PATH", requires = "wire")]
     server: Option<PathBuf>,
     /// Check that the load notices lost, changed, repeated and swapped messages
@@ -56,6 +57,12 @@ enum Command {
     /// Be the relay
     #[command(hide = true)]
     Relay(relay::Options),
+    /// Become another program
+    #[command(hide = true, name = "become")]
+    Become {
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<OsString>,
+    },
 }
 
 /// Does what the command line asks.
@@ -64,8 +71,13 @@ enum Command {
 /// When a server does not start or does not deliver.
 pub fn run() -> Result<()> {
     let options = Options::parse();
-    if let Some(Command::Relay(options)) = options.command {
-        return relay::run(options);
+    match options.command {
+        Some(Command::Relay(options)) => {
+            server::end_with_parent()?;
+            return relay::run(options);
+        }
+        Some(Command::Become { command }) => return server::become_program(&command),
+        None => {}
     }
     let wires: Vec<_> = options.wire.map_or_else(|| (1..=4).collect(), |wire| vec![wire]);
     if options.self_check {

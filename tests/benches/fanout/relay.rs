@@ -2,12 +2,11 @@
 //!
 //! One thread and no rules. It reads what a wake-up brought from all connections, and then gives each receiver one send
 //! for all of it: fewer system calls are not possible with plain sockets. What it keeps of a chat is what every server
-//! must keep: messages stay whole, the speaker may be left out, and who does not read is disconnected.
+//! must keep: messages stay whole, the speaker may be left out, and a peer that does not read is disconnected.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::ops::Range;
-use std::process;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
@@ -25,9 +24,8 @@ const EVENTS: usize = 1024;
 /// A mistake comes when so many messages have been passed on, in the middle of a measurement.
 const MISTAKE_AFTER: usize = 5000;
 
-/// Marks of what is no peer.
+/// The mark of what is no peer.
 const LISTENER: u64 = u64::MAX;
-const STDIN: u64 = u64::MAX - 1;
 
 /// How the relay is to work
 #[derive(Args)]
@@ -76,7 +74,7 @@ struct Relay {
     passed_on: usize,
 }
 
-/// Prints `listening on ADDRESS` and passes on until the standard input ends.
+/// Prints `listening on ADDRESS` and passes on until it is ended.
 ///
 /// # Errors
 /// When the system gives no socket.
@@ -85,8 +83,6 @@ pub fn run(options: Options) -> Result<()> {
     listener.set_nonblocking(true)?;
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
     epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, LISTENER))?;
-    // So it does not outlive who has started it.
-    epoll.add(io::stdin(), EpollEvent::new(EpollFlags::EPOLLIN, STDIN))?;
     println!("listening on {}", listener.local_addr()?);
 
     let mut relay = Relay { options, epoll, peers: Vec::new(), batch: Vec::new(), passed_on: 0 };
@@ -98,7 +94,6 @@ pub fn run(options: Options) -> Result<()> {
         for event in &events[..count] {
             match event.data() {
                 LISTENER => relay.accept(&listener)?,
-                STDIN => process::exit(0),
                 peer => {
                     let number = usize::try_from(peer)?;
                     if event.events().contains(EpollFlags::EPOLLOUT) {

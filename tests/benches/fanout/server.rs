@@ -1,10 +1,11 @@
 //! The programs under load: built, started, measured from outside, and ended.
 
 use std::env;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -12,7 +13,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use grader::port;
+use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::signal::Signal;
 use nix::time::{clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -43,8 +46,8 @@ impl Server {
     /// When it does not listen.
     pub fn start(program: &Path, lab: u32, people: usize) -> Result<Self> {
         let port = port::unused();
-        let mut command = Command::new(program);
-        command.arg(port.to_string());
+        let mut command = Command::new(env::current_exe()?);
+        command.arg("become").arg(program).arg(port.to_string());
         if lab == 1 {
             command.args(["--seats", &people.to_string()]);
         }
@@ -79,7 +82,7 @@ impl Server {
                 clap::ValueEnum::to_possible_value(&mistake).context("no such mistake")?;
             command.args(["--mistake", mistake.get_name()]);
         }
-        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
         let mut server = Self { child, address: (Ipv4Addr::LOCALHOST, 0).into() };
         let stdout = server.child.stdout.take().context("the relay has no output")?;
         let mut line = String::new();
@@ -116,6 +119,25 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Has the system end this process with its parent, even when somebody kills that without asking.
+///
+/// # Errors
+/// When the system does not.
+pub fn end_with_parent() -> Result<()> {
+    Ok(prctl::set_pdeathsig(Signal::SIGKILL)?)
+}
+
+/// Becomes a program that ends with its parent. (Setting that between `fork` and `exec` would be unsafe code.)
+///
+/// # Errors
+/// When it cannot be started.
+pub fn become_program(command: &[OsString]) -> Result<()> {
+    let (program, arguments) = command.split_first().context("no program")?;
+    end_with_parent()?;
+    let error = Command::new(program).args(arguments).exec();
+    Err(error).with_context(|| format!("cannot start {}", program.display()))
 }
 
 /// Builds the servers of some labs as they are used, that is optimized.

@@ -40,7 +40,7 @@ pub enum Joining {
     Nickname {
         /// What the server says first.
         prompt: &'static [u8],
-        /// What it says to who is in.
+        /// What it says to a newcomer who is in.
         welcome: &'static [u8],
     },
     /// A request goes, and its reply comes.
