@@ -15,8 +15,8 @@ use anyhow::Result;
 use rustyline::{Config, DefaultEditor, ExternalPrinter};
 
 use common::closing::LINGER;
-use common::text::is_capable_terminal;
 use common::{MAX_MESSAGE, green, print_line, printable};
+use support::text::is_capable_terminal;
 
 /// What a person sees in front of the line that is typed.
 const PROMPT: &str = "> ";
