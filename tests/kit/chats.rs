@@ -23,7 +23,7 @@ static BUILT: LazyLock<Built> = LazyLock::new(|| {
         .expect("cargo builds the solutions")
 });
 
-fn executable(package: &str) -> PathBuf {
+pub fn executable(package: &str) -> PathBuf {
     BUILT[package].clone().expect("the solutions compile")
 }
 

@@ -10,6 +10,7 @@ mod lab;
 mod limits;
 mod mutants;
 mod plans;
+mod servers;
 mod shell_lines;
 mod unusual;
 mod walk;
