@@ -6,7 +6,6 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -282,27 +281,43 @@ fn a_full_disk_holds_up_nobody() {
 
 #[test]
 fn what_was_asked_before_kill_service_is_sent_backlogs_too() {
-    let server = Server::finished(4, &[]);
-    let (mut alice, mut bob) = (server.joins(4, "alice"), server.joins(4, "bob"));
-    alice.skips_to("bob has joined this chatroom.\n");
-    // More than the system takes for somebody who does not read, less than that and a backlog.
-    const TEXT: usize = 10_000;
-    let count = 4_300_000 / TEXT;
-    let text = "x".repeat(TEXT);
-    let (asked, wait) = mpsc::channel();
-    thread::spawn(move || {
-        // Bob hears each of it, so the server has asked everybody's socket to take it.
-        for _ in 0..count {
+    let mut server = Server::finished(4, &[]);
+    let mut bob = server.joins(4, "bob");
+    let text = "x".repeat(10_000);
+    // Bob hears what he says, so the server has asked everybody's socket to take it.
+    let mut talk = move |more: &mut dyn FnMut() -> bool| {
+        while more() {
             bob.says(4, "bob", &text);
             bob.skips_to("xxx\n");
         }
-        bob.sends("KILL_SERVICE\n");
-        asked.send(()).unwrap();
-        bob.rest();
+    };
+    // How much the system takes for somebody who does not read, and 1 MiB: then deaf is disconnected.
+    let deaf = server.joins(4, "deaf");
+    let mut output = server.output.take().unwrap();
+    let logged = thread::spawn(move || {
+        let mut line = String::new();
+        while output.read_line(&mut line).unwrap() > 0 && !line.contains("1 MiB behind") {
+            line.clear();
+        }
     });
-    wait.recv_timeout(LIMIT).unwrap();
+    let mut most = 0;
+    talk(&mut || {
+        most += 1;
+        !logged.is_finished()
+    });
+    drop(deaf);
+    let mut alice = server.joins(4, "alice");
+    let count = most - 50;
+    let mut left = count;
+    talk(&mut || {
+        left -= 1;
+        left >= 0
+    });
+    server.connect().sends("KILL_SERVICE\n");
+    // (alice is slow: without that she would have read all before the program is gone)
+    thread::sleep(Duration::from_millis(20));
     let heard = alice.rest().matches("MESSAGE: xxx").count();
-    assert_eq!(heard, count);
+    assert_eq!(heard, usize::try_from(count).unwrap());
     assert!(server.ends().success());
 }
 
