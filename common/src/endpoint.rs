@@ -1,6 +1,7 @@
 //! Where a server listens and a client connects.
 
 use std::env;
+use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{TcpListener, TcpStream};
 
@@ -99,6 +100,12 @@ impl<const DEFAULT_PORT: u16> Endpoint<DEFAULT_PORT> {
             }
             _ => anyhow!("cannot connect to {host}:{port}: {error}; check --host and the port"),
         }
+    }
+}
+
+impl<const DEFAULT_PORT: u16> fmt::Display for Endpoint<DEFAULT_PORT> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}", self.host, self.port)
     }
 }
 

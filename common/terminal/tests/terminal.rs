@@ -37,7 +37,7 @@ fn main() {
 /// Types in another thread; answers the connection that tells when, and the screen.
 fn type_meanwhile() -> (TcpStream, Screen) {
     let stream = TcpStream::connect(env::var(ADDRESS).unwrap()).unwrap();
-    let mut terminal = Terminal::open().unwrap();
+    let mut terminal = Terminal::open("quit").unwrap();
     let screen = terminal.screen();
     thread::spawn(move || {
         while terminal.read_line().is_some() {}
@@ -56,7 +56,7 @@ fn end_when_told() {
 }
 
 fn tell_lengths() {
-    let mut terminal = Terminal::open().unwrap();
+    let mut terminal = Terminal::open("quit").unwrap();
     while let Some(line) = terminal.read_line() {
         println!("{}", line.len());
     }

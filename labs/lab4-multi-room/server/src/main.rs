@@ -72,7 +72,7 @@ fn talk(id: i64, stream: &Arc<TcpStream>, hall: &SyncSender<Event>) -> Result<()
 
 /// Tells the hall each request that arrives, until the stream ends or the client disconnects.
 fn receive_requests(id: i64, stream: &TcpStream, hall: &SyncSender<Event>) -> Result<()> {
-    let mut lines = Lines::new(BufReader::new(stream));
+    let mut lines = Lines::new(BufReader::new(stream), |_| {});
     loop {
         match read_request(&mut lines) {
             Ok(Some(request)) => {

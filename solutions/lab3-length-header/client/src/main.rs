@@ -20,14 +20,16 @@ struct Options {
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    let mut terminal = Terminal::open()?;
+    let mut terminal = Terminal::open("!DISCONNECT")?;
     terminal.print("Welcome to chatroom");
     let Some(name) = terminal.ask("Enter your name : ") else {
         return Ok(());
     };
+    let screen = terminal.screen();
+    let waiting = screen.waiting_for(format!("{} to accept the connection", options.endpoint));
     // Only now: who thinks about a name is not in the room yet.
     let stream = Arc::new(options.endpoint.connect()?);
-    let screen = terminal.screen();
+    drop(waiting);
 
     let reader = Arc::clone(&stream);
     let receiver =

@@ -20,9 +20,12 @@ struct Options {
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    let stream = Arc::new(options.endpoint.connect_with(connect)?);
-    let mut terminal = Terminal::open()?;
+    // First of all, so that the person can leave while the server does not answer.
+    let mut terminal = Terminal::open("quit")?;
     let screen = terminal.screen();
+    let waiting = screen.waiting_for(format!("{} to accept the connection", options.endpoint));
+    let stream = Arc::new(options.endpoint.connect_with(connect)?);
+    drop(waiting);
 
     // Waiting for a key and waiting for the network are two waits, so there are two threads.
     let writer = Arc::clone(&stream);
@@ -30,7 +33,15 @@ fn main() -> Result<()> {
         // When sending fails, the connection is gone, and the other thread says so.
         let _ = type_messages(&mut terminal, &writer);
     })?;
+    wait_for_welcome(&stream, &screen);
     screen.end(show_messages(&stream, &screen))
+}
+
+/// Says so if the server is silent. To peek takes nothing: what has come is still to be read.
+fn wait_for_welcome(stream: &TcpStream, screen: &Screen) {
+    let _waiting = screen.waiting_for("the server to welcome you");
+    // (what is wrong with the connection, the next read tells)
+    let _ = stream.peek(&mut [0]);
 }
 
 /// Stage 3: connect to the server at `address`, a host and a port.

@@ -20,12 +20,14 @@ struct Options {
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    let mut terminal = Terminal::open()?;
-    let Some(nickname) = choose_nickname(&mut terminal) else {
+    let mut terminal = Terminal::open("/quit")?;
+    let Some(nickname) = terminal.ask("Choose your nickname: ") else {
         return Ok(());
     };
-    let stream = Arc::new(options.endpoint.connect()?);
     let (screen, joined) = (terminal.screen(), Arc::new(OnceLock::new()));
+    let waiting = screen.waiting_for(format!("{} to accept the connection", options.endpoint));
+    let stream = Arc::new(options.endpoint.connect()?);
+    drop(waiting);
 
     let (writer, has_joined, name) = (Arc::clone(&stream), Arc::clone(&joined), nickname.clone());
     thread::Builder::new().spawn(move || {
@@ -43,23 +45,15 @@ fn chat(
     joined: &OnceLock<()>,
 ) -> io::Result<()> {
     let mut messages = Messages::from_server(stream);
+    let waiting = screen.waiting_for("the server to let you in");
     // The first message after the nickname says whether the server takes it. If not, the server closes.
     let Some(first) = answer_nick(&mut messages, stream, nickname)? else {
         return Ok(());
     };
+    drop(waiting);
     screen.print(&first);
     let _ = joined.set(());
     show_messages(&mut messages, screen)
-}
-
-/// Asks until there is a nickname; `None` when the person leaves instead.
-fn choose_nickname(terminal: &mut Terminal) -> Option<String> {
-    loop {
-        match terminal.ask("Choose your nickname: ") {
-            Some(nickname) if nickname.trim().is_empty() => {}
-            answer => return answer,
-        }
-    }
 }
 
 /// Stage 3: answer the server's `NICK` with the nickname.

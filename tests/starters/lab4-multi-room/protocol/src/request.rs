@@ -23,18 +23,18 @@ pub enum Request {
     /// The client wants out of a room.
     Leave {
         /// The reference of the room.
-        room_ref: i64,
+        room_ref: String,
         /// As the client gave it; the reply repeats it.
-        join_id: i64,
+        join_id: String,
         /// As the client gave it. Who leaves is decided by the connection.
         name: String,
     },
     /// The client says something in a room.
     Chat {
         /// The reference of the room.
-        room_ref: i64,
+        room_ref: String,
         /// As the client gave it.
-        join_id: i64,
+        join_id: String,
         /// As the client gave it. Who speaks is decided by the connection.
         name: String,
         /// The text, of one line or several.
@@ -55,7 +55,7 @@ pub enum Request {
 /// See [`Problem`].
 pub fn read_request(lines: &mut Lines<impl BufRead>) -> Result<Option<Request>, Problem> {
     loop {
-        let Some(line) = lines.next_line()? else { return Ok(None) };
+        let Some(line) = lines.first_line()? else { return Ok(None) };
         let request = if line == "HELO" || line.starts_with("HELO ") {
             Ok(Request::Helo(line))
         } else if line == "KILL_SERVICE" {
