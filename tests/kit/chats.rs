@@ -23,7 +23,8 @@ static BUILT: LazyLock<Built> = LazyLock::new(|| {
         .expect("cargo builds the solutions")
 });
 
-fn executable(package: &str) -> PathBuf {
+/// A finished program.
+pub fn executable(package: &str) -> PathBuf {
     BUILT[package].clone().expect("the solutions compile")
 }
 

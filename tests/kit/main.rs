@@ -7,6 +7,9 @@ mod export;
 #[cfg(target_os = "linux")]
 mod hostile;
 mod lab;
+// (its terminals are made as on Linux)
+#[cfg(target_os = "linux")]
+mod leaving;
 mod limits;
 mod mutants;
 mod plans;
