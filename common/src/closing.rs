@@ -2,11 +2,12 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use crate::log::exit;
 
 /// How long a connection may linger after its end was decided.
 pub const LINGER: Duration = Duration::from_secs(1);
@@ -59,11 +60,11 @@ fn read_to_end(stream: &TcpStream) {
     }
 }
 
-/// Lets Ctrl-C (and SIGTERM) end a server with status 0. The system closes its connections, which tells
-/// everybody.
+/// Lets Ctrl-C (and SIGTERM) end a server with status 0, after what it has still to send and to log. The system
+/// closes its connections, which tells everybody.
 ///
 /// # Errors
 /// When the system gives no signal handler.
 pub fn exit_on_ctrl_c() -> anyhow::Result<()> {
-    Ok(ctrlc::set_handler(|| process::exit(0))?)
+    Ok(ctrlc::set_handler(|| exit(0))?)
 }

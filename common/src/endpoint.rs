@@ -13,6 +13,22 @@ use socket2::SockRef;
 const BACKLOG: i32 = 4096;
 
 /// The command line that all programs share: `[PORT]` and `--host HOST`.
+///
+/// ```
+/// use clap::Parser;
+///
+/// #[derive(Parser)]
+/// struct Options {
+///     #[command(flatten)]
+///     endpoint: common::Endpoint<9999>,
+/// }
+///
+/// let options = Options::parse_from(["server", "0"]);
+/// let listener = options.endpoint.listen()?;
+/// assert_ne!(listener.local_addr()?.port(), 0);
+/// assert_eq!(Options::parse_from(["server"]).endpoint.to_string(), "127.0.0.1:9999");
+/// # Ok::<(), anyhow::Error>(())
+/// ```
 #[derive(clap::Args, Clone, Debug)]
 pub struct Endpoint<const DEFAULT_PORT: u16> {
     /// TCP port; a server given 0 takes any free one
@@ -104,8 +120,8 @@ impl<const DEFAULT_PORT: u16> Endpoint<DEFAULT_PORT> {
 }
 
 impl<const DEFAULT_PORT: u16> fmt::Display for Endpoint<DEFAULT_PORT> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}:{}", self.host, self.port)
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}:{}", self.host, self.port)
     }
 }
 

@@ -1,41 +1,104 @@
 //! The sending side of a connection, for a thread that must never wait.
 //!
-//! A blocking write to a peer that does not read lasts for ever, and whoever broadcasts would wait
-//! with it. A thread for each peer never waits, but wakes a hundred threads for each message. An
-//! [`Outbox`] gathers instead: [`push`](Outbox::push) what a peer is to get, then
-//! [`flush`](Outbox::flush) once for all of it. That is one `send` which does not block, and
-//! one `send` costs the same for one message as for fifty. What the socket does not take goes to a
-//! backlog, and a thread that lives only as long as the backlog sends it.
+//! A blocking write to a peer that does not read lasts for ever, and a broadcaster would wait with it. A
+//! thread for each peer never waits, but wakes a hundred threads for each message. An [`Outbox`] gathers
+//! instead: [`push`](Outbox::push) what a peer is to get, then [`flush`](Outbox::flush) once for all of it.
+//! That is one `send` which does not block, and one `send` costs the same for one message as for fifty. What
+//! the socket does not take goes to a backlog, and a thread sends it that lives hardly longer than the backlog.
 
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Write};
 use std::net::{Shutdown, TcpStream};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
+
+use socket2::{SockRef, TcpKeepalive};
 
 use crate::closing::LINGER;
-use crate::text::log;
+use crate::log::log;
 
-/// The longest backlog, in bytes. Who is further behind is disconnected.
+/// The longest backlog, in bytes. A peer that is further behind is disconnected.
 pub const MAX_BACKLOG: usize = 1024 * 1024;
 
 /// More than this, in bytes, is not gathered but sent.
 const CHUNK: usize = 16 * 1024;
 
+/// A machine that has been silent for this long is asked each minute whether it is still there; with four
+/// questions without a reply it is gone.
+const KEEPALIVE: Duration = Duration::from_mins(1);
+
+/// A machine is gone, too, when it has taken nothing for this long of what was sent to it.
+#[cfg(target_os = "linux")]
+const GONE: Duration = Duration::from_mins(5);
+
+/// How long the thread of a backlog waits for the next one.
+///
+/// Linux hardly ever needs the thread. Other systems have no send that does not block, so it sends all.
+const IDLE: Duration =
+    if cfg!(target_os = "linux") { Duration::ZERO } else { Duration::from_secs(5) };
+
+/// How many bytes may wait in all backlogs together, and how many do.
+static LIMIT: AtomicUsize = AtomicUsize::new(usize::MAX);
+static WAITING: AtomicUsize = AtomicUsize::new(0);
+
+/// Part of a server's command line: the memory for peers that read too slowly.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Backlogs {
+    /// How many MiB may wait in all for clients that read too slowly
+    #[arg(long, default_value_t = 256, value_name = "MIB", value_parser = clap::value_parser!(u16).range(1..))]
+    max_backlog: u16,
+}
+
+impl Backlogs {
+    /// Makes this the limit of all outboxes of the program together.
+    pub fn apply(&self) {
+        LIMIT.store(usize::from(self.max_backlog) * 1024 * 1024, Ordering::Relaxed);
+    }
+}
+
 /// Gathers bytes for one peer and sends them without ever blocking.
 ///
-/// Dropping it sends what was pushed and shuts the connection for writing. A peer that is gone or
-/// hopelessly behind is disconnected: the thread that reads from it then sees the end of the stream,
-/// so that there is one way out for everybody.
+/// Dropping it sends what was pushed and shuts the connection for writing. A peer that is gone or hopelessly
+/// behind is disconnected: the thread that reads from it then sees the end of the stream, so that there is
+/// one way out for everybody.
+///
+/// ```
+/// # use std::io::Read;
+/// # use std::net::{TcpListener, TcpStream};
+/// # use std::sync::Arc;
+/// # let listener = TcpListener::bind("127.0.0.1:0")?;
+/// # let mut peer = TcpStream::connect(listener.local_addr()?)?;
+/// # let stream = Arc::new(listener.accept()?.0);
+/// let mut outbox = common::Outbox::new(stream);
+/// outbox.push("hello ");
+/// outbox.push("there\n");
+/// outbox.flush(); // one send for both
+/// drop(outbox);
+///
+/// let mut all = String::new();
+/// peer.read_to_string(&mut all)?;
+/// assert_eq!(all, "hello there\n");
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub struct Outbox {
     stream: Arc<TcpStream>,
     gathered: Vec<u8>,
-    backlog: Arc<Mutex<Backlog>>,
+    backlog: Arc<Backlog>,
 }
 
 #[derive(Default)]
 struct Backlog {
-    bytes: Vec<u8>,
-    /// A thread is sending `bytes`; whatever comes now must queue behind them.
+    state: Mutex<State>,
+    /// There is something to send, or nothing will come any more.
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    bytes: VecDeque<u8>,
+    /// A thread is sending `bytes`; whatever comes now must queue after them.
     has_writer: bool,
     /// The outbox was dropped: shut the connection for writing after the last byte.
     closing: bool,
@@ -45,7 +108,16 @@ struct Backlog {
 
 impl Outbox {
     /// An outbox for the peer at the other end of `stream`; nobody else may write to it.
+    ///
+    /// From now on the system notices within a few minutes when the peer's machine has vanished (tcp(7),
+    /// keepalive). A peer that only listens is never disconnected by that: its machine replies.
     pub fn new(stream: Arc<TcpStream>) -> Self {
+        let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE);
+        // A system that does not know one of these goes on without it.
+        let socket = SockRef::from(&stream);
+        let _ = socket.set_tcp_keepalive(&keepalive.with_retries(4));
+        #[cfg(target_os = "linux")]
+        let _ = socket.set_tcp_user_timeout(Some(GONE));
         Self { stream, gathered: Vec::new(), backlog: Arc::default() }
     }
 
@@ -62,9 +134,8 @@ impl Outbox {
         if self.gathered.is_empty() {
             return;
         }
-        let mut backlog = lock(&self.backlog);
-        if let Err(why) = self.send_or_queue(&mut backlog) {
-            backlog.gone = true;
+        let sent = self.send_or_queue(&mut self.backlog.lock());
+        if let Err(why) = sent {
             if let (Some(why), Ok(peer)) = (why, self.stream.peer_addr()) {
                 log(&format!("{peer} {why}: disconnected"));
             }
@@ -78,23 +149,44 @@ impl Outbox {
     }
 
     /// An error says why to disconnect the peer, if there is something to say.
-    fn send_or_queue(&self, backlog: &mut Backlog) -> Result<(), Option<&'static str>> {
+    fn send_or_queue(&self, backlog: &mut State) -> Result<(), Option<&'static str>> {
         if backlog.gone {
             return Ok(());
         }
-        let sent = if backlog.has_writer { Ok(0) } else { send_now(&self.stream, &self.gathered) };
+        let result = self.try_to_send_or_queue(backlog);
+        if result.is_err() {
+            backlog.forget();
+        }
+        result
+    }
+
+    fn try_to_send_or_queue(&self, backlog: &mut State) -> Result<(), Option<&'static str>> {
+        let can_send = backlog.bytes.is_empty() && !backlog.has_writer;
+        let sent = if can_send { send_now(&self.stream, &self.gathered) } else { Ok(0) };
         let rest = &self.gathered[sent.map_err(|_| None)?..];
-        if backlog.bytes.len() + rest.len() > MAX_BACKLOG {
+        if rest.is_empty() {
+            return Ok(());
+        }
+        let length = backlog.bytes.len() + rest.len();
+        if length > MAX_BACKLOG {
             return Err(Some("is more than 1 MiB behind"));
         }
-        backlog.bytes.extend_from_slice(rest);
-        if !backlog.has_writer && !rest.is_empty() {
-            let (stream, backlog) = (Arc::clone(&self.stream), Arc::clone(&self.backlog));
-            thread::Builder::new()
-                .spawn(move || send_backlog(&stream, &backlog))
-                .map_err(|_| Some("is behind, and there is no thread to wait for it"))?;
+        // The fuller the memory for all, the less of it for one: those furthest behind go first.
+        let free = LIMIT.load(Ordering::Relaxed).saturating_sub(WAITING.load(Ordering::Relaxed));
+        if length > free / 2 {
+            return Err(Some("is behind, and too much waits for all clients together"));
         }
-        backlog.has_writer = !backlog.bytes.is_empty();
+        backlog.bytes.extend(rest);
+        WAITING.fetch_add(rest.len(), Ordering::Relaxed);
+        if backlog.has_writer {
+            self.backlog.changed.notify_one();
+            return Ok(());
+        }
+        let (stream, shared) = (Arc::clone(&self.stream), Arc::clone(&self.backlog));
+        thread::Builder::new()
+            .spawn(move || shared.send(&stream))
+            .map_err(|_| Some("is behind, and there is no thread to wait for it"))?;
+        backlog.has_writer = true;
         Ok(())
     }
 }
@@ -102,44 +194,84 @@ impl Outbox {
 impl Drop for Outbox {
     fn drop(&mut self) {
         self.flush();
-        let mut backlog = lock(&self.backlog);
+        let mut backlog = self.backlog.lock();
         backlog.closing = true;
-        if !backlog.has_writer {
+        if backlog.has_writer {
+            self.backlog.changed.notify_one();
+        } else {
             let _ = self.stream.shutdown(Shutdown::Write);
         }
     }
 }
 
-/// Sends the backlog until none is left. The timeout is there to notice that the outbox is gone.
-fn send_backlog(stream: &TcpStream, backlog: &Mutex<Backlog>) {
-    let mut writer = stream;
-    let _ = stream.set_write_timeout(Some(LINGER));
-    let mut chunk = Vec::with_capacity(CHUNK);
-    let mut sent = 0;
-    loop {
-        let mut waiting = lock(backlog);
-        waiting.bytes.drain(..sent);
-        if waiting.bytes.is_empty() {
-            waiting.bytes = Vec::new();
-            waiting.has_writer = false;
-            if waiting.closing {
-                let _ = stream.shutdown(Shutdown::Write);
+impl Backlog {
+    /// Sends the backlog until none is left. The timeout is there to notice that the outbox is gone.
+    fn send(&self, stream: &TcpStream) {
+        let mut writer = stream;
+        let _ = stream.set_write_timeout(Some(LINGER));
+        let mut chunk = Vec::with_capacity(CHUNK);
+        let mut sent = 0;
+        loop {
+            let mut waiting = self.lock();
+            waiting.sent(sent);
+            if waiting.bytes.is_empty() && !waiting.closing && !IDLE.is_zero() {
+                waiting = self
+                    .changed
+                    .wait_timeout(waiting, IDLE)
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .0;
             }
-            return;
-        }
-        chunk.clear();
-        chunk.extend_from_slice(&waiting.bytes[..CHUNK.min(waiting.bytes.len())]);
-        drop(waiting);
-
-        sent = match writer.write(&chunk) {
-            Ok(sent) => sent,
-            Err(error) if may_try_again(&error) && !lock(backlog).closing => 0,
-            Err(_) => {
-                lock(backlog).gone = true;
-                let _ = stream.shutdown(Shutdown::Both);
+            if waiting.bytes.is_empty() {
+                waiting.bytes = VecDeque::new();
+                waiting.has_writer = false;
+                if waiting.closing {
+                    let _ = stream.shutdown(Shutdown::Write);
+                }
                 return;
             }
-        };
+            chunk.clear();
+            let next = waiting.bytes.as_slices().0;
+            chunk.extend_from_slice(&next[..CHUNK.min(next.len())]);
+            drop(waiting);
+
+            sent = match writer.write(&chunk) {
+                Ok(sent) => sent,
+                Err(error) if may_try_again(&error) && !self.lock().closing => 0,
+                Err(_) => {
+                    self.lock().forget();
+                    let _ = stream.shutdown(Shutdown::Both);
+                    return;
+                }
+            };
+        }
+    }
+
+    /// A thread that panicked while it held the lock cannot have left half a byte there.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn sent(&mut self, count: usize) {
+        // (there is nothing any more when the peer was disconnected meanwhile)
+        let count = count.min(self.bytes.len());
+        self.bytes.drain(..count);
+        WAITING.fetch_sub(count, Ordering::Relaxed);
+    }
+
+    /// The peer gets nothing more.
+    fn forget(&mut self) {
+        self.gone = true;
+        self.sent(self.bytes.len());
+    }
+}
+
+/// Waits until nothing is left in any backlog, for at most `limit`: for the end of the program.
+pub fn wait_for_backlogs(limit: Duration) {
+    let end = Instant::now() + limit;
+    while WAITING.load(Ordering::Relaxed) > 0 && Instant::now() < end {
+        thread::sleep(Duration::from_millis(1));
     }
 }
 
@@ -149,23 +281,20 @@ fn may_try_again(error: &io::Error) -> bool {
 
 // ANCHOR: send-now
 /// Sends as many bytes as fit into the socket's buffer (send(2) with `MSG_DONTWAIT`).
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 fn send_now(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
-    match socket2::SockRef::from(stream).send_with_flags(bytes, libc::MSG_DONTWAIT) {
+    use rustix::net::{SendFlags, send};
+
+    match send(stream, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL).map_err(io::Error::from) {
         Err(error) if may_try_again(&error) => Ok(0),
         sent => sent,
     }
 }
 // ANCHOR_END: send-now
 
-/// Windows has no send that does not block on a blocking socket: the writer thread sends everything.
-#[cfg(not(unix))]
+/// macOS accepts the flag and waits all the same, Windows has none: there the thread sends everything.
+#[cfg(not(target_os = "linux"))]
 #[allow(clippy::unnecessary_wraps)]
 fn send_now(_stream: &TcpStream, _bytes: &[u8]) -> io::Result<usize> {
     Ok(0)
-}
-
-/// A thread that panicked while it held the lock cannot have left half a byte behind.
-fn lock(backlog: &Mutex<Backlog>) -> MutexGuard<'_, Backlog> {
-    backlog.lock().unwrap_or_else(PoisonError::into_inner)
 }

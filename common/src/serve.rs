@@ -1,4 +1,4 @@
-//! The accept loop that lab 1 teaches, grown up: it survives whatever `accept` can answer.
+//! The accept loop that lab 1 teaches, grown up: it survives whatever `accept` can return.
 
 use std::io::ErrorKind;
 use std::mem;
@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::closing::{drain, refuse};
-use crate::text::log;
+use crate::log::log;
 
 /// How long to wait when the system has no descriptor for a new connection.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -17,11 +17,30 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// `handle`, which also gets a number for it, counted from 1. It never returns: nothing that happens to
 /// one connection ends the server.
 ///
-/// At most `max_clients` are served at a time. Who comes when the server is full, or when the system
-/// gives no thread, gets the bytes `full` and is closed. When descriptors run out, those who wait to
+/// At most `max_clients` are served at a time. A client that comes when the server is full, or when the system
+/// gives no thread, gets the bytes `full` and is closed. When descriptors run out, those that wait to
 /// be accepted go on waiting. What `handle` returns as an error is logged with the peer's address; then
 /// somebody else can be served, and the connection is drained ([`drain`]) and closed.
-pub fn serve<H>(listener: &TcpListener, max_clients: usize, full: &'static [u8], handle: H) -> !
+///
+/// ```no_run
+/// use std::io::{Read, Write};
+/// use std::net::TcpListener;
+///
+/// // Sends everybody back what they say.
+/// let listener = TcpListener::bind("127.0.0.1:7777")?;
+/// common::serve(&listener, 100, b"full\n", |_number, stream| {
+///     let mut stream = &**stream;
+///     let mut bytes = [0; 1024];
+///     loop {
+///         match stream.read(&mut bytes)? {
+///             0 => return Ok(()),
+///             count => stream.write_all(&bytes[..count])?,
+///         }
+///     }
+/// })
+/// # ; Ok::<(), anyhow::Error>(())
+/// ```
+pub fn serve<H>(listener: &TcpListener, max_clients: usize, full: &[u8], handle: H) -> !
 where
     H: Fn(u64, &Arc<TcpStream>) -> anyhow::Result<()> + Send + Sync + 'static,
 {

@@ -1,28 +1,30 @@
-//! Text for people: nothing that comes from the network may steer their terminal.
+//! Text for people: nothing that comes from the network may steer their terminal or pass for something else.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
+
+use unicode_normalization::UnicodeNormalization;
 
 /// The text with every character that could steer a terminal replaced by a visible one.
 ///
 /// Control characters become their pictures (`␛`, `␊`, `␍`), the others U+FFFD, among them those
-/// that turn the direction of writing, by which one name can look like another.
+/// that turn the direction of writing, by which one text can look like another. Joiners and variation
+/// selectors stay, since emoji and many scripts are written with them.
+///
+/// ```
+/// assert_eq!(common::printable("\x1b[2Jhi\r"), "␛[2Jhi␍");
+/// assert_eq!(common::printable("abc\u{202e}cba"), "abc\u{FFFD}cba");
+/// ```
 pub fn printable(text: &str) -> String {
     text.chars()
         .map(|char| match char {
             '\t' => ' ',
             '\0'..='\x1f' => char::from_u32(0x2400 + u32::from(char)).unwrap_or('\u{FFFD}'),
             '\x7f' => '␡',
-            '\u{80}'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{FFFD}',
+            '\u{80}'..='\u{9f}' => '\u{FFFD}',
+            char if turns_direction(char) => '\u{FFFD}',
             _ => char,
         })
         .collect()
-}
-
-/// Prints one line about what happened, made [`printable`].
-///
-/// Unlike `println!` it does not panic when nobody reads the output any more.
-pub fn log(line: &str) {
-    print_line(&printable(line));
 }
 
 /// The text in green when people will see it, as it is otherwise (a pipe, `TERM=dumb`, `NO_COLOR`).
@@ -34,14 +36,52 @@ pub fn green(text: &str) -> String {
     format!("\x1b[32m{text}\x1b[0m")
 }
 
-/// Prints one line as it is, for text that is our own. It does not panic either.
-pub fn print_line(line: &str) {
-    let mut stdout = io::stdout().lock();
-    // A server goes on serving when its output is gone; there is nobody left to tell.
-    let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
-}
-
 /// Whether the output is a terminal that understands escape sequences.
 pub fn is_capable_terminal() -> bool {
     io::stdout().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// Characters that turn the direction of writing (Unicode Standard Annex 9, section 2).
+fn turns_direction(char: char) -> bool {
+    matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Whether a name holds a character that nobody sees, or one that turns the direction of writing: with such a
+/// character it could look just like another name.
+///
+/// These are what Unicode calls default ignorable (`DerivedCoreProperties.txt`), format characters, separators
+/// of lines, and the blank of Braille.
+///
+/// ```
+/// assert!(common::has_invisible("ali\u{200b}ce"));
+/// assert!(!common::has_invisible("Émile 🦀"));
+/// ```
+pub fn has_invisible(name: &str) -> bool {
+    name.chars().any(|char| {
+        turns_direction(char)
+            || matches!(char,
+                '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+                | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200d}' | '\u{2028}' | '\u{2029}'
+                | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
+                | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+                | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+    })
+}
+
+/// What two names have in common that people take for the same: case does not count, nor how an accent is
+/// encoded (normal form KC, Unicode Standard Annex 15), nor spaces around the name.
+///
+/// What only looks alike stays different: the Cyrillic `а` is not the Latin `a`.
+///
+/// ```
+/// use common::same_name;
+///
+/// assert_eq!(same_name("ÉMILE"), same_name("e\u{301}mile"));
+/// assert_eq!(same_name("Straße"), same_name("STRASSE"));
+/// assert_ne!(same_name("alice"), same_name("\u{430}lice"));
+/// ```
+pub fn same_name(name: &str) -> String {
+    let upper: String = name.nfkc().flat_map(char::to_uppercase).collect();
+    let folded: String = upper.chars().flat_map(char::to_lowercase).nfkc().collect();
+    folded.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -27,7 +27,7 @@ fn all(bytes: &[u8]) -> Vec<String> {
 
 #[test]
 fn a_message_ends_at_a_newline_and_at_the_end_of_the_stream() {
-    assert_eq!(all(b"one\ntwo\r\n\n\r\nthree"), ["one", "two", "three"]);
+    assert_eq!(all(b"one\ntwo\r\r\n\n\r\nthree"), ["one", "two", "three"]);
     assert_eq!(all(b"\n\n"), [""; 0]);
     assert_eq!(all(b""), [""; 0]);
 }
@@ -63,7 +63,7 @@ fn a_server_may_put_1_kib_in_front() {
         let _ = peer.write_all(format!("{longest}\nx{longest}\n").as_bytes());
         peer
     });
-    let mut messages = Messages::from_server(&stream);
+    let mut messages = Messages::from_server(&stream, "Welcome!", "No: ");
     assert_eq!(messages.receive().unwrap().unwrap().len(), MAX_MESSAGE + 1024);
     assert_eq!(messages.receive().unwrap_err().kind(), ErrorKind::InvalidData);
     drop(stream);
@@ -73,7 +73,7 @@ fn a_server_may_put_1_kib_in_front() {
 #[test]
 fn a_reset_is_an_error_and_no_end() {
     let (peer, stream) = connection();
-    // Who does not linger does not say goodbye.
+    // A peer that does not linger does not say goodbye.
     SockRef::from(&peer).set_linger(Some(Duration::ZERO)).unwrap();
     drop(peer);
     let error = Messages::new(&stream).receive().unwrap_err();
@@ -96,16 +96,127 @@ fn for_one_of_ours_silence_means_nothing() {
     sender.join().unwrap();
 }
 
+/// Sends pieces one after the other, each when what came before it was received as `expected`.
+fn receive_each(messages: &mut Messages, peer: &mut TcpStream, pieces: &[(&str, &[&str])]) {
+    for (piece, expected) in pieces {
+        peer.write_all(piece.as_bytes()).unwrap();
+        for expected in *expected {
+            assert_eq!(messages.receive().unwrap().as_deref(), Some(*expected), "of {piece:?}");
+        }
+    }
+}
+
 #[test]
-fn for_an_original_silence_ends_a_message_for_ever() {
+fn an_original_client_is_known_by_its_first_message() {
     let (mut peer, stream) = connection();
     let mut messages = Messages::new(&stream);
-    peer.write_all(b"bare").unwrap();
-    assert_eq!(messages.receive().unwrap().unwrap(), "bare");
-    // A newline ends one, too, without waiting, and changes nothing.
-    peer.write_all(b"one\ntwo").unwrap();
-    assert_eq!(messages.receive().unwrap().unwrap(), "one");
-    assert_eq!(messages.receive().unwrap().unwrap(), "two");
+    // Then a message ends where the bytes of one recv end, and nothing is waited for.
+    receive_each(&mut messages, &mut peer, &[("bare", &["bare"])]);
+    let begin = Instant::now();
+    receive_each(&mut messages, &mut peer, &[("one", &["one"][..]); 20]);
+    assert!(begin.elapsed() < Duration::from_millis(20 * 50), "{:?}", begin.elapsed());
+}
+
+#[test]
+fn a_client_that_sends_a_newline_is_no_original_any_more() {
+    let (mut peer, stream) = connection();
+    let mut messages = Messages::new(&stream);
+    receive_each(&mut messages, &mut peer, &[("hel", &["hel"]), ("lo\nhal", &["lo"])]);
+    let sender = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(150));
+        peer.write_all(b"f\n").unwrap();
+        peer
+    });
+    assert_eq!(messages.receive().unwrap().unwrap(), "half");
+    sender.join().unwrap();
+}
+
+#[test]
+fn the_first_message_of_a_client_that_trickles_takes_a_second() {
+    let (mut peer, stream) = connection();
+    let mut messages = Messages::new(&stream);
+    let trickler = thread::spawn(move || {
+        while peer.write_all(b"x").is_ok() {
+            thread::sleep(Duration::from_millis(5));
+        }
+    });
+    let begin = Instant::now();
+    let first = messages.receive().unwrap().unwrap();
+    // (a machine that is busy for 50 ms makes a silence, and then it is shorter)
+    assert!(begin.elapsed() < Duration::from_secs(5) && first.len() < 1000, "{first}");
+    drop(stream);
+    trickler.join().unwrap();
+}
+
+#[test]
+fn an_original_that_may_have_sent_more_is_waited_for() {
+    let (mut peer, stream) = connection();
+    let mut messages = Messages::new(&stream);
+    receive_each(&mut messages, &mut peer, &[("bare", &["bare"])]);
+    let long = "x".repeat(1024);
+    let pieces: [&[u8]; 4] = [b"caf\xc3", b"\xa9", long.as_bytes(), b"y"];
+    for two in pieces.chunks(2) {
+        peer.write_all(two[0]).unwrap();
+        let (second, mut other) = (two[1].to_owned(), peer.try_clone().unwrap());
+        let sender = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(10));
+            other.write_all(&second).unwrap();
+        });
+        let message = messages.receive().unwrap().unwrap();
+        assert_eq!(message, String::from_utf8(two.concat()).unwrap());
+        sender.join().unwrap();
+    }
+}
+
+/// What a client gets of a server that sends these pieces with a pause after each.
+fn from_server(pieces: &[&str]) -> Vec<String> {
+    let (mut peer, stream) = connection();
+    let pieces: Vec<String> = pieces.iter().map(|&piece| piece.to_owned()).collect();
+    let sender = thread::spawn(move || {
+        for piece in pieces {
+            peer.write_all(piece.as_bytes()).unwrap();
+            thread::sleep(Duration::from_millis(120));
+        }
+    });
+    let mut messages = Messages::from_server(&stream, "alice joined!", "Nickname refused: ");
+    let all = std::iter::from_fn(|| messages.receive().unwrap()).collect();
+    sender.join().unwrap();
+    all
+}
+
+#[test]
+fn a_client_knows_our_server_by_its_greeting() {
+    // However the greeting comes, our server's lines may come in pieces from then on.
+    let ours: [&[&str]; 4] = [
+        &["alice joined!\nbo", "b: hi\n"],
+        &["alice", " joined!\nbo", "b: hi\n"],
+        &["alice joined!", "\nbo", "b: hi\n"],
+        &["alice joined!", "\n", "bo", "b: hi\n"],
+    ];
+    for pieces in ours {
+        assert_eq!(from_server(pieces), ["alice joined!", "bob: hi"], "{pieces:?}");
+    }
+    let refused = ["Nickname ref", "used: it is ", "taken\n"];
+    assert_eq!(from_server(&refused), ["Nickname refused: it is taken"]);
+}
+
+#[test]
+fn a_client_knows_an_original_server_by_what_it_says_else() {
+    let originals: [(&[&str], &[&str]); 6] = [
+        (&["alice joined!", "Connected", "bob: hi"], &["alice joined!", "Connected", "bob: hi"]),
+        (&["alice joined!Connected", "bob: hi"], &["alice joined!Connected", "bob: hi"]),
+        // A line of one of ours, which the original passes on with its newline, decides nothing.
+        (&["bob: hi\n", "one", "two\n", "three"], &["bob: hi", "one", "two", "three"]),
+        (&["alice joined!bob: hi\n", "one", "two"], &["alice joined!bob: hi", "one", "two"]),
+        (
+            &["alice joined!", "bob: hi\n", "one", "two"],
+            &["alice joined!", "bob: hi", "one", "two"],
+        ),
+        (&["alice", " said", "so"], &["alice said", "so"]),
+    ];
+    for (pieces, expected) in originals {
+        assert_eq!(from_server(pieces), expected, "{pieces:?}");
+    }
 }
 
 #[test]

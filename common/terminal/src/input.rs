@@ -117,19 +117,29 @@ struct State {
     is_busy: bool,
     /// A question is asked, and nothing else is done.
     is_asking: bool,
-    /// No more lines come.
-    has_ended: bool,
-    /// As `has_ended`, and nothing of what waits is to be sent any more.
-    is_interrupted: bool,
-    /// The program has heard of that.
+    end: Option<End>,
+    /// The program has heard of the end.
     is_told: bool,
     on_leaving: Option<Box<dyn FnOnce() + Send>>,
+}
+
+/// Why no more lines come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// The input is over. What has come before is still to be sent.
+    Input,
+    /// By Ctrl-C: nothing more is to be sent.
+    Interrupted,
 }
 
 impl State {
     /// Whether the program knows that the person leaves. The word is the last line that is read ahead.
     fn is_known(&self) -> bool {
-        if self.has_ended || self.is_interrupted { self.is_told } else { self.lines.is_empty() }
+        if self.end.is_some() { self.is_told } else { self.lines.is_empty() }
+    }
+
+    fn is_interrupted(&self) -> bool {
+        self.end == Some(End::Interrupted)
     }
 }
 
@@ -148,7 +158,7 @@ impl Input {
 
     pub fn on_leaving(&self, call: Box<dyn FnOnce() + Send>) {
         let mut state = self.state();
-        if state.is_interrupted {
+        if state.is_interrupted() {
             drop(state);
             return call();
         }
@@ -160,7 +170,9 @@ impl Input {
         let mut state = self.state();
         // (to leave is always possible)
         let is_too_much = |state: &State| {
-            state.bytes + line.len() > MAX_WAITING && !self.is_word(&line) && !state.is_interrupted
+            state.bytes + line.len() > MAX_WAITING
+                && !self.is_word(&line)
+                && !state.is_interrupted()
         };
         if self.is_terminal && is_too_much(&state) {
             return print_line(TOO_MUCH);
@@ -168,7 +180,7 @@ impl Input {
         while is_too_much(&state) {
             state = self.wait(state);
         }
-        if !state.is_interrupted {
+        if !state.is_interrupted() {
             state.bytes += line.len();
             state.lines.push_back((Instant::now(), line));
             self.changed.notify_all();
@@ -182,7 +194,7 @@ impl Input {
         state.is_busy = false;
         self.changed.notify_all();
         loop {
-            if state.is_interrupted || state.has_ended && state.lines.is_empty() {
+            if state.is_interrupted() || state.end.is_some() && state.lines.is_empty() {
                 state.is_told = true;
                 self.changed.notify_all();
                 return None;
@@ -202,28 +214,30 @@ impl Input {
 
     /// No more lines come.
     pub fn end(&self) {
-        self.state().has_ended = true;
+        self.state().end.get_or_insert(End::Input);
         self.changed.notify_all();
     }
 
     /// The person leaves, and nothing more is to be sent.
     pub fn interrupt(&self) {
         let mut state = self.state();
-        state.is_interrupted = true;
+        state.end = Some(End::Interrupted);
         self.changed.notify_all();
         let call = state.on_leaving.take();
         drop(state);
-        call.into_iter().for_each(|call| call());
+        if let Some(call) = call {
+            call();
+        }
     }
 
     /// The person leaves: waits until the program knows, and ends it when it is busy with something else.
     pub fn see_off(&self) {
         let mut state = self.state();
         let mut asked = state.asked;
-        let mut is_last_moment = state.is_interrupted;
+        let mut is_last_moment = state.is_interrupted();
         let mut end = Instant::now() + if is_last_moment { LAST_MOMENT } else { PATIENCE };
         while !state.is_known() {
-            if !self.is_terminal && !state.is_interrupted && state.asked != asked {
+            if !self.is_terminal && !state.is_interrupted() && state.asked != asked {
                 // What came through a pipe is sent, however long that takes, as long as it goes on.
                 (asked, end, is_last_moment) = (state.asked, Instant::now() + PATIENCE, false);
             }
@@ -234,10 +248,11 @@ impl Input {
             }
             if left.is_zero() {
                 (end, is_last_moment) = (Instant::now() + LAST_MOMENT, true);
-                let call = state.on_leaving.take();
-                drop(state);
-                call.into_iter().for_each(|call| call());
-                state = self.state();
+                if let Some(call) = state.on_leaving.take() {
+                    drop(state);
+                    call();
+                    state = self.state();
+                }
             } else {
                 let waited = self.changed.wait_timeout(state, left);
                 state = waited.unwrap_or_else(PoisonError::into_inner).0;

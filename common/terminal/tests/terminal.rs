@@ -91,15 +91,18 @@ fn ask() {
     }
 }
 
-/// As when there is no server: what `main` returns is printed when the terminal has been dropped.
+/// What `main` returns is printed when the terminal has been dropped.
 fn fail() {
-    let result = (|| {
-        let mut terminal = Terminal::open("quit").unwrap();
-        let _screen = terminal.screen();
-        TcpStream::connect(env::var(ADDRESS).unwrap()).unwrap().read_exact(&mut [0])
-    })();
-    eprintln!("{}", result.unwrap_err());
+    let error = wait_in_vain().unwrap_err();
+    eprintln!("{error}");
     process::exit(1)
+}
+
+/// As when there is no server.
+fn wait_in_vain() -> io::Result<()> {
+    let mut terminal = Terminal::open("quit").unwrap();
+    let _screen = terminal.screen();
+    TcpStream::connect(env::var(ADDRESS).unwrap())?.read_exact(&mut [0])
 }
 
 fn panic_when_told() {

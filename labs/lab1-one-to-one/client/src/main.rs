@@ -10,6 +10,10 @@ use clap::Parser;
 use common::{Endpoint, Messages};
 use terminal::{Screen, Terminal};
 
+/// What our server says first; an original server says the same without a newline.
+const WELCOME: &str = "Welcome to this chatroom!";
+const FULL: &str = "The chatroom is full";
+
 /// The client of the one-to-one chat; type quit to leave
 #[derive(Parser)]
 #[command(version)]
@@ -55,7 +59,7 @@ fn connect(address: (&str, u16)) -> io::Result<TcpStream> {
 /// Stage 3: show each message that arrives, until the stream ends.
 ///
 /// [`Messages`] cuts the stream into messages. Make one before the loop, with [`Messages::from_server`]:
-/// what a server passes on is a little longer than what it got. `while let Some(message) =
+/// it finds out by [`WELCOME`] or [`FULL`] whether the server is one of ours. `while let Some(message) =
 /// messages.receive()?` runs once for each; [`Screen::print`] shows it without tearing the line that is
 /// being typed.
 ///

@@ -1,27 +1,24 @@
 //! Lab 1, the server: two people talk, byte stream and all.
 //!
 //! Each connection has a thread that reads. One more thread, the room, owns the list of members and
-//! does all the sending: the readers tell it what happened through a channel. So nobody shares a list,
-//! and everybody sees things in the same order.
+//! does all the sending: the readers put what happened into its inbox. So nobody shares a list, and
+//! everybody sees things in the same order.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Duration;
-use std::{iter, thread};
 
 use anyhow::Result;
 use clap::Parser;
-use common::{Endpoint, Messages, Outbox, drain, log, refuse};
+use common::inbox::{Inbox, Sender};
+use common::{Backlogs, Endpoint, Messages, Outbox, drain, log, refuse};
 
 const WELCOME: &[u8] = b"Welcome to this chatroom!\n";
 const FULL: &[u8] = b"The chatroom is full\n";
-
-/// How many events may wait for the room. A reader that finds the queue full waits, and with it,
-/// by way of TCP, the client that sends too fast.
-const QUEUE: usize = 64;
 
 /// The server of the one-to-one chat
 #[derive(Parser)]
@@ -32,6 +29,8 @@ struct Options {
     /// How many people fit into the chatroom
     #[arg(long, default_value_t = 2)]
     seats: usize,
+    #[command(flatten)]
+    backlogs: Backlogs,
 }
 
 /// What the readers tell the room. The number is that of the connection.
@@ -42,6 +41,12 @@ enum Event {
     Left(u64, String),
 }
 
+impl common::inbox::Event for Event {
+    fn text_len(&self) -> usize {
+        if let Self::Said(_, message) = self { message.len() } else { 0 }
+    }
+}
+
 struct Member {
     ip: IpAddr,
     outbox: Outbox,
@@ -49,12 +54,14 @@ struct Member {
 
 fn main() -> Result<()> {
     let options = Options::parse();
+    let _log = common::log_in_background()?;
     common::exit_on_ctrl_c()?;
+    options.backlogs.apply();
     let listener = options.endpoint.listen_with(open_listener)?;
     log(&format!("listening on {}", listener.local_addr()?));
 
-    let (room, events) = mpsc::sync_channel(QUEUE);
-    thread::spawn(move || run_room(&events));
+    let (room, inbox) = common::inbox();
+    common::spawn_room(move || run_room(inbox))?;
     accept_clients(&listener, options.seats, &room)
 }
 
@@ -68,40 +75,39 @@ fn open_listener(address: (&str, u16)) -> io::Result<TcpListener> {
 
 /// Stage 2: accept clients for ever, and give each a thread.
 ///
-/// - [`TcpListener::accept`] waits for the next client and answers a new socket for it, and its
+/// - [`TcpListener::accept`] waits for the next client and returns a new socket for it, and its
 ///   address. Number the clients from 1. The IP for [`talk`] is `peer.ip().to_canonical()`: an IPv4
 ///   address without the `::ffff:` that a server on `::` sees in front of it.
 /// - Small messages should leave at once, instead of waiting for others to fill a segment (Nagle's
 ///   algorithm): [`TcpStream::set_nodelay`].
 /// - The client's thread reads from the socket while the room writes to it: wrap it in an [`Arc`].
-/// - `thread::Builder::new().spawn(move || talk(…))` starts the thread, with its own clone of `room`. It
-///   answers an error where `thread::spawn` would panic, and a server must not die of one client too many:
-///   [`log`] it and go on. Do not wait for the thread: the next client is waiting for you.
+/// - `thread::Builder::new().spawn(move || …)` starts the thread, with its own clone of `room`. It calls
+///   [`talk`], and then [`drain`], which waits a moment for the client to close, too. `spawn` returns an
+///   error where `thread::spawn` would panic, and a server must not die of one client too many: [`log`] it
+///   and go on. Do not wait for the thread: the next client is waiting for you.
 /// - An error of `accept` must not end the loop: without free file descriptors, say, those who are
 ///   connected go on talking. Log the first one, wait a second, and try again.
 ///
-/// For now, give `talk` the seat `Arc::new(())`. Stage 8 comes back to this function: only `seats` people
-/// fit into the room. Keep one `Arc<()>` of your own and give each [`talk`] a clone of it, which it drops
-/// when its client is gone. Then [`Arc::strong_count`] is the number of taken seats, and one more for your
-/// own. A client without a seat gets [`FULL`]: [`refuse`] sends that, closes, and does not wait.
+/// Stage 8 comes back to this function: only `seats` people fit into the room. Count the taken seats in an
+/// [`AtomicUsize`] that you share with the threads: one more before a thread starts, one less as soon as
+/// [`talk`] has returned, and when the thread could not be started. A client without a seat gets [`FULL`]:
+/// [`refuse`] sends that, closes, and does not wait.
 ///
 /// Stage 13 tests this function, together with the client: one leaves, another comes, a third finds the
 /// room full.
-fn accept_clients(listener: &TcpListener, seats: usize, room: &SyncSender<Event>) -> ! {
+fn accept_clients(listener: &TcpListener, seats: usize, room: &Sender<Event>) -> ! {
     todo!("stage 2: accept clients for ever, and give each a thread")
 }
 
 /// What happens to one connection, from its welcome to its end.
-fn talk(id: u64, ip: IpAddr, stream: &Arc<TcpStream>, room: &SyncSender<Event>, seat: Arc<()>) {
+fn talk(id: u64, ip: IpAddr, stream: &Arc<TcpStream>, room: &Sender<Event>) {
     log(&format!("{ip} connected"));
     let outbox = Outbox::new(Arc::clone(stream));
     let joined = room.send(Event::Joined(id, Member { ip, outbox }));
-    let result = joined.map_err(Into::into).and_then(|()| receive_messages(id, stream, room));
+    let result = joined.and_then(|()| common::catch_panic(|| receive_messages(id, stream, room)));
     let last_words = result.map_or_else(|error| format!("Goodbye: {error}\n"), |()| String::new());
-    // However it went, the seat is free, and the room hears of it.
-    drop(seat);
+    // However it went, the room hears of it.
     let _ = room.send(Event::Left(id, last_words));
-    drain(stream);
 }
 
 /// Stage 4: tell the room each message that arrives.
@@ -118,15 +124,15 @@ fn talk(id: u64, ip: IpAddr, stream: &Arc<TcpStream>, room: &SyncSender<Event>, 
 /// Stage 11 tests this function: messages come in pieces, or several at once, and those of an original
 /// client end with nothing but silence. [`Messages`] knows all that; who reads lines instead waits for a
 /// newline that never comes.
-fn receive_messages(id: u64, stream: &TcpStream, room: &SyncSender<Event>) -> Result<()> {
+fn receive_messages(id: u64, stream: &TcpStream, room: &Sender<Event>) -> Result<()> {
     todo!("stage 4: tell the room each message that arrives")
 }
 
 /// The room: takes one event after the other, and sends once for all that have come.
-fn run_room(events: &Receiver<Event>) {
+fn run_room(mut inbox: Inbox<Event>) {
     let mut members = BTreeMap::new();
-    while let Ok(first) = events.recv() {
-        for event in iter::once(first).chain(events.try_iter().take(QUEUE)) {
+    loop {
+        for event in inbox.take_all() {
             match event {
                 Event::Joined(id, mut member) => {
                     welcome(&mut member);

@@ -15,19 +15,18 @@ pub const MAX_PAYLOAD: usize = 64 * 1024;
 /// Stage 1: make a frame of `payload`.
 ///
 /// The length counts bytes, not characters: `é` is two. `format!("{number:<64}")` pads on the right.
-/// Answer header and payload in one piece: two frames that are sent by two threads cannot mix then.
+/// Return header and payload in one piece: two frames that are sent by two threads cannot mix then.
 pub fn encode(payload: &str) -> Vec<u8> {
     todo!("stage 1: make a frame of payload")
 }
 
-/// Stage 2: read one frame, and answer its payload.
+/// Stage 2: read one frame, and return its payload; `None` when the stream ends before a frame.
 ///
-/// The answer is `None` when the stream ends before a frame.
-///
-/// - One `read` may bring a part of what you want. [`std::io::Read::read_exact`] reads until there is
-///   all of it.
-/// - Is there another frame at all? [`BufRead::fill_buf`] waits for bytes without taking them; it
-///   answers an empty slice at the end of the stream.
+/// - One `read` may bring a part of what you want. [`std::io::Read::read_exact`] reads until there is all of it.
+///   For the header that is too late: when its first byte is wrong, 64 may never come.
+/// - So gather the header piece by piece. [`BufRead::fill_buf`] waits for bytes without taking them, and returns
+///   those that are there, at the end of the stream none; [`BufRead::consume`] takes them. As soon as there is more
+///   than spaces, `payload_length` knows whether it can still become a header.
 /// - A stream that ends within a frame is an error. `cut_off` says so: `.map_err(cut_off)?`.
 /// - Bytes that are not UTF-8 become U+FFFD: [`String::from_utf8_lossy`]. That is three bytes long, and the
 ///   text may have become longer than [`MAX_PAYLOAD`]: nobody would take it from us. That is an error, too.
@@ -36,18 +35,18 @@ pub fn encode(payload: &str) -> Vec<u8> {
 /// [`ErrorKind::InvalidData`] for a bad header, [`ErrorKind::UnexpectedEof`] for a stream that ends
 /// within a frame, and what the connection reports. No frame can be found after any of them.
 pub fn read(reader: &mut impl BufRead) -> io::Result<Option<String>> {
-    todo!("stage 2: read one frame, and answer its payload")
+    todo!("stage 2: read one frame, and return its payload; None when the stream …")
 }
 
-/// Stage 2: the length that a header promises.
+/// Stage 2: the length that a header, or the beginning of one, promises.
 ///
 /// Take the spaces away (`trim_matches(' ')`), and [`str::parse`] the digits.
 ///
 /// Stage 9 comes back to this function: a header is nothing but digits, with spaces around them
 /// (`parse` alone would take `+5`), and it promises at most [`MAX_PAYLOAD`]. Otherwise ten digits from
 /// anybody could make the server set aside gigabytes, and wait for them.
-fn payload_length(header: &[u8; HEADER]) -> io::Result<usize> {
-    todo!("stage 2: the length that a header promises")
+fn payload_length(header: &[u8]) -> io::Result<usize> {
+    todo!("stage 2: the length that a header, or the beginning of one, promises")
 }
 
 fn invalid(problem: String) -> io::Error {

@@ -5,23 +5,19 @@
 
 mod hall;
 
-use std::io::BufReader;
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, SyncSender};
-use std::{iter, process, thread};
+use std::time::Duration;
 
 use anyhow::Result;
-use clap::Parser;
-use common::{Endpoint, Outbox, log};
+use clap::{Parser, value_parser};
+use common::inbox::{Inbox, Sender};
+use common::{Backlogs, Endpoint, Outbox, TimedReader, log};
 use protocol::{Complaint, Lines, Problem, Reply, Request, read_request};
 
 use crate::hall::{Client, Hall};
 
 const FULL: &[u8] = b"ERROR_CODE: 6\nERROR_DESCRIPTION: the server is full\n";
-
-/// How many events may wait for the hall before its readers wait.
-const QUEUE: usize = 64;
 
 /// The server of the multi-room chat
 #[derive(Parser)]
@@ -35,6 +31,11 @@ struct Options {
     /// Obey `KILL_SERVICE` from other computers, too
     #[arg(long)]
     kill_from_anywhere: bool,
+    /// How many seconds a request may take from its first byte to its last
+    #[arg(long, default_value_t = 30, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=3600))]
+    request_timeout: u64,
+    #[command(flatten)]
+    backlogs: Backlogs,
 }
 
 /// What the readers tell the hall. The number is that of the connection.
@@ -45,25 +46,35 @@ enum Event {
     Gone(i64),
 }
 
+impl common::inbox::Event for Event {
+    fn text_len(&self) -> usize {
+        if let Self::Asked(_, Request::Chat { message, .. }) = self { message.len() } else { 0 }
+    }
+}
+
 fn main() -> Result<()> {
     let options = Options::parse();
+    let _log = common::log_in_background()?;
     common::exit_on_ctrl_c()?;
+    options.backlogs.apply();
     let listener = options.endpoint.listen()?;
 
-    let (hall, events) = mpsc::sync_channel(QUEUE);
-    thread::spawn(move || run_hall(&events, options.kill_from_anywhere));
+    let (hall, inbox) = common::inbox();
+    common::spawn_room(move || run_hall(inbox, options.kill_from_anywhere))?;
+    let limit = Duration::from_secs(options.request_timeout);
     common::serve(&listener, options.max_clients, FULL, move |id, stream| {
-        talk(id.cast_signed(), stream, &hall)
+        talk(id.cast_signed(), stream, &hall, limit)
     })
 }
 
-/// What happens to one connection, from its beginning to its end.
-fn talk(id: i64, stream: &Arc<TcpStream>, hall: &SyncSender<Event>) -> Result<()> {
+/// What happens to one connection, from its beginning to its end. A request must not take longer than `limit`.
+fn talk(id: i64, stream: &Arc<TcpStream>, hall: &Sender<Event>, limit: Duration) -> Result<()> {
     let (server, peer) = (stream.local_addr()?, stream.peer_addr()?);
     log(&format!("{peer} connected"));
     let outbox = Outbox::new(Arc::clone(stream));
     hall.send(Event::Connected(id, Client::new(server, peer, outbox)))?;
-    let result = receive_requests(id, stream, hall);
+    let reader = TimedReader::new(stream, limit);
+    let result = common::catch_panic(|| receive_requests(id, reader, hall));
     // However it went, the hall hears of it.
     hall.send(Event::Gone(id))?;
     log(&format!("{peer} closed"));
@@ -71,8 +82,8 @@ fn talk(id: i64, stream: &Arc<TcpStream>, hall: &SyncSender<Event>) -> Result<()
 }
 
 /// Tells the hall each request that arrives, until the stream ends or the client disconnects.
-fn receive_requests(id: i64, stream: &TcpStream, hall: &SyncSender<Event>) -> Result<()> {
-    let mut lines = Lines::new(BufReader::new(stream), |_| {});
+fn receive_requests(id: i64, reader: TimedReader, hall: &Sender<Event>) -> Result<()> {
+    let mut lines = Lines::new(reader, TimedReader::restart);
     loop {
         match read_request(&mut lines) {
             Ok(Some(request)) => {
@@ -94,10 +105,10 @@ fn receive_requests(id: i64, stream: &TcpStream, hall: &SyncSender<Event>) -> Re
 }
 
 /// The hall: takes one event after the other, and sends once for all that have come.
-fn run_hall(events: &Receiver<Event>, kill_from_anywhere: bool) {
+fn run_hall(mut inbox: Inbox<Event>, kill_from_anywhere: bool) {
     let mut hall = Hall::default();
-    while let Ok(first) = events.recv() {
-        for event in iter::once(first).chain(events.try_iter().take(QUEUE)) {
+    loop {
+        for event in inbox.take_all() {
             match event {
                 Event::Connected(id, client) => hall.connect(id, client),
                 Event::Asked(id, request) => answer(&mut hall, id, request, kill_from_anywhere),
@@ -132,8 +143,8 @@ fn greet(hall: &mut Hall, id: i64, line: String) {
 ///
 /// It ends with status 0. This computer's clients have a loopback address; `to_canonical` finds it in an
 /// IPv6 address, too. First [`Hall::flush`]: what was asked before is still to be answered. Then
-/// [`process::exit`] ends all threads, even those that wait in a read or in `accept`, and the system
-/// closes all connections.
+/// [`common::exit`] waits a moment for what the sockets have not taken yet, and ends all threads, even those
+/// that wait in a read or in `accept`; the system closes all connections.
 ///
 /// From another computer it is obeyed only `from_anywhere`, or else anybody could end the chat: the answer
 /// is [`Hall::complain`] with [`Complaint::NOT_ALLOWED`].

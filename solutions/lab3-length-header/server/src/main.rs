@@ -1,23 +1,17 @@
 //! Lab 3, the server: every message has a header, so nothing sticks together any more.
 //!
 //! As before, each connection has a thread that reads, and one thread, the room, owns the members and
-//! sends. There is no handshake: who connects is in.
+//! sends. There is no handshake: a client that connects is in.
 
 use std::collections::BTreeMap;
-use std::io::BufReader;
 use std::net::TcpStream;
-use std::sync::mpsc::{self, Receiver, SyncSender};
-use std::sync::{Arc, LazyLock};
-use std::{iter, thread};
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Result;
-use clap::Parser;
-use common::{Endpoint, Outbox, log};
-
-/// How many events may wait for the room before its readers wait.
-const QUEUE: usize = 64;
-
-static FULL: LazyLock<Vec<u8>> = LazyLock::new(|| frame::encode("[SERVER] : the server is full"));
+use clap::{Parser, value_parser};
+use common::inbox::{Inbox, Sender};
+use common::{Backlogs, Endpoint, Outbox, TimedReader, log};
 
 /// The server of the chat with a length header
 #[derive(Parser)]
@@ -28,6 +22,11 @@ struct Options {
     /// How many clients may be connected at a time
     #[arg(long, default_value_t = 10_000)]
     max_clients: usize,
+    /// How many seconds a frame may take from its first byte to its last
+    #[arg(long, default_value_t = 30, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=3600))]
+    frame_timeout: u64,
+    #[command(flatten)]
+    backlogs: Backlogs,
 }
 
 /// What the readers tell the room. The number is that of the connection.
@@ -37,23 +36,36 @@ enum Event {
     Left(u64),
 }
 
+impl common::inbox::Event for Event {
+    fn text_len(&self) -> usize {
+        if let Self::Said(_, payload) = self { payload.len() } else { 0 }
+    }
+}
+
 fn main() -> Result<()> {
     let options = Options::parse();
+    let _log = common::log_in_background()?;
     common::exit_on_ctrl_c()?;
+    options.backlogs.apply();
     log("[SERVER] Starting ...");
     let listener = options.endpoint.listen()?;
     log(&format!("[SERVER] server started at {}", listener.local_addr()?));
 
-    let (room, events) = mpsc::sync_channel(QUEUE);
-    thread::spawn(move || run_room(&events));
-    common::serve(&listener, options.max_clients, &FULL, move |id, stream| talk(id, stream, &room))
+    let (room, inbox) = common::inbox();
+    common::spawn_room(move || run_room(inbox))?;
+    let full = frame::encode("[SERVER] : the server is full");
+    let limit = Duration::from_secs(options.frame_timeout);
+    common::serve(&listener, options.max_clients, &full, move |id, stream| {
+        talk(id, stream, &room, limit)
+    })
 }
 
-/// What happens to one connection, from its beginning to its end.
-fn talk(id: u64, stream: &Arc<TcpStream>, room: &SyncSender<Event>) -> Result<()> {
+/// What happens to one connection, from its beginning to its end. A frame must not take longer than `limit`.
+fn talk(id: u64, stream: &Arc<TcpStream>, room: &Sender<Event>, limit: Duration) -> Result<()> {
     log(&format!("[SERVER] {} connected", stream.peer_addr()?));
     room.send(Event::Joined(id, Outbox::new(Arc::clone(stream))))?;
-    let result = receive_frames(id, stream, room);
+    let mut reader = TimedReader::new(stream, limit);
+    let result = common::catch_panic(|| receive_frames(id, &mut reader, room));
     // However it went, the room hears of it.
     room.send(Event::Left(id))?;
     result
@@ -61,22 +73,23 @@ fn talk(id: u64, stream: &Arc<TcpStream>, room: &SyncSender<Event>) -> Result<()
 
 /// Stage 3: tell the room each payload that arrives.
 ///
-/// Return when the stream ends: `frame::read` answers `None` then.
+/// Return when the stream ends: `frame::read` returns `None` then. An error is returned (`?`): after a bad
+/// header nobody knows where the next frame begins, so this connection ends, and no other. Stage 9 tests this
+/// function: bad headers, and frames that are cut off.
 ///
-/// `frame::read` needs a reader that can look ahead: `BufReader::new(stream)`. An error is returned
-/// (`?`): behind a bad header nobody knows where the next frame begins, so this connection ends, and
-/// no other. Stage 9 tests this function: bad headers, and frames that are cut off.
+/// A client may listen for hours, but not stop in the middle of a frame: the `reader` measures how long a frame
+/// takes. Call [`TimedReader::restart`] after each one.
 ///
 /// Stage 6 comes back to this function: `!DISCONNECT` is passed on like any payload, and then it is the
 /// end. It is one when the payload is `!DISCONNECT`, or ends in `] : !DISCONNECT`. The original takes any
-/// payload whose last word it is, and throws out who explains how to leave.
+/// payload whose last word it is, and throws out people who explain how to leave.
 ///
 /// Stage 10 tests this function: return however the stream ends; only then the room counts one less.
 ///
 /// Stage 12 tests this function, together with the client: people leave, and others stay.
-fn receive_frames(id: u64, stream: &TcpStream, room: &SyncSender<Event>) -> Result<()> {
-    let mut reader = BufReader::new(stream);
-    while let Some(payload) = frame::read(&mut reader)? {
+fn receive_frames(id: u64, reader: &mut TimedReader, room: &Sender<Event>) -> Result<()> {
+    while let Some(payload) = frame::read(reader)? {
+        reader.restart();
         let is_disconnect = payload == "!DISCONNECT" || payload.ends_with("] : !DISCONNECT");
         room.send(Event::Said(id, payload))?;
         if is_disconnect {
@@ -87,10 +100,10 @@ fn receive_frames(id: u64, stream: &TcpStream, room: &SyncSender<Event>) -> Resu
 }
 
 /// The room: takes one event after the other, and sends once for all that have come.
-fn run_room(events: &Receiver<Event>) {
+fn run_room(mut inbox: Inbox<Event>) {
     let mut members = BTreeMap::new();
-    while let Ok(first) = events.recv() {
-        for event in iter::once(first).chain(events.try_iter().take(QUEUE)) {
+    loop {
+        for event in inbox.take_all() {
             match event {
                 Event::Joined(id, outbox) => {
                     members.insert(id, outbox);

@@ -65,7 +65,7 @@ const PIECES: [&[u8]; 14] = [
 /// The bytes of some messages, right ones and others.
 fn some_messages(random: &mut Random) -> Vec<u8> {
     let mut bytes = Vec::new();
-    for _ in 0..1 + random.below(4) {
+    for _ in 0..=random.below(4) {
         for name in MESSAGES[random.below(MESSAGES.len())] {
             bytes.extend(*name);
             if !name.is_empty() && !name.starts_with(b"HELO") && random.below(20) > 0 {
@@ -101,10 +101,10 @@ fn a_long_message(random: &mut Random) -> Vec<u8> {
     [before, &filling, b"\nJOIN_ID:1\nCLIENT_NAME:a\nMESSAGE:\n\n"].concat()
 }
 
-type Read1<M, R> = fn(&mut Lines<R>) -> Result<Option<M>, Problem>;
+type ReadOne<M, R> = fn(&mut Lines<R>) -> Result<Option<M>, Problem>;
 
 /// All messages that can be read; what is not understood is skipped.
-fn messages<M, R: BufRead>(mut lines: Lines<R>, read: Read1<M, R>) -> Vec<M> {
+fn messages<M, R: BufRead>(mut lines: Lines<R>, read: ReadOne<M, R>) -> Vec<M> {
     let mut messages = Vec::new();
     loop {
         match read(&mut lines) {

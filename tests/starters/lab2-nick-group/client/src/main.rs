@@ -44,7 +44,8 @@ fn chat(
     screen: &Screen,
     joined: &OnceLock<()>,
 ) -> io::Result<()> {
-    let mut messages = Messages::from_server(stream);
+    let joined_line = format!("{nickname} joined!");
+    let mut messages = Messages::from_server(stream, &joined_line, "Nickname refused: ");
     let waiting = screen.waiting_for("the server to let you in");
     // The first message after the nickname says whether the server takes it. If not, the server closes.
     let Some(first) = answer_nick(&mut messages, stream, nickname)? else {

@@ -1,30 +1,26 @@
 //! Lab 2, the server: a group of any size, and a handshake before anybody is in.
 //!
 //! As in lab 1, each connection has a thread that reads, and one thread, the room, owns the members
-//! and sends. New is the question: who joins waits for the room's answer.
+//! and sends. New is the question: a newcomer waits for the room's answer.
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
+use std::sync::mpsc;
 use std::time::Duration;
-use std::{iter, mem, thread};
 
 use anyhow::Result;
 use clap::{Parser, value_parser};
-use common::{Endpoint, Messages, Outbox, green, log, print_line, refuse};
+use common::inbox::{Inbox, Sender};
+use common::{
+    Backlogs, Endpoint, Messages, Outbox, green, has_invisible, log, print_line, same_name,
+};
 
 const FULL: &[u8] = b"Nickname refused: the server is full\n";
 
 /// The longest nickname, in characters.
 const MAX_NICKNAME: usize = 32;
-
-/// How many events may wait for the room before its readers wait.
-const QUEUE: usize = 64;
-
-/// How many bytes of what was said are put into one piece.
-const MAX_SAID: usize = 16 * 1024;
 
 /// The server of the group chat
 #[derive(Parser)]
@@ -38,15 +34,23 @@ struct Options {
     /// How many seconds a client may take to say its nickname
     #[arg(long, default_value_t = 30, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=3600))]
     handshake_timeout: u64,
+    #[command(flatten)]
+    backlogs: Backlogs,
 }
 
 /// What the readers tell the room. The number is that of the connection.
 enum Event {
     /// With a channel for the answer: whether the newcomer is in.
-    Join(u64, Member, Sender<bool>),
+    Join(u64, Member, mpsc::Sender<bool>),
     Said(u64, String),
     /// With last words for the one who left.
     Left(u64, String),
+}
+
+impl common::inbox::Event for Event {
+    fn text_len(&self) -> usize {
+        if let Self::Said(_, message) = self { message.len() } else { 0 }
+    }
 }
 
 struct Member {
@@ -56,11 +60,13 @@ struct Member {
 
 fn main() -> Result<()> {
     let options = Options::parse();
+    let _log = common::log_in_background()?;
     common::exit_on_ctrl_c()?;
+    options.backlogs.apply();
     let listener = open_listener(&options.endpoint)?;
 
-    let (room, events) = mpsc::sync_channel(QUEUE);
-    thread::spawn(move || run_room(&events));
+    let (room, inbox) = common::inbox();
+    common::spawn_room(move || run_room(inbox))?;
     let patience = Duration::from_secs(options.handshake_timeout);
     common::serve(&listener, options.max_clients, FULL, move |id, stream| {
         talk(id, stream, &room, patience)
@@ -77,12 +83,7 @@ fn open_listener(endpoint: &Endpoint<55555>) -> Result<TcpListener> {
 }
 
 /// What happens to one connection, from the handshake to its end.
-fn talk(
-    id: u64,
-    stream: &Arc<TcpStream>,
-    room: &SyncSender<Event>,
-    patience: Duration,
-) -> Result<()> {
+fn talk(id: u64, stream: &Arc<TcpStream>, room: &Sender<Event>, patience: Duration) -> Result<()> {
     log(&format!("Connected with {}", stream.peer_addr()?));
     let mut messages = Messages::new(stream);
     let Some(nickname) = ask_nickname(stream, &mut messages, patience)? else {
@@ -97,7 +98,7 @@ fn talk(
         return Ok(());
     }
 
-    let result = receive_messages(id, &mut messages, room);
+    let result = common::catch_panic(|| receive_messages(id, &mut messages, room));
     let last_words = match &result {
         Err(error) => format!("Goodbye: {error}\n"),
         Ok(()) => String::new(),
@@ -109,19 +110,17 @@ fn talk(
 
 /// Stage 2: ask for the nickname, and wait for it.
 ///
-/// Send `NICK`, just these four letters: the original client compares what it gets with them. To write to a
-/// stream that is shared, take a reference out of its [`Arc`]: `let mut writer = &**stream;`.
-/// [`Messages::handshake`] waits for the answer for as long as `patience` lasts; `None` means that the client
-/// has gone instead.
-/// This runs in the connection's own thread, so who does not answer holds up nobody.
+/// Send `NICK`, just these four letters: the original client compares what it gets with them.
+/// [`Messages::handshake`] waits for the nickname for as long as `patience` lasts; `None` means that the client
+/// has gone instead. This runs in the connection's own thread, so a client that says nothing holds up nobody.
 ///
-/// Stage 9 comes back to this function: who has not answered by then gets `Nickname refused: `, a reason
-/// and a newline, and is closed; [`refuse`] does both, and then the answer is `Ok(None)`. `handshake`
-/// reports it as an error of the kind [`ErrorKind::TimedOut`]; one of the kind [`ErrorKind::InvalidData`]
-/// is an answer that is longer than any message may be, and is refused likewise. Return other errors with
-/// `?`.
+/// Stage 9 comes back to this function: a client that has not said it by then gets `Nickname refused: `, a reason
+/// and a newline, and nothing more: [`TcpStream::shutdown`] ends the sending side, and `Ok(None)` is returned.
+/// `handshake` reports it as an error of the kind [`ErrorKind::TimedOut`]; one of the kind
+/// [`ErrorKind::InvalidData`] is a nickname that is longer than any message may be, and is refused likewise.
+/// Return other errors with `?`.
 fn ask_nickname(
-    stream: &Arc<TcpStream>,
+    mut stream: &TcpStream,
     messages: &mut Messages,
     patience: Duration,
 ) -> Result<Option<String>> {
@@ -135,38 +134,29 @@ fn ask_nickname(
 ///
 /// Stage 12 tests this function: messages come in pieces, or several at once, and those of an original
 /// client end with nothing but silence. Pass each on whole.
-fn receive_messages(id: u64, messages: &mut Messages, room: &SyncSender<Event>) -> Result<()> {
+fn receive_messages(id: u64, messages: &mut Messages, room: &Sender<Event>) -> Result<()> {
     todo!("stage 5: tell the room each message that arrives")
 }
 
 /// The room: takes one event after the other, and sends once for all that have come.
-fn run_room(events: &Receiver<Event>) {
+fn run_room(mut inbox: Inbox<Event>) {
     let mut members: BTreeMap<u64, Member> = BTreeMap::new();
-    // What was said since somebody last came or went: everybody gets it, in one piece.
-    let mut said = String::new();
-    while let Ok(first) = events.recv() {
-        for event in iter::once(first).chain(events.try_iter().take(QUEUE)) {
+    loop {
+        for event in inbox.take_all() {
             match event {
                 Event::Said(id, message) => {
                     if let Some(member) = members.get(&id) {
-                        said.push_str(&line(&member.nickname, &message));
-                    }
-                    if said.len() > MAX_SAID {
-                        broadcast(&mut members, &mem::take(&mut said));
+                        let line = line(&member.nickname, &message);
+                        broadcast(&mut members, &line);
                     }
                 }
                 Event::Join(id, member, answer) => {
-                    broadcast(&mut members, &mem::take(&mut said));
                     // (nobody waits for the answer when the client has gone meanwhile)
                     let _ = answer.send(join(&mut members, id, member));
                 }
-                Event::Left(id, last_words) => {
-                    broadcast(&mut members, &mem::take(&mut said));
-                    leave(&mut members, id, &last_words);
-                }
+                Event::Left(id, last_words) => leave(&mut members, id, &last_words),
             }
         }
-        broadcast(&mut members, &mem::take(&mut said));
         for member in members.values_mut() {
             member.outbox.flush();
         }
@@ -185,13 +175,14 @@ fn broadcast(members: &mut BTreeMap<u64, Member>, lines: &str) {
 /// `alice joined!`; then the newcomer alone gets `Connected to server!`. Each line ends with a newline.
 /// [`broadcast`] sends to all members.
 ///
-/// The answer is whether the newcomer is in.
+/// Returns whether the newcomer is in.
 ///
 /// Stage 8 comes back to this function: some nicknames are refused. Such a newcomer gets
 /// `Nickname refused: ` and the reason; dropping its outbox sends that, and closes the connection. A
 /// nickname is refused when it is empty, longer than [`MAX_NICKNAME`] characters, contains a control
-/// character or `:`, or belongs to somebody already, compared without case (`alice` and `Alice` would
-/// be taken for each other). Print the refusal with [`log`], never with `println!`: a nickname may contain
+/// character or `:` or something invisible ([`has_invisible`]), or belongs to somebody already: `alice` and
+/// `Alice` would be taken for each other, and so would any two names of which [`same_name`] makes the same.
+/// Print the refusal with [`log`], never with `println!`: a nickname may contain
 /// what would steer the terminal. Stage 15 tests that.
 fn join(members: &mut BTreeMap<u64, Member>, id: u64, mut newcomer: Member) -> bool {
     todo!("stage 4: let a newcomer in, and tell everybody")

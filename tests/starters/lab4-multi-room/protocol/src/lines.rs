@@ -16,19 +16,19 @@ const ADDED: usize = 64;
 /// Reads lines, and takes one back when it turns out to belong to the next message.
 pub struct Lines<R> {
     reader: R,
-    /// Is told when a request may take its time, since it has not begun yet.
-    begin: fn(&mut R),
     limit: usize,
+    /// Tells the reader that the next line begins a message.
+    begin: fn(&mut R),
     put_back: Option<String>,
     /// A line began no message, and was complained about; lines are skipped until one does.
     pub(crate) is_skipping: bool,
 }
 
 impl<R: BufRead> Lines<R> {
-    /// Reads from `reader`. `begin` is called before each wait for a request: from then on its time may be
-    /// measured. `|_| {}` measures nothing.
+    /// Reads from `reader`. Before the first line of a message it calls `begin`, by which a reader can measure how
+    /// long a message takes.
     pub fn new(reader: R, begin: fn(&mut R)) -> Self {
-        Self { reader, begin, limit: MAX_LINE, put_back: None, is_skipping: false }
+        Self { reader, limit: MAX_LINE, begin, put_back: None, is_skipping: false }
     }
 
     /// As [`Lines::new`], for a client: what a server passes on is a little longer than what it got.

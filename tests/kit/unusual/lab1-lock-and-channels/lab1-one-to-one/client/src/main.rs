@@ -63,7 +63,7 @@ fn main() -> anyhow::Result<()> {
 }
 
 fn receive(stream: &TcpStream, tell: &Sender<Event>) -> io::Result<()> {
-    let mut messages = Messages::from_server(stream);
+    let mut messages = Messages::from_server(stream, "Welcome to this chatroom!", "The chatroom is full");
     while let Some(message) = messages.receive()? {
         let _ = tell.send(Event::Came(message));
     }

@@ -1,0 +1,97 @@
+//! Reading for no longer than a certain time.
+//!
+//! Not by a read timeout (`SO_RCVTIMEO`): Windows says that the state of a socket is unknown after one, and
+//! here the connection often goes on. Waiting until there is something to read (poll(2)) changes nothing.
+
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
+/// Waits until there is something to read from `stream`, its end and its failure included, but only until
+/// `deadline`; false when the time is up. Without a deadline it does not wait: the read does.
+pub(crate) fn wait_readable(stream: &TcpStream, deadline: Option<Instant>) -> io::Result<bool> {
+    let Some(deadline) = deadline else { return Ok(true) };
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let timeout = Timespec::try_from(left).map_err(io::Error::other)?;
+        match poll(&mut [PollFd::new(stream, PollFlags::IN)], Some(&timeout)) {
+            Ok(0) if left.is_zero() => return Ok(false),
+            Ok(0) | Err(Errno::INTR) => {}
+            Ok(_) => return Ok(true),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Reads from a peer that may be silent between two messages for as long as it likes, but not within one.
+///
+/// ```
+/// # use std::io::{BufRead, ErrorKind, Write};
+/// # use std::net::{TcpListener, TcpStream};
+/// # use std::time::Duration;
+/// # let listener = TcpListener::bind("127.0.0.1:0")?;
+/// # let mut client = TcpStream::connect(listener.local_addr()?)?;
+/// # let (stream, _) = listener.accept()?;
+/// let mut reader = common::TimedReader::new(&stream, Duration::from_millis(20));
+/// let mut line = String::new();
+/// client.write_all(b"whole\nhal")?;
+/// reader.read_line(&mut line)?;
+/// assert_eq!(line, "whole\n");
+/// reader.restart();
+/// let error = reader.read_line(&mut line).unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::TimedOut);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct TimedReader<'a> {
+    reader: BufReader<&'a TcpStream>,
+    limit: Duration,
+    /// A byte of the message has arrived.
+    has_begun: bool,
+    deadline: Option<Instant>,
+}
+
+impl<'a> TimedReader<'a> {
+    /// Reads from `stream` messages of which each takes at most `limit`, from its first byte to its last.
+    /// Then a read is an error of the kind [`ErrorKind::TimedOut`], and the stream is of no further use.
+    pub fn new(stream: &'a TcpStream, limit: Duration) -> Self {
+        let reader = BufReader::with_capacity(16 * 1024, stream);
+        Self { reader, limit, has_begun: false, deadline: None }
+    }
+
+    /// Says that a message is over: the time of the next one counts from its first byte.
+    pub fn restart(&mut self) {
+        self.has_begun = !self.reader.buffer().is_empty();
+        self.deadline = None;
+    }
+}
+
+impl BufRead for TimedReader<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.reader.buffer().is_empty() {
+            if self.has_begun && self.deadline.is_none() {
+                self.deadline = Some(Instant::now() + self.limit);
+            }
+            if !wait_readable(self.reader.get_ref(), self.deadline)? {
+                let what = format!("a message took longer than {} s", self.limit.as_secs_f32());
+                return Err(io::Error::new(ErrorKind::TimedOut, what));
+            }
+            self.has_begun = true;
+        }
+        self.reader.fill_buf()
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.reader.consume(amount);
+    }
+}
+
+impl Read for TimedReader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.fill_buf()?.read(buffer)?;
+        self.consume(read);
+        Ok(read)
+    }
+}
