@@ -141,7 +141,7 @@ fn cases() -> Vec<Case> {
                     Place::Pipe if lab == 4 && situation == Deaf => &[Way::Terminated],
                     _ if ends_by_itself => &[Way::Nothing],
                     Place::Pipe => &[Way::Word, Way::CtrlD, Way::Terminated],
-                    _ => &[Way::Word, Way::CtrlD, Way::CtrlC, Way::Window, Way::Terminated],
+                    _ => &[Way::Word, Way::CtrlD, Way::CtrlC, Way::Window],
                 };
                 cases.extend(ways.iter().map(|&way| Case { lab, situation, place, way }));
             }
