@@ -20,6 +20,9 @@ use crate::text::printable;
 /// Lines are dropped only when nobody has read any for this long.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// How long the thread rests after it has written. To be woken up for each line costs more than to write it.
+const REST: Duration = Duration::from_millis(5);
+
 /// How long the end of the program waits, for the backlogs and for the log.
 const LAST_WORDS: Duration = Duration::from_millis(400);
 
@@ -99,6 +102,7 @@ fn write_for_ever(mut entries: Inbox<Entry>) {
             }
         }
         write(&mut piece);
+        thread::sleep(REST);
     }
 }
 

@@ -15,6 +15,10 @@ use unicode_normalization::UnicodeNormalization;
 /// assert_eq!(common::printable("abc\u{202e}cba"), "abc\u{FFFD}cba");
 /// ```
 pub fn printable(text: &str) -> String {
+    // Nearly always, and ten times as fast.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
     text.chars()
         .map(|char| match char {
             '\t' => ' ',

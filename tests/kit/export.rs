@@ -61,6 +61,8 @@ fn a_students_kit_holds_no_solution() {
     for (path, text) in exported.iter().zip(&texts) {
         let shown = path.display();
         assert!(!path.starts_with("solutions"), "{shown}");
+        // (it measures the solutions, and nothing else)
+        assert!(!path.starts_with("tests/benches") && !text.contains("[[bench]]"), "{shown}");
         for lab in 1..=4 {
             let package = format!("solution{lab}-");
             // (the grader knows the names of the control's packages, and does without)

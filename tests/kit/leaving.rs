@@ -456,7 +456,7 @@ fn play(case: Case) -> Outcome {
 impl Outcome {
     /// What is wrong with it.
     fn is_wrong(&self, case: Case) -> Option<String> {
-        let status = if case.situation >= Closed { 1 } else { 0 };
+        let status = i32::from(case.situation >= Closed);
         if self.status != Some(status) {
             return Some(format!("status {:?}", self.status));
         }

@@ -89,8 +89,8 @@ fn a_wrong_stage_that_runs_into_a_later_unwritten_one_has_failed() {
         (
             1,
             "lab1-one-to-one/server/src/main.rs",
-            "thread::Builder::new().spawn(move || talk(id, peer, &stream, &room, seat))",
-            "{ talk(id, peer, &stream, &room, seat); thread::Builder::new().spawn(|| ()) }",
+            "let started = thread::Builder::new().spawn(move || {\n            talk(id, peer, &stream, &room);\n            seat.fetch_sub(1, Ordering::Relaxed);\n            drain(&stream);\n        });",
+            "talk(id, peer, &stream, &room);\n        let _ = (seat, drain);\n        let started = thread::Builder::new().spawn(|| ());",
         ),
         // (the script waits for this line, and meanwhile the room runs into stage 4)
         (2, "lab2-nick-group/server/src/main.rs", "Nickname is {", "Nick is {"),

@@ -28,9 +28,10 @@ const FILES: [&str; 8] = [
 const FOLDERS: [&str; 3] = ["common", "docs", "tests"];
 
 /// What tests the kit itself, with pieces of the solutions in it, and the chapters of the book that are not for students.
-const KIT_ONLY: [&str; 5] = [
+const KIT_ONLY: [&str; 6] = [
     "docs/src/instructors.md",
     "docs/src/kit.md",
+    "tests/benches",
     "tests/kit",
     "tests/mutants.toml",
     "tests/starters",

@@ -42,14 +42,25 @@ struct Options {
 enum Event {
     /// With a channel for the answer: whether the newcomer is in.
     Join(u64, Member, mpsc::Sender<bool>),
-    Said(u64, String),
+    /// One message, or several in a row.
+    Said(u64, Vec<String>),
     /// With last words for the one who left.
     Left(u64, String),
 }
 
 impl common::inbox::Event for Event {
     fn text_len(&self) -> usize {
-        if let Self::Said(_, message) = self { message.len() } else { 0 }
+        if let Self::Said(_, messages) = self { messages.iter().map(String::len).sum() } else { 0 }
+    }
+
+    fn merge(&mut self, next: Self) -> Option<Self> {
+        match (self, next) {
+            (Self::Said(id, messages), Self::Said(next_id, more)) if *id == next_id => {
+                messages.extend(more);
+                None
+            }
+            (_, next) => Some(next),
+        }
     }
 }
 
@@ -144,10 +155,11 @@ fn run_room(mut inbox: Inbox<Event>) {
     loop {
         for event in inbox.take_all() {
             match event {
-                Event::Said(id, message) => {
+                Event::Said(id, messages) => {
                     if let Some(member) = members.get(&id) {
-                        let line = line(&member.nickname, &message);
-                        broadcast(&mut members, &line);
+                        let lines = messages.iter().map(|message| line(&member.nickname, message));
+                        let lines: String = lines.collect();
+                        broadcast(&mut members, &lines);
                     }
                 }
                 Event::Join(id, member, answer) => {

@@ -32,13 +32,24 @@ struct Options {
 /// What the readers tell the room. The number is that of the connection.
 enum Event {
     Joined(u64, Outbox),
-    Said(u64, String),
+    /// One payload, or several in a row.
+    Said(u64, Vec<String>),
     Left(u64),
 }
 
 impl common::inbox::Event for Event {
     fn text_len(&self) -> usize {
-        if let Self::Said(_, payload) = self { payload.len() } else { 0 }
+        if let Self::Said(_, payloads) = self { payloads.iter().map(String::len).sum() } else { 0 }
+    }
+
+    fn merge(&mut self, next: Self) -> Option<Self> {
+        match (self, next) {
+            (Self::Said(id, payloads), Self::Said(next_id, more)) if *id == next_id => {
+                payloads.extend(more);
+                None
+            }
+            (_, next) => Some(next),
+        }
     }
 }
 
@@ -91,7 +102,7 @@ fn receive_frames(id: u64, reader: &mut TimedReader, room: &Sender<Event>) -> Re
     while let Some(payload) = frame::read(reader)? {
         reader.restart();
         let is_disconnect = payload == "!DISCONNECT" || payload.ends_with("] : !DISCONNECT");
-        room.send(Event::Said(id, payload))?;
+        room.send(Event::Said(id, vec![payload]))?;
         if is_disconnect {
             break;
         }
@@ -109,7 +120,7 @@ fn run_room(mut inbox: Inbox<Event>) {
                     members.insert(id, outbox);
                     log_count(&members);
                 }
-                Event::Said(id, payload) => relay(&mut members, id, &payload),
+                Event::Said(id, payloads) => relay(&mut members, id, &payloads),
                 Event::Left(id) => {
                     // Dropping the outbox closes the connection.
                     members.remove(&id);
@@ -123,10 +134,10 @@ fn run_room(mut inbox: Inbox<Event>) {
     }
 }
 
-/// Stage 3: pass a payload on to everybody but its speaker.
+/// Stage 3: pass payloads on to everybody but their speaker.
 ///
-/// Print it with [`log`]; then push it, in a frame, into the outboxes. One frame serves all receivers.
-/// This is the only thread that sends, so the frames of two speakers cannot get mixed.
+/// Print each with [`log`]; then push them, in frames, into the outboxes, all frames at once. The same bytes
+/// serve all receivers. This is the only thread that sends, so the frames of two speakers cannot get mixed.
 ///
 /// Stage 8 tests this function: `frame::encode` makes a new header, which counts the bytes of the payload.
 /// The payload may be empty, and it may have become longer than it came, by U+FFFD.
@@ -135,12 +146,15 @@ fn run_room(mut inbox: Inbox<Event>) {
 ///
 /// Stage 13 tests this function: a payload may contain what would steer the server's terminal. [`log`] shows
 /// that instead of obeying; `println!` does not.
-fn relay(members: &mut BTreeMap<u64, Outbox>, speaker: u64, payload: &str) {
-    log(payload);
-    let frame = frame::encode(payload);
+fn relay(members: &mut BTreeMap<u64, Outbox>, speaker: u64, payloads: &[String]) {
+    let mut frames = Vec::new();
+    for payload in payloads {
+        log(payload);
+        frames.extend(frame::encode(payload));
+    }
     for (&id, outbox) in members {
         if id != speaker {
-            outbox.push(&frame);
+            outbox.push(&frames);
         }
     }
 }

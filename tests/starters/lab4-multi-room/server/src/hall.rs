@@ -1,6 +1,7 @@
 //! Who is connected, which rooms there are, and who is in them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 use std::net::SocketAddr;
 
 use common::Outbox;
@@ -18,6 +19,9 @@ pub struct Hall {
     room_refs: BTreeMap<String, i64>,
     /// References are given out from 1, and never again.
     last_room_ref: i64,
+    /// What was said in a room, and is not in the outboxes of its members yet: to push many messages at once
+    /// costs hardly more than to push one.
+    said: (i64, String),
 }
 
 /// A connected client.
@@ -52,8 +56,9 @@ impl Hall {
         self.clients.get(&id)
     }
 
-    /// Sends one client a reply.
+    /// Sends one client a reply, after what was said before.
     pub fn tell(&mut self, id: i64, reply: &Reply) {
+        self.push_said();
         if let Some(client) = self.clients.get_mut(&id) {
             client.outbox.push(reply.to_string());
         }
@@ -64,8 +69,20 @@ impl Hall {
         self.tell(id, &Reply::Error(Complaint::new(code, description)));
     }
 
-    /// Sends what was pushed into the outboxes.
+    /// Pushes what was said into the outboxes of those who are in the room now: before anybody comes or goes.
+    pub fn push_said(&mut self) {
+        let (room_ref, text) = mem::take(&mut self.said);
+        let Some(room) = self.rooms.get(&room_ref) else { return };
+        for member in &room.members {
+            if let Some(client) = self.clients.get_mut(member) {
+                client.outbox.push(&text);
+            }
+        }
+    }
+
+    /// Sends what was said and what was pushed into the outboxes.
     pub fn flush(&mut self) {
+        self.push_said();
         for client in self.clients.values_mut() {
             client.outbox.flush();
         }
@@ -131,7 +148,8 @@ impl Hall {
     /// Stage 2: send every member of a room what its member `id` says.
     ///
     /// The name is that of the client, never the one that the message claims. All members get the same
-    /// bytes: make them once ([`Reply::Chat`]), and push them into each outbox.
+    /// bytes: make them once ([`Reply::Chat`]), and add them to what is `said` in this room. When something
+    /// is said in another room, [`Hall::push_said`] first.
     ///
     /// Stage 8 tests this function: one member does not read. Pushing into an outbox does not wait for that.
     fn say(&mut self, id: i64, room_ref: i64, message: String) {
@@ -146,6 +164,7 @@ impl Hall {
 
     /// Takes a client out of a room without a word, and the room out of the hall when it is empty.
     fn take_out(&mut self, id: i64, room_ref: i64) {
+        self.push_said();
         if let Some(client) = self.clients.get_mut(&id) {
             client.rooms.retain(|&joined| joined != room_ref);
         }

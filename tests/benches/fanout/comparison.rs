@@ -1,0 +1,102 @@
+//! A server and the relay in turns, and the ratio of the two.
+//!
+//! Other programs use this machine, too. What they take, they take from two runs that follow each other, so the ratio of
+//! such a pair is steadier than the rates.
+
+use std::fmt;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::generator::{Load, Outcome, run};
+use crate::server::Server;
+use crate::wire::Wire;
+
+/// The head of the table whose rows are [`Comparison`]s. Processor time of a program and of the load that was put on it, in
+/// seconds a second: with 1.00 for the load, it is the load that was measured. And processor time of a program, in
+/// nanoseconds a delivery: it changes less than the rates on a busy machine.
+pub const HEAD: &str = "\
+wire    people     relay/s    server/s  ratio   (min..max)      peak  CPU: relay+load  server+load  ns each: relay  server";
+
+/// What some pairs of runs have shown.
+pub struct Comparison {
+    wire: Wire,
+    load: Load,
+    relay: Vec<Outcome>,
+    server: Vec<Outcome>,
+    /// The most memory that the server has held in any run, in bytes.
+    peak_memory: u64,
+}
+
+/// Runs the relay and the server one after the other, `runs` times.
+///
+/// # Errors
+/// When one of them does not start, or a message is not delivered.
+pub fn compare(program: &Path, wire: Wire, load: Load, runs: usize) -> Result<Comparison> {
+    let people = load.receivers + load.deaf;
+    let (relay, server, peak_memory) = (Vec::new(), Vec::new(), 0);
+    let mut comparison = Comparison { wire, load, relay, server, peak_memory };
+    for _ in 0..runs {
+        let relay = Server::start_relay(wire, None)?;
+        let outcome = run(relay.address, wire.relayed(), load, || relay.cpu_time());
+        comparison.relay.push(outcome.context("the relay")?);
+        drop(relay);
+        let server = Server::start(program, wire.number, people)?;
+        let outcome = run(server.address, wire, load, || server.cpu_time());
+        comparison.server.push(outcome.with_context(|| program.display().to_string())?);
+        comparison.peak_memory = comparison.peak_memory.max(server.peak_memory()?);
+    }
+    Ok(comparison)
+}
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        let rates = |outcomes: &[Outcome]| outcomes.iter().map(|one| one.rate).collect::<Vec<_>>();
+        let (relay, server) = (rates(&self.relay), rates(&self.server));
+        let ratios: Vec<_> =
+            server.iter().zip(&relay).map(|(server, relay)| server / relay).collect();
+        let least = ratios.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = ratios.iter().copied().fold(0.0, f64::max);
+        let cpu = |outcomes: &[Outcome]| {
+            let program = median(outcomes.iter().map(|one| one.program_cpu).collect());
+            let load = median(outcomes.iter().map(|one| one.own_cpu).collect());
+            format!("{program:.2}+{load:.2}")
+        };
+        let nanoseconds = |outcomes: &[Outcome]| {
+            median(outcomes.iter().map(|one| one.program_cpu / one.rate * 1e9).collect())
+        };
+        let people = format!("{}x{}", self.load.senders, self.load.receivers);
+        write!(
+            formatter,
+            "{:>4} {people:>9} {:>11.0} {:>11.0}  {:>5.3} ({least:.3}..{most:.3}) {:>4} MiB {:>16} {:>12} {:>15.0} {:>7.0}",
+            self.wire.number,
+            median(relay),
+            median(server),
+            median(ratios),
+            self.peak_memory.div_ceil(1024 * 1024),
+            cpu(&self.relay),
+            cpu(&self.server),
+            nanoseconds(&self.relay),
+            nanoseconds(&self.server),
+        )?;
+        if self.load.deaf > 0 {
+            let gone = |outcomes: &[Outcome]| {
+                let gone = outcomes.iter().map(|one| one.disconnected);
+                gone.min().unwrap_or_default()
+            };
+            let (server, relay) = (gone(&self.server), gone(&self.relay));
+            let deaf = self.load.deaf;
+            write!(
+                formatter,
+                "  disconnected of {deaf} deaf: {relay} by the relay, {server} by the server"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// The middle one; of an even number the upper one of the two.
+fn median(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    numbers.get(numbers.len() / 2).copied().unwrap_or(f64::NAN)
+}

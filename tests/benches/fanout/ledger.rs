@@ -1,0 +1,196 @@
+//! What was said and who has yet to hear it: every byte that arrives is compared with it.
+//!
+//! The messages of one wire have all the same length. So those in flight lie in a ring, as the bytes that others
+//! must get, and a check is one comparison of memory.
+
+use anyhow::{Result, bail};
+
+use crate::wire::{Frame, SENDER_DIGITS, WORD};
+
+/// How many messages of a sender may be in flight: the next one goes when the slowest has got the one that many before.
+pub const WINDOW: u64 = 64;
+
+/// How many messages of a sender are remembered: more than are in flight, so that an old one is not taken for a new one.
+const RING: usize = 128;
+
+/// The position of a receiver who must not hear a sender, namely itself.
+const NEVER: u64 = u64::MAX;
+
+/// What was said by all senders.
+pub struct Ledger {
+    message_len: usize,
+    sender_at: usize,
+    /// Of each sender [`RING`] messages, as others get them.
+    heard: Vec<u8>,
+    /// How many have yet to get each of those.
+    unheard: Vec<u32>,
+    senders: Vec<Sender>,
+    /// What may come between messages, once each: the farewells of those who are disconnected because they do not read.
+    farewells: Vec<Vec<u8>>,
+    listeners: u32,
+    deliveries: u64,
+}
+
+struct Sender {
+    /// The message as it is sent, with the number of the last one in it.
+    spoken: Vec<u8>,
+    word_at: usize,
+    said: u64,
+    heard_by_all: u64,
+}
+
+/// What one receiver has got.
+pub struct Ear {
+    number: usize,
+    /// Of each sender, which message comes next.
+    next: Vec<u64>,
+    farewells: Vec<bool>,
+}
+
+impl Ledger {
+    /// For senders whose messages are `spoken` by them and `heard` by `listeners` people each.
+    pub fn new(
+        spoken: &[Frame],
+        heard: &[Frame],
+        listeners: usize,
+        farewells: Vec<Vec<u8>>,
+    ) -> Result<Self> {
+        let message_len = heard[0].message_len();
+        let mut ring = Vec::with_capacity(heard.len() * RING * message_len);
+        for (number, frame) in heard.iter().enumerate() {
+            // (what stands here before the first message has no number, and so is none)
+            ring.extend(frame.around(number, "nothing").repeat(RING));
+        }
+        let senders = spoken.iter().enumerate().map(|(number, frame)| Sender {
+            spoken: frame.around(number, ""),
+            word_at: frame.before.len() + SENDER_DIGITS + 1,
+            said: 0,
+            heard_by_all: 0,
+        });
+        Ok(Self {
+            message_len,
+            sender_at: heard[0].before.len(),
+            heard: ring,
+            unheard: vec![0; heard.len() * RING],
+            senders: senders.collect(),
+            farewells,
+            listeners: listeners.try_into()?,
+            deliveries: 0,
+        })
+    }
+
+    /// The ear of receiver `number`, who does not hear itself unless the wire `echoes`.
+    pub fn ear(&self, number: usize, echoes: bool) -> Ear {
+        let mut next = vec![0; self.senders.len()];
+        if number < next.len() && !echoes {
+            next[number] = NEVER;
+        }
+        Ear { number, next, farewells: vec![false; self.farewells.len()] }
+    }
+
+    /// How many messages were delivered, to all receivers together.
+    pub fn deliveries(&self) -> u64 {
+        self.deliveries
+    }
+
+    /// Whether everybody has got everything.
+    pub fn is_settled(&self) -> bool {
+        self.senders.iter().all(|sender| sender.said == sender.heard_by_all)
+    }
+
+    /// Adds all messages that a sender may send now to `out`.
+    pub fn say(&mut self, number: usize, out: &mut Vec<u8>) {
+        let sender = &mut self.senders[number];
+        while sender.said < sender.heard_by_all + WINDOW {
+            let slot = number * RING + ring_place(sender.said);
+            let word = &mut sender.spoken[sender.word_at..][..WORD];
+            write_number(word, sender.said);
+            let heard = &mut self.heard[slot * self.message_len..][..self.message_len];
+            heard[self.sender_at + SENDER_DIGITS + 1..][..WORD].copy_from_slice(word);
+            self.unheard[slot] = self.listeners;
+            sender.said += 1;
+            out.extend_from_slice(&sender.spoken);
+        }
+    }
+
+    /// Checks what a receiver has got; answers how many bytes were whole messages.
+    ///
+    /// # Errors
+    /// When something is not what must come next.
+    pub fn hear(&mut self, ear: &mut Ear, bytes: &[u8]) -> Result<usize> {
+        let mut used = 0;
+        while let Some(message) = bytes[used..].get(..self.message_len) {
+            if self.is_next(ear, message) {
+                used += self.message_len;
+            } else {
+                match self.farewell(ear, &bytes[used..]) {
+                    Some(len) => used += len,
+                    None => bail!(self.fault(ear, message)),
+                }
+            }
+        }
+        while let Some(len) = self.farewell(ear, &bytes[used..]) {
+            used += len;
+        }
+        Ok(used)
+    }
+
+    /// Whether the message is the next one of its sender; if so, it is crossed out.
+    fn is_next(&mut self, ear: &mut Ear, message: &[u8]) -> bool {
+        let digits = &message[self.sender_at..][..SENDER_DIGITS];
+        let number = digits.iter().fold(0, |number, digit| number * 10 + usize::from(digit & 15));
+        let Some(next) = ear.next.get_mut(number).filter(|next| **next != NEVER) else {
+            return false;
+        };
+        let slot = number * RING + ring_place(*next);
+        let expected = &self.heard[slot * self.message_len..][..self.message_len];
+        if message != expected {
+            return false;
+        }
+        *next += 1;
+        self.deliveries += 1;
+        self.unheard[slot] -= 1;
+        // Everybody hears a sender in its order, so nobody lacks an earlier one.
+        self.senders[number].heard_by_all += u64::from(self.unheard[slot] == 0);
+        true
+    }
+
+    /// The length of the farewell that comes now, if one does.
+    fn farewell(&self, ear: &mut Ear, bytes: &[u8]) -> Option<usize> {
+        let is_new = |&at: &usize| !ear.farewells[at] && bytes.starts_with(&self.farewells[at]);
+        let at = (0..self.farewells.len()).find(is_new)?;
+        ear.farewells[at] = true;
+        Some(self.farewells[at].len())
+    }
+
+    fn fault(&self, ear: &Ear, got: &[u8]) -> String {
+        let next = self.waits_for(ear);
+        format!("receiver {} {next}, but got {:?}", ear.number, String::from_utf8_lossy(got))
+    }
+
+    /// What a receiver has yet to get, for people.
+    pub fn waits_for(&self, ear: &Ear) -> String {
+        let next = ear.next.iter().zip(&self.senders).enumerate();
+        let waits = next.filter(|(_, (next, sender))| **next < sender.said);
+        let waits: Vec<_> =
+            waits.map(|(number, (next, _))| format!("{next} of {number}")).collect();
+        format!("waits for the messages [{}]", waits.join(", "))
+    }
+
+    /// Whether a receiver has got everything.
+    pub fn has_heard_all(&self, ear: &Ear) -> bool {
+        ear.next.iter().zip(&self.senders).all(|(next, sender)| *next >= sender.said)
+    }
+}
+
+/// Where in the ring of its sender a message lies.
+fn ring_place(message: u64) -> usize {
+    usize::try_from(message % RING as u64).unwrap_or_default()
+}
+
+fn write_number(digits: &mut [u8], mut number: u64) {
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + u8::try_from(number % 10).unwrap_or_default();
+        number /= 10;
+    }
+}

@@ -1,0 +1,109 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use clap::{Parser, Subcommand, value_parser};
+
+use crate::comparison::{HEAD, compare};
+use crate::generator::Load;
+use crate::wire::Wire;
+use crate::{relay, self_check, server};
+
+/// Bounds, so that a slip of the finger does not fill the machine.
+const MOST_PEOPLE: i64 = 5000;
+const MOST_SECONDS: f64 = 60.0;
+const MOST_RUNS: i64 = 100;
+
+/// Measures how many messages a second the servers deliver, compared with a bare relay
+#[derive(Parser)]
+#[command(name = "fanout", args_conflicts_with_subcommands = true)]
+struct Options {
+    /// Which wire; all without this
+    #[arg(long, value_parser = value_parser!(u32).range(1..=4))]
+    wire: Option<u32>,
+    /// How many people speak
+    #[arg(long, default_value_t = 10, value_parser = value_parser!(u16).range(1..=MOST_PEOPLE))]
+    senders: u16,
+    /// How many people read, those who speak included
+    #[arg(long, default_value_t = 100, value_parser = value_parser!(u16).range(2..=MOST_PEOPLE))]
+    receivers: u16,
+    /// How many more join and do not read
+    #[arg(long, default_value_t = 0, value_parser = value_parser!(u16).range(0..=MOST_PEOPLE))]
+    deaf: u16,
+    /// How long one run is measured
+    #[arg(long, default_value_t = 1.0)]
+    seconds: f64,
+    /// How many pairs of runs, the relay and the server
+    #[arg(long, default_value_t = 5, value_parser = value_parser!(u16).range(1..=MOST_RUNS))]
+    runs: u16,
+    /// A program in place of the built server, as an absolute path; needs --wire
+    #[arg(long, value_name = "PATH", requires = "wire")]
+    server: Option<PathBuf>,
+    /// Check that the load notices lost, changed, repeated and swapped messages
+    #[arg(long)]
+    self_check: bool,
+    /// Given by `cargo bench`
+    #[arg(long, hide = true)]
+    bench: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Be the relay
+    #[command(hide = true)]
+    Relay(relay::Options),
+    /// Become another program
+    #[command(hide = true, name = "become")]
+    Become {
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<OsString>,
+    },
+}
+
+/// Does what the command line asks.
+///
+/// # Errors
+/// When a server does not start or does not deliver.
+pub fn run() -> Result<()> {
+    let options = Options::parse();
+    match options.command {
+        Some(Command::Relay(options)) => {
+            server::end_with_parent()?;
+            return relay::run(options);
+        }
+        Some(Command::Become { command }) => return server::become_program(&command),
+        None => {}
+    }
+    let wires: Vec<_> = options.wire.map_or_else(|| (1..=4).collect(), |wire| vec![wire]);
+    if options.self_check {
+        return self_check::run_all(&wires);
+    }
+    let seconds = options.seconds;
+    ensure!(
+        seconds > 0.0 && seconds <= MOST_SECONDS,
+        "--seconds must be above 0, at most {MOST_SECONDS}"
+    );
+    ensure!(options.senders <= options.receivers, "those who speak read, too: more --receivers");
+    let load = Load {
+        senders: options.senders.into(),
+        receivers: options.receivers.into(),
+        deaf: options.deaf.into(),
+        time: Duration::from_secs_f64(seconds),
+    };
+    server::allow_connections(load.receivers + load.deaf)?;
+    let programs = match options.server {
+        Some(program) => vec![program],
+        None => server::build(&wires)?,
+    };
+    println!("{HEAD}");
+    for (&number, program) in wires.iter().zip(&programs) {
+        let wire = Wire { number, is_relayed: false };
+        println!("{}", compare(program, wire, load, options.runs.into())?);
+    }
+    Ok(())
+}

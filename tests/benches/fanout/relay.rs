@@ -1,0 +1,222 @@
+//! The limit: what a chat could reach on this machine if it did nothing but pass bytes on.
+//!
+//! One thread and no rules. It reads what a wake-up brought from all connections, and then gives each receiver one send
+//! for all of it: fewer system calls are not possible with plain sockets. What it keeps of a chat is what every server
+//! must keep: messages stay whole, the speaker may be left out, and a peer that does not read is disconnected.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::ops::Range;
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+
+/// The longest backlog of a peer, in bytes; the same as in the labs.
+const MAX_BACKLOG: usize = 1024 * 1024;
+
+/// How much one read takes, in bytes.
+const READ: usize = 64 * 1024;
+
+/// How many events one wake-up may bring.
+const EVENTS: usize = 1024;
+
+/// A mistake comes when so many messages have been passed on, in the middle of a measurement.
+const MISTAKE_AFTER: usize = 5000;
+
+/// The mark of what is no peer.
+const LISTENER: u64 = u64::MAX;
+
+/// How the relay is to work
+#[derive(Args)]
+pub struct Options {
+    /// How long a message is, in bytes
+    #[arg(long)]
+    pub message_len: usize,
+    /// Whether the speaker gets its own messages
+    #[arg(long)]
+    pub echo: bool,
+    /// What to do wrong, once
+    #[arg(long)]
+    pub mistake: Option<Mistake>,
+}
+
+/// A mistake that a load must notice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Mistake {
+    /// One byte is missing.
+    LoseByte,
+    /// One byte is another.
+    ChangeByte,
+    /// One message is missing.
+    LoseMessage,
+    /// One message comes twice.
+    RepeatMessage,
+    /// Two messages come in the wrong order.
+    SwapMessages,
+}
+
+struct Peer {
+    stream: TcpStream,
+    /// The beginning of a message.
+    begun: Vec<u8>,
+    backlog: Vec<u8>,
+    /// Which part of the batch it has said itself.
+    own: Range<usize>,
+}
+
+struct Relay {
+    options: Options,
+    epoll: Epoll,
+    peers: Vec<Option<Peer>>,
+    /// What one wake-up brought.
+    batch: Vec<u8>,
+    passed_on: usize,
+}
+
+/// Prints `listening on ADDRESS` and passes on until it is ended.
+///
+/// # Errors
+/// When the system gives no socket.
+pub fn run(options: Options) -> Result<()> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    listener.set_nonblocking(true)?;
+    let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+    epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, LISTENER))?;
+    println!("listening on {}", listener.local_addr()?);
+
+    let mut relay = Relay { options, epoll, peers: Vec::new(), batch: Vec::new(), passed_on: 0 };
+    let mut events = vec![EpollEvent::empty(); EVENTS];
+    let mut bytes = vec![0; READ];
+    let mut without_own = Vec::new();
+    loop {
+        let count = relay.epoll.wait(&mut events, EpollTimeout::NONE)?;
+        for event in &events[..count] {
+            match event.data() {
+                LISTENER => relay.accept(&listener)?,
+                peer => {
+                    let number = usize::try_from(peer)?;
+                    if event.events().contains(EpollFlags::EPOLLOUT) {
+                        relay.send_backlog(number);
+                    }
+                    if event.events() != EpollFlags::EPOLLOUT {
+                        relay.read(number, &mut bytes);
+                    }
+                }
+            }
+        }
+        relay.pass_on(&mut without_own);
+    }
+}
+
+impl Relay {
+    fn accept(&mut self, listener: &TcpListener) -> Result<()> {
+        while let Ok((stream, _)) = listener.accept() {
+            stream.set_nonblocking(true)?;
+            stream.set_nodelay(true)?;
+            let mark = EpollEvent::new(EpollFlags::EPOLLIN, self.peers.len() as u64);
+            self.epoll.add(&stream, mark)?;
+            let (begun, backlog) = (Vec::new(), Vec::new());
+            self.peers.push(Some(Peer { stream, begun, backlog, own: 0..0 }));
+        }
+        Ok(())
+    }
+
+    /// Adds what has come to the batch, as far as it is whole messages.
+    fn read(&mut self, number: usize, bytes: &mut [u8]) {
+        let Some(peer) = &mut self.peers[number] else { return };
+        let count = match peer.stream.read(bytes) {
+            Ok(count) if count > 0 => count,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+            // Closing the socket takes it out of the epoll.
+            _ => return self.peers[number] = None,
+        };
+        let begin = self.batch.len();
+        self.batch.append(&mut peer.begun);
+        self.batch.extend_from_slice(&bytes[..count]);
+        let len = self.batch.len() - begin;
+        let whole = len - len % self.options.message_len;
+        peer.begun = self.batch.split_off(begin + whole);
+        peer.own = begin..begin + whole;
+    }
+
+    /// Gives each peer the batch, in one send.
+    fn pass_on(&mut self, without_own: &mut Vec<u8>) {
+        if self.batch.is_empty() {
+            return;
+        }
+        let count = self.batch.len() / self.options.message_len;
+        self.passed_on += count;
+        let is_time = self.passed_on >= MISTAKE_AFTER && count >= 2;
+        let mistake = self.options.mistake.take_if(|_| is_time);
+        let last = self.peers.len() - 1;
+        for (number, slot) in self.peers.iter_mut().enumerate() {
+            let Some(peer) = slot else { continue };
+            let mut bytes = &self.batch;
+            if !peer.own.is_empty() && !self.options.echo {
+                without_own.clear();
+                without_own.extend_from_slice(&self.batch[..peer.own.start]);
+                without_own.extend_from_slice(&self.batch[peer.own.end..]);
+                bytes = without_own;
+            }
+            peer.own = 0..0;
+            let wrong = mistake.filter(|_| number == last).map(|mistake| {
+                let mut wrong = bytes.clone();
+                mistake.make(&mut wrong, self.options.message_len);
+                wrong
+            });
+            if !peer.send(wrong.as_ref().unwrap_or(bytes), &self.epoll, number) {
+                *slot = None;
+            }
+        }
+        self.batch.clear();
+    }
+
+    fn send_backlog(&mut self, number: usize) {
+        let Some(peer) = &mut self.peers[number] else { return };
+        let backlog = std::mem::take(&mut peer.backlog);
+        let sent = send(&peer.stream, &backlog);
+        peer.backlog.extend_from_slice(&backlog[sent.min(backlog.len())..]);
+        if peer.backlog.is_empty() {
+            peer.wait_for(EpollFlags::EPOLLIN, &self.epoll, number);
+        }
+    }
+}
+
+impl Peer {
+    /// Whether the peer is still served.
+    fn send(&mut self, bytes: &[u8], epoll: &Epoll, number: usize) -> bool {
+        let was_behind = !self.backlog.is_empty();
+        let sent = if was_behind { 0 } else { send(&self.stream, bytes) };
+        if sent < bytes.len() {
+            self.backlog.extend_from_slice(&bytes[sent..]);
+            if !was_behind {
+                self.wait_for(EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT, epoll, number);
+            }
+        }
+        self.backlog.len() <= MAX_BACKLOG
+    }
+
+    fn wait_for(&self, flags: EpollFlags, epoll: &Epoll, number: usize) {
+        // (when it fails, the peer falls behind and is disconnected)
+        let _ = epoll.modify(&self.stream, &mut EpollEvent::new(flags, number as u64));
+    }
+}
+
+/// How many bytes the socket takes now. Of a broken one the next read tells.
+fn send(mut stream: &TcpStream, bytes: &[u8]) -> usize {
+    stream.write(bytes).unwrap_or(0)
+}
+
+impl Mistake {
+    /// Makes it at the beginning of at least two messages.
+    fn make(self, bytes: &mut Vec<u8>, message_len: usize) {
+        match self {
+            Self::LoseByte => drop(bytes.remove(message_len - 3)),
+            Self::ChangeByte => bytes[message_len - 3] ^= 1,
+            Self::LoseMessage => drop(bytes.drain(..message_len)),
+            Self::RepeatMessage => bytes.extend_from_within(bytes.len() - message_len..),
+            Self::SwapMessages => bytes[..2 * message_len].rotate_left(message_len),
+        }
+    }
+}
