@@ -63,7 +63,7 @@ fn connect(address: (&str, u16)) -> io::Result<TcpStream> {
 /// messages.receive()?` runs once for each; [`Screen::print`] shows it without tearing the line that is
 /// being typed.
 ///
-/// Stage 10 tests this function: [`Messages::receive`] answers `None` when the server has closed, and an
+/// Stage 10 tests this function: [`Messages::receive`] returns `None` when the server has closed, and an
 /// error (`?`) when the connection is lost. Return then, or empty messages are shown for ever; `main` does
 /// the rest.
 ///
@@ -77,7 +77,7 @@ fn show_messages(stream: &TcpStream, screen: &Screen) -> io::Result<()> {
 
 /// Stage 5: send each line that is typed, with a newline at its end.
 ///
-/// [`Terminal::read_line`] waits for a line; it answers `None` when the person leaves with Ctrl-D or
+/// [`Terminal::read_line`] waits for a line; it returns `None` when the person leaves with Ctrl-D or
 /// Ctrl-C. An empty line is no message. Send a line with one `write_all`: two could arrive apart.
 ///
 /// Stage 7 comes back to this function: who types `quit`, or leaves, says `quit` to the server.

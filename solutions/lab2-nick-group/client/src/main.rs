@@ -62,7 +62,7 @@ fn chat(
 /// Return the first message after that. [`Messages::handshake`] waits for `NICK`. Neither `NICK` nor the
 /// nickname has a newline at its end. If something else comes instead, the server has a reason, and that
 /// is the first message.
-/// [`Messages::receive`] waits for an ordinary message, and answers `None` when the server has closed.
+/// [`Messages::receive`] waits for an ordinary message, and returns `None` when the server has closed.
 fn answer_nick(
     messages: &mut Messages,
     stream: &TcpStream,
@@ -80,7 +80,7 @@ fn answer_nick(
 
 /// Stage 3: show each message that arrives, until the stream ends.
 ///
-/// As in lab 1: [`Messages::receive`] answers `None` when the server has closed.
+/// As in lab 1: [`Messages::receive`] returns `None` when the server has closed.
 ///
 /// Stage 13 tests this function, with three people: [`Screen::print`] leaves a half-typed line whole, and
 /// `println!` would write into it.
@@ -101,7 +101,7 @@ fn show_messages(messages: &mut Messages, screen: &Screen) -> io::Result<()> {
 /// send, so that whoever wants to leave need not wait.
 ///
 /// Stage 11 comes back to this function: `/quit` leaves, as do Ctrl-D and Ctrl-C, for which
-/// [`Terminal::read_line`] answers `None`. [`Terminal::leave`] ends the program; this wire has no last words.
+/// [`Terminal::read_line`] returns `None`. [`Terminal::leave`] ends the program; this wire has no last words.
 ///
 /// Stage 14 tests this function, together with the server: people leave in each of these ways.
 fn type_messages(

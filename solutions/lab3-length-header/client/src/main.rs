@@ -68,7 +68,7 @@ fn show_frames(stream: &TcpStream, screen: &Screen) -> io::Result<()> {
 /// within a sentence is a word like any other.
 ///
 /// Stage 7 comes back to this function: who types `!DISCONNECT`, or leaves
-/// with Ctrl-D or Ctrl-C (then [`Terminal::read_line`] answers `None`), sends `[ann] : !DISCONNECT` as
+/// with Ctrl-D or Ctrl-C (then [`Terminal::read_line`] returns `None`), sends `[ann] : !DISCONNECT` as
 /// the last frame. [`Terminal::leave`] does that and ends the program.
 ///
 /// Stage 12 tests this function, together with the server: people leave in each of these ways, and see that
