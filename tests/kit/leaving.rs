@@ -11,10 +11,12 @@ use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use grader::descendants::{self, reap};
 use grader::wire::ClosedPort;
 use nix::pty::openpty;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::termios::{Termios, tcgetattr};
+use nix::sys::wait::WaitStatus;
 use nix::unistd::Pid;
 use socket2::{Domain, Socket, Type};
 
@@ -150,7 +152,7 @@ fn cases() -> Vec<Case> {
 
 /// A client, and whoever runs it.
 struct Client {
-    process: Child,
+    pid: Pid,
     keyboard: Option<File>,
     screen: Arc<Screen>,
     /// The terminal, to look at its mode; and how that was.
@@ -195,6 +197,15 @@ impl Screen {
     }
 }
 
+/// Starts a client so that no other test takes it for an orphan of its own.
+fn start(command: &mut Command) -> (Pid, Child) {
+    let starting = descendants::starting();
+    let process = command.spawn().unwrap();
+    let pid = Pid::from_raw(process.id().try_into().unwrap());
+    starting.has_started(pid);
+    (pid, process)
+}
+
 impl Client {
     fn start(lab: usize, address: SocketAddr, place: Place) -> Self {
         let program = executable(&format!("solution{lab}-client"));
@@ -202,11 +213,11 @@ impl Client {
         if place == Place::Pipe {
             let mut command = Command::new(program);
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-            let mut process = command.arg(address.port().to_string()).spawn().unwrap();
+            let (pid, mut process) = start(command.arg(address.port().to_string()));
             let keyboard = std::os::fd::OwnedFd::from(process.stdin.take().unwrap()).into();
             screen.watch(process.stdout.take().unwrap());
             screen.watch(process.stderr.take().unwrap());
-            return Self { process, keyboard: Some(keyboard), screen, terminal: None };
+            return Self { pid, keyboard: Some(keyboard), screen, terminal: None };
         }
         let pty = openpty(None, None).unwrap();
         let terminal = File::from(pty.master);
@@ -218,10 +229,10 @@ impl Client {
         command.arg("--ctty").arg(program).arg(address.port().to_string());
         command.env("TERM", if place == Place::Dumb { "dumb" } else { "xterm" });
         command.stdin(copy()).stdout(copy()).stderr(copy());
-        let process = command.spawn().unwrap();
+        let (pid, _) = start(&mut command);
         screen.watch(terminal.try_clone().unwrap());
         let keyboard = Some(terminal.try_clone().unwrap());
-        Self { process, keyboard, screen, terminal: Some((terminal, mode)) }
+        Self { pid, keyboard, screen, terminal: Some((terminal, mode)) }
     }
 
     fn types(&self, text: &str) {
@@ -242,9 +253,8 @@ impl Client {
     }
 
     fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(self.process.id().try_into().unwrap());
         // (it has not been waited for, so the number is still its own)
-        kill(pid, signal).unwrap();
+        kill(self.pid, signal).unwrap();
     }
 
     fn leaves(&mut self, way: Way, word: &str) {
@@ -262,12 +272,13 @@ impl Client {
         }
     }
 
-    fn ends(mut self, since: Instant) -> Outcome {
+    fn ends(self, since: Instant) -> Outcome {
         let status = loop {
-            match self.process.try_wait().unwrap() {
-                Some(status) => break status.code(),
-                None if since.elapsed() > LIMIT / 2 => break None,
-                None => thread::sleep(Duration::from_millis(5)),
+            match reap(self.pid).unwrap() {
+                WaitStatus::Exited(_, status) => break Some(status),
+                WaitStatus::StillAlive if since.elapsed() > LIMIT / 2 => break None,
+                WaitStatus::StillAlive => thread::sleep(Duration::from_millis(5)),
+                _ => break None,
             }
         };
         let after = since.elapsed();
@@ -278,8 +289,12 @@ impl Client {
             };
             flags(before) == flags(&after)
         });
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        if matches!(reap(self.pid), Ok(WaitStatus::StillAlive)) {
+            self.signal(Signal::SIGKILL);
+            while matches!(reap(self.pid), Ok(WaitStatus::StillAlive)) {
+                thread::sleep(Duration::from_millis(5));
+            }
+        }
         let shown = self.screen.shown.lock().unwrap().0.clone();
         Outcome { status, after, is_terminal_as_found, unsaid: None, shown }
     }
