@@ -2,12 +2,13 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::log::exit;
+use crate::outbox::wait_for_backlogs;
 
 /// How long a connection may linger after its end was decided.
 pub const LINGER: Duration = Duration::from_secs(1);
@@ -67,4 +68,11 @@ fn read_to_end(stream: &TcpStream) {
 /// When the system gives no signal handler.
 pub fn exit_on_ctrl_c() -> anyhow::Result<()> {
     Ok(ctrlc::set_handler(|| exit(0))?)
+}
+
+/// Ends the program with `status`, when all that waits to be sent or logged is gone, or within a second.
+pub fn exit(status: i32) -> ! {
+    wait_for_backlogs(Duration::from_millis(400));
+    support::flush_log();
+    process::exit(status)
 }

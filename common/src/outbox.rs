@@ -15,9 +15,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use socket2::{SockRef, TcpKeepalive};
+use support::log;
 
 use crate::closing::LINGER;
-use crate::log::log;
 
 /// The longest backlog, in bytes. A peer that is further behind is disconnected.
 pub const MAX_BACKLOG: usize = 1024 * 1024;
@@ -25,17 +25,15 @@ pub const MAX_BACKLOG: usize = 1024 * 1024;
 /// More than this, in bytes, is not gathered but sent.
 const CHUNK: usize = 16 * 1024;
 
-/// A machine that has been silent for this long is asked each minute whether it is still there; with four
-/// questions without a reply it is gone.
+/// A machine that is silent for a minute is asked each minute whether it is still there, four times.
 const KEEPALIVE: Duration = Duration::from_mins(1);
 
 /// A machine is gone, too, when it has taken nothing for this long of what was sent to it.
 #[cfg(target_os = "linux")]
 const GONE: Duration = Duration::from_mins(5);
 
-/// How long the thread of a backlog waits for the next one.
-///
-/// Linux hardly ever needs the thread. Other systems have no send that does not block, so it sends all.
+/// How long the thread of a backlog waits for the next one. Linux hardly ever needs the thread. Other systems
+/// have no send that does not block, so there it sends all.
 const IDLE: Duration =
     if cfg!(target_os = "linux") { Duration::ZERO } else { Duration::from_secs(5) };
 
@@ -43,18 +41,16 @@ const IDLE: Duration =
 static LIMIT: AtomicUsize = AtomicUsize::new(usize::MAX);
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 
-/// Part of a server's command line: the memory for peers that read too slowly.
-#[derive(clap::Args, Clone, Debug)]
-pub struct Backlogs {
-    /// How many MiB may wait in all for clients that read too slowly
-    #[arg(long, default_value_t = 256, value_name = "MIB", value_parser = clap::value_parser!(u16).range(1..))]
-    max_backlog: u16,
+/// Limits the memory, in bytes, for all peers together that read too slowly.
+pub fn limit_backlogs(bytes: usize) {
+    LIMIT.store(bytes, Ordering::Relaxed);
 }
 
-impl Backlogs {
-    /// Makes this the limit of all outboxes of the program together.
-    pub fn apply(&self) {
-        LIMIT.store(usize::from(self.max_backlog) * 1024 * 1024, Ordering::Relaxed);
+/// Waits until nothing is left in any backlog, for at most `limit`: for the end of the program.
+pub fn wait_for_backlogs(limit: Duration) {
+    let end = Instant::now() + limit;
+    while WAITING.load(Ordering::Relaxed) > 0 && Instant::now() < end {
+        thread::sleep(Duration::from_millis(1));
     }
 }
 
@@ -91,7 +87,6 @@ pub struct Outbox {
 #[derive(Default)]
 struct Backlog {
     state: Mutex<State>,
-    /// There is something to send, or nothing will come any more.
     changed: Condvar,
 }
 
@@ -109,12 +104,12 @@ struct State {
 impl Outbox {
     /// An outbox for the peer at the other end of `stream`; nobody else may write to it.
     ///
-    /// From now on the system notices within a few minutes when the peer's machine has vanished (tcp(7),
-    /// keepalive). A peer that only listens is never disconnected by that: its machine replies.
+    /// From now on the system notices within a few minutes when the peer's machine has vanished (tcp(7)). A
+    /// peer that only listens is not disconnected by that: its machine replies.
     pub fn new(stream: Arc<TcpStream>) -> Self {
         let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE);
-        // A system that does not know one of these goes on without it.
         let socket = SockRef::from(&stream);
+        // A system that does not know one of these goes on without it.
         let _ = socket.set_tcp_keepalive(&keepalive.with_retries(4));
         #[cfg(target_os = "linux")]
         let _ = socket.set_tcp_user_timeout(Some(GONE));
@@ -134,35 +129,25 @@ impl Outbox {
         if self.gathered.is_empty() {
             return;
         }
-        let sent = self.send_or_queue(&mut self.backlog.lock());
-        if let Err(why) = sent {
+        if let Err(why) = self.send_or_queue() {
+            self.backlog.lock().forget();
             if let (Some(why), Ok(peer)) = (why, self.stream.peer_addr()) {
                 log(&format!("{peer} {why}: disconnected"));
             }
             let _ = self.stream.shutdown(Shutdown::Both);
         }
-        // Ten thousand outboxes that each keep the room for their longest message would be a lot.
-        if self.gathered.capacity() > 2 * CHUNK {
-            self.gathered = Vec::new();
-        }
         self.gathered.clear();
+        // Ten thousand outboxes that each keep the room for their longest message would be a lot.
+        self.gathered.shrink_to(CHUNK);
     }
 
     /// An error says why to disconnect the peer, if there is something to say.
-    fn send_or_queue(&self, backlog: &mut State) -> Result<(), Option<&'static str>> {
+    fn send_or_queue(&self) -> Result<(), Option<&'static str>> {
+        let mut backlog = self.backlog.lock();
         if backlog.gone {
             return Ok(());
         }
-        let result = self.try_to_send_or_queue(backlog);
-        if result.is_err() {
-            backlog.forget();
-        }
-        result
-    }
-
-    fn try_to_send_or_queue(&self, backlog: &mut State) -> Result<(), Option<&'static str>> {
-        let can_send = backlog.bytes.is_empty() && !backlog.has_writer;
-        let sent = if can_send { send_now(&self.stream, &self.gathered) } else { Ok(0) };
+        let sent = if backlog.has_writer { Ok(0) } else { send_now(&self.stream, &self.gathered) };
         let rest = &self.gathered[sent.map_err(|_| None)?..];
         if rest.is_empty() {
             return Ok(());
@@ -178,15 +163,14 @@ impl Outbox {
         }
         backlog.bytes.extend(rest);
         WAITING.fetch_add(rest.len(), Ordering::Relaxed);
-        if backlog.has_writer {
-            self.backlog.changed.notify_one();
-            return Ok(());
+        self.backlog.changed.notify_one();
+        if !backlog.has_writer {
+            let (stream, shared) = (Arc::clone(&self.stream), Arc::clone(&self.backlog));
+            thread::Builder::new()
+                .spawn(move || shared.send(&stream))
+                .map_err(|_| Some("is behind, and there is no thread to wait for it"))?;
+            backlog.has_writer = true;
         }
-        let (stream, shared) = (Arc::clone(&self.stream), Arc::clone(&self.backlog));
-        thread::Builder::new()
-            .spawn(move || shared.send(&stream))
-            .map_err(|_| Some("is behind, and there is no thread to wait for it"))?;
-        backlog.has_writer = true;
         Ok(())
     }
 }
@@ -196,9 +180,8 @@ impl Drop for Outbox {
         self.flush();
         let mut backlog = self.backlog.lock();
         backlog.closing = true;
-        if backlog.has_writer {
-            self.backlog.changed.notify_one();
-        } else {
+        self.backlog.changed.notify_one();
+        if !backlog.has_writer {
             let _ = self.stream.shutdown(Shutdown::Write);
         }
     }
@@ -210,16 +193,11 @@ impl Backlog {
         let mut writer = stream;
         let _ = stream.set_write_timeout(Some(LINGER));
         let mut chunk = Vec::with_capacity(CHUNK);
-        let mut sent = 0;
         loop {
             let mut waiting = self.lock();
-            waiting.sent(sent);
             if waiting.bytes.is_empty() && !waiting.closing && !IDLE.is_zero() {
-                waiting = self
-                    .changed
-                    .wait_timeout(waiting, IDLE)
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .0;
+                let woken = self.changed.wait_timeout(waiting, IDLE);
+                waiting = woken.unwrap_or_else(PoisonError::into_inner).0;
             }
             if waiting.bytes.is_empty() {
                 waiting.bytes = VecDeque::new();
@@ -234,15 +212,16 @@ impl Backlog {
             chunk.extend_from_slice(&next[..CHUNK.min(next.len())]);
             drop(waiting);
 
-            sent = match writer.write(&chunk) {
-                Ok(sent) => sent,
-                Err(error) if may_try_again(&error) && !self.lock().closing => 0,
+            let sent = writer.write(&chunk);
+            let mut waiting = self.lock();
+            match sent {
+                Ok(sent) => waiting.remove(sent),
+                Err(error) if may_try_again(&error) && !waiting.closing => {}
                 Err(_) => {
-                    self.lock().forget();
+                    waiting.forget();
                     let _ = stream.shutdown(Shutdown::Both);
-                    return;
                 }
-            };
+            }
         }
     }
 
@@ -253,25 +232,16 @@ impl Backlog {
 }
 
 impl State {
-    fn sent(&mut self, count: usize) {
-        // (there is nothing any more when the peer was disconnected meanwhile)
-        let count = count.min(self.bytes.len());
-        self.bytes.drain(..count);
-        WAITING.fetch_sub(count, Ordering::Relaxed);
+    fn remove(&mut self, count: usize) {
+        // (nothing is left when the peer was disconnected meanwhile)
+        let removed = self.bytes.drain(..count.min(self.bytes.len())).len();
+        WAITING.fetch_sub(removed, Ordering::Relaxed);
     }
 
     /// The peer gets nothing more.
     fn forget(&mut self) {
         self.gone = true;
-        self.sent(self.bytes.len());
-    }
-}
-
-/// Waits until nothing is left in any backlog, for at most `limit`: for the end of the program.
-pub fn wait_for_backlogs(limit: Duration) {
-    let end = Instant::now() + limit;
-    while WAITING.load(Ordering::Relaxed) > 0 && Instant::now() < end {
-        thread::sleep(Duration::from_millis(1));
+        self.remove(self.bytes.len());
     }
 }
 

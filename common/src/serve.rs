@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::closing::{drain, refuse};
-use crate::log::log;
+use support::log;
 
 /// How long to wait when the system has no descriptor for a new connection.
 const PAUSE: Duration = Duration::from_millis(100);

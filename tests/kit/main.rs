@@ -14,6 +14,7 @@ mod leaving;
 mod limits;
 mod mutants;
 mod plans;
+mod servers;
 mod shell_lines;
 mod unusual;
 mod walk;

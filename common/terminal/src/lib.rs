@@ -22,8 +22,8 @@ use anyhow::Result;
 use rustyline::{Config, DefaultEditor, ExternalPrinter};
 
 use common::closing::LINGER;
-use common::text::is_capable_terminal;
 use common::{green, print_line, printable};
+use support::text::is_capable_terminal;
 
 use input::{Input, Reader, Typed};
 

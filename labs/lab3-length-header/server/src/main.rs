@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::{Parser, value_parser};
 use common::inbox::{Inbox, Sender};
-use common::{Backlogs, Endpoint, Outbox, TimedReader, log};
+use common::{Endpoint, Outbox, TimedReader, log};
 
 /// The server of the chat with a length header
 #[derive(Parser)]
@@ -25,8 +25,9 @@ struct Options {
     /// How many seconds a frame may take from its first byte to its last
     #[arg(long, default_value_t = 30, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=3600))]
     frame_timeout: u64,
-    #[command(flatten)]
-    backlogs: Backlogs,
+    /// How many MiB may wait in all for clients that read too slowly
+    #[arg(long, default_value_t = 256, value_name = "MIB")]
+    max_backlog: u16,
 }
 
 /// What the readers tell the room. The number is that of the connection.
@@ -57,7 +58,7 @@ fn main() -> Result<()> {
     let options = Options::parse();
     let _log = common::log_in_background()?;
     common::exit_on_ctrl_c()?;
-    options.backlogs.apply();
+    common::limit_backlogs(usize::from(options.max_backlog) << 20);
     log("[SERVER] Starting ...");
     let listener = options.endpoint.listen()?;
     log(&format!("[SERVER] server started at {}", listener.local_addr()?));

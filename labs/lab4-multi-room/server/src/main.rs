@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::{Parser, value_parser};
 use common::inbox::{Inbox, Sender};
-use common::{Backlogs, Endpoint, Outbox, TimedReader, log};
+use common::{Endpoint, Outbox, TimedReader, log};
 use protocol::{Complaint, Lines, Problem, Reply, Request, read_request};
 
 use crate::hall::{Client, Hall};
@@ -34,8 +34,9 @@ struct Options {
     /// How many seconds a request may take from its first byte to its last
     #[arg(long, default_value_t = 30, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=3600))]
     request_timeout: u64,
-    #[command(flatten)]
-    backlogs: Backlogs,
+    /// How many MiB may wait in all for clients that read too slowly
+    #[arg(long, default_value_t = 256, value_name = "MIB")]
+    max_backlog: u16,
 }
 
 /// What the readers tell the hall. The number is that of the connection.
@@ -56,7 +57,7 @@ fn main() -> Result<()> {
     let options = Options::parse();
     let _log = common::log_in_background()?;
     common::exit_on_ctrl_c()?;
-    options.backlogs.apply();
+    common::limit_backlogs(usize::from(options.max_backlog) << 20);
     let listener = options.endpoint.listen()?;
 
     let (hall, inbox) = common::inbox();

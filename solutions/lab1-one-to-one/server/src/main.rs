@@ -15,7 +15,7 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::Parser;
 use common::inbox::{Inbox, Sender};
-use common::{Backlogs, Endpoint, Messages, Outbox, drain, log, refuse};
+use common::{Endpoint, Messages, Outbox, drain, log, refuse};
 
 const WELCOME: &[u8] = b"Welcome to this chatroom!\n";
 const FULL: &[u8] = b"The chatroom is full\n";
@@ -29,8 +29,9 @@ struct Options {
     /// How many people fit into the chatroom
     #[arg(long, default_value_t = 2)]
     seats: usize,
-    #[command(flatten)]
-    backlogs: Backlogs,
+    /// How many MiB may wait in all for clients that read too slowly
+    #[arg(long, default_value_t = 256, value_name = "MIB")]
+    max_backlog: u16,
 }
 
 /// What the readers tell the room. The number is that of the connection.
@@ -67,7 +68,7 @@ fn main() -> Result<()> {
     let options = Options::parse();
     let _log = common::log_in_background()?;
     common::exit_on_ctrl_c()?;
-    options.backlogs.apply();
+    common::limit_backlogs(usize::from(options.max_backlog) << 20);
     let listener = options.endpoint.listen_with(open_listener)?;
     log(&format!("listening on {}", listener.local_addr()?));
 

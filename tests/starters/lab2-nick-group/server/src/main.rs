@@ -13,9 +13,7 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::{Parser, value_parser};
 use common::inbox::{Inbox, Sender};
-use common::{
-    Backlogs, Endpoint, Messages, Outbox, green, has_invisible, log, print_line, same_name,
-};
+use common::{Endpoint, Messages, Outbox, green, has_invisible, log, print_line, same_name};
 
 const FULL: &[u8] = b"Nickname refused: the server is full\n";
 
@@ -34,8 +32,9 @@ struct Options {
     /// How many seconds a client may take to say its nickname
     #[arg(long, default_value_t = 30, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=3600))]
     handshake_timeout: u64,
-    #[command(flatten)]
-    backlogs: Backlogs,
+    /// How many MiB may wait in all for clients that read too slowly
+    #[arg(long, default_value_t = 256, value_name = "MIB")]
+    max_backlog: u16,
 }
 
 /// What the readers tell the room. The number is that of the connection.
@@ -73,7 +72,7 @@ fn main() -> Result<()> {
     let options = Options::parse();
     let _log = common::log_in_background()?;
     common::exit_on_ctrl_c()?;
-    options.backlogs.apply();
+    common::limit_backlogs(usize::from(options.max_backlog) << 20);
     let listener = open_listener(&options.endpoint)?;
 
     let (room, inbox) = common::inbox();

@@ -9,8 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
-use common::text::printable;
-use common::{Endpoint, Messages};
+use common::{Endpoint, Messages, printable};
 use nix::sys::termios::{SetArg, tcgetattr, tcsetattr};
 use rustyline::{Config, DefaultEditor, ExternalPrinter};
 

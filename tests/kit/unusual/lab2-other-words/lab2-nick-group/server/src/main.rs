@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use clap::Parser;
-use common::text::printable;
+use common::printable;
 use common::{Endpoint, Messages, Outbox, refuse};
 
 #[derive(Parser)]

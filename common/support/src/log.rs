@@ -4,47 +4,45 @@
 //! not wait with it. So a thread of its own writes, and lines that nobody reads are dropped and counted.
 
 use std::io::{self, Write};
-use std::process;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, SyncSender};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use crate::inbox::{Event, Inbox, Sender, inbox};
-use crate::outbox::wait_for_backlogs;
 use crate::text::printable;
+
+/// How many bytes of lines may wait for the thread.
+const LIMIT: usize = 1024 * 1024;
 
 /// Lines are dropped only when nobody has read any for this long.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How long the thread rests after it has written. To be woken up for each line costs more than to write it.
+/// How long the thread rests after it has written: to be woken up for each line costs more than to write it.
 const REST: Duration = Duration::from_millis(5);
 
-/// How long the end of the program waits, for the backlogs and for the log.
-const LAST_WORDS: Duration = Duration::from_millis(400);
-
 static LOG: OnceLock<Sender<Entry>> = OnceLock::new();
+static WAITING: AtomicUsize = AtomicUsize::new(0);
 static DROPPED: AtomicUsize = AtomicUsize::new(0);
-/// When the thread has last written something, or had nothing to write.
+/// When the thread has last begun or ended a write.
 static WRITTEN: Mutex<Option<Instant>> = Mutex::new(None);
 
 enum Entry {
     Line(String),
-    /// Everything before it is written.
-    Flushed(SyncSender<()>),
-}
-
-impl Event for Entry {
-    fn text_len(&self) -> usize {
-        if let Self::Line(line) = self { line.len() } else { 0 }
-    }
+    /// Somebody waits until all before this is written.
+    Flush(SyncSender<()>),
 }
 
 /// Writes what was logged when `main` ends.
 pub struct Background(());
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        flush_log();
+    }
+}
 
 /// Prints one line about what happened, made [`printable`].
 ///
@@ -55,22 +53,22 @@ pub fn log(line: &str) {
 
 /// Prints one line as it is, for text that is our own. It does not panic either.
 pub fn print_line(line: &str) {
+    let line = format!("{line}\n");
     let Some(log) = LOG.get() else {
         // A program goes on when its output is gone; there is nobody left to tell.
         let mut stdout = io::stdout().lock();
-        let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+        let _ = stdout.write_all(line.as_bytes()).and_then(|()| stdout.flush());
         return;
     };
-    let mut entry = Entry::Line(format!("{line}\n"));
-    while let Err(back) = log.try_send(entry) {
-        let written = *WRITTEN.lock().unwrap_or_else(PoisonError::into_inner);
-        if written.is_some_and(|written| written.elapsed() >= PATIENCE) {
+    while WAITING.load(Ordering::Relaxed) > LIMIT {
+        if written().is_some_and(|written| written.elapsed() >= PATIENCE) {
             DROPPED.fetch_add(1, Ordering::Relaxed);
             return;
         }
         thread::sleep(Duration::from_millis(1));
-        entry = back;
     }
+    WAITING.fetch_add(line.len(), Ordering::Relaxed);
+    let _ = log.send(Entry::Line(line));
 }
 
 /// From now on neither [`log`] nor [`print_line`] waits for somebody to read what was printed before. Keep
@@ -79,24 +77,37 @@ pub fn print_line(line: &str) {
 /// # Errors
 /// When the system gives no thread.
 pub fn log_in_background() -> Result<Background> {
-    let (log, entries) = inbox();
+    let (log, entries) = mpsc::channel();
     thread::Builder::new().name("log".to_owned()).spawn(move || write_for_ever(entries))?;
     let _ = LOG.set(log);
     Ok(Background(()))
 }
 
-fn write_for_ever(mut entries: Inbox<Entry>) {
-    // Pieces of 4 KiB: a pipe that has room at all has room for one.
+/// Waits until all that was logged is written, but not for long: nobody may be reading.
+pub fn flush_log() {
+    let (done, flushed) = mpsc::sync_channel(1);
+    if let Some(log) = LOG.get()
+        && log.send(Entry::Flush(done)).is_ok()
+    {
+        let _ = flushed.recv_timeout(Duration::from_millis(400));
+    }
+}
+
+fn write_for_ever(entries: Receiver<Entry>) {
     let mut piece = String::new();
-    loop {
-        for entry in entries.take_all() {
+    while let Ok(first) = entries.recv() {
+        for entry in [first].into_iter().chain(entries.try_iter()) {
             match entry {
-                Entry::Line(line) => piece.push_str(&line),
-                Entry::Flushed(done) => {
+                Entry::Line(line) => {
+                    WAITING.fetch_sub(line.len(), Ordering::Relaxed);
+                    piece += &line;
+                }
+                Entry::Flush(done) => {
                     write(&mut piece);
-                    let _ = done.try_send(());
+                    let _ = done.send(());
                 }
             }
+            // A pipe that has room at all has room for this much.
             if piece.len() > 4096 {
                 write(&mut piece);
             }
@@ -109,40 +120,19 @@ fn write_for_ever(mut entries: Inbox<Entry>) {
 /// Writes whole lines, and how many were dropped meanwhile.
 fn write(piece: &mut String) {
     let dropped = DROPPED.swap(0, Ordering::Relaxed);
-    has_moved();
+    *written() = Some(Instant::now());
     let mut stdout = io::stdout().lock();
-    let mut written = stdout.write_all(piece.as_bytes());
-    if dropped > 0 && written.is_ok() {
-        written = writeln!(stdout, "({dropped} lines of this log could not be written)");
+    let mut result = stdout.write_all(piece.as_bytes());
+    if dropped > 0 && result.is_ok() {
+        result = writeln!(stdout, "({dropped} lines of this log could not be written)");
     }
-    if written.and_then(|()| stdout.flush()).is_err() {
+    if result.and_then(|()| stdout.flush()).is_err() {
         DROPPED.fetch_add(dropped + piece.lines().count(), Ordering::Relaxed);
     }
-    has_moved();
+    *written() = Some(Instant::now());
     piece.clear();
 }
 
-fn has_moved() {
-    *WRITTEN.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-}
-
-impl Drop for Background {
-    fn drop(&mut self) {
-        wait_until_written();
-    }
-}
-
-/// Ends the program with `status`, when all that waits to be sent or logged is gone, or within a second.
-pub fn exit(status: i32) -> ! {
-    wait_for_backlogs(LAST_WORDS);
-    wait_until_written();
-    process::exit(status)
-}
-
-fn wait_until_written() {
-    let (done, written) = mpsc::sync_channel(1);
-    if LOG.get().is_some_and(|log| log.try_send(Entry::Flushed(done)).is_ok()) {
-        // (nobody may be reading)
-        let _ = written.recv_timeout(LAST_WORDS);
-    }
+fn written() -> MutexGuard<'static, Option<Instant>> {
+    WRITTEN.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -11,8 +11,8 @@ use unicode_normalization::UnicodeNormalization;
 /// selectors stay, since emoji and many scripts are written with them.
 ///
 /// ```
-/// assert_eq!(common::printable("\x1b[2Jhi\r"), "␛[2Jhi␍");
-/// assert_eq!(common::printable("abc\u{202e}cba"), "abc\u{FFFD}cba");
+/// assert_eq!(support::printable("\x1b[2Jhi\r"), "␛[2Jhi␍");
+/// assert_eq!(support::printable("abc\u{202e}cba"), "abc\u{FFFD}cba");
 /// ```
 pub fn printable(text: &str) -> String {
     // Nearly always, and ten times as fast.
@@ -57,8 +57,8 @@ fn turns_direction(char: char) -> bool {
 /// of lines, and the blank of Braille.
 ///
 /// ```
-/// assert!(common::has_invisible("ali\u{200b}ce"));
-/// assert!(!common::has_invisible("Émile 🦀"));
+/// assert!(support::has_invisible("ali\u{200b}ce"));
+/// assert!(!support::has_invisible("Émile 🦀"));
 /// ```
 pub fn has_invisible(name: &str) -> bool {
     name.chars().any(|char| {
@@ -78,7 +78,7 @@ pub fn has_invisible(name: &str) -> bool {
 /// What only looks alike stays different: the Cyrillic `а` is not the Latin `a`.
 ///
 /// ```
-/// use common::same_name;
+/// use support::same_name;
 ///
 /// assert_eq!(same_name("ÉMILE"), same_name("e\u{301}mile"));
 /// assert_eq!(same_name("Straße"), same_name("STRASSE"));

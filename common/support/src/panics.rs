@@ -2,11 +2,12 @@
 
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};
+use std::process;
 use std::thread;
 
 use anyhow::{Result, anyhow};
 
-use crate::log::{exit, log};
+use crate::log::{flush_log, log};
 
 /// The status of a program that has panicked, as Rust itself has it.
 const PANICKED: i32 = 101;
@@ -20,7 +21,7 @@ const PANICKED: i32 = 101;
 /// What `work` returns, and when it panics.
 ///
 /// ```
-/// let result = common::catch_panic(|| {
+/// let result = support::catch_panic(|| {
 ///     let number: i32 = "seven".parse().unwrap();
 ///     anyhow::ensure!(number == 7);
 ///     Ok(())
@@ -48,7 +49,8 @@ pub fn spawn_room(run: impl FnOnce() + Send + 'static) -> Result<()> {
             panic::resume_unwind(panic);
         }
         log("the room has panicked, and the server ends");
-        exit(PANICKED)
+        flush_log();
+        process::exit(PANICKED)
     })?;
     Ok(())
 }

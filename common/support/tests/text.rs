@@ -1,6 +1,6 @@
 //! Text that cannot steer a terminal.
 
-use common::printable;
+use support::printable;
 
 #[test]
 fn control_characters_become_visible() {

@@ -1,0 +1,18 @@
+//! What a chat needs beside its sockets: threads that work together, and lines for people to read.
+//!
+//! | module       | idea                                                              |
+//! |--------------|-------------------------------------------------------------------|
+//! | [`inbox`](mod@inbox) | what all readers put in and one thread takes out          |
+//! | [`panics`]   | a panic ends one connection, or the program, and nothing between  |
+//! | [`log`](mod@log) | printing without waiting for somebody to read                 |
+//! | [`text`]     | text and names from the network that cannot deceive anybody       |
+
+pub mod inbox;
+pub mod log;
+pub mod panics;
+pub mod text;
+
+pub use inbox::inbox;
+pub use log::{flush_log, log, log_in_background, print_line};
+pub use panics::{catch_panic, spawn_room};
+pub use text::{green, has_invisible, printable, same_name};
