@@ -128,29 +128,36 @@ impl Terminal {
     /// Asks a question, in green, again and again until the answer is neither blank nor longer than 256 bytes;
     /// `None` when the person leaves instead. From then on lines are read.
     pub fn ask(&mut self, question: &str) -> Option<String> {
-        let question = green(question);
         let mut reader = self.reader.take()?;
         self.input.set_asking(true);
-        let answer = loop {
-            if let Reader::Plain = reader {
-                let mut stdout = io::stdout().lock();
-                // (an answer may come even if nobody can read the question)
-                let _ = write!(stdout, "{question}").and_then(|()| stdout.flush());
-            }
-            match reader.read(&question) {
-                Typed::Line(line) if self.input.is_word(&line) => return None,
-                Typed::Line(line) if line.trim().is_empty() => {}
-                Typed::Line(line) if line.len() <= MAX_ANSWER => break line,
-                Typed::Line(_) | Typed::TooLong => {
-                    print_line(&format!("That is too long; at most {MAX_ANSWER} bytes, please"));
-                }
-                Typed::End | Typed::Interrupted => return None,
-            }
+        self.screen.set_quiet(true);
+        let Some(answer) = self.answer(&mut reader, &green(question)) else {
+            self.screen.set_quiet(false);
+            return None;
         };
         self.input.set_asking(false);
         self.reader = Some(reader);
         self.read_ahead();
         Some(answer)
+    }
+
+    fn answer(&self, reader: &mut Reader, question: &str) -> Option<String> {
+        loop {
+            if let Reader::Plain = reader {
+                let mut stdout = io::stdout().lock();
+                // (an answer may come even if nobody can read the question)
+                let _ = write!(stdout, "{question}").and_then(|()| stdout.flush());
+            }
+            match reader.read(question) {
+                Typed::Line(line) if self.input.is_word(&line) => return None,
+                Typed::Line(line) if line.trim().is_empty() => {}
+                Typed::Line(line) if line.len() <= MAX_ANSWER => return Some(line),
+                Typed::Line(_) | Typed::TooLong => {
+                    print_line(&format!("That is too long; at most {MAX_ANSWER} bytes, please"));
+                }
+                Typed::End | Typed::Interrupted => return None,
+            }
+        }
     }
 
     /// Waits for the next line; `None` when the person leaves with Ctrl-D or Ctrl-C, and when the
@@ -212,7 +219,7 @@ impl Terminal {
     /// Begins to read lines, in a thread of its own.
     fn read_ahead(&mut self) {
         let Some(reader) = self.reader.take() else { return };
-        self.screen.reading.store(self.screen.printer.is_some(), Ordering::SeqCst);
+        self.screen.set_reading(true);
         let (input, screen) = (Arc::clone(&self.input), self.screen.clone());
         let begun = thread::Builder::new().spawn(move || read_lines(reader, &input, &screen));
         if begun.is_err() {
@@ -234,7 +241,6 @@ impl Drop for Terminal {
 
 /// The thread that reads, from the first line to the last.
 fn read_lines(mut reader: Reader, input: &Input, screen: &Screen) {
-    let has_editor = screen.printer.is_some();
     loop {
         let typed = reader.read(PROMPT);
         if screen.is_ending() {
@@ -243,7 +249,7 @@ fn read_lines(mut reader: Reader, input: &Input, screen: &Screen) {
         let is_last = matches!(typed, Typed::End | Typed::Interrupted);
         let leaves = is_last || matches!(&typed, Typed::Line(line) if input.is_word(line));
         // (while the person leaves, nobody takes from the editor what is to be shown)
-        screen.reading.store(has_editor && !leaves, Ordering::SeqCst);
+        screen.set_reading(!leaves);
         match typed {
             Typed::Line(line) => {
                 reader.remember(&line);
@@ -261,10 +267,10 @@ fn read_lines(mut reader: Reader, input: &Input, screen: &Screen) {
         }
         if leaves {
             input.wait_until_asked_again();
-            screen.reading.store(has_editor, Ordering::SeqCst);
+            screen.set_reading(true);
         }
     }
-    screen.reading.store(false, Ordering::SeqCst);
+    screen.set_reading(false);
 }
 
 impl Screen {
@@ -312,6 +318,21 @@ impl Screen {
             self.interrupt_editor();
         }
         fail(&message)
+    }
+
+    /// Lines are being read, or not any more. Without an editor that makes no difference.
+    fn set_reading(&self, reading: bool) {
+        self.set_quiet(reading);
+        self.reading.store(reading && self.printer.is_some(), Ordering::SeqCst);
+    }
+
+    /// Whether the terminal itself shows what is typed, and cuts it into lines.
+    fn set_quiet(&self, quiet: bool) {
+        match self.printer {
+            None => {}
+            Some(_) if quiet => saved_mode::quieten(),
+            Some(_) => saved_mode::unquieten(),
+        }
     }
 
     fn is_reading(&self) -> bool {

@@ -1,7 +1,7 @@
 //! The mode in which the terminal was found.
 
 #[cfg(unix)]
-pub use unix::{restore, save};
+pub use unix::{quieten, restore, save, unquieten};
 
 #[cfg(unix)]
 mod unix {
@@ -10,7 +10,7 @@ mod unix {
     use std::os::fd::AsFd;
     use std::sync::{Mutex, OnceLock};
 
-    use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
+    use nix::sys::termios::{InputFlags, LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
     use nix::unistd::dup2_stdin;
 
     static MODE: OnceLock<Mutex<Termios>> = OnceLock::new();
@@ -19,6 +19,23 @@ mod unix {
         if let Ok(mode) = tcgetattr(io::stdin()) {
             let _ = MODE.set(mode.into());
         }
+    }
+
+    /// For the moments between two lines, in which the editor does not read: what is typed then is not shown twice, and
+    /// all of it is there for the next line, Ctrl-D and Ctrl-C too.
+    pub fn quieten() {
+        let Some(mode) = MODE.get().and_then(|mode| mode.lock().ok()) else { return };
+        let mut quiet = mode.clone();
+        let keys = LocalFlags::ISIG | LocalFlags::IEXTEN;
+        quiet.local_flags.remove(LocalFlags::ICANON | LocalFlags::ECHO | keys);
+        quiet.input_flags.remove(InputFlags::ICRNL);
+        let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, &quiet);
+    }
+
+    /// No line is read any more, for now.
+    pub fn unquieten() {
+        let Some(mode) = MODE.get().and_then(|mode| mode.lock().ok()) else { return };
+        let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, &mode);
     }
 
     /// Only for the end of the program: nobody can type any more.
@@ -35,6 +52,14 @@ mod unix {
 /// Windows shells set up their console themselves before each prompt.
 #[cfg(not(unix))]
 pub fn save() {}
+
+/// As [`save`].
+#[cfg(not(unix))]
+pub fn quieten() {}
+
+/// As [`save`].
+#[cfg(not(unix))]
+pub fn unquieten() {}
 
 /// As [`save`].
 #[cfg(not(unix))]
