@@ -23,6 +23,7 @@ static BUILT: LazyLock<Built> = LazyLock::new(|| {
         .expect("cargo builds the solutions")
 });
 
+/// A finished program.
 pub fn executable(package: &str) -> PathBuf {
     BUILT[package].clone().expect("the solutions compile")
 }

@@ -6,7 +6,11 @@ mod export;
 // (what they leave is looked up in /proc)
 #[cfg(target_os = "linux")]
 mod hostile;
+mod joining;
 mod lab;
+// (its terminals are made as on Linux)
+#[cfg(target_os = "linux")]
+mod leaving;
 mod limits;
 mod mutants;
 mod plans;

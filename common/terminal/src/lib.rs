@@ -2,21 +2,30 @@
 //!
 //! On a terminal that understands escape sequences the half-typed line stays whole, whatever is
 //! printed meanwhile (rustyline). On a pipe, or with `TERM=dumb`, lines are read and printed plainly.
+//!
+//! Nobody is trapped: lines are read ahead (`input.rs`), so that it is noticed at once when the person leaves,
+//! whatever the program is doing then. A program that hangs in something is ended.
 
-use std::io::{self, BufRead, IsTerminal, Read, Write};
+mod input;
+mod saved_mode;
+
+use std::io::{self, IsTerminal, Write};
 use std::net::{Shutdown, TcpStream};
 use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, SyncSender};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 use std::{panic, thread};
 
 use anyhow::Result;
 use rustyline::{Config, DefaultEditor, ExternalPrinter};
 
 use common::closing::LINGER;
-use common::{MAX_MESSAGE, green, print_line, printable};
+use common::{green, print_line, printable};
 use support::text::is_capable_terminal;
+
+use input::{Input, Reader, Typed};
 
 /// What a person sees in front of the line that is typed.
 const PROMPT: &str = "> ";
@@ -24,127 +33,244 @@ const PROMPT: &str = "> ";
 /// Moves up and down again: takes part in rustyline's queue without showing anything.
 const NOTHING: &str = "\x1b[A\n";
 
+/// How many messages may wait to be shown before the program waits for them.
+const TO_SHOW: usize = 16;
+
+/// The longest answer to a question, in bytes.
+const MAX_ANSWER: usize = 256;
+
+/// How long a program waits before it says for what.
+const SILENTLY: Duration = Duration::from_secs(1);
+
 /// `main` has panicked, which ends the program.
 static PANICKED: AtomicBool = AtomicBool::new(false);
 
 /// The reading side: what the person types. See [`Terminal::screen`] for the other side.
 pub struct Terminal {
-    input: Input,
-    interrupted: Arc<AtomicBool>,
+    /// Until lines are read ahead.
+    reader: Option<Reader>,
+    input: Arc<Input>,
     screen: Screen,
-}
-
-enum Input {
-    Editor(Box<DefaultEditor>),
-    /// Lines as they come; `None` when they end.
-    Lines(Receiver<Option<String>>),
+    /// When the last line was typed.
+    typed: Instant,
 }
 
 /// The writing side: shows what arrives. Clones write to the same terminal.
 #[derive(Clone)]
 pub struct Screen {
-    printer: Option<Arc<Mutex<Box<dyn ExternalPrinter + Send>>>>,
-    /// The person has decided to leave, so the end of the connection is no surprise.
+    /// What a thread hands to rustyline, which takes it while a line is being typed.
+    printer: Option<SyncSender<Piece>>,
+    /// Lines are being read, by the editor: what is to be shown goes through it.
+    reading: Arc<AtomicBool>,
+    /// The person has left, so the end of the connection is no surprise.
     left: Arc<AtomicBool>,
-    /// Why the program ends, for the thread that types: it can say so below the half-typed line.
+    /// Why the program ends, for the thread that reads: it can say so below the half-typed line.
     ending: Arc<OnceLock<String>>,
+}
+
+enum Piece {
+    Line(String),
+    /// Tell when all before it is on the screen.
+    Mark(SyncSender<()>),
+}
+
+/// Says what the program waits for, if that takes longer than a second. Drop it when the wait is over.
+pub struct Waiting {
+    _is_over: mpsc::Sender<()>,
 }
 
 impl Terminal {
     /// Takes over the terminal. It is given back as it was found, however the program ends, even by a panic.
-    /// Who ends the program from outside (SIGTERM), or closes the window (SIGHUP), leaves as if by Ctrl-C.
+    ///
+    /// A person leaves by typing `word`, by Ctrl-D or by Ctrl-C. To end the program from outside (SIGTERM), or to
+    /// close the window (SIGHUP), is the same as Ctrl-C. A program that is then busy with something else, and
+    /// does not come to read that, is ended within a second, with status 0.
     ///
     /// # Errors
     /// When the terminal cannot be set up.
-    pub fn open() -> Result<Self> {
+    pub fn open(word: &'static str) -> Result<Self> {
         saved_mode::save();
-        let (lines, plain_lines) = mpsc::sync_channel(1);
-        let interrupted = Arc::new(AtomicBool::new(false));
-        let (interrupt, waiting) = (Arc::clone(&interrupted), lines.clone());
+        let mut screen = Screen {
+            printer: None,
+            reading: Arc::default(),
+            left: Arc::default(),
+            ending: Arc::default(),
+        };
+        let input = Arc::new(Input::new(word, io::stdin().is_terminal()));
+        let (handled, shown) = (Arc::clone(&input), screen.clone());
         ctrlc::set_handler(move || {
-            interrupt.store(true, Ordering::SeqCst);
-            let _ = waiting.try_send(None);
-            interrupt_editor();
-            thread::sleep(LINGER);
-            // By now the program has left. If not, it hangs in something, and must be ended.
-            saved_mode::restore();
-            process::exit(130)
+            // (this thread gets the signals that are to end the editor, when that has not begun yet)
+            let is_for_editor = shown.ending.get().is_some() && shown.is_reading();
+            if !is_for_editor {
+                handled.interrupt();
+                shown.interrupt_editor();
+                handled.see_off();
+                // It knows, and has had time to leave.
+                thread::sleep(LINGER + LINGER / 4);
+                exit(130)
+            }
         })?;
-        let (left, ending) = (Arc::default(), Arc::default());
-        if !io::stdin().is_terminal() || !is_capable_terminal() {
-            thread::Builder::new().spawn(move || read_plain_lines(&lines))?;
-            let screen = Screen { printer: None, left, ending };
-            return Ok(Self { input: Input::Lines(plain_lines), interrupted, screen });
-        }
-        let config = Config::builder().bracketed_paste(false).build();
-        let mut editor = DefaultEditor::with_config(config)?;
-        let printer: Box<dyn ExternalPrinter + Send> = Box::new(editor.create_external_printer()?);
-        let screen = Screen { printer: Some(Arc::new(Mutex::new(printer))), left, ending };
-        restore_on_panic();
-        Ok(Self { input: Input::Editor(Box::new(editor)), interrupted, screen })
+        let reader = if io::stdin().is_terminal() && is_capable_terminal() {
+            let config = Config::builder().bracketed_paste(false).build();
+            let mut editor = DefaultEditor::with_config(config)?;
+            let printer = editor.create_external_printer()?;
+            let (to_show, pieces) = mpsc::sync_channel(TO_SHOW);
+            thread::Builder::new().spawn(move || show(pieces, printer))?;
+            screen.printer = Some(to_show);
+            restore_on_panic();
+            Reader::Editor(Box::new(editor))
+        } else {
+            Reader::Plain
+        };
+        Ok(Self { reader: Some(reader), input, screen, typed: Instant::now() })
     }
 
-    /// Asks a question, in green; `None` when the person leaves instead of answering.
+    /// Asks a question, in green, again and again until the answer is neither blank nor longer than 256 bytes;
+    /// `None` when the person leaves instead. From then on lines are read.
     pub fn ask(&mut self, question: &str) -> Option<String> {
-        let question = green(question);
-        if let Input::Lines(_) = self.input {
-            let mut stdout = io::stdout().lock();
-            // (an answer may come even if nobody can read the question)
-            let _ = write!(stdout, "{question}").and_then(|()| stdout.flush());
+        let mut reader = self.reader.take()?;
+        self.input.set_asking(true);
+        self.screen.set_quiet(true);
+        let Some(answer) = self.answer(&mut reader, &green(question)) else {
+            self.screen.set_quiet(false);
+            return None;
+        };
+        self.input.set_asking(false);
+        self.reader = Some(reader);
+        self.read_ahead();
+        Some(answer)
+    }
+
+    fn answer(&self, reader: &mut Reader, question: &str) -> Option<String> {
+        loop {
+            if let Reader::Plain = reader {
+                let mut stdout = io::stdout().lock();
+                // (an answer may come even if nobody can read the question)
+                let _ = write!(stdout, "{question}").and_then(|()| stdout.flush());
+            }
+            match reader.read(question) {
+                Typed::Line(line) if self.input.is_word(&line) => return None,
+                Typed::Line(line) if line.trim().is_empty() => {}
+                Typed::Line(line) if line.len() <= MAX_ANSWER => return Some(line),
+                Typed::Line(_) | Typed::TooLong => {
+                    print_line(&format!("That is too long; at most {MAX_ANSWER} bytes, please"));
+                }
+                Typed::End | Typed::Interrupted => return None,
+            }
         }
-        self.read(&question)
     }
 
     /// Waits for the next line; `None` when the person leaves with Ctrl-D or Ctrl-C, and when the
     /// input ends.
+    ///
+    /// It is one line, and no longer than a message may be: newlines in what was pasted are spaces here.
     pub fn read_line(&mut self) -> Option<String> {
-        let line = self.read(PROMPT)?;
-        if let Input::Editor(editor) = &mut self.input {
-            let _ = editor.add_history_entry(&line);
-        }
+        self.read_ahead();
+        let (typed, line) = self.input.take()?;
+        self.typed = typed;
         Some(line)
     }
 
-    /// Shows one line, for the thread that types: no line is being typed now.
-    ///
-    /// Through the [`Screen`] it could wait for ever for somebody to take it, which only this thread does.
-    pub fn print(&self, text: &str) {
-        print_line(&printable(text));
+    /// When the last line that [`Terminal::read_line`] has returned was typed. It may have waited.
+    pub fn typed(&self) -> Instant {
+        self.typed
     }
 
-    /// The writing side, for the thread that receives.
-    pub fn screen(&self) -> Screen {
+    /// Does `call` when the person leaves and the program does not notice: it may be waiting for something
+    /// that can be given up. At once for Ctrl-C; otherwise what was typed before gets a moment.
+    pub fn on_leaving(&self, call: impl FnOnce() + Send + 'static) {
+        self.input.on_leaving(Box::new(call));
+    }
+
+    /// Shows one line, as [`Screen::print`] does.
+    pub fn print(&self, text: &str) {
+        self.screen.print(text);
+    }
+
+    /// As [`Screen::waiting_for`].
+    #[must_use]
+    pub fn waiting_for(&self, what: impl Into<String>) -> Waiting {
+        self.screen.waiting_for(what)
+    }
+
+    /// The writing side, for the thread that receives. From now on lines are read.
+    pub fn screen(&mut self) -> Screen {
+        self.read_ahead();
         self.screen.clone()
     }
 
-    /// Leaves the chat: sends the `last_words`, shuts `stream` for writing, and gives the server a second
-    /// to close its side. Ends the program with status 0.
+    /// Leaves the chat: sends the `last_words`, shuts `stream` for writing, and gives the server time to close
+    /// its side; a second in all. Ends the program with status 0.
     pub fn leave(&self, stream: &TcpStream, last_words: &[u8]) -> ! {
         // Before the last words, because the server may close at once.
         self.screen.left.store(true, Ordering::SeqCst);
-        // A server that does not read cannot keep anybody.
-        let _ = stream.set_write_timeout(Some(LINGER));
-        let mut writer = stream;
-        if writer.write_all(last_words).and_then(|()| stream.shutdown(Shutdown::Write)).is_ok() {
+        self.input.leaves();
+        let end = Instant::now() + LINGER;
+        if write_until(end, stream, last_words)
+            .and_then(|()| stream.shutdown(Shutdown::Write))
+            .is_ok()
+        {
             // Whoever receives ends the program, in [`Screen::end`], as soon as the server has closed.
-            thread::sleep(LINGER);
+            thread::sleep(end.saturating_duration_since(Instant::now()));
         }
-        process::exit(0)
+        exit(0)
     }
 
-    fn read(&mut self, prompt: &str) -> Option<String> {
-        self.screen.exit_if_ending();
-        if self.interrupted.load(Ordering::SeqCst) {
-            return None;
+    /// Begins to read lines, in a thread of its own.
+    fn read_ahead(&mut self) {
+        let Some(reader) = self.reader.take() else { return };
+        self.screen.set_reading(true);
+        let (input, screen) = (Arc::clone(&self.input), self.screen.clone());
+        let begun = thread::Builder::new().spawn(move || read_lines(reader, &input, &screen));
+        if begun.is_err() {
+            self.input.end();
         }
-        let line = match &mut self.input {
-            Input::Lines(lines) => lines.recv().unwrap_or(None),
-            // An error is Ctrl-D, Ctrl-C, or a terminal that is gone: the person leaves.
-            Input::Editor(editor) => editor.readline(prompt).ok(),
-        };
-        self.screen.exit_if_ending();
-        line
     }
+}
+
+/// What the program says when it fails is to stand below the half-typed line.
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        if self.screen.is_reading() && !thread::panicking() {
+            let _ = self.screen.ending.set(String::new());
+            self.screen.interrupt_editor();
+            saved_mode::restore();
+        }
+    }
+}
+
+/// The thread that reads, from the first line to the last.
+fn read_lines(mut reader: Reader, input: &Input, screen: &Screen) {
+    loop {
+        let typed = reader.read(PROMPT);
+        if screen.is_ending() {
+            break;
+        }
+        let is_last = matches!(typed, Typed::End | Typed::Interrupted);
+        let leaves = is_last || matches!(&typed, Typed::Line(line) if input.is_word(line));
+        // (while the person leaves, nobody takes from the editor what is to be shown)
+        screen.set_reading(!leaves);
+        match typed {
+            Typed::Line(line) => {
+                reader.remember(&line);
+                input.push(line);
+            }
+            Typed::TooLong => print_line(input::TOO_LONG),
+            Typed::End => input.end(),
+            Typed::Interrupted => input.interrupt(),
+        }
+        if leaves {
+            input.see_off();
+        }
+        if is_last {
+            break;
+        }
+        if leaves {
+            input.wait_until_asked_again();
+            screen.set_reading(true);
+        }
+    }
+    screen.set_reading(false);
 }
 
 impl Screen {
@@ -152,94 +278,148 @@ impl Screen {
     pub fn print(&self, text: &str) {
         let line = printable(text);
         match &self.printer {
-            None => print_line(&line),
-            Some(printer) => {
-                let mut printer = printer.lock().unwrap_or_else(PoisonError::into_inner);
-                // The terminal is gone: there is nobody to show it to.
-                let _ = printer.print(format!("{line}\n"));
+            // (when that is gone, the terminal is)
+            Some(printer) if self.is_reading() => {
+                let _ = printer.send(Piece::Line(line));
             }
+            _ => print_line(&line),
         }
+    }
+
+    /// Says `waiting for …` if the result is not dropped within a second.
+    ///
+    /// `let _waiting = screen.waiting_for("the server to speak");` names it, or it would be dropped at once.
+    #[must_use]
+    pub fn waiting_for(&self, what: impl Into<String>) -> Waiting {
+        let (screen, what) = (self.clone(), what.into());
+        let (is_over, wait) = mpsc::channel();
+        // (without a thread the program waits silently)
+        let _ = thread::Builder::new().spawn(move || {
+            if wait.recv_timeout(SILENTLY) == Err(RecvTimeoutError::Timeout) {
+                screen.print(&format!("waiting for {what}"));
+            }
+        });
+        Waiting { _is_over: is_over }
     }
 
     /// Ends the program when the connection has ended, with `result`: status 1 and a message, or,
     /// when the person has left before, status 0.
     pub fn end(&self, result: io::Result<()>) -> ! {
         if self.left.load(Ordering::SeqCst) {
-            process::exit(0);
+            exit(0);
         }
         let message = match result {
             Ok(()) => "the server closed the connection".to_owned(),
             Err(error) => format!("the connection to the server is lost: {error}"),
         };
-        if self.printer.is_some() {
+        if self.is_reading() {
             self.wait_until_shown();
             let _ = self.ending.set(message.clone());
-            interrupt_editor();
-            // The thread that types has not come back: it does something else than to read a line.
-            saved_mode::restore();
+            self.interrupt_editor();
         }
         fail(&message)
     }
 
-    /// Says why the program ends, if it does.
-    fn exit_if_ending(&self) {
+    /// Lines are being read, or not any more. Without an editor that makes no difference.
+    fn set_reading(&self, reading: bool) {
+        self.set_quiet(reading);
+        self.reading.store(reading && self.printer.is_some(), Ordering::SeqCst);
+    }
+
+    /// Whether the terminal itself shows what is typed, and cuts it into lines.
+    fn set_quiet(&self, quiet: bool) {
+        match self.printer {
+            None => {}
+            Some(_) if quiet => saved_mode::quieten(),
+            Some(_) => saved_mode::unquieten(),
+        }
+    }
+
+    fn is_reading(&self) -> bool {
+        self.reading.load(Ordering::SeqCst)
+    }
+
+    /// For the thread that reads: whether the program ends. If it has something to say, this says it.
+    fn is_ending(&self) -> bool {
         if PANICKED.load(Ordering::SeqCst) {
             // `main` is about to end the program. Should it wait for this thread instead, this thread ends it.
             thread::sleep(LINGER);
             process::exit(101)
         }
-        if let Some(message) = self.ending.get() {
-            fail(message);
+        match self.ending.get() {
+            Some(message) if !message.is_empty() => fail(message),
+            ending => ending.is_some(),
         }
     }
 
-    /// rustyline shows pieces one by one in the thread that reads, and its queue has one place: when
-    /// there is room for a second further piece, all before the first are on the screen.
+    /// Waits until what was printed before is on the screen.
     fn wait_until_shown(&self) {
-        let Some(printer) = self.printer.clone() else { return };
-        let (shown, wait) = mpsc::channel();
-        thread::spawn(move || {
-            let mut printer = printer.lock().unwrap_or_else(PoisonError::into_inner);
-            for _ in 0..2 {
-                let _ = printer.print(NOTHING.to_owned());
-            }
-            let _ = shown.send(());
-        });
+        let Some(printer) = &self.printer else { return };
+        let (shown, wait) = mpsc::sync_channel(1);
+        if printer.try_send(Piece::Mark(shown)).is_err() {
+            // There is too much.
+            thread::sleep(LINGER / 10);
+            return;
+        }
         // It does not take them any more when the person has just pressed Enter.
         let _ = wait.recv_timeout(LINGER);
     }
+
+    /// Makes the editor, which obeys SIGINT only, return from its line. It may be about to begin one, so
+    /// this is tried again and again.
+    fn interrupt_editor(&self) {
+        for _ in 0..50 {
+            if !self.is_reading() {
+                return;
+            }
+            #[cfg(unix)]
+            let _ = nix::sys::signal::raise(nix::sys::signal::SIGINT);
+            thread::sleep(LINGER / 200);
+        }
+    }
+}
+
+/// The thread that hands pieces to rustyline, which shows them in the thread that reads, above the line that is
+/// being typed. While nobody reads, they are written at once.
+fn show(pieces: Receiver<Piece>, mut printer: impl ExternalPrinter) {
+    for piece in pieces {
+        // An error: the terminal is gone, and there is nobody to show it to.
+        match piece {
+            Piece::Line(line) => drop(printer.print(format!("{line}\n"))),
+            Piece::Mark(shown) => {
+                // Its queue has one place: when there is room for a second further piece, all before the first
+                // are on the screen.
+                for _ in 0..2 {
+                    let _ = printer.print(NOTHING.to_owned());
+                }
+                let _ = shown.try_send(());
+            }
+        }
+    }
+}
+
+/// Writes all of it, or fails at the end of the time: a server that does not read cannot keep anybody.
+fn write_until(end: Instant, mut stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        // (when no time is left, zero is an error)
+        stream.set_write_timeout(Some(end.saturating_duration_since(Instant::now())))?;
+        let written = stream.write(bytes)?;
+        bytes = &bytes[written..];
+    }
+    Ok(())
+}
+
+/// Ends the program, and gives the terminal back.
+fn exit(status: i32) -> ! {
+    saved_mode::restore();
+    process::exit(status)
 }
 
 fn fail(message: &str) -> ! {
+    saved_mode::restore();
     // (nobody may be reading; there is nothing else left to do)
     let _ = writeln!(io::stderr(), "Error: {message}");
     process::exit(1)
-}
-
-/// Reads lines in a thread of its own, so that Ctrl-C can end the waiting for one.
-fn read_plain_lines(lines: &SyncSender<Option<String>>) {
-    let mut stdin = io::stdin().lock();
-    let mut line = Vec::new();
-    // (a line longer than a message may be becomes several)
-    while let Ok(1..) = stdin.by_ref().take(MAX_MESSAGE as u64 / 2).read_until(b'\n', &mut line) {
-        let text = line.strip_suffix(b"\n").unwrap_or(&line);
-        let text = text.strip_suffix(b"\r").unwrap_or(text);
-        if lines.send(Some(String::from_utf8_lossy(text).into_owned())).is_err() {
-            return;
-        }
-        line.clear();
-    }
-    let _ = lines.send(None);
-}
-
-/// Makes the editor, which answers to SIGINT only, return from its line. It may be about to begin one, so
-/// this is tried again and again, for [`LINGER`].
-fn interrupt_editor() {
-    for _ in 0..10 {
-        #[cfg(unix)]
-        let _ = nix::sys::signal::raise(nix::sys::signal::SIGINT);
-        thread::sleep(LINGER / 10);
-    }
 }
 
 /// Makes a panic in `main`, which ends the program, give the terminal back too. In another thread it ends
@@ -249,45 +429,9 @@ fn restore_on_panic() {
     panic::set_hook(Box::new(move |panic| {
         report(panic);
         if thread::current().name() == Some("main") {
-            // Whoever types finds the terminal gone, and must not take that for the person's wish to leave.
+            // The thread that reads finds the terminal gone, and must not take that for the person's wish to leave.
             PANICKED.store(true, Ordering::SeqCst);
             saved_mode::restore();
         }
     }));
-}
-
-/// The mode in which the terminal was found.
-#[cfg(unix)]
-mod saved_mode {
-    use std::fs::File;
-    use std::io;
-    use std::os::fd::AsFd;
-    use std::sync::{Mutex, OnceLock};
-
-    use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
-    use nix::unistd::dup2_stdin;
-
-    static MODE: OnceLock<Mutex<Termios>> = OnceLock::new();
-
-    pub fn save() {
-        if let Ok(mode) = tcgetattr(io::stdin()) {
-            let _ = MODE.set(mode.into());
-        }
-    }
-
-    /// Only for the end of the program: nobody can type any more.
-    pub fn restore() {
-        let Some(mode) = MODE.get().and_then(|mode| mode.lock().ok()) else { return };
-        let Ok(terminal) = io::stdin().as_fd().try_clone_to_owned() else { return };
-        // Or a thread that is about to begin a line would change the mode again.
-        let _ = File::open("/dev/null").map(dup2_stdin);
-        let _ = tcsetattr(terminal, SetArg::TCSADRAIN, &mode);
-    }
-}
-
-/// Windows shells set up their console themselves before each prompt.
-#[cfg(not(unix))]
-mod saved_mode {
-    pub fn save() {}
-    pub fn restore() {}
 }

@@ -9,7 +9,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{self, Child, Command, Stdio};
 use std::{env, thread};
 
-use common::{MAX_MESSAGE, green};
+use common::green;
 use nix::pty::openpty;
 use nix::sys::termios::{LocalFlags, tcgetattr};
 use terminal::{Screen, Terminal};
@@ -24,11 +24,19 @@ fn main() {
         Ok("panic") => panic_when_told(),
         Ok("end") => end_when_told(),
         Ok("green") => print!("{}", green("go")),
-        Ok(_) => tell_lengths(),
+        Ok("hang") => hang(),
+        Ok("ask") => ask(),
+        Ok("fail") => fail(),
+        Ok(_) => tell_lines(),
         Err(_) => {
             a_panic_gives_the_terminal_back();
             what_was_printed_is_shown_before_the_end();
-            a_long_line_becomes_several();
+            what_fails_is_said_below_the_line_that_is_typed();
+            a_line_is_one_message_or_none();
+            newlines_in_a_line_are_spaces();
+            an_answer_is_asked_for_until_there_is_one();
+            a_program_that_hangs_is_ended();
+            a_wait_is_told();
             green_is_for_people_who_can_see_it();
         }
     }
@@ -37,7 +45,7 @@ fn main() {
 /// Types in another thread; answers the connection that tells when, and the screen.
 fn type_meanwhile() -> (TcpStream, Screen) {
     let stream = TcpStream::connect(env::var(ADDRESS).unwrap()).unwrap();
-    let mut terminal = Terminal::open().unwrap();
+    let mut terminal = Terminal::open("quit").unwrap();
     let screen = terminal.screen();
     thread::spawn(move || {
         while terminal.read_line().is_some() {}
@@ -55,11 +63,47 @@ fn end_when_told() {
     screen.end(Ok(()))
 }
 
-fn tell_lengths() {
-    let mut terminal = Terminal::open().unwrap();
+fn tell_lines() {
+    let mut terminal = Terminal::open("quit").unwrap();
     while let Some(line) = terminal.read_line() {
-        println!("{}", line.len());
+        let short = if line.len() > 99 { "…" } else { &line };
+        terminal.print(&format!("{} bytes: {short}", line.len()));
     }
+}
+
+/// Takes one line, and no more.
+fn hang() {
+    let mut terminal = Terminal::open("quit").unwrap();
+    let screen = terminal.screen();
+    terminal.on_leaving(move || screen.print("it can be given up"));
+    let _waiting = terminal.waiting_for("nothing");
+    let line = terminal.read_line().unwrap();
+    terminal.print(&format!("has {line}"));
+    loop {
+        thread::park();
+    }
+}
+
+fn ask() {
+    let mut terminal = Terminal::open("quit").unwrap();
+    match terminal.ask("Name? ") {
+        Some(name) => terminal.print(&format!("hello {name}")),
+        None => terminal.print("good bye"),
+    }
+}
+
+/// What `main` returns is printed when the terminal has been dropped.
+fn fail() {
+    let error = wait_in_vain().unwrap_err();
+    eprintln!("{error}");
+    process::exit(1)
+}
+
+/// As when there is no server.
+fn wait_in_vain() -> io::Result<()> {
+    let mut terminal = Terminal::open("quit").unwrap();
+    let _screen = terminal.screen();
+    TcpStream::connect(env::var(ADDRESS).unwrap())?.read_exact(&mut [0])
 }
 
 fn panic_when_told() {
@@ -137,14 +181,97 @@ fn what_was_printed_is_shown_before_the_end() {
     assert!(shows_typing(&screen));
 }
 
-fn a_long_line_becomes_several() {
-    let mut program =
-        program("lengths").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    let half = MAX_MESSAGE / 2;
-    let lines = format!("{}\nshort\n", "x".repeat(half + 1));
-    program.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+fn what_fails_is_said_below_the_line_that_is_typed() {
+    let (mut screen, mut program, stream) = start("fail");
+    screen.write_all(b"half").unwrap();
+    wait_for(&mut screen, "half");
+    drop(stream);
+    let mut end = Vec::new();
+    let _ = screen.read_to_end(&mut end);
+    let end = String::from_utf8(end).unwrap();
+    assert!(end.contains("\nfailed to fill whole buffer\r\n"), "{end:?}");
+    assert_eq!(program.wait().unwrap().code(), Some(1));
+    assert!(shows_typing(&screen));
+}
+
+/// Runs the program with this input: the status, what it has printed, and its complaints.
+fn run(what: &str, input: impl AsRef<[u8]>) -> (Option<i32>, String, String) {
+    let mut program = program(what);
+    program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut program = program.spawn().unwrap();
+    program.stdin.take().unwrap().write_all(input.as_ref()).unwrap();
     let output = program.wait_with_output().unwrap();
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("{half}\n1\n5\n"));
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+fn a_line_is_one_message_or_none() {
+    let longest = 63 * 1024;
+    let long = |length: usize| "x".repeat(length);
+    let lines = format!("{}\n{}\r\nshort\n", long(longest + 1), long(longest));
+    let too_long = "That line is too long for one message; it is not sent";
+    let (_, shown, _) = run("lines", lines);
+    assert_eq!(shown, format!("{too_long}\n{longest} bytes: …\n5 bytes: short\n"));
+    // A longer one is not kept, and what is no UTF-8 becomes longer.
+    let (_, shown, _) = run("lines", [&long(10_000_000).into_bytes()[..], b"\nab\xff"].concat());
+    assert_eq!(shown, format!("{too_long}\n5 bytes: ab\u{FFFD}\n"));
+    let (_, shown, _) = run("lines", [&vec![0xff; longest / 2][..], b"\nshort"].concat());
+    assert_eq!(shown, format!("{too_long}\n5 bytes: short\n"));
+}
+
+/// They can be typed (Ctrl-V Ctrl-J), and pasted where bracketed paste is on although the program wants none.
+fn newlines_in_a_line_are_spaces() {
+    for between in ["\x16\n", "\x1b[200~\n\x1b[201~"] {
+        let (mut screen, mut program) = start_at_terminal("lines", ADDRESS, "");
+        wait_for(&mut screen, "> ");
+        screen.write_all(format!("a{between}b\r").as_bytes()).unwrap();
+        wait_for(&mut screen, "3 bytes: a b\r\n");
+        screen.write_all(b"\x04").unwrap();
+        let _ = io::copy(&mut screen, &mut io::sink());
+        assert_eq!(program.wait().unwrap().code(), Some(0));
+    }
+    let (_, shown, _) = run("lines", "a\rb\r\r\n");
+    assert_eq!(shown, "3 bytes: a b\n");
+}
+
+fn an_answer_is_asked_for_until_there_is_one() {
+    let too_long = "x".repeat(257);
+    let (_, shown, _) = run("ask", format!("\n \n{too_long}\nalice\n"));
+    let again = "Name? That is too long; at most 256 bytes, please\nName? hello alice\n";
+    assert_eq!(shown, format!("Name? Name? {again}"));
+    for leaves in ["quit\n", ""] {
+        assert_eq!(run("ask", leaves), (Some(0), "Name? good bye\n".into(), String::new()));
+    }
+}
+
+fn a_program_that_hangs_is_ended() {
+    for (input, unsent) in [
+        ("one\nquit\n", "one line was not sent\n"),
+        ("one\ntwo\n\nthree\nquit\n", "3 lines were not sent\n"),
+        ("one\ntwo\n", "2 lines were not sent\n"),
+    ] {
+        let shown = "has one\nit can be given up\n".to_owned();
+        assert_eq!(run("hang", input), (Some(0), shown, unsent.into()));
+    }
+    for keys in [&b"quit\r"[..], b"\x03", b"\x04"] {
+        let (mut screen, mut program) = start_at_terminal("hang", ADDRESS, "");
+        wait_for(&mut screen, "> ");
+        screen.write_all(b"one\r").unwrap();
+        wait_for(&mut screen, "has one\r\n");
+        screen.write_all(keys).unwrap();
+        wait_for(&mut screen, "it can be given up\r\n");
+        wait_for(&mut screen, "one line was not sent\r\n");
+        let _ = io::copy(&mut screen, &mut io::sink());
+        assert_eq!(program.wait().unwrap().code(), Some(0));
+        assert!(shows_typing(&screen));
+    }
+}
+
+fn a_wait_is_told() {
+    let (mut screen, mut program) = start_at_terminal("hang", ADDRESS, "");
+    wait_for(&mut screen, "waiting for nothing\r\n");
+    program.kill().unwrap();
+    program.wait().unwrap();
 }
 
 fn green_is_for_people_who_can_see_it() {
@@ -167,7 +294,7 @@ fn shows_typing(terminal: &File) -> bool {
     tcgetattr(terminal).unwrap().local_flags.contains(LocalFlags::ECHO | LocalFlags::ICANON)
 }
 
-/// Reads byte by byte, so that nothing behind `text` is taken.
+/// Reads byte by byte, so that nothing after `text` is taken.
 fn wait_for(screen: &mut File, text: &str) {
     let mut seen = Vec::new();
     while !seen.ends_with(text.as_bytes()) {

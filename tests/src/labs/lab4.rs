@@ -546,14 +546,14 @@ pub fn plan() -> Plan {
                  could the second line of a message be taken for?",
             )
             .hint(
-                "`read_reply`: `value` knows the first line, `Lines::number`, `field` and `text` \
-                 read the others. `show_replies`: tell `Rooms` of each `JOINED` and `ERROR`, or \
-                 it cannot find the room.",
+                "`read_reply`: `value` knows the first line, `Lines::id`, `field` and `text` read \
+                 the others. `show_replies`: tell `Rooms::hear` of each reply, and `hear_error` of \
+                 each error, or it cannot find the room.",
             )
             .hint(
-                "`type_requests`: before a join call `Rooms::asked_to_join`; for text, \
-                 `Rooms::find` answers the numbers for `Request::Chat`. `show_replies`: further \
-                 lines get two spaces in front.",
+                "`type_requests`: for text call `wait_for_join`; then `Rooms::find` returns the \
+                 reference and the id for `Request::Chat`. `show`: further lines get two spaces in \
+                 front.",
             )
             .client(|lab| {
                 let listener = lab.listener()?;
@@ -615,9 +615,9 @@ pub fn plan() -> Plan {
                  server get for each command?",
             )
             .hint(
-                "`type_requests` (stage 10): `Rooms::switch_to`, `list` and `find` know the rooms; \
-                 with an empty name, `find` answers the current one. Tell `Rooms::left` when \
-                 the request is sent, or the next line would still go there.",
+                "`obey`: `Rooms::switch_to`, `list` and `find` know the rooms; with an empty name, \
+                 `find` returns the current one. `Sender::send` tells `Rooms` of each request, so \
+                 that after a `/leave` the next line does not go there.",
             )
             .hint(
                 "`/helo hi` sends `HELO hi`. `/quit`, Ctrl-D and Ctrl-C all end in \

@@ -36,7 +36,7 @@ impl<R: BufRead> Lines<R> {
         Self { limit: MAX_LINE + ADDED, ..Self::new(reader, |_| {}) }
     }
 
-    /// The first line of a message: no message has begun while it is waited for.
+    /// As [`Lines::next_line`], for a line that may begin a request: it may be long in coming.
     pub(crate) fn first_line(&mut self) -> Result<Option<String>, Problem> {
         if self.put_back.is_none() {
             (self.begin)(&mut self.reader);
@@ -44,8 +44,8 @@ impl<R: BufRead> Lines<R> {
         self.next_line()
     }
 
-    /// The next line without its `\n` or `\r\n`; `None` at the end of the stream, where a line without
-    /// an end does not count.
+    /// The next line without its `\n`, and without any `\r` in front of that; `None` at the end of the
+    /// stream, where a line without an end does not count.
     ///
     /// # Errors
     /// [`Problem::TooLong`] for a line over [`MAX_LINE`].
@@ -60,10 +60,11 @@ impl<R: BufRead> Lines<R> {
         let Some(text) = line.strip_suffix(b"\n") else {
             return if line.len() as u64 == limit { Err(Problem::TooLong) } else { Ok(None) };
         };
-        let text = text.strip_suffix(b"\r").unwrap_or(text);
         // (U+FFFD, in the place of a byte that is not UTF-8, is three bytes long)
-        let line = String::from_utf8_lossy(text).into_owned();
-        if line.len() > self.limit {
+        let line = String::from_utf8_lossy(text).trim_end_matches('\r').to_owned();
+        // As it will be written: with a space behind the colon.
+        let is_longer = line.split_once(':').is_some_and(|(_, value)| !value.starts_with(' '));
+        if line.len() + usize::from(is_longer) > self.limit {
             return Err(Problem::TooLong);
         }
         Ok(Some(line))
@@ -84,12 +85,13 @@ impl<R: BufRead> Lines<R> {
         Err(Complaint::new(Complaint::BAD_FIELD, description).into())
     }
 
-    /// The value of the field `name`, which must be a number.
+    /// The value of the field `name`, which is a reference or an id: the text that came, without spaces at
+    /// its end.
     ///
     /// # Errors
-    /// As [`Lines::field`], and for what is not a number.
-    pub fn number(&mut self, name: &str) -> Result<i64, Problem> {
-        Ok(number(name, &self.field(name)?)?)
+    /// As [`Lines::field`].
+    pub fn id(&mut self, name: &str) -> Result<String, Problem> {
+        Ok(self.field(name)?.trim_end().to_owned())
     }
 
     /// A text of several lines, which begins with the field `name` and ends with a blank line.
@@ -117,13 +119,22 @@ pub(crate) fn value<'a>(line: &'a str, name: &str) -> Option<&'a str> {
     Some(line.strip_prefix(name)?.strip_prefix(':')?.trim_start_matches(' '))
 }
 
+/// A reference or an id in a request: a number in decimal digits, perhaps negative. However large it is, it
+/// stays the text that came; spaces at its end do not count.
+///
 /// # Errors
 /// A complaint about a value that is not a number.
-pub(crate) fn number(name: &str, value: &str) -> Result<i64, Complaint> {
-    value
-        .trim_end()
-        .parse()
-        .map_err(|_| Complaint::new(Complaint::BAD_FIELD, format!("{name} is not a number")))
+pub(crate) fn number(field: &str, value: &str) -> Result<String, Complaint> {
+    let number = value.trim_end();
+    let digits = number.strip_prefix('-').unwrap_or(number);
+    if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Ok(number.to_owned());
+    }
+    let description = match field {
+        "JOIN_ID" => "JOIN_ID is not a number".to_owned(),
+        _ => format!("{field} needs a ROOM_REF, which is a number"),
+    };
+    Err(Complaint::new(Complaint::BAD_FIELD, description))
 }
 
 /// # Errors

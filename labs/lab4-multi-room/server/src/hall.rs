@@ -111,7 +111,7 @@ impl Hall {
     ///
     /// [`say`]: Hall::say
     /// [`complain`]: Hall::complain
-    pub fn chat(&mut self, id: i64, room_ref: i64, message: String) {
+    pub fn chat(&mut self, id: i64, room_ref: String, message: String) {
         todo!("stage 3: pass a message on to every member of the room")
     }
 
@@ -123,7 +123,7 @@ impl Hall {
     ///
     /// [`announce`]: Hall::announce
     /// [`take_out`]: Hall::take_out
-    pub fn leave(&mut self, id: i64, room_ref: i64, join_id: i64) {
+    pub fn leave(&mut self, id: i64, room_ref: String, join_id: String) {
         todo!("stage 4: let a client out of a room, and say so")
     }
 
@@ -154,6 +154,12 @@ impl Hall {
     /// Stage 8 tests this function: one member does not read. Pushing into an outbox does not wait for that.
     fn say(&mut self, id: i64, room_ref: i64, message: String) {
         todo!("stage 2: send every member of a room what its member id says")
+    }
+
+    /// The room with this reference. References are text; ours are numbers.
+    fn room(&self, room_ref: &str) -> Option<(i64, &Room)> {
+        let room_ref = room_ref.parse().ok()?;
+        Some((room_ref, self.rooms.get(&room_ref)?))
     }
 
     /// Takes a client out of a room without a word, and the room out of the hall when it is empty.

@@ -24,9 +24,12 @@ struct Options {
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    let stream = Arc::new(options.endpoint.connect_with(connect)?);
-    let mut terminal = Terminal::open()?;
+    // First of all, so that the person can leave while the server does not answer.
+    let mut terminal = Terminal::open("quit")?;
     let screen = terminal.screen();
+    let waiting = screen.waiting_for(format!("{} to accept the connection", options.endpoint));
+    let stream = Arc::new(options.endpoint.connect_with(connect)?);
+    drop(waiting);
 
     // Waiting for a key and waiting for the network are two waits, so there are two threads.
     let writer = Arc::clone(&stream);
@@ -34,7 +37,15 @@ fn main() -> Result<()> {
         // When sending fails, the connection is gone, and the other thread says so.
         let _ = type_messages(&mut terminal, &writer);
     })?;
+    wait_for_welcome(&stream, &screen);
     screen.end(show_messages(&stream, &screen))
+}
+
+/// Says so if the server is silent. To peek takes nothing: what has come is still to be read.
+fn wait_for_welcome(stream: &TcpStream, screen: &Screen) {
+    let _waiting = screen.waiting_for("the server to welcome you");
+    // (what is wrong with the connection, the next read tells)
+    let _ = stream.peek(&mut [0]);
 }
 
 /// Stage 3: connect to the server at `address`, a host and a port.
@@ -52,7 +63,7 @@ fn connect(address: (&str, u16)) -> io::Result<TcpStream> {
 /// messages.receive()?` runs once for each; [`Screen::print`] shows it without tearing the line that is
 /// being typed.
 ///
-/// Stage 10 tests this function: [`Messages::receive`] answers `None` when the server has closed, and an
+/// Stage 10 tests this function: [`Messages::receive`] returns `None` when the server has closed, and an
 /// error (`?`) when the connection is lost. Return then, or empty messages are shown for ever; `main` does
 /// the rest.
 ///
@@ -70,7 +81,7 @@ fn show_messages(stream: &TcpStream, screen: &Screen) -> io::Result<()> {
 
 /// Stage 5: send each line that is typed, with a newline at its end.
 ///
-/// [`Terminal::read_line`] waits for a line; it answers `None` when the person leaves with Ctrl-D or
+/// [`Terminal::read_line`] waits for a line; it returns `None` when the person leaves with Ctrl-D or
 /// Ctrl-C. An empty line is no message. Send a line with one `write_all`: two could arrive apart.
 ///
 /// Stage 7 comes back to this function: who types `quit`, or leaves, says `quit` to the server.

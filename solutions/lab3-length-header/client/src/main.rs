@@ -20,14 +20,16 @@ struct Options {
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    let mut terminal = Terminal::open()?;
+    let mut terminal = Terminal::open("!DISCONNECT")?;
     terminal.print("Welcome to chatroom");
     let Some(name) = terminal.ask("Enter your name : ") else {
         return Ok(());
     };
+    let screen = terminal.screen();
+    let waiting = screen.waiting_for(format!("{} to accept the connection", options.endpoint));
     // Only now: who thinks about a name is not in the room yet.
     let stream = Arc::new(options.endpoint.connect()?);
-    let screen = terminal.screen();
+    drop(waiting);
 
     let reader = Arc::clone(&stream);
     let receiver =
@@ -66,7 +68,7 @@ fn show_frames(stream: &TcpStream, screen: &Screen) -> io::Result<()> {
 /// within a sentence is a word like any other.
 ///
 /// Stage 7 comes back to this function: who types `!DISCONNECT`, or leaves
-/// with Ctrl-D or Ctrl-C (then [`Terminal::read_line`] answers `None`), sends `[ann] : !DISCONNECT` as
+/// with Ctrl-D or Ctrl-C (then [`Terminal::read_line`] returns `None`), sends `[ann] : !DISCONNECT` as
 /// the last frame. [`Terminal::leave`] does that and ends the program.
 ///
 /// Stage 12 tests this function, together with the server: people leave in each of these ways, and see that

@@ -3,6 +3,7 @@
 //! A message names its room by a number that the server gave out. So what one thread learns from a
 //! reply the other needs for the next request: the rooms are shared (`rooms.rs`).
 
+mod command;
 mod rooms;
 
 use std::io::{self, BufReader, Write};
@@ -16,13 +17,8 @@ use common::Endpoint;
 use protocol::{Lines, Problem, Reply, Request, read_reply};
 use terminal::{Screen, Terminal};
 
+use crate::command::Command;
 use crate::rooms::Rooms;
-
-const HELP: &str = "\
-/join ROOM, /leave [ROOM], /room ROOM (which room you talk in), /rooms, /helo TEXT, /kill, /quit";
-
-const NO_ROOM: &str = "You are in no room; /join ROOM";
-const NOT_THERE: &str = "You are not in that room; /rooms shows yours";
 
 /// The client of the multi-room chat; type /help for its commands
 #[derive(Parser)]
@@ -34,46 +30,56 @@ struct Options {
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    let mut terminal = Terminal::open()?;
-    let Some(name) = choose_name(&mut terminal) else {
+    let mut terminal = Terminal::open("/quit")?;
+    let Some(name) = terminal.ask("Enter your name: ") else {
         return Ok(());
     };
-    let stream = Arc::new(options.endpoint.connect()?);
     let (screen, rooms) = (terminal.screen(), Arc::new(Rooms::default()));
+    let waiting = screen.waiting_for(format!("{} to accept the connection", options.endpoint));
+    let stream = Arc::new(options.endpoint.connect()?);
+    drop(waiting);
+    let left_rooms = Arc::clone(&rooms);
+    terminal.on_leaving(move || left_rooms.leave());
 
     let (writer, typed_rooms) = (Arc::clone(&stream), Arc::clone(&rooms));
     thread::Builder::new().spawn(move || {
+        let sender = Sender { stream: &writer, rooms: &typed_rooms, name: &name };
         // When sending fails, the connection is gone, and the other thread says so.
-        let _ = type_requests(&mut terminal, &writer, &typed_rooms, &name);
+        let _ = type_requests(&mut terminal, &sender);
     })?;
     screen.end(show_replies(&stream, &screen, &rooms))
 }
 
-/// Asks until there is a name; `None` when the person leaves instead.
-fn choose_name(terminal: &mut Terminal) -> Option<String> {
-    loop {
-        match terminal.ask("Enter your name: ") {
-            Some(name) if name.trim().is_empty() => {}
-            answer => return answer,
-        }
+/// What one needs to send requests.
+struct Sender<'a> {
+    stream: &'a TcpStream,
+    rooms: &'a Rooms,
+    /// What the person is called.
+    name: &'a str,
+}
+
+impl Sender<'_> {
+    /// Sends a request, with one `write_all`, and remembers that it was asked.
+    fn send(&self, request: Request) -> io::Result<()> {
+        self.rooms.ask(&request);
+        let mut writer = self.stream;
+        writer.write_all(request.to_string().as_bytes())
     }
 }
 
 /// Stage 10: show each reply that arrives, until the stream ends.
 ///
 /// Make the lines before the loop, with `Lines::from_server(BufReader::new(stream))`: what a server passes
-/// on is a little longer than what it got. [`read_reply`] reads one reply from them:
+/// on is a little longer than what it got. [`read_reply`] reads one reply from them.
 ///
-/// - [`Reply::Joined`]: tell [`Rooms::joined`], before anything is shown: what is typed next may go there.
-/// - [`Reply::Chat`] is shown as `[room1] alice: hello`, with the name that [`Rooms::name`] knows. Its
-///   further lines are indented by two spaces, or one of them could look like a message of somebody else.
-/// - [`Reply::Helo`], [`Reply::Left`] and [`Reply::Error`] are shown in your own words; the greeting with its
-///   text, the error with its description. An error may be the answer to a join: tell [`Rooms::answered`].
+/// - [`Reply::Error`] is shown with its description. Then tell [`Rooms::hear_error`]: it may be the answer to a
+///   join.
+/// - Of each other reply tell [`Rooms::hear`], before [`show`] shows it: what is typed next may go to a room
+///   that was joined just now.
 ///
 /// `None` is the end of the stream: return. So is [`Problem::Connection`], with the error that is in it, and
 /// [`Problem::TooLong`], of which [`io::Error::other`] makes one: where the next reply begins, nobody knows.
-/// After a [`Problem::Message`] the stream goes on: show the complaint, tell [`Rooms::answered`], and read
-/// on.
+/// After a [`Problem::Message`] the stream goes on: show the complaint, and read on.
 ///
 /// Stage 12 tests this function, with three people: [`Screen::print`] leaves a half-typed line whole, and
 /// `println!` would write into it.
@@ -84,32 +90,17 @@ fn show_replies(stream: &TcpStream, screen: &Screen, rooms: &Rooms) -> io::Resul
     let mut lines = Lines::from_server(BufReader::new(stream));
     loop {
         match read_reply(&mut lines) {
-            Ok(Some(Reply::Helo { line, server })) => {
-                screen.print(&format!("{line} from {server}"));
-            }
-            Ok(Some(Reply::Joined { room, room_ref, join_id, .. })) => {
-                rooms.joined(room.clone(), room_ref, join_id);
-                screen.print(&format!("You are in {room}"));
-            }
-            Ok(Some(Reply::Left { room_ref, .. })) => {
-                screen.print(&format!("You have left {}", rooms.name(room_ref)));
-            }
-            Ok(Some(Reply::Chat { room_ref, name, message })) => {
-                let mut message = message.lines();
-                let first = message.next().unwrap_or_default();
-                screen.print(&format!("[{}] {name}: {first}", rooms.name(room_ref)));
-                for line in message {
-                    screen.print(&format!("  {line}"));
-                }
-            }
             Ok(Some(Reply::Error(complaint))) => {
                 screen.print(&format!("Error {}: {}", complaint.code, complaint.description));
-                rooms.answered();
+                rooms.hear_error();
+            }
+            Ok(Some(reply)) => {
+                rooms.hear(&reply);
+                show(reply, screen, rooms);
             }
             Ok(None) => return Ok(()),
             Err(Problem::Message(complaint)) => {
                 screen.print(&format!("(the server sent nonsense: {})", complaint.description));
-                rooms.answered();
             }
             Err(Problem::Connection(error)) => return Err(error),
             Err(problem @ Problem::TooLong) => return Err(io::Error::other(problem)),
@@ -117,75 +108,128 @@ fn show_replies(stream: &TcpStream, screen: &Screen, rooms: &Rooms) -> io::Resul
     }
 }
 
+/// Stage 10: show one reply that is no error, in your own words.
+///
+/// - [`Reply::Chat`] is shown as `[room1] alice: hello`, with the name that [`Rooms::name`] knows. Its
+///   further lines are indented by two spaces, or one of them could look like a message of somebody else.
+/// - [`Reply::Helo`] is shown with its text, [`Reply::Unknown`] with its line.
+/// - [`Reply::Joined`] and [`Reply::Left`] say in which room one is, or is no more. A join that is answered too
+///   late does not change where text goes: then [`Rooms::is_current`] is false.
+fn show(reply: Reply, screen: &Screen, rooms: &Rooms) {
+    match reply {
+        Reply::Helo { line, server } => screen.print(&format!("{line} from {server}")),
+        Reply::Joined { room, room_ref, .. } if rooms.is_current(&room_ref) => {
+            screen.print(&format!("You are in {room}"));
+        }
+        Reply::Joined { room, .. } => {
+            screen.print(&format!("You are in {room}, too; /room {room} to talk there"));
+        }
+        Reply::Left { room_ref, .. } => {
+            screen.print(&format!("You have left {}", rooms.name(&room_ref)));
+        }
+        Reply::Chat { room_ref, name, message } => {
+            let mut message = message.lines();
+            let first = message.next().unwrap_or_default();
+            screen.print(&format!("[{}] {name}: {first}", rooms.name(&room_ref)));
+            for line in message {
+                screen.print(&format!("  {line}"));
+            }
+        }
+        Reply::Unknown(line) => screen.print(&format!("the server says: {line}")),
+        // (shown already)
+        Reply::Error(_) => {}
+    }
+}
+
 /// Stage 10: send what is typed.
 ///
-/// Text goes to the current room; a line that begins with `/` is a command.
-/// [`Terminal::read_line`] waits for a line; `None` means that the person leaves. The `Display` of a
-/// [`Request`] is what goes over the wire: send `request.to_string()` with one `write_all`.
-/// [`Rooms::find`] with an empty name answers the current room's reference and the `JOIN_ID`, and waits
-/// for the answer to a join that is under way. So call [`Rooms::asked_to_join`] before you send a
-/// [`Request::Join`]. [`Terminal::print`] shows a line from here. An empty line is no message; a text may
-/// begin with a space.
+/// [`Terminal::read_line`] waits for a line; `None` means that the person leaves. [`Command::parse`] understands
+/// it. An empty line is no message. [`Sender::send`] sends a request.
 ///
-/// Stage 11 comes back to this function, for the other commands:
+/// - A join is a [`Request::Join`].
+/// - For text, first call [`wait_for_join`]: before the answer to a join has come, nobody knows where it goes.
+///   Then [`Rooms::find`] with an empty name returns the current room's reference and the `JOIN_ID`, for a
+///   [`Request::Chat`]; it asks when the line was typed, [`Terminal::typed`]. When it finds no room, show why
+///   ([`Terminal::print`]), and that the text was not sent.
+/// - [`obey`] (stage 11) does what other commands ask.
 ///
-/// - `/leave [ROOM]` sends [`Request::Leave`], and tells [`Rooms::left`] at once: the next text must not go
-///   there.
-/// - `/room ROOM` and `/rooms` send nothing: [`Rooms::switch_to`], [`Rooms::list`].
-/// - `/helo TEXT` sends `HELO TEXT`, and `/kill` sends [`Request::Kill`].
-/// - Another line that begins with `/` is a mistake: say so, and send nothing.
-/// - Who leaves, by `/quit`, Ctrl-D or Ctrl-C, says so with [`Request::Disconnect`]; [`Terminal::leave`]
-///   sends it and ends the program.
+/// Stage 11 comes back to this function: who leaves, by `/quit`, Ctrl-D or Ctrl-C, says so with
+/// [`Request::Disconnect`]; [`Terminal::leave`] sends it and ends the program. Before that call
+/// [`Rooms::wait_a_moment`]: many servers understand only the first request of several that come together.
 ///
 /// Stage 13 tests this function, together with the server: people leave in each of these ways.
-fn type_requests(
-    terminal: &mut Terminal,
-    stream: &TcpStream,
-    rooms: &Rooms,
-    name: &str,
-) -> Result<()> {
-    let mut writer = stream;
-    let mut send = |request: Request| writer.write_all(request.to_string().as_bytes());
+fn type_requests(terminal: &mut Terminal, sender: &Sender) -> Result<()> {
+    let (rooms, name) = (sender.rooms, || sender.name.to_owned());
     while let Some(line) = terminal.read_line() {
-        // (a space in front belongs to a text, and makes no command)
-        let (command, rest) = line.split_once(' ').unwrap_or((&line, ""));
-        let (rest, name) = (rest.trim(), name.to_owned());
-        match command {
-            "" if rest.trim().is_empty() => {}
-            "/quit" => break,
-            "/help" => terminal.print(HELP),
-            "/join" | "/room" if rest.is_empty() => {
-                terminal.print(&format!("Which room? {command} ROOM"));
-            }
-            "/join" => {
-                rooms.asked_to_join();
-                send(Request::Join { room: rest.into(), name })?;
-            }
-            "/leave" => match rooms.find(rest) {
-                Some((room_ref, join_id)) => {
-                    send(Request::Leave { room_ref, join_id, name })?;
-                    // At once, or what is typed before the answer comes would still go there.
-                    rooms.left(room_ref);
+        match Command::parse(&line) {
+            Command::Nothing => {}
+            Command::Quit => break,
+            Command::Join(room) => sender.send(Request::Join { room, name: name() })?,
+            Command::Text(message) => {
+                wait_for_join(terminal, rooms);
+                match rooms.find("", terminal.typed()) {
+                    Ok((room_ref, join_id)) => {
+                        sender.send(Request::Chat { room_ref, join_id, name: name(), message })?;
+                    }
+                    Err(why) => terminal.print(&format!("{why}; not sent: {message}")),
                 }
-                None if rest.is_empty() => terminal.print(NO_ROOM),
-                None => terminal.print(NOT_THERE),
-            },
-            "/room" if rooms.switch_to(rest) => terminal.print(&format!("You talk in {rest} now")),
-            "/room" => terminal.print(NOT_THERE),
-            "/rooms" => terminal.print(&format!("Your rooms: {}", rooms.list())),
-            "/helo" => send(Request::Helo(format!("HELO {rest}")))?,
-            "/kill" => send(Request::Kill)?,
-            unknown if unknown.starts_with('/') => {
-                terminal.print(&format!("No {unknown} here; {HELP}"));
             }
-            _ => match rooms.find("") {
-                Some((room_ref, join_id)) => {
-                    send(Request::Chat { room_ref, join_id, name, message: line })?;
-                }
-                None => terminal.print(NO_ROOM),
-            },
+            command => obey(command, terminal, sender)?,
         }
     }
-    let goodbye = Request::Disconnect { name: name.into() };
-    terminal.leave(stream, goodbye.to_string().as_bytes())
+    rooms.wait_a_moment();
+    let goodbye = Request::Disconnect { name: name() };
+    terminal.leave(sender.stream, goodbye.to_string().as_bytes())
+}
+
+/// Stage 11: do what a command asks; the join, the text and `/quit` are not for here.
+///
+/// - `/leave [ROOM]` sends [`Request::Leave`], for the room that [`Rooms::find`] finds.
+/// - `/room ROOM` and `/rooms` send nothing: [`Rooms::switch_to`], [`Rooms::list`].
+/// - `/helo TEXT` sends `HELO TEXT`, and `/kill` sends [`Request::Kill`].
+/// - [`Command::Help`] is shown: what begins with `/` and is no command is a mistake, and nothing is sent.
+///
+/// The first three depend on the rooms, so they call [`wait_for_join`], too.
+fn obey(command: Command, terminal: &Terminal, sender: &Sender) -> Result<()> {
+    let rooms = sender.rooms;
+    match command {
+        Command::Leave(room) => {
+            wait_for_join(terminal, rooms);
+            match rooms.find(&room, terminal.typed()) {
+                Ok((room_ref, join_id)) => {
+                    sender.send(Request::Leave { room_ref, join_id, name: sender.name.into() })?;
+                }
+                Err(why) => terminal.print(&why),
+            }
+        }
+        Command::Switch(room) => {
+            wait_for_join(terminal, rooms);
+            if rooms.switch_to(&room) {
+                terminal.print(&format!("You talk in {room} now"));
+            } else {
+                terminal.print("You are not in that room; /rooms shows yours");
+            }
+        }
+        Command::List => {
+            wait_for_join(terminal, rooms);
+            terminal.print(&format!("Your rooms: {}", rooms.list()));
+        }
+        Command::Helo(text) => sender.send(Request::Helo(format!("HELO {text}")))?,
+        Command::Kill => sender.send(Request::Kill)?,
+        Command::Help(text) => terminal.print(&text),
+        Command::Nothing | Command::Text(_) | Command::Join(_) | Command::Quit => {}
+    }
+    Ok(())
+}
+
+/// Waits for the answer to a join that is under way, and says so; or that it has not come.
+fn wait_for_join(terminal: &Terminal, rooms: &Rooms) {
+    let Some(room) = rooms.awaited() else { return };
+    let waiting = terminal.waiting_for(format!("the answer to /join {room}"));
+    let is_answered = rooms.wait_for_join();
+    drop(waiting);
+    if !is_answered {
+        terminal.print(&format!("The server does not answer /join {room}"));
+        rooms.give_up();
+    }
 }

@@ -3,39 +3,134 @@
 #[path = "../src/rooms.rs"]
 mod rooms;
 
+use std::time::Instant;
+
+use protocol::{Reply, Request};
 use rooms::Rooms;
 
-/// In the rooms `1` to `last`, each joined as it was asked for.
-fn joined(last: i64) -> Rooms {
+fn join(room: &str) -> Request {
+    Request::Join { room: room.into(), name: "alice".into() }
+}
+
+fn joined(room: &str) -> Reply {
+    let server = "127.0.0.1:8080".parse().unwrap();
+    Reply::Joined { room: room.into(), server, room_ref: reference(room), join_id: "-7".into() }
+}
+
+fn chat(room: &str, message: &str) -> Request {
+    let (room_ref, join_id) = (reference(room), "-7".into());
+    Request::Chat { room_ref, join_id, name: "alice".into(), message: message.into() }
+}
+
+fn echo(room: &str, message: &str) -> Reply {
+    Reply::Chat { room_ref: reference(room), name: "alice".into(), message: message.into() }
+}
+
+/// Larger than any number.
+fn reference(room: &str) -> String {
+    format!("340282366920938463463374607431768211455{room}")
+}
+
+fn found(room: &str) -> (String, String) {
+    (reference(room), "-7".into())
+}
+
+/// In these rooms, each joined as it was asked for.
+fn in_rooms(names: impl IntoIterator<Item = impl AsRef<str>>) -> Rooms {
     let rooms = Rooms::default();
-    for room_ref in 1..=last {
-        rooms.asked_to_join();
-        rooms.joined(room_ref.to_string(), room_ref, 7);
+    for name in names {
+        rooms.ask(&join(name.as_ref()));
+        rooms.hear(&joined(name.as_ref()));
     }
     rooms
 }
 
 #[test]
 fn the_room_joined_last_is_the_current_one() {
-    let rooms = joined(3);
-    assert_eq!(rooms.find(""), Some((3, 7)));
+    let rooms = in_rooms(["1", "2", "3"]);
+    assert_eq!(rooms.find("", Instant::now()), Ok(found("3")));
     assert!(rooms.switch_to("1"));
     assert_eq!(rooms.list(), "2, 3, 1 (you talk here)");
-    rooms.left(1);
-    assert_eq!(rooms.find(""), Some((3, 7)));
-    assert_eq!(rooms.find("1"), None);
+    rooms.ask(&Request::Leave {
+        room_ref: reference("1"),
+        join_id: "-7".into(),
+        name: "alice".into(),
+    });
+    assert_eq!(rooms.find("", Instant::now()), Ok(found("3")));
+    assert!(rooms.find("1", Instant::now()).is_err());
     assert!(!rooms.switch_to("1"));
-    assert_eq!((rooms.name(1), rooms.name(4)), ("1".to_owned(), "room 4".to_owned()));
+    assert_eq!((rooms.name(&reference("1")), rooms.name("4")), ("1".into(), "room 4".to_owned()));
 }
 
 #[test]
 fn the_oldest_of_too_many_rooms_is_forgotten() {
-    let rooms = joined(200);
-    assert_eq!(rooms.find("1"), Some((1, 7)));
-    rooms.joined("201".into(), 201, 7);
-    assert_eq!(rooms.find("1"), None);
-    for room in [2, 201] {
-        assert_eq!(rooms.find(&room.to_string()), Some((room, 7)));
+    let rooms = in_rooms((1..=200).map(|room| room.to_string()));
+    assert_eq!(rooms.find("1", Instant::now()), Ok(found("1")));
+    rooms.hear(&joined("201"));
+    assert!(rooms.find("1", Instant::now()).is_err());
+    for room in ["2", "201"] {
+        assert_eq!(rooms.find(room, Instant::now()), Ok(found(room)));
     }
     assert_eq!(rooms.list().split(", ").count(), 200);
+}
+
+#[test]
+fn what_was_typed_before_a_refusal_was_meant_for_no_other_room() {
+    let rooms = in_rooms(["old"]);
+    rooms.ask(&join("new"));
+    let before = Instant::now();
+    rooms.hear_error();
+    assert!(rooms.wait_for_join());
+    assert!(rooms.find("", before).unwrap_err().contains("new"));
+    assert_eq!(rooms.find("", Instant::now()), Ok(found("old")));
+    // With a name it is clear.
+    assert_eq!(rooms.find("old", before), Ok(found("old")));
+    assert!(rooms.switch_to("old"));
+    assert_eq!(rooms.find("", before), Ok(found("old")));
+}
+
+#[test]
+fn an_error_that_may_be_about_something_else_refuses_no_join() {
+    let rooms = in_rooms(["old"]);
+    rooms.ask(&chat("old", "hello"));
+    rooms.ask(&join("new"));
+    rooms.hear_error();
+    assert_eq!(rooms.awaited().as_deref(), Some("new"));
+    // Two errors are one too many.
+    rooms.hear_error();
+    assert_eq!(rooms.awaited(), None);
+
+    // What was answered has caused no error.
+    let rooms = in_rooms(["old"]);
+    rooms.ask(&chat("old", " hello"));
+    rooms.ask(&join("new"));
+    rooms.hear_error();
+    assert_eq!(rooms.awaited().as_deref(), Some("new"));
+    rooms.hear(&echo("old", "hello"));
+    assert_eq!(rooms.awaited(), None);
+    assert!(rooms.wait_for_join());
+
+    // An answer to a join settles what was asked before it.
+    let rooms = in_rooms(["old"]);
+    rooms.ask(&Request::Kill);
+    rooms.ask(&join("new"));
+    rooms.hear(&joined("new"));
+    rooms.ask(&join("newer"));
+    rooms.hear_error();
+    assert_eq!(rooms.awaited(), None);
+}
+
+#[test]
+fn a_join_that_is_answered_too_late_changes_no_current_room() {
+    let rooms = in_rooms(["old"]);
+    rooms.ask(&join("new"));
+    rooms.leave();
+    assert!(!rooms.wait_for_join());
+    let before = Instant::now();
+    rooms.give_up();
+    assert!(rooms.find("", before).unwrap_err().contains("new"));
+    rooms.hear(&joined("new"));
+    assert!(!rooms.is_current(&reference("new")));
+    assert_eq!(rooms.find("", Instant::now()), Ok(found("old")));
+    assert_eq!(rooms.list(), "new, old (you talk here)");
 }

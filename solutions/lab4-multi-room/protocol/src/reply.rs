@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::BufRead;
 use std::net::SocketAddr;
 
-use crate::lines::{number, value};
+use crate::lines::value;
 use crate::{Complaint, Lines, Problem};
 
 /// A reply, or a message from somebody else. Its `Display` is what goes over the wire.
@@ -24,21 +24,21 @@ pub enum Reply {
         /// The server's own address.
         server: SocketAddr,
         /// The reference by which to speak of the room from now on.
-        room_ref: i64,
-        /// The number that the client got.
-        join_id: i64,
+        room_ref: String,
+        /// The id that the client got.
+        join_id: String,
     },
     /// The client is out of the room.
     Left {
         /// The reference of the room.
-        room_ref: i64,
+        room_ref: String,
         /// As in the request.
-        join_id: i64,
+        join_id: String,
     },
     /// Somebody said something.
     Chat {
         /// The reference of the room.
-        room_ref: i64,
+        room_ref: String,
         /// Who said it.
         name: String,
         /// The text, of one line or several.
@@ -46,6 +46,8 @@ pub enum Reply {
     },
     /// Something was wrong with a request.
     Error(Complaint),
+    /// A line that begins none of these; servers of others say more.
+    Unknown(String),
 }
 
 /// The greeting asks for it, and nobody looks at it.
@@ -53,14 +55,15 @@ const STUDENT_ID: u32 = 0;
 
 /// Stage 10: read the next reply; `None` at the end of the stream.
 ///
-/// [`Lines::next_line`] reads the first line, which tells which reply it is: `value` answers what stands
-/// behind its colon. The fields follow in the order of the wire. [`Lines::field`] reads one,
-/// [`Lines::number`] one that is a number, and [`Lines::text`] one that goes on until a blank line.
-/// `address` (given, below) makes one of a server's IP and port. A line that begins no reply is skipped: the
-/// server may be newer than we are.
+/// [`Lines::next_line`] reads the first line, which tells which reply it is: `value` returns what stands
+/// after its colon. The fields follow in the order of the wire. [`Lines::field`] reads one, [`Lines::id`]
+/// one that is a reference or an id, and [`Lines::text`] one that goes on until a blank line. A reference on
+/// the first line has no field of its own: take the spaces at its end away yourself (`trim_end`).
+/// `address` (given, below) makes an address of a server's IP and port.
 ///
-/// A number on the first line is behind its colon already: `number` makes an `i64` of it. Only the code of an
-/// error is a `u32`: [`str::parse`] it yourself, and take 0 for what is no number.
+/// A blank line is skipped. Any other line that begins no reply is [`Reply::Unknown`]: the server may be newer
+/// than we are, and its person wants to know. The code of an error is a `u32`: [`str::parse`] it, and take 0
+/// for what is no number.
 ///
 /// # Errors
 /// See [`Problem`].
@@ -68,42 +71,37 @@ pub fn read_reply(lines: &mut Lines<impl BufRead>) -> Result<Option<Reply>, Prob
     loop {
         let Some(line) = lines.next_line()? else { return Ok(None) };
         let reply = if line == "HELO" || line.starts_with("HELO ") {
-            let ip = lines.field("IP")?;
-            let port = lines.number("Port")?;
+            let (ip, port) = (lines.field("IP")?, lines.field("Port")?);
             lines.field("StudentID")?;
-            Reply::Helo { line, server: address(&ip, port) }
+            Reply::Helo { line, server: address(&ip, &port) }
         } else if let Some(room) = value(&line, "JOINED_CHATROOM") {
             let room = room.to_owned();
-            let ip = lines.field("SERVER_IP")?;
-            let port = lines.number("PORT")?;
-            let room_ref = lines.number("ROOM_REF")?;
-            Reply::Joined {
-                room,
-                server: address(&ip, port),
-                room_ref,
-                join_id: lines.number("JOIN_ID")?,
-            }
+            let (ip, port) = (lines.field("SERVER_IP")?, lines.field("PORT")?);
+            let (room_ref, join_id) = (lines.id("ROOM_REF")?, lines.id("JOIN_ID")?);
+            Reply::Joined { room, server: address(&ip, &port), room_ref, join_id }
         } else if let Some(room_ref) = value(&line, "LEFT_CHATROOM") {
-            let room_ref = number("LEFT_CHATROOM", room_ref)?;
-            Reply::Left { room_ref, join_id: lines.number("JOIN_ID")? }
+            let room_ref = room_ref.trim_end().to_owned();
+            Reply::Left { room_ref, join_id: lines.id("JOIN_ID")? }
         } else if let Some(room_ref) = value(&line, "CHAT") {
-            let room_ref = number("CHAT", room_ref)?;
+            let room_ref = room_ref.trim_end().to_owned();
             let name = lines.field("CLIENT_NAME")?;
             Reply::Chat { room_ref, name, message: lines.text("MESSAGE")? }
         } else if let Some(code) = value(&line, "ERROR_CODE") {
             let code = code.trim_end().parse().unwrap_or_default();
             Reply::Error(Complaint::new(code, lines.field("ERROR_DESCRIPTION")?))
-        } else {
+        } else if line.trim().is_empty() {
             continue;
+        } else {
+            Reply::Unknown(line)
         };
         return Ok(Some(reply));
     }
 }
 
 /// Servers write all kinds of things here (a host name, say), and a client only shows it.
-fn address(ip: &str, port: i64) -> SocketAddr {
+fn address(ip: &str, port: &str) -> SocketAddr {
     let ip = ip.trim_end().parse().unwrap_or([0, 0, 0, 0].into());
-    SocketAddr::new(ip, port.try_into().unwrap_or_default())
+    SocketAddr::new(ip, port.trim_end().parse().unwrap_or_default())
 }
 
 impl fmt::Display for Reply {
@@ -127,6 +125,7 @@ impl fmt::Display for Reply {
             Self::Error(Complaint { code, description }) => {
                 writeln!(out, "ERROR_CODE: {code}\nERROR_DESCRIPTION: {description}")
             }
+            Self::Unknown(line) => writeln!(out, "{line}"),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Messages there and back, and what is no message.
 
-use std::io;
+use std::cell::Cell;
+use std::io::{self, BufRead, Read};
+use std::rc::Rc;
 
 use solution4_protocol::{
     Complaint, Lines, MAX_LINE, Problem, Reply, Request, read_reply, read_request,
@@ -29,10 +31,10 @@ fn requests_come_out_as_they_went_in() {
         Request::Helo("HELO there".into()),
         Request::Kill,
         Request::Join { room: "room 1".into(), name: "alice".into() },
-        Request::Leave { room_ref: 1, join_id: 7, name: "alice".into() },
+        Request::Leave { room_ref: "1".into(), join_id: "7".into(), name: "alice".into() },
         Request::Chat {
-            room_ref: 1,
-            join_id: -7,
+            room_ref: "1".into(),
+            join_id: "-7".into(),
             name: "alice".into(),
             message: "a\nCHAT: 1".into(),
         },
@@ -47,10 +49,11 @@ fn replies_come_out_as_they_went_in() {
     let server = "127.0.0.1:8080".parse().unwrap();
     let all = [
         Reply::Helo { line: "HELO there".into(), server },
-        Reply::Joined { room: "r".into(), server, room_ref: 1, join_id: -7 },
-        Reply::Left { room_ref: 1, join_id: 7 },
-        Reply::Chat { room_ref: 1, name: "alice".into(), message: "two\nlines".into() },
+        Reply::Joined { room: "r".into(), server, room_ref: "1".into(), join_id: "-7".into() },
+        Reply::Left { room_ref: "1".into(), join_id: "7".into() },
+        Reply::Chat { room_ref: "1".into(), name: "alice".into(), message: "two\nlines".into() },
         Reply::Error(Complaint::new(Complaint::NO_SUCH_ROOM, "no room 99")),
+        Reply::Unknown("Already connected to room1".into()),
     ];
     let text: String = all.iter().map(ToString::to_string).collect();
     let mut lines = Lines::new(text.as_bytes(), |_| {});
@@ -63,8 +66,74 @@ fn replies_come_out_as_they_went_in() {
 #[test]
 fn spaces_carriage_returns_and_blank_lines_do_not_matter() {
     let text = "\n\r\nLEAVE_CHATROOM:1\r\nJOIN_ID:    7 \r\nCLIENT_NAME:alice\r\n\nHELO a\n";
-    let leave = Request::Leave { room_ref: 1, join_id: 7, name: "alice".into() };
+    let leave = Request::Leave { room_ref: "1".into(), join_id: "7".into(), name: "alice".into() };
     assert_eq!(requests(text), [Ok(leave), Ok(helo("a"))]);
+}
+
+/// Published servers use numbers of 128 bits, and clients the name of a room.
+#[test]
+fn references_are_text() {
+    let large = "-340282366920938463463374607431768211455";
+    let chat = |room_ref: &str, join_id: &str| {
+        let (room_ref, join_id) = (room_ref.into(), join_id.into());
+        let (name, message) = ("a".into(), "KILL_SERVICE\nHELO b".into());
+        Request::Chat { room_ref, join_id, name, message }
+    };
+    let request = chat(large, large);
+    assert_eq!(requests(&request.to_string()), [Ok(request)]);
+    for bad in ["room1", "", "-", "1 2", "0x1"] {
+        assert_eq!(requests(&chat(bad, "1").to_string()), [Err(4)], "{bad}");
+        assert_eq!(requests(&chat("1", bad).to_string()), [Err(4)], "{bad}");
+    }
+    let text = chat("room1", "1").to_string();
+    let problem = read_request(&mut Lines::new(text.as_bytes(), |_| {})).unwrap_err();
+    assert_eq!(problem.to_string(), "CHAT needs a ROOM_REF, which is a number");
+    // A client takes what comes.
+    let left = Reply::Left { room_ref: "room1".into(), join_id: "x y".into() };
+    let text = left.to_string().replace('\n', " \n");
+    assert_eq!(read_reply(&mut Lines::from_server(text.as_bytes())).unwrap(), Some(left));
+}
+
+/// Counts how often it is told that a request may begin.
+struct Counting<'a>(&'a [u8], Rc<Cell<usize>>);
+
+impl Read for Counting<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
+impl BufRead for Counting<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.0.fill_buf()
+    }
+
+    fn consume(&mut self, read: usize) {
+        self.0.consume(read);
+    }
+}
+
+#[test]
+fn before_each_request_there_is_time() {
+    let times = |text: &str| {
+        let count = Rc::new(Cell::new(0));
+        let begin = |reader: &mut Counting| reader.1.set(reader.1.get() + 1);
+        let mut lines = Lines::new(Counting(text.as_bytes(), Rc::clone(&count)), begin);
+        let _ = read_request(&mut lines);
+        count.get()
+    };
+    assert_eq!(times("DISCONNECT: 0\nPORT: 0\nCLIENT_NAME: a\n"), 1);
+    // Blank lines stand between requests.
+    assert_eq!(times("\n\nHELO a\n"), 3);
+    // A line that was put back has begun already.
+    let (text, count) = ("DISCONNECT: 0\nHELO a\nHELO b\n", Rc::new(Cell::new(0)));
+    let begin = |reader: &mut Counting| reader.1.set(reader.1.get() + 1);
+    let mut lines = Lines::new(Counting(text.as_bytes(), Rc::clone(&count)), begin);
+    let told = [1, 1, 2].map(|_| {
+        let _ = read_request(&mut lines);
+        count.get()
+    });
+    assert_eq!(told, [1, 1, 2]);
 }
 
 #[test]
@@ -111,7 +180,7 @@ fn a_line_has_a_limit() {
 fn a_text_has_a_limit() {
     let chat = |length: usize| {
         let message = format!("first\n{}", "x".repeat(length - 6));
-        Request::Chat { room_ref: 1, join_id: 1, name: "a".into(), message }
+        Request::Chat { room_ref: "1".into(), join_id: "1".into(), name: "a".into(), message }
     };
     let longest = chat(MAX_LINE);
     assert_eq!(requests(&longest.to_string()), [Ok(longest)]);
@@ -121,7 +190,8 @@ fn a_text_has_a_limit() {
 #[test]
 fn what_a_server_passes_on_is_a_little_longer() {
     let read = |length: usize| {
-        let chat = Reply::Chat { room_ref: 1, name: "a".into(), message: "x".repeat(length) };
+        let chat =
+            Reply::Chat { room_ref: "1".into(), name: "a".into(), message: "x".repeat(length) };
         read_reply(&mut Lines::from_server(chat.to_string().as_bytes()))
     };
     assert!(matches!(read(MAX_LINE), Ok(Some(Reply::Chat { .. }))));

@@ -120,7 +120,8 @@ impl Hall {
         let new_room = Room { name: room.clone(), members: BTreeSet::new() };
         self.rooms.entry(room_ref).or_insert(new_room).members.insert(id);
 
-        self.tell(id, &Reply::Joined { room, server, room_ref, join_id: id });
+        let (text_ref, join_id) = (room_ref.to_string(), id.to_string());
+        self.tell(id, &Reply::Joined { room, server, room_ref: text_ref, join_id });
         if is_new {
             self.announce(id, room_ref, "has joined this chatroom.");
         }
@@ -133,9 +134,9 @@ impl Hall {
     ///
     /// [`say`]: Hall::say
     /// [`complain`]: Hall::complain
-    pub fn chat(&mut self, id: i64, room_ref: i64, message: String) {
-        match self.rooms.get(&room_ref) {
-            Some(room) if room.members.contains(&id) => self.say(id, room_ref, message),
+    pub fn chat(&mut self, id: i64, room_ref: String, message: String) {
+        match self.room(&room_ref) {
+            Some((known, room)) if room.members.contains(&id) => self.say(id, known, message),
             Some(_) => {
                 let why = format!("you are not in room {room_ref}");
                 self.complain(id, Complaint::NOT_A_MEMBER, why);
@@ -152,10 +153,11 @@ impl Hall {
     ///
     /// [`announce`]: Hall::announce
     /// [`take_out`]: Hall::take_out
-    pub fn leave(&mut self, id: i64, room_ref: i64, join_id: i64) {
+    pub fn leave(&mut self, id: i64, room_ref: String, join_id: String) {
+        let known = self.room(&room_ref).filter(|(_, room)| room.members.contains(&id));
+        let known = known.map(|(room_ref, _)| room_ref);
         self.tell(id, &Reply::Left { room_ref, join_id });
-        let is_member = |client: &Client| client.rooms.contains(&room_ref);
-        if self.clients.get(&id).is_some_and(is_member) {
+        if let Some(room_ref) = known {
             self.announce(id, room_ref, "has left this chatroom.");
             self.take_out(id, room_ref);
         }
@@ -198,7 +200,14 @@ impl Hall {
             self.push_said();
         }
         self.said.0 = room_ref;
-        self.said.1 += &Reply::Chat { room_ref, name, message }.to_string();
+        let reply = Reply::Chat { room_ref: room_ref.to_string(), name, message };
+        self.said.1 += &reply.to_string();
+    }
+
+    /// The room with this reference. References are text; ours are numbers.
+    fn room(&self, room_ref: &str) -> Option<(i64, &Room)> {
+        let room_ref = room_ref.parse().ok()?;
+        Some((room_ref, self.rooms.get(&room_ref)?))
     }
 
     /// Takes a client out of a room without a word, and the room out of the hall when it is empty.

@@ -20,12 +20,14 @@ struct Options {
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    let mut terminal = Terminal::open()?;
-    let Some(nickname) = choose_nickname(&mut terminal) else {
+    let mut terminal = Terminal::open("/quit")?;
+    let Some(nickname) = terminal.ask("Choose your nickname: ") else {
         return Ok(());
     };
-    let stream = Arc::new(options.endpoint.connect()?);
     let (screen, joined) = (terminal.screen(), Arc::new(OnceLock::new()));
+    let waiting = screen.waiting_for(format!("{} to accept the connection", options.endpoint));
+    let stream = Arc::new(options.endpoint.connect()?);
+    drop(waiting);
 
     let (writer, has_joined, name) = (Arc::clone(&stream), Arc::clone(&joined), nickname.clone());
     thread::Builder::new().spawn(move || {
@@ -44,23 +46,15 @@ fn chat(
 ) -> io::Result<()> {
     let joined_line = format!("{nickname} joined!");
     let mut messages = Messages::from_server(stream, &joined_line, "Nickname refused: ");
+    let waiting = screen.waiting_for("the server to let you in");
     // The first message after the nickname says whether the server takes it. If not, the server closes.
     let Some(first) = answer_nick(&mut messages, stream, nickname)? else {
         return Ok(());
     };
+    drop(waiting);
     screen.print(&first);
     let _ = joined.set(());
     show_messages(&mut messages, screen)
-}
-
-/// Asks until there is a nickname; `None` when the person leaves instead.
-fn choose_nickname(terminal: &mut Terminal) -> Option<String> {
-    loop {
-        match terminal.ask("Choose your nickname: ") {
-            Some(nickname) if nickname.trim().is_empty() => {}
-            answer => return answer,
-        }
-    }
 }
 
 /// Stage 3: answer the server's `NICK` with the nickname.
@@ -68,7 +62,7 @@ fn choose_nickname(terminal: &mut Terminal) -> Option<String> {
 /// Return the first message after that. [`Messages::handshake`] waits for `NICK`. Neither `NICK` nor the
 /// nickname has a newline at its end. If something else comes instead, the server has a reason, and that
 /// is the first message.
-/// [`Messages::receive`] waits for an ordinary message, and answers `None` when the server has closed.
+/// [`Messages::receive`] waits for an ordinary message, and returns `None` when the server has closed.
 fn answer_nick(
     messages: &mut Messages,
     stream: &TcpStream,
@@ -79,7 +73,7 @@ fn answer_nick(
 
 /// Stage 3: show each message that arrives, until the stream ends.
 ///
-/// As in lab 1: [`Messages::receive`] answers `None` when the server has closed.
+/// As in lab 1: [`Messages::receive`] returns `None` when the server has closed.
 ///
 /// Stage 13 tests this function, with three people: [`Screen::print`] leaves a half-typed line whole, and
 /// `println!` would write into it.
@@ -97,7 +91,7 @@ fn show_messages(messages: &mut Messages, screen: &Screen) -> io::Result<()> {
 /// send, so that whoever wants to leave need not wait.
 ///
 /// Stage 11 comes back to this function: `/quit` leaves, as do Ctrl-D and Ctrl-C, for which
-/// [`Terminal::read_line`] answers `None`. [`Terminal::leave`] ends the program; this wire has no last words.
+/// [`Terminal::read_line`] returns `None`. [`Terminal::leave`] ends the program; this wire has no last words.
 ///
 /// Stage 14 tests this function, together with the server: people leave in each of these ways.
 fn type_messages(

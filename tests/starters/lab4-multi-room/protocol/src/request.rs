@@ -23,18 +23,18 @@ pub enum Request {
     /// The client wants out of a room.
     Leave {
         /// The reference of the room.
-        room_ref: i64,
+        room_ref: String,
         /// As the client gave it; the reply repeats it.
-        join_id: i64,
+        join_id: String,
         /// As the client gave it. Who leaves is decided by the connection.
         name: String,
     },
     /// The client says something in a room.
     Chat {
         /// The reference of the room.
-        room_ref: i64,
+        room_ref: String,
         /// As the client gave it.
-        join_id: i64,
+        join_id: String,
         /// As the client gave it. Who speaks is decided by the connection.
         name: String,
         /// The text, of one line or several.

@@ -27,7 +27,7 @@ enum Event {
 
 fn main() -> anyhow::Result<()> {
     let stream = Arc::new(Options::parse().endpoint.connect()?);
-    let mut terminal = Terminal::open()?;
+    let mut terminal = Terminal::open("quit")?;
     let screen = terminal.screen();
     let (tell, events) = mpsc::channel();
     let (tells_too, reader) = (tell.clone(), Arc::clone(&stream));

@@ -90,7 +90,8 @@ fn main() -> anyhow::Result<()> {
             }
         }
     };
-    let mut messages = Messages::from_server(&stream);
+    let greeting = format!("{nickname} joined!");
+    let mut messages = Messages::from_server(&stream, &greeting, "Nickname refused: ");
     let mut next = messages.handshake(None);
     if let Ok(Some("NICK")) = next.as_ref().map(Option::as_deref) {
         (&*stream).write_all(nickname.as_bytes())?;

@@ -16,7 +16,7 @@ struct Options {
 
 fn main() -> anyhow::Result<()> {
     let options = Options::parse();
-    let mut terminal = Terminal::open()?;
+    let mut terminal = Terminal::open("!DISCONNECT")?;
     terminal.print("Welcome to chatroom");
     let Some(name) = terminal.ask("Enter your name : ") else { process::exit(0) };
     let stream = Arc::new(options.endpoint.connect()?);

@@ -26,7 +26,7 @@ enum Event {
 
 fn main() {
     let port = std::env::args().nth(1).unwrap_or("8080".into());
-    let Ok(mut terminal) = Terminal::open() else { process::exit(1) };
+    let Ok(mut terminal) = Terminal::open("/quit") else { process::exit(1) };
     let name = loop {
         match terminal.ask("What is your name: ") {
             None => process::exit(0),

@@ -1,0 +1,114 @@
+//! The client of lab 4 and a join that is refused, not answered, or answered too late: text goes to the room for which
+//! it was typed, or nowhere. Where the stages of the grader would ask too much of a student's program.
+
+use std::net::Ipv4Addr;
+
+use grader::lab::Lab;
+use grader::program::Runnable;
+use grader::stage::{Check, Failure};
+use grader::terminal::Person;
+use grader::wire::Peer;
+
+use crate::LIMIT;
+use crate::chats::executable;
+
+/// Larger than any number.
+const OLD: &str = "340282366920938463463374607431768211455";
+
+fn is_asked_to_let_in(server: &Peer, room: &str) -> Check {
+    let join = format!("JOIN_CHATROOM: {room}");
+    server.gets_lines(&[&join, "CLIENT_IP: 0", "PORT: 0", "CLIENT_NAME: alice"])
+}
+
+fn lets_in(server: &Peer, room: &str, room_ref: &str) -> Check {
+    let address = format!("SERVER_IP: {}\nPORT: 1", Ipv4Addr::LOCALHOST);
+    server.sends(format!(
+        "JOINED_CHATROOM: {room}\n{address}\nROOM_REF: {room_ref}\nJOIN_ID: {OLD}\n"
+    ))
+}
+
+/// What alice types goes to this room, and nothing before it has gone anywhere. She hears it.
+fn says_in(alice: &Person, server: &Peer, room_ref: &str, text: &str) -> Check {
+    alice.types(text)?;
+    let (chat, id) = (format!("CHAT: {room_ref}"), format!("JOIN_ID: {OLD}"));
+    server.gets_lines(&[&chat, &id, "CLIENT_NAME: alice", &format!("MESSAGE: {text}\n")])?;
+    server.sends(format!("CHAT: {room_ref}\nCLIENT_NAME: alice\nMESSAGE: {text}\n\n"))?;
+    alice.sees_somewhere(&format!("alice: {text}")).map(|_| ())
+}
+
+fn plays() -> Check {
+    let client = Runnable::Executable(executable("solution4-client"));
+    let none = Runnable::Missing(Failure::Grader("there is no server here".into()));
+    let lab = Lab::new(none, client, 1);
+    let listener = lab.listener()?;
+    let alice = lab.client("alice", listener.address()?)?;
+    alice.is_asked_for("name")?;
+    alice.types("alice")?;
+    let server = listener.accepts("server")?;
+    alice.types("/join old")?;
+    is_asked_to_let_in(&server, "old")?;
+    lets_in(&server, "old", OLD)?;
+    alice.sees("You are in old")?;
+    says_in(&alice, &server, OLD, "one")?;
+    server.sends("Already connected to this room\n\n")?;
+    alice.sees("the server says: Already connected to this room")?;
+
+    lab.step("a join is refused");
+    alice.types("/join new")?;
+    alice.types("for new only")?;
+    alice.types("that, too")?;
+    is_asked_to_let_in(&server, "new")?;
+    server.sends("ERROR_CODE: 6\nERROR_DESCRIPTION: not you\n")?;
+    alice.sees("Error 6: not you")?;
+    alice.sees("You are not in new; not sent: for new only")?;
+    alice.sees("You are not in new; not sent: that, too")?;
+    says_in(&alice, &server, OLD, "two")?;
+
+    lab.step("an error that something else may have caused refuses none");
+    alice.types("three")?;
+    server.gets_lines(&[
+        &format!("CHAT: {OLD}"),
+        &format!("JOIN_ID: {OLD}"),
+        "CLIENT_NAME: alice",
+    ])?;
+    server.gets_lines(&["MESSAGE: three\n"])?;
+    alice.types("/join next")?;
+    is_asked_to_let_in(&server, "next")?;
+    server.sends("ERROR_CODE: 1\nERROR_DESCRIPTION: what was that\n")?;
+    alice.sees("Error 1: what was that")?;
+    alice.types("/rooms")?;
+    alice.rests()?;
+    lets_in(&server, "next", "-2")?;
+    alice.sees("Your rooms: old, next (you talk here)")?;
+    says_in(&alice, &server, "-2", "four")?;
+
+    lab.step("a join is not answered, and then too late");
+    alice.types("/join slow")?;
+    alice.types("for slow only")?;
+    is_asked_to_let_in(&server, "slow")?;
+    alice.sees("waiting for the answer to /join slow")?;
+    alice.sees_soon(LIMIT, "The server does not answer /join slow")?;
+    alice.sees("You are not in slow; not sent: for slow only")?;
+    says_in(&alice, &server, "-2", "five")?;
+    lets_in(&server, "slow", "3")?;
+    alice.sees("You are in slow, too; /room slow to talk there")?;
+    says_in(&alice, &server, "-2", "six")?;
+    alice.types("/room slow")?;
+    says_in(&alice, &server, "3", "seven")?;
+
+    lab.step("what was typed at once goes out one by one");
+    alice.types("/helo one\r/helo two\r/quit")?;
+    server.gets_lines(&["HELO one"])?;
+    server.sends("HELO one\nIP: 127.0.0.1\nPort: x\nStudentID: 1\n")?;
+    server.gets_lines(&["HELO two", "DISCONNECT: 0", "PORT: 0", "CLIENT_NAME: alice"])?;
+    server.is_closed()?;
+    server.closes();
+    alice.exits(0)
+}
+
+#[test]
+fn text_goes_where_it_was_meant_to_go_or_nowhere() {
+    if let Err(failure) = plays() {
+        panic!("{failure:?}");
+    }
+}

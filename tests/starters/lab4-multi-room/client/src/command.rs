@@ -1,0 +1,54 @@
+//! What a line is that somebody types: a command, or text for the room.
+
+/// A line, understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// An empty line.
+    Nothing,
+    /// For the current room. It may begin with a space.
+    Text(String),
+    /// `/join ROOM`
+    Join(String),
+    /// `/leave [ROOM]`; an empty name is the current room.
+    Leave(String),
+    /// `/room ROOM`: text goes there from now on.
+    Switch(String),
+    /// `/rooms`
+    List,
+    /// `/helo TEXT`
+    Helo(String),
+    /// `/kill`
+    Kill,
+    /// `/quit`
+    Quit,
+    /// What to tell somebody who needs help, or has mistyped a command.
+    Help(String),
+}
+
+const HELP: &str = "\
+/join ROOM, /leave [ROOM], /room ROOM (which room you talk in), /rooms, /helo TEXT, /kill, /quit";
+
+impl Command {
+    /// Understands a line.
+    pub fn parse(line: &str) -> Self {
+        // (a space in front belongs to a text, and makes no command)
+        let (command, rest) = line.split_once(' ').unwrap_or((line, ""));
+        let rest = rest.trim().to_owned();
+        match command {
+            "" if rest.is_empty() => Self::Nothing,
+            "/join" | "/room" if rest.is_empty() => {
+                Self::Help(format!("Which room? {command} ROOM"))
+            }
+            "/join" => Self::Join(rest),
+            "/leave" => Self::Leave(rest),
+            "/room" => Self::Switch(rest),
+            "/rooms" => Self::List,
+            "/helo" => Self::Helo(rest),
+            "/kill" => Self::Kill,
+            "/quit" => Self::Quit,
+            "/help" => Self::Help(HELP.to_owned()),
+            unknown if unknown.starts_with('/') => Self::Help(format!("No {unknown} here; {HELP}")),
+            _ => Self::Text(line.to_owned()),
+        }
+    }
+}
