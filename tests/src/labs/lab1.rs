@@ -124,7 +124,7 @@ pub fn plan() -> Plan {
                 alice.sees(&from(&fourth))?;
                 server.sends(format!("{end}\n"))?;
                 alice.sees(&from(&third))?;
-                lab.step("an original server, which ends its messages with nothing but silence");
+                lab.step("an original server, which ends its messages with nothing");
                 let bob = lab.client("bob", listener.address()?)?;
                 let original = listener.accepts("original")?;
                 original.sends(WELCOME)?;
@@ -347,7 +347,7 @@ pub fn plan() -> Plan {
             )
             .hint(
                 "A loop that goes on after `None` runs in circles, and the server must come to \
-                 rest. A thread that panics never tells the room that its client has left.",
+                 rest. An `unwrap` that panics ends the connection, and the client is told nothing of use.",
             )
             .server(|lab| {
                 let server = lab.server_with(&["--seats", "9"])?;
@@ -429,7 +429,7 @@ pub fn plan() -> Plan {
             )
             .hint(
                 "Tests `receive_messages` (stage 4). Leave all the cutting to `Messages::receive`: \
-                 it knows empty messages, `\\r`, silence, bytes that are no UTF-8, and the limit of \
+                 it knows empty messages, `\\r`, originals, bytes that are no UTF-8, and the limit of \
                  64 KiB.",
             )
             .hint(
@@ -456,7 +456,7 @@ pub fn plan() -> Plan {
                 bob.hears_line(&from(&long))?;
                 alice.sends(b"caf\xc3\xa9 and caf\xe9\n")?;
                 bob.hears_line(&from("café and caf\u{FFFD}"))?;
-                lab.step("carol is an original client: no newline, only silence; for alice, silence means nothing");
+                lab.step("carol is an original client, which sends no newline; for alice, silence means nothing");
                 alice.sends("never ")?;
                 let carol = enters(&server, "carol")?;
                 let bare = lab.words(2);

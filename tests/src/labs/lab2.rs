@@ -141,7 +141,7 @@ pub fn plan() -> Plan {
                 bob.is_asked_for("nickname")?;
                 bob.types("")?;
                 bob.is_asked_for("nickname")?;
-                lab.step("an original server, which ends its messages with nothing but silence");
+                lab.step("an original server, which ends its messages with nothing");
                 bob.types("bob")?;
                 let original = listener.accepts("original")?;
                 original.sends("NICK")?;
@@ -577,7 +577,7 @@ pub fn plan() -> Plan {
                 bob.hears_line(&long)?;
                 alice.sends(b"alice: caf\xc3\xa9 and caf\xe9\n")?;
                 bob.hears_line("alice: café and caf\u{FFFD}")?;
-                lab.step("carol is an original client: no newline, only silence; for alice, silence means nothing");
+                lab.step("carol is an original client, which sends no newline; for alice, silence means nothing");
                 alice.sends("alice: never ")?;
                 let carol = server.joins("carol")?;
                 bob.hears("carol joined!")?;

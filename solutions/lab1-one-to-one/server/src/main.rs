@@ -164,11 +164,11 @@ fn talk(id: u64, ip: IpAddr, stream: &Arc<TcpStream>, room: &Sender<Event>) {
 ///
 /// Stage 6 comes back to this function: a message that is just `quit` is the end, too.
 ///
-/// Stage 9 tests this function: who is killed in the middle of a word makes `receive` fail. Return the error
+/// Stage 9 tests this function: a client that is killed in the middle of a word makes `receive` fail. Return the error
 /// (`?`) and unwrap nothing that comes from outside; [`talk`] does the rest.
 ///
 /// Stage 11 tests this function: messages come in pieces, or several at once, and those of an original
-/// client end with nothing but silence. [`Messages`] knows all that; who reads lines instead waits for a
+/// client end where one read ended. [`Messages`] knows all that; a program that reads lines instead waits for a
 /// newline that never comes.
 fn receive_messages(id: u64, stream: &TcpStream, room: &Sender<Event>) -> Result<()> {
     let mut messages = Messages::new(stream);

@@ -149,11 +149,11 @@ fn ask_nickname(
 
 /// Stage 5: tell the room each message that arrives.
 ///
-/// As in lab 1, [`Messages::receive`] waits for a message, and answers `None` at the end of the stream.
+/// As in lab 1, [`Messages::receive`] waits for a message, and returns `None` at the end of the stream.
 /// Return then: [`talk`] tells the room that somebody has left.
 ///
 /// Stage 12 tests this function: messages come in pieces, or several at once, and those of an original
-/// client end with nothing but silence. Pass each on whole.
+/// client end where one read ended. Pass each on whole.
 fn receive_messages(id: u64, messages: &mut Messages, room: &Sender<Event>) -> Result<()> {
     while let Some(message) = messages.receive()? {
         room.send(Event::Said(id, vec![message]))?;

@@ -1,13 +1,14 @@
 //! Lab 3, the client: asks for a name, then sends and shows frames at the same time.
 
-use std::io::{self, BufReader, Write};
-use std::net::TcpStream;
+use std::io::{self, BufReader, ErrorKind, Write};
+use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::thread;
 
 use anyhow::Result;
 use clap::Parser;
-use common::Endpoint;
+use common::closing::LINGER;
+use common::{Endpoint, drain};
 use terminal::{Screen, Terminal};
 
 /// The client of the chat with a length header; type !DISCONNECT to leave
@@ -31,13 +32,31 @@ fn main() -> Result<()> {
     let stream = Arc::new(options.endpoint.connect()?);
     drop(waiting);
 
-    let reader = Arc::clone(&stream);
+    let (reader, goodbye) =
+        (Arc::clone(&stream), frame::encode(&format!("[{name}] : !DISCONNECT")));
     let receiver =
-        thread::Builder::new().spawn(move || screen.end(show_frames(&reader, &screen)))?;
+        thread::Builder::new().spawn(move || screen.end(receive(&reader, &screen, &goodbye)))?;
     // When sending fails, the connection is gone, and the other thread says so and ends the program.
     let _ = type_messages(&mut terminal, &stream, &name);
     let _ = receiver.join();
     Ok(())
+}
+
+/// The receiving side, until its end.
+///
+/// When a server sends nonsense, as the original one does when two people speak at the same moment, we cannot
+/// stay. But we say goodbye: the original server goes on sending to a connection that is gone without a word, and
+/// lets go of everybody who speaks then.
+fn receive(stream: &TcpStream, screen: &Screen, goodbye: &[u8]) -> io::Result<()> {
+    let result = show_frames(stream, screen);
+    if result.as_ref().is_err_and(|error| error.kind() == ErrorKind::InvalidData) {
+        let mut writer = stream;
+        let _ = stream.set_write_timeout(Some(LINGER));
+        if writer.write_all(goodbye).and_then(|()| stream.shutdown(Shutdown::Write)).is_ok() {
+            drain(stream);
+        }
+    }
+    result
 }
 
 /// Stage 2: show the payload of each frame that arrives.
