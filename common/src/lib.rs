@@ -28,5 +28,5 @@ pub use outbox::{Outbox, limit_backlogs};
 pub use serve::serve;
 pub use support::{catch_panic, spawn_room};
 pub use support::{green, has_invisible, printable, same_name};
-pub use support::{inbox, log, log_in_background, print_line};
+pub use support::{inbox, log, log_all, log_in_background, print_line};
 pub use timed::TimedReader;

@@ -369,7 +369,7 @@ fn all_backlogs_together_have_a_limit() {
 /// thread at `ROOM`.
 const PANICS: [(&str, &str, &str); 8] = [
     ("lab1-one-to-one/server/src/main.rs", "if message == \"quit\" {", "message != \"PANIC\""),
-    ("lab1-one-to-one/server/src/main.rs", "let line = format!(", "message != \"ROOM\""),
+    ("lab1-one-to-one/server/src/main.rs", "log_all(&lines);", "messages[0] != \"ROOM\""),
     (
         "lab2-nick-group/server/src/main.rs",
         "room.send(Event::Said(",
@@ -381,7 +381,11 @@ const PANICS: [(&str, &str, &str); 8] = [
         "!message.contains(\"ROOM\")",
     ),
     ("lab3-length-header/server/src/main.rs", "reader.restart();", "!payload.contains(\"PANIC\")"),
-    ("lab3-length-header/server/src/main.rs", "log(payload);", "!payload.contains(\"ROOM\")"),
+    (
+        "lab3-length-header/server/src/main.rs",
+        "log_all(payloads);",
+        "!payloads[0].contains(\"ROOM\")",
+    ),
     (
         "lab4-multi-room/server/src/main.rs",
         "let is_last = ",

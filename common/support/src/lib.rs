@@ -13,6 +13,6 @@ pub mod panics;
 pub mod text;
 
 pub use inbox::inbox;
-pub use log::{flush_log, log, log_in_background, print_line};
+pub use log::{flush_log, log, log_all, log_in_background, print_line};
 pub use panics::{catch_panic, spawn_room};
 pub use text::{green, has_invisible, printable, same_name};

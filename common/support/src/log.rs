@@ -51,6 +51,12 @@ pub fn log(line: &str) {
     print_line(&printable(line));
 }
 
+/// As [`log`], for several lines: hardly slower than for one.
+pub fn log_all(lines: &[impl AsRef<str>]) {
+    let lines: Vec<_> = lines.iter().map(|line| printable(line.as_ref())).collect();
+    print_line(&lines.join("\n"));
+}
+
 /// Prints one line as it is, for text that is our own. It does not panic either.
 pub fn print_line(line: &str) {
     let line = format!("{line}\n");
@@ -62,7 +68,7 @@ pub fn print_line(line: &str) {
     };
     while WAITING.load(Ordering::Relaxed) > LIMIT {
         if written().is_some_and(|written| written.elapsed() >= PATIENCE) {
-            DROPPED.fetch_add(1, Ordering::Relaxed);
+            DROPPED.fetch_add(line.lines().count(), Ordering::Relaxed);
             return;
         }
         thread::sleep(Duration::from_millis(1));

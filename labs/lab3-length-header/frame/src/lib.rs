@@ -25,8 +25,8 @@ pub fn encode(payload: &str) -> Vec<u8> {
 /// - One `read` may bring a part of what you want. [`std::io::Read::read_exact`] reads until there is all of it.
 ///   For the header that is too late: when its first byte is wrong, 64 may never come.
 /// - So gather the header piece by piece. [`BufRead::fill_buf`] waits for bytes without taking them, and returns
-///   those that are there, at the end of the stream none; [`BufRead::consume`] takes them. As soon as there is more
-///   than spaces, `payload_length` knows whether it can still become a header.
+///   those that are there, at the end of the stream none; [`BufRead::consume`] takes them. Fill what has not come
+///   yet with spaces: as soon as there is anything else, `payload_length` knows whether it can become a header.
 /// - A stream that ends within a frame is an error. `cut_off` says so: `.map_err(cut_off)?`.
 /// - Bytes that are not UTF-8 become U+FFFD: [`String::from_utf8_lossy`]. That is three bytes long, and the
 ///   text may have become longer than [`MAX_PAYLOAD`]: nobody would take it from us. That is an error, too.
@@ -45,7 +45,7 @@ pub fn read(reader: &mut impl BufRead) -> io::Result<Option<String>> {
 /// Stage 9 comes back to this function: a header is nothing but digits, with spaces around them
 /// (`parse` alone would take `+5`), and it promises at most [`MAX_PAYLOAD`]. Otherwise ten digits from
 /// anybody could make the server set aside gigabytes, and wait for them.
-fn payload_length(header: &[u8]) -> io::Result<usize> {
+fn payload_length(header: &[u8; HEADER]) -> io::Result<usize> {
     todo!("stage 2: the length that a header, or the beginning of one, promises")
 }
 

@@ -1,6 +1,7 @@
 //! Who is connected, which rooms there are, and who is in them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 use std::mem;
 use std::net::SocketAddr;
 

@@ -49,7 +49,11 @@ enum Event {
 
 impl common::inbox::Event for Event {
     fn text_len(&self) -> usize {
-        if let Self::Asked(_, Request::Chat { message, .. }) = self { message.len() } else { 0 }
+        match self {
+            Self::Asked(_, request) => request.text_len(),
+            Self::NotUnderstood(_, complaint) => complaint.description.len(),
+            Self::Connected(..) | Self::Gone(_) => 0,
+        }
     }
 }
 

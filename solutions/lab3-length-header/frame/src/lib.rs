@@ -25,8 +25,8 @@ pub fn encode(payload: &str) -> Vec<u8> {
 /// - One `read` may bring a part of what you want. [`std::io::Read::read_exact`] reads until there is all of it.
 ///   For the header that is too late: when its first byte is wrong, 64 may never come.
 /// - So gather the header piece by piece. [`BufRead::fill_buf`] waits for bytes without taking them, and returns
-///   those that are there, at the end of the stream none; [`BufRead::consume`] takes them. As soon as there is more
-///   than spaces, `payload_length` knows whether it can still become a header.
+///   those that are there, at the end of the stream none; [`BufRead::consume`] takes them. Fill what has not come
+///   yet with spaces: as soon as there is anything else, `payload_length` knows whether it can become a header.
 /// - A stream that ends within a frame is an error. `cut_off` says so: `.map_err(cut_off)?`.
 /// - Bytes that are not UTF-8 become U+FFFD: [`String::from_utf8_lossy`]. That is three bytes long, and the
 ///   text may have become longer than [`MAX_PAYLOAD`]: nobody would take it from us. That is an error, too.
@@ -35,25 +35,28 @@ pub fn encode(payload: &str) -> Vec<u8> {
 /// [`ErrorKind::InvalidData`] for a bad header, [`ErrorKind::UnexpectedEof`] for a stream that ends
 /// within a frame, and what the connection reports. No frame can be found after any of them.
 pub fn read(reader: &mut impl BufRead) -> io::Result<Option<String>> {
-    let mut header = Vec::with_capacity(HEADER);
-    while header.len() < HEADER {
+    let mut header = [b' '; HEADER];
+    let mut filled = 0;
+    while filled < HEADER {
         let arrived = reader.fill_buf()?;
-        if arrived.is_empty() && header.is_empty() {
+        if arrived.is_empty() && filled == 0 {
             return Ok(None);
         }
         if arrived.is_empty() {
             return Err(cut_off(ErrorKind::UnexpectedEof.into()));
         }
-        let count = arrived.len().min(HEADER - header.len());
-        header.extend_from_slice(&arrived[..count]);
+        let count = arrived.len().min(HEADER - filled);
+        header[filled..filled + count].copy_from_slice(&arrived[..count]);
+        filled += count;
         reader.consume(count);
-        if header.iter().any(|&byte| byte != b' ') {
+        if filled < HEADER && header.iter().any(|&byte| byte != b' ') {
             payload_length(&header)?;
         }
     }
     let mut payload = vec![0; payload_length(&header)?];
     reader.read_exact(&mut payload).map_err(cut_off)?;
-    let text = String::from_utf8_lossy(&payload).into_owned();
+    let text = String::from_utf8(payload)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
     if text.len() > MAX_PAYLOAD {
         return Err(invalid(format!("a payload of {} bytes, as UTF-8, is too long", text.len())));
     }
@@ -67,7 +70,7 @@ pub fn read(reader: &mut impl BufRead) -> io::Result<Option<String>> {
 /// Stage 9 comes back to this function: a header is nothing but digits, with spaces around them
 /// (`parse` alone would take `+5`), and it promises at most [`MAX_PAYLOAD`]. Otherwise ten digits from
 /// anybody could make the server set aside gigabytes, and wait for them.
-fn payload_length(header: &[u8]) -> io::Result<usize> {
+fn payload_length(header: &[u8; HEADER]) -> io::Result<usize> {
     let text = String::from_utf8_lossy(header);
     let digits = text.trim_matches(' ');
     let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());

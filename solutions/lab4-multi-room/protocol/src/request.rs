@@ -131,6 +131,22 @@ fn read_disconnect(lines: &mut Lines<impl BufRead>) -> Result<Request, Problem> 
     Ok(Request::Disconnect { name: lines.field("CLIENT_NAME")? })
 }
 
+impl Request {
+    /// How many bytes of text it holds: what it costs to keep it.
+    pub fn text_len(&self) -> usize {
+        match self {
+            Self::Helo(line) => line.len(),
+            Self::Kill => 0,
+            Self::Join { room, name } => room.len() + name.len(),
+            Self::Leave { room_ref, join_id, name } => room_ref.len() + join_id.len() + name.len(),
+            Self::Chat { room_ref, join_id, name, message } => {
+                room_ref.len() + join_id.len() + name.len() + message.len()
+            }
+            Self::Disconnect { name } => name.len(),
+        }
+    }
+}
+
 impl fmt::Display for Request {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

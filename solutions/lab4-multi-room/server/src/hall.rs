@@ -1,6 +1,7 @@
 //! Who is connected, which rooms there are, and who is in them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 use std::mem;
 use std::net::SocketAddr;
 
@@ -201,7 +202,8 @@ impl Hall {
         }
         self.said.0 = room_ref;
         let reply = Reply::Chat { room_ref: room_ref.to_string(), name, message };
-        self.said.1 += &reply.to_string();
+        // (writing to a text cannot fail)
+        let _ = write!(self.said.1, "{reply}");
     }
 
     /// The room with this reference. References are text; ours are numbers.

@@ -15,7 +15,7 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::Parser;
 use common::inbox::{Inbox, Sender};
-use common::{Endpoint, Messages, Outbox, drain, log, refuse};
+use common::{Endpoint, Messages, Outbox, drain, log, log_all, refuse};
 
 const WELCOME: &[u8] = b"Welcome to this chatroom!\n";
 const FULL: &[u8] = b"The chatroom is full\n";
@@ -178,11 +178,12 @@ fn welcome(member: &mut Member) {
 /// Stage 4: pass messages on to everybody but their speaker.
 ///
 /// The line of a message is `<127.0.0.1> hello`, with the speaker's address and a newline at its end. Print it
-/// (with [`log`]), and push it into the outbox of each of the others. When there are several messages, push all
-/// lines at once: a hundred members need a hundred pushes then, and not a hundred for each message.
+/// ([`log`], or [`log_all`] for several), and push it into the outbox of each of the others. When there are
+/// several messages, push all lines at once: a hundred members need a hundred pushes then, and not a hundred
+/// for each message.
 ///
-/// Stage 14 tests this function: a message may contain what would steer the server's terminal. [`log`] shows
-/// that instead of obeying; `println!` does not.
+/// Stage 14 tests this function: a message may contain what would steer the server's terminal. [`log_all`]
+/// shows that instead of obeying; `println!` does not.
 fn relay(members: &mut BTreeMap<u64, Member>, speaker: u64, messages: &[String]) {
     todo!("stage 4: pass messages on to everybody but their speaker")
 }

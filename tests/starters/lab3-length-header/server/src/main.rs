@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::{Parser, value_parser};
 use common::inbox::{Inbox, Sender};
-use common::{Endpoint, Outbox, TimedReader, log};
+use common::{Endpoint, Outbox, TimedReader, log, log_all};
 
 /// The server of the chat with a length header
 #[derive(Parser)]
@@ -129,7 +129,7 @@ fn run_room(mut inbox: Inbox<Event>) {
 
 /// Stage 3: pass payloads on to everybody but their speaker.
 ///
-/// Print each with [`log`]; then push them, in frames, into the outboxes, all frames at once. The same bytes
+/// Print them with [`log_all`]; then push them, in frames, into the outboxes, all frames at once. The same bytes
 /// serve all receivers. This is the only thread that sends, so the frames of two speakers cannot get mixed.
 ///
 /// Stage 8 tests this function: `frame::encode` makes a new header, which counts the bytes of the payload.
@@ -137,7 +137,7 @@ fn run_room(mut inbox: Inbox<Event>) {
 ///
 /// Stage 11 tests this function, together with the client: three people talk.
 ///
-/// Stage 13 tests this function: a payload may contain what would steer the server's terminal. [`log`] shows
+/// Stage 13 tests this function: a payload may contain what would steer the server's terminal. [`log_all`] shows
 /// that instead of obeying; `println!` does not.
 fn relay(members: &mut BTreeMap<u64, Outbox>, speaker: u64, payloads: &[String]) {
     todo!("stage 3: pass payloads on to everybody but their speaker")

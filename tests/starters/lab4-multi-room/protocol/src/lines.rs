@@ -57,11 +57,14 @@ impl<R: BufRead> Lines<R> {
         // Room for the longest line and its end.
         let limit = self.limit as u64 + 2;
         self.reader.by_ref().take(limit).read_until(b'\n', &mut line)?;
-        let Some(text) = line.strip_suffix(b"\n") else {
-            return if line.len() as u64 == limit { Err(Problem::TooLong) } else { Ok(None) };
-        };
+        if line.pop_if(|last| *last == b'\n').is_none() {
+            let is_too_long = line.len() as u64 == limit;
+            return if is_too_long { Err(Problem::TooLong) } else { Ok(None) };
+        }
+        while line.pop_if(|last| *last == b'\r').is_some() {}
         // (U+FFFD, in the place of a byte that is not UTF-8, is three bytes long)
-        let line = String::from_utf8_lossy(text).trim_end_matches('\r').to_owned();
+        let line = String::from_utf8(line)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
         // As it will be written: with a space behind the colon.
         let is_longer = line.split_once(':').is_some_and(|(_, value)| !value.starts_with(' '));
         if line.len() + usize::from(is_longer) > self.limit {
@@ -76,9 +79,10 @@ impl<R: BufRead> Lines<R> {
     /// # Errors
     /// A complaint that the field is missing; what [`Lines::next_line`] reports; the end of the stream.
     pub fn field(&mut self, name: &str) -> Result<String, Problem> {
-        let line = self.next_line()?.ok_or_else(cut_off)?;
+        let mut line = self.next_line()?.ok_or_else(cut_off)?;
         if let Some(value) = value(&line, name) {
-            return Ok(value.to_owned());
+            line.drain(..line.len() - value.len());
+            return Ok(line);
         }
         self.put_back = Some(line);
         let description = format!("{name} is missing");
