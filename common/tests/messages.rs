@@ -114,7 +114,7 @@ fn an_original_client_is_known_by_its_first_message() {
     receive_each(&mut messages, &mut peer, &[("bare", &["bare"])]);
     let begin = Instant::now();
     receive_each(&mut messages, &mut peer, &[("one", &["one"][..]); 20]);
-    assert!(begin.elapsed() < Duration::from_millis(20 * 50), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
 }
 
 #[test]

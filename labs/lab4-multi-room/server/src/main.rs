@@ -102,7 +102,7 @@ fn receive_requests(id: i64, reader: TimedReader, hall: &Sender<Event>) -> Resul
             Err(Problem::Message(complaint)) => hall.send(Event::NotUnderstood(id, complaint))?,
             Err(Problem::TooLong) => {
                 let complaint = Complaint::new(Complaint::TOO_LONG, Problem::TooLong.to_string());
-                return Ok(hall.send(Event::NotUnderstood(id, complaint))?);
+                return hall.send(Event::NotUnderstood(id, complaint));
             }
             Err(Problem::Connection(error)) => return Err(error.into()),
         }
