@@ -28,15 +28,16 @@ const PAUSE: Duration = Duration::from_millis(1);
 const MISSES: u32 = 100;
 
 /// What can be put in.
-pub trait Event: Sized + Send + 'static {
-    /// How many bytes of text it holds.
-    fn text_len(&self) -> usize;
-
-    /// Takes in the event that came right after this one, or gives it back when it is something else.
+pub trait Event: Send + 'static {
+    /// What somebody has said, if that is the event, and the number of the connection.
     ///
-    /// What one person has said in a row goes to the others in one piece: that is what makes a broadcast fast.
-    fn merge(&mut self, next: Self) -> Option<Self> {
-        Some(next)
+    /// What one person says in a row becomes one event, and can go to the others in one piece: that is what
+    /// makes a broadcast fast.
+    fn said(&mut self) -> Option<(u64, &mut Vec<String>)>;
+
+    /// How many bytes of text it holds.
+    fn text_len(&mut self) -> usize {
+        self.said().map_or(0, |(_, messages)| messages.iter().map(String::len).sum())
     }
 }
 
@@ -55,18 +56,20 @@ pub struct Inbox<E> {
 /// An inbox for events, and the end at which they are put in.
 ///
 /// ```
-/// struct Said(&'static str);
+/// struct Said(u64, Vec<String>);
 ///
 /// impl support::inbox::Event for Said {
-///     fn text_len(&self) -> usize {
-///         self.0.len()
+///     fn said(&mut self) -> Option<(u64, &mut Vec<String>)> {
+///         Some((self.0, &mut self.1))
 ///     }
 /// }
 ///
 /// let (room, mut inbox) = support::inbox();
-/// room.send(Said("one"))?;
-/// room.send(Said("two"))?;
-/// assert_eq!(inbox.take_all().len(), 2);
+/// room.send(Said(1, vec!["one".into()]))?;
+/// room.send(Said(1, vec!["two".into()]))?;
+/// room.send(Said(2, vec!["three".into()]))?;
+/// let said: Vec<_> = inbox.take_all().into_iter().map(|said| said.1).collect();
+/// assert_eq!(said, [vec!["one", "two"], vec!["three"]]);
 /// # Ok::<(), anyhow::Error>(())
 /// ```
 pub fn inbox<E: Event>() -> (Sender<E>, Inbox<E>) {
@@ -80,12 +83,16 @@ impl<E: Event> Sender<E> {
     ///
     /// # Errors
     /// When nobody takes events any more.
-    pub fn send(&self, event: E) -> Result<()> {
+    pub fn send(&self, mut event: E) -> Result<()> {
         while self.waiting.load(Ordering::Relaxed) > LIMIT {
             thread::sleep(PAUSE);
         }
         self.waiting.fetch_add(size_of::<E>() + event.text_len(), Ordering::Relaxed);
-        self.events.send(event).map_err(|_| anyhow!("nobody takes events any more"))
+        self.events.send(event).map_err(|_| {
+            // Nobody shall wait for room any more.
+            self.waiting.store(0, Ordering::Relaxed);
+            anyhow!("nobody takes events any more")
+        })
     }
 }
 
@@ -99,24 +106,35 @@ impl<E: Event> Inbox<E> {
     /// Waits until there is an event, and takes all that are there, in the order in which they came; none when
     /// there is no sender any more.
     pub fn take_all(&mut self) -> Vec<E> {
-        let Ok(first) = self.events.recv() else { return Vec::new() };
+        let Ok(mut first) = self.events.recv() else { return Vec::new() };
         let mut taken = size_of::<E>() + first.text_len();
         let mut all = vec![first];
         // A reader that has found one message in what it has read will find more in a moment, and one send for
         // all of them costs no more than one for the first.
         let mut misses = 0;
         while taken < LIMIT && misses < MISSES {
-            let Ok(next) = self.events.try_recv() else {
+            let Ok(mut next) = self.events.try_recv() else {
                 misses += 1;
                 hint::spin_loop();
                 continue;
             };
             misses = 0;
             taken += size_of::<E>() + next.text_len();
-            let rest = all.last_mut().and_then(|last| last.merge(next));
-            all.extend(rest);
+            match (all.last_mut().and_then(E::said), next.said()) {
+                (Some((id, messages)), Some((next_id, more))) if id == next_id => {
+                    messages.append(more);
+                }
+                _ => all.push(next),
+            }
         }
         self.waiting.fetch_sub(taken, Ordering::Relaxed);
         all
+    }
+}
+
+impl<E> Drop for Inbox<E> {
+    fn drop(&mut self) {
+        // Nobody shall wait for room any more.
+        self.waiting.store(0, Ordering::Relaxed);
     }
 }

@@ -44,18 +44,8 @@ enum Event {
 }
 
 impl common::inbox::Event for Event {
-    fn text_len(&self) -> usize {
-        if let Self::Said(_, messages) = self { messages.iter().map(String::len).sum() } else { 0 }
-    }
-
-    fn merge(&mut self, next: Self) -> Option<Self> {
-        match (self, next) {
-            (Self::Said(id, messages), Self::Said(next_id, more)) if *id == next_id => {
-                messages.extend(more);
-                None
-            }
-            (_, next) => Some(next),
-        }
+    fn said(&mut self) -> Option<(u64, &mut Vec<String>)> {
+        if let Self::Said(id, messages) = self { Some((*id, messages)) } else { None }
     }
 }
 

@@ -48,7 +48,12 @@ enum Event {
 }
 
 impl common::inbox::Event for Event {
-    fn text_len(&self) -> usize {
+    /// (the hall itself puts together what is said in a room)
+    fn said(&mut self) -> Option<(u64, &mut Vec<String>)> {
+        None
+    }
+
+    fn text_len(&mut self) -> usize {
         match self {
             Self::Asked(_, request) => request.text_len(),
             Self::NotUnderstood(_, complaint) => complaint.description.len(),

@@ -39,18 +39,8 @@ enum Event {
 }
 
 impl common::inbox::Event for Event {
-    fn text_len(&self) -> usize {
-        if let Self::Said(_, payloads) = self { payloads.iter().map(String::len).sum() } else { 0 }
-    }
-
-    fn merge(&mut self, next: Self) -> Option<Self> {
-        match (self, next) {
-            (Self::Said(id, payloads), Self::Said(next_id, more)) if *id == next_id => {
-                payloads.extend(more);
-                None
-            }
-            (_, next) => Some(next),
-        }
+    fn said(&mut self) -> Option<(u64, &mut Vec<String>)> {
+        if let Self::Said(id, payloads) = self { Some((*id, payloads)) } else { None }
     }
 }
 
