@@ -20,6 +20,22 @@ const MAX_LINGERING: usize = 1000;
 /// loop can do it.
 ///
 /// Only at the beginning of a connection: `reason` must fit into the send buffer, which is as good as empty.
+///
+/// ```
+/// # use std::io::{Read, Write};
+/// # use std::net::{TcpListener, TcpStream};
+/// # use std::sync::Arc;
+/// # let listener = TcpListener::bind("127.0.0.1:0")?;
+/// # let mut client = TcpStream::connect(listener.local_addr()?)?;
+/// # let (stream, _) = listener.accept()?;
+/// client.write_all(b"is there a seat?")?; // nobody reads this
+/// common::refuse(Arc::new(stream), b"The chatroom is full\n");
+///
+/// let mut reason = String::new();
+/// client.read_to_string(&mut reason)?;
+/// assert_eq!(reason, "The chatroom is full\n");
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn refuse(stream: Arc<TcpStream>, reason: &[u8]) {
     // ANCHOR: refuse
     let mut sender = &*stream;

@@ -46,6 +46,19 @@ const SILENTLY: Duration = Duration::from_secs(1);
 static PANICKED: AtomicBool = AtomicBool::new(false);
 
 /// The reading side: what the person types. See [`Terminal::screen`] for the other side.
+///
+/// ```no_run
+/// use terminal::Terminal;
+///
+/// let mut terminal = Terminal::open("/quit")?;
+/// let Some(name) = terminal.ask("Choose your nickname: ") else { return Ok(()) };
+/// let screen = terminal.screen();
+/// std::thread::spawn(move || screen.print("bob: this may come while you are typing"));
+/// while let Some(line) = terminal.read_line().filter(|line| line != "/quit") {
+///     terminal.print(&format!("{name}: {line}"));
+/// }
+/// # Ok::<(), anyhow::Error>(())
+/// ```
 pub struct Terminal {
     /// Until lines are read ahead.
     reader: Option<Reader>,
