@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use grader::build::{BUILD_LIMIT, build};
 use grader::port;
+use grader::wire::frames::frame;
 
 use crate::LIMIT;
 use crate::chats::executable;
@@ -111,18 +112,18 @@ struct Peer {
 }
 
 impl Peer {
-    fn sends(&mut self, text: &str) {
-        self.stream.write_all(text.as_bytes()).unwrap();
+    fn sends(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stream.write_all(bytes.as_ref()).unwrap();
     }
 
     fn says(&mut self, lab: u32, name: &str, text: &str) {
         let bytes = match lab {
-            1 => format!("{text}\n"),
-            2 => format!("{name}: {text}\n"),
-            3 => frame(&format!("[{name}] : {text}")),
-            _ => format!("CHAT: 1\nJOIN_ID: 1\nCLIENT_NAME: {name}\nMESSAGE: {text}\n\n"),
+            1 => format!("{text}\n").into_bytes(),
+            2 => format!("{name}: {text}\n").into_bytes(),
+            3 => frame(format!("[{name}] : {text}")),
+            _ => format!("CHAT: 1\nJOIN_ID: 1\nCLIENT_NAME: {name}\nMESSAGE: {text}\n\n").into(),
         };
-        self.sends(&bytes);
+        self.sends(bytes);
     }
 
     fn reads(&mut self, expected: &[u8]) {
@@ -170,10 +171,6 @@ impl Peer {
         let _ = self.reader.read_to_end(&mut rest);
         String::from_utf8_lossy(&rest).into_owned()
     }
-}
-
-fn frame(payload: &str) -> String {
-    format!("{:<64}{payload}", payload.len())
 }
 
 #[test]
@@ -322,8 +319,28 @@ fn what_was_asked_before_kill_service_is_sent_backlogs_too() {
 }
 
 #[test]
+fn a_newcomer_hears_nothing_that_was_said_before() {
+    let server = Server::finished(4, &[]);
+    let bob = server.joins(4, "bob");
+    let Peer { mut stream, mut reader } = bob;
+    let drained = thread::spawn(move || std::io::copy(&mut reader, &mut std::io::sink()));
+    let mut speaker = stream.try_clone().unwrap();
+    // (until the stream is shut)
+    let chat = "CHAT: 1\nJOIN_ID: 1\nCLIENT_NAME: bob\nMESSAGE: before\n\n".repeat(20);
+    let talk = thread::spawn(move || while stream.write_all(chat.as_bytes()).is_ok() {});
+    for _ in 0..300 {
+        let mut newcomer = server.connect();
+        newcomer.sends("JOIN_CHATROOM: r\nCLIENT_IP: 0\nPORT: 0\nCLIENT_NAME: alice\n");
+        newcomer.hears("JOINED_CHATROOM: r\n");
+    }
+    let _ = speaker.flush().and_then(|()| speaker.shutdown(Shutdown::Both));
+    talk.join().unwrap();
+    let _ = drained.join().unwrap();
+}
+
+#[test]
 fn a_frame_or_a_request_that_has_begun_must_come_to_its_end() {
-    let half_frame = frame("hello")[..67].to_owned();
+    let half_frame = String::from_utf8(frame("hello")[..67].to_vec()).unwrap();
     for (lab, option, half) in [
         (3, "--frame-timeout", half_frame.as_str()),
         (3, "--frame-timeout", "5"),

@@ -132,6 +132,10 @@ fn run_hall(mut inbox: Inbox<Event>, kill_from_anywhere: bool) {
 
 /// The requests also tell who the client claims to be; who it is, is decided by the connection.
 fn answer(hall: &mut Hall, id: i64, request: Request, kill_from_anywhere: bool) {
+    if !matches!(request, Request::Chat { .. }) {
+        // What was said before belongs to those who are in the room now, and to no newcomer.
+        hall.push_said();
+    }
     match request {
         Request::Helo(line) => greet(hall, id, line),
         Request::Join { room, name } => hall.join(id, room, name),
