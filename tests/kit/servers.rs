@@ -65,7 +65,7 @@ impl Server {
             }
             3 => {}
             _ => {
-                peer.sends(&format!(
+                peer.sends(format!(
                     "JOIN_CHATROOM: r\nCLIENT_IP: 0\nPORT: 0\nCLIENT_NAME: {name}\n"
                 ));
                 peer.hears("JOINED_CHATROOM: r\n");
