@@ -21,12 +21,13 @@ pub mod outbox;
 pub mod serve;
 pub mod timed;
 
+pub use bytes::Bytes;
 pub use closing::{drain, exit, exit_on_ctrl_c, refuse};
 pub use endpoint::Endpoint;
 pub use messages::{MAX_MESSAGE, Messages};
 pub use outbox::{Outbox, limit_backlogs};
 pub use serve::serve;
-pub use support::{catch_panic, spawn_room};
+pub use support::{Room, catch_panic, room};
 pub use support::{green, has_invisible, printable, same_name};
-pub use support::{inbox, log, log_all, log_in_background, print_line};
+pub use support::{log, log_all, log_in_background, print_line};
 pub use timed::TimedReader;

@@ -10,6 +10,8 @@ use std::mem;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use support::room::Gather;
+
 use crate::timed::wait_readable;
 
 /// The longest message, in bytes without its newline. A peer that sends more is not served any longer.
@@ -42,7 +44,7 @@ const LONG: usize = 1024;
 /// client.write_all(b"ee")?;
 /// client.shutdown(Shutdown::Write)?;
 ///
-/// let mut messages = common::Messages::new(&stream);
+/// let mut messages = common::Messages::new(&stream, &());
 /// let mut all = Vec::new();
 /// while let Some(message) = messages.receive()? {
 ///     all.push(message);
@@ -58,6 +60,7 @@ pub struct Messages<'a> {
     is_full: bool,
     limit: usize,
     peer: Peer,
+    room: &'a dyn Gather,
 }
 
 enum Peer {
@@ -80,9 +83,10 @@ struct Greeting {
 
 impl<'a> Messages<'a> {
     /// For a server: reads what the client at the other end of `stream` says. Nobody else may read from it.
-    /// The client is one of ours if its first message ends with a newline.
-    pub fn new(stream: &'a TcpStream) -> Self {
-        Self::with_limit(stream, MAX_MESSAGE, Peer::NewClient)
+    /// The client is one of ours if its first message ends with a newline. What it says goes to `room`, which hears
+    /// when there is no more to come for now.
+    pub fn new(stream: &'a TcpStream, room: &'a dyn Gather) -> Self {
+        Self { room, ..Self::with_limit(stream, MAX_MESSAGE, Peer::NewClient) }
     }
 
     /// For a client: what a server passes on is a little longer than what it got. The server is one of ours if
@@ -94,7 +98,7 @@ impl<'a> Messages<'a> {
 
     fn with_limit(stream: &'a TcpStream, limit: usize, peer: Peer) -> Self {
         let reader = BufReader::with_capacity(BUFFER, stream);
-        Self { reader, begun: Vec::new(), is_full: false, limit, peer }
+        Self { reader, begun: Vec::new(), is_full: false, limit, peer, room: &() }
     }
 
     /// Waits for the next message that is not empty; `None` when the peer has closed.
@@ -136,6 +140,9 @@ impl<'a> Messages<'a> {
                 return Ok(Some(self.take_message()));
             }
             let is_new = self.reader.buffer().is_empty();
+            if is_new {
+                self.room.hand_over();
+            }
             let until = over.into_iter().chain(deadline).min();
             if is_new && !wait_readable(self.reader.get_ref(), until)? {
                 if until == over {
@@ -152,6 +159,7 @@ impl<'a> Messages<'a> {
             }
             if is_new {
                 self.is_full = arrived.len() == BUFFER;
+                self.room.gather();
             }
             let newline = arrived.iter().position(|&byte| byte == b'\n');
             self.begun.extend_from_slice(&arrived[..newline.unwrap_or(arrived.len())]);

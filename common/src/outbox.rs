@@ -3,10 +3,12 @@
 //! A blocking write to a peer that does not read lasts for ever, and a broadcaster would wait with it. A
 //! thread for each peer never waits, but wakes a hundred threads for each message. An [`Outbox`] gathers
 //! instead: [`push`](Outbox::push) what a peer is to get, then [`flush`](Outbox::flush) once for all of it.
-//! That is one `send` which does not block, and one `send` costs the same for one message as for fifty. What
+//! That is one `send` which does not block, and one `send` costs hardly more for fifty messages than for one. What
 //! the socket does not take goes to a backlog, and a thread sends it that lives hardly longer than the backlog.
 
 use std::collections::VecDeque;
+#[cfg(target_os = "linux")]
+use std::io::IoSlice;
 use std::io::{self, ErrorKind, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,6 +16,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use socket2::{SockRef, TcpKeepalive};
 use support::log;
 
@@ -23,6 +26,12 @@ use crate::closing::LINGER;
 pub const MAX_BACKLOG: usize = 1024 * 1024;
 
 /// More than this, in bytes, is not gathered but sent.
+const MAX_GATHERED: usize = 256 * 1024;
+
+/// How many pieces one send takes, at most.
+const MAX_PIECES: usize = 16;
+
+/// How much of a backlog one write gets, in bytes.
 const CHUNK: usize = 16 * 1024;
 
 /// A machine that is silent for a minute is asked each minute whether it is still there, four times.
@@ -80,7 +89,9 @@ pub fn wait_for_backlogs(limit: Duration) {
 /// ```
 pub struct Outbox {
     stream: Arc<TcpStream>,
-    gathered: Vec<u8>,
+    gathered: Vec<Bytes>,
+    /// The bytes of all of them.
+    length: usize,
     backlog: Arc<Backlog>,
 }
 
@@ -113,13 +124,15 @@ impl Outbox {
         let _ = socket.set_tcp_keepalive(&keepalive.with_retries(4));
         #[cfg(target_os = "linux")]
         let _ = socket.set_tcp_user_timeout(Some(GONE));
-        Self { stream, gathered: Vec::new(), backlog: Arc::default() }
+        Self { stream, gathered: Vec::new(), length: 0, backlog: Arc::default() }
     }
 
-    /// Adds bytes to what the peer gets next.
-    pub fn push(&mut self, bytes: impl AsRef<[u8]>) {
-        self.gathered.extend_from_slice(bytes.as_ref());
-        if self.gathered.len() >= CHUNK {
+    /// Adds bytes to what the peer gets next. To push a clone of [`Bytes`] copies nothing: many peers share them.
+    pub fn push(&mut self, bytes: impl Into<Bytes>) {
+        let bytes = bytes.into();
+        self.length += bytes.len();
+        self.gathered.push(bytes);
+        if self.length >= MAX_GATHERED || self.gathered.len() == MAX_PIECES {
             self.flush();
         }
     }
@@ -137,8 +150,7 @@ impl Outbox {
             let _ = self.stream.shutdown(Shutdown::Both);
         }
         self.gathered.clear();
-        // Ten thousand outboxes that each keep the room for their longest message would be a lot.
-        self.gathered.shrink_to(CHUNK);
+        self.length = 0;
     }
 
     /// An error says why to disconnect the peer, if there is something to say.
@@ -148,11 +160,12 @@ impl Outbox {
             return Ok(());
         }
         let sent = if backlog.has_writer { Ok(0) } else { send_now(&self.stream, &self.gathered) };
-        let rest = &self.gathered[sent.map_err(|_| None)?..];
-        if rest.is_empty() {
+        let mut sent = sent.map_err(|_| None)?;
+        let rest = self.length - sent;
+        if rest == 0 {
             return Ok(());
         }
-        let length = backlog.bytes.len() + rest.len();
+        let length = backlog.bytes.len() + rest;
         if length > MAX_BACKLOG {
             return Err(Some("is more than 1 MiB behind"));
         }
@@ -161,8 +174,12 @@ impl Outbox {
         if length > free / 2 {
             return Err(Some("is behind, and too much waits for all clients together"));
         }
-        backlog.bytes.extend(rest);
-        WAITING.fetch_add(rest.len(), Ordering::Relaxed);
+        for piece in &self.gathered {
+            let skipped = sent.min(piece.len());
+            sent -= skipped;
+            backlog.bytes.extend(&piece[skipped..]);
+        }
+        WAITING.fetch_add(rest, Ordering::Relaxed);
         self.backlog.changed.notify_one();
         if !backlog.has_writer {
             let (stream, shared) = (Arc::clone(&self.stream), Arc::clone(&self.backlog));
@@ -250,12 +267,22 @@ fn may_try_again(error: &io::Error) -> bool {
 }
 
 // ANCHOR: send-now
-/// Sends as many bytes as fit into the socket's buffer (send(2) with `MSG_DONTWAIT`).
+/// Sends as many bytes as fit into the socket's buffer (sendmsg(2) with `MSG_DONTWAIT`).
 #[cfg(target_os = "linux")]
-fn send_now(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
-    use rustix::net::{SendFlags, send};
+fn send_now(stream: &TcpStream, pieces: &[Bytes]) -> io::Result<usize> {
+    use rustix::net::{SendAncillaryBuffer, SendFlags, send, sendmsg};
 
-    match send(stream, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL).map_err(io::Error::from) {
+    let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+    let sent = if let [only] = pieces {
+        send(stream, only, flags)
+    } else {
+        let mut slices = [IoSlice::new(&[]); MAX_PIECES];
+        for (slice, piece) in slices.iter_mut().zip(pieces) {
+            *slice = IoSlice::new(piece);
+        }
+        sendmsg(stream, &slices[..pieces.len()], &mut SendAncillaryBuffer::default(), flags)
+    };
+    match sent.map_err(io::Error::from) {
         Err(error) if may_try_again(&error) => Ok(0),
         sent => sent,
     }
@@ -265,6 +292,6 @@ fn send_now(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
 /// macOS accepts the flag and waits all the same, Windows has none: there the thread sends everything.
 #[cfg(not(target_os = "linux"))]
 #[allow(clippy::unnecessary_wraps)]
-fn send_now(_stream: &TcpStream, _bytes: &[u8]) -> io::Result<usize> {
+fn send_now(_stream: &TcpStream, _pieces: &[Bytes]) -> io::Result<usize> {
     Ok(0)
 }

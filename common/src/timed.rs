@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
+use support::room::Gather;
 
 /// Waits until there is something to read from `stream`, its end and its failure included, but only until
 /// `deadline`; false when the time is up. Without a deadline it does not wait: the read does.
@@ -35,7 +36,7 @@ pub(crate) fn wait_readable(stream: &TcpStream, deadline: Option<Instant>) -> io
 /// # let listener = TcpListener::bind("127.0.0.1:0")?;
 /// # let mut client = TcpStream::connect(listener.local_addr()?)?;
 /// # let (stream, _) = listener.accept()?;
-/// let mut reader = common::TimedReader::new(&stream, Duration::from_millis(20));
+/// let mut reader = common::TimedReader::new(&stream, Duration::from_millis(20), &());
 /// let mut line = String::new();
 /// client.write_all(b"whole\nhal")?;
 /// reader.read_line(&mut line)?;
@@ -51,14 +52,16 @@ pub struct TimedReader<'a> {
     /// A byte of the message has arrived.
     has_begun: bool,
     deadline: Option<Instant>,
+    room: &'a dyn Gather,
 }
 
 impl<'a> TimedReader<'a> {
     /// Reads from `stream` messages of which each takes at most `limit`, from its first byte to its last.
     /// Then a read is an error of the kind [`ErrorKind::TimedOut`], and the stream is of no further use.
-    pub fn new(stream: &'a TcpStream, limit: Duration) -> Self {
+    /// What a message says goes to `room`, which hears when there is no more to come for now.
+    pub fn new(stream: &'a TcpStream, limit: Duration, room: &'a dyn Gather) -> Self {
         let reader = BufReader::with_capacity(16 * 1024, stream);
-        Self { reader, limit, has_begun: false, deadline: None }
+        Self { reader, limit, has_begun: false, deadline: None, room }
     }
 
     /// Says that a message is over: the time of the next one counts from its first byte.
@@ -71,6 +74,7 @@ impl<'a> TimedReader<'a> {
 impl BufRead for TimedReader<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.reader.buffer().is_empty() {
+            self.room.hand_over();
             if self.has_begun && self.deadline.is_none() {
                 self.deadline = Some(Instant::now() + self.limit);
             }
@@ -79,6 +83,8 @@ impl BufRead for TimedReader<'_> {
                 return Err(io::Error::new(ErrorKind::TimedOut, what));
             }
             self.has_begun = true;
+            self.reader.fill_buf()?;
+            self.room.gather();
         }
         self.reader.fill_buf()
     }

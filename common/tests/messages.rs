@@ -19,7 +19,7 @@ fn connection() -> (TcpStream, TcpStream) {
 /// What arrives when a peer sends these bytes at once and closes.
 fn all(bytes: &[u8]) -> Vec<String> {
     let (mut peer, stream) = connection();
-    let mut messages = Messages::new(&stream);
+    let mut messages = Messages::new(&stream, &());
     peer.write_all(bytes).unwrap();
     drop(peer);
     std::iter::from_fn(|| messages.receive().unwrap()).collect()
@@ -44,7 +44,7 @@ fn the_limit_is_64_kib() {
     assert_eq!(all(format!("{longest}\r\nend\n").as_bytes()), [longest.as_str(), "end"]);
 
     let (mut peer, stream) = connection();
-    let mut messages = Messages::new(&stream);
+    let mut messages = Messages::new(&stream, &());
     let sender = thread::spawn(move || {
         let _ = peer.write_all("x".repeat(MAX_MESSAGE + 1).as_bytes());
         peer
@@ -76,14 +76,14 @@ fn a_reset_is_an_error_and_no_end() {
     // A peer that does not linger does not say goodbye.
     SockRef::from(&peer).set_linger(Some(Duration::ZERO)).unwrap();
     drop(peer);
-    let error = Messages::new(&stream).receive().unwrap_err();
+    let error = Messages::new(&stream, &()).receive().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
 }
 
 #[test]
 fn for_one_of_ours_silence_means_nothing() {
     let (mut peer, stream) = connection();
-    let mut messages = Messages::new(&stream);
+    let mut messages = Messages::new(&stream, &());
     peer.write_all(b"first\nhalf").unwrap();
     assert_eq!(messages.receive().unwrap().unwrap(), "first");
     let sender = thread::spawn(move || {
@@ -109,7 +109,7 @@ fn receive_each(messages: &mut Messages, peer: &mut TcpStream, pieces: &[(&str, 
 #[test]
 fn an_original_client_is_known_by_its_first_message() {
     let (mut peer, stream) = connection();
-    let mut messages = Messages::new(&stream);
+    let mut messages = Messages::new(&stream, &());
     // Then a message ends where the bytes of one recv end, and nothing is waited for.
     receive_each(&mut messages, &mut peer, &[("bare", &["bare"])]);
     let begin = Instant::now();
@@ -120,7 +120,7 @@ fn an_original_client_is_known_by_its_first_message() {
 #[test]
 fn a_client_that_sends_a_newline_is_no_original_any_more() {
     let (mut peer, stream) = connection();
-    let mut messages = Messages::new(&stream);
+    let mut messages = Messages::new(&stream, &());
     receive_each(&mut messages, &mut peer, &[("hel", &["hel"]), ("lo\nhal", &["lo"])]);
     let sender = thread::spawn(move || {
         thread::sleep(Duration::from_millis(150));
@@ -134,7 +134,7 @@ fn a_client_that_sends_a_newline_is_no_original_any_more() {
 #[test]
 fn the_first_message_of_a_client_that_trickles_takes_a_second() {
     let (mut peer, stream) = connection();
-    let mut messages = Messages::new(&stream);
+    let mut messages = Messages::new(&stream, &());
     let trickler = thread::spawn(move || {
         while peer.write_all(b"x").is_ok() {
             thread::sleep(Duration::from_millis(5));
@@ -151,7 +151,7 @@ fn the_first_message_of_a_client_that_trickles_takes_a_second() {
 #[test]
 fn an_original_that_may_have_sent_more_is_waited_for() {
     let (mut peer, stream) = connection();
-    let mut messages = Messages::new(&stream);
+    let mut messages = Messages::new(&stream, &());
     receive_each(&mut messages, &mut peer, &[("bare", &["bare"])]);
     let long = "x".repeat(1024);
     let pieces: [&[u8]; 4] = [b"caf\xc3", b"\xa9", long.as_bytes(), b"y"];
@@ -222,7 +222,7 @@ fn a_client_knows_an_original_server_by_what_it_says_else() {
 #[test]
 fn a_nickname_ends_in_silence_and_decides_nothing() {
     let (mut peer, stream) = connection();
-    let mut messages = Messages::new(&stream);
+    let mut messages = Messages::new(&stream, &());
     peer.write_all(b"alice").unwrap();
     assert_eq!(messages.handshake(None).unwrap().unwrap(), "alice");
     peer.write_all(b"ours\nhalf").unwrap();
@@ -235,7 +235,7 @@ fn a_nickname_ends_in_silence_and_decides_nothing() {
 #[test]
 fn a_nickname_may_be_empty_and_may_be_glued_to_a_line() {
     let (mut peer, stream) = connection();
-    let mut messages = Messages::new(&stream);
+    let mut messages = Messages::new(&stream, &());
     peer.write_all(b"\nalice\nhello\n").unwrap();
     assert_eq!(messages.handshake(None).unwrap().unwrap(), "");
     assert_eq!(messages.handshake(None).unwrap().unwrap(), "alice");
@@ -246,11 +246,11 @@ fn a_nickname_may_be_empty_and_may_be_glued_to_a_line() {
 fn a_handshake_has_a_limit_even_for_one_who_trickles() {
     let limit = Duration::from_millis(200);
     let (_silent, stream) = connection();
-    let mut messages = Messages::new(&stream);
+    let mut messages = Messages::new(&stream, &());
     assert_eq!(messages.handshake(Some(limit)).unwrap_err().kind(), ErrorKind::TimedOut);
 
     let (mut peer, stream) = connection();
-    let mut messages = Messages::new(&stream);
+    let mut messages = Messages::new(&stream, &());
     let trickler = thread::spawn(move || {
         while peer.write_all(b"x").is_ok() {
             thread::sleep(Duration::from_millis(5));

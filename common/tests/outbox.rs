@@ -8,8 +8,8 @@ use std::sync::{Arc, Weak, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::Outbox;
 use common::outbox::MAX_BACKLOG;
+use common::{Bytes, Outbox};
 
 /// What the system may take for a peer that does not read, and much more than the backlog.
 const FLOOD: usize = 64 * 1024 * 1024;
@@ -74,7 +74,7 @@ fn does_not_block<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 fn what_was_pushed_arrives_in_order_and_then_the_end() {
     let (peer, _stream, mut outbox) = connection();
     outbox.push("one ");
-    outbox.push(b"two ");
+    outbox.push(&b"two "[..]);
     outbox.flush();
     outbox.push("three");
     drop(outbox);
@@ -90,7 +90,7 @@ fn a_backlog_follows_by_itself_in_order() {
     let reader = thread::spawn(move || read_all(peer));
     does_not_block(move || {
         for chunk in bytes.chunks(1000) {
-            outbox.push(chunk);
+            outbox.push(chunk.to_vec());
             outbox.flush();
             // One who keeps up loses nothing: give the reader a chance.
             thread::yield_now();
@@ -101,15 +101,48 @@ fn a_backlog_follows_by_itself_in_order() {
 }
 
 #[test]
-fn more_than_16_kib_is_not_gathered() {
+fn more_than_256_kib_is_not_gathered() {
     let (mut peer, _stream, mut outbox) = connection();
-    outbox.push([b'x'; 16 * 1024 - 1]);
+    peer.set_read_timeout(Some(PATIENCE)).unwrap();
+    outbox.push(vec![b'x'; 256 * 1024 - 1]);
     peer.set_nonblocking(true).unwrap();
     assert_eq!(peer.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
     outbox.push("x");
     peer.set_nonblocking(false).unwrap();
-    peer.set_read_timeout(Some(PATIENCE)).unwrap();
-    peer.read_exact(&mut [0; 16 * 1024]).unwrap();
+    peer.read_exact(&mut vec![0; 256 * 1024]).unwrap();
+}
+
+#[test]
+fn many_pieces_of_any_length_arrive_in_order() {
+    let (peer, _stream, mut outbox) = connection();
+    let bytes = numbered(300_000);
+    let shared = Bytes::from(bytes.clone());
+    let mut from = 0;
+    // (more pieces than one send takes, some of them empty)
+    for number in 0..500 {
+        let to = (from + number * 3 % 1200).min(bytes.len());
+        outbox.push(shared.slice(from..to));
+        from = to;
+    }
+    outbox.push(shared.slice(from..));
+    drop(outbox);
+    assert!(read_all(peer) == bytes, "the bytes arrive in order");
+}
+
+#[test]
+fn what_the_socket_takes_of_many_pieces_is_not_sent_again() {
+    let (mut peer, stream) = local_connection();
+    let filled = fill(&stream);
+    peer.read_exact(&mut vec![0; filled / 2]).unwrap();
+    let mut outbox = Outbox::new(stream);
+    let bytes = numbered(500_000);
+    for piece in bytes.chunks(9_999) {
+        outbox.push(piece.to_vec());
+    }
+    drop(outbox);
+    let mut rest = Vec::new();
+    peer.read_to_end(&mut rest).unwrap();
+    assert!(rest[filled - filled / 2..] == bytes, "the bytes arrive once, in order");
 }
 
 #[test]
@@ -132,7 +165,7 @@ fn a_backlog_of_1_mib_arrives() {
     let mut outbox = Outbox::new(stream);
     let bytes = numbered(MAX_BACKLOG);
     for half in bytes.chunks(MAX_BACKLOG / 2) {
-        outbox.push(half);
+        outbox.push(half.to_vec());
     }
     let mut all = vec![0; filled + MAX_BACKLOG];
     peer.read_exact(&mut all).unwrap();
@@ -168,6 +201,7 @@ fn who_is_slow_is_waited_for_until_the_outbox_is_dropped() {
     let filled = fill(&stream);
     let mut outbox = Outbox::new(stream);
     outbox.push(vec![b'y'; 100_000]);
+    outbox.flush();
 
     let (_other, stream) = local_connection();
     fill(&stream);
@@ -188,6 +222,7 @@ fn nobody_waits_for_a_peer_that_is_gone() {
     let waiting = Arc::downgrade(&stream);
     let mut outbox = Outbox::new(stream);
     outbox.push(vec![b'y'; 100_000]);
+    outbox.flush();
     drop(peer);
     wait_for_holders(1, &waiting);
 }
@@ -198,7 +233,7 @@ fn who_does_not_read_is_disconnected_and_holds_up_nobody() {
     does_not_block(move || {
         let chunk = [b'x'; 1000];
         for _ in 0..FLOOD / chunk.len() {
-            outbox.push(chunk);
+            outbox.push(chunk.to_vec());
             outbox.flush();
         }
     });

@@ -2,17 +2,17 @@
 //!
 //! | module       | idea                                                              |
 //! |--------------|-------------------------------------------------------------------|
-//! | [`inbox`](mod@inbox) | what all readers put in and one thread takes out          |
+//! | [`room`]     | what all connections share, and one thread at a time changes      |
 //! | [`panics`]   | a panic ends one connection, or the program, and nothing between  |
 //! | [`log`](mod@log) | printing without waiting for somebody to read                 |
 //! | [`text`]     | text and names from the network that cannot deceive anybody       |
 
-pub mod inbox;
 pub mod log;
 pub mod panics;
+pub mod room;
 pub mod text;
 
-pub use inbox::inbox;
 pub use log::{flush_log, log, log_all, log_in_background, print_line};
-pub use panics::{catch_panic, spawn_room};
+pub use panics::catch_panic;
+pub use room::Room;
 pub use text::{green, has_invisible, printable, same_name};

@@ -30,7 +30,8 @@ static DROPPED: AtomicUsize = AtomicUsize::new(0);
 static WRITTEN: Mutex<Option<Instant>> = Mutex::new(None);
 
 enum Entry {
-    Line(String),
+    /// Each with its newline.
+    Lines(String),
     /// Somebody waits until all before this is written.
     Flush(SyncSender<()>),
 }
@@ -53,28 +54,35 @@ pub fn log(line: &str) {
 
 /// As [`log`], for several lines: hardly slower than for one.
 pub fn log_all(lines: &[impl AsRef<str>]) {
-    let lines: Vec<_> = lines.iter().map(|line| printable(line.as_ref())).collect();
-    print_line(&lines.join("\n"));
+    let mut text = String::new();
+    for line in lines {
+        text += &printable(line.as_ref());
+        text.push('\n');
+    }
+    print(text);
 }
 
 /// Prints one line as it is, for text that is our own. It does not panic either.
 pub fn print_line(line: &str) {
-    let line = format!("{line}\n");
+    print(format!("{line}\n"));
+}
+
+fn print(lines: String) {
     let Some(log) = LOG.get() else {
         // A program goes on when its output is gone; there is nobody left to tell.
         let mut stdout = io::stdout().lock();
-        let _ = stdout.write_all(line.as_bytes()).and_then(|()| stdout.flush());
+        let _ = stdout.write_all(lines.as_bytes()).and_then(|()| stdout.flush());
         return;
     };
     while WAITING.load(Ordering::Relaxed) > LIMIT {
         if written().is_some_and(|written| written.elapsed() >= PATIENCE) {
-            DROPPED.fetch_add(line.lines().count(), Ordering::Relaxed);
+            DROPPED.fetch_add(lines.lines().count(), Ordering::Relaxed);
             return;
         }
         thread::sleep(Duration::from_millis(1));
     }
-    WAITING.fetch_add(line.len(), Ordering::Relaxed);
-    let _ = log.send(Entry::Line(line));
+    WAITING.fetch_add(lines.len(), Ordering::Relaxed);
+    let _ = log.send(Entry::Lines(lines));
 }
 
 /// From now on neither [`log`] nor [`print_line`] waits for somebody to read what was printed before. Keep
@@ -104,9 +112,9 @@ fn write_for_ever(entries: Receiver<Entry>) {
     while let Ok(first) = entries.recv() {
         for entry in [first].into_iter().chain(entries.try_iter()) {
             match entry {
-                Entry::Line(line) => {
-                    WAITING.fetch_sub(line.len(), Ordering::Relaxed);
-                    piece += &line;
+                Entry::Lines(lines) => {
+                    WAITING.fetch_sub(lines.len(), Ordering::Relaxed);
+                    piece += &lines;
                 }
                 Entry::Flush(done) => {
                     write(&mut piece);

@@ -3,9 +3,8 @@
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};
 use std::process;
-use std::thread;
 
-use anyhow::{Result, anyhow};
+use anyhow::anyhow;
 
 use crate::log::{flush_log, log};
 
@@ -28,7 +27,7 @@ const PANICKED: i32 = 101;
 /// });
 /// assert_eq!(result.unwrap_err().to_string(), "the thread of this connection panicked");
 /// ```
-pub fn catch_panic(work: impl FnOnce() -> Result<()>) -> Result<()> {
+pub fn catch_panic(work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
     match panic::catch_unwind(AssertUnwindSafe(work)) {
         Ok(result) => result,
         Err(panic) if is_unwritten(&*panic) => panic::resume_unwind(panic),
@@ -36,23 +35,19 @@ pub fn catch_panic(work: impl FnOnce() -> Result<()>) -> Result<()> {
     }
 }
 
-/// Starts the thread without which the server is of no use: when it panics, the program ends with status 101.
-///
-/// (Not with a `todo!`: what is written already goes on without the thread.)
+/// Runs what the server is of no use without: when it panics, the program ends with status 101.
 ///
 /// # Errors
-/// When the system gives no thread.
-pub fn spawn_room(run: impl FnOnce() + Send + 'static) -> Result<()> {
-    thread::Builder::new().name("room".to_owned()).spawn(move || {
-        let Err(panic) = panic::catch_unwind(AssertUnwindSafe(run)) else { return };
-        if is_unwritten(&*panic) {
-            panic::resume_unwind(panic);
+/// The panic, when it is a `todo!`.
+pub(crate) fn survive_unwritten(work: impl FnOnce()) -> Result<(), Box<dyn Any + Send>> {
+    match panic::catch_unwind(AssertUnwindSafe(work)) {
+        Err(panic) if !is_unwritten(&*panic) => {
+            log("the room has panicked, and the server ends");
+            flush_log();
+            process::exit(PANICKED)
         }
-        log("the room has panicked, and the server ends");
-        flush_log();
-        process::exit(PANICKED)
-    })?;
-    Ok(())
+        result => result,
+    }
 }
 
 fn is_unwritten(panic: &(dyn Any + Send)) -> bool {

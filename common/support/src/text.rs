@@ -1,5 +1,6 @@
 //! Text for people: nothing that comes from the network may steer their terminal or pass for something else.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal};
 
 use unicode_normalization::UnicodeNormalization;
@@ -14,10 +15,10 @@ use unicode_normalization::UnicodeNormalization;
 /// assert_eq!(support::printable("\x1b[2Jhi\r"), "␛[2Jhi␍");
 /// assert_eq!(support::printable("abc\u{202e}cba"), "abc\u{FFFD}cba");
 /// ```
-pub fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> Cow<'_, str> {
     // Nearly always, and ten times as fast.
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-        return text.to_owned();
+        return Cow::Borrowed(text);
     }
     text.chars()
         .map(|char| match char {

@@ -289,7 +289,7 @@ fn read_lines(mut reader: Reader, input: &Input, screen: &Screen) {
 impl Screen {
     /// Shows one message, with whatever could steer the terminal made harmless.
     pub fn print(&self, text: &str) {
-        let line = printable(text);
+        let line = printable(text).into_owned();
         match &self.printer {
             // (when that is gone, the terminal is)
             Some(printer) if self.is_reading() => {

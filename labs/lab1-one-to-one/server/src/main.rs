@@ -1,8 +1,8 @@
 //! Lab 1, the server: two people talk, byte stream and all.
 //!
-//! Each connection has a thread that reads. One more thread, the room, owns the list of members and
-//! does all the sending: the readers put what happened into its inbox. So nobody shares a list, and
-//! everybody sees things in the same order.
+//! Each connection has a thread that reads, and tells the room what happened. The room owns the list of
+//! members and does all the sending, one event after the other. So no two threads ever change the list at the
+//! same time, and everybody sees things in the same order.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -14,8 +14,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::Parser;
-use common::inbox::{Inbox, Sender};
-use common::{Endpoint, Messages, Outbox, drain, log, log_all, refuse};
+use common::{Bytes, Endpoint, Messages, Outbox, Room, drain, log, log_all, refuse};
 
 const WELCOME: &[u8] = b"Welcome to this chatroom!\n";
 const FULL: &[u8] = b"The chatroom is full\n";
@@ -34,7 +33,7 @@ struct Options {
     max_backlog: u16,
 }
 
-/// What the readers tell the room. The number is that of the connection.
+/// What the threads of the connections tell the room. The number is that of the connection.
 enum Event {
     Joined(u64, Member),
     /// One message, or several in a row.
@@ -43,7 +42,7 @@ enum Event {
     Left(u64, String),
 }
 
-impl common::inbox::Event for Event {
+impl common::room::Event for Event {
     fn said(&mut self) -> Option<(u64, &mut Vec<String>)> {
         if let Self::Said(id, messages) = self { Some((*id, messages)) } else { None }
     }
@@ -62,8 +61,8 @@ fn main() -> Result<()> {
     let listener = options.endpoint.listen_with(open_listener)?;
     log(&format!("listening on {}", listener.local_addr()?));
 
-    let (room, inbox) = common::inbox();
-    common::spawn_room(move || run_room(inbox))?;
+    let mut members = BTreeMap::new();
+    let room = Room::new(move |events| run_room(&mut members, events));
     accept_clients(&listener, options.seats, &room)
 }
 
@@ -97,19 +96,19 @@ fn open_listener(address: (&str, u16)) -> io::Result<TcpListener> {
 ///
 /// Stage 13 tests this function, together with the client: one leaves, another comes, a third finds the
 /// room full.
-fn accept_clients(listener: &TcpListener, seats: usize, room: &Sender<Event>) -> ! {
+fn accept_clients(listener: &TcpListener, seats: usize, room: &Room<Event>) -> ! {
     todo!("stage 2: accept clients for ever, and give each a thread")
 }
 
 /// What happens to one connection, from its welcome to its end.
-fn talk(id: u64, ip: IpAddr, stream: &Arc<TcpStream>, room: &Sender<Event>) {
+fn talk(id: u64, ip: IpAddr, stream: &Arc<TcpStream>, room: &Room<Event>) {
     log(&format!("{ip} connected"));
     let outbox = Outbox::new(Arc::clone(stream));
-    let joined = room.send(Event::Joined(id, Member { ip, outbox }));
+    let joined = room.send_now(Event::Joined(id, Member { ip, outbox }));
     let result = joined.and_then(|()| common::catch_panic(|| receive_messages(id, stream, room)));
     let last_words = result.map_or_else(|error| format!("Goodbye: {error}\n"), |()| String::new());
     // However it went, the room hears of it.
-    let _ = room.send(Event::Left(id, last_words));
+    let _ = room.send_now(Event::Left(id, last_words));
 }
 
 /// Stage 4: tell the room each message that arrives.
@@ -126,33 +125,30 @@ fn talk(id: u64, ip: IpAddr, stream: &Arc<TcpStream>, room: &Sender<Event>) {
 /// Stage 11 tests this function: messages come in pieces, or several at once, and those of an original
 /// client end where one read ended. [`Messages`] knows all that; a program that reads lines instead waits for a
 /// newline that never comes.
-fn receive_messages(id: u64, stream: &TcpStream, room: &Sender<Event>) -> Result<()> {
+fn receive_messages(id: u64, stream: &TcpStream, room: &Room<Event>) -> Result<()> {
     todo!("stage 4: tell the room each message that arrives")
 }
 
-/// The room: takes one event after the other, and sends once for all that have come.
-fn run_room(mut inbox: Inbox<Event>) {
-    let mut members = BTreeMap::new();
-    loop {
-        for event in inbox.take_all() {
-            match event {
-                Event::Joined(id, mut member) => {
-                    welcome(&mut member);
-                    members.insert(id, member);
-                }
-                Event::Said(id, messages) => relay(&mut members, id, &messages),
-                Event::Left(id, last_words) => {
-                    // Dropping the outbox closes the connection, after the last words.
-                    if let Some(mut member) = members.remove(&id) {
-                        member.outbox.push(last_words);
-                        log(&format!("{} closed", member.ip));
-                    }
+/// A round of the room: takes one event after the other, and sends once for all that have come.
+fn run_room(members: &mut BTreeMap<u64, Member>, events: Vec<Event>) {
+    for event in events {
+        match event {
+            Event::Joined(id, mut member) => {
+                welcome(&mut member);
+                members.insert(id, member);
+            }
+            Event::Said(id, messages) => relay(members, id, &messages),
+            Event::Left(id, last_words) => {
+                // Dropping the outbox closes the connection, after the last words.
+                if let Some(mut member) = members.remove(&id) {
+                    member.outbox.push(last_words);
+                    log(&format!("{} closed", member.ip));
                 }
             }
         }
-        for member in members.values_mut() {
-            member.outbox.flush();
-        }
+    }
+    for member in members.values_mut() {
+        member.outbox.flush();
     }
 }
 
@@ -170,7 +166,7 @@ fn welcome(member: &mut Member) {
 /// The line of a message is `<127.0.0.1> hello`, with the speaker's address and a newline at its end. Print it
 /// ([`log`], or [`log_all`] for several), and push it into the outbox of each of the others. When there are
 /// several messages, push all lines at once: a hundred members need a hundred pushes then, and not a hundred
-/// for each message.
+/// for each message. [`Bytes`] can be shared: `Bytes::from(lines)` once, and a `clone` of it for each member.
 ///
 /// Stage 14 tests this function: a message may contain what would steer the server's terminal. [`log_all`]
 /// shows that instead of obeying; `println!` does not.

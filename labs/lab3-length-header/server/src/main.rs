@@ -1,7 +1,7 @@
 //! Lab 3, the server: every message has a header, so nothing sticks together any more.
 //!
-//! As before, each connection has a thread that reads, and one thread, the room, owns the members and
-//! sends. There is no handshake: a client that connects is in.
+//! As before, each connection has a thread that reads, and the room owns the members and sends. There is no
+//! handshake: a client that connects is in.
 
 use std::collections::BTreeMap;
 use std::net::TcpStream;
@@ -10,8 +10,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Parser, value_parser};
-use common::inbox::{Inbox, Sender};
-use common::{Endpoint, Outbox, TimedReader, log, log_all};
+use common::{Bytes, Endpoint, Outbox, Room, TimedReader, log, log_all};
 
 /// The server of the chat with a length header
 #[derive(Parser)]
@@ -30,7 +29,7 @@ struct Options {
     max_backlog: u16,
 }
 
-/// What the readers tell the room. The number is that of the connection.
+/// What the threads of the connections tell the room. The number is that of the connection.
 enum Event {
     Joined(u64, Outbox),
     /// One payload, or several in a row.
@@ -38,7 +37,7 @@ enum Event {
     Left(u64),
 }
 
-impl common::inbox::Event for Event {
+impl common::room::Event for Event {
     fn said(&mut self) -> Option<(u64, &mut Vec<String>)> {
         if let Self::Said(id, payloads) = self { Some((*id, payloads)) } else { None }
     }
@@ -53,23 +52,23 @@ fn main() -> Result<()> {
     let listener = options.endpoint.listen()?;
     log(&format!("[SERVER] server started at {}", listener.local_addr()?));
 
-    let (room, inbox) = common::inbox();
-    common::spawn_room(move || run_room(inbox))?;
+    let mut members = BTreeMap::new();
+    let room = Room::new(move |events| run_room(&mut members, events));
     let full = frame::encode("[SERVER] : the server is full");
     let limit = Duration::from_secs(options.frame_timeout);
     common::serve(&listener, options.max_clients, &full, move |id, stream| {
-        talk(id, stream, &room, limit)
+        talk(id, stream, &room.clone(), limit)
     })
 }
 
 /// What happens to one connection, from its beginning to its end. A frame must not take longer than `limit`.
-fn talk(id: u64, stream: &Arc<TcpStream>, room: &Sender<Event>, limit: Duration) -> Result<()> {
+fn talk(id: u64, stream: &Arc<TcpStream>, room: &Room<Event>, limit: Duration) -> Result<()> {
     log(&format!("[SERVER] {} connected", stream.peer_addr()?));
-    room.send(Event::Joined(id, Outbox::new(Arc::clone(stream))))?;
-    let mut reader = TimedReader::new(stream, limit);
+    room.send_now(Event::Joined(id, Outbox::new(Arc::clone(stream))))?;
+    let mut reader = TimedReader::new(stream, limit, room);
     let result = common::catch_panic(|| receive_frames(id, &mut reader, room));
     // However it went, the room hears of it.
-    room.send(Event::Left(id))?;
+    room.send_now(Event::Left(id))?;
     result
 }
 
@@ -89,38 +88,35 @@ fn talk(id: u64, stream: &Arc<TcpStream>, room: &Sender<Event>, limit: Duration)
 /// Stage 10 tests this function: return however the stream ends; only then the room counts one less.
 ///
 /// Stage 12 tests this function, together with the client: people leave, and others stay.
-fn receive_frames(id: u64, reader: &mut TimedReader, room: &Sender<Event>) -> Result<()> {
+fn receive_frames(id: u64, reader: &mut TimedReader, room: &Room<Event>) -> Result<()> {
     todo!("stage 3: tell the room each payload that arrives")
 }
 
-/// The room: takes one event after the other, and sends once for all that have come.
-fn run_room(mut inbox: Inbox<Event>) {
-    let mut members = BTreeMap::new();
-    loop {
-        for event in inbox.take_all() {
-            match event {
-                Event::Joined(id, outbox) => {
-                    members.insert(id, outbox);
-                    log_count(&members);
-                }
-                Event::Said(id, payloads) => relay(&mut members, id, &payloads),
-                Event::Left(id) => {
-                    // Dropping the outbox closes the connection.
-                    members.remove(&id);
-                    log_count(&members);
-                }
+/// A round of the room: takes one event after the other, and sends once for all that have come.
+fn run_room(members: &mut BTreeMap<u64, Outbox>, events: Vec<Event>) {
+    for event in events {
+        match event {
+            Event::Joined(id, outbox) => {
+                members.insert(id, outbox);
+                log_count(members);
+            }
+            Event::Said(id, payloads) => relay(members, id, &payloads),
+            Event::Left(id) => {
+                // Dropping the outbox closes the connection.
+                members.remove(&id);
+                log_count(members);
             }
         }
-        for outbox in members.values_mut() {
-            outbox.flush();
-        }
+    }
+    for outbox in members.values_mut() {
+        outbox.flush();
     }
 }
 
 /// Stage 3: pass payloads on to everybody but their speaker.
 ///
-/// Print them with [`log_all`]; then push them, in frames, into the outboxes, all frames at once. The same bytes
-/// serve all receivers. This is the only thread that sends, so the frames of two speakers cannot get mixed.
+/// Print them with [`log_all`]; then push them, in frames, into the outboxes, all frames at once. All receivers
+/// share the same [`Bytes`]. Only the room sends, so the frames of two speakers cannot get mixed.
 ///
 /// Stage 8 tests this function: `frame::encode` makes a new header, which counts the bytes of the payload.
 /// The payload may be empty, and it may have become longer than it came, by U+FFFD.

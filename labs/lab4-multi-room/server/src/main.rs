@@ -1,7 +1,7 @@
 //! Lab 4, the server: many rooms, and requests that are answered.
 //!
-//! As before, each connection has a thread that reads. It makes requests of the lines; one thread, the
-//! hall, owns the clients and the rooms (`hall.rs`), and does what the requests ask.
+//! As before, each connection has a thread that reads. It makes requests of the lines; the hall owns the
+//! clients and the rooms (`hall.rs`), and does what the requests ask, one after the other.
 
 mod hall;
 
@@ -11,8 +11,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Parser, value_parser};
-use common::inbox::{Inbox, Sender};
-use common::{Endpoint, Outbox, TimedReader, log};
+use common::{Endpoint, Outbox, Room, TimedReader, log};
 use protocol::{Complaint, Lines, Problem, Reply, Request, read_request};
 
 use crate::hall::{Client, Hall};
@@ -39,7 +38,7 @@ struct Options {
     max_backlog: u16,
 }
 
-/// What the readers tell the hall. The number is that of the connection.
+/// What the threads of the connections tell the hall. The number is that of the connection.
 enum Event {
     Connected(i64, Client),
     Asked(i64, Request),
@@ -47,7 +46,7 @@ enum Event {
     Gone(i64),
 }
 
-impl common::inbox::Event for Event {
+impl common::room::Event for Event {
     /// (the hall itself puts together what is said in a room)
     fn said(&mut self) -> Option<(u64, &mut Vec<String>)> {
         None
@@ -69,30 +68,30 @@ fn main() -> Result<()> {
     common::limit_backlogs(usize::from(options.max_backlog) << 20);
     let listener = options.endpoint.listen()?;
 
-    let (hall, inbox) = common::inbox();
-    common::spawn_room(move || run_hall(inbox, options.kill_from_anywhere))?;
+    let mut hall = Hall::default();
+    let hall = Room::new(move |events| run_hall(&mut hall, events, options.kill_from_anywhere));
     let limit = Duration::from_secs(options.request_timeout);
     common::serve(&listener, options.max_clients, FULL, move |id, stream| {
-        talk(id.cast_signed(), stream, &hall, limit)
+        talk(id.cast_signed(), stream, &hall.clone(), limit)
     })
 }
 
 /// What happens to one connection, from its beginning to its end. A request must not take longer than `limit`.
-fn talk(id: i64, stream: &Arc<TcpStream>, hall: &Sender<Event>, limit: Duration) -> Result<()> {
+fn talk(id: i64, stream: &Arc<TcpStream>, hall: &Room<Event>, limit: Duration) -> Result<()> {
     let (server, peer) = (stream.local_addr()?, stream.peer_addr()?);
     log(&format!("{peer} connected"));
     let outbox = Outbox::new(Arc::clone(stream));
-    hall.send(Event::Connected(id, Client::new(server, peer, outbox)))?;
-    let reader = TimedReader::new(stream, limit);
+    hall.send_now(Event::Connected(id, Client::new(server, peer, outbox)))?;
+    let reader = TimedReader::new(stream, limit, hall);
     let result = common::catch_panic(|| receive_requests(id, reader, hall));
     // However it went, the hall hears of it.
-    hall.send(Event::Gone(id))?;
+    hall.send_now(Event::Gone(id))?;
     log(&format!("{peer} closed"));
     result
 }
 
 /// Tells the hall each request that arrives, until the stream ends or the client disconnects.
-fn receive_requests(id: i64, reader: TimedReader, hall: &Sender<Event>) -> Result<()> {
+fn receive_requests(id: i64, reader: TimedReader, hall: &Room<Event>) -> Result<()> {
     let mut lines = Lines::new(reader, TimedReader::restart);
     loop {
         match read_request(&mut lines) {
@@ -114,20 +113,17 @@ fn receive_requests(id: i64, reader: TimedReader, hall: &Sender<Event>) -> Resul
     }
 }
 
-/// The hall: takes one event after the other, and sends once for all that have come.
-fn run_hall(mut inbox: Inbox<Event>, kill_from_anywhere: bool) {
-    let mut hall = Hall::default();
-    loop {
-        for event in inbox.take_all() {
-            match event {
-                Event::Connected(id, client) => hall.connect(id, client),
-                Event::Asked(id, request) => answer(&mut hall, id, request, kill_from_anywhere),
-                Event::NotUnderstood(id, complaint) => hall.tell(id, &Reply::Error(complaint)),
-                Event::Gone(id) => hall.disconnect(id),
-            }
+/// A round of the hall: takes one event after the other, and sends once for all that have come.
+fn run_hall(hall: &mut Hall, events: Vec<Event>, kill_from_anywhere: bool) {
+    for event in events {
+        match event {
+            Event::Connected(id, client) => hall.connect(id, client),
+            Event::Asked(id, request) => answer(hall, id, request, kill_from_anywhere),
+            Event::NotUnderstood(id, complaint) => hall.tell(id, &Reply::Error(complaint)),
+            Event::Gone(id) => hall.disconnect(id),
         }
-        hall.flush();
     }
+    hall.flush();
 }
 
 /// The requests also tell who the client claims to be; who it is, is decided by the connection.

@@ -14,10 +14,13 @@ pub const MAX_PAYLOAD: usize = 64 * 1024;
 
 /// Stage 1: make a frame of `payload`.
 ///
-/// The length counts bytes, not characters: `é` is two. `format!("{number:<64}")` pads on the right.
+/// The length counts bytes, not characters: `é` is two. [`Vec::resize`] pads a header with spaces.
 /// Return header and payload in one piece: two frames that are sent by two threads cannot mix then.
 pub fn encode(payload: &str) -> Vec<u8> {
-    format!("{:<HEADER$}{payload}", payload.len()).into_bytes()
+    let mut frame = payload.len().to_string().into_bytes();
+    frame.resize(HEADER, b' ');
+    frame.extend_from_slice(payload.as_bytes());
+    frame
 }
 
 /// Stage 2: read one frame, and return its payload; `None` when the stream ends before a frame.

@@ -110,8 +110,8 @@ fn read_chat(room_ref: &str, lines: &mut Lines<impl BufRead>) -> Result<Request,
     let join_id = lines.field("JOIN_ID")?;
     let name = lines.field("CLIENT_NAME")?;
     let message = lines.text("MESSAGE")?;
-    let room_ref = number("CHAT", room_ref)?;
-    let join_id = number("JOIN_ID", &join_id)?;
+    let room_ref = number("CHAT", room_ref.to_owned())?;
+    let join_id = number("JOIN_ID", join_id)?;
     Ok(Request::Chat { room_ref, join_id, name, message })
 }
 
@@ -121,8 +121,8 @@ fn read_chat(room_ref: &str, lines: &mut Lines<impl BufRead>) -> Result<Request,
 fn read_leave(room_ref: &str, lines: &mut Lines<impl BufRead>) -> Result<Request, Problem> {
     let join_id = lines.field("JOIN_ID")?;
     let name = lines.field("CLIENT_NAME")?;
-    let room_ref = number("LEAVE_CHATROOM", room_ref)?;
-    Ok(Request::Leave { room_ref, join_id: number("JOIN_ID", &join_id)?, name })
+    let room_ref = number("LEAVE_CHATROOM", room_ref.to_owned())?;
+    Ok(Request::Leave { room_ref, join_id: number("JOIN_ID", join_id)?, name })
 }
 
 /// Stage 6: read the rest of a disconnect: `PORT`, `CLIENT_NAME`.

@@ -1,7 +1,7 @@
 //! Lab 2, the server: a group of any size, and a handshake before anybody is in.
 //!
-//! As in lab 1, each connection has a thread that reads, and one thread, the room, owns the members
-//! and sends. New is the question: a newcomer waits for the room's answer.
+//! As in lab 1, each connection has a thread that reads, and the room owns the members and sends. New is the
+//! question: a newcomer waits for the room's answer.
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Write};
@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Parser, value_parser};
-use common::inbox::{Inbox, Sender};
-use common::{Endpoint, Messages, Outbox, green, has_invisible, log, print_line, same_name};
+use common::{Bytes, Endpoint, Messages, Outbox, Room};
+use common::{green, has_invisible, log, print_line, same_name};
 
 const FULL: &[u8] = b"Nickname refused: the server is full\n";
 
@@ -37,7 +37,7 @@ struct Options {
     max_backlog: u16,
 }
 
-/// What the readers tell the room. The number is that of the connection.
+/// What the threads of the connections tell the room. The number is that of the connection.
 enum Event {
     /// With a channel for the answer: whether the newcomer is in.
     Join(u64, Member, mpsc::Sender<bool>),
@@ -47,7 +47,7 @@ enum Event {
     Left(u64, String),
 }
 
-impl common::inbox::Event for Event {
+impl common::room::Event for Event {
     fn said(&mut self) -> Option<(u64, &mut Vec<String>)> {
         if let Self::Said(id, messages) = self { Some((*id, messages)) } else { None }
     }
@@ -65,11 +65,11 @@ fn main() -> Result<()> {
     common::limit_backlogs(usize::from(options.max_backlog) << 20);
     let listener = open_listener(&options.endpoint)?;
 
-    let (room, inbox) = common::inbox();
-    common::spawn_room(move || run_room(inbox))?;
+    let mut members = BTreeMap::new();
+    let room = Room::new(move |events| run_room(&mut members, events));
     let patience = Duration::from_secs(options.handshake_timeout);
     common::serve(&listener, options.max_clients, FULL, move |id, stream| {
-        talk(id, stream, &room, patience)
+        talk(id, stream, &room.clone(), patience)
     })
 }
 
@@ -83,9 +83,9 @@ fn open_listener(endpoint: &Endpoint<55555>) -> Result<TcpListener> {
 }
 
 /// What happens to one connection, from the handshake to its end.
-fn talk(id: u64, stream: &Arc<TcpStream>, room: &Sender<Event>, patience: Duration) -> Result<()> {
+fn talk(id: u64, stream: &Arc<TcpStream>, room: &Room<Event>, patience: Duration) -> Result<()> {
     log(&format!("Connected with {}", stream.peer_addr()?));
-    let mut messages = Messages::new(stream);
+    let mut messages = Messages::new(stream, room);
     let Some(nickname) = ask_nickname(stream, &mut messages, patience)? else {
         return Ok(());
     };
@@ -93,7 +93,7 @@ fn talk(id: u64, stream: &Arc<TcpStream>, room: &Sender<Event>, patience: Durati
 
     let outbox = Outbox::new(Arc::clone(stream));
     let (answer, answered) = mpsc::channel();
-    room.send(Event::Join(id, Member { nickname, outbox }, answer))?;
+    room.send_now(Event::Join(id, Member { nickname, outbox }, answer))?;
     if !answered.recv()? {
         return Ok(());
     }
@@ -104,7 +104,7 @@ fn talk(id: u64, stream: &Arc<TcpStream>, room: &Sender<Event>, patience: Durati
         Ok(()) => String::new(),
     };
     // However it went, the room hears of it.
-    room.send(Event::Left(id, last_words))?;
+    room.send_now(Event::Left(id, last_words))?;
     result
 }
 
@@ -134,39 +134,37 @@ fn ask_nickname(
 ///
 /// Stage 12 tests this function: messages come in pieces, or several at once, and those of an original
 /// client end where one read ended. Pass each on whole.
-fn receive_messages(id: u64, messages: &mut Messages, room: &Sender<Event>) -> Result<()> {
+fn receive_messages(id: u64, messages: &mut Messages, room: &Room<Event>) -> Result<()> {
     todo!("stage 5: tell the room each message that arrives")
 }
 
-/// The room: takes one event after the other, and sends once for all that have come.
-fn run_room(mut inbox: Inbox<Event>) {
-    let mut members: BTreeMap<u64, Member> = BTreeMap::new();
-    loop {
-        for event in inbox.take_all() {
-            match event {
-                Event::Said(id, messages) => {
-                    if let Some(member) = members.get(&id) {
-                        let lines = messages.iter().map(|message| line(&member.nickname, message));
-                        let lines: String = lines.collect();
-                        broadcast(&mut members, &lines);
-                    }
+/// A round of the room: takes one event after the other, and sends once for all that have come.
+fn run_room(members: &mut BTreeMap<u64, Member>, events: Vec<Event>) {
+    for event in events {
+        match event {
+            Event::Said(id, messages) => {
+                if let Some(member) = members.get(&id) {
+                    let lines = messages.iter().map(|message| line(&member.nickname, message));
+                    broadcast(members, lines.collect());
                 }
-                Event::Join(id, member, answer) => {
-                    // (nobody waits for the answer when the client has gone meanwhile)
-                    let _ = answer.send(join(&mut members, id, member));
-                }
-                Event::Left(id, last_words) => leave(&mut members, id, &last_words),
             }
+            Event::Join(id, member, answer) => {
+                // (nobody waits for the answer when the client has gone meanwhile)
+                let _ = answer.send(join(members, id, member));
+            }
+            Event::Left(id, last_words) => leave(members, id, last_words),
         }
-        for member in members.values_mut() {
-            member.outbox.flush();
-        }
+    }
+    for member in members.values_mut() {
+        member.outbox.flush();
     }
 }
 
-fn broadcast(members: &mut BTreeMap<u64, Member>, lines: &str) {
+fn broadcast(members: &mut BTreeMap<u64, Member>, lines: String) {
+    // All members share the same bytes.
+    let lines = Bytes::from(lines);
     for member in members.values_mut() {
-        member.outbox.push(lines);
+        member.outbox.push(lines.clone());
     }
 }
 
@@ -208,6 +206,6 @@ fn line(nickname: &str, message: &str) -> String {
 ///
 /// Stage 14 tests this function, together with the client: people come and go, and a nickname is free again
 /// when its owner is gone. Stage 12 tests it, too: who sends too much is told why.
-fn leave(members: &mut BTreeMap<u64, Member>, id: u64, last_words: &str) {
+fn leave(members: &mut BTreeMap<u64, Member>, id: u64, last_words: String) {
     todo!("stage 7: take a member out, and tell everybody who is left")
 }

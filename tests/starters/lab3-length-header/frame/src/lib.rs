@@ -14,7 +14,7 @@ pub const MAX_PAYLOAD: usize = 64 * 1024;
 
 /// Stage 1: make a frame of `payload`.
 ///
-/// The length counts bytes, not characters: `é` is two. `format!("{number:<64}")` pads on the right.
+/// The length counts bytes, not characters: `é` is two. [`Vec::resize`] pads a header with spaces.
 /// Return header and payload in one piece: two frames that are sent by two threads cannot mix then.
 pub fn encode(payload: &str) -> Vec<u8> {
     todo!("stage 1: make a frame of payload")

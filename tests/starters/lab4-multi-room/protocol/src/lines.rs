@@ -19,6 +19,8 @@ pub struct Lines<R> {
     limit: usize,
     /// Tells the reader that the next line begins a message.
     begin: fn(&mut R),
+    /// The bytes of the line that is being read; kept, so that not each line needs memory of its own.
+    bytes: Vec<u8>,
     put_back: Option<String>,
     /// A line began no message, and was complained about; lines are skipped until one does.
     pub(crate) is_skipping: bool,
@@ -28,7 +30,8 @@ impl<R: BufRead> Lines<R> {
     /// Reads from `reader`. Before the first line of a message it calls `begin`, by which a reader can measure how
     /// long a message takes.
     pub fn new(reader: R, begin: fn(&mut R)) -> Self {
-        Self { reader, limit: MAX_LINE, begin, put_back: None, is_skipping: false }
+        let (bytes, put_back) = (Vec::new(), None);
+        Self { reader, limit: MAX_LINE, begin, bytes, put_back, is_skipping: false }
     }
 
     /// As [`Lines::new`], for a client: what a server passes on is a little longer than what it got.
@@ -53,18 +56,19 @@ impl<R: BufRead> Lines<R> {
         if let Some(line) = self.put_back.take() {
             return Ok(Some(line));
         }
-        let mut line = Vec::new();
         // Room for the longest line and its end.
         let limit = self.limit as u64 + 2;
-        self.reader.by_ref().take(limit).read_until(b'\n', &mut line)?;
-        if line.pop_if(|last| *last == b'\n').is_none() {
-            let is_too_long = line.len() as u64 == limit;
+        self.bytes.clear();
+        // Ten thousand clients that each have sent one long line would take a lot of memory.
+        self.bytes.shrink_to(4096);
+        self.reader.by_ref().take(limit).read_until(b'\n', &mut self.bytes)?;
+        if self.bytes.pop_if(|last| *last == b'\n').is_none() {
+            let is_too_long = self.bytes.len() as u64 == limit;
             return if is_too_long { Err(Problem::TooLong) } else { Ok(None) };
         }
-        while line.pop_if(|last| *last == b'\r').is_some() {}
+        while self.bytes.pop_if(|last| *last == b'\r').is_some() {}
         // (U+FFFD, in the place of a byte that is not UTF-8, is three bytes long)
-        let line = String::from_utf8(line)
-            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+        let line = String::from_utf8_lossy(&self.bytes).into_owned();
         // As it will be written: with a space behind the colon.
         let is_longer = line.split_once(':').is_some_and(|(_, value)| !value.starts_with(' '));
         if line.len() + usize::from(is_longer) > self.limit {
@@ -128,11 +132,11 @@ pub(crate) fn value<'a>(line: &'a str, name: &str) -> Option<&'a str> {
 ///
 /// # Errors
 /// A complaint about a value that is not a number.
-pub(crate) fn number(field: &str, value: &str) -> Result<String, Complaint> {
-    let number = value.trim_end();
-    let digits = number.strip_prefix('-').unwrap_or(number);
+pub(crate) fn number(field: &str, mut value: String) -> Result<String, Complaint> {
+    value.truncate(value.trim_end().len());
+    let digits = value.strip_prefix('-').unwrap_or(&value);
     if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Ok(number.to_owned());
+        return Ok(value);
     }
     let description = match field {
         "JOIN_ID" => "JOIN_ID is not a number".to_owned(),

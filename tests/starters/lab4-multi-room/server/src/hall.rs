@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::mem;
 use std::net::SocketAddr;
 
-use common::Outbox;
+use common::{Bytes, Outbox};
 use protocol::{Complaint, Reply};
 
 /// How many rooms one client may be in, or one client could fill the memory with rooms.
@@ -74,9 +74,10 @@ impl Hall {
     pub fn push_said(&mut self) {
         let (room_ref, text) = mem::take(&mut self.said);
         let Some(room) = self.rooms.get(&room_ref) else { return };
+        let text = Bytes::from(text);
         for member in &room.members {
             if let Some(client) = self.clients.get_mut(member) {
-                client.outbox.push(&text);
+                client.outbox.push(text.clone());
             }
         }
     }

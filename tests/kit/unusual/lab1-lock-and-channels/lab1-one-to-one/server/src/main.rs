@@ -98,7 +98,7 @@ fn write_lines(mut stream: &TcpStream, lines: &Receiver<Arc<str>>, waiting: &Ato
 fn talk(id: usize, stream: &TcpStream, room: &Room) {
     let ip = stream.peer_addr().map_or_else(|_| "?".into(), |peer| peer.ip().to_string());
     log(&format!("{ip} connected"));
-    let mut messages = Messages::new(stream);
+    let mut messages = Messages::new(stream, &());
     let why = loop {
         match messages.receive() {
             Ok(Some(message)) if message != "quit" => {

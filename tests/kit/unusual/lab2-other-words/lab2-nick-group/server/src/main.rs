@@ -50,7 +50,7 @@ fn main() -> anyhow::Result<()> {
     let (room, patience) = (Room::default(), Duration::from_secs(options.handshake_timeout));
     common::serve(&listener, 1000, b"Nickname refused: no room\n", move |id, stream| {
         say(34, &format!("Connected with {}", stream.peer_addr()?));
-        let mut messages = Messages::new(stream);
+        let mut messages = Messages::new(stream, &());
         (&**stream).write_all(b"NICK")?;
         let nickname = match messages.handshake(Some(patience)) {
             Ok(Some(nickname)) => nickname,

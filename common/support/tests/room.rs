@@ -1,0 +1,189 @@
+//! Events come in their order, one round at a time, and no more wait than there is memory for.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use support::Room;
+use support::room::{Event, Gather};
+
+/// Only a broken room takes so long.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+enum Message {
+    Joined(u64),
+    Said(u64, Vec<String>),
+}
+
+impl Event for Message {
+    fn said(&mut self) -> Option<(u64, &mut Vec<String>)> {
+        if let Self::Said(id, texts) = self { Some((*id, texts)) } else { None }
+    }
+}
+
+fn said(id: u64, text: &str) -> Message {
+    Message::Said(id, vec![text.to_owned()])
+}
+
+/// A room that passes on what each round has got.
+fn room() -> (Room<Message>, mpsc::Receiver<Vec<Message>>) {
+    let (sender, rounds) = mpsc::channel();
+    (Room::new(move |events| sender.send(events).unwrap()), rounds)
+}
+
+#[test]
+fn what_one_says_in_a_row_is_one_event_and_the_order_stays() {
+    let (room, rounds) = room();
+    room.gather();
+    for message in
+        [said(1, "a"), said(1, "b"), said(2, "c"), Message::Joined(3), said(2, "d"), said(2, "e")]
+    {
+        room.send(message).unwrap();
+    }
+    assert!(rounds.try_recv().is_err(), "nothing is handed over before it is time");
+    room.hand_over();
+    let shown = rounds.recv_timeout(PATIENCE).unwrap().into_iter().map(|message| match message {
+        Message::Joined(id) => format!("{id} joined"),
+        Message::Said(id, texts) => format!("{id}: {}", texts.join(" ")),
+    });
+    assert_eq!(shown.collect::<Vec<_>>(), ["1: a b", "2: c", "3 joined", "2: d e"]);
+}
+
+#[test]
+fn what_is_gathered_is_handed_over_with_what_is_urgent_and_at_the_end() {
+    let (room, rounds) = room();
+    let connection = room.clone();
+    connection.send(said(1, "not gathered")).unwrap();
+    assert_eq!(rounds.recv_timeout(PATIENCE).unwrap().len(), 1);
+    connection.gather();
+    connection.send(said(1, "a")).unwrap();
+    connection.send_now(Message::Joined(2)).unwrap();
+    assert_eq!(rounds.recv_timeout(PATIENCE).unwrap().len(), 2);
+    connection.gather();
+    connection.send(said(1, "b")).unwrap();
+    drop(connection);
+    assert_eq!(rounds.recv_timeout(PATIENCE).unwrap().len(), 1);
+}
+
+#[test]
+fn many_threads_lose_nothing_and_no_two_are_in_the_room() {
+    const THREADS: usize = 8;
+    const MESSAGES: u64 = 2000;
+    let inside = AtomicBool::new(false);
+    let (sender, heard) = mpsc::channel();
+    let room = Room::new(move |events| {
+        assert!(!inside.swap(true, Ordering::SeqCst), "two threads are in the room");
+        for event in events {
+            if let Message::Said(id, texts) = event {
+                for text in texts {
+                    sender.send((id, text)).unwrap();
+                }
+            }
+        }
+        inside.store(false, Ordering::SeqCst);
+    });
+    for id in 0..THREADS as u64 {
+        let room = room.clone();
+        thread::spawn(move || {
+            for number in 0..MESSAGES {
+                room.send(said(id, &number.to_string())).unwrap();
+                // One sends each message at once, the others up to eight at a time.
+                if number % (id + 1) == 0 {
+                    room.hand_over();
+                    if id > 0 {
+                        room.gather();
+                    }
+                }
+            }
+        });
+    }
+    let mut next = [0; THREADS];
+    while next != [MESSAGES; THREADS] {
+        let (id, text) = heard.recv_timeout(PATIENCE).expect("a message is lost");
+        let next = &mut next[usize::try_from(id).unwrap()];
+        assert_eq!(text, next.to_string(), "of {id}");
+        *next += 1;
+    }
+}
+
+#[test]
+fn what_comes_during_a_round_is_done_after_it() {
+    let (open, door) = mpsc::channel::<()>();
+    let (sender, rounds) = mpsc::channel();
+    let room = Room::new(move |events: Vec<Message>| {
+        sender.send(events.len()).unwrap();
+        let _ = door.recv();
+    });
+    let first = room.clone();
+    thread::spawn(move || first.send_now(Message::Joined(1)));
+    assert_eq!(rounds.recv_timeout(PATIENCE).unwrap(), 1);
+    // This does not wait for the room, and nothing comes after it.
+    room.send_now(Message::Joined(2)).unwrap();
+    room.send_now(Message::Joined(3)).unwrap();
+    drop(open);
+    assert_eq!(rounds.recv_timeout(PATIENCE).expect("the events are forgotten"), 2);
+}
+
+#[test]
+fn a_thread_waits_when_too_much_waits_for_the_room() {
+    let (open, door) = mpsc::channel::<()>();
+    let (sender, rounds) = mpsc::channel();
+    let room = Room::new(move |events: Vec<Message>| {
+        sender.send(events.len()).unwrap();
+        // (an error when the test is over)
+        let _ = door.recv();
+    });
+    let (first, second) = (room.clone(), room.clone());
+    thread::spawn(move || first.send_now(Message::Joined(1)));
+    assert_eq!(rounds.recv_timeout(PATIENCE).unwrap(), 1);
+
+    let put_in = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&put_in);
+    let (done, wait) = mpsc::channel();
+    thread::spawn(move || {
+        for _ in 0..100 {
+            second.send_now(said(2, &"x".repeat(60 * 1024))).unwrap();
+            counter.fetch_add(1, Ordering::SeqCst);
+        }
+        done.send(()).unwrap();
+    });
+    // 512 KiB, and the message with which there are more.
+    while put_in.load(Ordering::SeqCst) < 8 {
+        thread::yield_now();
+    }
+    assert!(wait.recv_timeout(Duration::from_millis(100)).is_err());
+    assert_eq!(put_in.load(Ordering::SeqCst), 8);
+    drop(open);
+    wait.recv_timeout(PATIENCE).expect("the thread waits for ever");
+}
+
+#[test]
+fn a_thread_does_not_work_for_others_for_ever() {
+    let again: Arc<Mutex<Option<Room<Message>>>> = Arc::default();
+    let others = Arc::clone(&again);
+    // While a round is at work, somebody puts in the next event.
+    let room = Room::new(move |_| {
+        if let Some(room) = &*others.lock().unwrap() {
+            room.send_now(Message::Joined(2)).unwrap();
+        }
+    });
+    *again.lock().unwrap() = Some(room.clone());
+    let (done, wait) = mpsc::channel();
+    thread::spawn(move || {
+        room.send_now(Message::Joined(1)).unwrap();
+        done.send(()).unwrap();
+    });
+    wait.recv_timeout(PATIENCE).expect("the thread works for ever");
+    // (takes the room out before it is dropped: the lock is needed there)
+    let last = again.lock().unwrap().take();
+    drop(last);
+}
+
+#[test]
+fn a_room_that_is_not_written_yet_is_gone_and_nobody_waits_for_it() {
+    let room = Room::new(|_: Vec<Message>| todo!());
+    let unwritten = room.clone();
+    assert!(thread::spawn(move || unwritten.send_now(Message::Joined(1))).join().is_err());
+    assert_eq!(room.send(Message::Joined(2)).unwrap_err().to_string(), "the room is gone");
+}
