@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use grader::files;
+use grader::kit::files;
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 
 use crate::lab;
@@ -125,7 +125,7 @@ fn every_link_leads_somewhere() {
 fn nothing_is_wrong(what: &str, wrong: impl Fn(&Path) -> Vec<String>) {
     let students = tempfile::tempdir().unwrap();
     lab().arg("export").arg(students.path()).assert().success();
-    for kit in [&grader::kit(), students.path()] {
+    for kit in [&grader::kit::root(), students.path()] {
         let wrong = wrong(kit);
         assert!(wrong.is_empty(), "in {} {what}:\n{}", kit.display(), wrong.join("\n"));
     }
@@ -185,11 +185,11 @@ fn missing_includes(kit: &Path) -> Vec<String> {
 /// Reports point to the part of a chapter about their stage.
 #[test]
 fn every_stage_has_its_part_in_a_chapter() {
-    let pages = pages(&grader::kit());
-    for plan in grader::labs::all() {
-        let chapter = format!("lab{}.md", plan.number);
+    let pages = pages(&grader::kit::root());
+    for lab in grader::labs::all() {
+        let chapter = format!("lab{}.md", lab.number);
         let page = &pages[Path::new(&chapter)];
-        for stage in plan.stages {
+        for stage in lab.stages {
             let heading = format!("## Stage {}: {} {{#stage-{0}}}\n", stage.number, stage.title);
             assert!(page.text.contains(&heading), "{chapter} should have: {heading}");
         }
@@ -199,7 +199,7 @@ fn every_stage_has_its_part_in_a_chapter() {
 #[test]
 fn every_code_block_says_what_it_is() {
     let mut wrong = Vec::new();
-    for (path, page) in pages(&grader::kit()) {
+    for (path, page) in pages(&grader::kit::root()) {
         for (language, code) in &page.blocks {
             let first = code.lines().next().unwrap_or_default();
             if !LANGUAGES.contains(&language.as_str()) {

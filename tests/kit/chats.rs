@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use assert_cmd::Command;
-use grader::build::{BUILD_LIMIT, Built, build};
-use grader::wire::ClosedPort;
+use grader::system::cargo::{BUILD_LIMIT, Built, build};
+use grader::system::ports::ClosedPort;
 use predicates::prelude::*;
 use predicates::str::contains;
 
@@ -19,7 +19,7 @@ static BUILT: LazyLock<Built> = LazyLock::new(|| {
     let packages = LABS.iter().flat_map(|(lab, _)| {
         ["server", "client"].map(|program| format!("solution{lab}-{program}"))
     });
-    build(&grader::kit(), &packages.collect::<Vec<_>>(), BUILD_LIMIT)
+    build(&grader::kit::root(), &packages.collect::<Vec<_>>(), BUILD_LIMIT)
         .expect("cargo builds the solutions")
 });
 

@@ -6,9 +6,9 @@ use std::process::Command as SystemCommand;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use assert_cmd::Command;
-use grader::build::share_target;
 use grader::cli::starters;
-use grader::{files, tasks};
+use grader::kit::{exercises, files};
+use grader::system::cargo::share_target;
 use predicates::prelude::*;
 use predicates::str::contains;
 use tempfile::TempDir;
@@ -39,13 +39,13 @@ pub fn students_kit() -> StudentsKit {
 pub fn export_built_in(target: &str) -> TempDir {
     let kit = tempfile::tempdir().unwrap();
     lab().arg("export").arg(kit.path()).assert().success();
-    share_target(kit.path(), &grader::kit().join(target)).unwrap();
+    share_target(kit.path(), &grader::kit::root().join(target)).unwrap();
     kit
 }
 
 /// Puts the solutions' bodies of some labs and stages into the starters of a student's kit.
 pub fn write_bodies(kit: &Path, is_written: impl Fn(u32, u32) -> bool) {
-    let starters = starters::make(&grader::kit().join("solutions"), is_written).unwrap();
+    let starters = starters::make(&grader::kit::root().join("solutions"), is_written).unwrap();
     for (path, text) in starters {
         files::write(&kit.join("labs").join(path), &text).unwrap();
     }
@@ -72,7 +72,7 @@ fn a_students_kit_holds_no_solution() {
     }
     let is_code = |line: &&str| line.len() > 24 && !line.starts_with("//");
     for lab in 1..=4 {
-        for place in tasks::of_lab(&grader::kit(), "solutions", lab).unwrap() {
+        for place in exercises::of_lab(&grader::kit::root(), "solutions", lab).unwrap() {
             let body = &place.source[place.task.body.clone()];
             let telling: Vec<_> = body.lines().map(str::trim).filter(is_code).collect();
             for (path, text) in exported.iter().zip(&texts) {
@@ -92,7 +92,7 @@ fn a_students_kit_holds_no_solution() {
 /// A comment between the rows of a table ends it, on GitHub and in the book.
 #[test]
 fn no_mark_of_the_export_stands_in_a_table() {
-    let kit = grader::kit();
+    let kit = grader::kit::root();
     let mut pages = vec![PathBuf::from("README.md")];
     for folder in ["docs", "labs"] {
         let below = files::below(&kit.join(folder)).unwrap();

@@ -16,12 +16,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use grader::confine::holds;
+use grader::grading::author::Author;
+use grader::grading::grader::Grader;
+use grader::grading::verdict::{Graded, Verdict};
+use grader::kit::files;
+use grader::labs;
 use grader::report::failure::Report;
 use grader::report::html::Page;
 use grader::report::scoreboard::Points;
-use grader::verdict::{Graded, Grader, Maker, Verdict};
-use grader::{files, labs};
+use grader::system::confinement::holds;
 use tempfile::TempDir;
 
 use crate::lab_in;
@@ -70,7 +73,7 @@ impl Kit {
         kit.serves("hangs()");
         kit.write(CLIENT, "fn main() {}");
         let script = "tests/src/labs/lab1.rs";
-        kit.write(script, &fs::read_to_string(grader::kit().join(script)).unwrap());
+        kit.write(script, &fs::read_to_string(grader::kit::root().join(script)).unwrap());
         fs::write(kit.outside.path().join("file"), "mine").unwrap();
         kit
     }
@@ -277,10 +280,10 @@ impl Case {
         write(&kit);
         let begin = Instant::now();
         let grader = Grader::new(kit.path(), &[1], 1).with_build_limit(*build_limit);
-        grader.build(Maker::Student).as_ref().unwrap();
+        grader.build(Author::Student).as_ref().unwrap();
         let before = kit.contents();
-        let asked = &grader.plans[0].stages[stage - 1];
-        grader.grade(Maker::Student, 1, asked, |graded| {
+        let asked = &grader.labs[0].stages[stage - 1];
+        grader.grade(Author::Student, 1, asked, |graded| {
             let took = begin.elapsed();
             let (left, listens) = (kit.left(), kit.is_listening());
             let seen = Seen::new(&kit, &grader, graded, *stage);
@@ -308,12 +311,12 @@ impl Case {
 
 impl<'a> Seen<'a> {
     fn new(kit: &Kit, grader: &'a Grader, result: &Graded, stage: usize) -> Self {
-        let plan = &grader.plans[0];
-        let report = Report::new(plan, &plan.stages[stage - 1], result, "again".into());
+        let lab = &grader.labs[0];
+        let report = Report::new(lab, &lab.stages[stage - 1], result, "again".into());
         let mut page = Page::new();
-        page.add_stage(plan, &plan.stages[stage - 1], &result.verdict);
+        page.add_stage(lab, &lab.stages[stage - 1], &result.verdict);
         page.add_report(&report, kit.path());
-        let record = result.outcome.as_ref().map(|outcome| outcome.record.shown());
+        let record = result.outcome.as_ref().map(|outcome| outcome.journal.shown());
         let shown = record.unwrap_or_default().into_values().flatten().collect::<Vec<_>>();
         Self {
             grader,
@@ -520,7 +523,7 @@ fn builds() -> Vec<Case> {
 
 /// The client is not to blame for the server.
 fn others_are_built(seen: &Seen) {
-    assert!(seen.grader.build(Maker::Student).as_ref().unwrap()["lab1-client"].is_ok());
+    assert!(seen.grader.build(Author::Student).as_ref().unwrap()["lab1-client"].is_ok());
 }
 
 #[test]
@@ -590,10 +593,10 @@ fn no_file_outside_of_its_folder_is_changed() {
     );
     kit.serves(&code);
     let grader = Grader::new(kit.path(), &[1], 1);
-    grader.build(Maker::Student).as_ref().unwrap();
+    grader.build(Author::Student).as_ref().unwrap();
     let before = kit.contents();
-    let stage = &grader.plans[0].stages[1];
-    grader.grade(Maker::Student, 1, stage, |graded| {
+    let stage = &grader.labs[0].stages[1];
+    grader.grade(Author::Student, 1, stage, |graded| {
         let after = kit.contents();
         let markers: Vec<_> = outside.iter().filter(|path| fs::remove_file(path).is_ok()).collect();
         let seen = Seen::new(&kit, &grader, graded, 2);
@@ -623,7 +626,7 @@ fn a_connection_to_another_program_is_not_held_back() {
         text
     });
     let grader = Grader::new(kit.path(), &[1], 1);
-    grader.grade(Maker::Student, 1, &labs::all()[0].stages[1], |graded| {
+    grader.grade(Author::Student, 1, &labs::all()[0].stages[1], |graded| {
         assert_eq!(graded.verdict, Verdict::Failed);
     });
     assert_eq!(reader.join().unwrap(), kit.mark);

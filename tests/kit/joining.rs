@@ -3,11 +3,11 @@
 
 use std::net::Ipv4Addr;
 
-use grader::lab::Lab;
-use grader::program::Runnable;
-use grader::stage::{Check, Failure};
-use grader::terminal::Person;
-use grader::wire::Peer;
+use grader::harness::Harness;
+use grader::harness::peer::Peer;
+use grader::harness::person::Person;
+use grader::journal::failure::{Check, Failure};
+use grader::system::program::Runnable;
 
 use crate::LIMIT;
 use crate::chats::executable;
@@ -39,7 +39,7 @@ fn says_in(alice: &Person, server: &Peer, room_ref: &str, text: &str) -> Check {
 fn plays() -> Check {
     let client = Runnable::Executable(executable("solution4-client"));
     let none = Runnable::Missing(Failure::Grader("there is no server here".into()));
-    let lab = Lab::new(none, client, 1);
+    let lab = Harness::new(none, client, 1);
     let listener = lab.listener()?;
     let alice = lab.client("alice", listener.address()?)?;
     alice.is_asked_for("name")?;

@@ -4,10 +4,11 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use grader::files;
-use grader::program::{Launch, Place, TerminalKind};
-use grader::record::Record;
-use grader::terminal::Person;
+use grader::harness::person::Person;
+use grader::journal::Journal;
+use grader::journal::terminal::Terminal;
+use grader::kit::files;
+use grader::system::program::{Launch, Place};
 use predicates::prelude::*;
 use predicates::str::contains;
 
@@ -112,7 +113,7 @@ fn programs_in_any_language_are_graded() {
     let mut check = lab_in(kit.path());
     check.args(["check", "1.1", "--server", "./nowhere {port}"]);
     check.assert().code(1).stdout(contains("it has ended").and(contains("not found")));
-    let server = grader::kit().join("target/debug/solution1-server");
+    let server = grader::kit::root().join("target/debug/solution1-server");
     let mut check = lab();
     check.args(["check", "1", "--all", "--server", &format!("{} {{port}}", server.display())]);
     check.assert().success().stdout(contains("✓ 1.8").and(contains("1.3 ").not()));
@@ -148,8 +149,8 @@ fn watching_checks_again_whenever_a_file_is_saved() {
             arguments: arguments.iter().chain(poll).map(ToString::to_string).collect(),
             place: Place::Free,
         };
-        let record = Record::default();
-        let person = Person::start("student", &lab, TerminalKind::Xterm, &record).unwrap();
+        let record = Journal::default();
+        let person = Person::start("student", &lab, Terminal::Xterm, &record).unwrap();
         let sees = |text: &str| {
             let seen = person.sees_soon(Duration::from_mins(2), text);
             seen.unwrap_or_else(|failure| panic!("{poll:?}: {failure}"));

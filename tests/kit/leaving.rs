@@ -11,8 +11,9 @@ use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use grader::descendants::{self, reap};
-use grader::wire::ClosedPort;
+use grader::system::orphans;
+use grader::system::orphans::reap;
+use grader::system::ports::ClosedPort;
 use nix::pty::openpty;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::termios::{Termios, tcgetattr};
@@ -199,7 +200,7 @@ impl Screen {
 
 /// Starts a client so that no other test takes it for an orphan of its own.
 fn start(command: &mut Command) -> (Pid, Child) {
-    let starting = descendants::starting();
+    let starting = orphans::starting();
     let process = command.spawn().unwrap();
     let pid = Pid::from_raw(process.id().try_into().unwrap());
     starting.has_started(pid);

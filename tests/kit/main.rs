@@ -9,11 +9,11 @@ mod hostile;
 mod joining;
 mod lab;
 // (its terminals are made as on Linux)
+mod labs;
 #[cfg(target_os = "linux")]
 mod leaving;
 mod limits;
 mod mutants;
-mod plans;
 mod servers;
 mod shell_lines;
 mod unusual;

@@ -6,9 +6,11 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
+use grader::grading::author::Author;
+use grader::grading::grader::Grader;
+use grader::grading::verdict::Verdict;
 use grader::labs;
 use grader::report::failure::Report;
-use grader::verdict::{Grader, Maker, Verdict};
 use insta::Snapshot;
 use insta::comparator::Comparator;
 use insta::internals::SnapshotContents;
@@ -32,7 +34,7 @@ struct Mutant {
 }
 
 fn mutants() -> Vec<Mutant> {
-    let text = fs::read_to_string(grader::kit().join("tests/mutants.toml")).unwrap();
+    let text = fs::read_to_string(grader::kit::root().join("tests/mutants.toml")).unwrap();
     let table: toml::Table = text.parse().unwrap();
     let of = |mutant: &toml::Value| {
         let field = |name: &str| mutant[name].as_str().unwrap().to_owned();
@@ -57,19 +59,19 @@ fn mutants() -> Vec<Mutant> {
 fn every_stage_has_a_mutant_that_applies() {
     let mutants = mutants();
     for Mutant { name, file, find, .. } in &mutants {
-        let text = fs::read_to_string(grader::kit().join("solutions").join(file)).unwrap();
+        let text = fs::read_to_string(grader::kit::root().join("solutions").join(file)).unwrap();
         assert_eq!(text.matches(find).count(), 1, "{name} in {file}");
     }
     let names: BTreeSet<_> = mutants.iter().map(|mutant| &mutant.name).collect();
     assert_eq!(names.len(), mutants.len(), "each has a name of its own");
-    for plan in labs::all() {
-        for stage in plan.stages {
+    for lab in labs::all() {
+        for stage in lab.stages {
             let is_meant =
-                |mutant: &&Mutant| (mutant.lab, mutant.stage) == (plan.number, stage.number);
+                |mutant: &&Mutant| (mutant.lab, mutant.stage) == (lab.number, stage.number);
             assert!(
                 mutants.iter().any(|mutant| is_meant(&mutant)),
                 "{}.{}",
-                plan.number,
+                lab.number,
                 stage.number
             );
         }
@@ -117,12 +119,12 @@ fn look_at(kit: &Path, mutant: &Mutant) -> Vec<String> {
 
 /// The stages that are not judged as they should be, and the report of the one that is meant.
 fn judge(kit: &Path, grader: &Grader, mutant: &Mutant) -> (Vec<String>, String) {
-    let plan = grader.plans.iter().find(|plan| plan.number == mutant.lab).unwrap();
+    let lab = grader.labs.iter().find(|lab| lab.number == mutant.lab).unwrap();
     let (mut wrong, mut last) = (Vec::new(), String::new());
-    for stage in plan.stages.iter().filter(|stage| stage.number <= mutant.stage) {
-        grader.grade(Maker::Student, mutant.lab, stage, |graded| {
-            let again = format!("cargo lab check {}.{} --seed 1", plan.number, stage.number);
-            let report = Report::new(plan, stage, graded, again);
+    for stage in lab.stages.iter().filter(|stage| stage.number <= mutant.stage) {
+        grader.grade(Author::Student, mutant.lab, stage, |graded| {
+            let again = format!("cargo lab check {}.{} --seed 1", lab.number, stage.number);
+            let report = Report::new(lab, stage, graded, again);
             last = report.to_text(kit);
             let is_meant = stage.number == mutant.stage;
             let meant = if is_meant { Verdict::Failed } else { Verdict::Passed };
@@ -150,7 +152,8 @@ fn is_as_it_was(mutant: &Mutant, report: &str) -> bool {
     let is_as_it_was = catch_unwind(AssertUnwindSafe(compare)).is_ok();
     if is_as_it_was {
         // (of an earlier look)
-        let _ = fs::remove_file(grader::kit().join(format!("docs/src/reports/{name}.snap.new")));
+        let _ =
+            fs::remove_file(grader::kit::root().join(format!("docs/src/reports/{name}.snap.new")));
     }
     is_as_it_was
 }

@@ -9,9 +9,9 @@ use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use grader::build::{BUILD_LIMIT, build};
-use grader::port;
-use grader::wire::frames::frame;
+use grader::labs::lab3::wire::frame;
+use grader::system::cargo::{BUILD_LIMIT, build};
+use grader::system::ports;
 
 use crate::LIMIT;
 use crate::chats::executable;
@@ -260,11 +260,11 @@ fn a_log_that_nobody_reads_holds_up_nobody_and_says_what_is_missing() {
 fn a_full_disk_holds_up_nobody() {
     for lab in 1..=4 {
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let port = port::unused();
+        let port = ports::unused();
         let program = executable(&format!("solution{lab}-server"));
         let server = Server::start_with_output(&program, &port.to_string(), &[], Stdio::from(full));
         let begin = Instant::now();
-        while !port::is_listening(port) {
+        while !ports::is_listening(port) {
             assert!(begin.elapsed() < LIMIT, "lab {lab} does not listen");
             thread::sleep(Duration::from_millis(5));
         }

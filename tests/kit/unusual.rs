@@ -4,25 +4,27 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use grader::files;
+use grader::grading::author::Author;
+use grader::grading::grader::{Commands, Grader};
+use grader::grading::verdict::Verdict;
+use grader::kit::files;
 use grader::labs;
 use grader::report::failure::Report;
-use grader::verdict::{Commands, Grader, Maker, Verdict};
 
 use crate::export::export_built_in;
 
 fn folder(name: &str) -> PathBuf {
-    grader::kit().join("tests/kit/unusual").join(name)
+    grader::kit::root().join("tests/kit/unusual").join(name)
 }
 
-fn get_full_points(kit: &Path, lab: u32, commands: Commands) {
-    let grader = Grader::new(kit, &[lab], 1).with_commands(commands);
-    let plan = labs::all().into_iter().find(|plan| plan.number == lab).unwrap();
+fn get_full_points(kit: &Path, number: u32, commands: Commands) {
+    let grader = Grader::new(kit, &[number], 1).with_commands(commands);
+    let lab = labs::all().into_iter().find(|lab| lab.number == number).unwrap();
     let mut wrong = Vec::new();
-    for stage in &plan.stages {
-        grader.grade(Maker::Student, lab, stage, |graded| {
+    for stage in &lab.stages {
+        grader.grade(Author::Student, number, stage, |graded| {
             if graded.verdict != Verdict::Passed {
-                let report = Report::new(&plan, stage, graded, "(the same test again)".into());
+                let report = Report::new(&lab, stage, graded, "(the same test again)".into());
                 wrong.push(report.to_text(kit));
             }
         });
@@ -52,7 +54,7 @@ fn python_gets_full_points(name: &str, lab: u32) {
         Some(format!("python3 {} {{port}}", file.display()))
     };
     let commands = Commands { server: command("server.py"), client: command("client.py") };
-    get_full_points(&grader::kit(), lab, commands);
+    get_full_points(&grader::kit::root(), lab, commands);
 }
 
 #[test]

@@ -2,49 +2,53 @@
 
 use std::path::Path;
 
+use grader::grading::author::Author;
+use grader::grading::grader::Grader;
+use grader::grading::verdict::{Graded, Verdict};
+use grader::harness::stage::{Lab, Stage};
 use grader::labs;
-use grader::stage::{Plan, Stage};
-use grader::verdict::{Graded, Grader, Maker, Verdict};
 
 use crate::export::{export_built_in, students_kit, write_bodies};
 
 /// The solutions' bodies are put into the starters one by one, in the order of the stages: each stage
 /// passes when its functions are there, and none after it fails.
-fn walk(lab: u32) {
+fn walk(number: u32) {
     // (each walk builds other packages, so they do not meet)
     let kit = export_built_in("target/walk");
-    let plan = plan(lab);
-    let last = plan.stages.iter().map(|stage| stage.number).max().unwrap();
+    let lab = lab_of(number);
+    let last = lab.stages.iter().map(|stage| stage.number).max().unwrap();
     for done in 0..=last {
-        write_bodies(kit.path(), |other, stage| other == lab && stage <= done);
-        grade(kit.path(), &plan, |stage, graded| {
+        write_bodies(kit.path(), |other, stage| other == number && stage <= done);
+        grade(kit.path(), &lab, |stage, graded| {
             let is_right = match graded.verdict {
                 Verdict::Passed => true,
                 Verdict::NotStarted | Verdict::Blocked(_) => stage.number > done,
                 Verdict::Failed | Verdict::GraderError => false,
             };
-            assert!(is_right, "with stages 1 to {done} written, {}", told(&plan, stage, graded));
+            assert!(is_right, "with stages 1 to {done} written, {}", told(&lab, stage, graded));
         });
     }
 }
 
-fn plan(lab: u32) -> Plan {
-    labs::all().into_iter().find(|plan| plan.number == lab).unwrap()
+fn lab_of(number: u32) -> Lab {
+    labs::all().into_iter().find(|lab| lab.number == number).unwrap()
 }
 
-fn grade(kit: &Path, plan: &Plan, look: impl Fn(&Stage, &Graded)) {
-    let grader = Grader::new(kit, &[plan.number], 1);
-    for stage in &plan.stages {
-        grader.grade(Maker::Student, plan.number, stage, |graded| look(stage, graded));
+fn grade(kit: &Path, lab: &Lab, look: impl Fn(&Stage, &Graded)) {
+    let grader = Grader::new(kit, &[lab.number], 1);
+    for stage in &lab.stages {
+        grader.grade(Author::Student, lab.number, stage, |graded| look(stage, graded));
     }
 }
 
-fn told(plan: &Plan, stage: &Stage, graded: &Graded) -> String {
+fn told(lab: &Lab, stage: &Stage, graded: &Graded) -> String {
     let outcome = graded.outcome.as_ref();
     let (result, record) = outcome
-        .map(|outcome| (format!("{:?}", outcome.result), format!("{:#?}", outcome.record.events())))
+        .map(|outcome| {
+            (format!("{:?}", outcome.result), format!("{:#?}", outcome.journal.events()))
+        })
         .unwrap_or_default();
-    let (lab, number) = (plan.number, stage.number);
+    let (lab, number) = (lab.number, stage.number);
     format!("stage {lab}.{number} is {:?}\n{result}\n{record}", graded.verdict)
 }
 
@@ -96,15 +100,15 @@ fn a_wrong_stage_that_runs_into_a_later_unwritten_one_has_failed() {
         (2, "lab2-nick-group/server/src/main.rs", "Nickname is {", "Nick is {"),
     ];
     let kit = students_kit();
-    for (lab, file, find, replace) in cases {
-        write_bodies(kit.path(), |other, stage| other == lab && stage <= 3);
+    for (number, file, find, replace) in cases {
+        write_bodies(kit.path(), |other, stage| other == number && stage <= 3);
         breaks(kit.path(), file, find, replace);
-        let plan = plan(lab);
-        grade(kit.path(), &plan, |stage, graded| {
+        let lab = lab_of(number);
+        grade(kit.path(), &lab, |stage, graded| {
             if stage.number == 2 {
-                let record = &graded.outcome.as_ref().unwrap().record;
+                let record = &graded.outcome.as_ref().unwrap().journal;
                 let runs_into_it = record.unwritten_stages().contains(&4);
-                let told = told(&plan, stage, graded);
+                let told = told(&lab, stage, graded);
                 assert!(runs_into_it, "it should have run into stage 4\n{told}");
                 assert_eq!(graded.verdict, Verdict::Failed, "{told}");
             }
@@ -118,10 +122,10 @@ fn what_does_not_compile_hurts_no_other_package() {
     let kit = students_kit();
     write_bodies(kit.path(), |_, _| true);
     breaks(kit.path(), "lab3-length-header/client/src/main.rs", "fn main()", "fn mian()");
-    let plan = plan(3);
-    grade(kit.path(), &plan, |stage, graded| {
-        let told = told(&plan, stage, graded);
-        if stage.kind == grader::stage::Kind::Server {
+    let lab = lab_of(3);
+    grade(kit.path(), &lab, |stage, graded| {
+        let told = told(&lab, stage, graded);
+        if stage.role == grader::harness::stage::Role::Server {
             assert_eq!(graded.verdict, Verdict::Passed, "{told}");
         } else if stage.number == 1 {
             assert_eq!(graded.verdict, Verdict::Failed, "{told}");

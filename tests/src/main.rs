@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use grader::cli::{Options, run};
-use grader::{confine, descendants};
+use grader::system::{confinement, orphans};
 use nix::sys::signal::{SigHandler, Signal, signal};
 
 fn main() -> ExitCode {
@@ -17,7 +17,7 @@ fn main() -> ExitCode {
         eprintln!("Error: {error:#}");
         ExitCode::FAILURE
     });
-    descendants::no_more();
-    confine::remove_all();
+    orphans::no_more();
+    confinement::remove_all();
     status
 }

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use grader::port;
+use grader::system::ports;
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
@@ -45,7 +45,7 @@ impl Server {
     /// # Errors
     /// When it does not listen.
     pub fn start(program: &Path, lab: u32, people: usize) -> Result<Self> {
-        let port = port::unused();
+        let port = ports::unused();
         let mut command = Command::new(env::current_exe()?);
         command.arg("become").arg(program).arg(port.to_string());
         if lab == 1 {
@@ -56,7 +56,7 @@ impl Server {
             command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
         let mut server = Self { child, address: (Ipv4Addr::LOCALHOST, port).into() };
         let begin = Instant::now();
-        while !port::is_listening(port) {
+        while !ports::is_listening(port) {
             if let Some(status) = server.child.try_wait()? {
                 bail!("{} did not start: {status}", program.display());
             }
@@ -154,7 +154,7 @@ pub fn build(labs: &[u32]) -> Result<Vec<PathBuf>> {
     for (name, _) in env::vars_os().filter(|(name, _)| is_ours(name)) {
         cargo.env_remove(name);
     }
-    let output = cargo.current_dir(grader::kit()).stderr(Stdio::inherit()).output()?;
+    let output = cargo.current_dir(grader::kit::root()).stderr(Stdio::inherit()).output()?;
     ensure!(output.status.success(), "cargo could not build {}", packages.join(", "));
     let text = String::from_utf8_lossy(&output.stdout);
     let messages: Vec<Value> =

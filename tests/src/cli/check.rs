@@ -10,12 +10,14 @@ use console::{Term, style};
 
 use crate::cli::target::{StageNumber, Target};
 use crate::cli::{next, progress};
+use crate::grading::author::Author;
+use crate::grading::grader::{Commands, Grader};
+use crate::grading::verdict::{Graded, Verdict};
+use crate::harness::stage::{Role, Stage};
 use crate::labs;
 use crate::report::failure::Report;
 use crate::report::html::Page;
 use crate::report::scoreboard::{Points, stage_line};
-use crate::stage::{Kind, Stage};
-use crate::verdict::{Commands, Graded, Grader, Maker, Verdict};
 
 /// How many rows stand under a report.
 const UNDER_A_REPORT: usize = 4;
@@ -67,19 +69,19 @@ fn command(text: &str) -> Result<String, String> {
 /// When nothing can be graded.
 pub fn run(kit: &Path, options: Options) -> Result<Option<StageNumber>> {
     let Options { target, all, seed, server, client, html, repeats } = options;
-    let plans = labs::all();
+    let labs = labs::all();
     let is_asked = |lab: u32, stage: &Stage| {
         let is_foreign = server.is_some() || client.is_some();
-        let runs = match stage.kind {
-            Kind::Server => server.is_some(),
-            Kind::Client => client.is_some(),
-            Kind::Together => server.is_some() && client.is_some(),
+        let runs = match stage.role {
+            Role::Server => server.is_some(),
+            Role::Client => client.is_some(),
+            Role::Together => server.is_some() && client.is_some(),
         };
         target.is_none_or(|target| target.contains(lab, stage.number)) && (runs || !is_foreign)
     };
-    let stages: Vec<_> = plans
+    let stages: Vec<_> = labs
         .iter()
-        .flat_map(|plan| plan.stages.iter().map(move |stage| (plan.number, stage)))
+        .flat_map(|lab| lab.stages.iter().map(move |stage| (lab.number, stage)))
         .filter(|(lab, stage)| is_asked(*lab, stage))
         .map(|(lab, stage)| StageNumber { lab, stage: stage.number })
         .collect();
@@ -102,19 +104,19 @@ pub fn run(kit: &Path, options: Options) -> Result<Option<StageNumber>> {
     let mut page = Page::new();
     let mut above = None;
     let rows = Term::stdout().size_checked().map_or(usize::MAX, |(rows, _)| rows.into());
-    progress::grade(&grader, stages, |plan, stage, graded| {
+    progress::grade(&grader, stages, |lab, stage, graded| {
         let verdict = &graded.verdict;
         count += 1;
-        page.add_stage(plan, stage, verdict);
+        page.add_stage(lab, stage, verdict);
         points = points + Points::of([(stage, verdict)]);
         let is_passed = *verdict == Verdict::Passed;
         if !is_passed {
-            first.get_or_insert(StageNumber { lab: plan.number, stage: stage.number });
+            first.get_or_insert(StageNumber { lab: lab.number, stage: stage.number });
         }
         let has_report = matches!(verdict, Verdict::Failed | Verdict::GraderError);
         let mut tell = |stage: &Stage, graded: &Graded| {
-            let again = again(plan.number, stage.number);
-            let report = Report::new(plan, stage, graded, again);
+            let again = again(lab.number, stage.number);
+            let report = Report::new(lab, stage, graded, again);
             let text = report.to_text(kit);
             println!("{text}");
             page.add_report(&report, kit);
@@ -123,20 +125,20 @@ pub fn run(kit: &Path, options: Options) -> Result<Option<StageNumber>> {
         if has_report {
             tell(stage, graded);
         } else {
-            println!("{}", stage_line(plan, stage, verdict));
+            println!("{}", stage_line(lab, stage, verdict));
         }
         // What it stands on may have failed without being asked for.
         let number = if let Verdict::Blocked(by) = *verdict { by } else { 0 };
-        let is_new = target.is_some_and(|target| !target.contains(plan.number, number));
-        if let Some(stage) = plan.stages.iter().find(|stage| stage.number == number && is_new) {
-            grader.grade(Maker::Student, plan.number, stage, |graded| {
+        let is_new = target.is_some_and(|target| !target.contains(lab.number, number));
+        if let Some(stage) = lab.stages.iter().find(|stage| stage.number == number && is_new) {
+            grader.grade(Author::Student, lab.number, stage, |graded| {
                 if graded.verdict == Verdict::Failed {
                     tell(stage, graded);
                 }
             });
         }
         if !is_passed && !has_report && next_step.is_empty() && is_own {
-            next_step = next::step(kit, plan, stage, verdict);
+            next_step = next::step(kit, lab, stage, verdict);
         }
         is_passed || all
     })?;

@@ -9,8 +9,8 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::cli::starters;
-use crate::files;
-use crate::verdict::Maker;
+use crate::grading::author::Author;
+use crate::kit::files;
 
 /// What a student's kit has at the top. `labs/` is made anew.
 const FILES: [&str; 8] = [
@@ -57,7 +57,7 @@ pub fn run(kit: &Path, folder: &Path) -> Result<()> {
 /// # Errors
 /// As there.
 pub fn export(kit: &Path, folder: &Path) -> Result<usize> {
-    if !Maker::Kit.exists(kit) {
+    if !Author::Kit.exists(kit) {
         bail!("this kit came without solutions; a kit for students is made from the whole kit");
     }
     let files = exported(kit)?;

@@ -6,34 +6,36 @@ use anyhow::{Context, Result};
 use serde_json::{Map, Value};
 
 use crate::cli::target::StageNumber;
-use crate::files;
+use crate::grading::author::Author;
+use crate::kit::exercises;
+use crate::kit::files;
 use crate::labs;
-use crate::report::labelled;
-use crate::tasks;
-use crate::verdict::Maker;
+use crate::report::layout::labelled;
 
 /// Shows the hints up to the next one that was not shown yet.
 ///
 /// # Errors
 /// When it cannot be kept how many were shown.
 pub fn run(kit: &Path, number: StageNumber) -> Result<()> {
-    let plans = labs::all();
-    let Some((plan, stage)) = number.find(&plans) else { return Ok(()) };
-    let name = format!("{}.{}", plan.number, stage.number);
+    let labs = labs::all();
+    let Some((lab, stage)) = number.find(&labs) else { return Ok(()) };
+    let name = format!("{}.{}", lab.number, stage.number);
     let mut shown = Shown::read(kit);
     let count = (shown.count(&name) + 1).min(stage.hints.len());
     println!(" {name}  {}\n", stage.title);
     for (at, hint) in stage.hints.iter().take(count).enumerate() {
         println!("{}", labelled(&format!("hint {}", at + 1), hint));
     }
-    let places =
-        tasks::of_stage(tasks::of_lab(kit, "labs", plan.number).unwrap_or_default(), stage.number);
+    let places = exercises::of_stage(
+        exercises::of_lab(kit, "labs", lab.number).unwrap_or_default(),
+        stage.number,
+    );
     for place in places {
         println!("{}", labelled("look at", &format!("{}  `{}`", place.to_line(), place.task.name)));
     }
     if count < stage.hints.len() {
         println!("\n one more: cargo lab hint {name}");
-    } else if Maker::Kit.exists(kit) {
+    } else if Author::Kit.exists(kit) {
         println!("\n That was the last one. The finished functions: cargo lab solution {name}");
     } else {
         println!("\n That was the last one.");

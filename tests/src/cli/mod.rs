@@ -1,7 +1,6 @@
 //! `cargo lab`: what a student and an instructor do with the labs, beside `cargo test`. One file a subcommand.
 
 pub mod check;
-pub mod demo;
 pub mod export;
 pub mod figures;
 pub mod hint;
@@ -14,11 +13,8 @@ pub mod watch;
 
 mod ask;
 mod next;
-mod play;
 mod progress;
-mod steady;
 mod target;
-mod transcripts;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -27,7 +23,7 @@ use anyhow::Result;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::cli::target::{StageNumber, Target};
-use crate::verdict::Maker;
+use crate::grading::author::Author;
 
 /// Work on the chat labs. Without a command: what is done, and what comes next
 #[derive(Parser)]
@@ -105,7 +101,7 @@ impl Options {
     /// what needs them.
     pub fn from_command_line() -> Self {
         let mut command = Self::command();
-        if !Maker::Kit.exists(&crate::kit()) {
+        if !Author::Kit.exists(&crate::kit::root()) {
             for name in NEED_SOLUTIONS {
                 command = command.mut_subcommand(name, |command| command.hide(true));
             }
@@ -119,7 +115,7 @@ impl Options {
 /// # Errors
 /// With what happened, to what, and what to do next.
 pub fn run(options: Options) -> Result<ExitCode> {
-    let kit = options.kit.unwrap_or_else(crate::kit);
+    let kit = options.kit.unwrap_or_else(crate::kit::root);
     match options.command {
         None => map::run(&kit)?,
         Some(Command::Check(options)) => {
@@ -128,7 +124,7 @@ pub fn run(options: Options) -> Result<ExitCode> {
             }
         }
         Some(Command::Watch(options)) => watch::run(&kit, options)?,
-        Some(Command::Demo { lab }) => demo::run(&kit, lab)?,
+        Some(Command::Demo { lab }) => figures::demo::run(&kit, lab)?,
         Some(Command::Hint { stage }) => hint::run(&kit, stage)?,
         Some(Command::Reset { target, yes }) => reset::run(&kit, target, yes)?,
         Some(Command::Solution { stage, yes }) => solution::run(&kit, stage, yes)?,

@@ -4,23 +4,24 @@ use std::path::Path;
 
 use console::style;
 
-use crate::stage::{Plan, Stage};
-use crate::tasks;
-use crate::verdict::Verdict;
+use crate::grading::verdict::Verdict;
+use crate::harness::stage::{Lab, Stage};
+use crate::kit::exercises;
 
 /// What to do about a stage that is not passed.
-pub fn step(kit: &Path, plan: &Plan, stage: &Stage, verdict: &Verdict) -> String {
-    let (lab, mut number) = (plan.number, stage.number);
+pub fn step(kit: &Path, lab: &Lab, stage: &Stage, verdict: &Verdict) -> String {
+    let mut number = stage.number;
     if let Verdict::Blocked(by) = verdict {
         number = *by;
     }
-    let Some(stage) = plan.stages.iter().find(|stage| stage.number == number) else {
+    let Some(stage) = lab.stages.iter().find(|stage| stage.number == number) else {
         return String::new();
     };
+    let lab = lab.number;
     let mut lines = vec![format!(" {}   {lab}.{number}  {}", style("next").bold(), stage.title)];
-    match tasks::of_lab(kit, "labs", lab) {
+    match exercises::of_lab(kit, "labs", lab) {
         Ok(places) => {
-            let places = tasks::of_stage(places, number);
+            let places = exercises::of_stage(places, number);
             let is_new = places.iter().any(|place| !place.is_written());
             for place in places.iter().filter(|place| !is_new || !place.is_written()) {
                 let name = &place.task.name;

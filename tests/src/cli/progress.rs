@@ -9,8 +9,10 @@ use anyhow::{Result, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::target::StageNumber;
-use crate::stage::{Plan, Stage};
-use crate::verdict::{Graded, Grader, Maker, THREADS};
+use crate::grading::author::Author;
+use crate::grading::grader::{Grader, THREADS};
+use crate::grading::verdict::Graded;
+use crate::harness::stage::{Lab, Stage};
 
 /// Builds the student's programs, then grades stages, several at a time. `each` gets their verdicts in their order,
 /// until it answers false.
@@ -20,25 +22,25 @@ use crate::verdict::{Graded, Grader, Maker, THREADS};
 pub fn grade(
     grader: &Arc<Grader>,
     stages: Vec<StageNumber>,
-    mut each: impl FnMut(&Plan, &Stage, &Graded) -> bool,
+    mut each: impl FnMut(&Lab, &Stage, &Graded) -> bool,
 ) -> Result<()> {
     let bar = ProgressBar::new(stages.len() as u64);
     bar.set_style(ProgressStyle::with_template(" {spinner} {msg}")?);
     bar.enable_steady_tick(Duration::from_millis(100));
     if grader.grades_own() {
         bar.set_message("building your programs");
-        grader.build(Maker::Student).as_ref().map_err(|said| anyhow!("{}", said.trim()))?;
+        grader.build(Author::Student).as_ref().map_err(|said| anyhow!("{}", said.trim()))?;
     }
     bar.set_style(ProgressStyle::with_template(" {spinner} {bar:20} {pos}/{len}  {wide_msg}")?);
     let stages = Arc::new(stages);
     let stopped = Arc::new(AtomicBool::new(false));
     run_ahead(grader, &stages, &stopped);
     for number in stages.iter() {
-        let Some((plan, stage)) = number.find(&grader.plans) else { continue };
-        bar.set_message(format!("{}.{}  {}", plan.number, stage.number, stage.title));
+        let Some((lab, stage)) = number.find(&grader.labs) else { continue };
+        bar.set_message(format!("{}.{}  {}", lab.number, stage.number, stage.title));
         let mut goes_on = true;
-        grader.grade(Maker::Student, plan.number, stage, |graded| {
-            goes_on = bar.suspend(|| each(plan, stage, graded));
+        grader.grade(Author::Student, lab.number, stage, |graded| {
+            goes_on = bar.suspend(|| each(lab, stage, graded));
         });
         bar.inc(1);
         if !goes_on {
@@ -63,8 +65,8 @@ fn run_ahead(grader: &Arc<Grader>, stages: &Arc<Vec<StageNumber>>, stopped: &Arc
                 if stopped.load(Ordering::Relaxed) {
                     return;
                 }
-                if let Some((plan, stage)) = number.find(&grader.plans) {
-                    grader.grade(Maker::Student, plan.number, stage, |_| ());
+                if let Some((lab, stage)) = number.find(&grader.labs) {
+                    grader.grade(Author::Student, lab.number, stage, |_| ());
                 }
             }
         });

@@ -8,8 +8,9 @@ use anyhow::{Context, Result, bail};
 
 use crate::cli::ask;
 use crate::cli::target::Target;
-use crate::files;
-use crate::tasks::{self, Place, Task};
+use crate::kit::exercises;
+use crate::kit::exercises::{Exercise, Location};
+use crate::kit::files;
 
 /// The starters as they were made, to compare with and to go back to.
 const PRISTINE: &str = "tests/starters";
@@ -79,8 +80,9 @@ fn stages(kit: &Path, target: Target) -> Result<Changes> {
         }
         let pristine = fs::read_to_string(kit.join(PRISTINE).join(&path))?;
         let path = Path::new("labs").join(path);
-        let is_meant = |task: &Task| target.contains(target.lab, task.stage);
-        let before: Vec<_> = tasks::tasks(&pristine)?.into_iter().filter(is_meant).collect();
+        let is_meant = |task: &Exercise| target.contains(target.lab, task.stage);
+        let before: Vec<_> =
+            exercises::exercises(&pristine)?.into_iter().filter(is_meant).collect();
         if before.is_empty() {
             continue;
         }
@@ -89,7 +91,7 @@ fn stages(kit: &Path, target: Target) -> Result<Changes> {
         let file = path.display();
         let text = fs::read_to_string(kit.join(&path))
             .with_context(|| format!("cannot read {file}; cargo lab reset {lab} brings it back"))?;
-        let mut mine = tasks::tasks(&text).with_context(|| {
+        let mut mine = exercises::exercises(&text).with_context(|| {
             format!("{file} cannot be understood; mend it, or reset the lab: cargo lab reset {lab}")
         })?;
         // From the last to the first, so that the places of the others stay right.
@@ -118,8 +120,8 @@ fn stages(kit: &Path, target: Target) -> Result<Changes> {
     }
     if !has_functions {
         let stage = target.stage.unwrap_or_default();
-        let places = tasks::of_stage(tasks::of_lab(kit, "labs", target.lab)?, stage);
-        let of_others = places.iter().map(|Place { task, .. }| {
+        let places = exercises::of_stage(exercises::of_lab(kit, "labs", target.lab)?, stage);
+        let of_others = places.iter().map(|Location { task, .. }| {
             format!("`{}`: cargo lab reset {}.{}", task.name, target.lab, task.stage)
         });
         let of_others = of_others.collect::<Vec<_>>().join("\n  ");

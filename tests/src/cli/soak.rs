@@ -11,9 +11,11 @@ use anyhow::{Result, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::target::{StageNumber, Target};
+use crate::grading::author::Author;
+use crate::grading::grader::{Grader, THREADS};
+use crate::grading::verdict::{Graded, Verdict};
 use crate::report::failure::Report;
-use crate::report::word;
-use crate::verdict::{Graded, Grader, Maker, THREADS, Verdict};
+use crate::report::layout::word;
 
 /// The command line.
 #[derive(clap::Args)]
@@ -28,7 +30,7 @@ pub struct Options {
 }
 
 /// Whose programs, and which stage.
-type StageOf = (Maker, StageNumber);
+type StageOf = (Author, StageNumber);
 
 /// For each stage the verdicts that it ever had; of the first of each kind, the report.
 type Seen = BTreeMap<StageOf, Vec<(Verdict, String)>>;
@@ -40,7 +42,7 @@ type Seen = BTreeMap<StageOf, Vec<(Verdict, String)>>;
 pub fn run(kit: &Path, options: &Options) -> Result<bool> {
     let mut grader = Grader::new(kit, &[1, 2, 3, 4], 0);
     let mut stages = Vec::new();
-    for maker in [Maker::Kit, Maker::Student].into_iter().filter(|maker| maker.exists(kit)) {
+    for maker in [Author::Kit, Author::Student].into_iter().filter(|maker| maker.exists(kit)) {
         grader.build(maker).as_ref().map_err(|said| anyhow!("{}", said.trim()))?;
         for (lab, stage) in grader.stages() {
             if options.target.is_none_or(|target| target.contains(lab, stage.number)) {
@@ -104,13 +106,13 @@ fn grade_once(kit: &Path, grader: &Grader, stages: &[StageOf], seen: &Mutex<Seen
     let next = AtomicUsize::new(0);
     let work = || {
         while let Some(&(maker, number)) = stages.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let Some((plan, stage)) = number.find(&grader.plans) else { continue };
-            grader.grade(maker, plan.number, stage, |graded: &Graded| {
+            let Some((lab, stage)) = number.find(&grader.labs) else { continue };
+            grader.grade(maker, lab.number, stage, |graded: &Graded| {
                 let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
                 let verdicts = seen.entry((maker, number)).or_default();
                 if verdicts.iter().all(|(verdict, _)| *verdict != graded.verdict) {
                     let again = format!("GRADER_SEED={} cargo test", grader.seed);
-                    let report = Report::new(plan, stage, graded, again).to_text(kit);
+                    let report = Report::new(lab, stage, graded, again).to_text(kit);
                     let round = grader.seed + 1;
                     let word = word(&graded.verdict);
                     let word = if word.is_empty() { "passed" } else { word.as_str() };

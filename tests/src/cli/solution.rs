@@ -6,22 +6,25 @@ use anyhow::{Result, bail};
 
 use crate::cli::ask;
 use crate::cli::target::StageNumber;
+use crate::grading::author::Author;
+use crate::grading::grader::Grader;
+use crate::grading::verdict::Verdict;
+use crate::kit::exercises;
 use crate::labs;
-use crate::tasks;
-use crate::verdict::{Grader, Maker, Verdict};
 
 /// Shows them; asks first when the student has not passed the stage, unless `yes`.
 ///
 /// # Errors
 /// When the kit came without solutions.
 pub fn run(kit: &Path, number: StageNumber, yes: bool) -> Result<()> {
-    let plans = labs::all();
-    let Some((plan, stage)) = number.find(&plans) else { return Ok(()) };
-    let name = format!("{}.{}", plan.number, stage.number);
-    if !Maker::Kit.exists(kit) {
+    let labs = labs::all();
+    let Some((lab, stage)) = number.find(&labs) else { return Ok(()) };
+    let name = format!("{}.{}", lab.number, stage.number);
+    if !Author::Kit.exists(kit) {
         bail!("this kit came without solutions; what helps is: cargo lab hint {name}");
     }
-    let places = tasks::of_stage(tasks::of_lab(kit, "solutions", plan.number)?, stage.number);
+    let places =
+        exercises::of_stage(exercises::of_lab(kit, "solutions", lab.number)?, stage.number);
     if places.is_empty() {
         println!(" {name} has no function of its own: it asks that the others do well together.");
         return Ok(());
@@ -43,9 +46,11 @@ pub fn run(kit: &Path, number: StageNumber, yes: bool) -> Result<()> {
 fn is_passed(kit: &Path, number: StageNumber) -> bool {
     let grader = Grader::new(kit, &[number.lab], 1);
     let mut is_passed = false;
-    if let Some((plan, stage)) = number.find(&grader.plans) {
-        let note = |graded: &crate::verdict::Graded| is_passed = graded.verdict == Verdict::Passed;
-        grader.grade(Maker::Student, plan.number, stage, note);
+    if let Some((lab, stage)) = number.find(&grader.labs) {
+        let note = |graded: &crate::grading::verdict::Graded| {
+            is_passed = graded.verdict == Verdict::Passed
+        };
+        grader.grade(Author::Student, lab.number, stage, note);
     }
     is_passed
 }

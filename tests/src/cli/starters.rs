@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::files;
-use crate::tasks::{Task, tasks};
-use crate::verdict::Maker;
+use crate::grading::author::Author;
+use crate::kit::exercises::{Exercise, exercises};
+use crate::kit::files;
 
 /// In the place of `[lints] workspace = true`: what unwritten bodies leave behind is no mistake.
 const LINTS: &str = "\
@@ -32,7 +32,7 @@ unused_variables = \"allow\"
 /// # Errors
 /// When files were changed, when `check` finds a difference, and when a file cannot be read or written.
 pub fn run(kit: &Path, check: bool, force: bool) -> Result<()> {
-    if !Maker::Kit.exists(kit) {
+    if !Author::Kit.exists(kit) {
         bail!("this kit came without solutions/, from which the starters are made");
     }
     let starters = make(&kit.join("solutions"), |_, _| false)?;
@@ -118,7 +118,7 @@ fn rename(text: &str) -> String {
 fn without_bodies(source: &str, is_written: impl Fn(u32) -> bool) -> Result<String> {
     let mut text = source.to_owned();
     // From the last to the first, so that the places of the others stay right.
-    for Task { stage, body, summary, .. } in tasks(source)?.into_iter().rev() {
+    for Exercise { stage, body, summary, .. } in exercises(source)?.into_iter().rev() {
         if is_written(stage) {
             continue;
         }

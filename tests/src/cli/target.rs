@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::harness::stage::{Lab, Stage};
 use crate::labs;
-use crate::stage::{Plan, Stage};
 
 /// One stage: `2.5`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,11 +64,11 @@ impl FromStr for Target {
             Some((lab, stage)) => (number(lab)?, Some(number(stage)?)),
             None => (number(numbers)?, None),
         };
-        let plans = labs::all();
-        let plan = plans.iter().find(|plan| plan.number == lab);
-        let plan = plan.ok_or(format!("there is no lab {lab}; there are 1 to {}", plans.len()))?;
+        let labs = labs::all();
+        let found = labs.iter().find(|one| one.number == lab);
+        let found = found.ok_or(format!("there is no lab {lab}; there are 1 to {}", labs.len()))?;
         if let Some(stage) = stage {
-            find(plan, stage)?;
+            find(found, stage)?;
         }
         Ok(Self { lab, stage, has_rest })
     }
@@ -87,23 +87,23 @@ impl FromStr for StageNumber {
 
 impl StageNumber {
     /// The stage after this one, in this lab or the next.
-    pub fn next(self, plans: &[Plan]) -> Option<Self> {
-        let stages = plans.iter().flat_map(|plan| {
-            plan.stages.iter().map(|stage| Self { lab: plan.number, stage: stage.number })
+    pub fn next(self, labs: &[Lab]) -> Option<Self> {
+        let stages = labs.iter().flat_map(|lab| {
+            lab.stages.iter().map(|stage| Self { lab: lab.number, stage: stage.number })
         });
         stages.skip_while(|number| *number != self).nth(1)
     }
 
     /// The lab and the stage.
-    pub fn find(self, plans: &[Plan]) -> Option<(&Plan, &Stage)> {
-        let plan = plans.iter().find(|plan| plan.number == self.lab)?;
-        Some((plan, find(plan, self.stage).ok()?))
+    pub fn find(self, labs: &[Lab]) -> Option<(&Lab, &Stage)> {
+        let lab = labs.iter().find(|lab| lab.number == self.lab)?;
+        Some((lab, find(lab, self.stage).ok()?))
     }
 }
 
-fn find(plan: &Plan, number: u32) -> Result<&Stage, String> {
-    let stage = plan.stages.iter().find(|stage| stage.number == number);
-    stage.ok_or(format!("lab {} has the stages 1 to {}", plan.number, plan.stages.len()))
+fn find(lab: &Lab, number: u32) -> Result<&Stage, String> {
+    let stage = lab.stages.iter().find(|stage| stage.number == number);
+    stage.ok_or(format!("lab {} has the stages 1 to {}", lab.number, lab.stages.len()))
 }
 
 #[cfg(test)]

@@ -53,7 +53,7 @@ pub fn run(kit: &Path, options: Options) -> Result<()> {
         }
     })?;
 
-    let plans = labs::all();
+    let labs = labs::all();
     let mut target = options.target;
     let mut first = check(kit, target, false)?;
     loop {
@@ -66,13 +66,13 @@ pub fn run(kit: &Path, options: Options) -> Result<()> {
             },
             Event::Key(b'n') => {
                 let next = match (first, target) {
-                    (Some(stage), _) => stage.next(&plans),
+                    (Some(stage), _) => stage.next(&labs),
                     (None, Some(Target { lab, .. })) => {
                         Some(StageNumber { lab: lab + 1, stage: 1 })
                     }
                     (None, None) => None,
                 };
-                match next.filter(|next| next.find(&plans).is_some()) {
+                match next.filter(|next| next.find(&labs).is_some()) {
                     Some(next) => {
                         target = Some(Target::from(next));
                         first = check(kit, target, false)?;

@@ -32,74 +32,17 @@
 //! | 4   | two requests in one segment, or one in two                       | 4.8   |
 //! | 4   | takes long to die, or never does                                 | 4.9   |
 
+pub mod checks;
+pub mod flood;
 pub mod lab1;
 pub mod lab2;
 pub mod lab3;
 pub mod lab4;
+pub mod messages;
 
-use std::collections::BTreeSet;
-use std::fs;
-
-use crate::lab::{FLOOD_LINES, Lab, Server, long_line};
-use crate::stage::{Check, Failure, Plan};
-use crate::terminal::{Key, Person};
+use crate::harness::stage::Lab;
 
 /// All labs, in their order.
-pub fn all() -> Vec<Plan> {
-    vec![lab1::plan(), lab2::plan(), lab3::plan(), lab4::plan()]
-}
-
-/// A way in which a person leaves: in words, and how.
-type WayOut = (&'static str, fn(&Person) -> Check);
-
-/// What a person types to leave, and the keys that do the same in every lab.
-const fn ways_out(typed: WayOut) -> [WayOut; 3] {
-    [
-        typed,
-        ("presses Ctrl-D", |person| person.presses(Key::CtrlD)),
-        ("presses Ctrl-C", |person| person.presses(Key::CtrlC)),
-    ]
-}
-
-/// Long lines, more of them than the system keeps for somebody who does not read.
-///
-/// What it keeps for a new connection is the second of the three numbers of `tcp_wmem`, in bytes (tcp(7)); on most
-/// machines it is small.
-fn flood() -> impl Iterator<Item = String> {
-    const LINES_THAT_A_PEER_CAN_KEEP: usize = 480;
-    let settings = fs::read_to_string("/proc/sys/net/ipv4/tcp_wmem").unwrap_or_default();
-    let kept = settings.split_whitespace().nth(1).and_then(|bytes| bytes.parse().ok()).unwrap_or(0);
-    let lines = FLOOD_LINES + kept / long_line(0).len();
-    (0..lines.min(LINES_THAT_A_PEER_CAN_KEEP)).map(long_line)
-}
-
-/// Starts servers, and answers the first: each must listen where it was told, and not on a port of its own choice.
-fn server_where_told(lab: &Lab) -> Check<Server> {
-    let first = lab.server()?;
-    if !first.address().ip().is_loopback() {
-        let came = first.address().ip().to_string();
-        return Err(Failure::wrong(
-            "the server should have listened on the host",
-            "127.0.0.1",
-            came,
-        ));
-    }
-    // Any free port (0) may be the same as before, when that server has ended meanwhile; but not each time.
-    let mut addresses = BTreeSet::from([first.address()]);
-    for _ in 0..2 {
-        let other = lab.server().map_err(|mut failure| {
-            if let Failure::Wrong { who, .. } = &mut failure {
-                "a second server beside it, on any free port (0), should have shown"
-                    .clone_into(who);
-            }
-            failure
-        })?;
-        addresses.insert(other.address());
-    }
-    if addresses.len() == 1 {
-        let who = "each of three servers, on any free port (0), should have listened on";
-        let came = format!("all of them on {}", first.address());
-        return Err(Failure::wrong(who, "a port of its own", came));
-    }
-    Ok(first)
+pub fn all() -> Vec<Lab> {
+    vec![lab1::lab(), lab2::lab(), lab3::lab(), lab4::lab()]
 }

@@ -4,21 +4,25 @@ use std::path::Path;
 
 use console::style;
 
-use super::ladder::{Ladder, Missing, most_lanes};
-use super::scoreboard::stage_line;
-use super::screens::Screen;
-use super::{columns, diff, labelled, near_miss, programs, quoted, screens, short_blanks, wrapped};
-use crate::record::{self, Event, What, visible};
-use crate::stage::{Evidence, Failure, Plan, Stage};
-use crate::tasks;
-use crate::verdict::{Graded, Verdict};
+use crate::grading::verdict::{Graded, Verdict};
+use crate::harness::stage::{Lab, Stage};
+use crate::journal;
+use crate::journal::failure::{Evidence, Failure};
+use crate::journal::visible::visible;
+use crate::journal::{Event, EventKind};
+use crate::kit::exercises;
+use crate::report::ladder::{Ladder, Missing, most_lanes};
+use crate::report::layout::{columns, labelled, quoted, short_blanks, wrapped};
+use crate::report::scoreboard::stage_line;
+use crate::report::screens::Screen;
+use crate::report::{diff, near_miss, programs, screens};
 
 /// In front of what was expected and what came, in columns.
 const LABEL: usize = 14;
 
 /// Everything that is told about a stage that failed; on a terminal or elsewhere.
 pub struct Report<'a> {
-    plan: &'a Plan,
+    lab: &'a Lab,
     stage: &'a Stage,
     graded: &'a Graded,
     /// The command that runs the stage once more.
@@ -29,14 +33,14 @@ pub struct Report<'a> {
 
 impl<'a> Report<'a> {
     /// A report; `again` is the command that runs the stage once more.
-    pub fn new(plan: &'a Plan, stage: &'a Stage, graded: &'a Graded, again: String) -> Self {
-        let events = graded.outcome.as_ref().map(|outcome| outcome.record.events());
-        Self { plan, stage, graded, again, events: events.unwrap_or_default() }
+    pub fn new(lab: &'a Lab, stage: &'a Stage, graded: &'a Graded, again: String) -> Self {
+        let events = graded.outcome.as_ref().map(|outcome| outcome.journal.events());
+        Self { lab, stage, graded, again, events: events.unwrap_or_default() }
     }
 
     /// The report for a terminal.
     pub fn to_text(&self, kit: &Path) -> String {
-        let mut parts = vec![stage_line(self.plan, self.stage, &self.graded.verdict)];
+        let mut parts = vec![stage_line(self.lab, self.stage, &self.graded.verdict)];
         parts.push(self.what_went_wrong());
         // (what does not compile has not talked to anybody)
         if self.has_happened() {
@@ -71,7 +75,7 @@ impl<'a> Report<'a> {
     /// Whether there is something to show. (Where the grader failed, what the programs did says nothing.)
     pub(super) fn has_happened(&self) -> bool {
         !matches!(self.failure(), Some(Failure::Grader(_)))
-            && self.events.iter().any(|event| event.what != What::End)
+            && self.events.iter().any(|event| event.what != EventKind::End)
     }
 
     pub(super) fn failure(&self) -> Option<&Failure> {
@@ -80,7 +84,7 @@ impl<'a> Report<'a> {
 
     /// The stage and what went wrong, without the evidence.
     pub fn summary(&self) -> String {
-        let line = stage_line(self.plan, self.stage, &self.graded.verdict);
+        let line = stage_line(self.lab, self.stage, &self.graded.verdict);
         format!("{line}\n{}", self.what_went_wrong())
     }
 
@@ -126,14 +130,14 @@ impl<'a> Report<'a> {
 
     pub(super) fn near_misses(&self) -> Vec<String> {
         let misses =
-            |evidence| near_miss::near_misses(evidence, &self.events, self.plan.speaker_hears);
+            |evidence| near_miss::near_misses(evidence, &self.events, self.lab.speaker_hears);
         self.evidence().map(misses).unwrap_or_default()
     }
 
     /// The part of the script in which it failed.
     pub(super) fn step(&self) -> Option<&str> {
         self.events.iter().rev().find_map(|event| match &event.what {
-            What::Step(step) => Some(step.as_str()),
+            EventKind::Step(step) => Some(step.as_str()),
             _ => None,
         })
     }
@@ -158,8 +162,8 @@ impl<'a> Report<'a> {
             text: &text,
             is_screen: evidence.is_screen,
         });
-        let end = self.events.iter().filter(|event| event.what == What::End).cloned();
-        let mut events = record::merged(&self.events);
+        let end = self.events.iter().filter(|event| event.what == EventKind::End).cloned();
+        let mut events = journal::merged(&self.events);
         events.extend(end);
         Ladder::new(&events, self.about(), missing.as_ref(), most_lanes)
     }
@@ -171,7 +175,7 @@ impl<'a> Report<'a> {
         let outcome = self.graded.outcome.as_ref();
         outcome
             .map(|outcome| {
-                programs::states(&outcome.programs, &outcome.record.shown(), &self.events)
+                programs::states(&outcome.programs, &outcome.journal.shown(), &self.events)
             })
             .unwrap_or_default()
     }
@@ -184,7 +188,7 @@ impl<'a> Report<'a> {
 
     /// What to do about it, each with a label.
     pub(super) fn advice(&self, kit: &Path) -> Vec<(&'static str, String)> {
-        let (lab, number) = (self.plan.number, self.stage.number);
+        let (lab, number) = (self.lab.number, self.stage.number);
         let mut lines = Vec::new();
         if let Some(passes) = self.graded.control_passes {
             let said = if passes {
@@ -203,8 +207,8 @@ impl<'a> Report<'a> {
         }
         // (what does not compile may be wrong anywhere; the compiler says where)
         if self.has_happened() && self.graded.is_of_kit {
-            let places = tasks::of_lab(kit, "labs", lab).unwrap_or_default();
-            for place in tasks::of_stage(places, number) {
+            let places = exercises::of_lab(kit, "labs", lab).unwrap_or_default();
+            for place in exercises::of_stage(places, number) {
                 lines.push(("look at", format!("{}  `{}`", place.to_line(), place.task.name)));
             }
         }
@@ -222,6 +226,6 @@ impl<'a> Report<'a> {
 
     /// `2.5  Everyone hears what one says`
     pub(super) fn title(&self) -> String {
-        format!("{}.{}  {}", self.plan.number, self.stage.number, self.stage.title)
+        format!("{}.{}  {}", self.lab.number, self.stage.number, self.stage.title)
     }
 }

@@ -3,11 +3,13 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use super::failure::Report;
-use super::{diff, escape, quoted, short_blanks, svg, word};
-use crate::record::visible;
-use crate::stage::{Failure, Plan, Stage};
-use crate::verdict::Verdict;
+use crate::grading::verdict::Verdict;
+use crate::harness::stage::{Lab, Stage};
+use crate::journal::failure::Failure;
+use crate::journal::visible::visible;
+use crate::report::failure::Report;
+use crate::report::layout::{escape, quoted, short_blanks, word};
+use crate::report::{diff, svg};
 
 /// Readable in light and in dark, on a phone and on paper.
 const STYLE: &str = "
@@ -43,14 +45,14 @@ impl Page {
     }
 
     /// Adds a stage to the table.
-    pub fn add_stage(&mut self, plan: &Plan, stage: &Stage, verdict: &Verdict) {
+    pub fn add_stage(&mut self, lab: &Lab, stage: &Stage, verdict: &Verdict) {
         let (mark, class) = match verdict {
             Verdict::Passed => ("✓", "passed"),
             Verdict::Failed => ("✗", "failed"),
             Verdict::GraderError => ("!", "failed"),
             Verdict::NotStarted | Verdict::Blocked(_) => ("·", "dim"),
         };
-        let number = format!("{}.{}", plan.number, stage.number);
+        let number = format!("{}.{}", lab.number, stage.number);
         let title = escape(stage.title);
         let title = match verdict {
             Verdict::Failed | Verdict::GraderError => format!("<a href=\"#s{number}\">{title}</a>"),

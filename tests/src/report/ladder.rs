@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use console::style;
 
-use super::short_blanks;
-use crate::record::{Event, What, Wire, visible, without_unwritten};
+use crate::journal::unwritten::without_unwritten;
+use crate::journal::visible::visible;
+use crate::journal::{Event, EventKind, Wire};
+use crate::report::layout::short_blanks;
 
 /// The width of the clock in front, in columns.
 const CLOCK: usize = 8;
@@ -189,8 +191,8 @@ impl Ladder {
 /// For how long nothing happened at the end, if it was long.
 fn silence(events: &[Event], lane: usize) -> Option<Row> {
     const LONG: Duration = Duration::from_millis(500);
-    let last = events.iter().rev().find(|event| event.what != What::End)?;
-    let end = events.iter().find(|event| event.what == What::End)?;
+    let last = events.iter().rev().find(|event| event.what != EventKind::End)?;
+    let end = events.iter().find(|event| event.what == EventKind::End)?;
     let silent = end.at.saturating_sub(last.at);
     let text = format!("(nothing for {:.1} s)", silent.as_secs_f64());
     (silent > LONG).then_some(Row { at: None, kind: Kind::Note { lane, text } })
@@ -213,7 +215,7 @@ fn lanes(events: &[Event], about: Option<&str>, most: usize) -> (Vec<String>, Ve
             }
         };
         match &event.what {
-            What::Sent(other, _) | What::Got(other, _) => {
+            EventKind::Sent(other, _) | EventKind::Got(other, _) => {
                 add(event.who.as_str());
                 add(other.as_str());
                 match talks.iter_mut().find(|(name, _)| name == other) {
@@ -221,8 +223,10 @@ fn lanes(events: &[Event], about: Option<&str>, most: usize) -> (Vec<String>, Ve
                     None => talks.push((other, 1)),
                 }
             }
-            What::Typed(_) | What::Showed(_) | What::Started(..) => add(event.who.as_str()),
-            What::Note(_) | What::Step(_) | What::End => {}
+            EventKind::Typed(_) | EventKind::Showed(_) | EventKind::Started(..) => {
+                add(event.who.as_str())
+            }
+            EventKind::Note(_) | EventKind::Step(_) | EventKind::End => {}
         }
     }
     names.retain(|name| !name.is_empty());
@@ -246,11 +250,11 @@ fn lanes(events: &[Event], about: Option<&str>, most: usize) -> (Vec<String>, Ve
 /// Whether a program has shown only what its person has typed, and its prompt.
 fn is_echo<'a>(event: &'a Event, typed: &mut BTreeMap<&'a str, String>) -> bool {
     match &event.what {
-        What::Typed(keys) => {
+        EventKind::Typed(keys) => {
             typed.entry(&event.who).or_default().push_str(&String::from_utf8_lossy(keys));
             false
         }
-        What::Showed(bytes) => {
+        EventKind::Showed(bytes) => {
             let shown = plain(bytes);
             let shown = shown.trim_matches(|char: char| char.is_whitespace() || char == '>');
             typed.get(event.who.as_str()).is_some_and(|typed| typed.contains(shown))
@@ -279,22 +283,22 @@ fn rows_of(event: &Event, lane: &impl Fn(&str) -> Option<usize>) -> Vec<Row> {
         None => Vec::new(),
     };
     match &event.what {
-        What::Sent(to, wire) => arrow(&event.who, to, wire),
-        What::Got(from, wire) => arrow(from, &event.who, wire),
-        What::Typed(keys) => note(match keys[..] {
+        EventKind::Sent(to, wire) => arrow(&event.who, to, wire),
+        EventKind::Got(from, wire) => arrow(from, &event.who, wire),
+        EventKind::Typed(keys) => note(match keys[..] {
             [3] => "presses Ctrl-C".to_owned(),
             [4] => "presses Ctrl-D".to_owned(),
             _ => format!("types {}", shown(&keys.replace_returns())),
         }),
-        What::Showed(bytes) => {
+        EventKind::Showed(bytes) => {
             let plain = without_unwritten(&plain(bytes));
             // (a newline alone says nothing)
             if plain.trim().is_empty() { Vec::new() } else { note(shown(plain.as_bytes())) }
         }
-        What::Started(_, command) => note(format!("$ {command}")),
-        What::Note(text) => note(text.clone()),
-        What::Step(text) => vec![Row { at: None, kind: Kind::Step(text.clone()) }],
-        What::End => Vec::new(),
+        EventKind::Started(_, command) => note(format!("$ {command}")),
+        EventKind::Note(text) => note(text.clone()),
+        EventKind::Step(text) => vec![Row { at: None, kind: Kind::Step(text.clone()) }],
+        EventKind::End => Vec::new(),
     }
 }
 

@@ -1,10 +1,11 @@
 //! What was almost right, and so says what went wrong.
 
-use crate::lab::is_server;
-use crate::record::{Event, What, Wire, visible};
-use crate::stage::Evidence;
+use crate::journal::failure::Evidence;
+use crate::journal::is_server;
+use crate::journal::visible::visible;
+use crate::journal::{Event, EventKind, Wire};
 
-use super::short_blanks;
+use crate::report::layout::short_blanks;
 
 /// What the bytes that came, and those that others got, tell about the mistake; the most telling first.
 pub fn near_misses(evidence: &Evidence, events: &[Event], speaker_hears: bool) -> Vec<String> {
@@ -150,7 +151,7 @@ fn own_words(name: &str, message: &[u8], rest: &[u8], events: &[Event]) -> Optio
     }
     let first = trim(rest.split_inclusive(|&byte| byte == b'\n').next()?);
     let is_own = |event: &Event| match &event.what {
-        What::Sent(_, Wire::Bytes(bytes)) if event.who == name => bytes
+        EventKind::Sent(_, Wire::Bytes(bytes)) if event.who == name => bytes
             .split(|&byte| byte == b'\n')
             .map(trim)
             .any(|said| said.len() > 3 && first.ends_with(said) && find(message, said).is_none()),
@@ -166,7 +167,7 @@ fn others_got_it(name: &str, message: &[u8], before: &[u8], events: &[Event]) ->
     let mut got: std::collections::BTreeMap<&str, Vec<u8>> = std::collections::BTreeMap::new();
     for event in events {
         match &event.what {
-            What::Got(_, Wire::Bytes(bytes)) | What::Showed(bytes) => {
+            EventKind::Got(_, Wire::Bytes(bytes)) | EventKind::Showed(bytes) => {
                 got.entry(&event.who).or_default().extend_from_slice(bytes);
             }
             _ => {}
@@ -187,7 +188,7 @@ fn others_got_it(name: &str, message: &[u8], before: &[u8], events: &[Event]) ->
 /// Whether somebody has typed this.
 fn has_typed(name: &str, text: &str, events: &[Event]) -> bool {
     events.iter().any(|event| match &event.what {
-        What::Typed(keys) => {
+        EventKind::Typed(keys) => {
             event.who == name && find(trim(keys), text.trim().as_bytes()).is_some()
         }
         _ => false,

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use nix::sys::wait::WaitStatus;
 
-use crate::lab::is_server;
-use crate::process::Ended;
-use crate::record::{Event, What, Wire, unwritten_stages, visible, without_unwritten};
+use crate::journal::is_server;
+use crate::journal::unwritten::{unwritten_stages, without_unwritten};
+use crate::journal::visible::visible;
+use crate::journal::{Event, EventKind, Wire};
+use crate::system::process::Ended;
 
 /// How many of a program's last lines are shown.
 const LAST_LINES: usize = 3;
@@ -90,13 +92,13 @@ pub fn states(
 /// Whether the other end closed the connection of this program, or it never had one.
 fn was_left(name: &str, events: &[Event]) -> bool {
     let is_end = |event: &Event| match &event.what {
-        What::Sent(to, Wire::Signal(signal)) => to == name && *signal != "connects",
-        What::Got(_, Wire::Signal(signal)) => event.who == name && *signal != "connects",
+        EventKind::Sent(to, Wire::Signal(signal)) => to == name && *signal != "connects",
+        EventKind::Got(_, Wire::Signal(signal)) => event.who == name && *signal != "connects",
         _ => false,
     };
     let connected = events.iter().any(|event| match &event.what {
-        What::Got(from, Wire::Signal("connects")) => from == name,
-        What::Sent(_, Wire::Signal("connects")) => event.who == name,
+        EventKind::Got(from, Wire::Signal("connects")) => from == name,
+        EventKind::Sent(_, Wire::Signal("connects")) => event.who == name,
         _ => false,
     });
     !connected || events.iter().any(is_end)

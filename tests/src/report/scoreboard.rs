@@ -2,9 +2,9 @@
 
 use console::style;
 
-use super::{line, mark, word};
-use crate::stage::{Plan, Stage};
-use crate::verdict::Verdict;
+use crate::grading::verdict::Verdict;
+use crate::harness::stage::{Lab, Stage};
+use crate::report::layout::{line, mark, word};
 
 /// The points that were won, and those that could have been.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,14 +43,14 @@ fn won(stage: &Stage, verdict: &Verdict) -> u32 {
 }
 
 /// The line of a lab.
-pub fn lab_line(plan: &Plan, points: Points) -> String {
-    let left = format!(" lab {}  {}", plan.number, plan.title);
+pub fn lab_line(lab: &Lab, points: Points) -> String {
+    let left = format!(" lab {}  {}", lab.number, lab.title);
     style(line(&left, &points.to_string())).bold().to_string()
 }
 
 /// The line of a stage.
-pub fn stage_line(plan: &Plan, stage: &Stage, verdict: &Verdict) -> String {
-    let number = format!("{}.{}", plan.number, stage.number);
+pub fn stage_line(lab: &Lab, stage: &Stage, verdict: &Verdict) -> String {
+    let number = format!("{}.{}", lab.number, stage.number);
     let left = format!("  {} {number:<5} {}", mark(Some(verdict)), stage.title);
     let points = format!("{}/{}", won(stage, verdict), stage.points);
     line(&left, &format!("{}  {points:>5}", style(word(verdict)).dim()))

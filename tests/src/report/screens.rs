@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::program::TerminalKind;
-use crate::record::{Event, What, visible, without_unwritten};
-use crate::terminal::screen;
+use crate::harness::screen::screen;
+use crate::journal::terminal::Terminal;
+use crate::journal::unwritten::without_unwritten;
+use crate::journal::visible::visible;
+use crate::journal::{Event, EventKind};
 
 /// The last rows that are shown of a screen in a report.
 pub const LINES: usize = 8;
@@ -23,19 +25,19 @@ pub struct Screen {
 /// The last lines of the screens of all programs that were started, in their order. Where a terminal does not echo,
 /// what was typed is added, since its person knows it.
 pub fn screens(events: &[Event], last: usize) -> Vec<Screen> {
-    let mut kinds: Vec<(&str, TerminalKind)> = Vec::new();
+    let mut kinds: Vec<(&str, Terminal)> = Vec::new();
     let mut bytes: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
-    for event in events.iter().take_while(|event| event.what != What::End) {
+    for event in events.iter().take_while(|event| event.what != EventKind::End) {
         let who = event.who.as_str();
         match &event.what {
-            What::Started(kind, _) => {
+            EventKind::Started(kind, _) => {
                 // (a later program of the same name has a new screen)
                 kinds.retain(|(name, _)| *name != who);
                 kinds.push((who, *kind));
                 bytes.remove(who);
             }
-            What::Showed(shown) => bytes.entry(who).or_default().extend_from_slice(shown),
-            What::Typed(keys) if kinds.contains(&(who, TerminalKind::Dumb)) => {
+            EventKind::Showed(shown) => bytes.entry(who).or_default().extend_from_slice(shown),
+            EventKind::Typed(keys) if kinds.contains(&(who, Terminal::Dumb)) => {
                 let echo = keys.iter().flat_map(|key| match key {
                     b'\r' => b"\r\n".to_vec(),
                     3 => b"^C".to_vec(),

@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use super::escape;
-use super::ladder::{Kind, Ladder, Row};
-use super::screens::Screen;
+use crate::report::ladder::{Kind, Ladder, Row};
+use crate::report::layout::escape;
+use crate::report::screens::Screen;
 
 /// The height of a line of text, in pixels.
 const LINE: usize = 16;

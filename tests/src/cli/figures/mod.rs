@@ -1,0 +1,149 @@
+//! `cargo lab figures`: makes the pictures and transcripts of the book from real runs, so that they cannot go stale.
+//!
+//! (The failure reports in the book are the snapshots of the mutants, see `tests/kit/mutants.rs`.)
+
+pub mod demo;
+mod play;
+mod stable;
+mod transcripts;
+
+use std::collections::BTreeMap;
+use std::num::NonZero;
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, bail};
+
+use crate::cli::figures::play::{ALICE, BOB, Moment, Play, SERVER, line};
+use crate::cli::figures::stable::{in_one_order, with_usual_ports};
+use crate::grading::author::Author;
+use crate::grading::grader::Grader;
+use crate::journal::Event;
+use crate::kit::files;
+use crate::report::ladder::Ladder;
+use crate::report::{screens, svg};
+
+/// Where they are.
+const FOLDER: &str = "docs/src/figures";
+
+const LABS: [u32; 4] = [1, 2, 3, 4];
+
+/// What goes over the wire in a lab, in short.
+fn scene(lab: u32) -> Play {
+    let lines = match lab {
+        1 => vec![
+            line(ALICE, "hello", BOB, "<127.0.0.1> hello"),
+            line(BOB, "hi", ALICE, "<127.0.0.1> hi"),
+            line(ALICE, "quit", SERVER, "127.0.0.1 closed"),
+        ],
+        2 => vec![
+            line(ALICE, "alice", ALICE, "Connected to server!"),
+            line(BOB, "bob", BOB, "Connected to server!"),
+            line(ALICE, "hello", BOB, "alice: hello"),
+            line(BOB, "/quit", ALICE, "bob left!"),
+        ],
+        3 => vec![
+            line(ALICE, "alice", SERVER, "active connections = 1"),
+            line(BOB, "bob", SERVER, "active connections = 2"),
+            line(ALICE, "hello", BOB, "[alice] : hello"),
+            line(BOB, "café", ALICE, "[bob] : café"),
+            line(BOB, "!DISCONNECT", SERVER, "active connections = 1"),
+        ],
+        _ => vec![
+            line(ALICE, "alice", ALICE, ""),
+            line(BOB, "bob", BOB, ""),
+            line(ALICE, "/join kitchen", ALICE, "alice has joined"),
+            line(BOB, "/join kitchen", BOB, "bob has joined"),
+            line(ALICE, "tea?", BOB, "tea?"),
+            line(BOB, "/leave", ALICE, "bob has left"),
+            line(ALICE, "/quit", SERVER, "closed"),
+        ],
+    };
+    Play { people: 2, lines }
+}
+
+/// Makes the figures of the book. With `check` nothing is written; they must be what would be written.
+///
+/// # Errors
+/// When a program does not do what a figure shows, when `check` finds a difference, and when a file cannot be
+/// read or written.
+pub fn run(kit: &Path, check: bool) -> Result<()> {
+    if !Author::Kit.exists(kit) {
+        bail!("this kit came without solutions/, which the figures show at work");
+    }
+    let figures = figures(kit)?;
+    let folder = kit.join(FOLDER);
+    let is_stale = |(name, text): &(&String, &String)| {
+        files::read(&folder.join(name)).ok().flatten().as_ref() != Some(*text)
+    };
+    if check {
+        if let Some((name, text)) = figures.iter().find(is_stale) {
+            let fresh = kit.join("target/figures").join(name);
+            files::write(&fresh, text)?;
+            bail!("{FOLDER}/{name} is not {}; run `cargo lab figures`", fresh.display());
+        }
+        for path in files::below(&folder)? {
+            if !path.to_str().is_some_and(|name| figures.contains_key(name)) {
+                bail!("{FOLDER}/{} is no longer made; remove it", path.display());
+            }
+        }
+        println!("the figures are what `cargo lab figures` makes");
+        return Ok(());
+    }
+    for (name, text) in &figures {
+        let target = folder.join(name);
+        files::write(&target, text)
+            .with_context(|| format!("cannot write {}", target.display()))?;
+    }
+    println!("made {} figures in {FOLDER}/", figures.len());
+    Ok(())
+}
+
+/// File names, and what is in them.
+fn figures(kit: &Path) -> Result<BTreeMap<String, String>> {
+    let grader = Grader::new(kit, &LABS, 1);
+    let mut figures = BTreeMap::new();
+    for lab in LABS {
+        figures.insert(
+            format!("screens-{lab}.svg"),
+            picture(&perform(&grader, lab, &demo::play(lab))?),
+        );
+        let events = in_one_order(&perform(&grader, lab, &scene(lab))?);
+        let mut ladder = Ladder::new(&events, None, None, 3);
+        // (every run has other times)
+        ladder.rows.iter_mut().for_each(|row| row.at = None);
+        figures.insert(format!("wire-{lab}.svg"), svg::ladder(&ladder));
+    }
+    figures.insert("commands.md".into(), transcripts::commands());
+    figures.insert("programs.md".into(), transcripts::programs(&grader)?);
+    figures.extend(transcripts::first_session(kit)?);
+    for text in figures.values_mut() {
+        *text = format!("{}\n", text.trim_end());
+    }
+    Ok(figures)
+}
+
+/// Performs a play, line by line: the next one is typed when nothing happens any more.
+fn perform(grader: &Grader, lab: u32, play: &Play) -> Result<Vec<Event>> {
+    let stage = play::stage(grader, Author::Kit, lab)?;
+    let journal = stage.journal().clone();
+    let columns = u16::try_from(svg::COLUMNS).ok().and_then(NonZero::new);
+    play::perform(&stage, lab, play, columns, |moment| {
+        if matches!(moment, Moment::Line) {
+            journal.settle();
+        }
+    })
+    .map_err(|failure| anyhow!("the play of lab {lab} stopped: {failure}"))?;
+    let default = ["9999", "55555", "9095", "8080"][lab as usize - 1];
+    Ok(with_usual_ports(&journal.events(), default))
+}
+
+/// The rows of a picture of somebody's screen.
+const ROWS: usize = 11;
+
+fn picture(events: &[Event]) -> String {
+    let mut screens = screens::screens(events, ROWS);
+    for screen in &mut screens {
+        screen.lines = screens::wrap(&screen.lines, svg::COLUMNS, ROWS);
+    }
+    svg::screens(&screens)
+}

@@ -1,0 +1,79 @@
+//! Running one stage, with a time limit.
+
+use std::sync::{Arc, PoisonError, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::harness::Harness;
+use crate::harness::stage::Stage;
+use crate::journal::failure::{Check, Failure};
+use crate::journal::inbox::TIMEOUT;
+use crate::journal::{EventKind, Journal};
+use crate::system::process::{Ended, Process};
+use crate::system::program::Runnable;
+
+/// How long one stage may take. What it started is killed then.
+const STAGE_LIMIT: Duration = Duration::from_secs(30);
+
+/// What a stage came to.
+pub struct Outcome {
+    /// Why it failed, if it did.
+    pub result: Check,
+    /// What happened.
+    pub journal: Journal,
+    /// How each program ended, in the order in which they were started.
+    pub programs: Vec<(String, Ended)>,
+    /// From which the words were made.
+    pub seed: u64,
+    /// How long the last run took.
+    pub took: Duration,
+}
+
+/// Runs a stage with the programs of one maker, in a thread of its own.
+pub fn run_stage(stage: &Stage, server: &Runnable, client: &Runnable, seed: u64) -> Outcome {
+    let lab = Harness::new(server.clone(), client.clone(), seed);
+    let (journal, processes) = (lab.journal().clone(), lab.processes());
+    let (done, finished) = mpsc::channel();
+    let script = stage.script;
+    let begin = Instant::now();
+    let player = thread::Builder::new().spawn(move || {
+        let result = script(&lab);
+        lab.journal().note("", EventKind::End);
+        let _ = done.send(result);
+        drop(lab);
+    });
+    let result = match player {
+        Err(error) => Err(Failure::Grader(format!("no thread: {error}"))),
+        Ok(player) => {
+            let mut result = finished.recv_timeout(STAGE_LIMIT);
+            if result == Err(mpsc::RecvTimeoutError::Timeout) {
+                // Whatever it hangs in, ends with the programs.
+                let processes = processes.lock().unwrap_or_else(PoisonError::into_inner);
+                processes.iter().for_each(|process| process.kill());
+                drop(processes);
+                let _ = finished.recv_timeout(TIMEOUT);
+                let seconds = STAGE_LIMIT.as_secs();
+                result = Ok(Err(Failure::wrong(
+                    "the stage should have ended",
+                    format!("within {seconds} s"),
+                    "it did not, and was stopped",
+                )));
+            } else {
+                // Everything that was started is gone when the thread is.
+                let panicked = player.join().is_err();
+                if panicked {
+                    result = Ok(Err(Failure::Grader("the script panicked".into())));
+                }
+            }
+            result.unwrap_or_else(|_| Err(Failure::Grader("the script vanished".into())))
+        }
+    };
+    let processes = processes.lock().unwrap_or_else(PoisonError::into_inner);
+    // Who ended later than the script, ended because the script did.
+    let end = journal.end().unwrap_or_else(Instant::now);
+    let ended = |process: &Arc<Process>| {
+        Some((process.name().to_owned(), process.ended()?.as_of(process.started(), end)))
+    };
+    let programs = processes.iter().filter_map(ended).collect();
+    Outcome { result, journal, programs, seed, took: begin.elapsed() }
+}

@@ -1,0 +1,40 @@
+//! A program with nothing to do must use no processor time.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::journal::failure::Check;
+use crate::journal::inbox::TIMEOUT;
+use crate::journal::{EventKind, Journal};
+use crate::system::process::Process;
+
+/// Waits until a program hardly uses processor time, or asks for it: less than a tenth of the time that passes. Notes
+/// how much it has used.
+///
+/// # Errors
+/// When that does not happen within [`TIMEOUT`].
+pub fn comes_to_rest(process: &Process, journal: &Journal) -> Check {
+    const LOOK: Duration = Duration::from_millis(100);
+    let name = process.name();
+    let begin = Instant::now();
+    loop {
+        let before = process.busy_time()?;
+        let looked = Instant::now();
+        // Time is what is measured here: the share of it that the program uses.
+        thread::sleep(LOOK);
+        let after = process.busy_time()?;
+        let used = after.saturating_sub(before);
+        let is_idle = used < looked.elapsed() / 10 && !process.is_running()?;
+        if is_idle {
+            let used = process.cpu_time()?;
+            journal.note(name, EventKind::Note(format!("used {used:.0?} of processor time")));
+            return Ok(());
+        }
+        if begin.elapsed() > TIMEOUT {
+            let came =
+                format!("busy for {used:.0?} in {:.0?}: it runs in circles", looked.elapsed());
+            let who = format!("with nobody talking, {name}'s program should have used");
+            return Err(journal.wrong(who, "no processor time", came));
+        }
+    }
+}

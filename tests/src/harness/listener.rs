@@ -1,0 +1,66 @@
+//! A scripted server.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::harness::peer::Peer;
+use crate::journal::failure::{Check, Failure};
+use crate::journal::inbox::TIMEOUT;
+use crate::journal::{EventKind, Journal, Wire};
+
+/// A scripted server: listens, and plays the other end of whoever connects.
+pub struct Listener {
+    listener: TcpListener,
+    journal: Journal,
+}
+
+impl Listener {
+    /// Listens on any free port of the loopback.
+    ///
+    /// # Errors
+    /// When the machine gives no socket.
+    pub fn new(journal: &Journal) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        listener.set_nonblocking(true)?;
+        Ok(Self { listener, journal: journal.clone() })
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// When the socket is gone.
+    pub fn address(&self) -> Check<SocketAddr> {
+        Ok(self.listener.local_addr()?)
+    }
+
+    /// Waits for the next client to connect, which is called `name` in reports.
+    ///
+    /// # Errors
+    /// When nobody connects.
+    pub fn accepts(&self, name: &str) -> Check<Peer> {
+        let deadline = Instant::now() + TIMEOUT;
+        loop {
+            match self.listener.accept() {
+                Ok((stream, _)) => {
+                    stream.set_nonblocking(false)?;
+                    let client = self.journal.last_started().unwrap_or_default();
+                    self.journal
+                        .note(name, EventKind::Got(client.clone(), Wire::Signal("connects")));
+                    let peer = Peer::new(name, &client, stream, &self.journal)?;
+                    peer.start_reading()?;
+                    return Ok(peer);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error.into()),
+            }
+            if Instant::now() > deadline {
+                let address = self.address()?.to_string();
+                let who = "the client should have connected to";
+                return Err(Failure::wrong(who, address, format!("no, in {TIMEOUT:?}")));
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}

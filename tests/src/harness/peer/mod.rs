@@ -1,0 +1,248 @@
+//! Scripted peers: the other end of a connection, played by a script. Here are bytes, as they come; the verbs of each
+//! wire are with the labs.
+
+pub mod receiving;
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use socket2::{Domain, SockRef, Socket, Type};
+
+use crate::journal::failure::Check;
+use crate::journal::inbox::{Inbox, TIMEOUT};
+use crate::journal::{EventKind, Journal, Wire};
+
+/// One end of a connection to a program, played by the script.
+pub struct Peer {
+    name: String,
+    /// Who is at the other end.
+    other: String,
+    stream: Arc<TcpStream>,
+    inbox: Arc<Inbox>,
+    journal: Journal,
+    /// Whether it was this end that closed the connection.
+    has_closed: Arc<AtomicBool>,
+}
+
+impl Peer {
+    /// Connects to a server as somebody called `name`.
+    ///
+    /// # Errors
+    /// When nobody accepts.
+    pub fn connect(
+        name: &str,
+        server: &str,
+        address: SocketAddr,
+        journal: &Journal,
+    ) -> Check<Self> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        let peer = Self::connect_with(socket, name, server, address, journal)?;
+        peer.start_reading()?;
+        Ok(peer)
+    }
+
+    /// Connects somebody who reads nothing.
+    ///
+    /// The system keeps little for it, so that it is soon behind: what the system keeps for the sender, however it is
+    /// set up, does not grow while the receiver takes nothing.
+    ///
+    /// # Errors
+    /// When nobody accepts.
+    pub(crate) fn connect_deaf(
+        name: &str,
+        server: &str,
+        address: SocketAddr,
+        journal: &Journal,
+    ) -> Check<Self> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        socket.set_recv_buffer_size(4096)?;
+        Self::connect_with(socket, name, server, address, journal)
+    }
+
+    fn connect_with(
+        socket: Socket,
+        name: &str,
+        server: &str,
+        address: SocketAddr,
+        journal: &Journal,
+    ) -> Check<Self> {
+        socket.connect_timeout(&address.into(), TIMEOUT).map_err(|error| {
+            let who = format!("{name} should have been able to connect to");
+            journal.wrong(who, address.to_string(), error.to_string())
+        })?;
+        journal.note(name, EventKind::Sent(server.into(), Wire::Signal("connects")));
+        Ok(Self::new(name, server, socket.into(), journal)?)
+    }
+
+    pub(super) fn new(
+        name: &str,
+        other: &str,
+        stream: TcpStream,
+        journal: &Journal,
+    ) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        // A program that does not read must not hold up the script.
+        stream.set_write_timeout(Some(TIMEOUT))?;
+        let (stream, inbox) = (Arc::new(stream), Inbox::new());
+        let (name, other) = (name.to_owned(), other.to_owned());
+        Ok(Self {
+            name,
+            other,
+            stream,
+            inbox,
+            journal: journal.clone(),
+            has_closed: Arc::default(),
+        })
+    }
+
+    fn note_sent(&self, what: Wire) {
+        self.journal.note(&self.name, EventKind::Sent(self.other.clone(), what));
+    }
+
+    /// Reads from now on whatever comes.
+    ///
+    /// # Errors
+    /// When the machine gives no thread.
+    pub(super) fn start_reading(&self) -> Check {
+        let (stream, inbox) = (Arc::clone(&self.stream), Arc::clone(&self.inbox));
+        let (journal, name, other) = (self.journal.clone(), self.name.clone(), self.other.clone());
+        let has_closed = Arc::clone(&self.has_closed);
+        let note = move |what| journal.note(&name, EventKind::Got(other.clone(), what));
+        thread::Builder::new().stack_size(256 * 1024).spawn(move || {
+            let mut bytes = vec![0; 16 * 1024];
+            let (end, signal) = loop {
+                match (&*stream).read(&mut bytes) {
+                    Ok(0) => break ("the connection was closed", "closes"),
+                    Ok(read) => {
+                        note(Wire::Bytes(bytes[..read].to_vec()));
+                        if !inbox.push(&bytes[..read]) {
+                            return;
+                        }
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(_) => break ("the connection was reset", "resets the connection"),
+                }
+            };
+            // (the end that a shutdown of ours makes is not the other end's doing)
+            if !has_closed.load(Ordering::SeqCst) {
+                note(Wire::Signal(signal));
+            }
+            inbox.end(end);
+        })?;
+        Ok(())
+    }
+
+    /// What somebody who plays this peer is called.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Sends bytes, all at once.
+    ///
+    /// # Errors
+    /// When the program takes nothing any more.
+    pub fn sends(&self, bytes: impl AsRef<[u8]>) -> Check {
+        let bytes = bytes.as_ref();
+        self.tries_to_send(bytes).map_err(|error| {
+            let who = format!("{} should have been able to send", self.name);
+            self.journal.wrong(who, format!("{} bytes", bytes.len()), error.to_string())
+        })
+    }
+
+    /// As [`Peer::sends`], to a program that may well close before it has taken all: nothing is found wrong then.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    pub fn tries_to_send(&self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+        let bytes = bytes.as_ref();
+        self.note_sent(Wire::Bytes(bytes.to_vec()));
+        (&*self.stream).write_all(bytes)
+    }
+
+    /// Sends each piece as a segment of its own, one directly after the other.
+    ///
+    /// # Errors
+    /// As [`Peer::sends`].
+    pub fn sends_in_pieces<'a>(&self, pieces: impl IntoIterator<Item = &'a [u8]>) -> Check {
+        pieces.into_iter().try_for_each(|piece| self.sends(piece))
+    }
+
+    /// Sends byte by byte.
+    ///
+    /// # Errors
+    /// As [`Peer::sends`].
+    pub fn trickles(&self, bytes: impl AsRef<[u8]>) -> Check {
+        self.sends_in_pieces(bytes.as_ref().chunks(1))
+    }
+
+    /// Shuts the connection for writing: nothing more is sent, but still read.
+    pub fn ends_sending(&self) {
+        self.note_sent(Wire::Signal("ends sending"));
+        let _ = self.stream.shutdown(Shutdown::Write);
+    }
+
+    /// Closes the connection.
+    pub fn closes(self) {
+        self.note_sent(Wire::Signal("closes"));
+    }
+
+    /// Shuts its side for writing, and is forgotten: the other end must close.
+    pub fn hangs_up(self) {
+        self.ends_sending();
+        let _ = self.hears_until_closed();
+    }
+
+    /// Ends the connection with a reset, as a program that crashes does.
+    pub fn crashes(self) {
+        self.note_sent(Wire::Signal("resets the connection"));
+        self.has_closed.store(true, Ordering::SeqCst);
+        // The reading thread holds the socket, too: wake it up, so that the socket is closed.
+        let _ = SockRef::from(&*self.stream).set_linger(Some(Duration::ZERO));
+        let _ = self.stream.shutdown(Shutdown::Read);
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        self.has_closed.store(true, Ordering::SeqCst);
+        // Without this the reading thread would keep the connection open.
+        let lingers = SockRef::from(&*self.stream).linger();
+        if !matches!(lingers, Ok(Some(_))) {
+            let _ = self.stream.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener};
+
+    use super::*;
+
+    /// What a peer has noted that leaves a listener in this way.
+    fn noted(leaves: fn(Peer)) -> Vec<EventKind> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let journal = Journal::default();
+        let address = listener.local_addr().unwrap();
+        let peer = Peer::connect("alice", "server", address, &journal).unwrap();
+        let inbox = Arc::clone(&peer.inbox);
+        leaves(peer);
+        assert!(
+            inbox.wait(|arrived| arrived.end).is_some(),
+            "the reading thread should have ended"
+        );
+        journal.events().into_iter().map(|event| event.what).collect()
+    }
+
+    #[test]
+    fn what_the_other_end_did_not_do_is_not_noted() {
+        let sent = |signal| EventKind::Sent("server".into(), Wire::Signal(signal));
+        assert_eq!(noted(drop), [sent("connects")]);
+        assert_eq!(noted(Peer::closes), [sent("connects"), sent("closes")]);
+        assert_eq!(noted(Peer::crashes), [sent("connects"), sent("resets the connection")]);
+    }
+}

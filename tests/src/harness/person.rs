@@ -1,0 +1,402 @@
+//! A person at a terminal: sees, types, presses.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use nix::sys::wait::WaitStatus;
+
+use crate::harness::idle::comes_to_rest;
+use crate::harness::screen::screen;
+use crate::journal::failure::{Check, Evidence, Failure};
+use crate::journal::inbox::{Arrived, TIMEOUT};
+use crate::journal::terminal::Terminal;
+use crate::journal::unwritten::without_unwritten;
+use crate::journal::visible::visible;
+use crate::journal::{EventKind, Journal};
+use crate::system::process::Process;
+use crate::system::program::{Launch, Program};
+
+/// Somebody who runs a program on a terminal.
+pub struct Person {
+    name: String,
+    program: Program,
+    terminal: Terminal,
+    journal: Journal,
+}
+
+/// Keys that are no text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// Ends the input.
+    CtrlD,
+    /// Interrupts the program.
+    CtrlC,
+}
+
+impl Person {
+    /// Starts a program for somebody called `name`.
+    ///
+    /// # Errors
+    /// As [`Program::start`].
+    pub fn start(
+        name: &str,
+        launch: &Launch,
+        terminal: Terminal,
+        journal: &Journal,
+    ) -> Check<Self> {
+        let arguments = &launch.arguments;
+        let command = match &arguments[..] {
+            // (a shell that becomes another program)
+            [shell, command] if shell == "-c" => command.trim_start_matches("exec ").to_owned(),
+            _ => {
+                let program = launch.program.file_name().unwrap_or_default().to_string_lossy();
+                format!("{program} {}", arguments.join(" "))
+            }
+        };
+        journal.note(name, EventKind::Started(terminal, command));
+        let (noted, note_name) = (journal.clone(), name.to_owned());
+        let note = move |bytes: &[u8]| noted.note(&note_name, EventKind::Showed(bytes.to_vec()));
+        let program = Program::start(name, launch, terminal, note)?;
+        Ok(Self { name: name.to_owned(), program, terminal, journal: journal.clone() })
+    }
+
+    /// Who it is.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The running program.
+    pub fn process(&self) -> &Arc<Process> {
+        self.program.process()
+    }
+
+    /// Types a line and presses Enter.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub fn types(&self, line: &str) -> Check {
+        if self.terminal == Terminal::Dumb {
+            // The terminal echoes nothing, or half-typed lines would be mixed up with what arrives. But
+            // Enter begins a new line, behind a question for example.
+            self.program.output.push(b"\n");
+        }
+        self.press(format!("{line}\r").as_bytes())
+    }
+
+    /// Types text without Enter; where typing is shown, until it stands there: what comes before that could not tear it.
+    ///
+    /// # Errors
+    /// When the terminal is gone, or does not show it.
+    pub fn begins_to_type(&self, text: &str) -> Check {
+        self.press(text.as_bytes())?;
+        if self.terminal == Terminal::Dumb { Ok(()) } else { self.has_typed(text) }
+    }
+
+    /// Presses a key.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub fn presses(&self, key: Key) -> Check {
+        self.press(match key {
+            Key::CtrlC => &[3],
+            Key::CtrlD => &[4],
+        })
+    }
+
+    /// Presses keys, and waits for nothing.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub fn press(&self, keys: &[u8]) -> Check {
+        if self.terminal != Terminal::Dumb {
+            self.program.wait_for_editor();
+        }
+        self.journal.note(&self.name, EventKind::Typed(keys.to_vec()));
+        self.program.press(keys).map_err(|error| {
+            let who = format!("{} should have been able to type", self.name);
+            self.journal.wrong(who, visible(keys), format!("the terminal is gone: {error}"))
+        })
+    }
+
+    /// Waits until the line is on the screen, below those seen before. A prompt without letters or
+    /// digits may stand in front of it.
+    ///
+    /// # Errors
+    /// When it does not come.
+    pub fn sees(&self, line: &str) -> Check {
+        self.sees_line(line, |shown| is_line(shown, line)).map(|_| ())
+    }
+
+    /// As [`Person::sees`], for one of several lines; answers which.
+    ///
+    /// # Errors
+    /// When none of them comes.
+    pub fn sees_one_of(&self, lines: &[&str]) -> Check<usize> {
+        let which = |shown: &str| lines.iter().position(|line| is_line(shown, line));
+        let shown = self.sees_line(&lines.join("⏎ or "), |shown| which(shown).is_some())?;
+        Ok(which(&shown).unwrap_or_default())
+    }
+
+    /// As [`Person::sees`], for a line that contains `text`; answers the line.
+    ///
+    /// # Errors
+    /// When it does not come.
+    pub fn sees_somewhere(&self, text: &str) -> Check<String> {
+        self.sees_together(&[text])
+    }
+
+    /// As [`Person::sees_somewhere`], for a line that contains each of `texts`.
+    ///
+    /// # Errors
+    /// When it does not come.
+    pub fn sees_together(&self, texts: &[&str]) -> Check<String> {
+        let expected = format!("…{}…", texts.join("…"));
+        self.sees_line(&expected, |shown| texts.iter().all(|text| shown.contains(text)))
+    }
+
+    /// Waits until a line on the screen contains each of `texts`, wherever it is: nobody promised in which order it
+    /// comes.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn has_somewhere(&self, texts: &[&str]) -> Check {
+        let found = self.program.output.wait(|arrived| {
+            let is_meant = |shown: &String| texts.iter().all(|text| shown.contains(text));
+            self.lines(arrived).iter().any(is_meant).then_some(())
+        });
+        let expected = format!("…{}…⏎", texts.join("…"));
+        found.ok_or_else(|| self.wrong_below(0, "should have shown", &expected))
+    }
+
+    /// Waits until `text` is somewhere on the screen, for at most `limit`: for a program that may have to build others.
+    ///
+    /// # Errors
+    /// When it does not come.
+    pub fn sees_soon(&self, limit: Duration, text: &str) -> Check {
+        let found = self.program.output.wait_for(limit, |arrived| {
+            self.screen(arrived).iter().any(|line| line.contains(text)).then_some(())
+        });
+        found.ok_or_else(|| self.wrong("should have seen", &format!("…{text}…")))
+    }
+
+    /// Does `call` again and again until the line is on the screen, for at most [`TIMEOUT`].
+    ///
+    /// # Errors
+    /// When it does not come.
+    pub fn sees_when(&self, line: &str, call: impl Fn() -> Check) -> Check {
+        let deadline = Instant::now() + TIMEOUT;
+        loop {
+            call()?;
+            let found = self.program.output.wait_for(Duration::from_millis(50), |arrived| {
+                self.lines(arrived).iter().any(|shown| is_line(shown, line)).then_some(())
+            });
+            if found.is_some() {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                return Err(self.wrong("should have seen", &format!("{line}⏎")));
+            }
+        }
+    }
+
+    fn sees_line(&self, expected: &str, is_meant: impl Fn(&str) -> bool) -> Check<String> {
+        let found = self.program.output.wait(|arrived| {
+            let lines = self.lines(arrived);
+            let at = (arrived.taken..lines.len()).find(|&at| is_meant(&lines[at]))?;
+            // (what is taken is counted in lines here)
+            arrived.taken = at + 1;
+            Some(lines[at].clone())
+        });
+        found.ok_or_else(|| self.wrong("should have seen", &format!("{expected}⏎")))
+    }
+
+    /// Waits for a question: the last thing on the screen is `word`, a colon, and no newline.
+    ///
+    /// # Errors
+    /// When it does not come.
+    pub fn is_asked_for(&self, word: &str) -> Check {
+        let found = self.program.output.wait(|arrived| {
+            let prompt = self.prompt(arrived).trim_end().to_lowercase();
+            let before_colon = prompt.strip_suffix(':')?.trim_end();
+            before_colon.ends_with(word).then_some(())
+        });
+        found.ok_or_else(|| self.wrong("should have been asked", &format!("…{word}:")))
+    }
+
+    /// Waits until the line being typed is `text`, behind any prompt: with a nickname in it, for example.
+    ///
+    /// # Errors
+    /// When it does not become so.
+    pub fn has_typed(&self, text: &str) -> Check {
+        let found = self.program.output.wait(|arrived| {
+            self.prompt(arrived).trim_end().ends_with(text.trim_end()).then_some(())
+        });
+        found.ok_or_else(|| self.wrong("should still see what was being typed", text))
+    }
+
+    /// How often the screen shows the line; for a time when all of them must have come.
+    ///
+    /// # Errors
+    /// When it is not so often.
+    pub fn has_seen(&self, expected: usize, line: &str) -> Check {
+        let lines = self.program.output.look(|arrived| self.lines(arrived));
+        let count = lines.iter().filter(|shown| is_line(shown, line)).count();
+        if count == expected {
+            return Ok(());
+        }
+        let who = format!("{}'s screen should have shown the line «{line}»", self.name);
+        let times = |count| if count == 1 { "once".to_owned() } else { format!("{count} times") };
+        Err(self.journal.wrong(who, times(expected), times(count)))
+    }
+
+    /// Nothing that the program ever wrote contains `bytes`.
+    ///
+    /// # Errors
+    /// When it does.
+    pub fn never_got(&self, bytes: &[u8]) -> Check {
+        let all = self.program.output.look(|arrived| arrived.bytes.clone());
+        if all.windows(bytes.len()).any(|window| window == bytes) {
+            let line = all
+                .split(|&byte| byte == b'\n')
+                .find(|line| line.windows(bytes.len()).any(|window| window == bytes));
+            let who = format!("{}'s terminal should never have got {}", self.name, visible(bytes));
+            let came = visible(line.unwrap_or(bytes));
+            return Err(self.journal.wrong(who, "harmless characters in its place", came));
+        }
+        Ok(())
+    }
+
+    /// Waits until the program ends, with this exit status.
+    ///
+    /// # Errors
+    /// When it does not end, or otherwise.
+    pub fn exits(&self, code: i32) -> Check {
+        self.ends(&format!("exit status {code}"), |found| found == code)
+    }
+
+    /// Waits until the program ends with an exit status other than 0, having said `text` (any case), not
+    /// only in lines seen before.
+    ///
+    /// # Errors
+    /// When it does not end, ends well, or says nothing of the kind.
+    pub fn fails_saying(&self, text: &str) -> Check {
+        self.ends("an exit status other than 0", |found| found != 0)?;
+        // The last words may still be on their way through the terminal.
+        let lower = text.to_lowercase();
+        let count = |shown: &str| shown.to_lowercase().matches(&lower).count();
+        let said = self.program.output.wait(|arrived| {
+            let seen: usize =
+                self.lines(arrived).iter().take(arrived.taken).map(|line| count(line)).sum();
+            (count(&String::from_utf8_lossy(&arrived.bytes)) > seen).then_some(())
+        });
+        said.ok_or_else(|| self.wrong("should have been told about", &format!("…{text}…")))
+    }
+
+    fn ends(&self, expected: &str, is_meant: impl Fn(i32) -> bool) -> Check {
+        let came = match self.process().wait() {
+            Some(WaitStatus::Exited(_, code)) if is_meant(code) => return Ok(()),
+            Some(WaitStatus::Exited(_, code)) => format!("exit status {code}"),
+            Some(WaitStatus::Signaled(_, signal, _)) => format!("it was ended by {signal}"),
+            _ => format!("it still runs after {} s", TIMEOUT.as_secs()),
+        };
+        let who = format!("{}'s program should have ended with", self.name);
+        Err(self.journal.wrong(who, expected, came))
+    }
+
+    /// Nobody talks, so the program must be at rest soon.
+    ///
+    /// # Errors
+    /// When it goes on using the processor.
+    pub fn rests(&self) -> Check {
+        comes_to_rest(self.process(), &self.journal)
+    }
+
+    /// Kills the program, as `kill -9` does.
+    pub fn is_killed(&self) {
+        self.journal.note(&self.name, EventKind::Note("is killed".into()));
+        self.process().kill();
+    }
+
+    fn wrong(&self, what: &str, expected: &str) -> Failure {
+        self.wrong_below(self.program.output.look(|arrived| arrived.taken), what, expected)
+    }
+
+    /// As [`Person::wrong`], about what is on the screen below so many lines.
+    fn wrong_below(&self, right: usize, what: &str, expected: &str) -> Failure {
+        self.journal.found_wrong();
+        let (before, rest, end) = self.program.output.look(|arrived| {
+            let mut before = self.lines(arrived);
+            let mut rest = before.split_off(right.min(before.len()));
+            rest.push(self.prompt(arrived));
+            (before.join("\n"), rest.join("\n"), arrived.end)
+        });
+        let end = end.map(|why| format!(" ({why})")).unwrap_or_default();
+        let (before, rest) = (without_unwritten(&before), without_unwritten(&rest));
+        let came = match rest.trim() {
+            "" => format!("nothing{end}"),
+            rest => format!("{}{end}", rest.replace('\n', "⏎ ")),
+        };
+        let (name, expected_bytes) = (self.name.clone(), expected.replace('⏎', "\n").into_bytes());
+        let evidence = Evidence {
+            name,
+            expected: expected_bytes,
+            before: before.into_bytes(),
+            rest: rest.into_bytes(),
+            is_screen: true,
+        };
+        Failure::wrong(format!("{} {what}", self.name), expected, came).with(evidence)
+    }
+
+    /// The lines above the one that is being typed.
+    fn lines(&self, arrived: &Arrived) -> Vec<String> {
+        let mut lines = self.screen(arrived);
+        lines.pop();
+        lines
+    }
+
+    /// The line that is being typed, with the prompt in front of it.
+    fn prompt(&self, arrived: &Arrived) -> String {
+        self.screen(arrived).pop().unwrap_or_default()
+    }
+
+    fn screen(&self, arrived: &Arrived) -> Vec<String> {
+        screen(self.terminal, &arrived.bytes)
+    }
+}
+
+/// Whether a line on the screen is `expected`, with nothing but a prompt such as `> ` in front of it.
+fn is_line(shown: &str, expected: &str) -> bool {
+    shown.trim_end().strip_suffix(expected.trim_end()).is_some_and(|prompt| {
+        // (spaces alone are no prompt, but the indentation of another message's second line)
+        let is_prompt = prompt.is_empty() || !prompt.trim().is_empty();
+        is_prompt && prompt.len() <= 4 && !prompt.contains(char::is_alphanumeric)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Person, is_line};
+    use crate::journal::Journal;
+    use crate::journal::terminal::Terminal;
+    use crate::system::program::{Launch, Place};
+
+    #[test]
+    fn a_terminal_that_is_not_dumb_echoes_as_peoples_do() {
+        for (kind, shown) in [(Terminal::Xterm, " echo "), (Terminal::Dumb, " -echo ")] {
+            let arguments = vec!["-c".into(), "exec stty -a".into()];
+            let launch = Launch { program: "/bin/sh".into(), arguments, place: Place::Free };
+            let person = Person::start("alice", &launch, kind, &Journal::default());
+            person.unwrap().sees_somewhere(shown).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_line_may_stand_behind_a_prompt_and_nothing_else() {
+        for shown in ["bob: hi", "> bob: hi", ">>> bob: hi", "bob: hi  "] {
+            assert!(is_line(shown, "bob: hi"), "{shown}");
+        }
+        for shown in ["  bob: hi", "alice: bob: hi", "bob: hi there", "bob: h", "a bob: hi"] {
+            assert!(!is_line(shown, "bob: hi"), "{shown}");
+        }
+    }
+}

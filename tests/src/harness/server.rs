@@ -1,0 +1,63 @@
+//! A running server, and the peers that connect to it.
+
+use std::net::SocketAddr;
+
+use crate::harness::peer::Peer;
+use crate::harness::person::Person;
+use crate::journal::Journal;
+use crate::journal::failure::Check;
+
+/// A running server.
+pub struct Server {
+    terminal: Person,
+    address: SocketAddr,
+    journal: Journal,
+}
+
+impl Server {
+    pub(super) fn new(terminal: Person, address: SocketAddr, journal: &Journal) -> Self {
+        Self { terminal, address, journal: journal.clone() }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Waits until the server has printed the line.
+    ///
+    /// # Errors
+    /// When it does not come.
+    pub fn prints(&self, line: &str) -> Check {
+        self.terminal.sees(line)
+    }
+
+    /// The terminal on which it runs.
+    pub fn terminal(&self) -> &Person {
+        &self.terminal
+    }
+
+    /// Connects a scripted peer.
+    ///
+    /// # Errors
+    /// When nobody accepts.
+    pub fn peer(&self, name: &str) -> Check<Peer> {
+        Peer::connect(name, self.terminal.name(), self.address, &self.journal)
+    }
+
+    /// Connects a scripted peer that reads nothing, ever.
+    ///
+    /// # Errors
+    /// When nobody accepts.
+    pub fn deaf_peer(&self, name: &str) -> Check<Peer> {
+        Peer::connect_deaf(name, self.terminal.name(), self.address, &self.journal)
+    }
+
+    /// Nobody talks, so the server must be at rest soon.
+    ///
+    /// # Errors
+    /// When it goes on using the processor.
+    pub fn rests(&self) -> Check {
+        self.terminal.rests()
+    }
+}

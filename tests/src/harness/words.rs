@@ -1,0 +1,39 @@
+//! Random words.
+
+use std::sync::{Mutex, PoisonError};
+
+use fastrand::Rng;
+
+/// Random words, so that nobody can know the answer beforehand. Equal seeds make equal words.
+pub struct Words {
+    seed: u64,
+    random: Mutex<Rng>,
+}
+
+impl Words {
+    /// The words that this seed makes.
+    pub fn new(seed: u64) -> Self {
+        Self { seed, random: Mutex::new(Rng::with_seed(seed)) }
+    }
+
+    /// From which the words are made.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// So many words, and a number after them: two lines of the same words would be hard to tell apart.
+    pub fn next(&self, count: usize) -> String {
+        let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
+        let words: Vec<_> = (0..count).map(|_| WORDS[random.usize(..WORDS.len())]).collect();
+        format!("{}-{}", words.join(" "), random.u16(100..1000))
+    }
+}
+
+const WORDS: [&str; 48] = [
+    "amber", "anchor", "apple", "arrow", "basil", "beacon", "birch", "bottle", "candle", "canyon",
+    "cedar", "cherry", "cloud", "comet", "copper", "coral", "cradle", "daisy", "ember", "falcon",
+    "feather", "fiddle", "forest", "garden", "ginger", "harbor", "hazel", "island", "ivory",
+    "jasmine", "kettle", "kite", "ladder", "lantern", "lemon", "maple", "marble", "meadow",
+    "mirror", "nutmeg", "olive", "orchard", "pebble", "pepper", "raven", "saddle", "seven",
+    "velvet",
+];

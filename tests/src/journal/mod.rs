@@ -1,0 +1,205 @@
+//! Who sent which bytes, typed or saw what, and when, on one clock.
+
+pub mod failure;
+pub mod inbox;
+pub mod terminal;
+pub mod unwritten;
+pub mod visible;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::journal::failure::Failure;
+use crate::journal::terminal::Terminal;
+use crate::journal::unwritten::unwritten_stages;
+
+/// How many events are kept. A stage has dozens; a program gone wild must not fill the memory.
+const MAX_EVENTS: usize = 4000;
+
+/// What the server is called in the record and in reports; a second one beside it is `server 2`.
+pub const SERVER: &str = "server";
+
+/// Whether this is the name of a server.
+pub fn is_server(name: &str) -> bool {
+    name.starts_with(SERVER)
+}
+
+/// The events of one run of a stage.
+#[derive(Clone)]
+pub struct Journal {
+    begin: Instant,
+    events: Arc<Mutex<Vec<Event>>>,
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Since the stage began.
+    pub at: Duration,
+    /// The person, peer or program.
+    pub who: String,
+    /// What it did.
+    pub what: EventKind,
+}
+
+impl Event {
+    /// From whom something went over the wire, and to whom.
+    pub fn ends(&self) -> Option<(&str, &str)> {
+        match &self.what {
+            EventKind::Sent(to, _) => Some((&self.who, to)),
+            EventKind::Got(from, _) => Some((from, &self.who)),
+            _ => None,
+        }
+    }
+}
+
+/// What can happen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    /// Sent bytes, or did something else to its connection, to the other end, which is named.
+    Sent(String, Wire),
+    /// Got bytes from the other end, or something else happened to the connection.
+    Got(String, Wire),
+    /// A person typed or pressed something.
+    Typed(Vec<u8>),
+    /// A program showed something on its terminal.
+    Showed(Vec<u8>),
+    /// A program is started on this kind of terminal, with this command line.
+    Started(Terminal, String),
+    /// The script comes to a new part.
+    Step(String),
+    /// Anything else, in words.
+    Note(String),
+    /// The script is done; what comes later are last words.
+    End,
+}
+
+/// What goes over a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wire {
+    /// Bytes.
+    Bytes(Vec<u8>),
+    /// What is no bytes: `connects`, `closes`.
+    Signal(&'static str),
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        Self { begin: Instant::now(), events: Arc::default() }
+    }
+}
+
+impl Journal {
+    /// Notes what happens now.
+    pub fn note(&self, who: &str, what: EventKind) {
+        let mut events = self.lock();
+        // (the end is always noted)
+        if events.len() < MAX_EVENTS || what == EventKind::End {
+            events.push(Event { at: self.begin.elapsed(), who: who.to_owned(), what });
+        }
+    }
+
+    /// Something was found wrong, and the script ends with it.
+    pub fn found_wrong(&self) {
+        self.settle();
+        self.note("", EventKind::End);
+    }
+
+    /// Waits until nothing has happened for a moment, so that what is on its way still becomes evidence. No verdict
+    /// depends on it.
+    pub fn settle(&self) {
+        const QUIET: Duration = Duration::from_millis(100);
+        const AT_MOST: u32 = 5;
+        let count = || self.lock().len();
+        for _ in 0..AT_MOST {
+            let before = count();
+            thread::sleep(QUIET);
+            if count() == before {
+                break;
+            }
+        }
+    }
+
+    /// As [`Journal::found_wrong`]; answers the failure that says what it was.
+    pub fn wrong(
+        &self,
+        who: impl Into<String>,
+        expected: impl Into<String>,
+        came: impl Into<String>,
+    ) -> Failure {
+        self.found_wrong();
+        Failure::wrong(who, expected, came)
+    }
+
+    /// When the script was done, or found something wrong.
+    pub fn end(&self) -> Option<Instant> {
+        let events = self.lock();
+        let end = events.iter().find(|event| event.what == EventKind::End)?;
+        Some(self.begin + end.at)
+    }
+
+    /// What has happened so far, in its order.
+    pub fn events(&self) -> Vec<Event> {
+        self.lock().clone()
+    }
+
+    /// The program that was started last: who connects to a scripted server is likely to be it.
+    pub fn last_started(&self) -> Option<String> {
+        let is_start = |event: &&Event| matches!(event.what, EventKind::Started(..));
+        self.lock().iter().rev().find(is_start).map(|event| event.who.clone())
+    }
+
+    /// Everything that each program has shown, also after the end.
+    pub fn shown(&self) -> BTreeMap<String, Vec<u8>> {
+        // What one terminal shows may come in pieces.
+        let mut shown: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+        for event in self.lock().iter() {
+            if let EventKind::Showed(bytes) = &event.what {
+                shown.entry(event.who.clone()).or_default().extend_from_slice(bytes);
+            }
+        }
+        shown
+    }
+
+    /// The stages that the programs have said themselves are not written yet.
+    pub fn unwritten_stages(&self) -> Vec<u32> {
+        let shown = self.shown();
+        shown.values().flat_map(|bytes| unwritten_stages(&String::from_utf8_lossy(bytes))).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Event>> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The events up to the end of the script, with pieces of the same thing put together.
+pub fn merged(events: &[Event]) -> Vec<Event> {
+    let mut merged: Vec<Event> = Vec::new();
+    for event in events.iter().take_while(|event| event.what != EventKind::End) {
+        let before = merged.last_mut().filter(|before| before.who == event.who);
+        let is_more = before.is_some_and(|before| match (&mut before.what, &event.what) {
+            (
+                EventKind::Sent(to, Wire::Bytes(bytes)),
+                EventKind::Sent(other, Wire::Bytes(more)),
+            )
+            | (EventKind::Got(to, Wire::Bytes(bytes)), EventKind::Got(other, Wire::Bytes(more)))
+                if to == other =>
+            {
+                bytes.extend_from_slice(more);
+                true
+            }
+            (EventKind::Typed(bytes), EventKind::Typed(more))
+            | (EventKind::Showed(bytes), EventKind::Showed(more)) => {
+                bytes.extend_from_slice(more);
+                true
+            }
+            _ => false,
+        });
+        if !is_more {
+            merged.push(event.clone());
+        }
+    }
+    merged
+}

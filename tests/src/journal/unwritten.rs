@@ -1,0 +1,49 @@
+//! What a program says of stages that are not written yet.
+
+/// How `todo!` begins what it says in a starter.
+const UNWRITTEN: &str = "not yet implemented: stage ";
+
+/// The stages of which a program has said that they are not written yet.
+pub fn unwritten_stages(text: &str) -> Vec<u32> {
+    let mut stages = Vec::new();
+    for (at, mark) in text.match_indices(UNWRITTEN) {
+        let digits = text[at + mark.len()..].split(|char: char| !char.is_ascii_digit());
+        stages.extend(digits.take(1).filter_map(|digits| digits.parse::<u32>().ok()));
+    }
+    stages
+}
+
+/// The text without the panics of stages that are not written yet: of a stage before them they say nothing.
+pub fn without_unwritten(text: &str) -> String {
+    let mut left: Vec<&str> = Vec::new();
+    let mut lines = text.lines().peekable();
+    while let Some(line) = lines.next() {
+        let is_unwritten = line.contains(" panicked at ")
+            && lines.peek().is_some_and(|next| next.starts_with(UNWRITTEN));
+        if !is_unwritten {
+            left.push(line);
+            continue;
+        }
+        // Before it stands an empty line, behind it a note.
+        lines.next();
+        lines.next_if(|next| next.starts_with("note: run with `RUST_BACKTRACE"));
+        left.pop_if(|before| before.trim().is_empty());
+    }
+    let end = if text.ends_with('\n') { "\n" } else { "" };
+    left.join("\n") + end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{unwritten_stages, without_unwritten};
+
+    #[test]
+    fn what_is_not_written_is_found_and_left_out() {
+        let text = "hello\n\nthread 'main' (7) panicked at src/main.rs:3:5:\nnot yet implemented: stage 12: \
+                    send it\nnote: run with `RUST_BACKTRACE=1` environment variable\n> hi";
+        assert_eq!(unwritten_stages(text), [12]);
+        assert_eq!(without_unwritten(text), "hello\n> hi");
+        let other = "thread 'main' (7) panicked at src/main.rs:3:5:\noh dear\nnote: more\n";
+        assert_eq!(without_unwritten(other), other);
+    }
+}

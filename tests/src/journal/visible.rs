@@ -1,0 +1,42 @@
+//! Bytes as text in which everything can be seen.
+
+use std::fmt::Write;
+
+/// The bytes as text in which everything can be seen: `⏎` for a newline, `\x1b` for an escape, `\xff` for what
+/// is not UTF-8.
+pub fn visible(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in bytes.utf8_chunks() {
+        for char in chunk.valid().chars() {
+            match char {
+                '\n' => text.push('⏎'),
+                '\r' => text.push_str("\\r"),
+                '\0'..='\x1f' | '\x7f' => {
+                    let _ = write!(text, "\\x{:02x}", u32::from(char));
+                }
+                // (and those that turn the direction of what follows, so that it is read as something else)
+                '\u{80}'..='\u{9f}'
+                | '\u{61c}'
+                | '\u{200e}'..='\u{200f}'
+                | '\u{202a}'..='\u{202e}'
+                | '\u{2066}'..='\u{2069}' => text.extend(char.escape_unicode()),
+                _ => text.push(char),
+            }
+        }
+        for byte in chunk.invalid() {
+            let _ = write!(text, "\\x{byte:02x}");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::visible;
+
+    #[test]
+    fn every_byte_can_be_seen() {
+        assert_eq!(visible("a\u{202e}b".as_bytes()), "a\\u{202e}b");
+        assert_eq!(visible(b"a\n\r\x1b\x7f caf\xc3\xa9 \xff"), "a⏎\\r\\x1b\\x7f café \\xff");
+    }
+}

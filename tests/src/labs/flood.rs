@@ -1,0 +1,24 @@
+//! More than a system keeps for a peer that does not read.
+
+use std::fs;
+
+/// How many long lines it takes until the system, which takes some 4 MB for a peer that does not read, has
+/// room for no more.
+pub const FLOOD_LINES: usize = 120;
+
+/// A line almost as long as one may be.
+pub fn long_line(number: usize) -> String {
+    format!("{number} {}", "x".repeat(60_000))
+}
+
+/// Long lines, more of them than the system keeps for somebody who does not read.
+///
+/// What it keeps for a new connection is the second of the three numbers of `tcp_wmem`, in bytes (tcp(7)); on most
+/// machines it is small.
+pub fn flood() -> impl Iterator<Item = String> {
+    const LINES_THAT_A_PEER_CAN_KEEP: usize = 480;
+    let settings = fs::read_to_string("/proc/sys/net/ipv4/tcp_wmem").unwrap_or_default();
+    let kept = settings.split_whitespace().nth(1).and_then(|bytes| bytes.parse().ok()).unwrap_or(0);
+    let lines = FLOOD_LINES + kept / long_line(0).len();
+    (0..lines.min(LINES_THAT_A_PEER_CAN_KEEP)).map(long_line)
+}

@@ -1,0 +1,67 @@
+//! Wires 1 and 2: a message ends with ⏎.
+
+use crate::harness::peer::Peer;
+use crate::harness::peer::receiving::{Next, late_end};
+use crate::journal::failure::Check;
+
+impl Peer {
+    /// Sends a message, and its ⏎.
+    ///
+    /// # Errors
+    /// As [`Peer::sends`].
+    pub fn says(&self, message: &str) -> Check {
+        self.sends(format!("{message}\n"))
+    }
+
+    /// Waits for the message to come next. Its ⏎ may be missing: that is asked by one stage of a lab.
+    ///
+    /// # Errors
+    /// As soon as something else comes, or when it does not come.
+    pub fn hears(&self, message: &str) -> Check {
+        self.hears_message(message, "")
+    }
+
+    /// Waits for the message to come next, with its ⏎.
+    ///
+    /// # Errors
+    /// As soon as something else comes, or when it does not come.
+    pub fn hears_line(&self, message: &str) -> Check {
+        self.hears_message(message, "\n")
+    }
+
+    /// As [`Peer::hears`], for one of several messages; answers which.
+    ///
+    /// # Errors
+    /// As [`Peer::hears`].
+    pub fn hears_one_of(&self, messages: &[&str]) -> Check<usize> {
+        let found = self.wait(|arrived| {
+            let late = late_end(arrived.rest());
+            let rest = &arrived.rest()[late..];
+            let which = messages.iter().position(|message| rest.starts_with(message.as_bytes()))?;
+            arrived.taken += late + messages[which].len();
+            Some(which)
+        });
+        let expected = || messages.join("\nor ");
+        found.ok_or_else(|| self.wrong_message("should have heard", expected().as_bytes()))
+    }
+
+    fn hears_message(&self, message: &str, end: &str) -> Check {
+        let expected = format!("{message}{end}");
+        let expected = expected.as_bytes();
+        let has_come = self.takes(|rest| {
+            let late = late_end(rest);
+            let rest = &rest[late..];
+            let common = rest.len().min(expected.len());
+            if rest[..common] != expected[..common] {
+                return Next::Wrong;
+            }
+            if common == expected.len() { Next::Right(late + common) } else { Next::NotYet }
+        });
+        if has_come {
+            return Ok(());
+        }
+        // (of a message that ends with a blank, only the beginning is known)
+        let rest = if message.ends_with(' ') { "…" } else { "\n" };
+        Err(self.wrong_message("should have heard", format!("{message}{rest}").as_bytes()))
+    }
+}

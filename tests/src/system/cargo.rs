@@ -1,0 +1,208 @@
+//! Building programs: one that does not compile hurts no other, and nothing is left behind.
+
+use std::collections::HashMap;
+use std::env;
+use std::fs;
+use std::io::{self, Read};
+use std::os::unix::fs::symlink;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, killpg};
+use nix::sys::wait::WaitStatus;
+use nix::unistd::Pid;
+use serde_json::Value;
+
+use crate::system::orphans;
+
+/// How long one build may take, unless somebody says otherwise. A first one takes half a minute on a slow machine.
+pub const BUILD_LIMIT: Duration = Duration::from_mins(15);
+
+/// How much of what a build prints is read, in bytes. A `build.rs` may print without end.
+const MAX_OUTPUT: u64 = 64 * 1024 * 1024;
+
+/// Where programs are built, below the folder of the kit.
+const TARGET: &str = "target";
+
+/// The executables of packages, or what the compiler said.
+pub type Built = HashMap<String, Result<PathBuf, String>>;
+
+/// Builds packages of the kit in the folder `kit`, within `limit`. One that does not compile, or not in time, hurts no
+/// other.
+///
+/// # Errors
+/// When cargo itself fails, because of a broken `Cargo.toml` for example.
+pub fn build(kit: &Path, packages: &[String], limit: Duration) -> Result<Built, String> {
+    let (mut built, end) = run_cargo(kit, packages, limit)?;
+    let missing: Vec<_> = packages.iter().filter(|name| !built.contains_key(*name)).collect();
+    for package in &missing {
+        let mut result = Err(end.why(package));
+        // Whoever is at fault may have kept others from being built, so each gets its share of the time.
+        if matches!(end, BuildEnd::Stopped(_)) && missing.len() > 1 {
+            let share = limit / u32::try_from(missing.len()).unwrap_or(u32::MAX);
+            let (mut alone, end) = run_cargo(kit, &[(*package).clone()], share)?;
+            result = alone.remove(*package).unwrap_or_else(|| Err(end.why(package)));
+        }
+        built.insert((*package).clone(), result);
+    }
+    Ok(built)
+}
+
+/// Lets a kit without a `target/` build in a folder where others of ours were built, so that the libraries are there
+/// already. Only for kits that are made a moment before: their files are newer than what was built of others.
+///
+/// # Errors
+/// When the system does not let us.
+pub fn share_target(kit: &Path, folder: &Path) -> io::Result<()> {
+    // (what else is in `target/` stays the kit's own)
+    let (shared, own) = (folder.join("debug"), kit.join(TARGET));
+    fs::create_dir_all(&shared)?;
+    fs::create_dir_all(&own)?;
+    symlink(shared, own.join("debug"))
+}
+
+/// How a build ended, and what is told of it.
+enum BuildEnd {
+    ByItself(String),
+    Stopped(String),
+}
+
+impl BuildEnd {
+    /// Why the package was not built.
+    fn why(&self, package: &str) -> String {
+        let (Self::ByItself(said) | Self::Stopped(said)) = self;
+        // (of others it tells as well)
+        let mark = format!("`{package} ");
+        let own: Vec<_> = said.split("\nerror: ").filter(|part| part.contains(&mark)).collect();
+        if own.is_empty() { said.clone() } else { own.join("\nerror: ") }
+    }
+}
+
+/// Runs `cargo build`, and ends what it leaves behind.
+fn run_cargo(
+    kit: &Path,
+    packages: &[String],
+    limit: Duration,
+) -> Result<(Built, BuildEnd), String> {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["build", "--keep-going", "--message-format=json"]);
+    cargo.args(packages.iter().flat_map(|package| ["-p", package]));
+    cargo.current_dir(kit);
+    // In a folder that this kit shares with another, cargo may take the other's programs, which have the same names, for
+    // its own. (So somebody's own settings do not count here.)
+    cargo.env("CARGO_TARGET_DIR", TARGET).env("CARGO_BUILD_BUILD_DIR", TARGET);
+    // What cargo told us about ourselves would make it build everything again.
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        if ["CARGO_PKG_", "CARGO_MANIFEST", "CARGO_BIN_EXE"].iter().any(|own| text.starts_with(own))
+        {
+            cargo.env_remove(name);
+        }
+    }
+    let starting = orphans::starting();
+    let mut child = cargo
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn()
+        .map_err(|error| format!("cannot start cargo: {error}"))?;
+    let pid = Pid::from_raw(child.id().cast_signed());
+    starting.has_started(pid);
+
+    let output = read_all(child.stdout.take());
+    let errors = read_all(child.stderr.take());
+    let begin = Instant::now();
+    let status = loop {
+        match orphans::reap(pid) {
+            Ok(WaitStatus::StillAlive) if begin.elapsed() <= limit => {
+                thread::sleep(Duration::from_millis(5));
+            }
+            Ok(WaitStatus::StillAlive) => {
+                let _ = killpg(pid, Signal::SIGKILL);
+                thread::sleep(Duration::from_millis(1));
+            }
+            status => break status,
+        }
+    };
+    // What a build.rs has started may live on, and hold the pipes open. (No other group has this number while one of this
+    // group lives.)
+    let _ = killpg(pid, Signal::SIGKILL);
+    orphans::end_orphans();
+    let (output, errors) = (output.join().unwrap_or_default(), errors.join().unwrap_or_default());
+
+    let messages: Vec<Value> =
+        output.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let built = programs(&messages);
+    let end = match status {
+        Ok(WaitStatus::Exited(_, 0)) => BuildEnd::ByItself("cargo made no program of it".into()),
+        // (it has looked at nothing yet: the workspace is broken)
+        Ok(WaitStatus::Exited(..)) if messages.is_empty() => return Err(errors),
+        Ok(WaitStatus::Exited(..)) => BuildEnd::ByItself(what_failed(packages, &built, &errors)),
+        _ if begin.elapsed() > limit => {
+            let seconds = limit.as_secs();
+            let limit = if seconds < 120 {
+                format!("{seconds} s")
+            } else {
+                format!("{} minutes", seconds / 60)
+            };
+            BuildEnd::Stopped(format!("it was still being built after {limit}, and was stopped"))
+        }
+        Ok(WaitStatus::Signaled(_, signal, _)) => {
+            BuildEnd::Stopped(format!("{signal} has ended cargo while it was being built"))
+        }
+        status => return Err(format!("nobody knows how cargo ended: {status:?}")),
+    };
+    Ok((built, end))
+}
+
+/// The programs that cargo has told of, and the errors.
+fn programs(messages: &[Value]) -> Built {
+    let mut built = Built::new();
+    for message in messages {
+        let package = package_name(message);
+        if let Some(executable) = message["executable"].as_str() {
+            // A package may have several programs; the one with its own name is meant.
+            let is_meant = message["target"]["name"] == package;
+            let program = built.entry(package).or_insert_with(|| Ok(executable.into()));
+            if is_meant && program.is_ok() {
+                *program = Ok(executable.into());
+            }
+        } else if message["message"]["level"] == "error" {
+            let rendered = message["message"]["rendered"].as_str().unwrap_or_default();
+            match built.entry(package).or_insert_with(|| Err(String::new())) {
+                Err(said) => said.push_str(rendered),
+                program => *program = Err(rendered.to_owned()),
+            }
+        }
+    }
+    built
+}
+
+/// Reads to the end, in a thread of its own.
+fn read_all(source: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(source) = source {
+            let _ = source.take(MAX_OUTPUT).read_to_end(&mut bytes);
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+/// Why packages were not built: the errors of those that they need, or what cargo says of their `build.rs`.
+fn what_failed(packages: &[String], built: &Built, errors: &str) -> String {
+    let needed = built.iter().filter(|(name, _)| !packages.contains(name));
+    let needed: String = needed.filter_map(|(_, result)| result.as_ref().err().cloned()).collect();
+    if needed.is_empty() { errors[errors.find("error").unwrap_or(0)..].to_owned() } else { needed }
+}
+
+/// `solution1-server` of `path+file:///…/server#solution1-server@0.1.0`.
+fn package_name(message: &Value) -> String {
+    let id = message["package_id"].as_str().unwrap_or_default();
+    let name = id.rsplit('#').next().unwrap_or_default();
+    name.split('@').next().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,8 @@
+//! Programs on terminals, their processes, and what they may do.
+
+pub mod cargo;
+pub mod confinement;
+pub mod orphans;
+pub mod ports;
+pub mod process;
+pub mod program;
