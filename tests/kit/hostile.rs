@@ -72,7 +72,7 @@ impl Kit {
         }
         kit.serves("hangs()");
         kit.write(CLIENT, "fn main() {}");
-        let script = "tests/src/labs/lab1.rs";
+        let script = "tests/src/labs/lab1/server.rs";
         kit.write(script, &fs::read_to_string(grader::kit::root().join(script)).unwrap());
         fs::write(kit.outside.path().join("file"), "mine").unwrap();
         kit
@@ -426,7 +426,7 @@ fn programs() -> Vec<Case> {
         // The script is there to be read, also by programs. The words are random.
         case("answers with all that the script may ask", &["should have heard"], |kit| {
             kit.serves(
-                r#"let script = fs::read_to_string(kit().join("tests/src/labs/lab1.rs")).unwrap();
+                r#"let script = fs::read_to_string(kit().join("tests/src/labs/lab1/server.rs")).unwrap();
                 println!("read {} bytes of the grader", script.len());
                 let mut clients = Vec::new();
                 for client in [Ok(first)].into_iter().chain(listener.incoming()).take(9) {
@@ -574,7 +574,7 @@ fn no_file_outside_of_its_folder_is_changed() {
             done.push(("a new file in the kit", fs::write(kit().join(folder).join(name), "x")));
             done.push(("a new folder in the kit", fs::create_dir(kit().join(folder).join("folder"))));
         }}
-        for file in ["Cargo.toml", "labs/lab1-one-to-one/server/src/main.rs", "tests/src/labs/lab1.rs"] {{
+        for file in ["Cargo.toml", "labs/lab1-one-to-one/server/src/main.rs", "tests/src/labs/lab1/server.rs"] {{
             done.push(("a file of the kit", append(&kit().join(file))));
         }}
         let own_program = env::current_exe().unwrap();

@@ -4,12 +4,13 @@ mod book;
 mod chats;
 mod export;
 // (what they leave is looked up in /proc)
+mod floors;
 #[cfg(target_os = "linux")]
 mod hostile;
 mod joining;
 mod lab;
-// (its terminals are made as on Linux)
 mod labs;
+// (its terminals are made as on Linux)
 #[cfg(target_os = "linux")]
 mod leaving;
 mod limits;

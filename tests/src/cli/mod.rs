@@ -129,7 +129,9 @@ pub fn run(options: Options) -> Result<ExitCode> {
         Some(Command::Reset { target, yes }) => reset::run(&kit, target, yes)?,
         Some(Command::Solution { stage, yes }) => solution::run(&kit, stage, yes)?,
         Some(Command::Starters { check, force }) => starters::run(&kit, check, force)?,
-        Some(Command::Figures { check }) => figures::run(&kit, check)?,
+        Some(Command::Figures { check }) => {
+            figures::run(&kit, check, Options::command(), &NEED_SOLUTIONS)?;
+        }
         Some(Command::Soak(options)) => {
             if !soak::run(&kit, &options)? {
                 return Ok(ExitCode::FAILURE);

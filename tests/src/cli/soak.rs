@@ -14,6 +14,7 @@ use crate::cli::target::{StageNumber, Target};
 use crate::grading::author::Author;
 use crate::grading::grader::{Grader, THREADS};
 use crate::grading::verdict::{Graded, Verdict};
+use crate::labs;
 use crate::report::failure::Report;
 use crate::report::layout::word;
 
@@ -40,7 +41,7 @@ type Seen = BTreeMap<StageOf, Vec<(Verdict, String)>>;
 /// # Errors
 /// When nothing can be built.
 pub fn run(kit: &Path, options: &Options) -> Result<bool> {
-    let mut grader = Grader::new(kit, &[1, 2, 3, 4], 0);
+    let mut grader = Grader::new(kit, &labs::numbers(), 0);
     let mut stages = Vec::new();
     for maker in [Author::Kit, Author::Student].into_iter().filter(|maker| maker.exists(kit)) {
         grader.build(maker).as_ref().map_err(|said| anyhow!("{}", said.trim()))?;

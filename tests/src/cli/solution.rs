@@ -48,7 +48,7 @@ fn is_passed(kit: &Path, number: StageNumber) -> bool {
     let mut is_passed = false;
     if let Some((lab, stage)) = number.find(&grader.labs) {
         let note = |graded: &crate::grading::verdict::Graded| {
-            is_passed = graded.verdict == Verdict::Passed
+            is_passed = graded.verdict == Verdict::Passed;
         };
         grader.grade(Author::Student, lab.number, stage, note);
     }

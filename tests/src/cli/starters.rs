@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail};
 use crate::grading::author::Author;
 use crate::kit::exercises::{Exercise, exercises};
 use crate::kit::files;
+use crate::labs;
 
 /// In the place of `[lints] workspace = true`: what unwritten bodies leave behind is no mistake.
 const LINTS: &str = "\
@@ -109,7 +110,7 @@ pub fn make(
 
 /// `lab2-server` instead of `solution2-server`.
 fn rename(text: &str) -> String {
-    (1..=4).fold(text.to_owned(), |text, lab| {
+    labs::numbers().into_iter().fold(text.to_owned(), |text, lab| {
         text.replace(&format!("solution{lab}-"), &format!("lab{lab}-"))
     })
 }

@@ -55,11 +55,11 @@ pub fn run(kit: &Path, options: Options) -> Result<()> {
 
     let labs = labs::all();
     let mut target = options.target;
-    let mut first = check(kit, target, false)?;
+    let mut first = check_again(kit, target, false)?;
     loop {
         match next_event(&events) {
-            Event::Saved | Event::Key(b'r') => first = check(kit, target, false)?,
-            Event::Key(b'a') => first = check(kit, target, true)?,
+            Event::Saved | Event::Key(b'r') => first = check_again(kit, target, false)?,
+            Event::Key(b'a') => first = check_again(kit, target, true)?,
             Event::Key(b'h') => match first {
                 Some(stage) => hint::run(kit, stage)?,
                 None => println!(" Everything is passed: there is nothing to hint at."),
@@ -75,7 +75,7 @@ pub fn run(kit: &Path, options: Options) -> Result<()> {
                 match next.filter(|next| next.find(&labs).is_some()) {
                     Some(next) => {
                         target = Some(Target::from(next));
-                        first = check(kit, target, false)?;
+                        first = check_again(kit, target, false)?;
                     }
                     None => println!(" There is no next stage."),
                 }
@@ -100,7 +100,7 @@ fn next_event(events: &Receiver<Event>) -> Event {
     event
 }
 
-fn check(kit: &Path, target: Option<Target>, all: bool) -> Result<Option<StageNumber>> {
+fn check_again(kit: &Path, target: Option<Target>, all: bool) -> Result<Option<StageNumber>> {
     let terminal = Term::stdout();
     if terminal.is_term() {
         terminal.clear_screen()?;

@@ -10,9 +10,6 @@ use crate::system::process::Process;
 
 /// Waits until a program hardly uses processor time, or asks for it: less than a tenth of the time that passes. Notes
 /// how much it has used.
-///
-/// # Errors
-/// When that does not happen within [`TIMEOUT`].
 pub fn comes_to_rest(process: &Process, journal: &Journal) -> Check {
     const LOOK: Duration = Duration::from_millis(100);
     let name = process.name();

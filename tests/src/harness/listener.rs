@@ -18,9 +18,6 @@ pub struct Listener {
 
 impl Listener {
     /// Listens on any free port of the loopback.
-    ///
-    /// # Errors
-    /// When the machine gives no socket.
     pub fn new(journal: &Journal) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
@@ -28,17 +25,11 @@ impl Listener {
     }
 
     /// Where it listens.
-    ///
-    /// # Errors
-    /// When the socket is gone.
     pub fn address(&self) -> Check<SocketAddr> {
         Ok(self.listener.local_addr()?)
     }
 
     /// Waits for the next client to connect, which is called `name` in reports.
-    ///
-    /// # Errors
-    /// When nobody connects.
     pub fn accepts(&self, name: &str) -> Check<Peer> {
         let deadline = Instant::now() + TIMEOUT;
         loop {

@@ -71,25 +71,16 @@ impl Harness {
     }
 
     /// Starts the server on a free port, and waits until it listens.
-    ///
-    /// # Errors
-    /// When it does not say where it listens.
     pub fn server(&self) -> Check<Server> {
         self.server_with(&[])
     }
 
     /// As [`Harness::server`], with options, `--seats 3` for example.
-    ///
-    /// # Errors
-    /// As [`Harness::server`].
     pub fn server_with(&self, options: &[&str]) -> Check<Server> {
         self.listening(options, None)
     }
 
     /// As [`Harness::server`], for a server that prints a line before it listens.
-    ///
-    /// # Errors
-    /// As [`Harness::server`], and when it does not print the line.
     pub fn server_printing(&self, line: &str) -> Check<Server> {
         self.listening(&[], Some(line))
     }
@@ -134,9 +125,6 @@ impl Harness {
     }
 
     /// Starts the server on a port that it may not get, and waits for nothing.
-    ///
-    /// # Errors
-    /// When the machine does not start it.
     pub fn server_on(&self, port: u16, options: &[&str]) -> Check<Person> {
         let processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
         let before = processes.iter().filter(|process| is_server(process.name())).count();
@@ -146,17 +134,11 @@ impl Harness {
     }
 
     /// Starts the client for somebody.
-    ///
-    /// # Errors
-    /// When the machine does not start it.
     pub fn client(&self, name: &str, server: SocketAddr) -> Check<Person> {
         self.client_at(name, server, Terminal::Dumb)
     }
 
     /// Starts the client for somebody at this kind of terminal.
-    ///
-    /// # Errors
-    /// When the machine does not start it.
     pub fn client_at(&self, name: &str, server: SocketAddr, terminal: Terminal) -> Check<Person> {
         let mut server = server;
         let servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -177,9 +159,6 @@ impl Harness {
     }
 
     /// A scripted server, for a client to connect to.
-    ///
-    /// # Errors
-    /// When the machine gives no socket.
     pub fn listener(&self) -> Check<Listener> {
         Ok(Listener::new(&self.journal)?)
     }

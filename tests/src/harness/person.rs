@@ -35,9 +35,6 @@ pub enum Key {
 
 impl Person {
     /// Starts a program for somebody called `name`.
-    ///
-    /// # Errors
-    /// As [`Program::start`].
     pub fn start(
         name: &str,
         launch: &Launch,
@@ -71,9 +68,6 @@ impl Person {
     }
 
     /// Types a line and presses Enter.
-    ///
-    /// # Errors
-    /// When the terminal is gone.
     pub fn types(&self, line: &str) -> Check {
         if self.terminal == Terminal::Dumb {
             // The terminal echoes nothing, or half-typed lines would be mixed up with what arrives. But
@@ -84,18 +78,12 @@ impl Person {
     }
 
     /// Types text without Enter; where typing is shown, until it stands there: what comes before that could not tear it.
-    ///
-    /// # Errors
-    /// When the terminal is gone, or does not show it.
     pub fn begins_to_type(&self, text: &str) -> Check {
         self.press(text.as_bytes())?;
         if self.terminal == Terminal::Dumb { Ok(()) } else { self.has_typed(text) }
     }
 
     /// Presses a key.
-    ///
-    /// # Errors
-    /// When the terminal is gone.
     pub fn presses(&self, key: Key) -> Check {
         self.press(match key {
             Key::CtrlC => &[3],
@@ -104,9 +92,6 @@ impl Person {
     }
 
     /// Presses keys, and waits for nothing.
-    ///
-    /// # Errors
-    /// When the terminal is gone.
     pub fn press(&self, keys: &[u8]) -> Check {
         if self.terminal != Terminal::Dumb {
             self.program.wait_for_editor();
@@ -120,17 +105,11 @@ impl Person {
 
     /// Waits until the line is on the screen, below those seen before. A prompt without letters or
     /// digits may stand in front of it.
-    ///
-    /// # Errors
-    /// When it does not come.
     pub fn sees(&self, line: &str) -> Check {
         self.sees_line(line, |shown| is_line(shown, line)).map(|_| ())
     }
 
     /// As [`Person::sees`], for one of several lines; answers which.
-    ///
-    /// # Errors
-    /// When none of them comes.
     pub fn sees_one_of(&self, lines: &[&str]) -> Check<usize> {
         let which = |shown: &str| lines.iter().position(|line| is_line(shown, line));
         let shown = self.sees_line(&lines.join("⏎ or "), |shown| which(shown).is_some())?;
@@ -138,17 +117,11 @@ impl Person {
     }
 
     /// As [`Person::sees`], for a line that contains `text`; answers the line.
-    ///
-    /// # Errors
-    /// When it does not come.
     pub fn sees_somewhere(&self, text: &str) -> Check<String> {
         self.sees_together(&[text])
     }
 
     /// As [`Person::sees_somewhere`], for a line that contains each of `texts`.
-    ///
-    /// # Errors
-    /// When it does not come.
     pub fn sees_together(&self, texts: &[&str]) -> Check<String> {
         let expected = format!("…{}…", texts.join("…"));
         self.sees_line(&expected, |shown| texts.iter().all(|text| shown.contains(text)))
@@ -156,9 +129,6 @@ impl Person {
 
     /// Waits until a line on the screen contains each of `texts`, wherever it is: nobody promised in which order it
     /// comes.
-    ///
-    /// # Errors
-    /// When there is none.
     pub fn has_somewhere(&self, texts: &[&str]) -> Check {
         let found = self.program.output.wait(|arrived| {
             let is_meant = |shown: &String| texts.iter().all(|text| shown.contains(text));
@@ -169,9 +139,6 @@ impl Person {
     }
 
     /// Waits until `text` is somewhere on the screen, for at most `limit`: for a program that may have to build others.
-    ///
-    /// # Errors
-    /// When it does not come.
     pub fn sees_soon(&self, limit: Duration, text: &str) -> Check {
         let found = self.program.output.wait_for(limit, |arrived| {
             self.screen(arrived).iter().any(|line| line.contains(text)).then_some(())
@@ -180,9 +147,6 @@ impl Person {
     }
 
     /// Does `call` again and again until the line is on the screen, for at most [`TIMEOUT`].
-    ///
-    /// # Errors
-    /// When it does not come.
     pub fn sees_when(&self, line: &str, call: impl Fn() -> Check) -> Check {
         let deadline = Instant::now() + TIMEOUT;
         loop {
@@ -211,9 +175,6 @@ impl Person {
     }
 
     /// Waits for a question: the last thing on the screen is `word`, a colon, and no newline.
-    ///
-    /// # Errors
-    /// When it does not come.
     pub fn is_asked_for(&self, word: &str) -> Check {
         let found = self.program.output.wait(|arrived| {
             let prompt = self.prompt(arrived).trim_end().to_lowercase();
@@ -224,9 +185,6 @@ impl Person {
     }
 
     /// Waits until the line being typed is `text`, behind any prompt: with a nickname in it, for example.
-    ///
-    /// # Errors
-    /// When it does not become so.
     pub fn has_typed(&self, text: &str) -> Check {
         let found = self.program.output.wait(|arrived| {
             self.prompt(arrived).trim_end().ends_with(text.trim_end()).then_some(())
@@ -235,9 +193,6 @@ impl Person {
     }
 
     /// How often the screen shows the line; for a time when all of them must have come.
-    ///
-    /// # Errors
-    /// When it is not so often.
     pub fn has_seen(&self, expected: usize, line: &str) -> Check {
         let lines = self.program.output.look(|arrived| self.lines(arrived));
         let count = lines.iter().filter(|shown| is_line(shown, line)).count();
@@ -250,9 +205,6 @@ impl Person {
     }
 
     /// Nothing that the program ever wrote contains `bytes`.
-    ///
-    /// # Errors
-    /// When it does.
     pub fn never_got(&self, bytes: &[u8]) -> Check {
         let all = self.program.output.look(|arrived| arrived.bytes.clone());
         if all.windows(bytes.len()).any(|window| window == bytes) {
@@ -267,18 +219,12 @@ impl Person {
     }
 
     /// Waits until the program ends, with this exit status.
-    ///
-    /// # Errors
-    /// When it does not end, or otherwise.
     pub fn exits(&self, code: i32) -> Check {
         self.ends(&format!("exit status {code}"), |found| found == code)
     }
 
     /// Waits until the program ends with an exit status other than 0, having said `text` (any case), not
     /// only in lines seen before.
-    ///
-    /// # Errors
-    /// When it does not end, ends well, or says nothing of the kind.
     pub fn fails_saying(&self, text: &str) -> Check {
         self.ends("an exit status other than 0", |found| found != 0)?;
         // The last words may still be on their way through the terminal.
@@ -304,9 +250,6 @@ impl Person {
     }
 
     /// Nobody talks, so the program must be at rest soon.
-    ///
-    /// # Errors
-    /// When it goes on using the processor.
     pub fn rests(&self) -> Check {
         comes_to_rest(self.process(), &self.journal)
     }

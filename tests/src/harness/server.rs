@@ -25,9 +25,6 @@ impl Server {
     }
 
     /// Waits until the server has printed the line.
-    ///
-    /// # Errors
-    /// When it does not come.
     pub fn prints(&self, line: &str) -> Check {
         self.terminal.sees(line)
     }
@@ -38,25 +35,16 @@ impl Server {
     }
 
     /// Connects a scripted peer.
-    ///
-    /// # Errors
-    /// When nobody accepts.
     pub fn peer(&self, name: &str) -> Check<Peer> {
         Peer::connect(name, self.terminal.name(), self.address, &self.journal)
     }
 
     /// Connects a scripted peer that reads nothing, ever.
-    ///
-    /// # Errors
-    /// When nobody accepts.
     pub fn deaf_peer(&self, name: &str) -> Check<Peer> {
         Peer::connect_deaf(name, self.terminal.name(), self.address, &self.journal)
     }
 
     /// Nobody talks, so the server must be at rest soon.
-    ///
-    /// # Errors
-    /// When it goes on using the processor.
     pub fn rests(&self) -> Check {
         self.terminal.rests()
     }

@@ -23,9 +23,6 @@ pub struct Tap {
 
 impl Tap {
     /// Listens on any free port for the client of `name`, and connects it with `server`.
-    ///
-    /// # Errors
-    /// When the machine gives no socket or thread.
     pub fn new(
         name: &str,
         server_name: &str,

@@ -6,33 +6,21 @@ use crate::journal::failure::Check;
 
 impl Peer {
     /// Sends a message, and its ⏎.
-    ///
-    /// # Errors
-    /// As [`Peer::sends`].
     pub fn says(&self, message: &str) -> Check {
         self.sends(format!("{message}\n"))
     }
 
     /// Waits for the message to come next. Its ⏎ may be missing: that is asked by one stage of a lab.
-    ///
-    /// # Errors
-    /// As soon as something else comes, or when it does not come.
     pub fn hears(&self, message: &str) -> Check {
         self.hears_message(message, "")
     }
 
     /// Waits for the message to come next, with its ⏎.
-    ///
-    /// # Errors
-    /// As soon as something else comes, or when it does not come.
     pub fn hears_line(&self, message: &str) -> Check {
         self.hears_message(message, "\n")
     }
 
     /// As [`Peer::hears`], for one of several messages; answers which.
-    ///
-    /// # Errors
-    /// As [`Peer::hears`].
     pub fn hears_one_of(&self, messages: &[&str]) -> Check<usize> {
         let found = self.wait(|arrived| {
             let late = late_end(arrived.rest());

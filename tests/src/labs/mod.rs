@@ -46,3 +46,8 @@ use crate::harness::stage::Lab;
 pub fn all() -> Vec<Lab> {
     vec![lab1::lab(), lab2::lab(), lab3::lab(), lab4::lab()]
 }
+
+/// Their numbers.
+pub fn numbers() -> Vec<u32> {
+    all().iter().map(|lab| lab.number).collect()
+}

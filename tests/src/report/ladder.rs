@@ -224,7 +224,7 @@ fn lanes(events: &[Event], about: Option<&str>, most: usize) -> (Vec<String>, Ve
                 }
             }
             EventKind::Typed(_) | EventKind::Showed(_) | EventKind::Started(..) => {
-                add(event.who.as_str())
+                add(event.who.as_str());
             }
             EventKind::Note(_) | EventKind::Step(_) | EventKind::End => {}
         }

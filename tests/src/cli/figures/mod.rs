@@ -19,13 +19,12 @@ use crate::grading::author::Author;
 use crate::grading::grader::Grader;
 use crate::journal::Event;
 use crate::kit::files;
+use crate::labs;
 use crate::report::ladder::Ladder;
 use crate::report::{screens, svg};
 
 /// Where they are.
 const FOLDER: &str = "docs/src/figures";
-
-const LABS: [u32; 4] = [1, 2, 3, 4];
 
 /// What goes over the wire in a lab, in short.
 fn scene(lab: u32) -> Play {
@@ -66,11 +65,12 @@ fn scene(lab: u32) -> Play {
 /// # Errors
 /// When a program does not do what a figure shows, when `check` finds a difference, and when a file cannot be
 /// read or written.
-pub fn run(kit: &Path, check: bool) -> Result<()> {
+pub fn run(kit: &Path, check: bool, commands: clap::Command, not_exported: &[&str]) -> Result<()> {
     if !Author::Kit.exists(kit) {
         bail!("this kit came without solutions/, which the figures show at work");
     }
-    let figures = figures(kit)?;
+    let mut figures = figures(kit)?;
+    figures.insert("commands.md".into(), transcripts::commands(commands, not_exported));
     let folder = kit.join(FOLDER);
     let is_stale = |(name, text): &(&String, &String)| {
         files::read(&folder.join(name)).ok().flatten().as_ref() != Some(*text)
@@ -100,9 +100,9 @@ pub fn run(kit: &Path, check: bool) -> Result<()> {
 
 /// File names, and what is in them.
 fn figures(kit: &Path) -> Result<BTreeMap<String, String>> {
-    let grader = Grader::new(kit, &LABS, 1);
+    let grader = Grader::new(kit, &labs::numbers(), 1);
     let mut figures = BTreeMap::new();
-    for lab in LABS {
+    for lab in labs::numbers() {
         figures.insert(
             format!("screens-{lab}.svg"),
             picture(&perform(&grader, lab, &demo::play(lab))?),
@@ -113,7 +113,6 @@ fn figures(kit: &Path) -> Result<BTreeMap<String, String>> {
         ladder.rows.iter_mut().for_each(|row| row.at = None);
         figures.insert(format!("wire-{lab}.svg"), svg::ladder(&ladder));
     }
-    figures.insert("commands.md".into(), transcripts::commands());
     figures.insert("programs.md".into(), transcripts::programs(&grader)?);
     figures.extend(transcripts::first_session(kit)?);
     for text in figures.values_mut() {

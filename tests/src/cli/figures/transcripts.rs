@@ -6,18 +6,18 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Result, bail};
-use clap::CommandFactory;
 
-use crate::cli::{NEED_SOLUTIONS, Options, export, starters};
+use crate::cli::{export, starters};
 use crate::grading::author::Author;
 use crate::grading::grader::Grader;
 use crate::kit::files;
+use crate::labs;
 use crate::system::cargo;
 use crate::system::program::Runnable;
 
-/// Every command of `cargo lab`, as clap tells of it.
-pub fn commands() -> String {
-    let mut lab = Options::command().term_width(80);
+/// Every command of `cargo lab`, as clap tells of it; those in `not_exported` need the solutions.
+pub fn commands(lab: clap::Command, not_exported: &[&str]) -> String {
+    let mut lab = lab.term_width(80);
     lab.build();
     let mut text = String::new();
     let help = |command: &mut clap::Command| command.render_long_help().to_string();
@@ -29,7 +29,7 @@ pub fn commands() -> String {
         }
         let help = help(command);
         let section = format!("\n### cargo lab {name}\n\n```text\n{}\n```\n", help.trim_end());
-        if NEED_SOLUTIONS.contains(&name.as_str()) {
+        if not_exported.contains(&name.as_str()) {
             let _ = write!(
                 text,
                 "\n<!-- not exported: needs the solutions -->{section}<!-- exported again -->\n"
@@ -47,7 +47,7 @@ pub fn commands() -> String {
 /// When one cannot be built.
 pub fn programs(grader: &Grader) -> Result<String> {
     let mut text = String::new();
-    for lab in 1..=4 {
+    for lab in labs::numbers() {
         for name in ["server", "client"] {
             let Runnable::Executable(program) = grader.program(Author::Kit, lab, name) else {
                 bail!(

@@ -30,9 +30,6 @@ pub struct Peer {
 
 impl Peer {
     /// Connects to a server as somebody called `name`.
-    ///
-    /// # Errors
-    /// When nobody accepts.
     pub fn connect(
         name: &str,
         server: &str,
@@ -49,9 +46,6 @@ impl Peer {
     ///
     /// The system keeps little for it, so that it is soon behind: what the system keeps for the sender, however it is
     /// set up, does not grow while the receiver takes nothing.
-    ///
-    /// # Errors
-    /// When nobody accepts.
     pub(crate) fn connect_deaf(
         name: &str,
         server: &str,
@@ -104,9 +98,6 @@ impl Peer {
     }
 
     /// Reads from now on whatever comes.
-    ///
-    /// # Errors
-    /// When the machine gives no thread.
     pub(super) fn start_reading(&self) -> Check {
         let (stream, inbox) = (Arc::clone(&self.stream), Arc::clone(&self.inbox));
         let (journal, name, other) = (self.journal.clone(), self.name.clone(), self.other.clone());
@@ -142,9 +133,6 @@ impl Peer {
     }
 
     /// Sends bytes, all at once.
-    ///
-    /// # Errors
-    /// When the program takes nothing any more.
     pub fn sends(&self, bytes: impl AsRef<[u8]>) -> Check {
         let bytes = bytes.as_ref();
         self.tries_to_send(bytes).map_err(|error| {
@@ -154,9 +142,6 @@ impl Peer {
     }
 
     /// As [`Peer::sends`], to a program that may well close before it has taken all: nothing is found wrong then.
-    ///
-    /// # Errors
-    /// When the connection breaks.
     pub fn tries_to_send(&self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         let bytes = bytes.as_ref();
         self.note_sent(Wire::Bytes(bytes.to_vec()));
@@ -164,17 +149,11 @@ impl Peer {
     }
 
     /// Sends each piece as a segment of its own, one directly after the other.
-    ///
-    /// # Errors
-    /// As [`Peer::sends`].
     pub fn sends_in_pieces<'a>(&self, pieces: impl IntoIterator<Item = &'a [u8]>) -> Check {
         pieces.into_iter().try_for_each(|piece| self.sends(piece))
     }
 
     /// Sends byte by byte.
-    ///
-    /// # Errors
-    /// As [`Peer::sends`].
     pub fn trickles(&self, bytes: impl AsRef<[u8]>) -> Check {
         self.sends_in_pieces(bytes.as_ref().chunks(1))
     }

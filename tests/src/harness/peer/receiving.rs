@@ -14,9 +14,6 @@ use crate::journal::visible::visible;
 
 impl Peer {
     /// Waits until all the bytes in `expected` come next.
-    ///
-    /// # Errors
-    /// As soon as something else comes, or when they do not come.
     pub fn gets(&self, expected: impl AsRef<[u8]>) -> Check {
         let expected = expected.as_ref();
         let has_come = self.takes(|rest| {
@@ -30,9 +27,6 @@ impl Peer {
     }
 
     /// Waits for what several speakers have said, which comes mixed, but each speaker's in its order.
-    ///
-    /// # Errors
-    /// When something else comes, or one of them does not come.
     pub fn gets_interleaved(&self, said: &[Vec<Vec<u8>>]) -> Check {
         let mut left: Vec<&[Vec<u8>]> = said.iter().map(Vec::as_slice).collect();
         while left.iter().any(|messages| !messages.is_empty()) {
@@ -59,18 +53,12 @@ impl Peer {
 
     /// Waits until so many bytes have come that were not taken yet: for a speaker who must not be faster than
     /// those who listen.
-    ///
-    /// # Errors
-    /// When they do not come.
     pub fn has_got_at_least(&self, count: usize) -> Check {
         let found = self.wait(|arrived| (arrived.rest().len() >= count).then_some(()));
         found.ok_or_else(|| self.wrong(&format!("should have got {count} bytes"), b"..."))
     }
 
     /// Passes over everything up to the last of these.
-    ///
-    /// # Errors
-    /// When one of them does not come.
     pub fn skips_past(&self, all: &[Vec<u8>]) -> Check {
         let found = self.wait(|arrived| {
             let rest = arrived.rest();
@@ -85,9 +73,6 @@ impl Peer {
     }
 
     /// Waits until the program closes the connection; before that nothing more may come.
-    ///
-    /// # Errors
-    /// When something comes, or it stays open.
     pub fn is_closed(&self) -> Check {
         let closed = self.inbox.wait(|arrived| {
             // (a ⏎ that nobody asked for is the end of what was heard before)
@@ -108,9 +93,6 @@ impl Peer {
     }
 
     /// Waits until these bytes come, and nothing but the end of the stream after them.
-    ///
-    /// # Errors
-    /// As [`Peer::gets`], and when more comes or the connection stays open.
     pub fn gets_last(&self, expected: impl AsRef<[u8]>) -> Check {
         self.gets(&expected)?;
         match self.hears_until_closed()?.as_slice() {
@@ -127,26 +109,17 @@ impl Peer {
     }
 
     /// Nothing has come that was not taken yet; for a time when a program that is too early has had time enough.
-    ///
-    /// # Errors
-    /// When something has.
     pub fn has_got_nothing(&self, when: &str) -> Check {
         self.inbox.look(|arrived| self.is_nothing(arrived.rest(), when))
     }
 
     /// For a program that was just killed, so that all that it has sent is here when the stream ends: that was nothing
     /// more, not even a ⏎.
-    ///
-    /// # Errors
-    /// When something has come.
     pub fn got_nothing_more(&self, when: &str) -> Check {
         self.is_nothing(&self.hears_until_closed()?, when)
     }
 
     /// As [`Peer::got_nothing_more`], when it is only a ⏎ that must not have come next.
-    ///
-    /// # Errors
-    /// When it has.
     pub fn got_no_newline(&self, when: &str) -> Check {
         let rest = self.hears_until_closed()?;
         self.is_nothing(&rest[..late_end(&rest)], when)
@@ -164,9 +137,6 @@ impl Peer {
     }
 
     /// The program has not closed the connection so far.
-    ///
-    /// # Errors
-    /// When it has.
     pub fn is_connected(&self) -> Check {
         // (the end may have arrived without having been read yet)
         let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
@@ -181,9 +151,6 @@ impl Peer {
     }
 
     /// Waits until the program says why it closes the connection, and closes it.
-    ///
-    /// # Errors
-    /// When it closes without a word, or leaves it open.
     pub fn is_told_and_closed(&self) -> Check {
         let said = self.hears_until_closed()?;
         if said.iter().any(|&byte| byte != b'\n') {
@@ -194,9 +161,6 @@ impl Peer {
     }
 
     /// Waits for the end of the connection, whatever comes before; answers what came.
-    ///
-    /// # Errors
-    /// When it stays open.
     pub fn hears_until_closed(&self) -> Check<Vec<u8>> {
         let rest = self.inbox.wait(|arrived| {
             arrived.end?;

@@ -1,15 +1,20 @@
 //! Wire 2: the server asks `NICK`, and the client answers with its nickname.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::harness::Harness;
 use crate::harness::listener::Listener;
 use crate::harness::peer::Peer;
+use crate::harness::person::Person;
 use crate::harness::server::Server;
-use crate::journal::failure::Check;
+use crate::journal::failure::{Check, Failure};
+use crate::journal::inbox::TIMEOUT;
+use crate::journal::terminal::Terminal;
+use crate::labs::checks::{WayOut, ways_out};
 
 impl Server {
     /// Connects a scripted peer that answers `NICK` and is let in.
-    ///
-    /// # Errors
-    /// When the server does not ask, or does not say that the newcomer is in.
     pub fn joins(&self, nickname: &str) -> Check<Peer> {
         let peer = self.peer(nickname)?;
         peer.gets("NICK")?;
@@ -20,9 +25,6 @@ impl Server {
     }
 
     /// Lets one after the other in; each hears of those who come later.
-    ///
-    /// # Errors
-    /// As [`Server::joins`].
     pub fn group_joins(&self, nicknames: &[&str]) -> Check<Vec<Peer>> {
         let mut group: Vec<Peer> = Vec::new();
         for nickname in nicknames {
@@ -38,9 +40,6 @@ impl Server {
 
 impl Listener {
     /// Plays the server's part until the client is in: asks, waits for `nickname`, and announces it.
-    ///
-    /// # Errors
-    /// When the client does not connect or answer.
     pub fn lets_in(&self, nickname: &str) -> Check<Peer> {
         let peer = self.accepts("server")?;
         peer.sends("NICK")?;
@@ -50,3 +49,50 @@ impl Listener {
         Ok(peer)
     }
 }
+
+/// What one says, everybody hears, the speaker too.
+pub fn talk<'a>(
+    harness: &Harness,
+    speaker: &Peer,
+    group: impl IntoIterator<Item = &'a Peer>,
+) -> Check {
+    let line = format!("{}: {}", speaker.name(), harness.words(3));
+    speaker.says(&line)?;
+    group.into_iter().try_for_each(|member| member.hears(&line))
+}
+
+/// Starts a client, answers its question, and waits until it is in.
+pub fn enters(
+    harness: &Harness,
+    server: std::net::SocketAddr,
+    nickname: &str,
+    terminal: Terminal,
+) -> Check<Person> {
+    let person = harness.client_at(nickname, server, terminal)?;
+    person.is_asked_for("nickname")?;
+    person.types(nickname)?;
+    person.sees("Connected to server!")?;
+    Ok(person)
+}
+
+/// Joins as soon as the nickname is free, which the server learns a moment later than we do.
+pub fn joins_when_free(server: &Server, nickname: &str) -> Check<Peer> {
+    let deadline = Instant::now() + TIMEOUT;
+    loop {
+        let peer = server.peer(nickname)?;
+        peer.gets("NICK")?;
+        peer.sends(nickname)?;
+        if peer.hears_one_of(&[&format!("{nickname} joined!"), "Nickname refused: "])? == 0 {
+            peer.hears("Connected to server!")?;
+            return Ok(peer);
+        }
+        if Instant::now() > deadline {
+            let came = "it is still refused";
+            return Err(Failure::wrong(format!("{nickname} should have been"), "free again", came));
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// The ways in which a person leaves.
+pub const WAYS_OUT: [WayOut; 3] = ways_out(("types /quit", |person| person.types("/quit")));

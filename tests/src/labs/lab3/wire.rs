@@ -1,11 +1,17 @@
 //! Wire 3: a header of 64 bytes, and the payload whose length in bytes it tells.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use crate::harness::Harness;
+use crate::harness::listener::Listener;
 use crate::harness::peer::Peer;
+use crate::harness::person::Person;
 use crate::harness::server::Server;
 use crate::journal::failure::{Check, Failure};
 use crate::journal::inbox::TIMEOUT;
+use crate::journal::terminal::Terminal;
+use crate::labs::checks::{WayOut, ways_out};
 
 /// The length of a header, in bytes.
 pub const HEADER: usize = 64;
@@ -20,17 +26,11 @@ pub fn frame(payload: impl AsRef<[u8]>) -> Vec<u8> {
 
 impl Peer {
     /// Sends a frame.
-    ///
-    /// # Errors
-    /// As [`Peer::sends`].
     pub fn frames(&self, payload: impl AsRef<[u8]>) -> Check {
         self.sends(frame(payload))
     }
 
     /// Waits for a frame with this payload to come next.
-    ///
-    /// # Errors
-    /// As soon as something else comes, or when it does not come.
     pub fn gets_frame(&self, payload: impl AsRef<[u8]>) -> Check {
         self.gets(frame(payload))
     }
@@ -38,9 +38,6 @@ impl Peer {
 
 impl Server {
     /// Connects scripted peers, and waits until each hears the others.
-    ///
-    /// # Errors
-    /// As [`settle`].
     pub fn room_of(&self, names: &[&str]) -> Check<Vec<Peer>> {
         let peers = names.iter().map(|name| self.peer(name)).collect::<Check<Vec<_>>>()?;
         settle(&peers.iter().collect::<Vec<_>>())?;
@@ -52,9 +49,6 @@ impl Server {
 ///
 /// There is no welcome on this wire: that a peer is in shows only when it hears somebody. So the others
 /// call it until it does, and in the end everybody passes over the calls.
-///
-/// # Errors
-/// When one never hears anything.
 pub fn settle(peers: &[&Peer]) -> Check {
     let calls_a_second = Duration::from_millis(20);
     for (at, newcomer) in peers.iter().enumerate() {
@@ -81,3 +75,52 @@ pub fn settle(peers: &[&Peer]) -> Check {
     }
     Ok(())
 }
+
+/// Text whose characters are not bytes.
+pub const SHORT_BUT_LONG: [&str; 4] = ["café ok", "naïve ☕", "日本語", "🦀 and 👩‍🚀"];
+
+/// What one says, the others hear.
+pub fn talk(harness: &Harness, speaker: &Peer, others: &[&Peer]) -> Check {
+    let payload = format!("[{}] : {}", speaker.name(), harness.words(3));
+    speaker.frames(&payload)?;
+    others.iter().try_for_each(|listener| listener.gets_frame(&payload))
+}
+
+/// Starts a client for `name`, against a scripted server.
+pub fn client(harness: &Harness, listener: &Listener, name: &str) -> Check<(Person, Peer)> {
+    let person = enters(harness, listener.address()?, name, Terminal::Dumb)?;
+    Ok((person, listener.accepts("server")?))
+}
+
+/// Starts the client for somebody, who gives it a name.
+pub fn enters(
+    harness: &Harness,
+    server: SocketAddr,
+    name: &str,
+    terminal: Terminal,
+) -> Check<Person> {
+    let person = harness.client_at(name, server, terminal)?;
+    person.is_asked_for("name")?;
+    person.types(name)?;
+    Ok(person)
+}
+
+/// Lets people call each other until all of them hear all others.
+pub fn gather(people: &[(&str, &Person)]) -> Check {
+    for (name, newcomer) in people {
+        for (caller, other) in people.iter().filter(|(caller, _)| caller != name) {
+            let call = format!("{name}?");
+            newcomer.sees_when(&format!("[{caller}] : {call}"), || other.types(&call))?;
+        }
+    }
+    Ok(())
+}
+
+/// The server's line about how many are connected.
+pub fn active(count: usize) -> String {
+    format!("[SERVER] active connections = {count}")
+}
+
+/// The ways in which a person leaves.
+pub const WAYS_OUT: [WayOut; 3] =
+    ways_out(("types !DISCONNECT", |person| person.types("!DISCONNECT")));

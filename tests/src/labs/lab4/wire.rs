@@ -1,9 +1,16 @@
 //! Wire 4: lines of `NAME: value`.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
+use crate::harness::Harness;
+use crate::harness::listener::Listener;
 use crate::harness::peer::Peer;
+use crate::harness::person::Person;
+use crate::harness::server::Server;
 use crate::journal::failure::{Check, Failure};
+use crate::journal::terminal::Terminal;
+use crate::labs::checks::{WayOut, ways_out};
 
 /// What a client knows about a room that it has joined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,25 +23,16 @@ pub struct Membership {
 
 impl Peer {
     /// Sends lines, each with its ⏎.
-    ///
-    /// # Errors
-    /// As [`Peer::sends`].
     pub fn sends_lines(&self, lines: &[&str]) -> Check {
         self.sends(format!("{}\n", lines.join("\n")))
     }
 
     /// Waits for the lines to come next.
-    ///
-    /// # Errors
-    /// As soon as something else comes, or when they do not come.
     pub fn gets_lines(&self, lines: &[&str]) -> Check {
         self.gets(format!("{}\n", lines.join("\n")))
     }
 
     /// Waits for the field `name` to come next; answers its value.
-    ///
-    /// # Errors
-    /// When another line comes, or none.
     pub fn gets_field(&self, name: &str) -> Check<String> {
         let line = self.wait(|arrived| {
             let rest = arrived.rest();
@@ -56,9 +54,6 @@ impl Peer {
     }
 
     /// Waits for a field whose value is a number.
-    ///
-    /// # Errors
-    /// As [`Peer::gets_field`], and when it is no number.
     pub fn gets_number(&self, name: &str) -> Check<i64> {
         let value = self.gets_field(name)?;
         value.trim_end().parse().map_err(|_| {
@@ -71,9 +66,6 @@ impl Peer {
     }
 
     /// Asks to join a room, as somebody called `name`.
-    ///
-    /// # Errors
-    /// As [`Peer::sends`].
     pub fn asks_to_join(&self, room: &str, name: &str) -> Check {
         self.sends_lines(&[
             &format!("JOIN_CHATROOM: {room}"),
@@ -84,9 +76,6 @@ impl Peer {
     }
 
     /// Waits for the answer to a join.
-    ///
-    /// # Errors
-    /// When something else comes, or nothing.
     pub fn is_in(&self, room: &str, server: SocketAddr) -> Check<Membership> {
         self.gets_lines(&[
             &format!("JOINED_CHATROOM: {room}"),
@@ -99,9 +88,6 @@ impl Peer {
     }
 
     /// Joins a room under the peer's own name, and hears that it did.
-    ///
-    /// # Errors
-    /// As [`Peer::is_in`].
     pub fn joins_room(&self, room: &str, server: SocketAddr) -> Check<Membership> {
         self.asks_to_join(room, self.name())?;
         let membership = self.is_in(room, server)?;
@@ -110,9 +96,6 @@ impl Peer {
     }
 
     /// Says something in a room that the peer has joined.
-    ///
-    /// # Errors
-    /// As [`Peer::sends`].
     pub fn chats(&self, room: Membership, message: &str) -> Check {
         self.sends_lines(&[
             &format!("CHAT: {}", room.room_ref),
@@ -123,9 +106,6 @@ impl Peer {
     }
 
     /// Leaves a room.
-    ///
-    /// # Errors
-    /// As [`Peer::sends`].
     pub fn asks_to_leave(&self, room: Membership) -> Check {
         self.sends_lines(&[
             &format!("LEAVE_CHATROOM: {}", room.room_ref),
@@ -135,9 +115,6 @@ impl Peer {
     }
 
     /// Waits for the answer to a leave.
-    ///
-    /// # Errors
-    /// When something else comes, or nothing.
     pub fn is_out(&self, room: Membership) -> Check {
         self.gets_lines(&[
             &format!("LEFT_CHATROOM: {}", room.room_ref),
@@ -146,18 +123,12 @@ impl Peer {
     }
 
     /// Disconnects.
-    ///
-    /// # Errors
-    /// As [`Peer::sends`].
     pub fn disconnects(&self) -> Check {
         let name = format!("CLIENT_NAME: {}", self.name());
         self.sends_lines(&["DISCONNECT: 0", "PORT: 0", &name])
     }
 
     /// Waits for a chat message to come next.
-    ///
-    /// # Errors
-    /// When something else comes, or nothing.
     pub fn hears_chat(&self, room_ref: i64, name: &str, message: &str) -> Check {
         self.gets_lines(&[
             &format!("CHAT: {room_ref}"),
@@ -167,43 +138,28 @@ impl Peer {
     }
 
     /// Waits to hear that somebody has come into a room.
-    ///
-    /// # Errors
-    /// As [`Peer::hears_chat`].
     pub fn hears_joined(&self, room_ref: i64, name: &str) -> Check {
         self.hears_chat(room_ref, name, &format!("{name} has joined this chatroom."))
     }
 
     /// Waits to hear that somebody has gone from a room.
-    ///
-    /// # Errors
-    /// As [`Peer::hears_chat`].
     pub fn hears_left(&self, room_ref: i64, name: &str) -> Check {
         self.hears_chat(room_ref, name, &format!("{name} has left this chatroom."))
     }
 
     /// Waits for an error reply with this code.
-    ///
-    /// # Errors
-    /// When something else comes, or nothing.
     pub fn hears_error(&self, code: i64) -> Check {
         self.gets_lines(&[&format!("ERROR_CODE: {code}")])?;
         self.gets_field("ERROR_DESCRIPTION").map(|_| ())
     }
 
     /// Greets, and waits for the answer: a fence, behind which everything asked before was answered.
-    ///
-    /// # Errors
-    /// When something else comes, or nothing.
     pub fn greets(&self, text: &str, server: SocketAddr) -> Check {
         self.sends_lines(&[&format!("HELO {text}")])?;
         self.is_greeted(text, server)
     }
 
     /// Waits for the answer to a greeting.
-    ///
-    /// # Errors
-    /// When something else comes, or nothing.
     pub fn is_greeted(&self, text: &str, server: SocketAddr) -> Check {
         self.gets_lines(&[
             &format!("HELO {text}"),
@@ -211,5 +167,125 @@ impl Peer {
             &format!("Port:{}", server.port()),
         ])?;
         self.gets_field("StudentID").map(|_| ())
+    }
+}
+
+/// How long the server may take to end. It is asked for within a second; a machine that has much to do gets twice that.
+pub const TO_DIE: Duration = Duration::from_secs(2);
+
+/// What one says in a room, everybody in it hears, the speaker too.
+pub fn talk(harness: &Harness, speaker: &Peer, room: Membership, members: &[&Peer]) -> Check {
+    let line = harness.words(3);
+    speaker.chats(room, &line)?;
+    members.iter().try_for_each(|member| member.hears_chat(room.room_ref, speaker.name(), &line))
+}
+
+/// One after the other joins the room; each hears of those who come later.
+pub fn room_of(server: &Server, room: &str, names: &[&str]) -> Check<Vec<(Peer, Membership)>> {
+    let mut members: Vec<(Peer, Membership)> = Vec::new();
+    for name in names {
+        let peer = server.peer(name)?;
+        peer.asks_to_join(room, name)?;
+        let membership = peer.is_in(room, server.address())?;
+        if let Some((_, first)) = members.first() {
+            let is_same = first.room_ref == membership.room_ref;
+            ensure(is_same, "everybody in a room should have", "the same ROOM_REF", "another")?;
+        }
+        peer.hears_joined(membership.room_ref, name)?;
+        for (member, _) in &members {
+            member.hears_joined(membership.room_ref, name)?;
+        }
+        members.push((peer, membership));
+    }
+    Ok(members)
+}
+
+/// Starts a client and answers its question.
+pub fn enters(
+    harness: &Harness,
+    server: SocketAddr,
+    name: &str,
+    terminal: Terminal,
+) -> Check<Person> {
+    let person = harness.client_at(name, server, terminal)?;
+    person.is_asked_for("name")?;
+    person.types(name)?;
+    Ok(person)
+}
+
+/// Starts a client, and lets it into a room of a scripted server.
+pub fn client_in(
+    harness: &Harness,
+    listener: &Listener,
+    room: &str,
+    room_ref: i64,
+) -> Check<(Person, Peer)> {
+    let alice = enters(harness, listener.address()?, "alice", Terminal::Dumb)?;
+    let server = listener.accepts("server")?;
+    lets_in(&alice, &server, room, room_ref)?;
+    Ok((alice, server))
+}
+
+/// Alice joins a room of a scripted server.
+pub fn lets_in(alice: &Person, server: &Peer, room: &str, room_ref: i64) -> Check {
+    alice.types(&format!("/join {room}"))?;
+    is_asked_to_let_in(server, room)?;
+    answers_join(server, room, room_ref)?;
+    alice.sees(&format!("[{room}] alice: alice has joined this chatroom."))
+}
+
+/// A scripted server gets alice's request to join.
+pub fn is_asked_to_let_in(server: &Peer, room: &str) -> Check {
+    server.gets_lines(&[
+        &format!("JOIN_CHATROOM: {room}"),
+        "CLIENT_IP: 0",
+        "PORT: 0",
+        "CLIENT_NAME: alice",
+    ])
+}
+
+/// A scripted server lets alice in.
+pub fn answers_join(server: &Peer, room: &str, room_ref: i64) -> Check {
+    server.sends_lines(&[
+        &format!("JOINED_CHATROOM: {room}"),
+        "SERVER_IP: 127.0.0.1",
+        "PORT: 8080",
+        &format!("ROOM_REF: {room_ref}"),
+        "JOIN_ID: -17",
+    ])?;
+    server.sends(chat(room_ref, "alice", "alice has joined this chatroom."))
+}
+
+/// A scripted server gets what alice says.
+pub fn gets_chat(server: &Peer, room_ref: i64, text: &str) -> Check {
+    server.gets_lines(&[
+        &format!("CHAT: {room_ref}"),
+        "JOIN_ID: -17",
+        "CLIENT_NAME: alice",
+        &format!("MESSAGE: {text}\n"),
+    ])
+}
+
+/// A chat message as the server sends it.
+pub fn chat(room_ref: i64, name: &str, message: &str) -> String {
+    format!("CHAT: {room_ref}\nCLIENT_NAME: {name}\nMESSAGE: {message}\n\n")
+}
+
+/// The ways in which a person leaves.
+pub const WAYS_OUT: [WayOut; 3] = ways_out(("types /quit", |person| person.types("/quit")));
+
+/// Somebody joins a room, and everybody in it sees that.
+pub fn joins(person: &Person, name: &str, room: &str, everybody: &[&Person]) -> Check {
+    person.types(&format!("/join {room}"))?;
+    let line = format!("[{room}] {name}: {name} has joined this chatroom.");
+    everybody.iter().try_for_each(|one| one.sees(&line))
+}
+
+/// Says what was expected, and what came, unless it is right.
+pub fn ensure(is_right: bool, who: &str, expected: &str, came: &str) -> Check {
+    if is_right {
+        Ok(())
+    } else {
+        Err(crate::journal::failure::Failure::wrong(who, expected, came))
     }
 }

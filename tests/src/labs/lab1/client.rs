@@ -1,0 +1,109 @@
+//! Lab 1: stages that test the client, at terminals, against a scripted server.
+
+use crate::harness::Harness;
+use crate::journal::failure::Check;
+use crate::labs::lab1::wire::{WAYS_OUT, WELCOME, from};
+use crate::system::ports::ClosedPort;
+
+/// Stage 3: The client connects and shows what it gets.
+pub fn shows_what_it_gets(harness: &Harness) -> Check {
+    let listener = harness.listener()?;
+    let alice = harness.client("alice", listener.address()?)?;
+    let server = listener.accepts("server")?;
+    server.says(WELCOME)?;
+    alice.sees(WELCOME)?;
+    let (first, second, third) = (harness.words(2), harness.words(2), harness.words(2));
+    server.says(&from(&first))?;
+    alice.sees(&from(&first))?;
+    harness.step("two messages in one segment");
+    server.sends(format!("{}\n{}\n", from(&second), from("café")))?;
+    alice.sees(&from(&second))?;
+    alice.sees(&from("café"))?;
+    harness.step("a line and a half, and the rest when the line is on the screen");
+    let fourth = harness.words(2);
+    let (begin, end) = third.split_at(3);
+    server.sends(format!("{}\n{}", from(&fourth), from(begin)))?;
+    alice.sees(&from(&fourth))?;
+    server.sends(format!("{end}\n"))?;
+    alice.sees(&from(&third))?;
+    harness.step("an original server, which ends its messages with nothing");
+    let bob = harness.client("bob", listener.address()?)?;
+    let original = listener.accepts("original")?;
+    original.sends(WELCOME)?;
+    bob.sees(WELCOME)?;
+    original.sends(from(&first))?;
+    bob.sees(&from(&first))
+}
+
+/// Stage 5: The client sends what is typed, shows what comes.
+pub fn talks(harness: &Harness) -> Check {
+    let listener = harness.listener()?;
+    let alice = harness.client("alice", listener.address()?)?;
+    let server = listener.accepts("server")?;
+    server.says(WELCOME)?;
+    alice.sees(WELCOME)?;
+    let (first, second) = (harness.words(3), harness.words(3));
+    alice.types(&first)?;
+    server.gets(format!("{first}\n"))?;
+    harness.step("somebody else speaks while alice is typing");
+    let (begin, end) = second.split_at(4);
+    alice.begins_to_type(begin)?;
+    let answer = from(&harness.words(3));
+    server.says(&answer)?;
+    alice.sees(&answer)?;
+    alice.types(end)?;
+    server.gets(format!("{second}\n"))?;
+    for _ in 0..3 {
+        let line = harness.words(2);
+        // (an empty line is no message)
+        alice.types("")?;
+        alice.types(&line)?;
+        server.gets(format!("{line}\n"))?;
+    }
+    alice.rests()
+}
+
+/// Stage 7: The client says quit when its person leaves.
+pub fn says_quit_on_leaving(harness: &Harness) -> Check {
+    for (what, way) in WAYS_OUT {
+        harness.step(&format!("alice {what}"));
+        let listener = harness.listener()?;
+        let alice = harness.client("alice", listener.address()?)?;
+        let server = listener.accepts("server")?;
+        server.says(WELCOME)?;
+        alice.sees(WELCOME)?;
+        let line = harness.words(2);
+        alice.types(&line)?;
+        server.gets(format!("{line}\n"))?;
+        way(&alice)?;
+        server.gets_last("quit")?;
+        server.closes();
+        alice.exits(0)?;
+    }
+    Ok(())
+}
+
+/// Stage 10: The client ends when its server is gone.
+pub fn ends_with_its_server(harness: &Harness) -> Check {
+    let listener = harness.listener()?;
+    let alice = harness.client("alice", listener.address()?)?;
+    let server = listener.accepts("server")?;
+    server.says(WELCOME)?;
+    alice.sees(WELCOME)?;
+    server.closes();
+    harness.step("the server closes, and nobody presses a key");
+    alice.fails_saying("server")?;
+
+    let bob = harness.client("bob", listener.address()?)?;
+    let server = listener.accepts("server")?;
+    server.says(WELCOME)?;
+    bob.sees(WELCOME)?;
+    harness.step("the connection breaks");
+    server.crashes();
+    bob.fails_saying("server")?;
+
+    harness.step("there is no server");
+    let nobody = ClosedPort::new()?;
+    let carol = harness.client("carol", nobody.address())?;
+    carol.fails_saying(&nobody.address().port().to_string())
+}

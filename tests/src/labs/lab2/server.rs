@@ -1,0 +1,275 @@
+//! Lab 2: stages that test the server, against scripted peers.
+
+use crate::harness::Harness;
+use crate::harness::peer::Peer;
+use crate::journal::failure::{Check, Failure};
+use crate::labs::checks::server_where_told;
+use crate::labs::flood::flood;
+use crate::labs::lab2::wire::{joins_when_free, talk};
+
+/// Stage 1: The server listens.
+pub fn listens(harness: &Harness) -> Check {
+    let server = server_where_told(harness)?;
+    server.terminal().has_somewhere(&["SERVER WORKING"])?;
+    server.peer("alice")?;
+    let port = server.address().port();
+    harness.step("its port is taken");
+    let second = harness.server_on(port, &[])?;
+    second.fails_saying(&port.to_string())
+}
+
+/// Stage 2: It asks everybody for a nickname.
+pub fn asks_for_a_nickname(harness: &Harness) -> Check {
+    let server = harness.server()?;
+    let alice = server.peer("alice")?;
+    alice.gets("NICK")?;
+    let bob = server.peer("bob")?;
+    bob.gets("NICK")?;
+    let nickname = format!("alice-{}", harness.words(0).trim_start_matches('-'));
+    alice.sends(&nickname)?;
+    server.prints(&format!("Nickname is {nickname}"))?;
+    server.terminal().has_somewhere(&["Connected with 127.0.0.1:"])?;
+    // All that it has sent is here when it is gone.
+    server.terminal().is_killed();
+    alice.got_no_newline("no newline behind NICK")?;
+    bob.got_no_newline("no newline behind NICK")
+}
+
+/// Stage 4: It announces who joins.
+pub fn announces_a_newcomer(harness: &Harness) -> Check {
+    // ANCHOR: lab2-stage4
+    let server = harness.server()?;
+    let mut group: Vec<Peer> = Vec::new();
+    for nickname in ["alice", "bob", "carol"] {
+        let newcomer = server.peer(nickname)?;
+        newcomer.gets("NICK")?;
+        newcomer.sends(nickname)?;
+        newcomer.hears_line(&format!("{nickname} joined!"))?;
+        newcomer.hears_line("Connected to server!")?;
+        for member in &group {
+            member.hears_line(&format!("{nickname} joined!"))?;
+        }
+        group.push(newcomer);
+    }
+    // ANCHOR_END: lab2-stage4
+    Ok(())
+}
+
+/// Stage 5: Everyone hears what one says.
+pub fn passes_on_to_all(harness: &Harness) -> Check {
+    let server = harness.server()?;
+    let group = server.group_joins(&["alice", "bob", "carol"])?;
+    for speaker in &group {
+        let line = format!("{}: {}", speaker.name(), harness.words(3));
+        speaker.says(&line)?;
+        group.iter().try_for_each(|member| member.hears_line(&line))?;
+    }
+    harness.step(
+        "all talk at the same time; everybody hears all of it, each speaker's lines in order",
+    );
+    let lines = |speaker: &Peer| {
+        let line = || format!("{}: {}", speaker.name(), harness.words(2)).into_bytes();
+        (0..5).map(|_| line()).collect::<Vec<_>>()
+    };
+    let said: Vec<_> = group.iter().map(lines).collect();
+    for round in 0..5 {
+        for (speaker, lines) in group.iter().zip(&said) {
+            speaker.sends([&lines[round][..], b"\n"].concat())?;
+        }
+    }
+    for member in &group {
+        member.gets_interleaved(&said)?;
+    }
+    group.iter().try_for_each(|speaker| talk(harness, speaker, &group))
+}
+
+/// Stage 7: It announces at once who leaves, however one goes.
+pub fn announces_a_departure(harness: &Harness) -> Check {
+    let server = harness.server()?;
+    let group = server.group_joins(&["alice", "bob"])?;
+    let [alice, bob] = &group[..] else { return Ok(()) };
+    let ways: [(_, fn(Peer)); 3] = [
+        ("closes", Peer::closes),
+        ("resets the connection", Peer::crashes),
+        ("ends sending", Peer::hangs_up),
+    ];
+    for (what, way) in ways {
+        harness.step(&format!("guest {what}"));
+        let guest = server.joins("guest")?;
+        alice.hears("guest joined!")?;
+        bob.hears("guest joined!")?;
+        talk(harness, &guest, [alice, bob])?;
+        way(guest);
+        // Nobody says anything, and still everybody left hears of it.
+        alice.hears_line("guest left!")?;
+        bob.hears_line("guest left!")?;
+    }
+    harness.step("one closes in the middle of a line");
+    let guest = server.joins("guest")?;
+    alice.hears("guest joined!")?;
+    bob.hears("guest joined!")?;
+    guest.sends("guest: half a line")?;
+    guest.closes();
+    alice.hears("guest: half a line")?;
+    alice.hears("guest left!")?;
+    bob.hears("guest: half a line")?;
+    bob.hears("guest left!")?;
+    server.rests()?;
+    talk(harness, alice, &group)?;
+    talk(harness, bob, &group)
+}
+
+/// Stage 8: It refuses nicknames that would confuse people.
+pub fn refuses_bad_nicknames(harness: &Harness) -> Check {
+    let server = harness.server()?;
+    let alice = server.joins("alice")?;
+    let too_long = "x".repeat(33);
+    let bad = ["", "alice", "ALICE", "a:b", "a\tb", "\x1b[31mred", &too_long];
+    for nickname in bad {
+        let peer = server.peer("guest")?;
+        peer.gets("NICK")?;
+        // (an empty nickname needs its ⏎; the others come as they come)
+        peer.sends(if nickname.is_empty() { "\n" } else { nickname })?;
+        peer.hears("Nickname refused: ")?;
+        let reason = peer.hears_until_closed()?;
+        if reason.trim_ascii().is_empty() || !reason.ends_with(b"\n") {
+            return Err(Failure::wrong_bytes("guest should have heard", b"reason\n", &reason));
+        }
+    }
+    harness.step("alice has heard nothing of all that, and these names are right");
+    let (just_right, wide) = ("y".repeat(32), "é".repeat(32));
+    for nickname in ["Zoë", "日本", "alice2", &just_right, &wide] {
+        let peer = server.joins(nickname)?;
+        alice.hears(&format!("{nickname} joined!"))?;
+        talk(harness, &peer, [&alice, &peer])?;
+        peer.closes();
+        alice.hears(&format!("{nickname} left!"))?;
+    }
+    harness.step("a nickname is free again when its owner is gone");
+    server.joins("Zoë")?;
+    alice.hears("Zoë joined!")?;
+    alice.hears("Zoë left!")?;
+    harness.step("the room was empty, and somebody comes again");
+    alice.closes();
+    let alice = joins_when_free(&server, "alice")?;
+    talk(harness, &alice, [&alice])
+}
+
+/// Stage 9: Who is silent, or does not read, holds up nobody.
+pub fn is_held_up_by_nobody(harness: &Harness) -> Check {
+    let impatient = harness.server_with(&["--handshake-timeout", "1"])?;
+    let ignored = impatient.peer("ignored")?;
+    ignored.gets("NICK")?;
+    let server = harness.server()?;
+    let silent = server.peer("silent")?;
+    silent.gets("NICK")?;
+    let slow = server.peer("slow")?;
+    slow.gets("NICK")?;
+    let group = server.group_joins(&["alice", "bob"])?;
+    talk(harness, &group[0], &group)?;
+    harness.step("who is gone before it was in, leaves without a word");
+    silent.closes();
+    slow.crashes();
+    talk(harness, &group[1], &group)?;
+    ignored.hears("Nickname refused: ")?;
+    ignored.hears_until_closed()?;
+    harness.step("a nickname of more than 64 KiB is refused, too");
+    let endless = server.peer("endless")?;
+    endless.gets("NICK")?;
+    // (it may be closed before all of that is sent)
+    let _ = endless.tries_to_send("x".repeat(70_000));
+    endless.hears("Nickname refused: ")?;
+    endless.hears_until_closed()?;
+    harness.step("one does not read, while others say more than the system can keep for it");
+    let deaf = server.deaf_peer("deaf")?;
+    deaf.sends("deaf")?;
+    for member in &group {
+        member.hears("deaf joined!")?;
+    }
+    let said: Vec<Vec<u8>> = flood().map(|line| format!("alice: {line}").into_bytes()).collect();
+    let left = vec![b"deaf left!".to_vec()];
+    let mut sent = 0;
+    for line in &said {
+        group[0].sends([line, &b"\n"[..]].concat())?;
+        sent += line.len();
+        group.iter().try_for_each(|member| member.has_got_at_least(sent))?;
+    }
+    for member in &group {
+        member.gets_interleaved(&[said.clone(), left.clone()])?;
+    }
+    Ok(())
+}
+
+/// Stage 10: Nobody speaks in another's name.
+pub fn guards_names(harness: &Harness) -> Check {
+    let server = harness.server()?;
+    let group = server.group_joins(&["alice", "bob"])?;
+    let [alice, bob] = &group[..] else { return Ok(()) };
+    let words = harness.words(2);
+    // ANCHOR: lab2-stage10
+    for (sent, heard) in [
+        (format!("bob: {words}"), format!("alice: bob: {words}")),
+        (words.clone(), format!("alice: {words}")),
+        ("NICK".to_owned(), "alice: NICK".to_owned()),
+        (format!("Alice: {words}"), format!("alice: Alice: {words}")),
+        (format!("alice {words}"), format!("alice: alice {words}")),
+        (format!("alice:{words}"), format!("alice: alice:{words}")),
+        (format!("alice: {words}"), format!("alice: {words}")),
+        ("bob left!".to_owned(), "alice: bob left!".to_owned()),
+        ("alice left!".to_owned(), "alice: alice left!".to_owned()),
+    ] {
+        alice.says(&sent)?;
+        alice.hears_line(&heard)?;
+        bob.hears_line(&heard)?;
+    }
+    // ANCHOR_END: lab2-stage10
+    talk(harness, bob, &group)
+}
+
+/// Stage 12: It finds the messages, however the stream is cut.
+pub fn finds_messages_in_any_cut(harness: &Harness) -> Check {
+    let server = harness.server()?;
+    let group = server.group_joins(&["alice", "bob"])?;
+    let [alice, bob] = &group[..] else { return Ok(()) };
+    talk(harness, alice, &group)?;
+    let three: Vec<_> = (0..3).map(|_| format!("alice: {}", harness.words(2))).collect();
+    alice.sends(format!("{}\n\n{}\r\n{}\n", three[0], three[1], three[2]))?;
+    for line in &three {
+        bob.hears_line(line)?;
+    }
+    let line = format!("alice: {}", harness.words(3));
+    alice.trickles(format!("{line}\n"))?;
+    bob.hears_line(&line)?;
+    let long = format!("alice: {}", "x".repeat(5000));
+    alice.says(&long)?;
+    bob.hears_line(&long)?;
+    alice.sends(b"alice: caf\xc3\xa9 and caf\xe9\n")?;
+    bob.hears_line("alice: café and caf\u{FFFD}")?;
+    harness.step(
+        "carol is an original client, which sends no newline; for alice, silence means nothing",
+    );
+    alice.sends("alice: never ")?;
+    let carol = server.joins("carol")?;
+    bob.hears("carol joined!")?;
+    let bare = format!("carol: {}", harness.words(2));
+    carol.sends(&bare)?;
+    bob.hears(&bare)?;
+    alice.sends("mind\n")?;
+    bob.hears("alice: never mind")?;
+    harness.step("a nickname and a line in one segment");
+    let dave = server.peer("dave")?;
+    dave.gets("NICK")?;
+    let line = format!("dave: {}", harness.words(2));
+    dave.sends(format!("dave\n{line}\n"))?;
+    bob.hears("dave joined!")?;
+    bob.hears(&line)?;
+    harness.step("erin says more than 64 KiB without a newline: told so, and closed");
+    // (she has said a line before: in the middle of her very first message, silence would end that)
+    let erin = server.joins("erin")?;
+    bob.hears("erin joined!")?;
+    talk(harness, &erin, [bob, &erin])?;
+    let _ = erin.tries_to_send("y".repeat(70_000));
+    erin.is_told_and_closed()?;
+    bob.hears("erin left!")?;
+    talk(harness, bob, [bob])
+}

@@ -1,0 +1,129 @@
+//! Lab 3: stages that test the client, at terminals, against a scripted server.
+
+use crate::harness::Harness;
+use crate::journal::failure::Check;
+use crate::labs::lab3::wire::{HEADER, SHORT_BUT_LONG, WAYS_OUT, client, frame};
+
+/// Stage 1: What is typed leaves as a frame.
+pub fn sends_frames(harness: &Harness) -> Check {
+    let listener = harness.listener()?;
+    let (ann, server) = client(harness, &listener, "ann")?;
+    let line = harness.words(3);
+    ann.types(&line)?;
+    server.gets_frame(format!("[ann] : {line}"))?;
+    for line in SHORT_BUT_LONG {
+        ann.types(line)?;
+        server.gets_frame(format!("[ann] : {line}"))?;
+    }
+    Ok(())
+}
+
+/// Stage 2: Frames come in, however the stream is cut.
+pub fn reads_frames_in_any_cut(harness: &Harness) -> Check {
+    // ANCHOR: lab3-stage2
+    let listener = harness.listener()?;
+    let (ann, server) = client(harness, &listener, "ann")?;
+    let payloads: Vec<_> = (0..6).map(|_| format!("[bob] : {}", harness.words(3))).collect();
+    server.frames(&payloads[0])?;
+    ann.sees(&payloads[0])?;
+    harness.step("header and payload apart");
+    let (header, payload) = (frame(&payloads[1]), payloads[1].as_bytes());
+    server.sends(&header[..HEADER])?;
+    server.sends(payload)?;
+    ann.sees(&payloads[1])?;
+    server.trickles(frame(&payloads[2]))?;
+    ann.sees(&payloads[2])?;
+    harness.step("two frames and a half at once");
+    let glued = [frame(&payloads[3]), frame(&payloads[4]), frame(&payloads[5])].concat();
+    let (begin, end) = glued.split_at(glued.len() - 5);
+    server.sends(begin)?;
+    ann.sees(&payloads[3])?;
+    ann.sees(&payloads[4])?;
+    server.sends(end)?;
+    ann.sees(&payloads[5])?;
+    for line in SHORT_BUT_LONG {
+        server.trickles(frame(format!("[bob] : {line}")))?;
+        ann.sees(&format!("[bob] : {line}"))?;
+    }
+    let long = format!("[bob] : {}{}", "x".repeat(5000), harness.words(1));
+    server.frames(&long)?;
+    ann.sees(&long)
+    // ANCHOR_END: lab3-stage2
+}
+
+/// Stage 4: The client talks.
+pub fn talks(harness: &Harness) -> Check {
+    let listener = harness.listener()?;
+    let ann = harness.client("ann", listener.address()?)?;
+    ann.sees("Welcome to chatroom")?;
+    ann.is_asked_for("name")?;
+    ann.types("ann of the hill")?;
+    let server = listener.accepts("server")?;
+    let (first, second) = (harness.words(2), harness.words(4));
+    ann.types(&first)?;
+    ann.types("")?;
+    ann.types(&second)?;
+    server.gets_frame(format!("[ann of the hill] : {first}"))?;
+    server.gets_frame(format!("[ann of the hill] : {second}"))?;
+    harness.step("only the word alone, in capitals, is the end");
+    for line in ["to leave type !DISCONNECT", "!disconnect", "quit"] {
+        ann.types(line)?;
+        server.gets_frame(format!("[ann of the hill] : {line}"))?;
+    }
+    harness.step("a long line");
+    let long = "y".repeat(1500);
+    ann.types(&long)?;
+    server.gets_frame(format!("[ann of the hill] : {long}"))
+}
+
+/// Stage 5: The client shows what comes while one types.
+pub fn shows_frames_while_typing(harness: &Harness) -> Check {
+    let listener = harness.listener()?;
+    let (ann, server) = client(harness, &listener, "ann")?;
+    let (begin, end) = (harness.words(1), harness.words(1));
+    ann.begins_to_type(&begin)?;
+    for _ in 0..3 {
+        let payload = format!("[bob] : {}", harness.words(3));
+        server.frames(&payload)?;
+        ann.sees(&payload)?;
+    }
+    ann.types(&end)?;
+    server.gets_frame(format!("[ann] : {begin}{end}"))?;
+    harness.step("a payload of two lines must not look like two messages");
+    let words = harness.words(2);
+    server.frames(format!("[bob] : {words}\n[cem] : I am bob"))?;
+    ann.sees_somewhere(&words)?;
+    let fence = format!("[bob] : {}", harness.words(2));
+    server.frames(&fence)?;
+    ann.sees(&fence)?;
+    ann.has_seen(0, "[cem] : I am bob")?;
+    ann.rests()
+}
+
+/// Stage 7: The client ends well.
+pub fn ends_well(harness: &Harness) -> Check {
+    let listener = harness.listener()?;
+    for (what, way) in WAYS_OUT {
+        harness.step(&format!("ann {what}"));
+        let (ann, server) = client(harness, &listener, "ann")?;
+        let line = harness.words(2);
+        ann.types(&line)?;
+        server.gets_frame(format!("[ann] : {line}"))?;
+        way(&ann)?;
+        server.gets_frame("[ann] : !DISCONNECT")?;
+        server.is_closed()?;
+        server.closes();
+        ann.exits(0)?;
+    }
+    harness.step("the server closes, and nobody presses a key");
+    let (ann, server) = client(harness, &listener, "ann")?;
+    let payload = format!("[bob] : {}", harness.words(2));
+    server.frames(&payload)?;
+    ann.sees(&payload)?;
+    server.closes();
+    ann.fails_saying("server")?;
+    harness.step("the server sends what is no header");
+    let (bob, server) = client(harness, &listener, "bob")?;
+    server.sends("this is no header, and it is longer than sixty-four bytes, which is enough")?;
+    bob.fails_saying("server")
+}

@@ -1,0 +1,175 @@
+//! Lab 3: stages that test the server, against scripted peers.
+
+use crate::harness::Harness;
+use crate::journal::failure::Check;
+use crate::labs::flood::flood;
+use crate::labs::lab3::wire::{HEADER, SHORT_BUT_LONG, active, frame, settle, talk};
+
+/// Stage 3: The server passes frames on, to the others only.
+pub fn passes_frames_on(harness: &Harness) -> Check {
+    let server = harness.server()?;
+    let room = server.room_of(&["ann", "bob", "cem"])?;
+    let [ann, bob, cem] = &room[..] else { return Ok(()) };
+    talk(harness, ann, &[bob, cem])?;
+    talk(harness, bob, &[ann, cem])?;
+    let line = format!("[cem] : {}", harness.words(3));
+    cem.trickles(frame(&line))?;
+    ann.gets_frame(&line)?;
+    bob.gets_frame(&line)?;
+    server.prints(&line)?;
+    harness.step("ann stops in the middle of a frame, and bob says something meanwhile");
+    let slow = frame(format!("[ann] : {}", harness.words(3)));
+    ann.sends(&slow[..70])?;
+    talk(harness, bob, &[ann, cem])?;
+    ann.sends(&slow[70..])?;
+    bob.gets(&slow)?;
+    cem.gets(&slow)?;
+    harness.step("two speak as fast as they can");
+    let said: Vec<Vec<_>> = [ann, bob]
+        .iter()
+        .map(|speaker| {
+            let payload = |_| format!("[{}] : {}", speaker.name(), harness.words(9));
+            (0..40).map(|at| frame(payload(at))).collect()
+        })
+        .collect();
+    for (hers, his) in said[0].iter().zip(&said[1]) {
+        ann.sends(hers)?;
+        bob.sends(his)?;
+    }
+    cem.gets_interleaved(&said)?;
+    ann.gets_interleaved(&said[1..])?;
+    bob.gets_interleaved(&said[..1])?;
+    talk(harness, cem, &[ann, bob])
+}
+
+/// Stage 6: Who says !DISCONNECT is let go, and nobody else.
+pub fn releases_a_client_that_disconnects(harness: &Harness) -> Check {
+    let server = harness.server()?;
+    let room = server.room_of(&["ann", "bob"])?;
+    let [ann, bob] = &room[..] else { return Ok(()) };
+    harness.step("only the word alone, in capitals, is the end");
+    for harmless in [
+        "[ann] : to leave type !DISCONNECT",
+        "[ann] : !DISCONNECT me",
+        "[ann] : !disconnect",
+        "[ann] : please: !DISCONNECT",
+    ] {
+        ann.frames(harmless)?;
+        bob.gets_frame(harmless)?;
+    }
+    talk(harness, bob, &[ann])?;
+    harness.step("ann says it, and cem without a name in front");
+    ann.frames("[ann] : !DISCONNECT")?;
+    bob.gets_frame("[ann] : !DISCONNECT")?;
+    ann.is_closed()?;
+    let cem = server.peer("cem")?;
+    settle(&[bob, &cem])?;
+    cem.frames("!DISCONNECT")?;
+    bob.gets_frame("!DISCONNECT")?;
+    cem.is_closed()?;
+    let dan = server.peer("dan")?;
+    settle(&[bob, &dan])?;
+    harness.step("a frame right behind !DISCONNECT, which nobody may hear");
+    dan.sends([frame("[dan] : !DISCONNECT"), frame("[dan] : ghost")].concat())?;
+    bob.gets_frame("[dan] : !DISCONNECT")?;
+    let eve = server.peer("eve")?;
+    let fence = format!("[eve] : {}", harness.words(2));
+    eve.frames(&fence)?;
+    bob.gets_frame(&fence)
+}
+
+/// Stage 8: Bytes, not characters.
+pub fn counts_bytes(harness: &Harness) -> Check {
+    let server = harness.server()?;
+    let room = server.room_of(&["ann", "bob"])?;
+    let [ann, bob] = &room[..] else { return Ok(()) };
+    for text in SHORT_BUT_LONG {
+        let payload = format!("[ann] : {text}");
+        ann.frames(&payload)?;
+        bob.gets_frame(&payload)?;
+        ann.trickles(frame(&payload))?;
+        bob.gets_frame(&payload)?;
+    }
+    harness.step("bytes that are no UTF-8, and still only text");
+    ann.frames(b"[ann] : caf\xe9 ok")?;
+    bob.gets_frame("[ann] : caf\u{FFFD} ok")?;
+    let longest = format!("[ann] : {}", "é".repeat((64 * 1024 - 8) / 2));
+    ann.frames(&longest)?;
+    bob.gets_frame(&longest)?;
+    ann.frames("")?;
+    bob.gets_frame("")?;
+    talk(harness, bob, &[ann])?;
+    talk(harness, ann, &[bob])
+}
+
+/// Stage 9: Bad frames and deaf clients hurt nobody else.
+pub fn survives_bad_frames(harness: &Harness) -> Check {
+    let server = harness.server()?;
+    let room = server.room_of(&["ann", "bob"])?;
+    let [ann, bob] = &room[..] else { return Ok(()) };
+    let bad =
+        ["", "abc", "-5", "+5", "5x", "5 5", "0x10", "65537", "99999999999999999999", "\t5", "5\n"];
+    for header in bad {
+        let mallory = server.peer("mallory")?;
+        settle(&[ann, bob, &mallory])?;
+        mallory.sends(format!("{header:<HEADER$}hello"))?;
+        mallory.hears_until_closed()?;
+        talk(harness, ann, &[bob])?;
+    }
+    harness.step("spaces in front of the number are fine");
+    let cem = server.peer("cem")?;
+    settle(&[ann, bob, &cem])?;
+    cem.sends(format!("{:>5}{:59}{}", 11, "", "[cem] : yes"))?;
+    bob.gets_frame("[cem] : yes")?;
+    ann.gets_frame("[cem] : yes")?;
+    for part in [10, HEADER, HEADER + 4] {
+        let eve = server.peer("eve")?;
+        settle(&[ann, bob, &cem, &eve])?;
+        eve.sends(&frame("[eve] : never said")[..part])?;
+        eve.closes();
+        talk(harness, bob, &[ann, &cem])?;
+    }
+    let dan = server.peer("dan")?;
+    settle(&[ann, bob, &cem, &dan])?;
+    dan.crashes();
+    talk(harness, bob, &[ann, &cem])?;
+    talk(harness, &cem, &[ann, bob])?;
+    harness.step("one does not read, while others say more than the system can keep for it");
+    let deaf = server.deaf_peer("deaf")?;
+    deaf.frames("[deaf] : I am in")?;
+    for member in [ann, bob, &cem] {
+        member.gets_frame("[deaf] : I am in")?;
+    }
+    for line in flood() {
+        ann.frames(&line)?;
+        bob.gets_frame(&line)?;
+        cem.gets_frame(&line)?;
+    }
+    drop(deaf);
+    talk(harness, ann, &[bob, &cem])
+}
+
+/// Stage 10: Active connections are counted.
+pub fn counts_connections(harness: &Harness) -> Check {
+    let server = harness.server()?;
+    let started = format!("[SERVER] server started at {}", server.address());
+    server.terminal().has_somewhere(&["[SERVER] Starting ..."])?;
+    server.terminal().has_somewhere(&[&started])?;
+    let ann = server.peer("ann")?;
+    server.prints(&active(1))?;
+    server.terminal().has_somewhere(&["[SERVER] 127.0.0.1:", " connected"])?;
+    let bob = server.peer("bob")?;
+    server.prints(&active(2))?;
+    let cem = server.peer("cem")?;
+    server.prints(&active(3))?;
+    harness.step("ann says !DISCONNECT");
+    ann.frames("[ann] : !DISCONNECT")?;
+    server.prints(&active(2))?;
+    harness.step("bob closes without a word");
+    bob.closes();
+    server.prints(&active(1))?;
+    harness.step("cem's connection is reset");
+    cem.crashes();
+    server.prints(&active(0))?;
+    server.rests()
+}

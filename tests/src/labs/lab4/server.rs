@@ -1,0 +1,326 @@
+//! Lab 4: stages that test the server, against scripted peers.
+
+use std::time::Instant;
+
+use crate::harness::Harness;
+use crate::harness::peer::Peer;
+use crate::journal::failure::Check;
+use crate::labs::flood::flood;
+use crate::labs::lab4::wire::{Membership, TO_DIE, ensure, room_of, talk};
+
+/// Stage 1: HELO is answered.
+pub fn answers_helo(harness: &Harness) -> Check {
+    let server = harness.server()?;
+    let address = server.address();
+    let alice = server.peer("alice")?;
+    alice.greets(&harness.words(2), address)?;
+    alice.greets("BASE_TEST", address)?;
+    let bob = server.peer("bob")?;
+    bob.greets(&harness.words(1), address)?;
+    alice.greets(&harness.words(3), address)?;
+    let second = harness.server_on(address.port(), &[])?;
+    second.fails_saying(&address.port().to_string())
+}
+
+/// Stage 2: JOIN lets into a room, and announces it.
+pub fn lets_into_a_room(harness: &Harness) -> Check {
+    // ANCHOR: lab4-stage2
+    let server = harness.server()?;
+    let address = server.address();
+    let (here, there) = (harness.words(1), harness.words(2));
+    let members = room_of(&server, &here, &["alice", "bob"])?;
+    let [(alice, in_a), (bob, in_b)] = &members[..] else { return Ok(()) };
+    ensure(in_a.join_id != in_b.join_id, "each should have", "its own JOIN_ID", "the same")?;
+    harness.step("bob joins a second room");
+    bob.asks_to_join(&there, "bob")?;
+    let elsewhere = bob.is_in(&there, address)?;
+    let is_new = elsewhere.room_ref != in_b.room_ref;
+    ensure(is_new, "a second room should have", "a new ROOM_REF", "that of the first")?;
+    bob.hears_joined(elsewhere.room_ref, "bob")?;
+    ensure(elsewhere.join_id == in_b.join_id, "bob should have", "one JOIN_ID", "two")?;
+    harness.step("alice, who is not in that room, has heard nothing of it");
+    alice.greets("fence", address)
+    // ANCHOR_END: lab4-stage2
+}
+
+/// Stage 3: CHAT goes to everybody in the room.
+pub fn chat_reaches_the_room(harness: &Harness) -> Check {
+    let server = harness.server()?;
+    let members = room_of(&server, &harness.words(1), &["alice", "bob", "carol"])?;
+    let peers: Vec<&Peer> = members.iter().map(|(peer, _)| peer).collect();
+    for (peer, room) in &members {
+        talk(harness, peer, *room, &peers)?;
+    }
+    harness.step("who speaks is decided by the connection, whatever the message says");
+    let (alice, room) = &members[0];
+    let (_, bobs) = &members[1];
+    let line = harness.words(2);
+    alice.sends_lines(&[
+        &format!("CHAT: {}", room.room_ref),
+        &format!("JOIN_ID: {}", bobs.join_id),
+        "CLIENT_NAME: bob",
+        &format!("MESSAGE: {line}\n"),
+    ])?;
+    for peer in &peers {
+        peer.hears_chat(room.room_ref, "alice", &line)?;
+    }
+    let lines = format!("{}\n{}\n{}", harness.words(2), "CHAT: 7", harness.words(2));
+    alice.chats(*room, &lines)?;
+    for peer in &peers {
+        peer.hears_chat(room.room_ref, "alice", &lines)?;
+    }
+    Ok(())
+}
+
+/// Stage 4: LEAVE lets out of a room, and announces it.
+pub fn lets_out_of_a_room(harness: &Harness) -> Check {
+    let server = harness.server()?;
+    let address = server.address();
+    let members = room_of(&server, &harness.words(1), &["alice", "bob"])?;
+    let [(alice, in_a), (bob, in_b)] = &members[..] else { return Ok(()) };
+    alice.asks_to_leave(*in_a)?;
+    alice.is_out(*in_a)?;
+    alice.hears_left(in_a.room_ref, "alice")?;
+    bob.hears_left(in_a.room_ref, "alice")?;
+    talk(harness, bob, *in_b, &[bob])?;
+    harness.step("leaving once more, and leaving a room that never was: an answer, and no news");
+    alice.asks_to_leave(*in_a)?;
+    alice.is_out(*in_a)?;
+    let nowhere = Membership { room_ref: 4711, ..*in_a };
+    alice.asks_to_leave(nowhere)?;
+    alice.is_out(nowhere)?;
+    alice.greets("still here", address)?;
+    bob.greets("no news", address)?;
+    harness.step("who leaves is decided by the connection, too");
+    let again = alice.joins_room("again", address)?;
+    let carol = server.peer("carol")?;
+    let carols = carol.joins_room("again", address)?;
+    alice.hears_joined(again.room_ref, "carol")?;
+    alice.asks_to_leave(carols)?;
+    alice.gets_lines(&[&format!("LEFT_CHATROOM: {}", again.room_ref)])?;
+    alice.gets_number("JOIN_ID")?;
+    alice.hears_left(again.room_ref, "alice")?;
+    carol.hears_left(again.room_ref, "alice")?;
+    talk(harness, &carol, carols, &[&carol])
+}
+
+/// Stage 5: Several rooms: nothing leaks, nothing comes twice.
+pub fn keeps_rooms_apart(harness: &Harness) -> Check {
+    let server = harness.server()?;
+    let address = server.address();
+    let (red, blue) = (format!("red {}", harness.words(1)), format!("blue {}", harness.words(1)));
+    let members = room_of(&server, &red, &["alice", "bob"])?;
+    let [(alice, red_a), (bob, red_b)] = &members[..] else { return Ok(()) };
+    let carol = &server.peer("carol")?;
+    let blue_c = carol.joins_room(&blue, address)?;
+    let blue_a = alice.joins_room(&blue, address)?;
+    carol.hears_joined(blue_c.room_ref, "alice")?;
+    talk(harness, alice, *red_a, &[alice, bob])?;
+    talk(harness, alice, blue_a, &[alice, carol])?;
+    talk(harness, carol, blue_c, &[alice, carol])?;
+    talk(harness, bob, *red_b, &[alice, bob])?;
+    harness.step("joining twice gives the same answer and no news, and no message comes twice");
+    bob.asks_to_join(&red, "somebody else")?;
+    let again = bob.is_in(&red, address)?;
+    ensure(again == *red_b, "bob should be in", "the same room again", "another one")?;
+    talk(harness, bob, *red_b, &[alice, bob])?;
+    talk(harness, alice, *red_a, &[alice, bob])?;
+    harness.step("a connection keeps the name of its first join");
+    bob.asks_to_join("third", "somebody else")?;
+    let third = bob.is_in("third", address)?;
+    bob.hears_joined(third.room_ref, "bob")?;
+    harness.step(
+        "a room that nobody is in any more is forgotten, and its reference is not used again",
+    );
+    bob.asks_to_leave(third)?;
+    bob.is_out(third)?;
+    bob.hears_left(third.room_ref, "bob")?;
+    let reborn = bob.joins_room("third", address)?;
+    ensure(reborn.room_ref != third.room_ref, "there should be", "a new ROOM_REF", "the old")?;
+    harness.step("out of one room is not out of the other");
+    alice.asks_to_leave(*red_a)?;
+    alice.is_out(*red_a)?;
+    alice.hears_left(red_a.room_ref, "alice")?;
+    bob.hears_left(red_a.room_ref, "alice")?;
+    talk(harness, bob, *red_b, &[bob])?;
+    talk(harness, carol, blue_c, &[carol, alice])?;
+    harness.step("many lines, in order");
+    let said: Vec<_> = (0..30).map(|_| harness.words(2)).collect();
+    for line in &said {
+        carol.chats(blue_c, line)?;
+    }
+    for line in &said {
+        alice.hears_chat(blue_c.room_ref, "carol", line)?;
+        carol.hears_chat(blue_c.room_ref, "carol", line)?;
+    }
+    bob.greets("nothing of all that", address)
+}
+
+/// Stage 6: Who disconnects or vanishes has left every room.
+pub fn releases_a_client_everywhere(harness: &Harness) -> Check {
+    let server = harness.server()?;
+    let address = server.address();
+    let alice = server.peer("alice")?;
+    let one = alice.joins_room("one", address)?;
+    let two = alice.joins_room("two", address)?;
+    let ways = [
+        ("disconnects", None),
+        ("closes", Some(Peer::closes as fn(Peer))),
+        ("resets the connection", Some(Peer::crashes as fn(Peer))),
+    ];
+    for (what, way) in ways {
+        harness.step(&format!("guest {what}"));
+        let guest = server.peer("guest")?;
+        // (in the other order)
+        guest.joins_room("two", address)?;
+        alice.hears_joined(two.room_ref, "guest")?;
+        guest.joins_room("one", address)?;
+        alice.hears_joined(one.room_ref, "guest")?;
+        match way {
+            None => {
+                guest.disconnects()?;
+                guest.hears_left(two.room_ref, "guest")?;
+                guest.hears_left(one.room_ref, "guest")?;
+                guest.is_closed()?;
+            }
+            Some(way) => way(guest),
+        }
+        alice.hears_left(two.room_ref, "guest")?;
+        alice.hears_left(one.room_ref, "guest")?;
+    }
+    harness.step("one leaves who was in no room");
+    let idle = server.peer("idle")?;
+    idle.greets("hello", address)?;
+    idle.disconnects()?;
+    idle.is_closed()?;
+    server.rests()?;
+    talk(harness, &alice, one, &[&alice])
+}
+
+/// Stage 7: Errors are answered, and the connection goes on.
+pub fn reports_errors(harness: &Harness) -> Check {
+    let server = harness.server()?;
+    let address = server.address();
+    let alice = server.peer("alice")?;
+    let room = alice.joins_room(&harness.words(1), address)?;
+    let bob = server.peer("bob")?;
+    let elsewhere = bob.joins_room(&harness.words(2), address)?;
+    harness.step("code 1: no message at all; one complaint for all of it");
+    alice.sends("HELLO?\nis there anybody\n\n")?;
+    alice.hears_error(1)?;
+    alice.greets("after 1", address)?;
+    harness.step("codes 2 and 3: rooms");
+    alice.chats(Membership { room_ref: 4711, ..room }, "anybody?")?;
+    alice.hears_error(2)?;
+    alice.chats(Membership { room_ref: elsewhere.room_ref, ..room }, "bob?")?;
+    alice.hears_error(3)?;
+    harness.step("code 4: fields; the line that breaks a message may begin the next one");
+    for broken in [
+        "JOIN_CHATROOM: x\nCLIENT_IP: 0\nCLIENT_NAME: alice\n",
+        "JOIN_CHATROOM: \nCLIENT_IP: 0\nPORT: 0\nCLIENT_NAME: alice\n",
+        "JOIN_CHATROOM: x\nCLIENT_IP: 0\nPORT: 0\nCLIENT_NAME:\n",
+        "CHAT: room\nJOIN_ID: 1\nCLIENT_NAME: alice\nMESSAGE: x\nHELO text\n\n",
+        "LEAVE_CHATROOM: 1\nCLIENT_NAME: alice\n",
+        "JOIN_CHATROOM: x\n",
+    ] {
+        alice.sends(broken)?;
+        alice.sends_lines(&["HELO fence"])?;
+        alice.hears_error(4)?;
+        alice.is_greeted("fence", address)?;
+    }
+    talk(harness, &alice, room, &[&alice])?;
+    harness.step("code 5: too long; told so, and closed");
+    let carol = server.peer("carol")?;
+    let _ = carol.tries_to_send(format!("HELO {}\n", "x".repeat(70_000)));
+    carol.hears_error(5)?;
+    carol.hears_until_closed()?;
+    let dave = server.peer("dave")?;
+    let endless = "and so on\n".repeat(7000);
+    let _ =
+        dave.tries_to_send(format!("CHAT: 1\nJOIN_ID: 1\nCLIENT_NAME: dave\nMESSAGE: {endless}"));
+    dave.hears_error(5)?;
+    dave.hears_until_closed()?;
+    talk(harness, &bob, elsewhere, &[&bob])?;
+    alice.greets("nothing of all that", address)
+}
+
+/// Stage 8: It finds the messages, and waits for nobody.
+pub fn finds_messages_in_any_cut(harness: &Harness) -> Check {
+    let server = harness.server()?;
+    let address = server.address();
+    let members = room_of(&server, "room", &["alice", "bob"])?;
+    let [(alice, room), (bob, _)] = &members[..] else { return Ok(()) };
+    let (first, second) = (harness.words(2), harness.words(2));
+    let says = |text: &str| {
+        let Membership { room_ref, join_id } = room;
+        format!("CHAT: {room_ref}\nJOIN_ID: {join_id}\nCLIENT_NAME: alice\nMESSAGE: {text}\n\n")
+    };
+    harness.step("two messages and a half in one segment");
+    let glued = format!("{}{}HELO gl", says(&first), says(&second));
+    alice.sends(glued)?;
+    for member in [alice, bob] {
+        member.hears_chat(room.room_ref, "alice", &first)?;
+        member.hears_chat(room.room_ref, "alice", &second)?;
+    }
+    alice.sends("ued\n")?;
+    alice.is_greeted("glued", address)?;
+    let line = harness.words(2);
+    alice.trickles(says(&line))?;
+    bob.hears_chat(room.room_ref, "alice", &line)?;
+    alice.hears_chat(room.room_ref, "alice", &line)?;
+    harness.step("blank lines between, no space or several behind the colon, and \\r");
+    let line = harness.words(2);
+    alice.sends("\n\nHELO blank\n\n")?;
+    alice.is_greeted("blank", address)?;
+    let Membership { room_ref, join_id } = room;
+    alice.sends(format!(
+        "CHAT:{room_ref}\r\nJOIN_ID:   {join_id}\r\nCLIENT_NAME:alice\r\nMESSAGE:{line}\r\n\r\n"
+    ))?;
+    bob.hears_chat(*room_ref, "alice", &line)?;
+    alice.hears_chat(*room_ref, "alice", &line)?;
+    harness.step("one stops in the middle for ever; nobody else waits");
+    let carol = server.peer("carol")?;
+    carol.sends("JOIN_CHATROOM: room\nCLIENT_IP")?;
+    talk(harness, bob, *room, &[alice, bob])?;
+    harness.step("one does not read, while others say more than the system can keep for it");
+    let deaf = server.deaf_peer("deaf")?;
+    deaf.asks_to_join("room", "deaf")?;
+    for member in [alice, bob] {
+        member.hears_joined(room.room_ref, "deaf")?;
+    }
+    let message = |name: &str, text: &str| {
+        let room_ref = room.room_ref;
+        format!("CHAT: {room_ref}\nCLIENT_NAME: {name}\nMESSAGE: {text}\n\n").into_bytes()
+    };
+    let said: Vec<_> = flood().map(|line| message("alice", &line)).collect();
+    let left = vec![message("deaf", "deaf has left this chatroom.")];
+    let mut sent = 0;
+    for line in flood() {
+        alice.chats(*room, &line)?;
+        sent += line.len();
+        alice.has_got_at_least(sent)?;
+        bob.has_got_at_least(sent)?;
+    }
+    for member in [alice, bob] {
+        member.gets_interleaved(&[said.clone(), left.clone()])?;
+    }
+    Ok(())
+}
+
+/// Stage 9: `KILL_SERVICE` ends the server.
+pub fn ends_on_kill_service(harness: &Harness) -> Check {
+    let server = harness.server()?;
+    let address = server.address();
+    let members = room_of(&server, "room", &["alice", "bob"])?;
+    let silent = server.peer("silent")?;
+    let helo = server.peer("helo")?;
+    helo.greets("fence", address)?;
+    let asked = Instant::now();
+    members[1].0.sends_lines(&["KILL_SERVICE"])?;
+    for peer in [&members[0].0, &members[1].0, &silent, &helo] {
+        peer.hears_until_closed()?;
+    }
+    server.terminal().exits(0)?;
+    let took = asked.elapsed();
+    ensure(took < TO_DIE, "the server should have ended", "within a second", &format!("{took:.1?}"))
+}
