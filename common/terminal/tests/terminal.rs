@@ -43,7 +43,7 @@ fn main() {
 }
 
 /// Reads lines in another thread; returns the connection that tells when, and the screen.
-fn type_meanwhile() -> (TcpStream, Screen) {
+fn read_lines_in_a_thread() -> (TcpStream, Screen) {
     let stream = TcpStream::connect(env::var(ADDRESS).unwrap()).unwrap();
     let mut terminal = Terminal::open("quit").unwrap();
     let screen = terminal.screen();
@@ -55,7 +55,7 @@ fn type_meanwhile() -> (TcpStream, Screen) {
 }
 
 fn end_when_told() {
-    let (mut stream, screen) = type_meanwhile();
+    let (mut stream, screen) = read_lines_in_a_thread();
     stream.read_exact(&mut [0]).unwrap();
     for message in ["first", "second", "third"] {
         screen.print(message);
@@ -107,7 +107,7 @@ fn wait_in_vain() -> io::Result<()> {
 }
 
 fn panic_when_told() {
-    let (mut stream, _screen) = type_meanwhile();
+    let (mut stream, _screen) = read_lines_in_a_thread();
     stream.read_exact(&mut [0]).unwrap();
     let _ = thread::spawn(|| panic!("a helper is gone")).join();
     stream.write_all(b"x").unwrap();
