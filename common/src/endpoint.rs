@@ -8,8 +8,9 @@ use std::net::{TcpListener, TcpStream};
 use anyhow::{Result, anyhow};
 use socket2::SockRef;
 
-/// How many finished handshakes may wait for `accept`. The standard library asks for 128; when a
-/// crowd overflows that, a client waits a whole second before it tries again (listen(2)).
+/// How many completed handshakes may wait for `accept`. The standard library asks for 128. When many
+/// clients connect together and the queue overflows, a client waits a whole second before it tries again
+/// (listen(2)).
 const BACKLOG: i32 = 4096;
 
 /// The command line that all programs share: `[PORT]` and `--host HOST`.
@@ -43,22 +44,23 @@ impl<const DEFAULT_PORT: u16> Endpoint<DEFAULT_PORT> {
     /// Opens the listening socket.
     ///
     /// # Errors
-    /// As [`Endpoint::listen_with`].
+    /// See [`Endpoint::listen_with`].
     pub fn listen(&self) -> Result<TcpListener> {
         self.listen_with(|address| TcpListener::bind(address))
     }
 
-    /// Opens the listening socket with `bind`, and lets a crowd of clients wait at it.
+    /// Opens the listening socket with `bind`, and gives it a long backlog.
     ///
     /// # Errors
-    /// Says what to do when the port is taken, reserved, or the address is not this computer's.
+    /// If the port is taken or reserved, or the address does not belong to this computer. The message says what
+    /// to do.
     pub fn listen_with(
         &self,
         bind: impl FnOnce((&str, u16)) -> io::Result<TcpListener>,
     ) -> Result<TcpListener> {
         // ANCHOR: listen
         let listener = bind((&self.host, self.port)).map_err(|error| self.cannot_listen(&error))?;
-        // A second listen(2) only changes the backlog. Without it everything works, but slower.
+        // A second listen(2) only changes the backlog. If it fails, everything still works, but slower.
         let _ = SockRef::from(&listener).listen(BACKLOG);
         Ok(listener)
         // ANCHOR_END: listen
@@ -67,15 +69,15 @@ impl<const DEFAULT_PORT: u16> Endpoint<DEFAULT_PORT> {
     /// Connects to the server.
     ///
     /// # Errors
-    /// As [`Endpoint::connect_with`].
+    /// See [`Endpoint::connect_with`].
     pub fn connect(&self) -> Result<TcpStream> {
         self.connect_with(|address| TcpStream::connect(address))
     }
 
-    /// Connects to the server with `connect`. Each send leaves at once (no Nagle delay).
+    /// Connects to the server with `connect`. Each send leaves immediately (no Nagle delay).
     ///
     /// # Errors
-    /// Says what to do when nobody listens there, or the name is not known.
+    /// If no server is listening there, or the name is unknown. The message says what to do.
     pub fn connect_with(
         &self,
         connect: impl FnOnce((&str, u16)) -> io::Result<TcpStream>,
@@ -89,7 +91,7 @@ impl<const DEFAULT_PORT: u16> Endpoint<DEFAULT_PORT> {
     fn cannot_listen(&self, error: &io::Error) -> anyhow::Error {
         let Self { host, port } = self;
         let program = program_name();
-        // 9998 rather than 10000, but never below the ports that need no privilege.
+        // 9998 rather than 10000, but never a port that needs a privilege.
         let other = if *port > 1024 { port - 1 } else { 8080 };
         let run = format!("cargo run -p {program} -- {other}");
         match error.kind() {
@@ -125,7 +127,7 @@ impl<const DEFAULT_PORT: u16> fmt::Display for Endpoint<DEFAULT_PORT> {
     }
 }
 
-/// The name under which cargo knows this program.
+/// The name of this program's cargo package.
 fn program_name() -> String {
     let path = env::current_exe().unwrap_or_default();
     path.file_stem().unwrap_or_default().to_string_lossy().into_owned()

@@ -1,17 +1,17 @@
-//! What the chats share, so that a lab can be about what it teaches.
+//! The code that the chats share, so that each lab can focus on what it teaches.
 //!
 //! | module       | idea                                                              |
 //! |--------------|-------------------------------------------------------------------|
 //! | [`endpoint`] | the command line `[PORT] --host HOST`; listening and connecting   |
-//! | [`serve`](mod@serve) | the accept loop: one thread a connection, and a limit     |
+//! | [`serve`](mod@serve) | the accept loop: one thread per connection, and a limit   |
 //! | [`messages`] | cutting the byte stream of wires 1 and 2 into messages            |
 //! | [`timed`]    | reading messages that must not take too long                      |
-//! | [`outbox`]   | sending to many without ever being held up by one                 |
-//! | [`closing`]  | last words that arrive, Ctrl-C, the end of the program            |
+//! | [`outbox`]   | sending to many peers without being blocked by one of them        |
+//! | [`closing`]  | last bytes that arrive, Ctrl-C, the end of the program            |
 //!
-//! What a lab has taught, this crate does from the next lab on. It knows no lab.
+//! When a lab has taught something, this crate does it from the next lab on. The crate itself depends on no lab.
 //!
-//! Two packages of their own are below this one: [`support`] has what is not about sockets, and `terminal` the
+//! Two packages are in subfolders: [`support`] has everything that is not about sockets, and `terminal` has the
 //! prompt of the clients.
 
 pub mod closing;

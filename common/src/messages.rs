@@ -1,9 +1,9 @@
 //! Wires 1 and 2 have no frames: where does one message end?
 //!
-//! Our programs end each message with a newline. The original programs end it with nothing and hope that one
-//! `send` arrives as one `recv`. So a message of ours ends at a newline and nowhere else; one of an original
-//! ends where the bytes of one `recv` end, too, as it does in the originals themselves. Most of this file finds
-//! out which of the two the peer is; the whole rule is on the page of the wires.
+//! Our programs end each message with a newline. The original programs add nothing and hope that one `send`
+//! arrives as one `recv`. So a message from our programs ends only at a newline. A message from an original
+//! program also ends where the bytes of one `recv` end, as it does in the originals themselves. Most of this file
+//! finds out which of the two kinds the peer is. The page about the wires has the complete rule.
 
 use std::io::{self, BufRead, BufReader, ErrorKind};
 use std::mem;
@@ -14,22 +14,22 @@ use support::room::Gather;
 
 use crate::timed::wait_readable;
 
-/// The longest message, in bytes without its newline. A peer that sends more is not served any longer.
+/// The longest message, in bytes without its newline. A peer that sends a longer one is disconnected.
 pub const MAX_MESSAGE: usize = 64 * 1024;
 
-/// Room for what a server puts in front of a message, in bytes.
+/// How many bytes a server may put before a message.
 const PREFIX: usize = 1024;
 
-/// How many bytes one `recv` may bring.
+/// The most bytes that one `recv` returns.
 const BUFFER: usize = 16 * 1024;
 
-/// How long to wait for the rest of something that may be complete.
+/// How long to wait for more bytes of a message that may be complete.
 const SILENCE: Duration = Duration::from_millis(50);
 
-/// How long the first message of a client may take that does not end it with a newline.
+/// How long a client's first message may take if it does not end with a newline.
 const FIRST_MESSAGE: Duration = Duration::from_secs(1);
 
-/// From this length on, in bytes, an original's message may have been sent in several segments.
+/// An original program's message of at least this many bytes may have been sent in several segments.
 const LONG: usize = 1024;
 
 /// Reads a connection message by message.
@@ -56,7 +56,7 @@ pub struct Messages<'a> {
     reader: BufReader<&'a TcpStream>,
     /// The message that has begun to arrive.
     begun: Vec<u8>,
-    /// The last `recv` has filled the buffer, so what it brought may go on.
+    /// The last `recv` filled the buffer, so the message may continue.
     is_full: bool,
     limit: usize,
     peer: Peer,
@@ -64,33 +64,34 @@ pub struct Messages<'a> {
 }
 
 enum Peer {
-    /// A client or a server of which nothing is known but what comes at the handshake.
+    /// A client or a server during the handshake, whatever it is.
     Stranger,
     /// A client before the end of its first message.
     NewClient,
-    /// A server before the end of its first line. Has the line been shown before its newline came?
+    /// A server before the end of its first line. The flag says that the line was returned before its newline came.
     NewServer(Greeting, bool),
     Ours,
     OriginalClient,
     OriginalServer,
 }
 
-/// What our server says first, by which a client knows it: `line`, or a line that begins with `refusal`.
+/// The first thing that our server sends: `line`, or a line that begins with `refusal`. A client recognizes our
+/// server by it.
 struct Greeting {
     line: Vec<u8>,
     refusal: Vec<u8>,
 }
 
 impl<'a> Messages<'a> {
-    /// For a server: reads what the client at the other end of `stream` says. Nobody else may read from it.
-    /// The client is one of ours if its first message ends with a newline. What it says goes to `room`, which hears
-    /// when there is no more to come for now.
+    /// For a server: reads the messages of the client at the other end of `stream`. Nothing else may read from it.
+    /// The client is one of ours if its first message ends with a newline. The messages go to `room`, which is
+    /// notified when no more bytes are available for now.
     pub fn new(stream: &'a TcpStream, room: &'a dyn Gather) -> Self {
         Self { room, ..Self::with_limit(stream, MAX_MESSAGE, Peer::NewClient) }
     }
 
-    /// For a client: what a server passes on is a little longer than what it got. The server is one of ours if
-    /// it says first the line `greeting`, or one that begins with `refusal` (both without a newline here).
+    /// For a client: a server passes on a message with a prefix, so the limit is a little higher. The server is one
+    /// of ours if its first line is `greeting` or begins with `refusal`. Both are given without a newline.
     pub fn from_server(stream: &'a TcpStream, greeting: &str, refusal: &str) -> Self {
         let greeting = Greeting { line: greeting.into(), refusal: refusal.into() };
         Self::with_limit(stream, MAX_MESSAGE + PREFIX, Peer::NewServer(greeting, false))
@@ -101,13 +102,13 @@ impl<'a> Messages<'a> {
         Self { reader, begun: Vec::new(), is_full: false, limit, peer, room: &() }
     }
 
-    /// Waits for the next message that is not empty; `None` when the peer has closed.
+    /// Waits for the next message that is not empty. Returns `None` when the peer has closed.
     ///
     /// Every `\r` before the newline is dropped; bytes that are not UTF-8 become U+FFFD.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidData`] for a message over [`MAX_MESSAGE`], as it came or as U+FFFD has made it
-    /// longer; what the connection reports.
+    /// [`ErrorKind::InvalidData`] for a message that is longer than [`MAX_MESSAGE`], as it arrived or after U+FFFD
+    /// made it longer; errors of the connection.
     pub fn receive(&mut self) -> io::Result<Option<String>> {
         loop {
             match self.read_one(None)? {
@@ -118,11 +119,11 @@ impl<'a> Messages<'a> {
         }
     }
 
-    /// Waits for a part of the handshake, which ends with a newline or 50 ms of silence, no matter what the peer is:
-    /// the bare `NICK`, or a nickname, which may be empty. `None` when the peer has closed.
+    /// Waits for a part of the handshake: `NICK`, or a nickname, which may be empty. It ends with a newline or with
+    /// 50 ms of silence, no matter what the peer is. Returns `None` when the peer has closed.
     ///
     /// # Errors
-    /// [`ErrorKind::TimedOut`] when it has not come within `limit`; as [`Messages::receive`].
+    /// [`ErrorKind::TimedOut`] if it has not arrived within `limit`; otherwise see [`Messages::receive`].
     pub fn handshake(&mut self, limit: Option<Duration>) -> io::Result<Option<String>> {
         let peer = mem::replace(&mut self.peer, Peer::Stranger);
         let part = self.read_one(limit.map(|limit| Instant::now() + limit));
@@ -132,7 +133,7 @@ impl<'a> Messages<'a> {
 
     fn read_one(&mut self, deadline: Option<Instant>) -> io::Result<Option<String>> {
         let mut began = None;
-        // When the message is over although no newline has come.
+        // When the message ends even without a newline.
         let mut over: Option<Instant> = None;
         loop {
             if over.is_some_and(|over| over <= Instant::now()) {
@@ -176,7 +177,7 @@ impl<'a> Messages<'a> {
         }
     }
 
-    /// When a message is over that began to arrive at `began`, and of which more has just arrived.
+    /// When the message ends if no more bytes arrive. It began to arrive at `began`.
     fn over(&self, began: Instant) -> Option<Instant> {
         match &self.peer {
             Peer::Ours => None,
@@ -192,7 +193,8 @@ impl<'a> Messages<'a> {
         }
     }
 
-    /// Finds out what the peer is, by what has come: a newline after `begun` or none yet; `None` when the time is up.
+    /// Finds out which kind the peer is. `has_newline` says whether a newline came after `begun`; it is `None` when
+    /// the time is up.
     fn recognize(&mut self, has_newline: Option<bool>) {
         let is_ours = match &mut self.peer {
             // An original client cannot send a newline.
@@ -234,7 +236,7 @@ fn without_returns(line: &[u8]) -> &[u8] {
     &line[..end]
 }
 
-/// Whether the last bytes are the beginning of a character of UTF-8, and not all of it.
+/// Whether the last bytes are an incomplete UTF-8 character.
 fn ends_inside_a_character(bytes: &[u8]) -> bool {
     (1..=bytes.len().min(3)).any(|length| {
         let tail = str::from_utf8(&bytes[bytes.len() - length..]);

@@ -1,10 +1,10 @@
 //! The sending side of a connection, for a thread that must never wait.
 //!
-//! A blocking write to a peer that does not read lasts for ever, and a broadcaster would wait with it. A
-//! thread for each peer never waits, but wakes a hundred threads for each message. An [`Outbox`] gathers
-//! instead: [`push`](Outbox::push) what a peer is to get, then [`flush`](Outbox::flush) once for all of it.
-//! That is one `send` which does not block, and one `send` costs hardly more for fifty messages than for one. What
-//! the socket does not take goes to a backlog, and a thread sends it that lives hardly longer than the backlog.
+//! A blocking write to a peer that does not read never returns, and a broadcast would block with it. A thread
+//! for each peer solves that, but then each message wakes a hundred threads. An [`Outbox`] gathers instead:
+//! [`push`](Outbox::push) the bytes for a peer, then [`flush`](Outbox::flush) once for all of them. That is one
+//! `send` that does not block, and one `send` costs hardly more for fifty messages than for one. Bytes that the
+//! socket does not accept go to a backlog. A thread sends the backlog and ends soon after the backlog is empty.
 
 use std::collections::VecDeque;
 #[cfg(target_os = "linux")]
@@ -25,37 +25,38 @@ use crate::closing::LINGER;
 /// The longest backlog, in bytes. A peer that is further behind is disconnected.
 pub const MAX_BACKLOG: usize = 1024 * 1024;
 
-/// More than this, in bytes, is not gathered but sent.
+/// How many bytes are gathered at most before they are sent.
 const MAX_GATHERED: usize = 256 * 1024;
 
-/// How many pieces one send takes, at most.
+/// How many pieces go into one send at most.
 const MAX_PIECES: usize = 16;
 
-/// How much of a backlog one write gets, in bytes.
+/// How many bytes of a backlog go into one write.
 const CHUNK: usize = 16 * 1024;
 
-/// A machine that is silent for a minute is asked each minute whether it is still there, four times.
+/// When a peer's machine has been silent for a minute, it is probed each minute, four times.
 const KEEPALIVE: Duration = Duration::from_mins(1);
 
-/// A machine is gone, too, when it has taken nothing for this long of what was sent to it.
+/// The connection also ends when the peer's machine has acknowledged nothing for this long.
 #[cfg(target_os = "linux")]
 const GONE: Duration = Duration::from_mins(5);
 
 /// How long the thread of a backlog waits for the next one. Linux hardly ever needs the thread. Other systems
-/// have no send that does not block, so there it sends all.
+/// have no send that does not block, so the thread sends everything there.
 const IDLE: Duration =
     if cfg!(target_os = "linux") { Duration::ZERO } else { Duration::from_secs(5) };
 
-/// How many bytes may wait in all backlogs together, and how many do.
+/// How many bytes may wait in all backlogs together.
 static LIMIT: AtomicUsize = AtomicUsize::new(usize::MAX);
+/// How many bytes do wait there.
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 
-/// Limits the memory, in bytes, for all peers together that read too slowly.
+/// Limits the memory, in bytes, for all slow peers together.
 pub fn limit_backlogs(bytes: usize) {
     LIMIT.store(bytes, Ordering::Relaxed);
 }
 
-/// Waits until nothing is left in any backlog, for at most `limit`: for the end of the program.
+/// Waits until all backlogs are empty, for at most `limit`. The end of the program needs it.
 pub fn wait_for_backlogs(limit: Duration) {
     let end = Instant::now() + limit;
     while WAITING.load(Ordering::Relaxed) > 0 && Instant::now() < end {
@@ -65,9 +66,9 @@ pub fn wait_for_backlogs(limit: Duration) {
 
 /// Gathers bytes for one peer and sends them without ever blocking.
 ///
-/// Dropping it sends what was pushed and shuts the connection for writing. A peer that is gone or hopelessly
-/// behind is disconnected: the thread that reads from it then sees the end of the stream, so that there is
-/// one way out for everybody.
+/// Dropping it sends what was pushed and shuts down the sending side of the connection. A peer that is gone or
+/// too far behind is disconnected. The thread that reads from it then sees the end of the stream, so every
+/// connection ends in the same way.
 ///
 /// ```
 /// # use std::io::Read;
@@ -104,30 +105,30 @@ struct Backlog {
 #[derive(Default)]
 struct State {
     bytes: VecDeque<u8>,
-    /// A thread is sending `bytes`; whatever comes now must queue after them.
+    /// A thread is sending `bytes`; bytes that are pushed now must queue after them.
     has_writer: bool,
-    /// The outbox was dropped: shut the connection for writing after the last byte.
+    /// The outbox was dropped: shut down the sending side after the last byte.
     closing: bool,
-    /// The peer is disconnected; whatever comes now is forgotten.
+    /// The peer is disconnected; bytes that are pushed now are discarded.
     gone: bool,
 }
 
 impl Outbox {
-    /// An outbox for the peer at the other end of `stream`; nobody else may write to it.
+    /// An outbox for the peer at the other end of `stream`. Nothing else may write to it.
     ///
-    /// From now on the system notices within a few minutes when the peer's machine has vanished (tcp(7)). A
-    /// peer that only listens is not disconnected by that: its machine replies.
+    /// From now on the system notices within a few minutes when the peer's machine has vanished (tcp(7)). That does
+    /// not disconnect a peer that only listens, because its machine replies.
     pub fn new(stream: Arc<TcpStream>) -> Self {
         let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE);
         let socket = SockRef::from(&stream);
-        // A system that does not know one of these goes on without it.
+        // A system that does not support one of these options works without it.
         let _ = socket.set_tcp_keepalive(&keepalive.with_retries(4));
         #[cfg(target_os = "linux")]
         let _ = socket.set_tcp_user_timeout(Some(GONE));
         Self { stream, gathered: Vec::new(), length: 0, backlog: Arc::default() }
     }
 
-    /// Adds bytes to what the peer gets next. To push a clone of [`Bytes`] copies nothing: many peers share them.
+    /// Adds bytes to the next send. Pushing a clone of [`Bytes`] copies nothing, so many peers can share them.
     pub fn push(&mut self, bytes: impl Into<Bytes>) {
         let bytes = bytes.into();
         self.length += bytes.len();
@@ -137,7 +138,7 @@ impl Outbox {
         }
     }
 
-    /// Sends what was pushed, as far as the peer takes it now; the rest follows by itself.
+    /// Sends as much of the pushed bytes as the socket accepts now. A thread sends the rest later.
     pub fn flush(&mut self) {
         if self.gathered.is_empty() {
             return;
@@ -153,7 +154,7 @@ impl Outbox {
         self.length = 0;
     }
 
-    /// An error says why to disconnect the peer, if there is something to say.
+    /// Returns an error if the peer must be disconnected, with the reason if it should be logged.
     fn send_or_queue(&self) -> Result<(), Option<&'static str>> {
         let mut backlog = self.backlog.lock();
         if backlog.gone {
@@ -169,7 +170,7 @@ impl Outbox {
         if length > MAX_BACKLOG {
             return Err(Some("is more than 1 MiB behind"));
         }
-        // The fuller the memory for all, the less of it for one: those furthest behind go first.
+        // The less memory is left for all, the less one peer gets: the peers furthest behind are disconnected first.
         let free = LIMIT.load(Ordering::Relaxed).saturating_sub(WAITING.load(Ordering::Relaxed));
         if length > free / 2 {
             return Err(Some("is behind, and too much waits for all clients together"));
@@ -185,7 +186,7 @@ impl Outbox {
             let (stream, shared) = (Arc::clone(&self.stream), Arc::clone(&self.backlog));
             thread::Builder::new()
                 .spawn(move || shared.send(&stream))
-                .map_err(|_| Some("is behind, and there is no thread to wait for it"))?;
+                .map_err(|_| Some("is behind, and no thread can be started for it"))?;
             backlog.has_writer = true;
         }
         Ok(())
@@ -205,7 +206,7 @@ impl Drop for Outbox {
 }
 
 impl Backlog {
-    /// Sends the backlog until none is left. The timeout is there to notice that the outbox is gone.
+    /// Sends the backlog until it is empty. The write timeout makes the thread notice that the outbox was dropped.
     fn send(&self, stream: &TcpStream) {
         let mut writer = stream;
         let _ = stream.set_write_timeout(Some(LINGER));
@@ -242,7 +243,7 @@ impl Backlog {
         }
     }
 
-    /// A thread that panicked while it held the lock cannot have left half a byte there.
+    /// A poisoned lock does no harm: no panic can leave the bytes inconsistent.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -250,12 +251,12 @@ impl Backlog {
 
 impl State {
     fn remove(&mut self, count: usize) {
-        // (nothing is left when the peer was disconnected meanwhile)
+        // The backlog is empty if the peer was disconnected in the meantime.
         let removed = self.bytes.drain(..count.min(self.bytes.len())).len();
         WAITING.fetch_sub(removed, Ordering::Relaxed);
     }
 
-    /// The peer gets nothing more.
+    /// Discards the backlog and everything that is pushed later.
     fn forget(&mut self) {
         self.gone = true;
         self.remove(self.bytes.len());
@@ -289,7 +290,7 @@ fn send_now(stream: &TcpStream, pieces: &[Bytes]) -> io::Result<usize> {
 }
 // ANCHOR_END: send-now
 
-/// macOS accepts the flag and waits all the same, Windows has none: there the thread sends everything.
+/// macOS accepts the flag but blocks anyway, and Windows has no such flag. There the thread sends everything.
 #[cfg(not(target_os = "linux"))]
 #[allow(clippy::unnecessary_wraps)]
 fn send_now(_stream: &TcpStream, _pieces: &[Bytes]) -> io::Result<usize> {

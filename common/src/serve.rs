@@ -1,4 +1,4 @@
-//! The accept loop that lab 1 teaches, grown up: it survives whatever `accept` can return.
+//! The accept loop that lab 1 teaches, in full: it survives every error that `accept` can return.
 
 use std::io::ErrorKind;
 use std::mem;
@@ -10,23 +10,23 @@ use std::time::Duration;
 use crate::closing::{drain, refuse};
 use support::log;
 
-/// How long to wait when the system has no descriptor for a new connection.
+/// How long to wait before the next attempt when the system has no file descriptor for a new connection.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Prints `listening on …` and the address, and serves each connection in a thread of its own with
-/// `handle`, which also gets a number for it, counted from 1. It never returns: nothing that happens to
-/// one connection ends the server.
+/// Prints `listening on …` with the address, and serves each connection with `handle` in its own thread.
+/// `handle` also gets the number of the connection, counted from 1. This function never returns: nothing that
+/// happens to one connection ends the server.
 ///
-/// At most `max_clients` are served at a time. A client that comes when the server is full, or when the system
-/// gives no thread, gets the bytes `full` and is closed. When descriptors run out, those that wait to
-/// be accepted go on waiting. What `handle` returns as an error is logged with the peer's address; then
-/// somebody else can be served, and the connection is drained ([`drain`]) and closed.
+/// At most `max_clients` are served at a time. A client that connects when the server is full, or when no thread
+/// can be started, gets the bytes `full` and is disconnected. When file descriptors run out, new connections
+/// wait in the backlog. When `handle` returns, its error is logged with the peer's address, and another client can
+/// be served. Then the connection is drained ([`drain`]) and closed.
 ///
 /// ```no_run
 /// use std::io::{Read, Write};
 /// use std::net::TcpListener;
 ///
-/// // Sends everybody back what they say.
+/// // An echo server.
 /// let listener = TcpListener::bind("127.0.0.1:7777")?;
 /// common::serve(&listener, 100, b"full\n", |_number, stream| {
 ///     let mut stream = &**stream;
@@ -48,7 +48,7 @@ where
         log(&format!("listening on {address}"));
     }
     let handle = Arc::new(handle);
-    // Each thread holds a clone of this: the clones are the count.
+    // Each thread holds a clone: the number of clones is the number of clients.
     let served = Arc::new(());
     let mut number = 0;
     let mut failing = false;
@@ -68,7 +68,7 @@ where
         if mem::take(&mut failing) {
             log("accepting connections again");
         }
-        // One send carries many messages here; to hold back the last of them only costs time.
+        // One send carries many messages here, so Nagle's algorithm would only delay the last of them.
         let _ = stream.set_nodelay(true);
 
         if Arc::strong_count(&served) > max_clients {
@@ -83,12 +83,12 @@ where
             if let Err(error) = handle(number, &connection) {
                 log(&format!("{peer}: {error}"));
             }
-            // The seat is free, even if the peer takes its time.
+            // The seat is free, even if the peer is slow to close.
             drop(seat);
             drain(&connection);
         });
         if let Err(error) = started {
-            log(&format!("{peer} refused: no thread for it: {error}"));
+            log(&format!("{peer} refused: cannot start a thread: {error}"));
             refuse(stream, full);
         }
     }

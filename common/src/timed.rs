@@ -1,7 +1,8 @@
-//! Reading for no longer than a certain time.
+//! Reading with a deadline.
 //!
-//! Not by a read timeout (`SO_RCVTIMEO`): Windows says that the state of a socket is unknown after one, and
-//! here the connection often goes on. Waiting until there is something to read (poll(2)) changes nothing.
+//! This does not use a read timeout (`SO_RCVTIMEO`): on Windows the state of a socket is undefined after such a
+//! timeout, and here the connection often continues. Waiting until the socket is readable (poll(2)) does not
+//! change its state.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::net::TcpStream;
@@ -11,8 +12,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use support::room::Gather;
 
-/// Waits until there is something to read from `stream`, its end and its failure included, but only until
-/// `deadline`; false when the time is up. Without a deadline it does not wait: the read does.
+/// Waits until `stream` is readable, at its end, or has failed. Returns false if `deadline` comes first. Without a
+/// deadline it returns immediately, because the read itself waits.
 pub(crate) fn wait_readable(stream: &TcpStream, deadline: Option<Instant>) -> io::Result<bool> {
     let Some(deadline) = deadline else { return Ok(true) };
     loop {
@@ -27,7 +28,7 @@ pub(crate) fn wait_readable(stream: &TcpStream, deadline: Option<Instant>) -> io
     }
 }
 
-/// Reads from a peer that may be silent between two messages for as long as it likes, but not within one.
+/// Reads from a peer that may be silent between two messages for any time, but must finish a message in time.
 ///
 /// ```
 /// # use std::io::{BufRead, ErrorKind, Write};
@@ -56,15 +57,15 @@ pub struct TimedReader<'a> {
 }
 
 impl<'a> TimedReader<'a> {
-    /// Reads from `stream` messages of which each takes at most `limit`, from its first byte to its last.
-    /// Then a read is an error of the kind [`ErrorKind::TimedOut`], and the stream is of no further use.
-    /// What a message says goes to `room`, which hears when there is no more to come for now.
+    /// Reads messages from `stream`. Each may take at most `limit`, from its first byte to its last. After that a
+    /// read returns an error of kind [`ErrorKind::TimedOut`], and the stream is of no further use. The messages go
+    /// to `room`, which is notified when no more bytes are available for now.
     pub fn new(stream: &'a TcpStream, limit: Duration, room: &'a dyn Gather) -> Self {
         let reader = BufReader::with_capacity(16 * 1024, stream);
         Self { reader, limit, has_begun: false, deadline: None, room }
     }
 
-    /// Says that a message is over: the time of the next one counts from its first byte.
+    /// Marks the end of a message: the time for the next one counts from its first byte.
     pub fn restart(&mut self) {
         self.has_begun = !self.reader.buffer().is_empty();
         self.deadline = None;

@@ -1,4 +1,4 @@
-//! Endings in which the last words arrive.
+//! Closing connections without losing the last bytes.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -16,7 +16,7 @@ fn connection() -> (TcpStream, TcpStream) {
 }
 
 #[test]
-fn what_the_peer_still_sends_is_read_to_its_end() {
+fn drain_reads_to_the_end_of_the_stream() {
     let (mut peer, mut stream) = connection();
     peer.write_all(&[b'x'; 10_000]).unwrap();
     peer.shutdown(Shutdown::Write).unwrap();
@@ -25,12 +25,12 @@ fn what_the_peer_still_sends_is_read_to_its_end() {
 }
 
 #[test]
-fn a_refused_peer_that_has_sent_a_lot_reads_the_reason() {
-    // (over TCP the reason and the end overtake a reset; here nothing does)
+fn a_refused_peer_that_sent_a_lot_reads_the_reason() {
+    // Over TCP the reason and the end can arrive before a reset; on a Unix socket they cannot.
     let (stream, mut peer) = UnixStream::pair().unwrap();
     peer.write_all(&vec![b'x'; 50_000]).unwrap();
     refuse(Arc::new(TcpStream::from(OwnedFd::from(stream))), b"full\n");
-    let mut told = Vec::new();
-    peer.read_to_end(&mut told).unwrap();
-    assert_eq!(told, b"full\n");
+    let mut received = Vec::new();
+    peer.read_to_end(&mut received).unwrap();
+    assert_eq!(received, b"full\n");
 }

@@ -1,4 +1,4 @@
-//! What a beginner reads when there is nobody to listen to, or no place to listen.
+//! The error messages for a beginner when no server is listening, or when the server cannot listen.
 
 use std::io::ErrorKind::{AddrInUse, AddrNotAvailable, ConnectionRefused, PermissionDenied};
 use std::io::{self, ErrorKind};
@@ -18,7 +18,7 @@ fn endpoint(arguments: &[&str]) -> Endpoint<9999> {
     Options::parse_from([&["program"], arguments].concat()).endpoint
 }
 
-/// What is said when the system answers `kind` to a server at `port`.
+/// The error message of a server at `port` when the system reports `kind`.
 fn cannot_listen(port: &str, kind: ErrorKind) -> String {
     let result = endpoint(&[port]).listen_with(|_| Err(kind.into()));
     result.unwrap_err().to_string()
@@ -29,32 +29,32 @@ fn cannot_connect(arguments: &[&str], kind: ErrorKind) -> String {
     result.unwrap_err().to_string()
 }
 
-/// The name that cargo gave to this test.
+/// The name that cargo gave to this test program.
 fn program() -> String {
     let path = std::env::args().next().unwrap();
     Path::new(&path).file_name().unwrap().to_str().unwrap().to_owned()
 }
 
 #[test]
-fn the_command_line_says_where() {
+fn the_command_line_sets_host_and_port() {
     for (arguments, expected) in [
         (&[][..], ("127.0.0.1", 9999)),
         (&["1"], ("127.0.0.1", 1)),
         (&["--host", "::1", "65535"], ("::1", 65535)),
     ] {
-        let mut asked = None;
+        let mut requested = None;
         let _ = endpoint(arguments).listen_with(|(host, port)| {
-            asked = Some((host.to_owned(), port));
-            Err(io::Error::other("enough"))
+            requested = Some((host.to_owned(), port));
+            Err(io::Error::other("stop here"))
         });
-        assert_eq!(asked, Some((expected.0.to_owned(), expected.1)));
+        assert_eq!(requested, Some((expected.0.to_owned(), expected.1)));
     }
 }
 
 #[test]
-fn a_taken_port_is_named_and_another_offered() {
+fn the_error_for_a_port_in_use_suggests_another() {
     let program = program();
-    // Below 1024 a port needs a privilege.
+    // Ports below 1024 need a privilege.
     for (port, other) in [("9999", 9998), ("1025", 1024), ("1024", 8080), ("80", 8080)] {
         assert_eq!(
             cannot_listen(port, AddrInUse),
@@ -71,7 +71,7 @@ fn a_taken_port_is_named_and_another_offered() {
 }
 
 #[test]
-fn a_reserved_port_is_named_and_another_offered() {
+fn the_error_for_a_reserved_port_suggests_another() {
     let program = program();
     assert_eq!(
         cannot_listen("80", PermissionDenied),
@@ -82,14 +82,14 @@ fn a_reserved_port_is_named_and_another_offered() {
 }
 
 #[test]
-fn an_address_of_another_computer_is_named() {
+fn the_error_for_an_address_of_another_computer_names_it() {
     let error = cannot_listen("9999", AddrNotAvailable);
     assert!(error.starts_with("cannot listen on 127.0.0.1:9999: "), "{error}");
     assert!(error.ends_with("; --host takes an address of this computer"), "{error}");
 }
 
 #[test]
-fn who_finds_nobody_is_told_to_start_the_server() {
+fn a_refused_client_is_told_to_start_the_server() {
     let program = program();
     assert_eq!(
         cannot_connect(&["4711"], ConnectionRefused),
@@ -103,7 +103,7 @@ fn who_finds_nobody_is_told_to_start_the_server() {
 }
 
 #[test]
-fn who_connects_is_heard_and_waits_for_nothing() {
+fn a_client_connects_without_a_nagle_delay() {
     let listener = endpoint(&["0"]).listen().unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
     let stream = endpoint(&[&port]).connect().unwrap();

@@ -16,7 +16,7 @@ fn connection() -> (TcpStream, TcpStream) {
     (peer, listener.accept().unwrap().0)
 }
 
-/// What arrives when a peer sends these bytes at once and closes.
+/// The messages that arrive when a peer sends these bytes together and closes.
 fn all(bytes: &[u8]) -> Vec<String> {
     let (mut peer, stream) = connection();
     let mut messages = Messages::new(&stream, &());
@@ -56,7 +56,7 @@ fn the_limit_is_64_kib() {
 }
 
 #[test]
-fn a_server_may_put_1_kib_in_front() {
+fn a_server_may_add_a_prefix_of_1_kib() {
     let (mut peer, stream) = connection();
     let sender = thread::spawn(move || {
         let longest = "x".repeat(MAX_MESSAGE + 1024);
@@ -71,9 +71,9 @@ fn a_server_may_put_1_kib_in_front() {
 }
 
 #[test]
-fn a_reset_is_an_error_and_no_end() {
+fn a_reset_is_an_error_and_not_the_end() {
     let (peer, stream) = connection();
-    // A peer that does not linger does not say goodbye.
+    // With a linger time of zero, closing sends a reset.
     SockRef::from(&peer).set_linger(Some(Duration::ZERO)).unwrap();
     drop(peer);
     let error = Messages::new(&stream, &()).receive().unwrap_err();
@@ -81,13 +81,13 @@ fn a_reset_is_an_error_and_no_end() {
 }
 
 #[test]
-fn for_one_of_ours_silence_means_nothing() {
+fn silence_does_not_end_a_message_of_our_client() {
     let (mut peer, stream) = connection();
     let mut messages = Messages::new(&stream, &());
     peer.write_all(b"first\nhalf").unwrap();
     assert_eq!(messages.receive().unwrap().unwrap(), "first");
     let sender = thread::spawn(move || {
-        // Longer than the silence after which an original's message ends.
+        // Longer than the silence that ends a message of an original program.
         thread::sleep(Duration::from_millis(150));
         peer.write_all(b" a line\n").unwrap();
         peer
@@ -96,7 +96,7 @@ fn for_one_of_ours_silence_means_nothing() {
     sender.join().unwrap();
 }
 
-/// Sends pieces one after the other, each when what came before it was received as `expected`.
+/// Sends each piece after the one before was received as `expected`.
 fn receive_each(messages: &mut Messages, peer: &mut TcpStream, pieces: &[(&str, &[&str])]) {
     for (piece, expected) in pieces {
         peer.write_all(piece.as_bytes()).unwrap();
@@ -107,10 +107,10 @@ fn receive_each(messages: &mut Messages, peer: &mut TcpStream, pieces: &[(&str, 
 }
 
 #[test]
-fn an_original_client_is_known_by_its_first_message() {
+fn an_original_client_is_recognized_by_its_first_message() {
     let (mut peer, stream) = connection();
     let mut messages = Messages::new(&stream, &());
-    // Then a message ends where the bytes of one recv end, and nothing is waited for.
+    // From then on a message ends where the bytes of one recv end, without a wait.
     receive_each(&mut messages, &mut peer, &[("bare", &["bare"])]);
     let begin = Instant::now();
     receive_each(&mut messages, &mut peer, &[("one", &["one"][..]); 20]);
@@ -118,7 +118,7 @@ fn an_original_client_is_known_by_its_first_message() {
 }
 
 #[test]
-fn a_client_that_sends_a_newline_is_no_original_any_more() {
+fn a_client_that_sends_a_newline_is_no_longer_an_original() {
     let (mut peer, stream) = connection();
     let mut messages = Messages::new(&stream, &());
     receive_each(&mut messages, &mut peer, &[("hel", &["hel"]), ("lo\nhal", &["lo"])]);
@@ -132,7 +132,7 @@ fn a_client_that_sends_a_newline_is_no_original_any_more() {
 }
 
 #[test]
-fn the_first_message_of_a_client_that_trickles_takes_a_second() {
+fn the_first_message_of_a_trickling_client_ends_after_a_second() {
     let (mut peer, stream) = connection();
     let mut messages = Messages::new(&stream, &());
     let trickler = thread::spawn(move || {
@@ -142,14 +142,14 @@ fn the_first_message_of_a_client_that_trickles_takes_a_second() {
     });
     let begin = Instant::now();
     let first = messages.receive().unwrap().unwrap();
-    // (a machine that is busy for 50 ms makes a silence, and then it is shorter)
+    // On a machine that is busy for 50 ms, silence may end the message earlier.
     assert!(begin.elapsed() < Duration::from_secs(5) && first.len() < 1000, "{first}");
     drop(stream);
     trickler.join().unwrap();
 }
 
 #[test]
-fn an_original_that_may_have_sent_more_is_waited_for() {
+fn a_possibly_incomplete_message_of_an_original_gets_more_time() {
     let (mut peer, stream) = connection();
     let mut messages = Messages::new(&stream, &());
     receive_each(&mut messages, &mut peer, &[("bare", &["bare"])]);
@@ -168,7 +168,7 @@ fn an_original_that_may_have_sent_more_is_waited_for() {
     }
 }
 
-/// What a client gets of a server that sends these pieces with a pause after each.
+/// The messages that a client receives from a server that pauses after each of these pieces.
 fn from_server(pieces: &[&str]) -> Vec<String> {
     let (mut peer, stream) = connection();
     let pieces: Vec<String> = pieces.iter().map(|&piece| piece.to_owned()).collect();
@@ -185,8 +185,8 @@ fn from_server(pieces: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn a_client_knows_our_server_by_its_greeting() {
-    // However the greeting comes, our server's lines may come in pieces from then on.
+fn a_client_recognizes_our_server_by_its_greeting() {
+    // However the greeting was cut, later lines of our server may arrive in pieces.
     let ours: [&[&str]; 4] = [
         &["alice joined!\nbo", "b: hi\n"],
         &["alice", " joined!\nbo", "b: hi\n"],
@@ -201,11 +201,11 @@ fn a_client_knows_our_server_by_its_greeting() {
 }
 
 #[test]
-fn a_client_knows_an_original_server_by_what_it_says_else() {
+fn a_client_recognizes_an_original_server_by_any_other_greeting() {
     let originals: [(&[&str], &[&str]); 6] = [
         (&["alice joined!", "Connected", "bob: hi"], &["alice joined!", "Connected", "bob: hi"]),
         (&["alice joined!Connected", "bob: hi"], &["alice joined!Connected", "bob: hi"]),
-        // A line of one of ours, which the original passes on with its newline, decides nothing.
+        // The original passes on a line of our client with its newline; that line decides nothing.
         (&["bob: hi\n", "one", "two\n", "three"], &["bob: hi", "one", "two", "three"]),
         (&["alice joined!bob: hi\n", "one", "two"], &["alice joined!bob: hi", "one", "two"]),
         (
@@ -220,7 +220,7 @@ fn a_client_knows_an_original_server_by_what_it_says_else() {
 }
 
 #[test]
-fn a_nickname_ends_in_silence_and_decides_nothing() {
+fn silence_ends_a_nickname_and_decides_nothing() {
     let (mut peer, stream) = connection();
     let mut messages = Messages::new(&stream, &());
     peer.write_all(b"alice").unwrap();
@@ -233,7 +233,7 @@ fn a_nickname_ends_in_silence_and_decides_nothing() {
 }
 
 #[test]
-fn a_nickname_may_be_empty_and_may_be_glued_to_a_line() {
+fn a_nickname_may_be_empty_and_arrive_together_with_a_line() {
     let (mut peer, stream) = connection();
     let mut messages = Messages::new(&stream, &());
     peer.write_all(b"\nalice\nhello\n").unwrap();
@@ -243,7 +243,7 @@ fn a_nickname_may_be_empty_and_may_be_glued_to_a_line() {
 }
 
 #[test]
-fn a_handshake_has_a_limit_even_for_one_who_trickles() {
+fn a_handshake_has_a_limit_even_for_a_trickling_client() {
     let limit = Duration::from_millis(200);
     let (_silent, stream) = connection();
     let mut messages = Messages::new(&stream, &());
@@ -257,7 +257,7 @@ fn a_handshake_has_a_limit_even_for_one_who_trickles() {
         }
     });
     let begin = Instant::now();
-    // (a machine that is busy for 50 ms makes a silence: then it is a nickname)
+    // On a machine that is busy for 50 ms, silence may end the nickname.
     if let Err(error) = messages.handshake(Some(limit)) {
         assert_eq!(error.kind(), ErrorKind::TimedOut);
         assert!(begin.elapsed() >= limit);

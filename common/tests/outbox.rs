@@ -1,4 +1,4 @@
-//! Sending that never waits.
+//! Sending that never blocks.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use common::outbox::MAX_BACKLOG;
 use common::{Bytes, Outbox};
 
-/// What the system may take for a peer that does not read, and much more than the backlog.
+/// More bytes than the system may buffer for a peer that does not read, and much more than the backlog.
 const FLOOD: usize = 64 * 1024 * 1024;
 
-/// Only a broken outbox takes so long.
+/// Only a broken outbox takes this long.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn connection() -> (TcpStream, Arc<TcpStream>, Outbox) {
@@ -24,14 +24,14 @@ fn connection() -> (TcpStream, Arc<TcpStream>, Outbox) {
     (peer, Arc::clone(&stream), Outbox::new(stream))
 }
 
-/// The two ends of a connection of another kind: with TCP nobody knows how much the system takes.
+/// The two ends of a Unix socket: with TCP the amount that the system buffers is unknown.
 fn local_connection() -> (UnixStream, Arc<TcpStream>) {
     let (stream, peer) = UnixStream::pair().unwrap();
     peer.set_read_timeout(Some(PATIENCE)).unwrap();
     (peer, Arc::new(TcpStream::from(OwnedFd::from(stream))))
 }
 
-/// Sends until nothing more is taken before the peer reads; answers how many bytes that were.
+/// Sends until the socket accepts no more bytes; returns how many bytes that were.
 fn fill(mut stream: &TcpStream) -> usize {
     stream.set_nonblocking(true).unwrap();
     let mut filled = 0;
@@ -42,28 +42,28 @@ fn fill(mut stream: &TcpStream) -> usize {
     filled
 }
 
-/// Bytes of which none can be missing or in a wrong place without being noticed.
+/// Bytes that reveal if one of them is missing or in a wrong place.
 fn numbered(length: usize) -> Vec<u8> {
     (0..=250).cycle().take(length).collect()
 }
 
-/// Waits until no more than `holders` hold the connection: an outbox is one, its thread another.
+/// Waits until at most `holders` hold the connection. An outbox is one holder, its thread is another.
 fn wait_for_holders(holders: usize, stream: &Weak<TcpStream>) {
     let begin = Instant::now();
     while stream.strong_count() > holders {
-        assert!(begin.elapsed() < PATIENCE, "somebody still sends");
+        assert!(begin.elapsed() < PATIENCE, "a thread is still sending");
         thread::yield_now();
     }
 }
 
 fn read_all(mut peer: TcpStream) -> Vec<u8> {
     let mut all = Vec::new();
-    // A disconnected peer may see a reset instead of the end; what came before counts.
+    // A disconnected peer may see a reset instead of the end; the bytes before it count.
     let _ = peer.read_to_end(&mut all);
     all
 }
 
-/// Runs `work`, which must not wait for anybody.
+/// Runs `work`, which must not block.
 fn does_not_block<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     let (done, wait) = mpsc::channel();
     thread::spawn(move || done.send(work()));
@@ -71,7 +71,7 @@ fn does_not_block<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 }
 
 #[test]
-fn what_was_pushed_arrives_in_order_and_then_the_end() {
+fn pushed_bytes_arrive_in_order_and_then_the_end() {
     let (peer, _stream, mut outbox) = connection();
     outbox.push("one ");
     outbox.push(&b"two "[..]);
@@ -82,9 +82,9 @@ fn what_was_pushed_arrives_in_order_and_then_the_end() {
 }
 
 #[test]
-fn a_backlog_follows_by_itself_in_order() {
+fn a_backlog_is_sent_later_in_order() {
     let (peer, _stream, mut outbox) = connection();
-    // More than the system takes at once, less than system and backlog together.
+    // More than the system buffers, less than its buffers and the backlog together.
     let bytes = numbered(4_500_000);
     let expected = bytes.clone();
     let reader = thread::spawn(move || read_all(peer));
@@ -92,7 +92,7 @@ fn a_backlog_follows_by_itself_in_order() {
         for chunk in bytes.chunks(1000) {
             outbox.push(chunk.to_vec());
             outbox.flush();
-            // One who keeps up loses nothing: give the reader a chance.
+            // A reader that keeps up loses nothing: give it a chance.
             thread::yield_now();
         }
     });
@@ -101,7 +101,7 @@ fn a_backlog_follows_by_itself_in_order() {
 }
 
 #[test]
-fn more_than_256_kib_is_not_gathered() {
+fn at_most_256_kib_are_gathered() {
     let (mut peer, _stream, mut outbox) = connection();
     peer.set_read_timeout(Some(PATIENCE)).unwrap();
     outbox.push(vec![b'x'; 256 * 1024 - 1]);
@@ -118,7 +118,7 @@ fn many_pieces_of_any_length_arrive_in_order() {
     let bytes = numbered(300_000);
     let shared = Bytes::from(bytes.clone());
     let mut from = 0;
-    // (more pieces than one send takes, some of them empty)
+    // More pieces than one send takes, some of them empty.
     for number in 0..500 {
         let to = (from + number * 3 % 1200).min(bytes.len());
         outbox.push(shared.slice(from..to));
@@ -130,7 +130,7 @@ fn many_pieces_of_any_length_arrive_in_order() {
 }
 
 #[test]
-fn what_the_socket_takes_of_many_pieces_is_not_sent_again() {
+fn a_partial_send_of_many_pieces_repeats_nothing() {
     let (mut peer, stream) = local_connection();
     let filled = fill(&stream);
     peer.read_exact(&mut vec![0; filled / 2]).unwrap();
@@ -180,7 +180,7 @@ fn a_backlog_over_1_mib_is_not_kept() {
     outbox.push(vec![b'y'; MAX_BACKLOG]);
     outbox.push("y");
     outbox.flush();
-    // Nobody has read, so the socket has taken nothing more.
+    // The peer has not read, so the socket has accepted nothing more.
     let mut all = Vec::new();
     peer.read_to_end(&mut all).unwrap();
     assert_eq!(all.len(), filled);
@@ -188,7 +188,7 @@ fn a_backlog_over_1_mib_is_not_kept() {
 }
 
 #[test]
-fn what_the_socket_takes_at_once_is_no_backlog() {
+fn bytes_that_the_socket_accepts_are_not_in_the_backlog() {
     let (mut peer, stream) = local_connection();
     let mut outbox = Outbox::new(stream);
     outbox.push(vec![b'x'; MAX_BACKLOG + 1]);
@@ -196,7 +196,7 @@ fn what_the_socket_takes_at_once_is_no_backlog() {
 }
 
 #[test]
-fn who_is_slow_is_waited_for_until_the_outbox_is_dropped() {
+fn a_slow_peer_may_take_its_time_until_the_outbox_is_dropped() {
     let (mut slow, stream) = local_connection();
     let filled = fill(&stream);
     let mut outbox = Outbox::new(stream);
@@ -211,12 +211,12 @@ fn who_is_slow_is_waited_for_until_the_outbox_is_dropped() {
     drop(dropped);
     wait_for_holders(0, &waiting);
 
-    // The first has been waited for even longer than this one, and goes on.
+    // The first peer has been slow for even longer, and is still connected.
     slow.read_exact(&mut vec![0; filled + 100_000]).unwrap();
 }
 
 #[test]
-fn nobody_waits_for_a_peer_that_is_gone() {
+fn no_thread_waits_for_a_peer_that_is_gone() {
     let (peer, stream) = local_connection();
     fill(&stream);
     let waiting = Arc::downgrade(&stream);
@@ -228,7 +228,7 @@ fn nobody_waits_for_a_peer_that_is_gone() {
 }
 
 #[test]
-fn who_does_not_read_is_disconnected_and_holds_up_nobody() {
+fn a_peer_that_does_not_read_is_disconnected_without_blocking() {
     let (peer, stream, mut outbox) = connection();
     does_not_block(move || {
         let chunk = [b'x'; 1000];
@@ -246,7 +246,7 @@ fn who_does_not_read_is_disconnected_and_holds_up_nobody() {
 }
 
 #[test]
-fn a_peer_that_is_gone_is_no_error() {
+fn sending_to_a_peer_that_is_gone_is_not_an_error() {
     let (peer, _stream, mut outbox) = connection();
     drop(peer);
     does_not_block(move || {

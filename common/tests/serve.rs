@@ -1,4 +1,4 @@
-//! The accept loop: how many it serves, and what it tells the others.
+//! The accept loop: how many clients it serves, and how it refuses more.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -9,7 +9,7 @@ use std::{env, thread};
 
 const FULL: &[u8] = b"The server is full\n";
 
-/// A server that tells each client that it is in, and is done with it when it has said something.
+/// A server that sends `in` to each client, and finishes when the client has sent a byte.
 fn server(max_clients: usize) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -25,37 +25,37 @@ fn server(max_clients: usize) -> SocketAddr {
 }
 
 #[test]
-fn whoever_finds_it_full_is_told_so_even_while_speaking() {
+fn a_client_of_a_full_server_reads_the_reason_even_while_sending() {
     let address = server(0);
     let clients: Vec<_> = (0..200)
         .map(|_| {
             let mut client = TcpStream::connect(address).unwrap();
-            client.write_all(b"is anybody there?").unwrap();
+            client.write_all(b"is there a seat?").unwrap();
             client
         })
         .collect();
     for mut client in clients {
-        let mut told = Vec::new();
-        client.read_to_end(&mut told).unwrap();
-        assert_eq!(told, FULL);
+        let mut received = Vec::new();
+        client.read_to_end(&mut received).unwrap();
+        assert_eq!(received, FULL);
     }
 }
 
 #[test]
-fn a_place_is_free_when_its_client_is_done_although_that_lingers() {
+fn a_seat_is_free_again_while_its_last_client_lingers() {
     let address = server(1);
     let begin = Instant::now();
     let mut lingering = Vec::new();
     while lingering.len() < 20 {
         let mut client = TcpStream::connect(address).unwrap();
-        let mut told = [0; 2];
-        client.read_exact(&mut told).unwrap();
-        if &told == b"in" {
+        let mut received = [0; 2];
+        client.read_exact(&mut received).unwrap();
+        if &received == b"in" {
             client.write_all(b"x").unwrap();
             lingering.push(client);
         }
     }
-    // If each kept its place for the second that it lingers, it would take 20.
+    // If each kept its seat for the second that it lingers, this would take 20 s.
     assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
 }
 
@@ -75,7 +75,7 @@ fn connections_are_counted_from_1() {
     }
 }
 
-/// A program that ends with its test.
+/// A program that is killed at the end of its test.
 struct Running(Child);
 
 impl Drop for Running {
@@ -97,7 +97,7 @@ fn serves_with_few_descriptors() {
 }
 
 #[test]
-fn without_descriptors_it_says_so_and_goes_on_when_there_are_some() {
+fn a_server_without_descriptors_logs_it_and_recovers() {
     let server = Command::new("sh")
         .args([
             "-c",
@@ -107,18 +107,18 @@ fn without_descriptors_it_says_so_and_goes_on_when_there_are_some() {
         .stdout(Stdio::piped())
         .spawn();
     let mut server = Running(server.unwrap());
-    let (said, hears) = mpsc::channel();
+    let (sender, printed) = mpsc::channel();
     let mut lines = BufReader::new(server.0.stdout.take().unwrap()).lines().map_while(Result::ok);
-    thread::spawn(move || lines.try_for_each(|line| said.send(line)));
-    let hears = |text: &str| loop {
-        let line = hears.recv_timeout(Duration::from_secs(20)).unwrap();
+    thread::spawn(move || lines.try_for_each(|line| sender.send(line)));
+    let wait_for = |text: &str| loop {
+        let line = printed.recv_timeout(Duration::from_secs(20)).unwrap();
         if let Some((_, rest)) = line.split_once(text) {
             return rest.to_owned();
         }
     };
-    let address = hears("listening on ");
+    let address = wait_for("listening on ");
     let clients: Vec<_> = (0..30).map(|_| TcpStream::connect(&address).unwrap()).collect();
-    hears("cannot accept a connection: Too many open files");
+    wait_for("cannot accept a connection: Too many open files");
     drop(clients);
-    hears("accepting connections again");
+    wait_for("accepting connections again");
 }

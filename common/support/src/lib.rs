@@ -1,11 +1,11 @@
-//! What a chat needs beside its sockets: threads that work together, and lines for people to read.
+//! Everything that a chat needs besides sockets: threads that work together, and text for people to read.
 //!
 //! | module       | idea                                                              |
 //! |--------------|-------------------------------------------------------------------|
-//! | [`room`]     | what all connections share, and one thread at a time changes      |
-//! | [`panics`]   | a panic ends one connection, or the program, and nothing between  |
-//! | [`log`](mod@log) | printing without waiting for somebody to read                 |
-//! | [`text`]     | text and names from the network that cannot deceive anybody       |
+//! | [`room`]     | shared by all connections; only one thread at a time changes it   |
+//! | [`panics`]   | a panic ends either one connection or the whole program           |
+//! | [`log`](mod@log) | printing without waiting for a reader                         |
+//! | [`text`]     | text and names from the network that cannot deceive a person      |
 
 pub mod log;
 pub mod panics;

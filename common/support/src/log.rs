@@ -1,7 +1,7 @@
-//! The log of a server: lines on the standard output, which may be read slowly or not at all.
+//! The log of a server: lines on standard output, which may be read slowly or not at all.
 //!
-//! A terminal that is stopped (Ctrl-S) and a full pipe make a write wait, for ever if need be. A server must
-//! not wait with it. So a thread of its own writes, and lines that nobody reads are dropped and counted.
+//! A write to a stopped terminal (Ctrl-S) or to a full pipe blocks, possibly forever. A server must not block
+//! with it. So a separate thread writes, and lines that are not read are dropped and counted.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,26 +17,26 @@ use crate::text::printable;
 /// How many bytes of lines may wait for the thread.
 const LIMIT: usize = 1024 * 1024;
 
-/// Lines are dropped only when nobody has read any for this long.
+/// Lines are dropped only if no write has made progress for this long.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How long the thread rests after it has written: to be woken up for each line costs more than to write it.
+/// How long the thread sleeps after a write, because waking it up for each line costs more than writing the line.
 const REST: Duration = Duration::from_millis(5);
 
 static LOG: OnceLock<Sender<Entry>> = OnceLock::new();
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 static DROPPED: AtomicUsize = AtomicUsize::new(0);
-/// When the thread has last begun or ended a write.
+/// When the thread last started or finished a write.
 static WRITTEN: Mutex<Option<Instant>> = Mutex::new(None);
 
 enum Entry {
-    /// Each with its newline.
+    /// Each line ends with a newline.
     Lines(String),
-    /// Somebody waits until all before this is written.
+    /// A thread waits until all entries before this one are written.
     Flush(SyncSender<()>),
 }
 
-/// Writes what was logged when `main` ends.
+/// Writes the rest of the log when it is dropped at the end of `main`.
 pub struct Background(());
 
 impl Drop for Background {
@@ -45,14 +45,14 @@ impl Drop for Background {
     }
 }
 
-/// Prints one line about what happened, made [`printable`].
+/// Prints one line about an event, made [`printable`].
 ///
-/// Unlike `println!` it does not panic when nobody reads the output any more.
+/// Unlike `println!` it does not panic when the output is closed.
 pub fn log(line: &str) {
     print_line(&printable(line));
 }
 
-/// As [`log`], for several lines: hardly slower than for one.
+/// Like [`log`], for several lines. This is hardly slower than for one line.
 pub fn log_all(lines: &[impl AsRef<str>]) {
     let mut text = String::new();
     for line in lines {
@@ -62,14 +62,14 @@ pub fn log_all(lines: &[impl AsRef<str>]) {
     print(text);
 }
 
-/// Prints one line as it is, for text that is our own. It does not panic either.
+/// Prints one line unchanged. Use it only for text that does not come from the network. It does not panic either.
 pub fn print_line(line: &str) {
     print(format!("{line}\n"));
 }
 
 fn print(lines: String) {
     let Some(log) = LOG.get() else {
-        // A program goes on when its output is gone; there is nobody left to tell.
+        // An error means that the output is closed. The program continues.
         let mut stdout = io::stdout().lock();
         let _ = stdout.write_all(lines.as_bytes()).and_then(|()| stdout.flush());
         return;
@@ -85,19 +85,19 @@ fn print(lines: String) {
     let _ = log.send(Entry::Lines(lines));
 }
 
-/// From now on neither [`log`] nor [`print_line`] waits for somebody to read what was printed before. Keep
-/// what it returns until the end of `main`.
+/// From now on neither [`log`] nor [`print_line`] waits until earlier output has been read. Keep the returned
+/// value until the end of `main`.
 ///
 /// # Errors
-/// When the system gives no thread.
+/// If the thread cannot be started.
 pub fn log_in_background() -> Result<Background> {
     let (log, entries) = mpsc::channel();
-    thread::Builder::new().name("log".to_owned()).spawn(move || write_for_ever(entries))?;
+    thread::Builder::new().name("log".to_owned()).spawn(move || write_forever(entries))?;
     let _ = LOG.set(log);
     Ok(Background(()))
 }
 
-/// Waits until all that was logged is written, but not for long: nobody may be reading.
+/// Waits until the whole log is written, but not for long, because the output may not be read.
 pub fn flush_log() {
     let (done, flushed) = mpsc::sync_channel(1);
     if let Some(log) = LOG.get()
@@ -107,7 +107,7 @@ pub fn flush_log() {
     }
 }
 
-fn write_for_ever(entries: Receiver<Entry>) {
+fn write_forever(entries: Receiver<Entry>) {
     let mut piece = String::new();
     while let Ok(first) = entries.recv() {
         for entry in [first].into_iter().chain(entries.try_iter()) {
@@ -121,7 +121,7 @@ fn write_for_ever(entries: Receiver<Entry>) {
                     let _ = done.send(());
                 }
             }
-            // A pipe that has room at all has room for this much.
+            // A pipe with any free space accepts this much.
             if piece.len() > 4096 {
                 write(&mut piece);
             }
@@ -131,7 +131,7 @@ fn write_for_ever(entries: Receiver<Entry>) {
     }
 }
 
-/// Writes whole lines, and how many were dropped meanwhile.
+/// Writes complete lines, and then how many lines were dropped in the meantime.
 fn write(piece: &mut String) {
     let dropped = DROPPED.swap(0, Ordering::Relaxed);
     *written() = Some(Instant::now());

@@ -1,4 +1,4 @@
-//! A panic is a mistake in the program. It may end what the mistake is in, and nothing else.
+//! A panic is a bug in the program. It may end only the part that has the bug.
 
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};
@@ -8,16 +8,16 @@ use anyhow::anyhow;
 
 use crate::log::{flush_log, log};
 
-/// The status of a program that has panicked, as Rust itself has it.
+/// The exit status of a program that panicked. Rust itself uses the same.
 const PANICKED: i32 = 101;
 
-/// Runs `work` for one connection; a panic is an error like any other, so that the connection is taken care of.
+/// Runs `work` for one connection. A panic becomes an error, so that the connection is handled as usual.
 ///
-/// A `todo!` is none: the function is not written yet, and so nobody knows what its connection needs. The
-/// thread ends there.
+/// A `todo!` does not become an error: the function is not written yet, so it is unknown what the connection needs.
+/// The panic continues and ends the thread.
 ///
 /// # Errors
-/// What `work` returns, and when it panics.
+/// The error that `work` returns, or an error if it panics.
 ///
 /// ```
 /// let result = support::catch_panic(|| {
@@ -35,14 +35,12 @@ pub fn catch_panic(work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<
     }
 }
 
-/// Runs what the server is of no use without: when it panics, the program ends with status 101.
-///
-/// # Errors
-/// The panic, when it is a `todo!`.
-pub(crate) fn survive_unwritten(work: impl FnOnce()) -> Result<(), Box<dyn Any + Send>> {
+/// Runs work that the server depends on: if it panics, the program ends with status 101. Only the panic of a `todo!`
+/// is returned, as an error.
+pub(crate) fn exit_on_panic(work: impl FnOnce()) -> Result<(), Box<dyn Any + Send>> {
     match panic::catch_unwind(AssertUnwindSafe(work)) {
         Err(panic) if !is_unwritten(&*panic) => {
-            log("the room has panicked, and the server ends");
+            log("the room panicked; the server ends");
             flush_log();
             process::exit(PANICKED)
         }

@@ -1,8 +1,9 @@
-//! The room: what the threads of all connections share, and where only one of them is at a time.
+//! The room: state that the threads of all connections share. Only one thread at a time works in it.
 //!
-//! A thread that has an event for the room does itself what the room does with it, unless another one is in there:
-//! then that one does both. So no thread has to be woken up for a message, and the more people speak, the more
-//! messages one round takes: one send for all of them. (Hendler et al., "Flat combining", SPAA 2010.)
+//! A thread that has an event for the room processes the event itself, unless another thread is working in the room.
+//! In that case the other thread processes both. So no thread has to be woken up for a message. The more people
+//! speak, the more messages one round handles, with one send for all of them. See Hendler et al., "Flat combining",
+//! SPAA 2010.
 
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,35 +12,35 @@ use std::thread;
 
 use anyhow::{Result, ensure};
 
-use crate::panics::survive_unwritten;
+use crate::panics::exit_on_panic;
 
-/// How many bytes of events may wait. A thread that finds more waits for the room and, with it, by way of TCP,
-/// the client that sends too fast.
+/// How many bytes of events may wait. When there are more, the thread that adds an event waits for the room. Through
+/// TCP, that slows down the client that sends too fast.
 const LIMIT: usize = 512 * 1024;
 
-/// How many rounds a thread works for others before it returns to its own client.
+/// How many rounds a thread works in the room before it returns to its own client.
 const ROUNDS: usize = 64;
 
-/// What can happen in a room.
+/// An event in a room.
 pub trait Event: Send + 'static {
-    /// What somebody has said, if that is the event, and the number of the connection.
+    /// If the event is a message or several: the number of the connection, and the messages.
     ///
-    /// What one person says in a row becomes one event, and can go to the others in one piece: that is what
+    /// Consecutive messages of one connection become one event, and can be sent to the other members together. That
     /// makes a broadcast fast.
     fn said(&mut self) -> Option<(u64, &mut Vec<String>)>;
 
-    /// How many bytes of text it holds.
+    /// How many bytes of text the event holds.
     fn text_len(&mut self) -> usize {
         self.said().map_or(0, |(_, messages)| messages.iter().map(String::len).sum())
     }
 }
 
-/// What is told how the reading of a connection goes on: a [`Room`], or `()`, which does nothing.
+/// Is notified about the reading of a connection. Implemented by [`Room`], and by `()`, which does nothing.
 pub trait Gather {
-    /// Something has been read, and more than one event may come of it.
+    /// Bytes have been read; they may contain several events, which are to be gathered.
     fn gather(&self);
 
-    /// The thread is about to wait for its client.
+    /// The thread is about to wait for its client: the gathered events are handed over.
     fn hand_over(&self);
 }
 
@@ -48,7 +49,7 @@ impl Gather for () {
     fn hand_over(&self) {}
 }
 
-/// The room, as one connection sees it. A clone is for another connection.
+/// The handle of one connection to the room. Clone it for another connection.
 ///
 /// ```
 /// struct Said(u64, Vec<String>);
@@ -69,7 +70,7 @@ impl Gather for () {
 /// bob.send(Said(2, vec!["one".into()]))?;
 /// assert_eq!(heard.recv()?, ["one"]);
 ///
-/// use support::room::Gather; // `Messages` and `TimedReader` do this
+/// use support::room::Gather; // `Messages` and `TimedReader` call its functions
 /// alice.gather();
 /// alice.send(Said(1, vec!["two".into()]))?;
 /// alice.send(Said(1, vec!["three".into()]))?;
@@ -82,7 +83,7 @@ pub struct Room<E: Event> {
     gathered: Mutex<Gathered<E>>,
 }
 
-/// What a connection has sent, and not handed over yet.
+/// The events of one connection that are not handed over yet.
 struct Gathered<E> {
     events: Vec<E>,
     is_gathering: bool,
@@ -90,7 +91,7 @@ struct Gathered<E> {
 
 struct Shared<E> {
     waiting: Mutex<Waiting<E>>,
-    /// What a round does. None when a function that it needs is not written yet.
+    /// Processes the events of a round. `None` after a `todo!` in it.
     round: Mutex<Option<Round<E>>>,
     is_gone: AtomicBool,
 }
@@ -103,11 +104,11 @@ struct Waiting<E> {
 }
 
 impl<E: Event> Room<E> {
-    /// A room in which `round` does what events ask, in the order in which they came: once for all that have come since
-    /// it was called last. It must never wait for anything.
+    /// Creates a room. Each call of `round` processes all events that have arrived since the last call, in the order of
+    /// their arrival. It must never block.
     ///
-    /// When it panics, the program ends with status 101: without it the server is of no use. (With a `todo!` only
-    /// the room is gone: what is written already goes on without it.)
+    /// If it panics, the program ends with status 101, because the server is useless without it. After a `todo!` only
+    /// the room is gone, and the parts that are already written continue.
     pub fn new(round: impl FnMut(Vec<E>) + Send + 'static) -> Self {
         let round: Round<E> = Box::new(round);
         let waiting = Mutex::new(Waiting { events: Vec::new(), bytes: 0 });
@@ -116,11 +117,11 @@ impl<E: Event> Room<E> {
         Self { shared: Arc::new(shared), gathered: Mutex::default() }
     }
 
-    /// Sends the room an event. While what was read at once is worked off (see [`Gather`]), events are gathered:
-    /// they go together, at the latest when this connection's thread waits for its client again.
+    /// Sends an event to the room. While bytes that arrived together are processed (see [`Gather`]), events are
+    /// gathered. They are handed over together, at the latest when this connection's thread waits for its client again.
     ///
     /// # Errors
-    /// When the room is gone.
+    /// If the room is gone.
     pub fn send(&self, mut event: E) -> Result<()> {
         ensure!(!self.shared.is_gone.load(Ordering::Relaxed), "the room is gone");
         let mut gathered = lock(&self.gathered);
@@ -136,10 +137,10 @@ impl<E: Event> Room<E> {
         Ok(())
     }
 
-    /// Sends the room an event at once, after those that were gathered before.
+    /// Sends an event to the room immediately, after the events that were gathered before.
     ///
     /// # Errors
-    /// When the room is gone.
+    /// If the room is gone.
     pub fn send_now(&self, event: E) -> Result<()> {
         self.send(event)?;
         self.hand_over();
@@ -193,17 +194,17 @@ impl<E: Event> Shared<E> {
         self.work_off(ROUNDS);
     }
 
-    /// Does what the events ask that wait, if no other thread is doing it.
+    /// Processes the waiting events, if no other thread is doing that.
     fn work_off(self: &Arc<Self>, rounds: usize) {
         for _ in 0..rounds {
             {
-                // (it is never poisoned: a panic does not get out of a round)
+                // The lock is never poisoned, because no panic leaves a round.
                 let Ok(mut round) = self.round.try_lock() else { return };
-                // Others who are about to put in events do it first: one send serves all.
+                // Other threads may add events first, so that one send serves all of them.
                 thread::yield_now();
                 let events = lock(&self.waiting).take();
                 if !events.is_empty() {
-                    let result = round.as_mut().map(|round| survive_unwritten(|| round(events)));
+                    let result = round.as_mut().map(|round| exit_on_panic(|| round(events)));
                     if let Some(Err(unwritten)) = result {
                         self.is_gone.store(true, Ordering::Relaxed);
                         *round = None;
@@ -212,7 +213,7 @@ impl<E: Event> Shared<E> {
                     }
                 }
             }
-            // Somebody may have put in an event, and found this thread here, after the last look.
+            // Another thread may have added an event and found the room locked, after the last check.
             if lock(&self.waiting).events.is_empty() {
                 return;
             }
@@ -232,7 +233,7 @@ impl<E> Waiting<E> {
     }
 }
 
-/// No panic can have left half an event there.
+/// A poisoned lock does no harm: no panic can leave half an event there.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

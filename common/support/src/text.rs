@@ -1,22 +1,22 @@
-//! Text for people: nothing that comes from the network may steer their terminal or pass for something else.
+//! Text for people: text from the network must not control their terminal, or look like something else.
 
 use std::borrow::Cow;
 use std::io::{self, IsTerminal};
 
 use unicode_normalization::UnicodeNormalization;
 
-/// The text with every character that could steer a terminal replaced by a visible one.
+/// Replaces every character that could control a terminal with a visible one.
 ///
-/// Control characters become their pictures (`␛`, `␊`, `␍`), the others U+FFFD, among them those
-/// that turn the direction of writing, by which one text can look like another. Joiners and variation
-/// selectors stay, since emoji and many scripts are written with them.
+/// A tab becomes a space. Other ASCII control characters become their symbols (`␛`, `␊`, `␍`). The rest become
+/// U+FFFD, including characters that change the writing direction, which can make one text look like another.
+/// Joiners and variation selectors stay, because emoji and many scripts need them.
 ///
 /// ```
 /// assert_eq!(support::printable("\x1b[2Jhi\r"), "␛[2Jhi␍");
 /// assert_eq!(support::printable("abc\u{202e}cba"), "abc\u{FFFD}cba");
 /// ```
 pub fn printable(text: &str) -> Cow<'_, str> {
-    // Nearly always, and ten times as fast.
+    // The usual case, and ten times as fast.
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return Cow::Borrowed(text);
     }
@@ -26,13 +26,13 @@ pub fn printable(text: &str) -> Cow<'_, str> {
             '\0'..='\x1f' => char::from_u32(0x2400 + u32::from(char)).unwrap_or('\u{FFFD}'),
             '\x7f' => '␡',
             '\u{80}'..='\u{9f}' => '\u{FFFD}',
-            char if turns_direction(char) => '\u{FFFD}',
+            char if changes_direction(char) => '\u{FFFD}',
             _ => char,
         })
         .collect()
 }
 
-/// The text in green when people will see it, as it is otherwise (a pipe, `TERM=dumb`, `NO_COLOR`).
+/// Returns the text in green if the output can show colors, and unchanged otherwise (a pipe, `TERM=dumb`, `NO_COLOR`).
 pub fn green(text: &str) -> String {
     let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     if plain || !is_capable_terminal() {
@@ -46,16 +46,16 @@ pub fn is_capable_terminal() -> bool {
     io::stdout().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
-/// Characters that turn the direction of writing (Unicode Standard Annex 9, section 2).
-fn turns_direction(char: char) -> bool {
+/// Whether a character changes the writing direction (Unicode Standard Annex 9, section 2).
+fn changes_direction(char: char) -> bool {
     matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Whether a name holds a character that nobody sees, or one that turns the direction of writing: with such a
-/// character it could look just like another name.
+/// Whether a name contains an invisible character, or one that changes the writing direction. With such a
+/// character it could look exactly like another name.
 ///
-/// These are what Unicode calls default ignorable (`DerivedCoreProperties.txt`), format characters, separators
-/// of lines, and the blank of Braille.
+/// Invisible characters are those that Unicode calls default ignorable (`DerivedCoreProperties.txt`), format
+/// characters, line and paragraph separators, and the Braille blank.
 ///
 /// ```
 /// assert!(support::has_invisible("ali\u{200b}ce"));
@@ -63,7 +63,7 @@ fn turns_direction(char: char) -> bool {
 /// ```
 pub fn has_invisible(name: &str) -> bool {
     name.chars().any(|char| {
-        turns_direction(char)
+        changes_direction(char)
             || matches!(char,
                 '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
                 | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200d}' | '\u{2028}' | '\u{2029}'
@@ -73,10 +73,10 @@ pub fn has_invisible(name: &str) -> bool {
     })
 }
 
-/// What two names have in common that people take for the same: case does not count, nor how an accent is
-/// encoded (normal form KC, Unicode Standard Annex 15), nor spaces around the name.
+/// Returns the same text for two names that people would consider the same. Case, the encoding of accents (normal
+/// form KC, Unicode Standard Annex 15) and spaces around the name do not count.
 ///
-/// What only looks alike stays different: the Cyrillic `а` is not the Latin `a`.
+/// Characters that only look alike stay different: the Cyrillic `а` is not the Latin `a`.
 ///
 /// ```
 /// use support::same_name;

@@ -1,4 +1,4 @@
-//! Events come in their order, one round at a time, and no more wait than there is memory for.
+//! Events are processed in order, one round at a time, and the number of waiting events is limited.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -8,7 +8,7 @@ use std::time::Duration;
 use support::Room;
 use support::room::{Event, Gather};
 
-/// Only a broken room takes so long.
+/// Only a broken room takes this long.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 enum Message {
@@ -26,14 +26,14 @@ fn said(id: u64, text: &str) -> Message {
     Message::Said(id, vec![text.to_owned()])
 }
 
-/// A room that passes on what each round has got.
+/// A room that passes on the events of each round.
 fn room() -> (Room<Message>, mpsc::Receiver<Vec<Message>>) {
     let (sender, rounds) = mpsc::channel();
     (Room::new(move |events| sender.send(events).unwrap()), rounds)
 }
 
 #[test]
-fn what_one_says_in_a_row_is_one_event_and_the_order_stays() {
+fn consecutive_messages_become_one_event_and_the_order_stays() {
     let (room, rounds) = room();
     room.gather();
     for message in
@@ -41,7 +41,7 @@ fn what_one_says_in_a_row_is_one_event_and_the_order_stays() {
     {
         room.send(message).unwrap();
     }
-    assert!(rounds.try_recv().is_err(), "nothing is handed over before it is time");
+    assert!(rounds.try_recv().is_err(), "events are handed over too early");
     room.hand_over();
     let shown = rounds.recv_timeout(PATIENCE).unwrap().into_iter().map(|message| match message {
         Message::Joined(id) => format!("{id} joined"),
@@ -51,7 +51,7 @@ fn what_one_says_in_a_row_is_one_event_and_the_order_stays() {
 }
 
 #[test]
-fn what_is_gathered_is_handed_over_with_what_is_urgent_and_at_the_end() {
+fn gathered_events_are_handed_over_with_an_urgent_one_and_on_drop() {
     let (room, rounds) = room();
     let connection = room.clone();
     connection.send(said(1, "not gathered")).unwrap();
@@ -67,7 +67,7 @@ fn what_is_gathered_is_handed_over_with_what_is_urgent_and_at_the_end() {
 }
 
 #[test]
-fn many_threads_lose_nothing_and_no_two_are_in_the_room() {
+fn many_threads_lose_no_event_and_only_one_is_in_the_room() {
     const THREADS: usize = 8;
     const MESSAGES: u64 = 2000;
     let inside = AtomicBool::new(false);
@@ -88,7 +88,7 @@ fn many_threads_lose_nothing_and_no_two_are_in_the_room() {
         thread::spawn(move || {
             for number in 0..MESSAGES {
                 room.send(said(id, &number.to_string())).unwrap();
-                // One sends each message at once, the others up to eight at a time.
+                // One thread sends each message immediately, the others up to eight together.
                 if number % (id + 1) == 0 {
                     room.hand_over();
                     if id > 0 {
@@ -108,7 +108,7 @@ fn many_threads_lose_nothing_and_no_two_are_in_the_room() {
 }
 
 #[test]
-fn what_comes_during_a_round_is_done_after_it() {
+fn events_that_arrive_during_a_round_are_processed_after_it() {
     let (open, door) = mpsc::channel::<()>();
     let (sender, rounds) = mpsc::channel();
     let room = Room::new(move |events: Vec<Message>| {
@@ -118,20 +118,20 @@ fn what_comes_during_a_round_is_done_after_it() {
     let first = room.clone();
     thread::spawn(move || first.send_now(Message::Joined(1)));
     assert_eq!(rounds.recv_timeout(PATIENCE).unwrap(), 1);
-    // This does not wait for the room, and nothing comes after it.
+    // This does not wait for the room, and no later event triggers the next round.
     room.send_now(Message::Joined(2)).unwrap();
     room.send_now(Message::Joined(3)).unwrap();
     drop(open);
-    assert_eq!(rounds.recv_timeout(PATIENCE).expect("the events are forgotten"), 2);
+    assert_eq!(rounds.recv_timeout(PATIENCE).expect("the events are lost"), 2);
 }
 
 #[test]
-fn a_thread_waits_when_too_much_waits_for_the_room() {
+fn a_thread_waits_when_too_many_bytes_wait_for_the_room() {
     let (open, door) = mpsc::channel::<()>();
     let (sender, rounds) = mpsc::channel();
     let room = Room::new(move |events: Vec<Message>| {
         sender.send(events.len()).unwrap();
-        // (an error when the test is over)
+        // This is an error when the test is over.
         let _ = door.recv();
     });
     let (first, second) = (room.clone(), room.clone());
@@ -148,21 +148,21 @@ fn a_thread_waits_when_too_much_waits_for_the_room() {
         }
         done.send(()).unwrap();
     });
-    // 512 KiB, and the message with which there are more.
+    // Eight messages fit into 512 KiB; the ninth has to wait.
     while put_in.load(Ordering::SeqCst) < 8 {
         thread::yield_now();
     }
     assert!(wait.recv_timeout(Duration::from_millis(100)).is_err());
     assert_eq!(put_in.load(Ordering::SeqCst), 8);
     drop(open);
-    wait.recv_timeout(PATIENCE).expect("the thread waits for ever");
+    wait.recv_timeout(PATIENCE).expect("the thread waits forever");
 }
 
 #[test]
-fn a_thread_does_not_work_for_others_for_ever() {
+fn a_thread_does_not_work_in_the_room_forever() {
     let again: Arc<Mutex<Option<Room<Message>>>> = Arc::default();
     let others = Arc::clone(&again);
-    // While a round is at work, somebody puts in the next event.
+    // Each round adds the next event.
     let room = Room::new(move |_| {
         if let Some(room) = &*others.lock().unwrap() {
             room.send_now(Message::Joined(2)).unwrap();
@@ -174,14 +174,14 @@ fn a_thread_does_not_work_for_others_for_ever() {
         room.send_now(Message::Joined(1)).unwrap();
         done.send(()).unwrap();
     });
-    wait.recv_timeout(PATIENCE).expect("the thread works for ever");
-    // (takes the room out before it is dropped: the lock is needed there)
+    wait.recv_timeout(PATIENCE).expect("the thread works forever");
+    // Dropping the room locks the mutex, so the guard must be gone first.
     let last = again.lock().unwrap().take();
     drop(last);
 }
 
 #[test]
-fn a_room_that_is_not_written_yet_is_gone_and_nobody_waits_for_it() {
+fn an_unwritten_room_is_gone_and_no_thread_waits_for_it() {
     let room = Room::new(|_: Vec<Message>| todo!());
     let unwritten = room.clone();
     assert!(thread::spawn(move || unwritten.send_now(Message::Joined(1))).join().is_err());

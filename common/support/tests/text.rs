@@ -1,4 +1,4 @@
-//! Text that cannot steer a terminal.
+//! Text that cannot control a terminal.
 
 use support::printable;
 
@@ -10,7 +10,7 @@ fn control_characters_become_visible() {
 }
 
 #[test]
-fn text_stays_as_it_is() {
+fn harmless_text_is_unchanged() {
     for text in ["", "hello", "café 日本語 👩‍🚀", "a: b <c> [d]"] {
         assert_eq!(printable(text), text);
     }

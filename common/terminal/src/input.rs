@@ -1,4 +1,4 @@
-//! What the person types, read ahead of the program; and whether the person leaves.
+//! Reads what the person types ahead of the program, and notices when the person leaves.
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, Read, Write};
@@ -13,37 +13,37 @@ use common::{MAX_MESSAGE, print_line};
 
 use crate::exit;
 
-/// The longest line, in bytes: it is to fit into a message, with what a client puts in front of it.
+/// The longest line, in bytes: it must fit into a message together with the prefix that a client adds.
 const MAX_LINE: usize = MAX_MESSAGE - 1024;
 
-/// What is said of a longer one.
-pub const TOO_LONG: &str = "That line is too long for one message; it is not sent";
+/// Printed for a longer line.
+pub const TOO_LONG: &str = "That line is too long for one message; it was not sent";
 
-/// How much may wait for the program, in bytes. On a pipe more is not read before there is room.
+/// How many bytes of lines may wait for the program. A pipe is not read further until there is room.
 const MAX_WAITING: usize = 1024 * 1024;
 
-/// What is said of a line that is typed then.
-const TOO_MUCH: &str = "Too much waits to be sent; that line is not sent";
+/// Printed for a line that is typed when there is no room.
+const TOO_MUCH: &str = "Too much is waiting to be sent; that line was not sent";
 
-/// How long a program that does not notice that the person leaves is left alone: what was typed before may
-/// still be on its way.
+/// How long the program gets to notice by itself that the person leaves: earlier lines may still be on their
+/// way.
 const PATIENCE: Duration = Duration::from_millis(400);
 
-/// How long it has then to notice, before it is ended.
+/// How much longer it gets to notice before it is ended.
 const LAST_MOMENT: Duration = Duration::from_millis(300);
 
-/// Reads one line after the other.
+/// Reads line by line.
 pub enum Reader {
     Editor(Box<DefaultEditor>),
     Plain,
 }
 
-/// What a person has done.
+/// The result of reading a line.
 pub enum Typed {
     Line(String),
-    /// A line that is no message, and was thrown away.
+    /// A line that is too long for a message, and was discarded.
     TooLong,
-    /// Ctrl-D, the end of the pipe, or the terminal is gone.
+    /// Ctrl-D, the end of the pipe, or a terminal that is gone.
     End,
     /// Ctrl-C.
     Interrupted,
@@ -61,7 +61,7 @@ impl Reader {
         }
     }
 
-    /// The line comes back with the arrow key.
+    /// Adds the line to the history, which the arrow keys show.
     pub fn remember(&mut self, line: &str) {
         if let Self::Editor(editor) = self {
             let _ = editor.add_history_entry(line);
@@ -72,19 +72,19 @@ impl Reader {
 fn read_plainly() -> Typed {
     let mut stdin = io::stdin().lock();
     let mut line = Vec::new();
-    // (with room for its end)
+    // Room for the longest line and its end.
     let limit = MAX_LINE + 2;
     match stdin.by_ref().take(limit as u64).read_until(b'\n', &mut line) {
         Ok(1..) if line.len() < limit || line.ends_with(b"\n") => {
             typed(&String::from_utf8_lossy(&line))
         }
-        // An endless line does not fill the memory.
+        // An endless line must not fill the memory.
         Ok(1..) if stdin.skip_until(b'\n').is_ok() => Typed::TooLong,
         _ => Typed::End,
     }
 }
 
-/// One line is one message, even if something with newlines in it was pasted.
+/// One line is one message, even if the pasted text contained newlines.
 fn typed(line: &str) -> Typed {
     let line = line.trim_end_matches(['\r', '\n']);
     if line.len() > MAX_LINE {
@@ -94,11 +94,11 @@ fn typed(line: &str) -> Typed {
     }
 }
 
-/// The lines that wait for the program, between the thread that reads and the one that types.
+/// The lines that wait for the program. One thread reads them, and the program's own thread takes them.
 pub struct Input {
-    /// The word by which a person leaves.
+    /// The word that a person types to leave.
     word: &'static str,
-    /// There is a person. Nobody waits in front of a pipe.
+    /// Whether a person is typing, and not a pipe.
     is_terminal: bool,
     state: Mutex<State>,
     changed: Condvar,
@@ -107,18 +107,18 @@ pub struct Input {
 #[derive(Default)]
 struct State {
     lines: VecDeque<(Instant, String)>,
-    /// The length of all of them.
+    /// The total length of the lines.
     bytes: usize,
-    /// How often the program has come for a line.
+    /// How often the program has asked for a line.
     asked: usize,
-    /// Which of these times it got the word.
+    /// The value of `asked` when the program received the word.
     asked_word: usize,
-    /// The program has got a line, and has not come back.
+    /// The program has received a line, and has not asked for the next one.
     is_busy: bool,
-    /// A question is asked, and nothing else is done.
+    /// The program is asking a question, and does nothing else.
     is_asking: bool,
     end: Option<End>,
-    /// The program has heard of the end.
+    /// The program has been told about the end.
     is_told: bool,
     on_leaving: Option<Box<dyn FnOnce() + Send>>,
 }
@@ -126,14 +126,14 @@ struct State {
 /// Why no more lines come.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
-    /// The input is over. What has come before is still to be sent.
+    /// The input is over. Earlier lines are still to be sent.
     Input,
-    /// By Ctrl-C: nothing more is to be sent.
+    /// Ctrl-C: nothing more is to be sent.
     Interrupted,
 }
 
 impl State {
-    /// Whether the program knows that the person leaves. The word is the last line that is read ahead.
+    /// Whether the program knows that the person leaves. The word is always the last line that is read ahead.
     fn is_known(&self) -> bool {
         if self.end.is_some() { self.is_told } else { self.lines.is_empty() }
     }
@@ -165,10 +165,10 @@ impl Input {
         state.on_leaving = Some(call);
     }
 
-    /// A line was typed. On a pipe this waits until there is room for it.
+    /// Adds a line that was typed. On a pipe this waits until there is room for the line.
     pub fn push(&self, line: String) {
         let mut state = self.state();
-        // (to leave is always possible)
+        // Leaving is always possible.
         let is_too_much = |state: &State| {
             state.bytes + line.len() > MAX_WAITING
                 && !self.is_word(&line)
@@ -187,7 +187,8 @@ impl Input {
         }
     }
 
-    /// The next line, and when it was typed. Waits for it; `None` when there is none any more.
+    /// Waits for the next line, and returns it with the time when it was typed. Returns `None` when no more lines
+    /// come.
     pub fn take(&self) -> Option<(Instant, String)> {
         let mut state = self.state();
         state.asked += 1;
@@ -212,13 +213,13 @@ impl Input {
         }
     }
 
-    /// No more lines come.
+    /// Notes that no more lines come.
     pub fn end(&self) {
         self.state().end.get_or_insert(End::Input);
         self.changed.notify_all();
     }
 
-    /// The person leaves, and nothing more is to be sent.
+    /// Notes that the person leaves and nothing more is to be sent.
     pub fn interrupt(&self) {
         let mut state = self.state();
         state.end = Some(End::Interrupted);
@@ -230,7 +231,7 @@ impl Input {
         }
     }
 
-    /// The person leaves: waits until the program knows, and ends it when it is busy with something else.
+    /// When the person leaves: waits until the program knows, and ends it if it is busy with something else.
     pub fn see_off(&self) {
         let mut state = self.state();
         let mut asked = state.asked;
@@ -238,12 +239,12 @@ impl Input {
         let mut end = Instant::now() + if is_last_moment { LAST_MOMENT } else { PATIENCE };
         while !state.is_known() {
             if !self.is_terminal && !state.is_interrupted() && state.asked != asked {
-                // What came through a pipe is sent, however long that takes, as long as it goes on.
+                // Lines from a pipe are all sent, however long that takes, while there is progress.
                 (asked, end, is_last_moment) = (state.asked, Instant::now() + PATIENCE, false);
             }
             let left = end.saturating_duration_since(Instant::now());
             if state.is_asking || left.is_zero() && is_last_moment {
-                self.say_what_was_not_sent(&state);
+                self.report_unsent(&state);
                 exit(0);
             }
             if left.is_zero() {
@@ -260,7 +261,7 @@ impl Input {
         }
     }
 
-    /// The program was told that the person leaves, and may want another line all the same.
+    /// The program knows that the person leaves, but may still ask for another line. Waits until it does.
     pub fn wait_until_asked_again(&self) {
         let mut state = self.state();
         while state.asked == state.asked_word {
@@ -268,15 +269,15 @@ impl Input {
         }
     }
 
-    /// The program leaves.
+    /// Notes that the program leaves.
     pub fn leaves(&self) {
         let mut state = self.state();
         (state.is_told, state.is_busy) = (true, false);
         self.changed.notify_all();
-        self.say_what_was_not_sent(&state);
+        self.report_unsent(&state);
     }
 
-    fn say_what_was_not_sent(&self, state: &State) {
+    fn report_unsent(&self, state: &State) {
         let is_text = |line: &str| !line.is_empty() && !self.is_word(line);
         let waiting = state.lines.iter().filter(|(_, line)| is_text(line)).count();
         let (said, wait) = mpsc::channel::<()>();
@@ -285,7 +286,7 @@ impl Input {
             1 => "one line was not sent".to_owned(),
             lines => format!("{lines} lines were not sent"),
         };
-        // (the person may have stopped the output, with Ctrl-S)
+        // In a thread, because the person may have stopped the output with Ctrl-S.
         thread::spawn(move || {
             let _ = writeln!(io::stderr(), "{text}");
             drop(said);

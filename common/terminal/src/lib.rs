@@ -1,10 +1,10 @@
-//! A person at a terminal: types a line while messages of others keep arriving.
+//! A terminal where a person types a line while messages keep arriving.
 //!
-//! On a terminal that understands escape sequences the half-typed line stays whole, whatever is
-//! printed meanwhile (rustyline). On a pipe, or with `TERM=dumb`, lines are read and printed plainly.
+//! On a terminal that understands escape sequences, rustyline keeps the half-typed line intact while messages are
+//! printed. On a pipe, or with `TERM=dumb`, lines are read and printed plainly.
 //!
-//! Nobody is trapped: lines are read ahead (`input.rs`), so that it is noticed at once when the person leaves,
-//! whatever the program is doing then. A program that hangs in something is ended.
+//! The person can always leave: lines are read ahead (`input.rs`), so leaving is noticed immediately, whatever the
+//! program is doing. A program that hangs is ended.
 
 mod input;
 mod saved_mode;
@@ -27,25 +27,25 @@ use support::text::is_capable_terminal;
 
 use input::{Input, Reader, Typed};
 
-/// What a person sees in front of the line that is typed.
+/// The prompt before the line that is being typed.
 const PROMPT: &str = "> ";
 
-/// Moves up and down again: takes part in rustyline's queue without showing anything.
+/// Moves the cursor up and down again: takes a place in rustyline's queue without showing anything.
 const NOTHING: &str = "\x1b[A\n";
 
-/// How many messages may wait to be shown before the program waits for them.
+/// How many messages may wait to be shown before printing blocks.
 const TO_SHOW: usize = 16;
 
 /// The longest answer to a question, in bytes.
 const MAX_ANSWER: usize = 256;
 
-/// How long a program waits before it says for what.
+/// How long the program waits before it says what it is waiting for.
 const SILENTLY: Duration = Duration::from_secs(1);
 
 /// `main` has panicked, which ends the program.
 static PANICKED: AtomicBool = AtomicBool::new(false);
 
-/// The reading side: what the person types. See [`Terminal::screen`] for the other side.
+/// The reading side: the lines that the person types. [`Terminal::screen`] returns the writing side.
 ///
 /// ```no_run
 /// use terminal::Terminal;
@@ -60,7 +60,7 @@ static PANICKED: AtomicBool = AtomicBool::new(false);
 /// # Ok::<(), anyhow::Error>(())
 /// ```
 pub struct Terminal {
-    /// Until lines are read ahead.
+    /// `None` once lines are read ahead.
     reader: Option<Reader>,
     input: Arc<Input>,
     screen: Screen,
@@ -68,39 +68,39 @@ pub struct Terminal {
     typed: Instant,
 }
 
-/// The writing side: shows what arrives. Clones write to the same terminal.
+/// The writing side: shows messages that arrive. Clones write to the same terminal.
 #[derive(Clone)]
 pub struct Screen {
-    /// What a thread hands to rustyline, which takes it while a line is being typed.
+    /// Leads to the thread that hands pieces to rustyline, which shows them while a line is being typed.
     printer: Option<SyncSender<Piece>>,
-    /// Lines are being read, by the editor: what is to be shown goes through it.
+    /// The editor is reading lines, so output must go through it.
     reading: Arc<AtomicBool>,
-    /// The person has left, so the end of the connection is no surprise.
+    /// The person has left, so the end of the connection is expected.
     left: Arc<AtomicBool>,
-    /// Why the program ends, for the thread that reads: it can say so below the half-typed line.
+    /// Why the program ends. The thread that reads prints it below the half-typed line.
     ending: Arc<OnceLock<String>>,
 }
 
 enum Piece {
     Line(String),
-    /// Tell when all before it is on the screen.
+    /// Asks to be told when all pieces before it are on the screen.
     Mark(SyncSender<()>),
 }
 
-/// Says what the program waits for, if that takes longer than a second. Drop it when the wait is over.
+/// Says what the program is waiting for if the wait takes longer than a second. Drop it when the wait is over.
 pub struct Waiting {
     _is_over: mpsc::Sender<()>,
 }
 
 impl Terminal {
-    /// Takes over the terminal. It is given back as it was found, however the program ends, even by a panic.
+    /// Takes over the terminal. Its mode is restored however the program ends, even by a panic.
     ///
-    /// A person leaves by typing `word`, by Ctrl-D or by Ctrl-C. To end the program from outside (SIGTERM), or to
-    /// close the window (SIGHUP), is the same as Ctrl-C. A program that is then busy with something else, and
-    /// does not come to read that, is ended within a second, with status 0.
+    /// A person leaves by typing `word`, by Ctrl-D or by Ctrl-C. Ending the program from outside (SIGTERM) and
+    /// closing the window (SIGHUP) have the same effect as Ctrl-C. If the program is busy with something else and
+    /// does not read the next line, it is ended within a second, with status 0.
     ///
     /// # Errors
-    /// When the terminal cannot be set up.
+    /// If the terminal cannot be set up.
     pub fn open(word: &'static str) -> Result<Self> {
         saved_mode::save();
         let mut screen = Screen {
@@ -112,13 +112,13 @@ impl Terminal {
         let input = Arc::new(Input::new(word, io::stdin().is_terminal()));
         let (handled, shown) = (Arc::clone(&input), screen.clone());
         ctrlc::set_handler(move || {
-            // (this thread gets the signals that are to end the editor, when that has not begun yet)
+            // A signal that is meant to end the editor arrives here if the editor has not started yet.
             let is_for_editor = shown.ending.get().is_some() && shown.is_reading();
             if !is_for_editor {
                 handled.interrupt();
                 shown.interrupt_editor();
                 handled.see_off();
-                // It knows, and has had time to leave.
+                // The program knows, and gets time to leave.
                 thread::sleep(LINGER + LINGER / 4);
                 exit(130)
             }
@@ -138,8 +138,8 @@ impl Terminal {
         Ok(Self { reader: Some(reader), input, screen, typed: Instant::now() })
     }
 
-    /// Asks a question, in green, again and again until the answer is neither blank nor longer than 256 bytes;
-    /// `None` when the person leaves instead. From then on lines are read.
+    /// Asks a question, in green, until the answer is neither blank nor longer than 256 bytes. Returns `None` if the
+    /// person leaves instead. After the answer, lines are read ahead.
     pub fn ask(&mut self, question: &str) -> Option<String> {
         let mut reader = self.reader.take()?;
         self.input.set_asking(true);
@@ -158,7 +158,7 @@ impl Terminal {
         loop {
             if let Reader::Plain = reader {
                 let mut stdout = io::stdout().lock();
-                // (an answer may come even if nobody can read the question)
+                // An answer may come even if the question could not be printed.
                 let _ = write!(stdout, "{question}").and_then(|()| stdout.flush());
             }
             match reader.read(question) {
@@ -173,10 +173,10 @@ impl Terminal {
         }
     }
 
-    /// Waits for the next line; `None` when the person leaves with Ctrl-D or Ctrl-C, and when the
+    /// Waits for the next line. Returns `None` when the person leaves with Ctrl-D or Ctrl-C, and when the
     /// input ends.
     ///
-    /// It is one line, and no longer than a message may be: newlines in what was pasted are spaces here.
+    /// The line is not longer than a message may be, and newlines in pasted text have become spaces.
     pub fn read_line(&mut self) -> Option<String> {
         self.read_ahead();
         let (typed, line) = self.input.take()?;
@@ -184,13 +184,13 @@ impl Terminal {
         Some(line)
     }
 
-    /// When the last line that [`Terminal::read_line`] has returned was typed. It may have waited.
+    /// When the line that [`Terminal::read_line`] returned last was typed. The line may have waited since then.
     pub fn typed(&self) -> Instant {
         self.typed
     }
 
-    /// Does `call` when the person leaves and the program does not notice: it may be waiting for something
-    /// that can be given up. At once for Ctrl-C; otherwise what was typed before gets a moment.
+    /// Runs `call` when the person leaves and the program does not notice, so that the program can give up a wait.
+    /// After Ctrl-C it runs immediately; otherwise earlier lines get a moment to be sent.
     pub fn on_leaving(&self, call: impl FnOnce() + Send + 'static) {
         self.input.on_leaving(Box::new(call));
     }
@@ -200,22 +200,22 @@ impl Terminal {
         self.screen.print(text);
     }
 
-    /// As [`Screen::waiting_for`].
+    /// See [`Screen::waiting_for`].
     #[must_use]
     pub fn waiting_for(&self, what: impl Into<String>) -> Waiting {
         self.screen.waiting_for(what)
     }
 
-    /// The writing side, for the thread that receives. From now on lines are read.
+    /// Returns the writing side, for the thread that receives. From now on lines are read ahead.
     pub fn screen(&mut self) -> Screen {
         self.read_ahead();
         self.screen.clone()
     }
 
-    /// Leaves the chat: sends the `last_words`, shuts `stream` for writing, and gives the server time to close
-    /// its side; a second in all. Ends the program with status 0.
+    /// Leaves the chat: sends the `last_words`, shuts down the sending side of `stream`, and gives the server time to
+    /// close its side, a second in total. Ends the program with status 0.
     pub fn leave(&self, stream: &TcpStream, last_words: &[u8]) -> ! {
-        // Before the last words, because the server may close at once.
+        // Before the last words, because the server may close immediately.
         self.screen.left.store(true, Ordering::SeqCst);
         self.input.leaves();
         let end = Instant::now() + LINGER;
@@ -223,13 +223,13 @@ impl Terminal {
             .and_then(|()| stream.shutdown(Shutdown::Write))
             .is_ok()
         {
-            // Whoever receives ends the program, in [`Screen::end`], as soon as the server has closed.
+            // The receiving thread ends the program, in [`Screen::end`], as soon as the server has closed.
             thread::sleep(end.saturating_duration_since(Instant::now()));
         }
         exit(0)
     }
 
-    /// Begins to read lines, in a thread of its own.
+    /// Starts a thread that reads lines.
     fn read_ahead(&mut self) {
         let Some(reader) = self.reader.take() else { return };
         self.screen.set_reading(true);
@@ -241,7 +241,7 @@ impl Terminal {
     }
 }
 
-/// What the program says when it fails is to stand below the half-typed line.
+/// Makes sure that a message about a failure appears below the half-typed line.
 impl Drop for Terminal {
     fn drop(&mut self) {
         if self.screen.is_reading() && !thread::panicking() {
@@ -261,7 +261,7 @@ fn read_lines(mut reader: Reader, input: &Input, screen: &Screen) {
         }
         let is_last = matches!(typed, Typed::End | Typed::Interrupted);
         let leaves = is_last || matches!(&typed, Typed::Line(line) if input.is_word(line));
-        // (while the person leaves, nobody takes from the editor what is to be shown)
+        // While the person leaves, the editor does not run and cannot show messages.
         screen.set_reading(!leaves);
         match typed {
             Typed::Line(line) => {
@@ -287,11 +287,11 @@ fn read_lines(mut reader: Reader, input: &Input, screen: &Screen) {
 }
 
 impl Screen {
-    /// Shows one message, with whatever could steer the terminal made harmless.
+    /// Shows one message. Characters that could control the terminal are made harmless.
     pub fn print(&self, text: &str) {
         let line = printable(text).into_owned();
         match &self.printer {
-            // (when that is gone, the terminal is)
+            // An error means that the terminal is gone.
             Some(printer) if self.is_reading() => {
                 let _ = printer.send(Piece::Line(line));
             }
@@ -299,14 +299,15 @@ impl Screen {
         }
     }
 
-    /// Says `waiting for …` if the result is not dropped within a second.
+    /// Prints `waiting for …` if the result is not dropped within a second.
     ///
-    /// `let _waiting = screen.waiting_for("the server to speak");` names it, or it would be dropped at once.
+    /// Give the result a name, or it is dropped immediately:
+    /// `let _waiting = screen.waiting_for("the server to speak");`
     #[must_use]
     pub fn waiting_for(&self, what: impl Into<String>) -> Waiting {
         let (screen, what) = (self.clone(), what.into());
         let (is_over, wait) = mpsc::channel();
-        // (without a thread the program waits silently)
+        // Without a thread the program waits silently.
         let _ = thread::Builder::new().spawn(move || {
             if wait.recv_timeout(SILENTLY) == Err(RecvTimeoutError::Timeout) {
                 screen.print(&format!("waiting for {what}"));
@@ -315,8 +316,8 @@ impl Screen {
         Waiting { _is_over: is_over }
     }
 
-    /// Ends the program when the connection has ended, with `result`: status 1 and a message, or,
-    /// when the person has left before, status 0.
+    /// Ends the program after the connection has ended with `result`. The status is 0 if the person has already left.
+    /// Otherwise it is 1, and a message is printed.
     pub fn end(&self, result: io::Result<()>) -> ! {
         if self.left.load(Ordering::SeqCst) {
             exit(0);
@@ -333,13 +334,13 @@ impl Screen {
         fail(&message)
     }
 
-    /// Lines are being read, or not any more. Without an editor that makes no difference.
+    /// Notes whether lines are being read. Without an editor that makes no difference.
     fn set_reading(&self, reading: bool) {
         self.set_quiet(reading);
         self.reading.store(reading && self.printer.is_some(), Ordering::SeqCst);
     }
 
-    /// Whether the terminal itself shows what is typed, and cuts it into lines.
+    /// While it is quiet, the terminal itself neither echoes keys nor cuts them into lines.
     fn set_quiet(&self, quiet: bool) {
         match self.printer {
             None => {}
@@ -352,10 +353,11 @@ impl Screen {
         self.reading.load(Ordering::SeqCst)
     }
 
-    /// For the thread that reads: whether the program ends. If it has something to say, this says it.
+    /// For the thread that reads: whether the program is ending. If there is a message about that, this function prints
+    /// it and ends the program.
     fn is_ending(&self) -> bool {
         if PANICKED.load(Ordering::SeqCst) {
-            // `main` is about to end the program. Should it wait for this thread instead, this thread ends it.
+            // `main` is about to end the program. If it waits for this thread instead, this thread ends the program.
             thread::sleep(LINGER);
             process::exit(101)
         }
@@ -365,21 +367,21 @@ impl Screen {
         }
     }
 
-    /// Waits until what was printed before is on the screen.
+    /// Waits until everything that was printed before is on the screen.
     fn wait_until_shown(&self) {
         let Some(printer) = &self.printer else { return };
         let (shown, wait) = mpsc::sync_channel(1);
         if printer.try_send(Piece::Mark(shown)).is_err() {
-            // There is too much.
+            // The queue is full.
             thread::sleep(LINGER / 10);
             return;
         }
-        // It does not take them any more when the person has just pressed Enter.
+        // The editor does not show the pieces if the person has just pressed Enter.
         let _ = wait.recv_timeout(LINGER);
     }
 
-    /// Makes the editor, which obeys SIGINT only, return from its line. It may be about to begin one, so
-    /// this is tried again and again.
+    /// Makes the editor return from its line. Only SIGINT does that. The editor may be about to begin a line, so
+    /// this is repeated.
     fn interrupt_editor(&self) {
         for _ in 0..50 {
             if !self.is_reading() {
@@ -392,15 +394,15 @@ impl Screen {
     }
 }
 
-/// The thread that hands pieces to rustyline, which shows them in the thread that reads, above the line that is
-/// being typed. While nobody reads, they are written at once.
+/// The thread that hands pieces to rustyline. The thread that reads shows them, above the line that is being typed.
+/// While no line is being read, they are written immediately.
 fn show(pieces: Receiver<Piece>, mut printer: impl ExternalPrinter) {
     for piece in pieces {
-        // An error: the terminal is gone, and there is nobody to show it to.
+        // An error means that the terminal is gone.
         match piece {
             Piece::Line(line) => drop(printer.print(format!("{line}\n"))),
             Piece::Mark(shown) => {
-                // Its queue has one place: when there is room for a second further piece, all before the first
+                // Its queue has one place. When a second further piece fits in, all pieces before the first one
                 // are on the screen.
                 for _ in 0..2 {
                     let _ = printer.print(NOTHING.to_owned());
@@ -411,10 +413,10 @@ fn show(pieces: Receiver<Piece>, mut printer: impl ExternalPrinter) {
     }
 }
 
-/// Writes all of it, or fails at the end of the time: a server that does not read cannot keep anybody.
+/// Writes all bytes, or fails when the time is up: a server that does not read must not delay leaving.
 fn write_until(end: Instant, mut stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
-        // (when no time is left, zero is an error)
+        // When no time is left, the timeout is zero, which is an error.
         stream.set_write_timeout(Some(end.saturating_duration_since(Instant::now())))?;
         let written = stream.write(bytes)?;
         bytes = &bytes[written..];
@@ -422,7 +424,7 @@ fn write_until(end: Instant, mut stream: &TcpStream, mut bytes: &[u8]) -> io::Re
     Ok(())
 }
 
-/// Ends the program, and gives the terminal back.
+/// Restores the terminal, and ends the program.
 fn exit(status: i32) -> ! {
     saved_mode::restore();
     process::exit(status)
@@ -430,19 +432,19 @@ fn exit(status: i32) -> ! {
 
 fn fail(message: &str) -> ! {
     saved_mode::restore();
-    // (nobody may be reading; there is nothing else left to do)
+    // The output may be closed, but nothing else is left to do.
     let _ = writeln!(io::stderr(), "Error: {message}");
     process::exit(1)
 }
 
-/// Makes a panic in `main`, which ends the program, give the terminal back too. In another thread it ends
-/// only that thread, and the line may still be typed.
+/// Makes a panic in `main`, which ends the program, restore the terminal too. A panic in another thread ends only
+/// that thread, and the line can still be typed.
 fn restore_on_panic() {
     let report = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
         report(panic);
         if thread::current().name() == Some("main") {
-            // The thread that reads finds the terminal gone, and must not take that for the person's wish to leave.
+            // The thread that reads finds the terminal gone, and must not conclude that the person wants to leave.
             PANICKED.store(true, Ordering::SeqCst);
             saved_mode::restore();
         }

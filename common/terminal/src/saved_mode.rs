@@ -1,4 +1,4 @@
-//! The mode in which the terminal was found.
+//! The terminal's mode from before the program started.
 
 #[cfg(unix)]
 pub use unix::{quieten, restore, save, unquieten};
@@ -21,8 +21,8 @@ mod unix {
         }
     }
 
-    /// For the moments between two lines, in which the editor does not read: what is typed then is not shown twice, and
-    /// all of it is there for the next line, Ctrl-D and Ctrl-C too.
+    /// For the time between two lines, when the editor does not read. Keys that are typed then are not shown twice, and
+    /// all of them, including Ctrl-D and Ctrl-C, are kept for the next line.
     pub fn quieten() {
         let Some(mode) = MODE.get().and_then(|mode| mode.lock().ok()) else { return };
         let mut quiet = mode.clone();
@@ -32,35 +32,35 @@ mod unix {
         let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, &quiet);
     }
 
-    /// No line is read any more, for now.
+    /// For the time when no lines are read.
     pub fn unquieten() {
         let Some(mode) = MODE.get().and_then(|mode| mode.lock().ok()) else { return };
         let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, &mode);
     }
 
-    /// Only for the end of the program: nobody can type any more.
+    /// Only for the end of the program: afterwards it can read no more input.
     pub fn restore() {
         let Some(mode) = MODE.get().and_then(|mode| mode.lock().ok()) else { return };
         let Ok(terminal) = io::stdin().as_fd().try_clone_to_owned() else { return };
-        // Or a thread that is about to begin a line would change the mode again.
+        // Otherwise a thread that is about to begin a line would change the mode again.
         let _ = File::open("/dev/null").map(dup2_stdin);
-        // (at once: what is still to be written might never be, if the person has pressed Ctrl-S)
+        // TCSANOW, because waiting for pending output could block forever after Ctrl-S.
         let _ = tcsetattr(terminal, SetArg::TCSANOW, &mode);
     }
 }
 
-/// Windows shells set up their console themselves before each prompt.
+/// Does nothing: Windows shells set up their console themselves before each prompt.
 #[cfg(not(unix))]
 pub fn save() {}
 
-/// As [`save`].
+/// See [`save`].
 #[cfg(not(unix))]
 pub fn quieten() {}
 
-/// As [`save`].
+/// See [`save`].
 #[cfg(not(unix))]
 pub fn unquieten() {}
 
-/// As [`save`].
+/// See [`save`].
 #[cfg(not(unix))]
 pub fn restore() {}

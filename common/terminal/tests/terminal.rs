@@ -1,7 +1,7 @@
-//! The end of a program while a line is being typed: the terminal is given back, and what was said last is
-//! there to be read. Plain input, too.
+//! The end of a program while a line is being typed: the terminal is restored, and the last messages are visible.
+//! Plain input, too.
 //!
-//! Without the test harness: a panic must be one of `main`.
+//! These tests run without the test harness, because a panic must happen in the real `main`.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -14,9 +14,9 @@ use nix::pty::openpty;
 use nix::sys::termios::{LocalFlags, tcgetattr};
 use terminal::{Screen, Terminal};
 
-/// Tells the program under test, which is this one too, what to do.
+/// Tells the program under test what to do. The program is this file, too.
 const DO: &str = "COMMON_TEST_DO";
-/// Where it is told when.
+/// The address where the program is told when to do it.
 const ADDRESS: &str = "COMMON_TEST_ADDRESS";
 
 fn main() {
@@ -29,21 +29,21 @@ fn main() {
         Ok("fail") => fail(),
         Ok(_) => tell_lines(),
         Err(_) => {
-            a_panic_gives_the_terminal_back();
-            what_was_printed_is_shown_before_the_end();
-            what_fails_is_said_below_the_line_that_is_typed();
+            a_panic_restores_the_terminal();
+            printed_messages_are_shown_before_the_end();
+            a_failure_is_printed_below_the_half_typed_line();
             a_line_is_one_message_or_none();
-            newlines_in_a_line_are_spaces();
-            an_answer_is_asked_for_until_there_is_one();
+            newlines_in_a_line_become_spaces();
+            a_question_is_repeated_until_there_is_an_answer();
             a_program_that_hangs_is_ended();
-            a_wait_is_told();
-            green_is_for_people_who_can_see_it();
+            a_long_wait_is_announced();
+            green_is_used_only_where_it_is_visible();
         }
     }
 }
 
-/// Types in another thread; answers the connection that tells when, and the screen.
-fn type_meanwhile() -> (TcpStream, Screen) {
+/// Reads lines in another thread; returns the connection that tells when, and the screen.
+fn read_lines_in_a_thread() -> (TcpStream, Screen) {
     let stream = TcpStream::connect(env::var(ADDRESS).unwrap()).unwrap();
     let mut terminal = Terminal::open("quit").unwrap();
     let screen = terminal.screen();
@@ -55,7 +55,7 @@ fn type_meanwhile() -> (TcpStream, Screen) {
 }
 
 fn end_when_told() {
-    let (mut stream, screen) = type_meanwhile();
+    let (mut stream, screen) = read_lines_in_a_thread();
     stream.read_exact(&mut [0]).unwrap();
     for message in ["first", "second", "third"] {
         screen.print(message);
@@ -92,14 +92,14 @@ fn ask() {
     }
 }
 
-/// What `main` returns is printed when the terminal has been dropped.
+/// Like an error that `main` returns: it is printed after the terminal has been dropped.
 fn fail() {
     let error = wait_in_vain().unwrap_err();
     eprintln!("{error}");
     process::exit(1)
 }
 
-/// As when there is no server.
+/// As if there were no server.
 fn wait_in_vain() -> io::Result<()> {
     let mut terminal = Terminal::open("quit").unwrap();
     let _screen = terminal.screen();
@@ -107,7 +107,7 @@ fn wait_in_vain() -> io::Result<()> {
 }
 
 fn panic_when_told() {
-    let (mut stream, _screen) = type_meanwhile();
+    let (mut stream, _screen) = read_lines_in_a_thread();
     stream.read_exact(&mut [0]).unwrap();
     let _ = thread::spawn(|| panic!("a helper is gone")).join();
     stream.write_all(b"x").unwrap();
@@ -115,14 +115,15 @@ fn panic_when_told() {
     panic!("main is gone");
 }
 
-/// The program under test, which is to do this.
+/// The program under test, which is to do `what`.
 fn program(what: &str) -> Command {
     let mut program = Command::new(env::current_exe().unwrap());
     program.env(DO, what).env("TERM", "xterm").env_remove("NO_COLOR");
     program
 }
 
-/// Starts the program, with one thing in its environment, at a terminal: its screen and its keyboard.
+/// Starts the program at a terminal, with one variable in its environment. Returns its screen and keyboard, and the
+/// process.
 fn start_at_terminal(what: &str, name: &str, value: &str) -> (File, Child) {
     let pty = openpty(None, None).unwrap();
     let screen = File::from(pty.master);
@@ -133,7 +134,7 @@ fn start_at_terminal(what: &str, name: &str, value: &str) -> (File, Child) {
     (screen, program.spawn().unwrap())
 }
 
-/// Starts the program with a line to type: its screen and keyboard, the process, and the connection.
+/// Starts the program, and waits for its prompt. Returns its screen and keyboard, the process, and the connection.
 fn start(what: &str) -> (File, Child, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -144,9 +145,9 @@ fn start(what: &str) -> (File, Child, TcpStream) {
     (screen, program, stream)
 }
 
-fn a_panic_gives_the_terminal_back() {
+fn a_panic_restores_the_terminal() {
     let (mut screen, mut program, mut stream) = start("panic");
-    // Where others live on, nothing changes: the line can still be typed.
+    // A panic in another thread changes nothing: the line can still be typed.
     stream.write_all(b"x").unwrap();
     stream.read_exact(&mut [0]).unwrap();
     wait_for(&mut screen, "a helper is gone");
@@ -158,13 +159,13 @@ fn a_panic_gives_the_terminal_back() {
 
     stream.write_all(b"x").unwrap();
     wait_for(&mut screen, "main is gone");
-    // (on Linux the end of a terminal is an error)
+    // On Linux the end of a terminal is an error.
     let _ = io::copy(&mut screen, &mut io::sink());
     assert_eq!(program.wait().unwrap().code(), Some(101));
     assert!(shows_typing(&screen));
 }
 
-fn what_was_printed_is_shown_before_the_end() {
+fn printed_messages_are_shown_before_the_end() {
     let (mut screen, mut program, mut stream) = start("end");
     screen.write_all(b"half").unwrap();
     wait_for(&mut screen, "half");
@@ -181,7 +182,7 @@ fn what_was_printed_is_shown_before_the_end() {
     assert!(shows_typing(&screen));
 }
 
-fn what_fails_is_said_below_the_line_that_is_typed() {
+fn a_failure_is_printed_below_the_half_typed_line() {
     let (mut screen, mut program, stream) = start("fail");
     screen.write_all(b"half").unwrap();
     wait_for(&mut screen, "half");
@@ -194,7 +195,7 @@ fn what_fails_is_said_below_the_line_that_is_typed() {
     assert!(shows_typing(&screen));
 }
 
-/// Runs the program with this input: the status, what it has printed, and its complaints.
+/// Runs the program with this input. Returns its status, its standard output, and its standard error.
 fn run(what: &str, input: impl AsRef<[u8]>) -> (Option<i32>, String, String) {
     let mut program = program(what);
     program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -209,18 +210,18 @@ fn a_line_is_one_message_or_none() {
     let longest = 63 * 1024;
     let long = |length: usize| "x".repeat(length);
     let lines = format!("{}\n{}\r\nshort\n", long(longest + 1), long(longest));
-    let too_long = "That line is too long for one message; it is not sent";
+    let too_long = "That line is too long for one message; it was not sent";
     let (_, shown, _) = run("lines", lines);
     assert_eq!(shown, format!("{too_long}\n{longest} bytes: …\n5 bytes: short\n"));
-    // A longer one is not kept, and what is no UTF-8 becomes longer.
+    // A longer line is not kept, and bytes that are not UTF-8 make a line longer.
     let (_, shown, _) = run("lines", [&long(10_000_000).into_bytes()[..], b"\nab\xff"].concat());
     assert_eq!(shown, format!("{too_long}\n5 bytes: ab\u{FFFD}\n"));
     let (_, shown, _) = run("lines", [&vec![0xff; longest / 2][..], b"\nshort"].concat());
     assert_eq!(shown, format!("{too_long}\n5 bytes: short\n"));
 }
 
-/// They can be typed (Ctrl-V Ctrl-J), and pasted where bracketed paste is on although the program wants none.
-fn newlines_in_a_line_are_spaces() {
+/// Newlines can be typed (Ctrl-V Ctrl-J), and pasted if bracketed paste is on although the program turned it off.
+fn newlines_in_a_line_become_spaces() {
     for between in ["\x16\n", "\x1b[200~\n\x1b[201~"] {
         let (mut screen, mut program) = start_at_terminal("lines", ADDRESS, "");
         wait_for(&mut screen, "> ");
@@ -234,7 +235,7 @@ fn newlines_in_a_line_are_spaces() {
     assert_eq!(shown, "3 bytes: a b\n");
 }
 
-fn an_answer_is_asked_for_until_there_is_one() {
+fn a_question_is_repeated_until_there_is_an_answer() {
     let too_long = "x".repeat(257);
     let (_, shown, _) = run("ask", format!("\n \n{too_long}\nalice\n"));
     let again = "Name? That is too long; at most 256 bytes, please\nName? hello alice\n";
@@ -267,14 +268,14 @@ fn a_program_that_hangs_is_ended() {
     }
 }
 
-fn a_wait_is_told() {
+fn a_long_wait_is_announced() {
     let (mut screen, mut program) = start_at_terminal("hang", ADDRESS, "");
     wait_for(&mut screen, "waiting for nothing\r\n");
     program.kill().unwrap();
     program.wait().unwrap();
 }
 
-fn green_is_for_people_who_can_see_it() {
+fn green_is_used_only_where_it_is_visible() {
     let at_terminal = |name, value| {
         let (mut screen, mut program) = start_at_terminal("green", name, value);
         let mut shown = Vec::new();
@@ -289,12 +290,12 @@ fn green_is_for_people_who_can_see_it() {
     assert_eq!(program("green").output().unwrap().stdout, b"go");
 }
 
-/// Whether the terminal is as a shell needs it.
+/// Whether the terminal is in the mode that a shell needs.
 fn shows_typing(terminal: &File) -> bool {
     tcgetattr(terminal).unwrap().local_flags.contains(LocalFlags::ECHO | LocalFlags::ICANON)
 }
 
-/// Reads byte by byte, so that nothing after `text` is taken.
+/// Reads byte by byte, so that nothing after `text` is consumed.
 fn wait_for(screen: &mut File, text: &str) {
     let mut seen = Vec::new();
     while !seen.ends_with(text.as_bytes()) {

@@ -1,11 +1,11 @@
-//! What a line is that somebody types: a command, or text for the room.
+//! A line that the person types is a command, or text for the room.
 
-/// A line, understood.
+/// A parsed line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// An empty line.
     Nothing,
-    /// For the current room. It may begin with a space.
+    /// Text for the current room. It may begin with a space.
     Text(String),
     /// `/join ROOM`
     Join(String),
@@ -21,17 +21,17 @@ pub enum Command {
     Kill,
     /// `/quit`
     Quit,
-    /// What to tell somebody who needs help, or has mistyped a command.
+    /// The text to show when the person asks for help or mistypes a command.
     Help(String),
 }
 
 const HELP: &str = "\
-/join ROOM, /leave [ROOM], /room ROOM (which room you talk in), /rooms, /helo TEXT, /kill, /quit";
+/join ROOM, /leave [ROOM], /room ROOM (choose the room to talk in), /rooms, /helo TEXT, /kill, /quit";
 
 impl Command {
-    /// Understands a line.
+    /// Parses a line.
     pub fn parse(line: &str) -> Self {
-        // (a space in front belongs to a text, and makes no command)
+        // A line that begins with a space is text, not a command.
         let (command, rest) = line.split_once(' ').unwrap_or((line, ""));
         let rest = rest.trim().to_owned();
         match command {

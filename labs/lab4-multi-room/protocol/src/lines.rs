@@ -1,4 +1,4 @@
-//! The stream, line by line and field by field.
+//! Reads the stream line by line and field by field.
 
 use std::io::{self, BufRead, ErrorKind, Read};
 
@@ -10,36 +10,36 @@ pub const MAX_LINE: usize = 64 * 1024;
 /// The longest name of a room or a client, in bytes.
 const MAX_NAME: usize = 256;
 
-/// What a server adds to a line that it passes on, in bytes, is less than this.
+/// A server adds fewer bytes than this to a line that it passes on.
 const ADDED: usize = 64;
 
-/// Reads lines, and takes one back when it turns out to belong to the next message.
+/// Reads lines. A line can be put back when it turns out to belong to the next message.
 pub struct Lines<R> {
     reader: R,
     limit: usize,
     /// Tells the reader that the next line begins a message.
     begin: fn(&mut R),
-    /// The bytes of the line that is being read; kept, so that not each line needs memory of its own.
+    /// The bytes of the line that is being read. The vector is kept, to save an allocation for each line.
     bytes: Vec<u8>,
     put_back: Option<String>,
-    /// A line began no message, and was complained about; lines are skipped until one does.
+    /// A line did not begin a message, and that was reported; lines are skipped until one does.
     pub(crate) is_skipping: bool,
 }
 
 impl<R: BufRead> Lines<R> {
-    /// Reads from `reader`. Before the first line of a message it calls `begin`, by which a reader can measure how
+    /// Reads from `reader`. Before the first line of a message it calls `begin`, so that the reader can measure how
     /// long a message takes.
     pub fn new(reader: R, begin: fn(&mut R)) -> Self {
         let (bytes, put_back) = (Vec::new(), None);
         Self { reader, limit: MAX_LINE, begin, bytes, put_back, is_skipping: false }
     }
 
-    /// As [`Lines::new`], for a client: what a server passes on is a little longer than what it got.
+    /// Like [`Lines::new`], for a client: the lines that a server passes on are a little longer than it received them.
     pub fn from_server(reader: R) -> Self {
         Self { limit: MAX_LINE + ADDED, ..Self::new(reader, |_| {}) }
     }
 
-    /// As [`Lines::next_line`], for a line that may begin a request: it may be long in coming.
+    /// Like [`Lines::next_line`], for a line that may begin a request: it may take any time to arrive.
     pub(crate) fn first_line(&mut self) -> Result<Option<String>, Problem> {
         if self.put_back.is_none() {
             (self.begin)(&mut self.reader);
@@ -47,11 +47,11 @@ impl<R: BufRead> Lines<R> {
         self.next_line()
     }
 
-    /// The next line without its `\n`, and without any `\r` in front of that; `None` at the end of the
-    /// stream, where a line without an end does not count.
+    /// Returns the next line, without its `\n` and without any `\r` before that, or `None` at the end of the
+    /// stream. A last line without `\n` does not count.
     ///
     /// # Errors
-    /// [`Problem::TooLong`] for a line over [`MAX_LINE`].
+    /// [`Problem::TooLong`] for a line longer than [`MAX_LINE`], and errors of the connection.
     pub fn next_line(&mut self) -> Result<Option<String>, Problem> {
         if let Some(line) = self.put_back.take() {
             return Ok(Some(line));
@@ -59,7 +59,7 @@ impl<R: BufRead> Lines<R> {
         // Room for the longest line and its end.
         let limit = self.limit as u64 + 2;
         self.bytes.clear();
-        // Ten thousand clients that each have sent one long line would take a lot of memory.
+        // Otherwise ten thousand clients that each sent one long line would hold a lot of memory.
         self.bytes.shrink_to(4096);
         self.reader.by_ref().take(limit).read_until(b'\n', &mut self.bytes)?;
         if self.bytes.pop_if(|last| *last == b'\n').is_none() {
@@ -67,9 +67,9 @@ impl<R: BufRead> Lines<R> {
             return if is_too_long { Err(Problem::TooLong) } else { Ok(None) };
         }
         while self.bytes.pop_if(|last| *last == b'\r').is_some() {}
-        // (U+FFFD, in the place of a byte that is not UTF-8, is three bytes long)
+        // U+FFFD, which replaces bytes that are not UTF-8, is three bytes long.
         let line = String::from_utf8_lossy(&self.bytes).into_owned();
-        // As it will be written: with a space behind the colon.
+        // The line will be written with a space after the colon.
         let is_longer = line.split_once(':').is_some_and(|(_, value)| !value.starts_with(' '));
         if line.len() + usize::from(is_longer) > self.limit {
             return Err(Problem::TooLong);
@@ -77,11 +77,11 @@ impl<R: BufRead> Lines<R> {
         Ok(Some(line))
     }
 
-    /// The value of the field `name`, which must be the next line. If it is another, that line is looked
-    /// at again: it may begin a message.
+    /// Returns the value of the field `name`, which must be the next line. Any other line is put back,
+    /// because it may begin a message.
     ///
     /// # Errors
-    /// A complaint that the field is missing; what [`Lines::next_line`] reports; the end of the stream.
+    /// A complaint if the field is missing; the errors of [`Lines::next_line`]; the end of the stream.
     pub fn field(&mut self, name: &str) -> Result<String, Problem> {
         let mut line = self.next_line()?.ok_or_else(cut_off)?;
         if let Some(value) = value(&line, name) {
@@ -93,19 +93,19 @@ impl<R: BufRead> Lines<R> {
         Err(Complaint::new(Complaint::BAD_FIELD, description).into())
     }
 
-    /// The value of the field `name`, which is a reference or an id: the text that came, without spaces at
+    /// Returns the value of the field `name`, which is a reference or an id, as text without the spaces at
     /// its end.
     ///
     /// # Errors
-    /// As [`Lines::field`].
+    /// See [`Lines::field`].
     pub fn id(&mut self, name: &str) -> Result<String, Problem> {
         Ok(self.field(name)?.trim_end().to_owned())
     }
 
-    /// A text of several lines, which begins with the field `name` and ends with a blank line.
+    /// Returns a text of several lines, which begins with the field `name` and ends with a blank line.
     ///
     /// # Errors
-    /// As [`Lines::field`], and [`Problem::TooLong`] for a text over [`MAX_LINE`].
+    /// See [`Lines::field`]; also [`Problem::TooLong`] for a text longer than [`MAX_LINE`].
     pub fn text(&mut self, name: &str) -> Result<String, Problem> {
         let mut text = self.field(name)?;
         loop {
@@ -122,16 +122,13 @@ impl<R: BufRead> Lines<R> {
     }
 }
 
-/// What stands behind `NAME:` and any number of spaces, if the line is that field.
+/// Returns the text after `NAME:` and any number of spaces, if the line is that field.
 pub(crate) fn value<'a>(line: &'a str, name: &str) -> Option<&'a str> {
     Some(line.strip_prefix(name)?.strip_prefix(':')?.trim_start_matches(' '))
 }
 
-/// A reference or an id in a request: a number in decimal digits, perhaps negative. However large it is, it
-/// stays the text that came; spaces at its end do not count.
-///
-/// # Errors
-/// A complaint about a value that is not a number.
+/// Checks a reference or an id in a request: it must be a number in decimal digits, and may be negative. It stays
+/// text, so it may be arbitrarily large; spaces at its end are removed.
 pub(crate) fn number(field: &str, mut value: String) -> Result<String, Complaint> {
     value.truncate(value.trim_end().len());
     let digits = value.strip_prefix('-').unwrap_or(&value);
@@ -145,8 +142,7 @@ pub(crate) fn number(field: &str, mut value: String) -> Result<String, Complaint
     Err(Complaint::new(Complaint::BAD_FIELD, description))
 }
 
-/// # Errors
-/// A complaint about a value that is no name: empty, or longer than [`MAX_NAME`].
+/// Checks the name of a room or a client: it must be neither empty nor longer than [`MAX_NAME`].
 pub(crate) fn name_of(field: &str, value: &str) -> Result<String, Complaint> {
     if value.trim().is_empty() {
         return Err(Complaint::new(Complaint::BAD_FIELD, format!("{field} is empty")));

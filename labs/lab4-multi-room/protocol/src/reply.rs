@@ -1,4 +1,4 @@
-//! What the server tells a client.
+//! The messages from the server to a client.
 
 use std::fmt;
 use std::io::BufRead;
@@ -7,63 +7,63 @@ use std::net::SocketAddr;
 use crate::lines::value;
 use crate::{Complaint, Lines, Problem};
 
-/// A reply, or a message from somebody else. Its `Display` is what goes over the wire.
+/// A reply, or a chat message of a room. Its `Display` output goes over the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// The answer to a greeting.
+    /// The reply to a greeting.
     Helo {
         /// The line of the greeting, unchanged.
         line: String,
         /// The server's own address.
         server: SocketAddr,
     },
-    /// The client is in the room.
+    /// The client is now in the room.
     Joined {
         /// The name of the room.
         room: String,
         /// The server's own address.
         server: SocketAddr,
-        /// The reference by which to speak of the room from now on.
+        /// The reference that identifies the room from now on.
         room_ref: String,
-        /// The id that the client got.
+        /// The id of the client.
         join_id: String,
     },
-    /// The client is out of the room.
+    /// The client is no longer in the room.
     Left {
         /// The reference of the room.
         room_ref: String,
         /// As in the request.
         join_id: String,
     },
-    /// Somebody said something.
+    /// A member of the room said something.
     Chat {
         /// The reference of the room.
         room_ref: String,
-        /// Who said it.
+        /// The name of the speaker.
         name: String,
         /// The text, of one line or several.
         message: String,
     },
     /// Something was wrong with a request.
     Error(Complaint),
-    /// A line that begins none of these; servers of others say more.
+    /// A line that begins none of these; other servers may send more kinds of replies.
     Unknown(String),
 }
 
-/// The greeting asks for it, and nobody looks at it.
+/// The reply to a greeting must contain it, but it is not used.
 const STUDENT_ID: u32 = 0;
 
 /// Stage 10: read the next reply; `None` at the end of the stream.
 ///
-/// [`Lines::next_line`] reads the first line, which tells which reply it is: `value` returns what stands
-/// after its colon. The fields follow in the order of the wire. [`Lines::field`] reads one, [`Lines::id`]
-/// one that is a reference or an id, and [`Lines::text`] one that goes on until a blank line. A reference on
-/// the first line has no field of its own: take the spaces at its end away yourself (`trim_end`).
-/// `address` (given, below) makes an address of a server's IP and port.
+/// [`Lines::next_line`] reads the first line, which identifies the reply: `value` returns the text
+/// after its colon. The fields follow in the order of the wire. [`Lines::field`] reads one field, [`Lines::id`]
+/// one that is a reference or an id, and [`Lines::text`] one that continues until a blank line. A reference on
+/// the first line has no field of its own: remove the spaces at its end yourself (`trim_end`).
+/// `address` (given, below) makes an address from a server's IP and port.
 ///
-/// A blank line is skipped. Any other line that begins no reply is [`Reply::Unknown`]: the server may be newer
-/// than we are, and its person wants to know. The code of an error is a `u32`: [`str::parse`] it, and take 0
-/// for what is no number.
+/// Skip a blank line. Any other line that does not begin a reply is [`Reply::Unknown`]: the server may be newer
+/// than this client, and the person wants to see the line. The code of an error is a `u32`: [`str::parse`] it,
+/// and use 0 if it is not a number.
 ///
 /// # Errors
 /// See [`Problem`].
@@ -71,7 +71,7 @@ pub fn read_reply(lines: &mut Lines<impl BufRead>) -> Result<Option<Reply>, Prob
     todo!("stage 10: read the next reply; None at the end of the stream")
 }
 
-/// Servers write all kinds of things here (a host name, say), and a client only shows it.
+/// Some servers send something else here, for example a host name. The client only shows the address.
 fn address(ip: &str, port: &str) -> SocketAddr {
     let ip = ip.trim_end().parse().unwrap_or([0, 0, 0, 0].into());
     SocketAddr::new(ip, port.trim_end().parse().unwrap_or_default())

@@ -1,4 +1,4 @@
-//! What a client asks of the server.
+//! The messages from a client to the server.
 
 use std::fmt;
 use std::io::BufRead;
@@ -6,27 +6,27 @@ use std::io::BufRead;
 use crate::lines::{name_of, number, value};
 use crate::{Complaint, Lines, Problem};
 
-/// A request. Its `Display` is what goes over the wire.
+/// A request. Its `Display` output goes over the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
     /// A greeting: the whole line, to be echoed.
     Helo(String),
-    /// The service is to end.
+    /// The service must end.
     Kill,
-    /// The client wants into a room.
+    /// The client wants to join a room.
     Join {
         /// The name of the room.
         room: String,
         /// The name of the client.
         name: String,
     },
-    /// The client wants out of a room.
+    /// The client wants to leave a room.
     Leave {
         /// The reference of the room.
         room_ref: String,
         /// As the client gave it; the reply repeats it.
         join_id: String,
-        /// As the client gave it. Who leaves is decided by the connection.
+        /// As the client gave it. The connection decides which client leaves.
         name: String,
     },
     /// The client says something in a room.
@@ -35,7 +35,7 @@ pub enum Request {
         room_ref: String,
         /// As the client gave it.
         join_id: String,
-        /// As the client gave it. Who speaks is decided by the connection.
+        /// As the client gave it. The connection decides which client speaks.
         name: String,
         /// The text, of one line or several.
         message: String,
@@ -49,7 +49,7 @@ pub enum Request {
 
 /// Reads the next request; `None` at the end of the stream.
 ///
-/// A line that begins no message is complained about once; those behind it are skipped until one does.
+/// A line that does not begin a message is reported once; the lines after it are skipped until one does.
 ///
 /// # Errors
 /// See [`Problem`].
@@ -75,7 +75,7 @@ pub fn read_request(lines: &mut Lines<impl BufRead>) -> Result<Option<Request>, 
             let description = "this line begins no message".to_owned();
             return Err(Complaint::new(Complaint::NOT_UNDERSTOOD, description).into());
         };
-        // What is left of a broken message must not be complained about again.
+        // The rest of a broken message must not be reported again.
         lines.is_skipping = request.is_err();
         return request.map(Some);
     }
@@ -83,10 +83,10 @@ pub fn read_request(lines: &mut Lines<impl BufRead>) -> Result<Option<Request>, 
 
 /// Stage 2: read the rest of a join.
 ///
-/// The first line is read already; `room` is its value. The fields follow in this order: `CLIENT_IP`,
-/// `PORT` (both unused: they are there for a UDP that never came), `CLIENT_NAME`. [`Lines::field`] reads
-/// one. Stage 7 comes back to this function: a room and a client have a name, and not one that fills the
-/// memory ([`name_of`]).
+/// The first line has already been read; `room` is its value. The fields follow in this order: `CLIENT_IP`,
+/// `PORT` (both unused: they were meant for UDP, which was never added), `CLIENT_NAME`. [`Lines::field`] reads
+/// one field. Stage 7 comes back to this function: the names of a room and a client must not be empty, and must
+/// not fill the memory ([`name_of`]).
 fn read_join(room: &str, lines: &mut Lines<impl BufRead>) -> Result<Request, Problem> {
     todo!("stage 2: read the rest of a join")
 }
@@ -94,19 +94,19 @@ fn read_join(room: &str, lines: &mut Lines<impl BufRead>) -> Result<Request, Pro
 /// Stage 3: read the rest of a chat message.
 ///
 /// The fields follow in this order: `JOIN_ID`, `CLIENT_NAME`, `MESSAGE`.
-/// [`Lines::field`] reads one, [`Lines::text`] the last, which goes on until a blank line. Read all of them
-/// before you look whether `room_ref` and `JOIN_ID` are numbers ([`number`]). Otherwise the connection goes on
-/// in the middle of the message, and somebody's text is taken for requests.
+/// [`Lines::field`] reads one, [`Lines::text`] the last, which continues until a blank line. Read all of them
+/// before you check whether `room_ref` and `JOIN_ID` are numbers ([`number`]). Otherwise the connection continues
+/// in the middle of the message, and the text of a message is read as requests.
 ///
-/// Stage 8 tests this function: the bytes come in pieces, or those of several messages at once. [`Lines`]
-/// takes care of that, and of the `\r` and the spaces that others send.
+/// Stage 8 tests this function: the bytes arrive in pieces, or those of several messages together. [`Lines`]
+/// handles that, and also the `\r` and the spaces that other clients send.
 fn read_chat(room_ref: &str, lines: &mut Lines<impl BufRead>) -> Result<Request, Problem> {
     todo!("stage 3: read the rest of a chat message")
 }
 
 /// Stage 4: read the rest of a leave: `JOIN_ID`, `CLIENT_NAME`.
 ///
-/// Here, too, read all fields before you look at the numbers.
+/// Here, too, read all fields before you check the numbers.
 fn read_leave(room_ref: &str, lines: &mut Lines<impl BufRead>) -> Result<Request, Problem> {
     todo!("stage 4: read the rest of a leave: JOIN_ID, CLIENT_NAME")
 }
@@ -117,7 +117,7 @@ fn read_disconnect(lines: &mut Lines<impl BufRead>) -> Result<Request, Problem> 
 }
 
 impl Request {
-    /// How many bytes of text it holds: what it costs to keep it.
+    /// How many bytes of text the request holds, which is the memory that it needs.
     pub fn text_len(&self) -> usize {
         match self {
             Self::Helo(line) => line.len(),

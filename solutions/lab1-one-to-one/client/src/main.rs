@@ -1,4 +1,4 @@
-//! Lab 1, the client: shows what arrives, and sends what is typed, both at the same time.
+//! Lab 1, the client: shows messages that arrive and sends lines that are typed, both at the same time.
 
 use std::io::{self, Write};
 use std::net::TcpStream;
@@ -10,7 +10,7 @@ use clap::Parser;
 use common::{Endpoint, Messages};
 use terminal::{Screen, Terminal};
 
-/// What our server says first; an original server says the same without a newline.
+/// The first line that our server sends; an original server sends the same without a newline.
 const WELCOME: &str = "Welcome to this chatroom!";
 const FULL: &str = "The chatroom is full";
 
@@ -24,7 +24,7 @@ struct Options {
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    // First of all, so that the person can leave while the server does not answer.
+    // First, so that the person can leave even if the server does not reply.
     let mut terminal = Terminal::open("quit")?;
     let screen = terminal.screen();
     let waiting = screen.waiting_for(format!("{} to accept the connection", options.endpoint));
@@ -34,24 +34,24 @@ fn main() -> Result<()> {
     // Waiting for a key and waiting for the network are two waits, so there are two threads.
     let writer = Arc::clone(&stream);
     thread::Builder::new().spawn(move || {
-        // When sending fails, the connection is gone, and the other thread says so.
+        // If sending fails, the connection is lost, and the other thread reports that.
         let _ = type_messages(&mut terminal, &writer);
     })?;
     wait_for_welcome(&stream, &screen);
     screen.end(show_messages(&stream, &screen))
 }
 
-/// Says so if the server is silent. To peek takes nothing: what has come is still to be read.
+/// Tells the person if the server is silent. Peeking consumes nothing: the bytes can still be read.
 fn wait_for_welcome(stream: &TcpStream, screen: &Screen) {
     let _waiting = screen.waiting_for("the server to welcome you");
-    // (what is wrong with the connection, the next read tells)
+    // The next read reports an error.
     let _ = stream.peek(&mut [0]);
 }
 
 /// Stage 3: connect to the server at `address`, a host and a port.
 ///
 /// [`TcpStream::connect`] makes the system calls `socket` and `connect`. A client needs no `bind`: the
-/// system gives it any free port.
+/// system chooses a free port.
 fn connect(address: (&str, u16)) -> io::Result<TcpStream> {
     TcpStream::connect(address)
 }
@@ -59,18 +59,18 @@ fn connect(address: (&str, u16)) -> io::Result<TcpStream> {
 /// Stage 3: show each message that arrives, until the stream ends.
 ///
 /// [`Messages`] cuts the stream into messages. Make one before the loop, with [`Messages::from_server`]:
-/// it finds out by [`WELCOME`] or [`FULL`] whether the server is one of ours. `while let Some(message) =
-/// messages.receive()?` runs once for each; [`Screen::print`] shows it without tearing the line that is
-/// being typed.
+/// [`WELCOME`] or [`FULL`] tells it whether the server is one of ours. `while let Some(message) =
+/// messages.receive()?` runs once for each message; [`Screen::print`] shows it without breaking the line that
+/// is being typed.
 ///
 /// Stage 10 tests this function: [`Messages::receive`] returns `None` when the server has closed, and an
-/// error (`?`) when the connection is lost. Return then, or empty messages are shown for ever; `main` does
-/// the rest.
+/// error (`?`) when the connection is lost. Return then, or the program shows empty messages forever; `main`
+/// does the rest.
 ///
 /// Stage 12 tests this function, with three people: `println!` would write into a half-typed line.
 ///
-/// Stage 14 tests this function: a message may contain what would steer a terminal. [`Screen::print`] shows
-/// that instead of obeying.
+/// Stage 14 tests this function: a message may contain characters that would control a terminal.
+/// [`Screen::print`] makes them visible and harmless.
 fn show_messages(stream: &TcpStream, screen: &Screen) -> io::Result<()> {
     let mut messages = Messages::from_server(stream, WELCOME, FULL);
     while let Some(message) = messages.receive()? {
@@ -82,12 +82,13 @@ fn show_messages(stream: &TcpStream, screen: &Screen) -> io::Result<()> {
 /// Stage 5: send each line that is typed, with a newline at its end.
 ///
 /// [`Terminal::read_line`] waits for a line; it returns `None` when the person leaves with Ctrl-D or
-/// Ctrl-C. An empty line is no message. Send a line with one `write_all`: two could arrive apart.
+/// Ctrl-C. An empty line is not a message. Send a line with one `write_all`: the parts of two calls could
+/// arrive separately.
 ///
-/// Stage 7 comes back to this function: who types `quit`, or leaves, says `quit` to the server.
-/// [`Terminal::leave`] sends that and ends the program. It is the one message without a newline, because
-/// the original server compares it with just these four letters. It cannot stick to the next message:
-/// there is none.
+/// Stage 7 comes back to this function: when the person types `quit`, or leaves, send `quit` to the server.
+/// [`Terminal::leave`] does that and ends the program. It is the only message without a newline, because
+/// the original server compares it with exactly these four letters. It cannot stick to a next message,
+/// because there is none.
 ///
 /// Stage 13 tests this function, together with the server: people leave in each of these ways.
 fn type_messages(terminal: &mut Terminal, stream: &TcpStream) -> Result<()> {

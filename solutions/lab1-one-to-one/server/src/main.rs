@@ -1,8 +1,8 @@
-//! Lab 1, the server: two people talk, byte stream and all.
+//! Lab 1, the server: two people talk over a byte stream.
 //!
 //! Each connection has a thread that reads, and tells the room what happened. The room owns the list of
 //! members and does all the sending, one event after the other. So no two threads ever change the list at the
-//! same time, and everybody sees things in the same order.
+//! same time, and all members see the events in the same order.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -33,12 +33,12 @@ struct Options {
     max_backlog: u16,
 }
 
-/// What the threads of the connections tell the room. The number is that of the connection.
+/// The events that the connections' threads send to the room. The number identifies the connection.
 enum Event {
     Joined(u64, Member),
     /// One message, or several in a row.
     Said(u64, Vec<String>),
-    /// With last words for the one who left.
+    /// With the last words for the member who left.
     Left(u64, String),
 }
 
@@ -69,33 +69,33 @@ fn main() -> Result<()> {
 /// Stage 1: open the listening socket at `address`, a host and a port.
 ///
 /// [`TcpListener::bind`] makes the three system calls that the original makes one by one: `socket`,
-/// `bind` and `listen`. From then on clients can connect, even before anybody accepts them.
+/// `bind` and `listen`. From then on clients can connect, even before the server accepts them.
 fn open_listener(address: (&str, u16)) -> io::Result<TcpListener> {
     TcpListener::bind(address)
 }
 
 /// Stage 2: accept clients for ever, and give each a thread.
 ///
-/// - [`TcpListener::accept`] waits for the next client and returns a new socket for it, and its
-///   address. Number the clients from 1. The IP for [`talk`] is `peer.ip().to_canonical()`: an IPv4
-///   address without the `::ffff:` that a server on `::` sees in front of it.
-/// - Small messages should leave at once, instead of waiting for others to fill a segment (Nagle's
-///   algorithm): [`TcpStream::set_nodelay`].
-/// - The client's thread reads from the socket while the room writes to it: wrap it in an [`Arc`].
-/// - `thread::Builder::new().spawn(move || …)` starts the thread, with its own clone of `room`. It calls
-///   [`talk`], and then [`drain`], which waits a moment for the client to close, too. `spawn` returns an
-///   error where `thread::spawn` would panic, and a server must not die of one client too many: [`log`] it
-///   and go on. Do not wait for the thread: the next client is waiting for you.
-/// - An error of `accept` must not end the loop: without free file descriptors, say, those who are
-///   connected go on talking. Log the first one, wait a second, and try again.
+/// - [`TcpListener::accept`] waits for the next client, and returns a new socket for it and its
+///   address. Number the clients from 1. The IP for [`talk`] is `peer.ip().to_canonical()`: it removes the
+///   `::ffff:` that a server on `::` sees before an IPv4 address.
+/// - Small messages should leave immediately, instead of waiting for more bytes to fill a segment (Nagle's
+///   algorithm): call [`TcpStream::set_nodelay`].
+/// - The client's thread reads from the socket while the room writes to it: wrap the socket in an [`Arc`].
+/// - `thread::Builder::new().spawn(move || …)` starts the thread, with its own clone of `room`. The thread
+///   calls [`talk`], and then [`drain`], which waits a moment for the client to close, too. `spawn` returns
+///   an error where `thread::spawn` would panic. One client too many must not end the server: [`log`] the
+///   error and continue. Do not wait for the thread, because the next client is waiting.
+/// - An error of `accept` must not end the loop: if there are no free file descriptors, for example, the
+///   connected clients still talk. Log the first error, wait a second, and try again.
 ///
 /// Stage 8 comes back to this function: only `seats` people fit into the room. Count the taken seats in an
-/// [`AtomicUsize`] that you share with the threads: one more before a thread starts, one less as soon as
-/// [`talk`] has returned, and when the thread could not be started. A client without a seat gets [`FULL`]:
-/// [`refuse`] sends that, closes, and does not wait.
+/// [`AtomicUsize`] that the threads share. Add one before a thread starts. Subtract one as soon as [`talk`]
+/// has returned, and also if the thread could not be started. A client without a seat gets [`FULL`]:
+/// [`refuse`] sends that and closes, without blocking.
 ///
-/// Stage 13 tests this function, together with the client: one leaves, another comes, a third finds the
-/// room full.
+/// Stage 13 tests this function, together with the client: one person leaves, another joins, and a third
+/// finds the room full.
 fn accept_clients(listener: &TcpListener, seats: usize, room: &Room<Event>) -> ! {
     let taken = Arc::new(AtomicUsize::new(0));
     let mut number = 0;
@@ -129,35 +129,35 @@ fn accept_clients(listener: &TcpListener, seats: usize, room: &Room<Event>) -> !
         });
         if let Err(error) = started {
             taken.fetch_sub(1, Ordering::Relaxed);
-            log(&format!("{peer} refused: no thread for it: {error}"));
+            log(&format!("{peer} refused: cannot start a thread: {error}"));
         }
     }
 }
 
-/// What happens to one connection, from its welcome to its end.
+/// Handles one connection, from its welcome to its end.
 fn talk(id: u64, ip: IpAddr, stream: &Arc<TcpStream>, room: &Room<Event>) {
     log(&format!("{ip} connected"));
     let outbox = Outbox::new(Arc::clone(stream));
     let joined = room.send_now(Event::Joined(id, Member { ip, outbox }));
     let result = joined.and_then(|()| common::catch_panic(|| receive_messages(id, stream, room)));
     let last_words = result.map_or_else(|error| format!("Goodbye: {error}\n"), |()| String::new());
-    // However it went, the room hears of it.
+    // The room is told, however the connection ended.
     let _ = room.send_now(Event::Left(id, last_words));
 }
 
-/// Stage 4: tell the room each message that arrives.
+/// Stage 4: send each message that arrives to the room.
 ///
-/// TCP knows no messages: one `read` may bring half a message, or three. [`Messages`] puts them together.
+/// TCP has no messages: one `read` may return half a message, or three. [`Messages`] puts them together.
 /// Make one before the loop, with [`Messages::new`]: `while let Some(message) = messages.receive()?` runs
-/// once for each, until the stream ends. Return then, or this thread runs in circles for ever.
+/// once for each message, until the stream ends. Return then, or this thread loops forever.
 ///
-/// Stage 6 comes back to this function: a message that is just `quit` is the end, too.
+/// Stage 6 comes back to this function: a message that is exactly `quit` is the end, too.
 ///
 /// Stage 9 tests this function: a client that is killed in the middle of a word makes `receive` fail. Return the error
-/// (`?`) and unwrap nothing that comes from outside; [`talk`] does the rest.
+/// (`?`), and never unwrap anything that comes from outside; [`talk`] does the rest.
 ///
-/// Stage 11 tests this function: messages come in pieces, or several at once, and those of an original
-/// client end where one read ended. [`Messages`] knows all that; a program that reads lines instead waits for a
+/// Stage 11 tests this function: messages arrive in pieces, or several together. The messages of an original
+/// client end where one read ended. [`Messages`] handles all that; a program that reads lines instead waits for a
 /// newline that never comes.
 fn receive_messages(id: u64, stream: &TcpStream, room: &Room<Event>) -> Result<()> {
     let mut messages = Messages::new(stream, room);
@@ -170,7 +170,7 @@ fn receive_messages(id: u64, stream: &TcpStream, room: &Room<Event>) -> Result<(
     Ok(())
 }
 
-/// A round of the room: takes one event after the other, and sends once for all that have come.
+/// A round of the room: processes one event after the other, and then sends once for all of them.
 fn run_room(members: &mut BTreeMap<u64, Member>, events: Vec<Event>) {
     for event in events {
         match event {
@@ -195,22 +195,22 @@ fn run_room(members: &mut BTreeMap<u64, Member>, events: Vec<Event>) {
 
 /// Stage 2: send a new member the [`WELCOME`].
 ///
-/// Nobody writes to the socket here: [`Outbox::push`] puts bytes into the member's outbox, and the room
-/// sends what is in it. A `write` waits until the client has read enough, and one client that does not
-/// read would hold up the whole room. Pushing never waits.
+/// Do not write to the socket here. [`Outbox::push`] puts bytes into the member's outbox, and the room
+/// sends them. A `write` waits until the client has read enough, so one client that does not read
+/// would block the whole room. Pushing never blocks.
 fn welcome(member: &mut Member) {
     member.outbox.push(WELCOME);
 }
 
-/// Stage 4: pass messages on to everybody but their speaker.
+/// Stage 4: pass messages on to every member except their speaker.
 ///
 /// The line of a message is `<127.0.0.1> hello`, with the speaker's address and a newline at its end. Print it
-/// ([`log`], or [`log_all`] for several), and push it into the outbox of each of the others. When there are
-/// several messages, push all lines at once: a hundred members need a hundred pushes then, and not a hundred
-/// for each message. [`Bytes`] can be shared: `Bytes::from(lines)` once, and a `clone` of it for each member.
+/// ([`log`], or [`log_all`] for several), and push it into the outbox of every other member. When there are
+/// several messages, push all lines together: then a hundred members need a hundred pushes, and not a hundred
+/// for each message. [`Bytes`] can be shared: call `Bytes::from(lines)` once, and `clone` it for each member.
 ///
-/// Stage 14 tests this function: a message may contain what would steer the server's terminal. [`log_all`]
-/// shows that instead of obeying; `println!` does not.
+/// Stage 14 tests this function: a message may contain characters that would control the server's terminal.
+/// [`log_all`] makes them visible and harmless; `println!` does not.
 fn relay(members: &mut BTreeMap<u64, Member>, speaker: u64, messages: &[String]) {
     let Some(ip) = members.get(&speaker).map(|member| member.ip) else { return };
     let lines: Vec<_> = messages.iter().map(|message| format!("<{ip}> {message}")).collect();

@@ -1,10 +1,10 @@
-//! Frames, however the stream is cut.
+//! Reading frames, wherever the stream is cut.
 
 use std::io::{self, BufReader, ErrorKind, Read};
 
 use solution3_frame::{HEADER, MAX_PAYLOAD, encode, read};
 
-/// A stream that gives one byte at a time.
+/// A stream that returns one byte at a time.
 struct Trickle<'a>(&'a [u8]);
 
 impl Read for Trickle<'_> {
@@ -14,7 +14,7 @@ impl Read for Trickle<'_> {
 }
 
 #[test]
-fn what_goes_in_comes_out() {
+fn payloads_are_read_as_they_were_encoded() {
     let longest = "é".repeat(MAX_PAYLOAD / 2);
     let payloads = ["", "hello", "café ok", "👩‍🚀", "two\nlines", &longest];
     let stream: Vec<u8> = payloads.iter().flat_map(|payload| encode(payload)).collect();

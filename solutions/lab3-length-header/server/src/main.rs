@@ -1,7 +1,7 @@
-//! Lab 3, the server: every message has a header, so nothing sticks together any more.
+//! Lab 3, the server: every message has a header, so messages no longer stick together.
 //!
 //! As before, each connection has a thread that reads, and the room owns the members and sends. There is no
-//! handshake: a client that connects is in.
+//! handshake: a client that connects is a member.
 
 use std::collections::BTreeMap;
 use std::net::TcpStream;
@@ -29,7 +29,7 @@ struct Options {
     max_backlog: u16,
 }
 
-/// What the threads of the connections tell the room. The number is that of the connection.
+/// The events that the connections' threads send to the room. The number identifies the connection.
 enum Event {
     Joined(u64, Outbox),
     /// One payload, or several in a row.
@@ -61,33 +61,33 @@ fn main() -> Result<()> {
     })
 }
 
-/// What happens to one connection, from its beginning to its end. A frame must not take longer than `limit`.
+/// Handles one connection, from its beginning to its end. A frame must not take longer than `limit`.
 fn talk(id: u64, stream: &Arc<TcpStream>, room: &Room<Event>, limit: Duration) -> Result<()> {
     log(&format!("[SERVER] {} connected", stream.peer_addr()?));
     room.send_now(Event::Joined(id, Outbox::new(Arc::clone(stream))))?;
     let mut reader = TimedReader::new(stream, limit, room);
     let result = common::catch_panic(|| receive_frames(id, &mut reader, room));
-    // However it went, the room hears of it.
+    // The room is told, however the connection ended.
     room.send_now(Event::Left(id))?;
     result
 }
 
-/// Stage 3: tell the room each payload that arrives.
+/// Stage 3: send each payload that arrives to the room.
 ///
-/// Return when the stream ends: `frame::read` returns `None` then. An error is returned (`?`): after a bad
-/// header nobody knows where the next frame begins, so this connection ends, and no other. Stage 9 tests this
+/// Return when the stream ends: `frame::read` returns `None` then. Return an error (`?`): after a bad
+/// header the start of the next frame is unknown, so this connection ends, and no other. Stage 9 tests this
 /// function: bad headers, and frames that are cut off.
 ///
-/// A client may listen for hours, but not stop in the middle of a frame: the `reader` measures how long a frame
-/// takes. Call [`TimedReader::restart`] after each one.
+/// A client may listen for hours, but must not stop in the middle of a frame: the `reader` measures how long a frame
+/// takes. Call [`TimedReader::restart`] after each frame.
 ///
-/// Stage 6 comes back to this function: `!DISCONNECT` is passed on like any payload, and then it is the
-/// end. It is one when the payload is `!DISCONNECT`, or ends in `] : !DISCONNECT`. The original takes any
-/// payload whose last word it is, and throws out people who explain how to leave.
+/// Stage 6 comes back to this function: pass on `!DISCONNECT` like any payload, and then return. A payload is a
+/// disconnect if it is `!DISCONNECT` or ends in `] : !DISCONNECT`. The original accepts every payload whose last
+/// word is `!DISCONNECT`, and so disconnects people who explain how to leave.
 ///
-/// Stage 10 tests this function: return however the stream ends; only then the room counts one less.
+/// Stage 10 tests this function: return however the stream ends, because only then the room counts one less.
 ///
-/// Stage 12 tests this function, together with the client: people leave, and others stay.
+/// Stage 12 tests this function, together with the client: some people leave, and others stay.
 fn receive_frames(id: u64, reader: &mut TimedReader, room: &Room<Event>) -> Result<()> {
     while let Some(payload) = frame::read(reader)? {
         reader.restart();
@@ -100,7 +100,7 @@ fn receive_frames(id: u64, reader: &mut TimedReader, room: &Room<Event>) -> Resu
     Ok(())
 }
 
-/// A round of the room: takes one event after the other, and sends once for all that have come.
+/// A round of the room: processes one event after the other, and then sends once for all of them.
 fn run_room(members: &mut BTreeMap<u64, Outbox>, events: Vec<Event>) {
     for event in events {
         match event {
@@ -121,18 +121,18 @@ fn run_room(members: &mut BTreeMap<u64, Outbox>, events: Vec<Event>) {
     }
 }
 
-/// Stage 3: pass payloads on to everybody but their speaker.
+/// Stage 3: pass payloads on to every member except their speaker.
 ///
-/// Print them with [`log_all`]; then push them, in frames, into the outboxes, all frames at once. All receivers
+/// Print them with [`log_all`]; then push them, in frames, into the outboxes, all frames together. All receivers
 /// share the same [`Bytes`]. Only the room sends, so the frames of two speakers cannot get mixed.
 ///
 /// Stage 8 tests this function: `frame::encode` makes a new header, which counts the bytes of the payload.
-/// The payload may be empty, and it may have become longer than it came, by U+FFFD.
+/// The payload may be empty, and U+FFFD may have made it longer than it arrived.
 ///
 /// Stage 11 tests this function, together with the client: three people talk.
 ///
-/// Stage 13 tests this function: a payload may contain what would steer the server's terminal. [`log_all`] shows
-/// that instead of obeying; `println!` does not.
+/// Stage 13 tests this function: a payload may contain characters that would control the server's terminal.
+/// [`log_all`] makes them visible and harmless; `println!` does not.
 fn relay(members: &mut BTreeMap<u64, Outbox>, speaker: u64, payloads: &[String]) {
     log_all(payloads);
     let mut frames = Vec::new();
@@ -147,7 +147,7 @@ fn relay(members: &mut BTreeMap<u64, Outbox>, speaker: u64, payloads: &[String])
     }
 }
 
-/// Prints how many are connected, whenever that has changed.
+/// Prints the number of connections. Called whenever it has changed.
 fn log_count(members: &BTreeMap<u64, Outbox>) {
     log(&format!("[SERVER] active connections = {}", members.len()));
 }

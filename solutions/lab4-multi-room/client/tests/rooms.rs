@@ -1,4 +1,4 @@
-//! What the client knows of rooms. The client is no library, so its file is a part of this test.
+//! The client's rooms. The client is not a library, so this test includes its file.
 
 #[path = "../src/rooms.rs"]
 mod rooms;
@@ -26,7 +26,7 @@ fn echo(room: &str, message: &str) -> Reply {
     Reply::Chat { room_ref: reference(room), name: "alice".into(), message: message.into() }
 }
 
-/// Larger than any number.
+/// A reference that fits into no integer type.
 fn reference(room: &str) -> String {
     format!("340282366920938463463374607431768211455{room}")
 }
@@ -35,7 +35,7 @@ fn found(room: &str) -> (String, String) {
     (reference(room), "-7".into())
 }
 
-/// In these rooms, each joined as it was asked for.
+/// A client that has joined these rooms, one after the other.
 fn in_rooms(names: impl IntoIterator<Item = impl AsRef<str>>) -> Rooms {
     let rooms = Rooms::default();
     for name in names {
@@ -46,7 +46,7 @@ fn in_rooms(names: impl IntoIterator<Item = impl AsRef<str>>) -> Rooms {
 }
 
 #[test]
-fn the_room_joined_last_is_the_current_one() {
+fn the_last_room_joined_is_the_current_one() {
     let rooms = in_rooms(["1", "2", "3"]);
     assert_eq!(rooms.find("", Instant::now()), Ok(found("3")));
     assert!(rooms.switch_to("1"));
@@ -75,7 +75,7 @@ fn the_oldest_of_too_many_rooms_is_forgotten() {
 }
 
 #[test]
-fn what_was_typed_before_a_refusal_was_meant_for_no_other_room() {
+fn text_typed_before_a_refusal_goes_to_no_other_room() {
     let rooms = in_rooms(["old"]);
     rooms.ask(&join("new"));
     let before = Instant::now();
@@ -83,24 +83,24 @@ fn what_was_typed_before_a_refusal_was_meant_for_no_other_room() {
     assert!(rooms.wait_for_join());
     assert!(rooms.find("", before).unwrap_err().contains("new"));
     assert_eq!(rooms.find("", Instant::now()), Ok(found("old")));
-    // With a name it is clear.
+    // With a name, the room is clear.
     assert_eq!(rooms.find("old", before), Ok(found("old")));
     assert!(rooms.switch_to("old"));
     assert_eq!(rooms.find("", before), Ok(found("old")));
 }
 
 #[test]
-fn an_error_that_may_be_about_something_else_refuses_no_join() {
+fn an_error_that_may_belong_to_another_request_refuses_no_join() {
     let rooms = in_rooms(["old"]);
     rooms.ask(&chat("old", "hello"));
     rooms.ask(&join("new"));
     rooms.hear_error();
     assert_eq!(rooms.awaited().as_deref(), Some("new"));
-    // Two errors are one too many.
+    // A second error must be for the join.
     rooms.hear_error();
     assert_eq!(rooms.awaited(), None);
 
-    // What was answered has caused no error.
+    // A request that got its reply has caused no error.
     let rooms = in_rooms(["old"]);
     rooms.ask(&chat("old", " hello"));
     rooms.ask(&join("new"));
@@ -110,7 +110,7 @@ fn an_error_that_may_be_about_something_else_refuses_no_join() {
     assert_eq!(rooms.awaited(), None);
     assert!(rooms.wait_for_join());
 
-    // An answer to a join settles what was asked before it.
+    // The reply to a join settles all requests before it.
     let rooms = in_rooms(["old"]);
     rooms.ask(&Request::Kill);
     rooms.ask(&join("new"));
@@ -121,7 +121,7 @@ fn an_error_that_may_be_about_something_else_refuses_no_join() {
 }
 
 #[test]
-fn a_join_that_is_answered_too_late_changes_no_current_room() {
+fn a_late_reply_to_a_join_does_not_change_the_current_room() {
     let rooms = in_rooms(["old"]);
     rooms.ask(&join("new"));
     rooms.leave();

@@ -1,8 +1,8 @@
-//! The messages of the multi-room chat: lines of `NAME: value`, requests one way and replies the other.
+//! The messages of the multi-room chat: lines of `NAME: value`, requests in one direction and replies in the other.
 //!
-//! Reading is forgiving where the wire is (spaces behind the colon, `\r`, blank lines between messages)
-//! and strict where it must be: a message that is not understood is answered with an error, and the
-//! connection goes on at the next line that begins a message.
+//! Reading is lenient where the wire allows it (spaces after the colon, `\r`, blank lines between messages)
+//! and strict otherwise. The reply to an invalid message is an error, and the connection continues at the
+//! next line that begins a message.
 
 mod lines;
 mod reply;
@@ -15,18 +15,18 @@ pub use request::{Request, read_request};
 use std::fmt;
 use std::io;
 
-/// Why there is no message to be had.
+/// Why no message could be read.
 #[derive(Debug)]
 pub enum Problem {
-    /// What arrived is no message; the connection can go on.
+    /// The lines are not a valid message; the connection can continue.
     Message(Complaint),
-    /// What arrived is longer than the limit; tell the peer, and close.
+    /// A line or a text is longer than the limit; tell the peer, and close.
     TooLong,
-    /// The connection has failed, or ended within a message.
+    /// The connection failed, or ended within a message.
     Connection(io::Error),
 }
 
-/// What an error reply says. The codes are those of the table in the page about the wire.
+/// The contents of an error reply. The page about the wires has a table of the codes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Complaint {
     /// [`Complaint::NOT_UNDERSTOOD`] or another of the codes below.
@@ -36,20 +36,20 @@ pub struct Complaint {
 }
 
 impl Complaint {
-    /// The line begins no message.
+    /// The line does not begin a message.
     pub const NOT_UNDERSTOOD: u32 = 1;
     /// There is no room with this reference.
     pub const NO_SUCH_ROOM: u32 = 2;
-    /// There is, but who speaks is not in it.
+    /// There is such a room, but the speaker is not in it.
     pub const NOT_A_MEMBER: u32 = 3;
-    /// A field is missing, or its value is not what it must be.
+    /// A field is missing, or its value is invalid.
     pub const BAD_FIELD: u32 = 4;
     /// A line or a text is longer than [`MAX_LINE`].
     pub const TOO_LONG: u32 = 5;
-    /// Only others may do that.
+    /// The client may not do that.
     pub const NOT_ALLOWED: u32 = 6;
 
-    /// A complaint with one of these codes.
+    /// Makes a complaint with one of these codes.
     pub fn new(code: u32, description: impl Into<String>) -> Self {
         Self { code, description: description.into() }
     }

@@ -1,4 +1,4 @@
-//! Messages there and back, and what is no message.
+//! Valid messages are read as they were written, and invalid ones are reported.
 
 use std::cell::Cell;
 use std::io::{self, BufRead, Read};
@@ -8,7 +8,7 @@ use solution4_protocol::{
     Complaint, Lines, MAX_LINE, Problem, Reply, Request, read_reply, read_request,
 };
 
-/// All requests in the text; for those that are wrong, the code of the complaint.
+/// All requests in the text; for an invalid one, the code of the complaint.
 fn requests(text: &str) -> Vec<Result<Request, u32>> {
     let mut lines = Lines::new(text.as_bytes(), |_| {});
     std::iter::from_fn(|| match read_request(&mut lines) {
@@ -26,7 +26,7 @@ fn helo(text: &str) -> Request {
 }
 
 #[test]
-fn requests_come_out_as_they_went_in() {
+fn requests_are_read_as_they_were_written() {
     let all = [
         Request::Helo("HELO there".into()),
         Request::Kill,
@@ -45,7 +45,7 @@ fn requests_come_out_as_they_went_in() {
 }
 
 #[test]
-fn replies_come_out_as_they_went_in() {
+fn replies_are_read_as_they_were_written() {
     let server = "127.0.0.1:8080".parse().unwrap();
     let all = [
         Reply::Helo { line: "HELO there".into(), server },
@@ -88,13 +88,13 @@ fn references_are_text() {
     let text = chat("room1", "1").to_string();
     let problem = read_request(&mut Lines::new(text.as_bytes(), |_| {})).unwrap_err();
     assert_eq!(problem.to_string(), "CHAT needs a ROOM_REF, which is a number");
-    // A client takes what comes.
+    // A client accepts any text.
     let left = Reply::Left { room_ref: "room1".into(), join_id: "x y".into() };
     let text = left.to_string().replace('\n', " \n");
     assert_eq!(read_reply(&mut Lines::from_server(text.as_bytes())).unwrap(), Some(left));
 }
 
-/// Counts how often it is told that a request may begin.
+/// Counts how often it is notified that a request may begin.
 struct Counting<'a>(&'a [u8], Rc<Cell<usize>>);
 
 impl Read for Counting<'_> {
@@ -114,7 +114,7 @@ impl BufRead for Counting<'_> {
 }
 
 #[test]
-fn before_each_request_there_is_time() {
+fn the_time_of_a_request_starts_with_its_first_line() {
     let times = |text: &str| {
         let count = Rc::new(Cell::new(0));
         let begin = |reader: &mut Counting| reader.1.set(reader.1.get() + 1);
@@ -123,27 +123,27 @@ fn before_each_request_there_is_time() {
         count.get()
     };
     assert_eq!(times("DISCONNECT: 0\nPORT: 0\nCLIENT_NAME: a\n"), 1);
-    // Blank lines stand between requests.
+    // Blank lines are between requests.
     assert_eq!(times("\n\nHELO a\n"), 3);
-    // A line that was put back has begun already.
+    // A line that was put back has already begun.
     let (text, count) = ("DISCONNECT: 0\nHELO a\nHELO b\n", Rc::new(Cell::new(0)));
     let begin = |reader: &mut Counting| reader.1.set(reader.1.get() + 1);
     let mut lines = Lines::new(Counting(text.as_bytes(), Rc::clone(&count)), begin);
-    let told = [1, 1, 2].map(|_| {
+    let counts = [1, 1, 2].map(|_| {
         let _ = read_request(&mut lines);
         count.get()
     });
-    assert_eq!(told, [1, 1, 2]);
+    assert_eq!(counts, [1, 1, 2]);
 }
 
 #[test]
-fn nonsense_is_complained_about_once() {
+fn consecutive_invalid_lines_are_reported_once() {
     assert_eq!(requests("what\nis\nthis\nHELO a\n"), [Err(1), Ok(helo("a"))]);
     assert_eq!(requests("HELOX\nwhat\nHELO a\nagain\n"), [Err(1), Ok(helo("a")), Err(1)]);
 }
 
 #[test]
-fn the_line_that_breaks_a_message_may_begin_the_next() {
+fn a_line_that_breaks_a_message_may_begin_the_next() {
     assert_eq!(requests("JOIN_CHATROOM: r\nHELO a\n"), [Err(4), Ok(helo("a"))]);
     assert_eq!(requests("JOIN_CHATROOM: r\nPORT: 0\nrest\nHELO a\n"), [Err(4), Ok(helo("a"))]);
     assert_eq!(
@@ -153,7 +153,7 @@ fn the_line_that_breaks_a_message_may_begin_the_next() {
 }
 
 #[test]
-fn names_are_not_empty_and_have_a_limit() {
+fn names_must_not_be_empty_and_have_a_limit() {
     let join = |room: &str, name: &str| {
         requests(&Request::Join { room: room.into(), name: name.into() }.to_string())
     };
@@ -172,7 +172,7 @@ fn a_line_has_a_limit() {
         assert!(requests(&helo(MAX_LINE, end))[0].is_ok());
         assert_eq!(requests(&helo(MAX_LINE + 1, end))[0], Err(5));
     }
-    // Its end is not waited for.
+    // The error does not wait for the end of the line.
     assert_eq!(requests(&helo(MAX_LINE + 2, ""))[0], Err(5));
 }
 
@@ -188,7 +188,7 @@ fn a_text_has_a_limit() {
 }
 
 #[test]
-fn what_a_server_passes_on_is_a_little_longer() {
+fn a_client_accepts_slightly_longer_lines_from_a_server() {
     let read = |length: usize| {
         let chat =
             Reply::Chat { room_ref: "1".into(), name: "a".into(), message: "x".repeat(length) };
@@ -199,18 +199,18 @@ fn what_a_server_passes_on_is_a_little_longer() {
 }
 
 #[test]
-fn every_problem_says_what_it_is() {
+fn every_problem_has_a_message() {
     let problems = [
         Problem::from(Complaint::new(Complaint::BAD_FIELD, "PORT is missing")),
         Problem::TooLong,
         Problem::from(io::Error::other("the wire is cut")),
     ];
-    let said = problems.map(|problem| problem.to_string());
-    assert_eq!(said, ["PORT is missing", "a line or a text over 64 KiB", "the wire is cut"]);
+    let texts = problems.map(|problem| problem.to_string());
+    assert_eq!(texts, ["PORT is missing", "a line or a text over 64 KiB", "the wire is cut"]);
 }
 
 #[test]
-fn an_unfinished_message_is_none() {
+fn an_unfinished_message_is_not_a_message() {
     assert_eq!(requests("JOIN_CHATROOM: r\nCLIENT_IP: 0\n"), []);
     assert_eq!(requests("HELO a"), []);
 }

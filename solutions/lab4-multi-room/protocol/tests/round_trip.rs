@@ -1,4 +1,4 @@
-//! What can be read, can be written and read again, and is the same: for any bytes, and however they are cut.
+//! A message that can be read is the same after it was written and read again, for any bytes, wherever they are cut.
 
 use std::fmt::{Debug, Display};
 use std::io::{self, BufRead, BufReader, Read};
@@ -21,7 +21,7 @@ impl Random {
     }
 }
 
-/// A stream that brings as many bytes at a time as it likes.
+/// A stream that returns a random number of bytes at a time.
 struct Cut<'a>(&'a [u8], &'a mut Random);
 
 impl Read for Cut<'_> {
@@ -62,7 +62,7 @@ const PIECES: [&[u8]; 14] = [
     b"HELO",
 ];
 
-/// The bytes of some messages, right ones and others.
+/// The bytes of some messages, valid and invalid ones.
 fn some_messages(random: &mut Random) -> Vec<u8> {
     let mut bytes = Vec::new();
     for _ in 0..=random.below(4) {
@@ -85,7 +85,7 @@ fn some_messages(random: &mut Random) -> Vec<u8> {
     bytes
 }
 
-/// Long lines, around the limit.
+/// A message with a line whose length is close to the limit.
 fn a_long_message(random: &mut Random) -> Vec<u8> {
     let length = 64 * 1024 - 20 + random.below(100);
     let filling = random.of(&[b"x", b"1"]).repeat(length);
@@ -103,7 +103,7 @@ fn a_long_message(random: &mut Random) -> Vec<u8> {
 
 type ReadOne<M, R> = fn(&mut Lines<R>) -> Result<Option<M>, Problem>;
 
-/// All messages that can be read; what is not understood is skipped.
+/// All messages that can be read; invalid ones are skipped.
 fn messages<M, R: BufRead>(mut lines: Lines<R>, read: ReadOne<M, R>) -> Vec<M> {
     let mut messages = Vec::new();
     loop {
@@ -115,12 +115,12 @@ fn messages<M, R: BufRead>(mut lines: Lines<R>, read: ReadOne<M, R>) -> Vec<M> {
     }
 }
 
-fn are_unchanged<M: Display + Debug + PartialEq>(
+fn assert_unchanged<M: Display + Debug + PartialEq>(
     bytes: &[u8],
-    came: Vec<M>,
+    read: Vec<M>,
     mut read_again: impl FnMut(&[u8]) -> Vec<M>,
 ) {
-    for message in came {
+    for message in read {
         let written = message.to_string();
         let again = read_again(written.as_bytes());
         let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(300)]);
@@ -129,7 +129,7 @@ fn are_unchanged<M: Display + Debug + PartialEq>(
 }
 
 #[test]
-fn what_was_read_can_be_written_and_read_again() {
+fn a_message_is_unchanged_after_writing_and_reading_it_again() {
     let mut random = Random(4711);
     let mut count = 0;
     for round in 0..20_000 {
@@ -138,9 +138,9 @@ fn what_was_read_can_be_written_and_read_again() {
         let cut = BufReader::new(Cut(&bytes, &mut random));
         let requests = messages(Lines::new(cut, |_| {}), read_request);
         let whole = messages(Lines::new(&bytes[..], |_| {}), read_request);
-        assert_eq!(requests, whole, "however it is cut");
+        assert_eq!(requests, whole, "wherever it is cut");
         count += requests.len();
-        are_unchanged(&bytes, requests, |bytes| {
+        assert_unchanged(&bytes, requests, |bytes| {
             let cut = BufReader::new(Cut(bytes, &mut random));
             messages(Lines::new(cut, |_| {}), read_request)
         });
@@ -148,9 +148,9 @@ fn what_was_read_can_be_written_and_read_again() {
         let cut = BufReader::new(Cut(&bytes, &mut random));
         let replies = messages(Lines::from_server(cut), read_reply);
         let whole = messages(Lines::from_server(&bytes[..]), read_reply);
-        assert_eq!(replies, whole, "however it is cut");
+        assert_eq!(replies, whole, "wherever it is cut");
         count += replies.len();
-        are_unchanged(&bytes, replies, |bytes| {
+        assert_unchanged(&bytes, replies, |bytes| {
             let cut = BufReader::new(Cut(bytes, &mut random));
             messages(Lines::from_server(cut), read_reply)
         });

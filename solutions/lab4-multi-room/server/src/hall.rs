@@ -1,4 +1,4 @@
-//! Who is connected, which rooms there are, and who is in them.
+//! The connected clients, the rooms, and the members of each room.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use common::{Bytes, Outbox};
 use protocol::{Complaint, Reply};
 
-/// How many rooms one client may be in, or one client could fill the memory with rooms.
+/// How many rooms one client may be in. Without a limit, one client could fill the memory with rooms.
 const MAX_ROOMS: usize = 100;
 
 /// The clients by the number of their connection, which is their `JOIN_ID`, and the rooms by their
@@ -18,10 +18,10 @@ pub struct Hall {
     clients: BTreeMap<i64, Client>,
     rooms: BTreeMap<i64, Room>,
     room_refs: BTreeMap<String, i64>,
-    /// References are given out from 1, and never again.
+    /// References count from 1, and are never reused.
     last_room_ref: i64,
-    /// What was said in a room, and is not in the outboxes of its members yet: to push many messages at once
-    /// costs hardly more than to push one.
+    /// The messages in one room that are not in the members' outboxes yet. Pushing many messages together
+    /// costs hardly more than pushing one.
     said: (i64, String),
 }
 
@@ -31,9 +31,9 @@ pub struct Client {
     pub server: SocketAddr,
     pub peer: SocketAddr,
     outbox: Outbox,
-    /// The name of its first join. Later ones change nothing.
+    /// The name from its first join. Later joins do not change it.
     name: String,
-    /// References, in the order of joining.
+    /// The references of its rooms, in the order of joining.
     rooms: Vec<i64>,
 }
 
@@ -57,7 +57,7 @@ impl Hall {
         self.clients.get(&id)
     }
 
-    /// Sends one client a reply, after what was said before.
+    /// Sends one client a reply, after the messages that were said before.
     pub fn tell(&mut self, id: i64, reply: &Reply) {
         self.push_said();
         if let Some(client) = self.clients.get_mut(&id) {
@@ -70,7 +70,8 @@ impl Hall {
         self.tell(id, &Reply::Error(Complaint::new(code, description)));
     }
 
-    /// Pushes what was said into the outboxes of those who are in the room now: before anybody comes or goes.
+    /// Pushes the messages that were said into the outboxes of the room's present members. Call it before a client
+    /// joins or leaves.
     pub fn push_said(&mut self) {
         let (room_ref, text) = mem::take(&mut self.said);
         let Some(room) = self.rooms.get(&room_ref) else { return };
@@ -82,7 +83,7 @@ impl Hall {
         }
     }
 
-    /// Sends what was said and what was pushed into the outboxes.
+    /// Sends the messages that were said and the bytes in the outboxes.
     pub fn flush(&mut self) {
         self.push_said();
         for client in self.clients.values_mut() {
@@ -90,16 +91,16 @@ impl Hall {
         }
     }
 
-    /// Stage 2: let a client into a room, by the name of the room.
+    /// Stage 2: let a client join a room, by the name of the room.
     ///
-    /// If there is no such room, it is made. First the client gets [`Reply::Joined`]; its `join_id` is
-    /// the number of the connection. Then every member, the newcomer too, hears from the newcomer
-    /// `alice has joined this chatroom.` ([`announce`]). A new room gets the reference after
-    /// [`Hall::last_room_ref`]. A client may be in [`MAX_ROOMS`] rooms; for one more the answer is a
-    /// complaint, [`Complaint::NOT_ALLOWED`].
+    /// If there is no such room, make it. First the client gets [`Reply::Joined`]; its `join_id` is
+    /// the number of the connection. Then every member, including the newcomer, gets
+    /// `alice has joined this chatroom.` as a message from the newcomer ([`announce`]). A new room gets the
+    /// reference after [`Hall::last_room_ref`]. A client may be in [`MAX_ROOMS`] rooms; the reply to one more
+    /// join is a complaint, [`Complaint::NOT_ALLOWED`].
     ///
-    /// Stage 5 tests this function: a client keeps the name of its first join. One that is in the room
-    /// already gets the same reply again, and nothing is announced.
+    /// Stage 5 tests this function: a client keeps the name of its first join. A client that is already in the
+    /// room gets the same reply again, and nothing is announced.
     ///
     /// [`announce`]: Hall::announce
     pub fn join(&mut self, id: i64, room: String, client_name: String) {
@@ -131,8 +132,8 @@ impl Hall {
 
     /// Stage 3: pass a message on to every member of the room.
     ///
-    /// The speaker gets it, too, and nobody else: [`say`] does that. Stage 7 comes back to this function:
-    /// a room that does not exist, and one that the speaker is not in, are answered with [`complain`].
+    /// The speaker gets it, too, but no client outside the room: [`say`] does that. Stage 7 comes back to this
+    /// function: if the room does not exist, or the speaker is not in it, reply with [`complain`].
     ///
     /// [`say`]: Hall::say
     /// [`complain`]: Hall::complain
@@ -147,11 +148,11 @@ impl Hall {
         }
     }
 
-    /// Stage 4: let a client out of a room, and say so.
+    /// Stage 4: let a client leave a room, and announce it.
     ///
     /// First the client gets [`Reply::Left`], whether it was in the room or not. If it was, every member
-    /// *and* the one who leaves hear `alice has left this chatroom.` ([`announce`]). A room without members
-    /// is forgotten: [`take_out`].
+    /// *and* the client that leaves get `alice has left this chatroom.` ([`announce`]). A room without members
+    /// is removed: [`take_out`].
     ///
     /// [`announce`]: Hall::announce
     /// [`take_out`]: Hall::take_out
@@ -165,13 +166,13 @@ impl Hall {
         }
     }
 
-    /// Stage 6: let a client out of all its rooms and of the hall.
+    /// Stage 6: let a client leave all its rooms and the hall.
     ///
-    /// It leaves the rooms in the order in which it joined them. Each room hears
-    /// `alice has left this chatroom.`, and so does alice, if she can still hear. Dropping an outbox sends
-    /// what is in it, and closes the connection.
+    /// It leaves the rooms in the order in which it joined them. The members of each room get
+    /// `alice has left this chatroom.`, and so does alice, if she is still connected. Dropping an outbox sends
+    /// its bytes and closes the connection.
     ///
-    /// Stage 13 tests this function, together with the client: people leave in all ways, and those who stay
+    /// Stage 13 tests this function, together with the client: people leave in all ways, and the remaining members
     /// see it.
     pub fn disconnect(&mut self, id: i64) {
         let rooms = self.clients.get(&id).map(|client| client.rooms.clone());
@@ -182,17 +183,17 @@ impl Hall {
         self.clients.remove(&id);
     }
 
-    /// Tells every member of a room what its member `id` does.
+    /// Announces to every member of a room what its member `id` does.
     fn announce(&mut self, id: i64, room_ref: i64, what: &str) {
         let name = self.clients.get(&id).map_or("", |client| &client.name);
         self.say(id, room_ref, format!("{name} {what}"));
     }
 
-    /// Stage 2: send every member of a room what its member `id` says.
+    /// Stage 2: send a message of the member `id` to every member of the room.
     ///
-    /// The name is that of the client, never the one that the message claims. All members get the same
-    /// bytes: make them once ([`Reply::Chat`]), and add them to what is `said` in this room. When something
-    /// is said in another room, [`Hall::push_said`] first.
+    /// The name is that of the client, never the one that the request claims. All members get the same
+    /// bytes: make them once ([`Reply::Chat`]), and append them to `said`, which belongs to one room. If it belongs
+    /// to another room, call [`Hall::push_said`] first.
     ///
     /// Stage 8 tests this function: one member does not read. Pushing into an outbox does not wait for that.
     fn say(&mut self, id: i64, room_ref: i64, message: String) {
@@ -203,17 +204,17 @@ impl Hall {
         }
         self.said.0 = room_ref;
         let reply = Reply::Chat { room_ref: room_ref.to_string(), name, message };
-        // (writing to a text cannot fail)
+        // Writing to a `String` cannot fail.
         let _ = write!(self.said.1, "{reply}");
     }
 
-    /// The room with this reference. References are text; ours are numbers.
+    /// Returns the room with this reference, and its number. References are text on the wire; ours are numbers.
     fn room(&self, room_ref: &str) -> Option<(i64, &Room)> {
         let room_ref = room_ref.parse().ok()?;
         Some((room_ref, self.rooms.get(&room_ref)?))
     }
 
-    /// Takes a client out of a room without a word, and the room out of the hall when it is empty.
+    /// Removes a client from a room without an announcement, and the room from the hall if it is then empty.
     fn take_out(&mut self, id: i64, room_ref: i64) {
         self.push_said();
         if let Some(client) = self.clients.get_mut(&id) {

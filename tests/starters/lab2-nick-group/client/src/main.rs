@@ -1,4 +1,4 @@
-//! Lab 2, the client: says its nickname when asked, then shows and sends at the same time.
+//! Lab 2, the client: sends its nickname when asked, then shows and sends messages at the same time.
 
 use std::io::{self, Write};
 use std::net::TcpStream;
@@ -31,7 +31,7 @@ fn main() -> Result<()> {
 
     let (writer, has_joined, name) = (Arc::clone(&stream), Arc::clone(&joined), nickname.clone());
     thread::Builder::new().spawn(move || {
-        // When sending fails, the connection is gone, and the other thread says so.
+        // If sending fails, the connection is lost, and the other thread reports that.
         let _ = type_messages(&mut terminal, &writer, &name, &has_joined);
     })?;
     screen.end(chat(&stream, &nickname, &screen, &joined))
@@ -47,7 +47,7 @@ fn chat(
     let joined_line = format!("{nickname} joined!");
     let mut messages = Messages::from_server(stream, &joined_line, "Nickname refused: ");
     let waiting = screen.waiting_for("the server to let you in");
-    // The first message after the nickname says whether the server takes it. If not, the server closes.
+    // The first message after the nickname says whether the server accepts it. If not, the server closes.
     let Some(first) = answer_nick(&mut messages, stream, nickname)? else {
         return Ok(());
     };
@@ -57,40 +57,40 @@ fn chat(
     show_messages(&mut messages, screen)
 }
 
-/// Stage 3: answer the server's `NICK` with the nickname.
+/// Stage 3: reply to the server's `NICK` with the nickname.
 ///
 /// Return the first message after that. [`Messages::handshake`] waits for `NICK`. Neither `NICK` nor the
-/// nickname has a newline at its end. If something else comes instead, the server has a reason, and that
-/// is the first message.
+/// nickname has a newline at its end. If something else arrives instead of `NICK`, it is the server's reason for a
+/// refusal: return it as the first message.
 /// [`Messages::receive`] waits for an ordinary message, and returns `None` when the server has closed.
 fn answer_nick(
     messages: &mut Messages,
     stream: &TcpStream,
     nickname: &str,
 ) -> io::Result<Option<String>> {
-    todo!("stage 3: answer the server's NICK with the nickname")
+    todo!("stage 3: reply to the server's NICK with the nickname")
 }
 
 /// Stage 3: show each message that arrives, until the stream ends.
 ///
 /// As in lab 1: [`Messages::receive`] returns `None` when the server has closed.
 ///
-/// Stage 13 tests this function, with three people: [`Screen::print`] leaves a half-typed line whole, and
+/// Stage 13 tests this function, with three people: [`Screen::print`] leaves a half-typed line intact, and
 /// `println!` would write into it.
 ///
-/// Stage 15 tests this function: a message may contain what would steer a terminal. [`Screen::print`] shows
-/// that instead of obeying.
+/// Stage 15 tests this function: a message may contain characters that would control a terminal.
+/// [`Screen::print`] makes them visible and harmless.
 fn show_messages(messages: &mut Messages, screen: &Screen) -> io::Result<()> {
     todo!("stage 3: show each message that arrives, until the stream ends")
 }
 
 /// Stage 6: send each line that is typed, as `alice: hello`.
 ///
-/// A newline stands at its end. An empty line is no message. Before the first message has come nothing
-/// may be sent, or it could stick to the nickname: `joined.wait()` waits until then. Call it just before you
-/// send, so that whoever wants to leave need not wait.
+/// Put a newline at its end. An empty line is not a message. Send nothing before the first message has
+/// arrived, or it could stick to the nickname: `joined.wait()` waits until then. Call it just before you
+/// send, so that a person who wants to leave does not have to wait.
 ///
-/// Stage 11 comes back to this function: `/quit` leaves, as do Ctrl-D and Ctrl-C, for which
+/// Stage 11 comes back to this function: `/quit` leaves, and so do Ctrl-D and Ctrl-C, for which
 /// [`Terminal::read_line`] returns `None`. [`Terminal::leave`] ends the program; this wire has no last words.
 ///
 /// Stage 14 tests this function, together with the server: people leave in each of these ways.

@@ -1,7 +1,7 @@
-//! Lab 2, the server: a group of any size, and a handshake before anybody is in.
+//! Lab 2, the server: a group of any size, and a handshake before a client joins.
 //!
-//! As in lab 1, each connection has a thread that reads, and the room owns the members and sends. New is the
-//! question: a newcomer waits for the room's answer.
+//! As in lab 1, each connection has a thread that reads, and the room owns the members and sends. The handshake is
+//! new: the thread of a newcomer waits for the room's answer.
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Write};
@@ -37,13 +37,13 @@ struct Options {
     max_backlog: u16,
 }
 
-/// What the threads of the connections tell the room. The number is that of the connection.
+/// The events that the connections' threads send to the room. The number identifies the connection.
 enum Event {
-    /// With a channel for the answer: whether the newcomer is in.
+    /// With a channel for the answer: whether the newcomer has joined.
     Join(u64, Member, mpsc::Sender<bool>),
     /// One message, or several in a row.
     Said(u64, Vec<String>),
-    /// With last words for the one who left.
+    /// With the last words for the member who left.
     Left(u64, String),
 }
 
@@ -73,16 +73,16 @@ fn main() -> Result<()> {
     })
 }
 
-/// Stage 1: open the listening socket, and say so.
+/// Stage 1: open the listening socket, and announce it.
 ///
-/// Lab 1 did it with the system's own calls; [`Endpoint::listen`] does it now. Then print
-/// `SERVER WORKING`; [`green`] makes it green where that can be seen. `main` goes on with
+/// Lab 1 did this with the system's own calls; now [`Endpoint::listen`] does it. Then print
+/// `SERVER WORKING`; [`green`] makes it green where colors are visible. `main` continues with
 /// [`common::serve`], which prints `listening on` and the address, and accepts.
 fn open_listener(endpoint: &Endpoint<55555>) -> Result<TcpListener> {
-    todo!("stage 1: open the listening socket, and say so")
+    todo!("stage 1: open the listening socket, and announce it")
 }
 
-/// What happens to one connection, from the handshake to its end.
+/// Handles one connection, from the handshake to its end.
 fn talk(id: u64, stream: &Arc<TcpStream>, room: &Room<Event>, patience: Duration) -> Result<()> {
     log(&format!("Connected with {}", stream.peer_addr()?));
     let mut messages = Messages::new(stream, room);
@@ -103,21 +103,21 @@ fn talk(id: u64, stream: &Arc<TcpStream>, room: &Room<Event>, patience: Duration
         Err(error) => format!("Goodbye: {error}\n"),
         Ok(()) => String::new(),
     };
-    // However it went, the room hears of it.
+    // The room is told, however the connection ended.
     room.send_now(Event::Left(id, last_words))?;
     result
 }
 
 /// Stage 2: ask for the nickname, and wait for it.
 ///
-/// Send `NICK`, just these four letters: the original client compares what it gets with them.
-/// [`Messages::handshake`] waits for the nickname for as long as `patience` lasts; `None` means that the client
-/// has gone instead. This runs in the connection's own thread, so a client that says nothing holds up nobody.
+/// Send `NICK`, exactly these four letters: the original client compares what it receives with them.
+/// [`Messages::handshake`] waits for the nickname, for at most `patience`. It returns `None` if the client has closed
+/// instead. This runs in the connection's own thread, so a silent client blocks no other.
 ///
-/// Stage 9 comes back to this function: a client that has not said it by then gets `Nickname refused: `, a reason
-/// and a newline, and nothing more: [`TcpStream::shutdown`] ends the sending side, and `Ok(None)` is returned.
-/// `handshake` reports it as an error of the kind [`ErrorKind::TimedOut`]; one of the kind
-/// [`ErrorKind::InvalidData`] is a nickname that is longer than any message may be, and is refused likewise.
+/// Stage 9 comes back to this function: a client that has not sent it by then gets `Nickname refused: `, a reason
+/// and a newline, and nothing more: end the sending side with [`TcpStream::shutdown`], and return `Ok(None)`.
+/// `handshake` reports this case as an error of kind [`ErrorKind::TimedOut`]. An error of kind
+/// [`ErrorKind::InvalidData`] means that the nickname is longer than any message may be: refuse it in the same way.
 /// Return other errors with `?`.
 fn ask_nickname(
     mut stream: &TcpStream,
@@ -127,18 +127,18 @@ fn ask_nickname(
     todo!("stage 2: ask for the nickname, and wait for it")
 }
 
-/// Stage 5: tell the room each message that arrives.
+/// Stage 5: send each message that arrives to the room.
 ///
 /// As in lab 1, [`Messages::receive`] waits for a message, and returns `None` at the end of the stream.
-/// Return then: [`talk`] tells the room that somebody has left.
+/// Return then: [`talk`] tells the room that the member has left.
 ///
-/// Stage 12 tests this function: messages come in pieces, or several at once, and those of an original
-/// client end where one read ended. Pass each on whole.
+/// Stage 12 tests this function: messages arrive in pieces, or several together. The messages of an original
+/// client end where one read ended. Pass on each complete message.
 fn receive_messages(id: u64, messages: &mut Messages, room: &Room<Event>) -> Result<()> {
-    todo!("stage 5: tell the room each message that arrives")
+    todo!("stage 5: send each message that arrives to the room")
 }
 
-/// A round of the room: takes one event after the other, and sends once for all that have come.
+/// A round of the room: processes one event after the other, and then sends once for all of them.
 fn run_room(members: &mut BTreeMap<u64, Member>, events: Vec<Event>) {
     for event in events {
         match event {
@@ -149,7 +149,7 @@ fn run_room(members: &mut BTreeMap<u64, Member>, events: Vec<Event>) {
                 }
             }
             Event::Join(id, member, answer) => {
-                // (nobody waits for the answer when the client has gone meanwhile)
+                // An error means that the thread of the client no longer waits for the answer.
                 let _ = answer.send(join(members, id, member));
             }
             Event::Left(id, last_words) => leave(members, id, last_words),
@@ -168,44 +168,44 @@ fn broadcast(members: &mut BTreeMap<u64, Member>, lines: String) {
     }
 }
 
-/// Stage 4: let a newcomer in, and tell everybody.
+/// Stage 4: let a newcomer join, and tell all members.
 ///
-/// First put the newcomer into `members`, under its `id`. Everybody, the newcomer too, gets
-/// `alice joined!`; then the newcomer alone gets `Connected to server!`. Each line ends with a newline.
+/// First put the newcomer into `members`, under its `id`. All members, including the newcomer, get
+/// `alice joined!`; then only the newcomer gets `Connected to server!`. Each line ends with a newline.
 /// [`broadcast`] sends to all members.
 ///
-/// Returns whether the newcomer is in.
+/// Returns whether the newcomer has joined.
 ///
 /// Stage 8 comes back to this function: some nicknames are refused. Such a newcomer gets
-/// `Nickname refused: ` and the reason; dropping its outbox sends that, and closes the connection. A
-/// nickname is refused when it is empty, longer than [`MAX_NICKNAME`] characters, contains a control
-/// character or `:` or something invisible ([`has_invisible`]), or belongs to somebody already: `alice` and
-/// `Alice` would be taken for each other, and so would any two names of which [`same_name`] makes the same.
+/// `Nickname refused: ` and the reason; dropping its outbox sends that and closes the connection. Refuse a
+/// nickname if it is empty, is longer than [`MAX_NICKNAME`] characters, contains a control character, `:`
+/// or an invisible character ([`has_invisible`]), or already belongs to a member. `alice` and `Alice` would
+/// be confused, and so would any two names for which [`same_name`] returns the same.
 /// Print the refusal with [`log`], never with `println!`: a nickname may contain
-/// what would steer the terminal. Stage 15 tests that.
+/// characters that would control the terminal. Stage 15 tests that.
 fn join(members: &mut BTreeMap<u64, Member>, id: u64, mut newcomer: Member) -> bool {
-    todo!("stage 4: let a newcomer in, and tell everybody")
+    todo!("stage 4: let a newcomer join, and tell all members")
 }
 
-/// Stage 5: the line that everybody gets, the speaker too.
+/// Stage 5: make the line that all members get, including the speaker.
 ///
-/// A client writes the prefix itself, as the original does: `alice: hello` is what arrives, and what
-/// goes out, with a newline.
+/// A client writes the prefix itself, as the original does: `alice: hello` arrives, and goes out
+/// again with a newline.
 ///
-/// Stage 10 comes back to this function: nobody speaks in another's name. What does not begin with the
-/// speaker's own `alice: ` gets it in front, so that `mallory: hi` from alice goes out as
+/// Stage 10 comes back to this function: no member can speak in the name of another. If a message does not begin
+/// with the speaker's own `alice: `, put it before the message: `mallory: hi` from alice goes out as
 /// `alice: mallory: hi`.
 fn line(nickname: &str, message: &str) -> String {
-    todo!("stage 5: the line that everybody gets, the speaker too")
+    todo!("stage 5: make the line that all members get, including the speaker")
 }
 
-/// Stage 7: take a member out, and tell everybody who is left.
+/// Stage 7: remove a member, and tell the remaining members.
 ///
-/// They get `alice left!`, with a newline, by [`broadcast`]. The one who leaves gets the `last_words`, if
-/// there are any. Dropping an outbox sends what is in it, and closes the connection.
+/// They get `alice left!`, with a newline, through [`broadcast`]. The member who leaves gets the `last_words`, if
+/// there are any. Dropping an outbox sends its bytes and closes the connection.
 ///
 /// Stage 14 tests this function, together with the client: people come and go, and a nickname is free again
-/// when its owner is gone. Stage 12 tests it, too: who sends too much is told why.
+/// when its owner is gone. Stage 12 tests it, too: a client that sends too much is told why.
 fn leave(members: &mut BTreeMap<u64, Member>, id: u64, last_words: String) {
-    todo!("stage 7: take a member out, and tell everybody who is left")
+    todo!("stage 7: remove a member, and tell the remaining members")
 }

@@ -1,4 +1,4 @@
-//! Lab 3, the client: asks for a name, then sends and shows frames at the same time.
+//! Lab 3, the client: asks for a name, then sends and shows frames, both at the same time.
 
 use std::io::{self, BufReader, ErrorKind, Write};
 use std::net::{Shutdown, TcpStream};
@@ -28,7 +28,7 @@ fn main() -> Result<()> {
     };
     let screen = terminal.screen();
     let waiting = screen.waiting_for(format!("{} to accept the connection", options.endpoint));
-    // Only now: who thinks about a name is not in the room yet.
+    // Connect only now: a person who is choosing a name is not in the room yet.
     let stream = Arc::new(options.endpoint.connect()?);
     drop(waiting);
 
@@ -36,7 +36,7 @@ fn main() -> Result<()> {
         (Arc::clone(&stream), frame::encode(&format!("[{name}] : !DISCONNECT")));
     let receiver =
         thread::Builder::new().spawn(move || screen.end(receive(&reader, &screen, &goodbye)))?;
-    // When sending fails, the connection is gone, and the other thread says so and ends the program.
+    // If sending fails, the connection is lost, and the other thread reports that and ends the program.
     let _ = type_messages(&mut terminal, &stream, &name);
     let _ = receiver.join();
     Ok(())
@@ -44,9 +44,9 @@ fn main() -> Result<()> {
 
 /// The receiving side, until its end.
 ///
-/// When a server sends nonsense, as the original one does when two people speak at the same moment, we cannot
-/// stay. But we say goodbye: the original server goes on sending to a connection that is gone without a word, and
-/// lets go of everybody who speaks then.
+/// After an invalid frame the client must leave. The original server sends one when two people speak at the same
+/// moment. But the client says goodbye first: otherwise the original server still sends to the closed connection, and
+/// disconnects every client that speaks then.
 fn receive(stream: &TcpStream, screen: &Screen, goodbye: &[u8]) -> io::Result<()> {
     let result = show_frames(stream, screen);
     if result.as_ref().is_err_and(|error| error.kind() == ErrorKind::InvalidData) {
@@ -61,33 +61,33 @@ fn receive(stream: &TcpStream, screen: &Screen, goodbye: &[u8]) -> io::Result<()
 
 /// Stage 2: show the payload of each frame that arrives.
 ///
-/// Return when the stream ends, or the connection is lost (`?`); `end` does the rest.
+/// Return when the stream ends or the connection is lost (`?`); `end` does the rest.
 ///
-/// `frame::read` needs a reader that can look ahead: `BufReader::new(stream)`, one for all frames, since it
-/// may have read a part of the next one already.
+/// `frame::read` needs a reader that can look ahead: `BufReader::new(stream)`. Use one for all frames, because it
+/// may already have read a part of the next one.
 ///
-/// Stage 5 tests this function: [`Screen::print`] leaves a half-typed line whole, and shows a payload of two
-/// lines as one. Printed line by line, the second could look like a message of somebody else.
+/// Stage 5 tests this function: [`Screen::print`] leaves a half-typed line intact, and shows a payload of two
+/// lines as one line. Printed line by line, the second could look like a message from another person.
 ///
-/// Stage 11 tests this function, with three people. Stage 13 tests this function: [`Screen::print`] shows
-/// what would steer a terminal instead of obeying; `println!` does not.
+/// Stage 11 tests this function, with three people. Stage 13 tests this function: [`Screen::print`] makes
+/// characters that would control a terminal visible and harmless; `println!` does not.
 fn show_frames(stream: &TcpStream, screen: &Screen) -> io::Result<()> {
     todo!("stage 2: show the payload of each frame that arrives")
 }
 
 /// Stage 1: send each line that is typed, as `[ann] : hello`.
 ///
-/// It goes in a frame, with one `write_all`: two could arrive apart.
+/// Send it in a frame, with one `write_all`: the parts of two calls could arrive separately.
 ///
-/// Stage 4 tests this function: an empty line is no message, a name may contain spaces, and `!DISCONNECT`
-/// within a sentence is a word like any other.
+/// Stage 4 tests this function: an empty line is not a message, a name may contain spaces, and `!DISCONNECT`
+/// in a sentence is an ordinary word.
 ///
-/// Stage 7 comes back to this function: who types `!DISCONNECT`, or leaves
-/// with Ctrl-D or Ctrl-C (then [`Terminal::read_line`] returns `None`), sends `[ann] : !DISCONNECT` as
+/// Stage 7 comes back to this function: when the person types `!DISCONNECT`, or leaves
+/// with Ctrl-D or Ctrl-C (then [`Terminal::read_line`] returns `None`), send `[ann] : !DISCONNECT` as
 /// the last frame. [`Terminal::leave`] does that and ends the program.
 ///
-/// Stage 12 tests this function, together with the server: people leave in each of these ways, and see that
-/// of others as a message like any other.
+/// Stage 12 tests this function, together with the server: people leave in each of these ways. The other clients
+/// show that as an ordinary message.
 fn type_messages(terminal: &mut Terminal, stream: &TcpStream, name: &str) -> Result<()> {
     todo!("stage 1: send each line that is typed, as [ann] : hello")
 }

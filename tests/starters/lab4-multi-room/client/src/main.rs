@@ -1,7 +1,7 @@
 //! Lab 4, the client: commands on one side, replies on the other.
 //!
-//! A message names its room by a number that the server gave out. So what one thread learns from a
-//! reply the other needs for the next request: the rooms are shared (`rooms.rs`).
+//! A message identifies its room by a number from the server. One thread learns it from a reply, and the other
+//! thread needs it for the next request. So the two threads share the rooms (`rooms.rs`).
 
 mod command;
 mod rooms;
@@ -44,22 +44,22 @@ fn main() -> Result<()> {
     let (writer, typed_rooms) = (Arc::clone(&stream), Arc::clone(&rooms));
     thread::Builder::new().spawn(move || {
         let sender = Sender { stream: &writer, rooms: &typed_rooms, name: &name };
-        // When sending fails, the connection is gone, and the other thread says so.
+        // If sending fails, the connection is lost, and the other thread reports that.
         let _ = type_requests(&mut terminal, &sender);
     })?;
     screen.end(show_replies(&stream, &screen, &rooms))
 }
 
-/// What one needs to send requests.
+/// Everything that is needed to send requests.
 struct Sender<'a> {
     stream: &'a TcpStream,
     rooms: &'a Rooms,
-    /// What the person is called.
+    /// The name of the person.
     name: &'a str,
 }
 
 impl Sender<'_> {
-    /// Sends a request, with one `write_all`, and remembers that it was asked.
+    /// Sends a request, with one `write_all`, and remembers it.
     fn send(&self, request: Request) -> io::Result<()> {
         self.rooms.ask(&request);
         let mut writer = self.stream;
@@ -69,72 +69,72 @@ impl Sender<'_> {
 
 /// Stage 10: show each reply that arrives, until the stream ends.
 ///
-/// Make the lines before the loop, with `Lines::from_server(BufReader::new(stream))`: what a server passes
-/// on is a little longer than what it got. [`read_reply`] reads one reply from them.
+/// Make the lines before the loop, with `Lines::from_server(BufReader::new(stream))`: the lines that a server
+/// passes on are a little longer than it received them. [`read_reply`] reads one reply from them.
 ///
-/// - [`Reply::Error`] is shown with its description. Then tell [`Rooms::hear_error`]: it may be the answer to a
+/// - Show [`Reply::Error`] with its description. Then call [`Rooms::hear_error`]: the error may be the reply to a
 ///   join.
-/// - Of each other reply tell [`Rooms::hear`], before [`show`] shows it: what is typed next may go to a room
-///   that was joined just now.
+/// - For every other reply, call [`Rooms::hear`] before [`show`]: the next line that is typed may go to a room
+///   that has just been joined.
 ///
-/// `None` is the end of the stream: return. So is [`Problem::Connection`], with the error that is in it, and
-/// [`Problem::TooLong`], of which [`io::Error::other`] makes one: where the next reply begins, nobody knows.
-/// After a [`Problem::Message`] the stream goes on: show the complaint, and read on.
+/// Return at `None`, the end of the stream. Return the error that is in a [`Problem::Connection`], and for
+/// [`Problem::TooLong`] one that [`io::Error::other`] makes, because the start of the next reply is unknown.
+/// After a [`Problem::Message`] the stream continues: show the complaint, and read the next reply.
 ///
-/// Stage 12 tests this function, with three people: [`Screen::print`] leaves a half-typed line whole, and
+/// Stage 12 tests this function, with three people: [`Screen::print`] leaves a half-typed line intact, and
 /// `println!` would write into it.
 ///
-/// Stage 14 tests this function: names and texts may contain what would steer a terminal. [`Screen::print`]
-/// shows that instead of obeying.
+/// Stage 14 tests this function: names and texts may contain characters that would control a terminal.
+/// [`Screen::print`] makes them visible and harmless.
 fn show_replies(stream: &TcpStream, screen: &Screen, rooms: &Rooms) -> io::Result<()> {
     todo!("stage 10: show each reply that arrives, until the stream ends")
 }
 
-/// Stage 10: show one reply that is no error, in your own words.
+/// Stage 10: show one reply that is not an error, in your own words.
 ///
-/// - [`Reply::Chat`] is shown as `[room1] alice: hello`, with the name that [`Rooms::name`] knows. Its
-///   further lines are indented by two spaces, or one of them could look like a message of somebody else.
-/// - [`Reply::Helo`] is shown with its text, [`Reply::Unknown`] with its line.
-/// - [`Reply::Joined`] and [`Reply::Left`] say in which room one is, or is no more. A join that is answered too
-///   late does not change where text goes: then [`Rooms::is_current`] is false.
+/// - Show [`Reply::Chat`] as `[room1] alice: hello`, with the room name that [`Rooms::name`] returns. Indent
+///   further lines by two spaces, or one of them could look like a message from another person.
+/// - Show [`Reply::Helo`] with its text, and [`Reply::Unknown`] with its line.
+/// - For [`Reply::Joined`] and [`Reply::Left`], show which room the person has joined or left. If the reply to a
+///   join comes too late, text still goes to the same room as before: then [`Rooms::is_current`] is false.
 fn show(reply: Reply, screen: &Screen, rooms: &Rooms) {
-    todo!("stage 10: show one reply that is no error, in your own words")
+    todo!("stage 10: show one reply that is not an error, in your own words")
 }
 
-/// Stage 10: send what is typed.
+/// Stage 10: send the lines that are typed.
 ///
-/// [`Terminal::read_line`] waits for a line; `None` means that the person leaves. [`Command::parse`] understands
-/// it. An empty line is no message. [`Sender::send`] sends a request.
+/// [`Terminal::read_line`] waits for a line; `None` means that the person leaves. [`Command::parse`] parses
+/// the line. An empty line is not a message. [`Sender::send`] sends a request.
 ///
 /// - A join is a [`Request::Join`].
-/// - For text, first call [`wait_for_join`]: before the answer to a join has come, nobody knows where it goes.
-///   Then [`Rooms::find`] with an empty name returns the current room's reference and the `JOIN_ID`, for a
-///   [`Request::Chat`]; it asks when the line was typed, [`Terminal::typed`]. When it finds no room, show why
-///   ([`Terminal::print`]), and that the text was not sent.
-/// - [`obey`] (stage 11) does what other commands ask.
+/// - For text, first call [`wait_for_join`]: until the reply to a join has come, it is unknown which room the text
+///   goes to. Then [`Rooms::find`] with an empty name returns the current room's reference and the `JOIN_ID`, for a
+///   [`Request::Chat`]. It needs to know when the line was typed: [`Terminal::typed`]. If it finds no room, show
+///   why ([`Terminal::print`]), and that the text was not sent.
+/// - [`obey`] (stage 11) handles the other commands.
 ///
-/// Stage 11 comes back to this function: who leaves, by `/quit`, Ctrl-D or Ctrl-C, says so with
-/// [`Request::Disconnect`]; [`Terminal::leave`] sends it and ends the program. Before that call
-/// [`Rooms::wait_a_moment`]: many servers understand only the first request of several that come together.
+/// Stage 11 comes back to this function: when the person leaves, by `/quit`, Ctrl-D or Ctrl-C, send
+/// [`Request::Disconnect`]; [`Terminal::leave`] does that and ends the program. Before it, call
+/// [`Rooms::wait_a_moment`]: many servers understand only the first of several requests that arrive together.
 ///
 /// Stage 13 tests this function, together with the server: people leave in each of these ways.
 fn type_requests(terminal: &mut Terminal, sender: &Sender) -> Result<()> {
-    todo!("stage 10: send what is typed")
+    todo!("stage 10: send the lines that are typed")
 }
 
-/// Stage 11: do what a command asks; the join, the text and `/quit` are not for here.
+/// Stage 11: obey a command; join, text and `/quit` are handled elsewhere.
 ///
-/// - `/leave [ROOM]` sends [`Request::Leave`], for the room that [`Rooms::find`] finds.
+/// - `/leave [ROOM]` sends [`Request::Leave`], for the room that [`Rooms::find`] returns.
 /// - `/room ROOM` and `/rooms` send nothing: [`Rooms::switch_to`], [`Rooms::list`].
 /// - `/helo TEXT` sends `HELO TEXT`, and `/kill` sends [`Request::Kill`].
-/// - [`Command::Help`] is shown: what begins with `/` and is no command is a mistake, and nothing is sent.
+/// - Show [`Command::Help`]: a line that begins with `/` and is not a command is a mistake, and is not sent.
 ///
-/// The first three depend on the rooms, so they call [`wait_for_join`], too.
+/// The first three depend on the rooms, so call [`wait_for_join`] for them, too.
 fn obey(command: Command, terminal: &Terminal, sender: &Sender) -> Result<()> {
-    todo!("stage 11: do what a command asks; the join, the text and /quit are not …")
+    todo!("stage 11: obey a command; join, text and /quit are handled elsewhere")
 }
 
-/// Waits for the answer to a join that is under way, and says so; or that it has not come.
+/// Waits for the reply to a pending join. Tells the person about the wait, and if the reply has not come.
 fn wait_for_join(terminal: &Terminal, rooms: &Rooms) {
     let Some(room) = rooms.awaited() else { return };
     let waiting = terminal.waiting_for(format!("the answer to /join {room}"));

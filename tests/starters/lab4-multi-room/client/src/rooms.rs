@@ -1,5 +1,5 @@
-//! What this client knows of its rooms, and what it has asked and not heard about. The thread that sends and
-//! the one that receives share it.
+//! The client's rooms, and its requests that have no reply yet. The thread that sends and the one that receives
+//! share them.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -7,20 +7,20 @@ use std::time::{Duration, Instant};
 
 use protocol::{Reply, Request};
 
-/// How long what is typed waits for the answer to a join.
+/// How long a typed line waits for the reply to a join.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long a request waits for the answer to the one before. Many servers understand one request in what a
-/// read brings, and no more.
+/// How long a request waits for the reply to the one before. Many servers understand only one request in the
+/// bytes of one read.
 const A_MOMENT: Duration = Duration::from_millis(100);
 
-/// How many rooms are remembered, or a server could fill the memory with rooms.
+/// How many rooms are remembered. Without a limit, a server could fill the memory with rooms.
 const MAX_ROOMS: usize = 200;
 
-/// How many requests without an answer are remembered.
+/// How many requests without a reply are remembered.
 const MAX_ASKED: usize = 100;
 
-/// What is known about rooms.
+/// The state of the rooms, shared by two threads.
 #[derive(Default)]
 pub struct Rooms {
     state: Mutex<State>,
@@ -29,30 +29,30 @@ pub struct Rooms {
 
 #[derive(Default)]
 struct State {
-    /// References and names of the rooms that were joined, the last one last. One that was left still has
-    /// things to say, to begin with that we left it.
+    /// References and names of the rooms that were joined, the latest one last. A room that was left stays here,
+    /// because messages still come from it, beginning with the one that we left.
     names: Vec<(String, String)>,
     /// The references of the rooms that we are in, the current one last.
     joined: Vec<String>,
     join_id: String,
-    /// What was asked and is not answered yet, in this order, and when.
+    /// The requests without a reply, in their order, and when they were sent.
     asked: VecDeque<(Request, Instant)>,
-    /// How many errors have come that may be the answer to a join, or to something else.
+    /// How many errors have come that may be the reply to a join or to another request.
     errors: usize,
-    /// The room that was asked for last is not to be had, and when the person was told.
+    /// The room of the last join, if that join has failed, and when the person was told.
     lost: Option<(String, Instant)>,
-    /// The person leaves: nothing is waited for.
+    /// The person leaves, so nothing waits any longer.
     is_leaving: bool,
 }
 
 impl Rooms {
-    /// A request is about to be sent. Waits a moment for the answer to the one before.
+    /// Notes that a request is about to be sent, and waits a moment for the reply to the one before.
     pub fn ask(&self, request: &Request) {
         self.wait_a_moment();
         let mut state = self.state();
         match request {
             Request::Join { .. } => state.lost = None,
-            // At once, or what is typed before the answer comes would still go there.
+            // Now, or text that is typed before the reply comes would still go there.
             Request::Leave { room_ref, .. } => state.joined.retain(|joined| joined != room_ref),
             _ => {}
         }
@@ -62,7 +62,7 @@ impl Rooms {
         }
     }
 
-    /// Waits a moment for the answer to the last request.
+    /// Waits a moment for the reply to the last request.
     pub fn wait_a_moment(&self) {
         let mut state = self.state();
         while let Some((request, when)) = state.asked.back()
@@ -77,7 +77,7 @@ impl Rooms {
         }
     }
 
-    /// A reply has come that is no error.
+    /// Notes a reply that is not an error.
     pub fn hear(&self, reply: &Reply) {
         let mut state = self.state();
         if let Reply::Joined { room, room_ref, join_id, .. } = reply {
@@ -89,7 +89,7 @@ impl Rooms {
         self.changed.notify_all();
     }
 
-    /// An error has come, and the person has seen it. It may refuse a join.
+    /// Notes an error that the person has seen. It may refuse a join.
     pub fn hear_error(&self) {
         let mut state = self.state();
         if state.last_join().is_some() {
@@ -101,24 +101,24 @@ impl Rooms {
         self.changed.notify_all();
     }
 
-    /// The person leaves, and waits for nothing any more.
+    /// Notes that the person leaves, which ends all waits.
     pub fn leave(&self) {
         self.state().is_leaving = true;
         self.changed.notify_all();
     }
 
-    /// What people call the room.
+    /// The name of the room, for people.
     pub fn name(&self, room_ref: &str) -> String {
         self.state().name(room_ref).map_or_else(|| format!("room {room_ref}"), str::to_owned)
     }
 
-    /// The room that was asked for last, if the answer has not come.
+    /// The room of the last join, if its reply has not come.
     pub fn awaited(&self) -> Option<String> {
         self.state().last_join().map(|(room, _)| room.to_owned())
     }
 
-    /// Waits for the answer to all joins, for at most five seconds after the last one was asked for; false when
-    /// it has not come.
+    /// Waits for the replies to all joins, for at most five seconds after the last join was sent. Returns false if they
+    /// have not come.
     pub fn wait_for_join(&self) -> bool {
         let mut state = self.state();
         while let Some((_, when)) = state.last_join() {
@@ -131,7 +131,7 @@ impl Rooms {
         true
     }
 
-    /// Waits for no join any more, and the person has been told so.
+    /// Stops waiting for joins. The person has been told.
     pub fn give_up(&self) {
         let mut state = self.state();
         state.lost = state.last_join().map(|(room, _)| (room.to_owned(), Instant::now()));
@@ -139,11 +139,9 @@ impl Rooms {
         state.errors = 0;
     }
 
-    /// The reference of the room `name` that we are in, and our `JOIN_ID`. For an empty name, that of the
-    /// current room. But what was `typed` before the person knew that a join has failed was not meant for that.
-    ///
-    /// # Errors
-    /// What to tell the person.
+    /// Returns the reference of the room `name`, if we are in it, and our `JOIN_ID`. An empty name is the current
+    /// room; but a line that was `typed` before the person knew that a join had failed was not meant for that room.
+    /// An error is a text for the person.
     pub fn find(&self, name: &str, typed: Instant) -> Result<(String, String), String> {
         let state = self.state();
         match &state.lost {
@@ -154,23 +152,23 @@ impl Rooms {
         }
         match state.position(name) {
             Some(at) => Ok((state.joined[at].clone(), state.join_id.clone())),
-            None if name.is_empty() => Err("You are in no room; /join ROOM".into()),
+            None if name.is_empty() => Err("You are in no room; use /join ROOM".into()),
             None => Err("You are not in that room; /rooms shows yours".into()),
         }
     }
 
-    /// Makes the room `name` the current one; false when we are not in it.
+    /// Makes the room `name` the current one. Returns false if we are not in it.
     pub fn switch_to(&self, name: &str) -> bool {
         let mut state = self.state();
         let Some(at) = state.position(name) else { return false };
         let room_ref = state.joined.remove(at);
         state.joined.push(room_ref);
-        // What is typed now is meant for this room.
+        // From now on, text is meant for this room.
         state.lost = None;
         true
     }
 
-    /// The names of the rooms that we are in, the current one marked.
+    /// The names of the rooms that we are in, with a mark at the current one.
     pub fn list(&self) -> String {
         let state = self.state();
         let name = |room_ref: &String| state.name(room_ref).unwrap_or_default().to_owned();
@@ -201,23 +199,23 @@ impl State {
         Some(name)
     }
 
-    /// Where in `joined` the room `name` is; the current one for an empty name.
+    /// The position in `joined` of the room `name`, or of the current room for an empty name.
     fn position(&self, name: &str) -> Option<usize> {
         self.joined.iter().rposition(|room| name.is_empty() || self.name(room) == Some(name))
     }
 
-    /// The room that was asked for last, of those without an answer, and when.
+    /// The room of the last join without a reply, and when the join was sent.
     fn last_join(&self) -> Option<(&str, Instant)> {
         let (request, when) = self.asked.iter().rfind(|(request, _)| is_join(request))?;
         if let Request::Join { room, .. } = request { Some((room, *when)) } else { None }
     }
 
-    /// We are in the room. If nobody waits for that any more, text goes where it has gone before.
+    /// Notes that we are in the room. It becomes the current room only if the client still waits for this join.
     fn join(&mut self, room: &str, room_ref: &str, join_id: &str) {
         let is_this = |request: &Request| matches!(request, Request::Join { room: asked, .. } if asked == room);
         let at = self.asked.iter().position(|(request, _)| is_this(request));
         if let Some(at) = at {
-            // Answers come in the order of the requests, so all before it has been dealt with.
+            // Replies come in the order of the requests, so all requests before it have been handled.
             self.asked.drain(..=at);
             self.errors = 0;
             self.joined.retain(|joined| joined != room_ref);
@@ -234,7 +232,7 @@ impl State {
         }
     }
 
-    /// When more errors have come than other requests could have caused, a join is refused.
+    /// If more errors have come than the other requests could have caused, a join was refused.
     fn look_for_refusal(&mut self) {
         let others = self.asked.iter().filter(|(request, _)| !is_join(request)).count();
         let at = self.asked.iter().position(|(request, _)| is_join(request));
@@ -253,12 +251,12 @@ fn is_join(request: &Request) -> bool {
     matches!(request, Request::Join { .. })
 }
 
-/// Whether the reply is what such a request asks for.
+/// Whether the reply belongs to such a request.
 fn is_answer(reply: &Reply, request: &Request) -> bool {
     match (reply, request) {
         (Reply::Helo { .. }, Request::Helo(_)) => true,
         (Reply::Left { room_ref, .. }, Request::Leave { room_ref: asked, .. }) => room_ref == asked,
-        // (what one says comes back)
+        // A speaker gets its own message back.
         (
             Reply::Chat { room_ref, message, .. },
             Request::Chat { room_ref: asked, message: said, .. },

@@ -1,7 +1,7 @@
-//! Lab 4, the server: many rooms, and requests that are answered.
+//! Lab 4, the server: many rooms, requests and replies.
 //!
-//! As before, each connection has a thread that reads. It makes requests of the lines; the hall owns the
-//! clients and the rooms (`hall.rs`), and does what the requests ask, one after the other.
+//! As before, each connection has a thread that reads. It turns the lines into requests. The hall (`hall.rs`) owns
+//! the clients and the rooms, and handles the requests one after the other.
 
 mod hall;
 
@@ -38,7 +38,7 @@ struct Options {
     max_backlog: u16,
 }
 
-/// What the threads of the connections tell the hall. The number is that of the connection.
+/// The events that the connections' threads send to the hall. The number identifies the connection.
 enum Event {
     Connected(i64, Client),
     Asked(i64, Request),
@@ -47,7 +47,7 @@ enum Event {
 }
 
 impl common::room::Event for Event {
-    /// (the hall itself puts together what is said in a room)
+    /// Always `None`: the hall itself gathers the messages in a room.
     fn said(&mut self) -> Option<(u64, &mut Vec<String>)> {
         None
     }
@@ -76,7 +76,7 @@ fn main() -> Result<()> {
     })
 }
 
-/// What happens to one connection, from its beginning to its end. A request must not take longer than `limit`.
+/// Handles one connection, from its beginning to its end. A request must not take longer than `limit`.
 fn talk(id: i64, stream: &Arc<TcpStream>, hall: &Room<Event>, limit: Duration) -> Result<()> {
     let (server, peer) = (stream.local_addr()?, stream.peer_addr()?);
     log(&format!("{peer} connected"));
@@ -84,13 +84,13 @@ fn talk(id: i64, stream: &Arc<TcpStream>, hall: &Room<Event>, limit: Duration) -
     hall.send_now(Event::Connected(id, Client::new(server, peer, outbox)))?;
     let reader = TimedReader::new(stream, limit, hall);
     let result = common::catch_panic(|| receive_requests(id, reader, hall));
-    // However it went, the hall hears of it.
+    // The hall is told, however the connection ended.
     hall.send_now(Event::Gone(id))?;
     log(&format!("{peer} closed"));
     result
 }
 
-/// Tells the hall each request that arrives, until the stream ends or the client disconnects.
+/// Sends each request that arrives to the hall, until the stream ends or the client disconnects.
 fn receive_requests(id: i64, reader: TimedReader, hall: &Room<Event>) -> Result<()> {
     let mut lines = Lines::new(reader, TimedReader::restart);
     loop {
@@ -113,7 +113,7 @@ fn receive_requests(id: i64, reader: TimedReader, hall: &Room<Event>) -> Result<
     }
 }
 
-/// A round of the hall: takes one event after the other, and sends once for all that have come.
+/// A round of the hall: processes one event after the other, and then sends once for all of them.
 fn run_hall(hall: &mut Hall, events: Vec<Event>, kill_from_anywhere: bool) {
     for event in events {
         match event {
@@ -126,10 +126,10 @@ fn run_hall(hall: &mut Hall, events: Vec<Event>, kill_from_anywhere: bool) {
     hall.flush();
 }
 
-/// The requests also tell who the client claims to be; who it is, is decided by the connection.
+/// Handles one request. A request also says who the client claims to be, but the connection decides who it is.
 fn answer(hall: &mut Hall, id: i64, request: Request, kill_from_anywhere: bool) {
     if !matches!(request, Request::Chat { .. }) {
-        // What was said before belongs to those who are in the room now, and to no newcomer.
+        // Earlier messages go to the present members, and not to a newcomer.
         hall.push_said();
     }
     match request {
@@ -142,22 +142,23 @@ fn answer(hall: &mut Hall, id: i64, request: Request, kill_from_anywhere: bool) 
     }
 }
 
-/// Stage 1: answer a greeting with its own line and the server's address.
+/// Stage 1: reply to a greeting with its line and the server's address.
 ///
-/// [`Hall::client`] knows the address, as this client sees it; [`Hall::tell`] sends a [`Reply::Helo`].
+/// [`Hall::client`] returns the client, with the address as this client sees it; [`Hall::tell`] sends a
+/// [`Reply::Helo`].
 fn greet(hall: &mut Hall, id: i64, line: String) {
-    todo!("stage 1: answer a greeting with its own line and the server's address")
+    todo!("stage 1: reply to a greeting with its line and the server's address")
 }
 
-/// Stage 9: end the program when a client of this computer asks.
+/// Stage 9: end the program when a client on this computer asks.
 ///
-/// It ends with status 0. This computer's clients have a loopback address; `to_canonical` finds it in an
-/// IPv6 address, too. First [`Hall::flush`]: what was asked before is still to be answered. Then
-/// [`common::exit`] waits a moment for what the sockets have not taken yet, and ends all threads, even those
-/// that wait in a read or in `accept`; the system closes all connections.
+/// It ends with status 0. Clients on this computer have a loopback address; `to_canonical` finds it in an
+/// IPv6 address, too. First call [`Hall::flush`], because earlier requests must still get their replies. Then
+/// [`common::exit`] waits a moment for bytes that the sockets have not accepted yet, and ends all threads, even
+/// those that wait in a read or in `accept`; the system closes all connections.
 ///
-/// From another computer it is obeyed only `from_anywhere`, or else anybody could end the chat: the answer
-/// is [`Hall::complain`] with [`Complaint::NOT_ALLOWED`].
+/// A request from another computer is obeyed only if `from_anywhere` is set. Otherwise any client could end the
+/// chat: reply with [`Hall::complain`] and [`Complaint::NOT_ALLOWED`].
 fn kill(hall: &mut Hall, id: i64, from_anywhere: bool) {
-    todo!("stage 9: end the program when a client of this computer asks")
+    todo!("stage 9: end the program when a client on this computer asks")
 }
