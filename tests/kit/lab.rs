@@ -23,7 +23,7 @@ fn the_map_tells_what_comes_next() {
     write_bodies(kit.path(), |lab, stage| lab == 1 && stage <= 4);
     lab_in(kit.path()).assert().success().stdout(
         contains("✓ 1.4")
-            .and(contains("next   1.5  The client sends what is typed"))
+            .and(contains("next   1.5  The client sends typed lines"))
             .and(contains("labs/lab1-one-to-one/client/src/main.rs:"))
             .and(contains("write `type_messages`"))
             // (in a pipe there are no colours)
