@@ -28,7 +28,8 @@ impl StudentsKit {
     }
 }
 
-/// Exports one. All are built in the same folder, which saves building the libraries again, so there is one at a time.
+/// Exports a student's kit. All of them share a build folder, so the libraries are built only once, and there is only
+/// one kit at a time.
 pub fn students_kit() -> StudentsKit {
     static TURN: Mutex<()> = Mutex::new(());
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);

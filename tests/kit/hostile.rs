@@ -338,7 +338,7 @@ impl<'a> Seen<'a> {
         let is_points = |line: &str| line.trim_start().starts_with("labs ");
         let title = format!("1.{}", self.stage);
         for line in report.lines().filter(|line| is_verdict(line) || is_points(line)) {
-            assert!(line.contains(&title), "{name}: who says «{line}»?\n{report}");
+            assert!(line.contains(&title), "{name}: «{line}» is not from the grader\n{report}");
         }
         assert_eq!(page.matches("</pre>").count(), page.matches("<pre").count(), "{name}");
         assert!(!page.contains("<script") && !page.contains("<img"), "{name}: {page}");

@@ -141,7 +141,7 @@ fn is_as_it_was(mutant: &Mutant, report: &str) -> bool {
     let mut settings = insta_settings();
     settings.set_comparator(Box::new(Steady { varies: mutant.varies }));
     let report = if mutant.has_pictures {
-        // The clock.
+        // Remove the clock times.
         settings.add_filter(r"(?m)^(     ms|[ \d]{5}\.\d) ", "        ");
         report.to_owned()
     } else {
@@ -207,7 +207,7 @@ fn insta_settings() -> insta::Settings {
     settings.set_prepend_module_to_snapshot(false);
     settings.set_snapshot_path("../../docs/src/reports");
     settings.set_omit_expression(true);
-    // As wide as every port of the grader.
+    // The same width as the grader's ports.
     settings.add_filter(r"\b\d{5}\b", "54321");
     settings.add_filter(r"nothing for \d\.\d s", "nothing for 4.0 ss");
     settings.add_filter(r"\d+(\.\d+)? ?(µs|ms|s)\b", "…");

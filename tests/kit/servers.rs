@@ -93,7 +93,7 @@ impl Server {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
             }
-            assert!(begin.elapsed() < LIMIT, "the server lives on");
+            assert!(begin.elapsed() < LIMIT, "the server still runs");
             thread::sleep(Duration::from_millis(5));
         }
     }

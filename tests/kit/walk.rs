@@ -80,7 +80,7 @@ fn breaks(kit: &Path, file: &str, find: &str, replace: &str) {
     std::fs::write(&file, text.replace(find, replace)).unwrap();
 }
 
-/// A wrong stage 2 reaches stage 4, which is not written. The verdict on stage 2 is still that it failed.
+/// A wrong stage 2 has failed, even if it reaches stage 4, which is not written.
 #[test]
 fn a_wrong_stage_that_reaches_a_later_unwritten_one_has_failed() {
     let cases = [

@@ -11,7 +11,7 @@ use crate::labs::lab1::wire::{
 
 /// Stage 1: The server listens.
 pub fn listens(harness: &Harness) -> Check {
-    // Nobody connects: the next stage tests whether the server accepts.
+    // No client connects: the next stage tests whether the server accepts.
     server_where_told(harness)?;
     let other_program = harness.listener()?;
     let port = other_program.address()?.port();

@@ -73,7 +73,8 @@ pub fn enters(
     Ok(person)
 }
 
-/// As [`joins`], as soon as the nickname is free: the server notices a moment later than the script that a client is gone.
+/// As [`joins`], as soon as the nickname is free: the server notices a moment later than the script that its owner is
+/// gone.
 pub fn joins_when_free(server: &Server, nickname: &str) -> Check<Peer> {
     let deadline = Instant::now() + TIMEOUT;
     loop {

@@ -30,7 +30,7 @@ pub fn join_adds_to_a_room(harness: &Harness) -> Check {
     let (here, there) = (harness.words(1), harness.words(2));
     let members = all_join(&server, &here, &["alice", "bob"])?;
     let [(alice, in_a), (bob, in_b)] = &members[..] else { return Ok(()) };
-    ensure(in_a.join_id != in_b.join_id, "each should have", "its own JOIN_ID", "the same")?;
+    ensure(in_a.join_id != in_b.join_id, "each client should have", "its own JOIN_ID", "the same")?;
     harness.step("bob joins a second room");
     bob.asks_to_join(&there, "bob")?;
     let elsewhere = bob.is_in(&there, address)?;
@@ -136,7 +136,12 @@ pub fn keeps_rooms_apart(harness: &Harness) -> Check {
     bob.is_out(third)?;
     bob.hears_left(third.room_ref, "bob")?;
     let reborn = bob.joins_room("third", address)?;
-    ensure(reborn.room_ref != third.room_ref, "there should be", "a new ROOM_REF", "the old")?;
+    ensure(
+        reborn.room_ref != third.room_ref,
+        "the room should have",
+        "a new ROOM_REF",
+        "the old one",
+    )?;
     harness.step("leaving one room does not leave the other");
     alice.asks_to_leave(*red_a)?;
     alice.is_out(*red_a)?;
