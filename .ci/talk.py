@@ -1,6 +1,6 @@
-"""Tries eight finished chat programs: talk.py FOLDER-OF-THE-PROGRAMS [COMMAND-THAT-STARTS-THEM]
+"""Tests eight finished chat programs: talk.py FOLDER-OF-THE-PROGRAMS [COMMAND-THAT-STARTS-THEM]
 
-The grader asks much more, but at terminals; this needs none, so that it can try programs for Windows.
+The grader tests much more, but needs terminals. This script needs none, so it can test programs for Windows.
 """
 
 import os
@@ -12,14 +12,14 @@ import time
 
 FOLDER, START = sys.argv[1], sys.argv[2:]
 SUFFIX = ".exe" if os.path.exists(f"{FOLDER}/solution1-server.exe") else ""
-# Each wait, in seconds: nothing takes this long unless it hangs.
+# The limit of each wait, in seconds. Only a program that hangs takes this long.
 LIMIT = 20
-# What still runs when a talk fails.
+# The programs that still run when a talk fails.
 running = []
 
 
 class Feed:
-    """Bytes that arrive, read by a thread, so that no sender ever waits for us."""
+    """Bytes that arrive. A thread reads them, so no sender ever waits for this script."""
 
     def __init__(self, read):
         self.bytes, self.ended, self.changed = b"", False, threading.Condition()
@@ -38,7 +38,7 @@ class Feed:
                 self.changed.notify_all()
 
     def take(self, end):
-        """All up to and including `end`."""
+        """Returns everything up to and including `end`."""
         with self.changed:
             there = self.changed.wait_for(lambda: end in self.bytes or self.ended, LIMIT)
             assert there and end in self.bytes, f"no {end!r}, only {self.bytes[-300:]!r}"
@@ -46,12 +46,12 @@ class Feed:
             return taken
 
     def has(self, expected, limit=0):
-        """Whether these bytes are there, or come within the limit; they stay."""
+        """Whether these bytes have arrived, or arrive within the limit. They are not removed."""
         with self.changed:
             return self.changed.wait_for(lambda: expected in self.bytes, limit)
 
     def gets(self, expected):
-        """Exactly these bytes are next."""
+        """Checks that exactly these bytes come next."""
         taken = self.take(expected)
         assert taken == expected, f"{taken[-300:]!r} came, and not {expected[:300]!r}"
 
@@ -72,13 +72,13 @@ class Peer(Feed):
         self.socket.sendall(data)
 
     def closes(self):
-        # (close alone would wait for the thread that reads)
+        # `close` alone would wait for the thread that reads.
         self.socket.shutdown(socket.SHUT_RDWR)
         self.socket.close()
 
 
 class Relay:
-    """Stands between a client and its server, to take the server away: killed, it may leave its connection with Wine."""
+    """Sits between a client and its server, to cut them off: Wine may keep the connection of a killed server."""
 
     def __init__(self, port):
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -128,7 +128,7 @@ class Program(Feed):
 
 
 def server(number):
-    """A server on a port of its own choice, and the port."""
+    """Starts a server on a free port, and returns it and the port."""
     program = Program(f"solution{number}-server", 0)
     program.take(b"listening on 127.0.0.1:")
     return program, int(program.take(b"\n"))
@@ -179,7 +179,7 @@ def server_2():
     carol.closes()
     for peer in (alice, bob):
         peer.gets(b"carol left!\n")
-    # One who never reads is cut off, and the others miss nothing.
+    # A client that never reads is disconnected, and the other clients miss nothing.
     deaf = socket.create_connection(("127.0.0.1", port), LIMIT)
     assert deaf.recv(4) == b"NICK"
     deaf.sendall(b"deaf")
@@ -193,7 +193,7 @@ def server_2():
         heard += alice.take(line[-2:])
         count += 1
     # On Windows a shutdown does not wake the thread that reads (rust-lang/rust#121594).
-    at_once = b"deaf left!\n" in heard or alice.has(b"deaf left!\n", 2)
+    immediately = b"deaf left!\n" in heard or alice.has(b"deaf left!\n", 2)
     deaf.close()
     alice.sends(b"alice: the end\n")
     for peer in (alice, bob):
@@ -201,9 +201,9 @@ def server_2():
         while b"deaf left!\n" not in left or b"the end\n" not in left:
             left += peer.take(b"\n")
         said = left.replace(b"deaf left!\n", b"", 1)
-        assert said == count * line + b"alice: the end\n", "somebody has missed something"
+        assert said == count * line + b"alice: the end\n", f"{'alice' if peer is alice else 'bob'} has missed something"
     program.is_ended()
-    deaf_one = "let go" if at_once else "cut off, and a member until it closes"
+    deaf_one = "disconnected" if immediately else "disconnected, and a member until it closes"
     return f"3,000 lines in order to three peers, a nickname refused, a deaf client {deaf_one}"
 
 
@@ -218,7 +218,7 @@ def server_3():
     bob = Peer(port)
     program.take(b"active connections = 2\n")
     said = b"".join(frame("[ann] : é %d".encode() % at) for at in range(300))
-    # (in pieces that are no frames)
+    # In pieces that are not frames.
     for at in range(0, len(said), 1000):
         ann.sends(said[at : at + 1000])
     bob.gets(said)
@@ -291,7 +291,7 @@ def client_2(_host, program, peer):
 
 
 def client_3(host, program, peer):
-    # (nothing else tells that the peer is in)
+    # Nothing else shows that the peer is in.
     host.take(b"active connections = 1\n")
     program.take(b"Enter your name : ")
     program.types("ann")
@@ -343,7 +343,7 @@ def main():
     talks += [(f"client {number}", client, (number, globals()[f"client_{number}"])) for number in range(1, 5)]
     failures = 0
     for name, talk, arguments in talks:
-        # Twice, since Wine kills a program (status -9) whose threads take half a second to end.
+        # Try twice, since Wine kills a program (status -9) whose threads take half a second to end.
         for last in (False, True):
             began = time.monotonic()
             try:

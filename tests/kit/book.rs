@@ -9,7 +9,7 @@ use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 
 use crate::lab;
 
-/// External links go to places that last, and nowhere else. They are not opened.
+/// External links go only to sites that last. The links are not opened.
 const PLACES: [&str; 8] = [
     "https://beej.us/guide/",
     "https://doc.rust-lang.org/",
@@ -21,7 +21,7 @@ const PLACES: [&str; 8] = [
     "https://www.unicode.org/",
 ];
 
-/// What a code block may be. `sh` is run by a test, `sh,not-run` is not, and says why in a comment before it.
+/// The kinds of code blocks. A test runs `sh`, but not `sh,not-run`, which has a comment before it that says why.
 const LANGUAGES: [&str; 9] = [
     "python",
     "rust,ignore",
@@ -37,15 +37,15 @@ const LANGUAGES: [&str; 9] = [
 /// A page of the book.
 #[derive(Default)]
 pub struct Page {
-    /// What can be linked to in it.
+    /// The targets of links.
     ids: BTreeSet<String>,
     links: Vec<String>,
-    /// What kind of code, and the code.
+    /// The kind of code, and the code.
     pub blocks: Vec<(String, String)>,
     text: String,
 }
 
-/// The pages of a kit's book, by their paths.
+/// The pages of a kit's book, by path.
 pub fn pages(kit: &Path) -> BTreeMap<PathBuf, Page> {
     let folder = kit.join("docs/src");
     let mut paths = files::below(&folder).unwrap();
@@ -93,7 +93,7 @@ fn page(text: String) -> Page {
             _ => {}
         }
     }
-    // What HTML in the text brings along.
+    // Ids and links in HTML.
     let values = |attribute: &str| {
         let values = text.split(attribute).skip(1).filter_map(|part| part.split('"').next());
         values.map(ToOwned::to_owned).collect::<Vec<_>>()
@@ -121,7 +121,7 @@ fn every_link_leads_somewhere() {
     nothing_is_wrong("these lead nowhere", broken_links);
 }
 
-/// Neither in our book nor in that of a students' kit, which has not all of the pages.
+/// Checks our book and that of a students' kit, which lacks some of the pages.
 fn nothing_is_wrong(what: &str, wrong: impl Fn(&Path) -> Vec<String>) {
     let students = tempfile::tempdir().unwrap();
     lab().arg("export").arg(students.path()).assert().success();
@@ -154,10 +154,10 @@ fn broken_links(kit: &Path) -> Vec<String> {
     broken
 }
 
-/// mdBook leaves out what it does not find, and goes on.
+/// mdBook omits an include that it does not find, and goes on.
 #[test]
-fn everything_that_is_included_is_there() {
-    nothing_is_wrong("these are not there", missing_includes);
+fn every_include_exists() {
+    nothing_is_wrong("these do not exist", missing_includes);
 }
 
 fn missing_includes(kit: &Path) -> Vec<String> {
@@ -182,9 +182,9 @@ fn missing_includes(kit: &Path) -> Vec<String> {
     missing
 }
 
-/// Reports point to the part of a chapter about their stage.
+/// A report links to the section about its stage.
 #[test]
-fn every_stage_has_its_part_in_a_chapter() {
+fn every_stage_has_its_section_in_a_chapter() {
     let pages = pages(&grader::kit::root());
     for lab in grader::labs::all() {
         let chapter = format!("lab{}.md", lab.number);
@@ -212,7 +212,7 @@ fn every_code_block_says_what_it_is() {
             if language == "sh,not-run"
                 && !page.text.split_once(&block).is_some_and(|(before, _)| reason(before))
             {
-                wrong.push(format!("{}: says not why it is not run: {first}", path.display()));
+                wrong.push(format!("{}: does not say why it is not run: {first}", path.display()));
             }
         }
     }
@@ -220,9 +220,8 @@ fn every_code_block_says_what_it_is() {
 }
 
 #[test]
-fn the_figures_are_what_the_programs_show() {
-    // (a figure shows what happens one after the other; on a busy machine somebody may be late. One run that shows just
-    // the same is proof)
+fn the_figures_show_what_the_programs_do() {
+    // A figure shows events in their order, which may differ on a busy machine. One run without a difference is enough.
     let check = || lab().args(["figures", "--check"]).output().unwrap();
     let mut output = check();
     for _ in 0..4 {

@@ -1,4 +1,4 @@
-//! The finished programs, by their command lines.
+//! The command lines of the finished programs.
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -32,7 +32,7 @@ fn server(lab: u32) -> Command {
     command(&format!("solution{lab}-server"))
 }
 
-/// A client, with somebody who answers its question for a name.
+/// A client, with input that answers its question for a name.
 fn client(lab: u32) -> Command {
     let mut command = command(&format!("solution{lab}-client"));
     command.write_stdin("alice\n");
@@ -46,7 +46,7 @@ fn command(package: &str) -> Command {
 }
 
 #[test]
-fn help_tells_port_and_host() {
+fn help_shows_port_and_host() {
     for (lab, port) in LABS {
         for mut command in [server(lab), client(lab)] {
             let tells = contains("[PORT]").and(contains("--host")).and(contains(port.to_string()));
@@ -56,7 +56,7 @@ fn help_tells_port_and_host() {
 }
 
 #[test]
-fn a_bad_port_is_refused_with_its_value() {
+fn an_invalid_port_is_refused_and_named() {
     for (lab, _) in LABS {
         for bad in ["99999", "abc", "-1"] {
             server(lab).arg(bad).assert().code(2).stderr(contains(bad));
@@ -66,7 +66,7 @@ fn a_bad_port_is_refused_with_its_value() {
 }
 
 #[test]
-fn a_taken_port_is_named_with_what_to_do() {
+fn a_taken_port_is_named_with_advice() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     for (lab, _) in LABS {
@@ -77,7 +77,7 @@ fn a_taken_port_is_named_with_what_to_do() {
 }
 
 #[test]
-fn an_address_of_somebody_else_is_refused() {
+fn an_address_of_another_computer_is_refused() {
     for (lab, _) in LABS {
         let says = contains("cannot listen on 203.0.113.7:0").and(contains("--host"));
         server(lab).args(["0", "--host", "203.0.113.7"]).assert().code(1).stderr(says);
@@ -85,7 +85,7 @@ fn an_address_of_somebody_else_is_refused() {
 }
 
 #[test]
-fn nobody_listening_is_named_with_what_to_do() {
+fn a_missing_server_is_named_with_advice() {
     let nobody = ClosedPort::new().unwrap();
     let port = nobody.address().port();
     for (lab, _) in LABS {

@@ -1,4 +1,4 @@
-//! `cargo lab export`, and what is done with a student's kit.
+//! `cargo lab export`, and the use of a student's kit.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,7 +28,8 @@ impl StudentsKit {
     }
 }
 
-/// Makes one. They are built in the same place, so that the libraries are built once; so there is one at a time.
+/// Exports a student's kit. All of them share a build folder, so the libraries are built only once, and there is only
+/// one kit at a time.
 pub fn students_kit() -> StudentsKit {
     static TURN: Mutex<()> = Mutex::new(());
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -61,11 +62,11 @@ fn a_students_kit_holds_no_solution() {
     for (path, text) in exported.iter().zip(&texts) {
         let shown = path.display();
         assert!(!path.starts_with("solutions"), "{shown}");
-        // (it measures the solutions, and nothing else)
+        // A benchmark measures only the solutions.
         assert!(!path.starts_with("tests/benches") && !text.contains("[[bench]]"), "{shown}");
         for lab in 1..=4 {
             let package = format!("solution{lab}-");
-            // (the grader knows the names of the control's packages, and does without)
+            // The grader contains the names of the control's packages, but works without them.
             let is_grader = path.starts_with("tests/src");
             assert!(is_grader || !text.contains(&package), "{shown} names a package {package}");
         }
@@ -77,7 +78,7 @@ fn a_students_kit_holds_no_solution() {
             let telling: Vec<_> = body.lines().map(str::trim).filter(is_code).collect();
             for (path, text) in exported.iter().zip(&texts) {
                 let given = telling.iter().filter(|line| text.contains(**line)).count();
-                // (what is one line only, `common` does just so from the next lab on)
+                // From the next lab on, `common` contains some bodies that are one line long.
                 assert!(
                     telling.len() <= 1 || given < telling.len(),
                     "{} has the lines of `{}` in lab {lab}: {telling:#?}",
@@ -91,7 +92,7 @@ fn a_students_kit_holds_no_solution() {
 
 /// A comment between the rows of a table ends it, on GitHub and in the book.
 #[test]
-fn no_mark_of_the_export_stands_in_a_table() {
+fn no_export_mark_is_in_a_table() {
     let kit = grader::kit::root();
     let mut pages = vec![PathBuf::from("README.md")];
     for folder in ["docs", "labs"] {
@@ -106,7 +107,7 @@ fn no_mark_of_the_export_stands_in_a_table() {
     }
 }
 
-/// `cargo test` in the kit, as its owner does it.
+/// `cargo test` in the kit, as a student runs it.
 fn cargo_test(kit: &Path) -> Command {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["test", "--offline"]).current_dir(kit).timeout(std::time::Duration::from_mins(10));
@@ -114,7 +115,7 @@ fn cargo_test(kit: &Path) -> Command {
 }
 
 #[test]
-fn a_students_kit_grades_in_full_without_the_control() {
+fn a_students_kit_grades_completely_without_the_control() {
     let kit = students_kit();
     let points = contains(" labs  0/400 points");
     cargo_test(kit.path()).assert().success().stdout(points);
@@ -134,9 +135,9 @@ fn the_starters_compile_without_a_warning() {
         .stderr(contains("Compiling lab4-server").and(contains("warning").not()));
 }
 
-/// The way that the book tells: the course's repository is brought up to date by an export, the student pulls.
+/// As the book describes it: an export updates the course's repository, and the student pulls.
 #[test]
-fn a_newer_kit_is_taken_up_without_losing_work() {
+fn a_student_can_update_to_a_newer_kit_without_losing_work() {
     let git = |folder: &Path, arguments: &[&str]| {
         let author = ["-c", "user.name=a", "-c", "user.email=a@example.org"];
         let mut git = SystemCommand::new("git");
@@ -184,14 +185,14 @@ fn an_older_kit_may_lack_folders() {
     export().success();
     let (docs, handout) = (kit.path().join("docs"), "lab1-one-to-one/README.md");
     fs::remove_dir_all(&docs).unwrap();
-    // (there was a time when the handouts were in labs/ only)
+    // In older kits the handouts were only in labs/.
     fs::remove_file(kit.path().join("tests/starters").join(handout)).unwrap();
     export().success();
     assert!(docs.is_dir() && kit.path().join("labs").join(handout).is_file());
 }
 
 #[test]
-fn an_export_that_is_refused_removes_nothing() {
+fn a_refused_export_removes_nothing() {
     let kit = tempfile::tempdir().unwrap();
     let export = || lab().arg("export").arg(kit.path()).assert();
     export().success();
@@ -220,7 +221,7 @@ fn an_export_that_is_refused_removes_nothing() {
 }
 
 #[test]
-fn an_export_overwrites_nobodys_work() {
+fn an_export_overwrites_no_students_work() {
     let kit = students_kit();
     write_bodies(kit.path(), |_, _| true);
     let refused = contains("somebody has worked in");

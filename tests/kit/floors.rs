@@ -1,4 +1,4 @@
-//! The grader is a house with floors: what is below does not know what is above, and no two files need each other.
+//! The grader has floors: a file uses only its own floor and those below, and no two files depend on each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,14 +8,14 @@ use grader::kit::files;
 use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::Visit;
 
-/// More lines than this are more than one idea, or a list of data.
+/// A file with more lines has more than one purpose, or is a list of data.
 const MOST_LINES: usize = 450;
 
 fn source() -> PathBuf {
     grader::kit::root().join("tests/src")
 }
 
-/// The floors from the top down, as the table in `lib.rs` has them.
+/// The floors from the top down, in the order of the table in `lib.rs`.
 fn floors() -> Vec<String> {
     let text = fs::read_to_string(source().join("lib.rs")).unwrap();
     let rows = text.lines().filter_map(|line| line.strip_prefix("//! | [`")?.split('`').next());
@@ -28,7 +28,7 @@ fn floors() -> Vec<String> {
     floors
 }
 
-/// All paths that begin with `crate` or `super`, in `use` or not, in macros too.
+/// All paths in a file: in `use`, elsewhere, and in macros.
 #[derive(Default)]
 struct Paths(Vec<Vec<String>>);
 
@@ -51,7 +51,7 @@ impl Paths {
         for token in tokens {
             match token {
                 TokenTree::Ident(name) => path.push(name.to_string()),
-                TokenTree::Punct(punct) if punct.as_char() == ':' => continue,
+                TokenTree::Punct(punct) if punct.as_char() == ':' => {}
                 TokenTree::Group(group) => {
                     self.0.push(std::mem::take(&mut path));
                     self.add_tokens(group.stream());
@@ -77,10 +77,10 @@ impl Visit<'_> for Paths {
         self.add_tokens(call.tokens.clone());
     }
 
-    /// (`pub(super)` uses nothing)
+    /// `pub(super)` is a path, but uses nothing.
     fn visit_visibility(&mut self, _: &syn::Visibility) {}
 
-    /// (the tests in a file may use what is beside them)
+    /// The tests in a file may use any file.
     fn visit_item_mod(&mut self, module: &syn::ItemMod) {
         if module.ident != "tests" {
             syn::visit::visit_item_mod(self, module);
@@ -96,7 +96,7 @@ fn module_of(file: &Path) -> Vec<String> {
     names
 }
 
-/// Which files each file uses.
+/// The files that each file uses.
 fn uses() -> BTreeMap<PathBuf, BTreeSet<PathBuf>> {
     let files: Vec<_> = files::below(&source())
         .unwrap()
@@ -131,7 +131,7 @@ fn uses() -> BTreeMap<PathBuf, BTreeSet<PathBuf>> {
 }
 
 #[test]
-fn no_arrow_runs_up() {
+fn no_file_uses_a_higher_floor() {
     let floors = floors();
     let floor_of = |file: &Path| {
         let folder = file.iter().next().unwrap().to_str().unwrap();
@@ -145,29 +145,31 @@ fn no_arrow_runs_up() {
             }
         }
     }
-    assert!(up.is_empty(), "these arrows run up:\n{}", up.join("\n"));
+    assert!(up.is_empty(), "these files use a higher floor:\n{}", up.join("\n"));
 }
 
 #[test]
-fn no_two_files_need_each_other() {
+fn no_two_files_depend_on_each_other() {
     let mut uses = uses();
-    // What uses nothing that is left stands on the ground; take it away until nothing changes.
+    // Remove the files that use none of the remaining ones, until nothing changes.
     loop {
-        let ground: BTreeSet<_> =
+        let free: BTreeSet<_> =
             uses.iter().filter(|(_, used)| used.is_empty()).map(|(file, _)| file.clone()).collect();
-        if ground.is_empty() {
+        if free.is_empty() {
             break;
         }
-        uses.retain(|file, _| !ground.contains(file));
-        uses.values_mut().for_each(|used| used.retain(|file| !ground.contains(file)));
+        uses.retain(|file, _| !free.contains(file));
+        for used in uses.values_mut() {
+            used.retain(|file| !free.contains(file));
+        }
     }
-    // (what is left is a circle, or stands on one)
+    // The remaining files are a cycle, or use one.
     let shown = uses.iter().map(|(file, used)| format!("{} uses {used:?}", file.display()));
-    assert!(uses.is_empty(), "a circle:\n{}", shown.collect::<Vec<_>>().join("\n"));
+    assert!(uses.is_empty(), "a cycle:\n{}", shown.collect::<Vec<_>>().join("\n"));
 }
 
 #[test]
-fn no_file_is_longer_than_one_idea() {
+fn no_file_is_too_long() {
     for file in files::below(&source()).unwrap() {
         let lines = fs::read_to_string(source().join(&file)).unwrap().lines().count();
         assert!(lines <= MOST_LINES, "{} has {lines} lines", file.display());

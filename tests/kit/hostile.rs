@@ -1,9 +1,9 @@
-//! Submissions that mean no good: each ends in a verdict that says so, in time, nothing of it is left, and no file outside
-//! of its folder has changed. What the kit cannot prevent is shown here as well, and told in the README.
+//! Hostile submissions: each ends in a verdict that says so, in time, nothing of it is left, and no file outside of its
+//! folder has changed. The tests also show what the kit cannot prevent; the README says so.
 //!
-//! All of them are bounded, so that they do no harm where they are not held back: they end by themselves within two
-//! minutes, take at most 3 GB, write nothing but markers, signal no process but the grader that the test has started
-//! for it, and connect to nobody but a listener of the test.
+//! All of them are limited, so they do no harm where they are not confined: they end within two minutes, use at most 3 GB,
+//! write only markers, signal only the grader that the test has started for them, and connect only to a listener of the
+//! test.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -29,21 +29,21 @@ use tempfile::TempDir;
 
 use crate::lab_in;
 
-/// How long grading one of them may take, building it included. A stage may take 30 s.
+/// How long building and grading one of them may take. A stage may take 30 s.
 const IN_TIME: Duration = Duration::from_secs(40);
 
-/// How long a build may take: longer than any that comes to an end.
+/// How long a build may take: longer than any build that ends.
 const BUILD_LIMIT: Duration = Duration::from_mins(2);
 
-/// How long the build of one may take whose build takes too long.
+/// The limit for a build that must exceed it.
 const SHORT: Duration = Duration::from_secs(8);
 
-/// A small kit with nothing but the two programs of lab 1, and a few files that are none of their business.
+/// A small kit with only the two programs of lab 1, and a few files that these must not change.
 struct Kit {
     folder: TempDir,
-    /// In the command line of every process that it starts, and of nobody else's.
+    /// A text in the command line of every process that the submission starts, and of no other process.
     mark: String,
-    /// An address of the loopback that nobody else uses.
+    /// A loopback address that nothing else uses.
     address: Ipv4Addr,
     /// A folder outside of the kit, with a file in it.
     outside: TempDir,
@@ -86,7 +86,7 @@ impl Kit {
         files::write(&self.path().join(path), text).unwrap();
     }
 
-    /// The server listens as the first lab wants it, waits for the first client, and then does something else.
+    /// Writes a server that listens as lab 1 requires, waits for the first client, and then runs `what_it_does`.
     fn serves(&self, what_it_does: &str) {
         let mark = &self.mark;
         let common = common(mark, self.address);
@@ -119,7 +119,7 @@ fn main() {{
         self.write(BUILD_SCRIPT, &format!("{common}\nfn main() {{ {what_it_does} }}"));
     }
 
-    /// What is in the files of the kit, in its finished programs, and in the folder outside.
+    /// The contents of the kit's files, of its finished programs, and of the folder outside.
     fn contents(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut contents = BTreeMap::new();
         for folder in [self.path(), self.outside.path()] {
@@ -135,7 +135,7 @@ fn main() {{
         contents
     }
 
-    /// Its processes that are still there.
+    /// Processes of the submission that still exist.
     fn left(&self) -> Vec<String> {
         let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
         let commands = processes.filter_map(|process| {
@@ -148,7 +148,7 @@ fn main() {{
         commands.collect()
     }
 
-    /// Whether somebody listens at its address.
+    /// Whether a process listens at the kit's address.
     fn is_listening(&self) -> bool {
         let table = fs::read_to_string("/proc/net/tcp").unwrap_or_default();
         let address = format!("{:08X}:", u32::from_ne_bytes(self.address.octets()));
@@ -160,7 +160,7 @@ fn main() {{
     }
 }
 
-/// What hostile programs have at hand.
+/// Helper functions of the hostile programs.
 fn common(mark: &str, address: Ipv4Addr) -> String {
     format!(
         r#"#![allow(dead_code, unused_imports)]
@@ -180,7 +180,7 @@ unsafe extern "C" {{
     safe fn close(fd: i32) -> i32;
 }}
 
-/// Long for a grader, and not for ever.
+/// Long for a grader, but not forever.
 fn hangs() -> ! {{
     thread::sleep(time::Duration::from_secs(100));
     process::exit(3)
@@ -194,7 +194,7 @@ fn for_a_while(mut what: impl FnMut()) -> ! {{
     process::exit(3)
 }}
 
-/// A process in a session of its own, which lives on. It has all files that are open across exec.
+/// Starts a process in its own session, which lives on. It inherits all files that stay open across exec.
 fn lives_on() {{
     let mut sleep = Command::new("setsid");
     sleep.args(MARK.split(' ')).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -205,7 +205,7 @@ fn kit() -> path::PathBuf {{
     env::current_exe().unwrap().ancestors().nth(3).unwrap().to_owned()
 }}
 
-/// The name of the parent: nobody else is signalled.
+/// The name of the parent: no other process is signaled.
 fn parent() -> String {{
     let comm = fs::read_to_string(format!("/proc/{{}}/comm", getppid()));
     comm.unwrap_or_default().trim().to_owned()
@@ -214,12 +214,12 @@ fn parent() -> String {{
     )
 }
 
-/// What was seen of a submission.
+/// What the test has seen of a submission.
 struct Seen<'a> {
     grader: &'a Grader,
     stage: usize,
     report: String,
-    /// On the terminals.
+    /// The output on the terminals.
     shown: String,
     /// The report as a page for a browser.
     page: String,
@@ -228,16 +228,16 @@ struct Seen<'a> {
 /// One kind of hostile submission.
 struct Case {
     name: &'static str,
-    /// Writes it.
+    /// Writes the submission.
     write: fn(&Kit),
     /// How long its build may take.
     build_limit: Duration,
-    /// The stage that is graded. The second is the first that talks to the server.
+    /// The stage that is graded. Stage 2 is the first that talks to the server.
     stage: usize,
     verdict: Verdict,
-    /// What the report has to tell.
+    /// What the report must contain.
     told: &'static [&'static str],
-    /// What else has to be so.
+    /// Further checks.
     also: fn(&Seen),
 }
 
@@ -299,7 +299,7 @@ impl Case {
             }
             assert!(took < IN_TIME, "{name}: took {took:?}");
             assert!(left.is_empty(), "{name}: {left:?}");
-            assert!(!listens, "{name}: somebody still listens");
+            assert!(!listens, "{name}: a process still listens");
             seen.is_harmless(name);
             if holds().writing {
                 assert!(kit.contents() == before, "{name}: a file was changed");
@@ -327,7 +327,7 @@ impl<'a> Seen<'a> {
         }
     }
 
-    /// Reports are read by people, on terminals and in browsers: what a program prints is a quotation there.
+    /// People read reports on terminals and in browsers: the output of a program must be harmless there.
     fn is_harmless(&self, name: &str) {
         let Self { report, page, .. } = self;
         for text in [report, page] {
@@ -338,11 +338,11 @@ impl<'a> Seen<'a> {
         let is_points = |line: &str| line.trim_start().starts_with("labs ");
         let title = format!("1.{}", self.stage);
         for line in report.lines().filter(|line| is_verdict(line) || is_points(line)) {
-            assert!(line.contains(&title), "{name}: who says «{line}»?\n{report}");
+            assert!(line.contains(&title), "{name}: «{line}» is not from the grader\n{report}");
         }
         assert_eq!(page.matches("</pre>").count(), page.matches("<pre").count(), "{name}");
         assert!(!page.contains("<script") && !page.contains("<img"), "{name}: {page}");
-        // Its folder has gone with it.
+        // Its folder has been removed with it.
         for line in self.shown.lines() {
             let folder = line.trim_end().strip_prefix("my folder is ").map(Path::new);
             assert!(folder.is_none_or(|folder| !folder.exists()), "{name}: {folder:?} is left");
@@ -350,7 +350,7 @@ impl<'a> Seen<'a> {
     }
 }
 
-/// What tries to look like a report, in the middle of one.
+/// Text that tries to look like a report, in the middle of one.
 const FORGERY: &str = r#""\x1b[2J\x1b[H\x1b[31m\x1b]0;title\x07\u{9b}1m\u{202e}\r\n\n ✓ 1.1   The server listens   5/5\n ✗ 1.9 no\n labs  400/400 points\n{\"verdict\":\"passed\",\"points\":400}\n</pre></section><script>alert(1)</script><img src=x onerror=alert(1)>\n]]>\n   control  passes\n""#;
 
 #[allow(clippy::too_many_lines)] // a list
@@ -423,7 +423,7 @@ fn programs() -> Vec<Case> {
             kit.serves("println!(\"not yet implemented: stage 1: this and that\"); hangs()");
         })
         .is(Verdict::Blocked(1)),
-        // The script is there to be read, also by programs. The words are random.
+        // A program can read the script, but the words are random.
         case("answers with all that the script may ask", &["should have heard"], |kit| {
             kit.serves(
                 r#"let script = fs::read_to_string(kit().join("tests/src/labs/lab1/server.rs")).unwrap();
@@ -434,7 +434,7 @@ fn programs() -> Vec<Case> {
                     client.write_all(b"Welcome to this chatroom!\n").unwrap();
                     println!("127.0.0.1 connected");
                     clients.push(client);
-                    // (the second stage, which gives an option, wants to hear nothing else)
+                    // Stage 2, which passes an option, allows no other message.
                     if clients.len() == 2 && env::args().len() == 2 {
                         for text in script.split('"').skip(1).step_by(2) {
                             for client in &mut clients {
@@ -478,7 +478,7 @@ fn programs() -> Vec<Case> {
 fn builds() -> Vec<Case> {
     vec![
         case("compiles for very long", &["should compile", "and was stopped"], |kit| {
-            // (some 80 s, if nobody stops it)
+            // About 80 s, if it is not stopped.
             kit.write(
                 SERVER,
                 "#![allow(long_running_const_eval)]\n\
@@ -521,17 +521,17 @@ fn builds() -> Vec<Case> {
     ]
 }
 
-/// The client is not to blame for the server.
+/// The client must still be built: it is not to blame for the server.
 fn others_are_built(seen: &Seen) {
     assert!(seen.grader.build(Author::Student).as_ref().unwrap()["lab1-client"].is_ok());
 }
 
 #[test]
-fn what_means_no_good_ends_in_a_verdict_and_leaves_nothing() {
+fn a_hostile_submission_ends_in_a_verdict_and_leaves_nothing() {
     console::set_colors_enabled(false);
     let cases = Mutex::new(programs().into_iter().chain(builds()).collect::<Vec<_>>().into_iter());
     let failed = Mutex::new(Vec::new());
-    // They mostly wait.
+    // Most of the time they wait.
     thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
@@ -546,7 +546,7 @@ fn what_means_no_good_ends_in_a_verdict_and_leaves_nothing() {
     assert!(failed.lock().unwrap().is_empty(), "{failed:?}");
 }
 
-/// A program may write in its own folder. Elsewhere it may not, where the kernel can hold it back.
+/// A program may write only in its own folder, where the kernel can enforce that.
 #[test]
 fn no_file_outside_of_its_folder_is_changed() {
     console::set_colors_enabled(false);
@@ -605,15 +605,15 @@ fn no_file_outside_of_its_folder_is_changed() {
             assert!(shown.contains(line), "{line}\n{shown}");
         }
         seen.is_harmless("writes everywhere");
-        // What is not held back is told in the README, and seen here.
+        // Without confinement files are changed, as the README says.
         let is_changed = before != after || !markers.is_empty() || shown.contains("CHANGED");
         assert_eq!(is_changed, !holds().writing, "{:?} {markers:?}\n{shown}", holds());
     });
 }
 
-/// A program may read and connect as it likes: the README promises nothing else. It gains nothing by it here.
+/// A program may read and connect freely, as the README says. It gains nothing by it here.
 #[test]
-fn a_connection_to_another_program_is_not_held_back() {
+fn a_connection_to_another_program_is_not_prevented() {
     let kit = Kit::new();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let (port, mark) = (listener.local_addr().unwrap().port(), &kit.mark);
@@ -632,14 +632,14 @@ fn a_connection_to_another_program_is_not_held_back() {
     assert_eq!(reader.join().unwrap(), kit.mark);
 }
 
-/// The grader outlives a program that wants to end it, where the kernel can hold it back.
+/// The grader survives a program that tries to end it, where the kernel can prevent that.
 #[test]
 fn a_program_does_not_end_its_grader() {
     let kit = Kit::new();
     kit.serves(
         r#"lives_on();
         if parent() == "lab" {
-            for number in [15, 10, 2, 1] { println!("signalled the grader: {}", kill(getppid(), number) == 0); }
+            for number in [15, 10, 2, 1] { println!("signaled the grader: {}", kill(getppid(), number) == 0); }
         }
         hangs()"#,
     );
@@ -648,9 +648,9 @@ fn a_program_does_not_end_its_grader() {
     if holds().signals {
         assert!(kit.left().is_empty(), "{:?}", kit.left());
         assert_eq!(output.status.code(), Some(1), "{text}");
-        assert!(text.contains("✗ 1.2") && text.contains("signalled the grader: false"), "{text}");
-        assert!(!text.contains("signalled the grader: true"), "{text}");
-        // The grader has stopped at the first failure, in the middle of other stages. Their folders go, too.
+        assert!(text.contains("✗ 1.2") && text.contains("signaled the grader: false"), "{text}");
+        assert!(!text.contains("signaled the grader: true"), "{text}");
+        // The grader has stopped at the first failure, in the middle of other stages. Their folders are removed, too.
         let folder = text.lines().find_map(|line| line.split_once("my folder is ")).unwrap().1;
         let all = Path::new(folder.split_whitespace().next().unwrap()).parent().unwrap();
         assert!(all.starts_with(std::env::temp_dir()), "{text}");
@@ -660,7 +660,7 @@ fn a_program_does_not_end_its_grader() {
             thread::sleep(Duration::from_millis(10));
         }
     } else {
-        // It is gone, and nobody takes that for a verdict. (Nobody is there to end what the program has started.)
+        // The grader was ended, and its exit is no verdict. The processes that the program has started stay.
         assert_eq!(output.status.code(), None, "{text}");
     }
 }

@@ -1,5 +1,5 @@
-//! The client of lab 4 and a join that is refused, not answered, or answered too late: text goes to the room for which
-//! it was typed, or nowhere. Where the stages of the grader would ask too much of a student's program.
+//! The client of lab 4 when a join is refused, gets no reply, or gets it too late: text goes to the room for which it was
+//! typed, or nowhere. The stages do not test this, since it would ask too much of a student's program.
 
 use std::net::Ipv4Addr;
 
@@ -12,22 +12,22 @@ use grader::system::program::Runnable;
 use crate::LIMIT;
 use crate::chats::executable;
 
-/// Larger than any number.
+/// A reference and id that fit in no integer type.
 const OLD: &str = "340282366920938463463374607431768211455";
 
-fn is_asked_to_let_in(server: &Peer, room: &str) -> Check {
+fn gets_join(server: &Peer, room: &str) -> Check {
     let join = format!("JOIN_CHATROOM: {room}");
     server.gets_lines(&[&join, "CLIENT_IP: 0", "PORT: 0", "CLIENT_NAME: alice"])
 }
 
-fn lets_in(server: &Peer, room: &str, room_ref: &str) -> Check {
+fn replies_to_join(server: &Peer, room: &str, room_ref: &str) -> Check {
     let address = format!("SERVER_IP: {}\nPORT: 1", Ipv4Addr::LOCALHOST);
     server.sends(format!(
         "JOINED_CHATROOM: {room}\n{address}\nROOM_REF: {room_ref}\nJOIN_ID: {OLD}\n"
     ))
 }
 
-/// What alice types goes to this room, and nothing before it has gone anywhere. She hears it.
+/// Text that alice types goes to this room, and nothing was sent before it. She sees it.
 fn says_in(alice: &Person, server: &Peer, room_ref: &str, text: &str) -> Check {
     alice.types(text)?;
     let (chat, id) = (format!("CHAT: {room_ref}"), format!("JOIN_ID: {OLD}"));
@@ -46,8 +46,8 @@ fn plays() -> Check {
     alice.types("alice")?;
     let server = listener.accepts("server")?;
     alice.types("/join old")?;
-    is_asked_to_let_in(&server, "old")?;
-    lets_in(&server, "old", OLD)?;
+    gets_join(&server, "old")?;
+    replies_to_join(&server, "old", OLD)?;
     alice.sees("You are in old")?;
     says_in(&alice, &server, OLD, "one")?;
     server.sends("Already connected to this room\n\n")?;
@@ -57,14 +57,14 @@ fn plays() -> Check {
     alice.types("/join new")?;
     alice.types("for new only")?;
     alice.types("that, too")?;
-    is_asked_to_let_in(&server, "new")?;
+    gets_join(&server, "new")?;
     server.sends("ERROR_CODE: 6\nERROR_DESCRIPTION: not you\n")?;
     alice.sees("Error 6: not you")?;
     alice.sees("You are not in new; not sent: for new only")?;
     alice.sees("You are not in new; not sent: that, too")?;
     says_in(&alice, &server, OLD, "two")?;
 
-    lab.step("an error that something else may have caused refuses none");
+    lab.step("an error with another possible cause refuses no join");
     alice.types("three")?;
     server.gets_lines(&[
         &format!("CHAT: {OLD}"),
@@ -73,30 +73,30 @@ fn plays() -> Check {
     ])?;
     server.gets_lines(&["MESSAGE: three\n"])?;
     alice.types("/join next")?;
-    is_asked_to_let_in(&server, "next")?;
+    gets_join(&server, "next")?;
     server.sends("ERROR_CODE: 1\nERROR_DESCRIPTION: what was that\n")?;
     alice.sees("Error 1: what was that")?;
     alice.types("/rooms")?;
     alice.rests()?;
-    lets_in(&server, "next", "-2")?;
+    replies_to_join(&server, "next", "-2")?;
     alice.sees("Your rooms: old, next (you talk here)")?;
     says_in(&alice, &server, "-2", "four")?;
 
-    lab.step("a join is not answered, and then too late");
+    lab.step("a join gets no reply in time, and then one that is too late");
     alice.types("/join slow")?;
     alice.types("for slow only")?;
-    is_asked_to_let_in(&server, "slow")?;
+    gets_join(&server, "slow")?;
     alice.sees("waiting for the answer to /join slow")?;
     alice.sees_soon(LIMIT, "The server does not answer /join slow")?;
     alice.sees("You are not in slow; not sent: for slow only")?;
     says_in(&alice, &server, "-2", "five")?;
-    lets_in(&server, "slow", "3")?;
+    replies_to_join(&server, "slow", "3")?;
     alice.sees("You are in slow, too; /room slow to talk there")?;
     says_in(&alice, &server, "-2", "six")?;
     alice.types("/room slow")?;
     says_in(&alice, &server, "3", "seven")?;
 
-    lab.step("what was typed at once goes out one by one");
+    lab.step("lines that were typed together are sent one by one");
     alice.types("/helo one\r/helo two\r/quit")?;
     server.gets_lines(&["HELO one"])?;
     server.sends("HELO one\nIP: 127.0.0.1\nPort: x\nStudentID: 1\n")?;
@@ -107,7 +107,7 @@ fn plays() -> Check {
 }
 
 #[test]
-fn text_goes_where_it_was_meant_to_go_or_nowhere() {
+fn text_goes_to_the_room_for_which_it_was_typed_or_nowhere() {
     if let Err(failure) = plays() {
         panic!("{failure:?}");
     }

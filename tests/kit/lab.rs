@@ -1,4 +1,4 @@
-//! `cargo lab`, as a student and as an instructor use it.
+//! `cargo lab`, as students and instructors use it.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -18,15 +18,15 @@ use crate::{lab, lab_in};
 const SERVER: &str = "labs/lab1-one-to-one/server/src/main.rs";
 
 #[test]
-fn the_map_tells_what_comes_next() {
+fn the_map_shows_what_comes_next() {
     let kit = students_kit();
     write_bodies(kit.path(), |lab, stage| lab == 1 && stage <= 4);
     lab_in(kit.path()).assert().success().stdout(
         contains("✓ 1.4")
-            .and(contains("next   1.5  The client sends what is typed"))
+            .and(contains("next   1.5  The client sends typed lines"))
             .and(contains("labs/lab1-one-to-one/client/src/main.rs:"))
             .and(contains("write `type_messages`"))
-            // (in a pipe there are no colours)
+            // In a pipe there are no colors.
             .and(contains("\x1b").not()),
     );
 }
@@ -45,7 +45,7 @@ fn a_check_stops_at_the_first_stage_that_is_not_passed() {
 }
 
 #[test]
-fn there_is_one_more_hint_each_time() {
+fn each_call_shows_one_more_hint() {
     let kit = students_kit();
     let hint = || lab_in(kit.path()).args(["hint", "1.4"]).assert().success();
     hint().stdout(contains("hint 1").and(contains("hint 2").not()));
@@ -88,20 +88,20 @@ fn a_reset_asks_and_keeps_a_copy() {
 }
 
 #[test]
-fn a_solution_is_shown_when_the_kit_has_one() {
+fn a_solution_is_shown_if_the_kit_has_one() {
     let solution = || {
         let mut command = lab();
         command.args(["solution", "1.4"]);
         command
     };
-    // (the starters of this kit are not written)
+    // The starters of this kit are still unwritten.
     solution().assert().success().stdout(contains("not passed yet").and(contains("fn ").not()));
     solution().write_stdin("y\n").assert().success().stdout(contains("fn receive_messages"));
     let kit = students_kit();
     lab_in(kit.path()).args(["solution", "1.4"]).assert().code(1).stderr(contains("hint 1.4"));
 }
 
-/// A server in another language, which takes no options and does not say where it listens.
+/// A server in another language, which has no options and does not say where it listens.
 #[cfg(unix)]
 #[test]
 fn programs_in_any_language_are_graded() {
@@ -122,7 +122,7 @@ fn programs_in_any_language_are_graded() {
     check.assert().code(2).stderr(contains("{port}"));
 }
 
-/// In a pipe the demo is plain text, and does not take its time.
+/// In a pipe the demo is plain text without pauses.
 #[test]
 fn the_demos_play() {
     for number in ["1", "2", "3", "4"] {
@@ -138,7 +138,7 @@ fn the_demos_play() {
     lab_in(kit.path()).args(["demo", "2"]).assert().code(1).stderr(refused);
 }
 
-/// As somebody at a terminal uses it: saves a file, presses keys.
+/// Like a student at a terminal, the test saves a file and presses keys.
 #[test]
 fn watching_checks_again_whenever_a_file_is_saved() {
     for poll in [&[][..], &["--poll"]] {
@@ -168,8 +168,8 @@ fn watching_checks_again_whenever_a_file_is_saved() {
 }
 
 #[test]
-fn soaking_finds_no_verdict_that_differs() {
-    // (one stage, since all of them would take long)
+fn soaking_finds_no_different_verdict() {
+    // One stage only, since all would take long.
     lab()
         .args(["soak", "3", "1.2", "--load"])
         .assert()
@@ -188,7 +188,7 @@ const LISTENS: &str = r#"fn main() {
     loop { std::thread::park() }
 }"#;
 
-/// A kit with nothing but the server of lab 1, which was written an hour ago.
+/// Writes a kit with only the server of lab 1; the files are an hour old.
 fn kit_with_server(folder: &Path, source: &str) {
     let package = "labs/lab1-one-to-one/server";
     let manifest = "[package]\nname = \"lab1-server\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
@@ -205,9 +205,9 @@ fn kit_with_server(folder: &Path, source: &str) {
     }
 }
 
-/// Nothing is said about programs that were never started.
+/// The report does not mention programs that were never started.
 #[test]
-fn a_failure_of_the_grader_is_not_the_students() {
+fn a_grader_error_is_not_blamed_on_the_student() {
     let kit = tempfile::tempdir().unwrap();
     kit_with_server(kit.path(), LISTENS);
     let check = || {
@@ -215,7 +215,7 @@ fn a_failure_of_the_grader_is_not_the_students() {
         check.args(["check", "1.1"]);
         check
     };
-    // (the compiler needs a folder for temporary files, too)
+    // Build first: the compiler needs a folder for temporary files, too.
     check().assert().success();
     let report = kit.path().join("report.html");
     let nowhere = kit.path().join("nowhere");
@@ -231,9 +231,9 @@ fn a_failure_of_the_grader_is_not_the_students() {
     assert!(!fs::read_to_string(report).unwrap().contains("$ lab1-server"));
 }
 
-/// Cargo takes a program for up to date that was built of another kit, when that is newer.
+/// Cargo considers a newer program up to date, even if it was built from another kit.
 #[test]
-fn kits_with_one_build_folder_are_graded_by_their_own_programs() {
+fn kits_that_share_a_build_folder_are_graded_with_their_own_programs() {
     let folder = tempfile::tempdir().unwrap();
     let (finished, broken) = (folder.path().join("finished"), folder.path().join("broken"));
     kit_with_server(&finished, LISTENS);
@@ -250,13 +250,13 @@ fn kits_with_one_build_folder_are_graded_by_their_own_programs() {
     }
 }
 
-/// A kit that was copied with all that was built in it grades itself, and not the one in which it was built.
+/// A kit that was copied with its build folder grades itself, and not the kit in which it was built.
 #[test]
 fn a_copied_kit_grades_itself() {
     let kit = students_kit();
     write_bodies(kit.path(), |lab, stage| (lab, stage) == (1, 1));
     let mut check = lab();
-    // (so says `cargo run`, which is what `cargo lab` stands for)
+    // `cargo lab` is an alias of `cargo run`, which sets these variables.
     check.env("CARGO_PKG_NAME", "grader").env("CARGO_MANIFEST_DIR", kit.path().join("tests"));
     check.args(["check", "1.1"]).assert().success().stdout(contains("✓ 1.1"));
 }

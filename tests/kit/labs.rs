@@ -1,4 +1,4 @@
-//! What the stages are worth, and what goes with them.
+//! The points, hints, requirements and handouts of the stages.
 
 use std::fs;
 
@@ -15,7 +15,7 @@ fn the_points_of_each_lab_add_up_to_100() {
 }
 
 #[test]
-fn every_stage_has_a_number_a_hint_and_stands_on_earlier_ones() {
+fn every_stage_has_a_number_and_hints_and_requires_only_earlier_ones() {
     for lab in labs::all() {
         for (stage, number) in lab.stages.iter().zip(1..) {
             let name = format!("stage {}.{}", lab.number, stage.number);
@@ -23,9 +23,12 @@ fn every_stage_has_a_number_a_hint_and_stands_on_earlier_ones() {
             assert!(stage.hints.len() >= 2, "{name} has too few hints: {:?}", stage.hints);
             for &other in stage.requires {
                 assert!(other < number, "{name}");
-                // Blame falls on one program: a server loses nothing to a wrong client.
+                // Only one program is to blame: a server must lose no points because of a wrong client.
                 let role = lab.stages[other as usize - 1].role;
-                assert!(stage.role == Role::Together || stage.role == role, "{name} on {other}");
+                assert!(
+                    stage.role == Role::Together || stage.role == role,
+                    "{name} requires {other}"
+                );
             }
         }
     }
@@ -53,7 +56,7 @@ fn every_stage_is_in_the_handout() {
     }
 }
 
-/// Where a stage is about a function, its doc comment says so, and `cargo lab` finds it.
+/// The doc comment of a function names its stages, and `cargo lab` finds them.
 #[test]
 fn every_stage_is_named_in_a_doc_comment() {
     for lab in labs::all() {

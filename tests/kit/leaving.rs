@@ -1,5 +1,5 @@
-//! Clients that nobody can trap: whatever the server does, and whatever the client is doing, who wants to leave is out
-//! within two seconds, with status 0, and the terminal is as it was found. `-- leaving --nocapture` prints a table.
+//! A user can always leave: whatever the server and the client are doing, the client ends within two seconds, with status
+//! 0, and restores the terminal. `-- leaving --nocapture` prints a table.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -24,44 +24,44 @@ use socket2::{Domain, Socket, Type};
 use crate::LIMIT;
 use crate::chats::executable;
 
-/// What is promised.
+/// How long leaving may take.
 const PROMISED: Duration = Duration::from_secs(2);
 
 /// How many clients run at the same time. Most of the time they wait.
 const AT_ONCE: usize = 48;
 
-/// How often a client that took too long gets another chance, alone: the machine may have been busy.
+/// How often a client that failed is tried again, alone: the machine may have been busy.
 const CHANCES: usize = 3;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Situation {
     /// The client asks for a name.
     AtTheQuestion,
-    /// Nobody accepts: the client is connecting.
+    /// The server does not accept: the client is connecting.
     Connecting,
     /// The server says nothing.
     Silent,
-    /// It has said half of what it has to say.
+    /// It has sent half of a message.
     Half,
-    /// It has asked for the nickname, has got it, and says nothing more (lab 2).
+    /// It has asked for the nickname, has received it, and says nothing more (lab 2).
     BeforeTheFirstMessage,
-    /// It has welcomed the client, and then does nothing, not even close.
+    /// It has welcomed the client, and then does nothing: it does not even close.
     Chatting,
-    /// It talks without an end.
+    /// It sends messages without end.
     Flooding,
-    /// It does not read, and the person has pasted a lot.
+    /// It does not read, and the user has pasted a lot.
     Deaf,
-    /// It does not answer a `/join`, and text waits for that (lab 4).
+    /// It does not reply to a `/join`, and text waits for the reply (lab 4).
     Joining,
-    /// The person has left once already, and it does not close.
+    /// The user has already left once, and the server does not close.
     Leaving,
-    /// It closes: the client ends by itself, with status 1. So in what follows.
+    /// The server closes. Here and in all following situations the client ends without a key, with status 1.
     Closed,
     /// It resets the connection.
     Reset,
-    /// It sends ten megabytes without an end of line.
+    /// It sends ten megabytes without a newline.
     LongLine,
-    /// There is none.
+    /// There is no server.
     NotThere,
 }
 
@@ -75,11 +75,11 @@ enum Way {
     Word,
     CtrlD,
     CtrlC,
-    /// The window is closed.
+    /// The window is closed (SIGHUP).
     Window,
-    /// SIGTERM
+    /// SIGTERM.
     Terminated,
-    /// Nobody does anything.
+    /// The user does nothing.
     Nothing,
 }
 
@@ -98,13 +98,13 @@ struct Case {
     way: Way,
 }
 
-/// How it ended, and after what time.
+/// How the client ended, and after how long.
 #[derive(Debug)]
 struct Outcome {
     status: Option<i32>,
     after: Duration,
     is_terminal_as_found: bool,
-    /// What was promised to be said.
+    /// A promised text that the client has not shown.
     unsaid: Option<&'static str>,
     shown: String,
 }
@@ -132,7 +132,7 @@ fn cases() -> Vec<Case> {
                 AtTheQuestion => lab != 1,
                 BeforeTheFirstMessage => lab == 2,
                 Joining => lab == 4,
-                // (there is no welcome)
+                // Labs 3 and 4 have no welcome.
                 Silent => lab <= 2,
                 _ => true,
             };
@@ -151,16 +151,16 @@ fn cases() -> Vec<Case> {
     cases
 }
 
-/// A client, and whoever runs it.
+/// A client, and its user.
 struct Client {
     pid: Pid,
     keyboard: Option<File>,
     screen: Arc<Screen>,
-    /// The terminal, to look at its mode; and how that was.
+    /// The terminal, and the mode in which it was at the beginning.
     terminal: Option<(File, Termios)>,
 }
 
-/// What the client has shown lately.
+/// What the client has shown recently.
 #[derive(Default)]
 struct Screen {
     shown: Mutex<(String, bool)>,
@@ -172,11 +172,11 @@ impl Screen {
         let screen = Arc::clone(self);
         thread::spawn(move || {
             let mut bytes = [0; 16 * 1024];
-            // (on Linux the end of a terminal is an error)
+            // On Linux the end of a terminal is an error.
             while let Ok(read @ 1..) = source.read(&mut bytes) {
                 let mut shown = screen.shown.lock().unwrap();
                 shown.0.push_str(&String::from_utf8_lossy(&bytes[..read]));
-                // (a flood is not kept)
+                // Keep only the end of a flood.
                 if shown.0.len() > 200_000 {
                     let half = shown.0.floor_char_boundary(100_000);
                     shown.0.drain(..half);
@@ -188,7 +188,7 @@ impl Screen {
         });
     }
 
-    /// Waits until it shows the text; false when it does not.
+    /// Waits until it shows the text; false if it does not.
     fn shows(&self, text: &str) -> bool {
         let shown = self.shown.lock().unwrap();
         let is_waiting =
@@ -198,7 +198,7 @@ impl Screen {
     }
 }
 
-/// Starts a client so that no other test takes it for an orphan of its own.
+/// Starts a client. No other test may take it for one of its own orphans.
 fn start(command: &mut Command) -> (Pid, Child) {
     let starting = orphans::starting();
     let process = command.spawn().unwrap();
@@ -224,8 +224,8 @@ impl Client {
         let terminal = File::from(pty.master);
         let mode = tcgetattr(&terminal).unwrap();
         let copy = || Stdio::from(pty.slave.try_clone().unwrap());
-        // The terminal is to be that of a session of its own, as in a window: then Ctrl-C and the end of the window
-        // are signals. This becomes the client, with the same process number.
+        // The client needs its own session with this terminal, as in a window: then Ctrl-C and the end of the window are
+        // signals. `setsid` becomes the client, with the same process id.
         let mut command = Command::new("setsid");
         command.arg("--ctty").arg(program).arg(address.port().to_string());
         command.env("TERM", if place == Place::Dumb { "dumb" } else { "xterm" });
@@ -241,12 +241,12 @@ impl Client {
         self.presses(format!("{text}{end}").into_bytes());
     }
 
-    /// A client that does not take what is typed holds up nobody but itself.
+    /// Presses keys without waiting forever: a client may not read them.
     fn presses(&self, keys: Vec<u8>) {
         let mut keyboard = self.keyboard.as_ref().unwrap().try_clone().unwrap();
         let (taken, wait) = mpsc::channel();
         thread::spawn(move || {
-            // (it may have ended)
+            // It may have ended.
             let _ = keyboard.write_all(&keys);
             let _ = taken.send(());
         });
@@ -254,7 +254,7 @@ impl Client {
     }
 
     fn signal(&self, signal: Signal) {
-        // (it has not been waited for, so the number is still its own)
+        // It has not been waited for, so the process id is still its own.
         kill(self.pid, signal).unwrap();
     }
 
@@ -266,8 +266,7 @@ impl Client {
             Way::CtrlD if is_terminal => self.presses(vec![4]),
             Way::CtrlD => drop(self.keyboard.take()),
             Way::CtrlC => self.presses(vec![3]),
-            // (a window that is closed is the end of the terminal; who watches it still holds it, so the signal that
-            // comes with that is sent here)
+            // A closed window ends the terminal. The thread that watches it keeps it open, so send the signal here.
             Way::Window => self.signal(Signal::SIGHUP),
             Way::Terminated => self.signal(Signal::SIGTERM),
         }
@@ -301,7 +300,7 @@ impl Client {
     }
 }
 
-/// A server that does not do what it should. What it holds is closed when it is dropped.
+/// A server that misbehaves. Its connections are closed when it is dropped.
 struct Server {
     address: SocketAddr,
     listener: Option<TcpListener>,
@@ -318,7 +317,7 @@ impl Server {
         }
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         if situation == Deaf {
-            // (what is accepted has the same; and in small segments the system keeps less for the sender)
+            // An accepted socket inherits this. With small segments the system also buffers less for the sender.
             socket.set_recv_buffer_size(4096).unwrap();
             socket.set_tcp_mss(536).unwrap();
         }
@@ -328,7 +327,7 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let mut held = Vec::new();
         if situation == Connecting {
-            // Nobody accepts, and when some wait for that, others are not heard.
+            // Fill the backlog: when connections wait in it, the system ignores further ones.
             while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200))
             {
                 held.push(stream);
@@ -344,7 +343,7 @@ impl Server {
 
 const WELCOME: &[u8] = b"Welcome to this chatroom!\n";
 
-/// What a server says before the chat begins, and what the client shows of it; it also reads the nickname.
+/// Plays the server up to the beginning of the chat, and waits until the client shows it. It also reads the nickname.
 fn welcome(lab: usize, stream: &mut TcpStream, client: &mut Client) {
     match lab {
         1 => {
@@ -398,7 +397,7 @@ fn play(case: Case) -> Outcome {
     if lab != 1 {
         client.types("alice");
     }
-    // (what is held open until the client has ended)
+    // These stay open until the client has ended.
     let mut stream = None;
     let mut flood = None;
     let mut said = None;
@@ -444,7 +443,7 @@ fn play(case: Case) -> Outcome {
             if lab != 3 {
                 welcome(lab, stream, &mut client);
             }
-            // (it need not take all of it)
+            // The client need not read all of it.
             let _ = stream.write_all(&vec![b'x'; 10_000_000]);
         }
         _ => {}
@@ -470,7 +469,7 @@ fn play(case: Case) -> Outcome {
 }
 
 impl Outcome {
-    /// What is wrong with it.
+    /// What is wrong with the outcome.
     fn is_wrong(&self, case: Case) -> Option<String> {
         let status = i32::from(case.situation >= Closed);
         if self.status != Some(status) {
@@ -487,7 +486,7 @@ impl Outcome {
 }
 
 #[test]
-fn whoever_wants_to_leave_is_out_in_two_seconds() {
+fn a_user_can_always_leave_within_two_seconds() {
     let waiting = Mutex::new(cases());
     let outcomes = Mutex::new(BTreeMap::new());
     thread::scope(|scope| {

@@ -1,8 +1,8 @@
-//! The limits that the book names are those in the sources.
+//! The limits in the book are those in the sources.
 
 use std::fs;
 
-/// Each row of a table in the page names a value, and the constant that it is.
+/// Each row of a table on the page names a value and its constant.
 #[test]
 fn the_limits_are_those_in_the_sources() {
     let text = fs::read_to_string(grader::kit::root().join("docs/src/limits.md")).unwrap();
@@ -14,7 +14,7 @@ fn the_limits_are_those_in_the_sources() {
         if cells.get(1) == Some(&"value") {
             continue;
         }
-        // (options in the first cell are code, too)
+        // Options in the first cell are code, too.
         let at = cells[0].matches('`').count() / 2;
         let [value, name, file] = code[at..at + 3] else { panic!("{row}") };
         let source = fs::read_to_string(grader::kit::root().join(file)).expect(file);
@@ -26,7 +26,7 @@ fn the_limits_are_those_in_the_sources() {
     assert!(checked > 40, "{checked} rows");
 }
 
-/// What a constant, a resource limit or an option is by default.
+/// The value of a constant or a resource limit, or the default of an option.
 fn in_source(source: &str, name: &str) -> Option<u64> {
     let constant = source.split_once(&format!("const {name}: "));
     if let Some((_, after)) = constant {
@@ -40,7 +40,7 @@ fn in_source(source: &str, name: &str) -> Option<u64> {
     number(default.split([',', ')']).next()?)
 }
 
-/// A number as the page or as a source writes it, in bytes, in milliseconds, or by itself.
+/// A number in the notation of the page or of a source: in bytes, in milliseconds, or without a unit.
 fn number(text: &str) -> Option<u64> {
     let text = text.trim().trim_end_matches(".unwrap()");
     let integer = |text: &str| text.replace('_', "").parse::<u64>().ok();

@@ -1,16 +1,16 @@
-//! Tests of the kit itself: `cargo test --test kit`. Not part of a plain `cargo test`, which grades.
+//! Tests of the kit itself: `cargo test --test kit`. A plain `cargo test` does not run them: it grades.
 
 mod book;
 mod chats;
 mod export;
-// (what they leave is looked up in /proc)
 mod floors;
+// The test looks in /proc for processes that are left.
 #[cfg(target_os = "linux")]
 mod hostile;
 mod joining;
 mod lab;
 mod labs;
-// (its terminals are made as on Linux)
+// It makes its terminals as on Linux.
 #[cfg(target_os = "linux")]
 mod leaving;
 mod limits;
@@ -25,13 +25,13 @@ use std::time::Duration;
 
 use assert_cmd::Command;
 
-/// No program here does anything for long; who hangs is ended, and fails.
+/// No program here runs for long; one that hangs is ended, and fails.
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// `cargo lab` on this kit.
 fn lab() -> Command {
     let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"));
-    // (it may have to build programs)
+    // It may have to build programs.
     lab.timeout(Duration::from_mins(5));
     lab
 }

@@ -1,5 +1,5 @@
-//! The classic mistakes, one after the other: each is failed by the stage that is meant for it, and passes every
-//! stage before it. What the report says of it is kept as a snapshot (`cargo insta review` shows what has changed).
+//! The classic mistakes, one by one: each fails the stage that is meant for it, and passes every stage before it. Its
+//! report is kept as a snapshot (`cargo insta review` shows what has changed).
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -26,10 +26,9 @@ struct Mutant {
     stage: u32,
     find: String,
     replace: String,
-    /// What comes instead depends on how the stream was cut, or on who was first.
+    /// The report depends on how the stream was split, or on which thread was first.
     varies: bool,
-    /// Who sent what and what the screens show are part of the snapshot, for the book. For mistakes that always
-    /// look the same.
+    /// The ladder and the screens are part of the snapshot, for the book. Only for mistakes that always look the same.
     has_pictures: bool,
 }
 
@@ -79,14 +78,14 @@ fn every_stage_has_a_mutant_that_applies() {
 }
 
 fn are_caught(lab: u32) {
-    // (each lab builds other packages, so they do not meet)
+    // Each lab builds other packages, so the tests can share a folder.
     let kit = export_built_in("target/mutants");
     let mut wrong = Vec::new();
     for mutant in mutants().iter().filter(|mutant| mutant.lab == lab) {
         write_bodies(kit.path(), |other, _| other == lab);
         let file = kit.path().join("labs").join(&mutant.file);
         let text = fs::read_to_string(&file).unwrap();
-        // (packages have other names in labs/)
+        // Packages have other names in labs/.
         let (from, to) = (format!("solution{lab}-"), format!("lab{lab}-"));
         let (find, replace) = (mutant.find.replace(&from, &to), mutant.replace.replace(&from, &to));
         assert!(text.contains(&find), "{} does not apply to the starter", mutant.name);
@@ -96,10 +95,10 @@ fn are_caught(lab: u32) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// How often a report is made that is not as it was. It tells of threads and programs that race; the verdict does not.
+/// How often a report that differs is made again. Reports depend on races between threads and programs; verdicts do not.
 const LOOKS: usize = 3;
 
-/// What is wrong with how a mutant is judged.
+/// The mistakes in how a mutant is judged.
 fn look_at(kit: &Path, mutant: &Mutant) -> Vec<String> {
     let mut grader = Grader::new(kit, &[mutant.lab], 1);
     let mut wrong = Vec::new();
@@ -117,7 +116,7 @@ fn look_at(kit: &Path, mutant: &Mutant) -> Vec<String> {
     wrong
 }
 
-/// The stages that are not judged as they should be, and the report of the one that is meant.
+/// The stages that are misjudged, and the report of the stage that is meant.
 fn judge(kit: &Path, grader: &Grader, mutant: &Mutant) -> (Vec<String>, String) {
     let lab = grader.labs.iter().find(|lab| lab.number == mutant.lab).unwrap();
     let (mut wrong, mut last) = (Vec::new(), String::new());
@@ -142,7 +141,7 @@ fn is_as_it_was(mutant: &Mutant, report: &str) -> bool {
     let mut settings = insta_settings();
     settings.set_comparator(Box::new(Steady { varies: mutant.varies }));
     let report = if mutant.has_pictures {
-        // (the clock)
+        // Remove the clock times.
         settings.add_filter(r"(?m)^(     ms|[ \d]{5}\.\d) ", "        ");
         report.to_owned()
     } else {
@@ -151,7 +150,7 @@ fn is_as_it_was(mutant: &Mutant, report: &str) -> bool {
     let compare = || settings.bind(|| insta::assert_snapshot!(name, report));
     let is_as_it_was = catch_unwind(AssertUnwindSafe(compare)).is_ok();
     if is_as_it_was {
-        // (of an earlier look)
+        // This may be left from an earlier look.
         let _ =
             fs::remove_file(grader::kit::root().join(format!("docs/src/reports/{name}.snap.new")));
     }
@@ -168,7 +167,7 @@ fn is_picture(part: &&str) -> bool {
     part.starts_with("     ") && part.contains('│') || part.contains("  ┌ ")
 }
 
-/// Compares reports by what is the same in every run.
+/// Compares reports by the parts that are the same in every run.
 #[derive(Clone)]
 struct Steady {
     varies: bool,
@@ -180,11 +179,11 @@ impl Steady {
         let text = text.to_string();
         let parts: Vec<_> = text.split("\n\n").collect();
         if self.varies {
-            // Which stage it is, and what to do about it.
+            // The stage, and what to do about it.
             return Some(vec![(*parts.first()?).to_owned(), (*parts.last()?).to_owned()]);
         }
-        // Threads and programs race, so the rows of a ladder come in another order, and together or apart. It is about
-        // the same people, and the same thing is missing.
+        // Threads and programs race, so the rows of a ladder may come in another order, together or apart. The people
+        // and the missing event are the same.
         let stays = |line: &&str| !line.contains('│') || line.contains('✗');
         let picture = |part: &str| part.lines().filter(stays).collect::<Vec<_>>().join("\n");
         let part = |part| if is_picture(&part) { picture(part) } else { part.to_owned() };
@@ -208,12 +207,12 @@ fn insta_settings() -> insta::Settings {
     settings.set_prepend_module_to_snapshot(false);
     settings.set_snapshot_path("../../docs/src/reports");
     settings.set_omit_expression(true);
-    // (as wide as every port of the grader)
+    // The same width as the grader's ports.
     settings.add_filter(r"\b\d{5}\b", "54321");
     settings.add_filter(r"nothing for \d\.\d s", "nothing for 4.0 ss");
     settings.add_filter(r"\d+(\.\d+)? ?(µs|ms|s)\b", "…");
     settings.add_filter(r"4\.0 ss", "4.0 s");
-    // Lines and columns move with every change of a file.
+    // Lines and columns change with every edit of a file.
     settings.add_filter(r"\.rs:\d+(:\d+)?", ".rs:…");
     settings.add_filter(r"' \(\d+\) panicked", "' (…) panicked");
     settings

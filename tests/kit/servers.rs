@@ -1,5 +1,5 @@
-//! What the finished servers promise beyond the stages: nothing holds them up, nobody deceives their people, and a
-//! panic ends no more than it must.
+//! What the finished servers promise beyond the stages: nothing holds them up, no client deceives another, and a panic
+//! ends no more than it must.
 
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -21,7 +21,7 @@ use crate::export::{students_kit, write_bodies};
 struct Server {
     child: Child,
     port: u16,
-    /// What it prints; nobody reads it unless the test does.
+    /// What it prints; it is read only if the test reads it.
     output: Option<BufReader<ChildStdout>>,
 }
 
@@ -52,7 +52,7 @@ impl Server {
         Peer { reader: BufReader::new(stream.try_clone().unwrap()), stream }
     }
 
-    /// Somebody who is in.
+    /// Connects a peer, and waits until it is in.
     fn joins(&self, lab: u32, name: &str) -> Peer {
         let mut peer = self.connect();
         match lab {
@@ -93,7 +93,7 @@ impl Server {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
             }
-            assert!(begin.elapsed() < LIMIT, "the server lives on");
+            assert!(begin.elapsed() < LIMIT, "the server still runs");
             thread::sleep(Duration::from_millis(5));
         }
     }
@@ -142,7 +142,7 @@ impl Peer {
         assert_eq!(self.line(), expected);
     }
 
-    /// Reads lines until one ends in `end`, and returns it.
+    /// Reads lines until one ends in `end`, and returns that line.
     fn skips_to(&mut self, end: &str) -> String {
         loop {
             let line = self.line();
@@ -153,7 +153,7 @@ impl Peer {
         }
     }
 
-    /// Reads until `text` has come, whatever is around it.
+    /// Reads until `text` has come, with anything around it.
     fn hears_somewhere(&mut self, text: &str) {
         let mut heard = String::new();
         while !heard.contains(text) {
@@ -164,17 +164,17 @@ impl Peer {
         }
     }
 
-    /// All that comes until the end of the stream.
+    /// Everything up to the end of the stream.
     fn rest(&mut self) -> String {
         let mut rest = Vec::new();
-        // (a reset is an end, too)
+        // A reset is an end, too.
         let _ = self.reader.read_to_end(&mut rest);
         String::from_utf8_lossy(&rest).into_owned()
     }
 }
 
 #[test]
-fn names_that_nobody_could_tell_apart_are_refused() {
+fn names_that_look_alike_are_refused() {
     let server = Server::finished(2, &[]);
     let _emile = server.joins(2, "Émile");
     let _street = server.joins(2, "Straße");
@@ -198,17 +198,17 @@ fn names_that_nobody_could_tell_apart_are_refused() {
         assert!(reply.starts_with("Nickname refused: "), "{name:?}: {reply:?}");
         assert_eq!(peer.rest(), "", "{name:?}");
     }
-    // (other letters are other names, and joiners in what is said stay)
+    // Other letters are other names, and joiners in messages stay.
     let mut cyrillic = server.joins(2, "Emil\u{435}");
     cyrillic.says(2, "Emil\u{435}", "👩\u{200d}🚀");
     cyrillic.hears("Emil\u{435}: 👩\u{200d}🚀\n");
 }
 
-/// How much is said while nobody reads the log: more than a pipe and the log's memory hold.
+/// How many messages are sent while the log is not read: more than a pipe and the log's buffer hold.
 const LINES: usize = 20_000;
 
 #[test]
-fn a_log_that_nobody_reads_holds_up_nobody_and_says_what_is_missing() {
+fn an_unread_log_holds_up_no_client_and_says_how_much_is_missing() {
     for lab in [1, 3] {
         let mut server = Server::finished(lab, &[]);
         let (mut alice, mut bob) = (server.joins(lab, "alice"), server.joins(lab, "bob"));
@@ -238,7 +238,7 @@ fn a_log_that_nobody_reads_holds_up_nobody_and_says_what_is_missing() {
         }
         assert_eq!(heard, LINES);
 
-        // Now somebody reads.
+        // Now read the log.
         let mut output = server.output.take().unwrap();
         let (mut printed, mut missing) = (0, 0);
         while printed + missing < LINES {
@@ -257,7 +257,7 @@ fn a_log_that_nobody_reads_holds_up_nobody_and_says_what_is_missing() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_full_disk_holds_up_nobody() {
+fn a_full_disk_holds_up_no_client() {
     for lab in 1..=4 {
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
         let port = ports::unused();
@@ -277,18 +277,18 @@ fn a_full_disk_holds_up_nobody() {
 }
 
 #[test]
-fn what_was_asked_before_kill_service_is_sent_backlogs_too() {
+fn messages_before_kill_service_are_still_sent_even_from_a_backlog() {
     let mut server = Server::finished(4, &[]);
     let mut bob = server.joins(4, "bob");
     let text = "x".repeat(10_000);
-    // Bob hears what he says, so the server has asked everybody's socket to take it.
+    // When bob hears his own message, the server has passed it to every member's socket.
     let mut talk = move |more: &mut dyn FnMut() -> bool| {
         while more() {
             bob.says(4, "bob", &text);
             bob.skips_to("xxx\n");
         }
     };
-    // How much the system takes for somebody who does not read, and 1 MiB: then deaf is disconnected.
+    // Find out how much the system buffers for a peer that does not read, plus 1 MiB: then deaf is disconnected.
     let deaf = server.joins(4, "deaf");
     let mut output = server.output.take().unwrap();
     let logged = thread::spawn(move || {
@@ -311,7 +311,7 @@ fn what_was_asked_before_kill_service_is_sent_backlogs_too() {
         left >= 0
     });
     server.connect().sends("KILL_SERVICE\n");
-    // (alice is slow: without that she would have read all before the program is gone)
+    // Alice is slow: otherwise she would have read everything before the program ends.
     thread::sleep(Duration::from_millis(20));
     let heard = alice.rest().matches("MESSAGE: xxx").count();
     assert_eq!(heard, usize::try_from(count).unwrap());
@@ -319,13 +319,13 @@ fn what_was_asked_before_kill_service_is_sent_backlogs_too() {
 }
 
 #[test]
-fn a_newcomer_hears_nothing_that_was_said_before() {
+fn a_newcomer_gets_no_earlier_message() {
     let server = Server::finished(4, &[]);
     let bob = server.joins(4, "bob");
     let Peer { mut stream, mut reader } = bob;
     let drained = thread::spawn(move || std::io::copy(&mut reader, &mut std::io::sink()));
     let mut speaker = stream.try_clone().unwrap();
-    // (until the stream is shut)
+    // Until the stream is shut down.
     let chat = "CHAT: 1\nJOIN_ID: 1\nCLIENT_NAME: bob\nMESSAGE: before\n\n".repeat(20);
     let talk = thread::spawn(move || while stream.write_all(chat.as_bytes()).is_ok() {});
     for _ in 0..300 {
@@ -339,7 +339,7 @@ fn a_newcomer_hears_nothing_that_was_said_before() {
 }
 
 #[test]
-fn a_frame_or_a_request_that_has_begun_must_come_to_its_end() {
+fn a_frame_or_a_request_that_has_begun_must_end_in_time() {
     let half_frame = String::from_utf8(frame("hello")[..67].to_vec()).unwrap();
     for (lab, option, half) in [
         (3, "--frame-timeout", half_frame.as_str()),
@@ -350,13 +350,13 @@ fn a_frame_or_a_request_that_has_begun_must_come_to_its_end() {
         let server = Server::finished(lab, &[option, "1"]);
         let mut listener = server.joins(lab, "listener");
         if lab == 4 {
-            // Blank lines, and what was complained about, begin nothing.
+            // Blank lines, and lines that were not understood, begin no request.
             listener.sends("\n\n");
         }
         let mut slow = server.joins(lab, "slow");
         slow.sends(half);
         slow.rest();
-        // The other one has been silent for longer.
+        // The listener has been silent for longer, and is still connected.
         let mut speaker = server.joins(lab, "speaker");
         speaker.says(lab, "speaker", "still there?");
         listener.hears_somewhere("still there?");
@@ -382,8 +382,7 @@ fn all_backlogs_together_have_a_limit() {
     }
 }
 
-/// Where mistakes are put into a student's servers: a panic in a connection's thread at `PANIC`, one in the room's
-/// thread at `ROOM`.
+/// Where panics are put into a student's servers: in a connection's thread at `PANIC`, in the room's thread at `ROOM`.
 const PANICS: [(&str, &str, &str); 8] = [
     ("lab1-one-to-one/server/src/main.rs", "if message == \"quit\" {", "message != \"PANIC\""),
     ("lab1-one-to-one/server/src/main.rs", "log_all(&lines);", "messages[0] != \"ROOM\""),
@@ -434,7 +433,7 @@ fn a_panic_ends_one_connection_or_the_server_and_leaves_no_ghost() {
         let mut alice = server.joins(lab, "alice");
         let mut carol = server.joins(lab, "carol");
         carol.says(lab, "carol", "PANIC");
-        // She is told and let go, and everybody hears that she has left.
+        // Carol is told and disconnected, and the members hear that she has left.
         carol.rest();
         match lab {
             2 => assert_eq!(alice.skips_to("left!\n"), "carol left!\n"),

@@ -1,4 +1,4 @@
-//! Every shell line of the book does what it says.
+//! Every shell command in the book works.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
@@ -11,12 +11,12 @@ use std::time::Duration;
 use crate::book::pages;
 use crate::export::{export_built_in, write_bodies};
 
-/// How long a line may take; some build.
+/// How long a line may take; some lines build programs.
 const PATIENCE: Duration = Duration::from_mins(5);
 
-/// As a student runs them, in a finished kit.
+/// Runs them like a student, in a finished kit.
 #[test]
-fn every_shell_line_does_what_it_says() {
+fn every_shell_line_works() {
     let kit = export_built_in("target/students-book");
     write_bodies(kit.path(), |_, _| true);
     let mut done = BTreeSet::new();
@@ -30,7 +30,7 @@ fn every_shell_line_does_what_it_says() {
     assert!(!done.is_empty());
 }
 
-/// Servers go on until the end of the block. A client gets a server of its lab, and leaves.
+/// A server runs until the end of the block. A client gets a server of its lab, and leaves.
 fn run_block(kit: &Path, block: &str, page: &Path) {
     let mut servers: BTreeMap<char, Running> = BTreeMap::new();
     for line in block.lines().filter(|line| !line.trim().is_empty()) {
@@ -59,7 +59,7 @@ fn succeeds(kit: &Path, line: &str, input: &str, told: &str) {
     }
 }
 
-/// A line for a shell. What cargo told these tests about themselves is not for it.
+/// Runs a line in a shell, without the variables that cargo has set for these tests.
 fn shell(kit: &Path, line: &str) -> Command {
     let mut shell = Command::new("sh");
     shell.args(["-c", line]).current_dir(kit);
@@ -71,23 +71,23 @@ fn shell(kit: &Path, line: &str) -> Command {
     shell
 }
 
-/// A server that ends with this.
+/// A server that is ended when this is dropped.
 struct Running(Child);
 
 impl Running {
     /// Starts one, and waits until clients can connect.
     fn server(kit: &Path, line: &str, told: &str) -> Self {
-        // The system may have given the lab's port to somebody's connection for a moment.
+        // The system may briefly have given the lab's port to another connection.
         const TRIES: usize = 5;
         let mut said = Vec::new();
         for _ in 0..TRIES {
-            // (`exec`, so that there is one process to end: cargo becomes the server, too)
+            // With `exec` there is only one process to end: cargo becomes the server, too.
             let mut server = shell(kit, &format!("exec {line}"));
             server.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
             let mut server = Self(server.spawn().unwrap());
             let lines = BufReader::new(server.0.stdout.take().unwrap()).lines();
             let (tell, told_lines) = mpsc::channel();
-            // (somebody has to read what it prints, to its end)
+            // Its output must be read to the end, or it blocks.
             thread::spawn(move || {
                 lines.map_while(Result::ok).for_each(|line| drop(tell.send(line)));
             });

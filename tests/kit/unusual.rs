@@ -1,5 +1,5 @@
-//! Programs that are right and look nothing like the reference: each must get full points. They stand in
-//! `unusual/`, as they would stand in a student's kit.
+//! Correct programs that look nothing like the solutions: each must get full points. They are in `unusual/`, in the
+//! same folders as in a student's kit.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -32,7 +32,7 @@ fn get_full_points(kit: &Path, number: u32, commands: Commands) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Puts a submission into a student's kit. Each is built in a place of its own, so that they do not meet.
+/// Puts a submission into a student's kit. Each is built in its own folder, so the submissions do not interfere.
 fn submission_gets_full_points(name: &str, lab: u32) {
     let kit = export_built_in(&format!("target/unusual/{name}"));
     let files = files::below(&folder(name)).unwrap();
@@ -68,7 +68,7 @@ fn lab_1_in_one_function_without_the_kits_library() {
 }
 
 #[test]
-fn lab_2_in_other_words_and_colours() {
+fn lab_2_with_other_words_and_colors() {
     submission_gets_full_points("lab2-other-words", 2);
 }
 

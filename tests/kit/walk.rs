@@ -1,4 +1,4 @@
-//! The labs can be solved stage by stage, in a student's kit.
+//! The labs can be solved stage by stage in a student's kit.
 
 use std::path::Path;
 
@@ -10,10 +10,10 @@ use grader::labs;
 
 use crate::export::{export_built_in, students_kit, write_bodies};
 
-/// The solutions' bodies are put into the starters one by one, in the order of the stages: each stage
-/// passes when its functions are there, and none after it fails.
+/// Puts the solutions' bodies into the starters one by one, in the order of the stages: each stage passes when its
+/// functions are there, and no later stage fails.
 fn walk(number: u32) {
-    // (each walk builds other packages, so they do not meet)
+    // Each walk builds other packages, so the walks can share a folder.
     let kit = export_built_in("target/walk");
     let lab = lab_of(number);
     let last = lab.stages.iter().map(|stage| stage.number).max().unwrap();
@@ -80,9 +80,9 @@ fn breaks(kit: &Path, file: &str, find: &str, replace: &str) {
     std::fs::write(&file, text.replace(find, replace)).unwrap();
 }
 
-/// A wrong stage 2 runs into stage 4, which is not written: that says nothing about stage 2.
+/// A wrong stage 2 has failed, even if it reaches stage 4, which is not written.
 #[test]
-fn a_wrong_stage_that_runs_into_a_later_unwritten_one_has_failed() {
+fn a_wrong_stage_that_reaches_a_later_unwritten_one_has_failed() {
     let cases = [
         (
             1,
@@ -96,7 +96,7 @@ fn a_wrong_stage_that_runs_into_a_later_unwritten_one_has_failed() {
             "let started = thread::Builder::new().spawn(move || {\n            talk(id, peer, &stream, &room);\n            seat.fetch_sub(1, Ordering::Relaxed);\n            drain(&stream);\n        });",
             "talk(id, peer, &stream, &room);\n        let _ = (seat, drain);\n        let started = thread::Builder::new().spawn(|| ());",
         ),
-        // (the script waits for this line, and meanwhile the room runs into stage 4)
+        // The script waits for this line, and meanwhile the room reaches stage 4.
         (2, "lab2-nick-group/server/src/main.rs", "Nickname is {", "Nick is {"),
     ];
     let kit = students_kit();
@@ -107,18 +107,18 @@ fn a_wrong_stage_that_runs_into_a_later_unwritten_one_has_failed() {
         grade(kit.path(), &lab, |stage, graded| {
             if stage.number == 2 {
                 let record = &graded.outcome.as_ref().unwrap().journal;
-                let runs_into_it = record.unwritten_stages().contains(&4);
+                let reaches_it = record.unwritten_stages().contains(&4);
                 let told = told(&lab, stage, graded);
-                assert!(runs_into_it, "it should have run into stage 4\n{told}");
+                assert!(reaches_it, "it should have reached stage 4\n{told}");
                 assert_eq!(graded.verdict, Verdict::Failed, "{told}");
             }
         });
     }
 }
 
-/// A package that does not compile is failed in the compiler's words; all others are graded as ever.
+/// A package that does not compile fails with the compiler's message; all other packages are graded as usual.
 #[test]
-fn what_does_not_compile_hurts_no_other_package() {
+fn a_package_that_does_not_compile_affects_no_other() {
     let kit = students_kit();
     write_bodies(kit.path(), |_, _| true);
     breaks(kit.path(), "lab3-length-header/client/src/main.rs", "fn main()", "fn mian()");

@@ -1,4 +1,4 @@
-//! What several labs ask in the same way.
+//! Checks that several labs share.
 
 use std::collections::BTreeSet;
 
@@ -7,10 +7,10 @@ use crate::harness::person::{Key, Person};
 use crate::harness::server::Server;
 use crate::journal::failure::{Check, Failure};
 
-/// A way in which a person leaves: in words, and how.
+/// A way in which a person leaves: its description, and the action.
 pub type WayOut = (&'static str, fn(&Person) -> Check);
 
-/// What a person types to leave, and the keys that do the same in every lab.
+/// All ways to leave: what a person types, and the keys that do the same in every lab.
 pub const fn ways_out(typed: WayOut) -> [WayOut; 3] {
     [
         typed,
@@ -19,7 +19,7 @@ pub const fn ways_out(typed: WayOut) -> [WayOut; 3] {
     ]
 }
 
-/// Starts servers, and answers the first: each must listen where it was told, and not on a port of its own choice.
+/// Starts three servers and returns the first: each must listen where it was told, not on a fixed port.
 pub fn server_where_told(harness: &Harness) -> Check<Server> {
     let first = harness.server()?;
     if !first.address().ip().is_loopback() {
@@ -30,13 +30,12 @@ pub fn server_where_told(harness: &Harness) -> Check<Server> {
             came,
         ));
     }
-    // Any free port (0) may be the same as before, when that server has ended meanwhile; but not each time.
+    // A free port (0) may be the same as before if that server has ended, but not every time.
     let mut addresses = BTreeSet::from([first.address()]);
     for _ in 0..2 {
         let other = harness.server().map_err(|mut failure| {
             if let Failure::Wrong { who, .. } = &mut failure {
-                "a second server beside it, on any free port (0), should have shown"
-                    .clone_into(who);
+                "a second server, on any free port (0), should have shown".clone_into(who);
             }
             failure
         })?;

@@ -1,19 +1,18 @@
-//! More than a system keeps for a peer that does not read.
+//! More bytes than a system buffers for a peer that does not read.
 
 use std::fs;
 
-/// How many long lines it takes until the system, which takes some 4 MB for a peer that does not read, has
-/// room for no more.
+/// How many long lines fill the buffers of the system, which hold some 4 MB for a peer that does not read.
 pub const FLOOD_LINES: usize = 120;
 
-/// A line almost as long as one may be.
+/// A line almost as long as the limit.
 pub fn long_line(number: usize) -> String {
     format!("{number} {}", "x".repeat(60_000))
 }
 
-/// Long lines, more of them than the system keeps for somebody who does not read.
+/// Long lines, more than the system buffers for a peer that does not read.
 ///
-/// What it keeps for a new connection is the second of the three numbers of `tcp_wmem`, in bytes (tcp(7)); on most
+/// The buffer of a new connection is the second of the three numbers of `tcp_wmem`, in bytes (see tcp(7)); on most
 /// machines it is small.
 pub fn flood() -> impl Iterator<Item = String> {
     const LINES_THAT_A_PEER_CAN_KEEP: usize = 480;

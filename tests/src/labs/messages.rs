@@ -5,22 +5,22 @@ use crate::harness::peer::receiving::{Next, late_end};
 use crate::journal::failure::Check;
 
 impl Peer {
-    /// Sends a message, and its ⏎.
+    /// Sends a message and its ⏎.
     pub fn says(&self, message: &str) -> Check {
         self.sends(format!("{message}\n"))
     }
 
-    /// Waits for the message to come next. Its ⏎ may be missing: that is asked by one stage of a lab.
+    /// Waits for the message to come next. Its ⏎ may be missing: only one stage of each lab requires it.
     pub fn hears(&self, message: &str) -> Check {
         self.hears_message(message, "")
     }
 
-    /// Waits for the message to come next, with its ⏎.
+    /// Waits for the message and its ⏎ to come next.
     pub fn hears_line(&self, message: &str) -> Check {
         self.hears_message(message, "\n")
     }
 
-    /// As [`Peer::hears`], for one of several messages; answers which.
+    /// As [`Peer::hears`], for one of several messages; returns its index.
     pub fn hears_one_of(&self, messages: &[&str]) -> Check<usize> {
         let found = self.wait(|arrived| {
             let late = late_end(arrived.rest());
@@ -48,7 +48,7 @@ impl Peer {
         if has_come {
             return Ok(());
         }
-        // (of a message that ends with a blank, only the beginning is known)
+        // Only the beginning of a message that ends with a space is known.
         let rest = if message.ends_with(' ') { "…" } else { "\n" };
         Err(self.wrong_message("should have heard", format!("{message}{rest}").as_bytes()))
     }

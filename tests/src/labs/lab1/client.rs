@@ -5,8 +5,8 @@ use crate::journal::failure::Check;
 use crate::labs::lab1::wire::{WAYS_OUT, WELCOME, from};
 use crate::system::ports::ClosedPort;
 
-/// Stage 3: The client connects and shows what it gets.
-pub fn shows_what_it_gets(harness: &Harness) -> Check {
+/// Stage 3: The client connects and shows messages.
+pub fn shows_messages(harness: &Harness) -> Check {
     let listener = harness.listener()?;
     let alice = harness.client("alice", listener.address()?)?;
     let server = listener.accepts("server")?;
@@ -19,14 +19,14 @@ pub fn shows_what_it_gets(harness: &Harness) -> Check {
     server.sends(format!("{}\n{}\n", from(&second), from("café")))?;
     alice.sees(&from(&second))?;
     alice.sees(&from("café"))?;
-    harness.step("a line and a half, and the rest when the line is on the screen");
+    harness.step("one and a half lines; the rest follows when the first line is on the screen");
     let fourth = harness.words(2);
     let (begin, end) = third.split_at(3);
     server.sends(format!("{}\n{}", from(&fourth), from(begin)))?;
     alice.sees(&from(&fourth))?;
     server.sends(format!("{end}\n"))?;
     alice.sees(&from(&third))?;
-    harness.step("an original server, which ends its messages with nothing");
+    harness.step("an original server, which sends no newline after its messages");
     let bob = harness.client("bob", listener.address()?)?;
     let original = listener.accepts("original")?;
     original.sends(WELCOME)?;
@@ -35,7 +35,7 @@ pub fn shows_what_it_gets(harness: &Harness) -> Check {
     bob.sees(&from(&first))
 }
 
-/// Stage 5: The client sends what is typed, shows what comes.
+/// Stage 5: The client sends typed lines and shows messages.
 pub fn talks(harness: &Harness) -> Check {
     let listener = harness.listener()?;
     let alice = harness.client("alice", listener.address()?)?;
@@ -45,7 +45,7 @@ pub fn talks(harness: &Harness) -> Check {
     let (first, second) = (harness.words(3), harness.words(3));
     alice.types(&first)?;
     server.gets(format!("{first}\n"))?;
-    harness.step("somebody else speaks while alice is typing");
+    harness.step("the server sends a message while alice is typing");
     let (begin, end) = second.split_at(4);
     alice.begins_to_type(begin)?;
     let answer = from(&harness.words(3));
@@ -55,7 +55,7 @@ pub fn talks(harness: &Harness) -> Check {
     server.gets(format!("{second}\n"))?;
     for _ in 0..3 {
         let line = harness.words(2);
-        // (an empty line is no message)
+        // An empty line is not a message.
         alice.types("")?;
         alice.types(&line)?;
         server.gets(format!("{line}\n"))?;
@@ -63,7 +63,7 @@ pub fn talks(harness: &Harness) -> Check {
     alice.rests()
 }
 
-/// Stage 7: The client says quit when its person leaves.
+/// Stage 7: The client says quit when its user leaves.
 pub fn says_quit_on_leaving(harness: &Harness) -> Check {
     for (what, way) in WAYS_OUT {
         harness.step(&format!("alice {what}"));
@@ -83,7 +83,7 @@ pub fn says_quit_on_leaving(harness: &Harness) -> Check {
     Ok(())
 }
 
-/// Stage 10: The client ends when its server is gone.
+/// Stage 10: The client ends when the server is gone.
 pub fn ends_with_its_server(harness: &Harness) -> Check {
     let listener = harness.listener()?;
     let alice = harness.client("alice", listener.address()?)?;
@@ -91,7 +91,7 @@ pub fn ends_with_its_server(harness: &Harness) -> Check {
     server.says(WELCOME)?;
     alice.sees(WELCOME)?;
     server.closes();
-    harness.step("the server closes, and nobody presses a key");
+    harness.step("the server closes, and alice presses no key");
     alice.fails_saying("server")?;
 
     let bob = harness.client("bob", listener.address()?)?;

@@ -6,21 +6,21 @@ use crate::journal::failure::Check;
 use crate::labs::checks::server_where_told;
 use crate::labs::flood::flood;
 use crate::labs::lab1::wire::{
-    FULL, LONG, TOO_LONG, WELCOME, enters, enters_when_free, from, lines, talk,
+    FULL, LONG, TOO_LONG, WELCOME, from, joins, joins_when_free, lines, talk,
 };
 
 /// Stage 1: The server listens.
 pub fn listens(harness: &Harness) -> Check {
-    // (nobody connects: who accepts is the next stage's question)
+    // No client connects: the next stage tests whether the server accepts.
     server_where_told(harness)?;
     let other_program = harness.listener()?;
     let port = other_program.address()?.port();
-    harness.step("its port is taken");
+    harness.step("the port is taken");
     let second = harness.server_on(port, &[])?;
     second.fails_saying(&port.to_string())
 }
 
-/// Stage 2: It welcomes everybody who comes.
+/// Stage 2: The server welcomes every client.
 pub fn welcomes(harness: &Harness) -> Check {
     let server = harness.server_with(&["--seats", "4"])?;
     let mut welcomed = Vec::new();
@@ -30,20 +30,20 @@ pub fn welcomes(harness: &Harness) -> Check {
         server.prints("127.0.0.1 connected")?;
         welcomed.push(peer);
     }
-    // Nobody takes another's place. (When the last one is welcomed, those before are dealt with.)
+    // No client loses its connection to a later one. When the last is welcomed, the server has handled those before it.
     welcomed[..3].iter().try_for_each(Peer::is_connected)
 }
 
 // ANCHOR: lab1-stage4
-/// Stage 4: It passes on what one says, to the other only.
-pub fn passes_on(harness: &Harness) -> Check {
+/// Stage 4: The server relays messages to the other clients.
+pub fn relays(harness: &Harness) -> Check {
     let server = harness.server()?;
-    let (alice, bob) = (enters(&server, "alice")?, enters(&server, "bob")?);
+    let (alice, bob) = (joins(&server, "alice")?, joins(&server, "bob")?);
     let line = harness.words(3);
     alice.says(&line)?;
     bob.hears_line(&from(&line))?;
     server.prints(&from(&line))?;
-    harness.step("both talk at once, and nobody hears herself");
+    harness.step("both talk at the same time, and neither hears their own lines");
     let (hers, his) = (lines(harness), lines(harness));
     for (her_line, his_line) in hers.iter().zip(&his) {
         alice.says(her_line)?;
@@ -57,14 +57,14 @@ pub fn passes_on(harness: &Harness) -> Check {
 }
 // ANCHOR_END: lab1-stage4
 
-/// Stage 6: It lets go of who says quit.
+/// Stage 6: A client that says quit is released.
 pub fn releases_a_client_that_quits(harness: &Harness) -> Check {
     let server = harness.server_with(&["--seats", "5"])?;
-    let alice = enters(&server, "alice")?;
+    let alice = joins(&server, "alice")?;
     let endings = [("quit", true), ("quit\n", false), ("quit\r\n", false)];
     for (quit, is_last) in endings {
         harness.step(&format!("bob says {quit:?}, and nothing else"));
-        let bob = enters(&server, "bob")?;
+        let bob = joins(&server, "bob")?;
         talk(harness, &bob, &alice)?;
         bob.sends(quit)?;
         if is_last {
@@ -73,45 +73,45 @@ pub fn releases_a_client_that_quits(harness: &Harness) -> Check {
         bob.is_closed()?;
         server.prints("127.0.0.1 closed")?;
     }
-    harness.step("quit, stuck to the message before it");
-    let carol = enters(&server, "carol")?;
+    harness.step("quit arrives together with the message before it");
+    let carol = joins(&server, "carol")?;
     let line = harness.words(2);
     carol.sends(format!("{line}\nquit"))?;
     carol.ends_sending();
     alice.hears(&from(&line))?;
     carol.is_closed()?;
-    harness.step("only the word alone is the end");
-    let dave = enters(&server, "dave")?;
+    harness.step("only the whole message `quit` is the end");
+    let dave = joins(&server, "dave")?;
     let line = format!("quit {}", harness.words(1));
     dave.says(&line)?;
     alice.hears(&from(&line))?;
     talk(harness, &alice, &dave)
 }
 
-/// Stage 8: It has two seats, and a seat is free again.
+/// Stage 8: The server has two seats and frees them again.
 pub fn has_two_seats(harness: &Harness) -> Check {
     let server = harness.server()?;
-    let (alice, bob) = (enters(&server, "alice")?, enters(&server, "bob")?);
+    let (alice, bob) = (joins(&server, "alice")?, joins(&server, "bob")?);
     let carol = server.peer("carol")?;
-    harness.step("who finds no seat is told why, even if she has been speaking");
+    harness.step("carol finds no seat and is told why, even if she has already spoken");
     carol.says("is anybody there?")?;
     carol.hears_line(FULL)?;
     carol.is_closed()?;
     talk(harness, &alice, &bob)?;
-    harness.step("a seat is free again, however it became so");
+    harness.step("a seat is free again, however its owner left");
     bob.sends("quit")?;
     bob.ends_sending();
     bob.is_closed()?;
-    let dave = enters_when_free(&server, "dave")?;
+    let dave = joins_when_free(&server, "dave")?;
     talk(harness, &alice, &dave)?;
     dave.crashes();
-    let erin = enters_when_free(&server, "erin")?;
+    let erin = joins_when_free(&server, "erin")?;
     talk(harness, &erin, &alice)?;
     drop((alice, erin));
 
     harness.step("a server with three seats");
     let server = harness.server_with(&["--seats", "3"])?;
-    let three = ["alice", "bob", "carol"].map(|name| enters(&server, name));
+    let three = ["alice", "bob", "carol"].map(|name| joins(&server, name));
     let [alice, bob, carol] = three;
     let (alice, bob, carol) = (alice?, bob?, carol?);
     server.peer("dave")?.hears(FULL)?;
@@ -121,30 +121,30 @@ pub fn has_two_seats(harness: &Harness) -> Check {
     carol.hears(&from(&line))
 }
 
-/// Stage 9: It survives whatever its clients do.
+/// Stage 9: The server survives anything its clients do.
 pub fn survives_its_clients(harness: &Harness) -> Check {
     let server = harness.server_with(&["--seats", "9"])?;
-    let alice = enters(&server, "alice")?;
-    let bob = enters(&server, "bob")?;
+    let alice = joins(&server, "alice")?;
+    let bob = joins(&server, "bob")?;
     talk(harness, &bob, &alice)?;
     harness.step("bob's connection is reset");
     bob.crashes();
     server.prints("127.0.0.1 closed")?;
     harness.step("carol closes in the middle of a message, which ends there");
-    let carol = enters(&server, "carol")?;
+    let carol = joins(&server, "carol")?;
     let half = harness.words(2);
     talk(harness, &carol, &alice)?;
     carol.sends(&half)?;
     carol.closes();
     alice.hears(&from(&half))?;
     server.prints("127.0.0.1 closed")?;
-    harness.step("one comes and goes without a word, and one hears nothing any more");
+    harness.step("dave comes and goes without a word; erin and alice still talk");
     server.peer("dave")?.closes();
-    let erin = enters(&server, "erin")?;
+    let erin = joins(&server, "erin")?;
     talk(harness, &alice, &erin)?;
     talk(harness, &erin, &alice)?;
     server.rests()?;
-    harness.step("one does not read, while others say more than the system can keep for it");
+    harness.step("deaf does not read, while alice says more than the system can buffer");
     let deaf = server.deaf_peer("deaf")?;
     let line = harness.words(2);
     deaf.says(&line)?;
@@ -158,18 +158,18 @@ pub fn survives_its_clients(harness: &Harness) -> Check {
     talk(harness, &alice, &erin)
 }
 
-/// Stage 11: It finds the messages, however the stream is cut.
-pub fn finds_messages_in_any_cut(harness: &Harness) -> Check {
+/// Stage 11: The server finds messages however they are split.
+pub fn finds_messages_however_split(harness: &Harness) -> Check {
     let server = harness.server_with(&["--seats", "4"])?;
-    let (alice, bob) = (enters(&server, "alice")?, enters(&server, "bob")?);
+    let (alice, bob) = (joins(&server, "alice")?, joins(&server, "bob")?);
     talk(harness, &alice, &bob)?;
-    harness.step("three messages glued, with empty ones in between");
+    harness.step("three messages in one segment, with empty ones in between");
     let three = lines(harness);
     alice.sends(format!("{}\n\n{}\r\n\r\n{}\n", three[0], three[1], three[2]))?;
     for line in &three {
         bob.hears_line(&from(line))?;
     }
-    harness.step("one byte at a time, a long line, bytes that are no UTF-8");
+    harness.step("one byte at a time, a long line, bytes that are not UTF-8");
     let line = harness.words(3);
     alice.trickles(format!("{line}\n"))?;
     bob.hears_line(&from(&line))?;
@@ -179,22 +179,22 @@ pub fn finds_messages_in_any_cut(harness: &Harness) -> Check {
     alice.sends(b"caf\xc3\xa9 and caf\xe9\n")?;
     bob.hears_line(&from("café and caf\u{FFFD}"))?;
     harness.step(
-        "carol is an original client, which sends no newline; for alice, silence means nothing",
+        "carol is an original client, which sends no newline; alice is not, so her pause ends no message",
     );
     alice.sends("never ")?;
-    let carol = enters(&server, "carol")?;
+    let carol = joins(&server, "carol")?;
     let bare = harness.words(2);
     carol.sends(&bare)?;
     bob.hears(&from(&bare))?;
     alice.sends("mind\n")?;
     bob.hears(&from("never mind"))?;
     harness.step(
-        "dave says more than 64 KiB without a newline: told so, and closed; nobody else notices",
+        "dave says more than 64 KiB without a newline: he is told why and disconnected; bob and alice talk on",
     );
-    // (it has said a line before: in the middle of its very first message, silence would end that)
-    let dave = enters(&server, "dave")?;
+    // Dave says a line first: silence in the middle of the very first message would end that message.
+    let dave = joins(&server, "dave")?;
     talk(harness, &dave, &bob)?;
-    // (the server may close before it has read everything)
+    // The server may close before it has read everything.
     let _ = dave.tries_to_send("y".repeat(TOO_LONG));
     dave.is_told_and_closed()?;
     talk(harness, &alice, &bob)

@@ -4,18 +4,15 @@ use crate::harness::Harness;
 use crate::harness::person::Key;
 use crate::journal::failure::Check;
 use crate::journal::terminal::Terminal;
-use crate::labs::lab1::wire::{FULL, WAYS_OUT, WELCOME, enters, from, starts_when_free};
+use crate::labs::lab1::wire::{FULL, WAYS_OUT, WELCOME, enters, enters_when_free, from, joins};
 
 /// Stage 12: Three people talk.
 pub fn three_people_talk(harness: &Harness) -> Check {
     let server = harness.server_with(&["--seats", "3"])?;
     let address = server.address();
-    let alice = harness.client_at("alice", address, Terminal::Xterm)?;
-    alice.sees(WELCOME)?;
-    let bob = harness.client("bob", address)?;
-    bob.sees(WELCOME)?;
-    let carol = harness.client("carol", address)?;
-    carol.sees(WELCOME)?;
+    let alice = enters(harness, address, "alice", Terminal::Xterm)?;
+    let bob = enters(harness, address, "bob", Terminal::Dumb)?;
+    let carol = enters(harness, address, "carol", Terminal::Dumb)?;
     let people = [&alice, &bob, &carol];
     let said = people.map(|_| harness.words(3));
     for (at, (speaker, line)) in people.iter().zip(&said).enumerate() {
@@ -24,7 +21,7 @@ pub fn three_people_talk(harness: &Harness) -> Check {
             listener.sees(&from(line))?;
         }
     }
-    harness.step("what alice is typing stays whole while others speak");
+    harness.step("the line that alice is typing stays whole while bob and carol speak");
     let (begin, end) = ("half of a ", "sentence");
     alice.begins_to_type(begin)?;
     for speaker in [&bob, &carol] {
@@ -35,7 +32,7 @@ pub fn three_people_talk(harness: &Harness) -> Check {
     alice.has_typed(begin)?;
     alice.types(end)?;
     bob.sees(&from("half of a sentence"))?;
-    harness.step("everybody has seen each line as often as meant");
+    harness.step("everyone has seen each line the right number of times");
     for (at, line) in said.iter().enumerate() {
         for (other, person) in people.iter().enumerate() {
             person.has_seen(usize::from(other != at), &from(line))?;
@@ -44,15 +41,14 @@ pub fn three_people_talk(harness: &Harness) -> Check {
     Ok(())
 }
 
-/// Stage 13: One leaves, another comes.
-pub fn one_leaves_another_comes(harness: &Harness) -> Check {
+/// Stage 13: People come and go.
+pub fn people_come_and_go(harness: &Harness) -> Check {
     let server = harness.server()?;
     let address = server.address();
-    let alice = harness.client("alice", address)?;
-    alice.sees(WELCOME)?;
+    let alice = enters(harness, address, "alice", Terminal::Dumb)?;
     for (what, way) in WAYS_OUT {
         harness.step(&format!("guest {what}"));
-        let guest = starts_when_free(harness, &server, "guest")?;
+        let guest = enters_when_free(harness, &server, "guest")?;
         let (line, answer) = (harness.words(2), harness.words(2));
         guest.types(&line)?;
         alice.sees(&from(&line))?;
@@ -62,21 +58,21 @@ pub fn one_leaves_another_comes(harness: &Harness) -> Check {
         guest.exits(0)?;
     }
     harness.step("a client is killed, and its seat is free again");
-    starts_when_free(harness, &server, "killed")?.is_killed();
-    let bob = starts_when_free(harness, &server, "bob")?;
+    enters_when_free(harness, &server, "killed")?.is_killed();
+    let bob = enters_when_free(harness, &server, "bob")?;
     harness.step("late finds the room full");
     let late = harness.client("late", address)?;
     late.sees(FULL)?;
     late.fails_saying("server")?;
-    harness.step("the server is ended with Ctrl-C");
+    harness.step("Ctrl-C ends the server");
     server.terminal().presses(Key::CtrlC)?;
     server.terminal().exits(0)?;
     alice.fails_saying("server")?;
     bob.fails_saying("server")
 }
 
-/// Stage 14: Nobody's terminal can be steered.
-pub fn no_terminal_can_be_steered(harness: &Harness) -> Check {
+/// Stage 14: Received text cannot control a terminal.
+pub fn text_controls_no_terminal(harness: &Harness) -> Check {
     let server = harness.server_with(&["--seats", "4"])?;
     let address = server.address();
     let people = [
@@ -87,9 +83,11 @@ pub fn no_terminal_can_be_steered(harness: &Harness) -> Check {
     for person in &people {
         person.sees(WELCOME)?;
     }
-    let mallory = enters(&server, "mallory")?;
+    let mallory = joins(&server, "mallory")?;
     let line = harness.words(2);
-    harness.step("mallory says what clears a screen, sets a title, rings a bell");
+    harness.step(
+        "mallory sends escape sequences that clear the screen, set a title and ring the bell",
+    );
     mallory.says(&format!("\x1b[2J\x1b]0;owned\x07{line}"))?;
     for person in &people {
         person.sees_somewhere(&line)?;

@@ -1,5 +1,6 @@
-//! Wire 1, and what people do on it.
+//! Wire 1, and what peers and people do on it.
 
+use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -9,28 +10,45 @@ use crate::harness::person::Person;
 use crate::harness::server::Server;
 use crate::journal::failure::{Check, Failure};
 use crate::journal::inbox::TIMEOUT;
+use crate::journal::terminal::Terminal;
 use crate::labs::checks::{WayOut, ways_out};
 
+/// What the server sends to every client that gets a seat.
 pub const WELCOME: &str = "Welcome to this chatroom!";
+/// What the server sends to a client that finds no seat.
 pub const FULL: &str = "The chatroom is full";
 
-/// Longer than the 2048 bytes that the original reads at once.
+/// More than the 2048 bytes that the original server reads in one call.
 pub const LONG: usize = 5000;
 
-/// Longer than any message may be, in bytes.
+/// More bytes than a message may have.
 pub const TOO_LONG: usize = 70_000;
 
+/// A message as the server relays it.
 pub fn from(text: &str) -> String {
     format!("<127.0.0.1> {text}")
 }
 
-pub fn enters(server: &Server, name: &str) -> Check<Peer> {
+/// Connects a scripted peer, and waits until it is in.
+pub fn joins(server: &Server, name: &str) -> Check<Peer> {
     let peer = server.peer(name)?;
     peer.hears(WELCOME)?;
     Ok(peer)
 }
 
-/// What one says, the other hears.
+/// Starts a client, and waits until it is in.
+pub fn enters(
+    harness: &Harness,
+    server: SocketAddr,
+    name: &str,
+    terminal: Terminal,
+) -> Check<Person> {
+    let person = harness.client_at(name, server, terminal)?;
+    person.sees(WELCOME)?;
+    Ok(person)
+}
+
+/// One peer speaks, and the other hears it.
 pub fn talk(harness: &Harness, speaker: &Peer, listener: &Peer) -> Check {
     let line = harness.words(3);
     speaker.says(&line)?;
@@ -45,8 +63,8 @@ pub fn lines(harness: &Harness) -> Vec<String> {
     (0..3).map(|_| harness.words(2)).collect()
 }
 
-/// A seat is free as soon as its owner is gone, which the server learns a moment later than we do: tries again until
-/// then. `tries` answers whether there was a seat.
+/// Tries again until a seat is free: the server notices a moment later than the script that a client is gone. `tries`
+/// also returns whether there was a seat.
 pub fn when_free<T>(tries: impl Fn() -> Check<(T, bool)>) -> Check<T> {
     let deadline = Instant::now() + TIMEOUT;
     loop {
@@ -61,7 +79,8 @@ pub fn when_free<T>(tries: impl Fn() -> Check<(T, bool)>) -> Check<T> {
     }
 }
 
-pub fn enters_when_free(server: &Server, name: &str) -> Check<Peer> {
+/// As [`joins`], as soon as there is a free seat.
+pub fn joins_when_free(server: &Server, name: &str) -> Check<Peer> {
     when_free(|| {
         let peer = server.peer(name)?;
         let is_in = peer.hears_one_of(&[WELCOME, FULL])? == 0;
@@ -69,8 +88,8 @@ pub fn enters_when_free(server: &Server, name: &str) -> Check<Peer> {
     })
 }
 
-/// As [`enters_when_free`], for somebody at a terminal.
-pub fn starts_when_free(harness: &Harness, server: &Server, name: &str) -> Check<Person> {
+/// As [`enters`], as soon as there is a free seat.
+pub fn enters_when_free(harness: &Harness, server: &Server, name: &str) -> Check<Person> {
     when_free(|| {
         let person = harness.client(name, server.address())?;
         let is_in = person.sees_one_of(&[WELCOME, FULL])? == 0;

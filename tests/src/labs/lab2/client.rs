@@ -5,7 +5,7 @@ use crate::harness::person::Person;
 use crate::journal::failure::Check;
 use crate::labs::lab2::wire::WAYS_OUT;
 
-/// Stage 3: The client answers with its nickname.
+/// Stage 3: The client replies with its nickname.
 pub fn answers_nick(harness: &Harness) -> Check {
     let listener = harness.listener()?;
     let alice = harness.client("alice", listener.address()?)?;
@@ -19,15 +19,15 @@ pub fn answers_nick(harness: &Harness) -> Check {
     alice.sees(&line)?;
     alice.has_seen(0, "NICK")?;
     alice.has_seen(1, "alice joined!")?;
-    // All that it has sent is here when it is gone; nobody has typed anything.
+    // When the client is gone, everything that it sent has arrived. Alice has typed nothing more.
     alice.is_killed();
-    server.got_nothing_more("nothing behind the nickname, not even a newline")?;
+    server.got_nothing_more("nothing after the nickname, not even a newline")?;
     harness.step("bob gives an empty answer, and is asked again");
     let bob = harness.client("bob", listener.address()?)?;
     bob.is_asked_for("nickname")?;
     bob.types("")?;
     bob.is_asked_for("nickname")?;
-    harness.step("an original server, which ends its messages with nothing");
+    harness.step("an original server, which sends no newline after its messages");
     bob.types("bob")?;
     let original = listener.accepts("original")?;
     original.sends("NICK")?;
@@ -37,10 +37,10 @@ pub fn answers_nick(harness: &Harness) -> Check {
     original.sends(&line)?;
     bob.sees(&line)?;
     bob.is_killed();
-    original.got_nothing_more("nothing behind the nickname, not even a newline")
+    original.got_nothing_more("nothing after the nickname, not even a newline")
 }
 
-/// Stage 6: The client writes, and shows what comes meanwhile.
+/// Stage 6: The client sends typed lines and shows messages.
 pub fn talks(harness: &Harness) -> Check {
     let listener = harness.listener()?;
     let alice = harness.client("alice", listener.address()?)?;
@@ -49,7 +49,7 @@ pub fn talks(harness: &Harness) -> Check {
     let server = listener.accepts("server")?;
     server.sends("NICK")?;
     server.gets("alice")?;
-    harness.step("she types before the server has spoken: that waits for its first message");
+    harness.step("alice types before the server has spoken: the line waits for its first message");
     let early = harness.words(2);
     alice.types(&early)?;
     alice.rests()?;
@@ -60,7 +60,7 @@ pub fn talks(harness: &Harness) -> Check {
     alice.sees("Connected to server!")?;
     for _ in 0..3 {
         let line = harness.words(3);
-        // (an empty line is no message)
+        // An empty line is not a message.
         alice.types("")?;
         alice.types(&line)?;
         server.gets(format!("alice: {line}\n"))?;
@@ -75,7 +75,7 @@ pub fn talks(harness: &Harness) -> Check {
     alice.sees(&format!("carol: {second}"))?;
     alice.types(&end)?;
     server.gets(format!("alice: {begin}{end}\n"))?;
-    harness.step("a line and a half, and the rest when the line is on the screen");
+    harness.step("one and a half lines; the rest follows when the first line is on the screen");
     let (first, second) = (harness.words(2), harness.words(2));
     server.sends(format!("bob: {first}\ncar"))?;
     alice.sees(&format!("bob: {first}"))?;
@@ -84,8 +84,8 @@ pub fn talks(harness: &Harness) -> Check {
     alice.rests()
 }
 
-/// Stage 11: The client ends well.
-pub fn ends_well(harness: &Harness) -> Check {
+/// Stage 11: The client ends cleanly.
+pub fn ends_cleanly(harness: &Harness) -> Check {
     let listener = harness.listener()?;
     let starts = || -> Check<Person> {
         let alice = harness.client("alice", listener.address()?)?;
@@ -103,7 +103,7 @@ pub fn ends_well(harness: &Harness) -> Check {
         server.closes();
         alice.exits(0)?;
     }
-    harness.step("her nickname is refused");
+    harness.step("the nickname is refused");
     let alice = starts()?;
     let server = listener.accepts("server")?;
     server.sends("NICK")?;
@@ -114,7 +114,7 @@ pub fn ends_well(harness: &Harness) -> Check {
     alice.sees(&refusal)?;
     alice.exits(1)?;
 
-    harness.step("she is refused before she is asked, as by a server that is full");
+    harness.step("alice is refused before she is asked, as by a server that is full");
     let alice = starts()?;
     let server = listener.accepts("server")?;
     let refusal = format!("Nickname refused: {}", harness.words(2));
@@ -123,7 +123,7 @@ pub fn ends_well(harness: &Harness) -> Check {
     alice.sees(&refusal)?;
     alice.exits(1)?;
 
-    harness.step("the server closes, and nobody presses a key");
+    harness.step("the server closes, and alice presses no key");
     let alice = starts()?;
     let server = listener.lets_in("alice")?;
     alice.sees("Connected to server!")?;

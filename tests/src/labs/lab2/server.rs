@@ -5,7 +5,7 @@ use crate::harness::peer::Peer;
 use crate::journal::failure::{Check, Failure};
 use crate::labs::checks::server_where_told;
 use crate::labs::flood::flood;
-use crate::labs::lab2::wire::{joins_when_free, talk};
+use crate::labs::lab2::wire::{all_join, joins, joins_when_free, talk};
 
 /// Stage 1: The server listens.
 pub fn listens(harness: &Harness) -> Check {
@@ -13,12 +13,12 @@ pub fn listens(harness: &Harness) -> Check {
     server.terminal().has_somewhere(&["SERVER WORKING"])?;
     server.peer("alice")?;
     let port = server.address().port();
-    harness.step("its port is taken");
+    harness.step("the port is taken");
     let second = harness.server_on(port, &[])?;
     second.fails_saying(&port.to_string())
 }
 
-/// Stage 2: It asks everybody for a nickname.
+/// Stage 2: The server asks every client for a nickname.
 pub fn asks_for_a_nickname(harness: &Harness) -> Check {
     let server = harness.server()?;
     let alice = server.peer("alice")?;
@@ -29,13 +29,13 @@ pub fn asks_for_a_nickname(harness: &Harness) -> Check {
     alice.sends(&nickname)?;
     server.prints(&format!("Nickname is {nickname}"))?;
     server.terminal().has_somewhere(&["Connected with 127.0.0.1:"])?;
-    // All that it has sent is here when it is gone.
+    // When the server is gone, everything that it sent has arrived.
     server.terminal().is_killed();
-    alice.got_no_newline("no newline behind NICK")?;
-    bob.got_no_newline("no newline behind NICK")
+    alice.got_no_newline("no newline after NICK")?;
+    bob.got_no_newline("no newline after NICK")
 }
 
-/// Stage 4: It announces who joins.
+/// Stage 4: The server announces each client that joins.
 pub fn announces_a_newcomer(harness: &Harness) -> Check {
     // ANCHOR: lab2-stage4
     let server = harness.server()?;
@@ -55,17 +55,17 @@ pub fn announces_a_newcomer(harness: &Harness) -> Check {
     Ok(())
 }
 
-/// Stage 5: Everyone hears what one says.
-pub fn passes_on_to_all(harness: &Harness) -> Check {
+/// Stage 5: The server broadcasts each message to everyone.
+pub fn broadcasts_to_everyone(harness: &Harness) -> Check {
     let server = harness.server()?;
-    let group = server.group_joins(&["alice", "bob", "carol"])?;
+    let group = all_join(&server, &["alice", "bob", "carol"])?;
     for speaker in &group {
         let line = format!("{}: {}", speaker.name(), harness.words(3));
         speaker.says(&line)?;
         group.iter().try_for_each(|member| member.hears_line(&line))?;
     }
     harness.step(
-        "all talk at the same time; everybody hears all of it, each speaker's lines in order",
+        "all talk at the same time; everyone hears every line, those of each speaker in order",
     );
     let lines = |speaker: &Peer| {
         let line = || format!("{}: {}", speaker.name(), harness.words(2)).into_bytes();
@@ -83,10 +83,10 @@ pub fn passes_on_to_all(harness: &Harness) -> Check {
     group.iter().try_for_each(|speaker| talk(harness, speaker, &group))
 }
 
-/// Stage 7: It announces at once who leaves, however one goes.
+/// Stage 7: The server announces each client that leaves.
 pub fn announces_a_departure(harness: &Harness) -> Check {
     let server = harness.server()?;
-    let group = server.group_joins(&["alice", "bob"])?;
+    let group = all_join(&server, &["alice", "bob"])?;
     let [alice, bob] = &group[..] else { return Ok(()) };
     let ways: [(_, fn(Peer)); 3] = [
         ("closes", Peer::closes),
@@ -95,17 +95,17 @@ pub fn announces_a_departure(harness: &Harness) -> Check {
     ];
     for (what, way) in ways {
         harness.step(&format!("guest {what}"));
-        let guest = server.joins("guest")?;
+        let guest = joins(&server, "guest")?;
         alice.hears("guest joined!")?;
         bob.hears("guest joined!")?;
         talk(harness, &guest, [alice, bob])?;
         way(guest);
-        // Nobody says anything, and still everybody left hears of it.
+        // No client says anything, and still the remaining members hear of it.
         alice.hears_line("guest left!")?;
         bob.hears_line("guest left!")?;
     }
-    harness.step("one closes in the middle of a line");
-    let guest = server.joins("guest")?;
+    harness.step("guest closes in the middle of a line");
+    let guest = joins(&server, "guest")?;
     alice.hears("guest joined!")?;
     bob.hears("guest joined!")?;
     guest.sends("guest: half a line")?;
@@ -119,16 +119,16 @@ pub fn announces_a_departure(harness: &Harness) -> Check {
     talk(harness, bob, &group)
 }
 
-/// Stage 8: It refuses nicknames that would confuse people.
+/// Stage 8: The server refuses confusing nicknames.
 pub fn refuses_bad_nicknames(harness: &Harness) -> Check {
     let server = harness.server()?;
-    let alice = server.joins("alice")?;
+    let alice = joins(&server, "alice")?;
     let too_long = "x".repeat(33);
     let bad = ["", "alice", "ALICE", "a:b", "a\tb", "\x1b[31mred", &too_long];
     for nickname in bad {
         let peer = server.peer("guest")?;
         peer.gets("NICK")?;
-        // (an empty nickname needs its ⏎; the others come as they come)
+        // Only the empty nickname needs its ⏎.
         peer.sends(if nickname.is_empty() { "\n" } else { nickname })?;
         peer.hears("Nickname refused: ")?;
         let reason = peer.hears_until_closed()?;
@@ -136,27 +136,27 @@ pub fn refuses_bad_nicknames(harness: &Harness) -> Check {
             return Err(Failure::wrong_bytes("guest should have heard", b"reason\n", &reason));
         }
     }
-    harness.step("alice has heard nothing of all that, and these names are right");
+    harness.step("alice has heard nothing of the refusals, and these nicknames are valid");
     let (just_right, wide) = ("y".repeat(32), "é".repeat(32));
     for nickname in ["Zoë", "日本", "alice2", &just_right, &wide] {
-        let peer = server.joins(nickname)?;
+        let peer = joins(&server, nickname)?;
         alice.hears(&format!("{nickname} joined!"))?;
         talk(harness, &peer, [&alice, &peer])?;
         peer.closes();
         alice.hears(&format!("{nickname} left!"))?;
     }
     harness.step("a nickname is free again when its owner is gone");
-    server.joins("Zoë")?;
+    joins(&server, "Zoë")?;
     alice.hears("Zoë joined!")?;
     alice.hears("Zoë left!")?;
-    harness.step("the room was empty, and somebody comes again");
+    harness.step("the room was empty, and alice joins again");
     alice.closes();
     let alice = joins_when_free(&server, "alice")?;
     talk(harness, &alice, [&alice])
 }
 
-/// Stage 9: Who is silent, or does not read, holds up nobody.
-pub fn is_held_up_by_nobody(harness: &Harness) -> Check {
+/// Stage 9: Silent and deaf clients hold up no other client.
+pub fn waits_for_no_client(harness: &Harness) -> Check {
     let impatient = harness.server_with(&["--handshake-timeout", "1"])?;
     let ignored = impatient.peer("ignored")?;
     ignored.gets("NICK")?;
@@ -165,9 +165,9 @@ pub fn is_held_up_by_nobody(harness: &Harness) -> Check {
     silent.gets("NICK")?;
     let slow = server.peer("slow")?;
     slow.gets("NICK")?;
-    let group = server.group_joins(&["alice", "bob"])?;
+    let group = all_join(&server, &["alice", "bob"])?;
     talk(harness, &group[0], &group)?;
-    harness.step("who is gone before it was in, leaves without a word");
+    harness.step("a client that is gone before it has joined is not announced");
     silent.closes();
     slow.crashes();
     talk(harness, &group[1], &group)?;
@@ -176,11 +176,11 @@ pub fn is_held_up_by_nobody(harness: &Harness) -> Check {
     harness.step("a nickname of more than 64 KiB is refused, too");
     let endless = server.peer("endless")?;
     endless.gets("NICK")?;
-    // (it may be closed before all of that is sent)
+    // The server may close before all of that is sent.
     let _ = endless.tries_to_send("x".repeat(70_000));
     endless.hears("Nickname refused: ")?;
     endless.hears_until_closed()?;
-    harness.step("one does not read, while others say more than the system can keep for it");
+    harness.step("deaf does not read, while alice says more than the system can buffer");
     let deaf = server.deaf_peer("deaf")?;
     deaf.sends("deaf")?;
     for member in &group {
@@ -200,10 +200,10 @@ pub fn is_held_up_by_nobody(harness: &Harness) -> Check {
     Ok(())
 }
 
-/// Stage 10: Nobody speaks in another's name.
+/// Stage 10: No client can speak in another's name.
 pub fn guards_names(harness: &Harness) -> Check {
     let server = harness.server()?;
-    let group = server.group_joins(&["alice", "bob"])?;
+    let group = all_join(&server, &["alice", "bob"])?;
     let [alice, bob] = &group[..] else { return Ok(()) };
     let words = harness.words(2);
     // ANCHOR: lab2-stage10
@@ -226,10 +226,10 @@ pub fn guards_names(harness: &Harness) -> Check {
     talk(harness, bob, &group)
 }
 
-/// Stage 12: It finds the messages, however the stream is cut.
-pub fn finds_messages_in_any_cut(harness: &Harness) -> Check {
+/// Stage 12: The server finds messages however they are split.
+pub fn finds_messages_however_split(harness: &Harness) -> Check {
     let server = harness.server()?;
-    let group = server.group_joins(&["alice", "bob"])?;
+    let group = all_join(&server, &["alice", "bob"])?;
     let [alice, bob] = &group[..] else { return Ok(()) };
     talk(harness, alice, &group)?;
     let three: Vec<_> = (0..3).map(|_| format!("alice: {}", harness.words(2))).collect();
@@ -246,10 +246,10 @@ pub fn finds_messages_in_any_cut(harness: &Harness) -> Check {
     alice.sends(b"alice: caf\xc3\xa9 and caf\xe9\n")?;
     bob.hears_line("alice: café and caf\u{FFFD}")?;
     harness.step(
-        "carol is an original client, which sends no newline; for alice, silence means nothing",
+        "carol is an original client, which sends no newline; alice is not, so her pause ends no message",
     );
     alice.sends("alice: never ")?;
-    let carol = server.joins("carol")?;
+    let carol = joins(&server, "carol")?;
     bob.hears("carol joined!")?;
     let bare = format!("carol: {}", harness.words(2));
     carol.sends(&bare)?;
@@ -263,9 +263,9 @@ pub fn finds_messages_in_any_cut(harness: &Harness) -> Check {
     dave.sends(format!("dave\n{line}\n"))?;
     bob.hears("dave joined!")?;
     bob.hears(&line)?;
-    harness.step("erin says more than 64 KiB without a newline: told so, and closed");
-    // (she has said a line before: in the middle of her very first message, silence would end that)
-    let erin = server.joins("erin")?;
+    harness.step("erin says more than 64 KiB without a newline: she is told why and disconnected");
+    // Erin says a line first: silence in the middle of the very first message would end that message.
+    let erin = joins(&server, "erin")?;
     bob.hears("erin joined!")?;
     talk(harness, &erin, [bob, &erin])?;
     let _ = erin.tries_to_send("y".repeat(70_000));

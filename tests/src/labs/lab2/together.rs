@@ -4,7 +4,7 @@ use crate::harness::Harness;
 use crate::harness::person::Key;
 use crate::journal::failure::Check;
 use crate::journal::terminal::Terminal;
-use crate::labs::lab2::wire::{WAYS_OUT, enters};
+use crate::labs::lab2::wire::{WAYS_OUT, enters, joins};
 
 /// Stage 13: Three people talk.
 pub fn three_people_talk(harness: &Harness) -> Check {
@@ -24,7 +24,7 @@ pub fn three_people_talk(harness: &Harness) -> Check {
         said.push(format!("{name}: {words}"));
         people.iter().try_for_each(|(_, listener)| listener.sees(&said[said.len() - 1]))?;
     }
-    harness.step("what alice is typing stays whole while others speak");
+    harness.step("the line that alice is typing stays whole while bob and carol speak");
     alice.begins_to_type("half of a ")?;
     for (name, speaker) in [("bob", &bob), ("carol", &carol)] {
         let words = harness.words(2);
@@ -33,7 +33,7 @@ pub fn three_people_talk(harness: &Harness) -> Check {
     }
     alice.has_typed("half of a ")?;
     alice.types("sentence")?;
-    harness.step("everybody has seen each line once");
+    harness.step("everyone has seen each line once");
     for (_, person) in people {
         person.sees("alice: half of a sentence")?;
         said.iter().try_for_each(|line| person.has_seen(1, line))?;
@@ -60,21 +60,21 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
     let killed = enters(harness, address, "guest", Terminal::Dumb)?;
     killed.is_killed();
     alice.sees("guest left!")?;
-    harness.step("late wants a nickname that is taken");
+    harness.step("late asks for a nickname that is taken");
     let late = harness.client("late", address)?;
     late.is_asked_for("nickname")?;
     late.types("Alice")?;
     late.sees_somewhere("Nickname refused: ")?;
     late.exits(1)?;
-    harness.step("the server is ended with Ctrl-C");
+    harness.step("Ctrl-C ends the server");
     server.terminal().presses(Key::CtrlC)?;
     server.terminal().exits(0)?;
     alice.fails_saying("server")?;
     bob.fails_saying("server")
 }
 
-/// Stage 15: Nobody's terminal can be steered.
-pub fn no_terminal_can_be_steered(harness: &Harness) -> Check {
+/// Stage 15: Received text cannot control a terminal.
+pub fn text_controls_no_terminal(harness: &Harness) -> Check {
     let server = harness.server()?;
     let address = server.address();
     let people = [
@@ -82,23 +82,25 @@ pub fn no_terminal_can_be_steered(harness: &Harness) -> Check {
         enters(harness, address, "bob", Terminal::Dumb)?,
         enters(harness, address, "carol", Terminal::Dumb)?,
     ];
-    let mallory = server.joins("mallory")?;
+    let mallory = joins(&server, "mallory")?;
     let words = harness.words(2);
-    harness.step("mallory says what clears a screen, sets a title, rings a bell");
+    harness.step(
+        "mallory sends escape sequences that clear the screen, set a title and ring the bell",
+    );
     mallory.says(&format!("mallory: \x1b[2J\x1b]0;owned\x07{words}"))?;
     for person in &people {
         person.sees_somewhere(&words)?;
         person.never_got(b"\x1b[2J")?;
         person.never_got(b"\x1b]0;")?;
     }
-    harness.step("eve has it in her nickname");
+    harness.step("eve has an escape sequence in her nickname");
     let eve = server.peer("eve")?;
     eve.gets("NICK")?;
     eve.sends("\x1b[2Jeve")?;
     eve.hears_until_closed()?;
-    // Whatever it has printed of eve stands above this.
+    // Anything that the server has printed about eve comes before this line.
     let zoe = format!("zoe-{}", harness.words(0).trim_start_matches('-'));
-    server.joins(&zoe)?;
+    joins(&server, &zoe)?;
     server.prints(&format!("Nickname is {zoe}"))?;
     server.terminal().never_got(b"\x1b[2J")
 }

@@ -1,4 +1,4 @@
-//! Wire 2: the server asks `NICK`, and the client answers with its nickname.
+//! Wire 2: the server asks `NICK`, and the client replies with its nickname.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,33 +13,31 @@ use crate::journal::inbox::TIMEOUT;
 use crate::journal::terminal::Terminal;
 use crate::labs::checks::{WayOut, ways_out};
 
-impl Server {
-    /// Connects a scripted peer that answers `NICK` and is let in.
-    pub fn joins(&self, nickname: &str) -> Check<Peer> {
-        let peer = self.peer(nickname)?;
-        peer.gets("NICK")?;
-        peer.sends(nickname)?;
-        peer.hears(&format!("{nickname} joined!"))?;
-        peer.hears("Connected to server!")?;
-        Ok(peer)
-    }
+/// Connects a scripted peer, and waits until it is in.
+pub fn joins(server: &Server, nickname: &str) -> Check<Peer> {
+    let peer = server.peer(nickname)?;
+    peer.gets("NICK")?;
+    peer.sends(nickname)?;
+    peer.hears(&format!("{nickname} joined!"))?;
+    peer.hears("Connected to server!")?;
+    Ok(peer)
+}
 
-    /// Lets one after the other in; each hears of those who come later.
-    pub fn group_joins(&self, nicknames: &[&str]) -> Check<Vec<Peer>> {
-        let mut group: Vec<Peer> = Vec::new();
-        for nickname in nicknames {
-            let newcomer = self.joins(nickname)?;
-            for member in &group {
-                member.hears(&format!("{nickname} joined!"))?;
-            }
-            group.push(newcomer);
+/// Connects scripted peers one after the other; each hears those that join later.
+pub fn all_join(server: &Server, nicknames: &[&str]) -> Check<Vec<Peer>> {
+    let mut group: Vec<Peer> = Vec::new();
+    for nickname in nicknames {
+        let newcomer = joins(server, nickname)?;
+        for member in &group {
+            member.hears(&format!("{nickname} joined!"))?;
         }
-        Ok(group)
+        group.push(newcomer);
     }
+    Ok(group)
 }
 
 impl Listener {
-    /// Plays the server's part until the client is in: asks, waits for `nickname`, and announces it.
+    /// Plays the server until the client is in: asks, waits for `nickname`, and announces it.
     pub fn lets_in(&self, nickname: &str) -> Check<Peer> {
         let peer = self.accepts("server")?;
         peer.sends("NICK")?;
@@ -50,7 +48,7 @@ impl Listener {
     }
 }
 
-/// What one says, everybody hears, the speaker too.
+/// One peer speaks, and the whole group hears it, the speaker too.
 pub fn talk<'a>(
     harness: &Harness,
     speaker: &Peer,
@@ -75,7 +73,8 @@ pub fn enters(
     Ok(person)
 }
 
-/// Joins as soon as the nickname is free, which the server learns a moment later than we do.
+/// As [`joins`], as soon as the nickname is free: the server notices a moment later than the script that its owner is
+/// gone.
 pub fn joins_when_free(server: &Server, nickname: &str) -> Check<Peer> {
     let deadline = Instant::now() + TIMEOUT;
     loop {

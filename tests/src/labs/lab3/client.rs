@@ -4,7 +4,7 @@ use crate::harness::Harness;
 use crate::journal::failure::Check;
 use crate::labs::lab3::wire::{HEADER, SHORT_BUT_LONG, WAYS_OUT, client, frame};
 
-/// Stage 1: What is typed leaves as a frame.
+/// Stage 1: The client sends each line as a frame.
 pub fn sends_frames(harness: &Harness) -> Check {
     let listener = harness.listener()?;
     let (ann, server) = client(harness, &listener, "ann")?;
@@ -18,22 +18,22 @@ pub fn sends_frames(harness: &Harness) -> Check {
     Ok(())
 }
 
-/// Stage 2: Frames come in, however the stream is cut.
-pub fn reads_frames_in_any_cut(harness: &Harness) -> Check {
+/// Stage 2: The client reads frames however they are split.
+pub fn reads_frames_however_split(harness: &Harness) -> Check {
     // ANCHOR: lab3-stage2
     let listener = harness.listener()?;
     let (ann, server) = client(harness, &listener, "ann")?;
     let payloads: Vec<_> = (0..6).map(|_| format!("[bob] : {}", harness.words(3))).collect();
     server.frames(&payloads[0])?;
     ann.sees(&payloads[0])?;
-    harness.step("header and payload apart");
+    harness.step("header and payload in two segments");
     let (header, payload) = (frame(&payloads[1]), payloads[1].as_bytes());
     server.sends(&header[..HEADER])?;
     server.sends(payload)?;
     ann.sees(&payloads[1])?;
     server.trickles(frame(&payloads[2]))?;
     ann.sees(&payloads[2])?;
-    harness.step("two frames and a half at once");
+    harness.step("two and a half frames in one segment");
     let glued = [frame(&payloads[3]), frame(&payloads[4]), frame(&payloads[5])].concat();
     let (begin, end) = glued.split_at(glued.len() - 5);
     server.sends(begin)?;
@@ -51,7 +51,7 @@ pub fn reads_frames_in_any_cut(harness: &Harness) -> Check {
     // ANCHOR_END: lab3-stage2
 }
 
-/// Stage 4: The client talks.
+/// Stage 4: The client decides which lines are messages.
 pub fn talks(harness: &Harness) -> Check {
     let listener = harness.listener()?;
     let ann = harness.client("ann", listener.address()?)?;
@@ -65,7 +65,7 @@ pub fn talks(harness: &Harness) -> Check {
     ann.types(&second)?;
     server.gets_frame(format!("[ann of the hill] : {first}"))?;
     server.gets_frame(format!("[ann of the hill] : {second}"))?;
-    harness.step("only the word alone, in capitals, is the end");
+    harness.step("only the whole line `!DISCONNECT`, in capitals, is the end");
     for line in ["to leave type !DISCONNECT", "!disconnect", "quit"] {
         ann.types(line)?;
         server.gets_frame(format!("[ann of the hill] : {line}"))?;
@@ -76,7 +76,7 @@ pub fn talks(harness: &Harness) -> Check {
     server.gets_frame(format!("[ann of the hill] : {long}"))
 }
 
-/// Stage 5: The client shows what comes while one types.
+/// Stage 5: The client shows messages while you type.
 pub fn shows_frames_while_typing(harness: &Harness) -> Check {
     let listener = harness.listener()?;
     let (ann, server) = client(harness, &listener, "ann")?;
@@ -100,8 +100,8 @@ pub fn shows_frames_while_typing(harness: &Harness) -> Check {
     ann.rests()
 }
 
-/// Stage 7: The client ends well.
-pub fn ends_well(harness: &Harness) -> Check {
+/// Stage 7: The client ends cleanly.
+pub fn ends_cleanly(harness: &Harness) -> Check {
     let listener = harness.listener()?;
     for (what, way) in WAYS_OUT {
         harness.step(&format!("ann {what}"));
@@ -115,14 +115,14 @@ pub fn ends_well(harness: &Harness) -> Check {
         server.closes();
         ann.exits(0)?;
     }
-    harness.step("the server closes, and nobody presses a key");
+    harness.step("the server closes, and ann presses no key");
     let (ann, server) = client(harness, &listener, "ann")?;
     let payload = format!("[bob] : {}", harness.words(2));
     server.frames(&payload)?;
     ann.sees(&payload)?;
     server.closes();
     ann.fails_saying("server")?;
-    harness.step("the server sends what is no header");
+    harness.step("the server sends bytes that are not a header");
     let (bob, server) = client(harness, &listener, "bob")?;
     server.sends("this is no header, and it is longer than sixty-four bytes, which is enough")?;
     bob.fails_saying("server")

@@ -1,4 +1,4 @@
-//! Lab 3: a header says how long a message is; the bytes stop sticking.
+//! Lab 3: a header says how long a message is; the bytes no longer stick together.
 
 mod client;
 mod server;
@@ -11,7 +11,7 @@ use crate::harness::stage::{Lab, stage};
 #[allow(clippy::too_many_lines)] // a list
 pub fn lab() -> Lab {
     let stages = vec![
-        stage(1, "What is typed leaves as a frame", 10)
+        stage(1, "The client sends each line as a frame", 10)
             .hint(
                 "How long is the header? Does the length count bytes or characters: of the line \
                  alone, or of `[ann] : ` as well?",
@@ -22,80 +22,81 @@ pub fn lab() -> Lab {
                  payload is `[ann] : hello`.",
             )
             .hint(
-                "`type_messages`: `Terminal::read_line` in a loop; make the text with name and \
-                 line, give it to `frame::encode`, and send what comes out with one `write_all`.",
+                "`type_messages`: `Terminal::read_line` in a loop; make the payload from name and \
+                 line, pass it to `frame::encode`, and send the result with one `write_all`.",
             )
             .client(client::sends_frames),
-        stage(2, "Frames come in, however the stream is cut", 12)
+        stage(2, "The client reads frames however they are split", 12)
             .hint(
-                "A read answers what there is, not what you want: do you read until you have all? \
-                 And does your loop go on after the first frame?",
+                "A read returns what has arrived, not what you want: do you read until you have \
+                 everything? And does your loop go on after the first frame?",
             )
             .hint(
                 "`read`: `read_exact` for the 64 bytes of the header, and again for as many bytes \
                  as it says. `show_frames`: make one `BufReader` before the loop; a new one loses \
-                 what the old has read.",
+                 what the old one has read.",
             )
             .hint(
-                "`payload_length`: make text of the header, trim the spaces, `parse`. First of all \
-                 in `read`: if `fill_buf` answers an empty slice, the stream is over, `Ok(None)`.",
+                "`payload_length`: convert the header to text, trim the spaces, `parse`. First of \
+                 all in `read`: if `fill_buf` returns an empty slice, the stream is over, \
+                 `Ok(None)`.",
             )
-            .client(client::reads_frames_in_any_cut),
-        stage(3, "The server passes frames on, to the others only", 14)
+            .client(client::reads_frames_however_split),
+        stage(3, "The server relays frames to the other clients", 14)
             .hint(
-                "Who must not get the frame? And while one client has stopped in the middle of a \
-                 frame, what do the others get?",
+                "Which client must not get the frame? And when one client has stopped in the middle \
+                 of a frame, what do the other clients get?",
             )
             .hint(
-                "`receive_frames`: an `Event::Said` for each payload that `frame::read` brings. \
+                "`receive_frames`: an `Event::Said` for each payload that `frame::read` returns. \
                  `relay`: `log` it, make a frame of it (`frame::encode`), and `Outbox::push` that \
-                 to all but the speaker.",
+                 to everyone but the speaker.",
             )
             .hint(
                 "Make the `BufReader` once, before the loop. Write to no socket: only the room \
-                 sends, and only whole frames, so that those of two speakers cannot mix.",
+                 sends, and only whole frames, so the frames of two speakers cannot mix.",
             )
-            .server(server::passes_frames_on),
-        stage(4, "The client talks", 8)
+            .server(server::relays_frames),
+        stage(4, "The client decides which lines are messages", 8)
             .on(&[1])
             .hint(
-                "Which lines are no message: an empty one, or one that only mentions \
+                "Which lines are not messages: an empty one, or one that only mentions \
                  `!DISCONNECT`? Does the name stay as it was typed?",
             )
             .hint(
-                "No function of its own: more of `type_messages` (stage 1). Skip a line only if it \
-                 is empty; leave only if the whole line is `!DISCONNECT`, in capitals. `quit` is a \
+                "No new function: more of `type_messages` (stage 1). Skip a line only if it is \
+                 empty; leave only if the whole line is `!DISCONNECT`, in capitals. `quit` is a \
                  message here.",
             )
             .client(client::talks),
-        stage(5, "The client shows what comes while one types", 8)
+        stage(5, "The client shows messages while you type", 8)
             .on(&[1, 2])
             .hint(
-                "Does a frame show up while a line is half typed, and does that line still leave \
-                 whole? What if a payload has a newline in it?",
+                "Does a frame appear while a line is half typed, and is that line still sent \
+                 whole? What if a payload contains a newline?",
             )
             .hint(
-                "No function of its own: `show_frames` (stage 2). Each payload is one \
-                 `Screen::print`, which makes a newline in it visible. Do not cut it into lines, \
-                 and do not use `println!`.",
+                "No new function: `show_frames` (stage 2). Each payload is one `Screen::print`, \
+                 which makes a newline in it visible. Do not split it into lines, and do not use \
+                 `println!`.",
             )
             .client(client::shows_frames_while_typing),
-        stage(6, "Who says !DISCONNECT is let go, and nobody else", 8)
+        stage(6, "Only a client that says !DISCONNECT is released", 8)
             .on(&[3])
             .hint(
-                "Is it the last word of a sentence, or the whole message? Who still hears it, and \
-                 who hears a frame right behind it?",
+                "Is it the last word of a sentence, or the whole message? Which clients still get \
+                 it, and which get a frame right after it?",
             )
             .hint(
                 "`receive_frames` (stage 3): it is the end when the payload is `!DISCONNECT`, or \
-                 ends in `] : !DISCONNECT`. Pass it on like any other, then read no more: return \
+                 ends in `] : !DISCONNECT`. Relay it like any other, then stop reading: return \
                  `Ok(())`.",
             )
             .server(server::releases_a_client_that_disconnects),
-        stage(7, "The client ends well", 6)
+        stage(7, "The client ends cleanly", 6)
             .on(&[2, 4])
             .hint(
-                "Three ways out for the person: what does the server get in each? And what does \
+                "A user can leave in three ways: what does the server get in each? And what does \
                  your client do when the server closes, or sends no frames?",
             )
             .hint(
@@ -104,15 +105,15 @@ pub fn lab() -> Lab {
                  twice.",
             )
             .hint(
-                "`show_frames` (stage 2): when `frame::read` answers `None`, return `Ok(())`; pass \
-                 an error up with `?`. `main` tells the person, and ends with status 1.",
+                "`show_frames` (stage 2): when `frame::read` returns `None`, return `Ok(())`; pass \
+                 an error up with `?`. `main` tells the user, and ends with status 1.",
             )
-            .client(client::ends_well),
-        stage(8, "Bytes, not characters", 10)
+            .client(client::ends_cleanly),
+        stage(8, "The server counts bytes, not characters", 10)
             .on(&[3])
             .hint(
                 "é is one character and two bytes: which of them does your header count? What \
-                 about bytes that are no UTF-8, and about no bytes at all?",
+                 about bytes that are not UTF-8, and about no bytes at all?",
             )
             .hint(
                 "Tests `encode` and `read` (stages 1 and 2) in the server. `str::len` counts \
@@ -120,83 +121,83 @@ pub fn lab() -> Lab {
                  new header after that.",
             )
             .hint(
-                "An empty payload is a payload, and is passed on. One of exactly `MAX_PAYLOAD` \
-                 bytes is right; only a longer one is an error.",
+                "An empty payload is a payload, and is relayed. A payload of exactly `MAX_PAYLOAD` \
+                 bytes is valid; only a longer one is an error.",
             )
             .server(server::counts_bytes),
-        stage(9, "Bad frames and deaf clients hurt nobody else", 10)
+        stage(9, "Bad frames and deaf clients harm no other client", 10)
             .on(&[3])
             .hint(
-                "Which headers does `parse` take that are none? Who is hurt when one client sends \
+                "Which bad headers does `parse` accept? Which clients are harmed when one sends \
                  nonsense, stops half-way, or does not read?",
             )
             .hint(
-                "`payload_length` (stage 2): trim spaces only (`trim` takes tabs and newlines, \
+                "`payload_length` (stage 2): trim spaces only (`trim` removes tabs and newlines, \
                  too), nothing but digits, at most `MAX_PAYLOAD`. Anything else is \
                  `ErrorKind::InvalidData`, no panic.",
             )
             .hint(
                 "Pass errors up with `?`, in `frame::read` and in `receive_frames`: then `talk` \
-                 takes out this client, and no other. `relay` only pushes (`Outbox::push`): a write \
+                 removes this client, and no other. `relay` only pushes (`Outbox::push`): a write \
                  would wait.",
             )
             .server(server::survives_bad_frames),
-        stage(10, "Active connections are counted", 5)
+        stage(10, "The server counts active connections", 5)
             .on(&[3, 6])
             .hint(
-                "Somebody closes without a word, or resets: is that one taken off the list, too? \
-                 And does the server come to rest then?",
+                "A client closes or resets without a word: is it removed from the list, too? And \
+                 does the server become idle then?",
             )
             .hint(
-                "No function of its own, `log_count` is given. `receive_frames` (stages 3 and 6) \
-                 must return at `!DISCONNECT`, at the end of the stream and on an error; `talk` \
-                 tells the room.",
+                "No new function: `log_count` is given. `receive_frames` (stages 3 and 6) must \
+                 return at `!DISCONNECT`, at the end of the stream and on an error; `talk` tells \
+                 the room.",
             )
             .hint(
                 "Pass errors up with `?`, and no `unwrap`: a thread that panics tells the room \
-                 nothing. A loop that goes on after `None` runs in circles.",
+                 nothing. A loop that goes on after `None` never ends.",
             )
             .server(server::counts_connections),
         stage(11, "Three people talk", 3)
             .on(&[3, 4, 5])
             .hint(
-                "Try it with three terminals side by side: does anybody see a line twice, or their \
+                "Try it with three terminals side by side: does anyone see a line twice, or their \
                  own? Does a half-typed line stay whole?",
             )
             .hint(
-                "No function of its own: `relay` (stage 3), `show_frames` (2) and `type_messages` \
-                 (1) together. Show what comes with `Screen::print`: `println!` tears the line that \
+                "No new function: `relay` (stage 3), `show_frames` (2) and `type_messages` (1) \
+                 together. Show messages with `Screen::print`: `println!` breaks up the line that \
                  is being typed.",
             )
             .together(together::three_people_talk),
-        stage(12, "People leave, and others stay", 3)
+        stage(12, "People come and go", 3)
             .on(&[6, 7, 9, 10])
             .hint(
-                "One says `!DISCONNECT`: what do the clients of the others do? And what about one \
-                 who is killed and says nothing?",
+                "One user types `!DISCONNECT`: what do the other clients do? And what about a \
+                 client that is killed and says nothing?",
             )
             .hint(
-                "No function of its own: stages 6, 7, 9 and 10 together. For `show_frames`, \
+                "No new function: stages 6, 7, 9 and 10 together. For `show_frames`, \
                  `[guest] : !DISCONNECT` is a payload like any other: print it and go on. Only the \
                  server obeys it.",
             )
             .hint(
-                "Who leaves ends with status 0 (`Terminal::leave`); who loses the server ends with \
-                 status 1, by `main`. Leave `main` as it is: it ends the server on Ctrl-C.",
+                "A client whose user leaves ends with status 0 (`Terminal::leave`); one that loses \
+                 the server ends with status 1, through `main`. Leave `main` as it is: it ends the \
+                 server on Ctrl-C.",
             )
-            .together(together::people_leave),
-        stage(13, "Nobody's terminal can be steered", 3)
+            .together(together::people_come_and_go),
+        stage(13, "Received text cannot control a terminal", 3)
             .on(&[11])
             .hint(
-                "What does a terminal do with an escape sequence that somebody sends? Who prints \
-                 what came from the network as it is?",
+                "What does a terminal do with an escape sequence in a message? Which of your \
+                 functions print received text unchanged?",
             )
             .hint(
-                "No function of its own: look where `relay` (server) and `show_frames` (client) \
-                 print. `log` and `Screen::print` make control characters visible; `println!` does \
-                 not.",
+                "No new function: look where `relay` (server) and `show_frames` (client) print. \
+                 `log` and `Screen::print` make control characters visible; `println!` does not.",
             )
-            .together(together::no_terminal_can_be_steered),
+            .together(together::text_controls_no_terminal),
     ];
     Lab { number: 3, title: "messages with a length header", speaker_hears: false, stages }
 }

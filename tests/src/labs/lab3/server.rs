@@ -3,12 +3,12 @@
 use crate::harness::Harness;
 use crate::journal::failure::Check;
 use crate::labs::flood::flood;
-use crate::labs::lab3::wire::{HEADER, SHORT_BUT_LONG, active, frame, settle, talk};
+use crate::labs::lab3::wire::{HEADER, SHORT_BUT_LONG, active, all_join, frame, settle, talk};
 
-/// Stage 3: The server passes frames on, to the others only.
-pub fn passes_frames_on(harness: &Harness) -> Check {
+/// Stage 3: The server relays frames to the other clients.
+pub fn relays_frames(harness: &Harness) -> Check {
     let server = harness.server()?;
-    let room = server.room_of(&["ann", "bob", "cem"])?;
+    let room = all_join(&server, &["ann", "bob", "cem"])?;
     let [ann, bob, cem] = &room[..] else { return Ok(()) };
     talk(harness, ann, &[bob, cem])?;
     talk(harness, bob, &[ann, cem])?;
@@ -24,7 +24,7 @@ pub fn passes_frames_on(harness: &Harness) -> Check {
     ann.sends(&slow[70..])?;
     bob.gets(&slow)?;
     cem.gets(&slow)?;
-    harness.step("two speak as fast as they can");
+    harness.step("ann and bob speak as fast as they can");
     let said: Vec<Vec<_>> = [ann, bob]
         .iter()
         .map(|speaker| {
@@ -42,12 +42,12 @@ pub fn passes_frames_on(harness: &Harness) -> Check {
     talk(harness, cem, &[ann, bob])
 }
 
-/// Stage 6: Who says !DISCONNECT is let go, and nobody else.
+/// Stage 6: Only a client that says !DISCONNECT is released.
 pub fn releases_a_client_that_disconnects(harness: &Harness) -> Check {
     let server = harness.server()?;
-    let room = server.room_of(&["ann", "bob"])?;
+    let room = all_join(&server, &["ann", "bob"])?;
     let [ann, bob] = &room[..] else { return Ok(()) };
-    harness.step("only the word alone, in capitals, is the end");
+    harness.step("only the whole message `!DISCONNECT`, in capitals, is the end");
     for harmless in [
         "[ann] : to leave type !DISCONNECT",
         "[ann] : !DISCONNECT me",
@@ -58,7 +58,7 @@ pub fn releases_a_client_that_disconnects(harness: &Harness) -> Check {
         bob.gets_frame(harmless)?;
     }
     talk(harness, bob, &[ann])?;
-    harness.step("ann says it, and cem without a name in front");
+    harness.step("ann says it, and cem says it without a name in front");
     ann.frames("[ann] : !DISCONNECT")?;
     bob.gets_frame("[ann] : !DISCONNECT")?;
     ann.is_closed()?;
@@ -69,7 +69,7 @@ pub fn releases_a_client_that_disconnects(harness: &Harness) -> Check {
     cem.is_closed()?;
     let dan = server.peer("dan")?;
     settle(&[bob, &dan])?;
-    harness.step("a frame right behind !DISCONNECT, which nobody may hear");
+    harness.step("a frame right after !DISCONNECT, which no client may get");
     dan.sends([frame("[dan] : !DISCONNECT"), frame("[dan] : ghost")].concat())?;
     bob.gets_frame("[dan] : !DISCONNECT")?;
     let eve = server.peer("eve")?;
@@ -78,10 +78,10 @@ pub fn releases_a_client_that_disconnects(harness: &Harness) -> Check {
     bob.gets_frame(&fence)
 }
 
-/// Stage 8: Bytes, not characters.
+/// Stage 8: The server counts bytes, not characters.
 pub fn counts_bytes(harness: &Harness) -> Check {
     let server = harness.server()?;
-    let room = server.room_of(&["ann", "bob"])?;
+    let room = all_join(&server, &["ann", "bob"])?;
     let [ann, bob] = &room[..] else { return Ok(()) };
     for text in SHORT_BUT_LONG {
         let payload = format!("[ann] : {text}");
@@ -90,7 +90,7 @@ pub fn counts_bytes(harness: &Harness) -> Check {
         ann.trickles(frame(&payload))?;
         bob.gets_frame(&payload)?;
     }
-    harness.step("bytes that are no UTF-8, and still only text");
+    harness.step("bytes that are not UTF-8 become U+FFFD");
     ann.frames(b"[ann] : caf\xe9 ok")?;
     bob.gets_frame("[ann] : caf\u{FFFD} ok")?;
     let longest = format!("[ann] : {}", "é".repeat((64 * 1024 - 8) / 2));
@@ -102,10 +102,10 @@ pub fn counts_bytes(harness: &Harness) -> Check {
     talk(harness, ann, &[bob])
 }
 
-/// Stage 9: Bad frames and deaf clients hurt nobody else.
+/// Stage 9: Bad frames and deaf clients harm no other client.
 pub fn survives_bad_frames(harness: &Harness) -> Check {
     let server = harness.server()?;
-    let room = server.room_of(&["ann", "bob"])?;
+    let room = all_join(&server, &["ann", "bob"])?;
     let [ann, bob] = &room[..] else { return Ok(()) };
     let bad =
         ["", "abc", "-5", "+5", "5x", "5 5", "0x10", "65537", "99999999999999999999", "\t5", "5\n"];
@@ -116,7 +116,7 @@ pub fn survives_bad_frames(harness: &Harness) -> Check {
         mallory.hears_until_closed()?;
         talk(harness, ann, &[bob])?;
     }
-    harness.step("spaces in front of the number are fine");
+    harness.step("spaces before the number are allowed");
     let cem = server.peer("cem")?;
     settle(&[ann, bob, &cem])?;
     cem.sends(format!("{:>5}{:59}{}", 11, "", "[cem] : yes"))?;
@@ -134,7 +134,7 @@ pub fn survives_bad_frames(harness: &Harness) -> Check {
     dan.crashes();
     talk(harness, bob, &[ann, &cem])?;
     talk(harness, &cem, &[ann, bob])?;
-    harness.step("one does not read, while others say more than the system can keep for it");
+    harness.step("deaf does not read, while ann says more than the system can buffer");
     let deaf = server.deaf_peer("deaf")?;
     deaf.frames("[deaf] : I am in")?;
     for member in [ann, bob, &cem] {
@@ -149,7 +149,7 @@ pub fn survives_bad_frames(harness: &Harness) -> Check {
     talk(harness, ann, &[bob, &cem])
 }
 
-/// Stage 10: Active connections are counted.
+/// Stage 10: The server counts active connections.
 pub fn counts_connections(harness: &Harness) -> Check {
     let server = harness.server()?;
     let started = format!("[SERVER] server started at {}", server.address());

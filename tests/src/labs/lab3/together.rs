@@ -32,7 +32,7 @@ pub fn three_people_talk(harness: &Harness) -> Check {
     ann.has_typed("half of a ")?;
     ann.types("sentence")?;
     bob.sees("[ann] : half of a sentence")?;
-    harness.step("everybody has seen each line as often as meant");
+    harness.step("everyone has seen each line the right number of times");
     for ((name, _), words) in people.iter().zip(&said) {
         for (other, person) in people {
             person.has_seen(usize::from(other != *name), &shown(name, words))?;
@@ -41,8 +41,8 @@ pub fn three_people_talk(harness: &Harness) -> Check {
     Ok(())
 }
 
-/// Stage 12: People leave, and others stay.
-pub fn people_leave(harness: &Harness) -> Check {
+/// Stage 12: People come and go.
+pub fn people_come_and_go(harness: &Harness) -> Check {
     let server = harness.server()?;
     let address = server.address();
     let ann = enters(harness, address, "ann", Terminal::Dumb)?;
@@ -60,7 +60,7 @@ pub fn people_leave(harness: &Harness) -> Check {
         ann.sees("[guest] : !DISCONNECT")?;
         bob.sees("[guest] : !DISCONNECT")?;
     }
-    harness.step("one is killed");
+    harness.step("a client is killed");
     let killed = enters(harness, address, "killed", Terminal::Dumb)?;
     server.prints(&active(3))?;
     gather(&[("ann", &ann), ("bob", &bob), ("killed", &killed)])?;
@@ -69,15 +69,15 @@ pub fn people_leave(harness: &Harness) -> Check {
     let words = harness.words(2);
     ann.types(&words)?;
     bob.sees(&format!("[ann] : {words}"))?;
-    harness.step("the server is ended with Ctrl-C");
+    harness.step("Ctrl-C ends the server");
     server.terminal().presses(Key::CtrlC)?;
     server.terminal().exits(0)?;
     ann.fails_saying("server")?;
     bob.fails_saying("server")
 }
 
-/// Stage 13: Nobody's terminal can be steered.
-pub fn no_terminal_can_be_steered(harness: &Harness) -> Check {
+/// Stage 13: Received text cannot control a terminal.
+pub fn text_controls_no_terminal(harness: &Harness) -> Check {
     let server = harness.server()?;
     let address = server.address();
     let ann = enters(harness, address, "ann", Terminal::Xterm)?;

@@ -1,4 +1,4 @@
-//! Wire 3: a header of 64 bytes, and the payload whose length in bytes it tells.
+//! Wire 3: a header of 64 bytes, and the payload; the header is the payload's length in bytes.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -36,19 +36,17 @@ impl Peer {
     }
 }
 
-impl Server {
-    /// Connects scripted peers, and waits until each hears the others.
-    pub fn room_of(&self, names: &[&str]) -> Check<Vec<Peer>> {
-        let peers = names.iter().map(|name| self.peer(name)).collect::<Check<Vec<_>>>()?;
-        settle(&peers.iter().collect::<Vec<_>>())?;
-        Ok(peers)
-    }
+/// Connects scripted peers, and waits until each is in.
+pub fn all_join(server: &Server, names: &[&str]) -> Check<Vec<Peer>> {
+    let peers = names.iter().map(|name| server.peer(name)).collect::<Check<Vec<_>>>()?;
+    settle(&peers.iter().collect::<Vec<_>>())?;
+    Ok(peers)
 }
 
-/// Waits until each of the peers hears the others.
+/// Waits until each of the peers is in.
 ///
-/// There is no welcome on this wire: that a peer is in shows only when it hears somebody. So the others
-/// call it until it does, and in the end everybody passes over the calls.
+/// This wire has no welcome: only a message from another peer shows that a peer is in. So another peer calls each
+/// newcomer until it hears the call; at the end all peers skip the calls.
 pub fn settle(peers: &[&Peer]) -> Check {
     let calls_a_second = Duration::from_millis(20);
     for (at, newcomer) in peers.iter().enumerate() {
@@ -76,23 +74,23 @@ pub fn settle(peers: &[&Peer]) -> Check {
     Ok(())
 }
 
-/// Text whose characters are not bytes.
+/// Texts with fewer characters than bytes.
 pub const SHORT_BUT_LONG: [&str; 4] = ["café ok", "naïve ☕", "日本語", "🦀 and 👩‍🚀"];
 
-/// What one says, the others hear.
+/// One peer speaks, and the other peers hear it.
 pub fn talk(harness: &Harness, speaker: &Peer, others: &[&Peer]) -> Check {
     let payload = format!("[{}] : {}", speaker.name(), harness.words(3));
     speaker.frames(&payload)?;
     others.iter().try_for_each(|listener| listener.gets_frame(&payload))
 }
 
-/// Starts a client for `name`, against a scripted server.
+/// As [`enters`], with a scripted server.
 pub fn client(harness: &Harness, listener: &Listener, name: &str) -> Check<(Person, Peer)> {
     let person = enters(harness, listener.address()?, name, Terminal::Dumb)?;
     Ok((person, listener.accepts("server")?))
 }
 
-/// Starts the client for somebody, who gives it a name.
+/// Starts a client, and answers its question. This wire has no welcome: see [`gather`].
 pub fn enters(
     harness: &Harness,
     server: SocketAddr,
@@ -105,7 +103,7 @@ pub fn enters(
     Ok(person)
 }
 
-/// Lets people call each other until all of them hear all others.
+/// Waits until each of the people is in: they call each other until each sees all the other names.
 pub fn gather(people: &[(&str, &Person)]) -> Check {
     for (name, newcomer) in people {
         for (caller, other) in people.iter().filter(|(caller, _)| caller != name) {
@@ -116,7 +114,7 @@ pub fn gather(people: &[(&str, &Person)]) -> Check {
     Ok(())
 }
 
-/// The server's line about how many are connected.
+/// The server's line about how many clients are connected.
 pub fn active(count: usize) -> String {
     format!("[SERVER] active connections = {count}")
 }

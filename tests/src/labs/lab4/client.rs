@@ -5,17 +5,17 @@ use crate::harness::peer::Peer;
 use crate::harness::person::Person;
 use crate::journal::failure::Check;
 use crate::labs::lab4::wire::{
-    WAYS_OUT, answers_join, chat, client_in, ensure, gets_chat, is_asked_to_let_in, lets_in,
+    WAYS_OUT, chat, client_in, ensure, gets_chat, gets_join, lets_in, replies_to_join,
 };
 
-/// Stage 10: The client joins and talks.
+/// Stage 10: The client joins rooms and sends messages.
 pub fn joins_and_talks(harness: &Harness) -> Check {
     let listener = harness.listener()?;
     let room = format!("room-{}", harness.words(0).trim_start_matches('-'));
     let (alice, server) = client_in(harness, &listener, &room, 31)?;
     for _ in 0..2 {
         let line = harness.words(3);
-        // (an empty line is no message)
+        // An empty line is not a message.
         alice.types("")?;
         alice.types(&line)?;
         gets_chat(&server, 31, &line)?;
@@ -26,7 +26,7 @@ pub fn joins_and_talks(harness: &Harness) -> Check {
     let line = harness.words(2);
     alice.types(&format!(" {line}"))?;
     server.gets_lines(&["CHAT: 31", "JOIN_ID: -17", "CLIENT_NAME: alice"])?;
-    // (a reader takes any number of spaces)
+    // A reader accepts any number of spaces after the colon.
     let came = server.gets_field("MESSAGE")?;
     ensure(came == line, "server should have got the text", &line, &came)?;
     server.gets("\n")?;
@@ -46,14 +46,14 @@ pub fn joins_and_talks(harness: &Harness) -> Check {
     server.sends("ERROR_CODE: 3\nERROR_DESCRIPTION: what do you want\n")?;
     alice.sees_somewhere("what do you want")?;
     alice.has_seen(0, &forged)?;
-    harness.step("she types before the answer to her join has come: that waits for it");
+    harness.step("alice types before the reply to her join has come: the line waits for the reply");
     let early = harness.words(2);
     alice.types("/join other")?;
     alice.types(&early)?;
-    is_asked_to_let_in(&server, "other")?;
+    gets_join(&server, "other")?;
     alice.rests()?;
-    server.has_got_nothing("nothing between the join and its answer")?;
-    answers_join(&server, "other", 32)?;
+    server.has_got_nothing("nothing between the join and its reply")?;
+    replies_to_join(&server, "other", 32)?;
     gets_chat(&server, 32, &early)?;
     alice.rests()?;
     server.closes();
@@ -65,7 +65,7 @@ pub fn joins_and_talks(harness: &Harness) -> Check {
     bob.is_asked_for("name")
 }
 
-/// Stage 11: The client's commands.
+/// Stage 11: The client carries out commands.
 pub fn obeys_commands(harness: &Harness) -> Check {
     let listener = harness.listener()?;
     let (alice, server) = client_in(harness, &listener, "one", 1)?;
@@ -76,7 +76,7 @@ pub fn obeys_commands(harness: &Harness) -> Check {
         gets_chat(&server, room_ref, &line)
     };
     says_in(2)?;
-    harness.step("a command that there is not is no message");
+    harness.step("an unknown command is not a message");
     alice.types("/nonsense")?;
     alice.types("/room one")?;
     says_in(1)?;

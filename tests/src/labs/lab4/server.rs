@@ -6,10 +6,10 @@ use crate::harness::Harness;
 use crate::harness::peer::Peer;
 use crate::journal::failure::Check;
 use crate::labs::flood::flood;
-use crate::labs::lab4::wire::{Membership, TO_DIE, ensure, room_of, talk};
+use crate::labs::lab4::wire::{Membership, TO_DIE, all_join, ensure, talk};
 
-/// Stage 1: HELO is answered.
-pub fn answers_helo(harness: &Harness) -> Check {
+/// Stage 1: The server replies to HELO.
+pub fn replies_to_helo(harness: &Harness) -> Check {
     let server = harness.server()?;
     let address = server.address();
     let alice = server.peer("alice")?;
@@ -22,15 +22,15 @@ pub fn answers_helo(harness: &Harness) -> Check {
     second.fails_saying(&address.port().to_string())
 }
 
-/// Stage 2: JOIN lets into a room, and announces it.
-pub fn lets_into_a_room(harness: &Harness) -> Check {
+/// Stage 2: JOIN adds a client to a room and announces it.
+pub fn join_adds_to_a_room(harness: &Harness) -> Check {
     // ANCHOR: lab4-stage2
     let server = harness.server()?;
     let address = server.address();
     let (here, there) = (harness.words(1), harness.words(2));
-    let members = room_of(&server, &here, &["alice", "bob"])?;
+    let members = all_join(&server, &here, &["alice", "bob"])?;
     let [(alice, in_a), (bob, in_b)] = &members[..] else { return Ok(()) };
-    ensure(in_a.join_id != in_b.join_id, "each should have", "its own JOIN_ID", "the same")?;
+    ensure(in_a.join_id != in_b.join_id, "each client should have", "its own JOIN_ID", "the same")?;
     harness.step("bob joins a second room");
     bob.asks_to_join(&there, "bob")?;
     let elsewhere = bob.is_in(&there, address)?;
@@ -38,20 +38,20 @@ pub fn lets_into_a_room(harness: &Harness) -> Check {
     ensure(is_new, "a second room should have", "a new ROOM_REF", "that of the first")?;
     bob.hears_joined(elsewhere.room_ref, "bob")?;
     ensure(elsewhere.join_id == in_b.join_id, "bob should have", "one JOIN_ID", "two")?;
-    harness.step("alice, who is not in that room, has heard nothing of it");
+    harness.step("alice is not in that room, and has heard nothing of it");
     alice.greets("fence", address)
     // ANCHOR_END: lab4-stage2
 }
 
-/// Stage 3: CHAT goes to everybody in the room.
+/// Stage 3: CHAT sends a message to everyone in the room.
 pub fn chat_reaches_the_room(harness: &Harness) -> Check {
     let server = harness.server()?;
-    let members = room_of(&server, &harness.words(1), &["alice", "bob", "carol"])?;
+    let members = all_join(&server, &harness.words(1), &["alice", "bob", "carol"])?;
     let peers: Vec<&Peer> = members.iter().map(|(peer, _)| peer).collect();
     for (peer, room) in &members {
         talk(harness, peer, *room, &peers)?;
     }
-    harness.step("who speaks is decided by the connection, whatever the message says");
+    harness.step("the connection decides who speaks, whatever the message says");
     let (alice, room) = &members[0];
     let (_, bobs) = &members[1];
     let line = harness.words(2);
@@ -72,18 +72,19 @@ pub fn chat_reaches_the_room(harness: &Harness) -> Check {
     Ok(())
 }
 
-/// Stage 4: LEAVE lets out of a room, and announces it.
-pub fn lets_out_of_a_room(harness: &Harness) -> Check {
+/// Stage 4: LEAVE removes a client from a room and announces it.
+pub fn leave_removes_from_a_room(harness: &Harness) -> Check {
     let server = harness.server()?;
     let address = server.address();
-    let members = room_of(&server, &harness.words(1), &["alice", "bob"])?;
+    let members = all_join(&server, &harness.words(1), &["alice", "bob"])?;
     let [(alice, in_a), (bob, in_b)] = &members[..] else { return Ok(()) };
     alice.asks_to_leave(*in_a)?;
     alice.is_out(*in_a)?;
     alice.hears_left(in_a.room_ref, "alice")?;
     bob.hears_left(in_a.room_ref, "alice")?;
     talk(harness, bob, *in_b, &[bob])?;
-    harness.step("leaving once more, and leaving a room that never was: an answer, and no news");
+    harness
+        .step("leaving again, and leaving a room that never existed: a reply, and no announcement");
     alice.asks_to_leave(*in_a)?;
     alice.is_out(*in_a)?;
     let nowhere = Membership { room_ref: 4711, ..*in_a };
@@ -91,7 +92,7 @@ pub fn lets_out_of_a_room(harness: &Harness) -> Check {
     alice.is_out(nowhere)?;
     alice.greets("still here", address)?;
     bob.greets("no news", address)?;
-    harness.step("who leaves is decided by the connection, too");
+    harness.step("the connection also decides who leaves");
     let again = alice.joins_room("again", address)?;
     let carol = server.peer("carol")?;
     let carols = carol.joins_room("again", address)?;
@@ -104,12 +105,12 @@ pub fn lets_out_of_a_room(harness: &Harness) -> Check {
     talk(harness, &carol, carols, &[&carol])
 }
 
-/// Stage 5: Several rooms: nothing leaks, nothing comes twice.
+/// Stage 5: Rooms stay separate, and no message comes twice.
 pub fn keeps_rooms_apart(harness: &Harness) -> Check {
     let server = harness.server()?;
     let address = server.address();
     let (red, blue) = (format!("red {}", harness.words(1)), format!("blue {}", harness.words(1)));
-    let members = room_of(&server, &red, &["alice", "bob"])?;
+    let members = all_join(&server, &red, &["alice", "bob"])?;
     let [(alice, red_a), (bob, red_b)] = &members[..] else { return Ok(()) };
     let carol = &server.peer("carol")?;
     let blue_c = carol.joins_room(&blue, address)?;
@@ -119,7 +120,8 @@ pub fn keeps_rooms_apart(harness: &Harness) -> Check {
     talk(harness, alice, blue_a, &[alice, carol])?;
     talk(harness, carol, blue_c, &[alice, carol])?;
     talk(harness, bob, *red_b, &[alice, bob])?;
-    harness.step("joining twice gives the same answer and no news, and no message comes twice");
+    harness
+        .step("joining twice gives the same reply and no announcement, and no message comes twice");
     bob.asks_to_join(&red, "somebody else")?;
     let again = bob.is_in(&red, address)?;
     ensure(again == *red_b, "bob should be in", "the same room again", "another one")?;
@@ -129,15 +131,18 @@ pub fn keeps_rooms_apart(harness: &Harness) -> Check {
     bob.asks_to_join("third", "somebody else")?;
     let third = bob.is_in("third", address)?;
     bob.hears_joined(third.room_ref, "bob")?;
-    harness.step(
-        "a room that nobody is in any more is forgotten, and its reference is not used again",
-    );
+    harness.step("an empty room is forgotten, and its reference is not used again");
     bob.asks_to_leave(third)?;
     bob.is_out(third)?;
     bob.hears_left(third.room_ref, "bob")?;
     let reborn = bob.joins_room("third", address)?;
-    ensure(reborn.room_ref != third.room_ref, "there should be", "a new ROOM_REF", "the old")?;
-    harness.step("out of one room is not out of the other");
+    ensure(
+        reborn.room_ref != third.room_ref,
+        "the room should have",
+        "a new ROOM_REF",
+        "the old one",
+    )?;
+    harness.step("leaving one room does not leave the other");
     alice.asks_to_leave(*red_a)?;
     alice.is_out(*red_a)?;
     alice.hears_left(red_a.room_ref, "alice")?;
@@ -156,7 +161,7 @@ pub fn keeps_rooms_apart(harness: &Harness) -> Check {
     bob.greets("nothing of all that", address)
 }
 
-/// Stage 6: Who disconnects or vanishes has left every room.
+/// Stage 6: A client that disconnects or vanishes leaves all rooms.
 pub fn releases_a_client_everywhere(harness: &Harness) -> Check {
     let server = harness.server()?;
     let address = server.address();
@@ -171,7 +176,7 @@ pub fn releases_a_client_everywhere(harness: &Harness) -> Check {
     for (what, way) in ways {
         harness.step(&format!("guest {what}"));
         let guest = server.peer("guest")?;
-        // (in the other order)
+        // In the opposite order from alice.
         guest.joins_room("two", address)?;
         alice.hears_joined(two.room_ref, "guest")?;
         guest.joins_room("one", address)?;
@@ -188,7 +193,7 @@ pub fn releases_a_client_everywhere(harness: &Harness) -> Check {
         alice.hears_left(two.room_ref, "guest")?;
         alice.hears_left(one.room_ref, "guest")?;
     }
-    harness.step("one leaves who was in no room");
+    harness.step("idle disconnects, and was in no room");
     let idle = server.peer("idle")?;
     idle.greets("hello", address)?;
     idle.disconnects()?;
@@ -197,7 +202,7 @@ pub fn releases_a_client_everywhere(harness: &Harness) -> Check {
     talk(harness, &alice, one, &[&alice])
 }
 
-/// Stage 7: Errors are answered, and the connection goes on.
+/// Stage 7: The server reports errors and keeps the connection.
 pub fn reports_errors(harness: &Harness) -> Check {
     let server = harness.server()?;
     let address = server.address();
@@ -205,7 +210,7 @@ pub fn reports_errors(harness: &Harness) -> Check {
     let room = alice.joins_room(&harness.words(1), address)?;
     let bob = server.peer("bob")?;
     let elsewhere = bob.joins_room(&harness.words(2), address)?;
-    harness.step("code 1: no message at all; one complaint for all of it");
+    harness.step("code 1: lines that are no message; one complaint for all of them");
     alice.sends("HELLO?\nis there anybody\n\n")?;
     alice.hears_error(1)?;
     alice.greets("after 1", address)?;
@@ -229,7 +234,7 @@ pub fn reports_errors(harness: &Harness) -> Check {
         alice.is_greeted("fence", address)?;
     }
     talk(harness, &alice, room, &[&alice])?;
-    harness.step("code 5: too long; told so, and closed");
+    harness.step("code 5: too long; the client is told why and disconnected");
     let carol = server.peer("carol")?;
     let _ = carol.tries_to_send(format!("HELO {}\n", "x".repeat(70_000)));
     carol.hears_error(5)?;
@@ -244,18 +249,18 @@ pub fn reports_errors(harness: &Harness) -> Check {
     alice.greets("nothing of all that", address)
 }
 
-/// Stage 8: It finds the messages, and waits for nobody.
-pub fn finds_messages_in_any_cut(harness: &Harness) -> Check {
+/// Stage 8: The server finds messages and waits for no client.
+pub fn finds_messages_however_split(harness: &Harness) -> Check {
     let server = harness.server()?;
     let address = server.address();
-    let members = room_of(&server, "room", &["alice", "bob"])?;
+    let members = all_join(&server, "room", &["alice", "bob"])?;
     let [(alice, room), (bob, _)] = &members[..] else { return Ok(()) };
     let (first, second) = (harness.words(2), harness.words(2));
     let says = |text: &str| {
         let Membership { room_ref, join_id } = room;
         format!("CHAT: {room_ref}\nJOIN_ID: {join_id}\nCLIENT_NAME: alice\nMESSAGE: {text}\n\n")
     };
-    harness.step("two messages and a half in one segment");
+    harness.step("two and a half messages in one segment");
     let glued = format!("{}{}HELO gl", says(&first), says(&second));
     alice.sends(glued)?;
     for member in [alice, bob] {
@@ -268,7 +273,7 @@ pub fn finds_messages_in_any_cut(harness: &Harness) -> Check {
     alice.trickles(says(&line))?;
     bob.hears_chat(room.room_ref, "alice", &line)?;
     alice.hears_chat(room.room_ref, "alice", &line)?;
-    harness.step("blank lines between, no space or several behind the colon, and \\r");
+    harness.step("blank lines in between, no space or several after the colon, and \\r");
     let line = harness.words(2);
     alice.sends("\n\nHELO blank\n\n")?;
     alice.is_greeted("blank", address)?;
@@ -278,11 +283,11 @@ pub fn finds_messages_in_any_cut(harness: &Harness) -> Check {
     ))?;
     bob.hears_chat(*room_ref, "alice", &line)?;
     alice.hears_chat(*room_ref, "alice", &line)?;
-    harness.step("one stops in the middle for ever; nobody else waits");
+    harness.step("carol stops in the middle forever; no other client waits");
     let carol = server.peer("carol")?;
     carol.sends("JOIN_CHATROOM: room\nCLIENT_IP")?;
     talk(harness, bob, *room, &[alice, bob])?;
-    harness.step("one does not read, while others say more than the system can keep for it");
+    harness.step("deaf does not read, while alice says more than the system can buffer");
     let deaf = server.deaf_peer("deaf")?;
     deaf.asks_to_join("room", "deaf")?;
     for member in [alice, bob] {
@@ -311,7 +316,7 @@ pub fn finds_messages_in_any_cut(harness: &Harness) -> Check {
 pub fn ends_on_kill_service(harness: &Harness) -> Check {
     let server = harness.server()?;
     let address = server.address();
-    let members = room_of(&server, "room", &["alice", "bob"])?;
+    let members = all_join(&server, "room", &["alice", "bob"])?;
     let silent = server.peer("silent")?;
     let helo = server.peer("helo")?;
     helo.greets("fence", address)?;

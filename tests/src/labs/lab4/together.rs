@@ -4,20 +4,20 @@ use crate::harness::Harness;
 use crate::harness::person::Key;
 use crate::journal::failure::Check;
 use crate::journal::terminal::Terminal;
-use crate::labs::lab4::wire::{WAYS_OUT, enters, joins};
+use crate::labs::lab4::wire::{WAYS_OUT, enters, joins_room};
 
-/// Stage 12: Three people in two rooms.
+/// Stage 12: Three people talk in two rooms.
 pub fn three_people_in_two_rooms(harness: &Harness) -> Check {
     let server = harness.server()?;
     let address = server.address();
     let alice = enters(harness, address, "alice", Terminal::Xterm)?;
     let bob = enters(harness, address, "bob", Terminal::Dumb)?;
     let carol = enters(harness, address, "carol", Terminal::Dumb)?;
-    joins(&alice, "alice", "red", &[&alice])?;
-    joins(&bob, "bob", "red", &[&alice, &bob])?;
-    joins(&carol, "carol", "red", &[&alice, &bob, &carol])?;
-    joins(&bob, "bob", "blue", &[&bob])?;
-    joins(&carol, "carol", "blue", &[&bob, &carol])?;
+    joins_room(&alice, "alice", "red", &[&alice])?;
+    joins_room(&bob, "bob", "red", &[&alice, &bob])?;
+    joins_room(&carol, "carol", "red", &[&alice, &bob, &carol])?;
+    joins_room(&bob, "bob", "blue", &[&bob])?;
+    joins_room(&carol, "carol", "blue", &[&bob, &carol])?;
     harness.step("bob and carol talk in blue, and alice hears nothing of it");
     let secret = harness.words(2);
     bob.types(&secret)?;
@@ -32,7 +32,7 @@ pub fn three_people_in_two_rooms(harness: &Harness) -> Check {
     }
     alice.has_typed("half of a ")?;
     alice.types("sentence")?;
-    harness.step("everybody has seen each line as often as meant");
+    harness.step("everyone has seen each line the right number of times");
     for person in [&alice, &bob, &carol] {
         person.sees("[red] alice: half of a sentence")?;
         person.has_seen(1, &format!("[red] carol: {line}"))?;
@@ -46,13 +46,13 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
     let address = server.address();
     let alice = enters(harness, address, "alice", Terminal::Dumb)?;
     let bob = enters(harness, address, "bob", Terminal::Xterm)?;
-    joins(&alice, "alice", "red", &[&alice])?;
-    joins(&bob, "bob", "red", &[&alice, &bob])?;
+    joins_room(&alice, "alice", "red", &[&alice])?;
+    joins_room(&bob, "bob", "red", &[&alice, &bob])?;
     let left = "[red] guest: guest has left this chatroom.";
     for (what, way) in WAYS_OUT {
         harness.step(&format!("guest {what}"));
         let guest = enters(harness, address, "guest", Terminal::Dumb)?;
-        joins(&guest, "guest", "red", &[&alice, &bob, &guest])?;
+        joins_room(&guest, "guest", "red", &[&alice, &bob, &guest])?;
         way(&guest)?;
         alice.sees(left)?;
         bob.sees(left)?;
@@ -60,7 +60,7 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
     }
     harness.step("guest is killed");
     let killed = enters(harness, address, "guest", Terminal::Dumb)?;
-    joins(&killed, "guest", "red", &[&alice, &bob, &killed])?;
+    joins_room(&killed, "guest", "red", &[&alice, &bob, &killed])?;
     killed.is_killed();
     alice.sees(left)?;
     bob.sees(left)?;
@@ -71,16 +71,16 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
     bob.fails_saying("server")
 }
 
-/// Stage 14: Nobody's terminal can be steered.
-pub fn no_terminal_can_be_steered(harness: &Harness) -> Check {
+/// Stage 14: Received text cannot control a terminal.
+pub fn text_controls_no_terminal(harness: &Harness) -> Check {
     let server = harness.server()?;
     let address = server.address();
     let alice = enters(harness, address, "alice", Terminal::Xterm)?;
     let bob = enters(harness, address, "bob", Terminal::Dumb)?;
     let carol = enters(harness, address, "carol", Terminal::Dumb)?;
-    joins(&alice, "alice", "red", &[&alice])?;
-    joins(&bob, "bob", "red", &[&alice, &bob])?;
-    joins(&carol, "carol", "red", &[&alice, &bob, &carol])?;
+    joins_room(&alice, "alice", "red", &[&alice])?;
+    joins_room(&bob, "bob", "red", &[&alice, &bob])?;
+    joins_room(&carol, "carol", "red", &[&alice, &bob, &carol])?;
     let mallory = server.peer("mallory")?;
     mallory.asks_to_join("red", "\x1b]0;owned\x07")?;
     let room = mallory.is_in("red", address)?;

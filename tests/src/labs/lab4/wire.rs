@@ -12,12 +12,12 @@ use crate::journal::failure::{Check, Failure};
 use crate::journal::terminal::Terminal;
 use crate::labs::checks::{WayOut, ways_out};
 
-/// What a client knows about a room that it has joined.
+/// What identifies a client in a room that it has joined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Membership {
     /// The reference of the room.
     pub room_ref: i64,
-    /// The number that the server gave the client.
+    /// The number that the server has given the client.
     pub join_id: i64,
 }
 
@@ -32,7 +32,7 @@ impl Peer {
         self.gets(format!("{}\n", lines.join("\n")))
     }
 
-    /// Waits for the field `name` to come next; answers its value.
+    /// Waits for the field `name` to come next; returns its value.
     pub fn gets_field(&self, name: &str) -> Check<String> {
         let line = self.wait(|arrived| {
             let rest = arrived.rest();
@@ -65,7 +65,7 @@ impl Peer {
         })
     }
 
-    /// Asks to join a room, as somebody called `name`.
+    /// Asks to join a room under the name `name`.
     pub fn asks_to_join(&self, room: &str, name: &str) -> Check {
         self.sends_lines(&[
             &format!("JOIN_CHATROOM: {room}"),
@@ -75,7 +75,7 @@ impl Peer {
         ])
     }
 
-    /// Waits for the answer to a join.
+    /// Waits for the reply to a join.
     pub fn is_in(&self, room: &str, server: SocketAddr) -> Check<Membership> {
         self.gets_lines(&[
             &format!("JOINED_CHATROOM: {room}"),
@@ -87,7 +87,7 @@ impl Peer {
         Ok(Membership { room_ref, join_id })
     }
 
-    /// Joins a room under the peer's own name, and hears that it did.
+    /// Joins a room under the peer's own name, and waits until it is in.
     pub fn joins_room(&self, room: &str, server: SocketAddr) -> Check<Membership> {
         self.asks_to_join(room, self.name())?;
         let membership = self.is_in(room, server)?;
@@ -105,7 +105,7 @@ impl Peer {
         ])
     }
 
-    /// Leaves a room.
+    /// Asks to leave a room.
     pub fn asks_to_leave(&self, room: Membership) -> Check {
         self.sends_lines(&[
             &format!("LEAVE_CHATROOM: {}", room.room_ref),
@@ -114,7 +114,7 @@ impl Peer {
         ])
     }
 
-    /// Waits for the answer to a leave.
+    /// Waits for the reply to a leave.
     pub fn is_out(&self, room: Membership) -> Check {
         self.gets_lines(&[
             &format!("LEFT_CHATROOM: {}", room.room_ref),
@@ -137,12 +137,12 @@ impl Peer {
         ])
     }
 
-    /// Waits to hear that somebody has come into a room.
+    /// Waits to hear that `name` has joined a room.
     pub fn hears_joined(&self, room_ref: i64, name: &str) -> Check {
         self.hears_chat(room_ref, name, &format!("{name} has joined this chatroom."))
     }
 
-    /// Waits to hear that somebody has gone from a room.
+    /// Waits to hear that `name` has left a room.
     pub fn hears_left(&self, room_ref: i64, name: &str) -> Check {
         self.hears_chat(room_ref, name, &format!("{name} has left this chatroom."))
     }
@@ -153,13 +153,13 @@ impl Peer {
         self.gets_field("ERROR_DESCRIPTION").map(|_| ())
     }
 
-    /// Greets, and waits for the answer: a fence, behind which everything asked before was answered.
+    /// Greets, and waits for the reply: a fence, after which every earlier request has its reply.
     pub fn greets(&self, text: &str, server: SocketAddr) -> Check {
         self.sends_lines(&[&format!("HELO {text}")])?;
         self.is_greeted(text, server)
     }
 
-    /// Waits for the answer to a greeting.
+    /// Waits for the reply to a greeting.
     pub fn is_greeted(&self, text: &str, server: SocketAddr) -> Check {
         self.gets_lines(&[
             &format!("HELO {text}"),
@@ -170,18 +170,18 @@ impl Peer {
     }
 }
 
-/// How long the server may take to end. It is asked for within a second; a machine that has much to do gets twice that.
+/// How long the server may take to end. The wire asks for one second; a busy machine gets two.
 pub const TO_DIE: Duration = Duration::from_secs(2);
 
-/// What one says in a room, everybody in it hears, the speaker too.
+/// One peer speaks in a room, and all members hear it, the speaker too.
 pub fn talk(harness: &Harness, speaker: &Peer, room: Membership, members: &[&Peer]) -> Check {
     let line = harness.words(3);
     speaker.chats(room, &line)?;
     members.iter().try_for_each(|member| member.hears_chat(room.room_ref, speaker.name(), &line))
 }
 
-/// One after the other joins the room; each hears of those who come later.
-pub fn room_of(server: &Server, room: &str, names: &[&str]) -> Check<Vec<(Peer, Membership)>> {
+/// Connects scripted peers that join the room one after the other; each hears those that join later.
+pub fn all_join(server: &Server, room: &str, names: &[&str]) -> Check<Vec<(Peer, Membership)>> {
     let mut members: Vec<(Peer, Membership)> = Vec::new();
     for name in names {
         let peer = server.peer(name)?;
@@ -189,7 +189,7 @@ pub fn room_of(server: &Server, room: &str, names: &[&str]) -> Check<Vec<(Peer, 
         let membership = peer.is_in(room, server.address())?;
         if let Some((_, first)) = members.first() {
             let is_same = first.room_ref == membership.room_ref;
-            ensure(is_same, "everybody in a room should have", "the same ROOM_REF", "another")?;
+            ensure(is_same, "all members of a room should have", "the same ROOM_REF", "another")?;
         }
         peer.hears_joined(membership.room_ref, name)?;
         for (member, _) in &members {
@@ -200,7 +200,7 @@ pub fn room_of(server: &Server, room: &str, names: &[&str]) -> Check<Vec<(Peer, 
     Ok(members)
 }
 
-/// Starts a client and answers its question.
+/// Starts a client, and answers its question. It is in no room yet: see [`joins_room`].
 pub fn enters(
     harness: &Harness,
     server: SocketAddr,
@@ -213,7 +213,7 @@ pub fn enters(
     Ok(person)
 }
 
-/// Starts a client, and lets it into a room of a scripted server.
+/// As [`enters`], with a scripted server that lets alice into a room.
 pub fn client_in(
     harness: &Harness,
     listener: &Listener,
@@ -229,13 +229,13 @@ pub fn client_in(
 /// Alice joins a room of a scripted server.
 pub fn lets_in(alice: &Person, server: &Peer, room: &str, room_ref: i64) -> Check {
     alice.types(&format!("/join {room}"))?;
-    is_asked_to_let_in(server, room)?;
-    answers_join(server, room, room_ref)?;
+    gets_join(server, room)?;
+    replies_to_join(server, room, room_ref)?;
     alice.sees(&format!("[{room}] alice: alice has joined this chatroom."))
 }
 
-/// A scripted server gets alice's request to join.
-pub fn is_asked_to_let_in(server: &Peer, room: &str) -> Check {
+/// The scripted server gets alice's request to join.
+pub fn gets_join(server: &Peer, room: &str) -> Check {
     server.gets_lines(&[
         &format!("JOIN_CHATROOM: {room}"),
         "CLIENT_IP: 0",
@@ -244,8 +244,8 @@ pub fn is_asked_to_let_in(server: &Peer, room: &str) -> Check {
     ])
 }
 
-/// A scripted server lets alice in.
-pub fn answers_join(server: &Peer, room: &str, room_ref: i64) -> Check {
+/// The scripted server replies to alice's request to join: she is in.
+pub fn replies_to_join(server: &Peer, room: &str, room_ref: i64) -> Check {
     server.sends_lines(&[
         &format!("JOINED_CHATROOM: {room}"),
         "SERVER_IP: 127.0.0.1",
@@ -256,7 +256,7 @@ pub fn answers_join(server: &Peer, room: &str, room_ref: i64) -> Check {
     server.sends(chat(room_ref, "alice", "alice has joined this chatroom."))
 }
 
-/// A scripted server gets what alice says.
+/// The scripted server gets a message from alice.
 pub fn gets_chat(server: &Peer, room_ref: i64, text: &str) -> Check {
     server.gets_lines(&[
         &format!("CHAT: {room_ref}"),
@@ -274,18 +274,14 @@ pub fn chat(room_ref: i64, name: &str, message: &str) -> String {
 /// The ways in which a person leaves.
 pub const WAYS_OUT: [WayOut; 3] = ways_out(("types /quit", |person| person.types("/quit")));
 
-/// Somebody joins a room, and everybody in it sees that.
-pub fn joins(person: &Person, name: &str, room: &str, everybody: &[&Person]) -> Check {
+/// A person joins a room, and all members see that, the newcomer too.
+pub fn joins_room(person: &Person, name: &str, room: &str, members: &[&Person]) -> Check {
     person.types(&format!("/join {room}"))?;
     let line = format!("[{room}] {name}: {name} has joined this chatroom.");
-    everybody.iter().try_for_each(|one| one.sees(&line))
+    members.iter().try_for_each(|member| member.sees(&line))
 }
 
-/// Says what was expected, and what came, unless it is right.
+/// Fails with what was expected and what came, unless `is_right`.
 pub fn ensure(is_right: bool, who: &str, expected: &str, came: &str) -> Check {
-    if is_right {
-        Ok(())
-    } else {
-        Err(crate::journal::failure::Failure::wrong(who, expected, came))
-    }
+    if is_right { Ok(()) } else { Err(Failure::wrong(who, expected, came)) }
 }
