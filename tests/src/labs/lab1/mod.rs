@@ -35,8 +35,7 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "In the loop: `accept`, put the stream into an `Arc`, increase the number, clone \
-                 `room`, spawn a `move` closure that calls `talk`. Until stage 8 any `Arc<()>` \
-                 will do as the seat.",
+                 `room`, spawn a `move` closure that calls `talk` and then `drain`.",
             )
             .server(server::welcomes),
         stage(3, "The client connects and shows messages", 8)
@@ -50,8 +49,9 @@ pub fn lab() -> Lab {
                  newline; `Screen::print` shows each.",
             )
             .hint(
-                "Make `Messages::from_server(stream)` once, before the loop. Print each message \
-                 that `receive` returns; when it returns `None`, return `Ok(())`.",
+                "Make `Messages::from_server` once, before the loop, with `WELCOME` and `FULL`. \
+                 Print each message that `receive` returns; when it returns `None`, return \
+                 `Ok(())`.",
             )
             .client(client::shows_messages),
         stage(4, "The server relays messages to the other clients", 12)
@@ -125,14 +125,14 @@ pub fn lab() -> Lab {
                  Does the reason reach a client that has already spoken?",
             )
             .hint(
-                "`accept_clients`: `talk` drops its seat, however the connection ends. Turn other \
+                "`accept_clients`: a seat is free when `talk` has returned, however the connection ended. Turn other \
                  clients away with `refuse`, and do not wait for it: it sends `FULL` and then reads \
                  for a moment, or a reset could destroy the message.",
             )
             .hint(
-                "Make one `Arc` before the loop and give each `talk` a clone of it. \
-                 `Arc::strong_count` minus 1 is the number of taken seats; compare it with `seats`, \
-                 not with 2.",
+                "Make one `Arc<AtomicUsize>` before the loop: `fetch_add` before a thread starts, \
+                 `fetch_sub` in it after `talk`, and also when it could not start. Compare with \
+                 `seats`, not with 2.",
             )
             .server(server::has_two_seats),
         stage(9, "The server survives anything its clients do", 9)

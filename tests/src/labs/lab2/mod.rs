@@ -143,7 +143,8 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "`ask_nickname` (stage 2): give `Messages::handshake` `Some(patience)`. On its \
-                 errors `TimedOut` and `InvalidData` (`ErrorKind`), `refuse` and return `Ok(None)`. \
+                 errors `TimedOut` and `InvalidData` (`ErrorKind`), write the refusal, shut down the sending side, and \
+                 return `Ok(None)`. \
                  Never write to members, only push.",
             )
             .hint(
