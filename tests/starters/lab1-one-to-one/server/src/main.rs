@@ -84,7 +84,7 @@ fn open_listener(address: (&str, u16)) -> io::Result<TcpListener> {
 /// - The client's thread reads from the socket while the room writes to it: wrap it in an [`Arc`].
 /// - `thread::Builder::new().spawn(move || …)` starts the thread, with its own clone of `room`. It calls
 ///   [`talk`], and then [`drain`], which waits a moment for the client to close, too. `spawn` returns an
-///   error where `thread::spawn` would panic, and a server must not die of one client too many: [`log`] it
+///   error where `thread::spawn` would panic, and a server must not die of one client too many: [`log()`] it
 ///   and go on. Do not wait for the thread: the next client is waiting for you.
 /// - An error of `accept` must not end the loop: without free file descriptors, say, those who are
 ///   connected go on talking. Log the first one, wait a second, and try again.
@@ -164,7 +164,7 @@ fn welcome(member: &mut Member) {
 /// Stage 4: pass messages on to everybody but their speaker.
 ///
 /// The line of a message is `<127.0.0.1> hello`, with the speaker's address and a newline at its end. Print it
-/// ([`log`], or [`log_all`] for several), and push it into the outbox of each of the others. When there are
+/// ([`log()`], or [`log_all`] for several), and push it into the outbox of each of the others. When there are
 /// several messages, push all lines at once: a hundred members need a hundred pushes then, and not a hundred
 /// for each message. [`Bytes`] can be shared: `Bytes::from(lines)` once, and a `clone` of it for each member.
 ///

@@ -77,7 +77,7 @@ fn main() -> Result<()> {
 ///
 /// Lab 1 did it with the system's own calls; [`Endpoint::listen`] does it now. Then print
 /// `SERVER WORKING`; [`green`] makes it green where that can be seen. `main` goes on with
-/// [`common::serve`], which prints `listening on` and the address, and accepts.
+/// [`common::serve()`], which prints `listening on` and the address, and accepts.
 fn open_listener(endpoint: &Endpoint<55555>) -> Result<TcpListener> {
     todo!("stage 1: open the listening socket, and say so")
 }
@@ -181,7 +181,7 @@ fn broadcast(members: &mut BTreeMap<u64, Member>, lines: String) {
 /// nickname is refused when it is empty, longer than [`MAX_NICKNAME`] characters, contains a control
 /// character or `:` or something invisible ([`has_invisible`]), or belongs to somebody already: `alice` and
 /// `Alice` would be taken for each other, and so would any two names of which [`same_name`] makes the same.
-/// Print the refusal with [`log`], never with `println!`: a nickname may contain
+/// Print the refusal with [`log()`], never with `println!`: a nickname may contain
 /// what would steer the terminal. Stage 15 tests that.
 fn join(members: &mut BTreeMap<u64, Member>, id: u64, mut newcomer: Member) -> bool {
     todo!("stage 4: let a newcomer in, and tell everybody")
