@@ -56,7 +56,10 @@ fn some_frames() -> impl Strategy<Value = Vec<u8>> {
     let frame = frame.prop_map(|(header, width, rest)| {
         [format!("{header:<width$}").into_bytes(), rest].concat()
     });
-    let right = payload().prop_map(|payload| encode(&payload));
+    let right = (payload(), 0..HEADER - 5).prop_map(|(payload, before)| {
+        let length = format!("{:before$}{}", "", payload.len());
+        format!("{length:<HEADER$}{payload}").into_bytes()
+    });
     vec(prop_oneof![right, frame], 1..4).prop_map(|frames| frames.concat())
 }
 
