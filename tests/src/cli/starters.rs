@@ -99,7 +99,10 @@ pub fn make(
                     .with_context(|| format!("cannot parse {}", source.display()))?
             }
             Some("toml") => {
-                text.replace(", finished", "").replace("[lints]\nworkspace = true\n", LINTS)
+                // (what only the tests need stays with them)
+                text.replace(", finished", "")
+                    .replace("[dev-dependencies]\nproptest.workspace = true\n", "")
+                    .replace("[lints]\nworkspace = true\n", LINTS)
             }
             _ => text,
         };

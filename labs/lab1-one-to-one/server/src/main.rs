@@ -84,7 +84,7 @@ fn open_listener(address: (&str, u16)) -> io::Result<TcpListener> {
 /// - The client's thread reads from the socket while the room writes to it: wrap the socket in an [`Arc`].
 /// - `thread::Builder::new().spawn(move || …)` starts the thread, with its own clone of `room`. The thread
 ///   calls [`talk`], and then [`drain`], which waits a moment for the client to close, too. `spawn` returns
-///   an error where `thread::spawn` would panic. One client too many must not end the server: [`log`] the
+///   an error where `thread::spawn` would panic. One client too many must not end the server: [`log()`] the
 ///   error and continue. Do not wait for the thread, because the next client is waiting.
 /// - An error of `accept` must not end the loop: if there are no free file descriptors, for example, the
 ///   connected clients still talk. Log the first error, wait a second, and try again.
@@ -164,7 +164,7 @@ fn welcome(member: &mut Member) {
 /// Stage 4: pass messages on to every member except their speaker.
 ///
 /// The line of a message is `<127.0.0.1> hello`, with the speaker's address and a newline at its end. Print it
-/// ([`log`], or [`log_all`] for several), and push it into the outbox of every other member. When there are
+/// ([`log()`], or [`log_all`] for several), and push it into the outbox of every other member. When there are
 /// several messages, push all lines together: then a hundred members need a hundred pushes, and not a hundred
 /// for each message. [`Bytes`] can be shared: call `Bytes::from(lines)` once, and `clone` it for each member.
 ///

@@ -77,7 +77,7 @@ fn main() -> Result<()> {
 ///
 /// Lab 1 did this with the system's own calls; now [`Endpoint::listen`] does it. Then print
 /// `SERVER WORKING`; [`green`] makes it green where colors are visible. `main` continues with
-/// [`common::serve`], which prints `listening on` and the address, and accepts.
+/// [`common::serve()`], which prints `listening on` and the address, and accepts.
 fn open_listener(endpoint: &Endpoint<55555>) -> Result<TcpListener> {
     todo!("stage 1: open the listening socket, and announce it")
 }
@@ -181,7 +181,7 @@ fn broadcast(members: &mut BTreeMap<u64, Member>, lines: String) {
 /// nickname if it is empty, is longer than [`MAX_NICKNAME`] characters, contains a control character, `:`
 /// or an invisible character ([`has_invisible`]), or already belongs to a member. `alice` and `Alice` would
 /// be confused, and so would any two names for which [`same_name`] returns the same.
-/// Print the refusal with [`log`], never with `println!`: a nickname may contain
+/// Print the refusal with [`log()`], never with `println!`: a nickname may contain
 /// characters that would control the terminal. Stage 15 tests that.
 fn join(members: &mut BTreeMap<u64, Member>, id: u64, mut newcomer: Member) -> bool {
     todo!("stage 4: let a newcomer join, and tell all members")

@@ -1,0 +1,50 @@
+//! However a stream is cut: the lines, the requests and the replies are the same, and so are the problems.
+
+mod bytes;
+
+use std::io::{self, BufRead, BufReader, Read};
+
+use bytes::{read_all, some_bytes};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use solution4_protocol::{Lines, read_reply, read_request};
+
+/// A stream that brings at most so many bytes at a time, again and again.
+struct Cut<'a, L>(&'a [u8], L);
+
+impl<L: Iterator<Item = usize>> Read for Cut<'_, L> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = buffer.len().min(self.1.next().unwrap());
+        self.0.read(&mut buffer[..most])
+    }
+}
+
+fn cut<'a>(bytes: &'a [u8], lengths: &'a [usize]) -> impl BufRead {
+    BufReader::new(Cut(bytes, lengths.iter().copied().cycle()))
+}
+
+fn lengths() -> impl Strategy<Value = Vec<usize>> {
+    vec(prop_oneof![1..9_usize, 1..100_usize], 1..20)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1000) })]
+
+    #[test]
+    fn lines(bytes in some_bytes(), lengths in lengths()) {
+        let came = read_all(Lines::new(cut(&bytes, &lengths), |_| {}), Lines::next_line);
+        prop_assert_eq!(came, read_all(Lines::new(&bytes[..], |_| {}), Lines::next_line));
+    }
+
+    #[test]
+    fn requests(bytes in some_bytes(), lengths in lengths()) {
+        let came = read_all(Lines::new(cut(&bytes, &lengths), |_| {}), read_request);
+        prop_assert_eq!(came, read_all(Lines::new(&bytes[..], |_| {}), read_request));
+    }
+
+    #[test]
+    fn replies(bytes in some_bytes(), lengths in lengths()) {
+        let came = read_all(Lines::from_server(cut(&bytes, &lengths)), read_reply);
+        prop_assert_eq!(came, read_all(Lines::from_server(&bytes[..]), read_reply));
+    }
+}
