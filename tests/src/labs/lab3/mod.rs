@@ -32,9 +32,9 @@ pub fn lab() -> Lab {
                  everything? And does your loop go on after the first frame?",
             )
             .hint(
-                "`read`: `read_exact` for the 64 bytes of the header, and again for as many bytes \
-                 as it says. `show_frames`: make one `BufReader` before the loop; a new one loses \
-                 what the old one has read.",
+                "`read`: gather the 64 bytes of the header with `fill_buf` and `consume`, then \
+                 `read_exact` as many bytes as it says. `show_frames`: make one `BufReader` before \
+                 the loop; a new one loses what the old one has read.",
             )
             .hint(
                 "`payload_length`: convert the header to text, trim the spaces, `parse`. First of \
@@ -49,11 +49,11 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "`receive_frames`: an `Event::Said` for each payload that `frame::read` returns. \
-                 `relay`: `log` it, make a frame of it (`frame::encode`), and `Outbox::push` that \
-                 to everyone but the speaker.",
+                 `relay`: `log_all` of them, make a frame of each (`frame::encode`), and \
+                 `Outbox::push` all frames together to everyone but the speaker.",
             )
             .hint(
-                "Make the `BufReader` once, before the loop. Write to no socket: only the room \
+                "Call `reader.restart()` after each frame. Write to no socket: only the room \
                  sends, and only whole frames, so the frames of two speakers cannot mix.",
             )
             .server(server::relays_frames),
@@ -154,8 +154,8 @@ pub fn lab() -> Lab {
                  the room.",
             )
             .hint(
-                "Pass errors up with `?`, and no `unwrap`: a thread that panics tells the room \
-                 nothing. A loop that goes on after `None` never ends.",
+                "Pass errors up with `?`, and no `unwrap`. A loop that goes on after `None` never \
+                 ends, and its connection is counted for ever.",
             )
             .server(server::counts_connections),
         stage(11, "Three people talk", 3)
