@@ -1,7 +1,7 @@
 //! Runs a server and the relay in turns, and computes their ratio.
 //!
-//! Other programs use this machine, too. They slow down both of two consecutive runs, so the ratio of such a pair varies
-//! less than the rates.
+//! Other programs use this machine, too. They slow down both of two consecutive runs, so the ratio of such a pair
+//! varies less than the rates.
 
 use std::fmt;
 use std::path::Path;
@@ -12,9 +12,9 @@ use crate::generator::{Load, Outcome, run};
 use crate::server::Server;
 use crate::wire::Wire;
 
-/// The head of the table whose rows are [`Comparison`]s. The CPU columns show the processor time of a program and of its
-/// load, in seconds per second: if the load shows 1.00, the load was the limit. The last columns show the processor time of
-/// a program in nanoseconds per delivery, which varies less than the rates on a busy machine.
+/// The head of the table whose rows are [`Comparison`]s. The CPU columns show the processor time of a program and of
+/// its load, in seconds per second: if the load shows 1.00, the load was the limit. The last columns show the processor
+/// time of a program in nanoseconds per delivery, which varies less than the rates on a busy machine.
 pub const HEAD: &str = "\
 wire    people     relay/s    server/s  ratio   (min..max)      peak  CPU: relay+load  server+load  ns each: relay  server";
 

@@ -29,8 +29,8 @@ pub struct Person {
 /// Connects people, and waits until each of them hears the first `senders` of them.
 ///
 /// A successful connect does not tell whether the client has joined, and the notices about other joins must not be
-/// mistaken for messages. So the first client sends until all others have heard it once. Then every sender sends one last
-/// message. After these, nothing is on its way.
+/// mistaken for messages. So the first client sends until all others have heard it once. Then every sender sends one
+/// last message. After these, nothing is on its way.
 ///
 /// # Errors
 /// When a client cannot join, or does not hear a sender.
@@ -139,8 +139,8 @@ impl Person {
         Ok(self.stream.write_all(&message)?)
     }
 
-    /// Reads until `end` finds the end of what is expected, and returns all bytes up to there. Returns `None` if it does not
-    /// come in time.
+    /// Reads until `end` finds the end of what is expected, and returns all bytes up to there. Returns `None` if it
+    /// does not come in time.
     fn wait_for(
         &mut self,
         patience: Duration,

@@ -1,17 +1,18 @@
 //! The messages that were sent, and the receivers that still wait for them. Every byte that arrives is compared.
 //!
-//! All messages of one wire have the same length. So the messages in flight are kept in a ring, as the bytes that others
-//! must receive, and a check is one comparison of memory.
+//! All messages of one wire have the same length. So the messages in flight are kept in a ring, as the bytes that
+//! others must receive, and a check is one comparison of memory.
 
 use anyhow::{Result, bail};
 
 use crate::wire::{Frame, SENDER_DIGITS, WORD};
 
-/// How many messages of a sender may be in flight. Before the next one is sent, the slowest receiver must have received the
-/// message that is this many earlier.
+/// How many messages of a sender may be in flight. Before the next one is sent, the slowest receiver must have received
+/// the message that is this many earlier.
 pub const WINDOW: u64 = 64;
 
-/// How many messages of a sender are kept: more than are in flight, so that an old message is not mistaken for a new one.
+/// How many messages of a sender are kept: more than are in flight, so that an old message is not mistaken for a new
+/// one.
 const RING: usize = 128;
 
 /// The position for a sender that a receiver must not hear: the receiver itself.

@@ -1,8 +1,8 @@
 //! The upper limit: the rate that a chat could reach on this machine if it only passed bytes on.
 //!
-//! It has one thread and no rules. After each wake-up it reads from all ready connections, and then makes one send to each
-//! receiver: plain sockets do not allow fewer system calls. It keeps only what every server must keep: messages stay
-//! whole, the speaker may be left out, and a peer that does not read is disconnected.
+//! It has one thread and no rules. After each wake-up it reads from all ready connections, and then makes one send to
+//! each receiver: plain sockets do not allow fewer system calls. It keeps only what every server must keep: messages
+//! stay whole, the speaker may be left out, and a peer that does not read is disconnected.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};

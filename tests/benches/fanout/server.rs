@@ -39,8 +39,8 @@ pub struct Server {
 impl Server {
     /// Starts a lab's server with seats for this number of people.
     ///
-    /// Its output is discarded, because reading it would take processor time from the server. So the port is chosen here
-    /// instead of being read from the output.
+    /// Its output is discarded, because reading it would take processor time from the server. So the port is chosen
+    /// here instead of being read from the output.
     ///
     /// # Errors
     /// When it does not listen.

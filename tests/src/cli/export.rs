@@ -41,8 +41,8 @@ const KIT_ONLY: [&str; 6] = [
 const CUT_FROM: &str = "not exported:";
 const CUT_TO: &str = "exported again";
 
-/// Exports to `folder`, which must be new, empty or an earlier export. In an earlier export only the kit's own files are
-/// replaced.
+/// Exports to `folder`, which must be new, empty or an earlier export. In an earlier export only the kit's own files
+/// are replaced.
 ///
 /// # Errors
 /// When the folder contains other files or a student's work, and when a file cannot be read or written.
@@ -116,8 +116,8 @@ fn without_cuts(text: &str) -> String {
     kept
 }
 
-/// Removes the files of an earlier export, to make room for `files`. The files in `labs/` must be unchanged. Changes in the
-/// other folders are not checked.
+/// Removes the files of an earlier export, to make room for `files`. The files in `labs/` must be unchanged. Changes in
+/// the other folders are not checked.
 fn make_room(folder: &Path, files: &BTreeMap<PathBuf, String>) -> Result<()> {
     let shown = folder.display();
     let is_empty = fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none());

@@ -14,8 +14,8 @@ use crate::grading::grader::{Grader, THREADS};
 use crate::grading::verdict::Graded;
 use crate::harness::stage::{Lab, Stage};
 
-/// Builds the student's programs, then grades stages, several at a time. `each` receives the verdicts in order, until it
-/// returns false.
+/// Builds the student's programs, then grades stages, several at a time. `each` receives the verdicts in order, until
+/// it returns false.
 ///
 /// # Errors
 /// When cargo cannot build anything.

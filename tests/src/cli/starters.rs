@@ -1,7 +1,7 @@
 //! `cargo lab starters`: makes `labs/`, the student's starting point, from `solutions/`.
 //!
 //! The files are the same except for the functions whose doc comment begins with a stage, such as `Stage 3:`. Their
-//! bodies become `todo!("stage 3: …")`. So there is only one source, and the two cannot drift apart.
+//! bodies become `todo!("stage 3: …")`. So there is only one source, and the two cannot diverge.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -72,8 +72,8 @@ pub fn run(kit: &Path, check: bool, force: bool) -> Result<()> {
     Ok(())
 }
 
-/// The starters: paths below `labs/` with the contents of the files. If `is_written` returns true for a lab and a stage,
-/// the functions of that stage are kept.
+/// The starters: paths below `labs/` with the contents of the files. If `is_written` returns true for a lab and a
+/// stage, the functions of that stage are kept.
 ///
 /// # Errors
 /// When a file cannot be read, or is not valid Rust.

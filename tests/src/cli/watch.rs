@@ -136,8 +136,8 @@ fn watch(kit: &Path, poll: bool, events: Sender<Event>) -> Result<Box<dyn Watche
     Ok(watcher)
 }
 
-/// Sets the terminal to deliver each key immediately, without echo. The old settings are restored when this is dropped, or
-/// when a signal ends the program.
+/// Sets the terminal to deliver each key immediately, without echo. The old settings are restored when this is dropped,
+/// or when a signal ends the program.
 struct Keyboard(Option<Termios>);
 
 impl Keyboard {

@@ -77,8 +77,8 @@ impl Person {
         self.press(format!("{line}\r").as_bytes())
     }
 
-    /// Types text without Enter. If the terminal echoes, waits until the text is shown: a message that comes earlier could
-    /// not split it.
+    /// Types text without Enter. If the terminal echoes, waits until the text is shown: a message that comes earlier
+    /// could not split it.
     pub fn begins_to_type(&self, text: &str) -> Check {
         self.press(text.as_bytes())?;
         if self.terminal == Terminal::Dumb { Ok(()) } else { self.has_typed(text) }
@@ -128,8 +128,8 @@ impl Person {
         self.sees_line(&expected, |shown| texts.iter().all(|text| shown.contains(text)))
     }
 
-    /// Waits until any line on the screen contains each of `texts`, even a line above those seen before: its order is not
-    /// specified.
+    /// Waits until any line on the screen contains each of `texts`, even a line above those seen before: its order is
+    /// not specified.
     pub fn has_somewhere(&self, texts: &[&str]) -> Check {
         let found = self.program.output.wait(|arrived| {
             let matches = |shown: &String| texts.iter().all(|text| shown.contains(text));
@@ -139,7 +139,8 @@ impl Person {
         found.ok_or_else(|| self.wrong_below(0, "should have shown", &expected))
     }
 
-    /// Waits until `text` is anywhere on the screen, but not longer than `limit`. For a program that may have to build others.
+    /// Waits until `text` is anywhere on the screen, but not longer than `limit`. For a program that may have to build
+    /// others.
     pub fn sees_soon(&self, limit: Duration, text: &str) -> Check {
         let found = self.program.output.wait_for(limit, |arrived| {
             self.screen(arrived).iter().any(|line| line.contains(text)).then_some(())
@@ -230,8 +231,8 @@ impl Person {
         self.ends(&format!("exit status {code}"), |found| found == code)
     }
 
-    /// Waits until the program ends with an exit status other than 0, and checks that it has printed `text` (in any case)
-    /// outside the lines seen before.
+    /// Waits until the program ends with an exit status other than 0, and checks that it has printed `text` (in any
+    /// case) outside the lines seen before.
     pub fn fails_saying(&self, text: &str) -> Check {
         self.ends("an exit status other than 0", |found| found != 0)?;
         // The last output may still be on its way through the terminal.

@@ -5,8 +5,8 @@ use std::num::NonZero;
 use crate::journal::terminal::Terminal;
 use crate::journal::visible::visible;
 
-/// The rows of the screen that the script reads: more than the terminal has, so that no line scrolls away. The lines that
-/// the script has seen are counted from the first one.
+/// The rows of the screen that the script reads: more than the terminal has, so that no line scrolls away. The lines
+/// that the script has seen are counted from the first one.
 const ALL_ROWS: NonZero<u16> = NonZero::new(300).unwrap();
 
 /// The lines that a person reads on a terminal after these bytes. The last one is the line of the cursor.
@@ -31,8 +31,8 @@ pub fn screen(terminal: Terminal, bytes: &[u8]) -> Vec<String> {
     lines
 }
 
-/// A line of a dumb terminal as a person reads it, without colors. Text after a carriage return overwrites the line, and
-/// `ESC [ K` erases the rest of it. Many programs use this to show a message above a prompt.
+/// A line of a dumb terminal as a person reads it, without colors. Text after a carriage return overwrites the line,
+/// and `ESC [ K` erases the rest of it. Many programs use this to show a message above a prompt.
 fn readable(line: &str) -> String {
     let mut shown: Vec<char> = Vec::new();
     let mut column = 0;

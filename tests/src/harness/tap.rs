@@ -1,7 +1,7 @@
 //! A tap between two programs: it records every byte that one sends to the other, and passes it on.
 //!
-//! It also passes on the end of the stream and a reset, and buffers no more than one read at a time. It does not preserve
-//! the timing or the boundaries between reads. Stages about those use scripted peers.
+//! It also passes on the end of the stream and a reset, and buffers no more than one read at a time. It does not
+//! preserve the timing or the boundaries between reads. Stages about those use scripted peers.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};

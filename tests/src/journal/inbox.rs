@@ -58,8 +58,8 @@ impl Inbox {
         self.changed.notify_all();
     }
 
-    /// Calls `look` with what has arrived until it returns something. Returns `None` when nothing more can come, or after
-    /// [`TIMEOUT`].
+    /// Calls `look` with what has arrived until it returns something. Returns `None` when nothing more can come, or
+    /// after [`TIMEOUT`].
     pub fn wait<T>(&self, look: impl FnMut(&mut Arrived) -> Option<T>) -> Option<T> {
         self.wait_for(TIMEOUT, look)
     }

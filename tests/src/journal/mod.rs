@@ -107,8 +107,8 @@ impl Journal {
         self.note("", EventKind::End);
     }
 
-    /// Waits until nothing has happened for a moment, so that bytes still on their way become evidence. No verdict depends
-    /// on it.
+    /// Waits until nothing has happened for a moment, so that bytes still on their way become evidence. No verdict
+    /// depends on it.
     pub fn settle(&self) {
         const QUIET: Duration = Duration::from_millis(100);
         const AT_MOST: u32 = 5;

@@ -30,8 +30,8 @@ const TARGET: &str = "target";
 /// The executables of packages, or the compiler's errors.
 pub type Built = HashMap<String, Result<PathBuf, String>>;
 
-/// Builds packages of the kit in the folder `kit`, within `limit`. A package that does not compile, or not in time, does
-/// not affect the others.
+/// Builds packages of the kit in the folder `kit`, within `limit`. A package that does not compile, or not in time,
+/// does not affect the others.
 ///
 /// # Errors
 /// When cargo itself fails, for example because of a broken `Cargo.toml`.

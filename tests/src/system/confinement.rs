@@ -4,9 +4,9 @@
 //! program ends. On Linux the kernel also prevents the program and its child processes from writing anywhere else and
 //! from signaling other processes (landlock(7)). Without this support only the folder remains; see [`holds`].
 //!
-//! This protects against accidents and playful attempts. It is not a sandbox. It does not restrict reading, connections,
-//! the number of processes, the memory and disk space that they use together, the permissions and times of files, or the
-//! code of a submission that `cargo build` runs: `build.rs` and macros. The README says so.
+//! This protects against accidents and playful attempts. It is not a sandbox. It does not restrict reading,
+//! connections, the number of processes, the memory and disk space that they use together, the permissions and times of
+//! files, or the code of a submission that `cargo build` runs: `build.rs` and macros. The README says so.
 
 use std::fs;
 use std::io;
@@ -31,8 +31,8 @@ pub fn holds() -> Holds {
     kernel::holds()
 }
 
-/// The parent of all these folders. It is removed when the grader ends, however it ends: a shell waits at the other end of
-/// a pipe, and removes the folder when the grader's end is closed.
+/// The parent of all these folders. It is removed when the grader ends, however it ends: a shell waits at the other end
+/// of a pipe, and removes the folder when the grader's end is closed.
 struct All {
     path: PathBuf,
     shell: Child,
@@ -92,8 +92,8 @@ impl Folder {
         &self.0
     }
 
-    /// The rules for a program that may write only in this folder; `None` if the kernel does not support them. They apply
-    /// to a process that calls `landlock_restrict_self(2)` with them.
+    /// The rules for a program that may write only in this folder; `None` if the kernel does not support them. They
+    /// apply to a process that calls `landlock_restrict_self(2)` with them.
     ///
     /// # Errors
     /// When the kernel supports rules, but rejects these.

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use socket2::{Domain, Socket, Type};
 
-/// Below the ports that the system assigns for port 0 (from 32768 on Linux). So the system does not assign a port between
-/// the moment when it is chosen here and the moment when the server listens on it.
+/// Below the ports that the system assigns for port 0 (from 32768 on Linux). So the system does not assign a port
+/// between the moment when it is chosen here and the moment when the server listens on it.
 const FIRST: u16 = 20_000;
 /// The number of these ports.
 const COUNT: u16 = 10_000;
@@ -22,13 +22,15 @@ pub fn unused() -> u16 {
     ports.into_iter().find(|&port| !is_listening(port)).unwrap_or(FIRST)
 }
 
-/// Whether a listener exists on the port. On Linux this reads the tables of the system; elsewhere it connects and closes.
+/// Whether a listener exists on the port. On Linux this reads the tables of the system; elsewhere it connects and
+/// closes.
 pub fn is_listening(port: u16) -> bool {
     let tables: Vec<_> = ["/proc/net/tcp", "/proc/net/tcp6"].map(fs::read_to_string).into();
     if tables.iter().all(Result::is_err) {
         return TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).is_ok();
     }
-    // `  0: 0100007F:270F 00000000:0000 0A …`: the local and the remote address, and the state 0A, LISTEN (proc_net_tcp).
+    // `  0: 0100007F:270F 00000000:0000 0A …`: the local and the remote address, and the state 0A, LISTEN
+    // (proc_net_tcp).
     let matches = |line: &str| {
         let mut fields = line.split_ascii_whitespace().skip(1);
         let local_port = fields.next().and_then(|local| local.rsplit(':').next());

@@ -160,8 +160,8 @@ impl Process {
         Ok(stats.into_iter().any(|stat| runs(&stat)))
     }
 
-    /// The sum of the first `fields` fields of `/proc/PID/task/TID/schedstat` over all threads. The first field is the time
-    /// on a processor, the second the time spent waiting for one, in nanoseconds.
+    /// The sum of the first `fields` fields of `/proc/PID/task/TID/schedstat` over all threads. The first field is the
+    /// time on a processor, the second the time spent waiting for one, in nanoseconds.
     fn scheduled(&self, fields: usize) -> io::Result<Duration> {
         let pid = self.pid.as_raw();
         if cfg!(target_os = "linux") {

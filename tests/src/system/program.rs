@@ -193,9 +193,9 @@ impl Program {
         &self.process
     }
 
-    /// Waits until the program echoes the typed keys instead of the terminal, as a line editor does while it reads a line.
-    /// Keys that are pressed before that would be shown twice. The wait is short, because a program need not have a line
-    /// editor.
+    /// Waits until the program echoes the typed keys instead of the terminal, as a line editor does while it reads a
+    /// line. Keys that are pressed before that would be shown twice. The wait is short, because a program need not have
+    /// a line editor.
     pub fn wait_for_editor(&self) {
         let deadline = Instant::now() + EDITOR;
         let echoes = |mode: Termios| mode.local_flags.contains(LocalFlags::ECHO);

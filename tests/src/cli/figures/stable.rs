@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use crate::journal;
 use crate::journal::{Event, EventKind, Wire};
 
-/// The events of a play up to its end. The port that the server got in this run is replaced by the lab's usual port, and
-/// the ports of the clients by fixed ones.
+/// The events of a play up to its end. The port that the server got in this run is replaced by the lab's usual port,
+/// and the ports of the clients by fixed ones.
 pub fn with_usual_ports(events: &[Event], default: &str) -> Vec<Event> {
     let mut events = journal::merged(events);
     let mut usual: BTreeMap<String, String> = BTreeMap::new();

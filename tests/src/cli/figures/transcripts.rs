@@ -78,8 +78,8 @@ pub fn first_session(kit: &Path) -> Result<Vec<(String, String)>> {
         }
         Ok(())
     };
-    // This shares one build folder in this kit, so that the libraries are built once. The kit's tests use another folder,
-    // because they may build at the same time.
+    // This shares one build folder in this kit, so that the libraries are built once. The kit's tests use another
+    // folder, because they may build at the same time.
     cargo::share_target(student, &kit.join("target/figures/students"))?;
     let lab = |arguments: &[&str]| -> Result<String> {
         let lab = Command::new(env::current_exe()?)

@@ -1,5 +1,5 @@
-//! Scripted peers: the other end of a connection, played by a script. This module is about bytes; the verbs of each wire
-//! are with the labs.
+//! Scripted peers: the other end of a connection, played by a script. This module is about bytes; the verbs of each
+//! wire are with the labs.
 
 pub mod receiving;
 
@@ -44,8 +44,8 @@ impl Peer {
 
     /// Connects a peer that never reads.
     ///
-    /// Its receive buffer is small, so that it soon lags behind. The sender's buffer does not grow while the receiver does
-    /// not read, whatever the settings of the system are.
+    /// Its receive buffer is small, so that it soon lags behind. The sender's buffer does not grow while the receiver
+    /// does not read, whatever the settings of the system are.
     pub(crate) fn connect_deaf(
         name: &str,
         server: &str,

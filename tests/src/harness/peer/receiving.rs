@@ -51,8 +51,8 @@ impl Peer {
         Ok(())
     }
 
-    /// Waits until at least `count` bytes have come that the script has not accepted yet. This keeps a speaker from being
-    /// faster than its listeners.
+    /// Waits until at least `count` bytes have come that the script has not accepted yet. This keeps a speaker from
+    /// being faster than its listeners.
     pub fn has_got_at_least(&self, count: usize) -> Check {
         let found = self.wait(|arrived| (arrived.rest().len() >= count).then_some(()));
         found.ok_or_else(|| self.wrong(&format!("should have received {count} bytes"), b"..."))
@@ -110,8 +110,8 @@ impl Peer {
         }
     }
 
-    /// Checks that nothing has come that the script has not accepted yet. For a moment at which a program that sends too
-    /// early has had enough time to do so.
+    /// Checks that nothing has come that the script has not accepted yet. For a moment at which a program that sends
+    /// too early has had enough time to do so.
     pub fn has_got_nothing(&self, when: &str) -> Check {
         self.inbox.look(|arrived| self.is_nothing(arrived.rest(), when))
     }
@@ -180,8 +180,8 @@ impl Peer {
         rest.ok_or_else(|| self.journal.wrong(who, "the end of the stream", came))
     }
 
-    /// Waits until `look` finds what it expects at the beginning of the bytes that were not accepted yet. Returns whether it
-    /// came.
+    /// Waits until `look` finds what it expects at the beginning of the bytes that were not accepted yet. Returns
+    /// whether it came.
     pub(crate) fn takes(&self, look: impl Fn(&[u8]) -> Next) -> bool {
         let right = self.inbox.wait(|arrived| match look(arrived.rest()) {
             Next::NotYet => None,
