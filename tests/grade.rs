@@ -1,4 +1,4 @@
-//! `cargo test`: every stage of every lab is a trial, and the scoreboard comes last.
+//! `cargo test`: runs every stage of every lab as a trial, then prints the scoreboard.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -96,7 +96,7 @@ fn print_scoreboard(author: Author, board: &Board) {
         }
         let points = Points::of(graded.iter().copied());
         println!("{}", lab_line(lab, points));
-        // The reference is for comparison; of the student's work every stage is shown.
+        // The reference programs are only for comparison, so their stages are not listed.
         for (stage, verdict) in graded.iter().filter(|_| author == Author::Student) {
             println!("{}", stage_line(lab, stage, verdict));
         }

@@ -206,7 +206,7 @@ fn a_refused_export_removes_nothing() {
         let ours = kit.path().join(ours);
         let before = files::read(&ours).unwrap();
         files::write(&ours, "our own words").unwrap();
-        refused("somebody has worked in");
+        refused("has changed since the export");
         match before {
             Some(text) => fs::write(&ours, text).unwrap(),
             None => fs::remove_file(&ours).unwrap(),
@@ -217,14 +217,14 @@ fn a_refused_export_removes_nothing() {
     refused("docs is not the book of this kit");
     fs::remove_dir_all(&docs).unwrap();
     fs::write(&docs, "a file").unwrap();
-    refused("docs is no folder");
+    refused("docs is not a folder");
 }
 
 #[test]
 fn an_export_overwrites_no_students_work() {
     let kit = students_kit();
     write_bodies(kit.path(), |_, _| true);
-    let refused = contains("somebody has worked in");
+    let refused = contains("has changed since the export");
     lab().arg("export").arg(kit.path()).assert().code(1).stderr(refused);
     let other = tempfile::tempdir().unwrap();
     fs::write(other.path().join("thesis.txt"), "mine").unwrap();

@@ -409,7 +409,7 @@ fn programs() -> Vec<Case> {
             kit.serves("let _other = net::TcpListener::bind(ADDRESS).unwrap(); println!(\"also listening\"); hangs()");
         })
         .also(|seen| assert!(seen.shown.contains("also listening"))),
-        case("kills its group", &["was ended by SIGKILL"], |kit| {
+        case("kills its group", &["was terminated by SIGKILL"], |kit| {
             kit.serves("lives_on(); kill(0, 9); hangs()");
         }),
         case("prints like a report", &["│"], |kit| {

@@ -1,7 +1,7 @@
-//! A server and the relay in turns, and the ratio of the two.
+//! Runs a server and the relay in turns, and computes their ratio.
 //!
-//! Other programs use this machine, too. What they take, they take from two runs that follow each other, so the ratio of
-//! such a pair is steadier than the rates.
+//! Other programs use this machine, too. They slow down both of two consecutive runs, so the ratio of such a pair
+//! varies less than the rates.
 
 use std::fmt;
 use std::path::Path;
@@ -12,19 +12,19 @@ use crate::generator::{Load, Outcome, run};
 use crate::server::Server;
 use crate::wire::Wire;
 
-/// The head of the table whose rows are [`Comparison`]s. Processor time of a program and of the load that was put on it, in
-/// seconds a second: with 1.00 for the load, it is the load that was measured. And processor time of a program, in
-/// nanoseconds a delivery: it changes less than the rates on a busy machine.
+/// The head of the table whose rows are [`Comparison`]s. The CPU columns show the processor time of a program and of
+/// its load, in seconds per second: if the load shows 1.00, the load was the limit. The last columns show the processor
+/// time of a program in nanoseconds per delivery, which varies less than the rates on a busy machine.
 pub const HEAD: &str = "\
 wire    people     relay/s    server/s  ratio   (min..max)      peak  CPU: relay+load  server+load  ns each: relay  server";
 
-/// What some pairs of runs have shown.
+/// The results of some pairs of runs.
 pub struct Comparison {
     wire: Wire,
     load: Load,
     relay: Vec<Outcome>,
     server: Vec<Outcome>,
-    /// The most memory that the server has held in any run, in bytes.
+    /// The most memory that the server used in any run, in bytes.
     peak_memory: u64,
 }
 
@@ -95,7 +95,7 @@ impl fmt::Display for Comparison {
     }
 }
 
-/// The middle one; of an even number the upper one of the two.
+/// The median; of an even count, the upper of the two middle numbers.
 fn median(mut numbers: Vec<f64>) -> f64 {
     numbers.sort_by(f64::total_cmp);
     numbers.get(numbers.len() / 2).copied().unwrap_or(f64::NAN)

@@ -1,4 +1,4 @@
-//! People who have joined and are ready: nothing is on its way to anybody any more.
+//! Connects people, and waits until all have joined and no bytes are on their way.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -8,32 +8,32 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::wire::{Joined, Joining, Wire};
 
-/// How long to wait for what must come.
+/// The timeout for anything that must come.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// After this time without an answer somebody may not have been in when it was said.
+/// The time after which the probe is sent again, because a receiver may have joined after the last one.
 const PROBE_AGAIN: Duration = Duration::from_millis(50);
 
-/// One who is connected.
+/// A connected client.
 pub struct Person {
-    /// The name, of the same length for everybody.
+    /// The name. All names have the same length.
     pub name: String,
     /// The connection.
     pub stream: TcpStream,
-    /// What the server has said about this member.
+    /// The values that the server assigned to this member.
     pub joined: Joined,
-    /// What has come and was not looked at.
+    /// The received bytes that were not processed yet.
     unread: Vec<u8>,
 }
 
-/// Connects people, and waits until every one of them hears the first `senders` of them.
+/// Connects people, and waits until each of them hears the first `senders` of them.
 ///
-/// Connecting does not tell when one is in, and what is told of the joins of others must not be taken for a message. So
-/// the first sends until everybody has heard it once; then every sender sends one last message, behind which nothing is
-/// on its way.
+/// A successful connect does not tell whether the client has joined, and the notices about other joins must not be
+/// mistaken for messages. So the first client sends until all others have heard it once. Then every sender sends one
+/// last message. After these, nothing is on its way.
 ///
 /// # Errors
-/// When somebody does not get in, or does not hear a sender.
+/// When a client cannot join, or does not hear a sender.
 pub fn gather(
     address: SocketAddr,
     wire: Wire,
@@ -42,20 +42,20 @@ pub fn gather(
 ) -> Result<Vec<Person>> {
     let mut people =
         names.map(|name| Person::connect(address, name)).collect::<Result<Vec<_>>>()?;
-    // All ask before one waits, so that the server can tell of many joins at once.
+    // All send their requests before any of them waits, so that the server can announce many joins together.
     for person in &mut people {
-        person.ask_in(wire)?;
+        person.ask_to_join(wire)?;
     }
     for person in &mut people {
-        person.get_in(wire)?;
+        person.finish_joining(wire)?;
     }
     probe(&mut people, wire)?;
-    // (two, or a single sender on a wire without echo would hear none)
-    let last_words = 0..senders.max(2);
+    // At least two, because a single sender on a wire without echo would hear none.
+    let last_messages = 0..senders.max(2);
     let fences =
-        last_words.clone().map(|number| people[number].heard(wire).around(number, "fence"));
+        last_messages.clone().map(|number| people[number].heard(wire).around(number, "fence"));
     let fences: Vec<_> = fences.collect();
-    for number in last_words {
+    for number in last_messages {
         people[number].say(wire, number, "fence")?;
     }
     for (number, person) in people.iter_mut().enumerate() {
@@ -71,7 +71,7 @@ pub fn gather(
     Ok(people)
 }
 
-/// Lets the first speak until everybody else has heard it.
+/// Lets the first client send until all others have heard it.
 fn probe(people: &mut [Person], wire: Wire) -> Result<()> {
     let Some((first, others)) = people.split_first_mut() else { return Ok(()) };
     let probe = first.heard(wire).around(0, "probe");
@@ -94,8 +94,8 @@ impl Person {
         Ok(Self { name, stream, joined: Joined::default(), unread: Vec::new() })
     }
 
-    /// Sends what a newcomer sends.
-    fn ask_in(&mut self, wire: Wire) -> Result<()> {
+    /// Sends the name or the request to join.
+    fn ask_to_join(&mut self, wire: Wire) -> Result<()> {
         match wire.joining() {
             Joining::Connect => {}
             Joining::Nickname { prompt, .. } => {
@@ -110,8 +110,8 @@ impl Person {
         Ok(())
     }
 
-    /// Waits until the server says that this one is in.
-    fn get_in(&mut self, wire: Wire) -> Result<()> {
+    /// Waits until the server confirms that this client has joined.
+    fn finish_joining(&mut self, wire: Wire) -> Result<()> {
         let reply = match wire.joining() {
             Joining::Connect => return Ok(()),
             Joining::Nickname { welcome, .. } => {
@@ -122,14 +122,14 @@ impl Person {
                 Some(field + end_of(&bytes[field..], b"\n")?)
             })?,
         };
-        let reply = reply.with_context(|| format!("{} did not get in", self.name))?;
+        let reply = reply.with_context(|| format!("{} could not join", self.name))?;
         if matches!(wire.joining(), Joining::Request { .. }) {
             self.joined = Joined::from_reply(&reply)?;
         }
         Ok(())
     }
 
-    /// What others get of this one's messages.
+    /// The frame that others receive around this client's messages.
     fn heard(&self, wire: Wire) -> crate::wire::Frame {
         wire.heard(&self.name, &self.joined)
     }
@@ -139,7 +139,8 @@ impl Person {
         Ok(self.stream.write_all(&message)?)
     }
 
-    /// Reads until `end` finds the end of something, and takes all up to there; nothing when it does not come in time.
+    /// Reads until `end` finds the end of what is expected, and returns all bytes up to there. Returns `None` if it
+    /// does not come in time.
     fn wait_for(
         &mut self,
         patience: Duration,
@@ -165,12 +166,12 @@ impl Person {
         }
     }
 
-    /// Whether the other side has ended the connection of this one, who has not read for a while.
+    /// Whether the server has closed the connection of this client, which has not read for a while.
     ///
     /// # Errors
-    /// What the connection reports, except its end.
+    /// Any error of the connection, except its end.
     pub fn was_disconnected(mut self) -> Result<bool> {
-        /// More than the buffers of two sockets hold, in bytes.
+        /// More bytes than the buffers of two sockets hold.
         const MOST: usize = 64 * 1024 * 1024;
         self.stream.set_nonblocking(false)?;
         self.stream.set_read_timeout(Some(Duration::from_millis(200)))?;
@@ -189,7 +190,7 @@ impl Person {
     }
 }
 
-/// Where the first `part` in `bytes` ends.
+/// The end of the first `part` in `bytes`.
 fn end_of(bytes: &[u8], part: &[u8]) -> Option<usize> {
     let begin = bytes.windows(part.len()).position(|window| window == part)?;
     Some(begin + part.len())

@@ -1,6 +1,6 @@
-//! The load: some speak as fast as the slowest can hear, and everybody's every byte is checked.
+//! The load: some people send as fast as the slowest receiver allows, and every received byte is checked.
 //!
-//! One thread for all, so that it needs no more than one processor and leaves the other to the server.
+//! It has one thread, so that it needs no more than one processor and leaves the other to the server.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
@@ -14,58 +14,58 @@ use crate::crowd::{Person, gather};
 use crate::ledger::{Ear, Ledger};
 use crate::wire::Wire;
 
-/// Buffers grow and threads start in this time; it is not measured.
+/// The time before the measurement, in which buffers grow and threads start.
 const WARM_UP: Duration = Duration::from_millis(200);
 
-/// Nothing arriving for so long means that something was lost.
+/// If nothing arrives for this long, something was lost.
 const STALLED: Duration = Duration::from_secs(5);
 
-/// Of what one read takes, in bytes: more than is ever on its way to one receiver.
+/// The most bytes of one read: more than are ever on their way to one receiver.
 const READ: usize = 256 * 1024;
 
-/// How many events one wake-up may bring.
+/// The most events of one wake-up.
 const EVENTS: usize = 1024;
 
-/// A longer wait than this and nobody looks at the clock, in milliseconds.
+/// The longest wait before the clock is checked again, in milliseconds.
 const LOOK_AGAIN: u16 = 50;
 
-/// The same for a sender whose socket was full.
+/// The same if a sender's socket was full.
 const SEND_AGAIN: u8 = 1;
 
-/// How many people, and for how long.
+/// The number of people, and the time.
 #[derive(Clone, Copy)]
 pub struct Load {
-    /// How many people speak.
+    /// The number of people who send.
     pub senders: usize,
-    /// How many read, senders included.
+    /// The number of people who read, including the senders.
     pub receivers: usize,
-    /// How many more join and do not read.
+    /// The number of additional people who join and do not read.
     pub deaf: usize,
-    /// How long to measure.
+    /// The time of the measurement.
     pub time: Duration,
 }
 
-/// What was measured.
+/// The results of a run.
 #[derive(Clone, Copy)]
 pub struct Outcome {
-    /// Messages that arrived, a second.
+    /// Messages delivered per second.
     pub rate: f64,
-    /// Processor time that the server took, a second.
+    /// Processor time of the server per second.
     pub program_cpu: f64,
-    /// The same of the load itself.
+    /// Processor time of the load itself per second.
     pub own_cpu: f64,
-    /// How many of the deaf were disconnected.
+    /// How many of the people who do not read were disconnected.
     pub disconnected: usize,
 }
 
 struct Receiver {
     person: Person,
     ear: Ear,
-    /// The beginning of a message.
+    /// The beginning of an incomplete message.
     begun: Vec<u8>,
 }
 
-/// Where the counters stood at a time.
+/// The counters at one time.
 struct Reading {
     at: Instant,
     deliveries: u64,
@@ -73,10 +73,10 @@ struct Reading {
     own_cpu: Duration,
 }
 
-/// Puts a load on the server at `address`; `program_cpu` tells the processor time that it has used so far.
+/// Puts a load on the server at `address`. `program_cpu` returns the processor time that it has used so far.
 ///
 /// # Errors
-/// When a receiver gets something else than what must come next, or nothing, or is disconnected.
+/// When a receiver receives a wrong message or none, or is disconnected.
 pub fn run(
     address: SocketAddr,
     wire: Wire,
@@ -151,7 +151,7 @@ pub fn run(
         }
     }
 
-    let (first, last) = first.zip(last).context("it was over before the measuring began")?;
+    let (first, last) = first.zip(last).context("the run ended before the measurement began")?;
     let disconnected =
         deaf.into_iter().map(Person::was_disconnected).collect::<Result<Vec<_>>>()?;
     let seconds = (last.at - first.at).as_secs_f64();
@@ -175,7 +175,7 @@ fn ledger_of(wire: Wire, load: Load, people: &[Person], deaf: &[Person]) -> Resu
     Ledger::new(&spoken, &heard, listeners, farewells)
 }
 
-/// Sends what the socket takes.
+/// Sends as much as the socket accepts.
 fn send(sender: &mut Person, unsent: &mut Vec<u8>) -> Result<()> {
     if unsent.is_empty() {
         return Ok(());
@@ -188,7 +188,7 @@ fn send(sender: &mut Person, unsent: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
-/// Reads what has come, and checks it.
+/// Reads and checks the bytes that have come.
 fn receive(receiver: &mut Receiver, ledger: &mut Ledger, bytes: &mut [u8]) -> Result<()> {
     let Receiver { person, ear, begun } = receiver;
     let kept = begun.len();

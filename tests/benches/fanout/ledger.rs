@@ -1,54 +1,56 @@
-//! What was said and who has yet to hear it: every byte that arrives is compared with it.
+//! The messages that were sent, and the receivers that still wait for them. Every byte that arrives is compared.
 //!
-//! The messages of one wire have all the same length. So those in flight lie in a ring, as the bytes that others
-//! must get, and a check is one comparison of memory.
+//! All messages of one wire have the same length. So the messages in flight are kept in a ring, as the bytes that
+//! others must receive, and a check is one comparison of memory.
 
 use anyhow::{Result, bail};
 
 use crate::wire::{Frame, SENDER_DIGITS, WORD};
 
-/// How many messages of a sender may be in flight: the next one goes when the slowest has got the one that many before.
+/// How many messages of a sender may be in flight. Before the next one is sent, the slowest receiver must have received
+/// the message that is this many earlier.
 pub const WINDOW: u64 = 64;
 
-/// How many messages of a sender are remembered: more than are in flight, so that an old one is not taken for a new one.
+/// How many messages of a sender are kept: more than are in flight, so that an old message is not mistaken for a new
+/// one.
 const RING: usize = 128;
 
-/// The position of a receiver who must not hear a sender, namely itself.
+/// The position for a sender that a receiver must not hear: the receiver itself.
 const NEVER: u64 = u64::MAX;
 
-/// What was said by all senders.
+/// The messages of all senders.
 pub struct Ledger {
     message_len: usize,
     sender_at: usize,
-    /// Of each sender [`RING`] messages, as others get them.
+    /// [`RING`] messages of each sender, as others receive them.
     heard: Vec<u8>,
-    /// How many have yet to get each of those.
+    /// How many receivers still wait for each of those.
     unheard: Vec<u32>,
     senders: Vec<Sender>,
-    /// What may come between messages, once each: the farewells of those who are disconnected because they do not read.
+    /// The farewells of peers that are disconnected because they do not read. Each may come once, between messages.
     farewells: Vec<Vec<u8>>,
     listeners: u32,
     deliveries: u64,
 }
 
 struct Sender {
-    /// The message as it is sent, with the number of the last one in it.
+    /// The message as it is sent, with the number of the last message in it.
     spoken: Vec<u8>,
     word_at: usize,
     said: u64,
     heard_by_all: u64,
 }
 
-/// What one receiver has got.
+/// The state of one receiver.
 pub struct Ear {
     number: usize,
-    /// Of each sender, which message comes next.
+    /// The next message of each sender.
     next: Vec<u64>,
     farewells: Vec<bool>,
 }
 
 impl Ledger {
-    /// For senders whose messages are `spoken` by them and `heard` by `listeners` people each.
+    /// For senders that send messages framed as `spoken`. `listeners` people receive each of them, framed as `heard`.
     pub fn new(
         spoken: &[Frame],
         heard: &[Frame],
@@ -58,7 +60,7 @@ impl Ledger {
         let message_len = heard[0].message_len();
         let mut ring = Vec::with_capacity(heard.len() * RING * message_len);
         for (number, frame) in heard.iter().enumerate() {
-            // (what stands here before the first message has no number, and so is none)
+            // The initial content has no number, so it equals no message.
             ring.extend(frame.around(number, "nothing").repeat(RING));
         }
         let senders = spoken.iter().enumerate().map(|(number, frame)| Sender {
@@ -79,7 +81,7 @@ impl Ledger {
         })
     }
 
-    /// The ear of receiver `number`, who does not hear itself unless the wire `echoes`.
+    /// The ear of receiver `number`. It does not hear itself unless the wire `echoes`.
     pub fn ear(&self, number: usize, echoes: bool) -> Ear {
         let mut next = vec![0; self.senders.len()];
         if number < next.len() && !echoes {
@@ -88,17 +90,17 @@ impl Ledger {
         Ear { number, next, farewells: vec![false; self.farewells.len()] }
     }
 
-    /// How many messages were delivered, to all receivers together.
+    /// The number of messages that were delivered to all receivers together.
     pub fn deliveries(&self) -> u64 {
         self.deliveries
     }
 
-    /// Whether everybody has got everything.
+    /// Whether every receiver has received every message.
     pub fn is_settled(&self) -> bool {
         self.senders.iter().all(|sender| sender.said == sender.heard_by_all)
     }
 
-    /// Adds all messages that a sender may send now to `out`.
+    /// Appends all messages that a sender may send now to `out`.
     pub fn say(&mut self, number: usize, out: &mut Vec<u8>) {
         let sender = &mut self.senders[number];
         while sender.said < sender.heard_by_all + WINDOW {
@@ -113,10 +115,10 @@ impl Ledger {
         }
     }
 
-    /// Checks what a receiver has got; answers how many bytes were whole messages.
+    /// Checks the bytes that a receiver received. Returns how many of them were whole messages.
     ///
     /// # Errors
-    /// When something is not what must come next.
+    /// When a message is not the one that must come next.
     pub fn hear(&mut self, ear: &mut Ear, bytes: &[u8]) -> Result<usize> {
         let mut used = 0;
         while let Some(message) = bytes[used..].get(..self.message_len) {
@@ -135,7 +137,7 @@ impl Ledger {
         Ok(used)
     }
 
-    /// Whether the message is the next one of its sender; if so, it is crossed out.
+    /// Whether the message is the next one of its sender. If so, it is counted as delivered.
     fn is_next(&mut self, ear: &mut Ear, message: &[u8]) -> bool {
         let digits = &message[self.sender_at..][..SENDER_DIGITS];
         let number = digits.iter().fold(0, |number, digit| number * 10 + usize::from(digit & 15));
@@ -150,12 +152,12 @@ impl Ledger {
         *next += 1;
         self.deliveries += 1;
         self.unheard[slot] -= 1;
-        // Everybody hears a sender in its order, so nobody lacks an earlier one.
+        // Every receiver gets the messages of a sender in order, so none waits for an earlier one.
         self.senders[number].heard_by_all += u64::from(self.unheard[slot] == 0);
         true
     }
 
-    /// The length of the farewell that comes now, if one does.
+    /// The length of the farewell at the beginning of `bytes`, if there is one.
     fn farewell(&self, ear: &mut Ear, bytes: &[u8]) -> Option<usize> {
         let is_new = |&at: &usize| !ear.farewells[at] && bytes.starts_with(&self.farewells[at]);
         let at = (0..self.farewells.len()).find(is_new)?;
@@ -168,7 +170,7 @@ impl Ledger {
         format!("receiver {} {next}, but got {:?}", ear.number, String::from_utf8_lossy(got))
     }
 
-    /// What a receiver has yet to get, for people.
+    /// The messages that a receiver still waits for, as text.
     pub fn waits_for(&self, ear: &Ear) -> String {
         let next = ear.next.iter().zip(&self.senders).enumerate();
         let waits = next.filter(|(_, (next, sender))| **next < sender.said);
@@ -177,13 +179,13 @@ impl Ledger {
         format!("waits for the messages [{}]", waits.join(", "))
     }
 
-    /// Whether a receiver has got everything.
+    /// Whether a receiver has received every message.
     pub fn has_heard_all(&self, ear: &Ear) -> bool {
         ear.next.iter().zip(&self.senders).all(|(next, sender)| *next >= sender.said)
     }
 }
 
-/// Where in the ring of its sender a message lies.
+/// The position of a message in the ring of its sender.
 fn ring_place(message: u64) -> usize {
     usize::try_from(message % RING as u64).unwrap_or_default()
 }

@@ -1,18 +1,18 @@
-//! How many messages a second the finished servers deliver, compared with what this machine can do:
+//! Measures how many messages per second the finished servers deliver, compared with the limit of this machine:
 //! `cargo bench --bench fanout`.
 //!
 //! | file         | idea                                                                |
 //! |--------------|---------------------------------------------------------------------|
-//! | `comparison` | a server and the relay in turns, and the ratio of the two           |
-//! | `relay`      | the limit: a program that does nothing but pass bytes on            |
+//! | `comparison` | runs a server and the relay in turns, and computes their ratio      |
+//! | `relay`      | the upper limit: a program that only passes bytes on                |
 //! | `server`     | the programs under load: built, started, measured and ended         |
-//! | `generator`  | the load: as fast as the slowest can hear                           |
-//! | `crowd`      | people who have joined, with nothing on its way to them             |
-//! | `ledger`     | what was said and who has yet to hear it; every byte is checked     |
-//! | `wire`       | the four wires, as far as a load needs to know them                 |
-//! | `self_check` | whether the load notices what it must                               |
+//! | `generator`  | the load: as fast as the slowest receiver                           |
+//! | `crowd`      | people who have joined, with no bytes on their way                  |
+//! | `ledger`     | the messages, and who still waits for them; every byte is checked   |
+//! | `wire`       | the parts of the four wires that a load needs                       |
+//! | `self_check` | checks that the load notices mistakes                               |
 //!
-//! It needs Linux: epoll, and what `/proc` tells.
+//! It needs Linux, because it uses epoll and `/proc`.
 
 #[cfg(target_os = "linux")]
 mod comparison;

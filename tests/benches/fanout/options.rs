@@ -12,40 +12,40 @@ use crate::generator::Load;
 use crate::wire::Wire;
 use crate::{relay, self_check, server};
 
-/// Bounds, so that a slip of the finger does not fill the machine.
+/// Upper bounds, so that a typing error does not overload the machine.
 const MOST_PEOPLE: i64 = 5000;
 const MOST_SECONDS: f64 = 60.0;
 const MOST_RUNS: i64 = 100;
 
-/// Measures how many messages a second the servers deliver, compared with a bare relay
+/// Measures how many messages per second the servers deliver, compared with a bare relay
 #[derive(Parser)]
 #[command(name = "fanout", args_conflicts_with_subcommands = true)]
 struct Options {
-    /// Which wire; all without this
+    /// The wire. Default: all wires
     #[arg(long, value_parser = value_parser!(u32).range(1..=4))]
     wire: Option<u32>,
-    /// How many people speak
+    /// The number of people who send
     #[arg(long, default_value_t = 10, value_parser = value_parser!(u16).range(1..=MOST_PEOPLE))]
     senders: u16,
-    /// How many people read, those who speak included
+    /// The number of people who read, including the senders
     #[arg(long, default_value_t = 100, value_parser = value_parser!(u16).range(2..=MOST_PEOPLE))]
     receivers: u16,
-    /// How many more join and do not read
+    /// The number of additional people who join and do not read
     #[arg(long, default_value_t = 0, value_parser = value_parser!(u16).range(0..=MOST_PEOPLE))]
     deaf: u16,
-    /// How long one run is measured
+    /// The time for which one run is measured, in seconds
     #[arg(long, default_value_t = 1.0)]
     seconds: f64,
-    /// How many pairs of runs, the relay and the server
+    /// The number of pairs of runs: one of the relay, one of the server
     #[arg(long, default_value_t = 5, value_parser = value_parser!(u16).range(1..=MOST_RUNS))]
     runs: u16,
-    /// A program in place of the built server, as an absolute path; needs --wire
+    /// A program to use instead of the built server, as an absolute path; needs --wire
     #[arg(long, value_name = "PATH", requires = "wire")]
     server: Option<PathBuf>,
-    /// Check that the load notices lost, changed, repeated and swapped messages
+    /// Checks that the load notices lost, changed, repeated and swapped messages
     #[arg(long)]
     self_check: bool,
-    /// Given by `cargo bench`
+    /// Passed by `cargo bench`
     #[arg(long, hide = true)]
     bench: bool,
     #[command(subcommand)]
@@ -54,10 +54,10 @@ struct Options {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Be the relay
+    /// Runs the relay
     #[command(hide = true)]
     Relay(relay::Options),
-    /// Become another program
+    /// Becomes another program
     #[command(hide = true, name = "become")]
     Become {
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
@@ -65,7 +65,7 @@ enum Command {
     },
 }
 
-/// Does what the command line asks.
+/// Runs the command.
 ///
 /// # Errors
 /// When a server does not start or does not deliver.
@@ -88,7 +88,10 @@ pub fn run() -> Result<()> {
         seconds > 0.0 && seconds <= MOST_SECONDS,
         "--seconds must be above 0, at most {MOST_SECONDS}"
     );
-    ensure!(options.senders <= options.receivers, "those who speak read, too: more --receivers");
+    ensure!(
+        options.senders <= options.receivers,
+        "the senders also read: --receivers must be at least --senders"
+    );
     let load = Load {
         senders: options.senders.into(),
         receivers: options.receivers.into(),

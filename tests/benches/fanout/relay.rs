@@ -1,8 +1,8 @@
-//! The limit: what a chat could reach on this machine if it did nothing but pass bytes on.
+//! The upper limit: the rate that a chat could reach on this machine if it only passed bytes on.
 //!
-//! One thread and no rules. It reads what a wake-up brought from all connections, and then gives each receiver one send
-//! for all of it: fewer system calls are not possible with plain sockets. What it keeps of a chat is what every server
-//! must keep: messages stay whole, the speaker may be left out, and a peer that does not read is disconnected.
+//! It has one thread and no rules. After each wake-up it reads from all ready connections, and then makes one send to
+//! each receiver: plain sockets do not allow fewer system calls. It keeps only what every server must keep: messages
+//! stay whole, the speaker may be left out, and a peer that does not read is disconnected.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -15,28 +15,28 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 /// The longest backlog of a peer, in bytes; the same as in the labs.
 const MAX_BACKLOG: usize = 1024 * 1024;
 
-/// How much one read takes, in bytes.
+/// The most bytes of one read.
 const READ: usize = 64 * 1024;
 
-/// How many events one wake-up may bring.
+/// The most events of one wake-up.
 const EVENTS: usize = 1024;
 
-/// A mistake comes when so many messages have been passed on, in the middle of a measurement.
+/// The number of messages after which a mistake is made, so that it falls into the measurement.
 const MISTAKE_AFTER: usize = 5000;
 
-/// The mark of what is no peer.
+/// The epoll data of the listener, which is not a peer.
 const LISTENER: u64 = u64::MAX;
 
-/// How the relay is to work
+/// How the relay works
 #[derive(Args)]
 pub struct Options {
-    /// How long a message is, in bytes
+    /// The length of a message, in bytes
     #[arg(long)]
     pub message_len: usize,
     /// Whether the speaker gets its own messages
     #[arg(long)]
     pub echo: bool,
-    /// What to do wrong, once
+    /// The mistake to make once
     #[arg(long)]
     pub mistake: Option<Mistake>,
 }
@@ -46,7 +46,7 @@ pub struct Options {
 pub enum Mistake {
     /// One byte is missing.
     LoseByte,
-    /// One byte is another.
+    /// One byte is different.
     ChangeByte,
     /// One message is missing.
     LoseMessage,
@@ -58,10 +58,10 @@ pub enum Mistake {
 
 struct Peer {
     stream: TcpStream,
-    /// The beginning of a message.
+    /// The beginning of an incomplete message.
     begun: Vec<u8>,
     backlog: Vec<u8>,
-    /// Which part of the batch it has said itself.
+    /// The part of the batch that this peer sent.
     own: Range<usize>,
 }
 
@@ -69,15 +69,12 @@ struct Relay {
     options: Options,
     epoll: Epoll,
     peers: Vec<Option<Peer>>,
-    /// What one wake-up brought.
+    /// The messages that were read after one wake-up.
     batch: Vec<u8>,
     passed_on: usize,
 }
 
-/// Prints `listening on ADDRESS` and passes on until it is ended.
-///
-/// # Errors
-/// When the system gives no socket.
+/// Prints `listening on ADDRESS`, and passes messages on until it is killed.
 pub fn run(options: Options) -> Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     listener.set_nonblocking(true)?;
@@ -122,13 +119,13 @@ impl Relay {
         Ok(())
     }
 
-    /// Adds what has come to the batch, as far as it is whole messages.
+    /// Reads from a peer, and adds the whole messages to the batch.
     fn read(&mut self, number: usize, bytes: &mut [u8]) {
         let Some(peer) = &mut self.peers[number] else { return };
         let count = match peer.stream.read(bytes) {
             Ok(count) if count > 0 => count,
             Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-            // Closing the socket takes it out of the epoll.
+            // Closing the socket removes it from the epoll.
             _ => return self.peers[number] = None,
         };
         let begin = self.batch.len();
@@ -140,7 +137,7 @@ impl Relay {
         peer.own = begin..begin + whole;
     }
 
-    /// Gives each peer the batch, in one send.
+    /// Sends the batch to each peer, with one send.
     fn pass_on(&mut self, without_own: &mut Vec<u8>) {
         if self.batch.is_empty() {
             return;
@@ -184,7 +181,7 @@ impl Relay {
 }
 
 impl Peer {
-    /// Whether the peer is still served.
+    /// Sends bytes, or adds them to the backlog. Returns whether the backlog is still short enough.
     fn send(&mut self, bytes: &[u8], epoll: &Epoll, number: usize) -> bool {
         let was_behind = !self.backlog.is_empty();
         let sent = if was_behind { 0 } else { send(&self.stream, bytes) };
@@ -198,18 +195,18 @@ impl Peer {
     }
 
     fn wait_for(&self, flags: EpollFlags, epoll: &Epoll, number: usize) {
-        // (when it fails, the peer falls behind and is disconnected)
+        // If this fails, the peer lags behind and is disconnected.
         let _ = epoll.modify(&self.stream, &mut EpollEvent::new(flags, number as u64));
     }
 }
 
-/// How many bytes the socket takes now. Of a broken one the next read tells.
+/// Returns how many bytes the socket accepted. The next read reports a broken connection.
 fn send(mut stream: &TcpStream, bytes: &[u8]) -> usize {
     stream.write(bytes).unwrap_or(0)
 }
 
 impl Mistake {
-    /// Makes it at the beginning of at least two messages.
+    /// Makes the mistake in `bytes`, which are at least two messages.
     fn make(self, bytes: &mut Vec<u8>, message_len: usize) {
         match self {
             Self::LoseByte => drop(bytes.remove(message_len - 3)),

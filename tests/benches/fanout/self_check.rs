@@ -1,4 +1,4 @@
-//! Does the load notice what it must? The relay makes each mistake once, and each must be found.
+//! Checks that the load notices mistakes: the relay makes each mistake once, and the load must find it.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::wire::Wire;
 
 const LOAD: Load = Load { senders: 3, receivers: 10, deaf: 0, time: Duration::from_millis(100) };
 
-/// Tries every mistake on every wire's messages, and none.
+/// Tries the messages of every wire without a mistake, and with each mistake.
 ///
 /// # Errors
-/// When one is not noticed, or one is noticed that was not made.
+/// When a mistake is not noticed, or one is reported that was not made.
 pub fn run_all(wires: &[u32]) -> Result<()> {
     for &number in wires {
         let wire = Wire { number, is_relayed: true };
@@ -26,7 +26,7 @@ pub fn run_all(wires: &[u32]) -> Result<()> {
         load(None).with_context(|| format!("wire {number}, without a mistake"))?;
         for &mistake in Mistake::value_variants() {
             let noticed = load(Some(mistake)).err();
-            ensure!(noticed.is_some(), "wire {number}: nobody notices {mistake:?}");
+            ensure!(noticed.is_some(), "wire {number}: the load did not notice {mistake:?}");
             let noticed = noticed.map(|fault| format!("{fault:.100}")).unwrap_or_default();
             println!("wire {number}, {mistake:?}: {noticed}");
         }

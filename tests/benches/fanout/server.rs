@@ -1,4 +1,4 @@
-//! The programs under load: built, started, measured from outside, and ended.
+//! Builds, starts, measures and ends the programs under load.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -23,24 +23,24 @@ use serde_json::Value;
 use crate::relay;
 use crate::wire::{Joined, Wire};
 
-/// How long a program may take to listen.
+/// The time in which a program must listen.
 const START: Duration = Duration::from_secs(10);
 
-/// Descriptors that a program needs beside one a connection.
+/// The number of file descriptors that a program needs in addition to one per connection.
 const OTHER_FILES: u64 = 64;
 
-/// A program that listens; it ends with this value.
+/// A listening program. It is ended when this is dropped.
 pub struct Server {
     child: Child,
-    /// Where it listens.
+    /// The address on which it listens.
     pub address: SocketAddr,
 }
 
 impl Server {
-    /// Starts a lab's server, with seats for so many people.
+    /// Starts a lab's server with seats for this number of people.
     ///
-    /// Its output goes nowhere. Somebody who reads it would take processor time from it, and so a port is chosen for it
-    /// instead of read from there.
+    /// Its output is discarded, because reading it would take processor time from the server. So the port is chosen
+    /// here instead of being read from the output.
     ///
     /// # Errors
     /// When it does not listen.
@@ -66,7 +66,7 @@ impl Server {
         Ok(server)
     }
 
-    /// Starts the relay, which is this program, for messages as those of `wire`.
+    /// Starts the relay, which is this program, for messages of the same length as those of `wire`.
     ///
     /// # Errors
     /// When it does not listen.
@@ -93,7 +93,7 @@ impl Server {
         Ok(server)
     }
 
-    /// The processor time it has used so far, all threads together, ended ones too.
+    /// The processor time that all its threads have used so far, including ended ones.
     ///
     /// # Errors
     /// When it has ended.
@@ -102,7 +102,7 @@ impl Server {
         Ok(clock_gettime(clock_getcpuclockid(pid)?)?.into())
     }
 
-    /// The most memory it has held, in bytes: `VmHWM` in `proc_pid_status(5)`.
+    /// The most memory that it has used, in bytes: `VmHWM` in `proc_pid_status(5)`.
     ///
     /// # Errors
     /// When it has ended.
@@ -121,15 +121,12 @@ impl Drop for Server {
     }
 }
 
-/// Has the system end this process with its parent, even when somebody kills that without asking.
-///
-/// # Errors
-/// When the system does not.
+/// Makes the system end this process together with its parent, even if the parent is killed.
 pub fn end_with_parent() -> Result<()> {
     Ok(prctl::set_pdeathsig(Signal::SIGKILL)?)
 }
 
-/// Becomes a program that ends with its parent. (Setting that between `fork` and `exec` would be unsafe code.)
+/// Becomes a program that ends with its parent. Setting this between `fork` and `exec` would need unsafe code.
 ///
 /// # Errors
 /// When it cannot be started.
@@ -140,7 +137,7 @@ pub fn become_program(command: &[OsString]) -> Result<()> {
     Err(error).with_context(|| format!("cannot start {}", program.display()))
 }
 
-/// Builds the servers of some labs as they are used, that is optimized.
+/// Builds the servers of these labs with optimization.
 ///
 /// # Errors
 /// When one does not compile.
@@ -149,7 +146,7 @@ pub fn build(labs: &[u32]) -> Result<Vec<PathBuf>> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(["build", "--release", "--message-format=json-render-diagnostics"]);
     cargo.args(packages.iter().flat_map(|package| ["-p", package]));
-    // What cargo told us about ourselves would make it build everything again.
+    // The variables that cargo set for this process would make it build everything again.
     let is_ours = |name: &OsStr| name.to_string_lossy().starts_with("CARGO_PKG_");
     for (name, _) in env::vars_os().filter(|(name, _)| is_ours(name)) {
         cargo.env_remove(name);
@@ -162,12 +159,12 @@ pub fn build(labs: &[u32]) -> Result<Vec<PathBuf>> {
     let program = |package: &String| {
         let mut own = messages.iter().filter(|message| message["target"]["name"] == **package);
         let path = own.find_map(|message| message["executable"].as_str());
-        path.map(PathBuf::from).with_context(|| format!("cargo made no program of {package}"))
+        path.map(PathBuf::from).with_context(|| format!("cargo built no program from {package}"))
     };
     packages.iter().map(program).collect()
 }
 
-/// Makes room for so many connections, here and in the programs that are started from here.
+/// Allows this number of connections, here and in the programs that are started from here.
 ///
 /// # Errors
 /// When the system does not allow so many.

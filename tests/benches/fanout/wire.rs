@@ -1,29 +1,29 @@
-//! The four wires, as far as a load needs to know them: how to join, what a speaker sends, what others get.
+//! The parts of the four wires that a load needs: how to join, what a speaker sends, what others receive.
 
 use anyhow::{Context, Result};
 
-/// How long the text of a message is, in bytes.
+/// The length of the text of a message, in bytes.
 pub const TEXT: usize = 64;
 
-/// How many digits tell the sender, at the beginning of a text.
+/// The number of digits of the sender's number at the beginning of a text.
 pub const SENDER_DIGITS: usize = 4;
 
-/// How long the word after the sender is, in bytes: a number, or what the message is for.
+/// The length of the word after the sender, in bytes. The word is a number, or the purpose of the message.
 pub const WORD: usize = 12;
 
-/// The room that everybody joins on wire 4.
+/// The room that every client joins on wire 4.
 const ROOM: &str = "bench";
 
-/// A wire of the labs, or the same amount of bytes without any rules, as the relay passes them on.
+/// A wire of the labs; or, for the relay, messages of the same length without any rules.
 #[derive(Clone, Copy)]
 pub struct Wire {
     /// The lab's number.
     pub number: u32,
-    /// Without the lab's rules: what is sent is what others get.
+    /// Whether the lab's rules do not apply, so that others receive exactly what is sent.
     pub is_relayed: bool,
 }
 
-/// What is around a text.
+/// The bytes around a text.
 #[derive(Clone)]
 pub struct Frame {
     /// The bytes before it.
@@ -32,25 +32,25 @@ pub struct Frame {
     pub after: Vec<u8>,
 }
 
-/// How a client gets in.
+/// How a client joins.
 pub enum Joining {
-    /// By connecting.
+    /// It only connects.
     Connect,
-    /// This prompt comes, the name goes, and this welcome comes.
+    /// It receives this prompt, sends its name, and receives this welcome.
     Nickname {
-        /// What the server says first.
+        /// The server's first message.
         prompt: &'static [u8],
-        /// What it says to a newcomer who is in.
+        /// The server's message after the client has joined.
         welcome: &'static [u8],
     },
-    /// A request goes, and its reply comes.
+    /// It sends a request, and receives the reply.
     Request {
         /// The last field of the reply.
         last_field: &'static [u8],
     },
 }
 
-/// What the reply to a request told; messages must name it again.
+/// The values from the reply to a request. Messages must contain them.
 #[derive(Clone)]
 pub struct Joined {
     room_ref: String,
@@ -64,7 +64,7 @@ impl Default for Joined {
 }
 
 impl Joined {
-    /// Reads the reply to a request of wire 4.
+    /// Parses the reply to a request of wire 4.
     ///
     /// # Errors
     /// When a field is missing.
@@ -81,17 +81,17 @@ impl Joined {
 }
 
 impl Wire {
-    /// The load for the relay that is as many bytes to as many people.
+    /// The wire for the relay with messages of the same length.
     pub fn relayed(self) -> Self {
         Self { is_relayed: true, ..self }
     }
 
-    /// Whether the speaker gets its own messages.
+    /// Whether the speaker receives its own messages.
     pub fn echoes(self) -> bool {
         matches!(self.number, 2 | 4)
     }
 
-    /// How a client gets in.
+    /// How a client joins.
     pub fn joining(self) -> Joining {
         match self.number {
             2 if !self.is_relayed => {
@@ -107,7 +107,7 @@ impl Wire {
         format!("JOIN_CHATROOM: {ROOM}\nCLIENT_IP: 0\nPORT: 0\nCLIENT_NAME: {name}\n")
     }
 
-    /// What a speaker sends around its text.
+    /// The frame that a speaker sends around its text.
     pub fn spoken(self, name: &str, joined: &Joined) -> Frame {
         let Joined { room_ref, join_id } = joined;
         match self.number {
@@ -121,7 +121,7 @@ impl Wire {
         }
     }
 
-    /// What others get around it.
+    /// The frame that others receive around it.
     pub fn heard(self, name: &str, joined: &Joined) -> Frame {
         match self.number {
             1 => Frame::new("<127.0.0.1> ", "\n"),
@@ -137,7 +137,7 @@ impl Wire {
         }
     }
 
-    /// What others get when somebody is disconnected; nothing on some wires.
+    /// The message that others receive when a member is disconnected; empty on some wires.
     pub fn farewell(self, name: &str, joined: &Joined) -> Vec<u8> {
         match self.number {
             _ if self.is_relayed => Vec::new(),
@@ -169,7 +169,7 @@ impl Frame {
         message
     }
 
-    /// How long a message is, in bytes.
+    /// The length of a message, in bytes.
     pub fn message_len(&self) -> usize {
         self.before.len() + TEXT + self.after.len()
     }

@@ -1,10 +1,10 @@
-//! Asking before something is done that cannot be taken back.
+//! Asks for confirmation before an action that cannot be undone.
 
 use std::io::{self, Write};
 
 use anyhow::Result;
 
-/// Whether the person says yes. Everything else, and the end of the input, is a no.
+/// Whether the user answers yes. Any other input, and the end of the input, means no.
 pub fn is_wanted(question: &str) -> Result<bool> {
     print!("{question} [y/N] ");
     io::stdout().flush()?;

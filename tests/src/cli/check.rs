@@ -1,4 +1,4 @@
-//! `cargo lab check`: grades stages in their order, and stops at the first that is not passed.
+//! `cargo lab check`: grades stages in order, and stops at the first that is not passed.
 
 use std::fmt::Write;
 use std::fs;
@@ -19,38 +19,38 @@ use crate::report::failure::Report;
 use crate::report::html::Page;
 use crate::report::scoreboard::{Points, stage_line};
 
-/// How many rows stand under a report.
+/// The number of rows below a report.
 const UNDER_A_REPORT: usize = 4;
 
 /// The command line.
 #[derive(clap::Args, Clone, Default)]
 pub struct Options {
-    /// A lab, 2; a stage, 2.5; or a stage and those after it, 2.5-. All labs if there is none
+    /// A lab (2), a stage (2.5), or a stage and all later ones (2.5-). Default: all labs
     target: Option<Target>,
-    /// Goes on after a stage that is not passed
+    /// Continues after a stage that is not passed
     #[arg(long)]
     all: bool,
-    /// The number that makes the random words; a failure says which it was
+    /// The seed of the random words. The report of a failure names it
     #[arg(long)]
     seed: Option<u64>,
-    /// Grades this server instead of yours, in any language. `{port}` and `{host}` are filled in, and the options of a
-    /// stage, `--seats 3` for example, are put behind it. It should be built already: it may write in `$TMPDIR` only
+    /// Grades this server, in any language, instead of yours. `{port}` and `{host}` are replaced, and the options of a
+    /// stage, for example `--seats 3`, are appended. It must already be built, because it may write only in `$TMPDIR`
     #[arg(long, value_name = "CMD", requires = "target", value_parser = command)]
     server: Option<String>,
-    /// Grades this client instead of yours, as --server does
+    /// Grades this client instead of yours, like --server
     #[arg(long, value_name = "CMD", requires = "target", value_parser = command)]
     client: Option<String>,
-    /// Writes the reports to this file as well, as a page for a browser
+    /// Also writes the reports to this file, as an HTML page
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Says once more what went wrong if the report is higher than the terminal.
+    /// Repeats the failure below a report that is higher than the terminal.
     #[arg(skip)]
     repeats: bool,
 }
 
 impl Options {
-    /// The stages of a target, up to the first that is not passed, or all of them; for somebody who watches and does
-    /// not scroll.
+    /// Grades the stages of a target, up to the first that is not passed, or all of them. For a user who watches the
+    /// terminal and does not scroll.
     pub fn for_watching(target: Option<Target>, all: bool) -> Self {
         Self { target, all, repeats: true, ..Self::default() }
     }
@@ -60,17 +60,17 @@ fn command(text: &str) -> Result<String, String> {
     if text.contains("{port}") {
         return Ok(text.to_owned());
     }
-    Err("it must say where the port goes: \"python3 chat.py {host} {port}\"".into())
+    Err("it must contain {port}, for example \"python3 chat.py {host} {port}\"".into())
 }
 
-/// Grades, and answers the first stage that is not passed, if there is one.
+/// Grades the stages. Returns the first one that is not passed, if any.
 ///
 /// # Errors
 /// When nothing can be graded.
 pub fn run(kit: &Path, options: Options) -> Result<Option<StageNumber>> {
     let Options { target, all, seed, server, client, html, repeats } = options;
     let labs = labs::all();
-    let is_asked = |lab: u32, stage: &Stage| {
+    let is_included = |lab: u32, stage: &Stage| {
         let is_foreign = server.is_some() || client.is_some();
         let runs = match stage.role {
             Role::Server => server.is_some(),
@@ -82,17 +82,17 @@ pub fn run(kit: &Path, options: Options) -> Result<Option<StageNumber>> {
     let stages: Vec<_> = labs
         .iter()
         .flat_map(|lab| lab.stages.iter().map(move |stage| (lab.number, stage)))
-        .filter(|(lab, stage)| is_asked(*lab, stage))
+        .filter(|(lab, stage)| is_included(*lab, stage))
         .map(|(lab, stage)| StageNumber { lab, stage: stage.number })
         .collect();
     if stages.is_empty() {
         bail!(
-            "this stage tests another program; give --client for a client, --server for a server, both for both"
+            "this stage runs another program; use --client for a client stage, --server for a server stage, or both"
         );
     }
     let mut labs: Vec<_> = stages.iter().map(|number| number.lab).collect();
     labs.dedup();
-    let is_own = server.is_none() && client.is_none();
+    let grades_own = server.is_none() && client.is_none();
     let seed = seed.unwrap_or_else(|| fastrand::u64(..100_000));
     let again = again(seed, server.as_ref(), client.as_ref());
     let grader = Grader::new(kit, &labs, seed).with_commands(Commands { server, client });
@@ -100,7 +100,7 @@ pub fn run(kit: &Path, options: Options) -> Result<Option<StageNumber>> {
 
     let (mut points, mut next_step, mut count) = (Points::default(), String::new(), 0);
     let mut first = None;
-    let asked = stages.len();
+    let total_count = stages.len();
     let mut page = Page::new();
     let mut above = None;
     let rows = Term::stdout().size_checked().map_or(usize::MAX, |(rows, _)| rows.into());
@@ -114,30 +114,30 @@ pub fn run(kit: &Path, options: Options) -> Result<Option<StageNumber>> {
             first.get_or_insert(StageNumber { lab: lab.number, stage: stage.number });
         }
         let has_report = matches!(verdict, Verdict::Failed | Verdict::GraderError);
-        let mut tell = |stage: &Stage, graded: &Graded| {
+        let mut report = |stage: &Stage, graded: &Graded| {
             let again = again(lab.number, stage.number);
-            let report = Report::new(lab, stage, graded, again);
-            let text = report.to_text(kit);
+            let failure = Report::new(lab, stage, graded, again);
+            let text = failure.to_text(kit);
             println!("{text}");
-            page.add_report(&report, kit);
-            above = (text.lines().count() + UNDER_A_REPORT > rows).then(|| report.summary());
+            page.add_report(&failure, kit);
+            above = (text.lines().count() + UNDER_A_REPORT > rows).then(|| failure.summary());
         };
         if has_report {
-            tell(stage, graded);
+            report(stage, graded);
         } else {
             println!("{}", stage_line(lab, stage, verdict));
         }
-        // What it stands on may have failed without being asked for.
+        // The stage that blocks this one may have failed without being part of the target.
         let number = if let Verdict::Blocked(by) = *verdict { by } else { 0 };
         let is_new = target.is_some_and(|target| !target.contains(lab.number, number));
         if let Some(stage) = lab.stages.iter().find(|stage| stage.number == number && is_new) {
             grader.grade(Author::Student, lab.number, stage, |graded| {
                 if graded.verdict == Verdict::Failed {
-                    tell(stage, graded);
+                    report(stage, graded);
                 }
             });
         }
-        if !is_passed && !has_report && next_step.is_empty() && is_own {
+        if !is_passed && !has_report && next_step.is_empty() && grades_own {
             next_step = next::step(kit, lab, stage, verdict);
         }
         is_passed || all
@@ -150,8 +150,8 @@ pub fn run(kit: &Path, options: Options) -> Result<Option<StageNumber>> {
     }
     let stages = if count == 1 { "stage" } else { "stages" };
     let mut total = format!("{points} points in {count} {stages}");
-    if count < asked {
-        let _ = write!(total, "; {} more to come", asked - count);
+    if count < total_count {
+        let _ = write!(total, "; {} more to come", total_count - count);
     }
     if let Some(file) = html {
         fs::write(&file, page.finish(&total))
@@ -161,7 +161,7 @@ pub fn run(kit: &Path, options: Options) -> Result<Option<StageNumber>> {
     Ok(first)
 }
 
-/// Makes the command that runs a stage once more.
+/// Makes the command that runs a stage again.
 fn again(
     seed: u64,
     server: Option<&String>,

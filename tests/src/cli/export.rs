@@ -1,4 +1,4 @@
-//! `cargo lab export`: makes a kit for students, without the solutions and without what gives them away.
+//! `cargo lab export`: makes a kit for students, without the solutions and without files that reveal them.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -12,7 +12,7 @@ use crate::cli::starters;
 use crate::grading::author::Author;
 use crate::kit::files;
 
-/// What a student's kit has at the top. `labs/` is made anew.
+/// The files at the top of a student's kit. `labs/` is made from the solutions.
 const FILES: [&str; 8] = [
     ".cargo/config.toml",
     ".gitignore",
@@ -24,10 +24,10 @@ const FILES: [&str; 8] = [
     "rustfmt.toml",
 ];
 
-/// The folders that go with it.
+/// The folders of a student's kit.
 const FOLDERS: [&str; 3] = ["common", "docs", "tests"];
 
-/// What tests the kit itself, with pieces of the solutions in it, and the chapters of the book that are not for students.
+/// The tests of the kit itself, which contain parts of the solutions, and the chapters that are not for students.
 const KIT_ONLY: [&str; 8] = [
     "common/tests/cuts.rs",
     "docs/src/changes.md",
@@ -43,10 +43,11 @@ const KIT_ONLY: [&str; 8] = [
 const CUT_FROM: &str = "not exported:";
 const CUT_TO: &str = "exported again";
 
-/// Exports to `folder`: a new or empty one, or one with an earlier export, of which only our own files are replaced.
+/// Exports to `folder`, which must be new, empty or an earlier export. In an earlier export only the kit's own files
+/// are replaced.
 ///
 /// # Errors
-/// When the folder holds something else, or somebody's work; and when a file cannot be read or written.
+/// When the folder contains other files or a student's work, and when a file cannot be read or written.
 pub fn run(kit: &Path, folder: &Path) -> Result<()> {
     let count = export(kit, folder)?;
     println!("exported {count} files to {}", folder.display());
@@ -54,13 +55,10 @@ pub fn run(kit: &Path, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// As [`run`], without a word; answers how many files were written.
-///
-/// # Errors
-/// As there.
+/// Like [`run`], but prints nothing. Returns the number of files that were written.
 pub fn export(kit: &Path, folder: &Path) -> Result<usize> {
     if !Author::Kit.exists(kit) {
-        bail!("this kit came without solutions; a kit for students is made from the whole kit");
+        bail!("this kit has no solutions; a kit for students is made from the complete kit");
     }
     let files = exported(kit)?;
     make_room(folder, &files)?;
@@ -73,7 +71,7 @@ pub fn export(kit: &Path, folder: &Path) -> Result<usize> {
     Ok(files.len())
 }
 
-/// Paths in the student's kit, and what is in them.
+/// The files of a student's kit: paths and contents.
 fn exported(kit: &Path) -> Result<BTreeMap<PathBuf, String>> {
     let mut paths: Vec<_> = FILES.iter().map(PathBuf::from).collect();
     for folder in FOLDERS {
@@ -85,7 +83,7 @@ fn exported(kit: &Path) -> Result<BTreeMap<PathBuf, String>> {
     for path in paths {
         let text = fs::read_to_string(kit.join(&path))
             .with_context(|| format!("cannot read {}", path.display()))?;
-        // (this very file has the marks in it, too)
+        // Source files are not cut, because this one contains the marks.
         let is_source = path.extension().is_some_and(|extension| extension == "rs");
         let text = if is_source { text } else { without_cuts(&text) };
         files.insert(path, text);
@@ -94,7 +92,7 @@ fn exported(kit: &Path) -> Result<BTreeMap<PathBuf, String>> {
         files.insert(Path::new("tests/starters").join(&path), text.clone());
         files.insert(Path::new("labs").join(path), text);
     }
-    // The handouts are written by hand, and stand in labs/ only.
+    // The handouts are written by hand, and exist only in labs/.
     for path in files::below(&kit.join("labs"))? {
         if path.ends_with("README.md") {
             let text = fs::read_to_string(kit.join("labs").join(&path))?;
@@ -120,8 +118,8 @@ fn without_cuts(text: &str) -> String {
     kept
 }
 
-/// Removes what an earlier export has written, to make room for `files`. In `labs/` all must be as it was written;
-/// changes in the other folders are not looked for.
+/// Removes the files of an earlier export, to make room for `files`. The files in `labs/` must be unchanged. Changes in
+/// the other folders are not checked.
 fn make_room(folder: &Path, files: &BTreeMap<PathBuf, String>) -> Result<()> {
     let shown = folder.display();
     let is_empty = fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none());
@@ -130,31 +128,31 @@ fn make_room(folder: &Path, files: &BTreeMap<PathBuf, String>) -> Result<()> {
     }
     let pristine = folder.join("tests/starters");
     if !pristine.is_dir() || folder.join("solutions").exists() {
-        bail!("{shown} is not empty, and no kit for students; name a new folder");
+        bail!("{shown} is not empty, and is not a kit for students; name a new folder");
     }
     let labs = folder.join("labs");
     let mut paths = files::below(&pristine)?;
     paths.extend(files::below(&labs)?);
     for path in paths {
         let (mine, before) = (files::read(&labs.join(&path))?, files::read(&pristine.join(&path))?);
-        // (older kits have no copies of the handouts)
+        // Older kits have no copies of the handouts.
         let is_handout =
             path.ends_with("README.md") && files.contains_key(&Path::new("labs").join(&path));
         let is_unknown = before.is_none() && is_handout;
         if mine != before && !is_unknown {
-            bail!("somebody has worked in {}; name a new folder", labs.join(path).display());
+            bail!("{} has changed since the export; name a new folder", labs.join(path).display());
         }
     }
-    // (older kits had no book, and the course may have put something there)
+    // Older kits had no book, and a course may have its own files there.
     let docs = folder.join("docs");
     if docs.is_dir() && !docs.join("book.toml").is_file() {
         bail!("{} is not the book of this kit; name a new folder", docs.display());
     }
     let mut old: Vec<_> = ["labs"].iter().chain(&FOLDERS).map(|name| folder.join(name)).collect();
-    // (an older kit may lack one)
+    // An older kit may lack some of them.
     old.retain(|old| old.exists());
     if let Some(file) = old.iter().find(|old| !old.is_dir()) {
-        bail!("{} is no folder; name a new one", file.display());
+        bail!("{} is not a folder; name a new folder", file.display());
     }
     for old in old {
         fs::remove_dir_all(&old).with_context(|| format!("cannot remove {}", old.display()))?;
@@ -162,7 +160,7 @@ fn make_room(folder: &Path, files: &BTreeMap<PathBuf, String>) -> Result<()> {
     Ok(())
 }
 
-/// Takes the packages out of `Cargo.lock` that are not there any more.
+/// Removes packages that no longer exist from `Cargo.lock`.
 fn tidy_lock_file(folder: &Path) -> Result<()> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let arguments = ["update", "--workspace", "--offline", "--quiet"];

@@ -12,10 +12,10 @@ use crate::kit::files;
 use crate::labs;
 use crate::report::layout::labelled;
 
-/// Shows the hints up to the next one that was not shown yet.
+/// Shows the hints that were already shown, and the next one.
 ///
 /// # Errors
-/// When it cannot be kept how many were shown.
+/// When the number of shown hints cannot be saved.
 pub fn run(kit: &Path, number: StageNumber) -> Result<()> {
     let labs = labs::all();
     let Some((lab, stage)) = number.find(&labs) else { return Ok(()) };
@@ -36,14 +36,16 @@ pub fn run(kit: &Path, number: StageNumber) -> Result<()> {
     if count < stage.hints.len() {
         println!("\n one more: cargo lab hint {name}");
     } else if Author::Kit.exists(kit) {
-        println!("\n That was the last one. The finished functions: cargo lab solution {name}");
+        println!(
+            "\n That was the last one. To see the finished functions: cargo lab solution {name}"
+        );
     } else {
         println!("\n That was the last one.");
     }
     shown.note(&name, count)
 }
 
-/// How many hints of each stage were shown. It goes away with `cargo clean`, which does no harm.
+/// The number of hints that were shown for each stage. `cargo clean` removes it, which does no harm.
 struct Shown {
     file: PathBuf,
     counts: Map<String, Value>,

@@ -1,4 +1,4 @@
-//! `cargo lab` alone: what is done, and what comes next.
+//! `cargo lab` without a command: shows what is done and what comes next.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -32,10 +32,10 @@ pub fn run(kit: &Path) -> Result<()> {
     let verdict = |lab: &Lab, stage: &Stage| verdicts.get(&(lab.number, stage.number));
     let is_passed = |lab: &Lab, stage: &Stage| verdict(lab, stage) == Some(&Verdict::Passed);
     let is_done = |lab: &Lab| lab.stages.iter().all(|stage| is_passed(lab, stage));
-    let is_begun = |lab: &Lab| lab.stages.iter().any(|stage| is_passed(lab, stage));
-    // The lab that is being worked on, whichever the student has begun with.
+    let is_started = |lab: &Lab| lab.stages.iter().any(|stage| is_passed(lab, stage));
+    // The lab that the student is working on. It need not be the first one.
     let mut open = grader.labs.iter().filter(|lab| !is_done(lab));
-    let current = open.clone().find(|lab| is_begun(lab)).or_else(|| open.next());
+    let current = open.clone().find(|lab| is_started(lab)).or_else(|| open.next());
     let mut all = Points::default();
     let mut next_step = None;
     for lab in &grader.labs {
@@ -44,7 +44,7 @@ pub fn run(kit: &Path) -> Result<()> {
         all = all + points;
         println!("{}", lab_line(lab, points));
         let first = stages().find(|(_, verdict)| **verdict != Verdict::Passed);
-        // Only that lab is shown stage by stage.
+        // Only the current lab is shown stage by stage.
         match first {
             Some((stage, verdict)) if current.is_some_and(|one| one.number == lab.number) => {
                 stages()

@@ -1,4 +1,4 @@
-//! `cargo lab`: what a student and an instructor do with the labs, beside `cargo test`. One file a subcommand.
+//! `cargo lab`: the commands for students and instructors, besides `cargo test`. One file per subcommand.
 
 pub mod check;
 pub mod export;
@@ -25,11 +25,11 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::cli::target::{StageNumber, Target};
 use crate::grading::author::Author;
 
-/// Work on the chat labs. Without a command: what is done, and what comes next
+/// Work on the chat labs. Without a command: shows what is done and what comes next
 #[derive(Parser)]
 #[command(name = "cargo lab", bin_name = "cargo lab", version)]
 pub struct Options {
-    /// The folder of the kit to work on, if it is not this one
+    /// The folder of the kit to work on. Default: this kit
     #[arg(long, value_name = "FOLDER", global = true)]
     kit: Option<PathBuf>,
     #[command(subcommand)]
@@ -38,11 +38,11 @@ pub struct Options {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Grades stages in their order, and stops at the first that is not passed
+    /// Grades stages in order, and stops at the first that is not passed
     Check(check::Options),
     /// Checks again whenever a file of labs/ is saved
     Watch(watch::Options),
-    /// Plays a finished chat: a server and three people, and then what went over the wire
+    /// Plays a finished chat with a server and three people, then shows what went over the wire
     Demo {
         /// The lab
         #[arg(default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=4))]
@@ -50,55 +50,55 @@ enum Command {
     },
     /// Shows a hint for a stage, and one more each time
     Hint {
-        /// The stage: 2.5
+        /// The stage, for example 2.5
         stage: StageNumber,
     },
-    /// Makes the functions of a stage, or a whole lab, as they were at the beginning; keeps a copy
+    /// Resets the functions of a stage, or a whole lab, to the starter; keeps a copy of your files
     Reset {
-        /// The stage, 2.5, or the lab, 2
+        /// A stage (2.5), a stage and all later ones (2.5-), or a lab (2)
         target: Target,
-        /// Does not ask
+        /// Does not ask for confirmation
         #[arg(long)]
         yes: bool,
     },
     /// Shows the finished functions of a stage
     Solution {
-        /// The stage: 2.5
+        /// The stage, for example 2.5
         stage: StageNumber,
-        /// Does not ask
+        /// Does not ask for confirmation
         #[arg(long)]
         yes: bool,
     },
-    /// Makes labs/, what a student begins with, from solutions/
+    /// Makes labs/, the student's starting point, from solutions/
     Starters {
-        /// Writes nothing, and fails if something would change
+        /// Writes nothing, and fails if a file would change
         #[arg(long)]
         check: bool,
-        /// Overwrites files that were changed, too
+        /// Also overwrites files that were changed
         #[arg(long, conflicts_with = "check")]
         force: bool,
     },
     /// Makes the pictures and transcripts of the book from real runs
     Figures {
-        /// Writes nothing, and fails if something would change
+        /// Writes nothing, and fails if a file would change
         #[arg(long)]
         check: bool,
     },
-    /// Grades everything again and again, and tells of every stage whose verdict was not always the same
+    /// Grades everything repeatedly, and reports every stage whose verdict was not always the same
     Soak(soak::Options),
     /// Makes a kit for students, without the solutions
     Export {
-        /// An empty folder, or one with an earlier export, which is brought up to date
+        /// A new or empty folder, or an earlier export, which is updated
         folder: PathBuf,
     },
 }
 
-/// What a kit without solutions cannot do.
+/// The commands that a kit without solutions cannot run.
 const NEED_SOLUTIONS: [&str; 6] = ["demo", "solution", "starters", "figures", "soak", "export"];
 
 impl Options {
-    /// The options of this command line; ends the program when they are wrong. A kit without solutions does not offer
-    /// what needs them.
+    /// The options of this command line. Ends the program if they are wrong. A kit without solutions hides the commands
+    /// that need them.
     pub fn from_command_line() -> Self {
         let mut command = Self::command();
         if !Author::Kit.exists(&crate::kit::root()) {
@@ -110,10 +110,10 @@ impl Options {
     }
 }
 
-/// Does what the command line says. The exit status is 0 when everything that was asked is well.
+/// Runs the command. The exit status is 0 if everything that was checked is right.
 ///
 /// # Errors
-/// With what happened, to what, and what to do next.
+/// The error names the problem, the file or program, and the next step.
 pub fn run(options: Options) -> Result<ExitCode> {
     let kit = options.kit.unwrap_or_else(crate::kit::root);
     match options.command {

@@ -1,4 +1,4 @@
-//! What to do next: which function, in which file, at which line.
+//! The next step: the function to write, with its file and line.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use crate::grading::verdict::Verdict;
 use crate::harness::stage::{Lab, Stage};
 use crate::kit::exercises;
 
-/// What to do about a stage that is not passed.
+/// The next step for a stage that is not passed.
 pub fn step(kit: &Path, lab: &Lab, stage: &Stage, verdict: &Verdict) -> String {
     let mut number = stage.number;
     if let Verdict::Blocked(by) = verdict {

@@ -1,4 +1,4 @@
-//! Grading with a bar that shows how far it is. There is none when nobody looks at a terminal.
+//! Grades with a progress bar. There is none if the output is not a terminal.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -14,8 +14,8 @@ use crate::grading::grader::{Grader, THREADS};
 use crate::grading::verdict::Graded;
 use crate::harness::stage::{Lab, Stage};
 
-/// Builds the student's programs, then grades stages, several at a time. `each` gets their verdicts in their order,
-/// until it answers false.
+/// Builds the student's programs, then grades stages, several at a time. `each` receives the verdicts in order, until
+/// it returns false.
 ///
 /// # Errors
 /// When cargo cannot build anything.
@@ -38,12 +38,12 @@ pub fn grade(
     for number in stages.iter() {
         let Some((lab, stage)) = number.find(&grader.labs) else { continue };
         bar.set_message(format!("{}.{}  {}", lab.number, stage.number, stage.title));
-        let mut goes_on = true;
+        let mut continues = true;
         grader.grade(Author::Student, lab.number, stage, |graded| {
-            goes_on = bar.suspend(|| each(lab, stage, graded));
+            continues = bar.suspend(|| each(lab, stage, graded));
         });
         bar.inc(1);
-        if !goes_on {
+        if !continues {
             break;
         }
     }
@@ -52,14 +52,14 @@ pub fn grade(
     Ok(())
 }
 
-/// Grades in threads, in about the right order. Each stage is run once, so whoever asks for it later finds the verdict.
-/// Nobody waits for these threads: what they have started ends with this process.
+/// Grades in threads, in roughly the right order. Each stage is run once, so a later request finds its verdict. The
+/// caller does not wait for these threads. The programs that they started end with this process.
 fn run_ahead(grader: &Arc<Grader>, stages: &Arc<Vec<StageNumber>>, stopped: &Arc<AtomicBool>) {
     let next = Arc::new(AtomicUsize::new(0));
     for _ in 0..THREADS {
         let (grader, stages, next) = (Arc::clone(grader), Arc::clone(stages), Arc::clone(&next));
         let stopped = Arc::clone(stopped);
-        // (without a thread it only takes longer)
+        // Without the thread, grading only takes longer.
         let _ = thread::Builder::new().spawn(move || {
             while let Some(number) = stages.get(next.fetch_add(1, Ordering::Relaxed)) {
                 if stopped.load(Ordering::Relaxed) {

@@ -1,4 +1,4 @@
-//! `cargo lab reset`: makes the functions of a stage, or a whole lab, as they were at the beginning.
+//! `cargo lab reset`: resets the functions of a stage, or a whole lab, to the starter.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,23 +12,23 @@ use crate::kit::exercises;
 use crate::kit::exercises::{Exercise, Location};
 use crate::kit::files;
 
-/// The starters as they were made, to compare with and to go back to.
+/// The unchanged starters, for comparing and resetting.
 const PRISTINE: &str = "tests/starters";
 
-/// Resets, after asking unless `yes`. What is replaced is kept in a folder of its own.
+/// Resets the files. Asks first, unless `yes` is set. Copies of the replaced files are kept in a new folder.
 ///
 /// # Errors
-/// When a file cannot be understood, read or written.
+/// When a file cannot be read, parsed or written.
 pub fn run(kit: &Path, target: Target, yes: bool) -> Result<()> {
     let changes = match target.stage {
         None => whole_lab(kit, target.lab)?,
         Some(_) => stages(kit, target)?,
     };
     if changes.is_empty() {
-        println!(" There is nothing to reset: it is as it was at the beginning.");
+        println!(" There is nothing to reset: your files are the same as the starter.");
         return Ok(());
     }
-    println!(" These change:");
+    println!(" These files change:");
     for (path, change) in &changes {
         println!("   {}   {}", path.display(), change.what);
     }
@@ -42,17 +42,17 @@ pub fn run(kit: &Path, target: Target, yes: bool) -> Result<()> {
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
     let kept = kept.display();
-    println!(" Done. Your files are kept in {kept}; cp -r {kept}/labs . brings them back.");
+    println!(" Done. Your files are kept in {kept}; cp -r {kept}/labs . restores them.");
     Ok(())
 }
 
 struct Change {
     text: String,
-    /// In words.
+    /// The change in words.
     what: String,
 }
 
-/// Paths below the kit, and what they become.
+/// Paths relative to the kit, with their changes.
 type Changes = BTreeMap<PathBuf, Change>;
 
 fn whole_lab(kit: &Path, lab: u32) -> Result<Changes> {
@@ -80,9 +80,9 @@ fn stages(kit: &Path, target: Target) -> Result<Changes> {
         }
         let pristine = fs::read_to_string(kit.join(PRISTINE).join(&path))?;
         let path = Path::new("labs").join(path);
-        let is_meant = |task: &Exercise| target.contains(target.lab, task.stage);
+        let is_included = |task: &Exercise| target.contains(target.lab, task.stage);
         let before: Vec<_> =
-            exercises::exercises(&pristine)?.into_iter().filter(is_meant).collect();
+            exercises::exercises(&pristine)?.into_iter().filter(is_included).collect();
         if before.is_empty() {
             continue;
         }
@@ -90,17 +90,17 @@ fn stages(kit: &Path, target: Target) -> Result<Changes> {
         let lab = target.lab;
         let file = path.display();
         let text = fs::read_to_string(kit.join(&path))
-            .with_context(|| format!("cannot read {file}; cargo lab reset {lab} brings it back"))?;
+            .with_context(|| format!("cannot read {file}; to restore it: cargo lab reset {lab}"))?;
         let mut mine = exercises::exercises(&text).with_context(|| {
-            format!("{file} cannot be understood; mend it, or reset the lab: cargo lab reset {lab}")
+            format!("cannot parse {file}; repair it, or reset the lab: cargo lab reset {lab}")
         })?;
-        // From the last to the first, so that the places of the others stay right.
+        // From the last to the first, so that the earlier byte ranges stay valid.
         mine.sort_by_key(|task| std::cmp::Reverse(task.body.start));
         let mut fresh = text.clone();
         for old in &before {
             if !mine.iter().any(|task| task.name == old.name) {
                 bail!(
-                    "there is no `{}` with its comment in {file}; cargo lab reset {lab}",
+                    "there is no `{}` with its comment in {file}; to reset the lab: cargo lab reset {lab}",
                     old.name
                 );
             }
@@ -125,19 +125,21 @@ fn stages(kit: &Path, target: Target) -> Result<Changes> {
             format!("`{}`: cargo lab reset {}.{}", task.name, target.lab, task.stage)
         });
         let of_others = of_others.collect::<Vec<_>>().join("\n  ");
-        bail!("this stage has no function of its own; it comes back to others:\n  {of_others}");
+        bail!(
+            "this stage has no function of its own; it tests functions of other stages:\n  {of_others}"
+        );
     }
     Ok(changes)
 }
 
-/// Copies files of the kit to a new folder, which git does not see.
+/// Copies files of the kit to a new folder that git ignores.
 fn keep<'a>(kit: &Path, paths: impl Iterator<Item = &'a PathBuf>) -> Result<PathBuf> {
     let is_free = |folder: &PathBuf| !kit.join(folder).exists();
     let folders = (1..).map(|number| Path::new(".kept").join(number.to_string()));
-    let folder = folders.into_iter().find(is_free).context("there is no free number")?;
+    let folder = folders.into_iter().find(is_free).context("no folder name in .kept is free")?;
     for path in paths {
         let (from, to) = (kit.join(path), kit.join(&folder).join(path));
-        // (a file that is gone cannot be kept)
+        // A deleted file cannot be copied.
         if from.exists() {
             fs::create_dir_all(to.parent().unwrap_or(&to))?;
             fs::copy(&from, &to).with_context(|| format!("cannot write {}", to.display()))?;

@@ -1,4 +1,4 @@
-//! `cargo lab soak`: grades everything again and again, to find a verdict that is not always the same.
+//! `cargo lab soak`: grades everything repeatedly, to find verdicts that are not always the same.
 
 use std::collections::BTreeMap;
 use std::hint;
@@ -21,33 +21,33 @@ use crate::report::layout::word;
 /// The command line.
 #[derive(clap::Args)]
 pub struct Options {
-    /// How often
+    /// The number of rounds
     rounds: u64,
-    /// A lab, 2; a stage, 2.5; or a stage and those after it, 2.5-. All labs if there is none
+    /// A lab (2), a stage (2.5), or a stage and all later ones (2.5-). Default: all labs
     target: Option<Target>,
-    /// Keeps every core busy meanwhile
+    /// Keeps every core busy during the rounds
     #[arg(long)]
     load: bool,
 }
 
-/// Whose programs, and which stage.
+/// The author of the programs, and the stage.
 type StageOf = (Author, StageNumber);
 
-/// For each stage the verdicts that it ever had; of the first of each kind, the report.
+/// The different verdicts of each stage, each with its first report.
 type Seen = BTreeMap<StageOf, Vec<(Verdict, String)>>;
 
-/// Grades the solutions and the student's programs, and answers whether every verdict was always the same.
+/// Grades the solutions and the student's programs. Returns whether every verdict was always the same.
 ///
 /// # Errors
 /// When nothing can be built.
 pub fn run(kit: &Path, options: &Options) -> Result<bool> {
     let mut grader = Grader::new(kit, &labs::numbers(), 0);
     let mut stages = Vec::new();
-    for maker in [Author::Kit, Author::Student].into_iter().filter(|maker| maker.exists(kit)) {
-        grader.build(maker).as_ref().map_err(|said| anyhow!("{}", said.trim()))?;
+    for author in [Author::Kit, Author::Student].into_iter().filter(|author| author.exists(kit)) {
+        grader.build(author).as_ref().map_err(|said| anyhow!("{}", said.trim()))?;
         for (lab, stage) in grader.stages() {
             if options.target.is_none_or(|target| target.contains(lab, stage.number)) {
-                stages.push((maker, StageNumber { lab, stage: stage.number }));
+                stages.push((author, StageNumber { lab, stage: stage.number }));
             }
         }
     }
@@ -73,7 +73,7 @@ pub fn run(kit: &Path, options: &Options) -> Result<bool> {
             if count > 0 {
                 bar.set_message(format!("{count} differ"));
             }
-            // (in a pipe there is no bar)
+            // If the output is a pipe, there is no bar.
             let done = round + 1;
             if bar.is_hidden() && done.is_multiple_of(10) {
                 println!(" {done} of {} rounds, {count} differ", options.rounds);
@@ -84,8 +84,8 @@ pub fn run(kit: &Path, options: &Options) -> Result<bool> {
     bar.finish_and_clear();
 
     let seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
-    for ((maker, StageNumber { lab, stage }), verdicts) in differing(&seen) {
-        println!("== {}: {lab}.{stage} was not judged alike\n", maker.folder());
+    for ((author, StageNumber { lab, stage }), verdicts) in differing(&seen) {
+        println!("== {}: {lab}.{stage} had different verdicts\n", author.folder());
         for (_, report) in verdicts {
             println!("{report}\n");
         }
@@ -102,15 +102,15 @@ fn differing(seen: &Seen) -> impl Iterator<Item = (&StageOf, &Vec<(Verdict, Stri
     seen.iter().filter(|(_, verdicts)| verdicts.len() > 1)
 }
 
-/// One round: every stage once, several at a time.
+/// Plays one round: every stage once, several at a time.
 fn grade_once(kit: &Path, grader: &Grader, stages: &[StageOf], seen: &Mutex<Seen>) {
     let next = AtomicUsize::new(0);
     let work = || {
-        while let Some(&(maker, number)) = stages.get(next.fetch_add(1, Ordering::Relaxed)) {
+        while let Some(&(author, number)) = stages.get(next.fetch_add(1, Ordering::Relaxed)) {
             let Some((lab, stage)) = number.find(&grader.labs) else { continue };
-            grader.grade(maker, lab.number, stage, |graded: &Graded| {
+            grader.grade(author, lab.number, stage, |graded: &Graded| {
                 let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-                let verdicts = seen.entry((maker, number)).or_default();
+                let verdicts = seen.entry((author, number)).or_default();
                 if verdicts.iter().all(|(verdict, _)| *verdict != graded.verdict) {
                     let again = format!("GRADER_SEED={} cargo test", grader.seed);
                     let report = Report::new(lab, stage, graded, again).to_text(kit);

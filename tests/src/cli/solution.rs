@@ -12,28 +12,29 @@ use crate::grading::verdict::Verdict;
 use crate::kit::exercises;
 use crate::labs;
 
-/// Shows them; asks first when the student has not passed the stage, unless `yes`.
+/// Shows them. If the student has not passed the stage, asks first, unless `yes` is set.
 ///
 /// # Errors
-/// When the kit came without solutions.
+/// When the kit has no solutions.
 pub fn run(kit: &Path, number: StageNumber, yes: bool) -> Result<()> {
     let labs = labs::all();
     let Some((lab, stage)) = number.find(&labs) else { return Ok(()) };
     let name = format!("{}.{}", lab.number, stage.number);
     if !Author::Kit.exists(kit) {
-        bail!("this kit came without solutions; what helps is: cargo lab hint {name}");
+        bail!("this kit has no solutions; for help: cargo lab hint {name}");
     }
     let places =
         exercises::of_stage(exercises::of_lab(kit, "solutions", lab.number)?, stage.number);
     if places.is_empty() {
-        println!(" {name} has no function of its own: it asks that the others do well together.");
+        println!(
+            " {name} has no function of its own: it tests the functions of other stages together."
+        );
         return Ok(());
     }
     if !yes && !is_passed(kit, number) {
-        let question =
-            format!(" {name} is not passed yet. See the finished function all the same?");
+        let question = format!(" {name} is not passed yet. Show the finished function anyway?");
         if !ask::is_wanted(&question)? {
-            println!(" Then perhaps: cargo lab hint {name}");
+            println!(" You could try: cargo lab hint {name}");
             return Ok(());
         }
     }

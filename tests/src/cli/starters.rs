@@ -1,7 +1,7 @@
-//! `cargo lab starters`: makes `labs/`, what a student begins with, from `solutions/`.
+//! `cargo lab starters`: makes `labs/`, the student's starting point, from `solutions/`.
 //!
-//! The files are the same but for the functions whose doc comment begins with `Stage 3:`. Their bodies become
-//! `todo!("stage 3: …")`. So there is one source, and nothing can drift apart.
+//! The files are the same except for the functions whose doc comment begins with a stage, such as `Stage 3:`. Their
+//! bodies become `todo!("stage 3: …")`. So there is only one source, and the two cannot diverge.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +14,7 @@ use crate::kit::exercises::{Exercise, exercises};
 use crate::kit::files;
 use crate::labs;
 
-/// In the place of `[lints] workspace = true`: what unwritten bodies leave behind is no mistake.
+/// Replaces `[lints] workspace = true`: unwritten functions leave code unused, which is not a mistake.
 const LINTS: &str = "\
 [lints.rust]
 unsafe_code = \"deny\"
@@ -27,14 +27,14 @@ unused_variables = \"allow\"
 
 /// Makes the starters of the kit in the folder `kit`.
 ///
-/// A file that a student has changed stays as it is, unless `force` says otherwise. With `check` nothing is
-/// written; the starters must be what would be written.
+/// A file that a student has changed is kept, unless `force` is set. With `check` nothing is written, and the starters
+/// must already be up to date.
 ///
 /// # Errors
 /// When files were changed, when `check` finds a difference, and when a file cannot be read or written.
 pub fn run(kit: &Path, check: bool, force: bool) -> Result<()> {
     if !Author::Kit.exists(kit) {
-        bail!("this kit came without solutions/, from which the starters are made");
+        bail!("this kit has no solutions/, and the starters are made from it");
     }
     let starters = make(&kit.join("solutions"), |_, _| false)?;
     let (labs, pristine) = (kit.join("labs"), kit.join("tests/starters"));
@@ -53,14 +53,12 @@ pub fn run(kit: &Path, check: bool, force: bool) -> Result<()> {
     if !differing.is_empty() {
         let list = differing.join("\n  ");
         if check {
-            bail!("these are not what `cargo lab starters` makes; run it:\n  {list}");
+            bail!("these files are not up to date; run `cargo lab starters`:\n  {list}");
         }
-        bail!(
-            "these were changed and would be overwritten; --force does it all the same:\n  {list}"
-        );
+        bail!("these files were changed and would be lost; --force overwrites them:\n  {list}");
     }
     if check {
-        println!("the starters are what `cargo lab starters` makes");
+        println!("the starters are up to date");
         return Ok(());
     }
     for (path, text) in &starters {
@@ -74,18 +72,18 @@ pub fn run(kit: &Path, check: bool, force: bool) -> Result<()> {
     Ok(())
 }
 
-/// The starters: paths below `labs/`, and what is in them. The functions of a lab and a stage for which
-/// `is_written` says so are left as they are.
+/// The starters: paths below `labs/` with the contents of the files. If `is_written` returns true for a lab and a
+/// stage, the functions of that stage are kept.
 ///
 /// # Errors
-/// When a file cannot be read, or is no Rust.
+/// When a file cannot be read, or is not valid Rust.
 pub fn make(
     solutions: &Path,
     is_written: impl Fn(u32, u32) -> bool,
 ) -> Result<BTreeMap<PathBuf, String>> {
     let mut starters = BTreeMap::new();
     for path in files::below(solutions)? {
-        // The tests of the small libraries would answer before the grader does.
+        // The tests of the small libraries would show the student the result before the grader does.
         if path.components().any(|part| part.as_os_str() == "tests") {
             continue;
         }
@@ -111,17 +109,17 @@ pub fn make(
     Ok(starters)
 }
 
-/// `lab2-server` instead of `solution2-server`.
+/// Writes `lab2-server` instead of `solution2-server`.
 fn rename(text: &str) -> String {
     labs::numbers().into_iter().fold(text.to_owned(), |text, lab| {
         text.replace(&format!("solution{lab}-"), &format!("lab{lab}-"))
     })
 }
 
-/// Every other byte stays as it is.
+/// Replaces the bodies of unwritten functions. Every other byte stays the same.
 fn without_bodies(source: &str, is_written: impl Fn(u32) -> bool) -> Result<String> {
     let mut text = source.to_owned();
-    // From the last to the first, so that the places of the others stay right.
+    // From the last to the first, so that the earlier byte ranges stay valid.
     for Exercise { stage, body, summary, .. } in exercises(source)?.into_iter().rev() {
         if is_written(stage) {
             continue;

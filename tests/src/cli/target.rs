@@ -9,32 +9,32 @@ use crate::labs;
 /// One stage: `2.5`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StageNumber {
-    /// From 1.
+    /// Counts from 1.
     pub lab: u32,
-    /// From 1 in each lab.
+    /// Counts from 1 in each lab.
     pub stage: u32,
 }
 
-/// A lab, `2`; a stage, `2.5`; or a stage and those after it, `2.5-`.
+/// A lab (`2`), a stage (`2.5`), or a stage and all later ones (`2.5-`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// From 1.
+    /// Counts from 1.
     pub lab: u32,
-    /// The first stage, if not all are meant.
+    /// The first stage; `None` for the whole lab.
     pub stage: Option<u32>,
     has_rest: bool,
 }
 
 impl Target {
-    /// A stage and those after it.
+    /// A stage and all later ones.
     pub fn from(StageNumber { lab, stage }: StageNumber) -> Self {
         Self { lab, stage: Some(stage), has_rest: true }
     }
 
-    /// Whether the stage is meant.
+    /// Whether this includes the stage.
     pub fn contains(&self, lab: u32, stage: u32) -> bool {
-        let is_in = |first| stage == first || self.has_rest && stage > first;
-        lab == self.lab && self.stage.is_none_or(is_in)
+        let includes = |first| stage == first || self.has_rest && stage > first;
+        lab == self.lab && self.stage.is_none_or(includes)
     }
 }
 
@@ -57,7 +57,7 @@ impl FromStr for Target {
             None => (text, false),
         };
         let number = |digits: &str| {
-            let message = "write 2 for a lab, 2.5 for a stage, 2.5- for it and those after it";
+            let message = "write 2 for a lab, 2.5 for a stage, 2.5- for a stage and all later ones";
             digits.parse::<u32>().map_err(|_| message.to_owned())
         };
         let (lab, stage) = match numbers.split_once('.') {
@@ -66,7 +66,8 @@ impl FromStr for Target {
         };
         let labs = labs::all();
         let found = labs.iter().find(|one| one.number == lab);
-        let found = found.ok_or(format!("there is no lab {lab}; there are 1 to {}", labs.len()))?;
+        let found =
+            found.ok_or(format!("there is no lab {lab}; the labs are 1 to {}", labs.len()))?;
         if let Some(stage) = stage {
             find(found, stage)?;
         }
@@ -80,7 +81,7 @@ impl FromStr for StageNumber {
     fn from_str(text: &str) -> Result<Self, String> {
         match text.parse()? {
             Target { lab, stage: Some(stage), has_rest: false } => Ok(Self { lab, stage }),
-            _ => Err(format!("name one stage, {}.1 for example", text.trim_end_matches('-'))),
+            _ => Err(format!("name one stage, for example {}.1", text.trim_end_matches('-'))),
         }
     }
 }
@@ -94,7 +95,7 @@ impl StageNumber {
         stages.skip_while(|number| *number != self).nth(1)
     }
 
-    /// The lab and the stage.
+    /// Finds the lab and the stage.
     pub fn find(self, labs: &[Lab]) -> Option<(&Lab, &Stage)> {
         let lab = labs.iter().find(|lab| lab.number == self.lab)?;
         Some((lab, find(lab, self.stage).ok()?))
@@ -116,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lab_a_stage_or_a_stage_and_the_rest() {
+    fn a_target_is_a_lab_a_stage_or_the_rest_of_a_lab() {
         assert_eq!(stages("2"), (1..=20).collect::<Vec<_>>());
         assert_eq!(stages("2.5"), [5]);
         assert_eq!(stages("2.5-"), (5..=20).collect::<Vec<_>>());
@@ -124,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_refused() {
+    fn other_targets_are_refused() {
         for text in ["", "0", "7", "2.0", "2.99", "2.", ".5", "2.5.1", "-2", "two", "2-3"] {
             assert!(text.parse::<Target>().is_err(), "{text}");
         }

@@ -15,29 +15,29 @@ use crate::cli::target::{StageNumber, Target};
 use crate::cli::{check, hint};
 use crate::labs;
 
-/// How often the files are looked at when nothing tells of changes.
+/// The time between two looks at the files, if the system does not report changes.
 const POLL: Duration = Duration::from_millis(500);
 
-/// An editor saves in several steps; this long after the last of them the check begins.
+/// An editor saves in several steps. The check begins this long after the last one.
 const SETTLE: Duration = Duration::from_millis(100);
 
 /// The command line.
 #[derive(clap::Args)]
 pub struct Options {
-    /// A lab, 2; a stage, 2.5; or a stage and those after it, 2.5-. All labs if there is none
+    /// A lab (2), a stage (2.5), or a stage and all later ones (2.5-). Default: all labs
     target: Option<Target>,
-    /// Looks at the files again and again, where the system does not tell of changes
+    /// Polls the files, for systems that do not report changes
     #[arg(long)]
     poll: bool,
 }
 
-/// What happens while nothing is checked.
+/// An event between two checks.
 enum Event {
     Saved,
     Key(u8),
 }
 
-/// Watches until the person quits.
+/// Watches until the user quits.
 ///
 /// # Errors
 /// When the files cannot be watched, or nothing can be graded.
@@ -62,7 +62,7 @@ pub fn run(kit: &Path, options: Options) -> Result<()> {
             Event::Key(b'a') => first = check_again(kit, target, true)?,
             Event::Key(b'h') => match first {
                 Some(stage) => hint::run(kit, stage)?,
-                None => println!(" Everything is passed: there is nothing to hint at."),
+                None => println!(" Everything is passed: there is no stage to give a hint for."),
             },
             Event::Key(b'n') => {
                 let next = match (first, target) {
@@ -86,9 +86,9 @@ pub fn run(kit: &Path, options: Options) -> Result<()> {
     }
 }
 
-/// The next thing that happens. What was saved together counts once.
+/// The next event. Files that are saved together count as one event.
 fn next_event(events: &Receiver<Event>) -> Event {
-    // (the sender of the keys is never dropped while we read)
+    // The watcher holds a sender, so this does not fail while watching.
     let Ok(event) = events.recv() else { return Event::Key(b'q') };
     if matches!(event, Event::Saved) {
         while let Ok(more) = events.recv_timeout(SETTLE) {
@@ -114,19 +114,19 @@ fn check_again(kit: &Path, target: Option<Target>, all: bool) -> Result<Option<S
     Ok(first)
 }
 
-/// Tells of every change below `labs/` and `common/` as long as it lives.
+/// Reports every change below `labs/` and `common/` until the watcher is dropped.
 fn watch(kit: &Path, poll: bool, events: Sender<Event>) -> Result<Box<dyn Watcher>> {
-    let tell = move |change: notify::Result<notify::Event>| {
-        // (reading a file is no change)
+    let report = move |change: notify::Result<notify::Event>| {
+        // Reading a file is not a change.
         if change.is_ok_and(|change| !change.kind.is_access()) {
             let _ = events.send(Event::Saved);
         }
     };
     let mut watcher: Box<dyn Watcher> = if poll {
         let config = notify::Config::default().with_poll_interval(POLL);
-        Box::new(PollWatcher::new(tell, config)?)
+        Box::new(PollWatcher::new(report, config)?)
     } else {
-        Box::new(notify::recommended_watcher(tell)?)
+        Box::new(notify::recommended_watcher(report)?)
     };
     for folder in ["labs", "common"] {
         watcher
@@ -136,8 +136,8 @@ fn watch(kit: &Path, poll: bool, events: Sender<Event>) -> Result<Box<dyn Watche
     Ok(watcher)
 }
 
-/// A terminal that tells of each key at once, and shows none; as it was found when this is dropped, or when a signal
-/// ends the program.
+/// Sets the terminal to deliver each key immediately, without echo. The old settings are restored when this is dropped,
+/// or when a signal ends the program.
 struct Keyboard(Option<Termios>);
 
 impl Keyboard {

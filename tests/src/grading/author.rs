@@ -1,8 +1,8 @@
-//! Whose programs are graded.
+//! The author of the graded programs.
 
 use std::path::Path;
 
-/// Whose programs are graded.
+/// The author of the graded programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Author {
     /// The student: `labs/`.
@@ -12,7 +12,7 @@ pub enum Author {
 }
 
 impl Author {
-    /// The folder of the programs, which is also the first part of a trial's name.
+    /// The folder of the programs. It is also the first part of a trial's name.
     pub fn folder(self) -> &'static str {
         match self {
             Self::Student => "labs",
@@ -20,7 +20,7 @@ impl Author {
         }
     }
 
-    /// Whether the programs are there at all; a student's kit may come without solutions.
+    /// Whether the folder exists. A student's kit may come without solutions.
     pub fn exists(self, kit: &Path) -> bool {
         kit.join(self.folder()).is_dir()
     }

@@ -1,4 +1,4 @@
-//! Grades stages: runs each once, after those that it requires, and decides what the outcome means.
+//! Grades stages: runs each stage once, after those that it requires, and decides on the verdict.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -16,23 +16,23 @@ use crate::labs;
 use crate::system::cargo::{BUILD_LIMIT, Built, build};
 use crate::system::program::Runnable;
 
-/// How many stages are graded at a time. They mostly wait; more of them than cores keep the cores busy.
+/// How many stages are graded at a time. They mostly wait, so more stages than cores keep the cores busy.
 pub const THREADS: usize = 6;
 
-/// Command lines that are graded in the place of the student's programs; see [`Runnable::Command`].
+/// Command lines that are graded instead of the student's programs; see [`Runnable::Command`].
 #[derive(Clone, Debug, Default)]
 pub struct Commands {
-    /// In the place of the server.
+    /// Replaces the server.
     pub server: Option<String>,
-    /// In the place of the client.
+    /// Replaces the client.
     pub client: Option<String>,
 }
 
-/// Grades stages, each of them once.
+/// Grades each stage once.
 pub struct Grader {
     /// The labs.
     pub labs: Vec<Lab>,
-    /// From which the words are made.
+    /// The seed of the random words.
     pub seed: u64,
     kit: PathBuf,
     graded_labs: Vec<u32>,
@@ -43,11 +43,11 @@ pub struct Grader {
     graded: Mutex<HashMap<StageOf, Arc<OnceLock<Graded>>>>,
 }
 
-/// Maker, lab, stage.
+/// Author, lab, stage.
 type StageOf = (Author, u32, u32);
 
 impl Grader {
-    /// Grades these labs of the kit in the folder `kit`. Programs are built when they are first needed.
+    /// A grader for these labs of the kit in the folder `kit`. Programs are built when they are first needed.
     pub fn new(kit: &Path, labs: &[u32], seed: u64) -> Self {
         Self {
             labs: labs::all(),
@@ -62,73 +62,73 @@ impl Grader {
         }
     }
 
-    /// All stages of all labs, each with the number of its lab.
+    /// All stages of all labs, each with its lab's number.
     pub fn stages(&self) -> impl Iterator<Item = (u32, &Stage)> {
         self.labs.iter().flat_map(|lab| lab.stages.iter().map(|stage| (lab.number, stage)))
     }
 
-    /// Forgets all verdicts, but not what was built; the next ones are made with another seed.
+    /// Forgets all verdicts, but keeps the built programs. The next verdicts use another seed.
     pub fn forget(&mut self, seed: u64) {
         self.seed = seed;
         *self.graded.get_mut().unwrap_or_else(PoisonError::into_inner) = HashMap::new();
     }
 
-    /// With these programs in the place of the student's.
+    /// Grades these programs instead of the student's.
     #[must_use]
     pub fn with_commands(mut self, commands: Commands) -> Self {
         self.commands = commands;
         self
     }
 
-    /// With another limit for a build than [`BUILD_LIMIT`].
+    /// Sets another time limit for a build than [`BUILD_LIMIT`].
     #[must_use]
     pub fn with_build_limit(mut self, limit: Duration) -> Self {
         self.build_limit = limit;
         self
     }
 
-    /// Whether the student's own programs are graded, which have to be built and may be unfinished.
+    /// Whether the student's own programs are graded. Those have to be built, and may be unfinished.
     pub fn grades_own(&self) -> bool {
         self.commands.server.is_none() && self.commands.client.is_none()
     }
 
-    /// Builds the programs of a maker, if that was not done yet.
+    /// Builds the programs of an author, if they were not built yet.
     ///
     /// # Errors
     /// When cargo itself fails.
-    pub fn build(&self, maker: Author) -> &Result<Built, String> {
-        let built = match maker {
+    pub fn build(&self, author: Author) -> &Result<Built, String> {
+        let built = match author {
             Author::Student => &self.students,
             Author::Kit => &self.control,
         };
-        // (cargo would build nothing at all when one of them is not there)
+        // Cargo builds nothing at all when one of the packages is missing.
         let packages = |lab: &u32| {
             let names = ["server", "client"].into_iter();
             names
-                .filter(|name| files::package(&self.kit, maker.folder(), *lab, name).is_some())
-                .map(|name| maker.package(*lab, name))
+                .filter(|name| files::package(&self.kit, author.folder(), *lab, name).is_some())
+                .map(|name| author.package(*lab, name))
                 .collect::<Vec<_>>()
         };
         let packages = || self.graded_labs.iter().flat_map(packages).collect::<Vec<_>>();
         built.get_or_init(|| build(&self.kit, &packages(), self.build_limit))
     }
 
-    /// Grades a stage, and before it those that it stands on. Each is run once, however often it is asked for.
-    pub fn grade(&self, maker: Author, lab: u32, stage: &Stage, with: impl FnOnce(&Graded)) {
+    /// Grades a stage, after the stages that it stands on. Each is run only once, even if it is requested again.
+    pub fn grade(&self, author: Author, lab: u32, stage: &Stage, with: impl FnOnce(&Graded)) {
         let mut graded = self.graded.lock().unwrap_or_else(PoisonError::into_inner);
-        let once = Arc::clone(graded.entry((maker, lab, stage.number)).or_default());
+        let once = Arc::clone(graded.entry((author, lab, stage.number)).or_default());
         drop(graded);
-        with(once.get_or_init(|| self.grade_once(maker, lab, stage)));
+        with(once.get_or_init(|| self.grade_once(author, lab, stage)));
     }
 
-    fn grade_once(&self, maker: Author, lab: u32, stage: &Stage) -> Graded {
-        let is_of_kit = maker == Author::Kit || self.grades_own();
+    fn grade_once(&self, author: Author, lab: u32, stage: &Stage) -> Graded {
+        let is_of_kit = author == Author::Kit || self.grades_own();
         let not_run = |verdict| Graded { verdict, outcome: None, control_passes: None, is_of_kit };
-        let programs = self.programs(maker, lab, stage);
+        let programs = self.programs(author, lab, stage);
         let is_wrong = |one: &Runnable| matches!(one, Runnable::Missing(Failure::Wrong { .. }));
         let compile = !is_wrong(&programs.0) && !is_wrong(&programs.1);
-        // (of a finished program every stage is telling; what does not compile has failed)
-        if maker == Author::Student && self.grades_own() && compile {
+        // For a foreign, finished program every verdict is useful. A program that does not compile has failed.
+        if author == Author::Student && self.grades_own() && compile {
             let missing = stage.requires.iter().find_map(|&number| self.missing(lab, number));
             if let Some(missing) = missing {
                 return not_run(Verdict::Blocked(missing));
@@ -137,13 +137,13 @@ impl Grader {
         let outcome = run_stage(stage, &programs.0, &programs.1, self.seed);
         let unwritten = outcome.journal.unwritten_stages();
         let control = || {
-            (maker == Author::Student && compile && Author::Kit.exists(&self.kit)).then(|| {
+            (author == Author::Student && compile && Author::Kit.exists(&self.kit)).then(|| {
                 let (server, client) = self.programs(Author::Kit, lab, stage);
                 run_stage(stage, &server, &client, self.seed).result.is_ok()
             })
         };
-        // (an earlier one counts first: of two threads that both say so, one may be too late to be heard)
-        let unwritten = unwritten.iter().copied().filter(|_| maker == Author::Student).min();
+        // The earliest stage counts: of two threads that panic, one may be too late for its message to arrive.
+        let unwritten = unwritten.iter().copied().filter(|_| author == Author::Student).min();
         let (verdict, control_passes) = match (&outcome.result, unwritten) {
             (Ok(()), _) => (Verdict::Passed, None),
             (Err(Failure::Grader(_)), _) => (Verdict::GraderError, None),
@@ -157,7 +157,7 @@ impl Grader {
         Graded { verdict, outcome: Some(outcome), control_passes, is_of_kit }
     }
 
-    /// The stage that has to be passed first before this one of the student's can be; `None` when it is passed.
+    /// The stage that the student has to pass before a stage that requires this one; `None` if this one is passed.
     fn missing(&self, lab: u32, number: u32) -> Option<u32> {
         let stages = &self.labs.iter().find(|one| one.number == lab)?.stages;
         let stage = stages.iter().find(|stage| stage.number == number)?;
@@ -172,40 +172,40 @@ impl Grader {
         missing
     }
 
-    /// The server and the client that a stage runs.
-    fn programs(&self, maker: Author, lab: u32, stage: &Stage) -> (Runnable, Runnable) {
+    /// The programs that a stage runs: a server and a client.
+    fn programs(&self, author: Author, lab: u32, stage: &Stage) -> (Runnable, Runnable) {
         let program = |name: &str, command: &Option<String>, is_needed: bool| match command {
             _ if !is_needed => {
-                Runnable::Missing(Failure::Grader(format!("this stage runs no {name}")))
+                Runnable::Missing(Failure::Grader(format!("this stage does not run a {name}")))
             }
-            Some(command) if maker == Author::Student => Runnable::Command(command.clone()),
-            _ => self.program(maker, lab, name),
+            Some(command) if author == Author::Student => Runnable::Command(command.clone()),
+            _ => self.program(author, lab, name),
         };
         let server = program("server", &self.commands.server, stage.role != Role::Client);
         let client = program("client", &self.commands.client, stage.role != Role::Server);
         (server, client)
     }
 
-    /// The `server` or `client` of a lab; it is built if that was not done yet.
-    pub fn program(&self, maker: Author, lab: u32, name: &str) -> Runnable {
-        let package = maker.package(lab, name);
-        Runnable::Missing(match self.build(maker) {
+    /// The `server` or `client` of a lab. Builds it first if necessary.
+    pub fn program(&self, author: Author, lab: u32, name: &str) -> Runnable {
+        let package = author.package(lab, name);
+        Runnable::Missing(match self.build(author) {
             Err(said) => Failure::Grader(format!("nothing can be built: {said}")),
             Ok(built) => match built.get(&package) {
                 Some(Ok(executable)) => return Runnable::Executable(executable.clone()),
                 Some(Err(said)) => {
-                    // (every stage of this program says it, so it is short)
+                    // Every stage of this program repeats it, so it is short.
                     const LINES: usize = 24;
                     let lines: Vec<_> = said.trim().lines().collect();
                     let mut came = lines[..lines.len().min(LINES)].join("\n");
                     if lines.len() > LINES {
-                        let _ = write!(came, "\n… all of it: cargo build -p {package}");
+                        let _ = write!(came, "\n… for the full output: cargo build -p {package}");
                     }
                     Failure::wrong(format!("{package} should compile"), "no errors", came)
                 }
                 None => {
                     let who = format!("there should be a package {package}");
-                    let came = format!("none; `cargo lab reset {lab}` brings it back");
+                    let came = format!("none; `cargo lab reset {lab}` restores it");
                     Failure::wrong(who, format!("labs/lab{lab}-…/{name}/Cargo.toml"), came)
                 }
             },

@@ -1,4 +1,4 @@
-//! Running one stage, with a time limit.
+//! Runs one stage, with a time limit.
 
 use std::sync::{Arc, PoisonError, mpsc};
 use std::thread;
@@ -12,42 +12,42 @@ use crate::journal::{EventKind, Journal};
 use crate::system::process::{Ended, Process};
 use crate::system::program::Runnable;
 
-/// How long one stage may take. What it started is killed then.
+/// The time limit of a stage. Its programs are killed then.
 const STAGE_LIMIT: Duration = Duration::from_secs(30);
 
-/// What a stage came to.
+/// The outcome of one run of a stage.
 pub struct Outcome {
     /// Why it failed, if it did.
     pub result: Check,
-    /// What happened.
+    /// The events of the run.
     pub journal: Journal,
     /// How each program ended, in the order in which they were started.
     pub programs: Vec<(String, Ended)>,
-    /// From which the words were made.
+    /// The seed of the random words.
     pub seed: u64,
-    /// How long the last run took.
+    /// How long the run took.
     pub took: Duration,
 }
 
-/// Runs a stage with the programs of one maker, in a thread of its own.
+/// Runs a stage with the programs of one author, in a separate thread.
 pub fn run_stage(stage: &Stage, server: &Runnable, client: &Runnable, seed: u64) -> Outcome {
-    let lab = Harness::new(server.clone(), client.clone(), seed);
-    let (journal, processes) = (lab.journal().clone(), lab.processes());
+    let harness = Harness::new(server.clone(), client.clone(), seed);
+    let (journal, processes) = (harness.journal().clone(), harness.processes());
     let (done, finished) = mpsc::channel();
     let script = stage.script;
     let begin = Instant::now();
     let player = thread::Builder::new().spawn(move || {
-        let result = script(&lab);
-        lab.journal().note("", EventKind::End);
+        let result = script(&harness);
+        harness.journal().note("", EventKind::End);
         let _ = done.send(result);
-        drop(lab);
+        drop(harness);
     });
     let result = match player {
         Err(error) => Err(Failure::Grader(format!("no thread: {error}"))),
         Ok(player) => {
             let mut result = finished.recv_timeout(STAGE_LIMIT);
             if result == Err(mpsc::RecvTimeoutError::Timeout) {
-                // Whatever it hangs in, ends with the programs.
+                // When the programs end, the step that hangs ends as well.
                 let processes = processes.lock().unwrap_or_else(PoisonError::into_inner);
                 processes.iter().for_each(|process| process.kill());
                 drop(processes);
@@ -59,7 +59,7 @@ pub fn run_stage(stage: &Stage, server: &Runnable, client: &Runnable, seed: u64)
                     "it did not, and was stopped",
                 )));
             } else {
-                // Everything that was started is gone when the thread is.
+                // When the thread has ended, all programs have ended.
                 let panicked = player.join().is_err();
                 if panicked {
                     result = Ok(Err(Failure::Grader("the script panicked".into())));
@@ -69,7 +69,7 @@ pub fn run_stage(stage: &Stage, server: &Runnable, client: &Runnable, seed: u64)
         }
     };
     let processes = processes.lock().unwrap_or_else(PoisonError::into_inner);
-    // Who ended later than the script, ended because the script did.
+    // A program that ended after the script ended because of that.
     let end = journal.end().unwrap_or_else(Instant::now);
     let ended = |process: &Arc<Process>| {
         Some((process.name().to_owned(), process.ended()?.as_of(process.started(), end)))

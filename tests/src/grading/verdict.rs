@@ -1,30 +1,30 @@
-//! What a stage came to means one of five things.
+//! The five verdicts.
 
 use crate::grading::run::Outcome;
 
-/// What a stage means for whoever wrote the programs.
+/// The result of a stage for the author of the programs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It does what it should.
+    /// The programs do what they should.
     Passed,
-    /// It does something else.
+    /// The programs do something else.
     Failed,
-    /// It has said itself that this stage is not written yet.
+    /// A program reported that this stage is not written yet.
     NotStarted,
-    /// An earlier stage, this one, is not passed, and nothing can be said.
+    /// The earlier stage with this number is not passed, so this stage cannot be judged.
     Blocked(u32),
-    /// The grader or the machine failed: the reference programs fail, too.
+    /// The grader or the machine failed, or the reference programs fail as well.
     GraderError,
 }
 
 /// A stage's verdict, with the evidence.
 pub struct Graded {
-    /// What it means.
+    /// The verdict.
     pub verdict: Verdict,
-    /// What happened, unless the stage was not run.
+    /// The outcome, if the stage was run.
     pub outcome: Option<Outcome>,
-    /// Whether the reference programs pass the same stage on this machine now, if that was asked.
+    /// Whether the reference programs pass the same stage on this machine now, if they were run.
     pub control_passes: Option<bool>,
-    /// Whether programs of the kit were run, and not those of a command line.
+    /// Whether programs from the folders of the kit were run, and not those of a command line.
     pub is_of_kit: bool,
 }

@@ -1,4 +1,4 @@
-//! A program with nothing to do must use no processor time.
+//! An idle program must use no processor time.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -8,8 +8,8 @@ use crate::journal::inbox::TIMEOUT;
 use crate::journal::{EventKind, Journal};
 use crate::system::process::Process;
 
-/// Waits until a program hardly uses processor time, or asks for it: less than a tenth of the time that passes. Notes
-/// how much it has used.
+/// Waits until a program hardly uses or requests processor time: less than a tenth of the time that passes. Records how
+/// much it has used in total.
 pub fn comes_to_rest(process: &Process, journal: &Journal) -> Check {
     const LOOK: Duration = Duration::from_millis(100);
     let name = process.name();
@@ -17,7 +17,7 @@ pub fn comes_to_rest(process: &Process, journal: &Journal) -> Check {
     loop {
         let before = process.busy_time()?;
         let looked = Instant::now();
-        // Time is what is measured here: the share of it that the program uses.
+        // A sleep is right here: the share of this time that the program uses is measured.
         thread::sleep(LOOK);
         let after = process.busy_time()?;
         let used = after.saturating_sub(before);
@@ -29,8 +29,8 @@ pub fn comes_to_rest(process: &Process, journal: &Journal) -> Check {
         }
         if begin.elapsed() > TIMEOUT {
             let came =
-                format!("busy for {used:.0?} in {:.0?}: it runs in circles", looked.elapsed());
-            let who = format!("with nobody talking, {name}'s program should have used");
+                format!("busy for {used:.0?} in {:.0?}: it is in a busy loop", looked.elapsed());
+            let who = format!("while idle, {name}'s program should have used");
             return Err(journal.wrong(who, "no processor time", came));
         }
     }

@@ -10,26 +10,26 @@ use crate::journal::failure::{Check, Failure};
 use crate::journal::inbox::TIMEOUT;
 use crate::journal::{EventKind, Journal, Wire};
 
-/// A scripted server: listens, and plays the other end of whoever connects.
+/// A scripted server: listens, and plays the server's end of each connection.
 pub struct Listener {
     listener: TcpListener,
     journal: Journal,
 }
 
 impl Listener {
-    /// Listens on any free port of the loopback.
+    /// Listens on any free loopback port.
     pub fn new(journal: &Journal) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
         Ok(Self { listener, journal: journal.clone() })
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     pub fn address(&self) -> Check<SocketAddr> {
         Ok(self.listener.local_addr()?)
     }
 
-    /// Waits for the next client to connect, which is called `name` in reports.
+    /// Waits for the next client to connect. The scripted end of the connection is called `name` in reports.
     pub fn accepts(&self, name: &str) -> Check<Peer> {
         let deadline = Instant::now() + TIMEOUT;
         loop {
@@ -49,7 +49,11 @@ impl Listener {
             if Instant::now() > deadline {
                 let address = self.address()?.to_string();
                 let who = "the client should have connected to";
-                return Err(Failure::wrong(who, address, format!("no, in {TIMEOUT:?}")));
+                return Err(Failure::wrong(
+                    who,
+                    address,
+                    format!("it did not, within {TIMEOUT:?}"),
+                ));
             }
             thread::sleep(Duration::from_millis(1));
         }

@@ -1,4 +1,4 @@
-//! What a stage's script has at hand: the programs of one maker, people, peers, random words.
+//! The tools of a stage's script: the programs of one author, people, peers, random words.
 
 pub mod idle;
 pub mod listener;
@@ -29,20 +29,20 @@ use crate::system::ports;
 use crate::system::process::Process;
 use crate::system::program::{Launch, Runnable};
 
-/// The stage of a script: everything that it starts is gone when this is dropped.
+/// Plays one run of a stage. Everything that it starts is ended when this is dropped.
 pub struct Harness {
     server: Runnable,
     client: Runnable,
     journal: Journal,
     words: Words,
     processes: Arc<Mutex<Vec<Arc<Process>>>>,
-    /// Where the servers of this lab listen, and what they are called.
+    /// The addresses of the servers in this run, and their names.
     servers: Mutex<Vec<(SocketAddr, String)>>,
     taps: Mutex<Vec<Tap>>,
 }
 
 impl Harness {
-    /// A lab with the programs of one maker. Equal seeds make equal words.
+    /// A harness for the programs of one author. Equal seeds produce equal words.
     pub fn new(server: Runnable, client: Runnable, seed: u64) -> Self {
         let words = Words::new(seed);
         let (journal, processes) = (Journal::default(), Arc::default());
@@ -50,22 +50,22 @@ impl Harness {
         Self { server, client, journal, words, processes, servers, taps }
     }
 
-    /// What has happened so far.
+    /// The journal of this run.
     pub fn journal(&self) -> &Journal {
         &self.journal
     }
 
-    /// From which the words are made.
+    /// The seed of the random words.
     pub fn seed(&self) -> u64 {
         self.words.seed()
     }
 
-    /// The processes started so far, for somebody who has to end them.
+    /// The processes started so far, for a caller that has to end them.
     pub fn processes(&self) -> Arc<Mutex<Vec<Arc<Process>>>> {
         Arc::clone(&self.processes)
     }
 
-    /// Says what comes now; a report names the step in which a stage failed.
+    /// Names the next step. A report names the step in which a stage failed.
     pub fn step(&self, what: &str) {
         self.journal.note("", EventKind::Step(what.to_owned()));
     }
@@ -75,28 +75,28 @@ impl Harness {
         self.server_with(&[])
     }
 
-    /// As [`Harness::server`], with options, `--seats 3` for example.
+    /// Like [`Harness::server`], with options such as `--seats 3`.
     pub fn server_with(&self, options: &[&str]) -> Check<Server> {
         self.listening(options, None)
     }
 
-    /// As [`Harness::server`], for a server that prints a line before it listens.
+    /// Like [`Harness::server`], for a server that prints a line before it listens.
     pub fn server_printing(&self, line: &str) -> Check<Server> {
         self.listening(&[], Some(line))
     }
 
     fn listening(&self, options: &[&str], line: Option<&str>) -> Check<Server> {
-        let says_where = !matches!(self.server, Runnable::Command(_));
-        let port = if says_where { 0 } else { ports::unused() };
+        let prints_address = !matches!(self.server, Runnable::Command(_));
+        let port = if prints_address { 0 } else { ports::unused() };
         let terminal = self.server_on(port, options)?;
         if let Some(line) = line {
             terminal.sees_somewhere(line)?;
         }
-        let address = if says_where {
+        let address = if prints_address {
             let line = terminal.sees_somewhere("listening on ")?;
             let address = line.rsplit("listening on ").next();
             address.and_then(|text| text.trim().parse().ok()).ok_or_else(|| {
-                Failure::wrong("the server should have said where it listens", "IP:PORT", line)
+                Failure::wrong("the server should have printed where it listens", "IP:PORT", line)
             })?
         } else {
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
@@ -108,13 +108,13 @@ impl Harness {
         Ok(Server::new(terminal, address, &self.journal))
     }
 
-    /// For a program that need not say where it listens. Nothing tells when it does, so this looks again and again.
+    /// For a program that need not print where it listens. Nothing signals that it listens, so this polls.
     fn wait_until_listening(&self, address: SocketAddr, process: &Process) -> Check {
         let deadline = Instant::now() + TIMEOUT;
         while !ports::is_listening(address.port()) {
             let has_ended = process.status().is_some();
             if has_ended || Instant::now() > deadline {
-                let came = if has_ended { "it has ended" } else { "it still does not" };
+                let came = if has_ended { "it has ended" } else { "it is still not listening" };
                 let who = "the server should have listened on";
                 return Err(Failure::wrong(who, address.to_string(), came));
             }
@@ -124,7 +124,7 @@ impl Harness {
         Ok(())
     }
 
-    /// Starts the server on a port that it may not get, and waits for nothing.
+    /// Starts the server on a port that may be taken, and does not wait.
     pub fn server_on(&self, port: u16, options: &[&str]) -> Check<Person> {
         let processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
         let before = processes.iter().filter(|process| is_server(process.name())).count();
@@ -133,17 +133,17 @@ impl Harness {
         self.start(&name, self.server.launch(port, options)?, Terminal::Dumb)
     }
 
-    /// Starts the client for somebody.
+    /// Starts the client for the person called `name`.
     pub fn client(&self, name: &str, server: SocketAddr) -> Check<Person> {
         self.client_at(name, server, Terminal::Dumb)
     }
 
-    /// Starts the client for somebody at this kind of terminal.
+    /// Like [`Harness::client`], on this kind of terminal.
     pub fn client_at(&self, name: &str, server: SocketAddr, terminal: Terminal) -> Check<Person> {
         let mut server = server;
         let servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, server_name)) = servers.iter().find(|(address, _)| *address == server) {
-            // Two programs talk: a tap notes what they say.
+            // Both ends are programs, so a tap records what they send.
             let tap = Tap::new(name, server_name, server, &self.journal)?;
             server = tap.address();
             self.taps.lock().unwrap_or_else(PoisonError::into_inner).push(tap);
@@ -163,7 +163,7 @@ impl Harness {
         Ok(Listener::new(&self.journal)?)
     }
 
-    /// Random words, so that nobody can know the answer beforehand.
+    /// Random words, so that no program can know them in advance.
     pub fn words(&self, count: usize) -> String {
         self.words.next(count)
     }

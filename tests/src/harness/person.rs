@@ -12,11 +12,11 @@ use crate::journal::inbox::{Arrived, TIMEOUT};
 use crate::journal::terminal::Terminal;
 use crate::journal::unwritten::without_unwritten;
 use crate::journal::visible::visible;
-use crate::journal::{EventKind, Journal};
+use crate::journal::{EventKind, Journal, is_server};
 use crate::system::process::Process;
 use crate::system::program::{Launch, Program};
 
-/// Somebody who runs a program on a terminal.
+/// A person who runs a program on a terminal. A server's terminal is also a person.
 pub struct Person {
     name: String,
     program: Program,
@@ -24,7 +24,7 @@ pub struct Person {
     journal: Journal,
 }
 
-/// Keys that are no text.
+/// Keys that are not text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Key {
     /// Ends the input.
@@ -34,7 +34,7 @@ pub enum Key {
 }
 
 impl Person {
-    /// Starts a program for somebody called `name`.
+    /// Starts a program for a person called `name`.
     pub fn start(
         name: &str,
         launch: &Launch,
@@ -43,7 +43,7 @@ impl Person {
     ) -> Check<Self> {
         let arguments = &launch.arguments;
         let command = match &arguments[..] {
-            // (a shell that becomes another program)
+            // The shell only calls exec.
             [shell, command] if shell == "-c" => command.trim_start_matches("exec ").to_owned(),
             _ => {
                 let program = launch.program.file_name().unwrap_or_default().to_string_lossy();
@@ -57,7 +57,7 @@ impl Person {
         Ok(Self { name: name.to_owned(), program, terminal, journal: journal.clone() })
     }
 
-    /// Who it is.
+    /// The person's name.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -70,14 +70,15 @@ impl Person {
     /// Types a line and presses Enter.
     pub fn types(&self, line: &str) -> Check {
         if self.terminal == Terminal::Dumb {
-            // The terminal echoes nothing, or half-typed lines would be mixed up with what arrives. But
-            // Enter begins a new line, behind a question for example.
+            // A dumb terminal does not echo; otherwise half-typed lines would mix with what arrives. But Enter begins a
+            // new line, for example after a question.
             self.program.output.push(b"\n");
         }
         self.press(format!("{line}\r").as_bytes())
     }
 
-    /// Types text without Enter; where typing is shown, until it stands there: what comes before that could not tear it.
+    /// Types text without Enter. If the terminal echoes, waits until the text is shown: a message that comes earlier
+    /// could not split it.
     pub fn begins_to_type(&self, text: &str) -> Check {
         self.press(text.as_bytes())?;
         if self.terminal == Terminal::Dumb { Ok(()) } else { self.has_typed(text) }
@@ -91,7 +92,7 @@ impl Person {
         })
     }
 
-    /// Presses keys, and waits for nothing.
+    /// Presses keys, and does not wait for the result.
     pub fn press(&self, keys: &[u8]) -> Check {
         if self.terminal != Terminal::Dumb {
             self.program.wait_for_editor();
@@ -103,50 +104,51 @@ impl Person {
         })
     }
 
-    /// Waits until the line is on the screen, below those seen before. A prompt without letters or
-    /// digits may stand in front of it.
+    /// Waits until the line is on the screen, below the lines seen before. A prompt without letters or digits may come
+    /// before it.
     pub fn sees(&self, line: &str) -> Check {
         self.sees_line(line, |shown| is_line(shown, line)).map(|_| ())
     }
 
-    /// As [`Person::sees`], for one of several lines; answers which.
+    /// Like [`Person::sees`], for one of several lines. Returns its index.
     pub fn sees_one_of(&self, lines: &[&str]) -> Check<usize> {
         let which = |shown: &str| lines.iter().position(|line| is_line(shown, line));
         let shown = self.sees_line(&lines.join("⏎ or "), |shown| which(shown).is_some())?;
         Ok(which(&shown).unwrap_or_default())
     }
 
-    /// As [`Person::sees`], for a line that contains `text`; answers the line.
+    /// Like [`Person::sees`], for a line that contains `text`. Returns the line.
     pub fn sees_somewhere(&self, text: &str) -> Check<String> {
         self.sees_together(&[text])
     }
 
-    /// As [`Person::sees_somewhere`], for a line that contains each of `texts`.
+    /// Like [`Person::sees_somewhere`], for a line that contains each of `texts`.
     pub fn sees_together(&self, texts: &[&str]) -> Check<String> {
         let expected = format!("…{}…", texts.join("…"));
         self.sees_line(&expected, |shown| texts.iter().all(|text| shown.contains(text)))
     }
 
-    /// Waits until a line on the screen contains each of `texts`, wherever it is: nobody promised in which order it
-    /// comes.
+    /// Waits until any line on the screen contains each of `texts`, even a line above those seen before: its order is
+    /// not specified.
     pub fn has_somewhere(&self, texts: &[&str]) -> Check {
         let found = self.program.output.wait(|arrived| {
-            let is_meant = |shown: &String| texts.iter().all(|text| shown.contains(text));
-            self.lines(arrived).iter().any(is_meant).then_some(())
+            let matches = |shown: &String| texts.iter().all(|text| shown.contains(text));
+            self.lines(arrived).iter().any(matches).then_some(())
         });
         let expected = format!("…{}…⏎", texts.join("…"));
         found.ok_or_else(|| self.wrong_below(0, "should have shown", &expected))
     }
 
-    /// Waits until `text` is somewhere on the screen, for at most `limit`: for a program that may have to build others.
+    /// Waits until `text` is anywhere on the screen, but not longer than `limit`. For a program that may have to build
+    /// others.
     pub fn sees_soon(&self, limit: Duration, text: &str) -> Check {
         let found = self.program.output.wait_for(limit, |arrived| {
             self.screen(arrived).iter().any(|line| line.contains(text)).then_some(())
         });
-        found.ok_or_else(|| self.wrong("should have seen", &format!("…{text}…")))
+        found.ok_or_else(|| self.wrong(self.should_have_seen(), &format!("…{text}…")))
     }
 
-    /// Does `call` again and again until the line is on the screen, for at most [`TIMEOUT`].
+    /// Repeats `call` until the line is on the screen, but not longer than [`TIMEOUT`].
     pub fn sees_when(&self, line: &str, call: impl Fn() -> Check) -> Check {
         let deadline = Instant::now() + TIMEOUT;
         loop {
@@ -158,41 +160,46 @@ impl Person {
                 return Ok(());
             }
             if Instant::now() > deadline {
-                return Err(self.wrong("should have seen", &format!("{line}⏎")));
+                return Err(self.wrong(self.should_have_seen(), &format!("{line}⏎")));
             }
         }
     }
 
-    fn sees_line(&self, expected: &str, is_meant: impl Fn(&str) -> bool) -> Check<String> {
+    /// A server is a program, which does not see its own output.
+    fn should_have_seen(&self) -> &'static str {
+        if is_server(&self.name) { "should have shown" } else { "should have seen" }
+    }
+
+    fn sees_line(&self, expected: &str, matches: impl Fn(&str) -> bool) -> Check<String> {
         let found = self.program.output.wait(|arrived| {
             let lines = self.lines(arrived);
-            let at = (arrived.taken..lines.len()).find(|&at| is_meant(&lines[at]))?;
-            // (what is taken is counted in lines here)
+            let at = (arrived.taken..lines.len()).find(|&at| matches(&lines[at]))?;
+            // Here `taken` counts lines.
             arrived.taken = at + 1;
             Some(lines[at].clone())
         });
-        found.ok_or_else(|| self.wrong("should have seen", &format!("{expected}⏎")))
+        found.ok_or_else(|| self.wrong(self.should_have_seen(), &format!("{expected}⏎")))
     }
 
-    /// Waits for a question: the last thing on the screen is `word`, a colon, and no newline.
+    /// Waits for a question: the screen must end with `word` and a colon, without a newline.
     pub fn is_asked_for(&self, word: &str) -> Check {
         let found = self.program.output.wait(|arrived| {
             let prompt = self.prompt(arrived).trim_end().to_lowercase();
             let before_colon = prompt.strip_suffix(':')?.trim_end();
             before_colon.ends_with(word).then_some(())
         });
-        found.ok_or_else(|| self.wrong("should have been asked", &format!("…{word}:")))
+        found.ok_or_else(|| self.wrong("should have been asked for", &format!("…{word}:")))
     }
 
-    /// Waits until the line being typed is `text`, behind any prompt: with a nickname in it, for example.
+    /// Waits until the line being typed is `text`, after any prompt, which may even contain a nickname.
     pub fn has_typed(&self, text: &str) -> Check {
         let found = self.program.output.wait(|arrived| {
             self.prompt(arrived).trim_end().ends_with(text.trim_end()).then_some(())
         });
-        found.ok_or_else(|| self.wrong("should still see what was being typed", text))
+        found.ok_or_else(|| self.wrong("should still see the typed text", text))
     }
 
-    /// How often the screen shows the line; for a time when all of them must have come.
+    /// Checks how often the screen shows the line. For a moment at which all of them must have come.
     pub fn has_seen(&self, expected: usize, line: &str) -> Check {
         let lines = self.program.output.look(|arrived| self.lines(arrived));
         let count = lines.iter().filter(|shown| is_line(shown, line)).count();
@@ -204,30 +211,31 @@ impl Person {
         Err(self.journal.wrong(who, times(expected), times(count)))
     }
 
-    /// Nothing that the program ever wrote contains `bytes`.
+    /// Checks that the program never wrote `bytes`.
     pub fn never_got(&self, bytes: &[u8]) -> Check {
         let all = self.program.output.look(|arrived| arrived.bytes.clone());
         if all.windows(bytes.len()).any(|window| window == bytes) {
             let line = all
                 .split(|&byte| byte == b'\n')
                 .find(|line| line.windows(bytes.len()).any(|window| window == bytes));
-            let who = format!("{}'s terminal should never have got {}", self.name, visible(bytes));
+            let who =
+                format!("{}'s terminal should never have received {}", self.name, visible(bytes));
             let came = visible(line.unwrap_or(bytes));
-            return Err(self.journal.wrong(who, "harmless characters in its place", came));
+            return Err(self.journal.wrong(who, "harmless characters instead", came));
         }
         Ok(())
     }
 
-    /// Waits until the program ends, with this exit status.
+    /// Waits until the program ends with this exit status.
     pub fn exits(&self, code: i32) -> Check {
         self.ends(&format!("exit status {code}"), |found| found == code)
     }
 
-    /// Waits until the program ends with an exit status other than 0, having said `text` (any case), not
-    /// only in lines seen before.
+    /// Waits until the program ends with an exit status other than 0, and checks that it has printed `text` (in any
+    /// case) outside the lines seen before.
     pub fn fails_saying(&self, text: &str) -> Check {
         self.ends("an exit status other than 0", |found| found != 0)?;
-        // The last words may still be on their way through the terminal.
+        // The last output may still be on its way through the terminal.
         let lower = text.to_lowercase();
         let count = |shown: &str| shown.to_lowercase().matches(&lower).count();
         let said = self.program.output.wait(|arrived| {
@@ -238,18 +246,18 @@ impl Person {
         said.ok_or_else(|| self.wrong("should have been told about", &format!("…{text}…")))
     }
 
-    fn ends(&self, expected: &str, is_meant: impl Fn(i32) -> bool) -> Check {
+    fn ends(&self, expected: &str, matches: impl Fn(i32) -> bool) -> Check {
         let came = match self.process().wait() {
-            Some(WaitStatus::Exited(_, code)) if is_meant(code) => return Ok(()),
+            Some(WaitStatus::Exited(_, code)) if matches(code) => return Ok(()),
             Some(WaitStatus::Exited(_, code)) => format!("exit status {code}"),
-            Some(WaitStatus::Signaled(_, signal, _)) => format!("it was ended by {signal}"),
-            _ => format!("it still runs after {} s", TIMEOUT.as_secs()),
+            Some(WaitStatus::Signaled(_, signal, _)) => format!("it was terminated by {signal}"),
+            _ => format!("it was still running after {} s", TIMEOUT.as_secs()),
         };
         let who = format!("{}'s program should have ended with", self.name);
         Err(self.journal.wrong(who, expected, came))
     }
 
-    /// Nobody talks, so the program must be at rest soon.
+    /// Checks that the program soon uses no processor time while all peers are silent.
     pub fn rests(&self) -> Check {
         comes_to_rest(self.process(), &self.journal)
     }
@@ -264,7 +272,7 @@ impl Person {
         self.wrong_below(self.program.output.look(|arrived| arrived.taken), what, expected)
     }
 
-    /// As [`Person::wrong`], about what is on the screen below so many lines.
+    /// Like [`Person::wrong`], about the part of the screen below the first `right` lines.
     fn wrong_below(&self, right: usize, what: &str, expected: &str) -> Failure {
         self.journal.found_wrong();
         let (before, rest, end) = self.program.output.look(|arrived| {
@@ -310,7 +318,7 @@ impl Person {
 /// Whether a line on the screen is `expected`, with nothing but a prompt such as `> ` in front of it.
 fn is_line(shown: &str, expected: &str) -> bool {
     shown.trim_end().strip_suffix(expected.trim_end()).is_some_and(|prompt| {
-        // (spaces alone are no prompt, but the indentation of another message's second line)
+        // Spaces alone are not a prompt, but the indentation of another message's second line.
         let is_prompt = prompt.is_empty() || !prompt.trim().is_empty();
         is_prompt && prompt.len() <= 4 && !prompt.contains(char::is_alphanumeric)
     })
@@ -324,7 +332,7 @@ mod tests {
     use crate::system::program::{Launch, Place};
 
     #[test]
-    fn a_terminal_that_is_not_dumb_echoes_as_peoples_do() {
+    fn only_a_dumb_terminal_does_not_echo() {
         for (kind, shown) in [(Terminal::Xterm, " echo "), (Terminal::Dumb, " -echo ")] {
             let arguments = vec!["-c".into(), "exec stty -a".into()];
             let launch = Launch { program: "/bin/sh".into(), arguments, place: Place::Free };
@@ -334,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_may_stand_behind_a_prompt_and_nothing_else() {
+    fn only_a_prompt_may_come_before_a_line() {
         for shown in ["bob: hi", "> bob: hi", ">>> bob: hi", "bob: hi  "] {
             assert!(is_line(shown, "bob: hi"), "{shown}");
         }

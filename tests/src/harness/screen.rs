@@ -1,15 +1,15 @@
-//! What a person reads on a terminal that got certain bytes.
+//! The text that a person reads on a terminal after certain bytes.
 
 use std::num::NonZero;
 
 use crate::journal::terminal::Terminal;
 use crate::journal::visible::visible;
 
-/// The rows of the screen as the script sees it: higher than the terminal, so that nothing scrolls away however much
-/// is said. The lines seen are counted from the first.
+/// The rows of the screen that the script reads: more than the terminal has, so that no line scrolls away. The lines
+/// that the script has seen are counted from the first one.
 const ALL_ROWS: NonZero<u16> = NonZero::new(300).unwrap();
 
-/// What a person reads on a terminal that got these bytes, line by line, the last one being that of the cursor.
+/// The lines that a person reads on a terminal after these bytes. The last one is the line of the cursor.
 pub fn screen(terminal: Terminal, bytes: &[u8]) -> Vec<String> {
     if terminal == Terminal::Dumb {
         return String::from_utf8_lossy(bytes).split('\n').map(readable).collect();
@@ -31,8 +31,8 @@ pub fn screen(terminal: Terminal, bytes: &[u8]) -> Vec<String> {
     lines
 }
 
-/// A line of a dumb terminal as a person reads it, without colours. What comes behind a carriage return stands over
-/// what was there before, and `ESC [ K` takes away the rest: many programs show so what comes above a prompt.
+/// A line of a dumb terminal as a person reads it, without colors. Text after a carriage return overwrites the line,
+/// and `ESC [ K` erases the rest of it. Many programs use this to show a message above a prompt.
 fn readable(line: &str) -> String {
     let mut shown: Vec<char> = Vec::new();
     let mut column = 0;
@@ -42,8 +42,8 @@ fn readable(line: &str) -> String {
             column = 0;
         } else if let Some(sequence) = rest.as_str().strip_prefix('[').filter(|_| char == '\x1b') {
             let end = sequence.find(|char: char| char.is_ascii_alphabetic());
-            let (sequence, behind) = sequence.split_at(end.map_or(sequence.len(), |end| end + 1));
-            rest = behind.chars();
+            let (sequence, after) = sequence.split_at(end.map_or(sequence.len(), |end| end + 1));
+            rest = after.chars();
             match sequence {
                 "K" | "0K" => shown.truncate(column),
                 "2K" => shown.iter_mut().for_each(|char| *char = ' '),
@@ -63,13 +63,13 @@ mod tests {
     use super::readable;
 
     #[test]
-    fn colours_and_carriage_returns_are_not_read() {
+    fn colors_and_a_final_carriage_return_are_not_shown() {
         assert_eq!(readable("\x1b[32m green \x1b[0m\r"), " green ");
         assert_eq!(readable("\x1b]0;title\x07"), "\\x1b]0;title\\x07");
     }
 
     #[test]
-    fn what_stands_behind_a_carriage_return_is_above_what_was_there() {
+    fn text_after_a_carriage_return_overwrites_the_line() {
         assert_eq!(readable("> half of\rbob: hi"), "bob: hiof");
         assert_eq!(readable("> half of a \r\x1b[Kbob: hi\r\r"), "bob: hi");
         assert_eq!(readable("> half of a \x1b[2K\rbob: hi").trim_end(), "bob: hi");

@@ -19,7 +19,7 @@ impl Server {
         Self { terminal, address, journal: journal.clone() }
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -39,12 +39,12 @@ impl Server {
         Peer::connect(name, self.terminal.name(), self.address, &self.journal)
     }
 
-    /// Connects a scripted peer that reads nothing, ever.
+    /// Connects a scripted peer that never reads.
     pub fn deaf_peer(&self, name: &str) -> Check<Peer> {
         Peer::connect_deaf(name, self.terminal.name(), self.address, &self.journal)
     }
 
-    /// Nobody talks, so the server must be at rest soon.
+    /// Checks that the server soon uses no processor time while all peers are silent.
     pub fn rests(&self) -> Check {
         self.terminal.rests()
     }

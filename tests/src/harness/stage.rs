@@ -1,55 +1,55 @@
-//! A stage: what it asks, and what it is worth.
+//! A stage: its requirement and its points.
 
 use crate::harness::Harness;
 use crate::journal::failure::Check;
 
-/// The stages of one lab, in their order. Their points add up to 100.
+/// The stages of one lab, in order. Their points add up to 100.
 pub struct Lab {
-    /// From 1.
+    /// Counts from 1.
     pub number: u32,
-    /// What the lab is about.
+    /// The topic of the lab.
     pub title: &'static str,
-    /// Whether what one says comes back to oneself as well.
+    /// Whether a speaker also receives its own messages.
     pub speaker_hears: bool,
-    /// In the order of their numbers.
+    /// Ordered by number.
     pub stages: Vec<Stage>,
 }
 
 /// One thing that a submission must be able to do.
 pub struct Stage {
-    /// From 1 in each lab.
+    /// Counts from 1 in each lab.
     pub number: u32,
-    /// What the program does when it passes.
+    /// What a program that passes does.
     pub title: &'static str,
-    /// Of the 100 of the lab.
+    /// Out of the 100 points of the lab.
     pub points: u32,
-    /// Which program is to blame for a failure.
+    /// The programs that the stage runs.
     pub role: Role,
-    /// The stages without which this one makes no sense.
+    /// The stages that this one stands on.
     pub requires: &'static [u32],
-    /// From a question that leads to the mistake to what to write; at least two.
+    /// At least two hints. The first is a question that leads to the mistake; the last says what to write.
     pub hints: Vec<&'static str>,
-    /// Plays it.
+    /// Plays the stage.
     pub script: fn(&Harness) -> Check,
 }
 
-/// Which programs of the submission a stage runs.
+/// The programs of the submission that a stage runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Its server, against scripted peers.
+    /// The server, with scripted peers.
     Server,
-    /// Its client, at terminals, against a scripted server.
+    /// The client, at terminals, with a scripted server.
     Client,
-    /// Its clients, at terminals, with its server.
+    /// The clients, at terminals, with the server.
     Together,
 }
 
-/// A stage without its script yet; see [`Stage`].
+/// Begins a stage that has no script yet; see [`Stage`].
 pub fn stage(number: u32, title: &'static str, points: u32) -> Draft {
     Draft { number, title, points, requires: &[], hints: Vec::new() }
 }
 
-/// A stage being written.
+/// A stage without its script.
 pub struct Draft {
     number: u32,
     title: &'static str,
@@ -59,31 +59,31 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// The stages without which this one makes no sense.
+    /// Sets the stages that this one stands on.
     #[must_use]
     pub fn on(mut self, stages: &'static [u32]) -> Self {
         self.requires = stages;
         self
     }
 
-    /// One more hint. The first is a question that leads to the mistake; the next says more.
+    /// Adds a hint. The first is a question that leads to the mistake; each further one says more.
     #[must_use]
     pub fn hint(mut self, hint: &'static str) -> Self {
         self.hints.push(hint);
         self
     }
 
-    /// A stage that tests the server.
+    /// Makes it a stage that tests the server.
     pub fn server(self, script: fn(&Harness) -> Check) -> Stage {
         self.with(Role::Server, script)
     }
 
-    /// A stage that tests the client.
+    /// Makes it a stage that tests the client.
     pub fn client(self, script: fn(&Harness) -> Check) -> Stage {
         self.with(Role::Client, script)
     }
 
-    /// A stage that tests clients and server together.
+    /// Makes it a stage that tests clients and server together.
     pub fn together(self, script: fn(&Harness) -> Check) -> Stage {
         self.with(Role::Together, script)
     }

@@ -1,7 +1,7 @@
-//! A tap between two programs: it notes every byte that one sends to the other, and passes it on.
+//! A tap between two programs: it records every byte that one sends to the other, and passes it on.
 //!
-//! It passes on the end of the stream and a reset, too, and holds no more than one read at a time. It promises nothing
-//! about timing, nor about how the bytes are cut: stages about such things use scripted peers.
+//! It also passes on the end of the stream and a reset, and buffers no more than one read at a time. It does not
+//! preserve the timing or the boundaries between reads. Stages about those use scripted peers.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -15,14 +15,14 @@ use socket2::SockRef;
 use crate::journal::inbox::TIMEOUT;
 use crate::journal::{EventKind, Journal, Wire};
 
-/// Listens in the place of a server. No new connections are taken once this is dropped.
+/// Listens in place of a server. It accepts no new connections after it is dropped.
 pub struct Tap {
     address: SocketAddr,
     is_dropped: Arc<AtomicBool>,
 }
 
 impl Tap {
-    /// Listens on any free port for the client of `name`, and connects it with `server`.
+    /// Listens on any free port for the client of `name`, and connects it to `server`.
     pub fn new(
         name: &str,
         server_name: &str,
@@ -51,7 +51,7 @@ impl Tap {
         Ok(Self { address, is_dropped })
     }
 
-    /// Where the client connects to.
+    /// The address to which the client connects.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -60,7 +60,7 @@ impl Tap {
 impl Drop for Tap {
     fn drop(&mut self) {
         self.is_dropped.store(true, Ordering::Relaxed);
-        // Whoever waits in accept looks now.
+        // Wakes the thread that waits in accept.
         let _ = TcpStream::connect_timeout(&self.address, TIMEOUT);
     }
 }
@@ -82,7 +82,7 @@ fn connect(
     pump(&server, client, note(EventKind::Got))
 }
 
-/// Passes on what comes, in a thread of its own, to the end of the stream.
+/// Passes on all bytes up to the end of the stream, in a separate thread.
 fn pump(
     from: &Arc<TcpStream>,
     to: &Arc<TcpStream>,
@@ -116,7 +116,7 @@ fn pump(
     Ok(())
 }
 
-/// Ends a connection with a reset, as soon as nobody reads from it any more.
+/// Ends a connection with a reset. The reset comes when the last thread stops reading from it.
 fn resets(stream: &TcpStream) {
     let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
     let _ = stream.shutdown(Shutdown::Read);

@@ -4,24 +4,24 @@ use std::sync::{Mutex, PoisonError};
 
 use fastrand::Rng;
 
-/// Random words, so that nobody can know the answer beforehand. Equal seeds make equal words.
+/// Random words, so that no program can know them in advance. Equal seeds produce equal words.
 pub struct Words {
     seed: u64,
     random: Mutex<Rng>,
 }
 
 impl Words {
-    /// The words that this seed makes.
+    /// The words of this seed.
     pub fn new(seed: u64) -> Self {
         Self { seed, random: Mutex::new(Rng::with_seed(seed)) }
     }
 
-    /// From which the words are made.
+    /// The seed of the words.
     pub fn seed(&self) -> u64 {
         self.seed
     }
 
-    /// So many words, and a number after them: two lines of the same words would be hard to tell apart.
+    /// This number of words, then a random number, because lines of the same words would be hard to tell apart.
     pub fn next(&self, count: usize) -> String {
         let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
         let words: Vec<_> = (0..count).map(|_| WORDS[random.usize(..WORDS.len())]).collect();

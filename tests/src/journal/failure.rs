@@ -1,48 +1,48 @@
-//! Why a script did not come to its end, and the bytes that show it.
+//! Why a script failed, and the bytes that prove it.
 
 use std::fmt;
 use std::io;
 
 use crate::journal::visible::visible;
 
-/// What a step of a script answers.
+/// The result of a step of a script.
 pub type Check<T = ()> = Result<T, Failure>;
 
-/// Bytes that somebody waited for, and those that came.
+/// The bytes that a person or peer waited for, and the bytes that came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Evidence {
-    /// Who waited.
+    /// The person or peer that waited.
     pub name: String,
-    /// For what.
+    /// The expected bytes.
     pub expected: Vec<u8>,
-    /// What had come before, and was as it should be.
+    /// The bytes that had come before, and were right.
     pub before: Vec<u8>,
-    /// What came instead.
+    /// The bytes that came instead.
     pub rest: Vec<u8>,
-    /// Whether it is about the lines of a screen, where others may stand between, and not about a stream.
+    /// Whether this is about lines of a screen, which may have other lines between them, and not about a stream.
     pub is_screen: bool,
 }
 
-/// Why a script did not come to its end.
+/// Why a script failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// The program did something else than what was expected.
+    /// The program did not do what was expected.
     Wrong {
-        /// Who should have got or done something, as the beginning of a sentence.
+        /// The person, peer or program with what it should have done, as the beginning of a sentence.
         who: String,
         /// What was expected.
         expected: String,
         /// What came instead.
         came: String,
-        /// The bytes, when it is about bytes.
+        /// The bytes, if the failure is about bytes.
         evidence: Option<Box<Evidence>>,
     },
-    /// The grader or the machine failed; nobody's fault but ours.
+    /// The grader or the machine failed, and not the submission.
     Grader(String),
 }
 
 impl Failure {
-    /// The program did something else than what was expected.
+    /// The program did not do what was expected.
     pub fn wrong(
         who: impl Into<String>,
         expected: impl Into<String>,
@@ -52,7 +52,7 @@ impl Failure {
         Self::Wrong { who, expected, came, evidence: None }
     }
 
-    /// With the bytes that it is about.
+    /// Adds the bytes that the failure is about.
     #[must_use]
     pub fn with(mut self, given: Evidence) -> Self {
         if let Self::Wrong { evidence, .. } = &mut self {
@@ -61,7 +61,7 @@ impl Failure {
         self
     }
 
-    /// As [`Failure::wrong`], for bytes.
+    /// Like [`Failure::wrong`], for bytes.
     pub fn wrong_bytes(who: impl Into<String>, expected: &[u8], came: &[u8]) -> Self {
         let came = if came.is_empty() { "nothing".into() } else { visible(came) };
         Self::wrong(who, visible(expected), came)
@@ -78,7 +78,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Wrong { who, expected, came, .. } => {
-                write!(out, "{who}\n    expected  {expected}\n    but came  {came}")
+                write!(out, "{who}\n    expected  {expected}\n    but got   {came}")
             }
             Self::Grader(why) => write!(out, "the grader failed: {why}"),
         }

@@ -1,12 +1,12 @@
-//! Bytes that arrive from somewhere, and waiting for them without polling.
+//! Receives bytes from a reading thread, and waits for them without polling.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long anything may take. Generous: only a program that fails ever needs it.
+/// The timeout of every wait. It is generous: only a failing program ever reaches it.
 pub const TIMEOUT: Duration = Duration::from_secs(4);
 
-/// More than this, in bytes, is a flood, and no more is kept.
+/// More bytes than this are a flood, and no more are kept.
 const FLOOD: usize = 32 * 1024 * 1024;
 
 /// Bytes that a reading thread pushes and a script waits for.
@@ -16,31 +16,31 @@ pub struct Inbox {
     changed: Condvar,
 }
 
-/// What has arrived so far.
+/// The bytes that have arrived so far.
 #[derive(Default)]
 pub struct Arrived {
-    /// All of it.
+    /// All bytes.
     pub bytes: Vec<u8>,
-    /// How many bytes the script has taken.
+    /// The number of bytes that the script has accepted.
     pub taken: usize,
     /// Why nothing more will come.
     pub end: Option<&'static str>,
 }
 
 impl Arrived {
-    /// What the script has not taken yet.
+    /// The bytes that the script has not accepted yet.
     pub fn rest(&self) -> &[u8] {
         &self.bytes[self.taken..]
     }
 }
 
 impl Inbox {
-    /// An empty feed.
+    /// An empty inbox.
     pub fn new() -> Arc<Self> {
         Arc::default()
     }
 
-    /// Adds what arrived; false when it is a flood and the source should be left alone.
+    /// Adds bytes that arrived. Returns false when they are a flood; then the caller should stop reading.
     pub fn push(&self, bytes: &[u8]) -> bool {
         let mut arrived = self.lock();
         arrived.bytes.extend_from_slice(bytes);
@@ -52,19 +52,19 @@ impl Inbox {
         !is_flood
     }
 
-    /// Says that nothing more will come, and why.
+    /// Records that nothing more will come, and why.
     pub fn end(&self, why: &'static str) {
         self.lock().end.get_or_insert(why);
         self.changed.notify_all();
     }
 
-    /// Looks at what has arrived, again and again until `look` answers something; `None` when nothing
-    /// more can come, or after [`TIMEOUT`].
+    /// Calls `look` with what has arrived until it returns something. Returns `None` when nothing more can come, or
+    /// after [`TIMEOUT`].
     pub fn wait<T>(&self, look: impl FnMut(&mut Arrived) -> Option<T>) -> Option<T> {
         self.wait_for(TIMEOUT, look)
     }
 
-    /// As [`Inbox::wait`], for at most `limit`.
+    /// Like [`Inbox::wait`], with another timeout.
     pub fn wait_for<T>(
         &self,
         limit: Duration,
@@ -83,7 +83,7 @@ impl Inbox {
         }
     }
 
-    /// Looks once.
+    /// Calls `look` once.
     pub fn look<T>(&self, look: impl FnOnce(&mut Arrived) -> T) -> T {
         look(&mut self.lock())
     }
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_later_wakes_who_waits() {
+    fn late_bytes_wake_the_waiting_thread() {
         let inbox = Inbox::new();
         let pusher = std::sync::Arc::clone(&inbox);
         let thread = std::thread::spawn(move || pusher.push(b"late"));

@@ -1,4 +1,4 @@
-//! Who sent which bytes, typed or saw what, and when, on one clock.
+//! Records who sent which bytes and who typed or saw what, with times from one clock.
 
 pub mod failure;
 pub mod inbox;
@@ -15,10 +15,10 @@ use crate::journal::failure::Failure;
 use crate::journal::terminal::Terminal;
 use crate::journal::unwritten::unwritten_stages;
 
-/// How many events are kept. A stage has dozens; a program gone wild must not fill the memory.
+/// The most events that are kept. A stage has dozens; a faulty program must not fill the memory.
 const MAX_EVENTS: usize = 4000;
 
-/// What the server is called in the record and in reports; a second one beside it is `server 2`.
+/// The name of the server in the journal and in reports; a second server is `server 2`.
 pub const SERVER: &str = "server";
 
 /// Whether this is the name of a server.
@@ -36,16 +36,16 @@ pub struct Journal {
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// Since the stage began.
+    /// The time since the stage began.
     pub at: Duration,
     /// The person, peer or program.
     pub who: String,
-    /// What it did.
+    /// What happened.
     pub what: EventKind,
 }
 
 impl Event {
-    /// From whom something went over the wire, and to whom.
+    /// The sender and the receiver, if the event is about the wire.
     pub fn ends(&self) -> Option<(&str, &str)> {
         match &self.what {
             EventKind::Sent(to, _) => Some((&self.who, to)),
@@ -55,12 +55,12 @@ impl Event {
     }
 }
 
-/// What can happen.
+/// The kinds of events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EventKind {
-    /// Sent bytes, or did something else to its connection, to the other end, which is named.
+    /// Sent bytes to the named other end, or did something else to the connection.
     Sent(String, Wire),
-    /// Got bytes from the other end, or something else happened to the connection.
+    /// Received bytes from the named other end, or something else happened to the connection.
     Got(String, Wire),
     /// A person typed or pressed something.
     Typed(Vec<u8>),
@@ -68,20 +68,20 @@ pub enum EventKind {
     Showed(Vec<u8>),
     /// A program is started on this kind of terminal, with this command line.
     Started(Terminal, String),
-    /// The script comes to a new part.
+    /// The script begins a new step.
     Step(String),
     /// Anything else, in words.
     Note(String),
-    /// The script is done; what comes later are last words.
+    /// The script has ended. Later events are last output.
     End,
 }
 
-/// What goes over a connection.
+/// Something that goes over a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wire {
     /// Bytes.
     Bytes(Vec<u8>),
-    /// What is no bytes: `connects`, `closes`.
+    /// Something other than bytes: `connects`, `closes`.
     Signal(&'static str),
 }
 
@@ -92,22 +92,22 @@ impl Default for Journal {
 }
 
 impl Journal {
-    /// Notes what happens now.
+    /// Records an event that happens now.
     pub fn note(&self, who: &str, what: EventKind) {
         let mut events = self.lock();
-        // (the end is always noted)
+        // The end is always recorded.
         if events.len() < MAX_EVENTS || what == EventKind::End {
             events.push(Event { at: self.begin.elapsed(), who: who.to_owned(), what });
         }
     }
 
-    /// Something was found wrong, and the script ends with it.
+    /// Records that the script ends here, because it found something wrong.
     pub fn found_wrong(&self) {
         self.settle();
         self.note("", EventKind::End);
     }
 
-    /// Waits until nothing has happened for a moment, so that what is on its way still becomes evidence. No verdict
+    /// Waits until nothing has happened for a moment, so that bytes still on their way become evidence. No verdict
     /// depends on it.
     pub fn settle(&self) {
         const QUIET: Duration = Duration::from_millis(100);
@@ -122,7 +122,7 @@ impl Journal {
         }
     }
 
-    /// As [`Journal::found_wrong`]; answers the failure that says what it was.
+    /// Like [`Journal::found_wrong`]; returns the failure.
     pub fn wrong(
         &self,
         who: impl Into<String>,
@@ -133,27 +133,27 @@ impl Journal {
         Failure::wrong(who, expected, came)
     }
 
-    /// When the script was done, or found something wrong.
+    /// The time when the script ended, or found something wrong.
     pub fn end(&self) -> Option<Instant> {
         let events = self.lock();
         let end = events.iter().find(|event| event.what == EventKind::End)?;
         Some(self.begin + end.at)
     }
 
-    /// What has happened so far, in its order.
+    /// The events so far, in order.
     pub fn events(&self) -> Vec<Event> {
         self.lock().clone()
     }
 
-    /// The program that was started last: who connects to a scripted server is likely to be it.
+    /// The program that was started last. It is probably the one that connects to a scripted server next.
     pub fn last_started(&self) -> Option<String> {
         let is_start = |event: &&Event| matches!(event.what, EventKind::Started(..));
         self.lock().iter().rev().find(is_start).map(|event| event.who.clone())
     }
 
-    /// Everything that each program has shown, also after the end.
+    /// All output of each program, including output after the end.
     pub fn shown(&self) -> BTreeMap<String, Vec<u8>> {
-        // What one terminal shows may come in pieces.
+        // The output of a terminal may come in pieces.
         let mut shown: BTreeMap<String, Vec<u8>> = BTreeMap::new();
         for event in self.lock().iter() {
             if let EventKind::Showed(bytes) = &event.what {
@@ -163,7 +163,7 @@ impl Journal {
         shown
     }
 
-    /// The stages that the programs have said themselves are not written yet.
+    /// The stages that the programs themselves reported as not written yet.
     pub fn unwritten_stages(&self) -> Vec<u32> {
         let shown = self.shown();
         shown.values().flat_map(|bytes| unwritten_stages(&String::from_utf8_lossy(bytes))).collect()
@@ -174,7 +174,7 @@ impl Journal {
     }
 }
 
-/// The events up to the end of the script, with pieces of the same thing put together.
+/// The events up to the end of the script. Consecutive pieces of the same kind are joined.
 pub fn merged(events: &[Event]) -> Vec<Event> {
     let mut merged: Vec<Event> = Vec::new();
     for event in events.iter().take_while(|event| event.what != EventKind::End) {

@@ -1,15 +1,15 @@
-//! The terminals that people and servers sit at.
+//! The terminals that people and servers use.
 
 use std::num::NonZero;
 
-/// The terminal that a program finds.
+/// The kind of terminal on which a program runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Terminal {
-    /// `TERM=dumb`: lines, one after the other, and nothing of what is typed.
+    /// `TERM=dumb`: one line after the other, without an echo of typed keys.
     Dumb,
-    /// `TERM=xterm`: what people have; it echoes.
+    /// `TERM=xterm`: a usual terminal, with echo.
     Xterm,
-    /// The same in a window of so many columns.
+    /// An `Xterm` in a window with this number of columns.
     Window(NonZero<u16>),
 }
 
@@ -22,5 +22,5 @@ impl Terminal {
 
 /// The width of the terminal, in characters.
 const COLUMNS: NonZero<u16> = NonZero::new(80).unwrap();
-/// Its height: many rows, so that nothing scrolls away that a script still wants to see.
+/// Its height. There are many rows, so that no line that a script waits for scrolls away.
 pub const ROWS: NonZero<u16> = NonZero::new(60).unwrap();

@@ -1,9 +1,9 @@
-//! What a program says of stages that are not written yet.
+//! Finds and removes messages about stages that are not written yet.
 
-/// How `todo!` begins what it says in a starter.
+/// The start of the message of a `todo!` in a starter.
 const UNWRITTEN: &str = "not yet implemented: stage ";
 
-/// The stages of which a program has said that they are not written yet.
+/// The stages that a program reported as not written yet.
 pub fn unwritten_stages(text: &str) -> Vec<u32> {
     let mut stages = Vec::new();
     for (at, mark) in text.match_indices(UNWRITTEN) {
@@ -13,7 +13,7 @@ pub fn unwritten_stages(text: &str) -> Vec<u32> {
     stages
 }
 
-/// The text without the panics of stages that are not written yet: of a stage before them they say nothing.
+/// The text without the panics of unwritten stages: they tell nothing about an earlier stage.
 pub fn without_unwritten(text: &str) -> String {
     let mut left: Vec<&str> = Vec::new();
     let mut lines = text.lines().peekable();
@@ -24,7 +24,7 @@ pub fn without_unwritten(text: &str) -> String {
             left.push(line);
             continue;
         }
-        // Before it stands an empty line, behind it a note.
+        // An empty line comes before it, and a note after it.
         lines.next();
         lines.next_if(|next| next.starts_with("note: run with `RUST_BACKTRACE"));
         left.pop_if(|before| before.trim().is_empty());
@@ -38,7 +38,7 @@ mod tests {
     use super::{unwritten_stages, without_unwritten};
 
     #[test]
-    fn what_is_not_written_is_found_and_left_out() {
+    fn unwritten_stages_are_found_and_removed() {
         let text = "hello\n\nthread 'main' (7) panicked at src/main.rs:3:5:\nnot yet implemented: stage 12: \
                     send it\nnote: run with `RUST_BACKTRACE=1` environment variable\n> hi";
         assert_eq!(unwritten_stages(text), [12]);

@@ -1,9 +1,9 @@
-//! Bytes as text in which everything can be seen.
+//! Shows bytes as text in which every byte is visible.
 
 use std::fmt::Write;
 
-/// The bytes as text in which everything can be seen: `⏎` for a newline, `\x1b` for an escape, `\xff` for what
-/// is not UTF-8.
+/// The bytes as text in which every byte is visible: `⏎` for a newline, `\x1b` for an escape, `\xff` for a byte that is
+/// not UTF-8.
 pub fn visible(bytes: &[u8]) -> String {
     let mut text = String::new();
     for chunk in bytes.utf8_chunks() {
@@ -14,7 +14,7 @@ pub fn visible(bytes: &[u8]) -> String {
                 '\0'..='\x1f' | '\x7f' => {
                     let _ = write!(text, "\\x{:02x}", u32::from(char));
                 }
-                // (and those that turn the direction of what follows, so that it is read as something else)
+                // This includes the characters that change the direction of the text after them.
                 '\u{80}'..='\u{9f}'
                 | '\u{61c}'
                 | '\u{200e}'..='\u{200f}'
@@ -35,7 +35,7 @@ mod tests {
     use super::visible;
 
     #[test]
-    fn every_byte_can_be_seen() {
+    fn every_byte_is_visible() {
         assert_eq!(visible("a\u{202e}b".as_bytes()), "a\\u{202e}b");
         assert_eq!(visible(b"a\n\r\x1b\x7f caf\xc3\xa9 \xff"), "a⏎\\r\\x1b\\x7f café \\xff");
     }

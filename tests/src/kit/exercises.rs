@@ -1,4 +1,4 @@
-//! The functions that are the student's to write: those whose doc comment begins with `Stage 3:`.
+//! The functions that the student has to write: their doc comments begin with a stage, such as `Stage 3:`.
 
 use std::fs;
 use std::ops::Range;
@@ -10,29 +10,29 @@ use syn::visit::Visit;
 
 use crate::kit::files;
 
-/// The longest summary, in characters, so that a `todo!` with it fits into a line.
+/// The longest summary, in characters, so that its `todo!` fits into a line.
 const MAX_SUMMARY: usize = 60;
 
-/// A function that is the student's to write.
+/// A function that the student has to write.
 pub struct Exercise {
-    /// The stage that its doc comment names first.
+    /// The first stage in its doc comment.
     pub stage: u32,
-    /// Stages without a function of their own that come back to this one, as its doc comment says.
+    /// Stages without their own function that test this one again, according to its doc comment.
     pub also: Vec<u32>,
     /// The name of the function.
     pub name: String,
-    /// Where it is, with its doc comment, in bytes.
+    /// The byte range of the function with its doc comment.
     pub item: Range<usize>,
-    /// Where its body is, braces included, in bytes.
+    /// The byte range of its body, with the braces.
     pub body: Range<usize>,
-    /// What to do, in a few words.
+    /// The task in a few words.
     pub summary: String,
 }
 
-/// The student's functions in a source file, in their order.
+/// The student's functions in a source file, in order.
 ///
 /// # Errors
-/// When it is no Rust.
+/// When the file is not valid Rust.
 pub fn exercises(source: &str) -> Result<Vec<Exercise>> {
     let mut finder = Finder::default();
     let file = syn::parse_file(source)
@@ -41,11 +41,11 @@ pub fn exercises(source: &str) -> Result<Vec<Exercise>> {
     Ok(finder.exercises)
 }
 
-/// A student's function, and the file that it is in.
+/// A student's function with its file.
 pub struct Location {
-    /// Below the folder of the kit.
+    /// The path of the file, relative to the kit.
     pub path: PathBuf,
-    /// What is in the file.
+    /// The content of the file.
     pub source: String,
     /// The function.
     pub task: Exercise,
@@ -57,12 +57,12 @@ impl Location {
         &self.source[self.task.item.clone()]
     }
 
-    /// Whether somebody has written it.
+    /// Whether it is written, so that it contains no `todo!`.
     pub fn is_written(&self) -> bool {
         self.todo().is_none()
     }
 
-    /// `labs/lab2-nick-group/server/src/main.rs:88`: where to write, or where the function is.
+    /// `labs/lab2-nick-group/server/src/main.rs:88`: the line of the `todo!`, or else of the function's body.
     pub fn to_line(&self) -> String {
         let at = match self.todo() {
             Some(at) => self.task.body.start + at,
@@ -77,10 +77,10 @@ impl Location {
     }
 }
 
-/// The functions of a lab in `labs` or `solutions`, the folder `folder` of the kit `kit`.
+/// The functions of a lab in `folder`, which is `labs` or `solutions`.
 ///
 /// # Errors
-/// When a file cannot be read, or is no Rust.
+/// When a file cannot be read, or is not valid Rust.
 pub fn of_lab(kit: &Path, folder: &str, lab: u32) -> Result<Vec<Location>> {
     let mut places = Vec::new();
     for path in files::below(&kit.join(folder))? {
@@ -91,14 +91,15 @@ pub fn of_lab(kit: &Path, folder: &str, lab: u32) -> Result<Vec<Location>> {
         let path = Path::new(folder).join(path);
         let source = fs::read_to_string(kit.join(&path))
             .with_context(|| format!("cannot read {}", path.display()))?;
-        let tasks = exercises(&source).with_context(|| format!("{} is no Rust", path.display()))?;
+        let tasks =
+            exercises(&source).with_context(|| format!("{} is not valid Rust", path.display()))?;
         let place = |task| Location { path: path.clone(), source: source.clone(), task };
         places.extend(tasks.into_iter().map(place));
     }
     Ok(places)
 }
 
-/// Of these functions those of a stage: its own, or, when it has none, those that it comes back to.
+/// The functions of a stage; if it has none of its own, those that it tests again.
 pub fn of_stage(mut places: Vec<Location>, stage: u32) -> Vec<Location> {
     let has_own = places.iter().any(|place| place.task.stage == stage);
     places.retain(
@@ -152,7 +153,7 @@ fn doc_line(attribute: &syn::Attribute) -> Option<String> {
     Some(text.value())
 }
 
-/// 12 of `12 tests this`.
+/// The number at the beginning: 12 for `12 tests this`.
 fn number(text: &str) -> Option<u32> {
     text.split(|char: char| !char.is_ascii_digit()).next()?.parse().ok()
 }
@@ -160,7 +161,7 @@ fn number(text: &str) -> Option<u32> {
 /// The stage and the task that a line of a doc comment names: `Stage 3: show each message, …`.
 fn stage_of(line: &str) -> Option<(u32, String)> {
     let (number, task) = line.trim().strip_prefix("Stage ")?.split_once(": ")?;
-    // (a link is [`Messages::receive`]; other brackets belong to what is to be written, as in `[ann] : hello`)
+    // Brackets of a link, as in [`Messages::receive`], are removed. Others belong to the task, as in `[ann] : hello`.
     let task = task.replace("[`", "").replace("`]", "").replace('`', "");
     let mut summary = String::new();
     for word in task.split(' ') {
@@ -181,7 +182,7 @@ mod tests {
     use super::stage_of;
 
     #[test]
-    fn a_summary_keeps_all_brackets_but_those_of_links() {
+    fn a_summary_loses_only_the_brackets_of_links() {
         let line = " Stage 5: send each line, as `[ann] : hello`, to [`Room::relay`].";
         let task = "send each line, as [ann] : hello, to Room::relay";
         assert_eq!(stage_of(line), Some((5, task.to_owned())));

@@ -4,10 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// All files below the folder, sorted, as paths below it; none when there is no such folder.
-///
-/// # Errors
-/// When a folder cannot be read.
+/// All files below the folder, as sorted paths relative to it; none if the folder does not exist.
 pub fn below(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut folders = vec![PathBuf::new()];
@@ -26,7 +23,7 @@ pub fn below(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// 2 of `lab2-nick-group/…`.
+/// The number of the lab: 2 for `lab2-nick-group/…`.
 pub fn lab_of(path: &Path) -> Option<u32> {
     let folder = path.components().next()?.as_os_str().to_str()?;
     let digits = folder.strip_prefix("lab")?.split(|char: char| !char.is_ascii_digit()).next();
@@ -41,10 +38,10 @@ pub fn package(kit: &Path, folder: &str, lab: u32, name: &str) -> Option<PathBuf
     package.join("Cargo.toml").is_file().then_some(package)
 }
 
-/// What is in the file, if there is one.
+/// The content of the file, if it exists.
 ///
 /// # Errors
-/// When it cannot be read, or is no text.
+/// When it cannot be read, or is not UTF-8.
 pub fn read(path: &Path) -> io::Result<Option<String>> {
     match fs::read_to_string(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -52,10 +49,7 @@ pub fn read(path: &Path) -> io::Result<Option<String>> {
     }
 }
 
-/// Writes the file, and makes its folder when it is not there. Scripts can be run.
-///
-/// # Errors
-/// When the system does not let us.
+/// Writes the file, and makes its folder if necessary. Scripts become executable.
 pub fn write(path: &Path, text: &str) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;

@@ -1,11 +1,10 @@
-//! Two texts, and where they begin to differ.
+//! Shows where two texts begin to differ.
 
-/// How much of the part that both have is shown, in characters, when a text is too long for its line.
+/// How much of the common beginning is shown, in characters, if a text is too long for its line.
 const CONTEXT: usize = 16;
 
-/// `expected` and `came` as they are shown in `room` columns, and the column at which they begin to differ. Both are
-/// cut in front at the same place, and never so that what differs is gone. On a screen other lines may stand before the
-/// one that is meant.
+/// `expected` and `came`, fitted into `room` columns, and the column at which they begin to differ. Both are cut at the
+/// same place at the front, but the difference always stays. On a screen other lines may come before the relevant one.
 pub fn side_by_side(
     expected: &str,
     came: &str,
@@ -13,11 +12,11 @@ pub fn side_by_side(
     room: usize,
 ) -> (String, String, Option<usize>) {
     let fits = |text: &str| text.chars().count() <= room;
-    // Of much on a screen, the part that begins like what was expected is the one to look at.
+    // In a long screen text, the relevant part is the one that begins like the expected text.
     let skipped = if !is_screen || fits(came) { 0 } else { alike(expected, came) };
     let aligned = came.chars().skip(skipped);
     let same = expected.chars().zip(aligned).take_while(|(a, b)| a == b).count();
-    // (what is cut has its size behind it)
+    // A cut text is followed by its size.
     let is_in_sight = same + 2 * CONTEXT <= room;
     let begin = if fits(expected) && fits(came) || is_in_sight {
         0
@@ -28,13 +27,13 @@ pub fn side_by_side(
     let at = (same - begin + usize::from(begin > 0 || skipped > 0)).min(room);
     let mut expected = window(expected, begin, room);
     if begin == 0 && skipped > 0 {
-        // Under the mark of what is left out.
+        // Leaves room for the `…` that the other line begins with.
         expected.insert(0, ' ');
     }
     (expected, window(came, skipped + begin, room), differ.then_some(at))
 }
 
-/// The character of `came` from which it is like the beginning of `expected` for longest; 0 if it nowhere is.
+/// The position in `came` with the longest match of the beginning of `expected`; 0 if there is none.
 fn alike(expected: &str, came: &str) -> usize {
     const SHORT: usize = 4;
     const LONG: usize = 200;
@@ -44,7 +43,7 @@ fn alike(expected: &str, came: &str) -> usize {
     found.map_or(0, |at| came[..at].chars().count())
 }
 
-/// The text from the character `begin` on, in `room` columns, with how long it is in all if some is left out.
+/// The text from the character `begin` on, in `room` columns. If it is cut, its total length is added.
 fn window(text: &str, begin: usize, room: usize) -> String {
     let count = text.chars().count();
     let is_cut = begin > 0 || count > room;
@@ -71,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn the_like_part_of_much_is_shown() {
+    fn the_similar_part_of_a_long_text_is_shown() {
         let came = format!("{}alice: ho⏎", "bob: something else⏎".repeat(9));
         let (expected, came, at) = side_by_side("alice: hi⏎", &came, true, 50);
         assert_eq!((expected.as_str(), at), (" alice: hi⏎", Some(9)));

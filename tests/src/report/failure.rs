@@ -17,22 +17,22 @@ use crate::report::scoreboard::stage_line;
 use crate::report::screens::Screen;
 use crate::report::{diff, near_miss, programs, screens};
 
-/// In front of what was expected and what came, in columns.
+/// The width of the labels before the expected and the actual text, in columns.
 const LABEL: usize = 14;
 
-/// Everything that is told about a stage that failed; on a terminal or elsewhere.
+/// The report about a failed stage, for a terminal or another format.
 pub struct Report<'a> {
     lab: &'a Lab,
     stage: &'a Stage,
     graded: &'a Graded,
-    /// The command that runs the stage once more.
+    /// The command that runs the stage again.
     again: String,
-    /// Up to the end of the script, with pieces put together.
+    /// All events of the run.
     events: Vec<Event>,
 }
 
 impl<'a> Report<'a> {
-    /// A report; `again` is the command that runs the stage once more.
+    /// A report. `again` is the command that runs the stage again.
     pub fn new(lab: &'a Lab, stage: &'a Stage, graded: &'a Graded, again: String) -> Self {
         let events = graded.outcome.as_ref().map(|outcome| outcome.journal.events());
         Self { lab, stage, graded, again, events: events.unwrap_or_default() }
@@ -42,7 +42,7 @@ impl<'a> Report<'a> {
     pub fn to_text(&self, kit: &Path) -> String {
         let mut parts = vec![stage_line(self.lab, self.stage, &self.graded.verdict)];
         parts.push(self.what_went_wrong());
-        // (what does not compile has not talked to anybody)
+        // A program that does not compile has not communicated.
         if self.has_happened() {
             let ladder = self.ladder(most_lanes(columns()));
             parts.push(ladder.to_text(columns()));
@@ -53,7 +53,7 @@ impl<'a> Report<'a> {
         }
         let states = self.states();
         if !states.is_empty() {
-            // (what a program said stands behind a bar, and is left as it is)
+            // Quoted program output comes after a bar, and is not wrapped.
             let is_quoted = |line: &str| line.starts_with(' ');
             let line = |line: &String| {
                 if is_quoted(line) { format!("   {line}") } else { wrapped("   ", line) }
@@ -61,18 +61,18 @@ impl<'a> Report<'a> {
             let lines: Vec<_> = states.iter().map(line).collect();
             parts.push(style(lines.join("\n")).red().to_string());
         }
-        parts.push(self.what_to_do(kit));
+        parts.push(self.advice_text(kit));
         parts.join("\n\n")
     }
 
-    /// The screens of those who are drawn.
+    /// The screens of the people and servers that the ladder shows.
     pub(super) fn screens(&self, ladder: &Ladder) -> Vec<Screen> {
         let mut screens = screens::screens(&self.events, screens::LINES);
         screens.retain(|screen| ladder.lanes.contains(&screen.name));
         screens
     }
 
-    /// Whether there is something to show. (Where the grader failed, what the programs did says nothing.)
+    /// Whether there are events to show. If the grader failed, the events tell nothing about the programs.
     pub(super) fn has_happened(&self) -> bool {
         !matches!(self.failure(), Some(Failure::Grader(_)))
             && self.events.iter().any(|event| event.what != EventKind::End)
@@ -82,7 +82,7 @@ impl<'a> Report<'a> {
         self.graded.outcome.as_ref()?.result.as_ref().err()
     }
 
-    /// The stage and what went wrong, without the evidence.
+    /// The stage and the failure, without the evidence.
     pub fn summary(&self) -> String {
         let line = stage_line(self.lab, self.stage, &self.graded.verdict);
         format!("{line}\n{}", self.what_went_wrong())
@@ -94,7 +94,7 @@ impl<'a> Report<'a> {
             Some(Failure::Grader(why)) => format!("   the grader failed: {why}"),
             Some(Failure::Wrong { who, expected, came, .. }) => {
                 let mut lines = vec![format!("   {}", style(who).bold())];
-                // What the compiler says has many lines.
+                // The compiler's errors have many lines.
                 if came.contains('\n') {
                     lines.extend(quoted(came).iter().map(|line| format!("   │ {line}")));
                     return lines.join("\n");
@@ -106,7 +106,7 @@ impl<'a> Report<'a> {
                     columns().saturating_sub(LABEL + 1),
                 );
                 lines.push(format!("     expected {}", style(expected).green()));
-                lines.push(format!("     but came {}", style(came).red()));
+                lines.push(format!("     but got  {}", style(came).red()));
                 lines.extend(at.map(|at| format!("{:LABEL$}{:at$}^", "", "")));
                 lines.extend(self.near_misses().iter().map(|miss| format!("   → {miss}")));
                 lines.extend(self.step().map(|step| format!("   at the step: {step}")));
@@ -115,7 +115,7 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// What was awaited, and what came instead.
+    /// The expected bytes, and the bytes that came instead.
     fn evidence(&self) -> Option<&Evidence> {
         match self.failure() {
             Some(Failure::Wrong { evidence, .. }) => evidence.as_deref(),
@@ -123,7 +123,7 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// Whether it is about what somebody sees.
+    /// Whether the failure is about a screen.
     pub(super) fn is_screen(&self) -> bool {
         self.evidence().is_some_and(|evidence| evidence.is_screen)
     }
@@ -134,7 +134,7 @@ impl<'a> Report<'a> {
         self.evidence().map(misses).unwrap_or_default()
     }
 
-    /// The part of the script in which it failed.
+    /// The step of the script that failed.
     pub(super) fn step(&self) -> Option<&str> {
         self.events.iter().rev().find_map(|event| match &event.what {
             EventKind::Step(step) => Some(step.as_str()),
@@ -142,14 +142,14 @@ impl<'a> Report<'a> {
         })
     }
 
-    /// Who or whose program should have done something else.
+    /// The person, peer or program that the failure is about.
     fn about(&self) -> Option<&str> {
         let Some(Failure::Wrong { who, .. }) = self.failure() else { return None };
         let is_about = |name: &&str| {
             let rest = who.strip_prefix(name);
             !name.is_empty() && rest.is_some_and(|rest| rest.starts_with([' ', '\'']))
         };
-        // (`server 2` is not `server`)
+        // The longest name counts, because `server` is also the beginning of `server 2`.
         let names = self.events.iter().map(|event| event.who.as_str());
         names.filter(is_about).max_by_key(|name| name.len())
     }
@@ -180,19 +180,19 @@ impl<'a> Report<'a> {
             .unwrap_or_default()
     }
 
-    fn what_to_do(&self, kit: &Path) -> String {
+    fn advice_text(&self, kit: &Path) -> String {
         let lines = self.advice(kit);
         let lines: Vec<_> = lines.iter().map(|(label, text)| labelled(label, text)).collect();
         lines.join("\n")
     }
 
-    /// What to do about it, each with a label.
+    /// The next steps, each with a label.
     pub(super) fn advice(&self, kit: &Path) -> Vec<(&'static str, String)> {
         let (lab, number) = (self.lab.number, self.stage.number);
         let mut lines = Vec::new();
         if let Some(passes) = self.graded.control_passes {
             let said = if passes {
-                "passes: the reference does this right, here and now"
+                "passes: the reference programs do this right on this machine"
             } else {
                 "fails, too: this is the grader's fault, not yours"
             };
@@ -200,12 +200,12 @@ impl<'a> Report<'a> {
         }
         if self.graded.verdict == Verdict::GraderError {
             let advice = "run it again; if that does not help, show this to your instructor. Your \
-                          programs were not judged, and may be right.";
+                          programs were not graded, and may be right.";
             lines.push(("to do", advice.to_owned()));
             lines.push(("again", self.again.clone()));
             return lines;
         }
-        // (what does not compile may be wrong anywhere; the compiler says where)
+        // If a program does not compile, the compiler says where to look.
         if self.has_happened() && self.graded.is_of_kit {
             let places = exercises::of_lab(kit, "labs", lab).unwrap_or_default();
             for place in exercises::of_stage(places, number) {
@@ -224,7 +224,7 @@ impl<'a> Report<'a> {
         lines
     }
 
-    /// `2.5  Everyone hears what one says`
+    /// `2.5  The server broadcasts each message to everyone`
     pub(super) fn title(&self) -> String {
         format!("{}.{}  {}", self.lab.number, self.stage.number, self.stage.title)
     }

@@ -1,4 +1,4 @@
-//! Reports as one page that needs nothing else: the same as on the terminal, with the ladders as drawings.
+//! Reports as one self-contained page, with the same content as on the terminal and with the ladders as drawings.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::report::failure::Report;
 use crate::report::layout::{escape, quoted, short_blanks, word};
 use crate::report::{diff, svg};
 
-/// Readable in light and in dark, on a phone and on paper.
+/// For light and dark mode, phones and paper.
 const STYLE: &str = "
 :root { color-scheme: light dark; --line: #8886; --ok: #17803d; --bad: #c3251d; --dim: #777; --box: #8881; }
 @media (prefers-color-scheme: dark) { :root { --ok: #4cc06f; --bad: #ff7b72; --dim: #999; } }
@@ -32,7 +32,7 @@ svg .missing, svg .missing .arrow { stroke: var(--bad); } svg .missing text, svg
 @media print { section { break-inside: avoid; } }
 ";
 
-/// A page that is being written.
+/// A page under construction.
 pub struct Page {
     rows: String,
     sections: String,
@@ -89,7 +89,7 @@ impl Page {
                 let (expected, came) = (escape(&expected), escape(&came));
                 let _ = writeln!(
                     out,
-                    "<pre>expected <span class=\"passed\">{expected}</span>\nbut came <span class=\"bad\">{came}</span>{mark}</pre>"
+                    "<pre>expected <span class=\"passed\">{expected}</span>\nbut got  <span class=\"bad\">{came}</span>{mark}</pre>"
                 );
             }
             Some(Failure::Grader(why)) => {
@@ -125,7 +125,7 @@ impl Page {
         out.push_str("</dl></section>\n");
     }
 
-    /// The page, with a closing line.
+    /// Completes the page with the total.
     pub fn finish(self, total: &str) -> String {
         let Self { rows, sections } = self;
         let total = escape(total);

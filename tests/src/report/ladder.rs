@@ -1,4 +1,4 @@
-//! Who sent which bytes, when: a ladder, drawn with characters. Its rows serve other drawings as well.
+//! A ladder diagram, drawn with characters: who sent which bytes, and when. Other drawings use its rows as well.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,40 +10,40 @@ use crate::journal::visible::visible;
 use crate::journal::{Event, EventKind, Wire};
 use crate::report::layout::short_blanks;
 
-/// The width of the clock in front, in columns.
+/// The width of the times at the left edge, in columns.
 const CLOCK: usize = 8;
 
-/// A lane narrower than this, in columns, has no room for words.
+/// The least width of a lane, in columns. A narrower one has no room for text.
 const MIN_LANE: usize = 15;
 
-/// The most rows; of more, those in the middle are left out.
+/// The most rows. If there are more, rows in the middle are left out.
 const MAX_ROWS: usize = 36;
-/// So many rows stay at the beginning then.
+/// The number of rows that stay at the beginning then.
 const FIRST_ROWS: usize = 6;
 
-/// Who takes part, and what happens.
+/// The participants, and the events between them.
 pub struct Ladder {
-    /// From left to right. The one that all others talk with is in the middle.
+    /// From left to right. The participant that all others communicate with is in the middle.
     pub lanes: Vec<String>,
     /// From top to bottom.
     pub rows: Vec<Row>,
-    /// Who took part, but is not drawn.
+    /// The participants that are not drawn.
     pub left_out: Vec<String>,
 }
 
-/// Who waited in vain.
+/// What did not come.
 pub struct Missing<'a> {
-    /// The person or peer.
+    /// The person or peer that waited.
     pub who: &'a str,
-    /// For what.
+    /// The expected text.
     pub text: &'a str,
-    /// Whether it should have been on a screen, and not on the wire.
+    /// Whether it was expected on a screen, and not on the wire.
     pub is_screen: bool,
 }
 
 /// One line of the ladder.
 pub struct Row {
-    /// Since the stage began.
+    /// The time since the stage began.
     pub at: Option<Duration>,
     /// What happens.
     pub kind: Kind,
@@ -51,16 +51,16 @@ pub struct Row {
 
 /// What a line of the ladder shows.
 pub enum Kind {
-    /// Something goes from one lane to another.
+    /// Something that goes from one lane to another.
     Arrow {
         /// The number of the lane.
         from: usize,
         /// The number of the lane.
         to: usize,
-        /// What goes there.
+        /// The text on the arrow.
         text: String,
     },
-    /// It should have gone there.
+    /// Something that should have gone from one lane to another.
     Missing {
         /// The number of the lane.
         from: usize,
@@ -69,21 +69,21 @@ pub enum Kind {
         /// What was expected.
         text: String,
     },
-    /// Something happens in a lane.
+    /// An event in one lane.
     Note {
         /// The number of the lane.
         lane: usize,
         /// What happens.
         text: String,
     },
-    /// A new part of the stage.
+    /// A new step of the stage.
     Step(String),
-    /// So many rows are left out.
+    /// The number of rows that are left out.
     Gap(usize),
 }
 
 impl Ladder {
-    /// Draws what happened, for at most `most` lanes. `about` is whom the failure is about.
+    /// Draws the events with at most `most` lanes. `about` is the participant that the failure is about.
     pub fn new(
         events: &[Event],
         about: Option<&str>,
@@ -98,7 +98,7 @@ impl Ladder {
             .filter(|event| !is_echo(event, &mut typed))
             .flat_map(|event| rows_of(event, &lane))
             .collect();
-        // What was before the last step went well.
+        // The steps before the last one passed.
         let is_step = |row: &Row| matches!(row.kind, Kind::Step(_));
         if let Some(step) = rows.iter().rposition(is_step).filter(|step| *step > FIRST_ROWS) {
             let gap_row = Row { at: None, kind: Kind::Gap(step - FIRST_ROWS) };
@@ -107,7 +107,7 @@ impl Ladder {
         if let Some((missing, at)) = missing.and_then(|missing| Some((missing, lane(missing.who)?)))
         {
             rows.extend(silence(events, at));
-            // The other end of the last connection, or else the one in the middle.
+            // The other end of the last connection; otherwise the lane in the middle.
             let middle = (lanes.len() - 1).div_ceil(2);
             let beside = if at == middle { at.saturating_sub(1) } else { middle };
             let mut ends = events.iter().rev().filter_map(Event::ends);
@@ -133,7 +133,7 @@ impl Ladder {
         Self { lanes, rows, left_out }
     }
 
-    /// The ladder as text, in so many columns.
+    /// The ladder as text with this number of columns.
     pub fn to_text(&self, columns: usize) -> String {
         let width = (columns - CLOCK) / self.lanes.len().max(1);
         let at = |lane: usize| CLOCK + lane * width + width / 2;
@@ -161,7 +161,7 @@ impl Ladder {
                 }
                 Kind::Note { lane, text } => {
                     let room = columns.saturating_sub(at(*lane) + 2);
-                    // (at the right edge there is more room on the other side)
+                    // Near the right edge there is more room on the left side.
                     if room < 24 && at(*lane) > CLOCK + 24 {
                         let text = cut(text, at(*lane) - CLOCK - 2);
                         row.put(at(*lane) - 1 - text.chars().count(), &text);
@@ -182,13 +182,13 @@ impl Ladder {
             lines.push(style.apply_to(row.line()).to_string());
         }
         if !self.left_out.is_empty() {
-            lines.push(format!("{:CLOCK$}not drawn: {}", "", self.left_out.join(", ")));
+            lines.push(format!("{:CLOCK$}not shown: {}", "", self.left_out.join(", ")));
         }
         lines.join("\n")
     }
 }
 
-/// For how long nothing happened at the end, if it was long.
+/// The time without events at the end, if it was long.
 fn silence(events: &[Event], lane: usize) -> Option<Row> {
     const LONG: Duration = Duration::from_millis(500);
     let last = events.iter().rev().find(|event| event.what != EventKind::End)?;
@@ -198,14 +198,14 @@ fn silence(events: &[Event], lane: usize) -> Option<Row> {
     (silent > LONG).then_some(Row { at: None, kind: Kind::Note { lane, text } })
 }
 
-/// How many lanes a ladder of so many columns has room for.
+/// The number of lanes that fit into this number of columns.
 pub fn most_lanes(columns: usize) -> usize {
     ((columns - CLOCK) / MIN_LANE).max(2)
 }
 
-/// The names of the lanes, and of those for whom there is no room.
+/// The names of the lanes, and the names of the participants that do not fit.
 fn lanes(events: &[Event], about: Option<&str>, most: usize) -> (Vec<String>, Vec<String>) {
-    // The last ones to do something matter most.
+    // The most recently active participants matter most.
     let mut names: Vec<&str> = about.into_iter().collect();
     let mut talks: Vec<(&str, usize)> = Vec::new();
     for event in events.iter().rev() {
@@ -230,7 +230,7 @@ fn lanes(events: &[Event], about: Option<&str>, most: usize) -> (Vec<String>, Ve
         }
     }
     names.retain(|name| !name.is_empty());
-    // The middle is the one that most others name as their other end.
+    // The middle lane is the most frequent other end.
     let hub = talks.iter().max_by_key(|(_, count)| count).map(|(name, _)| *name);
     if let Some(hub) = hub {
         names.retain(|name| *name != hub);
@@ -238,7 +238,7 @@ fn lanes(events: &[Event], about: Option<&str>, most: usize) -> (Vec<String>, Ve
     }
     let left_out = names.split_off(names.len().min(most));
     let mut lanes: Vec<String> = names.iter().skip(1).map(ToString::to_string).collect();
-    // In the order in which they came.
+    // In the order of their first events.
     let order = |name: &String| events.iter().position(|event| event.who == *name);
     lanes.sort_by_key(order);
     if let Some(hub) = names.first() {
@@ -247,7 +247,7 @@ fn lanes(events: &[Event], about: Option<&str>, most: usize) -> (Vec<String>, Ve
     (lanes, left_out.into_iter().map(ToOwned::to_owned).collect())
 }
 
-/// Whether a program has shown only what its person has typed, and its prompt.
+/// Whether a program showed only the typed text and its prompt.
 fn is_echo<'a>(event: &'a Event, typed: &mut BTreeMap<&'a str, String>) -> bool {
     match &event.what {
         EventKind::Typed(keys) => {
@@ -263,7 +263,7 @@ fn is_echo<'a>(event: &'a Event, typed: &mut BTreeMap<&'a str, String>) -> bool 
     }
 }
 
-/// What was shown, without colours and the like.
+/// The text, without colors and other escape sequences.
 fn plain(bytes: &[u8]) -> String {
     console::strip_ansi_codes(&String::from_utf8_lossy(bytes)).replace('\r', "")
 }
@@ -292,7 +292,7 @@ fn rows_of(event: &Event, lane: &impl Fn(&str) -> Option<usize>) -> Vec<Row> {
         }),
         EventKind::Showed(bytes) => {
             let plain = without_unwritten(&plain(bytes));
-            // (a newline alone says nothing)
+            // A newline alone tells nothing.
             if plain.trim().is_empty() { Vec::new() } else { note(shown(plain.as_bytes())) }
         }
         EventKind::Started(_, command) => note(format!("$ {command}")),
@@ -302,7 +302,7 @@ fn rows_of(event: &Event, lane: &impl Fn(&str) -> Option<usize>) -> Vec<Row> {
     }
 }
 
-/// The beginning of long bytes, and how many they are.
+/// The bytes as text; if there are many, their number and the beginning.
 fn shown(bytes: &[u8]) -> String {
     const LONG: usize = 200;
     if bytes.len() <= LONG {
@@ -313,7 +313,7 @@ fn shown(bytes: &[u8]) -> String {
 }
 
 trait ReplaceReturns {
-    /// What Enter sends, as people know it.
+    /// Shows the carriage return that Enter sends as a newline.
     fn replace_returns(&self) -> Vec<u8>;
 }
 
@@ -330,7 +330,7 @@ fn cut(text: &str, room: usize) -> String {
     text.chars().take(room.saturating_sub(1)).chain(['…']).collect()
 }
 
-/// A line in which things are put at their columns.
+/// A line of text in which text can be put at any column.
 struct Canvas(Vec<char>);
 
 impl Canvas {
@@ -348,7 +348,7 @@ impl Canvas {
         }
     }
 
-    /// From one lane to another, the text in the middle.
+    /// An arrow from one lane to another, with text on it.
     fn arrow(&mut self, from: usize, to: usize, text: &str, dash: char) {
         let (left, right) = (from.min(to), from.max(to));
         let line: String = std::iter::repeat_n(dash, (right - left).saturating_sub(1)).collect();
@@ -359,7 +359,7 @@ impl Canvas {
         } else {
             self.put(to + 1, "◀");
         }
-        // Beside its sender; with a bit of line in front, if there is room for it.
+        // The text is next to the sender, after a short piece of line if there is room.
         let room = (right - left).saturating_sub(5);
         let text = format!(" {} ", cut(text, room));
         let line = if text.chars().count() < room + 2 { 2 } else { 1 };

@@ -1,4 +1,4 @@
-//! Lines of text: how wide they are, and what may stand in them.
+//! Lines of text: their width, and the characters that they may contain.
 
 use std::fmt::Write;
 
@@ -7,20 +7,20 @@ use console::{Style, Term};
 use crate::grading::verdict::Verdict;
 use crate::journal::visible::visible;
 
-/// How many columns a report may use: those of the terminal, or 80 when it goes elsewhere.
+/// The number of columns that a report may use: those of the terminal, or 80 if the output is not a terminal.
 pub fn columns() -> usize {
     let size = Term::stdout().size_checked();
     size.map_or(80, |(_, columns)| usize::from(columns).clamp(60, 100))
 }
 
-/// `left` at the left edge, cut when it is too long, and `right` at the right edge.
+/// `left` at the left edge, cut if it is too long, and `right` at the right edge.
 pub fn line(left: &str, right: &str) -> String {
     let room = columns().saturating_sub(console::measure_text_width(right) + 1);
     let left = console::truncate_str(left, room, "…");
     format!("{} {right}", console::pad_str(&left, room, console::Alignment::Left, None))
 }
 
-/// The text with long runs of spaces, the padding of a header for example, counted and not drawn.
+/// The text with each long run of spaces, such as the padding of a header, replaced by its length.
 pub fn short_blanks(text: &str) -> String {
     const LONG: usize = 6;
     let mut short = String::new();
@@ -34,7 +34,7 @@ pub fn short_blanks(text: &str) -> String {
     short + rest
 }
 
-/// What a program prints, for HTML and SVG: text and nothing else, whatever it prints.
+/// Program output for HTML and SVG: always plain text, whatever the program prints.
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for char in text.chars() {
@@ -43,7 +43,7 @@ pub fn escape(text: &str) -> String {
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
-            // (what neither HTML nor XML allows)
+            // Neither HTML nor XML allows these.
             '\0'..='\x08' | '\x0b'..='\x1f' | '\x7f' => escaped.push('\u{FFFD}'),
             char => escaped.push(char),
         }
@@ -51,7 +51,8 @@ pub fn escape(text: &str) -> String {
     escaped
 }
 
-/// What a compiler or a `build.rs` has printed, line by line, made harmless and not too long: it prints what it likes.
+/// The output of a compiler or a `build.rs`, line by line. A submission controls it, so this makes it harmless and cuts
+/// long lines.
 pub fn quoted(text: &str) -> Vec<String> {
     const LONG: usize = 300;
     let cut = |line: &str| {
@@ -62,12 +63,12 @@ pub fn quoted(text: &str) -> Vec<String> {
     text.trim_end().lines().map(cut).collect()
 }
 
-/// A label, and behind it a text in as many lines as it needs.
+/// A label, followed by a text in as many lines as it needs.
 pub fn labelled(label: &str, text: &str) -> String {
     wrapped(&format!("   {label:<8}"), text)
 }
 
-/// A text in as many lines as it needs, behind `front` and below it.
+/// A text in as many lines as it needs. The first begins after `front`, the others are indented to match.
 pub fn wrapped(front: &str, text: &str) -> String {
     let indent = console::measure_text_width(front);
     let mut lines = vec![front.to_owned()];
@@ -84,7 +85,7 @@ pub fn wrapped(front: &str, text: &str) -> String {
     lines.join("\n")
 }
 
-/// The sign of a verdict, in its colour.
+/// The sign of a verdict, in its color.
 pub fn mark(verdict: Option<&Verdict>) -> String {
     let (mark, style) = match verdict {
         Some(Verdict::Passed) => ("✓", Style::new().green()),
@@ -95,7 +96,7 @@ pub fn mark(verdict: Option<&Verdict>) -> String {
     style.apply_to(mark).to_string()
 }
 
-/// What a verdict says, if it says more than its sign.
+/// The verdict in words; empty if the sign is enough.
 pub fn word(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Passed => String::new(),

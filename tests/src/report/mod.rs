@@ -1,4 +1,4 @@
-//! What is told of a verdict.
+//! Reports for people.
 
 pub mod diff;
 pub mod failure;

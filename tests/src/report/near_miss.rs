@@ -1,4 +1,4 @@
-//! What was almost right, and so says what went wrong.
+//! Finds what was almost right, because that explains the mistake.
 
 use crate::journal::failure::Evidence;
 use crate::journal::is_server;
@@ -7,37 +7,37 @@ use crate::journal::{Event, EventKind, Wire};
 
 use crate::report::layout::short_blanks;
 
-/// What the bytes that came, and those that others got, tell about the mistake; the most telling first.
+/// What the bytes that came, and the bytes that others received, tell about the mistake. The most useful comes first.
 pub fn near_misses(evidence: &Evidence, events: &[Event], speaker_hears: bool) -> Vec<String> {
     let Evidence { name, expected, before, rest, is_screen } = evidence;
     let mut misses = Vec::new();
-    // (`…` stands for whatever else is in the line)
+    // `…` stands for any other text in the line.
     let expected = String::from_utf8_lossy(expected).replace('…', "").into_bytes();
     let message = trim(&expected);
     if message.is_empty() {
         return misses;
     }
-    // On a screen other lines may stand before it: the one that looks most like it is meant.
+    // A screen may show other lines before it, so this looks at the most similar line.
     let rest = if *is_screen { most_like(rest, message) } else { rest };
     let came = trim(rest);
     if came == message && rest.ends_with(b"\r\n") {
-        misses.push("it is right, but ends with \\r⏎ and not with ⏎".into());
+        misses.push("it is right, but ends with \\r⏎ instead of ⏎".into());
     } else if came == message && !rest.ends_with(b"\n") && expected.ends_with(b"\n") {
-        misses.push("it is right, but for the ⏎ at its end".into());
+        misses.push("it is right except for the missing ⏎ at its end".into());
     } else if came == message && rest.ends_with(b"\n") && !expected.ends_with(b"\n") {
-        misses.push("it is right, but there is a ⏎ behind it that nobody asked for".into());
+        misses.push("it is right, but an extra ⏎ follows it".into());
     } else if rest.starts_with(b"\n") && rest.trim_ascii_start().starts_with(message) {
-        misses.push("it is right, but an empty line stands in front of it".into());
+        misses.push("it is right, but an empty line comes before it".into());
     } else if came.eq_ignore_ascii_case(message) {
-        misses.push("it is right, but for upper and lower case".into());
+        misses.push("it is right except for upper and lower case".into());
     } else if without_blanks(came) == without_blanks(message) {
-        misses.push("it is right, but for the spaces".into());
+        misses.push("it is right except for the spaces".into());
     }
     if came.len() > 1 && came != message && message.ends_with(came) {
         let front = String::from_utf8_lossy(&message[..message.len() - came.len()]);
-        misses.push(format!("it is right, but «{front}» is missing in front"));
+        misses.push(format!("it is right, but «{front}» is missing before it"));
     } else if !came.is_empty() && came != message && message.starts_with(came) {
-        misses.push("only its beginning came".into());
+        misses.push("only the beginning came".into());
     }
     misses.extend(counted_characters(&expected, rest));
     if !speaker_hears {
@@ -45,17 +45,17 @@ pub fn near_misses(evidence: &Evidence, events: &[Event], speaker_hears: bool) -
     }
     let first = trim(rest.split_inclusive(|&byte| byte == b'\n').next().unwrap_or_default());
     let is_known = |line: &[u8]| line == first;
-    // (of a message of several lines, one may well come again)
+    // A single line of a longer message may well occur twice.
     let is_line = !message.contains(&b'\n');
     if is_line
         && !first.is_empty()
         && !is_screen
         && before.split(|&byte| byte == b'\n').any(is_known)
     {
-        misses.push("what came instead has come before: it was sent twice".into());
+        misses.push("an earlier message came again: it was sent twice".into());
     }
     match find(rest, message) {
-        // (part of a line of a screen may stand anywhere in it: this one was there before, as a prompt that was answered)
+        // Part of a screen line may occur anywhere in it, for example as a prompt that was answered.
         Some(_) if *is_screen && !expected.ends_with(b"\n") => {}
         Some(at) => misses.extend(beside(rest, at, &expected).map(|miss| {
             let front = String::from_utf8_lossy(&rest[..at]).trim_start_matches("> ").to_owned();
@@ -72,7 +72,7 @@ pub fn near_misses(evidence: &Evidence, events: &[Event], speaker_hears: bool) -
     misses
 }
 
-/// What stands where it should not, before or behind the message that came at `at`.
+/// The wrong text directly before or after the message, which came at `at`.
 fn beside(rest: &[u8], at: usize, expected: &[u8]) -> Option<String> {
     let message = trim(expected);
     let (front, back) = (&rest[..at], &rest[at + message.len()..]);
@@ -85,24 +85,24 @@ fn beside(rest: &[u8], at: usize, expected: &[u8]) -> Option<String> {
         }
     };
     if !expected.ends_with(b"\n") {
-        // Here no ⏎ parts one message from another.
-        return (at > 0).then(|| format!("it did come, but behind «{}»", shown(front)));
+        // Here no ⏎ separates two messages.
+        return (at > 0).then(|| format!("it came, but after «{}»", shown(front)));
     }
     let front = &front[front.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1)..];
     let back = trim(back.split(|&byte| byte == b'\n').next().unwrap_or_default());
     if !front.is_empty() && message.starts_with(front) {
-        Some(format!("it did come, but «{}» stands in front of it twice", shown(front)))
+        Some(format!("it came, but with «{}» twice in front of it", shown(front)))
     } else if !front.is_empty() {
         let front = shown(front);
-        Some(format!("it did come, but glued to «{front}» before it: there is no ⏎ between them"))
+        Some(format!("it came, but glued to «{front}» before it: there is no ⏎ between them"))
     } else if !back.is_empty() {
-        Some(format!("it did come, but «{}» is glued to its end", shown(back)))
+        Some(format!("it came, but «{}» is glued to its end", shown(back)))
     } else {
-        (at > 1).then(|| "it did come, but behind something else".into())
+        (at > 1).then(|| "it came, but after something else".into())
     }
 }
 
-/// The line, with its ⏎, in which the message is, or else the one that begins like it.
+/// The line, with its ⏎, that contains the message; otherwise the line with the most similar beginning.
 fn most_like<'a>(rest: &'a [u8], message: &[u8]) -> &'a [u8] {
     let lines = || rest.split_inclusive(|&byte| byte == b'\n');
     let has_it = lines().find(|line| find(line, message).is_some());
@@ -126,7 +126,7 @@ fn count(all: &[u8], part: &[u8]) -> usize {
     all.windows(part.len()).filter(|window| *window == part).count()
 }
 
-/// A frame's header that says how many characters follow, and not how many bytes (wire 3).
+/// Whether a frame's header counts the characters that follow instead of the bytes (wire 3).
 fn counted_characters(expected: &[u8], rest: &[u8]) -> Option<String> {
     const HEADER: usize = 64;
     let number = |frame: &[u8]| {
@@ -136,15 +136,15 @@ fn counted_characters(expected: &[u8], rest: &[u8]) -> Option<String> {
     let (bytes, said) = (number(expected)?, number(rest)?);
     let payload = std::str::from_utf8(expected.get(HEADER..)?).ok()?;
     let characters = payload.chars().count();
-    let is_meant = bytes != said && said == characters;
-    is_meant.then(|| {
+    let is_mistaken = bytes != said && said == characters;
+    is_mistaken.then(|| {
         format!(
             "the header counts the {characters} characters of the payload, not its {bytes} bytes"
         )
     })
 }
 
-/// What one has said oneself, sent back.
+/// Whether a peer's own message was sent back to it.
 fn own_words(name: &str, message: &[u8], rest: &[u8], events: &[Event]) -> Option<String> {
     if is_server(name) {
         return None;
@@ -158,10 +158,10 @@ fn own_words(name: &str, message: &[u8], rest: &[u8], events: &[Event]) -> Optio
         _ => false,
     };
     let is_own = events.iter().any(is_own);
-    is_own.then(|| format!("what came is what {name} has said: it was sent back to its speaker"))
+    is_own.then(|| format!("what came is {name}'s own message, sent back to the speaker"))
 }
 
-/// The right text to the wrong person.
+/// Whether others received the message instead.
 fn others_got_it(name: &str, message: &[u8], before: &[u8], events: &[Event]) -> Option<String> {
     let mut others: Vec<&str> = Vec::new();
     let mut got: std::collections::BTreeMap<&str, Vec<u8>> = std::collections::BTreeMap::new();
@@ -174,7 +174,7 @@ fn others_got_it(name: &str, message: &[u8], before: &[u8], events: &[Event]) ->
         }
     }
     for (who, bytes) in got {
-        // (what a server prints it has not sent)
+        // The server printed it, but did not send it.
         if who != name && !is_server(who) && count(&bytes, message) > count(before, message) {
             others.push(who);
         }
@@ -182,10 +182,10 @@ fn others_got_it(name: &str, message: &[u8], before: &[u8], events: &[Event]) ->
     if others.is_empty() {
         return None;
     }
-    Some(format!("{} got it, and {name} did not", others.join(" and ")))
+    Some(format!("{} got it, but {name} did not", others.join(" and ")))
 }
 
-/// Whether somebody has typed this.
+/// Whether the person typed this text.
 fn has_typed(name: &str, text: &str, events: &[Event]) -> bool {
     events.iter().any(|event| match &event.what {
         EventKind::Typed(keys) => {
@@ -195,13 +195,13 @@ fn has_typed(name: &str, text: &str, events: &[Event]) -> bool {
     })
 }
 
-/// The echo of the terminal only.
+/// Whether the screen shows only the echo of the typed text.
 fn only_typed(name: &str, message: &[u8], rest: &[u8], events: &[Event]) -> Option<String> {
     let text = String::from_utf8_lossy(message);
     let said = text.split_once(": ").or(text.split_once("> ")).map_or(&*text, |(_, said)| said);
     let is_on_screen = find(rest, said.as_bytes()).is_some() && find(rest, message).is_none();
     (!said.is_empty() && is_on_screen && has_typed(name, said, events))
-        .then(|| format!("what is on the screen is only what {name} has typed"))
+        .then(|| format!("the screen shows only what {name} typed"))
 }
 
 #[cfg(test)]
@@ -218,7 +218,7 @@ mod tests {
     fn a_prompt_that_was_answered_is_no_near_miss() {
         let none: [&str; 0] = [];
         assert_eq!(misses("…name:", "Enter your name: \nHello\n"), none);
-        let glued = "it did come, but glued to «Hello» before it: there is no ⏎ between them";
+        let glued = "it came, but glued to «Hello» before it: there is no ⏎ between them";
         assert_eq!(misses("bob: hi\n", "Hellobob: hi\n"), [glued]);
     }
 }

@@ -1,4 +1,4 @@
-//! How the programs were, when a stage failed: what died, what panicked, what runs in circles.
+//! The state of the programs when a stage failed: which ended, which panicked, which was in a busy loop.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -11,13 +11,13 @@ use crate::journal::visible::visible;
 use crate::journal::{Event, EventKind, Wire};
 use crate::system::process::Ended;
 
-/// How many of a program's last lines are shown.
+/// The number of lines of a panic that are shown.
 const LAST_LINES: usize = 3;
 
-/// No chat needs so much, in bytes.
+/// More memory than any chat needs, in bytes.
 const MUCH_MEMORY: u64 = 500_000_000;
 
-/// What there is to say about each program; nothing about one that waits as it should.
+/// The remarks about each program. There is none about a program that waits as it should.
 pub fn states(
     programs: &[(String, Ended)],
     shown: &BTreeMap<String, Vec<u8>>,
@@ -28,60 +28,63 @@ pub fn states(
         ended.status.is_some_and(|status| !matches!(status, WaitStatus::Exited(_, 0)))
     };
     let server_died = programs.iter().any(|(name, ended)| is_server(name) && ended_badly(ended));
-    // (there may be several)
-    let mut server_told = false;
-    let mut told = BTreeSet::new();
+    // There may be several servers.
+    let mut server_is_mentioned = false;
+    let mut seen = BTreeSet::new();
     for (name, ended) in programs {
         let output = shown.get(name).map(|bytes| String::from_utf8_lossy(bytes).replace('\r', ""));
         let output = output.unwrap_or_default();
         let unwritten = unwritten_stages(&output);
         let after = format!("after {:.1} s", ended.after.as_secs_f64());
         let said = match ended.status {
-            // (a client may leave, a server not)
+            // A client may leave, but a server may not.
             Some(WaitStatus::Exited(_, 0)) if !is_server(name) => None,
-            // (that clients end with their server is no news)
+            // It is expected that clients end with their server.
             Some(WaitStatus::Exited(..)) if server_died && !is_server(name) => None,
             Some(WaitStatus::Exited(_, code)) => {
-                let by_itself =
-                    if !is_server(name) && !was_left(name, events) { " by itself" } else { "" };
-                Some(format!("{name}'s program ended{by_itself} with exit status {code}, {after}"))
+                let on_its_own =
+                    if !is_server(name) && !was_left(name, events) { " on its own" } else { "" };
+                Some(format!("{name}'s program ended{on_its_own} with exit status {code}, {after}"))
             }
             Some(WaitStatus::Signaled(_, signal, _)) => {
-                Some(format!("{name}'s program was ended by {signal}, {after}"))
+                Some(format!("{name}'s program was terminated by {signal}, {after}"))
             }
             _ if ended.busy_time > ended.after / 2 && ended.after > Duration::from_millis(500) => {
                 let used = ended.cpu_time.as_secs_f64();
                 let lived = ended.after.as_secs_f64();
                 Some(format!(
-                    "{name}'s program still ran, in circles: {used:.1} s of processor time in {lived:.1} s"
+                    "{name}'s program was still running, in a busy loop: {used:.1} s of processor time in {lived:.1} s"
                 ))
             }
-            // (who waits is told of the one that the others wait for)
-            _ if is_server(name) && ended.after > Duration::from_secs(3) && !server_told => {
+            // The others wait for the server, so the report tells what it did.
+            _ if is_server(name)
+                && ended.after > Duration::from_secs(3)
+                && !server_is_mentioned =>
+            {
                 Some(format!(
-                    "{name}'s program still ran, and waited: {:.2} s of processor time in {:.1} s",
+                    "{name}'s program was still running, and waited: {:.2} s of processor time in {:.1} s",
                     ended.cpu_time.as_secs_f64(),
                     ended.after.as_secs_f64()
                 ))
             }
             _ => None,
         };
-        server_told |= is_server(name) && said.is_some();
+        server_is_mentioned |= is_server(name) && said.is_some();
         let has_died = ended.status.is_some();
         lines.extend(said);
         if ended.memory > MUCH_MEMORY {
             let megabytes = ended.memory / 1_000_000;
-            lines.push(format!("{name}'s program held {megabytes} MB of memory"));
+            lines.push(format!("{name}'s program used {megabytes} MB of memory"));
         }
-        // (what all programs of this name have shown is together)
-        if !told.insert(name) {
+        // The output of all programs with this name is joined.
+        if !seen.insert(name) {
             continue;
         }
         for stage in unwritten.into_iter().collect::<BTreeSet<_>>() {
             lines.push(format!("{name}'s program said that stage {stage} is not written yet"));
         }
         for panic in panics(&without_unwritten(&output)) {
-            let still = if has_died { "" } else { "; the program lives on" };
+            let still = if has_died { "" } else { "; the program kept running" };
             lines.push(format!("{name}'s program panicked{still}"));
             lines.extend(panic.iter().map(|line| format!("  │ {}", visible(line.as_bytes()))));
         }
@@ -89,7 +92,7 @@ pub fn states(
     lines
 }
 
-/// Whether the other end closed the connection of this program, or it never had one.
+/// Whether the other end closed this program's connection, or the program never had one.
 fn was_left(name: &str, events: &[Event]) -> bool {
     let is_end = |event: &Event| match &event.what {
         EventKind::Sent(to, Wire::Signal(signal)) => to == name && *signal != "connects",
@@ -104,7 +107,7 @@ fn was_left(name: &str, events: &[Event]) -> bool {
     !connected || events.iter().any(is_end)
 }
 
-/// The panics that Rust reported, each with its file and line, and its message.
+/// The panics in the output, each with its file, line and message.
 fn panics(output: &str) -> Vec<Vec<String>> {
     let mut panics = Vec::new();
     let mut lines = output.lines().peekable();
@@ -122,7 +125,7 @@ fn panics(output: &str) -> Vec<Vec<String>> {
         }
         panics.push(panic);
     }
-    // (the same one a hundred times says no more than once)
+    // A repeated panic tells nothing new.
     panics.dedup_by(|a, b| a[1..] == b[1..]);
     panics.truncate(3);
     panics

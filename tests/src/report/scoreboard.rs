@@ -1,4 +1,4 @@
-//! The points, stage by stage.
+//! The points of each stage.
 
 use console::style;
 
@@ -6,17 +6,17 @@ use crate::grading::verdict::Verdict;
 use crate::harness::stage::{Lab, Stage};
 use crate::report::layout::{line, mark, word};
 
-/// The points that were won, and those that could have been.
+/// The points that were won, and the points that were possible.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Points {
-    /// By stages that passed.
+    /// The points of the passed stages.
     pub won: u32,
-    /// By all stages that were asked.
+    /// The points of all graded stages.
     pub all: u32,
 }
 
 impl Points {
-    /// Those of stages with their verdicts.
+    /// Adds up the points of stages with these verdicts.
     pub fn of<'a>(graded: impl IntoIterator<Item = (&'a Stage, &'a Verdict)>) -> Self {
         graded.into_iter().fold(Self::default(), |points, (stage, verdict)| {
             points + Self { won: won(stage, verdict), all: stage.points }

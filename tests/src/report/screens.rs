@@ -1,4 +1,4 @@
-//! What each person has on the screen.
+//! The screens of the people and servers.
 
 use std::collections::BTreeMap;
 
@@ -8,22 +8,22 @@ use crate::journal::unwritten::without_unwritten;
 use crate::journal::visible::visible;
 use crate::journal::{Event, EventKind};
 
-/// The last rows that are shown of a screen in a report.
+/// The number of last rows of a screen that a report shows.
 pub const LINES: usize = 8;
 
 /// The longest line that is shown in full, in characters.
 const LONG: usize = 300;
 
-/// What is on somebody's screen, line by line.
+/// The screen of a person or server, line by line.
 pub struct Screen {
-    /// Whose it is.
+    /// The name of the person or server.
     pub name: String,
-    /// From top to bottom; only the last ones.
+    /// The last lines, from top to bottom.
     pub lines: Vec<String>,
 }
 
-/// The last lines of the screens of all programs that were started, in their order. Where a terminal does not echo,
-/// what was typed is added, since its person knows it.
+/// The last lines of the screens of all programs, in the order in which they were started. If a terminal does not echo,
+/// this adds the typed text, because the person knows it.
 pub fn screens(events: &[Event], last: usize) -> Vec<Screen> {
     let mut kinds: Vec<(&str, Terminal)> = Vec::new();
     let mut bytes: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
@@ -31,7 +31,7 @@ pub fn screens(events: &[Event], last: usize) -> Vec<Screen> {
         let who = event.who.as_str();
         match &event.what {
             EventKind::Started(kind, _) => {
-                // (a later program of the same name has a new screen)
+                // A later program with the same name has a new screen.
                 kinds.retain(|(name, _)| *name != who);
                 kinds.push((who, *kind));
                 bytes.remove(who);
@@ -69,20 +69,20 @@ pub fn screens(events: &[Event], last: usize) -> Vec<Screen> {
     screens
 }
 
-/// A screen narrower than this, in columns, is hard to read.
+/// The least width of a screen, in columns. A narrower one is hard to read.
 const MIN_WIDTH: usize = 34;
 
-/// How many of `count` screens fit beside each other.
+/// How many of `count` screens fit side by side.
 fn beside(columns: usize, count: usize) -> usize {
     ((columns - 2) / MIN_WIDTH).clamp(1, count.max(1))
 }
 
-/// The columns for text in each of `count` screens, when all of them are shown in `columns`.
+/// The number of columns for text in each of `count` screens that are shown in `columns`.
 pub fn room(columns: usize, count: usize) -> usize {
     (columns - 2) / beside(columns, count) - 6
 }
 
-/// The screens side by side, as many as there is room for.
+/// The screens in rows, with as many side by side as fit.
 pub fn to_text(screens: &[Screen], columns: usize) -> String {
     let beside = beside(columns, screens.len());
     let width = room(columns, screens.len()) + 4;
@@ -111,7 +111,7 @@ pub fn to_text(screens: &[Screen], columns: usize) -> String {
     text.join("\n")
 }
 
-/// The last rows of a terminal of this width.
+/// The last rows of these lines on a terminal of this width.
 pub fn wrap(lines: &[String], width: usize, last: usize) -> Vec<String> {
     let mut rows = Vec::new();
     for line in lines {

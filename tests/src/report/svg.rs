@@ -1,4 +1,4 @@
-//! Pictures: the ladder and the screens as SVG. The ladder takes its colours from the page that it stands in.
+//! Pictures: the ladder and the screens as SVG. The ladder uses the colors of the page that contains it.
 
 use std::fmt::Write;
 
@@ -14,12 +14,12 @@ const GAP: usize = 8;
 const WIDTH: usize = 900;
 /// The width of the clock, in pixels.
 const CLOCK: usize = 70;
-/// The width of a character, in pixels, a little more than it is.
+/// The assumed width of a character, in pixels, a little more than the real one.
 const CHARACTER: usize = 8;
 /// The most lines of text at an arrow.
 const MAX_LINES: usize = 12;
 
-/// The ladder as a drawing, with a text for those who cannot see it.
+/// The ladder as a drawing, with a text alternative.
 pub fn ladder(ladder: &Ladder) -> String {
     let left = if ladder.rows.iter().any(|row| row.at.is_some()) { CLOCK } else { 0 };
     let lane_width = (WIDTH - left) / ladder.lanes.len().max(1);
@@ -75,7 +75,7 @@ pub fn ladder(ladder: &Ladder) -> String {
     let height = y + 2 * GAP;
     let mut out = format!(
         "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" xmlns=\"http://www.w3.org/2000/svg\">\
-         <title>Who sent what to whom: {}</title><desc>{}</desc>",
+         <title>Messages between {}</title><desc>{}</desc>",
         escape(&ladder.lanes.join(", ")),
         escape(&in_words(ladder))
     );
@@ -91,7 +91,7 @@ pub fn ladder(ladder: &Ladder) -> String {
     out + &rows + "</svg>"
 }
 
-/// From one lane to another; the text above it, beside its sender.
+/// An arrow from one lane to another, with the text above it, next to the sender.
 fn arrow(from: usize, to: usize, y: usize, lines: &[String]) -> String {
     let line = y + 4;
     let (tip, text_at, anchor) =
@@ -109,7 +109,7 @@ fn arrow(from: usize, to: usize, y: usize, lines: &[String]) -> String {
     out
 }
 
-/// What is sent, line by line where it has several; at least one line, and not too many.
+/// The text, split at its newlines if it is too long for one line; at least one line, and not too many.
 fn wrap(text: &str, room: usize) -> Vec<String> {
     if text.chars().count() <= room {
         return vec![text.to_owned()];
@@ -122,7 +122,7 @@ fn wrap(text: &str, room: usize) -> Vec<String> {
     lines
 }
 
-/// What the drawing shows, for those who cannot see it.
+/// The text alternative of the drawing.
 fn in_words(ladder: &Ladder) -> String {
     let name = |lane: &usize| ladder.lanes[*lane].as_str();
     let row = |row: &Row| match &row.kind {
@@ -137,10 +137,10 @@ fn in_words(ladder: &Ladder) -> String {
     ladder.rows.iter().map(row).collect::<Vec<_>>().join(". ")
 }
 
-/// The columns of a screen.
+/// The number of columns of a screen.
 pub const COLUMNS: usize = 44;
 
-/// The screens as windows, two beside each other, for a page of any colour.
+/// The screens as windows, two side by side, for a page of any color.
 pub fn screens(screens: &[Screen]) -> String {
     const TITLE: usize = 26;
     const SPACE: usize = 14;

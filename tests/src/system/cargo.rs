@@ -1,4 +1,4 @@
-//! Building programs: one that does not compile hurts no other, and nothing is left behind.
+//! Builds programs. A program that does not compile does not affect the others, and no process stays behind.
 
 use std::collections::HashMap;
 use std::env;
@@ -18,29 +18,29 @@ use serde_json::Value;
 
 use crate::system::orphans;
 
-/// How long one build may take, unless somebody says otherwise. A first one takes half a minute on a slow machine.
+/// The default time limit for one build. A first build takes half a minute on a slow machine.
 pub const BUILD_LIMIT: Duration = Duration::from_mins(15);
 
-/// How much of what a build prints is read, in bytes. A `build.rs` may print without end.
+/// The most output of a build that is read, in bytes. A `build.rs` may print without end.
 const MAX_OUTPUT: u64 = 64 * 1024 * 1024;
 
-/// Where programs are built, below the folder of the kit.
+/// The build folder, below the folder of the kit.
 const TARGET: &str = "target";
 
-/// The executables of packages, or what the compiler said.
+/// The executables of packages, or the compiler's errors.
 pub type Built = HashMap<String, Result<PathBuf, String>>;
 
-/// Builds packages of the kit in the folder `kit`, within `limit`. One that does not compile, or not in time, hurts no
-/// other.
+/// Builds packages of the kit in the folder `kit`, within `limit`. A package that does not compile, or not in time,
+/// does not affect the others.
 ///
 /// # Errors
-/// When cargo itself fails, because of a broken `Cargo.toml` for example.
+/// When cargo itself fails, for example because of a broken `Cargo.toml`.
 pub fn build(kit: &Path, packages: &[String], limit: Duration) -> Result<Built, String> {
     let (mut built, end) = run_cargo(kit, packages, limit)?;
     let missing: Vec<_> = packages.iter().filter(|name| !built.contains_key(*name)).collect();
     for package in &missing {
         let mut result = Err(end.why(package));
-        // Whoever is at fault may have kept others from being built, so each gets its share of the time.
+        // One slow package may have kept the others from being built, so each gets its share of the time.
         if matches!(end, BuildEnd::Stopped(_)) && missing.len() > 1 {
             let share = limit / u32::try_from(missing.len()).unwrap_or(u32::MAX);
             let (mut alone, end) = run_cargo(kit, &[(*package).clone()], share)?;
@@ -51,37 +51,34 @@ pub fn build(kit: &Path, packages: &[String], limit: Duration) -> Result<Built, 
     Ok(built)
 }
 
-/// Lets a kit without a `target/` build in a folder where others of ours were built, so that the libraries are there
-/// already. Only for kits that are made a moment before: their files are newer than what was built of others.
-///
-/// # Errors
-/// When the system does not let us.
+/// Lets a kit without a `target/` build in a folder in which other kits were built, so that the libraries need not be
+/// built again. Only for kits that were just made: their files are newer than the earlier build results.
 pub fn share_target(kit: &Path, folder: &Path) -> io::Result<()> {
-    // (what else is in `target/` stays the kit's own)
+    // The rest of `target/` still belongs to this kit alone.
     let (shared, own) = (folder.join("debug"), kit.join(TARGET));
     fs::create_dir_all(&shared)?;
     fs::create_dir_all(&own)?;
     symlink(shared, own.join("debug"))
 }
 
-/// How a build ended, and what is told of it.
+/// How a build ended, with an explanation for the student.
 enum BuildEnd {
-    ByItself(String),
+    Finished(String),
     Stopped(String),
 }
 
 impl BuildEnd {
     /// Why the package was not built.
     fn why(&self, package: &str) -> String {
-        let (Self::ByItself(said) | Self::Stopped(said)) = self;
-        // (of others it tells as well)
+        let (Self::Finished(said) | Self::Stopped(said)) = self;
+        // The text may also name other packages.
         let mark = format!("`{package} ");
         let own: Vec<_> = said.split("\nerror: ").filter(|part| part.contains(&mark)).collect();
         if own.is_empty() { said.clone() } else { own.join("\nerror: ") }
     }
 }
 
-/// Runs `cargo build`, and ends what it leaves behind.
+/// Runs `cargo build`, and ends the processes that it leaves behind.
 fn run_cargo(
     kit: &Path,
     packages: &[String],
@@ -91,10 +88,10 @@ fn run_cargo(
     cargo.args(["build", "--keep-going", "--message-format=json"]);
     cargo.args(packages.iter().flat_map(|package| ["-p", package]));
     cargo.current_dir(kit);
-    // In a folder that this kit shares with another, cargo may take the other's programs, which have the same names, for
-    // its own. (So somebody's own settings do not count here.)
+    // If two kits shared a build folder, cargo could mistake the programs of one for those of the other, which have the
+    // same names. So this overrides the user's settings.
     cargo.env("CARGO_TARGET_DIR", TARGET).env("CARGO_BUILD_BUILD_DIR", TARGET);
-    // What cargo told us about ourselves would make it build everything again.
+    // The variables that cargo set for this process would make it build everything again.
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();
         if ["CARGO_PKG_", "CARGO_MANIFEST", "CARGO_BIN_EXE"].iter().any(|own| text.starts_with(own))
@@ -128,8 +125,8 @@ fn run_cargo(
             status => break status,
         }
     };
-    // What a build.rs has started may live on, and hold the pipes open. (No other group has this number while one of this
-    // group lives.)
+    // Processes that a build.rs started may still run, and hold the pipes open. The group id cannot be reused while one
+    // of them exists.
     let _ = killpg(pid, Signal::SIGKILL);
     orphans::end_orphans();
     let (output, errors) = (output.join().unwrap_or_default(), errors.join().unwrap_or_default());
@@ -138,10 +135,10 @@ fn run_cargo(
         output.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let built = programs(&messages);
     let end = match status {
-        Ok(WaitStatus::Exited(_, 0)) => BuildEnd::ByItself("cargo made no program of it".into()),
-        // (it has looked at nothing yet: the workspace is broken)
+        Ok(WaitStatus::Exited(_, 0)) => BuildEnd::Finished("cargo built no program from it".into()),
+        // It has not compiled anything yet: the workspace is broken.
         Ok(WaitStatus::Exited(..)) if messages.is_empty() => return Err(errors),
-        Ok(WaitStatus::Exited(..)) => BuildEnd::ByItself(what_failed(packages, &built, &errors)),
+        Ok(WaitStatus::Exited(..)) => BuildEnd::Finished(what_failed(packages, &built, &errors)),
         _ if begin.elapsed() > limit => {
             let seconds = limit.as_secs();
             let limit = if seconds < 120 {
@@ -149,26 +146,26 @@ fn run_cargo(
             } else {
                 format!("{} minutes", seconds / 60)
             };
-            BuildEnd::Stopped(format!("it was still being built after {limit}, and was stopped"))
+            BuildEnd::Stopped(format!("the build was still running after {limit}, and was stopped"))
         }
         Ok(WaitStatus::Signaled(_, signal, _)) => {
-            BuildEnd::Stopped(format!("{signal} has ended cargo while it was being built"))
+            BuildEnd::Stopped(format!("{signal} terminated cargo during the build"))
         }
-        status => return Err(format!("nobody knows how cargo ended: {status:?}")),
+        status => return Err(format!("cargo ended in an unknown way: {status:?}")),
     };
     Ok((built, end))
 }
 
-/// The programs that cargo has told of, and the errors.
+/// The programs and the errors that cargo reported.
 fn programs(messages: &[Value]) -> Built {
     let mut built = Built::new();
     for message in messages {
         let package = package_name(message);
         if let Some(executable) = message["executable"].as_str() {
-            // A package may have several programs; the one with its own name is meant.
-            let is_meant = message["target"]["name"] == package;
+            // A package may have several programs; the one named after the package counts.
+            let is_main = message["target"]["name"] == package;
             let program = built.entry(package).or_insert_with(|| Ok(executable.into()));
-            if is_meant && program.is_ok() {
+            if is_main && program.is_ok() {
                 *program = Ok(executable.into());
             }
         } else if message["message"]["level"] == "error" {
@@ -182,7 +179,7 @@ fn programs(messages: &[Value]) -> Built {
     built
 }
 
-/// Reads to the end, in a thread of its own.
+/// Reads to the end, in a separate thread.
 fn read_all(source: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
     thread::spawn(move || {
         let mut bytes = Vec::new();
@@ -193,14 +190,14 @@ fn read_all(source: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
     })
 }
 
-/// Why packages were not built: the errors of those that they need, or what cargo says of their `build.rs`.
+/// Why packages were not built: the errors in their dependencies, or what cargo says about their `build.rs`.
 fn what_failed(packages: &[String], built: &Built, errors: &str) -> String {
     let needed = built.iter().filter(|(name, _)| !packages.contains(name));
     let needed: String = needed.filter_map(|(_, result)| result.as_ref().err().cloned()).collect();
     if needed.is_empty() { errors[errors.find("error").unwrap_or(0)..].to_owned() } else { needed }
 }
 
-/// `solution1-server` of `path+file:///…/server#solution1-server@0.1.0`.
+/// Extracts `solution1-server` from `path+file:///…/server#solution1-server@0.1.0`.
 fn package_name(message: &Value) -> String {
     let id = message["package_id"].as_str().unwrap_or_default();
     let name = id.rsplit('#').next().unwrap_or_default();

@@ -1,12 +1,12 @@
-//! What a program under test may change: a folder of its own.
+//! Restricts what a program under test may change to a folder of its own.
 //!
-//! The folder is its home, its place for temporary files and its current directory, and is removed with it. On Linux the
-//! kernel lets the program, and all that it starts, write nowhere else, and send signals to nobody else (landlock(7)). Where
-//! it cannot, the folder is all there is; see [`holds`].
+//! The folder is its home directory, its folder for temporary files and its current directory. It is removed when the
+//! program ends. On Linux the kernel also prevents the program and its child processes from writing anywhere else and
+//! from signaling other processes (landlock(7)). Without this support only the folder remains; see [`holds`].
 //!
-//! It is meant against accidents and idle hands, and is no sandbox. Not held back are reading, connections, how many
-//! processes there are and how much memory and disk they take together, the permissions and times of files, and what
-//! `cargo build` runs of a submission: `build.rs` and macros. The README says so.
+//! This protects against accidents and playful attempts. It is not a sandbox. It does not restrict reading,
+//! connections, the number of processes, the memory and disk space that they use together, the permissions and times of
+//! files, or the code of a submission that `cargo build` runs: `build.rs` and macros. The README says so.
 
 use std::fs;
 use std::io;
@@ -17,22 +17,22 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::journal::failure::{Check, Failure};
 
-/// What the kernel of this machine holds back.
+/// The restrictions that the kernel of this machine can enforce.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Holds {
-    /// Writing outside of the folder: Linux 5.13, if Landlock is switched on. (Cutting off files: Linux 6.2.)
+    /// No writing outside the folder: Linux 5.13, if Landlock is enabled. (No truncating of files: Linux 6.2.)
     pub writing: bool,
-    /// Signals to processes that the program has not started: Linux 6.12.
+    /// No signals to processes that the program did not start: Linux 6.12.
     pub signals: bool,
 }
 
-/// What the kernel of this machine holds back.
+/// The restrictions that the kernel of this machine can enforce.
 pub fn holds() -> Holds {
     kernel::holds()
 }
 
-/// The folder that all others are in. It goes when the grader does, however that ends: with the grader this end of a pipe is
-/// closed, on whose other end a shell waits to remove it.
+/// The parent of all these folders. It is removed when the grader ends, however it ends: a shell waits at the other end
+/// of a pipe, and removes the folder when the grader's end is closed.
 struct All {
     path: PathBuf,
     shell: Child,
@@ -43,12 +43,12 @@ static ALL: Mutex<Option<All>> = Mutex::new(None);
 impl All {
     fn new() -> io::Result<Self> {
         let folder = tempfile::Builder::new().prefix("chat-lab-").tempdir().map_err(|error| {
-            let why = format!("no folder for programs (TMPDIR says where to make it): {error}");
+            let why = format!("cannot make a folder for programs (TMPDIR sets its place): {error}");
             io::Error::new(error.kind(), why)
         })?;
         let path = folder.keep();
-        // (Ctrl-C is for the grader. The shell stays in its group, or another grader that has started this one would take it
-        // for something left behind, see `descendants`.)
+        // The shell ignores Ctrl-C, which is meant for the grader. It stays in the grader's process group. Otherwise a
+        // grader that started this one would treat the shell as an orphan; see [`crate::system::orphans`].
         let wait = "trap '' HUP INT QUIT TERM; cat; chmod -R u+rwx -- \"$0\"; rm -rf -- \"$0\"";
         let shell = Command::new("sh")
             .args(["-c", wait])
@@ -68,19 +68,16 @@ impl Drop for All {
     }
 }
 
-/// Removes all folders. To be called at the end of a grader, which may have programs still running that nobody waits for.
+/// Removes all folders. Must be called when a grader ends, because some of its programs may still be running.
 pub fn remove_all() {
     drop(ALL.lock().unwrap_or_else(PoisonError::into_inner).take());
 }
 
-/// A folder for one program. It is removed, with all that is in it, when this is dropped.
+/// A folder for one program. It is removed with its contents when this is dropped.
 pub struct Folder(PathBuf);
 
 impl Folder {
-    /// Makes an empty one, among the temporary files of the system.
-    ///
-    /// # Errors
-    /// When the system does not let us.
+    /// Makes an empty folder among the temporary files of the system.
     pub fn new() -> io::Result<Self> {
         let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
         if all.is_none() {
@@ -90,25 +87,26 @@ impl Folder {
         Ok(Self(tempfile::Builder::new().prefix("program-").tempdir_in(path)?.keep()))
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> &Path {
         &self.0
     }
 
-    /// The rules for a program that may write in this folder only; none where the kernel has none. They hold for a process
-    /// that calls `landlock_restrict_self(2)` with them.
+    /// The rules for a program that may write only in this folder; `None` if the kernel does not support them. They
+    /// apply to a process that calls `landlock_restrict_self(2)` with them.
     ///
     /// # Errors
-    /// When the kernel has rules, and does not take these.
+    /// When the kernel supports rules, but rejects these.
     pub fn rules(&self) -> Check<Option<OwnedFd>> {
-        kernel::rules(&self.0).map_err(|error| Failure::Grader(format!("no rules: {error}")))
+        kernel::rules(&self.0)
+            .map_err(|error| Failure::Grader(format!("cannot make the Landlock rules: {error}")))
     }
 }
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // Most programs leave nothing. Others may leave folders thousands deep, for which `fs::remove_dir_all` has not
-        // stack enough, or without the permission to look into them.
+        // Most programs leave nothing. Others may leave nested folders that are too deep for the stack of
+        // `fs::remove_dir_all`, or folders without read permission.
         let run = |words: &[&str]| {
             let mut command = Command::new(words[0]);
             command.args(&words[1..]).arg("--").arg(&self.0);
@@ -136,11 +134,11 @@ mod kernel {
 
     use super::Holds;
 
-    /// Devices that any program may open for writing. (Its own terminal is `/dev/tty`; those of others are none of its
-    /// business.)
+    /// The devices that every program may open for writing. `/dev/tty` is its own terminal; other terminals are not
+    /// allowed.
     const DEVICES: [&str; 4] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/tty"];
 
-    /// Where the C library makes semaphores and shared memory, of which Python's `multiprocessing` is made.
+    /// The place where the C library makes semaphores and shared memory. Python's `multiprocessing` needs them.
     const SHARED_MEMORY: &str = "/dev/shm";
 
     pub fn holds() -> Holds {
@@ -152,7 +150,7 @@ mod kernel {
     }
 
     pub fn rules(folder: &Path) -> Result<Option<OwnedFd>, RulesetError> {
-        // (an older kernel has some of these only, and one without Landlock none: the crate leaves out what there is not)
+        // The crate leaves out the rules that the kernel does not support; without Landlock, that is all of them.
         let writing = AccessFs::from_write(ABI::V3);
         let mut rules =
             Ruleset::default().handle_access(writing)?.scope(Scope::from_all(ABI::V6))?.create()?;
@@ -179,7 +177,7 @@ mod kernel {
         Holds::default()
     }
 
-    #[allow(clippy::unnecessary_wraps)] // (as on Linux)
+    #[allow(clippy::unnecessary_wraps)] // same signature as on Linux
     pub fn rules(_folder: &Path) -> io::Result<Option<OwnedFd>> {
         Ok(None)
     }
@@ -192,7 +190,7 @@ mod tests {
     use super::Folder;
 
     #[test]
-    fn a_folder_goes_with_all_that_is_in_it() {
+    fn a_dropped_folder_is_removed_with_its_contents() {
         let folder = Folder::new().unwrap();
         let path = folder.path().to_owned();
         fs::create_dir_all(path.join("a/b")).unwrap();

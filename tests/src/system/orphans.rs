@@ -1,10 +1,10 @@
-//! What programs under test, and builds of them, have started and left behind: it ends with them.
+//! Ends the processes that a program under test, or its build, started and left running.
 //!
-//! A process that calls `setsid` leaves its group and its terminal, and outlives both. On Linux the grader is made the
-//! one to whom such orphans are given (`PR_SET_CHILD_SUBREAPER` in prctl(2)), so each shows up as a child that nobody
-//! here has started. Elsewhere only the group of a program is ended.
+//! A process that calls `setsid` leaves its group and its terminal, and outlives both. On Linux the grader adopts such
+//! orphans (`PR_SET_CHILD_SUBREAPER` in prctl(2)): each becomes a child that the grader did not start. On other systems
+//! only the process group of a program is ended.
 //!
-//! A program that starts others faster than they can be ended is not met: nothing here holds it back.
+//! There is no defense against a program that starts processes faster than the grader can end them.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
@@ -13,16 +13,16 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpgid, getpgrp};
 
-/// The programs that were started here and live. Nobody looks for orphans while one is being started.
+/// The running programs that were started here. The grader does not look for orphans while it starts a program.
 static STARTED: Mutex<BTreeSet<Pid>> = Mutex::new(BTreeSet::new());
 static STARTING: RwLock<()> = RwLock::new(());
 
-/// A program is being started, as long as this lives.
+/// While this value exists, a program is being started.
 pub struct Starting {
     _guard: RwLockReadGuard<'static, ()>,
 }
 
-/// To be called before a program is started.
+/// Must be called before a program is started.
 pub fn starting() -> Starting {
     #[cfg(target_os = "linux")]
     {
@@ -36,25 +36,25 @@ pub fn starting() -> Starting {
 }
 
 impl Starting {
-    /// It has this number.
-    #[allow(clippy::unused_self)] // (whoever has one may say so)
+    /// Registers the process id of the program.
+    #[allow(clippy::unused_self)] // only its owner may call this
     pub fn has_started(self, program: Pid) {
         STARTED.lock().unwrap_or_else(PoisonError::into_inner).insert(program);
     }
 }
 
-/// From here on nobody starts a program, since this process is about to end: one that is just being started would find
-/// its terminal gone, and complain.
+/// Prevents any further start of a program, because this process is about to end. Otherwise a program could start
+/// without its terminal, and complain.
 pub fn no_more() {
     std::mem::forget(STARTING.write().unwrap_or_else(PoisonError::into_inner));
 }
 
-/// How a program that was started here ended, if it has. After this its number may belong to another process.
+/// How a program that was started here ended, if it has. After this call its process id may belong to another process.
 ///
 /// # Errors
 /// When there is no such child.
 pub fn reap(program: Pid) -> nix::Result<WaitStatus> {
-    // Who has the number next cannot have been started before it is taken off.
+    // The lock keeps a new program from getting this id, and being registered, before the old one is removed.
     let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
     let status = waitpid(program, Some(WaitPidFlag::WNOHANG));
     if !matches!(status, Ok(WaitStatus::StillAlive)) {
@@ -63,14 +63,14 @@ pub fn reap(program: Pid) -> nix::Result<WaitStatus> {
     status
 }
 
-/// Ends all orphans, and those that they leave in turn.
+/// Ends all orphans, and the orphans that those leave.
 pub fn end_orphans() {
-    // (as many generations as it may take; one that goes on for ever must not keep us)
+    // Enough for many generations of orphans, but the loop must not run forever.
     const ROUNDS: usize = 1000;
     for _ in 0..ROUNDS {
-        let _nobody_starts = STARTING.write().unwrap_or_else(PoisonError::into_inner);
+        let _no_starts = STARTING.write().unwrap_or_else(PoisonError::into_inner);
         let started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
-        // Other children of ours, `rm` for example, are in our group. What was started here never is.
+        // Other children of the grader, such as `rm`, are in its group. Programs under test never are.
         let is_orphan = |pid: &Pid| !started.contains(pid) && getpgid(Some(*pid)) != Ok(getpgrp());
         let orphans: Vec<_> = children().into_iter().filter(is_orphan).collect();
         if orphans.is_empty() {
@@ -78,13 +78,13 @@ pub fn end_orphans() {
         }
         for orphan in orphans {
             let _ = kill(orphan, Signal::SIGKILL);
-            // (a zombie is gone for good when somebody has asked how it ended)
+            // Reap it, or it stays as a zombie.
             let _ = waitpid(orphan, None);
         }
     }
 }
 
-/// The processes whose parent we are: /proc/PID/task/TID/children in `proc_pid(5)`.
+/// The child processes of the grader: /proc/PID/task/TID/children in `proc_pid(5)`.
 fn children() -> Vec<Pid> {
     let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return Vec::new() };
     let lists = tasks

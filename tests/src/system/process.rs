@@ -1,4 +1,4 @@
-//! A process that the grader started: how it is, how it ended, and its end.
+//! A process that the grader started: its state, how it ended, and how the grader ends it.
 
 use std::fs;
 use std::io;
@@ -14,8 +14,8 @@ use nix::unistd::Pid;
 use crate::journal::inbox::TIMEOUT;
 use crate::system::orphans;
 
-/// A process that the grader started, and nobody else: after it was waited for, its number may belong to
-/// another one, so it is signalled and waited for under one lock.
+/// A process that the grader started. Signals and waiting share one lock: once the process was waited for, its id may
+/// belong to another process, which must not be signaled.
 pub struct Process {
     name: String,
     pid: Pid,
@@ -26,20 +26,20 @@ pub struct Process {
 /// How a process ended, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ended {
-    /// How; unless the grader ended it.
+    /// Its status, unless the grader ended it.
     pub status: Option<WaitStatus>,
-    /// How long it had lived.
+    /// The time since its start.
     pub after: Duration,
-    /// How much processor time it had used when the grader ended it.
+    /// The processor time that it had used when the grader ended it.
     pub cpu_time: Duration,
-    /// How long it had been busy then; see [`Process::busy_time`].
+    /// The time that it had been busy by then; see [`Process::busy_time`].
     pub busy_time: Duration,
-    /// How much memory it held then, in bytes; 0 where the system does not tell.
+    /// The memory that it used then, in bytes; 0 if the system does not report it.
     pub memory: u64,
 }
 
 impl Ended {
-    /// What was so at a time: who ended after it was still running.
+    /// The state at a given time: a process that ended later was still running.
     #[must_use]
     pub fn as_of(self, started: Instant, time: Instant) -> Self {
         let was_running = started + self.after > time;
@@ -52,7 +52,7 @@ impl Process {
         Self { name: name.to_owned(), pid, started: Instant::now(), ended: Mutex::new(None) }
     }
 
-    /// Whose program it is.
+    /// The name of the person, or of the server, that runs the program.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -78,12 +78,12 @@ impl Process {
         *ended
     }
 
-    /// How it ended by itself, if it has.
+    /// Its exit status, if it ended without the grader's help.
     pub fn status(&self) -> Option<WaitStatus> {
         self.ended()?.status
     }
 
-    /// Waits until it ends, for at most [`TIMEOUT`].
+    /// Waits until it ends, but not longer than [`TIMEOUT`].
     pub fn wait(&self) -> Option<WaitStatus> {
         self.wait_for(TIMEOUT)
     }
@@ -99,7 +99,7 @@ impl Process {
         }
     }
 
-    /// Ends it and the processes of its group, without asking.
+    /// Kills it and the processes of its group.
     pub fn kill(&self) {
         if self.ended().is_some() {
             return;
@@ -109,7 +109,7 @@ impl Process {
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         if ended.is_none() {
             let _ = killpg(self.pid, Signal::SIGKILL);
-            // (it may have been about to end by itself)
+            // It may have ended without the signal.
             let status = loop {
                 match orphans::reap(self.pid) {
                     Ok(WaitStatus::StillAlive) => thread::sleep(Duration::from_micros(100)),
@@ -123,7 +123,7 @@ impl Process {
         }
     }
 
-    /// The memory it holds, in bytes: `VmRSS` in `proc_pid_status(5)`.
+    /// The memory that it uses, in bytes: `VmRSS` in `proc_pid_status(5)`.
     fn memory(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -131,28 +131,19 @@ impl Process {
         kilobytes.unwrap_or(0) * 1024
     }
 
-    /// The processor time it has used so far, all threads together.
-    ///
-    /// # Errors
-    /// When the system does not tell.
+    /// The processor time that all its threads have used so far.
     pub fn cpu_time(&self) -> io::Result<Duration> {
         self.scheduled(1)
     }
 
-    /// How long its threads have run so far, or would have, had a processor been free: on a busy machine, one that
-    /// runs in circles gets little time, but it waits for it.
-    ///
-    /// # Errors
-    /// When the system does not tell.
+    /// The time that its threads have run so far, plus the time that they waited for a processor. On a busy machine a
+    /// program in a busy loop gets little processor time, but waits for it.
     pub fn busy_time(&self) -> io::Result<Duration> {
         self.scheduled(2)
     }
 
-    /// Whether one of its threads runs, or waits for a processor. How long it waits becomes part of [`Process::busy_time`]
-    /// only when it gets one.
-    ///
-    /// # Errors
-    /// When the system does not tell.
+    /// Whether one of its threads runs or waits for a processor. [`Process::busy_time`] includes the waiting time only
+    /// after the thread got a processor.
     pub fn is_running(&self) -> io::Result<bool> {
         let tasks = format!("/proc/{}/task", self.pid);
         if !cfg!(target_os = "linux") {
@@ -163,20 +154,20 @@ impl Process {
             stat.rsplit_once(')').is_some_and(|(_, state)| state.trim_start().starts_with('R'))
         };
         let stats = fs::read_dir(tasks)?.flatten().filter_map(|task| {
-            // (a thread that ends meanwhile does not run)
+            // A thread that has ended meanwhile is not running.
             fs::read_to_string(task.path().join("stat")).ok()
         });
         Ok(stats.into_iter().any(|stat| runs(&stat)))
     }
 
-    /// The sum of the first fields of `/proc/PID/task/TID/schedstat`, over all threads: the time spent on a processor, and
-    /// the time spent waiting for one, in nanoseconds.
+    /// The sum of the first `fields` fields of `/proc/PID/task/TID/schedstat` over all threads. The first field is the
+    /// time on a processor, the second the time spent waiting for one, in nanoseconds.
     fn scheduled(&self, fields: usize) -> io::Result<Duration> {
         let pid = self.pid.as_raw();
         if cfg!(target_os = "linux") {
             let mut nanoseconds = 0;
             for task in fs::read_dir(format!("/proc/{pid}/task"))? {
-                // A thread that ends meanwhile uses no more time.
+                // A thread that has ended meanwhile counts as 0.
                 let schedstat = fs::read_to_string(task?.path().join("schedstat"));
                 let text = schedstat.unwrap_or_default();
                 let times =
@@ -185,7 +176,7 @@ impl Process {
             }
             return Ok(Duration::from_nanos(nanoseconds));
         }
-        // Elsewhere: `0:01.23`, minutes and seconds.
+        // On other systems: `0:01.23`, minutes and seconds.
         let ps = Command::new("ps").args(["-o", "time=", "-p", &pid.to_string()]).output()?;
         let text = String::from_utf8_lossy(&ps.stdout);
         let seconds = text

@@ -1,4 +1,4 @@
-//! Starting programs on a terminal of their own, and never leaving one behind.
+//! Starts programs, each on its own terminal, and always ends them.
 
 use std::env;
 use std::fs::File;
@@ -28,16 +28,16 @@ use crate::system::process::Process;
 /// How a program under test is started.
 #[derive(Clone, Debug)]
 pub enum Runnable {
-    /// An executable that cargo has built. The port is its first argument.
+    /// An executable that cargo built. The port is its first argument.
     Executable(PathBuf),
-    /// A command line for a program in any language, in which `{host}` and `{port}` stand.
+    /// A command line for a program in any language. It contains `{port}`, and may contain `{host}`.
     Command(String),
-    /// There is none, and why.
+    /// There is no program, for this reason.
     Missing(Failure),
 }
 
 impl Runnable {
-    /// How to start it: the port, and the options of the stage (`--seats 3`) behind it.
+    /// How to start it: with the port, followed by the options of the stage, such as `--seats 3`.
     ///
     /// # Errors
     /// When there is no program.
@@ -67,40 +67,40 @@ impl Runnable {
 pub struct Launch {
     /// The executable.
     pub program: PathBuf,
-    /// Behind its name.
+    /// The arguments after its name.
     pub arguments: Vec<String>,
-    /// Where it finds itself.
+    /// The place in which it runs.
     pub place: Place,
 }
 
-/// Where a program finds itself, and in which folders it may write (see [`crate::system::confinement`]).
+/// The current directory of a program, and the folders in which it may write (see [`crate::system::confinement`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// In a folder of its own, in which alone it may write.
+    /// A folder of its own. It may write only there.
     OwnFolder,
-    /// Where the grader was started, so that somebody's command line finds its files, and its interpreter the libraries in
-    /// the home of that person. It may write in a folder of its own only, `TMPDIR`.
+    /// The grader's current directory and the user's home, so that a command line finds its files and an interpreter
+    /// finds its libraries. It may write only in a folder of its own, `TMPDIR`.
     Here,
-    /// Where the grader was started; it may write everywhere. For programs of ours.
+    /// The grader's current directory. It may write everywhere. For the kit's own programs.
     Free,
 }
 
-/// A running program, on a terminal of its own. It is gone when this is dropped.
+/// A running program on its own terminal. It is ended when this is dropped.
 pub struct Program {
     process: Arc<Process>,
     keyboard: File,
-    /// What it has written to its terminal.
+    /// Its output on the terminal.
     pub output: Arc<Inbox>,
-    // Dropped last: it only closes the terminal then, since the process is gone; and nobody writes into the folder.
+    // Dropped last, when the process has ended: then this only closes the terminal, and nothing writes to the folder.
     _terminal: PtyProcess,
     _folder: Option<Folder>,
 }
 
 impl Program {
-    /// Starts a program for `name`. Everything it writes goes to its output and to `note`.
+    /// Starts a program for `name`. Everything that it writes goes to `output` and to `note`.
     ///
     /// # Errors
-    /// When the system gives no process or terminal, or there is no such program.
+    /// When the program does not exist, or the system provides no process or terminal.
     pub fn start(
         name: &str,
         launch: &Launch,
@@ -108,7 +108,7 @@ impl Program {
         note: impl Fn(&[u8]) + Send + 'static,
     ) -> Check<Self> {
         let Launch { program, arguments, place } = launch;
-        // rexpect tells nobody when there is nothing to start.
+        // rexpect does not report a missing program.
         if !program.is_file() {
             return Err(Failure::Grader(format!("there is no program {}", program.display())));
         }
@@ -127,7 +127,7 @@ impl Program {
         let rules = folder.as_ref().map(Folder::rules).transpose()?.flatten();
         let term = if terminal == Terminal::Dumb { "dumb" } else { "xterm" };
         command.envs([("TERM", term), ("LANG", "C.UTF-8"), ("RUST_BACKTRACE", "0")]);
-        // rexpect keeps the child's number to itself, so the child tells it.
+        // rexpect does not expose the child's process id, so the child sends it.
         let (mut pid_reader, mut pid_writer) = io::pipe()?;
         let columns = terminal.columns();
         // SAFETY: only system calls between fork and exec, nothing that allocates.
@@ -142,8 +142,8 @@ impl Program {
         let starting = orphans::starting();
         let pty = PtyProcess::new(command);
         if process::id() != grader {
-            // A child whose exec failed comes back from `new` as a second grader.
-            // SAFETY: ends the process, without running what belongs to the parent.
+            // In a child whose exec failed, `new` returns, so that it would become a second grader.
+            // SAFETY: ends the process without running any code that belongs to the parent.
             #[allow(unsafe_code)]
             unsafe {
                 libc::_exit(127)
@@ -172,7 +172,7 @@ impl Program {
                         }
                     }
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    // A terminal that nobody holds any more answers EIO.
+                    // When no process has the terminal open any more, reading returns EIO.
                     Ok(0) | Err(_) => {
                         source.wait_for(LAST_WORDS);
                         let why = if source.ended().is_some() {
@@ -188,13 +188,14 @@ impl Program {
         Ok(Self { process, keyboard, output, _terminal: pty, _folder: folder })
     }
 
-    /// The process, to ask how it is.
+    /// Its process.
     pub fn process(&self) -> &Arc<Process> {
         &self.process
     }
 
-    /// Waits until the program shows by itself what is typed, as a line editor does while it reads a line: keys that
-    /// are pressed before that would be shown twice. A program without an editor is not waited for long.
+    /// Waits until the program echoes the typed keys instead of the terminal, as a line editor does while it reads a
+    /// line. Keys that are pressed before that would be shown twice. The wait is short, because a program need not have
+    /// a line editor.
     pub fn wait_for_editor(&self) {
         let deadline = Instant::now() + EDITOR;
         let echoes = |mode: Termios| mode.local_flags.contains(LocalFlags::ECHO);
@@ -204,33 +205,30 @@ impl Program {
     }
 
     /// Presses keys.
-    ///
-    /// # Errors
-    /// When the terminal is gone.
     pub fn press(&self, keys: &[u8]) -> io::Result<()> {
         (&self.keyboard).write_all(keys)
     }
 }
 
-/// How long a line editor may take to begin.
+/// The time in which a line editor must start.
 const EDITOR: Duration = Duration::from_secs(1);
 
-/// How long the last words of a program may take through its terminal, once it is gone.
+/// The time in which the last output of an ended program must come through its terminal.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
 impl Drop for Program {
     fn drop(&mut self) {
         self.process.kill();
         orphans::end_orphans();
-        // They may say why it failed: that a stage is not written yet, for example.
+        // The last output may say why it failed, for example that a stage is not written yet.
         self.output.wait_for(LAST_WORDS, |_| None::<()>);
     }
 }
 
-/// Runs in the child, after its terminal was set up and before the program begins.
+/// Runs in the child, after its terminal was set up and before the program starts.
 fn prepare_child(columns: NonZero<u16>, echoes: bool, rules: Option<&OwnedFd>) -> io::Result<()> {
     if echoes {
-        // (rexpect has turned it off; a line editor that finds it so shows nothing of what is typed)
+        // rexpect turned the echo off; a line editor that finds it off does not show the typed text.
         let mut mode = tcgetattr(io::stdin())?;
         mode.local_flags |= LocalFlags::ECHO;
         tcsetattr(io::stdin(), SetArg::TCSANOW, &mode)?;
@@ -241,7 +239,7 @@ fn prepare_child(columns: NonZero<u16>, echoes: bool, rules: Option<&OwnedFd>) -
     #[allow(unsafe_code)]
     unsafe {
         libc::ioctl(0, libc::TIOCSWINSZ, &raw const window);
-        // A grader started in the background, or by Python, hands these down as ignored.
+        // If the grader was started in the background or by Python, these may be ignored, and children inherit that.
         for ignored in
             [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGTERM, Signal::SIGXFSZ]
         {
@@ -249,9 +247,9 @@ fn prepare_child(columns: NonZero<u16>, echoes: bool, rules: Option<&OwnedFd>) -
         }
         #[cfg(target_os = "linux")]
         {
-            // The program ends with the thread that runs the stage, should the grader be killed.
+            // If the grader is killed, the program ends with the thread that runs the stage.
             libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-            // The terminals and sockets of others are none of its business.
+            // It must not inherit the grader's other terminals and sockets.
             libc::close_range(3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC.cast_signed());
         }
     }
@@ -264,13 +262,13 @@ fn prepare_child(columns: NonZero<u16>, echoes: bool, rules: Option<&OwnedFd>) -
     rules.map_or(Ok(()), restrict)
 }
 
-/// From here on the rules hold for this process, and for all that it starts.
+/// Applies the rules to this process and its future children.
 #[cfg(target_os = "linux")]
 fn restrict(rules: &OwnedFd) -> io::Result<()> {
     // SAFETY: plain system calls with valid arguments.
     #[allow(unsafe_code)]
     let result = unsafe {
-        // (the kernel asks for it: a program of another user must not be fooled by the rules)
+        // The kernel requires this, so that the rules cannot mislead a set-user-ID program.
         let (yes, unused): (libc::c_ulong, libc::c_ulong) = (1, 0);
         libc::prctl(libc::PR_SET_NO_NEW_PRIVS, yes, unused, unused, unused);
         libc::syscall(libc::SYS_landlock_restrict_self, std::os::fd::AsRawFd::as_raw_fd(rules), 0)

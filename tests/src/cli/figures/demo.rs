@@ -1,4 +1,4 @@
-//! `cargo lab demo`: plays a finished chat, with the screens side by side, and then what went over the wire.
+//! `cargo lab demo`: plays a finished chat with the screens side by side, then shows what went over the wire.
 
 use std::num::NonZero;
 use std::path::Path;
@@ -20,14 +20,14 @@ use crate::journal::{EventKind, Journal};
 use crate::report::ladder::{Ladder, most_lanes};
 use crate::report::screens;
 
-/// How fast people type: the time between two keys.
+/// The time between two keys that a person types.
 const KEY: Duration = Duration::from_millis(45);
-/// How long they think before a line.
+/// The time for which a person thinks before a line.
 const THINK: Duration = Duration::from_millis(700);
-/// The time between two pictures.
+/// The time between two frames.
 const FRAME: Duration = Duration::from_millis(40);
 
-/// What they say in each lab.
+/// The chat of each lab.
 pub fn play(lab: u32) -> Play {
     let lines = match lab {
         1 => vec![
@@ -71,19 +71,19 @@ pub fn play(lab: u32) -> Play {
     Play { people: 3, lines }
 }
 
-/// Plays the chat of a lab: the finished programs, or, in a kit without them, the student's.
+/// Plays the chat of a lab with the finished programs, or with the student's if the kit has no finished ones.
 ///
 /// # Errors
-/// When the programs are not there, or do not do what the play needs.
+/// When the programs are missing, or do not do what the play needs.
 pub fn run(kit: &Path, lab: u32) -> Result<()> {
-    let maker = if Author::Kit.exists(kit) { Author::Kit } else { Author::Student };
+    let author = if Author::Kit.exists(kit) { Author::Kit } else { Author::Student };
     if Term::stderr().is_term() {
         eprintln!("{}", style("building the programs").dim());
     }
-    let stage = play::stage(&Grader::new(kit, &[lab], 1), maker, lab)?;
-    let journal = stage.journal().clone();
+    let harness = play::harness(&Grader::new(kit, &[lab], 1), author, lab)?;
+    let journal = harness.journal().clone();
 
-    // A person looks at a terminal; a pipe wants the end only.
+    // A terminal shows the play while it runs; a pipe gets only the final screens.
     let is_shown = Term::stdout().is_term();
     let width = if is_shown { Term::stdout().size().1.into() } else { 80 };
     let ended = Arc::new(AtomicBool::new(false));
@@ -92,14 +92,14 @@ pub fn run(kit: &Path, lab: u32) -> Result<()> {
         thread::spawn(move || paint(&journal, width, &ended))
     });
     let columns = u16::try_from(screens::room(width, 4)).ok().and_then(NonZero::new);
-    let played = play::perform(&stage, lab, &play(lab), columns, |moment| match moment {
+    let played = play::perform(&harness, lab, &play(lab), columns, |moment| match moment {
         Moment::Line if is_shown => thread::sleep(THINK),
         Moment::Key if is_shown => thread::sleep(KEY),
         _ => {}
     });
     ended.store(true, Ordering::Relaxed);
     match painter {
-        Some(painter) => painter.join().map_err(|_| anyhow!("the picture was lost"))?,
+        Some(painter) => painter.join().map_err(|_| anyhow!("the drawing thread panicked"))?,
         None => println!("{}", picture(&journal, width)),
     }
     if let Err(failure) = played {
@@ -107,22 +107,20 @@ pub fn run(kit: &Path, lab: u32) -> Result<()> {
             Failure::Grader(why) => why,
             wrong @ Failure::Wrong { .. } => wrong.to_string(),
         };
-        if maker == Author::Student {
-            bail!(
-                "this kit came without finished programs, and yours are not there yet:\n{failure}"
-            );
+        if author == Author::Student {
+            bail!("this kit has no finished programs, and yours are not there yet:\n{failure}");
         }
         bail!("the play stopped: {failure}");
     }
     let mut events = journal::merged(&journal.events());
     events.retain(|event| matches!(event.what, EventKind::Sent(..) | EventKind::Got(..)));
-    println!("\n{}", style(" What went over the wire, the last part of it:").bold());
+    println!("\n{}", style(" The last messages on the wire:").bold());
     println!("{}", Ladder::new(&events, None, None, most_lanes(width)).to_text(width.min(120)));
     println!("\n Now you:  cargo lab");
     Ok(())
 }
 
-/// Draws the screens over themselves, again and again, until the play is over.
+/// Redraws the screens in place until the play is over.
 fn paint(journal: &Journal, width: usize, ended: &AtomicBool) {
     let terminal = Term::stdout();
     let mut height = 0;

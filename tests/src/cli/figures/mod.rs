@@ -1,6 +1,6 @@
-//! `cargo lab figures`: makes the pictures and transcripts of the book from real runs, so that they cannot go stale.
+//! `cargo lab figures`: makes the pictures and transcripts of the book from real runs, so that they stay up to date.
 //!
-//! (The failure reports in the book are the snapshots of the mutants, see `tests/kit/mutants.rs`.)
+//! The failure reports in the book are snapshots of the mutants; see `tests/kit/mutants.rs`.
 
 pub mod demo;
 mod play;
@@ -23,10 +23,10 @@ use crate::labs;
 use crate::report::ladder::Ladder;
 use crate::report::{screens, svg};
 
-/// Where they are.
+/// The folder of the figures.
 const FOLDER: &str = "docs/src/figures";
 
-/// What goes over the wire in a lab, in short.
+/// A short chat for the picture of a lab's wire.
 fn scene(lab: u32) -> Play {
     let lines = match lab {
         1 => vec![
@@ -60,14 +60,14 @@ fn scene(lab: u32) -> Play {
     Play { people: 2, lines }
 }
 
-/// Makes the figures of the book. With `check` nothing is written; they must be what would be written.
+/// Makes the figures of the book. With `check` nothing is written, and the figures must already be up to date.
 ///
 /// # Errors
 /// When a program does not do what a figure shows, when `check` finds a difference, and when a file cannot be
 /// read or written.
 pub fn run(kit: &Path, check: bool, commands: clap::Command, not_exported: &[&str]) -> Result<()> {
     if !Author::Kit.exists(kit) {
-        bail!("this kit came without solutions/, which the figures show at work");
+        bail!("this kit has no solutions/, and the figures are made with them");
     }
     let mut figures = figures(kit)?;
     figures.insert("commands.md".into(), transcripts::commands(commands, not_exported));
@@ -79,14 +79,14 @@ pub fn run(kit: &Path, check: bool, commands: clap::Command, not_exported: &[&st
         if let Some((name, text)) = figures.iter().find(is_stale) {
             let fresh = kit.join("target/figures").join(name);
             files::write(&fresh, text)?;
-            bail!("{FOLDER}/{name} is not {}; run `cargo lab figures`", fresh.display());
+            bail!("{FOLDER}/{name} differs from {}; run `cargo lab figures`", fresh.display());
         }
         for path in files::below(&folder)? {
             if !path.to_str().is_some_and(|name| figures.contains_key(name)) {
                 bail!("{FOLDER}/{} is no longer made; remove it", path.display());
             }
         }
-        println!("the figures are what `cargo lab figures` makes");
+        println!("the figures are up to date");
         return Ok(());
     }
     for (name, text) in &figures {
@@ -98,7 +98,7 @@ pub fn run(kit: &Path, check: bool, commands: clap::Command, not_exported: &[&st
     Ok(())
 }
 
-/// File names, and what is in them.
+/// File names with the contents of the files.
 fn figures(kit: &Path) -> Result<BTreeMap<String, String>> {
     let grader = Grader::new(kit, &labs::numbers(), 1);
     let mut figures = BTreeMap::new();
@@ -109,7 +109,7 @@ fn figures(kit: &Path) -> Result<BTreeMap<String, String>> {
         );
         let events = in_one_order(&perform(&grader, lab, &scene(lab))?);
         let mut ladder = Ladder::new(&events, None, None, 3);
-        // (every run has other times)
+        // The times differ in every run.
         ladder.rows.iter_mut().for_each(|row| row.at = None);
         figures.insert(format!("wire-{lab}.svg"), svg::ladder(&ladder));
     }
@@ -121,12 +121,12 @@ fn figures(kit: &Path) -> Result<BTreeMap<String, String>> {
     Ok(figures)
 }
 
-/// Performs a play, line by line: the next one is typed when nothing happens any more.
+/// Performs a play line by line. The next line is typed when no more events come.
 fn perform(grader: &Grader, lab: u32, play: &Play) -> Result<Vec<Event>> {
-    let stage = play::stage(grader, Author::Kit, lab)?;
-    let journal = stage.journal().clone();
+    let harness = play::harness(grader, Author::Kit, lab)?;
+    let journal = harness.journal().clone();
     let columns = u16::try_from(svg::COLUMNS).ok().and_then(NonZero::new);
-    play::perform(&stage, lab, play, columns, |moment| {
+    play::perform(&harness, lab, play, columns, |moment| {
         if matches!(moment, Moment::Line) {
             journal.settle();
         }
@@ -136,7 +136,7 @@ fn perform(grader: &Grader, lab: u32, play: &Play) -> Result<Vec<Event>> {
     Ok(with_usual_ports(&journal.events(), default))
 }
 
-/// The rows of a picture of somebody's screen.
+/// The number of rows in a picture of a screen.
 const ROWS: usize = 11;
 
 fn picture(events: &[Event]) -> String {

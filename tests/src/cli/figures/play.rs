@@ -1,4 +1,4 @@
-//! A play: a chat with a server and a few people, who type one line after the other.
+//! A play: a chat with a server and a few people who type one line after the other.
 
 use std::num::NonZero;
 
@@ -15,19 +15,19 @@ use crate::journal::terminal::Terminal;
 pub const ALICE: usize = 0;
 pub const BOB: usize = 1;
 pub const CAROL: usize = 2;
-/// Nobody's number: the server's screen.
+/// The server's screen. No person has this number.
 pub const SERVER: usize = 3;
 
 const PEOPLE: [&str; 3] = ["alice", "bob", "carol"];
 
-/// What they say. The first thing that a client asks is its person's name, but in lab 1.
+/// The lines of a chat. Except in lab 1, a client first asks for the person's name.
 pub struct Play {
-    /// How many people take part, at most three.
+    /// The number of people, at most three.
     pub people: usize,
     pub lines: Vec<Line>,
 }
 
-/// What somebody types, and what somebody else sees of it before the play goes on.
+/// A line that one person types, and the text that must appear on a screen before the play continues.
 pub struct Line {
     who: usize,
     types: &'static str,
@@ -35,7 +35,7 @@ pub struct Line {
     sees: &'static str,
 }
 
-/// `who` types something, and `then` sees something.
+/// `who` types `types`, then `sees` appears on the screen of `then`.
 pub const fn line(who: usize, types: &'static str, then: usize, sees: &'static str) -> Line {
     Line { who, types, then, sees }
 }
@@ -48,32 +48,32 @@ pub enum Moment {
     Key,
 }
 
-/// Builds the programs of a maker, and sets the stage for those of a lab.
+/// Builds the programs of an author, and makes a harness for those of a lab.
 ///
 /// # Errors
 /// When they cannot be built.
-pub fn stage(grader: &Grader, maker: Author, lab: u32) -> Result<Harness> {
-    grader.build(maker).as_ref().map_err(|said| anyhow!("{}", said.trim()))?;
-    let [server, client] = ["server", "client"].map(|name| grader.program(maker, lab, name));
+pub fn harness(grader: &Grader, author: Author, lab: u32) -> Result<Harness> {
+    grader.build(author).as_ref().map_err(|said| anyhow!("{}", said.trim()))?;
+    let [server, client] = ["server", "client"].map(|name| grader.program(author, lab, name));
     Ok(Harness::new(server, client, 1))
 }
 
-/// Performs a play, each person at a terminal of so many columns.
+/// Performs a play with each person at a terminal, in a window with this number of columns.
 ///
 /// # Errors
-/// When somebody does not see what the play needs.
+/// When a screen does not show what the play needs.
 pub fn perform(
-    stage: &Harness,
+    harness: &Harness,
     lab: u32,
     play: &Play,
     columns: Option<NonZero<u16>>,
     pause: impl Fn(Moment),
 ) -> Check {
-    let server = stage.server_with(if lab == 1 { &["--seats", "3"] } else { &[] })?;
+    let server = harness.server_with(if lab == 1 { &["--seats", "3"] } else { &[] })?;
     let window = columns.map_or(Terminal::Xterm, Terminal::Window);
     let mut people: Vec<Person> = Vec::new();
     for name in &PEOPLE[..play.people] {
-        let person = stage.client_at(name, server.address(), window)?;
+        let person = harness.client_at(name, server.address(), window)?;
         if lab == 1 {
             person.sees_somewhere("Welcome to this chatroom!")?;
         } else {
@@ -93,7 +93,7 @@ pub fn perform(
         }
     }
     pause(Moment::Line);
-    // (from here on they only leave)
-    stage.journal().note("", EventKind::End);
+    // After this, people only leave.
+    harness.journal().note("", EventKind::End);
     Ok(())
 }

@@ -1,12 +1,12 @@
-//! What is the same in every run: a run has its own ports, and an order in which threads and programs race.
+//! Makes events the same in every run: ports differ from run to run, and threads and programs race.
 
 use std::collections::BTreeMap;
 
 use crate::journal;
 use crate::journal::{Event, EventKind, Wire};
 
-/// The events of a play up to its end, with the lab's own port in the place of the one that the server has got in this
-/// run, and other ports for those of the clients.
+/// The events of a play up to its end. The port that the server got in this run is replaced by the lab's usual port,
+/// and the ports of the clients by fixed ones.
 pub fn with_usual_ports(events: &[Event], default: &str) -> Vec<Event> {
     let mut events = journal::merged(events);
     let mut usual: BTreeMap<String, String> = BTreeMap::new();
@@ -17,7 +17,7 @@ pub fn with_usual_ports(events: &[Event], default: &str) -> Vec<Event> {
             if port.is_empty() {
                 continue;
             }
-            // (the first one is the server's)
+            // The first port is the server's.
             let count = usual.len();
             let other = if count == 0 { default.into() } else { (50_000 + count).to_string() };
             usual.entry(port).or_insert(other);
@@ -34,7 +34,7 @@ pub fn with_usual_ports(events: &[Event], default: &str) -> Vec<Event> {
     events
 }
 
-/// The text with other numbers. In one pass, since a new number may be like an old one.
+/// The text with its numbers replaced. This needs one pass, because a new number may be equal to an old one.
 fn replaced(text: &str, numbers: &BTreeMap<String, String>) -> String {
     let pieces = text.split_inclusive(|char: char| !char.is_ascii_digit());
     let piece = |piece: &str| {
@@ -45,16 +45,16 @@ fn replaced(text: &str, numbers: &BTreeMap<String, String>) -> String {
     pieces.map(piece).collect()
 }
 
-/// What went over the wire, in one of the orders in which it may be noted: what happens at the same time in two
-/// connections is noted as the system wakes who listens there.
+/// The events on the wire, in one of their possible orders. Events on two connections at the same time are recorded in
+/// the order in which the system wakes the threads that read them.
 pub fn in_one_order(events: &[Event]) -> Vec<Event> {
     let mut ordered: Vec<Event> = Vec::new();
-    // Nothing happens any more when the next line is typed.
+    // A line is typed only when no more events come.
     let is_typed = |event: &Event| matches!(event.what, EventKind::Typed(_));
     for quiet_to_quiet in events.chunk_by(|_, next| !is_typed(next)) {
         let mut wire: Vec<_> =
             quiet_to_quiet.iter().filter(|event| event.ends().is_some()).collect();
-        // Who says something and closes at once, closes before the answer comes.
+        // A participant that sends something and closes right after it closes before the reply comes.
         for at in 0..wire.len() {
             let event = wire[at];
             let is_close = matches!(
@@ -67,7 +67,7 @@ pub fn in_one_order(events: &[Event]) -> Vec<Event> {
                 wire[said + 1..=at].rotate_right(1);
             }
         }
-        // What the server sends to several people comes in the order of the people.
+        // Messages from the server to several people are ordered by name.
         let receiver = |event: &Event| {
             event.ends().filter(|(from, _)| *from == "server").map(|(_, to)| to.to_owned())
         };
@@ -85,7 +85,7 @@ mod tests {
     use super::replaced;
 
     #[test]
-    fn whole_numbers_are_replaced_at_once() {
+    fn whole_numbers_are_replaced_in_one_pass() {
         let numbers = [("50001", "9999"), ("1234", "50001")];
         let numbers = numbers.map(|(from, to)| (from.to_owned(), to.to_owned())).into();
         assert_eq!(replaced("a 50001, 1234; 12345é1234", &numbers), "a 9999, 50001; 12345é50001");

@@ -1,4 +1,4 @@
-//! What the programs of the kit print: of themselves, and at a student's first steps.
+//! Output of the kit's programs: their help texts, and a student's first session.
 
 use std::env;
 use std::fmt::Write;
@@ -15,7 +15,7 @@ use crate::labs;
 use crate::system::cargo;
 use crate::system::program::Runnable;
 
-/// Every command of `cargo lab`, as clap tells of it; those in `not_exported` need the solutions.
+/// The help text of every command of `cargo lab`. Those in `not_exported` need the solutions.
 pub fn commands(lab: clap::Command, not_exported: &[&str]) -> String {
     let mut lab = lab.term_width(80);
     lab.build();
@@ -41,10 +41,10 @@ pub fn commands(lab: clap::Command, not_exported: &[&str]) -> String {
     text
 }
 
-/// What the eight programs say of themselves.
+/// The help texts of the eight programs.
 ///
 /// # Errors
-/// When one cannot be built.
+/// When a program cannot be built.
 pub fn programs(grader: &Grader) -> Result<String> {
     let mut text = String::new();
     for lab in labs::numbers() {
@@ -62,7 +62,7 @@ pub fn programs(grader: &Grader) -> Result<String> {
     Ok(text)
 }
 
-/// What a student sees at first, in a kit as students have it: file names, and what is in them.
+/// A student's first session, in an exported kit: file names with the contents of the files.
 ///
 /// # Errors
 /// When the kit cannot be exported or built.
@@ -78,7 +78,8 @@ pub fn first_session(kit: &Path) -> Result<Vec<(String, String)>> {
         }
         Ok(())
     };
-    // (in this kit, so that the libraries are built once; and not where our tests build at the same time)
+    // This shares one build folder in this kit, so that the libraries are built once. The kit's tests use another
+    // folder, because they may build at the same time.
     cargo::share_target(student, &kit.join("target/figures/students"))?;
     let lab = |arguments: &[&str]| -> Result<String> {
         let lab = Command::new(env::current_exe()?)
@@ -87,7 +88,7 @@ pub fn first_session(kit: &Path) -> Result<Vec<(String, String)>> {
             .arg(student)
             .current_dir(student)
             .output()?;
-        // (1: a stage is not passed)
+        // Status 1 means that a stage is not passed.
         if lab.stdout.is_empty() || !matches!(lab.status.code(), Some(0 | 1)) {
             bail!("cargo lab {arguments:?}: {}", String::from_utf8_lossy(&lab.stderr));
         }

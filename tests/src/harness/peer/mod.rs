@@ -1,4 +1,4 @@
-//! Scripted peers: the other end of a connection, played by a script. Here are bytes, as they come; the verbs of each
+//! Scripted peers: the other end of a connection, played by a script. This module is about bytes; the verbs of each
 //! wire are with the labs.
 
 pub mod receiving;
@@ -19,17 +19,17 @@ use crate::journal::{EventKind, Journal, Wire};
 /// One end of a connection to a program, played by the script.
 pub struct Peer {
     name: String,
-    /// Who is at the other end.
+    /// The name of the other end.
     other: String,
     stream: Arc<TcpStream>,
     inbox: Arc<Inbox>,
     journal: Journal,
-    /// Whether it was this end that closed the connection.
+    /// Whether this end closed the connection.
     has_closed: Arc<AtomicBool>,
 }
 
 impl Peer {
-    /// Connects to a server as somebody called `name`.
+    /// Connects to a server as a peer called `name`.
     pub fn connect(
         name: &str,
         server: &str,
@@ -42,10 +42,10 @@ impl Peer {
         Ok(peer)
     }
 
-    /// Connects somebody who reads nothing.
+    /// Connects a peer that never reads.
     ///
-    /// The system keeps little for it, so that it is soon behind: what the system keeps for the sender, however it is
-    /// set up, does not grow while the receiver takes nothing.
+    /// Its receive buffer is small, so that it soon lags behind. The sender's buffer does not grow while the receiver
+    /// does not read, whatever the settings of the system are.
     pub(crate) fn connect_deaf(
         name: &str,
         server: &str,
@@ -97,7 +97,7 @@ impl Peer {
         self.journal.note(&self.name, EventKind::Sent(self.other.clone(), what));
     }
 
-    /// Reads from now on whatever comes.
+    /// Starts the thread that reads from the connection.
     pub(super) fn start_reading(&self) -> Check {
         let (stream, inbox) = (Arc::clone(&self.stream), Arc::clone(&self.inbox));
         let (journal, name, other) = (self.journal.clone(), self.name.clone(), self.other.clone());
@@ -118,7 +118,7 @@ impl Peer {
                     Err(_) => break ("the connection was reset", "resets the connection"),
                 }
             };
-            // (the end that a shutdown of ours makes is not the other end's doing)
+            // If this end shut the connection down, the other end did not cause the end of the stream.
             if !has_closed.load(Ordering::SeqCst) {
                 note(Wire::Signal(signal));
             }
@@ -127,12 +127,12 @@ impl Peer {
         Ok(())
     }
 
-    /// What somebody who plays this peer is called.
+    /// Its name in reports.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Sends bytes, all at once.
+    /// Sends bytes in one piece.
     pub fn sends(&self, bytes: impl AsRef<[u8]>) -> Check {
         let bytes = bytes.as_ref();
         self.tries_to_send(bytes).map_err(|error| {
@@ -141,14 +141,14 @@ impl Peer {
         })
     }
 
-    /// As [`Peer::sends`], to a program that may well close before it has taken all: nothing is found wrong then.
+    /// Like [`Peer::sends`], but to a program that may close before it has received everything. That is not a failure.
     pub fn tries_to_send(&self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         let bytes = bytes.as_ref();
         self.note_sent(Wire::Bytes(bytes.to_vec()));
         (&*self.stream).write_all(bytes)
     }
 
-    /// Sends each piece as a segment of its own, one directly after the other.
+    /// Sends each piece as a separate segment, one directly after the other.
     pub fn sends_in_pieces<'a>(&self, pieces: impl IntoIterator<Item = &'a [u8]>) -> Check {
         pieces.into_iter().try_for_each(|piece| self.sends(piece))
     }
@@ -158,7 +158,7 @@ impl Peer {
         self.sends_in_pieces(bytes.as_ref().chunks(1))
     }
 
-    /// Shuts the connection for writing: nothing more is sent, but still read.
+    /// Shuts the connection down for writing, but still reads from it.
     pub fn ends_sending(&self) {
         self.note_sent(Wire::Signal("ends sending"));
         let _ = self.stream.shutdown(Shutdown::Write);
@@ -169,7 +169,7 @@ impl Peer {
         self.note_sent(Wire::Signal("closes"));
     }
 
-    /// Shuts its side for writing, and is forgotten: the other end must close.
+    /// Shuts the connection down for writing, and waits until the other end closes.
     pub fn hangs_up(self) {
         self.ends_sending();
         let _ = self.hears_until_closed();
@@ -179,7 +179,7 @@ impl Peer {
     pub fn crashes(self) {
         self.note_sent(Wire::Signal("resets the connection"));
         self.has_closed.store(true, Ordering::SeqCst);
-        // The reading thread holds the socket, too: wake it up, so that the socket is closed.
+        // The reading thread also holds the socket. Wake it up, so that the socket is closed.
         let _ = SockRef::from(&*self.stream).set_linger(Some(Duration::ZERO));
         let _ = self.stream.shutdown(Shutdown::Read);
     }
@@ -202,8 +202,8 @@ mod tests {
 
     use super::*;
 
-    /// What a peer has noted that leaves a listener in this way.
-    fn noted(leaves: fn(Peer)) -> Vec<EventKind> {
+    /// The events of a peer that leaves a listener in this way.
+    fn events_of(leaves: fn(Peer)) -> Vec<EventKind> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let journal = Journal::default();
         let address = listener.local_addr().unwrap();
@@ -218,10 +218,10 @@ mod tests {
     }
 
     #[test]
-    fn what_the_other_end_did_not_do_is_not_noted() {
+    fn only_what_the_other_end_did_is_recorded() {
         let sent = |signal| EventKind::Sent("server".into(), Wire::Signal(signal));
-        assert_eq!(noted(drop), [sent("connects")]);
-        assert_eq!(noted(Peer::closes), [sent("connects"), sent("closes")]);
-        assert_eq!(noted(Peer::crashes), [sent("connects"), sent("resets the connection")]);
+        assert_eq!(events_of(drop), [sent("connects")]);
+        assert_eq!(events_of(Peer::closes), [sent("connects"), sent("closes")]);
+        assert_eq!(events_of(Peer::crashes), [sent("connects"), sent("resets the connection")]);
     }
 }

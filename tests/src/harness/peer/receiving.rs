@@ -1,4 +1,4 @@
-//! What a peer waits for.
+//! The steps in which a peer waits for bytes.
 
 use std::fmt::Write as _;
 use std::mem::MaybeUninit;
@@ -13,7 +13,7 @@ use crate::journal::is_server;
 use crate::journal::visible::visible;
 
 impl Peer {
-    /// Waits until all the bytes in `expected` come next.
+    /// Waits until the bytes in `expected` come next.
     pub fn gets(&self, expected: impl AsRef<[u8]>) -> Check {
         let expected = expected.as_ref();
         let has_come = self.takes(|rest| {
@@ -23,10 +23,10 @@ impl Peer {
             }
             if common == expected.len() { Next::Right(common) } else { Next::NotYet }
         });
-        if has_come { Ok(()) } else { Err(self.wrong("should have got", expected)) }
+        if has_come { Ok(()) } else { Err(self.wrong("should have received", expected)) }
     }
 
-    /// Waits for what several speakers have said, which comes mixed, but each speaker's in its order.
+    /// Waits for the messages of several speakers. They may be interleaved, but those of each speaker come in order.
     pub fn gets_interleaved(&self, said: &[Vec<Vec<u8>>]) -> Check {
         let mut left: Vec<&[Vec<u8>]> = said.iter().map(Vec::as_slice).collect();
         while left.iter().any(|messages| !messages.is_empty()) {
@@ -44,21 +44,21 @@ impl Peer {
                 let next: Vec<_> = left.iter().filter_map(|messages| messages.first()).collect();
                 let expected = next.into_iter().map(Vec::as_slice).collect::<Vec<_>>();
                 let expected = expected.join(&b" or "[..]);
-                return Err(self.wrong_message("should have got next", &expected));
+                return Err(self.wrong_message("should have received next", &expected));
             };
             left[speaker] = &left[speaker][1..];
         }
         Ok(())
     }
 
-    /// Waits until so many bytes have come that were not taken yet: for a speaker who must not be faster than
-    /// those who listen.
+    /// Waits until at least `count` bytes have come that the script has not accepted yet. This keeps a speaker from
+    /// being faster than its listeners.
     pub fn has_got_at_least(&self, count: usize) -> Check {
         let found = self.wait(|arrived| (arrived.rest().len() >= count).then_some(()));
-        found.ok_or_else(|| self.wrong(&format!("should have got {count} bytes"), b"..."))
+        found.ok_or_else(|| self.wrong(&format!("should have received {count} bytes"), b"..."))
     }
 
-    /// Passes over everything up to the last of these.
+    /// Waits for all of these, in any order, and skips everything up to the end of the last one.
     pub fn skips_past(&self, all: &[Vec<u8>]) -> Check {
         let found = self.wait(|arrived| {
             let rest = arrived.rest();
@@ -69,13 +69,15 @@ impl Peer {
             arrived.taken += last;
             Some(())
         });
-        found.ok_or_else(|| self.wrong("should have got sooner or later", &all.join(&b" and "[..])))
+        found.ok_or_else(|| {
+            self.wrong("should have received at some time", &all.join(&b" and "[..]))
+        })
     }
 
-    /// Waits until the program closes the connection; before that nothing more may come.
+    /// Waits until the program closes the connection. Nothing more may come before that.
     pub fn is_closed(&self) -> Check {
         let closed = self.inbox.wait(|arrived| {
-            // (a ⏎ that nobody asked for is the end of what was heard before)
+            // A ⏎ may be the end of the message before, which is not checked.
             if arrived.rest().iter().any(|&byte| byte != b'\n') {
                 return Some(false);
             }
@@ -92,13 +94,13 @@ impl Peer {
         Err(self.journal.wrong(who, "the end of the stream", came))
     }
 
-    /// Waits until these bytes come, and nothing but the end of the stream after them.
+    /// Waits until these bytes come, followed by the end of the stream.
     pub fn gets_last(&self, expected: impl AsRef<[u8]>) -> Check {
         self.gets(&expected)?;
         match self.hears_until_closed()?.as_slice() {
             [] => Ok(()),
             more => {
-                let who = format!("{} should have got as the last words", self.name);
+                let who = format!("{} should have received last", self.name);
                 Err(Failure::wrong_bytes(
                     who,
                     expected.as_ref(),
@@ -108,18 +110,19 @@ impl Peer {
         }
     }
 
-    /// Nothing has come that was not taken yet; for a time when a program that is too early has had time enough.
+    /// Checks that nothing has come that the script has not accepted yet. For a moment at which a program that sends
+    /// too early has had enough time to do so.
     pub fn has_got_nothing(&self, when: &str) -> Check {
         self.inbox.look(|arrived| self.is_nothing(arrived.rest(), when))
     }
 
-    /// For a program that was just killed, so that all that it has sent is here when the stream ends: that was nothing
-    /// more, not even a ⏎.
+    /// Checks that nothing more came, not even a ⏎, up to the end of the stream. For a program that was just killed, so
+    /// that everything it sent has arrived at the end of the stream.
     pub fn got_nothing_more(&self, when: &str) -> Check {
         self.is_nothing(&self.hears_until_closed()?, when)
     }
 
-    /// As [`Peer::got_nothing_more`], when it is only a ⏎ that must not have come next.
+    /// Like [`Peer::got_nothing_more`], but only a ⏎ must not have come next.
     pub fn got_no_newline(&self, when: &str) -> Check {
         let rest = self.hears_until_closed()?;
         self.is_nothing(&rest[..late_end(&rest)], when)
@@ -130,15 +133,15 @@ impl Peer {
             return Ok(());
         }
         Err(self.journal.wrong(
-            format!("{} should have got {when}", self.name),
+            format!("{} should have received {when}", self.name),
             "nothing",
             visible(came),
         ))
     }
 
-    /// The program has not closed the connection so far.
+    /// Checks that the program has not closed the connection so far.
     pub fn is_connected(&self) -> Check {
-        // (the end may have arrived without having been read yet)
+        // The end may have arrived, but may not have been read yet.
         let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
         let next =
             SockRef::from(&*self.stream).recv_with_flags(&mut [MaybeUninit::uninit()], flags);
@@ -146,21 +149,25 @@ impl Peer {
         if !is_at_end && self.inbox.look(|arrived| arrived.end).is_none() {
             return Ok(());
         }
-        let who = format!("{} should still have been", self.name);
+        let who = format!("{} should still be", self.name);
         Err(self.journal.wrong(who, "connected", "the connection was closed"))
     }
 
-    /// Waits until the program says why it closes the connection, and closes it.
+    /// Waits until the program sends a reason and closes the connection.
     pub fn is_told_and_closed(&self) -> Check {
         let said = self.hears_until_closed()?;
         if said.iter().any(|&byte| byte != b'\n') {
             return Ok(());
         }
         let who = format!("{} should have been told", self.name);
-        Err(self.journal.wrong(who, "why the connection is closed", "it was closed without a word"))
+        Err(self.journal.wrong(
+            who,
+            "why the connection is closed",
+            "it was closed without a reason",
+        ))
     }
 
-    /// Waits for the end of the connection, whatever comes before; answers what came.
+    /// Waits for the end of the connection. Returns the bytes that came before it.
     pub fn hears_until_closed(&self) -> Check<Vec<u8>> {
         let rest = self.inbox.wait(|arrived| {
             arrived.end?;
@@ -173,7 +180,8 @@ impl Peer {
         rest.ok_or_else(|| self.journal.wrong(who, "the end of the stream", came))
     }
 
-    /// Waits for what `look` finds at the beginning of what was not taken yet; answers whether it came.
+    /// Waits until `look` finds what it expects at the beginning of the bytes that were not accepted yet. Returns
+    /// whether it came.
     pub(crate) fn takes(&self, look: impl Fn(&[u8]) -> Next) -> bool {
         let right = self.inbox.wait(|arrived| match look(arrived.rest()) {
             Next::NotYet => None,
@@ -188,22 +196,22 @@ impl Peer {
 
     fn should_be_closed(&self) -> String {
         if is_server(&self.name) {
-            // (the client is the program that is tested)
+            // Then the client is the program under test.
             return format!("{} should have closed its connection", self.other);
         }
         format!("{}'s connection should have been closed", self.name)
     }
 
     pub(crate) fn wrong(&self, what: &str, expected: &[u8]) -> Failure {
-        self.wrong_behind(0, what, expected)
+        self.wrong_after(0, what, expected)
     }
 
-    /// As [`Peer::wrong`], where the ⏎ of the message before this one is nothing.
+    /// Like [`Peer::wrong`], but ignores the ⏎ of the message before this one.
     pub(crate) fn wrong_message(&self, what: &str, expected: &[u8]) -> Failure {
-        self.wrong_behind(self.inbox.look(|arrived| late_end(arrived.rest())), what, expected)
+        self.wrong_after(self.inbox.look(|arrived| late_end(arrived.rest())), what, expected)
     }
 
-    fn wrong_behind(&self, skipped: usize, what: &str, expected: &[u8]) -> Failure {
+    fn wrong_after(&self, skipped: usize, what: &str, expected: &[u8]) -> Failure {
         self.journal.found_wrong();
         let (before, rest, end) = self.inbox.look(|arrived| {
             let (before, rest) = arrived.bytes.split_at(arrived.taken + skipped);
@@ -217,28 +225,28 @@ impl Peer {
         failure.with(Evidence { name, expected, before, rest, is_screen: false })
     }
 
-    /// Whether anything has come within `limit` that was not taken yet.
+    /// Whether anything comes within `limit` that the script has not accepted yet.
     pub(crate) fn has_got_anything(&self, limit: Duration) -> bool {
         self.inbox.wait_for(limit, |arrived| (!arrived.rest().is_empty()).then_some(())).is_some()
     }
 
-    /// Looks at what has arrived until `look` answers.
+    /// Calls `look` with what has arrived until it returns something.
     pub(crate) fn wait<T>(&self, look: impl FnMut(&mut Arrived) -> Option<T>) -> Option<T> {
         self.inbox.wait(look)
     }
 }
 
-/// How many bytes are the end of the message before, of which nobody asked whether it comes.
+/// The number of bytes that may be the end of the message before, which is not checked.
 pub fn late_end(rest: &[u8]) -> usize {
     rest.iter().take_while(|&&byte| byte == b'\n' || byte == b'\r').count()
 }
 
-/// What the next bytes are.
+/// What `look` found in the next bytes.
 pub enum Next {
-    /// More must come.
+    /// More bytes are needed.
     NotYet,
-    /// Something else.
+    /// They are not what was expected.
     Wrong,
-    /// So many bytes are right.
+    /// This number of bytes is right.
     Right(usize),
 }
