@@ -53,7 +53,7 @@ pub fn states(
                 let used = ended.cpu_time.as_secs_f64();
                 let lived = ended.after.as_secs_f64();
                 Some(format!(
-                    "{name}'s program was still running, in a busy loop: {used:.1} s of processor time in {lived:.1} s"
+                    "{name}'s program was still in a busy loop: {used:.1} s of processor time in {lived:.1} s"
                 ))
             }
             // The others wait for the server, so the report tells what it did.
@@ -62,7 +62,7 @@ pub fn states(
                 && !server_is_mentioned =>
             {
                 Some(format!(
-                    "{name}'s program was still running, and waited: {:.2} s of processor time in {:.1} s",
+                    "{name}'s program was still waiting: {:.2} s of processor time in {:.1} s",
                     ended.cpu_time.as_secs_f64(),
                     ended.after.as_secs_f64()
                 ))
