@@ -513,7 +513,7 @@ fn builds() -> Vec<Case> {
         })
         .at(1)
         .also(others_are_built),
-        case("a build.rs that ends cargo", &["should compile", "SIGTERM has ended cargo"], |kit| {
+        case("a build.rs that ends cargo", &["should compile", "SIGTERM terminated cargo"], |kit| {
             kit.build_script("if parent() == \"cargo\" { kill(getppid(), 15); } hangs()");
         })
         .at(1)

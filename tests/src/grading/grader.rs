@@ -144,16 +144,8 @@ impl Grader {
         };
         // The earliest stage counts: of two threads that panic, one may be too late for its message to arrive.
         let unwritten = unwritten.iter().copied().filter(|_| author == Author::Student).min();
-        let (verdict, control_passes) = match (&outcome.result, unwritten) {
-            (Ok(()), _) => (Verdict::Passed, None),
-            (Err(Failure::Grader(_)), _) => (Verdict::GraderError, None),
-            (Err(_), Some(number)) if number == stage.number => (Verdict::NotStarted, None),
-            (Err(_), Some(earlier)) if earlier < stage.number => (Verdict::Blocked(earlier), None),
-            _ => match control() {
-                Some(false) => (Verdict::GraderError, Some(false)),
-                passes => (Verdict::Failed, passes),
-            },
-        };
+        let (verdict, control_passes) =
+            Verdict::of(&outcome.result, stage.number, unwritten, control);
         Graded { verdict, outcome: Some(outcome), control_passes, is_of_kit }
     }
 

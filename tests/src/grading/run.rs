@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::harness::Harness;
 use crate::harness::stage::Stage;
 use crate::journal::failure::{Check, Failure};
-use crate::journal::inbox::TIMEOUT;
+use crate::journal::timeout::TIMEOUT;
 use crate::journal::{EventKind, Journal};
 use crate::system::process::{Ended, Process};
 use crate::system::program::Runnable;

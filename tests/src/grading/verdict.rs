@@ -1,6 +1,7 @@
-//! The five verdicts.
+//! The five verdicts, and which of them a stage gets.
 
 use crate::grading::run::Outcome;
+use crate::journal::failure::{Check, Failure};
 
 /// The result of a stage for the author of the programs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +16,29 @@ pub enum Verdict {
     Blocked(u32),
     /// The grader or the machine failed, or the reference programs fail as well.
     GraderError,
+}
+
+impl Verdict {
+    /// The verdict on a stage that was run. `unwritten` is the stage that a program reported as not written yet. If the
+    /// programs did something wrong, `control` runs the same stage with the reference programs, if there are any; it is
+    /// returned whether they pass.
+    pub fn of(
+        result: &Check,
+        stage: u32,
+        unwritten: Option<u32>,
+        control: impl FnOnce() -> Option<bool>,
+    ) -> (Self, Option<bool>) {
+        match (result, unwritten) {
+            (Ok(()), _) => (Self::Passed, None),
+            (Err(Failure::Grader(_)), _) => (Self::GraderError, None),
+            (Err(_), Some(number)) if number == stage => (Self::NotStarted, None),
+            (Err(_), Some(earlier)) if earlier < stage => (Self::Blocked(earlier), None),
+            _ => match control() {
+                Some(false) => (Self::GraderError, Some(false)),
+                passes => (Self::Failed, passes),
+            },
+        }
+    }
 }
 
 /// A stage's verdict, with the evidence.

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::journal::failure::Check;
-use crate::journal::inbox::TIMEOUT;
+use crate::journal::timeout::TIMEOUT;
 use crate::journal::{EventKind, Journal};
 use crate::system::process::Process;
 

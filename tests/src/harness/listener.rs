@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::harness::peer::Peer;
 use crate::journal::failure::{Check, Failure};
-use crate::journal::inbox::TIMEOUT;
+use crate::journal::timeout::TIMEOUT;
 use crate::journal::{EventKind, Journal, Wire};
 
 /// A scripted server: listens, and plays the server's end of each connection.

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use nix::sys::wait::WaitStatus;
 
 use crate::harness::idle::comes_to_rest;
-use crate::harness::screen::screen;
 use crate::journal::failure::{Check, Evidence, Failure};
-use crate::journal::inbox::{Arrived, TIMEOUT};
+use crate::journal::inbox::Arrived;
 use crate::journal::terminal::Terminal;
+use crate::journal::terminal::screen;
+use crate::journal::timeout::TIMEOUT;
 use crate::journal::unwritten::without_unwritten;
 use crate::journal::visible::visible;
 use crate::journal::{EventKind, Journal, is_server};

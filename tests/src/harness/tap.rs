@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-use crate::journal::inbox::TIMEOUT;
+use crate::journal::timeout::TIMEOUT;
 use crate::journal::{EventKind, Journal, Wire};
 
 /// Listens in place of a server. It accepts no new connections after it is dropped.

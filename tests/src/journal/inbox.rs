@@ -3,8 +3,7 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The timeout of every wait. It is generous: only a failing program ever reaches it.
-pub const TIMEOUT: Duration = Duration::from_secs(4);
+use crate::journal::timeout::TIMEOUT;
 
 /// More bytes than this are a flood, and no more are kept.
 const FLOOD: usize = 32 * 1024 * 1024;

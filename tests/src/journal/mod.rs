@@ -3,6 +3,7 @@
 pub mod failure;
 pub mod inbox;
 pub mod terminal;
+pub mod timeout;
 pub mod unwritten;
 pub mod visible;
 

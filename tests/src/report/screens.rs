@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::harness::screen::screen;
 use crate::journal::terminal::Terminal;
+use crate::journal::terminal::screen;
 use crate::journal::unwritten::without_unwritten;
 use crate::journal::visible::visible;
 use crate::journal::{Event, EventKind};

@@ -2,6 +2,7 @@
 
 pub mod cargo;
 pub mod confinement;
+pub mod limits;
 pub mod orphans;
 pub mod ports;
 pub mod process;

@@ -11,7 +11,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::WaitStatus;
 use nix::unistd::Pid;
 
-use crate::journal::inbox::TIMEOUT;
+use crate::journal::timeout::TIMEOUT;
 use crate::system::orphans;
 
 /// A process that the grader started. Signals and waiting share one lock: once the process was waited for, its id may

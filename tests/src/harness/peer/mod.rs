@@ -13,7 +13,8 @@ use std::time::Duration;
 use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::journal::failure::Check;
-use crate::journal::inbox::{Inbox, TIMEOUT};
+use crate::journal::inbox::Inbox;
+use crate::journal::timeout::TIMEOUT;
 use crate::journal::{EventKind, Journal, Wire};
 
 /// One end of a connection to a program, played by the script.

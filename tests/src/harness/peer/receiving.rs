@@ -8,8 +8,9 @@ use socket2::SockRef;
 
 use super::Peer;
 use crate::journal::failure::{Check, Evidence, Failure};
-use crate::journal::inbox::{Arrived, TIMEOUT};
+use crate::journal::inbox::Arrived;
 use crate::journal::is_server;
+use crate::journal::timeout::TIMEOUT;
 use crate::journal::visible::visible;
 
 impl Peer {

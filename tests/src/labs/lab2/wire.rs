@@ -9,8 +9,8 @@ use crate::harness::peer::Peer;
 use crate::harness::person::Person;
 use crate::harness::server::Server;
 use crate::journal::failure::{Check, Failure};
-use crate::journal::inbox::TIMEOUT;
 use crate::journal::terminal::Terminal;
+use crate::journal::timeout::TIMEOUT;
 use crate::labs::checks::{WayOut, ways_out};
 
 /// Connects a scripted peer, and waits until it is in.

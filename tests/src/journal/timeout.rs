@@ -1,0 +1,6 @@
+//! How long a person, a peer or the grader waits for anything.
+
+use std::time::Duration;
+
+/// The timeout of every wait. It is generous: only a failing program ever reaches it.
+pub const TIMEOUT: Duration = Duration::from_secs(4);

@@ -1,0 +1,71 @@
+//! The limits of a program under test, and what it must not inherit from the grader.
+
+use std::io;
+use std::num::NonZero;
+use std::os::fd::OwnedFd;
+
+use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::{SigHandler, Signal, signal};
+use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
+
+use crate::journal::terminal::ROWS;
+
+/// Runs in the child, after its terminal was set up and before the program starts.
+pub(super) fn prepare_child(
+    columns: NonZero<u16>,
+    echoes: bool,
+    rules: Option<&OwnedFd>,
+) -> io::Result<()> {
+    if echoes {
+        // rexpect turned the echo off; a line editor that finds it off does not show the typed text.
+        let mut mode = tcgetattr(io::stdin())?;
+        mode.local_flags |= LocalFlags::ECHO;
+        tcsetattr(io::stdin(), SetArg::TCSANOW, &mode)?;
+    }
+    let window =
+        libc::winsize { ws_row: ROWS.get(), ws_col: columns.get(), ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: plain system calls with valid arguments.
+    #[allow(unsafe_code)]
+    unsafe {
+        libc::ioctl(0, libc::TIOCSWINSZ, &raw const window);
+        // If the grader was started in the background or by Python, these may be ignored, and children inherit that.
+        for ignored in
+            [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGTERM, Signal::SIGXFSZ]
+        {
+            signal(ignored, SigHandler::SigDfl)?;
+        }
+        #[cfg(target_os = "linux")]
+        {
+            // If the grader is killed, the program ends with the thread that runs the stage.
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            // It must not inherit the grader's other terminals and sockets.
+            libc::close_range(3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC.cast_signed());
+        }
+    }
+    let megabyte = 1024 * 1024;
+    setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
+    setrlimit(Resource::RLIMIT_CPU, 60, 60)?;
+    setrlimit(Resource::RLIMIT_FSIZE, 64 * megabyte, 64 * megabyte)?;
+    #[cfg(target_os = "linux")]
+    setrlimit(Resource::RLIMIT_AS, 2048 * megabyte, 2048 * megabyte)?;
+    rules.map_or(Ok(()), restrict)
+}
+
+/// Applies the rules to this process and its future children.
+#[cfg(target_os = "linux")]
+fn restrict(rules: &OwnedFd) -> io::Result<()> {
+    // SAFETY: plain system calls with valid arguments.
+    #[allow(unsafe_code)]
+    let result = unsafe {
+        // The kernel requires this, so that the rules cannot mislead a set-user-ID program.
+        let (yes, unused): (libc::c_ulong, libc::c_ulong) = (1, 0);
+        libc::prctl(libc::PR_SET_NO_NEW_PRIVS, yes, unused, unused, unused);
+        libc::syscall(libc::SYS_landlock_restrict_self, std::os::fd::AsRawFd::as_raw_fd(rules), 0)
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn restrict(_rules: &OwnedFd) -> io::Result<()> {
+    Ok(())
+}
