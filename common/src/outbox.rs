@@ -48,7 +48,7 @@ const IDLE: Duration =
 
 /// How many bytes may wait in all backlogs together.
 static LIMIT: AtomicUsize = AtomicUsize::new(usize::MAX);
-/// How many bytes do wait there.
+/// How many bytes are waiting there.
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 
 /// Limits the memory, in bytes, for all slow peers together.

@@ -81,7 +81,7 @@ impl Ledger {
         })
     }
 
-    /// The ear of receiver `number`. It does not hear itself unless the wire `echoes`.
+    /// What receiver `number` has heard so far. It does not hear itself unless the wire `echoes`.
     pub fn ear(&self, number: usize, echoes: bool) -> Ear {
         let mut next = vec![0; self.senders.len()];
         if number < next.len() && !echoes {

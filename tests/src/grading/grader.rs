@@ -127,7 +127,7 @@ impl Grader {
         let programs = self.programs(author, lab, stage);
         let is_wrong = |one: &Runnable| matches!(one, Runnable::Missing(Failure::Wrong { .. }));
         let compile = !is_wrong(&programs.0) && !is_wrong(&programs.1);
-        // For a foreign, finished program every verdict is useful. A program that does not compile has failed.
+        // For a finished program from a command line every verdict is useful. A program that does not compile has failed.
         if author == Author::Student && self.grades_own() && compile {
             let missing = stage.requires.iter().find_map(|&number| self.missing(lab, number));
             if let Some(missing) = missing {

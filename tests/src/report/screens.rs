@@ -69,7 +69,7 @@ pub fn screens(events: &[Event], last: usize) -> Vec<Screen> {
     screens
 }
 
-/// The least width of a screen, in columns. A narrower one is hard to read.
+/// The minimum width of a screen, in columns. A narrower one is hard to read.
 const MIN_WIDTH: usize = 34;
 
 /// How many of `count` screens fit side by side.

@@ -43,7 +43,7 @@ impl Starting {
     }
 }
 
-/// Prevents any further start of a program, because this process is about to end. Otherwise a program could start
+/// Prevents any more programs from being started, because this process is about to exit. Otherwise a program could start
 /// without its terminal, and complain.
 pub fn no_more() {
     std::mem::forget(STARTING.write().unwrap_or_else(PoisonError::into_inner));
@@ -78,7 +78,7 @@ pub fn end_orphans() {
         }
         for orphan in orphans {
             let _ = kill(orphan, Signal::SIGKILL);
-            // Reap it, or it stays as a zombie.
+            // Reap it, or it remains a zombie.
             let _ = waitpid(orphan, None);
         }
     }

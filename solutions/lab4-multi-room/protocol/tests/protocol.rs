@@ -125,7 +125,7 @@ fn the_time_of_a_request_starts_with_its_first_line() {
     assert_eq!(times("DISCONNECT: 0\nPORT: 0\nCLIENT_NAME: a\n"), 1);
     // Blank lines are between requests.
     assert_eq!(times("\n\nHELO a\n"), 3);
-    // A line that was put back has already begun.
+    // A line that was put back counts as begun.
     let (text, count) = ("DISCONNECT: 0\nHELO a\nHELO b\n", Rc::new(Cell::new(0)));
     let begin = |reader: &mut Counting| reader.1.set(reader.1.get() + 1);
     let mut lines = Lines::new(Counting(text.as_bytes(), Rc::clone(&count)), begin);

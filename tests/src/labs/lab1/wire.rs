@@ -88,7 +88,7 @@ pub fn joins_when_free(server: &Server, name: &str) -> Check<Peer> {
     })
 }
 
-/// As [`enters`], as soon as there is a free seat.
+/// Like [`enters`], but first waits for a free seat.
 pub fn enters_when_free(harness: &Harness, server: &Server, name: &str) -> Check<Person> {
     when_free(|| {
         let person = harness.client(name, server.address())?;

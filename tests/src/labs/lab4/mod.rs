@@ -42,7 +42,7 @@ pub fn lab() -> Lab {
         stage(3, "CHAT sends a message to everyone in the room", 10)
             .on(&[2])
             .hint(
-                "Which clients are in the room: the speaker, too? Under whose name does the message \
+                "Which clients are in the room? Is the speaker one of them? Under whose name does the message \
                  go out, and where does a text of several lines end?",
             )
             .hint(
@@ -159,7 +159,7 @@ pub fn lab() -> Lab {
                  What could the second line of a message be mistaken for?",
             )
             .hint(
-                "`read_reply`: `value` recognizes the first line, `Lines::id`, `field` and `text` \
+                "`read_reply`: `value` recognizes the first line; `Lines::id`, `field` and `text` \
                  read the others. `show_replies`: pass each reply to `Rooms::hear`, and each error \
                  to `hear_error`, or `Rooms` cannot find the room.",
             )
@@ -210,8 +210,8 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "No new function: `Hall::disconnect` (stage 6), `kill` (9) and the ways in which \
-                 the client ends (10, 11) together. A client that loses its server ends with \
-                 status 1.",
+                 the client ends (10, 11) together. A client that loses its connection to the \
+                 server exits with status 1.",
             )
             .hint(
                 "That is also true for the user who typed `/kill`: send the request and go on. It \

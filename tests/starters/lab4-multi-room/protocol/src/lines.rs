@@ -39,7 +39,7 @@ impl<R: BufRead> Lines<R> {
         Self { limit: MAX_LINE + ADDED, ..Self::new(reader, |_| {}) }
     }
 
-    /// Like [`Lines::next_line`], for a line that may begin a request: it may take any time to arrive.
+    /// Like [`Lines::next_line`], but for a line that may begin a request: it may arrive after any time.
     pub(crate) fn first_line(&mut self) -> Result<Option<String>, Problem> {
         if self.put_back.is_none() {
             (self.begin)(&mut self.reader);

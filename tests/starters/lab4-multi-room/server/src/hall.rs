@@ -83,7 +83,7 @@ impl Hall {
         }
     }
 
-    /// Sends the messages that were said and the bytes in the outboxes.
+    /// Puts the pending chat messages into the outboxes, and sends what is in them.
     pub fn flush(&mut self) {
         self.push_said();
         for client in self.clients.values_mut() {
