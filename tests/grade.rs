@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
-use grader::grading::author::Author;
-use grader::grading::grader::{Grader, THREADS};
+use grader::grading::grader::{Author, Grader, THREADS};
 use grader::grading::verdict::Verdict;
 use grader::harness::stage::{Lab, Stage};
 use grader::labs;

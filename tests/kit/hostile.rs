@@ -16,8 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use grader::grading::author::Author;
-use grader::grading::grader::Grader;
+use grader::grading::grader::{Author, Grader};
 use grader::grading::verdict::{Graded, Verdict};
 use grader::kit::files;
 use grader::labs;

@@ -6,8 +6,7 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use grader::grading::author::Author;
-use grader::grading::grader::Grader;
+use grader::grading::grader::{Author, Grader};
 use grader::grading::verdict::Verdict;
 use grader::labs;
 use grader::report::failure::Report;

@@ -4,8 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use grader::grading::author::Author;
-use grader::grading::grader::{Commands, Grader};
+use grader::grading::grader::{Author, Commands, Grader};
 use grader::grading::verdict::Verdict;
 use grader::kit::files;
 use grader::labs;

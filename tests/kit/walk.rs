@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use grader::grading::author::Author;
-use grader::grading::grader::Grader;
+use grader::grading::grader::{Author, Grader};
 use grader::grading::verdict::{Graded, Verdict};
 use grader::harness::stage::{Lab, Stage};
 use grader::labs;

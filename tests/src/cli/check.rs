@@ -10,8 +10,7 @@ use console::{Term, style};
 
 use crate::cli::target::{StageNumber, Target};
 use crate::cli::{next, progress};
-use crate::grading::author::Author;
-use crate::grading::grader::{Commands, Grader};
+use crate::grading::grader::{Author, Commands, Grader};
 use crate::grading::verdict::{Graded, Verdict};
 use crate::harness::stage::{Role, Stage};
 use crate::labs;

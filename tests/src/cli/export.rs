@@ -9,7 +9,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::cli::starters;
-use crate::grading::author::Author;
+use crate::grading::grader::Author;
 use crate::kit::files;
 
 /// The files at the top of a student's kit. `labs/` is made from the solutions.

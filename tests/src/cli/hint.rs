@@ -6,11 +6,11 @@ use anyhow::{Context, Result};
 use serde_json::{Map, Value};
 
 use crate::cli::target::StageNumber;
-use crate::grading::author::Author;
+use crate::grading::grader::Author;
 use crate::kit::exercises;
 use crate::kit::files;
 use crate::labs;
-use crate::report::layout::labelled;
+use crate::report::text::labelled;
 
 /// Shows the hints that were already shown, and the next one.
 ///

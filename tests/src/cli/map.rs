@@ -13,8 +13,8 @@ use crate::grading::grader::Grader;
 use crate::grading::verdict::Verdict;
 use crate::harness::stage::{Lab, Stage};
 use crate::labs;
-use crate::report::layout::{line, mark};
 use crate::report::scoreboard::{Points, lab_line, stage_line};
+use crate::report::text::{line, mark};
 
 /// Grades the student's programs, and shows the map.
 ///

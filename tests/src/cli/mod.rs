@@ -23,7 +23,7 @@ use anyhow::Result;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::cli::target::{StageNumber, Target};
-use crate::grading::author::Author;
+use crate::grading::grader::Author;
 
 /// Work on the chat labs. Without a command: shows what is done and what comes next
 #[derive(Parser)]

@@ -9,8 +9,7 @@ use anyhow::{Result, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::target::StageNumber;
-use crate::grading::author::Author;
-use crate::grading::grader::{Grader, THREADS};
+use crate::grading::grader::{Author, Grader, THREADS};
 use crate::grading::verdict::Graded;
 use crate::harness::stage::{Lab, Stage};
 

@@ -11,12 +11,11 @@ use anyhow::{Result, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::target::{StageNumber, Target};
-use crate::grading::author::Author;
-use crate::grading::grader::{Grader, THREADS};
+use crate::grading::grader::{Author, Grader, THREADS};
 use crate::grading::verdict::{Graded, Verdict};
 use crate::labs;
 use crate::report::failure::Report;
-use crate::report::layout::word;
+use crate::report::text::word;
 
 /// The command line.
 #[derive(clap::Args)]

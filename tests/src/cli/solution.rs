@@ -6,8 +6,7 @@ use anyhow::{Result, bail};
 
 use crate::cli::ask;
 use crate::cli::target::StageNumber;
-use crate::grading::author::Author;
-use crate::grading::grader::Grader;
+use crate::grading::grader::{Author, Grader};
 use crate::grading::verdict::Verdict;
 use crate::kit::exercises;
 use crate::labs;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::grading::author::Author;
+use crate::grading::grader::Author;
 use crate::kit::exercises::{Exercise, exercises};
 use crate::kit::files;
 use crate::labs;

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use crate::grading::author::Author;
 use crate::grading::run::run_stage;
 use crate::grading::verdict::{Graded, Verdict};
 use crate::harness::stage::{Lab, Role, Stage};
@@ -15,6 +14,38 @@ use crate::kit::files;
 use crate::labs;
 use crate::system::cargo::{BUILD_LIMIT, Built, build};
 use crate::system::program::Runnable;
+
+/// The author of the graded programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Author {
+    /// The student: `labs/`.
+    Student,
+    /// The kit: `solutions/`, the control.
+    Kit,
+}
+
+impl Author {
+    /// The folder of the programs. It is also the first part of a trial's name.
+    pub fn folder(self) -> &'static str {
+        match self {
+            Self::Student => "labs",
+            Self::Kit => "solutions",
+        }
+    }
+
+    /// Whether the folder exists. A student's kit may come without solutions.
+    pub fn exists(self, kit: &Path) -> bool {
+        kit.join(self.folder()).is_dir()
+    }
+
+    /// `lab2-server` or `solution2-server`.
+    pub fn package(self, lab: u32, program: &str) -> String {
+        match self {
+            Self::Student => format!("lab{lab}-{program}"),
+            Self::Kit => format!("solution{lab}-{program}"),
+        }
+    }
+}
 
 /// How many stages are graded at a time. They mostly wait, so more stages than cores keep the cores busy.
 pub const THREADS: usize = 6;

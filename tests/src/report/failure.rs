@@ -12,9 +12,9 @@ use crate::journal::visible::visible;
 use crate::journal::{Event, EventKind};
 use crate::kit::exercises;
 use crate::report::ladder::{Ladder, Missing, most_lanes};
-use crate::report::layout::{columns, labelled, quoted, short_blanks, wrapped};
 use crate::report::scoreboard::stage_line;
 use crate::report::screens::Screen;
+use crate::report::text::{columns, labelled, quoted, short_blanks, wrapped};
 use crate::report::{diff, near_miss, programs, screens};
 
 /// The width of the labels before the expected and the actual text, in columns.

@@ -8,7 +8,7 @@ use crate::harness::stage::{Lab, Stage};
 use crate::journal::failure::Failure;
 use crate::journal::visible::visible;
 use crate::report::failure::Report;
-use crate::report::layout::{escape, quoted, short_blanks, word};
+use crate::report::text::{escape, quoted, short_blanks, word};
 use crate::report::{diff, svg};
 
 /// For light and dark mode, phones and paper.

@@ -8,7 +8,7 @@ use console::style;
 use crate::journal::unwritten::without_unwritten;
 use crate::journal::visible::visible;
 use crate::journal::{Event, EventKind, Wire};
-use crate::report::layout::short_blanks;
+use crate::report::text::short_blanks;
 
 /// The width of the times at the left edge, in columns.
 const CLOCK: usize = 8;

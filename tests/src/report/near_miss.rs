@@ -5,7 +5,7 @@ use crate::journal::is_server;
 use crate::journal::visible::visible;
 use crate::journal::{Event, EventKind, Wire};
 
-use crate::report::layout::short_blanks;
+use crate::report::text::short_blanks;
 
 /// What the bytes that came, and the bytes that others received, tell about the mistake. The most useful comes first.
 pub fn near_misses(evidence: &Evidence, events: &[Event], speaker_hears: bool) -> Vec<String> {

@@ -4,7 +4,7 @@ use console::style;
 
 use crate::grading::verdict::Verdict;
 use crate::harness::stage::{Lab, Stage};
-use crate::report::layout::{line, mark, word};
+use crate::report::text::{line, mark, word};
 
 /// The points that were won, and the points that were possible.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

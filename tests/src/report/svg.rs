@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use crate::report::ladder::{Kind, Ladder, Row};
-use crate::report::layout::escape;
 use crate::report::screens::Screen;
+use crate::report::text::escape;
 
 /// The height of a line of text, in pixels.
 const LINE: usize = 16;

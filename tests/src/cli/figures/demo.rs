@@ -12,8 +12,7 @@ use console::{Term, style};
 
 use crate::cli::figures::play;
 use crate::cli::figures::play::{ALICE, BOB, CAROL, Moment, Play, SERVER, line};
-use crate::grading::author::Author;
-use crate::grading::grader::Grader;
+use crate::grading::grader::{Author, Grader};
 use crate::journal;
 use crate::journal::failure::Failure;
 use crate::journal::{EventKind, Journal};

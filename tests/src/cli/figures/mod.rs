@@ -15,8 +15,7 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use crate::cli::figures::play::{ALICE, BOB, Moment, Play, SERVER, line};
 use crate::cli::figures::stable::{in_one_order, with_usual_ports};
-use crate::grading::author::Author;
-use crate::grading::grader::Grader;
+use crate::grading::grader::{Author, Grader};
 use crate::journal::Event;
 use crate::kit::files;
 use crate::labs;

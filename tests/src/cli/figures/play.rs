@@ -4,8 +4,7 @@ use std::num::NonZero;
 
 use anyhow::{Result, anyhow};
 
-use crate::grading::author::Author;
-use crate::grading::grader::Grader;
+use crate::grading::grader::{Author, Grader};
 use crate::harness::Harness;
 use crate::harness::person::Person;
 use crate::journal::EventKind;

@@ -8,8 +8,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use crate::cli::{export, starters};
-use crate::grading::author::Author;
-use crate::grading::grader::Grader;
+use crate::grading::grader::{Author, Grader};
 use crate::kit::files;
 use crate::labs;
 use crate::system::cargo;
