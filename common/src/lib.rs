@@ -9,10 +9,8 @@
 //! | [`outbox`]   | sending to many peers without being blocked by one of them        |
 //! | [`closing`]  | last bytes that arrive, Ctrl-C, the end of the program            |
 //!
-//! When a lab has taught something, this crate does it from the next lab on. The crate itself depends on no lab.
-//!
-//! Two packages are in subfolders: [`support`] has everything that is not about sockets, and `terminal` has the
-//! prompt of the clients.
+//! When a lab has taught something, this crate does it from the next lab on. The crate itself depends on no lab. In
+//! subfolders are [`support`], which is not about sockets, and `terminal`, the prompt of the clients.
 
 pub mod closing;
 pub mod endpoint;

@@ -2,8 +2,7 @@
 //!
 //! Our programs end each message with a newline. The original programs add nothing and hope that one `send`
 //! arrives as one `recv`. So a message from our programs ends only at a newline. A message from an original
-//! program also ends where the bytes of one `recv` end, as it does in the originals themselves. Most of this file
-//! finds out which of the two kinds the peer is. The page about the wires has the complete rule.
+//! program also ends where the bytes of one `recv` end. Most of this file finds out which of the two the peer is.
 
 use std::io::{self, BufRead, BufReader, ErrorKind};
 use std::mem;

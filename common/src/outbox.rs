@@ -3,12 +3,10 @@
 //! A blocking write to a peer that does not read never returns, and a broadcast would block with it. A thread
 //! for each peer solves that, but then each message wakes a hundred threads. An [`Outbox`] gathers instead:
 //! [`push`](Outbox::push) the bytes for a peer, then [`flush`](Outbox::flush) once for all of them. That is one
-//! `send` that does not block, and one `send` costs hardly more for fifty messages than for one. Bytes that the
-//! socket does not accept go to a backlog. A thread sends the backlog and ends soon after the backlog is empty.
+//! `send` that does not block, and it costs hardly more for fifty messages than for one. Bytes that the socket
+//! does not accept go to a backlog, and a thread sends them.
 
 use std::collections::VecDeque;
-#[cfg(target_os = "linux")]
-use std::io::IoSlice;
 use std::io::{self, ErrorKind, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -41,14 +39,12 @@ const KEEPALIVE: Duration = Duration::from_mins(1);
 #[cfg(target_os = "linux")]
 const GONE: Duration = Duration::from_mins(5);
 
-/// How long the thread of a backlog waits for the next one. Linux hardly ever needs the thread. Other systems
-/// have no send that does not block, so the thread sends everything there.
+/// How long the thread of a backlog waits for more. Where no send avoids blocking, it sends everything.
 const IDLE: Duration =
     if cfg!(target_os = "linux") { Duration::ZERO } else { Duration::from_secs(5) };
 
-/// How many bytes may wait in all backlogs together.
+/// How many bytes may wait in all backlogs together, and how many are waiting.
 static LIMIT: AtomicUsize = AtomicUsize::new(usize::MAX);
-/// How many bytes are waiting there.
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 
 /// Limits the memory, in bytes, for all slow peers together.
@@ -67,8 +63,7 @@ pub fn wait_for_backlogs(limit: Duration) {
 /// Gathers bytes for one peer and sends them without ever blocking.
 ///
 /// Dropping it sends what was pushed and shuts down the sending side of the connection. A peer that is gone or
-/// too far behind is disconnected. The thread that reads from it then sees the end of the stream, so every
-/// connection ends in the same way.
+/// too far behind is disconnected: the thread that reads from it then sees the end of the stream.
 ///
 /// ```
 /// # use std::io::Read;
@@ -272,6 +267,7 @@ fn may_try_again(error: &io::Error) -> bool {
 #[cfg(target_os = "linux")]
 fn send_now(stream: &TcpStream, pieces: &[Bytes]) -> io::Result<usize> {
     use rustix::net::{SendAncillaryBuffer, SendFlags, send, sendmsg};
+    use std::io::IoSlice;
 
     let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
     let sent = if let [only] = pieces {

@@ -19,8 +19,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 ///
 /// At most `max_clients` are served at a time. A client that connects when the server is full, or when no thread
 /// can be started, gets the bytes `full` and is disconnected. When file descriptors run out, new connections
-/// wait in the backlog. When `handle` returns, its error is logged with the peer's address, and another client can
-/// be served. Then the connection is drained ([`drain`]) and closed.
+/// wait in the backlog. When `handle` returns, its error is logged, and the connection is drained and closed.
 ///
 /// ```no_run
 /// use std::io::{Read, Write};
