@@ -183,6 +183,32 @@ fn missing_includes(kit: &Path) -> Vec<String> {
 }
 
 /// A report links to the section about its stage.
+/// `kit.md` sends maintainers to files: `harness/peer/`, `system/ports.rs`.
+#[test]
+fn every_source_file_named_in_the_chapter_about_the_kit_exists() {
+    let kit = grader::kit::root();
+    let mut known = BTreeSet::new();
+    for folder in ["common", "solutions", "tests"] {
+        for path in files::below(&kit.join(folder)).unwrap() {
+            let path = Path::new(folder).join(path);
+            let names: Vec<_> = path.iter().map(|name| name.to_str().unwrap()).collect();
+            for from in 0..names.len() {
+                known.insert(names[from..].join("/"));
+                known.extend((from + 1..names.len()).map(|to| names[from..to].join("/") + "/"));
+            }
+        }
+    }
+    let text = fs::read_to_string(kit.join("docs/src/kit.md")).unwrap();
+    // Every second piece between backticks is code.
+    let named = text.split('`').skip(1).step_by(2);
+    let is_source = |name: &&str| {
+        let is_rust = Path::new(name).extension().is_some_and(|extension| extension == "rs");
+        is_rust || name.starts_with("tests/src/")
+    };
+    let missing: Vec<_> = named.filter(is_source).filter(|name| !known.contains(*name)).collect();
+    assert!(missing.is_empty(), "kit.md names files that do not exist: {missing:?}");
+}
+
 #[test]
 fn every_stage_has_its_section_in_a_chapter() {
     let pages = pages(&grader::kit::root());
