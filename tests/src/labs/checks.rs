@@ -1,11 +1,13 @@
 //! Checks that several labs share.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 
 use crate::harness::Harness;
 use crate::harness::person::{Key, Person};
 use crate::harness::server::Server;
 use crate::journal::failure::{Check, Failure};
+use crate::journal::terminal::Terminal;
 
 /// A way in which a person leaves: its description, and the action.
 pub type WayOut = (&'static str, fn(&Person) -> Check);
@@ -47,4 +49,18 @@ pub fn server_where_told(harness: &Harness) -> Check<Server> {
         return Err(Failure::wrong(who, "a port of its own", came));
     }
     Ok(first)
+}
+
+/// Starts a client that asks for a name before it connects, and answers: the question ends with `word`.
+pub fn enters_with_name(
+    harness: &Harness,
+    server: SocketAddr,
+    name: &str,
+    terminal: Terminal,
+    word: &str,
+) -> Check<Person> {
+    let person = harness.client_at(name, server, terminal)?;
+    person.is_asked_for(word)?;
+    person.types(name)?;
+    Ok(person)
 }

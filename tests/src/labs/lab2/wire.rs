@@ -1,5 +1,6 @@
 //! Wire 2: the server asks `NICK`, and the client replies with its nickname.
 
+use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use crate::harness::server::Server;
 use crate::journal::failure::{Check, Failure};
 use crate::journal::terminal::Terminal;
 use crate::journal::timeout::TIMEOUT;
-use crate::labs::checks::{WayOut, ways_out};
+use crate::labs::checks::{WayOut, enters_with_name, ways_out};
 
 /// Connects a scripted peer, and waits until it is in.
 pub fn joins(server: &Server, nickname: &str) -> Check<Peer> {
@@ -62,13 +63,11 @@ pub fn talk<'a>(
 /// Starts a client, answers its question, and waits until it is in.
 pub fn enters(
     harness: &Harness,
-    server: std::net::SocketAddr,
+    server: SocketAddr,
     nickname: &str,
     terminal: Terminal,
 ) -> Check<Person> {
-    let person = harness.client_at(nickname, server, terminal)?;
-    person.is_asked_for("nickname")?;
-    person.types(nickname)?;
+    let person = enters_with_name(harness, server, nickname, terminal, "nickname")?;
     person.sees("Connected to server!")?;
     Ok(person)
 }

@@ -11,7 +11,7 @@ use crate::harness::server::Server;
 use crate::journal::failure::{Check, Failure};
 use crate::journal::terminal::Terminal;
 use crate::journal::timeout::TIMEOUT;
-use crate::labs::checks::{WayOut, ways_out};
+use crate::labs::checks::{WayOut, enters_with_name, ways_out};
 
 /// The length of a header, in bytes.
 pub const HEADER: usize = 64;
@@ -97,10 +97,7 @@ pub fn enters(
     name: &str,
     terminal: Terminal,
 ) -> Check<Person> {
-    let person = harness.client_at(name, server, terminal)?;
-    person.is_asked_for("name")?;
-    person.types(name)?;
-    Ok(person)
+    enters_with_name(harness, server, name, terminal, "name")
 }
 
 /// Waits until each of the people is in: they call each other until each sees all the other names.

@@ -10,7 +10,7 @@ use crate::harness::person::Person;
 use crate::harness::server::Server;
 use crate::journal::failure::{Check, Failure};
 use crate::journal::terminal::Terminal;
-use crate::labs::checks::{WayOut, ways_out};
+use crate::labs::checks::{WayOut, enters_with_name, ways_out};
 
 /// What identifies a client in a room that it has joined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -207,10 +207,7 @@ pub fn enters(
     name: &str,
     terminal: Terminal,
 ) -> Check<Person> {
-    let person = harness.client_at(name, server, terminal)?;
-    person.is_asked_for("name")?;
-    person.types(name)?;
-    Ok(person)
+    enters_with_name(harness, server, name, terminal, "name")
 }
 
 /// As [`enters`], with a scripted server that lets alice into a room.
