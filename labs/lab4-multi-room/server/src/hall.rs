@@ -1,12 +1,11 @@
 //! The connected clients, the rooms, and the members of each room.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
 use std::mem;
 use std::net::SocketAddr;
 
 use common::{Bytes, Outbox};
-use protocol::{Complaint, Reply};
+use protocol::{Complaint, Reply, write_chat};
 
 /// How many rooms one client may be in. Without a limit, one client could fill the memory with rooms.
 const MAX_ROOMS: usize = 100;
@@ -145,17 +144,17 @@ impl Hall {
     /// Announces to every member of a room what its member `id` does.
     fn announce(&mut self, id: i64, room_ref: i64, what: &str) {
         let name = self.clients.get(&id).map_or("", |client| &client.name);
-        self.say(id, room_ref, format!("{name} {what}"));
+        self.say(id, room_ref, &format!("{name} {what}"));
     }
 
     /// Stage 2: send a message of the member `id` to every member of the room.
     ///
     /// The name is that of the client, never the one that the request claims. All members get the same
-    /// bytes: make them once ([`Reply::Chat`]), and append them to `said`, which belongs to one room. If it belongs
-    /// to another room, call [`Hall::push_said`] first.
+    /// bytes: write them once ([`write_chat`]), at the end of `said`, which belongs to one room. If it belongs to
+    /// another room, call [`Hall::push_said`] first.
     ///
     /// Stage 8 tests this function: one member does not read. Pushing into an outbox does not wait for that.
-    fn say(&mut self, id: i64, room_ref: i64, message: String) {
+    fn say(&mut self, id: i64, room_ref: i64, message: &str) {
         todo!("stage 2: send a message of the member id to every member of the room")
     }
 

@@ -9,7 +9,7 @@ mod reply;
 mod request;
 
 pub use lines::{Lines, MAX_LINE};
-pub use reply::{Reply, read_reply};
+pub use reply::{Reply, read_reply, write_chat};
 pub use request::{Request, read_request};
 
 use std::fmt;

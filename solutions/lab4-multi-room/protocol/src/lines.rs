@@ -67,8 +67,11 @@ impl<R: BufRead> Lines<R> {
             return if is_too_long { Err(Problem::TooLong) } else { Ok(None) };
         }
         while self.bytes.pop_if(|last| *last == b'\r').is_some() {}
-        // U+FFFD, which replaces bytes that are not UTF-8, is three bytes long.
-        let line = String::from_utf8_lossy(&self.bytes).into_owned();
+        let line = match str::from_utf8(&self.bytes) {
+            Ok(line) => line.to_owned(),
+            // U+FFFD, which replaces bytes that are not UTF-8, is three bytes long.
+            Err(_) => String::from_utf8_lossy(&self.bytes).into_owned(),
+        };
         // The line will be written with a space after the colon.
         let is_longer = line.split_once(':').is_some_and(|(_, value)| !value.starts_with(' '));
         if line.len() + usize::from(is_longer) > self.limit {

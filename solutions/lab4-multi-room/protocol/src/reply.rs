@@ -104,6 +104,19 @@ fn address(ip: &str, port: &str) -> SocketAddr {
     SocketAddr::new(ip, port.trim_end().parse().unwrap_or_default())
 }
 
+/// Writes a [`Reply::Chat`], without a copy of its parts. A server writes far more of them than of all other replies.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write_chat(
+    out: &mut impl fmt::Write,
+    room_ref: impl fmt::Display,
+    name: &str,
+    message: &str,
+) -> fmt::Result {
+    writeln!(out, "CHAT: {room_ref}\nCLIENT_NAME: {name}\nMESSAGE: {message}\n")
+}
+
 impl fmt::Display for Reply {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -119,9 +132,7 @@ impl fmt::Display for Reply {
             Self::Left { room_ref, join_id } => {
                 writeln!(out, "LEFT_CHATROOM: {room_ref}\nJOIN_ID: {join_id}")
             }
-            Self::Chat { room_ref, name, message } => {
-                writeln!(out, "CHAT: {room_ref}\nCLIENT_NAME: {name}\nMESSAGE: {message}\n")
-            }
+            Self::Chat { room_ref, name, message } => write_chat(out, room_ref, name, message),
             Self::Error(Complaint { code, description }) => {
                 writeln!(out, "ERROR_CODE: {code}\nERROR_DESCRIPTION: {description}")
             }

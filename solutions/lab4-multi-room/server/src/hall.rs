@@ -1,12 +1,11 @@
 //! The connected clients, the rooms, and the members of each room.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
 use std::mem;
 use std::net::SocketAddr;
 
 use common::{Bytes, Outbox};
-use protocol::{Complaint, Reply};
+use protocol::{Complaint, Reply, write_chat};
 
 /// How many rooms one client may be in. Without a limit, one client could fill the memory with rooms.
 const MAX_ROOMS: usize = 100;
@@ -139,7 +138,7 @@ impl Hall {
     /// [`complain`]: Hall::complain
     pub fn chat(&mut self, id: i64, room_ref: String, message: String) {
         match self.room(&room_ref) {
-            Some((known, room)) if room.members.contains(&id) => self.say(id, known, message),
+            Some((known, room)) if room.members.contains(&id) => self.say(id, known, &message),
             Some(_) => {
                 let why = format!("you are not in room {room_ref}");
                 self.complain(id, Complaint::NOT_A_MEMBER, why);
@@ -186,26 +185,24 @@ impl Hall {
     /// Announces to every member of a room what its member `id` does.
     fn announce(&mut self, id: i64, room_ref: i64, what: &str) {
         let name = self.clients.get(&id).map_or("", |client| &client.name);
-        self.say(id, room_ref, format!("{name} {what}"));
+        self.say(id, room_ref, &format!("{name} {what}"));
     }
 
     /// Stage 2: send a message of the member `id` to every member of the room.
     ///
     /// The name is that of the client, never the one that the request claims. All members get the same
-    /// bytes: make them once ([`Reply::Chat`]), and append them to `said`, which belongs to one room. If it belongs
-    /// to another room, call [`Hall::push_said`] first.
+    /// bytes: write them once ([`write_chat`]), at the end of `said`, which belongs to one room. If it belongs to
+    /// another room, call [`Hall::push_said`] first.
     ///
     /// Stage 8 tests this function: one member does not read. Pushing into an outbox does not wait for that.
-    fn say(&mut self, id: i64, room_ref: i64, message: String) {
-        let Some(client) = self.clients.get(&id) else { return };
-        let name = client.name.clone();
+    fn say(&mut self, id: i64, room_ref: i64, message: &str) {
         if self.said.0 != room_ref {
             self.push_said();
         }
+        let Some(client) = self.clients.get(&id) else { return };
         self.said.0 = room_ref;
-        let reply = Reply::Chat { room_ref: room_ref.to_string(), name, message };
         // Writing to a `String` cannot fail.
-        let _ = write!(self.said.1, "{reply}");
+        let _ = write_chat(&mut self.said.1, room_ref, &client.name, message);
     }
 
     /// Returns the room with this reference, and its number. References are text on the wire; ours are numbers.
