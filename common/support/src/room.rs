@@ -9,6 +9,7 @@ use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::vec::Drain;
 
 use anyhow::{Result, ensure};
 
@@ -91,12 +92,18 @@ struct Gathered<E> {
 
 struct Shared<E> {
     waiting: Mutex<Waiting<E>>,
-    /// Processes the events of a round. `None` after a `todo!` in it.
-    round: Mutex<Option<Round<E>>>,
+    worker: Mutex<Worker<E>>,
     is_gone: AtomicBool,
 }
 
-type Round<E> = Box<dyn FnMut(Vec<E>) + Send>;
+type Round<E> = Box<dyn FnMut(Drain<'_, E>) + Send>;
+
+struct Worker<E> {
+    /// Processes the events of a round. `None` after a `todo!` in it.
+    round: Option<Round<E>>,
+    /// The events of this round. The vector is kept, to save an allocation for each round.
+    events: Vec<E>,
+}
 
 struct Waiting<E> {
     events: Vec<E>,
@@ -109,11 +116,11 @@ impl<E: Event> Room<E> {
     ///
     /// If it panics, the program ends with status 101, because the server is useless without it. After a `todo!` only
     /// the room is gone, and the parts that are already written continue.
-    pub fn new(round: impl FnMut(Vec<E>) + Send + 'static) -> Self {
+    pub fn new(round: impl FnMut(Drain<'_, E>) + Send + 'static) -> Self {
         let round: Round<E> = Box::new(round);
         let waiting = Mutex::new(Waiting { events: Vec::new(), bytes: 0 });
-        let round = Mutex::new(Some(round));
-        let shared = Shared { waiting, round, is_gone: AtomicBool::new(false) };
+        let worker = Mutex::new(Worker { round: Some(round), events: Vec::new() });
+        let shared = Shared { waiting, worker, is_gone: AtomicBool::new(false) };
         Self { shared: Arc::new(shared), gathered: Mutex::default() }
     }
 
@@ -189,7 +196,7 @@ impl<E: Event> Shared<E> {
             waiting.bytes > LIMIT
         };
         if is_too_much {
-            drop(lock(&self.round));
+            drop(lock(&self.worker));
         }
         self.work_off(ROUNDS);
     }
@@ -199,16 +206,18 @@ impl<E: Event> Shared<E> {
         for _ in 0..rounds {
             {
                 // The lock is never poisoned, because no panic leaves a round.
-                let Ok(mut round) = self.round.try_lock() else { return };
+                let Ok(mut worker) = self.worker.try_lock() else { return };
+                let Worker { round, events } = &mut *worker;
                 // Other threads may add events first, so that one send serves all of them.
                 thread::yield_now();
-                let events = lock(&self.waiting).take();
+                lock(&self.waiting).swap(events);
                 if !events.is_empty() {
-                    let result = round.as_mut().map(|round| exit_on_panic(|| round(events)));
+                    let result =
+                        round.as_mut().map(|round| exit_on_panic(|| round(events.drain(..))));
                     if let Some(Err(unwritten)) = result {
                         self.is_gone.store(true, Ordering::Relaxed);
                         *round = None;
-                        drop(round);
+                        drop(worker);
                         std::panic::resume_unwind(unwritten);
                     }
                 }
@@ -227,9 +236,9 @@ impl<E: Event> Shared<E> {
 }
 
 impl<E> Waiting<E> {
-    fn take(&mut self) -> Vec<E> {
+    fn swap(&mut self, events: &mut Vec<E>) {
         self.bytes = 0;
-        mem::take(&mut self.events)
+        mem::swap(&mut self.events, events);
     }
 }
 

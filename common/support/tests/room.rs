@@ -29,7 +29,7 @@ fn said(id: u64, text: &str) -> Message {
 /// A room that passes on the events of each round.
 fn room() -> (Room<Message>, mpsc::Receiver<Vec<Message>>) {
     let (sender, rounds) = mpsc::channel();
-    (Room::new(move |events| sender.send(events).unwrap()), rounds)
+    (Room::new(move |events| sender.send(events.collect()).unwrap()), rounds)
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn many_threads_lose_no_event_and_only_one_is_in_the_room() {
 fn events_that_arrive_during_a_round_are_processed_after_it() {
     let (open, door) = mpsc::channel::<()>();
     let (sender, rounds) = mpsc::channel();
-    let room = Room::new(move |events: Vec<Message>| {
+    let room = Room::new(move |events| {
         sender.send(events.len()).unwrap();
         let _ = door.recv();
     });
@@ -129,7 +129,7 @@ fn events_that_arrive_during_a_round_are_processed_after_it() {
 fn a_thread_waits_when_too_many_bytes_wait_for_the_room() {
     let (open, door) = mpsc::channel::<()>();
     let (sender, rounds) = mpsc::channel();
-    let room = Room::new(move |events: Vec<Message>| {
+    let room = Room::new(move |events| {
         sender.send(events.len()).unwrap();
         // This is an error when the test is over.
         let _ = door.recv();
@@ -182,7 +182,7 @@ fn a_thread_does_not_work_in_the_room_forever() {
 
 #[test]
 fn an_unwritten_room_is_gone_and_no_thread_waits_for_it() {
-    let room = Room::new(|_: Vec<Message>| todo!());
+    let room = Room::new(|_| -> () { todo!() });
     let unwritten = room.clone();
     assert!(thread::spawn(move || unwritten.send_now(Message::Joined(1))).join().is_err());
     assert_eq!(room.send(Message::Joined(2)).unwrap_err().to_string(), "the room is gone");

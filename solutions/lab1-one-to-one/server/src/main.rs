@@ -171,7 +171,7 @@ fn receive_messages(id: u64, stream: &TcpStream, room: &Room<Event>) -> Result<(
 }
 
 /// A round of the room: processes one event after the other, and then sends once for all of them.
-fn run_room(members: &mut BTreeMap<u64, Member>, events: Vec<Event>) {
+fn run_room(members: &mut BTreeMap<u64, Member>, events: impl Iterator<Item = Event>) {
     for event in events {
         match event {
             Event::Joined(id, mut member) => {

@@ -114,7 +114,7 @@ fn receive_requests(id: i64, reader: TimedReader, hall: &Room<Event>) -> Result<
 }
 
 /// A round of the hall: processes one event after the other, and then sends once for all of them.
-fn run_hall(hall: &mut Hall, events: Vec<Event>, kill_from_anywhere: bool) {
+fn run_hall(hall: &mut Hall, events: impl Iterator<Item = Event>, kill_from_anywhere: bool) {
     for event in events {
         match event {
             Event::Connected(id, client) => hall.connect(id, client),

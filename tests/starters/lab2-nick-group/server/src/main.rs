@@ -139,7 +139,7 @@ fn receive_messages(id: u64, messages: &mut Messages, room: &Room<Event>) -> Res
 }
 
 /// A round of the room: processes one event after the other, and then sends once for all of them.
-fn run_room(members: &mut BTreeMap<u64, Member>, events: Vec<Event>) {
+fn run_room(members: &mut BTreeMap<u64, Member>, events: impl Iterator<Item = Event>) {
     for event in events {
         match event {
             Event::Said(id, messages) => {

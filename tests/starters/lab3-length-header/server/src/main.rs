@@ -93,7 +93,7 @@ fn receive_frames(id: u64, reader: &mut TimedReader, room: &Room<Event>) -> Resu
 }
 
 /// A round of the room: processes one event after the other, and then sends once for all of them.
-fn run_room(members: &mut BTreeMap<u64, Outbox>, events: Vec<Event>) {
+fn run_room(members: &mut BTreeMap<u64, Outbox>, events: impl Iterator<Item = Event>) {
     for event in events {
         match event {
             Event::Joined(id, outbox) => {
