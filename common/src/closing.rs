@@ -48,8 +48,7 @@ pub fn refuse(stream: Arc<TcpStream>, reason: &[u8]) {
     // ANCHOR_END: refuse
 }
 
-/// Reads and discards everything that the peer still sends, until the peer closes its side, but for at most
-/// [`LINGER`].
+/// Reads and discards everything that the peer sends until it closes its side, but for at most [`LINGER`].
 ///
 /// Closing a socket that holds unread input sends a reset (RFC 9293, section 3.6.1). Bytes that are still in the
 /// send buffer or on their way are then lost. On Linux, the peer can still read the bytes that arrived before the
@@ -68,7 +67,7 @@ fn read_to_end(stream: &TcpStream) {
     let mut discarded = [0; 4096];
     loop {
         let left = end.saturating_duration_since(Instant::now());
-        // When no time is left, the timeout is zero, which is an error.
+        // When no time is left, the timeout is zero, and setting it returns an error.
         if stream.set_read_timeout(Some(left)).is_err() {
             return;
         }
@@ -88,7 +87,7 @@ pub fn exit_on_ctrl_c() -> anyhow::Result<()> {
     Ok(ctrlc::set_handler(|| exit(0))?)
 }
 
-/// Ends the program with `status` when nothing waits to be sent or logged any longer, or within a second.
+/// Ends the program with `status` as soon as everything that waits has been sent and logged, but within a second.
 pub fn exit(status: i32) -> ! {
     wait_for_backlogs(Duration::from_millis(400));
     support::flush_log();

@@ -60,8 +60,7 @@ impl<const DEFAULT_PORT: u16> Endpoint<DEFAULT_PORT> {
     ) -> Result<TcpListener> {
         // ANCHOR: listen
         let listener = bind((&self.host, self.port)).map_err(|error| self.cannot_listen(&error))?;
-        // A second listen(2) only changes the backlog. If the call fails, everything still works, but more
-        // slowly.
+        // A second listen(2) only changes the backlog. If the call fails, everything still works, but more slowly.
         let _ = SockRef::from(&listener).listen(BACKLOG);
         Ok(listener)
         // ANCHOR_END: listen

@@ -7,11 +7,10 @@
 //! | [`messages`] | cutting the byte stream of wires 1 and 2 into messages            |
 //! | [`timed`]    | reading messages with a time limit                                |
 //! | [`outbox`]   | sending to many peers without being blocked by one of them        |
-//! | [`closing`]  | losing no last bytes, Ctrl-C, the end of the program              |
+//! | [`closing`]  | ending without losing the last bytes; Ctrl-C                      |
 //!
-//! Code that a lab has taught is in this crate from the next lab on. The crate itself depends on no lab. Its
-//! subfolders contain two more crates: [`support`], which is not about sockets, and `terminal`, which is the
-//! clients' prompt.
+//! Code that one lab teaches is in this crate from the next lab on. The crate itself depends on no lab. Its subfolders
+//! contain two more crates: [`support`], which is not about sockets, and `terminal`, the clients' prompt.
 
 pub mod closing;
 pub mod endpoint;

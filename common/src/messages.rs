@@ -1,9 +1,8 @@
 //! Finds where each message ends on wires 1 and 2, which have no frames.
 //!
-//! Our programs end each message with a newline. The original programs add nothing, and hope that one `send`
-//! arrives as one `recv`. So a message from one of our programs ends only at a newline. A message from an original
-//! program also ends where the bytes of one `recv` end. Most of this file finds out which kind of program the peer
-//! is.
+//! Our programs end each message with a newline. The original programs add nothing, and hope that one `send` arrives
+//! as one `recv`. So a message from one of our programs ends only at a newline. A message from an original program
+//! also ends where the bytes of one `recv` end. Most of this file finds out which kind of program the peer is.
 
 use std::io::{self, BufRead, BufReader, ErrorKind};
 use std::mem;
@@ -68,8 +67,7 @@ enum Peer {
     Stranger,
     /// A client before the end of its first message.
     NewClient,
-    /// A server before the end of its first line. The flag says that the line was returned before its newline
-    /// arrived.
+    /// A server before the end of its first line. The flag says that the line was returned before its newline arrived.
     NewServer(Greeting, bool),
     Ours,
     OriginalClient,
@@ -91,9 +89,8 @@ impl<'a> Messages<'a> {
         Self { room, ..Self::with_limit(stream, MAX_MESSAGE, Peer::NewClient) }
     }
 
-    /// For a client: reads messages from the server at the other end of `stream`. A server passes on a message with
-    /// a prefix, so the limit is a little higher. The server is one of ours if its first line is `greeting` or
-    /// begins with `refusal`. Both are given without a newline.
+    /// For a client: reads messages from a server. Since a server adds a prefix, the limit is a little higher. The
+    /// server is one of ours if its first line is `greeting` or begins with `refusal`, both without a newline.
     pub fn from_server(stream: &'a TcpStream, greeting: &str, refusal: &str) -> Self {
         let greeting = Greeting { line: greeting.into(), refusal: refusal.into() };
         Self::with_limit(stream, MAX_MESSAGE + PREFIX, Peer::NewServer(greeting, false))
@@ -121,9 +118,8 @@ impl<'a> Messages<'a> {
         }
     }
 
-    /// Waits for a part of the handshake: `NICK`, or a nickname, which may be empty. It ends with a newline or with
-    /// 50 ms of silence, whichever kind of program the peer is. Returns `None` when the peer has closed the
-    /// connection.
+    /// Waits for a part of the handshake: `NICK`, or a nickname, which may be empty. It ends with a newline or after a
+    /// silence of 50 ms, whichever kind of program the peer is. Returns `None` at the end of the stream.
     ///
     /// # Errors
     /// [`ErrorKind::TimedOut`] if it has not arrived within `limit`; otherwise see [`Messages::receive`].
@@ -239,7 +235,7 @@ fn without_returns(line: &[u8]) -> &[u8] {
     &line[..end]
 }
 
-/// Whether the last bytes are an incomplete UTF-8 character.
+/// Returns whether the last bytes are an incomplete UTF-8 character.
 fn ends_inside_a_character(bytes: &[u8]) -> bool {
     (1..=bytes.len().min(3)).any(|length| {
         let tail = str::from_utf8(&bytes[bytes.len() - length..]);

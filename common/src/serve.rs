@@ -17,10 +17,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// `handle` also gets the connection's number, counted from 1. This function never returns: nothing that happens
 /// to one connection ends the server.
 ///
-/// At most `max_clients` clients are served at the same time. A client that connects when the server is full, or
-/// when no thread can be started, gets the bytes in `full` and is disconnected. When file descriptors run out,
-/// new connections wait in the backlog. When `handle` returns, its error, if any, is logged, and the connection
-/// is drained and closed.
+/// The server serves at most `max_clients` clients at a time. If it is full, or cannot start a thread, a new client
+/// gets the bytes in `full` and is disconnected. When file descriptors run out, new connections wait in the backlog.
+/// When `handle` returns, its error, if any, is logged, and the connection is drained and closed.
 ///
 /// ```no_run
 /// use std::io::{Read, Write};

@@ -28,8 +28,7 @@ pub(crate) fn wait_readable(stream: &TcpStream, deadline: Option<Instant>) -> io
     }
 }
 
-/// Reads from a peer that can be silent for any length of time between two messages, but must finish a message in
-/// time.
+/// Reads from a peer that can be silent between messages for as long as it likes, but must finish a message in time.
 ///
 /// ```
 /// # use std::io::{BufRead, ErrorKind, Write};

@@ -194,8 +194,7 @@ proptest! {
         prop_assert_eq!(received, expected);
     }
 
-    /// An original client does not mark the ends of its messages, so the stream is cut only between two
-    /// messages.
+    /// An original client does not mark the ends of its messages, so the stream is cut only between two messages.
     #[test]
     fn an_original_client(sent in vec((line(), 0..2000_u64), 1..6)) {
         let expected: Vec<_> = sent.iter().map(|(message, _)| message.clone()).collect();

@@ -1,5 +1,4 @@
-//! Tests the error messages that a beginner sees when no server is listening, or when the server cannot
-//! listen.
+//! Tests the error messages that a beginner sees when no server is listening, or when the server cannot listen.
 
 use std::io::ErrorKind::{AddrInUse, AddrNotAvailable, ConnectionRefused, PermissionDenied};
 use std::io::{self, ErrorKind};

@@ -11,8 +11,7 @@ use std::time::{Duration, Instant};
 use common::outbox::MAX_BACKLOG;
 use common::{Bytes, Outbox};
 
-/// More bytes than the system can buffer for a peer that does not read, and many more than fit into the
-/// backlog.
+/// More bytes than the system can buffer for a peer that does not read, and many more than fit into the backlog.
 const FLOOD: usize = 64 * 1024 * 1024;
 
 /// Only a broken outbox takes this long.

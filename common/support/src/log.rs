@@ -26,7 +26,7 @@ const REST: Duration = Duration::from_millis(5);
 static LOG: OnceLock<Sender<Entry>> = OnceLock::new();
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 static DROPPED: AtomicUsize = AtomicUsize::new(0);
-/// When the thread last started or finished a write.
+/// The time when the thread last started or finished a write.
 static WRITTEN: Mutex<Option<Instant>> = Mutex::new(None);
 
 enum Entry {
@@ -36,7 +36,7 @@ enum Entry {
     Flush(SyncSender<()>),
 }
 
-/// Writes the rest of the log when it is dropped at the end of `main`.
+/// When dropped at the end of `main`, writes the rest of the log.
 pub struct Background(());
 
 impl Drop for Background {

@@ -1,4 +1,4 @@
-//! Text for people. Text from the network must not control their terminal, or look like other text.
+//! Text for people to read. Text from the network must not control the terminal, or look like other text.
 
 use std::borrow::Cow;
 use std::io::{self, IsTerminal};
@@ -16,7 +16,7 @@ use unicode_normalization::UnicodeNormalization;
 /// assert_eq!(support::printable("abc\u{202e}cba"), "abc\u{FFFD}cba");
 /// ```
 pub fn printable(text: &str) -> Cow<'_, str> {
-    // This is the usual case, and ten times as fast.
+    // This shortcut covers the usual case, and is ten times as fast.
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return Cow::Borrowed(text);
     }

@@ -1,5 +1,4 @@
-//! Tests that events are processed in order and in one round at a time, and that only a limited amount of
-//! them waits.
+//! Tests that events are processed in order and in one round at a time, and that only a limited amount of them waits.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};

@@ -20,15 +20,13 @@ const MAX_LINE: usize = MAX_MESSAGE - 1024;
 /// Printed when a line is too long for a message.
 pub const TOO_LONG: &str = "That line is too long for one message; it was not sent";
 
-/// The maximum number of bytes in lines that wait for the program. A pipe is not read further until there is
-/// space.
+/// The maximum number of bytes in lines that wait for the program. A pipe is not read further until there is space.
 const MAX_WAITING: usize = 1024 * 1024;
 
 /// Printed when a line is typed and there is no space for it.
 const TOO_MUCH: &str = "Too much is waiting to be sent; that line was not sent";
 
-/// How long the program has to notice without help that the person leaves. Earlier lines may still be on their
-/// way.
+/// How long the program has to notice without help that the person leaves. Earlier lines may still be on their way.
 const PATIENCE: Duration = Duration::from_millis(400);
 
 /// How much longer the program then has to notice before it is ended.
@@ -111,7 +109,7 @@ struct State {
     lines: VecDeque<(Instant, String)>,
     /// The total length of the lines, in bytes.
     bytes: usize,
-    /// How often the program has asked for a line.
+    /// The number of times the program has asked for a line.
     asked: usize,
     /// The value of `asked` when the program received the word.
     asked_word: usize,
@@ -135,8 +133,7 @@ enum End {
 }
 
 impl State {
-    /// Returns whether the program knows that the person leaves. The word is always the last line that is read
-    /// ahead.
+    /// Returns whether the program knows that the person leaves. The word is always the last line that is read ahead.
     fn is_known(&self) -> bool {
         if self.end.is_some() { self.is_told } else { self.lines.is_empty() }
     }

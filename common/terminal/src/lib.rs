@@ -4,7 +4,7 @@
 //! printed. On a pipe, or with `TERM=dumb`, lines are read and printed without an editor.
 //!
 //! The person can always leave: lines are read ahead (`input.rs`), so this crate immediately notices when the person
-//! leaves, whatever the program is doing. It ends a program that hangs.
+//! leaves, whatever the program is doing. This crate also ends a program that hangs.
 
 mod input;
 mod saved_mode;
@@ -223,7 +223,8 @@ impl Terminal {
             .and_then(|()| stream.shutdown(Shutdown::Write))
             .is_ok()
         {
-            // The receiving thread ends the program, in [`Screen::end`], as soon as the server has closed.
+            // The receiving thread ends the program, in [`Screen::end`], as soon as the server has closed the
+            // connection.
             thread::sleep(end.saturating_duration_since(Instant::now()));
         }
         exit(0)
@@ -417,7 +418,7 @@ fn show(pieces: Receiver<Piece>, mut printer: impl ExternalPrinter) {
 /// leaving.
 fn write_until(end: Instant, mut stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
-        // When no time is left, the timeout is zero, which is an error.
+        // When no time is left, the timeout is zero, and setting it returns an error.
         stream.set_write_timeout(Some(end.saturating_duration_since(Instant::now())))?;
         let written = stream.write(bytes)?;
         bytes = &bytes[written..];

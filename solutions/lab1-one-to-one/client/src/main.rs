@@ -59,9 +59,9 @@ fn connect(address: (&str, u16)) -> io::Result<TcpStream> {
 /// Stage 3: show each message that arrives, until the stream ends.
 ///
 /// [`Messages`] splits the stream into messages. Create one before the loop, with [`Messages::from_server`]:
-/// from [`WELCOME`] or [`FULL`] it recognizes whether the server is one of ours. `while let Some(message) =
-/// messages.receive()?` runs once for each message; [`Screen::print`] shows the message without breaking the
-/// line that is being typed.
+/// from [`WELCOME`] or [`FULL`] it recognizes whether the server is one of ours.
+/// `while let Some(message) = messages.receive()?` runs once for each message; [`Screen::print`] shows the
+/// message without breaking the line that is being typed.
 ///
 /// Stage 10 tests this function: [`Messages::receive`] returns `None` when the server has closed the
 /// connection, and an error (`?`) when the connection is lost. Return in both cases, or the program shows
@@ -81,9 +81,8 @@ fn show_messages(stream: &TcpStream, screen: &Screen) -> io::Result<()> {
 
 /// Stage 5: send each line that is typed, with a newline at its end.
 ///
-/// [`Terminal::read_line`] waits for a line; it returns `None` when the person leaves with Ctrl-D or Ctrl-C.
-/// An empty line is not a message. Send a line with one `write_all`: with two calls, the parts could arrive
-/// separately.
+/// [`Terminal::read_line`] waits for a line; it returns `None` when the person leaves with Ctrl-D or Ctrl-C. An empty
+/// line is not a message. Send a line with one `write_all`: with two calls, the parts could arrive separately.
 ///
 /// Stage 7 comes back to this function: when the person types `quit`, or leaves, send `quit` to the server.
 /// [`Terminal::leave`] does that and ends the program. `quit` is the only message without a newline, because

@@ -69,9 +69,8 @@ impl Sender<'_> {
 
 /// Stage 10: show each reply that arrives, until the stream ends.
 ///
-/// Create the lines before the loop, with `Lines::from_server(BufReader::new(stream))`, which accepts slightly
-/// longer lines, because a server adds to the lines that it passes on. [`read_reply`] reads one reply from these
-/// lines.
+/// Create the lines before the loop, with `Lines::from_server(BufReader::new(stream))`, which accepts slightly longer
+/// lines, because a server adds to the lines that it passes on. [`read_reply`] reads one reply from these lines.
 ///
 /// - Show [`Reply::Error`] with its description. Then call [`Rooms::hear_error`], because the error may be the
 ///   reply to a join.
@@ -117,9 +116,8 @@ fn show_replies(stream: &TcpStream, screen: &Screen, rooms: &Rooms) -> io::Resul
 /// - Show [`Reply::Chat`] as `[room1] alice: hello`, with the room name that [`Rooms::name`] returns. Indent
 ///   further lines by two spaces; otherwise one of them could look like a message from another person.
 /// - Show [`Reply::Helo`] with its text, and [`Reply::Unknown`] with its line.
-/// - For [`Reply::Joined`] and [`Reply::Left`], show which room the person has joined or left. If the reply to a
-///   join arrives too late, text still goes to the same room as before; in this case, [`Rooms::is_current`] returns
-///   false.
+/// - For [`Reply::Joined`] and [`Reply::Left`], show which room the person has joined or left. If the reply to a join
+///   arrives too late, text still goes to the same room as before; in this case, [`Rooms::is_current`] returns false.
 fn show(reply: Reply, screen: &Screen, rooms: &Rooms) {
     match reply {
         Reply::Helo { line, server } => screen.print(&format!("{line} from {server}")),
@@ -160,8 +158,7 @@ fn show(reply: Reply, screen: &Screen, rooms: &Rooms) {
 ///
 /// Stage 11 comes back to this function: when the person leaves with `/quit`, Ctrl-D or Ctrl-C, send
 /// [`Request::Disconnect`]; [`Terminal::leave`] does that and ends the program. Before this, call
-/// [`Rooms::wait_a_moment`], because many servers understand only the first of several requests that arrive
-/// together.
+/// [`Rooms::wait_a_moment`], because many servers understand only the first of several requests that arrive together.
 ///
 /// Stage 13 tests this function, together with the server: people leave in each of these ways.
 fn type_requests(terminal: &mut Terminal, sender: &Sender) -> Result<()> {
@@ -229,8 +226,7 @@ fn obey(command: Command, terminal: &Terminal, sender: &Sender) -> Result<()> {
     Ok(())
 }
 
-/// Waits for the reply to a pending join. Tells the person about a long wait, and also if the reply does not
-/// arrive.
+/// Waits for the reply to a pending join. Tells the person about a long wait, and also if the reply does not arrive.
 fn wait_for_join(terminal: &Terminal, rooms: &Rooms) {
     let Some(room) = rooms.awaited() else { return };
     let waiting = terminal.waiting_for(format!("the answer to /join {room}"));
