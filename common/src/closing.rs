@@ -10,17 +10,17 @@ use std::time::{Duration, Instant};
 
 use crate::outbox::wait_for_backlogs;
 
-/// How long a connection may stay open after the decision to close it.
+/// How long a connection may remain open after the decision to close it.
 pub const LINGER: Duration = Duration::from_secs(1);
 
-/// How many connections may linger at the same time. Further ones are closed immediately.
+/// The maximum number of connections that linger at the same time. Further ones are closed immediately.
 const MAX_LINGERING: usize = 1000;
 
-/// Tells a peer why it is not served, and closes the connection. It never blocks, so the accept loop can
-/// call it.
+/// Tells a peer why it is not served, and closes the connection. This function never blocks, so the accept loop
+/// can call it.
 ///
-/// Call it only at the beginning of a connection: `reason` must fit into the send buffer, which is almost
-/// empty then.
+/// Call it only at the beginning of a connection, when the send buffer is almost empty: `reason` must fit into
+/// this buffer.
 ///
 /// ```
 /// # use std::io::{Read, Write};
@@ -48,11 +48,11 @@ pub fn refuse(stream: Arc<TcpStream>, reason: &[u8]) {
     // ANCHOR_END: refuse
 }
 
-/// Reads and discards everything that the peer still sends, until it closes too, for at most [`LINGER`].
+/// Reads and discards everything that the peer sends until it closes its side, but for at most [`LINGER`].
 ///
-/// Closing a socket that holds unread input sends a reset (RFC 9293, section 3.6.1). Bytes that are still in
-/// the send buffer or on their way are then lost. On Linux the peer can still read the bytes that arrived
-/// before the reset; other systems may discard those too.
+/// Closing a socket that holds unread input sends a reset (RFC 9293, section 3.6.1). Bytes that are still in the
+/// send buffer or on their way are then lost. On Linux, the peer can still read the bytes that arrived before the
+/// reset; other systems may discard those as well.
 pub fn drain(stream: &TcpStream) {
     static LINGERING: AtomicUsize = AtomicUsize::new(0);
     if LINGERING.fetch_add(1, Ordering::Relaxed) < MAX_LINGERING {
@@ -67,7 +67,7 @@ fn read_to_end(stream: &TcpStream) {
     let mut discarded = [0; 4096];
     loop {
         let left = end.saturating_duration_since(Instant::now());
-        // When no time is left, the timeout is zero, which is an error.
+        // When no time is left, the timeout is zero, and setting it returns an error.
         if stream.set_read_timeout(Some(left)).is_err() {
             return;
         }
@@ -78,8 +78,8 @@ fn read_to_end(stream: &TcpStream) {
     }
 }
 
-/// Makes Ctrl-C (and SIGTERM) end a server with status 0, after it has sent and logged what is still waiting. The
-/// system closes the connections, so every client sees the end of the stream.
+/// Makes Ctrl-C (and SIGTERM) end a server with status 0, after the server has sent and logged what is still
+/// waiting. The system closes the connections, so every client sees the end of the stream.
 ///
 /// # Errors
 /// If the signal handler cannot be installed.
@@ -87,7 +87,7 @@ pub fn exit_on_ctrl_c() -> anyhow::Result<()> {
     Ok(ctrlc::set_handler(|| exit(0))?)
 }
 
-/// Ends the program with `status` when everything that waits to be sent or logged is gone, or within a second.
+/// Ends the program with `status` as soon as everything that waits has been sent and logged, but within a second.
 pub fn exit(status: i32) -> ! {
     wait_for_backlogs(Duration::from_millis(400));
     support::flush_log();

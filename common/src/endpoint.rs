@@ -1,4 +1,4 @@
-//! Where a server listens and a client connects.
+//! The address on which a server listens or to which a client connects.
 
 use std::env;
 use std::fmt;
@@ -8,9 +8,9 @@ use std::net::{TcpListener, TcpStream};
 use anyhow::{Result, anyhow};
 use socket2::SockRef;
 
-/// How many completed handshakes may wait for `accept`. The standard library asks for 128. When many
-/// clients connect together and the queue overflows, a client waits a whole second before it tries again
-/// (listen(2)).
+/// The maximum number of completed TCP handshakes that wait for `accept`. The standard library asks for 128. If
+/// many clients connect at the same time and the queue overflows, a client waits a whole second before it tries
+/// again (listen(2)).
 const BACKLOG: i32 = 4096;
 
 /// The command line that all programs share: `[PORT]` and `--host HOST`.
@@ -32,10 +32,10 @@ const BACKLOG: i32 = 4096;
 /// ```
 #[derive(clap::Args, Clone, Debug)]
 pub struct Endpoint<const DEFAULT_PORT: u16> {
-    /// TCP port; a server given 0 takes any free one
+    /// TCP port; with 0, a server chooses any free port
     #[arg(value_name = "PORT", default_value_t = DEFAULT_PORT)]
     port: u16,
-    /// Address or name to listen on or connect to; a server on 0.0.0.0 is reached from other computers
+    /// Address or name to listen on or connect to; a server on 0.0.0.0 can be reached from other computers
     #[arg(long, default_value = "127.0.0.1")]
     host: String,
 }
@@ -52,15 +52,15 @@ impl<const DEFAULT_PORT: u16> Endpoint<DEFAULT_PORT> {
     /// Opens the listening socket with `bind`, and gives it a long backlog.
     ///
     /// # Errors
-    /// If the port is taken or reserved, or the address does not belong to this computer. The message says what
-    /// to do.
+    /// If the port is taken or reserved, or the address does not belong to this computer. The error message
+    /// says what to do.
     pub fn listen_with(
         &self,
         bind: impl FnOnce((&str, u16)) -> io::Result<TcpListener>,
     ) -> Result<TcpListener> {
         // ANCHOR: listen
         let listener = bind((&self.host, self.port)).map_err(|error| self.cannot_listen(&error))?;
-        // A second listen(2) only changes the backlog. If it fails, everything still works, but slower.
+        // A second listen(2) only changes the backlog. If the call fails, everything still works, but more slowly.
         let _ = SockRef::from(&listener).listen(BACKLOG);
         Ok(listener)
         // ANCHOR_END: listen
@@ -77,7 +77,7 @@ impl<const DEFAULT_PORT: u16> Endpoint<DEFAULT_PORT> {
     /// Connects to the server with `connect`. Each send leaves immediately (no Nagle delay).
     ///
     /// # Errors
-    /// If no server is listening there, or the name is unknown. The message says what to do.
+    /// If no server is listening at the address, or the name is unknown. The error message says what to do.
     pub fn connect_with(
         &self,
         connect: impl FnOnce((&str, u16)) -> io::Result<TcpStream>,
@@ -91,7 +91,7 @@ impl<const DEFAULT_PORT: u16> Endpoint<DEFAULT_PORT> {
     fn cannot_listen(&self, error: &io::Error) -> anyhow::Error {
         let Self { host, port } = self;
         let program = program_name();
-        // 9998 rather than 10000, but never a port that needs a privilege.
+        // Suggests the next lower port (9998 for 9999), but never one that needs a privilege.
         let other = if *port > 1024 { port - 1 } else { 8080 };
         let run = format!("cargo run -p {program} -- {other}");
         match error.kind() {
@@ -127,7 +127,7 @@ impl<const DEFAULT_PORT: u16> fmt::Display for Endpoint<DEFAULT_PORT> {
     }
 }
 
-/// The name of this program's cargo package.
+/// Returns the name of this program's cargo package.
 fn program_name() -> String {
     let path = env::current_exe().unwrap_or_default();
     path.file_stem().unwrap_or_default().to_string_lossy().into_owned()

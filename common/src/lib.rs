@@ -5,12 +5,12 @@
 //! | [`endpoint`] | the command line `[PORT] --host HOST`; listening and connecting   |
 //! | [`serve`](mod@serve) | the accept loop: one thread per connection, and a limit   |
 //! | [`messages`] | cutting the byte stream of wires 1 and 2 into messages            |
-//! | [`timed`]    | reading messages that must not take too long                      |
+//! | [`timed`]    | reading messages with a time limit                                |
 //! | [`outbox`]   | sending to many peers without being blocked by one of them        |
-//! | [`closing`]  | last bytes that arrive, Ctrl-C, the end of the program            |
+//! | [`closing`]  | ending without losing the last bytes; Ctrl-C                      |
 //!
-//! When a lab has taught something, this crate does it from the next lab on. The crate itself depends on no lab. In
-//! subfolders are [`support`], which is not about sockets, and `terminal`, the prompt of the clients.
+//! Code that one lab teaches is in this crate from the next lab on. The crate itself depends on no lab. Its subfolders
+//! contain two more crates: [`support`], which is not about sockets, and `terminal`, the clients' prompt.
 
 pub mod closing;
 pub mod endpoint;

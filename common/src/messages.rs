@@ -1,8 +1,8 @@
-//! Wires 1 and 2 have no frames: where does one message end?
+//! Finds where each message ends on wires 1 and 2, which have no frames.
 //!
-//! Our programs end each message with a newline. The original programs add nothing and hope that one `send`
-//! arrives as one `recv`. So a message from our programs ends only at a newline. A message from an original
-//! program also ends where the bytes of one `recv` end. Most of this file finds out which of the two the peer is.
+//! Our programs end each message with a newline. The original programs add nothing, and hope that one `send` arrives
+//! as one `recv`. So a message from one of our programs ends only at a newline. A message from an original program
+//! also ends where the bytes of one `recv` end. Most of this file finds out which kind of program the peer is.
 
 use std::io::{self, BufRead, BufReader, ErrorKind};
 use std::mem;
@@ -13,22 +13,22 @@ use support::room::Gather;
 
 use crate::timed::wait_readable;
 
-/// The longest message, in bytes without its newline. A peer that sends a longer one is disconnected.
+/// The maximum length of a message, in bytes, without its newline. A peer that sends a longer one is disconnected.
 pub const MAX_MESSAGE: usize = 64 * 1024;
 
-/// How many bytes a server may put before a message.
+/// The maximum length of the prefix that a server puts before a message, in bytes.
 const PREFIX: usize = 1024;
 
-/// The most bytes that one `recv` returns.
+/// The maximum number of bytes that one `recv` returns.
 const BUFFER: usize = 16 * 1024;
 
 /// How long to wait for more bytes of a message that may be complete.
 const SILENCE: Duration = Duration::from_millis(50);
 
-/// How long a client's first message may take if it does not end with a newline.
+/// The maximum time for a client's first message if it does not end with a newline.
 const FIRST_MESSAGE: Duration = Duration::from_secs(1);
 
-/// An original program's message of at least this many bytes may have been sent in several segments.
+/// If an original program's message has at least this many bytes, it may have been sent in several segments.
 const LONG: usize = 1024;
 
 /// Reads a connection message by message.
@@ -55,7 +55,7 @@ pub struct Messages<'a> {
     reader: BufReader<&'a TcpStream>,
     /// The message that has begun to arrive.
     begun: Vec<u8>,
-    /// The last `recv` filled the buffer, so the message may continue.
+    /// Whether the last `recv` filled the buffer, so that the message may continue.
     is_full: bool,
     limit: usize,
     peer: Peer,
@@ -63,34 +63,34 @@ pub struct Messages<'a> {
 }
 
 enum Peer {
-    /// A client or a server during the handshake, whatever it is.
+    /// A client or a server of either kind, during the handshake.
     Stranger,
     /// A client before the end of its first message.
     NewClient,
-    /// A server before the end of its first line. The flag says that the line was returned before its newline came.
+    /// A server before the end of its first line. The flag says that the line was returned before its newline arrived.
     NewServer(Greeting, bool),
     Ours,
     OriginalClient,
     OriginalServer,
 }
 
-/// The first thing that our server sends: `line`, or a line that begins with `refusal`. A client recognizes our
-/// server by it.
+/// The first line that our server sends: `line`, or a line that begins with `refusal`. A client recognizes our
+/// server by this line.
 struct Greeting {
     line: Vec<u8>,
     refusal: Vec<u8>,
 }
 
 impl<'a> Messages<'a> {
-    /// For a server: reads the messages of the client at the other end of `stream`. Nothing else may read from it.
-    /// The client is one of ours if its first message ends with a newline. The messages go to `room`, which is
-    /// notified when no more bytes are available for now.
+    /// For a server: reads messages from the client at the other end of `stream`. Nothing else is allowed to read
+    /// from the stream. The client is one of ours if its first message ends with a newline. The messages go to
+    /// `room`, which is notified when no more bytes are available for now.
     pub fn new(stream: &'a TcpStream, room: &'a dyn Gather) -> Self {
         Self { room, ..Self::with_limit(stream, MAX_MESSAGE, Peer::NewClient) }
     }
 
-    /// For a client: a server passes on a message with a prefix, so the limit is a little higher. The server is one
-    /// of ours if its first line is `greeting` or begins with `refusal`. Both are given without a newline.
+    /// For a client: reads messages from a server. Since a server adds a prefix, the limit is a little higher. The
+    /// server is one of ours if its first line is `greeting` or begins with `refusal`, both without a newline.
     pub fn from_server(stream: &'a TcpStream, greeting: &str, refusal: &str) -> Self {
         let greeting = Greeting { line: greeting.into(), refusal: refusal.into() };
         Self::with_limit(stream, MAX_MESSAGE + PREFIX, Peer::NewServer(greeting, false))
@@ -101,13 +101,13 @@ impl<'a> Messages<'a> {
         Self { reader, begun: Vec::new(), is_full: false, limit, peer, room: &() }
     }
 
-    /// Waits for the next message that is not empty. Returns `None` when the peer has closed.
+    /// Waits for the next message that is not empty. Returns `None` when the peer has closed the connection.
     ///
     /// Every `\r` before the newline is dropped; bytes that are not UTF-8 become U+FFFD.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidData`] for a message that is longer than [`MAX_MESSAGE`], as it arrived or after U+FFFD
-    /// made it longer; errors of the connection.
+    /// [`ErrorKind::InvalidData`] if a message is longer than [`MAX_MESSAGE`], as it arrived or after U+FFFD made
+    /// it longer; or an error of the connection.
     pub fn receive(&mut self) -> io::Result<Option<String>> {
         loop {
             match self.read_one(None)? {
@@ -118,8 +118,8 @@ impl<'a> Messages<'a> {
         }
     }
 
-    /// Waits for a part of the handshake: `NICK`, or a nickname, which may be empty. It ends with a newline or with
-    /// 50 ms of silence, no matter what the peer is. Returns `None` when the peer has closed.
+    /// Waits for a part of the handshake: `NICK`, or a nickname, which may be empty. It ends with a newline or after a
+    /// silence of 50 ms, whichever kind of program the peer is. Returns `None` at the end of the stream.
     ///
     /// # Errors
     /// [`ErrorKind::TimedOut`] if it has not arrived within `limit`; otherwise see [`Messages::receive`].
@@ -132,7 +132,7 @@ impl<'a> Messages<'a> {
 
     fn read_one(&mut self, deadline: Option<Instant>) -> io::Result<Option<String>> {
         let mut began = None;
-        // When the message ends even without a newline.
+        // The time when the message ends even without a newline.
         let mut over: Option<Instant> = None;
         loop {
             if over.is_some_and(|over| over <= Instant::now()) {
@@ -176,7 +176,7 @@ impl<'a> Messages<'a> {
         }
     }
 
-    /// When the message ends if no more bytes arrive. It began to arrive at `began`.
+    /// Returns the time when the message ends if no more bytes arrive. Its first bytes arrived at `began`.
     fn over(&self, began: Instant) -> Option<Instant> {
         match &self.peer {
             Peer::Ours => None,
@@ -192,8 +192,8 @@ impl<'a> Messages<'a> {
         }
     }
 
-    /// Finds out which kind the peer is. `has_newline` says whether a newline came after `begun`; it is `None` when
-    /// the time is up.
+    /// Finds out which kind of program the peer is. `has_newline` says whether a newline arrived after `begun`; it
+    /// is `None` when the time is up.
     fn recognize(&mut self, has_newline: Option<bool>) {
         let is_ours = match &mut self.peer {
             // An original client cannot send a newline.
@@ -235,7 +235,7 @@ fn without_returns(line: &[u8]) -> &[u8] {
     &line[..end]
 }
 
-/// Whether the last bytes are an incomplete UTF-8 character.
+/// Returns whether the last bytes are an incomplete UTF-8 character.
 fn ends_inside_a_character(bytes: &[u8]) -> bool {
     (1..=bytes.len().min(3)).any(|length| {
         let tail = str::from_utf8(&bytes[bytes.len() - length..]);

@@ -10,16 +10,16 @@ use std::time::Duration;
 use crate::closing::{drain, refuse};
 use support::log;
 
-/// How long to wait before the next attempt when the system has no file descriptor for a new connection.
+/// How long to wait before the next attempt if the system has no file descriptor for a new connection.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Prints `listening on …` with the address, and serves each connection with `handle` in its own thread.
-/// `handle` also gets the number of the connection, counted from 1. This function never returns: nothing that
-/// happens to one connection ends the server.
+/// `handle` also gets the connection's number, counted from 1. This function never returns: nothing that happens
+/// to one connection ends the server.
 ///
-/// At most `max_clients` are served at a time. A client that connects when the server is full, or when no thread
-/// can be started, gets the bytes `full` and is disconnected. When file descriptors run out, new connections
-/// wait in the backlog. When `handle` returns, its error is logged, and the connection is drained and closed.
+/// The server serves at most `max_clients` clients at a time. If it is full, or cannot start a thread, a new client
+/// gets the bytes in `full` and is disconnected. When file descriptors run out, new connections wait in the backlog.
+/// When `handle` returns, its error, if any, is logged, and the connection is drained and closed.
 ///
 /// ```no_run
 /// use std::io::{Read, Write};
@@ -47,7 +47,7 @@ where
         log(&format!("listening on {address}"));
     }
     let handle = Arc::new(handle);
-    // Each thread holds a clone: the number of clones is the number of clients.
+    // Each thread holds a clone, so the number of clones is the number of clients.
     let served = Arc::new(());
     let mut number = 0;
     let mut failing = false;
@@ -67,7 +67,7 @@ where
         if mem::take(&mut failing) {
             log("accepting connections again");
         }
-        // One send carries many messages here, so Nagle's algorithm would only delay the last of them.
+        // One send carries many messages, so Nagle's algorithm would only delay the last of them.
         let _ = stream.set_nodelay(true);
 
         if Arc::strong_count(&served) > max_clients {
@@ -82,7 +82,7 @@ where
             if let Err(error) = handle(number, &connection) {
                 log(&format!("{peer}: {error}"));
             }
-            // The seat is free, even if the peer is slow to close.
+            // The seat is free even if the peer is slow to close its side.
             drop(seat);
             drain(&connection);
         });

@@ -1,4 +1,4 @@
-//! Closing connections without losing the last bytes.
+//! Tests that closing a connection does not lose the last bytes.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use common::{drain, refuse};
 
-/// The two ends of a connection.
+/// Returns the two ends of a connection.
 fn connection() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -26,7 +26,7 @@ fn drain_reads_to_the_end_of_the_stream() {
 
 #[test]
 fn a_refused_peer_that_sent_a_lot_reads_the_reason() {
-    // Over TCP the reason and the end can arrive before a reset; on a Unix socket they cannot.
+    // Over TCP, the reason and the end can arrive before a reset; on a Unix socket, they cannot.
     let (stream, mut peer) = UnixStream::pair().unwrap();
     peer.write_all(&vec![b'x'; 50_000]).unwrap();
     refuse(Arc::new(TcpStream::from(OwnedFd::from(stream))), b"full\n");

@@ -1,4 +1,5 @@
-//! Messages of wires 1 and 2 are the same however they are cut on their way, and whatever the pauses.
+//! Tests that messages of wires 1 and 2 remain the same, however they are cut on the way and however long the
+//! pauses are.
 
 use std::io::{Read, Write};
 use std::iter;
@@ -12,13 +13,14 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-/// The silence that ends what may be complete.
+/// The silence that ends a message that may be complete.
 const SILENCE: Duration = Duration::from_millis(50);
 
-/// Where a text is cut, whether just before the next newline instead, and how many microseconds pass there.
+/// For each cut: where the text is cut, whether the cut is moved to just before the next newline, and how
+/// long the pause is, in microseconds.
 type Cuts = Vec<(Index, bool, u64)>;
 
-/// Each case takes a connection, and some time.
+/// Limits the number of cases, because each one needs a connection and some time.
 fn config() -> ProptestConfig {
     let default = ProptestConfig::default();
     ProptestConfig { cases: 24, max_shrink_iters: 32, failure_persistence: None, ..default }
@@ -33,7 +35,7 @@ fn cuts() -> impl Strategy<Value = Cuts> {
     vec((any::<Index>(), any::<bool>(), 0..2000_u64), 0..10)
 }
 
-/// Some of the pauses are longer than [`SILENCE`].
+/// Returns cuts, some with pauses that are longer than [`SILENCE`].
 fn cuts_with_silence() -> impl Strategy<Value = Cuts> {
     vec((any::<Index>(), any::<bool>(), prop_oneof![4 => 0..2000_u64, 1 => Just(60_000)]), 0..10)
 }
@@ -46,7 +48,8 @@ fn connection() -> (TcpStream, TcpStream) {
     (peer, listener.accept().unwrap().0)
 }
 
-/// Sends `text`, cut; returns how long its first line took: only by then is the peer recognized.
+/// Sends `text` in pieces. Returns how long the first line took, since the peer is recognized only at the end
+/// of that line.
 fn send(peer: &mut TcpStream, text: &str, cuts: &Cuts) -> Duration {
     let bytes = text.as_bytes();
     let first_line = text.find('\n').map_or(bytes.len(), |newline| newline + 1);
@@ -74,12 +77,12 @@ fn receive_all(messages: &mut Messages) -> Vec<String> {
     iter::from_fn(|| messages.receive().unwrap()).collect()
 }
 
-/// Each line with its newline.
+/// Returns the lines, each with its newline.
 fn written(lines: &[String]) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Sends each message in one piece, after the one before was received and a pause has passed.
+/// Sends each message in one piece, after the previous one was received and a pause has passed.
 fn one_by_one(sent: Vec<(String, u64)>, read: fn(&TcpStream) -> Messages<'_>) -> Vec<String> {
     let (mut peer, stream) = connection();
     let (received, was_received) = mpsc::channel();
@@ -112,7 +115,7 @@ proptest! {
         let text = written(&lines) + "quit";
         let sender = thread::spawn(move || send(&mut peer, &text, &cuts));
         let received = receive_all(&mut Messages::new(&stream, &()));
-        // Silence may split the very first message.
+        // If the first line took too long, silence may have split the first message.
         prop_assume!(sender.join().unwrap() < SILENCE);
         lines.push("quit".to_owned());
         prop_assert_eq!(received, lines);
@@ -191,7 +194,7 @@ proptest! {
         prop_assert_eq!(received, expected);
     }
 
-    /// Its messages have no end of their own, so they are cut only between two of them.
+    /// An original client does not mark the ends of its messages, so the stream is cut only between two messages.
     #[test]
     fn an_original_client(sent in vec((line(), 0..2000_u64), 1..6)) {
         let expected: Vec<_> = sent.iter().map(|(message, _)| message.clone()).collect();
@@ -199,7 +202,7 @@ proptest! {
         prop_assert_eq!(received, expected);
     }
 
-    /// It passes on the newlines of our clients, which decide nothing.
+    /// An original server passes on our clients' newlines, which must not make it look like our server.
     #[test]
     fn an_original_server(sent in vec((line(), any::<bool>(), 0..2000_u64), 1..6)) {
         let mut expected = vec!["alice joined!".to_owned()];

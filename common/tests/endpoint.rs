@@ -1,4 +1,4 @@
-//! The error messages for a beginner when no server is listening, or when the server cannot listen.
+//! Tests the error messages that a beginner sees when no server is listening, or when the server cannot listen.
 
 use std::io::ErrorKind::{AddrInUse, AddrNotAvailable, ConnectionRefused, PermissionDenied};
 use std::io::{self, ErrorKind};
@@ -18,7 +18,7 @@ fn endpoint(arguments: &[&str]) -> Endpoint<9999> {
     Options::parse_from([&["program"], arguments].concat()).endpoint
 }
 
-/// The error message of a server at `port` when the system reports `kind`.
+/// Returns the error message of a server at `port` if the system reports `kind`.
 fn cannot_listen(port: &str, kind: ErrorKind) -> String {
     let result = endpoint(&[port]).listen_with(|_| Err(kind.into()));
     result.unwrap_err().to_string()
@@ -29,7 +29,7 @@ fn cannot_connect(arguments: &[&str], kind: ErrorKind) -> String {
     result.unwrap_err().to_string()
 }
 
-/// The name that cargo gave to this test program.
+/// Returns the name that cargo gave to this test program.
 fn program() -> String {
     let path = std::env::args().next().unwrap();
     Path::new(&path).file_name().unwrap().to_str().unwrap().to_owned()

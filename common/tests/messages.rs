@@ -1,4 +1,4 @@
-//! Where one message ends, on wires 1 and 2.
+//! Tests where each message ends on wires 1 and 2.
 
 use std::io::{ErrorKind, Write};
 use std::net::{TcpListener, TcpStream};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use common::{MAX_MESSAGE, Messages};
 use socket2::SockRef;
 
-/// The two ends of a connection.
+/// Returns the two ends of a connection.
 fn connection() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -16,7 +16,7 @@ fn connection() -> (TcpStream, TcpStream) {
     (peer, listener.accept().unwrap().0)
 }
 
-/// The messages that arrive when a peer sends these bytes together and closes.
+/// Returns the messages that arrive when a peer sends these bytes together and closes the connection.
 fn all(bytes: &[u8]) -> Vec<String> {
     let (mut peer, stream) = connection();
     let mut messages = Messages::new(&stream, &());
@@ -87,7 +87,7 @@ fn silence_does_not_end_a_message_of_our_client() {
     peer.write_all(b"first\nhalf").unwrap();
     assert_eq!(messages.receive().unwrap().unwrap(), "first");
     let sender = thread::spawn(move || {
-        // Longer than the silence that ends a message of an original program.
+        // This is longer than the silence that ends an original program's message.
         thread::sleep(Duration::from_millis(150));
         peer.write_all(b" a line\n").unwrap();
         peer
@@ -96,7 +96,7 @@ fn silence_does_not_end_a_message_of_our_client() {
     sender.join().unwrap();
 }
 
-/// Sends each piece after the one before was received as `expected`.
+/// Sends each piece after the previous one was received as `expected`.
 fn receive_each(messages: &mut Messages, peer: &mut TcpStream, pieces: &[(&str, &[&str])]) {
     for (piece, expected) in pieces {
         peer.write_all(piece.as_bytes()).unwrap();
@@ -110,7 +110,7 @@ fn receive_each(messages: &mut Messages, peer: &mut TcpStream, pieces: &[(&str, 
 fn an_original_client_is_recognized_by_its_first_message() {
     let (mut peer, stream) = connection();
     let mut messages = Messages::new(&stream, &());
-    // From then on a message ends where the bytes of one recv end, without a wait.
+    // From then on, a message ends where the bytes of one recv end, without a wait.
     receive_each(&mut messages, &mut peer, &[("bare", &["bare"])]);
     let begin = Instant::now();
     receive_each(&mut messages, &mut peer, &[("one", &["one"][..]); 20]);
@@ -168,7 +168,7 @@ fn a_possibly_incomplete_message_of_an_original_gets_more_time() {
     }
 }
 
-/// The messages that a client receives from a server that pauses after each of these pieces.
+/// Returns the messages that a client receives from a server that pauses after each of these pieces.
 fn from_server(pieces: &[&str]) -> Vec<String> {
     let (mut peer, stream) = connection();
     let pieces: Vec<String> = pieces.iter().map(|&piece| piece.to_owned()).collect();
@@ -186,7 +186,7 @@ fn from_server(pieces: &[&str]) -> Vec<String> {
 
 #[test]
 fn a_client_recognizes_our_server_by_its_greeting() {
-    // However the greeting was cut, later lines of our server may arrive in pieces.
+    // However the greeting was cut, later lines from our server can arrive in pieces.
     let ours: [&[&str]; 4] = [
         &["alice joined!\nbo", "b: hi\n"],
         &["alice", " joined!\nbo", "b: hi\n"],
@@ -205,7 +205,8 @@ fn a_client_recognizes_an_original_server_by_any_other_greeting() {
     let originals: [(&[&str], &[&str]); 6] = [
         (&["alice joined!", "Connected", "bob: hi"], &["alice joined!", "Connected", "bob: hi"]),
         (&["alice joined!Connected", "bob: hi"], &["alice joined!Connected", "bob: hi"]),
-        // The original passes on a line of our client with its newline; that line decides nothing.
+        // The original server passes on our client's line with its newline, which must not make it look like
+        // our server.
         (&["bob: hi\n", "one", "two\n", "three"], &["bob: hi", "one", "two", "three"]),
         (&["alice joined!bob: hi\n", "one", "two"], &["alice joined!bob: hi", "one", "two"]),
         (

@@ -1,4 +1,4 @@
-//! Sending that never blocks.
+//! Tests that sending never blocks.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use common::outbox::MAX_BACKLOG;
 use common::{Bytes, Outbox};
 
-/// More bytes than the system may buffer for a peer that does not read, and much more than the backlog.
+/// More bytes than the system can buffer for a peer that does not read, and many more than fit into the backlog.
 const FLOOD: usize = 64 * 1024 * 1024;
 
 /// Only a broken outbox takes this long.
@@ -24,14 +24,14 @@ fn connection() -> (TcpStream, Arc<TcpStream>, Outbox) {
     (peer, Arc::clone(&stream), Outbox::new(stream))
 }
 
-/// The two ends of a Unix socket: with TCP the amount that the system buffers is unknown.
+/// Returns the two ends of a Unix socket, because with TCP the amount that the system buffers is unknown.
 fn local_connection() -> (UnixStream, Arc<TcpStream>) {
     let (stream, peer) = UnixStream::pair().unwrap();
     peer.set_read_timeout(Some(PATIENCE)).unwrap();
     (peer, Arc::new(TcpStream::from(OwnedFd::from(stream))))
 }
 
-/// Sends until the socket accepts no more bytes; returns how many bytes that were.
+/// Sends until the socket accepts no more bytes. Returns how many bytes it accepted.
 fn fill(mut stream: &TcpStream) -> usize {
     stream.set_nonblocking(true).unwrap();
     let mut filled = 0;
@@ -42,12 +42,12 @@ fn fill(mut stream: &TcpStream) -> usize {
     filled
 }
 
-/// Bytes that reveal if one of them is missing or in a wrong place.
+/// Returns bytes that reveal whether one of them is missing or in the wrong place.
 fn numbered(length: usize) -> Vec<u8> {
     (0..=250).cycle().take(length).collect()
 }
 
-/// Waits until at most `holders` hold the connection. An outbox is one holder, its thread is another.
+/// Waits until at most `holders` hold the connection. An outbox is one holder, and its thread is another.
 fn wait_for_holders(holders: usize, stream: &Weak<TcpStream>) {
     let begin = Instant::now();
     while stream.strong_count() > holders {
@@ -58,7 +58,7 @@ fn wait_for_holders(holders: usize, stream: &Weak<TcpStream>) {
 
 fn read_all(mut peer: TcpStream) -> Vec<u8> {
     let mut all = Vec::new();
-    // A disconnected peer may see a reset instead of the end; the bytes before it count.
+    // A disconnected peer might see a reset instead of the end; only the bytes before it matter.
     let _ = peer.read_to_end(&mut all);
     all
 }
@@ -84,7 +84,7 @@ fn pushed_bytes_arrive_in_order_and_then_the_end() {
 #[test]
 fn a_backlog_is_sent_later_in_order() {
     let (peer, _stream, mut outbox) = connection();
-    // More than the system buffers, less than its buffers and the backlog together.
+    // More than the system buffers, but less than the system's buffers and the backlog together.
     let bytes = numbered(4_500_000);
     let expected = bytes.clone();
     let reader = thread::spawn(move || read_all(peer));
@@ -92,7 +92,7 @@ fn a_backlog_is_sent_later_in_order() {
         for chunk in bytes.chunks(1000) {
             outbox.push(chunk.to_vec());
             outbox.flush();
-            // A reader that keeps up loses nothing: give it a chance.
+            // A reader that keeps up loses nothing, so give it a chance to read.
             thread::yield_now();
         }
     });
@@ -118,7 +118,7 @@ fn many_pieces_of_any_length_arrive_in_order() {
     let bytes = numbered(300_000);
     let shared = Bytes::from(bytes.clone());
     let mut from = 0;
-    // More pieces than one send takes, some of them empty.
+    // There are more pieces than fit into one send, and some of them are empty.
     for number in 0..500 {
         let to = (from + number * 3 % 1200).min(bytes.len());
         outbox.push(shared.slice(from..to));
@@ -237,7 +237,7 @@ fn a_peer_that_does_not_read_is_disconnected_without_blocking() {
             outbox.flush();
         }
     });
-    // The thread that reads sees the end.
+    // The reading thread sees the end of the stream.
     let mut byte = [0];
     assert!(!matches!((&*stream).read(&mut byte), Ok(1..)));
     let got = read_all(peer);

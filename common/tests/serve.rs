@@ -1,4 +1,4 @@
-//! The accept loop: how many clients it serves, and how it refuses more.
+//! Tests the accept loop: how many clients it serves, and how it refuses others.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -9,7 +9,7 @@ use std::{env, thread};
 
 const FULL: &[u8] = b"The server is full\n";
 
-/// A server that sends `in` to each client, and finishes when the client has sent a byte.
+/// Starts a server that sends `in` to each client, and finishes with a client when that client has sent a byte.
 fn server(max_clients: usize) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -55,7 +55,7 @@ fn a_seat_is_free_again_while_its_last_client_lingers() {
             lingering.push(client);
         }
     }
-    // If each kept its seat for the second that it lingers, this would take 20 s.
+    // If each client kept its seat for the second that it lingers, this loop would take 20 s.
     assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
 }
 

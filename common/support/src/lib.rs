@@ -1,11 +1,11 @@
-//! Everything that a chat needs besides sockets: threads that work together, and text for people to read.
+//! The parts of a chat that do not concern sockets: threads that work together, and text for people to read.
 //!
 //! | module       | idea                                                              |
 //! |--------------|-------------------------------------------------------------------|
 //! | [`room`]     | shared by all connections; only one thread at a time changes it   |
 //! | [`panics`]   | a panic ends either one connection or the whole program           |
 //! | [`log`](mod@log) | printing without waiting for a reader                         |
-//! | [`text`]     | text and names from the network that cannot deceive a person      |
+//! | [`text`]     | preventing text and names from the network from deceiving people  |
 
 pub mod log;
 pub mod panics;

@@ -1,7 +1,7 @@
-//! The log of a server: lines on standard output, which may be read slowly or not at all.
+//! A server's log: lines on standard output, which might be read slowly or not at all.
 //!
-//! A write to a stopped terminal (Ctrl-S) or to a full pipe blocks, possibly forever. A server must not block
-//! with it. So a separate thread writes, and lines that are not read are dropped and counted.
+//! A write to a stopped terminal (Ctrl-S) or to a full pipe blocks, possibly forever. A server must not wait for
+//! such a write. So a separate thread writes, and lines that cannot be written are dropped and counted.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ use anyhow::Result;
 
 use crate::text::printable;
 
-/// How many bytes of lines may wait for the thread.
+/// The maximum number of bytes in lines that wait for the thread.
 const LIMIT: usize = 1024 * 1024;
 
 /// Lines are dropped only if no write has made progress for this long.
@@ -26,17 +26,17 @@ const REST: Duration = Duration::from_millis(5);
 static LOG: OnceLock<Sender<Entry>> = OnceLock::new();
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 static DROPPED: AtomicUsize = AtomicUsize::new(0);
-/// When the thread last started or finished a write.
+/// The time when the thread last started or finished a write.
 static WRITTEN: Mutex<Option<Instant>> = Mutex::new(None);
 
 enum Entry {
     /// Each line ends with a newline.
     Lines(String),
-    /// A thread waits until all entries before this one are written.
+    /// For a thread that waits until all entries before this one are written.
     Flush(SyncSender<()>),
 }
 
-/// Writes the rest of the log when it is dropped at the end of `main`.
+/// When dropped at the end of `main`, writes the rest of the log.
 pub struct Background(());
 
 impl Drop for Background {
@@ -45,14 +45,14 @@ impl Drop for Background {
     }
 }
 
-/// Prints one line about an event, made [`printable`].
+/// Prints one line about an event, after making it [`printable`].
 ///
-/// Unlike `println!` it does not panic when the output is closed.
+/// Unlike `println!`, it does not panic when the output is closed.
 pub fn log(line: &str) {
     print_line(&printable(line));
 }
 
-/// Like [`log`], for several lines. This is hardly slower than for one line.
+/// Like [`log`], but for several lines. Printing several lines is hardly slower than printing one.
 pub fn log_all(lines: &[impl AsRef<str>]) {
     let mut text = String::new();
     for line in lines {
@@ -62,7 +62,8 @@ pub fn log_all(lines: &[impl AsRef<str>]) {
     print(text);
 }
 
-/// Prints one line unchanged. Use it only for text that does not come from the network. It does not panic either.
+/// Prints one line unchanged. Use it only for text that does not come from the network. Like [`log`], it does not
+/// panic.
 pub fn print_line(line: &str) {
     print(format!("{line}\n"));
 }
@@ -85,8 +86,8 @@ fn print(lines: String) {
     let _ = log.send(Entry::Lines(lines));
 }
 
-/// From now on neither [`log`] nor [`print_line`] waits until earlier output has been read. Keep the returned
-/// value until the end of `main`.
+/// After this call, neither [`log`] nor [`print_line`] waits until earlier output has been read. Keep the
+/// returned value until the end of `main`.
 ///
 /// # Errors
 /// If the thread cannot be started.
@@ -97,7 +98,7 @@ pub fn log_in_background() -> Result<Background> {
     Ok(Background(()))
 }
 
-/// Waits until the whole log is written, but not for long, because the output may not be read.
+/// Waits until the whole log is written, but not for long, because possibly no one reads the output.
 pub fn flush_log() {
     let (done, flushed) = mpsc::sync_channel(1);
     if let Some(log) = LOG.get()
@@ -121,7 +122,7 @@ fn write_forever(entries: Receiver<Entry>) {
                     let _ = done.send(());
                 }
             }
-            // A pipe with any free space accepts this much.
+            // A pipe with any free space accepts this many bytes.
             if piece.len() > 4096 {
                 write(&mut piece);
             }

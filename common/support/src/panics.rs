@@ -1,4 +1,4 @@
-//! A panic is a bug in the program. It may end only the part that has the bug.
+//! A panic is a bug in the program, and must end only the part that has the bug.
 
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};
@@ -8,13 +8,13 @@ use anyhow::anyhow;
 
 use crate::log::{flush_log, log};
 
-/// The exit status of a program that panicked. Rust itself uses the same.
+/// The exit status of a program that panicked. Rust itself uses the same status.
 const PANICKED: i32 = 101;
 
-/// Runs `work` for one connection. A panic becomes an error, so that the connection is handled as usual.
+/// Runs `work` for one connection. A panic becomes an error, so that the connection ends as usual.
 ///
-/// A `todo!` does not become an error: the function is not written yet, so it is unknown what the connection needs.
-/// The panic continues and ends the thread.
+/// The panic of a `todo!` does not become an error: the function is not written yet, so it is unknown what the
+/// connection needs. This panic continues and ends the thread.
 ///
 /// # Errors
 /// The error that `work` returns, or an error if it panics.
@@ -35,8 +35,8 @@ pub fn catch_panic(work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<
     }
 }
 
-/// Runs work that the server depends on: if it panics, the program ends with status 101. Only the panic of a `todo!`
-/// is returned, as an error.
+/// Runs work that the server depends on. If `work` panics, the program exits with status 101. Only the panic of a
+/// `todo!` is returned, as an error.
 pub(crate) fn exit_on_panic(work: impl FnOnce()) -> Result<(), Box<dyn Any + Send>> {
     match panic::catch_unwind(AssertUnwindSafe(work)) {
         Err(panic) if !is_unwritten(&*panic) => {

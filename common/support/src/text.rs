@@ -1,4 +1,4 @@
-//! Text for people: text from the network must not control their terminal, or look like something else.
+//! Text for people to read. Text from the network must not control the terminal, or look like other text.
 
 use std::borrow::Cow;
 use std::io::{self, IsTerminal};
@@ -7,16 +7,16 @@ use unicode_normalization::UnicodeNormalization;
 
 /// Replaces every character that could control a terminal with a visible one.
 ///
-/// A tab becomes a space. Other ASCII control characters become their symbols (`␛`, `␊`, `␍`). The rest become
-/// U+FFFD, including characters that change the writing direction, which can make one text look like another.
-/// Joiners and variation selectors stay, because emoji and many scripts need them.
+/// A tab becomes a space. Other ASCII control characters become their symbols (`␛`, `␊`, `␍`). All other control
+/// characters become U+FFFD, and so do characters that change the writing direction, which can make one text look like
+/// another. Joiners and variation selectors remain, because emoji and many scripts need them.
 ///
 /// ```
 /// assert_eq!(support::printable("\x1b[2Jhi\r"), "␛[2Jhi␍");
 /// assert_eq!(support::printable("abc\u{202e}cba"), "abc\u{FFFD}cba");
 /// ```
 pub fn printable(text: &str) -> Cow<'_, str> {
-    // The usual case, and ten times as fast.
+    // This shortcut covers the usual case, and is ten times as fast.
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return Cow::Borrowed(text);
     }
@@ -41,18 +41,18 @@ pub fn green(text: &str) -> String {
     format!("\x1b[32m{text}\x1b[0m")
 }
 
-/// Whether the output is a terminal that understands escape sequences.
+/// Returns whether the output is a terminal that understands escape sequences.
 pub fn is_capable_terminal() -> bool {
     io::stdout().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
-/// Whether a character changes the writing direction (Unicode Standard Annex 9, section 2).
+/// Returns whether a character changes the writing direction (Unicode Standard Annex 9, section 2).
 fn changes_direction(char: char) -> bool {
     matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Whether a name contains an invisible character, or one that changes the writing direction. With such a
-/// character it could look exactly like another name.
+/// Returns whether a name contains an invisible character, or one that changes the writing direction. With such a
+/// character, a name could look exactly like another.
 ///
 /// Invisible characters are those that Unicode calls default ignorable (`DerivedCoreProperties.txt`), format
 /// characters, line and paragraph separators, and the Braille blank.
@@ -73,10 +73,10 @@ pub fn has_invisible(name: &str) -> bool {
     })
 }
 
-/// Returns the same text for two names that people would consider the same. Case, the encoding of accents (normal
-/// form KC, Unicode Standard Annex 15) and spaces around the name do not count.
+/// Returns equal strings for two names that people would consider the same. Case, the encoding of accents (normal form
+/// KC, Unicode Standard Annex 15) and spaces around the name make no difference.
 ///
-/// Characters that only look alike stay different: the Cyrillic `а` is not the Latin `a`.
+/// Characters that only look alike remain different: the Cyrillic `а` is not the Latin `a`.
 ///
 /// ```
 /// use support::same_name;

@@ -1,4 +1,4 @@
-//! Events are processed in order, one round at a time, and the number of waiting events is limited.
+//! Tests that events are processed in order and in one round at a time, and that only a limited amount of them waits.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -88,7 +88,7 @@ fn many_threads_lose_no_event_and_only_one_is_in_the_room() {
         thread::spawn(move || {
             for number in 0..MESSAGES {
                 room.send(said(id, &number.to_string())).unwrap();
-                // One thread sends each message immediately, the others up to eight together.
+                // One thread sends each message immediately; the others send up to eight messages together.
                 if number % (id + 1) == 0 {
                     room.hand_over();
                     if id > 0 {
@@ -118,7 +118,7 @@ fn events_that_arrive_during_a_round_are_processed_after_it() {
     let first = room.clone();
     thread::spawn(move || first.send_now(Message::Joined(1)));
     assert_eq!(rounds.recv_timeout(PATIENCE).unwrap(), 1);
-    // This does not wait for the room, and no later event triggers the next round.
+    // Sending does not wait for the room, and no later event triggers the next round.
     room.send_now(Message::Joined(2)).unwrap();
     room.send_now(Message::Joined(3)).unwrap();
     drop(open);
@@ -131,7 +131,7 @@ fn a_thread_waits_when_too_many_bytes_wait_for_the_room() {
     let (sender, rounds) = mpsc::channel();
     let room = Room::new(move |events| {
         sender.send(events.len()).unwrap();
-        // This is an error when the test is over.
+        // When the test is over, this call returns an error.
         let _ = door.recv();
     });
     let (first, second) = (room.clone(), room.clone());

@@ -1,4 +1,4 @@
-//! Text that cannot control a terminal.
+//! Tests that printed text cannot control a terminal.
 
 use support::printable;
 

@@ -1,4 +1,4 @@
-//! Reads what the person types ahead of the program, and notices when the person leaves.
+//! Reads what the person types before the program needs it, and notices when the person leaves.
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, Read, Write};
@@ -13,26 +13,26 @@ use common::{MAX_MESSAGE, print_line};
 
 use crate::exit;
 
-/// The longest line, in bytes: it must fit into a message together with the prefix that a client adds.
+/// The maximum length of a line, in bytes. Together with the prefix that a client adds, a line must fit into a
+/// message.
 const MAX_LINE: usize = MAX_MESSAGE - 1024;
 
-/// Printed for a longer line.
+/// Printed when a line is too long for a message.
 pub const TOO_LONG: &str = "That line is too long for one message; it was not sent";
 
-/// How many bytes of lines may wait for the program. A pipe is not read further until there is room.
+/// The maximum number of bytes in lines that wait for the program. A pipe is not read further until there is space.
 const MAX_WAITING: usize = 1024 * 1024;
 
-/// Printed for a line that is typed when there is no room.
+/// Printed when a line is typed and there is no space for it.
 const TOO_MUCH: &str = "Too much is waiting to be sent; that line was not sent";
 
-/// How long the program gets to notice by itself that the person leaves: earlier lines may still be on their
-/// way.
+/// How long the program has to notice without help that the person leaves. Earlier lines may still be on their way.
 const PATIENCE: Duration = Duration::from_millis(400);
 
-/// How much longer it gets to notice before it is ended.
+/// How much longer the program then has to notice before it is ended.
 const LAST_MOMENT: Duration = Duration::from_millis(300);
 
-/// Reads line by line.
+/// Reads input line by line.
 pub enum Reader {
     Editor(Box<DefaultEditor>),
     Plain,
@@ -41,7 +41,7 @@ pub enum Reader {
 /// The result of reading a line.
 pub enum Typed {
     Line(String),
-    /// A line that is too long for a message, and was discarded.
+    /// The line was too long for a message, and was discarded.
     TooLong,
     /// Ctrl-D, the end of the pipe, or a terminal that is gone.
     End,
@@ -72,7 +72,7 @@ impl Reader {
 fn read_plainly() -> Typed {
     let mut stdin = io::stdin().lock();
     let mut line = Vec::new();
-    // Room for the longest line and its end.
+    // There is space for the longest line and the characters that end it.
     let limit = MAX_LINE + 2;
     match stdin.by_ref().take(limit as u64).read_until(b'\n', &mut line) {
         Ok(1..) if line.len() < limit || line.ends_with(b"\n") => {
@@ -94,11 +94,11 @@ fn typed(line: &str) -> Typed {
     }
 }
 
-/// The lines that wait for the program. One thread reads them, and the program's own thread takes them.
+/// The lines that wait for the program. One thread reads them, and the program's own thread takes them from here.
 pub struct Input {
     /// The word that a person types to leave.
     word: &'static str,
-    /// Whether a person is typing, and not a pipe.
+    /// Whether the input is a terminal, not a pipe.
     is_terminal: bool,
     state: Mutex<State>,
     changed: Condvar,
@@ -107,33 +107,33 @@ pub struct Input {
 #[derive(Default)]
 struct State {
     lines: VecDeque<(Instant, String)>,
-    /// The total length of the lines.
+    /// The total length of the lines, in bytes.
     bytes: usize,
-    /// How often the program has asked for a line.
+    /// The number of times the program has asked for a line.
     asked: usize,
     /// The value of `asked` when the program received the word.
     asked_word: usize,
-    /// The program has received a line, and has not asked for the next one.
+    /// Whether the program has received a line, and has not asked for the next one.
     is_busy: bool,
-    /// The program is asking a question, and does nothing else.
+    /// Whether the program is asking a question, and doing nothing else.
     is_asking: bool,
     end: Option<End>,
-    /// The program has been told about the end.
+    /// Whether the program has been told that the person leaves.
     is_told: bool,
     on_leaving: Option<Box<dyn FnOnce() + Send>>,
 }
 
-/// Why no more lines come.
+/// Why there are no more lines.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
-    /// The input is over. Earlier lines are still to be sent.
+    /// The input has ended. Earlier lines are still to be sent.
     Input,
     /// Ctrl-C: nothing more is to be sent.
     Interrupted,
 }
 
 impl State {
-    /// Whether the program knows that the person leaves. The word is always the last line that is read ahead.
+    /// Returns whether the program knows that the person leaves. The word is always the last line that is read ahead.
     fn is_known(&self) -> bool {
         if self.end.is_some() { self.is_told } else { self.lines.is_empty() }
     }
@@ -165,7 +165,7 @@ impl Input {
         state.on_leaving = Some(call);
     }
 
-    /// Adds a line that was typed. On a pipe this waits until there is room for the line.
+    /// Adds a line that was typed. If the input is a pipe, this function waits until there is space for the line.
     pub fn push(&self, line: String) {
         let mut state = self.state();
         // Leaving is always possible.
@@ -187,8 +187,8 @@ impl Input {
         }
     }
 
-    /// Waits for the next line, and returns it with the time when it was typed. Returns `None` when no more lines
-    /// come.
+    /// Waits for the next line, and returns it with the time when it was typed. Returns `None` when there are no
+    /// more lines.
     pub fn take(&self) -> Option<(Instant, String)> {
         let mut state = self.state();
         state.asked += 1;
@@ -213,13 +213,13 @@ impl Input {
         }
     }
 
-    /// Notes that no more lines come.
+    /// Records that there are no more lines.
     pub fn end(&self) {
         self.state().end.get_or_insert(End::Input);
         self.changed.notify_all();
     }
 
-    /// Notes that the person leaves and nothing more is to be sent.
+    /// Records that the person leaves and that nothing more is to be sent.
     pub fn interrupt(&self) {
         let mut state = self.state();
         state.end = Some(End::Interrupted);
@@ -231,7 +231,8 @@ impl Input {
         }
     }
 
-    /// When the person leaves: waits until the program knows, and ends it if it is busy with something else.
+    /// Called when the person leaves. Waits until the program knows, and ends the program if it is busy with
+    /// something else.
     pub fn see_off(&self) {
         let mut state = self.state();
         let mut asked = state.asked;
@@ -239,7 +240,7 @@ impl Input {
         let mut end = Instant::now() + if is_last_moment { LAST_MOMENT } else { PATIENCE };
         while !state.is_known() {
             if !self.is_terminal && !state.is_interrupted() && state.asked != asked {
-                // Lines from a pipe are all sent, however long that takes, while there is progress.
+                // All lines from a pipe are sent, however long that takes, as long as there is progress.
                 (asked, end, is_last_moment) = (state.asked, Instant::now() + PATIENCE, false);
             }
             let left = end.saturating_duration_since(Instant::now());
@@ -261,7 +262,7 @@ impl Input {
         }
     }
 
-    /// The program knows that the person leaves, but may still ask for another line. Waits until it does.
+    /// Waits until the program asks for another line. It knows that the person leaves, but it may still ask.
     pub fn wait_until_asked_again(&self) {
         let mut state = self.state();
         while state.asked == state.asked_word {
@@ -269,7 +270,7 @@ impl Input {
         }
     }
 
-    /// Notes that the program leaves.
+    /// Records that the program leaves the chat.
     pub fn leaves(&self) {
         let mut state = self.state();
         (state.is_told, state.is_busy) = (true, false);
@@ -286,7 +287,7 @@ impl Input {
             1 => "one line was not sent".to_owned(),
             lines => format!("{lines} lines were not sent"),
         };
-        // In a thread, because the person may have stopped the output with Ctrl-S.
+        // A thread prints this, because the person may have stopped the output with Ctrl-S.
         thread::spawn(move || {
             let _ = writeln!(io::stderr(), "{text}");
             drop(said);

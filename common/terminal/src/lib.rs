@@ -1,10 +1,10 @@
 //! A terminal where a person types a line while messages keep arriving.
 //!
 //! On a terminal that understands escape sequences, rustyline keeps the half-typed line intact while messages are
-//! printed. On a pipe, or with `TERM=dumb`, lines are read and printed plainly.
+//! printed. On a pipe, or with `TERM=dumb`, lines are read and printed without an editor.
 //!
-//! The person can always leave: lines are read ahead (`input.rs`), so leaving is noticed immediately, whatever the
-//! program is doing. A program that hangs is ended.
+//! The person can always leave: lines are read ahead (`input.rs`), so this crate immediately notices when the person
+//! leaves, whatever the program is doing. This crate also ends a program that hangs.
 
 mod input;
 mod saved_mode;
@@ -30,22 +30,22 @@ use input::{Input, Reader, Typed};
 /// The prompt before the line that is being typed.
 const PROMPT: &str = "> ";
 
-/// Moves the cursor up and down again: takes a place in rustyline's queue without showing anything.
+/// Moves the cursor up and down again. This takes up a place in rustyline's queue without showing anything.
 const NOTHING: &str = "\x1b[A\n";
 
-/// How many messages may wait to be shown before printing blocks.
+/// The maximum number of messages that wait to be shown. When there are more, printing blocks.
 const TO_SHOW: usize = 16;
 
-/// The longest answer to a question, in bytes.
+/// The maximum length of an answer to a question, in bytes.
 const MAX_ANSWER: usize = 256;
 
 /// How long the program waits before it says what it is waiting for.
 const SILENTLY: Duration = Duration::from_secs(1);
 
-/// `main` has panicked, which ends the program.
+/// Whether `main` has panicked, which ends the program.
 static PANICKED: AtomicBool = AtomicBool::new(false);
 
-/// The reading side: the lines that the person types. [`Terminal::screen`] returns the writing side.
+/// The reading side, which returns the lines that the person types. [`Terminal::screen`] returns the writing side.
 ///
 /// ```no_run
 /// use terminal::Terminal;
@@ -68,36 +68,37 @@ pub struct Terminal {
     typed: Instant,
 }
 
-/// The writing side: shows messages that arrive. Clones write to the same terminal.
+/// The writing side, which shows messages that arrive. Clones write to the same terminal.
 #[derive(Clone)]
 pub struct Screen {
-    /// Leads to the thread that hands pieces to rustyline, which shows them while a line is being typed.
+    /// The channel to the thread that hands pieces to rustyline, which shows them while a line is being typed.
     printer: Option<SyncSender<Piece>>,
-    /// The editor is reading lines, so output must go through it.
+    /// Whether the editor is reading lines, so that output must go through the editor.
     reading: Arc<AtomicBool>,
-    /// The person has left, so the end of the connection is expected.
+    /// Whether the person has left, so that the end of the connection is expected.
     left: Arc<AtomicBool>,
-    /// Why the program ends. The thread that reads prints it below the half-typed line.
+    /// Why the program ends. The reading thread prints this reason below the half-typed line.
     ending: Arc<OnceLock<String>>,
 }
 
 enum Piece {
     Line(String),
-    /// Asks to be told when all pieces before it are on the screen.
+    /// Asks for a notification when all pieces before this one are on the screen.
     Mark(SyncSender<()>),
 }
 
-/// Says what the program is waiting for if the wait takes longer than a second. Drop it when the wait is over.
+/// Prints what the program is waiting for if the wait takes longer than a second. Drop this value when the wait is
+/// over.
 pub struct Waiting {
     _is_over: mpsc::Sender<()>,
 }
 
 impl Terminal {
-    /// Takes over the terminal. Its mode is restored however the program ends, even by a panic.
+    /// Takes control of the terminal. Its mode is restored however the program ends, even after a panic.
     ///
-    /// A person leaves by typing `word`, by Ctrl-D or by Ctrl-C. Ending the program from outside (SIGTERM) and
-    /// closing the window (SIGHUP) have the same effect as Ctrl-C. If the program is busy with something else and
-    /// does not read the next line, it is ended within a second, with status 0.
+    /// A person leaves by typing `word`, or by pressing Ctrl-D or Ctrl-C. A SIGTERM, or the SIGHUP that closing the
+    /// window sends, has the same effect as Ctrl-C. If the program is busy with something else and does not read the
+    /// next line, it is ended within a second, with status 0.
     ///
     /// # Errors
     /// If the terminal cannot be set up.
@@ -112,13 +113,13 @@ impl Terminal {
         let input = Arc::new(Input::new(word, io::stdin().is_terminal()));
         let (handled, shown) = (Arc::clone(&input), screen.clone());
         ctrlc::set_handler(move || {
-            // A signal that is meant to end the editor arrives here if the editor has not started yet.
+            // A signal that is meant for the editor arrives here if the editor has not started yet.
             let is_for_editor = shown.ending.get().is_some() && shown.is_reading();
             if !is_for_editor {
                 handled.interrupt();
                 shown.interrupt_editor();
                 handled.see_off();
-                // The program knows, and gets time to leave.
+                // The program knows that the person leaves, and gets time to react.
                 thread::sleep(LINGER + LINGER / 4);
                 exit(130)
             }
@@ -158,7 +159,7 @@ impl Terminal {
         loop {
             if let Reader::Plain = reader {
                 let mut stdout = io::stdout().lock();
-                // An answer may come even if the question could not be printed.
+                // A person can answer even if the question could not be printed.
                 let _ = write!(stdout, "{question}").and_then(|()| stdout.flush());
             }
             match reader.read(question) {
@@ -173,10 +174,9 @@ impl Terminal {
         }
     }
 
-    /// Waits for the next line. Returns `None` when the person leaves with Ctrl-D or Ctrl-C, and when the
-    /// input ends.
+    /// Waits for the next line. Returns `None` when the person leaves with Ctrl-D or Ctrl-C, or when the input ends.
     ///
-    /// The line is not longer than a message may be, and newlines in pasted text have become spaces.
+    /// The line fits into a message, and newlines in pasted text have become spaces.
     pub fn read_line(&mut self) -> Option<String> {
         self.read_ahead();
         let (typed, line) = self.input.take()?;
@@ -184,18 +184,18 @@ impl Terminal {
         Some(line)
     }
 
-    /// When the line that [`Terminal::read_line`] returned last was typed. The line may have waited since then.
+    /// Returns when the line that [`Terminal::read_line`] last returned was typed. The line may have waited since then.
     pub fn typed(&self) -> Instant {
         self.typed
     }
 
-    /// Runs `call` when the person leaves and the program does not notice, so that the program can give up a wait.
-    /// After Ctrl-C it runs immediately; otherwise earlier lines get a moment to be sent.
+    /// Runs `call` when the person leaves and the program does not notice, so that the program can stop waiting. After
+    /// Ctrl-C, `call` runs immediately; otherwise, the program first gets a moment to send earlier lines.
     pub fn on_leaving(&self, call: impl FnOnce() + Send + 'static) {
         self.input.on_leaving(Box::new(call));
     }
 
-    /// Shows one line, as [`Screen::print`] does.
+    /// Shows one line, like [`Screen::print`].
     pub fn print(&self, text: &str) {
         self.screen.print(text);
     }
@@ -206,16 +206,16 @@ impl Terminal {
         self.screen.waiting_for(what)
     }
 
-    /// Returns the writing side, for the thread that receives. From now on lines are read ahead.
+    /// Returns the writing side, for the receiving thread. From now on, lines are read ahead.
     pub fn screen(&mut self) -> Screen {
         self.read_ahead();
         self.screen.clone()
     }
 
     /// Leaves the chat: sends the `last_words`, shuts down the sending side of `stream`, and gives the server time to
-    /// close its side, a second in total. Ends the program with status 0.
+    /// close its side, all within a second. Then ends the program with status 0.
     pub fn leave(&self, stream: &TcpStream, last_words: &[u8]) -> ! {
-        // Before the last words, because the server may close immediately.
+        // This comes before the last words, because the server can close the connection as soon as it receives them.
         self.screen.left.store(true, Ordering::SeqCst);
         self.input.leaves();
         let end = Instant::now() + LINGER;
@@ -223,7 +223,8 @@ impl Terminal {
             .and_then(|()| stream.shutdown(Shutdown::Write))
             .is_ok()
         {
-            // The receiving thread ends the program, in [`Screen::end`], as soon as the server has closed.
+            // The receiving thread ends the program, in [`Screen::end`], as soon as the server has closed the
+            // connection.
             thread::sleep(end.saturating_duration_since(Instant::now()));
         }
         exit(0)
@@ -241,7 +242,7 @@ impl Terminal {
     }
 }
 
-/// Makes sure that a message about a failure appears below the half-typed line.
+/// Ensures that a message about a failure appears below the half-typed line.
 impl Drop for Terminal {
     fn drop(&mut self) {
         if self.screen.is_reading() && !thread::panicking() {
@@ -252,7 +253,7 @@ impl Drop for Terminal {
     }
 }
 
-/// The thread that reads, from the first line to the last.
+/// The reading thread, from the first line to the last.
 fn read_lines(mut reader: Reader, input: &Input, screen: &Screen) {
     loop {
         let typed = reader.read(PROMPT);
@@ -261,7 +262,7 @@ fn read_lines(mut reader: Reader, input: &Input, screen: &Screen) {
         }
         let is_last = matches!(typed, Typed::End | Typed::Interrupted);
         let leaves = is_last || matches!(&typed, Typed::Line(line) if input.is_word(line));
-        // While the person leaves, the editor does not run and cannot show messages.
+        // While the person is leaving, the editor does not run and cannot show messages.
         screen.set_reading(!leaves);
         match typed {
             Typed::Line(line) => {
@@ -307,7 +308,7 @@ impl Screen {
     pub fn waiting_for(&self, what: impl Into<String>) -> Waiting {
         let (screen, what) = (self.clone(), what.into());
         let (is_over, wait) = mpsc::channel();
-        // Without a thread the program waits silently.
+        // If no thread can be started, the program waits silently.
         let _ = thread::Builder::new().spawn(move || {
             if wait.recv_timeout(SILENTLY) == Err(RecvTimeoutError::Timeout) {
                 screen.print(&format!("waiting for {what}"));
@@ -316,8 +317,8 @@ impl Screen {
         Waiting { _is_over: is_over }
     }
 
-    /// Ends the program after the connection has ended with `result`. The status is 0 if the person has already left.
-    /// Otherwise it is 1, and a message is printed.
+    /// Ends the program after the connection has ended with `result`. The status is 0 if the person has already left;
+    /// otherwise it is 1, and a message is printed.
     pub fn end(&self, result: io::Result<()>) -> ! {
         if self.left.load(Ordering::SeqCst) {
             exit(0);
@@ -334,13 +335,13 @@ impl Screen {
         fail(&message)
     }
 
-    /// Notes whether lines are being read. Without an editor that makes no difference.
+    /// Records whether lines are being read. Without an editor, this makes no difference.
     fn set_reading(&self, reading: bool) {
         self.set_quiet(reading);
         self.reading.store(reading && self.printer.is_some(), Ordering::SeqCst);
     }
 
-    /// While it is quiet, the terminal itself neither echoes keys nor cuts them into lines.
+    /// Makes the terminal quiet or not. A quiet terminal neither echoes keys nor splits them into lines.
     fn set_quiet(&self, quiet: bool) {
         match self.printer {
             None => {}
@@ -353,11 +354,11 @@ impl Screen {
         self.reading.load(Ordering::SeqCst)
     }
 
-    /// For the thread that reads: whether the program is ending. If there is a message about that, this function prints
-    /// it and ends the program.
+    /// For the reading thread: returns whether the program is ending. If there is a message about the reason, this
+    /// function prints the message and ends the program.
     fn is_ending(&self) -> bool {
         if PANICKED.load(Ordering::SeqCst) {
-            // `main` is about to end the program. If it waits for this thread instead, this thread ends the program.
+            // Normally, `main` ends the program. If `main` waits for this thread instead, this thread ends the program.
             thread::sleep(LINGER);
             process::exit(101)
         }
@@ -376,12 +377,12 @@ impl Screen {
             thread::sleep(LINGER / 10);
             return;
         }
-        // The editor does not show the pieces if the person has just pressed Enter.
+        // The time limit is needed because the editor does not show the pieces if the person has just pressed Enter.
         let _ = wait.recv_timeout(LINGER);
     }
 
-    /// Makes the editor return from its line. Only SIGINT does that. The editor may be about to begin a line, so
-    /// this is repeated.
+    /// Makes the editor stop reading its line. Only SIGINT does that. The signal is sent repeatedly, because the editor
+    /// may be about to begin a line.
     fn interrupt_editor(&self) {
         for _ in 0..50 {
             if !self.is_reading() {
@@ -394,16 +395,16 @@ impl Screen {
     }
 }
 
-/// The thread that hands pieces to rustyline. The thread that reads shows them, above the line that is being typed.
-/// While no line is being read, they are written immediately.
+/// The thread that hands pieces to rustyline. The reading thread shows the pieces above the line that is being typed.
+/// While no line is being read, the pieces are written immediately.
 fn show(pieces: Receiver<Piece>, mut printer: impl ExternalPrinter) {
     for piece in pieces {
         // An error means that the terminal is gone.
         match piece {
             Piece::Line(line) => drop(printer.print(format!("{line}\n"))),
             Piece::Mark(shown) => {
-                // Its queue has one place. When a second further piece fits in, all pieces before the first one
-                // are on the screen.
+                // The printer's queue has one place. When two more pieces have been queued, all pieces before them are
+                // on the screen.
                 for _ in 0..2 {
                     let _ = printer.print(NOTHING.to_owned());
                 }
@@ -413,10 +414,11 @@ fn show(pieces: Receiver<Piece>, mut printer: impl ExternalPrinter) {
     }
 }
 
-/// Writes all bytes, or fails when the time is up: a server that does not read must not delay leaving.
+/// Writes all bytes, or fails when the time is up, because a server that does not read must not keep the person from
+/// leaving.
 fn write_until(end: Instant, mut stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
-        // When no time is left, the timeout is zero, which is an error.
+        // When no time is left, the timeout is zero, and setting it returns an error.
         stream.set_write_timeout(Some(end.saturating_duration_since(Instant::now())))?;
         let written = stream.write(bytes)?;
         bytes = &bytes[written..];
@@ -432,19 +434,19 @@ fn exit(status: i32) -> ! {
 
 fn fail(message: &str) -> ! {
     saved_mode::restore();
-    // The output may be closed, but nothing else is left to do.
+    // The output may be closed, but the program can do nothing about that.
     let _ = writeln!(io::stderr(), "Error: {message}");
     process::exit(1)
 }
 
-/// Makes a panic in `main`, which ends the program, restore the terminal too. A panic in another thread ends only
-/// that thread, and the line can still be typed.
+/// Makes a panic in `main`, which ends the program, also restore the terminal. A panic in another thread ends only that
+/// thread, and the line can still be typed.
 fn restore_on_panic() {
     let report = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
         report(panic);
         if thread::current().name() == Some("main") {
-            // The thread that reads finds the terminal gone, and must not conclude that the person wants to leave.
+            // The reading thread finds the terminal gone, and must not conclude that the person wants to leave.
             PANICKED.store(true, Ordering::SeqCst);
             saved_mode::restore();
         }

@@ -1,4 +1,4 @@
-//! The terminal's mode from before the program started.
+//! Saves the terminal's mode from before the program started, and restores it.
 
 #[cfg(unix)]
 pub use unix::{quieten, restore, save, unquieten};
@@ -21,8 +21,8 @@ mod unix {
         }
     }
 
-    /// For the time between two lines, when the editor does not read. Keys that are typed then are not shown twice, and
-    /// all of them, including Ctrl-D and Ctrl-C, are kept for the next line.
+    /// Sets the mode for the time between two lines, when the editor does not read. Keys that are typed during this
+    /// time are not shown twice, and all of them, including Ctrl-D and Ctrl-C, are kept for the next line.
     pub fn quieten() {
         let Some(mode) = MODE.get().and_then(|mode| mode.lock().ok()) else { return };
         let mut quiet = mode.clone();
@@ -32,24 +32,24 @@ mod unix {
         let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, &quiet);
     }
 
-    /// For the time when no lines are read.
+    /// Sets the mode for the time when no lines are read.
     pub fn unquieten() {
         let Some(mode) = MODE.get().and_then(|mode| mode.lock().ok()) else { return };
         let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, &mode);
     }
 
-    /// Only for the end of the program: afterwards it can read no more input.
+    /// Restores the mode at the end of the program, which can read no more input afterwards.
     pub fn restore() {
         let Some(mode) = MODE.get().and_then(|mode| mode.lock().ok()) else { return };
         let Ok(terminal) = io::stdin().as_fd().try_clone_to_owned() else { return };
-        // Otherwise a thread that is about to begin a line would change the mode again.
+        // Otherwise, a thread that is about to begin a line would change the mode again.
         let _ = File::open("/dev/null").map(dup2_stdin);
         // TCSANOW, because waiting for pending output could block forever after Ctrl-S.
         let _ = tcsetattr(terminal, SetArg::TCSANOW, &mode);
     }
 }
 
-/// Does nothing: Windows shells set up their console themselves before each prompt.
+/// Does nothing, because Windows shells set up their console themselves before each prompt.
 #[cfg(not(unix))]
 pub fn save() {}
 

@@ -1,5 +1,5 @@
-//! The end of a program while a line is being typed: the terminal is restored, and the last messages are visible.
-//! Plain input, too.
+//! Tests the end of a program while a line is being typed: the terminal is restored, and the last messages are
+//! visible. Also tests plain input.
 //!
 //! These tests run without the test harness, because a panic must happen in the real `main`.
 
@@ -14,9 +14,9 @@ use nix::pty::openpty;
 use nix::sys::termios::{LocalFlags, tcgetattr};
 use terminal::{Screen, Terminal};
 
-/// Tells the program under test what to do. The program is this file, too.
+/// The variable that tells the program under test what to do. That program is also this file.
 const DO: &str = "COMMON_TEST_DO";
-/// The address where the program is told when to do it.
+/// The variable with the address at which the program is told when to do it.
 const ADDRESS: &str = "COMMON_TEST_ADDRESS";
 
 fn main() {
@@ -42,7 +42,7 @@ fn main() {
     }
 }
 
-/// Reads lines in another thread; returns the connection that tells when, and the screen.
+/// Reads lines in another thread. Returns the screen, and the connection that tells the program when to act.
 fn read_lines_in_a_thread() -> (TcpStream, Screen) {
     let stream = TcpStream::connect(env::var(ADDRESS).unwrap()).unwrap();
     let mut terminal = Terminal::open("quit").unwrap();
@@ -71,7 +71,7 @@ fn tell_lines() {
     }
 }
 
-/// Takes one line, and no more.
+/// Reads only one line, and then hangs.
 fn hang() {
     let mut terminal = Terminal::open("quit").unwrap();
     let screen = terminal.screen();
@@ -92,14 +92,14 @@ fn ask() {
     }
 }
 
-/// Like an error that `main` returns: it is printed after the terminal has been dropped.
+/// Fails like a `main` that returns an error: the error is printed after the terminal has been dropped.
 fn fail() {
     let error = wait_in_vain().unwrap_err();
     eprintln!("{error}");
     process::exit(1)
 }
 
-/// As if there were no server.
+/// Waits for a byte that the server never sends.
 fn wait_in_vain() -> io::Result<()> {
     let mut terminal = Terminal::open("quit").unwrap();
     let _screen = terminal.screen();
@@ -115,15 +115,15 @@ fn panic_when_told() {
     panic!("main is gone");
 }
 
-/// The program under test, which is to do `what`.
+/// Returns the program under test, which will do `what`.
 fn program(what: &str) -> Command {
     let mut program = Command::new(env::current_exe().unwrap());
     program.env(DO, what).env("TERM", "xterm").env_remove("NO_COLOR");
     program
 }
 
-/// Starts the program at a terminal, with one variable in its environment. Returns its screen and keyboard, and the
-/// process.
+/// Starts the program at a terminal, with one variable added to its environment. Returns its screen and keyboard,
+/// and the process.
 fn start_at_terminal(what: &str, name: &str, value: &str) -> (File, Child) {
     let pty = openpty(None, None).unwrap();
     let screen = File::from(pty.master);
@@ -147,7 +147,7 @@ fn start(what: &str) -> (File, Child, TcpStream) {
 
 fn a_panic_restores_the_terminal() {
     let (mut screen, mut program, mut stream) = start("panic");
-    // A panic in another thread changes nothing: the line can still be typed.
+    // After a panic in another thread, the line can still be typed.
     stream.write_all(b"x").unwrap();
     stream.read_exact(&mut [0]).unwrap();
     wait_for(&mut screen, "a helper is gone");
@@ -159,7 +159,7 @@ fn a_panic_restores_the_terminal() {
 
     stream.write_all(b"x").unwrap();
     wait_for(&mut screen, "main is gone");
-    // On Linux the end of a terminal is an error.
+    // On Linux, a read at the end of a terminal returns an error.
     let _ = io::copy(&mut screen, &mut io::sink());
     assert_eq!(program.wait().unwrap().code(), Some(101));
     assert!(shows_typing(&screen));
@@ -213,14 +213,14 @@ fn a_line_is_one_message_or_none() {
     let too_long = "That line is too long for one message; it was not sent";
     let (_, shown, _) = run("lines", lines);
     assert_eq!(shown, format!("{too_long}\n{longest} bytes: …\n5 bytes: short\n"));
-    // A longer line is not kept, and bytes that are not UTF-8 make a line longer.
+    // Longer lines are discarded, and bytes that are not UTF-8 make a line longer.
     let (_, shown, _) = run("lines", [&long(10_000_000).into_bytes()[..], b"\nab\xff"].concat());
     assert_eq!(shown, format!("{too_long}\n5 bytes: ab\u{FFFD}\n"));
     let (_, shown, _) = run("lines", [&vec![0xff; longest / 2][..], b"\nshort"].concat());
     assert_eq!(shown, format!("{too_long}\n5 bytes: short\n"));
 }
 
-/// Newlines can be typed (Ctrl-V Ctrl-J), and pasted if bracketed paste is on although the program turned it off.
+/// Newlines can be typed (Ctrl-V Ctrl-J), or pasted if bracketed paste is on even though the program turned it off.
 fn newlines_in_a_line_become_spaces() {
     for between in ["\x16\n", "\x1b[200~\n\x1b[201~"] {
         let (mut screen, mut program) = start_at_terminal("lines", ADDRESS, "");
@@ -290,7 +290,7 @@ fn green_is_used_only_where_it_is_visible() {
     assert_eq!(program("green").output().unwrap().stdout, b"go");
 }
 
-/// Whether the terminal is in the mode that a shell needs.
+/// Returns whether the terminal is in the mode that a shell needs.
 fn shows_typing(terminal: &File) -> bool {
     tcgetattr(terminal).unwrap().local_flags.contains(LocalFlags::ECHO | LocalFlags::ICANON)
 }

@@ -1,4 +1,4 @@
-//! However a stream of frames is cut: the payloads are the same, and so is the error that ends them.
+//! Tests that the payloads in a stream, and the error that ends it, are the same however the stream is cut.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::iter;
@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use solution3_frame::{HEADER, MAX_PAYLOAD, encode, read};
 
-/// A stream that brings at most so many bytes at a time, again and again.
+/// A stream whose reads return at most as many bytes as the iterator says.
 struct Cut<'a, L>(&'a [u8], L);
 
 impl<L: Iterator<Item = usize>> Read for Cut<'_, L> {
@@ -26,7 +26,7 @@ fn lengths() -> impl Strategy<Value = Vec<usize>> {
     vec(prop_oneof![1..9_usize, 1..100_usize], 1..20)
 }
 
-/// All payloads, and how the stream has ended.
+/// Returns all payloads, and the error that ended the stream, if any.
 fn read_all(mut reader: impl BufRead) -> (Vec<String>, Option<ErrorKind>) {
     let mut end = None;
     let payloads = iter::from_fn(|| {
@@ -44,7 +44,7 @@ fn payload() -> impl Strategy<Value = String> {
     prop_oneof![20 => short, 1 => long]
 }
 
-/// Frames, right ones and others.
+/// Returns the bytes of valid and invalid frames.
 fn some_frames() -> impl Strategy<Value = Vec<u8>> {
     let header = prop_oneof![
         "[0-9 ]{0,3}",

@@ -1,4 +1,4 @@
-//! Reading frames, wherever the stream is cut.
+//! Tests that frames are read correctly wherever the stream is cut.
 
 use std::io::{self, BufReader, ErrorKind, Read};
 

@@ -1,4 +1,4 @@
-//! The client's rooms. The client is not a library, so this test includes its file.
+//! Tests the client's rooms. The client is not a library, so this test includes its source file.
 
 #[path = "../src/rooms.rs"]
 mod rooms;
@@ -26,7 +26,7 @@ fn echo(room: &str, message: &str) -> Reply {
     Reply::Chat { room_ref: reference(room), name: "alice".into(), message: message.into() }
 }
 
-/// A reference that fits into no integer type.
+/// Returns a reference that is too large for any integer type.
 fn reference(room: &str) -> String {
     format!("340282366920938463463374607431768211455{room}")
 }
@@ -35,7 +35,7 @@ fn found(room: &str) -> (String, String) {
     (reference(room), "-7".into())
 }
 
-/// A client that has joined these rooms, one after the other.
+/// Returns the rooms of a client that has joined them one after the other.
 fn in_rooms(names: impl IntoIterator<Item = impl AsRef<str>>) -> Rooms {
     let rooms = Rooms::default();
     for name in names {
@@ -83,7 +83,7 @@ fn text_typed_before_a_refusal_goes_to_no_other_room() {
     assert!(rooms.wait_for_join());
     assert!(rooms.find("", before).unwrap_err().contains("new"));
     assert_eq!(rooms.find("", Instant::now()), Ok(found("old")));
-    // With a name, the room is clear.
+    // If the command names the room, no other room can be meant.
     assert_eq!(rooms.find("old", before), Ok(found("old")));
     assert!(rooms.switch_to("old"));
     assert_eq!(rooms.find("", before), Ok(found("old")));
@@ -96,11 +96,11 @@ fn an_error_that_may_belong_to_another_request_refuses_no_join() {
     rooms.ask(&join("new"));
     rooms.hear_error();
     assert_eq!(rooms.awaited().as_deref(), Some("new"));
-    // A second error must be for the join.
+    // A second error must belong to the join.
     rooms.hear_error();
     assert_eq!(rooms.awaited(), None);
 
-    // A request that got its reply has caused no error.
+    // A request that has received its reply cannot have caused the error.
     let rooms = in_rooms(["old"]);
     rooms.ask(&chat("old", " hello"));
     rooms.ask(&join("new"));
@@ -110,7 +110,7 @@ fn an_error_that_may_belong_to_another_request_refuses_no_join() {
     assert_eq!(rooms.awaited(), None);
     assert!(rooms.wait_for_join());
 
-    // The reply to a join settles all requests before it.
+    // The reply to a join means that all earlier requests have been handled.
     let rooms = in_rooms(["old"]);
     rooms.ask(&Request::Kill);
     rooms.ask(&join("new"));

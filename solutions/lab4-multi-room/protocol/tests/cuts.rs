@@ -1,4 +1,4 @@
-//! However a stream is cut: the lines, the requests and the replies are the same, and so are the problems.
+//! Tests that lines, requests, replies and problems are the same however the stream is cut.
 
 mod bytes;
 
@@ -9,7 +9,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use solution4_protocol::{Lines, read_reply, read_request};
 
-/// A stream that brings at most so many bytes at a time, again and again.
+/// A stream whose reads return at most as many bytes as the iterator says.
 struct Cut<'a, L>(&'a [u8], L);
 
 impl<L: Iterator<Item = usize>> Read for Cut<'_, L> {

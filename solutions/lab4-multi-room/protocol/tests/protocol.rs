@@ -1,4 +1,4 @@
-//! Valid messages are read as they were written, and invalid ones are reported.
+//! Tests that valid messages are read as they were written, and that invalid ones are reported.
 
 use std::cell::Cell;
 use std::io::{self, BufRead, Read};
@@ -8,7 +8,7 @@ use solution4_protocol::{
     Complaint, Lines, MAX_LINE, Problem, Reply, Request, read_reply, read_request,
 };
 
-/// All requests in the text; for an invalid one, the code of the complaint.
+/// Returns all requests in the text; for an invalid one, the error code of the complaint.
 fn requests(text: &str) -> Vec<Result<Request, u32>> {
     let mut lines = Lines::new(text.as_bytes(), |_| {});
     std::iter::from_fn(|| match read_request(&mut lines) {
@@ -70,7 +70,7 @@ fn spaces_carriage_returns_and_blank_lines_do_not_matter() {
     assert_eq!(requests(text), [Ok(leave), Ok(helo("a"))]);
 }
 
-/// Published servers use numbers of 128 bits, and clients the name of a room.
+/// Some published servers use 128-bit numbers as references, and some clients use the name of a room.
 #[test]
 fn references_are_text() {
     let large = "-340282366920938463463374607431768211455";
@@ -88,13 +88,13 @@ fn references_are_text() {
     let text = chat("room1", "1").to_string();
     let problem = read_request(&mut Lines::new(text.as_bytes(), |_| {})).unwrap_err();
     assert_eq!(problem.to_string(), "CHAT needs a ROOM_REF, which is a number");
-    // A client accepts any text.
+    // A client accepts any text as a reference.
     let left = Reply::Left { room_ref: "room1".into(), join_id: "x y".into() };
     let text = left.to_string().replace('\n', " \n");
     assert_eq!(read_reply(&mut Lines::from_server(text.as_bytes())).unwrap(), Some(left));
 }
 
-/// Counts how often it is notified that a request may begin.
+/// A stream that counts how often it is notified that a request may begin.
 struct Counting<'a>(&'a [u8], Rc<Cell<usize>>);
 
 impl Read for Counting<'_> {
@@ -123,9 +123,9 @@ fn the_time_of_a_request_starts_with_its_first_line() {
         count.get()
     };
     assert_eq!(times("DISCONNECT: 0\nPORT: 0\nCLIENT_NAME: a\n"), 1);
-    // Blank lines are between requests.
+    // Blank lines do not belong to any request.
     assert_eq!(times("\n\nHELO a\n"), 3);
-    // A line that was put back counts as begun.
+    // A line that was put back counts as the beginning of a request.
     let (text, count) = ("DISCONNECT: 0\nHELO a\nHELO b\n", Rc::new(Cell::new(0)));
     let begin = |reader: &mut Counting| reader.1.set(reader.1.get() + 1);
     let mut lines = Lines::new(Counting(text.as_bytes(), Rc::clone(&count)), begin);
@@ -172,7 +172,7 @@ fn a_line_has_a_limit() {
         assert!(requests(&helo(MAX_LINE, end))[0].is_ok());
         assert_eq!(requests(&helo(MAX_LINE + 1, end))[0], Err(5));
     }
-    // The error does not wait for the end of the line.
+    // The error is reported before the line has ended.
     assert_eq!(requests(&helo(MAX_LINE + 2, ""))[0], Err(5));
 }
 

@@ -1,4 +1,4 @@
-//! What can be read, can be written and read again, and is the same: for any bytes.
+//! Tests that any message that was read can be written and read again unchanged.
 
 mod bytes;
 

@@ -1,4 +1,4 @@
-//! Bytes as they may come over wire 4: messages, right ones and others.
+//! Generates bytes that could arrive over wire 4: valid and invalid messages.
 
 use std::io::BufRead;
 
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use solution4_protocol::{Lines, MAX_LINE, Problem};
 
-/// The lines of each kind of message, in their order.
+/// The lines of each kind of message, in order.
 const MESSAGES: [&[&str]; 11] = [
     &["HELO there"],
     &["KILL_SERVICE"],
@@ -59,7 +59,7 @@ fn message() -> impl Strategy<Value = Vec<u8>> {
     select(&MESSAGES).prop_flat_map(lines).prop_map(|lines| lines.concat())
 }
 
-/// Its long line is about as long as a server or a client takes.
+/// Generates a message with a long line, whose length is close to the limit of a server or a client.
 fn long_message() -> impl Strategy<Value = Vec<u8>> {
     let around = select(&[
         ("HELO ", "\n"),
@@ -79,13 +79,13 @@ fn long_message() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// The bytes of some messages.
+/// Generates the bytes of some messages.
 pub fn some_bytes() -> impl Strategy<Value = Vec<u8>> {
     let messages = vec(message(), 1..5).prop_map(|messages| messages.concat());
     prop_oneof![4 => messages, 1 => long_message()]
 }
 
-/// All that `read` finds, and the problems in between.
+/// Returns every message that `read` finds, and the problems in between.
 pub fn read_all<M, R: BufRead>(
     mut lines: Lines<R>,
     read: fn(&mut Lines<R>) -> Result<Option<M>, Problem>,
