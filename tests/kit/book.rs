@@ -155,7 +155,7 @@ fn broken_links(kit: &Path) -> Vec<String> {
     broken
 }
 
-/// If mdBook does not find an include, it omits it and continues.
+/// mdBook omits an include that it cannot find, and continues.
 #[test]
 fn every_include_exists() {
     nothing_is_wrong("these includes do not exist", missing_includes);

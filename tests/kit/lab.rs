@@ -55,7 +55,7 @@ fn each_call_shows_one_more_hint() {
     }
     hint().stdout(contains("That was the last one"));
     let output = lab_in(kit.path()).args(["hint", "2.99"]).assert().code(2);
-    output.stderr(contains("lab 2 has the stages 1 to 15"));
+    output.stderr(contains("lab 2 has stages 1 to 15"));
 }
 
 #[test]

@@ -20,7 +20,7 @@ const WARM_UP: Duration = Duration::from_millis(200);
 /// If nothing arrives for this long, something was lost.
 const STALLED: Duration = Duration::from_secs(5);
 
-/// The maximum bytes per read, which is more than are ever on their way to one receiver.
+/// The maximum number of bytes per read, which is more than are ever on their way to one receiver.
 const READ: usize = 256 * 1024;
 
 /// The maximum number of events per wake-up.

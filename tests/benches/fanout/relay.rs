@@ -15,7 +15,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 /// The maximum backlog of a peer, in bytes, which is the same as in the labs.
 const MAX_BACKLOG: usize = 1024 * 1024;
 
-/// The maximum bytes per read.
+/// The maximum number of bytes per read.
 const READ: usize = 64 * 1024;
 
 /// The maximum number of events per wake-up.

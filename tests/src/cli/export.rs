@@ -128,7 +128,7 @@ fn make_room(folder: &Path, files: &BTreeMap<PathBuf, String>) -> Result<()> {
     }
     let pristine = folder.join("tests/starters");
     if !pristine.is_dir() || folder.join("solutions").exists() {
-        bail!("{shown} is not empty, and is not a kit for students; name a new folder");
+        bail!("{shown} is not empty, and is not a kit for students; choose a new folder");
     }
     let labs = folder.join("labs");
     let mut paths = files::below(&pristine)?;
@@ -140,19 +140,22 @@ fn make_room(folder: &Path, files: &BTreeMap<PathBuf, String>) -> Result<()> {
             path.ends_with("README.md") && files.contains_key(&Path::new("labs").join(&path));
         let is_unknown = before.is_none() && is_handout;
         if mine != before && !is_unknown {
-            bail!("{} has changed since the export; name a new folder", labs.join(path).display());
+            bail!(
+                "{} has changed since the export; choose a new folder",
+                labs.join(path).display()
+            );
         }
     }
     // Older kits had no book, and a course may have its own files in `docs/`.
     let docs = folder.join("docs");
     if docs.is_dir() && !docs.join("book.toml").is_file() {
-        bail!("{} is not the book of this kit; name a new folder", docs.display());
+        bail!("{} is not the book of this kit; choose a new folder", docs.display());
     }
     let mut old: Vec<_> = ["labs"].iter().chain(&FOLDERS).map(|name| folder.join(name)).collect();
     // An older kit may lack some of these files.
     old.retain(|old| old.exists());
     if let Some(file) = old.iter().find(|old| !old.is_dir()) {
-        bail!("{} is not a folder; name a new folder", file.display());
+        bail!("{} is not a folder; choose a new folder", file.display());
     }
     for old in old {
         fs::remove_dir_all(&old).with_context(|| format!("cannot remove {}", old.display()))?;

@@ -26,7 +26,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::cli::target::{StageNumber, Target};
 use crate::grading::grader::Author;
 
-/// Work on the chat labs. Without a command: shows what is done and what comes next
+/// Work on the chat labs. Without a command, shows what is done and what comes next
 #[derive(Parser)]
 #[command(name = "cargo lab", bin_name = "cargo lab", version)]
 pub struct Options {

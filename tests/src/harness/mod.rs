@@ -107,7 +107,7 @@ impl Harness {
         Ok(Server::new(terminal, address, &self.journal))
     }
 
-    /// For a program that need not print where it listens. No event says that it listens, so this polls.
+    /// Waits for a program that need not print where it listens. Nothing reports that it listens, so this polls.
     fn wait_until_listening(&self, address: SocketAddr, process: &Process) -> Check {
         let deadline = Instant::now() + TIMEOUT;
         while !ports::is_listening(address.port()) {
@@ -162,7 +162,7 @@ impl Harness {
         Ok(Listener::new(&self.journal)?)
     }
 
-    /// Random words, so that no program can know them in advance.
+    /// Returns random words, which no program can know in advance.
     pub fn words(&self, count: usize) -> String {
         self.words.next(count)
     }

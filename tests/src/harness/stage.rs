@@ -1,4 +1,4 @@
-//! A stage: its requirement and its points.
+//! A stage of a lab: what it requires, and its points.
 
 use crate::harness::Harness;
 use crate::journal::failure::Check;
@@ -19,7 +19,7 @@ pub struct Lab {
 pub struct Stage {
     /// Counts from 1 in each lab.
     pub number: u32,
-    /// What a program that passes does.
+    /// The behavior of a program that passes.
     pub title: &'static str,
     /// How many of the lab's 100 points the stage is worth.
     pub points: u32,

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use fastrand::Rng;
 
-/// Random words, so that no program can know them in advance. Equal seeds produce equal words.
+/// Random words, which no program can know in advance. Equal seeds produce equal words.
 pub struct Words {
     seed: u64,
     random: Mutex<Rng>,

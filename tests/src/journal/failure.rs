@@ -61,7 +61,7 @@ impl Failure {
         self
     }
 
-    /// Like [`Failure::wrong`], for bytes.
+    /// Like [`Failure::wrong`], but for bytes.
     pub fn wrong_bytes(who: impl Into<String>, expected: &[u8], came: &[u8]) -> Self {
         let came = if came.is_empty() { "nothing".into() } else { visible(came) };
         Self::wrong(who, visible(expected), came)

@@ -37,15 +37,15 @@ pub fn server_where_told(harness: &Harness) -> Check<Server> {
     for _ in 0..2 {
         let other = harness.server().map_err(|mut failure| {
             if let Failure::Wrong { who, .. } = &mut failure {
-                "a second server, on any free port (0), should have shown".clone_into(who);
+                "a second server, on port 0 (any free port), should have shown".clone_into(who);
             }
             failure
         })?;
         addresses.insert(other.address());
     }
     if addresses.len() == 1 {
-        let who = "each of three servers, on any free port (0), should have listened on";
-        let came = format!("all of them on {}", first.address());
+        let who = "each of three servers, on port 0 (any free port), should have listened on";
+        let came = format!("all of them listened on {}", first.address());
         return Err(Failure::wrong(who, "its own port", came));
     }
     Ok(first)

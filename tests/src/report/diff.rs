@@ -17,7 +17,7 @@ pub fn side_by_side(
     let skipped = if !is_screen || fits(came) { 0 } else { alike(expected, came) };
     let aligned = came.chars().skip(skipped);
     let same = expected.chars().zip(aligned).take_while(|(a, b)| a == b).count();
-    // A cut text is followed by its size.
+    // Text that was cut is followed by its size.
     let is_in_sight = same + 2 * CONTEXT <= room;
     let begin = if fits(expected) && fits(came) || is_in_sight {
         0

@@ -1,4 +1,4 @@
-//! Restricts the changes that a program under test can make to the program's own folder.
+//! Confines a program under test, so that it can change only its own folder.
 //!
 //! The folder is the program's home directory, its folder for temporary files, and its current directory. It is removed
 //! when the program ends. On Linux the kernel also prevents the program and its child processes from writing anywhere
@@ -21,10 +21,10 @@ use crate::journal::failure::{Check, Failure};
 /// The restrictions that the kernel of this machine can enforce.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Holds {
-    /// No writing outside the folder. Needs Linux 5.13 with Landlock enabled; to prevent truncating files as well,
-    /// Linux 6.2.
+    /// No writing outside the folder. This needs Linux 5.13 with Landlock enabled, and Linux 6.2 to prevent truncation
+    /// too.
     pub writing: bool,
-    /// No signals to processes that the program did not start. Needs Linux 6.12.
+    /// No signals to processes that the program did not start. This needs Linux 6.12.
     pub signals: bool,
 }
 
@@ -45,7 +45,8 @@ static ALL: Mutex<Option<All>> = Mutex::new(None);
 impl All {
     fn new() -> io::Result<Self> {
         let folder = tempfile::Builder::new().prefix("chat-lab-").tempdir().map_err(|error| {
-            let why = format!("cannot make a folder for programs (TMPDIR sets its place): {error}");
+            let why =
+                format!("cannot make a folder for programs (TMPDIR sets its location): {error}");
             io::Error::new(error.kind(), why)
         })?;
         let path = folder.keep();

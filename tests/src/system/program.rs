@@ -141,8 +141,8 @@ impl Program {
         let starting = orphans::starting();
         let pty = PtyProcess::new(command);
         if process::id() != grader {
-            // In a child whose exec failed, `new` returns, and the child would become a second grader. SAFETY: ends the
-            // process without running any code that belongs to the parent.
+            // In a child whose exec failed, `new` returns, and the child would become a second grader.
+            // SAFETY: ends the process without running any code that belongs to the parent.
             #[allow(unsafe_code)]
             unsafe {
                 libc::_exit(127)
@@ -219,7 +219,7 @@ impl Drop for Program {
     fn drop(&mut self) {
         self.process.kill();
         orphans::end_orphans();
-        // The last output may say why it failed, for example that a stage is not written yet.
+        // The last output may say why the program failed, for example that a stage is not written yet.
         self.output.wait_for(LAST_WORDS, |_| None::<()>);
     }
 }

@@ -41,7 +41,7 @@ pub fn play(lab: u32) -> Play {
             line(CAROL, "carol", ALICE, "carol joined!"),
             line(ALICE, "shall we meet at the river?", BOB, "alice: shall we meet"),
             line(BOB, "after the rain", CAROL, "bob: after the rain"),
-            line(CAROL, "I bring the kettle", ALICE, "carol: I bring the kettle"),
+            line(CAROL, "I'll bring the kettle", ALICE, "carol: I'll bring the kettle"),
             line(CAROL, "/quit", ALICE, "carol left!"),
             line(ALICE, "see you!", BOB, "alice: see you!"),
         ],

@@ -198,7 +198,7 @@ impl Peer {
 
     fn should_be_closed(&self) -> String {
         if is_server(&self.name) {
-            // Without a person, the client is the program under test.
+            // If the scripted peer is the server, the client is the program under test.
             return format!("{} should have closed its connection", self.other);
         }
         format!("{}'s connection should have been closed", self.name)

@@ -278,7 +278,7 @@ pub fn joins_room(person: &Person, name: &str, room: &str, members: &[&Person]) 
     members.iter().try_for_each(|member| member.sees(&line))
 }
 
-/// Fails with the expected and the actual text, unless `is_right`.
+/// Fails with the expected and the actual text, unless `is_right` is true.
 pub fn ensure(is_right: bool, who: &str, expected: &str, came: &str) -> Check {
     if is_right { Ok(()) } else { Err(Failure::wrong(who, expected, came)) }
 }
