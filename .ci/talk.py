@@ -14,12 +14,12 @@ FOLDER, START = sys.argv[1], sys.argv[2:]
 SUFFIX = ".exe" if os.path.exists(f"{FOLDER}/solution1-server.exe") else ""
 # The limit of each wait, in seconds. Only a program that hangs takes this long.
 LIMIT = 20
-# The programs that still run when a talk fails.
+# The programs to kill after a talk, because they still run if it fails.
 running = []
 
 
 class Feed:
-    """Bytes that arrive. A thread reads them, so no sender ever waits for this script."""
+    """The bytes that arrive. A thread reads them, so no sender ever has to wait for this script."""
 
     def __init__(self, read):
         self.bytes, self.ended, self.changed = b"", False, threading.Condition()
@@ -46,19 +46,19 @@ class Feed:
             return taken
 
     def has(self, expected, limit=0):
-        """Whether these bytes have arrived, or arrive within the limit. They are not removed."""
+        """Returns whether these bytes have arrived, or arrive within the limit. Does not remove them."""
         with self.changed:
             return self.changed.wait_for(lambda: expected in self.bytes, limit)
 
     def gets(self, expected):
         """Checks that exactly these bytes come next."""
         taken = self.take(expected)
-        assert taken == expected, f"{taken[-300:]!r} came, and not {expected[:300]!r}"
+        assert taken == expected, f"received {taken[-300:]!r} instead of {expected[:300]!r}"
 
     def gets_end(self):
         with self.changed:
-            assert self.changed.wait_for(lambda: self.ended, LIMIT), "the connection is not closed"
-            assert not self.bytes, f"{self.bytes[-300:]!r} came before the end"
+            assert self.changed.wait_for(lambda: self.ended, LIMIT), "the connection was not closed"
+            assert not self.bytes, f"{self.bytes[-300:]!r} arrived before the end"
 
 
 class Peer(Feed):
@@ -72,13 +72,13 @@ class Peer(Feed):
         self.socket.sendall(data)
 
     def closes(self):
-        # `close` alone would wait for the thread that reads.
+        # `close` alone would wait for the reading thread.
         self.socket.shutdown(socket.SHUT_RDWR)
         self.socket.close()
 
 
 class Relay:
-    """Sits between a client and its server, to cut them off: Wine may keep the connection of a killed server."""
+    """Sits between a client and its server, and can cut the connection. Wine may keep that of a killed server open."""
 
     def __init__(self, port):
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -120,7 +120,7 @@ class Program(Feed):
 
     def ends_with(self, status):
         got = self.process.wait(LIMIT)
-        assert got == status, f"status {got}, and not {status}; last it printed {self.bytes[-300:]!r}"
+        assert got == status, f"exit status {got} instead of {status}; its last output: {self.bytes[-300:]!r}"
 
     def is_ended(self):
         self.process.kill()
@@ -188,11 +188,11 @@ def server_2():
     line = b"alice: " + 60_000 * b"x" + b"\n"
     heard, count, until = b"", 0, time.monotonic() + LIMIT
     while not program.has(b"is more than 1 MiB behind: disconnected\n"):
-        assert time.monotonic() < until, f"{count} lines of 60 kB, and the deaf client is still there"
+        assert time.monotonic() < until, f"{count} lines of 60 kB, and the deaf client is still connected"
         alice.sends(line)
         heard += alice.take(line[-2:])
         count += 1
-    # On Windows a shutdown does not wake the thread that reads (rust-lang/rust#121594).
+    # On Windows a shutdown does not wake the reading thread (rust-lang/rust#121594).
     immediately = b"deaf left!\n" in heard or alice.has(b"deaf left!\n", 2)
     deaf.close()
     alice.sends(b"alice: the end\n")
@@ -203,7 +203,7 @@ def server_2():
         said = left.replace(b"deaf left!\n", b"", 1)
         assert said == count * line + b"alice: the end\n", f"{'alice' if peer is alice else 'bob'} has missed something"
     program.is_ended()
-    deaf_one = "disconnected" if immediately else "disconnected, and a member until it closes"
+    deaf_one = "disconnected" if immediately else "disconnected, but a member until it closes"
     return f"3,000 lines in order to three peers, a nickname refused, a deaf client {deaf_one}"
 
 
@@ -218,7 +218,7 @@ def server_3():
     bob = Peer(port)
     program.take(b"active connections = 2\n")
     said = b"".join(frame("[ann] : é %d".encode() % at) for at in range(300))
-    # In pieces that are not frames.
+    # Send pieces that do not match the frames.
     for at in range(0, len(said), 1000):
         ann.sends(said[at : at + 1000])
     bob.gets(said)
@@ -291,7 +291,7 @@ def client_2(_host, program, peer):
 
 
 def client_3(host, program, peer):
-    # Nothing else shows that the peer is in.
+    # Nothing else shows that the peer has joined.
     host.take(b"active connections = 1\n")
     program.take(b"Enter your name : ")
     program.types("ann")
@@ -335,7 +335,7 @@ def client(number, talk):
     alone.types("ann")
     alone.take(b"nobody is listening on 127.0.0.1:%d" % relay.port)
     alone.ends_with(1)
-    return "joins, talks, leaves by its word and at the end of input with status 0, without a server with 1"
+    return "joins, talks, exits with status 0 on its word and at the end of input, and with status 1 without a server"
 
 
 def main():

@@ -1,4 +1,5 @@
-//! On a system without Unix terminals: one clear error, instead of one for each line that needs such a terminal.
+//! On a system without Unix terminals, this reports one clear error, instead of one for each line that needs such a
+//! terminal.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

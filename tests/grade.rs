@@ -95,7 +95,7 @@ fn print_scoreboard(author: Author, board: &Board) {
         }
         let points = Points::of(graded.iter().copied());
         println!("{}", lab_line(lab, points));
-        // The reference programs are only for comparison, so their stages are not listed.
+        // The reference programs are graded only for comparison, so their stages are not listed.
         for (stage, verdict) in graded.iter().filter(|_| author == Author::Student) {
             println!("{}", stage_line(lab, stage, verdict));
         }

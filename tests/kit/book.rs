@@ -1,4 +1,4 @@
-//! The book in `docs/`: its links, includes and code blocks, and its figures.
+//! Tests of the book in `docs/`: its links, includes, code blocks and figures.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,7 +9,7 @@ use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 
 use crate::lab;
 
-/// External links go only to sites that last. The links are not opened.
+/// External links lead only to sites that last. The tests do not open these links.
 const PLACES: [&str; 8] = [
     "https://beej.us/guide/",
     "https://doc.rust-lang.org/",
@@ -21,7 +21,8 @@ const PLACES: [&str; 8] = [
     "https://www.unicode.org/",
 ];
 
-/// The kinds of code blocks. A test runs `sh`, but not `sh,not-run`, which has a comment before it that says why.
+/// The kinds of code blocks. A test runs `sh` blocks, but not `sh,not-run` blocks, each of which has a comment before
+/// it that says why.
 const LANGUAGES: [&str; 9] = [
     "python",
     "rust,ignore",
@@ -40,7 +41,7 @@ pub struct Page {
     /// The targets of links.
     ids: BTreeSet<String>,
     links: Vec<String>,
-    /// The kind of code, and the code.
+    /// The kind of each code block, and its code.
     pub blocks: Vec<(String, String)>,
     text: String,
 }
@@ -118,10 +119,10 @@ fn slug(title: &str) -> String {
 
 #[test]
 fn every_link_leads_somewhere() {
-    nothing_is_wrong("these lead nowhere", broken_links);
+    nothing_is_wrong("these links lead nowhere", broken_links);
 }
 
-/// Checks our book and that of a students' kit, which lacks some of the pages.
+/// Checks this kit's book and that of a student's kit, which lacks some of the pages.
 fn nothing_is_wrong(what: &str, wrong: impl Fn(&Path) -> Vec<String>) {
     let students = tempfile::tempdir().unwrap();
     lab().arg("export").arg(students.path()).assert().success();
@@ -154,10 +155,10 @@ fn broken_links(kit: &Path) -> Vec<String> {
     broken
 }
 
-/// mdBook omits an include that it does not find, and goes on.
+/// mdBook omits an include that it cannot find, and continues.
 #[test]
 fn every_include_exists() {
-    nothing_is_wrong("these do not exist", missing_includes);
+    nothing_is_wrong("these includes do not exist", missing_includes);
 }
 
 fn missing_includes(kit: &Path) -> Vec<String> {
@@ -182,8 +183,7 @@ fn missing_includes(kit: &Path) -> Vec<String> {
     missing
 }
 
-/// A report links to the section about its stage.
-/// `kit.md` sends maintainers to files: `harness/peer/`, `system/ports.rs`.
+/// `kit.md` names files for maintainers, such as `harness/peer/` and `system/ports.rs`.
 #[test]
 fn every_source_file_named_in_the_chapter_about_the_kit_exists() {
     let kit = grader::kit::root();
@@ -209,6 +209,7 @@ fn every_source_file_named_in_the_chapter_about_the_kit_exists() {
     assert!(missing.is_empty(), "kit.md names files that do not exist: {missing:?}");
 }
 
+/// A report links to the section about its stage.
 #[test]
 fn every_stage_has_its_section_in_a_chapter() {
     let pages = pages(&grader::kit::root());

@@ -1,4 +1,4 @@
-//! The command lines of the finished programs.
+//! Tests of the finished programs' command lines.
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -32,7 +32,7 @@ fn server(lab: u32) -> Command {
     command(&format!("solution{lab}-server"))
 }
 
-/// A client, with input that answers its question for a name.
+/// A client, with input that answers its question about the name.
 fn client(lab: u32) -> Command {
     let mut command = command(&format!("solution{lab}-client"));
     command.write_stdin("alice\n");

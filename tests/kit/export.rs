@@ -1,4 +1,4 @@
-//! `cargo lab export`, and the use of a student's kit.
+//! Tests of `cargo lab export`, and of the use of a student's kit.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use crate::lab;
 
-/// A student's kit in an empty folder, as exported.
+/// A student's kit, as exported to an empty folder.
 pub struct StudentsKit {
     folder: TempDir,
     _turn: MutexGuard<'static, ()>,
@@ -28,8 +28,8 @@ impl StudentsKit {
     }
 }
 
-/// Exports a student's kit. All of them share a build folder, so the libraries are built only once, and there is only
-/// one kit at a time.
+/// Exports a student's kit. All such kits share a build folder, so that the libraries are built only once, and only one
+/// kit exists at a time.
 pub fn students_kit() -> StudentsKit {
     static TURN: Mutex<()> = Mutex::new(());
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -62,11 +62,11 @@ fn a_students_kit_holds_no_solution() {
     for (path, text) in exported.iter().zip(&texts) {
         let shown = path.display();
         assert!(!path.starts_with("solutions"), "{shown}");
-        // A benchmark measures only the solutions.
+        // The benchmark is not exported, because it measures only the solutions.
         assert!(!path.starts_with("tests/benches") && !text.contains("[[bench]]"), "{shown}");
         for lab in 1..=4 {
             let package = format!("solution{lab}-");
-            // The grader contains the names of the control's packages, but works without them.
+            // The grader contains the names of the reference packages, but works without them.
             let is_grader = path.starts_with("tests/src");
             assert!(is_grader || !text.contains(&package), "{shown} names a package {package}");
         }
@@ -78,7 +78,7 @@ fn a_students_kit_holds_no_solution() {
             let telling: Vec<_> = body.lines().map(str::trim).filter(is_code).collect();
             for (path, text) in exported.iter().zip(&texts) {
                 let given = telling.iter().filter(|line| text.contains(**line)).count();
-                // From the next lab on, `common` contains some bodies that are one line long.
+                // From the next lab on, `common` contains some bodies that are only one line long.
                 assert!(
                     telling.len() <= 1 || given < telling.len(),
                     "{} has the lines of `{}` in lab {lab}: {telling:#?}",
@@ -90,7 +90,7 @@ fn a_students_kit_holds_no_solution() {
     }
 }
 
-/// A comment between the rows of a table ends it, on GitHub and in the book.
+/// A comment between the rows of a table ends the table, on GitHub and in the book.
 #[test]
 fn no_export_mark_is_in_a_table() {
     let kit = grader::kit::root();
@@ -135,7 +135,7 @@ fn the_starters_compile_without_a_warning() {
         .stderr(contains("Compiling lab4-server").and(contains("warning").not()));
 }
 
-/// As the book describes it: an export updates the course's repository, and the student pulls.
+/// As the book describes: an export updates the course's repository, and the student pulls.
 #[test]
 fn a_student_can_update_to_a_newer_kit_without_losing_work() {
     let git = |folder: &Path, arguments: &[&str]| {
@@ -149,7 +149,7 @@ fn a_student_can_update_to_a_newer_kit_without_losing_work() {
     let (course, student) = (folder.path().join("course"), folder.path().join("student"));
     let server = "labs/lab1-one-to-one/server/src/main.rs";
 
-    // An older kit: a comment of the server, and a file of the grader, were different.
+    // Make an older kit, with a different comment in the server and an additional file in the grader.
     lab().arg("export").arg(&course).assert().success();
     let newer = fs::read_to_string(course.join(server)).unwrap();
     let older = newer.replace("//! Lab 1, the server", "//! Lab 1, the old server");

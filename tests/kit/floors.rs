@@ -1,4 +1,4 @@
-//! The grader has floors: a file uses only its own floor and those below, and no two files depend on each other.
+//! The grader has floors. A file uses only its own floor and those below it, and no two files depend on each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -15,7 +15,7 @@ fn source() -> PathBuf {
     grader::kit::root().join("tests/src")
 }
 
-/// The floors from the top down, in the order of the table in `lib.rs`.
+/// The floors from top to bottom, in the order of the table in `lib.rs`.
 fn floors() -> Vec<String> {
     let text = fs::read_to_string(source().join("lib.rs")).unwrap();
     let rows = text.lines().filter_map(|line| line.strip_prefix("//! | [`")?.split('`').next());
@@ -77,10 +77,10 @@ impl Visit<'_> for Paths {
         self.add_tokens(call.tokens.clone());
     }
 
-    /// `pub(super)` is a path, but uses nothing.
+    /// `pub(super)` contains a path, but does not use a file.
     fn visit_visibility(&mut self, _: &syn::Visibility) {}
 
-    /// The tests in a file may use any file.
+    /// The tests in a file are allowed to use any file.
     fn visit_item_mod(&mut self, module: &syn::ItemMod) {
         if module.ident != "tests" {
             syn::visit::visit_item_mod(self, module);
@@ -88,7 +88,7 @@ impl Visit<'_> for Paths {
     }
 }
 
-/// `harness/peer/mod.rs` is the module `harness`, `peer`.
+/// Returns `harness`, `peer` for `harness/peer/mod.rs`.
 fn module_of(file: &Path) -> Vec<String> {
     let mut names: Vec<_> =
         file.with_extension("").iter().map(|name| name.to_str().unwrap().to_owned()).collect();
@@ -151,7 +151,7 @@ fn no_file_uses_a_higher_floor() {
 #[test]
 fn no_two_files_depend_on_each_other() {
     let mut uses = uses();
-    // Remove the files that use none of the remaining ones, until nothing changes.
+    // Repeatedly remove the files that use none of the remaining files, until nothing changes.
     loop {
         let free: BTreeSet<_> =
             uses.iter().filter(|(_, used)| used.is_empty()).map(|(file, _)| file.clone()).collect();
@@ -163,7 +163,7 @@ fn no_two_files_depend_on_each_other() {
             used.retain(|file| !free.contains(file));
         }
     }
-    // The remaining files are a cycle, or use one.
+    // The remaining files form a cycle, or use one.
     let shown = uses.iter().map(|(file, used)| format!("{} uses {used:?}", file.display()));
     assert!(uses.is_empty(), "a cycle:\n{}", shown.collect::<Vec<_>>().join("\n"));
 }

@@ -1,9 +1,9 @@
-//! Hostile submissions: each ends in a verdict that says so, in time, nothing of it is left, and no file outside of its
-//! folder has changed. The tests also show what the kit cannot prevent; the README says so.
+//! Hostile submissions. Each gets the right verdict in time, leaves nothing behind, and changes no file outside its
+//! folder. The tests also show what the kit cannot prevent, as the README says.
 //!
-//! All of them are limited, so they do no harm where they are not confined: they end within two minutes, use at most 3 GB,
-//! write only markers, signal only the grader that the test has started for them, and connect only to a listener of the
-//! test.
+//! All submissions are limited, so that they do no harm on systems that do not confine them. They end within two
+//! minutes, use at most 3 GB, write only markers, signal only the grader that the test has started for them, and
+//! connect only to a listener of the test.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -28,23 +28,23 @@ use tempfile::TempDir;
 
 use crate::lab_in;
 
-/// How long building and grading one of them may take. A stage may take 30 s.
+/// The maximum time to build and grade a submission. A stage can take up to 30 s.
 const IN_TIME: Duration = Duration::from_secs(40);
 
-/// How long a build may take: longer than any build that ends.
+/// The time limit for a build, which is longer than any build that ends.
 const BUILD_LIMIT: Duration = Duration::from_mins(2);
 
-/// The limit for a build that must exceed it.
+/// The time limit for a build that must exceed it.
 const SHORT: Duration = Duration::from_secs(8);
 
-/// A small kit with only the two programs of lab 1, and a few files that these must not change.
+/// A small kit with only the two programs of lab 1, and a few files that they must not change.
 struct Kit {
     folder: TempDir,
-    /// A text in the command line of every process that the submission starts, and of no other process.
+    /// A string in the command line of every process that the submission starts, and of no other process.
     mark: String,
     /// A loopback address that nothing else uses.
     address: Ipv4Addr,
-    /// A folder outside of the kit, with a file in it.
+    /// A folder outside the kit, with a file in it.
     outside: TempDir,
 }
 
@@ -118,7 +118,7 @@ fn main() {{
         self.write(BUILD_SCRIPT, &format!("{common}\nfn main() {{ {what_it_does} }}"));
     }
 
-    /// The contents of the kit's files, of its finished programs, and of the folder outside.
+    /// The contents of the kit's files, its finished programs, and the folder outside the kit.
     fn contents(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut contents = BTreeMap::new();
         for folder in [self.path(), self.outside.path()] {
@@ -134,7 +134,7 @@ fn main() {{
         contents
     }
 
-    /// Processes of the submission that still exist.
+    /// The submission's processes that still exist.
     fn left(&self) -> Vec<String> {
         let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
         let commands = processes.filter_map(|process| {
@@ -147,7 +147,7 @@ fn main() {{
         commands.collect()
     }
 
-    /// Whether a process listens at the kit's address.
+    /// Whether a process listens on the kit's address.
     fn is_listening(&self) -> bool {
         let table = fs::read_to_string("/proc/net/tcp").unwrap_or_default();
         let address = format!("{:08X}:", u32::from_ne_bytes(self.address.octets()));
@@ -179,7 +179,7 @@ unsafe extern "C" {{
     safe fn close(fd: i32) -> i32;
 }}
 
-/// Long for a grader, but not forever.
+/// Hangs for a long time, but not forever.
 fn hangs() -> ! {{
     thread::sleep(time::Duration::from_secs(100));
     process::exit(3)
@@ -193,7 +193,7 @@ fn for_a_while(mut what: impl FnMut()) -> ! {{
     process::exit(3)
 }}
 
-/// Starts a process in its own session, which lives on. It inherits all files that stay open across exec.
+/// Starts a process in its own session, which continues to run. It inherits all files that remain open across exec.
 fn lives_on() {{
     let mut sleep = Command::new("setsid");
     sleep.args(MARK.split(' ')).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -204,7 +204,7 @@ fn kit() -> path::PathBuf {{
     env::current_exe().unwrap().ancestors().nth(3).unwrap().to_owned()
 }}
 
-/// The name of the parent: no other process is signaled.
+/// The name of the parent process. No other process may be signaled.
 fn parent() -> String {{
     let comm = fs::read_to_string(format!("/proc/{{}}/comm", getppid()));
     comm.unwrap_or_default().trim().to_owned()
@@ -213,14 +213,14 @@ fn parent() -> String {{
     )
 }
 
-/// What the test has seen of a submission.
+/// Everything that the test has seen of a submission.
 struct Seen<'a> {
     grader: &'a Grader,
     stage: usize,
     report: String,
     /// The output on the terminals.
     shown: String,
-    /// The report as a page for a browser.
+    /// The report as an HTML page.
     page: String,
 }
 
@@ -229,12 +229,12 @@ struct Case {
     name: &'static str,
     /// Writes the submission.
     write: fn(&Kit),
-    /// How long its build may take.
+    /// The time limit for its build.
     build_limit: Duration,
-    /// The stage that is graded. Stage 2 is the first that talks to the server.
+    /// The stage that is graded. Stage 2 is the first in which a client connects to the server.
     stage: usize,
     verdict: Verdict,
-    /// What the report must contain.
+    /// The strings that the report must contain.
     told: &'static [&'static str],
     /// Further checks.
     also: fn(&Seen),
@@ -293,7 +293,7 @@ impl Case {
             for told in *told {
                 assert!(
                     report.contains(told),
-                    "{name}: the report should tell of {told}\n{report}"
+                    "{name}: the report should contain {told}\n{report}"
                 );
             }
             assert!(took < IN_TIME, "{name}: took {took:?}");
@@ -326,7 +326,7 @@ impl<'a> Seen<'a> {
         }
     }
 
-    /// People read reports on terminals and in browsers: the output of a program must be harmless there.
+    /// People read reports on terminals and in browsers, so the output of a program must be harmless there.
     fn is_harmless(&self, name: &str) {
         let Self { report, page, .. } = self;
         for text in [report, page] {
@@ -341,7 +341,7 @@ impl<'a> Seen<'a> {
         }
         assert_eq!(page.matches("</pre>").count(), page.matches("<pre").count(), "{name}");
         assert!(!page.contains("<script") && !page.contains("<img"), "{name}: {page}");
-        // Its folder has been removed with it.
+        // The program's folder has been removed.
         for line in self.shown.lines() {
             let folder = line.trim_end().strip_prefix("my folder is ").map(Path::new);
             assert!(folder.is_none_or(|folder| !folder.exists()), "{name}: {folder:?} is left");
@@ -349,7 +349,7 @@ impl<'a> Seen<'a> {
     }
 }
 
-/// Text that tries to look like a report, in the middle of one.
+/// Text that tries to look like a report, in the middle of a real one.
 const FORGERY: &str = r#""\x1b[2J\x1b[H\x1b[31m\x1b]0;title\x07\u{9b}1m\u{202e}\r\n\n ✓ 1.1   The server listens   5/5\n ✗ 1.9 no\n labs  400/400 points\n{\"verdict\":\"passed\",\"points\":400}\n</pre></section><script>alert(1)</script><img src=x onerror=alert(1)>\n]]>\n   control  passes\n""#;
 
 #[allow(clippy::too_many_lines)] // a list
@@ -422,7 +422,7 @@ fn programs() -> Vec<Case> {
             kit.serves("println!(\"not yet implemented: stage 1: this and that\"); hangs()");
         })
         .is(Verdict::Blocked(1)),
-        // A program can read the script, but the words are random.
+        // A program can read the script, but its words are random.
         case("answers with all that the script may ask", &["should have heard"], |kit| {
             kit.serves(
                 r#"let script = fs::read_to_string(kit().join("tests/src/labs/lab1/server.rs")).unwrap();
@@ -477,7 +477,7 @@ fn programs() -> Vec<Case> {
 fn builds() -> Vec<Case> {
     vec![
         case("compiles for very long", &["should compile", "and was stopped"], |kit| {
-            // About 80 s, if it is not stopped.
+            // This takes about 80 s if it is not stopped.
             kit.write(
                 SERVER,
                 "#![allow(long_running_const_eval)]\n\
@@ -520,7 +520,7 @@ fn builds() -> Vec<Case> {
     ]
 }
 
-/// The client must still be built: it is not to blame for the server.
+/// The client must still be built, because it is not to blame for the server.
 fn others_are_built(seen: &Seen) {
     assert!(seen.grader.build(Author::Student).as_ref().unwrap()["lab1-client"].is_ok());
 }
@@ -530,7 +530,7 @@ fn a_hostile_submission_ends_in_a_verdict_and_leaves_nothing() {
     console::set_colors_enabled(false);
     let cases = Mutex::new(programs().into_iter().chain(builds()).collect::<Vec<_>>().into_iter());
     let failed = Mutex::new(Vec::new());
-    // Most of the time they wait.
+    // The cases mostly wait, so they run at the same time.
     thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
@@ -545,7 +545,7 @@ fn a_hostile_submission_ends_in_a_verdict_and_leaves_nothing() {
     assert!(failed.lock().unwrap().is_empty(), "{failed:?}");
 }
 
-/// A program may write only in its own folder, where the kernel can enforce that.
+/// If the kernel can enforce it, a program can write only in its own folder.
 #[test]
 fn no_file_outside_of_its_folder_is_changed() {
     console::set_colors_enabled(false);
@@ -604,13 +604,13 @@ fn no_file_outside_of_its_folder_is_changed() {
             assert!(shown.contains(line), "{line}\n{shown}");
         }
         seen.is_harmless("writes everywhere");
-        // Without confinement files are changed, as the README says.
+        // Without confinement, files are changed, as the README says.
         let is_changed = before != after || !markers.is_empty() || shown.contains("CHANGED");
         assert_eq!(is_changed, !holds().writing, "{:?} {markers:?}\n{shown}", holds());
     });
 }
 
-/// A program may read and connect freely, as the README says. It gains nothing by it here.
+/// A program can read and connect freely, as the README says. In this test it gains nothing from that.
 #[test]
 fn a_connection_to_another_program_is_not_prevented() {
     let kit = Kit::new();
@@ -631,7 +631,7 @@ fn a_connection_to_another_program_is_not_prevented() {
     assert_eq!(reader.join().unwrap(), kit.mark);
 }
 
-/// The grader survives a program that tries to end it, where the kernel can prevent that.
+/// If the kernel can prevent it, the grader survives a program that tries to end the grader.
 #[test]
 fn a_program_does_not_end_its_grader() {
     let kit = Kit::new();
@@ -649,7 +649,7 @@ fn a_program_does_not_end_its_grader() {
         assert_eq!(output.status.code(), Some(1), "{text}");
         assert!(text.contains("✗ 1.2") && text.contains("signaled the grader: false"), "{text}");
         assert!(!text.contains("signaled the grader: true"), "{text}");
-        // The grader has stopped at the first failure, in the middle of other stages. Their folders are removed, too.
+        // The grader has stopped at the first failure, in the middle of other stages. Their folders are also removed.
         let folder = text.lines().find_map(|line| line.split_once("my folder is ")).unwrap().1;
         let all = Path::new(folder.split_whitespace().next().unwrap()).parent().unwrap();
         assert!(all.starts_with(std::env::temp_dir()), "{text}");
@@ -659,7 +659,8 @@ fn a_program_does_not_end_its_grader() {
             thread::sleep(Duration::from_millis(10));
         }
     } else {
-        // The grader was ended, and its exit is no verdict. The processes that the program has started stay.
+        // The grader was ended, and its exit is not a verdict. The processes that the program has started continue to
+        // run.
         assert_eq!(output.status.code(), None, "{text}");
     }
 }

@@ -1,5 +1,5 @@
-//! The client of lab 4 when a join is refused, gets no reply, or gets it too late: text goes to the room for which it was
-//! typed, or nowhere. The stages do not test this, since it would ask too much of a student's program.
+//! The lab 4 client when a join is refused, or its reply is late or missing: text goes to the room for which it was
+//! typed, or nowhere. The stages do not test this, because it would demand too much of a student's program.
 
 use std::net::Ipv4Addr;
 
@@ -12,7 +12,7 @@ use grader::system::program::Runnable;
 use crate::LIMIT;
 use crate::chats::executable;
 
-/// A reference and id that fit in no integer type.
+/// A reference and id that do not fit in any integer type.
 const OLD: &str = "340282366920938463463374607431768211455";
 
 fn gets_join(server: &Peer, room: &str) -> Check {
@@ -27,7 +27,7 @@ fn replies_to_join(server: &Peer, room: &str, room_ref: &str) -> Check {
     ))
 }
 
-/// Text that alice types goes to this room, and nothing was sent before it. She sees it.
+/// Checks that text that alice types goes to this room, that nothing was sent before it, and that she sees it.
 fn says_in(alice: &Person, server: &Peer, room_ref: &str, text: &str) -> Check {
     alice.types(text)?;
     let (chat, id) = (format!("CHAT: {room_ref}"), format!("JOIN_ID: {OLD}"));

@@ -1,4 +1,4 @@
-//! `cargo lab`, as students and instructors use it.
+//! Tests of `cargo lab`, as students and instructors use it.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -26,7 +26,7 @@ fn the_map_shows_what_comes_next() {
             .and(contains("next   1.5  The client sends typed lines"))
             .and(contains("labs/lab1-one-to-one/client/src/main.rs:"))
             .and(contains("write `type_messages`"))
-            // In a pipe there are no colors.
+            // Output to a pipe has no colors.
             .and(contains("\x1b").not()),
     );
 }
@@ -55,7 +55,7 @@ fn each_call_shows_one_more_hint() {
     }
     hint().stdout(contains("That was the last one"));
     let output = lab_in(kit.path()).args(["hint", "2.99"]).assert().code(2);
-    output.stderr(contains("lab 2 has the stages 1 to 15"));
+    output.stderr(contains("lab 2 has stages 1 to 15"));
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn a_solution_is_shown_if_the_kit_has_one() {
     lab_in(kit.path()).args(["solution", "1.4"]).assert().code(1).stderr(contains("hint 1.4"));
 }
 
-/// A server in another language, which has no options and does not say where it listens.
+/// A server in another language, which has no options and does not print where it listens.
 #[cfg(unix)]
 #[test]
 fn programs_in_any_language_are_graded() {
@@ -122,7 +122,7 @@ fn programs_in_any_language_are_graded() {
     check.assert().code(2).stderr(contains("{port}"));
 }
 
-/// In a pipe the demo is plain text without pauses.
+/// If its output is a pipe, the demo is plain text without pauses.
 #[test]
 fn the_demos_play() {
     for number in ["1", "2", "3", "4"] {
@@ -134,7 +134,7 @@ fn the_demos_play() {
         );
     }
     let kit = students_kit();
-    let refused = contains("yours are not there yet");
+    let refused = contains("yours are not ready yet");
     lab_in(kit.path()).args(["demo", "2"]).assert().code(1).stderr(refused);
 }
 
@@ -169,7 +169,7 @@ fn watching_checks_again_whenever_a_file_is_saved() {
 
 #[test]
 fn soaking_finds_no_different_verdict() {
-    // One stage only, since all would take long.
+    // Only a few stages, because all would take too long.
     lab()
         .args(["soak", "3", "1.2", "--load"])
         .assert()
@@ -188,7 +188,7 @@ const LISTENS: &str = r#"fn main() {
     loop { std::thread::park() }
 }"#;
 
-/// Writes a kit with only the server of lab 1; the files are an hour old.
+/// Writes a kit with only the lab 1 server, whose files are an hour old.
 fn kit_with_server(folder: &Path, source: &str) {
     let package = "labs/lab1-one-to-one/server";
     let manifest = "[package]\nname = \"lab1-server\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
@@ -215,7 +215,7 @@ fn a_grader_error_is_not_blamed_on_the_student() {
         check.args(["check", "1.1"]);
         check
     };
-    // Build first: the compiler needs a folder for temporary files, too.
+    // Build first, because the compiler also needs a folder for temporary files.
     check().assert().success();
     let report = kit.path().join("report.html");
     let nowhere = kit.path().join("nowhere");

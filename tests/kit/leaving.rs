@@ -1,5 +1,5 @@
-//! A user can always leave: whatever the server and the client are doing, the client ends within two seconds, with status
-//! 0, and restores the terminal. `-- leaving --nocapture` prints a table.
+//! A user can always leave. Whatever the server and the client are doing, the client exits within two seconds, with
+//! status 0, and restores the terminal. `-- leaving --nocapture` prints a table.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -24,42 +24,43 @@ use socket2::{Domain, Socket, Type};
 use crate::LIMIT;
 use crate::chats::executable;
 
-/// How long leaving may take.
+/// The maximum time for leaving.
 const PROMISED: Duration = Duration::from_secs(2);
 
-/// How many clients run at the same time. Most of the time they wait.
+/// How many clients run at the same time. They mostly wait.
 const AT_ONCE: usize = 48;
 
-/// How often a client that failed is tried again, alone: the machine may have been busy.
+/// How often a client that failed is tried again, alone, because the machine may have been busy.
 const CHANCES: usize = 3;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Situation {
     /// The client asks for a name.
     AtTheQuestion,
-    /// The server does not accept: the client is connecting.
+    /// The server does not accept the connection, so the client is still connecting.
     Connecting,
     /// The server says nothing.
     Silent,
-    /// It has sent half of a message.
+    /// The server has sent half of a message.
     Half,
-    /// It has asked for the nickname, has received it, and says nothing more (lab 2).
+    /// The server has asked for the nickname, has received it, and says nothing more (lab 2).
     BeforeTheFirstMessage,
-    /// It has welcomed the client, and then does nothing: it does not even close.
+    /// The server has welcomed the client, and then does nothing: it does not even close the connection.
     Chatting,
-    /// It sends messages without end.
+    /// The server sends messages without end.
     Flooding,
-    /// It does not read, and the user has pasted a lot.
+    /// The server does not read, and the user has pasted a lot of text.
     Deaf,
-    /// It does not reply to a `/join`, and text waits for the reply (lab 4).
+    /// The server does not reply to a `/join`, and text waits for the reply (lab 4).
     Joining,
-    /// The user has already left once, and the server does not close.
+    /// The user has already left once, and the server does not close the connection.
     Leaving,
-    /// The server closes. Here and in all following situations the client ends without a key, with status 1.
+    /// The server closes the connection. In this and all following situations, the client exits without a key press,
+    /// with status 1.
     Closed,
-    /// It resets the connection.
+    /// The server resets the connection.
     Reset,
-    /// It sends ten megabytes without a newline.
+    /// The server sends ten megabytes without a newline.
     LongLine,
     /// There is no server.
     NotThere,
@@ -98,13 +99,13 @@ struct Case {
     way: Way,
 }
 
-/// How the client ended, and after how long.
+/// How the client ended, and after what time.
 #[derive(Debug)]
 struct Outcome {
     status: Option<i32>,
     after: Duration,
     is_terminal_as_found: bool,
-    /// A promised text that the client has not shown.
+    /// A promised message that the client has not shown.
     unsaid: Option<&'static str>,
     shown: String,
 }
@@ -132,7 +133,7 @@ fn cases() -> Vec<Case> {
                 AtTheQuestion => lab != 1,
                 BeforeTheFirstMessage => lab == 2,
                 Joining => lab == 4,
-                // Labs 3 and 4 have no welcome.
+                // Labs 3 and 4 have no welcome message.
                 Silent => lab <= 2,
                 _ => true,
             };
@@ -156,11 +157,11 @@ struct Client {
     pid: Pid,
     keyboard: Option<File>,
     screen: Arc<Screen>,
-    /// The terminal, and the mode in which it was at the beginning.
+    /// The terminal, and its mode at the beginning.
     terminal: Option<(File, Termios)>,
 }
 
-/// What the client has shown recently.
+/// The text that the client has shown recently.
 #[derive(Default)]
 struct Screen {
     shown: Mutex<(String, bool)>,
@@ -172,7 +173,7 @@ impl Screen {
         let screen = Arc::clone(self);
         thread::spawn(move || {
             let mut bytes = [0; 16 * 1024];
-            // On Linux the end of a terminal is an error.
+            // On Linux, the end of a terminal is reported as an error.
             while let Ok(read @ 1..) = source.read(&mut bytes) {
                 let mut shown = screen.shown.lock().unwrap();
                 shown.0.push_str(&String::from_utf8_lossy(&bytes[..read]));
@@ -188,7 +189,7 @@ impl Screen {
         });
     }
 
-    /// Waits until it shows the text; false if it does not.
+    /// Waits until the client shows the text. Returns false if it does not.
     fn shows(&self, text: &str) -> bool {
         let shown = self.shown.lock().unwrap();
         let is_waiting =
@@ -198,7 +199,7 @@ impl Screen {
     }
 }
 
-/// Starts a client. No other test may take it for one of its own orphans.
+/// Starts a client. No other test may mistake it for one of its own orphans.
 fn start(command: &mut Command) -> (Pid, Child) {
     let starting = orphans::starting();
     let process = command.spawn().unwrap();
@@ -224,8 +225,8 @@ impl Client {
         let terminal = File::from(pty.master);
         let mode = tcgetattr(&terminal).unwrap();
         let copy = || Stdio::from(pty.slave.try_clone().unwrap());
-        // The client needs its own session with this terminal, as in a window: then Ctrl-C and the end of the window are
-        // signals. `setsid` becomes the client, with the same process id.
+        // The client needs its own session with this terminal, as in a window, so that Ctrl-C and the closing of the
+        // window become signals. `setsid` becomes the client, with the same process id.
         let mut command = Command::new("setsid");
         command.arg("--ctty").arg(program).arg(address.port().to_string());
         command.env("TERM", if place == Place::Dumb { "dumb" } else { "xterm" });
@@ -241,12 +242,12 @@ impl Client {
         self.presses(format!("{text}{end}").into_bytes());
     }
 
-    /// Presses keys without waiting forever: a client may not read them.
+    /// Presses keys without waiting forever, because a client may fail to read them.
     fn presses(&self, keys: Vec<u8>) {
         let mut keyboard = self.keyboard.as_ref().unwrap().try_clone().unwrap();
         let (taken, wait) = mpsc::channel();
         thread::spawn(move || {
-            // It may have ended.
+            // The client may have ended.
             let _ = keyboard.write_all(&keys);
             let _ = taken.send(());
         });
@@ -254,7 +255,7 @@ impl Client {
     }
 
     fn signal(&self, signal: Signal) {
-        // It has not been waited for, so the process id is still its own.
+        // The client has not been waited for, so the process id still belongs to it.
         kill(self.pid, signal).unwrap();
     }
 
@@ -266,7 +267,8 @@ impl Client {
             Way::CtrlD if is_terminal => self.presses(vec![4]),
             Way::CtrlD => drop(self.keyboard.take()),
             Way::CtrlC => self.presses(vec![3]),
-            // A closed window ends the terminal. The thread that watches it keeps it open, so send the signal here.
+            // Closing a window ends its terminal. The thread that watches this terminal keeps it open, so send the
+            // signal here.
             Way::Window => self.signal(Signal::SIGHUP),
             Way::Terminated => self.signal(Signal::SIGTERM),
         }
@@ -317,7 +319,7 @@ impl Server {
         }
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         if situation == Deaf {
-            // An accepted socket inherits this. With small segments the system also buffers less for the sender.
+            // An accepted socket inherits this size. With small segments, the system also buffers less for the sender.
             socket.set_recv_buffer_size(4096).unwrap();
             socket.set_tcp_mss(536).unwrap();
         }
@@ -327,7 +329,7 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let mut held = Vec::new();
         if situation == Connecting {
-            // Fill the backlog: when connections wait in it, the system ignores further ones.
+            // Fill the backlog: when connections wait in it, the system ignores further connections.
             while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200))
             {
                 held.push(stream);
@@ -343,7 +345,8 @@ impl Server {
 
 const WELCOME: &[u8] = b"Welcome to this chatroom!\n";
 
-/// Plays the server up to the beginning of the chat, and waits until the client shows it. It also reads the nickname.
+/// Plays the server up to the beginning of the chat, including reading the nickname, and waits until the client shows
+/// that the chat has begun.
 fn welcome(lab: usize, stream: &mut TcpStream, client: &mut Client) {
     match lab {
         1 => {
@@ -397,7 +400,7 @@ fn play(case: Case) -> Outcome {
     if lab != 1 {
         client.types("alice");
     }
-    // These stay open until the client has ended.
+    // These remain open until the client has ended.
     let mut stream = None;
     let mut flood = None;
     let mut said = None;

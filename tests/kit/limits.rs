@@ -1,4 +1,4 @@
-//! The limits in the book are those in the sources.
+//! Checks that the limits in the book match those in the sources.
 
 use std::fs;
 
@@ -14,7 +14,7 @@ fn the_limits_are_those_in_the_sources() {
         if cells.get(1) == Some(&"value") {
             continue;
         }
-        // Options in the first cell are code, too.
+        // Options in the first cell are also code.
         let at = cells[0].matches('`').count() / 2;
         let [value, name, file] = code[at..at + 3] else { panic!("{row}") };
         let source = fs::read_to_string(grader::kit::root().join(file)).expect(file);

@@ -1,16 +1,16 @@
-//! Tests of the kit itself: `cargo test --test kit`. A plain `cargo test` does not run them: it grades.
+//! The tests of the kit itself: `cargo test --test kit`. A plain `cargo test` does not run them, because it grades.
 
 mod book;
 mod chats;
 mod export;
 mod floors;
-// The test looks in /proc for processes that are left.
+// This test looks in /proc for processes that are left.
 #[cfg(target_os = "linux")]
 mod hostile;
 mod joining;
 mod lab;
 mod labs;
-// It makes its terminals as on Linux.
+// This test makes its terminals as on Linux.
 #[cfg(target_os = "linux")]
 mod leaving;
 mod limits;
@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use assert_cmd::Command;
 
-/// No program here runs for long; one that hangs is ended, and fails.
+/// No program here runs for long. One that hangs is ended, and its test fails.
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// `cargo lab` on this kit.

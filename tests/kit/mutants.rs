@@ -1,5 +1,5 @@
-//! The classic mistakes, one by one: each fails the stage that is meant for it, and passes every stage before it. Its
-//! report is kept as a snapshot (`cargo insta review` shows what has changed).
+//! Tests the classic mistakes one by one. Each must fail the stage that is meant for it, and pass every earlier stage.
+//! Its report is kept as a snapshot; `cargo insta review` shows what has changed.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -19,15 +19,16 @@ use crate::export::{export_built_in, write_bodies};
 /// One mistake.
 struct Mutant {
     name: String,
-    /// Below `solutions/`.
+    /// The path of the file below `solutions/`.
     file: String,
     lab: u32,
     stage: u32,
     find: String,
     replace: String,
-    /// The report depends on how the stream was split, or on which thread was first.
+    /// Whether the report depends on how the stream was split, or on which thread was first.
     varies: bool,
-    /// The ladder and the screens are part of the snapshot, for the book. Only for mistakes that always look the same.
+    /// Whether the ladder and the screens are part of the snapshot, for the book. Only for mistakes whose report is
+    /// always the same.
     has_pictures: bool,
 }
 
@@ -52,7 +53,7 @@ fn mutants() -> Vec<Mutant> {
     table["mutant"].as_array().unwrap().iter().map(of).collect()
 }
 
-/// A mutant that no longer applies would prove nothing.
+/// A mutant that no longer applies to its file would prove nothing.
 #[test]
 fn every_stage_has_a_mutant_that_applies() {
     let mutants = mutants();
@@ -61,7 +62,7 @@ fn every_stage_has_a_mutant_that_applies() {
         assert_eq!(text.matches(find).count(), 1, "{name} in {file}");
     }
     let names: BTreeSet<_> = mutants.iter().map(|mutant| &mutant.name).collect();
-    assert_eq!(names.len(), mutants.len(), "each has a name of its own");
+    assert_eq!(names.len(), mutants.len(), "each mutant has its own name");
     for lab in labs::all() {
         for stage in lab.stages {
             let is_meant =
@@ -77,14 +78,14 @@ fn every_stage_has_a_mutant_that_applies() {
 }
 
 fn are_caught(lab: u32) {
-    // Each lab builds other packages, so the tests can share a folder.
+    // Each lab builds different packages, so the tests can share a folder.
     let kit = export_built_in("target/mutants");
     let mut wrong = Vec::new();
     for mutant in mutants().iter().filter(|mutant| mutant.lab == lab) {
         write_bodies(kit.path(), |other, _| other == lab);
         let file = kit.path().join("labs").join(&mutant.file);
         let text = fs::read_to_string(&file).unwrap();
-        // Packages have other names in labs/.
+        // Packages have different names in labs/.
         let (from, to) = (format!("solution{lab}-"), format!("lab{lab}-"));
         let (find, replace) = (mutant.find.replace(&from, &to), mutant.replace.replace(&from, &to));
         assert!(text.contains(&find), "{} does not apply to the starter", mutant.name);
@@ -94,10 +95,11 @@ fn are_caught(lab: u32) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// How often a report that differs is made again. Reports depend on races between threads and programs; verdicts do not.
+/// How often a report that differs is made again. Reports depend on races between threads and programs, but verdicts do
+/// not.
 const LOOKS: usize = 3;
 
-/// The mistakes in how a mutant is judged.
+/// Returns the mistakes in how a mutant is judged.
 fn look_at(kit: &Path, mutant: &Mutant) -> Vec<String> {
     let mut grader = Grader::new(kit, &[mutant.lab], 1);
     let mut wrong = Vec::new();
@@ -109,13 +111,13 @@ fn look_at(kit: &Path, mutant: &Mutant) -> Vec<String> {
             break;
         }
         if look == LOOKS {
-            wrong.push(format!("{}: the report is not as it was:\n{report}", mutant.name));
+            wrong.push(format!("{}: the report has changed:\n{report}", mutant.name));
         }
     }
     wrong
 }
 
-/// The stages that are misjudged, and the report of the stage that is meant.
+/// Returns the stages that are misjudged, and the report of the stage that is meant to fail.
 fn judge(kit: &Path, grader: &Grader, mutant: &Mutant) -> (Vec<String>, String) {
     let lab = grader.labs.iter().find(|lab| lab.number == mutant.lab).unwrap();
     let (mut wrong, mut last) = (Vec::new(), String::new());
@@ -149,7 +151,7 @@ fn is_as_it_was(mutant: &Mutant, report: &str) -> bool {
     let compare = || settings.bind(|| insta::assert_snapshot!(name, report));
     let is_as_it_was = catch_unwind(AssertUnwindSafe(compare)).is_ok();
     if is_as_it_was {
-        // This may be left from an earlier look.
+        // This file may be left from an earlier look.
         let _ =
             fs::remove_file(grader::kit::root().join(format!("docs/src/reports/{name}.snap.new")));
     }
@@ -178,11 +180,11 @@ impl Steady {
         let text = text.to_string();
         let parts: Vec<_> = text.split("\n\n").collect();
         if self.varies {
-            // The stage, and what to do about it.
+            // The stage, and the advice about it.
             return Some(vec![(*parts.first()?).to_owned(), (*parts.last()?).to_owned()]);
         }
-        // Threads and programs race, so the rows of a ladder may come in another order, together or apart. The people
-        // and the missing event are the same.
+        // Threads and programs race, so the rows of a ladder may be in another order, joined or split. The people and
+        // the missing event are always the same.
         let stays = |line: &&str| !line.contains('│') || line.contains('✗');
         let picture = |part: &str| part.lines().filter(stays).collect::<Vec<_>>().join("\n");
         let part = |part| if is_picture(&part) { picture(part) } else { part.to_owned() };
@@ -206,7 +208,7 @@ fn insta_settings() -> insta::Settings {
     settings.set_prepend_module_to_snapshot(false);
     settings.set_snapshot_path("../../docs/src/reports");
     settings.set_omit_expression(true);
-    // The same width as the grader's ports.
+    // The replacement is as wide as the grader's ports.
     settings.add_filter(r"\b\d{5}\b", "54321");
     settings.add_filter(r"nothing for \d\.\d s", "nothing for 4.0 ss");
     settings.add_filter(r"\d+(\.\d+)? ?(µs|ms|s)\b", "…");

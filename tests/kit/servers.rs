@@ -1,5 +1,5 @@
-//! What the finished servers promise beyond the stages: nothing holds them up, no client deceives another, and a panic
-//! ends no more than it must.
+//! Tests of what the finished servers promise beyond the stages: nothing blocks them, no client can deceive another,
+//! and a panic ends no more than it must.
 
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -21,7 +21,7 @@ use crate::export::{students_kit, write_bodies};
 struct Server {
     child: Child,
     port: u16,
-    /// What it prints; it is read only if the test reads it.
+    /// The server's output, which is read only if the test reads it.
     output: Option<BufReader<ChildStdout>>,
 }
 
@@ -52,7 +52,7 @@ impl Server {
         Peer { reader: BufReader::new(stream.try_clone().unwrap()), stream }
     }
 
-    /// Connects a peer, and waits until it is in.
+    /// Connects a peer, and waits until it has joined.
     fn joins(&self, lab: u32, name: &str) -> Peer {
         let mut peer = self.connect();
         match lab {
@@ -76,7 +76,7 @@ impl Server {
         peer
     }
 
-    /// Reads its output up to a line that contains `text`.
+    /// Reads the server's output up to a line that contains `text`.
     fn prints(&mut self, text: &str) -> String {
         let mut line = String::new();
         while !line.contains(text) {
@@ -153,7 +153,7 @@ impl Peer {
         }
     }
 
-    /// Reads until `text` has come, with anything around it.
+    /// Reads until `text` has arrived, with anything around it.
     fn hears_somewhere(&mut self, text: &str) {
         let mut heard = String::new();
         while !heard.contains(text) {
@@ -164,10 +164,10 @@ impl Peer {
         }
     }
 
-    /// Everything up to the end of the stream.
+    /// Returns everything up to the end of the stream.
     fn rest(&mut self) -> String {
         let mut rest = Vec::new();
-        // A reset is an end, too.
+        // A reset also counts as the end.
         let _ = self.reader.read_to_end(&mut rest);
         String::from_utf8_lossy(&rest).into_owned()
     }
@@ -198,13 +198,13 @@ fn names_that_look_alike_are_refused() {
         assert!(reply.starts_with("Nickname refused: "), "{name:?}: {reply:?}");
         assert_eq!(peer.rest(), "", "{name:?}");
     }
-    // Other letters are other names, and joiners in messages stay.
+    // Different letters make different names, and joiners in messages are kept.
     let mut cyrillic = server.joins(2, "Emil\u{435}");
     cyrillic.says(2, "Emil\u{435}", "👩\u{200d}🚀");
     cyrillic.hears("Emil\u{435}: 👩\u{200d}🚀\n");
 }
 
-/// How many messages are sent while the log is not read: more than a pipe and the log's buffer hold.
+/// How many messages are sent while the log is not read. This is more than a pipe and the log's buffer hold.
 const LINES: usize = 20_000;
 
 #[test]
@@ -288,7 +288,8 @@ fn messages_before_kill_service_are_still_sent_even_from_a_backlog() {
             bob.skips_to("xxx\n");
         }
     };
-    // Find out how much the system buffers for a peer that does not read, plus 1 MiB: then deaf is disconnected.
+    // Find out how much the system buffers for a peer that does not read. After that and 1 MiB more, deaf is
+    // disconnected.
     let deaf = server.joins(4, "deaf");
     let mut output = server.output.take().unwrap();
     let logged = thread::spawn(move || {
@@ -311,7 +312,7 @@ fn messages_before_kill_service_are_still_sent_even_from_a_backlog() {
         left >= 0
     });
     server.connect().sends("KILL_SERVICE\n");
-    // Alice is slow: otherwise she would have read everything before the program ends.
+    // Alice is slow, because otherwise she would have read everything before the program ends.
     thread::sleep(Duration::from_millis(20));
     let heard = alice.rest().matches("MESSAGE: xxx").count();
     assert_eq!(heard, usize::try_from(count).unwrap());
@@ -325,7 +326,7 @@ fn a_newcomer_gets_no_earlier_message() {
     let Peer { mut stream, mut reader } = bob;
     let drained = thread::spawn(move || std::io::copy(&mut reader, &mut std::io::sink()));
     let mut speaker = stream.try_clone().unwrap();
-    // Until the stream is shut down.
+    // Send until the stream is shut down.
     let chat = "CHAT: 1\nJOIN_ID: 1\nCLIENT_NAME: bob\nMESSAGE: before\n\n".repeat(20);
     let talk = thread::spawn(move || while stream.write_all(chat.as_bytes()).is_ok() {});
     for _ in 0..300 {
@@ -350,13 +351,13 @@ fn a_frame_or_a_request_that_has_begun_must_end_in_time() {
         let server = Server::finished(lab, &[option, "1"]);
         let mut listener = server.joins(lab, "listener");
         if lab == 4 {
-            // Blank lines, and lines that were not understood, begin no request.
+            // Blank lines, and lines that were not understood, do not begin a request.
             listener.sends("\n\n");
         }
         let mut slow = server.joins(lab, "slow");
         slow.sends(half);
         slow.rest();
-        // The listener has been silent for longer, and is still connected.
+        // The listener has been silent for a longer time, and is still connected.
         let mut speaker = server.joins(lab, "speaker");
         speaker.says(lab, "speaker", "still there?");
         listener.hears_somewhere("still there?");
@@ -382,7 +383,8 @@ fn all_backlogs_together_have_a_limit() {
     }
 }
 
-/// Where panics are put into a student's servers: in a connection's thread at `PANIC`, in the room's thread at `ROOM`.
+/// The places where panics are put into a student's servers: in a connection's thread at `PANIC`, and in the room's
+/// thread at `ROOM`.
 const PANICS: [(&str, &str, &str); 8] = [
     ("lab1-one-to-one/server/src/main.rs", "if message == \"quit\" {", "message != \"PANIC\""),
     ("lab1-one-to-one/server/src/main.rs", "log_all(&lines);", "messages[0] != \"ROOM\""),
@@ -433,7 +435,7 @@ fn a_panic_ends_one_connection_or_the_server_and_leaves_no_ghost() {
         let mut alice = server.joins(lab, "alice");
         let mut carol = server.joins(lab, "carol");
         carol.says(lab, "carol", "PANIC");
-        // Carol is told and disconnected, and the members hear that she has left.
+        // Carol is told and disconnected, and the members are told that she has left.
         carol.rest();
         match lab {
             2 => assert_eq!(alice.skips_to("left!\n"), "carol left!\n"),

@@ -1,4 +1,4 @@
-//! Every shell command in the book works.
+//! Tests that every shell command in the book works.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
@@ -11,10 +11,10 @@ use std::time::Duration;
 use crate::book::pages;
 use crate::export::{export_built_in, write_bodies};
 
-/// How long a line may take; some lines build programs.
+/// The maximum time for a line. Some lines build programs.
 const PATIENCE: Duration = Duration::from_mins(5);
 
-/// Runs them like a student, in a finished kit.
+/// Runs the commands as a student does, in a finished kit.
 #[test]
 fn every_shell_line_works() {
     let kit = export_built_in("target/students-book");
@@ -30,7 +30,8 @@ fn every_shell_line_works() {
     assert!(!done.is_empty());
 }
 
-/// A server runs until the end of the block. A client gets a server of its lab, and leaves.
+/// Runs the lines of a code block. A server runs until the end of the block. A client gets a server of its lab, and
+/// leaves.
 fn run_block(kit: &Path, block: &str, page: &Path) {
     let mut servers: BTreeMap<char, Running> = BTreeMap::new();
     for line in block.lines().filter(|line| !line.trim().is_empty()) {
@@ -75,19 +76,19 @@ fn shell(kit: &Path, line: &str) -> Command {
 struct Running(Child);
 
 impl Running {
-    /// Starts one, and waits until clients can connect.
+    /// Starts a server, and waits until clients can connect.
     fn server(kit: &Path, line: &str, told: &str) -> Self {
         // The system may briefly have given the lab's port to another connection.
         const TRIES: usize = 5;
         let mut said = Vec::new();
         for _ in 0..TRIES {
-            // With `exec` there is only one process to end: cargo becomes the server, too.
+            // With `exec` there is only one process to end, because cargo also becomes the server.
             let mut server = shell(kit, &format!("exec {line}"));
             server.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
             let mut server = Self(server.spawn().unwrap());
             let lines = BufReader::new(server.0.stdout.take().unwrap()).lines();
             let (tell, told_lines) = mpsc::channel();
-            // Its output must be read to the end, or it blocks.
+            // The server's output must be read to the end, or the server blocks.
             thread::spawn(move || {
                 lines.map_while(Result::ok).for_each(|line| drop(tell.send(line)));
             });

@@ -1,4 +1,4 @@
-//! Correct programs that look nothing like the solutions: each must get full points. They are in `unusual/`, in the
+//! Correct programs that look nothing like the solutions. Each must get full points. They are in `unusual/`, in the
 //! same folders as in a student's kit.
 
 use std::path::{Path, PathBuf};
@@ -31,7 +31,8 @@ fn get_full_points(kit: &Path, number: u32, commands: Commands) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Puts a submission into a student's kit. Each is built in its own folder, so the submissions do not interfere.
+/// Puts a submission into a student's kit. Each submission is built in its own folder, so that the submissions do not
+/// interfere.
 fn submission_gets_full_points(name: &str, lab: u32) {
     let kit = export_built_in(&format!("target/unusual/{name}"));
     let files = files::below(&folder(name)).unwrap();
@@ -43,7 +44,7 @@ fn submission_gets_full_points(name: &str, lab: u32) {
     get_full_points(kit.path(), lab, Commands::default());
 }
 
-/// As `cargo lab check --server … --client …` does.
+/// Grades a submission in Python, as `cargo lab check --server … --client …` does.
 fn python_gets_full_points(name: &str, lab: u32) {
     let python = Command::new("python3").arg("--version").output();
     assert!(python.is_ok_and(|output| output.status.success()), "this test needs python3");

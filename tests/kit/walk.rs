@@ -1,4 +1,4 @@
-//! The labs can be solved stage by stage in a student's kit.
+//! Tests that the labs can be solved stage by stage in a student's kit.
 
 use std::path::Path;
 
@@ -9,10 +9,10 @@ use grader::labs;
 
 use crate::export::{export_built_in, students_kit, write_bodies};
 
-/// Puts the solutions' bodies into the starters one by one, in the order of the stages: each stage passes when its
-/// functions are there, and no later stage fails.
+/// Puts the solutions' bodies into the starters one by one, in the order of the stages. Each stage must pass when its
+/// functions are written, and no later stage may fail.
 fn walk(number: u32) {
-    // Each walk builds other packages, so the walks can share a folder.
+    // Each walk builds different packages, so the walks can share a folder.
     let kit = export_built_in("target/walk");
     let lab = lab_of(number);
     let last = lab.stages.iter().map(|stage| stage.number).max().unwrap();
@@ -79,7 +79,7 @@ fn breaks(kit: &Path, file: &str, find: &str, replace: &str) {
     std::fs::write(&file, text.replace(find, replace)).unwrap();
 }
 
-/// A wrong stage 2 has failed, even if it reaches stage 4, which is not written.
+/// If stage 2 is wrong, it has failed, even if the program reaches stage 4, which is not written.
 #[test]
 fn a_wrong_stage_that_reaches_a_later_unwritten_one_has_failed() {
     let cases = [
@@ -95,7 +95,7 @@ fn a_wrong_stage_that_reaches_a_later_unwritten_one_has_failed() {
             "let started = thread::Builder::new().spawn(move || {\n            talk(id, peer, &stream, &room);\n            seat.fetch_sub(1, Ordering::Relaxed);\n            drain(&stream);\n        });",
             "talk(id, peer, &stream, &room);\n        let _ = (seat, drain);\n        let started = thread::Builder::new().spawn(|| ());",
         ),
-        // The script waits for this line, and meanwhile the room reaches stage 4.
+        // The script waits for this line, and in the meantime the room reaches stage 4.
         (2, "lab2-nick-group/server/src/main.rs", "Nickname is {", "Nick is {"),
     ];
     let kit = students_kit();

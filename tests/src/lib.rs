@@ -1,7 +1,8 @@
 //! The grader: plays people at terminals and peers on the wire, and checks what each of them receives.
 //!
-//! Each folder holds one idea. The folders are the floors of a house, listed from top to bottom. A file may use its own
-//! floor and the floors below it, but never a floor above it. A test of the kit reads this table and checks this rule.
+//! Each folder holds one idea. The folders are like the floors of a house, listed from top to bottom. A file may use
+//! its own floor and the floors below it, but never a floor above it. A test of the kit reads this table and checks the
+//! rule.
 //!
 //! | floor       | idea                                                                                        |
 //! |-------------|---------------------------------------------------------------------------------------------|
@@ -14,11 +15,11 @@
 //! | [`journal`] | the events of one run on one clock; failures; waiting for bytes, and making them visible    |
 //! | [`kit`]     | the files of a kit and the exercises in them                                                |
 //!
-//! The grader uses no package of the labs. It judges programs by their command line, their screen,
-//! their wire, and what the system reports about them.
+//! The grader uses no package of the labs. It judges programs by their command line, their screen, their wire, and what
+//! the system reports about them.
 
-// A step of a script fails when it does not receive what it waits for. Saying so for each step would tell the reader
-// nothing.
+// A step of a script fails if it does not receive what it waits for. An `# Errors` section for each step would tell the
+// reader nothing.
 #![allow(clippy::missing_errors_doc)]
 
 pub mod cli;

@@ -7,8 +7,8 @@ use grader::system::{confinement, orphans};
 use nix::sys::signal::{SigHandler, Signal, signal};
 
 fn main() -> ExitCode {
-    // `cargo lab check | head` must end this program quietly, as it ends other programs, and not with a panic.
-    // SAFETY: the default action runs no code of ours; sockets and terminals still return an error.
+    // `cargo lab check | head` must end this program quietly, like any other program, and not with a panic.
+    // SAFETY: the default action runs none of our code. Sockets and terminals still return an error.
     #[allow(unsafe_code)]
     unsafe {
         let _ = signal(Signal::SIGPIPE, SigHandler::SigDfl);

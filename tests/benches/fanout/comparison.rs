@@ -1,7 +1,7 @@
-//! Runs a server and the relay in turns, and computes their ratio.
+//! Runs the server and the relay in turn, and computes the ratio of their rates.
 //!
-//! Other programs use this machine, too. They slow down both of two consecutive runs, so the ratio of such a pair
-//! varies less than the rates.
+//! Other programs also use this machine. They slow down both runs of a pair, so the ratio of the pair varies less than
+//! the rates.
 
 use std::fmt;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::server::Server;
 use crate::wire::Wire;
 
 /// The head of the table whose rows are [`Comparison`]s. The CPU columns show the processor time of a program and of
-/// its load, in seconds per second: if the load shows 1.00, the load was the limit. The last columns show the processor
+/// its load, in seconds per second. If the load shows 1.00, the load was the limit. The last columns show the processor
 /// time of a program in nanoseconds per delivery, which varies less than the rates on a busy machine.
 pub const HEAD: &str = "\
 wire    people     relay/s    server/s  ratio   (min..max)      peak  CPU: relay+load  server+load  ns each: relay  server";
@@ -24,14 +24,14 @@ pub struct Comparison {
     load: Load,
     relay: Vec<Outcome>,
     server: Vec<Outcome>,
-    /// The most memory that the server used in any run, in bytes.
+    /// The maximum memory that the server used in any run, in bytes.
     peak_memory: u64,
 }
 
-/// Runs the relay and the server one after the other, `runs` times.
+/// Runs the relay, then the server, `runs` times.
 ///
 /// # Errors
-/// When one of them does not start, or a message is not delivered.
+/// When a program does not start, or a message is not delivered.
 pub fn compare(program: &Path, wire: Wire, load: Load, runs: usize) -> Result<Comparison> {
     let people = load.receivers + load.deaf;
     let (relay, server, peak_memory) = (Vec::new(), Vec::new(), 0);
@@ -95,7 +95,7 @@ impl fmt::Display for Comparison {
     }
 }
 
-/// The median; of an even count, the upper of the two middle numbers.
+/// The median. If the count is even, this is the larger of the two middle numbers.
 fn median(mut numbers: Vec<f64>) -> f64 {
     numbers.sort_by(f64::total_cmp);
     numbers.get(numbers.len() / 2).copied().unwrap_or(f64::NAN)

@@ -1,4 +1,4 @@
-//! Connects people, and waits until all have joined and no bytes are on their way.
+//! Connects people, and waits until all have joined and no bytes are still on their way.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -8,10 +8,10 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::wire::{Joined, Joining, Wire};
 
-/// The timeout for anything that must come.
+/// The timeout for anything that must arrive.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The time after which the probe is sent again, because a receiver may have joined after the last one.
+/// The time after which the probe is sent again, because a receiver may have joined after the last probe.
 const PROBE_AGAIN: Duration = Duration::from_millis(50);
 
 /// A connected client.
@@ -22,15 +22,15 @@ pub struct Person {
     pub stream: TcpStream,
     /// The values that the server assigned to this member.
     pub joined: Joined,
-    /// The received bytes that were not processed yet.
+    /// The received bytes that have not been processed yet.
     unread: Vec<u8>,
 }
 
-/// Connects people, and waits until each of them hears the first `senders` of them.
+/// Connects people, and waits until everyone hears the first `senders` of them.
 ///
-/// A successful connect does not tell whether the client has joined, and the notices about other joins must not be
+/// A successful connect does not show whether the client has joined, and the notices about other joins must not be
 /// mistaken for messages. So the first client sends until all others have heard it once. Then every sender sends one
-/// last message. After these, nothing is on its way.
+/// last message. When these have arrived, nothing is still on its way.
 ///
 /// # Errors
 /// When a client cannot join, or does not hear a sender.
@@ -42,7 +42,7 @@ pub fn gather(
 ) -> Result<Vec<Person>> {
     let mut people =
         names.map(|name| Person::connect(address, name)).collect::<Result<Vec<_>>>()?;
-    // All send their requests before any of them waits, so that the server can announce many joins together.
+    // All clients send their requests before any of them waits, so that the server can announce many joins together.
     for person in &mut people {
         person.ask_to_join(wire)?;
     }
@@ -50,7 +50,7 @@ pub fn gather(
         person.finish_joining(wire)?;
     }
     probe(&mut people, wire)?;
-    // At least two, because a single sender on a wire without echo would hear none.
+    // At least two are needed, because a single sender on a wire without echo would hear no message.
     let last_messages = 0..senders.max(2);
     let fences =
         last_messages.clone().map(|number| people[number].heard(wire).around(number, "fence"));
@@ -66,7 +66,7 @@ pub fn gather(
         };
         let heard = person.wait_for(PATIENCE, last)?;
         ensure!(heard.is_some(), "{} does not hear every sender", person.name);
-        ensure!(person.unread.is_empty(), "{} got more than was said", person.name);
+        ensure!(person.unread.is_empty(), "{} received more than was sent", person.name);
     }
     Ok(people)
 }
@@ -79,7 +79,7 @@ fn probe(people: &mut [Person], wire: Wire) -> Result<()> {
     let begin = Instant::now();
     for other in others {
         while other.wait_for(PROBE_AGAIN, |bytes| end_of(bytes, &probe))?.is_none() {
-            ensure!(begin.elapsed() < PATIENCE, "{} does not hear the first", other.name);
+            ensure!(begin.elapsed() < PATIENCE, "{} does not hear the first sender", other.name);
             first.say(wire, 0, "probe")?;
         }
     }
@@ -139,8 +139,8 @@ impl Person {
         Ok(self.stream.write_all(&message)?)
     }
 
-    /// Reads until `end` finds the end of what is expected, and returns all bytes up to there. Returns `None` if it
-    /// does not come in time.
+    /// Reads until `end` finds the end of the expected bytes, and returns all bytes up to there. Returns `None` if the
+    /// end does not arrive in time.
     fn wait_for(
         &mut self,
         patience: Duration,
@@ -169,7 +169,7 @@ impl Person {
     /// Whether the server has closed the connection of this client, which has not read for a while.
     ///
     /// # Errors
-    /// Any error of the connection, except its end.
+    /// Any error of the connection except its end.
     pub fn was_disconnected(mut self) -> Result<bool> {
         /// More bytes than the buffers of two sockets hold.
         const MOST: usize = 64 * 1024 * 1024;

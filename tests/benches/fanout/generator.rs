@@ -1,6 +1,6 @@
-//! The load: some people send as fast as the slowest receiver allows, and every received byte is checked.
+//! The load. Some people send as fast as the slowest receiver allows, and every received byte is checked.
 //!
-//! It has one thread, so that it needs no more than one processor and leaves the other to the server.
+//! It has one thread, so that it needs at most one processor and leaves the other to the server.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
@@ -14,25 +14,25 @@ use crate::crowd::{Person, gather};
 use crate::ledger::{Ear, Ledger};
 use crate::wire::Wire;
 
-/// The time before the measurement, in which buffers grow and threads start.
+/// The time before the measurement, during which buffers grow and threads start.
 const WARM_UP: Duration = Duration::from_millis(200);
 
 /// If nothing arrives for this long, something was lost.
 const STALLED: Duration = Duration::from_secs(5);
 
-/// The most bytes of one read: more than are ever on their way to one receiver.
+/// The maximum number of bytes per read, which is more than are ever on their way to one receiver.
 const READ: usize = 256 * 1024;
 
-/// The most events of one wake-up.
+/// The maximum number of events per wake-up.
 const EVENTS: usize = 1024;
 
 /// The longest wait before the clock is checked again, in milliseconds.
 const LOOK_AGAIN: u16 = 50;
 
-/// The same if a sender's socket was full.
+/// The longest wait if a sender's socket was full, in milliseconds.
 const SEND_AGAIN: u8 = 1;
 
-/// The number of people, and the time.
+/// The number of people, and the time to measure.
 #[derive(Clone, Copy)]
 pub struct Load {
     /// The number of people who send.
@@ -41,7 +41,7 @@ pub struct Load {
     pub receivers: usize,
     /// The number of additional people who join and do not read.
     pub deaf: usize,
-    /// The time of the measurement.
+    /// The duration of the measurement.
     pub time: Duration,
 }
 
@@ -73,10 +73,10 @@ struct Reading {
     own_cpu: Duration,
 }
 
-/// Puts a load on the server at `address`. `program_cpu` returns the processor time that it has used so far.
+/// Puts a load on the server at `address`. `program_cpu` returns the processor time that the server has used so far.
 ///
 /// # Errors
-/// When a receiver receives a wrong message or none, or is disconnected.
+/// When a receiver receives a wrong message or no message, or is disconnected.
 pub fn run(
     address: SocketAddr,
     wire: Wire,
@@ -128,7 +128,7 @@ pub fn run(
         } else if now - stalled_since > STALLED {
             let slow = receivers.iter().find(|receiver| !ledger.has_heard_all(&receiver.ear));
             let slow = slow.map(|slow| (&slow.person.name, ledger.waits_for(&slow.ear)));
-            bail!("nothing has come for {STALLED:?}: {slow:?}");
+            bail!("nothing has arrived for {STALLED:?}: {slow:?}");
         }
 
         for (number, unsent) in unsent.iter_mut().enumerate() {
@@ -147,7 +147,7 @@ pub fn run(
     }
     for receiver in &receivers {
         if !receiver.begun.is_empty() {
-            bail!("{} got more than was said: {:?}", receiver.person.name, receiver.begun);
+            bail!("{} received more than was sent: {:?}", receiver.person.name, receiver.begun);
         }
     }
 
@@ -188,7 +188,7 @@ fn send(sender: &mut Person, unsent: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
-/// Reads and checks the bytes that have come.
+/// Reads and checks the bytes that have arrived.
 fn receive(receiver: &mut Receiver, ledger: &mut Ledger, bytes: &mut [u8]) -> Result<()> {
     let Receiver { person, ear, begun } = receiver;
     let kept = begun.len();

@@ -1,21 +1,21 @@
 //! The messages that were sent, and the receivers that still wait for them. Every byte that arrives is compared.
 //!
 //! All messages of one wire have the same length. So the messages in flight are kept in a ring, as the bytes that
-//! others must receive, and a check is one comparison of memory.
+//! others must receive, and each check is one comparison of memory.
 
 use anyhow::{Result, bail};
 
 use crate::wire::{Frame, SENDER_DIGITS, WORD};
 
-/// How many messages of a sender may be in flight. Before the next one is sent, the slowest receiver must have received
-/// the message that is this many earlier.
+/// The maximum number of a sender's messages that may be in flight. Before the next message is sent, the slowest
+/// receiver must have received the one that was sent this many messages earlier.
 pub const WINDOW: u64 = 64;
 
-/// How many messages of a sender are kept: more than are in flight, so that an old message is not mistaken for a new
-/// one.
+/// How many messages of a sender are kept. More are kept than may be in flight, so that an old message is not mistaken
+/// for a new one.
 const RING: usize = 128;
 
-/// The position for a sender that a receiver must not hear: the receiver itself.
+/// The position for a sender that a receiver must not hear, which is the receiver itself.
 const NEVER: u64 = u64::MAX;
 
 /// The messages of all senders.
@@ -24,10 +24,11 @@ pub struct Ledger {
     sender_at: usize,
     /// [`RING`] messages of each sender, as others receive them.
     heard: Vec<u8>,
-    /// How many receivers still wait for each of those.
+    /// How many receivers still wait for each of those messages.
     unheard: Vec<u32>,
     senders: Vec<Sender>,
-    /// The farewells of peers that are disconnected because they do not read. Each may come once, between messages.
+    /// The farewells of peers that are disconnected because they do not read. Each farewell may arrive once, between
+    /// messages.
     farewells: Vec<Vec<u8>>,
     listeners: u32,
     deliveries: u64,
@@ -50,7 +51,8 @@ pub struct Ear {
 }
 
 impl Ledger {
-    /// For senders that send messages framed as `spoken`. `listeners` people receive each of them, framed as `heard`.
+    /// A ledger for senders that send messages framed as `spoken`. `listeners` people receive each message, framed as
+    /// `heard`.
     pub fn new(
         spoken: &[Frame],
         heard: &[Frame],
@@ -60,7 +62,7 @@ impl Ledger {
         let message_len = heard[0].message_len();
         let mut ring = Vec::with_capacity(heard.len() * RING * message_len);
         for (number, frame) in heard.iter().enumerate() {
-            // The initial content has no number, so it equals no message.
+            // The initial content has no number, so it is not equal to any message.
             ring.extend(frame.around(number, "nothing").repeat(RING));
         }
         let senders = spoken.iter().enumerate().map(|(number, frame)| Sender {
@@ -81,7 +83,7 @@ impl Ledger {
         })
     }
 
-    /// What receiver `number` has heard so far. It does not hear itself unless the wire `echoes`.
+    /// What receiver `number` has heard so far. A receiver does not hear itself unless the wire `echoes`.
     pub fn ear(&self, number: usize, echoes: bool) -> Ear {
         let mut next = vec![0; self.senders.len()];
         if number < next.len() && !echoes {
@@ -115,10 +117,10 @@ impl Ledger {
         }
     }
 
-    /// Checks the bytes that a receiver received. Returns how many of them were whole messages.
+    /// Checks the bytes that a receiver received. Returns how many bytes belonged to whole messages.
     ///
     /// # Errors
-    /// When a message is not the one that must come next.
+    /// When a message is not the one that must arrive next.
     pub fn hear(&mut self, ear: &mut Ear, bytes: &[u8]) -> Result<usize> {
         let mut used = 0;
         while let Some(message) = bytes[used..].get(..self.message_len) {
@@ -152,7 +154,7 @@ impl Ledger {
         *next += 1;
         self.deliveries += 1;
         self.unheard[slot] -= 1;
-        // Every receiver gets the messages of a sender in order, so none waits for an earlier one.
+        // Every receiver gets a sender's messages in order, so no receiver waits for an earlier one.
         self.senders[number].heard_by_all += u64::from(self.unheard[slot] == 0);
         true
     }
@@ -167,7 +169,7 @@ impl Ledger {
 
     fn fault(&self, ear: &Ear, got: &[u8]) -> String {
         let next = self.waits_for(ear);
-        format!("receiver {} {next}, but got {:?}", ear.number, String::from_utf8_lossy(got))
+        format!("receiver {} {next}, but received {:?}", ear.number, String::from_utf8_lossy(got))
     }
 
     /// The messages that a receiver still waits for, as text.

@@ -3,16 +3,16 @@
 //!
 //! | file         | idea                                                                |
 //! |--------------|---------------------------------------------------------------------|
-//! | `comparison` | runs a server and the relay in turns, and computes their ratio      |
-//! | `relay`      | the upper limit: a program that only passes bytes on                |
+//! | `comparison` | runs the server and the relay in turn, and computes the ratio       |
+//! | `relay`      | the upper limit: a program that only passes on bytes                |
 //! | `server`     | the programs under load: built, started, measured and ended         |
 //! | `generator`  | the load: as fast as the slowest receiver                           |
 //! | `crowd`      | people who have joined, with no bytes on their way                  |
-//! | `ledger`     | the messages, and who still waits for them; every byte is checked   |
+//! | `ledger`     | the messages and the receivers that wait for them; checks each byte |
 //! | `wire`       | the parts of the four wires that a load needs                       |
 //! | `self_check` | checks that the load notices mistakes                               |
 //!
-//! It needs Linux, because it uses epoll and `/proc`.
+//! The benchmark needs Linux, because it uses epoll and `/proc`.
 
 #[cfg(target_os = "linux")]
 mod comparison;

@@ -33,7 +33,7 @@ struct Options {
     /// The number of additional people who join and do not read
     #[arg(long, default_value_t = 0, value_parser = value_parser!(u16).range(0..=MOST_PEOPLE))]
     deaf: u16,
-    /// The time for which one run is measured, in seconds
+    /// The duration of the measurement in each run, in seconds
     #[arg(long, default_value_t = 1.0)]
     seconds: f64,
     /// The number of pairs of runs: one of the relay, one of the server
@@ -86,7 +86,7 @@ pub fn run() -> Result<()> {
     let seconds = options.seconds;
     ensure!(
         seconds > 0.0 && seconds <= MOST_SECONDS,
-        "--seconds must be above 0, at most {MOST_SECONDS}"
+        "--seconds must be above 0 and at most {MOST_SECONDS}"
     );
     ensure!(
         options.senders <= options.receivers,

@@ -1,8 +1,8 @@
-//! The upper limit: the rate that a chat could reach on this machine if it only passed bytes on.
+//! The upper limit: the rate that a chat could reach on this machine if it only passed on bytes.
 //!
-//! It has one thread and no rules. After each wake-up it reads from all ready connections, and then makes one send to
-//! each receiver: plain sockets do not allow fewer system calls. It keeps only what every server must keep: messages
-//! stay whole, the speaker may be left out, and a peer that does not read is disconnected.
+//! The relay has one thread and no rules. After each wake-up, it reads from all ready connections, then makes one send
+//! to each receiver: plain sockets do not allow fewer system calls. It does only what every server must do: it keeps
+//! messages whole, can leave out the speaker, and disconnects a peer that does not read.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -12,16 +12,16 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
-/// The longest backlog of a peer, in bytes; the same as in the labs.
+/// The maximum backlog of a peer, in bytes, which is the same as in the labs.
 const MAX_BACKLOG: usize = 1024 * 1024;
 
-/// The most bytes of one read.
+/// The maximum number of bytes per read.
 const READ: usize = 64 * 1024;
 
-/// The most events of one wake-up.
+/// The maximum number of events per wake-up.
 const EVENTS: usize = 1024;
 
-/// The number of messages after which a mistake is made, so that it falls into the measurement.
+/// The number of messages after which a mistake is made, so that it happens during the measurement.
 const MISTAKE_AFTER: usize = 5000;
 
 /// The epoll data of the listener, which is not a peer.
@@ -33,7 +33,7 @@ pub struct Options {
     /// The length of a message, in bytes
     #[arg(long)]
     pub message_len: usize,
-    /// Whether the speaker gets its own messages
+    /// Whether the speaker receives its own messages
     #[arg(long)]
     pub echo: bool,
     /// The mistake to make once
@@ -50,9 +50,9 @@ pub enum Mistake {
     ChangeByte,
     /// One message is missing.
     LoseMessage,
-    /// One message comes twice.
+    /// One message is sent twice.
     RepeatMessage,
-    /// Two messages come in the wrong order.
+    /// Two messages are sent in the wrong order.
     SwapMessages,
 }
 
@@ -119,13 +119,13 @@ impl Relay {
         Ok(())
     }
 
-    /// Reads from a peer, and adds the whole messages to the batch.
+    /// Reads from a peer, and adds its complete messages to the batch.
     fn read(&mut self, number: usize, bytes: &mut [u8]) {
         let Some(peer) = &mut self.peers[number] else { return };
         let count = match peer.stream.read(bytes) {
             Ok(count) if count > 0 => count,
             Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-            // Closing the socket removes it from the epoll.
+            // Closing the socket removes it from the epoll instance.
             _ => return self.peers[number] = None,
         };
         let begin = self.batch.len();
@@ -137,7 +137,7 @@ impl Relay {
         peer.own = begin..begin + whole;
     }
 
-    /// Sends the batch to each peer, with one send.
+    /// Sends the batch to each peer, with one send per peer.
     fn pass_on(&mut self, without_own: &mut Vec<u8>) {
         if self.batch.is_empty() {
             return;
@@ -206,7 +206,7 @@ fn send(mut stream: &TcpStream, bytes: &[u8]) -> usize {
 }
 
 impl Mistake {
-    /// Makes the mistake in `bytes`, which are at least two messages.
+    /// Makes the mistake in `bytes`, which contain at least two messages.
     fn make(self, bytes: &mut Vec<u8>, message_len: usize) {
         match self {
             Self::LoseByte => drop(bytes.remove(message_len - 3)),

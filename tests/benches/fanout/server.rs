@@ -23,24 +23,24 @@ use serde_json::Value;
 use crate::relay;
 use crate::wire::{Joined, Wire};
 
-/// The time in which a program must listen.
+/// The maximum time until a program listens.
 const START: Duration = Duration::from_secs(10);
 
 /// The number of file descriptors that a program needs in addition to one per connection.
 const OTHER_FILES: u64 = 64;
 
-/// A listening program. It is ended when this is dropped.
+/// A listening program, which is ended when this value is dropped.
 pub struct Server {
     child: Child,
-    /// The address on which it listens.
+    /// The address on which the program listens.
     pub address: SocketAddr,
 }
 
 impl Server {
     /// Starts a lab's server with seats for this number of people.
     ///
-    /// Its output is discarded, because reading it would take processor time from the server. So the port is chosen
-    /// here instead of being read from the output.
+    /// The server's output is discarded, because reading it would take processor time from the server. So the port is
+    /// chosen here instead of being read from the output.
     ///
     /// # Errors
     /// When it does not listen.
@@ -93,7 +93,7 @@ impl Server {
         Ok(server)
     }
 
-    /// The processor time that all its threads have used so far, including ended ones.
+    /// The processor time that all its threads have used so far, including threads that have ended.
     ///
     /// # Errors
     /// When it has ended.
@@ -102,7 +102,7 @@ impl Server {
         Ok(clock_gettime(clock_getcpuclockid(pid)?)?.into())
     }
 
-    /// The most memory that it has used, in bytes: `VmHWM` in `proc_pid_status(5)`.
+    /// The maximum memory that the program has used, in bytes: `VmHWM` in `proc_pid_status(5)`.
     ///
     /// # Errors
     /// When it has ended.
@@ -126,7 +126,8 @@ pub fn end_with_parent() -> Result<()> {
     Ok(prctl::set_pdeathsig(Signal::SIGKILL)?)
 }
 
-/// Becomes a program that ends with its parent. Setting this between `fork` and `exec` would need unsafe code.
+/// Turns this process into a program that ends with its parent. Setting this up between `fork` and `exec` would need
+/// unsafe code.
 ///
 /// # Errors
 /// When it cannot be started.
@@ -164,10 +165,10 @@ pub fn build(labs: &[u32]) -> Result<Vec<PathBuf>> {
     packages.iter().map(program).collect()
 }
 
-/// Allows this number of connections, here and in the programs that are started from here.
+/// Allows this number of connections, in this process and in the programs that it starts.
 ///
 /// # Errors
-/// When the system does not allow so many.
+/// When the system does not allow so many connections.
 pub fn allow_connections(people: usize) -> Result<()> {
     let needed = people as u64 + OTHER_FILES;
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;

@@ -1,4 +1,4 @@
-//! The parts of the four wires that a load needs: how to join, what a speaker sends, what others receive.
+//! The parts of the four wires that a load needs: how to join, what a speaker sends, and what others receive.
 
 use anyhow::{Context, Result};
 
@@ -14,7 +14,7 @@ pub const WORD: usize = 12;
 /// The room that every client joins on wire 4.
 const ROOM: &str = "bench";
 
-/// A wire of the labs; or, for the relay, messages of the same length without any rules.
+/// A wire of the labs or, for the relay, messages of the same length without any rules.
 #[derive(Clone, Copy)]
 pub struct Wire {
     /// The lab's number.
@@ -50,7 +50,7 @@ pub enum Joining {
     },
 }
 
-/// The values from the reply to a request. Messages must contain them.
+/// The values from the reply to a request, which messages must contain.
 #[derive(Clone)]
 pub struct Joined {
     room_ref: String,
@@ -81,7 +81,7 @@ impl Joined {
 }
 
 impl Wire {
-    /// The wire for the relay with messages of the same length.
+    /// The wire for the relay, with messages of the same length as on this wire.
     pub fn relayed(self) -> Self {
         Self { is_relayed: true, ..self }
     }
@@ -102,7 +102,7 @@ impl Wire {
         }
     }
 
-    /// The request to join, on wire 4.
+    /// The request to join on wire 4.
     pub fn request(name: &str) -> String {
         format!("JOIN_CHATROOM: {ROOM}\nCLIENT_IP: 0\nPORT: 0\nCLIENT_NAME: {name}\n")
     }
@@ -121,7 +121,7 @@ impl Wire {
         }
     }
 
-    /// The frame that others receive around it.
+    /// The frame in which others receive the text.
     pub fn heard(self, name: &str, joined: &Joined) -> Frame {
         match self.number {
             1 => Frame::new("<127.0.0.1> ", "\n"),
@@ -137,7 +137,7 @@ impl Wire {
         }
     }
 
-    /// The message that others receive when a member is disconnected; empty on some wires.
+    /// The message that others receive when a member is disconnected. It is empty on some wires.
     pub fn farewell(self, name: &str, joined: &Joined) -> Vec<u8> {
         match self.number {
             _ if self.is_relayed => Vec::new(),
@@ -158,7 +158,7 @@ impl Frame {
         Self { before: before.into(), after: after.into() }
     }
 
-    /// A whole message of a sender with a word of [`WORD`] bytes.
+    /// A complete message of a sender, with a word of [`WORD`] bytes.
     pub fn around(&self, sender: usize, word: &str) -> Vec<u8> {
         let head = format!("{sender:0SENDER_DIGITS$} {word:0>WORD$} ");
         let filling = b"the quick brown fox jumps over the lazy dog and runs away";

@@ -18,7 +18,7 @@ use crate::report::failure::Report;
 use crate::report::html::Page;
 use crate::report::scoreboard::{Points, stage_line};
 
-/// The number of rows below a report.
+/// The number of rows that are printed below a report.
 const UNDER_A_REPORT: usize = 4;
 
 /// The command line.
@@ -29,11 +29,11 @@ pub struct Options {
     /// Continues after a stage that is not passed
     #[arg(long)]
     all: bool,
-    /// The seed of the random words. The report of a failure names it
+    /// The seed of the random words. The report of a failure shows it
     #[arg(long)]
     seed: Option<u64>,
     /// Grades this server, in any language, instead of yours. `{port}` and `{host}` are replaced, and the options of a
-    /// stage, for example `--seats 3`, are appended. It must already be built, because it may write only in `$TMPDIR`
+    /// stage, for example `--seats 3`, are appended. It must already be built, because it can write only in `$TMPDIR`
     #[arg(long, value_name = "CMD", requires = "target", value_parser = command)]
     server: Option<String>,
     /// Grades this client instead of yours, like --server
@@ -42,14 +42,14 @@ pub struct Options {
     /// Also writes the reports to this file, as an HTML page
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Repeats the failure below a report that is higher than the terminal.
+    /// Repeats the failure below a report that is longer than the terminal is high.
     #[arg(skip)]
     repeats: bool,
 }
 
 impl Options {
-    /// Grades the stages of a target, up to the first that is not passed, or all of them. For a user who watches the
-    /// terminal and does not scroll.
+    /// Grades the stages of a target, either all of them or up to the first that is not passed. For a user who watches
+    /// the terminal and does not scroll.
     pub fn for_watching(target: Option<Target>, all: bool) -> Self {
         Self { target, all, repeats: true, ..Self::default() }
     }
@@ -126,7 +126,7 @@ pub fn run(kit: &Path, options: Options) -> Result<Option<StageNumber>> {
         } else {
             println!("{}", stage_line(lab, stage, verdict));
         }
-        // The stage that blocks this one may have failed without being part of the target.
+        // The stage that blocks this one may be outside the target.
         let number = if let Verdict::Blocked(by) = *verdict { by } else { 0 };
         let is_new = target.is_some_and(|target| !target.contains(lab.number, number));
         if let Some(stage) = lab.stages.iter().find(|stage| stage.number == number && is_new) {
@@ -160,7 +160,7 @@ pub fn run(kit: &Path, options: Options) -> Result<Option<StageNumber>> {
     Ok(first)
 }
 
-/// Makes the command that runs a stage again.
+/// Returns a function that makes the command to run a stage again.
 fn again(
     seed: u64,
     server: Option<&String>,

@@ -12,7 +12,7 @@ use crate::cli::starters;
 use crate::grading::grader::Author;
 use crate::kit::files;
 
-/// The files at the top of a student's kit. `labs/` is made from the solutions.
+/// The files at the top level of a student's kit. `labs/` is made from the solutions.
 const FILES: [&str; 8] = [
     ".cargo/config.toml",
     ".gitignore",
@@ -43,11 +43,11 @@ const KIT_ONLY: [&str; 8] = [
 const CUT_FROM: &str = "not exported:";
 const CUT_TO: &str = "exported again";
 
-/// Exports to `folder`, which must be new, empty or an earlier export. In an earlier export only the kit's own files
+/// Exports to `folder`, which must be new, empty or an earlier export. In an earlier export, only the kit's own files
 /// are replaced.
 ///
 /// # Errors
-/// When the folder contains other files or a student's work, and when a file cannot be read or written.
+/// When the folder contains other files or a student's work, or a file cannot be read or written.
 pub fn run(kit: &Path, folder: &Path) -> Result<()> {
     let count = export(kit, folder)?;
     println!("exported {count} files to {}", folder.display());
@@ -118,8 +118,8 @@ fn without_cuts(text: &str) -> String {
     kept
 }
 
-/// Removes the files of an earlier export, to make room for `files`. The files in `labs/` must be unchanged. Changes in
-/// the other folders are not checked.
+/// Removes the files of an earlier export to make room for `files`. The files in `labs/` must be unchanged. The other
+/// folders are not checked for changes.
 fn make_room(folder: &Path, files: &BTreeMap<PathBuf, String>) -> Result<()> {
     let shown = folder.display();
     let is_empty = fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none());
@@ -128,7 +128,7 @@ fn make_room(folder: &Path, files: &BTreeMap<PathBuf, String>) -> Result<()> {
     }
     let pristine = folder.join("tests/starters");
     if !pristine.is_dir() || folder.join("solutions").exists() {
-        bail!("{shown} is not empty, and is not a kit for students; name a new folder");
+        bail!("{shown} is not empty, and is not a kit for students; choose a new folder");
     }
     let labs = folder.join("labs");
     let mut paths = files::below(&pristine)?;
@@ -140,19 +140,22 @@ fn make_room(folder: &Path, files: &BTreeMap<PathBuf, String>) -> Result<()> {
             path.ends_with("README.md") && files.contains_key(&Path::new("labs").join(&path));
         let is_unknown = before.is_none() && is_handout;
         if mine != before && !is_unknown {
-            bail!("{} has changed since the export; name a new folder", labs.join(path).display());
+            bail!(
+                "{} has changed since the export; choose a new folder",
+                labs.join(path).display()
+            );
         }
     }
-    // Older kits had no book, and a course may have its own files there.
+    // Older kits had no book, and a course may have its own files in `docs/`.
     let docs = folder.join("docs");
     if docs.is_dir() && !docs.join("book.toml").is_file() {
-        bail!("{} is not the book of this kit; name a new folder", docs.display());
+        bail!("{} is not the book of this kit; choose a new folder", docs.display());
     }
     let mut old: Vec<_> = ["labs"].iter().chain(&FOLDERS).map(|name| folder.join(name)).collect();
-    // An older kit may lack some of them.
+    // An older kit may lack some of these files.
     old.retain(|old| old.exists());
     if let Some(file) = old.iter().find(|old| !old.is_dir()) {
-        bail!("{} is not a folder; name a new folder", file.display());
+        bail!("{} is not a folder; choose a new folder", file.display());
     }
     for old in old {
         fs::remove_dir_all(&old).with_context(|| format!("cannot remove {}", old.display()))?;

@@ -12,7 +12,7 @@ use crate::kit::files;
 use crate::labs;
 use crate::report::text::labelled;
 
-/// Shows the hints that were already shown, and the next one.
+/// Shows the hints that have already been shown, and the next one.
 ///
 /// # Errors
 /// When the number of shown hints cannot be saved.
@@ -34,7 +34,7 @@ pub fn run(kit: &Path, number: StageNumber) -> Result<()> {
         println!("{}", labelled("look at", &format!("{}  `{}`", place.to_line(), place.task.name)));
     }
     if count < stage.hints.len() {
-        println!("\n one more: cargo lab hint {name}");
+        println!("\n for one more: cargo lab hint {name}");
     } else if Author::Kit.exists(kit) {
         println!(
             "\n That was the last one. To see the finished functions: cargo lab solution {name}"
@@ -45,7 +45,7 @@ pub fn run(kit: &Path, number: StageNumber) -> Result<()> {
     shown.note(&name, count)
 }
 
-/// The number of hints that were shown for each stage. `cargo clean` removes it, which does no harm.
+/// The number of hints shown so far for each stage. `cargo clean` removes the file, which does no harm.
 struct Shown {
     file: PathBuf,
     counts: Map<String, Value>,

@@ -1,4 +1,5 @@
-//! `cargo lab`: the commands for students and instructors, besides `cargo test`. One file per subcommand.
+//! `cargo lab`: the commands for students and instructors, in addition to `cargo test`. Each subcommand has its own
+//! file.
 
 pub mod check;
 pub mod export;
@@ -25,7 +26,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::cli::target::{StageNumber, Target};
 use crate::grading::grader::Author;
 
-/// Work on the chat labs. Without a command: shows what is done and what comes next
+/// Work on the chat labs. Without a command, shows what is done and what comes next
 #[derive(Parser)]
 #[command(name = "cargo lab", bin_name = "cargo lab", version)]
 pub struct Options {
@@ -40,7 +41,7 @@ pub struct Options {
 enum Command {
     /// Grades stages in order, and stops at the first that is not passed
     Check(check::Options),
-    /// Checks again whenever a file of labs/ is saved
+    /// Checks again whenever a file in labs/ is saved
     Watch(watch::Options),
     /// Plays a finished chat with a server and three people, then shows what went over the wire
     Demo {
@@ -53,7 +54,7 @@ enum Command {
         /// The stage, for example 2.5
         stage: StageNumber,
     },
-    /// Resets the functions of a stage, or a whole lab, to the starter; keeps a copy of your files
+    /// Resets the functions of a stage, or a whole lab, to the starter, and keeps a copy of your files
     Reset {
         /// A stage (2.5), a stage and all later ones (2.5-), or a lab (2)
         target: Target,
@@ -97,8 +98,8 @@ enum Command {
 const NEED_SOLUTIONS: [&str; 6] = ["demo", "solution", "starters", "figures", "soak", "export"];
 
 impl Options {
-    /// The options of this command line. Ends the program if they are wrong. A kit without solutions hides the commands
-    /// that need them.
+    /// Parses the command line. If it is wrong, this ends the program. A kit without solutions hides the commands that
+    /// need them.
     pub fn from_command_line() -> Self {
         let mut command = Self::command();
         if !Author::Kit.exists(&crate::kit::root()) {
@@ -110,7 +111,7 @@ impl Options {
     }
 }
 
-/// Runs the command. The exit status is 0 if everything that was checked is right.
+/// Runs the command. The exit status is 0 if everything that was checked is correct.
 ///
 /// # Errors
 /// The error names the problem, the file or program, and the next step.

@@ -1,4 +1,4 @@
-//! Grades with a progress bar. There is none if the output is not a terminal.
+//! Grades with a progress bar. If the output is not a terminal, no bar is shown.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -13,8 +13,8 @@ use crate::grading::grader::{Author, Grader, THREADS};
 use crate::grading::verdict::Graded;
 use crate::harness::stage::{Lab, Stage};
 
-/// Builds the student's programs, then grades stages, several at a time. `each` receives the verdicts in order, until
-/// it returns false.
+/// Builds the student's programs, then grades several stages at a time. `each` receives the verdicts in order, until it
+/// returns false.
 ///
 /// # Errors
 /// When cargo cannot build anything.
@@ -51,14 +51,14 @@ pub fn grade(
     Ok(())
 }
 
-/// Grades in threads, in roughly the right order. Each stage is run once, so a later request finds its verdict. The
-/// caller does not wait for these threads. The programs that they started end with this process.
+/// Grades in threads, in roughly the right order. Each stage is run only once, so a later request finds its verdict.
+/// The caller does not wait for these threads. Programs that they have started end with this process.
 fn run_ahead(grader: &Arc<Grader>, stages: &Arc<Vec<StageNumber>>, stopped: &Arc<AtomicBool>) {
     let next = Arc::new(AtomicUsize::new(0));
     for _ in 0..THREADS {
         let (grader, stages, next) = (Arc::clone(grader), Arc::clone(stages), Arc::clone(&next));
         let stopped = Arc::clone(stopped);
-        // Without the thread, grading only takes longer.
+        // If the thread cannot start, grading only takes longer.
         let _ = thread::Builder::new().spawn(move || {
             while let Some(number) = stages.get(next.fetch_add(1, Ordering::Relaxed)) {
                 if stopped.load(Ordering::Relaxed) {

@@ -15,7 +15,8 @@ use crate::kit::files;
 /// The unchanged starters, for comparing and resetting.
 const PRISTINE: &str = "tests/starters";
 
-/// Resets the files. Asks first, unless `yes` is set. Copies of the replaced files are kept in a new folder.
+/// Resets the files. Asks for confirmation first, unless `yes` is set. Keeps copies of the replaced files in a new
+/// folder.
 ///
 /// # Errors
 /// When a file cannot be read, parsed or written.
@@ -28,7 +29,7 @@ pub fn run(kit: &Path, target: Target, yes: bool) -> Result<()> {
         println!(" There is nothing to reset: your files are the same as the starter.");
         return Ok(());
     }
-    println!(" These files change:");
+    println!(" These files will change:");
     for (path, change) in &changes {
         println!("   {}   {}", path.display(), change.what);
     }
@@ -48,7 +49,7 @@ pub fn run(kit: &Path, target: Target, yes: bool) -> Result<()> {
 
 struct Change {
     text: String,
-    /// The change in words.
+    /// The description of the change.
     what: String,
 }
 
@@ -94,13 +95,13 @@ fn stages(kit: &Path, target: Target) -> Result<Changes> {
         let mut mine = exercises::exercises(&text).with_context(|| {
             format!("cannot parse {file}; repair it, or reset the lab: cargo lab reset {lab}")
         })?;
-        // From the last to the first, so that the earlier byte ranges stay valid.
+        // From the last to the first, so that the earlier byte ranges remain valid.
         mine.sort_by_key(|task| std::cmp::Reverse(task.body.start));
         let mut fresh = text.clone();
         for old in &before {
             if !mine.iter().any(|task| task.name == old.name) {
                 bail!(
-                    "there is no `{}` with its comment in {file}; to reset the lab: cargo lab reset {lab}",
+                    "{file} has no `{}` with its comment; to reset the lab: cargo lab reset {lab}",
                     old.name
                 );
             }

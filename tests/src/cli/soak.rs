@@ -29,7 +29,7 @@ pub struct Options {
     load: bool,
 }
 
-/// The author of the programs, and the stage.
+/// The author of the graded programs, and the stage.
 type StageOf = (Author, StageNumber);
 
 /// The different verdicts of each stage, each with its first report.
@@ -72,10 +72,10 @@ pub fn run(kit: &Path, options: &Options) -> Result<bool> {
             if count > 0 {
                 bar.set_message(format!("{count} differ"));
             }
-            // If the output is a pipe, there is no bar.
+            // If the output is a pipe, there is no progress bar.
             let done = round + 1;
             if bar.is_hidden() && done.is_multiple_of(10) {
-                println!(" {done} of {} rounds, {count} differ", options.rounds);
+                println!(" {done} of {} rounds, {count} stages differ", options.rounds);
             }
         }
         is_over.store(true, Ordering::Relaxed);
@@ -92,7 +92,7 @@ pub fn run(kit: &Path, options: &Options) -> Result<bool> {
     let (rounds, count) = (options.rounds, stages.len());
     match differing(&seen).count() {
         0 => println!(" {rounds} rounds of {count} stages: each verdict was always the same"),
-        differ => println!(" {rounds} rounds of {count} stages: {differ} differ"),
+        differ => println!(" {rounds} rounds of {count} stages: {differ} stages differ"),
     }
     Ok(differing(&seen).next().is_none())
 }
@@ -101,7 +101,7 @@ fn differing(seen: &Seen) -> impl Iterator<Item = (&StageOf, &Vec<(Verdict, Stri
     seen.iter().filter(|(_, verdicts)| verdicts.len() > 1)
 }
 
-/// Plays one round: every stage once, several at a time.
+/// Plays one round, in which every stage is run once, with several stages at a time.
 fn grade_once(kit: &Path, grader: &Grader, stages: &[StageOf], seen: &Mutex<Seen>) {
     let next = AtomicUsize::new(0);
     let work = || {

@@ -1,7 +1,8 @@
 //! `cargo lab starters`: makes `labs/`, the student's starting point, from `solutions/`.
 //!
-//! The files are the same except for the functions whose doc comment begins with a stage, such as `Stage 3:`. Their
-//! bodies become `todo!("stage 3: …")`. So there is only one source, and the two cannot diverge.
+//! The files are the same except for the functions whose doc comments begin with a stage, such as `Stage 3:`. The
+//! bodies of these functions become `todo!("stage 3: …")`. So there is only one source, and the starters cannot diverge
+//! from it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,27 +15,27 @@ use crate::kit::exercises::{Exercise, exercises};
 use crate::kit::files;
 use crate::labs;
 
-/// Replaces `[lints] workspace = true`: unwritten functions leave code unused, which is not a mistake.
+/// Replaces `[lints] workspace = true`, because code that unwritten functions leave unused is not a mistake.
 const LINTS: &str = "\
 [lints.rust]
 unsafe_code = \"deny\"
-# What functions that are not written yet leave behind.
+# Unwritten functions leave some code unused.
 dead_code = \"allow\"
 unused_imports = \"allow\"
 unused_mut = \"allow\"
 unused_variables = \"allow\"
 ";
 
-/// Makes the starters of the kit in the folder `kit`.
+/// Makes the starters of the kit in the `kit` folder.
 ///
-/// A file that a student has changed is kept, unless `force` is set. With `check` nothing is written, and the starters
-/// must already be up to date.
+/// A file that a student has changed is kept, unless `force` is set. If `check` is set, nothing is written, and the
+/// starters must already be up to date.
 ///
 /// # Errors
-/// When files were changed, when `check` finds a difference, and when a file cannot be read or written.
+/// When files were changed, `check` finds a difference, or a file cannot be read or written.
 pub fn run(kit: &Path, check: bool, force: bool) -> Result<()> {
     if !Author::Kit.exists(kit) {
-        bail!("this kit has no solutions/, and the starters are made from it");
+        bail!("this kit has no solutions/, but the starters are made from them");
     }
     let starters = make(&kit.join("solutions"), |_, _| false)?;
     let (labs, pristine) = (kit.join("labs"), kit.join("tests/starters"));
@@ -72,8 +73,8 @@ pub fn run(kit: &Path, check: bool, force: bool) -> Result<()> {
     Ok(())
 }
 
-/// The starters: paths below `labs/` with the contents of the files. If `is_written` returns true for a lab and a
-/// stage, the functions of that stage are kept.
+/// Returns the starters as paths below `labs/` and the contents of the files. If `is_written` returns true for a lab
+/// and a stage, the functions of that stage are kept.
 ///
 /// # Errors
 /// When a file cannot be read, or is not valid Rust.
@@ -97,7 +98,7 @@ pub fn make(
                     .with_context(|| format!("cannot parse {}", source.display()))?
             }
             Some("toml") => {
-                // (what only the tests need stays with them)
+                // Only the tests, which are left out, need this.
                 text.replace(", finished", "")
                     .replace("[dev-dependencies]\nproptest.workspace = true\n", "")
                     .replace("[lints]\nworkspace = true\n", LINTS)
@@ -116,10 +117,10 @@ fn rename(text: &str) -> String {
     })
 }
 
-/// Replaces the bodies of unwritten functions. Every other byte stays the same.
+/// Replaces the bodies of unwritten functions. Every other byte remains the same.
 fn without_bodies(source: &str, is_written: impl Fn(u32) -> bool) -> Result<String> {
     let mut text = source.to_owned();
-    // From the last to the first, so that the earlier byte ranges stay valid.
+    // From the last to the first, so that the earlier byte ranges remain valid.
     for Exercise { stage, body, summary, .. } in exercises(source)?.into_iter().rev() {
         if is_written(stage) {
             continue;

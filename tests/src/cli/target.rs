@@ -104,7 +104,7 @@ impl StageNumber {
 
 fn find(lab: &Lab, number: u32) -> Result<&Stage, String> {
     let stage = lab.stages.iter().find(|stage| stage.number == number);
-    stage.ok_or(format!("lab {} has the stages 1 to {}", lab.number, lab.stages.len()))
+    stage.ok_or(format!("lab {} has stages 1 to {}", lab.number, lab.stages.len()))
 }
 
 #[cfg(test)]

@@ -15,10 +15,10 @@ use crate::cli::target::{StageNumber, Target};
 use crate::cli::{check, hint};
 use crate::labs;
 
-/// The time between two looks at the files, if the system does not report changes.
+/// The time between two checks for changed files, if the system does not report changes.
 const POLL: Duration = Duration::from_millis(500);
 
-/// An editor saves in several steps. The check begins this long after the last one.
+/// An editor saves in several steps. The check begins this long after the last step.
 const SETTLE: Duration = Duration::from_millis(100);
 
 /// The command line.
@@ -62,7 +62,7 @@ pub fn run(kit: &Path, options: Options) -> Result<()> {
             Event::Key(b'a') => first = check_again(kit, target, true)?,
             Event::Key(b'h') => match first {
                 Some(stage) => hint::run(kit, stage)?,
-                None => println!(" Everything is passed: there is no stage to give a hint for."),
+                None => println!(" Every stage is passed, so there is no hint to show."),
             },
             Event::Key(b'n') => {
                 let next = match (first, target) {
@@ -86,9 +86,9 @@ pub fn run(kit: &Path, options: Options) -> Result<()> {
     }
 }
 
-/// The next event. Files that are saved together count as one event.
+/// Returns the next event. Files that are saved together count as one event.
 fn next_event(events: &Receiver<Event>) -> Event {
-    // The watcher holds a sender, so this does not fail while watching.
+    // The watcher holds a sender, so `recv` does not fail while watching.
     let Ok(event) = events.recv() else { return Event::Key(b'q') };
     if matches!(event, Event::Saved) {
         while let Ok(more) = events.recv_timeout(SETTLE) {
@@ -136,8 +136,8 @@ fn watch(kit: &Path, poll: bool, events: Sender<Event>) -> Result<Box<dyn Watche
     Ok(watcher)
 }
 
-/// Sets the terminal to deliver each key immediately, without echo. The old settings are restored when this is dropped,
-/// or when a signal ends the program.
+/// Sets the terminal to deliver each key immediately, without echo. The old settings are restored when this value is
+/// dropped, or when a signal ends the program.
 struct Keyboard(Option<Termios>);
 
 impl Keyboard {

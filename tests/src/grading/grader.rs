@@ -1,4 +1,4 @@
-//! Grades stages: runs each stage once, after those that it requires, and decides on the verdict.
+//! Grades stages: runs each stage once, after the stages that it requires, and decides on the verdict.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -20,7 +20,7 @@ use crate::system::program::Runnable;
 pub enum Author {
     /// The student: `labs/`.
     Student,
-    /// The kit: `solutions/`, the control.
+    /// The kit: `solutions/`, which is the control.
     Kit,
 }
 
@@ -47,7 +47,7 @@ impl Author {
     }
 }
 
-/// How many stages are graded at a time. They mostly wait, so more stages than cores keep the cores busy.
+/// How many stages are graded at a time. Stages mostly wait, so more stages than cores keep the cores busy.
 pub const THREADS: usize = 6;
 
 /// Command lines that are graded instead of the student's programs; see [`Runnable::Command`].
@@ -78,7 +78,7 @@ pub struct Grader {
 type StageOf = (Author, u32, u32);
 
 impl Grader {
-    /// A grader for these labs of the kit in the folder `kit`. Programs are built when they are first needed.
+    /// A grader for these labs of the kit in the `kit` folder. Programs are built when they are first needed.
     pub fn new(kit: &Path, labs: &[u32], seed: u64) -> Self {
         Self {
             labs: labs::all(),
@@ -118,12 +118,12 @@ impl Grader {
         self
     }
 
-    /// Whether the student's own programs are graded. Those have to be built, and may be unfinished.
+    /// Whether the student's own programs are graded. These programs must be built, and may be unfinished.
     pub fn grades_own(&self) -> bool {
         self.commands.server.is_none() && self.commands.client.is_none()
     }
 
-    /// Builds the programs of an author, if they were not built yet.
+    /// Builds the programs of an author, if they have not been built yet.
     ///
     /// # Errors
     /// When cargo itself fails.
@@ -144,7 +144,7 @@ impl Grader {
         built.get_or_init(|| build(&self.kit, &packages(), self.build_limit))
     }
 
-    /// Grades a stage, after the stages that it stands on. Each is run only once, even if it is requested again.
+    /// Grades a stage, after the stages that it requires. Each stage is run only once, even if it is requested again.
     pub fn grade(&self, author: Author, lab: u32, stage: &Stage, with: impl FnOnce(&Graded)) {
         let mut graded = self.graded.lock().unwrap_or_else(PoisonError::into_inner);
         let once = Arc::clone(graded.entry((author, lab, stage.number)).or_default());
@@ -158,7 +158,8 @@ impl Grader {
         let programs = self.programs(author, lab, stage);
         let is_wrong = |one: &Runnable| matches!(one, Runnable::Missing(Failure::Wrong { .. }));
         let compile = !is_wrong(&programs.0) && !is_wrong(&programs.1);
-        // For a finished program from a command line every verdict is useful. A program that does not compile has failed.
+        // If a command line names a finished program, every verdict is useful. A program that does not compile has
+        // failed.
         if author == Author::Student && self.grades_own() && compile {
             let missing = stage.requires.iter().find_map(|&number| self.missing(lab, number));
             if let Some(missing) = missing {
@@ -173,14 +174,14 @@ impl Grader {
                 run_stage(stage, &server, &client, self.seed).result.is_ok()
             })
         };
-        // The earliest stage counts: of two threads that panic, one may be too late for its message to arrive.
+        // The earliest stage counts: if two threads panic, the message of one may come too late.
         let unwritten = unwritten.iter().copied().filter(|_| author == Author::Student).min();
         let (verdict, control_passes) =
             Verdict::of(&outcome.result, stage.number, unwritten, control);
         Graded { verdict, outcome: Some(outcome), control_passes, is_of_kit }
     }
 
-    /// The stage that the student has to pass before a stage that requires this one; `None` if this one is passed.
+    /// The stage that the student must pass before a stage that requires this one; `None` if this one is passed.
     fn missing(&self, lab: u32, number: u32) -> Option<u32> {
         let stages = &self.labs.iter().find(|one| one.number == lab)?.stages;
         let stage = stages.iter().find(|stage| stage.number == number)?;
@@ -209,7 +210,7 @@ impl Grader {
         (server, client)
     }
 
-    /// The `server` or `client` of a lab. Builds it first if necessary.
+    /// Returns the `server` or `client` of a lab. Builds it first if necessary.
     pub fn program(&self, author: Author, lab: u32, name: &str) -> Runnable {
         let package = author.package(lab, name);
         Runnable::Missing(match self.build(author) {
@@ -217,7 +218,7 @@ impl Grader {
             Ok(built) => match built.get(&package) {
                 Some(Ok(executable)) => return Runnable::Executable(executable.clone()),
                 Some(Err(said)) => {
-                    // Every stage of this program repeats it, so it is short.
+                    // Every stage of this program repeats this output, so it is short.
                     const LINES: usize = 24;
                     let lines: Vec<_> = said.trim().lines().collect();
                     let mut came = lines[..lines.len().min(LINES)].join("\n");

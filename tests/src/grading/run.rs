@@ -12,12 +12,12 @@ use crate::journal::{EventKind, Journal};
 use crate::system::process::{Ended, Process};
 use crate::system::program::Runnable;
 
-/// The time limit of a stage. Its programs are killed then.
+/// The time limit of a stage, after which its programs are killed.
 const STAGE_LIMIT: Duration = Duration::from_secs(30);
 
-/// The outcome of one run of a stage.
+/// The outcome of running a stage once.
 pub struct Outcome {
-    /// Why it failed, if it did.
+    /// Why the stage failed, if it did.
     pub result: Check,
     /// The events of the run.
     pub journal: Journal,
@@ -56,7 +56,7 @@ pub fn run_stage(stage: &Stage, server: &Runnable, client: &Runnable, seed: u64)
                 result = Ok(Err(Failure::wrong(
                     "the stage should have ended",
                     format!("within {seconds} s"),
-                    "it did not, and was stopped",
+                    "it did not end, and was stopped",
                 )));
             } else {
                 // When the thread has ended, all programs have ended.
@@ -69,7 +69,7 @@ pub fn run_stage(stage: &Stage, server: &Runnable, client: &Runnable, seed: u64)
         }
     };
     let processes = processes.lock().unwrap_or_else(PoisonError::into_inner);
-    // A program that ended after the script ended because of that.
+    // A program that ended after the end of the script ended because of it.
     let end = journal.end().unwrap_or_else(Instant::now);
     let ended = |process: &Arc<Process>| {
         Some((process.name().to_owned(), process.ended()?.as_of(process.started(), end)))

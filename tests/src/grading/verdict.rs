@@ -19,9 +19,9 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// The verdict on a stage that was run. `unwritten` is the stage that a program reported as not written yet. If the
-    /// programs did something wrong, `control` runs the same stage with the reference programs, if there are any; it is
-    /// returned whether they pass.
+    /// Returns the verdict on a stage that was run. `unwritten` is the stage that a program reported as not written
+    /// yet. If the programs did something wrong, `control` runs the same stage with the reference programs, if there
+    /// are any; whether they passed is also returned.
     pub fn of(
         result: &Check,
         stage: u32,
@@ -47,8 +47,8 @@ pub struct Graded {
     pub verdict: Verdict,
     /// The outcome, if the stage was run.
     pub outcome: Option<Outcome>,
-    /// Whether the reference programs pass the same stage on this machine now, if they were run.
+    /// Whether the reference programs passed the same stage on this machine, if they were run.
     pub control_passes: Option<bool>,
-    /// Whether programs from the folders of the kit were run, and not those of a command line.
+    /// Whether the programs came from the kit's folders, and not from a command line.
     pub is_of_kit: bool,
 }

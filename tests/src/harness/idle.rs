@@ -1,4 +1,4 @@
-//! An idle program must use no processor time.
+//! Checks that an idle program uses no processor time.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use crate::journal::{EventKind, Journal};
 use crate::system::process::Process;
 
 /// Waits until a program hardly uses or requests processor time: less than a tenth of the time that passes. Records how
-/// much it has used in total.
+/// much processor time it has used in total.
 pub fn comes_to_rest(process: &Process, journal: &Journal) -> Check {
     const LOOK: Duration = Duration::from_millis(100);
     let name = process.name();
@@ -17,7 +17,7 @@ pub fn comes_to_rest(process: &Process, journal: &Journal) -> Check {
     loop {
         let before = process.busy_time()?;
         let looked = Instant::now();
-        // A sleep is right here: the share of this time that the program uses is measured.
+        // A sleep is correct here, because this measures the share of the time that the program uses.
         thread::sleep(LOOK);
         let after = process.busy_time()?;
         let used = after.saturating_sub(before);

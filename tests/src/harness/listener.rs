@@ -10,21 +10,21 @@ use crate::journal::failure::{Check, Failure};
 use crate::journal::timeout::TIMEOUT;
 use crate::journal::{EventKind, Journal, Wire};
 
-/// A scripted server: listens, and plays the server's end of each connection.
+/// A scripted server, which listens and plays the server's end of each connection.
 pub struct Listener {
     listener: TcpListener,
     journal: Journal,
 }
 
 impl Listener {
-    /// Listens on any free loopback port.
+    /// Listens on a free loopback port.
     pub fn new(journal: &Journal) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
         Ok(Self { listener, journal: journal.clone() })
     }
 
-    /// The address on which it listens.
+    /// The address on which the server listens.
     pub fn address(&self) -> Check<SocketAddr> {
         Ok(self.listener.local_addr()?)
     }
@@ -52,7 +52,7 @@ impl Listener {
                 return Err(Failure::wrong(
                     who,
                     address,
-                    format!("it did not, within {TIMEOUT:?}"),
+                    format!("it did not connect within {TIMEOUT:?}"),
                 ));
             }
             thread::sleep(Duration::from_millis(1));

@@ -1,4 +1,4 @@
-//! The tools of a stage's script: the programs of one author, people, peers, random words.
+//! The tools of a stage's script: the programs of one author, people, peers, and random words.
 
 pub mod idle;
 pub mod listener;
@@ -28,14 +28,14 @@ use crate::system::ports;
 use crate::system::process::Process;
 use crate::system::program::{Launch, Runnable};
 
-/// Plays one run of a stage. Everything that it starts is ended when this is dropped.
+/// Plays one run of a stage. Everything that it starts is ended when the harness is dropped.
 pub struct Harness {
     server: Runnable,
     client: Runnable,
     journal: Journal,
     words: Words,
     processes: Arc<Mutex<Vec<Arc<Process>>>>,
-    /// The addresses of the servers in this run, and their names.
+    /// The addresses and names of the servers in this run.
     servers: Mutex<Vec<(SocketAddr, String)>>,
     taps: Mutex<Vec<Tap>>,
 }
@@ -59,7 +59,7 @@ impl Harness {
         self.words.seed()
     }
 
-    /// The processes started so far, for a caller that has to end them.
+    /// The processes that were started so far, for a caller that has to end them.
     pub fn processes(&self) -> Arc<Mutex<Vec<Arc<Process>>>> {
         Arc::clone(&self.processes)
     }
@@ -74,12 +74,12 @@ impl Harness {
         self.server_with(&[])
     }
 
-    /// Like [`Harness::server`], with options such as `--seats 3`.
+    /// Like [`Harness::server`], but with options such as `--seats 3`.
     pub fn server_with(&self, options: &[&str]) -> Check<Server> {
         self.listening(options, None)
     }
 
-    /// Like [`Harness::server`], for a server that prints a line before it listens.
+    /// Like [`Harness::server`], but for a server that prints a line before it listens.
     pub fn server_printing(&self, line: &str) -> Check<Server> {
         self.listening(&[], Some(line))
     }
@@ -107,7 +107,7 @@ impl Harness {
         Ok(Server::new(terminal, address, &self.journal))
     }
 
-    /// For a program that need not print where it listens. Nothing signals that it listens, so this polls.
+    /// Waits for a program that need not print where it listens. Nothing reports that it listens, so this polls.
     fn wait_until_listening(&self, address: SocketAddr, process: &Process) -> Check {
         let deadline = Instant::now() + TIMEOUT;
         while !ports::is_listening(address.port()) {
@@ -123,7 +123,7 @@ impl Harness {
         Ok(())
     }
 
-    /// Starts the server on a port that may be taken, and does not wait.
+    /// Starts the server on a port that may be in use, and does not wait.
     pub fn server_on(&self, port: u16, options: &[&str]) -> Check<Person> {
         let processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
         let before = processes.iter().filter(|process| is_server(process.name())).count();
@@ -137,7 +137,7 @@ impl Harness {
         self.client_at(name, server, Terminal::Dumb)
     }
 
-    /// Like [`Harness::client`], on this kind of terminal.
+    /// Like [`Harness::client`], but on this kind of terminal.
     pub fn client_at(&self, name: &str, server: SocketAddr, terminal: Terminal) -> Check<Person> {
         let mut server = server;
         let servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -162,7 +162,7 @@ impl Harness {
         Ok(Listener::new(&self.journal)?)
     }
 
-    /// Random words, so that no program can know them in advance.
+    /// Returns random words, which no program can know in advance.
     pub fn words(&self, count: usize) -> String {
         self.words.next(count)
     }

@@ -1,4 +1,4 @@
-//! A person at a terminal: sees, types, presses.
+//! A person at a terminal, who sees lines, types, and presses keys.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ use crate::journal::{EventKind, Journal, is_server};
 use crate::system::process::Process;
 use crate::system::program::{Launch, Program};
 
-/// A person who runs a program on a terminal. A server's terminal is also a person.
+/// A person who runs a program on a terminal. A server's terminal also counts as a person.
 pub struct Person {
     name: String,
     program: Program,
@@ -44,7 +44,7 @@ impl Person {
     ) -> Check<Self> {
         let arguments = &launch.arguments;
         let command = match &arguments[..] {
-            // The shell only calls exec.
+            // The shell only calls `exec`.
             [shell, command] if shell == "-c" => command.trim_start_matches("exec ").to_owned(),
             _ => {
                 let program = launch.program.file_name().unwrap_or_default().to_string_lossy();
@@ -71,14 +71,14 @@ impl Person {
     /// Types a line and presses Enter.
     pub fn types(&self, line: &str) -> Check {
         if self.terminal == Terminal::Dumb {
-            // A dumb terminal does not echo; otherwise half-typed lines would mix with what arrives. But Enter begins a
+            // A dumb terminal does not echo, because half-typed lines would mix with received text. But Enter begins a
             // new line, for example after a question.
             self.program.output.push(b"\n");
         }
         self.press(format!("{line}\r").as_bytes())
     }
 
-    /// Types text without Enter. If the terminal echoes, waits until the text is shown: a message that comes earlier
+    /// Types text without Enter. If the terminal echoes, this waits until the text is shown, because an earlier message
     /// could not split it.
     pub fn begins_to_type(&self, text: &str) -> Check {
         self.press(text.as_bytes())?;
@@ -93,7 +93,7 @@ impl Person {
         })
     }
 
-    /// Presses keys, and does not wait for the result.
+    /// Presses keys without waiting for the result.
     pub fn press(&self, keys: &[u8]) -> Check {
         if self.terminal != Terminal::Dumb {
             self.program.wait_for_editor();
@@ -105,32 +105,32 @@ impl Person {
         })
     }
 
-    /// Waits until the line is on the screen, below the lines seen before. A prompt without letters or digits may come
-    /// before it.
+    /// Waits until the line is on the screen, below the lines seen before. A prompt without letters or digits may be in
+    /// front of it.
     pub fn sees(&self, line: &str) -> Check {
         self.sees_line(line, |shown| is_line(shown, line)).map(|_| ())
     }
 
-    /// Like [`Person::sees`], for one of several lines. Returns its index.
+    /// Like [`Person::sees`], but for one of several lines. Returns its index.
     pub fn sees_one_of(&self, lines: &[&str]) -> Check<usize> {
         let which = |shown: &str| lines.iter().position(|line| is_line(shown, line));
         let shown = self.sees_line(&lines.join("⏎ or "), |shown| which(shown).is_some())?;
         Ok(which(&shown).unwrap_or_default())
     }
 
-    /// Like [`Person::sees`], for a line that contains `text`. Returns the line.
+    /// Like [`Person::sees`], but for a line that contains `text`. Returns the line.
     pub fn sees_somewhere(&self, text: &str) -> Check<String> {
         self.sees_together(&[text])
     }
 
-    /// Like [`Person::sees_somewhere`], for a line that contains each of `texts`.
+    /// Like [`Person::sees_somewhere`], but for a line that contains each of `texts`.
     pub fn sees_together(&self, texts: &[&str]) -> Check<String> {
         let expected = format!("…{}…", texts.join("…"));
         self.sees_line(&expected, |shown| texts.iter().all(|text| shown.contains(text)))
     }
 
-    /// Waits until any line on the screen contains each of `texts`, even a line above those seen before: its order is
-    /// not specified.
+    /// Waits until any line on the screen contains each of `texts`. The line may be above those seen before, because
+    /// its position is not specified.
     pub fn has_somewhere(&self, texts: &[&str]) -> Check {
         let found = self.program.output.wait(|arrived| {
             let matches = |shown: &String| texts.iter().all(|text| shown.contains(text));
@@ -166,7 +166,7 @@ impl Person {
         }
     }
 
-    /// A server is a program, which does not see its own output.
+    /// A server is a program, and does not see its own output.
     fn should_have_seen(&self) -> &'static str {
         if is_server(&self.name) { "should have shown" } else { "should have seen" }
     }
@@ -182,7 +182,7 @@ impl Person {
         found.ok_or_else(|| self.wrong(self.should_have_seen(), &format!("{expected}⏎")))
     }
 
-    /// Waits for a question: the screen must end with `word` and a colon, without a newline.
+    /// Waits for a question. The screen must end with `word` and a colon, without a newline.
     pub fn is_asked_for(&self, word: &str) -> Check {
         let found = self.program.output.wait(|arrived| {
             let prompt = self.prompt(arrived).trim_end().to_lowercase();
@@ -192,7 +192,7 @@ impl Person {
         found.ok_or_else(|| self.wrong("should have been asked for", &format!("…{word}:")))
     }
 
-    /// Waits until the line being typed is `text`, after any prompt, which may even contain a nickname.
+    /// Waits until the line being typed is `text`, after any prompt. The prompt may even contain a nickname.
     pub fn has_typed(&self, text: &str) -> Check {
         let found = self.program.output.wait(|arrived| {
             self.prompt(arrived).trim_end().ends_with(text.trim_end()).then_some(())
@@ -200,7 +200,7 @@ impl Person {
         found.ok_or_else(|| self.wrong("should still see the typed text", text))
     }
 
-    /// Checks how often the screen shows the line. For a moment at which all of them must have come.
+    /// Checks how often the screen shows the line. Call this when every copy of the line must have arrived.
     pub fn has_seen(&self, expected: usize, line: &str) -> Check {
         let lines = self.program.output.look(|arrived| self.lines(arrived));
         let count = lines.iter().filter(|shown| is_line(shown, line)).count();
@@ -227,16 +227,16 @@ impl Person {
         Ok(())
     }
 
-    /// Waits until the program ends with this exit status.
+    /// Waits until the program exits with this status.
     pub fn exits(&self, code: i32) -> Check {
         self.ends(&format!("exit status {code}"), |found| found == code)
     }
 
-    /// Waits until the program ends with an exit status other than 0, and checks that it has printed `text` (in any
-    /// case) outside the lines seen before.
+    /// Waits until the program exits with a status other than 0, and checks that it has printed `text`, in upper or
+    /// lower case, outside the lines seen before.
     pub fn fails_saying(&self, text: &str) -> Check {
         self.ends("an exit status other than 0", |found| found != 0)?;
-        // The last output may still be on its way through the terminal.
+        // The last output may still be in the terminal.
         let lower = text.to_lowercase();
         let count = |shown: &str| shown.to_lowercase().matches(&lower).count();
         let said = self.program.output.wait(|arrived| {
@@ -258,7 +258,7 @@ impl Person {
         Err(self.journal.wrong(who, expected, came))
     }
 
-    /// Checks that the program soon uses no processor time while all peers are silent.
+    /// Checks that the program soon stops using processor time while all peers are silent.
     pub fn rests(&self) -> Check {
         comes_to_rest(self.process(), &self.journal)
     }
@@ -273,7 +273,7 @@ impl Person {
         self.wrong_below(self.program.output.look(|arrived| arrived.taken), what, expected)
     }
 
-    /// Like [`Person::wrong`], about the part of the screen below the first `right` lines.
+    /// Like [`Person::wrong`], but about the part of the screen below the first `right` lines.
     fn wrong_below(&self, right: usize, what: &str, expected: &str) -> Failure {
         self.journal.found_wrong();
         let (before, rest, end) = self.program.output.look(|arrived| {
@@ -319,7 +319,7 @@ impl Person {
 /// Whether a line on the screen is `expected`, with nothing but a prompt such as `> ` in front of it.
 fn is_line(shown: &str, expected: &str) -> bool {
     shown.trim_end().strip_suffix(expected.trim_end()).is_some_and(|prompt| {
-        // Spaces alone are not a prompt, but the indentation of another message's second line.
+        // Spaces alone are not a prompt: they are the indentation of another message's second line.
         let is_prompt = prompt.is_empty() || !prompt.trim().is_empty();
         is_prompt && prompt.len() <= 4 && !prompt.contains(char::is_alphanumeric)
     })

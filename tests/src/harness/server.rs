@@ -19,7 +19,7 @@ impl Server {
         Self { terminal, address, journal: journal.clone() }
     }
 
-    /// The address on which it listens.
+    /// The address on which the server listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -29,7 +29,7 @@ impl Server {
         self.terminal.sees(line)
     }
 
-    /// The terminal on which it runs.
+    /// The terminal on which the server runs.
     pub fn terminal(&self) -> &Person {
         &self.terminal
     }
@@ -44,7 +44,7 @@ impl Server {
         Peer::connect_deaf(name, self.terminal.name(), self.address, &self.journal)
     }
 
-    /// Checks that the server soon uses no processor time while all peers are silent.
+    /// Checks that the server soon stops using processor time while all peers are silent.
     pub fn rests(&self) -> Check {
         self.terminal.rests()
     }

@@ -1,9 +1,9 @@
-//! A stage: its requirement and its points.
+//! A stage of a lab: what it requires, and its points.
 
 use crate::harness::Harness;
 use crate::journal::failure::Check;
 
-/// The stages of one lab, in order. Their points add up to 100.
+/// One lab and its stages. The points of the stages add up to 100.
 pub struct Lab {
     /// Counts from 1.
     pub number: u32,
@@ -19,15 +19,15 @@ pub struct Lab {
 pub struct Stage {
     /// Counts from 1 in each lab.
     pub number: u32,
-    /// What a program that passes does.
+    /// The behavior of a program that passes.
     pub title: &'static str,
-    /// Out of the 100 points of the lab.
+    /// How many of the lab's 100 points the stage is worth.
     pub points: u32,
     /// The programs that the stage runs.
     pub role: Role,
-    /// The stages that this one stands on.
+    /// The stages that this one requires.
     pub requires: &'static [u32],
-    /// At least two hints. The first is a question that leads to the mistake; the last says what to write.
+    /// At least two hints. The first is a question that points to the mistake; the last says what to write.
     pub hints: Vec<&'static str>,
     /// Plays the stage.
     pub script: fn(&Harness) -> Check,
@@ -59,14 +59,14 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Sets the stages that this one stands on.
+    /// Sets the stages that this one requires.
     #[must_use]
     pub fn on(mut self, stages: &'static [u32]) -> Self {
         self.requires = stages;
         self
     }
 
-    /// Adds a hint. The first is a question that leads to the mistake; each further one says more.
+    /// Adds a hint. The first hint is a question that points to the mistake; each further hint says more.
     #[must_use]
     pub fn hint(mut self, hint: &'static str) -> Self {
         self.hints.push(hint);

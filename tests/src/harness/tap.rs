@@ -1,7 +1,7 @@
-//! A tap between two programs: it records every byte that one sends to the other, and passes it on.
+//! A tap between two programs, which records every byte that one program sends to the other, and passes it on.
 //!
-//! It also passes on the end of the stream and a reset, and buffers no more than one read at a time. It does not
-//! preserve the timing or the boundaries between reads. Stages about those use scripted peers.
+//! It also passes on the end of the stream and a reset, and buffers no more than one read at a time. It preserves
+//! neither the timing nor the boundaries between reads, so stages about those use scripted peers.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -15,14 +15,14 @@ use socket2::SockRef;
 use crate::journal::timeout::TIMEOUT;
 use crate::journal::{EventKind, Journal, Wire};
 
-/// Listens in place of a server. It accepts no new connections after it is dropped.
+/// Listens in place of a server. After it is dropped, it accepts no new connections.
 pub struct Tap {
     address: SocketAddr,
     is_dropped: Arc<AtomicBool>,
 }
 
 impl Tap {
-    /// Listens on any free port for the client of `name`, and connects it to `server`.
+    /// Listens on a free port for the client of `name`, and connects that client to `server`.
     pub fn new(
         name: &str,
         server_name: &str,
@@ -60,7 +60,7 @@ impl Tap {
 impl Drop for Tap {
     fn drop(&mut self) {
         self.is_dropped.store(true, Ordering::Relaxed);
-        // Wakes the thread that waits in accept.
+        // Wakes the thread that waits in `accept`.
         let _ = TcpStream::connect_timeout(&self.address, TIMEOUT);
     }
 }
@@ -116,7 +116,7 @@ fn pump(
     Ok(())
 }
 
-/// Ends a connection with a reset. The reset comes when the last thread stops reading from it.
+/// Ends a connection with a reset. The reset is sent when the last thread stops reading from the connection.
 fn resets(stream: &TcpStream) {
     let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
     let _ = stream.shutdown(Shutdown::Read);

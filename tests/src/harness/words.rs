@@ -4,14 +4,14 @@ use std::sync::{Mutex, PoisonError};
 
 use fastrand::Rng;
 
-/// Random words, so that no program can know them in advance. Equal seeds produce equal words.
+/// Random words, which no program can know in advance. Equal seeds produce equal words.
 pub struct Words {
     seed: u64,
     random: Mutex<Rng>,
 }
 
 impl Words {
-    /// The words of this seed.
+    /// The words for this seed.
     pub fn new(seed: u64) -> Self {
         Self { seed, random: Mutex::new(Rng::with_seed(seed)) }
     }
@@ -21,7 +21,8 @@ impl Words {
         self.seed
     }
 
-    /// This number of words, then a random number, because lines of the same words would be hard to tell apart.
+    /// Returns this number of words, then a random number, because lines with the same words would be hard to tell
+    /// apart.
     pub fn next(&self, count: usize) -> String {
         let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
         let words: Vec<_> = (0..count).map(|_| WORDS[random.usize(..WORDS.len())]).collect();

@@ -8,18 +8,18 @@ use crate::journal::visible::visible;
 /// The result of a step of a script.
 pub type Check<T = ()> = Result<T, Failure>;
 
-/// The bytes that a person or peer waited for, and the bytes that came.
+/// The bytes that a person or peer waited for, and the bytes that arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Evidence {
     /// The person or peer that waited.
     pub name: String,
     /// The expected bytes.
     pub expected: Vec<u8>,
-    /// The bytes that had come before, and were right.
+    /// The bytes that arrived earlier, and were correct.
     pub before: Vec<u8>,
-    /// The bytes that came instead.
+    /// The bytes that arrived instead.
     pub rest: Vec<u8>,
-    /// Whether this is about lines of a screen, which may have other lines between them, and not about a stream.
+    /// Whether this is about the lines of a screen, which may have other lines between them, and not about a stream.
     pub is_screen: bool,
 }
 
@@ -28,11 +28,11 @@ pub struct Evidence {
 pub enum Failure {
     /// The program did not do what was expected.
     Wrong {
-        /// The person, peer or program with what it should have done, as the beginning of a sentence.
+        /// The person, peer or program, and what it should have done, as the beginning of a sentence.
         who: String,
         /// What was expected.
         expected: String,
-        /// What came instead.
+        /// What happened instead.
         came: String,
         /// The bytes, if the failure is about bytes.
         evidence: Option<Box<Evidence>>,
@@ -61,7 +61,7 @@ impl Failure {
         self
     }
 
-    /// Like [`Failure::wrong`], for bytes.
+    /// Like [`Failure::wrong`], but for bytes.
     pub fn wrong_bytes(who: impl Into<String>, expected: &[u8], came: &[u8]) -> Self {
         let came = if came.is_empty() { "nothing".into() } else { visible(came) };
         Self::wrong(who, visible(expected), came)

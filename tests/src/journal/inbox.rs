@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::journal::timeout::TIMEOUT;
 
-/// More bytes than this are a flood, and no more are kept.
+/// If more bytes than this arrive, they are a flood, and no more are kept.
 const FLOOD: usize = 32 * 1024 * 1024;
 
 /// Bytes that a reading thread pushes and a script waits for.
@@ -22,7 +22,7 @@ pub struct Arrived {
     pub bytes: Vec<u8>,
     /// The number of bytes that the script has accepted.
     pub taken: usize,
-    /// Why nothing more will come.
+    /// Why nothing more will arrive.
     pub end: Option<&'static str>,
 }
 
@@ -39,7 +39,7 @@ impl Inbox {
         Arc::default()
     }
 
-    /// Adds bytes that arrived. Returns false when they are a flood; then the caller should stop reading.
+    /// Adds bytes that have arrived. Returns false if they are a flood, so that the caller stops reading.
     pub fn push(&self, bytes: &[u8]) -> bool {
         let mut arrived = self.lock();
         arrived.bytes.extend_from_slice(bytes);
@@ -51,19 +51,19 @@ impl Inbox {
         !is_flood
     }
 
-    /// Records that nothing more will come, and why.
+    /// Records that nothing more will arrive, and why.
     pub fn end(&self, why: &'static str) {
         self.lock().end.get_or_insert(why);
         self.changed.notify_all();
     }
 
-    /// Calls `look` with what has arrived until it returns something. Returns `None` when nothing more can come, or
-    /// after [`TIMEOUT`].
+    /// Calls `look` with the bytes that have arrived, until it returns something. Returns `None` if nothing more can
+    /// arrive, or after [`TIMEOUT`].
     pub fn wait<T>(&self, look: impl FnMut(&mut Arrived) -> Option<T>) -> Option<T> {
         self.wait_for(TIMEOUT, look)
     }
 
-    /// Like [`Inbox::wait`], with another timeout.
+    /// Like [`Inbox::wait`], but with another timeout.
     pub fn wait_for<T>(
         &self,
         limit: Duration,

@@ -1,4 +1,4 @@
-//! Records who sent which bytes and who typed or saw what, with times from one clock.
+//! Records what every participant sent, typed and saw, with times from one clock.
 
 pub mod failure;
 pub mod inbox;
@@ -16,7 +16,7 @@ use crate::journal::failure::Failure;
 use crate::journal::terminal::Terminal;
 use crate::journal::unwritten::unwritten_stages;
 
-/// The most events that are kept. A stage has dozens; a faulty program must not fill the memory.
+/// The maximum number of events that are kept. A stage has dozens, but a faulty program must not fill the memory.
 const MAX_EVENTS: usize = 4000;
 
 /// The name of the server in the journal and in reports; a second server is `server 2`.
@@ -59,25 +59,25 @@ impl Event {
 /// The kinds of events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EventKind {
-    /// Sent bytes to the named other end, or did something else to the connection.
+    /// The participant sent bytes to the named other end, or did something else to the connection.
     Sent(String, Wire),
-    /// Received bytes from the named other end, or something else happened to the connection.
+    /// The participant received bytes from the named other end, or something else happened to the connection.
     Got(String, Wire),
     /// A person typed or pressed something.
     Typed(Vec<u8>),
     /// A program showed something on its terminal.
     Showed(Vec<u8>),
-    /// A program is started on this kind of terminal, with this command line.
+    /// A program was started on this kind of terminal, with this command line.
     Started(Terminal, String),
-    /// The script begins a new step.
+    /// The script began a new step.
     Step(String),
     /// Anything else, in words.
     Note(String),
-    /// The script has ended. Later events are last output.
+    /// The script ended. Later events are the programs' last output.
     End,
 }
 
-/// Something that goes over a connection.
+/// Something that is sent over a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wire {
     /// Bytes.
@@ -109,7 +109,7 @@ impl Journal {
     }
 
     /// Waits until nothing has happened for a moment, so that bytes still on their way become evidence. No verdict
-    /// depends on it.
+    /// depends on this wait.
     pub fn settle(&self) {
         const QUIET: Duration = Duration::from_millis(100);
         const AT_MOST: u32 = 5;
@@ -123,7 +123,7 @@ impl Journal {
         }
     }
 
-    /// Like [`Journal::found_wrong`]; returns the failure.
+    /// Like [`Journal::found_wrong`], but also returns the failure.
     pub fn wrong(
         &self,
         who: impl Into<String>,
@@ -146,15 +146,15 @@ impl Journal {
         self.lock().clone()
     }
 
-    /// The program that was started last. It is probably the one that connects to a scripted server next.
+    /// The program that was started last. It is probably the next one to connect to a scripted server.
     pub fn last_started(&self) -> Option<String> {
         let is_start = |event: &&Event| matches!(event.what, EventKind::Started(..));
         self.lock().iter().rev().find(is_start).map(|event| event.who.clone())
     }
 
-    /// All output of each program, including output after the end.
+    /// All output of each program, including output after the end of the script.
     pub fn shown(&self) -> BTreeMap<String, Vec<u8>> {
-        // The output of a terminal may come in pieces.
+        // The output of a terminal may arrive in pieces.
         let mut shown: BTreeMap<String, Vec<u8>> = BTreeMap::new();
         for event in self.lock().iter() {
             if let EventKind::Showed(bytes) = &event.what {

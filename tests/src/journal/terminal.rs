@@ -1,4 +1,4 @@
-//! The terminals that people and servers use, and the text that a person reads on one after certain bytes.
+//! The terminals that people and servers use, and the text that a person reads on a terminal after certain bytes.
 
 use std::num::NonZero;
 
@@ -7,16 +7,16 @@ use crate::journal::visible::visible;
 /// The kind of terminal on which a program runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Terminal {
-    /// `TERM=dumb`: one line after the other, without an echo of typed keys.
+    /// `TERM=dumb`: shows one line after the other, and does not echo typed keys.
     Dumb,
-    /// `TERM=xterm`: a usual terminal, with echo.
+    /// `TERM=xterm`: an ordinary terminal, with echo.
     Xterm,
     /// An `Xterm` in a window with this number of columns.
     Window(NonZero<u16>),
 }
 
 impl Terminal {
-    /// Its width, in characters.
+    /// The terminal's width, in characters.
     pub fn columns(self) -> NonZero<u16> {
         if let Self::Window(columns) = self { columns } else { COLUMNS }
     }
@@ -24,10 +24,10 @@ impl Terminal {
 
 /// The width of the terminal, in characters.
 const COLUMNS: NonZero<u16> = NonZero::new(80).unwrap();
-/// Its height. There are many rows, so that no line that a script waits for scrolls away.
+/// The height of the terminal. It has many rows, so that no line that a script waits for scrolls away.
 pub const ROWS: NonZero<u16> = NonZero::new(60).unwrap();
 
-/// The rows of the screen that the script reads: more than the terminal has, so that no line scrolls away. The lines
+/// The number of rows that the script reads. It is larger than the terminal's, so that no line scrolls away: the lines
 /// that the script has seen are counted from the first one.
 const ALL_ROWS: NonZero<u16> = NonZero::new(300).unwrap();
 
@@ -53,8 +53,8 @@ pub fn screen(terminal: Terminal, bytes: &[u8]) -> Vec<String> {
     lines
 }
 
-/// A line of a dumb terminal as a person reads it, without colors. Text after a carriage return overwrites the line,
-/// and `ESC [ K` erases the rest of it. Many programs use this to show a message above a prompt.
+/// Returns a line of a dumb terminal as a person reads it, without colors. Text after a carriage return overwrites the
+/// line, and `ESC [ K` erases the rest of it. Many programs use this to show a message above a prompt.
 fn readable(line: &str) -> String {
     let mut shown: Vec<char> = Vec::new();
     let mut column = 0;

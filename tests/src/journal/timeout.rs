@@ -1,4 +1,4 @@
-//! How long a person, a peer or the grader waits for anything.
+//! How long a person, a peer or the grader waits for an event.
 
 use std::time::Duration;
 

@@ -13,7 +13,7 @@ pub fn unwritten_stages(text: &str) -> Vec<u32> {
     stages
 }
 
-/// The text without the panics of unwritten stages: they tell nothing about an earlier stage.
+/// Returns the text without the panics of unwritten stages, which say nothing about an earlier stage.
 pub fn without_unwritten(text: &str) -> String {
     let mut left: Vec<&str> = Vec::new();
     let mut lines = text.lines().peekable();

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-/// The bytes as text in which every byte is visible: `⏎` for a newline, `\x1b` for an escape, `\xff` for a byte that is
-/// not UTF-8.
+/// Returns the bytes as text in which every byte is visible: `⏎` for a newline, `\x1b` for an escape, `\xff` for a byte
+/// that is not UTF-8.
 pub fn visible(bytes: &[u8]) -> String {
     let mut text = String::new();
     for chunk in bytes.utf8_chunks() {
@@ -14,7 +14,7 @@ pub fn visible(bytes: &[u8]) -> String {
                 '\0'..='\x1f' | '\x7f' => {
                     let _ = write!(text, "\\x{:02x}", u32::from(char));
                 }
-                // This includes the characters that change the direction of the text after them.
+                // This includes the characters that change the direction of the text that follows.
                 '\u{80}'..='\u{9f}'
                 | '\u{61c}'
                 | '\u{200e}'..='\u{200f}'

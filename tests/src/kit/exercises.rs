@@ -10,14 +10,14 @@ use syn::visit::Visit;
 
 use crate::kit::files;
 
-/// The longest summary, in characters, so that its `todo!` fits into a line.
+/// The maximum length of a summary, in characters, so that its `todo!` fits on one line.
 const MAX_SUMMARY: usize = 60;
 
 /// A function that the student has to write.
 pub struct Exercise {
     /// The first stage in its doc comment.
     pub stage: u32,
-    /// Stages without their own function that test this one again, according to its doc comment.
+    /// The stages without their own function that test this one again, according to its doc comment.
     pub also: Vec<u32>,
     /// The name of the function.
     pub name: String,
@@ -57,7 +57,7 @@ impl Location {
         &self.source[self.task.item.clone()]
     }
 
-    /// Whether it is written, so that it contains no `todo!`.
+    /// Whether the function is written, and therefore contains no `todo!`.
     pub fn is_written(&self) -> bool {
         self.todo().is_none()
     }
@@ -99,7 +99,7 @@ pub fn of_lab(kit: &Path, folder: &str, lab: u32) -> Result<Vec<Location>> {
     Ok(places)
 }
 
-/// The functions of a stage; if it has none of its own, those that it tests again.
+/// The functions of a stage. If the stage has none of its own, these are the functions that it tests again.
 pub fn of_stage(mut places: Vec<Location>, stage: u32) -> Vec<Location> {
     let has_own = places.iter().any(|place| place.task.stage == stage);
     places.retain(
@@ -158,7 +158,7 @@ fn number(text: &str) -> Option<u32> {
     text.split(|char: char| !char.is_ascii_digit()).next()?.parse().ok()
 }
 
-/// The stage and the task that a line of a doc comment names: `Stage 3: show each message, …`.
+/// The stage and the task in a line of a doc comment such as `Stage 3: show each message, …`.
 fn stage_of(line: &str) -> Option<(u32, String)> {
     let (number, task) = line.trim().strip_prefix("Stage ")?.split_once(": ")?;
     // Brackets of a link, as in [`Messages::receive`], are removed. Others belong to the task, as in `[ann] : hello`.

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// All files below the folder, as sorted paths relative to it; none if the folder does not exist.
+/// All files below the folder, as sorted paths relative to it. If the folder does not exist, there are none.
 pub fn below(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut folders = vec![PathBuf::new()];
@@ -49,7 +49,7 @@ pub fn read(path: &Path) -> io::Result<Option<String>> {
     }
 }
 
-/// Writes the file, and makes its folder if necessary. Scripts become executable.
+/// Writes the file, and makes its folder if necessary. Makes scripts executable.
 pub fn write(path: &Path, text: &str) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;

@@ -9,10 +9,10 @@ use crate::harness::server::Server;
 use crate::journal::failure::{Check, Failure};
 use crate::journal::terminal::Terminal;
 
-/// A way in which a person leaves: its description, and the action.
+/// A way in which a person leaves, as its description and the action.
 pub type WayOut = (&'static str, fn(&Person) -> Check);
 
-/// All ways to leave: what a person types, and the keys that do the same in every lab.
+/// All ways to leave: the word that a person types, and the keys that do the same in every lab.
 pub const fn ways_out(typed: WayOut) -> [WayOut; 3] {
     [
         typed,
@@ -21,7 +21,7 @@ pub const fn ways_out(typed: WayOut) -> [WayOut; 3] {
     ]
 }
 
-/// Starts three servers and returns the first: each must listen where it was told, not on a fixed port.
+/// Starts three servers and returns the first. Each must listen on the address that it was given, not on a fixed port.
 pub fn server_where_told(harness: &Harness) -> Check<Server> {
     let first = harness.server()?;
     if !first.address().ip().is_loopback() {
@@ -32,26 +32,26 @@ pub fn server_where_told(harness: &Harness) -> Check<Server> {
             came,
         ));
     }
-    // A free port (0) may be the same as before if that server has ended, but not every time.
+    // A free port (0) may be the same as the previous one if that server has ended, but not every time.
     let mut addresses = BTreeSet::from([first.address()]);
     for _ in 0..2 {
         let other = harness.server().map_err(|mut failure| {
             if let Failure::Wrong { who, .. } = &mut failure {
-                "a second server, on any free port (0), should have shown".clone_into(who);
+                "a second server, on port 0 (any free port), should have shown".clone_into(who);
             }
             failure
         })?;
         addresses.insert(other.address());
     }
     if addresses.len() == 1 {
-        let who = "each of three servers, on any free port (0), should have listened on";
-        let came = format!("all of them on {}", first.address());
-        return Err(Failure::wrong(who, "a port of its own", came));
+        let who = "each of three servers, on port 0 (any free port), should have listened on";
+        let came = format!("all of them listened on {}", first.address());
+        return Err(Failure::wrong(who, "its own port", came));
     }
     Ok(first)
 }
 
-/// Starts a client that asks for a name before it connects, and answers: the question ends with `word`.
+/// Starts a client that asks for a name before it connects, and answers its question, which ends with `word`.
 pub fn enters_with_name(
     harness: &Harness,
     server: SocketAddr,

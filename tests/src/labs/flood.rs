@@ -2,7 +2,7 @@
 
 use std::fs;
 
-/// How many long lines fill the buffers of the system, which hold some 4 MB for a peer that does not read.
+/// How many long lines fill the system's buffers, which hold about 4 MB for a peer that does not read.
 pub const FLOOD_LINES: usize = 120;
 
 /// A line almost as long as the limit.
@@ -10,10 +10,10 @@ pub fn long_line(number: usize) -> String {
     format!("{number} {}", "x".repeat(60_000))
 }
 
-/// Long lines, more than the system buffers for a peer that does not read.
+/// More long lines than the system buffers for a peer that does not read.
 ///
-/// The buffer of a new connection is the second of the three numbers of `tcp_wmem`, in bytes (see tcp(7)); on most
-/// machines it is small.
+/// The buffer size of a new connection, in bytes, is the second of the three numbers in `tcp_wmem` (see tcp(7)). On
+/// most machines it is small.
 pub fn flood() -> impl Iterator<Item = String> {
     const LINES_THAT_A_PEER_CAN_KEEP: usize = 480;
     let settings = fs::read_to_string("/proc/sys/net/ipv4/tcp_wmem").unwrap_or_default();

@@ -10,17 +10,17 @@ impl Peer {
         self.sends(format!("{message}\n"))
     }
 
-    /// Waits for the message to come next. Its ⏎ may be missing: only one stage of each lab requires it.
+    /// Waits until the message arrives next. Its ⏎ may be missing, because only one stage of each lab requires it.
     pub fn hears(&self, message: &str) -> Check {
         self.hears_message(message, "")
     }
 
-    /// Waits for the message and its ⏎ to come next.
+    /// Waits until the message and its ⏎ arrive next.
     pub fn hears_line(&self, message: &str) -> Check {
         self.hears_message(message, "\n")
     }
 
-    /// As [`Peer::hears`], for one of several messages; returns its index.
+    /// Like [`Peer::hears`], but for one of several messages. Returns its index.
     pub fn hears_one_of(&self, messages: &[&str]) -> Check<usize> {
         let found = self.wait(|arrived| {
             let late = late_end(arrived.rest());

@@ -1,10 +1,11 @@
 //! Shows where two texts begin to differ.
 
-/// How much of the common beginning is shown, in characters, if a text is too long for its line.
+/// How many characters of the common beginning are shown if a text is too long for its line.
 const CONTEXT: usize = 16;
 
-/// `expected` and `came`, fitted into `room` columns, and the column at which they begin to differ. Both are cut at the
-/// same place at the front, but the difference always stays. On a screen other lines may come before the relevant one.
+/// Fits `expected` and `came` into `room` columns, and returns them with the column at which they begin to differ. Both
+/// are cut at the front at the same place, but the difference is always shown. On a screen, other lines may come before
+/// the relevant one.
 pub fn side_by_side(
     expected: &str,
     came: &str,
@@ -12,11 +13,11 @@ pub fn side_by_side(
     room: usize,
 ) -> (String, String, Option<usize>) {
     let fits = |text: &str| text.chars().count() <= room;
-    // In a long screen text, the relevant part is the one that begins like the expected text.
+    // In long text from a screen, the relevant part is the one that begins like the expected text.
     let skipped = if !is_screen || fits(came) { 0 } else { alike(expected, came) };
     let aligned = came.chars().skip(skipped);
     let same = expected.chars().zip(aligned).take_while(|(a, b)| a == b).count();
-    // A cut text is followed by its size.
+    // Text that was cut is followed by its size.
     let is_in_sight = same + 2 * CONTEXT <= room;
     let begin = if fits(expected) && fits(came) || is_in_sight {
         0
@@ -27,7 +28,7 @@ pub fn side_by_side(
     let at = (same - begin + usize::from(begin > 0 || skipped > 0)).min(room);
     let mut expected = window(expected, begin, room);
     if begin == 0 && skipped > 0 {
-        // Leaves room for the `…` that the other line begins with.
+        // This leaves room for the `…` at the beginning of the other line.
         expected.insert(0, ' ');
     }
     (expected, window(came, skipped + begin, room), differ.then_some(at))
@@ -43,7 +44,7 @@ fn alike(expected: &str, came: &str) -> usize {
     found.map_or(0, |at| came[..at].chars().count())
 }
 
-/// The text from the character `begin` on, in `room` columns. If it is cut, its total length is added.
+/// The text from the character at `begin`, in `room` columns. If it is cut, its total length is added.
 fn window(text: &str, begin: usize, room: usize) -> String {
     let count = text.chars().count();
     let is_cut = begin > 0 || count > room;

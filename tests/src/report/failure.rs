@@ -17,7 +17,7 @@ use crate::report::screens::Screen;
 use crate::report::text::{columns, labelled, quoted, short_blanks, wrapped};
 use crate::report::{diff, near_miss, programs, screens};
 
-/// The width of the labels before the expected and the actual text, in columns.
+/// The width of the labels in front of the expected and the actual text, in columns.
 const LABEL: usize = 14;
 
 /// The report about a failed stage, for a terminal or another format.
@@ -42,7 +42,7 @@ impl<'a> Report<'a> {
     pub fn to_text(&self, kit: &Path) -> String {
         let mut parts = vec![stage_line(self.lab, self.stage, &self.graded.verdict)];
         parts.push(self.what_went_wrong());
-        // A program that does not compile has not communicated.
+        // A program that does not compile has sent and received nothing.
         if self.has_happened() {
             let ladder = self.ladder(most_lanes(columns()));
             parts.push(ladder.to_text(columns()));
@@ -53,7 +53,7 @@ impl<'a> Report<'a> {
         }
         let states = self.states();
         if !states.is_empty() {
-            // Quoted program output comes after a bar, and is not wrapped.
+            // Quoted program output is shown after a bar, and is not wrapped.
             let is_quoted = |line: &str| line.starts_with(' ');
             let line = |line: &String| {
                 if is_quoted(line) { format!("   {line}") } else { wrapped("   ", line) }
@@ -72,7 +72,7 @@ impl<'a> Report<'a> {
         screens
     }
 
-    /// Whether there are events to show. If the grader failed, the events tell nothing about the programs.
+    /// Whether there are events to show. If the grader failed, the events say nothing about the programs.
     pub(super) fn has_happened(&self) -> bool {
         !matches!(self.failure(), Some(Failure::Grader(_)))
             && self.events.iter().any(|event| event.what != EventKind::End)
@@ -115,7 +115,7 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// The expected bytes, and the bytes that came instead.
+    /// The expected bytes, and the bytes that arrived instead.
     fn evidence(&self) -> Option<&Evidence> {
         match self.failure() {
             Some(Failure::Wrong { evidence, .. }) => evidence.as_deref(),
@@ -149,7 +149,7 @@ impl<'a> Report<'a> {
             let rest = who.strip_prefix(name);
             !name.is_empty() && rest.is_some_and(|rest| rest.starts_with([' ', '\'']))
         };
-        // The longest name counts, because `server` is also the beginning of `server 2`.
+        // The longest matching name counts, because `server` is also the beginning of `server 2`.
         let names = self.events.iter().map(|event| event.who.as_str());
         names.filter(is_about).max_by_key(|name| name.len())
     }
@@ -192,9 +192,9 @@ impl<'a> Report<'a> {
         let mut lines = Vec::new();
         if let Some(passes) = self.graded.control_passes {
             let said = if passes {
-                "passes: the reference programs do this right on this machine"
+                "passes: the reference programs do this correctly on this machine"
             } else {
-                "fails, too: this is the grader's fault, not yours"
+                "also fails: this is the grader's fault, not yours"
             };
             lines.push(("control", said.to_owned()));
         }

@@ -1,4 +1,4 @@
-//! Reports as one self-contained page, with the same content as on the terminal and with the ladders as drawings.
+//! The reports as one self-contained page. It has the same content as on the terminal, with the ladders as drawings.
 
 use std::fmt::Write;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! A ladder diagram, drawn with characters: who sent which bytes, and when. Other drawings use its rows as well.
+//! A ladder diagram, drawn with characters, of who sent which bytes, and when. Other drawings also use its rows.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,25 +13,25 @@ use crate::report::text::short_blanks;
 /// The width of the times at the left edge, in columns.
 const CLOCK: usize = 8;
 
-/// The least width of a lane, in columns. A narrower one has no room for text.
+/// The minimum width of a lane, in columns. A narrower lane has no room for text.
 const MIN_LANE: usize = 15;
 
-/// The most rows. If there are more, rows in the middle are left out.
+/// The maximum number of rows. If there are more, rows in the middle are left out.
 const MAX_ROWS: usize = 36;
-/// The number of rows that stay at the beginning then.
+/// The number of rows that are kept at the beginning if rows are left out.
 const FIRST_ROWS: usize = 6;
 
 /// The participants, and the events between them.
 pub struct Ladder {
-    /// From left to right. The participant that all others communicate with is in the middle.
+    /// The participants from left to right. The one that all others communicate with is in the middle.
     pub lanes: Vec<String>,
-    /// From top to bottom.
+    /// The rows from top to bottom.
     pub rows: Vec<Row>,
     /// The participants that are not drawn.
     pub left_out: Vec<String>,
 }
 
-/// What did not come.
+/// Something that did not arrive.
 pub struct Missing<'a> {
     /// The person or peer that waited.
     pub who: &'a str,
@@ -98,7 +98,7 @@ impl Ladder {
             .filter(|event| !is_echo(event, &mut typed))
             .flat_map(|event| rows_of(event, &lane))
             .collect();
-        // The steps before the last one passed.
+        // All steps before the last one have passed.
         let is_step = |row: &Row| matches!(row.kind, Kind::Step(_));
         if let Some(step) = rows.iter().rposition(is_step).filter(|step| *step > FIRST_ROWS) {
             let gap_row = Row { at: None, kind: Kind::Gap(step - FIRST_ROWS) };
@@ -107,7 +107,7 @@ impl Ladder {
         if let Some((missing, at)) = missing.and_then(|missing| Some((missing, lane(missing.who)?)))
         {
             rows.extend(silence(events, at));
-            // The other end of the last connection; otherwise the lane in the middle.
+            // The other end of the last connection, or else the lane in the middle.
             let middle = (lanes.len() - 1).div_ceil(2);
             let beside = if at == middle { at.saturating_sub(1) } else { middle };
             let mut ends = events.iter().rev().filter_map(Event::ends);
@@ -161,7 +161,7 @@ impl Ladder {
                 }
                 Kind::Note { lane, text } => {
                     let room = columns.saturating_sub(at(*lane) + 2);
-                    // Near the right edge there is more room on the left side.
+                    // Near the right edge, there is more room on the left side of the lane.
                     if room < 24 && at(*lane) > CLOCK + 24 {
                         let text = cut(text, at(*lane) - CLOCK - 2);
                         row.put(at(*lane) - 1 - text.chars().count(), &text);
@@ -230,7 +230,7 @@ fn lanes(events: &[Event], about: Option<&str>, most: usize) -> (Vec<String>, Ve
         }
     }
     names.retain(|name| !name.is_empty());
-    // The middle lane is the most frequent other end.
+    // The middle lane is the participant that most often is the other end.
     let hub = talks.iter().max_by_key(|(_, count)| count).map(|(name, _)| *name);
     if let Some(hub) = hub {
         names.retain(|name| *name != hub);
@@ -238,7 +238,7 @@ fn lanes(events: &[Event], about: Option<&str>, most: usize) -> (Vec<String>, Ve
     }
     let left_out = names.split_off(names.len().min(most));
     let mut lanes: Vec<String> = names.iter().skip(1).map(ToString::to_string).collect();
-    // In the order of their first events.
+    // The lanes are in the order of their first events.
     let order = |name: &String| events.iter().position(|event| event.who == *name);
     lanes.sort_by_key(order);
     if let Some(hub) = names.first() {
@@ -292,7 +292,7 @@ fn rows_of(event: &Event, lane: &impl Fn(&str) -> Option<usize>) -> Vec<Row> {
         }),
         EventKind::Showed(bytes) => {
             let plain = without_unwritten(&plain(bytes));
-            // A newline alone tells nothing.
+            // A newline alone is not worth a row.
             if plain.trim().is_empty() { Vec::new() } else { note(shown(plain.as_bytes())) }
         }
         EventKind::Started(_, command) => note(format!("$ {command}")),
@@ -302,7 +302,7 @@ fn rows_of(event: &Event, lane: &impl Fn(&str) -> Option<usize>) -> Vec<Row> {
     }
 }
 
-/// The bytes as text; if there are many, their number and the beginning.
+/// The bytes as text. If there are many, this is their number and the beginning.
 fn shown(bytes: &[u8]) -> String {
     const LONG: usize = 200;
     if bytes.len() <= LONG {
@@ -313,7 +313,7 @@ fn shown(bytes: &[u8]) -> String {
 }
 
 trait ReplaceReturns {
-    /// Shows the carriage return that Enter sends as a newline.
+    /// Replaces the carriage return that Enter sends with a newline.
     fn replace_returns(&self) -> Vec<u8>;
 }
 
@@ -330,7 +330,7 @@ fn cut(text: &str, room: usize) -> String {
     text.chars().take(room.saturating_sub(1)).chain(['…']).collect()
 }
 
-/// A line of text in which text can be put at any column.
+/// A line in which text can be put at any column.
 struct Canvas(Vec<char>);
 
 impl Canvas {
@@ -359,7 +359,7 @@ impl Canvas {
         } else {
             self.put(to + 1, "◀");
         }
-        // The text is next to the sender, after a short piece of line if there is room.
+        // The text is next to the sender, after a short piece of the arrow if there is room.
         let room = (right - left).saturating_sub(5);
         let text = format!(" {} ", cut(text, room));
         let line = if text.chars().count() < room + 2 { 2 } else { 1 };

@@ -1,4 +1,4 @@
-//! Finds what was almost right, because that explains the mistake.
+//! Finds output that was almost right, because that explains the mistake.
 
 use crate::journal::failure::Evidence;
 use crate::journal::is_server;
@@ -7,7 +7,8 @@ use crate::journal::{Event, EventKind, Wire};
 
 use crate::report::text::short_blanks;
 
-/// What the bytes that came, and the bytes that others received, tell about the mistake. The most useful comes first.
+/// Explains the mistake, using the received bytes and the bytes that others received. The most useful remark comes
+/// first.
 pub fn near_misses(evidence: &Evidence, events: &[Event], speaker_hears: bool) -> Vec<String> {
     let Evidence { name, expected, before, rest, is_screen } = evidence;
     let mut misses = Vec::new();
@@ -17,27 +18,27 @@ pub fn near_misses(evidence: &Evidence, events: &[Event], speaker_hears: bool) -
     if message.is_empty() {
         return misses;
     }
-    // A screen may show other lines before it, so this looks at the most similar line.
+    // A screen may show other lines before the message, so this looks at the most similar line.
     let rest = if *is_screen { most_like(rest, message) } else { rest };
     let came = trim(rest);
     if came == message && rest.ends_with(b"\r\n") {
-        misses.push("it is right, but ends with \\r⏎ instead of ⏎".into());
+        misses.push("it is correct, but ends with \\r⏎ instead of ⏎".into());
     } else if came == message && !rest.ends_with(b"\n") && expected.ends_with(b"\n") {
-        misses.push("it is right except for the missing ⏎ at its end".into());
+        misses.push("it is correct, except that the ⏎ at its end is missing".into());
     } else if came == message && rest.ends_with(b"\n") && !expected.ends_with(b"\n") {
-        misses.push("it is right, but an extra ⏎ follows it".into());
+        misses.push("it is correct, but an extra ⏎ follows it".into());
     } else if rest.starts_with(b"\n") && rest.trim_ascii_start().starts_with(message) {
-        misses.push("it is right, but an empty line comes before it".into());
+        misses.push("it is correct, but an empty line comes before it".into());
     } else if came.eq_ignore_ascii_case(message) {
-        misses.push("it is right except for upper and lower case".into());
+        misses.push("it is correct, except for upper and lower case".into());
     } else if without_blanks(came) == without_blanks(message) {
-        misses.push("it is right except for the spaces".into());
+        misses.push("it is correct, except for the spaces".into());
     }
     if came.len() > 1 && came != message && message.ends_with(came) {
         let front = String::from_utf8_lossy(&message[..message.len() - came.len()]);
-        misses.push(format!("it is right, but «{front}» is missing before it"));
+        misses.push(format!("it is correct, but «{front}» is missing in front of it"));
     } else if !came.is_empty() && came != message && message.starts_with(came) {
-        misses.push("only the beginning came".into());
+        misses.push("only the beginning arrived".into());
     }
     misses.extend(counted_characters(&expected, rest));
     if !speaker_hears {
@@ -45,14 +46,14 @@ pub fn near_misses(evidence: &Evidence, events: &[Event], speaker_hears: bool) -
     }
     let first = trim(rest.split_inclusive(|&byte| byte == b'\n').next().unwrap_or_default());
     let is_known = |line: &[u8]| line == first;
-    // A single line of a longer message may well occur twice.
+    // A single line of a longer message may occur twice.
     let is_line = !message.contains(&b'\n');
     if is_line
         && !first.is_empty()
         && !is_screen
         && before.split(|&byte| byte == b'\n').any(is_known)
     {
-        misses.push("an earlier message came again: it was sent twice".into());
+        misses.push("an earlier message arrived again: it was sent twice".into());
     }
     match find(rest, message) {
         // Part of a screen line may occur anywhere in it, for example as a prompt that was answered.
@@ -72,7 +73,7 @@ pub fn near_misses(evidence: &Evidence, events: &[Event], speaker_hears: bool) -
     misses
 }
 
-/// The wrong text directly before or after the message, which came at `at`.
+/// The wrong text directly before or after the message, which begins at `at`.
 fn beside(rest: &[u8], at: usize, expected: &[u8]) -> Option<String> {
     let message = trim(expected);
     let (front, back) = (&rest[..at], &rest[at + message.len()..]);
@@ -86,19 +87,19 @@ fn beside(rest: &[u8], at: usize, expected: &[u8]) -> Option<String> {
     };
     if !expected.ends_with(b"\n") {
         // Here no ⏎ separates two messages.
-        return (at > 0).then(|| format!("it came, but after «{}»", shown(front)));
+        return (at > 0).then(|| format!("it arrived, but after «{}»", shown(front)));
     }
     let front = &front[front.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1)..];
     let back = trim(back.split(|&byte| byte == b'\n').next().unwrap_or_default());
     if !front.is_empty() && message.starts_with(front) {
-        Some(format!("it came, but with «{}» twice in front of it", shown(front)))
+        Some(format!("it arrived, but with «{}» twice in front of it", shown(front)))
     } else if !front.is_empty() {
         let front = shown(front);
-        Some(format!("it came, but glued to «{front}» before it: there is no ⏎ between them"))
+        Some(format!("it arrived, but is glued to «{front}» before it: there is no ⏎ between them"))
     } else if !back.is_empty() {
-        Some(format!("it came, but «{}» is glued to its end", shown(back)))
+        Some(format!("it arrived, but «{}» is glued to its end", shown(back)))
     } else {
-        (at > 1).then(|| "it came, but after something else".into())
+        (at > 1).then(|| "it arrived, but after something else".into())
     }
 }
 
@@ -158,10 +159,10 @@ fn own_words(name: &str, message: &[u8], rest: &[u8], events: &[Event]) -> Optio
         _ => false,
     };
     let is_own = events.iter().any(is_own);
-    is_own.then(|| format!("what came is {name}'s own message, sent back to the speaker"))
+    is_own.then(|| format!("what arrived is {name}'s own message, sent back to the speaker"))
 }
 
-/// Whether others received the message instead.
+/// Whether other peers received the message instead.
 fn others_got_it(name: &str, message: &[u8], before: &[u8], events: &[Event]) -> Option<String> {
     let mut others: Vec<&str> = Vec::new();
     let mut got: std::collections::BTreeMap<&str, Vec<u8>> = std::collections::BTreeMap::new();
@@ -218,7 +219,7 @@ mod tests {
     fn a_prompt_that_was_answered_is_no_near_miss() {
         let none: [&str; 0] = [];
         assert_eq!(misses("…name:", "Enter your name: \nHello\n"), none);
-        let glued = "it came, but glued to «Hello» before it: there is no ⏎ between them";
+        let glued = "it arrived, but is glued to «Hello» before it: there is no ⏎ between them";
         assert_eq!(misses("bob: hi\n", "Hellobob: hi\n"), [glued]);
     }
 }

@@ -1,4 +1,4 @@
-//! The state of the programs when a stage failed: which ended, which panicked, which was in a busy loop.
+//! The state of the programs when a stage failed: which had ended, which had panicked, and which were in a busy loop.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -17,7 +17,7 @@ const LAST_LINES: usize = 3;
 /// More memory than any chat needs, in bytes.
 const MUCH_MEMORY: u64 = 500_000_000;
 
-/// The remarks about each program. There is none about a program that waits as it should.
+/// The remarks about each program. There is no remark about a program that waits as it should.
 pub fn states(
     programs: &[(String, Ended)],
     shown: &BTreeMap<String, Vec<u8>>,
@@ -37,9 +37,9 @@ pub fn states(
         let unwritten = unwritten_stages(&output);
         let after = format!("after {:.1} s", ended.after.as_secs_f64());
         let said = match ended.status {
-            // A client may leave, but a server may not.
+            // A client is allowed to exit, but a server is not.
             Some(WaitStatus::Exited(_, 0)) if !is_server(name) => None,
-            // It is expected that clients end with their server.
+            // Clients are expected to end with their server.
             Some(WaitStatus::Exited(..)) if server_died && !is_server(name) => None,
             Some(WaitStatus::Exited(_, code)) => {
                 let on_its_own =
@@ -56,7 +56,7 @@ pub fn states(
                     "{name}'s program was still in a busy loop: {used:.1} s of processor time in {lived:.1} s"
                 ))
             }
-            // The others wait for the server, so the report tells what it did.
+            // The other programs wait for the server, so the report says what the server did.
             _ if is_server(name)
                 && ended.after > Duration::from_secs(3)
                 && !server_is_mentioned =>
@@ -76,12 +76,12 @@ pub fn states(
             let megabytes = ended.memory / 1_000_000;
             lines.push(format!("{name}'s program used {megabytes} MB of memory"));
         }
-        // The output of all programs with this name is joined.
+        // The output of all programs with this name is joined, so one look is enough.
         if !seen.insert(name) {
             continue;
         }
         for stage in unwritten.into_iter().collect::<BTreeSet<_>>() {
-            lines.push(format!("{name}'s program said that stage {stage} is not written yet"));
+            lines.push(format!("{name}'s program reported that stage {stage} is not written yet"));
         }
         for panic in panics(&without_unwritten(&output)) {
             let still = if has_died { "" } else { "; the program kept running" };
@@ -92,7 +92,7 @@ pub fn states(
     lines
 }
 
-/// Whether the other end closed this program's connection, or the program never had one.
+/// Whether the other end closed this program's connection, or the program never had a connection.
 fn was_left(name: &str, events: &[Event]) -> bool {
     let is_end = |event: &Event| match &event.what {
         EventKind::Sent(to, Wire::Signal(signal)) => to == name && *signal != "connects",
@@ -125,7 +125,7 @@ fn panics(output: &str) -> Vec<Vec<String>> {
         }
         panics.push(panic);
     }
-    // A repeated panic tells nothing new.
+    // A repeated panic says nothing new.
     panics.dedup_by(|a, b| a[1..] == b[1..]);
     panics.truncate(3);
     panics

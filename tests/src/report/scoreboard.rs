@@ -6,7 +6,7 @@ use crate::grading::verdict::Verdict;
 use crate::harness::stage::{Lab, Stage};
 use crate::report::text::{line, mark, word};
 
-/// The points that were won, and the points that were possible.
+/// The points that were earned, and the points that were possible.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Points {
     /// The points of the passed stages.

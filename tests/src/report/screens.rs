@@ -22,8 +22,8 @@ pub struct Screen {
     pub lines: Vec<String>,
 }
 
-/// The last lines of the screens of all programs, in the order in which they were started. If a terminal does not echo,
-/// this adds the typed text, because the person knows it.
+/// Returns the last lines of every program's screen, in the order in which the programs were started. If a terminal
+/// does not echo, this adds the typed text, because the person knows it.
 pub fn screens(events: &[Event], last: usize) -> Vec<Screen> {
     let mut kinds: Vec<(&str, Terminal)> = Vec::new();
     let mut bytes: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
@@ -69,7 +69,7 @@ pub fn screens(events: &[Event], last: usize) -> Vec<Screen> {
     screens
 }
 
-/// The minimum width of a screen, in columns. A narrower one is hard to read.
+/// The minimum width of a screen, in columns. A narrower screen is hard to read.
 const MIN_WIDTH: usize = 34;
 
 /// How many of `count` screens fit side by side.
@@ -82,7 +82,7 @@ pub fn room(columns: usize, count: usize) -> usize {
     (columns - 2) / beside(columns, count) - 6
 }
 
-/// The screens in rows, with as many side by side as fit.
+/// The screens in rows, with as many screens side by side as fit.
 pub fn to_text(screens: &[Screen], columns: usize) -> String {
     let beside = beside(columns, screens.len());
     let width = room(columns, screens.len()) + 4;

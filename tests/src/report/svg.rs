@@ -16,7 +16,7 @@ const WIDTH: usize = 900;
 const CLOCK: usize = 70;
 /// The assumed width of a character, in pixels, a little more than the real one.
 const CHARACTER: usize = 8;
-/// The most lines of text at an arrow.
+/// The maximum number of lines of text at an arrow.
 const MAX_LINES: usize = 12;
 
 /// The ladder as a drawing, with a text alternative.
@@ -109,7 +109,7 @@ fn arrow(from: usize, to: usize, y: usize, lines: &[String]) -> String {
     out
 }
 
-/// The text, split at its newlines if it is too long for one line; at least one line, and not too many.
+/// The text, split at its newlines if it is too long for one line. It has at least one line, and at most [`MAX_LINES`].
 fn wrap(text: &str, room: usize) -> Vec<String> {
     if text.chars().count() <= room {
         return vec![text.to_owned()];

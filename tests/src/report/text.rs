@@ -20,7 +20,7 @@ pub fn line(left: &str, right: &str) -> String {
     format!("{} {right}", console::pad_str(&left, room, console::Alignment::Left, None))
 }
 
-/// The text with each long run of spaces, such as the padding of a header, replaced by its length.
+/// The text, in which each long run of spaces, such as the padding of a header, is replaced with its length.
 pub fn short_blanks(text: &str) -> String {
     const LONG: usize = 6;
     let mut short = String::new();
@@ -34,7 +34,7 @@ pub fn short_blanks(text: &str) -> String {
     short + rest
 }
 
-/// Program output for HTML and SVG: always plain text, whatever the program prints.
+/// Escapes program output for HTML and SVG, so that it is always plain text, whatever the program prints.
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for char in text.chars() {
@@ -51,8 +51,8 @@ pub fn escape(text: &str) -> String {
     escaped
 }
 
-/// The output of a compiler or a `build.rs`, line by line. A submission controls it, so this makes it harmless and cuts
-/// long lines.
+/// Returns the output of a compiler or a `build.rs`, line by line. A submission controls this output, so it is made
+/// harmless, and long lines are cut.
 pub fn quoted(text: &str) -> Vec<String> {
     const LONG: usize = 300;
     let cut = |line: &str| {
@@ -63,12 +63,12 @@ pub fn quoted(text: &str) -> Vec<String> {
     text.trim_end().lines().map(cut).collect()
 }
 
-/// A label, followed by a text in as many lines as it needs.
+/// A label, followed by text on as many lines as it needs.
 pub fn labelled(label: &str, text: &str) -> String {
     wrapped(&format!("   {label:<8}"), text)
 }
 
-/// A text in as many lines as it needs. The first begins after `front`, the others are indented to match.
+/// Text on as many lines as it needs. The first line begins after `front`, and the other lines are indented to match.
 pub fn wrapped(front: &str, text: &str) -> String {
     let indent = console::measure_text_width(front);
     let mut lines = vec![front.to_owned()];
@@ -85,7 +85,7 @@ pub fn wrapped(front: &str, text: &str) -> String {
     lines.join("\n")
 }
 
-/// The sign of a verdict, in its color.
+/// The symbol of a verdict, in its color.
 pub fn mark(verdict: Option<&Verdict>) -> String {
     let (mark, style) = match verdict {
         Some(Verdict::Passed) => ("✓", Style::new().green()),
@@ -96,7 +96,7 @@ pub fn mark(verdict: Option<&Verdict>) -> String {
     style.apply_to(mark).to_string()
 }
 
-/// The verdict in words; empty if the sign is enough.
+/// The verdict in words; empty if the symbol is enough.
 pub fn word(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Passed => String::new(),

@@ -1,4 +1,4 @@
-//! Builds programs. A program that does not compile does not affect the others, and no process stays behind.
+//! Builds programs. A program that does not compile does not affect the others, and no process is left running.
 
 use std::collections::HashMap;
 use std::env;
@@ -21,17 +21,17 @@ use crate::system::orphans;
 /// The default time limit for one build. A first build takes half a minute on a slow machine.
 pub const BUILD_LIMIT: Duration = Duration::from_mins(15);
 
-/// The most output of a build that is read, in bytes. A `build.rs` may print without end.
+/// The maximum output of a build that is read, in bytes. A `build.rs` may print forever.
 const MAX_OUTPUT: u64 = 64 * 1024 * 1024;
 
-/// The build folder, below the folder of the kit.
+/// The build folder, relative to the kit's folder.
 const TARGET: &str = "target";
 
-/// The executables of packages, or the compiler's errors.
+/// The executable of each package, or the compiler's errors.
 pub type Built = HashMap<String, Result<PathBuf, String>>;
 
-/// Builds packages of the kit in the folder `kit`, within `limit`. A package that does not compile, or not in time,
-/// does not affect the others.
+/// Builds packages of the kit in the `kit` folder, within `limit`. A package that does not compile, or does not compile
+/// in time, does not affect the others.
 ///
 /// # Errors
 /// When cargo itself fails, for example because of a broken `Cargo.toml`.
@@ -40,7 +40,7 @@ pub fn build(kit: &Path, packages: &[String], limit: Duration) -> Result<Built, 
     let missing: Vec<_> = packages.iter().filter(|name| !built.contains_key(*name)).collect();
     for package in &missing {
         let mut result = Err(end.why(package));
-        // One slow package may have kept the others from being built, so each gets its share of the time.
+        // One slow package may have kept the others from being built, so each package gets its share of the time.
         if matches!(end, BuildEnd::Stopped(_)) && missing.len() > 1 {
             let share = limit / u32::try_from(missing.len()).unwrap_or(u32::MAX);
             let (mut alone, end) = run_cargo(kit, &[(*package).clone()], share)?;
@@ -52,7 +52,7 @@ pub fn build(kit: &Path, packages: &[String], limit: Duration) -> Result<Built, 
 }
 
 /// Lets a kit without a `target/` build in a folder in which other kits were built, so that the libraries need not be
-/// built again. Only for kits that were just made: their files are newer than the earlier build results.
+/// built again. This is only for kits that were just made, whose files are newer than the earlier build results.
 pub fn share_target(kit: &Path, folder: &Path) -> io::Result<()> {
     // The rest of `target/` still belongs to this kit alone.
     let (shared, own) = (folder.join("debug"), kit.join(TARGET));
@@ -71,7 +71,7 @@ impl BuildEnd {
     /// Why the package was not built.
     fn why(&self, package: &str) -> String {
         let (Self::Finished(said) | Self::Stopped(said)) = self;
-        // The text may also name other packages.
+        // The explanation may also name other packages.
         let mark = format!("`{package} ");
         let own: Vec<_> = said.split("\nerror: ").filter(|part| part.contains(&mark)).collect();
         if own.is_empty() { said.clone() } else { own.join("\nerror: ") }
@@ -88,8 +88,8 @@ fn run_cargo(
     cargo.args(["build", "--keep-going", "--message-format=json"]);
     cargo.args(packages.iter().flat_map(|package| ["-p", package]));
     cargo.current_dir(kit);
-    // If two kits shared a build folder, cargo could mistake the programs of one for those of the other, which have the
-    // same names. So this overrides the user's settings.
+    // If two kits shared a build folder, cargo could mistake one kit's programs for those of the other, because they
+    // have the same names. So this overrides the user's settings.
     cargo.env("CARGO_TARGET_DIR", TARGET).env("CARGO_BUILD_BUILD_DIR", TARGET);
     // The variables that cargo set for this process would make it build everything again.
     for (name, _) in env::vars_os() {
@@ -125,8 +125,8 @@ fn run_cargo(
             status => break status,
         }
     };
-    // Processes that a build.rs started may still run, and hold the pipes open. The group id cannot be reused while one
-    // of them exists.
+    // Processes that a build.rs started may still be running and hold the pipes open. The group id cannot be reused
+    // while one of them exists.
     let _ = killpg(pid, Signal::SIGKILL);
     orphans::end_orphans();
     let (output, errors) = (output.join().unwrap_or_default(), errors.join().unwrap_or_default());
@@ -136,7 +136,7 @@ fn run_cargo(
     let built = programs(&messages);
     let end = match status {
         Ok(WaitStatus::Exited(_, 0)) => BuildEnd::Finished("cargo built no program from it".into()),
-        // It has not compiled anything yet: the workspace is broken.
+        // Cargo has not compiled anything, so the workspace is broken.
         Ok(WaitStatus::Exited(..)) if messages.is_empty() => return Err(errors),
         Ok(WaitStatus::Exited(..)) => BuildEnd::Finished(what_failed(packages, &built, &errors)),
         _ if begin.elapsed() > limit => {
@@ -162,7 +162,7 @@ fn programs(messages: &[Value]) -> Built {
     for message in messages {
         let package = package_name(message);
         if let Some(executable) = message["executable"].as_str() {
-            // A package may have several programs; the one named after the package counts.
+            // A package may have several programs. The one named after the package counts.
             let is_main = message["target"]["name"] == package;
             let program = built.entry(package).or_insert_with(|| Ok(executable.into()));
             if is_main && program.is_ok() {
@@ -179,7 +179,7 @@ fn programs(messages: &[Value]) -> Built {
     built
 }
 
-/// Reads to the end, in a separate thread.
+/// Reads up to the end of the stream, in a separate thread.
 fn read_all(source: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
     thread::spawn(move || {
         let mut bytes = Vec::new();
@@ -190,7 +190,7 @@ fn read_all(source: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
     })
 }
 
-/// Why packages were not built: the errors in their dependencies, or what cargo says about their `build.rs`.
+/// Why packages were not built: the errors in their dependencies, or cargo's messages about their `build.rs`.
 fn what_failed(packages: &[String], built: &Built, errors: &str) -> String {
     let needed = built.iter().filter(|(name, _)| !packages.contains(name));
     let needed: String = needed.filter_map(|(_, result)| result.as_ref().err().cloned()).collect();

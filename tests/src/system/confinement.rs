@@ -1,12 +1,13 @@
-//! Restricts what a program under test may change to a folder of its own.
+//! Confines a program under test, so that it can change only its own folder.
 //!
-//! The folder is its home directory, its folder for temporary files and its current directory. It is removed when the
-//! program ends. On Linux the kernel also prevents the program and its child processes from writing anywhere else and
-//! from signaling other processes (landlock(7)). Without this support only the folder remains; see [`holds`].
+//! The folder is the program's home directory, its folder for temporary files, and its current directory. It is removed
+//! when the program ends. On Linux the kernel also prevents the program and its child processes from writing anywhere
+//! else and from signaling other processes (landlock(7)). Without this support, the folder is the only measure; see
+//! [`holds`].
 //!
-//! This protects against accidents and playful attempts. It is not a sandbox. It does not restrict reading,
-//! connections, the number of processes, the memory and disk space that they use together, the permissions and times of
-//! files, or the code of a submission that `cargo build` runs: `build.rs` and macros. The README says so.
+//! This protects against accidents and playful attempts. It is not a sandbox, as the README says. It does not restrict
+//! reading, connections, the number of processes, the memory and disk space that they use together, the permissions and
+//! times of files, or the code of a submission that `cargo build` runs (`build.rs` and macros).
 
 use std::fs;
 use std::io;
@@ -20,9 +21,10 @@ use crate::journal::failure::{Check, Failure};
 /// The restrictions that the kernel of this machine can enforce.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Holds {
-    /// No writing outside the folder: Linux 5.13, if Landlock is enabled. (No truncating of files: Linux 6.2.)
+    /// No writing outside the folder. This needs Linux 5.13 with Landlock enabled, and Linux 6.2 to prevent truncation
+    /// too.
     pub writing: bool,
-    /// No signals to processes that the program did not start: Linux 6.12.
+    /// No signals to processes that the program did not start. This needs Linux 6.12.
     pub signals: bool,
 }
 
@@ -31,8 +33,8 @@ pub fn holds() -> Holds {
     kernel::holds()
 }
 
-/// The parent of all these folders. It is removed when the grader ends, however it ends: a shell waits at the other end
-/// of a pipe, and removes the folder when the grader's end is closed.
+/// The parent of all these folders. It is removed when the grader ends, whatever the cause: a shell waits at the other
+/// end of a pipe, and removes the folder when the grader's end is closed.
 struct All {
     path: PathBuf,
     shell: Child,
@@ -43,12 +45,13 @@ static ALL: Mutex<Option<All>> = Mutex::new(None);
 impl All {
     fn new() -> io::Result<Self> {
         let folder = tempfile::Builder::new().prefix("chat-lab-").tempdir().map_err(|error| {
-            let why = format!("cannot make a folder for programs (TMPDIR sets its place): {error}");
+            let why =
+                format!("cannot make a folder for programs (TMPDIR sets its location): {error}");
             io::Error::new(error.kind(), why)
         })?;
         let path = folder.keep();
-        // The shell ignores Ctrl-C, which is meant for the grader. It stays in the grader's process group. Otherwise a
-        // grader that started this one would treat the shell as an orphan; see [`crate::system::orphans`].
+        // The shell ignores Ctrl-C, which is meant for the grader. It remains in the grader's process group, because a
+        // grader that started this one would otherwise treat the shell as an orphan; see [`crate::system::orphans`].
         let wait = "trap '' HUP INT QUIT TERM; cat; chmod -R u+rwx -- \"$0\"; rm -rf -- \"$0\"";
         let shell = Command::new("sh")
             .args(["-c", wait])
@@ -73,11 +76,11 @@ pub fn remove_all() {
     drop(ALL.lock().unwrap_or_else(PoisonError::into_inner).take());
 }
 
-/// A folder for one program. It is removed with its contents when this is dropped.
+/// A folder for one program. When this is dropped, the folder and its contents are removed.
 pub struct Folder(PathBuf);
 
 impl Folder {
-    /// Makes an empty folder among the temporary files of the system.
+    /// Makes an empty folder among the system's temporary files.
     pub fn new() -> io::Result<Self> {
         let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
         if all.is_none() {
@@ -92,8 +95,8 @@ impl Folder {
         &self.0
     }
 
-    /// The rules for a program that may write only in this folder; `None` if the kernel does not support them. They
-    /// apply to a process that calls `landlock_restrict_self(2)` with them.
+    /// The rules for a program that is allowed to write only in this folder; `None` if the kernel does not support
+    /// them. They apply to a process that calls `landlock_restrict_self(2)` with them.
     ///
     /// # Errors
     /// When the kernel supports rules, but rejects these.
@@ -105,7 +108,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // Most programs leave nothing. Others may leave nested folders that are too deep for the stack of
+        // Most programs leave nothing. Other programs may leave folders that are nested too deep for the stack of
         // `fs::remove_dir_all`, or folders without read permission.
         let run = |words: &[&str]| {
             let mut command = Command::new(words[0]);
@@ -134,8 +137,8 @@ mod kernel {
 
     use super::Holds;
 
-    /// The devices that every program may open for writing. `/dev/tty` is its own terminal; other terminals are not
-    /// allowed.
+    /// The devices that every program is allowed to open for writing. `/dev/tty` is its own terminal. Other terminals
+    /// are not allowed.
     const DEVICES: [&str; 4] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/tty"];
 
     /// The place where the C library makes semaphores and shared memory. Python's `multiprocessing` needs them.
@@ -150,7 +153,7 @@ mod kernel {
     }
 
     pub fn rules(folder: &Path) -> Result<Option<OwnedFd>, RulesetError> {
-        // The crate leaves out the rules that the kernel does not support; without Landlock, that is all of them.
+        // The crate leaves out the rules that the kernel does not support. Without Landlock, it leaves out all of them.
         let writing = AccessFs::from_write(ABI::V3);
         let mut rules =
             Ruleset::default().handle_access(writing)?.scope(Scope::from_all(ABI::V6))?.create()?;

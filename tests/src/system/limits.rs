@@ -1,4 +1,4 @@
-//! The limits of a program under test, and what it must not inherit from the grader.
+//! The limits of a program under test, and the things that it must not inherit from the grader.
 
 use std::io;
 use std::num::NonZero;
@@ -10,14 +10,14 @@ use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
 
 use crate::journal::terminal::ROWS;
 
-/// Runs in the child, after its terminal was set up and before the program starts.
+/// Runs in the child process, after its terminal was set up and before the program starts.
 pub(super) fn prepare_child(
     columns: NonZero<u16>,
     echoes: bool,
     rules: Option<&OwnedFd>,
 ) -> io::Result<()> {
     if echoes {
-        // rexpect turned the echo off; a line editor that finds it off does not show the typed text.
+        // rexpect has turned the echo off. A line editor that finds it off does not show the typed text.
         let mut mode = tcgetattr(io::stdin())?;
         mode.local_flags |= LocalFlags::ECHO;
         tcsetattr(io::stdin(), SetArg::TCSANOW, &mode)?;
@@ -28,7 +28,8 @@ pub(super) fn prepare_child(
     #[allow(unsafe_code)]
     unsafe {
         libc::ioctl(0, libc::TIOCSWINSZ, &raw const window);
-        // If the grader was started in the background or by Python, these may be ignored, and children inherit that.
+        // If the grader was started in the background or by Python, these signals may be ignored, and child processes
+        // inherit that.
         for ignored in
             [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGTERM, Signal::SIGXFSZ]
         {
@@ -36,9 +37,9 @@ pub(super) fn prepare_child(
         }
         #[cfg(target_os = "linux")]
         {
-            // If the grader is killed, the program ends with the thread that runs the stage.
+            // If the grader is killed, the program ends together with the thread that runs the stage.
             libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-            // It must not inherit the grader's other terminals and sockets.
+            // The program must not inherit the grader's other terminals and sockets.
             libc::close_range(3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC.cast_signed());
         }
     }
@@ -57,7 +58,7 @@ fn restrict(rules: &OwnedFd) -> io::Result<()> {
     // SAFETY: plain system calls with valid arguments.
     #[allow(unsafe_code)]
     let result = unsafe {
-        // The kernel requires this, so that the rules cannot mislead a set-user-ID program.
+        // The kernel requires this call, so that the rules cannot mislead a set-user-ID program.
         let (yes, unused): (libc::c_ulong, libc::c_ulong) = (1, 0);
         libc::prctl(libc::PR_SET_NO_NEW_PRIVS, yes, unused, unused, unused);
         libc::syscall(libc::SYS_landlock_restrict_self, std::os::fd::AsRawFd::as_raw_fd(rules), 0)

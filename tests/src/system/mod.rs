@@ -1,4 +1,4 @@
-//! Programs on terminals, their processes, and what they may do.
+//! Programs on terminals, their processes, and what the processes are allowed to do.
 
 pub mod cargo;
 pub mod confinement;

@@ -1,8 +1,8 @@
 //! Ends the processes that a program under test, or its build, started and left running.
 //!
 //! A process that calls `setsid` leaves its group and its terminal, and outlives both. On Linux the grader adopts such
-//! orphans (`PR_SET_CHILD_SUBREAPER` in prctl(2)): each becomes a child that the grader did not start. On other systems
-//! only the process group of a program is ended.
+//! orphans (`PR_SET_CHILD_SUBREAPER` in prctl(2)): each becomes a child of the grader, although the grader did not
+//! start it. On other systems, only the process group of a program is ended.
 //!
 //! There is no defense against a program that starts processes faster than the grader can end them.
 
@@ -13,11 +13,11 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpgid, getpgrp};
 
-/// The running programs that were started here. The grader does not look for orphans while it starts a program.
+/// The running programs that were started here. While the grader starts a program, it does not look for orphans.
 static STARTED: Mutex<BTreeSet<Pid>> = Mutex::new(BTreeSet::new());
 static STARTING: RwLock<()> = RwLock::new(());
 
-/// While this value exists, a program is being started.
+/// A program is being started while this value exists.
 pub struct Starting {
     _guard: RwLockReadGuard<'static, ()>,
 }
@@ -43,18 +43,19 @@ impl Starting {
     }
 }
 
-/// Prevents any more programs from being started, because this process is about to exit. Otherwise a program could start
-/// without its terminal, and complain.
+/// Prevents any more programs from being started, because this process is about to exit. Otherwise a program could
+/// start without its terminal and report an error.
 pub fn no_more() {
     std::mem::forget(STARTING.write().unwrap_or_else(PoisonError::into_inner));
 }
 
-/// How a program that was started here ended, if it has. After this call its process id may belong to another process.
+/// Returns how a program that was started here ended, if it has ended. After this call, its process id may belong to
+/// another process.
 ///
 /// # Errors
 /// When there is no such child.
 pub fn reap(program: Pid) -> nix::Result<WaitStatus> {
-    // The lock keeps a new program from getting this id, and being registered, before the old one is removed.
+    // The lock keeps a new program from getting this id and being registered before the old one is removed.
     let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
     let status = waitpid(program, Some(WaitPidFlag::WNOHANG));
     if !matches!(status, Ok(WaitStatus::StillAlive)) {
@@ -65,12 +66,12 @@ pub fn reap(program: Pid) -> nix::Result<WaitStatus> {
 
 /// Ends all orphans, and the orphans that those leave.
 pub fn end_orphans() {
-    // Enough for many generations of orphans, but the loop must not run forever.
+    // This is enough for many generations of orphans, but the loop must not run forever.
     const ROUNDS: usize = 1000;
     for _ in 0..ROUNDS {
         let _no_starts = STARTING.write().unwrap_or_else(PoisonError::into_inner);
         let started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
-        // Other children of the grader, such as `rm`, are in its group. Programs under test never are.
+        // Other children of the grader, such as `rm`, are in its process group. Programs under test never are.
         let is_orphan = |pid: &Pid| !started.contains(pid) && getpgid(Some(*pid)) != Ok(getpgrp());
         let orphans: Vec<_> = children().into_iter().filter(is_orphan).collect();
         if orphans.is_empty() {

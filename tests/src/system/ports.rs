@@ -1,4 +1,4 @@
-//! Ports for servers that cannot listen on port 0 and print the port that the system chose.
+//! Ports for servers that cannot listen on port 0 and then print the port that the system chose.
 
 use std::fs;
 use std::io;
@@ -8,13 +8,13 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use socket2::{Domain, Socket, Type};
 
-/// Below the ports that the system assigns for port 0 (from 32768 on Linux). So the system does not assign a port
-/// between the moment when it is chosen here and the moment when the server listens on it.
+/// The first of these ports. They are below the ports that the system assigns for port 0 (from 32768 on Linux), so that
+/// the system does not assign a port after it is chosen here and before the server listens on it.
 const FIRST: u16 = 20_000;
 /// The number of these ports.
 const COUNT: u16 = 10_000;
 
-/// A loopback port without a listener. No two calls return the same port until all ports were used.
+/// Returns a loopback port without a listener. No two calls return the same port until all ports have been used.
 pub fn unused() -> u16 {
     static NEXT: LazyLock<AtomicU16> = LazyLock::new(|| AtomicU16::new(fastrand::u16(..COUNT)));
     let ports = (0..COUNT).map(|_| FIRST + NEXT.fetch_add(1, Ordering::Relaxed) % COUNT);
@@ -22,8 +22,8 @@ pub fn unused() -> u16 {
     ports.into_iter().find(|&port| !is_listening(port)).unwrap_or(FIRST)
 }
 
-/// Whether a listener exists on the port. On Linux this reads the tables of the system; elsewhere it connects and
-/// closes.
+/// Whether a program listens on the port. On Linux, this reads the system's tables; elsewhere, it connects and closes
+/// the connection.
 pub fn is_listening(port: u16) -> bool {
     let tables: Vec<_> = ["/proc/net/tcp", "/proc/net/tcp6"].map(fs::read_to_string).into();
     if tables.iter().all(Result::is_err) {
@@ -39,17 +39,17 @@ pub fn is_listening(port: u16) -> bool {
     tables.iter().flatten().any(|table| table.lines().any(matches))
 }
 
-/// A port without a listener. No program can listen on it while this value exists.
+/// A port without a listener. While this value exists, no program can listen on the port.
 ///
-/// Dropping a listener is not enough: a program that is being started at the same moment keeps a copy of the listener's
-/// socket until it calls exec, and until then connections still succeed.
+/// Dropping a listener is not enough. A program that is being started at the same moment keeps a copy of the listener's
+/// socket until it calls exec, and connections still succeed until then.
 pub struct ClosedPort {
     address: SocketAddr,
     _bound: Socket,
 }
 
 impl ClosedPort {
-    /// Binds any free loopback port.
+    /// Binds a free loopback port.
     pub fn new() -> io::Result<Self> {
         let bound = Socket::new(Domain::IPV4, Type::STREAM, None)?;
         bound.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;

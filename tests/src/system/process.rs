@@ -14,7 +14,7 @@ use nix::unistd::Pid;
 use crate::journal::timeout::TIMEOUT;
 use crate::system::orphans;
 
-/// A process that the grader started. Signals and waiting share one lock: once the process was waited for, its id may
+/// A process that the grader started. Sending a signal and waiting share one lock: after a wait, the process id may
 /// belong to another process, which must not be signaled.
 pub struct Process {
     name: String,
@@ -26,20 +26,20 @@ pub struct Process {
 /// How a process ended, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ended {
-    /// Its status, unless the grader ended it.
+    /// The exit status of the process, unless the grader ended it.
     pub status: Option<WaitStatus>,
-    /// The time since its start.
+    /// The time from its start to its end.
     pub after: Duration,
-    /// The processor time that it had used when the grader ended it.
+    /// The processor time that the process had used when the grader ended it.
     pub cpu_time: Duration,
-    /// The time that it had been busy by then; see [`Process::busy_time`].
+    /// The time that the process had been busy when the grader ended it; see [`Process::busy_time`].
     pub busy_time: Duration,
-    /// The memory that it used then, in bytes; 0 if the system does not report it.
+    /// The memory that the process used when the grader ended it, in bytes; 0 if the system does not report it.
     pub memory: u64,
 }
 
 impl Ended {
-    /// The state at a given time: a process that ended later was still running.
+    /// Returns the state at a given time. A process that ended later counts as still running.
     #[must_use]
     pub fn as_of(self, started: Instant, time: Instant) -> Self {
         let was_running = started + self.after > time;
@@ -57,12 +57,12 @@ impl Process {
         &self.name
     }
 
-    /// When it was started.
+    /// The time when the process was started.
     pub fn started(&self) -> Instant {
         self.started
     }
 
-    /// How it ended, if it has.
+    /// How the process ended, if it has ended.
     pub fn ended(&self) -> Option<Ended> {
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         if ended.is_none() {
@@ -78,12 +78,12 @@ impl Process {
         *ended
     }
 
-    /// Its exit status, if it ended without the grader's help.
+    /// The exit status, if the process ended without the grader's help.
     pub fn status(&self) -> Option<WaitStatus> {
         self.ended()?.status
     }
 
-    /// Waits until it ends, but not longer than [`TIMEOUT`].
+    /// Waits until the process ends, but not longer than [`TIMEOUT`].
     pub fn wait(&self) -> Option<WaitStatus> {
         self.wait_for(TIMEOUT)
     }
@@ -99,7 +99,7 @@ impl Process {
         }
     }
 
-    /// Kills it and the processes of its group.
+    /// Kills the process and all others in its group.
     pub fn kill(&self) {
         if self.ended().is_some() {
             return;
@@ -109,7 +109,7 @@ impl Process {
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         if ended.is_none() {
             let _ = killpg(self.pid, Signal::SIGKILL);
-            // It may have ended without the signal.
+            // The process may have ended without the signal.
             let status = loop {
                 match orphans::reap(self.pid) {
                     Ok(WaitStatus::StillAlive) => thread::sleep(Duration::from_micros(100)),
@@ -123,7 +123,7 @@ impl Process {
         }
     }
 
-    /// The memory that it uses, in bytes: `VmRSS` in `proc_pid_status(5)`.
+    /// The memory that the process uses, in bytes: `VmRSS` in `proc_pid_status(5)`.
     fn memory(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -136,14 +136,14 @@ impl Process {
         self.scheduled(1)
     }
 
-    /// The time that its threads have run so far, plus the time that they waited for a processor. On a busy machine a
-    /// program in a busy loop gets little processor time, but waits for it.
+    /// The time that all its threads have run so far, plus the time that they have waited for a processor. On a busy
+    /// machine, a program in a busy loop gets little processor time, but waits for it.
     pub fn busy_time(&self) -> io::Result<Duration> {
         self.scheduled(2)
     }
 
-    /// Whether one of its threads runs or waits for a processor. [`Process::busy_time`] includes the waiting time only
-    /// after the thread got a processor.
+    /// Whether one of its threads is running or waiting for a processor. [`Process::busy_time`] includes a thread's
+    /// waiting time only after the thread got a processor.
     pub fn is_running(&self) -> io::Result<bool> {
         let tasks = format!("/proc/{}/task", self.pid);
         if !cfg!(target_os = "linux") {
@@ -154,20 +154,20 @@ impl Process {
             stat.rsplit_once(')').is_some_and(|(_, state)| state.trim_start().starts_with('R'))
         };
         let stats = fs::read_dir(tasks)?.flatten().filter_map(|task| {
-            // A thread that has ended meanwhile is not running.
+            // A thread that has ended in the meantime is not running.
             fs::read_to_string(task.path().join("stat")).ok()
         });
         Ok(stats.into_iter().any(|stat| runs(&stat)))
     }
 
-    /// The sum of the first `fields` fields of `/proc/PID/task/TID/schedstat` over all threads. The first field is the
-    /// time on a processor, the second the time spent waiting for one, in nanoseconds.
+    /// The sum of the first `fields` fields of `/proc/PID/task/TID/schedstat` over all threads, in nanoseconds. The
+    /// first field is the time on a processor, and the second is the time spent waiting for one.
     fn scheduled(&self, fields: usize) -> io::Result<Duration> {
         let pid = self.pid.as_raw();
         if cfg!(target_os = "linux") {
             let mut nanoseconds = 0;
             for task in fs::read_dir(format!("/proc/{pid}/task"))? {
-                // A thread that has ended meanwhile counts as 0.
+                // A thread that has ended in the meantime counts as 0.
                 let schedstat = fs::read_to_string(task?.path().join("schedstat"));
                 let text = schedstat.unwrap_or_default();
                 let times =
@@ -176,7 +176,7 @@ impl Process {
             }
             return Ok(Duration::from_nanos(nanoseconds));
         }
-        // On other systems: `0:01.23`, minutes and seconds.
+        // On other systems, `ps` prints minutes and seconds, as in `0:01.23`.
         let ps = Command::new("ps").args(["-o", "time=", "-p", &pid.to_string()]).output()?;
         let text = String::from_utf8_lossy(&ps.stdout);
         let seconds = text

@@ -29,12 +29,12 @@ pub enum Runnable {
     Executable(PathBuf),
     /// A command line for a program in any language. It contains `{port}`, and may contain `{host}`.
     Command(String),
-    /// There is no program, for this reason.
+    /// There is no program to start, for this reason.
     Missing(Failure),
 }
 
 impl Runnable {
-    /// How to start it: with the port, followed by the options of the stage, such as `--seats 3`.
+    /// Returns how to start the program: with the port, followed by the stage's options, such as `--seats 3`.
     ///
     /// # Errors
     /// When there is no program.
@@ -48,7 +48,7 @@ impl Runnable {
             Self::Command(command) => {
                 let filled =
                     command.replace("{host}", "127.0.0.1").replace("{port}", &port.to_string());
-                // `exec`, so that the process is the program, and not a shell that waits for it.
+                // With `exec`, the process is the program itself, and not a shell that waits for it.
                 let words: Vec<_> =
                     ["exec".to_owned(), filled].into_iter().chain(options).collect();
                 let arguments = vec!["-c".into(), words.join(" ")];
@@ -59,45 +59,47 @@ impl Runnable {
     }
 }
 
-/// A program to start, its arguments, and where.
+/// A program to start, its arguments, and the place in which it runs.
 #[derive(Clone, Debug)]
 pub struct Launch {
     /// The executable.
     pub program: PathBuf,
-    /// The arguments after its name.
+    /// The arguments after the program's name.
     pub arguments: Vec<String>,
-    /// The place in which it runs.
+    /// The place in which the program runs.
     pub place: Place,
 }
 
-/// The current directory of a program, and the folders in which it may write (see [`crate::system::confinement`]).
+/// The current directory of a program, and the folders in which it is allowed to write; see
+/// [`crate::system::confinement`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// A folder of its own. It may write only there.
+    /// The program's own folder, the only one in which it is allowed to write.
     OwnFolder,
     /// The grader's current directory and the user's home, so that a command line finds its files and an interpreter
-    /// finds its libraries. It may write only in a folder of its own, `TMPDIR`.
+    /// finds its libraries. The program is allowed to write only in its own folder, `TMPDIR`.
     Here,
-    /// The grader's current directory. It may write everywhere. For the kit's own programs.
+    /// The grader's current directory, for the kit's own programs. The program is allowed to write everywhere.
     Free,
 }
 
-/// A running program on its own terminal. It is ended when this is dropped.
+/// A running program on its own terminal. The program is ended when this value is dropped.
 pub struct Program {
     process: Arc<Process>,
     keyboard: File,
-    /// Its output on the terminal.
+    /// The program's output on the terminal.
     pub output: Arc<Inbox>,
-    // Dropped last, when the process has ended: then this only closes the terminal, and nothing writes to the folder.
+    // The terminal is dropped last, after the process has ended. Dropping it then only closes it, and no process writes
+    // to the folder.
     _terminal: PtyProcess,
     _folder: Option<Folder>,
 }
 
 impl Program {
-    /// Starts a program for `name`. Everything that it writes goes to `output` and to `note`.
+    /// Starts a program for `name`. Everything that the program writes is passed to `output` and to `note`.
     ///
     /// # Errors
-    /// When the program does not exist, or the system provides no process or terminal.
+    /// When the program does not exist, or the system cannot provide a process or a terminal.
     pub fn start(
         name: &str,
         launch: &Launch,
@@ -139,7 +141,7 @@ impl Program {
         let starting = orphans::starting();
         let pty = PtyProcess::new(command);
         if process::id() != grader {
-            // In a child whose exec failed, `new` returns, so that it would become a second grader.
+            // In a child whose exec failed, `new` returns, and the child would become a second grader.
             // SAFETY: ends the process without running any code that belongs to the parent.
             #[allow(unsafe_code)]
             unsafe {
@@ -169,7 +171,7 @@ impl Program {
                         }
                     }
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    // When no process has the terminal open any more, reading returns EIO.
+                    // When no process has the terminal open any longer, reading returns EIO.
                     Ok(0) | Err(_) => {
                         source.wait_for(LAST_WORDS);
                         let why = if source.ended().is_some() {
@@ -191,8 +193,8 @@ impl Program {
     }
 
     /// Waits until the program echoes the typed keys instead of the terminal, as a line editor does while it reads a
-    /// line. Keys that are pressed before that would be shown twice. The wait is short, because a program need not have
-    /// a line editor.
+    /// line. Keys that are pressed earlier would be shown twice. The wait is short, because a program need not have a
+    /// line editor.
     pub fn wait_for_editor(&self) {
         let deadline = Instant::now() + EDITOR;
         let echoes = |mode: Termios| mode.local_flags.contains(LocalFlags::ECHO);
@@ -207,17 +209,17 @@ impl Program {
     }
 }
 
-/// The time in which a line editor must start.
+/// The maximum time for a line editor to start.
 const EDITOR: Duration = Duration::from_secs(1);
 
-/// The time in which the last output of an ended program must come through its terminal.
+/// The maximum time for the last output of an ended program to arrive through its terminal.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
 impl Drop for Program {
     fn drop(&mut self) {
         self.process.kill();
         orphans::end_orphans();
-        // The last output may say why it failed, for example that a stage is not written yet.
+        // The last output may say why the program failed, for example that a stage is not written yet.
         self.output.wait_for(LAST_WORDS, |_| None::<()>);
     }
 }

@@ -1,4 +1,4 @@
-# Unusual: Python. Each client has a thread that reads and one that writes; a lock guards the room.
+# Unusual: Python. Each client has a reading thread and a writing thread, and a lock guards the room.
 
 import argparse
 import os
@@ -15,7 +15,7 @@ MAX_WAITING = 1024 * 1024
 SILENCE = 0.05
 
 room_lock = threading.Lock()
-room = {}  # the nickname, casefolded: the client
+room = {}  # from the casefolded nickname to the client
 
 
 def log(text):
@@ -27,13 +27,13 @@ class Client:
         self.connection = connection
         self.nickname = None
         self.begun = b""
-        self.only_newlines = None  # end a message here: not known before the first
+        self.only_newlines = None  # whether only newlines end messages; unknown before the first message
         self.lines = queue.SimpleQueue()
         self.waiting = 0
         self.lock = threading.Lock()
 
     def gets(self, line):
-        """Never waits: another thread writes."""
+        """Sends a line without waiting, because another thread writes it."""
         line = f"{line}\n".encode()
         with self.lock:
             self.waiting += len(line)
@@ -47,7 +47,7 @@ class Client:
         try:
             self.connection.shutdown(how)
         except OSError:
-            pass  # it has gone already
+            pass  # the client has already gone
 
     def write(self):
         while (line := self.lines.get()) is not None:
@@ -60,7 +60,7 @@ class Client:
         self.hang_up(socket.SHUT_WR)
 
     def message(self, is_nickname=False, deadline=None):
-        """The next one, perhaps empty; None at the end of the stream."""
+        """Returns the next message, which may be empty; None at the end of the stream."""
         while True:
             line, newline, rest = self.begun.partition(b"\n")
             if len(line) > LIMIT + 1:
@@ -81,7 +81,7 @@ class Client:
                         return None
                     ends = True
                 elif deadline is not None and time.monotonic() >= deadline:
-                    raise ValueError("it did not come in time")
+                    raise ValueError("it did not arrive in time")
             if not is_nickname and self.only_newlines is None:
                 self.only_newlines = bool(newline)
             self.begun = rest
@@ -132,7 +132,7 @@ class Client:
                 del room[self.nickname.casefold()]
                 for member in room.values():
                     member.gets(f"{self.nickname} left!")
-        # What still comes is read, or a reset could overtake the last words.
+        # Read what still arrives, because a reset could otherwise destroy the last words.
         end = time.monotonic() + 1
         try:
             while select.select([self.connection], [], [], max(0, end - time.monotonic()))[0]:

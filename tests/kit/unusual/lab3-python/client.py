@@ -1,4 +1,4 @@
-# Unusual: Python in a single thread, with select and an editor of its own, which shows each key by itself.
+# Unusual: Python in a single thread, with select and its own line editor, which echoes each key itself.
 
 import os
 import re
@@ -38,7 +38,7 @@ class Terminal:
         self.write(f"\r\x1b[K{text}\n{self.prompt}{self.typed}")
 
     def lines(self):
-        """Those that are whole with the keys that have been pressed."""
+        """Returns the lines that are complete after the keys that have been pressed."""
         keys = os.read(0, 4096)
         if not keys:
             raise Leaves
@@ -47,7 +47,7 @@ class Terminal:
             text, self.keys = self.keys.decode(), b""
         except UnicodeDecodeError as error:
             if len(self.keys) - error.start < 4:
-                return  # the rest of a character is still to come
+                return  # the rest of a character has not arrived yet
             text, self.keys = self.keys.decode(errors="replace"), b""
         for key in text:
             if key == "\x03" or key == "\x04" and not self.typed:
@@ -77,12 +77,12 @@ def frame(text):
 
 
 def payloads(received):
-    """Those that are whole, and what is left."""
+    """Returns the complete payloads, and the bytes that are left."""
     whole = []
     while len(received) >= 64:
         number = re.fullmatch(rb" *([0-9]+) *", received[:64])
         if number is None or int(number[1]) > 64 * 1024:
-            leave(1, "the server sends something that is no frame")
+            leave(1, "the server sent something that is not a frame")
         end = 64 + int(number[1])
         if len(received) < end:
             break

@@ -54,11 +54,11 @@ async def serve(reader, writer):
             if text == "!DISCONNECT" or text.endswith("] : !DISCONNECT"):
                 break
     except (asyncio.IncompleteReadError, OSError):
-        pass  # the end, a frame that was cut off, or a reset
+        pass  # the end of the stream, a frame that was cut off, or a reset
     leave(writer)
     try:
         writer.write_eof()
-        # What still comes is read, or a reset could overtake the last words.
+        # Read what still arrives, because a reset could otherwise destroy the last words.
         async with asyncio.timeout(1):
             while await reader.read(65536):
                 pass

@@ -21,7 +21,7 @@ use crate::report::screens;
 
 /// The time between two keys that a person types.
 const KEY: Duration = Duration::from_millis(45);
-/// The time for which a person thinks before a line.
+/// The time that a person thinks before typing a line.
 const THINK: Duration = Duration::from_millis(700);
 /// The time between two frames.
 const FRAME: Duration = Duration::from_millis(40);
@@ -41,7 +41,7 @@ pub fn play(lab: u32) -> Play {
             line(CAROL, "carol", ALICE, "carol joined!"),
             line(ALICE, "shall we meet at the river?", BOB, "alice: shall we meet"),
             line(BOB, "after the rain", CAROL, "bob: after the rain"),
-            line(CAROL, "I bring the kettle", ALICE, "carol: I bring the kettle"),
+            line(CAROL, "I'll bring the kettle", ALICE, "carol: I'll bring the kettle"),
             line(CAROL, "/quit", ALICE, "carol left!"),
             line(ALICE, "see you!", BOB, "alice: see you!"),
         ],
@@ -73,7 +73,7 @@ pub fn play(lab: u32) -> Play {
 /// Plays the chat of a lab with the finished programs, or with the student's if the kit has no finished ones.
 ///
 /// # Errors
-/// When the programs are missing, or do not do what the play needs.
+/// When the programs are missing, or do not behave as the play requires.
 pub fn run(kit: &Path, lab: u32) -> Result<()> {
     let author = if Author::Kit.exists(kit) { Author::Kit } else { Author::Student };
     if Term::stderr().is_term() {
@@ -107,7 +107,7 @@ pub fn run(kit: &Path, lab: u32) -> Result<()> {
             wrong @ Failure::Wrong { .. } => wrong.to_string(),
         };
         if author == Author::Student {
-            bail!("this kit has no finished programs, and yours are not there yet:\n{failure}");
+            bail!("this kit has no finished programs, and yours are not ready yet:\n{failure}");
         }
         bail!("the play stopped: {failure}");
     }

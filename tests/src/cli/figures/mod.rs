@@ -1,6 +1,6 @@
 //! `cargo lab figures`: makes the pictures and transcripts of the book from real runs, so that they stay up to date.
 //!
-//! The failure reports in the book are snapshots of the mutants; see `tests/kit/mutants.rs`.
+//! The failure reports in the book are snapshots of the mutants' reports; see `tests/kit/mutants.rs`.
 
 pub mod demo;
 mod play;
@@ -59,14 +59,13 @@ fn scene(lab: u32) -> Play {
     Play { people: 2, lines }
 }
 
-/// Makes the figures of the book. With `check` nothing is written, and the figures must already be up to date.
+/// Makes the figures of the book. If `check` is set, nothing is written, and the figures must already be up to date.
 ///
 /// # Errors
-/// When a program does not do what a figure shows, when `check` finds a difference, and when a file cannot be
-/// read or written.
+/// When a program does not do what a figure shows, `check` finds a difference, or a file cannot be read or written.
 pub fn run(kit: &Path, check: bool, commands: clap::Command, not_exported: &[&str]) -> Result<()> {
     if !Author::Kit.exists(kit) {
-        bail!("this kit has no solutions/, and the figures are made with them");
+        bail!("this kit has no solutions/, but the figures are made from them");
     }
     let mut figures = figures(kit)?;
     figures.insert("commands.md".into(), transcripts::commands(commands, not_exported));
@@ -120,7 +119,7 @@ fn figures(kit: &Path) -> Result<BTreeMap<String, String>> {
     Ok(figures)
 }
 
-/// Performs a play line by line. The next line is typed when no more events come.
+/// Performs a play line by line. The next line is typed when no more events arrive.
 fn perform(grader: &Grader, lab: u32, play: &Play) -> Result<Vec<Event>> {
     let harness = play::harness(grader, Author::Kit, lab)?;
     let journal = harness.journal().clone();

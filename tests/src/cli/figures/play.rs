@@ -1,4 +1,4 @@
-//! A play: a chat with a server and a few people who type one line after the other.
+//! A play: a chat with a server and a few people, who take turns typing lines.
 
 use std::num::NonZero;
 
@@ -14,12 +14,12 @@ use crate::journal::terminal::Terminal;
 pub const ALICE: usize = 0;
 pub const BOB: usize = 1;
 pub const CAROL: usize = 2;
-/// The server's screen. No person has this number.
+/// The number of the server's screen. No person has this number.
 pub const SERVER: usize = 3;
 
 const PEOPLE: [&str; 3] = ["alice", "bob", "carol"];
 
-/// The lines of a chat. Except in lab 1, a client first asks for the person's name.
+/// The lines of a chat. Except in lab 1, each client first asks for the person's name.
 pub struct Play {
     /// The number of people, at most three.
     pub people: usize,
@@ -39,7 +39,7 @@ pub const fn line(who: usize, types: &'static str, then: usize, sees: &'static s
     Line { who, types, then, sees }
 }
 
-/// When a play may pause.
+/// The moments at which a play can pause.
 pub enum Moment {
     /// Before a line is typed, and at the end.
     Line,
@@ -47,10 +47,10 @@ pub enum Moment {
     Key,
 }
 
-/// Builds the programs of an author, and makes a harness for those of a lab.
+/// Builds the programs of an author, and makes a harness for the programs of one lab.
 ///
 /// # Errors
-/// When they cannot be built.
+/// When the programs cannot be built.
 pub fn harness(grader: &Grader, author: Author, lab: u32) -> Result<Harness> {
     grader.build(author).as_ref().map_err(|said| anyhow!("{}", said.trim()))?;
     let [server, client] = ["server", "client"].map(|name| grader.program(author, lab, name));

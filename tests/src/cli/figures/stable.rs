@@ -1,4 +1,4 @@
-//! Makes events the same in every run: ports differ from run to run, and threads and programs race.
+//! Makes the events the same in every run, although ports differ, and threads and programs race.
 
 use std::collections::BTreeMap;
 
@@ -34,7 +34,7 @@ pub fn with_usual_ports(events: &[Event], default: &str) -> Vec<Event> {
     events
 }
 
-/// The text with its numbers replaced. This needs one pass, because a new number may be equal to an old one.
+/// The text with its numbers replaced. This must be done in one pass, because a new number may be equal to an old one.
 fn replaced(text: &str, numbers: &BTreeMap<String, String>) -> String {
     let pieces = text.split_inclusive(|char: char| !char.is_ascii_digit());
     let piece = |piece: &str| {
@@ -49,12 +49,12 @@ fn replaced(text: &str, numbers: &BTreeMap<String, String>) -> String {
 /// the order in which the system wakes the threads that read them.
 pub fn in_one_order(events: &[Event]) -> Vec<Event> {
     let mut ordered: Vec<Event> = Vec::new();
-    // A line is typed only when no more events come.
+    // A line is typed only when no more events arrive.
     let is_typed = |event: &Event| matches!(event.what, EventKind::Typed(_));
     for quiet_to_quiet in events.chunk_by(|_, next| !is_typed(next)) {
         let mut wire: Vec<_> =
             quiet_to_quiet.iter().filter(|event| event.ends().is_some()).collect();
-        // A participant that sends something and closes right after it closes before the reply comes.
+        // A participant that sends something and closes right after that closes before the reply arrives.
         for at in 0..wire.len() {
             let event = wire[at];
             let is_close = matches!(

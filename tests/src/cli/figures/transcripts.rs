@@ -1,4 +1,4 @@
-//! Output of the kit's programs: their help texts, and a student's first session.
+//! The output of the kit's programs: their help texts, and a student's first session.
 
 use std::env;
 use std::fmt::Write;
@@ -14,7 +14,7 @@ use crate::labs;
 use crate::system::cargo;
 use crate::system::program::Runnable;
 
-/// The help text of every command of `cargo lab`. Those in `not_exported` need the solutions.
+/// The help text of every `cargo lab` command. The commands in `not_exported` need the solutions.
 pub fn commands(lab: clap::Command, not_exported: &[&str]) -> String {
     let mut lab = lab.term_width(80);
     lab.build();
@@ -49,9 +49,7 @@ pub fn programs(grader: &Grader) -> Result<String> {
     for lab in labs::numbers() {
         for name in ["server", "client"] {
             let Runnable::Executable(program) = grader.program(Author::Kit, lab, name) else {
-                bail!(
-                    "the {name} of lab {lab} cannot be built: cargo build -p solution{lab}-{name}"
-                );
+                bail!("the lab {lab} {name} cannot be built: cargo build -p solution{lab}-{name}");
             };
             let output = Command::new(program).arg("--help").output()?;
             let help = String::from_utf8(output.stdout)?.replace("solution", "lab");
@@ -61,7 +59,7 @@ pub fn programs(grader: &Grader) -> Result<String> {
     Ok(text)
 }
 
-/// A student's first session, in an exported kit: file names with the contents of the files.
+/// A student's first session in an exported kit, as file names and the contents of the files.
 ///
 /// # Errors
 /// When the kit cannot be exported or built.
@@ -77,8 +75,8 @@ pub fn first_session(kit: &Path) -> Result<Vec<(String, String)>> {
         }
         Ok(())
     };
-    // This shares one build folder in this kit, so that the libraries are built once. The kit's tests use another
-    // folder, because they may build at the same time.
+    // All exports share one build folder in this kit, so that the libraries are built only once. The kit's tests use
+    // another folder, because they may build at the same time.
     cargo::share_target(student, &kit.join("target/figures/students"))?;
     let lab = |arguments: &[&str]| -> Result<String> {
         let lab = Command::new(env::current_exe()?)

@@ -1,5 +1,5 @@
-//! Scripted peers: the other end of a connection, played by a script. This module is about bytes; the verbs of each
-//! wire are with the labs.
+//! Scripted peers: the other end of a connection, played by a script. This module is about bytes. The verbs of each
+//! wire are in the modules of the labs.
 
 pub mod receiving;
 
@@ -25,12 +25,12 @@ pub struct Peer {
     stream: Arc<TcpStream>,
     inbox: Arc<Inbox>,
     journal: Journal,
-    /// Whether this end closed the connection.
+    /// Whether this end has closed the connection.
     has_closed: Arc<AtomicBool>,
 }
 
 impl Peer {
-    /// Connects to a server as a peer called `name`.
+    /// Connects to a server, as a peer called `name`.
     pub fn connect(
         name: &str,
         server: &str,
@@ -45,8 +45,8 @@ impl Peer {
 
     /// Connects a peer that never reads.
     ///
-    /// Its receive buffer is small, so that it soon lags behind. The sender's buffer does not grow while the receiver
-    /// does not read, whatever the settings of the system are.
+    /// Its receive buffer is small, so that the peer soon lags behind. Whatever the system's settings are, the sender's
+    /// buffer does not grow while the receiver does not read.
     pub(crate) fn connect_deaf(
         name: &str,
         server: &str,
@@ -80,7 +80,7 @@ impl Peer {
         journal: &Journal,
     ) -> io::Result<Self> {
         stream.set_nodelay(true)?;
-        // A program that does not read must not hold up the script.
+        // A program that does not read must not block the script.
         stream.set_write_timeout(Some(TIMEOUT))?;
         let (stream, inbox) = (Arc::new(stream), Inbox::new());
         let (name, other) = (name.to_owned(), other.to_owned());
@@ -119,7 +119,7 @@ impl Peer {
                     Err(_) => break ("the connection was reset", "resets the connection"),
                 }
             };
-            // If this end shut the connection down, the other end did not cause the end of the stream.
+            // If this end has shut the connection down, the end of the stream was not caused by the other end.
             if !has_closed.load(Ordering::SeqCst) {
                 note(Wire::Signal(signal));
             }
@@ -128,7 +128,7 @@ impl Peer {
         Ok(())
     }
 
-    /// Its name in reports.
+    /// The peer's name in reports.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -142,14 +142,15 @@ impl Peer {
         })
     }
 
-    /// Like [`Peer::sends`], but to a program that may close before it has received everything. That is not a failure.
+    /// Like [`Peer::sends`], but for a program that may close the connection before it has received everything, which
+    /// is not a failure.
     pub fn tries_to_send(&self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         let bytes = bytes.as_ref();
         self.note_sent(Wire::Bytes(bytes.to_vec()));
         (&*self.stream).write_all(bytes)
     }
 
-    /// Sends each piece as a separate segment, one directly after the other.
+    /// Sends each piece as a separate segment, without a pause between them.
     pub fn sends_in_pieces<'a>(&self, pieces: impl IntoIterator<Item = &'a [u8]>) -> Check {
         pieces.into_iter().try_for_each(|piece| self.sends(piece))
     }
@@ -159,7 +160,7 @@ impl Peer {
         self.sends_in_pieces(bytes.as_ref().chunks(1))
     }
 
-    /// Shuts the connection down for writing, but still reads from it.
+    /// Shuts the connection down for writing, but continues to read from it.
     pub fn ends_sending(&self) {
         self.note_sent(Wire::Signal("ends sending"));
         let _ = self.stream.shutdown(Shutdown::Write);
@@ -170,7 +171,7 @@ impl Peer {
         self.note_sent(Wire::Signal("closes"));
     }
 
-    /// Shuts the connection down for writing, and waits until the other end closes.
+    /// Shuts the connection down for writing, and waits until the other end closes it.
     pub fn hangs_up(self) {
         self.ends_sending();
         let _ = self.hears_until_closed();
@@ -189,7 +190,7 @@ impl Peer {
 impl Drop for Peer {
     fn drop(&mut self) {
         self.has_closed.store(true, Ordering::SeqCst);
-        // Without this the reading thread would keep the connection open.
+        // Otherwise the reading thread would keep the connection open.
         let lingers = SockRef::from(&*self.stream).linger();
         if !matches!(lingers, Ok(Some(_))) {
             let _ = self.stream.shutdown(Shutdown::Both);
@@ -203,7 +204,7 @@ mod tests {
 
     use super::*;
 
-    /// The events of a peer that leaves a listener in this way.
+    /// Returns the events of a peer that leaves a listener in this way.
     fn events_of(leaves: fn(Peer)) -> Vec<EventKind> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let journal = Journal::default();

@@ -14,7 +14,7 @@ use crate::journal::timeout::TIMEOUT;
 use crate::journal::visible::visible;
 
 impl Peer {
-    /// Waits until the bytes in `expected` come next.
+    /// Waits until the bytes in `expected` arrive next.
     pub fn gets(&self, expected: impl AsRef<[u8]>) -> Check {
         let expected = expected.as_ref();
         let has_come = self.takes(|rest| {
@@ -27,7 +27,8 @@ impl Peer {
         if has_come { Ok(()) } else { Err(self.wrong("should have received", expected)) }
     }
 
-    /// Waits for the messages of several speakers. They may be interleaved, but those of each speaker come in order.
+    /// Waits for the messages of several speakers. They may be interleaved, but the messages of each speaker must
+    /// arrive in order.
     pub fn gets_interleaved(&self, said: &[Vec<Vec<u8>>]) -> Check {
         let mut left: Vec<&[Vec<u8>]> = said.iter().map(Vec::as_slice).collect();
         while left.iter().any(|messages| !messages.is_empty()) {
@@ -52,14 +53,14 @@ impl Peer {
         Ok(())
     }
 
-    /// Waits until at least `count` bytes have come that the script has not accepted yet. This keeps a speaker from
+    /// Waits until at least `count` bytes have arrived that the script has not accepted yet. This keeps a speaker from
     /// being faster than its listeners.
     pub fn has_got_at_least(&self, count: usize) -> Check {
         let found = self.wait(|arrived| (arrived.rest().len() >= count).then_some(()));
         found.ok_or_else(|| self.wrong(&format!("should have received {count} bytes"), b"..."))
     }
 
-    /// Waits for all of these, in any order, and skips everything up to the end of the last one.
+    /// Waits for all of these messages, in any order, and skips everything up to the end of the last one.
     pub fn skips_past(&self, all: &[Vec<u8>]) -> Check {
         let found = self.wait(|arrived| {
             let rest = arrived.rest();
@@ -75,10 +76,10 @@ impl Peer {
         })
     }
 
-    /// Waits until the program closes the connection. Nothing more may come before that.
+    /// Waits until the program closes the connection. Nothing more may arrive before that.
     pub fn is_closed(&self) -> Check {
         let closed = self.inbox.wait(|arrived| {
-            // A ⏎ may be the end of the message before, which is not checked.
+            // A ⏎ may be the end of the previous message, which is not checked.
             if arrived.rest().iter().any(|&byte| byte != b'\n') {
                 return Some(false);
             }
@@ -95,7 +96,7 @@ impl Peer {
         Err(self.journal.wrong(who, "the end of the stream", came))
     }
 
-    /// Waits until these bytes come, followed by the end of the stream.
+    /// Waits until these bytes arrive, followed by the end of the stream.
     pub fn gets_last(&self, expected: impl AsRef<[u8]>) -> Check {
         self.gets(&expected)?;
         match self.hears_until_closed()?.as_slice() {
@@ -111,19 +112,19 @@ impl Peer {
         }
     }
 
-    /// Checks that nothing has come that the script has not accepted yet. For a moment at which a program that sends
-    /// too early has had enough time to do so.
+    /// Checks that nothing has arrived that the script has not accepted yet. Call this when a program that sends too
+    /// early has had enough time to do so.
     pub fn has_got_nothing(&self, when: &str) -> Check {
         self.inbox.look(|arrived| self.is_nothing(arrived.rest(), when))
     }
 
-    /// Checks that nothing more came, not even a ⏎, up to the end of the stream. For a program that was just killed, so
-    /// that everything it sent has arrived at the end of the stream.
+    /// Checks that nothing more arrived, not even a ⏎, up to the end of the stream. Call this for a program that was
+    /// just killed: at the end of the stream, everything that it sent has arrived.
     pub fn got_nothing_more(&self, when: &str) -> Check {
         self.is_nothing(&self.hears_until_closed()?, when)
     }
 
-    /// Like [`Peer::got_nothing_more`], but only a ⏎ must not have come next.
+    /// Like [`Peer::got_nothing_more`], but checks only that a ⏎ did not arrive next.
     pub fn got_no_newline(&self, when: &str) -> Check {
         let rest = self.hears_until_closed()?;
         self.is_nothing(&rest[..late_end(&rest)], when)
@@ -142,7 +143,7 @@ impl Peer {
 
     /// Checks that the program has not closed the connection so far.
     pub fn is_connected(&self) -> Check {
-        // The end may have arrived, but may not have been read yet.
+        // The end of the stream may have arrived without having been read yet.
         let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
         let next =
             SockRef::from(&*self.stream).recv_with_flags(&mut [MaybeUninit::uninit()], flags);
@@ -168,7 +169,7 @@ impl Peer {
         ))
     }
 
-    /// Waits for the end of the connection. Returns the bytes that came before it.
+    /// Waits for the end of the connection. Returns the bytes that arrived before it.
     pub fn hears_until_closed(&self) -> Check<Vec<u8>> {
         let rest = self.inbox.wait(|arrived| {
             arrived.end?;
@@ -182,7 +183,7 @@ impl Peer {
     }
 
     /// Waits until `look` finds what it expects at the beginning of the bytes that were not accepted yet. Returns
-    /// whether it came.
+    /// whether it arrived.
     pub(crate) fn takes(&self, look: impl Fn(&[u8]) -> Next) -> bool {
         let right = self.inbox.wait(|arrived| match look(arrived.rest()) {
             Next::NotYet => None,
@@ -197,7 +198,7 @@ impl Peer {
 
     fn should_be_closed(&self) -> String {
         if is_server(&self.name) {
-            // Then the client is the program under test.
+            // If the scripted peer is the server, the client is the program under test.
             return format!("{} should have closed its connection", self.other);
         }
         format!("{}'s connection should have been closed", self.name)
@@ -207,7 +208,7 @@ impl Peer {
         self.wrong_after(0, what, expected)
     }
 
-    /// Like [`Peer::wrong`], but ignores the ⏎ of the message before this one.
+    /// Like [`Peer::wrong`], but ignores the ⏎ of the previous message.
     pub(crate) fn wrong_message(&self, what: &str, expected: &[u8]) -> Failure {
         self.wrong_after(self.inbox.look(|arrived| late_end(arrived.rest())), what, expected)
     }
@@ -226,18 +227,18 @@ impl Peer {
         failure.with(Evidence { name, expected, before, rest, is_screen: false })
     }
 
-    /// Whether anything comes within `limit` that the script has not accepted yet.
+    /// Returns whether anything arrives within `limit` that the script has not accepted yet.
     pub(crate) fn has_got_anything(&self, limit: Duration) -> bool {
         self.inbox.wait_for(limit, |arrived| (!arrived.rest().is_empty()).then_some(())).is_some()
     }
 
-    /// Calls `look` with what has arrived until it returns something.
+    /// Calls `look` with the bytes that have arrived, until it returns something.
     pub(crate) fn wait<T>(&self, look: impl FnMut(&mut Arrived) -> Option<T>) -> Option<T> {
         self.inbox.wait(look)
     }
 }
 
-/// The number of bytes that may be the end of the message before, which is not checked.
+/// The number of bytes that may be the end of the previous message, which is not checked.
 pub fn late_end(rest: &[u8]) -> usize {
     rest.iter().take_while(|&&byte| byte == b'\n' || byte == b'\r').count()
 }
@@ -248,6 +249,6 @@ pub enum Next {
     NotYet,
     /// They are not what was expected.
     Wrong,
-    /// This number of bytes is right.
+    /// This number of bytes is correct.
     Right(usize),
 }

@@ -91,7 +91,7 @@ pub fn ends_with_its_server(harness: &Harness) -> Check {
     server.says(WELCOME)?;
     alice.sees(WELCOME)?;
     server.closes();
-    harness.step("the server closes, and alice presses no key");
+    harness.step("the server closes the connection, and alice presses no key");
     alice.fails_saying("server")?;
 
     let bob = harness.client("bob", listener.address()?)?;

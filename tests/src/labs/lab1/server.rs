@@ -11,7 +11,7 @@ use crate::labs::lab1::wire::{
 
 /// Stage 1: The server listens.
 pub fn listens(harness: &Harness) -> Check {
-    // No client connects: the next stage tests whether the server accepts.
+    // No client connects, because the next stage tests whether the server accepts connections.
     server_where_told(harness)?;
     let other_program = harness.listener()?;
     let port = other_program.address()?.port();
@@ -30,7 +30,8 @@ pub fn welcomes(harness: &Harness) -> Check {
         server.prints("127.0.0.1 connected")?;
         welcomed.push(peer);
     }
-    // No client loses its connection to a later one. When the last is welcomed, the server has handled those before it.
+    // No client may lose its connection because of a later one. When the last client is welcomed, the server has
+    // handled the earlier ones.
     welcomed[..3].iter().try_for_each(Peer::is_connected)
 }
 
@@ -80,7 +81,7 @@ pub fn releases_a_client_that_quits(harness: &Harness) -> Check {
     carol.ends_sending();
     alice.hears(&from(&line))?;
     carol.is_closed()?;
-    harness.step("only the whole message `quit` is the end");
+    harness.step("only a message that is exactly `quit` ends the connection");
     let dave = joins(&server, "dave")?;
     let line = format!("quit {}", harness.words(1));
     dave.says(&line)?;
@@ -93,7 +94,7 @@ pub fn has_two_seats(harness: &Harness) -> Check {
     let server = harness.server()?;
     let (alice, bob) = (joins(&server, "alice")?, joins(&server, "bob")?);
     let carol = server.peer("carol")?;
-    harness.step("carol finds no seat and is told why, even if she has already spoken");
+    harness.step("carol finds no seat, and is told why, even if she has already spoken");
     carol.says("is anybody there?")?;
     carol.hears_line(FULL)?;
     carol.is_closed()?;
@@ -130,7 +131,7 @@ pub fn survives_its_clients(harness: &Harness) -> Check {
     harness.step("bob's connection is reset");
     bob.crashes();
     server.prints("127.0.0.1 closed")?;
-    harness.step("carol closes in the middle of a message, which ends there");
+    harness.step("carol closes the connection in the middle of a message, which ends there");
     let carol = joins(&server, "carol")?;
     let half = harness.words(2);
     talk(harness, &carol, &alice)?;
@@ -138,7 +139,7 @@ pub fn survives_its_clients(harness: &Harness) -> Check {
     carol.closes();
     alice.hears(&from(&half))?;
     server.prints("127.0.0.1 closed")?;
-    harness.step("dave comes and goes without a word; erin and alice still talk");
+    harness.step("dave connects and leaves without a word; erin and alice still talk");
     server.peer("dave")?.closes();
     let erin = joins(&server, "erin")?;
     talk(harness, &alice, &erin)?;
@@ -163,7 +164,7 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
     let server = harness.server_with(&["--seats", "4"])?;
     let (alice, bob) = (joins(&server, "alice")?, joins(&server, "bob")?);
     talk(harness, &alice, &bob)?;
-    harness.step("three messages in one segment, with empty ones in between");
+    harness.step("three messages in one segment, with empty messages in between");
     let three = lines(harness);
     alice.sends(format!("{}\n\n{}\r\n\r\n{}\n", three[0], three[1], three[2]))?;
     for line in &three {
@@ -179,7 +180,8 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
     alice.sends(b"caf\xc3\xa9 and caf\xe9\n")?;
     bob.hears_line(&from("café and caf\u{FFFD}"))?;
     harness.step(
-        "carol is an original client, which sends no newline; alice is not, so her pause ends no message",
+        "carol has an original client, which sends no newline; alice does not, so her pause ends \
+         no message",
     );
     alice.sends("never ")?;
     let carol = joins(&server, "carol")?;
@@ -189,12 +191,13 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
     alice.sends("mind\n")?;
     bob.hears(&from("never mind"))?;
     harness.step(
-        "dave says more than 64 KiB without a newline: he is told why and disconnected; bob and alice talk on",
+        "dave says more than 64 KiB without a newline, is told why, and is disconnected; bob and \
+         alice still talk",
     );
-    // Dave says a line first: silence in the middle of the very first message would end that message.
+    // Dave says a line first, because silence in the middle of the very first message would end that message.
     let dave = joins(&server, "dave")?;
     talk(harness, &dave, &bob)?;
-    // The server may close before it has read everything.
+    // The server may close the connection before it has read everything.
     let _ = dave.tries_to_send("y".repeat(TOO_LONG));
     dave.is_told_and_closed()?;
     talk(harness, &alice, &bob)

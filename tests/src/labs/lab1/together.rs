@@ -21,7 +21,7 @@ pub fn three_people_talk(harness: &Harness) -> Check {
             listener.sees(&from(line))?;
         }
     }
-    harness.step("the line that alice is typing stays whole while bob and carol speak");
+    harness.step("the line that alice is typing stays intact while bob and carol speak");
     let (begin, end) = ("half of a ", "sentence");
     alice.begins_to_type(begin)?;
     for speaker in [&bob, &carol] {

@@ -1,4 +1,4 @@
-//! Wire 1, and what peers and people do on it.
+//! Wire 1, and the actions of peers and people on it.
 
 use std::net::SocketAddr;
 use std::thread;
@@ -13,9 +13,9 @@ use crate::journal::terminal::Terminal;
 use crate::journal::timeout::TIMEOUT;
 use crate::labs::checks::{WayOut, ways_out};
 
-/// What the server sends to every client that gets a seat.
+/// The message that the server sends to every client that gets a seat.
 pub const WELCOME: &str = "Welcome to this chatroom!";
-/// What the server sends to a client that finds no seat.
+/// The message that the server sends to a client that finds no seat.
 pub const FULL: &str = "The chatroom is full";
 
 /// More than the 2048 bytes that the original server reads in one call.
@@ -29,14 +29,14 @@ pub fn from(text: &str) -> String {
     format!("<127.0.0.1> {text}")
 }
 
-/// Connects a scripted peer, and waits until it is in.
+/// Connects a scripted peer, and waits until it has joined.
 pub fn joins(server: &Server, name: &str) -> Check<Peer> {
     let peer = server.peer(name)?;
     peer.hears(WELCOME)?;
     Ok(peer)
 }
 
-/// Starts a client, and waits until it is in.
+/// Starts a client, and waits until it has joined.
 pub fn enters(
     harness: &Harness,
     server: SocketAddr,
@@ -63,8 +63,8 @@ pub fn lines(harness: &Harness) -> Vec<String> {
     (0..3).map(|_| harness.words(2)).collect()
 }
 
-/// Tries again until a seat is free: the server notices a moment later than the script that a client is gone. `tries`
-/// also returns whether there was a seat.
+/// Tries again until a seat is free, because the server notices a moment later than the script that a client is gone.
+/// `tries` also returns whether there was a free seat.
 pub fn when_free<T>(tries: impl Fn() -> Check<(T, bool)>) -> Check<T> {
     let deadline = Instant::now() + TIMEOUT;
     loop {
@@ -79,7 +79,7 @@ pub fn when_free<T>(tries: impl Fn() -> Check<(T, bool)>) -> Check<T> {
     }
 }
 
-/// As [`joins`], as soon as there is a free seat.
+/// Like [`joins`], but first waits for a free seat.
 pub fn joins_when_free(server: &Server, name: &str) -> Check<Peer> {
     when_free(|| {
         let peer = server.peer(name)?;

@@ -49,7 +49,9 @@ pub fn talks(harness: &Harness) -> Check {
     let server = listener.accepts("server")?;
     server.sends("NICK")?;
     server.gets("alice")?;
-    harness.step("alice types before the server has spoken: the line waits for its first message");
+    harness.step(
+        "alice types before the server has spoken: her line waits for the server's first message",
+    );
     let early = harness.words(2);
     alice.types(&early)?;
     alice.rests()?;
@@ -114,7 +116,7 @@ pub fn ends_cleanly(harness: &Harness) -> Check {
     alice.sees(&refusal)?;
     alice.exits(1)?;
 
-    harness.step("alice is refused before she is asked, as by a server that is full");
+    harness.step("alice is refused before she is asked, as if the server were full");
     let alice = starts()?;
     let server = listener.accepts("server")?;
     let refusal = format!("Nickname refused: {}", harness.words(2));
@@ -123,7 +125,7 @@ pub fn ends_cleanly(harness: &Harness) -> Check {
     alice.sees(&refusal)?;
     alice.exits(1)?;
 
-    harness.step("the server closes, and alice presses no key");
+    harness.step("the server closes the connection, and alice presses no key");
     let alice = starts()?;
     let server = listener.lets_in("alice")?;
     alice.sees("Connected to server!")?;

@@ -65,7 +65,7 @@ pub fn broadcasts_to_everyone(harness: &Harness) -> Check {
         group.iter().try_for_each(|member| member.hears_line(&line))?;
     }
     harness.step(
-        "all talk at the same time; everyone hears every line, those of each speaker in order",
+        "all talk at the same time; everyone hears every line, and each speaker's lines in order",
     );
     let lines = |speaker: &Peer| {
         let line = || format!("{}: {}", speaker.name(), harness.words(2)).into_bytes();
@@ -100,11 +100,11 @@ pub fn announces_a_departure(harness: &Harness) -> Check {
         bob.hears("guest joined!")?;
         talk(harness, &guest, [alice, bob])?;
         way(guest);
-        // No client says anything, and still the remaining members hear of it.
+        // No client says anything, but the remaining members still receive the notice.
         alice.hears_line("guest left!")?;
         bob.hears_line("guest left!")?;
     }
-    harness.step("guest closes in the middle of a line");
+    harness.step("guest closes the connection in the middle of a line");
     let guest = joins(&server, "guest")?;
     alice.hears("guest joined!")?;
     bob.hears("guest joined!")?;
@@ -136,7 +136,7 @@ pub fn refuses_bad_nicknames(harness: &Harness) -> Check {
             return Err(Failure::wrong_bytes("guest should have heard", b"reason\n", &reason));
         }
     }
-    harness.step("alice has heard nothing of the refusals, and these nicknames are valid");
+    harness.step("alice has received nothing about the refusals, and these nicknames are valid");
     let (just_right, wide) = ("y".repeat(32), "é".repeat(32));
     for nickname in ["Zoë", "日本", "alice2", &just_right, &wide] {
         let peer = joins(&server, nickname)?;
@@ -173,10 +173,10 @@ pub fn waits_for_no_client(harness: &Harness) -> Check {
     talk(harness, &group[1], &group)?;
     ignored.hears("Nickname refused: ")?;
     ignored.hears_until_closed()?;
-    harness.step("a nickname of more than 64 KiB is refused, too");
+    harness.step("a nickname of more than 64 KiB is also refused");
     let endless = server.peer("endless")?;
     endless.gets("NICK")?;
-    // The server may close before all of that is sent.
+    // The server may close the connection before all of that is sent.
     let _ = endless.tries_to_send("x".repeat(70_000));
     endless.hears("Nickname refused: ")?;
     endless.hears_until_closed()?;
@@ -246,7 +246,8 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
     alice.sends(b"alice: caf\xc3\xa9 and caf\xe9\n")?;
     bob.hears_line("alice: café and caf\u{FFFD}")?;
     harness.step(
-        "carol is an original client, which sends no newline; alice is not, so her pause ends no message",
+        "carol has an original client, which sends no newline; alice does not, so her pause ends \
+         no message",
     );
     alice.sends("alice: never ")?;
     let carol = joins(&server, "carol")?;
@@ -263,8 +264,8 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
     dave.sends(format!("dave\n{line}\n"))?;
     bob.hears("dave joined!")?;
     bob.hears(&line)?;
-    harness.step("erin says more than 64 KiB without a newline: she is told why and disconnected");
-    // Erin says a line first: silence in the middle of the very first message would end that message.
+    harness.step("erin says more than 64 KiB without a newline, is told why, and is disconnected");
+    // Erin says a line first, because silence in the middle of the very first message would end that message.
     let erin = joins(&server, "erin")?;
     bob.hears("erin joined!")?;
     talk(harness, &erin, [bob, &erin])?;

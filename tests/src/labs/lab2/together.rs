@@ -24,7 +24,7 @@ pub fn three_people_talk(harness: &Harness) -> Check {
         said.push(format!("{name}: {words}"));
         people.iter().try_for_each(|(_, listener)| listener.sees(&said[said.len() - 1]))?;
     }
-    harness.step("the line that alice is typing stays whole while bob and carol speak");
+    harness.step("the line that alice is typing stays intact while bob and carol speak");
     alice.begins_to_type("half of a ")?;
     for (name, speaker) in [("bob", &bob), ("carol", &carol)] {
         let words = harness.words(2);
@@ -98,7 +98,7 @@ pub fn text_controls_no_terminal(harness: &Harness) -> Check {
     eve.gets("NICK")?;
     eve.sends("\x1b[2Jeve")?;
     eve.hears_until_closed()?;
-    // Anything that the server has printed about eve comes before this line.
+    // Everything that the server has printed about eve comes before this line.
     let zoe = format!("zoe-{}", harness.words(0).trim_start_matches('-'));
     joins(&server, &zoe)?;
     server.prints(&format!("Nickname is {zoe}"))?;

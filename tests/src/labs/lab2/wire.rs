@@ -1,4 +1,4 @@
-//! Wire 2: the server asks `NICK`, and the client replies with its nickname.
+//! Wire 2: the server sends `NICK`, and the client replies with its nickname.
 
 use std::net::SocketAddr;
 use std::thread;
@@ -14,7 +14,7 @@ use crate::journal::terminal::Terminal;
 use crate::journal::timeout::TIMEOUT;
 use crate::labs::checks::{WayOut, enters_with_name, ways_out};
 
-/// Connects a scripted peer, and waits until it is in.
+/// Connects a scripted peer, and waits until it has joined.
 pub fn joins(server: &Server, nickname: &str) -> Check<Peer> {
     let peer = server.peer(nickname)?;
     peer.gets("NICK")?;
@@ -24,7 +24,7 @@ pub fn joins(server: &Server, nickname: &str) -> Check<Peer> {
     Ok(peer)
 }
 
-/// Connects scripted peers one after the other; each hears those that join later.
+/// Connects scripted peers one after the other. Each is told about those that join later.
 pub fn all_join(server: &Server, nicknames: &[&str]) -> Check<Vec<Peer>> {
     let mut group: Vec<Peer> = Vec::new();
     for nickname in nicknames {
@@ -38,7 +38,7 @@ pub fn all_join(server: &Server, nicknames: &[&str]) -> Check<Vec<Peer>> {
 }
 
 impl Listener {
-    /// Plays the server until the client is in: asks, waits for `nickname`, and announces it.
+    /// Plays the server until the client has joined: asks, waits for `nickname`, and announces it.
     pub fn lets_in(&self, nickname: &str) -> Check<Peer> {
         let peer = self.accepts("server")?;
         peer.sends("NICK")?;
@@ -49,7 +49,7 @@ impl Listener {
     }
 }
 
-/// One peer speaks, and the whole group hears it, the speaker too.
+/// One peer speaks, and the whole group hears it, including the speaker.
 pub fn talk<'a>(
     harness: &Harness,
     speaker: &Peer,
@@ -60,7 +60,7 @@ pub fn talk<'a>(
     group.into_iter().try_for_each(|member| member.hears(&line))
 }
 
-/// Starts a client, answers its question, and waits until it is in.
+/// Starts a client, answers its question, and waits until it has joined.
 pub fn enters(
     harness: &Harness,
     server: SocketAddr,
@@ -72,8 +72,8 @@ pub fn enters(
     Ok(person)
 }
 
-/// As [`joins`], as soon as the nickname is free: the server notices a moment later than the script that its owner is
-/// gone.
+/// Like [`joins`], but first waits until the nickname is free, because the server notices a moment later than the
+/// script that the owner of the nickname is gone.
 pub fn joins_when_free(server: &Server, nickname: &str) -> Check<Peer> {
     let deadline = Instant::now() + TIMEOUT;
     loop {

@@ -65,7 +65,7 @@ pub fn talks(harness: &Harness) -> Check {
     ann.types(&second)?;
     server.gets_frame(format!("[ann of the hill] : {first}"))?;
     server.gets_frame(format!("[ann of the hill] : {second}"))?;
-    harness.step("only the whole line `!DISCONNECT`, in capitals, is the end");
+    harness.step("only a line that is exactly `!DISCONNECT`, in capitals, ends the chat");
     for line in ["to leave type !DISCONNECT", "!disconnect", "quit"] {
         ann.types(line)?;
         server.gets_frame(format!("[ann of the hill] : {line}"))?;
@@ -115,7 +115,7 @@ pub fn ends_cleanly(harness: &Harness) -> Check {
         server.closes();
         ann.exits(0)?;
     }
-    harness.step("the server closes, and ann presses no key");
+    harness.step("the server closes the connection, and ann presses no key");
     let (ann, server) = client(harness, &listener, "ann")?;
     let payload = format!("[bob] : {}", harness.words(2));
     server.frames(&payload)?;

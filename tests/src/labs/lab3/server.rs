@@ -17,7 +17,7 @@ pub fn relays_frames(harness: &Harness) -> Check {
     ann.gets_frame(&line)?;
     bob.gets_frame(&line)?;
     server.prints(&line)?;
-    harness.step("ann stops in the middle of a frame, and bob says something meanwhile");
+    harness.step("ann stops in the middle of a frame, and bob says something in the meantime");
     let slow = frame(format!("[ann] : {}", harness.words(3)));
     ann.sends(&slow[..70])?;
     talk(harness, bob, &[ann, cem])?;
@@ -47,7 +47,7 @@ pub fn releases_a_client_that_disconnects(harness: &Harness) -> Check {
     let server = harness.server()?;
     let room = all_join(&server, &["ann", "bob"])?;
     let [ann, bob] = &room[..] else { return Ok(()) };
-    harness.step("only the whole message `!DISCONNECT`, in capitals, is the end");
+    harness.step("only a message that is exactly `!DISCONNECT`, in capitals, ends the connection");
     for harmless in [
         "[ann] : to leave type !DISCONNECT",
         "[ann] : !DISCONNECT me",
@@ -58,7 +58,7 @@ pub fn releases_a_client_that_disconnects(harness: &Harness) -> Check {
         bob.gets_frame(harmless)?;
     }
     talk(harness, bob, &[ann])?;
-    harness.step("ann says it, and cem says it without a name in front");
+    harness.step("ann says it, and cem says it without a name in front of it");
     ann.frames("[ann] : !DISCONNECT")?;
     bob.gets_frame("[ann] : !DISCONNECT")?;
     ann.is_closed()?;
@@ -165,7 +165,7 @@ pub fn counts_connections(harness: &Harness) -> Check {
     harness.step("ann says !DISCONNECT");
     ann.frames("[ann] : !DISCONNECT")?;
     server.prints(&active(2))?;
-    harness.step("bob closes without a word");
+    harness.step("bob closes the connection without a word");
     bob.closes();
     server.prints(&active(1))?;
     harness.step("cem's connection is reset");

@@ -30,23 +30,23 @@ impl Peer {
         self.sends(frame(payload))
     }
 
-    /// Waits for a frame with this payload to come next.
+    /// Waits until a frame with this payload arrives next.
     pub fn gets_frame(&self, payload: impl AsRef<[u8]>) -> Check {
         self.gets(frame(payload))
     }
 }
 
-/// Connects scripted peers, and waits until each is in.
+/// Connects scripted peers, and waits until each has joined.
 pub fn all_join(server: &Server, names: &[&str]) -> Check<Vec<Peer>> {
     let peers = names.iter().map(|name| server.peer(name)).collect::<Check<Vec<_>>>()?;
     settle(&peers.iter().collect::<Vec<_>>())?;
     Ok(peers)
 }
 
-/// Waits until each of the peers is in.
+/// Waits until each of the peers has joined.
 ///
-/// This wire has no welcome: only a message from another peer shows that a peer is in. So another peer calls each
-/// newcomer until it hears the call; at the end all peers skip the calls.
+/// This wire has no welcome: only a message from another peer shows that a peer has joined. So another peer calls each
+/// newcomer until the newcomer hears the call. At the end, all peers skip the calls.
 pub fn settle(peers: &[&Peer]) -> Check {
     let calls_a_second = Duration::from_millis(20);
     for (at, newcomer) in peers.iter().enumerate() {
@@ -84,7 +84,7 @@ pub fn talk(harness: &Harness, speaker: &Peer, others: &[&Peer]) -> Check {
     others.iter().try_for_each(|listener| listener.gets_frame(&payload))
 }
 
-/// As [`enters`], with a scripted server.
+/// Like [`enters`], but with a scripted server.
 pub fn client(harness: &Harness, listener: &Listener, name: &str) -> Check<(Person, Peer)> {
     let person = enters(harness, listener.address()?, name, Terminal::Dumb)?;
     Ok((person, listener.accepts("server")?))
@@ -100,7 +100,7 @@ pub fn enters(
     enters_with_name(harness, server, name, terminal, "name")
 }
 
-/// Waits until each of the people is in: they call each other until each sees all the other names.
+/// Waits until each of the people has joined: they call each other until each sees all the other names.
 pub fn gather(people: &[(&str, &Person)]) -> Check {
     for (name, newcomer) in people {
         for (caller, other) in people.iter().filter(|(caller, _)| caller != name) {

@@ -22,16 +22,17 @@ pub fn joins_and_talks(harness: &Harness) -> Check {
         server.sends(chat(31, "alice", &line))?;
         alice.sees(&format!("[{room}] alice: {line}"))?;
     }
-    harness.step("a text may begin with a space");
+    harness.step("a message may begin with a space");
     let line = harness.words(2);
     alice.types(&format!(" {line}"))?;
     server.gets_lines(&["CHAT: 31", "JOIN_ID: -17", "CLIENT_NAME: alice"])?;
     // A reader accepts any number of spaces after the colon.
     let came = server.gets_field("MESSAGE")?;
-    ensure(came == line, "server should have got the text", &line, &came)?;
+    ensure(came == line, "server should have received the text", &line, &came)?;
     server.gets("\n")?;
     harness.step(
-        "messages glued, split, and of several lines, which must not look like several messages",
+        "messages that are glued, that are split, and that have several lines, which must not look \
+         like several messages",
     );
     let (first, second) = (harness.words(2), harness.words(2));
     let glued = format!("{}{}", chat(31, "bob", &first), chat(31, "carol", &second));
@@ -46,7 +47,8 @@ pub fn joins_and_talks(harness: &Harness) -> Check {
     server.sends("ERROR_CODE: 3\nERROR_DESCRIPTION: what do you want\n")?;
     alice.sees_somewhere("what do you want")?;
     alice.has_seen(0, &forged)?;
-    harness.step("alice types before the reply to her join has come: the line waits for the reply");
+    harness
+        .step("alice types before the reply to her join has arrived: the line waits for the reply");
     let early = harness.words(2);
     alice.types("/join other")?;
     alice.types(&early)?;

@@ -13,210 +13,212 @@ pub fn lab() -> Lab {
     let stages = vec![
         stage(1, "The server replies to HELO", 6)
             .hint(
-                "Four lines: what is in each? Whose line is the first, and whose address comes \
-                 after it?",
+                "The reply has four lines. What is in each of them? Whose line comes first, and \
+                 whose address comes after it?",
             )
             .hint(
-                "`greet`: `Hall::client` has the server's address, as this client sees it; \
-                 `Hall::tell` sends a `Reply::Helo`. Its `line` is the greeting as it came, `HELO` \
-                 included.",
+                "In `greet`, get the server's address, as this client sees it, from \
+                 `Hall::client`, and send a `Reply::Helo` with `Hall::tell`. Its `line` is the \
+                 greeting as it arrived, including `HELO`.",
             )
             .server(server::replies_to_helo),
         stage(2, "JOIN adds a client to a room and announces it", 10)
             .on(&[1])
             .hint(
-                "What does the newcomer get first, and which clients get the announcement after \
-                 that? How many rooms, and how many `JOIN_ID`s, does one client have?",
+                "What does the newcomer receive first, and which clients receive the announcement \
+                 after that? How many rooms, and how many `JOIN_ID`s, can one client have?",
             )
             .hint(
-                "`read_join`: `Lines::field` for each line, in the order of the wire. \
-                 `Hall::join`: find or make the room, put the client in, `tell` it `Reply::Joined` \
-                 (`join_id` is its `id`), `announce`.",
+                "In `read_join`, call `Lines::field` for each line, in the order of the wire. In \
+                 `Hall::join`, find or make the room, put the client in, `tell` it `Reply::Joined` \
+                 (`join_id` is its `id`), and `announce` the join.",
             )
             .hint(
                 "In `join`, three lists must agree: `room_refs`, the room's `members`, and the \
-                 client's own `rooms`; also set the client's `name`. `say`: make one `Reply::Chat`, \
-                 push it to each member.",
+                 client's own `rooms`. Also set the client's `name`. In `say`, make one \
+                 `Reply::Chat`, and push it to each member.",
             )
             .server(server::join_adds_to_a_room),
         stage(3, "CHAT sends a message to everyone in the room", 10)
             .on(&[2])
             .hint(
-                "Which clients are in the room? Is the speaker one of them? Under whose name does the message \
-                 go out, and where does a text of several lines end?",
+                "Which clients are in the room? Is the speaker one of them? Under whose name is \
+                 the message sent, and where does a message of several lines end?",
             )
             .hint(
-                "`read_chat`: `JOIN_ID`, `CLIENT_NAME`, then `MESSAGE` with `Lines::text`, which \
-                 reads up to the blank line. `Hall::chat` passes the text to `say`.",
+                "In `read_chat`, read `JOIN_ID`, `CLIENT_NAME`, then `MESSAGE` with `Lines::text`, \
+                 which reads up to the blank line. `Hall::chat` passes the text to `say`.",
             )
             .hint(
-                "`say` (stage 2) uses the name of the client in the hall, never that in the \
-                 message. `JOIN_ID` and `CLIENT_NAME` of a message decide nothing.",
+                "`say` (stage 2) uses the client's name in the hall, never the name in the \
+                 message. The `JOIN_ID` and the `CLIENT_NAME` in a message decide nothing.",
             )
             .server(server::chat_reaches_the_room),
         stage(4, "LEAVE removes a client from a room and announces it", 8)
             .on(&[3])
             .hint(
-                "What does the client that leaves get first, and which clients get the \
-                 announcement? What is the reply to a client that is not in that room?",
+                "What does the client that leaves receive first, and which clients receive the \
+                 announcement? What is the reply to a client that is not in the room?",
             )
             .hint(
-                "`read_leave`: `JOIN_ID`, then `CLIENT_NAME`. `Hall::leave`: always `tell` \
-                 `Reply::Left`, with the `JOIN_ID` of the request. Only if the client is in that \
-                 room: `announce`, then `take_out`.",
+                "In `read_leave`, read `JOIN_ID`, then `CLIENT_NAME`. In `Hall::leave`, always \
+                 `tell` the client `Reply::Left`, with the `JOIN_ID` of the request. Only if the \
+                 client is in that room, `announce`, then `take_out`.",
             )
             .hint(
-                "After `take_out` the client is out and gets nothing more, so `announce` comes \
-                 before it. The client's own list `rooms` shows whether it is in the room.",
+                "After `take_out`, the client receives nothing more from the room, so call \
+                 `announce` before it. The client's own `rooms` list shows whether it is in the \
+                 room.",
             )
             .server(server::leave_removes_from_a_room),
         stage(5, "Rooms stay separate, and no message comes twice", 10)
             .on(&[3, 4])
             .hint(
-                "Is there one list of members, or one for each room? What changes when a client \
-                 joins twice? Is a room's number used again?",
+                "Is there one list of members, or one list for each room? What changes when a \
+                 client joins twice? Is a room's number ever used again?",
             )
             .hint(
-                "No new function: more of `join`, `chat` and `leave`. A second join gets the same \
-                 `Reply::Joined`, and no announcement. The name is that of the client's first \
-                 join.",
+                "This stage needs no new function, only more code in `join`, `chat` and `leave`. A \
+                 second join gets the same `Reply::Joined`, and no announcement. A client keeps \
+                 the name of its first join.",
             )
             .hint(
                 "A new room gets `last_room_ref` plus 1, never the number of rooms. `leave` calls \
-                 `take_out`, which removes an empty room and its name: then the same name makes a \
-                 new room.",
+                 `take_out`, which removes an empty room and its name. After that, the same name \
+                 makes a new room.",
             )
             .server(server::keeps_rooms_apart),
         stage(6, "A client that disconnects or vanishes leaves all rooms", 9)
             .on(&[5])
             .hint(
                 "In which rooms was the connection that has just ended, and in which order did it \
-                 join them? Which clients learn of it?",
+                 join them? Which clients must be told?",
             )
             .hint(
-                "`read_disconnect`: `PORT`, `CLIENT_NAME`. `Hall::disconnect`: for each of the \
-                 client's `rooms`, `announce`, then `take_out`. Then remove it from `clients`: \
-                 dropping its outbox closes.",
+                "In `read_disconnect`, read `PORT`, then `CLIENT_NAME`. In `Hall::disconnect`, \
+                 `announce` and then `take_out` for each of the client's `rooms`. Then remove the \
+                 client from `clients`: dropping its outbox closes the connection.",
             )
             .hint(
-                "Clone the list before the loop, since `take_out` changes it. After DISCONNECT \
-                 comes a second call, at the end of the stream: then that client no longer exists, \
-                 and the call does nothing.",
+                "Clone the list before the loop, because `take_out` changes it. After DISCONNECT, \
+                 a second call comes at the end of the stream. By then the client no longer \
+                 exists, and the call must do nothing.",
             )
             .server(server::releases_a_client_everywhere),
         stage(7, "The server reports errors and keeps the connection", 9)
             .on(&[3, 6])
             .hint(
-                "What does your server reply for a room that does not exist, one that the speaker \
-                 is not in, a field that is missing, empty or not a number?",
+                "What does your server reply if a room does not exist, if the speaker is not in \
+                 it, or if a field is missing, empty or not a number?",
             )
             .hint(
-                "`chat`: `Hall::complain`, with `Complaint::NO_SUCH_ROOM` or `NOT_A_MEMBER`. \
-                 `read_join`: `name_of` for room and client. In each `read_…`, pass the errors of \
-                 `Lines` up with `?`.",
+                "In `chat`, call `Hall::complain` with `Complaint::NO_SUCH_ROOM` or \
+                 `NOT_A_MEMBER`. In `read_join`, call `name_of` for the room and the client. In \
+                 each `read_…`, pass the errors of `Lines` up with `?`.",
             )
             .hint(
                 "`CHAT: room` is error 4: `number` converts the value to a number, or complains. \
-                 Errors 1 and 5 are given. No `unwrap` in the hall: a panic there ends the chat for \
-                 everyone.",
+                 Errors 1 and 5 are given. Do not `unwrap` in the hall: a panic there ends the \
+                 chat for everyone.",
             )
             .server(server::reports_errors),
         stage(8, "The server finds messages and waits for no client", 9)
             .on(&[4, 6])
             .hint(
-                "One read is not one request: where does each end? Which thread waits for a client \
-                 that stops in the middle, or that does not read?",
+                "One read is not one request. Where does each request end? Which thread waits for \
+                 a client that stops in the middle of a request, or that does not read?",
             )
             .hint(
-                "No new function: the `read_…` functions and `say`. Read with `Lines::field`, \
-                 `number` and `text` only: they handle split lines, `\\r`, and any number of spaces \
-                 after the colon.",
+                "This stage needs no new function. It tests the `read_…` functions and `say`. Read \
+                 only with `Lines::field`, `number` and `text`: they handle split lines, `\\r`, \
+                 and any number of spaces after the colon.",
             )
             .hint(
-                "Send with `Outbox::push` only. A client that is too far behind is disconnected by \
-                 its outbox, and `Hall::disconnect` (stage 6) tells the room.",
+                "Send only with `Outbox::push`. The outbox disconnects a client that is too far \
+                 behind, and `Hall::disconnect` (stage 6) tells the room.",
             )
             .server(server::finds_messages_however_split),
         stage(9, "KILL_SERVICE ends the server", 6)
             .on(&[1, 2])
             .hint(
                 "What keeps the process alive: the listener, or a thread that still reads? With \
-                 which status does it end?",
+                 which status does the process exit?",
             )
             .hint(
-                "`kill`: `process::exit` with 0 ends all threads, and the system closes all \
-                 connections. But only if `from_anywhere`, or if the client's `peer` is a loopback \
-                 address.",
+                "In `kill`, a `process::exit` with 0 ends all threads, and the system closes all \
+                 connections. Call it only if `from_anywhere` is set, or if the client's `peer` is \
+                 a loopback address.",
             )
             .hint(
-                "`Hall::client` has the `peer`; `IpAddr::is_loopback` checks it. Any other client \
-                 gets `Hall::complain` with `Complaint::NOT_ALLOWED`.",
+                "`Hall::client` has the `peer`; `IpAddr::is_loopback` checks it. For any other \
+                 client, call `Hall::complain` with `Complaint::NOT_ALLOWED`.",
             )
             .server(server::ends_on_kill_service),
         stage(10, "The client joins rooms and sends messages", 9)
             .hint(
                 "Which number in a message names its room, and which reply gave it to the client? \
-                 What could the second line of a message be mistaken for?",
+                 What could a user mistake the second line of a message for?",
             )
             .hint(
-                "`read_reply`: `value` recognizes the first line; `Lines::id`, `field` and `text` \
-                 read the others. `show_replies`: pass each reply to `Rooms::hear`, and each error \
-                 to `hear_error`, or `Rooms` cannot find the room.",
+                "In `read_reply`, `value` recognizes the first line; `Lines::id`, `field` and \
+                 `text` read the others. In `show_replies`, pass each reply to `Rooms::hear`, and \
+                 each error to `hear_error`. Otherwise `Rooms` cannot find the room.",
             )
             .hint(
-                "`type_requests`: for text call `wait_for_join`; then `Rooms::find` returns the \
-                 reference and the id for `Request::Chat`. `show`: put two spaces in front of each \
-                 further line.",
+                "In `type_requests`, call `wait_for_join` before sending text. Then `Rooms::find` \
+                 returns the reference and the id for `Request::Chat`. In `show`, put two spaces \
+                 in front of each further line.",
             )
             .client(client::joins_and_talks),
         stage(11, "The client carries out commands", 6)
             .on(&[10])
             .hint(
-                "To which room does plain text go, after /room and after /leave? What does the \
-                 server get for each command?",
+                "To which room does plain text go after /room, and after /leave? What does the \
+                 server receive for each command?",
             )
             .hint(
-                "`obey`: `Rooms::switch_to`, `list` and `find` look up the rooms; with an empty \
-                 name, `find` returns the current one. `Sender::send` tells `Rooms` of each \
-                 request, so after a `/leave` the next line does not go there.",
+                "In `obey`, look up the rooms with `Rooms::switch_to`, `list` and `find`; with an \
+                 empty name, `find` returns the current room. `Sender::send` tells `Rooms` about \
+                 each request, so after a `/leave` the next line does not go to the old room.",
             )
             .hint(
-                "`/helo hi` sends `HELO hi`. `/quit`, Ctrl-D and Ctrl-C all end in \
+                "`/helo hi` sends `HELO hi`. `/quit`, Ctrl-D and Ctrl-C all lead to \
                  `Terminal::leave`, with `Request::Disconnect`; `/kill` does not. An unknown \
-                 command sends nothing. Show your own answers with `Terminal::print`.",
+                 command sends nothing. Show your client's own replies with `Terminal::print`.",
             )
             .client(client::obeys_commands),
         stage(12, "Three people talk in two rooms", 3)
             .on(&[5, 10])
             .hint(
-                "Try it with three terminals side by side: which of them show what is said in the \
-                 other room? Does a half-typed line stay whole?",
+                "Try it with three terminals side by side. Which of them show what is said in the \
+                 other room? Does a half-typed line stay intact?",
             )
             .hint(
-                "No new function: `Hall::say` (stage 2), `show_replies` and `type_requests` (10) \
-                 together. The room joined last is the current one; `/room` goes back to another.",
+                "This stage needs no new function. It tests `Hall::say` (stage 2), `show_replies` \
+                 and `type_requests` (10) together. The room joined last is the current one; \
+                 `/room` switches to another.",
             )
             .hint(
-                "`show_replies` must show messages with `Screen::print`: `println!` breaks up the \
-                 line that is being typed. The client does not print its own messages: they come \
-                 back.",
+                "`show_replies` must show messages with `Screen::print`, because `println!` breaks \
+                 up the line that is being typed. The client does not print its own messages, \
+                 because the server sends them back.",
             )
             .together(together::three_people_in_two_rooms),
         stage(13, "People come and go", 3)
             .on(&[6, 9, 11])
             .hint(
-                "What do the remaining users see when one leaves, or is killed? And how does each \
-                 client end when the server does?",
+                "What do the other users see when one user leaves, or when a client is killed? How \
+                 does each client end when the server ends?",
             )
             .hint(
-                "No new function: `Hall::disconnect` (stage 6), `kill` (9) and the ways in which \
-                 the client ends (10, 11) together. A client that loses its connection to the \
-                 server exits with status 1.",
+                "This stage needs no new function. It tests `Hall::disconnect` (stage 6), `kill` \
+                 (9) and the ways in which the client ends (10, 11) together. A client that loses \
+                 its connection to the server exits with status 1.",
             )
             .hint(
-                "That is also true for the user who typed `/kill`: send the request and go on. It \
-                 may be refused; if not, `show_replies` sees the end of the stream, and `main` does \
-                 the rest.",
+                "The same applies to the client whose user typed `/kill`: send the request and \
+                 continue. The server may refuse it; if not, `show_replies` sees the end of the \
+                 stream, and `main` does the rest.",
             )
             .together(together::people_come_and_go),
         stage(14, "Received text cannot control a terminal", 2)
@@ -226,9 +228,9 @@ pub fn lab() -> Lab {
                  of your functions print received text unchanged?",
             )
             .hint(
-                "No new function: everything that `show_replies` (stage 10) shows goes through \
-                 `Screen::print`, also names and further lines; in the server through `log`. \
-                 `println!` makes no control character visible.",
+                "This stage needs no new function. Everything that `show_replies` (stage 10) shows \
+                 must go through `Screen::print`, including names and further lines. In the server \
+                 it must go through `log`. `println!` does not make control characters visible.",
             )
             .together(together::text_controls_no_terminal),
     ];

@@ -38,7 +38,7 @@ pub fn join_adds_to_a_room(harness: &Harness) -> Check {
     ensure(is_new, "a second room should have", "a new ROOM_REF", "that of the first")?;
     bob.hears_joined(elsewhere.room_ref, "bob")?;
     ensure(elsewhere.join_id == in_b.join_id, "bob should have", "one JOIN_ID", "two")?;
-    harness.step("alice is not in that room, and has heard nothing of it");
+    harness.step("alice is not in that room, and has received nothing about it");
     alice.greets("fence", address)
     // ANCHOR_END: lab4-stage2
 }
@@ -120,8 +120,9 @@ pub fn keeps_rooms_apart(harness: &Harness) -> Check {
     talk(harness, alice, blue_a, &[alice, carol])?;
     talk(harness, carol, blue_c, &[alice, carol])?;
     talk(harness, bob, *red_b, &[alice, bob])?;
-    harness
-        .step("joining twice gives the same reply and no announcement, and no message comes twice");
+    harness.step(
+        "joining twice gives the same reply and no announcement, and no message arrives twice",
+    );
     bob.asks_to_join(&red, "somebody else")?;
     let again = bob.is_in(&red, address)?;
     ensure(again == *red_b, "bob should be in", "the same room again", "another one")?;
@@ -131,7 +132,7 @@ pub fn keeps_rooms_apart(harness: &Harness) -> Check {
     bob.asks_to_join("third", "somebody else")?;
     let third = bob.is_in("third", address)?;
     bob.hears_joined(third.room_ref, "bob")?;
-    harness.step("an empty room is forgotten, and its reference is not used again");
+    harness.step("an empty room is removed, and its reference is not used again");
     bob.asks_to_leave(third)?;
     bob.is_out(third)?;
     bob.hears_left(third.room_ref, "bob")?;
@@ -193,7 +194,7 @@ pub fn releases_a_client_everywhere(harness: &Harness) -> Check {
         alice.hears_left(two.room_ref, "guest")?;
         alice.hears_left(one.room_ref, "guest")?;
     }
-    harness.step("idle disconnects, and was in no room");
+    harness.step("idle, who was in no room, disconnects");
     let idle = server.peer("idle")?;
     idle.greets("hello", address)?;
     idle.disconnects()?;
@@ -210,7 +211,7 @@ pub fn reports_errors(harness: &Harness) -> Check {
     let room = alice.joins_room(&harness.words(1), address)?;
     let bob = server.peer("bob")?;
     let elsewhere = bob.joins_room(&harness.words(2), address)?;
-    harness.step("code 1: lines that are no message; one complaint for all of them");
+    harness.step("code 1: lines that are not a message; one complaint for all of them");
     alice.sends("HELLO?\nis there anybody\n\n")?;
     alice.hears_error(1)?;
     alice.greets("after 1", address)?;
@@ -234,7 +235,7 @@ pub fn reports_errors(harness: &Harness) -> Check {
         alice.is_greeted("fence", address)?;
     }
     talk(harness, &alice, room, &[&alice])?;
-    harness.step("code 5: too long; the client is told why and disconnected");
+    harness.step("code 5: too long; the client is told why, and is disconnected");
     let carol = server.peer("carol")?;
     let _ = carol.tries_to_send(format!("HELO {}\n", "x".repeat(70_000)));
     carol.hears_error(5)?;
@@ -283,7 +284,7 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
     ))?;
     bob.hears_chat(*room_ref, "alice", &line)?;
     alice.hears_chat(*room_ref, "alice", &line)?;
-    harness.step("carol stops in the middle forever; no other client waits");
+    harness.step("carol stops in the middle of a request forever; no other client waits");
     let carol = server.peer("carol")?;
     carol.sends("JOIN_CHATROOM: room\nCLIENT_IP")?;
     talk(harness, bob, *room, &[alice, bob])?;

@@ -18,7 +18,7 @@ pub fn three_people_in_two_rooms(harness: &Harness) -> Check {
     joins_room(&carol, "carol", "red", &[&alice, &bob, &carol])?;
     joins_room(&bob, "bob", "blue", &[&bob])?;
     joins_room(&carol, "carol", "blue", &[&bob, &carol])?;
-    harness.step("bob and carol talk in blue, and alice hears nothing of it");
+    harness.step("bob and carol talk in blue, and alice hears none of it");
     let secret = harness.words(2);
     bob.types(&secret)?;
     carol.sees(&format!("[blue] bob: {secret}"))?;

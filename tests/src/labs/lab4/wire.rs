@@ -1,4 +1,4 @@
-//! Wire 4: lines of `NAME: value`.
+//! Wire 4: lines of the form `NAME: value`.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,12 +12,12 @@ use crate::journal::failure::{Check, Failure};
 use crate::journal::terminal::Terminal;
 use crate::labs::checks::{WayOut, enters_with_name, ways_out};
 
-/// What identifies a client in a room that it has joined.
+/// The numbers that identify a client in a room that it has joined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Membership {
     /// The reference of the room.
     pub room_ref: i64,
-    /// The number that the server has given the client.
+    /// The number that the server has assigned to the client.
     pub join_id: i64,
 }
 
@@ -27,12 +27,12 @@ impl Peer {
         self.sends(format!("{}\n", lines.join("\n")))
     }
 
-    /// Waits for the lines to come next.
+    /// Waits until the lines arrive next.
     pub fn gets_lines(&self, lines: &[&str]) -> Check {
         self.gets(format!("{}\n", lines.join("\n")))
     }
 
-    /// Waits for the field `name` to come next; returns its value.
+    /// Waits until the field `name` arrives next, and returns its value.
     pub fn gets_field(&self, name: &str) -> Check<String> {
         let line = self.wait(|arrived| {
             let rest = arrived.rest();
@@ -43,12 +43,12 @@ impl Peer {
         });
         let expected = format!("{name}: …\n");
         let Some(line) = line else {
-            return Err(self.wrong("should have got the line", expected.as_bytes()));
+            return Err(self.wrong("should have received the line", expected.as_bytes()));
         };
         let value = line.strip_prefix(name).and_then(|rest| rest.strip_prefix(':'));
         let value = value.map(|value| value.trim_start_matches(' ').to_owned());
         value.ok_or_else(|| {
-            let who = format!("{} should have got the line", self.name());
+            let who = format!("{} should have received the line", self.name());
             Failure::wrong_bytes(who, expected.as_bytes(), line.as_bytes())
         })
     }
@@ -58,7 +58,7 @@ impl Peer {
         let value = self.gets_field(name)?;
         value.trim_end().parse().map_err(|_| {
             Failure::wrong(
-                format!("{} should have got", self.name()),
+                format!("{} should have received", self.name()),
                 format!("{name}: number"),
                 value,
             )
@@ -75,7 +75,7 @@ impl Peer {
         ])
     }
 
-    /// Waits for the reply to a join.
+    /// Waits for the reply to a request to join.
     pub fn is_in(&self, room: &str, server: SocketAddr) -> Check<Membership> {
         self.gets_lines(&[
             &format!("JOINED_CHATROOM: {room}"),
@@ -87,7 +87,7 @@ impl Peer {
         Ok(Membership { room_ref, join_id })
     }
 
-    /// Joins a room under the peer's own name, and waits until it is in.
+    /// Joins a room under the peer's own name, and waits until the peer has joined.
     pub fn joins_room(&self, room: &str, server: SocketAddr) -> Check<Membership> {
         self.asks_to_join(room, self.name())?;
         let membership = self.is_in(room, server)?;
@@ -114,7 +114,7 @@ impl Peer {
         ])
     }
 
-    /// Waits for the reply to a leave.
+    /// Waits for the reply to a request to leave.
     pub fn is_out(&self, room: Membership) -> Check {
         self.gets_lines(&[
             &format!("LEFT_CHATROOM: {}", room.room_ref),
@@ -128,7 +128,7 @@ impl Peer {
         self.sends_lines(&["DISCONNECT: 0", "PORT: 0", &name])
     }
 
-    /// Waits for a chat message to come next.
+    /// Waits until a chat message arrives next.
     pub fn hears_chat(&self, room_ref: i64, name: &str, message: &str) -> Check {
         self.gets_lines(&[
             &format!("CHAT: {room_ref}"),
@@ -137,12 +137,12 @@ impl Peer {
         ])
     }
 
-    /// Waits to hear that `name` has joined a room.
+    /// Waits until the peer hears that `name` has joined a room.
     pub fn hears_joined(&self, room_ref: i64, name: &str) -> Check {
         self.hears_chat(room_ref, name, &format!("{name} has joined this chatroom."))
     }
 
-    /// Waits to hear that `name` has left a room.
+    /// Waits until the peer hears that `name` has left a room.
     pub fn hears_left(&self, room_ref: i64, name: &str) -> Check {
         self.hears_chat(room_ref, name, &format!("{name} has left this chatroom."))
     }
@@ -153,7 +153,7 @@ impl Peer {
         self.gets_field("ERROR_DESCRIPTION").map(|_| ())
     }
 
-    /// Greets, and waits for the reply: a fence, after which every earlier request has its reply.
+    /// Greets, and waits for the reply. This is a fence: after it, every earlier request has its reply.
     pub fn greets(&self, text: &str, server: SocketAddr) -> Check {
         self.sends_lines(&[&format!("HELO {text}")])?;
         self.is_greeted(text, server)
@@ -170,17 +170,17 @@ impl Peer {
     }
 }
 
-/// How long the server may take to end. The wire asks for one second; a busy machine gets two.
+/// The maximum time for the server to end. The wire asks for one second; a busy machine gets two.
 pub const TO_DIE: Duration = Duration::from_secs(2);
 
-/// One peer speaks in a room, and all members hear it, the speaker too.
+/// One peer speaks in a room, and all members hear it, including the speaker.
 pub fn talk(harness: &Harness, speaker: &Peer, room: Membership, members: &[&Peer]) -> Check {
     let line = harness.words(3);
     speaker.chats(room, &line)?;
     members.iter().try_for_each(|member| member.hears_chat(room.room_ref, speaker.name(), &line))
 }
 
-/// Connects scripted peers that join the room one after the other; each hears those that join later.
+/// Connects scripted peers that join the room one after the other. Each is told about those that join later.
 pub fn all_join(server: &Server, room: &str, names: &[&str]) -> Check<Vec<(Peer, Membership)>> {
     let mut members: Vec<(Peer, Membership)> = Vec::new();
     for name in names {
@@ -200,7 +200,7 @@ pub fn all_join(server: &Server, room: &str, names: &[&str]) -> Check<Vec<(Peer,
     Ok(members)
 }
 
-/// Starts a client, and answers its question. It is in no room yet: see [`joins_room`].
+/// Starts a client, and answers its question. The client is not in a room yet; see [`joins_room`].
 pub fn enters(
     harness: &Harness,
     server: SocketAddr,
@@ -210,7 +210,7 @@ pub fn enters(
     enters_with_name(harness, server, name, terminal, "name")
 }
 
-/// As [`enters`], with a scripted server that lets alice into a room.
+/// Like [`enters`], but with a scripted server that lets alice into a room.
 pub fn client_in(
     harness: &Harness,
     listener: &Listener,
@@ -231,7 +231,7 @@ pub fn lets_in(alice: &Person, server: &Peer, room: &str, room_ref: i64) -> Chec
     alice.sees(&format!("[{room}] alice: alice has joined this chatroom."))
 }
 
-/// The scripted server gets alice's request to join.
+/// The scripted server receives alice's request to join.
 pub fn gets_join(server: &Peer, room: &str) -> Check {
     server.gets_lines(&[
         &format!("JOIN_CHATROOM: {room}"),
@@ -241,7 +241,7 @@ pub fn gets_join(server: &Peer, room: &str) -> Check {
     ])
 }
 
-/// The scripted server replies to alice's request to join: she is in.
+/// The scripted server replies to alice's request to join, and she is in the room.
 pub fn replies_to_join(server: &Peer, room: &str, room_ref: i64) -> Check {
     server.sends_lines(&[
         &format!("JOINED_CHATROOM: {room}"),
@@ -253,7 +253,7 @@ pub fn replies_to_join(server: &Peer, room: &str, room_ref: i64) -> Check {
     server.sends(chat(room_ref, "alice", "alice has joined this chatroom."))
 }
 
-/// The scripted server gets a message from alice.
+/// The scripted server receives a message from alice.
 pub fn gets_chat(server: &Peer, room_ref: i64, text: &str) -> Check {
     server.gets_lines(&[
         &format!("CHAT: {room_ref}"),
@@ -271,14 +271,14 @@ pub fn chat(room_ref: i64, name: &str, message: &str) -> String {
 /// The ways in which a person leaves.
 pub const WAYS_OUT: [WayOut; 3] = ways_out(("types /quit", |person| person.types("/quit")));
 
-/// A person joins a room, and all members see that, the newcomer too.
+/// A person joins a room, and all members see that, including the newcomer.
 pub fn joins_room(person: &Person, name: &str, room: &str, members: &[&Person]) -> Check {
     person.types(&format!("/join {room}"))?;
     let line = format!("[{room}] {name}: {name} has joined this chatroom.");
     members.iter().try_for_each(|member| member.sees(&line))
 }
 
-/// Fails with what was expected and what came, unless `is_right`.
+/// Fails with the expected and the actual text, unless `is_right` is true.
 pub fn ensure(is_right: bool, who: &str, expected: &str, came: &str) -> Check {
     if is_right { Ok(()) } else { Err(Failure::wrong(who, expected, came)) }
 }

@@ -1,4 +1,4 @@
-//! Unusual: no room thread. The members are a list behind a lock, and each has a channel and a thread that writes.
+//! Unusual: there is no room thread. The members are a list behind a lock, and each has a channel and a writing thread.
 
 use std::io::Write;
 use std::net::{Shutdown, TcpStream};
@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::Parser;
 use common::{Endpoint, Messages, drain, log, refuse};
 
-/// How many bytes may wait for a member.
+/// The maximum number of bytes that wait for a member.
 const MAX_WAITING: usize = 1 << 20;
 
 #[derive(Parser)]
@@ -33,7 +33,7 @@ impl Member {
     fn gets(&self, line: &Arc<str>) {
         let waiting = self.waiting.fetch_add(line.len(), Ordering::Relaxed) + line.len();
         if waiting > MAX_WAITING {
-            // Its reader sees the end of the stream, and takes it off the list.
+            // The member's reader sees the end of the stream, and removes the member from the list.
             let _ = self.stream.shutdown(Shutdown::Both);
         } else {
             let _ = self.lines.send(Arc::clone(line));
@@ -82,7 +82,7 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Ends when the member is off the list and has got its last line.
+/// Ends when the member has been removed from the list and has received its last line.
 fn write_lines(mut stream: &TcpStream, lines: &Receiver<Arc<str>>, waiting: &AtomicUsize) {
     let _ = stream.set_nodelay(true);
     for line in lines {

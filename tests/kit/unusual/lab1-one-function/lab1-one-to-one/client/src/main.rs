@@ -1,4 +1,4 @@
-//! Unusual: one function, the standard library, and a crate for Ctrl-C; the terminal is set up by `stty`.
+//! Unusual: one function, the standard library, and a crate for Ctrl-C. `stty` sets up the terminal.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -18,7 +18,7 @@ fn main() {
     let stream = Arc::new(stream);
     let _ = stream.set_nodelay(true);
 
-    // On a terminal, each key comes at once, and is shown by this program.
+    // On a terminal, each key arrives immediately, and this program shows it.
     let stty = |arguments: &[&str]| {
         let mut command = Command::new("stty");
         let command = command.args(arguments).stdin(Stdio::inherit()).output();
@@ -41,7 +41,7 @@ fn main() {
     };
     ctrlc::set_handler(leave.clone()).expect("the first handler");
 
-    // The half-typed line. Who shows anything holds it.
+    // The half-typed line. Code that shows anything must hold this lock.
     let typed = Arc::new(Mutex::new(Vec::new()));
     let show = move |bytes: &[u8]| drop(io::stdout().write_all(bytes).and(io::stdout().flush()));
     if !is_plain {
@@ -67,7 +67,7 @@ fn main() {
                 }
                 4 if line.is_empty() => break,
                 8 | 127 => {
-                    // (a character may have several bytes)
+                    // A character may have several bytes.
                     while line.pop().is_some_and(|byte| byte & 0xC0 == 0x80) {}
                     show(&[b"\r\x1b[K> ", &line[..]].concat());
                 }
@@ -122,7 +122,7 @@ fn main() {
             }
         }
         if begun.len() > 1 << 17 {
-            break "sends a message without an end".to_owned();
+            break "sent a message that does not end".to_owned();
         }
         if let Some(why) = end_of_stream {
             break why;

@@ -1,4 +1,4 @@
-//! Unusual: one function, the standard library, and a crate for Ctrl-C; nothing of `common`.
+//! Unusual: one function, the standard library, and a crate for Ctrl-C, but nothing from `common`.
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read, Write};
@@ -31,7 +31,7 @@ fn main() {
             thread::sleep(Duration::from_millis(100));
             continue;
         };
-        // Reads what still comes, so that a reset does not overtake the last words.
+        // Reads what still arrives, so that a reset does not destroy the last words.
         let drain = |mut stream: &std::net::TcpStream| {
             let end = Instant::now() + Duration::from_secs(1);
             let _ = stream.set_read_timeout(Some(Duration::from_millis(100)));
@@ -53,7 +53,7 @@ fn main() {
             continue;
         }
 
-        // What waits to be written, and whether that was all.
+        // The bytes that wait to be written, and whether these are the last ones.
         let outbox = Arc::new((Mutex::new((Vec::new(), false)), Condvar::new()));
         outbox.0.lock().unwrap().0.extend_from_slice(b"Welcome to this chatroom!\n");
         members.insert(id, (Arc::clone(&stream), Arc::clone(&outbox)));

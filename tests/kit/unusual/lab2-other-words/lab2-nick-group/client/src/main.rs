@@ -1,4 +1,5 @@
-//! Unusual: other questions, the prompt `>>> `, colours on every terminal, stars in front of what is no chat line.
+//! Unusual: different questions, a `>>> ` prompt, colors on every terminal, and stars in front of every line that is
+//! not a chat line.
 
 use std::io::{self, BufRead, Write};
 use std::net::Shutdown;
@@ -33,7 +34,7 @@ fn main() -> anyhow::Result<()> {
         }
     });
     let restores = Arc::clone(&restore);
-    // (an editor gets Ctrl-C as a key; this is for plain terminals)
+    // A line editor gets Ctrl-C as a key; this is for plain terminals.
     ctrlc::set_handler(move || {
         restores();
         process::exit(0)
@@ -84,7 +85,7 @@ fn main() -> anyhow::Result<()> {
         match &mut printer {
             Some(printer) => drop(printer.print(format!("{line}\n"))),
             None => {
-                // (the question for the next line stands there already)
+                // The prompt for the next line is already on the screen.
                 print!("\r\x1b[K{line}\n{PROMPT}");
                 let _ = io::stdout().flush();
             }
@@ -101,7 +102,7 @@ fn main() -> anyhow::Result<()> {
         match next {
             Ok(Some(message)) => show(&message),
             Ok(None) => break "the server has hung up".to_owned(),
-            Err(error) => break format!("the server cannot be heard any more: {error}"),
+            Err(error) => break format!("the server can no longer be heard: {error}"),
         }
         let _ = joined.try_send(());
         next = messages.receive();
@@ -109,7 +110,7 @@ fn main() -> anyhow::Result<()> {
     if LEFT.load(Ordering::SeqCst) {
         process::exit(0);
     }
-    // (the editor may still have a line to show)
+    // The line editor may still have a line to show.
     thread::sleep(Duration::from_millis(100));
     restore();
     eprintln!("\n\x1b[31m{why}\x1b[0m");

@@ -1,4 +1,4 @@
-//! Unusual: chatty in its own words and colours on every terminal, and the room is a lock around a map of outboxes.
+//! Unusual: chatty, with its own words, and with colors on every terminal. The room is a lock around a map of outboxes.
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Write};
@@ -29,7 +29,7 @@ impl Room {
     }
 }
 
-/// A line in a colour.
+/// Prints a line in a color.
 fn say(colour: u32, line: &str) {
     common::print_line(&format!("\x1b[{colour}m{}\x1b[0m", printable(line)));
 }

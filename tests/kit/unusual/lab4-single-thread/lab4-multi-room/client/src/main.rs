@@ -1,4 +1,4 @@
-//! Unusual: one thread, which waits for the keyboard and the network with poll(2); keys come one by one.
+//! Unusual: one thread, which waits for the keyboard and the network with poll(2). Keys arrive one by one.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -29,7 +29,7 @@ impl Terminal {
         let is_dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
         let found = tcgetattr(io::stdin()).ok();
         if let Some(mut mode) = found.clone() {
-            // A dumb terminal shows what is typed by itself.
+            // A dumb terminal itself shows the typed text.
             let mut off = LocalFlags::ICANON | LocalFlags::ISIG;
             off.set(LocalFlags::ECHO, !is_dumb);
             mode.local_flags &= !off;
@@ -59,7 +59,7 @@ impl Terminal {
         Self::write(prompt);
     }
 
-    /// What was typed up to the first Enter.
+    /// Returns the text that was typed up to the first Enter.
     fn keys(&mut self) -> Option<Key> {
         while !self.bytes.is_empty() {
             match self.bytes.remove(0) {
@@ -106,10 +106,10 @@ impl Terminal {
 #[derive(Default)]
 struct Rooms {
     names: BTreeMap<i64, String>,
-    /// The current one last.
+    /// The rooms that were joined; the last is the current one.
     joined: Vec<i64>,
     join_id: i64,
-    /// How many joins are not answered.
+    /// How many joins have had no reply yet.
     asked: usize,
 }
 
@@ -120,7 +120,7 @@ impl Rooms {
     }
 }
 
-/// The lines of the first whole message, and without them what has come.
+/// Takes the lines of the first complete message out of the input.
 fn message(input: &mut Vec<u8>) -> Option<Vec<String>> {
     loop {
         let text = String::from_utf8_lossy(input).into_owned();
@@ -176,7 +176,7 @@ fn shows(lines: &[String], rooms: &mut Rooms, terminal: &Terminal) {
     }
 }
 
-/// What to send for a line.
+/// Returns the bytes to send for a typed line.
 fn request(line: &str, name: &str, rooms: &mut Rooms, terminal: &Terminal) -> String {
     let (command, rest) = line.split_once(' ').unwrap_or((line, ""));
     let found = rooms.find(if command.starts_with('/') { rest } else { "" });
@@ -247,7 +247,7 @@ fn main() {
                 Ok(read @ 1..) => input.extend_from_slice(&buffer[..read]),
                 _ if left.is_some() => terminal.exit(0, ""),
                 Ok(_) => terminal.exit(1, "the server has closed the connection"),
-                Err(error) => terminal.exit(1, &format!("the server is lost: {error}")),
+                Err(error) => terminal.exit(1, &format!("the connection to the server is lost: {error}")),
             }
             while let Some(lines) = message(&mut input) {
                 shows(&lines, &mut rooms, &terminal);
@@ -285,7 +285,7 @@ fn main() {
             }
             continue;
         };
-        // Text waits for the answer to a join.
+        // Text waits for the reply to a join.
         while !early.is_empty() && (rooms.asked == 0 || early[0].starts_with('/')) {
             let request = request(&early.remove(0), &name, &mut rooms, &terminal);
             let _ = writer.write_all(request.as_bytes());

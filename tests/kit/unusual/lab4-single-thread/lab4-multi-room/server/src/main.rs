@@ -1,4 +1,4 @@
-//! Unusual: one thread, sockets that never block, and poll(2); a message is put together line by line.
+//! Unusual: one thread, sockets that never block, and poll(2). Messages are assembled line by line.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{ErrorKind, Read, Write};
@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-/// The longest line, and the longest text, in bytes.
+/// The maximum length of a line and of a text, in bytes.
 const MAX_LINE: usize = 64 * 1024;
-/// How many bytes may wait for a client.
+/// The maximum number of bytes that wait for a client.
 const MAX_WAITING: usize = 1 << 20;
 
 struct Client {
@@ -26,7 +26,7 @@ struct Client {
     is_lost: bool,
     name: String,
     rooms: Vec<i64>,
-    /// It hears its last words, until then.
+    /// Until this time, the client can still receive its last words.
     leaves: Option<Instant>,
     is_gone: bool,
 }
@@ -138,13 +138,13 @@ impl Client {
         self.leaves = Some(Instant::now() + Duration::from_secs(1));
     }
 
-    /// The message that is whole with this line.
+    /// Returns the message that is complete with this line.
     fn message(&mut self, line: &str) -> Option<(Kind, Vec<String>)> {
         if let Some((kind, mut values)) = self.begun.take() {
             let fields = kind.fields();
             let field = fields.get(values.len() - 1);
             if field.is_none() && !line.is_empty() {
-                // One more line of a text.
+                // This is one more line of a text.
                 if let Some(text) = values.last_mut() {
                     *text = format!("{text}\n{line}");
                     if text.len() > MAX_LINE {
@@ -160,7 +160,7 @@ impl Client {
                 return self.message(line);
             }
             let is_last = values.len() > fields.len() && (kind != Kind::Chat || line.is_empty());
-            // (a chat message ends behind its text, which may be empty)
+            // A chat message ends after its text, which may be empty.
             if is_last && (kind != Kind::Chat || field.is_none()) {
                 return Some((kind, values));
             }
@@ -174,7 +174,7 @@ impl Client {
             self.output.extend(format!("{line}\nIP:{ip}\nPort:{port}\nStudentID:0\n").bytes());
         } else if !line.is_empty() && !self.is_lost {
             self.is_lost = true;
-            self.complain(1, "this begins no message");
+            self.complain(1, "this does not begin a message");
         }
         None
     }
@@ -187,7 +187,7 @@ fn may_try_again(error: &std::io::Error) -> bool {
 #[derive(Default)]
 struct Chat {
     clients: BTreeMap<i64, Client>,
-    /// By reference: the name, and the members.
+    /// The name and the members of each room, by reference.
     rooms: BTreeMap<i64, (String, Vec<i64>)>,
     last_client: i64,
     last_room: i64,
@@ -243,7 +243,7 @@ impl Chat {
         }
     }
 
-    /// Does what the client asks for in its lines, up to the last whole one.
+    /// Carries out the requests in the client's lines, up to the last complete line.
     fn answer(&mut self, id: i64) {
         while let Some(client) = self.clients.get_mut(&id) {
             if client.leaves.is_some() {
@@ -255,7 +255,7 @@ impl Chat {
                     self.clients.values_mut().for_each(Client::write);
                     process::exit(0);
                 }
-                client.complain(6, "only for clients of the same computer");
+                client.complain(6, "only for clients on the same computer");
             } else if let Some((kind, values)) = client.message(&line) {
                 self.does(id, kind, &values);
             }
@@ -289,12 +289,12 @@ impl Chat {
             }
             _ => {
                 client.is_lost = true;
-                client.complain(4, "a field is empty, or no number");
+                client.complain(4, "a field is empty, or is not a number");
             }
         }
     }
 
-    /// Waits until something can be done, and does it.
+    /// Waits until a socket is ready, and handles it.
     fn turn(&mut self, listener: &TcpListener) {
         let mut waits = vec![PollFd::new(listener.as_fd(), PollFlags::POLLIN)];
         waits.extend(self.clients.values().map(|client| {
@@ -326,7 +326,7 @@ impl Chat {
             self.clients
                 .extend(Client::new(stream, peer).ok().map(|client| (self.last_client, client)));
         }
-        // (who is gone has news for others, one of whom may be gone because of them)
+        // When a client is gone, other clients are told, and one of them may be gone because of that.
         loop {
             let now = Instant::now();
             self.clients.values_mut().for_each(Client::write);

@@ -1,4 +1,4 @@
-//! Unusual: with tokio; the terminal and the network send events to one task, which knows the rooms and needs no lock.
+//! Unusual: with tokio. The terminal and the network send events to one task, which has the rooms and needs no lock.
 
 use std::collections::BTreeMap;
 use std::process;
@@ -78,7 +78,7 @@ fn main() {
             let mut joins = 0;
             while let Some(event) = events.recv().await {
                 match event {
-                    // Text waits for the answer to a join.
+                    // Text waits for the reply to a join.
                     Event::Typed(line) if joins > 0 && !line.starts_with('/') => early.push(line),
                     Event::Typed(line) => joins += usize::from(chat.typed(&line).await?),
                     Event::Leaves => return chat.leaves(events).await,
@@ -141,7 +141,7 @@ struct Chat {
     name: String,
     writer: OwnedWriteHalf,
     screen: Screen,
-    /// The current one last.
+    /// The rooms that were joined; the last is the current one.
     rooms: Vec<i64>,
     names: BTreeMap<i64, String>,
     join_id: i64,
@@ -155,7 +155,7 @@ impl Chat {
         lines.for_each(|line| self.screen.print(&format!("    {line}")));
     }
 
-    /// Whether that was a join.
+    /// Handles a typed line. Returns whether it was a join.
     async fn typed(&mut self, line: &str) -> std::io::Result<bool> {
         let (command, room) = line.split_once(' ').unwrap_or((line, ""));
         let (name, join_id) = (&self.name, self.join_id);
@@ -200,7 +200,7 @@ impl Chat {
                 ),
             },
         };
-        // (when that fails, the end of the stream comes, too)
+        // If this fails, the end of the stream also arrives.
         let _ = self.writer.write_all(request.as_bytes()).await;
         Ok(command == "/join")
     }

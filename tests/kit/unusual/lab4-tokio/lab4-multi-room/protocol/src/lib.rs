@@ -4,20 +4,20 @@ use std::io;
 
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
 
-/// The longest line, and the longest text, in bytes.
+/// The maximum length of a line and of a text, in bytes.
 pub const MAX_LINE: usize = 64 * 1024;
 
 /// Why there is no message.
 pub enum Trouble {
-    /// The number of the error, and what is wrong.
+    /// The number of the error, and its description.
     Error(u32, String),
-    /// A line or a text of more than [`MAX_LINE`].
+    /// A line or a text is longer than [`MAX_LINE`].
     TooLong,
-    /// The stream is over, or broken.
+    /// The stream has ended, or is broken.
     Gone(io::Result<()>),
 }
 
-/// Reads lines; one that was no field of a message is looked at again.
+/// Reads lines. A line that is not the expected field of a message is read again as the next line.
 pub struct Lines<R> {
     reader: R,
     limit: usize,
@@ -25,12 +25,12 @@ pub struct Lines<R> {
 }
 
 impl<R: AsyncBufRead + Unpin> Lines<R> {
-    /// A line may have `more` bytes than [`MAX_LINE`].
+    /// A line may be `more` bytes longer than [`MAX_LINE`].
     pub fn new(reader: R, more: usize) -> Self {
         Self { reader, limit: MAX_LINE + more, again: None }
     }
 
-    /// The other end, to read it in another way.
+    /// Returns the reader, so that it can be read in another way.
     pub fn into_reader(self) -> R {
         self.reader
     }
@@ -64,12 +64,12 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
         Err(Trouble::Error(4, format!("{name} is missing")))
     }
 
-    /// A field that is a number.
+    /// Reads a field that is a number.
     pub async fn number(&mut self, name: &str) -> Result<i64, Trouble> {
         number(&self.field(name).await?, name)
     }
 
-    /// A text up to a blank line.
+    /// Reads a text up to a blank line.
     pub async fn text(&mut self, name: &str) -> Result<String, Trouble> {
         let mut text = self.field(name).await?;
         loop {
@@ -85,12 +85,12 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
     }
 }
 
-/// What stands behind the name of a field and its colon.
+/// Returns what comes after the name of a field and its colon.
 pub fn value<'a>(line: &'a str, name: &str) -> Option<&'a str> {
     Some(line.strip_prefix(name)?.strip_prefix(':')?.trim_start_matches(' '))
 }
 
-/// The number in a value.
+/// Parses the number in a value.
 pub fn number(value: &str, name: &str) -> Result<i64, Trouble> {
-    value.trim_end().parse().map_err(|_| Trouble::Error(4, format!("{name} is no number")))
+    value.trim_end().parse().map_err(|_| Trouble::Error(4, format!("{name} is not a number")))
 }

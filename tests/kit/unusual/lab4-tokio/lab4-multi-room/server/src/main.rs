@@ -15,7 +15,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
-/// How many bytes may wait for a client.
+/// The maximum number of bytes that wait for a client.
 const MAX_WAITING: usize = 1 << 20;
 
 struct Client {
@@ -23,7 +23,7 @@ struct Client {
     rooms: Vec<i64>,
     texts: UnboundedSender<Arc<str>>,
     waiting: Arc<AtomicUsize>,
-    /// What writes to it, and what reads from it.
+    /// The task that writes to the client, and the task that reads from it.
     tasks: Vec<AbortHandle>,
 }
 
@@ -157,7 +157,7 @@ async fn attend(id: i64, stream: TcpStream, may_kill: bool, hall: SharedHall) {
     let writes = tokio::spawn(write(writer, to_write, Arc::clone(&waiting)));
     let mut talker = Talker { id, server, may_kill, hall: hall.clone() };
     let lines = Lines::new(BufReader::new(reader), 0);
-    // (nothing else runs before the next `await`)
+    // No other task runs before the next `await`.
     let reads = tokio::spawn(async move { talker.talk(lines).await });
     let tasks = vec![writes.abort_handle(), reads.abort_handle()];
     let client = Client { name: String::new(), rooms: Vec::new(), texts, waiting, tasks };
@@ -213,7 +213,7 @@ impl Talker {
                 Err(Trouble::Error(1, _)) if is_lost => {}
                 Err(Trouble::Error(code, why)) => {
                     self.complain(code, &why);
-                    // (these were understood)
+                    // These requests were understood.
                     is_lost = ![2, 3, 6].contains(&code);
                 }
                 Err(Trouble::TooLong) => {
@@ -235,11 +235,11 @@ impl Talker {
             let (ip, port) = (self.server.ip(), self.server.port());
             self.tell(format!("{line}\nIP:{ip}\nPort:{port}\nStudentID:0\n"));
         } else if line == "KILL_SERVICE" && self.may_kill {
-            // What was asked before is still answered.
+            // Earlier requests still get their replies.
             sleep(Duration::from_millis(50)).await;
             process::exit(0);
         } else if line == "KILL_SERVICE" {
-            return Err(Trouble::Error(6, "only for clients of the same computer".into()));
+            return Err(Trouble::Error(6, "only for clients on the same computer".into()));
         } else if let Some(room) = value(&line, "JOIN_CHATROOM") {
             lines.field("CLIENT_IP").await?;
             lines.field("PORT").await?;
