@@ -1,8 +1,8 @@
-//! Lab 1, the server: two people talk over a byte stream.
+//! The lab 1 server: two people talk over a byte stream.
 //!
-//! Each connection has a thread that reads, and tells the room what happened. The room owns the list of
-//! members and does all the sending, one event after the other. So no two threads ever change the list at the
-//! same time, and all members see the events in the same order.
+//! Each connection has a thread that reads and sends events to the room. The room owns the list of members, processes
+//! one event after the other, and does all the sending. So no two threads ever change the list at the same time, and
+//! all members see the events in the same order.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -25,10 +25,10 @@ const FULL: &[u8] = b"The chatroom is full\n";
 struct Options {
     #[command(flatten)]
     endpoint: Endpoint<9999>,
-    /// How many people fit into the chatroom
+    /// Maximum number of people in the chatroom
     #[arg(long, default_value_t = 2)]
     seats: usize,
-    /// How many MiB may wait in all for clients that read too slowly
+    /// Maximum total backlog, in MiB, of all clients that read too slowly
     #[arg(long, default_value_t = 256, value_name = "MIB")]
     max_backlog: u16,
 }
@@ -38,7 +38,7 @@ enum Event {
     Joined(u64, Member),
     /// One message, or several in a row.
     Said(u64, Vec<String>),
-    /// With the last words for the member who left.
+    /// Contains the last words for the member who left.
     Left(u64, String),
 }
 
@@ -68,31 +68,31 @@ fn main() -> Result<()> {
 
 /// Stage 1: open the listening socket at `address`, a host and a port.
 ///
-/// [`TcpListener::bind`] makes the three system calls that the original makes one by one: `socket`,
-/// `bind` and `listen`. From then on clients can connect, even before the server accepts them.
+/// [`TcpListener::bind`] makes the three system calls that the original makes one by one: `socket`, `bind` and
+/// `listen`. From then on, clients can connect, even before the server accepts them.
 fn open_listener(address: (&str, u16)) -> io::Result<TcpListener> {
     todo!("stage 1: open the listening socket at address, a host and a port")
 }
 
 /// Stage 2: accept clients for ever, and give each a thread.
 ///
-/// - [`TcpListener::accept`] waits for the next client, and returns a new socket for it and its
-///   address. Number the clients from 1. The IP for [`talk`] is `peer.ip().to_canonical()`: it removes the
-///   `::ffff:` that a server on `::` sees before an IPv4 address.
+/// - [`TcpListener::accept`] waits for the next client, and returns a new socket and the client's address. Number the
+///   clients from 1. The IP for [`talk`] is `peer.ip().to_canonical()`, which removes the `::ffff:` that a server on
+///   `::` sees before an IPv4 address.
 /// - Small messages should leave immediately, instead of waiting for more bytes to fill a segment (Nagle's
 ///   algorithm): call [`TcpStream::set_nodelay`].
-/// - The client's thread reads from the socket while the room writes to it: wrap the socket in an [`Arc`].
-/// - `thread::Builder::new().spawn(move || …)` starts the thread, with its own clone of `room`. The thread
-///   calls [`talk`], and then [`drain`], which waits a moment for the client to close, too. `spawn` returns
-///   an error where `thread::spawn` would panic. One client too many must not end the server: [`log()`] the
-///   error and continue. Do not wait for the thread, because the next client is waiting.
-/// - An error of `accept` must not end the loop: if there are no free file descriptors, for example, the
-///   connected clients still talk. Log the first error, wait a second, and try again.
+/// - The client's thread reads from the socket while the room writes to it, so wrap the socket in an [`Arc`].
+/// - `thread::Builder::new().spawn(move || …)` starts the thread, with its own clone of `room`. The thread calls
+///   [`talk`], and then [`drain`], which waits a moment for the client to close its side as well. `spawn` returns an
+///   error where `thread::spawn` would panic. One client too many must not end the server, so [`log()`] the error and
+///   continue. Do not wait for the thread, because the next client is waiting.
+/// - An error from `accept` must not end the loop: for example, if there are no free file descriptors, the connected
+///   clients can still talk. Log the first error, wait a second, and try again.
 ///
-/// Stage 8 comes back to this function: only `seats` people fit into the room. Count the taken seats in an
-/// [`AtomicUsize`] that the threads share. Add one before a thread starts. Subtract one as soon as [`talk`]
-/// has returned, and also if the thread could not be started. A client without a seat gets [`FULL`]:
-/// [`refuse`] sends that and closes, without blocking.
+/// Stage 8 comes back to this function: the room has space for only `seats` people. Count the taken seats in an
+/// [`AtomicUsize`] that the threads share. Add one before a thread starts. Subtract one as soon as [`talk`] has
+/// returned, and also if the thread could not be started. A client without a seat gets [`FULL`]: [`refuse`] sends that
+/// and closes the connection, without blocking.
 ///
 /// Stage 13 tests this function, together with the client: one person leaves, another joins, and a third
 /// finds the room full.
@@ -107,29 +107,29 @@ fn talk(id: u64, ip: IpAddr, stream: &Arc<TcpStream>, room: &Room<Event>) {
     let joined = room.send_now(Event::Joined(id, Member { ip, outbox }));
     let result = joined.and_then(|()| common::catch_panic(|| receive_messages(id, stream, room)));
     let last_words = result.map_or_else(|error| format!("Goodbye: {error}\n"), |()| String::new());
-    // The room is told, however the connection ended.
+    // The room gets this event however the connection ended.
     let _ = room.send_now(Event::Left(id, last_words));
 }
 
 /// Stage 4: send each message that arrives to the room.
 ///
-/// TCP has no messages: one `read` may return half a message, or three. [`Messages`] puts them together.
-/// Make one before the loop, with [`Messages::new`]: `while let Some(message) = messages.receive()?` runs
-/// once for each message, until the stream ends. Return then, or this thread loops forever.
+/// TCP has no messages: one `read` can return half a message, or three. [`Messages`] puts them together. Create one
+/// before the loop, with [`Messages::new`]: `while let Some(message) = messages.receive()?` runs once for each
+/// message, until the stream ends. At the end, return, or this thread loops forever.
 ///
-/// Stage 6 comes back to this function: a message that is exactly `quit` is the end, too.
+/// Stage 6 comes back to this function: a message that is exactly `quit` is also the end.
 ///
 /// Stage 9 tests this function: a client that is killed in the middle of a word makes `receive` fail. Return the error
 /// (`?`), and never unwrap anything that comes from outside; [`talk`] does the rest.
 ///
-/// Stage 11 tests this function: messages arrive in pieces, or several together. The messages of an original
-/// client end where one read ended. [`Messages`] handles all that; a program that reads lines instead waits for a
-/// newline that never comes.
+/// Stage 11 tests this function: messages arrive in pieces, or several together. An original client's message ends
+/// where the bytes of one read end. [`Messages`] handles all that; a program that reads lines instead waits for a
+/// newline that never arrives.
 fn receive_messages(id: u64, stream: &TcpStream, room: &Room<Event>) -> Result<()> {
     todo!("stage 4: send each message that arrives to the room")
 }
 
-/// A round of the room: processes one event after the other, and then sends once for all of them.
+/// Runs one round of the room: processes one event after the other, and then sends once for all of them.
 fn run_room(members: &mut BTreeMap<u64, Member>, events: impl Iterator<Item = Event>) {
     for event in events {
         match event {
@@ -154,19 +154,19 @@ fn run_room(members: &mut BTreeMap<u64, Member>, events: impl Iterator<Item = Ev
 
 /// Stage 2: send a new member the [`WELCOME`].
 ///
-/// Do not write to the socket here. [`Outbox::push`] puts bytes into the member's outbox, and the room
-/// sends them. A `write` waits until the client has read enough, so one client that does not read
-/// would block the whole room. Pushing never blocks.
+/// Do not write to the socket here. [`Outbox::push`] puts bytes into the member's outbox, and the room sends them. A
+/// `write` waits until the client has read enough, so one client that does not read would block the whole room. A push
+/// never blocks.
 fn welcome(member: &mut Member) {
     todo!("stage 2: send a new member the WELCOME")
 }
 
 /// Stage 4: pass messages on to every member except their speaker.
 ///
-/// The line of a message is `<127.0.0.1> hello`, with the speaker's address and a newline at its end. Print it
-/// ([`log()`], or [`log_all`] for several), and push it into the outbox of every other member. When there are
-/// several messages, push all lines together: then a hundred members need a hundred pushes, and not a hundred
-/// for each message. [`Bytes`] can be shared: call `Bytes::from(lines)` once, and `clone` it for each member.
+/// A message becomes the line `<127.0.0.1> hello`, with the speaker's address, and a newline at its end. Print the
+/// line ([`log()`], or [`log_all`] for several), and push it into every other member's outbox. If there are several
+/// messages, push all lines together: then a hundred members need a hundred pushes, and not a hundred for each
+/// message. [`Bytes`] can be shared: call `Bytes::from(lines)` once, and `clone` the result for each member.
 ///
 /// Stage 14 tests this function: a message may contain characters that would control the server's terminal.
 /// [`log_all`] makes them visible and harmless; `println!` does not.

@@ -1,4 +1,4 @@
-//! Lab 3, the client: asks for a name, then sends and shows frames, both at the same time.
+//! The lab 3 client: asks for a name, and then sends and shows frames, both at the same time.
 
 use std::io::{self, BufReader, ErrorKind, Write};
 use std::net::{Shutdown, TcpStream};
@@ -44,9 +44,9 @@ fn main() -> Result<()> {
 
 /// The receiving side, until its end.
 ///
-/// After an invalid frame the client must leave. The original server sends one when two people speak at the same
-/// moment. But the client says goodbye first: otherwise the original server still sends to the closed connection, and
-/// disconnects every client that speaks then.
+/// After an invalid frame, the client must leave. The original server sends such a frame when two people speak at the
+/// same moment. But the client says goodbye first: otherwise the original server would still send to the closed
+/// connection, and disconnect every client whose message it relays there.
 fn receive(stream: &TcpStream, screen: &Screen, goodbye: &[u8]) -> io::Result<()> {
     let result = show_frames(stream, screen);
     if result.as_ref().is_err_and(|error| error.kind() == ErrorKind::InvalidData) {
@@ -61,13 +61,13 @@ fn receive(stream: &TcpStream, screen: &Screen, goodbye: &[u8]) -> io::Result<()
 
 /// Stage 2: show the payload of each frame that arrives.
 ///
-/// Return when the stream ends or the connection is lost (`?`); `end` does the rest.
+/// Return when the stream ends or the connection is lost (`?`); [`Screen::end`] does the rest.
 ///
-/// `frame::read` needs a reader that can look ahead: `BufReader::new(stream)`. Use one for all frames, because it
-/// may already have read a part of the next one.
+/// `frame::read` needs a reader that can look ahead: `BufReader::new(stream)`. Use one reader for all frames, because
+/// it may already have read part of the next frame.
 ///
-/// Stage 5 tests this function: [`Screen::print`] leaves a half-typed line intact, and shows a payload of two
-/// lines as one line. Printed line by line, the second could look like a message from another person.
+/// Stage 5 tests this function: [`Screen::print`] leaves a half-typed line intact, and shows a payload of two lines
+/// as one line. If you printed each line separately, the second could look like a message from another person.
 ///
 /// Stage 11 tests this function, with three people. Stage 13 tests this function: [`Screen::print`] makes
 /// characters that would control a terminal visible and harmless; `println!` does not.
@@ -77,17 +77,17 @@ fn show_frames(stream: &TcpStream, screen: &Screen) -> io::Result<()> {
 
 /// Stage 1: send each line that is typed, as `[ann] : hello`.
 ///
-/// Send it in a frame, with one `write_all`: the parts of two calls could arrive separately.
+/// Send the message in a frame, with one `write_all`: with two calls, the parts could arrive separately.
 ///
 /// Stage 4 tests this function: an empty line is not a message, a name may contain spaces, and `!DISCONNECT`
 /// in a sentence is an ordinary word.
 ///
-/// Stage 7 comes back to this function: when the person types `!DISCONNECT`, or leaves
-/// with Ctrl-D or Ctrl-C (then [`Terminal::read_line`] returns `None`), send `[ann] : !DISCONNECT` as
-/// the last frame. [`Terminal::leave`] does that and ends the program.
+/// Stage 7 comes back to this function: when the person types `!DISCONNECT`, or leaves with Ctrl-D or Ctrl-C (in that
+/// case, [`Terminal::read_line`] returns `None`), send `[ann] : !DISCONNECT` as the last frame. [`Terminal::leave`]
+/// does that and ends the program.
 ///
-/// Stage 12 tests this function, together with the server: people leave in each of these ways. The other clients
-/// show that as an ordinary message.
+/// Stage 12 tests this function, together with the server: people leave in each of these ways. The other clients show
+/// this last frame as an ordinary message.
 fn type_messages(terminal: &mut Terminal, stream: &TcpStream, name: &str) -> Result<()> {
     todo!("stage 1: send each line that is typed, as [ann] : hello")
 }

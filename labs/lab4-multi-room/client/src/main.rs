@@ -1,7 +1,7 @@
-//! Lab 4, the client: commands on one side, replies on the other.
+//! The lab 4 client: one thread sends commands, and the other receives replies.
 //!
-//! A message identifies its room by a number from the server. One thread learns it from a reply, and the other
-//! thread needs it for the next request. So the two threads share the rooms (`rooms.rs`).
+//! A message identifies its room by a number from the server. One thread receives this number in a reply, and the
+//! other thread needs it for the next request. So the two threads share the rooms (`rooms.rs`).
 
 mod command;
 mod rooms;
@@ -54,7 +54,7 @@ fn main() -> Result<()> {
 struct Sender<'a> {
     stream: &'a TcpStream,
     rooms: &'a Rooms,
-    /// The name of the person.
+    /// The person's name.
     name: &'a str,
 }
 
@@ -69,22 +69,22 @@ impl Sender<'_> {
 
 /// Stage 10: show each reply that arrives, until the stream ends.
 ///
-/// Make the lines before the loop, with `Lines::from_server(BufReader::new(stream))`: the lines that a server
-/// passes on are a little longer than it received them. [`read_reply`] reads one reply from them.
+/// Create the lines before the loop, with `Lines::from_server(BufReader::new(stream))`, which accepts slightly longer
+/// lines, because a server adds to the lines that it passes on. [`read_reply`] reads one reply from these lines.
 ///
-/// - Show [`Reply::Error`] with its description. Then call [`Rooms::hear_error`]: the error may be the reply to a
-///   join.
-/// - For every other reply, call [`Rooms::hear`] before [`show`]: the next line that is typed may go to a room
-///   that has just been joined.
+/// - Show [`Reply::Error`] with its description. Then call [`Rooms::hear_error`], because the error may be the
+///   reply to a join.
+/// - For every other reply, call [`Rooms::hear`] before [`show`], because the next line that is typed may go to a
+///   room that has just been joined.
 ///
-/// Return at `None`, the end of the stream. Return the error that is in a [`Problem::Connection`], and for
-/// [`Problem::TooLong`] one that [`io::Error::other`] makes, because the start of the next reply is unknown.
-/// After a [`Problem::Message`] the stream continues: show the complaint, and read the next reply.
+/// Return at `None`, the end of the stream. For a [`Problem::Connection`], return the error that it contains. For
+/// [`Problem::TooLong`], return an error that [`io::Error::other`] makes, because the start of the next reply is
+/// unknown. After a [`Problem::Message`] the stream continues: show the complaint, and read the next reply.
 ///
 /// Stage 12 tests this function, with three people: [`Screen::print`] leaves a half-typed line intact, and
 /// `println!` would write into it.
 ///
-/// Stage 14 tests this function: names and texts may contain characters that would control a terminal.
+/// Stage 14 tests this function: names and text may contain characters that would control a terminal.
 /// [`Screen::print`] makes them visible and harmless.
 fn show_replies(stream: &TcpStream, screen: &Screen, rooms: &Rooms) -> io::Result<()> {
     todo!("stage 10: show each reply that arrives, until the stream ends")
@@ -93,29 +93,29 @@ fn show_replies(stream: &TcpStream, screen: &Screen, rooms: &Rooms) -> io::Resul
 /// Stage 10: show one reply that is not an error, in your own words.
 ///
 /// - Show [`Reply::Chat`] as `[room1] alice: hello`, with the room name that [`Rooms::name`] returns. Indent
-///   further lines by two spaces, or one of them could look like a message from another person.
+///   further lines by two spaces; otherwise one of them could look like a message from another person.
 /// - Show [`Reply::Helo`] with its text, and [`Reply::Unknown`] with its line.
-/// - For [`Reply::Joined`] and [`Reply::Left`], show which room the person has joined or left. If the reply to a
-///   join comes too late, text still goes to the same room as before: then [`Rooms::is_current`] is false.
+/// - For [`Reply::Joined`] and [`Reply::Left`], show which room the person has joined or left. If the reply to a join
+///   arrives too late, text still goes to the same room as before; in this case, [`Rooms::is_current`] returns false.
 fn show(reply: Reply, screen: &Screen, rooms: &Rooms) {
     todo!("stage 10: show one reply that is not an error, in your own words")
 }
 
 /// Stage 10: send the lines that are typed.
 ///
-/// [`Terminal::read_line`] waits for a line; `None` means that the person leaves. [`Command::parse`] parses
-/// the line. An empty line is not a message. [`Sender::send`] sends a request.
+/// [`Terminal::read_line`] waits for a line; `None` means that the person leaves. [`Command::parse`] parses the
+/// line. An empty line is not a message. [`Sender::send`] sends a request.
 ///
 /// - A join is a [`Request::Join`].
-/// - For text, first call [`wait_for_join`]: until the reply to a join has come, it is unknown which room the text
-///   goes to. Then [`Rooms::find`] with an empty name returns the current room's reference and the `JOIN_ID`, for a
-///   [`Request::Chat`]. It needs to know when the line was typed: [`Terminal::typed`]. If it finds no room, show
-///   why ([`Terminal::print`]), and that the text was not sent.
+/// - For text, first call [`wait_for_join`]: until the reply to a join has arrived, it is unknown which room the
+///   text goes to. Then [`Rooms::find`] with an empty name returns the current room's reference and the `JOIN_ID`,
+///   for a [`Request::Chat`]. It needs the time when the line was typed: [`Terminal::typed`]. If it finds no room,
+///   show why ([`Terminal::print`]), and say that the text was not sent.
 /// - [`obey`] (stage 11) handles the other commands.
 ///
-/// Stage 11 comes back to this function: when the person leaves, by `/quit`, Ctrl-D or Ctrl-C, send
-/// [`Request::Disconnect`]; [`Terminal::leave`] does that and ends the program. Before it, call
-/// [`Rooms::wait_a_moment`]: many servers understand only the first of several requests that arrive together.
+/// Stage 11 comes back to this function: when the person leaves with `/quit`, Ctrl-D or Ctrl-C, send
+/// [`Request::Disconnect`]; [`Terminal::leave`] does that and ends the program. Before this, call
+/// [`Rooms::wait_a_moment`], because many servers understand only the first of several requests that arrive together.
 ///
 /// Stage 13 tests this function, together with the server: people leave in each of these ways.
 fn type_requests(terminal: &mut Terminal, sender: &Sender) -> Result<()> {
@@ -127,14 +127,15 @@ fn type_requests(terminal: &mut Terminal, sender: &Sender) -> Result<()> {
 /// - `/leave [ROOM]` sends [`Request::Leave`], for the room that [`Rooms::find`] returns.
 /// - `/room ROOM` and `/rooms` send nothing: [`Rooms::switch_to`], [`Rooms::list`].
 /// - `/helo TEXT` sends `HELO TEXT`, and `/kill` sends [`Request::Kill`].
-/// - Show [`Command::Help`]: a line that begins with `/` and is not a command is a mistake, and is not sent.
+/// - Show the text of [`Command::Help`]: a line that begins with `/` but is not a command is a mistake, and is not
+///   sent.
 ///
-/// The first three depend on the rooms, so call [`wait_for_join`] for them, too.
+/// `/leave`, `/room` and `/rooms` depend on the rooms, so call [`wait_for_join`] for them as well.
 fn obey(command: Command, terminal: &Terminal, sender: &Sender) -> Result<()> {
     todo!("stage 11: obey a command; join, text and /quit are handled elsewhere")
 }
 
-/// Waits for the reply to a pending join. Tells the person about the wait, and if the reply has not come.
+/// Waits for the reply to a pending join. Tells the person about a long wait, and also if the reply does not arrive.
 fn wait_for_join(terminal: &Terminal, rooms: &Rooms) {
     let Some(room) = rooms.awaited() else { return };
     let waiting = terminal.waiting_for(format!("the answer to /join {room}"));

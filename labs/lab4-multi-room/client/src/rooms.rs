@@ -1,5 +1,4 @@
-//! The client's rooms, and its requests that have no reply yet. The thread that sends and the one that receives
-//! share them.
+//! The client's rooms, and its requests that have no reply yet. The sending thread and the receiving thread share them.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -10,14 +9,14 @@ use protocol::{Reply, Request};
 /// How long a typed line waits for the reply to a join.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long a request waits for the reply to the one before. Many servers understand only one request in the
-/// bytes of one read.
+/// How long a request waits for the reply to the previous one. Many servers understand only one request in the bytes of
+/// one read.
 const A_MOMENT: Duration = Duration::from_millis(100);
 
-/// How many rooms are remembered. Without a limit, a server could fill the memory with rooms.
+/// The maximum number of rooms that the client remembers. Without a limit, a server could fill the memory with rooms.
 const MAX_ROOMS: usize = 200;
 
-/// How many requests without a reply are remembered.
+/// The maximum number of requests without a reply that the client remembers.
 const MAX_ASKED: usize = 100;
 
 /// The state of the rooms, shared by two threads.
@@ -29,30 +28,31 @@ pub struct Rooms {
 
 #[derive(Default)]
 struct State {
-    /// References and names of the rooms that were joined, the latest one last. A room that was left stays here,
-    /// because messages still come from it, beginning with the one that we left.
+    /// The references and names of the rooms that the client has joined, the latest one last. A room that the client
+    /// has left remains here, because the server still sends messages from it, such as the one that announces that the
+    /// client has left.
     names: Vec<(String, String)>,
-    /// The references of the rooms that we are in, the current one last.
+    /// The references of the rooms that the client is in, the current one last.
     joined: Vec<String>,
     join_id: String,
-    /// The requests without a reply, in their order, and when they were sent.
+    /// The requests without a reply, in order, and when they were sent.
     asked: VecDeque<(Request, Instant)>,
-    /// How many errors have come that may be the reply to a join or to another request.
+    /// The number of errors received that may be replies to a join or to other requests.
     errors: usize,
-    /// The room of the last join, if that join has failed, and when the person was told.
+    /// The room of the last join, if that join has failed, and when the person was told about this.
     lost: Option<(String, Instant)>,
-    /// The person leaves, so nothing waits any longer.
+    /// Whether the person leaves, which ends all waits.
     is_leaving: bool,
 }
 
 impl Rooms {
-    /// Notes that a request is about to be sent, and waits a moment for the reply to the one before.
+    /// Records a request that will be sent now, after waiting a moment for the reply to the previous one.
     pub fn ask(&self, request: &Request) {
         self.wait_a_moment();
         let mut state = self.state();
         match request {
             Request::Join { .. } => state.lost = None,
-            // Now, or text that is typed before the reply comes would still go there.
+            // This happens now; otherwise, text that is typed before the reply arrives would still go to this room.
             Request::Leave { room_ref, .. } => state.joined.retain(|joined| joined != room_ref),
             _ => {}
         }
@@ -77,7 +77,7 @@ impl Rooms {
         }
     }
 
-    /// Notes a reply that is not an error.
+    /// Records a reply that is not an error.
     pub fn hear(&self, reply: &Reply) {
         let mut state = self.state();
         if let Reply::Joined { room, room_ref, join_id, .. } = reply {
@@ -89,7 +89,7 @@ impl Rooms {
         self.changed.notify_all();
     }
 
-    /// Notes an error that the person has seen. It may refuse a join.
+    /// Records an error that the person has seen. The error may be the refusal of a join.
     pub fn hear_error(&self) {
         let mut state = self.state();
         if state.last_join().is_some() {
@@ -101,24 +101,24 @@ impl Rooms {
         self.changed.notify_all();
     }
 
-    /// Notes that the person leaves, which ends all waits.
+    /// Records that the person leaves, which ends all waits.
     pub fn leave(&self) {
         self.state().is_leaving = true;
         self.changed.notify_all();
     }
 
-    /// The name of the room, for people.
+    /// Returns the room's name, for people to read.
     pub fn name(&self, room_ref: &str) -> String {
         self.state().name(room_ref).map_or_else(|| format!("room {room_ref}"), str::to_owned)
     }
 
-    /// The room of the last join, if its reply has not come.
+    /// Returns the room of the last join, if its reply has not arrived.
     pub fn awaited(&self) -> Option<String> {
         self.state().last_join().map(|(room, _)| room.to_owned())
     }
 
-    /// Waits for the replies to all joins, for at most five seconds after the last join was sent. Returns false if they
-    /// have not come.
+    /// Waits for the replies to all joins, but for at most five seconds after the last join was sent. Returns false if
+    /// some have not arrived.
     pub fn wait_for_join(&self) -> bool {
         let mut state = self.state();
         while let Some((_, when)) = state.last_join() {
@@ -131,7 +131,7 @@ impl Rooms {
         true
     }
 
-    /// Stops waiting for joins. The person has been told.
+    /// Stops waiting for joins. Call it after the person has been told.
     pub fn give_up(&self) {
         let mut state = self.state();
         state.lost = state.last_join().map(|(room, _)| (room.to_owned(), Instant::now()));
@@ -139,9 +139,9 @@ impl Rooms {
         state.errors = 0;
     }
 
-    /// Returns the reference of the room `name`, if we are in it, and our `JOIN_ID`. An empty name is the current
-    /// room; but a line that was `typed` before the person knew that a join had failed was not meant for that room.
-    /// An error is a text for the person.
+    /// Returns the reference of the room `name`, if the client is in it, and the client's `JOIN_ID`. An empty name
+    /// means the current room; but a line that was `typed` before the person knew that a join had failed was not meant
+    /// for that room. The error is a message for the person.
     pub fn find(&self, name: &str, typed: Instant) -> Result<(String, String), String> {
         let state = self.state();
         match &state.lost {
@@ -157,7 +157,7 @@ impl Rooms {
         }
     }
 
-    /// Makes the room `name` the current one. Returns false if we are not in it.
+    /// Makes the room `name` the current one. Returns false if the client is not in it.
     pub fn switch_to(&self, name: &str) -> bool {
         let mut state = self.state();
         let Some(at) = state.position(name) else { return false };
@@ -168,7 +168,7 @@ impl Rooms {
         true
     }
 
-    /// The names of the rooms that we are in, with a mark at the current one.
+    /// Returns the names of the rooms that the client is in, with a mark at the current one.
     pub fn list(&self) -> String {
         let state = self.state();
         let name = |room_ref: &String| state.name(room_ref).unwrap_or_default().to_owned();
@@ -179,7 +179,7 @@ impl Rooms {
         if names.is_empty() { "none".to_owned() } else { names.join(", ") }
     }
 
-    /// Whether text goes to this room.
+    /// Returns whether text goes to this room.
     pub fn is_current(&self, room_ref: &str) -> bool {
         self.state().joined.last().is_some_and(|current| current == room_ref)
     }
@@ -199,23 +199,24 @@ impl State {
         Some(name)
     }
 
-    /// The position in `joined` of the room `name`, or of the current room for an empty name.
+    /// Returns the position in `joined` of the room `name`, or of the current room if the name is empty.
     fn position(&self, name: &str) -> Option<usize> {
         self.joined.iter().rposition(|room| name.is_empty() || self.name(room) == Some(name))
     }
 
-    /// The room of the last join without a reply, and when the join was sent.
+    /// Returns the room of the last join without a reply, and when that join was sent.
     fn last_join(&self) -> Option<(&str, Instant)> {
         let (request, when) = self.asked.iter().rfind(|(request, _)| is_join(request))?;
         if let Request::Join { room, .. } = request { Some((room, *when)) } else { None }
     }
 
-    /// Notes that we are in the room. It becomes the current room only if the client still waits for this join.
+    /// Records that the client is in the room. The room becomes the current one only if the client still waits for this
+    /// join.
     fn join(&mut self, room: &str, room_ref: &str, join_id: &str) {
         let is_this = |request: &Request| matches!(request, Request::Join { room: asked, .. } if asked == room);
         let at = self.asked.iter().position(|(request, _)| is_this(request));
         if let Some(at) = at {
-            // Replies come in the order of the requests, so all requests before it have been handled.
+            // Replies arrive in the order of the requests, so all requests before this one have been handled.
             self.asked.drain(..=at);
             self.errors = 0;
             self.joined.retain(|joined| joined != room_ref);
@@ -232,7 +233,8 @@ impl State {
         }
     }
 
-    /// If more errors have come than the other requests could have caused, a join was refused.
+    /// Finds out whether a join was refused, which is certain if there are more errors than the other requests could
+    /// have caused.
     fn look_for_refusal(&mut self) {
         let others = self.asked.iter().filter(|(request, _)| !is_join(request)).count();
         let at = self.asked.iter().position(|(request, _)| is_join(request));
@@ -251,7 +253,7 @@ fn is_join(request: &Request) -> bool {
     matches!(request, Request::Join { .. })
 }
 
-/// Whether the reply belongs to such a request.
+/// Returns whether the reply belongs to this kind of request.
 fn is_answer(reply: &Reply, request: &Request) -> bool {
     match (reply, request) {
         (Reply::Helo { .. }, Request::Helo(_)) => true,

@@ -1,7 +1,7 @@
-//! Lab 4, the server: many rooms, requests and replies.
+//! The lab 4 server: many rooms, requests and replies.
 //!
-//! As before, each connection has a thread that reads. It turns the lines into requests. The hall (`hall.rs`) owns
-//! the clients and the rooms, and handles the requests one after the other.
+//! As before, each connection has a thread that reads; in this lab, the thread turns lines into requests. The hall
+//! (`hall.rs`) owns the clients and the rooms, and handles the requests one after the other.
 
 mod hall;
 
@@ -24,16 +24,16 @@ const FULL: &[u8] = b"ERROR_CODE: 6\nERROR_DESCRIPTION: the server is full\n";
 struct Options {
     #[command(flatten)]
     endpoint: Endpoint<8080>,
-    /// How many clients may be connected at a time
+    /// Maximum number of connected clients
     #[arg(long, default_value_t = 10_000)]
     max_clients: usize,
-    /// Obey `KILL_SERVICE` from other computers, too
+    /// Also obey `KILL_SERVICE` from other computers
     #[arg(long)]
     kill_from_anywhere: bool,
-    /// How many seconds a request may take from its first byte to its last
+    /// Maximum time for a request, from its first byte to its last, in seconds
     #[arg(long, default_value_t = 30, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=3600))]
     request_timeout: u64,
-    /// How many MiB may wait in all for clients that read too slowly
+    /// Maximum total backlog, in MiB, of all clients that read too slowly
     #[arg(long, default_value_t = 256, value_name = "MIB")]
     max_backlog: u16,
 }
@@ -47,7 +47,7 @@ enum Event {
 }
 
 impl common::room::Event for Event {
-    /// Always `None`: the hall itself gathers the messages in a room.
+    /// Always returns `None`, because the hall itself gathers the messages in a room.
     fn said(&mut self) -> Option<(u64, &mut Vec<String>)> {
         None
     }
@@ -84,7 +84,7 @@ fn talk(id: i64, stream: &Arc<TcpStream>, hall: &Room<Event>, limit: Duration) -
     hall.send_now(Event::Connected(id, Client::new(server, peer, outbox)))?;
     let reader = TimedReader::new(stream, limit, hall);
     let result = common::catch_panic(|| receive_requests(id, reader, hall));
-    // The hall is told, however the connection ended.
+    // The hall gets this event however the connection ended.
     hall.send_now(Event::Gone(id))?;
     log(&format!("{peer} closed"));
     result
@@ -113,7 +113,7 @@ fn receive_requests(id: i64, reader: TimedReader, hall: &Room<Event>) -> Result<
     }
 }
 
-/// A round of the hall: processes one event after the other, and then sends once for all of them.
+/// Runs one round of the hall: processes one event after the other, and then sends once for all of them.
 fn run_hall(hall: &mut Hall, events: impl Iterator<Item = Event>, kill_from_anywhere: bool) {
     for event in events {
         match event {
@@ -126,10 +126,11 @@ fn run_hall(hall: &mut Hall, events: impl Iterator<Item = Event>, kill_from_anyw
     hall.flush();
 }
 
-/// Handles one request. A request also says who the client claims to be, but the connection decides who it is.
+/// Handles one request. The request also says who the client claims to be, but the connection decides who the
+/// client is.
 fn answer(hall: &mut Hall, id: i64, request: Request, kill_from_anywhere: bool) {
     if !matches!(request, Request::Chat { .. }) {
-        // Earlier messages go to the present members, and not to a newcomer.
+        // Earlier messages go to the present members, not to a newcomer.
         hall.push_said();
     }
     match request {
@@ -144,7 +145,7 @@ fn answer(hall: &mut Hall, id: i64, request: Request, kill_from_anywhere: bool) 
 
 /// Stage 1: reply to a greeting with its line and the server's address.
 ///
-/// [`Hall::client`] returns the client, with the address as this client sees it; [`Hall::tell`] sends a
+/// [`Hall::client`] returns the client, with the server's address as this client sees it; [`Hall::tell`] sends a
 /// [`Reply::Helo`].
 fn greet(hall: &mut Hall, id: i64, line: String) {
     todo!("stage 1: reply to a greeting with its line and the server's address")
@@ -152,13 +153,13 @@ fn greet(hall: &mut Hall, id: i64, line: String) {
 
 /// Stage 9: end the program when a client on this computer asks.
 ///
-/// It ends with status 0. Clients on this computer have a loopback address; `to_canonical` finds it in an
-/// IPv6 address, too. First call [`Hall::flush`], because earlier requests must still get their replies. Then
-/// [`common::exit`] waits a moment for bytes that the sockets have not accepted yet, and ends all threads, even
-/// those that wait in a read or in `accept`; the system closes all connections.
+/// The program exits with status 0. Clients on this computer have a loopback address; with `to_canonical`, this
+/// also works for an IPv4 address inside an IPv6 address. First call [`Hall::flush`], because earlier requests
+/// must still get their replies. Then [`common::exit`] waits a moment for bytes that the sockets have not accepted
+/// yet, and ends all threads, even those that wait in a read or in `accept`; the system closes all connections.
 ///
-/// A request from another computer is obeyed only if `from_anywhere` is set. Otherwise any client could end the
-/// chat: reply with [`Hall::complain`] and [`Complaint::NOT_ALLOWED`].
+/// Obey a request from another computer only if `from_anywhere` is set. If it is not set, reply with
+/// [`Hall::complain`] and [`Complaint::NOT_ALLOWED`]; otherwise any client could end the chat.
 fn kill(hall: &mut Hall, id: i64, from_anywhere: bool) {
     todo!("stage 9: end the program when a client on this computer asks")
 }

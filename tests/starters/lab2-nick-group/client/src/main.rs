@@ -1,4 +1,4 @@
-//! Lab 2, the client: sends its nickname when asked, then shows and sends messages at the same time.
+//! The lab 2 client: sends its nickname when asked, and then shows and sends messages at the same time.
 
 use std::io::{self, Write};
 use std::net::TcpStream;
@@ -47,7 +47,8 @@ fn chat(
     let joined_line = format!("{nickname} joined!");
     let mut messages = Messages::from_server(stream, &joined_line, "Nickname refused: ");
     let waiting = screen.waiting_for("the server to let you in");
-    // The first message after the nickname says whether the server accepts it. If not, the server closes.
+    // The first message after the nickname says whether the server accepts it. If not, the server closes the
+    // connection.
     let Some(first) = answer_nick(&mut messages, stream, nickname)? else {
         return Ok(());
     };
@@ -59,10 +60,10 @@ fn chat(
 
 /// Stage 3: reply to the server's `NICK` with the nickname.
 ///
-/// Return the first message after that. [`Messages::handshake`] waits for `NICK`. Neither `NICK` nor the
+/// Return the first message after the nickname. [`Messages::handshake`] waits for `NICK`. Neither `NICK` nor the
 /// nickname has a newline at its end. If something else arrives instead of `NICK`, it is the server's reason for a
-/// refusal: return it as the first message.
-/// [`Messages::receive`] waits for an ordinary message, and returns `None` when the server has closed.
+/// refusal: return it as the first message. [`Messages::receive`] waits for an ordinary message, and returns
+/// `None` when the server has closed the connection.
 fn answer_nick(
     messages: &mut Messages,
     stream: &TcpStream,
@@ -73,7 +74,7 @@ fn answer_nick(
 
 /// Stage 3: show each message that arrives, until the stream ends.
 ///
-/// As in lab 1: [`Messages::receive`] returns `None` when the server has closed.
+/// As in lab 1, [`Messages::receive`] returns `None` when the server has closed the connection.
 ///
 /// Stage 13 tests this function, with three people: [`Screen::print`] leaves a half-typed line intact, and
 /// `println!` would write into it.
@@ -86,12 +87,13 @@ fn show_messages(messages: &mut Messages, screen: &Screen) -> io::Result<()> {
 
 /// Stage 6: send each line that is typed, as `alice: hello`.
 ///
-/// Put a newline at its end. An empty line is not a message. Send nothing before the first message has
-/// arrived, or it could stick to the nickname: `joined.wait()` waits until then. Call it just before you
-/// send, so that a person who wants to leave does not have to wait.
+/// Put a newline at the end of each line. An empty line is not a message. Send nothing before the first message
+/// from the server has arrived, or your line could stick to the nickname: `joined.wait()` waits for that message.
+/// Call it just before you send, so that a person who wants to leave does not have to wait.
 ///
 /// Stage 11 comes back to this function: `/quit` leaves, and so do Ctrl-D and Ctrl-C, for which
-/// [`Terminal::read_line`] returns `None`. [`Terminal::leave`] ends the program; this wire has no last words.
+/// [`Terminal::read_line`] returns `None`. [`Terminal::leave`] ends the program; on this wire, a client sends no
+/// last words.
 ///
 /// Stage 14 tests this function, together with the server: people leave in each of these ways.
 fn type_messages(

@@ -1,7 +1,7 @@
-//! Lab 2, the server: a group of any size, and a handshake before a client joins.
+//! The lab 2 server: a group of any size, and a handshake before a client joins.
 //!
 //! As in lab 1, each connection has a thread that reads, and the room owns the members and sends. The handshake is
-//! new: the thread of a newcomer waits for the room's answer.
+//! new: a newcomer's thread waits for the room's answer.
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Write};
@@ -17,7 +17,7 @@ use common::{green, has_invisible, log, print_line, same_name};
 
 const FULL: &[u8] = b"Nickname refused: the server is full\n";
 
-/// The longest nickname, in characters.
+/// The maximum length of a nickname, in characters.
 const MAX_NICKNAME: usize = 32;
 
 /// The server of the group chat
@@ -26,24 +26,24 @@ const MAX_NICKNAME: usize = 32;
 struct Options {
     #[command(flatten)]
     endpoint: Endpoint<55555>,
-    /// How many clients may be connected at a time
+    /// Maximum number of connected clients
     #[arg(long, default_value_t = 10_000)]
     max_clients: usize,
-    /// How many seconds a client may take to say its nickname
+    /// Maximum time for a client to send its nickname, in seconds
     #[arg(long, default_value_t = 30, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=3600))]
     handshake_timeout: u64,
-    /// How many MiB may wait in all for clients that read too slowly
+    /// Maximum total backlog, in MiB, of all clients that read too slowly
     #[arg(long, default_value_t = 256, value_name = "MIB")]
     max_backlog: u16,
 }
 
 /// The events that the connections' threads send to the room. The number identifies the connection.
 enum Event {
-    /// With a channel for the answer: whether the newcomer has joined.
+    /// Contains a channel for the answer, which says whether the newcomer has joined.
     Join(u64, Member, mpsc::Sender<bool>),
     /// One message, or several in a row.
     Said(u64, Vec<String>),
-    /// With the last words for the member who left.
+    /// Contains the last words for the member who left.
     Left(u64, String),
 }
 
@@ -75,9 +75,9 @@ fn main() -> Result<()> {
 
 /// Stage 1: open the listening socket, and announce it.
 ///
-/// Lab 1 did this with the system's own calls; now [`Endpoint::listen`] does it. Then print
-/// `SERVER WORKING`; [`green`] makes it green where colors are visible. `main` continues with
-/// [`common::serve()`], which prints `listening on` and the address, and accepts.
+/// In lab 1, you opened the socket yourself; now [`Endpoint::listen`] opens it. Then print `SERVER WORKING`;
+/// [`green`] makes the text green where colors are visible. `main` continues with [`common::serve()`], which prints
+/// `listening on` and the address, and accepts clients.
 fn open_listener(endpoint: &Endpoint<55555>) -> Result<TcpListener> {
     todo!("stage 1: open the listening socket, and announce it")
 }
@@ -103,7 +103,7 @@ fn talk(id: u64, stream: &Arc<TcpStream>, room: &Room<Event>, patience: Duration
         Err(error) => format!("Goodbye: {error}\n"),
         Ok(()) => String::new(),
     };
-    // The room is told, however the connection ended.
+    // The room gets this event however the connection ended.
     room.send_now(Event::Left(id, last_words))?;
     result
 }
@@ -111,14 +111,15 @@ fn talk(id: u64, stream: &Arc<TcpStream>, room: &Room<Event>, patience: Duration
 /// Stage 2: ask for the nickname, and wait for it.
 ///
 /// Send `NICK`, exactly these four letters: the original client compares what it receives with them.
-/// [`Messages::handshake`] waits for the nickname, for at most `patience`. It returns `None` if the client has closed
-/// instead. This runs in the connection's own thread, so a silent client blocks no other.
+/// [`Messages::handshake`] waits for the nickname, but for at most `patience`. It returns `None` if the client has
+/// closed the connection instead. This function runs in the connection's own thread, so a silent client blocks no
+/// other.
 ///
-/// Stage 9 comes back to this function: a client that has not sent it by then gets `Nickname refused: `, a reason
-/// and a newline, and nothing more: end the sending side with [`TcpStream::shutdown`], and return `Ok(None)`.
-/// `handshake` reports this case as an error of kind [`ErrorKind::TimedOut`]. An error of kind
-/// [`ErrorKind::InvalidData`] means that the nickname is longer than any message may be: refuse it in the same way.
-/// Return other errors with `?`.
+/// Stage 9 comes back to this function: a client that has not sent its nickname in time gets `Nickname refused: `, a
+/// reason and a newline, and nothing more: shut down the sending side with [`TcpStream::shutdown`], and return
+/// `Ok(None)`. `handshake` reports this case as an error of kind [`ErrorKind::TimedOut`]. An error of kind
+/// [`ErrorKind::InvalidData`] means that the nickname is longer than the limit for messages: refuse it in the same
+/// way. Return other errors with `?`.
 fn ask_nickname(
     mut stream: &TcpStream,
     messages: &mut Messages,
@@ -129,16 +130,16 @@ fn ask_nickname(
 
 /// Stage 5: send each message that arrives to the room.
 ///
-/// As in lab 1, [`Messages::receive`] waits for a message, and returns `None` at the end of the stream.
-/// Return then: [`talk`] tells the room that the member has left.
+/// As in lab 1, [`Messages::receive`] waits for a message, and returns `None` at the end of the stream. At the end,
+/// return; then [`talk`] tells the room that the member has left.
 ///
-/// Stage 12 tests this function: messages arrive in pieces, or several together. The messages of an original
-/// client end where one read ended. Pass on each complete message.
+/// Stage 12 tests this function: messages arrive in pieces, or several together. An original client's message ends
+/// where the bytes of one read end. Pass on each complete message.
 fn receive_messages(id: u64, messages: &mut Messages, room: &Room<Event>) -> Result<()> {
     todo!("stage 5: send each message that arrives to the room")
 }
 
-/// A round of the room: processes one event after the other, and then sends once for all of them.
+/// Runs one round of the room: processes one event after the other, and then sends once for all of them.
 fn run_room(members: &mut BTreeMap<u64, Member>, events: impl Iterator<Item = Event>) {
     for event in events {
         match event {
@@ -149,7 +150,7 @@ fn run_room(members: &mut BTreeMap<u64, Member>, events: impl Iterator<Item = Ev
                 }
             }
             Event::Join(id, member, answer) => {
-                // An error means that the thread of the client no longer waits for the answer.
+                // An error means that the client's thread no longer waits for the answer.
                 let _ = answer.send(join(members, id, member));
             }
             Event::Left(id, last_words) => leave(members, id, last_words),
@@ -176,24 +177,23 @@ fn broadcast(members: &mut BTreeMap<u64, Member>, lines: String) {
 ///
 /// Returns whether the newcomer has joined.
 ///
-/// Stage 8 comes back to this function: some nicknames are refused. Such a newcomer gets
-/// `Nickname refused: ` and the reason; dropping its outbox sends that and closes the connection. Refuse a
-/// nickname if it is empty, is longer than [`MAX_NICKNAME`] characters, contains a control character, `:`
-/// or an invisible character ([`has_invisible`]), or already belongs to a member. `alice` and `Alice` would
-/// be confused, and so would any two names for which [`same_name`] returns the same.
-/// Print the refusal with [`log()`], never with `println!`: a nickname may contain
-/// characters that would control the terminal. Stage 15 tests that.
+/// Stage 8 comes back to this function: some nicknames are refused. A newcomer with such a nickname gets
+/// `Nickname refused: ` and the reason; dropping its outbox sends this line and closes the connection. Refuse a
+/// nickname if it is empty, is longer than [`MAX_NICKNAME`] characters, contains a control character, `:` or an
+/// invisible character ([`has_invisible`]), or already belongs to a member. `alice` and `Alice` would be confused,
+/// and so would any two names for which [`same_name`] returns the same. Print the refusal with [`log()`], never with
+/// `println!`: a nickname may contain characters that would control the terminal. Stage 15 tests that.
 fn join(members: &mut BTreeMap<u64, Member>, id: u64, mut newcomer: Member) -> bool {
     todo!("stage 4: let a newcomer join, and tell all members")
 }
 
 /// Stage 5: make the line that all members get, including the speaker.
 ///
-/// A client writes the prefix itself, as the original does: `alice: hello` arrives, and goes out
-/// again with a newline.
+/// A client adds the prefix itself, like the original client: `alice: hello` arrives, and is sent out again with a
+/// newline.
 ///
-/// Stage 10 comes back to this function: no member can speak in the name of another. If a message does not begin
-/// with the speaker's own `alice: `, put it before the message: `mallory: hi` from alice goes out as
+/// Stage 10 comes back to this function: no member can speak in another member's name. If a message does not begin
+/// with the speaker's own `alice: `, put this prefix before the message: `mallory: hi` from alice is sent out as
 /// `alice: mallory: hi`.
 fn line(nickname: &str, message: &str) -> String {
     todo!("stage 5: make the line that all members get, including the speaker")
@@ -201,11 +201,11 @@ fn line(nickname: &str, message: &str) -> String {
 
 /// Stage 7: remove a member, and tell the remaining members.
 ///
-/// They get `alice left!`, with a newline, through [`broadcast`]. The member who leaves gets the `last_words`, if
-/// there are any. Dropping an outbox sends its bytes and closes the connection.
+/// The remaining members get `alice left!`, with a newline, through [`broadcast`]. The member who leaves gets the
+/// `last_words`, if there are any. Dropping an outbox sends its bytes and closes the connection.
 ///
-/// Stage 14 tests this function, together with the client: people come and go, and a nickname is free again
-/// when its owner is gone. Stage 12 tests it, too: a client that sends too much is told why.
+/// Stage 14 tests this function, together with the client: people come and go, and a nickname is free again when its
+/// owner is gone. Stage 12 also tests this function: a client that sends too much is told why it is disconnected.
 fn leave(members: &mut BTreeMap<u64, Member>, id: u64, last_words: String) {
     todo!("stage 7: remove a member, and tell the remaining members")
 }

@@ -1,4 +1,4 @@
-//! Lab 3, the server: every message has a header, so messages no longer stick together.
+//! The lab 3 server: every message has a header, so messages no longer stick together.
 //!
 //! As before, each connection has a thread that reads, and the room owns the members and sends. There is no
 //! handshake: a client that connects is a member.
@@ -18,13 +18,13 @@ use common::{Bytes, Endpoint, Outbox, Room, TimedReader, log, log_all};
 struct Options {
     #[command(flatten)]
     endpoint: Endpoint<9095>,
-    /// How many clients may be connected at a time
+    /// Maximum number of connected clients
     #[arg(long, default_value_t = 10_000)]
     max_clients: usize,
-    /// How many seconds a frame may take from its first byte to its last
+    /// Maximum time for a frame, from its first byte to its last, in seconds
     #[arg(long, default_value_t = 30, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=3600))]
     frame_timeout: u64,
-    /// How many MiB may wait in all for clients that read too slowly
+    /// Maximum total backlog, in MiB, of all clients that read too slowly
     #[arg(long, default_value_t = 256, value_name = "MIB")]
     max_backlog: u16,
 }
@@ -67,32 +67,33 @@ fn talk(id: u64, stream: &Arc<TcpStream>, room: &Room<Event>, limit: Duration) -
     room.send_now(Event::Joined(id, Outbox::new(Arc::clone(stream))))?;
     let mut reader = TimedReader::new(stream, limit, room);
     let result = common::catch_panic(|| receive_frames(id, &mut reader, room));
-    // The room is told, however the connection ended.
+    // The room gets this event however the connection ended.
     room.send_now(Event::Left(id))?;
     result
 }
 
 /// Stage 3: send each payload that arrives to the room.
 ///
-/// Return when the stream ends: `frame::read` returns `None` then. Return an error (`?`): after a bad
-/// header the start of the next frame is unknown, so this connection ends, and no other. Stage 9 tests this
-/// function: bad headers, and frames that are cut off.
+/// Return when the stream ends: `frame::read` then returns `None`. Return every error (`?`): after a bad header, the
+/// start of the next frame is unknown, so this connection ends, and no other. Stage 9 tests this function with bad
+/// headers, and with frames that are cut off.
 ///
-/// A client may listen for hours, but must not stop in the middle of a frame: the `reader` measures how long a frame
-/// takes. Call [`TimedReader::restart`] after each frame.
+/// A client is allowed to listen for hours, but must not stop in the middle of a frame, so the `reader` measures how
+/// long a frame takes. Call [`TimedReader::restart`] after each frame.
 ///
-/// Stage 6 comes back to this function: pass on `!DISCONNECT` like any payload, and then return. A payload is a
-/// disconnect if it is `!DISCONNECT` or ends in `] : !DISCONNECT`. The original accepts every payload whose last
+/// Stage 6 comes back to this function: pass on `!DISCONNECT` like any other payload, and then return. A payload is
+/// a disconnect if it is `!DISCONNECT` or ends in `] : !DISCONNECT`. The original accepts every payload whose last
 /// word is `!DISCONNECT`, and so disconnects people who explain how to leave.
 ///
-/// Stage 10 tests this function: return however the stream ends, because only then the room counts one less.
+/// Stage 10 tests this function: return however the stream ends, because only then does the room count one
+/// connection less.
 ///
 /// Stage 12 tests this function, together with the client: some people leave, and others stay.
 fn receive_frames(id: u64, reader: &mut TimedReader, room: &Room<Event>) -> Result<()> {
     todo!("stage 3: send each payload that arrives to the room")
 }
 
-/// A round of the room: processes one event after the other, and then sends once for all of them.
+/// Runs one round of the room: processes one event after the other, and then sends once for all of them.
 fn run_room(members: &mut BTreeMap<u64, Outbox>, events: impl Iterator<Item = Event>) {
     for event in events {
         match event {
@@ -115,11 +116,11 @@ fn run_room(members: &mut BTreeMap<u64, Outbox>, events: impl Iterator<Item = Ev
 
 /// Stage 3: pass payloads on to every member except their speaker.
 ///
-/// Print them with [`log_all`]; then push them, in frames, into the outboxes, all frames together. All receivers
-/// share the same [`Bytes`]. Only the room sends, so the frames of two speakers cannot get mixed.
+/// Print the payloads with [`log_all`]. Then put them into frames, and push all frames together into each outbox.
+/// All receivers share the same [`Bytes`]. Only the room sends, so the frames of two speakers cannot get mixed.
 ///
-/// Stage 8 tests this function: `frame::encode` makes a new header, which counts the bytes of the payload.
-/// The payload may be empty, and U+FFFD may have made it longer than it arrived.
+/// Stage 8 tests this function: `frame::encode` makes a new header, which counts the payload's bytes. The payload
+/// can be empty, and U+FFFD can have made it longer than when it arrived.
 ///
 /// Stage 11 tests this function, together with the client: three people talk.
 ///
@@ -129,7 +130,7 @@ fn relay(members: &mut BTreeMap<u64, Outbox>, speaker: u64, payloads: &[String])
     todo!("stage 3: pass payloads on to every member except their speaker")
 }
 
-/// Prints the number of connections. Called whenever it has changed.
+/// Prints the number of connections. Call this function whenever the number has changed.
 fn log_count(members: &BTreeMap<u64, Outbox>) {
     log(&format!("[SERVER] active connections = {}", members.len()));
 }

@@ -1,17 +1,17 @@
-//! A line that the person types is a command, or text for the room.
+//! Parses the lines that the person types. A line is a command, or text for the room.
 
 /// A parsed line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// An empty line.
     Nothing,
-    /// Text for the current room. It may begin with a space.
+    /// Text for the current room. The text can begin with a space.
     Text(String),
     /// `/join ROOM`
     Join(String),
-    /// `/leave [ROOM]`; an empty name is the current room.
+    /// `/leave [ROOM]`; an empty name means the current room.
     Leave(String),
-    /// `/room ROOM`: text goes there from now on.
+    /// `/room ROOM`: from now on, text goes to this room.
     Switch(String),
     /// `/rooms`
     List,
