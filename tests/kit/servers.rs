@@ -411,7 +411,7 @@ const PANICS: [(&str, &str, &str); 8] = [
     ),
     (
         "lab4-multi-room/server/src/hall.rs",
-        "let name = client.name.clone();",
+        "self.said.0 = room_ref;",
         "message != \"ROOM\"",
     ),
 ];
