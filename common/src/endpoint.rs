@@ -60,7 +60,8 @@ impl<const DEFAULT_PORT: u16> Endpoint<DEFAULT_PORT> {
     ) -> Result<TcpListener> {
         // ANCHOR: listen
         let listener = bind((&self.host, self.port)).map_err(|error| self.cannot_listen(&error))?;
-        // A second listen(2) only changes the backlog. If the call fails, everything still works, but more slowly.
+        // A second call to listen(2) only changes the backlog. If the call fails, everything still works, but more
+        // slowly.
         let _ = SockRef::from(&listener).listen(BACKLOG);
         Ok(listener)
         // ANCHOR_END: listen
@@ -74,7 +75,7 @@ impl<const DEFAULT_PORT: u16> Endpoint<DEFAULT_PORT> {
         self.connect_with(|address| TcpStream::connect(address))
     }
 
-    /// Connects to the server with `connect`. Each send leaves immediately (no Nagle delay).
+    /// Connects to the server with `connect`. Each send is transmitted immediately (without Nagle's algorithm).
     ///
     /// # Errors
     /// If no server is listening at the address, or the name is unknown. The error message says what to do.
@@ -91,7 +92,7 @@ impl<const DEFAULT_PORT: u16> Endpoint<DEFAULT_PORT> {
     fn cannot_listen(&self, error: &io::Error) -> anyhow::Error {
         let Self { host, port } = self;
         let program = program_name();
-        // Suggests the next lower port (9998 for 9999), but never one that needs a privilege.
+        // Suggests the next lower port (9998 for 9999), but never a privileged one.
         let other = if *port > 1024 { port - 1 } else { 8080 };
         let run = format!("cargo run -p {program} -- {other}");
         match error.kind() {

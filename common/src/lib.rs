@@ -3,13 +3,13 @@
 //! | module       | idea                                                              |
 //! |--------------|-------------------------------------------------------------------|
 //! | [`endpoint`] | the command line `[PORT] --host HOST`; listening and connecting   |
-//! | [`serve`](mod@serve) | the accept loop: one thread per connection, and a limit   |
-//! | [`messages`] | cutting the byte stream of wires 1 and 2 into messages            |
+//! | [`serve`](mod@serve) | the accept loop: one thread per client, up to a limit     |
+//! | [`messages`] | cutting the byte stream of labs 1 and 2 into messages             |
 //! | [`timed`]    | reading messages with a time limit                                |
 //! | [`outbox`]   | sending to many peers without being blocked by one of them        |
 //! | [`closing`]  | ending without losing the last bytes; Ctrl-C                      |
 //!
-//! Code that one lab teaches is in this crate from the next lab on. The crate itself depends on no lab. Its subfolders
+//! Code that a lab teaches is in this crate from the next lab on. The crate does not depend on any lab. Its subfolders
 //! contain two more crates: [`support`], which is not about sockets, and `terminal`, the clients' prompt.
 
 pub mod closing;

@@ -1,8 +1,9 @@
-//! Finds where each message ends on wires 1 and 2, which have no frames.
+//! Finds where each message ends in the wire formats of labs 1 and 2, which have no frames.
 //!
-//! Our programs end each message with a newline. The original programs add nothing, and hope that one `send` arrives
+//! Our programs end each message with a newline. The original programs add nothing, and rely on each `send` arriving
 //! as one `recv`. So a message from one of our programs ends only at a newline. A message from an original program
-//! also ends where the bytes of one `recv` end. Most of this file finds out which kind of program the peer is.
+//! also ends where the bytes of one `recv` end. Most of the code in this file determines which kind of program the
+//! peer is.
 
 use std::io::{self, BufRead, BufReader, ErrorKind};
 use std::mem;
@@ -13,7 +14,7 @@ use support::room::Gather;
 
 use crate::timed::wait_readable;
 
-/// The maximum length of a message, in bytes, without its newline. A peer that sends a longer one is disconnected.
+/// The maximum length of a message, in bytes, without its newline. A peer that sends a longer message is disconnected.
 pub const MAX_MESSAGE: usize = 64 * 1024;
 
 /// The maximum length of the prefix that a server puts before a message, in bytes.
@@ -53,7 +54,7 @@ const LONG: usize = 1024;
 /// ```
 pub struct Messages<'a> {
     reader: BufReader<&'a TcpStream>,
-    /// The message that has begun to arrive.
+    /// The bytes of an incomplete message that have arrived so far.
     begun: Vec<u8>,
     /// Whether the last `recv` filled the buffer, so that the message may continue.
     is_full: bool,
@@ -63,11 +64,12 @@ pub struct Messages<'a> {
 }
 
 enum Peer {
-    /// A client or a server of either kind, during the handshake.
+    /// A client or a server, ours or an original one, during the handshake.
     Stranger,
-    /// A client before the end of its first message.
+    /// A client whose first message is not complete yet.
     NewClient,
-    /// A server before the end of its first line. The flag says that the line was returned before its newline arrived.
+    /// A server whose first line is not complete yet. The flag says whether the line was returned before its newline
+    /// arrived.
     NewServer(Greeting, bool),
     Ours,
     OriginalClient,
@@ -82,15 +84,16 @@ struct Greeting {
 }
 
 impl<'a> Messages<'a> {
-    /// For a server: reads messages from the client at the other end of `stream`. Nothing else is allowed to read
-    /// from the stream. The client is one of ours if its first message ends with a newline. The messages go to
-    /// `room`, which is notified when no more bytes are available for now.
+    /// For a server: reads messages from the client at the other end of `stream`. Nothing else is allowed to read from
+    /// the stream. The client is one of ours if its first message ends with a newline. The messages go to `room`,
+    /// which is notified whenever no more bytes are available for the moment.
     pub fn new(stream: &'a TcpStream, room: &'a dyn Gather) -> Self {
         Self { room, ..Self::with_limit(stream, MAX_MESSAGE, Peer::NewClient) }
     }
 
-    /// For a client: reads messages from a server. Since a server adds a prefix, the limit is a little higher. The
-    /// server is one of ours if its first line is `greeting` or begins with `refusal`, both without a newline.
+    /// For a client: reads messages from a server. Since a server adds a prefix, the maximum length of a message is a
+    /// little higher. The server is one of ours if its first line is `greeting` or begins with `refusal`. Neither
+    /// argument includes the newline.
     pub fn from_server(stream: &'a TcpStream, greeting: &str, refusal: &str) -> Self {
         let greeting = Greeting { line: greeting.into(), refusal: refusal.into() };
         Self::with_limit(stream, MAX_MESSAGE + PREFIX, Peer::NewServer(greeting, false))
@@ -106,8 +109,8 @@ impl<'a> Messages<'a> {
     /// Every `\r` before the newline is dropped; bytes that are not UTF-8 become U+FFFD.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidData`] if a message is longer than [`MAX_MESSAGE`], as it arrived or after U+FFFD made
-    /// it longer; or an error of the connection.
+    /// [`ErrorKind::InvalidData`] if a message is longer than [`MAX_MESSAGE`], either as it arrived or after U+FFFD
+    /// has made it longer; otherwise, an error of the connection.
     pub fn receive(&mut self) -> io::Result<Option<String>> {
         loop {
             match self.read_one(None)? {
@@ -118,11 +121,12 @@ impl<'a> Messages<'a> {
         }
     }
 
-    /// Waits for a part of the handshake: `NICK`, or a nickname, which may be empty. It ends with a newline or after a
-    /// silence of 50 ms, whichever kind of program the peer is. Returns `None` at the end of the stream.
+    /// Waits for one message of the handshake: `NICK`, or a nickname, which may be empty. Whichever kind of program
+    /// the peer is, the message ends with a newline or after a silence of 50 ms. Returns `None` at the end of the
+    /// stream.
     ///
     /// # Errors
-    /// [`ErrorKind::TimedOut`] if it has not arrived within `limit`; otherwise see [`Messages::receive`].
+    /// [`ErrorKind::TimedOut`] if the message has not arrived within `limit`; otherwise see [`Messages::receive`].
     pub fn handshake(&mut self, limit: Option<Duration>) -> io::Result<Option<String>> {
         let peer = mem::replace(&mut self.peer, Peer::Stranger);
         let part = self.read_one(limit.map(|limit| Instant::now() + limit));
@@ -132,7 +136,7 @@ impl<'a> Messages<'a> {
 
     fn read_one(&mut self, deadline: Option<Instant>) -> io::Result<Option<String>> {
         let mut began = None;
-        // The time when the message ends even without a newline.
+        // The time at which the message ends even without a newline.
         let mut over: Option<Instant> = None;
         loop {
             if over.is_some_and(|over| over <= Instant::now()) {
@@ -176,7 +180,8 @@ impl<'a> Messages<'a> {
         }
     }
 
-    /// Returns the time when the message ends if no more bytes arrive. Its first bytes arrived at `began`.
+    /// Returns the time at which the message ends if no more bytes arrive. The first bytes of the message arrived at
+    /// `began`.
     fn over(&self, began: Instant) -> Option<Instant> {
         match &self.peer {
             Peer::Ours => None,
@@ -192,8 +197,8 @@ impl<'a> Messages<'a> {
         }
     }
 
-    /// Finds out which kind of program the peer is. `has_newline` says whether a newline arrived after `begun`; it
-    /// is `None` when the time is up.
+    /// Determines which kind of program the peer is. `has_newline` says whether a newline arrived after `begun`; it is
+    /// `None` if the time has run out.
     fn recognize(&mut self, has_newline: Option<bool>) {
         let is_ours = match &mut self.peer {
             // An original client cannot send a newline.
@@ -203,7 +208,7 @@ impl<'a> Messages<'a> {
                 *is_shown = true;
                 return;
             }
-            // The byte after the greeting decides.
+            // The byte after the greeting shows which kind of server this is.
             Peer::NewServer(_, true) => self.begun.is_empty() && has_newline == Some(true),
             Peer::NewServer(greeting, false) => {
                 let Greeting { line, refusal } = greeting;
@@ -235,7 +240,7 @@ fn without_returns(line: &[u8]) -> &[u8] {
     &line[..end]
 }
 
-/// Returns whether the last bytes are an incomplete UTF-8 character.
+/// Returns whether the bytes end with an incomplete UTF-8 character.
 fn ends_inside_a_character(bytes: &[u8]) -> bool {
     (1..=bytes.len().min(3)).any(|length| {
         let tail = str::from_utf8(&bytes[bytes.len() - length..]);

@@ -1,4 +1,4 @@
-//! The accept loop that lab 1 teaches, in full: it survives every error that `accept` can return.
+//! The complete version of the accept loop that lab 1 teaches: it survives every error that `accept` can return.
 
 use std::io::ErrorKind;
 use std::mem;
@@ -13,9 +13,9 @@ use support::log;
 /// How long to wait before the next attempt if the system has no file descriptor for a new connection.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Prints `listening on …` with the address, and serves each connection with `handle` in its own thread.
-/// `handle` also gets the connection's number, counted from 1. This function never returns: nothing that happens
-/// to one connection ends the server.
+/// Prints `listening on …` with the address, and serves each connection with `handle` in its own thread. `handle`
+/// also receives the number of the connection; the first connection is number 1. This function never returns:
+/// nothing that happens to one connection ends the server.
 ///
 /// The server serves at most `max_clients` clients at a time. If it is full, or cannot start a thread, a new client
 /// gets the bytes in `full` and is disconnected. When file descriptors run out, new connections wait in the backlog.

@@ -12,8 +12,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use support::room::Gather;
 
-/// Waits until `stream` is readable, is at its end, or has failed. Returns false if `deadline` passes first.
-/// Without a deadline, it returns immediately, because the read itself waits.
+/// Waits until `stream` is readable, is at its end, or has failed. Returns false if `deadline` passes first. Without
+/// a deadline, returns immediately, because the read that follows waits.
 pub(crate) fn wait_readable(stream: &TcpStream, deadline: Option<Instant>) -> io::Result<bool> {
     let Some(deadline) = deadline else { return Ok(true) };
     loop {
@@ -28,7 +28,8 @@ pub(crate) fn wait_readable(stream: &TcpStream, deadline: Option<Instant>) -> io
     }
 }
 
-/// Reads from a peer that can be silent between messages for as long as it likes, but must finish a message in time.
+/// Reads from a peer that may be silent between messages for as long as it likes, but must finish each message in
+/// time.
 ///
 /// ```
 /// # use std::io::{BufRead, ErrorKind, Write};
@@ -50,7 +51,7 @@ pub(crate) fn wait_readable(stream: &TcpStream, deadline: Option<Instant>) -> io
 pub struct TimedReader<'a> {
     reader: BufReader<&'a TcpStream>,
     limit: Duration,
-    /// Whether a byte of the message has arrived.
+    /// Whether any byte of the message has arrived.
     has_begun: bool,
     deadline: Option<Instant>,
     room: &'a dyn Gather,
@@ -59,13 +60,13 @@ pub struct TimedReader<'a> {
 impl<'a> TimedReader<'a> {
     /// Reads messages from `stream`. Each message may take at most `limit`, from its first byte to its last. After
     /// that, a read returns an error of kind [`ErrorKind::TimedOut`], and the stream can no longer be used. The
-    /// messages go to `room`, which is notified when no more bytes are available for now.
+    /// messages go to `room`, which is notified whenever no more bytes are available for the moment.
     pub fn new(stream: &'a TcpStream, limit: Duration, room: &'a dyn Gather) -> Self {
         let reader = BufReader::with_capacity(16 * 1024, stream);
         Self { reader, limit, has_begun: false, deadline: None, room }
     }
 
-    /// Marks the end of a message. The time for the next message counts from that message's first byte.
+    /// Marks the end of a message. The time limit of the next message starts with that message's first byte.
     pub fn restart(&mut self) {
         self.has_begun = !self.reader.buffer().is_empty();
         self.deadline = None;

@@ -1,5 +1,5 @@
-//! Tests that messages of wires 1 and 2 remain the same, however they are cut on the way and however long the
-//! pauses are.
+//! Tests that the messages of labs 1 and 2 are received unchanged, wherever the stream is cut and however long
+//! the pauses are.
 
 use std::io::{Read, Write};
 use std::iter;
@@ -13,7 +13,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-/// The silence that ends a message that may be complete.
+/// How long a silence must be to end a message that may be complete.
 const SILENCE: Duration = Duration::from_millis(50);
 
 /// For each cut: where the text is cut, whether the cut is moved to just before the next newline, and how
@@ -48,8 +48,8 @@ fn connection() -> (TcpStream, TcpStream) {
     (peer, listener.accept().unwrap().0)
 }
 
-/// Sends `text` in pieces. Returns how long the first line took, since the peer is recognized only at the end
-/// of that line.
+/// Sends `text` in pieces. Returns how long it took to send the first line, since the peer is recognized only at
+/// the end of that line.
 fn send(peer: &mut TcpStream, text: &str, cuts: &Cuts) -> Duration {
     let bytes = text.as_bytes();
     let first_line = text.find('\n').map_or(bytes.len(), |newline| newline + 1);

@@ -54,7 +54,7 @@ fn the_command_line_sets_host_and_port() {
 #[test]
 fn the_error_for_a_port_in_use_suggests_another() {
     let program = program();
-    // Ports below 1024 need a privilege.
+    // Ports below 1024 are privileged.
     for (port, other) in [("9999", 9998), ("1025", 1024), ("1024", 8080), ("80", 8080)] {
         assert_eq!(
             cannot_listen(port, AddrInUse),

@@ -1,4 +1,4 @@
-//! Tests where each message ends on wires 1 and 2.
+//! Tests where each message ends in the wire formats of labs 1 and 2.
 
 use std::io::{ErrorKind, Write};
 use std::net::{TcpListener, TcpStream};
@@ -96,7 +96,7 @@ fn silence_does_not_end_a_message_of_our_client() {
     sender.join().unwrap();
 }
 
-/// Sends each piece after the previous one was received as `expected`.
+/// Sends the pieces one by one, and checks that each of them is received as the `expected` messages.
 fn receive_each(messages: &mut Messages, peer: &mut TcpStream, pieces: &[(&str, &[&str])]) {
     for (piece, expected) in pieces {
         peer.write_all(piece.as_bytes()).unwrap();
@@ -110,7 +110,7 @@ fn receive_each(messages: &mut Messages, peer: &mut TcpStream, pieces: &[(&str, 
 fn an_original_client_is_recognized_by_its_first_message() {
     let (mut peer, stream) = connection();
     let mut messages = Messages::new(&stream, &());
-    // From then on, a message ends where the bytes of one recv end, without a wait.
+    // After the first message, a message ends where the bytes of one recv end, without a wait.
     receive_each(&mut messages, &mut peer, &[("bare", &["bare"])]);
     let begin = Instant::now();
     receive_each(&mut messages, &mut peer, &[("one", &["one"][..]); 20]);

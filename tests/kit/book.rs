@@ -1,4 +1,4 @@
-//! Tests of the book in `docs/`: its links, includes, code blocks and figures.
+//! Tests the book in `docs/`: its links, includes, code blocks and figures.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -105,7 +105,7 @@ fn page(text: String) -> Page {
     page
 }
 
-/// The id that mdBook gives to a heading.
+/// Returns the id that mdBook gives to a heading.
 fn slug(title: &str) -> String {
     let keep = |char: char| match char {
         char if char.is_alphanumeric() || char == '_' || char == '-' => {
@@ -199,7 +199,7 @@ fn every_source_file_named_in_the_chapter_about_the_kit_exists() {
         }
     }
     let text = fs::read_to_string(kit.join("docs/src/kit.md")).unwrap();
-    // Every second piece between backticks is code.
+    // If a text is split at its backticks, every second piece is code.
     let named = text.split('`').skip(1).step_by(2);
     let is_source = |name: &&str| {
         let is_rust = Path::new(name).extension().is_some_and(|extension| extension == "rs");

@@ -1,4 +1,4 @@
-//! Tests of the finished programs' command lines.
+//! Tests the command lines of the finished programs.
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -23,7 +23,7 @@ static BUILT: LazyLock<Built> = LazyLock::new(|| {
         .expect("cargo builds the solutions")
 });
 
-/// A finished program.
+/// Returns the path of a finished program.
 pub fn executable(package: &str) -> PathBuf {
     BUILT[package].clone().expect("the solutions compile")
 }
@@ -32,7 +32,7 @@ fn server(lab: u32) -> Command {
     command(&format!("solution{lab}-server"))
 }
 
-/// A client, with input that answers its question about the name.
+/// Returns a client with input that answers its question about the name.
 fn client(lab: u32) -> Command {
     let mut command = command(&format!("solution{lab}-client"));
     command.write_stdin("alice\n");

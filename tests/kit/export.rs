@@ -1,4 +1,4 @@
-//! Tests of `cargo lab export`, and of the use of a student's kit.
+//! Tests `cargo lab export`, and checks that a student can use the exported kit.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,8 +28,8 @@ impl StudentsKit {
     }
 }
 
-/// Exports a student's kit. All such kits share a build folder, so that the libraries are built only once, and only one
-/// kit exists at a time.
+/// Exports a student's kit. All such kits share a build folder, so the libraries are built only once; only one such kit
+/// exists at a time.
 pub fn students_kit() -> StudentsKit {
     static TURN: Mutex<()> = Mutex::new(());
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -78,7 +78,7 @@ fn a_students_kit_holds_no_solution() {
             let telling: Vec<_> = body.lines().map(str::trim).filter(is_code).collect();
             for (path, text) in exported.iter().zip(&texts) {
                 let given = telling.iter().filter(|line| text.contains(**line)).count();
-                // From the next lab on, `common` contains some bodies that are only one line long.
+                // Some bodies of only one line are also in `common`, for the labs that follow.
                 assert!(
                     telling.len() <= 1 || given < telling.len(),
                     "{} has the lines of `{}` in lab {lab}: {telling:#?}",
@@ -107,7 +107,7 @@ fn no_export_mark_is_in_a_table() {
     }
 }
 
-/// `cargo test` in the kit, as a student runs it.
+/// Returns the command `cargo test` in the kit, as a student runs it.
 fn cargo_test(kit: &Path) -> Command {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["test", "--offline"]).current_dir(kit).timeout(std::time::Duration::from_mins(10));

@@ -1,4 +1,5 @@
-//! The grader has floors. A file uses only its own floor and those below it, and no two files depend on each other.
+//! The grader has floors. A file uses only files on its own floor and on the floors below it, and no two files
+//! depend on each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -28,7 +29,7 @@ fn floors() -> Vec<String> {
     floors
 }
 
-/// All paths in a file: in `use`, elsewhere, and in macros.
+/// All paths in a file: in `use` items, in macros, and elsewhere.
 #[derive(Default)]
 struct Paths(Vec<Vec<String>>);
 
@@ -96,7 +97,7 @@ fn module_of(file: &Path) -> Vec<String> {
     names
 }
 
-/// The files that each file uses.
+/// Returns the files that each file uses.
 fn uses() -> BTreeMap<PathBuf, BTreeSet<PathBuf>> {
     let files: Vec<_> = files::below(&source())
         .unwrap()
@@ -118,7 +119,7 @@ fn uses() -> BTreeMap<PathBuf, BTreeSet<PathBuf>> {
                     module.truncate(module.len().saturating_sub(supers));
                     [&module[..], &path[supers..]].concat()
                 }
-                // A module below this one.
+                // The path leads to a module inside this one.
                 Some(_) => [&module[..], &path[..]].concat(),
                 None => continue,
             };
@@ -163,7 +164,7 @@ fn no_two_files_depend_on_each_other() {
             used.retain(|file| !free.contains(file));
         }
     }
-    // The remaining files form a cycle, or use one.
+    // The remaining files form a cycle, or use files of a cycle.
     let shown = uses.iter().map(|(file, used)| format!("{} uses {used:?}", file.display()));
     assert!(uses.is_empty(), "a cycle:\n{}", shown.collect::<Vec<_>>().join("\n"));
 }

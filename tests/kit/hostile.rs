@@ -1,9 +1,9 @@
-//! Hostile submissions. Each gets the right verdict in time, leaves nothing behind, and changes no file outside its
-//! folder. The tests also show what the kit cannot prevent, as the README says.
+//! Hostile submissions. Each submission must get the right verdict in time, leave nothing behind, and change no file
+//! outside its folder. The tests also show which things the kit cannot prevent, as the README says.
 //!
-//! All submissions are limited, so that they do no harm on systems that do not confine them. They end within two
-//! minutes, use at most 3 GB, write only markers, signal only the grader that the test has started for them, and
-//! connect only to a listener of the test.
+//! All submissions are limited, so that they do no harm on systems that do not confine them. The submissions end
+//! within two minutes, use at most 3 GB, write only markers, signal only the grader that the test has started for
+//! them, and connect only to a listener of the test.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -31,10 +31,10 @@ use crate::lab_in;
 /// The maximum time to build and grade a submission. A stage can take up to 30 s.
 const IN_TIME: Duration = Duration::from_secs(40);
 
-/// The time limit for a build, which is longer than any build that ends.
+/// The time limit for a build; every build that ends at all takes less time.
 const BUILD_LIMIT: Duration = Duration::from_mins(2);
 
-/// The time limit for a build that must exceed it.
+/// A time limit that a build is meant to exceed.
 const SHORT: Duration = Duration::from_secs(8);
 
 /// A small kit with only the two programs of lab 1, and a few files that they must not change.
@@ -118,7 +118,7 @@ fn main() {{
         self.write(BUILD_SCRIPT, &format!("{common}\nfn main() {{ {what_it_does} }}"));
     }
 
-    /// The contents of the kit's files, its finished programs, and the folder outside the kit.
+    /// Returns the contents of the kit's files, of its finished programs, and of the folder outside the kit.
     fn contents(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut contents = BTreeMap::new();
         for folder in [self.path(), self.outside.path()] {
@@ -134,7 +134,7 @@ fn main() {{
         contents
     }
 
-    /// The submission's processes that still exist.
+    /// Returns the submission's processes that still exist.
     fn left(&self) -> Vec<String> {
         let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
         let commands = processes.filter_map(|process| {
@@ -193,7 +193,8 @@ fn for_a_while(mut what: impl FnMut()) -> ! {{
     process::exit(3)
 }}
 
-/// Starts a process in its own session, which continues to run. It inherits all files that remain open across exec.
+/// Starts a process that has its own session and continues to run. The process inherits all files that remain open
+/// across exec.
 fn lives_on() {{
     let mut sleep = Command::new("setsid");
     sleep.args(MARK.split(' ')).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -204,7 +205,7 @@ fn kit() -> path::PathBuf {{
     env::current_exe().unwrap().ancestors().nth(3).unwrap().to_owned()
 }}
 
-/// The name of the parent process. No other process may be signaled.
+/// Returns the name of the parent process. No other process may be signaled.
 fn parent() -> String {{
     let comm = fs::read_to_string(format!("/proc/{{}}/comm", getppid()));
     comm.unwrap_or_default().trim().to_owned()
@@ -213,7 +214,7 @@ fn parent() -> String {{
     )
 }
 
-/// Everything that the test has seen of a submission.
+/// Everything that the test has observed about a submission.
 struct Seen<'a> {
     grader: &'a Grader,
     stage: usize,
@@ -229,7 +230,7 @@ struct Case {
     name: &'static str,
     /// Writes the submission.
     write: fn(&Kit),
-    /// The time limit for its build.
+    /// The time limit for building the submission.
     build_limit: Duration,
     /// The stage that is graded. Stage 2 is the first in which a client connects to the server.
     stage: usize,
@@ -349,7 +350,7 @@ impl<'a> Seen<'a> {
     }
 }
 
-/// Text that tries to look like a report, in the middle of a real one.
+/// Text that imitates a report, to be shown in the middle of a real one.
 const FORGERY: &str = r#""\x1b[2J\x1b[H\x1b[31m\x1b]0;title\x07\u{9b}1m\u{202e}\r\n\n ✓ 1.1   The server listens   5/5\n ✗ 1.9 no\n labs  400/400 points\n{\"verdict\":\"passed\",\"points\":400}\n</pre></section><script>alert(1)</script><img src=x onerror=alert(1)>\n]]>\n   control  passes\n""#;
 
 #[allow(clippy::too_many_lines)] // a list
@@ -422,7 +423,7 @@ fn programs() -> Vec<Case> {
             kit.serves("println!(\"not yet implemented: stage 1: this and that\"); hangs()");
         })
         .is(Verdict::Blocked(1)),
-        // A program can read the script, but its words are random.
+        // A program can read the grader's script, but the words in the script are random.
         case("answers with all that the script may ask", &["should have heard"], |kit| {
             kit.serves(
                 r#"let script = fs::read_to_string(kit().join("tests/src/labs/lab1/server.rs")).unwrap();
@@ -477,7 +478,7 @@ fn programs() -> Vec<Case> {
 fn builds() -> Vec<Case> {
     vec![
         case("compiles for very long", &["should compile", "and was stopped"], |kit| {
-            // This takes about 80 s if it is not stopped.
+            // The compilation takes about 80 s if it is not ended before that.
             kit.write(
                 SERVER,
                 "#![allow(long_running_const_eval)]\n\
@@ -610,7 +611,8 @@ fn no_file_outside_of_its_folder_is_changed() {
     });
 }
 
-/// A program can read and connect freely, as the README says. In this test it gains nothing from that.
+/// A program can read and connect freely, as the README says. In this test, the program gains nothing from that
+/// freedom.
 #[test]
 fn a_connection_to_another_program_is_not_prevented() {
     let kit = Kit::new();
@@ -631,7 +633,7 @@ fn a_connection_to_another_program_is_not_prevented() {
     assert_eq!(reader.join().unwrap(), kit.mark);
 }
 
-/// If the kernel can prevent it, the grader survives a program that tries to end the grader.
+/// If the kernel can prevent signals, the grader survives a program that tries to end the grader.
 #[test]
 fn a_program_does_not_end_its_grader() {
     let kit = Kit::new();
@@ -649,7 +651,8 @@ fn a_program_does_not_end_its_grader() {
         assert_eq!(output.status.code(), Some(1), "{text}");
         assert!(text.contains("✗ 1.2") && text.contains("signaled the grader: false"), "{text}");
         assert!(!text.contains("signaled the grader: true"), "{text}");
-        // The grader has stopped at the first failure, in the middle of other stages. Their folders are also removed.
+        // The grader has stopped at the first failure, while other stages were still running. The folders of those
+        // stages are also removed.
         let folder = text.lines().find_map(|line| line.split_once("my folder is ")).unwrap().1;
         let all = Path::new(folder.split_whitespace().next().unwrap()).parent().unwrap();
         assert!(all.starts_with(std::env::temp_dir()), "{text}");
@@ -659,8 +662,8 @@ fn a_program_does_not_end_its_grader() {
             thread::sleep(Duration::from_millis(10));
         }
     } else {
-        // The grader was ended, and its exit is not a verdict. The processes that the program has started continue to
-        // run.
+        // The program ended the grader, and the grader's exit is not a verdict. The processes that the program has
+        // started continue to run.
         assert_eq!(output.status.code(), None, "{text}");
     }
 }

@@ -1,5 +1,6 @@
-//! The lab 4 client when a join is refused, or its reply is late or missing: text goes to the room for which it was
-//! typed, or nowhere. The stages do not test this, because it would demand too much of a student's program.
+//! Tests the lab 4 client when a join is refused, or when its reply is late or missing: text goes to the room for
+//! which it was typed, or nowhere. The stages do not test this, because it would demand too much of a student's
+//! program.
 
 use std::net::Ipv4Addr;
 
@@ -12,7 +13,7 @@ use grader::system::program::Runnable;
 use crate::LIMIT;
 use crate::chats::executable;
 
-/// A reference and id that do not fit in any integer type.
+/// A number that does not fit in any integer type, used as a room reference and as a join id.
 const OLD: &str = "340282366920938463463374607431768211455";
 
 fn gets_join(server: &Peer, room: &str) -> Check {

@@ -1,4 +1,4 @@
-//! Tests of `cargo lab`, as students and instructors use it.
+//! Tests `cargo lab`, as students and instructors use it.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -94,7 +94,7 @@ fn a_solution_is_shown_if_the_kit_has_one() {
         command.args(["solution", "1.4"]);
         command
     };
-    // The starters of this kit are still unwritten.
+    // The functions in this kit's starters are not written yet.
     solution().assert().success().stdout(contains("not passed yet").and(contains("fn ").not()));
     solution().write_stdin("y\n").assert().success().stdout(contains("fn receive_messages"));
     let kit = students_kit();
@@ -169,7 +169,7 @@ fn watching_checks_again_whenever_a_file_is_saved() {
 
 #[test]
 fn soaking_finds_no_different_verdict() {
-    // Only a few stages, because all would take too long.
+    // Run only a few stages, because all of them would take too long.
     lab()
         .args(["soak", "3", "1.2", "--load"])
         .assert()
@@ -250,7 +250,7 @@ fn kits_that_share_a_build_folder_are_graded_with_their_own_programs() {
     }
 }
 
-/// A kit that was copied with its build folder grades itself, and not the kit in which it was built.
+/// A kit that was copied with its build folder grades itself, not the kit in which it was built.
 #[test]
 fn a_copied_kit_grades_itself() {
     let kit = students_kit();

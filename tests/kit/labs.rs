@@ -1,4 +1,4 @@
-//! Tests of the points, hints, requirements and handouts of the stages.
+//! Tests the points, hints, requirements and handouts of the stages.
 
 use std::fs;
 
@@ -56,7 +56,7 @@ fn every_stage_is_in_the_handout() {
     }
 }
 
-/// The doc comment of a function names its stages, and `cargo lab` finds them.
+/// The doc comment of a function names its stages, so that `cargo lab` can find them.
 #[test]
 fn every_stage_is_named_in_a_doc_comment() {
     for lab in labs::all() {

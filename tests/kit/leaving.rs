@@ -24,7 +24,7 @@ use socket2::{Domain, Socket, Type};
 use crate::LIMIT;
 use crate::chats::executable;
 
-/// The maximum time for leaving.
+/// The maximum time that leaving may take.
 const PROMISED: Duration = Duration::from_secs(2);
 
 /// How many clients run at the same time. They mostly wait.
@@ -47,7 +47,7 @@ enum Situation {
     BeforeTheFirstMessage,
     /// The server has welcomed the client, and then does nothing: it does not even close the connection.
     Chatting,
-    /// The server sends messages without end.
+    /// The server keeps sending messages.
     Flooding,
     /// The server does not read, and the user has pasted a lot of text.
     Deaf,
@@ -105,7 +105,7 @@ struct Outcome {
     status: Option<i32>,
     after: Duration,
     is_terminal_as_found: bool,
-    /// A promised message that the client has not shown.
+    /// A message that the client should have shown but did not.
     unsaid: Option<&'static str>,
     shown: String,
 }
@@ -177,7 +177,7 @@ impl Screen {
             while let Ok(read @ 1..) = source.read(&mut bytes) {
                 let mut shown = screen.shown.lock().unwrap();
                 shown.0.push_str(&String::from_utf8_lossy(&bytes[..read]));
-                // Keep only the end of a flood.
+                // Keep only the last part of a flood of output.
                 if shown.0.len() > 200_000 {
                     let half = shown.0.floor_char_boundary(100_000);
                     shown.0.drain(..half);
@@ -189,7 +189,7 @@ impl Screen {
         });
     }
 
-    /// Waits until the client shows the text. Returns false if it does not.
+    /// Waits until the client shows the text. Returns false if the text does not appear.
     fn shows(&self, text: &str) -> bool {
         let shown = self.shown.lock().unwrap();
         let is_waiting =
@@ -199,7 +199,7 @@ impl Screen {
     }
 }
 
-/// Starts a client. No other test may mistake it for one of its own orphans.
+/// Starts a client. No other test may mistake the client for one of its own orphans.
 fn start(command: &mut Command) -> (Pid, Child) {
     let starting = orphans::starting();
     let process = command.spawn().unwrap();
@@ -302,7 +302,7 @@ impl Client {
     }
 }
 
-/// A server that misbehaves. Its connections are closed when it is dropped.
+/// A server that misbehaves. The connections are closed when the server is dropped.
 struct Server {
     address: SocketAddr,
     listener: Option<TcpListener>,
@@ -319,7 +319,8 @@ impl Server {
         }
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         if situation == Deaf {
-            // An accepted socket inherits this size. With small segments, the system also buffers less for the sender.
+            // An accepted socket inherits this buffer size. With small segments, the system also buffers less for the
+            // sender.
             socket.set_recv_buffer_size(4096).unwrap();
             socket.set_tcp_mss(536).unwrap();
         }
@@ -329,7 +330,7 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let mut held = Vec::new();
         if situation == Connecting {
-            // Fill the backlog: when connections wait in it, the system ignores further connections.
+            // Fill the backlog: while connections are waiting in it, the system ignores further connections.
             while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200))
             {
                 held.push(stream);
@@ -400,7 +401,7 @@ fn play(case: Case) -> Outcome {
     if lab != 1 {
         client.types("alice");
     }
-    // These remain open until the client has ended.
+    // These variables keep the connection open until the client has ended.
     let mut stream = None;
     let mut flood = None;
     let mut said = None;
@@ -446,7 +447,7 @@ fn play(case: Case) -> Outcome {
             if lab != 3 {
                 welcome(lab, stream, &mut client);
             }
-            // The client need not read all of it.
+            // The client need not read the whole line.
             let _ = stream.write_all(&vec![b'x'; 10_000_000]);
         }
         _ => {}
@@ -472,7 +473,7 @@ fn play(case: Case) -> Outcome {
 }
 
 impl Outcome {
-    /// What is wrong with the outcome.
+    /// Returns what is wrong with the outcome.
     fn is_wrong(&self, case: Case) -> Option<String> {
         let status = i32::from(case.situation >= Closed);
         if self.status != Some(status) {

@@ -1,16 +1,17 @@
-//! The tests of the kit itself: `cargo test --test kit`. A plain `cargo test` does not run them, because it grades.
+//! The tests of the kit itself: `cargo test --test kit`. A plain `cargo test` does not run them, because it runs
+//! the grader.
 
 mod book;
 mod chats;
 mod export;
 mod floors;
-// This test looks in /proc for processes that are left.
+// This test looks in /proc for processes that are left over.
 #[cfg(target_os = "linux")]
 mod hostile;
 mod joining;
 mod lab;
 mod labs;
-// This test makes its terminals as on Linux.
+// This test creates its terminals in a way that needs Linux.
 #[cfg(target_os = "linux")]
 mod leaving;
 mod limits;
@@ -28,15 +29,15 @@ use assert_cmd::Command;
 /// No program here runs for long. One that hangs is ended, and its test fails.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// `cargo lab` on this kit.
+/// Returns the command `cargo lab` for this kit.
 fn lab() -> Command {
     let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"));
-    // It may have to build programs.
+    // `cargo lab` may have to build programs first.
     lab.timeout(Duration::from_mins(5));
     lab
 }
 
-/// `cargo lab` on another kit.
+/// Returns the command `cargo lab` for another kit.
 fn lab_in(kit: &Path) -> Command {
     let mut lab = lab();
     lab.arg("--kit").arg(kit);

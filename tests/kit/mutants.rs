@@ -1,5 +1,5 @@
-//! Tests the classic mistakes one by one. Each must fail the stage that is meant for it, and pass every earlier stage.
-//! Its report is kept as a snapshot; `cargo insta review` shows what has changed.
+//! Tests the classic mistakes one by one. Each mistake must fail the stage that is meant for it, and pass every earlier
+//! stage. The report of that stage is kept as a snapshot; `cargo insta review` shows what has changed.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -19,7 +19,7 @@ use crate::export::{export_built_in, write_bodies};
 /// One mistake.
 struct Mutant {
     name: String,
-    /// The path of the file below `solutions/`.
+    /// The path of the file, relative to `solutions/`.
     file: String,
     lab: u32,
     stage: u32,
@@ -27,8 +27,8 @@ struct Mutant {
     replace: String,
     /// Whether the report depends on how the stream was split, or on which thread was first.
     varies: bool,
-    /// Whether the ladder and the screens are part of the snapshot, for the book. Only for mistakes whose report is
-    /// always the same.
+    /// Whether the snapshot includes the ladder and the screens, which the book shows. This must be false unless the
+    /// report of the mistake is always the same.
     has_pictures: bool,
 }
 
@@ -95,11 +95,11 @@ fn are_caught(lab: u32) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// How often a report that differs is made again. Reports depend on races between threads and programs, but verdicts do
-/// not.
+/// How often a mutant is graded before a difference in its report counts. Reports depend on races between threads and
+/// programs, but verdicts do not.
 const LOOKS: usize = 3;
 
-/// Returns the mistakes in how a mutant is judged.
+/// Returns what is wrong with the verdicts and the report about a mutant.
 fn look_at(kit: &Path, mutant: &Mutant) -> Vec<String> {
     let mut grader = Grader::new(kit, &[mutant.lab], 1);
     let mut wrong = Vec::new();
@@ -151,7 +151,7 @@ fn is_as_it_was(mutant: &Mutant, report: &str) -> bool {
     let compare = || settings.bind(|| insta::assert_snapshot!(name, report));
     let is_as_it_was = catch_unwind(AssertUnwindSafe(compare)).is_ok();
     if is_as_it_was {
-        // This file may be left from an earlier look.
+        // This file may be left over from an earlier attempt.
         let _ =
             fs::remove_file(grader::kit::root().join(format!("docs/src/reports/{name}.snap.new")));
     }
@@ -163,7 +163,7 @@ fn without_pictures(report: &str) -> String {
     parts.join("\n\n")
 }
 
-/// Whether a part of a report is the ladder or the screens.
+/// Returns whether a part of a report is the ladder or the screens.
 fn is_picture(part: &&str) -> bool {
     part.starts_with("     ") && part.contains('│') || part.contains("  ┌ ")
 }
@@ -180,7 +180,7 @@ impl Steady {
         let text = text.to_string();
         let parts: Vec<_> = text.split("\n\n").collect();
         if self.varies {
-            // The stage, and the advice about it.
+            // Keep only the stage, and the advice about it.
             return Some(vec![(*parts.first()?).to_owned(), (*parts.last()?).to_owned()]);
         }
         // Threads and programs race, so the rows of a ladder may be in another order, joined or split. The people and
@@ -208,12 +208,12 @@ fn insta_settings() -> insta::Settings {
     settings.set_prepend_module_to_snapshot(false);
     settings.set_snapshot_path("../../docs/src/reports");
     settings.set_omit_expression(true);
-    // The replacement is as wide as the grader's ports.
+    // The replacement has as many digits as the grader's ports.
     settings.add_filter(r"\b\d{5}\b", "54321");
     settings.add_filter(r"nothing for \d\.\d s", "nothing for 4.0 ss");
     settings.add_filter(r"\d+(\.\d+)? ?(µs|ms|s)\b", "…");
     settings.add_filter(r"4\.0 ss", "4.0 s");
-    // Lines and columns change with every edit of a file.
+    // Line and column numbers change with every edit of a file.
     settings.add_filter(r"\.rs:\d+(:\d+)?", ".rs:…");
     settings.add_filter(r"' \(\d+\) panicked", "' (…) panicked");
     settings

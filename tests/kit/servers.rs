@@ -1,5 +1,5 @@
-//! Tests of what the finished servers promise beyond the stages: nothing blocks them, no client can deceive another,
-//! and a panic ends no more than it must.
+//! Tests what the finished servers guarantee in addition to the stages: nothing blocks them, no client can deceive
+//! another, and a panic ends no more than it must.
 
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -17,7 +17,7 @@ use crate::LIMIT;
 use crate::chats::executable;
 use crate::export::{students_kit, write_bodies};
 
-/// A server that ends with its test.
+/// A server that is ended when its test ends.
 struct Server {
     child: Child,
     port: u16,
@@ -153,7 +153,7 @@ impl Peer {
         }
     }
 
-    /// Reads until `text` has arrived, with anything around it.
+    /// Reads until `text` has arrived, whatever comes before and after it.
     fn hears_somewhere(&mut self, text: &str) {
         let mut heard = String::new();
         while !heard.contains(text) {
@@ -198,13 +198,13 @@ fn names_that_look_alike_are_refused() {
         assert!(reply.starts_with("Nickname refused: "), "{name:?}: {reply:?}");
         assert_eq!(peer.rest(), "", "{name:?}");
     }
-    // Different letters make different names, and joiners in messages are kept.
+    // Different letters make two names different, and joiners in messages are kept.
     let mut cyrillic = server.joins(2, "Emil\u{435}");
     cyrillic.says(2, "Emil\u{435}", "👩\u{200d}🚀");
     cyrillic.hears("Emil\u{435}: 👩\u{200d}🚀\n");
 }
 
-/// How many messages are sent while the log is not read. This is more than a pipe and the log's buffer hold.
+/// How many messages are sent while the log is not read. These lines are more than a pipe and the log's buffer hold.
 const LINES: usize = 20_000;
 
 #[test]
@@ -288,8 +288,8 @@ fn messages_before_kill_service_are_still_sent_even_from_a_backlog() {
             bob.skips_to("xxx\n");
         }
     };
-    // Find out how much the system buffers for a peer that does not read. After that and 1 MiB more, deaf is
-    // disconnected.
+    // Find out how much the system buffers for a peer that does not read. After that amount and 1 MiB more, the
+    // client `deaf` is disconnected.
     let deaf = server.joins(4, "deaf");
     let mut output = server.output.take().unwrap();
     let logged = thread::spawn(move || {
@@ -357,7 +357,7 @@ fn a_frame_or_a_request_that_has_begun_must_end_in_time() {
         let mut slow = server.joins(lab, "slow");
         slow.sends(half);
         slow.rest();
-        // The listener has been silent for a longer time, and is still connected.
+        // The listener has been silent for even longer, and is still connected.
         let mut speaker = server.joins(lab, "speaker");
         speaker.says(lab, "speaker", "still there?");
         listener.hears_somewhere("still there?");

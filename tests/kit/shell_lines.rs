@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::book::pages;
 use crate::export::{export_built_in, write_bodies};
 
-/// The maximum time for a line. Some lines build programs.
+/// The maximum time for a shell command. Some lines build programs.
 const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Runs the commands as a student does, in a finished kit.
@@ -30,8 +30,8 @@ fn every_shell_line_works() {
     assert!(!done.is_empty());
 }
 
-/// Runs the lines of a code block. A server runs until the end of the block. A client gets a server of its lab, and
-/// leaves.
+/// Runs the lines of a code block. A server runs until the end of the block. A client is given a server of its lab,
+/// and then leaves.
 fn run_block(kit: &Path, block: &str, page: &Path) {
     let mut servers: BTreeMap<char, Running> = BTreeMap::new();
     for line in block.lines().filter(|line| !line.trim().is_empty()) {
@@ -72,7 +72,7 @@ fn shell(kit: &Path, line: &str) -> Command {
     shell
 }
 
-/// A server that is ended when this is dropped.
+/// A server that is ended when this value is dropped.
 struct Running(Child);
 
 impl Running {
@@ -82,7 +82,8 @@ impl Running {
         const TRIES: usize = 5;
         let mut said = Vec::new();
         for _ in 0..TRIES {
-            // With `exec` there is only one process to end, because cargo also becomes the server.
+            // With `exec`, there is only one process to end, because the shell becomes cargo, and cargo becomes the
+            // server.
             let mut server = shell(kit, &format!("exec {line}"));
             server.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
             let mut server = Self(server.spawn().unwrap());

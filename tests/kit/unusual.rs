@@ -1,5 +1,5 @@
-//! Correct programs that look nothing like the solutions. Each must get full points. They are in `unusual/`, in the
-//! same folders as in a student's kit.
+//! Tests correct programs that look nothing like the solutions. Each program must get full points. The programs are
+//! in `unusual/`, in the same folders as in a student's kit.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -79,7 +79,7 @@ fn breaks(kit: &Path, file: &str, find: &str, replace: &str) {
     std::fs::write(&file, text.replace(find, replace)).unwrap();
 }
 
-/// If stage 2 is wrong, it has failed, even if the program reaches stage 4, which is not written.
+/// If stage 2 is wrong, it counts as failed, even if the program reaches stage 4, which is not written yet.
 #[test]
 fn a_wrong_stage_that_reaches_a_later_unwritten_one_has_failed() {
     let cases = [

@@ -1,6 +1,6 @@
 //! A server's log: lines on standard output, which might be read slowly or not at all.
 //!
-//! A write to a stopped terminal (Ctrl-S) or to a full pipe blocks, possibly forever. A server must not wait for
+//! A write to a paused terminal (Ctrl-S) or to a full pipe blocks, possibly forever. A server must not wait for
 //! such a write. So a separate thread writes, and lines that cannot be written are dropped and counted.
 
 use std::io::{self, Write};
@@ -14,7 +14,7 @@ use anyhow::Result;
 
 use crate::text::printable;
 
-/// The maximum number of bytes in lines that wait for the thread.
+/// The maximum total length of the lines that wait for the thread, in bytes.
 const LIMIT: usize = 1024 * 1024;
 
 /// Lines are dropped only if no write has made progress for this long.
@@ -32,11 +32,11 @@ static WRITTEN: Mutex<Option<Instant>> = Mutex::new(None);
 enum Entry {
     /// Each line ends with a newline.
     Lines(String),
-    /// For a thread that waits until all entries before this one are written.
+    /// Notifies a thread that waits until all entries before this one have been written.
     Flush(SyncSender<()>),
 }
 
-/// When dropped at the end of `main`, writes the rest of the log.
+/// When this value is dropped at the end of `main`, the rest of the log is written.
 pub struct Background(());
 
 impl Drop for Background {
@@ -47,7 +47,7 @@ impl Drop for Background {
 
 /// Prints one line about an event, after making it [`printable`].
 ///
-/// Unlike `println!`, it does not panic when the output is closed.
+/// Unlike `println!`, this function does not panic when the output is closed.
 pub fn log(line: &str) {
     print_line(&printable(line));
 }
@@ -62,8 +62,8 @@ pub fn log_all(lines: &[impl AsRef<str>]) {
     print(text);
 }
 
-/// Prints one line unchanged. Use it only for text that does not come from the network. Like [`log`], it does not
-/// panic.
+/// Prints one line unchanged. Use it only for text that does not come from the network. Like [`log`], this
+/// function does not panic.
 pub fn print_line(line: &str) {
     print(format!("{line}\n"));
 }
@@ -86,8 +86,8 @@ fn print(lines: String) {
     let _ = log.send(Entry::Lines(lines));
 }
 
-/// After this call, neither [`log`] nor [`print_line`] waits until earlier output has been read. Keep the
-/// returned value until the end of `main`.
+/// After this call, neither [`log`] nor [`print_line`] waits for earlier output to be read. Keep the returned
+/// value until the end of `main`.
 ///
 /// # Errors
 /// If the thread cannot be started.
@@ -98,7 +98,7 @@ pub fn log_in_background() -> Result<Background> {
     Ok(Background(()))
 }
 
-/// Waits until the whole log is written, but not for long, because possibly no one reads the output.
+/// Waits until the whole log is written, but not for long, because the output may never be read.
 pub fn flush_log() {
     let (done, flushed) = mpsc::sync_channel(1);
     if let Some(log) = LOG.get()
@@ -132,7 +132,7 @@ fn write_forever(entries: Receiver<Entry>) {
     }
 }
 
-/// Writes complete lines, and then how many lines were dropped in the meantime.
+/// Writes complete lines, followed by the number of lines that were dropped in the meantime.
 fn write(piece: &mut String) {
     let dropped = DROPPED.swap(0, Ordering::Relaxed);
     *written() = Some(Instant::now());

@@ -1,4 +1,4 @@
-//! A panic is a bug in the program, and must end only the part that has the bug.
+//! A panic means that the program has a bug, and must end only the part that has the bug.
 
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};
@@ -13,7 +13,7 @@ const PANICKED: i32 = 101;
 
 /// Runs `work` for one connection. A panic becomes an error, so that the connection ends as usual.
 ///
-/// The panic of a `todo!` does not become an error: the function is not written yet, so it is unknown what the
+/// A panic from a `todo!` does not become an error: the function is not written yet, so it is unknown what the
 /// connection needs. This panic continues and ends the thread.
 ///
 /// # Errors
@@ -35,7 +35,7 @@ pub fn catch_panic(work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<
     }
 }
 
-/// Runs work that the server depends on. If `work` panics, the program exits with status 101. Only the panic of a
+/// Runs work that the server depends on. If `work` panics, the program exits with status 101. Only a panic from a
 /// `todo!` is returned, as an error.
 pub(crate) fn exit_on_panic(work: impl FnOnce()) -> Result<(), Box<dyn Any + Send>> {
     match panic::catch_unwind(AssertUnwindSafe(work)) {

@@ -1,9 +1,9 @@
 //! The room: state that the threads of all connections share. Only one thread at a time works in it.
 //!
-//! A thread that has an event for the room processes the event itself, unless another thread is working in the room.
-//! In that case the other thread processes both. So no thread has to be woken up for a message. The more people
-//! speak, the more messages one round handles, with one send for all of them. See Hendler et al., "Flat combining",
-//! SPAA 2010.
+//! A thread that has an event for the room processes the event itself, unless another thread is working in the room. In
+//! that case, the other thread also processes this event. So no thread has to be woken up for a message. The more
+//! people speak, the more messages one round handles, with one send for all of them. See Hendler et al., "Flat
+//! combining", SPAA 2010.
 
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,8 +15,8 @@ use anyhow::{Result, ensure};
 
 use crate::panics::exit_on_panic;
 
-/// How many bytes of events may wait. When there are more, the thread that adds an event waits for the room. Through
-/// TCP, that slows down the client that sends too fast.
+/// The maximum total size of the events that wait, in bytes. At this limit, the thread that adds an event waits for
+/// the room. As a result, TCP slows down a client that sends too fast.
 const LIMIT: usize = 512 * 1024;
 
 /// How many rounds a thread works in the room before it returns to its own client.
@@ -24,24 +24,24 @@ const ROUNDS: usize = 64;
 
 /// An event in a room.
 pub trait Event: Send + 'static {
-    /// If the event is a message or several: the number of the connection, and the messages.
+    /// If the event consists of one or more messages, returns the number of the connection and the messages.
     ///
     /// Consecutive messages of one connection become one event, and can be sent to the other members together. That
     /// makes a broadcast fast.
     fn said(&mut self) -> Option<(u64, &mut Vec<String>)>;
 
-    /// How many bytes of text the event holds.
+    /// Returns how many bytes of text the event holds.
     fn text_len(&mut self) -> usize {
         self.said().map_or(0, |(_, messages)| messages.iter().map(String::len).sum())
     }
 }
 
-/// Is notified about the reading of a connection. Implemented by [`Room`], and by `()`, which does nothing.
+/// Is notified of the progress in reading a connection. Implemented by [`Room`], and by `()`, which does nothing.
 pub trait Gather {
-    /// Bytes have been read; they may contain several events, which are to be gathered.
+    /// Bytes have been read. They may contain several events, which are gathered from now on.
     fn gather(&self);
 
-    /// The thread is about to wait for its client: the gathered events are handed over.
+    /// The thread is about to wait for its client, so the gathered events are handed over.
     fn hand_over(&self);
 }
 
@@ -50,7 +50,7 @@ impl Gather for () {
     fn hand_over(&self) {}
 }
 
-/// The handle of one connection to the room. Clone it for another connection.
+/// One connection's handle to the room. Clone it for another connection.
 ///
 /// ```
 /// struct Said(u64, Vec<String>);
@@ -84,7 +84,7 @@ pub struct Room<E: Event> {
     gathered: Mutex<Gathered<E>>,
 }
 
-/// The events of one connection that are not handed over yet.
+/// The events of one connection that have not been handed over yet.
 struct Gathered<E> {
     events: Vec<E>,
     is_gathering: bool,
@@ -99,7 +99,7 @@ struct Shared<E> {
 type Round<E> = Box<dyn FnMut(Drain<'_, E>) + Send>;
 
 struct Worker<E> {
-    /// Processes the events of a round. `None` after a `todo!` in it.
+    /// The function that processes the events of a round. `None` after the function has reached a `todo!`.
     round: Option<Round<E>>,
     /// The events of this round. The vector is kept, to save an allocation for each round.
     events: Vec<E>,
@@ -112,10 +112,10 @@ struct Waiting<E> {
 
 impl<E: Event> Room<E> {
     /// Creates a room. Each call of `round` processes all events that have arrived since the last call, in the order of
-    /// their arrival. It must never block.
+    /// their arrival. `round` must never block.
     ///
-    /// If it panics, the program ends with status 101, because the server is useless without it. After a `todo!` only
-    /// the room is gone, and the parts that are already written continue.
+    /// If `round` panics, the program ends with status 101, because the server is useless without the room. After a
+    /// `todo!`, only the room is lost, and the parts of the program that are already written continue.
     pub fn new(round: impl FnMut(Drain<'_, E>) + Send + 'static) -> Self {
         let round: Round<E> = Box::new(round);
         let waiting = Mutex::new(Waiting { events: Vec::new(), bytes: 0 });
@@ -125,7 +125,8 @@ impl<E: Event> Room<E> {
     }
 
     /// Sends an event to the room. While bytes that arrived together are processed (see [`Gather`]), events are
-    /// gathered. They are handed over together, at the latest when this connection's thread waits for its client again.
+    /// gathered. The gathered events are handed over together, at the latest when this connection's thread waits for
+    /// its client again.
     ///
     /// # Errors
     /// If the room is gone.
@@ -205,7 +206,7 @@ impl<E: Event> Shared<E> {
     fn work_off(self: &Arc<Self>, rounds: usize) {
         for _ in 0..rounds {
             {
-                // The lock is never poisoned, because no panic leaves a round.
+                // The lock is never poisoned, because no panic escapes from a round.
                 let Ok(mut worker) = self.worker.try_lock() else { return };
                 let Worker { round, events } = &mut *worker;
                 // Other threads may add events first, so that one send serves all of them.
@@ -222,7 +223,7 @@ impl<E: Event> Shared<E> {
                     }
                 }
             }
-            // Another thread may have added an event and found the room locked, after the last check.
+            // After the last check, another thread may have added an event and found the room locked.
             if lock(&self.waiting).events.is_empty() {
                 return;
             }
@@ -242,7 +243,7 @@ impl<E> Waiting<E> {
     }
 }
 
-/// A poisoned lock does no harm: no panic can leave half an event there.
+/// A poisoned lock does no harm: no panic can leave an event half added.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! Text for people to read. Text from the network must not control the terminal, or look like other text.
+//! Text for people to read. Text from the network must neither control the terminal nor look like other text.
 
 use std::borrow::Cow;
 use std::io::{self, IsTerminal};

@@ -1,4 +1,4 @@
-//! Tests that events are processed in order and in one round at a time, and that only a limited amount of them waits.
+//! Tests that events are processed in order, one round at a time, and that only a limited amount of text waits.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};

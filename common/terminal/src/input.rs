@@ -1,4 +1,4 @@
-//! Reads what the person types before the program needs it, and notices when the person leaves.
+//! Reads typed lines before the program asks for them, and notices when the person leaves.
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, Read, Write};
@@ -20,16 +20,18 @@ const MAX_LINE: usize = MAX_MESSAGE - 1024;
 /// Printed when a line is too long for a message.
 pub const TOO_LONG: &str = "That line is too long for one message; it was not sent";
 
-/// The maximum number of bytes in lines that wait for the program. A pipe is not read further until there is space.
+/// The maximum total length of the lines that wait for the program, in bytes. At this limit, a pipe is not read any
+/// further until there is space again.
 const MAX_WAITING: usize = 1024 * 1024;
 
-/// Printed when a line is typed and there is no space for it.
+/// Printed when there is no space for a typed line.
 const TOO_MUCH: &str = "Too much is waiting to be sent; that line was not sent";
 
-/// How long the program has to notice without help that the person leaves. Earlier lines may still be on their way.
+/// How long the program has to notice, without help, that the person is leaving. Earlier lines may still be waiting
+/// to be sent.
 const PATIENCE: Duration = Duration::from_millis(400);
 
-/// How much longer the program then has to notice before it is ended.
+/// How much more time the program has after that before it is ended.
 const LAST_MOMENT: Duration = Duration::from_millis(300);
 
 /// Reads input line by line.
@@ -61,7 +63,7 @@ impl Reader {
         }
     }
 
-    /// Adds the line to the history, which the arrow keys show.
+    /// Adds the line to the history, which the person can browse with the arrow keys.
     pub fn remember(&mut self, line: &str) {
         if let Self::Editor(editor) = self {
             let _ = editor.add_history_entry(line);
@@ -72,7 +74,7 @@ impl Reader {
 fn read_plainly() -> Typed {
     let mut stdin = io::stdin().lock();
     let mut line = Vec::new();
-    // There is space for the longest line and the characters that end it.
+    // The limit leaves space for the longest line and the characters that end it.
     let limit = MAX_LINE + 2;
     match stdin.by_ref().take(limit as u64).read_until(b'\n', &mut line) {
         Ok(1..) if line.len() < limit || line.ends_with(b"\n") => {
@@ -94,7 +96,8 @@ fn typed(line: &str) -> Typed {
     }
 }
 
-/// The lines that wait for the program. One thread reads them, and the program's own thread takes them from here.
+/// The lines that wait for the program. One thread reads the lines, and the program's own thread takes them from
+/// here.
 pub struct Input {
     /// The word that a person types to leave.
     word: &'static str,
@@ -113,12 +116,12 @@ struct State {
     asked: usize,
     /// The value of `asked` when the program received the word.
     asked_word: usize,
-    /// Whether the program has received a line, and has not asked for the next one.
+    /// Whether the program has received a line, and has not yet asked for the next one.
     is_busy: bool,
     /// Whether the program is asking a question, and doing nothing else.
     is_asking: bool,
     end: Option<End>,
-    /// Whether the program has been told that the person leaves.
+    /// Whether the program has been told that the person is leaving.
     is_told: bool,
     on_leaving: Option<Box<dyn FnOnce() + Send>>,
 }
@@ -126,14 +129,15 @@ struct State {
 /// Why there are no more lines.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
-    /// The input has ended. Earlier lines are still to be sent.
+    /// The input has ended. Earlier lines must still be sent.
     Input,
-    /// Ctrl-C: nothing more is to be sent.
+    /// Ctrl-C: no more lines are sent.
     Interrupted,
 }
 
 impl State {
-    /// Returns whether the program knows that the person leaves. The word is always the last line that is read ahead.
+    /// Returns whether the program knows that the person is leaving. The word for leaving is always the last line
+    /// that is read ahead.
     fn is_known(&self) -> bool {
         if self.end.is_some() { self.is_told } else { self.lines.is_empty() }
     }
@@ -219,7 +223,7 @@ impl Input {
         self.changed.notify_all();
     }
 
-    /// Records that the person leaves and that nothing more is to be sent.
+    /// Records that the person is leaving, and that no more lines will be sent.
     pub fn interrupt(&self) {
         let mut state = self.state();
         state.end = Some(End::Interrupted);
@@ -231,7 +235,7 @@ impl Input {
         }
     }
 
-    /// Called when the person leaves. Waits until the program knows, and ends the program if it is busy with
+    /// Called when the person leaves. Waits until the program knows this, and ends the program if it is busy with
     /// something else.
     pub fn see_off(&self) {
         let mut state = self.state();
@@ -262,7 +266,8 @@ impl Input {
         }
     }
 
-    /// Waits until the program asks for another line. It knows that the person leaves, but it may still ask.
+    /// Waits until the program asks for another line. The program knows that the person is leaving, but it may still
+    /// ask.
     pub fn wait_until_asked_again(&self) {
         let mut state = self.state();
         while state.asked == state.asked_word {
@@ -270,7 +275,7 @@ impl Input {
         }
     }
 
-    /// Records that the program leaves the chat.
+    /// Records that the program is leaving the chat.
     pub fn leaves(&self) {
         let mut state = self.state();
         (state.is_told, state.is_busy) = (true, false);
@@ -287,7 +292,7 @@ impl Input {
             1 => "one line was not sent".to_owned(),
             lines => format!("{lines} lines were not sent"),
         };
-        // A thread prints this, because the person may have stopped the output with Ctrl-S.
+        // A separate thread prints this, because the person may have paused the output with Ctrl-S.
         thread::spawn(move || {
             let _ = writeln!(io::stderr(), "{text}");
             drop(said);

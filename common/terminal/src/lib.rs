@@ -30,7 +30,8 @@ use input::{Input, Reader, Typed};
 /// The prompt before the line that is being typed.
 const PROMPT: &str = "> ";
 
-/// Moves the cursor up and down again. This takes up a place in rustyline's queue without showing anything.
+/// Moves the cursor up and then down again. This text takes up a place in rustyline's queue without changing the
+/// screen.
 const NOTHING: &str = "\x1b[A\n";
 
 /// The maximum number of messages that wait to be shown. When there are more, printing blocks.
@@ -71,7 +72,8 @@ pub struct Terminal {
 /// The writing side, which shows messages that arrive. Clones write to the same terminal.
 #[derive(Clone)]
 pub struct Screen {
-    /// The channel to the thread that hands pieces to rustyline, which shows them while a line is being typed.
+    /// The channel to the thread that passes pieces of output to rustyline, which shows them while a line is being
+    /// typed.
     printer: Option<SyncSender<Piece>>,
     /// Whether the editor is reading lines, so that output must go through the editor.
     reading: Arc<AtomicBool>,
@@ -119,7 +121,7 @@ impl Terminal {
                 handled.interrupt();
                 shown.interrupt_editor();
                 handled.see_off();
-                // The program knows that the person leaves, and gets time to react.
+                // The program knows that the person is leaving, and gets time to react.
                 thread::sleep(LINGER + LINGER / 4);
                 exit(130)
             }
@@ -184,12 +186,13 @@ impl Terminal {
         Some(line)
     }
 
-    /// Returns when the line that [`Terminal::read_line`] last returned was typed. The line may have waited since then.
+    /// Returns the time at which the line last returned by [`Terminal::read_line`] was typed. The line may have waited
+    /// since then.
     pub fn typed(&self) -> Instant {
         self.typed
     }
 
-    /// Runs `call` when the person leaves and the program does not notice, so that the program can stop waiting. After
+    /// Runs `call` if the person leaves and the program does not notice, so that the program can stop waiting. After
     /// Ctrl-C, `call` runs immediately; otherwise, the program first gets a moment to send earlier lines.
     pub fn on_leaving(&self, call: impl FnOnce() + Send + 'static) {
         self.input.on_leaving(Box::new(call));
@@ -215,7 +218,8 @@ impl Terminal {
     /// Leaves the chat: sends the `last_words`, shuts down the sending side of `stream`, and gives the server time to
     /// close its side, all within a second. Then ends the program with status 0.
     pub fn leave(&self, stream: &TcpStream, last_words: &[u8]) -> ! {
-        // This comes before the last words, because the server can close the connection as soon as it receives them.
+        // The flag is set before the last words are sent, because the server can close the connection as soon as it
+        // receives them.
         self.screen.left.store(true, Ordering::SeqCst);
         self.input.leaves();
         let end = Instant::now() + LINGER;
@@ -253,7 +257,7 @@ impl Drop for Terminal {
     }
 }
 
-/// The reading thread, from the first line to the last.
+/// Runs the reading thread, from the first line to the last.
 fn read_lines(mut reader: Reader, input: &Input, screen: &Screen) {
     loop {
         let typed = reader.read(PROMPT);
@@ -335,13 +339,14 @@ impl Screen {
         fail(&message)
     }
 
-    /// Records whether lines are being read. Without an editor, this makes no difference.
+    /// Records whether lines are being read. Without an editor, this call has no effect.
     fn set_reading(&self, reading: bool) {
         self.set_quiet(reading);
         self.reading.store(reading && self.printer.is_some(), Ordering::SeqCst);
     }
 
-    /// Makes the terminal quiet or not. A quiet terminal neither echoes keys nor splits them into lines.
+    /// Turns the terminal's quiet mode on or off. In quiet mode, the terminal neither echoes keys nor assembles them
+    /// into lines.
     fn set_quiet(&self, quiet: bool) {
         match self.printer {
             None => {}
@@ -377,7 +382,7 @@ impl Screen {
             thread::sleep(LINGER / 10);
             return;
         }
-        // The time limit is needed because the editor does not show the pieces if the person has just pressed Enter.
+        // The time limit is needed because the editor does not show the output if the person has just pressed Enter.
         let _ = wait.recv_timeout(LINGER);
     }
 
@@ -395,16 +400,16 @@ impl Screen {
     }
 }
 
-/// The thread that hands pieces to rustyline. The reading thread shows the pieces above the line that is being typed.
-/// While no line is being read, the pieces are written immediately.
+/// Runs the thread that passes pieces of output to rustyline. The reading thread shows the pieces above the line that
+/// is being typed. While no line is being read, the pieces are written immediately.
 fn show(pieces: Receiver<Piece>, mut printer: impl ExternalPrinter) {
     for piece in pieces {
         // An error means that the terminal is gone.
         match piece {
             Piece::Line(line) => drop(printer.print(format!("{line}\n"))),
             Piece::Mark(shown) => {
-                // The printer's queue has one place. When two more pieces have been queued, all pieces before them are
-                // on the screen.
+                // The printer's queue holds only one piece. When two more pieces have been queued, all pieces before
+                // them are on the screen.
                 for _ in 0..2 {
                     let _ = printer.print(NOTHING.to_owned());
                 }
@@ -439,14 +444,15 @@ fn fail(message: &str) -> ! {
     process::exit(1)
 }
 
-/// Makes a panic in `main`, which ends the program, also restore the terminal. A panic in another thread ends only that
-/// thread, and the line can still be typed.
+/// Makes a panic in `main`, which ends the program, restore the terminal as well. A panic in another thread ends only
+/// that thread, and the person can still finish typing the line.
 fn restore_on_panic() {
     let report = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
         report(panic);
         if thread::current().name() == Some("main") {
-            // The reading thread finds the terminal gone, and must not conclude that the person wants to leave.
+            // When the terminal is restored, the reading thread sees the end of its input, and must not conclude that
+            // the person wants to leave.
             PANICKED.store(true, Ordering::SeqCst);
             saved_mode::restore();
         }

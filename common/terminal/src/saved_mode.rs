@@ -1,4 +1,4 @@
-//! Saves the terminal's mode from before the program started, and restores it.
+//! Saves the mode that the terminal had before the program started, and restores it.
 
 #[cfg(unix)]
 pub use unix::{quieten, restore, save, unquieten};
@@ -44,7 +44,7 @@ mod unix {
         let Ok(terminal) = io::stdin().as_fd().try_clone_to_owned() else { return };
         // Otherwise, a thread that is about to begin a line would change the mode again.
         let _ = File::open("/dev/null").map(dup2_stdin);
-        // TCSANOW, because waiting for pending output could block forever after Ctrl-S.
+        // Use TCSANOW, because waiting for pending output could block forever after Ctrl-S.
         let _ = tcsetattr(terminal, SetArg::TCSANOW, &mode);
     }
 }

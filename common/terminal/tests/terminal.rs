@@ -14,9 +14,10 @@ use nix::pty::openpty;
 use nix::sys::termios::{LocalFlags, tcgetattr};
 use terminal::{Screen, Terminal};
 
-/// The variable that tells the program under test what to do. That program is also this file.
+/// The environment variable that tells the program under test what to do. The code of that program is also in this
+/// file.
 const DO: &str = "COMMON_TEST_DO";
-/// The variable with the address at which the program is told when to do it.
+/// The environment variable with the address of the connection that tells the program when to act.
 const ADDRESS: &str = "COMMON_TEST_ADDRESS";
 
 fn main() {
@@ -115,15 +116,15 @@ fn panic_when_told() {
     panic!("main is gone");
 }
 
-/// Returns the program under test, which will do `what`.
+/// Returns the command for the program under test, which will do `what`.
 fn program(what: &str) -> Command {
     let mut program = Command::new(env::current_exe().unwrap());
     program.env(DO, what).env("TERM", "xterm").env_remove("NO_COLOR");
     program
 }
 
-/// Starts the program at a terminal, with one variable added to its environment. Returns its screen and keyboard,
-/// and the process.
+/// Starts the program at a terminal, with one variable added to its environment. Returns the program's screen and
+/// keyboard, and its process.
 fn start_at_terminal(what: &str, name: &str, value: &str) -> (File, Child) {
     let pty = openpty(None, None).unwrap();
     let screen = File::from(pty.master);
@@ -134,7 +135,8 @@ fn start_at_terminal(what: &str, name: &str, value: &str) -> (File, Child) {
     (screen, program.spawn().unwrap())
 }
 
-/// Starts the program, and waits for its prompt. Returns its screen and keyboard, the process, and the connection.
+/// Starts the program, and waits for its prompt. Returns the program's screen and keyboard, its process, and its
+/// connection.
 fn start(what: &str) -> (File, Child, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -147,7 +149,7 @@ fn start(what: &str) -> (File, Child, TcpStream) {
 
 fn a_panic_restores_the_terminal() {
     let (mut screen, mut program, mut stream) = start("panic");
-    // After a panic in another thread, the line can still be typed.
+    // After a panic in another thread, the person can still finish typing the line.
     stream.write_all(b"x").unwrap();
     stream.read_exact(&mut [0]).unwrap();
     wait_for(&mut screen, "a helper is gone");
@@ -195,7 +197,7 @@ fn a_failure_is_printed_below_the_half_typed_line() {
     assert!(shows_typing(&screen));
 }
 
-/// Runs the program with this input. Returns its status, its standard output, and its standard error.
+/// Runs the program with this input. Returns the program's status, standard output, and standard error.
 fn run(what: &str, input: impl AsRef<[u8]>) -> (Option<i32>, String, String) {
     let mut program = program(what);
     program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -213,7 +215,7 @@ fn a_line_is_one_message_or_none() {
     let too_long = "That line is too long for one message; it was not sent";
     let (_, shown, _) = run("lines", lines);
     assert_eq!(shown, format!("{too_long}\n{longest} bytes: …\n5 bytes: short\n"));
-    // Longer lines are discarded, and bytes that are not UTF-8 make a line longer.
+    // Lines that are too long are discarded, and bytes that are not UTF-8 make a line longer.
     let (_, shown, _) = run("lines", [&long(10_000_000).into_bytes()[..], b"\nab\xff"].concat());
     assert_eq!(shown, format!("{too_long}\n5 bytes: ab\u{FFFD}\n"));
     let (_, shown, _) = run("lines", [&vec![0xff; longest / 2][..], b"\nshort"].concat());

@@ -12,13 +12,14 @@ use crate::generator::{Load, Outcome, run};
 use crate::server::Server;
 use crate::wire::Wire;
 
-/// The head of the table whose rows are [`Comparison`]s. The CPU columns show the processor time of a program and of
-/// its load, in seconds per second. If the load shows 1.00, the load was the limit. The last columns show the processor
-/// time of a program in nanoseconds per delivery, which varies less than the rates on a busy machine.
+/// The header of the table whose rows are [`Comparison`]s. The CPU columns show the processor time of a program and of
+/// its load, in seconds per second. If the value for the load is 1.00, the load generator was the bottleneck. The last
+/// columns show the processor time of a program in nanoseconds per delivery, which varies less than the rates on a busy
+/// machine.
 pub const HEAD: &str = "\
 wire    people     relay/s    server/s  ratio   (min..max)      peak  CPU: relay+load  server+load  ns each: relay  server";
 
-/// The results of some pairs of runs.
+/// The results of several pairs of runs.
 pub struct Comparison {
     wire: Wire,
     load: Load,
@@ -28,7 +29,7 @@ pub struct Comparison {
     peak_memory: u64,
 }
 
-/// Runs the relay, then the server, `runs` times.
+/// Makes `runs` pairs of runs, each of the relay and then of the server.
 ///
 /// # Errors
 /// When a program does not start, or a message is not delivered.

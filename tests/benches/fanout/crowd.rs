@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::wire::{Joined, Joining, Wire};
 
-/// The timeout for anything that must arrive.
+/// The timeout of every wait for something that must arrive.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The time after which the probe is sent again, because a receiver may have joined after the last probe.
@@ -26,14 +26,14 @@ pub struct Person {
     unread: Vec<u8>,
 }
 
-/// Connects people, and waits until everyone hears the first `senders` of them.
+/// Connects people, and waits until everyone receives messages from the first `senders` of them.
 ///
 /// A successful connect does not show whether the client has joined, and the notices about other joins must not be
-/// mistaken for messages. So the first client sends until all others have heard it once. Then every sender sends one
-/// last message. When these have arrived, nothing is still on its way.
+/// mistaken for messages. So the first client sends messages until each of the others has received one. Then every
+/// sender sends one last message. When these have arrived, no other messages are still on their way.
 ///
 /// # Errors
-/// When a client cannot join, or does not hear a sender.
+/// When a client cannot join, or does not receive a sender's messages.
 pub fn gather(
     address: SocketAddr,
     wire: Wire,
@@ -50,7 +50,7 @@ pub fn gather(
         person.finish_joining(wire)?;
     }
     probe(&mut people, wire)?;
-    // At least two are needed, because a single sender on a wire without echo would hear no message.
+    // At least two senders are needed, because a single sender would receive no message in a wire format without echo.
     let last_messages = 0..senders.max(2);
     let fences =
         last_messages.clone().map(|number| people[number].heard(wire).around(number, "fence"));
@@ -71,7 +71,7 @@ pub fn gather(
     Ok(people)
 }
 
-/// Lets the first client send until all others have heard it.
+/// Makes the first client send messages until each of the others has received one.
 fn probe(people: &mut [Person], wire: Wire) -> Result<()> {
     let Some((first, others)) = people.split_first_mut() else { return Ok(()) };
     let probe = first.heard(wire).around(0, "probe");
@@ -94,7 +94,7 @@ impl Person {
         Ok(Self { name, stream, joined: Joined::default(), unread: Vec::new() })
     }
 
-    /// Sends the name or the request to join.
+    /// Sends the client's name, or its request to join.
     fn ask_to_join(&mut self, wire: Wire) -> Result<()> {
         match wire.joining() {
             Joining::Connect => {}
@@ -129,7 +129,7 @@ impl Person {
         Ok(())
     }
 
-    /// The frame that others receive around this client's messages.
+    /// Returns the frame in which others receive this client's messages.
     fn heard(&self, wire: Wire) -> crate::wire::Frame {
         wire.heard(&self.name, &self.joined)
     }
@@ -166,10 +166,10 @@ impl Person {
         }
     }
 
-    /// Whether the server has closed the connection of this client, which has not read for a while.
+    /// Returns whether the server has closed the connection of this client, which has not read for a while.
     ///
     /// # Errors
-    /// Any error of the connection except its end.
+    /// Any error of the connection other than its end.
     pub fn was_disconnected(mut self) -> Result<bool> {
         /// More bytes than the buffers of two sockets hold.
         const MOST: usize = 64 * 1024 * 1024;
@@ -190,7 +190,7 @@ impl Person {
     }
 }
 
-/// The end of the first `part` in `bytes`.
+/// Returns the position after the first occurrence of `part` in `bytes`.
 fn end_of(bytes: &[u8], part: &[u8]) -> Option<usize> {
     let begin = bytes.windows(part.len()).position(|window| window == part)?;
     Some(begin + part.len())

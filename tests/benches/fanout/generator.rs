@@ -1,6 +1,6 @@
 //! The load. Some people send as fast as the slowest receiver allows, and every received byte is checked.
 //!
-//! It has one thread, so that it needs at most one processor and leaves the other to the server.
+//! The load generator has one thread, so that it uses at most one processor and leaves the other to the server.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
@@ -20,7 +20,8 @@ const WARM_UP: Duration = Duration::from_millis(200);
 /// If nothing arrives for this long, something was lost.
 const STALLED: Duration = Duration::from_secs(5);
 
-/// The maximum number of bytes per read, which is more than are ever on their way to one receiver.
+/// The maximum number of bytes per read, which is larger than the number of bytes on their way to a receiver at any
+/// time.
 const READ: usize = 256 * 1024;
 
 /// The maximum number of events per wake-up.
@@ -65,7 +66,7 @@ struct Receiver {
     begun: Vec<u8>,
 }
 
-/// The counters at one time.
+/// The values of the counters at one moment.
 struct Reading {
     at: Instant,
     deliveries: u64,
@@ -76,7 +77,7 @@ struct Reading {
 /// Puts a load on the server at `address`. `program_cpu` returns the processor time that the server has used so far.
 ///
 /// # Errors
-/// When a receiver receives a wrong message or no message, or is disconnected.
+/// When a receiver receives a wrong message, or receives no message, or is disconnected.
 pub fn run(
     address: SocketAddr,
     wire: Wire,

@@ -1,7 +1,8 @@
-//! The messages that were sent, and the receivers that still wait for them. Every byte that arrives is compared.
+//! The messages that were sent, and the receivers that still wait for them. Every byte that arrives is compared with
+//! the expected byte.
 //!
-//! All messages of one wire have the same length. So the messages in flight are kept in a ring, as the bytes that
-//! others must receive, and each check is one comparison of memory.
+//! All messages in one wire format have the same length. So a ring holds the messages in flight, in the form in which
+//! others must receive them, and each check is one comparison of memory.
 
 use anyhow::{Result, bail};
 
@@ -11,11 +12,11 @@ use crate::wire::{Frame, SENDER_DIGITS, WORD};
 /// receiver must have received the one that was sent this many messages earlier.
 pub const WINDOW: u64 = 64;
 
-/// How many messages of a sender are kept. More are kept than may be in flight, so that an old message is not mistaken
-/// for a new one.
+/// How many of a sender's messages are kept. More are kept than may be in flight, so that an old message is not
+/// mistaken for a new one.
 const RING: usize = 128;
 
-/// The position for a sender that a receiver must not hear, which is the receiver itself.
+/// The position for a sender whose messages a receiver must not receive, which is the receiver itself.
 const NEVER: u64 = u64::MAX;
 
 /// The messages of all senders.
@@ -35,7 +36,7 @@ pub struct Ledger {
 }
 
 struct Sender {
-    /// The message as it is sent, with the number of the last message in it.
+    /// The message as it is sent, which contains the number of the last message.
     spoken: Vec<u8>,
     word_at: usize,
     said: u64,
@@ -45,14 +46,14 @@ struct Sender {
 /// The state of one receiver.
 pub struct Ear {
     number: usize,
-    /// The next message of each sender.
+    /// The number of the next message from each sender.
     next: Vec<u64>,
     farewells: Vec<bool>,
 }
 
 impl Ledger {
-    /// A ledger for senders that send messages framed as `spoken`. `listeners` people receive each message, framed as
-    /// `heard`.
+    /// Creates a ledger for senders whose messages are framed as `spoken`. Each message is received by `listeners`
+    /// people, framed as `heard`.
     pub fn new(
         spoken: &[Frame],
         heard: &[Frame],
@@ -92,17 +93,17 @@ impl Ledger {
         Ear { number, next, farewells: vec![false; self.farewells.len()] }
     }
 
-    /// The number of messages that were delivered to all receivers together.
+    /// Returns the total number of messages that all receivers have received.
     pub fn deliveries(&self) -> u64 {
         self.deliveries
     }
 
-    /// Whether every receiver has received every message.
+    /// Returns whether every receiver has received every message.
     pub fn is_settled(&self) -> bool {
         self.senders.iter().all(|sender| sender.said == sender.heard_by_all)
     }
 
-    /// Appends all messages that a sender may send now to `out`.
+    /// Appends to `out` all messages that a sender may send now.
     pub fn say(&mut self, number: usize, out: &mut Vec<u8>) {
         let sender = &mut self.senders[number];
         while sender.said < sender.heard_by_all + WINDOW {
@@ -117,10 +118,10 @@ impl Ledger {
         }
     }
 
-    /// Checks the bytes that a receiver received. Returns how many bytes belonged to whole messages.
+    /// Checks the bytes that have arrived at a receiver. Returns how many bytes belonged to complete messages.
     ///
     /// # Errors
-    /// When a message is not the one that must arrive next.
+    /// When a message is not the expected one.
     pub fn hear(&mut self, ear: &mut Ear, bytes: &[u8]) -> Result<usize> {
         let mut used = 0;
         while let Some(message) = bytes[used..].get(..self.message_len) {
@@ -139,7 +140,7 @@ impl Ledger {
         Ok(used)
     }
 
-    /// Whether the message is the next one of its sender. If so, it is counted as delivered.
+    /// Returns whether the message is the next one from its sender. If so, it is counted as delivered.
     fn is_next(&mut self, ear: &mut Ear, message: &[u8]) -> bool {
         let digits = &message[self.sender_at..][..SENDER_DIGITS];
         let number = digits.iter().fold(0, |number, digit| number * 10 + usize::from(digit & 15));
@@ -154,12 +155,12 @@ impl Ledger {
         *next += 1;
         self.deliveries += 1;
         self.unheard[slot] -= 1;
-        // Every receiver gets a sender's messages in order, so no receiver waits for an earlier one.
+        // Every receiver gets a sender's messages in order, so no receiver is still waiting for an earlier message.
         self.senders[number].heard_by_all += u64::from(self.unheard[slot] == 0);
         true
     }
 
-    /// The length of the farewell at the beginning of `bytes`, if there is one.
+    /// Returns the length of the farewell at the beginning of `bytes`, if there is one.
     fn farewell(&self, ear: &mut Ear, bytes: &[u8]) -> Option<usize> {
         let is_new = |&at: &usize| !ear.farewells[at] && bytes.starts_with(&self.farewells[at]);
         let at = (0..self.farewells.len()).find(is_new)?;
@@ -172,7 +173,7 @@ impl Ledger {
         format!("receiver {} {next}, but received {:?}", ear.number, String::from_utf8_lossy(got))
     }
 
-    /// The messages that a receiver still waits for, as text.
+    /// Returns a text that lists the messages for which a receiver is still waiting.
     pub fn waits_for(&self, ear: &Ear) -> String {
         let next = ear.next.iter().zip(&self.senders).enumerate();
         let waits = next.filter(|(_, (next, sender))| **next < sender.said);
@@ -181,13 +182,13 @@ impl Ledger {
         format!("waits for the messages [{}]", waits.join(", "))
     }
 
-    /// Whether a receiver has received every message.
+    /// Returns whether a receiver has received every message.
     pub fn has_heard_all(&self, ear: &Ear) -> bool {
         ear.next.iter().zip(&self.senders).all(|(next, sender)| *next >= sender.said)
     }
 }
 
-/// The position of a message in the ring of its sender.
+/// Returns the position of a message in the ring of its sender.
 fn ring_place(message: u64) -> usize {
     usize::try_from(message % RING as u64).unwrap_or_default()
 }

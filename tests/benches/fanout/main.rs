@@ -6,11 +6,11 @@
 //! | `comparison` | runs the server and the relay in turn, and computes the ratio       |
 //! | `relay`      | the upper limit: a program that only passes on bytes                |
 //! | `server`     | the programs under load: built, started, measured and ended         |
-//! | `generator`  | the load: as fast as the slowest receiver                           |
+//! | `generator`  | the load: it sends as fast as the slowest receiver allows           |
 //! | `crowd`      | people who have joined, with no bytes on their way                  |
 //! | `ledger`     | the messages and the receivers that wait for them; checks each byte |
-//! | `wire`       | the parts of the four wires that a load needs                       |
-//! | `self_check` | checks that the load notices mistakes                               |
+//! | `wire`       | the parts of the four wire formats that the load generator needs    |
+//! | `self_check` | checks that the load generator notices mistakes                     |
 //!
 //! The benchmark needs Linux, because it uses epoll and `/proc`.
 

@@ -1,8 +1,9 @@
 //! The upper limit: the rate that a chat could reach on this machine if it only passed on bytes.
 //!
-//! The relay has one thread and no rules. After each wake-up, it reads from all ready connections, then makes one send
-//! to each receiver: plain sockets do not allow fewer system calls. It does only what every server must do: it keeps
-//! messages whole, can leave out the speaker, and disconnects a peer that does not read.
+//! The relay has one thread, and does not apply the rules of any lab. After each wake-up, it reads from all ready
+//! connections, and then makes one send to each receiver. With plain sockets, fewer system calls are not possible. It
+//! does only what every server must do: it keeps messages whole, can leave out the speaker, and disconnects a peer
+//! that does not read.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -12,7 +13,7 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
-/// The maximum backlog of a peer, in bytes, which is the same as in the labs.
+/// The maximum backlog of a peer, in bytes; it is the same as in the labs.
 const MAX_BACKLOG: usize = 1024 * 1024;
 
 /// The maximum number of bytes per read.
@@ -41,7 +42,7 @@ pub struct Options {
     pub mistake: Option<Mistake>,
 }
 
-/// A mistake that a load must notice.
+/// A mistake that the load generator must notice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Mistake {
     /// One byte is missing.
@@ -61,7 +62,7 @@ struct Peer {
     /// The beginning of an incomplete message.
     begun: Vec<u8>,
     backlog: Vec<u8>,
-    /// The part of the batch that this peer sent.
+    /// The part of the batch that came from this peer.
     own: Range<usize>,
 }
 
@@ -195,12 +196,13 @@ impl Peer {
     }
 
     fn wait_for(&self, flags: EpollFlags, epoll: &Epoll, number: usize) {
-        // If this fails, the peer lags behind and is disconnected.
+        // If this call fails, the peer falls behind and is then disconnected.
         let _ = epoll.modify(&self.stream, &mut EpollEvent::new(flags, number as u64));
     }
 }
 
-/// Returns how many bytes the socket accepted. The next read reports a broken connection.
+/// Sends as many bytes as the socket accepts, and returns their number. If the connection is broken, the next read
+/// reports it.
 fn send(mut stream: &TcpStream, bytes: &[u8]) -> usize {
     stream.write(bytes).unwrap_or(0)
 }

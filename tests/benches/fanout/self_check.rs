@@ -1,4 +1,5 @@
-//! Checks that the load notices mistakes: the relay makes each mistake once, and the load must notice it.
+//! Checks that the load generator notices mistakes: the relay makes each mistake once, and the generator must
+//! notice it.
 
 use std::time::Duration;
 
@@ -12,10 +13,10 @@ use crate::wire::Wire;
 
 const LOAD: Load = Load { senders: 3, receivers: 10, deaf: 0, time: Duration::from_millis(100) };
 
-/// Tries the messages of every wire, first without a mistake, then with each mistake.
+/// Tries the messages of each wire format, first without a mistake, then with each mistake.
 ///
 /// # Errors
-/// When a mistake is not noticed, or a mistake is reported that was not made.
+/// When a mistake is not noticed, or when a mistake is reported that was not made.
 pub fn run_all(wires: &[u32]) -> Result<()> {
     for &number in wires {
         let wire = Wire { number, is_relayed: true };

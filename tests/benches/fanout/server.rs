@@ -43,7 +43,7 @@ impl Server {
     /// chosen here instead of being read from the output.
     ///
     /// # Errors
-    /// When it does not listen.
+    /// When the program does not start listening.
     pub fn start(program: &Path, lab: u32, people: usize) -> Result<Self> {
         let port = ports::unused();
         let mut command = Command::new(env::current_exe()?);
@@ -66,10 +66,10 @@ impl Server {
         Ok(server)
     }
 
-    /// Starts the relay, which is this program, for messages of the same length as those of `wire`.
+    /// Starts this program as the relay, for messages of the same length as those of `wire`.
     ///
     /// # Errors
-    /// When it does not listen.
+    /// When the program does not start listening.
     pub fn start_relay(wire: Wire, mistake: Option<relay::Mistake>) -> Result<Self> {
         let frame = wire.heard("p0000", &Joined::default());
         let mut command = Command::new(env::current_exe()?);
@@ -93,19 +93,20 @@ impl Server {
         Ok(server)
     }
 
-    /// The processor time that all its threads have used so far, including threads that have ended.
+    /// Returns the processor time that all threads of the program have used so far, including threads that have
+    /// ended.
     ///
     /// # Errors
-    /// When it has ended.
+    /// When the program has ended.
     pub fn cpu_time(&self) -> Result<Duration> {
         let pid = Pid::from_raw(self.child.id().cast_signed());
         Ok(clock_gettime(clock_getcpuclockid(pid)?)?.into())
     }
 
-    /// The maximum memory that the program has used, in bytes: `VmHWM` in `proc_pid_status(5)`.
+    /// Returns the maximum memory that the program has used, in bytes (`VmHWM`, see `proc_pid_status(5)`).
     ///
     /// # Errors
-    /// When it has ended.
+    /// When the program has ended.
     pub fn peak_memory(&self) -> Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -121,16 +122,16 @@ impl Drop for Server {
     }
 }
 
-/// Makes the system end this process together with its parent, even if the parent is killed.
+/// Makes the system end this process when its parent ends, even if the parent is killed.
 pub fn end_with_parent() -> Result<()> {
     Ok(prctl::set_pdeathsig(Signal::SIGKILL)?)
 }
 
-/// Turns this process into a program that ends with its parent. Setting this up between `fork` and `exec` would need
-/// unsafe code.
+/// Turns this process into a program that the system ends together with its parent. Setting this up between `fork`
+/// and `exec` would need unsafe code.
 ///
 /// # Errors
-/// When it cannot be started.
+/// When the program cannot be started.
 pub fn become_program(command: &[OsString]) -> Result<()> {
     let (program, arguments) = command.split_first().context("no program")?;
     end_with_parent()?;
@@ -141,13 +142,13 @@ pub fn become_program(command: &[OsString]) -> Result<()> {
 /// Builds the servers of these labs with optimization.
 ///
 /// # Errors
-/// When one does not compile.
+/// When a server does not compile.
 pub fn build(labs: &[u32]) -> Result<Vec<PathBuf>> {
     let packages: Vec<_> = labs.iter().map(|lab| format!("solution{lab}-server")).collect();
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(["build", "--release", "--message-format=json-render-diagnostics"]);
     cargo.args(packages.iter().flat_map(|package| ["-p", package]));
-    // The variables that cargo set for this process would make it build everything again.
+    // The variables that cargo set for this process would make cargo build everything again.
     let is_ours = |name: &OsStr| name.to_string_lossy().starts_with("CARGO_PKG_");
     for (name, _) in env::vars_os().filter(|(name, _)| is_ours(name)) {
         cargo.env_remove(name);

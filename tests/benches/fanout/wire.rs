@@ -1,25 +1,27 @@
-//! The parts of the four wires that a load needs: how to join, what a speaker sends, and what others receive.
+//! The parts of the four wire formats that the load generator needs: how to join, what a speaker sends, and
+//! what others receive.
 
 use anyhow::{Context, Result};
 
 /// The length of the text of a message, in bytes.
 pub const TEXT: usize = 64;
 
-/// The number of digits of the sender's number at the beginning of a text.
+/// The number of digits in the sender's number, with which each text begins.
 pub const SENDER_DIGITS: usize = 4;
 
-/// The length of the word after the sender, in bytes. The word is a number, or the purpose of the message.
+/// The length of the word after the sender's number, in bytes. The word is a number, or the purpose of the
+/// message.
 pub const WORD: usize = 12;
 
-/// The room that every client joins on wire 4.
+/// The room that every client of lab 4 joins.
 const ROOM: &str = "bench";
 
-/// A wire of the labs or, for the relay, messages of the same length without any rules.
+/// The wire format of a lab or, for the relay, messages of the same length in no particular format.
 #[derive(Clone, Copy)]
 pub struct Wire {
     /// The lab's number.
     pub number: u32,
-    /// Whether the lab's rules do not apply, so that others receive exactly what is sent.
+    /// Whether the lab's rules are ignored, so that others receive exactly what is sent.
     pub is_relayed: bool,
 }
 
@@ -34,23 +36,23 @@ pub struct Frame {
 
 /// How a client joins.
 pub enum Joining {
-    /// It only connects.
+    /// The client only connects.
     Connect,
-    /// It receives this prompt, sends its name, and receives this welcome.
+    /// The client receives this prompt, sends its name, and receives this welcome.
     Nickname {
         /// The server's first message.
         prompt: &'static [u8],
         /// The server's message after the client has joined.
         welcome: &'static [u8],
     },
-    /// It sends a request, and receives the reply.
+    /// The client sends a request, and receives the reply.
     Request {
         /// The last field of the reply.
         last_field: &'static [u8],
     },
 }
 
-/// The values from the reply to a request, which messages must contain.
+/// The values that a client gets in the reply to its request, and that its messages must contain.
 #[derive(Clone)]
 pub struct Joined {
     room_ref: String,
@@ -64,7 +66,7 @@ impl Default for Joined {
 }
 
 impl Joined {
-    /// Parses the reply to a request of wire 4.
+    /// Parses the reply to a request to join a room in lab 4.
     ///
     /// # Errors
     /// When a field is missing.
@@ -81,12 +83,12 @@ impl Joined {
 }
 
 impl Wire {
-    /// The wire for the relay, with messages of the same length as on this wire.
+    /// Returns the format for the relay, with messages of the same length as in this format.
     pub fn relayed(self) -> Self {
         Self { is_relayed: true, ..self }
     }
 
-    /// Whether the speaker receives its own messages.
+    /// Returns whether the speaker receives its own messages.
     pub fn echoes(self) -> bool {
         matches!(self.number, 2 | 4)
     }
@@ -102,12 +104,12 @@ impl Wire {
         }
     }
 
-    /// The request to join on wire 4.
+    /// Returns the request to join a room in lab 4.
     pub fn request(name: &str) -> String {
         format!("JOIN_CHATROOM: {ROOM}\nCLIENT_IP: 0\nPORT: 0\nCLIENT_NAME: {name}\n")
     }
 
-    /// The frame that a speaker sends around its text.
+    /// Returns the frame that a speaker sends around its text.
     pub fn spoken(self, name: &str, joined: &Joined) -> Frame {
         let Joined { room_ref, join_id } = joined;
         match self.number {
@@ -121,7 +123,7 @@ impl Wire {
         }
     }
 
-    /// The frame in which others receive the text.
+    /// Returns the frame in which others receive the text.
     pub fn heard(self, name: &str, joined: &Joined) -> Frame {
         match self.number {
             1 => Frame::new("<127.0.0.1> ", "\n"),
@@ -137,7 +139,8 @@ impl Wire {
         }
     }
 
-    /// The message that others receive when a member is disconnected. It is empty on some wires.
+    /// Returns the message that others receive when a member is disconnected. It is empty in some wire
+    /// formats.
     pub fn farewell(self, name: &str, joined: &Joined) -> Vec<u8> {
         match self.number {
             _ if self.is_relayed => Vec::new(),
@@ -158,7 +161,7 @@ impl Frame {
         Self { before: before.into(), after: after.into() }
     }
 
-    /// A complete message of a sender, with a word of [`WORD`] bytes.
+    /// Returns a complete message from a sender, with a word of [`WORD`] bytes.
     pub fn around(&self, sender: usize, word: &str) -> Vec<u8> {
         let head = format!("{sender:0SENDER_DIGITS$} {word:0>WORD$} ");
         let filling = b"the quick brown fox jumps over the lazy dog and runs away";
@@ -169,7 +172,7 @@ impl Frame {
         message
     }
 
-    /// The length of a message, in bytes.
+    /// Returns the length of a message, in bytes.
     pub fn message_len(&self) -> usize {
         self.before.len() + TEXT + self.after.len()
     }

@@ -5,7 +5,7 @@ use std::io;
 
 use crate::journal::visible::visible;
 
-/// The result of a step of a script.
+/// The result of one step of a script.
 pub type Check<T = ()> = Result<T, Failure>;
 
 /// The bytes that a person or peer waited for, and the bytes that arrived.
@@ -19,7 +19,7 @@ pub struct Evidence {
     pub before: Vec<u8>,
     /// The bytes that arrived instead.
     pub rest: Vec<u8>,
-    /// Whether this is about the lines of a screen, which may have other lines between them, and not about a stream.
+    /// Whether the bytes are lines of a screen, which may have other lines between them, and not part of a stream.
     pub is_screen: bool,
 }
 
@@ -28,7 +28,7 @@ pub struct Evidence {
 pub enum Failure {
     /// The program did not do what was expected.
     Wrong {
-        /// The person, peer or program, and what it should have done, as the beginning of a sentence.
+        /// The person, peer or program, and what it should have done, worded as the beginning of a sentence.
         who: String,
         /// What was expected.
         expected: String,
@@ -37,7 +37,7 @@ pub enum Failure {
         /// The bytes, if the failure is about bytes.
         evidence: Option<Box<Evidence>>,
     },
-    /// The grader or the machine failed, and not the submission.
+    /// The grader or the machine failed, not the submission.
     Grader(String),
 }
 

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use crate::journal::timeout::TIMEOUT;
 
-/// If more bytes than this arrive, they are a flood, and no more are kept.
+/// If more bytes than this arrive, they count as a flood, and no more are kept.
 const FLOOD: usize = 32 * 1024 * 1024;
 
-/// Bytes that a reading thread pushes and a script waits for.
+/// Bytes that a reading thread adds and for which a script waits.
 #[derive(Default)]
 pub struct Inbox {
     arrived: Mutex<Arrived>,
@@ -27,7 +27,7 @@ pub struct Arrived {
 }
 
 impl Arrived {
-    /// The bytes that the script has not accepted yet.
+    /// Returns the bytes that the script has not accepted yet.
     pub fn rest(&self) -> &[u8] {
         &self.bytes[self.taken..]
     }
@@ -39,7 +39,7 @@ impl Inbox {
         Arc::default()
     }
 
-    /// Adds bytes that have arrived. Returns false if they are a flood, so that the caller stops reading.
+    /// Adds bytes that have arrived. Returns false if the bytes are a flood, so that the caller stops reading.
     pub fn push(&self, bytes: &[u8]) -> bool {
         let mut arrived = self.lock();
         arrived.bytes.extend_from_slice(bytes);
@@ -57,8 +57,8 @@ impl Inbox {
         self.changed.notify_all();
     }
 
-    /// Calls `look` with the bytes that have arrived, until it returns something. Returns `None` if nothing more can
-    /// arrive, or after [`TIMEOUT`].
+    /// Calls `look` with the bytes that have arrived, again after each change, until `look` returns a value. Returns
+    /// `None` if nothing more can arrive, or after [`TIMEOUT`].
     pub fn wait<T>(&self, look: impl FnMut(&mut Arrived) -> Option<T>) -> Option<T> {
         self.wait_for(TIMEOUT, look)
     }

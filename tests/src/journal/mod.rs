@@ -16,13 +16,14 @@ use crate::journal::failure::Failure;
 use crate::journal::terminal::Terminal;
 use crate::journal::unwritten::unwritten_stages;
 
-/// The maximum number of events that are kept. A stage has dozens, but a faulty program must not fill the memory.
+/// The maximum number of events that are kept. A stage normally has dozens of events, but a faulty program must
+/// not fill the memory.
 const MAX_EVENTS: usize = 4000;
 
 /// The name of the server in the journal and in reports; a second server is `server 2`.
 pub const SERVER: &str = "server";
 
-/// Whether this is the name of a server.
+/// Returns whether this is the name of a server.
 pub fn is_server(name: &str) -> bool {
     name.starts_with(SERVER)
 }
@@ -59,9 +60,10 @@ impl Event {
 /// The kinds of events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EventKind {
-    /// The participant sent bytes to the named other end, or did something else to the connection.
+    /// The participant sent bytes to the participant named here, or did something else to the connection.
     Sent(String, Wire),
-    /// The participant received bytes from the named other end, or something else happened to the connection.
+    /// The participant received bytes from the participant named here, or something else happened to the
+    /// connection.
     Got(String, Wire),
     /// A person typed or pressed something.
     Typed(Vec<u8>),
@@ -96,7 +98,7 @@ impl Journal {
     /// Records an event that happens now.
     pub fn note(&self, who: &str, what: EventKind) {
         let mut events = self.lock();
-        // The end is always recorded.
+        // The end of the script is always recorded.
         if events.len() < MAX_EVENTS || what == EventKind::End {
             events.push(Event { at: self.begin.elapsed(), who: who.to_owned(), what });
         }
@@ -108,8 +110,8 @@ impl Journal {
         self.note("", EventKind::End);
     }
 
-    /// Waits until nothing has happened for a moment, so that bytes still on their way become evidence. No verdict
-    /// depends on this wait.
+    /// Waits until nothing has happened for a moment, so that bytes that are still on their way are also recorded.
+    /// No verdict depends on this wait.
     pub fn settle(&self) {
         const QUIET: Duration = Duration::from_millis(100);
         const AT_MOST: u32 = 5;
@@ -134,7 +136,7 @@ impl Journal {
         Failure::wrong(who, expected, came)
     }
 
-    /// The time when the script ended, or found something wrong.
+    /// Returns the time when the script ended, or found something wrong.
     pub fn end(&self) -> Option<Instant> {
         let events = self.lock();
         let end = events.iter().find(|event| event.what == EventKind::End)?;
@@ -146,13 +148,14 @@ impl Journal {
         self.lock().clone()
     }
 
-    /// The program that was started last. It is probably the next one to connect to a scripted server.
+    /// Returns the name of the program that was started last. That program is probably the next one to connect to
+    /// a scripted server.
     pub fn last_started(&self) -> Option<String> {
         let is_start = |event: &&Event| matches!(event.what, EventKind::Started(..));
         self.lock().iter().rev().find(is_start).map(|event| event.who.clone())
     }
 
-    /// All output of each program, including output after the end of the script.
+    /// Returns all output of each program, including output after the end of the script.
     pub fn shown(&self) -> BTreeMap<String, Vec<u8>> {
         // The output of a terminal may arrive in pieces.
         let mut shown: BTreeMap<String, Vec<u8>> = BTreeMap::new();
@@ -164,7 +167,7 @@ impl Journal {
         shown
     }
 
-    /// The stages that the programs themselves reported as not written yet.
+    /// Returns the stages that the programs themselves reported as not written yet.
     pub fn unwritten_stages(&self) -> Vec<u32> {
         let shown = self.shown();
         shown.values().flat_map(|bytes| unwritten_stages(&String::from_utf8_lossy(bytes))).collect()
@@ -175,7 +178,7 @@ impl Journal {
     }
 }
 
-/// The events up to the end of the script. Consecutive pieces of the same kind are joined.
+/// Returns the events up to the end of the script. Consecutive pieces of the same kind are joined into one.
 pub fn merged(events: &[Event]) -> Vec<Event> {
     let mut merged: Vec<Event> = Vec::new();
     for event in events.iter().take_while(|event| event.what != EventKind::End) {

@@ -1,4 +1,4 @@
-//! The terminals that people and servers use, and the text that a person reads on a terminal after certain bytes.
+//! The terminals that people and servers use, and the text that a terminal shows after it has received given bytes.
 
 use std::num::NonZero;
 
@@ -7,7 +7,7 @@ use crate::journal::visible::visible;
 /// The kind of terminal on which a program runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Terminal {
-    /// `TERM=dumb`: shows one line after the other, and does not echo typed keys.
+    /// `TERM=dumb`: shows one line after another, and does not echo typed keys.
     Dumb,
     /// `TERM=xterm`: an ordinary terminal, with echo.
     Xterm,
@@ -16,7 +16,7 @@ pub enum Terminal {
 }
 
 impl Terminal {
-    /// The terminal's width, in characters.
+    /// Returns the terminal's width, in characters.
     pub fn columns(self) -> NonZero<u16> {
         if let Self::Window(columns) = self { columns } else { COLUMNS }
     }
@@ -27,11 +27,12 @@ const COLUMNS: NonZero<u16> = NonZero::new(80).unwrap();
 /// The height of the terminal. It has many rows, so that no line that a script waits for scrolls away.
 pub const ROWS: NonZero<u16> = NonZero::new(60).unwrap();
 
-/// The number of rows that the script reads. It is larger than the terminal's, so that no line scrolls away: the lines
-/// that the script has seen are counted from the first one.
+/// The number of rows that the script reads. It is larger than the terminal's height, so that no line scrolls away:
+/// the lines that the script has seen are counted from the first one.
 const ALL_ROWS: NonZero<u16> = NonZero::new(300).unwrap();
 
-/// The lines that a person reads on a terminal after these bytes. The last one is the line of the cursor.
+/// Returns the lines that a person reads on a terminal after it has received these bytes. The last line is the one
+/// with the cursor.
 pub fn screen(terminal: Terminal, bytes: &[u8]) -> Vec<String> {
     if terminal == Terminal::Dumb {
         return String::from_utf8_lossy(bytes).split('\n').map(readable).collect();
@@ -54,7 +55,7 @@ pub fn screen(terminal: Terminal, bytes: &[u8]) -> Vec<String> {
 }
 
 /// Returns a line of a dumb terminal as a person reads it, without colors. Text after a carriage return overwrites the
-/// line, and `ESC [ K` erases the rest of it. Many programs use this to show a message above a prompt.
+/// line, and `ESC [ K` erases the rest of the line. Many programs use this to show a message above a prompt.
 fn readable(line: &str) -> String {
     let mut shown: Vec<char> = Vec::new();
     let mut column = 0;

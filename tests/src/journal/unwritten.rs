@@ -1,9 +1,9 @@
 //! Finds and removes messages about stages that are not written yet.
 
-/// The start of the message of a `todo!` in a starter.
+/// The beginning of the panic message of a `todo!` in a starter.
 const UNWRITTEN: &str = "not yet implemented: stage ";
 
-/// The stages that a program reported as not written yet.
+/// Returns the stages that a program reported as not written yet.
 pub fn unwritten_stages(text: &str) -> Vec<u32> {
     let mut stages = Vec::new();
     for (at, mark) in text.match_indices(UNWRITTEN) {
@@ -24,7 +24,7 @@ pub fn without_unwritten(text: &str) -> String {
             left.push(line);
             continue;
         }
-        // An empty line comes before it, and a note after it.
+        // The panic message has an empty line before it and a note after it.
         lines.next();
         lines.next_if(|next| next.starts_with("note: run with `RUST_BACKTRACE"));
         left.pop_if(|before| before.trim().is_empty());

@@ -14,7 +14,7 @@ pub fn visible(bytes: &[u8]) -> String {
                 '\0'..='\x1f' | '\x7f' => {
                     let _ = write!(text, "\\x{:02x}", u32::from(char));
                 }
-                // This includes the characters that change the direction of the text that follows.
+                // These ranges include the characters that change the direction of the text after them.
                 '\u{80}'..='\u{9f}'
                 | '\u{61c}'
                 | '\u{200e}'..='\u{200f}'

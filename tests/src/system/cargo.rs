@@ -21,7 +21,7 @@ use crate::system::orphans;
 /// The default time limit for one build. A first build takes half a minute on a slow machine.
 pub const BUILD_LIMIT: Duration = Duration::from_mins(15);
 
-/// The maximum output of a build that is read, in bytes. A `build.rs` may print forever.
+/// The maximum number of bytes of a build's output that are read. A `build.rs` may print forever.
 const MAX_OUTPUT: u64 = 64 * 1024 * 1024;
 
 /// The build folder, relative to the kit's folder.
@@ -40,7 +40,8 @@ pub fn build(kit: &Path, packages: &[String], limit: Duration) -> Result<Built, 
     let missing: Vec<_> = packages.iter().filter(|name| !built.contains_key(*name)).collect();
     for package in &missing {
         let mut result = Err(end.why(package));
-        // One slow package may have kept the others from being built, so each package gets its share of the time.
+        // One slow package may have kept the others from being built, so each package is built on its own, with its
+        // share of the time.
         if matches!(end, BuildEnd::Stopped(_)) && missing.len() > 1 {
             let share = limit / u32::try_from(missing.len()).unwrap_or(u32::MAX);
             let (mut alone, end) = run_cargo(kit, &[(*package).clone()], share)?;
@@ -68,10 +69,10 @@ enum BuildEnd {
 }
 
 impl BuildEnd {
-    /// Why the package was not built.
+    /// Returns why the package was not built.
     fn why(&self, package: &str) -> String {
         let (Self::Finished(said) | Self::Stopped(said)) = self;
-        // The explanation may also name other packages.
+        // The explanation may also be about other packages.
         let mark = format!("`{package} ");
         let own: Vec<_> = said.split("\nerror: ").filter(|part| part.contains(&mark)).collect();
         if own.is_empty() { said.clone() } else { own.join("\nerror: ") }
@@ -89,9 +90,9 @@ fn run_cargo(
     cargo.args(packages.iter().flat_map(|package| ["-p", package]));
     cargo.current_dir(kit);
     // If two kits shared a build folder, cargo could mistake one kit's programs for those of the other, because they
-    // have the same names. So this overrides the user's settings.
+    // have the same names. So the grader overrides the user's settings for the build folder.
     cargo.env("CARGO_TARGET_DIR", TARGET).env("CARGO_BUILD_BUILD_DIR", TARGET);
-    // The variables that cargo set for this process would make it build everything again.
+    // The variables that cargo set for this process would make cargo build everything again.
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();
         if ["CARGO_PKG_", "CARGO_MANIFEST", "CARGO_BIN_EXE"].iter().any(|own| text.starts_with(own))
@@ -126,7 +127,7 @@ fn run_cargo(
         }
     };
     // Processes that a build.rs started may still be running and hold the pipes open. The group id cannot be reused
-    // while one of them exists.
+    // while one of these processes exists.
     let _ = killpg(pid, Signal::SIGKILL);
     orphans::end_orphans();
     let (output, errors) = (output.join().unwrap_or_default(), errors.join().unwrap_or_default());
@@ -156,13 +157,13 @@ fn run_cargo(
     Ok((built, end))
 }
 
-/// The programs and the errors that cargo reported.
+/// Returns the programs and the errors that cargo reported.
 fn programs(messages: &[Value]) -> Built {
     let mut built = Built::new();
     for message in messages {
         let package = package_name(message);
         if let Some(executable) = message["executable"].as_str() {
-            // A package may have several programs. The one named after the package counts.
+            // A package may have several programs. Only the program that has the name of the package counts.
             let is_main = message["target"]["name"] == package;
             let program = built.entry(package).or_insert_with(|| Ok(executable.into()));
             if is_main && program.is_ok() {
@@ -179,7 +180,7 @@ fn programs(messages: &[Value]) -> Built {
     built
 }
 
-/// Reads up to the end of the stream, in a separate thread.
+/// Reads a stream to its end, in a separate thread.
 fn read_all(source: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
     thread::spawn(move || {
         let mut bytes = Vec::new();
@@ -190,7 +191,7 @@ fn read_all(source: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
     })
 }
 
-/// Why packages were not built: the errors in their dependencies, or cargo's messages about their `build.rs`.
+/// Returns why packages were not built: the errors in their dependencies, or cargo's messages about their `build.rs`.
 fn what_failed(packages: &[String], built: &Built, errors: &str) -> String {
     let needed = built.iter().filter(|(name, _)| !packages.contains(name));
     let needed: String = needed.filter_map(|(_, result)| result.as_ref().err().cloned()).collect();

@@ -2,12 +2,12 @@
 //!
 //! The folder is the program's home directory, its folder for temporary files, and its current directory. It is removed
 //! when the program ends. On Linux the kernel also prevents the program and its child processes from writing anywhere
-//! else and from signaling other processes (landlock(7)). Without this support, the folder is the only measure; see
-//! [`holds`].
+//! else and from signaling other processes (landlock(7)). Without this support, running in its own folder is the
+//! program's only confinement; see [`holds`].
 //!
-//! This protects against accidents and playful attempts. It is not a sandbox, as the README says. It does not restrict
-//! reading, connections, the number of processes, the memory and disk space that they use together, the permissions and
-//! times of files, or the code of a submission that `cargo build` runs (`build.rs` and macros).
+//! Confinement protects against accidents and playful attempts. It is not a sandbox, as the README says. It does not
+//! restrict reading, connections, the number of processes, the memory and disk space that they use together, the
+//! permissions and times of files, or the code of a submission that `cargo build` runs (`build.rs` and macros).
 
 use std::fs;
 use std::io;
@@ -28,13 +28,13 @@ pub struct Holds {
     pub signals: bool,
 }
 
-/// The restrictions that the kernel of this machine can enforce.
+/// Returns the restrictions that the kernel of this machine can enforce.
 pub fn holds() -> Holds {
     kernel::holds()
 }
 
-/// The parent of all these folders. It is removed when the grader ends, whatever the cause: a shell waits at the other
-/// end of a pipe, and removes the folder when the grader's end is closed.
+/// The folder that contains the folders of all programs. It is removed when the grader ends, whatever the cause: a
+/// shell waits at the other end of a pipe, and removes the folder when the grader's end is closed.
 struct All {
     path: PathBuf,
     shell: Child,
@@ -95,11 +95,11 @@ impl Folder {
         &self.0
     }
 
-    /// The rules for a program that is allowed to write only in this folder; `None` if the kernel does not support
-    /// them. They apply to a process that calls `landlock_restrict_self(2)` with them.
+    /// Returns the rules for a program that is allowed to write only in this folder, or `None` if the kernel does not
+    /// support such rules. The rules apply to a process that calls `landlock_restrict_self(2)` with them.
     ///
     /// # Errors
-    /// When the kernel supports rules, but rejects these.
+    /// When the kernel supports Landlock, but rejects these rules.
     pub fn rules(&self) -> Check<Option<OwnedFd>> {
         kernel::rules(&self.0)
             .map_err(|error| Failure::Grader(format!("cannot make the Landlock rules: {error}")))
@@ -137,11 +137,11 @@ mod kernel {
 
     use super::Holds;
 
-    /// The devices that every program is allowed to open for writing. `/dev/tty` is its own terminal. Other terminals
-    /// are not allowed.
+    /// The devices that every program is allowed to open for writing. `/dev/tty` is the program's own terminal. Other
+    /// terminals are not allowed.
     const DEVICES: [&str; 4] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/tty"];
 
-    /// The place where the C library makes semaphores and shared memory. Python's `multiprocessing` needs them.
+    /// The folder in which the C library creates semaphores and shared memory. Python's `multiprocessing` needs them.
     const SHARED_MEMORY: &str = "/dev/shm";
 
     pub fn holds() -> Holds {
@@ -153,7 +153,8 @@ mod kernel {
     }
 
     pub fn rules(folder: &Path) -> Result<Option<OwnedFd>, RulesetError> {
-        // The crate leaves out the rules that the kernel does not support. Without Landlock, it leaves out all of them.
+        // The `landlock` crate leaves out the rules that the kernel does not support. Without Landlock, the crate
+        // leaves out all rules.
         let writing = AccessFs::from_write(ABI::V3);
         let mut rules =
             Ruleset::default().handle_access(writing)?.scope(Scope::from_all(ABI::V6))?.create()?;

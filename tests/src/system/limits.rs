@@ -1,4 +1,5 @@
-//! The limits of a program under test, and the things that it must not inherit from the grader.
+//! Sets the limits of a program under test, and keeps it from inheriting things from the grader that it must not
+//! have.
 
 use std::io;
 use std::num::NonZero;
@@ -10,14 +11,14 @@ use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
 
 use crate::journal::terminal::ROWS;
 
-/// Runs in the child process, after its terminal was set up and before the program starts.
+/// Runs in the child process, after its terminal has been set up and before the program starts.
 pub(super) fn prepare_child(
     columns: NonZero<u16>,
     echoes: bool,
     rules: Option<&OwnedFd>,
 ) -> io::Result<()> {
     if echoes {
-        // rexpect has turned the echo off. A line editor that finds it off does not show the typed text.
+        // rexpect has turned the echo off. A line editor that finds the echo off does not show the typed text.
         let mut mode = tcgetattr(io::stdin())?;
         mode.local_flags |= LocalFlags::ECHO;
         tcsetattr(io::stdin(), SetArg::TCSANOW, &mode)?;

@@ -13,11 +13,11 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpgid, getpgrp};
 
-/// The running programs that were started here. While the grader starts a program, it does not look for orphans.
+/// The running programs that this grader has started. While the grader starts a program, it does not look for orphans.
 static STARTED: Mutex<BTreeSet<Pid>> = Mutex::new(BTreeSet::new());
 static STARTING: RwLock<()> = RwLock::new(());
 
-/// A program is being started while this value exists.
+/// While this value exists, a program is being started.
 pub struct Starting {
     _guard: RwLockReadGuard<'static, ()>,
 }
@@ -49,13 +49,13 @@ pub fn no_more() {
     std::mem::forget(STARTING.write().unwrap_or_else(PoisonError::into_inner));
 }
 
-/// Returns how a program that was started here ended, if it has ended. After this call, its process id may belong to
-/// another process.
+/// Returns how a program that this grader started has ended, if it has ended. After this call, the program's process
+/// id may belong to another process.
 ///
 /// # Errors
 /// When there is no such child.
 pub fn reap(program: Pid) -> nix::Result<WaitStatus> {
-    // The lock keeps a new program from getting this id and being registered before the old one is removed.
+    // While the lock is held, a new program cannot get this id and be registered before the old one is removed.
     let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
     let status = waitpid(program, Some(WaitPidFlag::WNOHANG));
     if !matches!(status, Ok(WaitStatus::StillAlive)) {
@@ -64,14 +64,15 @@ pub fn reap(program: Pid) -> nix::Result<WaitStatus> {
     status
 }
 
-/// Ends all orphans, and the orphans that those leave.
+/// Ends all orphans, and the orphans that they leave behind.
 pub fn end_orphans() {
-    // This is enough for many generations of orphans, but the loop must not run forever.
+    // This number is enough for many generations of orphans, but the loop must not run forever.
     const ROUNDS: usize = 1000;
     for _ in 0..ROUNDS {
         let _no_starts = STARTING.write().unwrap_or_else(PoisonError::into_inner);
         let started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
-        // Other children of the grader, such as `rm`, are in its process group. Programs under test never are.
+        // Other children of the grader, such as `rm`, are in its process group. Programs under test are never in the
+        // grader's process group.
         let is_orphan = |pid: &Pid| !started.contains(pid) && getpgid(Some(*pid)) != Ok(getpgrp());
         let orphans: Vec<_> = children().into_iter().filter(is_orphan).collect();
         if orphans.is_empty() {
@@ -79,13 +80,13 @@ pub fn end_orphans() {
         }
         for orphan in orphans {
             let _ = kill(orphan, Signal::SIGKILL);
-            // Reap it, or it remains a zombie.
+            // Reap the orphan, or it remains a zombie.
             let _ = waitpid(orphan, None);
         }
     }
 }
 
-/// The child processes of the grader: /proc/PID/task/TID/children in `proc_pid(5)`.
+/// Returns the child processes of the grader, read from `/proc/PID/task/TID/children`; see `proc_tid_children(5)`.
 fn children() -> Vec<Pid> {
     let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return Vec::new() };
     let lists = tasks

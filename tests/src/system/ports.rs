@@ -8,10 +8,11 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use socket2::{Domain, Socket, Type};
 
-/// The first of these ports. They are below the ports that the system assigns for port 0 (from 32768 on Linux), so that
-/// the system does not assign a port after it is chosen here and before the server listens on it.
+/// The first port of the range for servers. These ports are below the ports that the system assigns for port 0 (from
+/// 32768 on Linux), so that the system does not assign a port after it is chosen here and before the server listens on
+/// it.
 const FIRST: u16 = 20_000;
-/// The number of these ports.
+/// The number of ports in the range for servers.
 const COUNT: u16 = 10_000;
 
 /// Returns a loopback port without a listener. No two calls return the same port until all ports have been used.
@@ -22,8 +23,8 @@ pub fn unused() -> u16 {
     ports.into_iter().find(|&port| !is_listening(port)).unwrap_or(FIRST)
 }
 
-/// Whether a program listens on the port. On Linux, this reads the system's tables; elsewhere, it connects and closes
-/// the connection.
+/// Returns whether a program listens on the port. On Linux, this function reads the system's tables; elsewhere, it
+/// connects and closes the connection.
 pub fn is_listening(port: u16) -> bool {
     let tables: Vec<_> = ["/proc/net/tcp", "/proc/net/tcp6"].map(fs::read_to_string).into();
     if tables.iter().all(Result::is_err) {
@@ -41,8 +42,8 @@ pub fn is_listening(port: u16) -> bool {
 
 /// A port without a listener. While this value exists, no program can listen on the port.
 ///
-/// Dropping a listener is not enough. A program that is being started at the same moment keeps a copy of the listener's
-/// socket until it calls exec, and connections still succeed until then.
+/// Dropping a listener is not enough to close its port. A program that is being started at the same moment keeps a copy
+/// of the listener's socket until it calls exec, and connections still succeed until then.
 pub struct ClosedPort {
     address: SocketAddr,
     _bound: Socket,
@@ -58,7 +59,7 @@ impl ClosedPort {
         Ok(Self { address, _bound: bound })
     }
 
-    /// The address that refuses connections.
+    /// Returns the address that refuses connections.
     pub fn address(&self) -> SocketAddr {
         self.address
     }

@@ -28,7 +28,7 @@ pub struct Process {
 pub struct Ended {
     /// The exit status of the process, unless the grader ended it.
     pub status: Option<WaitStatus>,
-    /// The time from its start to its end.
+    /// The time from the start of the process to its end.
     pub after: Duration,
     /// The processor time that the process had used when the grader ended it.
     pub cpu_time: Duration,
@@ -39,7 +39,7 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// Returns the state at a given time. A process that ended later counts as still running.
+    /// Returns the state of the process at a given time. A process that ended later counts as still running.
     #[must_use]
     pub fn as_of(self, started: Instant, time: Instant) -> Self {
         let was_running = started + self.after > time;
@@ -52,17 +52,17 @@ impl Process {
         Self { name: name.to_owned(), pid, started: Instant::now(), ended: Mutex::new(None) }
     }
 
-    /// The name of the person, or of the server, that runs the program.
+    /// Returns the name of the person, or of the server, that runs the program.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The time when the process was started.
+    /// Returns the time when the process was started.
     pub fn started(&self) -> Instant {
         self.started
     }
 
-    /// How the process ended, if it has ended.
+    /// Returns how the process ended, if it has ended.
     pub fn ended(&self) -> Option<Ended> {
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         if ended.is_none() {
@@ -78,12 +78,12 @@ impl Process {
         *ended
     }
 
-    /// The exit status, if the process ended without the grader's help.
+    /// Returns the exit status if the process has ended and was not ended by the grader.
     pub fn status(&self) -> Option<WaitStatus> {
         self.ended()?.status
     }
 
-    /// Waits until the process ends, but not longer than [`TIMEOUT`].
+    /// Waits until the process ends, but for at most [`TIMEOUT`].
     pub fn wait(&self) -> Option<WaitStatus> {
         self.wait_for(TIMEOUT)
     }
@@ -123,7 +123,7 @@ impl Process {
         }
     }
 
-    /// The memory that the process uses, in bytes: `VmRSS` in `proc_pid_status(5)`.
+    /// Returns the memory that the process uses, in bytes (`VmRSS`, see `proc_pid_status(5)`).
     fn memory(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -131,25 +131,26 @@ impl Process {
         kilobytes.unwrap_or(0) * 1024
     }
 
-    /// The processor time that all its threads have used so far.
+    /// Returns the processor time that all threads of the process have used so far.
     pub fn cpu_time(&self) -> io::Result<Duration> {
         self.scheduled(1)
     }
 
-    /// The time that all its threads have run so far, plus the time that they have waited for a processor. On a busy
-    /// machine, a program in a busy loop gets little processor time, but waits for it.
+    /// Returns the time that all threads of the process have run so far, plus the time that they have waited for a
+    /// processor. On a busy machine, a program in a busy loop gets little processor time, but spends the rest of the
+    /// time waiting for a processor.
     pub fn busy_time(&self) -> io::Result<Duration> {
         self.scheduled(2)
     }
 
-    /// Whether one of its threads is running or waiting for a processor. [`Process::busy_time`] includes a thread's
-    /// waiting time only after the thread got a processor.
+    /// Returns whether a thread of the process is running or waiting for a processor. [`Process::busy_time`]
+    /// includes a thread's waiting time only after the thread got a processor.
     pub fn is_running(&self) -> io::Result<bool> {
         let tasks = format!("/proc/{}/task", self.pid);
         if !cfg!(target_os = "linux") {
             return Ok(false);
         }
-        // `7 (name) R 1 …` in `proc_pid_stat(5)`; the name may contain anything.
+        // The file contains `7 (name) R 1 …`, where the name may contain anything; see `proc_pid_stat(5)`.
         let runs = |stat: &str| {
             stat.rsplit_once(')').is_some_and(|(_, state)| state.trim_start().starts_with('R'))
         };
@@ -160,8 +161,8 @@ impl Process {
         Ok(stats.into_iter().any(|stat| runs(&stat)))
     }
 
-    /// The sum of the first `fields` fields of `/proc/PID/task/TID/schedstat` over all threads, in nanoseconds. The
-    /// first field is the time on a processor, and the second is the time spent waiting for one.
+    /// Returns the sum of the first `fields` fields of `/proc/PID/task/TID/schedstat` over all threads, in
+    /// nanoseconds. The first field is the time on a processor, and the second is the time spent waiting for one.
     fn scheduled(&self, fields: usize) -> io::Result<Duration> {
         let pid = self.pid.as_raw();
         if cfg!(target_os = "linux") {

@@ -29,7 +29,7 @@ pub enum Runnable {
     Executable(PathBuf),
     /// A command line for a program in any language. It contains `{port}`, and may contain `{host}`.
     Command(String),
-    /// There is no program to start, for this reason.
+    /// There is no program to start, for the reason given here.
     Missing(Failure),
 }
 
@@ -48,7 +48,7 @@ impl Runnable {
             Self::Command(command) => {
                 let filled =
                     command.replace("{host}", "127.0.0.1").replace("{port}", &port.to_string());
-                // With `exec`, the process is the program itself, and not a shell that waits for it.
+                // With `exec`, the process is the program itself, not a shell that waits for it.
                 let words: Vec<_> =
                     ["exec".to_owned(), filled].into_iter().chain(options).collect();
                 let arguments = vec!["-c".into(), words.join(" ")];
@@ -79,7 +79,7 @@ pub enum Place {
     /// The grader's current directory and the user's home, so that a command line finds its files and an interpreter
     /// finds its libraries. The program is allowed to write only in its own folder, `TMPDIR`.
     Here,
-    /// The grader's current directory, for the kit's own programs. The program is allowed to write everywhere.
+    /// The grader's current directory, for the kit's own programs. The program is allowed to write anywhere.
     Free,
 }
 
@@ -89,14 +89,15 @@ pub struct Program {
     keyboard: File,
     /// The program's output on the terminal.
     pub output: Arc<Inbox>,
-    // The terminal is dropped last, after the process has ended. Dropping it then only closes it, and no process writes
-    // to the folder.
+    // The terminal is dropped last, after the process has ended. At that time, dropping the terminal only closes it,
+    // and no process writes to the folder.
     _terminal: PtyProcess,
     _folder: Option<Folder>,
 }
 
 impl Program {
-    /// Starts a program for `name`. Everything that the program writes is passed to `output` and to `note`.
+    /// Starts a program for the person or server `name`. Everything that the program writes is passed to `output` and
+    /// to `note`.
     ///
     /// # Errors
     /// When the program does not exist, or the system cannot provide a process or a terminal.
@@ -187,14 +188,14 @@ impl Program {
         Ok(Self { process, keyboard, output, _terminal: pty, _folder: folder })
     }
 
-    /// Its process.
+    /// Returns the program's process.
     pub fn process(&self) -> &Arc<Process> {
         &self.process
     }
 
-    /// Waits until the program echoes the typed keys instead of the terminal, as a line editor does while it reads a
-    /// line. Keys that are pressed earlier would be shown twice. The wait is short, because a program need not have a
-    /// line editor.
+    /// Waits until the program, and not the terminal, echoes the typed keys, as a line editor does while it reads a
+    /// line. Keys that are pressed before that would be shown twice. The wait is short, because a program need not have
+    /// a line editor.
     pub fn wait_for_editor(&self) {
         let deadline = Instant::now() + EDITOR;
         let echoes = |mode: Termios| mode.local_flags.contains(LocalFlags::ECHO);

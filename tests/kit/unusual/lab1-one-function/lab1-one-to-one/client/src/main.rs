@@ -67,7 +67,7 @@ fn main() {
                 }
                 4 if line.is_empty() => break,
                 8 | 127 => {
-                    // A character may have several bytes.
+                    // A character may consist of several bytes.
                     while line.pop().is_some_and(|byte| byte & 0xC0 == 0x80) {}
                     show(&[b"\r\x1b[K> ", &line[..]].concat());
                 }

@@ -34,7 +34,7 @@ fn main() -> anyhow::Result<()> {
         }
     });
     let restores = Arc::clone(&restore);
-    // A line editor gets Ctrl-C as a key; this is for plain terminals.
+    // A line editor receives Ctrl-C as a key; this handler is for plain terminals.
     ctrlc::set_handler(move || {
         restores();
         process::exit(0)

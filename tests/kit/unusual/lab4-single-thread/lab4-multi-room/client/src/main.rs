@@ -29,7 +29,7 @@ impl Terminal {
         let is_dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
         let found = tcgetattr(io::stdin()).ok();
         if let Some(mut mode) = found.clone() {
-            // A dumb terminal itself shows the typed text.
+            // On a dumb terminal, the terminal itself shows the typed text.
             let mut off = LocalFlags::ICANON | LocalFlags::ISIG;
             off.set(LocalFlags::ECHO, !is_dumb);
             mode.local_flags &= !off;
@@ -109,7 +109,7 @@ struct Rooms {
     /// The rooms that were joined; the last is the current one.
     joined: Vec<i64>,
     join_id: i64,
-    /// How many joins have had no reply yet.
+    /// How many joins have not had a reply yet.
     asked: usize,
 }
 
@@ -285,7 +285,7 @@ fn main() {
             }
             continue;
         };
-        // Text waits for the reply to a join.
+        // Text is held back until the replies to all joins have arrived.
         while !early.is_empty() && (rooms.asked == 0 || early[0].starts_with('/')) {
             let request = request(&early.remove(0), &name, &mut rooms, &terminal);
             let _ = writer.write_all(request.as_bytes());

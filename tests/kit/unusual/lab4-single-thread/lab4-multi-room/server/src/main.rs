@@ -138,13 +138,13 @@ impl Client {
         self.leaves = Some(Instant::now() + Duration::from_secs(1));
     }
 
-    /// Returns the message that is complete with this line.
+    /// Returns the message that this line completes, if there is one.
     fn message(&mut self, line: &str) -> Option<(Kind, Vec<String>)> {
         if let Some((kind, mut values)) = self.begun.take() {
             let fields = kind.fields();
             let field = fields.get(values.len() - 1);
             if field.is_none() && !line.is_empty() {
-                // This is one more line of a text.
+                // This line continues a text.
                 if let Some(text) = values.last_mut() {
                     *text = format!("{text}\n{line}");
                     if text.len() > MAX_LINE {
@@ -326,7 +326,8 @@ impl Chat {
             self.clients
                 .extend(Client::new(stream, peer).ok().map(|client| (self.last_client, client)));
         }
-        // When a client is gone, other clients are told, and one of them may be gone because of that.
+        // When a client is gone, the other clients are told, and that may show that another client is gone
+        // too.
         loop {
             let now = Instant::now();
             self.clients.values_mut().for_each(Client::write);

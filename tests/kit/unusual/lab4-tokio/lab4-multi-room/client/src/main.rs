@@ -1,4 +1,5 @@
-//! Unusual: with tokio. The terminal and the network send events to one task, which has the rooms and needs no lock.
+//! Unusual: with tokio. The terminal and the network send events to one task, which owns the rooms and needs no
+//! lock.
 
 use std::collections::BTreeMap;
 use std::process;
@@ -78,7 +79,7 @@ fn main() {
             let mut joins = 0;
             while let Some(event) = events.recv().await {
                 match event {
-                    // Text waits for the reply to a join.
+                    // Text is held back until the replies to all joins have arrived.
                     Event::Typed(line) if joins > 0 && !line.starts_with('/') => early.push(line),
                     Event::Typed(line) => joins += usize::from(chat.typed(&line).await?),
                     Event::Leaves => return chat.leaves(events).await,
@@ -155,7 +156,7 @@ impl Chat {
         lines.for_each(|line| self.screen.print(&format!("    {line}")));
     }
 
-    /// Handles a typed line. Returns whether it was a join.
+    /// Handles a typed line. Returns whether the line was a join.
     async fn typed(&mut self, line: &str) -> std::io::Result<bool> {
         let (command, room) = line.split_once(' ').unwrap_or((line, ""));
         let (name, join_id) = (&self.name, self.join_id);
@@ -200,7 +201,7 @@ impl Chat {
                 ),
             },
         };
-        // If this fails, the end of the stream also arrives.
+        // If this write fails, the end of the stream arrives as well.
         let _ = self.writer.write_all(request.as_bytes()).await;
         Ok(command == "/join")
     }

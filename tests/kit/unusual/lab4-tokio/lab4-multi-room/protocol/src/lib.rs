@@ -1,4 +1,4 @@
-//! Unusual: the lines of the wire, read asynchronously.
+//! Unusual: reads the lines of the protocol asynchronously.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
 /// The maximum length of a line and of a text, in bytes.
 pub const MAX_LINE: usize = 64 * 1024;
 
-/// Why there is no message.
+/// Why no message could be read.
 pub enum Trouble {
     /// The number of the error, and its description.
     Error(u32, String),
@@ -17,7 +17,7 @@ pub enum Trouble {
     Gone(io::Result<()>),
 }
 
-/// Reads lines. A line that is not the expected field of a message is read again as the next line.
+/// Reads lines. A line that is not the expected field of a message is put back, and the next read returns it.
 pub struct Lines<R> {
     reader: R,
     limit: usize,
@@ -25,7 +25,7 @@ pub struct Lines<R> {
 }
 
 impl<R: AsyncBufRead + Unpin> Lines<R> {
-    /// A line may be `more` bytes longer than [`MAX_LINE`].
+    /// Creates a reader whose lines may be `more` bytes longer than [`MAX_LINE`].
     pub fn new(reader: R, more: usize) -> Self {
         Self { reader, limit: MAX_LINE + more, again: None }
     }
@@ -54,7 +54,7 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
         Ok(String::from_utf8_lossy(text).into_owned())
     }
 
-    /// The value of the next line, which must be this field.
+    /// Returns the value of the next line, which must be the field `name`.
     pub async fn field(&mut self, name: &str) -> Result<String, Trouble> {
         let line = self.line().await?;
         if let Some(value) = value(&line, name) {
@@ -64,7 +64,7 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
         Err(Trouble::Error(4, format!("{name} is missing")))
     }
 
-    /// Reads a field that is a number.
+    /// Reads a field whose value is a number.
     pub async fn number(&mut self, name: &str) -> Result<i64, Trouble> {
         number(&self.field(name).await?, name)
     }

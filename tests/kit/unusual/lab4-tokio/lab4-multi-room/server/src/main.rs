@@ -1,4 +1,5 @@
-//! Unusual: asynchronous, with tokio: two tasks for each client instead of threads, and one thread for all of them.
+//! Unusual: asynchronous, with tokio. Each client has two tasks instead of two threads, and all tasks share one
+//! thread.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
