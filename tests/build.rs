@@ -1,5 +1,4 @@
-//! On a system without Unix terminals, this reports one clear error, instead of one for each line that needs such a
-//! terminal.
+//! Reports one clear error on a system without Unix terminals, instead of one error for each line that needs them.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

@@ -1,25 +1,25 @@
-//! The grader: plays people at terminals and peers on the wire, and checks what each of them receives.
+//! The grader plays people at terminals and peers on network connections, and checks what each of them receives.
 //!
 //! Each folder holds one idea. The folders are like the floors of a house, listed from top to bottom. A file may use
-//! its own floor and the floors below it, but never a floor above it. A test of the kit reads this table and checks the
-//! rule.
+//! its own floor and the floors below it, but never a floor above it. A test in `tests/kit` reads this table and checks
+//! that every file follows the rule.
 //!
 //! | floor       | idea                                                                                        |
 //! |-------------|---------------------------------------------------------------------------------------------|
-//! | [`cli`]     | `cargo lab`: one file per subcommand; the book's figures in a folder of their own           |
-//! | [`report`]  | output for people: the failure report with its ladder and screens, HTML, the scoreboard     |
+//! | [`cli`]     | `cargo lab`: one file for each subcommand, and a folder for the figures of the book         |
+//! | [`report`]  | output for people: failure reports with a ladder and screens, HTML pages, the scoreboard    |
 //! | [`grading`] | the grader: runs stages with a time limit, and decides the verdicts                         |
-//! | [`labs`]    | the labs: titles, points, hints and scripts of their stages; the verbs of each wire         |
-//! | [`harness`] | the tools of a script: people, peers, listeners, taps, random words                         |
+//! | [`labs`]    | the title, points, hints and script of each stage; the steps for each lab's wire format     |
+//! | [`harness`] | the tools that scripts use: people, peers, listeners, taps, random words                    |
 //! | [`system`]  | programs on terminals, processes, confinement, orphans, ports, cargo                        |
-//! | [`journal`] | the events of one run on one clock; failures; waiting for bytes, and making them visible    |
+//! | [`journal`] | the events of one run, timed by one clock; failures; waiting for bytes and displaying them  |
 //! | [`kit`]     | the files of a kit and the exercises in them                                                |
 //!
-//! The grader uses no package of the labs. It judges programs by their command line, their screen, their wire, and what
-//! the system reports about them.
+//! The grader does not depend on the packages of the labs. It judges a program by its command line, its screen, its
+//! network traffic, and what the system reports about the program.
 
 // A step of a script fails if it does not receive what it waits for. An `# Errors` section for each step would tell the
-// reader nothing.
+// reader nothing more.
 #![allow(clippy::missing_errors_doc)]
 
 pub mod cli;

@@ -7,8 +7,9 @@ use grader::system::{confinement, orphans};
 use nix::sys::signal::{SigHandler, Signal, signal};
 
 fn main() -> ExitCode {
-    // `cargo lab check | head` must end this program quietly, like any other program, and not with a panic.
-    // SAFETY: the default action runs none of our code. Sockets and terminals still return an error.
+    // In `cargo lab check | head`, this program must end quietly when `head` exits, and must not panic.
+    // SAFETY: the signal's default action runs none of our code. A write to a closed socket or terminal still returns
+    // an error.
     #[allow(unsafe_code)]
     unsafe {
         let _ = signal(Signal::SIGPIPE, SigHandler::SigDfl);

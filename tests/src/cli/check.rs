@@ -18,7 +18,7 @@ use crate::report::failure::Report;
 use crate::report::html::Page;
 use crate::report::scoreboard::{Points, stage_line};
 
-/// The number of rows that are printed below a report.
+/// The number of lines that are printed below a report.
 const UNDER_A_REPORT: usize = 4;
 
 /// The command line.
@@ -42,14 +42,14 @@ pub struct Options {
     /// Also writes the reports to this file, as an HTML page
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Repeats the failure below a report that is longer than the terminal is high.
+    /// Whether the failure is repeated below a report that does not fit on the terminal.
     #[arg(skip)]
     repeats: bool,
 }
 
 impl Options {
-    /// Grades the stages of a target, either all of them or up to the first that is not passed. For a user who watches
-    /// the terminal and does not scroll.
+    /// Returns the options for a user who watches the terminal and does not scroll. All stages of the target are graded
+    /// if `all` is set; otherwise, grading stops at the first that is not passed.
     pub fn for_watching(target: Option<Target>, all: bool) -> Self {
         Self { target, all, repeats: true, ..Self::default() }
     }
@@ -62,7 +62,7 @@ fn command(text: &str) -> Result<String, String> {
     Err("it must contain {port}, for example \"python3 chat.py {host} {port}\"".into())
 }
 
-/// Grades the stages. Returns the first one that is not passed, if any.
+/// Grades the stages. Returns the first stage that is not passed, if any.
 ///
 /// # Errors
 /// When nothing can be graded.
@@ -160,7 +160,7 @@ pub fn run(kit: &Path, options: Options) -> Result<Option<StageNumber>> {
     Ok(first)
 }
 
-/// Returns a function that makes the command to run a stage again.
+/// Returns a function that returns the command for running a stage again.
 fn again(
     seed: u64,
     server: Option<&String>,

@@ -39,12 +39,12 @@ const KIT_ONLY: [&str; 8] = [
     "tests/starters",
 ];
 
-/// Lines between these two are left out of an exported file.
+/// The lines between these two marks are left out of an exported file.
 const CUT_FROM: &str = "not exported:";
 const CUT_TO: &str = "exported again";
 
-/// Exports to `folder`, which must be new, empty or an earlier export. In an earlier export, only the kit's own files
-/// are replaced.
+/// Exports the kit to `folder`, which must be new, empty or an earlier export. In an earlier export, only the kit's own
+/// files are replaced.
 ///
 /// # Errors
 /// When the folder contains other files or a student's work, or a file cannot be read or written.
@@ -71,7 +71,7 @@ pub fn export(kit: &Path, folder: &Path) -> Result<usize> {
     Ok(files.len())
 }
 
-/// The files of a student's kit: paths and contents.
+/// Returns the files of a student's kit, as paths with contents.
 fn exported(kit: &Path) -> Result<BTreeMap<PathBuf, String>> {
     let mut paths: Vec<_> = FILES.iter().map(PathBuf::from).collect();
     for folder in FOLDERS {
@@ -83,7 +83,7 @@ fn exported(kit: &Path) -> Result<BTreeMap<PathBuf, String>> {
     for path in paths {
         let text = fs::read_to_string(kit.join(&path))
             .with_context(|| format!("cannot read {}", path.display()))?;
-        // Source files are not cut, because this one contains the marks.
+        // No lines are left out of source files, because this source file contains the marks.
         let is_source = path.extension().is_some_and(|extension| extension == "rs");
         let text = if is_source { text } else { without_cuts(&text) };
         files.insert(path, text);
@@ -118,8 +118,8 @@ fn without_cuts(text: &str) -> String {
     kept
 }
 
-/// Removes the files of an earlier export to make room for `files`. The files in `labs/` must be unchanged. The other
-/// folders are not checked for changes.
+/// Removes the files of an earlier export to make room for `files`. The files in `labs/` must be unchanged since the
+/// export. The other folders are not checked for changes.
 fn make_room(folder: &Path, files: &BTreeMap<PathBuf, String>) -> Result<()> {
     let shown = folder.display();
     let is_empty = fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none());

@@ -33,7 +33,7 @@ pub fn run(kit: &Path) -> Result<()> {
     let is_passed = |lab: &Lab, stage: &Stage| verdict(lab, stage) == Some(&Verdict::Passed);
     let is_done = |lab: &Lab| lab.stages.iter().all(|stage| is_passed(lab, stage));
     let is_started = |lab: &Lab| lab.stages.iter().any(|stage| is_passed(lab, stage));
-    // The lab that the student is working on, which need not be the first one.
+    // The lab that the student is working on, which is not necessarily the first lab that is not done.
     let mut open = grader.labs.iter().filter(|lab| !is_done(lab));
     let current = open.clone().find(|lab| is_started(lab)).or_else(|| open.next());
     let mut all = Points::default();

@@ -98,8 +98,8 @@ enum Command {
 const NEED_SOLUTIONS: [&str; 6] = ["demo", "solution", "starters", "figures", "soak", "export"];
 
 impl Options {
-    /// Parses the command line. If it is wrong, this ends the program. A kit without solutions hides the commands that
-    /// need them.
+    /// Parses the command line. Ends the program if the command line is wrong. A kit without solutions hides the
+    /// commands that need them.
     pub fn from_command_line() -> Self {
         let mut command = Self::command();
         if !Author::Kit.exists(&crate::kit::root()) {

@@ -8,7 +8,7 @@ use crate::grading::verdict::Verdict;
 use crate::harness::stage::{Lab, Stage};
 use crate::kit::exercises;
 
-/// The next step for a stage that is not passed.
+/// Returns the next step for a stage that is not passed.
 pub fn step(kit: &Path, lab: &Lab, stage: &Stage, verdict: &Verdict) -> String {
     let mut number = stage.number;
     if let Verdict::Blocked(by) = verdict {

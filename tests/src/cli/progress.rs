@@ -51,14 +51,15 @@ pub fn grade(
     Ok(())
 }
 
-/// Grades in threads, in roughly the right order. Each stage is run only once, so a later request finds its verdict.
-/// The caller does not wait for these threads. Programs that they have started end with this process.
+/// Grades the stages in several threads, in roughly the right order. Each stage is run only once, so a later request
+/// finds its verdict. The caller does not wait for these threads. The programs that these threads have started end when
+/// this process ends.
 fn run_ahead(grader: &Arc<Grader>, stages: &Arc<Vec<StageNumber>>, stopped: &Arc<AtomicBool>) {
     let next = Arc::new(AtomicUsize::new(0));
     for _ in 0..THREADS {
         let (grader, stages, next) = (Arc::clone(grader), Arc::clone(stages), Arc::clone(&next));
         let stopped = Arc::clone(stopped);
-        // If the thread cannot start, grading only takes longer.
+        // If a thread cannot be started, the only effect is that grading takes longer.
         let _ = thread::Builder::new().spawn(move || {
             while let Some(number) = stages.get(next.fetch_add(1, Ordering::Relaxed)) {
                 if stopped.load(Ordering::Relaxed) {

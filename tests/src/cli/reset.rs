@@ -12,7 +12,7 @@ use crate::kit::exercises;
 use crate::kit::exercises::{Exercise, Location};
 use crate::kit::files;
 
-/// The unchanged starters, for comparing and resetting.
+/// The folder of the unchanged starters, which are needed for comparing and resetting.
 const PRISTINE: &str = "tests/starters";
 
 /// Resets the files. Asks for confirmation first, unless `yes` is set. Keeps copies of the replaced files in a new
@@ -95,7 +95,7 @@ fn stages(kit: &Path, target: Target) -> Result<Changes> {
         let mut mine = exercises::exercises(&text).with_context(|| {
             format!("cannot parse {file}; repair it, or reset the lab: cargo lab reset {lab}")
         })?;
-        // From the last to the first, so that the earlier byte ranges remain valid.
+        // The functions are replaced from the last to the first, so that the earlier byte ranges remain valid.
         mine.sort_by_key(|task| std::cmp::Reverse(task.body.start));
         let mut fresh = text.clone();
         for old in &before {

@@ -29,7 +29,7 @@ pub struct Options {
     load: bool,
 }
 
-/// The author of the graded programs, and the stage.
+/// The author of the graded programs, and the number of the stage.
 type StageOf = (Author, StageNumber);
 
 /// The different verdicts of each stage, each with its first report.
@@ -101,7 +101,7 @@ fn differing(seen: &Seen) -> impl Iterator<Item = (&StageOf, &Vec<(Verdict, Stri
     seen.iter().filter(|(_, verdicts)| verdicts.len() > 1)
 }
 
-/// Plays one round, in which every stage is run once, with several stages at a time.
+/// Runs every stage once, several stages at a time.
 fn grade_once(kit: &Path, grader: &Grader, stages: &[StageOf], seen: &Mutex<Seen>) {
     let next = AtomicUsize::new(0);
     let work = || {

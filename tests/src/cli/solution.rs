@@ -11,7 +11,7 @@ use crate::grading::verdict::Verdict;
 use crate::kit::exercises;
 use crate::labs;
 
-/// Shows the functions. If the student has not passed the stage, this asks first, unless `yes` is set.
+/// Shows the functions. If the student has not passed the stage, asks for confirmation first, unless `yes` is set.
 ///
 /// # Errors
 /// When the kit has no solutions.

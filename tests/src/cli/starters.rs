@@ -1,8 +1,8 @@
 //! `cargo lab starters`: makes `labs/`, the student's starting point, from `solutions/`.
 //!
-//! The files are the same except for the functions whose doc comments begin with a stage, such as `Stage 3:`. The
-//! bodies of these functions become `todo!("stage 3: …")`. So there is only one source, and the starters cannot diverge
-//! from it.
+//! The files are the same except for the functions whose doc comments begin with a stage number, as in `Stage 3:`. The
+//! bodies of these functions become `todo!("stage 3: …")`. Therefore, there is only one source, and the starters cannot
+//! diverge from it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +15,8 @@ use crate::kit::exercises::{Exercise, exercises};
 use crate::kit::files;
 use crate::labs;
 
-/// Replaces `[lints] workspace = true`, because code that unwritten functions leave unused is not a mistake.
+/// Replaces `[lints] workspace = true`, because it is not a mistake if code is unused while some functions are
+/// unwritten.
 const LINTS: &str = "\
 [lints.rust]
 unsafe_code = \"deny\"
@@ -73,7 +74,7 @@ pub fn run(kit: &Path, check: bool, force: bool) -> Result<()> {
     Ok(())
 }
 
-/// Returns the starters as paths below `labs/` and the contents of the files. If `is_written` returns true for a lab
+/// Returns the starters, as paths below `labs/` with the contents of the files. If `is_written` returns true for a lab
 /// and a stage, the functions of that stage are kept.
 ///
 /// # Errors
@@ -98,7 +99,7 @@ pub fn make(
                     .with_context(|| format!("cannot parse {}", source.display()))?
             }
             Some("toml") => {
-                // Only the tests, which are left out, need this.
+                // Only the tests need these parts, and the tests are left out.
                 text.replace(", finished", "")
                     .replace("[dev-dependencies]\nproptest.workspace = true\n", "")
                     .replace("[lints]\nworkspace = true\n", LINTS)
@@ -110,7 +111,7 @@ pub fn make(
     Ok(starters)
 }
 
-/// Writes `lab2-server` instead of `solution2-server`.
+/// Renames the packages, for example from `solution2-server` to `lab2-server`.
 fn rename(text: &str) -> String {
     labs::numbers().into_iter().fold(text.to_owned(), |text, lab| {
         text.replace(&format!("solution{lab}-"), &format!("lab{lab}-"))
@@ -120,7 +121,7 @@ fn rename(text: &str) -> String {
 /// Replaces the bodies of unwritten functions. Every other byte remains the same.
 fn without_bodies(source: &str, is_written: impl Fn(u32) -> bool) -> Result<String> {
     let mut text = source.to_owned();
-    // From the last to the first, so that the earlier byte ranges remain valid.
+    // The bodies are replaced from the last to the first, so that the earlier byte ranges remain valid.
     for Exercise { stage, body, summary, .. } in exercises(source)?.into_iter().rev() {
         if is_written(stage) {
             continue;

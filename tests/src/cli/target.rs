@@ -9,16 +9,16 @@ use crate::labs;
 /// One stage: `2.5`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StageNumber {
-    /// Counts from 1.
+    /// The number of the lab, starting at 1.
     pub lab: u32,
-    /// Counts from 1 in each lab.
+    /// The number of the stage within its lab, starting at 1.
     pub stage: u32,
 }
 
 /// A lab (`2`), a stage (`2.5`), or a stage and all later ones (`2.5-`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// Counts from 1.
+    /// The number of the lab, starting at 1.
     pub lab: u32,
     /// The first stage; `None` for the whole lab.
     pub stage: Option<u32>,
@@ -26,12 +26,12 @@ pub struct Target {
 }
 
 impl Target {
-    /// A stage and all later ones.
+    /// Returns the target that consists of a stage and all later ones.
     pub fn from(StageNumber { lab, stage }: StageNumber) -> Self {
         Self { lab, stage: Some(stage), has_rest: true }
     }
 
-    /// Whether this includes the stage.
+    /// Whether the target includes the stage.
     pub fn contains(&self, lab: u32, stage: u32) -> bool {
         let includes = |first| stage == first || self.has_rest && stage > first;
         lab == self.lab && self.stage.is_none_or(includes)
@@ -87,7 +87,7 @@ impl FromStr for StageNumber {
 }
 
 impl StageNumber {
-    /// The stage after this one, in this lab or the next.
+    /// Returns the stage after this one, in this lab or the next.
     pub fn next(self, labs: &[Lab]) -> Option<Self> {
         let stages = labs.iter().flat_map(|lab| {
             lab.stages.iter().map(|stage| Self { lab: lab.number, stage: stage.number })

@@ -18,7 +18,7 @@ use crate::labs;
 /// The time between two checks for changed files, if the system does not report changes.
 const POLL: Duration = Duration::from_millis(500);
 
-/// An editor saves in several steps. The check begins this long after the last step.
+/// An editor saves a file in several steps. The check begins this long after the last step.
 const SETTLE: Duration = Duration::from_millis(100);
 
 /// The command line.
@@ -31,7 +31,7 @@ pub struct Options {
     poll: bool,
 }
 
-/// An event between two checks.
+/// An event that occurs between two checks.
 enum Event {
     Saved,
     Key(u8),
@@ -88,7 +88,7 @@ pub fn run(kit: &Path, options: Options) -> Result<()> {
 
 /// Returns the next event. Files that are saved together count as one event.
 fn next_event(events: &Receiver<Event>) -> Event {
-    // The watcher holds a sender, so `recv` does not fail while watching.
+    // The watcher holds a sender, so `recv` does not fail while the watcher exists.
     let Ok(event) = events.recv() else { return Event::Key(b'q') };
     if matches!(event, Event::Saved) {
         while let Ok(more) = events.recv_timeout(SETTLE) {
@@ -117,7 +117,7 @@ fn check_again(kit: &Path, target: Option<Target>, all: bool) -> Result<Option<S
 /// Reports every change below `labs/` and `common/` until the watcher is dropped.
 fn watch(kit: &Path, poll: bool, events: Sender<Event>) -> Result<Box<dyn Watcher>> {
     let report = move |change: notify::Result<notify::Event>| {
-        // Reading a file is not a change.
+        // Reading a file does not change it.
         if change.is_ok_and(|change| !change.kind.is_access()) {
             let _ = events.send(Event::Saved);
         }

@@ -1,4 +1,4 @@
-//! Grades stages: runs each stage once, after the stages that it requires, and decides on the verdict.
+//! Grades stages: runs each stage once, after the stages that it requires, and decides its verdict.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -20,12 +20,12 @@ use crate::system::program::Runnable;
 pub enum Author {
     /// The student: `labs/`.
     Student,
-    /// The kit: `solutions/`, which is the control.
+    /// The kit: `solutions/`, whose programs serve as the control.
     Kit,
 }
 
 impl Author {
-    /// The folder of the programs. It is also the first part of a trial's name.
+    /// Returns the folder of the author's programs. Its name is also the first part of a trial's name.
     pub fn folder(self) -> &'static str {
         match self {
             Self::Student => "labs",
@@ -47,7 +47,8 @@ impl Author {
     }
 }
 
-/// How many stages are graded at a time. Stages mostly wait, so more stages than cores keep the cores busy.
+/// How many stages are graded at a time. A stage mostly waits; running more stages than there are cores keeps the cores
+/// busy.
 pub const THREADS: usize = 6;
 
 /// Command lines that are graded instead of the student's programs; see [`Runnable::Command`].
@@ -78,7 +79,7 @@ pub struct Grader {
 type StageOf = (Author, u32, u32);
 
 impl Grader {
-    /// A grader for these labs of the kit in the `kit` folder. Programs are built when they are first needed.
+    /// Creates a grader for these labs of the kit in the `kit` folder. Programs are built when they are first needed.
     pub fn new(kit: &Path, labs: &[u32], seed: u64) -> Self {
         Self {
             labs: labs::all(),
@@ -93,7 +94,7 @@ impl Grader {
         }
     }
 
-    /// All stages of all labs, each with its lab's number.
+    /// Returns all stages of all labs, each with its lab's number.
     pub fn stages(&self) -> impl Iterator<Item = (u32, &Stage)> {
         self.labs.iter().flat_map(|lab| lab.stages.iter().map(|stage| (lab.number, stage)))
     }
@@ -111,14 +112,14 @@ impl Grader {
         self
     }
 
-    /// Sets another time limit for a build than [`BUILD_LIMIT`].
+    /// Sets the time limit for a build, which otherwise is [`BUILD_LIMIT`].
     #[must_use]
     pub fn with_build_limit(mut self, limit: Duration) -> Self {
         self.build_limit = limit;
         self
     }
 
-    /// Whether the student's own programs are graded. These programs must be built, and may be unfinished.
+    /// Whether the student's own programs are graded. The student's own programs must be built, and may be unfinished.
     pub fn grades_own(&self) -> bool {
         self.commands.server.is_none() && self.commands.client.is_none()
     }
@@ -158,8 +159,8 @@ impl Grader {
         let programs = self.programs(author, lab, stage);
         let is_wrong = |one: &Runnable| matches!(one, Runnable::Missing(Failure::Wrong { .. }));
         let compile = !is_wrong(&programs.0) && !is_wrong(&programs.1);
-        // If a command line names a finished program, every verdict is useful. A program that does not compile has
-        // failed.
+        // A command line names a finished program, for which every verdict is useful. A program that does not compile
+        // has failed.
         if author == Author::Student && self.grades_own() && compile {
             let missing = stage.requires.iter().find_map(|&number| self.missing(lab, number));
             if let Some(missing) = missing {
@@ -174,14 +175,15 @@ impl Grader {
                 run_stage(stage, &server, &client, self.seed).result.is_ok()
             })
         };
-        // The earliest stage counts: if two threads panic, the message of one may come too late.
+        // The earliest stage counts. If two threads panic, the message of one of them may arrive too late.
         let unwritten = unwritten.iter().copied().filter(|_| author == Author::Student).min();
         let (verdict, control_passes) =
             Verdict::of(&outcome.result, stage.number, unwritten, control);
         Graded { verdict, outcome: Some(outcome), control_passes, is_of_kit }
     }
 
-    /// The stage that the student must pass before a stage that requires this one; `None` if this one is passed.
+    /// Returns the stage that the student must pass before any stage that requires stage `number`, or `None` if stage
+    /// `number` is passed.
     fn missing(&self, lab: u32, number: u32) -> Option<u32> {
         let stages = &self.labs.iter().find(|one| one.number == lab)?.stages;
         let stage = stages.iter().find(|stage| stage.number == number)?;
@@ -196,7 +198,7 @@ impl Grader {
         missing
     }
 
-    /// The programs that a stage runs: a server and a client.
+    /// Returns the programs that a stage runs: a server and a client.
     fn programs(&self, author: Author, lab: u32, stage: &Stage) -> (Runnable, Runnable) {
         let program = |name: &str, command: &Option<String>, is_needed: bool| match command {
             _ if !is_needed => {
@@ -218,7 +220,7 @@ impl Grader {
             Ok(built) => match built.get(&package) {
                 Some(Ok(executable)) => return Runnable::Executable(executable.clone()),
                 Some(Err(said)) => {
-                    // Every stage of this program repeats this output, so it is short.
+                    // Every stage that uses this program repeats this output, so the output is kept short.
                     const LINES: usize = 24;
                     let lines: Vec<_> = said.trim().lines().collect();
                     let mut came = lines[..lines.len().min(LINES)].join("\n");

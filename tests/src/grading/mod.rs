@@ -1,4 +1,4 @@
-//! From programs to verdicts.
+//! Runs the programs of a submission, and decides the verdicts.
 
 pub mod grader;
 pub mod run;

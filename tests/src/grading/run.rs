@@ -21,7 +21,7 @@ pub struct Outcome {
     pub result: Check,
     /// The events of the run.
     pub journal: Journal,
-    /// How each program ended, in the order in which they were started.
+    /// How each program ended, in the order in which the programs were started.
     pub programs: Vec<(String, Ended)>,
     /// The seed of the random words.
     pub seed: u64,
@@ -47,7 +47,7 @@ pub fn run_stage(stage: &Stage, server: &Runnable, client: &Runnable, seed: u64)
         Ok(player) => {
             let mut result = finished.recv_timeout(STAGE_LIMIT);
             if result == Err(mpsc::RecvTimeoutError::Timeout) {
-                // When the programs end, the step that hangs ends as well.
+                // The step that hangs ends when its programs end.
                 let processes = processes.lock().unwrap_or_else(PoisonError::into_inner);
                 processes.iter().for_each(|process| process.kill());
                 drop(processes);
@@ -69,7 +69,7 @@ pub fn run_stage(stage: &Stage, server: &Runnable, client: &Runnable, seed: u64)
         }
     };
     let processes = processes.lock().unwrap_or_else(PoisonError::into_inner);
-    // A program that ended after the end of the script ended because of it.
+    // If a program ended after the script, it ended because the script was over.
     let end = journal.end().unwrap_or_else(Instant::now);
     let ended = |process: &Arc<Process>| {
         Some((process.name().to_owned(), process.ended()?.as_of(process.started(), end)))

@@ -6,9 +6,9 @@ use crate::journal::failure::{Check, Failure};
 /// The result of a stage for the author of the programs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The programs do what they should.
+    /// The programs do what the stage requires.
     Passed,
-    /// The programs do something else.
+    /// The programs do something other than what the stage requires.
     Failed,
     /// A program reported that this stage is not written yet.
     NotStarted,

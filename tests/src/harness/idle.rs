@@ -8,8 +8,8 @@ use crate::journal::timeout::TIMEOUT;
 use crate::journal::{EventKind, Journal};
 use crate::system::process::Process;
 
-/// Waits until a program hardly uses or requests processor time: less than a tenth of the time that passes. Records how
-/// much processor time it has used in total.
+/// Waits until a program uses or requests processor time for less than a tenth of the time that passes. Records how
+/// much processor time the program has used in total.
 pub fn comes_to_rest(process: &Process, journal: &Journal) -> Check {
     const LOOK: Duration = Duration::from_millis(100);
     let name = process.name();
@@ -17,7 +17,8 @@ pub fn comes_to_rest(process: &Process, journal: &Journal) -> Check {
     loop {
         let before = process.busy_time()?;
         let looked = Instant::now();
-        // A sleep is correct here, because this measures the share of the time that the program uses.
+        // A sleep is correct here, because the check measures the processor time that the program uses during the
+        // sleep.
         thread::sleep(LOOK);
         let after = process.busy_time()?;
         let used = after.saturating_sub(before);

@@ -24,12 +24,12 @@ impl Listener {
         Ok(Self { listener, journal: journal.clone() })
     }
 
-    /// The address on which the server listens.
+    /// Returns the address on which the server listens.
     pub fn address(&self) -> Check<SocketAddr> {
         Ok(self.listener.local_addr()?)
     }
 
-    /// Waits for the next client to connect. The scripted end of the connection is called `name` in reports.
+    /// Waits for the next client to connect. In reports, the scripted end of the connection is called `name`.
     pub fn accepts(&self, name: &str) -> Check<Peer> {
         let deadline = Instant::now() + TIMEOUT;
         loop {

@@ -1,4 +1,4 @@
-//! The tools of a stage's script: the programs of one author, people, peers, and random words.
+//! The tools that a stage's script uses: the programs of one author, people, peers, and random words.
 
 pub mod idle;
 pub mod listener;
@@ -28,7 +28,7 @@ use crate::system::ports;
 use crate::system::process::Process;
 use crate::system::program::{Launch, Runnable};
 
-/// Plays one run of a stage. Everything that it starts is ended when the harness is dropped.
+/// Plays one run of a stage. Dropping the harness ends everything that it has started.
 pub struct Harness {
     server: Runnable,
     client: Runnable,
@@ -41,7 +41,7 @@ pub struct Harness {
 }
 
 impl Harness {
-    /// A harness for the programs of one author. Equal seeds produce equal words.
+    /// Creates a harness for the programs of one author. The same seed always produces the same words.
     pub fn new(server: Runnable, client: Runnable, seed: u64) -> Self {
         let words = Words::new(seed);
         let (journal, processes) = (Journal::default(), Arc::default());
@@ -59,7 +59,7 @@ impl Harness {
         self.words.seed()
     }
 
-    /// The processes that were started so far, for a caller that has to end them.
+    /// Returns the processes that have been started so far, so that the caller can end them.
     pub fn processes(&self) -> Arc<Mutex<Vec<Arc<Process>>>> {
         Arc::clone(&self.processes)
     }
@@ -107,7 +107,8 @@ impl Harness {
         Ok(Server::new(terminal, address, &self.journal))
     }
 
-    /// Waits for a program that need not print where it listens. Nothing reports that it listens, so this polls.
+    /// Waits until the program listens, whether or not it prints its address. No event shows that a program has begun
+    /// to listen, so this function polls.
     fn wait_until_listening(&self, address: SocketAddr, process: &Process) -> Check {
         let deadline = Instant::now() + TIMEOUT;
         while !ports::is_listening(address.port()) {
@@ -123,7 +124,7 @@ impl Harness {
         Ok(())
     }
 
-    /// Starts the server on a port that may be in use, and does not wait.
+    /// Starts the server on a port that may be in use, and does not wait until the server listens.
     pub fn server_on(&self, port: u16, options: &[&str]) -> Check<Person> {
         let processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
         let before = processes.iter().filter(|process| is_server(process.name())).count();
@@ -137,7 +138,7 @@ impl Harness {
         self.client_at(name, server, Terminal::Dumb)
     }
 
-    /// Like [`Harness::client`], but on this kind of terminal.
+    /// Like [`Harness::client`], but in a terminal of the given kind.
     pub fn client_at(&self, name: &str, server: SocketAddr, terminal: Terminal) -> Check<Person> {
         let mut server = server;
         let servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -157,7 +158,7 @@ impl Harness {
         Ok(person)
     }
 
-    /// A scripted server, for a client to connect to.
+    /// Starts a scripted server to which a client can connect.
     pub fn listener(&self) -> Check<Listener> {
         Ok(Listener::new(&self.journal)?)
     }

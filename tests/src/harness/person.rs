@@ -1,4 +1,4 @@
-//! A person at a terminal, who sees lines, types, and presses keys.
+//! A person at a terminal, who sees lines, types lines, and presses keys.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ use crate::journal::{EventKind, Journal, is_server};
 use crate::system::process::Process;
 use crate::system::program::{Launch, Program};
 
-/// A person who runs a program on a terminal. A server's terminal also counts as a person.
+/// A person who runs a program in a terminal. A server's terminal is also represented as a person.
 pub struct Person {
     name: String,
     program: Program,
@@ -25,7 +25,7 @@ pub struct Person {
     journal: Journal,
 }
 
-/// Keys that are not text.
+/// Keys that do not enter text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Key {
     /// Ends the input.
@@ -44,7 +44,7 @@ impl Person {
     ) -> Check<Self> {
         let arguments = &launch.arguments;
         let command = match &arguments[..] {
-            // The shell only calls `exec`.
+            // The shell only calls `exec`, so the report shows the program that it executes.
             [shell, command] if shell == "-c" => command.trim_start_matches("exec ").to_owned(),
             _ => {
                 let program = launch.program.file_name().unwrap_or_default().to_string_lossy();
@@ -71,15 +71,15 @@ impl Person {
     /// Types a line and presses Enter.
     pub fn types(&self, line: &str) -> Check {
         if self.terminal == Terminal::Dumb {
-            // A dumb terminal does not echo, because half-typed lines would mix with received text. But Enter begins a
-            // new line, for example after a question.
+            // A dumb terminal does not echo, because half-typed lines would be mixed with received text. Enter still
+            // begins a new line, for example after a question.
             self.program.output.push(b"\n");
         }
         self.press(format!("{line}\r").as_bytes())
     }
 
-    /// Types text without Enter. If the terminal echoes, this waits until the text is shown, because an earlier message
-    /// could not split it.
+    /// Types text without Enter. If the terminal echoes, waits until the text is shown, because only a message that
+    /// arrives after that can split the text.
     pub fn begins_to_type(&self, text: &str) -> Check {
         self.press(text.as_bytes())?;
         if self.terminal == Terminal::Dumb { Ok(()) } else { self.has_typed(text) }
@@ -105,8 +105,8 @@ impl Person {
         })
     }
 
-    /// Waits until the line is on the screen, below the lines seen before. A prompt without letters or digits may be in
-    /// front of it.
+    /// Waits until the line is on the screen, below the lines seen before. A prompt without letters or digits may
+    /// precede the line.
     pub fn sees(&self, line: &str) -> Check {
         self.sees_line(line, |shown| is_line(shown, line)).map(|_| ())
     }
@@ -129,8 +129,8 @@ impl Person {
         self.sees_line(&expected, |shown| texts.iter().all(|text| shown.contains(text)))
     }
 
-    /// Waits until any line on the screen contains each of `texts`. The line may be above those seen before, because
-    /// its position is not specified.
+    /// Waits until any line on the screen contains each of `texts`. The line may be above the lines seen before,
+    /// because its position is not specified.
     pub fn has_somewhere(&self, texts: &[&str]) -> Check {
         let found = self.program.output.wait(|arrived| {
             let matches = |shown: &String| texts.iter().all(|text| shown.contains(text));
@@ -140,8 +140,8 @@ impl Person {
         found.ok_or_else(|| self.wrong_below(0, "should have shown", &expected))
     }
 
-    /// Waits until `text` is anywhere on the screen, but not longer than `limit`. For a program that may have to build
-    /// others.
+    /// Waits for at most `limit` until `text` is anywhere on the screen. Use this for a program that may have to build
+    /// other programs first.
     pub fn sees_soon(&self, limit: Duration, text: &str) -> Check {
         let found = self.program.output.wait_for(limit, |arrived| {
             self.screen(arrived).iter().any(|line| line.contains(text)).then_some(())
@@ -149,7 +149,7 @@ impl Person {
         found.ok_or_else(|| self.wrong(self.should_have_seen(), &format!("…{text}…")))
     }
 
-    /// Repeats `call` until the line is on the screen, but not longer than [`TIMEOUT`].
+    /// Repeats `call` until the line is on the screen, for at most [`TIMEOUT`].
     pub fn sees_when(&self, line: &str, call: impl Fn() -> Check) -> Check {
         let deadline = Instant::now() + TIMEOUT;
         loop {
@@ -166,7 +166,7 @@ impl Person {
         }
     }
 
-    /// A server is a program, and does not see its own output.
+    /// Returns the words for a failure. A person sees output, but a server, which is a program, shows it.
     fn should_have_seen(&self) -> &'static str {
         if is_server(&self.name) { "should have shown" } else { "should have seen" }
     }
@@ -192,7 +192,8 @@ impl Person {
         found.ok_or_else(|| self.wrong("should have been asked for", &format!("…{word}:")))
     }
 
-    /// Waits until the line being typed is `text`, after any prompt. The prompt may even contain a nickname.
+    /// Waits until the line that is being typed is `text`. Any prompt may precede the text, even a prompt that contains
+    /// a nickname.
     pub fn has_typed(&self, text: &str) -> Check {
         let found = self.program.output.wait(|arrived| {
             self.prompt(arrived).trim_end().ends_with(text.trim_end()).then_some(())
@@ -200,7 +201,8 @@ impl Person {
         found.ok_or_else(|| self.wrong("should still see the typed text", text))
     }
 
-    /// Checks how often the screen shows the line. Call this when every copy of the line must have arrived.
+    /// Checks how many times the line is on the screen. Call this when every copy of the line must already have
+    /// arrived.
     pub fn has_seen(&self, expected: usize, line: &str) -> Check {
         let lines = self.program.output.look(|arrived| self.lines(arrived));
         let count = lines.iter().filter(|shown| is_line(shown, line)).count();
@@ -232,11 +234,11 @@ impl Person {
         self.ends(&format!("exit status {code}"), |found| found == code)
     }
 
-    /// Waits until the program exits with a status other than 0, and checks that it has printed `text`, in upper or
-    /// lower case, outside the lines seen before.
+    /// Waits until the program exits with a status other than 0, and checks that its output below the lines seen before
+    /// contains `text`, in upper or lower case.
     pub fn fails_saying(&self, text: &str) -> Check {
         self.ends("an exit status other than 0", |found| found != 0)?;
-        // The last output may still be in the terminal.
+        // The terminal may not have delivered the last output yet.
         let lower = text.to_lowercase();
         let count = |shown: &str| shown.to_lowercase().matches(&lower).count();
         let said = self.program.output.wait(|arrived| {
@@ -273,7 +275,7 @@ impl Person {
         self.wrong_below(self.program.output.look(|arrived| arrived.taken), what, expected)
     }
 
-    /// Like [`Person::wrong`], but about the part of the screen below the first `right` lines.
+    /// Like [`Person::wrong`], but reports only the part of the screen below the first `right` lines.
     fn wrong_below(&self, right: usize, what: &str, expected: &str) -> Failure {
         self.journal.found_wrong();
         let (before, rest, end) = self.program.output.look(|arrived| {
@@ -299,14 +301,14 @@ impl Person {
         Failure::wrong(format!("{} {what}", self.name), expected, came).with(evidence)
     }
 
-    /// The lines above the one that is being typed.
+    /// Returns the lines above the one that is being typed.
     fn lines(&self, arrived: &Arrived) -> Vec<String> {
         let mut lines = self.screen(arrived);
         lines.pop();
         lines
     }
 
-    /// The line that is being typed, with the prompt in front of it.
+    /// Returns the line that is being typed, including the prompt in front of it.
     fn prompt(&self, arrived: &Arrived) -> String {
         self.screen(arrived).pop().unwrap_or_default()
     }
@@ -316,10 +318,10 @@ impl Person {
     }
 }
 
-/// Whether a line on the screen is `expected`, with nothing but a prompt such as `> ` in front of it.
+/// Whether a line on the screen is `expected`, with at most a prompt such as `> ` in front of it.
 fn is_line(shown: &str, expected: &str) -> bool {
     shown.trim_end().strip_suffix(expected.trim_end()).is_some_and(|prompt| {
-        // Spaces alone are not a prompt: they are the indentation of another message's second line.
+        // Spaces alone are not a prompt, but the indentation of another message's second line.
         let is_prompt = prompt.is_empty() || !prompt.trim().is_empty();
         is_prompt && prompt.len() <= 4 && !prompt.contains(char::is_alphanumeric)
     })

@@ -19,7 +19,7 @@ impl Server {
         Self { terminal, address, journal: journal.clone() }
     }
 
-    /// The address on which the server listens.
+    /// Returns the address on which the server listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -29,7 +29,7 @@ impl Server {
         self.terminal.sees(line)
     }
 
-    /// The terminal on which the server runs.
+    /// Returns the terminal in which the server runs.
     pub fn terminal(&self) -> &Person {
         &self.terminal
     }

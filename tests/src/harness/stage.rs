@@ -1,23 +1,23 @@
-//! A stage of a lab: what it requires, and its points.
+//! The labs and their stages, with the points of each stage and the stages that it requires.
 
 use crate::harness::Harness;
 use crate::journal::failure::Check;
 
 /// One lab and its stages. The points of the stages add up to 100.
 pub struct Lab {
-    /// Counts from 1.
+    /// The number of the lab, starting at 1.
     pub number: u32,
     /// The topic of the lab.
     pub title: &'static str,
     /// Whether a speaker also receives its own messages.
     pub speaker_hears: bool,
-    /// Ordered by number.
+    /// The stages in the order of their numbers.
     pub stages: Vec<Stage>,
 }
 
 /// One thing that a submission must be able to do.
 pub struct Stage {
-    /// Counts from 1 in each lab.
+    /// The number of the stage within its lab, starting at 1.
     pub number: u32,
     /// The behavior of a program that passes.
     pub title: &'static str,
@@ -27,20 +27,20 @@ pub struct Stage {
     pub role: Role,
     /// The stages that this one requires.
     pub requires: &'static [u32],
-    /// At least two hints. The first is a question that points to the mistake; the last says what to write.
+    /// At least two hints. The first hint is a question that points to the mistake; the last hint says what to write.
     pub hints: Vec<&'static str>,
     /// Plays the stage.
     pub script: fn(&Harness) -> Check,
 }
 
-/// The programs of the submission that a stage runs.
+/// Which of the submission's programs a stage runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// The server, with scripted peers.
+    /// The server runs, and its peers are scripted.
     Server,
-    /// The client, at terminals, with a scripted server.
+    /// The client runs in one or more terminals, and the server is scripted.
     Client,
-    /// The clients, at terminals, with the server.
+    /// The clients run in terminals, and use the submission's server.
     Together,
 }
 
@@ -73,17 +73,17 @@ impl Draft {
         self
     }
 
-    /// Makes it a stage that tests the server.
+    /// Completes the stage with a script that tests the server.
     pub fn server(self, script: fn(&Harness) -> Check) -> Stage {
         self.with(Role::Server, script)
     }
 
-    /// Makes it a stage that tests the client.
+    /// Completes the stage with a script that tests the client.
     pub fn client(self, script: fn(&Harness) -> Check) -> Stage {
         self.with(Role::Client, script)
     }
 
-    /// Makes it a stage that tests clients and server together.
+    /// Completes the stage with a script that tests the clients and the server together.
     pub fn together(self, script: fn(&Harness) -> Check) -> Stage {
         self.with(Role::Together, script)
     }

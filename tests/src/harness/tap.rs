@@ -1,7 +1,7 @@
 //! A tap between two programs, which records every byte that one program sends to the other, and passes it on.
 //!
-//! It also passes on the end of the stream and a reset, and buffers no more than one read at a time. It preserves
-//! neither the timing nor the boundaries between reads, so stages about those use scripted peers.
+//! A tap also passes on the end of the stream and a reset, and buffers no more than one read at a time. A tap preserves
+//! neither timing nor the boundaries between reads, so stages that test these use scripted peers.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -15,14 +15,14 @@ use socket2::SockRef;
 use crate::journal::timeout::TIMEOUT;
 use crate::journal::{EventKind, Journal, Wire};
 
-/// Listens in place of a server. After it is dropped, it accepts no new connections.
+/// Listens in place of a server. A tap that has been dropped accepts no new connections.
 pub struct Tap {
     address: SocketAddr,
     is_dropped: Arc<AtomicBool>,
 }
 
 impl Tap {
-    /// Listens on a free port for the client of `name`, and connects that client to `server`.
+    /// Listens on a free port for the client of the person called `name`, and connects that client to `server`.
     pub fn new(
         name: &str,
         server_name: &str,
@@ -51,7 +51,7 @@ impl Tap {
         Ok(Self { address, is_dropped })
     }
 
-    /// The address to which the client connects.
+    /// Returns the address to which the client connects.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -82,7 +82,7 @@ fn connect(
     pump(&server, client, note(EventKind::Got))
 }
 
-/// Passes on all bytes up to the end of the stream, in a separate thread.
+/// Starts a thread that passes on all bytes up to the end of the stream.
 fn pump(
     from: &Arc<TcpStream>,
     to: &Arc<TcpStream>,

@@ -4,14 +4,14 @@ use std::sync::{Mutex, PoisonError};
 
 use fastrand::Rng;
 
-/// Random words, which no program can know in advance. Equal seeds produce equal words.
+/// Random words, which no program can know in advance. The same seed always produces the same words.
 pub struct Words {
     seed: u64,
     random: Mutex<Rng>,
 }
 
 impl Words {
-    /// The words for this seed.
+    /// Creates the sequence of words for this seed.
     pub fn new(seed: u64) -> Self {
         Self { seed, random: Mutex::new(Rng::with_seed(seed)) }
     }
@@ -21,7 +21,7 @@ impl Words {
         self.seed
     }
 
-    /// Returns this number of words, then a random number, because lines with the same words would be hard to tell
+    /// Returns `count` words and a random number. Without the number, lines with the same words would be hard to tell
     /// apart.
     pub fn next(&self, count: usize) -> String {
         let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);

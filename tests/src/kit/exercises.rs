@@ -1,4 +1,4 @@
-//! The functions that the student has to write: their doc comments begin with a stage, such as `Stage 3:`.
+//! Finds the functions that the student has to write. Their doc comments begin with a stage number, as in `Stage 3:`.
 
 use std::fs;
 use std::ops::Range;
@@ -10,26 +10,26 @@ use syn::visit::Visit;
 
 use crate::kit::files;
 
-/// The maximum length of a summary, in characters, so that its `todo!` fits on one line.
+/// The maximum length of a summary, in characters. The `todo!` with a longer summary would not fit on one line.
 const MAX_SUMMARY: usize = 60;
 
 /// A function that the student has to write.
 pub struct Exercise {
-    /// The first stage in its doc comment.
+    /// The first stage in the function's doc comment.
     pub stage: u32,
-    /// The stages without their own function that test this one again, according to its doc comment.
+    /// The stages that have no function of their own and test this function again, according to its doc comment.
     pub also: Vec<u32>,
     /// The name of the function.
     pub name: String,
-    /// The byte range of the function with its doc comment.
+    /// The byte range of the function, including its doc comment.
     pub item: Range<usize>,
-    /// The byte range of its body, with the braces.
+    /// The byte range of the function's body, including the braces.
     pub body: Range<usize>,
     /// The task in a few words.
     pub summary: String,
 }
 
-/// The student's functions in a source file, in order.
+/// Returns the functions in a source file that the student has to write, in the order of the file.
 ///
 /// # Errors
 /// When the file is not valid Rust.
@@ -41,7 +41,7 @@ pub fn exercises(source: &str) -> Result<Vec<Exercise>> {
     Ok(finder.exercises)
 }
 
-/// A student's function with its file.
+/// A function that the student has to write, and its file.
 pub struct Location {
     /// The path of the file, relative to the kit.
     pub path: PathBuf,
@@ -52,17 +52,18 @@ pub struct Location {
 }
 
 impl Location {
-    /// The text of the function, with its doc comment.
+    /// Returns the text of the function, including its doc comment.
     pub fn item(&self) -> &str {
         &self.source[self.task.item.clone()]
     }
 
-    /// Whether the function is written, and therefore contains no `todo!`.
+    /// Whether the function has been written, that is, contains no `todo!`.
     pub fn is_written(&self) -> bool {
         self.todo().is_none()
     }
 
-    /// `labs/lab2-nick-group/server/src/main.rs:88`: the line of the `todo!`, or else of the function's body.
+    /// Returns the file and line of the `todo!`, or else of the function's body, for example
+    /// `labs/lab2-nick-group/server/src/main.rs:88`.
     pub fn to_line(&self) -> String {
         let at = match self.todo() {
             Some(at) => self.task.body.start + at,
@@ -77,7 +78,7 @@ impl Location {
     }
 }
 
-/// The functions of a lab in `folder`, which is `labs` or `solutions`.
+/// Returns the functions of a lab in `folder`, which is `labs` or `solutions`.
 ///
 /// # Errors
 /// When a file cannot be read, or is not valid Rust.
@@ -99,7 +100,8 @@ pub fn of_lab(kit: &Path, folder: &str, lab: u32) -> Result<Vec<Location>> {
     Ok(places)
 }
 
-/// The functions of a stage. If the stage has none of its own, these are the functions that it tests again.
+/// Returns the functions of a stage. If the stage has no functions of its own, returns the functions that it tests
+/// again.
 pub fn of_stage(mut places: Vec<Location>, stage: u32) -> Vec<Location> {
     let has_own = places.iter().any(|place| place.task.stage == stage);
     places.retain(
@@ -144,7 +146,7 @@ impl<'a> Visit<'a> for Finder {
     }
 }
 
-/// A line of a doc comment.
+/// Returns the text of an attribute that is a line of a doc comment.
 fn doc_line(attribute: &syn::Attribute) -> Option<String> {
     let syn::Meta::NameValue(doc) = &attribute.meta else { return None };
     let syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) = &doc.value else {
@@ -153,15 +155,16 @@ fn doc_line(attribute: &syn::Attribute) -> Option<String> {
     Some(text.value())
 }
 
-/// The number at the beginning: 12 for `12 tests this`.
+/// Returns the number at the beginning of a text, for example 12 for `12 tests this`.
 fn number(text: &str) -> Option<u32> {
     text.split(|char: char| !char.is_ascii_digit()).next()?.parse().ok()
 }
 
-/// The stage and the task in a line of a doc comment such as `Stage 3: show each message, …`.
+/// Returns the stage and the task from a line of a doc comment such as `Stage 3: show each message, …`.
 fn stage_of(line: &str) -> Option<(u32, String)> {
     let (number, task) = line.trim().strip_prefix("Stage ")?.split_once(": ")?;
-    // Brackets of a link, as in [`Messages::receive`], are removed. Others belong to the task, as in `[ann] : hello`.
+    // Brackets of a link, as in [`Messages::receive`], are removed. Other brackets, as in `[ann] : hello`, belong to
+    // the task.
     let task = task.replace("[`", "").replace("`]", "").replace('`', "");
     let mut summary = String::new();
     for word in task.split(' ') {

@@ -4,7 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// All files below the folder, as sorted paths relative to it. If the folder does not exist, there are none.
+/// Returns the paths of all files below the folder, sorted and relative to the folder. Returns no paths if the folder
+/// does not exist.
 pub fn below(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut folders = vec![PathBuf::new()];
@@ -23,14 +24,14 @@ pub fn below(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The number of the lab: 2 for `lab2-nick-group/…`.
+/// Returns the number of the lab that a path belongs to, for example 2 for `lab2-nick-group/…`.
 pub fn lab_of(path: &Path) -> Option<u32> {
     let folder = path.components().next()?.as_os_str().to_str()?;
     let digits = folder.strip_prefix("lab")?.split(|char: char| !char.is_ascii_digit()).next();
     digits?.parse().ok()
 }
 
-/// The folder of a package: `labs/lab2-nick-group/server` for `labs`, 2 and `server`.
+/// Returns the folder of a package, for example `labs/lab2-nick-group/server` for `labs`, 2 and `server`.
 pub fn package(kit: &Path, folder: &str, lab: u32, name: &str) -> Option<PathBuf> {
     let labs = fs::read_dir(kit.join(folder)).ok()?.filter_map(Result::ok);
     let mut labs = labs.filter(|entry| lab_of(Path::new(&entry.file_name())) == Some(lab));
@@ -38,10 +39,10 @@ pub fn package(kit: &Path, folder: &str, lab: u32, name: &str) -> Option<PathBuf
     package.join("Cargo.toml").is_file().then_some(package)
 }
 
-/// The content of the file, if it exists.
+/// Returns the content of the file, if the file exists.
 ///
 /// # Errors
-/// When it cannot be read, or is not UTF-8.
+/// When the file cannot be read, or is not UTF-8.
 pub fn read(path: &Path) -> io::Result<Option<String>> {
     match fs::read_to_string(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -49,7 +50,7 @@ pub fn read(path: &Path) -> io::Result<Option<String>> {
     }
 }
 
-/// Writes the file, and makes its folder if necessary. Makes scripts executable.
+/// Writes the file, and creates its folder if necessary. Makes scripts executable.
 pub fn write(path: &Path, text: &str) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;

@@ -3,8 +3,8 @@
 pub mod exercises;
 pub mod files;
 
-/// The folder of the kit. A kit may be moved or copied together with its build results, so the folder that cargo
-/// reports when it runs the program has priority over the folder at the time of the build.
+/// Returns the folder of the kit. A kit may be moved or copied together with its build results, so the folder that
+/// cargo reports when it runs the program has priority over the folder at the time of the build.
 pub fn root() -> std::path::PathBuf {
     let is_ours = std::env::var("CARGO_PKG_NAME").is_ok_and(|package| package == "grader");
     let cargo_says = std::env::var_os("CARGO_MANIFEST_DIR").filter(|_| is_ours);

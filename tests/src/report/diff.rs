@@ -4,8 +4,8 @@
 const CONTEXT: usize = 16;
 
 /// Fits `expected` and `came` into `room` columns, and returns them with the column at which they begin to differ. Both
-/// are cut at the front at the same place, but the difference is always shown. On a screen, other lines may come before
-/// the relevant one.
+/// texts are cut at the same place at the front, but the difference is always shown. The text of a screen may contain
+/// other lines before the relevant line.
 pub fn side_by_side(
     expected: &str,
     came: &str,
@@ -17,7 +17,7 @@ pub fn side_by_side(
     let skipped = if !is_screen || fits(came) { 0 } else { alike(expected, came) };
     let aligned = came.chars().skip(skipped);
     let same = expected.chars().zip(aligned).take_while(|(a, b)| a == b).count();
-    // Text that was cut is followed by its size.
+    // Text that was cut is followed by its full length.
     let is_in_sight = same + 2 * CONTEXT <= room;
     let begin = if fits(expected) && fits(came) || is_in_sight {
         0
@@ -28,13 +28,13 @@ pub fn side_by_side(
     let at = (same - begin + usize::from(begin > 0 || skipped > 0)).min(room);
     let mut expected = window(expected, begin, room);
     if begin == 0 && skipped > 0 {
-        // This leaves room for the `…` at the beginning of the other line.
+        // The space aligns this line with the other one, which begins with `…`.
         expected.insert(0, ' ');
     }
     (expected, window(came, skipped + begin, room), differ.then_some(at))
 }
 
-/// The position in `came` with the longest match of the beginning of `expected`; 0 if there is none.
+/// Returns the position in `came` of the longest match for the beginning of `expected`, or 0 if there is no match.
 fn alike(expected: &str, came: &str) -> usize {
     const SHORT: usize = 4;
     const LONG: usize = 200;
@@ -44,7 +44,7 @@ fn alike(expected: &str, came: &str) -> usize {
     found.map_or(0, |at| came[..at].chars().count())
 }
 
-/// The text from the character at `begin`, in `room` columns. If it is cut, its total length is added.
+/// Returns the text from the character at `begin`, in `room` columns. If the text is cut, its total length is added.
 fn window(text: &str, begin: usize, room: usize) -> String {
     let count = text.chars().count();
     let is_cut = begin > 0 || count > room;

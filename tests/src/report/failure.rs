@@ -1,4 +1,4 @@
-//! The report of a stage that failed.
+//! The report about a failed stage.
 
 use std::path::Path;
 
@@ -32,13 +32,13 @@ pub struct Report<'a> {
 }
 
 impl<'a> Report<'a> {
-    /// A report. `again` is the command that runs the stage again.
+    /// Creates a report. `again` is the command that runs the stage again.
     pub fn new(lab: &'a Lab, stage: &'a Stage, graded: &'a Graded, again: String) -> Self {
         let events = graded.outcome.as_ref().map(|outcome| outcome.journal.events());
         Self { lab, stage, graded, again, events: events.unwrap_or_default() }
     }
 
-    /// The report for a terminal.
+    /// Returns the report as text for a terminal.
     pub fn to_text(&self, kit: &Path) -> String {
         let mut parts = vec![stage_line(self.lab, self.stage, &self.graded.verdict)];
         parts.push(self.what_went_wrong());
@@ -65,7 +65,7 @@ impl<'a> Report<'a> {
         parts.join("\n\n")
     }
 
-    /// The screens of the people and servers that the ladder shows.
+    /// Returns the screens of the people and servers that the ladder shows.
     pub(super) fn screens(&self, ladder: &Ladder) -> Vec<Screen> {
         let mut screens = screens::screens(&self.events, screens::LINES);
         screens.retain(|screen| ladder.lanes.contains(&screen.name));
@@ -82,7 +82,7 @@ impl<'a> Report<'a> {
         self.graded.outcome.as_ref()?.result.as_ref().err()
     }
 
-    /// The stage and the failure, without the evidence.
+    /// Returns the stage and the failure, without the evidence.
     pub fn summary(&self) -> String {
         let line = stage_line(self.lab, self.stage, &self.graded.verdict);
         format!("{line}\n{}", self.what_went_wrong())
@@ -94,7 +94,7 @@ impl<'a> Report<'a> {
             Some(Failure::Grader(why)) => format!("   the grader failed: {why}"),
             Some(Failure::Wrong { who, expected, came, .. }) => {
                 let mut lines = vec![format!("   {}", style(who).bold())];
-                // The compiler's errors have many lines.
+                // Compiler errors span several lines.
                 if came.contains('\n') {
                     lines.extend(quoted(came).iter().map(|line| format!("   │ {line}")));
                     return lines.join("\n");
@@ -115,7 +115,7 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// The expected bytes, and the bytes that arrived instead.
+    /// Returns the expected bytes, and the bytes that arrived instead.
     fn evidence(&self) -> Option<&Evidence> {
         match self.failure() {
             Some(Failure::Wrong { evidence, .. }) => evidence.as_deref(),
@@ -134,7 +134,7 @@ impl<'a> Report<'a> {
         self.evidence().map(misses).unwrap_or_default()
     }
 
-    /// The step of the script that failed.
+    /// Returns the step of the script that failed.
     pub(super) fn step(&self) -> Option<&str> {
         self.events.iter().rev().find_map(|event| match &event.what {
             EventKind::Step(step) => Some(step.as_str()),
@@ -142,14 +142,14 @@ impl<'a> Report<'a> {
         })
     }
 
-    /// The person, peer or program that the failure is about.
+    /// Returns the person, peer or program that the failure is about.
     fn about(&self) -> Option<&str> {
         let Some(Failure::Wrong { who, .. }) = self.failure() else { return None };
         let is_about = |name: &&str| {
             let rest = who.strip_prefix(name);
             !name.is_empty() && rest.is_some_and(|rest| rest.starts_with([' ', '\'']))
         };
-        // The longest matching name counts, because `server` is also the beginning of `server 2`.
+        // The longest matching name is used, because `server` is also the beginning of `server 2`.
         let names = self.events.iter().map(|event| event.who.as_str());
         names.filter(is_about).max_by_key(|name| name.len())
     }
@@ -186,7 +186,7 @@ impl<'a> Report<'a> {
         lines.join("\n")
     }
 
-    /// The next steps, each with a label.
+    /// Returns the suggested next steps, each with a label.
     pub(super) fn advice(&self, kit: &Path) -> Vec<(&'static str, String)> {
         let (lab, number) = (self.lab.number, self.stage.number);
         let mut lines = Vec::new();
@@ -224,7 +224,7 @@ impl<'a> Report<'a> {
         lines
     }
 
-    /// `2.5  The server broadcasts each message to everyone`
+    /// Returns the stage's number and title, for example `2.5  The server broadcasts each message to everyone`.
     pub(super) fn title(&self) -> String {
         format!("{}.{}  {}", self.lab.number, self.stage.number, self.stage.title)
     }

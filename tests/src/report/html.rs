@@ -1,4 +1,5 @@
-//! The reports as one self-contained page. It has the same content as on the terminal, with the ladders as drawings.
+//! The reports as one self-contained HTML page. The page has the same content as the reports on the terminal, but the
+//! ladders are drawings.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -11,7 +12,7 @@ use crate::report::failure::Report;
 use crate::report::text::{escape, quoted, short_blanks, word};
 use crate::report::{diff, svg};
 
-/// For light and dark mode, phones and paper.
+/// The style sheet, which supports light and dark mode, phones and paper.
 const STYLE: &str = "
 :root { color-scheme: light dark; --line: #8886; --ok: #17803d; --bad: #c3251d; --dim: #777; --box: #8881; }
 @media (prefers-color-scheme: dark) { :root { --ok: #4cc06f; --bad: #ff7b72; --dim: #999; } }
@@ -32,14 +33,14 @@ svg .missing, svg .missing .arrow { stroke: var(--bad); } svg .missing text, svg
 @media print { section { break-inside: avoid; } }
 ";
 
-/// A page under construction.
+/// A page that is not complete yet.
 pub struct Page {
     rows: String,
     sections: String,
 }
 
 impl Page {
-    /// An empty page.
+    /// Creates an empty page.
     pub fn new() -> Self {
         Self { rows: String::new(), sections: String::new() }
     }
@@ -66,7 +67,7 @@ impl Page {
         );
     }
 
-    /// Adds the report of a stage that failed.
+    /// Adds the report about a failed stage.
     pub fn add_report(&mut self, report: &Report, kit: &Path) {
         let out = &mut self.sections;
         let title = report.title();
@@ -125,7 +126,7 @@ impl Page {
         out.push_str("</dl></section>\n");
     }
 
-    /// Completes the page with the total.
+    /// Adds the total, and returns the complete page.
     pub fn finish(self, total: &str) -> String {
         let Self { rows, sections } = self;
         let total = escape(total);

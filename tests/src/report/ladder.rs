@@ -1,4 +1,5 @@
-//! A ladder diagram, drawn with characters, of who sent which bytes, and when. Other drawings also use its rows.
+//! A ladder diagram, drawn with characters, which shows who sent which bytes, and when. The SVG drawing uses the same
+//! rows.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,14 +17,14 @@ const CLOCK: usize = 8;
 /// The minimum width of a lane, in columns. A narrower lane has no room for text.
 const MIN_LANE: usize = 15;
 
-/// The maximum number of rows. If there are more, rows in the middle are left out.
+/// The maximum number of rows. If there are more rows, some rows in the middle are left out.
 const MAX_ROWS: usize = 36;
-/// The number of rows that are kept at the beginning if rows are left out.
+/// The number of rows at the beginning that are always kept when rows in the middle are left out.
 const FIRST_ROWS: usize = 6;
 
 /// The participants, and the events between them.
 pub struct Ladder {
-    /// The participants from left to right. The one that all others communicate with is in the middle.
+    /// The participants from left to right. The participant that all others communicate with is in the middle.
     pub lanes: Vec<String>,
     /// The rows from top to bottom.
     pub rows: Vec<Row>,
@@ -31,17 +32,17 @@ pub struct Ladder {
     pub left_out: Vec<String>,
 }
 
-/// Something that did not arrive.
+/// Expected text that did not arrive.
 pub struct Missing<'a> {
     /// The person or peer that waited.
     pub who: &'a str,
     /// The expected text.
     pub text: &'a str,
-    /// Whether it was expected on a screen, and not on the wire.
+    /// Whether the text was expected on a screen, and not on a connection.
     pub is_screen: bool,
 }
 
-/// One line of the ladder.
+/// One row of the ladder.
 pub struct Row {
     /// The time since the stage began.
     pub at: Option<Duration>,
@@ -49,9 +50,9 @@ pub struct Row {
     pub kind: Kind,
 }
 
-/// What a line of the ladder shows.
+/// What a row of the ladder shows.
 pub enum Kind {
-    /// Something that goes from one lane to another.
+    /// Bytes or a signal, sent from one lane to another.
     Arrow {
         /// The number of the lane.
         from: usize,
@@ -60,7 +61,7 @@ pub enum Kind {
         /// The text on the arrow.
         text: String,
     },
-    /// Something that should have gone from one lane to another.
+    /// Text that should have been sent from one lane to another.
     Missing {
         /// The number of the lane.
         from: usize,
@@ -78,12 +79,12 @@ pub enum Kind {
     },
     /// A new step of the stage.
     Step(String),
-    /// The number of rows that are left out.
+    /// A gap, with the number of rows that are left out.
     Gap(usize),
 }
 
 impl Ladder {
-    /// Draws the events with at most `most` lanes. `about` is the participant that the failure is about.
+    /// Draws the events in at most `most` lanes. `about` is the participant that the failure is about.
     pub fn new(
         events: &[Event],
         about: Option<&str>,
@@ -107,7 +108,8 @@ impl Ladder {
         if let Some((missing, at)) = missing.and_then(|missing| Some((missing, lane(missing.who)?)))
         {
             rows.extend(silence(events, at));
-            // The other end of the last connection, or else the lane in the middle.
+            // The missing text should have come from the other end of the last connection, or else from the lane in the
+            // middle.
             let middle = (lanes.len() - 1).div_ceil(2);
             let beside = if at == middle { at.saturating_sub(1) } else { middle };
             let mut ends = events.iter().rev().filter_map(Event::ends);
@@ -133,7 +135,7 @@ impl Ladder {
         Self { lanes, rows, left_out }
     }
 
-    /// The ladder as text with this number of columns.
+    /// Returns the ladder as text that is `columns` columns wide.
     pub fn to_text(&self, columns: usize) -> String {
         let width = (columns - CLOCK) / self.lanes.len().max(1);
         let at = |lane: usize| CLOCK + lane * width + width / 2;
@@ -161,7 +163,7 @@ impl Ladder {
                 }
                 Kind::Note { lane, text } => {
                     let room = columns.saturating_sub(at(*lane) + 2);
-                    // Near the right edge, there is more room on the left side of the lane.
+                    // Near the right edge, there is more room for text on the left side of the lane.
                     if room < 24 && at(*lane) > CLOCK + 24 {
                         let text = cut(text, at(*lane) - CLOCK - 2);
                         row.put(at(*lane) - 1 - text.chars().count(), &text);
@@ -188,7 +190,7 @@ impl Ladder {
     }
 }
 
-/// The time without events at the end, if it was long.
+/// Returns a row for the time without events at the end, if that time was long.
 fn silence(events: &[Event], lane: usize) -> Option<Row> {
     const LONG: Duration = Duration::from_millis(500);
     let last = events.iter().rev().find(|event| event.what != EventKind::End)?;
@@ -198,14 +200,14 @@ fn silence(events: &[Event], lane: usize) -> Option<Row> {
     (silent > LONG).then_some(Row { at: None, kind: Kind::Note { lane, text } })
 }
 
-/// The number of lanes that fit into this number of columns.
+/// Returns how many lanes fit into `columns` columns.
 pub fn most_lanes(columns: usize) -> usize {
     ((columns - CLOCK) / MIN_LANE).max(2)
 }
 
-/// The names of the lanes, and the names of the participants that do not fit.
+/// Returns the names of the lanes, and the names of the participants that do not fit.
 fn lanes(events: &[Event], about: Option<&str>, most: usize) -> (Vec<String>, Vec<String>) {
-    // The most recently active participants matter most.
+    // The most recently active participants are the most important ones.
     let mut names: Vec<&str> = about.into_iter().collect();
     let mut talks: Vec<(&str, usize)> = Vec::new();
     for event in events.iter().rev() {
@@ -230,7 +232,7 @@ fn lanes(events: &[Event], about: Option<&str>, most: usize) -> (Vec<String>, Ve
         }
     }
     names.retain(|name| !name.is_empty());
-    // The middle lane is the participant that most often is the other end.
+    // The participant that is most often the other end of a connection gets the middle lane.
     let hub = talks.iter().max_by_key(|(_, count)| count).map(|(name, _)| *name);
     if let Some(hub) = hub {
         names.retain(|name| *name != hub);
@@ -238,7 +240,7 @@ fn lanes(events: &[Event], about: Option<&str>, most: usize) -> (Vec<String>, Ve
     }
     let left_out = names.split_off(names.len().min(most));
     let mut lanes: Vec<String> = names.iter().skip(1).map(ToString::to_string).collect();
-    // The lanes are in the order of their first events.
+    // The other lanes are in the order of their first events.
     let order = |name: &String| events.iter().position(|event| event.who == *name);
     lanes.sort_by_key(order);
     if let Some(hub) = names.first() {
@@ -263,7 +265,7 @@ fn is_echo<'a>(event: &'a Event, typed: &mut BTreeMap<&'a str, String>) -> bool 
     }
 }
 
-/// The text, without colors and other escape sequences.
+/// Returns the text without colors and other escape sequences.
 fn plain(bytes: &[u8]) -> String {
     console::strip_ansi_codes(&String::from_utf8_lossy(bytes)).replace('\r', "")
 }
@@ -292,7 +294,7 @@ fn rows_of(event: &Event, lane: &impl Fn(&str) -> Option<usize>) -> Vec<Row> {
         }),
         EventKind::Showed(bytes) => {
             let plain = without_unwritten(&plain(bytes));
-            // A newline alone is not worth a row.
+            // A newline alone does not get a row.
             if plain.trim().is_empty() { Vec::new() } else { note(shown(plain.as_bytes())) }
         }
         EventKind::Started(_, command) => note(format!("$ {command}")),
@@ -302,7 +304,7 @@ fn rows_of(event: &Event, lane: &impl Fn(&str) -> Option<usize>) -> Vec<Row> {
     }
 }
 
-/// The bytes as text. If there are many, this is their number and the beginning.
+/// Returns the bytes as text. If there are many bytes, returns their number and the beginning of the text.
 fn shown(bytes: &[u8]) -> String {
     const LONG: usize = 200;
     if bytes.len() <= LONG {
@@ -313,7 +315,7 @@ fn shown(bytes: &[u8]) -> String {
 }
 
 trait ReplaceReturns {
-    /// Replaces the carriage return that Enter sends with a newline.
+    /// Replaces each carriage return with a newline, because Enter sends a carriage return.
     fn replace_returns(&self) -> Vec<u8>;
 }
 
@@ -348,7 +350,7 @@ impl Canvas {
         }
     }
 
-    /// An arrow from one lane to another, with text on it.
+    /// Draws an arrow from one lane to another, with text on it.
     fn arrow(&mut self, from: usize, to: usize, text: &str, dash: char) {
         let (left, right) = (from.min(to), from.max(to));
         let line: String = std::iter::repeat_n(dash, (right - left).saturating_sub(1)).collect();

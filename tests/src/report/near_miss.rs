@@ -1,4 +1,4 @@
-//! Finds output that was almost right, because that explains the mistake.
+//! Finds output that was almost right, because such output explains the mistake.
 
 use crate::journal::failure::Evidence;
 use crate::journal::is_server;
@@ -7,8 +7,8 @@ use crate::journal::{Event, EventKind, Wire};
 
 use crate::report::text::short_blanks;
 
-/// Explains the mistake, using the received bytes and the bytes that others received. The most useful remark comes
-/// first.
+/// Explains the mistake, using the received bytes and the bytes that other participants received. The most useful
+/// remark comes first.
 pub fn near_misses(evidence: &Evidence, events: &[Event], speaker_hears: bool) -> Vec<String> {
     let Evidence { name, expected, before, rest, is_screen } = evidence;
     let mut misses = Vec::new();
@@ -18,7 +18,7 @@ pub fn near_misses(evidence: &Evidence, events: &[Event], speaker_hears: bool) -
     if message.is_empty() {
         return misses;
     }
-    // A screen may show other lines before the message, so this looks at the most similar line.
+    // A screen may show other lines before the message, so the most similar line is examined.
     let rest = if *is_screen { most_like(rest, message) } else { rest };
     let came = trim(rest);
     if came == message && rest.ends_with(b"\r\n") {
@@ -46,7 +46,7 @@ pub fn near_misses(evidence: &Evidence, events: &[Event], speaker_hears: bool) -
     }
     let first = trim(rest.split_inclusive(|&byte| byte == b'\n').next().unwrap_or_default());
     let is_known = |line: &[u8]| line == first;
-    // A single line of a longer message may occur twice.
+    // A message of several lines may repeat one of its lines, so only a message of one line is checked.
     let is_line = !message.contains(&b'\n');
     if is_line
         && !first.is_empty()
@@ -56,7 +56,7 @@ pub fn near_misses(evidence: &Evidence, events: &[Event], speaker_hears: bool) -
         misses.push("an earlier message arrived again: it was sent twice".into());
     }
     match find(rest, message) {
-        // Part of a screen line may occur anywhere in it, for example as a prompt that was answered.
+        // Text that is only part of a line may be anywhere in a screen line, for example as a prompt that was answered.
         Some(_) if *is_screen && !expected.ends_with(b"\n") => {}
         Some(at) => misses.extend(beside(rest, at, &expected).map(|miss| {
             let front = String::from_utf8_lossy(&rest[..at]).trim_start_matches("> ").to_owned();
@@ -73,7 +73,7 @@ pub fn near_misses(evidence: &Evidence, events: &[Event], speaker_hears: bool) -
     misses
 }
 
-/// The wrong text directly before or after the message, which begins at `at`.
+/// Describes the wrong text directly before or after the message, which begins at `at`.
 fn beside(rest: &[u8], at: usize, expected: &[u8]) -> Option<String> {
     let message = trim(expected);
     let (front, back) = (&rest[..at], &rest[at + message.len()..]);
@@ -86,7 +86,7 @@ fn beside(rest: &[u8], at: usize, expected: &[u8]) -> Option<String> {
         }
     };
     if !expected.ends_with(b"\n") {
-        // Here no ⏎ separates two messages.
+        // If messages do not end with ⏎, no ⏎ separates them.
         return (at > 0).then(|| format!("it arrived, but after «{}»", shown(front)));
     }
     let front = &front[front.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1)..];
@@ -103,7 +103,7 @@ fn beside(rest: &[u8], at: usize, expected: &[u8]) -> Option<String> {
     }
 }
 
-/// The line, with its ⏎, that contains the message; otherwise the line with the most similar beginning.
+/// Returns the line that contains the message, including its ⏎, or else the line with the most similar beginning.
 fn most_like<'a>(rest: &'a [u8], message: &[u8]) -> &'a [u8] {
     let lines = || rest.split_inclusive(|&byte| byte == b'\n');
     let has_it = lines().find(|line| find(line, message).is_some());
@@ -127,7 +127,7 @@ fn count(all: &[u8], part: &[u8]) -> usize {
     all.windows(part.len()).filter(|window| *window == part).count()
 }
 
-/// Whether a frame's header counts the characters that follow instead of the bytes (wire 3).
+/// Returns a remark if a frame's header counts the characters of the payload instead of its bytes (lab 3).
 fn counted_characters(expected: &[u8], rest: &[u8]) -> Option<String> {
     const HEADER: usize = 64;
     let number = |frame: &[u8]| {
@@ -145,7 +145,7 @@ fn counted_characters(expected: &[u8], rest: &[u8]) -> Option<String> {
     })
 }
 
-/// Whether a peer's own message was sent back to it.
+/// Returns a remark if a peer's own message was sent back to it.
 fn own_words(name: &str, message: &[u8], rest: &[u8], events: &[Event]) -> Option<String> {
     if is_server(name) {
         return None;
@@ -162,7 +162,7 @@ fn own_words(name: &str, message: &[u8], rest: &[u8], events: &[Event]) -> Optio
     is_own.then(|| format!("what arrived is {name}'s own message, sent back to the speaker"))
 }
 
-/// Whether other peers received the message instead.
+/// Returns a remark if other peers received the message instead.
 fn others_got_it(name: &str, message: &[u8], before: &[u8], events: &[Event]) -> Option<String> {
     let mut others: Vec<&str> = Vec::new();
     let mut got: std::collections::BTreeMap<&str, Vec<u8>> = std::collections::BTreeMap::new();
@@ -175,7 +175,7 @@ fn others_got_it(name: &str, message: &[u8], before: &[u8], events: &[Event]) ->
         }
     }
     for (who, bytes) in got {
-        // The server printed it, but did not send it.
+        // If the message is in the server's output, the server printed the message, but did not send it.
         if who != name && !is_server(who) && count(&bytes, message) > count(before, message) {
             others.push(who);
         }
@@ -196,7 +196,7 @@ fn has_typed(name: &str, text: &str, events: &[Event]) -> bool {
     })
 }
 
-/// Whether the screen shows only the echo of the typed text.
+/// Returns a remark if the screen shows only the echo of the typed text.
 fn only_typed(name: &str, message: &[u8], rest: &[u8], events: &[Event]) -> Option<String> {
     let text = String::from_utf8_lossy(message);
     let said = text.split_once(": ").or(text.split_once("> ")).map_or(&*text, |(_, said)| said);

@@ -11,13 +11,13 @@ use crate::journal::visible::visible;
 use crate::journal::{Event, EventKind, Wire};
 use crate::system::process::Ended;
 
-/// The number of lines of a panic that are shown.
+/// The maximum number of lines that are shown of a panic message.
 const LAST_LINES: usize = 3;
 
-/// More memory than any chat needs, in bytes.
+/// An amount of memory, in bytes, that is more than any chat needs.
 const MUCH_MEMORY: u64 = 500_000_000;
 
-/// The remarks about each program. There is no remark about a program that waits as it should.
+/// Returns the remarks about each program. There is no remark about a program that waits as it should.
 pub fn states(
     programs: &[(String, Ended)],
     shown: &BTreeMap<String, Vec<u8>>,
@@ -28,7 +28,7 @@ pub fn states(
         ended.status.is_some_and(|status| !matches!(status, WaitStatus::Exited(_, 0)))
     };
     let server_died = programs.iter().any(|(name, ended)| is_server(name) && ended_badly(ended));
-    // There may be several servers.
+    // A stage may run several servers.
     let mut server_is_mentioned = false;
     let mut seen = BTreeSet::new();
     for (name, ended) in programs {
@@ -39,7 +39,7 @@ pub fn states(
         let said = match ended.status {
             // A client is allowed to exit, but a server is not.
             Some(WaitStatus::Exited(_, 0)) if !is_server(name) => None,
-            // Clients are expected to end with their server.
+            // Clients are expected to end when their server ends.
             Some(WaitStatus::Exited(..)) if server_died && !is_server(name) => None,
             Some(WaitStatus::Exited(_, code)) => {
                 let on_its_own =
@@ -76,7 +76,7 @@ pub fn states(
             let megabytes = ended.memory / 1_000_000;
             lines.push(format!("{name}'s program used {megabytes} MB of memory"));
         }
-        // The output of all programs with this name is joined, so one look is enough.
+        // The output of all programs with this name is joined, so it is examined only once.
         if !seen.insert(name) {
             continue;
         }
@@ -107,7 +107,7 @@ fn was_left(name: &str, events: &[Event]) -> bool {
     !connected || events.iter().any(is_end)
 }
 
-/// The panics in the output, each with its file, line and message.
+/// Returns the panics in the output, each with its file, line and message.
 fn panics(output: &str) -> Vec<Vec<String>> {
     let mut panics = Vec::new();
     let mut lines = output.lines().peekable();
@@ -125,7 +125,7 @@ fn panics(output: &str) -> Vec<Vec<String>> {
         }
         panics.push(panic);
     }
-    // A repeated panic says nothing new.
+    // A repeated panic adds no information.
     panics.dedup_by(|a, b| a[1..] == b[1..]);
     panics.truncate(3);
     panics

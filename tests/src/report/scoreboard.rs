@@ -1,4 +1,4 @@
-//! The points of each stage.
+//! The scoreboard: the points of each lab and each stage.
 
 use console::style;
 
@@ -6,7 +6,7 @@ use crate::grading::verdict::Verdict;
 use crate::harness::stage::{Lab, Stage};
 use crate::report::text::{line, mark, word};
 
-/// The points that were earned, and the points that were possible.
+/// The number of points earned, and the number of points possible.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Points {
     /// The points of the passed stages.
@@ -42,13 +42,13 @@ fn won(stage: &Stage, verdict: &Verdict) -> u32 {
     if *verdict == Verdict::Passed { stage.points } else { 0 }
 }
 
-/// The line of a lab.
+/// Returns the scoreboard line for a lab.
 pub fn lab_line(lab: &Lab, points: Points) -> String {
     let left = format!(" lab {}  {}", lab.number, lab.title);
     style(line(&left, &points.to_string())).bold().to_string()
 }
 
-/// The line of a stage.
+/// Returns the scoreboard line for a stage.
 pub fn stage_line(lab: &Lab, stage: &Stage, verdict: &Verdict) -> String {
     let number = format!("{}.{}", lab.number, stage.number);
     let left = format!("  {} {number:<5} {}", mark(Some(verdict)), stage.title);

@@ -8,7 +8,7 @@ use crate::journal::unwritten::without_unwritten;
 use crate::journal::visible::visible;
 use crate::journal::{Event, EventKind};
 
-/// The number of last rows of a screen that a report shows.
+/// How many lines of each screen a report shows, counted from the bottom.
 pub const LINES: usize = 8;
 
 /// The longest line that is shown in full, in characters.
@@ -18,12 +18,12 @@ const LONG: usize = 300;
 pub struct Screen {
     /// The name of the person or server.
     pub name: String,
-    /// The last lines, from top to bottom.
+    /// The last lines of the screen, from top to bottom.
     pub lines: Vec<String>,
 }
 
 /// Returns the last lines of every program's screen, in the order in which the programs were started. If a terminal
-/// does not echo, this adds the typed text, because the person knows it.
+/// does not echo, the typed text is added, because the person knows what they typed.
 pub fn screens(events: &[Event], last: usize) -> Vec<Screen> {
     let mut kinds: Vec<(&str, Terminal)> = Vec::new();
     let mut bytes: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
@@ -72,17 +72,17 @@ pub fn screens(events: &[Event], last: usize) -> Vec<Screen> {
 /// The minimum width of a screen, in columns. A narrower screen is hard to read.
 const MIN_WIDTH: usize = 34;
 
-/// How many of `count` screens fit side by side.
+/// Returns how many of `count` screens fit side by side.
 fn beside(columns: usize, count: usize) -> usize {
     ((columns - 2) / MIN_WIDTH).clamp(1, count.max(1))
 }
 
-/// The number of columns for text in each of `count` screens that are shown in `columns`.
+/// Returns how many columns of text fit into each of `count` screens on a terminal with `columns` columns.
 pub fn room(columns: usize, count: usize) -> usize {
     (columns - 2) / beside(columns, count) - 6
 }
 
-/// The screens in rows, with as many screens side by side as fit.
+/// Returns the screens in rows, with as many screens side by side as fit.
 pub fn to_text(screens: &[Screen], columns: usize) -> String {
     let beside = beside(columns, screens.len());
     let width = room(columns, screens.len()) + 4;
@@ -111,7 +111,7 @@ pub fn to_text(screens: &[Screen], columns: usize) -> String {
     text.join("\n")
 }
 
-/// The last rows of these lines on a terminal of this width.
+/// Wraps the lines for a terminal of this width, and returns the last rows.
 pub fn wrap(lines: &[String], width: usize, last: usize) -> Vec<String> {
     let mut rows = Vec::new();
     for line in lines {

@@ -12,14 +12,14 @@ const LINE: usize = 16;
 const GAP: usize = 8;
 /// The width of a drawing, in pixels.
 const WIDTH: usize = 900;
-/// The width of the clock, in pixels.
+/// The width of the times at the left edge, in pixels.
 const CLOCK: usize = 70;
-/// The assumed width of a character, in pixels, a little more than the real one.
+/// The assumed width of a character, in pixels, which is a little more than the real width.
 const CHARACTER: usize = 8;
-/// The maximum number of lines of text at an arrow.
+/// The maximum number of lines of text on an arrow.
 const MAX_LINES: usize = 12;
 
-/// The ladder as a drawing, with a text alternative.
+/// Returns the ladder as a drawing, with a text alternative.
 pub fn ladder(ladder: &Ladder) -> String {
     let left = if ladder.rows.iter().any(|row| row.at.is_some()) { CLOCK } else { 0 };
     let lane_width = (WIDTH - left) / ladder.lanes.len().max(1);
@@ -91,7 +91,7 @@ pub fn ladder(ladder: &Ladder) -> String {
     out + &rows + "</svg>"
 }
 
-/// An arrow from one lane to another, with the text above it, next to the sender.
+/// Draws an arrow from one lane to another, with the text above it, next to the sender.
 fn arrow(from: usize, to: usize, y: usize, lines: &[String]) -> String {
     let line = y + 4;
     let (tip, text_at, anchor) =
@@ -109,7 +109,8 @@ fn arrow(from: usize, to: usize, y: usize, lines: &[String]) -> String {
     out
 }
 
-/// The text, split at its newlines if it is too long for one line. It has at least one line, and at most [`MAX_LINES`].
+/// Returns the text, split at its newlines if it is too long for one line. The result has at least one line, and at
+/// most [`MAX_LINES`].
 fn wrap(text: &str, room: usize) -> Vec<String> {
     if text.chars().count() <= room {
         return vec![text.to_owned()];
@@ -122,7 +123,7 @@ fn wrap(text: &str, room: usize) -> Vec<String> {
     lines
 }
 
-/// The text alternative of the drawing.
+/// Returns the text alternative of the drawing.
 fn in_words(ladder: &Ladder) -> String {
     let name = |lane: &usize| ladder.lanes[*lane].as_str();
     let row = |row: &Row| match &row.kind {
@@ -140,7 +141,7 @@ fn in_words(ladder: &Ladder) -> String {
 /// The number of columns of a screen.
 pub const COLUMNS: usize = 44;
 
-/// The screens as windows, two side by side, for a page of any color.
+/// Draws the screens as windows, two side by side, for a page with any background color.
 pub fn screens(screens: &[Screen]) -> String {
     const TITLE: usize = 26;
     const SPACE: usize = 14;

@@ -7,20 +7,21 @@ use console::{Style, Term};
 use crate::grading::verdict::Verdict;
 use crate::journal::visible::visible;
 
-/// The number of columns that a report may use: those of the terminal, or 80 if the output is not a terminal.
+/// Returns the number of columns that a report may use: the width of the terminal, or 80 if the output is not a
+/// terminal.
 pub fn columns() -> usize {
     let size = Term::stdout().size_checked();
     size.map_or(80, |(_, columns)| usize::from(columns).clamp(60, 100))
 }
 
-/// `left` at the left edge, cut if it is too long, and `right` at the right edge.
+/// Returns a line with `left` at the left edge, cut if it is too long, and `right` at the right edge.
 pub fn line(left: &str, right: &str) -> String {
     let room = columns().saturating_sub(console::measure_text_width(right) + 1);
     let left = console::truncate_str(left, room, "…");
     format!("{} {right}", console::pad_str(&left, room, console::Alignment::Left, None))
 }
 
-/// The text, in which each long run of spaces, such as the padding of a header, is replaced with its length.
+/// Returns the text with each long run of spaces, such as the padding of a header, replaced with its length.
 pub fn short_blanks(text: &str) -> String {
     const LONG: usize = 6;
     let mut short = String::new();
@@ -43,7 +44,7 @@ pub fn escape(text: &str) -> String {
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
-            // Neither HTML nor XML allows these.
+            // Neither HTML nor XML allows these characters.
             '\0'..='\x08' | '\x0b'..='\x1f' | '\x7f' => escaped.push('\u{FFFD}'),
             char => escaped.push(char),
         }
@@ -51,8 +52,8 @@ pub fn escape(text: &str) -> String {
     escaped
 }
 
-/// Returns the output of a compiler or a `build.rs`, line by line. A submission controls this output, so it is made
-/// harmless, and long lines are cut.
+/// Returns the output of a compiler or a `build.rs`, line by line. A submission controls this output, so control
+/// characters are made visible, and long lines are cut.
 pub fn quoted(text: &str) -> Vec<String> {
     const LONG: usize = 300;
     let cut = |line: &str| {
@@ -63,12 +64,13 @@ pub fn quoted(text: &str) -> Vec<String> {
     text.trim_end().lines().map(cut).collect()
 }
 
-/// A label, followed by text on as many lines as it needs.
+/// Returns a label, followed by text on as many lines as necessary.
 pub fn labelled(label: &str, text: &str) -> String {
     wrapped(&format!("   {label:<8}"), text)
 }
 
-/// Text on as many lines as it needs. The first line begins after `front`, and the other lines are indented to match.
+/// Returns text on as many lines as necessary. The first line begins after `front`, and the other lines are indented to
+/// match.
 pub fn wrapped(front: &str, text: &str) -> String {
     let indent = console::measure_text_width(front);
     let mut lines = vec![front.to_owned()];
@@ -85,7 +87,7 @@ pub fn wrapped(front: &str, text: &str) -> String {
     lines.join("\n")
 }
 
-/// The symbol of a verdict, in its color.
+/// Returns the symbol of a verdict, in its color.
 pub fn mark(verdict: Option<&Verdict>) -> String {
     let (mark, style) = match verdict {
         Some(Verdict::Passed) => ("✓", Style::new().green()),
@@ -96,7 +98,7 @@ pub fn mark(verdict: Option<&Verdict>) -> String {
     style.apply_to(mark).to_string()
 }
 
-/// The verdict in words; empty if the symbol is enough.
+/// Returns the verdict in words, or an empty string if the symbol is enough.
 pub fn word(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Passed => String::new(),

@@ -26,7 +26,7 @@ const THINK: Duration = Duration::from_millis(700);
 /// The time between two frames.
 const FRAME: Duration = Duration::from_millis(40);
 
-/// The chat of each lab.
+/// Returns the chat that is played for a lab.
 pub fn play(lab: u32) -> Play {
     let lines = match lab {
         1 => vec![

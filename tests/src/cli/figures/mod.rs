@@ -25,7 +25,7 @@ use crate::report::{screens, svg};
 /// The folder of the figures.
 const FOLDER: &str = "docs/src/figures";
 
-/// A short chat for the picture of a lab's wire.
+/// Returns a short chat for the picture of a lab's wire format.
 fn scene(lab: u32) -> Play {
     let lines = match lab {
         1 => vec![
@@ -96,7 +96,7 @@ pub fn run(kit: &Path, check: bool, commands: clap::Command, not_exported: &[&st
     Ok(())
 }
 
-/// File names with the contents of the files.
+/// Returns the figures, as file names with the contents of the files.
 fn figures(kit: &Path) -> Result<BTreeMap<String, String>> {
     let grader = Grader::new(kit, &labs::numbers(), 1);
     let mut figures = BTreeMap::new();
@@ -107,7 +107,7 @@ fn figures(kit: &Path) -> Result<BTreeMap<String, String>> {
         );
         let events = in_one_order(&perform(&grader, lab, &scene(lab))?);
         let mut ladder = Ladder::new(&events, None, None, 3);
-        // The times differ in every run.
+        // The times are left out, because they differ in every run.
         ladder.rows.iter_mut().for_each(|row| row.at = None);
         figures.insert(format!("wire-{lab}.svg"), svg::ladder(&ladder));
     }
@@ -134,7 +134,7 @@ fn perform(grader: &Grader, lab: u32, play: &Play) -> Result<Vec<Event>> {
     Ok(with_usual_ports(&journal.events(), default))
 }
 
-/// The number of rows in a picture of a screen.
+/// The number of rows of text in a picture of a screen.
 const ROWS: usize = 11;
 
 fn picture(events: &[Event]) -> String {

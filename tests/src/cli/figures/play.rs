@@ -34,7 +34,7 @@ pub struct Line {
     sees: &'static str,
 }
 
-/// `who` types `types`, then `sees` appears on the screen of `then`.
+/// Returns a line: `who` types `types`, and then `sees` appears on the screen of `then`.
 pub const fn line(who: usize, types: &'static str, then: usize, sees: &'static str) -> Line {
     Line { who, types, then, sees }
 }
@@ -57,10 +57,10 @@ pub fn harness(grader: &Grader, author: Author, lab: u32) -> Result<Harness> {
     Ok(Harness::new(server, client, 1))
 }
 
-/// Performs a play with each person at a terminal, in a window with this number of columns.
+/// Performs a play with each person at a terminal that is `columns` columns wide.
 ///
 /// # Errors
-/// When a screen does not show what the play needs.
+/// When a screen does not show what the play expects.
 pub fn perform(
     harness: &Harness,
     lab: u32,
@@ -92,7 +92,7 @@ pub fn perform(
         }
     }
     pause(Moment::Line);
-    // After this, people only leave.
+    // After this event, people only leave.
     harness.journal().note("", EventKind::End);
     Ok(())
 }

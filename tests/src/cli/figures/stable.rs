@@ -1,12 +1,12 @@
-//! Makes the events the same in every run, although ports differ, and threads and programs race.
+//! Makes the events the same in every run, although ports differ, and the order of threads and programs varies.
 
 use std::collections::BTreeMap;
 
 use crate::journal;
 use crate::journal::{Event, EventKind, Wire};
 
-/// The events of a play up to its end. The port that the server got in this run is replaced by the lab's usual port,
-/// and the ports of the clients by fixed ones.
+/// Returns the events of a play up to its end. The port that the server got in this run is replaced with the lab's
+/// usual port, and the ports of the clients with fixed ones.
 pub fn with_usual_ports(events: &[Event], default: &str) -> Vec<Event> {
     let mut events = journal::merged(events);
     let mut usual: BTreeMap<String, String> = BTreeMap::new();
@@ -34,7 +34,8 @@ pub fn with_usual_ports(events: &[Event], default: &str) -> Vec<Event> {
     events
 }
 
-/// The text with its numbers replaced. This must be done in one pass, because a new number may be equal to an old one.
+/// Returns the text with its numbers replaced. All numbers must be replaced in one pass, because a new number may be
+/// equal to an old one.
 fn replaced(text: &str, numbers: &BTreeMap<String, String>) -> String {
     let pieces = text.split_inclusive(|char: char| !char.is_ascii_digit());
     let piece = |piece: &str| {
@@ -45,8 +46,8 @@ fn replaced(text: &str, numbers: &BTreeMap<String, String>) -> String {
     pieces.map(piece).collect()
 }
 
-/// The events on the wire, in one of their possible orders. Events on two connections at the same time are recorded in
-/// the order in which the system wakes the threads that read them.
+/// Returns the events on the connections, in one of their possible orders. Simultaneous events on two connections are
+/// recorded in the order in which the system wakes the threads that read them.
 pub fn in_one_order(events: &[Event]) -> Vec<Event> {
     let mut ordered: Vec<Event> = Vec::new();
     // A line is typed only when no more events arrive.
@@ -54,7 +55,8 @@ pub fn in_one_order(events: &[Event]) -> Vec<Event> {
     for quiet_to_quiet in events.chunk_by(|_, next| !is_typed(next)) {
         let mut wire: Vec<_> =
             quiet_to_quiet.iter().filter(|event| event.ends().is_some()).collect();
-        // A participant that sends something and closes right after that closes before the reply arrives.
+        // If a participant sends something and then immediately closes the connection, it closes the connection before
+        // the reply arrives.
         for at in 0..wire.len() {
             let event = wire[at];
             let is_close = matches!(
@@ -67,7 +69,7 @@ pub fn in_one_order(events: &[Event]) -> Vec<Event> {
                 wire[said + 1..=at].rotate_right(1);
             }
         }
-        // Messages from the server to several people are ordered by name.
+        // Messages from the server to several people are put in the order of the receivers' names.
         let receiver = |event: &Event| {
             event.ends().filter(|(from, _)| *from == "server").map(|(_, to)| to.to_owned())
         };

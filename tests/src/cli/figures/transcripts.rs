@@ -14,7 +14,7 @@ use crate::labs;
 use crate::system::cargo;
 use crate::system::program::Runnable;
 
-/// The help text of every `cargo lab` command. The commands in `not_exported` need the solutions.
+/// Returns the help text of every `cargo lab` command. The commands in `not_exported` need the solutions.
 pub fn commands(lab: clap::Command, not_exported: &[&str]) -> String {
     let mut lab = lab.term_width(80);
     lab.build();
@@ -40,7 +40,7 @@ pub fn commands(lab: clap::Command, not_exported: &[&str]) -> String {
     text
 }
 
-/// The help texts of the eight programs.
+/// Returns the help texts of the eight programs.
 ///
 /// # Errors
 /// When a program cannot be built.
@@ -59,7 +59,8 @@ pub fn programs(grader: &Grader) -> Result<String> {
     Ok(text)
 }
 
-/// A student's first session in an exported kit, as file names and the contents of the files.
+/// Runs a student's first session in an exported kit, and returns its output as file names with the contents of the
+/// files.
 ///
 /// # Errors
 /// When the kit cannot be exported or built.

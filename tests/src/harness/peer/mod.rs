@@ -1,5 +1,5 @@
-//! Scripted peers: the other end of a connection, played by a script. This module is about bytes. The verbs of each
-//! wire are in the modules of the labs.
+//! Scripted peers: the other end of a connection, played by a script. This module sends and receives plain bytes. The
+//! steps for each lab's wire format are in the modules of the labs.
 
 pub mod receiving;
 
@@ -20,7 +20,7 @@ use crate::journal::{EventKind, Journal, Wire};
 /// One end of a connection to a program, played by the script.
 pub struct Peer {
     name: String,
-    /// The name of the other end.
+    /// The name of the program at the other end.
     other: String,
     stream: Arc<TcpStream>,
     inbox: Arc<Inbox>,
@@ -128,7 +128,7 @@ impl Peer {
         Ok(())
     }
 
-    /// The peer's name in reports.
+    /// Returns the peer's name in reports.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -142,15 +142,15 @@ impl Peer {
         })
     }
 
-    /// Like [`Peer::sends`], but for a program that may close the connection before it has received everything, which
-    /// is not a failure.
+    /// Like [`Peer::sends`], but for a program that is allowed to close the connection before it has received
+    /// everything.
     pub fn tries_to_send(&self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         let bytes = bytes.as_ref();
         self.note_sent(Wire::Bytes(bytes.to_vec()));
         (&*self.stream).write_all(bytes)
     }
 
-    /// Sends each piece as a separate segment, without a pause between them.
+    /// Sends each piece as a separate segment, without pauses between the pieces.
     pub fn sends_in_pieces<'a>(&self, pieces: impl IntoIterator<Item = &'a [u8]>) -> Check {
         pieces.into_iter().try_for_each(|piece| self.sends(piece))
     }
@@ -181,7 +181,8 @@ impl Peer {
     pub fn crashes(self) {
         self.note_sent(Wire::Signal("resets the connection"));
         self.has_closed.store(true, Ordering::SeqCst);
-        // The reading thread also holds the socket. Wake it up, so that the socket is closed.
+        // The reading thread also holds the socket. Wake the thread, so that it releases the socket, which is then
+        // closed.
         let _ = SockRef::from(&*self.stream).set_linger(Some(Duration::ZERO));
         let _ = self.stream.shutdown(Shutdown::Read);
     }
@@ -190,7 +191,7 @@ impl Peer {
 impl Drop for Peer {
     fn drop(&mut self) {
         self.has_closed.store(true, Ordering::SeqCst);
-        // Otherwise the reading thread would keep the connection open.
+        // Without this shutdown, the reading thread would keep the connection open.
         let lingers = SockRef::from(&*self.stream).linger();
         if !matches!(lingers, Ok(Some(_))) {
             let _ = self.stream.shutdown(Shutdown::Both);
@@ -204,7 +205,7 @@ mod tests {
 
     use super::*;
 
-    /// Returns the events of a peer that leaves a listener in this way.
+    /// Connects a peer to a listener, calls `leaves`, and returns the peer's events.
     fn events_of(leaves: fn(Peer)) -> Vec<EventKind> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let journal = Journal::default();

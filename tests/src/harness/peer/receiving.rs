@@ -14,7 +14,7 @@ use crate::journal::timeout::TIMEOUT;
 use crate::journal::visible::visible;
 
 impl Peer {
-    /// Waits until the bytes in `expected` arrive next.
+    /// Waits for the next bytes, which must be `expected`.
     pub fn gets(&self, expected: impl AsRef<[u8]>) -> Check {
         let expected = expected.as_ref();
         let has_come = self.takes(|rest| {
@@ -53,8 +53,8 @@ impl Peer {
         Ok(())
     }
 
-    /// Waits until at least `count` bytes have arrived that the script has not accepted yet. This keeps a speaker from
-    /// being faster than its listeners.
+    /// Waits until the peer has received at least `count` bytes that the script has not accepted yet. This wait keeps a
+    /// speaker from getting ahead of its listeners.
     pub fn has_got_at_least(&self, count: usize) -> Check {
         let found = self.wait(|arrived| (arrived.rest().len() >= count).then_some(()));
         found.ok_or_else(|| self.wrong(&format!("should have received {count} bytes"), b"..."))
@@ -76,10 +76,10 @@ impl Peer {
         })
     }
 
-    /// Waits until the program closes the connection. Nothing more may arrive before that.
+    /// Waits until the program closes the connection. No more data may arrive before the connection is closed.
     pub fn is_closed(&self) -> Check {
         let closed = self.inbox.wait(|arrived| {
-            // A ⏎ may be the end of the previous message, which is not checked.
+            // A ⏎ may belong to the previous message, whose end is not checked.
             if arrived.rest().iter().any(|&byte| byte != b'\n') {
                 return Some(false);
             }
@@ -112,19 +112,19 @@ impl Peer {
         }
     }
 
-    /// Checks that nothing has arrived that the script has not accepted yet. Call this when a program that sends too
-    /// early has had enough time to do so.
+    /// Checks that the script has accepted everything that has arrived. Call this when a program that sends too early
+    /// would already have done so.
     pub fn has_got_nothing(&self, when: &str) -> Check {
         self.inbox.look(|arrived| self.is_nothing(arrived.rest(), when))
     }
 
-    /// Checks that nothing more arrived, not even a ⏎, up to the end of the stream. Call this for a program that was
-    /// just killed: at the end of the stream, everything that it sent has arrived.
+    /// Waits for the end of the stream, and checks that nothing more arrived before it, not even a ⏎. Call this for a
+    /// program that was just killed: at the end of the stream, all data that the program sent has arrived.
     pub fn got_nothing_more(&self, when: &str) -> Check {
         self.is_nothing(&self.hears_until_closed()?, when)
     }
 
-    /// Like [`Peer::got_nothing_more`], but checks only that a ⏎ did not arrive next.
+    /// Like [`Peer::got_nothing_more`], but checks only that the remaining bytes do not begin with a ⏎.
     pub fn got_no_newline(&self, when: &str) -> Check {
         let rest = self.hears_until_closed()?;
         self.is_nothing(&rest[..late_end(&rest)], when)
@@ -141,9 +141,9 @@ impl Peer {
         ))
     }
 
-    /// Checks that the program has not closed the connection so far.
+    /// Checks that the program has not closed the connection.
     pub fn is_connected(&self) -> Check {
-        // The end of the stream may have arrived without having been read yet.
+        // The end of the stream may have arrived, but may not have been read yet.
         let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
         let next =
             SockRef::from(&*self.stream).recv_with_flags(&mut [MaybeUninit::uninit()], flags);
@@ -182,8 +182,8 @@ impl Peer {
         rest.ok_or_else(|| self.journal.wrong(who, "the end of the stream", came))
     }
 
-    /// Waits until `look` finds what it expects at the beginning of the bytes that were not accepted yet. Returns
-    /// whether it arrived.
+    /// Waits until `look` accepts or rejects the beginning of the bytes that the script has not accepted yet. Returns
+    /// whether `look` accepted it.
     pub(crate) fn takes(&self, look: impl Fn(&[u8]) -> Next) -> bool {
         let right = self.inbox.wait(|arrived| match look(arrived.rest()) {
             Next::NotYet => None,
@@ -227,7 +227,7 @@ impl Peer {
         failure.with(Evidence { name, expected, before, rest, is_screen: false })
     }
 
-    /// Returns whether anything arrives within `limit` that the script has not accepted yet.
+    /// Waits for at most `limit`, and returns whether bytes have arrived that the script has not accepted yet.
     pub(crate) fn has_got_anything(&self, limit: Duration) -> bool {
         self.inbox.wait_for(limit, |arrived| (!arrived.rest().is_empty()).then_some(())).is_some()
     }
@@ -238,17 +238,17 @@ impl Peer {
     }
 }
 
-/// The number of bytes that may be the end of the previous message, which is not checked.
+/// Returns the number of bytes that may belong to the previous message, whose end is not checked.
 pub fn late_end(rest: &[u8]) -> usize {
     rest.iter().take_while(|&&byte| byte == b'\n' || byte == b'\r').count()
 }
 
-/// What `look` found in the next bytes.
+/// The result of checking the next bytes.
 pub enum Next {
     /// More bytes are needed.
     NotYet,
-    /// They are not what was expected.
+    /// The bytes are not the expected ones.
     Wrong,
-    /// This number of bytes is correct.
+    /// The expected bytes have arrived; the value is their number.
     Right(usize),
 }
