@@ -153,8 +153,8 @@ fn receive_messages(id: u64, messages: &mut Messages, room: &Room<Event>) -> Res
 ///
 /// Until stages 5 and 7, a round may ignore all other events.
 ///
-/// Stage 5 comes back to this function: after [`Event::Said`], all members have a [`line`] for each of the messages, in
-/// order. A connection that is not a member says nothing: its messages are dropped.
+/// Stage 5 comes back to this function: after [`Event::Said`], all members have a [`line()`] for each of its messages,
+/// in order. A connection that is not a member says nothing: its messages are dropped.
 ///
 /// Stage 7 comes back to this function: after [`Event::Left`], the connection is not a member any more ([`leave`]), and
 /// by the end of the round, the remaining members have been notified.
