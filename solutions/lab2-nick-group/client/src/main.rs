@@ -60,10 +60,12 @@ fn chat(
 
 /// Stage 3: reply to the server's `NICK` with the nickname.
 ///
-/// Return the first message after the nickname. [`Messages::handshake`] waits for `NICK`. Neither `NICK` nor the
-/// nickname has a newline at its end. If something else arrives instead of `NICK`, it is the server's reason for a
-/// refusal: return it as the first message. [`Messages::receive`] waits for an ordinary message, and returns
-/// `None` when the server has closed the connection.
+/// Returns the first message after the nickname, or `None` if the server closes the connection instead. Neither `NICK`
+/// nor the nickname has a newline ([`Messages::handshake`]), and the server gets nothing else. Any other text in the
+/// place of `NICK` is the server's refusal: it gets no reply, and is returned as the first message. The function
+/// prints nothing; [`chat`] shows the first message.
+///
+/// Stage 11 tests this function: a client that is refused, before or after `NICK`, shows the reason.
 fn answer_nick(
     messages: &mut Messages,
     stream: &TcpStream,
@@ -81,13 +83,13 @@ fn answer_nick(
 
 /// Stage 3: show each message that arrives, until the stream ends.
 ///
-/// As in lab 1, [`Messages::receive`] returns `None` when the server has closed the connection.
+/// Each message appears once, in order ([`Screen::print`]). The function returns when the server has closed the
+/// connection, or with the error that ended it. Bytes that arrived together with the first message are not lost.
 ///
-/// Stage 13 tests this function, with three people: [`Screen::print`] leaves a half-typed line intact, and
-/// `println!` would write into it.
+/// Stage 13 tests this function, with three people: a half-typed line remains intact when a message appears.
 ///
-/// Stage 15 tests this function: a message may contain characters that would control a terminal.
-/// [`Screen::print`] makes them visible and harmless.
+/// Stage 15 tests this function: a message may contain characters that would control a terminal, but must not reach
+/// the terminal unchanged.
 fn show_messages(messages: &mut Messages, screen: &Screen) -> io::Result<()> {
     while let Some(message) = messages.receive()? {
         screen.print(&message);
@@ -97,13 +99,13 @@ fn show_messages(messages: &mut Messages, screen: &Screen) -> io::Result<()> {
 
 /// Stage 6: send each line that is typed, as `alice: hello`.
 ///
-/// Put a newline at the end of each line. An empty line is not a message. Send nothing before the first message
-/// from the server has arrived, or your line could stick to the nickname: `joined.wait()` waits for that message.
-/// Call it just before you send, so that a person who wants to leave does not have to wait.
+/// The server gets each line once, with the prefix and a newline, in order. An empty line is not a message. A line that
+/// is typed before the server's first message has arrived is sent after it, or it could stick to the nickname.
+/// `joined` is set as soon as the message is there.
 ///
-/// Stage 11 comes back to this function: `/quit` leaves, and so do Ctrl-D and Ctrl-C, for which
-/// [`Terminal::read_line`] returns `None`. [`Terminal::leave`] ends the program; on this wire, a client sends no
-/// last words.
+/// Stage 11 comes back to this function: a user can leave at any time, even while the server is silent, with `/quit`,
+/// Ctrl-D or Ctrl-C (for these keys, [`Terminal::read_line`] returns `None`). The server sees the end of the stream
+/// and no last words; the program exits with status 0 ([`Terminal::leave`]).
 ///
 /// Stage 14 tests this function, together with the server: people leave in each of these ways.
 fn type_messages(

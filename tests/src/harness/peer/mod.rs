@@ -171,12 +171,6 @@ impl Peer {
         self.note_sent(Wire::Signal("closes"));
     }
 
-    /// Shuts the connection down for writing, and waits until the other end closes it.
-    pub fn hangs_up(self) {
-        self.ends_sending();
-        let _ = self.hears_until_closed();
-    }
-
     /// Ends the connection with a reset, as a program that crashes does.
     pub fn crashes(self) {
         self.note_sent(Wire::Signal("resets the connection"));

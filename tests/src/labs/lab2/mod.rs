@@ -11,10 +11,10 @@ use crate::harness::stage::{Lab, stage};
 #[allow(clippy::too_many_lines)] // a list
 pub fn lab() -> Lab {
     let stages = vec![
-        stage(1, "The server listens", 4)
+        stage(1, "The server listens", 3)
             .hint(
-                "What exactly does the server print, letter by letter? If the port is taken, does \
-                 the error reach `main`?",
+                "What exactly does the server print, letter by letter, and when can it know that \
+                 this is true? If the port is taken, which function learns of the error?",
             )
             .hint(
                 "In `open_listener`, `Endpoint::listen` does what you wrote in lab 1. Pass its \
@@ -24,8 +24,8 @@ pub fn lab() -> Lab {
         stage(2, "The server asks every client for a nickname", 6)
             .on(&[1])
             .hint(
-                "Exactly which bytes does a client compare with `NICK`? Which clients have to wait \
-                 while one user thinks about a nickname?",
+                "Exactly which bytes does a client compare with `NICK`? When is a reply without a \
+                 newline complete, and which clients have to wait while one user thinks about it?",
             )
             .hint(
                 "In `ask_nickname`, send four letters and no newline (`write_all`). Then \
@@ -40,8 +40,8 @@ pub fn lab() -> Lab {
             .server(server::asks_for_a_nickname),
         stage(3, "The client replies with its nickname", 8)
             .hint(
-                "Which side speaks first? What exactly is the reply? Does your client show \
-                 everything that comes after it?",
+                "Which side speaks first, and what else can it say instead of `NICK`? What exactly \
+                 is the reply, and where do the bytes after it go?",
             )
             .hint(
                 "In `answer_nick`, `Messages::handshake(None)` returns `NICK`. Reply with the \
@@ -54,67 +54,80 @@ pub fn lab() -> Lab {
                  the first has read.",
             )
             .client(client::answers_nick),
-        stage(4, "The server announces each client that joins", 8)
+        stage(4, "The server announces each client that joins", 13)
             .on(&[2])
             .hint(
-                "Which clients receive `joined!`, and which receive `Connected to server!`? In \
-                 which order do the two lines arrive, and where does each line end?",
+                "When the round ends, what is in each member's outbox, down to the last newline, and \
+                 what makes it leave? Is the newcomer in the list when `joined!` is pushed?",
             )
             .hint(
                 "In `join`, first put the newcomer into `members`, then `broadcast` `alice \
                  joined!`, then push `Connected to server!` to the newcomer alone. Each line ends \
-                 with a newline. Return `true`.",
+                 with a newline. Return `true`. In `broadcast`, make `Bytes` from the text once, \
+                 and push a clone into the outbox of each member.",
+            )
+            .hint(
+                "In `run_room`, `match` each event. For `Event::Join`, call `join` and send what it \
+                 returns through the channel; ignore an error of this send. After the loop, flush \
+                 the outbox of every member, not only of the newcomer.",
             )
             .hint(
                 "After `insert`, the map owns the newcomer. Clone its nickname before that, and \
-                 get its outbox again with `BTreeMap::get_mut`.",
+                 get its outbox again with `BTreeMap::get_mut`. `BTreeMap::values_mut` goes through \
+                 all members.",
             )
             .server(server::announces_a_newcomer),
         stage(5, "The server broadcasts each message to everyone", 10)
             .on(&[4])
             .hint(
-                "When `alice: hello` arrives, what exactly does the server send, and to which \
-                 clients? Does it continue to read from alice after that?",
+                "Which way does a message take from alice's thread to bob's socket, and what can \
+                 stop it there? If the server hears nothing at all from alice: has her thread got \
+                 its answer (stage 4)?",
             )
             .hint(
                 "In `receive_messages`, send an `Event::Said` for each message, until \
-                 `Messages::receive` returns `None`. `line` has `alice: ` once at the beginning, \
-                 and a newline at the end. The room sends it to everyone.",
+                 `Messages::receive` returns `None`. The client has already put `alice: ` in front \
+                 of its message, so until stage 10 asks for more, `line` can be just the message \
+                 and a newline.",
             )
             .hint(
-                "The client has already put `alice: ` in front of its message. Until stage 10 asks \
-                 for more, `line` can be just the message and a newline.",
+                "In `run_room`, find the speaker with `BTreeMap::get`; if it is not there, do \
+                 nothing. Make a `line` from each message of the event, join all of them into one \
+                 `String`, and `broadcast` that. The flush at the end of the round sends it.",
             )
             .server(server::broadcasts_to_everyone),
         stage(6, "The client sends typed lines and shows messages", 9)
             .on(&[3])
             .hint(
-                "How does each line that you send begin, and how does it end? What does your \
-                 client do with an empty line?",
+                "How does each line that you send begin, and how does it end? When is it safe to \
+                 send the first one, and which thread knows that?",
             )
             .hint(
                 "In `type_messages`, call `Terminal::read_line` in a loop, and send `alice: `, the \
-                 line and a newline with one `write_all`. Send nothing before that, not even a \
-                 newline after the nickname (stage 3).",
+                 line and a newline with one `write_all`. Skip an empty line. Call `joined.wait()` \
+                 directly before you send: it waits for the server's first message.",
             )
             .hint(
                 "Meanwhile `show_messages` (stage 3) shows messages: `Messages::receive` joins a \
                  message that arrives in two pieces. Show it with `Screen::print`.",
             )
             .client(client::talks),
-        stage(7, "The server announces each client that leaves", 9)
+        stage(7, "The server announces each client that leaves", 10)
             .on(&[5])
             .hint(
-                "What ends the receiving loop: a clean close, a reset, or a close in the middle of \
-                 a line? Which clients are told, and when?",
+                "In how many ways can a connection end, and what does your server do in each? Who is \
+                 still in the list when `left!` is pushed, and what makes it leave if nobody \
+                 speaks?",
             )
             .hint(
                 "A clean close is not an error: `Messages::receive` returns `None`, and \
-                 `receive_messages` returns. In `leave`, remove the member from `members`, then \
-                 `broadcast` `alice left!` and a newline.",
+                 `receive_messages` returns. In `run_room`, `Event::Left` calls `leave`, and the \
+                 round ends with the same flush as any other. In `leave`, remove the member from \
+                 `members`, then `broadcast` `alice left!` and a newline.",
             )
             .hint(
-                "`BTreeMap::remove` returns the member. Push the `last_words` into its outbox. \
+                "`BTreeMap::remove` returns the member, or `None` if it is not in the list; then \
+                 there is nothing to announce. Push the `last_words` into the member's outbox. \
                  Dropping the outbox at the end of `leave` sends them and closes the connection.",
             )
             .server(server::announces_a_departure),
@@ -133,15 +146,16 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "Push `Nickname refused: `, the reason and a newline into the newcomer's outbox, \
-                 and return `false`. Then the newcomer is dropped, which sends the line and closes \
-                 the connection. The other clients must not notice the refusal.",
+                 and return `false`, which `run_room` passes on to the newcomer's thread. Then the \
+                 newcomer is dropped, which sends the line and closes the connection. The other \
+                 clients must not notice the refusal, or what the refused client says after it.",
             )
             .server(server::refuses_bad_nicknames),
         stage(9, "Silent and deaf clients hold up no other client", 7)
             .on(&[4, 5, 7])
             .hint(
-                "In which thread does your server wait for the nickname, and for how long? Which \
-                 thread waits for a client that does not read?",
+                "In which thread does your server wait for the nickname, and for how long? When a \
+                 client does not read, is any thread waiting for it, and what does that thread hold?",
             )
             .hint(
                 "In `ask_nickname` (stage 2), pass `Some(patience)` to `Messages::handshake`. If \
@@ -157,8 +171,8 @@ pub fn lab() -> Lab {
         stage(10, "No client can speak in another's name", 6)
             .on(&[5])
             .hint(
-                "What decides how a line begins? Is it the client that sends the line? Which lines \
-                 can remain unchanged?",
+                "How does the server know who is speaking: from the message, or from the connection? \
+                 Which lines can remain unchanged?",
             )
             .hint(
                 "In `line` (stage 5), only a message that begins with exactly the speaker's \
@@ -187,7 +201,7 @@ pub fn lab() -> Lab {
                  itself.",
             )
             .client(client::ends_cleanly),
-        stage(12, "The server finds messages however they are split", 7)
+        stage(12, "The server finds messages however they are split", 5)
             .on(&[5, 7])
             .hint(
                 "One read is not one message. Where does a message end? What if a nickname and a \
@@ -204,7 +218,7 @@ pub fn lab() -> Lab {
                  error; pass it up with `?`, and `leave` pushes the last words.",
             )
             .server(server::finds_messages_however_split),
-        stage(13, "Three people talk", 4)
+        stage(13, "Three people talk", 3)
             .on(&[5, 6])
             .hint(
                 "Try it with three terminals side by side. Does anyone see a line twice, or not at \
@@ -220,7 +234,7 @@ pub fn lab() -> Lab {
                  being typed.",
             )
             .together(together::three_people_talk),
-        stage(14, "People come and go", 4)
+        stage(14, "People come and go", 3)
             .on(&[7, 8, 11])
             .hint(
                 "Is a nickname free again however its owner has left? Which clients show `left!`, \
@@ -237,7 +251,7 @@ pub fn lab() -> Lab {
                  the client say that its server is gone.",
             )
             .together(together::people_come_and_go),
-        stage(15, "Received text cannot control a terminal", 4)
+        stage(15, "Received text cannot control a terminal", 3)
             .on(&[8, 13])
             .hint(
                 "What does a terminal do with an escape sequence in a message? Which of your \
@@ -245,8 +259,8 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "This stage needs no new function. `show_messages` (stage 3) must show messages \
-                 with `Screen::print`, and the server must show them with `log`. Both make control \
-                 characters visible; `println!` does not.",
+                 with `Screen::print`, and the server must print nicknames with `log`. Both make \
+                 control characters visible; `println!` does not.",
             )
             .hint(
                 "One client has an escape sequence in its nickname: `join` (stage 8) must refuse \

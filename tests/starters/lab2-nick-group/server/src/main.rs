@@ -75,9 +75,9 @@ fn main() -> Result<()> {
 
 /// Stage 1: open the listening socket, and announce it.
 ///
-/// In lab 1, you opened the socket yourself; now [`Endpoint::listen`] opens it. Then print `SERVER WORKING`;
-/// [`green`] makes the text green where colors are visible. `main` continues with [`common::serve()`], which prints
-/// `listening on` and the address, and accepts clients.
+/// Returns a listener on `endpoint`; [`Endpoint::listen`] does what you wrote in lab 1. A server that can listen prints
+/// `SERVER WORKING` ([`print_line`]), [`green`] where colors are visible. A server that cannot listen never prints it;
+/// its error reaches `main`.
 fn open_listener(endpoint: &Endpoint<55555>) -> Result<TcpListener> {
     todo!("stage 1: open the listening socket, and announce it")
 }
@@ -110,16 +110,16 @@ fn talk(id: u64, stream: &Arc<TcpStream>, room: &Room<Event>, patience: Duration
 
 /// Stage 2: ask for the nickname, and wait for it.
 ///
-/// Send `NICK`, exactly these four letters: the original client compares what it receives with them.
-/// [`Messages::handshake`] waits for the nickname, but for at most `patience`. It returns `None` if the client has
-/// closed the connection instead. This function runs in the connection's own thread, so a silent client blocks no
-/// other.
+/// The client gets `NICK`, exactly these four bytes: an original client compares what it receives with them. Returns
+/// the reply, which may be empty and has no newline ([`Messages::handshake`]), or `None` if the client has closed the
+/// connection instead. Nothing that arrives together with the reply is lost.
 ///
-/// Stage 9 comes back to this function: a client that has not sent its nickname in time gets `Nickname refused: `, a
-/// reason and a newline, and nothing more: shut down the sending side with [`TcpStream::shutdown`], and return
-/// `Ok(None)`. `handshake` reports this case as an error of kind [`ErrorKind::TimedOut`]. An error of kind
-/// [`ErrorKind::InvalidData`] means that the nickname is longer than the limit for messages: refuse it in the same
-/// way. Return other errors with `?`.
+/// Stage 9 comes back to this function: a client must reply within `patience`. If it does not, or if its nickname is
+/// longer than the limit for messages, it gets `Nickname refused: `, a reason and a newline, and then the end of the
+/// stream, even if it never closes its own side. It does not become a member: the function returns `Ok(None)`. Any
+/// other error is returned.
+///
+/// Stage 12 tests this function: the nickname and the first message may arrive in one segment.
 fn ask_nickname(
     mut stream: &TcpStream,
     messages: &mut Messages,
@@ -130,82 +130,80 @@ fn ask_nickname(
 
 /// Stage 5: send each message that arrives to the room.
 ///
-/// As in lab 1, [`Messages::receive`] waits for a message, and returns `None` at the end of the stream. At the end,
-/// return; then [`talk`] tells the room that the member has left.
+/// The room gets each message of the client as an [`Event::Said`]: once, in order, and immediately. The function
+/// returns when the client has closed the connection, or with the error that ended it. Either way, [`talk`] tells the
+/// room that the member has left.
 ///
 /// Stage 12 tests this function: messages arrive in pieces, or several together. An original client's message ends
-/// where the bytes of one read end. Pass on each complete message.
+/// where the bytes of one read end. A message that is too long is an error.
 fn receive_messages(id: u64, messages: &mut Messages, room: &Room<Event>) -> Result<()> {
     todo!("stage 5: send each message that arrives to the room")
 }
 
-/// Runs one round of the room: processes one event after the other, and then sends once for all of them.
+/// Stage 4: run one round of the room.
+///
+/// `events` come from all connections' threads. During the round, `members` belongs to this function alone, and no
+/// member is served by any other thread. So:
+///
+/// - Events take effect one after the other, in their order.
+/// - When the round ends, all that was pushed for members has been sent, with one [`Outbox::flush`] for each member.
+/// - The round never waits for a client. [`Outbox::push`] and [`Outbox::flush`] never wait; a write to a socket does.
+/// - [`Event::Join`] asks whether the newcomer can [`join`]. Its thread waits until it gets the answer, so it gets one
+///   in every case. If the thread no longer waits, the round continues.
+///
+/// Until stages 5 and 7, a round may ignore all other events.
+///
+/// Stage 5 comes back to this function: after [`Event::Said`], all members have a [`line()`] for each of its messages,
+/// in order. A connection that is not a member says nothing: its messages are dropped.
+///
+/// Stage 7 comes back to this function: after [`Event::Left`], the connection is not a member any more ([`leave`]), and
+/// by the end of the round, the remaining members have been notified.
 fn run_room(members: &mut BTreeMap<u64, Member>, events: impl Iterator<Item = Event>) {
-    for event in events {
-        match event {
-            Event::Said(id, messages) => {
-                if let Some(member) = members.get(&id) {
-                    let lines = messages.iter().map(|message| line(&member.nickname, message));
-                    broadcast(members, lines.collect());
-                }
-            }
-            Event::Join(id, member, answer) => {
-                // An error means that the client's thread no longer waits for the answer.
-                let _ = answer.send(join(members, id, member));
-            }
-            Event::Left(id, last_words) => leave(members, id, last_words),
-        }
-    }
-    for member in members.values_mut() {
-        member.outbox.flush();
-    }
+    todo!("stage 4: run one round of the room")
 }
 
+/// Stage 4: push the same lines to all members.
+///
+/// Each member gets `lines` after all that was pushed for it before. However many members there are, the text exists
+/// only once: they share it as [`Bytes`].
 fn broadcast(members: &mut BTreeMap<u64, Member>, lines: String) {
-    // All members share the same bytes.
-    let lines = Bytes::from(lines);
-    for member in members.values_mut() {
-        member.outbox.push(lines.clone());
-    }
+    todo!("stage 4: push the same lines to all members")
 }
 
 /// Stage 4: let a newcomer join, and tell all members.
 ///
-/// First put the newcomer into `members`, under its `id`. All members, including the newcomer, get
-/// `alice joined!`; then only the newcomer gets `Connected to server!`. Each line ends with a newline.
-/// [`broadcast`] sends to all members.
+/// Returns whether the newcomer has joined. If it has, it is in `members`, under its `id`. All members, including the
+/// newcomer, get `alice joined!`; after that, only the newcomer gets `Connected to server!`. Each line ends with a
+/// newline.
 ///
-/// Returns whether the newcomer has joined.
+/// Stage 8 comes back to this function: a nickname is refused if it is empty, is longer than [`MAX_NICKNAME`]
+/// characters, contains a control character, `:` or an invisible character ([`has_invisible`]), or belongs to a member.
+/// `alice` and `Alice` are the same nickname, and so are any two for which [`same_name`] returns the same. The refused
+/// newcomer gets `Nickname refused: `, a reason and a newline; then its connection is closed. No member is notified.
 ///
-/// Stage 8 comes back to this function: some nicknames are refused. A newcomer with such a nickname gets
-/// `Nickname refused: ` and the reason; dropping its outbox sends this line and closes the connection. Refuse a
-/// nickname if it is empty, is longer than [`MAX_NICKNAME`] characters, contains a control character, `:` or an
-/// invisible character ([`has_invisible`]), or already belongs to a member. `alice` and `Alice` would be confused,
-/// and so would any two names for which [`same_name`] returns the same. Print the refusal with [`log()`], never with
-/// `println!`: a nickname may contain characters that would control the terminal. Stage 15 tests that.
+/// Stage 14 tests this function, together with the client: a nickname is free again when its owner is gone.
+///
+/// Stage 15 tests this function: a refused nickname may contain characters that would control the server's terminal.
+/// If you print it, [`log()`] makes them harmless.
 fn join(members: &mut BTreeMap<u64, Member>, id: u64, mut newcomer: Member) -> bool {
     todo!("stage 4: let a newcomer join, and tell all members")
 }
 
 /// Stage 5: make the line that all members get, including the speaker.
 ///
-/// A client adds the prefix itself, like the original client: `alice: hello` arrives, and is sent out again with a
-/// newline.
+/// The client puts the prefix before its message, like an original client: for `alice: hello`, the line is the same
+/// text and a newline. [`run_room`] sends it.
 ///
-/// Stage 10 comes back to this function: no member can speak in another member's name. If a message does not begin
-/// with the speaker's own `alice: `, put this prefix before the message: `mallory: hi` from alice is sent out as
-/// `alice: mallory: hi`.
+/// Stage 10 comes back to this function: nobody can speak in another member's name. Every line begins with `alice: `,
+/// where `alice` is the speaker's `nickname`. This prefix is added to each message that does not begin with exactly
+/// this prefix, and to no other: `mallory: hi` from alice becomes `alice: mallory: hi`.
 fn line(nickname: &str, message: &str) -> String {
     todo!("stage 5: make the line that all members get, including the speaker")
 }
 
-/// Stage 7: remove a member, and tell the remaining members.
+/// Stage 7: remove a member.
 ///
-/// The remaining members get `alice left!`, with a newline, through [`broadcast`]. The member who leaves gets the
-/// `last_words`, if there are any. Dropping an outbox sends its bytes and closes the connection.
-///
-/// Stage 14 tests this function, together with the client: people come and go, and a nickname is free again when its
-/// owner is gone. Stage 12 also tests this function: a client that sends too much is told why it is disconnected.
+/// The handout says the rest.
 fn leave(members: &mut BTreeMap<u64, Member>, id: u64, last_words: String) {
-    todo!("stage 7: remove a member, and tell the remaining members")
+    todo!("stage 7: remove a member")
 }
