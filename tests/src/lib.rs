@@ -13,7 +13,7 @@
 //! | [`harness`] | the tools of a script: people, peers, listeners, taps, random words                         |
 //! | [`system`]  | programs on terminals, processes, confinement, orphans, ports, cargo                        |
 //! | [`journal`] | the events of one run on one clock; failures; waiting for bytes, and making them visible    |
-//! | [`kit`]     | the files of a kit and the exercises in them                                                |
+//! | [`kit`]     | the files of a kit, the exercises in them, and whether a lab is guided or open              |
 //!
 //! The grader uses no package of the labs. It judges programs by their command line, their screen, their wire, and what
 //! the system reports about them.

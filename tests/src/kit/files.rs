@@ -4,6 +4,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// The folder of the unchanged starters, for comparing and resetting.
+pub const PRISTINE: &str = "tests/starters";
+
 /// All files below the folder, as sorted paths relative to it. If the folder does not exist, there are none.
 pub fn below(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
