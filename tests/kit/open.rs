@@ -104,7 +104,9 @@ fn open_packages_compile_without_a_warning_and_are_formatted() {
         make_open(kit.path(), lab);
     }
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--offline", "--workspace", "--exclude", "grader"]).current_dir(kit.path());
+    cargo
+        .args(["build", "--offline", "--workspace", "--exclude", "grader"])
+        .current_dir(kit.path());
     let compiles = contains("Compiling lab4-server").and(contains("warning").not());
     cargo.assert().success().stderr(compiles);
     for (path, text) in labs(kit.path()) {
