@@ -7,6 +7,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use grader::grading::grader::{Author, Grader, THREADS};
 use grader::grading::verdict::Verdict;
 use grader::harness::stage::{Lab, Stage};
+use grader::kit::way::{self, Way};
 use grader::labs;
 use grader::report::failure::Report;
 use grader::report::scoreboard::{Points, lab_line, stage_line};
@@ -94,7 +95,11 @@ fn print_scoreboard(author: Author, board: &Board) {
             continue;
         }
         let points = Points::of(graded.iter().copied());
-        println!("{}", lab_line(lab, points));
+        let way = match author {
+            Author::Student => way::of_lab(&grader::kit::root(), lab.number),
+            Author::Kit => Way::Guided,
+        };
+        println!("{}", lab_line(lab, way, points));
         // The reference programs are graded only for comparison, so their stages are not listed.
         for (stage, verdict) in graded.iter().filter(|_| author == Author::Student) {
             println!("{}", stage_line(lab, stage, verdict));

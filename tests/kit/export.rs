@@ -152,7 +152,7 @@ fn a_student_can_update_to_a_newer_kit_without_losing_work() {
     // Make an older kit, with a different comment in the server and an additional file in the grader.
     lab().arg("export").arg(&course).assert().success();
     let newer = fs::read_to_string(course.join(server)).unwrap();
-    let older = newer.replace("//! The lab 1 server", "//! The old lab 1 server");
+    let older = newer.replacen("//! ", "//! Old: ", 1);
     assert_ne!(newer, older);
     for path in [course.join(server), course.join(server.replace("labs/", "tests/starters/"))] {
         fs::write(path, &older).unwrap();

@@ -13,7 +13,7 @@
 //! | [`harness`] | the tools that scripts use: people, peers, listeners, taps, random words                    |
 //! | [`system`]  | programs on terminals, processes, confinement, orphans, ports, cargo                        |
 //! | [`journal`] | the events of one run, timed by one clock; failures; waiting for bytes and displaying them  |
-//! | [`kit`]     | the files of a kit and the exercises in them                                                |
+//! | [`kit`]     | the files of a kit, the exercises in them, and whether a lab is guided or open              |
 //!
 //! The grader does not depend on the packages of the labs. It judges a program by its command line, its screen, its
 //! network traffic, and what the system reports about the program.

@@ -13,6 +13,7 @@ use crate::cli::{next, progress};
 use crate::grading::grader::{Author, Commands, Grader};
 use crate::grading::verdict::{Graded, Verdict};
 use crate::harness::stage::{Role, Stage};
+use crate::kit::way::{self, Way};
 use crate::labs;
 use crate::report::failure::Report;
 use crate::report::html::Page;
@@ -92,6 +93,9 @@ pub fn run(kit: &Path, options: Options) -> Result<Option<StageNumber>> {
     let mut labs: Vec<_> = stages.iter().map(|number| number.lab).collect();
     labs.dedup();
     let grades_own = server.is_none() && client.is_none();
+    for lab in labs.iter().filter(|lab| grades_own && way::of_lab(kit, **lab) == Way::Open) {
+        println!(" lab {lab} is open: each stage is judged separately");
+    }
     let seed = seed.unwrap_or_else(|| fastrand::u64(..100_000));
     let again = again(seed, server.as_ref(), client.as_ref());
     let grader = Grader::new(kit, &labs, seed).with_commands(Commands { server, client });

@@ -9,8 +9,9 @@ use crate::cli::target::StageNumber;
 use crate::grading::grader::Author;
 use crate::kit::exercises;
 use crate::kit::files;
+use crate::kit::way::{self, Way};
 use crate::labs;
-use crate::report::text::labelled;
+use crate::report::text::{labelled, wrapped};
 
 /// Shows the hints that have already been shown, and the next one.
 ///
@@ -23,6 +24,11 @@ pub fn run(kit: &Path, number: StageNumber) -> Result<()> {
     let mut shown = Shown::read(kit);
     let count = (shown.count(&name) + 1).min(stage.hints.len());
     println!(" {name}  {}\n", stage.title);
+    if way::of_lab(kit, lab.number) == Way::Open {
+        let note = "Your lab is open. The hints are written for the guided lab, and may name its \
+                    functions.";
+        println!("{}\n", wrapped(" ", note));
+    }
     for (at, hint) in stage.hints.iter().take(count).enumerate() {
         println!("{}", labelled(&format!("hint {}", at + 1), hint));
     }

@@ -12,6 +12,7 @@ use crate::cli::{next, progress};
 use crate::grading::grader::Grader;
 use crate::grading::verdict::Verdict;
 use crate::harness::stage::{Lab, Stage};
+use crate::kit::way::{self, Way};
 use crate::labs;
 use crate::report::scoreboard::{Points, lab_line, stage_line};
 use crate::report::text::{line, mark};
@@ -32,17 +33,22 @@ pub fn run(kit: &Path) -> Result<()> {
     let verdict = |lab: &Lab, stage: &Stage| verdicts.get(&(lab.number, stage.number));
     let is_passed = |lab: &Lab, stage: &Stage| verdict(lab, stage) == Some(&Verdict::Passed);
     let is_done = |lab: &Lab| lab.stages.iter().all(|stage| is_passed(lab, stage));
-    let is_started = |lab: &Lab| lab.stages.iter().any(|stage| is_passed(lab, stage));
+    let ways: BTreeMap<_, _> =
+        grader.labs.iter().map(|lab| (lab.number, way::of_lab(kit, lab.number))).collect();
+    // Choosing the open way is the start of such a lab.
+    let is_started = |lab: &Lab| {
+        ways[&lab.number] == Way::Open || lab.stages.iter().any(|stage| is_passed(lab, stage))
+    };
     // The lab that the student is working on, which is not necessarily the first lab that is not done.
-    let mut open = grader.labs.iter().filter(|lab| !is_done(lab));
-    let current = open.clone().find(|lab| is_started(lab)).or_else(|| open.next());
+    let mut undone = grader.labs.iter().filter(|lab| !is_done(lab));
+    let current = undone.clone().find(|lab| is_started(lab)).or_else(|| undone.next());
     let mut all = Points::default();
     let mut next_step = None;
     for lab in &grader.labs {
         let stages = || lab.stages.iter().filter_map(|stage| Some((stage, verdict(lab, stage)?)));
         let points = Points::of(stages());
         all = all + points;
-        println!("{}", lab_line(lab, points));
+        println!("{}", lab_line(lab, ways[&lab.number], points));
         let first = stages().find(|(_, verdict)| **verdict != Verdict::Passed);
         // Only the current lab is shown stage by stage.
         match first {

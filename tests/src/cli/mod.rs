@@ -14,6 +14,7 @@ pub mod watch;
 
 mod ask;
 mod next;
+mod open;
 mod progress;
 mod target;
 
@@ -23,7 +24,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::cli::target::{StageNumber, Target};
+use crate::cli::target::StageNumber;
 use crate::grading::grader::Author;
 
 /// Work on the chat labs. Without a command, shows what is done and what comes next
@@ -55,13 +56,7 @@ enum Command {
         stage: StageNumber,
     },
     /// Resets the functions of a stage, or a whole lab, to the starter, and keeps a copy of your files
-    Reset {
-        /// A stage (2.5), a stage and all later ones (2.5-), or a lab (2)
-        target: Target,
-        /// Does not ask for confirmation
-        #[arg(long)]
-        yes: bool,
-    },
+    Reset(reset::Options),
     /// Shows the finished functions of a stage
     Solution {
         /// The stage, for example 2.5
@@ -127,7 +122,7 @@ pub fn run(options: Options) -> Result<ExitCode> {
         Some(Command::Watch(options)) => watch::run(&kit, options)?,
         Some(Command::Demo { lab }) => figures::demo::run(&kit, lab)?,
         Some(Command::Hint { stage }) => hint::run(&kit, stage)?,
-        Some(Command::Reset { target, yes }) => reset::run(&kit, target, yes)?,
+        Some(Command::Reset(options)) => reset::run(&kit, options)?,
         Some(Command::Solution { stage, yes }) => solution::run(&kit, stage, yes)?,
         Some(Command::Starters { check, force }) => starters::run(&kit, check, force)?,
         Some(Command::Figures { check }) => {

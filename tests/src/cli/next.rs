@@ -1,12 +1,13 @@
-//! The next step: the function to write, with its file and line.
+//! The next step: the function to write, with its file and line, or the program to change in an open lab.
 
 use std::path::Path;
 
 use console::style;
 
 use crate::grading::verdict::Verdict;
-use crate::harness::stage::{Lab, Stage};
-use crate::kit::exercises;
+use crate::harness::stage::{Lab, Role, Stage};
+use crate::kit::way::{self, Way};
+use crate::kit::{exercises, files};
 
 /// Returns the next step for a stage that is not passed.
 pub fn step(kit: &Path, lab: &Lab, stage: &Stage, verdict: &Verdict) -> String {
@@ -19,20 +20,47 @@ pub fn step(kit: &Path, lab: &Lab, stage: &Stage, verdict: &Verdict) -> String {
     };
     let lab = lab.number;
     let mut lines = vec![format!(" {}   {lab}.{number}  {}", style("next").bold(), stage.title)];
-    match exercises::of_lab(kit, "labs", lab) {
-        Ok(places) => {
-            let places = exercises::of_stage(places, number);
-            let is_new = places.iter().any(|place| !place.is_written());
-            for place in places.iter().filter(|place| !is_new || !place.is_written()) {
-                let name = &place.task.name;
-                let what = if place.is_written() { "look at" } else { "write" };
-                lines.push(format!("        {}", style(place.to_line()).cyan()));
-                lines.push(format!("        {what} `{name}`: {}", place.task.summary));
-            }
-        }
-        Err(error) => lines.push(format!("        {error:#}")),
-    }
+    lines.extend(match way::of_lab(kit, lab) {
+        Way::Guided => functions(kit, lab, number),
+        Way::Open => programs(kit, lab, stage.role),
+    });
     lines.push(format!(" then   cargo lab check {lab}.{number}"));
     lines.push(format!(" stuck? cargo lab hint {lab}.{number}"));
     lines.join("\n")
+}
+
+/// The functions of a stage, in a guided lab.
+fn functions(kit: &Path, lab: u32, stage: u32) -> Vec<String> {
+    let places = match exercises::of_lab(kit, "labs", lab) {
+        Ok(places) => exercises::of_stage(places, stage),
+        Err(error) => return vec![format!("        {error:#}")],
+    };
+    let mut lines = Vec::new();
+    let is_new = places.iter().any(|place| !place.is_written());
+    for place in places.iter().filter(|place| !is_new || !place.is_written()) {
+        let name = &place.task.name;
+        let what = if place.is_written() { "look at" } else { "write" };
+        lines.push(format!("        {}", style(place.to_line()).cyan()));
+        lines.push(format!("        {what} `{name}`: {}", place.task.summary));
+    }
+    lines
+}
+
+/// The programs that a stage runs, in an open lab, and the handout that describes them.
+fn programs(kit: &Path, lab: u32, role: Role) -> Vec<String> {
+    let programs: &[&str] = match role {
+        Role::Server => &["server"],
+        Role::Client => &["client"],
+        Role::Together => &["server", "client"],
+    };
+    let mut lines = Vec::new();
+    for package in programs.iter().filter_map(|name| files::package(kit, "labs", lab, name)) {
+        let path = package.strip_prefix(kit).unwrap_or(&package);
+        if let Some(folder) = path.parent().filter(|_| lines.is_empty()) {
+            let handout = folder.join("README.md");
+            lines.push(format!("        {} describes it", style(handout.display()).cyan()));
+        }
+        lines.push(format!("        {}/src", style(path.display()).cyan()));
+    }
+    lines
 }

@@ -1,28 +1,59 @@
 //! `cargo lab reset`: resets the functions of a stage, or a whole lab, to the starter.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::cli::ask;
 use crate::cli::target::Target;
+use crate::cli::{ask, open};
 use crate::kit::exercises;
 use crate::kit::exercises::{Exercise, Location};
-use crate::kit::files;
+use crate::kit::files::{self, PRISTINE};
+use crate::kit::way::{self, Way};
 
-/// The folder of the unchanged starters, which are needed for comparing and resetting.
-const PRISTINE: &str = "tests/starters";
+/// The command line.
+#[derive(clap::Args)]
+pub struct Options {
+    /// A stage (2.5), a stage and all later ones (2.5-), or a lab (2)
+    target: Target,
+    /// Makes the lab open: only the options of the programs are given, and you design the rest
+    #[arg(long)]
+    open: bool,
+    /// Makes the lab guided: you write the functions of the starter. Default: as the lab is now
+    #[arg(long, conflicts_with = "open")]
+    guided: bool,
+    /// Does not ask for confirmation
+    #[arg(long)]
+    yes: bool,
+}
 
-/// Resets the files. Asks for confirmation first, unless `yes` is set. Keeps copies of the replaced files in a new
-/// folder.
+/// Resets the files. Asks for confirmation first, unless `yes` is set. Keeps copies of the replaced and removed files
+/// in a new folder.
 ///
 /// # Errors
 /// When a file cannot be read, parsed or written.
-pub fn run(kit: &Path, target: Target, yes: bool) -> Result<()> {
+pub fn run(kit: &Path, options: Options) -> Result<()> {
+    let Options { target, yes, .. } = options;
+    let lab = target.lab;
+    let before = way::of_lab(kit, lab);
+    let after = match (options.open, options.guided) {
+        (true, _) => Way::Open,
+        (_, true) => Way::Guided,
+        _ => before,
+    };
+    let is_way_given = options.open || options.guided;
     let changes = match target.stage {
-        None => whole_lab(kit, target.lab)?,
+        None => whole_lab(kit, lab, after)?,
+        Some(_) if is_way_given => {
+            bail!("only a whole lab is guided or open: cargo lab reset {lab} --{}", after.name())
+        }
+        Some(_) if before == Way::Open => bail!(
+            "lab {lab} is open: there are no functions to reset\n  \
+             to start again: cargo lab reset {lab}\n  \
+             for the guided lab: cargo lab reset {lab} --guided"
+        ),
         Some(_) => stages(kit, target)?,
     };
     if changes.is_empty() {
@@ -39,16 +70,30 @@ pub fn run(kit: &Path, target: Target, yes: bool) -> Result<()> {
     }
     let kept = keep(kit, changes.keys())?;
     for (path, change) in &changes {
-        files::write(&kit.join(path), &change.text)
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        let file = kit.join(path);
+        match &change.text {
+            Some(text) => files::write(&file, text)
+                .with_context(|| format!("cannot write {}", path.display()))?,
+            None => remove(&file).with_context(|| format!("cannot remove {}", path.display()))?,
+        }
     }
     let kept = kept.display();
-    println!(" Done. Your files are kept in {kept}; cp -r {kept}/labs . restores them.");
+    if before == after {
+        println!(" Done. Your files are kept in {kept}; cp -r {kept}/labs . restores them.");
+        return Ok(());
+    }
+    println!(
+        " Done: lab {lab} is {}. Your files are kept in {kept}. To restore them:",
+        after.name()
+    );
+    println!("   cargo lab reset {lab} --{}", before.name());
+    println!("   cp -r {kept}/labs .");
     Ok(())
 }
 
 struct Change {
-    text: String,
+    /// The new content of the file. Without it, the file is removed.
+    text: Option<String>,
     /// The description of the change.
     what: String,
 }
@@ -56,19 +101,56 @@ struct Change {
 /// Paths relative to the kit, with their changes.
 type Changes = BTreeMap<PathBuf, Change>;
 
-fn whole_lab(kit: &Path, lab: u32) -> Result<Changes> {
+/// Replaces the files of the starter, and removes all other sources from its packages.
+fn whole_lab(kit: &Path, lab: u32, way: Way) -> Result<Changes> {
+    let starter = match way {
+        Way::Guided => guided(kit, lab)?,
+        Way::Open => open::make(kit, lab)?,
+    };
+    let is_manifest = |path: &&PathBuf| path.ends_with("Cargo.toml");
+    let packages: BTreeSet<_> =
+        starter.keys().filter(is_manifest).filter_map(|path| path.parent()).collect();
     let mut changes = Changes::new();
-    for path in files::below(&kit.join(PRISTINE))? {
-        if files::lab_of(&path) != Some(lab) {
-            continue;
+    for package in packages {
+        let package = Path::new("labs").join(package);
+        for path in files::below(&kit.join(&package))? {
+            let is_source = path.extension().is_some_and(|extension| extension == "rs");
+            if is_source && !path.starts_with("target") {
+                let what = "is removed".into();
+                changes.insert(package.join(path), Change { text: None, what });
+            }
         }
-        let text = fs::read_to_string(kit.join(PRISTINE).join(&path))?;
+    }
+    for (path, text) in starter {
         let path = Path::new("labs").join(path);
-        if files::read(&kit.join(&path))?.as_ref() != Some(&text) {
-            changes.insert(path, Change { text, what: "the whole file".into() });
+        if fs::read(kit.join(&path)).is_ok_and(|mine| mine == text.as_bytes()) {
+            changes.remove(&path);
+        } else {
+            changes.insert(path, Change { text: Some(text), what: "the whole file".into() });
         }
     }
     Ok(changes)
+}
+
+/// The files of the guided starter, as paths below `labs/` and contents.
+fn guided(kit: &Path, lab: u32) -> Result<BTreeMap<PathBuf, String>> {
+    let pristine = kit.join(PRISTINE);
+    let mut starter = BTreeMap::new();
+    for path in files::below(&pristine)? {
+        if files::lab_of(&path) == Some(lab) {
+            let text = fs::read_to_string(pristine.join(&path))?;
+            starter.insert(path, text);
+        }
+    }
+    Ok(starter)
+}
+
+/// Removes a file, and the folders that are empty without it.
+fn remove(file: &Path) -> std::io::Result<()> {
+    fs::remove_file(file)?;
+    // A folder that is not empty remains.
+    let _ = file.ancestors().skip(1).try_for_each(fs::remove_dir);
+    Ok(())
 }
 
 fn stages(kit: &Path, target: Target) -> Result<Changes> {
@@ -116,7 +198,7 @@ fn stages(kit: &Path, target: Target) -> Result<Changes> {
             }
         }
         if fresh != text {
-            changes.insert(path, Change { text: fresh, what: names.join(", ") });
+            changes.insert(path, Change { text: Some(fresh), what: names.join(", ") });
         }
     }
     if !has_functions {

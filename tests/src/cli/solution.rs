@@ -9,7 +9,9 @@ use crate::cli::target::StageNumber;
 use crate::grading::grader::{Author, Grader};
 use crate::grading::verdict::Verdict;
 use crate::kit::exercises;
+use crate::kit::way::{self, Way};
 use crate::labs;
+use crate::report::text::wrapped;
 
 /// Shows the functions. If the student has not passed the stage, asks for confirmation first, unless `yes` is set.
 ///
@@ -36,6 +38,11 @@ pub fn run(kit: &Path, number: StageNumber, yes: bool) -> Result<()> {
             println!(" You could try: cargo lab hint {name}");
             return Ok(());
         }
+    }
+    if way::of_lab(kit, lab.number) == Way::Open {
+        let note = "Your lab is open. These are functions of the finished guided lab, which is \
+                    in solutions/.";
+        println!("{}", wrapped(" ", note));
     }
     for place in places {
         println!("\n// {}\n{}", place.to_line(), place.item());

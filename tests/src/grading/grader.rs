@@ -11,6 +11,7 @@ use crate::grading::verdict::{Graded, Verdict};
 use crate::harness::stage::{Lab, Role, Stage};
 use crate::journal::failure::Failure;
 use crate::kit::files;
+use crate::kit::way::{self, Way};
 use crate::labs;
 use crate::system::cargo::{BUILD_LIMIT, Built, build};
 use crate::system::program::Runnable;
@@ -70,6 +71,7 @@ pub struct Grader {
     graded_labs: Vec<u32>,
     commands: Commands,
     build_limit: Duration,
+    open_labs: OnceLock<Vec<u32>>,
     students: OnceLock<Result<Built, String>>,
     control: OnceLock<Result<Built, String>>,
     graded: Mutex<HashMap<StageOf, Arc<OnceLock<Graded>>>>,
@@ -88,6 +90,7 @@ impl Grader {
             graded_labs: labs.to_vec(),
             commands: Commands::default(),
             build_limit: BUILD_LIMIT,
+            open_labs: OnceLock::new(),
             students: OnceLock::new(),
             control: OnceLock::new(),
             graded: Mutex::default(),
@@ -122,6 +125,13 @@ impl Grader {
     /// Whether the student's own programs are graded. The student's own programs must be built, and may be unfinished.
     pub fn grades_own(&self) -> bool {
         self.commands.server.is_none() && self.commands.client.is_none()
+    }
+
+    /// Whether the student does this lab in the open way, without the functions of the starter.
+    fn is_open(&self, lab: u32) -> bool {
+        let is_open = |lab: &u32| way::of_lab(&self.kit, *lab) == Way::Open;
+        let find = || self.graded_labs.iter().copied().filter(is_open).collect();
+        self.open_labs.get_or_init(find).contains(&lab)
     }
 
     /// Builds the programs of an author, if they have not been built yet.
@@ -159,9 +169,10 @@ impl Grader {
         let programs = self.programs(author, lab, stage);
         let is_wrong = |one: &Runnable| matches!(one, Runnable::Missing(Failure::Wrong { .. }));
         let compile = !is_wrong(&programs.0) && !is_wrong(&programs.1);
-        // A command line names a finished program, for which every verdict is useful. A program that does not compile
-        // has failed.
-        if author == Author::Student && self.grades_own() && compile {
+        let is_open = author == Author::Student && self.grades_own() && self.is_open(lab);
+        // A command line names a finished program, for which every verdict is useful. The same is true of an open lab,
+        // because its stages do not extend each other's functions. A program that does not compile has failed.
+        if author == Author::Student && self.grades_own() && !is_open && compile {
             let missing = stage.requires.iter().find_map(|&number| self.missing(lab, number));
             if let Some(missing) = missing {
                 return not_run(Verdict::Blocked(missing));
@@ -175,8 +186,10 @@ impl Grader {
                 run_stage(stage, &server, &client, self.seed).result.is_ok()
             })
         };
-        // The earliest stage counts. If two threads panic, the message of one of them may arrive too late.
-        let unwritten = unwritten.iter().copied().filter(|_| author == Author::Student).min();
+        // Only the functions of a starter report stages that are not written. The earliest stage counts. If two threads
+        // panic, the message of one of them may arrive too late.
+        let may_be_unwritten = author == Author::Student && !is_open;
+        let unwritten = unwritten.iter().copied().filter(|_| may_be_unwritten).min();
         let (verdict, control_passes) =
             Verdict::of(&outcome.result, stage.number, unwritten, control);
         Graded { verdict, outcome: Some(outcome), control_passes, is_of_kit }

@@ -160,6 +160,11 @@ fn number(text: &str) -> Option<u32> {
     text.split(|char: char| !char.is_ascii_digit()).next()?.parse().ok()
 }
 
+/// Returns whether this line of a doc comment begins with a stage.
+pub(super) fn is_of_stage(line: &str) -> bool {
+    stage_of(line).is_some()
+}
+
 /// Returns the stage and the task from a line of a doc comment such as `Stage 3: show each message, …`.
 fn stage_of(line: &str) -> Option<(u32, String)> {
     let (number, task) = line.trim().strip_prefix("Stage ")?.split_once(": ")?;

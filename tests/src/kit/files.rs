@@ -4,6 +4,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// The folder of the unchanged starters, which are needed for comparing and resetting.
+pub const PRISTINE: &str = "tests/starters";
+
 /// Returns the paths of all files below the folder, sorted and relative to the folder. Returns no paths if the folder
 /// does not exist.
 pub fn below(folder: &Path) -> io::Result<Vec<PathBuf>> {

@@ -1,7 +1,8 @@
-//! The files of a kit and the exercises in them.
+//! The files of a kit, the exercises in them, and whether a lab is guided or open.
 
 pub mod exercises;
 pub mod files;
+pub mod way;
 
 /// Returns the folder of the kit. A kit may be moved or copied together with its build results, so the folder that
 /// cargo reports when it runs the program has priority over the folder at the time of the build.

@@ -4,6 +4,7 @@ use console::style;
 
 use crate::grading::verdict::Verdict;
 use crate::harness::stage::{Lab, Stage};
+use crate::kit::way::Way;
 use crate::report::text::{line, mark, word};
 
 /// The number of points earned, and the number of points possible.
@@ -43,8 +44,9 @@ fn won(stage: &Stage, verdict: &Verdict) -> u32 {
 }
 
 /// Returns the scoreboard line for a lab.
-pub fn lab_line(lab: &Lab, points: Points) -> String {
-    let left = format!(" lab {}  {}", lab.number, lab.title);
+pub fn lab_line(lab: &Lab, way: Way, points: Points) -> String {
+    let way = if way == Way::Open { " (open)" } else { "" };
+    let left = format!(" lab {}  {}{way}", lab.number, lab.title);
     style(line(&left, &points.to_string())).bold().to_string()
 }
 
