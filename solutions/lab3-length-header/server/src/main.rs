@@ -125,7 +125,7 @@ fn is_disconnect(payload: &str) -> bool {
 /// left unsent.
 ///
 /// Stage 10 comes back to this function: whenever the number of members has changed, the server prints the new number
-/// in the line `[SERVER] active connections = n` ([`log`]).
+/// in the line `[SERVER] active connections = n` ([`log()`]).
 fn run_room(members: &mut BTreeMap<u64, Outbox>, events: impl Iterator<Item = Event>) {
     for event in events {
         let before = members.len();
