@@ -14,47 +14,61 @@ pub const MAX_PAYLOAD: usize = 64 * 1024;
 
 /// Stage 1: make a frame of `payload`.
 ///
-/// The length counts bytes, not characters: `é` is two bytes long. [`Vec::resize`] pads a header with spaces. Return
-/// the header and the payload in one vector, so that the frames of two threads cannot get mixed.
+/// The header holds the number of bytes in `payload`, not of characters, because `é` is two bytes long: decimal ASCII
+/// digits, and then spaces up to exactly [`HEADER`] bytes. The payload follows unchanged. Both are in one vector, so
+/// that a sender can keep them together.
 pub fn encode(payload: &str) -> Vec<u8> {
     todo!("stage 1: make a frame of payload")
 }
 
-/// Stage 2: read one frame, and return its payload; `None` when the stream ends before a frame.
+/// Stage 2: read one frame, and return its payload.
 ///
-/// - One `read` can return only some of the bytes. [`std::io::Read::read_exact`] reads until all of them have arrived.
-///   For the header, this is too late: if its first byte is wrong, the other 63 may never arrive.
-/// - So gather the header piece by piece. [`BufRead::fill_buf`] waits for bytes without consuming them, and returns
-///   those that have arrived, or none at the end of the stream; [`BufRead::consume`] consumes them. Fill the missing
-///   bytes with spaces: as soon as there is a byte that is not a space, `payload_length` can tell whether the bytes
-///   could become a valid header.
-/// - If the stream ends within a frame, return an error. `cut_off` makes it: `.map_err(cut_off)?`.
-/// - [`String::from_utf8_lossy`] replaces bytes that are not UTF-8 with U+FFFD, which is three bytes long. So the text
-///   can become longer than [`MAX_PAYLOAD`], and no receiver would accept it. Return an error in this case as well.
+/// TCP cuts the stream where it likes: one `read` may bring any part of a header or a payload, or several frames. Each
+/// call returns exactly one payload, as soon as its last byte has arrived, and consumes no byte of the next frame.
+/// `None` means that the stream has ended between two frames, which is a normal end. If it ends within a frame, the
+/// frame was cut off, and no part of it is ever returned.
+///
+/// Bytes that are not UTF-8 become U+FFFD, which is three bytes long. So the text can be longer than [`MAX_PAYLOAD`],
+/// and no receiver would accept it; such a text is an error as well.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidData`] for a bad header or text that is too long, [`ErrorKind::UnexpectedEof`] for a stream that
-/// ends within a frame, or an error of the connection. After any of these errors, the start of the next frame is
-/// unknown.
+/// [`ErrorKind::InvalidData`] for a bad header or a text that is too long (`invalid` makes it),
+/// [`ErrorKind::UnexpectedEof`] for a stream that ends within a frame (`cut_off` makes it), or an error of the
+/// connection. After any of these errors, the start of the next frame is unknown.
 pub fn read(reader: &mut impl BufRead) -> io::Result<Option<String>> {
-    todo!("stage 2: read one frame, and return its payload; None when the stream …")
+    todo!("stage 2: read one frame, and return its payload")
+}
+
+/// Stage 2: read a header, and return the length in it.
+///
+/// Consumes exactly [`HEADER`] bytes, in however many pieces they arrive. `None` means that the stream has ended
+/// before the first of them. If it ends before the last, the frame was cut off.
+///
+/// Stage 9 comes back to this function: bytes that no further bytes can make a valid header are an error immediately,
+/// because the sender may never send the missing ones.
+fn read_header(reader: &mut impl BufRead) -> io::Result<Option<usize>> {
+    todo!("stage 2: read a header, and return the length in it")
 }
 
 /// Stage 2: return the length in a header, or in the beginning of one.
 ///
-/// Remove the spaces (`trim_matches(' ')`), and [`str::parse`] the digits.
+/// `header` holds the bytes that have arrived, with a space for each byte that is still missing. A header without a
+/// number is an error.
 ///
-/// Stage 9 comes back to this function: a header contains only digits, with spaces around them (`parse` alone would
-/// accept `+5`), and the length in it is at most [`MAX_PAYLOAD`]. Otherwise, ten digits from any client could make the
-/// server allocate gigabytes, and wait for that many bytes.
+/// Stage 9 comes back to this function: a length is never believed before it is checked, because ten digits from any
+/// client could otherwise make the server allocate gigabytes, and wait for that many bytes. A valid header contains
+/// only ASCII digits, with spaces and nothing else around them, and a length of at most [`MAX_PAYLOAD`]. `+5` is not
+/// valid. Whatever the bytes are, this function returns a length or an error; it never panics.
 fn payload_length(header: &[u8; HEADER]) -> io::Result<usize> {
     todo!("stage 2: return the length in a header, or in the beginning of one")
 }
 
+/// An error about bytes that are no frame.
 fn invalid(problem: String) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, problem)
 }
 
+/// Names the problem if `error` is the end of the stream. Every other error remains the same.
 fn cut_off(error: io::Error) -> io::Error {
     if error.kind() == ErrorKind::UnexpectedEof {
         return io::Error::new(error.kind(), "the stream ended within a frame");

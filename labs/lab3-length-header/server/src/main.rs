@@ -4,7 +4,6 @@
 //! handshake: a client that connects is a member.
 
 use std::collections::BTreeMap;
-use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,80 +56,81 @@ fn main() -> Result<()> {
     let full = frame::encode("[SERVER] : the server is full");
     let limit = Duration::from_secs(options.frame_timeout);
     common::serve(&listener, options.max_clients, &full, move |id, stream| {
-        talk(id, stream, &room.clone(), limit)
+        log(&format!("[SERVER] {} connected", stream.peer_addr()?));
+        let (outbox, room) = (Outbox::new(Arc::clone(stream)), room.clone());
+        let mut reader = TimedReader::new(stream, limit, &room);
+        talk(id, outbox, &mut reader, &room)
     })
 }
 
-/// Handles one connection, from its beginning to its end. A frame must not take longer than `limit`.
-fn talk(id: u64, stream: &Arc<TcpStream>, room: &Room<Event>, limit: Duration) -> Result<()> {
-    log(&format!("[SERVER] {} connected", stream.peer_addr()?));
-    room.send_now(Event::Joined(id, Outbox::new(Arc::clone(stream))))?;
-    let mut reader = TimedReader::new(stream, limit, room);
-    let result = common::catch_panic(|| receive_frames(id, &mut reader, room));
-    // The room gets this event however the connection ended.
-    room.send_now(Event::Left(id))?;
-    result
+/// Stage 3: serve one connection, from its beginning to its end.
+///
+/// The room is told ([`Room::send_now`]) when the client joins and when it leaves; between the two, `receive_frames`
+/// tells it what the client says. The error that ended the connection, if any, is returned; the caller logs it.
+///
+/// Stage 9 tests this function: the room is told exactly once that the client has left, however the connection ended.
+/// Otherwise the client remains on the list as a zombie, and still receives messages. [`common::catch_panic`] makes an
+/// error of a panic.
+fn talk(id: u64, outbox: Outbox, reader: &mut TimedReader, room: &Room<Event>) -> Result<()> {
+    todo!("stage 3: serve one connection, from its beginning to its end")
 }
 
 /// Stage 3: send each payload that arrives to the room.
 ///
-/// Return when the stream ends: `frame::read` then returns `None`. Return every error (`?`): after a bad header, the
-/// start of the next frame is unknown, so this connection ends, and no other. Stage 9 tests this function with bad
-/// headers, and with frames that are cut off.
+/// Each payload goes to the room once ([`Room::send`]), in the order of arrival. Returns `Ok` when the stream ends
+/// between two frames, and otherwise the error: after a bad header, the start of the next frame is unknown, so this
+/// connection ends, and no other.
 ///
-/// A client is allowed to listen for hours, but must not stop in the middle of a frame, so the `reader` measures how
-/// long a frame takes. Call [`TimedReader::restart`] after each frame.
+/// A client is allowed to be silent for hours between two frames, but not within one. The `reader` limits the time
+/// from a frame's first byte to its last, and must be told where each frame ends ([`TimedReader::restart`]).
 ///
-/// Stage 6 comes back to this function: pass on `!DISCONNECT` like any other payload, and then return. A payload is
-/// a disconnect if it is `!DISCONNECT` or ends in `] : !DISCONNECT`. The original accepts every payload whose last
-/// word is `!DISCONNECT`, and so disconnects people who explain how to leave.
+/// Stage 6 comes back to this function: a disconnect is sent to the room like any other payload, and is the last
+/// payload of its client, even if more frames have already arrived.
 ///
-/// Stage 10 tests this function: return however the stream ends, because only then does the room count one
-/// connection less.
+/// Stage 9 tests this function with bad headers, and with frames that are cut off. Stage 10 tests this function: it
+/// returns however the stream ends. A stream that has ended does not wait; each read returns immediately, with no
+/// bytes.
 ///
 /// Stage 12 tests this function, together with the client: some people leave, and others stay.
 fn receive_frames(id: u64, reader: &mut TimedReader, room: &Room<Event>) -> Result<()> {
     todo!("stage 3: send each payload that arrives to the room")
 }
 
-/// Runs one round of the room: processes one event after the other, and then sends once for all of them.
+/// Stage 6: tell whether a payload is a disconnect.
+///
+/// The handout says the rest.
+fn is_disconnect(payload: &str) -> bool {
+    todo!("stage 6: tell whether a payload is a disconnect")
+}
+
+/// Stage 3: process one round of events, in their order.
+///
+/// `members` is the list of the connected clients: the number of each connection, and its outbox. A client that has
+/// joined receives everything that is said after that (`relay`), and a client that has left receives nothing more.
+/// Dropping a client's [`Outbox`] sends what was pushed, and closes the connection.
+///
+/// [`Outbox::push`] only gathers; [`Outbox::flush`] sends what was gathered. At the end of the round, nothing may be
+/// left unsent.
+///
+/// Stage 10 comes back to this function: whenever the number of members has changed, the server prints the new number
+/// in the line `[SERVER] active connections = n` ([`log()`]).
 fn run_room(members: &mut BTreeMap<u64, Outbox>, events: impl Iterator<Item = Event>) {
-    for event in events {
-        match event {
-            Event::Joined(id, outbox) => {
-                members.insert(id, outbox);
-                log_count(members);
-            }
-            Event::Said(id, payloads) => relay(members, id, &payloads),
-            Event::Left(id) => {
-                // Dropping the outbox closes the connection.
-                members.remove(&id);
-                log_count(members);
-            }
-        }
-    }
-    for outbox in members.values_mut() {
-        outbox.flush();
-    }
+    todo!("stage 3: process one round of events, in their order")
 }
 
 /// Stage 3: pass payloads on to every member except their speaker.
 ///
-/// Print the payloads with [`log_all`]. Then put them into frames, and push all frames together into each outbox.
-/// All receivers share the same [`Bytes`]. Only the room sends, so the frames of two speakers cannot get mixed.
+/// The `payloads` are what one client has said in a row. Each is printed ([`log_all`]), and pushed to every other
+/// member as a frame of its own, in the same order ([`Outbox::push`]). This must not wait for any member. The frames
+/// are made once: all members share the same [`Bytes`].
 ///
-/// Stage 8 tests this function: `frame::encode` makes a new header, which counts the payload's bytes. The payload
-/// can be empty, and U+FFFD can have made it longer than when it arrived.
+/// Stage 8 tests this function: the header of a frame counts the bytes of the payload that this frame holds. The
+/// payload can be empty, and U+FFFD can have made it longer than when it arrived.
 ///
 /// Stage 11 tests this function, together with the client: three people talk.
 ///
-/// Stage 13 tests this function: a payload may contain characters that would control the server's terminal.
-/// [`log_all`] makes them visible and harmless; `println!` does not.
+/// Stage 13 tests this function: a payload may contain characters that would control the server's terminal. They are
+/// printed as harmless symbols, as [`log_all`] does and `println!` does not.
 fn relay(members: &mut BTreeMap<u64, Outbox>, speaker: u64, payloads: &[String]) {
     todo!("stage 3: pass payloads on to every member except their speaker")
-}
-
-/// Prints the number of connections. Call this function whenever the number has changed.
-fn log_count(members: &BTreeMap<u64, Outbox>) {
-    log(&format!("[SERVER] active connections = {}", members.len()));
 }

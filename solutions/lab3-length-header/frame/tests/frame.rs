@@ -50,6 +50,21 @@ fn a_bad_header_is_an_error() {
     assert_eq!(read(&mut stream.as_bytes()).unwrap().unwrap(), "hello");
 }
 
+/// The sender may never send the rest of a header.
+#[test]
+fn the_first_wrong_byte_of_a_header_is_an_error() {
+    struct Silent;
+    impl Read for Silent {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            panic!("the reader should not wait for more bytes")
+        }
+    }
+    for begin in ["x", "+", "\t", " 1 1", "65537", "1\n"] {
+        let mut reader = BufReader::new(begin.as_bytes().chain(Silent));
+        assert_eq!(read(&mut reader).unwrap_err().kind(), ErrorKind::InvalidData, "{begin:?}");
+    }
+}
+
 #[test]
 fn a_cut_off_frame_is_an_error() {
     let frame = encode("hello");

@@ -27,40 +27,41 @@ pub fn lab() -> Lab {
                  `write_all`.",
             )
             .client(client::sends_frames),
-        stage(2, "The client reads frames however they are split", 12)
+        stage(2, "The client reads frames however they are split", 15)
             .hint(
-                "A read returns what has arrived, not what you want. Do you read until you have \
-                 everything? Does your loop continue after the first frame?",
+                "A read returns what has arrived, not what you want. How do you know that you have \
+                 the whole header, and the whole payload? Where are the bytes of the next frame \
+                 meanwhile?",
             )
             .hint(
-                "In `read`, gather the 64 bytes of the header with `fill_buf` and `consume`, then \
-                 `read_exact` as many bytes as the header says. In `show_frames`, make one \
-                 `BufReader` before the loop; a new one loses what the old one has read.",
+                "In `read_header`, call `read` in a loop, each time with the part of the header \
+                 that is not filled yet, until all 64 bytes are there. `read` returns how many \
+                 bytes it has filled; 0 means that the stream has ended. For the payload, \
+                 `read_exact` is such a loop.",
             )
             .hint(
                 "In `payload_length`, convert the header to text, trim the spaces, and `parse` the \
-                 rest. At the beginning of `read`, if `fill_buf` returns an empty slice, the \
-                 stream has ended, so return `Ok(None)`.",
+                 rest. `String::from_utf8_lossy` makes the payload a text. In `show_frames`, make \
+                 one `BufReader` before the loop; a new one loses what the old one has read.",
             )
             .client(client::reads_frames_however_split),
-        stage(3, "The server relays frames to the other clients", 14)
+        stage(3, "The server relays frames to the other clients", 18)
             .hint(
-                "Which client must not receive the frame? When one client has stopped in the \
-                 middle of a frame, what do the other clients receive?",
+                "Who tells the room what happens to a client, and in which order? Which client must \
+                 not receive the frame? When is what was pushed sent?",
             )
             .hint(
-                "In `receive_frames`, send an `Event::Said` for each payload that `frame::read` \
-                 returns. In `relay`, pass the payloads to `log_all`, make a frame from each \
-                 (`frame::encode`), and `Outbox::push` all frames together to everyone but the \
-                 speaker.",
+                "In `talk`, send `Event::Joined`, call `receive_frames`, and send `Event::Left`. In \
+                 `receive_frames`, send an `Event::Said` for each payload that `frame::read` \
+                 returns, and call `reader.restart()` after each frame.",
             )
             .hint(
-                "Call `reader.restart()` after each frame. Do not write to a socket: only the room \
-                 sends, and it sends only whole frames, so the frames of two speakers cannot \
-                 mix.",
+                "In `run_room`, `match` each event: insert into `members`, `relay`, or remove. After \
+                 the last event, `flush` every outbox. In `relay`, pass the payloads to `log_all`, \
+                 make a frame of each (`frame::encode`), and push them to everyone but the speaker.",
             )
             .server(server::relays_frames),
-        stage(4, "The client decides which lines are messages", 8)
+        stage(4, "The client decides which lines are messages", 5)
             .on(&[1])
             .hint(
                 "Which line is not a message: an empty one, or one that only mentions \
@@ -72,7 +73,7 @@ pub fn lab() -> Lab {
                  in capitals. `quit` is a message here.",
             )
             .client(client::talks),
-        stage(5, "The client shows messages while you type", 8)
+        stage(5, "The client shows messages while you type", 5)
             .on(&[1, 2])
             .hint(
                 "Does a frame appear while a line is half typed, and is that line still sent in \
@@ -91,12 +92,12 @@ pub fn lab() -> Lab {
                  still receive it, and which receive a frame that comes right after it?",
             )
             .hint(
-                "In `receive_frames` (stage 3), a client leaves if its payload is `!DISCONNECT`, \
-                 or ends in `] : !DISCONNECT`. Relay that payload like any other, then stop \
-                 reading: return `Ok(())`.",
+                "`is_disconnect` compares the payload with `!DISCONNECT`, and its end (`ends_with`) \
+                 with `] : !DISCONNECT`. In `receive_frames` (stage 3), send such a payload to the \
+                 room like any other, then stop reading: return `Ok(())`.",
             )
             .server(server::releases_a_client_that_disconnects),
-        stage(7, "The client ends cleanly", 6)
+        stage(7, "The client ends cleanly", 7)
             .on(&[2, 4])
             .hint(
                 "A user can leave in three ways. What does the server receive in each case? What \
@@ -113,7 +114,7 @@ pub fn lab() -> Lab {
                  and pass an error up with `?`. `main` tells the user, and exits with status 1.",
             )
             .client(client::ends_cleanly),
-        stage(8, "The server counts bytes, not characters", 10)
+        stage(8, "The server counts bytes, not characters", 6)
             .on(&[3])
             .hint(
                 "é is one character and two bytes. Which of them does your header count? What \
@@ -132,8 +133,8 @@ pub fn lab() -> Lab {
         stage(9, "Bad frames and deaf clients harm no other client", 10)
             .on(&[3])
             .hint(
-                "Which bad headers does `parse` accept? Which clients are harmed when one client \
-                 sends nonsense, stops in the middle of a frame, or does not read?",
+                "Which bad headers does `parse` accept? What have you done with a length before you \
+                 check it? Who tells the room that a client has left, when its frame was bad?",
             )
             .hint(
                 "In `payload_length` (stage 2), trim only spaces (`trim` also removes tabs and \
@@ -141,25 +142,25 @@ pub fn lab() -> Lab {
                  `ErrorKind::InvalidData`; do not panic.",
             )
             .hint(
-                "Pass errors up with `?` in `frame::read` and in `receive_frames`. Then `talk` \
-                 removes this client and no other. `relay` must only push (`Outbox::push`), \
-                 because a write would wait.",
+                "Pass errors up with `?` in `frame::read` and in `receive_frames`, but not in `talk` \
+                 before it has sent `Event::Left`. In `read_header`, call `payload_length` after \
+                 each piece, as soon as a byte is not a space. `relay` must only push.",
             )
             .server(server::survives_bad_frames),
-        stage(10, "The server counts active connections", 5)
+        stage(10, "The server counts active connections", 7)
             .on(&[3, 6])
             .hint(
-                "When a client closes or resets its connection without a word, is it also removed \
-                 from the list? Does the server become idle after that?",
+                "In which ways can a connection end, and do all of them lead to the same place in \
+                 your code? Is the number printed after the list has changed?",
             )
             .hint(
-                "This stage needs no new function: `log_count` is given. `receive_frames` (stages \
-                 3 and 6) must return at `!DISCONNECT`, at the end of the stream and on an error. \
-                 `talk` tells the room.",
+                "This stage needs no new function. In `run_room` (stage 3), print the line with \
+                 `log` after a client was inserted or removed. The number is `members.len()`.",
             )
             .hint(
-                "Pass errors up with `?`, and do not `unwrap`. A loop that continues after `None` \
-                 never ends, and its connection is counted forever.",
+                "`receive_frames` (stages 3 and 6) must return at `!DISCONNECT`, at the end of the \
+                 stream and on an error, and `talk` must then tell the room. A loop that continues \
+                 after `None` never ends, and its connection is counted forever.",
             )
             .server(server::counts_connections),
         stage(11, "Three people talk", 3)

@@ -61,33 +61,38 @@ fn receive(stream: &TcpStream, screen: &Screen, goodbye: &[u8]) -> io::Result<()
 
 /// Stage 2: show the payload of each frame that arrives.
 ///
-/// Return when the stream ends or the connection is lost (`?`); [`Screen::end`] does the rest.
+/// Each payload appears on the screen once and whole ([`Screen::print`]), as soon as its frame is complete, however
+/// the stream was cut. `frame::read` needs a reader with a buffer, which may hold part of the next frame, or all of
+/// it; none of that may be lost.
 ///
-/// `frame::read` needs a reader that can look ahead: `BufReader::new(stream)`. Use one reader for all frames, because
-/// it may already have read part of the next frame.
+/// Returns `Ok` when the stream ends between two frames, and the error when there is a bad header, a frame that was
+/// cut off, or no connection any more. The caller then tells the user, and ends the program.
 ///
-/// Stage 5 tests this function: [`Screen::print`] leaves a half-typed line intact, and shows a payload of two lines
-/// as one line. If you printed each line separately, the second could look like a message from another person.
+/// Stage 5 tests this function: a half-typed line stays intact, and a payload of two lines is shown as one line,
+/// because the second line could look like a message from another person. [`Screen::print`] promises both for one
+/// payload.
 ///
-/// Stage 11 tests this function, with three people. Stage 13 tests this function: [`Screen::print`] makes
-/// characters that would control a terminal visible and harmless; `println!` does not.
+/// Stage 11 tests this function, with three people. Stage 12 tests this function: only the server obeys a disconnect;
+/// to a client, it is a payload like any other. Stage 13 tests this function: characters that would control a terminal
+/// are shown as harmless symbols, as [`Screen::print`] does and `println!` does not.
 fn show_frames(stream: &TcpStream, screen: &Screen) -> io::Result<()> {
     todo!("stage 2: show the payload of each frame that arrives")
 }
 
 /// Stage 1: send each line that is typed, as `[ann] : hello`.
 ///
-/// Send the message in a frame, with one `write_all`: with two calls, the parts could arrive separately.
+/// [`Terminal::read_line`] returns the lines. Each becomes the payload of one frame, with the name in front of it.
+/// Every byte of the frame must be sent, even if the system accepts only some of them at a time, and no other thread's
+/// bytes may come between the header and the payload. An error of the connection is returned.
 ///
-/// Stage 4 tests this function: an empty line is not a message, a name may contain spaces, and `!DISCONNECT`
-/// in a sentence is an ordinary word.
+/// Stage 4 tests this function: an empty line is not a message, but every other line is, exactly as it was typed. A
+/// name may contain spaces, and `!DISCONNECT` in a sentence is an ordinary word.
 ///
-/// Stage 7 comes back to this function: when the person types `!DISCONNECT`, or leaves with Ctrl-D or Ctrl-C (in that
-/// case, [`Terminal::read_line`] returns `None`), send `[ann] : !DISCONNECT` as the last frame. [`Terminal::leave`]
-/// does that and ends the program.
+/// Stage 7 comes back to this function: a person leaves with the line `!DISCONNECT`, or with Ctrl-D or Ctrl-C, after
+/// which [`Terminal::read_line`] returns `None`. In each case, the server gets `[ann] : !DISCONNECT` as the last
+/// frame, exactly once. [`Terminal::leave`] sends the last words, and ends the program with status 0.
 ///
-/// Stage 12 tests this function, together with the server: people leave in each of these ways. The other clients show
-/// this last frame as an ordinary message.
+/// Stage 12 tests this function, together with the server: people leave in each of these ways.
 fn type_messages(terminal: &mut Terminal, stream: &TcpStream, name: &str) -> Result<()> {
     todo!("stage 1: send each line that is typed, as [ann] : hello")
 }
