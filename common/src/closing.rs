@@ -35,14 +35,12 @@ const MAX_LINGERING: usize = 1000;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn refuse(stream: Arc<TcpStream>, reason: &[u8]) {
-    // ANCHOR: refuse
     let mut sender = &*stream;
     // A peer that is already gone needs no reason.
     if sender.write_all(reason).and_then(|()| stream.shutdown(Shutdown::Write)).is_ok() {
         // Without a thread, the reason still arrives most of the time.
         let _ = thread::Builder::new().spawn(move || drain(&stream));
     }
-    // ANCHOR_END: refuse
 }
 
 /// Reads and discards everything that the peer sends until it closes its side, but for at most [`LINGER`].
