@@ -16,11 +16,8 @@ pub const LINGER: Duration = Duration::from_secs(1);
 /// The maximum number of connections that linger at the same time. Further ones are closed immediately.
 const MAX_LINGERING: usize = 1000;
 
-/// Tells a peer why it is not served, and closes the connection. This function never blocks, so the accept loop
-/// can call it.
-///
-/// Call it only at the beginning of a connection, when the send buffer is almost empty: `reason` must fit into
-/// this buffer.
+/// Tells a peer why it is not served, and closes the connection. This function never blocks, so the accept loop can
+/// call it, at the beginning of a connection: `reason` must fit into the send buffer.
 ///
 /// ```
 /// # use std::io::{Read, Write};
@@ -38,14 +35,12 @@ const MAX_LINGERING: usize = 1000;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn refuse(stream: Arc<TcpStream>, reason: &[u8]) {
-    // ANCHOR: refuse
     let mut sender = &*stream;
     // A peer that is already gone needs no reason.
     if sender.write_all(reason).and_then(|()| stream.shutdown(Shutdown::Write)).is_ok() {
         // Without a thread, the reason still arrives most of the time.
         let _ = thread::Builder::new().spawn(move || drain(&stream));
     }
-    // ANCHOR_END: refuse
 }
 
 /// Reads and discards everything that the peer sends until it closes its side, but for at most [`LINGER`].
@@ -53,29 +48,17 @@ pub fn refuse(stream: Arc<TcpStream>, reason: &[u8]) {
 /// Closing a socket that holds unread input sends a reset (RFC 9293, section 3.6.1). Bytes that are still in the
 /// send buffer or on their way are then lost. On Linux, the peer can still read the bytes that arrived before the
 /// reset; other systems may discard those as well.
-pub fn drain(stream: &TcpStream) {
+pub fn drain(mut stream: &TcpStream) {
     static LINGERING: AtomicUsize = AtomicUsize::new(0);
     if LINGERING.fetch_add(1, Ordering::Relaxed) < MAX_LINGERING {
-        read_to_end(stream);
+        let end = Instant::now() + LINGER;
+        let left = || end.saturating_duration_since(Instant::now());
+        // When no time is left, the timeout is zero, and setting it returns an error.
+        while stream.set_read_timeout(Some(left())).is_ok()
+            && stream.read(&mut [0; 4096]).is_ok_and(|count| count > 0)
+        {}
     }
     LINGERING.fetch_sub(1, Ordering::Relaxed);
-}
-
-fn read_to_end(stream: &TcpStream) {
-    let mut receiver = stream;
-    let end = Instant::now() + LINGER;
-    let mut discarded = [0; 4096];
-    loop {
-        let left = end.saturating_duration_since(Instant::now());
-        // When no time is left, the timeout is zero, and setting it returns an error.
-        if stream.set_read_timeout(Some(left)).is_err() {
-            return;
-        }
-        match receiver.read(&mut discarded) {
-            Ok(0) | Err(_) => return,
-            Ok(_) => {}
-        }
-    }
 }
 
 /// Makes Ctrl-C (and SIGTERM) end a server with status 0, after the server has sent and logged what is still

@@ -91,10 +91,9 @@ impl<const DEFAULT_PORT: u16> Endpoint<DEFAULT_PORT> {
 
     fn cannot_listen(&self, error: &io::Error) -> anyhow::Error {
         let Self { host, port } = self;
-        let program = program_name();
         // Suggests the next lower port (9998 for 9999), but never a privileged one.
         let other = if *port > 1024 { port - 1 } else { 8080 };
-        let run = format!("cargo run -p {program} -- {other}");
+        let run = format!("cargo run -p {} -- {other}", program_name());
         match error.kind() {
             ErrorKind::AddrInUse => {
                 anyhow!("another program is using port {port}; stop it or choose a port: {run}")

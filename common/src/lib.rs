@@ -23,7 +23,7 @@ pub use bytes::Bytes;
 pub use closing::{drain, exit, exit_on_ctrl_c, refuse};
 pub use endpoint::Endpoint;
 pub use messages::{MAX_MESSAGE, Messages};
-pub use outbox::{Outbox, limit_backlogs};
+pub use outbox::{Outbox, limit_backlogs, send_now};
 pub use serve::serve;
 pub use support::{Room, catch_panic, room};
 pub use support::{green, has_invisible, printable, same_name};

@@ -1,9 +1,7 @@
 //! Finds where each message ends in the wire formats of labs 1 and 2, which have no frames.
 //!
-//! Our programs end each message with a newline. The original programs add nothing, and rely on each `send` arriving
-//! as one `recv`. So a message from one of our programs ends only at a newline. A message from an original program
-//! also ends where the bytes of one `recv` end. Most of the code in this file determines which kind of program the
-//! peer is.
+//! Our programs end each message with a newline. The original programs add nothing, so their messages also end where
+//! the bytes of one `recv` end. Most of the code in this file determines which kind of program the peer is.
 
 use std::io::{self, BufRead, BufReader, ErrorKind};
 use std::mem;

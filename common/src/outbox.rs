@@ -1,13 +1,12 @@
 //! The sending side of a connection, for a thread that must never wait.
 //!
-//! A blocking write to a peer that does not read never returns, and a broadcast would block with it. A thread
-//! for each peer solves that, but then each message wakes a hundred threads. An [`Outbox`] gathers instead:
-//! [`push`](Outbox::push) the bytes for a peer, then [`flush`](Outbox::flush) once for all of them. That is one
-//! `send` that does not block, and it costs hardly more for fifty messages than for one. Bytes that the socket
-//! does not accept go to a backlog, and a thread sends them.
+//! A blocking write to a peer that does not read never returns, and a broadcast would wait with it. An [`Outbox`]
+//! gathers bytes instead, and sends all of them with one `send` that does not wait: it costs hardly more for fifty
+//! messages than for one. Bytes that the socket does not accept go to a backlog, and a thread sends them.
 
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IoSlice, Write};
+use std::mem;
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -40,8 +39,7 @@ const KEEPALIVE: Duration = Duration::from_mins(1);
 const GONE: Duration = Duration::from_mins(5);
 
 /// How long the thread of a backlog waits for more. Where no send avoids blocking, it sends everything.
-const IDLE: Duration =
-    if cfg!(target_os = "linux") { Duration::ZERO } else { Duration::from_secs(5) };
+const IDLE: Duration = Duration::from_secs(if cfg!(target_os = "linux") { 0 } else { 5 });
 
 /// How many bytes may wait in all backlogs together, and how many are waiting.
 static LIMIT: AtomicUsize = AtomicUsize::new(usize::MAX);
@@ -85,11 +83,14 @@ pub fn wait_for_backlogs(limit: Duration) {
 /// ```
 pub struct Outbox {
     stream: Arc<TcpStream>,
+    send: Option<Send>,
     gathered: Vec<Bytes>,
     /// The bytes of all of them.
     length: usize,
     backlog: Arc<Backlog>,
 }
+
+type Send = fn(&TcpStream, &[u8]) -> io::Result<usize>;
 
 #[derive(Default)]
 struct Backlog {
@@ -120,7 +121,16 @@ impl Outbox {
         let _ = socket.set_tcp_keepalive(&keepalive.with_retries(4));
         #[cfg(target_os = "linux")]
         let _ = socket.set_tcp_user_timeout(Some(GONE));
-        Self { stream, gathered: Vec::new(), length: 0, backlog: Arc::default() }
+        Self { stream, send: None, gathered: Vec::new(), length: 0, backlog: Arc::default() }
+    }
+
+    /// Like [`Outbox::new`], but sends with `send`. It must not wait, and returns how many bytes, from the first on, the
+    /// socket has accepted. It is called for the rest until it returns 0, because a short write does not say that the
+    /// socket accepts nothing more. An error disconnects the peer.
+    pub fn sending_with(stream: Arc<TcpStream>, send: Send) -> Self {
+        let mut outbox = Self::new(stream);
+        outbox.send = Some(send);
+        outbox
     }
 
     /// Adds bytes to the next send. Pushing a clone of [`Bytes`] copies nothing, so many peers can share them.
@@ -138,25 +148,25 @@ impl Outbox {
         if self.gathered.is_empty() {
             return;
         }
-        if let Err(why) = self.send_or_queue() {
+        // If `send` panics, the outbox must not send these pieces again when it is dropped.
+        let pieces = mem::take(&mut self.gathered);
+        if let Err(why) = self.send_or_queue(&pieces) {
             self.backlog.lock().forget();
             if let (Some(why), Ok(peer)) = (why, self.stream.peer_addr()) {
                 log(&format!("{peer} {why}: disconnected"));
             }
             let _ = self.stream.shutdown(Shutdown::Both);
         }
-        self.gathered.clear();
         self.length = 0;
     }
 
     /// Returns an error if the peer must be disconnected, with the reason if it should be logged.
-    fn send_or_queue(&self) -> Result<(), Option<&'static str>> {
+    fn send_or_queue(&self, pieces: &[Bytes]) -> Result<(), Option<&'static str>> {
         let mut backlog = self.backlog.lock();
         if backlog.gone {
             return Ok(());
         }
-        let sent = if backlog.has_writer { Ok(0) } else { send_now(&self.stream, &self.gathered) };
-        let mut sent = sent.map_err(|_| None)?;
+        let mut sent = if backlog.has_writer { 0 } else { self.send(pieces).map_err(|_| None)? };
         let rest = self.length - sent;
         if rest == 0 {
             return Ok(());
@@ -170,7 +180,7 @@ impl Outbox {
         if length > free / 2 {
             return Err(Some("is behind, and too much waits for all clients together"));
         }
-        for piece in &self.gathered {
+        for piece in pieces {
             let skipped = sent.min(piece.len());
             sent -= skipped;
             backlog.bytes.extend(&piece[skipped..]);
@@ -185,6 +195,25 @@ impl Outbox {
             backlog.has_writer = true;
         }
         Ok(())
+    }
+
+    /// Returns how many bytes of the pieces the socket has accepted.
+    fn send(&self, pieces: &[Bytes]) -> io::Result<usize> {
+        let Some(own_send) = self.send else {
+            let slices: Vec<_> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
+            return send_slices(&self.stream, &slices)
+                .or_else(|error| if may_try_again(&error) { Ok(0) } else { Err(error) });
+        };
+        let all = if let [only] = pieces { only.clone() } else { pieces.concat().into() };
+        let mut sent = 0;
+        while sent < all.len() {
+            match own_send(&self.stream, &all[sent..])? {
+                0 => break,
+                count => sent += count,
+            }
+        }
+        assert!(sent <= all.len(), "`send` has accepted more bytes than it was given");
+        Ok(sent)
     }
 }
 
@@ -202,10 +231,8 @@ impl Drop for Outbox {
 
 impl Backlog {
     /// Sends the backlog until it is empty. The write timeout makes the thread notice that the outbox was dropped.
-    fn send(&self, stream: &TcpStream) {
-        let mut writer = stream;
+    fn send(&self, mut stream: &TcpStream) {
         let _ = stream.set_write_timeout(Some(LINGER));
-        let mut chunk = Vec::with_capacity(CHUNK);
         loop {
             let mut waiting = self.lock();
             if waiting.bytes.is_empty() && !waiting.closing && !IDLE.is_zero() {
@@ -220,12 +247,11 @@ impl Backlog {
                 }
                 return;
             }
-            chunk.clear();
             let next = waiting.bytes.as_slices().0;
-            chunk.extend_from_slice(&next[..CHUNK.min(next.len())]);
+            let chunk = next[..CHUNK.min(next.len())].to_vec();
             drop(waiting);
 
-            let sent = writer.write(&chunk);
+            let sent = stream.write(&chunk);
             let mut waiting = self.lock();
             match sent {
                 Ok(sent) => waiting.remove(sent),
@@ -263,32 +289,28 @@ fn may_try_again(error: &io::Error) -> bool {
 }
 
 // ANCHOR: send-now
-/// Sends as many bytes as fit into the socket's buffer (sendmsg(2) with `MSG_DONTWAIT`).
+/// Sends once, without waiting. Returns how many bytes, from the first on, the socket has accepted: often not all.
+///
+/// # Errors
+/// [`ErrorKind::WouldBlock`] if the socket's buffer is full, and always on systems other than Linux: macOS accepts
+/// the flag but waits anyway, and Windows has no such flag. Any other error means that the connection is lost.
+pub fn send_now(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    send_slices(stream, &[IoSlice::new(bytes)])
+}
+
 #[cfg(target_os = "linux")]
-fn send_now(stream: &TcpStream, pieces: &[Bytes]) -> io::Result<usize> {
+fn send_slices(stream: &TcpStream, slices: &[IoSlice]) -> io::Result<usize> {
     use rustix::net::{SendAncillaryBuffer, SendFlags, send, sendmsg};
-    use std::io::IoSlice;
 
     let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-    let sent = if let [only] = pieces {
-        send(stream, only, flags)
-    } else {
-        let mut slices = [IoSlice::new(&[]); MAX_PIECES];
-        for (slice, piece) in slices.iter_mut().zip(pieces) {
-            *slice = IoSlice::new(piece);
-        }
-        sendmsg(stream, &slices[..pieces.len()], &mut SendAncillaryBuffer::default(), flags)
-    };
-    match sent.map_err(io::Error::from) {
-        Err(error) if may_try_again(&error) => Ok(0),
-        sent => sent,
-    }
+    Ok(match slices {
+        [only] => send(stream, only, flags)?,
+        _ => sendmsg(stream, slices, &mut SendAncillaryBuffer::default(), flags)?,
+    })
 }
 // ANCHOR_END: send-now
 
-/// macOS accepts the flag but blocks anyway, and Windows has no such flag. There the thread sends everything.
 #[cfg(not(target_os = "linux"))]
-#[allow(clippy::unnecessary_wraps)]
-fn send_now(_stream: &TcpStream, _pieces: &[Bytes]) -> io::Result<usize> {
-    Ok(0)
+fn send_slices(_stream: &TcpStream, _slices: &[IoSlice]) -> io::Result<usize> {
+    Err(ErrorKind::WouldBlock.into())
 }

@@ -14,8 +14,7 @@ use support::log;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Prints `listening on …` with the address, and serves each connection with `handle` in its own thread. `handle`
-/// also receives the number of the connection; the first connection is number 1. This function never returns:
-/// nothing that happens to one connection ends the server.
+/// also receives the connection's number, counted from 1. This function never returns, whatever happens to a connection.
 ///
 /// The server serves at most `max_clients` clients at a time. If it is full, or cannot start a thread, a new client
 /// gets the bytes in `full` and is disconnected. When file descriptors run out, new connections wait in the backlog.
@@ -56,10 +55,9 @@ where
             Ok((stream, peer)) => (Arc::new(stream), peer),
             Err(error) if error.kind() == ErrorKind::ConnectionAborted => continue,
             Err(error) => {
-                if !failing {
+                if !mem::replace(&mut failing, true) {
                     log(&format!("cannot accept a connection: {error}; trying again"));
                 }
-                failing = true;
                 thread::sleep(PAUSE);
                 continue;
             }

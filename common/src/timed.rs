@@ -1,8 +1,7 @@
 //! Reading with a deadline.
 //!
-//! This module does not use a read timeout (`SO_RCVTIMEO`): on Windows, a socket's state is undefined after such a
-//! timeout, but here the connection often continues. Waiting until the socket is readable (poll(2)) does not
-//! change its state.
+//! A read timeout (`SO_RCVTIMEO`) would leave the socket in an undefined state on Windows. Waiting until the socket is
+//! readable (poll(2)) does not change its state.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::net::TcpStream;
@@ -20,10 +19,8 @@ pub(crate) fn wait_readable(stream: &TcpStream, deadline: Option<Instant>) -> io
         let left = deadline.saturating_duration_since(Instant::now());
         let timeout = Timespec::try_from(left).map_err(io::Error::other)?;
         match poll(&mut [PollFd::new(stream, PollFlags::IN)], Some(&timeout)) {
-            Ok(0) if left.is_zero() => return Ok(false),
-            Ok(0) | Err(Errno::INTR) => {}
-            Ok(_) => return Ok(true),
-            Err(error) => return Err(error.into()),
+            Ok(0) | Err(Errno::INTR) if !left.is_zero() => {}
+            ready => return Ok(ready? > 0),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Tests that sending never blocks.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::outbox::MAX_BACKLOG;
-use common::{Bytes, Outbox};
+use common::{Bytes, Outbox, send_now};
 
 /// More bytes than the system can buffer for a peer that does not read, and many more than fit into the backlog.
 const FLOOD: usize = 64 * 1024 * 1024;
@@ -143,6 +143,64 @@ fn a_partial_send_of_many_pieces_repeats_nothing() {
     let mut rest = Vec::new();
     peer.read_to_end(&mut rest).unwrap();
     assert!(rest[filled - filled / 2..] == bytes, "the bytes arrive once, in order");
+}
+
+#[test]
+fn send_now_accepts_a_part_and_then_nothing() {
+    let (mut peer, stream) = local_connection();
+    let filled = fill(&stream);
+    peer.read_exact(&mut vec![0; filled / 2]).unwrap();
+    let sent = send_now(&stream, &vec![b'y'; 500_000]).unwrap();
+    assert!((1..500_000).contains(&sent), "sent {sent}");
+    assert_eq!(send_now(&stream, b"y").unwrap_err().kind(), ErrorKind::WouldBlock);
+    drop(peer);
+    assert_ne!(send_now(&stream, b"y").unwrap_err().kind(), ErrorKind::WouldBlock);
+}
+
+/// Sends at most 1000 bytes at a time.
+fn send_a_little(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    match send_now(stream, &bytes[..bytes.len().min(1000)]) {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(0),
+        sent => sent,
+    }
+}
+
+#[test]
+fn an_own_send_that_sends_a_little_repeats_nothing() {
+    for rest in [0, 400_000] {
+        let (mut peer, stream) = local_connection();
+        let filled = fill(&stream);
+        peer.read_exact(&mut vec![0; filled / 2]).unwrap();
+        let mut outbox = Outbox::sending_with(stream, send_a_little);
+        let bytes = numbered(50_000 + rest);
+        for piece in bytes.chunks(9_999) {
+            outbox.push(piece.to_vec());
+        }
+        drop(outbox);
+        let mut arrived = Vec::new();
+        peer.read_to_end(&mut arrived).unwrap();
+        assert!(arrived[filled - filled / 2..] == bytes, "the bytes arrive once, in order");
+    }
+}
+
+#[test]
+fn an_error_of_an_own_send_disconnects_the_peer() {
+    let (mut peer, stream) = local_connection();
+    let mut outbox = Outbox::sending_with(stream, |_, _| Err(ErrorKind::WouldBlock.into()));
+    outbox.push("lost");
+    outbox.flush();
+    outbox.push("lost as well");
+    outbox.flush();
+    assert_eq!(peer.read(&mut [0]).unwrap(), 0);
+}
+
+#[test]
+#[should_panic(expected = "accepted more bytes than it was given")]
+fn an_own_send_that_counts_wrong_is_noticed() {
+    let (_peer, stream) = local_connection();
+    let mut outbox = Outbox::sending_with(stream, |_, bytes| Ok(bytes.len() + 1));
+    outbox.push("one");
+    outbox.flush();
 }
 
 #[test]

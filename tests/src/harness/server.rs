@@ -39,7 +39,7 @@ impl Server {
         Peer::connect(name, self.terminal.name(), self.address, &self.journal)
     }
 
-    /// Connects a scripted peer that never reads.
+    /// Connects a scripted peer that does not read until [`Peer::starts_reading`].
     pub fn deaf_peer(&self, name: &str) -> Check<Peer> {
         Peer::connect_deaf(name, self.terminal.name(), self.address, &self.journal)
     }

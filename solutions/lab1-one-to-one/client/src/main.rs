@@ -50,27 +50,25 @@ fn wait_for_welcome(stream: &TcpStream, screen: &Screen) {
 
 /// Stage 3: connect to the server at `address`, a host and a port.
 ///
-/// [`TcpStream::connect`] makes the system calls `socket` and `connect`. A client does not need `bind`,
-/// because the system chooses a free port for it.
+/// The caller gets the connected socket, or the error, and then tells the person what to do.
 fn connect(address: (&str, u16)) -> io::Result<TcpStream> {
     TcpStream::connect(address)
 }
 
 /// Stage 3: show each message that arrives, until the stream ends.
 ///
-/// [`Messages`] splits the stream into messages. Create one before the loop, with [`Messages::from_server`]:
-/// from [`WELCOME`] or [`FULL`] it recognizes whether the server is one of ours.
-/// `while let Some(message) = messages.receive()?` runs once for each message; [`Screen::print`] shows the
-/// message without breaking the line that is being typed.
+/// [`Messages::from_server`] finds the messages in the bytes of a connection; it may already hold the beginning of
+/// the next message. It recognizes our own server by its first line, which is [`WELCOME`] or begins with [`FULL`].
+/// The person sees each message once, in order and immediately, on the [`Screen`]. When the server has closed the
+/// connection, this function returns.
 ///
-/// Stage 10 tests this function: [`Messages::receive`] returns `None` when the server has closed the
-/// connection, and an error (`?`) when the connection is lost. Return in both cases, or the program shows
-/// empty messages forever; `main` does the rest.
+/// Stage 10 tests this function: when the connection is lost, it returns the error. In both cases `main` tells the
+/// person and ends the program, even if no key is ever pressed again.
 ///
-/// Stage 12 tests this function, with three people: `println!` would write into a half-typed line.
+/// Stage 12 tests this function, with three people: a message does not break the line that is being typed.
 ///
-/// Stage 14 tests this function: a message may contain characters that would control a terminal.
-/// [`Screen::print`] makes them visible and harmless.
+/// Stage 14 tests this function: a message may contain characters that would control a terminal. They arrive there
+/// visible and harmless.
 fn show_messages(stream: &TcpStream, screen: &Screen) -> io::Result<()> {
     let mut messages = Messages::from_server(stream, WELCOME, FULL);
     while let Some(message) = messages.receive()? {
@@ -81,13 +79,13 @@ fn show_messages(stream: &TcpStream, screen: &Screen) -> io::Result<()> {
 
 /// Stage 5: send each line that is typed, with a newline at its end.
 ///
-/// [`Terminal::read_line`] waits for a line; it returns `None` when the person leaves with Ctrl-D or Ctrl-C. An empty
-/// line is not a message. Send a line with one `write_all`: with two calls, the parts could arrive separately.
+/// [`Terminal::read_line`] waits for a line. The server gets each line as one message, in one piece; it gets nothing
+/// for an empty line. While nothing is typed, this function uses no processor time. If the connection is lost, it
+/// returns the error.
 ///
-/// Stage 7 comes back to this function: when the person types `quit`, or leaves, send `quit` to the server.
-/// [`Terminal::leave`] does that and ends the program. `quit` is the only message without a newline, because
-/// the original server compares it with exactly these four letters. It cannot stick to the next message,
-/// because there is none.
+/// Stage 7 comes back to this function: a person leaves by typing `quit`, or with Ctrl-D or Ctrl-C, after which there
+/// is no line. In each case, the last bytes that the server gets are `quit`, once and without a newline, because the
+/// original server compares them with exactly these four letters. Then the program ends ([`Terminal::leave`]).
 ///
 /// Stage 13 tests this function, together with the server: people leave in each of these ways.
 fn type_messages(terminal: &mut Terminal, stream: &TcpStream) -> Result<()> {

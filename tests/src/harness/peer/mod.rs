@@ -8,7 +8,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, SockRef, Socket, Type};
 
@@ -39,14 +39,15 @@ impl Peer {
     ) -> Check<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
         let peer = Self::connect_with(socket, name, server, address, journal)?;
-        peer.start_reading()?;
+        peer.starts_reading()?;
         Ok(peer)
     }
 
-    /// Connects a peer that never reads.
+    /// Connects a peer that does not read until [`Peer::starts_reading`].
     ///
-    /// Its receive buffer is small, so that the peer soon lags behind. Whatever the system's settings are, the sender's
-    /// buffer does not grow while the receiver does not read.
+    /// Its receive buffer is small, so that the peer soon lags behind, and so are its segments, because the sender's
+    /// first buffer holds several of them. Whatever the system's settings are, that buffer does not grow while the
+    /// receiver does not read.
     pub(crate) fn connect_deaf(
         name: &str,
         server: &str,
@@ -55,6 +56,8 @@ impl Peer {
     ) -> Check<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
         socket.set_recv_buffer_size(4096)?;
+        // macOS does not allow this before the connection is made.
+        let _ = socket.set_tcp_mss(1460);
         Self::connect_with(socket, name, server, address, journal)
     }
 
@@ -99,7 +102,7 @@ impl Peer {
     }
 
     /// Starts the thread that reads from the connection.
-    pub(super) fn start_reading(&self) -> Check {
+    pub fn starts_reading(&self) -> Check {
         let (stream, inbox) = (Arc::clone(&self.stream), Arc::clone(&self.inbox));
         let (journal, name, other) = (self.journal.clone(), self.name.clone(), self.other.clone());
         let has_closed = Arc::clone(&self.has_closed);
@@ -148,6 +151,21 @@ impl Peer {
         let bytes = bytes.as_ref();
         self.note_sent(Wire::Bytes(bytes.to_vec()));
         (&*self.stream).write_all(bytes)
+    }
+
+    /// Sends one byte after the other, until the other end has closed the connection and accepts no more.
+    pub fn can_send_no_more(&self) -> Check {
+        let end = Instant::now() + TIMEOUT;
+        while Instant::now() < end {
+            if (&*self.stream).write_all(b"x").is_err() {
+                return Ok(());
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        let who =
+            format!("{} should have closed its side of {}'s connection", self.other, self.name);
+        let came = format!("it still accepts bytes after {} s", TIMEOUT.as_secs());
+        Err(self.journal.wrong(who, "a reset in reply to more bytes", came))
     }
 
     /// Sends each piece as a separate segment, without pauses between the pieces.

@@ -155,6 +155,16 @@ impl Peer {
         Err(self.journal.wrong(who, "connected", "the connection was closed"))
     }
 
+    /// Like [`Peer::is_closed`], but the connection must not end with a reset, which can destroy the last words.
+    pub fn is_closed_without_reset(&self) -> Check {
+        self.is_closed()?;
+        let end = self.inbox.look(|arrived| arrived.end);
+        if end == Some("the connection was closed") {
+            return Ok(());
+        }
+        Err(self.journal.wrong(self.should_be_closed(), "the end of the stream", end.unwrap_or("")))
+    }
+
     /// Waits until the program sends a reason and closes the connection.
     pub fn is_told_and_closed(&self) -> Check {
         let said = self.hears_until_closed()?;

@@ -11,10 +11,10 @@ use crate::harness::stage::{Lab, stage};
 #[allow(clippy::too_many_lines)] // a list
 pub fn lab() -> Lab {
     let stages = vec![
-        stage(1, "The server listens", 5)
+        stage(1, "The server listens", 4)
             .hint(
-                "On which host and port does your server listen? If the port is taken, does the \
-                 error reach `main`?",
+                "What must the program do on its host and port before a client can connect? Who \
+                 should hear of it if that fails?",
             )
             .hint(
                 "`open_listener` is one call: `TcpListener::bind` with the `address` that it gets. \
@@ -22,26 +22,30 @@ pub fn lab() -> Lab {
                  another port.",
             )
             .server(server::listens),
-        stage(2, "The server welcomes every client", 7)
+        stage(2, "The server welcomes every client", 10)
             .on(&[1])
             .hint(
-                "Does your loop return to `accept` while the first client is still connected? What \
-                 does every client receive before anyone speaks?",
+                "Your server waits for the next client and for the clients that it has. How many \
+                 threads does that take, and what does each of them own? If a socket accepts only \
+                 a part of the bytes, who must know how many?",
             )
             .hint(
-                "In `accept_clients`, write a loop around `TcpListener::accept`. Give each client \
-                 a new number and its own thread, which runs `talk`. `welcome` only pushes \
-                 `WELCOME` (`Outbox::push`).",
+                "In `accept_clients`, call `TcpListener::accept` in a loop. Give each client a new \
+                 number, and its own thread, which runs `talk` and then `drain`. `welcome` only \
+                 pushes `WELCOME` (`Outbox::push`). `send` calls `send_now` once, and returns what \
+                 it returns, except for `ErrorKind::WouldBlock`: that means 0 bytes.",
             )
             .hint(
-                "In the loop, call `accept`, put the stream into an `Arc`, increment the number, \
-                 clone `room`, and spawn a `move` closure that calls `talk` and then `drain`.",
+                "In the loop, call `set_nodelay`, put the stream into an `Arc`, increment the \
+                 number, clone `room`, and spawn a `move` closure with `thread::Builder`, whose \
+                 `spawn` returns an error instead of a panic. If `accept` fails, log the first \
+                 error, sleep for a second, and `continue`.",
             )
             .server(server::welcomes),
-        stage(3, "The client connects and shows messages", 8)
+        stage(3, "The client connects and shows messages", 7)
             .hint(
-                "Does your receiving loop continue after the first message? Does one read always \
-                 return one whole message?",
+                "Is there anything in the bytes of one read that tells you whether they are one \
+                 message? When is your client done with reading?",
             )
             .hint(
                 "`connect` is one call: `TcpStream::connect`. In `show_messages`, \
@@ -50,44 +54,45 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "Call `Messages::from_server` once, before the loop, with `WELCOME` and `FULL`. \
-                 Print each message that `receive` returns; when it returns `None`, return \
-                 `Ok(())`.",
+                 `while let Some(message) = messages.receive()?` runs once for each message; when \
+                 `receive` returns `None`, return `Ok(())`.",
             )
             .client(client::shows_messages),
         stage(4, "The server relays messages to the other clients", 12)
             .on(&[2])
             .hint(
-                "Which client must not receive the line, and what do the other clients receive? \
-                 Can two clients speak at the same time, and more than once?",
+                "One thread has the message, and another one may be in the room with the list of \
+                 members. How does the message get there, and which member must not receive it?",
             )
             .hint(
-                "In `receive_messages`, send an `Event::Said` for each message that \
-                 `Messages::receive` returns. In `relay`, push `<127.0.0.1> hello` and a newline \
-                 to every member whose number is not the speaker's.",
+                "In `receive_messages`, create one `Messages` before the loop, and send an \
+                 `Event::Said` (`Room::send`) for each message that `Messages::receive` returns. \
+                 In `relay`, push `<127.0.0.1> hello` and a newline to every member whose number \
+                 is not the speaker's.",
             )
             .hint(
-                "In `relay`, make the line with the speaker's `ip`. Pass it to `log` without its \
-                 newline (`log` adds one), and to `Outbox::push` with its newline. Does each \
-                 client have its own number (stage 2)?",
+                "In `relay`, make the lines with the speaker's `ip`. Pass them to `log_all` \
+                 without their newlines, and join them, each with its newline, into one `Bytes`. \
+                 Push a `clone` of it. Does each client have its own number (stage 2)?",
             )
             .server(server::relays),
-        stage(5, "The client sends typed lines and shows messages", 10)
+        stage(5, "The client sends typed lines and shows messages", 9)
             .on(&[3])
             .hint(
-                "How does each line that you send end? What does your client do after the first \
-                 line, and with an empty line?",
+                "How does the server know where your line ends? What does your client do after the \
+                 first line, and with an empty line?",
             )
             .hint(
                 "`type_messages` has its own thread, so it is allowed to wait: call \
                  `Terminal::read_line` in a loop. Send each line and its newline with one \
-                 `write_all`. Do not send an empty line.",
+                 `write_all`, because two could arrive separately. Do not send an empty line.",
             )
             .hint(
                 "You can write to a shared `&TcpStream` if the variable that holds it is `mut`. \
                  Meanwhile `show_messages` (stage 3) shows messages in the other thread.",
             )
             .client(client::talks),
-        stage(6, "A client that says quit is released", 7)
+        stage(6, "A client that says quit is released", 6)
             .on(&[4])
             .hint(
                 "Which message ends the connection: one that begins with `quit`, one that contains \
@@ -120,41 +125,46 @@ pub fn lab() -> Lab {
                  yourself.",
             )
             .client(client::says_quit_on_leaving),
-        stage(8, "The server has two seats and frees them again", 8)
+        stage(8, "The server has two seats and frees them again", 12)
             .on(&[4, 6])
             .hint(
-                "Which part of your server counts the seats? Is a seat freed however its client \
-                 leaves? Does the reason reach a client that has already spoken?",
+                "In how many ways can a client leave, and where in your server do they all come \
+                 together? What happens to bytes that you have sent when you close a socket that \
+                 holds unread bytes?",
             )
             .hint(
-                "In `accept_clients`, a seat is free again when `talk` has returned, however the \
-                 connection ended. Turn other clients away with `refuse`, but do not wait for it: \
-                 after sending `FULL` it reads for a moment, so that a reset cannot destroy the \
-                 message.",
+                "In `accept_clients`, a seat is free again when `talk` has returned. In \
+                 `turn_away`, send `FULL`, shut down the sending side (`Shutdown::Write`), and \
+                 then read what still arrives (`drain`), so that no reset destroys the reason. \
+                 `drain` takes up to a second; which thread may wait so long?",
             )
             .hint(
                 "Make one `Arc<AtomicUsize>` before the loop. Call `fetch_add` before a thread \
                  starts. Call `fetch_sub` in the thread after `talk`, and also if the thread could \
-                 not start. Compare the count with `seats`, not with 2.",
+                 not start. Compare the count with `seats`, not with 2. `turn_away` spawns its \
+                 own thread, with a `move` closure that does everything.",
             )
             .server(server::has_two_seats),
-        stage(9, "The server survives anything its clients do", 9)
+        stage(9, "The server survives anything its clients do", 12)
             .on(&[4])
             .hint(
-                "What do your loops do when a client is gone, and when a read fails? Which thread \
-                 waits for a client that does not read?",
+                "A client reads slowly, and its socket accepts half of a message: which bytes must \
+                 be sent later, and who knows that? Which thread waits meanwhile? What do your \
+                 loops do when a client is gone?",
             )
             .hint(
-                "This stage tests `receive_messages` and `relay` (stage 4) again. Return at \
-                 `None`, pass errors up with `?`, and never `unwrap`. `relay` must only push \
-                 (`Outbox::push`), because a write would wait.",
+                "This stage tests `send` (stage 2) and `receive_messages` (stage 4) again. `send` \
+                 returns the number that `send_now` returns, and 0 for `ErrorKind::WouldBlock`: it \
+                 neither tries again nor returns that error. `receive_messages` returns at `None`, \
+                 passes errors up with `?`, and never unwraps.",
             )
             .hint(
-                "A loop that continues after `None` never ends, but the server must become idle. \
-                 If an `unwrap` panics, the connection ends, and the client does not learn why.",
+                "If a byte is missing, `send` has claimed more than the socket accepted; if bytes \
+                 arrive twice, it has claimed less. If `send` uses `write` or `write_all`, the \
+                 room waits for the slow client. A loop that continues after `None` never ends.",
             )
             .server(server::survives_its_clients),
-        stage(10, "The client ends when the server is gone", 6)
+        stage(10, "The client ends when the server is gone", 5)
             .on(&[3])
             .hint(
                 "What does your client do when the server closes the connection, when the \
@@ -170,7 +180,7 @@ pub fn lab() -> Lab {
                  stop calling it. Do not `unwrap`, and do not call `process::exit` yourself.",
             )
             .client(client::ends_with_its_server),
-        stage(11, "The server finds messages however they are split", 9)
+        stage(11, "The server finds messages however they are split", 6)
             .on(&[4])
             .hint(
                 "One read is not one message. Where does a message end? What if it is very long, \
@@ -187,7 +197,7 @@ pub fn lab() -> Lab {
                  with `?`, and `talk` tells the client.",
             )
             .server(server::finds_messages_however_split),
-        stage(12, "Three people talk", 5)
+        stage(12, "Three people talk", 4)
             .on(&[4, 5])
             .hint(
                 "Try it with `--seats 3` and three terminals side by side. Does anyone see a line \
@@ -215,7 +225,7 @@ pub fn lab() -> Lab {
                  end of the stream. `main` does the rest after `show_messages` has returned.",
             )
             .together(together::people_come_and_go),
-        stage(14, "Received text cannot control a terminal", 4)
+        stage(14, "Received text cannot control a terminal", 3)
             .on(&[12])
             .hint(
                 "What does a terminal do with an escape sequence in a message? Which of your \

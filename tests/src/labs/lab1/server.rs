@@ -4,9 +4,9 @@ use crate::harness::Harness;
 use crate::harness::peer::Peer;
 use crate::journal::failure::Check;
 use crate::labs::checks::server_where_told;
-use crate::labs::flood::flood;
+use crate::labs::flood::{flood, long_line};
 use crate::labs::lab1::wire::{
-    FULL, LONG, TOO_LONG, WELCOME, from, joins, joins_when_free, lines, talk,
+    FULL, LAG, LONG, TOO_LONG, WELCOME, from, joins, joins_when_free, lines, talk,
 };
 
 /// Stage 1: The server listens.
@@ -93,11 +93,27 @@ pub fn releases_a_client_that_quits(harness: &Harness) -> Check {
 pub fn has_two_seats(harness: &Harness) -> Check {
     let server = harness.server()?;
     let (alice, bob) = (joins(&server, "alice")?, joins(&server, "bob")?);
-    let carol = server.peer("carol")?;
     harness.step("carol finds no seat, and is told why, even if she has already spoken");
+    let carol = server.peer("carol")?;
     carol.says("is anybody there?")?;
     carol.hears_line(FULL)?;
-    carol.is_closed()?;
+    carol.is_closed_without_reset()?;
+    harness.step("seven more find no seat: none waits for another, although none closes its side");
+    let mut crowd = Vec::new();
+    for number in 1..=7 {
+        let guest = server.peer(&format!("guest{number}"))?;
+        guest.says("is anybody there?")?;
+        crowd.push(guest);
+    }
+    // The last one first: each of the others may keep the server busy for a second.
+    for guest in crowd.iter().rev() {
+        guest.hears_line(FULL)?;
+        guest.is_closed_without_reset()?;
+    }
+    harness.step(
+        "carol keeps sending, until the server has closed the connection on its side as well",
+    );
+    carol.can_send_no_more()?;
     talk(harness, &alice, &bob)?;
     harness.step("a seat is free again, however its owner left");
     bob.sends("quit")?;
@@ -145,6 +161,23 @@ pub fn survives_its_clients(harness: &Harness) -> Check {
     talk(harness, &alice, &erin)?;
     talk(harness, &erin, &alice)?;
     server.rests()?;
+    harness.step("slow does not read while alice says 600 KB; then slow gets all of it, in order");
+    let slow = server.deaf_peer("slow")?;
+    let line = harness.words(2);
+    slow.says(&line)?;
+    alice.hears(&from(&line))?;
+    erin.hears(&from(&line))?;
+    for line in (0..LAG).map(long_line) {
+        alice.says(&line)?;
+        erin.hears(&from(&line))?;
+    }
+    slow.starts_reading()?;
+    slow.hears_line(WELCOME)?;
+    for line in (0..LAG).map(long_line) {
+        slow.hears_line(&from(&line))?;
+    }
+    slow.closes();
+    server.prints("127.0.0.1 closed")?;
     harness.step("deaf does not read, while alice says more than the system can buffer");
     let deaf = server.deaf_peer("deaf")?;
     let line = harness.words(2);

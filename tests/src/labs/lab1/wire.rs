@@ -21,6 +21,9 @@ pub const FULL: &str = "The chatroom is full";
 /// More than the 2048 bytes that the original server reads in one call.
 pub const LONG: usize = 5000;
 
+/// How many long lines a slow client is behind: more than its socket accepts, and less than the backlog's limit.
+pub const LAG: usize = 10;
+
 /// More bytes than a message may have.
 pub const TOO_LONG: usize = 70_000;
 

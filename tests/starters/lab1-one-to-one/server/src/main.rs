@@ -5,8 +5,8 @@
 //! all members see the events in the same order.
 
 use std::collections::BTreeMap;
-use std::io;
-use std::net::{IpAddr, TcpListener, TcpStream};
+use std::io::{self, ErrorKind, Write};
+use std::net::{IpAddr, Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::Parser;
-use common::{Bytes, Endpoint, Messages, Outbox, Room, drain, log, log_all, refuse};
+use common::{Bytes, Endpoint, Messages, Outbox, Room, drain, log, log_all, send_now};
 
 const WELCOME: &[u8] = b"Welcome to this chatroom!\n";
 const FULL: &[u8] = b"The chatroom is full\n";
@@ -68,42 +68,44 @@ fn main() -> Result<()> {
 
 /// Stage 1: open the listening socket at `address`, a host and a port.
 ///
-/// [`TcpListener::bind`] makes the three system calls that the original makes one by one: `socket`, `bind` and
-/// `listen`. From then on, clients can connect, even before the server accepts them.
+/// When this function has returned, clients can connect, even before the server accepts them. If the socket cannot be
+/// opened at this address, the caller gets the error, and tells the person what to do.
 fn open_listener(address: (&str, u16)) -> io::Result<TcpListener> {
     todo!("stage 1: open the listening socket at address, a host and a port")
 }
 
 /// Stage 2: accept clients for ever, and give each a thread.
 ///
-/// - [`TcpListener::accept`] waits for the next client, and returns a new socket and the client's address. Number the
-///   clients from 1. The IP for [`talk`] is `peer.ip().to_canonical()`, which removes the `::ffff:` that a server on
-///   `::` sees before an IPv4 address.
-/// - Small messages should leave immediately, instead of waiting for more bytes to fill a segment (Nagle's
-///   algorithm): call [`TcpStream::set_nodelay`].
-/// - The client's thread reads from the socket while the room writes to it, so wrap the socket in an [`Arc`].
-/// - `thread::Builder::new().spawn(move || …)` starts the thread, with its own clone of `room`. The thread calls
-///   [`talk`], and then [`drain`], which waits a moment for the client to close its side as well. `spawn` returns an
-///   error where `thread::spawn` would panic. One client too many must not end the server, so [`log()`] the error and
-///   continue. Do not wait for the thread, because the next client is waiting.
-/// - An error from `accept` must not end the loop: for example, if there are no free file descriptors, the connected
-///   clients can still talk. Log the first error, wait a second, and try again.
+/// In its thread, each client is served by [`talk`], and then [`drain`] lets the last words arrive. No client waits
+/// until another one has finished. [`talk`] gets a number, counted from 1, that no other client ever gets; the
+/// client's IP address, as [`IpAddr::to_canonical`] returns it; and the socket, which the thread shares with the
+/// room. Bytes that are sent leave immediately, however few they are (Nagle's algorithm is off).
 ///
-/// Stage 8 comes back to this function: the room has space for only `seats` people. Count the taken seats in an
-/// [`AtomicUsize`] that the threads share. Add one before a thread starts. Subtract one as soon as [`talk`] has
-/// returned, and also if the thread could not be started. A client without a seat gets [`FULL`]: [`refuse`] sends that
-/// and closes the connection, without blocking.
+/// Nothing ends this function. If a client cannot be accepted, or there is no thread for it, the log says why, and
+/// the connected clients notice nothing. While the cause lasts, each call of `accept` can fail immediately: the
+/// server must not keep a core busy then, or flood the log.
 ///
-/// Stage 13 tests this function, together with the client: one person leaves, another joins, and a third
-/// finds the room full.
+/// Stage 8 comes back to this function: at most `seats` clients are served at a time. A seat is taken before its
+/// client's thread starts, and it is free as soon as [`talk`] has returned, or if there was no thread. A client that
+/// finds no free seat is turned away by [`turn_away`], and no other client waits for that.
+///
+/// Stage 13 tests this function, together with the client: one person leaves, another joins, and a third finds the
+/// room full.
 fn accept_clients(listener: &TcpListener, seats: usize, room: &Room<Event>) -> ! {
     todo!("stage 2: accept clients for ever, and give each a thread")
+}
+
+/// Stage 8: turn a client away.
+///
+/// The handout says the rest.
+fn turn_away(stream: TcpStream) {
+    todo!("stage 8: turn a client away")
 }
 
 /// Handles one connection, from its welcome to its end.
 fn talk(id: u64, ip: IpAddr, stream: &Arc<TcpStream>, room: &Room<Event>) {
     log(&format!("{ip} connected"));
-    let outbox = Outbox::new(Arc::clone(stream));
+    let outbox = Outbox::sending_with(Arc::clone(stream), send);
     let joined = room.send_now(Event::Joined(id, Member { ip, outbox }));
     let result = joined.and_then(|()| common::catch_panic(|| receive_messages(id, stream, room)));
     let last_words = result.map_or_else(|error| format!("Goodbye: {error}\n"), |()| String::new());
@@ -113,18 +115,18 @@ fn talk(id: u64, ip: IpAddr, stream: &Arc<TcpStream>, room: &Room<Event>) {
 
 /// Stage 4: send each message that arrives to the room.
 ///
-/// TCP has no messages: one `read` can return half a message, or three. [`Messages`] puts them together. Create one
-/// before the loop, with [`Messages::new`]: `while let Some(message) = messages.receive()?` runs once for each
-/// message, until the stream ends. At the end, return, or this thread loops forever.
+/// TCP has no messages: the bytes of one `read` can be half a message, or three. [`Messages`] finds the messages in
+/// the bytes of a connection; it may already hold the beginning of the next message. The room gets each message as an
+/// [`Event::Said`] of this client, once and in order. At the end of the stream, this function returns.
 ///
-/// Stage 6 comes back to this function: a message that is exactly `quit` is also the end.
+/// Stage 6 comes back to this function: a message that is exactly `quit` is also the end. The room does not get it.
 ///
-/// Stage 9 tests this function: a client that is killed in the middle of a word makes `receive` fail. Return the error
-/// (`?`), and never unwrap anything that comes from outside; [`talk`] does the rest.
+/// Stage 9 tests this function: however a connection ends, the function returns, and it returns the error if there is
+/// one. [`talk`] then tells the client why, and the other clients notice nothing. Nothing that a client sends makes
+/// this function panic or keeps a core busy.
 ///
-/// Stage 11 tests this function: messages arrive in pieces, or several together. An original client's message ends
-/// where the bytes of one read end. [`Messages`] handles all that; a program that reads lines instead waits for a
-/// newline that never arrives.
+/// Stage 11 tests this function: the messages are the same however their bytes arrive. An original client's message
+/// ends where the bytes of one `read` end. A message that is too long is an error.
 fn receive_messages(id: u64, stream: &TcpStream, room: &Room<Event>) -> Result<()> {
     todo!("stage 4: send each message that arrives to the room")
 }
@@ -154,22 +156,38 @@ fn run_room(members: &mut BTreeMap<u64, Member>, events: impl Iterator<Item = Ev
 
 /// Stage 2: send a new member the [`WELCOME`].
 ///
-/// Do not write to the socket here. [`Outbox::push`] puts bytes into the member's outbox, and the room sends them. A
-/// `write` waits until the client has read enough, so one client that does not read would block the whole room. A push
-/// never blocks.
+/// It is the first thing that the member receives: this function pushes it into the member's [`Outbox`], and the room
+/// sends what is there. While this function runs, the whole room waits, so it must not wait for the member.
 fn welcome(member: &mut Member) {
     todo!("stage 2: send a new member the WELCOME")
 }
 
 /// Stage 4: pass messages on to every member except their speaker.
 ///
-/// A message becomes the line `<127.0.0.1> hello`, with the speaker's address, and a newline at its end. Print the
-/// line ([`log()`], or [`log_all`] for several), and push it into every other member's outbox. If there are several
-/// messages, push all lines together: then a hundred members need a hundred pushes, and not a hundred for each
-/// message. [`Bytes`] can be shared: call `Bytes::from(lines)` once, and `clone` the result for each member.
+/// A message becomes the line `<127.0.0.1> hello`, with the speaker's address, and a newline at its end. Every other
+/// member gets each line, once and in order, and so does the log ([`log_all`] adds the newline). The speaker gets
+/// nothing back. If the speaker is no longer a member, no member gets anything.
 ///
-/// Stage 14 tests this function: a message may contain characters that would control the server's terminal.
-/// [`log_all`] makes them visible and harmless; `println!` does not.
+/// While this function runs, the whole room waits, so it must not wait for a member. A hundred members cost a hundred
+/// pushes, however many messages there are; they share the same [`Bytes`], whose clone copies nothing.
+///
+/// Stage 14 tests this function: a message may contain characters that would control the server's terminal. They
+/// arrive there visible and harmless.
 fn relay(members: &mut BTreeMap<u64, Member>, speaker: u64, messages: &[String]) {
     todo!("stage 4: pass messages on to every member except their speaker")
+}
+
+/// Stage 2: send as many bytes as the socket accepts now.
+///
+/// Everything that the server sends to a member goes through this function: the member's [`Outbox`] calls it with the
+/// next bytes. It returns how many of them, from the first on, the socket has accepted: if the client reads slowly,
+/// this is only a part, or 0. The outbox keeps the rest, and sends it later. An error means that the connection is
+/// lost, and disconnects the client; a socket that accepts nothing right now is no error.
+///
+/// This function never waits for the client, because the whole room would wait with it: [`send_now`] is a `write`
+/// that does not wait.
+///
+/// Stage 9 comes back to this function: a client that reads slowly gets every byte, once and in order.
+fn send(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    todo!("stage 2: send as many bytes as the socket accepts now")
 }
