@@ -36,7 +36,6 @@ const MAX_LINGERING: usize = 1000;
 /// ```
 pub fn refuse(stream: Arc<TcpStream>, reason: &[u8]) {
     let mut sender = &*stream;
-    // A peer that is already gone needs no reason.
     if sender.write_all(reason).and_then(|()| stream.shutdown(Shutdown::Write)).is_ok() {
         // Without a thread, the reason still arrives most of the time.
         let _ = thread::Builder::new().spawn(move || drain(&stream));

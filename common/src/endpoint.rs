@@ -8,9 +8,8 @@ use std::net::{TcpListener, TcpStream};
 use anyhow::{Result, anyhow};
 use socket2::SockRef;
 
-/// The maximum number of completed TCP handshakes that wait for `accept`. The standard library asks for 128. If
-/// many clients connect at the same time and the queue overflows, a client waits a whole second before it tries
-/// again (listen(2)).
+/// The maximum number of connections that wait for `accept` (listen(2)). The standard library asks for 128. If more
+/// clients connect at the same time, some of them wait a whole second before they try again.
 const BACKLOG: i32 = 4096;
 
 /// The command line that all programs share: `[PORT]` and `--host HOST`.

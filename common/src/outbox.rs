@@ -41,7 +41,7 @@ const GONE: Duration = Duration::from_mins(5);
 /// How long the thread of a backlog waits for more. Where no send avoids blocking, it sends everything.
 const IDLE: Duration = Duration::from_secs(if cfg!(target_os = "linux") { 0 } else { 5 });
 
-/// How many bytes may wait in all backlogs together, and how many are waiting.
+/// How many bytes can wait in all backlogs together, and how many are waiting.
 static LIMIT: AtomicUsize = AtomicUsize::new(usize::MAX);
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 
@@ -110,10 +110,8 @@ struct State {
 }
 
 impl Outbox {
-    /// An outbox for the peer at the other end of `stream`. Nothing else may write to it.
-    ///
-    /// From now on the system notices within a few minutes when the peer's machine has vanished (tcp(7)). That does
-    /// not disconnect a peer that only listens, because its machine replies.
+    /// Creates an outbox for the peer at the other end of `stream`. Nothing else may write to the stream. From now on,
+    /// the system notices within a few minutes when the peer's machine has vanished (tcp(7)).
     pub fn new(stream: Arc<TcpStream>) -> Self {
         let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE);
         let socket = SockRef::from(&stream);
@@ -149,7 +147,7 @@ impl Outbox {
             return;
         }
         // If `send` panics, the outbox must not send these pieces again when it is dropped.
-        let pieces = mem::take(&mut self.gathered);
+        let mut pieces = mem::take(&mut self.gathered);
         if let Err(why) = self.send_or_queue(&pieces) {
             self.backlog.lock().forget();
             if let (Some(why), Ok(peer)) = (why, self.stream.peer_addr()) {
@@ -158,6 +156,8 @@ impl Outbox {
             let _ = self.stream.shutdown(Shutdown::Both);
         }
         self.length = 0;
+        pieces.clear();
+        self.gathered = pieces;
     }
 
     /// Returns an error if the peer must be disconnected, with the reason if it should be logged.
@@ -200,17 +200,16 @@ impl Outbox {
     /// Returns how many bytes of the pieces the socket has accepted.
     fn send(&self, pieces: &[Bytes]) -> io::Result<usize> {
         let Some(own_send) = self.send else {
-            let slices: Vec<_> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
-            return send_slices(&self.stream, &slices)
+            let mut slices = [IoSlice::new(&[]); MAX_PIECES];
+            slices.iter_mut().zip(pieces).for_each(|(slice, piece)| *slice = IoSlice::new(piece));
+            return send_slices(&self.stream, &slices[..pieces.len()])
                 .or_else(|error| if may_try_again(&error) { Ok(0) } else { Err(error) });
         };
         let all = if let [only] = pieces { only.clone() } else { pieces.concat().into() };
-        let mut sent = 0;
-        while sent < all.len() {
-            match own_send(&self.stream, &all[sent..])? {
-                0 => break,
-                count => sent += count,
-            }
+        let (mut sent, mut count) = (0, 1);
+        while sent < all.len() && count > 0 {
+            count = own_send(&self.stream, &all[sent..])?;
+            sent += count;
         }
         assert!(sent <= all.len(), "`send` has accepted more bytes than it was given");
         Ok(sent)

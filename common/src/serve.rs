@@ -45,9 +45,8 @@ where
     if let Ok(address) = listener.local_addr() {
         log(&format!("listening on {address}"));
     }
-    let handle = Arc::new(handle);
-    // Each thread holds a clone, so the number of clones is the number of clients.
-    let served = Arc::new(());
+    // Each thread holds a clone of `served`, so the number of clones is the number of clients.
+    let (handle, served) = (Arc::new(handle), Arc::new(()));
     let mut number = 0;
     let mut failing = false;
     loop {
