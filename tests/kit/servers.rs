@@ -409,11 +409,7 @@ const PANICS: [(&str, &str, &str); 8] = [
         "let is_last = ",
         "!request.to_string().contains(\"PANIC\")",
     ),
-    (
-        "lab4-multi-room/server/src/hall.rs",
-        "let name = client.name.clone();",
-        "message != \"ROOM\"",
-    ),
+    ("lab4-multi-room/server/src/hall.rs", "self.said.0 = room_ref;", "message != \"ROOM\""),
 ];
 
 #[test]
