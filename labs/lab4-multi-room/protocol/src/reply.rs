@@ -55,15 +55,12 @@ const STUDENT_ID: u32 = 0;
 
 /// Stage 10: read the next reply; `None` at the end of the stream.
 ///
-/// [`Lines::next_line`] reads the first line, which identifies the reply: `value` returns the text
-/// after its colon. The fields follow in the order of the wire. [`Lines::field`] reads one field, [`Lines::id`]
-/// one that is a reference or an id, and [`Lines::text`] one that continues until a blank line. A reference on
-/// the first line has no field of its own: remove the spaces at its end yourself (`trim_end`).
-/// `address` (given, below) makes an address from a server's IP and port.
+/// The first line says which reply it is; the fields follow in the order of the wire. References and ids are text,
+/// without the spaces at their end, because the numbers of other servers can be larger than any integer type. The
+/// code of an error is 0 if it is not a number. `address` accepts any IP and port that a server sends.
 ///
-/// Skip a blank line. Any other line that does not begin a reply is [`Reply::Unknown`]: the server may be newer
-/// than this client, and the person wants to see the line. The code of an error is a `u32`: [`str::parse`] it,
-/// and use 0 if it is not a number.
+/// Blank lines between replies are skipped. Any other line that does not begin a reply is a [`Reply::Unknown`]: the
+/// server may be newer than this client, and the person wants to see the line.
 ///
 /// # Errors
 /// See [`Problem`].

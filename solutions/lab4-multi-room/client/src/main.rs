@@ -69,23 +69,21 @@ impl Sender<'_> {
 
 /// Stage 10: show each reply that arrives, until the stream ends.
 ///
-/// Create the lines before the loop, with `Lines::from_server(BufReader::new(stream))`, which accepts slightly longer
-/// lines, because a server adds to the lines that it passes on. [`read_reply`] reads one reply from these lines.
+/// Replies may arrive in pieces or together; each is shown once. They may have slightly longer lines than requests
+/// ([`Lines::from_server`]), because a server adds to the lines that it passes on.
 ///
-/// - Show [`Reply::Error`] with its description. Then call [`Rooms::hear_error`], because the error may be the
-///   reply to a join.
-/// - For every other reply, call [`Rooms::hear`] before [`show`], because the next line that is typed may go to a
-///   room that has just been joined.
+/// [`Rooms`] records each reply before it is shown, because the next line that is typed may go to a room that has
+/// just been joined ([`Rooms::hear`]). An error is shown with its description, and recorded after that
+/// ([`Rooms::hear_error`]): it may be the reply to a join.
 ///
-/// Return at `None`, the end of the stream. For a [`Problem::Connection`], return the error that it contains. For
-/// [`Problem::TooLong`], return an error that [`io::Error::other`] makes, because the start of the next reply is
-/// unknown. After a [`Problem::Message`] the stream continues: show the complaint, and read the next reply.
+/// At the end of the stream, there is no error. If the connection fails ([`Problem::Connection`]), that error is
+/// returned; [`Problem::TooLong`] is also an error, because the start of the next reply is unknown. After a
+/// [`Problem::Message`], the complaint is shown, and the stream continues.
 ///
-/// Stage 12 tests this function, with three people: [`Screen::print`] leaves a half-typed line intact, and
-/// `println!` would write into it.
+/// Stage 12 tests this function, with three people: a half-typed line remains intact ([`Screen::print`]).
 ///
-/// Stage 14 tests this function: names and text may contain characters that would control a terminal.
-/// [`Screen::print`] makes them visible and harmless.
+/// Stage 14 tests this function: names and text may contain characters that would control a terminal. They must
+/// arrive on the screen visible and harmless.
 fn show_replies(stream: &TcpStream, screen: &Screen, rooms: &Rooms) -> io::Result<()> {
     let mut lines = Lines::from_server(BufReader::new(stream));
     loop {
@@ -113,11 +111,12 @@ fn show_replies(stream: &TcpStream, screen: &Screen, rooms: &Rooms) -> io::Resul
 
 /// Stage 10: show one reply that is not an error, in your own words.
 ///
-/// - Show [`Reply::Chat`] as `[room1] alice: hello`, with the room name that [`Rooms::name`] returns. Indent
-///   further lines by two spaces; otherwise one of them could look like a message from another person.
-/// - Show [`Reply::Helo`] with its text, and [`Reply::Unknown`] with its line.
-/// - For [`Reply::Joined`] and [`Reply::Left`], show which room the person has joined or left. If the reply to a join
-///   arrives too late, text still goes to the same room as before; in this case, [`Rooms::is_current`] returns false.
+/// A [`Reply::Chat`] is shown as `[room1] alice: hello`, with the name that [`Rooms`] has for the room. Further
+/// lines are indented by two spaces; otherwise one of them could look like a message from another person.
+///
+/// A [`Reply::Helo`] is shown with its text, and a [`Reply::Unknown`] with its line, after `the server says:`. For
+/// [`Reply::Joined`] and [`Reply::Left`], the person sees which room it is. If the reply to a join arrives too
+/// late, text still goes to the same room as before ([`Rooms::is_current`]); the person sees that as well.
 fn show(reply: Reply, screen: &Screen, rooms: &Rooms) {
     match reply {
         Reply::Helo { line, server } => screen.print(&format!("{line} from {server}")),
@@ -146,19 +145,16 @@ fn show(reply: Reply, screen: &Screen, rooms: &Rooms) {
 
 /// Stage 10: send the lines that are typed.
 ///
-/// [`Terminal::read_line`] waits for a line; `None` means that the person leaves. [`Command::parse`] parses the
-/// line. An empty line is not a message. [`Sender::send`] sends a request.
+/// [`Command::parse`] parses a line. A join is a request, and text is a [`Request::Chat`] in the current room; an
+/// empty line is not sent. The current room is unknown until the reply to each join has arrived
+/// ([`wait_for_join`]). Then [`Rooms::find`] returns its reference and the `JOIN_ID`; it needs the time when the
+/// line was typed ([`Terminal::typed`]). If there is no room, the person sees why, and that the text was not sent.
+/// [`Sender::send`] sends a request. Other commands are for [`obey`] (stage 11).
 ///
-/// - A join is a [`Request::Join`].
-/// - For text, first call [`wait_for_join`]: until the reply to a join has arrived, it is unknown which room the
-///   text goes to. Then [`Rooms::find`] with an empty name returns the current room's reference and the `JOIN_ID`,
-///   for a [`Request::Chat`]. It needs the time when the line was typed: [`Terminal::typed`]. If it finds no room,
-///   show why ([`Terminal::print`]), and say that the text was not sent.
-/// - [`obey`] (stage 11) handles the other commands.
-///
-/// Stage 11 comes back to this function: when the person leaves with `/quit`, Ctrl-D or Ctrl-C, send
-/// [`Request::Disconnect`]; [`Terminal::leave`] does that and ends the program. Before this, call
-/// [`Rooms::wait_a_moment`], because many servers understand only the first of several requests that arrive together.
+/// Stage 11 comes back to this function: when the person leaves with `/quit`, Ctrl-D or Ctrl-C, the server gets
+/// [`Request::Disconnect`], and the program ends ([`Terminal::leave`]). Many servers understand only the first of
+/// several requests that arrive together, so this one must not follow the previous one immediately
+/// ([`Rooms::wait_a_moment`]).
 ///
 /// Stage 13 tests this function, together with the server: people leave in each of these ways.
 fn type_requests(terminal: &mut Terminal, sender: &Sender) -> Result<()> {
@@ -187,13 +183,14 @@ fn type_requests(terminal: &mut Terminal, sender: &Sender) -> Result<()> {
 
 /// Stage 11: obey a command; join, text and `/quit` are handled elsewhere.
 ///
-/// - `/leave [ROOM]` sends [`Request::Leave`], for the room that [`Rooms::find`] returns.
-/// - `/room ROOM` and `/rooms` send nothing: [`Rooms::switch_to`], [`Rooms::list`].
-/// - `/helo TEXT` sends `HELO TEXT`, and `/kill` sends [`Request::Kill`].
-/// - Show the text of [`Command::Help`]: a line that begins with `/` but is not a command is a mistake, and is not
-///   sent.
+/// `/leave [ROOM]`, `/helo TEXT` and `/kill` each send one request, and the client continues. `/room ROOM` and
+/// `/rooms` send nothing: they change or show [`Rooms`]. For a room that the person is not in, the person sees
+/// that, and nothing is sent.
 ///
-/// `/leave`, `/room` and `/rooms` depend on the rooms, so call [`wait_for_join`] for them as well.
+/// A [`Command::Help`] is for a line that begins with `/` but is not a command: its text is shown, and nothing is
+/// sent.
+///
+/// `/leave`, `/room` and `/rooms` depend on the rooms, so they wait for the reply to a join, as text does.
 fn obey(command: Command, terminal: &Terminal, sender: &Sender) -> Result<()> {
     let rooms = sender.rooms;
     match command {

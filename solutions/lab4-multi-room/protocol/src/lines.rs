@@ -47,20 +47,30 @@ impl<R: BufRead> Lines<R> {
         self.next_line()
     }
 
-    /// Returns the next line, without its `\n` and without any `\r` before that, or `None` at the end of the
-    /// stream. A last line without `\n` does not count.
+    /// Stage 1: return the next line, without its end.
+    ///
+    /// A line ends with `\n`, wherever a read ends. A line whose `\n` has not arrived is not a line yet, even if
+    /// the rest takes a minute. Bytes that have arrived after the `\n` belong to the next call. A line that was
+    /// `put_back` comes first. `None` means the end of the stream; bytes after the last `\n` are not a line.
+    ///
+    /// Stage 7 comes back to this function: a line of more than `limit` bytes is [`Problem::TooLong`]. The function
+    /// returns that before the line has ended: it may never end, and must not fill the memory. A whole line must
+    /// also be `short_enough`.
+    ///
+    /// Stage 8 comes back to this function: every `\r` right before the `\n` is dropped. Bytes that are not UTF-8
+    /// become U+FFFD, and do not end the connection.
     ///
     /// # Errors
-    /// [`Problem::TooLong`] for a line longer than [`MAX_LINE`], and errors of the connection.
+    /// [`Problem::TooLong`], and errors of the connection.
     pub fn next_line(&mut self) -> Result<Option<String>, Problem> {
         if let Some(line) = self.put_back.take() {
             return Ok(Some(line));
         }
-        // Room for the longest line and its end.
-        let limit = self.limit as u64 + 2;
         self.bytes.clear();
         // Otherwise ten thousand clients that each sent one long line would hold a lot of memory.
         self.bytes.shrink_to(4096);
+        // Room for the longest line and its end.
+        let limit = self.limit as u64 + 2;
         self.reader.by_ref().take(limit).read_until(b'\n', &mut self.bytes)?;
         if self.bytes.pop_if(|last| *last == b'\n').is_none() {
             let is_too_long = self.bytes.len() as u64 == limit;
@@ -69,19 +79,29 @@ impl<R: BufRead> Lines<R> {
         while self.bytes.pop_if(|last| *last == b'\r').is_some() {}
         let line = match str::from_utf8(&self.bytes) {
             Ok(line) => line.to_owned(),
-            // U+FFFD, which replaces bytes that are not UTF-8, is three bytes long.
             Err(_) => String::from_utf8_lossy(&self.bytes).into_owned(),
         };
-        // The line will be written with a space after the colon.
+        self.short_enough(line).map(Some)
+    }
+
+    /// Returns the line, unless it would be longer than `limit` when it is written again: with a space after its
+    /// first colon, and with U+FFFD, which is three bytes long, for bytes that are not UTF-8.
+    fn short_enough(&self, line: String) -> Result<String, Problem> {
         let is_longer = line.split_once(':').is_some_and(|(_, value)| !value.starts_with(' '));
         if line.len() + usize::from(is_longer) > self.limit {
             return Err(Problem::TooLong);
         }
-        Ok(Some(line))
+        Ok(line)
     }
 
-    /// Returns the value of the field `name`, which must be the next line. Any other line is put back,
-    /// because it may begin a message.
+    /// Stage 2: return the value of the next line, the field `name`.
+    ///
+    /// The function `value` finds the value in a line. A stream that ends here ends within a message
+    /// (`cut_off`).
+    ///
+    /// Stage 7 comes back to this function: if the next line is any other line, the field is missing, and the
+    /// complaint ([`Complaint::BAD_FIELD`]) names it. The line that came instead may begin the next message, so the
+    /// next call of [`Lines::next_line`] must return it again.
     ///
     /// # Errors
     /// A complaint if the field is missing; the errors of [`Lines::next_line`]; the end of the stream.
@@ -105,10 +125,16 @@ impl<R: BufRead> Lines<R> {
         Ok(self.field(name)?.trim_end().to_owned())
     }
 
-    /// Returns a text of several lines, which begins with the field `name` and ends with a blank line.
+    /// Stage 3: return a text, which begins with the field `name`.
+    ///
+    /// A blank line ends the text, and does not belong to it. No other line ends it, even if it looks like a
+    /// message. The text keeps its lines apart with `\n`.
+    ///
+    /// Stage 7 comes back to this function: a text of more than `limit` bytes is [`Problem::TooLong`], however
+    /// short its lines are, and whether or not it has ended.
     ///
     /// # Errors
-    /// See [`Lines::field`]; also [`Problem::TooLong`] for a text longer than [`MAX_LINE`].
+    /// See [`Lines::field`]; also [`Problem::TooLong`].
     pub fn text(&mut self, name: &str) -> Result<String, Problem> {
         let mut text = self.field(name)?;
         loop {

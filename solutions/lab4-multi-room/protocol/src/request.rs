@@ -83,10 +83,11 @@ pub fn read_request(lines: &mut Lines<impl BufRead>) -> Result<Option<Request>, 
 
 /// Stage 2: read the rest of a join.
 ///
-/// The first line has already been read; `room` is its value. The fields follow in this order: `CLIENT_IP`,
-/// `PORT` (both unused: they were meant for UDP, which was never added), `CLIENT_NAME`. [`Lines::field`] reads
-/// one field. Stage 7 comes back to this function: the names of a room and a client must not be empty, and must
-/// not fill the memory ([`name_of`]).
+/// The first line has already been read; `room` is its value. The other fields follow in the order of the wire.
+/// Only `CLIENT_NAME` is used.
+///
+/// Stage 7 comes back to this function: an invalid join is an error, not a panic. Both names must be valid
+/// ([`name_of`]).
 fn read_join(room: &str, lines: &mut Lines<impl BufRead>) -> Result<Request, Problem> {
     lines.field("CLIENT_IP")?;
     lines.field("PORT")?;
@@ -99,13 +100,12 @@ fn read_join(room: &str, lines: &mut Lines<impl BufRead>) -> Result<Request, Pro
 
 /// Stage 3: read the rest of a chat message.
 ///
-/// The fields follow in this order: `JOIN_ID`, `CLIENT_NAME`, `MESSAGE`.
-/// [`Lines::field`] reads one, [`Lines::text`] the last, which continues until a blank line. Read all of them
-/// before you check whether `room_ref` and `JOIN_ID` are numbers ([`number`]). Otherwise the connection continues
-/// in the middle of the message, and the text of a message is read as requests.
+/// The first line has already been read; `room_ref` is its value. The fields follow in the order of the wire;
+/// `MESSAGE` is a text.
 ///
-/// Stage 8 tests this function: the bytes arrive in pieces, or those of several messages together. [`Lines`]
-/// handles that, and also the `\r` and the spaces that other clients send.
+/// Stage 7 comes back to this function: `room_ref` and `JOIN_ID` must be numbers ([`number`]). Even if they are
+/// not, the lines of this message must never be read as requests: its text can say anything, including
+/// `KILL_SERVICE`.
 fn read_chat(room_ref: &str, lines: &mut Lines<impl BufRead>) -> Result<Request, Problem> {
     let join_id = lines.field("JOIN_ID")?;
     let name = lines.field("CLIENT_NAME")?;
@@ -115,9 +115,9 @@ fn read_chat(room_ref: &str, lines: &mut Lines<impl BufRead>) -> Result<Request,
     Ok(Request::Chat { room_ref, join_id, name, message })
 }
 
-/// Stage 4: read the rest of a leave: `JOIN_ID`, `CLIENT_NAME`.
+/// Stage 4: read the rest of a leave.
 ///
-/// Here, too, read all fields before you check the numbers.
+/// The handout says the rest.
 fn read_leave(room_ref: &str, lines: &mut Lines<impl BufRead>) -> Result<Request, Problem> {
     let join_id = lines.field("JOIN_ID")?;
     let name = lines.field("CLIENT_NAME")?;
@@ -125,7 +125,9 @@ fn read_leave(room_ref: &str, lines: &mut Lines<impl BufRead>) -> Result<Request
     Ok(Request::Leave { room_ref, join_id: number("JOIN_ID", join_id)?, name })
 }
 
-/// Stage 6: read the rest of a disconnect: `PORT`, `CLIENT_NAME`.
+/// Stage 6: read the rest of a disconnect.
+///
+/// The first line has already been read, and its value does not matter. The fields follow in the order of the wire.
 fn read_disconnect(lines: &mut Lines<impl BufRead>) -> Result<Request, Problem> {
     lines.field("PORT")?;
     Ok(Request::Disconnect { name: lines.field("CLIENT_NAME")? })

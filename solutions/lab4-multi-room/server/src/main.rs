@@ -145,8 +145,8 @@ fn answer(hall: &mut Hall, id: i64, request: Request, kill_from_anywhere: bool) 
 
 /// Stage 1: reply to a greeting with its line and the server's address.
 ///
-/// [`Hall::client`] returns the client, with the server's address as this client sees it; [`Hall::tell`] sends a
-/// [`Reply::Helo`].
+/// The address is that of the server as this client sees it ([`Client::server`]). The reply is a [`Reply::Helo`],
+/// which [`Hall::tell`] sends. If the client has left in the meantime, there is no reply.
 fn greet(hall: &mut Hall, id: i64, line: String) {
     if let Some(server) = hall.client(id).map(|client| client.server) {
         hall.tell(id, &Reply::Helo { line, server });
@@ -155,13 +155,13 @@ fn greet(hall: &mut Hall, id: i64, line: String) {
 
 /// Stage 9: end the program when a client on this computer asks.
 ///
-/// The program exits with status 0. Clients on this computer have a loopback address; with `to_canonical`, this
-/// also works for an IPv4 address inside an IPv6 address. First call [`Hall::flush`], because earlier requests
-/// must still get their replies. Then [`common::exit`] waits a moment for bytes that the sockets have not accepted
-/// yet, and ends all threads, even those that wait in a read or in `accept`; the system closes all connections.
+/// The program ends with status 0, even though other threads still wait in a read or in `accept`. Earlier requests
+/// still get their replies ([`Hall::flush`]), and [`common::exit`] waits a moment for bytes that the sockets have
+/// not accepted.
 ///
-/// Obey a request from another computer only if `from_anywhere` is set. If it is not set, reply with
-/// [`Hall::complain`] and [`Complaint::NOT_ALLOWED`]; otherwise any client could end the chat.
+/// A client on this computer has a loopback address, possibly an IPv4 address inside an IPv6 address. Any other
+/// client is obeyed only if `from_anywhere` is set. Otherwise it gets [`Complaint::NOT_ALLOWED`], because any
+/// client could end the chat.
 fn kill(hall: &mut Hall, id: i64, from_anywhere: bool) {
     let Some(peer) = hall.client(id).map(|client| client.peer) else { return };
     if from_anywhere || peer.ip().to_canonical().is_loopback() {

@@ -11,43 +11,52 @@ use crate::harness::stage::{Lab, stage};
 #[allow(clippy::too_many_lines)] // a list
 pub fn lab() -> Lab {
     let stages = vec![
-        stage(1, "The server replies to HELO", 6)
+        stage(1, "The server replies to HELO", 10)
             .hint(
-                "The reply has four lines. What is in each of them? Whose line comes first, and \
-                 whose address comes after it?",
+                "What has arrived when a read returns: a line, half a line, or a line and the \
+                 beginning of the next? Where do the other bytes stay until the next call?",
             )
             .hint(
-                "In `greet`, get the server's address, as this client sees it, from \
-                 `Hall::client`, and send a `Reply::Helo` with `Hall::tell`. Its `line` is the \
-                 greeting as it arrived, including `HELO`.",
+                "In `next_line`, return `put_back` first, if it is there. Otherwise \
+                 `BufRead::read_until` reads into `bytes` up to and including the newline, however \
+                 many reads that takes, and leaves the bytes after it in the reader. Clear `bytes` \
+                 first. Without a newline at its end, it is not a line.",
+            )
+            .hint(
+                "In `greet`, `Hall::client` returns the client, with the server's address as this \
+                 client sees it. `tell` it a `Reply::Helo`, whose `line` is the greeting as it \
+                 arrived, including `HELO`.",
             )
             .server(server::replies_to_helo),
-        stage(2, "JOIN adds a client to a room and announces it", 10)
+        stage(2, "JOIN adds a client to a room and announces it", 12)
             .on(&[1])
             .hint(
-                "What does the newcomer receive first, and which clients receive the announcement \
-                 after that? How many rooms, and how many `JOIN_ID`s, can one client have?",
+                "What must the newcomer know before it can show the news? Which lists say who is \
+                 in which room, and do they agree when `join` returns?",
             )
             .hint(
-                "In `read_join`, call `Lines::field` for each line, in the order of the wire. In \
-                 `Hall::join`, find or make the room, put the client in, `tell` it `Reply::Joined` \
-                 (`join_id` is its `id`), and `announce` the join.",
+                "`field` passes the next line to `value`. In `read_join`, call `Lines::field` for \
+                 each line, in the order of the wire. In `Hall::join`, find the reference in \
+                 `room_refs`, or use the next one; put the client in; `tell` it `Reply::Joined` \
+                 (`join_id` is its `id`); then `announce`.",
             )
             .hint(
-                "In `join`, three lists must agree: `room_refs`, the room's `members`, and the \
-                 client's own `rooms`. Also set the client's `name`. In `say`, make one \
-                 `Reply::Chat`, and push it to each member.",
+                "In `join`, update `room_refs`, the room's `members`, the client's own `rooms` and \
+                 its `name`, and `last_room_ref`. In `say`, call `push_said` if `said` belongs to \
+                 another room; then set its room, and let `write_chat` write the message at the \
+                 end of its text.",
             )
             .server(server::join_adds_to_a_room),
         stage(3, "CHAT sends a message to everyone in the room", 10)
             .on(&[2])
             .hint(
-                "Which clients are in the room? Is the speaker one of them? Under whose name is \
-                 the message sent, and where does a message of several lines end?",
+                "Which clients are in the room, and is the speaker one of them? Under whose name \
+                 is the message sent? Which line ends a text of several lines?",
             )
             .hint(
-                "In `read_chat`, read `JOIN_ID`, `CLIENT_NAME`, then `MESSAGE` with `Lines::text`, \
-                 which reads up to the blank line. `Hall::chat` passes the text to `say`.",
+                "In `text`, read the first line with `field` and the others with `next_line`, up \
+                 to an empty one. In `read_chat`, read `JOIN_ID` and `CLIENT_NAME` with `field`, \
+                 then `MESSAGE` with `text`. `Hall::chat` passes the text to `say`.",
             )
             .hint(
                 "`say` (stage 2) uses the client's name in the hall, never the name in the \
@@ -57,42 +66,45 @@ pub fn lab() -> Lab {
         stage(4, "LEAVE removes a client from a room and announces it", 8)
             .on(&[3])
             .hint(
-                "What does the client that leaves receive first, and which clients receive the \
-                 announcement? What is the reply to a client that is not in the room?",
+                "Who must still be a member when the news is sent, and who must not be one after \
+                 that? What is the reply to a client that is not in the room?",
             )
             .hint(
-                "In `read_leave`, read `JOIN_ID`, then `CLIENT_NAME`. In `Hall::leave`, always \
-                 `tell` the client `Reply::Left`, with the `JOIN_ID` of the request. Only if the \
-                 client is in that room, `announce`, then `take_out`.",
+                "In `read_leave`, read `JOIN_ID`, then `CLIENT_NAME`, and only then check both \
+                 numbers with `number`. In `Hall::leave`, always `tell` the client `Reply::Left`, \
+                 with the `JOIN_ID` of the request. Only if the client is in that room, \
+                 `announce`, then `take_out`.",
             )
             .hint(
-                "After `take_out`, the client receives nothing more from the room, so call \
-                 `announce` before it. The client's own `rooms` list shows whether it is in the \
-                 room.",
+                "In `take_out`, call `push_said` while the client is still a member. Then remove \
+                 it from the room's `members`, and the room from its own `rooms`. If no member is \
+                 left, remove the room from `rooms`, and its name from `room_refs`. `Hall::room` \
+                 finds a room by its reference.",
             )
             .server(server::leave_removes_from_a_room),
-        stage(5, "Rooms stay separate, and no message comes twice", 10)
+        stage(5, "Rooms stay separate, and no message comes twice", 8)
             .on(&[3, 4])
             .hint(
                 "Is there one list of members, or one list for each room? What changes when a \
-                 client joins twice? Is a room's number ever used again?",
+                 client joins twice? What would reach a client that still uses the number of a \
+                 room that is gone?",
             )
             .hint(
-                "This stage needs no new function, only more code in `join`, `chat` and `leave`. A \
+                "This stage needs no new function, only more code in `join` and `take_out`. A \
                  second join gets the same `Reply::Joined`, and no announcement. A client keeps \
                  the name of its first join.",
             )
             .hint(
-                "A new room gets `last_room_ref` plus 1, never the number of rooms. `leave` calls \
-                 `take_out`, which removes an empty room and its name. After that, the same name \
-                 makes a new room.",
+                "A new room gets `last_room_ref` plus 1, never the number of rooms. `take_out` \
+                 removes an empty room from `rooms`, and its name from `room_refs`. After that, \
+                 the same name makes a new room.",
             )
             .server(server::keeps_rooms_apart),
-        stage(6, "A client that disconnects or vanishes leaves all rooms", 9)
+        stage(6, "A client that disconnects or vanishes leaves all rooms", 8)
             .on(&[5])
             .hint(
                 "In which rooms was the connection that has just ended, and in which order did it \
-                 join them? Which clients must be told?",
+                 join them? What if its client has already sent DISCONNECT?",
             )
             .hint(
                 "In `read_disconnect`, read `PORT`, then `CLIENT_NAME`. In `Hall::disconnect`, \
@@ -108,50 +120,56 @@ pub fn lab() -> Lab {
         stage(7, "The server reports errors and keeps the connection", 9)
             .on(&[3, 6])
             .hint(
-                "What does your server reply if a room does not exist, if the speaker is not in \
-                 it, or if a field is missing, empty or not a number?",
+                "Which requests can be wrong, and how? After each of them, where does the next \
+                 request begin?",
             )
             .hint(
                 "In `chat`, call `Hall::complain` with `Complaint::NO_SUCH_ROOM` or \
-                 `NOT_A_MEMBER`. In `read_join`, call `name_of` for the room and the client. In \
-                 each `read_…`, pass the errors of `Lines` up with `?`.",
+                 `NOT_A_MEMBER`. In `read_join`, call `name_of` for the room and the client. \
+                 `field` puts a wrong line into `put_back`. In each `read_…`, pass errors up with \
+                 `?`; in `read_chat`, call `number` only after the last line.",
             )
             .hint(
-                "`CHAT: room` is error 4: `number` converts the value to a number, or complains. \
-                 Errors 1 and 5 are given. Do not `unwrap` in the hall: a panic there ends the \
-                 chat for everyone.",
+                "In `next_line`, `Read::take` limits how much `read_until` reads: `limit` and two \
+                 bytes for the end. If that much has arrived without a newline, the line is too \
+                 long. In `text`, check the length after each line. Do not `unwrap` in the hall: a \
+                 panic there ends the chat for everyone.",
             )
             .server(server::reports_errors),
-        stage(8, "The server finds messages and waits for no client", 9)
+        stage(8, "The server finds messages and waits for no client", 8)
             .on(&[4, 6])
             .hint(
-                "One read is not one request. Where does each request end? Which thread waits for \
-                 a client that stops in the middle of a request, or that does not read?",
+                "One read is not one request, and a text is only bytes. What may come between two \
+                 requests, or right before `⏎`? Which thread waits for a client that stops in the \
+                 middle of a request, or that does not read?",
             )
             .hint(
-                "This stage needs no new function. It tests the `read_…` functions and `say`. Read \
-                 only with `Lines::field`, `number` and `text`: they handle split lines, `\\r`, \
-                 and any number of spaces after the colon.",
+                "This stage needs no new function, only more code in `next_line`: `Vec::pop_if` \
+                 removes each `\\r` at the end, and `String::from_utf8_lossy` accepts any bytes; \
+                 `read_line` and `lines` do not. Make one `Lines` for a connection, and read only \
+                 with it. `value` skips the spaces after the colon.",
             )
             .hint(
-                "Send only with `Outbox::push`. The outbox disconnects a client that is too far \
-                 behind, and `Hall::disconnect` (stage 6) tells the room.",
+                "`say` only adds to `said`; `push_said` and `flush` use the outboxes, which wait \
+                 for no client. The outbox disconnects a client that is too far behind, and \
+                 `Hall::disconnect` (stage 6) tells the room.",
             )
             .server(server::finds_messages_however_split),
-        stage(9, "KILL_SERVICE ends the server", 6)
+        stage(9, "KILL_SERVICE ends the server", 4)
             .on(&[1, 2])
             .hint(
                 "What keeps the process alive: the listener, or a thread that still reads? With \
                  which status does the process exit?",
             )
             .hint(
-                "In `kill`, a `process::exit` with 0 ends all threads, and the system closes all \
-                 connections. Call it only if `from_anywhere` is set, or if the client's `peer` is \
-                 a loopback address.",
+                "In `kill`, call `Hall::flush`, then `common::exit` with 0: it ends all threads, \
+                 and the system closes all connections. Call it only if `from_anywhere` is set, or \
+                 if the client's `peer` is a loopback address.",
             )
             .hint(
-                "`Hall::client` has the `peer`; `IpAddr::is_loopback` checks it. For any other \
-                 client, call `Hall::complain` with `Complaint::NOT_ALLOWED`.",
+                "`Hall::client` has the `peer`. `IpAddr::is_loopback` checks its `ip()`, after \
+                 `to_canonical`. For any other client, call `Hall::complain` with \
+                 `Complaint::NOT_ALLOWED`.",
             )
             .server(server::ends_on_kill_service),
         stage(10, "The client joins rooms and sends messages", 9)
@@ -160,14 +178,16 @@ pub fn lab() -> Lab {
                  What could a user mistake the second line of a message for?",
             )
             .hint(
-                "In `read_reply`, `value` recognizes the first line; `Lines::id`, `field` and \
-                 `text` read the others. In `show_replies`, pass each reply to `Rooms::hear`, and \
-                 each error to `hear_error`. Otherwise `Rooms` cannot find the room.",
+                "`read_reply` is built like `read_request`: `value` recognizes the first line; \
+                 `Lines::id`, `field` and `text` read the others. In `show_replies`, make one \
+                 `Lines::from_server` from a `BufReader` before the loop. Pass each reply to \
+                 `Rooms::hear`, then to `show`. Show an error, then call `Rooms::hear_error`.",
             )
             .hint(
-                "In `type_requests`, call `wait_for_join` before sending text. Then `Rooms::find` \
-                 returns the reference and the id for `Request::Chat`. In `show`, put two spaces \
-                 in front of each further line.",
+                "In `type_requests`, call `Terminal::read_line` in a loop. Call `wait_for_join` \
+                 before sending text. Then `Rooms::find`, with an empty name, returns the \
+                 reference and the id for `Request::Chat`. In `show`, call `Screen::print` for \
+                 each line of a message, with two spaces in front of each further line.",
             )
             .client(client::joins_and_talks),
         stage(11, "The client carries out commands", 6)
@@ -178,25 +198,27 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "In `obey`, look up the rooms with `Rooms::switch_to`, `list` and `find`; with an \
-                 empty name, `find` returns the current room. `Sender::send` tells `Rooms` about \
-                 each request, so after a `/leave` the next line does not go to the old room.",
+                 empty name, `find` returns the current room. Call `wait_for_join` before that. \
+                 `Sender::send` tells `Rooms` about each request, so after a `/leave` the next \
+                 line does not go to the old room.",
             )
             .hint(
                 "`/helo hi` sends `HELO hi`. `/quit`, Ctrl-D and Ctrl-C all lead to \
-                 `Terminal::leave`, with `Request::Disconnect`; `/kill` does not. An unknown \
-                 command sends nothing. Show your client's own replies with `Terminal::print`.",
+                 `Rooms::wait_a_moment` and `Terminal::leave`, with `Request::Disconnect`; `/kill` \
+                 does not. An unknown command sends nothing. Show your client's own replies with \
+                 `Terminal::print`.",
             )
             .client(client::obeys_commands),
         stage(12, "Three people talk in two rooms", 3)
-            .on(&[5, 10])
+            .on(&[5, 11])
             .hint(
                 "Try it with three terminals side by side. Which of them show what is said in the \
                  other room? Does a half-typed line stay intact?",
             )
             .hint(
                 "This stage needs no new function. It tests `Hall::say` (stage 2), `show_replies` \
-                 and `type_requests` (10) together. The room joined last is the current one; \
-                 `/room` switches to another.",
+                 and `type_requests` (10) and `obey` (11) together. The room joined last is the \
+                 current one; `/room` switches to another.",
             )
             .hint(
                 "`show_replies` must show messages with `Screen::print`, because `println!` breaks \

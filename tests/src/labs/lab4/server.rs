@@ -18,6 +18,18 @@ pub fn replies_to_helo(harness: &Harness) -> Check {
     let bob = server.peer("bob")?;
     bob.greets(&harness.words(1), address)?;
     alice.greets(&harness.words(3), address)?;
+    harness.step("half a line is not a greeting yet");
+    let (first, second) = (harness.words(1), harness.words(1));
+    alice.sends(format!("HELO {first}"))?;
+    bob.greets("meanwhile", address)?;
+    alice.has_got_nothing("before the end of her line")?;
+    alice.sends(format!(" {second}\n"))?;
+    alice.is_greeted(&format!("{first} {second}"), address)?;
+    harness.step("two greetings in one segment");
+    alice.sends(format!("HELO {second}\nHELO {first}\n"))?;
+    alice.is_greeted(&second, address)?;
+    alice.is_greeted(&first, address)?;
+    harness.step("a second server on the same port");
     let second = harness.server_on(address.port(), &[])?;
     second.fails_saying(&address.port().to_string())
 }
@@ -235,9 +247,11 @@ pub fn reports_errors(harness: &Harness) -> Check {
         alice.is_greeted("fence", address)?;
     }
     talk(harness, &alice, room, &[&alice])?;
-    harness.step("code 5: too long; the client is told why, and is disconnected");
+    harness.step(
+        "code 5: a line and a text that do not end; the client is told why, and is disconnected",
+    );
     let carol = server.peer("carol")?;
-    let _ = carol.tries_to_send(format!("HELO {}\n", "x".repeat(70_000)));
+    let _ = carol.tries_to_send(format!("HELO {}", "x".repeat(70_000)));
     carol.hears_error(5)?;
     carol.hears_until_closed()?;
     let dave = server.peer("dave")?;
@@ -284,6 +298,14 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
     ))?;
     bob.hears_chat(*room_ref, "alice", &line)?;
     alice.hears_chat(*room_ref, "alice", &line)?;
+    harness.step("bytes that are not UTF-8 become U+FFFD");
+    alice.sends(b"HELO caf\xe9\n")?;
+    alice.is_greeted("caf\u{fffd}", address)?;
+    harness.step("dave stops sending in the middle of a line, which does not count");
+    let dave = server.peer("dave")?;
+    dave.sends("HELO half a li")?;
+    dave.ends_sending();
+    dave.is_closed()?;
     harness.step("carol stops in the middle of a request forever; no other client waits");
     let carol = server.peer("carol")?;
     carol.sends("JOIN_CHATROOM: room\nCLIENT_IP")?;

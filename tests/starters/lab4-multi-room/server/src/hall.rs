@@ -92,48 +92,45 @@ impl Hall {
 
     /// Stage 2: let a client join a room, by the name of the room.
     ///
-    /// If there is no such room, make it. First the client gets [`Reply::Joined`]; its `join_id` is
-    /// the number of the connection. Then every member, including the newcomer, gets
-    /// `alice has joined this chatroom.` as a message from the newcomer ([`announce`]). A new room gets the
-    /// reference after [`Hall::last_room_ref`]. A client may be in [`MAX_ROOMS`] rooms; the reply to one more
-    /// join is a complaint, [`Complaint::NOT_ALLOWED`].
+    /// The client gets [`Reply::Joined`] first; its `join_id` is the number of the connection. After that, every
+    /// member, including the newcomer, gets the news `alice has joined this chatroom.` ([`Hall::announce`]). A new
+    /// room gets the next reference. Afterwards, `room_refs`, the members of the room and the rooms of the client
+    /// agree.
     ///
-    /// Stage 5 tests this function: a client keeps the name of its first join. A client that is already in the
-    /// room gets the same reply again, and nothing is announced.
+    /// A client may be in [`MAX_ROOMS`] rooms. The reply to one more join is [`Complaint::NOT_ALLOWED`], and
+    /// nothing changes.
     ///
-    /// [`announce`]: Hall::announce
+    /// Stage 5 tests this function: no reference is used twice. A client keeps the name of its first join. A client
+    /// that is already in the room gets the same reply again, and there is no news.
     pub fn join(&mut self, id: i64, room: String, client_name: String) {
         todo!("stage 2: let a client join a room, by the name of the room")
     }
 
     /// Stage 3: pass a message on to every member of the room.
     ///
-    /// The speaker gets it, too, but no client outside the room: [`say`] does that. Stage 7 comes back to this
-    /// function: if the room does not exist, or the speaker is not in it, reply with [`complain`].
+    /// The speaker gets it, too, but no client outside the room ([`Hall::say`]).
     ///
-    /// [`say`]: Hall::say
-    /// [`complain`]: Hall::complain
+    /// Stage 7 comes back to this function: if the room does not exist ([`Complaint::NO_SUCH_ROOM`]), or the
+    /// speaker is not in it ([`Complaint::NOT_A_MEMBER`]), the reply is an error, and no member gets the message.
     pub fn chat(&mut self, id: i64, room_ref: String, message: String) {
         todo!("stage 3: pass a message on to every member of the room")
     }
 
-    /// Stage 4: let a client leave a room, and announce it.
+    /// Stage 4: let a client leave a room.
     ///
-    /// First the client gets [`Reply::Left`], whether it was in the room or not. If it was, every member
-    /// *and* the client that leaves get `alice has left this chatroom.` ([`announce`]). A room without members
-    /// is removed: [`take_out`].
-    ///
-    /// [`announce`]: Hall::announce
-    /// [`take_out`]: Hall::take_out
+    /// The handout says the rest.
     pub fn leave(&mut self, id: i64, room_ref: String, join_id: String) {
-        todo!("stage 4: let a client leave a room, and announce it")
+        todo!("stage 4: let a client leave a room")
     }
 
     /// Stage 6: let a client leave all its rooms and the hall.
     ///
-    /// It leaves the rooms in the order in which it joined them. The members of each room get
-    /// `alice has left this chatroom.`, and so does alice, if she is still connected. Dropping an outbox sends
-    /// its bytes and closes the connection.
+    /// The members of each of its rooms, in the order of joining, get the news `alice has left this chatroom.`, and
+    /// so does alice, if she is still connected. Then she is removed from the hall. When her outbox is dropped, it
+    /// sends its bytes and closes the connection.
+    ///
+    /// Every connection leads here when it ends, even if its client has already disconnected. For a client that is
+    /// no longer in the hall, nothing happens.
     ///
     /// Stage 13 tests this function, together with the client: people leave in all ways, and the remaining members
     /// see it.
@@ -149,11 +146,12 @@ impl Hall {
 
     /// Stage 2: send a message of the member `id` to every member of the room.
     ///
-    /// The name is that of the client, never the one that the request claims. All members get the same
-    /// bytes: write them once ([`write_chat`]), at the end of `said`, which belongs to one room. If it belongs to
-    /// another room, call [`Hall::push_said`] first.
+    /// The name in the message is that of the client, never one from a request. The message goes to the present
+    /// members, in the order in which messages were said. This function does not send: it adds the message to
+    /// `said` ([`write_chat`]). `said` holds the messages of one room, so those of another room must be pushed
+    /// first ([`Hall::push_said`]).
     ///
-    /// Stage 8 tests this function: one member does not read. Pushing into an outbox does not wait for that.
+    /// Stage 8 tests this function: when one member does not read, the others still get everything.
     fn say(&mut self, id: i64, room_ref: i64, message: &str) {
         todo!("stage 2: send a message of the member id to every member of the room")
     }
@@ -164,17 +162,14 @@ impl Hall {
         Some((room_ref, self.rooms.get(&room_ref)?))
     }
 
-    /// Removes a client from a room without an announcement, and the room from the hall if it is then empty.
+    /// Stage 4: remove a client from a room, without news.
+    ///
+    /// The client still gets all that was said before ([`Hall::push_said`]), and nothing that is said later.
+    /// Afterwards, the members of the room and the rooms of the client agree.
+    ///
+    /// Stage 5 tests this function: the hall forgets a room without members, and its name. A later join with this
+    /// name makes a new room.
     fn take_out(&mut self, id: i64, room_ref: i64) {
-        self.push_said();
-        if let Some(client) = self.clients.get_mut(&id) {
-            client.rooms.retain(|&joined| joined != room_ref);
-        }
-        let Some(room) = self.rooms.get_mut(&room_ref) else { return };
-        room.members.remove(&id);
-        if room.members.is_empty() {
-            self.room_refs.remove(&room.name);
-            self.rooms.remove(&room_ref);
-        }
+        todo!("stage 4: remove a client from a room, without news")
     }
 }
