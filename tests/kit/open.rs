@@ -144,6 +144,9 @@ fn every_command_has_something_to_say_about_an_open_lab() {
             .and(contains("look at").not())
             .and(unwritten().not()),
     );
+    // Every stage is judged, but one report at a time is enough.
+    let reports = contains("again   cargo lab check 2.").count(1);
+    lab(&["check", "2"]).code(1).stdout(contains("✗ 2.15 ").and(reports));
     // The other labs are guided, and not started.
     lab(&[]).success().stdout(
         contains("(open)")

@@ -27,7 +27,7 @@ const UNDER_A_REPORT: usize = 4;
 pub struct Options {
     /// A lab (2), a stage (2.5), or a stage and all later ones (2.5-). Default: all labs
     target: Option<Target>,
-    /// Continues after a stage that is not passed
+    /// Continues after a stage that is not passed, and prints every report
     #[arg(long)]
     all: bool,
     /// The seed of the random words. The report of a failure shows it
@@ -93,7 +93,9 @@ pub fn run(kit: &Path, options: Options) -> Result<Option<StageNumber>> {
     let mut labs: Vec<_> = stages.iter().map(|number| number.lab).collect();
     labs.dedup();
     let grades_own = server.is_none() && client.is_none();
-    for lab in labs.iter().filter(|lab| grades_own && way::of_lab(kit, **lab) == Way::Open) {
+    let is_open = |lab: &&u32| grades_own && way::of_lab(kit, **lab) == Way::Open;
+    let open: Vec<_> = labs.iter().filter(is_open).copied().collect();
+    for lab in &open {
         println!(" lab {lab} is open: each stage is judged separately");
     }
     let seed = seed.unwrap_or_else(|| fastrand::u64(..100_000));
@@ -113,6 +115,8 @@ pub fn run(kit: &Path, options: Options) -> Result<Option<StageNumber>> {
         page.add_stage(lab, stage, verdict);
         points = points + Points::of([(stage, verdict)]);
         let is_passed = *verdict == Verdict::Passed;
+        // One report at a time is enough to work on.
+        let is_shown = all || first.is_none();
         if !is_passed {
             first.get_or_insert(StageNumber { lab: lab.number, stage: stage.number });
         }
@@ -120,14 +124,17 @@ pub fn run(kit: &Path, options: Options) -> Result<Option<StageNumber>> {
         let mut report = |stage: &Stage, graded: &Graded| {
             let again = again(lab.number, stage.number);
             let failure = Report::new(lab, stage, graded, again);
-            let text = failure.to_text(kit);
-            println!("{text}");
             page.add_report(&failure, kit);
-            above = (text.lines().count() + UNDER_A_REPORT > rows).then(|| failure.summary());
+            if is_shown {
+                let text = failure.to_text(kit);
+                println!("{text}");
+                above = (text.lines().count() + UNDER_A_REPORT > rows).then(|| failure.summary());
+            }
         };
         if has_report {
             report(stage, graded);
-        } else {
+        }
+        if !has_report || !is_shown {
             println!("{}", stage_line(lab, stage, verdict));
         }
         // The stage that blocks this one may be outside the target.
@@ -143,7 +150,7 @@ pub fn run(kit: &Path, options: Options) -> Result<Option<StageNumber>> {
         if !is_passed && !has_report && next_step.is_empty() && grades_own {
             next_step = next::step(kit, lab, stage, verdict);
         }
-        is_passed || all
+        is_passed || all || open.contains(&lab.number)
     })?;
     if !next_step.is_empty() {
         println!("\n{next_step}");

@@ -61,10 +61,13 @@ fn read_header(reader: &mut impl BufRead) -> io::Result<Option<usize>> {
     let mut header = [b' '; HEADER];
     let mut filled = 0;
     while filled < HEADER {
-        match reader.read(&mut header[filled..])? {
-            0 if filled == 0 => return Ok(None),
-            0 => return Err(cut_off(ErrorKind::UnexpectedEof.into())),
-            count => filled += count,
+        match reader.read(&mut header[filled..]) {
+            Ok(0) if filled == 0 => return Ok(None),
+            Ok(0) => return Err(cut_off(ErrorKind::UnexpectedEof.into())),
+            Ok(count) => filled += count,
+            // A signal, such as the one for a window that changes its size, interrupts a read.
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
         if filled < HEADER && header.iter().any(|&byte| byte != b' ') {
             payload_length(&header)?;

@@ -8,12 +8,15 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use solution3_frame::{HEADER, MAX_PAYLOAD, encode, read};
 
-/// A stream whose reads return at most as many bytes as the iterator says.
+/// A stream whose reads return at most as many bytes as the iterator says. A signal interrupts a read of 0 bytes.
 struct Cut<'a, L>(&'a [u8], L);
 
 impl<L: Iterator<Item = usize>> Read for Cut<'_, L> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let most = buffer.len().min(self.1.next().unwrap());
+        let most = match self.1.next().unwrap() {
+            0 => return Err(ErrorKind::Interrupted.into()),
+            most => buffer.len().min(most),
+        };
         self.0.read(&mut buffer[..most])
     }
 }
@@ -23,7 +26,9 @@ fn cut<'a>(bytes: &'a [u8], lengths: &'a [usize]) -> impl BufRead {
 }
 
 fn lengths() -> impl Strategy<Value = Vec<usize>> {
-    vec(prop_oneof![1..9_usize, 1..100_usize], 1..20)
+    let lengths = vec(prop_oneof![0..9_usize, 1..100_usize], 1..20);
+    // Not every read is interrupted.
+    lengths.prop_map(|lengths| [lengths, vec![1]].concat())
 }
 
 /// Returns all payloads, and the error that ended the stream, if any.

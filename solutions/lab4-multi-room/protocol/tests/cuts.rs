@@ -2,19 +2,22 @@
 
 mod bytes;
 
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 
 use bytes::{read_all, some_bytes};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use solution4_protocol::{Lines, read_reply, read_request};
 
-/// A stream whose reads return at most as many bytes as the iterator says.
+/// A stream whose reads return at most as many bytes as the iterator says. A signal interrupts a read of 0 bytes.
 struct Cut<'a, L>(&'a [u8], L);
 
 impl<L: Iterator<Item = usize>> Read for Cut<'_, L> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let most = buffer.len().min(self.1.next().unwrap());
+        let most = match self.1.next().unwrap() {
+            0 => return Err(ErrorKind::Interrupted.into()),
+            most => buffer.len().min(most),
+        };
         self.0.read(&mut buffer[..most])
     }
 }
@@ -24,7 +27,9 @@ fn cut<'a>(bytes: &'a [u8], lengths: &'a [usize]) -> impl BufRead {
 }
 
 fn lengths() -> impl Strategy<Value = Vec<usize>> {
-    vec(prop_oneof![1..9_usize, 1..100_usize], 1..20)
+    let lengths = vec(prop_oneof![0..9_usize, 1..100_usize], 1..20);
+    // Not every read is interrupted.
+    lengths.prop_map(|lengths| [lengths, vec![1]].concat())
 }
 
 proptest! {

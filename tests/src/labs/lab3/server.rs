@@ -131,12 +131,14 @@ pub fn survives_bad_frames(harness: &Harness) -> Check {
     bob.gets_frame("[cem] : yes")?;
     ann.gets_frame("[cem] : yes")?;
     for part in [10, HEADER, HEADER + 4] {
+        harness.step(&format!("eve closes after {part} bytes of a frame"));
         let eve = server.peer("eve")?;
         settle(&[ann, bob, &cem, &eve])?;
         eve.sends(&frame("[eve] : never said")[..part])?;
         eve.closes();
         talk(harness, bob, &[ann, &cem])?;
     }
+    harness.step("dan's connection is reset");
     let dan = server.peer("dan")?;
     settle(&[ann, bob, &cem, &dan])?;
     dan.crashes();
