@@ -32,7 +32,7 @@ pub fn run(kit: &Path, number: StageNumber) -> Result<()> {
     for (at, hint) in stage.hints.iter().take(count).enumerate() {
         println!("{}", labelled(&format!("hint {}", at + 1), hint));
     }
-    let places = exercises::of_stage(
+    let places = exercises::tested_by(
         exercises::of_lab(kit, "labs", lab.number).unwrap_or_default(),
         stage.number,
     );

@@ -100,6 +100,14 @@ pub fn of_lab(kit: &Path, folder: &str, lab: u32) -> Result<Vec<Location>> {
     Ok(places)
 }
 
+/// Returns the functions that a stage tests: first its own functions, then those that it tests again.
+pub fn tested_by(mut places: Vec<Location>, stage: u32) -> Vec<Location> {
+    let is_own = |task: &Exercise| task.stage == stage;
+    places.retain(|Location { task, .. }| is_own(task) || task.also.contains(&stage));
+    places.sort_by_key(|Location { task, .. }| !is_own(task));
+    places
+}
+
 /// Returns the functions of a stage. If the stage has no functions of its own, returns the functions that it tests
 /// again.
 pub fn of_stage(mut places: Vec<Location>, stage: u32) -> Vec<Location> {

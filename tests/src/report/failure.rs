@@ -208,7 +208,7 @@ impl<'a> Report<'a> {
         // If a program does not compile, the compiler says where to look.
         if self.has_happened() && self.graded.is_of_kit {
             let places = exercises::of_lab(kit, "labs", lab).unwrap_or_default();
-            for place in exercises::of_stage(places, number) {
+            for place in exercises::tested_by(places, number) {
                 lines.push(("look at", format!("{}  `{}`", place.to_line(), place.task.name)));
             }
         }
