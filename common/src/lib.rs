@@ -10,7 +10,7 @@
 //! | [`closing`]  | ending without losing the last bytes; Ctrl-C                      |
 //!
 //! Code that a lab teaches is in this crate from the next lab on. The crate does not depend on any lab. Its subfolders
-//! contain two more crates: [`support`], which is not about sockets, and `terminal`, the clients' prompt.
+//! contain two more crates: `support`, which is not about sockets, and `terminal`, the clients' prompt.
 
 pub mod closing;
 pub mod endpoint;
