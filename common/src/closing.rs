@@ -13,7 +13,7 @@ use crate::outbox::wait_for_backlogs;
 /// How long a connection may remain open after the decision to close it.
 pub const LINGER: Duration = Duration::from_secs(1);
 
-/// The maximum number of connections that linger at the same time. Further ones are closed immediately.
+/// The maximum number of connections that linger at the same time. Further connections are closed immediately.
 const MAX_LINGERING: usize = 1000;
 
 /// Tells a peer why it is not served, and closes the connection. This function never blocks, so the accept loop can

@@ -1,4 +1,4 @@
-//! More bytes than a system buffers for a peer that does not read.
+//! Makes more bytes than a system buffers for a peer that does not read.
 
 use std::fs;
 

@@ -81,7 +81,7 @@ fn open_listener(address: (&str, u16)) -> io::Result<TcpListener> {
 /// gets; the client's IP address, as [`IpAddr::to_canonical`] returns it; and the socket, which the thread shares
 /// with the room. Bytes leave as soon as they are sent, however few they are (Nagle's algorithm is off).
 ///
-/// Nothing ends this function. If a client cannot be accepted, or there is no thread for it, the log says why, and
+/// Nothing ends this function. If a client cannot be accepted, or no thread can start for it, the log says why, and
 /// the connected clients notice nothing. While the cause lasts, each call of `accept` may fail immediately; even
 /// then, the server must not keep a core busy or flood the log.
 ///
@@ -132,7 +132,7 @@ fn accept_clients(listener: &TcpListener, seats: usize, room: &Room<Event>) -> !
 
 /// Stage 8: turn a client away.
 ///
-/// The handout says the rest.
+/// The handout describes the rest.
 fn turn_away(stream: TcpStream) {
     // If no thread can start, the connection is closed without a reason.
     let _ = thread::Builder::new().spawn(move || {
@@ -180,7 +180,7 @@ fn receive_messages(id: u64, stream: &TcpStream, room: &Room<Event>) -> Result<(
     Ok(())
 }
 
-/// Runs one round of the room: processes one event after the other, and then sends once for all of them.
+/// Runs one round of the room: processes one event after the other, and then flushes each outbox once.
 fn run_room(members: &mut BTreeMap<u64, Member>, events: impl Iterator<Item = Event>) {
     for event in events {
         match event {

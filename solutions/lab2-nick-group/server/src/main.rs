@@ -267,7 +267,7 @@ fn line(nickname: &str, message: &str) -> String {
 
 /// Stage 7: remove a member.
 ///
-/// The handout says the rest.
+/// The handout describes the rest.
 fn leave(members: &mut BTreeMap<u64, Member>, id: u64, last_words: String) {
     let Some(mut member) = members.remove(&id) else { return };
     member.outbox.push(last_words);

@@ -45,8 +45,8 @@ fn main() -> Result<()> {
 /// Receives frames until the connection ends.
 ///
 /// After an invalid frame, the client must leave. The original server sends such a frame when two people speak at the
-/// same moment. But the client says goodbye first: otherwise the original server would still send to the closed
-/// connection, and disconnect every client whose message it relays there.
+/// same moment. But the client says goodbye first. Otherwise, the original server would still send to the closed
+/// connection, and would disconnect every client whose message it relays to that connection.
 fn receive(stream: &TcpStream, screen: &Screen, goodbye: &[u8]) -> io::Result<()> {
     let result = show_frames(stream, screen);
     if result.as_ref().is_err_and(|error| error.kind() == ErrorKind::InvalidData) {

@@ -26,10 +26,10 @@ pub fn encode(payload: &str) -> Vec<u8> {
 
 /// Stage 2: read one frame, and return its payload.
 ///
-/// TCP cuts the stream where it likes: one `read` may return any part of a header or a payload, or several frames.
-/// Each call returns exactly one payload, as soon as its last byte has arrived, and consumes no byte of the next
-/// frame. `None` means that the stream has ended between two frames, which is a normal end. If the stream ends within
-/// a frame, that frame was cut off, and no part of it is ever returned.
+/// TCP may cut the stream anywhere: one `read` may return any part of a header or a payload, or several frames. Each
+/// call returns exactly one payload, as soon as its last byte has arrived, and consumes no byte of the next frame.
+/// `None` means that the stream has ended between two frames, which is a normal end. If the stream ends within a
+/// frame, that frame was cut off, and no part of it is ever returned.
 ///
 /// Bytes that are not UTF-8 become U+FFFD, which is three bytes long. So the text can become longer than
 /// [`MAX_PAYLOAD`]. No receiver would accept such a text, so it is an error as well.

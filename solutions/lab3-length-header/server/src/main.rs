@@ -112,7 +112,7 @@ fn receive_frames(id: u64, reader: &mut TimedReader, room: &Room<Event>) -> Resu
 
 /// Stage 6: tell whether a payload is a disconnect.
 ///
-/// The handout says the rest.
+/// The handout describes the rest.
 fn is_disconnect(payload: &str) -> bool {
     payload == "!DISCONNECT" || payload.ends_with("] : !DISCONNECT")
 }

@@ -115,7 +115,7 @@ fn show_replies(stream: &TcpStream, screen: &Screen, rooms: &Rooms) -> io::Resul
 /// lines are indented by two spaces; otherwise one of them could look like a message from another person.
 ///
 /// A [`Reply::Helo`] is shown with its text, and a [`Reply::Unknown`] with its line, after `the server says:`. For
-/// [`Reply::Joined`] and [`Reply::Left`], the person sees which room it is. If the reply to a join arrives too
+/// [`Reply::Joined`] and [`Reply::Left`], the screen shows which room it is. If the reply to a join arrives too
 /// late, text still goes to the same room as before ([`Rooms::is_current`]); the person sees that as well.
 fn show(reply: Reply, screen: &Screen, rooms: &Rooms) {
     match reply {
@@ -149,7 +149,7 @@ fn show(reply: Reply, screen: &Screen, rooms: &Rooms) {
 /// current room; an empty line is not sent. The current room is unknown until the reply to each join has arrived
 /// ([`wait_for_join`]). Then [`Rooms::find`] returns its reference and the `JOIN_ID`; it needs to know when the line
 /// was typed ([`Terminal::typed`]). If there is no room, the person sees why, and that the text was not sent.
-/// [`Sender::send`] sends a request. Other commands are for [`obey`] (stage 11).
+/// [`Sender::send`] sends a request. [`obey`] (stage 11) handles all other commands.
 ///
 /// Stage 11 comes back to this function: when the person leaves with `/quit`, Ctrl-D or Ctrl-C, the server gets
 /// [`Request::Disconnect`], and the program ends ([`Terminal::leave`]). Many servers understand only the first of

@@ -157,8 +157,8 @@ pub(crate) fn value<'a>(line: &'a str, name: &str) -> Option<&'a str> {
     Some(line.strip_prefix(name)?.strip_prefix(':')?.trim_start_matches(' '))
 }
 
-/// Checks a reference or an id in a request: it must be a number in decimal digits, and may be negative. It stays
-/// text, so it may be arbitrarily large; spaces at its end are removed.
+/// Checks a reference or an id in a request: it must be a number in decimal digits, and may be negative. The number
+/// remains text, so it may be arbitrarily large; spaces at its end are removed.
 pub(crate) fn number(field: &str, mut value: String) -> Result<String, Complaint> {
     value.truncate(value.trim_end().len());
     let digits = value.strip_prefix('-').unwrap_or(&value);

@@ -24,30 +24,30 @@ pub enum Request {
     Leave {
         /// The reference of the room.
         room_ref: String,
-        /// As the client gave it; the reply repeats it.
+        /// The id that the client gave; the reply repeats it.
         join_id: String,
-        /// As the client gave it. The connection decides which client leaves.
+        /// The name that the client gave. The connection decides which client leaves.
         name: String,
     },
     /// The client says something in a room.
     Chat {
         /// The reference of the room.
         room_ref: String,
-        /// As the client gave it.
+        /// The id that the client gave.
         join_id: String,
-        /// As the client gave it. The connection decides which client speaks.
+        /// The name that the client gave. The connection decides which client speaks.
         name: String,
         /// The text, of one line or several.
         message: String,
     },
     /// The client leaves all rooms and the server.
     Disconnect {
-        /// As the client gave it.
+        /// The name that the client gave.
         name: String,
     },
 }
 
-/// Reads the next request; `None` at the end of the stream.
+/// Reads the next request; returns `None` at the end of the stream.
 ///
 /// A line that does not begin a message is reported once; the lines after it are skipped until one does.
 ///
@@ -117,7 +117,7 @@ fn read_chat(room_ref: &str, lines: &mut Lines<impl BufRead>) -> Result<Request,
 
 /// Stage 4: read the rest of a leave.
 ///
-/// The handout says the rest.
+/// The handout describes the rest.
 fn read_leave(room_ref: &str, lines: &mut Lines<impl BufRead>) -> Result<Request, Problem> {
     let join_id = lines.field("JOIN_ID")?;
     let name = lines.field("CLIENT_NAME")?;

@@ -30,9 +30,9 @@ pub struct Client {
     pub server: SocketAddr,
     pub peer: SocketAddr,
     outbox: Outbox,
-    /// The name from its first join. Later joins do not change it.
+    /// The client's name from its first join. Later joins do not change the name.
     name: String,
-    /// The references of its rooms, in the order of joining.
+    /// The references of the client's rooms, in the order of joining.
     rooms: Vec<i64>,
 }
 
@@ -97,8 +97,8 @@ impl Hall {
     /// new room gets the next reference. Afterwards, `room_refs`, the members of the room and the rooms of the
     /// client agree.
     ///
-    /// A client may be in [`MAX_ROOMS`] rooms. The reply to one more join is [`Complaint::NOT_ALLOWED`], and
-    /// nothing changes.
+    /// A client may be in at most [`MAX_ROOMS`] rooms. The reply to one more join is [`Complaint::NOT_ALLOWED`],
+    /// and nothing changes.
     ///
     /// Stage 5 tests this function: no reference is used twice. A client keeps the name of its first join. A client
     /// that is already in the room gets the same reply again, and nothing is announced.
@@ -148,7 +148,7 @@ impl Hall {
 
     /// Stage 4: let a client leave a room.
     ///
-    /// The handout says the rest.
+    /// The handout describes the rest.
     pub fn leave(&mut self, id: i64, room_ref: String, join_id: String) {
         let known = self.room(&room_ref).filter(|(_, room)| room.members.contains(&id));
         let known = known.map(|(room_ref, _)| room_ref);

@@ -113,7 +113,7 @@ fn receive_requests(id: i64, reader: TimedReader, hall: &Room<Event>) -> Result<
     }
 }
 
-/// Runs one round of the hall: processes one event after the other, and then sends once for all of them.
+/// Runs one round of the hall: processes one event after the other, and then flushes each outbox once.
 fn run_hall(hall: &mut Hall, events: impl Iterator<Item = Event>, kill_from_anywhere: bool) {
     for event in events {
         match event {
