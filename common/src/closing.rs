@@ -13,11 +13,11 @@ use crate::outbox::wait_for_backlogs;
 /// How long a connection may remain open after the decision to close it.
 pub const LINGER: Duration = Duration::from_secs(1);
 
-/// The maximum number of connections that linger at the same time. Further ones are closed immediately.
+/// The maximum number of connections that linger at the same time. Further connections are closed immediately.
 const MAX_LINGERING: usize = 1000;
 
 /// Tells a peer why it is not served, and closes the connection. This function never blocks, so the accept loop can
-/// call it, at the beginning of a connection: `reason` must fit into the send buffer.
+/// call it, but `reason` must fit into a new send buffer.
 ///
 /// ```
 /// # use std::io::{Read, Write};
@@ -69,7 +69,7 @@ pub fn exit_on_ctrl_c() -> anyhow::Result<()> {
     Ok(ctrlc::set_handler(|| exit(0))?)
 }
 
-/// Ends the program with `status` as soon as everything that waits has been sent and logged, but within a second.
+/// Ends the program with `status` as soon as everything pending has been sent and logged, but within a second.
 pub fn exit(status: i32) -> ! {
     wait_for_backlogs(Duration::from_millis(400));
     support::flush_log();

@@ -1,6 +1,6 @@
 //! The sending side of a connection, for a thread that must never wait.
 //!
-//! A blocking write to a peer that does not read never returns, and a broadcast would wait with it. An [`Outbox`]
+//! A blocking write to a peer that does not read never returns, and would hold up a whole broadcast. An [`Outbox`]
 //! gathers bytes instead, and sends all of them with one `send` that does not wait: it costs hardly more for fifty
 //! messages than for one. Bytes that the socket does not accept go to a backlog, and a thread sends them.
 
@@ -22,13 +22,13 @@ use crate::closing::LINGER;
 /// The longest backlog, in bytes. A peer that is further behind is disconnected.
 pub const MAX_BACKLOG: usize = 1024 * 1024;
 
-/// How many bytes are gathered at most before they are sent.
+/// The maximum number of bytes that are gathered before they are sent.
 const MAX_GATHERED: usize = 256 * 1024;
 
-/// How many pieces go into one send at most.
+/// The maximum number of pieces in one send.
 const MAX_PIECES: usize = 16;
 
-/// How many bytes of a backlog go into one write.
+/// The maximum number of bytes in one write of a backlog.
 const CHUNK: usize = 16 * 1024;
 
 /// When a peer's machine has been silent for a minute, it is probed each minute, four times.
@@ -38,10 +38,10 @@ const KEEPALIVE: Duration = Duration::from_mins(1);
 #[cfg(target_os = "linux")]
 const GONE: Duration = Duration::from_mins(5);
 
-/// How long the thread of a backlog waits for more. Where no send avoids blocking, it sends everything.
+/// How long a backlog's thread waits for more bytes. Where every send may block, this thread does all the sending.
 const IDLE: Duration = Duration::from_secs(if cfg!(target_os = "linux") { 0 } else { 5 });
 
-/// How many bytes can wait in all backlogs together, and how many are waiting.
+/// How many bytes may wait in all backlogs together, and how many are waiting.
 static LIMIT: AtomicUsize = AtomicUsize::new(usize::MAX);
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 
@@ -50,7 +50,7 @@ pub fn limit_backlogs(bytes: usize) {
     LIMIT.store(bytes, Ordering::Relaxed);
 }
 
-/// Waits until all backlogs are empty, for at most `limit`. The end of the program needs it.
+/// Waits until all backlogs are empty, for at most `limit`. Called when the program ends.
 pub fn wait_for_backlogs(limit: Duration) {
     let end = Instant::now() + limit;
     while WAITING.load(Ordering::Relaxed) > 0 && Instant::now() < end {
@@ -85,7 +85,7 @@ pub struct Outbox {
     stream: Arc<TcpStream>,
     send: Option<Send>,
     gathered: Vec<Bytes>,
-    /// The bytes of all of them.
+    /// The total number of bytes in `gathered`.
     length: usize,
     backlog: Arc<Backlog>,
 }
@@ -101,7 +101,7 @@ struct Backlog {
 #[derive(Default)]
 struct State {
     bytes: VecDeque<u8>,
-    /// A thread is sending `bytes`; bytes that are pushed now must queue after them.
+    /// A thread is sending `bytes`; new bytes must wait in the queue after them.
     has_writer: bool,
     /// The outbox was dropped: shut down the sending side after the last byte.
     closing: bool,
@@ -122,9 +122,9 @@ impl Outbox {
         Self { stream, send: None, gathered: Vec::new(), length: 0, backlog: Arc::default() }
     }
 
-    /// Like [`Outbox::new`], but sends with `send`. It must not wait, and returns how many bytes, from the first on, the
-    /// socket has accepted. It is called for the rest until it returns 0, because a short write does not say that the
-    /// socket accepts nothing more. An error disconnects the peer.
+    /// Like [`Outbox::new`], but sends with `send`. `send` must not wait; it returns how many bytes, from the first
+    /// on, the socket has accepted. It is called for the rest until it returns 0: after a short write, the socket may
+    /// still accept more. An error disconnects the peer.
     pub fn sending_with(stream: Arc<TcpStream>, send: Send) -> Self {
         let mut outbox = Self::new(stream);
         outbox.send = Some(send);
@@ -141,7 +141,7 @@ impl Outbox {
         }
     }
 
-    /// Sends as much of the pushed bytes as the socket accepts now. A thread sends the rest later.
+    /// Sends as many of the pushed bytes as the socket accepts now. A thread sends the rest later.
     pub fn flush(&mut self) {
         if self.gathered.is_empty() {
             return;
@@ -175,7 +175,7 @@ impl Outbox {
         if length > MAX_BACKLOG {
             return Err(Some("is more than 1 MiB behind"));
         }
-        // The less memory is left for all, the less one peer gets: the peers furthest behind are disconnected first.
+        // The less memory is left for all peers, the less each gets: the peers furthest behind are disconnected first.
         let free = LIMIT.load(Ordering::Relaxed).saturating_sub(WAITING.load(Ordering::Relaxed));
         if length > free / 2 {
             return Err(Some("is behind, and too much waits for all clients together"));
@@ -288,7 +288,7 @@ fn may_try_again(error: &io::Error) -> bool {
 }
 
 // ANCHOR: send-now
-/// Sends once, without waiting. Returns how many bytes, from the first on, the socket has accepted: often not all.
+/// Sends once, without waiting. Returns how many bytes, from the first on, the socket has accepted: possibly not all.
 ///
 /// # Errors
 /// [`ErrorKind::WouldBlock`] if the socket's buffer is full, and always on systems other than Linux: macOS accepts

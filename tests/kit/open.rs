@@ -29,14 +29,14 @@ fn make_open(kit: &Path, lab: &str) {
     reset(kit, &[lab, "--open", "--yes"]).assert().success();
 }
 
-/// All files in `labs/`, with their contents.
+/// Returns all files in `labs/`, with their contents.
 fn labs(kit: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let labs = kit.join("labs");
     let paths = files::below(&labs).unwrap().into_iter();
     paths.map(|path| (path.clone(), fs::read(labs.join(path)).unwrap())).collect()
 }
 
-/// Runs the two commands with which `cargo lab reset` ends.
+/// Runs the two commands at the end of the output of `cargo lab reset`.
 fn restore(kit: &Path, reset_output: &[u8]) {
     let told = String::from_utf8_lossy(reset_output);
     let lines: Vec<_> = told.lines().rev().take(2).map(str::trim).collect();
@@ -205,7 +205,7 @@ fn each_stage_of_an_open_lab_is_judged_separately() {
 
     // Stage 2 needs four seats, and stage 4, which requires stage 2 in a guided lab, needs two.
     replace(kit.path(), SERVER, "members.len() >= seats", "members.len() >= seats.min(2)");
-    // What an open program says about stages is of no importance.
+    // It does not matter what an open program prints about stages.
     let says = "println!(\"not yet implemented: stage 1\");\n    ctrlc::set_handler";
     replace(kit.path(), SERVER, "ctrlc::set_handler", says);
     let some = verdicts(kit.path(), 1);

@@ -12,13 +12,13 @@ use syn::{Item, UseTree};
 
 use crate::kit::files::{self, PRISTINE};
 
-/// A library of an open lab.
+/// The source of a library in an open lab.
 const LIBRARY: &str = "\
 //! A place for code that the server and the client share. If you do not need one, leave it empty.
 ";
 
-/// Returns the files of an open lab as paths below `labs/` and contents. Apart from the sources, they are those of the
-/// guided lab.
+/// Returns the files of an open lab: their paths below `labs/`, and their contents. All files but the sources are the
+/// same as in the guided lab.
 ///
 /// # Errors
 /// When a starter cannot be read or understood.
@@ -70,7 +70,7 @@ fn program(guided: &str, is_server: bool) -> Result<String> {
             imports.add_used(&item.tree, &mut Vec::new(), &used);
         }
     }
-    // The first paragraph of the comment; the others are about the guided design.
+    // Keep only the first paragraph of the comment: the others are about the guided design.
     let comment = guided.lines().take_while(|line| line.starts_with("//! "));
     let comment = comment.collect::<Vec<_>>().join("\n");
     let (libraries, task) = if is_server {
@@ -91,7 +91,7 @@ fn main() -> Result<()> {{
     Ok(format!("{comment}\n\n{}\n\n{}", imports.to_text(), parts.join("\n\n")))
 }
 
-/// All names in a piece of code.
+/// Returns all names in a piece of code.
 fn names(code: &str) -> Result<BTreeSet<String>> {
     fn add(tokens: TokenStream, names: &mut BTreeSet<String>) {
         for token in tokens {
@@ -109,7 +109,7 @@ fn names(code: &str) -> Result<BTreeSet<String>> {
     Ok(names)
 }
 
-/// Imported names, by the path before them.
+/// The imported names, grouped by the path before them.
 #[derive(Default)]
 struct Imports(BTreeMap<String, BTreeSet<String>>);
 
@@ -136,7 +136,7 @@ impl Imports {
         }
     }
 
-    /// The imports as rustfmt writes them, the standard library first.
+    /// Returns the imports as rustfmt writes them, with the standard library first.
     fn to_text(&self) -> String {
         let line = |(path, names): (&String, &BTreeSet<String>)| {
             let names: Vec<_> = names.iter().map(String::as_str).collect();

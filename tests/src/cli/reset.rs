@@ -92,7 +92,7 @@ pub fn run(kit: &Path, options: Options) -> Result<()> {
 }
 
 struct Change {
-    /// The new content of the file. Without it, the file is removed.
+    /// The new content of the file, or `None` if the file is removed.
     text: Option<String>,
     /// The description of the change.
     what: String,
@@ -132,7 +132,7 @@ fn whole_lab(kit: &Path, lab: u32, way: Way) -> Result<Changes> {
     Ok(changes)
 }
 
-/// The files of the guided starter, as paths below `labs/` and contents.
+/// Returns the files of the guided starter: their paths below `labs/`, and their contents.
 fn guided(kit: &Path, lab: u32) -> Result<BTreeMap<PathBuf, String>> {
     let pristine = kit.join(PRISTINE);
     let mut starter = BTreeMap::new();
@@ -145,7 +145,7 @@ fn guided(kit: &Path, lab: u32) -> Result<BTreeMap<PathBuf, String>> {
     Ok(starter)
 }
 
-/// Removes a file, and the folders that are empty without it.
+/// Removes a file, and the folders that are empty after that.
 fn remove(file: &Path) -> std::io::Result<()> {
     fs::remove_file(file)?;
     // A folder that is not empty remains.

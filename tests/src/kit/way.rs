@@ -1,7 +1,7 @@
 //! The two ways to do a lab. A guided lab has the starter's functions, and an open lab is the student's own design.
 //!
-//! The sources alone show the way. They are read as text and not parsed, because a student's file may be invalid Rust
-//! at any time.
+//! Only the sources show in which way a lab is done. They are read as text, and not parsed, because a student's file
+//! may be invalid Rust at any time.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -29,10 +29,10 @@ impl Way {
     }
 }
 
-/// The way in which a lab is done.
+/// Returns the way in which a lab is done.
 ///
-/// A lab is open if it has sources, but the functions of the starter are gone. A single function counts only with its
-/// doc comment about a stage, because other programs may also have a function called `relay`. Without their comments,
+/// A lab is open if it has sources, but the functions of the starter are gone. A single function counts only if its
+/// doc comment names a stage, because other programs may also have a function called `relay`. Without such comments,
 /// the functions count if more than half of them are left. If in doubt, the lab is guided.
 pub fn of_lab(kit: &Path, lab: u32) -> Way {
     let is_open = is_open(kit, lab).unwrap_or(false);
@@ -62,7 +62,7 @@ fn is_open(kit: &Path, lab: u32) -> anyhow::Result<bool> {
     Ok(!given.is_empty() && !paths.is_empty() && left * 2 <= given.len())
 }
 
-/// The source files of a lab's packages, as paths below `folder`.
+/// Returns the source files of a lab's packages, as paths below `folder`.
 fn sources(folder: &Path, lab: u32) -> std::io::Result<Vec<PathBuf>> {
     let mut paths = files::below(folder)?;
     paths.retain(|path| {
@@ -74,7 +74,7 @@ fn sources(folder: &Path, lab: u32) -> std::io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// The functions in a text, and whether the doc comment of each names a stage.
+/// Returns the functions in a text, and whether the doc comment of each names a stage.
 fn functions(text: &str) -> Vec<(String, bool)> {
     let mut found = Vec::new();
     let mut has_stage = false;
@@ -91,7 +91,7 @@ fn functions(text: &str) -> Vec<(String, bool)> {
     found
 }
 
-/// The name in a line such as `pub fn relay(&self) {`.
+/// Returns the function's name in a line such as `pub fn relay(&self) {`.
 fn function_in(line: &str) -> Option<&str> {
     let mut words = line.split_whitespace().skip_while(|word| *word != "fn");
     let name = words.nth(1)?;

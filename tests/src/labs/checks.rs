@@ -9,10 +9,10 @@ use crate::harness::server::Server;
 use crate::journal::failure::{Check, Failure};
 use crate::journal::terminal::Terminal;
 
-/// A way in which a person leaves, as its description and the action.
+/// A way in which a person leaves: its description, and the action.
 pub type WayOut = (&'static str, fn(&Person) -> Check);
 
-/// All ways to leave: the word that a person types, and the keys that do the same in every lab.
+/// Returns all ways to leave: the word that a person types, and the keys that do the same in every lab.
 pub const fn ways_out(typed: WayOut) -> [WayOut; 3] {
     [
         typed,
@@ -32,7 +32,7 @@ pub fn server_where_told(harness: &Harness) -> Check<Server> {
             came,
         ));
     }
-    // A free port (0) may be the same as the previous one if that server has ended, but not every time.
+    // On port 0, a server may get the port of a previous server that has ended, but this does not happen every time.
     let mut addresses = BTreeSet::from([first.address()]);
     for _ in 0..2 {
         let other = harness.server().map_err(|mut failure| {
@@ -51,7 +51,7 @@ pub fn server_where_told(harness: &Harness) -> Check<Server> {
     Ok(first)
 }
 
-/// Starts a client that asks for a name before it connects, and answers its question, which ends with `word`.
+/// Starts a client that asks for a name before it connects, and answers this question, which ends with `word`.
 pub fn enters_with_name(
     harness: &Harness,
     server: SocketAddr,

@@ -1,16 +1,16 @@
-//! More bytes than a system buffers for a peer that does not read.
+//! Makes more bytes than a system buffers for a peer that does not read.
 
 use std::fs;
 
 /// How many long lines fill the system's buffers, which hold about 4 MB for a peer that does not read.
 pub const FLOOD_LINES: usize = 120;
 
-/// A line almost as long as the limit.
+/// Returns a line that is almost as long as the limit.
 pub fn long_line(number: usize) -> String {
     format!("{number} {}", "x".repeat(60_000))
 }
 
-/// More long lines than the system buffers for a peer that does not read.
+/// Returns more long lines than the system buffers for a peer that does not read.
 ///
 /// The buffer size of a new connection, in bytes, is the second of the three numbers in `tcp_wmem` (see tcp(7)). On
 /// most machines it is small.

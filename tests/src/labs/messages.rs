@@ -10,12 +10,13 @@ impl Peer {
         self.sends(format!("{message}\n"))
     }
 
-    /// Waits until the message arrives next. Its ⏎ may be missing, because only one stage of each lab requires it.
+    /// Waits for the next message, which must be this one. Its ⏎ may be missing, because only one stage of each
+    /// lab requires it.
     pub fn hears(&self, message: &str) -> Check {
         self.hears_message(message, "")
     }
 
-    /// Waits until the message and its ⏎ arrive next.
+    /// Waits for the next message, which must be this one, with its ⏎.
     pub fn hears_line(&self, message: &str) -> Check {
         self.hears_message(message, "\n")
     }
@@ -48,7 +49,7 @@ impl Peer {
         if has_come {
             return Ok(());
         }
-        // Only the beginning of a message that ends with a space is known.
+        // If `message` ends with a space, it is only the beginning of the expected message.
         let rest = if message.ends_with(' ') { "…" } else { "\n" };
         Err(self.wrong_message("should have heard", format!("{message}{rest}").as_bytes()))
     }

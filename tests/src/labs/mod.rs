@@ -25,7 +25,7 @@
 //! | 3   | `recv(64)` and `recv(n)` are assumed to return everything          | 3.2, 3.3 |
 //! | 3   | a bad header leaves a zombie that still receives                   | 3.9   |
 //! | 3   | a loop does not stop at the end of the stream                      | 3.10  |
-//! | 3   | the next broadcast fails on a dead client, and ends the speaker    | 3.9   |
+//! | 3   | the next broadcast fails on a dead client, and disconnects the speaker | 3.9 |
 //! | 3   | a client whose sentence ends with `!DISCONNECT` is disconnected    | 3.6   |
 //! | 4   | an unknown room crashes the server, or the server never replies again | 4.7 |
 //! | 4   | joining twice doubles every message                                | 4.5   |

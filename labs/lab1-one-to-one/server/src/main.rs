@@ -1,8 +1,8 @@
 //! The lab 1 server: two people talk over a byte stream.
 //!
-//! Each connection has a thread that reads and sends events to the room. The room owns the list of members, processes
-//! one event after the other, and does all the sending. So no two threads ever change the list at the same time, and
-//! all members see the events in the same order.
+//! Each connection has a thread that reads from it, and sends events to the room. The room owns the list of members,
+//! processes one event after the other, and does all the sending. So no two threads ever change the list at the same
+//! time, and all members see the events in the same order.
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Write};
@@ -33,12 +33,12 @@ struct Options {
     max_backlog: u16,
 }
 
-/// The events that the connections' threads send to the room. The number identifies the connection.
+/// The events that the connections' threads send to the room. The number in each event identifies the connection.
 enum Event {
     Joined(u64, Member),
-    /// One message, or several in a row.
+    /// One or more consecutive messages of one client.
     Said(u64, Vec<String>),
-    /// Contains the last words for the member who left.
+    /// Contains the last words to send to the member that has left.
     Left(u64, String),
 }
 
@@ -68,7 +68,7 @@ fn main() -> Result<()> {
 
 /// Stage 1: open the listening socket at `address`, a host and a port.
 ///
-/// When this function has returned, clients can connect, even before the server accepts them. If the socket cannot be
+/// Once this function has returned, clients can connect, even before the server accepts them. If the socket cannot be
 /// opened at this address, the caller gets the error, and tells the person what to do.
 fn open_listener(address: (&str, u16)) -> io::Result<TcpListener> {
     todo!("stage 1: open the listening socket at address, a host and a port")
@@ -76,18 +76,18 @@ fn open_listener(address: (&str, u16)) -> io::Result<TcpListener> {
 
 /// Stage 2: accept clients for ever, and give each a thread.
 ///
-/// In its thread, each client is served by [`talk`], and then [`drain`] lets the last words arrive. No client waits
-/// until another one has finished. [`talk`] gets a number, counted from 1, that no other client ever gets; the
-/// client's IP address, as [`IpAddr::to_canonical`] returns it; and the socket, which the thread shares with the
-/// room. Bytes that are sent leave immediately, however few they are (Nagle's algorithm is off).
+/// In each client's thread, [`talk`] serves the client, and then [`drain`] gives the last words time to arrive. No
+/// client waits until another one has finished. [`talk`] gets a number, counted from 1, that no other client ever
+/// gets; the client's IP address, as [`IpAddr::to_canonical`] returns it; and the socket, which the thread shares
+/// with the room. Bytes leave as soon as they are sent, however few they are (Nagle's algorithm is off).
 ///
-/// Nothing ends this function. If a client cannot be accepted, or there is no thread for it, the log says why, and
-/// the connected clients notice nothing. While the cause lasts, each call of `accept` can fail immediately: the
-/// server must not keep a core busy then, or flood the log.
+/// Nothing ends this function. If a client cannot be accepted, or no thread can start for it, the log says why, and
+/// the connected clients notice nothing. While the cause lasts, each call of `accept` may fail immediately; even
+/// then, the server must not keep a core busy or flood the log.
 ///
 /// Stage 8 comes back to this function: at most `seats` clients are served at a time. A seat is taken before its
-/// client's thread starts, and it is free as soon as [`talk`] has returned, or if there was no thread. A client that
-/// finds no free seat is turned away by [`turn_away`], and no other client waits for that.
+/// client's thread starts. It is free again as soon as [`talk`] has returned, or if the thread could not start.
+/// [`turn_away`] turns away a client that finds no free seat, and no other client waits for that.
 ///
 /// Stage 13 tests this function, together with the client: one person leaves, another joins, and a third finds the
 /// room full.
@@ -97,7 +97,7 @@ fn accept_clients(listener: &TcpListener, seats: usize, room: &Room<Event>) -> !
 
 /// Stage 8: turn a client away.
 ///
-/// The handout says the rest.
+/// The handout describes the rest.
 fn turn_away(stream: TcpStream) {
     todo!("stage 8: turn a client away")
 }
@@ -119,7 +119,8 @@ fn talk(id: u64, ip: IpAddr, stream: &Arc<TcpStream>, room: &Room<Event>) {
 /// the bytes of a connection; it may already hold the beginning of the next message. The room gets each message as an
 /// [`Event::Said`] of this client, once and in order. At the end of the stream, this function returns.
 ///
-/// Stage 6 comes back to this function: a message that is exactly `quit` is also the end. The room does not get it.
+/// Stage 6 comes back to this function: a message that is exactly `quit` also counts as the end. The room does not
+/// get this message.
 ///
 /// Stage 9 tests this function: however a connection ends, the function returns, and it returns the error if there is
 /// one. [`talk`] then tells the client why, and the other clients notice nothing. Nothing that a client sends makes
@@ -131,7 +132,7 @@ fn receive_messages(id: u64, stream: &TcpStream, room: &Room<Event>) -> Result<(
     todo!("stage 4: send each message that arrives to the room")
 }
 
-/// Runs one round of the room: processes one event after the other, and then sends once for all of them.
+/// Runs one round of the room: processes one event after the other, and then flushes each outbox once.
 fn run_room(members: &mut BTreeMap<u64, Member>, events: impl Iterator<Item = Event>) {
     for event in events {
         match event {
@@ -141,7 +142,7 @@ fn run_room(members: &mut BTreeMap<u64, Member>, events: impl Iterator<Item = Ev
             }
             Event::Said(id, messages) => relay(members, id, &messages),
             Event::Left(id, last_words) => {
-                // Dropping the outbox closes the connection, after the last words.
+                // Dropping the outbox sends the last words, and then closes the connection.
                 if let Some(mut member) = members.remove(&id) {
                     member.outbox.push(last_words);
                     log(&format!("{} closed", member.ip));
@@ -157,7 +158,7 @@ fn run_room(members: &mut BTreeMap<u64, Member>, events: impl Iterator<Item = Ev
 /// Stage 2: send a new member the [`WELCOME`].
 ///
 /// It is the first thing that the member receives: this function pushes it into the member's [`Outbox`], and the room
-/// sends what is there. While this function runs, the whole room waits, so it must not wait for the member.
+/// sends what the outbox holds. While this function runs, the whole room waits, so it must not wait for the member.
 fn welcome(member: &mut Member) {
     todo!("stage 2: send a new member the WELCOME")
 }
@@ -168,11 +169,12 @@ fn welcome(member: &mut Member) {
 /// member gets each line, once and in order, and so does the log ([`log_all`] adds the newline). The speaker gets
 /// nothing back. If the speaker is no longer a member, no member gets anything.
 ///
-/// While this function runs, the whole room waits, so it must not wait for a member. A hundred members cost a hundred
-/// pushes, however many messages there are; they share the same [`Bytes`], whose clone copies nothing.
+/// While this function runs, the whole room waits, so it must not wait for a member. For a hundred members, there are
+/// a hundred pushes, however many messages there are. The members share the same [`Bytes`]; cloning it copies
+/// nothing.
 ///
-/// Stage 14 tests this function: a message may contain characters that would control the server's terminal. They
-/// arrive there visible and harmless.
+/// Stage 14 tests this function: a message may contain characters that would control the server's terminal. They must
+/// appear there as visible, harmless symbols.
 fn relay(members: &mut BTreeMap<u64, Member>, speaker: u64, messages: &[String]) {
     todo!("stage 4: pass messages on to every member except their speaker")
 }
@@ -180,9 +182,9 @@ fn relay(members: &mut BTreeMap<u64, Member>, speaker: u64, messages: &[String])
 /// Stage 2: send as many bytes as the socket accepts now.
 ///
 /// Everything that the server sends to a member goes through this function: the member's [`Outbox`] calls it with the
-/// next bytes. It returns how many of them, from the first on, the socket has accepted: if the client reads slowly,
-/// this is only a part, or 0. The outbox keeps the rest, and sends it later. An error means that the connection is
-/// lost, and disconnects the client; a socket that accepts nothing right now is no error.
+/// next bytes. It returns how many of these bytes, counted from the first, the socket has accepted: if the client
+/// reads slowly, only some of them, or none. The outbox keeps the rest, and sends it later. An error means that the
+/// connection is lost, and disconnects the client; a socket that accepts nothing right now is not an error.
 ///
 /// This function never waits for the client, because the whole room would wait with it: [`send_now`] is a `write`
 /// that does not wait.

@@ -42,11 +42,11 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// The receiving side, until its end.
+/// Receives frames until the connection ends.
 ///
 /// After an invalid frame, the client must leave. The original server sends such a frame when two people speak at the
-/// same moment. But the client says goodbye first: otherwise the original server would still send to the closed
-/// connection, and disconnect every client whose message it relays there.
+/// same moment. But the client says goodbye first. Otherwise, the original server would still send to the closed
+/// connection, and would disconnect every client whose message it relays to that connection.
 fn receive(stream: &TcpStream, screen: &Screen, goodbye: &[u8]) -> io::Result<()> {
     let result = show_frames(stream, screen);
     if result.as_ref().is_err_and(|error| error.kind() == ErrorKind::InvalidData) {
@@ -61,36 +61,37 @@ fn receive(stream: &TcpStream, screen: &Screen, goodbye: &[u8]) -> io::Result<()
 
 /// Stage 2: show the payload of each frame that arrives.
 ///
-/// Each payload appears on the screen once and whole ([`Screen::print`]), as soon as its frame is complete, however
-/// the stream was cut. `frame::read` needs a reader with a buffer, which may hold part of the next frame, or all of
-/// it; none of that may be lost.
+/// Each payload appears on the screen once and in one piece ([`Screen::print`]), as soon as its frame is complete,
+/// however the stream was cut. `frame::read` needs a buffered reader. Its buffer may already hold part or all of the
+/// next frame, which must not be lost.
 ///
-/// Returns `Ok` when the stream ends between two frames, and the error when there is a bad header, a frame that was
-/// cut off, or no connection any more. The caller then tells the user, and ends the program.
+/// Returns `Ok` if the stream ends between two frames, and an error if a header is bad, a frame is cut off, or the
+/// connection is lost. The caller then tells the user, and ends the program.
 ///
 /// Stage 5 tests this function: a half-typed line stays intact, and a payload of two lines is shown as one line,
-/// because the second line could look like a message from another person. [`Screen::print`] promises both for one
-/// payload.
+/// because the second line could look like a message from another person. One call of [`Screen::print`] for each
+/// payload ensures both.
 ///
 /// Stage 11 tests this function, with three people. Stage 12 tests this function: only the server obeys a disconnect;
 /// to a client, it is a payload like any other. Stage 13 tests this function: characters that would control a terminal
-/// are shown as harmless symbols, as [`Screen::print`] does and `println!` does not.
+/// must be shown as harmless symbols. [`Screen::print`] does this; `println!` does not.
 fn show_frames(stream: &TcpStream, screen: &Screen) -> io::Result<()> {
     todo!("stage 2: show the payload of each frame that arrives")
 }
 
 /// Stage 1: send each line that is typed, as `[ann] : hello`.
 ///
-/// [`Terminal::read_line`] returns the lines. Each becomes the payload of one frame, with the name in front of it.
-/// Every byte of the frame must be sent, even if the system accepts only some of them at a time, and no other thread's
-/// bytes may come between the header and the payload. An error of the connection is returned.
+/// [`Terminal::read_line`] returns the lines. Each line, with the name in front of it, becomes the payload of one
+/// frame. Every byte of the frame must be sent, even if the system accepts only some of them at a time, and no other
+/// thread's bytes may come between the header and the payload. If the connection fails, the function returns the
+/// error.
 ///
 /// Stage 4 tests this function: an empty line is not a message, but every other line is, exactly as it was typed. A
 /// name may contain spaces, and `!DISCONNECT` in a sentence is an ordinary word.
 ///
-/// Stage 7 comes back to this function: a person leaves with the line `!DISCONNECT`, or with Ctrl-D or Ctrl-C, after
-/// which [`Terminal::read_line`] returns `None`. In each case, the server gets `[ann] : !DISCONNECT` as the last
-/// frame, exactly once. [`Terminal::leave`] sends the last words, and ends the program with status 0.
+/// Stage 7 comes back to this function: a person leaves by typing `!DISCONNECT`, or by pressing Ctrl-D or Ctrl-C (for
+/// these keys, [`Terminal::read_line`] returns `None`). In each case, the server gets `[ann] : !DISCONNECT` as the
+/// last frame, exactly once. [`Terminal::leave`] sends the last words, and ends the program with status 0.
 ///
 /// Stage 12 tests this function, together with the server: people leave in each of these ways.
 fn type_messages(terminal: &mut Terminal, stream: &TcpStream, name: &str) -> Result<()> {

@@ -1,4 +1,4 @@
-//! Makes and reads frames. A frame is a header, which says how long the payload is, and the payload.
+//! Makes and reads frames. A frame consists of a header, which says how long the payload is, and the payload itself.
 //!
 //! The header is exactly [`HEADER`] bytes long: the payload's length in bytes, in decimal ASCII, padded on
 //! the right with spaces. The payload is UTF-8. TCP may cut the stream anywhere, but each frame is read
@@ -9,32 +9,32 @@ use std::io::{self, BufRead, ErrorKind};
 /// The length of a header, in bytes.
 pub const HEADER: usize = 64;
 
-/// The maximum length of a payload, in bytes. A header that announces a longer one is an error.
+/// The maximum length of a payload, in bytes. A header that announces a longer payload is an error.
 pub const MAX_PAYLOAD: usize = 64 * 1024;
 
 /// Stage 1: make a frame of `payload`.
 ///
-/// The header holds the number of bytes in `payload`, not of characters, because `é` is two bytes long: decimal ASCII
-/// digits, and then spaces up to exactly [`HEADER`] bytes. The payload follows unchanged. Both are in one vector, so
-/// that a sender can keep them together.
+/// The header holds the length of `payload` in bytes, not in characters, because `é` is two bytes long. It consists of
+/// decimal ASCII digits, followed by spaces up to exactly [`HEADER`] bytes. The payload follows unchanged. The header
+/// and the payload are in one vector, so that a sender can send them together.
 pub fn encode(payload: &str) -> Vec<u8> {
     todo!("stage 1: make a frame of payload")
 }
 
 /// Stage 2: read one frame, and return its payload.
 ///
-/// TCP cuts the stream where it likes: one `read` may bring any part of a header or a payload, or several frames. Each
+/// TCP may cut the stream anywhere: one `read` may return any part of a header or a payload, or several frames. Each
 /// call returns exactly one payload, as soon as its last byte has arrived, and consumes no byte of the next frame.
-/// `None` means that the stream has ended between two frames, which is a normal end. If it ends within a frame, the
-/// frame was cut off, and no part of it is ever returned.
+/// `None` means that the stream has ended between two frames, which is a normal end. If the stream ends within a
+/// frame, that frame was cut off, and no part of it is ever returned.
 ///
-/// Bytes that are not UTF-8 become U+FFFD, which is three bytes long. So the text can be longer than [`MAX_PAYLOAD`],
-/// and no receiver would accept it; such a text is an error as well.
+/// Bytes that are not UTF-8 become U+FFFD, which is three bytes long. So the text can become longer than
+/// [`MAX_PAYLOAD`]. No receiver would accept such a text, so it is an error as well.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidData`] for a bad header or a text that is too long (`invalid` makes it),
-/// [`ErrorKind::UnexpectedEof`] for a stream that ends within a frame (`cut_off` makes it), or an error of the
-/// connection. After any of these errors, the start of the next frame is unknown.
+/// [`ErrorKind::InvalidData`] (from `invalid`) for a bad header or a text that is too long,
+/// [`ErrorKind::UnexpectedEof`] (from `cut_off`) for a stream that ends within a frame, or an error of the connection.
+/// After any of these errors, the start of the next frame is unknown.
 pub fn read(reader: &mut impl BufRead) -> io::Result<Option<String>> {
     todo!("stage 2: read one frame, and return its payload")
 }
@@ -42,10 +42,11 @@ pub fn read(reader: &mut impl BufRead) -> io::Result<Option<String>> {
 /// Stage 2: read a header, and return the length in it.
 ///
 /// Consumes exactly [`HEADER`] bytes, in however many pieces they arrive. `None` means that the stream has ended
-/// before the first of them. If it ends before the last, the frame was cut off.
+/// before the first byte of the header. If it ends later, but before the last byte of the header, the frame was cut
+/// off.
 ///
-/// Stage 9 comes back to this function: bytes that no further bytes can make a valid header are an error immediately,
-/// because the sender may never send the missing ones.
+/// Stage 9 comes back to this function: if no further bytes could make the header valid, it is an error immediately,
+/// because the sender may never send the missing bytes.
 fn read_header(reader: &mut impl BufRead) -> io::Result<Option<usize>> {
     todo!("stage 2: read a header, and return the length in it")
 }
@@ -55,20 +56,20 @@ fn read_header(reader: &mut impl BufRead) -> io::Result<Option<usize>> {
 /// `header` holds the bytes that have arrived, with a space for each byte that is still missing. A header without a
 /// number is an error.
 ///
-/// Stage 9 comes back to this function: a length is never believed before it is checked, because ten digits from any
-/// client could otherwise make the server allocate gigabytes, and wait for that many bytes. A valid header contains
-/// only ASCII digits, with spaces and nothing else around them, and a length of at most [`MAX_PAYLOAD`]. `+5` is not
-/// valid. Whatever the bytes are, this function returns a length or an error; it never panics.
+/// Stage 9 comes back to this function: a length must be checked before it is used; otherwise, ten digits from any
+/// client could make the server allocate gigabytes, and wait for that many bytes. A valid header consists of ASCII
+/// digits, with only spaces around them, and holds a length of at most [`MAX_PAYLOAD`]. `+5` is not valid. Whatever
+/// the bytes are, this function returns a length or an error; it never panics.
 fn payload_length(header: &[u8; HEADER]) -> io::Result<usize> {
     todo!("stage 2: return the length in a header, or in the beginning of one")
 }
 
-/// An error about bytes that are no frame.
+/// Makes an error about bytes that are not a frame.
 fn invalid(problem: String) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, problem)
 }
 
-/// Names the problem if `error` is the end of the stream. Every other error remains the same.
+/// Returns an error that names the problem if `error` is the end of the stream, and any other error unchanged.
 fn cut_off(error: io::Error) -> io::Error {
     if error.kind() == ErrorKind::UnexpectedEof {
         return io::Error::new(error.kind(), "the stream ended within a frame");

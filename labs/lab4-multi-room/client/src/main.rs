@@ -76,14 +76,14 @@ impl Sender<'_> {
 /// just been joined ([`Rooms::hear`]). An error is shown with its description, and recorded after that
 /// ([`Rooms::hear_error`]): it may be the reply to a join.
 ///
-/// At the end of the stream, there is no error. If the connection fails ([`Problem::Connection`]), that error is
-/// returned; [`Problem::TooLong`] is also an error, because the start of the next reply is unknown. After a
+/// The end of the stream is not an error. If the connection fails ([`Problem::Connection`]), that error is returned;
+/// [`Problem::TooLong`] is also an error, because the start of the next reply is unknown. After a
 /// [`Problem::Message`], the complaint is shown, and the stream continues.
 ///
 /// Stage 12 tests this function, with three people: a half-typed line remains intact ([`Screen::print`]).
 ///
 /// Stage 14 tests this function: names and text may contain characters that would control a terminal. They must
-/// arrive on the screen visible and harmless.
+/// appear on the screen as visible, harmless symbols.
 fn show_replies(stream: &TcpStream, screen: &Screen, rooms: &Rooms) -> io::Result<()> {
     todo!("stage 10: show each reply that arrives, until the stream ends")
 }
@@ -94,7 +94,7 @@ fn show_replies(stream: &TcpStream, screen: &Screen, rooms: &Rooms) -> io::Resul
 /// lines are indented by two spaces; otherwise one of them could look like a message from another person.
 ///
 /// A [`Reply::Helo`] is shown with its text, and a [`Reply::Unknown`] with its line, after `the server says:`. For
-/// [`Reply::Joined`] and [`Reply::Left`], the person sees which room it is. If the reply to a join arrives too
+/// [`Reply::Joined`] and [`Reply::Left`], the screen shows which room it is. If the reply to a join arrives too
 /// late, text still goes to the same room as before ([`Rooms::is_current`]); the person sees that as well.
 fn show(reply: Reply, screen: &Screen, rooms: &Rooms) {
     todo!("stage 10: show one reply that is not an error, in your own words")
@@ -102,11 +102,11 @@ fn show(reply: Reply, screen: &Screen, rooms: &Rooms) {
 
 /// Stage 10: send the lines that are typed.
 ///
-/// [`Command::parse`] parses a line. A join is a request, and text is a [`Request::Chat`] in the current room; an
-/// empty line is not sent. The current room is unknown until the reply to each join has arrived
-/// ([`wait_for_join`]). Then [`Rooms::find`] returns its reference and the `JOIN_ID`; it needs the time when the
-/// line was typed ([`Terminal::typed`]). If there is no room, the person sees why, and that the text was not sent.
-/// [`Sender::send`] sends a request. Other commands are for [`obey`] (stage 11).
+/// [`Command::parse`] parses a line. A join is sent as a [`Request::Join`], and text as a [`Request::Chat`] in the
+/// current room; an empty line is not sent. The current room is unknown until the reply to each join has arrived
+/// ([`wait_for_join`]). Then [`Rooms::find`] returns its reference and the `JOIN_ID`; it needs to know when the line
+/// was typed ([`Terminal::typed`]). If there is no room, the person sees why, and that the text was not sent.
+/// [`Sender::send`] sends a request. [`obey`] (stage 11) handles all other commands.
 ///
 /// Stage 11 comes back to this function: when the person leaves with `/quit`, Ctrl-D or Ctrl-C, the server gets
 /// [`Request::Disconnect`], and the program ends ([`Terminal::leave`]). Many servers understand only the first of
@@ -121,18 +121,18 @@ fn type_requests(terminal: &mut Terminal, sender: &Sender) -> Result<()> {
 /// Stage 11: obey a command; join, text and `/quit` are handled elsewhere.
 ///
 /// `/leave [ROOM]`, `/helo TEXT` and `/kill` each send one request, and the client continues. `/room ROOM` and
-/// `/rooms` send nothing: they change or show [`Rooms`]. For a room that the person is not in, the person sees
-/// that, and nothing is sent.
+/// `/rooms` send nothing: they change or show [`Rooms`]. If the person is not in the room, a line on the screen says
+/// so, and nothing is sent.
 ///
-/// A [`Command::Help`] is for a line that begins with `/` but is not a command: its text is shown, and nothing is
-/// sent.
+/// A [`Command::Help`] stands for a line that begins with `/` but is not a command: the help text is shown, and
+/// nothing is sent.
 ///
 /// `/leave`, `/room` and `/rooms` depend on the rooms, so they wait for the reply to a join, as text does.
 fn obey(command: Command, terminal: &Terminal, sender: &Sender) -> Result<()> {
     todo!("stage 11: obey a command; join, text and /quit are handled elsewhere")
 }
 
-/// Waits for the reply to a pending join. Tells the person about a long wait, and also if the reply does not arrive.
+/// Waits for the reply to a pending join. Tells the person if the wait is long, and if the reply does not arrive.
 fn wait_for_join(terminal: &Terminal, rooms: &Rooms) {
     let Some(room) = rooms.awaited() else { return };
     let waiting = terminal.waiting_for(format!("the answer to /join {room}"));

@@ -22,24 +22,26 @@ pub struct Lines<R> {
     /// The bytes of the line that is being read. The vector is kept, to save an allocation for each line.
     bytes: Vec<u8>,
     put_back: Option<String>,
-    /// A line did not begin a message, and that was reported; lines are skipped until one does.
+    /// A line that did not begin a message has been reported; lines are skipped until one begins a message.
     pub(crate) is_skipping: bool,
 }
 
 impl<R: BufRead> Lines<R> {
-    /// Reads from `reader`. Before the first line of a message it calls `begin`, so that the reader can measure how
+    /// Reads from `reader`. Before the first line of a message, it calls `begin`, so that the reader can measure how
     /// long a message takes.
     pub fn new(reader: R, begin: fn(&mut R)) -> Self {
         let (bytes, put_back) = (Vec::new(), None);
         Self { reader, limit: MAX_LINE, begin, bytes, put_back, is_skipping: false }
     }
 
-    /// Like [`Lines::new`], for a client: the lines that a server passes on are a little longer than it received them.
+    /// Like [`Lines::new`], but for a client, which accepts longer lines: a server adds to the lines that it passes
+    /// on.
     pub fn from_server(reader: R) -> Self {
         Self { limit: MAX_LINE + ADDED, ..Self::new(reader, |_| {}) }
     }
 
-    /// Like [`Lines::next_line`], but for a line that may begin a request: it may arrive after any time.
+    /// Like [`Lines::next_line`], but for a line that may begin a request: there is no limit on how long it takes to
+    /// arrive.
     pub(crate) fn first_line(&mut self) -> Result<Option<String>, Problem> {
         if self.put_back.is_none() {
             (self.begin)(&mut self.reader);
@@ -54,8 +56,8 @@ impl<R: BufRead> Lines<R> {
     /// `put_back` comes first. `None` means the end of the stream; bytes after the last `\n` are not a line.
     ///
     /// Stage 7 comes back to this function: a line of more than `limit` bytes is [`Problem::TooLong`]. The function
-    /// returns that before the line has ended: it may never end, and must not fill the memory. A whole line must
-    /// also be `short_enough`.
+    /// returns this error before the line has ended: the line may never end, and must not fill the memory. A whole
+    /// line must also pass `short_enough`.
     ///
     /// Stage 8 comes back to this function: every `\r` right before the `\n` is dropped. Bytes that are not UTF-8
     /// become U+FFFD, and do not end the connection.
@@ -78,8 +80,7 @@ impl<R: BufRead> Lines<R> {
 
     /// Stage 2: return the value of the next line, the field `name`.
     ///
-    /// The function `value` finds the value in a line. A stream that ends here ends within a message
-    /// (`cut_off`).
+    /// The function `value` finds the value in a line. If the stream ends here, it ends within a message (`cut_off`).
     ///
     /// Stage 7 comes back to this function: if the next line is any other line, the field is missing, and the
     /// complaint ([`Complaint::BAD_FIELD`]) names it. The line that came instead may begin the next message, so the
@@ -102,8 +103,8 @@ impl<R: BufRead> Lines<R> {
 
     /// Stage 3: return a text, which begins with the field `name`.
     ///
-    /// A blank line ends the text, and does not belong to it. No other line ends it, even if it looks like a
-    /// message. The text keeps its lines apart with `\n`.
+    /// A blank line ends the text, and does not belong to it. No other line ends it, even if it looks like a message.
+    /// In the text, `\n` separates the lines.
     ///
     /// Stage 7 comes back to this function: a text of more than `limit` bytes is [`Problem::TooLong`], however
     /// short its lines are, and whether or not it has ended.
@@ -120,8 +121,8 @@ pub(crate) fn value<'a>(line: &'a str, name: &str) -> Option<&'a str> {
     Some(line.strip_prefix(name)?.strip_prefix(':')?.trim_start_matches(' '))
 }
 
-/// Checks a reference or an id in a request: it must be a number in decimal digits, and may be negative. It stays
-/// text, so it may be arbitrarily large; spaces at its end are removed.
+/// Checks a reference or an id in a request: it must be a number in decimal digits, and may be negative. The number
+/// remains text, so it may be arbitrarily large; spaces at its end are removed.
 pub(crate) fn number(field: &str, mut value: String) -> Result<String, Complaint> {
     value.truncate(value.trim_end().len());
     let digits = value.strip_prefix('-').unwrap_or(&value);

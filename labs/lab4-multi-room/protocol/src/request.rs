@@ -6,7 +6,7 @@ use std::io::BufRead;
 use crate::lines::{name_of, number, value};
 use crate::{Complaint, Lines, Problem};
 
-/// A request. Its `Display` output goes over the wire.
+/// A request. Its `Display` output is what is sent over the network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
     /// A greeting: the whole line, to be echoed.
@@ -24,30 +24,30 @@ pub enum Request {
     Leave {
         /// The reference of the room.
         room_ref: String,
-        /// As the client gave it; the reply repeats it.
+        /// The id that the client gave; the reply repeats it.
         join_id: String,
-        /// As the client gave it. The connection decides which client leaves.
+        /// The name that the client gave. The connection decides which client leaves.
         name: String,
     },
     /// The client says something in a room.
     Chat {
         /// The reference of the room.
         room_ref: String,
-        /// As the client gave it.
+        /// The id that the client gave.
         join_id: String,
-        /// As the client gave it. The connection decides which client speaks.
+        /// The name that the client gave. The connection decides which client speaks.
         name: String,
         /// The text, of one line or several.
         message: String,
     },
     /// The client leaves all rooms and the server.
     Disconnect {
-        /// As the client gave it.
+        /// The name that the client gave.
         name: String,
     },
 }
 
-/// Reads the next request; `None` at the end of the stream.
+/// Reads the next request; returns `None` at the end of the stream.
 ///
 /// A line that does not begin a message is reported once; the lines after it are skipped until one does.
 ///
@@ -83,8 +83,8 @@ pub fn read_request(lines: &mut Lines<impl BufRead>) -> Result<Option<Request>, 
 
 /// Stage 2: read the rest of a join.
 ///
-/// The first line has already been read; `room` is its value. The other fields follow in the order of the wire.
-/// Only `CLIENT_NAME` is used.
+/// The first line has already been read; `room` is its value. The other fields follow in the order of the wire
+/// format. Only `CLIENT_NAME` is used.
 ///
 /// Stage 7 comes back to this function: an invalid join is an error, not a panic. Both names must be valid
 /// ([`name_of`]).
@@ -94,11 +94,11 @@ fn read_join(room: &str, lines: &mut Lines<impl BufRead>) -> Result<Request, Pro
 
 /// Stage 3: read the rest of a chat message.
 ///
-/// The first line has already been read; `room_ref` is its value. The fields follow in the order of the wire;
-/// `MESSAGE` is a text.
+/// The first line has already been read; `room_ref` is its value. The fields follow in the order of the wire
+/// format; `MESSAGE` is a text.
 ///
 /// Stage 7 comes back to this function: `room_ref` and `JOIN_ID` must be numbers ([`number`]). Even if they are
-/// not, the lines of this message must never be read as requests: its text can say anything, including
+/// not, the lines of this message must never be read as requests: its text may contain anything, including
 /// `KILL_SERVICE`.
 fn read_chat(room_ref: &str, lines: &mut Lines<impl BufRead>) -> Result<Request, Problem> {
     todo!("stage 3: read the rest of a chat message")
@@ -106,20 +106,21 @@ fn read_chat(room_ref: &str, lines: &mut Lines<impl BufRead>) -> Result<Request,
 
 /// Stage 4: read the rest of a leave.
 ///
-/// The handout says the rest.
+/// The handout describes the rest.
 fn read_leave(room_ref: &str, lines: &mut Lines<impl BufRead>) -> Result<Request, Problem> {
     todo!("stage 4: read the rest of a leave")
 }
 
 /// Stage 6: read the rest of a disconnect.
 ///
-/// The first line has already been read, and its value does not matter. The fields follow in the order of the wire.
+/// The first line has already been read, and its value does not matter. The fields follow in the order of the wire
+/// format.
 fn read_disconnect(lines: &mut Lines<impl BufRead>) -> Result<Request, Problem> {
     todo!("stage 6: read the rest of a disconnect")
 }
 
 impl Request {
-    /// How many bytes of text the request holds, which is the memory that it needs.
+    /// Returns how many bytes of text the request holds, which is the memory that it needs.
     pub fn text_len(&self) -> usize {
         match self {
             Self::Helo(line) => line.len(),

@@ -37,7 +37,7 @@ fn main() -> Result<()> {
     screen.end(chat(&stream, &nickname, &screen, &joined))
 }
 
-/// The receiving side, from the handshake to the end.
+/// Receives messages, from the handshake to the end of the stream.
 fn chat(
     stream: &TcpStream,
     nickname: &str,
@@ -61,9 +61,9 @@ fn chat(
 /// Stage 3: reply to the server's `NICK` with the nickname.
 ///
 /// Returns the first message after the nickname, or `None` if the server closes the connection instead. Neither `NICK`
-/// nor the nickname has a newline ([`Messages::handshake`]), and the server gets nothing else. Any other text in the
-/// place of `NICK` is the server's refusal: it gets no reply, and is returned as the first message. The function
-/// prints nothing; [`chat`] shows the first message.
+/// nor the nickname has a newline ([`Messages::handshake`]), and the server gets nothing else. Any other text in place
+/// of `NICK` is the server's refusal: the client does not reply to it, and the function returns it as the first
+/// message. The function prints nothing; [`chat`] shows the first message.
 ///
 /// Stage 11 tests this function: a client that is refused, before or after `NICK`, shows the reason.
 fn answer_nick(
@@ -84,12 +84,12 @@ fn answer_nick(
 /// Stage 3: show each message that arrives, until the stream ends.
 ///
 /// Each message appears once, in order ([`Screen::print`]). The function returns when the server has closed the
-/// connection, or with the error that ended it. Bytes that arrived together with the first message are not lost.
+/// connection, or with the error that ended it. Bytes that arrived together with the first message must not be lost.
 ///
 /// Stage 13 tests this function, with three people: a half-typed line remains intact when a message appears.
 ///
-/// Stage 15 tests this function: a message may contain characters that would control a terminal, but must not reach
-/// the terminal unchanged.
+/// Stage 15 tests this function: a message may contain characters that would control a terminal; these must not reach
+/// it unchanged.
 fn show_messages(messages: &mut Messages, screen: &Screen) -> io::Result<()> {
     while let Some(message) = messages.receive()? {
         screen.print(&message);
@@ -99,9 +99,9 @@ fn show_messages(messages: &mut Messages, screen: &Screen) -> io::Result<()> {
 
 /// Stage 6: send each line that is typed, as `alice: hello`.
 ///
-/// The server gets each line once, with the prefix and a newline, in order. An empty line is not a message. A line that
-/// is typed before the server's first message has arrived is sent after it, or it could stick to the nickname.
-/// `joined` is set as soon as the message is there.
+/// The server gets each line once, with the prefix and a newline, in order. An empty line is not a message. A line
+/// that is typed before the server's first message has arrived is sent only after that message, because otherwise the
+/// line could stick to the nickname. `joined` is set as soon as that message has arrived.
 ///
 /// Stage 11 comes back to this function: a user can leave at any time, even while the server is silent, with `/quit`,
 /// Ctrl-D or Ctrl-C (for these keys, [`Terminal::read_line`] returns `None`). The server sees the end of the stream

@@ -8,7 +8,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use solution3_frame::{HEADER, MAX_PAYLOAD, encode, read};
 
-/// A stream whose reads return at most as many bytes as the iterator says. A signal interrupts a read of 0 bytes.
+/// A stream on which each read returns at most as many bytes as the next number of the iterator. A 0 stands for a
+/// signal that interrupts the read.
 struct Cut<'a, L>(&'a [u8], L);
 
 impl<L: Iterator<Item = usize>> Read for Cut<'_, L> {
@@ -49,7 +50,7 @@ fn payload() -> impl Strategy<Value = String> {
     prop_oneof![20 => short, 1 => long]
 }
 
-/// Returns the bytes of valid and invalid frames.
+/// Generates the bytes of valid and invalid frames.
 fn some_frames() -> impl Strategy<Value = Vec<u8>> {
     let header = prop_oneof![
         "[0-9 ]{0,3}",

@@ -1,7 +1,7 @@
 //! The lab 3 server: every message has a header, so messages no longer stick together.
 //!
-//! As before, each connection has a thread that reads, and the room owns the members and sends. There is no
-//! handshake: a client that connects is a member.
+//! As before, each connection has a thread that reads from it, while the room owns the list of members and does all
+//! the sending. There is no handshake: a client is a member as soon as it connects.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,10 +28,10 @@ struct Options {
     max_backlog: u16,
 }
 
-/// The events that the connections' threads send to the room. The number identifies the connection.
+/// The events that the connections' threads send to the room. The number in each event identifies the connection.
 enum Event {
     Joined(u64, Outbox),
-    /// One payload, or several in a row.
+    /// One or more consecutive payloads of one client.
     Said(u64, Vec<String>),
     Left(u64),
 }
@@ -65,12 +65,13 @@ fn main() -> Result<()> {
 
 /// Stage 3: serve one connection, from its beginning to its end.
 ///
-/// The room is told ([`Room::send_now`]) when the client joins and when it leaves; between the two, `receive_frames`
-/// tells it what the client says. The error that ended the connection, if any, is returned; the caller logs it.
+/// This function notifies the room when the client joins and when it leaves ([`Room::send_now`]); in between,
+/// `receive_frames` passes on what the client says. Returns the error that ended the connection, if any; the caller
+/// logs it.
 ///
-/// Stage 9 tests this function: the room is told exactly once that the client has left, however the connection ended.
-/// Otherwise the client remains on the list as a zombie, and still receives messages. [`common::catch_panic`] makes an
-/// error of a panic.
+/// Stage 9 tests this function: however the connection ended, the room is told exactly once that the client has left.
+/// Otherwise the client would remain in the list as a zombie, and messages would still be sent to it.
+/// [`common::catch_panic`] turns a panic into an error.
 fn talk(id: u64, outbox: Outbox, reader: &mut TimedReader, room: &Room<Event>) -> Result<()> {
     room.send_now(Event::Joined(id, outbox))?;
     let result = common::catch_panic(|| receive_frames(id, reader, room));
@@ -80,25 +81,26 @@ fn talk(id: u64, outbox: Outbox, reader: &mut TimedReader, room: &Room<Event>) -
 
 /// Stage 3: send each payload that arrives to the room.
 ///
-/// Each payload goes to the room once ([`Room::send`]), in the order of arrival. Returns `Ok` when the stream ends
-/// between two frames, and otherwise the error: after a bad header, the start of the next frame is unknown, so this
-/// connection ends, and no other.
+/// Each payload goes to the room once ([`Room::send`]), in the order of arrival. Returns `Ok` if the stream ends
+/// between two frames, and the error otherwise. After a bad header, the start of the next frame is unknown, so this
+/// connection ends, but no other connection does.
 ///
-/// A client is allowed to be silent for hours between two frames, but not within one. The `reader` limits the time
-/// from a frame's first byte to its last, and must be told where each frame ends ([`TimedReader::restart`]).
+/// A client is allowed to be silent for hours between two frames, but not in the middle of one. The `reader` limits
+/// the time from a frame's first byte to its last, so it must be told where each frame ends
+/// ([`TimedReader::restart`]).
 ///
 /// Stage 6 comes back to this function: a disconnect is sent to the room like any other payload, and is the last
-/// payload of its client, even if more frames have already arrived.
+/// payload that the room gets from this client, even if more frames have already arrived.
 ///
-/// Stage 9 tests this function with bad headers, and with frames that are cut off. Stage 10 tests this function: it
-/// returns however the stream ends. A stream that has ended does not wait; each read returns immediately, with no
+/// Stage 9 tests this function with bad headers, and with frames that are cut off. Stage 10 tests this function:
+/// however the stream ends, it returns. Once a stream has ended, a read does not wait: it returns immediately, with no
 /// bytes.
 ///
 /// Stage 12 tests this function, together with the client: some people leave, and others stay.
 fn receive_frames(id: u64, reader: &mut TimedReader, room: &Room<Event>) -> Result<()> {
     while let Some(payload) = frame::read(reader)? {
         reader.restart();
-        // Before stage 6 is written, a payload without the word can be relayed.
+        // Until stage 6 is written, a payload without this word can still be relayed.
         let is_last = payload.contains("!DISCONNECT") && is_disconnect(&payload);
         room.send(Event::Said(id, vec![payload]))?;
         if is_last {
@@ -110,15 +112,15 @@ fn receive_frames(id: u64, reader: &mut TimedReader, room: &Room<Event>) -> Resu
 
 /// Stage 6: tell whether a payload is a disconnect.
 ///
-/// The handout says the rest.
+/// The handout describes the rest.
 fn is_disconnect(payload: &str) -> bool {
     payload == "!DISCONNECT" || payload.ends_with("] : !DISCONNECT")
 }
 
 /// Stage 3: process one round of events, in their order.
 ///
-/// `members` is the list of the connected clients: the number of each connection, and its outbox. A client that has
-/// joined receives everything that is said after that (`relay`), and a client that has left receives nothing more.
+/// `members` lists the connected clients: it maps the number of each connection to its outbox. A client that has
+/// joined receives everything that is said from then on (`relay`); a client that has left receives nothing more.
 /// Dropping a client's [`Outbox`] sends what was pushed, and closes the connection.
 ///
 /// [`Outbox::push`] only gathers; [`Outbox::flush`] sends what was gathered. At the end of the round, nothing may be
@@ -149,17 +151,17 @@ fn run_room(members: &mut BTreeMap<u64, Outbox>, events: impl Iterator<Item = Ev
 
 /// Stage 3: pass payloads on to every member except their speaker.
 ///
-/// The `payloads` are what one client has said in a row. Each is printed ([`log_all`]), and pushed to every other
-/// member as a frame of its own, in the same order ([`Outbox::push`]). This must not wait for any member. The frames
-/// are made once: all members share the same [`Bytes`].
+/// `payloads` holds what one client has said, in order. Each payload is printed ([`log_all`]), and pushed to every
+/// other member as a separate frame, in the same order ([`Outbox::push`]). This function must not wait for any member.
+/// Each frame is made only once: all members share the same [`Bytes`].
 ///
-/// Stage 8 tests this function: the header of a frame counts the bytes of the payload that this frame holds. The
-/// payload can be empty, and U+FFFD can have made it longer than when it arrived.
+/// Stage 8 tests this function: the header of a frame holds the number of bytes in the payload of that same frame. The
+/// payload may be empty, or longer than it was on arrival, because U+FFFD has replaced invalid bytes.
 ///
 /// Stage 11 tests this function, together with the client: three people talk.
 ///
-/// Stage 13 tests this function: a payload may contain characters that would control the server's terminal. They are
-/// printed as harmless symbols, as [`log_all`] does and `println!` does not.
+/// Stage 13 tests this function: a payload may contain characters that would control the server's terminal.
+/// [`log_all`] prints them as harmless symbols; `println!` does not.
 fn relay(members: &mut BTreeMap<u64, Outbox>, speaker: u64, payloads: &[String]) {
     log_all(payloads);
     let mut frames = Vec::new();

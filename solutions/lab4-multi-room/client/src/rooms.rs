@@ -9,8 +9,7 @@ use protocol::{Reply, Request};
 /// How long a typed line waits for the reply to a join.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long a request waits for the reply to the previous one. Many servers understand only one request in the bytes of
-/// one read.
+/// How long a request waits for the reply to the previous one. Many servers understand only one request per read.
 const A_MOMENT: Duration = Duration::from_millis(100);
 
 /// The maximum number of rooms that the client remembers. Without a limit, a server could fill the memory with rooms.
@@ -35,13 +34,13 @@ struct State {
     /// The references of the rooms that the client is in, the current one last.
     joined: Vec<String>,
     join_id: String,
-    /// The requests without a reply, in order, and when they were sent.
+    /// The requests that have no reply yet, in order, and when each of them was sent.
     asked: VecDeque<(Request, Instant)>,
     /// The number of errors received that may be replies to a join or to other requests.
     errors: usize,
     /// The room of the last join, if that join has failed, and when the person was told about this.
     lost: Option<(String, Instant)>,
-    /// Whether the person leaves, which ends all waits.
+    /// Whether the person is leaving, which ends all waits.
     is_leaving: bool,
 }
 
@@ -52,7 +51,8 @@ impl Rooms {
         let mut state = self.state();
         match request {
             Request::Join { .. } => state.lost = None,
-            // This happens now; otherwise, text that is typed before the reply arrives would still go to this room.
+            // The room is removed now; otherwise, text that is typed before the reply arrives would still go to this
+            // room.
             Request::Leave { room_ref, .. } => state.joined.retain(|joined| joined != room_ref),
             _ => {}
         }
@@ -101,7 +101,7 @@ impl Rooms {
         self.changed.notify_all();
     }
 
-    /// Records that the person leaves, which ends all waits.
+    /// Records that the person is leaving, which ends all waits.
     pub fn leave(&self) {
         self.state().is_leaving = true;
         self.changed.notify_all();
@@ -112,13 +112,13 @@ impl Rooms {
         self.state().name(room_ref).map_or_else(|| format!("room {room_ref}"), str::to_owned)
     }
 
-    /// Returns the room of the last join, if its reply has not arrived.
+    /// Returns the room of the last join, if the reply to that join has not arrived.
     pub fn awaited(&self) -> Option<String> {
         self.state().last_join().map(|(room, _)| room.to_owned())
     }
 
     /// Waits for the replies to all joins, but for at most five seconds after the last join was sent. Returns false if
-    /// some have not arrived.
+    /// some of them have not arrived.
     pub fn wait_for_join(&self) -> bool {
         let mut state = self.state();
         while let Some((_, when)) = state.last_join() {
@@ -131,7 +131,7 @@ impl Rooms {
         true
     }
 
-    /// Stops waiting for joins. Call it after the person has been told.
+    /// Stops waiting for joins. Call this after telling the person that there is no reply.
     pub fn give_up(&self) {
         let mut state = self.state();
         state.lost = state.last_join().map(|(room, _)| (room.to_owned(), Instant::now()));
@@ -141,7 +141,7 @@ impl Rooms {
 
     /// Returns the reference of the room `name`, if the client is in it, and the client's `JOIN_ID`. An empty name
     /// means the current room; but a line that was `typed` before the person knew that a join had failed was not meant
-    /// for that room. The error is a message for the person.
+    /// for the current room. An error is a message for the person.
     pub fn find(&self, name: &str, typed: Instant) -> Result<(String, String), String> {
         let state = self.state();
         match &state.lost {
@@ -168,7 +168,7 @@ impl Rooms {
         true
     }
 
-    /// Returns the names of the rooms that the client is in, with a mark at the current one.
+    /// Returns the names of the rooms that the client is in, with the current one marked.
     pub fn list(&self) -> String {
         let state = self.state();
         let name = |room_ref: &String| state.name(room_ref).unwrap_or_default().to_owned();
@@ -210,8 +210,8 @@ impl State {
         if let Request::Join { room, .. } = request { Some((room, *when)) } else { None }
     }
 
-    /// Records that the client is in the room. The room becomes the current one only if the client still waits for this
-    /// join.
+    /// Records that the client is in the room. The room becomes the current one only if the client is still waiting
+    /// for this join.
     fn join(&mut self, room: &str, room_ref: &str, join_id: &str) {
         let is_this = |request: &Request| matches!(request, Request::Join { room: asked, .. } if asked == room);
         let at = self.asked.iter().position(|(request, _)| is_this(request));
@@ -233,7 +233,7 @@ impl State {
         }
     }
 
-    /// Finds out whether a join was refused, which is certain if there are more errors than the other requests could
+    /// Finds out whether a join was refused: this is certain if there are more errors than the other requests could
     /// have caused.
     fn look_for_refusal(&mut self) {
         let others = self.asked.iter().filter(|(request, _)| !is_join(request)).count();

@@ -9,7 +9,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use solution4_protocol::{Lines, read_reply, read_request};
 
-/// A stream whose reads return at most as many bytes as the iterator says. A signal interrupts a read of 0 bytes.
+/// A stream on which each read returns at most as many bytes as the next number of the iterator. A 0 stands for a
+/// signal that interrupts the read.
 struct Cut<'a, L>(&'a [u8], L);
 
 impl<L: Iterator<Item = usize>> Read for Cut<'_, L> {

@@ -13,13 +13,13 @@ pub fn lab() -> Lab {
     let stages = vec![
         stage(1, "The server listens", 4)
             .hint(
-                "What must the program do on its host and port before a client can connect? Who \
-                 should hear of it if that fails?",
+                "What must the program do on its host and port before a client can connect? Which \
+                 part of the program should get the error if that fails?",
             )
             .hint(
-                "`open_listener` is one call: `TcpListener::bind` with the `address` that it gets. \
-                 Return what `bind` returns, even an error. Do not `unwrap`, and do not try \
-                 another port.",
+                "`open_listener` is one call: `TcpListener::bind` with the `address` that the \
+                 function gets. Return what `bind` returns, even an error. Do not `unwrap`, and do \
+                 not try another port.",
             )
             .server(server::listens),
         stage(2, "The server welcomes every client", 10)
@@ -27,7 +27,7 @@ pub fn lab() -> Lab {
             .hint(
                 "Your server waits for the next client and for the clients that it has. How many \
                  threads does that take, and what does each of them own? If a socket accepts only \
-                 a part of the bytes, who must know how many?",
+                 some of the bytes, which part of the program must know how many?",
             )
             .hint(
                 "In `accept_clients`, call `TcpListener::accept` in a loop. Give each client a new \
@@ -45,12 +45,12 @@ pub fn lab() -> Lab {
         stage(3, "The client connects and shows messages", 7)
             .hint(
                 "Is there anything in the bytes of one read that tells you whether they are one \
-                 message? When is your client done with reading?",
+                 message? When does your client stop reading?",
             )
             .hint(
                 "`connect` is one call: `TcpStream::connect`. In `show_messages`, \
-                 `Messages::receive` finds each message, even if it is split, joined to another \
-                 one, or without a newline. Show it with `Screen::print`.",
+                 `Messages::receive` finds each message, even if the message is split, joined to \
+                 another one, or has no newline. Show it with `Screen::print`.",
             )
             .hint(
                 "Call `Messages::from_server` once, before the loop, with `WELCOME` and `FULL`. \
@@ -61,8 +61,9 @@ pub fn lab() -> Lab {
         stage(4, "The server relays messages to the other clients", 12)
             .on(&[2])
             .hint(
-                "One thread has the message, and another one may be in the room with the list of \
-                 members. How does the message get there, and which member must not receive it?",
+                "One thread has the message, and another thread, the room, has the list of \
+                 members. How does the message get to the room, and which member must not receive \
+                 it?",
             )
             .hint(
                 "In `receive_messages`, create one `Messages` before the loop, and send an \
@@ -73,7 +74,8 @@ pub fn lab() -> Lab {
             .hint(
                 "In `relay`, make the lines with the speaker's `ip`. Pass them to `log_all` \
                  without their newlines, and join them, each with its newline, into one `Bytes`. \
-                 Push a `clone` of it. Does each client have its own number (stage 2)?",
+                 Push a `clone` of it to every other member. Does each client have its own number \
+                 (stage 2)?",
             )
             .server(server::relays),
         stage(5, "The client sends typed lines and shows messages", 9)
@@ -85,7 +87,8 @@ pub fn lab() -> Lab {
             .hint(
                 "`type_messages` has its own thread, so it is allowed to wait: call \
                  `Terminal::read_line` in a loop. Send each line and its newline with one \
-                 `write_all`, because two could arrive separately. Do not send an empty line.",
+                 `write_all`, because the bytes of two calls could arrive separately. Do not send \
+                 an empty line.",
             )
             .hint(
                 "You can write to a shared `&TcpStream` if the variable that holds it is `mut`. \
@@ -112,7 +115,7 @@ pub fn lab() -> Lab {
             .on(&[5])
             .hint(
                 "In how many ways can a user leave, and what does the server receive in each case? \
-                 What comes after the last word?",
+                 Which byte, if any, comes after `quit`?",
             )
             .hint(
                 "`read_line` returns `None` for Ctrl-D and Ctrl-C. Both keys and a typed `quit` \
@@ -129,14 +132,14 @@ pub fn lab() -> Lab {
             .on(&[4, 6])
             .hint(
                 "In how many ways can a client leave, and where in your server do they all come \
-                 together? What happens to bytes that you have sent when you close a socket that \
-                 holds unread bytes?",
+                 together? Which thread waits while a client is turned away? What happens to bytes \
+                 that you have sent when you close a socket that holds unread bytes?",
             )
             .hint(
                 "In `accept_clients`, a seat is free again when `talk` has returned. In \
                  `turn_away`, send `FULL`, shut down the sending side (`Shutdown::Write`), and \
                  then read what still arrives (`drain`), so that no reset destroys the reason. \
-                 `drain` takes up to a second; which thread may wait so long?",
+                 `drain` takes up to a second; which thread may wait that long?",
             )
             .hint(
                 "Make one `Arc<AtomicUsize>` before the loop. Call `fetch_add` before a thread \
@@ -149,8 +152,8 @@ pub fn lab() -> Lab {
             .on(&[4])
             .hint(
                 "A client reads slowly, and its socket accepts half of a message: which bytes must \
-                 be sent later, and who knows that? Which thread waits meanwhile? What do your \
-                 loops do when a client is gone?",
+                 be sent later, and which part of the program knows that? Which thread waits \
+                 meanwhile? What do your loops do when a client is gone?",
             )
             .hint(
                 "This stage tests `send` (stage 2) and `receive_messages` (stage 4) again. `send` \
@@ -183,8 +186,8 @@ pub fn lab() -> Lab {
         stage(11, "The server finds messages however they are split", 6)
             .on(&[4])
             .hint(
-                "One read is not one message. Where does a message end? What if it is very long, \
-                 or not UTF-8?",
+                "One read does not always return exactly one message. Where does a message end? \
+                 What if it is very long, or not UTF-8?",
             )
             .hint(
                 "This stage tests `receive_messages` (stage 4) again. Leave all the splitting to \
@@ -213,7 +216,7 @@ pub fn lab() -> Lab {
             .on(&[6, 7, 8, 10])
             .hint(
                 "Does the client that stays keep its connection, and is the other seat free again? \
-                 With which status and which words does each client exit?",
+                 What does each client print at its end, and with which status does it exit?",
             )
             .hint(
                 "This stage needs no new function. It tests stages 6, 7, 8 and 10 together. A \

@@ -105,7 +105,7 @@ pub fn has_two_seats(harness: &Harness) -> Check {
         guest.says("is anybody there?")?;
         crowd.push(guest);
     }
-    // The last one first: each of the others may keep the server busy for a second.
+    // The last guest comes first, because each of the others may keep the server busy for a second.
     for guest in crowd.iter().rev() {
         guest.hears_line(FULL)?;
         guest.is_closed_without_reset()?;

@@ -1,4 +1,4 @@
-//! Wire 1, and the actions of peers and people on it.
+//! Wire 1, and what peers and people do with it.
 
 use std::net::SocketAddr;
 use std::thread;
@@ -24,10 +24,10 @@ pub const LONG: usize = 5000;
 /// How many long lines a slow client is behind: more than its socket accepts, and less than the backlog's limit.
 pub const LAG: usize = 10;
 
-/// More bytes than a message may have.
+/// More bytes than a message may contain.
 pub const TOO_LONG: usize = 70_000;
 
-/// A message as the server relays it.
+/// Returns a message as the server relays it.
 pub fn from(text: &str) -> String {
     format!("<127.0.0.1> {text}")
 }

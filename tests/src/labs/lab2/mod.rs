@@ -13,8 +13,8 @@ pub fn lab() -> Lab {
     let stages = vec![
         stage(1, "The server listens", 3)
             .hint(
-                "What exactly does the server print, letter by letter, and when can it know that \
-                 this is true? If the port is taken, which function learns of the error?",
+                "Exactly which characters must the server print, and when can it know that what \
+                 they say is true? If the port is taken, which function gets the error?",
             )
             .hint(
                 "In `open_listener`, `Endpoint::listen` does what you wrote in lab 1. Pass its \
@@ -25,12 +25,13 @@ pub fn lab() -> Lab {
             .on(&[1])
             .hint(
                 "Exactly which bytes does a client compare with `NICK`? When is a reply without a \
-                 newline complete, and which clients have to wait while one user thinks about it?",
+                 newline complete, and which clients have to wait while one user is still choosing \
+                 a nickname?",
             )
             .hint(
-                "In `ask_nickname`, send four letters and no newline (`write_all`). Then \
-                 `Messages::handshake` waits for the reply, which has no newline either. Return \
-                 the reply.",
+                "In `ask_nickname`, send the four letters `NICK` without a newline (`write_all`). \
+                 Then `Messages::handshake` waits for the reply, which has no newline either. \
+                 Return the reply.",
             )
             .hint(
                 "Do not call `Messages::receive` here: it skips an empty nickname, and waits \
@@ -57,8 +58,8 @@ pub fn lab() -> Lab {
         stage(4, "The server announces each client that joins", 13)
             .on(&[2])
             .hint(
-                "When the round ends, what is in each member's outbox, down to the last newline, and \
-                 what makes it leave? Is the newcomer in the list when `joined!` is pushed?",
+                "When the round ends, what is in each member's outbox, down to the last newline, \
+                 and what sends it? Is the newcomer in the list when `joined!` is pushed?",
             )
             .hint(
                 "In `join`, first put the newcomer into `members`, then `broadcast` `alice \
@@ -80,9 +81,9 @@ pub fn lab() -> Lab {
         stage(5, "The server broadcasts each message to everyone", 10)
             .on(&[4])
             .hint(
-                "Which way does a message take from alice's thread to bob's socket, and what can \
-                 stop it there? If the server hears nothing at all from alice: has her thread got \
-                 its answer (stage 4)?",
+                "How does a message get from alice's thread to bob's socket, and what can stop it \
+                 on the way? If the server receives nothing at all from alice, has her thread \
+                 received its answer (stage 4)?",
             )
             .hint(
                 "In `receive_messages`, send an `Event::Said` for each message, until \
@@ -115,9 +116,9 @@ pub fn lab() -> Lab {
         stage(7, "The server announces each client that leaves", 10)
             .on(&[5])
             .hint(
-                "In how many ways can a connection end, and what does your server do in each? Who is \
-                 still in the list when `left!` is pushed, and what makes it leave if nobody \
-                 speaks?",
+                "In how many ways can a connection end, and what does your server do in each? \
+                 Which clients are still in the list when `left!` is pushed, and what sends this \
+                 line if no client speaks?",
             )
             .hint(
                 "A clean close is not an error: `Messages::receive` returns `None`, and \
@@ -135,7 +136,7 @@ pub fn lab() -> Lab {
             .on(&[4, 5, 7])
             .hint(
                 "Which nicknames could be mistaken for another nickname, or for something else? Do \
-                 you count characters or bytes? Which clients learn of a refusal?",
+                 you count characters or bytes? Which clients are told about a refusal?",
             )
             .hint(
                 "Before anything else in `join`, refuse a nickname that is empty, has more than \
@@ -155,7 +156,8 @@ pub fn lab() -> Lab {
             .on(&[4, 5, 7])
             .hint(
                 "In which thread does your server wait for the nickname, and for how long? When a \
-                 client does not read, is any thread waiting for it, and what does that thread hold?",
+                 client does not read, does any thread wait for it, and which other clients wait \
+                 for that thread?",
             )
             .hint(
                 "In `ask_nickname` (stage 2), pass `Some(patience)` to `Messages::handshake`. If \
@@ -204,8 +206,9 @@ pub fn lab() -> Lab {
         stage(12, "The server finds messages however they are split", 5)
             .on(&[5, 7])
             .hint(
-                "One read is not one message. Where does a message end? What if a nickname and a \
-                 line arrive together, or a line is too long?",
+                "One read does not always return exactly one message. Where does a message end? \
+                 What must happen if a nickname and a line arrive together, or if a line is too \
+                 long?",
             )
             .hint(
                 "This stage tests `ask_nickname` and `receive_messages` (stages 2 and 5) again. \
@@ -237,8 +240,8 @@ pub fn lab() -> Lab {
         stage(14, "People come and go", 3)
             .on(&[7, 8, 11])
             .hint(
-                "Is a nickname free again however its owner has left? Which clients show `left!`, \
-                 and with which status does each client exit?",
+                "Is a nickname always free again, however its owner has left? Which clients show \
+                 `left!`, and with which status does each client exit?",
             )
             .hint(
                 "This stage needs no new function. It tests `leave` (stage 7), `join` (8) and the \

@@ -190,7 +190,7 @@ pub fn waits_for_no_client(harness: &Harness) -> Check {
     harness.step("a nickname of more than 64 KiB is also refused");
     let endless = server.peer("endless")?;
     endless.gets("NICK")?;
-    // The server may close the connection before all of that is sent.
+    // The server may close the connection before all these bytes are sent.
     let _ = endless.tries_to_send("x".repeat(70_000));
     endless.hears("Nickname refused: ")?;
     endless.hears_until_closed()?;

@@ -24,7 +24,7 @@ pub fn joins(server: &Server, nickname: &str) -> Check<Peer> {
     Ok(peer)
 }
 
-/// Connects scripted peers one after the other. Each is told about those that join later.
+/// Connects scripted peers one after the other. Each peer is told about those that join later.
 pub fn all_join(server: &Server, nicknames: &[&str]) -> Check<Vec<Peer>> {
     let mut group: Vec<Peer> = Vec::new();
     for nickname in nicknames {
@@ -60,7 +60,7 @@ pub fn talk<'a>(
     group.into_iter().try_for_each(|member| member.hears(&line))
 }
 
-/// Starts a client, answers its question, and waits until it has joined.
+/// Starts a client, answers its question for a nickname, and waits until it has joined.
 pub fn enters(
     harness: &Harness,
     server: SocketAddr,

@@ -31,7 +31,7 @@ pub fn lab() -> Lab {
             .hint(
                 "A read returns what has arrived, not what you want. How do you know that you have \
                  the whole header, and the whole payload? Where are the bytes of the next frame \
-                 meanwhile?",
+                 kept in the meantime?",
             )
             .hint(
                 "In `read_header`, call `read` in a loop, each time with the part of the header \
@@ -41,14 +41,14 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "In `payload_length`, convert the header to text, trim the spaces, and `parse` the \
-                 rest. `String::from_utf8_lossy` makes the payload a text. In `show_frames`, make \
-                 one `BufReader` before the loop; a new one loses what the old one has read.",
+                 rest. `String::from_utf8_lossy` turns the payload into text. In `show_frames`, \
+                 make one `BufReader` before the loop; a new one loses what the old one has read.",
             )
             .client(client::reads_frames_however_split),
         stage(3, "The server relays frames to the other clients", 18)
             .hint(
-                "Who tells the room what happens to a client, and in which order? Which client must \
-                 not receive the frame? When is what was pushed sent?",
+                "Which function tells the room what happens to a client, and in which order? Which \
+                 client must not receive the frame? When are the pushed bytes sent?",
             )
             .hint(
                 "In `talk`, send `Event::Joined`, call `receive_frames`, and send `Event::Left`. In \
@@ -117,8 +117,8 @@ pub fn lab() -> Lab {
         stage(8, "The server counts bytes, not characters", 6)
             .on(&[3])
             .hint(
-                "é is one character and two bytes. Which of them does your header count? What \
-                 about bytes that are not UTF-8, and about an empty payload?",
+                "é is one character and two bytes. Which of them does your header count? What must \
+                 the server do with bytes that are not UTF-8, and with an empty payload?",
             )
             .hint(
                 "This stage tests `encode` and `read` (stages 1 and 2) in the server. `str::len` \
@@ -133,8 +133,9 @@ pub fn lab() -> Lab {
         stage(9, "Bad frames and deaf clients harm no other client", 10)
             .on(&[3])
             .hint(
-                "Which bad headers does `parse` accept? What have you done with a length before you \
-                 check it? Who tells the room that a client has left, when its frame was bad?",
+                "Which bad headers does `parse` accept? What does your code do with a length \
+                 before it checks it? Which function tells the room that a client has left if its \
+                 frame was bad?",
             )
             .hint(
                 "In `payload_length` (stage 2), trim only spaces (`trim` also removes tabs and \
@@ -155,7 +156,7 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "This stage needs no new function. In `run_room` (stage 3), print the line with \
-                 `log` after a client was inserted or removed. The number is `members.len()`.",
+                 `log` after a client has been inserted or removed. The number is `members.len()`.",
             )
             .hint(
                 "`receive_frames` (stages 3 and 6) must return at `!DISCONNECT`, at the end of the \
@@ -178,8 +179,8 @@ pub fn lab() -> Lab {
         stage(12, "People come and go", 3)
             .on(&[6, 7, 9, 10])
             .hint(
-                "When one user types `!DISCONNECT`, what do the other clients do? What about a \
-                 client that is killed and says nothing?",
+                "When one user types `!DISCONNECT`, what do the other clients do? What do they do \
+                 when a client is killed and says nothing?",
             )
             .hint(
                 "This stage needs no new function. It tests stages 6, 7, 9 and 10 together. For \

@@ -1,4 +1,4 @@
-//! Wire 3: a header of 64 bytes, and the payload; the header is the payload's length in bytes.
+//! Wire 3: a header of 64 bytes, which holds the payload's length in bytes, and the payload.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -30,7 +30,7 @@ impl Peer {
         self.sends(frame(payload))
     }
 
-    /// Waits until a frame with this payload arrives next.
+    /// Waits for the next frame, which must have this payload.
     pub fn gets_frame(&self, payload: impl AsRef<[u8]>) -> Check {
         self.gets(frame(payload))
     }
@@ -90,7 +90,7 @@ pub fn client(harness: &Harness, listener: &Listener, name: &str) -> Check<(Pers
     Ok((person, listener.accepts("server")?))
 }
 
-/// Starts a client, and answers its question. This wire has no welcome: see [`gather`].
+/// Starts a client, and answers its question for a name. This wire has no welcome: see [`gather`].
 pub fn enters(
     harness: &Harness,
     server: SocketAddr,
@@ -111,7 +111,7 @@ pub fn gather(people: &[(&str, &Person)]) -> Check {
     Ok(())
 }
 
-/// The server's line about how many clients are connected.
+/// Returns the line in which the server says how many clients are connected.
 pub fn active(count: usize) -> String {
     format!("[SERVER] active connections = {count}")
 }

@@ -14,13 +14,13 @@ pub fn lab() -> Lab {
         stage(1, "The server replies to HELO", 10)
             .hint(
                 "What has arrived when a read returns: a line, half a line, or a line and the \
-                 beginning of the next? Where do the other bytes stay until the next call?",
+                 beginning of the next? Where are the other bytes kept until the next call?",
             )
             .hint(
-                "In `next_line`, return `put_back` first, if it is there. Otherwise \
+                "In `next_line`, return `put_back` first, if there is one. Otherwise \
                  `BufRead::read_until` reads into `bytes` up to and including the newline, however \
                  many reads that takes, and leaves the bytes after it in the reader. Clear `bytes` \
-                 first. Without a newline at its end, it is not a line.",
+                 first. Bytes without a newline at the end are not a line.",
             )
             .hint(
                 "In `greet`, `Hall::client` returns the client, with the server's address as this \
@@ -36,8 +36,8 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "`field` passes the next line to `value`. In `read_join`, call `Lines::field` for \
-                 each line, in the order of the wire. In `Hall::join`, find the reference in \
-                 `room_refs`, or use the next one; put the client in; `tell` it `Reply::Joined` \
+                 each line, in the order of the wire format. In `Hall::join`, find the reference \
+                 in `room_refs`, or use the next one; put the client in; `tell` it `Reply::Joined` \
                  (`join_id` is its `id`); then `announce`.",
             )
             .hint(
@@ -50,8 +50,8 @@ pub fn lab() -> Lab {
         stage(3, "CHAT sends a message to everyone in the room", 10)
             .on(&[2])
             .hint(
-                "Which clients are in the room, and is the speaker one of them? Under whose name \
-                 is the message sent? Which line ends a text of several lines?",
+                "Which clients are in the room, and is the speaker one of them? Which name is sent \
+                 with the message? Which line ends a text of several lines?",
             )
             .hint(
                 "In `text`, read the first line with `field` and the others with `next_line`, up \
@@ -60,14 +60,15 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "`say` (stage 2) uses the client's name in the hall, never the name in the \
-                 message. The `JOIN_ID` and the `CLIENT_NAME` in a message decide nothing.",
+                 message. The `JOIN_ID` and the `CLIENT_NAME` in a message must not decide \
+                 anything.",
             )
             .server(server::chat_reaches_the_room),
         stage(4, "LEAVE removes a client from a room and announces it", 8)
             .on(&[3])
             .hint(
-                "Who must still be a member when the news is sent, and who must not be one after \
-                 that? What is the reply to a client that is not in the room?",
+                "Which client must still be a member when the news is sent, and must no longer be \
+                 one after that? What is the reply to a client that is not in the room?",
             )
             .hint(
                 "In `read_leave`, read `JOIN_ID`, then `CLIENT_NAME`, and only then check both \
@@ -86,8 +87,8 @@ pub fn lab() -> Lab {
             .on(&[3, 4])
             .hint(
                 "Is there one list of members, or one list for each room? What changes when a \
-                 client joins twice? What would reach a client that still uses the number of a \
-                 room that is gone?",
+                 client joins twice? If a client still uses the number of a room that is gone, \
+                 which messages could it receive?",
             )
             .hint(
                 "This stage needs no new function, only more code in `join` and `take_out`. A \
@@ -104,7 +105,7 @@ pub fn lab() -> Lab {
             .on(&[5])
             .hint(
                 "In which rooms was the connection that has just ended, and in which order did it \
-                 join them? What if its client has already sent DISCONNECT?",
+                 join them? What must happen if its client has already sent DISCONNECT?",
             )
             .hint(
                 "In `read_disconnect`, read `PORT`, then `CLIENT_NAME`. In `Hall::disconnect`, \
@@ -112,9 +113,9 @@ pub fn lab() -> Lab {
                  client from `clients`: dropping its outbox closes the connection.",
             )
             .hint(
-                "Clone the list before the loop, because `take_out` changes it. After DISCONNECT, \
-                 a second call comes at the end of the stream. By then the client no longer \
-                 exists, and the call must do nothing.",
+                "Clone the list before the loop, because `take_out` changes it. After a \
+                 DISCONNECT, `disconnect` is called again at the end of the stream. By then the \
+                 client no longer exists, and the call must do nothing.",
             )
             .server(server::releases_a_client_everywhere),
         stage(7, "The server reports errors and keeps the connection", 9)
@@ -126,8 +127,9 @@ pub fn lab() -> Lab {
             .hint(
                 "In `chat`, call `Hall::complain` with `Complaint::NO_SUCH_ROOM` or \
                  `NOT_A_MEMBER`. In `read_join`, call `name_of` for the room and the client. \
-                 `field` puts a wrong line into `put_back`. In each `read_…`, pass errors up with \
-                 `?`; in `read_chat`, call `number` only after the last line.",
+                 `field` puts a line that is not the expected field into `put_back`. In each \
+                 `read_…`, pass errors up with `?`; in `read_chat`, call `number` only after the \
+                 last line.",
             )
             .hint(
                 "In `next_line`, `Read::take` limits how much `read_until` reads: `limit` and two \
@@ -139,9 +141,9 @@ pub fn lab() -> Lab {
         stage(8, "The server finds messages and waits for no client", 8)
             .on(&[4, 6])
             .hint(
-                "One read is not one request, and a text is only bytes. What may come between two \
-                 requests, or right before `⏎`? Which thread waits for a client that stops in the \
-                 middle of a request, or that does not read?",
+                "One read does not always return exactly one request, and a text arrives as bytes. \
+                 What may come between two requests, or right before `⏎`? Which thread waits for a \
+                 client that stops in the middle of a request, or that does not read?",
             )
             .hint(
                 "This stage needs no new function, only more code in `next_line`: `Vec::pop_if` \
@@ -150,8 +152,8 @@ pub fn lab() -> Lab {
                  with it. `value` skips the spaces after the colon.",
             )
             .hint(
-                "`say` only adds to `said`; `push_said` and `flush` use the outboxes, which wait \
-                 for no client. The outbox disconnects a client that is too far behind, and \
+                "`say` only adds to `said`; `push_said` and `flush` use the outboxes, which never \
+                 wait for a client. The outbox disconnects a client that is too far behind, and \
                  `Hall::disconnect` (stage 6) tells the room.",
             )
             .server(server::finds_messages_however_split),
@@ -187,7 +189,7 @@ pub fn lab() -> Lab {
                 "In `type_requests`, call `Terminal::read_line` in a loop. Call `wait_for_join` \
                  before sending text. Then `Rooms::find`, with an empty name, returns the \
                  reference and the id for `Request::Chat`. In `show`, call `Screen::print` for \
-                 each line of a message, with two spaces in front of each further line.",
+                 each line of a message, with two spaces in front of every line after the first.",
             )
             .client(client::joins_and_talks),
         stage(11, "The client carries out commands", 6)

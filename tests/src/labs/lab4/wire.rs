@@ -27,12 +27,12 @@ impl Peer {
         self.sends(format!("{}\n", lines.join("\n")))
     }
 
-    /// Waits until the lines arrive next.
+    /// Waits for the next lines, which must be these.
     pub fn gets_lines(&self, lines: &[&str]) -> Check {
         self.gets(format!("{}\n", lines.join("\n")))
     }
 
-    /// Waits until the field `name` arrives next, and returns its value.
+    /// Waits for the next line, which must be the field `name`, and returns its value.
     pub fn gets_field(&self, name: &str) -> Check<String> {
         let line = self.wait(|arrived| {
             let rest = arrived.rest();
@@ -128,7 +128,7 @@ impl Peer {
         self.sends_lines(&["DISCONNECT: 0", "PORT: 0", &name])
     }
 
-    /// Waits until a chat message arrives next.
+    /// Waits for the next message, which must be this chat message.
     pub fn hears_chat(&self, room_ref: i64, name: &str, message: &str) -> Check {
         self.gets_lines(&[
             &format!("CHAT: {room_ref}"),
@@ -153,7 +153,8 @@ impl Peer {
         self.gets_field("ERROR_DESCRIPTION").map(|_| ())
     }
 
-    /// Greets, and waits for the reply. This is a fence: after it, every earlier request has its reply.
+    /// Greets, and waits for the reply. This is a barrier: after it, every earlier request has received its
+    /// reply.
     pub fn greets(&self, text: &str, server: SocketAddr) -> Check {
         self.sends_lines(&[&format!("HELO {text}")])?;
         self.is_greeted(text, server)
@@ -170,7 +171,7 @@ impl Peer {
     }
 }
 
-/// The maximum time for the server to end. The wire asks for one second; a busy machine gets two.
+/// The maximum time for the server to end. The rules of the lab allow one second; a busy machine gets two.
 pub const TO_DIE: Duration = Duration::from_secs(2);
 
 /// One peer speaks in a room, and all members hear it, including the speaker.
@@ -180,7 +181,8 @@ pub fn talk(harness: &Harness, speaker: &Peer, room: Membership, members: &[&Pee
     members.iter().try_for_each(|member| member.hears_chat(room.room_ref, speaker.name(), &line))
 }
 
-/// Connects scripted peers that join the room one after the other. Each is told about those that join later.
+/// Connects scripted peers that join the room one after the other. Each peer is told about those that join
+/// later.
 pub fn all_join(server: &Server, room: &str, names: &[&str]) -> Check<Vec<(Peer, Membership)>> {
     let mut members: Vec<(Peer, Membership)> = Vec::new();
     for name in names {
@@ -200,7 +202,7 @@ pub fn all_join(server: &Server, room: &str, names: &[&str]) -> Check<Vec<(Peer,
     Ok(members)
 }
 
-/// Starts a client, and answers its question. The client is not in a room yet; see [`joins_room`].
+/// Starts a client, and answers its question for a name. The client is not in a room yet; see [`joins_room`].
 pub fn enters(
     harness: &Harness,
     server: SocketAddr,
@@ -263,7 +265,7 @@ pub fn gets_chat(server: &Peer, room_ref: i64, text: &str) -> Check {
     ])
 }
 
-/// A chat message as the server sends it.
+/// Returns a chat message as the server sends it.
 pub fn chat(room_ref: i64, name: &str, message: &str) -> String {
     format!("CHAT: {room_ref}\nCLIENT_NAME: {name}\nMESSAGE: {message}\n\n")
 }

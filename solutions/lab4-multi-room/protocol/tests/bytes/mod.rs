@@ -1,4 +1,4 @@
-//! Generates bytes that could arrive over wire 4: valid and invalid messages.
+//! Generates bytes that could arrive in lab 4: valid and invalid messages.
 
 use std::io::BufRead;
 
@@ -79,7 +79,7 @@ fn long_message() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// Generates the bytes of some messages.
+/// Generates the bytes of several messages.
 pub fn some_bytes() -> impl Strategy<Value = Vec<u8>> {
     let messages = vec(message(), 1..5).prop_map(|messages| messages.concat());
     prop_oneof![4 => messages, 1 => long_message()]

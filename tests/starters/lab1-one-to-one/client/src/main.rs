@@ -24,7 +24,7 @@ struct Options {
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    // This comes first, so that the person can leave even if the server does not reply.
+    // The terminal is opened first, so that the person can leave even if the server does not reply.
     let mut terminal = Terminal::open("quit")?;
     let screen = terminal.screen();
     let waiting = screen.waiting_for(format!("{} to accept the connection", options.endpoint));
@@ -67,8 +67,8 @@ fn connect(address: (&str, u16)) -> io::Result<TcpStream> {
 ///
 /// Stage 12 tests this function, with three people: a message does not break the line that is being typed.
 ///
-/// Stage 14 tests this function: a message may contain characters that would control a terminal. They arrive there
-/// visible and harmless.
+/// Stage 14 tests this function: a message may contain characters that would control a terminal. They must appear on
+/// the screen as visible, harmless symbols.
 fn show_messages(stream: &TcpStream, screen: &Screen) -> io::Result<()> {
     todo!("stage 3: show each message that arrives, until the stream ends")
 }
@@ -79,9 +79,10 @@ fn show_messages(stream: &TcpStream, screen: &Screen) -> io::Result<()> {
 /// for an empty line. While nothing is typed, this function uses no processor time. If the connection is lost, it
 /// returns the error.
 ///
-/// Stage 7 comes back to this function: a person leaves by typing `quit`, or with Ctrl-D or Ctrl-C, after which there
-/// is no line. In each case, the last bytes that the server gets are `quit`, once and without a newline, because the
-/// original server compares them with exactly these four letters. Then the program ends ([`Terminal::leave`]).
+/// Stage 7 comes back to this function: a person leaves by typing `quit`, or by pressing Ctrl-D or Ctrl-C (for these
+/// keys, [`Terminal::read_line`] returns `None`). In each case, the last bytes that the server gets are `quit`, once
+/// and without a newline, because the original server compares them with exactly these four letters. Then the program
+/// ends ([`Terminal::leave`]).
 ///
 /// Stage 13 tests this function, together with the server: people leave in each of these ways.
 fn type_messages(terminal: &mut Terminal, stream: &TcpStream) -> Result<()> {

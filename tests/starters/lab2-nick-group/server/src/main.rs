@@ -1,7 +1,7 @@
 //! The lab 2 server: a group of any size, and a handshake before a client joins.
 //!
-//! As in lab 1, each connection has a thread that reads, and the room owns the members and sends. The handshake is
-//! new: a newcomer's thread waits for the room's answer.
+//! As in lab 1, each connection has a thread that reads from it, while the room owns the list of members and does all
+//! the sending. The handshake is new: a newcomer's thread waits for the room's answer.
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Write};
@@ -37,13 +37,13 @@ struct Options {
     max_backlog: u16,
 }
 
-/// The events that the connections' threads send to the room. The number identifies the connection.
+/// The events that the connections' threads send to the room. The number in each event identifies the connection.
 enum Event {
-    /// Contains a channel for the answer, which says whether the newcomer has joined.
+    /// The channel is for the answer: whether the newcomer has joined.
     Join(u64, Member, mpsc::Sender<bool>),
-    /// One message, or several in a row.
+    /// One or more consecutive messages of one client.
     Said(u64, Vec<String>),
-    /// Contains the last words for the member who left.
+    /// Contains the last words to send to the member that has left.
     Left(u64, String),
 }
 
@@ -75,9 +75,9 @@ fn main() -> Result<()> {
 
 /// Stage 1: open the listening socket, and announce it.
 ///
-/// Returns a listener on `endpoint`; [`Endpoint::listen`] does what you wrote in lab 1. A server that can listen prints
-/// `SERVER WORKING` ([`print_line`]), [`green`] where colors are visible. A server that cannot listen never prints it;
-/// its error reaches `main`.
+/// Returns a listener on `endpoint`; [`Endpoint::listen`] does what you wrote in lab 1. A server that can listen
+/// prints `SERVER WORKING` ([`print_line`]), in green if colors are visible ([`green`]). A server that cannot listen
+/// must not print this: the function returns the error to `main`.
 fn open_listener(endpoint: &Endpoint<55555>) -> Result<TcpListener> {
     todo!("stage 1: open the listening socket, and announce it")
 }
@@ -110,14 +110,14 @@ fn talk(id: u64, stream: &Arc<TcpStream>, room: &Room<Event>, patience: Duration
 
 /// Stage 2: ask for the nickname, and wait for it.
 ///
-/// The client gets `NICK`, exactly these four bytes: an original client compares what it receives with them. Returns
-/// the reply, which may be empty and has no newline ([`Messages::handshake`]), or `None` if the client has closed the
-/// connection instead. Nothing that arrives together with the reply is lost.
+/// The client gets `NICK`, exactly these four bytes, because an original client compares what it receives with them.
+/// Returns the reply, which may be empty and has no newline ([`Messages::handshake`]), or `None` if the client has
+/// closed the connection instead. Nothing that arrives together with the reply is lost.
 ///
 /// Stage 9 comes back to this function: a client must reply within `patience`. If it does not, or if its nickname is
 /// longer than the limit for messages, it gets `Nickname refused: `, a reason and a newline, and then the end of the
-/// stream, even if it never closes its own side. It does not become a member: the function returns `Ok(None)`. Any
-/// other error is returned.
+/// stream, even if it never closes its own side. It does not become a member: the function returns `Ok(None)`. The
+/// function returns any other error.
 ///
 /// Stage 12 tests this function: the nickname and the first message may arrive in one segment.
 fn ask_nickname(
@@ -134,29 +134,31 @@ fn ask_nickname(
 /// returns when the client has closed the connection, or with the error that ended it. Either way, [`talk`] tells the
 /// room that the member has left.
 ///
-/// Stage 12 tests this function: messages arrive in pieces, or several together. An original client's message ends
-/// where the bytes of one read end. A message that is too long is an error.
+/// Stage 12 tests this function: a message may arrive in pieces, and several may arrive together. An original client's
+/// message ends where the bytes of one read end. A message that is too long is an error.
 fn receive_messages(id: u64, messages: &mut Messages, room: &Room<Event>) -> Result<()> {
     todo!("stage 5: send each message that arrives to the room")
 }
 
 /// Stage 4: run one round of the room.
 ///
-/// `events` come from all connections' threads. During the round, `members` belongs to this function alone, and no
-/// member is served by any other thread. So:
+/// `events` come from the threads of all connections. During the round, `members` belongs to this function alone, and
+/// no other thread serves any member. So:
 ///
 /// - Events take effect one after the other, in their order.
-/// - When the round ends, all that was pushed for members has been sent, with one [`Outbox::flush`] for each member.
-/// - The round never waits for a client. [`Outbox::push`] and [`Outbox::flush`] never wait; a write to a socket does.
-/// - [`Event::Join`] asks whether the newcomer can [`join`]. Its thread waits until it gets the answer, so it gets one
-///   in every case. If the thread no longer waits, the round continues.
+/// - When the round ends, everything that was pushed for members has been sent, with one [`Outbox::flush`] for each
+///   member.
+/// - The round never waits for a client. [`Outbox::push`] and [`Outbox::flush`] never wait; a write to a socket may
+///   wait.
+/// - [`Event::Join`] asks whether the newcomer can [`join`]. The newcomer's thread waits for the answer, so it must
+///   get one in every case. If that thread is no longer waiting, the round continues.
 ///
 /// Until stages 5 and 7, a round may ignore all other events.
 ///
-/// Stage 5 comes back to this function: after [`Event::Said`], all members have a [`line()`] for each of its messages,
-/// in order. A connection that is not a member says nothing: its messages are dropped.
+/// Stage 5 comes back to this function: after an [`Event::Said`], all members have a [`line()`] for each message in
+/// it, in order. Messages from a connection that is not a member are dropped.
 ///
-/// Stage 7 comes back to this function: after [`Event::Left`], the connection is not a member any more ([`leave`]), and
+/// Stage 7 comes back to this function: after [`Event::Left`], the connection is no longer a member ([`leave`]), and
 /// by the end of the round, the remaining members have been notified.
 fn run_room(members: &mut BTreeMap<u64, Member>, events: impl Iterator<Item = Event>) {
     todo!("stage 4: run one round of the room")
@@ -164,8 +166,8 @@ fn run_room(members: &mut BTreeMap<u64, Member>, events: impl Iterator<Item = Ev
 
 /// Stage 4: push the same lines to all members.
 ///
-/// Each member gets `lines` after all that was pushed for it before. However many members there are, the text exists
-/// only once: they share it as [`Bytes`].
+/// Each member gets `lines` after everything that was pushed for it earlier. However many members there are, the text
+/// exists only once: they share it as [`Bytes`].
 fn broadcast(members: &mut BTreeMap<u64, Member>, lines: String) {
     todo!("stage 4: push the same lines to all members")
 }
@@ -177,33 +179,34 @@ fn broadcast(members: &mut BTreeMap<u64, Member>, lines: String) {
 /// newline.
 ///
 /// Stage 8 comes back to this function: a nickname is refused if it is empty, is longer than [`MAX_NICKNAME`]
-/// characters, contains a control character, `:` or an invisible character ([`has_invisible`]), or belongs to a member.
-/// `alice` and `Alice` are the same nickname, and so are any two for which [`same_name`] returns the same. The refused
-/// newcomer gets `Nickname refused: `, a reason and a newline; then its connection is closed. No member is notified.
+/// characters, contains a control character, `:` or an invisible character ([`has_invisible`]), or belongs to a
+/// member. `alice` and `Alice` are the same nickname, and so are any two nicknames for which [`same_name`] returns the
+/// same value. The refused newcomer gets `Nickname refused: `, a reason and a newline; then its connection is closed.
+/// No member is notified.
 ///
 /// Stage 14 tests this function, together with the client: a nickname is free again when its owner is gone.
 ///
 /// Stage 15 tests this function: a refused nickname may contain characters that would control the server's terminal.
-/// If you print it, [`log()`] makes them harmless.
+/// If you print such a nickname, use [`log()`], which makes these characters harmless.
 fn join(members: &mut BTreeMap<u64, Member>, id: u64, mut newcomer: Member) -> bool {
     todo!("stage 4: let a newcomer join, and tell all members")
 }
 
 /// Stage 5: make the line that all members get, including the speaker.
 ///
-/// The client puts the prefix before its message, like an original client: for `alice: hello`, the line is the same
-/// text and a newline. [`run_room`] sends it.
+/// The client has already put the prefix before its message, as an original client does: for `alice: hello`, the line
+/// is the same text and a newline. [`run_room`] sends it.
 ///
-/// Stage 10 comes back to this function: nobody can speak in another member's name. Every line begins with `alice: `,
-/// where `alice` is the speaker's `nickname`. This prefix is added to each message that does not begin with exactly
-/// this prefix, and to no other: `mallory: hi` from alice becomes `alice: mallory: hi`.
+/// Stage 10 comes back to this function: no member can speak in another member's name. Every line begins with
+/// `alice: `, where `alice` is the speaker's `nickname`. This prefix is added to each message that does not begin with
+/// exactly this prefix, and to no other: `mallory: hi` from alice becomes `alice: mallory: hi`.
 fn line(nickname: &str, message: &str) -> String {
     todo!("stage 5: make the line that all members get, including the speaker")
 }
 
 /// Stage 7: remove a member.
 ///
-/// The handout says the rest.
+/// The handout describes the rest.
 fn leave(members: &mut BTreeMap<u64, Member>, id: u64, last_words: String) {
     todo!("stage 7: remove a member")
 }

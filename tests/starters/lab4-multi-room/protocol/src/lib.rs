@@ -1,8 +1,9 @@
-//! The messages of the multi-room chat: lines of `NAME: value`, requests in one direction and replies in the other.
+//! The messages of the multi-room chat: lines of the form `NAME: value`, requests in one direction and replies in
+//! the other.
 //!
-//! Reading is lenient where the wire allows it (spaces after the colon, `\r`, blank lines between messages)
-//! and strict otherwise. The reply to an invalid message is an error, and the connection continues at the
-//! next line that begins a message.
+//! Reading is lenient where the wire format allows it (spaces after the colon, `\r`, blank lines between messages)
+//! and strict otherwise. The reply to an invalid message is an error, and the connection continues at the next line
+//! that begins a message.
 
 mod lines;
 mod reply;
@@ -26,12 +27,12 @@ pub enum Problem {
     Connection(io::Error),
 }
 
-/// The contents of an error reply. The page about the wires has a table of the codes.
+/// The contents of an error reply. For a table of the codes, see the page "The four wires".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Complaint {
     /// [`Complaint::NOT_UNDERSTOOD`] or another of the codes below.
     pub code: u32,
-    /// One line for a person.
+    /// A line that explains the error to a person.
     pub description: String,
 }
 
@@ -46,7 +47,7 @@ impl Complaint {
     pub const BAD_FIELD: u32 = 4;
     /// A line or a text is longer than [`MAX_LINE`].
     pub const TOO_LONG: u32 = 5;
-    /// The client may not do that.
+    /// The client is not allowed to do that.
     pub const NOT_ALLOWED: u32 = 6;
 
     /// Makes a complaint with one of these codes.

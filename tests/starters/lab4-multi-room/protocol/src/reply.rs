@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use crate::lines::value;
 use crate::{Complaint, Lines, Problem};
 
-/// A reply, or a chat message of a room. Its `Display` output goes over the wire.
+/// A reply, or a chat message of a room. Its `Display` output is what is sent over the network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
     /// The reply to a greeting.
@@ -46,18 +46,18 @@ pub enum Reply {
     },
     /// Something was wrong with a request.
     Error(Complaint),
-    /// A line that begins none of these; other servers may send more kinds of replies.
+    /// A line that begins none of these replies; other servers may send more kinds of replies.
     Unknown(String),
 }
 
-/// The reply to a greeting must contain it, but it is not used.
+/// The reply to a greeting must contain a student ID, but nothing uses it.
 const STUDENT_ID: u32 = 0;
 
 /// Stage 10: read the next reply; `None` at the end of the stream.
 ///
-/// The first line says which reply it is; the fields follow in the order of the wire. References and ids are text,
-/// without the spaces at their end, because the numbers of other servers can be larger than any integer type. The
-/// code of an error is 0 if it is not a number. `address` accepts any IP and port that a server sends.
+/// The first line says which reply it is; the fields follow in the order of the wire format. References and ids are
+/// text, without the spaces at their end, because the numbers of other servers can be larger than any integer type.
+/// The code of an error is 0 if it is not a number. `address` accepts any IP and port that a server sends.
 ///
 /// Blank lines between replies are skipped. Any other line that does not begin a reply is a [`Reply::Unknown`]: the
 /// server may be newer than this client, and the person wants to see the line.
@@ -74,10 +74,10 @@ fn address(ip: &str, port: &str) -> SocketAddr {
     SocketAddr::new(ip, port.trim_end().parse().unwrap_or_default())
 }
 
-/// Writes a [`Reply::Chat`], without a copy of its parts. A server writes far more of them than of all other replies.
+/// Writes a [`Reply::Chat`], without copying its parts. A server writes far more of these than of all other replies.
 ///
 /// # Errors
-/// Those of `out`.
+/// The errors of `out`.
 pub fn write_chat(
     out: &mut impl fmt::Write,
     room_ref: impl fmt::Display,

@@ -10,17 +10,17 @@ use protocol::{Complaint, Reply, write_chat};
 /// How many rooms one client may be in. Without a limit, one client could fill the memory with rooms.
 const MAX_ROOMS: usize = 100;
 
-/// The clients by the number of their connection, which is their `JOIN_ID`, and the rooms by their
+/// Stores each client under the number of its connection, which is its `JOIN_ID`, and each room under its
 /// reference.
 #[derive(Default)]
 pub struct Hall {
     clients: BTreeMap<i64, Client>,
     rooms: BTreeMap<i64, Room>,
     room_refs: BTreeMap<String, i64>,
-    /// References count from 1, and are never reused.
+    /// References are counted from 1, and are never reused.
     last_room_ref: i64,
-    /// The messages in one room that are not in the members' outboxes yet. Pushing many messages together
-    /// costs hardly more than pushing one.
+    /// The reference of one room, and its messages that are not in the members' outboxes yet. Pushing many messages
+    /// together costs hardly more than pushing one.
     said: (i64, String),
 }
 
@@ -30,9 +30,9 @@ pub struct Client {
     pub server: SocketAddr,
     pub peer: SocketAddr,
     outbox: Outbox,
-    /// The name from its first join. Later joins do not change it.
+    /// The client's name from its first join. Later joins do not change the name.
     name: String,
-    /// The references of its rooms, in the order of joining.
+    /// The references of the client's rooms, in the order of joining.
     rooms: Vec<i64>,
 }
 
@@ -56,7 +56,7 @@ impl Hall {
         self.clients.get(&id)
     }
 
-    /// Sends one client a reply, after the messages that were said before.
+    /// Sends one client a reply, after all earlier chat messages.
     pub fn tell(&mut self, id: i64, reply: &Reply) {
         self.push_said();
         if let Some(client) = self.clients.get_mut(&id) {
@@ -69,7 +69,7 @@ impl Hall {
         self.tell(id, &Reply::Error(Complaint::new(code, description)));
     }
 
-    /// Pushes the messages that were said into the outboxes of the room's present members. Call it before a client
+    /// Pushes the pending chat messages into the outboxes of the room's present members. Call this before a client
     /// joins or leaves.
     pub fn push_said(&mut self) {
         let (room_ref, text) = mem::take(&mut self.said);
@@ -93,22 +93,22 @@ impl Hall {
     /// Stage 2: let a client join a room, by the name of the room.
     ///
     /// The client gets [`Reply::Joined`] first; its `join_id` is the number of the connection. After that, every
-    /// member, including the newcomer, gets the news `alice has joined this chatroom.` ([`Hall::announce`]). A new
-    /// room gets the next reference. Afterwards, `room_refs`, the members of the room and the rooms of the client
-    /// agree.
+    /// member, including the newcomer, gets the message `alice has joined this chatroom.` ([`Hall::announce`]). A
+    /// new room gets the next reference. Afterwards, `room_refs`, the members of the room and the rooms of the
+    /// client agree.
     ///
-    /// A client may be in [`MAX_ROOMS`] rooms. The reply to one more join is [`Complaint::NOT_ALLOWED`], and
-    /// nothing changes.
+    /// A client may be in at most [`MAX_ROOMS`] rooms. The reply to one more join is [`Complaint::NOT_ALLOWED`],
+    /// and nothing changes.
     ///
     /// Stage 5 tests this function: no reference is used twice. A client keeps the name of its first join. A client
-    /// that is already in the room gets the same reply again, and there is no news.
+    /// that is already in the room gets the same reply again, and nothing is announced.
     pub fn join(&mut self, id: i64, room: String, client_name: String) {
         todo!("stage 2: let a client join a room, by the name of the room")
     }
 
     /// Stage 3: pass a message on to every member of the room.
     ///
-    /// The speaker gets it, too, but no client outside the room ([`Hall::say`]).
+    /// The speaker also gets the message, but no client outside the room does ([`Hall::say`]).
     ///
     /// Stage 7 comes back to this function: if the room does not exist ([`Complaint::NO_SUCH_ROOM`]), or the
     /// speaker is not in it ([`Complaint::NOT_A_MEMBER`]), the reply is an error, and no member gets the message.
@@ -118,19 +118,19 @@ impl Hall {
 
     /// Stage 4: let a client leave a room.
     ///
-    /// The handout says the rest.
+    /// The handout describes the rest.
     pub fn leave(&mut self, id: i64, room_ref: String, join_id: String) {
         todo!("stage 4: let a client leave a room")
     }
 
     /// Stage 6: let a client leave all its rooms and the hall.
     ///
-    /// The members of each of its rooms, in the order of joining, get the news `alice has left this chatroom.`, and
-    /// so does alice, if she is still connected. Then she is removed from the hall. When her outbox is dropped, it
-    /// sends its bytes and closes the connection.
+    /// The members of each of its rooms, in the order of joining, get the message `alice has left this chatroom.`,
+    /// and so does alice, if she is still connected. Then she is removed from the hall. When her outbox is dropped,
+    /// it sends its bytes and closes the connection.
     ///
-    /// Every connection leads here when it ends, even if its client has already disconnected. For a client that is
-    /// no longer in the hall, nothing happens.
+    /// This function is called whenever a connection ends, even if its client has already disconnected. For a
+    /// client that is no longer in the hall, nothing happens.
     ///
     /// Stage 13 tests this function, together with the client: people leave in all ways, and the remaining members
     /// see it.
@@ -146,17 +146,18 @@ impl Hall {
 
     /// Stage 2: send a message of the member `id` to every member of the room.
     ///
-    /// The name in the message is that of the client, never one from a request. The message goes to the present
-    /// members, in the order in which messages were said. This function does not send: it adds the message to
-    /// `said` ([`write_chat`]). `said` holds the messages of one room, so those of another room must be pushed
-    /// first ([`Hall::push_said`]).
+    /// The name in the message is the one that the hall has for the client, never one from a request. The present
+    /// members get the messages in the order in which they were said. This function does not send: it adds the
+    /// message to `said` ([`write_chat`]). `said` holds the messages of one room, so those of another room must be
+    /// pushed first ([`Hall::push_said`]).
     ///
     /// Stage 8 tests this function: when one member does not read, the others still get everything.
     fn say(&mut self, id: i64, room_ref: i64, message: &str) {
         todo!("stage 2: send a message of the member id to every member of the room")
     }
 
-    /// Returns the room with this reference, and its number. References are text on the wire; ours are numbers.
+    /// Returns the room with this reference, and its number. References are text on the wire; those of this server
+    /// are numbers.
     fn room(&self, room_ref: &str) -> Option<(i64, &Room)> {
         let room_ref = room_ref.parse().ok()?;
         Some((room_ref, self.rooms.get(&room_ref)?))
@@ -164,7 +165,7 @@ impl Hall {
 
     /// Stage 4: remove a client from a room, without news.
     ///
-    /// The client still gets all that was said before ([`Hall::push_said`]), and nothing that is said later.
+    /// The client still gets everything that was said before ([`Hall::push_said`]), but nothing that is said later.
     /// Afterwards, the members of the room and the rooms of the client agree.
     ///
     /// Stage 5 tests this function: the hall forgets a room without members, and its name. A later join with this

@@ -38,7 +38,7 @@ struct Options {
     max_backlog: u16,
 }
 
-/// The events that the connections' threads send to the hall. The number identifies the connection.
+/// The events that the connections' threads send to the hall. The number in each event identifies the connection.
 enum Event {
     Connected(i64, Client),
     Asked(i64, Request),
@@ -113,7 +113,7 @@ fn receive_requests(id: i64, reader: TimedReader, hall: &Room<Event>) -> Result<
     }
 }
 
-/// Runs one round of the hall: processes one event after the other, and then sends once for all of them.
+/// Runs one round of the hall: processes one event after the other, and then flushes each outbox once.
 fn run_hall(hall: &mut Hall, events: impl Iterator<Item = Event>, kill_from_anywhere: bool) {
     for event in events {
         match event {
@@ -153,13 +153,13 @@ fn greet(hall: &mut Hall, id: i64, line: String) {
 
 /// Stage 9: end the program when a client on this computer asks.
 ///
-/// The program ends with status 0, even though other threads still wait in a read or in `accept`. Earlier requests
-/// still get their replies ([`Hall::flush`]), and [`common::exit`] waits a moment for bytes that the sockets have
-/// not accepted.
+/// The program ends with status 0, even though other threads are still waiting in a read or in `accept`. Earlier
+/// requests still get their replies ([`Hall::flush`]), and [`common::exit`] waits a moment for bytes that the
+/// sockets have not accepted yet.
 ///
 /// A client on this computer has a loopback address, possibly an IPv4 address inside an IPv6 address. Any other
-/// client is obeyed only if `from_anywhere` is set. Otherwise it gets [`Complaint::NOT_ALLOWED`], because any
-/// client could end the chat.
+/// client is obeyed only if `from_anywhere` is set. If it is not set, the reply is [`Complaint::NOT_ALLOWED`]:
+/// without this rule, any client could end the chat.
 fn kill(hall: &mut Hall, id: i64, from_anywhere: bool) {
     todo!("stage 9: end the program when a client on this computer asks")
 }
