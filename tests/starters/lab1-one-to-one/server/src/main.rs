@@ -81,8 +81,8 @@ fn open_listener(address: (&str, u16)) -> io::Result<TcpListener> {
 /// gets; the client's IP address, as [`IpAddr::to_canonical`] returns it; and the socket, which the thread shares
 /// with the room. Bytes leave as soon as they are sent, however few they are (Nagle's algorithm is off).
 ///
-/// Nothing ends this function. If a client cannot be accepted, or no thread can start for it, the log says why, and
-/// the connected clients notice nothing. While the cause lasts, each call of `accept` may fail immediately; even
+/// Nothing ends this function. If a client cannot be accepted, or no thread can start for it, the log says why, its
+/// connection is closed, and the connected clients notice nothing. While the cause lasts, each call of `accept` may fail immediately; even
 /// then, the server must not keep a core busy or flood the log.
 ///
 /// Stage 8 comes back to this function: at most `seats` clients are served at a time. A seat is taken before its
@@ -117,7 +117,7 @@ fn talk(id: u64, ip: IpAddr, stream: &Arc<TcpStream>, room: &Room<Event>) {
 ///
 /// TCP has no messages: the bytes of one `read` can be half a message, or three. [`Messages`] finds the messages in
 /// the bytes of a connection; it may already hold the beginning of the next message. The room gets each message as an
-/// [`Event::Said`] of this client, once and in order. At the end of the stream, this function returns.
+/// [`Event::Said`] of this client ([`Room::send`]), once and in order. At the end of the stream, this function returns.
 ///
 /// Stage 6 comes back to this function: a message that is exactly `quit` also counts as the end. The room does not
 /// get this message.
@@ -167,7 +167,7 @@ fn welcome(member: &mut Member) {
 ///
 /// A message becomes the line `<127.0.0.1> hello`, with the speaker's address, and a newline at its end. Every other
 /// member gets each line, once and in order, and so does the log ([`log_all`] adds the newline). The speaker gets
-/// nothing back. If the speaker is no longer a member, no member gets anything.
+/// nothing back. If `members` does not contain the speaker, no member gets anything.
 ///
 /// While this function runs, the whole room waits, so it must not wait for a member. For a hundred members, there are
 /// a hundred pushes, however many messages there are. The members share the same [`Bytes`]; cloning it copies
