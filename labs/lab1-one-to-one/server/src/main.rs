@@ -82,8 +82,8 @@ fn open_listener(address: (&str, u16)) -> io::Result<TcpListener> {
 /// with the room. Bytes leave as soon as they are sent, however few they are (Nagle's algorithm is off).
 ///
 /// Nothing ends this function. If a client cannot be accepted, or no thread can start for it, the log says why, its
-/// connection is closed, and the connected clients notice nothing. While the cause lasts, each call of `accept` may fail immediately; even
-/// then, the server must not keep a core busy or flood the log.
+/// connection is closed, and the connected clients notice nothing. While the cause lasts, each call of `accept` may
+/// fail immediately; even then, the server must not keep a core busy or flood the log.
 ///
 /// Stage 8 comes back to this function: at most `seats` clients are served at a time. A seat is taken before its
 /// client's thread starts. It is free again as soon as [`talk`] has returned, or if the thread could not start.
