@@ -14,14 +14,13 @@ use grader::report::scoreboard::{Points, lab_line, stage_line};
 use grader::system::{confinement, orphans};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
-static GRADER: LazyLock<Grader> = LazyLock::new(|| {
-    let seed = std::env::var("GRADER_SEED").ok().and_then(|seed| seed.parse().ok());
-    Grader::new(
-        &grader::kit::root(),
-        &labs::numbers(),
-        seed.unwrap_or_else(|| fastrand::u64(..100_000)),
-    )
-});
+static GRADER: LazyLock<Grader> =
+    LazyLock::new(|| Grader::new(&grader::kit::root(), &labs::numbers(), replay()));
+
+/// The seed for a replay with the same random words.
+fn replay() -> Option<u64> {
+    std::env::var("GRADER_SEED").ok()?.parse().ok()
+}
 
 /// The verdicts so far, by author, lab and stage.
 type Board = Arc<Mutex<BTreeMap<(&'static str, u32, u32), Verdict>>>;
@@ -45,6 +44,9 @@ fn main() -> ExitCode {
     }
     let conclusion = libtest_mimic::run(&arguments, trials);
     if !arguments.list {
+        if let Some(seed) = replay() {
+            println!(" This is a replay with the words of seed {seed}.");
+        }
         for author in authors {
             print_scoreboard(author, &board);
         }
@@ -74,7 +76,7 @@ fn grade(author: Author, at: usize, stage_at: usize, board: &Board) -> Result<Co
             Verdict::NotStarted => Ok(Completion::ignored_with("not started")),
             Verdict::Blocked(by) => Ok(Completion::ignored_with(format!("blocked by stage {by}"))),
             Verdict::Failed | Verdict::GraderError => {
-                let (seed, author) = (GRADER.seed, author.folder());
+                let (seed, author) = (graded.seed(), author.folder());
                 let trial = format!("{author}::lab{}::{:02}", lab.number, stage.number);
                 let again = format!("GRADER_SEED={seed} cargo test {trial}");
                 Err(Report::new(lab, stage, graded, again).to_text(&grader::kit::root()).into())

@@ -279,7 +279,7 @@ impl Case {
         let kit = Kit::new();
         write(&kit);
         let begin = Instant::now();
-        let grader = Grader::new(kit.path(), &[1], 1).with_build_limit(*build_limit);
+        let grader = Grader::new(kit.path(), &[1], Some(1)).with_build_limit(*build_limit);
         grader.build(Author::Student).as_ref().unwrap();
         let before = kit.contents();
         let asked = &grader.labs[0].stages[stage - 1];
@@ -592,7 +592,7 @@ fn no_file_outside_of_its_folder_is_changed() {
         hangs()"#
     );
     kit.serves(&code);
-    let grader = Grader::new(kit.path(), &[1], 1);
+    let grader = Grader::new(kit.path(), &[1], Some(1));
     grader.build(Author::Student).as_ref().unwrap();
     let before = kit.contents();
     let stage = &grader.labs[0].stages[1];
@@ -626,7 +626,7 @@ fn a_connection_to_another_program_is_not_prevented() {
         listener.accept().unwrap().0.read_to_string(&mut text).unwrap();
         text
     });
-    let grader = Grader::new(kit.path(), &[1], 1);
+    let grader = Grader::new(kit.path(), &[1], Some(1));
     grader.grade(Author::Student, 1, &labs::all()[0].stages[1], |graded| {
         assert_eq!(graded.verdict, Verdict::Failed);
     });

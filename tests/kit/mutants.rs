@@ -101,7 +101,7 @@ const LOOKS: usize = 3;
 
 /// Returns what is wrong with the verdicts and the report about a mutant.
 fn look_at(kit: &Path, mutant: &Mutant) -> Vec<String> {
-    let mut grader = Grader::new(kit, &[mutant.lab], 1);
+    let mut grader = Grader::new(kit, &[mutant.lab], Some(1));
     let mut wrong = Vec::new();
     for look in 1..=LOOKS {
         grader.forget(1);

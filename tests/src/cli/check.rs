@@ -30,7 +30,7 @@ pub struct Options {
     /// Continues after a stage that is not passed, and prints every report
     #[arg(long)]
     all: bool,
-    /// The seed of the random words. The report of a failure shows it
+    /// Replays a run with the same random words. The report of a failure shows the seed
     #[arg(long)]
     seed: Option<u64>,
     /// Grades this server, in any language, instead of yours. `{port}` and `{host}` are replaced, and the options of a
@@ -98,8 +98,7 @@ pub fn run(kit: &Path, options: Options) -> Result<Option<StageNumber>> {
     for lab in &open {
         println!(" lab {lab} is open: each stage is judged separately");
     }
-    let seed = seed.unwrap_or_else(|| fastrand::u64(..100_000));
-    let again = again(seed, server.as_ref(), client.as_ref());
+    let again = again(server.as_ref(), client.as_ref());
     let grader = Grader::new(kit, &labs, seed).with_commands(Commands { server, client });
     let grader = Arc::new(grader);
 
@@ -122,7 +121,7 @@ pub fn run(kit: &Path, options: Options) -> Result<Option<StageNumber>> {
         }
         let has_report = matches!(verdict, Verdict::Failed | Verdict::GraderError);
         let mut report = |stage: &Stage, graded: &Graded| {
-            let again = again(lab.number, stage.number);
+            let again = again(lab.number, stage.number, graded.seed());
             let failure = Report::new(lab, stage, graded, again);
             page.add_report(&failure, kit);
             if is_shown {
@@ -163,6 +162,9 @@ pub fn run(kit: &Path, options: Options) -> Result<Option<StageNumber>> {
     if count < total_count {
         let _ = write!(total, "; {} more to come", total_count - count);
     }
+    if let Some(seed) = seed {
+        let _ = write!(total, " (a replay with the words of seed {seed})");
+    }
     if let Some(file) = html {
         fs::write(&file, page.finish(&total))
             .with_context(|| format!("cannot write {}", file.display()))?;
@@ -173,14 +175,13 @@ pub fn run(kit: &Path, options: Options) -> Result<Option<StageNumber>> {
 
 /// Returns a function that returns the command for running a stage again.
 fn again(
-    seed: u64,
     server: Option<&String>,
     client: Option<&String>,
-) -> impl Fn(u32, u32) -> String + use<> {
+) -> impl Fn(u32, u32, u64) -> String + use<> {
     let option = |name: &str, command: Option<&String>| {
         let quoted = command.map(|command| command.replace('\'', r"'\''"));
         quoted.map(|command| format!(" --{name} '{command}'")).unwrap_or_default()
     };
     let programs = format!("{}{}", option("server", server), option("client", client));
-    move |lab, stage| format!("cargo lab check {lab}.{stage} --seed {seed}{programs}")
+    move |lab, stage, seed| format!("cargo lab check {lab}.{stage} --seed {seed}{programs}")
 }

@@ -22,7 +22,7 @@ use crate::report::text::{line, mark};
 /// # Errors
 /// When nothing can be graded.
 pub fn run(kit: &Path) -> Result<()> {
-    let grader = Arc::new(Grader::new(kit, &labs::numbers(), fastrand::u64(..100_000)));
+    let grader = Arc::new(Grader::new(kit, &labs::numbers(), None));
     let numbers = grader.stages().map(|(lab, stage)| StageNumber { lab, stage: stage.number });
     let mut verdicts = BTreeMap::new();
     progress::grade(&grader, numbers.collect(), |lab, stage, graded| {

@@ -40,7 +40,7 @@ type Seen = BTreeMap<StageOf, Vec<(Verdict, String)>>;
 /// # Errors
 /// When nothing can be built.
 pub fn run(kit: &Path, options: &Options) -> Result<bool> {
-    let mut grader = Grader::new(kit, &labs::numbers(), 0);
+    let mut grader = Grader::new(kit, &labs::numbers(), None);
     let mut stages = Vec::new();
     for author in [Author::Kit, Author::Student].into_iter().filter(|author| author.exists(kit)) {
         grader.build(author).as_ref().map_err(|said| anyhow!("{}", said.trim()))?;
@@ -65,8 +65,8 @@ pub fn run(kit: &Path, options: &Options) -> Result<bool> {
             (0..cores).for_each(|_| drop(scope.spawn(busy)));
         }
         for round in 0..options.rounds {
-            grader.forget(round);
-            grade_once(kit, &grader, &stages, &seen);
+            grader.forget();
+            grade_once(kit, &grader, &stages, round + 1, &seen);
             bar.inc(1);
             let count = differing(&seen.lock().unwrap_or_else(PoisonError::into_inner)).count();
             if count > 0 {
@@ -102,7 +102,7 @@ fn differing(seen: &Seen) -> impl Iterator<Item = (&StageOf, &Vec<(Verdict, Stri
 }
 
 /// Runs every stage once, several stages at a time.
-fn grade_once(kit: &Path, grader: &Grader, stages: &[StageOf], seen: &Mutex<Seen>) {
+fn grade_once(kit: &Path, grader: &Grader, stages: &[StageOf], round: u64, seen: &Mutex<Seen>) {
     let next = AtomicUsize::new(0);
     let work = || {
         while let Some(&(author, number)) = stages.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -111,9 +111,8 @@ fn grade_once(kit: &Path, grader: &Grader, stages: &[StageOf], seen: &Mutex<Seen
                 let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
                 let verdicts = seen.entry((author, number)).or_default();
                 if verdicts.iter().all(|(verdict, _)| *verdict != graded.verdict) {
-                    let again = format!("GRADER_SEED={} cargo test", grader.seed);
+                    let again = format!("GRADER_SEED={} cargo test", graded.seed());
                     let report = Report::new(lab, stage, graded, again).to_text(kit);
-                    let round = grader.seed + 1;
                     let word = word(&graded.verdict);
                     let word = if word.is_empty() { "passed" } else { word.as_str() };
                     verdicts

@@ -65,8 +65,9 @@ pub struct Commands {
 pub struct Grader {
     /// The labs.
     pub labs: Vec<Lab>,
-    /// The seed of the random words.
-    pub seed: u64,
+    /// The seed of the random words, for a replay. Otherwise each run of a stage draws its own seed from the system,
+    /// so that nobody can prepare answers.
+    pub replay: Option<u64>,
     kit: PathBuf,
     graded_labs: Vec<u32>,
     commands: Commands,
@@ -82,10 +83,10 @@ type StageOf = (Author, u32, u32);
 
 impl Grader {
     /// Creates a grader for these labs of the kit in the `kit` folder. Programs are built when they are first needed.
-    pub fn new(kit: &Path, labs: &[u32], seed: u64) -> Self {
+    pub fn new(kit: &Path, labs: &[u32], replay: Option<u64>) -> Self {
         Self {
             labs: labs::all(),
-            seed,
+            replay,
             kit: kit.to_owned(),
             graded_labs: labs.to_vec(),
             commands: Commands::default(),
@@ -102,9 +103,8 @@ impl Grader {
         self.labs.iter().flat_map(|lab| lab.stages.iter().map(|stage| (lab.number, stage)))
     }
 
-    /// Forgets all verdicts, but keeps the built programs. The next verdicts use another seed.
-    pub fn forget(&mut self, seed: u64) {
-        self.seed = seed;
+    /// Forgets all verdicts, but keeps the built programs.
+    pub fn forget(&mut self) {
         *self.graded.get_mut().unwrap_or_else(PoisonError::into_inner) = HashMap::new();
     }
 
@@ -178,12 +178,13 @@ impl Grader {
                 return not_run(Verdict::Blocked(missing));
             }
         }
-        let outcome = run_stage(stage, &programs.0, &programs.1, self.seed);
+        let seed = self.replay.unwrap_or_else(rand::random);
+        let outcome = run_stage(stage, &programs.0, &programs.1, seed);
         let unwritten = outcome.journal.unwritten_stages();
         let control = || {
             (author == Author::Student && compile && Author::Kit.exists(&self.kit)).then(|| {
                 let (server, client) = self.programs(Author::Kit, lab, stage);
-                run_stage(stage, &server, &client, self.seed).result.is_ok()
+                run_stage(stage, &server, &client, seed).result.is_ok()
             })
         };
         // Only the functions of a starter report stages that are not written. The earliest stage counts. If two threads

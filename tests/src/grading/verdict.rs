@@ -52,3 +52,10 @@ pub struct Graded {
     /// Whether the programs came from the kit's folders, and not from a command line.
     pub is_of_kit: bool,
 }
+
+impl Graded {
+    /// Returns the seed of the random words in this run; 0 if the stage was not run.
+    pub fn seed(&self) -> u64 {
+        self.outcome.as_ref().map_or(0, |outcome| outcome.seed)
+    }
+}

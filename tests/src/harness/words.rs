@@ -2,18 +2,19 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use fastrand::Rng;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 
 /// Random words, which no program can know in advance. The same seed always produces the same words.
 pub struct Words {
     seed: u64,
-    random: Mutex<Rng>,
+    random: Mutex<StdRng>,
 }
 
 impl Words {
     /// Creates the sequence of words for this seed.
     pub fn new(seed: u64) -> Self {
-        Self { seed, random: Mutex::new(Rng::with_seed(seed)) }
+        Self { seed, random: Mutex::new(StdRng::seed_from_u64(seed)) }
     }
 
     /// The seed of the words.
@@ -25,8 +26,8 @@ impl Words {
     /// apart.
     pub fn next(&self, count: usize) -> String {
         let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
-        let words: Vec<_> = (0..count).map(|_| WORDS[random.usize(..WORDS.len())]).collect();
-        format!("{}-{}", words.join(" "), random.u16(100..1000))
+        let words: Vec<_> = (0..count).map(|_| WORDS[random.random_range(..WORDS.len())]).collect();
+        format!("{}-{}", words.join(" "), random.random_range(100..1000))
     }
 }
 

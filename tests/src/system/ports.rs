@@ -17,7 +17,7 @@ const COUNT: u16 = 10_000;
 
 /// Returns a loopback port without a listener. No two calls return the same port until all ports have been used.
 pub fn unused() -> u16 {
-    static NEXT: LazyLock<AtomicU16> = LazyLock::new(|| AtomicU16::new(fastrand::u16(..COUNT)));
+    static NEXT: LazyLock<AtomicU16> = LazyLock::new(|| AtomicU16::new(rand::random()));
     let ports = (0..COUNT).map(|_| FIRST + NEXT.fetch_add(1, Ordering::Relaxed) % COUNT);
     // If all ten thousand ports are in use, the server itself reports that the port is taken.
     ports.into_iter().find(|&port| !is_listening(port)).unwrap_or(FIRST)

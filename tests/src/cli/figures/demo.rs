@@ -79,7 +79,7 @@ pub fn run(kit: &Path, lab: u32) -> Result<()> {
     if Term::stderr().is_term() {
         eprintln!("{}", style("building the programs").dim());
     }
-    let harness = play::harness(&Grader::new(kit, &[lab], 1), author, lab)?;
+    let harness = play::harness(&Grader::new(kit, &[lab], Some(1)), author, lab)?;
     let journal = harness.journal().clone();
 
     // A terminal shows the play while it runs; a pipe gets only the final screens.
