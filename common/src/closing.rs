@@ -60,8 +60,8 @@ pub fn drain(mut stream: &TcpStream) {
     LINGERING.fetch_sub(1, Ordering::Relaxed);
 }
 
-/// Makes Ctrl-C (and SIGTERM) end a server with status 0, after the server has sent and logged what is still
-/// waiting. The system closes the connections, so every client sees the end of the stream.
+/// Makes Ctrl-C (and SIGTERM) end a server with status 0, after everything that is still waiting has been sent and
+/// logged. The system closes the connections, so every client sees the end of the stream.
 ///
 /// # Errors
 /// If the signal handler cannot be installed.

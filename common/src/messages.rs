@@ -54,7 +54,7 @@ pub struct Messages<'a> {
     reader: BufReader<&'a TcpStream>,
     /// The bytes that have arrived so far of a message that is not complete yet.
     begun: Vec<u8>,
-    /// Whether the last `recv` filled the buffer, so that the message may continue.
+    /// Whether the last `recv` filled the buffer, in which case the message may continue.
     is_full: bool,
     limit: usize,
     peer: Peer,

@@ -165,9 +165,9 @@ fn talk(id: u64, ip: IpAddr, stream: &Arc<TcpStream>, room: &Room<Event>) {
 /// Stage 6 comes back to this function: a message that is exactly `quit` also counts as the end of the stream. The room
 /// does not get this message.
 ///
-/// Stage 9 tests this function: however a connection ends, the function returns, and it returns the error if there is
-/// one. [`talk`] then tells the client why, and the other clients notice nothing. Nothing that a client sends may make
-/// this function panic or keep a core busy.
+/// Stage 9 tests this function: however a connection ends, the function returns, and if there is an error, it returns
+/// the error. [`talk`] then tells the client why, and the other clients notice nothing. Nothing that a client sends may
+/// make this function panic or keep a core busy.
 ///
 /// Stage 11 tests this function: the messages are the same however their bytes arrive. An original client's message
 /// ends where the bytes of one `read` end. A message that is too long is an error.

@@ -114,7 +114,7 @@ fn talk(id: u64, stream: &Arc<TcpStream>, room: &Room<Event>, patience: Duration
 ///
 /// The client gets `NICK`, exactly these four bytes, because an original client compares what it receives with them.
 /// Returns the reply, which may be empty and has no newline ([`Messages::handshake`]), or `None` if the client has
-/// closed the connection instead. Nothing that arrives together with the reply is lost.
+/// closed the connection instead. No bytes that arrive together with the reply may be lost.
 ///
 /// Stage 9 comes back to this function: a client must reply within `patience`. If it does not, or if its nickname is
 /// longer than the limit for messages, it gets `Nickname refused: `, a reason and a newline, and then the end of the
@@ -163,8 +163,8 @@ fn receive_messages(id: u64, messages: &mut Messages, room: &Room<Event>) -> Res
 ///   member.
 /// - The round never waits for a client. [`Outbox::push`] and [`Outbox::flush`] never wait; a write to a socket may
 ///   wait.
-/// - [`Event::Join`] asks whether the newcomer can [`join`]. The newcomer's thread waits for the answer, so it must
-///   get one in every case. If that thread is no longer waiting, the round continues.
+/// - [`Event::Join`] asks whether the newcomer can [`join`]. The newcomer's thread waits for the answer, so the thread
+///   must get one in every case. If that thread is no longer waiting, the round continues.
 ///
 /// Until stages 5 and 7, a round may ignore all other events.
 ///

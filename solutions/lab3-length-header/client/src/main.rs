@@ -62,8 +62,8 @@ fn receive(stream: &TcpStream, screen: &Screen, goodbye: &[u8]) -> io::Result<()
 /// Stage 2: show the payload of each frame that arrives.
 ///
 /// Each payload appears on the screen once and in one piece ([`Screen::print`]), as soon as its frame is complete,
-/// however the stream was cut. `frame::read` needs a buffered reader. Its buffer may already hold part or all of the
-/// next frame, which must not be lost.
+/// however the stream was cut. `frame::read` needs a buffered reader. The reader's buffer may already hold part or all
+/// of the next frame; these bytes must not be lost.
 ///
 /// Returns `Ok` if the stream ends between two frames, and an error if a header is bad, a frame is cut off, or the
 /// connection is lost. The caller then tells the user what happened, and ends the program.

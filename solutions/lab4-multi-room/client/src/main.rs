@@ -147,7 +147,7 @@ fn show(reply: Reply, screen: &Screen, rooms: &Rooms) {
 ///
 /// [`Command::parse`] parses a line. A join is sent as a [`Request::Join`], and text as a [`Request::Chat`] to the
 /// current room; an empty line is not sent. The current room is unknown until the replies to all joins have arrived
-/// ([`wait_for_join`]). Then [`Rooms::find`] returns its reference and the `JOIN_ID`; it needs to know when the line
+/// ([`wait_for_join`]). Then [`Rooms::find`] returns its reference and the `JOIN_ID`; pass it the time when the line
 /// was typed ([`Terminal::typed`]). If there is no room, the person sees why, and that the text was not sent.
 /// [`Sender::send`] sends a request. [`obey`] (stage 11) handles all other commands.
 ///

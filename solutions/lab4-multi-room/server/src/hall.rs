@@ -187,10 +187,10 @@ impl Hall {
 
     /// Stage 2: send a message of the member `id` to every member of the room.
     ///
-    /// The name in the message is the one that the hall has for the client, never one from a request. The current
-    /// members get the messages in the order in which they were sent. This function does not send: it adds the message
-    /// to `said` ([`write_chat`]). `said` holds the messages of only one room, so if it holds those of another room,
-    /// push them first ([`Hall::push_said`]).
+    /// The name in the message is always the one that the hall has stored for the client, never one from a request. The
+    /// current members get the messages in the order in which they were sent. This function does not send: it adds the
+    /// message to `said` ([`write_chat`]). `said` holds the messages of only one room, so if it holds those of another
+    /// room, push them first ([`Hall::push_said`]).
     ///
     /// Stage 8 tests this function: when one member does not read, the others still get everything.
     fn say(&mut self, id: i64, room_ref: i64, message: &str) {
