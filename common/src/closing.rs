@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::outbox::wait_for_backlogs;
 
-/// How long a connection may remain open after the decision to close it.
+/// The maximum time for which a connection remains open after the decision to close it.
 pub const LINGER: Duration = Duration::from_secs(1);
 
 /// The maximum number of connections that linger at the same time. Further connections are closed immediately.
@@ -37,15 +37,15 @@ const MAX_LINGERING: usize = 1000;
 pub fn refuse(stream: Arc<TcpStream>, reason: &[u8]) {
     let mut sender = &*stream;
     if sender.write_all(reason).and_then(|()| stream.shutdown(Shutdown::Write)).is_ok() {
-        // Without a thread, the reason still arrives most of the time.
+        // If no thread can be started, the reason still arrives most of the time.
         let _ = thread::Builder::new().spawn(move || drain(&stream));
     }
 }
 
 /// Reads and discards everything that the peer sends until it closes its side, but for at most [`LINGER`].
 ///
-/// Closing a socket that holds unread input sends a reset (RFC 9293, section 3.6.1). Bytes that are still in the
-/// send buffer or on their way are then lost. On Linux, the peer can still read the bytes that arrived before the
+/// Closing a socket that holds unread input sends a reset (RFC 9293, section 3.6.1). Bytes that are still in the send
+/// buffer, or still on their way, are then lost. On Linux, the peer can still read the bytes that arrived before the
 /// reset; other systems may discard those as well.
 pub fn drain(mut stream: &TcpStream) {
     static LINGERING: AtomicUsize = AtomicUsize::new(0);
@@ -60,8 +60,8 @@ pub fn drain(mut stream: &TcpStream) {
     LINGERING.fetch_sub(1, Ordering::Relaxed);
 }
 
-/// Makes Ctrl-C (and SIGTERM) end a server with status 0, after the server has sent and logged what is still
-/// waiting. The system closes the connections, so every client sees the end of the stream.
+/// Makes Ctrl-C (and SIGTERM) end a server with status 0, after everything that is still waiting has been sent and
+/// logged. The system closes the connections, so every client sees the end of the stream.
 ///
 /// # Errors
 /// If the signal handler cannot be installed.
@@ -69,7 +69,7 @@ pub fn exit_on_ctrl_c() -> anyhow::Result<()> {
     Ok(ctrlc::set_handler(|| exit(0))?)
 }
 
-/// Ends the program with `status` as soon as everything pending has been sent and logged, but within a second.
+/// Ends the program with `status` when everything pending has been sent and logged, but after at most a second.
 pub fn exit(status: i32) -> ! {
     wait_for_backlogs(Duration::from_millis(400));
     support::flush_log();

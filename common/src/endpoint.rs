@@ -9,7 +9,7 @@ use anyhow::{Result, anyhow};
 use socket2::SockRef;
 
 /// The maximum number of connections that wait for `accept` (listen(2)). The standard library asks for 128. If more
-/// clients connect at the same time, some of them wait a whole second before they try again.
+/// clients connect at the same time, some of them have to wait a whole second before they try again.
 const BACKLOG: i32 = 4096;
 
 /// The command line that all programs share: `[PORT]` and `--host HOST`.
@@ -48,7 +48,7 @@ impl<const DEFAULT_PORT: u16> Endpoint<DEFAULT_PORT> {
         self.listen_with(|address| TcpListener::bind(address))
     }
 
-    /// Opens the listening socket with `bind`, and gives it a long backlog.
+    /// Opens the listening socket with `bind`, and gives it a long queue for new connections.
     ///
     /// # Errors
     /// If the port is taken or reserved, or the address does not belong to this computer. The error message
@@ -59,8 +59,8 @@ impl<const DEFAULT_PORT: u16> Endpoint<DEFAULT_PORT> {
     ) -> Result<TcpListener> {
         // ANCHOR: listen
         let listener = bind((&self.host, self.port)).map_err(|error| self.cannot_listen(&error))?;
-        // A second call to listen(2) only changes the backlog. If the call fails, everything still works, but more
-        // slowly.
+        // A second call to listen(2) only changes the length of this queue. If the call fails, everything still works,
+        // but more slowly.
         let _ = SockRef::from(&listener).listen(BACKLOG);
         Ok(listener)
         // ANCHOR_END: listen

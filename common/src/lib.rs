@@ -9,7 +9,7 @@
 //! | [`outbox`]   | sending to many peers without being blocked by one of them        |
 //! | [`closing`]  | ending without losing the last bytes; Ctrl-C                      |
 //!
-//! Code that a lab teaches is in this crate from the next lab on. The crate does not depend on any lab. Its subfolders
+//! Each lab uses this crate for what the earlier labs have taught. The crate does not depend on any lab. Its subfolders
 //! contain two more crates: `support`, which is not about sockets, and `terminal`, the clients' prompt.
 
 pub mod closing;

@@ -52,9 +52,9 @@ const LONG: usize = 1024;
 /// ```
 pub struct Messages<'a> {
     reader: BufReader<&'a TcpStream>,
-    /// The bytes of an incomplete message that have arrived so far.
+    /// The bytes that have arrived so far of a message that is not complete yet.
     begun: Vec<u8>,
-    /// Whether the last `recv` filled the buffer, so that the message may continue.
+    /// Whether the last `recv` filled the buffer, in which case the message may continue.
     is_full: bool,
     limit: usize,
     peer: Peer,
@@ -62,7 +62,7 @@ pub struct Messages<'a> {
 }
 
 enum Peer {
-    /// A client or a server, ours or an original one, during the handshake.
+    /// A client or a server of either kind, during the handshake.
     Stranger,
     /// A client whose first message is not complete yet.
     NewClient,
@@ -74,7 +74,7 @@ enum Peer {
     OriginalServer,
 }
 
-/// The first line that our server sends: `line`, or a line that begins with `refusal`. A client recognizes our
+/// The first line that our server sends is either `line` or a line that begins with `refusal`. A client recognizes our
 /// server by this line.
 struct Greeting {
     line: Vec<u8>,
@@ -83,8 +83,8 @@ struct Greeting {
 
 impl<'a> Messages<'a> {
     /// For a server: reads messages from the client at the other end of `stream`. Nothing else is allowed to read from
-    /// the stream. The client is one of ours if its first message ends with a newline. The messages go to `room`,
-    /// which is notified whenever no more bytes are available for the moment.
+    /// the stream. The client is one of ours if its first message ends with a newline. The messages go to `room`, which
+    /// is notified whenever all bytes that have arrived have been read.
     pub fn new(stream: &'a TcpStream, room: &'a dyn Gather) -> Self {
         Self { room, ..Self::with_limit(stream, MAX_MESSAGE, Peer::NewClient) }
     }

@@ -1,7 +1,7 @@
 //! The sending side of a connection, for a thread that must never wait.
 //!
 //! A blocking write to a peer that does not read never returns, and would hold up a whole broadcast. An [`Outbox`]
-//! gathers bytes instead, and sends all of them with one `send` that does not wait: it costs hardly more for fifty
+//! gathers bytes instead, and sends all of them with one `send`, which does not wait, and costs hardly more for fifty
 //! messages than for one. Bytes that the socket does not accept go to a backlog, and a thread sends them.
 
 use std::collections::VecDeque;
@@ -19,7 +19,7 @@ use support::log;
 
 use crate::closing::LINGER;
 
-/// The longest backlog, in bytes. A peer that is further behind is disconnected.
+/// The maximum length of a backlog, in bytes. A peer whose backlog would be longer is disconnected.
 pub const MAX_BACKLOG: usize = 1024 * 1024;
 
 /// The maximum number of bytes that are gathered before they are sent.
@@ -31,21 +31,21 @@ const MAX_PIECES: usize = 16;
 /// The maximum number of bytes in one write of a backlog.
 const CHUNK: usize = 16 * 1024;
 
-/// When a peer's machine has been silent for a minute, it is probed each minute, four times.
+/// When a peer's machine has been silent for a minute, it is probed once a minute, at most four times.
 const KEEPALIVE: Duration = Duration::from_mins(1);
 
 /// The connection also ends when the peer's machine has acknowledged nothing for this long.
 #[cfg(target_os = "linux")]
 const GONE: Duration = Duration::from_mins(5);
 
-/// How long a backlog's thread waits for more bytes. Where every send may block, this thread does all the sending.
+/// How long a backlog's thread waits for more bytes. If every send may block, this thread does all the sending.
 const IDLE: Duration = Duration::from_secs(if cfg!(target_os = "linux") { 0 } else { 5 });
 
-/// How many bytes may wait in all backlogs together, and how many are waiting.
+/// How many bytes may wait in all backlogs together, and how many of them are waiting now.
 static LIMIT: AtomicUsize = AtomicUsize::new(usize::MAX);
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 
-/// Limits the memory, in bytes, for all slow peers together.
+/// Limits the total memory for the backlogs of all peers, in bytes.
 pub fn limit_backlogs(bytes: usize) {
     LIMIT.store(bytes, Ordering::Relaxed);
 }
@@ -60,8 +60,8 @@ pub fn wait_for_backlogs(limit: Duration) {
 
 /// Gathers bytes for one peer and sends them without ever blocking.
 ///
-/// Dropping it sends what was pushed and shuts down the sending side of the connection. A peer that is gone or
-/// too far behind is disconnected: the thread that reads from it then sees the end of the stream.
+/// Dropping it sends everything that was pushed, and then shuts down the sending side of the connection. A peer that is
+/// gone or too far behind is disconnected: the thread that reads from it then sees the end of the stream.
 ///
 /// ```
 /// # use std::io::Read;
@@ -115,16 +115,16 @@ impl Outbox {
     pub fn new(stream: Arc<TcpStream>) -> Self {
         let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE);
         let socket = SockRef::from(&stream);
-        // A system that does not support one of these options works without it.
+        // If the system does not support one of these options, the outbox works without it.
         let _ = socket.set_tcp_keepalive(&keepalive.with_retries(4));
         #[cfg(target_os = "linux")]
         let _ = socket.set_tcp_user_timeout(Some(GONE));
         Self { stream, send: None, gathered: Vec::new(), length: 0, backlog: Arc::default() }
     }
 
-    /// Like [`Outbox::new`], but sends with `send`. `send` must not wait; it returns how many bytes, from the first
-    /// on, the socket has accepted. It is called for the rest until it returns 0: after a short write, the socket may
-    /// still accept more. An error disconnects the peer.
+    /// Like [`Outbox::new`], but sends with `send`. `send` must not wait; it returns how many of the bytes, counted
+    /// from the first, the socket has accepted. It is called again for the rest until it returns 0: after a short
+    /// write, the socket may still accept more. An error disconnects the peer.
     pub fn sending_with(stream: Arc<TcpStream>, send: Send) -> Self {
         let mut outbox = Self::new(stream);
         outbox.send = Some(send);
@@ -160,7 +160,7 @@ impl Outbox {
         self.gathered = pieces;
     }
 
-    /// Returns an error if the peer must be disconnected, with the reason if it should be logged.
+    /// Returns an error if the peer must be disconnected; it contains the reason if the reason should be logged.
     fn send_or_queue(&self, pieces: &[Bytes]) -> Result<(), Option<&'static str>> {
         let mut backlog = self.backlog.lock();
         if backlog.gone {
@@ -175,7 +175,7 @@ impl Outbox {
         if length > MAX_BACKLOG {
             return Err(Some("is more than 1 MiB behind"));
         }
-        // The less memory is left for all peers, the less each gets: the peers furthest behind are disconnected first.
+        // The less memory is left in total, the less each peer may use: those furthest behind are disconnected first.
         let free = LIMIT.load(Ordering::Relaxed).saturating_sub(WAITING.load(Ordering::Relaxed));
         if length > free / 2 {
             return Err(Some("is behind, and too much waits for all clients together"));
@@ -229,7 +229,7 @@ impl Drop for Outbox {
 }
 
 impl Backlog {
-    /// Sends the backlog until it is empty. The write timeout makes the thread notice that the outbox was dropped.
+    /// Sends the backlog until it is empty. The write timeout lets the thread notice that the outbox was dropped.
     fn send(&self, mut stream: &TcpStream) {
         let _ = stream.set_write_timeout(Some(LINGER));
         loop {
@@ -288,7 +288,7 @@ fn may_try_again(error: &io::Error) -> bool {
 }
 
 // ANCHOR: send-now
-/// Sends once, without waiting. Returns how many bytes, from the first on, the socket has accepted: possibly not all.
+/// Sends once, without waiting. Returns how many of the bytes, counted from the first, the socket has accepted.
 ///
 /// # Errors
 /// [`ErrorKind::WouldBlock`] if the socket's buffer is full, and always on systems other than Linux: macOS accepts

@@ -17,8 +17,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// also receives the connection's number, counted from 1. This function never returns, whatever happens to a connection.
 ///
 /// The server serves at most `max_clients` clients at a time. If it is full, or cannot start a thread, a new client
-/// gets the bytes in `full` and is disconnected. When file descriptors run out, new connections wait in the backlog.
-/// When `handle` returns, its error, if any, is logged, and the connection is drained and closed.
+/// gets the bytes in `full` and is disconnected. When file descriptors run out, new connections wait in the listener's
+/// queue. When `handle` returns, its error, if any, is logged, and the connection is drained and closed.
 ///
 /// ```no_run
 /// use std::io::{Read, Write};
@@ -64,7 +64,7 @@ where
         if mem::take(&mut failing) {
             log("accepting connections again");
         }
-        // One send carries many messages, so Nagle's algorithm would only delay the last of them.
+        // One send carries many messages, so the only effect of Nagle's algorithm would be to delay the last of them.
         let _ = stream.set_nodelay(true);
 
         if Arc::strong_count(&served) > max_clients {
@@ -79,7 +79,7 @@ where
             if let Err(error) = handle(number, &connection) {
                 log(&format!("{peer}: {error}"));
             }
-            // The seat is free even if the peer is slow to close its side.
+            // The seat is free already, even if the peer is slow to close its side.
             drop(seat);
             drain(&connection);
         });

@@ -11,8 +11,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use support::room::Gather;
 
-/// Waits until `stream` is readable, is at its end, or has failed. Returns false if `deadline` passes first. Without
-/// a deadline, returns immediately, because the read that follows waits.
+/// Waits until `stream` is readable, is at its end, or has failed. Returns false if `deadline` passes first. Without a
+/// deadline, returns immediately, because the next read waits anyway.
 pub(crate) fn wait_readable(stream: &TcpStream, deadline: Option<Instant>) -> io::Result<bool> {
     let Some(deadline) = deadline else { return Ok(true) };
     loop {
@@ -55,9 +55,9 @@ pub struct TimedReader<'a> {
 }
 
 impl<'a> TimedReader<'a> {
-    /// Reads messages from `stream`. Each message may take at most `limit`, from its first byte to its last. After
-    /// that, a read returns an error of kind [`ErrorKind::TimedOut`], and the stream can no longer be used. The
-    /// messages go to `room`, which is notified whenever no more bytes are available for the moment.
+    /// Reads messages from `stream`. Each message may take at most `limit`, from its first byte to its last. If it
+    /// takes longer, a read returns an error of kind [`ErrorKind::TimedOut`], and the stream can no longer be used. The
+    /// messages go to `room`, which is notified whenever all bytes that have arrived have been read.
     pub fn new(stream: &'a TcpStream, limit: Duration, room: &'a dyn Gather) -> Self {
         let reader = BufReader::with_capacity(16 * 1024, stream);
         Self { reader, limit, has_begun: false, deadline: None, room }

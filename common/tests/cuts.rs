@@ -48,8 +48,8 @@ fn connection() -> (TcpStream, TcpStream) {
     (peer, listener.accept().unwrap().0)
 }
 
-/// Sends `text` in pieces. Returns how long it took to send the first line, since the peer is recognized only at
-/// the end of that line.
+/// Sends `text` in pieces. Returns how long it took to send the first line, because the receiver knows the kind of peer
+/// only when that line ends.
 fn send(peer: &mut TcpStream, text: &str, cuts: &Cuts) -> Duration {
     let bytes = text.as_bytes();
     let first_line = text.find('\n').map_or(bytes.len(), |newline| newline + 1);
@@ -82,7 +82,7 @@ fn written(lines: &[String]) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Sends each message in one piece, after the previous one was received and a pause has passed.
+/// Sends each message in one piece, after the previous one has been received and a pause has passed.
 fn one_by_one(sent: Vec<(String, u64)>, read: fn(&TcpStream) -> Messages<'_>) -> Vec<String> {
     let (mut peer, stream) = connection();
     let (received, was_received) = mpsc::channel();

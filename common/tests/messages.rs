@@ -16,7 +16,7 @@ fn connection() -> (TcpStream, TcpStream) {
     (peer, listener.accept().unwrap().0)
 }
 
-/// Returns the messages that arrive when a peer sends these bytes together and closes the connection.
+/// Returns the messages that arrive when a peer sends all these bytes together and then closes the connection.
 fn all(bytes: &[u8]) -> Vec<String> {
     let (mut peer, stream) = connection();
     let mut messages = Messages::new(&stream, &());

@@ -92,7 +92,7 @@ fn a_backlog_is_sent_later_in_order() {
         for chunk in bytes.chunks(1000) {
             outbox.push(chunk.to_vec());
             outbox.flush();
-            // A reader that keeps up loses nothing, so give it a chance to read.
+            // A reader that keeps up must lose nothing, so give it a chance to read.
             thread::yield_now();
         }
     });
@@ -269,7 +269,7 @@ fn a_slow_peer_may_take_its_time_until_the_outbox_is_dropped() {
     drop(dropped);
     wait_for_holders(0, &waiting);
 
-    // The first peer has been slow for even longer, and is still connected.
+    // The first peer has been slow for even longer, but is still connected.
     slow.read_exact(&mut vec![0; filled + 100_000]).unwrap();
 }
 

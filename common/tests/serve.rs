@@ -75,7 +75,7 @@ fn connections_are_counted_from_1() {
     }
 }
 
-/// A program that is killed at the end of its test.
+/// A program that is killed when the test that started it ends.
 struct Running(Child);
 
 impl Drop for Running {

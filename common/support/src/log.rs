@@ -32,7 +32,7 @@ static WRITTEN: Mutex<Option<Instant>> = Mutex::new(None);
 enum Entry {
     /// Each line ends with a newline.
     Lines(String),
-    /// Notifies a thread that waits until all entries before this one have been written.
+    /// When all entries before this one have been written, notifies the thread that sent this one.
     Flush(SyncSender<()>),
 }
 
@@ -52,7 +52,7 @@ pub fn log(line: &str) {
     print_line(&printable(line));
 }
 
-/// Like [`log`], but for several lines. Printing several lines is hardly slower than printing one.
+/// Like [`log`], but for several lines. Printing several lines together takes hardly longer than printing one.
 pub fn log_all(lines: &[impl AsRef<str>]) {
     let mut text = String::new();
     for line in lines {
@@ -98,7 +98,7 @@ pub fn log_in_background() -> Result<Background> {
     Ok(Background(()))
 }
 
-/// Waits until the whole log is written, but not for long, because the output may never be read.
+/// Waits until the whole log has been written, but not for long, because the output may never be read.
 pub fn flush_log() {
     let (done, flushed) = mpsc::sync_channel(1);
     if let Some(log) = LOG.get()

@@ -1,4 +1,4 @@
-//! A panic means that the program has a bug, and must end only the part that has the bug.
+//! A panic means that a part of the program has a bug; the panic must end only that part.
 
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};
@@ -35,8 +35,8 @@ pub fn catch_panic(work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<
     }
 }
 
-/// Runs work that the server depends on. If `work` panics, the program exits with status 101. Only a panic from a
-/// `todo!` is returned, as an error.
+/// Runs work that the server depends on. If `work` panics, the program exits with status 101. The only exception is a
+/// panic from a `todo!`: it is returned as an error.
 pub(crate) fn exit_on_panic(work: impl FnOnce()) -> Result<(), Box<dyn Any + Send>> {
     match panic::catch_unwind(AssertUnwindSafe(work)) {
         Err(panic) if !is_unwritten(&*panic) => {

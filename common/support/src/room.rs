@@ -15,19 +15,19 @@ use anyhow::{Result, ensure};
 
 use crate::panics::exit_on_panic;
 
-/// The maximum total size of the events that wait, in bytes. At this limit, the thread that adds an event waits for
-/// the room. As a result, TCP slows down a client that sends too fast.
+/// The maximum total size of the events that wait, in bytes. When this limit is exceeded, the thread that adds an event
+/// waits for the room. As a result, TCP slows down a client that sends too fast.
 const LIMIT: usize = 512 * 1024;
 
-/// How many rounds a thread works in the room before it returns to its own client.
+/// How many rounds a thread runs in the room before it returns to its own client.
 const ROUNDS: usize = 64;
 
 /// An event in a room.
 pub trait Event: Send + 'static {
-    /// If the event consists of one or more messages, returns the number of the connection and the messages.
+    /// If the event consists of one or more messages, returns the connection's number and the messages.
     ///
-    /// Consecutive messages of one connection become one event, and can be sent to the other members together. That
-    /// makes a broadcast fast.
+    /// Consecutive messages from one connection become one event, so they can be sent to the other members together.
+    /// That makes a broadcast fast.
     fn said(&mut self) -> Option<(u64, &mut Vec<String>)>;
 
     /// Returns how many bytes of text the event holds.
@@ -36,9 +36,10 @@ pub trait Event: Send + 'static {
     }
 }
 
-/// Is notified of the progress in reading a connection. Implemented by [`Room`], and by `()`, which does nothing.
+/// Is notified when bytes have been read from a connection, and when its thread is about to wait for more. Implemented
+/// by [`Room`], and by `()`, which does nothing.
 pub trait Gather {
-    /// Bytes have been read. They may contain several events, which are gathered from now on.
+    /// Bytes have been read. The bytes may contain several events, which are gathered from now on.
     fn gather(&self);
 
     /// The thread is about to wait for its client, so the gathered events are handed over.

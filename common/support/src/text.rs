@@ -16,7 +16,7 @@ use unicode_normalization::UnicodeNormalization;
 /// assert_eq!(support::printable("abc\u{202e}cba"), "abc\u{FFFD}cba");
 /// ```
 pub fn printable(text: &str) -> Cow<'_, str> {
-    // This shortcut covers the usual case, and is ten times as fast.
+    // This shortcut covers the usual case, and is ten times as fast as the general code.
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return Cow::Borrowed(text);
     }
@@ -73,8 +73,8 @@ pub fn has_invisible(name: &str) -> bool {
     })
 }
 
-/// Returns equal strings for two names that people would consider the same. Case, the encoding of accents (normal form
-/// KC, Unicode Standard Annex 15) and spaces around the name make no difference.
+/// Returns equal strings for two names that people would consider the same. Differences in case, in the encoding of
+/// accents (normal form KC, Unicode Standard Annex 15) and in the spaces around the name are ignored.
 ///
 /// Characters that only look alike remain different: the Cyrillic `а` is not the Latin `a`.
 ///

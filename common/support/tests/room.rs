@@ -118,7 +118,7 @@ fn events_that_arrive_during_a_round_are_processed_after_it() {
     let first = room.clone();
     thread::spawn(move || first.send_now(Message::Joined(1)));
     assert_eq!(rounds.recv_timeout(PATIENCE).unwrap(), 1);
-    // Sending does not wait for the room, and no later event triggers the next round.
+    // Sending does not wait for the room, and there is no later event that would trigger the next round.
     room.send_now(Message::Joined(2)).unwrap();
     room.send_now(Message::Joined(3)).unwrap();
     drop(open);

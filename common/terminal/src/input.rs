@@ -20,18 +20,18 @@ const MAX_LINE: usize = MAX_MESSAGE - 1024;
 /// Printed when a line is too long for a message.
 pub const TOO_LONG: &str = "That line is too long for one message; it was not sent";
 
-/// The maximum total length of the lines that wait for the program, in bytes. At this limit, a pipe is not read any
-/// further until there is space again.
+/// The maximum total length of the lines that wait for the program, in bytes. When the lines reach this limit, nothing
+/// more is read from a pipe until there is space again.
 const MAX_WAITING: usize = 1024 * 1024;
 
 /// Printed when there is no space for a typed line.
 const TOO_MUCH: &str = "Too much is waiting to be sent; that line was not sent";
 
-/// How long the program has to notice, without help, that the person is leaving. Earlier lines may still be waiting
-/// to be sent.
+/// The program is expected to notice within this time, without help, that the person is leaving. Earlier lines may
+/// still be waiting to be sent.
 const PATIENCE: Duration = Duration::from_millis(400);
 
-/// How much more time the program has after that before it is ended.
+/// How much more time the program then gets before it is ended.
 const LAST_MOMENT: Duration = Duration::from_millis(300);
 
 /// Reads input line by line.
@@ -110,18 +110,18 @@ pub struct Input {
 #[derive(Default)]
 struct State {
     lines: VecDeque<(Instant, String)>,
-    /// The total length of the lines, in bytes.
+    /// The total length of `lines`, in bytes.
     bytes: usize,
     /// The number of times the program has asked for a line.
     asked: usize,
-    /// The value of `asked` when the program received the word.
+    /// The value of `asked` when the program received the word for leaving.
     asked_word: usize,
     /// Whether the program has received a line, and has not yet asked for the next one.
     is_busy: bool,
     /// Whether the program is asking a question, and doing nothing else.
     is_asking: bool,
     end: Option<End>,
-    /// Whether the program has been told that the person is leaving.
+    /// Whether the program has been notified that the person is leaving.
     is_told: bool,
     on_leaving: Option<Box<dyn FnOnce() + Send>>,
 }
@@ -235,8 +235,8 @@ impl Input {
         }
     }
 
-    /// Called when the person leaves. Waits until the program knows this, and ends the program if it is busy with
-    /// something else.
+    /// Called when the person leaves. Waits until the program knows this; if the program is busy with something else,
+    /// ends it.
     pub fn see_off(&self) {
         let mut state = self.state();
         let mut asked = state.asked;
@@ -244,7 +244,7 @@ impl Input {
         let mut end = Instant::now() + if is_last_moment { LAST_MOMENT } else { PATIENCE };
         while !state.is_known() {
             if !self.is_terminal && !state.is_interrupted() && state.asked != asked {
-                // All lines from a pipe are sent, however long that takes, as long as there is progress.
+                // All lines from a pipe are sent, however long that takes, provided that there is progress.
                 (asked, end, is_last_moment) = (state.asked, Instant::now() + PATIENCE, false);
             }
             let left = end.saturating_duration_since(Instant::now());

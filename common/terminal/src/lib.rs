@@ -1,4 +1,4 @@
-//! A terminal where a person types a line while messages keep arriving.
+//! A terminal at which a person types a line while messages keep arriving.
 //!
 //! On a terminal that understands escape sequences, rustyline keeps the half-typed line intact while messages are
 //! printed. On a pipe, or with `TERM=dumb`, lines are read and printed without an editor.
@@ -34,7 +34,7 @@ const PROMPT: &str = "> ";
 /// screen.
 const NOTHING: &str = "\x1b[A\n";
 
-/// The maximum number of messages that wait to be shown. When there are more, printing blocks.
+/// The maximum number of messages that can wait to be shown. When it is reached, printing blocks.
 const TO_SHOW: usize = 16;
 
 /// The maximum length of an answer to a question, in bytes.
@@ -121,7 +121,7 @@ impl Terminal {
                 handled.interrupt();
                 shown.interrupt_editor();
                 handled.see_off();
-                // The program knows that the person is leaving, and gets time to react.
+                // The program knows that the person is leaving; give it time to react.
                 thread::sleep(LINGER + LINGER / 4);
                 exit(130)
             }
@@ -161,7 +161,7 @@ impl Terminal {
         loop {
             if let Reader::Plain = reader {
                 let mut stdout = io::stdout().lock();
-                // A person can answer even if the question could not be printed.
+                // The person can answer even if the question could not be printed.
                 let _ = write!(stdout, "{question}").and_then(|()| stdout.flush());
             }
             match reader.read(question) {
@@ -192,7 +192,7 @@ impl Terminal {
         self.typed
     }
 
-    /// Runs `call` if the person leaves and the program does not notice, so that the program can stop waiting. After
+    /// If the person leaves and the program does not notice, runs `call`, which lets the program stop waiting. After
     /// Ctrl-C, `call` runs immediately; otherwise, the program first gets a moment to send earlier lines.
     pub fn on_leaving(&self, call: impl FnOnce() + Send + 'static) {
         self.input.on_leaving(Box::new(call));
@@ -359,11 +359,12 @@ impl Screen {
         self.reading.load(Ordering::SeqCst)
     }
 
-    /// For the reading thread: returns whether the program is ending. If there is a message about the reason, this
+    /// For the reading thread: returns whether the program is ending. If there is a message that gives the reason, this
     /// function prints the message and ends the program.
     fn is_ending(&self) -> bool {
         if PANICKED.load(Ordering::SeqCst) {
-            // Normally, `main` ends the program. If `main` waits for this thread instead, this thread ends the program.
+            // Normally, `main` ends the program. But if `main` is waiting for this thread, this thread ends the
+            // program.
             thread::sleep(LINGER);
             process::exit(101)
         }
@@ -373,7 +374,7 @@ impl Screen {
         }
     }
 
-    /// Waits until everything that was printed before is on the screen.
+    /// Waits until everything that was printed before this call is on the screen.
     fn wait_until_shown(&self) {
         let Some(printer) = &self.printer else { return };
         let (shown, wait) = mpsc::sync_channel(1);
@@ -439,13 +440,13 @@ fn exit(status: i32) -> ! {
 
 fn fail(message: &str) -> ! {
     saved_mode::restore();
-    // The output may be closed, but the program can do nothing about that.
+    // If the output is closed, the program can do nothing about that.
     let _ = writeln!(io::stderr(), "Error: {message}");
     process::exit(1)
 }
 
-/// Makes a panic in `main`, which ends the program, restore the terminal as well. A panic in another thread ends only
-/// that thread, and the person can still finish typing the line.
+/// Ensures that the terminal is also restored when `main` panics, which ends the program. A panic in another thread
+/// ends only that thread, and the person can still finish typing the line.
 fn restore_on_panic() {
     let report = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {

@@ -1,4 +1,4 @@
-//! Tests the end of a program while a line is being typed: the terminal is restored, and the last messages are
+//! Tests that when a program ends while a line is being typed, the terminal is restored, and the last messages are
 //! visible. Also tests plain input.
 //!
 //! These tests run without the test harness, because a panic must happen in the real `main`.
@@ -17,7 +17,7 @@ use terminal::{Screen, Terminal};
 /// The environment variable that tells the program under test what to do. The code of that program is also in this
 /// file.
 const DO: &str = "COMMON_TEST_DO";
-/// The environment variable with the address of the connection that tells the program when to act.
+/// The environment variable with the address of a server. The program connects to it, and acts when it receives a byte.
 const ADDRESS: &str = "COMMON_TEST_ADDRESS";
 
 fn main() {
@@ -123,7 +123,7 @@ fn program(what: &str) -> Command {
     program
 }
 
-/// Starts the program at a terminal, with one variable added to its environment. Returns the program's screen and
+/// Starts the program in a terminal, with one variable added to its environment. Returns the program's screen and
 /// keyboard, and its process.
 fn start_at_terminal(what: &str, name: &str, value: &str) -> (File, Child) {
     let pty = openpty(None, None).unwrap();
@@ -215,14 +215,15 @@ fn a_line_is_one_message_or_none() {
     let too_long = "That line is too long for one message; it was not sent";
     let (_, shown, _) = run("lines", lines);
     assert_eq!(shown, format!("{too_long}\n{longest} bytes: …\n5 bytes: short\n"));
-    // Lines that are too long are discarded, and bytes that are not UTF-8 make a line longer.
+    // Lines that are too long are discarded; a line becomes longer if it contains bytes that are not UTF-8.
     let (_, shown, _) = run("lines", [&long(10_000_000).into_bytes()[..], b"\nab\xff"].concat());
     assert_eq!(shown, format!("{too_long}\n5 bytes: ab\u{FFFD}\n"));
     let (_, shown, _) = run("lines", [&vec![0xff; longest / 2][..], b"\nshort"].concat());
     assert_eq!(shown, format!("{too_long}\n5 bytes: short\n"));
 }
 
-/// Newlines can be typed (Ctrl-V Ctrl-J), or pasted if bracketed paste is on even though the program turned it off.
+/// Newlines can be typed (Ctrl-V Ctrl-J), or pasted if the terminal keeps bracketed paste on, although the program has
+/// turned it off.
 fn newlines_in_a_line_become_spaces() {
     for between in ["\x16\n", "\x1b[200~\n\x1b[201~"] {
         let (mut screen, mut program) = start_at_terminal("lines", ADDRESS, "");

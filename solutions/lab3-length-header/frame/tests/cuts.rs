@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use solution3_frame::{HEADER, MAX_PAYLOAD, encode, read};
 
-/// A stream on which each read returns at most as many bytes as the next number of the iterator. A 0 stands for a
-/// signal that interrupts the read.
+/// A stream whose reads are limited: the iterator's next number is the maximum number of bytes that the next read
+/// returns. A 0 means that a signal interrupts the read.
 struct Cut<'a, L>(&'a [u8], L);
 
 impl<L: Iterator<Item = usize>> Read for Cut<'_, L> {
@@ -28,7 +28,7 @@ fn cut<'a>(bytes: &'a [u8], lengths: &'a [usize]) -> impl BufRead {
 
 fn lengths() -> impl Strategy<Value = Vec<usize>> {
     let lengths = vec(prop_oneof![0..9_usize, 1..100_usize], 1..20);
-    // Not every read is interrupted.
+    // At least one number is not 0, so not every read is interrupted.
     lengths.prop_map(|lengths| [lengths, vec![1]].concat())
 }
 

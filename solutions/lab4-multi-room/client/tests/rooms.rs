@@ -83,7 +83,7 @@ fn text_typed_before_a_refusal_goes_to_no_other_room() {
     assert!(rooms.wait_for_join());
     assert!(rooms.find("", before).unwrap_err().contains("new"));
     assert_eq!(rooms.find("", Instant::now()), Ok(found("old")));
-    // If the command names the room, no other room can be meant.
+    // If the command names a room, it cannot mean any other room.
     assert_eq!(rooms.find("old", before), Ok(found("old")));
     assert!(rooms.switch_to("old"));
     assert_eq!(rooms.find("", before), Ok(found("old")));
@@ -100,7 +100,7 @@ fn an_error_that_may_belong_to_another_request_refuses_no_join() {
     rooms.hear_error();
     assert_eq!(rooms.awaited(), None);
 
-    // A request that has received its reply cannot have caused the error.
+    // The reply to this request has arrived, so the request cannot have caused the error.
     let rooms = in_rooms(["old"]);
     rooms.ask(&chat("old", " hello"));
     rooms.ask(&join("new"));
@@ -110,7 +110,7 @@ fn an_error_that_may_belong_to_another_request_refuses_no_join() {
     assert_eq!(rooms.awaited(), None);
     assert!(rooms.wait_for_join());
 
-    // The reply to a join means that all earlier requests have been handled.
+    // When the reply to a join arrives, the server has handled all earlier requests.
     let rooms = in_rooms(["old"]);
     rooms.ask(&Request::Kill);
     rooms.ask(&join("new"));

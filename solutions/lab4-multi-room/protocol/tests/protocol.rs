@@ -8,7 +8,7 @@ use solution4_protocol::{
     Complaint, Lines, MAX_LINE, Problem, Reply, Request, read_reply, read_request,
 };
 
-/// Returns all requests in the text; for an invalid one, the error code of the complaint.
+/// Returns all requests in the text; for an invalid request, returns the error code of the complaint.
 fn requests(text: &str) -> Vec<Result<Request, u32>> {
     let mut lines = Lines::new(text.as_bytes(), |_| {});
     std::iter::from_fn(|| match read_request(&mut lines) {
@@ -70,7 +70,7 @@ fn spaces_carriage_returns_and_blank_lines_do_not_matter() {
     assert_eq!(requests(text), [Ok(leave), Ok(helo("a"))]);
 }
 
-/// Some published servers use 128-bit numbers as references, and some clients use the name of a room.
+/// Some published servers use 128-bit numbers as references, and some clients use a room's name instead.
 #[test]
 fn references_are_text() {
     let large = "-340282366920938463463374607431768211455";

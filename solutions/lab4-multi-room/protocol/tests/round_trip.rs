@@ -1,4 +1,4 @@
-//! Tests that any message that was read can be written and read again unchanged.
+//! Tests that every message that has been read remains unchanged when it is written and read again.
 
 mod bytes;
 

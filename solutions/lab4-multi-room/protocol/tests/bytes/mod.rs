@@ -59,7 +59,7 @@ fn message() -> impl Strategy<Value = Vec<u8>> {
     select(&MESSAGES).prop_flat_map(lines).prop_map(|lines| lines.concat())
 }
 
-/// Generates a message with a long line, whose length is close to the limit of a server or a client.
+/// Generates a message with a line, or a text, whose length is close to a server's or a client's limit.
 fn long_message() -> impl Strategy<Value = Vec<u8>> {
     let around = select(&[
         ("HELO ", "\n"),
@@ -85,7 +85,7 @@ pub fn some_bytes() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![4 => messages, 1 => long_message()]
 }
 
-/// Returns every message that `read` finds, and the problems in between.
+/// Returns every message and every problem that `read` finds, in order.
 pub fn read_all<M, R: BufRead>(
     mut lines: Lines<R>,
     read: fn(&mut Lines<R>) -> Result<Option<M>, Problem>,
