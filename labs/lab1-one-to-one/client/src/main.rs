@@ -44,13 +44,13 @@ fn main() -> Result<()> {
 /// Tells the person if the server is silent. Peeking does not consume the bytes: they can still be read.
 fn wait_for_welcome(stream: &TcpStream, screen: &Screen) {
     let _waiting = screen.waiting_for("the server to welcome you");
-    // If there is an error, the next read reports it.
+    // If peeking fails, the next read reports the error.
     let _ = stream.peek(&mut [0]);
 }
 
 /// Stage 3: connect to the server at `address`, a host and a port.
 ///
-/// The caller gets the connected socket, or the error, and then tells the person what to do.
+/// The caller gets either the connected socket or the error; if there is an error, it tells the person what to do.
 fn connect(address: (&str, u16)) -> io::Result<TcpStream> {
     todo!("stage 3: connect to the server at address, a host and a port")
 }
@@ -62,8 +62,8 @@ fn connect(address: (&str, u16)) -> io::Result<TcpStream> {
 /// The person sees each message once, in order and immediately, on the [`Screen`]. When the server has closed the
 /// connection, this function returns.
 ///
-/// Stage 10 tests this function: when the connection is lost, it returns the error. In both cases `main` tells the
-/// person and ends the program, even if no key is ever pressed again.
+/// Stage 10 tests this function: when the connection is lost, it returns the error. In both cases, `main` tells the
+/// person what happened, and ends the program, even if no key is ever pressed again.
 ///
 /// Stage 12 tests this function, with three people: a message does not break the line that is being typed.
 ///

@@ -36,7 +36,7 @@ struct Options {
 /// The events that the connections' threads send to the room. The number in each event identifies the connection.
 enum Event {
     Joined(u64, Member),
-    /// One or more consecutive messages of one client.
+    /// One or more consecutive messages from one client.
     Said(u64, Vec<String>),
     /// Contains the last words to send to the member that has left.
     Left(u64, String),
@@ -77,17 +77,18 @@ fn open_listener(address: (&str, u16)) -> io::Result<TcpListener> {
 /// Stage 2: accept clients for ever, and give each a thread.
 ///
 /// In each client's thread, [`talk`] serves the client, and then [`drain`] gives the last words time to arrive. No
-/// client waits until another one has finished. [`talk`] gets a number, counted from 1, that no other client ever
-/// gets; the client's IP address, as [`IpAddr::to_canonical`] returns it; and the socket, which the thread shares
-/// with the room. Bytes leave as soon as they are sent, however few they are (Nagle's algorithm is off).
+/// client has to wait until the server has finished with another one. [`talk`] gets a number, counted from 1, that no
+/// other client ever gets; the client's IP address, as [`IpAddr::to_canonical`] returns it; and the socket, which the
+/// thread shares with the room. Each send is transmitted immediately, even if it contains only a few bytes (Nagle's
+/// algorithm is off).
 ///
-/// Nothing ends this function. If a client cannot be accepted, or no thread can start for it, the log says why, its
-/// connection is closed, and the connected clients notice nothing. While the cause lasts, each call of `accept` may
+/// Nothing ends this function. If a client cannot be accepted, or no thread can be started for it, the log says why,
+/// its connection is closed, and the connected clients notice nothing. While the cause lasts, each call of `accept` may
 /// fail immediately; even then, the server must not keep a core busy or flood the log.
 ///
 /// Stage 8 comes back to this function: at most `seats` clients are served at a time. A seat is taken before its
-/// client's thread starts. It is free again as soon as [`talk`] has returned, or if the thread could not start.
-/// [`turn_away`] turns away a client that finds no free seat, and no other client waits for that.
+/// client's thread starts. It is free again as soon as [`talk`] has returned, or as soon as starting the thread has
+/// failed. A client that finds no free seat is turned away ([`turn_away`]); meanwhile, no other client has to wait.
 ///
 /// Stage 13 tests this function, together with the client: one person leaves, another joins, and a third finds the
 /// room full.
@@ -102,7 +103,7 @@ fn turn_away(stream: TcpStream) {
     todo!("stage 8: turn a client away")
 }
 
-/// Handles one connection, from its welcome to its end.
+/// Handles one connection, from the welcome to the end of the connection.
 fn talk(id: u64, ip: IpAddr, stream: &Arc<TcpStream>, room: &Room<Event>) {
     log(&format!("{ip} connected"));
     let outbox = Outbox::sending_with(Arc::clone(stream), send);
@@ -115,16 +116,17 @@ fn talk(id: u64, ip: IpAddr, stream: &Arc<TcpStream>, room: &Room<Event>) {
 
 /// Stage 4: send each message that arrives to the room.
 ///
-/// TCP has no messages: the bytes of one `read` can be half a message, or three. [`Messages`] finds the messages in
-/// the bytes of a connection; it may already hold the beginning of the next message. The room gets each message as an
-/// [`Event::Said`] of this client ([`Room::send`]), once and in order. At the end of the stream, this function returns.
+/// TCP has no messages: the bytes of one `read` can be half a message, or three messages. [`Messages`] finds the
+/// messages in the bytes of a connection; it may already hold the beginning of the next message. The room gets each
+/// message as an [`Event::Said`] of this client ([`Room::send`]), once and in order. At the end of the stream, this
+/// function returns.
 ///
-/// Stage 6 comes back to this function: a message that is exactly `quit` also counts as the end. The room does not
-/// get this message.
+/// Stage 6 comes back to this function: a message that is exactly `quit` also counts as the end of the stream. The room
+/// does not get this message.
 ///
-/// Stage 9 tests this function: however a connection ends, the function returns, and it returns the error if there is
-/// one. [`talk`] then tells the client why, and the other clients notice nothing. Nothing that a client sends makes
-/// this function panic or keeps a core busy.
+/// Stage 9 tests this function: however a connection ends, the function returns, and if there is an error, it returns
+/// the error. [`talk`] then tells the client why, and the other clients notice nothing. Nothing that a client sends may
+/// make this function panic or keep a core busy.
 ///
 /// Stage 11 tests this function: the messages are the same however their bytes arrive. An original client's message
 /// ends where the bytes of one `read` end. A message that is too long is an error.
@@ -158,7 +160,7 @@ fn run_room(members: &mut BTreeMap<u64, Member>, events: impl Iterator<Item = Ev
 /// Stage 2: send a new member the [`WELCOME`].
 ///
 /// It is the first thing that the member receives: this function pushes it into the member's [`Outbox`], and the room
-/// sends what the outbox holds. While this function runs, the whole room waits, so it must not wait for the member.
+/// sends what the outbox holds. The whole room waits for this function, so the function must not wait for the member.
 fn welcome(member: &mut Member) {
     todo!("stage 2: send a new member the WELCOME")
 }
@@ -169,9 +171,8 @@ fn welcome(member: &mut Member) {
 /// member gets each line, once and in order, and so does the log ([`log_all`] adds the newline). The speaker gets
 /// nothing back. If `members` does not contain the speaker, no member gets anything.
 ///
-/// While this function runs, the whole room waits, so it must not wait for a member. For a hundred members, there are
-/// a hundred pushes, however many messages there are. The members share the same [`Bytes`]; cloning it copies
-/// nothing.
+/// The whole room waits for this function, so the function must not wait for a member. For a hundred members, there are
+/// a hundred pushes, however many messages there are. The members share the same [`Bytes`]; cloning it copies nothing.
 ///
 /// Stage 14 tests this function: a message may contain characters that would control the server's terminal. They must
 /// appear there as visible, harmless symbols.
@@ -182,9 +183,9 @@ fn relay(members: &mut BTreeMap<u64, Member>, speaker: u64, messages: &[String])
 /// Stage 2: send as many bytes as the socket accepts now.
 ///
 /// Everything that the server sends to a member goes through this function: the member's [`Outbox`] calls it with the
-/// next bytes. It returns how many of these bytes, counted from the first, the socket has accepted: if the client
-/// reads slowly, only some of them, or none. The outbox keeps the rest, and sends it later. An error means that the
-/// connection is lost, and disconnects the client; a socket that accepts nothing right now is not an error.
+/// next bytes. It returns how many of these bytes, counted from the first, the socket has accepted: if the client reads
+/// slowly, this may be only some of them, or none. The outbox keeps the rest, and sends it later. An error means that
+/// the connection is lost, and disconnects the client; a socket that accepts nothing right now is not an error.
 ///
 /// This function never waits for the client, because the whole room would wait with it: [`send_now`] is a `write`
 /// that does not wait.

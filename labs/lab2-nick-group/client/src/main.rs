@@ -47,8 +47,8 @@ fn chat(
     let joined_line = format!("{nickname} joined!");
     let mut messages = Messages::from_server(stream, &joined_line, "Nickname refused: ");
     let waiting = screen.waiting_for("the server to let you in");
-    // The first message after the nickname says whether the server accepts it. If not, the server closes the
-    // connection.
+    // The server's first message after the nickname says whether the nickname has been accepted. If not, the server
+    // closes the connection.
     let Some(first) = answer_nick(&mut messages, stream, nickname)? else {
         return Ok(());
     };

@@ -39,9 +39,9 @@ struct Options {
 
 /// The events that the connections' threads send to the room. The number in each event identifies the connection.
 enum Event {
-    /// The channel is for the answer: whether the newcomer has joined.
+    /// The channel carries the room's answer, which says whether the newcomer has joined.
     Join(u64, Member, mpsc::Sender<bool>),
-    /// One or more consecutive messages of one client.
+    /// One or more consecutive messages from one client.
     Said(u64, Vec<String>),
     /// Contains the last words to send to the member that has left.
     Left(u64, String),
@@ -82,7 +82,7 @@ fn open_listener(endpoint: &Endpoint<55555>) -> Result<TcpListener> {
     todo!("stage 1: open the listening socket, and announce it")
 }
 
-/// Handles one connection, from the handshake to its end.
+/// Handles one connection, from the handshake to the end of the connection.
 fn talk(id: u64, stream: &Arc<TcpStream>, room: &Room<Event>, patience: Duration) -> Result<()> {
     log(&format!("Connected with {}", stream.peer_addr()?));
     let mut messages = Messages::new(stream, room);
@@ -112,7 +112,7 @@ fn talk(id: u64, stream: &Arc<TcpStream>, room: &Room<Event>, patience: Duration
 ///
 /// The client gets `NICK`, exactly these four bytes, because an original client compares what it receives with them.
 /// Returns the reply, which may be empty and has no newline ([`Messages::handshake`]), or `None` if the client has
-/// closed the connection instead. Nothing that arrives together with the reply is lost.
+/// closed the connection instead. No bytes that arrive together with the reply may be lost.
 ///
 /// Stage 9 comes back to this function: a client must reply within `patience`. If it does not, or if its nickname is
 /// longer than the limit for messages, it gets `Nickname refused: `, a reason and a newline, and then the end of the
@@ -142,21 +142,21 @@ fn receive_messages(id: u64, messages: &mut Messages, room: &Room<Event>) -> Res
 
 /// Stage 4: run one round of the room.
 ///
-/// `events` come from the threads of all connections. During the round, `members` belongs to this function alone, and
-/// no other thread serves any member. So:
+/// `events` come from the threads of all connections. During the round, only this function uses `members`, and no other
+/// thread sends to a member. So:
 ///
-/// - Events take effect one after the other, in their order.
+/// - Events take effect one after the other, in the given order.
 /// - When the round ends, everything that was pushed for members has been sent, with one [`Outbox::flush`] for each
 ///   member.
 /// - The round never waits for a client. [`Outbox::push`] and [`Outbox::flush`] never wait; a write to a socket may
 ///   wait.
-/// - [`Event::Join`] asks whether the newcomer can [`join`]. The newcomer's thread waits for the answer, so it must
-///   get one in every case. If that thread is no longer waiting, the round continues.
+/// - [`Event::Join`] asks whether the newcomer can [`join`]. The newcomer's thread waits for the answer, so the thread
+///   must get one in every case. If that thread is no longer waiting, the round continues.
 ///
 /// Until stages 5 and 7, a round may ignore all other events.
 ///
-/// Stage 5 comes back to this function: after an [`Event::Said`], all members have a [`line()`] for each message in
-/// it, in order. Messages from a connection that is not a member are dropped.
+/// Stage 5 comes back to this function: for each message in an [`Event::Said`], all members get a [`line()`], in order.
+/// Messages from a connection that is not a member are dropped.
 ///
 /// Stage 7 comes back to this function: after [`Event::Left`], the connection is no longer a member ([`leave`]), and
 /// by the end of the round, the remaining members have been notified.
@@ -167,7 +167,7 @@ fn run_room(members: &mut BTreeMap<u64, Member>, events: impl Iterator<Item = Ev
 /// Stage 4: push the same lines to all members.
 ///
 /// Each member gets `lines` after everything that was pushed for it earlier. However many members there are, the text
-/// exists only once: they share it as [`Bytes`].
+/// exists only once: all of them share it as [`Bytes`].
 fn broadcast(members: &mut BTreeMap<u64, Member>, lines: String) {
     todo!("stage 4: push the same lines to all members")
 }
@@ -179,7 +179,7 @@ fn broadcast(members: &mut BTreeMap<u64, Member>, lines: String) {
 /// newline.
 ///
 /// Stage 8 comes back to this function: a nickname is refused if it is empty, is longer than [`MAX_NICKNAME`]
-/// characters, contains a control character, `:` or an invisible character ([`has_invisible`]), or belongs to a
+/// characters, contains a control character, `:` or an invisible character ([`has_invisible`]), or already belongs to a
 /// member. `alice` and `Alice` are the same nickname, and so are any two nicknames for which [`same_name`] returns the
 /// same value. The refused newcomer gets `Nickname refused: `, a reason and a newline; then its connection is closed.
 /// No member is notified.
@@ -195,7 +195,7 @@ fn join(members: &mut BTreeMap<u64, Member>, id: u64, mut newcomer: Member) -> b
 /// Stage 5: make the line that all members get, including the speaker.
 ///
 /// The client has already put the prefix before its message, as an original client does: for `alice: hello`, the line
-/// is the same text and a newline. [`run_room`] sends it.
+/// is the same text, followed by a newline. [`run_room`] sends it.
 ///
 /// Stage 10 comes back to this function: no member can speak in another member's name. Every line begins with
 /// `alice: `, where `alice` is the speaker's `nickname`. This prefix is added to each message that does not begin with

@@ -31,7 +31,7 @@ struct Options {
 /// The events that the connections' threads send to the room. The number in each event identifies the connection.
 enum Event {
     Joined(u64, Outbox),
-    /// One or more consecutive payloads of one client.
+    /// One or more consecutive payloads from one client.
     Said(u64, Vec<String>),
     Left(u64),
 }
@@ -79,8 +79,8 @@ fn talk(id: u64, outbox: Outbox, reader: &mut TimedReader, room: &Room<Event>) -
 /// Stage 3: send each payload that arrives to the room.
 ///
 /// Each payload goes to the room once ([`Room::send`]), in the order of arrival. Returns `Ok` if the stream ends
-/// between two frames, and the error otherwise. After a bad header, the start of the next frame is unknown, so this
-/// connection ends, but no other connection does.
+/// between two frames, and otherwise the error that ended it. After a bad header, the start of the next frame is
+/// unknown, so this connection ends, but no other connection does.
 ///
 /// A client is allowed to be silent for hours between two frames, but not in the middle of one. The `reader` limits
 /// the time from a frame's first byte to its last, so it must be told where each frame ends
@@ -109,10 +109,10 @@ fn is_disconnect(payload: &str) -> bool {
 ///
 /// `members` lists the connected clients: it maps the number of each connection to its outbox. A client that has
 /// joined receives everything that is said from then on (`relay`); a client that has left receives nothing more.
-/// Dropping a client's [`Outbox`] sends what was pushed, and closes the connection.
+/// Dropping a client's [`Outbox`] sends everything that was pushed for the client, and then closes the connection.
 ///
-/// [`Outbox::push`] only gathers; [`Outbox::flush`] sends what was gathered. At the end of the round, nothing may be
-/// left unsent.
+/// [`Outbox::push`] only gathers; [`Outbox::flush`] sends what was gathered. When the round ends, everything that was
+/// pushed must have been sent.
 ///
 /// Stage 10 comes back to this function: whenever the number of members has changed, the server prints the new number
 /// in the line `[SERVER] active connections = n` ([`log()`]).

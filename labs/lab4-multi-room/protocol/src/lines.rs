@@ -4,10 +4,10 @@ use std::io::{self, BufRead, ErrorKind, Read};
 
 use crate::{Complaint, Problem};
 
-/// The longest line, and the longest text of a chat message, in bytes.
+/// The maximum length of a line, and also of the whole text of a chat message, in bytes.
 pub const MAX_LINE: usize = 64 * 1024;
 
-/// The longest name of a room or a client, in bytes.
+/// The maximum length of the name of a room or a client, in bytes.
 const MAX_NAME: usize = 256;
 
 /// A server adds fewer bytes than this to a line that it passes on.
@@ -22,13 +22,14 @@ pub struct Lines<R> {
     /// The bytes of the line that is being read. The vector is kept, to save an allocation for each line.
     bytes: Vec<u8>,
     put_back: Option<String>,
-    /// A line that did not begin a message has been reported; lines are skipped until one begins a message.
+    /// Whether a line that did not begin a message has been reported. If so, lines are skipped until one begins a
+    /// message.
     pub(crate) is_skipping: bool,
 }
 
 impl<R: BufRead> Lines<R> {
-    /// Reads from `reader`. Before the first line of a message, it calls `begin`, so that the reader can measure how
-    /// long a message takes.
+    /// Reads from `reader`. Before the first line of each message, calls `begin`, so that the reader can measure how
+    /// long the message takes to arrive.
     pub fn new(reader: R, begin: fn(&mut R)) -> Self {
         let (bytes, put_back) = (Vec::new(), None);
         Self { reader, limit: MAX_LINE, begin, bytes, put_back, is_skipping: false }
@@ -52,24 +53,25 @@ impl<R: BufRead> Lines<R> {
     /// Stage 1: return the next line, without its end.
     ///
     /// A line ends with `\n`, wherever a read ends. A line whose `\n` has not arrived is not a line yet, even if
-    /// the rest takes a minute. Bytes that have arrived after the `\n` belong to the next call. A line that was
-    /// `put_back` comes first. `None` means the end of the stream; bytes after the last `\n` are not a line.
+    /// the rest takes a minute. Bytes that have arrived after the `\n` are kept for the next call. If there is a line
+    /// in `put_back`, it is returned first. `None` means the end of the stream; bytes after the last `\n` are not a
+    /// line.
     ///
     /// Stage 7 comes back to this function: a line of more than `limit` bytes is [`Problem::TooLong`]. The function
-    /// returns this error before the line has ended: the line may never end, and must not fill the memory. A whole
-    /// line must also pass `short_enough`.
+    /// returns this error before the line has ended: the line may never end, and must not fill the memory. A complete
+    /// line must also pass the check in `short_enough`.
     ///
     /// Stage 8 comes back to this function: every `\r` right before the `\n` is dropped. Bytes that are not UTF-8
     /// become U+FFFD, and do not end the connection.
     ///
     /// # Errors
-    /// [`Problem::TooLong`], and errors of the connection.
+    /// [`Problem::TooLong`], or an error of the connection.
     pub fn next_line(&mut self) -> Result<Option<String>, Problem> {
         todo!("stage 1: return the next line, without its end")
     }
 
-    /// Returns the line, unless it would be longer than `limit` when it is written again: with a space after its
-    /// first colon, and with U+FFFD, which is three bytes long, for bytes that are not UTF-8.
+    /// Returns the line, unless it would be longer than `limit` when it is written again: there is then a space after
+    /// its first colon, and U+FFFD, which is three bytes long, replaces bytes that are not UTF-8.
     fn short_enough(&self, line: String) -> Result<String, Problem> {
         let is_longer = line.split_once(':').is_some_and(|(_, value)| !value.starts_with(' '));
         if line.len() + usize::from(is_longer) > self.limit {
@@ -82,9 +84,9 @@ impl<R: BufRead> Lines<R> {
     ///
     /// The function `value` finds the value in a line. If the stream ends here, it ends within a message (`cut_off`).
     ///
-    /// Stage 7 comes back to this function: if the next line is any other line, the field is missing, and the
-    /// complaint ([`Complaint::BAD_FIELD`]) names it. The line that came instead may begin the next message, so the
-    /// next call of [`Lines::next_line`] must return it again.
+    /// Stage 7 comes back to this function: if the next line is not this field, the field is missing, and the complaint
+    /// ([`Complaint::BAD_FIELD`]) names it. The line that arrived instead may begin the next message, so the next call
+    /// of [`Lines::next_line`] must return it again.
     ///
     /// # Errors
     /// A complaint if the field is missing; the errors of [`Lines::next_line`]; the end of the stream.

@@ -32,7 +32,7 @@ pub struct Client {
     outbox: Outbox,
     /// The client's name from its first join. Later joins do not change the name.
     name: String,
-    /// The references of the client's rooms, in the order of joining.
+    /// The references of the client's rooms, in the order in which the client joined them.
     rooms: Vec<i64>,
 }
 
@@ -69,7 +69,7 @@ impl Hall {
         self.tell(id, &Reply::Error(Complaint::new(code, description)));
     }
 
-    /// Pushes the pending chat messages into the outboxes of the room's present members. Call this before a client
+    /// Pushes the pending chat messages into the outboxes of the room's current members. Call this before a client
     /// joins or leaves.
     pub fn push_said(&mut self) {
         let (room_ref, text) = mem::take(&mut self.said);
@@ -82,7 +82,7 @@ impl Hall {
         }
     }
 
-    /// Puts the pending chat messages into the outboxes, and sends what is in them.
+    /// Puts the pending chat messages into the outboxes, and then sends everything in the outboxes.
     pub fn flush(&mut self) {
         self.push_said();
         for client in self.clients.values_mut() {
@@ -94,11 +94,11 @@ impl Hall {
     ///
     /// The client gets [`Reply::Joined`] first; its `join_id` is the number of the connection. After that, every
     /// member, including the newcomer, gets the message `alice has joined this chatroom.` ([`Hall::announce`]). A
-    /// new room gets the next reference. Afterwards, `room_refs`, the members of the room and the rooms of the
-    /// client agree.
+    /// new room gets the next reference. Afterwards, `room_refs`, the room's set of members and the client's list of
+    /// rooms agree with each other.
     ///
-    /// A client may be in at most [`MAX_ROOMS`] rooms. The reply to one more join is [`Complaint::NOT_ALLOWED`],
-    /// and nothing changes.
+    /// A client may be in at most [`MAX_ROOMS`] rooms. If it tries to join another one, the reply is
+    /// [`Complaint::NOT_ALLOWED`], and nothing changes.
     ///
     /// Stage 5 tests this function: no reference is used twice. A client keeps the name of its first join. A client
     /// that is already in the room gets the same reply again, and nothing is announced.
@@ -125,20 +125,20 @@ impl Hall {
 
     /// Stage 6: let a client leave all its rooms and the hall.
     ///
-    /// The members of each of its rooms, in the order of joining, get the message `alice has left this chatroom.`,
-    /// and so does alice, if she is still connected. Then she is removed from the hall. When her outbox is dropped,
-    /// it sends its bytes and closes the connection.
+    /// For each of its rooms, in the order in which it joined them, all members get the message
+    /// `alice has left this chatroom.`, including alice, if she is still connected. Then she is removed from the hall.
+    /// When her outbox is dropped, it sends the bytes that it still holds, and then closes the connection.
     ///
     /// This function is called whenever a connection ends, even if its client has already disconnected. For a
     /// client that is no longer in the hall, nothing happens.
     ///
-    /// Stage 13 tests this function, together with the client: people leave in all ways, and the remaining members
-    /// see it.
+    /// Stage 13 tests this function, together with the client: people leave in every possible way, and the remaining
+    /// members are notified.
     pub fn disconnect(&mut self, id: i64) {
         todo!("stage 6: let a client leave all its rooms and the hall")
     }
 
-    /// Announces to every member of a room what its member `id` does.
+    /// Tells every member of a room what the member `id` has done.
     fn announce(&mut self, id: i64, room_ref: i64, what: &str) {
         let name = self.clients.get(&id).map_or("", |client| &client.name);
         self.say(id, room_ref, &format!("{name} {what}"));
@@ -146,18 +146,18 @@ impl Hall {
 
     /// Stage 2: send a message of the member `id` to every member of the room.
     ///
-    /// The name in the message is the one that the hall has for the client, never one from a request. The present
-    /// members get the messages in the order in which they were said. This function does not send: it adds the
-    /// message to `said` ([`write_chat`]). `said` holds the messages of one room, so those of another room must be
-    /// pushed first ([`Hall::push_said`]).
+    /// The name in the message is always the one that the hall has stored for the client, never one from a request. The
+    /// current members get the messages in the order in which they were sent. This function does not send: it adds the
+    /// message to `said` ([`write_chat`]). `said` holds the messages of only one room, so if it holds those of another
+    /// room, push them first ([`Hall::push_said`]).
     ///
     /// Stage 8 tests this function: when one member does not read, the others still get everything.
     fn say(&mut self, id: i64, room_ref: i64, message: &str) {
         todo!("stage 2: send a message of the member id to every member of the room")
     }
 
-    /// Returns the room with this reference, and its number. References are text on the wire; those of this server
-    /// are numbers.
+    /// Returns the room with this reference, and the reference as a number. References are text on the wire, but this
+    /// server's references are numbers.
     fn room(&self, room_ref: &str) -> Option<(i64, &Room)> {
         let room_ref = room_ref.parse().ok()?;
         Some((room_ref, self.rooms.get(&room_ref)?))
@@ -166,10 +166,10 @@ impl Hall {
     /// Stage 4: remove a client from a room, without news.
     ///
     /// The client still gets everything that was said before ([`Hall::push_said`]), but nothing that is said later.
-    /// Afterwards, the members of the room and the rooms of the client agree.
+    /// Afterwards, the room's set of members and the client's list of rooms agree with each other.
     ///
-    /// Stage 5 tests this function: the hall forgets a room without members, and its name. A later join with this
-    /// name makes a new room.
+    /// Stage 5 tests this function: the hall forgets both a room without members and the name of this room. A later
+    /// join with this name makes a new room.
     fn take_out(&mut self, id: i64, room_ref: i64) {
         todo!("stage 4: remove a client from a room, without news")
     }

@@ -1,4 +1,4 @@
-//! The lab 3 client: asks for a name, and then sends and shows frames, both at the same time.
+//! The lab 3 client: asks for a name; then it sends frames and shows the frames that arrive, both at the same time.
 
 use std::io::{self, BufReader, ErrorKind, Write};
 use std::net::{Shutdown, TcpStream};
@@ -28,7 +28,7 @@ fn main() -> Result<()> {
     };
     let screen = terminal.screen();
     let waiting = screen.waiting_for(format!("{} to accept the connection", options.endpoint));
-    // Connect only now: a person who is choosing a name is not in the room yet.
+    // Connect only now: while a person is choosing a name, that person must not be in the room yet.
     let stream = Arc::new(options.endpoint.connect()?);
     drop(waiting);
 
@@ -62,15 +62,15 @@ fn receive(stream: &TcpStream, screen: &Screen, goodbye: &[u8]) -> io::Result<()
 /// Stage 2: show the payload of each frame that arrives.
 ///
 /// Each payload appears on the screen once and in one piece ([`Screen::print`]), as soon as its frame is complete,
-/// however the stream was cut. `frame::read` needs a buffered reader. Its buffer may already hold part or all of the
-/// next frame, which must not be lost.
+/// however the stream was cut. `frame::read` needs a buffered reader. The reader's buffer may already hold part or all
+/// of the next frame; these bytes must not be lost.
 ///
 /// Returns `Ok` if the stream ends between two frames, and an error if a header is bad, a frame is cut off, or the
-/// connection is lost. The caller then tells the user, and ends the program.
+/// connection is lost. The caller then tells the user what happened, and ends the program.
 ///
 /// Stage 5 tests this function: a half-typed line stays intact, and a payload of two lines is shown as one line,
-/// because the second line could look like a message from another person. One call of [`Screen::print`] for each
-/// payload ensures both.
+/// because the second line could look like a message from another person. To ensure both, call [`Screen::print`] once
+/// for each payload.
 ///
 /// Stage 11 tests this function, with three people. Stage 12 tests this function: only the server obeys a disconnect;
 /// to a client, it is a payload like any other. Stage 13 tests this function: characters that would control a terminal

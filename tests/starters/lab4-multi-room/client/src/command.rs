@@ -1,4 +1,4 @@
-//! Parses the lines that the person types. A line is a command, or text for the room.
+//! Parses the lines that the person types. A line is either a command or text for the room.
 
 /// A parsed line.
 #[derive(Clone, Debug, PartialEq, Eq)]

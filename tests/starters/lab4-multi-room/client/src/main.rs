@@ -1,7 +1,7 @@
 //! The lab 4 client: one thread sends commands, and the other receives replies.
 //!
-//! A message identifies its room by a number from the server. One thread receives this number in a reply, and the
-//! other thread needs it for the next request. So the two threads share the rooms (`rooms.rs`).
+//! A message identifies its room by a number that the server has chosen. One thread receives this number in a reply,
+//! and the other thread needs it for the next request. So the two threads share the rooms (`rooms.rs`).
 
 mod command;
 mod rooms;
@@ -88,23 +88,23 @@ fn show_replies(stream: &TcpStream, screen: &Screen, rooms: &Rooms) -> io::Resul
     todo!("stage 10: show each reply that arrives, until the stream ends")
 }
 
-/// Stage 10: show one reply that is not an error, in your own words.
+/// Stage 10: show one reply that is not an error; the wording is up to you.
 ///
 /// A [`Reply::Chat`] is shown as `[room1] alice: hello`, with the name that [`Rooms`] has for the room. Further
 /// lines are indented by two spaces; otherwise one of them could look like a message from another person.
 ///
 /// A [`Reply::Helo`] is shown with its text, and a [`Reply::Unknown`] with its line, after `the server says:`. For
-/// [`Reply::Joined`] and [`Reply::Left`], the screen shows which room it is. If the reply to a join arrives too
-/// late, text still goes to the same room as before ([`Rooms::is_current`]); the person sees that as well.
+/// [`Reply::Joined`] and [`Reply::Left`], the screen names the room. If the reply to a join arrives too late, text
+/// still goes to the same room as before ([`Rooms::is_current`]); the person sees that as well.
 fn show(reply: Reply, screen: &Screen, rooms: &Rooms) {
-    todo!("stage 10: show one reply that is not an error, in your own words")
+    todo!("stage 10: show one reply that is not an error; the wording is up to …")
 }
 
 /// Stage 10: send the lines that are typed.
 ///
-/// [`Command::parse`] parses a line. A join is sent as a [`Request::Join`], and text as a [`Request::Chat`] in the
-/// current room; an empty line is not sent. The current room is unknown until the reply to each join has arrived
-/// ([`wait_for_join`]). Then [`Rooms::find`] returns its reference and the `JOIN_ID`; it needs to know when the line
+/// [`Command::parse`] parses a line. A join is sent as a [`Request::Join`], and text as a [`Request::Chat`] to the
+/// current room; an empty line is not sent. The current room is unknown until the replies to all joins have arrived
+/// ([`wait_for_join`]). Then [`Rooms::find`] returns its reference and the `JOIN_ID`; pass it the time when the line
 /// was typed ([`Terminal::typed`]). If there is no room, the person sees why, and that the text was not sent.
 /// [`Sender::send`] sends a request. [`obey`] (stage 11) handles all other commands.
 ///

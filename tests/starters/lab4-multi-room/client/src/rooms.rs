@@ -15,7 +15,7 @@ const A_MOMENT: Duration = Duration::from_millis(100);
 /// The maximum number of rooms that the client remembers. Without a limit, a server could fill the memory with rooms.
 const MAX_ROOMS: usize = 200;
 
-/// The maximum number of requests without a reply that the client remembers.
+/// The maximum number of unanswered requests that the client remembers.
 const MAX_ASKED: usize = 100;
 
 /// The state of the rooms, shared by two threads.
@@ -28,24 +28,24 @@ pub struct Rooms {
 #[derive(Default)]
 struct State {
     /// The references and names of the rooms that the client has joined, the latest one last. A room that the client
-    /// has left remains here, because the server still sends messages from it, such as the one that announces that the
-    /// client has left.
+    /// has left remains here, because the server still sends messages from it, such as the announcement that the client
+    /// has left.
     names: Vec<(String, String)>,
     /// The references of the rooms that the client is in, the current one last.
     joined: Vec<String>,
     join_id: String,
-    /// The requests that have no reply yet, in order, and when each of them was sent.
+    /// The requests that have no reply yet, in order, each with the time when it was sent.
     asked: VecDeque<(Request, Instant)>,
-    /// The number of errors received that may be replies to a join or to other requests.
+    /// The number of received errors that may belong either to a join or to another request.
     errors: usize,
-    /// The room of the last join, if that join has failed, and when the person was told about this.
+    /// If the latest join has failed, its room, and the time when the person was told.
     lost: Option<(String, Instant)>,
     /// Whether the person is leaving, which ends all waits.
     is_leaving: bool,
 }
 
 impl Rooms {
-    /// Records a request that will be sent now, after waiting a moment for the reply to the previous one.
+    /// Waits a moment for the reply to the previous request, and then records the request that will be sent now.
     pub fn ask(&self, request: &Request) {
         self.wait_a_moment();
         let mut state = self.state();
@@ -62,7 +62,7 @@ impl Rooms {
         }
     }
 
-    /// Waits a moment for the reply to the last request.
+    /// Waits a moment for the reply to the latest request.
     pub fn wait_a_moment(&self) {
         let mut state = self.state();
         while let Some((request, when)) = state.asked.back()
@@ -112,13 +112,13 @@ impl Rooms {
         self.state().name(room_ref).map_or_else(|| format!("room {room_ref}"), str::to_owned)
     }
 
-    /// Returns the room of the last join, if the reply to that join has not arrived.
+    /// Returns the room of the latest join, if the reply to that join has not arrived yet.
     pub fn awaited(&self) -> Option<String> {
         self.state().last_join().map(|(room, _)| room.to_owned())
     }
 
-    /// Waits for the replies to all joins, but for at most five seconds after the last join was sent. Returns false if
-    /// some of them have not arrived.
+    /// Waits for the replies to all joins, but for at most five seconds after the latest join was sent. Returns false
+    /// if at least one of them has not arrived.
     pub fn wait_for_join(&self) -> bool {
         let mut state = self.state();
         while let Some((_, when)) = state.last_join() {
@@ -139,9 +139,9 @@ impl Rooms {
         state.errors = 0;
     }
 
-    /// Returns the reference of the room `name`, if the client is in it, and the client's `JOIN_ID`. An empty name
-    /// means the current room; but a line that was `typed` before the person knew that a join had failed was not meant
-    /// for the current room. An error is a message for the person.
+    /// Returns the reference of the room `name`, together with the client's `JOIN_ID`, if the client is in the room. An
+    /// empty name means the current room, unless the line was `typed` before the person knew that a join had failed:
+    /// such a line was not meant for the current room. An error is a message for the person.
     pub fn find(&self, name: &str, typed: Instant) -> Result<(String, String), String> {
         let state = self.state();
         match &state.lost {
@@ -179,7 +179,7 @@ impl Rooms {
         if names.is_empty() { "none".to_owned() } else { names.join(", ") }
     }
 
-    /// Returns whether text goes to this room.
+    /// Returns whether this room is the current one, to which text goes.
     pub fn is_current(&self, room_ref: &str) -> bool {
         self.state().joined.last().is_some_and(|current| current == room_ref)
     }
@@ -204,7 +204,7 @@ impl State {
         self.joined.iter().rposition(|room| name.is_empty() || self.name(room) == Some(name))
     }
 
-    /// Returns the room of the last join without a reply, and when that join was sent.
+    /// Returns the room of the latest join that has no reply yet, and the time when that join was sent.
     fn last_join(&self) -> Option<(&str, Instant)> {
         let (request, when) = self.asked.iter().rfind(|(request, _)| is_join(request))?;
         if let Request::Join { room, .. } = request { Some((room, *when)) } else { None }
@@ -253,7 +253,7 @@ fn is_join(request: &Request) -> bool {
     matches!(request, Request::Join { .. })
 }
 
-/// Returns whether the reply belongs to this kind of request.
+/// Returns whether this reply can be the reply to this request.
 fn is_answer(reply: &Reply, request: &Request) -> bool {
     match (reply, request) {
         (Reply::Helo { .. }, Request::Helo(_)) => true,

@@ -2,8 +2,8 @@
 //! the other.
 //!
 //! Reading is lenient where the wire format allows it (spaces after the colon, `\r`, blank lines between messages)
-//! and strict otherwise. The reply to an invalid message is an error, and the connection continues at the next line
-//! that begins a message.
+//! and strict otherwise. The reply to an invalid message is an error; then reading continues at the next line that
+//! begins a message.
 
 mod lines;
 mod reply;
@@ -21,7 +21,7 @@ use std::io;
 pub enum Problem {
     /// The lines are not a valid message; the connection can continue.
     Message(Complaint),
-    /// A line or a text is longer than the limit; tell the peer, and close.
+    /// A line or a text is longer than the limit; tell the peer, and close the connection.
     TooLong,
     /// The connection failed, or ended within a message.
     Connection(io::Error),
@@ -50,7 +50,7 @@ impl Complaint {
     /// The client is not allowed to do that.
     pub const NOT_ALLOWED: u32 = 6;
 
-    /// Makes a complaint with one of these codes.
+    /// Creates a complaint with one of these codes.
     pub fn new(code: u32, description: impl Into<String>) -> Self {
         Self { code, description: description.into() }
     }

@@ -7,46 +7,46 @@ use std::net::SocketAddr;
 use crate::lines::value;
 use crate::{Complaint, Lines, Problem};
 
-/// A reply, or a chat message of a room. Its `Display` output is what is sent over the network.
+/// A reply, or a chat message from a room. Its `Display` output is what is sent over the network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
     /// The reply to a greeting.
     Helo {
-        /// The line of the greeting, unchanged.
+        /// The greeting line, unchanged.
         line: String,
         /// The server's own address.
         server: SocketAddr,
     },
     /// The client is now in the room.
     Joined {
-        /// The name of the room.
+        /// The room's name.
         room: String,
         /// The server's own address.
         server: SocketAddr,
         /// The reference that identifies the room from now on.
         room_ref: String,
-        /// The id of the client.
+        /// The client's id.
         join_id: String,
     },
     /// The client is no longer in the room.
     Left {
-        /// The reference of the room.
+        /// The room's reference.
         room_ref: String,
         /// As in the request.
         join_id: String,
     },
     /// A member of the room said something.
     Chat {
-        /// The reference of the room.
+        /// The room's reference.
         room_ref: String,
-        /// The name of the speaker.
+        /// The speaker's name.
         name: String,
-        /// The text, of one line or several.
+        /// The text, which has one or more lines.
         message: String,
     },
     /// Something was wrong with a request.
     Error(Complaint),
-    /// A line that begins none of these replies; other servers may send more kinds of replies.
+    /// A line that begins none of these replies; other servers may send other kinds of replies.
     Unknown(String),
 }
 
@@ -56,8 +56,8 @@ const STUDENT_ID: u32 = 0;
 /// Stage 10: read the next reply; `None` at the end of the stream.
 ///
 /// The first line says which reply it is; the fields follow in the order of the wire format. References and ids are
-/// text, without the spaces at their end, because the numbers of other servers can be larger than any integer type.
-/// The code of an error is 0 if it is not a number. `address` accepts any IP and port that a server sends.
+/// text, without the spaces at their end, because other servers' numbers can be too large for any integer type. If the
+/// code of an error is not a number, it is read as 0. `address` accepts any IP and port that a server sends.
 ///
 /// Blank lines between replies are skipped. Any other line that does not begin a reply is a [`Reply::Unknown`]: the
 /// server may be newer than this client, and the person wants to see the line.
@@ -74,7 +74,8 @@ fn address(ip: &str, port: &str) -> SocketAddr {
     SocketAddr::new(ip, port.trim_end().parse().unwrap_or_default())
 }
 
-/// Writes a [`Reply::Chat`], without copying its parts. A server writes far more of these than of all other replies.
+/// Writes a [`Reply::Chat`], without copying its parts. A server writes far more of these than of all other replies
+/// together.
 ///
 /// # Errors
 /// The errors of `out`.

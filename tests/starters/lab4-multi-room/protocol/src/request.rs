@@ -15,14 +15,14 @@ pub enum Request {
     Kill,
     /// The client wants to join a room.
     Join {
-        /// The name of the room.
+        /// The room's name.
         room: String,
-        /// The name of the client.
+        /// The client's name.
         name: String,
     },
     /// The client wants to leave a room.
     Leave {
-        /// The reference of the room.
+        /// The room's reference.
         room_ref: String,
         /// The id that the client gave; the reply repeats it.
         join_id: String,
@@ -31,13 +31,13 @@ pub enum Request {
     },
     /// The client says something in a room.
     Chat {
-        /// The reference of the room.
+        /// The room's reference.
         room_ref: String,
         /// The id that the client gave.
         join_id: String,
         /// The name that the client gave. The connection decides which client speaks.
         name: String,
-        /// The text, of one line or several.
+        /// The text, which has one or more lines.
         message: String,
     },
     /// The client leaves all rooms and the server.
@@ -75,7 +75,7 @@ pub fn read_request(lines: &mut Lines<impl BufRead>) -> Result<Option<Request>, 
             let description = "this line begins no message".to_owned();
             return Err(Complaint::new(Complaint::NOT_UNDERSTOOD, description).into());
         };
-        // The rest of a broken message must not be reported again.
+        // An error in a message has already been reported, so the rest of the message must not be reported as well.
         lines.is_skipping = request.is_err();
         return request.map(Some);
     }
@@ -97,8 +97,8 @@ fn read_join(room: &str, lines: &mut Lines<impl BufRead>) -> Result<Request, Pro
 /// The first line has already been read; `room_ref` is its value. The fields follow in the order of the wire
 /// format; `MESSAGE` is a text.
 ///
-/// Stage 7 comes back to this function: `room_ref` and `JOIN_ID` must be numbers ([`number`]). Even if they are
-/// not, the lines of this message must never be read as requests: its text may contain anything, including
+/// Stage 7 comes back to this function: `room_ref` and `JOIN_ID` must be numbers ([`number`]). Even if one of them is
+/// not a number, the lines of this message must never be read as requests: its text may contain anything, including
 /// `KILL_SERVICE`.
 fn read_chat(room_ref: &str, lines: &mut Lines<impl BufRead>) -> Result<Request, Problem> {
     todo!("stage 3: read the rest of a chat message")

@@ -76,7 +76,8 @@ fn main() -> Result<()> {
     })
 }
 
-/// Handles one connection, from its beginning to its end. A request must not take longer than `limit`.
+/// Handles one connection, from its beginning to its end. Each request must be complete within `limit`, counted from
+/// its first byte.
 fn talk(id: i64, stream: &Arc<TcpStream>, hall: &Room<Event>, limit: Duration) -> Result<()> {
     let (server, peer) = (stream.local_addr()?, stream.peer_addr()?);
     log(&format!("{peer} connected"));
@@ -90,7 +91,7 @@ fn talk(id: i64, stream: &Arc<TcpStream>, hall: &Room<Event>, limit: Duration) -
     result
 }
 
-/// Sends each request that arrives to the hall, until the stream ends or the client disconnects.
+/// Passes each incoming request to the hall, until the stream ends or the client disconnects.
 fn receive_requests(id: i64, reader: TimedReader, hall: &Room<Event>) -> Result<()> {
     let mut lines = Lines::new(reader, TimedReader::restart);
     loop {
@@ -130,7 +131,7 @@ fn run_hall(hall: &mut Hall, events: impl Iterator<Item = Event>, kill_from_anyw
 /// client is.
 fn answer(hall: &mut Hall, id: i64, request: Request, kill_from_anywhere: bool) {
     if !matches!(request, Request::Chat { .. }) {
-        // Earlier messages go to the present members, not to a newcomer.
+        // Earlier messages go only to the room's current members, not to a newcomer.
         hall.push_said();
     }
     match request {
@@ -145,7 +146,7 @@ fn answer(hall: &mut Hall, id: i64, request: Request, kill_from_anywhere: bool) 
 
 /// Stage 1: reply to a greeting with its line and the server's address.
 ///
-/// The address is that of the server as this client sees it ([`Client::server`]). The reply is a [`Reply::Helo`],
+/// The address is the one at which this client sees the server ([`Client::server`]). The reply is a [`Reply::Helo`],
 /// which [`Hall::tell`] sends. If the client has left in the meantime, there is no reply.
 fn greet(hall: &mut Hall, id: i64, line: String) {
     todo!("stage 1: reply to a greeting with its line and the server's address")
@@ -157,9 +158,9 @@ fn greet(hall: &mut Hall, id: i64, line: String) {
 /// requests still get their replies ([`Hall::flush`]), and [`common::exit`] waits a moment for bytes that the
 /// sockets have not accepted yet.
 ///
-/// A client on this computer has a loopback address, possibly an IPv4 address inside an IPv6 address. Any other
-/// client is obeyed only if `from_anywhere` is set. If it is not set, the reply is [`Complaint::NOT_ALLOWED`]:
-/// without this rule, any client could end the chat.
+/// A client on this computer has a loopback address, which may be an IPv4 address mapped to an IPv6 address. Any other
+/// client is obeyed only if `from_anywhere` is set. If it is not set, the reply is [`Complaint::NOT_ALLOWED`]: without
+/// this rule, any client could end the chat.
 fn kill(hall: &mut Hall, id: i64, from_anywhere: bool) {
     todo!("stage 9: end the program when a client on this computer asks")
 }
