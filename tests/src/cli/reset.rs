@@ -92,7 +92,7 @@ pub fn run(kit: &Path, options: Options) -> Result<()> {
 }
 
 struct Change {
-    /// The new content of the file, or `None` if the file is removed.
+    /// The new content of the file, or `None` if the file is to be removed.
     text: Option<String>,
     /// The description of the change.
     what: String,
@@ -145,7 +145,7 @@ fn guided(kit: &Path, lab: u32) -> Result<BTreeMap<PathBuf, String>> {
     Ok(starter)
 }
 
-/// Removes a file, and the folders that are empty after that.
+/// Removes a file, and all folders that become empty as a result.
 fn remove(file: &Path) -> std::io::Result<()> {
     fs::remove_file(file)?;
     // A folder that is not empty remains.

@@ -195,8 +195,8 @@ impl Grader {
         Graded { verdict, outcome: Some(outcome), control_passes, is_of_kit }
     }
 
-    /// Returns the stage that the student must pass before any stage that requires stage `number`, or `None` if stage
-    /// `number` is passed.
+    /// Returns the stage that blocks every stage that requires stage `number`, or `None` if stage `number` has been
+    /// passed. It is either `number` itself or an earlier stage that blocks `number`.
     fn missing(&self, lab: u32, number: u32) -> Option<u32> {
         let stages = &self.labs.iter().find(|one| one.number == lab)?.stages;
         let stage = stages.iter().find(|stage| stage.number == number)?;

@@ -3,9 +3,9 @@
 /// How many characters of the common beginning are shown if a text is too long for its line.
 const CONTEXT: usize = 16;
 
-/// Fits `expected` and `came` into `room` columns, and returns them with the column at which they begin to differ. Both
-/// texts are cut at the same place at the front, but the difference is always shown. The text of a screen may contain
-/// other lines before the relevant line.
+/// Fits `expected` and `came` into `room` columns, and returns them with the column at which they begin to differ. If
+/// the beginnings are cut, both texts are cut at the same place, and the difference is always shown. The text of a
+/// screen may contain other lines before the relevant line.
 pub fn side_by_side(
     expected: &str,
     came: &str,

@@ -56,7 +56,8 @@ pub fn near_misses(evidence: &Evidence, events: &[Event], speaker_hears: bool) -
         misses.push("an earlier message arrived again: it was sent twice".into());
     }
     match find(rest, message) {
-        // Text that is only part of a line may be anywhere in a screen line, for example as a prompt that was answered.
+        // Text that is only part of a line may be anywhere in a screen line, for example as a prompt that has been
+        // answered.
         Some(_) if *is_screen && !expected.ends_with(b"\n") => {}
         Some(at) => misses.extend(beside(rest, at, &expected).map(|miss| {
             let front = String::from_utf8_lossy(&rest[..at]).trim_start_matches("> ").to_owned();
