@@ -1,5 +1,5 @@
 //! Hostile submissions. Each submission must get the right verdict in time, leave nothing behind, and change no file
-//! outside its folder. The tests also show which things the kit cannot prevent, as the README says.
+//! outside its folder. The tests also show what the kit cannot prevent, as the README says.
 //!
 //! All submissions are limited, so that they do no harm on systems that do not confine them. The submissions end
 //! within two minutes, use at most 3 GB, write only markers, signal only the grader that the test has started for

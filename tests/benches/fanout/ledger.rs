@@ -84,7 +84,7 @@ impl Ledger {
         })
     }
 
-    /// What receiver `number` has heard so far. A receiver does not hear itself unless the wire `echoes`.
+    /// What receiver `number` has heard so far. A receiver does not hear itself unless the wire format `echoes`.
     pub fn ear(&self, number: usize, echoes: bool) -> Ear {
         let mut next = vec![0; self.senders.len()];
         if number < next.len() && !echoes {
@@ -93,7 +93,7 @@ impl Ledger {
         Ear { number, next, farewells: vec![false; self.farewells.len()] }
     }
 
-    /// Returns the total number of messages that all receivers have received.
+    /// Returns the total number of deliveries to all receivers so far.
     pub fn deliveries(&self) -> u64 {
         self.deliveries
     }

@@ -21,7 +21,7 @@ pub struct Options {
     /// Makes the lab open: only the options of the programs are given, and you design the rest
     #[arg(long)]
     open: bool,
-    /// Makes the lab guided: you write the functions of the starter. Default: as the lab is now
+    /// Makes the lab guided: you write the starter's functions. Default: as the lab is now
     #[arg(long, conflicts_with = "open")]
     guided: bool,
     /// Does not ask for confirmation
@@ -101,7 +101,7 @@ struct Change {
 /// Paths relative to the kit, with their changes.
 type Changes = BTreeMap<PathBuf, Change>;
 
-/// Replaces the files of the starter, and removes all other sources from its packages.
+/// Replaces the starter's files, and removes all other sources from its packages.
 fn whole_lab(kit: &Path, lab: u32, way: Way) -> Result<Changes> {
     let starter = match way {
         Way::Guided => guided(kit, lab)?,

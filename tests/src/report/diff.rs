@@ -44,7 +44,8 @@ fn alike(expected: &str, came: &str) -> usize {
     found.map_or(0, |at| came[..at].chars().count())
 }
 
-/// Returns the text from the character at `begin`, in `room` columns. If the text is cut, its total length is added.
+/// Returns the text from the character at `begin` on, as much as fits into `room` columns. If the text is cut, its
+/// total length is added.
 fn window(text: &str, begin: usize, room: usize) -> String {
     let count = text.chars().count();
     let is_cut = begin > 0 || count > room;

@@ -74,7 +74,7 @@ pub fn near_misses(evidence: &Evidence, events: &[Event], speaker_hears: bool) -
     misses
 }
 
-/// Describes the wrong text directly before or after the message, which begins at `at`.
+/// Describes the wrong text directly before or after the message that begins at `at`.
 fn beside(rest: &[u8], at: usize, expected: &[u8]) -> Option<String> {
     let message = trim(expected);
     let (front, back) = (&rest[..at], &rest[at + message.len()..]);

@@ -124,9 +124,9 @@ pub fn lab() -> Lab {
                  shuts down the sending side.",
             )
             .hint(
-                "Leave the loop when the line is `quit`, before you send it, and when there is no \
-                 line. Call `Terminal::leave` once, after the loop; do not also send `quit` \
-                 yourself.",
+                "Leave the loop when there is no line, or when the line is `quit`; check this \
+                 before you send the line. Call `Terminal::leave` once, after the loop; do not \
+                 also send `quit` yourself.",
             )
             .client(client::says_quit_on_leaving),
         stage(8, "The server has two seats and frees them again", 12)
@@ -218,7 +218,7 @@ pub fn lab() -> Lab {
             .on(&[6, 7, 8, 10])
             .hint(
                 "Does the remaining client keep its connection, and is the other seat free again? \
-                 What does each client print at its end, and with which status does it exit?",
+                 What does each client print when it ends, and with which status does it exit?",
             )
             .hint(
                 "This stage needs no new function. It tests stages 6, 7, 8 and 10 together. A \

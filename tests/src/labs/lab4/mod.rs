@@ -126,7 +126,7 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "In `chat`, call `Hall::complain` with `Complaint::NO_SUCH_ROOM` or \
-                 `NOT_A_MEMBER`. In `read_join`, call `name_of` for the room and the client. \
+                 `NOT_A_MEMBER`. In `read_join`, call `name_of` for both the room and the client. \
                  `field` puts a line that is not the expected field into `put_back`. In each \
                  `read_…`, pass errors up with `?`; in `read_chat`, call `number` only after the \
                  last line.",
@@ -253,8 +253,9 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "This stage needs no new function. Everything that `show_replies` (stage 10) shows \
-                 must go through `Screen::print`, including names and further lines. In the server \
-                 it must go through `log`. `println!` does not make control characters visible.",
+                 must go through `Screen::print`, including names and the further lines of a \
+                 message. In the server, received text must go through `log`. `println!` does not \
+                 make control characters visible.",
             )
             .together(together::text_controls_no_terminal),
     ];
