@@ -9,7 +9,7 @@ use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 
 use crate::lab;
 
-/// External links lead only to sites that last. The tests do not open these links.
+/// External links lead only to long-lived sites. The tests do not open these links.
 const PLACES: [&str; 8] = [
     "https://beej.us/guide/",
     "https://doc.rust-lang.org/",

@@ -44,7 +44,7 @@ pub fn export_built_in(target: &str) -> TempDir {
     kit
 }
 
-/// Puts the solutions' bodies of some labs and stages into the starters of a student's kit.
+/// Replaces function bodies in the starters of a student's kit with those of the solutions, for some labs and stages.
 pub fn write_bodies(kit: &Path, is_written: impl Fn(u32, u32) -> bool) {
     let starters = starters::make(&grader::kit::root().join("solutions"), is_written).unwrap();
     for (path, text) in starters {

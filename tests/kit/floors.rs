@@ -164,7 +164,7 @@ fn no_two_files_depend_on_each_other() {
             used.retain(|file| !free.contains(file));
         }
     }
-    // The remaining files form a cycle, or use files of a cycle.
+    // Each remaining file is part of a cycle, or uses files that lead to one.
     let shown = uses.iter().map(|(file, used)| format!("{} uses {used:?}", file.display()));
     assert!(uses.is_empty(), "a cycle:\n{}", shown.collect::<Vec<_>>().join("\n"));
 }

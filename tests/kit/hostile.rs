@@ -1,5 +1,5 @@
 //! Hostile submissions. Each submission must get the right verdict in time, leave nothing behind, and change no file
-//! outside its folder. The tests also show which things the kit cannot prevent, as the README says.
+//! outside its folder. The tests also show what the kit cannot prevent, as the README says.
 //!
 //! All submissions are limited, so that they do no harm on systems that do not confine them. The submissions end
 //! within two minutes, use at most 3 GB, write only markers, signal only the grader that the test has started for
@@ -434,7 +434,7 @@ fn programs() -> Vec<Case> {
                     client.write_all(b"Welcome to this chatroom!\n").unwrap();
                     println!("127.0.0.1 connected");
                     clients.push(client);
-                    // Stage 2, which passes an option, allows no other message.
+                    // Stage 2, in which the server is started with an option, allows no other message.
                     if clients.len() == 2 && env::args().len() == 2 {
                         for text in script.split('"').skip(1).step_by(2) {
                             for client in &mut clients {
@@ -546,7 +546,7 @@ fn a_hostile_submission_ends_in_a_verdict_and_leaves_nothing() {
     assert!(failed.lock().unwrap().is_empty(), "{failed:?}");
 }
 
-/// If the kernel can enforce it, a program can write only in its own folder.
+/// If the kernel can enforce this, a program can write only in its own folder.
 #[test]
 fn no_file_outside_of_its_folder_is_changed() {
     console::set_colors_enabled(false);

@@ -28,7 +28,7 @@ fn replies_to_join(server: &Peer, room: &str, room_ref: &str) -> Check {
     ))
 }
 
-/// Checks that text that alice types goes to this room, that nothing was sent before it, and that she sees it.
+/// Checks that alice's typed text goes to this room, that nothing was sent before it, and that she sees it.
 fn says_in(alice: &Person, server: &Peer, room_ref: &str, text: &str) -> Check {
     alice.types(text)?;
     let (chat, id) = (format!("CHAT: {room_ref}"), format!("JOIN_ID: {OLD}"));

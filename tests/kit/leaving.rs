@@ -24,13 +24,13 @@ use socket2::{Domain, Socket, Type};
 use crate::LIMIT;
 use crate::chats::executable;
 
-/// The maximum time that leaving may take.
+/// The maximum time for leaving.
 const PROMISED: Duration = Duration::from_secs(2);
 
 /// How many clients run at the same time. They mostly wait.
 const AT_ONCE: usize = 48;
 
-/// How often a client that failed is tried again, alone, because the machine may have been busy.
+/// How many times a client that failed is tried again, without other clients, because the machine may have been busy.
 const CHANCES: usize = 3;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -255,7 +255,7 @@ impl Client {
     }
 
     fn signal(&self, signal: Signal) {
-        // The client has not been waited for, so the process id still belongs to it.
+        // The client has not been reaped, so the process id still belongs to it.
         kill(self.pid, signal).unwrap();
     }
 

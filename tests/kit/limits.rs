@@ -14,7 +14,7 @@ fn the_limits_are_those_in_the_sources() {
         if cells.get(1) == Some(&"value") {
             continue;
         }
-        // Options in the first cell are also code.
+        // Options in the first cell are also in backticks, so skip them.
         let at = cells[0].matches('`').count() / 2;
         let [value, name, file] = code[at..at + 3] else { panic!("{row}") };
         let source = fs::read_to_string(grader::kit::root().join(file)).expect(file);
@@ -40,8 +40,8 @@ fn in_source(source: &str, name: &str) -> Option<u64> {
     number(default.split([',', ')']).next()?)
 }
 
-/// Parses a number as the page or a source writes it, and returns it in bytes, in milliseconds, or without a
-/// unit.
+/// Parses a number as it is written on the page or in a source file, and returns it in bytes, in milliseconds, or
+/// without a unit.
 fn number(text: &str) -> Option<u64> {
     let text = text.trim().trim_end_matches(".unwrap()");
     let integer = |text: &str| text.replace('_', "").parse::<u64>().ok();

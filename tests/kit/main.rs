@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use assert_cmd::Command;
 
-/// No program here runs for long. One that hangs is ended, and its test fails.
+/// No program here runs for long. A program that hangs is ended, and its test fails.
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// Returns the command `cargo lab` for this kit.

@@ -25,10 +25,10 @@ struct Mutant {
     stage: u32,
     find: String,
     replace: String,
-    /// Whether the report depends on how the stream was split, or on which thread was first.
+    /// Whether the report depends either on how the stream was split or on which thread ran first.
     varies: bool,
     /// Whether the snapshot includes the ladder and the screens, which the book shows. This must be false unless the
-    /// report of the mistake is always the same.
+    /// report about the mistake is always the same.
     has_pictures: bool,
 }
 
@@ -95,11 +95,11 @@ fn are_caught(lab: u32) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// How often a mutant is graded before a difference in its report counts. Reports depend on races between threads and
-/// programs, but verdicts do not.
+/// How many times a mutant is graded before a difference in its report counts. Reports depend on races between threads
+/// and programs, but verdicts do not.
 const LOOKS: usize = 3;
 
-/// Returns what is wrong with the verdicts and the report about a mutant.
+/// Returns what is wrong with a mutant's verdicts and report.
 fn look_at(kit: &Path, mutant: &Mutant) -> Vec<String> {
     let mut grader = Grader::new(kit, &[mutant.lab], Some(1));
     let mut wrong = Vec::new();

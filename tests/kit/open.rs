@@ -74,7 +74,8 @@ fn a_lab_becomes_open_and_guided_again_and_nothing_is_lost() {
     restore(kit, &opened.get_output().stdout);
     assert_eq!(labs(kit), written);
 
-    // The student's design has a file whose name is also in the starter, and a folder of its own.
+    // The student's design has a folder that the starter does not have, and a file with the same path as one in the
+    // starter.
     make_open(kit, "4");
     for (path, text) in
         [(HALL, "//! Ours.\n"), ("labs/lab4-multi-room/server/src/hall/door.rs", "")]

@@ -198,13 +198,14 @@ fn names_that_look_alike_are_refused() {
         assert!(reply.starts_with("Nickname refused: "), "{name:?}: {reply:?}");
         assert_eq!(peer.rest(), "", "{name:?}");
     }
-    // Different letters make two names different, and joiners in messages are kept.
+    // Names with different letters are different, even if the letters look alike. Joiners in messages are kept.
     let mut cyrillic = server.joins(2, "Emil\u{435}");
     cyrillic.says(2, "Emil\u{435}", "👩\u{200d}🚀");
     cyrillic.hears("Emil\u{435}: 👩\u{200d}🚀\n");
 }
 
-/// How many messages are sent while the log is not read. These lines are more than a pipe and the log's buffer hold.
+/// How many messages are sent while the log is not read. These lines are more than a pipe and the log's buffer can hold
+/// together.
 const LINES: usize = 20_000;
 
 #[test]

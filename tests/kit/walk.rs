@@ -9,8 +9,8 @@ use grader::labs;
 
 use crate::export::{export_built_in, students_kit, write_bodies};
 
-/// Puts the solutions' bodies into the starters one by one, in the order of the stages. Each stage must pass when its
-/// functions are written, and no later stage may fail.
+/// Puts the solutions' function bodies into the starters one by one, in the order of the stages. Each stage must pass
+/// when its functions have been written, and no later stage may fail.
 fn walk(number: u32) {
     // Each walk builds different packages, so the walks can share a folder.
     let kit = export_built_in("target/walk");

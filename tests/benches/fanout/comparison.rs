@@ -12,10 +12,10 @@ use crate::generator::{Load, Outcome, run};
 use crate::server::Server;
 use crate::wire::Wire;
 
-/// The header of the table whose rows are [`Comparison`]s. The CPU columns show the processor time of a program and of
-/// its load, in seconds per second. If the value for the load is 1.00, the load generator was the bottleneck. The last
-/// columns show the processor time of a program in nanoseconds per delivery, which varies less than the rates on a busy
-/// machine.
+/// The header of the table whose rows are [`Comparison`]s. The CPU columns show the processor time that a program and
+/// its load use, in seconds per second. If the value for the load is 1.00, the load generator was the bottleneck. The
+/// last columns show a program's processor time per delivery, in nanoseconds; on a busy machine, it varies less than
+/// the rates.
 pub const HEAD: &str = "\
 wire    people     relay/s    server/s  ratio   (min..max)      peak  CPU: relay+load  server+load  ns each: relay  server";
 
@@ -29,7 +29,7 @@ pub struct Comparison {
     peak_memory: u64,
 }
 
-/// Makes `runs` pairs of runs, each of the relay and then of the server.
+/// Runs the relay and then the server, and repeats this pair `runs` times in all.
 ///
 /// # Errors
 /// When a program does not start, or a message is not delivered.

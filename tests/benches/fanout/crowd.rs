@@ -139,8 +139,8 @@ impl Person {
         Ok(self.stream.write_all(&message)?)
     }
 
-    /// Reads until `end` finds the end of the expected bytes, and returns all bytes up to there. Returns `None` if the
-    /// end does not arrive in time.
+    /// Reads until `end` finds the end of the expected bytes, and returns all bytes up to that point. Returns `None` if
+    /// the end does not arrive in time.
     fn wait_for(
         &mut self,
         patience: Duration,
@@ -169,9 +169,9 @@ impl Person {
     /// Returns whether the server has closed the connection of this client, which has not read for a while.
     ///
     /// # Errors
-    /// Any error of the connection other than its end.
+    /// Any connection error, except the end of the connection.
     pub fn was_disconnected(mut self) -> Result<bool> {
-        /// More bytes than the buffers of two sockets hold.
+        /// More bytes than the buffers of two sockets can hold together.
         const MOST: usize = 64 * 1024 * 1024;
         self.stream.set_nonblocking(false)?;
         self.stream.set_read_timeout(Some(Duration::from_millis(200)))?;

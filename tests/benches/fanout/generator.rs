@@ -1,6 +1,6 @@
 //! The load. Some people send as fast as the slowest receiver allows, and every received byte is checked.
 //!
-//! The load generator has one thread, so that it uses at most one processor and leaves the other to the server.
+//! The load generator has one thread, so that it uses at most one processor and leaves the rest to the server.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
@@ -20,8 +20,7 @@ const WARM_UP: Duration = Duration::from_millis(200);
 /// If nothing arrives for this long, something was lost.
 const STALLED: Duration = Duration::from_secs(5);
 
-/// The maximum number of bytes per read, which is larger than the number of bytes on their way to a receiver at any
-/// time.
+/// The maximum number of bytes per read, which is more than are ever in flight to one receiver.
 const READ: usize = 256 * 1024;
 
 /// The maximum number of events per wake-up.
@@ -33,14 +32,14 @@ const LOOK_AGAIN: u16 = 50;
 /// The longest wait if a sender's socket was full, in milliseconds.
 const SEND_AGAIN: u8 = 1;
 
-/// The number of people, and the time to measure.
+/// The number of people, and the duration of the measurement.
 #[derive(Clone, Copy)]
 pub struct Load {
     /// The number of people who send.
     pub senders: usize,
     /// The number of people who read, including the senders.
     pub receivers: usize,
-    /// The number of additional people who join and do not read.
+    /// The number of additional people who join but do not read.
     pub deaf: usize,
     /// The duration of the measurement.
     pub time: Duration,
@@ -51,9 +50,9 @@ pub struct Load {
 pub struct Outcome {
     /// Messages delivered per second.
     pub rate: f64,
-    /// Processor time of the server per second.
+    /// The server's processor time, in seconds per second.
     pub program_cpu: f64,
-    /// Processor time of the load itself per second.
+    /// The load generator's own processor time, in seconds per second.
     pub own_cpu: f64,
     /// How many of the people who do not read were disconnected.
     pub disconnected: usize,

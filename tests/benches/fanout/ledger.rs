@@ -1,22 +1,22 @@
-//! The messages that were sent, and the receivers that still wait for them. Every byte that arrives is compared with
-//! the expected byte.
+//! The messages that were sent, and the receivers that are still waiting for them. Every byte that arrives is compared
+//! with the expected byte.
 //!
-//! All messages in one wire format have the same length. So a ring holds the messages in flight, in the form in which
-//! others must receive them, and each check is one comparison of memory.
+//! All messages in one wire format have the same length. So a ring holds the messages in flight in the form in which
+//! other people must receive them, and each check is a single memory comparison.
 
 use anyhow::{Result, bail};
 
 use crate::wire::{Frame, SENDER_DIGITS, WORD};
 
-/// The maximum number of a sender's messages that may be in flight. Before the next message is sent, the slowest
-/// receiver must have received the one that was sent this many messages earlier.
+/// The maximum number of messages in flight from one sender. Before the next message is sent, the slowest receiver must
+/// have received the one that was sent this many messages earlier.
 pub const WINDOW: u64 = 64;
 
-/// How many of a sender's messages are kept. More are kept than may be in flight, so that an old message is not
-/// mistaken for a new one.
+/// How many of a sender's messages are kept. This is more than may be in flight, so that an old message is not mistaken
+/// for a new one.
 const RING: usize = 128;
 
-/// The position for a sender whose messages a receiver must not receive, which is the receiver itself.
+/// The position in a receiver's own messages, if it must not receive them.
 const NEVER: u64 = u64::MAX;
 
 /// The messages of all senders.
@@ -25,18 +25,18 @@ pub struct Ledger {
     sender_at: usize,
     /// [`RING`] messages of each sender, as others receive them.
     heard: Vec<u8>,
-    /// How many receivers still wait for each of those messages.
+    /// How many receivers are still waiting for each of those messages.
     unheard: Vec<u32>,
     senders: Vec<Sender>,
-    /// The farewells of peers that are disconnected because they do not read. Each farewell may arrive once, between
-    /// messages.
+    /// The notices that say that a peer has been disconnected because it does not read. Each notice may arrive once,
+    /// between messages.
     farewells: Vec<Vec<u8>>,
     listeners: u32,
     deliveries: u64,
 }
 
 struct Sender {
-    /// The message as it is sent, which contains the number of the last message.
+    /// The last message, as it was sent, with its number.
     spoken: Vec<u8>,
     word_at: usize,
     said: u64,
@@ -84,7 +84,7 @@ impl Ledger {
         })
     }
 
-    /// What receiver `number` has heard so far. A receiver does not hear itself unless the wire `echoes`.
+    /// What receiver `number` has heard so far. A receiver does not hear itself unless the wire format `echoes`.
     pub fn ear(&self, number: usize, echoes: bool) -> Ear {
         let mut next = vec![0; self.senders.len()];
         if number < next.len() && !echoes {
@@ -93,7 +93,7 @@ impl Ledger {
         Ear { number, next, farewells: vec![false; self.farewells.len()] }
     }
 
-    /// Returns the total number of messages that all receivers have received.
+    /// Returns the total number of deliveries to all receivers so far.
     pub fn deliveries(&self) -> u64 {
         self.deliveries
     }
@@ -140,7 +140,7 @@ impl Ledger {
         Ok(used)
     }
 
-    /// Returns whether the message is the next one from its sender. If so, it is counted as delivered.
+    /// Returns whether the message is the next one from its sender. If so, counts the message as delivered.
     fn is_next(&mut self, ear: &mut Ear, message: &[u8]) -> bool {
         let digits = &message[self.sender_at..][..SENDER_DIGITS];
         let number = digits.iter().fold(0, |number, digit| number * 10 + usize::from(digit & 15));
@@ -173,7 +173,7 @@ impl Ledger {
         format!("receiver {} {next}, but received {:?}", ear.number, String::from_utf8_lossy(got))
     }
 
-    /// Returns a text that lists the messages for which a receiver is still waiting.
+    /// Describes the messages for which this receiver is still waiting.
     pub fn waits_for(&self, ear: &Ear) -> String {
         let next = ear.next.iter().zip(&self.senders).enumerate();
         let waits = next.filter(|(_, (next, sender))| **next < sender.said);

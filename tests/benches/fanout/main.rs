@@ -1,4 +1,4 @@
-//! Measures how many messages per second the finished servers deliver, compared with the limit of this machine:
+//! Measures how many messages per second the finished servers deliver, compared with this machine's limit:
 //! `cargo bench --bench fanout`.
 //!
 //! | file         | idea                                                                |
@@ -7,7 +7,7 @@
 //! | `relay`      | the upper limit: a program that only passes on bytes                |
 //! | `server`     | the programs under load: built, started, measured and ended         |
 //! | `generator`  | the load: it sends as fast as the slowest receiver allows           |
-//! | `crowd`      | people who have joined, with no bytes on their way                  |
+//! | `crowd`      | people who have joined, with no bytes in flight                     |
 //! | `ledger`     | the messages and the receivers that wait for them; checks each byte |
 //! | `wire`       | the parts of the four wire formats that the load generator needs    |
 //! | `self_check` | checks that the load generator notices mistakes                     |

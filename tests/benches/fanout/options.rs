@@ -30,13 +30,13 @@ struct Options {
     /// The number of people who read, including the senders
     #[arg(long, default_value_t = 100, value_parser = value_parser!(u16).range(2..=MOST_PEOPLE))]
     receivers: u16,
-    /// The number of additional people who join and do not read
+    /// The number of additional people who join but do not read
     #[arg(long, default_value_t = 0, value_parser = value_parser!(u16).range(0..=MOST_PEOPLE))]
     deaf: u16,
     /// The duration of the measurement in each run, in seconds
     #[arg(long, default_value_t = 1.0)]
     seconds: f64,
-    /// The number of pairs of runs: one of the relay, one of the server
+    /// The number of pairs of runs; a pair is one run of the relay and one of the server
     #[arg(long, default_value_t = 5, value_parser = value_parser!(u16).range(1..=MOST_RUNS))]
     runs: u16,
     /// A program to use instead of the built server, as an absolute path; needs --wire

@@ -127,8 +127,8 @@ pub fn end_with_parent() -> Result<()> {
     Ok(prctl::set_pdeathsig(Signal::SIGKILL)?)
 }
 
-/// Turns this process into a program that the system ends together with its parent. Setting this up between `fork`
-/// and `exec` would need unsafe code.
+/// Replaces this process with a program that the system ends when the parent process ends. Setting this up between
+/// `fork` and `exec` would need unsafe code.
 ///
 /// # Errors
 /// When the program cannot be started.
@@ -148,7 +148,7 @@ pub fn build(labs: &[u32]) -> Result<Vec<PathBuf>> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(["build", "--release", "--message-format=json-render-diagnostics"]);
     cargo.args(packages.iter().flat_map(|package| ["-p", package]));
-    // The variables that cargo set for this process would make cargo build everything again.
+    // The environment variables that cargo has set for this process would make cargo build everything again.
     let is_ours = |name: &OsStr| name.to_string_lossy().starts_with("CARGO_PKG_");
     for (name, _) in env::vars_os().filter(|(name, _)| is_ours(name)) {
         cargo.env_remove(name);
@@ -166,7 +166,7 @@ pub fn build(labs: &[u32]) -> Result<Vec<PathBuf>> {
     packages.iter().map(program).collect()
 }
 
-/// Allows this number of connections, in this process and in the programs that it starts.
+/// Allows this process, and each program that it starts, to have this number of connections.
 ///
 /// # Errors
 /// When the system does not allow so many connections.

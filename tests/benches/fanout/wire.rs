@@ -9,8 +9,8 @@ pub const TEXT: usize = 64;
 /// The number of digits in the sender's number, with which each text begins.
 pub const SENDER_DIGITS: usize = 4;
 
-/// The length of the word after the sender's number, in bytes. The word is a number, or the purpose of the
-/// message.
+/// The length of the word after the sender's number, in bytes. The word is either the number of the message or its
+/// purpose.
 pub const WORD: usize = 12;
 
 /// The room that every client of lab 4 joins.
@@ -21,11 +21,11 @@ const ROOM: &str = "bench";
 pub struct Wire {
     /// The lab's number.
     pub number: u32,
-    /// Whether the lab's rules are ignored, so that others receive exactly what is sent.
+    /// Whether the lab's rules are ignored, so that the other people receive exactly what is sent.
     pub is_relayed: bool,
 }
 
-/// The bytes around a text.
+/// The bytes before and after a text.
 #[derive(Clone)]
 pub struct Frame {
     /// The bytes before it.
@@ -139,8 +139,8 @@ impl Wire {
         }
     }
 
-    /// Returns the message that others receive when a member is disconnected. It is empty in some wire
-    /// formats.
+    /// Returns the message that the other members receive when a member is disconnected. It is empty if the wire format
+    /// has no such message.
     pub fn farewell(self, name: &str, joined: &Joined) -> Vec<u8> {
         match self.number {
             _ if self.is_relayed => Vec::new(),

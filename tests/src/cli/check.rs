@@ -1,4 +1,4 @@
-//! `cargo lab check`: grades stages in order, and stops at the first that is not passed.
+//! `cargo lab check`: grades stages in order, and stops at the first that does not pass.
 
 use std::fmt::Write;
 use std::fs;
@@ -27,14 +27,15 @@ const UNDER_A_REPORT: usize = 4;
 pub struct Options {
     /// A lab (2), a stage (2.5), or a stage and all later ones (2.5-). Default: all labs
     target: Option<Target>,
-    /// Continues after a stage that is not passed, and prints every report
+    /// Continues after a stage that does not pass, and prints every report
     #[arg(long)]
     all: bool,
-    /// Replays a run with the same random words. The report of a failure shows the seed
+    /// Replays a run with the same random words. A failure report shows the seed
     #[arg(long)]
     seed: Option<u64>,
     /// Grades this server, in any language, instead of yours. `{port}` and `{host}` are replaced, and the options of a
-    /// stage, for example `--seats 3`, are appended. It must already be built, because it can write only in `$TMPDIR`
+    /// stage, for example `--seats 3`, are appended. The server must already be built, because it can write only in
+    /// `$TMPDIR`
     #[arg(long, value_name = "CMD", requires = "target", value_parser = command)]
     server: Option<String>,
     /// Grades this client instead of yours, like --server
@@ -50,7 +51,7 @@ pub struct Options {
 
 impl Options {
     /// Returns the options for a user who watches the terminal and does not scroll. All stages of the target are graded
-    /// if `all` is set; otherwise, grading stops at the first that is not passed.
+    /// if `all` is set; otherwise, grading stops at the first that does not pass.
     pub fn for_watching(target: Option<Target>, all: bool) -> Self {
         Self { target, all, repeats: true, ..Self::default() }
     }
@@ -63,7 +64,7 @@ fn command(text: &str) -> Result<String, String> {
     Err("it must contain {port}, for example \"python3 chat.py {host} {port}\"".into())
 }
 
-/// Grades the stages. Returns the first stage that is not passed, if any.
+/// Grades the stages. Returns the first stage that does not pass, if there is one.
 ///
 /// # Errors
 /// When nothing can be graded.

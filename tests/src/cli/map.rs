@@ -35,11 +35,11 @@ pub fn run(kit: &Path) -> Result<()> {
     let is_done = |lab: &Lab| lab.stages.iter().all(|stage| is_passed(lab, stage));
     let ways: BTreeMap<_, _> =
         grader.labs.iter().map(|lab| (lab.number, way::of_lab(kit, lab.number))).collect();
-    // Choosing the open way is the start of such a lab.
+    // An open lab counts as started as soon as the student has chosen the open way.
     let is_started = |lab: &Lab| {
         ways[&lab.number] == Way::Open || lab.stages.iter().any(|stage| is_passed(lab, stage))
     };
-    // The lab that the student is working on, which is not necessarily the first lab that is not done.
+    // The lab that the student is working on, which is not necessarily the first unfinished one.
     let mut undone = grader.labs.iter().filter(|lab| !is_done(lab));
     let current = undone.clone().find(|lab| is_started(lab)).or_else(|| undone.next());
     let mut all = Points::default();

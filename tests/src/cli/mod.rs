@@ -40,7 +40,7 @@ pub struct Options {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Grades stages in order, and stops at the first that is not passed
+    /// Grades stages in order, and stops at the first that does not pass
     Check(check::Options),
     /// Checks again whenever a file in labs/ is saved
     Watch(watch::Options),
@@ -70,7 +70,7 @@ enum Command {
         /// Writes nothing, and fails if a file would change
         #[arg(long)]
         check: bool,
-        /// Also overwrites files that were changed
+        /// Also overwrites files that have been changed
         #[arg(long, conflicts_with = "check")]
         force: bool,
     },

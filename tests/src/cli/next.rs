@@ -9,7 +9,7 @@ use crate::harness::stage::{Lab, Role, Stage};
 use crate::kit::way::{self, Way};
 use crate::kit::{exercises, files};
 
-/// Returns the next step for a stage that is not passed.
+/// Returns the next step for a stage that has not been passed.
 pub fn step(kit: &Path, lab: &Lab, stage: &Stage, verdict: &Verdict) -> String {
     let mut number = stage.number;
     if let Verdict::Blocked(by) = verdict {
@@ -29,7 +29,7 @@ pub fn step(kit: &Path, lab: &Lab, stage: &Stage, verdict: &Verdict) -> String {
     lines.join("\n")
 }
 
-/// The functions of a stage, in a guided lab.
+/// In a guided lab: the functions of a stage.
 fn functions(kit: &Path, lab: u32, stage: u32) -> Vec<String> {
     let places = match exercises::of_lab(kit, "labs", lab) {
         Ok(places) => exercises::of_stage(places, stage),
@@ -46,7 +46,7 @@ fn functions(kit: &Path, lab: u32, stage: u32) -> Vec<String> {
     lines
 }
 
-/// The programs that a stage runs, in an open lab, and the handout that describes them.
+/// In an open lab: the programs that a stage runs, and the handout that describes them.
 fn programs(kit: &Path, lab: u32, role: Role) -> Vec<String> {
     let programs: &[&str] = match role {
         Role::Server => &["server"],

@@ -17,8 +17,8 @@ const LIBRARY: &str = "\
 //! A place for code that the server and the client share. If you do not need one, leave it empty.
 ";
 
-/// Returns the files of an open lab: their paths below `labs/`, and their contents. All files but the sources are the
-/// same as in the guided lab.
+/// Returns the files of an open lab: their paths below `labs/`, and their contents. All files except the sources are
+/// the same as in the guided lab.
 ///
 /// # Errors
 /// When a starter cannot be read or understood.
@@ -82,7 +82,7 @@ fn program(guided: &str, is_server: bool) -> Result<String> {
         "\
 fn main() -> Result<()> {{
     let options = Options::parse();
-    // Begin here. The handout, README.md in the lab's folder, describes the wire, the rules and the stages.
+    // Begin here. The handout, README.md in the lab's folder, describes the wire format, the rules and the stages.
     // You do not have to use the kit's libraries. To read about them: cargo doc --no-deps {libraries} --open
     bail!(\"begin here, in src/main.rs: {task} {{}}\", options.endpoint)
 }}

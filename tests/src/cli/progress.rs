@@ -51,9 +51,9 @@ pub fn grade(
     Ok(())
 }
 
-/// Grades the stages in several threads, in roughly the right order. Each stage is run only once, so a later request
-/// finds its verdict. The caller does not wait for these threads. The programs that these threads have started end when
-/// this process ends.
+/// Grades the stages in several threads, roughly in order. Each stage is run only once, so a later request finds its
+/// verdict. The caller does not wait for these threads. The programs that these threads have started end when this
+/// process ends.
 fn run_ahead(grader: &Arc<Grader>, stages: &Arc<Vec<StageNumber>>, stopped: &Arc<AtomicBool>) {
     let next = Arc::new(AtomicUsize::new(0));
     for _ in 0..THREADS {

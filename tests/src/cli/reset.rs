@@ -21,7 +21,7 @@ pub struct Options {
     /// Makes the lab open: only the options of the programs are given, and you design the rest
     #[arg(long)]
     open: bool,
-    /// Makes the lab guided: you write the functions of the starter. Default: as the lab is now
+    /// Makes the lab guided: you write the starter's functions. Default: as the lab is now
     #[arg(long, conflicts_with = "open")]
     guided: bool,
     /// Does not ask for confirmation
@@ -92,7 +92,7 @@ pub fn run(kit: &Path, options: Options) -> Result<()> {
 }
 
 struct Change {
-    /// The new content of the file, or `None` if the file is removed.
+    /// The new content of the file, or `None` if the file is to be removed.
     text: Option<String>,
     /// The description of the change.
     what: String,
@@ -101,7 +101,7 @@ struct Change {
 /// Paths relative to the kit, with their changes.
 type Changes = BTreeMap<PathBuf, Change>;
 
-/// Replaces the files of the starter, and removes all other sources from its packages.
+/// Replaces the starter's files, and removes all other sources from its packages.
 fn whole_lab(kit: &Path, lab: u32, way: Way) -> Result<Changes> {
     let starter = match way {
         Way::Guided => guided(kit, lab)?,
@@ -145,7 +145,7 @@ fn guided(kit: &Path, lab: u32) -> Result<BTreeMap<PathBuf, String>> {
     Ok(starter)
 }
 
-/// Removes a file, and the folders that are empty after that.
+/// Removes a file, and all folders that become empty as a result.
 fn remove(file: &Path) -> std::io::Result<()> {
     fs::remove_file(file)?;
     // A folder that is not empty remains.

@@ -15,8 +15,7 @@ use crate::kit::exercises::{Exercise, exercises};
 use crate::kit::files;
 use crate::labs;
 
-/// Replaces `[lints] workspace = true`, because it is not a mistake if code is unused while some functions are
-/// unwritten.
+/// Replaces `[lints] workspace = true`, because unused code is not a mistake while some functions are unwritten.
 const LINTS: &str = "\
 [lints.rust]
 unsafe_code = \"deny\"

@@ -127,7 +127,7 @@ impl Grader {
         self.commands.server.is_none() && self.commands.client.is_none()
     }
 
-    /// Whether the student does this lab in the open way, without the functions of the starter.
+    /// Whether the student does this lab in the open way, without the starter's functions.
     fn is_open(&self, lab: u32) -> bool {
         let is_open = |lab: &u32| way::of_lab(&self.kit, *lab) == Way::Open;
         let find = || self.graded_labs.iter().copied().filter(is_open).collect();
@@ -187,7 +187,7 @@ impl Grader {
                 run_stage(stage, &server, &client, seed).result.is_ok()
             })
         };
-        // Only the functions of a starter report stages that are not written. The earliest stage counts. If two threads
+        // Only a starter's functions report stages that are not written. The earliest stage counts. If two threads
         // panic, the message of one of them may arrive too late.
         let may_be_unwritten = author == Author::Student && !is_open;
         let unwritten = unwritten.iter().copied().filter(|_| may_be_unwritten).min();
@@ -196,8 +196,8 @@ impl Grader {
         Graded { verdict, outcome: Some(outcome), control_passes, is_of_kit }
     }
 
-    /// Returns the stage that the student must pass before any stage that requires stage `number`, or `None` if stage
-    /// `number` is passed.
+    /// Returns the stage that blocks every stage that requires stage `number`, or `None` if stage `number` has been
+    /// passed. It is either `number` itself or an earlier stage that blocks `number`.
     fn missing(&self, lab: u32, number: u32) -> Option<u32> {
         let stages = &self.labs.iter().find(|one| one.number == lab)?.stages;
         let stage = stages.iter().find(|stage| stage.number == number)?;

@@ -12,7 +12,7 @@ pub enum Verdict {
     Failed,
     /// A program reported that this stage is not written yet.
     NotStarted,
-    /// The earlier stage with this number is not passed, so this stage cannot be judged.
+    /// The earlier stage with this number has not been passed, so this stage cannot be judged.
     Blocked(u32),
     /// The grader or the machine failed, or the reference programs fail as well.
     GraderError,
@@ -21,7 +21,7 @@ pub enum Verdict {
 impl Verdict {
     /// Returns the verdict on a stage that was run. `unwritten` is the stage that a program reported as not written
     /// yet. If the programs did something wrong, `control` runs the same stage with the reference programs, if there
-    /// are any; whether they passed is also returned.
+    /// are any. Also returns whether the reference programs passed.
     pub fn of(
         result: &Check,
         stage: u32,
@@ -49,7 +49,7 @@ pub struct Graded {
     pub outcome: Option<Outcome>,
     /// Whether the reference programs passed the same stage on this machine, if they were run.
     pub control_passes: Option<bool>,
-    /// Whether the programs came from the kit's folders, and not from a command line.
+    /// Whether the programs came from the kit's folders, rather than from a command line.
     pub is_of_kit: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The tools that a stage's script uses: the programs of one author, people, peers, and random words.
+//! The tools that a stage's script uses: one author's programs, people, peers, and random words.
 
 pub mod idle;
 pub mod listener;
@@ -41,7 +41,7 @@ pub struct Harness {
 }
 
 impl Harness {
-    /// Creates a harness for the programs of one author. The same seed always produces the same words.
+    /// Creates a harness for one author's programs. The same seed always produces the same words.
     pub fn new(server: Runnable, client: Runnable, seed: u64) -> Self {
         let words = Words::new(seed);
         let (journal, processes) = (Journal::default(), Arc::default());

@@ -166,7 +166,7 @@ impl Person {
         }
     }
 
-    /// Returns the words for a failure. A person sees output, but a server, which is a program, shows it.
+    /// Returns the words for a failure. A person *sees* output, but a server is a program, so it *shows* output.
     fn should_have_seen(&self) -> &'static str {
         if is_server(&self.name) { "should have shown" } else { "should have seen" }
     }
@@ -235,7 +235,7 @@ impl Person {
     }
 
     /// Waits until the program exits with a status other than 0, and checks that its output below the lines seen before
-    /// contains `text`, in upper or lower case.
+    /// contains `text`, whatever the case of its letters.
     pub fn fails_saying(&self, text: &str) -> Check {
         self.ends("an exit status other than 0", |found| found != 0)?;
         // The terminal may not have delivered the last output yet.
@@ -321,7 +321,7 @@ impl Person {
 /// Whether a line on the screen is `expected`, with at most a prompt such as `> ` in front of it.
 fn is_line(shown: &str, expected: &str) -> bool {
     shown.trim_end().strip_suffix(expected.trim_end()).is_some_and(|prompt| {
-        // Spaces alone are not a prompt, but the indentation of another message's second line.
+        // Spaces alone are not a prompt: they indent the second line of another message.
         let is_prompt = prompt.is_empty() || !prompt.trim().is_empty();
         is_prompt && prompt.len() <= 4 && !prompt.contains(char::is_alphanumeric)
     })

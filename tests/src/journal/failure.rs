@@ -15,11 +15,11 @@ pub struct Evidence {
     pub name: String,
     /// The expected bytes.
     pub expected: Vec<u8>,
-    /// The bytes that arrived earlier, and were correct.
+    /// The bytes that arrived before these, and were correct.
     pub before: Vec<u8>,
     /// The bytes that arrived instead.
     pub rest: Vec<u8>,
-    /// Whether the bytes are lines of a screen, which may have other lines between them, and not part of a stream.
+    /// Whether the bytes are screen lines, which may have other lines between them, rather than part of a stream.
     pub is_screen: bool,
 }
 

@@ -57,8 +57,8 @@ impl Inbox {
         self.changed.notify_all();
     }
 
-    /// Calls `look` with the bytes that have arrived, again after each change, until `look` returns a value. Returns
-    /// `None` if nothing more can arrive, or after [`TIMEOUT`].
+    /// Calls `look` with the bytes that have arrived, and again after each change, until `look` returns a value.
+    /// Returns `None` if nothing more can arrive, or after [`TIMEOUT`].
     pub fn wait<T>(&self, look: impl FnMut(&mut Arrived) -> Option<T>) -> Option<T> {
         self.wait_for(TIMEOUT, look)
     }

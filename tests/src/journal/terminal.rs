@@ -54,8 +54,9 @@ pub fn screen(terminal: Terminal, bytes: &[u8]) -> Vec<String> {
     lines
 }
 
-/// Returns a line of a dumb terminal as a person reads it, without colors. Text after a carriage return overwrites the
-/// line, and `ESC [ K` erases the rest of the line. Many programs use this to show a message above a prompt.
+/// Returns a line of a dumb terminal as a person reads it, but without its colors. Text after a carriage return
+/// overwrites the line, and `ESC [ K` erases the rest of the line. Many programs use this to show a message above a
+/// prompt.
 fn readable(line: &str) -> String {
     let mut shown: Vec<char> = Vec::new();
     let mut column = 0;

@@ -10,14 +10,14 @@ use syn::visit::Visit;
 
 use crate::kit::files;
 
-/// The maximum length of a summary, in characters. The `todo!` with a longer summary would not fit on one line.
+/// The maximum length of a summary, in characters. A `todo!` with a longer summary would not fit on one line.
 const MAX_SUMMARY: usize = 60;
 
 /// A function that the student has to write.
 pub struct Exercise {
     /// The first stage in the function's doc comment.
     pub stage: u32,
-    /// The stages that have no function of their own and test this function again, according to its doc comment.
+    /// The stages that, according to the function's doc comment, have no function of their own and test this one again.
     pub also: Vec<u32>,
     /// The name of the function.
     pub name: String,

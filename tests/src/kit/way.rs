@@ -1,7 +1,7 @@
 //! The two ways to do a lab. A guided lab has the starter's functions, and an open lab is the student's own design.
 //!
 //! Only the sources show in which way a lab is done. They are read as text, and not parsed, because a student's file
-//! may be invalid Rust at any time.
+//! may contain invalid Rust at any time.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -31,9 +31,9 @@ impl Way {
 
 /// Returns the way in which a lab is done.
 ///
-/// A lab is open if it has sources, but the functions of the starter are gone. A single function counts only if its
-/// doc comment names a stage, because other programs may also have a function called `relay`. Without such comments,
-/// the functions count if more than half of them are left. If in doubt, the lab is guided.
+/// A lab is open if it has sources, but the starter's functions are gone. A single function counts only if its doc
+/// comment names a stage, because other programs may also have a function called `relay`. Without such comments, the
+/// functions count if more than half of them are left. If in doubt, the lab is guided.
 pub fn of_lab(kit: &Path, lab: u32) -> Way {
     let is_open = is_open(kit, lab).unwrap_or(false);
     if is_open { Way::Open } else { Way::Guided }

@@ -1,4 +1,4 @@
-//! Checks that several labs share.
+//! The checks that several labs share.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -51,7 +51,7 @@ pub fn server_where_told(harness: &Harness) -> Check<Server> {
     Ok(first)
 }
 
-/// Starts a client that asks for a name before it connects, and answers this question, which ends with `word`.
+/// Starts a client that asks for a name before it connects. Answers the client's question, which ends with `word`.
 pub fn enters_with_name(
     harness: &Harness,
     server: SocketAddr,

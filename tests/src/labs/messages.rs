@@ -1,4 +1,4 @@
-//! Wires 1 and 2: a message ends with ⏎.
+//! Wire formats 1 and 2: a message ends with ⏎.
 
 use crate::harness::peer::Peer;
 use crate::harness::peer::receiving::{Next, late_end};

@@ -3,9 +3,9 @@
 /// How many characters of the common beginning are shown if a text is too long for its line.
 const CONTEXT: usize = 16;
 
-/// Fits `expected` and `came` into `room` columns, and returns them with the column at which they begin to differ. Both
-/// texts are cut at the same place at the front, but the difference is always shown. The text of a screen may contain
-/// other lines before the relevant line.
+/// Fits `expected` and `came` into `room` columns, and returns them with the column at which they begin to differ. If
+/// the beginnings are cut, both texts are cut at the same place, and the difference is always shown. The text of a
+/// screen may contain other lines before the relevant line.
 pub fn side_by_side(
     expected: &str,
     came: &str,
@@ -44,7 +44,8 @@ fn alike(expected: &str, came: &str) -> usize {
     found.map_or(0, |at| came[..at].chars().count())
 }
 
-/// Returns the text from the character at `begin`, in `room` columns. If the text is cut, its total length is added.
+/// Returns the text from the character at `begin` on, as much as fits into `room` columns. If the text is cut, its
+/// total length is added.
 fn window(text: &str, begin: usize, room: usize) -> String {
     let count = text.chars().count();
     let is_cut = begin > 0 || count > room;

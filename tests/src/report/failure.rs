@@ -20,7 +20,7 @@ use crate::report::{diff, near_miss, programs, screens};
 /// The width of the labels in front of the expected and the actual text, in columns.
 const LABEL: usize = 14;
 
-/// The report about a failed stage, for a terminal or another format.
+/// The report about a failed stage, for a terminal or in another format.
 pub struct Report<'a> {
     lab: &'a Lab,
     stage: &'a Stage,

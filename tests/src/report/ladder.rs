@@ -38,7 +38,7 @@ pub struct Missing<'a> {
     pub who: &'a str,
     /// The expected text.
     pub text: &'a str,
-    /// Whether the text was expected on a screen, and not on a connection.
+    /// Whether the text was expected on a screen, rather than on a connection.
     pub is_screen: bool,
 }
 
@@ -79,7 +79,7 @@ pub enum Kind {
     },
     /// A new step of the stage.
     Step(String),
-    /// A gap, with the number of rows that are left out.
+    /// A gap, with the number of rows that have been left out.
     Gap(usize),
 }
 
@@ -361,7 +361,7 @@ impl Canvas {
         } else {
             self.put(to + 1, "◀");
         }
-        // The text is next to the sender, after a short piece of the arrow if there is room.
+        // The text is next to the sender; if there is room, a short piece of the arrow separates them.
         let room = (right - left).saturating_sub(5);
         let text = format!(" {} ", cut(text, room));
         let line = if text.chars().count() < room + 2 { 2 } else { 1 };

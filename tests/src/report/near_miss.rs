@@ -56,7 +56,8 @@ pub fn near_misses(evidence: &Evidence, events: &[Event], speaker_hears: bool) -
         misses.push("an earlier message arrived again: it was sent twice".into());
     }
     match find(rest, message) {
-        // Text that is only part of a line may be anywhere in a screen line, for example as a prompt that was answered.
+        // Text that is only part of a line may be anywhere in a screen line, for example as a prompt that has been
+        // answered.
         Some(_) if *is_screen && !expected.ends_with(b"\n") => {}
         Some(at) => misses.extend(beside(rest, at, &expected).map(|miss| {
             let front = String::from_utf8_lossy(&rest[..at]).trim_start_matches("> ").to_owned();
@@ -73,7 +74,7 @@ pub fn near_misses(evidence: &Evidence, events: &[Event], speaker_hears: bool) -
     misses
 }
 
-/// Describes the wrong text directly before or after the message, which begins at `at`.
+/// Describes the wrong text directly before or after the message that begins at `at`.
 fn beside(rest: &[u8], at: usize, expected: &[u8]) -> Option<String> {
     let message = trim(expected);
     let (front, back) = (&rest[..at], &rest[at + message.len()..]);

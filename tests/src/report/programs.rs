@@ -11,7 +11,7 @@ use crate::journal::visible::visible;
 use crate::journal::{Event, EventKind, Wire};
 use crate::system::process::Ended;
 
-/// The maximum number of lines that are shown of a panic message.
+/// The maximum number of lines of a panic message that are shown.
 const LAST_LINES: usize = 3;
 
 /// An amount of memory, in bytes, that is more than any chat needs.

@@ -14,14 +14,15 @@ pub fn columns() -> usize {
     size.map_or(80, |(_, columns)| usize::from(columns).clamp(60, 100))
 }
 
-/// Returns a line with `left` at the left edge, cut if it is too long, and `right` at the right edge.
+/// Returns a line with `left` at the left edge and `right` at the right edge. If `left` is too long, it is cut.
 pub fn line(left: &str, right: &str) -> String {
     let room = columns().saturating_sub(console::measure_text_width(right) + 1);
     let left = console::truncate_str(left, room, "…");
     format!("{} {right}", console::pad_str(&left, room, console::Alignment::Left, None))
 }
 
-/// Returns the text with each long run of spaces, such as the padding of a header, replaced with its length.
+/// Returns the text after replacing each long run of spaces, such as the padding of a header, with the number of
+/// spaces.
 pub fn short_blanks(text: &str) -> String {
     const LONG: usize = 6;
     let mut short = String::new();

@@ -52,8 +52,8 @@ pub fn build(kit: &Path, packages: &[String], limit: Duration) -> Result<Built, 
     Ok(built)
 }
 
-/// Lets a kit without a `target/` build in a folder in which other kits were built, so that the libraries need not be
-/// built again. This is only for kits that were just made, whose files are newer than the earlier build results.
+/// Makes a kit that has no `target/` use a build folder in which other kits were built, so that the libraries need not
+/// be built again. This is only for new kits, whose files are newer than the earlier build results.
 pub fn share_target(kit: &Path, folder: &Path) -> io::Result<()> {
     // The rest of `target/` still belongs to this kit alone.
     let (shared, own) = (folder.join("debug"), kit.join(TARGET));
@@ -92,7 +92,7 @@ fn run_cargo(
     // If two kits shared a build folder, cargo could mistake one kit's programs for those of the other, because they
     // have the same names. So the grader overrides the user's settings for the build folder.
     cargo.env("CARGO_TARGET_DIR", TARGET).env("CARGO_BUILD_BUILD_DIR", TARGET);
-    // The variables that cargo set for this process would make cargo build everything again.
+    // The environment variables that cargo has set for this process would make cargo build everything again.
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();
         if ["CARGO_PKG_", "CARGO_MANIFEST", "CARGO_BIN_EXE"].iter().any(|own| text.starts_with(own))
@@ -126,7 +126,7 @@ fn run_cargo(
             status => break status,
         }
     };
-    // Processes that a build.rs started may still be running and hold the pipes open. The group id cannot be reused
+    // Processes that a build.rs started may still be running and keep the pipes open. The group id cannot be reused
     // while one of these processes exists.
     let _ = killpg(pid, Signal::SIGKILL);
     orphans::end_orphans();

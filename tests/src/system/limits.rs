@@ -1,5 +1,4 @@
-//! Sets the limits of a program under test, and keeps it from inheriting things from the grader that it must not
-//! have.
+//! Sets the limits of a program under test, and keeps it from inheriting the grader's signal settings and open files.
 
 use std::io;
 use std::num::NonZero;

@@ -49,8 +49,8 @@ pub fn no_more() {
     std::mem::forget(STARTING.write().unwrap_or_else(PoisonError::into_inner));
 }
 
-/// Returns how a program that this grader started has ended, if it has ended. After this call, the program's process
-/// id may belong to another process.
+/// Returns how a program ended, if it has ended. This grader must have started the program. After this call, the
+/// program's process id may belong to another process.
 ///
 /// # Errors
 /// When there is no such child.
@@ -66,7 +66,7 @@ pub fn reap(program: Pid) -> nix::Result<WaitStatus> {
 
 /// Ends all orphans, and the orphans that they leave behind.
 pub fn end_orphans() {
-    // This number is enough for many generations of orphans, but the loop must not run forever.
+    // This is enough for many generations of orphans, but keeps the loop from running forever.
     const ROUNDS: usize = 1000;
     for _ in 0..ROUNDS {
         let _no_starts = STARTING.write().unwrap_or_else(PoisonError::into_inner);

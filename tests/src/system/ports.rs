@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use socket2::{Domain, Socket, Type};
 
 /// The first port of the range for servers. These ports are below the ports that the system assigns for port 0 (from
-/// 32768 on Linux), so that the system does not assign a port after it is chosen here and before the server listens on
-/// it.
+/// 32768 on Linux), so that the system does not assign a port between the moment when it is chosen here and the moment
+/// when the server listens on it.
 const FIRST: u16 = 20_000;
 /// The number of ports in the range for servers.
 const COUNT: u16 = 10_000;

@@ -143,8 +143,8 @@ impl Process {
         self.scheduled(2)
     }
 
-    /// Returns whether a thread of the process is running or waiting for a processor. [`Process::busy_time`]
-    /// includes a thread's waiting time only after the thread got a processor.
+    /// Returns whether a thread of the process is running or waiting for a processor. [`Process::busy_time`] includes a
+    /// thread's waiting time only after the thread has got a processor.
     pub fn is_running(&self) -> io::Result<bool> {
         let tasks = format!("/proc/{}/task", self.pid);
         if !cfg!(target_os = "linux") {

@@ -142,7 +142,7 @@ impl Program {
         let starting = orphans::starting();
         let pty = PtyProcess::new(command);
         if process::id() != grader {
-            // In a child whose exec failed, `new` returns, and the child would become a second grader.
+            // In a child whose exec failed, `new` returns, and the child would then become a second grader.
             // SAFETY: ends the process without running any code that belongs to the parent.
             #[allow(unsafe_code)]
             unsafe {
@@ -193,7 +193,7 @@ impl Program {
         &self.process
     }
 
-    /// Waits until the program, and not the terminal, echoes the typed keys, as a line editor does while it reads a
+    /// Waits until the program, rather than the terminal, echoes the typed keys, as a line editor does while it reads a
     /// line. Keys that are pressed before that would be shown twice. The wait is short, because a program need not have
     /// a line editor.
     pub fn wait_for_editor(&self) {

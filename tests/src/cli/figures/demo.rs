@@ -70,7 +70,7 @@ pub fn play(lab: u32) -> Play {
     Play { people: 3, lines }
 }
 
-/// Plays the chat of a lab with the finished programs, or with the student's if the kit has no finished ones.
+/// Plays a lab's chat with the finished programs, or with the student's programs if the kit has no finished ones.
 ///
 /// # Errors
 /// When the programs are missing, or do not behave as the play requires.

@@ -96,7 +96,7 @@ pub fn run(kit: &Path, check: bool, commands: clap::Command, not_exported: &[&st
     Ok(())
 }
 
-/// Returns the figures, as file names with the contents of the files.
+/// Returns the names and the contents of the figures' files.
 fn figures(kit: &Path) -> Result<BTreeMap<String, String>> {
     let grader = Grader::new(kit, &labs::numbers(), Some(1));
     let mut figures = BTreeMap::new();

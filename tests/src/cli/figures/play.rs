@@ -34,7 +34,7 @@ pub struct Line {
     sees: &'static str,
 }
 
-/// Returns a line: `who` types `types`, and then `sees` appears on the screen of `then`.
+/// Returns a line: `who` types `types`, and then `sees` appears on `then`'s screen.
 pub const fn line(who: usize, types: &'static str, then: usize, sees: &'static str) -> Line {
     Line { who, types, then, sees }
 }
@@ -47,7 +47,7 @@ pub enum Moment {
     Key,
 }
 
-/// Builds the programs of an author, and makes a harness for the programs of one lab.
+/// Builds an author's programs, and makes a harness for those of one lab.
 ///
 /// # Errors
 /// When the programs cannot be built.

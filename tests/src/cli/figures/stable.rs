@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use crate::journal;
 use crate::journal::{Event, EventKind, Wire};
 
-/// Returns the events of a play up to its end. The port that the server got in this run is replaced with the lab's
-/// usual port, and the ports of the clients with fixed ones.
+/// Returns the events of a play up to its end. The lab's usual port replaces the port that the server got in this run,
+/// and fixed ports replace those of the clients.
 pub fn with_usual_ports(events: &[Event], default: &str) -> Vec<Event> {
     let mut events = journal::merged(events);
     let mut usual: BTreeMap<String, String> = BTreeMap::new();
@@ -55,8 +55,7 @@ pub fn in_one_order(events: &[Event]) -> Vec<Event> {
     for quiet_to_quiet in events.chunk_by(|_, next| !is_typed(next)) {
         let mut wire: Vec<_> =
             quiet_to_quiet.iter().filter(|event| event.ends().is_some()).collect();
-        // If a participant sends something and then immediately closes the connection, it closes the connection before
-        // the reply arrives.
+        // A participant that sends something and immediately closes the connection closes it before the reply arrives.
         for at in 0..wire.len() {
             let event = wire[at];
             let is_close = matches!(

@@ -59,8 +59,7 @@ pub fn programs(grader: &Grader) -> Result<String> {
     Ok(text)
 }
 
-/// Runs a student's first session in an exported kit, and returns its output as file names with the contents of the
-/// files.
+/// Runs a student's first session in an exported kit, and returns its output as files: their names and their contents.
 ///
 /// # Errors
 /// When the kit cannot be exported or built.
@@ -86,7 +85,7 @@ pub fn first_session(kit: &Path) -> Result<Vec<(String, String)>> {
             .arg(student)
             .current_dir(student)
             .output()?;
-        // Status 1 means that a stage is not passed.
+        // Status 1 means that a stage has not been passed.
         if lab.stdout.is_empty() || !matches!(lab.status.code(), Some(0 | 1)) {
             bail!("cargo lab {arguments:?}: {}", String::from_utf8_lossy(&lab.stderr));
         }

@@ -45,9 +45,9 @@ impl Peer {
 
     /// Connects a peer that does not read until [`Peer::starts_reading`].
     ///
-    /// Its receive buffer is small, so that the peer soon lags behind, and so are its segments, because the sender's
-    /// first buffer holds several of them. Whatever the system's settings are, that buffer does not grow while the
-    /// receiver does not read.
+    /// Its receive buffer is small, so that the peer soon lags behind. Its segments are also small, because the initial
+    /// size of the sender's buffer is several segments. Whatever the system's settings are, the sender's buffer does
+    /// not grow while the receiver does not read.
     pub(crate) fn connect_deaf(
         name: &str,
         server: &str,
@@ -153,7 +153,7 @@ impl Peer {
         (&*self.stream).write_all(bytes)
     }
 
-    /// Sends one byte after the other, until the other end has closed the connection and accepts no more.
+    /// Sends one byte after another, until the other end has closed the connection and accepts no more.
     pub fn can_send_no_more(&self) -> Check {
         let end = Instant::now() + TIMEOUT;
         while Instant::now() < end {
@@ -193,7 +193,7 @@ impl Peer {
     pub fn crashes(self) {
         self.note_sent(Wire::Signal("resets the connection"));
         self.has_closed.store(true, Ordering::SeqCst);
-        // The reading thread also holds the socket. Wake the thread, so that it releases the socket, which is then
+        // The reading thread also holds the socket. Wake the thread, so that it releases the socket; the socket is then
         // closed.
         let _ = SockRef::from(&*self.stream).set_linger(Some(Duration::ZERO));
         let _ = self.stream.shutdown(Shutdown::Read);

@@ -54,7 +54,7 @@ impl Peer {
     }
 
     /// Waits until the peer has received at least `count` bytes that the script has not accepted yet. This wait keeps a
-    /// speaker from getting ahead of its listeners.
+    /// speaker from getting too far ahead of its receivers.
     pub fn has_got_at_least(&self, count: usize) -> Check {
         let found = self.wait(|arrived| (arrived.rest().len() >= count).then_some(()));
         found.ok_or_else(|| self.wrong(&format!("should have received {count} bytes"), b"..."))
@@ -119,7 +119,7 @@ impl Peer {
     }
 
     /// Waits for the end of the stream, and checks that nothing more arrived before it, not even a ⏎. Call this for a
-    /// program that was just killed: at the end of the stream, all data that the program sent has arrived.
+    /// program that has just been killed: at the end of the stream, all data that the program sent has arrived.
     pub fn got_nothing_more(&self, when: &str) -> Check {
         self.is_nothing(&self.hears_until_closed()?, when)
     }

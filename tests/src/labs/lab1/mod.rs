@@ -25,15 +25,16 @@ pub fn lab() -> Lab {
         stage(2, "The server welcomes every client", 10)
             .on(&[1])
             .hint(
-                "Your server waits for the next client and for the clients that it has. How many \
-                 threads does that take, and what does each of them own? If a socket accepts only \
-                 some of the bytes, which part of the program must know how many?",
+                "Your server waits both for the next client and for messages from the clients that \
+                 it already has. How many threads does that take, and what does each of them own? \
+                 If a socket accepts only some of the bytes, which part of the program must know \
+                 how many?",
             )
             .hint(
                 "In `accept_clients`, call `TcpListener::accept` in a loop. Give each client a new \
                  number, and its own thread, which runs `talk` and then `drain`. `welcome` only \
-                 pushes `WELCOME` (`Outbox::push`). `send` calls `send_now` once, and returns what \
-                 it returns, except for `ErrorKind::WouldBlock`: that means 0 bytes.",
+                 pushes `WELCOME` (`Outbox::push`). `send` calls `send_now` once, and returns the \
+                 result, but for `ErrorKind::WouldBlock` it returns 0.",
             )
             .hint(
                 "In the loop, call `set_nodelay`, put the stream into an `Arc`, increment the \
@@ -123,17 +124,18 @@ pub fn lab() -> Lab {
                  shuts down the sending side.",
             )
             .hint(
-                "Leave the loop when the line is `quit`, before you send it, and when there is no \
-                 line. Call `Terminal::leave` once, after the loop; do not also send `quit` \
-                 yourself.",
+                "Leave the loop when there is no line, or when the line is `quit`; check this \
+                 before you send the line. Call `Terminal::leave` once, after the loop; do not \
+                 also send `quit` yourself.",
             )
             .client(client::says_quit_on_leaving),
         stage(8, "The server has two seats and frees them again", 12)
             .on(&[4, 6])
             .hint(
                 "In how many ways can a client leave, and where in your server do they all come \
-                 together? Which thread waits while a client is turned away? What happens to bytes \
-                 that you have sent when you close a socket that holds unread bytes?",
+                 together? Which thread waits while a client is turned away? When you close a \
+                 socket that holds unread bytes, what happens to the bytes that you have already \
+                 sent?",
             )
             .hint(
                 "In `accept_clients`, a seat is free again when `talk` has returned. In \
@@ -144,8 +146,8 @@ pub fn lab() -> Lab {
             .hint(
                 "Make one `Arc<AtomicUsize>` before the loop. Call `fetch_add` before a thread \
                  starts. Call `fetch_sub` in the thread after `talk`, and also if the thread could \
-                 not start. Compare the count with `seats`, not with 2. `turn_away` spawns its \
-                 own thread, with a `move` closure that does everything.",
+                 not be started. Compare the count with `seats`, not with 2. `turn_away` spawns \
+                 its own thread, with a `move` closure that does everything.",
             )
             .server(server::has_two_seats),
         stage(9, "The server survives anything its clients do", 12)
@@ -215,8 +217,8 @@ pub fn lab() -> Lab {
         stage(13, "People come and go", 4)
             .on(&[6, 7, 8, 10])
             .hint(
-                "Does the client that stays keep its connection, and is the other seat free again? \
-                 What does each client print at its end, and with which status does it exit?",
+                "Does the remaining client keep its connection, and is the other seat free again? \
+                 What does each client print when it ends, and with which status does it exit?",
             )
             .hint(
                 "This stage needs no new function. It tests stages 6, 7, 8 and 10 together. A \

@@ -30,8 +30,8 @@ pub fn welcomes(harness: &Harness) -> Check {
         server.prints("127.0.0.1 connected")?;
         welcomed.push(peer);
     }
-    // No client may lose its connection because of a later one. When the last client is welcomed, the server has
-    // handled the earlier ones.
+    // No client may lose its connection because another client connects later. When the last client has been welcomed,
+    // the server has handled all the earlier ones.
     welcomed[..3].iter().try_for_each(Peer::is_connected)
 }
 
@@ -105,7 +105,8 @@ pub fn has_two_seats(harness: &Harness) -> Check {
         guest.says("is anybody there?")?;
         crowd.push(guest);
     }
-    // The last guest comes first, because each of the others may keep the server busy for a second.
+    // The last guest is checked first, because it would have to wait if the server spent a second on each of the
+    // others.
     for guest in crowd.iter().rev() {
         guest.hears_line(FULL)?;
         guest.is_closed_without_reset()?;
@@ -227,7 +228,7 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
         "dave says more than 64 KiB without a newline, is told why, and is disconnected; bob and \
          alice still talk",
     );
-    // Dave says a line first, because silence in the middle of the very first message would end that message.
+    // Dave sends a line first, because silence in the middle of the very first message would end that message.
     let dave = joins(&server, "dave")?;
     talk(harness, &dave, &bob)?;
     // The server may close the connection before it has read everything.

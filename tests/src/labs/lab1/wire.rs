@@ -1,4 +1,4 @@
-//! Wire 1, and what peers and people do with it.
+//! Wire format 1, and what peers and people do with it.
 
 use std::net::SocketAddr;
 use std::thread;
@@ -21,7 +21,7 @@ pub const FULL: &str = "The chatroom is full";
 /// More than the 2048 bytes that the original server reads in one call.
 pub const LONG: usize = 5000;
 
-/// How many long lines a slow client is behind: more than its socket accepts, and less than the backlog's limit.
+/// How many long lines a slow client lags behind: more than its socket accepts, but fewer than the maximum backlog.
 pub const LAG: usize = 10;
 
 /// More bytes than a message may contain.
@@ -66,8 +66,8 @@ pub fn lines(harness: &Harness) -> Vec<String> {
     (0..3).map(|_| harness.words(2)).collect()
 }
 
-/// Tries again until a seat is free, because the server notices a moment later than the script that a client is gone.
-/// `tries` also returns whether there was a free seat.
+/// Tries again until a seat is free, because the server may notice that a client is gone a moment after the script
+/// does. `tries` also returns whether there was a free seat.
 pub fn when_free<T>(tries: impl Fn() -> Check<(T, bool)>) -> Check<T> {
     let deadline = Instant::now() + TIMEOUT;
     loop {

@@ -13,8 +13,8 @@ pub fn lab() -> Lab {
     let stages = vec![
         stage(1, "The server listens", 3)
             .hint(
-                "Exactly which characters must the server print, and when can it know that what \
-                 they say is true? If the port is taken, which function gets the error?",
+                "Exactly which characters must the server print, and when does it know that this \
+                 text is true? If the port is taken, which function gets the error?",
             )
             .hint(
                 "In `open_listener`, `Endpoint::listen` does what you wrote in lab 1. Pass its \
@@ -41,8 +41,8 @@ pub fn lab() -> Lab {
             .server(server::asks_for_a_nickname),
         stage(3, "The client replies with its nickname", 8)
             .hint(
-                "Which side speaks first, and what else can it say instead of `NICK`? What exactly \
-                 is the reply, and where do the bytes after it go?",
+                "Which side speaks first, and what can it say instead of `NICK`? What exactly is \
+                 the reply, and where do the bytes after it go?",
             )
             .hint(
                 "In `answer_nick`, `Messages::handshake(None)` returns `NICK`. Reply with the \
@@ -58,8 +58,8 @@ pub fn lab() -> Lab {
         stage(4, "The server announces each client that joins", 13)
             .on(&[2])
             .hint(
-                "When the round ends, what is in each member's outbox, down to the last newline, \
-                 and what sends it? Is the newcomer in the list when `joined!` is pushed?",
+                "When the round ends, exactly which bytes are in each member's outbox, and what \
+                 sends them? Is the newcomer in the list when `joined!` is pushed?",
             )
             .hint(
                 "In `join`, first put the newcomer into `members`, then `broadcast` `alice \
@@ -74,8 +74,8 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "After `insert`, the map owns the newcomer. Clone its nickname before that, and \
-                 get its outbox again with `BTreeMap::get_mut`. `BTreeMap::values_mut` goes through \
-                 all members.",
+                 get its outbox again with `BTreeMap::get_mut`. `BTreeMap::values_mut` iterates \
+                 over all members.",
             )
             .server(server::announces_a_newcomer),
         stage(5, "The server broadcasts each message to everyone", 10)
@@ -149,7 +149,8 @@ pub fn lab() -> Lab {
                 "Push `Nickname refused: `, the reason and a newline into the newcomer's outbox, \
                  and return `false`, which `run_room` passes on to the newcomer's thread. Then the \
                  newcomer is dropped, which sends the line and closes the connection. The other \
-                 clients must not notice the refusal, or what the refused client says after it.",
+                 clients must notice neither the refusal nor what the refused client says after \
+                 it.",
             )
             .server(server::refuses_bad_nicknames),
         stage(9, "Silent and deaf clients hold up no other client", 7)
@@ -183,7 +184,8 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "`str::strip_prefix` returns the text after `alice: `, or `None`. Put `alice: ` in \
-                 front of that text, or of the whole message, and a newline at the end.",
+                 front of that text, or in front of the whole message if the result is `None`, and \
+                 a newline at the end.",
             )
             .server(server::guards_names),
         stage(11, "The client ends cleanly", 6)
@@ -193,9 +195,9 @@ pub fn lab() -> Lab {
                  What does the other side receive, and what is your client's exit status?",
             )
             .hint(
-                "In `type_messages`, `/quit` and a `None` from `read_line` lead to \
-                 `Terminal::leave`, with no last words. `answer_nick` returns a refusal, and \
-                 `main` exits with status 1.",
+                "In `type_messages`, call `Terminal::leave`, without last words, both on `/quit` \
+                 and on a `None` from `read_line`. `answer_nick` returns a refusal, and `main` \
+                 exits with status 1.",
             )
             .hint(
                 "When the server closes the connection, `show_messages` returns `Ok(())`, and \

@@ -279,7 +279,7 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
     bob.hears("dave joined!")?;
     bob.hears(&line)?;
     harness.step("erin says more than 64 KiB without a newline, is told why, and is disconnected");
-    // Erin says a line first, because silence in the middle of the very first message would end that message.
+    // Erin sends a line first, because silence in the middle of the very first message would end that message.
     let erin = joins(&server, "erin")?;
     bob.hears("erin joined!")?;
     talk(harness, &erin, [bob, &erin])?;

@@ -1,4 +1,4 @@
-//! Wire 2: the server sends `NICK`, and the client replies with its nickname.
+//! Wire format 2: the server sends `NICK`, and the client replies with its nickname.
 
 use std::net::SocketAddr;
 use std::thread;
@@ -24,7 +24,7 @@ pub fn joins(server: &Server, nickname: &str) -> Check<Peer> {
     Ok(peer)
 }
 
-/// Connects scripted peers one after the other. Each peer is told about those that join later.
+/// Connects scripted peers, one after another. Each peer is told about those that join later.
 pub fn all_join(server: &Server, nicknames: &[&str]) -> Check<Vec<Peer>> {
     let mut group: Vec<Peer> = Vec::new();
     for nickname in nicknames {
@@ -72,8 +72,8 @@ pub fn enters(
     Ok(person)
 }
 
-/// Like [`joins`], but first waits until the nickname is free, because the server notices a moment later than the
-/// script that the owner of the nickname is gone.
+/// Like [`joins`], but first waits until the nickname is free, because the server may notice that the owner of the
+/// nickname is gone a moment after the script does.
 pub fn joins_when_free(server: &Server, nickname: &str) -> Check<Peer> {
     let deadline = Instant::now() + TIMEOUT;
     loop {

@@ -18,7 +18,7 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "`encode` returns the payload's length in bytes (`str::len`), padded with spaces \
-                 on the right to exactly 64 bytes, then the payload, without a newline. In \
+                 on the right to exactly 64 bytes, followed by the payload, without a newline. In \
                  `type_messages`, the payload is `[ann] : hello`.",
             )
             .hint(
@@ -105,9 +105,9 @@ pub fn lab() -> Lab {
                  are not frames?",
             )
             .hint(
-                "In `type_messages` (stage 1), a `!DISCONNECT` line and a `None` from `read_line` \
-                 lead to `Terminal::leave`, with `[ann] : !DISCONNECT` as a frame. Do not send \
-                 this frame twice.",
+                "In `type_messages` (stage 1), call `Terminal::leave` both on a `!DISCONNECT` line \
+                 and on a `None` from `read_line`, and pass it `[ann] : !DISCONNECT` as a frame. \
+                 Do not send this frame twice.",
             )
             .hint(
                 "In `show_frames` (stage 2), return `Ok(())` when `frame::read` returns `None`, \
@@ -134,8 +134,8 @@ pub fn lab() -> Lab {
             .on(&[3])
             .hint(
                 "Which bad headers does `parse` accept? What does your code do with a length \
-                 before it checks it? Which function tells the room that a client has left if its \
-                 frame was bad?",
+                 before it checks it? When a client sends a bad frame, which function tells the \
+                 room that the client has left?",
             )
             .hint(
                 "In `payload_length` (stage 2), trim only spaces (`trim` also removes tabs and \
@@ -143,9 +143,9 @@ pub fn lab() -> Lab {
                  `ErrorKind::InvalidData`; do not panic.",
             )
             .hint(
-                "Pass errors up with `?` in `frame::read` and in `receive_frames`, but not in `talk` \
-                 before it has sent `Event::Left`. In `read_header`, call `payload_length` after \
-                 each piece, as soon as a byte is not a space. `relay` must only push.",
+                "Pass errors up with `?` in `frame::read` and in `receive_frames`, but not in \
+                 `talk` before it has sent `Event::Left`. In `read_header`, call `payload_length` \
+                 after each read, unless all bytes so far are spaces. `relay` must only push.",
             )
             .server(server::survives_bad_frames),
         stage(10, "The server counts active connections", 7)

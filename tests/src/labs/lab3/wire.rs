@@ -1,4 +1,4 @@
-//! Wire 3: a header of 64 bytes, which holds the payload's length in bytes, and the payload.
+//! Wire format 3: a header of 64 bytes, which holds the payload's length in bytes, and the payload.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -45,8 +45,8 @@ pub fn all_join(server: &Server, names: &[&str]) -> Check<Vec<Peer>> {
 
 /// Waits until each of the peers has joined.
 ///
-/// This wire has no welcome: only a message from another peer shows that a peer has joined. So another peer calls each
-/// newcomer until the newcomer hears the call. At the end, all peers skip the calls.
+/// This wire format has no welcome: only a message from another peer shows that a peer has joined. So another peer
+/// calls each newcomer until the newcomer hears the call. At the end, all peers skip the calls.
 pub fn settle(peers: &[&Peer]) -> Check {
     let calls_a_second = Duration::from_millis(20);
     for (at, newcomer) in peers.iter().enumerate() {
@@ -90,7 +90,7 @@ pub fn client(harness: &Harness, listener: &Listener, name: &str) -> Check<(Pers
     Ok((person, listener.accepts("server")?))
 }
 
-/// Starts a client, and answers its question for a name. This wire has no welcome: see [`gather`].
+/// Starts a client, and answers its question for a name. This wire format has no welcome: see [`gather`].
 pub fn enters(
     harness: &Harness,
     server: SocketAddr,

@@ -19,13 +19,13 @@ pub fn lab() -> Lab {
             .hint(
                 "In `next_line`, return `put_back` first, if there is one. Otherwise \
                  `BufRead::read_until` reads into `bytes` up to and including the newline, however \
-                 many reads that takes, and leaves the bytes after it in the reader. Clear `bytes` \
-                 first. Bytes without a newline at the end are not a line.",
+                 many reads that takes, and leaves the bytes after the newline in the reader. \
+                 Clear `bytes` first. Bytes without a newline at the end are not a line.",
             )
             .hint(
                 "In `greet`, `Hall::client` returns the client, with the server's address as this \
-                 client sees it. `tell` it a `Reply::Helo`, whose `line` is the greeting as it \
-                 arrived, including `HELO`.",
+                 client sees it. `tell` the client a `Reply::Helo`, whose `line` is the greeting \
+                 as it arrived, including `HELO`.",
             )
             .server(server::replies_to_helo),
         stage(2, "JOIN adds a client to a room and announces it", 12)
@@ -37,14 +37,14 @@ pub fn lab() -> Lab {
             .hint(
                 "`field` passes the next line to `value`. In `read_join`, call `Lines::field` for \
                  each line, in the order of the wire format. In `Hall::join`, find the reference \
-                 in `room_refs`, or use the next one; put the client in; `tell` it `Reply::Joined` \
-                 (`join_id` is its `id`); then `announce`.",
+                 in `room_refs`, or use the next one; put the client into the room; `tell` it \
+                 `Reply::Joined` (`join_id` is its `id`); then `announce`.",
             )
             .hint(
                 "In `join`, update `room_refs`, the room's `members`, the client's own `rooms` and \
                  its `name`, and `last_room_ref`. In `say`, call `push_said` if `said` belongs to \
-                 another room; then set its room, and let `write_chat` write the message at the \
-                 end of its text.",
+                 another room; then set the room of `said`, and let `write_chat` append the \
+                 message to the text of `said`.",
             )
             .server(server::join_adds_to_a_room),
         stage(3, "CHAT sends a message to everyone in the room", 10)
@@ -104,8 +104,8 @@ pub fn lab() -> Lab {
         stage(6, "A client that disconnects or vanishes leaves all rooms", 8)
             .on(&[5])
             .hint(
-                "In which rooms was the connection that has just ended, and in which order did it \
-                 join them? What must happen if its client has already sent DISCONNECT?",
+                "Which rooms had the client joined when its connection ended, and in which order? \
+                 What must happen if the client has already sent DISCONNECT?",
             )
             .hint(
                 "In `read_disconnect`, read `PORT`, then `CLIENT_NAME`. In `Hall::disconnect`, \
@@ -126,16 +126,16 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "In `chat`, call `Hall::complain` with `Complaint::NO_SUCH_ROOM` or \
-                 `NOT_A_MEMBER`. In `read_join`, call `name_of` for the room and the client. \
+                 `NOT_A_MEMBER`. In `read_join`, call `name_of` for both the room and the client. \
                  `field` puts a line that is not the expected field into `put_back`. In each \
                  `read_…`, pass errors up with `?`; in `read_chat`, call `number` only after the \
                  last line.",
             )
             .hint(
-                "In `next_line`, `Read::take` limits how much `read_until` reads: `limit` and two \
-                 bytes for the end. If that much has arrived without a newline, the line is too \
-                 long. In `text`, check the length after each line. Do not `unwrap` in the hall: a \
-                 panic there ends the chat for everyone.",
+                "In `next_line`, `Read::take` limits how much `read_until` reads: `limit` bytes, \
+                 plus two for the end of the line. If that much has arrived without a newline, the \
+                 line is too long. In `text`, check the length after each line. Do not `unwrap` in \
+                 the hall: a panic there ends the chat for everyone.",
             )
             .server(server::reports_errors),
         stage(8, "The server finds messages and waits for no client", 8)
@@ -148,8 +148,8 @@ pub fn lab() -> Lab {
             .hint(
                 "This stage needs no new function, only more code in `next_line`: `Vec::pop_if` \
                  removes each `\\r` at the end, and `String::from_utf8_lossy` accepts any bytes; \
-                 `read_line` and `lines` do not. Make one `Lines` for a connection, and read only \
-                 with it. `value` skips the spaces after the colon.",
+                 `read_line` and `lines` accept only UTF-8. Make one `Lines` for each connection, \
+                 and read only through it. `value` skips the spaces after the colon.",
             )
             .hint(
                 "`say` only adds to `said`; `push_said` and `flush` use the outboxes, which never \
@@ -205,10 +205,10 @@ pub fn lab() -> Lab {
                  line does not go to the old room.",
             )
             .hint(
-                "`/helo hi` sends `HELO hi`. `/quit`, Ctrl-D and Ctrl-C all lead to \
-                 `Rooms::wait_a_moment` and `Terminal::leave`, with `Request::Disconnect`; `/kill` \
-                 does not. An unknown command sends nothing. Show your client's own replies with \
-                 `Terminal::print`.",
+                "`/helo hi` sends `HELO hi`. On `/quit`, Ctrl-D and Ctrl-C, but not on `/kill`, \
+                 first call `Rooms::wait_a_moment` and then `Terminal::leave`, with \
+                 `Request::Disconnect` as the last words. An unknown command sends nothing. Show \
+                 your client's own replies with `Terminal::print`.",
             )
             .client(client::obeys_commands),
         stage(12, "Three people talk in two rooms", 3)
@@ -253,8 +253,9 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "This stage needs no new function. Everything that `show_replies` (stage 10) shows \
-                 must go through `Screen::print`, including names and further lines. In the server \
-                 it must go through `log`. `println!` does not make control characters visible.",
+                 must go through `Screen::print`, including names and the further lines of a \
+                 message. In the server, received text must go through `log`. `println!` does not \
+                 make control characters visible.",
             )
             .together(together::text_controls_no_terminal),
     ];

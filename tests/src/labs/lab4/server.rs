@@ -189,7 +189,7 @@ pub fn releases_a_client_everywhere(harness: &Harness) -> Check {
     for (what, way) in ways {
         harness.step(&format!("guest {what}"));
         let guest = server.peer("guest")?;
-        // The guest joins the rooms in the opposite order from alice.
+        // The guest joins the rooms in the reverse of alice's order.
         guest.joins_room("two", address)?;
         alice.hears_joined(two.room_ref, "guest")?;
         guest.joins_room("one", address)?;

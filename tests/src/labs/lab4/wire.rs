@@ -1,4 +1,4 @@
-//! Wire 4: lines of the form `NAME: value`.
+//! Wire format 4: lines of the form `NAME: value`.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -181,8 +181,7 @@ pub fn talk(harness: &Harness, speaker: &Peer, room: Membership, members: &[&Pee
     members.iter().try_for_each(|member| member.hears_chat(room.room_ref, speaker.name(), &line))
 }
 
-/// Connects scripted peers that join the room one after the other. Each peer is told about those that join
-/// later.
+/// Connects scripted peers, which join the room one after another. Each peer is told about those that join later.
 pub fn all_join(server: &Server, room: &str, names: &[&str]) -> Check<Vec<(Peer, Membership)>> {
     let mut members: Vec<(Peer, Membership)> = Vec::new();
     for name in names {

@@ -1,4 +1,5 @@
-//! Unusual: there is no room thread. The members are a list behind a lock, and each has a channel and a writing thread.
+//! Unusual: there is no room thread. A lock protects the list of members, and each member has a channel and a writing
+//! thread.
 
 use std::io::Write;
 use std::net::{Shutdown, TcpStream};
@@ -11,7 +12,7 @@ use std::time::Duration;
 use clap::Parser;
 use common::{Endpoint, Messages, drain, log, refuse};
 
-/// The maximum number of bytes that wait for a member.
+/// The maximum number of bytes waiting for a member.
 const MAX_WAITING: usize = 1 << 20;
 
 #[derive(Parser)]

@@ -1,4 +1,5 @@
-//! Unusual: chatty, with its own words, and with colors on every terminal. The room is a lock around a map of outboxes.
+//! Unusual: chatty, with its own words, and with colors on every terminal. The room is a map of outboxes that a lock
+//! protects.
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Write};

@@ -12,7 +12,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 /// The maximum length of a line and of a text, in bytes.
 const MAX_LINE: usize = 64 * 1024;
-/// The maximum number of bytes that wait for a client.
+/// The maximum number of bytes waiting for a client.
 const MAX_WAITING: usize = 1 << 20;
 
 struct Client {
@@ -26,7 +26,7 @@ struct Client {
     is_lost: bool,
     name: String,
     rooms: Vec<i64>,
-    /// Until this time, the client can still receive its last words.
+    /// The client can receive its last words until this time.
     leaves: Option<Instant>,
     is_gone: bool,
 }
@@ -326,8 +326,7 @@ impl Chat {
             self.clients
                 .extend(Client::new(stream, peer).ok().map(|client| (self.last_client, client)));
         }
-        // When a client is gone, the other clients are told, and that may show that another client is gone
-        // too.
+        // When a client is gone, the other clients are told, and telling them may show that another client is gone too.
         loop {
             let now = Instant::now();
             self.clients.values_mut().for_each(Client::write);

@@ -16,7 +16,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
-/// The maximum number of bytes that wait for a client.
+/// The maximum number of bytes waiting for a client.
 const MAX_WAITING: usize = 1 << 20;
 
 struct Client {
