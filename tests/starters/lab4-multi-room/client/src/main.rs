@@ -88,16 +88,17 @@ fn show_replies(stream: &TcpStream, screen: &Screen, rooms: &Rooms) -> io::Resul
     todo!("stage 10: show each reply that arrives, until the stream ends")
 }
 
-/// Stage 10: show one reply that is not an error; the wording is up to you.
+/// Stage 10: show one reply that is not an error.
 ///
 /// A [`Reply::Chat`] is shown as `[room1] alice: hello`, with the name that [`Rooms`] has for the room. Further
 /// lines are indented by two spaces; otherwise one of them could look like a message from another person.
 ///
-/// A [`Reply::Helo`] is shown with its text, and a [`Reply::Unknown`] with its line, after `the server says:`. For
-/// [`Reply::Joined`] and [`Reply::Left`], the screen names the room. If the reply to a join arrives too late, text
-/// still goes to the same room as before ([`Rooms::is_current`]); the person sees that as well.
+/// The wording of all other replies is up to you. A [`Reply::Helo`] is shown with its text, and a [`Reply::Unknown`]
+/// with its line, after `the server says:`. For [`Reply::Joined`] and [`Reply::Left`], the screen names the room. If
+/// the reply to a join arrives too late, text still goes to the same room as before ([`Rooms::is_current`]); the
+/// person sees that as well.
 fn show(reply: Reply, screen: &Screen, rooms: &Rooms) {
-    todo!("stage 10: show one reply that is not an error; the wording is up to …")
+    todo!("stage 10: show one reply that is not an error")
 }
 
 /// Stage 10: send the lines that are typed.
