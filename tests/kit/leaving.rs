@@ -267,8 +267,8 @@ impl Client {
             Way::CtrlD if is_terminal => self.presses(vec![4]),
             Way::CtrlD => drop(self.keyboard.take()),
             Way::CtrlC => self.presses(vec![3]),
-            // Closing a window ends its terminal. The thread that watches this terminal keeps it open, so send the
-            // signal here.
+            // A terminal sends this signal when its window is closed. The thread that watches this terminal keeps it
+            // open, so the test sends the signal itself.
             Way::Window => self.signal(Signal::SIGHUP),
             Way::Terminated => self.signal(Signal::SIGTERM),
         }

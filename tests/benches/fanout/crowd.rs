@@ -171,7 +171,7 @@ impl Person {
     /// # Errors
     /// Any connection error, except the end of the connection.
     pub fn was_disconnected(mut self) -> Result<bool> {
-        /// More bytes than the buffers of two sockets can hold together.
+        /// More bytes than the buffers of two sockets can hold in total.
         const MOST: usize = 64 * 1024 * 1024;
         self.stream.set_nonblocking(false)?;
         self.stream.set_read_timeout(Some(Duration::from_millis(200)))?;

@@ -8,8 +8,8 @@ use anyhow::{Result, bail};
 
 use crate::wire::{Frame, SENDER_DIGITS, WORD};
 
-/// The maximum number of messages in flight from one sender. Before the next message is sent, the slowest receiver must
-/// have received the one that was sent this many messages earlier.
+/// The maximum number of messages in flight from one sender. The slowest receiver may lag behind the sender by this
+/// number of messages; before it would lag further, the sender waits.
 pub const WINDOW: u64 = 64;
 
 /// How many of a sender's messages are kept. This is more than may be in flight, so that an old message is not mistaken

@@ -181,10 +181,12 @@ fn others_got_it(name: &str, message: &[u8], before: &[u8], events: &[Event]) ->
             others.push(who);
         }
     }
-    if others.is_empty() {
-        return None;
-    }
-    Some(format!("{} got it, but {name} did not", others.join(" and ")))
+    let others = match &others[..] {
+        [] => return None,
+        [one] => (*one).to_owned(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    };
+    Some(format!("{others} got it, but {name} did not"))
 }
 
 /// Whether the person typed this text.

@@ -119,7 +119,7 @@ pub fn run(kit: &Path, lab: u32) -> Result<()> {
     Ok(())
 }
 
-/// Redraws the screens in place until the play is over.
+/// Redraws the screens in place until the script is over.
 fn paint(journal: &Journal, width: usize, ended: &AtomicBool) {
     let terminal = Term::stdout();
     let mut height = 0;
