@@ -104,7 +104,7 @@ fn look_at(kit: &Path, mutant: &Mutant) -> Vec<String> {
     let mut grader = Grader::new(kit, &[mutant.lab], Some(1));
     let mut wrong = Vec::new();
     for look in 1..=LOOKS {
-        grader.forget(1);
+        grader.forget();
         let (misjudged, report) = judge(kit, &grader, mutant);
         wrong.extend(misjudged);
         if !wrong.is_empty() || is_as_it_was(mutant, &report) {
