@@ -7,3 +7,4 @@ pub mod orphans;
 pub mod ports;
 pub mod process;
 pub mod program;
+pub mod waits;

@@ -13,6 +13,7 @@ use nix::unistd::Pid;
 
 use crate::journal::timeout::TIMEOUT;
 use crate::system::orphans;
+use crate::system::waits::Waits;
 
 /// A process that the grader started. Sending a signal and waiting share one lock: after a wait, the process id may
 /// belong to another process, which must not be signaled.
@@ -24,7 +25,7 @@ pub struct Process {
 }
 
 /// How a process ended, and when.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {
     /// The exit status of the process, unless the grader ended it.
     pub status: Option<WaitStatus>,
@@ -36,6 +37,8 @@ pub struct Ended {
     pub busy_time: Duration,
     /// The memory that the process used when the grader ended it, in bytes; 0 if the system does not report it.
     pub memory: u64,
+    /// In what the process waited when the grader ended it.
+    pub waits: Waits,
 }
 
 impl Ended {
@@ -73,9 +76,11 @@ impl Process {
             };
             let (after, none) = (self.started.elapsed(), Duration::ZERO);
             let status = Some(status);
-            *ended = Some(Ended { status, after, cpu_time: none, busy_time: none, memory: 0 });
+            let waits = Waits::default();
+            *ended =
+                Some(Ended { status, after, cpu_time: none, busy_time: none, memory: 0, waits });
         }
-        *ended
+        ended.clone()
     }
 
     /// Returns the exit status if the process has ended and was not ended by the grader.
@@ -106,6 +111,7 @@ impl Process {
         }
         let (cpu_time, memory) = (self.cpu_time().unwrap_or_default(), self.memory());
         let busy_time = self.busy_time().unwrap_or_default();
+        let waits = Waits::of(self.pid);
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         if ended.is_none() {
             let _ = killpg(self.pid, Signal::SIGKILL);
@@ -119,7 +125,7 @@ impl Process {
             let status = status
                 .filter(|status| !matches!(status, WaitStatus::Signaled(_, Signal::SIGKILL, _)));
             let after = self.started.elapsed();
-            *ended = Some(Ended { status, after, cpu_time, busy_time, memory });
+            *ended = Some(Ended { status, after, cpu_time, busy_time, memory, waits });
         }
     }
 
