@@ -2,8 +2,10 @@
 
 pub mod diff;
 pub mod failure;
+pub mod frame_miss;
 pub mod html;
 pub mod ladder;
+pub mod messages;
 pub mod near_miss;
 pub mod programs;
 pub mod scoreboard;
