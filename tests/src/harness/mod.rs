@@ -1,5 +1,6 @@
 //! The tools of a stage's script: the programs of one author, people, peers, and random words.
 
+mod foreign;
 pub mod idle;
 pub mod listener;
 pub mod peer;
