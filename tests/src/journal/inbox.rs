@@ -87,8 +87,14 @@ impl<C: Content> Inbox<C> {
 
     /// Adds bytes that have arrived. Returns false if the bytes are a flood, so that the caller stops reading.
     pub fn push(&self, bytes: &[u8]) -> bool {
+        self.push_and(bytes, |_| {})
+    }
+
+    /// Like [`Inbox::push`], but also calls `react` before any waiting thread sees the bytes.
+    pub fn push_and(&self, bytes: &[u8], react: impl FnOnce(&mut C)) -> bool {
         let mut arrived = self.lock();
         let is_flood = arrived.add(bytes).map_err(|why| arrived.end = Some(why)).is_err();
+        react(&mut arrived);
         self.changed.notify_all();
         !is_flood
     }

@@ -181,12 +181,14 @@ impl Program {
                 match (&screen).read(&mut bytes) {
                     Ok(read @ 1..) => {
                         note(&bytes[..read]);
-                        if !inbox.push(&bytes[..read]) {
+                        // Replies arrive before what a person types next. A program that asks and never reads gets no
+                        // more replies.
+                        let reply = |shown: &mut Screen| {
+                            let _ = (&screen).write(&shown.take_replies());
+                        };
+                        if !inbox.push_and(&bytes[..read], reply) {
                             return;
                         }
-                        let replies = inbox.look(|screen| screen.take_replies());
-                        // A program that asks and never reads gets no more replies.
-                        let _ = (&screen).write(&replies);
                     }
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

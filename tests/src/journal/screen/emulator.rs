@@ -1,8 +1,10 @@
 //! Emulates a terminal, like xterm: the crate vt100, and what vt100 lacks.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::num::NonZero;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::journal::screen::pieces::Piece;
 use crate::journal::screen::replies::{State, reply};
@@ -16,8 +18,9 @@ const MAX_REPLIES: usize = 4096;
 /// The width of a tab.
 const TAB: usize = 8;
 
-/// vt100 does not show `\u{fffd}`, so this character, which no chat uses, stands for it.
-const STAND_IN: char = '\u{fffc}';
+/// Characters with which vt100 cannot deal, and the ones that stand for them, which no chat uses. vt100 does not show
+/// `\u{fffd}`, and panics if `\u{fe0f}` makes a character in the last column wide. In xterm, it makes none wide.
+const STAND_INS: [(char, char); 2] = [('\u{fffd}', '\u{fffc}'), ('\u{fe0f}', '\u{fe01}')];
 
 /// A terminal: what is on its screen, and where its cursor is.
 pub struct Emulator {
@@ -184,28 +187,32 @@ impl Emulator {
     }
 
     fn write(&mut self, bytes: impl AsRef<[u8]>) {
-        // Unlike `process`, this is compiled in vt100 itself, with its optimization. It never fails.
-        let _ = self.screen.write_all(bytes.as_ref());
+        // Unlike `process`, this is compiled in vt100 itself, with its optimization. It fails only by a panic, and then
+        // an empty screen is better than none.
+        let written = || self.screen.write_all(bytes.as_ref());
+        if catch_unwind(AssertUnwindSafe(written)).is_err() {
+            let (rows, columns) = self.screen.screen().size();
+            self.screen = vt100::Parser::new(rows, columns, SCROLLBACK);
+        }
     }
 
     fn print(&mut self, text: &str) {
-        if self.shows_as_is() && !text.contains('\u{fffd}') {
-            return self.write(text);
+        if self.shows_as_is() {
+            return self.write(replaced(text, STAND_INS).as_bytes());
         }
         let draws_lines = self.draws_lines[self.character_set];
         for char in text.chars() {
             let char = if draws_lines { line_drawing(char) } else { char };
-            let char = if char == '\u{fffd}' { STAND_IN } else { char };
             let mut bytes = [0; 4];
-            let char = char.encode_utf8(&mut bytes);
-            let width = to_u16(console::measure_text_width(char)).unwrap_or(0);
+            let char = replaced(char.encode_utf8(&mut bytes), STAND_INS);
+            let width = to_u16(console::measure_text_width(&char)).unwrap_or(0);
             let column = self.screen.screen().cursor_position().1;
             if !self.wraps && width > 0 && column + width > self.columns() {
                 self.write(format!("\x1b[{}G", (self.columns() + 1).saturating_sub(width)));
             } else if self.inserts && width > 0 && !self.is_past_the_end() {
                 self.write(format!("\x1b[{width}@"));
             }
-            self.write(char);
+            self.write(char.as_bytes());
         }
     }
 
@@ -367,7 +374,17 @@ fn to_u16(number: usize) -> Option<u16> {
 }
 
 fn restored(text: String) -> String {
-    if text.contains(STAND_IN) { text.replace(STAND_IN, "\u{fffd}") } else { text }
+    replaced(&text, STAND_INS.map(|(char, stand_in)| (stand_in, char))).into_owned()
+}
+
+fn replaced(text: &str, pairs: [(char, char); 2]) -> Cow<'_, str> {
+    let mut replaced = Cow::Borrowed(text);
+    for (char, other) in pairs {
+        if replaced.contains(char) {
+            replaced = replaced.replace(char, other.encode_utf8(&mut [0; 4])).into();
+        }
+    }
+    replaced
 }
 
 /// The character that the set for drawing lines has in place of an ASCII character.

@@ -4,6 +4,7 @@
 //! the cursor, erase, and draw again. In such a program, a line was seen if it was ever on the screen; drawing it again
 //! does not count, but two copies on the screen at the same time do.
 
+mod changes;
 mod effect;
 pub mod emulator;
 pub mod pieces;
@@ -15,6 +16,7 @@ use std::num::NonZero;
 use std::time::{Duration, Instant};
 
 use crate::journal::inbox::Content;
+use crate::journal::screen::changes::added;
 use crate::journal::screen::effect::{Effect, effect};
 use crate::journal::screen::emulator::Emulator;
 use crate::journal::screen::pieces::{Cutter, Piece};
@@ -26,10 +28,10 @@ const QUIET: Duration = Duration::from_millis(20);
 /// If a program shows more bytes than this, they count as a flood, and no more are kept.
 const FLOOD: usize = 32 * 1024 * 1024;
 
-/// The same, for lines.
+/// How many lines are kept. A program that shows more is out of control.
 const MAX_LINES: usize = 100_000;
 
-/// The same, for the text of a line, in bytes.
+/// How much of a line is kept without the emulation, in bytes.
 const MAX_LINE: usize = 1024 * 1024;
 
 /// The index of the main and of the alternate screen.
@@ -69,8 +71,8 @@ pub struct Screen {
     /// The text of the cursor's line, if it was printed at once on an empty row. vt100 would lose characters that fit in
     /// no cell, and a line that is longer than the screen.
     printed: Option<String>,
-    /// Whether the cursor has returned to the beginning of that line.
-    has_returned: bool,
+    /// Whether the cursor has moved since the last text.
+    has_moved: bool,
     /// The lines of both screens when they were last complete.
     complete: [Vec<String>; 2],
     /// The rows of the main screen's scrollback at that time.
@@ -94,7 +96,7 @@ impl Screen {
             is_plain: true,
             is_changed: false,
             printed: None,
-            has_returned: false,
+            has_moved: true,
             complete: [const { Vec::new() }; 2],
             scrollback: 0,
             since: BTreeMap::new(),
@@ -208,13 +210,25 @@ impl Screen {
         lines
     }
 
+    fn add_at(&mut self, bytes: &[u8], now: Instant) -> Result<(), &'static str> {
+        if self.settles_at().is_some_and(|at| at <= now) {
+            self.settle();
+        }
+        self.bytes.extend_from_slice(bytes);
+        for piece in self.cutter.cut(bytes) {
+            self.do_piece(&piece);
+        }
+        self.changed = Some(now);
+        if self.bytes.len() > FLOOD { Err("it sent more than 32 MiB") } else { Ok(()) }
+    }
+
     fn do_piece(&mut self, piece: &Piece) {
         if let Piece::Text(text) = piece {
             self.text(text);
             return self.emulator.apply(piece);
         }
         let effect = effect(piece);
-        self.has_returned |= effect == Effect::Returns;
+        self.has_moved |= effect != Effect::None;
         if matches!(effect, Effect::None | Effect::Returns) {
             return self.emulator.apply(piece);
         }
@@ -243,21 +257,18 @@ impl Screen {
         // After a line of a plain program, the next row is empty.
         let is_fresh = effect == Effect::NextLine && self.is_plain() && self.emulator.column() == 0;
         self.printed = is_fresh.then(String::new);
-        self.has_returned = false;
     }
 
     fn text(&mut self, text: &str) {
         self.is_changed = true;
-        let is_on_empty_row = |emulator: &Emulator| {
-            emulator.column() == 0 && emulator.line(emulator.row()).trim().is_empty()
-        };
-        let overwrites = std::mem::take(&mut self.has_returned);
-        if overwrites || !self.emulator.shows_as_is() {
+        let is_empty = |emulator: &Emulator| emulator.line(emulator.row()).trim().is_empty();
+        let has_moved = std::mem::take(&mut self.has_moved);
+        let is_known = self.printed.as_ref().is_some_and(String::is_empty);
+        if !self.emulator.shows_as_is() {
             self.printed = None;
-        }
-        if self.emulator.shows_as_is() && self.printed.is_none() && is_on_empty_row(&self.emulator)
-        {
-            self.printed = Some(String::new());
+        } else if has_moved && !is_known {
+            let is_new = self.emulator.column() == 0 && is_empty(&self.emulator);
+            self.printed = is_new.then(String::new);
         }
         if let Some(printed) = self.printed.as_mut().filter(|line| line.len() < MAX_LINE) {
             printed.push_str(text);
@@ -308,32 +319,20 @@ impl Screen {
         }
         self.is_plain = false;
         self.scrollback = self.emulator.scrollback();
-        self.complete[MAIN] = self.emulator.lines(0).into_iter().map(|(line, _)| line).collect();
+        self.complete[MAIN] = texts(self.emulator.lines(0));
     }
 }
 
 impl Content for Screen {
     fn add(&mut self, bytes: &[u8]) -> Result<(), &'static str> {
-        if self.changed.is_some_and(|changed| changed.elapsed() >= QUIET) {
-            self.settle();
-        }
-        self.bytes.extend_from_slice(bytes);
-        for piece in self.cutter.cut(bytes) {
-            self.do_piece(&piece);
-        }
-        self.changed = Some(Instant::now());
-        match () {
-            () if self.bytes.len() > FLOOD => Err("it sent more than 32 MiB"),
-            () if self.seen.len() >= MAX_LINES => Err("it printed more than 100,000 lines"),
-            () => Ok(()),
-        }
+        self.add_at(bytes, Instant::now())
     }
 
     fn settles_at(&self) -> Option<Instant> {
         self.changed.map(|changed| changed + QUIET)
     }
 
-    /// The screen is complete. A line that was there before is there again if there are more copies of it now.
+    /// The screen is complete. Lines that are equal to earlier ones, but are in addition to them, were not known so far.
     fn settle(&mut self) {
         self.changed = None;
         if self.is_plain() {
@@ -341,28 +340,27 @@ impl Content for Screen {
         }
         let is_alternate = self.emulator.is_alternate();
         let scrolled = self.emulator.scrollback().saturating_sub(self.scrollback);
-        let lines = self.emulator.lines(if is_alternate { 0 } else { scrolled });
-        let mut before: BTreeMap<String, usize> = std::mem::take(&mut self.since);
+        let lines = self.emulator.lines(if is_alternate { 0 } else { scrolled }).into_iter();
+        // On the main screen, the cursor's line is the prompt.
+        let lines = texts(lines.filter(|(_, has_cursor)| is_alternate || !has_cursor));
         let screen = if is_alternate { ALTERNATE } else { MAIN };
-        for line in std::mem::take(&mut self.complete[screen]) {
-            *before.entry(line.trim_end().to_owned()).or_default() += 1;
-        }
-        for (line, has_cursor) in &lines {
-            // On the main screen, this is the prompt.
-            if *has_cursor && !is_alternate {
-                continue;
-            }
-            let line = line.trim_end();
-            match before.get_mut(line) {
+        let mut since = std::mem::take(&mut self.since);
+        for line in added(&self.complete[screen], &lines) {
+            match since.get_mut(line) {
                 Some(count @ 1..) => *count -= 1,
-                _ if line.is_empty() => {}
                 _ => self.record(line.to_owned(), true),
             }
         }
-        self.complete[screen] = self.emulator.lines(0).into_iter().map(|(line, _)| line).collect();
+        self.complete[screen] = texts(self.emulator.lines(0));
         self.emulator.trim_scrollback();
         self.scrollback = if is_alternate { self.scrollback } else { self.emulator.scrollback() };
     }
+}
+
+/// The lines that are not empty.
+fn texts(lines: impl IntoIterator<Item = (String, bool)>) -> Vec<String> {
+    let lines = lines.into_iter().map(|(line, _)| line.trim_end().to_owned());
+    lines.filter(|line| !line.is_empty()).collect()
 }
 
 /// Returns the text that matches: the line, or a part of it if the program draws.
