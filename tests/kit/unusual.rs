@@ -61,17 +61,17 @@ fn succeeds(program: &str, arguments: &[&str]) -> bool {
 }
 
 /// The command line for a program of `unusual/`.
-fn command(interpreter: &str, program: &str) -> Option<String> {
+fn command(interpreter: &str, program: &str) -> String {
     let file = folder(program);
     assert!(file.is_file(), "there is no {}", file.display());
-    Some(format!("{interpreter} {} {{port}}", file.display()))
+    format!("{interpreter} {} {{port}}", file.display())
 }
 
 /// Grades a submission in Python, as `cargo lab check --server … --client …` does.
 fn python_gets_full_points(server: &str, client: &str, lab: u32) {
     assert!(succeeds("python3", &["--version"]), "this test needs python3");
-    let commands =
-        Commands { server: command("python3", server), client: command("python3", client) };
+    let [server, client] = [server, client].map(|program| Some(command("python3", program)));
+    let commands = Commands { server, client };
     get_full_points(&grader::kit::root(), lab, commands);
 }
 
@@ -98,7 +98,8 @@ fn lab_1_with_the_line_editor_of_node() {
     }
     let kit = export_built_in("target/unusual/lab1-node");
     write_bodies(kit.path(), |lab, _| lab == 1);
-    let commands = Commands { server: None, client: command("node", "lab1-node/client.js") };
+    let client = Some(command("node", "lab1-node/client.js"));
+    let commands = Commands { server: None, client };
     get_full_points(kit.path(), 1, commands);
 }
 

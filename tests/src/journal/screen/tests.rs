@@ -89,7 +89,7 @@ fn lines_that_scroll_away_count_from_the_first_one() {
     assert!(takes(&mut screen, "line 0") && takes(&mut screen, "line 499"));
     // A line that is longer than the screen.
     let long = "long ".repeat(1000);
-    more(&mut screen, &format!("\r\x1b[K{long}\r\n> "));
+    more(&mut screen, &format!("\r\x1b[K{long}\x1b[K\r\n> "));
     assert!(takes(&mut screen, &long));
 }
 
@@ -282,7 +282,7 @@ fn a_flood_is_bounded() {
     (0..20).for_each(|_| screen.add(lines.as_bytes()).unwrap());
     assert_eq!(seen(&screen).len(), 100_000);
     let mut screen = self::screen(SMALL);
-    let ends = (0..40).find_map(|_| screen.add(&[b'x'; 1024 * 1024]).err());
+    let ends = (0..40).find_map(|_| screen.add(&vec![b'x'; 1024 * 1024]).err());
     assert_eq!(ends, Some("it sent more than 32 MiB"));
 }
 
