@@ -17,7 +17,7 @@ fn folder(name: &str) -> PathBuf {
 }
 
 fn get_full_points(kit: &Path, number: u32, commands: Commands) {
-    let grader = Grader::new(kit, &[number], Some(1)).with_commands(commands);
+    let grader = Grader::new(kit, &[number], 1).with_commands(commands);
     let lab = labs::all().into_iter().find(|lab| lab.number == number).unwrap();
     let mut wrong = Vec::new();
     for stage in &lab.stages {
@@ -70,10 +70,8 @@ fn command(interpreter: &str, program: &str) -> String {
 /// Grades a submission in Python, as `cargo lab check --server … --client …` does.
 fn python_gets_full_points(server: &str, client: &str, lab: u32) {
     assert!(succeeds("python3", &["--version"]), "this test needs python3");
-    let commands = Commands {
-        server: Some(command("python3", server)),
-        client: Some(command("python3", client)),
-    };
+    let [server, client] = [server, client].map(|program| Some(command("python3", program)));
+    let commands = Commands { server, client };
     get_full_points(&grader::kit::root(), lab, commands);
 }
 
@@ -100,7 +98,8 @@ fn lab_1_with_the_line_editor_of_node() {
     }
     let kit = export_built_in("target/unusual/lab1-node");
     write_bodies(kit.path(), |lab, _| lab == 1);
-    let commands = Commands { server: None, client: Some(command("node", "lab1-node/client.js")) };
+    let client = Some(command("node", "lab1-node/client.js"));
+    let commands = Commands { server: None, client };
     get_full_points(kit.path(), 1, commands);
 }
 

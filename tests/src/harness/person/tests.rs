@@ -56,7 +56,7 @@ fn a_program_that_only_asks_does_not_stop_the_grader() {
 fn a_program_that_does_not_read_does_not_stop_the_grader() {
     let person = alice("stty raw; echo ready; sleep 9", Terminal::Dumb);
     person.sees_somewhere("ready").unwrap();
-    let failure = person.press(&[b'x'; 200_000]).unwrap_err().to_string();
+    let failure = person.press(&vec![b'x'; 200_000]).unwrap_err().to_string();
     assert!(failure.contains("does not read"), "{failure}");
 }
 

@@ -15,6 +15,8 @@ pub enum Effect {
     Moves,
     /// It changes the cursor's line.
     Edits,
+    /// It erases what is after the cursor.
+    ErasesAfter,
     /// It moves other lines.
     MovesLines,
     /// It erases other lines.
@@ -45,6 +47,7 @@ fn sequence(marks: &[u8], numbers: &[u16], last: char) -> Effect {
     let has = |modes: &[u16]| numbers.iter().any(|mode| modes.contains(mode));
     match (marks, last) {
         (b"" | b"?", 'J') if has(&[1, 2]) => Effect::Clears,
+        (b"" | b"?", 'J' | 'K') if numbers.iter().all(|mode| *mode == 0) => Effect::ErasesAfter,
         (b"" | b"?", 'J' | 'K') | (b"", '@' | 'P' | 'X' | 'b') => Effect::Edits,
         (b"", 'L' | 'M' | 'S' | 'T' | 'r') | (b"!", 'p') => Effect::MovesLines,
         (b"", 'A'..='I' | 'Z' | '`' | 'a' | 'd' | 'e' | 'f' | 'u') => Effect::Moves,

@@ -66,9 +66,9 @@ pub struct Screen {
     taken: usize,
     /// Whether the program has only printed one line after another on the main screen.
     is_plain: bool,
-    /// Whether the cursor's line has changed since the cursor is there.
+    /// Whether the cursor's line has changed since the cursor arrived there.
     is_changed: bool,
-    /// The text of the cursor's line, if it was printed at once on an empty row. vt100 would lose characters that fit in
+    /// The text of the cursor's line, if it was printed in one piece on an empty row. vt100 would lose characters that fit in
     /// no cell, and a line that is longer than the screen.
     printed: Option<String>,
     /// Whether the cursor has moved since the last text.
@@ -228,8 +228,14 @@ impl Screen {
             return self.emulator.apply(piece);
         }
         let effect = effect(piece);
-        self.has_moved |= effect != Effect::None;
-        if matches!(effect, Effect::None | Effect::Returns) {
+        // Nothing is after the cursor if it is at the end of the printed text.
+        let erases_nothing =
+            effect == Effect::ErasesAfter && !self.has_moved && self.printed.is_some();
+        if erases_nothing || effect == Effect::None {
+            return self.emulator.apply(piece);
+        }
+        self.has_moved = true;
+        if effect == Effect::Returns {
             return self.emulator.apply(piece);
         }
         let (row, is_alternate) = (self.emulator.row(), self.emulator.is_alternate());
@@ -246,7 +252,7 @@ impl Screen {
                 }
                 self.is_changed = false;
             }
-            Effect::Edits => self.is_changed = true,
+            Effect::Edits | Effect::ErasesAfter => self.is_changed = true,
             Effect::None | Effect::Returns | Effect::Moves => {}
         }
         self.emulator.apply(piece);

@@ -90,7 +90,7 @@ fn lines_that_scroll_away_count_from_the_first_one() {
     assert!(takes(&mut screen, "line 0") && takes(&mut screen, "line 499"));
     // A line that is longer than the screen.
     let long = "long ".repeat(1000);
-    more(&mut screen, &format!("\r\x1b[K{long}\r\n> "));
+    more(&mut screen, &format!("\r\x1b[K{long}\x1b[K\r\n> "));
     assert!(takes(&mut screen, &long));
 }
 
@@ -283,7 +283,7 @@ fn a_flood_is_bounded() {
     (0..20).for_each(|_| screen.add(lines.as_bytes()).unwrap());
     assert_eq!(seen(&screen).len(), 100_000);
     let mut screen = self::screen(SMALL);
-    let ends = (0..40).find_map(|_| screen.add(&[b'x'; 1024 * 1024]).err());
+    let ends = (0..40).find_map(|_| screen.add(&vec![b'x'; 1024 * 1024]).err());
     assert_eq!(ends, Some("it sent more than 32 MiB"));
 }
 
@@ -308,9 +308,9 @@ fn random_output(random: &mut StdRng) -> Vec<u8> {
             7 => {
                 let (mode, last) = (
                     MODES[random.random_range(..MODES.len())],
-                    ['h', 'l'][random.random_range(..2)],
+                    ['h', 'l'][random.random_range(..2_usize)],
                 );
-                output.extend(format!("\x1b[?{mode}{}", last).bytes());
+                output.extend(format!("\x1b[?{mode}{last}").bytes());
             }
             _ => {
                 let (first, second) = (number(random), number(random));
