@@ -4,11 +4,14 @@
 //! the rates.
 
 use std::fmt;
+use std::panic::resume_unwind;
 use std::path::Path;
+use std::thread;
 
 use anyhow::{Context, Result};
 
 use crate::generator::{Load, Outcome, run};
+use crate::processors;
 use crate::server::Server;
 use crate::wire::Wire;
 
@@ -39,15 +42,27 @@ pub fn compare(program: &Path, wire: Wire, load: Load, runs: usize) -> Result<Co
     let mut comparison = Comparison { wire, load, relay, server, peak_memory };
     for _ in 0..runs {
         let relay = Server::start_relay(wire, None)?;
-        let outcome = run(relay.address, wire.relayed(), load, || relay.cpu_time());
+        let outcome = measure(&relay, wire.relayed(), load);
         comparison.relay.push(outcome.context("the relay")?);
         drop(relay);
         let server = Server::start(program, wire.number, people)?;
-        let outcome = run(server.address, wire, load, || server.cpu_time());
+        let outcome = measure(&server, wire, load);
         comparison.server.push(outcome.with_context(|| program.display().to_string())?);
         comparison.peak_memory = comparison.peak_memory.max(server.peak_memory()?);
     }
     Ok(comparison)
+}
+
+/// Puts the load on a program, from a thread of its own: the processor on which it runs must not be that of the
+/// programs that this process starts.
+fn measure(program: &Server, wire: Wire, load: Load) -> Result<Outcome> {
+    thread::scope(|scope| {
+        let load = scope.spawn(|| {
+            processors::use_first()?;
+            run(program.address, wire, load, || program.cpu_time())
+        });
+        load.join().unwrap_or_else(|panic| resume_unwind(panic))
+    })
 }
 
 impl fmt::Display for Comparison {

@@ -10,6 +10,7 @@
 //! | `crowd`      | people who have joined, with no bytes in flight                     |
 //! | `ledger`     | the messages and the receivers that wait for them; checks each byte |
 //! | `wire`       | the parts of the four wire formats that the load generator needs    |
+//! | `processors` | the processors on which the load and the programs run             |
 //! | `self_check` | checks that the load generator notices mistakes                     |
 //!
 //! The benchmark needs Linux, because it uses epoll and `/proc`.
@@ -24,6 +25,8 @@ mod generator;
 mod ledger;
 #[cfg(target_os = "linux")]
 mod options;
+#[cfg(target_os = "linux")]
+mod processors;
 #[cfg(target_os = "linux")]
 mod relay;
 #[cfg(target_os = "linux")]

@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand, value_parser};
 use crate::comparison::{HEAD, compare};
 use crate::generator::Load;
 use crate::wire::Wire;
-use crate::{relay, self_check, server};
+use crate::{processors, relay, self_check, server};
 
 /// Upper bounds, so that a typing error does not overload the machine.
 const MOST_PEOPLE: i64 = 5000;
@@ -74,9 +74,13 @@ pub fn run() -> Result<()> {
     match options.command {
         Some(Command::Relay(options)) => {
             server::end_with_parent()?;
+            processors::use_others()?;
             return relay::run(options);
         }
-        Some(Command::Become { command }) => return server::become_program(&command),
+        Some(Command::Become { command }) => {
+            processors::use_others()?;
+            return server::become_program(&command);
+        }
         None => {}
     }
     let wires: Vec<_> = options.wire.map_or_else(|| (1..=4).collect(), |wire| vec![wire]);
