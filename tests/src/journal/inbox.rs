@@ -57,6 +57,18 @@ impl Inbox {
         self.changed.notify_all();
     }
 
+    /// Ends the inbox when the returned value is dropped, unless it has ended before. The reading thread holds this
+    /// value, so that nothing waits for a thread that has panicked.
+    pub fn ends_with_reader(self: &Arc<Self>) -> impl Drop + Send + use<> {
+        struct Reader(Arc<Inbox>);
+        impl Drop for Reader {
+            fn drop(&mut self) {
+                self.0.end("the grader stopped reading");
+            }
+        }
+        Reader(Arc::clone(self))
+    }
+
     /// Calls `look` with the bytes that have arrived, until it returns something. Returns `None` if nothing more can
     /// arrive, or after [`TIMEOUT`].
     pub fn wait<T>(&self, look: impl FnMut(&mut Arrived) -> Option<T>) -> Option<T> {

@@ -17,6 +17,7 @@ use rexpect::process::PtyProcess;
 use crate::journal::failure::{Check, Failure};
 use crate::journal::inbox::Inbox;
 use crate::journal::terminal::Terminal;
+use crate::journal::{EventKind, Journal};
 use crate::system::confinement::Folder;
 use crate::system::limits::prepare_child;
 use crate::system::orphans;
@@ -96,7 +97,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// Starts a program for `name`. Everything that the program writes is passed to `output` and to `note`.
+    /// Starts a program for `name`. Everything that the program writes is passed to `output` and to the journal.
     ///
     /// # Errors
     /// When the program does not exist, or the system cannot provide a process or a terminal.
@@ -104,7 +105,7 @@ impl Program {
         name: &str,
         launch: &Launch,
         terminal: Terminal,
-        note: impl Fn(&[u8]) + Send + 'static,
+        journal: &Journal,
     ) -> Check<Self> {
         let Launch { program, arguments, place } = launch;
         // rexpect does not report a missing program.
@@ -160,12 +161,14 @@ impl Program {
 
         let output = Inbox::new();
         let (inbox, source) = (Arc::clone(&output), Arc::clone(&process));
-        thread::Builder::new().spawn(move || {
-            let mut bytes = [0; 16 * 1024];
+        let (noted, name) = (journal.clone(), name.to_owned());
+        journal.spawn("reading a terminal", move || {
+            let _end = inbox.ends_with_reader();
+            let mut bytes = vec![0; 16 * 1024];
             loop {
                 match screen.read(&mut bytes) {
                     Ok(read @ 1..) => {
-                        note(&bytes[..read]);
+                        noted.note(&name, EventKind::Showed(bytes[..read].to_vec()));
                         if !inbox.push(&bytes[..read]) {
                             return;
                         }
