@@ -9,8 +9,9 @@ use crate::cli::target::StageNumber;
 use crate::grading::grader::Author;
 use crate::kit::exercises;
 use crate::kit::files;
+use crate::kit::untrusted::exercises_of_lab;
 use crate::labs;
-use crate::report::text::labelled;
+use crate::report::text::{columns, labelled};
 
 /// Shows the hints that have already been shown, and the next one.
 ///
@@ -24,14 +25,15 @@ pub fn run(kit: &Path, number: StageNumber) -> Result<()> {
     let count = (shown.count(&name) + 1).min(stage.hints.len());
     println!(" {name}  {}\n", stage.title);
     for (at, hint) in stage.hints.iter().take(count).enumerate() {
-        println!("{}", labelled(&format!("hint {}", at + 1), hint));
+        println!("{}", labelled(&format!("hint {}", at + 1), hint, columns()));
     }
-    let places = exercises::of_stage(
-        exercises::of_lab(kit, "labs", lab.number).unwrap_or_default(),
-        stage.number,
-    );
+    let places =
+        exercises::of_stage(exercises_of_lab(kit, lab.number).unwrap_or_default(), stage.number);
     for place in places {
-        println!("{}", labelled("look at", &format!("{}  `{}`", place.to_line(), place.task.name)));
+        println!(
+            "{}",
+            labelled("look at", &format!("{}  `{}`", place.to_line(), place.task.name), columns())
+        );
     }
     if count < stage.hints.len() {
         println!("\n for one more: cargo lab hint {name}");

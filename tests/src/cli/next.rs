@@ -7,6 +7,7 @@ use console::style;
 use crate::grading::verdict::Verdict;
 use crate::harness::stage::{Lab, Stage};
 use crate::kit::exercises;
+use crate::kit::untrusted::exercises_of_lab;
 
 /// The next step for a stage that is not passed.
 pub fn step(kit: &Path, lab: &Lab, stage: &Stage, verdict: &Verdict) -> String {
@@ -19,7 +20,7 @@ pub fn step(kit: &Path, lab: &Lab, stage: &Stage, verdict: &Verdict) -> String {
     };
     let lab = lab.number;
     let mut lines = vec![format!(" {}   {lab}.{number}  {}", style("next").bold(), stage.title)];
-    match exercises::of_lab(kit, "labs", lab) {
+    match exercises_of_lab(kit, lab) {
         Ok(places) => {
             let places = exercises::of_stage(places, number);
             let is_new = places.iter().any(|place| !place.is_written());

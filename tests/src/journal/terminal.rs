@@ -1,6 +1,9 @@
 //! The terminals that people and servers use, and the text that a person reads on a terminal after certain bytes.
 
+use std::borrow::Cow;
 use std::num::NonZero;
+
+use memchr::memmem;
 
 use crate::journal::visible::visible;
 
@@ -37,20 +40,39 @@ pub fn screen(terminal: Terminal, bytes: &[u8]) -> Vec<String> {
         return String::from_utf8_lossy(bytes).split('\n').map(readable).collect();
     }
     let mut parser = vt100::Parser::new(ALL_ROWS, terminal.columns(), 0);
-    parser.process(bytes);
+    // vt100 panics if this mark widens the last character of a row.
+    parser.process(&replaced(bytes, AS_PICTURE.as_bytes(), STAND_IN.as_bytes()));
     let screen = parser.screen();
     let mut lines = vec![String::new()];
     for (row, text) in
         (0..=screen.cursor_position().0).zip(screen.rows(0, terminal.columns().get()))
     {
         if let Some(line) = lines.last_mut() {
-            line.push_str(&text);
+            line.push_str(&text.replace(STAND_IN, AS_PICTURE));
         }
         if !screen.row_wrapped(row) && row < screen.cursor_position().0 {
             lines.push(String::new());
         }
     }
     lines
+}
+
+/// The mark that asks for a colored picture of the character before it, as in ☺\u{fe0f}, and one without any meaning.
+const AS_PICTURE: &str = "\u{fe0f}";
+const STAND_IN: &str = "\u{fe0d}";
+
+fn replaced<'a>(bytes: &'a [u8], part: &[u8], with: &[u8]) -> Cow<'a, [u8]> {
+    if memmem::find(bytes, part).is_none() {
+        return Cow::Borrowed(bytes);
+    }
+    let (mut replaced, mut begin) = (Vec::with_capacity(bytes.len()), 0);
+    for at in memmem::find_iter(bytes, part) {
+        replaced.extend_from_slice(&bytes[begin..at]);
+        replaced.extend_from_slice(with);
+        begin = at + part.len();
+    }
+    replaced.extend_from_slice(&bytes[begin..]);
+    Cow::Owned(replaced)
 }
 
 /// Returns a line of a dumb terminal as a person reads it, without colors. Text after a carriage return overwrites the
@@ -82,7 +104,19 @@ fn readable(line: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::readable;
+    use std::num::NonZero;
+
+    use super::{Terminal, readable, screen};
+
+    /// This made vt100 panic.
+    #[test]
+    fn a_picture_in_the_last_column_is_shown() {
+        let window = Terminal::Window(NonZero::new(3).unwrap());
+        assert_eq!(
+            screen(window, "ab☺\u{fe0f}\r\n1\u{fe0f}\u{20e3}".as_bytes()).join("/"),
+            "ab☺\u{fe0f}/1\u{fe0f}\u{20e3}"
+        );
+    }
 
     #[test]
     fn colors_and_a_final_carriage_return_are_not_shown() {

@@ -2,6 +2,7 @@
 
 pub mod exercises;
 pub mod files;
+pub mod untrusted;
 
 /// The folder of the kit. A kit may be moved or copied together with its build results, so the folder that cargo
 /// reports when it runs the program has priority over the folder at the time of the build.

@@ -1,11 +1,12 @@
 //! Finds output that was almost right, because that explains the mistake.
 
-use crate::journal::failure::Evidence;
+use memchr::memmem;
+
+use crate::journal::failure::{Evidence, MAX_BYTES};
 use crate::journal::is_server;
 use crate::journal::visible::visible;
 use crate::journal::{Event, EventKind, Wire};
-
-use crate::report::text::short_blanks;
+use crate::report::text::{cut, short_blanks};
 
 /// Explains the mistake, using the received bytes and the bytes that others received. The most useful remark comes
 /// first.
@@ -15,7 +16,8 @@ pub fn near_misses(evidence: &Evidence, events: &[Event], speaker_hears: bool) -
     // `…` stands for any other text in the line.
     let expected = String::from_utf8_lossy(expected).replace('…', "").into_bytes();
     let message = trim(&expected);
-    if message.is_empty() {
+    // In a flood, what is missing may come later.
+    if message.is_empty() || rest.len() >= MAX_BYTES {
         return misses;
     }
     // A screen may show other lines before the message, so this looks at the most similar line.
@@ -29,13 +31,13 @@ pub fn near_misses(evidence: &Evidence, events: &[Event], speaker_hears: bool) -
         misses.push("it is correct, but an extra ⏎ follows it".into());
     } else if rest.starts_with(b"\n") && rest.trim_ascii_start().starts_with(message) {
         misses.push("it is correct, but an empty line comes before it".into());
-    } else if came.eq_ignore_ascii_case(message) {
+    } else if came != message && came.eq_ignore_ascii_case(message) {
         misses.push("it is correct, except for upper and lower case".into());
-    } else if without_blanks(came) == without_blanks(message) {
+    } else if came != message && without_blanks(came) == without_blanks(message) {
         misses.push("it is correct, except for the spaces".into());
     }
     if came.len() > 1 && came != message && message.ends_with(came) {
-        let front = String::from_utf8_lossy(&message[..message.len() - came.len()]);
+        let front = shown(&message[..message.len() - came.len()]);
         misses.push(format!("it is correct, but «{front}» is missing in front of it"));
     } else if !came.is_empty() && came != message && message.starts_with(came) {
         misses.push("only the beginning arrived".into());
@@ -77,14 +79,6 @@ pub fn near_misses(evidence: &Evidence, events: &[Event], speaker_hears: bool) -
 fn beside(rest: &[u8], at: usize, expected: &[u8]) -> Option<String> {
     let message = trim(expected);
     let (front, back) = (&rest[..at], &rest[at + message.len()..]);
-    let shown = |bytes: &[u8]| {
-        let text = short_blanks(&visible(bytes));
-        if text.chars().count() > 40 {
-            text.chars().take(40).chain(['…']).collect()
-        } else {
-            text
-        }
-    };
     if !expected.ends_with(b"\n") {
         // Here no ⏎ separates two messages.
         return (at > 0).then(|| format!("it arrived, but after «{}»", shown(front)));
@@ -119,12 +113,22 @@ fn without_blanks(bytes: &[u8]) -> Vec<u8> {
     bytes.iter().copied().filter(|byte| !b" \t".contains(byte)).collect()
 }
 
-fn find(all: &[u8], part: &[u8]) -> Option<usize> {
-    all.windows(part.len()).position(|window| window == part)
+/// The bytes as text that is short enough for a remark.
+fn shown(bytes: &[u8]) -> String {
+    // A character is visible in at least a few columns, so this is more than enough.
+    let beginning = &bytes[..bytes.len().min(1000)];
+    let is_all = beginning.len() == bytes.len();
+    let text = short_blanks(&visible(beginning));
+    if is_all { cut(&text, 41) } else { cut(&format!("{text}…"), 41) }
 }
 
+fn find(all: &[u8], part: &[u8]) -> Option<usize> {
+    memmem::find(all, part)
+}
+
+/// How often a part that is not empty occurs.
 fn count(all: &[u8], part: &[u8]) -> usize {
-    all.windows(part.len()).filter(|window| *window == part).count()
+    memmem::find_iter(all, part).count()
 }
 
 /// Whether a frame's header counts the characters that follow instead of the bytes (wire 3).
@@ -186,14 +190,16 @@ fn others_got_it(name: &str, message: &[u8], before: &[u8], events: &[Event]) ->
     Some(format!("{} got it, but {name} did not", others.join(" and ")))
 }
 
-/// Whether the person typed this text.
+/// Whether the person typed this text. Blanks are not worth a remark: everybody types them.
 fn has_typed(name: &str, text: &str, events: &[Event]) -> bool {
-    events.iter().any(|event| match &event.what {
-        EventKind::Typed(keys) => {
-            event.who == name && find(trim(keys), text.trim().as_bytes()).is_some()
-        }
-        _ => false,
-    })
+    let text = text.trim();
+    !text.is_empty()
+        && events.iter().any(|event| match &event.what {
+            EventKind::Typed(keys) => {
+                event.who == name && find(trim(keys), text.as_bytes()).is_some()
+            }
+            _ => false,
+        })
 }
 
 /// Whether the screen shows only the echo of the typed text.
@@ -207,12 +213,37 @@ fn only_typed(name: &str, message: &[u8], rest: &[u8], events: &[Event]) -> Opti
 
 #[cfg(test)]
 mod tests {
-    use super::{Evidence, near_misses};
+    use std::time::Duration;
+
+    use super::{Event, EventKind, Evidence, near_misses};
 
     fn misses(expected: &str, rest: &str) -> Vec<String> {
         let (expected, rest) = (expected.as_bytes().to_vec(), rest.as_bytes().to_vec());
         let (name, before) = ("bob".to_owned(), Vec::new());
         near_misses(&Evidence { name, expected, before, rest, is_screen: true }, &[], false)
+    }
+
+    /// Many line editors print a blank before a message, and everybody has typed something. This made the grader panic.
+    #[test]
+    fn blanks_before_a_message_were_not_typed() {
+        let typed = Event {
+            at: Duration::ZERO,
+            who: "bob".into(),
+            what: EventKind::Typed(b"hello there\r".into()),
+        };
+        for (rest, expected) in
+            [(" alice: hi\n", "alice: hi\n"), ("\u{a0}alice: hi", "alice:\u{a0}")]
+        {
+            let evidence = Evidence {
+                name: "bob".into(),
+                expected: expected.into(),
+                before: Vec::new(),
+                rest: rest.into(),
+                is_screen: true,
+            };
+            let misses = near_misses(&evidence, std::slice::from_ref(&typed), true);
+            assert!(!misses.iter().any(|miss| miss.contains("typ")), "{misses:?}");
+        }
     }
 
     #[test]

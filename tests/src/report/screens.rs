@@ -5,14 +5,11 @@ use std::collections::BTreeMap;
 use crate::journal::terminal::Terminal;
 use crate::journal::terminal::screen;
 use crate::journal::unwritten::without_unwritten;
-use crate::journal::visible::visible;
 use crate::journal::{Event, EventKind};
+use crate::report::text::{MIN_COLUMNS, clusters, cut, quoted_line, width};
 
 /// The number of last rows of a screen that a report shows.
 pub const LINES: usize = 8;
-
-/// The longest line that is shown in full, in characters.
-const LONG: usize = 300;
 
 /// The screen of a person or server, line by line.
 pub struct Screen {
@@ -59,10 +56,7 @@ pub fn screens(events: &[Event], last: usize) -> Vec<Screen> {
         }
         let mut lines = lines.split_off(lines.len().saturating_sub(last));
         for line in &mut lines {
-            *line = visible(line.as_bytes());
-            if line.chars().count() > LONG {
-                *line = line.chars().take(LONG).chain(['…']).collect();
-            }
+            *line = quoted_line(line);
         }
         screens.push(Screen { name: name.to_owned(), lines });
     }
@@ -72,56 +66,61 @@ pub fn screens(events: &[Event], last: usize) -> Vec<Screen> {
 /// The minimum width of a screen, in columns. A narrower screen is hard to read.
 const MIN_WIDTH: usize = 34;
 
+/// The space at the left edge, and the space between a screen's text and its frame on both sides.
+const INDENT: usize = 2;
+const FRAME: usize = 4;
+
 /// How many of `count` screens fit side by side.
 fn beside(columns: usize, count: usize) -> usize {
-    ((columns - 2) / MIN_WIDTH).clamp(1, count.max(1))
+    (columns.saturating_sub(INDENT) / MIN_WIDTH).clamp(1, count.max(1))
 }
 
 /// The number of columns for text in each of `count` screens that are shown in `columns`.
 pub fn room(columns: usize, count: usize) -> usize {
-    (columns - 2) / beside(columns, count) - 6
+    let columns = columns.max(MIN_COLUMNS);
+    (columns - INDENT) / beside(columns, count) - FRAME - INDENT
 }
 
-/// The screens in rows, with as many screens side by side as fit.
+/// The screens in rows, with as many screens side by side as fit. There are at least [`MIN_COLUMNS`] columns.
 pub fn to_text(screens: &[Screen], columns: usize) -> String {
-    let beside = beside(columns, screens.len());
-    let width = room(columns, screens.len()) + 4;
+    let (beside, room) = (beside(columns, screens.len()), room(columns, screens.len()));
+    let fill = |text: &str, with: &str, room: usize| {
+        format!("{text}{}", with.repeat(room.saturating_sub(width(text))))
+    };
     let mut text = Vec::new();
     for row in screens.chunks(beside) {
-        let wrapped: Vec<_> =
-            row.iter().map(|screen| wrap(&screen.lines, width - 4, LINES)).collect();
+        let wrapped: Vec<_> = row.iter().map(|screen| wrap(&screen.lines, room, LINES)).collect();
         let height = wrapped.iter().map(Vec::len).max().unwrap_or(0).max(1);
         let titles = row.iter().map(|screen| {
-            let title = format!("┌ {} ", console::truncate_str(&screen.name, width - 6, "…"));
-            let line = "─".repeat(width.saturating_sub(console::measure_text_width(&title) + 1));
-            format!("{title}{line}┐")
+            let name = cut(&quoted_line(&screen.name), room.saturating_sub(2));
+            format!("{}┐", fill(&format!("┌ {name} "), "─", room + FRAME - 1))
         });
         text.push(format!("  {}", titles.collect::<Vec<_>>().join("  ")));
         for at in 0..height {
             let cells = wrapped.iter().map(|lines| {
                 let line = lines.get(at).map_or("", String::as_str);
-                let line = console::pad_str(line, width - 4, console::Alignment::Left, None);
-                format!("│ {line} │")
+                format!("│ {} │", fill(line, " ", room))
             });
             text.push(format!("  {}", cells.collect::<Vec<_>>().join("  ")));
         }
-        let bottoms = row.iter().map(|_| format!("└{}┘", "─".repeat(width - 2)));
+        let bottoms = row.iter().map(|_| format!("└{}┘", "─".repeat(room + FRAME - 2)));
         text.push(format!("  {}", bottoms.collect::<Vec<_>>().join("  ")));
     }
     text.join("\n")
 }
 
 /// The last rows of these lines on a terminal of this width.
-pub fn wrap(lines: &[String], width: usize, last: usize) -> Vec<String> {
+pub fn wrap(lines: &[String], room: usize, last: usize) -> Vec<String> {
     let mut rows = Vec::new();
     for line in lines {
-        let mut row = String::new();
-        for char in line.trim_end().chars() {
-            let char_width = console::measure_text_width(char.encode_utf8(&mut [0; 4]));
-            if console::measure_text_width(&row) + char_width > width {
+        let (mut row, mut used) = (String::new(), 0);
+        for (cluster, width) in clusters(line.trim_end()) {
+            if used > 0 && used + width > room {
                 rows.push(std::mem::take(&mut row));
+                used = 0;
             }
-            row.push(char);
+            row.push_str(cluster);
+            used += width;
         }
         rows.push(row);
     }
