@@ -6,7 +6,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use grader::grading::run::Outcome;
 use grader::grading::verdict::{Graded, Verdict};
-use grader::journal::failure::{Check, Evidence, Failure};
+use grader::journal::failure::{Check, Evidence, Failure, MAX_BYTES};
 use grader::journal::terminal::Terminal;
 use grader::journal::{Event, EventKind, Journal, Wire};
 use grader::report::scoreboard::Points;
@@ -61,6 +61,52 @@ impl Run {
         let one = text(rng);
         let other = String::from_utf8_lossy(&almost(rng, one.as_bytes())).into_owned();
         Self { graded, events, programs, points, texts: [one, other] }
+    }
+
+    /// As many bytes as are kept, made of one piece.
+    pub fn flood(piece: &[u8], is_screen: bool) -> Self {
+        let bytes = piece.repeat(64 * 1024 / piece.len());
+        let event = |who: &str, what| Event { at: Duration::ZERO, who: who.into(), what };
+        let mut events = Vec::new();
+        for (who, kind) in
+            [("server", Terminal::Dumb), ("alice", Terminal::Dumb), ("bob", Terminal::Xterm)]
+        {
+            events.push(event(who, EventKind::Started(kind, String::new())));
+        }
+        for at in 0..400 {
+            let who = ["server", "alice", "bob"][at % 3];
+            events.push(event(who, EventKind::Typed(bytes[..100].to_vec())));
+            events.push(event(who, EventKind::Showed(bytes.clone())));
+            events.push(event(who, EventKind::Got("server".into(), Wire::Bytes(bytes.clone()))));
+        }
+        let most = piece.repeat(1024 * 1024 / piece.len());
+        let expected = [&bytes[..], b"the end\n"].concat();
+        let evidence = Evidence {
+            name: "bob".into(),
+            expected: expected.clone(),
+            before: most.clone(),
+            // One byte less than what is too much to look for near misses.
+            rest: most[..MAX_BYTES - 1].to_vec(),
+            is_screen,
+        };
+        let failure = Failure::wrong_bytes("bob should have received", &expected, &most);
+        let journal = Journal::from(events);
+        let events = journal.events();
+        let outcome = Outcome {
+            result: Err(failure.with(evidence)),
+            journal,
+            programs: Vec::new(),
+            seed: 1,
+            took: Duration::ZERO,
+        };
+        let graded = Graded {
+            verdict: Verdict::Failed,
+            outcome: Some(outcome),
+            control_passes: None,
+            is_of_kit: true,
+        };
+        let points = Points::default();
+        Self { graded, events, programs: Vec::new(), points, texts: Default::default() }
     }
 
     pub fn failure(&self) -> Option<&Failure> {

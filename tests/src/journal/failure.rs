@@ -9,7 +9,7 @@ use crate::journal::visible::visible;
 pub type Check<T = ()> = Result<T, Failure>;
 
 /// The maximum number of bytes of each kind that are evidence. More of a flood would prove no more.
-pub const MAX_BYTES: usize = 1024 * 1024;
+pub const MAX_BYTES: usize = 256 * 1024;
 
 /// The maximum length of the texts of a failure, in bytes.
 const MAX_TEXT: usize = 256 * 1024;

@@ -6,8 +6,9 @@ use crate::journal::event::{Event, EventKind, Wire};
 
 /// The maximum number of events of one kind that are kept. A stage has dozens.
 const MAX_EVENTS: usize = 4000;
-/// The maximum number of bytes in these events. The events of all stages are in memory at the same time.
-const MAX_BYTES: usize = 8 * 1024 * 1024;
+/// The maximum number of bytes in these events. A report reads them several times, and the events of all stages are in
+/// memory at the same time.
+const MAX_BYTES: usize = 2 * 1024 * 1024;
 
 /// A quarter of these events and bytes are kept from the beginning of the run.
 const FIRST: usize = 4;

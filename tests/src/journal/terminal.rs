@@ -41,7 +41,9 @@ pub fn screen(terminal: Terminal, bytes: &[u8]) -> Vec<String> {
     }
     let mut parser = vt100::Parser::new(ALL_ROWS, terminal.columns(), 0);
     // vt100 panics if this mark widens the last character of a row.
-    parser.process(&replaced(bytes, AS_PICTURE.as_bytes(), STAND_IN.as_bytes()));
+    let bytes = replaced(bytes, AS_PICTURE.as_bytes(), STAND_IN.as_bytes());
+    // It reads the rest of a piece again for each byte that is not UTF-8, so the pieces are short.
+    bytes.chunks(PIECE).for_each(|piece| parser.process(piece));
     let screen = parser.screen();
     let mut lines = vec![String::new()];
     for (row, text) in
@@ -60,6 +62,8 @@ pub fn screen(terminal: Terminal, bytes: &[u8]) -> Vec<String> {
 /// The mark that asks for a colored picture of the character before it, as in ☺\u{fe0f}, and one without any meaning.
 const AS_PICTURE: &str = "\u{fe0f}";
 const STAND_IN: &str = "\u{fe0d}";
+
+const PIECE: usize = 512;
 
 fn replaced<'a>(bytes: &'a [u8], part: &[u8], with: &[u8]) -> Cow<'a, [u8]> {
     if memmem::find(bytes, part).is_none() {

@@ -124,7 +124,7 @@ impl<'a> Report<'a> {
         if matches!(self.failure(), Some(Failure::Wrong { came, .. }) if !came.contains('\n')) {
             let misses = made("the near misses", || self.near_misses());
             let misses = misses.unwrap_or_else(|why| vec![why]);
-            lines.extend(misses.iter().map(|miss| wrapped("   → ", &quoted_line(miss), columns)));
+            lines.extend(misses.iter().map(|miss| wrapped("   → ", miss, columns)));
             let step = self.step().map(|step| format!("at the step: {}", quoted_line(step)));
             lines.extend(step.map(|step| wrapped("   ", &step, columns)));
         }

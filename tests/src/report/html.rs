@@ -83,7 +83,7 @@ impl Page {
         add("the failure", &|| failure(report));
         add("the near misses", &|| {
             let misses = report.near_misses().into_iter();
-            misses.map(|miss| paragraph("", &format!("→ {}", quoted_line(&miss)))).collect()
+            misses.map(|miss| paragraph("", &format!("→ {miss}"))).collect()
         });
         add("the step", &|| {
             let step = report.step().map(|step| format!("at the step: {}", quoted_line(step)));

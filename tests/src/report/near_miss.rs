@@ -6,13 +6,13 @@ use crate::journal::failure::{Evidence, MAX_BYTES};
 use crate::journal::is_server;
 use crate::journal::visible::visible;
 use crate::journal::{Event, EventKind, Wire};
-use crate::report::text::{cut, short_blanks};
+use crate::report::text::{cut, quoted_line, short_blanks};
 
 /// Explains the mistake, using the received bytes and the bytes that others received. The most useful remark comes
 /// first.
 pub fn near_misses(evidence: &Evidence, events: &[Event], speaker_hears: bool) -> Vec<String> {
     let Evidence { name, expected, before, rest, is_screen } = evidence;
-    let mut misses = Vec::new();
+    let mut misses: Vec<String> = Vec::new();
     // `…` stands for any other text in the line.
     let expected = String::from_utf8_lossy(expected).replace('…', "").into_bytes();
     let message = trim(&expected);
@@ -72,7 +72,7 @@ pub fn near_misses(evidence: &Evidence, events: &[Event], speaker_hears: bool) -
         None => misses.extend(others_got_it(name, message, before, events)),
     }
     misses.extend(only_typed(name, message, rest, events));
-    misses
+    misses.iter().map(|miss| quoted_line(miss)).collect()
 }
 
 /// The wrong text directly before or after the message, which begins at `at`.
@@ -100,7 +100,9 @@ fn beside(rest: &[u8], at: usize, expected: &[u8]) -> Option<String> {
 /// The line, with its ⏎, that contains the message; otherwise the line with the most similar beginning.
 fn most_like<'a>(rest: &'a [u8], message: &[u8]) -> &'a [u8] {
     let lines = || rest.split_inclusive(|&byte| byte == b'\n');
-    let has_it = lines().find(|line| find(line, message).is_some());
+    // A long message is prepared for the search only once.
+    let message_finder = memmem::Finder::new(message);
+    let has_it = lines().find(|line| message_finder.find(line).is_some());
     let in_common = |line: &&[u8]| line.iter().zip(message).take_while(|(a, b)| a == b).count();
     has_it.or_else(|| lines().max_by_key(in_common)).unwrap_or_default()
 }

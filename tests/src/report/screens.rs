@@ -11,6 +11,9 @@ use crate::report::text::{MIN_COLUMNS, clusters, cut, quoted_line, width};
 /// The number of last rows of a screen that a report shows.
 pub const LINES: usize = 8;
 
+/// The maximum number of bytes that are made into a screen. The last rows of a flood are in its last bytes.
+const MOST_BYTES: usize = 128 * 1024;
+
 /// The screen of a person or server, line by line.
 pub struct Screen {
     /// The name of the person or server.
@@ -48,7 +51,8 @@ pub fn screens(events: &[Event], last: usize) -> Vec<Screen> {
     }
     let mut screens = Vec::new();
     for (name, kind) in kinds {
-        let lines = screen(kind, bytes.get(name).map_or(&[], Vec::as_slice));
+        let bytes = bytes.get(name).map_or(&[][..], Vec::as_slice);
+        let lines = screen(kind, &bytes[bytes.len().saturating_sub(MOST_BYTES)..]);
         let text = without_unwritten(&lines.join("\n"));
         let mut lines: Vec<_> = text.lines().map(ToOwned::to_owned).collect();
         while lines.last().is_some_and(|line| line.trim().is_empty()) {
