@@ -5,6 +5,9 @@ use crate::report::text::{cut, width};
 /// How many characters of the common beginning are shown if a text is too long for its line.
 const CONTEXT: usize = 16;
 
+/// The longest text whose length is exact, in characters. Of a longer one, only the beginning may have been kept.
+const COUNTED: usize = 60_000;
+
 /// Fits `expected` and `came` into `room` columns, and returns them with the column at which they begin to differ. Both
 /// are cut at the front at the same place, but the difference is always shown. On a screen, other lines may come before
 /// the relevant one.
@@ -57,7 +60,10 @@ fn window(text: &str, begin: usize, room: usize) -> String {
         return text.to_owned();
     }
     let count = text.chars().count();
-    let mut size = format!(" ({count} characters)");
+    let mut size = match count {
+        ..=COUNTED => format!(" ({count} characters)"),
+        _ => format!(" (over {COUNTED} characters)"),
+    };
     if size.len() + 2 + CONTEXT > room {
         // The text is worth more than its size.
         size.clear();
