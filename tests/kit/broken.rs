@@ -71,7 +71,7 @@ fn unwrapped(text: &str) -> String {
 
 #[test]
 fn a_part_of_a_report_that_panics_costs_only_this_part() {
-    // A server that ends at once fails every stage quickly.
+    // A server that exits immediately fails every stage quickly.
     let kit = TempDir::new().unwrap();
     let check = |breaks| {
         let mut check = lab_in(kit.path());
@@ -164,7 +164,7 @@ fn a_script_that_panics_costs_only_its_stage() {
         assert!(broken.page.contains("panics on purpose ("), "{}", broken.page);
         assert_eq!(broken.output.status.code(), Some(1), "{text}");
     }
-    // A thread of the grader that only listens to others.
+    // Threads of the grader that only read.
     for part in ["reading from a connection", "reading a terminal"] {
         let broken = check(Some(part));
         let text = broken.text();
@@ -218,7 +218,7 @@ fn the_last_line_says_that_there_is_no_sum() {
     assert_eq!(output.status.code(), Some(1), "{text}");
 }
 
-/// A server that never answers keeps the grader busy.
+/// The server never listens, which keeps the grader busy.
 #[test]
 fn a_grader_that_is_killed_has_no_sum() {
     let is_killed_by = |signal: Signal, code: Option<i32>| {

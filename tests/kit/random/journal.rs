@@ -128,7 +128,7 @@ fn message(rng: &mut Rng) -> Vec<u8> {
     }
 }
 
-/// Adds events that explain a failure: what arrived was typed, or was said by the one who waits.
+/// Adds events that explain a failure: the bytes that arrived were typed, or were sent by the peer that waits.
 fn explain(rng: &mut Rng, evidence: &Evidence, events: &mut Vec<Event>) {
     let Evidence { name, expected, rest, .. } = evidence;
     for _ in 0..rng.usize(..4) {

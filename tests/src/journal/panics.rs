@@ -41,7 +41,7 @@ fn break_if_asked(part: &str) {
 }
 
 /// Replaces the message that Rust prints for a panic, but only inside [`caught`]: it would appear in the middle of a
-/// report. With `RUST_BACKTRACE`, it is also printed, for those who look for the bug.
+/// report. With `RUST_BACKTRACE`, it is also printed, because this helps to find the bug.
 fn keep_messages() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

@@ -1,4 +1,4 @@
-//! Reads the exercises in sources that nobody has checked. A folder may contain files that never end, or that are nested
+//! Reads the exercises in unchecked sources. A folder may contain files that never end, or that are nested
 //! so deeply that the parser's stack overflows, which would end the grader.
 
 use std::fs;

@@ -192,7 +192,7 @@ fn others_got_it(name: &str, message: &[u8], before: &[u8], events: &[Event]) ->
     Some(format!("{} got it, but {name} did not", others.join(" and ")))
 }
 
-/// Whether the person typed this text. Blanks are not worth a remark: everybody types them.
+/// Whether the person typed this text. Blanks are not worth a remark, because every person types blanks.
 fn has_typed(name: &str, text: &str, events: &[Event]) -> bool {
     let text = text.trim();
     !text.is_empty()
@@ -225,7 +225,7 @@ mod tests {
         near_misses(&Evidence { name, expected, before, rest, is_screen: true }, &[], false)
     }
 
-    /// Many line editors print a blank before a message, and everybody has typed something. This made the grader panic.
+    /// Many line editors print a blank before a message. If the person had typed, this made the grader panic.
     #[test]
     fn blanks_before_a_message_were_not_typed() {
         let typed = Event {

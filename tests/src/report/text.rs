@@ -120,7 +120,7 @@ pub fn quoted(text: &str) -> Vec<String> {
 }
 
 /// The maximum number of lines that are quoted from one source.
-const MOST_QUOTED: usize = 30;
+pub const MOST_QUOTED: usize = 30;
 
 /// One line of a program's output, made harmless and not too long.
 pub fn quoted_line(line: &str) -> String {
