@@ -52,9 +52,7 @@ impl Person {
             }
         };
         journal.note(name, EventKind::Started(terminal, command));
-        let (noted, note_name) = (journal.clone(), name.to_owned());
-        let note = move |bytes: &[u8]| noted.note(&note_name, EventKind::Showed(bytes.to_vec()));
-        let program = Program::start(name, launch, terminal, note)?;
+        let program = Program::start(name, launch, terminal, journal)?;
         Ok(Self { name: name.to_owned(), program, terminal, journal: journal.clone() })
     }
 

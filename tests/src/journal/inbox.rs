@@ -107,6 +107,21 @@ impl<C: Content> Inbox<C> {
         self.changed.notify_all();
     }
 
+    /// Ends the inbox when the returned value is dropped, unless it has ended before. The reading thread holds this
+    /// value, so that nothing waits for a thread that has panicked.
+    pub fn ends_with_reader(self: &Arc<Self>) -> impl Drop + Send + use<C>
+    where
+        C: Send,
+    {
+        struct Reader<C: Content>(Arc<Inbox<C>>);
+        impl<C: Content> Drop for Reader<C> {
+            fn drop(&mut self) {
+                self.0.end("the grader stopped reading");
+            }
+        }
+        Reader(Arc::clone(self))
+    }
+
     /// Calls `look` with the bytes that have arrived, and again after each change, until `look` returns a value.
     /// Returns `None` if nothing more can arrive, or after [`TIMEOUT`].
     pub fn wait<T>(&self, look: impl FnMut(&mut Arrived<C>) -> Option<T>) -> Option<T> {

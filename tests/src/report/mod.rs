@@ -1,10 +1,12 @@
 //! Reports for people.
 
+pub mod canvas;
 pub mod diff;
 pub mod failure;
 pub mod html;
 pub mod ladder;
 pub mod near_miss;
+pub mod part;
 pub mod programs;
 pub mod scoreboard;
 pub mod screens;

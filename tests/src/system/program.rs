@@ -23,6 +23,7 @@ use crate::journal::inbox::Inbox;
 use crate::journal::screen::Screen;
 use crate::journal::terminal::{ROWS, Terminal};
 use crate::journal::timeout::TIMEOUT;
+use crate::journal::{EventKind, Journal};
 use crate::system::confinement::Folder;
 use crate::system::limits::{prepare_child, set_size};
 use crate::system::orphans;
@@ -104,7 +105,7 @@ pub struct Program {
 
 impl Program {
     /// Starts a program for the person or server `name`. Everything that the program writes is passed to `output` and
-    /// to `note`.
+    /// to the journal.
     ///
     /// # Errors
     /// When the program does not exist, or the system cannot provide a process or a terminal.
@@ -112,7 +113,7 @@ impl Program {
         name: &str,
         launch: &Launch,
         terminal: Terminal,
-        note: impl Fn(&[u8]) + Send + 'static,
+        journal: &Journal,
     ) -> Check<Self> {
         let Launch { program, arguments, place } = launch;
         // rexpect does not report a missing program.
@@ -175,12 +176,14 @@ impl Program {
 
         let output = Inbox::new(Screen::new(columns, ROWS));
         let (inbox, source) = (Arc::clone(&output), Arc::clone(&process));
-        thread::Builder::new().spawn(move || {
-            let mut bytes = [0; 16 * 1024];
+        let (noted, name) = (journal.clone(), name.to_owned());
+        journal.spawn("reading a terminal", move || {
+            let _end = inbox.ends_with_reader();
+            let mut bytes = vec![0; 16 * 1024];
             loop {
                 match (&screen).read(&mut bytes) {
                     Ok(read @ 1..) => {
-                        note(&bytes[..read]);
+                        noted.note(&name, EventKind::Showed(bytes[..read].to_vec()));
                         // Replies arrive before what a person types next. A program that asks and never reads gets no
                         // more replies.
                         let reply = |shown: &mut Screen| {
