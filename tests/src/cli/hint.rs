@@ -9,9 +9,10 @@ use crate::cli::target::StageNumber;
 use crate::grading::grader::Author;
 use crate::kit::exercises;
 use crate::kit::files;
+use crate::kit::untrusted::exercises_of_lab;
 use crate::kit::way::{self, Way};
 use crate::labs;
-use crate::report::text::{labelled, wrapped};
+use crate::report::text::{columns, labelled, wrapped};
 
 /// Shows the hints that have already been shown, and the next one.
 ///
@@ -27,17 +28,18 @@ pub fn run(kit: &Path, number: StageNumber) -> Result<()> {
     if way::of_lab(kit, lab.number) == Way::Open {
         let note = "Your lab is open. The hints are written for the guided lab, and may name its \
                     functions.";
-        println!("{}\n", wrapped(" ", note));
+        println!("{}\n", wrapped(" ", note, columns()));
     }
     for (at, hint) in stage.hints.iter().take(count).enumerate() {
-        println!("{}", labelled(&format!("hint {}", at + 1), hint));
+        println!("{}", labelled(&format!("hint {}", at + 1), hint, columns()));
     }
-    let places = exercises::tested_by(
-        exercises::of_lab(kit, "labs", lab.number).unwrap_or_default(),
-        stage.number,
-    );
+    let places =
+        exercises::tested_by(exercises_of_lab(kit, lab.number).unwrap_or_default(), stage.number);
     for place in places {
-        println!("{}", labelled("look at", &format!("{}  `{}`", place.to_line(), place.task.name)));
+        println!(
+            "{}",
+            labelled("look at", &format!("{}  `{}`", place.to_line(), place.task.name), columns())
+        );
     }
     if count < stage.hints.len() {
         println!("\n for one more: cargo lab hint {name}");

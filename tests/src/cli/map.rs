@@ -15,7 +15,7 @@ use crate::harness::stage::{Lab, Stage};
 use crate::kit::way::{self, Way};
 use crate::labs;
 use crate::report::scoreboard::{Points, lab_line, stage_line};
-use crate::report::text::{line, mark};
+use crate::report::text::{columns, line, mark};
 
 /// Grades the student's programs, and shows the map.
 ///
@@ -63,7 +63,7 @@ pub fn run(kit: &Path) -> Result<()> {
             }
         }
     }
-    println!("{}", style(line(" all labs", &format!("{all} points"))).bold());
+    println!("{}", style(line(" all labs", &format!("{all} points"), columns())).bold());
     match next_step {
         Some(step) => println!("\n{step}"),
         None => println!("\n Everything is done."),

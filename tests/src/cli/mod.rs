@@ -114,11 +114,7 @@ pub fn run(options: Options) -> Result<ExitCode> {
     let kit = options.kit.unwrap_or_else(crate::kit::root);
     match options.command {
         None => map::run(&kit)?,
-        Some(Command::Check(options)) => {
-            if check::run(&kit, options)?.is_some() {
-                return Ok(ExitCode::FAILURE);
-            }
-        }
+        Some(Command::Check(options)) => return Ok(check::to_the_last_line(&kit, options)),
         Some(Command::Watch(options)) => watch::run(&kit, options)?,
         Some(Command::Demo { lab }) => figures::demo::run(&kit, lab)?,
         Some(Command::Hint { stage }) => hint::run(&kit, stage)?,

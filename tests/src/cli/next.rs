@@ -6,6 +6,7 @@ use console::style;
 
 use crate::grading::verdict::Verdict;
 use crate::harness::stage::{Lab, Role, Stage};
+use crate::kit::untrusted::exercises_of_lab;
 use crate::kit::way::{self, Way};
 use crate::kit::{exercises, files};
 
@@ -31,7 +32,7 @@ pub fn step(kit: &Path, lab: &Lab, stage: &Stage, verdict: &Verdict) -> String {
 
 /// In a guided lab: the functions of a stage.
 fn functions(kit: &Path, lab: u32, stage: u32) -> Vec<String> {
-    let places = match exercises::of_lab(kit, "labs", lab) {
+    let places = match exercises_of_lab(kit, lab) {
         Ok(places) => exercises::of_stage(places, stage),
         Err(error) => return vec![format!("        {error:#}")],
     };

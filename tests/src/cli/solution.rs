@@ -11,7 +11,7 @@ use crate::grading::verdict::Verdict;
 use crate::kit::exercises;
 use crate::kit::way::{self, Way};
 use crate::labs;
-use crate::report::text::wrapped;
+use crate::report::text::{columns, wrapped};
 
 /// Shows the functions. If the student has not passed the stage, asks for confirmation first, unless `yes` is set.
 ///
@@ -42,7 +42,7 @@ pub fn run(kit: &Path, number: StageNumber, yes: bool) -> Result<()> {
     if way::of_lab(kit, lab.number) == Way::Open {
         let note = "Your lab is open. These are functions of the finished guided lab, which is \
                     in solutions/.";
-        println!("{}", wrapped(" ", note));
+        println!("{}", wrapped(" ", note, columns()));
     }
     for place in places {
         println!("\n// {}\n{}", place.to_line(), place.item());

@@ -2,6 +2,7 @@
 
 pub mod exercises;
 pub mod files;
+pub mod untrusted;
 pub mod way;
 
 /// Returns the folder of the kit. A kit may be moved or copied together with its build results, so the folder that

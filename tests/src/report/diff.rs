@@ -1,7 +1,12 @@
 //! Shows where two texts begin to differ.
 
+use crate::report::text::{cut, width};
+
 /// How many characters of the common beginning are shown if a text is too long for its line.
 const CONTEXT: usize = 16;
+
+/// The longest text whose length is exact, in characters. Of a longer one, only the beginning may have been kept.
+const COUNTED: usize = 60_000;
 
 /// Fits `expected` and `came` into `room` columns, and returns them with the column at which they begin to differ. If
 /// the beginnings are cut, both texts are cut at the same place, and the difference is always shown. The text of a
@@ -12,25 +17,30 @@ pub fn side_by_side(
     is_screen: bool,
     room: usize,
 ) -> (String, String, Option<usize>) {
-    let fits = |text: &str| text.chars().count() <= room;
+    let fits = |text: &str| width(text) <= room;
     // In long text from a screen, the relevant part is the one that begins like the expected text.
     let skipped = if !is_screen || fits(came) { 0 } else { alike(expected, came) };
     let aligned = came.chars().skip(skipped);
     let same = expected.chars().zip(aligned).take_while(|(a, b)| a == b).count();
+    let columns = |from, to: usize| {
+        width(&expected.chars().skip(from).take(to.saturating_sub(from)).collect::<String>())
+    };
     // Text that was cut is followed by its full length.
-    let is_in_sight = same + 2 * CONTEXT <= room;
+    let is_in_sight = columns(0, same) + 2 * CONTEXT <= room;
     let begin = if fits(expected) && fits(came) || is_in_sight {
         0
     } else {
-        same.saturating_sub(room.min(CONTEXT))
+        same.saturating_sub(CONTEXT.min(room / 3))
     };
     let differ = expected != came && same > 0;
-    let at = (same - begin + usize::from(begin > 0 || skipped > 0)).min(room);
-    let mut expected = window(expected, begin, room);
-    if begin == 0 && skipped > 0 {
+    let indent = usize::from(begin > 0 || skipped > 0);
+    let at = (columns(begin, same) + indent).min(room.saturating_sub(1));
+    let expected = if begin == 0 && skipped > 0 {
         // The space aligns this line with the other one, which begins with `…`.
-        expected.insert(0, ' ');
-    }
+        format!(" {}", window(expected, begin, room.saturating_sub(1)))
+    } else {
+        window(expected, begin, room)
+    };
     (expected, window(came, skipped + begin, room), differ.then_some(at))
 }
 
@@ -47,17 +57,22 @@ fn alike(expected: &str, came: &str) -> usize {
 /// Returns the text from the character at `begin` on, as much as fits into `room` columns. If the text is cut, its
 /// total length is added.
 fn window(text: &str, begin: usize, room: usize) -> String {
-    let count = text.chars().count();
-    let is_cut = begin > 0 || count > room;
-    if !is_cut {
+    if begin == 0 && width(text) <= room {
         return text.to_owned();
     }
-    let size = format!(" ({count} characters)");
+    let count = text.chars().count();
+    let mut size = match count {
+        ..=COUNTED => format!(" ({count} characters)"),
+        _ => format!(" (over {COUNTED} characters)"),
+    };
+    if size.len() + 2 + CONTEXT > room {
+        // The text is worth more than its size.
+        size.clear();
+    }
     let before = if begin > 0 { "…" } else { "" };
-    let room = room.saturating_sub(size.len() + 2).max(CONTEXT);
-    let shown: String = text.chars().skip(begin).take(room).collect();
-    let after = if begin + room < count { "…" } else { "" };
-    format!("{before}{shown}{after}{size}")
+    let rest: String = text.chars().skip(begin).collect();
+    let shown = cut(&rest, room.saturating_sub(size.len() + 1));
+    format!("{before}{shown}{size}")
 }
 
 #[cfg(test)]

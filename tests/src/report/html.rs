@@ -9,7 +9,8 @@ use crate::harness::stage::{Lab, Stage};
 use crate::journal::failure::Failure;
 use crate::journal::visible::visible;
 use crate::report::failure::Report;
-use crate::report::text::{escape, quoted, short_blanks, word};
+use crate::report::part::made;
+use crate::report::text::{escape, quoted, quoted_line, short_blanks, word};
 use crate::report::{diff, svg};
 
 /// The style sheet, which supports light and dark mode, phones and paper.
@@ -21,7 +22,7 @@ h2 { margin: 2.5rem 0 .5rem; font-size: 1.2rem; }
 table { border-collapse: collapse; } td { padding: .15rem .7rem .15rem 0; vertical-align: top; }
 pre, code, .mono { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; font-size: .85rem; }
 pre { background: var(--box); border: 1px solid var(--line); border-radius: .4rem; padding: .6rem; overflow-x: auto; margin: .3rem 0; }
-.passed { color: var(--ok); } .failed, .bad { color: var(--bad); } .dim { color: var(--dim); }
+.who { font-weight: bold; } .passed { color: var(--ok); } .failed, .bad { color: var(--bad); } .dim { color: var(--dim); }
 .ladder { overflow-x: auto; } .ladder svg { min-width: 38rem; width: 100%; height: auto; }
 .screens { display: grid; grid-template-columns: repeat(auto-fit, minmax(17rem, 1fr)); gap: .8rem; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem .8rem; } dt { color: var(--dim); } dd { margin: 0; overflow-wrap: anywhere; }
@@ -32,6 +33,9 @@ svg .tip { fill: currentColor; } svg .name { font-weight: bold; }
 svg .missing, svg .missing .arrow { stroke: var(--bad); } svg .missing text, svg .missing .tip { fill: var(--bad); stroke: none; }
 @media print { section { break-inside: avoid; } }
 ";
+
+/// The maximum number of lanes of a ladder on the page.
+const LANES: usize = 6;
 
 /// A page that is not complete yet.
 pub struct Page {
@@ -73,57 +77,36 @@ impl Page {
         let title = report.title();
         let number = title.split(' ').next().unwrap_or_default();
         let _ = writeln!(out, "<section id=\"s{number}\"><h2>✗ {}</h2>", escape(&title));
-        match report.failure() {
-            Some(Failure::Wrong { who, expected, came, .. }) => {
-                let _ = writeln!(out, "<p><b>{}</b></p>", escape(who));
-                let (expected, came, at) = if came.contains('\n') {
-                    (expected.clone(), format!("\n{}", quoted(came).join("\n")), None)
-                } else {
-                    diff::side_by_side(
-                        &short_blanks(expected),
-                        &short_blanks(&visible(came.as_bytes())),
-                        report.is_screen(),
-                        90,
-                    )
-                };
-                let mark = at.map(|at| format!("\n         {:at$}^", "")).unwrap_or_default();
-                let (expected, came) = (escape(&expected), escape(&came));
-                let _ = writeln!(
-                    out,
-                    "<pre>expected <span class=\"passed\">{expected}</span>\nbut got  <span class=\"bad\">{came}</span>{mark}</pre>"
-                );
-            }
-            Some(Failure::Grader(why)) => {
-                let _ = writeln!(out, "<p>the grader failed: {}</p>", escape(why));
-            }
-            None => {}
-        }
-        for miss in report.near_misses() {
-            let _ = writeln!(out, "<p>→ {}</p>", escape(&miss));
-        }
-        if let Some(step) = report.step() {
-            let _ = writeln!(out, "<p class=\"dim\">at the step: {}</p>", escape(step));
-        }
+        let mut add = |part: &str, make: &dyn Fn() -> String| match made(part, make) {
+            Ok(html) => out.push_str(&html),
+            Err(why) => out.push_str(&paragraph("dim", &why)),
+        };
+        add("the failure", &|| failure(report));
+        add("the near misses", &|| {
+            let misses = report.near_misses().into_iter();
+            misses.map(|miss| paragraph("", &format!("→ {miss}"))).collect()
+        });
+        add("the step", &|| {
+            let step = report.step().map(|step| format!("at the step: {}", quoted_line(step)));
+            step.map(|step| paragraph("dim", &step)).unwrap_or_default()
+        });
         if report.has_happened() {
-            let ladder = report.ladder(6);
-            let _ = writeln!(out, "<div class=\"ladder\">{}</div>", svg::ladder(&ladder));
-            out.push_str("<div class=\"screens\">");
-            for screen in report.screens(&ladder) {
-                let (name, lines) = (escape(&screen.name), escape(&screen.lines.join("\n")));
-                let _ =
-                    write!(out, "<div><span class=\"dim\">{name}</span><pre>{lines}</pre></div>");
-            }
-            out.push_str("</div>\n");
+            add("the ladder", &|| {
+                format!("<div class=\"ladder\">{}</div>\n", svg::ladder(&report.ladder(LANES)))
+            });
+            add("the screens", &|| screens(report));
         }
-        let states = report.states();
-        if !states.is_empty() {
-            let _ = writeln!(out, "<pre class=\"bad\">{}</pre>", escape(&states.join("\n")));
-        }
-        out.push_str("<dl>");
-        for (label, text) in report.advice(kit) {
-            let _ = write!(out, "<dt>{label}</dt><dd>{}</dd>", escape(&text));
-        }
-        out.push_str("</dl></section>\n");
+        add("the states", &|| match report.states() {
+            states if states.is_empty() => String::new(),
+            states => format!("<pre class=\"bad\">{}</pre>\n", escape(&states.join("\n"))),
+        });
+        add("the advice", &|| {
+            let advice = report.advice(kit).into_iter();
+            let entry =
+                |(label, text): (_, String)| format!("<dt>{label}</dt><dd>{}</dd>", escape(&text));
+            format!("<dl>{}</dl>", advice.map(entry).collect::<String>())
+        });
+        self.sections.push_str("</section>\n");
     }
 
     /// Adds the total, and returns the complete page.
@@ -144,4 +127,45 @@ impl Default for Page {
     fn default() -> Self {
         Self::new()
     }
+}
+
+fn paragraph(class: &str, text: &str) -> String {
+    let class = if class.is_empty() { String::new() } else { format!(" class=\"{class}\"") };
+    format!("<p{class}>{}</p>\n", escape(text))
+}
+
+/// What was expected, and what came instead.
+fn failure(report: &Report) -> String {
+    let (who, expected, came) = match report.failure() {
+        None => return String::new(),
+        Some(Failure::Grader(why)) => {
+            let why = escape(&quoted(why).join("\n"));
+            return format!("<p>the grader failed:</p>\n<pre>{why}</pre>\n");
+        }
+        Some(Failure::Wrong { who, expected, came, .. }) => (who, expected, came),
+    };
+    let expected = visible(expected.as_bytes());
+    let (expected, came, at) = if came.contains('\n') {
+        (expected, format!("\n{}", quoted(came).join("\n")), None)
+    } else {
+        let came = short_blanks(&visible(came.as_bytes()));
+        diff::side_by_side(&short_blanks(&expected), &came, report.is_screen(), 90)
+    };
+    let mark = at.map(|at| format!("\n{}^", " ".repeat(9 + at))).unwrap_or_default();
+    let (expected, came) = (escape(&expected), escape(&came));
+    format!(
+        "{}<pre>expected <span class=\"passed\">{expected}</span>\nbut got  <span class=\"bad\">{came}</span>{mark}</pre>\n",
+        paragraph("who", &quoted_line(who))
+    )
+}
+
+fn screens(report: &Report) -> String {
+    // If the ladder cannot be made, the screens are shown without it.
+    let ladder = made("the ladder", || report.ladder(LANES)).ok();
+    let mut out = String::from("<div class=\"screens\">");
+    for screen in report.screens(ladder.as_ref()) {
+        let (name, lines) = (escape(&quoted_line(&screen.name)), escape(&screen.lines.join("\n")));
+        let _ = write!(out, "<div><span class=\"dim\">{name}</span><pre>{lines}</pre></div>");
+    }
+    out + "</div>\n"
 }

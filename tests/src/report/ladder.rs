@@ -9,7 +9,8 @@ use console::style;
 use crate::journal::unwritten::without_unwritten;
 use crate::journal::visible::visible;
 use crate::journal::{Event, EventKind, Wire};
-use crate::report::text::short_blanks;
+use crate::report::canvas::Canvas;
+use crate::report::text::{self, MIN_COLUMNS, cut, quoted_line, short_blanks, wrapped};
 
 /// The width of the times at the left edge, in columns.
 const CLOCK: usize = 8;
@@ -36,8 +37,8 @@ pub struct Ladder {
 pub struct Missing<'a> {
     /// The person or peer that waited.
     pub who: &'a str,
-    /// The expected text.
-    pub text: &'a str,
+    /// The expected bytes.
+    pub expected: &'a [u8],
     /// Whether the text was expected on a screen, rather than on a connection.
     pub is_screen: bool,
 }
@@ -118,7 +119,7 @@ impl Ladder {
                 who if who == from => lane(to),
                 _ => None,
             });
-            let (from, text) = (other.unwrap_or(beside), short_blanks(missing.text));
+            let (from, text) = (other.unwrap_or(beside), shown_up_to(MUCH, missing.expected));
             let kind = if missing.is_screen || from == at {
                 Kind::Note { lane: at, text: format!("✗ {text}") }
             } else {
@@ -135,21 +136,22 @@ impl Ladder {
         Self { lanes, rows, left_out }
     }
 
-    /// Returns the ladder as text that is `columns` columns wide.
+    /// Returns the ladder as text that is `columns` columns wide, but at least [`MIN_COLUMNS`].
     pub fn to_text(&self, columns: usize) -> String {
+        let columns = columns.max(MIN_COLUMNS);
         let width = (columns - CLOCK) / self.lanes.len().max(1);
         let at = |lane: usize| CLOCK + lane * width + width / 2;
-        let mut text = Canvas::new();
+        let mut text = Canvas::default();
         text.put(CLOCK - 3, "ms");
         for (lane, name) in self.lanes.iter().enumerate() {
-            let name = cut(name, width - 1);
-            text.put((at(lane) + 1).saturating_sub(name.chars().count().div_ceil(2)), &name);
+            let name = cut(&quoted_line(name), width.saturating_sub(1));
+            text.put((at(lane) + 1).saturating_sub(text::width(&name).div_ceil(2)), &name);
         }
         let mut lines = vec![style(text.line()).bold().to_string()];
         for Row { at: when, kind } in &self.rows {
-            let mut row = Canvas::new();
+            let mut row = Canvas::default();
             if let Some(when) = when {
-                row.put(0, &format!("{:>7.1}", when.as_secs_f64() * 1000.0));
+                row.put(0, &cut(&format!("{:>7.1}", when.as_secs_f64() * 1000.0), CLOCK));
             }
             for lane in 0..self.lanes.len() {
                 row.put(at(lane), "│");
@@ -166,27 +168,39 @@ impl Ladder {
                     // Near the right edge, there is more room for text on the left side of the lane.
                     if room < 24 && at(*lane) > CLOCK + 24 {
                         let text = cut(text, at(*lane) - CLOCK - 2);
-                        row.put(at(*lane) - 1 - text.chars().count(), &text);
+                        row.put(at(*lane) - 1 - text::width(&text), &text);
                     } else {
                         row.put(at(*lane) + 2, &cut(text, room));
                     }
                 }
                 Kind::Step(text) => {
                     style = style.dim();
-                    row = Canvas::new();
+                    row = Canvas::default();
                     row.put(CLOCK, &cut(&format!("── {text} "), columns - CLOCK));
                 }
                 Kind::Gap(count) => {
                     style = style.dim();
-                    row.put(CLOCK, &format!("⋮ {count} more"));
+                    row.put(CLOCK, &cut(&format!("⋮ {count} more"), columns - CLOCK));
                 }
             }
             lines.push(style.apply_to(row.line()).to_string());
         }
-        if !self.left_out.is_empty() {
-            lines.push(format!("{:CLOCK$}not shown: {}", "", self.left_out.join(", ")));
-        }
+        lines.extend(
+            self.not_shown()
+                .map(|names| wrapped(&" ".repeat(CLOCK), &format!("not shown: {names}"), columns)),
+        );
         lines.join("\n")
+    }
+
+    /// The names of the participants that are not drawn.
+    fn not_shown(&self) -> Option<String> {
+        const MOST: usize = 20;
+        let mut names: Vec<_> =
+            self.left_out.iter().take(MOST).map(|name| quoted_line(name)).collect();
+        if self.left_out.len() > MOST {
+            names.push(format!("and {} more", self.left_out.len() - MOST));
+        }
+        (!names.is_empty()).then(|| names.join(", "))
     }
 }
 
@@ -202,7 +216,7 @@ fn silence(events: &[Event], lane: usize) -> Option<Row> {
 
 /// Returns how many lanes fit into `columns` columns.
 pub fn most_lanes(columns: usize) -> usize {
-    ((columns - CLOCK) / MIN_LANE).max(2)
+    (columns.saturating_sub(CLOCK) / MIN_LANE).max(2)
 }
 
 /// Returns the names of the lanes, and the names of the participants that do not fit.
@@ -228,7 +242,11 @@ fn lanes(events: &[Event], about: Option<&str>, most: usize) -> (Vec<String>, Ve
             EventKind::Typed(_) | EventKind::Showed(_) | EventKind::Started(..) => {
                 add(event.who.as_str());
             }
-            EventKind::Note(_) | EventKind::Step(_) | EventKind::End => {}
+            EventKind::Unechoed(_)
+            | EventKind::Resized(..)
+            | EventKind::Note(_)
+            | EventKind::Step(_)
+            | EventKind::End => {}
         }
     }
     names.retain(|name| !name.is_empty());
@@ -278,7 +296,12 @@ fn rows_of(event: &Event, lane: &impl Fn(&str) -> Option<usize>) -> Vec<Row> {
     };
     let arrow = |from: &str, to: &str, wire: &Wire| {
         let (Some(from), Some(to)) = (lane(from), lane(to)) else { return Vec::new() };
-        vec![Row { at, kind: Kind::Arrow { from, to, text: words(wire) } }]
+        let text = words(wire);
+        if from == to {
+            let text = format!("to itself: {text}");
+            return vec![Row { at, kind: Kind::Note { lane: from, text } }];
+        }
+        vec![Row { at, kind: Kind::Arrow { from, to, text } }]
     };
     let note = |text: String| match lane(&event.who) {
         Some(lane) => vec![Row { at, kind: Kind::Note { lane, text } }],
@@ -297,17 +320,25 @@ fn rows_of(event: &Event, lane: &impl Fn(&str) -> Option<usize>) -> Vec<Row> {
             // A newline alone does not get a row.
             if plain.trim().is_empty() { Vec::new() } else { note(shown(plain.as_bytes())) }
         }
-        EventKind::Started(_, command) => note(format!("$ {command}")),
-        EventKind::Note(text) => note(text.clone()),
-        EventKind::Step(text) => vec![Row { at: None, kind: Kind::Step(text.clone()) }],
-        EventKind::End => Vec::new(),
+        EventKind::Started(_, command) => note(format!("$ {}", quoted_line(command))),
+        EventKind::Note(text) => note(quoted_line(text)),
+        EventKind::Step(text) => vec![Row { at: None, kind: Kind::Step(quoted_line(text)) }],
+        EventKind::Resized(columns, rows) => note(format!("window of {columns} by {rows}")),
+        EventKind::Unechoed(_) | EventKind::End => Vec::new(),
     }
 }
 
-/// Returns the bytes as text. If there are many bytes, returns their number and the beginning of the text.
+/// The maximum length of what is on an arrow, and of what is missing, in bytes.
+const LONG: usize = 200;
+const MUCH: usize = 4000;
+
 fn shown(bytes: &[u8]) -> String {
-    const LONG: usize = 200;
-    if bytes.len() <= LONG {
+    shown_up_to(LONG, bytes)
+}
+
+/// The bytes as text. If there are more than `most`, this is their number and the beginning.
+fn shown_up_to(most: usize, bytes: &[u8]) -> String {
+    if bytes.len() <= most {
         return short_blanks(&visible(bytes));
     }
     let end = (0..=LONG / 2).rev().find(|&at| bytes[at] & 0xc0 != 0x80).unwrap_or(0);
@@ -322,54 +353,5 @@ trait ReplaceReturns {
 impl ReplaceReturns for [u8] {
     fn replace_returns(&self) -> Vec<u8> {
         self.iter().map(|&byte| if byte == b'\r' { b'\n' } else { byte }).collect()
-    }
-}
-
-fn cut(text: &str, room: usize) -> String {
-    if text.chars().count() <= room {
-        return text.to_owned();
-    }
-    text.chars().take(room.saturating_sub(1)).chain(['…']).collect()
-}
-
-/// A line in which text can be put at any column.
-struct Canvas(Vec<char>);
-
-impl Canvas {
-    fn new() -> Self {
-        Self(Vec::new())
-    }
-
-    fn put(&mut self, at: usize, text: &str) {
-        let end = at + text.chars().count();
-        if self.0.len() < end {
-            self.0.resize(end, ' ');
-        }
-        for (cell, char) in self.0[at..].iter_mut().zip(text.chars()) {
-            *cell = char;
-        }
-    }
-
-    /// Draws an arrow from one lane to another, with text on it.
-    fn arrow(&mut self, from: usize, to: usize, text: &str, dash: char) {
-        let (left, right) = (from.min(to), from.max(to));
-        let line: String = std::iter::repeat_n(dash, (right - left).saturating_sub(1)).collect();
-        self.put(left + 1, &line);
-        self.put(from, if from < to { "├" } else { "┤" });
-        if from < to {
-            self.put(to - 1, "▶");
-        } else {
-            self.put(to + 1, "◀");
-        }
-        // The text is next to the sender; if there is room, a short piece of the arrow separates them.
-        let room = (right - left).saturating_sub(5);
-        let text = format!(" {} ", cut(text, room));
-        let line = if text.chars().count() < room + 2 { 2 } else { 1 };
-        let room = text.chars().count();
-        self.put(if from < to { from + line } else { from + 1 - line - room }, &text);
-    }
-
-    fn line(self) -> String {
-        self.0.into_iter().collect::<String>().trim_end().to_owned()
     }
 }

@@ -1,5 +1,6 @@
 //! Reports for people.
 
+pub mod canvas;
 pub mod diff;
 pub mod failure;
 pub mod frame_miss;
@@ -7,6 +8,7 @@ pub mod html;
 pub mod ladder;
 pub mod messages;
 pub mod near_miss;
+pub mod part;
 pub mod programs;
 pub mod scoreboard;
 pub mod screens;

@@ -1,21 +1,23 @@
 //! Finds output that was almost right, because such output explains the mistake.
 
-use crate::journal::failure::Evidence;
+use memchr::memmem;
+
+use crate::journal::failure::{Evidence, MAX_BYTES};
 use crate::journal::is_server;
 use crate::journal::visible::visible;
 use crate::journal::{Event, EventKind, Wire};
-
-use crate::report::text::short_blanks;
+use crate::report::text::{cut, quoted_line, short_blanks};
 
 /// Explains the mistake, using the received bytes and the bytes that other participants received. The most useful
 /// remark comes first.
 pub fn near_misses(evidence: &Evidence, events: &[Event], speaker_hears: bool) -> Vec<String> {
     let Evidence { name, expected, before, rest, is_screen } = evidence;
-    let mut misses = Vec::new();
+    let mut misses: Vec<String> = Vec::new();
     // `…` stands for any other text in the line.
     let expected = String::from_utf8_lossy(expected).replace('…', "").into_bytes();
     let message = trim(&expected);
-    if message.is_empty() {
+    // In a flood, what is missing may come later.
+    if message.is_empty() || rest.len() >= MAX_BYTES {
         return misses;
     }
     // A screen may show other lines before the message, so the most similar line is examined.
@@ -29,13 +31,13 @@ pub fn near_misses(evidence: &Evidence, events: &[Event], speaker_hears: bool) -
         misses.push("it is correct, but an extra ⏎ follows it".into());
     } else if rest.starts_with(b"\n") && rest.trim_ascii_start().starts_with(message) {
         misses.push("it is correct, but an empty line comes before it".into());
-    } else if came.eq_ignore_ascii_case(message) {
+    } else if came != message && came.eq_ignore_ascii_case(message) {
         misses.push("it is correct, except for upper and lower case".into());
-    } else if without_blanks(came) == without_blanks(message) {
+    } else if came != message && without_blanks(came) == without_blanks(message) {
         misses.push("it is correct, except for the spaces".into());
     }
     if came.len() > 1 && came != message && message.ends_with(came) {
-        let front = String::from_utf8_lossy(&message[..message.len() - came.len()]);
+        let front = shown(&message[..message.len() - came.len()]);
         misses.push(format!("it is correct, but «{front}» is missing in front of it"));
     } else if !came.is_empty() && came != message && message.starts_with(came) {
         misses.push("only the beginning arrived".into());
@@ -71,21 +73,13 @@ pub fn near_misses(evidence: &Evidence, events: &[Event], speaker_hears: bool) -
         None => misses.extend(others_got_it(name, message, before, events)),
     }
     misses.extend(only_typed(name, message, rest, events));
-    misses
+    misses.iter().map(|miss| quoted_line(miss)).collect()
 }
 
 /// Describes the wrong text directly before or after the message that begins at `at`.
 fn beside(rest: &[u8], at: usize, expected: &[u8]) -> Option<String> {
     let message = trim(expected);
     let (front, back) = (&rest[..at], &rest[at + message.len()..]);
-    let shown = |bytes: &[u8]| {
-        let text = short_blanks(&visible(bytes));
-        if text.chars().count() > 40 {
-            text.chars().take(40).chain(['…']).collect()
-        } else {
-            text
-        }
-    };
     if !expected.ends_with(b"\n") {
         // If messages do not end with ⏎, no ⏎ separates them.
         return (at > 0).then(|| format!("it arrived, but after «{}»", shown(front)));
@@ -107,7 +101,9 @@ fn beside(rest: &[u8], at: usize, expected: &[u8]) -> Option<String> {
 /// Returns the line that contains the message, including its ⏎, or else the line with the most similar beginning.
 fn most_like<'a>(rest: &'a [u8], message: &[u8]) -> &'a [u8] {
     let lines = || rest.split_inclusive(|&byte| byte == b'\n');
-    let has_it = lines().find(|line| find(line, message).is_some());
+    // A long message is prepared for the search only once.
+    let message_finder = memmem::Finder::new(message);
+    let has_it = lines().find(|line| message_finder.find(line).is_some());
     let in_common = |line: &&[u8]| line.iter().zip(message).take_while(|(a, b)| a == b).count();
     has_it.or_else(|| lines().max_by_key(in_common)).unwrap_or_default()
 }
@@ -120,12 +116,22 @@ fn without_blanks(bytes: &[u8]) -> Vec<u8> {
     bytes.iter().copied().filter(|byte| !b" \t".contains(byte)).collect()
 }
 
-fn find(all: &[u8], part: &[u8]) -> Option<usize> {
-    all.windows(part.len()).position(|window| window == part)
+/// The bytes as text that is short enough for a remark.
+fn shown(bytes: &[u8]) -> String {
+    // A character is visible in at least a few columns, so this is more than enough.
+    let beginning = &bytes[..bytes.len().min(1000)];
+    let is_all = beginning.len() == bytes.len();
+    let text = short_blanks(&visible(beginning));
+    if is_all { cut(&text, 41) } else { cut(&format!("{text}…"), 41) }
 }
 
+fn find(all: &[u8], part: &[u8]) -> Option<usize> {
+    memmem::find(all, part)
+}
+
+/// How often a part that is not empty occurs.
 fn count(all: &[u8], part: &[u8]) -> usize {
-    all.windows(part.len()).filter(|window| *window == part).count()
+    memmem::find_iter(all, part).count()
 }
 
 /// Returns a remark if a frame's header counts the characters of the payload instead of its bytes (lab 3).
@@ -189,14 +195,16 @@ fn others_got_it(name: &str, message: &[u8], before: &[u8], events: &[Event]) ->
     Some(format!("{others} got it, but {name} did not"))
 }
 
-/// Whether the person typed this text.
+/// Whether the person typed this text. Blanks are not worth a remark, because every person types blanks.
 fn has_typed(name: &str, text: &str, events: &[Event]) -> bool {
-    events.iter().any(|event| match &event.what {
-        EventKind::Typed(keys) => {
-            event.who == name && find(trim(keys), text.trim().as_bytes()).is_some()
-        }
-        _ => false,
-    })
+    let text = text.trim();
+    !text.is_empty()
+        && events.iter().any(|event| match &event.what {
+            EventKind::Typed(keys) => {
+                event.who == name && find(trim(keys), text.as_bytes()).is_some()
+            }
+            _ => false,
+        })
 }
 
 /// Returns a remark if the screen shows only the echo of the typed text.
@@ -210,12 +218,37 @@ fn only_typed(name: &str, message: &[u8], rest: &[u8], events: &[Event]) -> Opti
 
 #[cfg(test)]
 mod tests {
-    use super::{Evidence, near_misses};
+    use std::time::Duration;
+
+    use super::{Event, EventKind, Evidence, near_misses};
 
     fn misses(expected: &str, rest: &str) -> Vec<String> {
         let (expected, rest) = (expected.as_bytes().to_vec(), rest.as_bytes().to_vec());
         let (name, before) = ("bob".to_owned(), Vec::new());
         near_misses(&Evidence { name, expected, before, rest, is_screen: true }, &[], false)
+    }
+
+    /// Many line editors print a blank before a message. If the person had typed, this made the grader panic.
+    #[test]
+    fn blanks_before_a_message_were_not_typed() {
+        let typed = Event {
+            at: Duration::ZERO,
+            who: "bob".into(),
+            what: EventKind::Typed(b"hello there\r".into()),
+        };
+        for (rest, expected) in
+            [(" alice: hi\n", "alice: hi\n"), ("\u{a0}alice: hi", "alice:\u{a0}")]
+        {
+            let evidence = Evidence {
+                name: "bob".into(),
+                expected: expected.into(),
+                before: Vec::new(),
+                rest: rest.into(),
+                is_screen: true,
+            };
+            let misses = near_misses(&evidence, std::slice::from_ref(&typed), true);
+            assert!(!misses.iter().any(|miss| miss.contains("typ")), "{misses:?}");
+        }
     }
 
     #[test]

@@ -7,12 +7,15 @@ use nix::sys::wait::WaitStatus;
 
 use crate::journal::is_server;
 use crate::journal::unwritten::{unwritten_stages, without_unwritten};
-use crate::journal::visible::visible;
 use crate::journal::{Event, EventKind, Wire};
+use crate::report::text::quoted_line;
 use crate::system::process::Ended;
 
 /// The maximum number of lines of a panic message that are shown.
 const LAST_LINES: usize = 3;
+
+/// The maximum number of unwritten stages that are named.
+const MOST_STAGES: usize = 3;
 
 /// An amount of memory, in bytes, that is more than any chat needs.
 const MUCH_MEMORY: u64 = 500_000_000;
@@ -23,7 +26,7 @@ pub fn states(
     shown: &BTreeMap<String, Vec<u8>>,
     events: &[Event],
 ) -> Vec<String> {
-    let mut lines = Vec::new();
+    let mut lines: Vec<String> = Vec::new();
     let ended_badly = |ended: &Ended| {
         ended.status.is_some_and(|status| !matches!(status, WaitStatus::Exited(_, 0)))
     };
@@ -32,8 +35,10 @@ pub fn states(
     let mut server_is_mentioned = false;
     let mut seen = BTreeSet::new();
     for (name, ended) in programs {
-        let output = shown.get(name).map(|bytes| String::from_utf8_lossy(bytes).replace('\r', ""));
-        let output = output.unwrap_or_default();
+        let output =
+            shown.get(name).map(|bytes| String::from_utf8_lossy(bytes)).unwrap_or_default();
+        // A program that edits lines or fills the screen may place a panic with escape sequences.
+        let output = console::strip_ansi_codes(&output).replace('\r', "");
         let unwritten = unwritten_stages(&output);
         let after = format!("after {:.1} s", ended.after.as_secs_f64());
         let said = match ended.status {
@@ -80,16 +85,17 @@ pub fn states(
         if !seen.insert(name) {
             continue;
         }
-        for stage in unwritten.into_iter().collect::<BTreeSet<_>>() {
+        // A program that prints many numbers says nothing.
+        for stage in unwritten.into_iter().collect::<BTreeSet<_>>().into_iter().take(MOST_STAGES) {
             lines.push(format!("{name}'s program reported that stage {stage} is not written yet"));
         }
         for panic in panics(&without_unwritten(&output)) {
             let still = if has_died { "" } else { "; the program kept running" };
             lines.push(format!("{name}'s program panicked{still}"));
-            lines.extend(panic.iter().map(|line| format!("  │ {}", visible(line.as_bytes()))));
+            lines.extend(panic.iter().map(|line| format!("  │ {line}")));
         }
     }
-    lines
+    lines.iter().map(|line| quoted_line(line)).collect()
 }
 
 /// Whether the other end closed this program's connection, or the program never had a connection.
@@ -133,7 +139,30 @@ fn panics(output: &str) -> Vec<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
-    use super::panics;
+    use std::collections::BTreeMap;
+    use std::fmt::Write;
+    use std::time::Duration;
+
+    use super::{Ended, LAST_LINES, MOST_STAGES, panics, states};
+
+    #[test]
+    fn a_program_cannot_make_the_report_long() {
+        let mut output = String::new();
+        for number in 0..9999 {
+            let _ = write!(
+                output,
+                "\nthread 'main' panicked at x.rs:{number}:1:\nnot yet implemented: stage {number}\n\
+                 thread 'main' (7) panicked at x.rs:{number}:1:\n{number}\n{}\n",
+                "long ".repeat(100)
+            );
+        }
+        let zero = Duration::ZERO;
+        let ended = Ended { status: None, after: zero, cpu_time: zero, busy_time: zero, memory: 0 };
+        let shown = BTreeMap::from([("bob".to_owned(), output.into_bytes())]);
+        let lines = states(&[("bob".into(), ended)], &shown, &[]);
+        assert_eq!(lines.len(), MOST_STAGES + 3 * (1 + 1 + LAST_LINES), "{lines:#?}");
+        assert!(lines.iter().all(|line| line.chars().count() <= 300), "{lines:#?}");
+    }
 
     #[test]
     fn a_panic_is_found_with_its_message() {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::report::ladder::{Kind, Ladder, Row};
 use crate::report::screens::Screen;
-use crate::report::text::escape;
+use crate::report::text::{cut, escape, quoted_line, width};
 
 /// The height of a line of text, in pixels.
 const LINE: usize = 16;
@@ -29,14 +29,14 @@ pub fn ladder(ladder: &Ladder) -> String {
     for Row { at, kind } in &ladder.rows {
         let lines = match kind {
             Kind::Arrow { from, to, text } | Kind::Missing { from, to, text } => {
-                wrap(text, x(*from).abs_diff(x(*to)) / CHARACTER - 2)
+                wrap(text, (x(*from).abs_diff(x(*to)) / CHARACTER).saturating_sub(2))
             }
             _ => Vec::new(),
         };
         y += GAP + LINE * lines.len().max(1);
         if let Some(at) = at {
             let ms = at.as_secs_f64() * 1000.0;
-            let end = left - 10;
+            let end = left.saturating_sub(10);
             let _ = write!(
                 rows,
                 "<text class=\"clock\" x=\"{end}\" y=\"{y}\" text-anchor=\"end\">{ms:.1}</text>"
@@ -58,7 +58,7 @@ pub fn ladder(ladder: &Ladder) -> String {
             }
             Kind::Note { lane, text } => {
                 let is_right = x(*lane) > WIDTH * 2 / 3;
-                let room = if is_right { x(*lane) - left } else { WIDTH - x(*lane) };
+                let room = if is_right { x(*lane) - left } else { WIDTH.saturating_sub(x(*lane)) };
                 let (at, anchor) =
                     if is_right { (x(*lane) - 8, "end") } else { (x(*lane) + 8, "start") };
                 rows.push_str(&text_at("note", at, anchor, &cut(text, room / CHARACTER)));
@@ -76,10 +76,10 @@ pub fn ladder(ladder: &Ladder) -> String {
     let mut out = format!(
         "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" xmlns=\"http://www.w3.org/2000/svg\">\
          <title>Messages between {}</title><desc>{}</desc>",
-        escape(&ladder.lanes.join(", ")),
+        escape(&names(ladder).join(", ")),
         escape(&in_words(ladder))
     );
-    for (lane, name) in ladder.lanes.iter().enumerate() {
+    for (lane, name) in names(ladder).iter().enumerate() {
         let (x, name) = (x(lane), escape(name));
         let _ = write!(
             out,
@@ -94,8 +94,11 @@ pub fn ladder(ladder: &Ladder) -> String {
 /// Draws an arrow from one lane to another, with the text above it, next to the sender.
 fn arrow(from: usize, to: usize, y: usize, lines: &[String]) -> String {
     let line = y + 4;
-    let (tip, text_at, anchor) =
-        if from < to { (to - 8, from + 8, "start") } else { (to + 8, from - 8, "end") };
+    let (tip, text_at, anchor) = if from < to {
+        (to.saturating_sub(8), from + 8, "start")
+    } else {
+        (to + 8, from.saturating_sub(8), "end")
+    };
     let (above, below) = (line - 4, line + 4);
     let mut out = format!(
         "<line class=\"arrow\" x1=\"{from}\" x2=\"{tip}\" y1=\"{line}\" y2=\"{line}\"/>\
@@ -112,7 +115,7 @@ fn arrow(from: usize, to: usize, y: usize, lines: &[String]) -> String {
 /// Returns the text, split at its newlines if it is too long for one line. The result has at least one line, and at
 /// most [`MAX_LINES`].
 fn wrap(text: &str, room: usize) -> Vec<String> {
-    if text.chars().count() <= room {
+    if width(text) <= room {
         return vec![text.to_owned()];
     }
     let mut lines: Vec<_> = text.split_inclusive('⏎').map(|line| cut(line, room)).collect();
@@ -123,9 +126,14 @@ fn wrap(text: &str, room: usize) -> Vec<String> {
     lines
 }
 
+fn names(ladder: &Ladder) -> Vec<String> {
+    ladder.lanes.iter().map(|name| quoted_line(name)).collect()
+}
+
 /// Returns the text alternative of the drawing.
 fn in_words(ladder: &Ladder) -> String {
-    let name = |lane: &usize| ladder.lanes[*lane].as_str();
+    let names = names(ladder);
+    let name = |lane: &usize| names[*lane].as_str();
     let row = |row: &Row| match &row.kind {
         Kind::Arrow { from, to, text } => format!("{} to {}: {text}", name(from), name(to)),
         Kind::Missing { from, to, text } => {
@@ -154,9 +162,11 @@ pub fn screens(screens: &[Screen]) -> String {
          <title>The screens of {}</title><style>\
          text{{font:13px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;fill:#e6e6e6;white-space:pre}}\
          .name{{fill:#9fb8d8;font-weight:bold}}</style>",
-        columns * (width + SPACE) - SPACE,
-        lines * (height + SPACE) - SPACE,
-        escape(&screens.iter().map(|screen| screen.name.as_str()).collect::<Vec<_>>().join(", "))
+        (columns * (width + SPACE)).saturating_sub(SPACE),
+        (lines * (height + SPACE)).saturating_sub(SPACE),
+        escape(
+            &screens.iter().map(|screen| quoted_line(&screen.name)).collect::<Vec<_>>().join(", ")
+        )
     );
     for (at, Screen { name, lines }) in screens.iter().enumerate() {
         let (x, y) = (at % 2 * (width + SPACE), at / 2 * (height + SPACE));
@@ -167,7 +177,7 @@ pub fn screens(screens: &[Screen]) -> String {
              <rect width=\"{width}\" height=\"{TITLE}\" rx=\"7\" fill=\"#2c3748\"/>\
              <text class=\"name\" x=\"{}\" y=\"18\" text-anchor=\"middle\">{}</text>",
             width / 2,
-            escape(name)
+            escape(&quoted_line(name))
         );
         for (row, line) in lines.iter().enumerate() {
             let (y, line) = (TITLE + GAP + (row + 1) * LINE - 4, escape(line));
@@ -176,8 +186,4 @@ pub fn screens(screens: &[Screen]) -> String {
         out.push_str("</g>");
     }
     out + "</svg>"
-}
-
-fn cut(text: &str, room: usize) -> String {
-    console::truncate_str(text, room, "…").into_owned()
 }

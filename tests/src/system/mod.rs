@@ -2,6 +2,7 @@
 
 pub mod cargo;
 pub mod confinement;
+pub mod last_word;
 pub mod limits;
 pub mod orphans;
 pub mod ports;

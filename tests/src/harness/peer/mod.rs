@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::journal::failure::Check;
-use crate::journal::inbox::Inbox;
+use crate::journal::inbox::{Inbox, Stream};
 use crate::journal::timeout::TIMEOUT;
 use crate::journal::{EventKind, Journal, Wire};
 
@@ -82,10 +82,11 @@ impl Peer {
         stream: TcpStream,
         journal: &Journal,
     ) -> io::Result<Self> {
-        stream.set_nodelay(true)?;
+        // On some systems this fails if the other end has already gone, which the script notices later.
+        let _ = stream.set_nodelay(true);
         // A program that does not read must not block the script.
         stream.set_write_timeout(Some(TIMEOUT))?;
-        let (stream, inbox) = (Arc::new(stream), Inbox::new());
+        let (stream, inbox) = (Arc::new(stream), Inbox::new(Stream::default()));
         let (name, other) = (name.to_owned(), other.to_owned());
         Ok(Self {
             name,
@@ -107,7 +108,8 @@ impl Peer {
         let (journal, name, other) = (self.journal.clone(), self.name.clone(), self.other.clone());
         let has_closed = Arc::clone(&self.has_closed);
         let note = move |what| journal.note(&name, EventKind::Got(other.clone(), what));
-        thread::Builder::new().stack_size(256 * 1024).spawn(move || {
+        self.journal.spawn("reading from a connection", move || {
+            let _end = inbox.ends_with_reader();
             let mut bytes = vec![0; 16 * 1024];
             let (end, signal) = loop {
                 match (&*stream).read(&mut bytes) {
