@@ -22,7 +22,7 @@ use grader::kit::way::Way;
 use grader::labs;
 use grader::report::failure::Report;
 use grader::report::html::Page;
-use grader::report::ladder::{Ladder, Missing, most_lanes};
+use grader::report::ladder::{Ladder, Marks, Size, most_lanes};
 use grader::report::scoreboard::{lab_line, stage_line};
 use grader::report::text::{MIN_COLUMNS, cut, quoted, rows, width};
 use grader::report::{diff, near_miss, programs, screens, svg};
@@ -133,7 +133,7 @@ fn makes_all(labs: &[Lab], seed: u64) -> Result<(), String> {
     let kit =
         if rng.random_ratio(1, 2000) { grader::kit::root() } else { PathBuf::from("/nowhere") };
     is_made(lab, stage, &run, columns, &kit)?;
-    parts_are_made(&run, columns, &mut rng)?;
+    parts_are_made(&run, lab, columns, &mut rng)?;
     is_fitting("a stage", &stage_line(lab, stage, &run.graded.verdict), 80)?;
     is_fitting("a lab", &lab_line(lab, Way::Guided, run.points), 80)
 }
@@ -183,15 +183,15 @@ fn is_made(
 }
 
 /// The parts of a report, in ways in which a report does not make them.
-fn parts_are_made(run: &Run, columns: usize, rng: &mut StdRng) -> Result<(), String> {
+fn parts_are_made(run: &Run, lab: &Lab, columns: usize, rng: &mut StdRng) -> Result<(), String> {
     let events = &run.events;
-    let shown = run.graded.outcome.as_ref().map(|outcome| outcome.journal.shown());
-    let shown = shown.unwrap_or_default();
-    for state in programs::states(&run.programs, &shown, events) {
-        is_harmless("a state", &state)?;
+    let about = events.choose(rng).map(|event| event.who.as_str());
+    let states = programs::states(&run.programs, events, about);
+    for state in states.ended.iter().chain(&states.running) {
+        is_harmless("a state", state)?;
     }
     if let Some(Failure::Wrong { evidence: Some(evidence), .. }) = run.failure() {
-        let misses = near_miss::near_misses(evidence, events, rng.random::<bool>());
+        let misses = near_miss::near_misses(evidence, events, lab);
         if let Some(miss) = misses.iter().find(|miss| miss.len() > 20_000) {
             let beginning: String = miss.chars().take(200).collect();
             return Err(format!("a near miss has {} bytes: {beginning}", miss.len()));
@@ -199,18 +199,16 @@ fn parts_are_made(run: &Run, columns: usize, rng: &mut StdRng) -> Result<(), Str
         if misses.len() > 12 {
             return Err(format!("{} near misses", misses.len()));
         }
-        let missing = Missing {
-            who: &evidence.name,
-            expected: &evidence.expected,
-            is_screen: rng.random::<bool>(),
-        };
-        let most = rng.random_range(..60);
+        let missing = rng.random::<bool>().then_some(evidence.expected.as_slice());
+        let marks = Marks { evidence: Some(evidence), missing };
+        let size = Size { lanes: rng.random_range(..60), rows: rng.random_range(6..80) };
         let about = events.choose(rng).map(|event| event.who.as_str());
-        let ladder = Ladder::new(events, about, Some(&missing), most);
+        let ladder = Ladder::new(lab.number, events, about, &marks, size);
         ladder.to_text(columns);
         svg::ladder(&ladder);
     }
-    let ladder = Ladder::new(events, None, None, most_lanes(columns));
+    let size = Size { lanes: most_lanes(columns), rows: 36 };
+    let ladder = Ladder::new(lab.number, events, None, &Marks::default(), size);
     is_fitting("the ladder", &ladder.to_text(columns), columns.max(MIN_COLUMNS))?;
     is_harmless("the drawing", &svg::ladder(&ladder))?;
     let screens = screens::screens(events, rng.random_range(..20));
@@ -228,14 +226,23 @@ fn parts_are_made(run: &Run, columns: usize, rng: &mut StdRng) -> Result<(), Str
     // Reports show all text in this way.
     let [one, other] = &run.texts.each_ref().map(|text| visible(text.as_bytes()));
     let room = rng.random_range(..100);
-    let (expected, came, at) = diff::side_by_side(one, other, rng.random::<bool>(), room);
-    for text in [&expected, &came, &cut(one, room)] {
-        if console::measure_text_width(text) > room.max(1) {
+    let header = |rng: &mut StdRng, text: &str| rng.random_range(..=text.chars().count());
+    let kind = match rng.random_range(..3) {
+        0 => diff::Kind::Stream,
+        1 => diff::Kind::Screen,
+        _ => diff::Kind::Payload(header(rng, one), header(rng, other)),
+    };
+    let comparison = diff::compare(one, other, "", kind, room);
+    let rows = || comparison.expected.iter().chain(&comparison.came);
+    let cut = cut(one, room);
+    for text in rows().chain([&cut]) {
+        // One wide character always has its place.
+        if console::measure_text_width(text) > room.max(2) {
             return Err(format!("{} of {room} columns: {text}", console::measure_text_width(text)));
         }
     }
-    if at.is_some_and(|at| at > room) {
-        return Err(format!("the difference is at {at:?} of {room} columns"));
+    if comparison.caret.is_some_and(|(row, at)| at > room || row >= comparison.came.len()) {
+        return Err(format!("the caret is at {:?} of {room} columns", comparison.caret));
     }
     let rows = rows(one, room.max(2));
     if rows.iter().any(|row| width(row) > room.max(2)) {

@@ -12,8 +12,12 @@ use crate::journal::visible::visible;
 use crate::journal::{Event, EventKind};
 use crate::kit::exercises;
 use crate::kit::untrusted::exercises_of_lab;
-use crate::report::ladder::{Ladder, Missing, most_lanes};
+use crate::report::closing::closing;
+use crate::report::diff::Comparison;
+use crate::report::ladder::{Ladder, Marks, Size, most_lanes};
+use crate::report::messages::{HEADER, frame};
 use crate::report::part::made;
+use crate::report::programs::States;
 use crate::report::scoreboard::stage_line_in;
 use crate::report::screens::Screen;
 use crate::report::text::{
@@ -23,6 +27,10 @@ use crate::report::{diff, near_miss, programs, screens};
 
 /// The width of the labels in front of the expected and the actual text, in columns.
 const LABEL: usize = 14;
+const INDENT: &str = "              ";
+
+/// The maximum number of rows of a ladder on a terminal.
+const ROWS: usize = 14;
 
 /// The maximum number of screens if it is unknown which of them the ladder shows.
 const MOST_SCREENS: usize = 4;
@@ -61,30 +69,37 @@ impl<'a> Report<'a> {
         let columns = self.columns;
         let missing = |why: String| wrapped("   ", &why, columns);
         let mut parts = vec![stage_line_in(self.lab, self.stage, &self.graded.verdict, columns)];
+        // What had ended explains what did not happen afterwards.
+        let states = made("the states", || self.states());
+        let lines = |lines: &[String]| self.states_text(lines);
+        parts.push(states.as_ref().map(|states| lines(&states.ended)).unwrap_or_default());
         parts.push(self.what_went_wrong());
         // A program that does not compile has sent and received nothing.
         if self.has_happened() {
-            let ladder = made("the ladder", || self.ladder(most_lanes(columns)));
+            let size = Size { lanes: most_lanes(columns), rows: ROWS };
+            let ladder = made("the ladder", || self.ladder(size));
             let text = |ladder: &Ladder| made("the ladder", || ladder.to_text(columns));
             parts
                 .push(ladder.as_ref().map_err(Clone::clone).and_then(text).unwrap_or_else(missing));
             let screens = made("the screens", || {
-                let screens = self.screens(ladder.as_ref().ok());
+                // The ladder shows what the other programs print.
+                let mut screens = self.screens(ladder.as_ref().ok());
+                screens.retain(|screen| self.about() == Some(&screen.name));
                 screens::to_text(&screens, columns)
             });
             parts.push(screens.unwrap_or_else(missing));
-            parts.push(made("the states", || self.states_text()).unwrap_or_else(missing));
+            parts.push(states.map_or_else(missing, |states| lines(&states.running)));
         }
         parts.push(made("the advice", || self.advice_text(kit)).unwrap_or_else(missing));
         parts.retain(|part| !part.is_empty());
         parts.join("\n\n")
     }
 
-    fn states_text(&self) -> String {
+    fn states_text(&self, lines: &[String]) -> String {
         // Quoted program output is shown after a bar.
-        let lines = self.states().into_iter().map(|line| match line.strip_prefix("  │ ") {
+        let lines = lines.iter().map(|line| match line.strip_prefix("  │ ") {
             Some(quoted) => barred(quoted, self.columns),
-            None => wrapped("   ", &line, self.columns),
+            None => wrapped("   ", line, self.columns),
         });
         let lines: Vec<_> = lines.collect();
         if lines.is_empty() { String::new() } else { style(lines.join("\n")).red().to_string() }
@@ -151,18 +166,48 @@ impl<'a> Report<'a> {
                     lines.extend(quoted(came).iter().map(|line| barred(line, columns)));
                     return lines.join("\n");
                 }
-                let (expected, came, at) = diff::side_by_side(
-                    &short_blanks(&visible(expected.as_bytes())),
-                    &short_blanks(&visible(came.as_bytes())),
-                    self.is_screen(),
-                    columns.saturating_sub(LABEL + 1),
-                );
-                lines.push(format!("     expected {}", style(expected).green()));
-                lines.push(format!("     but got  {}", style(came).red()));
-                lines.extend(at.map(|at| format!("{}^", " ".repeat(LABEL + at))));
+                let Comparison { expected, came, caret } =
+                    self.comparison(expected, came, columns.saturating_sub(LABEL + 1));
+                for (row, text) in expected.iter().enumerate() {
+                    let label = if row == 0 { "     expected " } else { INDENT };
+                    lines.push(format!("{label}{}", style(text).green()));
+                }
+                for (row, text) in came.iter().enumerate() {
+                    let label = if row == 0 { "     but got  " } else { INDENT };
+                    lines.push(format!("{label}{}", style(text).red()));
+                    let at = caret.filter(|(caret, _)| *caret == row);
+                    lines.extend(at.map(|(_, at)| format!("{INDENT}{}^", " ".repeat(at))));
+                }
                 lines.join("\n")
             }
         }
+    }
+
+    /// Compares the expected and the actual text in `room` columns.
+    pub(super) fn comparison(&self, expected: &str, came: &str, room: usize) -> Comparison {
+        let text = |text: &str| short_blanks(&visible(text.as_bytes()));
+        let (expected, came) = (text(expected), text(came));
+        let Some(evidence) = self.evidence() else {
+            return diff::compare(&expected, &came, "", diff::Kind::Stream, room);
+        };
+        if evidence.is_screen {
+            return diff::compare(&expected, &came, "", diff::Kind::Screen, room);
+        }
+        // Why nothing more can arrive follows the bytes.
+        let bytes = short_blanks(&visible(&evidence.rest));
+        let (bytes, ending) = match came.strip_prefix(&bytes) {
+            Some(ending) if !bytes.is_empty() => (bytes.as_str(), ending),
+            _ => (came.as_str(), ""),
+        };
+        let kind = match (frame(&evidence.expected), frame(&evidence.rest)) {
+            (Some(one), Some(other)) if one.fits() && other.fits() => {
+                let header =
+                    |bytes: &[u8]| short_blanks(&visible(&bytes[..HEADER])).chars().count();
+                diff::Kind::Payload(header(&evidence.expected), header(&evidence.rest))
+            }
+            _ => diff::Kind::Stream,
+        };
+        diff::compare(&expected, bytes, ending, kind, room)
     }
 
     /// Returns the expected bytes, and the bytes that arrived instead.
@@ -173,14 +218,8 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// Whether the failure is about a screen.
-    pub(super) fn is_screen(&self) -> bool {
-        self.evidence().is_some_and(|evidence| evidence.is_screen)
-    }
-
     pub(super) fn near_misses(&self) -> Vec<String> {
-        let misses =
-            |evidence| near_miss::near_misses(evidence, &self.events, self.lab.speaker_hears);
+        let misses = |evidence| near_miss::near_misses(evidence, &self.events, self.lab);
         self.evidence().map(misses).unwrap_or_default()
     }
 
@@ -204,27 +243,25 @@ impl<'a> Report<'a> {
         names.filter(is_about).max_by_key(|name| name.len())
     }
 
-    pub(super) fn ladder(&self, most_lanes: usize) -> Ladder {
+    pub(super) fn ladder(&self, size: Size) -> Ladder {
         let evidence = self.evidence();
-        let missing = evidence.map(|evidence| Missing {
-            who: &evidence.name,
-            expected: &evidence.expected,
-            is_screen: evidence.is_screen,
-        });
+        // A message that arrived in the wrong place or form is not missing.
+        let missing = evidence.filter(|evidence| !near_miss::has_arrived(evidence));
+        let missing = missing.map(|evidence| evidence.expected.as_slice());
         let end = self.events.iter().filter(|event| event.what == EventKind::End).cloned();
         let mut events = journal::merged(&self.events);
         events.extend(end);
-        Ladder::new(&events, self.about(), missing.as_ref(), most_lanes)
+        let marks = Marks { evidence, missing };
+        Ladder::new(self.lab.number, &events, self.about(), &marks, size)
     }
 
-    pub(super) fn states(&self) -> Vec<String> {
-        if !self.has_happened() {
-            return Vec::new();
-        }
-        let outcome = self.graded.outcome.as_ref();
+    pub(super) fn states(&self) -> States {
+        let outcome = self.graded.outcome.as_ref().filter(|_| self.has_happened());
         outcome
             .map(|outcome| {
-                programs::states(&outcome.programs, &outcome.journal.shown(), &self.events)
+                let mut states = programs::states(&outcome.programs, &self.events, self.about());
+                states.ended.extend(self.about().and_then(|about| closing(&self.events, about)));
+                states
             })
             .unwrap_or_default()
     }
@@ -260,6 +297,17 @@ impl<'a> Report<'a> {
         }
         // If a program does not compile, the compiler says where to look.
         if self.has_happened() && self.graded.is_of_kit {
+            let panicked = programs::panic_places(&self.events);
+            let exists = |place: &String| {
+                let file = place.split(':').next().unwrap_or_default();
+                file.starts_with("labs/") && !file.contains("..") && kit.join(file).is_file()
+            };
+            lines.extend(
+                panicked
+                    .into_iter()
+                    .filter(exists)
+                    .map(|place| ("look at", format!("{}  it panicked here", quoted_line(&place)))),
+            );
             let places = exercises_of_lab(kit, lab).unwrap_or_default();
             for place in exercises::tested_by(places, number) {
                 lines.push(("look at", format!("{}  `{}`", place.to_line(), place.task.name)));

@@ -7,11 +7,12 @@ use std::path::Path;
 use crate::grading::verdict::Verdict;
 use crate::harness::stage::{Lab, Stage};
 use crate::journal::failure::Failure;
-use crate::journal::visible::visible;
+use crate::report::diff::Comparison;
 use crate::report::failure::Report;
+use crate::report::ladder::Size;
 use crate::report::part::made;
-use crate::report::text::{escape, quoted, quoted_line, short_blanks, word};
-use crate::report::{diff, svg};
+use crate::report::svg;
+use crate::report::text::{escape, quoted, quoted_line, word};
 
 /// The style sheet, which supports light and dark mode, phones and paper.
 const STYLE: &str = "
@@ -34,8 +35,12 @@ svg .missing, svg .missing .arrow { stroke: var(--bad); } svg .missing text, svg
 @media print { section { break-inside: avoid; } }
 ";
 
-/// The maximum number of lanes of a ladder on the page.
-const LANES: usize = 6;
+/// The size of a ladder on the page.
+const LADDER: Size = Size { lanes: 6, rows: 60 };
+
+/// The number of columns of the expected and the actual text.
+const COLUMNS: usize = 90;
+const INDENT: &str = "\n         ";
 
 /// A page that is not complete yet.
 pub struct Page {
@@ -81,6 +86,7 @@ impl Page {
             Ok(html) => out.push_str(&html),
             Err(why) => out.push_str(&paragraph("dim", &why)),
         };
+        add("the states", &|| states(&report.states().ended));
         add("the failure", &|| failure(report));
         add("the near misses", &|| {
             let misses = report.near_misses().into_iter();
@@ -92,14 +98,11 @@ impl Page {
         });
         if report.has_happened() {
             add("the ladder", &|| {
-                format!("<div class=\"ladder\">{}</div>\n", svg::ladder(&report.ladder(LANES)))
+                format!("<div class=\"ladder\">{}</div>\n", svg::ladder(&report.ladder(LADDER)))
             });
             add("the screens", &|| screens(report));
         }
-        add("the states", &|| match report.states() {
-            states if states.is_empty() => String::new(),
-            states => format!("<pre class=\"bad\">{}</pre>\n", escape(&states.join("\n"))),
-        });
+        add("the states", &|| states(&report.states().running));
         add("the advice", &|| {
             let advice = report.advice(kit).into_iter();
             let entry =
@@ -134,6 +137,11 @@ fn paragraph(class: &str, text: &str) -> String {
     format!("<p{class}>{}</p>\n", escape(text))
 }
 
+fn states(lines: &[String]) -> String {
+    let text = escape(&lines.join("\n"));
+    if text.is_empty() { text } else { format!("<pre class=\"bad\">{text}</pre>\n") }
+}
+
 /// What was expected, and what came instead.
 fn failure(report: &Report) -> String {
     let (who, expected, came) = match report.failure() {
@@ -144,24 +152,25 @@ fn failure(report: &Report) -> String {
         }
         Some(Failure::Wrong { who, expected, came, .. }) => (who, expected, came),
     };
-    let expected = visible(expected.as_bytes());
-    let (expected, came, at) = if came.contains('\n') {
-        (expected, format!("\n{}", quoted(came).join("\n")), None)
-    } else {
-        let came = short_blanks(&visible(came.as_bytes()));
-        diff::side_by_side(&short_blanks(&expected), &came, report.is_screen(), 90)
-    };
-    let mark = at.map(|at| format!("\n{}^", " ".repeat(9 + at))).unwrap_or_default();
-    let (expected, came) = (escape(&expected), escape(&came));
-    format!(
-        "{}<pre>expected <span class=\"passed\">{expected}</span>\nbut got  <span class=\"bad\">{came}</span>{mark}</pre>\n",
-        paragraph("who", &quoted_line(who))
-    )
+    let who = paragraph("who", &quoted_line(who));
+    if came.contains('\n') {
+        return format!("{who}<pre class=\"bad\">{}</pre>\n", escape(&quoted(came).join("\n")));
+    }
+    let Comparison { expected, came, caret } = report.comparison(expected, came, COLUMNS);
+    let expected: Vec<_> = expected.iter().map(|row| escape(row)).collect();
+    let mut rows = Vec::new();
+    for (number, row) in came.iter().enumerate() {
+        rows.push(format!("<span class=\"bad\">{}</span>", escape(row)));
+        let at = caret.filter(|(caret, _)| *caret == number);
+        rows.extend(at.map(|(_, at)| format!("{}^", " ".repeat(at))));
+    }
+    let (expected, came) = (expected.join(INDENT), rows.join(INDENT));
+    format!("{who}<pre>expected <span class=\"passed\">{expected}</span>\nbut got  {came}</pre>\n")
 }
 
 fn screens(report: &Report) -> String {
     // If the ladder cannot be made, the screens are shown without it.
-    let ladder = made("the ladder", || report.ladder(LANES)).ok();
+    let ladder = made("the ladder", || report.ladder(LADDER)).ok();
     let mut out = String::from("<div class=\"screens\">");
     for screen in report.screens(ladder.as_ref()) {
         let (name, lines) = (escape(&quoted_line(&screen.name)), escape(&screen.lines.join("\n")));

@@ -2,14 +2,18 @@
 //! rows.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
 use console::style;
 
+use crate::journal::failure::Evidence;
 use crate::journal::unwritten::without_unwritten;
 use crate::journal::visible::visible;
 use crate::journal::{Event, EventKind, Wire};
 use crate::report::canvas::Canvas;
+use crate::report::closing;
+use crate::report::messages::messages;
 use crate::report::text::{self, MIN_COLUMNS, cut, quoted_line, short_blanks, wrapped};
 
 /// The width of the times at the left edge, in columns.
@@ -18,10 +22,23 @@ const CLOCK: usize = 8;
 /// The minimum width of a lane, in columns. A narrower lane has no room for text.
 const MIN_LANE: usize = 15;
 
-/// The maximum number of rows. If there are more rows, some rows in the middle are left out.
-const MAX_ROWS: usize = 36;
 /// The number of rows at the beginning that are always kept when rows in the middle are left out.
-const FIRST_ROWS: usize = 6;
+const FIRST_ROWS: usize = 3;
+
+/// If more messages than this arrive together, those in the middle share one arrow.
+const MANY: usize = 4;
+
+/// How many events before the event at fault may explain it.
+const NEAR: usize = 6;
+
+/// The size of a ladder.
+#[derive(Clone, Copy)]
+pub struct Size {
+    /// The maximum number of lanes. The other participants are not drawn.
+    pub lanes: usize,
+    /// The maximum number of rows. If there are more rows, some rows in the middle are left out.
+    pub rows: usize,
+}
 
 /// The participants, and the events between them.
 pub struct Ladder {
@@ -33,14 +50,13 @@ pub struct Ladder {
     pub left_out: Vec<String>,
 }
 
-/// Expected text that did not arrive.
-pub struct Missing<'a> {
-    /// The person or peer that waited.
-    pub who: &'a str,
-    /// The expected bytes.
-    pub expected: &'a [u8],
-    /// Whether the text was expected on a screen, rather than on a connection.
-    pub is_screen: bool,
+/// What a ladder marks with `✗`: a message that is wrong, and one that did not arrive.
+#[derive(Default)]
+pub struct Marks<'a> {
+    /// The evidence of the failure.
+    pub evidence: Option<&'a Evidence>,
+    /// The bytes that did not arrive.
+    pub missing: Option<&'a [u8]>,
 }
 
 /// One row of the ladder.
@@ -61,6 +77,8 @@ pub enum Kind {
         to: usize,
         /// The text on the arrow.
         text: String,
+        /// Whether this is the message at fault.
+        is_wrong: bool,
     },
     /// Text that should have been sent from one lane to another.
     Missing {
@@ -85,20 +103,23 @@ pub enum Kind {
 }
 
 impl Ladder {
-    /// Draws the events in at most `most` lanes. `about` is the participant that the failure is about.
-    pub fn new(
-        events: &[Event],
-        about: Option<&str>,
-        missing: Option<&Missing>,
-        most: usize,
-    ) -> Self {
-        let (lanes, left_out) = lanes(events, about, most);
+    /// Draws the events of a lab. `about` is the participant that the failure is about.
+    pub fn new(lab: u32, events: &[Event], about: Option<&str>, marks: &Marks, size: Size) -> Self {
+        let wrong = marks.evidence.and_then(|evidence| wrong_event(events, evidence));
+        let focus = wrong
+            .map(|(event, _)| event)
+            .or_else(|| about.and_then(|about| closing::position(events, about)));
+        let (lanes, left_out) = lanes(events, about, focus, size.lanes);
         let lane = |name: &str| lanes.iter().position(|lane| lane == name);
         let mut typed = BTreeMap::new();
         let mut rows: Vec<Row> = events
             .iter()
-            .filter(|event| !is_echo(event, &mut typed))
-            .flat_map(|event| rows_of(event, &lane))
+            .enumerate()
+            .filter(|(_, event)| !is_echo(event, &mut typed))
+            .flat_map(|(at, event)| {
+                let wrong = wrong.filter(|(event, _)| *event == at).map(|(_, byte)| byte);
+                rows_of(lab, event, wrong, &lane)
+            })
             .collect();
         // All steps before the last one have passed.
         let is_step = |row: &Row| matches!(row.kind, Kind::Step(_));
@@ -106,29 +127,31 @@ impl Ladder {
             let gap_row = Row { at: None, kind: Kind::Gap(step - FIRST_ROWS) };
             rows.splice(FIRST_ROWS..step, [gap_row]);
         }
-        if let Some((missing, at)) = missing.and_then(|missing| Some((missing, lane(missing.who)?)))
-        {
+        if let Some((evidence, at)) = marks.evidence.and_then(|one| Some((one, lane(&one.name)?))) {
             rows.extend(silence(events, at));
             // The missing text should have come from the other end of the last connection, or else from the lane in the
             // middle.
             let middle = (lanes.len() - 1).div_ceil(2);
             let beside = if at == middle { at.saturating_sub(1) } else { middle };
             let mut ends = events.iter().rev().filter_map(Event::ends);
-            let other = ends.find_map(|(from, to)| match missing.who {
+            let other = ends.find_map(|(from, to)| match evidence.name.as_str() {
                 who if who == to => lane(from),
                 who if who == from => lane(to),
                 _ => None,
             });
-            let (from, text) = (other.unwrap_or(beside), shown_up_to(MUCH, missing.expected));
-            let kind = if missing.is_screen || from == at {
-                Kind::Note { lane: at, text: format!("✗ {text}") }
-            } else {
-                Kind::Missing { from, to: at, text }
-            };
-            rows.push(Row { at: None, kind });
+            let from = other.unwrap_or(beside);
+            rows.extend(marks.missing.map(|missing| {
+                let text = shown_up_to(MUCH, missing);
+                let kind = if evidence.is_screen || from == at {
+                    Kind::Note { lane: at, text: format!("✗ {text}") }
+                } else {
+                    Kind::Missing { from, to: at, text }
+                };
+                Row { at: None, kind }
+            }));
         }
-        if rows.len() > MAX_ROWS {
-            let gap = FIRST_ROWS..FIRST_ROWS + rows.len() - MAX_ROWS;
+        if rows.len() > size.rows {
+            let gap = FIRST_ROWS..FIRST_ROWS + rows.len() - size.rows + 1;
             let count = |row: &Row| if let Kind::Gap(count) = row.kind { count } else { 1 };
             let left_out = rows[gap.clone()].iter().map(count).sum();
             rows.splice(gap, [Row { at: None, kind: Kind::Gap(left_out) }]);
@@ -158,7 +181,13 @@ impl Ladder {
             }
             let mut style = console::Style::new();
             match kind {
-                Kind::Arrow { from, to, text } => row.arrow(at(*from), at(*to), text, '─'),
+                Kind::Arrow { from, to, text, is_wrong: false } => {
+                    row.arrow(at(*from), at(*to), text, '─');
+                }
+                Kind::Arrow { from, to, text, is_wrong: true } => {
+                    style = style.red();
+                    row.arrow(at(*from), at(*to), &format!("✗ {text}"), '─');
+                }
                 Kind::Missing { from, to, text } => {
                     style = style.red();
                     row.arrow(at(*from), at(*to), &format!("✗ {text}"), '╌');
@@ -219,12 +248,20 @@ pub fn most_lanes(columns: usize) -> usize {
     (columns.saturating_sub(CLOCK) / MIN_LANE).max(2)
 }
 
-/// Returns the names of the lanes, and the names of the participants that do not fit.
-fn lanes(events: &[Event], about: Option<&str>, most: usize) -> (Vec<String>, Vec<String>) {
-    // The most recently active participants are the most important ones.
+/// Returns the names of the lanes, and the names of the participants that do not fit. `focus` is the event at fault, if
+/// there is one.
+fn lanes(
+    events: &[Event],
+    about: Option<&str>,
+    focus: Option<usize>,
+    most: usize,
+) -> (Vec<String>, Vec<String>) {
+    // The participants that were active before the event at fault are the most important ones, and then those that were
+    // active last.
+    let before = &events[..focus.map_or(0, |focus| focus + 1)];
     let mut names: Vec<&str> = about.into_iter().collect();
     let mut talks: Vec<(&str, usize)> = Vec::new();
-    for event in events.iter().rev() {
+    for event in before.iter().rev().take(NEAR).chain(events.iter().rev()) {
         let mut add = |name| {
             if !names.contains(&name) {
                 names.push(name);
@@ -288,20 +325,78 @@ fn plain(bytes: &[u8]) -> String {
     console::strip_ansi_codes(&String::from_utf8_lossy(bytes)).replace('\r', "")
 }
 
-fn rows_of(event: &Event, lane: &impl Fn(&str) -> Option<usize>) -> Vec<Row> {
+/// Returns the number of the event that brought the first wrong byte, and the position of this byte in the event.
+fn wrong_event(events: &[Event], evidence: &Evidence) -> Option<(usize, usize)> {
+    let Evidence { name, before, rest, is_screen: false, .. } = evidence else { return None };
+    let (mut arrived, mut found) = (0, None);
+    for (number, event) in events.iter().enumerate().filter(|(_, event)| event.who == *name) {
+        match &event.what {
+            // Another connection with the same name.
+            EventKind::Sent(_, Wire::Signal("connects"))
+            | EventKind::Got(_, Wire::Signal("connects")) => (arrived, found) = (0, None),
+            EventKind::Got(_, Wire::Bytes(bytes)) => {
+                if (arrived..arrived + bytes.len()).contains(&before.len()) {
+                    let at = before.len() - arrived;
+                    // In a flood, some events were not kept.
+                    let alike = bytes[at..].iter().zip(rest).all(|(one, other)| one == other);
+                    found = (alike && !rest.is_empty()).then_some((number, at));
+                }
+                arrived += bytes.len();
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// The texts on the arrows of bytes that were sent together, each with whether it is the message that contains the
+/// byte at `wrong`.
+fn arrows(lab: u32, bytes: &[u8], wrong: Option<usize>) -> Vec<(String, bool)> {
+    let (all, mut end) = (messages(lab, bytes), 0);
+    let (mut arrows, mut hidden) = (Vec::new(), 0..0);
+    for (number, message) in all.iter().enumerate() {
+        let begin = end;
+        end += message.len();
+        let is_wrong = wrong.is_some_and(|wrong| (begin..end).contains(&wrong));
+        let is_shown = all.len() <= MANY || number < MANY - 2 || number + 1 == all.len();
+        if is_wrong || is_shown {
+            arrows.extend(together(&mut hidden));
+            arrows.push((shown(message), is_wrong));
+        } else {
+            hidden = if hidden.is_empty() { number..number + 1 } else { hidden.start..number + 1 };
+        }
+    }
+    arrows
+}
+
+/// One arrow for the messages that are not shown, if there are any.
+fn together(hidden: &mut Range<usize>) -> Option<(String, bool)> {
+    let count = std::mem::take(hidden).len();
+    (count > 0).then(|| (format!("… {count} more messages"), false))
+}
+
+fn rows_of(
+    lab: u32,
+    event: &Event,
+    wrong: Option<usize>,
+    lane: &impl Fn(&str) -> Option<usize>,
+) -> Vec<Row> {
     let at = Some(event.at);
-    let words = |wire: &Wire| match wire {
-        Wire::Bytes(bytes) => shown(bytes),
-        Wire::Signal(signal) => (*signal).to_owned(),
+    let texts = |wire: &Wire| match wire {
+        Wire::Bytes(bytes) => arrows(lab, bytes, wrong),
+        Wire::Signal(signal) => vec![((*signal).to_owned(), false)],
     };
     let arrow = |from: &str, to: &str, wire: &Wire| {
         let (Some(from), Some(to)) = (lane(from), lane(to)) else { return Vec::new() };
-        let text = words(wire);
-        if from == to {
-            let text = format!("to itself: {text}");
-            return vec![Row { at, kind: Kind::Note { lane: from, text } }];
-        }
-        vec![Row { at, kind: Kind::Arrow { from, to, text } }]
+        let row = |(text, is_wrong)| {
+            let kind = if from == to {
+                Kind::Note { lane: from, text: format!("to itself: {text}") }
+            } else {
+                Kind::Arrow { from, to, text, is_wrong }
+            };
+            Row { at, kind }
+        };
+        texts(wire).into_iter().map(row).collect()
     };
     let note = |text: String| match lane(&event.who) {
         Some(lane) => vec![Row { at, kind: Kind::Note { lane, text } }],

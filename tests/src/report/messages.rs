@@ -40,6 +40,13 @@ pub struct Frame<'a> {
     pub after: &'a [u8],
 }
 
+impl Frame<'_> {
+    /// Whether the header fits the bytes after it.
+    pub fn fits(&self) -> bool {
+        self.said == self.after.len()
+    }
+}
+
 /// Reads the header of a frame: digits, and then spaces, 64 bytes in all.
 pub fn frame(bytes: &[u8]) -> Option<Frame<'_>> {
     let (header, after) = bytes.split_at_checked(HEADER)?;

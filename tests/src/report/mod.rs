@@ -1,6 +1,7 @@
 //! Reports for people.
 
 pub mod canvas;
+pub mod closing;
 pub mod diff;
 pub mod failure;
 pub mod frame_miss;

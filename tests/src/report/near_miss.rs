@@ -1,16 +1,22 @@
 //! Finds output that was almost right, because such output explains the mistake.
 
+use std::collections::BTreeMap;
+
 use memchr::memmem;
 
+use crate::harness::stage::Lab;
+use crate::journal;
 use crate::journal::failure::{Evidence, MAX_BYTES};
 use crate::journal::is_server;
 use crate::journal::visible::visible;
 use crate::journal::{Event, EventKind, Wire};
+use crate::report::frame_miss::frame_miss;
+use crate::report::messages::messages;
 use crate::report::text::{cut, quoted_line, short_blanks};
 
 /// Explains the mistake, using the received bytes and the bytes that other participants received. The most useful
 /// remark comes first.
-pub fn near_misses(evidence: &Evidence, events: &[Event], speaker_hears: bool) -> Vec<String> {
+pub fn near_misses(evidence: &Evidence, events: &[Event], lab: &Lab) -> Vec<String> {
     let Evidence { name, expected, before, rest, is_screen } = evidence;
     let mut misses: Vec<String> = Vec::new();
     // `…` stands for any other text in the line.
@@ -42,20 +48,14 @@ pub fn near_misses(evidence: &Evidence, events: &[Event], speaker_hears: bool) -
     } else if !came.is_empty() && came != message && message.starts_with(came) {
         misses.push("only the beginning arrived".into());
     }
-    misses.extend(counted_characters(&expected, rest));
-    if !speaker_hears {
+    if !is_screen {
+        misses.extend(frame_miss(&expected, rest));
+    }
+    if !lab.speaker_hears {
         misses.extend(own_words(name, message, rest, events));
     }
-    let first = trim(rest.split_inclusive(|&byte| byte == b'\n').next().unwrap_or_default());
-    let is_known = |line: &[u8]| line == first;
-    // A message of several lines may repeat one of its lines, so only a message of one line is checked.
-    let is_line = !message.contains(&b'\n');
-    if is_line
-        && !first.is_empty()
-        && !is_screen
-        && before.split(|&byte| byte == b'\n').any(is_known)
-    {
-        misses.push("an earlier message arrived again: it was sent twice".into());
+    if !is_screen && arrived_again(lab.number, before, rest, events) {
+        misses.push("an earlier message arrived again: it was sent to the server only once".into());
     }
     match find(rest, message) {
         // Text that is only part of a line may be anywhere in a screen line, for example as a prompt that has been
@@ -70,10 +70,16 @@ pub fn near_misses(evidence: &Evidence, events: &[Event], speaker_hears: bool) -
                 miss
             }
         })),
-        None => misses.extend(others_got_it(name, message, before, events)),
+        None => misses.extend(others_got_it(lab.number, name, message, before, events)),
     }
     misses.extend(only_typed(name, message, rest, events));
     misses.iter().map(|miss| quoted_line(miss)).collect()
+}
+
+/// Whether the message arrived, although not in the expected place or form.
+pub fn has_arrived(evidence: &Evidence) -> bool {
+    let message = trim(&evidence.expected);
+    !message.is_empty() && find(&evidence.rest, message).is_some()
 }
 
 /// Describes the wrong text directly before or after the message that begins at `at`.
@@ -129,27 +135,32 @@ fn find(all: &[u8], part: &[u8]) -> Option<usize> {
     memmem::find(all, part)
 }
 
-/// How often a part that is not empty occurs.
-fn count(all: &[u8], part: &[u8]) -> usize {
-    memmem::find_iter(all, part).count()
+/// Whether the first message of `rest` had already arrived before, although everything that the message repeats was
+/// sent to the server only once.
+fn arrived_again(lab: u32, before: &[u8], rest: &[u8], events: &[Event]) -> bool {
+    let first = messages(lab, rest).first().map(|message| trim(message)).unwrap_or_default();
+    let is_first = |message: &&[u8]| trim(message) == first;
+    !first.is_empty() && messages(lab, before).iter().any(is_first) && is_of_one(lab, first, events)
 }
 
-/// Returns a remark if a frame's header counts the characters of the payload instead of its bytes (lab 3).
-fn counted_characters(expected: &[u8], rest: &[u8]) -> Option<String> {
-    const HEADER: usize = 64;
-    let number = |frame: &[u8]| {
-        let header = frame.get(..HEADER)?;
-        std::str::from_utf8(header).ok()?.trim_end().parse::<usize>().ok()
-    };
-    let (bytes, said) = (number(expected)?, number(rest)?);
-    let payload = std::str::from_utf8(expected.get(HEADER..)?).ok()?;
-    let characters = payload.chars().count();
-    let is_mistaken = bytes != said && said == characters;
-    is_mistaken.then(|| {
-        format!(
-            "the header counts the {characters} characters of the payload, not its {bytes} bytes"
-        )
-    })
+/// Whether a message repeats something that was sent only once. Then it is about one event, and not about two events
+/// that are alike.
+fn is_of_one(lab: u32, message: &[u8], events: &[Event]) -> bool {
+    /// Shorter text may occur anywhere.
+    const SHORT: usize = 4;
+    let mut sent: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
+    for event in journal::merged(events) {
+        let EventKind::Sent(_, Wire::Bytes(bytes)) = &event.what else { continue };
+        for one in messages(lab, bytes) {
+            // On wire 4, a reply repeats lines of the request.
+            for line in
+                one.split(|&byte| byte == b'\n').map(trim).filter(|line| line.len() >= SHORT)
+            {
+                *sent.entry(line.to_vec()).or_default() += 1;
+            }
+        }
+    }
+    sent.iter().any(|(line, count)| *count == 1 && find(message, line).is_some())
 }
 
 /// Returns a remark if a peer's own message was sent back to it.
@@ -169,11 +180,21 @@ fn own_words(name: &str, message: &[u8], rest: &[u8], events: &[Event]) -> Optio
     is_own.then(|| format!("what arrived is {name}'s own message, sent back to the speaker"))
 }
 
-/// Returns a remark if other peers received the message instead.
-fn others_got_it(name: &str, message: &[u8], before: &[u8], events: &[Event]) -> Option<String> {
+/// Returns a remark if other peers received the message instead. Of a message that may be about another event, such as
+/// a greeting, only this step counts.
+fn others_got_it(
+    lab: u32,
+    name: &str,
+    message: &[u8],
+    before: &[u8],
+    events: &[Event],
+) -> Option<String> {
+    let is_step = |event: &Event| matches!(event.what, EventKind::Step(_));
+    let step = events.iter().rposition(is_step).unwrap_or(0);
+    let from = if is_of_one(lab, message, events) { 0 } else { step };
     let mut others: Vec<&str> = Vec::new();
-    let mut got: std::collections::BTreeMap<&str, Vec<u8>> = std::collections::BTreeMap::new();
-    for event in events {
+    let mut got: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
+    for event in &events[from..] {
         match &event.what {
             EventKind::Got(_, Wire::Bytes(bytes)) | EventKind::Showed(bytes) => {
                 got.entry(&event.who).or_default().extend_from_slice(bytes);
@@ -183,7 +204,11 @@ fn others_got_it(name: &str, message: &[u8], before: &[u8], events: &[Event]) ->
     }
     for (who, bytes) in got {
         // If the message is in the server's output, the server printed the message, but did not send it.
-        if who != name && !is_server(who) && count(&bytes, message) > count(before, message) {
+        if who != name
+            && !is_server(who)
+            && find(&bytes, message).is_some()
+            && find(before, message).is_none()
+        {
             others.push(who);
         }
     }
@@ -220,12 +245,16 @@ fn only_typed(name: &str, message: &[u8], rest: &[u8], events: &[Event]) -> Opti
 mod tests {
     use std::time::Duration;
 
-    use super::{Event, EventKind, Evidence, near_misses};
+    use super::{Event, EventKind, Evidence, Lab, near_misses};
+
+    fn lab(speaker_hears: bool) -> Lab {
+        Lab { number: 1, title: "", speaker_hears, stages: Vec::new() }
+    }
 
     fn misses(expected: &str, rest: &str) -> Vec<String> {
         let (expected, rest) = (expected.as_bytes().to_vec(), rest.as_bytes().to_vec());
         let (name, before) = ("bob".to_owned(), Vec::new());
-        near_misses(&Evidence { name, expected, before, rest, is_screen: true }, &[], false)
+        near_misses(&Evidence { name, expected, before, rest, is_screen: true }, &[], &lab(false))
     }
 
     /// Many line editors print a blank before a message. If the person had typed, this made the grader panic.
@@ -246,7 +275,7 @@ mod tests {
                 rest: rest.into(),
                 is_screen: true,
             };
-            let misses = near_misses(&evidence, std::slice::from_ref(&typed), true);
+            let misses = near_misses(&evidence, std::slice::from_ref(&typed), &lab(true));
             assert!(!misses.iter().any(|miss| miss.contains("typ")), "{misses:?}");
         }
     }

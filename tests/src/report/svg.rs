@@ -19,6 +19,9 @@ const CHARACTER: usize = 8;
 /// The maximum number of lines of text on an arrow.
 const MAX_LINES: usize = 12;
 
+/// The number of colors of speakers; see the style of the page.
+const SPEAKERS: usize = 6;
+
 /// Returns the ladder as a drawing, with a text alternative.
 pub fn ladder(ladder: &Ladder) -> String {
     let left = if ladder.rows.iter().any(|row| row.at.is_some()) { CLOCK } else { 0 };
@@ -28,7 +31,7 @@ pub fn ladder(ladder: &Ladder) -> String {
     let mut y = LINE + GAP;
     for Row { at, kind } in &ladder.rows {
         let lines = match kind {
-            Kind::Arrow { from, to, text } | Kind::Missing { from, to, text } => {
+            Kind::Arrow { from, to, text, .. } | Kind::Missing { from, to, text } => {
                 wrap(text, (x(*from).abs_diff(x(*to)) / CHARACTER).saturating_sub(2))
             }
             _ => Vec::new(),
@@ -49,7 +52,16 @@ pub fn ladder(ladder: &Ladder) -> String {
             )
         };
         match kind {
-            Kind::Arrow { from, to, .. } => rows.push_str(&arrow(x(*from), x(*to), y, &lines)),
+            Kind::Arrow { from, to, is_wrong, .. } => {
+                let class =
+                    if *is_wrong { "wrong".to_owned() } else { format!("by{}", from % SPEAKERS) };
+                let mut lines = lines;
+                if *is_wrong {
+                    lines[0].insert_str(0, "✗ ");
+                }
+                let arrow = arrow(x(*from), x(*to), y, &lines);
+                let _ = write!(rows, "<g class=\"{class}\">{arrow}</g>");
+            }
             Kind::Missing { from, to, .. } => {
                 let mut lines = lines;
                 lines[0].insert_str(0, "✗ ");
@@ -135,7 +147,10 @@ fn in_words(ladder: &Ladder) -> String {
     let names = names(ladder);
     let name = |lane: &usize| names[*lane].as_str();
     let row = |row: &Row| match &row.kind {
-        Kind::Arrow { from, to, text } => format!("{} to {}: {text}", name(from), name(to)),
+        Kind::Arrow { from, to, text, is_wrong } => {
+            let wrong = if *is_wrong { "wrong, " } else { "" };
+            format!("{wrong}{} to {}: {text}", name(from), name(to))
+        }
         Kind::Missing { from, to, text } => {
             format!("missing, {} to {}: {text}", name(from), name(to))
         }

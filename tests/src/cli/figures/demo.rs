@@ -16,7 +16,7 @@ use crate::grading::grader::{Author, Grader};
 use crate::journal;
 use crate::journal::failure::Failure;
 use crate::journal::{EventKind, Journal};
-use crate::report::ladder::{Ladder, most_lanes};
+use crate::report::ladder::{Ladder, Marks, Size, most_lanes};
 use crate::report::screens;
 
 /// The time between two keys that a person types.
@@ -114,7 +114,9 @@ pub fn run(kit: &Path, lab: u32) -> Result<()> {
     let mut events = journal::merged(&journal.events());
     events.retain(|event| matches!(event.what, EventKind::Sent(..) | EventKind::Got(..)));
     println!("\n{}", style(" The last messages on the wire:").bold());
-    println!("{}", Ladder::new(&events, None, None, most_lanes(width)).to_text(width.min(120)));
+    let size = Size { lanes: most_lanes(width), rows: 20 };
+    let ladder = Ladder::new(lab, &events, None, &Marks::default(), size);
+    println!("{}", ladder.to_text(width.min(120)));
     println!("\n Now you:  cargo lab");
     Ok(())
 }

@@ -19,7 +19,7 @@ use crate::grading::grader::{Author, Grader};
 use crate::journal::Event;
 use crate::kit::files;
 use crate::labs;
-use crate::report::ladder::Ladder;
+use crate::report::ladder::{Ladder, Marks, Size};
 use crate::report::{screens, svg};
 
 /// The folder of the figures.
@@ -106,7 +106,8 @@ fn figures(kit: &Path) -> Result<BTreeMap<String, String>> {
             picture(&perform(&grader, lab, &demo::play(lab))?),
         );
         let events = in_one_order(&perform(&grader, lab, &scene(lab))?);
-        let mut ladder = Ladder::new(&events, None, None, 3);
+        let mut ladder =
+            Ladder::new(lab, &events, None, &Marks::default(), Size { lanes: 3, rows: 36 });
         // The times are left out, because they differ in every run.
         ladder.rows.iter_mut().for_each(|row| row.at = None);
         figures.insert(format!("wire-{lab}.svg"), svg::ladder(&ladder));

@@ -39,7 +39,7 @@ impl Peer {
     ) -> Check<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
         let peer = Self::connect_with(socket, name, server, address, journal)?;
-        peer.starts_reading()?;
+        peer.reads_in_background()?;
         Ok(peer)
     }
 
@@ -58,7 +58,9 @@ impl Peer {
         socket.set_recv_buffer_size(4096)?;
         // macOS does not allow this before the connection is made.
         let _ = socket.set_tcp_mss(1460);
-        Self::connect_with(socket, name, server, address, journal)
+        let peer = Self::connect_with(socket, name, server, address, journal)?;
+        journal.note(name, EventKind::Note("does not read".into()));
+        Ok(peer)
     }
 
     fn connect_with(
@@ -102,8 +104,14 @@ impl Peer {
         self.journal.note(&self.name, EventKind::Sent(self.other.clone(), what));
     }
 
-    /// Starts the thread that reads from the connection.
+    /// Lets a peer that did not read begin to read.
     pub fn starts_reading(&self) -> Check {
+        self.journal.note(&self.name, EventKind::Note("begins to read".into()));
+        self.reads_in_background()
+    }
+
+    /// Starts the thread that reads from the connection.
+    pub(super) fn reads_in_background(&self) -> Check {
         let (stream, inbox) = (Arc::clone(&self.stream), Arc::clone(&self.inbox));
         let (journal, name, other) = (self.journal.clone(), self.name.clone(), self.other.clone());
         let has_closed = Arc::clone(&self.has_closed);
