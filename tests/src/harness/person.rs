@@ -270,6 +270,16 @@ impl Person {
         Err(self.journal.wrong(who, expected, came))
     }
 
+    /// Returns the time since the stage began.
+    pub fn now(&self) -> Duration {
+        self.journal.now()
+    }
+
+    /// Records that all participants have joined, and that everything since `begin` only served to find this out.
+    pub fn has_joined_with_all(&self, begin: Duration) {
+        self.journal.note(&self.name, EventKind::AllJoined(begin));
+    }
+
     /// Checks that the program soon stops using processor time while all peers are silent.
     pub fn rests(&self) -> Check {
         comes_to_rest(self.process(), &self.journal)

@@ -47,6 +47,8 @@ pub enum EventKind {
     Started(Terminal, String),
     /// The script began a new step.
     Step(String),
+    /// Since this time, the participants have only found out that all of them had joined.
+    AllJoined(Duration),
     /// Anything else, in words.
     Note(String),
     /// The script ended. Later events are the programs' last output.

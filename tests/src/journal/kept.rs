@@ -94,6 +94,7 @@ impl Kind {
             EventKind::Sent(..) | EventKind::Got(..) => Some(Self::Wire),
             EventKind::Showed(_) => Some(Self::Terminal),
             EventKind::Step(_)
+            | EventKind::AllJoined(_)
             | EventKind::Started(..)
             | EventKind::Typed(_)
             | EventKind::Unechoed(_)

@@ -64,7 +64,12 @@ impl Journal {
     /// Records an event that happens now.
     pub fn note(&self, who: &str, what: EventKind) {
         let mut events = self.lock();
-        events.add(Event { at: self.begin.elapsed(), who: who.to_owned(), what });
+        events.add(Event { at: self.now(), who: who.to_owned(), what });
+    }
+
+    /// Returns the time since the stage began.
+    pub fn now(&self) -> Duration {
+        self.begin.elapsed()
     }
 
     /// Starts a thread of the grader that takes part in this run. If the thread panics, the run says nothing about the

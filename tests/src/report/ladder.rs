@@ -42,6 +42,8 @@ pub struct Size {
 
 /// The participants, and the events between them.
 pub struct Ladder {
+    /// The number of the lab.
+    lab: u32,
     /// The participants from left to right. The participant that all others communicate with is in the middle.
     pub lanes: Vec<String>,
     /// The rows from top to bottom.
@@ -115,7 +117,7 @@ impl Ladder {
         let mut rows: Vec<Row> = events
             .iter()
             .enumerate()
-            .filter(|(_, event)| !is_echo(event, &mut typed))
+            .filter(|(_, event)| !is_echo(event, &mut typed) && !is_call(event, events))
             .flat_map(|(at, event)| {
                 let wrong = wrong.filter(|(event, _)| *event == at).map(|(_, byte)| byte);
                 rows_of(lab, event, wrong, &lane)
@@ -156,7 +158,7 @@ impl Ladder {
             let left_out = rows[gap.clone()].iter().map(count).sum();
             rows.splice(gap, [Row { at: None, kind: Kind::Gap(left_out) }]);
         }
-        Self { lanes, rows, left_out }
+        Self { lab, lanes, rows, left_out }
     }
 
     /// Returns the ladder as text that is `columns` columns wide, but at least [`MIN_COLUMNS`].
@@ -182,15 +184,15 @@ impl Ladder {
             let mut style = console::Style::new();
             match kind {
                 Kind::Arrow { from, to, text, is_wrong: false } => {
-                    row.arrow(at(*from), at(*to), text, '─');
+                    row.arrow(at(*from), at(*to), &self.short(text), '─');
                 }
                 Kind::Arrow { from, to, text, is_wrong: true } => {
                     style = style.red();
-                    row.arrow(at(*from), at(*to), &format!("✗ {text}"), '─');
+                    row.arrow(at(*from), at(*to), &format!("✗ {}", self.short(text)), '─');
                 }
                 Kind::Missing { from, to, text } => {
                     style = style.red();
-                    row.arrow(at(*from), at(*to), &format!("✗ {text}"), '╌');
+                    row.arrow(at(*from), at(*to), &format!("✗ {}", self.short(text)), '╌');
                 }
                 Kind::Note { lane, text } => {
                     let room = columns.saturating_sub(at(*lane) + 2);
@@ -219,6 +221,19 @@ impl Ladder {
                 .map(|names| wrapped(&" ".repeat(CLOCK), &format!("not shown: {names}"), columns)),
         );
         lines.join("\n")
+    }
+
+    /// Shortens a message of several lines for an arrow: on wire 4, only the first field keeps its name.
+    fn short(&self, text: &str) -> String {
+        if self.lab != 4 {
+            return text.to_owned();
+        }
+        let mut fields = text.split('⏎').filter(|field| !field.is_empty());
+        let first = fields.next().unwrap_or_default().to_owned();
+        let value =
+            |field: &str| field.split_once(": ").map_or(field, |(_, value)| value).to_owned();
+        let values: Vec<_> = [first].into_iter().chain(fields.map(value)).collect();
+        values.join(" · ")
     }
 
     /// The names of the participants that are not drawn.
@@ -283,6 +298,7 @@ fn lanes(
             | EventKind::Resized(..)
             | EventKind::Note(_)
             | EventKind::Step(_)
+            | EventKind::AllJoined(_)
             | EventKind::End => {}
         }
     }
@@ -318,6 +334,21 @@ fn is_echo<'a>(event: &'a Event, typed: &mut BTreeMap<&'a str, String>) -> bool 
         }
         _ => false,
     }
+}
+
+/// Whether an event was only needed to find out that all participants had joined.
+fn is_call(event: &Event, events: &[Event]) -> bool {
+    let is_signal = |wire: &Wire| matches!(wire, Wire::Signal(_));
+    let is_kept = match &event.what {
+        EventKind::Sent(_, wire) | EventKind::Got(_, wire) => is_signal(wire),
+        EventKind::Typed(_) | EventKind::Showed(_) => false,
+        _ => true,
+    };
+    let is_during = |end: &Event| match end.what {
+        EventKind::AllJoined(begin) => (begin..=end.at).contains(&event.at),
+        _ => false,
+    };
+    !is_kept && events.iter().any(is_during)
 }
 
 /// Returns the text without colors and other escape sequences.
@@ -419,7 +450,7 @@ fn rows_of(
         EventKind::Note(text) => note(quoted_line(text)),
         EventKind::Step(text) => vec![Row { at: None, kind: Kind::Step(quoted_line(text)) }],
         EventKind::Resized(columns, rows) => note(format!("window of {columns} by {rows}")),
-        EventKind::Unechoed(_) | EventKind::End => Vec::new(),
+        EventKind::Unechoed(_) | EventKind::AllJoined(_) | EventKind::End => Vec::new(),
     }
 }
 

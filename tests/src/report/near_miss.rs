@@ -61,6 +61,9 @@ pub fn near_misses(evidence: &Evidence, events: &[Event], lab: &Lab) -> Vec<Stri
         // Text that is only part of a line may be anywhere in a screen line, for example as a prompt that has been
         // answered.
         Some(_) if *is_screen && !expected.ends_with(b"\n") => {}
+        Some(at) if *is_screen && is_quoted(&rest[..at]) => {
+            misses.push("it only stands between quotation marks, in another line".into());
+        }
         Some(at) => misses.extend(beside(rest, at, &expected).map(|miss| {
             let front = String::from_utf8_lossy(&rest[..at]).trim_start_matches("> ").to_owned();
             let is_typed = *is_screen && !front.is_empty() && has_typed(name, &front, events);
@@ -70,7 +73,10 @@ pub fn near_misses(evidence: &Evidence, events: &[Event], lab: &Lab) -> Vec<Stri
                 miss
             }
         })),
-        None => misses.extend(others_got_it(lab.number, name, message, before, events)),
+        None => misses.extend(others_got_it(lab.number, message, evidence, events)),
+    }
+    if *is_screen {
+        misses.extend(was_removed(name, message, evidence, events));
     }
     misses.extend(only_typed(name, message, rest, events));
     misses.iter().map(|miss| quoted_line(miss)).collect()
@@ -79,7 +85,34 @@ pub fn near_misses(evidence: &Evidence, events: &[Event], lab: &Lab) -> Vec<Stri
 /// Whether the message arrived, although not in the expected place or form.
 pub fn has_arrived(evidence: &Evidence) -> bool {
     let message = trim(&evidence.expected);
-    !message.is_empty() && find(&evidence.rest, message).is_some()
+    let is_quote = |at: usize| evidence.is_screen && is_quoted(&evidence.rest[..at]);
+    !message.is_empty() && find(&evidence.rest, message).is_some_and(|at| !is_quote(at))
+}
+
+/// Whether the text after `front` is part of a quotation, for example in an error message.
+fn is_quoted(front: &[u8]) -> bool {
+    let line = front.rsplit(|&byte| byte == b'\n').next().unwrap_or_default();
+    line.split(|&byte| byte == b'"').count() % 2 == 0
+}
+
+/// Returns a remark if the program printed the message, and an escape sequence then removed it.
+fn was_removed(
+    name: &str,
+    message: &[u8],
+    evidence: &Evidence,
+    events: &[Event],
+) -> Option<String> {
+    let mut printed = Vec::new();
+    for event in events.iter().filter(|event| event.who == name) {
+        if let EventKind::Showed(bytes) = &event.what {
+            printed.extend_from_slice(bytes);
+        }
+    }
+    let is_on_screen =
+        [&evidence.before, &evidence.rest].iter().any(|text| find(text, message).is_some());
+    let remark =
+        "the program printed it, but an escape sequence changed or removed it on the screen";
+    (find(&printed, message).is_some() && !is_on_screen).then(|| remark.to_owned())
 }
 
 /// Describes the wrong text directly before or after the message that begins at `at`.
@@ -100,7 +133,7 @@ fn beside(rest: &[u8], at: usize, expected: &[u8]) -> Option<String> {
     } else if !back.is_empty() {
         Some(format!("it arrived, but «{}» is glued to its end", shown(back)))
     } else {
-        (at > 1).then(|| "it arrived, but after something else".into())
+        (at > 1).then(|| format!("it arrived, but after «{}»", shown(&rest[..at])))
     }
 }
 
@@ -184,31 +217,36 @@ fn own_words(name: &str, message: &[u8], rest: &[u8], events: &[Event]) -> Optio
 /// a greeting, only this step counts.
 fn others_got_it(
     lab: u32,
-    name: &str,
     message: &[u8],
-    before: &[u8],
+    evidence: &Evidence,
     events: &[Event],
 ) -> Option<String> {
+    let Evidence { name, before, is_screen, .. } = evidence;
     let is_step = |event: &Event| matches!(event.what, EventKind::Step(_));
     let step = events.iter().rposition(is_step).unwrap_or(0);
     let from = if is_of_one(lab, message, events) { 0 } else { step };
     let mut others: Vec<&str> = Vec::new();
     let mut got: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
-    for event in &events[from..] {
-        match &event.what {
-            EventKind::Got(_, Wire::Bytes(bytes)) | EventKind::Showed(bytes) => {
-                got.entry(&event.who).or_default().extend_from_slice(bytes);
-            }
-            _ => {}
-        }
+    for event in events[from..].iter().take_while(|event| event.what != EventKind::End) {
+        let bytes = match &event.what {
+            EventKind::Got(_, Wire::Bytes(bytes)) if !is_screen => bytes,
+            EventKind::Showed(bytes) if *is_screen => bytes,
+            _ => continue,
+        };
+        got.entry(&event.who).or_default().extend_from_slice(bytes);
     }
+    // On a screen, the message may also be quoted in another line.
+    let has_it = |bytes: &[u8]| {
+        let mut lines = bytes.split(|&byte| byte == b'\n').map(trim);
+        if *is_screen {
+            lines.any(|line| line.ends_with(message))
+        } else {
+            find(bytes, message).is_some()
+        }
+    };
     for (who, bytes) in got {
         // If the message is in the server's output, the server printed the message, but did not send it.
-        if who != name
-            && !is_server(who)
-            && find(&bytes, message).is_some()
-            && find(before, message).is_none()
-        {
+        if who != name && !is_server(who) && has_it(&bytes) && find(before, message).is_none() {
             others.push(who);
         }
     }

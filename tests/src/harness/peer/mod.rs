@@ -141,6 +141,16 @@ impl Peer {
         Ok(())
     }
 
+    /// Returns the time since the stage began.
+    pub fn now(&self) -> Duration {
+        self.journal.now()
+    }
+
+    /// Records that all participants have joined, and that everything since `begin` only served to find this out.
+    pub fn has_joined_with_all(&self, begin: Duration) {
+        self.journal.note(&self.name, EventKind::AllJoined(begin));
+    }
+
     /// Returns the peer's name in reports.
     pub fn name(&self) -> &str {
         &self.name
