@@ -10,6 +10,7 @@ use grader::journal::terminal::Terminal;
 use grader::journal::{Event, EventKind, Journal, Wire};
 use grader::report::scoreboard::Points;
 use grader::system::process::Ended;
+use grader::system::waits::Waits;
 use nix::sys::signal::Signal;
 use nix::sys::wait::WaitStatus;
 use nix::unistd::Pid;
@@ -270,5 +271,5 @@ fn ended(rng: &mut StdRng) -> Ended {
     let (after, cpu_time, busy_time) = (time(), time(), time());
     // Mostly little, sometimes more than any machine has.
     let memory = rng.random::<u64>() >> rng.random_range(..64_u32);
-    Ended { status, after, cpu_time, busy_time, memory }
+    Ended { status, after, cpu_time, busy_time, memory, waits: Waits::default() }
 }

@@ -227,15 +227,15 @@ fn parts_are_made(run: &Run, lab: &Lab, columns: usize, rng: &mut StdRng) -> Res
     let [one, other] = &run.texts.each_ref().map(|text| visible(text.as_bytes()));
     let room = rng.random_range(..100);
     let header = |rng: &mut StdRng, text: &str| rng.random_range(..=text.chars().count());
-    let kind = match rng.random_range(..3) {
+    let kind = match rng.random_range(0..3) {
         0 => diff::Kind::Stream,
         1 => diff::Kind::Screen,
         _ => diff::Kind::Payload(header(rng, one), header(rng, other)),
     };
     let comparison = diff::compare(one, other, "", kind, room);
-    let rows = || comparison.expected.iter().chain(&comparison.came);
+    let compared = || comparison.expected.iter().chain(&comparison.came);
     let cut = cut(one, room);
-    for text in rows().chain([&cut]) {
+    for text in compared().chain([&cut]) {
         // One wide character always has its place.
         if console::measure_text_width(text) > room.max(2) {
             return Err(format!("{} of {room} columns: {text}", console::measure_text_width(text)));

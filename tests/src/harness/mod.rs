@@ -45,7 +45,12 @@ impl Harness {
     /// Creates a harness for one author's programs. The same seed always produces the same words.
     pub fn new(server: Runnable, client: Runnable, seed: u64) -> Self {
         let words = Words::new(seed);
-        let (journal, processes) = (Journal::default(), Arc::default());
+        let (journal, processes) = (Journal::default(), Arc::<Mutex<Vec<Arc<Process>>>>::default());
+        let looked_at = Arc::clone(&processes);
+        journal.when_wrong(move || {
+            let processes = looked_at.lock().unwrap_or_else(PoisonError::into_inner);
+            processes.iter().for_each(|process| process.look());
+        });
         let (servers, taps) = (Mutex::default(), Mutex::default());
         Self { server, client, journal, words, processes, servers, taps }
     }

@@ -39,11 +39,17 @@ pub struct Journal {
     events: Arc<Mutex<Kept>>,
     /// Why the grader's own part in this run failed, if it did.
     broken: Arc<OnceLock<String>>,
+    /// Called when the script has found something wrong.
+    look: Arc<OnceLock<Look>>,
 }
+
+/// Looks at the programs.
+type Look = Box<dyn Fn() + Send + Sync>;
 
 impl Default for Journal {
     fn default() -> Self {
-        Self { begin: Instant::now(), events: Arc::default(), broken: Arc::default() }
+        let (events, broken, look) = Default::default();
+        Self { begin: Instant::now(), events, broken, look }
     }
 }
 
@@ -103,8 +109,16 @@ impl Journal {
         self.broken.get().map(String::as_str)
     }
 
+    /// Sets what to call when the script has found something wrong, before the people and peers are gone.
+    pub fn when_wrong(&self, look: impl Fn() + Send + Sync + 'static) {
+        let _ = self.look.set(Box::new(look));
+    }
+
     /// Records that the script ends here, because it found something wrong.
     pub fn found_wrong(&self) {
+        if let Some(look) = self.look.get() {
+            look();
+        }
         self.settle();
         self.note("", EventKind::End);
     }

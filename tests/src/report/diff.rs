@@ -2,6 +2,9 @@
 
 use crate::report::text::{clusters, cut, width};
 
+/// What is said of a screen that has nothing like the expected text.
+const OTHER_LINES: &str = "other lines, but not this one";
+
 /// How many characters of the common beginning are shown if a text is too long for its line.
 const CONTEXT: usize = 16;
 
@@ -127,6 +130,16 @@ fn side_by_side(
     let fits = |text: &str| width(text) <= room;
     // In long text from a screen, the relevant part is the one that begins like the expected text.
     let skipped = if !is_screen || fits(came) { 0 } else { alike(expected, came) };
+    let in_common = |skipped: usize| {
+        expected.chars().zip(came.chars().skip(skipped)).take_while(|(a, b)| a == b).count()
+    };
+    if is_screen
+        && !fits(came)
+        && fits(expected)
+        && 3 * in_common(skipped) < 2 * expected.chars().count()
+    {
+        return (expected.to_owned(), cut(OTHER_LINES, room), None);
+    }
     let aligned = came.chars().skip(skipped);
     let same = expected.chars().zip(aligned).take_while(|(a, b)| a == b).count();
     let columns = |from, to: usize| {

@@ -32,7 +32,17 @@ pub fn frame_miss(expected: &[u8], came: &[u8]) -> Option<String> {
         let count = after.len();
         return Some(format!("the header says {said} bytes, but only {count} came after it"));
     }
-    let payload_that_came = &after[..said];
+    if starts_with_header(after) {
+        return Some(
+            "another header comes after the header, where the payload should be".to_owned(),
+        );
+    }
+    let (payload_that_came, next) = after.split_at(said);
+    if !next.is_empty() && !starts_with_header(next) {
+        return Some(format!(
+            "the header says {said} bytes, but no frame begins after these bytes"
+        ));
+    }
     if payload_that_came == payload {
         return None;
     }
@@ -43,6 +53,13 @@ pub fn frame_miss(expected: &[u8], came: &[u8]) -> Option<String> {
             "the header fits its payload, but the payload is another one after {same} bytes"
         ),
     })
+}
+
+/// Whether a header, or the beginning of one, stands at the beginning of the bytes.
+fn starts_with_header(bytes: &[u8]) -> bool {
+    let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let header = &bytes[..bytes.len().min(HEADER)];
+    digits > 0 && header.len() > digits && header[digits..].iter().all(|&byte| byte == b' ')
 }
 
 /// Why the first bytes are not a header.
@@ -89,6 +106,9 @@ mod tests {
             miss(&right, &frame(4, "[a] "))
                 .contains("fits its payload, but the payload is another one after 1 bytes")
         );
+        let headers = format!("{:<64}{:<64}[b] : [c] : ", 6, 6);
+        assert!(miss(&right, &headers).contains("another header comes"));
+        assert!(miss(&right, &frame(4, "[a] : and more")).contains("no frame begins after"));
         assert!(miss(&right, &frame(9, "[b]")).contains("says 9 bytes, but only 3 came"));
         assert!(miss(&right, "6 [b] : ").contains("something else comes after 2 bytes"));
         assert!(miss(&right, &format!("{:0>64}[b] : ", 6)).contains("zeros in front"));

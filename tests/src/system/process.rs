@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,8 @@ pub struct Process {
     pid: Pid,
     started: Instant,
     ended: Mutex<Option<Ended>>,
+    /// In what the process waited when the script found something wrong.
+    waits: OnceLock<Waits>,
 }
 
 /// How a process ended, and when.
@@ -52,7 +54,13 @@ impl Ended {
 
 impl Process {
     pub(crate) fn new(name: &str, pid: Pid) -> Self {
-        Self { name: name.to_owned(), pid, started: Instant::now(), ended: Mutex::new(None) }
+        Self {
+            name: name.to_owned(),
+            pid,
+            started: Instant::now(),
+            ended: Mutex::new(None),
+            waits: OnceLock::new(),
+        }
     }
 
     /// Returns the name of the person, or of the server, that runs the program.
@@ -104,6 +112,13 @@ impl Process {
         }
     }
 
+    /// Records in what the process waits, unless this was recorded before.
+    pub fn look(&self) {
+        if self.ended().is_none() {
+            self.waits.get_or_init(|| Waits::of(self.pid));
+        }
+    }
+
     /// Kills the process and all others in its group.
     pub fn kill(&self) {
         if self.ended().is_some() {
@@ -111,7 +126,8 @@ impl Process {
         }
         let (cpu_time, memory) = (self.cpu_time().unwrap_or_default(), self.memory());
         let busy_time = self.busy_time().unwrap_or_default();
-        let waits = Waits::of(self.pid);
+        self.look();
+        let waits = self.waits.get().cloned().unwrap_or_default();
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         if ended.is_none() {
             let _ = killpg(self.pid, Signal::SIGKILL);
