@@ -16,23 +16,31 @@ use crate::report::text::{escape, quoted, quoted_line, word};
 
 /// The style sheet, which supports light and dark mode, phones and paper.
 const STYLE: &str = "
-:root { color-scheme: light dark; --line: #8886; --ok: #17803d; --bad: #c3251d; --dim: #777; --box: #8881; }
-@media (prefers-color-scheme: dark) { :root { --ok: #4cc06f; --bad: #ff7b72; --dim: #999; } }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-h2 { margin: 2.5rem 0 .5rem; font-size: 1.2rem; }
-table { border-collapse: collapse; } td { padding: .15rem .7rem .15rem 0; vertical-align: top; }
+:root { color-scheme: light dark; --line: #8886; --ok: #17803d; --bad: #c3251d; --dim: #666; --box: #8881; --typed: #8882;
+ --by0: #0b63a5; --by1: #a34700; --by2: #00735c; --by3: #8c3a86; --by4: #6a5a00; --by5: #4a5b70; }
+@media (prefers-color-scheme: dark) { :root { --ok: #4cc06f; --bad: #ff7b72; --dim: #a0a0a0;
+ --by0: #7cc0ff; --by1: #ffa86b; --by2: #5fd6b3; --by3: #e79be2; --by4: #d8c65a; --by5: #a9b8cc; } }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { margin-bottom: .3rem; } h2 { margin: 0 0 .6rem; font-size: 1.15rem; line-height: 1.3; }
+table { border-collapse: collapse; margin: 1rem 0; } tr { border-bottom: 1px solid var(--line); }
+td { padding: .25rem .9rem .25rem 0; vertical-align: top; } td:first-child, td:nth-child(3) { white-space: nowrap; font-variant-numeric: tabular-nums; }
+a { color: inherit; text-underline-offset: .2em; }
+section { border: 1px solid var(--line); border-left: .35rem solid var(--bad); border-radius: .5rem; padding: 1rem 1.2rem; margin: 2rem 0; }
 pre, code, .mono { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; font-size: .85rem; }
-pre { background: var(--box); border: 1px solid var(--line); border-radius: .4rem; padding: .6rem; overflow-x: auto; margin: .3rem 0; }
-.who { font-weight: bold; } .passed { color: var(--ok); } .failed, .bad { color: var(--bad); } .dim { color: var(--dim); }
-.ladder { overflow-x: auto; } .ladder svg { min-width: 38rem; width: 100%; height: auto; }
-.screens { display: grid; grid-template-columns: repeat(auto-fit, minmax(17rem, 1fr)); gap: .8rem; }
+pre { background: var(--box); border: 1px solid var(--line); border-radius: .4rem; padding: .6rem; overflow-x: auto; margin: .3rem 0 .8rem; }
+.who { font-weight: bold; margin: 0 0 .3rem; } .passed { color: var(--ok); } .failed, .bad { color: var(--bad); } .dim { color: var(--dim); }
+.ladder { overflow-x: auto; margin: 1rem 0; } .ladder svg { min-width: 38rem; width: 100%; height: auto; }
+.screens { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(17rem, 100%), 1fr)); gap: .8rem; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem .8rem; } dt { color: var(--dim); } dd { margin: 0; overflow-wrap: anywhere; }
-@media (max-width: 30rem) { dl { grid-template-columns: 1fr; } dd { margin-bottom: .4rem; } }
+@media (max-width: 30rem) { dl { grid-template-columns: 1fr; } dd { margin-bottom: .4rem; } section { padding: .8rem; } td { padding-right: .5rem; } }
 svg text { font: 13px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; fill: currentColor; }
-svg .clock, svg .note { opacity: .75; } svg .life { stroke: var(--line); } svg .arrow { stroke: currentColor; }
-svg .tip { fill: currentColor; } svg .name { font-weight: bold; }
-svg .missing, svg .missing .arrow { stroke: var(--bad); } svg .missing text, svg .missing .tip { fill: var(--bad); stroke: none; }
-@media print { section { break-inside: avoid; } }
+svg .clock { opacity: .6; } svg .note { opacity: .8; } svg .life { stroke: var(--line); } svg .arrow { stroke: currentColor; stroke-width: 1.5; }
+svg .tip { fill: currentColor; } svg .name { font-weight: bold; } svg .typed { font-style: italic; font-weight: bold; }
+svg .by0 { color: var(--by0); } svg .by1 { color: var(--by1); } svg .by2 { color: var(--by2); }
+svg .by3 { color: var(--by3); } svg .by4 { color: var(--by4); } svg .by5 { color: var(--by5); }
+svg .missing, svg .wrong { color: var(--bad); } svg .wrong text, svg .missing text { font-weight: bold; }
+svg .wrong .arrow, svg .missing .arrow { stroke-width: 2.5; }
+@media print { :root { color-scheme: light; } section { break-inside: avoid; } .ladder svg { min-width: 0; } pre { white-space: pre-wrap; } }
 ";
 
 /// The size of a ladder on the page.

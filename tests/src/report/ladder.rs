@@ -2,19 +2,16 @@
 //! rows.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::time::Duration;
 
 use console::style;
 
 use crate::journal::failure::Evidence;
-use crate::journal::unwritten::without_unwritten;
-use crate::journal::visible::visible;
-use crate::journal::{Event, EventKind, Wire};
+use crate::journal::{Event, EventKind};
 use crate::report::canvas::Canvas;
 use crate::report::closing;
-use crate::report::messages::messages;
-use crate::report::text::{self, MIN_COLUMNS, cut, quoted_line, short_blanks, wrapped};
+use crate::report::rows::{Kind, MUCH, Row, is_call, is_echo, rows_of, shown_up_to, wrong_event};
+use crate::report::text::{self, MIN_COLUMNS, cut, quoted_line, wrapped};
 
 /// The width of the times at the left edge, in columns.
 const CLOCK: usize = 8;
@@ -24,9 +21,6 @@ const MIN_LANE: usize = 15;
 
 /// The number of rows at the beginning that are always kept when rows in the middle are left out.
 const FIRST_ROWS: usize = 3;
-
-/// If more messages than this arrive together, those in the middle share one arrow.
-const MANY: usize = 4;
 
 /// How many events before the event at fault may explain it.
 const NEAR: usize = 6;
@@ -59,49 +53,6 @@ pub struct Marks<'a> {
     pub evidence: Option<&'a Evidence>,
     /// The bytes that did not arrive.
     pub missing: Option<&'a [u8]>,
-}
-
-/// One row of the ladder.
-pub struct Row {
-    /// The time since the stage began.
-    pub at: Option<Duration>,
-    /// What happens.
-    pub kind: Kind,
-}
-
-/// What a row of the ladder shows.
-pub enum Kind {
-    /// Bytes or a signal, sent from one lane to another.
-    Arrow {
-        /// The number of the lane.
-        from: usize,
-        /// The number of the lane.
-        to: usize,
-        /// The text on the arrow.
-        text: String,
-        /// Whether this is the message at fault.
-        is_wrong: bool,
-    },
-    /// Text that should have been sent from one lane to another.
-    Missing {
-        /// The number of the lane.
-        from: usize,
-        /// The number of the lane.
-        to: usize,
-        /// What was expected.
-        text: String,
-    },
-    /// An event in one lane.
-    Note {
-        /// The number of the lane.
-        lane: usize,
-        /// What happens.
-        text: String,
-    },
-    /// A new step of the stage.
-    Step(String),
-    /// A gap, with the number of rows that have been left out.
-    Gap(usize),
 }
 
 impl Ladder {
@@ -145,7 +96,7 @@ impl Ladder {
             rows.extend(marks.missing.map(|missing| {
                 let text = shown_up_to(MUCH, missing);
                 let kind = if evidence.is_screen || from == at {
-                    Kind::Note { lane: at, text: format!("✗ {text}") }
+                    Kind::Note { lane: at, text: format!("✗ {text}"), is_typed: false }
                 } else {
                     Kind::Missing { from, to: at, text }
                 };
@@ -183,10 +134,10 @@ impl Ladder {
             }
             let mut style = console::Style::new();
             match kind {
-                Kind::Arrow { from, to, text, is_wrong: false } => {
+                Kind::Arrow { from, to, text, is_wrong: false, .. } => {
                     row.arrow(at(*from), at(*to), &self.short(text), '─');
                 }
-                Kind::Arrow { from, to, text, is_wrong: true } => {
+                Kind::Arrow { from, to, text, is_wrong: true, .. } => {
                     style = style.red();
                     row.arrow(at(*from), at(*to), &format!("✗ {}", self.short(text)), '─');
                 }
@@ -194,7 +145,7 @@ impl Ladder {
                     style = style.red();
                     row.arrow(at(*from), at(*to), &format!("✗ {}", self.short(text)), '╌');
                 }
-                Kind::Note { lane, text } => {
+                Kind::Note { lane, text, .. } => {
                     let room = columns.saturating_sub(at(*lane) + 2);
                     // Near the right edge, there is more room for text on the left side of the lane.
                     if room < 24 && at(*lane) > CLOCK + 24 {
@@ -255,7 +206,7 @@ fn silence(events: &[Event], lane: usize) -> Option<Row> {
     let end = events.iter().find(|event| event.what == EventKind::End)?;
     let silent = end.at.saturating_sub(last.at);
     let text = format!("(nothing for {:.1} s)", silent.as_secs_f64());
-    (silent > LONG).then_some(Row { at: None, kind: Kind::Note { lane, text } })
+    (silent > LONG).then_some(Row { at: None, kind: Kind::Note { lane, text, is_typed: false } })
 }
 
 /// Returns how many lanes fit into `columns` columns.
@@ -318,166 +269,4 @@ fn lanes(
         lanes.insert(lanes.len().div_ceil(2), (*hub).to_owned());
     }
     (lanes, left_out.into_iter().map(ToOwned::to_owned).collect())
-}
-
-/// Whether a program showed only the typed text and its prompt.
-fn is_echo<'a>(event: &'a Event, typed: &mut BTreeMap<&'a str, String>) -> bool {
-    match &event.what {
-        EventKind::Typed(keys) => {
-            typed.entry(&event.who).or_default().push_str(&String::from_utf8_lossy(keys));
-            false
-        }
-        EventKind::Showed(bytes) => {
-            let shown = plain(bytes);
-            let shown = shown.trim_matches(|char: char| char.is_whitespace() || char == '>');
-            typed.get(event.who.as_str()).is_some_and(|typed| typed.contains(shown))
-        }
-        _ => false,
-    }
-}
-
-/// Whether an event was only needed to find out that all participants had joined.
-fn is_call(event: &Event, events: &[Event]) -> bool {
-    let is_signal = |wire: &Wire| matches!(wire, Wire::Signal(_));
-    let is_kept = match &event.what {
-        EventKind::Sent(_, wire) | EventKind::Got(_, wire) => is_signal(wire),
-        EventKind::Typed(_) | EventKind::Showed(_) => false,
-        _ => true,
-    };
-    let is_during = |end: &Event| match end.what {
-        EventKind::AllJoined(begin) => (begin..=end.at).contains(&event.at),
-        _ => false,
-    };
-    !is_kept && events.iter().any(is_during)
-}
-
-/// Returns the text without colors and other escape sequences.
-fn plain(bytes: &[u8]) -> String {
-    console::strip_ansi_codes(&String::from_utf8_lossy(bytes)).replace('\r', "")
-}
-
-/// Returns the number of the event that brought the first wrong byte, and the position of this byte in the event.
-fn wrong_event(events: &[Event], evidence: &Evidence) -> Option<(usize, usize)> {
-    let Evidence { name, before, rest, is_screen: false, .. } = evidence else { return None };
-    let (mut arrived, mut found) = (0, None);
-    for (number, event) in events.iter().enumerate().filter(|(_, event)| event.who == *name) {
-        match &event.what {
-            // Another connection with the same name.
-            EventKind::Sent(_, Wire::Signal("connects"))
-            | EventKind::Got(_, Wire::Signal("connects")) => (arrived, found) = (0, None),
-            EventKind::Got(_, Wire::Bytes(bytes)) => {
-                if (arrived..arrived + bytes.len()).contains(&before.len()) {
-                    let at = before.len() - arrived;
-                    // In a flood, some events were not kept.
-                    let alike = bytes[at..].iter().zip(rest).all(|(one, other)| one == other);
-                    found = (alike && !rest.is_empty()).then_some((number, at));
-                }
-                arrived += bytes.len();
-            }
-            _ => {}
-        }
-    }
-    found
-}
-
-/// The texts on the arrows of bytes that were sent together, each with whether it is the message that contains the
-/// byte at `wrong`.
-fn arrows(lab: u32, bytes: &[u8], wrong: Option<usize>) -> Vec<(String, bool)> {
-    let (all, mut end) = (messages(lab, bytes), 0);
-    let (mut arrows, mut hidden) = (Vec::new(), 0..0);
-    for (number, message) in all.iter().enumerate() {
-        let begin = end;
-        end += message.len();
-        let is_wrong = wrong.is_some_and(|wrong| (begin..end).contains(&wrong));
-        let is_shown = all.len() <= MANY || number < MANY - 2 || number + 1 == all.len();
-        if is_wrong || is_shown {
-            arrows.extend(together(&mut hidden));
-            arrows.push((shown(message), is_wrong));
-        } else {
-            hidden = if hidden.is_empty() { number..number + 1 } else { hidden.start..number + 1 };
-        }
-    }
-    arrows
-}
-
-/// One arrow for the messages that are not shown, if there are any.
-fn together(hidden: &mut Range<usize>) -> Option<(String, bool)> {
-    let count = std::mem::take(hidden).len();
-    (count > 0).then(|| (format!("… {count} more messages"), false))
-}
-
-fn rows_of(
-    lab: u32,
-    event: &Event,
-    wrong: Option<usize>,
-    lane: &impl Fn(&str) -> Option<usize>,
-) -> Vec<Row> {
-    let at = Some(event.at);
-    let texts = |wire: &Wire| match wire {
-        Wire::Bytes(bytes) => arrows(lab, bytes, wrong),
-        Wire::Signal(signal) => vec![((*signal).to_owned(), false)],
-    };
-    let arrow = |from: &str, to: &str, wire: &Wire| {
-        let (Some(from), Some(to)) = (lane(from), lane(to)) else { return Vec::new() };
-        let row = |(text, is_wrong)| {
-            let kind = if from == to {
-                Kind::Note { lane: from, text: format!("to itself: {text}") }
-            } else {
-                Kind::Arrow { from, to, text, is_wrong }
-            };
-            Row { at, kind }
-        };
-        texts(wire).into_iter().map(row).collect()
-    };
-    let note = |text: String| match lane(&event.who) {
-        Some(lane) => vec![Row { at, kind: Kind::Note { lane, text } }],
-        None => Vec::new(),
-    };
-    match &event.what {
-        EventKind::Sent(to, wire) => arrow(&event.who, to, wire),
-        EventKind::Got(from, wire) => arrow(from, &event.who, wire),
-        EventKind::Typed(keys) => note(match keys[..] {
-            [3] => "presses Ctrl-C".to_owned(),
-            [4] => "presses Ctrl-D".to_owned(),
-            _ => format!("types {}", shown(&keys.replace_returns())),
-        }),
-        EventKind::Showed(bytes) => {
-            let plain = without_unwritten(&plain(bytes));
-            // A newline alone does not get a row.
-            if plain.trim().is_empty() { Vec::new() } else { note(shown(plain.as_bytes())) }
-        }
-        EventKind::Started(_, command) => note(format!("$ {}", quoted_line(command))),
-        EventKind::Note(text) => note(quoted_line(text)),
-        EventKind::Step(text) => vec![Row { at: None, kind: Kind::Step(quoted_line(text)) }],
-        EventKind::Resized(columns, rows) => note(format!("window of {columns} by {rows}")),
-        EventKind::Unechoed(_) | EventKind::AllJoined(_) | EventKind::End => Vec::new(),
-    }
-}
-
-/// The maximum length of what is on an arrow, and of what is missing, in bytes.
-const LONG: usize = 200;
-const MUCH: usize = 4000;
-
-fn shown(bytes: &[u8]) -> String {
-    shown_up_to(LONG, bytes)
-}
-
-/// The bytes as text. If there are more than `most`, this is their number and the beginning.
-fn shown_up_to(most: usize, bytes: &[u8]) -> String {
-    if bytes.len() <= most {
-        return short_blanks(&visible(bytes));
-    }
-    let end = (0..=LONG / 2).rev().find(|&at| bytes[at] & 0xc0 != 0x80).unwrap_or(0);
-    format!("({} bytes) {}…", bytes.len(), short_blanks(&visible(&bytes[..end])))
-}
-
-trait ReplaceReturns {
-    /// Replaces each carriage return with a newline, because Enter sends a carriage return.
-    fn replace_returns(&self) -> Vec<u8>;
-}
-
-impl ReplaceReturns for [u8] {
-    fn replace_returns(&self) -> Vec<u8> {
-        self.iter().map(|&byte| if byte == b'\r' { b'\n' } else { byte }).collect()
-    }
 }

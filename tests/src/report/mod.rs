@@ -11,6 +11,7 @@ pub mod messages;
 pub mod near_miss;
 pub mod part;
 pub mod programs;
+pub mod rows;
 pub mod scoreboard;
 pub mod screens;
 pub mod svg;

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use crate::report::ladder::{Kind, Ladder, Row};
+use crate::report::ladder::Ladder;
+use crate::report::rows::{Kind, Row};
 use crate::report::screens::Screen;
 use crate::report::text::{cut, escape, quoted_line, width};
 
@@ -52,7 +53,7 @@ pub fn ladder(ladder: &Ladder) -> String {
             )
         };
         match kind {
-            Kind::Arrow { from, to, is_wrong, .. } => {
+            Kind::Arrow { from, to, full, is_wrong, .. } => {
                 let class =
                     if *is_wrong { "wrong".to_owned() } else { format!("by{}", from % SPEAKERS) };
                 let mut lines = lines;
@@ -60,7 +61,8 @@ pub fn ladder(ladder: &Ladder) -> String {
                     lines[0].insert_str(0, "✗ ");
                 }
                 let arrow = arrow(x(*from), x(*to), y, &lines);
-                let _ = write!(rows, "<g class=\"{class}\">{arrow}</g>");
+                let full = escape(full);
+                let _ = write!(rows, "<g class=\"{class}\"><title>{full}</title>{arrow}</g>");
             }
             Kind::Missing { from, to, .. } => {
                 let mut lines = lines;
@@ -68,12 +70,13 @@ pub fn ladder(ladder: &Ladder) -> String {
                 let arrow = arrow(x(*from), x(*to), y, &lines);
                 let _ = write!(rows, "<g class=\"missing\" stroke-dasharray=\"4 3\">{arrow}</g>");
             }
-            Kind::Note { lane, text } => {
+            Kind::Note { lane, text, is_typed } => {
                 let is_right = x(*lane) > WIDTH * 2 / 3;
                 let room = if is_right { x(*lane) - left } else { WIDTH.saturating_sub(x(*lane)) };
                 let (at, anchor) =
                     if is_right { (x(*lane) - 8, "end") } else { (x(*lane) + 8, "start") };
-                rows.push_str(&text_at("note", at, anchor, &cut(text, room / CHARACTER)));
+                let class = if *is_typed { "typed" } else { "note" };
+                rows.push_str(&text_at(class, at, anchor, &cut(text, room / CHARACTER)));
             }
             Kind::Step(text) => {
                 let text = cut(text, (WIDTH - left) / CHARACTER);
@@ -96,8 +99,9 @@ pub fn ladder(ladder: &Ladder) -> String {
         let _ = write!(
             out,
             "<line class=\"life\" x1=\"{x}\" x2=\"{x}\" y1=\"{}\" y2=\"{height}\"/>\
-             <text class=\"name\" x=\"{x}\" y=\"{LINE}\" text-anchor=\"middle\">{name}</text>",
-            LINE + GAP
+             <text class=\"name by{}\" x=\"{x}\" y=\"{LINE}\" text-anchor=\"middle\">{name}</text>",
+            LINE + GAP,
+            lane % SPEAKERS
         );
     }
     out + &rows + "</svg>"
@@ -147,14 +151,14 @@ fn in_words(ladder: &Ladder) -> String {
     let names = names(ladder);
     let name = |lane: &usize| names[*lane].as_str();
     let row = |row: &Row| match &row.kind {
-        Kind::Arrow { from, to, text, is_wrong } => {
+        Kind::Arrow { from, to, text, is_wrong, .. } => {
             let wrong = if *is_wrong { "wrong, " } else { "" };
             format!("{wrong}{} to {}: {text}", name(from), name(to))
         }
         Kind::Missing { from, to, text } => {
             format!("missing, {} to {}: {text}", name(from), name(to))
         }
-        Kind::Note { lane, text } => format!("{}: {text}", name(lane)),
+        Kind::Note { lane, text, .. } => format!("{}: {text}", name(lane)),
         Kind::Step(text) => text.clone(),
         Kind::Gap(count) => format!("{count} more"),
     };
