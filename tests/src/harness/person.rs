@@ -1,15 +1,15 @@
 //! A person at a terminal, who sees lines, types lines, and presses keys.
 
+use std::num::NonZero;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::sys::wait::WaitStatus;
 
+use crate::harness::foreign;
 use crate::harness::idle::comes_to_rest;
 use crate::journal::failure::{Check, Evidence, Failure};
-use crate::journal::inbox::Arrived;
 use crate::journal::terminal::Terminal;
-use crate::journal::terminal::screen;
 use crate::journal::timeout::TIMEOUT;
 use crate::journal::unwritten::without_unwritten;
 use crate::journal::visible::visible;
@@ -70,11 +70,7 @@ impl Person {
 
     /// Types a line and presses Enter.
     pub fn types(&self, line: &str) -> Check {
-        if self.terminal == Terminal::Dumb {
-            // A dumb terminal does not echo, because half-typed lines would be mixed with received text. Enter still
-            // begins a new line, for example after a question.
-            self.program.output.push(b"\n");
-        }
+        self.program.begin_line();
         self.press(format!("{line}\r").as_bytes())
     }
 
@@ -99,10 +95,19 @@ impl Person {
             self.program.wait_for_editor();
         }
         self.journal.note(&self.name, EventKind::Typed(keys.to_vec()));
+        if self.terminal == Terminal::Dumb && self.program.reads_lines() {
+            self.journal.note(&self.name, EventKind::Unechoed(keys.to_vec()));
+        }
         self.program.press(keys).map_err(|error| {
             let who = format!("{} should have been able to type", self.name);
             self.journal.wrong(who, visible(keys), format!("the terminal is gone: {error}"))
         })
+    }
+
+    /// Changes the size of the window.
+    pub fn resizes(&self, columns: NonZero<u16>, rows: NonZero<u16>) -> Check {
+        self.journal.note(&self.name, EventKind::Resized(columns, rows));
+        Ok(self.program.resize(columns, rows)?)
     }
 
     /// Waits until the line is on the screen, below the lines seen before. A prompt without letters or digits may
@@ -132,9 +137,8 @@ impl Person {
     /// Waits until any line on the screen contains each of `texts`. The line may be above the lines seen before,
     /// because its position is not specified.
     pub fn has_somewhere(&self, texts: &[&str]) -> Check {
-        let found = self.program.output.wait(|arrived| {
-            let matches = |shown: &String| texts.iter().all(|text| shown.contains(text));
-            self.lines(arrived).iter().any(matches).then_some(())
+        let found = self.program.output.wait(|screen| {
+            screen.has(|shown| texts.iter().all(|text| shown.contains(text))).then_some(())
         });
         let expected = format!("…{}…⏎", texts.join("…"));
         found.ok_or_else(|| self.wrong_below(0, "should have shown", &expected))
@@ -143,9 +147,10 @@ impl Person {
     /// Waits for at most `limit` until `text` is anywhere on the screen. Use this for a program that may have to build
     /// other programs first.
     pub fn sees_soon(&self, limit: Duration, text: &str) -> Check {
-        let found = self.program.output.wait_for(limit, |arrived| {
-            self.screen(arrived).iter().any(|line| line.contains(text)).then_some(())
-        });
+        let found = self
+            .program
+            .output
+            .wait_for(limit, |screen| screen.has(|line| line.contains(text)).then_some(()));
         found.ok_or_else(|| self.wrong(self.should_have_seen(), &format!("…{text}…")))
     }
 
@@ -154,8 +159,8 @@ impl Person {
         let deadline = Instant::now() + TIMEOUT;
         loop {
             call()?;
-            let found = self.program.output.wait_for(Duration::from_millis(50), |arrived| {
-                self.lines(arrived).iter().any(|shown| is_line(shown, line)).then_some(())
+            let found = self.program.output.wait_for(Duration::from_millis(50), |screen| {
+                screen.was_seen(|shown| is_line(shown, line)).then_some(())
             });
             if found.is_some() {
                 return Ok(());
@@ -172,61 +177,62 @@ impl Person {
     }
 
     fn sees_line(&self, expected: &str, matches: impl Fn(&str) -> bool) -> Check<String> {
-        let found = self.program.output.wait(|arrived| {
-            let lines = self.lines(arrived);
-            let at = (arrived.taken..lines.len()).find(|&at| matches(&lines[at]))?;
-            // Here `taken` counts lines.
-            arrived.taken = at + 1;
-            Some(lines[at].clone())
-        });
+        let found = self.program.output.wait(|screen| screen.take(&matches));
         found.ok_or_else(|| self.wrong(self.should_have_seen(), &format!("{expected}⏎")))
     }
 
     /// Waits for a question. The screen must end with `word` and a colon, without a newline.
     pub fn is_asked_for(&self, word: &str) -> Check {
-        let found = self.program.output.wait(|arrived| {
-            let prompt = self.prompt(arrived).trim_end().to_lowercase();
-            let before_colon = prompt.strip_suffix(':')?.trim_end();
-            before_colon.ends_with(word).then_some(())
-        });
+        let asks = |input: &String| {
+            let input = input.trim_end().to_lowercase();
+            input.strip_suffix(':').is_some_and(|question| question.trim_end().ends_with(word))
+        };
+        let found =
+            self.program.output.wait(|screen| screen.inputs().iter().any(asks).then_some(()));
         found.ok_or_else(|| self.wrong("should have been asked for", &format!("…{word}:")))
     }
 
     /// Waits until the line that is being typed is `text`. Any prompt may precede the text, even a prompt that contains
     /// a nickname.
     pub fn has_typed(&self, text: &str) -> Check {
-        let found = self.program.output.wait(|arrived| {
-            self.prompt(arrived).trim_end().ends_with(text.trim_end()).then_some(())
-        });
+        let is_typed = |input: &String| input.trim_end().ends_with(text.trim_end());
+        let found =
+            self.program.output.wait(|screen| screen.inputs().iter().any(is_typed).then_some(()));
         found.ok_or_else(|| self.wrong("should still see the typed text", text))
     }
 
     /// Checks how many times the line is on the screen. Call this when every copy of the line must already have
     /// arrived.
     pub fn has_seen(&self, expected: usize, line: &str) -> Check {
-        let lines = self.program.output.look(|arrived| self.lines(arrived));
-        let count = lines.iter().filter(|shown| is_line(shown, line)).count();
-        if count == expected {
+        let is_line = |shown: &str| is_line(shown, line);
+        // A program that draws may be in the middle of it.
+        let is_right = self.program.output.wait(|screen| {
+            let is_right = screen.count(is_line) == expected;
+            if screen.is_plain() {
+                Some(is_right)
+            } else {
+                (is_right && screen.is_complete()).then_some(true)
+            }
+        });
+        if is_right == Some(true) {
             return Ok(());
         }
+        let count = self.program.output.look(|screen| screen.count(is_line));
         let who = format!("{}'s screen should have shown the line «{line}»", self.name);
         let times = |count| if count == 1 { "once".to_owned() } else { format!("{count} times") };
         Err(self.journal.wrong(who, times(expected), times(count)))
     }
 
-    /// Checks that the program never wrote `bytes`.
+    /// Checks that the program never passed on `bytes` that another participant has sent. A program may write the same
+    /// bytes for its own purposes, for example to clear its screen.
     pub fn never_got(&self, bytes: &[u8]) -> Check {
-        let all = self.program.output.look(|arrived| arrived.bytes.clone());
-        if all.windows(bytes.len()).any(|window| window == bytes) {
-            let line = all
-                .split(|&byte| byte == b'\n')
-                .find(|line| line.windows(bytes.len()).any(|window| window == bytes));
-            let who =
-                format!("{}'s terminal should never have received {}", self.name, visible(bytes));
-            let came = visible(line.unwrap_or(bytes));
-            return Err(self.journal.wrong(who, "harmless characters instead", came));
-        }
-        Ok(())
+        let all = self.program.output.look(|screen| screen.bytes().to_vec());
+        let at = foreign::find(&self.name, &all, bytes, &self.journal.events());
+        let Some(at) = at else { return Ok(()) };
+        let begin = all[..at].iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+        let line = all[begin..].split(|&byte| byte == b'\n').next().unwrap_or(bytes);
+        let who = format!("{}'s terminal should never have received {}", self.name, visible(bytes));
+        Err(self.journal.wrong(who, "harmless characters instead", visible(line)))
     }
 
     /// Waits until the program exits with this status.
@@ -241,10 +247,16 @@ impl Person {
         // The terminal may not have delivered the last output yet.
         let lower = text.to_lowercase();
         let count = |shown: &str| shown.to_lowercase().matches(&lower).count();
-        let said = self.program.output.wait(|arrived| {
-            let seen: usize =
-                self.lines(arrived).iter().take(arrived.taken).map(|line| count(line)).sum();
-            (count(&String::from_utf8_lossy(&arrived.bytes)) > seen).then_some(())
+        let said = self.program.output.wait(|screen| {
+            let (before, after) = screen.seen();
+            let is_said = if screen.is_plain() {
+                let seen: usize = before.iter().map(|line| count(line)).sum();
+                count(&String::from_utf8_lossy(screen.bytes())) > seen
+            } else {
+                // The bytes of a program that draws repeat what was seen before.
+                after.iter().any(|line| count(line) > 0) || count(&screen.prompt()) > 0
+            };
+            is_said.then_some(())
         });
         said.ok_or_else(|| self.wrong("should have been told about", &format!("…{text}…")))
     }
@@ -272,17 +284,20 @@ impl Person {
     }
 
     fn wrong(&self, what: &str, expected: &str) -> Failure {
-        self.wrong_below(self.program.output.look(|arrived| arrived.taken), what, expected)
+        let right = self.program.output.look(|screen| screen.seen().0.len());
+        self.wrong_below(right, what, expected)
     }
 
     /// Like [`Person::wrong`], but reports only the part of the screen below the first `right` lines.
     fn wrong_below(&self, right: usize, what: &str, expected: &str) -> Failure {
         self.journal.found_wrong();
-        let (before, rest, end) = self.program.output.look(|arrived| {
-            let mut before = self.lines(arrived);
-            let mut rest = before.split_off(right.min(before.len()));
-            rest.push(self.prompt(arrived));
-            (before.join("\n"), rest.join("\n"), arrived.end)
+        let (before, rest, end) = self.program.output.look(|screen| {
+            let (before, after) = screen.seen();
+            let lines = [before, after].concat();
+            let (before, rest) = lines.split_at(right.min(lines.len()));
+            let prompt = screen.prompt();
+            let rest = [rest, &[prompt.as_str()]].concat();
+            (before.join("\n"), rest.join("\n"), screen.end)
         });
         let end = end.map(|why| format!(" ({why})")).unwrap_or_default();
         let (before, rest) = (without_unwritten(&before), without_unwritten(&rest));
@@ -300,22 +315,6 @@ impl Person {
         };
         Failure::wrong(format!("{} {what}", self.name), expected, came).with(evidence)
     }
-
-    /// Returns the lines above the one that is being typed.
-    fn lines(&self, arrived: &Arrived) -> Vec<String> {
-        let mut lines = self.screen(arrived);
-        lines.pop();
-        lines
-    }
-
-    /// Returns the line that is being typed, including the prompt in front of it.
-    fn prompt(&self, arrived: &Arrived) -> String {
-        self.screen(arrived).pop().unwrap_or_default()
-    }
-
-    fn screen(&self, arrived: &Arrived) -> Vec<String> {
-        screen(self.terminal, &arrived.bytes)
-    }
 }
 
 /// Whether a line on the screen is `expected`, with at most a prompt such as `> ` in front of it.
@@ -328,29 +327,4 @@ fn is_line(shown: &str, expected: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Person, is_line};
-    use crate::journal::Journal;
-    use crate::journal::terminal::Terminal;
-    use crate::system::program::{Launch, Place};
-
-    #[test]
-    fn only_a_dumb_terminal_does_not_echo() {
-        for (kind, shown) in [(Terminal::Xterm, " echo "), (Terminal::Dumb, " -echo ")] {
-            let arguments = vec!["-c".into(), "exec stty -a".into()];
-            let launch = Launch { program: "/bin/sh".into(), arguments, place: Place::Free };
-            let person = Person::start("alice", &launch, kind, &Journal::default());
-            person.unwrap().sees_somewhere(shown).unwrap();
-        }
-    }
-
-    #[test]
-    fn only_a_prompt_may_come_before_a_line() {
-        for shown in ["bob: hi", "> bob: hi", ">>> bob: hi", "bob: hi  "] {
-            assert!(is_line(shown, "bob: hi"), "{shown}");
-        }
-        for shown in ["  bob: hi", "alice: bob: hi", "bob: hi there", "bob: h", "a bob: hi"] {
-            assert!(!is_line(shown, "bob: hi"), "{shown}");
-        }
-    }
-}
+mod tests;

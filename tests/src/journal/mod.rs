@@ -2,12 +2,14 @@
 
 pub mod failure;
 pub mod inbox;
+pub mod screen;
 pub mod terminal;
 pub mod timeout;
 pub mod unwritten;
 pub mod visible;
 
 use std::collections::BTreeMap;
+use std::num::NonZero;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -67,6 +69,10 @@ pub enum EventKind {
     Got(String, Wire),
     /// A person typed or pressed something.
     Typed(Vec<u8>),
+    /// A person typed keys that the terminal does not show, because it has no echo and the program does not edit lines.
+    Unechoed(Vec<u8>),
+    /// A person changed the number of columns and of rows of a window.
+    Resized(NonZero<u16>, NonZero<u16>),
     /// A program showed something on its terminal.
     Showed(Vec<u8>),
     /// A program was started on this kind of terminal, with this command line.

@@ -228,7 +228,11 @@ fn lanes(events: &[Event], about: Option<&str>, most: usize) -> (Vec<String>, Ve
             EventKind::Typed(_) | EventKind::Showed(_) | EventKind::Started(..) => {
                 add(event.who.as_str());
             }
-            EventKind::Note(_) | EventKind::Step(_) | EventKind::End => {}
+            EventKind::Unechoed(_)
+            | EventKind::Resized(..)
+            | EventKind::Note(_)
+            | EventKind::Step(_)
+            | EventKind::End => {}
         }
     }
     names.retain(|name| !name.is_empty());
@@ -300,7 +304,8 @@ fn rows_of(event: &Event, lane: &impl Fn(&str) -> Option<usize>) -> Vec<Row> {
         EventKind::Started(_, command) => note(format!("$ {command}")),
         EventKind::Note(text) => note(text.clone()),
         EventKind::Step(text) => vec![Row { at: None, kind: Kind::Step(text.clone()) }],
-        EventKind::End => Vec::new(),
+        EventKind::Resized(columns, rows) => note(format!("window of {columns} by {rows}")),
+        EventKind::Unechoed(_) | EventKind::End => Vec::new(),
     }
 }
 

@@ -32,8 +32,10 @@ pub fn states(
     let mut server_is_mentioned = false;
     let mut seen = BTreeSet::new();
     for (name, ended) in programs {
-        let output = shown.get(name).map(|bytes| String::from_utf8_lossy(bytes).replace('\r', ""));
-        let output = output.unwrap_or_default();
+        let output =
+            shown.get(name).map(|bytes| String::from_utf8_lossy(bytes)).unwrap_or_default();
+        // A program that edits lines or fills the screen may place a panic with escape sequences.
+        let output = console::strip_ansi_codes(&output).replace('\r', "");
         let unwritten = unwritten_stages(&output);
         let after = format!("after {:.1} s", ended.after.as_secs_f64());
         let said = match ended.status {

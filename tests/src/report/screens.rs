@@ -1,9 +1,8 @@
 //! The screens of the people and servers.
 
-use std::collections::BTreeMap;
-
-use crate::journal::terminal::Terminal;
-use crate::journal::terminal::screen;
+use crate::journal::inbox::Content;
+use crate::journal::screen as shown;
+use crate::journal::terminal::ROWS;
 use crate::journal::unwritten::without_unwritten;
 use crate::journal::visible::visible;
 use crate::journal::{Event, EventKind};
@@ -25,33 +24,26 @@ pub struct Screen {
 /// Returns the last lines of every program's screen, in the order in which the programs were started. If a terminal
 /// does not echo, the typed text is added, because the person knows what they typed.
 pub fn screens(events: &[Event], last: usize) -> Vec<Screen> {
-    let mut kinds: Vec<(&str, Terminal)> = Vec::new();
-    let mut bytes: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
+    let mut shown: Vec<(&str, shown::Screen)> = Vec::new();
     for event in events.iter().take_while(|event| event.what != EventKind::End) {
         let who = event.who.as_str();
+        if let EventKind::Started(terminal, _) = event.what {
+            // A later program with the same name has a new screen.
+            shown.retain(|(name, _)| *name != who);
+            shown.push((who, shown::Screen::new(terminal.columns(), ROWS)));
+        }
+        let Some((_, screen)) = shown.iter_mut().find(|(name, _)| *name == who) else { continue };
         match &event.what {
-            EventKind::Started(kind, _) => {
-                // A later program with the same name has a new screen.
-                kinds.retain(|(name, _)| *name != who);
-                kinds.push((who, *kind));
-                bytes.remove(who);
-            }
-            EventKind::Showed(shown) => bytes.entry(who).or_default().extend_from_slice(shown),
-            EventKind::Typed(keys) if kinds.contains(&(who, Terminal::Dumb)) => {
-                let echo = keys.iter().flat_map(|key| match key {
-                    b'\r' => b"\r\n".to_vec(),
-                    3 => b"^C".to_vec(),
-                    4 => b"^D".to_vec(),
-                    key => vec![*key],
-                });
-                bytes.entry(who).or_default().extend(echo);
-            }
+            // What is a flood was already said.
+            EventKind::Showed(bytes) => drop(screen.add(bytes)),
+            EventKind::Unechoed(keys) => drop(screen.add(&echo(keys))),
+            EventKind::Resized(columns, rows) => screen.resize(*columns, *rows),
             _ => {}
         }
     }
     let mut screens = Vec::new();
-    for (name, kind) in kinds {
-        let lines = screen(kind, bytes.get(name).map_or(&[], Vec::as_slice));
+    for (name, mut screen) in shown {
+        let lines = screen.picture();
         let text = without_unwritten(&lines.join("\n"));
         let mut lines: Vec<_> = text.lines().map(ToOwned::to_owned).collect();
         while lines.last().is_some_and(|line| line.trim().is_empty()) {
@@ -67,6 +59,17 @@ pub fn screens(events: &[Event], last: usize) -> Vec<Screen> {
         screens.push(Screen { name: name.to_owned(), lines });
     }
     screens
+}
+
+/// The keys as a terminal with an echo would show them. Even without an echo, Enter begins a new line.
+fn echo(keys: &[u8]) -> Vec<u8> {
+    let shown = |key: &u8| match key {
+        b'\r' => Vec::new(),
+        3 => b"^C".to_vec(),
+        4 => b"^D".to_vec(),
+        key => vec![*key],
+    };
+    keys.iter().flat_map(shown).collect()
 }
 
 /// The minimum width of a screen, in columns. A narrower screen is hard to read.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::journal::failure::Check;
-use crate::journal::inbox::Inbox;
+use crate::journal::inbox::{Inbox, Stream};
 use crate::journal::timeout::TIMEOUT;
 use crate::journal::{EventKind, Journal, Wire};
 
@@ -85,7 +85,7 @@ impl Peer {
         stream.set_nodelay(true)?;
         // A program that does not read must not block the script.
         stream.set_write_timeout(Some(TIMEOUT))?;
-        let (stream, inbox) = (Arc::new(stream), Inbox::new());
+        let (stream, inbox) = (Arc::new(stream), Inbox::new(Stream::default()));
         let (name, other) = (name.to_owned(), other.to_owned());
         Ok(Self {
             name,
