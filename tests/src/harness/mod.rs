@@ -1,5 +1,6 @@
 //! The tools that a stage's script uses: one author's programs, people, peers, and random words.
 
+mod decoration;
 mod foreign;
 pub mod idle;
 pub mod listener;
