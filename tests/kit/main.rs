@@ -1,6 +1,7 @@
 //! The tests of the kit itself: `cargo test --test kit`. A plain `cargo test` does not run them, because it runs
 //! the grader.
 
+mod address;
 mod book;
 mod chats;
 mod export;

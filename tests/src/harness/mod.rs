@@ -104,9 +104,10 @@ impl Harness {
             self.wait_until_listening(address, terminal.process())?;
             address
         };
-        let name = terminal.name().to_owned();
-        self.servers.lock().unwrap_or_else(PoisonError::into_inner).push((address, name));
-        Ok(Server::new(terminal, address, &self.journal))
+        let server = Server::new(terminal, address, &self.journal);
+        let known = (server.address(), server.terminal().name().to_owned());
+        self.servers.lock().unwrap_or_else(PoisonError::into_inner).push(known);
+        Ok(server)
     }
 
     /// Waits until the program listens, whether or not it prints its address. No event shows that a program has begun
