@@ -16,6 +16,7 @@ mod labs;
 #[cfg(target_os = "linux")]
 mod leaving;
 mod limits;
+mod manifests;
 mod mutants;
 mod open;
 mod servers;

@@ -13,7 +13,7 @@ use crate::journal::failure::Failure;
 use crate::kit::files;
 use crate::kit::way::{self, Way};
 use crate::labs;
-use crate::system::cargo::{BUILD_LIMIT, Built, build};
+use crate::system::cargo::{BUILD_LIMIT, Built, build, build_apart};
 use crate::system::program::Runnable;
 
 /// The author of the graded programs.
@@ -145,14 +145,19 @@ impl Grader {
         };
         // Cargo builds nothing at all when one of the packages is missing.
         let packages = |lab: &u32| {
-            let names = ["server", "client"].into_iter();
-            names
-                .filter(|name| files::package(&self.kit, author.folder(), *lab, name).is_some())
-                .map(|name| author.package(*lab, name))
-                .collect::<Vec<_>>()
+            ["server", "client"].map(|name| {
+                let folder = files::package(&self.kit, author.folder(), *lab, name)?;
+                let folder = folder.strip_prefix(&self.kit).ok()?.to_owned();
+                Some((author.package(*lab, name), folder))
+            })
         };
-        let packages = || self.graded_labs.iter().flat_map(packages).collect::<Vec<_>>();
-        built.get_or_init(|| build(&self.kit, &packages(), self.build_limit))
+        built.get_or_init(|| {
+            let packages: Vec<_> = self.graded_labs.iter().flat_map(packages).flatten().collect();
+            let names: Vec<_> = packages.iter().map(|(name, _)| name.clone()).collect();
+            build(&self.kit, &names, self.build_limit).or_else(|said| {
+                build_apart(&self.kit, &packages, self.build_limit).map_err(|_| said)
+            })
+        })
     }
 
     /// Grades a stage, after the stages that it requires. Each stage is run only once, even if it is requested again.
