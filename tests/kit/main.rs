@@ -1,6 +1,7 @@
 //! The tests of the kit itself: `cargo test --test kit`. A plain `cargo test` does not run them, because it runs
 //! the grader.
 
+mod address;
 mod book;
 // This test looks in /proc for the grader's process.
 #[cfg(target_os = "linux")]
@@ -18,6 +19,7 @@ mod labs;
 #[cfg(target_os = "linux")]
 mod leaving;
 mod limits;
+mod manifests;
 mod mutants;
 mod open;
 mod random;

@@ -67,12 +67,15 @@ fn command(interpreter: &str, program: &str) -> String {
     format!("{interpreter} {} {{port}}", file.display())
 }
 
-/// Grades a submission in Python, as `cargo lab check --server … --client …` does.
-fn python_gets_full_points(server: &str, client: &str, lab: u32) {
+/// The command lines of a submission in Python, as for `cargo lab check --server … --client …`.
+fn python(server: &str, client: &str) -> Commands {
     assert!(succeeds("python3", &["--version"]), "this test needs python3");
     let [server, client] = [server, client].map(|program| Some(command("python3", program)));
-    let commands = Commands { server, client };
-    get_full_points(&grader::kit::root(), lab, commands);
+    Commands { server, client }
+}
+
+fn python_gets_full_points(server: &str, client: &str, lab: u32) {
+    get_full_points(&grader::kit::root(), lab, python(server, client));
 }
 
 #[test]
@@ -128,6 +131,37 @@ fn lab_2_with_other_words_and_colors() {
 }
 
 #[test]
+fn lab_2_with_a_clock_before_each_message() {
+    python_gets_full_points("lab2-python/server.py", "lab2-screens/decorated.py", 2);
+}
+
+/// What stands before a message is no decoration if a reader could take it for a part of the talk.
+fn is_no_decoration(style: &str) {
+    let mut commands = python("lab2-python/server.py", "lab2-screens/decorated.py");
+    commands.client = commands.client.map(|client| format!("{client} {style}"));
+    let grader = Grader::new(&grader::kit::root(), &[2], Some(1)).with_commands(commands);
+    let lab = labs::all().into_iter().find(|lab| lab.number == 2).unwrap();
+    grader.grade(Author::Student, 2, &lab.stages[2], |graded| {
+        assert_eq!(graded.verdict, Verdict::Failed, "{style}");
+    });
+}
+
+#[test]
+fn a_doubled_name_before_a_message_is_no_decoration() {
+    is_no_decoration("doubled");
+}
+
+#[test]
+fn a_clock_with_a_name_is_no_decoration() {
+    is_no_decoration("with-a-name");
+}
+
+#[test]
+fn another_message_in_the_line_is_no_decoration() {
+    is_no_decoration("glued");
+}
+
+#[test]
 fn lab_2_in_python() {
     python_gets_full_points("lab2-python/server.py", "lab2-python/client.py", 2);
 }
@@ -140,6 +174,11 @@ fn lab_3_byte_by_byte() {
 #[test]
 fn lab_3_in_python() {
     python_gets_full_points("lab3-python/server.py", "lab3-python/client.py", 3);
+}
+
+#[test]
+fn lab_3_with_colored_bullets_and_names() {
+    python_gets_full_points("lab3-python/server.py", "lab3-decorated/client.py", 3);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::journal::panics::caught;
 use crate::kit::files;
 use crate::kit::way::{self, Way};
 use crate::labs;
-use crate::system::cargo::{BUILD_LIMIT, Built, build};
+use crate::system::cargo::{BUILD_LIMIT, Built, build, build_apart};
 use crate::system::program::Runnable;
 
 /// The author of the graded programs.
@@ -146,15 +146,21 @@ impl Grader {
         };
         // Cargo builds nothing at all when one of the packages is missing.
         let packages = |lab: &u32| {
-            let names = ["server", "client"].into_iter();
-            names
-                .filter(|name| files::package(&self.kit, author.folder(), *lab, name).is_some())
-                .map(|name| author.package(*lab, name))
-                .collect::<Vec<_>>()
+            ["server", "client"].map(|name| {
+                let folder = files::package(&self.kit, author.folder(), *lab, name)?;
+                let folder = folder.strip_prefix(&self.kit).ok()?.to_owned();
+                Some((author.package(*lab, name), folder))
+            })
         };
-        let packages = || self.graded_labs.iter().flat_map(packages).collect::<Vec<_>>();
         built.get_or_init(|| {
-            caught("the build", || build(&self.kit, &packages(), self.build_limit)).flatten()
+            let packages: Vec<_> = self.graded_labs.iter().flat_map(packages).flatten().collect();
+            let names: Vec<_> = packages.iter().map(|(name, _)| name.clone()).collect();
+            let build_all = || {
+                build(&self.kit, &names, self.build_limit).or_else(|said| {
+                    build_apart(&self.kit, &packages, self.build_limit).map_err(|_| said)
+                })
+            };
+            caught("the build", build_all).flatten()
         })
     }
 

@@ -1,5 +1,6 @@
 //! The tools that a stage's script uses: one author's programs, people, peers, and random words.
 
+mod decoration;
 mod foreign;
 pub mod idle;
 pub mod listener;
@@ -108,9 +109,10 @@ impl Harness {
             self.wait_until_listening(address, terminal.process())?;
             address
         };
-        let name = terminal.name().to_owned();
-        self.servers.lock().unwrap_or_else(PoisonError::into_inner).push((address, name));
-        Ok(Server::new(terminal, address, &self.journal))
+        let server = Server::new(terminal, address, &self.journal);
+        let known = (server.address(), server.terminal().name().to_owned());
+        self.servers.lock().unwrap_or_else(PoisonError::into_inner).push(known);
+        Ok(server)
     }
 
     /// Waits until the program listens, whether or not it prints its address. No event shows that a program has begun

@@ -1,14 +1,17 @@
 //! A person at a terminal, who sees lines, types lines, and presses keys.
 
+use std::collections::BTreeSet;
 use std::num::NonZero;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::sys::wait::WaitStatus;
 
+use crate::harness::decoration::{Decorations, looks_like};
 use crate::harness::foreign;
 use crate::harness::idle::comes_to_rest;
 use crate::journal::failure::{Check, Evidence, Failure};
+use crate::journal::screen::Screen;
 use crate::journal::terminal::Terminal;
 use crate::journal::timeout::TIMEOUT;
 use crate::journal::unwritten::without_unwritten;
@@ -23,6 +26,8 @@ pub struct Person {
     program: Program,
     terminal: Terminal,
     journal: Journal,
+    /// What the program has shown in front of messages.
+    decorations: Mutex<BTreeSet<String>>,
 }
 
 /// Keys that do not enter text.
@@ -53,7 +58,8 @@ impl Person {
         };
         journal.note(name, EventKind::Started(terminal, command));
         let program = Program::start(name, launch, terminal, journal)?;
-        Ok(Self { name: name.to_owned(), program, terminal, journal: journal.clone() })
+        let (name, journal, decorations) = (name.to_owned(), journal.clone(), Mutex::default());
+        Ok(Self { name, program, terminal, journal, decorations })
     }
 
     /// The person's name.
@@ -108,17 +114,26 @@ impl Person {
         Ok(self.program.resize(columns, rows)?)
     }
 
-    /// Waits until the line is on the screen, below the lines seen before. A prompt without letters or digits may
-    /// precede the line.
+    /// Waits until the line is on the screen, below the lines seen before. A decoration may precede the line.
     pub fn sees(&self, line: &str) -> Check {
-        self.sees_line(line, |shown| is_line(shown, line)).map(|_| ())
+        self.sees_one_of(&[line]).map(|_| ())
     }
 
     /// Like [`Person::sees`], but for one of several lines. Returns its index.
     pub fn sees_one_of(&self, lines: &[&str]) -> Check<usize> {
-        let which = |shown: &str| lines.iter().position(|line| is_line(shown, line));
-        let shown = self.sees_line(&lines.join("⏎ or "), |shown| which(shown).is_some())?;
-        Ok(which(&shown).unwrap_or_default())
+        let found = self.program.output.wait(|screen| {
+            let decorations = Decorations::new(&self.journal);
+            let which = |shown: &str| {
+                lines
+                    .iter()
+                    .enumerate()
+                    .find_map(|(at, line)| Some((at, decorations.before(shown, line)?.to_owned())))
+            };
+            which(&screen.take(|shown| which(shown).is_some())?)
+        });
+        let (at, decoration) = found.ok_or_else(|| self.wrong_line(&lines.join("⏎ or ")))?;
+        self.decorations().insert(decoration);
+        Ok(at)
     }
 
     /// Like [`Person::sees`], but for a line that contains `text`. Returns the line.
@@ -129,7 +144,9 @@ impl Person {
     /// Like [`Person::sees_somewhere`], but for a line that contains each of `texts`.
     pub fn sees_together(&self, texts: &[&str]) -> Check<String> {
         let expected = format!("…{}…", texts.join("…"));
-        self.sees_line(&expected, |shown| texts.iter().all(|text| shown.contains(text)))
+        let has_all = |shown: &str| texts.iter().all(|text| shown.contains(text));
+        let found = self.program.output.wait(|screen| screen.take(has_all));
+        found.ok_or_else(|| self.wrong_line(&expected))
     }
 
     /// Waits until any line on the screen contains each of `texts`. The line may be above the lines seen before,
@@ -158,13 +175,14 @@ impl Person {
         loop {
             call()?;
             let found = self.program.output.wait_for(Duration::from_millis(50), |screen| {
-                screen.was_seen(|shown| is_line(shown, line)).then_some(())
+                let decorations = Decorations::new(&self.journal);
+                screen.was_seen(|shown| decorations.before(shown, line).is_some()).then_some(())
             });
             if found.is_some() {
                 return Ok(());
             }
             if Instant::now() > deadline {
-                return Err(self.wrong(self.should_have_seen(), &format!("{line}⏎")));
+                return Err(self.wrong_line(line));
             }
         }
     }
@@ -174,9 +192,12 @@ impl Person {
         if is_server(&self.name) { "should have shown" } else { "should have seen" }
     }
 
-    fn sees_line(&self, expected: &str, matches: impl Fn(&str) -> bool) -> Check<String> {
-        let found = self.program.output.wait(|screen| screen.take(&matches));
-        found.ok_or_else(|| self.wrong(self.should_have_seen(), &format!("{expected}⏎")))
+    fn wrong_line(&self, expected: &str) -> Failure {
+        self.wrong(self.should_have_seen(), &format!("{expected}⏎"))
+    }
+
+    fn decorations(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.decorations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for a question. The screen must end with `word` and a colon, without a newline.
@@ -201,11 +222,23 @@ impl Person {
 
     /// Checks how many times the line is on the screen. Call this when every copy of the line must already have
     /// arrived.
+    ///
+    /// If the line must not be there, only lines that look like the program's other messages count: the further lines of
+    /// a message may be indented or marked.
     pub fn has_seen(&self, expected: usize, line: &str) -> Check {
-        let is_line = |shown: &str| is_line(shown, line);
+        let known = self.decorations().clone();
+        let count = |screen: &mut Screen| {
+            let decorations = Decorations::new(&self.journal);
+            screen.count(|shown| {
+                decorations.before(shown, line).is_some_and(|decoration| {
+                    let is_known = || known.iter().any(|known| looks_like(known, decoration));
+                    expected > 0 || decoration.is_empty() || is_known()
+                })
+            })
+        };
         // A program that draws may be in the middle of it.
         let is_right = self.program.output.wait(|screen| {
-            let is_right = screen.count(is_line) == expected;
+            let is_right = count(screen) == expected;
             if screen.is_plain() {
                 Some(is_right)
             } else {
@@ -215,7 +248,7 @@ impl Person {
         if is_right == Some(true) {
             return Ok(());
         }
-        let count = self.program.output.look(|screen| screen.count(is_line));
+        let count = self.program.output.look(|screen| count(screen));
         let who = format!("{}'s screen should have shown the line «{line}»", self.name);
         let times = |count| if count == 1 { "once".to_owned() } else { format!("{count} times") };
         Err(self.journal.wrong(who, times(expected), times(count)))
@@ -323,15 +356,6 @@ impl Person {
         };
         Failure::wrong(format!("{} {what}", self.name), expected, came).with(evidence)
     }
-}
-
-/// Whether a line on the screen is `expected`, with at most a prompt such as `> ` in front of it.
-fn is_line(shown: &str, expected: &str) -> bool {
-    shown.trim_end().strip_suffix(expected.trim_end()).is_some_and(|prompt| {
-        // Spaces alone are not a prompt: they indent the second line of another message.
-        let is_prompt = prompt.is_empty() || !prompt.trim().is_empty();
-        is_prompt && prompt.len() <= 4 && !prompt.contains(char::is_alphanumeric)
-    })
 }
 
 #[cfg(test)]

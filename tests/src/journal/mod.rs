@@ -180,6 +180,20 @@ impl Journal {
         shown
     }
 
+    /// Returns everything that was typed or sent: each piece, and all pieces of each participant together, because
+    /// nobody knows where the texts in them end.
+    pub fn said(&self) -> Vec<Vec<u8>> {
+        let (mut said, mut joined) = (Vec::new(), BTreeMap::<String, Vec<u8>>::new());
+        for event in self.lock().iter() {
+            if let EventKind::Typed(bytes) | EventKind::Sent(_, Wire::Bytes(bytes)) = &event.what {
+                said.push(bytes.clone());
+                joined.entry(event.who.clone()).or_default().extend_from_slice(bytes);
+            }
+        }
+        said.extend(joined.into_values());
+        said
+    }
+
     /// Returns the stages that the programs themselves reported as not written yet.
     pub fn unwritten_stages(&self) -> Vec<u32> {
         let shown = self.shown();

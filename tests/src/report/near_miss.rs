@@ -64,7 +64,7 @@ pub fn near_misses(evidence: &Evidence, events: &[Event], lab: &Lab) -> Vec<Stri
         Some(at) if *is_screen && is_quoted(&rest[..at]) => {
             misses.push("it only stands between quotation marks, in another line".into());
         }
-        Some(at) => misses.extend(beside(rest, at, &expected).map(|miss| {
+        Some(at) => misses.extend(beside(evidence, rest, at, &expected, events).map(|miss| {
             let front = String::from_utf8_lossy(&rest[..at]).trim_start_matches("> ").to_owned();
             let is_typed = *is_screen && !front.is_empty() && has_typed(name, &front, events);
             if is_typed {
@@ -116,7 +116,13 @@ fn was_removed(
 }
 
 /// Describes the wrong text directly before or after the message that begins at `at`.
-fn beside(rest: &[u8], at: usize, expected: &[u8]) -> Option<String> {
+fn beside(
+    evidence: &Evidence,
+    rest: &[u8],
+    at: usize,
+    expected: &[u8],
+    events: &[Event],
+) -> Option<String> {
     let message = trim(expected);
     let (front, back) = (&rest[..at], &rest[at + message.len()..]);
     if !expected.ends_with(b"\n") {
@@ -127,6 +133,12 @@ fn beside(rest: &[u8], at: usize, expected: &[u8]) -> Option<String> {
     let back = trim(back.split(|&byte| byte == b'\n').next().unwrap_or_default());
     if !front.is_empty() && message.starts_with(front) {
         Some(format!("it arrived, but with «{}» twice in front of it", shown(front)))
+    } else if !front.is_empty() && evidence.is_screen && !was_sent(front, events) {
+        let front = shown(front);
+        Some(format!(
+            "it arrived, but after «{front}»: a decoration has at most 20 columns, and contains no name or other \
+             word of the chat"
+        ))
     } else if !front.is_empty() {
         let front = shown(front);
         Some(format!("it arrived, but is glued to «{front}» before it: there is no ⏎ between them"))
@@ -258,6 +270,16 @@ fn others_got_it(
     Some(format!("{others} got it, but {name} did not"))
 }
 
+/// Whether any participant sent this text.
+fn was_sent(text: &[u8], events: &[Event]) -> bool {
+    let text = text.trim_ascii();
+    let sent = |event: &Event| match &event.what {
+        EventKind::Sent(_, Wire::Bytes(bytes)) => find(bytes, text).is_some(),
+        _ => false,
+    };
+    !text.is_empty() && events.iter().any(sent)
+}
+
 /// Whether the person typed this text. Blanks are not worth a remark, because every person types blanks.
 fn has_typed(name: &str, text: &str, events: &[Event]) -> bool {
     let text = text.trim();
@@ -283,7 +305,8 @@ fn only_typed(name: &str, message: &[u8], rest: &[u8], events: &[Event]) -> Opti
 mod tests {
     use std::time::Duration;
 
-    use super::{Event, EventKind, Evidence, Lab, near_misses};
+    use super::{Evidence, Lab, near_misses};
+    use crate::journal::{Event, EventKind, Wire};
 
     fn lab(speaker_hears: bool) -> Lab {
         Lab { number: 1, title: "", speaker_hears, stages: Vec::new() }
@@ -292,7 +315,10 @@ mod tests {
     fn misses(expected: &str, rest: &str) -> Vec<String> {
         let (expected, rest) = (expected.as_bytes().to_vec(), rest.as_bytes().to_vec());
         let (name, before) = ("bob".to_owned(), Vec::new());
-        near_misses(&Evidence { name, expected, before, rest, is_screen: true }, &[], &lab(false))
+        let sent = EventKind::Sent("bob".into(), Wire::Bytes(b"Hello".to_vec()));
+        let events = [Event { at: Duration::ZERO, who: "server".into(), what: sent }];
+        let evidence = Evidence { name, expected, before, rest, is_screen: true };
+        near_misses(&evidence, &events, &lab(false))
     }
 
     /// Many line editors print a blank before a message. If the person had typed, this made the grader panic.
@@ -324,5 +350,13 @@ mod tests {
         assert_eq!(misses("…name:", "Enter your name: \nHello\n"), none);
         let glued = "it arrived, but is glued to «Hello» before it: there is no ⏎ between them";
         assert_eq!(misses("bob: hi\n", "Hellobob: hi\n"), [glued]);
+    }
+
+    #[test]
+    fn what_is_too_wide_for_a_decoration_is_not_glued() {
+        let miss = &misses("bob: hi\n", "2026-11-26T21:01:05.1234 bob: hi\n")[0];
+        assert!(miss.contains("at most 20 columns"), "{miss}");
+        // Only spaces.
+        misses("bob: hi\n", &format!("{:>30}", "bob: hi\n"));
     }
 }

@@ -1,5 +1,6 @@
 //! Programs on terminals, their processes, and what the processes are allowed to do.
 
+mod apart;
 pub mod cargo;
 pub mod confinement;
 pub mod last_word;

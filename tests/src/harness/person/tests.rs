@@ -2,7 +2,7 @@
 
 use std::num::NonZero;
 
-use super::{Person, is_line};
+use super::Person;
 use crate::journal::Journal;
 use crate::journal::terminal::Terminal;
 use crate::system::program::{Launch, Place};
@@ -93,11 +93,25 @@ fn a_doubled_line_on_a_full_screen_is_found() {
 }
 
 #[test]
-fn only_a_prompt_may_come_before_a_line() {
-    for shown in ["bob: hi", "> bob: hi", ">>> bob: hi", "bob: hi  "] {
-        assert!(is_line(shown, "bob: hi"), "{shown}");
+fn a_decoration_is_not_part_of_a_line() {
+    let person = alice("echo '12:34 ann: hi'; echo '12:35  ann: hi'", Terminal::Dumb);
+    person.sees("ann: hi").unwrap();
+    person.sees("ann: hi").unwrap();
+    person.has_seen(2, "ann: hi").unwrap();
+}
+
+#[test]
+fn a_further_line_of_a_message_does_not_look_like_a_message() {
+    let shows = |further: &str| {
+        let person = alice(&format!("echo '12:34 ann: a'; echo '{further}'"), Terminal::Dumb);
+        person.sees("ann: a").unwrap();
+        person.exits(0).unwrap();
+        person.has_seen(0, "bob: b")
+    };
+    for further in ["      bob: b", "| bob: b"] {
+        shows(further).unwrap();
     }
-    for shown in ["  bob: hi", "alice: bob: hi", "bob: hi there", "bob: h", "a bob: hi"] {
-        assert!(!is_line(shown, "bob: hi"), "{shown}");
+    for further in ["bob: b", "12:35 bob: b"] {
+        shows(further).unwrap_err();
     }
 }

@@ -177,7 +177,7 @@ pub fn lab() -> Lab {
             )
             .together(together::three_people_talk),
         stage(12, "People come and go", 3)
-            .on(&[6, 7, 9, 10])
+            .on(&[6, 7, 9])
             .hint(
                 "When one user types `!DISCONNECT`, what do the other clients do? What do they do \
                  when a client is killed and says nothing?",

@@ -162,6 +162,7 @@ pub fn survives_bad_frames(harness: &Harness) -> Check {
 /// Stage 10: The server counts active connections.
 pub fn counts_connections(harness: &Harness) -> Check {
     let server = harness.server()?;
+    server.is_for_this_computer()?;
     let started = format!("[SERVER] server started at {}", server.address());
     server.terminal().has_somewhere(&["[SERVER] Starting ..."])?;
     server.terminal().has_somewhere(&[&started])?;

@@ -229,7 +229,7 @@ pub fn lab() -> Lab {
             )
             .together(together::three_people_in_two_rooms),
         stage(13, "People come and go", 3)
-            .on(&[6, 9, 11])
+            .on(&[6, 11])
             .hint(
                 "What do the other users see when one user leaves, or when a client is killed? How \
                  does each client end when the server ends?",

@@ -338,6 +338,7 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
 /// Stage 9: `KILL_SERVICE` ends the server.
 pub fn ends_on_kill_service(harness: &Harness) -> Check {
     let server = harness.server()?;
+    server.is_for_this_computer()?;
     let address = server.address();
     let members = all_join(&server, "room", &["alice", "bob"])?;
     let silent = server.peer("silent")?;
