@@ -17,6 +17,7 @@ mod labs;
 mod leaving;
 mod limits;
 mod manifests;
+mod musts;
 mod mutants;
 mod open;
 mod servers;
