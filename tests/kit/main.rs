@@ -20,6 +20,7 @@ mod labs;
 mod leaving;
 mod limits;
 mod manifests;
+mod musts;
 mod mutants;
 mod open;
 mod random;
