@@ -3,6 +3,7 @@
 
 mod book;
 mod chats;
+mod command_line;
 mod export;
 mod floors;
 // This test looks in /proc for processes that are left over.

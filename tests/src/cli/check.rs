@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use console::{Term, style};
 
 use crate::cli::target::{StageNumber, Target};
-use crate::cli::{next, progress};
+use crate::cli::{hint, next, progress};
 use crate::grading::grader::{Author, Commands, Grader};
 use crate::grading::verdict::{Graded, Verdict};
 use crate::harness::stage::{Role, Stage};
@@ -18,6 +18,7 @@ use crate::labs;
 use crate::report::failure::Report;
 use crate::report::html::Page;
 use crate::report::scoreboard::{Points, stage_line};
+use crate::report::text::labelled;
 
 /// The number of lines that are printed below a report.
 const UNDER_A_REPORT: usize = 4;
@@ -55,6 +56,25 @@ impl Options {
     pub fn for_watching(target: Option<Target>, all: bool) -> Self {
         Self { target, all, repeats: true, ..Self::default() }
     }
+
+    /// Returns the stages of the target that these options can grade.
+    fn stages(&self) -> Vec<StageNumber> {
+        let is_foreign = self.server.is_some() || self.client.is_some();
+        let is_included = |lab: u32, stage: &Stage| {
+            let runs = match stage.role {
+                Role::Server => self.server.is_some(),
+                Role::Client => self.client.is_some(),
+                Role::Together => self.server.is_some() && self.client.is_some(),
+            };
+            let is_target = |target: Target| target.contains(lab, stage.number);
+            self.target.is_none_or(is_target) && (runs || !is_foreign)
+        };
+        let labs = labs::all();
+        let stages =
+            labs.iter().flat_map(|lab| lab.stages.iter().map(move |stage| (lab.number, stage)));
+        let included = stages.filter(|(lab, stage)| is_included(*lab, stage));
+        included.map(|(lab, stage)| StageNumber { lab, stage: stage.number }).collect()
+    }
 }
 
 fn command(text: &str) -> Result<String, String> {
@@ -69,23 +89,8 @@ fn command(text: &str) -> Result<String, String> {
 /// # Errors
 /// When nothing can be graded.
 pub fn run(kit: &Path, options: Options) -> Result<Option<StageNumber>> {
+    let stages = options.stages();
     let Options { target, all, seed, server, client, html, repeats } = options;
-    let labs = labs::all();
-    let is_included = |lab: u32, stage: &Stage| {
-        let is_foreign = server.is_some() || client.is_some();
-        let runs = match stage.role {
-            Role::Server => server.is_some(),
-            Role::Client => client.is_some(),
-            Role::Together => server.is_some() && client.is_some(),
-        };
-        target.is_none_or(|target| target.contains(lab, stage.number)) && (runs || !is_foreign)
-    };
-    let stages: Vec<_> = labs
-        .iter()
-        .flat_map(|lab| lab.stages.iter().map(move |stage| (lab.number, stage)))
-        .filter(|(lab, stage)| is_included(*lab, stage))
-        .map(|(lab, stage)| StageNumber { lab, stage: stage.number })
-        .collect();
     if stages.is_empty() {
         bail!(
             "this stage runs another program; use --client for a client stage, --server for a server stage, or both"
@@ -127,6 +132,9 @@ pub fn run(kit: &Path, options: Options) -> Result<Option<StageNumber>> {
             page.add_report(&failure, kit);
             if is_shown {
                 let text = failure.to_text(kit);
+                if stage.hints.first().is_some_and(|hint| text.contains(&labelled("hint", hint))) {
+                    hint::note_first(kit, lab, stage);
+                }
                 println!("{text}");
                 above = (text.lines().count() + UNDER_A_REPORT > rows).then(|| failure.summary());
             }
@@ -167,7 +175,8 @@ pub fn run(kit: &Path, options: Options) -> Result<Option<StageNumber>> {
         let _ = write!(total, " (a replay with the words of seed {seed})");
     }
     if let Some(file) = html {
-        fs::write(&file, page.finish(&total))
+        let open = open.iter().map(|lab| format!("; lab {lab} is open"));
+        fs::write(&file, page.finish(&format!("{total}{}", open.collect::<String>())))
             .with_context(|| format!("cannot write {}", file.display()))?;
     }
     println!("\n {}", if first.is_none() { style(total).green() } else { style(total) });

@@ -79,15 +79,9 @@ impl BuildEnd {
     }
 }
 
-/// Runs `cargo build`, and ends the processes that it leaves behind.
-fn run_cargo(
-    kit: &Path,
-    packages: &[String],
-    limit: Duration,
-) -> Result<(Built, BuildEnd), String> {
+/// Returns the command `cargo` for the kit in the `kit` folder.
+pub fn command(kit: &Path) -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--keep-going", "--message-format=json"]);
-    cargo.args(packages.iter().flat_map(|package| ["-p", package]));
     cargo.current_dir(kit);
     // If two kits shared a build folder, cargo could mistake one kit's programs for those of the other, because they
     // have the same names. So the grader overrides the user's settings for the build folder.
@@ -100,6 +94,18 @@ fn run_cargo(
             cargo.env_remove(name);
         }
     }
+    cargo
+}
+
+/// Runs `cargo build`, and ends the processes that it leaves behind.
+fn run_cargo(
+    kit: &Path,
+    packages: &[String],
+    limit: Duration,
+) -> Result<(Built, BuildEnd), String> {
+    let mut cargo = command(kit);
+    cargo.args(["build", "--keep-going", "--message-format=json"]);
+    cargo.args(packages.iter().flat_map(|package| ["-p", package]));
     let starting = orphans::starting();
     let mut child = cargo
         .stdin(Stdio::null())
