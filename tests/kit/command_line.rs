@@ -78,11 +78,11 @@ fn a_lab_and_a_stage_have_several_names() {
     }
     // The kit may be in a folder called «lab», or «1».
     let folder = tempfile::tempdir().unwrap();
-    for name in ["lab", "1"] {
+    for (name, stages) in [("lab", "1.1"), ("1", "1")] {
         kit_with_server(&folder.path().join(name), LISTENS);
         let mut command = crate::lab();
-        command.args(["--kit", name, "1.1"]).current_dir(folder.path());
-        command.assert().success().stdout(passes());
+        command.args(["--kit", name, stages]).current_dir(folder.path());
+        command.assert().stdout(contains("✓ 1.1"));
     }
 }
 

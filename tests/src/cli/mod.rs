@@ -6,6 +6,7 @@ pub mod export;
 pub mod figures;
 pub mod hint;
 pub mod map;
+pub mod progress;
 pub mod reset;
 pub mod run;
 pub mod soak;
@@ -17,7 +18,6 @@ mod ask;
 mod current;
 mod next;
 mod open;
-mod progress;
 mod target;
 mod words;
 
@@ -38,7 +38,7 @@ cargo lab [OPTIONS] [COMMAND]
 
 const NOTES: &str = "\
 Labs and stages:
-  lab 3 is 3, lab3 or lab 3; its stage 5 is 3.5, lab3.5 or lab 3.5
+  3, lab3 and lab 3 name lab 3; 3.5, lab3.5 and lab 3.5 name its stage 5
 
 The lab that you are working on:
   Without a command, the map shows all labs, but only the stages of the lab that you are working on.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
@@ -21,7 +21,7 @@ const LONG: Duration = Duration::from_secs(1);
 /// takes long is one line. Both are written to stderr.
 pub struct Progress {
     bar: ProgressBar,
-    lines: Option<Sender<String>>,
+    lines: Option<(Sender<String>, JoinHandle<()>)>,
 }
 
 impl Progress {
@@ -31,8 +31,7 @@ impl Progress {
         bar.set_style(ProgressStyle::with_template(" {spinner} {wide_msg} {elapsed:>4}")?);
         let lines = bar.is_hidden().then(|| {
             let (sender, steps) = mpsc::channel();
-            thread::spawn(move || announce(&steps));
-            sender
+            (sender, thread::spawn(move || announce(&steps)))
         });
         let progress = Self { bar, lines };
         progress.step(what);
@@ -43,7 +42,7 @@ impl Progress {
     /// Begins the next step.
     pub fn step(&self, what: impl Into<String>) {
         let what = what.into();
-        if let Some(lines) = &self.lines {
+        if let Some((lines, _)) = &self.lines {
             let _ = lines.send(what.clone());
         }
         self.bar.set_message(what);
@@ -61,6 +60,11 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
+        // No line may come after the command's own last line.
+        if let Some((lines, printer)) = self.lines.take() {
+            drop(lines);
+            let _ = printer.join();
+        }
     }
 }
 
