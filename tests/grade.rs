@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
+use grader::cli::progress;
 use grader::grading::grader::{Author, Grader, THREADS};
 use grader::grading::verdict::Verdict;
 use grader::harness::stage::{Lab, Stage};
@@ -59,6 +60,18 @@ fn grade_all(arguments: &Arguments) -> ExitCode {
                 let trial = move || grade(author, at, stage_at, &board);
                 trials.push(Trial::ignorable_test(trial_name(author, &lab, stage), trial));
             }
+        }
+    }
+    // The first trial would build the programs, and it would be silent meanwhile.
+    for author in &authors {
+        let is_wanted = |trial: &Trial| {
+            let name = trial.name();
+            let is_filtered = arguments.filter.as_ref().is_some_and(|part| !name.contains(part));
+            name.starts_with(author.folder()) && !is_filtered
+        };
+        if !arguments.list && trials.iter().any(is_wanted) {
+            // Each trial reports an error itself.
+            let _ = progress::build(&GRADER, *author);
         }
     }
     let conclusion = libtest_mimic::run(arguments, trials);

@@ -7,6 +7,7 @@ mod book;
 #[cfg(target_os = "linux")]
 mod broken;
 mod chats;
+mod command_line;
 mod export;
 mod floors;
 // This test looks in /proc for processes that are left over.

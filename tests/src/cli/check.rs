@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use console::{Term, style};
 
 use crate::cli::target::{StageNumber, Target};
-use crate::cli::{next, progress};
+use crate::cli::{hint, next, progress};
 use crate::grading::grader::{Author, Commands, Grader};
 use crate::grading::verdict::{Graded, Verdict};
 use crate::harness::stage::{Role, Stage};
@@ -22,6 +22,7 @@ use crate::report::failure::Report;
 use crate::report::html::Page;
 use crate::report::part::made;
 use crate::report::scoreboard::{self, Points, print_no_points, stage_line};
+use crate::report::text::{columns, labelled};
 use crate::system::last_word;
 
 /// The number of lines that are printed below a report.
@@ -59,6 +60,25 @@ impl Options {
     /// if `all` is set; otherwise, grading stops at the first that does not pass.
     pub fn for_watching(target: Option<Target>, all: bool) -> Self {
         Self { target, all, repeats: true, ..Self::default() }
+    }
+
+    /// Returns the stages of the target that these options can grade.
+    fn stages(&self) -> Vec<StageNumber> {
+        let is_foreign = self.server.is_some() || self.client.is_some();
+        let is_included = |lab: u32, stage: &Stage| {
+            let runs = match stage.role {
+                Role::Server => self.server.is_some(),
+                Role::Client => self.client.is_some(),
+                Role::Together => self.server.is_some() && self.client.is_some(),
+            };
+            let is_target = |target: Target| target.contains(lab, stage.number);
+            self.target.is_none_or(is_target) && (runs || !is_foreign)
+        };
+        let labs = labs::all();
+        let stages =
+            labs.iter().flat_map(|lab| lab.stages.iter().map(move |stage| (lab.number, stage)));
+        let included = stages.filter(|(lab, stage)| is_included(*lab, stage));
+        included.map(|(lab, stage)| StageNumber { lab, stage: stage.number }).collect()
     }
 }
 
@@ -105,8 +125,8 @@ pub struct Checked {
 /// # Errors
 /// When nothing can be graded.
 pub fn run(kit: &Path, options: Options) -> Result<Checked> {
+    let stages = options.stages();
     let Options { target, all, seed, server, client, html, repeats } = options;
-    let stages = included(target, server.is_some(), client.is_some());
     if stages.is_empty() {
         bail!(
             "this stage runs another program; use --client for a client stage, --server for a server stage, or both"
@@ -156,6 +176,10 @@ pub fn run(kit: &Path, options: Options) -> Result<Checked> {
                 page.add_report(&failure, kit);
                 if is_shown {
                     let text = failure.to_text(kit);
+                    let first = stage.hints.first();
+                    if first.is_some_and(|hint| text.contains(&labelled("hint", hint, columns()))) {
+                        hint::note_first(kit, lab, stage);
+                    }
                     println!("{text}");
                     above =
                         (text.lines().count() + UNDER_A_REPORT > rows).then(|| failure.summary());
@@ -195,18 +219,24 @@ pub fn run(kit: &Path, options: Options) -> Result<Checked> {
     if let Some(summary) = above.filter(|_| repeats) {
         println!("\n{summary}");
     }
-    let stages = if count == 1 { "stage" } else { "stages" };
-    let mut total = format!("{points} points in {count} {stages}");
-    if count < total_count {
-        let _ = write!(total, "; {} more to come", total_count - count);
-    }
+    let mut total = total_line(points, count, total_count - count);
     total += &scoreboard::without_verdict(&without_verdict);
     if let Some(seed) = seed {
         let _ = write!(total, " (a replay with the words of seed {seed})");
     }
-    let is_written = html.is_none_or(|file| is_written(&file, &page.finish(&total)));
+    let mut page_total = total.clone();
+    for lab in &open {
+        let _ = write!(page_total, "; lab {lab} is open");
+    }
+    let is_written = html.is_none_or(|file| is_written(&file, &page.finish(&page_total)));
     println!("\n {}", if first.is_none() { style(total).green() } else { style(total) });
     Ok(Checked { first, is_written })
+}
+
+fn total_line(points: Points, count: usize, more: usize) -> String {
+    let stages = if count == 1 { "stage" } else { "stages" };
+    let more = if more > 0 { format!("; {more} more to come") } else { String::new() };
+    format!("{points} points in {count} {stages}{more}")
 }
 
 /// Writes a page. Returns whether this was possible.
@@ -216,26 +246,6 @@ fn is_written(file: &Path, page: &str) -> bool {
         eprintln!("Error: cannot write {}: {error}", file.display());
     }
     written.is_ok()
-}
-
-/// The stages of a target that run the given programs. If none is given, these are all stages of the target.
-fn included(target: Option<Target>, has_server: bool, has_client: bool) -> Vec<StageNumber> {
-    let is_included = |lab: u32, stage: &Stage| {
-        let runs = match stage.role {
-            Role::Server => has_server,
-            Role::Client => has_client,
-            Role::Together => has_server && has_client,
-        };
-        let is_foreign = has_server || has_client;
-        target.is_none_or(|target| target.contains(lab, stage.number)) && (runs || !is_foreign)
-    };
-    let labs = labs::all();
-    let stages =
-        labs.iter().flat_map(|lab| lab.stages.iter().map(move |stage| (lab.number, stage)));
-    stages
-        .filter(|(lab, stage)| is_included(*lab, stage))
-        .map(|(lab, stage)| StageNumber { lab, stage: stage.number })
-        .collect()
 }
 
 /// Returns a function that returns the command for running a stage again.

@@ -1,5 +1,6 @@
 //! The files of a kit, the exercises in them, and whether a lab is guided or open.
 
+pub mod changed;
 pub mod exercises;
 pub mod files;
 pub mod untrusted;

@@ -26,7 +26,7 @@ pub const BUILD_LIMIT: Duration = Duration::from_mins(15);
 const MAX_OUTPUT: u64 = 64 * 1024 * 1024;
 
 /// The build folder, relative to the kit's folder.
-const TARGET: &str = "target";
+pub const TARGET: &str = "target";
 
 /// The executable of each package, or the compiler's errors.
 pub type Built = HashMap<String, Result<PathBuf, String>>;
@@ -115,20 +115,13 @@ impl BuildEnd {
     }
 }
 
-/// Runs `cargo build`, and ends the processes that it leaves behind.
-fn run_cargo(
-    workspace: &Path,
-    target: &Path,
-    packages: &[String],
-    limit: Duration,
-) -> Result<(Built, BuildEnd), String> {
+/// Returns the command `cargo` for a workspace, with a build folder.
+pub fn command(workspace: &Path, target: &Path) -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--keep-going", "--message-format=json"]);
-    cargo.args(packages.iter().flat_map(|package| ["-p", package]));
     cargo.current_dir(workspace);
     // If two kits shared a build folder, cargo could mistake one kit's programs for those of the other, because they
     // have the same names. So the grader overrides the user's settings for the build folder.
-    let target = path::absolute(target).map_err(|error| error.to_string())?;
+    let target = path::absolute(target).unwrap_or_else(|_| target.to_owned());
     cargo.env("CARGO_TARGET_DIR", &target).env("CARGO_BUILD_BUILD_DIR", &target);
     // The environment variables that cargo has set for this process would make cargo build everything again.
     for (name, _) in env::vars_os() {
@@ -138,6 +131,19 @@ fn run_cargo(
             cargo.env_remove(name);
         }
     }
+    cargo
+}
+
+/// Runs `cargo build`, and ends the processes that it leaves behind.
+fn run_cargo(
+    workspace: &Path,
+    target: &Path,
+    packages: &[String],
+    limit: Duration,
+) -> Result<(Built, BuildEnd), String> {
+    let mut cargo = command(workspace, target);
+    cargo.args(["build", "--keep-going", "--message-format=json"]);
+    cargo.args(packages.iter().flat_map(|package| ["-p", package]));
     let starting = orphans::starting();
     let mut child = cargo
         .stdin(Stdio::null())

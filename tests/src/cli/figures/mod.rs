@@ -15,6 +15,7 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use crate::cli::figures::play::{ALICE, BOB, Moment, Play, SERVER, line};
 use crate::cli::figures::stable::{in_one_order, with_usual_ports};
+use crate::cli::progress::{self, Progress};
 use crate::grading::grader::{Author, Grader};
 use crate::journal::Event;
 use crate::kit::files;
@@ -99,8 +100,11 @@ pub fn run(kit: &Path, check: bool, commands: clap::Command, not_exported: &[&st
 /// Returns the names and the contents of the figures' files.
 fn figures(kit: &Path) -> Result<BTreeMap<String, String>> {
     let grader = Grader::new(kit, &labs::numbers(), Some(1));
+    progress::build(&grader, Author::Kit)?;
+    let progress = Progress::start("playing")?;
     let mut figures = BTreeMap::new();
     for lab in labs::numbers() {
+        progress.step(format!("playing the chat of lab {lab}"));
         figures.insert(
             format!("screens-{lab}.svg"),
             picture(&perform(&grader, lab, &demo::play(lab))?),
@@ -113,6 +117,7 @@ fn figures(kit: &Path) -> Result<BTreeMap<String, String>> {
         figures.insert(format!("wire-{lab}.svg"), svg::ladder(&ladder));
     }
     figures.insert("programs.md".into(), transcripts::programs(&grader)?);
+    progress.step("playing a student's first session");
     figures.extend(transcripts::first_session(kit)?);
     for text in figures.values_mut() {
         *text = format!("{}\n", text.trim_end());
