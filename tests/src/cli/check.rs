@@ -14,7 +14,7 @@ use crate::cli::target::{StageNumber, Target};
 use crate::cli::{hint, next, progress};
 use crate::grading::grader::{Author, Commands, Grader};
 use crate::grading::verdict::{Graded, Verdict};
-use crate::harness::stage::{Role, Stage};
+use crate::harness::stage::{Lab, Role, Stage};
 use crate::journal::panics::caught;
 use crate::kit::way::{self, Way};
 use crate::labs;
@@ -176,10 +176,7 @@ pub fn run(kit: &Path, options: Options) -> Result<Checked> {
                 page.add_report(&failure, kit);
                 if is_shown {
                     let text = failure.to_text(kit);
-                    let first = stage.hints.first();
-                    if first.is_some_and(|hint| text.contains(&labelled("hint", hint, columns()))) {
-                        hint::note_first(kit, lab, stage);
-                    }
+                    note_hint(kit, lab, stage, &text);
                     println!("{text}");
                     above =
                         (text.lines().count() + UNDER_A_REPORT > rows).then(|| failure.summary());
@@ -231,6 +228,14 @@ pub fn run(kit: &Path, options: Options) -> Result<Checked> {
     let is_written = html.is_none_or(|file| is_written(&file, &page.finish(&page_total)));
     println!("\n {}", if first.is_none() { style(total).green() } else { style(total) });
     Ok(Checked { first, is_written })
+}
+
+/// Records that a report showed the first hint, so that `cargo lab hint` begins with the next one.
+fn note_hint(kit: &Path, lab: &Lab, stage: &Stage, report: &str) {
+    let first = stage.hints.first();
+    if first.is_some_and(|hint| report.contains(&labelled("hint", hint, columns()))) {
+        hint::note_first(kit, lab, stage);
+    }
 }
 
 fn total_line(points: Points, count: usize, more: usize) -> String {
