@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::num::NonZero;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::journal::screen::pieces::Piece;
 use crate::journal::screen::replies::{State, reply};
@@ -187,13 +186,8 @@ impl Emulator {
     }
 
     fn write(&mut self, bytes: impl AsRef<[u8]>) {
-        // Unlike `process`, this is compiled in vt100 itself, with its optimization. It fails only by a panic, and then
-        // an empty screen is better than none.
-        let written = || self.screen.write_all(bytes.as_ref());
-        if catch_unwind(AssertUnwindSafe(written)).is_err() {
-            let (rows, columns) = self.screen.screen().size();
-            self.screen = vt100::Parser::new(rows, columns, SCROLLBACK);
-        }
+        // Unlike `process`, this is compiled in vt100 itself, with its optimization. It never fails.
+        let _ = self.screen.write_all(bytes.as_ref());
     }
 
     fn print(&mut self, text: &str) {
