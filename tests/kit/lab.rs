@@ -48,11 +48,11 @@ fn a_check_stops_at_the_first_stage_that_is_not_passed() {
 fn each_call_shows_the_next_hint() {
     let kit = students_kit();
     let hint = || lab_in(kit.path()).args(["hint", "1.4"]).assert().success();
-    hint().stdout(contains("hint 1").and(contains("hint 2").not()));
-    hint().stdout(contains("hint 2").and(contains("hint 1").not()));
-    hint().stdout(contains("That was the last one"));
+    hint().stdout(contains("hint 1 ").and(contains("hint 2 ").not()));
+    hint().stdout(contains("hint 2 ").and(contains("hint 1 ").not()));
+    hint().stdout(contains("hint 3").and(contains("That was the last one")));
     // All have been shown, so all are shown again.
-    hint().stdout(contains("hint 1").and(contains("hint 2")));
+    hint().stdout(contains("hint 1 ").and(contains("hint 2 ")));
     let output = lab_in(kit.path()).args(["hint", "2.99"]).assert().code(2);
     output.stderr(contains("lab 2 has stages 1 to 15"));
 }
