@@ -1,9 +1,11 @@
 //! The tools that a stage's script uses: one author's programs, people, peers, and random words.
 
 pub mod idle;
+pub mod leftovers;
 pub mod listener;
 pub mod peer;
 pub mod person;
+mod promptly;
 pub mod server;
 pub mod stage;
 pub mod tap;
