@@ -16,6 +16,7 @@ mod labs;
 mod leaving;
 mod limits;
 mod mutants;
+mod never_reads;
 mod open;
 mod servers;
 mod shell_lines;
