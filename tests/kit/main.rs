@@ -23,6 +23,7 @@ mod limits;
 mod manifests;
 mod musts;
 mod mutants;
+mod never_reads;
 mod open;
 mod random;
 mod servers;

@@ -26,8 +26,9 @@ pub fn comes_to_rest(process: &Process, journal: &Journal) -> Check {
             return Ok(());
         }
         if begin.elapsed() > TIMEOUT {
-            let came =
-                format!("busy for {used:.0?} in {:.0?}: it is in a busy loop", looked.elapsed());
+            let who = if process.is_alone() { "it" } else { "it or its child" };
+            let elapsed = looked.elapsed();
+            let came = format!("busy for {used:.0?} in {elapsed:.0?}: {who} is in a busy loop");
             let who = format!("while idle, {name}'s program should have used");
             return Err(journal.wrong(who, "no processor time", came));
         }

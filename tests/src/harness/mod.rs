@@ -3,9 +3,11 @@
 mod decoration;
 mod foreign;
 pub mod idle;
+pub mod leftovers;
 pub mod listener;
 pub mod peer;
 pub mod person;
+mod promptly;
 pub mod server;
 pub mod stage;
 pub mod tap;

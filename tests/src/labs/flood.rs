@@ -5,6 +5,9 @@ use std::fs;
 /// How many long lines fill the system's buffers, which hold about 4 MB for a peer that does not read.
 pub const FLOOD_LINES: usize = 120;
 
+/// How many long lines a slow client lags behind: more than its socket accepts, but fewer than the maximum backlog.
+pub const LAG: usize = 10;
+
 /// Returns a line that is almost as long as the limit.
 pub fn long_line(number: usize) -> String {
     format!("{number} {}", "x".repeat(60_000))
