@@ -23,7 +23,7 @@ pub fn reads_frames_however_split(harness: &Harness) -> Check {
     // ANCHOR: lab3-stage2
     let listener = harness.listener()?;
     let (ann, server) = client(harness, &listener, "ann")?;
-    let payloads: Vec<_> = (0..6).map(|_| format!("[bob] : {}", harness.words(3))).collect();
+    let payloads: Vec<_> = (0..7).map(|_| format!("[bob] : {}", harness.words(3))).collect();
     server.frames(&payloads[0])?;
     ann.sees(&payloads[0])?;
     harness.step("header and payload in two segments");
@@ -33,6 +33,12 @@ pub fn reads_frames_however_split(harness: &Harness) -> Check {
     ann.sees(&payloads[1])?;
     server.trickles(frame(&payloads[2]))?;
     ann.sees(&payloads[2])?;
+    harness.step("part of a header; its rest and part of the payload; the rest of the payload");
+    let parts = frame(&payloads[6]);
+    let (begin, rest) = parts.split_at(29);
+    let (middle, end) = rest.split_at(HEADER - 29 + 5);
+    server.sends_when_read([begin, middle, end])?;
+    ann.sees(&payloads[6])?;
     harness.step("two and a half frames in one segment");
     let glued = [frame(&payloads[3]), frame(&payloads[4]), frame(&payloads[5])].concat();
     let (begin, end) = glued.split_at(glued.len() - 5);
