@@ -26,7 +26,7 @@ pub fn relays_frames(harness: &Harness) -> Check {
     }
     harness.step("ann stops in the middle of a frame, and bob says something in the meantime");
     let slow = frame(format!("[ann] : {}", harness.words(3)));
-    ann.sends(&slow[..70])?;
+    ann.sends_when_read([&slow[..29], &slow[29..70]])?;
     talk(harness, bob, &[ann, cem])?;
     ann.sends(&slow[70..])?;
     bob.gets(&slow)?;

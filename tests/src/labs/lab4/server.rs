@@ -20,7 +20,7 @@ pub fn replies_to_helo(harness: &Harness) -> Check {
     alice.greets(&harness.words(3), address)?;
     harness.step("half a line is not a greeting yet");
     let (first, second) = (harness.words(1), harness.words(1));
-    alice.sends(format!("HELO {first}"))?;
+    alice.sends_when_read([format!("HELO {first}").as_bytes()])?;
     bob.greets("meanwhile", address)?;
     alice.has_got_nothing("before the end of her line")?;
     alice.sends(format!(" {second}\n"))?;
