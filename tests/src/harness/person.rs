@@ -121,19 +121,7 @@ impl Person {
 
     /// Like [`Person::sees`], but for a long line, which the program may divide into rows where it likes.
     pub fn sees_wrapped(&self, line: &str) -> Check {
-        let without_spaces = |text: &str| text.split_whitespace().collect::<String>();
-        let wanted = without_spaces(line);
-        let found = self.program.output.wait(|arrived| {
-            let lines = self.lines(arrived);
-            let mut shown = String::new();
-            let ends = |line: &String| {
-                shown += &without_spaces(line);
-                shown.contains(&wanted)
-            };
-            let rows = lines.iter().skip(arrived.taken).position(ends)?;
-            arrived.taken += rows + 1;
-            Some(())
-        });
+        let found = self.program.output.wait(|screen| screen.take_wrapped(line));
         found.ok_or_else(|| self.wrong(self.should_have_seen(), &format!("{line}⏎")))
     }
 

@@ -13,6 +13,13 @@ pub fn long_line(number: usize) -> String {
     format!("{number} {}", "x".repeat(60_000))
 }
 
+/// Returns more than most systems buffer for a peer that does not read, but less than the 1 MiB that a server must keep
+/// for such a peer.
+pub fn backlog() -> impl Iterator<Item = String> {
+    const LINES: usize = 15;
+    (0..LINES).map(long_line)
+}
+
 /// Returns more long lines than the system buffers for a peer that does not read.
 ///
 /// The buffer size of a new connection, in bytes, is the second of the three numbers in `tcp_wmem` (see tcp(7)). On

@@ -56,6 +56,28 @@ fn listeners(port: u16) -> Vec<String> {
     tables.iter().flatten().flat_map(|table| table.lines().filter_map(address)).collect()
 }
 
+/// Returns how many of the bytes that were sent on a loopback connection, from the one port to the other, have not been
+/// read yet. Returns `None` if there is no such connection, or if the system does not say.
+pub fn unread(from: u16, to: u16) -> Option<usize> {
+    let table = fs::read_to_string("/proc/net/tcp").ok()?;
+    // `  0: 0100007F:270F 0100007F:8C1E 01 00000000:00000000 …`: the two addresses, the state, and how many bytes wait to
+    // be sent and to be read (proc_net_tcp).
+    let waiting = |local: u16, remote: u16| {
+        table.lines().find_map(|line| {
+            let fields: Vec<_> = line.split_ascii_whitespace().collect();
+            let is_port = |at: usize, port: u16| fields[at].ends_with(&format!(":{port:04X}"));
+            if fields.len() < 5 || !is_port(1, local) || !is_port(2, remote) {
+                return None;
+            }
+            let (sent, received) = fields[4].split_once(':')?;
+            let bytes = |field| usize::from_str_radix(field, 16).ok();
+            Some((bytes(sent)?, bytes(received)?))
+        })
+    };
+    let ((unsent, _), (_, unread)) = (waiting(from, to)?, waiting(to, from)?);
+    Some(unsent + unread)
+}
+
 /// A port without a listener. While this value exists, no program can listen on the port.
 ///
 /// Dropping a listener is not enough to close its port. A program that is being started at the same moment keeps a copy

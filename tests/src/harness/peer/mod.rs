@@ -16,6 +16,7 @@ use crate::journal::failure::Check;
 use crate::journal::inbox::{Inbox, Stream};
 use crate::journal::timeout::TIMEOUT;
 use crate::journal::{EventKind, Journal, Wire};
+use crate::system::ports;
 
 /// One end of a connection to a program, played by the script.
 pub struct Peer {
@@ -196,6 +197,20 @@ impl Peer {
     /// Sends byte by byte.
     pub fn trickles(&self, bytes: impl AsRef<[u8]>) -> Check {
         self.sends_in_pieces(bytes.as_ref().chunks(1))
+    }
+
+    /// Sends each piece when the program has read the previous one. If the system does not say what a program has read, or
+    /// if the program only looks at the bytes, the next piece is sent anyway.
+    pub fn sends_when_read<'a>(&self, pieces: impl IntoIterator<Item = &'a [u8]>) -> Check {
+        let (own, other) = (self.stream.local_addr()?.port(), self.stream.peer_addr()?.port());
+        for piece in pieces {
+            self.sends(piece)?;
+            let end = Instant::now() + TIMEOUT / 4;
+            while ports::unread(own, other).is_some_and(|bytes| bytes > 0) && Instant::now() < end {
+                thread::sleep(Duration::from_millis(1));
+            }
+        }
+        Ok(())
     }
 
     /// Shuts the connection down for writing, but continues to read from it.

@@ -172,6 +172,19 @@ impl Screen {
         Some(text)
     }
 
+    /// Accepts the next lines that contain the text together, wherever it is divided into rows.
+    pub fn take_wrapped(&mut self, text: &str) -> Option<()> {
+        let without_spaces = |text: &str| text.split_whitespace().collect::<String>();
+        let (wanted, mut shown) = (without_spaces(text), String::new());
+        let mut later = self.seen[self.taken..].iter();
+        let last = later.position(|line| {
+            shown += &without_spaces(&without_borders(&line.text));
+            shown.contains(&wanted)
+        })?;
+        self.taken += last + 1;
+        Some(())
+    }
+
     /// Whether any line matches that was seen.
     pub fn was_seen(&self, matches: impl Fn(&str) -> bool) -> bool {
         self.seen.iter().any(|line| fits(&line.text, line.is_drawn, &matches).is_some())
