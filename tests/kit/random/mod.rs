@@ -203,12 +203,12 @@ fn parts_are_made(run: &Run, lab: &Lab, columns: usize, rng: &mut StdRng) -> Res
         let marks = Marks { evidence: Some(evidence), missing };
         let size = Size { lanes: rng.random_range(..60), rows: rng.random_range(6..80) };
         let about = events.choose(rng).map(|event| event.who.as_str());
-        let ladder = Ladder::new(lab.number, events, about, &marks, size);
+        let ladder = Ladder::new(lab.number, events, about.as_slice(), &marks, size);
         ladder.to_text(columns);
         svg::ladder(&ladder);
     }
     let size = Size { lanes: most_lanes(columns), rows: 36 };
-    let ladder = Ladder::new(lab.number, events, None, &Marks::default(), size);
+    let ladder = Ladder::new(lab.number, events, &[], &Marks::default(), size);
     is_fitting("the ladder", &ladder.to_text(columns), columns.max(MIN_COLUMNS))?;
     is_harmless("the drawing", &svg::ladder(&ladder))?;
     let screens = screens::screens(events, rng.random_range(..20));

@@ -243,6 +243,16 @@ impl<'a> Report<'a> {
         names.filter(is_about).max_by_key(|name| name.len())
     }
 
+    /// Returns another participant that the failure mentions, as in `carol's connection`.
+    fn mentioned(&self) -> Option<&str> {
+        let Some(Failure::Wrong { who, .. }) = self.failure() else { return None };
+        let names = self.events.iter().map(|event| event.who.as_str());
+        let is_mentioned = |name: &&str| {
+            !name.is_empty() && self.about() != Some(*name) && who.contains(&format!(" {name}'s "))
+        };
+        names.filter(is_mentioned).max_by_key(|name| name.len())
+    }
+
     pub(super) fn ladder(&self, size: Size) -> Ladder {
         let evidence = self.evidence();
         // A message that arrived in the wrong place or form is not missing.
@@ -252,7 +262,8 @@ impl<'a> Report<'a> {
         let mut events = journal::merged(&self.events);
         events.extend(end);
         let marks = Marks { evidence, missing };
-        Ladder::new(self.lab.number, &events, self.about(), &marks, size)
+        let about: Vec<_> = self.about().into_iter().chain(self.mentioned()).collect();
+        Ladder::new(self.lab.number, &events, &about, &marks, size)
     }
 
     pub(super) fn states(&self) -> States {

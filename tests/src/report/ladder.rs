@@ -2,6 +2,7 @@
 //! rows.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
 use console::style;
@@ -56,12 +57,12 @@ pub struct Marks<'a> {
 }
 
 impl Ladder {
-    /// Draws the events of a lab. `about` is the participant that the failure is about.
-    pub fn new(lab: u32, events: &[Event], about: Option<&str>, marks: &Marks, size: Size) -> Self {
+    /// Draws the events of a lab. `about` names the participants that the failure is about, the most important one first.
+    pub fn new(lab: u32, events: &[Event], about: &[&str], marks: &Marks, size: Size) -> Self {
         let wrong = marks.evidence.and_then(|evidence| wrong_event(events, evidence));
         let focus = wrong
             .map(|(event, _)| event)
-            .or_else(|| about.and_then(|about| closing::position(events, about)));
+            .or_else(|| about.first().and_then(|about| closing::position(events, about)));
         let (lanes, left_out) = lanes(events, about, focus, size.lanes);
         let lane = |name: &str| lanes.iter().position(|lane| lane == name);
         let mut typed = BTreeMap::new();
@@ -77,8 +78,7 @@ impl Ladder {
         // All steps before the last one have passed.
         let is_step = |row: &Row| matches!(row.kind, Kind::Step(_));
         if let Some(step) = rows.iter().rposition(is_step).filter(|step| *step > FIRST_ROWS) {
-            let gap_row = Row { at: None, kind: Kind::Gap(step - FIRST_ROWS) };
-            rows.splice(FIRST_ROWS..step, [gap_row]);
+            leave_out(&mut rows, FIRST_ROWS..step);
         }
         if let Some((evidence, at)) = marks.evidence.and_then(|one| Some((one, lane(&one.name)?))) {
             rows.extend(silence(events, at));
@@ -104,10 +104,8 @@ impl Ladder {
             }));
         }
         if rows.len() > size.rows {
-            let gap = FIRST_ROWS..FIRST_ROWS + rows.len() - size.rows + 1;
-            let count = |row: &Row| if let Kind::Gap(count) = row.kind { count } else { 1 };
-            let left_out = rows[gap.clone()].iter().map(count).sum();
-            rows.splice(gap, [Row { at: None, kind: Kind::Gap(left_out) }]);
+            let end = FIRST_ROWS + rows.len() - size.rows + 1;
+            leave_out(&mut rows, FIRST_ROWS..end);
         }
         Self { lab, lanes, rows, left_out }
     }
@@ -199,6 +197,21 @@ impl Ladder {
     }
 }
 
+/// Replaces rows by the number of those left out. The message at fault stays.
+fn leave_out(rows: &mut Vec<Row>, range: Range<usize>) {
+    let is_wrong = |row: &Row| matches!(row.kind, Kind::Arrow { is_wrong: true, .. });
+    let mut kept: Vec<Row> = Vec::new();
+    for row in rows.drain(range.clone()).collect::<Vec<_>>() {
+        let count = if let Kind::Gap(count) = row.kind { count } else { 1 };
+        match kept.last_mut() {
+            _ if is_wrong(&row) => kept.push(row),
+            Some(Row { kind: Kind::Gap(gap), .. }) => *gap += count,
+            _ => kept.push(Row { at: None, kind: Kind::Gap(count) }),
+        }
+    }
+    rows.splice(range.start..range.start, kept);
+}
+
 /// Returns a row for the time without events at the end, if that time was long.
 fn silence(events: &[Event], lane: usize) -> Option<Row> {
     const LONG: Duration = Duration::from_millis(500);
@@ -218,14 +231,14 @@ pub fn most_lanes(columns: usize) -> usize {
 /// there is one.
 fn lanes(
     events: &[Event],
-    about: Option<&str>,
+    about: &[&str],
     focus: Option<usize>,
     most: usize,
 ) -> (Vec<String>, Vec<String>) {
     // The participants that were active before the event at fault are the most important ones, and then those that were
     // active last.
     let before = &events[..focus.map_or(0, |focus| focus + 1)];
-    let mut names: Vec<&str> = about.into_iter().collect();
+    let mut names: Vec<&str> = about.to_vec();
     let mut talks: Vec<(&str, usize)> = Vec::new();
     for event in before.iter().rev().take(NEAR).chain(events.iter().rev()) {
         let mut add = |name| {

@@ -115,7 +115,7 @@ pub fn run(kit: &Path, lab: u32) -> Result<()> {
     events.retain(|event| matches!(event.what, EventKind::Sent(..) | EventKind::Got(..)));
     println!("\n{}", style(" The last messages on the wire:").bold());
     let size = Size { lanes: most_lanes(width), rows: 20 };
-    let ladder = Ladder::new(lab, &events, None, &Marks::default(), size);
+    let ladder = Ladder::new(lab, &events, &[], &Marks::default(), size);
     println!("{}", ladder.to_text(width.min(120)));
     println!("\n Now you:  cargo lab");
     Ok(())
