@@ -4,14 +4,17 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
+use grader::cli::progress;
 use grader::grading::grader::{Author, Grader, THREADS};
 use grader::grading::verdict::Verdict;
 use grader::harness::stage::{Lab, Stage};
+use grader::journal::panics::caught;
 use grader::kit::way::{self, Way};
 use grader::labs;
 use grader::report::failure::Report;
-use grader::report::scoreboard::{Points, lab_line, stage_line};
-use grader::system::{confinement, orphans};
+use grader::report::part::made;
+use grader::report::scoreboard::{self, Points, lab_line, print_no_points, stage_line};
+use grader::system::{confinement, last_word, orphans};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 static GRADER: LazyLock<Grader> =
@@ -28,7 +31,24 @@ type Board = Arc<Mutex<BTreeMap<(&'static str, u32, u32), Verdict>>>;
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads = arguments.test_threads.or(Some(THREADS));
+    if arguments.list {
+        return grade_all(&arguments);
+    }
+    // Without a second process, only a killed grader says nothing.
+    let _ = last_word::wait_for_grader(print_no_points);
+    let status = caught("the trials", || grade_all(&arguments)).unwrap_or_else(|why| {
+        print_no_points(&format!("the grader failed: {why}"));
+        // The status of a test that fails.
+        ExitCode::from(101)
+    });
+    last_word::is_printed();
+    orphans::no_more();
+    confinement::remove_all();
+    status
+}
 
+/// Runs the trials, and prints the sum of the points as the last line.
+fn grade_all(arguments: &Arguments) -> ExitCode {
     let (kit, board) = (grader::kit::root(), Board::default());
     let authors: Vec<Author> =
         [Author::Kit, Author::Student].into_iter().filter(|author| author.exists(&kit)).collect();
@@ -42,17 +62,31 @@ fn main() -> ExitCode {
             }
         }
     }
-    let conclusion = libtest_mimic::run(&arguments, trials);
+    // The first trial would build the programs, and it would be silent meanwhile.
+    for author in &authors {
+        let is_wanted = |trial: &Trial| {
+            let name = trial.name();
+            let is_filtered = arguments.filter.as_ref().is_some_and(|part| !name.contains(part));
+            name.starts_with(author.folder()) && !is_filtered
+        };
+        if !arguments.list && trials.iter().any(is_wanted) {
+            // Each trial reports an error itself.
+            let _ = progress::build(&GRADER, *author);
+        }
+    }
+    let conclusion = libtest_mimic::run(arguments, trials);
     if !arguments.list {
         if let Some(seed) = replay() {
             println!(" This is a replay with the words of seed {seed}.");
         }
-        for author in authors {
-            print_scoreboard(author, &board);
+        let sums: Vec<_> = authors.iter().filter_map(|&author| sum(author, &board)).collect();
+        if sums.is_empty() {
+            print_no_points("no stage was graded");
+        }
+        for sum in sums {
+            println!("{sum}");
         }
     }
-    orphans::no_more();
-    confinement::remove_all();
     conclusion.exit_code()
 }
 
@@ -79,16 +113,19 @@ fn grade(author: Author, at: usize, stage_at: usize, board: &Board) -> Result<Co
                 let (seed, author) = (graded.seed(), author.folder());
                 let trial = format!("{author}::lab{}::{:02}", lab.number, stage.number);
                 let again = format!("GRADER_SEED={seed} cargo test {trial}");
-                Err(Report::new(lab, stage, graded, again).to_text(&grader::kit::root()).into())
+                let report =
+                    || Report::new(lab, stage, graded, again).to_text(&grader::kit::root());
+                Err(made("the report", report).unwrap_or_else(|why| why).into())
             }
         };
     });
     completion
 }
 
-fn print_scoreboard(author: Author, board: &Board) {
+/// The points of each stage, and the sum in the last line. `None` if no stage was graded.
+fn sum(author: Author, board: &Board) -> Option<String> {
     let board = board.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut all = Points::default();
+    let (mut all, mut lines, mut without_verdict) = (Points::default(), Vec::new(), Vec::new());
     for lab in &GRADER.labs {
         let verdict = |stage: &Stage| board.get(&(author.folder(), lab.number, stage.number));
         let graded: Vec<_> =
@@ -101,14 +138,20 @@ fn print_scoreboard(author: Author, board: &Board) {
             Author::Student => way::of_lab(&grader::kit::root(), lab.number),
             Author::Kit => Way::Guided,
         };
-        println!("{}", lab_line(lab, way, points));
-        // The reference programs are graded only for comparison, so their stages are not listed.
-        for (stage, verdict) in graded.iter().filter(|_| author == Author::Student) {
-            println!("{}", stage_line(lab, stage, verdict));
+        lines.push(lab_line(lab, way, points));
+        for (stage, verdict) in &graded {
+            // The reference programs are graded only for comparison, so their stages are not listed.
+            if author == Author::Student {
+                lines.push(stage_line(lab, stage, verdict));
+            }
+            if **verdict == Verdict::GraderError {
+                without_verdict.push(format!("{}.{}", lab.number, stage.number));
+            }
         }
         all = all + points;
     }
-    if all != Points::default() {
-        println!(" {}  {all} points", author.folder());
-    }
+    let folder = author.folder();
+    let missing = scoreboard::without_verdict(&without_verdict);
+    lines.push(format!(" {folder}  {all} points{missing}"));
+    (lines.len() > 1).then(|| lines.join("\n"))
 }

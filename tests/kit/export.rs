@@ -108,7 +108,7 @@ fn no_export_mark_is_in_a_table() {
 }
 
 /// Returns the command `cargo test` in the kit, as a student runs it.
-fn cargo_test(kit: &Path) -> Command {
+pub fn cargo_test(kit: &Path) -> Command {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["test", "--offline"]).current_dir(kit).timeout(std::time::Duration::from_mins(10));
     cargo

@@ -1,8 +1,13 @@
 //! The tests of the kit itself: `cargo test --test kit`. A plain `cargo test` does not run them, because it runs
 //! the grader.
 
+mod address;
 mod book;
+// This test looks in /proc for the grader's process.
+#[cfg(target_os = "linux")]
+mod broken;
 mod chats;
+mod command_line;
 mod export;
 mod floors;
 // This test looks in /proc for processes that are left over.
@@ -15,8 +20,12 @@ mod labs;
 #[cfg(target_os = "linux")]
 mod leaving;
 mod limits;
+mod manifests;
+mod musts;
 mod mutants;
+mod never_reads;
 mod open;
+mod random;
 mod servers;
 mod shell_lines;
 mod unusual;

@@ -11,6 +11,7 @@ use grader::grading::grader::{Author, Grader};
 use grader::grading::verdict::Verdict;
 use grader::labs;
 use grader::report::failure::Report;
+use grader::report::html::Page;
 use insta::Snapshot;
 use insta::comparator::Comparator;
 use insta::internals::SnapshotContents;
@@ -121,12 +122,15 @@ fn look_at(kit: &Path, mutant: &Mutant) -> Vec<String> {
 /// Returns the stages that are misjudged, and the report of the stage that is meant to fail.
 fn judge(kit: &Path, grader: &Grader, mutant: &Mutant) -> (Vec<String>, String) {
     let lab = grader.labs.iter().find(|lab| lab.number == mutant.lab).unwrap();
-    let (mut wrong, mut last) = (Vec::new(), String::new());
+    let (mut wrong, mut last, mut page) = (Vec::new(), String::new(), Page::new());
     for stage in lab.stages.iter().filter(|stage| stage.number <= mutant.stage) {
         grader.grade(Author::Student, mutant.lab, stage, |graded| {
             let again = format!("cargo lab check {}.{} --seed 1", lab.number, stage.number);
             let report = Report::new(lab, stage, graded, again);
             last = report.to_text(kit);
+            page = Page::new();
+            page.add_stage(lab, stage, &graded.verdict);
+            page.add_report(&report, kit);
             let is_meant = stage.number == mutant.stage;
             let meant = if is_meant { Verdict::Failed } else { Verdict::Passed };
             if graded.verdict != meant {
@@ -137,7 +141,9 @@ fn judge(kit: &Path, grader: &Grader, mutant: &Mutant) -> (Vec<String>, String) 
     }
     // For readers who know the handout and not the mistake: do they find the cause?
     if let Some(folder) = env::var_os("FULL_REPORTS") {
-        fs::write(Path::new(&folder).join(&mutant.name), &last).unwrap();
+        let file = Path::new(&folder).join(&mutant.name);
+        fs::write(&file, &last).unwrap();
+        fs::write(file.with_added_extension("html"), page.finish("a mistake")).unwrap();
     }
     (wrong, last)
 }

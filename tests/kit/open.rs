@@ -138,13 +138,15 @@ fn every_command_has_something_to_say_about_an_open_lab() {
     };
     let functions = contains("`open_listener`").or(contains("`join`")).or(contains(" write "));
     let unwritten = || contains("not started").or(contains("blocked")).or(contains("not written"));
-    lab(&["check", "2", "--all"]).code(1).stdout(
+    let page = kit.path().join("report.html");
+    lab(&["check", "2", "--all", "--html", page.to_str().unwrap()]).code(1).stdout(
         contains("lab 2 is open")
             .and(contains("✗ 2.1 ").and(contains("✗ 2.15 ")))
             .and(contains("begin here"))
             .and(contains("look at").not())
             .and(unwritten().not()),
     );
+    assert!(fs::read_to_string(page).unwrap().contains("; lab 2 is open<"));
     // Every stage is judged, but one report at a time is enough.
     let reports = contains("again   cargo lab check 2.").count(1);
     lab(&["check", "2"]).code(1).stdout(contains("✗ 2.15 ").and(reports));
@@ -159,8 +161,9 @@ fn every_command_has_something_to_say_about_an_open_lab() {
             .and(unwritten().not()),
     );
     let note = || contains("The hints are written for the guided lab").count(1);
+    // The report has shown the first hint.
     lab(&["hint", "2.4"]).success().stdout(note().and(contains("look at").not()));
-    lab(&["hint", "2.4"]).success().stdout(note().and(contains("hint 2")));
+    lab(&["hint", "2.4"]).success().stdout(note().and(contains("hint 3")));
     lab(&["hint", "1.4"]).success().stdout(contains("guided").not().and(contains("look at")));
     lab(&["reset", "2.4"]).code(1).stderr(contains("lab 2 is open: there are no functions"));
     lab(&["solution", "2.4"]).code(1).stderr(contains("hint 2.4"));

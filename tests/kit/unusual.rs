@@ -10,7 +10,7 @@ use grader::kit::files;
 use grader::labs;
 use grader::report::failure::Report;
 
-use crate::export::export_built_in;
+use crate::export::{export_built_in, write_bodies};
 
 fn folder(name: &str) -> PathBuf {
     grader::kit::root().join("tests/kit/unusual").join(name)
@@ -44,17 +44,38 @@ fn submission_gets_full_points(name: &str, lab: u32) {
     get_full_points(kit.path(), lab, Commands::default());
 }
 
-/// Grades a submission in Python, as `cargo lab check --server … --client …` does.
-fn python_gets_full_points(name: &str, lab: u32) {
-    let python = Command::new("python3").arg("--version").output();
-    assert!(python.is_ok_and(|output| output.status.success()), "this test needs python3");
-    let command = |program: &str| {
-        let file = folder(name).join(program);
-        assert!(file.is_file(), "there is no {}", file.display());
-        Some(format!("python3 {} {{port}}", file.display()))
-    };
-    let commands = Commands { server: command("server.py"), client: command("client.py") };
-    get_full_points(&grader::kit::root(), lab, commands);
+/// Puts a client into a student's kit with finished programs.
+fn client_gets_full_points(name: &str, lab: u32) {
+    let kit = export_built_in(&format!("target/unusual/{name}"));
+    write_bodies(kit.path(), |other, _| other == lab);
+    for file in files::below(&folder(name)).unwrap() {
+        let text = files::read(&folder(name).join(&file)).unwrap().unwrap();
+        files::write(&kit.path().join("labs").join(file), &text).unwrap();
+    }
+    get_full_points(kit.path(), lab, Commands::default());
+}
+
+fn succeeds(program: &str, arguments: &[&str]) -> bool {
+    let output = Command::new(program).args(arguments).output();
+    output.is_ok_and(|output| output.status.success())
+}
+
+/// The command line for a program of `unusual/`.
+fn command(interpreter: &str, program: &str) -> String {
+    let file = folder(program);
+    assert!(file.is_file(), "there is no {}", file.display());
+    format!("{interpreter} {} {{port}}", file.display())
+}
+
+/// The command lines of a submission in Python, as for `cargo lab check --server … --client …`.
+fn python(server: &str, client: &str) -> Commands {
+    assert!(succeeds("python3", &["--version"]), "this test needs python3");
+    let [server, client] = [server, client].map(|program| Some(command("python3", program)));
+    Commands { server, client }
+}
+
+fn python_gets_full_points(server: &str, client: &str, lab: u32) {
+    get_full_points(&grader::kit::root(), lab, python(server, client));
 }
 
 #[test]
@@ -68,13 +89,81 @@ fn lab_1_in_one_function_without_the_kits_library() {
 }
 
 #[test]
+fn lab_1_with_a_line_editor_that_ignores_term() {
+    client_gets_full_points("lab1-escape-sequences", 1);
+}
+
+#[test]
+fn lab_1_with_the_line_editor_of_node() {
+    if !succeeds("node", &["--version"]) {
+        println!("NOT CHECKED: node is not installed");
+        return;
+    }
+    let kit = export_built_in("target/unusual/lab1-node");
+    write_bodies(kit.path(), |lab, _| lab == 1);
+    let client = Some(command("node", "lab1-node/client.js"));
+    let commands = Commands { server: None, client };
+    get_full_points(kit.path(), 1, commands);
+}
+
+#[test]
+fn lab_2_on_a_full_screen() {
+    python_gets_full_points("lab2-python/server.py", "lab2-screens/full_screen.py", 2);
+}
+
+#[test]
+fn lab_2_in_windows_of_ncurses() {
+    python_gets_full_points("lab2-python/server.py", "lab2-screens/windows.py", 2);
+}
+
+#[test]
+fn lab_2_with_prompt_toolkit() {
+    if !succeeds("python3", &["-c", "import prompt_toolkit"]) {
+        println!("NOT CHECKED: prompt_toolkit is not installed");
+        return;
+    }
+    python_gets_full_points("lab2-python/server.py", "lab2-screens/toolkit.py", 2);
+}
+
+#[test]
 fn lab_2_with_other_words_and_colors() {
     submission_gets_full_points("lab2-other-words", 2);
 }
 
 #[test]
+fn lab_2_with_a_clock_before_each_message() {
+    python_gets_full_points("lab2-python/server.py", "lab2-screens/decorated.py", 2);
+}
+
+/// What stands before a message is no decoration if a reader could take it for a part of the talk.
+fn is_no_decoration(style: &str) {
+    let mut commands = python("lab2-python/server.py", "lab2-screens/decorated.py");
+    commands.client = commands.client.map(|client| format!("{client} {style}"));
+    let grader = Grader::new(&grader::kit::root(), &[2], Some(1)).with_commands(commands);
+    let lab = labs::all().into_iter().find(|lab| lab.number == 2).unwrap();
+    grader.grade(Author::Student, 2, &lab.stages[2], |graded| {
+        assert_eq!(graded.verdict, Verdict::Failed, "{style}");
+    });
+}
+
+#[test]
+fn a_doubled_name_before_a_message_is_no_decoration() {
+    is_no_decoration("doubled");
+}
+
+#[test]
+fn a_clock_with_a_name_is_no_decoration() {
+    is_no_decoration("with-a-name");
+}
+
+#[test]
+fn another_message_in_the_line_is_no_decoration() {
+    is_no_decoration("glued");
+}
+
+#[test]
 fn lab_2_in_python() {
-    python_gets_full_points("lab2-python", 2);
+    python_gets_full_points("lab2-python/server.py", "lab2-python/client.py", 2);
 }
 
 #[test]
@@ -84,7 +173,12 @@ fn lab_3_byte_by_byte() {
 
 #[test]
 fn lab_3_in_python() {
-    python_gets_full_points("lab3-python", 3);
+    python_gets_full_points("lab3-python/server.py", "lab3-python/client.py", 3);
+}
+
+#[test]
+fn lab_3_with_colored_bullets_and_names() {
+    python_gets_full_points("lab3-python/server.py", "lab3-decorated/client.py", 3);
 }
 
 #[test]

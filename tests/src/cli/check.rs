@@ -1,23 +1,29 @@
 //! `cargo lab check`: grades stages in order, and stops at the first that does not pass.
 
-use std::fmt::Write;
-use std::fs;
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use console::{Term, style};
 
 use crate::cli::target::{StageNumber, Target};
-use crate::cli::{next, progress};
+use crate::cli::{hint, next, progress};
 use crate::grading::grader::{Author, Commands, Grader};
 use crate::grading::verdict::{Graded, Verdict};
-use crate::harness::stage::{Role, Stage};
+use crate::harness::stage::{Lab, Role, Stage};
+use crate::journal::panics::caught;
 use crate::kit::way::{self, Way};
 use crate::labs;
 use crate::report::failure::Report;
 use crate::report::html::Page;
-use crate::report::scoreboard::{Points, stage_line};
+use crate::report::part::made;
+use crate::report::scoreboard::{self, Points, print_no_points, stage_line};
+use crate::report::text::{columns, labelled};
+use crate::system::last_word;
 
 /// The number of lines that are printed below a report.
 const UNDER_A_REPORT: usize = 4;
@@ -55,6 +61,25 @@ impl Options {
     pub fn for_watching(target: Option<Target>, all: bool) -> Self {
         Self { target, all, repeats: true, ..Self::default() }
     }
+
+    /// Returns the stages of the target that these options can grade.
+    fn stages(&self) -> Vec<StageNumber> {
+        let is_foreign = self.server.is_some() || self.client.is_some();
+        let is_included = |lab: u32, stage: &Stage| {
+            let runs = match stage.role {
+                Role::Server => self.server.is_some(),
+                Role::Client => self.client.is_some(),
+                Role::Together => self.server.is_some() && self.client.is_some(),
+            };
+            let is_target = |target: Target| target.contains(lab, stage.number);
+            self.target.is_none_or(is_target) && (runs || !is_foreign)
+        };
+        let labs = labs::all();
+        let stages =
+            labs.iter().flat_map(|lab| lab.stages.iter().map(move |stage| (lab.number, stage)));
+        let included = stages.filter(|(lab, stage)| is_included(*lab, stage));
+        included.map(|(lab, stage)| StageNumber { lab, stage: stage.number }).collect()
+    }
 }
 
 fn command(text: &str) -> Result<String, String> {
@@ -64,28 +89,44 @@ fn command(text: &str) -> Result<String, String> {
     Err("it must contain {port}, for example \"python3 chat.py {host} {port}\"".into())
 }
 
-/// Grades the stages. Returns the first stage that does not pass, if there is one.
+/// Grades the stages. Whatever happens, the last line is the sum of the points, or says that there is none. Returns the
+/// exit status, which is 0 if every stage is passed.
+pub fn to_the_last_line(kit: &Path, options: Options) -> ExitCode {
+    // Without a second process, only a killed grader says nothing.
+    let _ = last_word::wait_for_grader(print_no_points);
+    let graded = caught("the check", || run(kit, options));
+    let status = match graded {
+        Ok(Ok(Checked { first: None, is_written: true })) => ExitCode::SUCCESS,
+        Ok(Ok(_)) => ExitCode::FAILURE,
+        Ok(Err(error)) => {
+            let _ = writeln!(io::stderr(), "Error: {error:#}");
+            print_no_points("nothing was graded");
+            ExitCode::FAILURE
+        }
+        Err(why) => {
+            print_no_points(&format!("the grader failed: {why}"));
+            ExitCode::FAILURE
+        }
+    };
+    last_word::is_printed();
+    status
+}
+
+/// What a check has found.
+pub struct Checked {
+    /// The first stage that is not passed, if any.
+    pub first: Option<StageNumber>,
+    /// Whether the page is written, if one was asked for.
+    is_written: bool,
+}
+
+/// Grades the stages.
 ///
 /// # Errors
 /// When nothing can be graded.
-pub fn run(kit: &Path, options: Options) -> Result<Option<StageNumber>> {
+pub fn run(kit: &Path, options: Options) -> Result<Checked> {
+    let stages = options.stages();
     let Options { target, all, seed, server, client, html, repeats } = options;
-    let labs = labs::all();
-    let is_included = |lab: u32, stage: &Stage| {
-        let is_foreign = server.is_some() || client.is_some();
-        let runs = match stage.role {
-            Role::Server => server.is_some(),
-            Role::Client => client.is_some(),
-            Role::Together => server.is_some() && client.is_some(),
-        };
-        target.is_none_or(|target| target.contains(lab, stage.number)) && (runs || !is_foreign)
-    };
-    let stages: Vec<_> = labs
-        .iter()
-        .flat_map(|lab| lab.stages.iter().map(move |stage| (lab.number, stage)))
-        .filter(|(lab, stage)| is_included(*lab, stage))
-        .map(|(lab, stage)| StageNumber { lab, stage: stage.number })
-        .collect();
     if stages.is_empty() {
         bail!(
             "this stage runs another program; use --client for a client stage, --server for a server stage, or both"
@@ -102,9 +143,13 @@ pub fn run(kit: &Path, options: Options) -> Result<Option<StageNumber>> {
     let again = again(server.as_ref(), client.as_ref());
     let grader = Grader::new(kit, &labs, seed).with_commands(Commands { server, client });
     let grader = Arc::new(grader);
+    if let Some(file) = &html {
+        // This is found out before the grading, which takes a while.
+        File::create(file).with_context(|| format!("cannot write {}", file.display()))?;
+    }
 
     let (mut points, mut next_step, mut count) = (Points::default(), String::new(), 0);
-    let mut first = None;
+    let (mut first, mut without_verdict) = (None, Vec::new());
     let total_count = stages.len();
     let mut page = Page::new();
     let mut above = None;
@@ -120,15 +165,27 @@ pub fn run(kit: &Path, options: Options) -> Result<Option<StageNumber>> {
         if !is_passed {
             first.get_or_insert(StageNumber { lab: lab.number, stage: stage.number });
         }
+        if *verdict == Verdict::GraderError {
+            without_verdict.push(format!("{}.{}", lab.number, stage.number));
+        }
         let has_report = matches!(verdict, Verdict::Failed | Verdict::GraderError);
         let mut report = |stage: &Stage, graded: &Graded| {
-            let again = again(lab.number, stage.number, graded.seed());
-            let failure = Report::new(lab, stage, graded, again);
-            page.add_report(&failure, kit);
-            if is_shown {
-                let text = failure.to_text(kit);
-                println!("{text}");
-                above = (text.lines().count() + UNDER_A_REPORT > rows).then(|| failure.summary());
+            let made = made("the report", || {
+                let again = again(lab.number, stage.number, graded.seed());
+                let failure = Report::new(lab, stage, graded, again);
+                page.add_report(&failure, kit);
+                if is_shown {
+                    let text = failure.to_text(kit);
+                    note_hint(kit, lab, stage, &text);
+                    println!("{text}");
+                    above =
+                        (text.lines().count() + UNDER_A_REPORT > rows).then(|| failure.summary());
+                }
+            });
+            if let Err(why) = made
+                && is_shown
+            {
+                println!("{}\n{why}", stage_line(lab, stage, &graded.verdict));
             }
         };
         if has_report {
@@ -148,7 +205,8 @@ pub fn run(kit: &Path, options: Options) -> Result<Option<StageNumber>> {
             });
         }
         if !is_passed && !has_report && next_step.is_empty() && grades_own {
-            next_step = next::step(kit, lab, stage, verdict);
+            let step = || next::step(kit, lab, stage, verdict);
+            next_step = made("the next step", step).unwrap_or_else(|why| why);
         }
         is_passed || all || open.contains(&lab.number)
     })?;
@@ -158,20 +216,41 @@ pub fn run(kit: &Path, options: Options) -> Result<Option<StageNumber>> {
     if let Some(summary) = above.filter(|_| repeats) {
         println!("\n{summary}");
     }
-    let stages = if count == 1 { "stage" } else { "stages" };
-    let mut total = format!("{points} points in {count} {stages}");
-    if count < total_count {
-        let _ = write!(total, "; {} more to come", total_count - count);
-    }
+    let mut total = total_line(points, count, total_count - count);
+    total += &scoreboard::without_verdict(&without_verdict);
     if let Some(seed) = seed {
         let _ = write!(total, " (a replay with the words of seed {seed})");
     }
-    if let Some(file) = html {
-        fs::write(&file, page.finish(&total))
-            .with_context(|| format!("cannot write {}", file.display()))?;
+    let mut page_total = total.clone();
+    for lab in &open {
+        let _ = write!(page_total, "; lab {lab} is open");
     }
+    let is_written = html.is_none_or(|file| is_written(&file, &page.finish(&page_total)));
     println!("\n {}", if first.is_none() { style(total).green() } else { style(total) });
-    Ok(first)
+    Ok(Checked { first, is_written })
+}
+
+/// Records that a report showed the first hint, so that `cargo lab hint` begins with the next one.
+fn note_hint(kit: &Path, lab: &Lab, stage: &Stage, report: &str) {
+    let first = stage.hints.first();
+    if first.is_some_and(|hint| report.contains(&labelled("hint", hint, columns()))) {
+        hint::note_first(kit, lab, stage);
+    }
+}
+
+fn total_line(points: Points, count: usize, more: usize) -> String {
+    let stages = if count == 1 { "stage" } else { "stages" };
+    let more = if more > 0 { format!("; {more} more to come") } else { String::new() };
+    format!("{points} points in {count} {stages}{more}")
+}
+
+/// Writes a page. Returns whether this was possible.
+fn is_written(file: &Path, page: &str) -> bool {
+    let written = fs::write(file, page);
+    if let Err(error) = &written {
+        eprintln!("Error: cannot write {}: {error}", file.display());
+    }
+    written.is_ok()
 }
 
 /// Returns a function that returns the command for running a stage again.

@@ -1,4 +1,4 @@
-//! `cargo lab hint`: shows a hint for a stage, and one more each time.
+//! `cargo lab hint`: shows the next hint for a stage.
 
 use std::path::{Path, PathBuf};
 
@@ -7,13 +7,15 @@ use serde_json::{Map, Value};
 
 use crate::cli::target::StageNumber;
 use crate::grading::grader::Author;
+use crate::harness::stage::{Lab, Stage};
 use crate::kit::exercises;
 use crate::kit::files;
+use crate::kit::untrusted::exercises_of_lab;
 use crate::kit::way::{self, Way};
 use crate::labs;
-use crate::report::text::{labelled, wrapped};
+use crate::report::text::{columns, labelled, wrapped};
 
-/// Shows the hints that have already been shown, and the next one.
+/// Shows the hint after those that have been shown, here or in a report. When all have been shown, shows all again.
 ///
 /// # Errors
 /// When the number of shown hints cannot be saved.
@@ -22,22 +24,25 @@ pub fn run(kit: &Path, number: StageNumber) -> Result<()> {
     let Some((lab, stage)) = number.find(&labs) else { return Ok(()) };
     let name = format!("{}.{}", lab.number, stage.number);
     let mut shown = Shown::read(kit);
-    let count = (shown.count(&name) + 1).min(stage.hints.len());
+    let before = shown.count(&name);
+    let count = (before + 1).min(stage.hints.len());
+    let first = if before < count { before } else { 0 };
     println!(" {name}  {}\n", stage.title);
     if way::of_lab(kit, lab.number) == Way::Open {
         let note = "Your lab is open. The hints are written for the guided lab, and may name its \
                     functions.";
-        println!("{}\n", wrapped(" ", note));
+        println!("{}\n", wrapped(" ", note, columns()));
     }
-    for (at, hint) in stage.hints.iter().take(count).enumerate() {
-        println!("{}", labelled(&format!("hint {}", at + 1), hint));
+    for (at, hint) in stage.hints.iter().enumerate().take(count).skip(first) {
+        println!("{}", labelled(&format!("hint {}", at + 1), hint, columns()));
     }
-    let places = exercises::tested_by(
-        exercises::of_lab(kit, "labs", lab.number).unwrap_or_default(),
-        stage.number,
-    );
+    let places =
+        exercises::tested_by(exercises_of_lab(kit, lab.number).unwrap_or_default(), stage.number);
     for place in places {
-        println!("{}", labelled("look at", &format!("{}  `{}`", place.to_line(), place.task.name)));
+        println!(
+            "{}",
+            labelled("look at", &format!("{}  `{}`", place.to_line(), place.task.name), columns())
+        );
     }
     if count < stage.hints.len() {
         println!("\n for one more: cargo lab hint {name}");
@@ -49,6 +54,15 @@ pub fn run(kit: &Path, number: StageNumber) -> Result<()> {
         println!("\n That was the last one.");
     }
     shown.note(&name, count)
+}
+
+/// Notes that a report has shown the stage's first hint. If this cannot be saved, the hint is shown twice.
+pub fn note_first(kit: &Path, lab: &Lab, stage: &Stage) {
+    let mut shown = Shown::read(kit);
+    let name = format!("{}.{}", lab.number, stage.number);
+    if shown.count(&name) == 0 {
+        let _ = shown.note(&name, 1);
+    }
 }
 
 /// The number of hints shown so far for each stage. `cargo clean` removes the file, which does no harm.

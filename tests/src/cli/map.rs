@@ -8,14 +8,14 @@ use anyhow::Result;
 use console::style;
 
 use crate::cli::target::StageNumber;
-use crate::cli::{next, progress};
+use crate::cli::{current, next, progress};
 use crate::grading::grader::Grader;
 use crate::grading::verdict::Verdict;
 use crate::harness::stage::{Lab, Stage};
-use crate::kit::way::{self, Way};
+use crate::kit::way;
 use crate::labs;
 use crate::report::scoreboard::{Points, lab_line, stage_line};
-use crate::report::text::{line, mark};
+use crate::report::text::{columns, line, mark};
 
 /// Grades the student's programs, and shows the map.
 ///
@@ -33,26 +33,19 @@ pub fn run(kit: &Path) -> Result<()> {
     let verdict = |lab: &Lab, stage: &Stage| verdicts.get(&(lab.number, stage.number));
     let is_passed = |lab: &Lab, stage: &Stage| verdict(lab, stage) == Some(&Verdict::Passed);
     let is_done = |lab: &Lab| lab.stages.iter().all(|stage| is_passed(lab, stage));
-    let ways: BTreeMap<_, _> =
-        grader.labs.iter().map(|lab| (lab.number, way::of_lab(kit, lab.number))).collect();
-    // An open lab counts as started as soon as the student has chosen the open way.
-    let is_started = |lab: &Lab| {
-        ways[&lab.number] == Way::Open || lab.stages.iter().any(|stage| is_passed(lab, stage))
-    };
-    // The lab that the student is working on, which is not necessarily the first unfinished one.
-    let mut undone = grader.labs.iter().filter(|lab| !is_done(lab));
-    let current = undone.clone().find(|lab| is_started(lab)).or_else(|| undone.next());
+    let undone = |number| grader.labs.iter().any(|lab| lab.number == number && !is_done(lab));
+    let current = current::in_order(kit).into_iter().find(|current| undone(current.lab));
     let mut all = Points::default();
     let mut next_step = None;
     for lab in &grader.labs {
         let stages = || lab.stages.iter().filter_map(|stage| Some((stage, verdict(lab, stage)?)));
         let points = Points::of(stages());
         all = all + points;
-        println!("{}", lab_line(lab, ways[&lab.number], points));
+        println!("{}", lab_line(lab, way::of_lab(kit, lab.number), points));
         let first = stages().find(|(_, verdict)| **verdict != Verdict::Passed);
         // Only the current lab is shown stage by stage.
         match first {
-            Some((stage, verdict)) if current.is_some_and(|one| one.number == lab.number) => {
+            Some((stage, verdict)) if current.is_some_and(|current| current.lab == lab.number) => {
                 stages()
                     .for_each(|(stage, verdict)| println!("{}", stage_line(lab, stage, verdict)));
                 next_step = Some(next::step(kit, lab, stage, verdict));
@@ -63,9 +56,9 @@ pub fn run(kit: &Path) -> Result<()> {
             }
         }
     }
-    println!("{}", style(line(" all labs", &format!("{all} points"))).bold());
-    match next_step {
-        Some(step) => println!("\n{step}"),
+    println!("{}", style(line(" all labs", &format!("{all} points"), columns())).bold());
+    match next_step.zip(current) {
+        Some((step, current)) => println!("\n{}\n{step}", current.why()),
         None => println!("\n Everything is done."),
     }
     Ok(())

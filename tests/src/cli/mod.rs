@@ -6,30 +6,50 @@ pub mod export;
 pub mod figures;
 pub mod hint;
 pub mod map;
+pub mod progress;
 pub mod reset;
+pub mod run;
 pub mod soak;
 pub mod solution;
 pub mod starters;
 pub mod watch;
 
 mod ask;
+mod current;
 mod next;
 mod open;
-mod progress;
 mod target;
+mod words;
 
+use std::env;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::cli::target::StageNumber;
+use crate::cli::target::{StageNumber, lab_number};
 use crate::grading::grader::Author;
+
+const USAGE: &str = "\
+cargo lab [OPTIONS] [COMMAND]
+       cargo lab [OPTIONS] <LAB OR STAGE>     the same as cargo lab check <LAB OR STAGE>";
+
+const NOTES: &str = "\
+Labs and stages:
+  3, lab3 and lab 3 name lab 3; 3.5, lab3.5 and lab 3.5 name its stage 5
+
+The lab that you are working on:
+  Without a command, the map shows all labs, but only the stages of the lab that you are working on.
+  This is the unfinished lab whose source files you changed last. A lab is unfinished until all of
+  its stages pass. A file counts as changed if it differs from the starter, and it was changed when
+  it was last saved. If you have changed no unfinished lab, the first unfinished lab comes next.";
 
 /// Work on the chat labs. Without a command, shows what is done and what comes next
 #[derive(Parser)]
 #[command(name = "cargo lab", bin_name = "cargo lab", version)]
+#[command(override_usage = USAGE, after_help = NOTES)]
 pub struct Options {
     /// The folder of the kit to work on. Default: this kit
     #[arg(long, value_name = "FOLDER", global = true)]
@@ -41,16 +61,26 @@ pub struct Options {
 #[derive(Subcommand)]
 enum Command {
     /// Grades stages in order, and stops at the first that does not pass
+    #[command(visible_alias = "test", alias = "grade")]
     Check(check::Options),
     /// Checks again whenever a file in labs/ is saved
     Watch(watch::Options),
+    /// Starts your server or client of a lab in this terminal, as `cargo run` does
+    #[command(alias = "start")]
+    Run(run::Options),
+    /// Shows what to write next, in a lab or in the lab that you are working on
+    Next {
+        /// The lab. Default: the unfinished lab whose files you changed last
+        #[arg(value_parser = lab_number)]
+        lab: Option<u32>,
+    },
     /// Plays a finished chat with a server and three people, then shows what went over the wire
     Demo {
         /// The lab
-        #[arg(default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=4))]
+        #[arg(default_value_t = 2, value_parser = lab_number)]
         lab: u32,
     },
-    /// Shows a hint for a stage, and one more each time
+    /// Shows the next hint for a stage: after a report, the second one. After the last, shows all of them
     Hint {
         /// The stage, for example 2.5
         stage: StageNumber,
@@ -102,7 +132,17 @@ impl Options {
                 command = command.mut_subcommand(name, |command| command.hide(true));
             }
         }
-        Self::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+        let mut words: Vec<OsString> = env::args_os().collect();
+        let matches = loop {
+            match command.try_get_matches_from_mut(&words) {
+                Ok(matches) => break matches,
+                Err(refused) => match words::written_out(&words, &refused) {
+                    Some(better) => words = better,
+                    None => refused.exit(),
+                },
+            }
+        };
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
     }
 }
 
@@ -114,12 +154,10 @@ pub fn run(options: Options) -> Result<ExitCode> {
     let kit = options.kit.unwrap_or_else(crate::kit::root);
     match options.command {
         None => map::run(&kit)?,
-        Some(Command::Check(options)) => {
-            if check::run(&kit, options)?.is_some() {
-                return Ok(ExitCode::FAILURE);
-            }
-        }
+        Some(Command::Check(options)) => return Ok(check::to_the_last_line(&kit, options)),
         Some(Command::Watch(options)) => watch::run(&kit, options)?,
+        Some(Command::Run(options)) => run::run(&kit, options)?,
+        Some(Command::Next { lab }) => next::run(&kit, lab)?,
         Some(Command::Demo { lab }) => figures::demo::run(&kit, lab)?,
         Some(Command::Hint { stage }) => hint::run(&kit, stage)?,
         Some(Command::Reset(options)) => reset::run(&kit, options)?,

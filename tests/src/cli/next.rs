@@ -1,13 +1,57 @@
-//! The next step: the function to write, with its file and line, or the program to change in an open lab.
+//! `cargo lab next`, and the next step that other commands show: the function to write, with its file and line, or the
+//! program to change in an open lab.
 
 use std::path::Path;
+use std::sync::Arc;
 
+use anyhow::Result;
 use console::style;
 
+use crate::cli::target::StageNumber;
+use crate::cli::{current, progress};
+use crate::grading::grader::Grader;
 use crate::grading::verdict::Verdict;
 use crate::harness::stage::{Lab, Role, Stage};
+use crate::kit::untrusted::exercises_of_lab;
 use crate::kit::way::{self, Way};
 use crate::kit::{exercises, files};
+
+/// Shows the next step in a lab, or in the lab that the student is working on.
+///
+/// # Errors
+/// When nothing can be graded.
+pub fn run(kit: &Path, lab: Option<u32>) -> Result<()> {
+    if let Some(lab) = lab {
+        match in_lab(kit, lab)? {
+            Some(step) => println!("{step}"),
+            None => println!(" Lab {lab} is done."),
+        }
+        return Ok(());
+    }
+    for current in current::in_order(kit) {
+        if let Some(step) = in_lab(kit, current.lab)? {
+            println!("{}\n{step}", current.why());
+            return Ok(());
+        }
+    }
+    println!(" Everything is done.");
+    Ok(())
+}
+
+/// Grades a lab up to the first stage that is not passed, and returns the next step, if there is one.
+fn in_lab(kit: &Path, number: u32) -> Result<Option<String>> {
+    let grader = Arc::new(Grader::new(kit, &[number], None));
+    let stages = grader.stages().filter(|(lab, _)| *lab == number);
+    let stages = stages.map(|(lab, stage)| StageNumber { lab, stage: stage.number }).collect();
+    let mut next = None;
+    progress::grade(&grader, stages, |lab, stage, graded| {
+        if graded.verdict != Verdict::Passed {
+            next = Some(step(kit, lab, stage, &graded.verdict));
+        }
+        next.is_none()
+    })?;
+    Ok(next)
+}
 
 /// Returns the next step for a stage that has not been passed.
 pub fn step(kit: &Path, lab: &Lab, stage: &Stage, verdict: &Verdict) -> String {
@@ -31,7 +75,7 @@ pub fn step(kit: &Path, lab: &Lab, stage: &Stage, verdict: &Verdict) -> String {
 
 /// In a guided lab: the functions of a stage.
 fn functions(kit: &Path, lab: u32, stage: u32) -> Vec<String> {
-    let places = match exercises::of_lab(kit, "labs", lab) {
+    let places = match exercises_of_lab(kit, lab) {
         Ok(places) => exercises::of_stage(places, stage),
         Err(error) => return vec![format!("        {error:#}")],
     };

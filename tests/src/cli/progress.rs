@@ -1,8 +1,9 @@
-//! Grades with a progress bar. If the output is not a terminal, no bar is shown.
+//! Shows that something is happening while programs are built and graded, so that a command is never silent for long.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
@@ -12,6 +13,87 @@ use crate::cli::target::StageNumber;
 use crate::grading::grader::{Author, Grader, THREADS};
 use crate::grading::verdict::Graded;
 use crate::harness::stage::{Lab, Stage};
+
+/// If the output is not a terminal, a step that takes longer than this is announced with a line.
+const LONG: Duration = Duration::from_secs(1);
+
+/// What is being done. A terminal shows it in a line that moves and disappears at the end. Elsewhere, each step that
+/// takes long is one line. Both are written to stderr.
+pub struct Progress {
+    bar: ProgressBar,
+    lines: Option<(Sender<String>, JoinHandle<()>)>,
+}
+
+impl Progress {
+    /// Begins with a first step.
+    pub fn start(what: impl Into<String>) -> Result<Self> {
+        let bar = ProgressBar::no_length();
+        bar.set_style(ProgressStyle::with_template(" {spinner} {wide_msg} {elapsed:>4}")?);
+        let lines = bar.is_hidden().then(|| {
+            let (sender, steps) = mpsc::channel();
+            (sender, thread::spawn(move || announce(&steps)))
+        });
+        let progress = Self { bar, lines };
+        progress.step(what);
+        progress.bar.enable_steady_tick(Duration::from_millis(100));
+        Ok(progress)
+    }
+
+    /// Begins the next step.
+    pub fn step(&self, what: impl Into<String>) {
+        let what = what.into();
+        if let Some((lines, _)) = &self.lines {
+            let _ = lines.send(what.clone());
+        }
+        self.bar.set_message(what);
+    }
+
+    /// From now on, also shows how many of these steps are done.
+    fn count(&self, steps: usize) -> Result<()> {
+        let template = " {spinner} {bar:20} {pos}/{len}  {wide_msg} {elapsed:>4}";
+        self.bar.set_style(ProgressStyle::with_template(template)?);
+        self.bar.set_length(steps as u64);
+        Ok(())
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+        // No line may come after the command's own last line.
+        if let Some((lines, printer)) = self.lines.take() {
+            drop(lines);
+            let _ = printer.join();
+        }
+    }
+}
+
+/// Prints each step that is not followed by another step within [`LONG`].
+fn announce(steps: &Receiver<String>) {
+    while let Ok(mut step) = steps.recv() {
+        loop {
+            match steps.recv_timeout(LONG) {
+                Ok(next) => step = next,
+                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => break,
+            }
+        }
+        eprintln!(" {step} …");
+    }
+}
+
+/// Builds an author's programs.
+///
+/// # Errors
+/// When cargo cannot build anything.
+pub fn build(grader: &Grader, author: Author) -> Result<()> {
+    let _progress = Progress::start(match author {
+        Author::Student => "building your programs",
+        Author::Kit => "building the finished programs",
+    })?;
+    grader.build(author).as_ref().map_err(|said| anyhow!("{}", said.trim()))?;
+    Ok(())
+}
 
 /// Builds the student's programs, then grades several stages at a time. `each` receives the verdicts in order, until it
 /// returns false.
@@ -23,31 +105,27 @@ pub fn grade(
     stages: Vec<StageNumber>,
     mut each: impl FnMut(&Lab, &Stage, &Graded) -> bool,
 ) -> Result<()> {
-    let bar = ProgressBar::new(stages.len() as u64);
-    bar.set_style(ProgressStyle::with_template(" {spinner} {msg}")?);
-    bar.enable_steady_tick(Duration::from_millis(100));
     if grader.grades_own() {
-        bar.set_message("building your programs");
-        grader.build(Author::Student).as_ref().map_err(|said| anyhow!("{}", said.trim()))?;
+        build(grader, Author::Student)?;
     }
-    bar.set_style(ProgressStyle::with_template(" {spinner} {bar:20} {pos}/{len}  {wide_msg}")?);
+    let progress = Progress::start("grading")?;
+    progress.count(stages.len())?;
     let stages = Arc::new(stages);
     let stopped = Arc::new(AtomicBool::new(false));
     run_ahead(grader, &stages, &stopped);
     for number in stages.iter() {
         let Some((lab, stage)) = number.find(&grader.labs) else { continue };
-        bar.set_message(format!("{}.{}  {}", lab.number, stage.number, stage.title));
+        progress.step(format!("grading {}.{}  {}", lab.number, stage.number, stage.title));
         let mut continues = true;
         grader.grade(Author::Student, lab.number, stage, |graded| {
-            continues = bar.suspend(|| each(lab, stage, graded));
+            continues = progress.bar.suspend(|| each(lab, stage, graded));
         });
-        bar.inc(1);
+        progress.bar.inc(1);
         if !continues {
             break;
         }
     }
     stopped.store(true, Ordering::Relaxed);
-    bar.finish_and_clear();
     Ok(())
 }
 

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use anyhow::{Result, anyhow};
-use indicatif::{ProgressBar, ProgressStyle};
+use anyhow::Result;
 
+use crate::cli::progress::{self, Progress};
 use crate::cli::target::{StageNumber, Target};
 use crate::grading::grader::{Author, Grader, THREADS};
 use crate::grading::verdict::{Graded, Verdict};
@@ -43,15 +43,14 @@ pub fn run(kit: &Path, options: &Options) -> Result<bool> {
     let mut grader = Grader::new(kit, &labs::numbers(), None);
     let mut stages = Vec::new();
     for author in [Author::Kit, Author::Student].into_iter().filter(|author| author.exists(kit)) {
-        grader.build(author).as_ref().map_err(|said| anyhow!("{}", said.trim()))?;
+        progress::build(&grader, author)?;
         for (lab, stage) in grader.stages() {
             if options.target.is_none_or(|target| target.contains(lab, stage.number)) {
                 stages.push((author, StageNumber { lab, stage: stage.number }));
             }
         }
     }
-    let bar = ProgressBar::new(options.rounds);
-    bar.set_style(ProgressStyle::with_template(" {bar:20} {pos}/{len} rounds  {elapsed} {msg}")?);
+    let progress = Progress::start("grading")?;
     let seen = Mutex::new(Seen::new());
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -64,23 +63,15 @@ pub fn run(kit: &Path, options: &Options) -> Result<bool> {
             };
             (0..cores).for_each(|_| drop(scope.spawn(busy)));
         }
-        for round in 0..options.rounds {
-            grader.forget();
-            grade_once(kit, &grader, &stages, round + 1, &seen);
-            bar.inc(1);
+        for round in 1..=options.rounds {
             let count = differing(&seen.lock().unwrap_or_else(PoisonError::into_inner)).count();
-            if count > 0 {
-                bar.set_message(format!("{count} differ"));
-            }
-            // If the output is a pipe, there is no progress bar.
-            let done = round + 1;
-            if bar.is_hidden() && done.is_multiple_of(10) {
-                println!(" {done} of {} rounds, {count} stages differ", options.rounds);
-            }
+            progress.step(format!("round {round} of {}, {count} stages differ", options.rounds));
+            grader.forget();
+            grade_once(kit, &grader, &stages, round, &seen);
         }
         is_over.store(true, Ordering::Relaxed);
     });
-    bar.finish_and_clear();
+    drop(progress);
 
     let seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
     for ((author, StageNumber { lab, stage }), verdicts) in differing(&seen) {

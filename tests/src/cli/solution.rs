@@ -1,17 +1,18 @@
 //! `cargo lab solution`: shows the finished functions of a stage.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Result, bail};
 
-use crate::cli::ask;
 use crate::cli::target::StageNumber;
+use crate::cli::{ask, progress};
 use crate::grading::grader::{Author, Grader};
 use crate::grading::verdict::Verdict;
 use crate::kit::exercises;
 use crate::kit::way::{self, Way};
 use crate::labs;
-use crate::report::text::wrapped;
+use crate::report::text::{columns, wrapped};
 
 /// Shows the functions. If the student has not passed the stage, asks for confirmation first, unless `yes` is set.
 ///
@@ -42,7 +43,7 @@ pub fn run(kit: &Path, number: StageNumber, yes: bool) -> Result<()> {
     if way::of_lab(kit, lab.number) == Way::Open {
         let note = "Your lab is open. These are functions of the finished guided lab, which is \
                     in solutions/.";
-        println!("{}", wrapped(" ", note));
+        println!("{}", wrapped(" ", note, columns()));
     }
     for place in places {
         println!("\n// {}\n{}", place.to_line(), place.item());
@@ -51,13 +52,11 @@ pub fn run(kit: &Path, number: StageNumber, yes: bool) -> Result<()> {
 }
 
 fn is_passed(kit: &Path, number: StageNumber) -> bool {
-    let grader = Grader::new(kit, &[number.lab], Some(1));
+    let grader = Arc::new(Grader::new(kit, &[number.lab], Some(1)));
     let mut is_passed = false;
-    if let Some((lab, stage)) = number.find(&grader.labs) {
-        let note = |graded: &crate::grading::verdict::Graded| {
-            is_passed = graded.verdict == Verdict::Passed;
-        };
-        grader.grade(Author::Student, lab.number, stage, note);
-    }
-    is_passed
+    let run = progress::grade(&grader, vec![number], |_, _, graded| {
+        is_passed = graded.verdict == Verdict::Passed;
+        true
+    });
+    run.is_ok() && is_passed
 }

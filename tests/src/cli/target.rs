@@ -1,4 +1,4 @@
-//! Labs and stages on the command line: `2`, `2.5`, `2.5-`.
+//! Labs and stages on the command line: `2`, `2.5`, `2.5-`, each also with `lab` in front.
 
 use std::fmt;
 use std::str::FromStr;
@@ -52,9 +52,10 @@ impl FromStr for Target {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (numbers, has_rest) = match text.strip_suffix('-') {
+        let numbers = without_lab(text);
+        let (numbers, has_rest) = match numbers.strip_suffix('-') {
             Some(numbers) => (numbers, true),
-            None => (text, false),
+            None => (numbers, false),
         };
         let number = |digits: &str| {
             let message = "write 2 for a lab, 2.5 for a stage, 2.5- for a stage and all later ones";
@@ -81,9 +82,35 @@ impl FromStr for StageNumber {
     fn from_str(text: &str) -> Result<Self, String> {
         match text.parse()? {
             Target { lab, stage: Some(stage), has_rest: false } => Ok(Self { lab, stage }),
-            _ => Err(format!("name one stage, for example {}.1", text.trim_end_matches('-'))),
+            Target { lab, stage, .. } => {
+                Err(format!("name one stage, for example {lab}.{}", stage.unwrap_or(1)))
+            }
         }
     }
+}
+
+/// Parses the number of a lab, such as `2` or `lab2`.
+///
+/// # Errors
+/// When the text names no lab, or only some of its stages.
+pub fn lab_number(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(Target { lab, stage: None, has_rest: false }) => Ok(lab),
+        Ok(Target { lab, .. }) => Err(format!("name a whole lab, for example {lab}")),
+        Err(_) if !is_number(text) => Err("write the number of a lab, for example 2".into()),
+        Err(why) => Err(why),
+    }
+}
+
+/// Whether a word is meant as a lab or stage, even if there is no such lab or stage.
+pub fn is_number(word: &str) -> bool {
+    without_lab(word).starts_with(|char: char| char.is_ascii_digit())
+}
+
+/// Returns `3.5` for `lab3.5`.
+fn without_lab(text: &str) -> &str {
+    let rest = text.get(3..).filter(|_| text[..3].eq_ignore_ascii_case("lab"));
+    rest.map_or(text, str::trim_start)
 }
 
 impl StageNumber {
@@ -109,7 +136,7 @@ fn find(lab: &Lab, number: u32) -> Result<&Stage, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{StageNumber, Target};
+    use super::{StageNumber, Target, is_number, lab_number};
 
     fn stages(text: &str) -> Vec<u32> {
         let target: Target = text.parse().unwrap();
@@ -125,10 +152,23 @@ mod tests {
     }
 
     #[test]
-    fn other_targets_are_refused() {
-        for text in ["", "0", "7", "2.0", "2.99", "2.", ".5", "2.5.1", "-2", "two", "2-3"] {
-            assert!(text.parse::<Target>().is_err(), "{text}");
+    fn a_target_may_begin_with_the_word_lab() {
+        for text in ["lab2.5-", "Lab2.5-", "LAB 2.5-"] {
+            assert_eq!(text.parse(), "2.5-".parse::<Target>(), "{text}");
         }
+        assert_eq!(lab_number("lab2"), Ok(2));
+        assert!(is_number("lab9") && !is_number("label") && !is_number("lab") && !is_number(""));
+    }
+
+    #[test]
+    fn other_targets_are_refused() {
+        for text in
+            ["", "0", "7", "2.0", "2.99", "2.", ".5", "2.5.1", "-2", "two", "2-3", "lab", "lab-2"]
+        {
+            assert!(text.parse::<Target>().is_err(), "{text}");
+            assert!(lab_number(text).is_err(), "{text}");
+        }
+        assert!(lab_number("2.5").is_err() && lab_number("2-").is_err());
         assert!("2".parse::<StageNumber>().is_err());
         assert!("2.5-".parse::<StageNumber>().is_err());
     }

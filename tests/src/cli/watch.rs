@@ -105,7 +105,7 @@ fn check_again(kit: &Path, target: Option<Target>, all: bool) -> Result<Option<S
     if terminal.is_term() {
         terminal.clear_screen()?;
     }
-    let first = check::run(kit, check::Options::for_watching(target, all))?;
+    let first = check::run(kit, check::Options::for_watching(target, all))?.first;
     let keys = [("h", "hint"), ("n", "next"), ("a", "all"), ("r", "again"), ("q", "quit")];
     let keys: Vec<_> =
         keys.iter().map(|(key, word)| format!("{} {word}", style(key).bold())).collect();

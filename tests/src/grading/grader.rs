@@ -6,14 +6,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use crate::grading::run::run_stage;
+use crate::grading::run::{Outcome, run_stage};
 use crate::grading::verdict::{Graded, Verdict};
 use crate::harness::stage::{Lab, Role, Stage};
 use crate::journal::failure::Failure;
+use crate::journal::panics::caught;
 use crate::kit::files;
 use crate::kit::way::{self, Way};
 use crate::labs;
-use crate::system::cargo::{BUILD_LIMIT, Built, build};
+use crate::system::cargo::{BUILD_LIMIT, Built, build, build_apart};
 use crate::system::program::Runnable;
 
 /// The author of the graded programs.
@@ -145,14 +146,22 @@ impl Grader {
         };
         // Cargo builds nothing at all when one of the packages is missing.
         let packages = |lab: &u32| {
-            let names = ["server", "client"].into_iter();
-            names
-                .filter(|name| files::package(&self.kit, author.folder(), *lab, name).is_some())
-                .map(|name| author.package(*lab, name))
-                .collect::<Vec<_>>()
+            ["server", "client"].map(|name| {
+                let folder = files::package(&self.kit, author.folder(), *lab, name)?;
+                let folder = folder.strip_prefix(&self.kit).ok()?.to_owned();
+                Some((author.package(*lab, name), folder))
+            })
         };
-        let packages = || self.graded_labs.iter().flat_map(packages).collect::<Vec<_>>();
-        built.get_or_init(|| build(&self.kit, &packages(), self.build_limit))
+        built.get_or_init(|| {
+            let packages: Vec<_> = self.graded_labs.iter().flat_map(packages).flatten().collect();
+            let names: Vec<_> = packages.iter().map(|(name, _)| name.clone()).collect();
+            let build_all = || {
+                build(&self.kit, &names, self.build_limit).or_else(|said| {
+                    build_apart(&self.kit, &packages, self.build_limit).map_err(|_| said)
+                })
+            };
+            caught("the build", build_all).flatten()
+        })
     }
 
     /// Grades a stage, after the stages that it requires. Each stage is run only once, even if it is requested again.
@@ -160,10 +169,21 @@ impl Grader {
         let mut graded = self.graded.lock().unwrap_or_else(PoisonError::into_inner);
         let once = Arc::clone(graded.entry((author, lab, stage.number)).or_default());
         drop(graded);
-        with(once.get_or_init(|| self.grade_once(author, lab, stage)));
+        with(once.get_or_init(|| {
+            // A panic here must not end the thread, which grades other stages as well.
+            let part = format!("the grading of stage {}", stage.number);
+            let seed = self.replay.unwrap_or_else(rand::random);
+            let graded = caught(&part, || self.grade_once(author, lab, stage, seed));
+            graded.unwrap_or_else(|why| Graded {
+                verdict: Verdict::GraderError,
+                outcome: Some(Outcome::broken(why, seed)),
+                control_passes: None,
+                is_of_kit: author == Author::Kit || self.grades_own(),
+            })
+        }));
     }
 
-    fn grade_once(&self, author: Author, lab: u32, stage: &Stage) -> Graded {
+    fn grade_once(&self, author: Author, lab: u32, stage: &Stage, seed: u64) -> Graded {
         let is_of_kit = author == Author::Kit || self.grades_own();
         let not_run = |verdict| Graded { verdict, outcome: None, control_passes: None, is_of_kit };
         let programs = self.programs(author, lab, stage);
@@ -178,7 +198,6 @@ impl Grader {
                 return not_run(Verdict::Blocked(missing));
             }
         }
-        let seed = self.replay.unwrap_or_else(rand::random);
         let outcome = run_stage(stage, &programs.0, &programs.1, seed);
         let unwritten = outcome.journal.unwritten_stages();
         let control = || {

@@ -1,12 +1,14 @@
 //! Runs one stage, with a time limit.
 
-use std::sync::{Arc, PoisonError, mpsc};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::harness::Harness;
 use crate::harness::stage::Stage;
 use crate::journal::failure::{Check, Failure};
+use crate::journal::panics::caught;
 use crate::journal::timeout::TIMEOUT;
 use crate::journal::{EventKind, Journal};
 use crate::system::process::{Ended, Process};
@@ -14,6 +16,9 @@ use crate::system::program::Runnable;
 
 /// The time limit of a stage, after which its programs are killed.
 const STAGE_LIMIT: Duration = Duration::from_secs(30);
+
+/// The maximum time for the programs of a stage to end.
+const END_LIMIT: Duration = Duration::from_secs(30);
 
 /// The outcome of running a stage once.
 pub struct Outcome {
@@ -29,45 +34,41 @@ pub struct Outcome {
     pub took: Duration,
 }
 
+impl Outcome {
+    /// The outcome if the grader itself failed before or during the run.
+    pub fn broken(why: impl Into<String>, seed: u64) -> Self {
+        let (result, journal) = (Err(Failure::Grader(why.into())), Journal::default());
+        Self { result, journal, programs: Vec::new(), seed, took: Duration::ZERO }
+    }
+}
+
 /// Runs a stage with the programs of one author, in a separate thread.
 pub fn run_stage(stage: &Stage, server: &Runnable, client: &Runnable, seed: u64) -> Outcome {
     let harness = Harness::new(server.clone(), client.clone(), seed);
     let (journal, processes) = (harness.journal().clone(), harness.processes());
     let (done, finished) = mpsc::channel();
-    let script = stage.script;
+    let (script, part) = (stage.script, format!("the script of stage {}", stage.number));
     let begin = Instant::now();
     let player = thread::Builder::new().spawn(move || {
-        let result = script(&harness);
+        let result = caught(&part, || script(&harness))
+            .unwrap_or_else(|why| Err(Failure::Grader(format!("the script panicked: {why}"))));
         harness.journal().note("", EventKind::End);
         let _ = done.send(result);
-        drop(harness);
+        // When this thread has ended, all programs have ended.
+        let ended = caught("ending the programs", || drop(harness));
+        let _ = done.send(ended.map_err(Failure::Grader));
     });
-    let result = match player {
+    let mut result = match player {
         Err(error) => Err(Failure::Grader(format!("no thread: {error}"))),
-        Ok(player) => {
-            let mut result = finished.recv_timeout(STAGE_LIMIT);
-            if result == Err(mpsc::RecvTimeoutError::Timeout) {
-                // The step that hangs ends when its programs end.
-                let processes = processes.lock().unwrap_or_else(PoisonError::into_inner);
-                processes.iter().for_each(|process| process.kill());
-                drop(processes);
-                let _ = finished.recv_timeout(TIMEOUT);
-                let seconds = STAGE_LIMIT.as_secs();
-                result = Ok(Err(Failure::wrong(
-                    "the stage should have ended",
-                    format!("within {seconds} s"),
-                    "it did not end, and was stopped",
-                )));
-            } else {
-                // When the thread has ended, all programs have ended.
-                let panicked = player.join().is_err();
-                if panicked {
-                    result = Ok(Err(Failure::Grader("the script panicked".into())));
-                }
-            }
-            result.unwrap_or_else(|_| Err(Failure::Grader("the script vanished".into())))
-        }
+        Ok(_) => wait_for_end(&finished, || {
+            let processes = processes.lock().unwrap_or_else(PoisonError::into_inner);
+            processes.iter().for_each(|process| process.kill());
+        }),
     };
+    // What a script found while a part of the grader was missing proves nothing, whether it is good or bad.
+    if let Some(why) = journal.broken() {
+        result = Err(Failure::Grader(why.to_owned()));
+    }
     let processes = processes.lock().unwrap_or_else(PoisonError::into_inner);
     // If a program ended after the script, it ended because the script was over.
     let end = journal.end().unwrap_or_else(Instant::now);
@@ -76,4 +77,29 @@ pub fn run_stage(stage: &Stage, server: &Runnable, client: &Runnable, seed: u64)
     };
     let programs = processes.iter().filter_map(ended).collect();
     Outcome { result, journal, programs, seed, took: begin.elapsed() }
+}
+
+/// Waits for the script, and then until its programs have ended. If the script takes too long, `kill` must end its
+/// programs.
+fn wait_for_end(finished: &Receiver<Check>, kill: impl FnOnce()) -> Check {
+    let result = match finished.recv_timeout(STAGE_LIMIT) {
+        Ok(result) => result,
+        Err(RecvTimeoutError::Disconnected) => Err(Failure::Grader("the script vanished".into())),
+        Err(RecvTimeoutError::Timeout) => {
+            // The step that hangs ends when its programs end.
+            kill();
+            let _ = finished.recv_timeout(TIMEOUT);
+            let seconds = STAGE_LIMIT.as_secs();
+            Err(Failure::wrong(
+                "the stage should have ended",
+                format!("within {seconds} s"),
+                "it did not end, and was stopped",
+            ))
+        }
+    };
+    match finished.recv_timeout(END_LIMIT) {
+        Ok(Err(why)) => Err(why),
+        // What the script found still holds if a program cannot be ended.
+        Ok(Ok(())) | Err(_) => result,
+    }
 }

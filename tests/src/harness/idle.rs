@@ -3,13 +3,12 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::journal::Journal;
 use crate::journal::failure::Check;
 use crate::journal::timeout::TIMEOUT;
-use crate::journal::{EventKind, Journal};
 use crate::system::process::Process;
 
-/// Waits until a program uses or requests processor time for less than a tenth of the time that passes. Records how
-/// much processor time the program has used in total.
+/// Waits until a program uses or requests processor time for less than a tenth of the time that passes.
 pub fn comes_to_rest(process: &Process, journal: &Journal) -> Check {
     const LOOK: Duration = Duration::from_millis(100);
     let name = process.name();
@@ -24,13 +23,12 @@ pub fn comes_to_rest(process: &Process, journal: &Journal) -> Check {
         let used = after.saturating_sub(before);
         let is_idle = used < looked.elapsed() / 10 && !process.is_running()?;
         if is_idle {
-            let used = process.cpu_time()?;
-            journal.note(name, EventKind::Note(format!("used {used:.0?} of processor time")));
             return Ok(());
         }
         if begin.elapsed() > TIMEOUT {
-            let came =
-                format!("busy for {used:.0?} in {:.0?}: it is in a busy loop", looked.elapsed());
+            let who = if process.is_alone() { "it" } else { "it or its child" };
+            let elapsed = looked.elapsed();
+            let came = format!("busy for {used:.0?} in {elapsed:.0?}: {who} is in a busy loop");
             let who = format!("while idle, {name}'s program should have used");
             return Err(journal.wrong(who, "no processor time", came));
         }

@@ -40,10 +40,12 @@ impl Listener {
                     self.journal
                         .note(name, EventKind::Got(client.clone(), Wire::Signal("connects")));
                     let peer = Peer::new(name, &client, stream, &self.journal)?;
-                    peer.starts_reading()?;
+                    peer.reads_in_background()?;
                     return Ok(peer);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                // A client has left before it was accepted.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => return Err(error.into()),
             }
             if Instant::now() > deadline {

@@ -1,9 +1,13 @@
 //! The tools that a stage's script uses: one author's programs, people, peers, and random words.
 
+mod decoration;
+mod foreign;
 pub mod idle;
+pub mod leftovers;
 pub mod listener;
 pub mod peer;
 pub mod person;
+mod promptly;
 pub mod server;
 pub mod stage;
 pub mod tap;
@@ -44,7 +48,12 @@ impl Harness {
     /// Creates a harness for one author's programs. The same seed always produces the same words.
     pub fn new(server: Runnable, client: Runnable, seed: u64) -> Self {
         let words = Words::new(seed);
-        let (journal, processes) = (Journal::default(), Arc::default());
+        let (journal, processes) = (Journal::default(), Arc::<Mutex<Vec<Arc<Process>>>>::default());
+        let looked_at = Arc::clone(&processes);
+        journal.when_wrong(move || {
+            let processes = looked_at.lock().unwrap_or_else(PoisonError::into_inner);
+            processes.iter().for_each(|process| process.look());
+        });
         let (servers, taps) = (Mutex::default(), Mutex::default());
         Self { server, client, journal, words, processes, servers, taps }
     }
@@ -102,9 +111,10 @@ impl Harness {
             self.wait_until_listening(address, terminal.process())?;
             address
         };
-        let name = terminal.name().to_owned();
-        self.servers.lock().unwrap_or_else(PoisonError::into_inner).push((address, name));
-        Ok(Server::new(terminal, address, &self.journal))
+        let server = Server::new(terminal, address, &self.journal);
+        let known = (server.address(), server.terminal().name().to_owned());
+        self.servers.lock().unwrap_or_else(PoisonError::into_inner).push(known);
+        Ok(server)
     }
 
     /// Waits until the program listens, whether or not it prints its address. No event shows that a program has begun

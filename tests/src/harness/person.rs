@@ -1,15 +1,18 @@
 //! A person at a terminal, who sees lines, types lines, and presses keys.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::num::NonZero;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::sys::wait::WaitStatus;
 
+use crate::harness::decoration::{Decorations, looks_like};
+use crate::harness::foreign;
 use crate::harness::idle::comes_to_rest;
 use crate::journal::failure::{Check, Evidence, Failure};
-use crate::journal::inbox::Arrived;
+use crate::journal::screen::Screen;
 use crate::journal::terminal::Terminal;
-use crate::journal::terminal::screen;
 use crate::journal::timeout::TIMEOUT;
 use crate::journal::unwritten::without_unwritten;
 use crate::journal::visible::visible;
@@ -23,6 +26,8 @@ pub struct Person {
     program: Program,
     terminal: Terminal,
     journal: Journal,
+    /// What the program has shown in front of messages.
+    decorations: Mutex<BTreeSet<String>>,
 }
 
 /// Keys that do not enter text.
@@ -52,10 +57,9 @@ impl Person {
             }
         };
         journal.note(name, EventKind::Started(terminal, command));
-        let (noted, note_name) = (journal.clone(), name.to_owned());
-        let note = move |bytes: &[u8]| noted.note(&note_name, EventKind::Showed(bytes.to_vec()));
-        let program = Program::start(name, launch, terminal, note)?;
-        Ok(Self { name: name.to_owned(), program, terminal, journal: journal.clone() })
+        let program = Program::start(name, launch, terminal, journal)?;
+        let (name, journal, decorations) = (name.to_owned(), journal.clone(), Mutex::default());
+        Ok(Self { name, program, terminal, journal, decorations })
     }
 
     /// The person's name.
@@ -70,11 +74,7 @@ impl Person {
 
     /// Types a line and presses Enter.
     pub fn types(&self, line: &str) -> Check {
-        if self.terminal == Terminal::Dumb {
-            // A dumb terminal does not echo, because half-typed lines would be mixed with received text. Enter still
-            // begins a new line, for example after a question.
-            self.program.output.push(b"\n");
-        }
+        self.program.begin_line();
         self.press(format!("{line}\r").as_bytes())
     }
 
@@ -99,23 +99,47 @@ impl Person {
             self.program.wait_for_editor();
         }
         self.journal.note(&self.name, EventKind::Typed(keys.to_vec()));
+        if self.terminal == Terminal::Dumb && self.program.reads_lines() {
+            self.journal.note(&self.name, EventKind::Unechoed(keys.to_vec()));
+        }
         self.program.press(keys).map_err(|error| {
             let who = format!("{} should have been able to type", self.name);
             self.journal.wrong(who, visible(keys), format!("the terminal is gone: {error}"))
         })
     }
 
-    /// Waits until the line is on the screen, below the lines seen before. A prompt without letters or digits may
-    /// precede the line.
+    /// Changes the size of the window.
+    pub fn resizes(&self, columns: NonZero<u16>, rows: NonZero<u16>) -> Check {
+        self.journal.note(&self.name, EventKind::Resized(columns, rows));
+        Ok(self.program.resize(columns, rows)?)
+    }
+
+    /// Waits until the line is on the screen, below the lines seen before. A decoration may precede the line.
     pub fn sees(&self, line: &str) -> Check {
-        self.sees_line(line, |shown| is_line(shown, line)).map(|_| ())
+        self.sees_one_of(&[line]).map(|_| ())
+    }
+
+    /// Like [`Person::sees`], but for a long line, which the program may divide into rows where it likes.
+    pub fn sees_wrapped(&self, line: &str) -> Check {
+        let found = self.program.output.wait(|screen| screen.take_wrapped(line));
+        found.ok_or_else(|| self.wrong(self.should_have_seen(), &format!("{line}⏎")))
     }
 
     /// Like [`Person::sees`], but for one of several lines. Returns its index.
     pub fn sees_one_of(&self, lines: &[&str]) -> Check<usize> {
-        let which = |shown: &str| lines.iter().position(|line| is_line(shown, line));
-        let shown = self.sees_line(&lines.join("⏎ or "), |shown| which(shown).is_some())?;
-        Ok(which(&shown).unwrap_or_default())
+        let found = self.program.output.wait(|screen| {
+            let decorations = Decorations::new(&self.journal);
+            let which = |shown: &str| {
+                lines
+                    .iter()
+                    .enumerate()
+                    .find_map(|(at, line)| Some((at, decorations.before(shown, line)?.to_owned())))
+            };
+            which(&screen.take(|shown| which(shown).is_some())?)
+        });
+        let (at, decoration) = found.ok_or_else(|| self.wrong_line(&lines.join("⏎ or ")))?;
+        self.decorations().insert(decoration);
+        Ok(at)
     }
 
     /// Like [`Person::sees`], but for a line that contains `text`. Returns the line.
@@ -126,15 +150,16 @@ impl Person {
     /// Like [`Person::sees_somewhere`], but for a line that contains each of `texts`.
     pub fn sees_together(&self, texts: &[&str]) -> Check<String> {
         let expected = format!("…{}…", texts.join("…"));
-        self.sees_line(&expected, |shown| texts.iter().all(|text| shown.contains(text)))
+        let has_all = |shown: &str| texts.iter().all(|text| shown.contains(text));
+        let found = self.program.output.wait(|screen| screen.take(has_all));
+        found.ok_or_else(|| self.wrong_line(&expected))
     }
 
     /// Waits until any line on the screen contains each of `texts`. The line may be above the lines seen before,
     /// because its position is not specified.
     pub fn has_somewhere(&self, texts: &[&str]) -> Check {
-        let found = self.program.output.wait(|arrived| {
-            let matches = |shown: &String| texts.iter().all(|text| shown.contains(text));
-            self.lines(arrived).iter().any(matches).then_some(())
+        let found = self.program.output.wait(|screen| {
+            screen.has(|shown| texts.iter().all(|text| shown.contains(text))).then_some(())
         });
         let expected = format!("…{}…⏎", texts.join("…"));
         found.ok_or_else(|| self.wrong_below(0, "should have shown", &expected))
@@ -143,9 +168,10 @@ impl Person {
     /// Waits for at most `limit` until `text` is anywhere on the screen. Use this for a program that may have to build
     /// other programs first.
     pub fn sees_soon(&self, limit: Duration, text: &str) -> Check {
-        let found = self.program.output.wait_for(limit, |arrived| {
-            self.screen(arrived).iter().any(|line| line.contains(text)).then_some(())
-        });
+        let found = self
+            .program
+            .output
+            .wait_for(limit, |screen| screen.has(|line| line.contains(text)).then_some(()));
         found.ok_or_else(|| self.wrong(self.should_have_seen(), &format!("…{text}…")))
     }
 
@@ -154,14 +180,15 @@ impl Person {
         let deadline = Instant::now() + TIMEOUT;
         loop {
             call()?;
-            let found = self.program.output.wait_for(Duration::from_millis(50), |arrived| {
-                self.lines(arrived).iter().any(|shown| is_line(shown, line)).then_some(())
+            let found = self.program.output.wait_for(Duration::from_millis(50), |screen| {
+                let decorations = Decorations::new(&self.journal);
+                screen.was_seen(|shown| decorations.before(shown, line).is_some()).then_some(())
             });
             if found.is_some() {
                 return Ok(());
             }
             if Instant::now() > deadline {
-                return Err(self.wrong(self.should_have_seen(), &format!("{line}⏎")));
+                return Err(self.wrong_line(line));
             }
         }
     }
@@ -171,62 +198,78 @@ impl Person {
         if is_server(&self.name) { "should have shown" } else { "should have seen" }
     }
 
-    fn sees_line(&self, expected: &str, matches: impl Fn(&str) -> bool) -> Check<String> {
-        let found = self.program.output.wait(|arrived| {
-            let lines = self.lines(arrived);
-            let at = (arrived.taken..lines.len()).find(|&at| matches(&lines[at]))?;
-            // Here `taken` counts lines.
-            arrived.taken = at + 1;
-            Some(lines[at].clone())
-        });
-        found.ok_or_else(|| self.wrong(self.should_have_seen(), &format!("{expected}⏎")))
+    fn wrong_line(&self, expected: &str) -> Failure {
+        self.wrong(self.should_have_seen(), &format!("{expected}⏎"))
+    }
+
+    fn decorations(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.decorations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for a question. The screen must end with `word` and a colon, without a newline.
     pub fn is_asked_for(&self, word: &str) -> Check {
-        let found = self.program.output.wait(|arrived| {
-            let prompt = self.prompt(arrived).trim_end().to_lowercase();
-            let before_colon = prompt.strip_suffix(':')?.trim_end();
-            before_colon.ends_with(word).then_some(())
-        });
+        let asks = |input: &String| {
+            let input = input.trim_end().to_lowercase();
+            input.strip_suffix(':').is_some_and(|question| question.trim_end().ends_with(word))
+        };
+        let found =
+            self.program.output.wait(|screen| screen.inputs().iter().any(asks).then_some(()));
         found.ok_or_else(|| self.wrong("should have been asked for", &format!("…{word}:")))
     }
 
     /// Waits until the line that is being typed is `text`. Any prompt may precede the text, even a prompt that contains
     /// a nickname.
     pub fn has_typed(&self, text: &str) -> Check {
-        let found = self.program.output.wait(|arrived| {
-            self.prompt(arrived).trim_end().ends_with(text.trim_end()).then_some(())
-        });
+        let is_typed = |input: &String| input.trim_end().ends_with(text.trim_end());
+        let found =
+            self.program.output.wait(|screen| screen.inputs().iter().any(is_typed).then_some(()));
         found.ok_or_else(|| self.wrong("should still see the typed text", text))
     }
 
     /// Checks how many times the line is on the screen. Call this when every copy of the line must already have
     /// arrived.
+    ///
+    /// If the line must not be there, only lines that look like the program's other messages count: the further lines of
+    /// a message may be indented or marked.
     pub fn has_seen(&self, expected: usize, line: &str) -> Check {
-        let lines = self.program.output.look(|arrived| self.lines(arrived));
-        let count = lines.iter().filter(|shown| is_line(shown, line)).count();
-        if count == expected {
+        let known = self.decorations().clone();
+        let count = |screen: &mut Screen| {
+            let decorations = Decorations::new(&self.journal);
+            screen.count(|shown| {
+                decorations.before(shown, line).is_some_and(|decoration| {
+                    let is_known = || known.iter().any(|known| looks_like(known, decoration));
+                    expected > 0 || decoration.is_empty() || is_known()
+                })
+            })
+        };
+        // A program that draws may be in the middle of it.
+        let is_right = self.program.output.wait(|screen| {
+            let is_right = count(screen) == expected;
+            if screen.is_plain() {
+                Some(is_right)
+            } else {
+                (is_right && screen.is_complete()).then_some(true)
+            }
+        });
+        if is_right == Some(true) {
             return Ok(());
         }
+        let count = self.program.output.look(|screen| count(screen));
         let who = format!("{}'s screen should have shown the line «{line}»", self.name);
         let times = |count| if count == 1 { "once".to_owned() } else { format!("{count} times") };
         Err(self.journal.wrong(who, times(expected), times(count)))
     }
 
-    /// Checks that the program never wrote `bytes`.
+    /// Checks that the program never passed on `bytes` that another participant has sent. A program may write the same
+    /// bytes for its own purposes, for example to clear its screen.
     pub fn never_got(&self, bytes: &[u8]) -> Check {
-        let all = self.program.output.look(|arrived| arrived.bytes.clone());
-        if all.windows(bytes.len()).any(|window| window == bytes) {
-            let line = all
-                .split(|&byte| byte == b'\n')
-                .find(|line| line.windows(bytes.len()).any(|window| window == bytes));
-            let who =
-                format!("{}'s terminal should never have received {}", self.name, visible(bytes));
-            let came = visible(line.unwrap_or(bytes));
-            return Err(self.journal.wrong(who, "harmless characters instead", came));
-        }
-        Ok(())
+        let all = self.program.output.look(|screen| screen.bytes().to_vec());
+        let at = foreign::find(&self.name, &all, bytes, &self.journal.events());
+        let Some(at) = at else { return Ok(()) };
+        let begin = all[..at].iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+        let line = all[begin..].split(|&byte| byte == b'\n').next().unwrap_or(bytes);
+        let who = format!("{}'s terminal should never have received {}", self.name, visible(bytes));
+        Err(self.journal.wrong(who, "harmless characters instead", visible(line)))
     }
 
     /// Waits until the program exits with this status.
@@ -241,10 +284,16 @@ impl Person {
         // The terminal may not have delivered the last output yet.
         let lower = text.to_lowercase();
         let count = |shown: &str| shown.to_lowercase().matches(&lower).count();
-        let said = self.program.output.wait(|arrived| {
-            let seen: usize =
-                self.lines(arrived).iter().take(arrived.taken).map(|line| count(line)).sum();
-            (count(&String::from_utf8_lossy(&arrived.bytes)) > seen).then_some(())
+        let said = self.program.output.wait(|screen| {
+            let (before, after) = screen.seen();
+            let is_said = if screen.is_plain() {
+                let seen: usize = before.iter().map(|line| count(line)).sum();
+                count(&String::from_utf8_lossy(screen.bytes())) > seen
+            } else {
+                // The bytes of a program that draws repeat what was seen before.
+                after.iter().any(|line| count(line) > 0) || count(&screen.prompt()) > 0
+            };
+            is_said.then_some(())
         });
         said.ok_or_else(|| self.wrong("should have been told about", &format!("…{text}…")))
     }
@@ -260,6 +309,16 @@ impl Person {
         Err(self.journal.wrong(who, expected, came))
     }
 
+    /// Returns the time since the stage began.
+    pub fn now(&self) -> Duration {
+        self.journal.now()
+    }
+
+    /// Records that all participants have joined, and that everything since `begin` only served to find this out.
+    pub fn has_joined_with_all(&self, begin: Duration) {
+        self.journal.note(&self.name, EventKind::AllJoined(begin));
+    }
+
     /// Checks that the program soon stops using processor time while all peers are silent.
     pub fn rests(&self) -> Check {
         comes_to_rest(self.process(), &self.journal)
@@ -272,17 +331,20 @@ impl Person {
     }
 
     fn wrong(&self, what: &str, expected: &str) -> Failure {
-        self.wrong_below(self.program.output.look(|arrived| arrived.taken), what, expected)
+        let right = self.program.output.look(|screen| screen.seen().0.len());
+        self.wrong_below(right, what, expected)
     }
 
     /// Like [`Person::wrong`], but reports only the part of the screen below the first `right` lines.
     fn wrong_below(&self, right: usize, what: &str, expected: &str) -> Failure {
         self.journal.found_wrong();
-        let (before, rest, end) = self.program.output.look(|arrived| {
-            let mut before = self.lines(arrived);
-            let mut rest = before.split_off(right.min(before.len()));
-            rest.push(self.prompt(arrived));
-            (before.join("\n"), rest.join("\n"), arrived.end)
+        let (before, rest, end) = self.program.output.look(|screen| {
+            let (before, after) = screen.seen();
+            let lines = [before, after].concat();
+            let (before, rest) = lines.split_at(right.min(lines.len()));
+            let prompt = screen.prompt();
+            let rest = [rest, &[prompt.as_str()]].concat();
+            (before.join("\n"), rest.join("\n"), screen.end)
         });
         let end = end.map(|why| format!(" ({why})")).unwrap_or_default();
         let (before, rest) = (without_unwritten(&before), without_unwritten(&rest));
@@ -300,57 +362,7 @@ impl Person {
         };
         Failure::wrong(format!("{} {what}", self.name), expected, came).with(evidence)
     }
-
-    /// Returns the lines above the one that is being typed.
-    fn lines(&self, arrived: &Arrived) -> Vec<String> {
-        let mut lines = self.screen(arrived);
-        lines.pop();
-        lines
-    }
-
-    /// Returns the line that is being typed, including the prompt in front of it.
-    fn prompt(&self, arrived: &Arrived) -> String {
-        self.screen(arrived).pop().unwrap_or_default()
-    }
-
-    fn screen(&self, arrived: &Arrived) -> Vec<String> {
-        screen(self.terminal, &arrived.bytes)
-    }
-}
-
-/// Whether a line on the screen is `expected`, with at most a prompt such as `> ` in front of it.
-fn is_line(shown: &str, expected: &str) -> bool {
-    shown.trim_end().strip_suffix(expected.trim_end()).is_some_and(|prompt| {
-        // Spaces alone are not a prompt: they indent the second line of another message.
-        let is_prompt = prompt.is_empty() || !prompt.trim().is_empty();
-        is_prompt && prompt.len() <= 4 && !prompt.contains(char::is_alphanumeric)
-    })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Person, is_line};
-    use crate::journal::Journal;
-    use crate::journal::terminal::Terminal;
-    use crate::system::program::{Launch, Place};
-
-    #[test]
-    fn only_a_dumb_terminal_does_not_echo() {
-        for (kind, shown) in [(Terminal::Xterm, " echo "), (Terminal::Dumb, " -echo ")] {
-            let arguments = vec!["-c".into(), "exec stty -a".into()];
-            let launch = Launch { program: "/bin/sh".into(), arguments, place: Place::Free };
-            let person = Person::start("alice", &launch, kind, &Journal::default());
-            person.unwrap().sees_somewhere(shown).unwrap();
-        }
-    }
-
-    #[test]
-    fn only_a_prompt_may_come_before_a_line() {
-        for shown in ["bob: hi", "> bob: hi", ">>> bob: hi", "bob: hi  "] {
-            assert!(is_line(shown, "bob: hi"), "{shown}");
-        }
-        for shown in ["  bob: hi", "alice: bob: hi", "bob: hi there", "bob: h", "a bob: hi"] {
-            assert!(!is_line(shown, "bob: hi"), "{shown}");
-        }
-    }
-}
+mod tests;

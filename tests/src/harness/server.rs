@@ -1,25 +1,52 @@
 //! A running server, and the peers that connect to it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::harness::peer::Peer;
 use crate::harness::person::Person;
 use crate::journal::Journal;
-use crate::journal::failure::Check;
+use crate::journal::failure::{Check, Failure};
+use crate::system::ports;
 
 /// A running server.
 pub struct Server {
     terminal: Person,
+    /// Where to connect.
     address: SocketAddr,
+    /// Where the server listens.
+    listens_on: IpAddr,
     journal: Journal,
 }
 
 impl Server {
-    pub(super) fn new(terminal: Person, address: SocketAddr, journal: &Journal) -> Self {
-        Self { terminal, address, journal: journal.clone() }
+    /// A server that listens on an address of this computer, or on all of them.
+    pub(super) fn new(terminal: Person, listens_on: SocketAddr, journal: &Journal) -> Self {
+        let port = listens_on.port();
+        let (mut address, mut listens_on) = (listens_on, listens_on.ip());
+        if ports::is_open_to_all(port) {
+            listens_on = Ipv4Addr::UNSPECIFIED.into();
+        }
+        if listens_on.is_unspecified() {
+            address = (Ipv4Addr::LOCALHOST, port).into();
+        }
+        Self { terminal, address, listens_on, journal: journal.clone() }
     }
 
-    /// Returns the address on which the server listens.
+    /// Checks that other computers cannot connect to the server.
+    pub fn is_for_this_computer(&self) -> Check {
+        if self.listens_on.is_loopback() {
+            return Ok(());
+        }
+        let came = if self.listens_on.is_unspecified() {
+            format!("{}, so other computers could connect", self.listens_on)
+        } else {
+            self.listens_on.to_string()
+        };
+        let who = "without --host, the server should have listened on";
+        Err(Failure::wrong(who, "127.0.0.1", came))
+    }
+
+    /// Returns the address on which the server can be reached.
     pub fn address(&self) -> SocketAddr {
         self.address
     }

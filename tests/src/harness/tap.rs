@@ -7,13 +7,15 @@ use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::Duration;
 
 use socket2::SockRef;
 
 use crate::journal::timeout::TIMEOUT;
 use crate::journal::{EventKind, Journal, Wire};
+
+/// The maximum number of connections of one client. A client needs one.
+const MAX_CONNECTIONS: usize = 100;
 
 /// Listens in place of a server. A tap that has been dropped accepts no new connections.
 pub struct Tap {
@@ -32,19 +34,19 @@ impl Tap {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         let is_dropped = Arc::new(AtomicBool::new(false));
-        let (name, server_name) = (name.to_owned(), server_name.to_owned());
-        let (journal, ends) = (journal.clone(), Arc::clone(&is_dropped));
-        thread::Builder::new().spawn(move || {
-            for client in listener.incoming() {
+        let ends = Arc::clone(&is_dropped);
+        let ends_of = Ends { name: name.into(), server_name: server_name.into(), server };
+        let tapped = journal.clone();
+        journal.spawn("tapping connections", move || {
+            for (count, client) in listener.incoming().enumerate() {
                 if ends.load(Ordering::Relaxed) {
                     return;
                 }
-                journal.note(&name, EventKind::Sent(server_name.clone(), Wire::Signal("connects")));
-                let client = client.map(Arc::new);
-                if let Ok(client) = &client
-                    && connect(&name, client, &server_name, server, &journal).is_err()
-                {
-                    resets(client);
+                match client {
+                    Ok(client) => ends_of.connect(&Arc::new(client), count, &tapped),
+                    // The client has left before it was accepted.
+                    Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                    Err(error) => return tapped.breaks(&format!("accepting a client: {error}")),
                 }
             }
         })?;
@@ -65,32 +67,63 @@ impl Drop for Tap {
     }
 }
 
-fn connect(
-    name: &str,
-    client: &Arc<TcpStream>,
-    server_name: &str,
+/// Both ends of the connections through a tap.
+struct Ends {
+    name: String,
+    server_name: String,
     server: SocketAddr,
-    journal: &Journal,
-) -> io::Result<()> {
-    let server = Arc::new(TcpStream::connect_timeout(&server, TIMEOUT)?);
-    let note = |what: fn(String, Wire) -> EventKind| {
-        let (name, server_name) = (name.to_owned(), server_name.to_owned());
-        let journal = journal.clone();
-        move |wire| journal.note(&name, what(server_name.clone(), wire))
-    };
-    pump(client, &server, note(EventKind::Sent))?;
-    pump(&server, client, note(EventKind::Got))
+}
+
+impl Ends {
+    /// Connects a client, which is the `count`-th one after the first, to the server. The client cannot tell the
+    /// difference if the server does not accept it.
+    fn connect(&self, client: &Arc<TcpStream>, count: usize, journal: &Journal) {
+        let note = |what: fn(String, Wire) -> EventKind| {
+            let (name, server_name) = (self.name.clone(), self.server_name.clone());
+            let journal = journal.clone();
+            move |wire| journal.note(&name, what(server_name.clone(), wire))
+        };
+        note(EventKind::Sent)(Wire::Signal("connects"));
+        // All stages share the grader's sockets and threads.
+        if count >= MAX_CONNECTIONS {
+            return resets(client);
+        }
+        let server = match TcpStream::connect_timeout(&self.server, TIMEOUT) {
+            Ok(server) => Arc::new(server),
+            Err(error) => {
+                if !is_of_server(&error) {
+                    journal.breaks(&format!("connecting to the server: {error}"));
+                }
+                return resets(client);
+            }
+        };
+        let pumps = pump(client, &server, journal, note(EventKind::Sent))
+            .and_then(|()| pump(&server, client, journal, note(EventKind::Got)));
+        if let Err(error) = pumps {
+            journal.breaks(&format!("passing on a connection: {error}"));
+            resets(client);
+            resets(&server);
+        }
+    }
+}
+
+/// Whether a connection failed because of the server, and not because the grader lacks a socket.
+fn is_of_server(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, TimedOut};
+    [ConnectionAborted, ConnectionRefused, ConnectionReset, TimedOut].contains(&error.kind())
 }
 
 /// Starts a thread that passes on all bytes up to the end of the stream.
 fn pump(
     from: &Arc<TcpStream>,
     to: &Arc<TcpStream>,
+    journal: &Journal,
     note: impl Fn(Wire) + Send + 'static,
 ) -> io::Result<()> {
     let (from, to) = (Arc::clone(from), Arc::clone(to));
-    to.set_nodelay(true)?;
-    thread::Builder::new().stack_size(256 * 1024).spawn(move || {
+    // It fails if the other end has already gone, which the thread then notices.
+    let _ = to.set_nodelay(true);
+    journal.spawn("passing on a connection", move || {
         let mut bytes = vec![0; 16 * 1024];
         loop {
             match (&*from).read(&mut bytes) {
@@ -112,8 +145,7 @@ fn pump(
                 }
             }
         }
-    })?;
-    Ok(())
+    })
 }
 
 /// Ends a connection with a reset. The reset is sent when the last thread stops reading from the connection.

@@ -8,6 +8,12 @@ use crate::journal::visible::visible;
 /// The result of one step of a script.
 pub type Check<T = ()> = Result<T, Failure>;
 
+/// The maximum number of bytes of each kind that are evidence. More of a flood would prove no more.
+pub const MAX_BYTES: usize = 256 * 1024;
+
+/// The maximum length of the texts of a failure, in bytes.
+const MAX_TEXT: usize = 256 * 1024;
+
 /// The bytes that a person or peer waited for, and the bytes that arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Evidence {
@@ -49,12 +55,19 @@ impl Failure {
         came: impl Into<String>,
     ) -> Self {
         let (who, expected, came) = (who.into(), expected.into(), came.into());
+        let [who, expected, came] = [who, expected, came].map(not_too_long);
         Self::Wrong { who, expected, came, evidence: None }
     }
 
-    /// Adds the bytes that the failure is about.
+    /// Adds the bytes that the failure is about, up to [`MAX_BYTES`] of each kind.
     #[must_use]
-    pub fn with(mut self, given: Evidence) -> Self {
+    pub fn with(mut self, mut given: Evidence) -> Self {
+        given.expected.truncate(MAX_BYTES);
+        given.before.drain(..given.before.len().saturating_sub(MAX_BYTES));
+        given.rest.truncate(MAX_BYTES);
+        for bytes in [&mut given.expected, &mut given.before, &mut given.rest] {
+            bytes.shrink_to_fit();
+        }
         if let Self::Wrong { evidence, .. } = &mut self {
             *evidence = Some(Box::new(given));
         }
@@ -63,9 +76,19 @@ impl Failure {
 
     /// Like [`Failure::wrong`], but for bytes.
     pub fn wrong_bytes(who: impl Into<String>, expected: &[u8], came: &[u8]) -> Self {
-        let came = if came.is_empty() { "nothing".into() } else { visible(came) };
-        Self::wrong(who, visible(expected), came)
+        // Every byte needs at least one, so the text is cut and marked if there are more.
+        let beginning = |bytes: &[u8]| visible(&bytes[..bytes.len().min(MAX_TEXT + 1)]);
+        let came = if came.is_empty() { "nothing".into() } else { beginning(came) };
+        Self::wrong(who, beginning(expected), came)
     }
+}
+
+fn not_too_long(mut text: String) -> String {
+    if text.len() > MAX_TEXT {
+        text.truncate(text.floor_char_boundary(MAX_TEXT));
+        text.push('…');
+    }
+    text
 }
 
 impl From<io::Error> for Failure {

@@ -1,5 +1,6 @@
 //! Receives bytes from a reading thread, and waits for them without polling.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -8,58 +9,122 @@ use crate::journal::timeout::TIMEOUT;
 /// If more bytes than this arrive, they count as a flood, and no more are kept.
 const FLOOD: usize = 32 * 1024 * 1024;
 
-/// Bytes that a reading thread adds and for which a script waits.
-#[derive(Default)]
-pub struct Inbox {
-    arrived: Mutex<Arrived>,
-    changed: Condvar,
+/// What has become of the bytes that have arrived.
+pub trait Content {
+    /// Adds bytes.
+    ///
+    /// # Errors
+    /// Returns why no more are accepted, when they are a flood.
+    fn add(&mut self, bytes: &[u8]) -> Result<(), &'static str>;
+
+    /// When to call [`Content::settle`], if nothing more arrives before.
+    fn settles_at(&self) -> Option<Instant> {
+        None
+    }
+
+    /// Called when nothing has arrived for a while.
+    fn settle(&mut self) {}
 }
 
 /// The bytes that have arrived so far.
 #[derive(Default)]
-pub struct Arrived {
+pub struct Stream {
     /// All bytes.
     pub bytes: Vec<u8>,
     /// The number of bytes that the script has accepted.
     pub taken: usize,
-    /// Why nothing more will arrive.
-    pub end: Option<&'static str>,
 }
 
-impl Arrived {
+impl Stream {
     /// Returns the bytes that the script has not accepted yet.
     pub fn rest(&self) -> &[u8] {
         &self.bytes[self.taken..]
     }
 }
 
-impl Inbox {
-    /// An empty inbox.
-    pub fn new() -> Arc<Self> {
-        Arc::default()
+impl Content for Stream {
+    fn add(&mut self, bytes: &[u8]) -> Result<(), &'static str> {
+        self.bytes.extend_from_slice(bytes);
+        if self.bytes.len() > FLOOD { Err("it sent more than 32 MiB") } else { Ok(()) }
+    }
+}
+
+/// Bytes that a reading thread adds and for which a script waits.
+#[derive(Default)]
+pub struct Inbox<C = Stream> {
+    arrived: Mutex<Arrived<C>>,
+    changed: Condvar,
+}
+
+/// What has arrived so far, and whether that is all.
+#[derive(Default)]
+pub struct Arrived<C = Stream> {
+    content: C,
+    /// Why nothing more will arrive.
+    pub end: Option<&'static str>,
+}
+
+impl<C> Deref for Arrived<C> {
+    type Target = C;
+
+    fn deref(&self) -> &C {
+        &self.content
+    }
+}
+
+impl<C> DerefMut for Arrived<C> {
+    fn deref_mut(&mut self) -> &mut C {
+        &mut self.content
+    }
+}
+
+impl<C: Content> Inbox<C> {
+    /// An inbox for this content.
+    pub fn new(content: C) -> Arc<Self> {
+        let arrived = Arrived { content, end: None };
+        Arc::new(Self { arrived: Mutex::new(arrived), changed: Condvar::new() })
     }
 
     /// Adds bytes that have arrived. Returns false if the bytes are a flood, so that the caller stops reading.
     pub fn push(&self, bytes: &[u8]) -> bool {
+        self.push_and(bytes, |_| {})
+    }
+
+    /// Like [`Inbox::push`], but also calls `react` before any waiting thread sees the bytes.
+    pub fn push_and(&self, bytes: &[u8], react: impl FnOnce(&mut C)) -> bool {
         let mut arrived = self.lock();
-        arrived.bytes.extend_from_slice(bytes);
-        let is_flood = arrived.bytes.len() > FLOOD;
-        if is_flood {
-            arrived.end = Some("it sent more than 32 MiB");
-        }
+        let is_flood = arrived.add(bytes).map_err(|why| arrived.end = Some(why)).is_err();
+        react(&mut arrived);
         self.changed.notify_all();
         !is_flood
     }
 
     /// Records that nothing more will arrive, and why.
     pub fn end(&self, why: &'static str) {
-        self.lock().end.get_or_insert(why);
+        let mut arrived = self.lock();
+        arrived.settle();
+        arrived.end.get_or_insert(why);
         self.changed.notify_all();
+    }
+
+    /// Ends the inbox when the returned value is dropped, unless it has ended before. The reading thread holds this
+    /// value, so that nothing waits for a thread that has panicked.
+    pub fn ends_with_reader(self: &Arc<Self>) -> impl Drop + Send + use<C>
+    where
+        C: Send,
+    {
+        struct Reader<C: Content>(Arc<Inbox<C>>);
+        impl<C: Content> Drop for Reader<C> {
+            fn drop(&mut self) {
+                self.0.end("the grader stopped reading");
+            }
+        }
+        Reader(Arc::clone(self))
     }
 
     /// Calls `look` with the bytes that have arrived, and again after each change, until `look` returns a value.
     /// Returns `None` if nothing more can arrive, or after [`TIMEOUT`].
-    pub fn wait<T>(&self, look: impl FnMut(&mut Arrived) -> Option<T>) -> Option<T> {
+    pub fn wait<T>(&self, look: impl FnMut(&mut Arrived<C>) -> Option<T>) -> Option<T> {
         self.wait_for(TIMEOUT, look)
     }
 
@@ -67,7 +132,7 @@ impl Inbox {
     pub fn wait_for<T>(
         &self,
         limit: Duration,
-        mut look: impl FnMut(&mut Arrived) -> Option<T>,
+        mut look: impl FnMut(&mut Arrived<C>) -> Option<T>,
     ) -> Option<T> {
         let deadline = Instant::now() + limit;
         let mut arrived = self.lock();
@@ -77,28 +142,35 @@ impl Inbox {
             if found.is_some() || arrived.end.is_some() || left.is_zero() {
                 return found;
             }
+            let settles_in =
+                arrived.settles_at().map(|at| at.saturating_duration_since(Instant::now()));
+            if settles_in.is_some_and(|settles_in| settles_in.is_zero()) {
+                arrived.settle();
+                continue;
+            }
+            let left = left.min(settles_in.unwrap_or(left));
             let waited = self.changed.wait_timeout(arrived, left);
             arrived = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
     /// Calls `look` once.
-    pub fn look<T>(&self, look: impl FnOnce(&mut Arrived) -> T) -> T {
+    pub fn look<T>(&self, look: impl FnOnce(&mut Arrived<C>) -> T) -> T {
         look(&mut self.lock())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Arrived> {
+    fn lock(&self) -> MutexGuard<'_, Arrived<C>> {
         self.arrived.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Inbox;
+    use super::{Inbox, Stream};
 
     #[test]
     fn waiting_ends_when_nothing_more_can_come() {
-        let inbox = Inbox::new();
+        let inbox = Inbox::new(Stream::default());
         inbox.push(b"one");
         inbox.end("closed");
         assert_eq!(inbox.wait(|arrived| (arrived.rest() == b"one").then_some(1)), Some(1));
@@ -107,7 +179,7 @@ mod tests {
 
     #[test]
     fn late_bytes_wake_the_waiting_thread() {
-        let inbox = Inbox::new();
+        let inbox = Inbox::new(Stream::default());
         let pusher = std::sync::Arc::clone(&inbox);
         let thread = std::thread::spawn(move || pusher.push(b"late"));
         assert_eq!(inbox.wait(|arrived| (arrived.rest() == b"late").then_some(())), Some(()));

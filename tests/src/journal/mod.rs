@@ -1,24 +1,28 @@
 //! Records what every participant sent, typed and saw, with times from one clock.
 
+pub mod event;
 pub mod failure;
 pub mod inbox;
+pub mod kept;
+pub mod panics;
+pub mod screen;
 pub mod terminal;
 pub mod timeout;
 pub mod unwritten;
 pub mod visible;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::journal::failure::Failure;
-use crate::journal::terminal::Terminal;
-use crate::journal::unwritten::unwritten_stages;
+pub use crate::journal::event::{Event, EventKind, Wire};
 
-/// The maximum number of events that are kept. A stage normally has dozens of events, but a faulty program must
-/// not fill the memory.
-const MAX_EVENTS: usize = 4000;
+use crate::journal::failure::Failure;
+use crate::journal::kept::Kept;
+use crate::journal::panics::caught;
+use crate::journal::unwritten::unwritten_stages;
 
 /// The name of the server in the journal and in reports; a second server is `server 2`.
 pub const SERVER: &str = "server";
@@ -32,65 +36,33 @@ pub fn is_server(name: &str) -> bool {
 #[derive(Clone)]
 pub struct Journal {
     begin: Instant,
-    events: Arc<Mutex<Vec<Event>>>,
+    events: Arc<Mutex<Kept>>,
+    /// Why the grader's own part in this run failed, if it did.
+    broken: Arc<OnceLock<String>>,
+    /// Called when the script has found something wrong.
+    look: Arc<OnceLock<Look>>,
 }
 
-/// One thing that happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
-    /// The time since the stage began.
-    pub at: Duration,
-    /// The person, peer or program.
-    pub who: String,
-    /// What happened.
-    pub what: EventKind,
-}
-
-impl Event {
-    /// The sender and the receiver, if the event is about the wire.
-    pub fn ends(&self) -> Option<(&str, &str)> {
-        match &self.what {
-            EventKind::Sent(to, _) => Some((&self.who, to)),
-            EventKind::Got(from, _) => Some((from, &self.who)),
-            _ => None,
-        }
-    }
-}
-
-/// The kinds of events.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum EventKind {
-    /// The participant sent bytes to the participant named here, or did something else to the connection.
-    Sent(String, Wire),
-    /// The participant received bytes from the participant named here, or something else happened to the
-    /// connection.
-    Got(String, Wire),
-    /// A person typed or pressed something.
-    Typed(Vec<u8>),
-    /// A program showed something on its terminal.
-    Showed(Vec<u8>),
-    /// A program was started on this kind of terminal, with this command line.
-    Started(Terminal, String),
-    /// The script began a new step.
-    Step(String),
-    /// Anything else, in words.
-    Note(String),
-    /// The script ended. Later events are the programs' last output.
-    End,
-}
-
-/// Something that is sent over a connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Wire {
-    /// Bytes.
-    Bytes(Vec<u8>),
-    /// Something other than bytes: `connects`, `closes`.
-    Signal(&'static str),
-}
+/// Looks at the programs.
+type Look = Box<dyn Fn() + Send + Sync>;
 
 impl Default for Journal {
     fn default() -> Self {
-        Self { begin: Instant::now(), events: Arc::default() }
+        let (events, broken, look) = Default::default();
+        Self { begin: Instant::now(), events, broken, look }
+    }
+}
+
+/// A journal with these events, for a report about a run that did not take place here.
+impl From<Vec<Event>> for Journal {
+    fn from(events: Vec<Event>) -> Self {
+        let journal = Self::default();
+        let mut kept = journal.lock();
+        for event in events {
+            kept.add(event);
+        }
+        drop(kept);
+        journal
     }
 }
 
@@ -98,14 +70,55 @@ impl Journal {
     /// Records an event that happens now.
     pub fn note(&self, who: &str, what: EventKind) {
         let mut events = self.lock();
-        // The end of the script is always recorded.
-        if events.len() < MAX_EVENTS || what == EventKind::End {
-            events.push(Event { at: self.begin.elapsed(), who: who.to_owned(), what });
-        }
+        events.add(Event { at: self.now(), who: who.to_owned(), what });
+    }
+
+    /// Returns the time since the stage began.
+    pub fn now(&self) -> Duration {
+        self.begin.elapsed()
+    }
+
+    /// Starts a thread of the grader that takes part in this run. If the thread panics, the run says nothing about the
+    /// programs; see [`Journal::broken`].
+    ///
+    /// # Errors
+    /// When the system provides no thread.
+    pub fn spawn(
+        &self,
+        part: &'static str,
+        work: impl FnOnce() + Send + 'static,
+    ) -> io::Result<()> {
+        // A crowd of peers has as many threads.
+        const STACK: usize = 256 * 1024;
+        let journal = self.clone();
+        thread::Builder::new().stack_size(STACK).spawn(move || {
+            if let Err(why) = caught(part, work) {
+                journal.breaks(&format!("{part}: {why}"));
+            }
+        })?;
+        Ok(())
+    }
+
+    /// Records that the grader's own part in this run has failed. The first reason counts.
+    pub fn breaks(&self, why: &str) {
+        let _ = self.broken.set(why.to_owned());
+    }
+
+    /// Why the grader's own part in this run has failed, if it has.
+    pub fn broken(&self) -> Option<&str> {
+        self.broken.get().map(String::as_str)
+    }
+
+    /// Sets what to call when the script has found something wrong, before the people and peers are gone.
+    pub fn when_wrong(&self, look: impl Fn() + Send + Sync + 'static) {
+        let _ = self.look.set(Box::new(look));
     }
 
     /// Records that the script ends here, because it found something wrong.
     pub fn found_wrong(&self) {
+        if let Some(look) = self.look.get() {
+            look();
+        }
         self.settle();
         self.note("", EventKind::End);
     }
@@ -115,11 +128,11 @@ impl Journal {
     pub fn settle(&self) {
         const QUIET: Duration = Duration::from_millis(100);
         const AT_MOST: u32 = 5;
-        let count = || self.lock().len();
+        let last = || self.lock().iter().next_back().map(|event| event.at);
         for _ in 0..AT_MOST {
-            let before = count();
+            let before = last();
             thread::sleep(QUIET);
-            if count() == before {
+            if last() == before {
                 break;
             }
         }
@@ -140,12 +153,12 @@ impl Journal {
     pub fn end(&self) -> Option<Instant> {
         let events = self.lock();
         let end = events.iter().find(|event| event.what == EventKind::End)?;
-        Some(self.begin + end.at)
+        self.begin.checked_add(end.at)
     }
 
     /// The events so far, in order.
     pub fn events(&self) -> Vec<Event> {
-        self.lock().clone()
+        self.lock().iter().cloned().collect()
     }
 
     /// Returns the name of the program that was started last. That program is probably the next one to connect to
@@ -167,13 +180,27 @@ impl Journal {
         shown
     }
 
+    /// Returns everything that was typed or sent: each piece, and all pieces of each participant together, because
+    /// nobody knows where the texts in them end.
+    pub fn said(&self) -> Vec<Vec<u8>> {
+        let (mut said, mut joined) = (Vec::new(), BTreeMap::<String, Vec<u8>>::new());
+        for event in self.lock().iter() {
+            if let EventKind::Typed(bytes) | EventKind::Sent(_, Wire::Bytes(bytes)) = &event.what {
+                said.push(bytes.clone());
+                joined.entry(event.who.clone()).or_default().extend_from_slice(bytes);
+            }
+        }
+        said.extend(joined.into_values());
+        said
+    }
+
     /// Returns the stages that the programs themselves reported as not written yet.
     pub fn unwritten_stages(&self) -> Vec<u32> {
         let shown = self.shown();
         shown.values().flat_map(|bytes| unwritten_stages(&String::from_utf8_lossy(bytes))).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Event>> {
+    fn lock(&self) -> MutexGuard<'_, Kept> {
         self.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

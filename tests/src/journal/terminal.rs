@@ -1,13 +1,11 @@
-//! The terminals that people and servers use, and the text that a terminal shows after it has received given bytes.
+//! The kinds of terminals that people and servers use.
 
 use std::num::NonZero;
-
-use crate::journal::visible::visible;
 
 /// The kind of terminal on which a program runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Terminal {
-    /// `TERM=dumb`: shows one line after another, and does not echo typed keys.
+    /// A terminal without echo. For most programs, it is also `TERM=dumb`, on which line editors do not edit.
     Dumb,
     /// `TERM=xterm`: an ordinary terminal, with echo.
     Xterm,
@@ -24,78 +22,5 @@ impl Terminal {
 
 /// The width of the terminal, in characters.
 const COLUMNS: NonZero<u16> = NonZero::new(80).unwrap();
-/// The height of the terminal. It has many rows, so that no line that a script waits for scrolls away.
+/// The height of the terminal. It has many rows, so that a program that fills the screen has room for a whole stage.
 pub const ROWS: NonZero<u16> = NonZero::new(60).unwrap();
-
-/// The number of rows that the script reads. It is larger than the terminal's height, so that no line scrolls away:
-/// the lines that the script has seen are counted from the first one.
-const ALL_ROWS: NonZero<u16> = NonZero::new(300).unwrap();
-
-/// Returns the lines that a person reads on a terminal after it has received these bytes. The last line is the one
-/// with the cursor.
-pub fn screen(terminal: Terminal, bytes: &[u8]) -> Vec<String> {
-    if terminal == Terminal::Dumb {
-        return String::from_utf8_lossy(bytes).split('\n').map(readable).collect();
-    }
-    let mut parser = vt100::Parser::new(ALL_ROWS, terminal.columns(), 0);
-    parser.process(bytes);
-    let screen = parser.screen();
-    let mut lines = vec![String::new()];
-    for (row, text) in
-        (0..=screen.cursor_position().0).zip(screen.rows(0, terminal.columns().get()))
-    {
-        if let Some(line) = lines.last_mut() {
-            line.push_str(&text);
-        }
-        if !screen.row_wrapped(row) && row < screen.cursor_position().0 {
-            lines.push(String::new());
-        }
-    }
-    lines
-}
-
-/// Returns a line of a dumb terminal as a person reads it, but without its colors. Text after a carriage return
-/// overwrites the line, and `ESC [ K` erases the rest of the line. Many programs use this to show a message above a
-/// prompt.
-fn readable(line: &str) -> String {
-    let mut shown: Vec<char> = Vec::new();
-    let mut column = 0;
-    let mut rest = line.trim_end_matches('\r').chars();
-    while let Some(char) = rest.next() {
-        if char == '\r' {
-            column = 0;
-        } else if let Some(sequence) = rest.as_str().strip_prefix('[').filter(|_| char == '\x1b') {
-            let end = sequence.find(|char: char| char.is_ascii_alphabetic());
-            let (sequence, after) = sequence.split_at(end.map_or(sequence.len(), |end| end + 1));
-            rest = after.chars();
-            match sequence {
-                "K" | "0K" => shown.truncate(column),
-                "2K" => shown.iter_mut().for_each(|char| *char = ' '),
-                _ => {}
-            }
-        } else {
-            shown.resize(shown.len().max(column), ' ');
-            shown.splice(column..shown.len().min(column + 1), [char]);
-            column += 1;
-        }
-    }
-    visible(String::from_iter(shown).as_bytes())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::readable;
-
-    #[test]
-    fn colors_and_a_final_carriage_return_are_not_shown() {
-        assert_eq!(readable("\x1b[32m green \x1b[0m\r"), " green ");
-        assert_eq!(readable("\x1b]0;title\x07"), "\\x1b]0;title\\x07");
-    }
-
-    #[test]
-    fn text_after_a_carriage_return_overwrites_the_line() {
-        assert_eq!(readable("> half of\rbob: hi"), "bob: hiof");
-        assert_eq!(readable("> half of a \r\x1b[Kbob: hi\r\r"), "bob: hi");
-        assert_eq!(readable("> half of a \x1b[2K\rbob: hi").trim_end(), "bob: hi");
-    }
-}

@@ -1,7 +1,9 @@
 //! The files of a kit, the exercises in them, and whether a lab is guided or open.
 
+pub mod changed;
 pub mod exercises;
 pub mod files;
+pub mod untrusted;
 pub mod way;
 
 /// Returns the folder of the kit. A kit may be moved or copied together with its build results, so the folder that

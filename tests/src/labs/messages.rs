@@ -4,6 +4,15 @@ use crate::harness::peer::Peer;
 use crate::harness::peer::receiving::{Next, late_end};
 use crate::journal::failure::Check;
 
+/// The most bytes that a message may contain, without its newline.
+pub const LIMIT: usize = 64 * 1024;
+
+/// More bytes than a message may contain.
+pub const TOO_LONG: usize = LIMIT + 64;
+
+/// The number of characters in a message that does not fit into a few rows of a terminal.
+pub const MANY: usize = 2000;
+
 impl Peer {
     /// Sends a message and its ⏎.
     pub fn says(&self, message: &str) -> Check {

@@ -11,14 +11,29 @@ use crate::journal::failure::{Evidence, Failure};
 use crate::journal::visible::visible;
 use crate::journal::{Event, EventKind};
 use crate::kit::exercises;
-use crate::report::ladder::{Ladder, Missing, most_lanes};
-use crate::report::scoreboard::stage_line;
+use crate::kit::untrusted::exercises_of_lab;
+use crate::report::closing::closing;
+use crate::report::diff::Comparison;
+use crate::report::ladder::{Ladder, Marks, Size, most_lanes};
+use crate::report::messages::{HEADER, frame};
+use crate::report::part::made;
+use crate::report::programs::States;
+use crate::report::scoreboard::stage_line_in;
 use crate::report::screens::Screen;
-use crate::report::text::{columns, labelled, quoted, short_blanks, wrapped};
+use crate::report::text::{
+    MIN_COLUMNS, columns, labelled, quoted, quoted_line, rows, short_blanks, wrapped,
+};
 use crate::report::{diff, near_miss, programs, screens};
 
 /// The width of the labels in front of the expected and the actual text, in columns.
 const LABEL: usize = 14;
+const INDENT: &str = "              ";
+
+/// The maximum number of rows of a ladder on a terminal.
+const ROWS: usize = 14;
+
+/// The maximum number of screens if it is unknown which of them the ladder shows.
+const MOST_SCREENS: usize = 4;
 
 /// The report about a failed stage, for a terminal or in another format.
 pub struct Report<'a> {
@@ -29,46 +44,74 @@ pub struct Report<'a> {
     again: String,
     /// All events of the run.
     events: Vec<Event>,
+    /// The number of columns of the terminal.
+    columns: usize,
 }
 
 impl<'a> Report<'a> {
     /// Creates a report. `again` is the command that runs the stage again.
     pub fn new(lab: &'a Lab, stage: &'a Stage, graded: &'a Graded, again: String) -> Self {
         let events = graded.outcome.as_ref().map(|outcome| outcome.journal.events());
-        Self { lab, stage, graded, again, events: events.unwrap_or_default() }
+        let events = events.unwrap_or_default();
+        Self { lab, stage, graded, again, events, columns: columns() }
     }
 
-    /// Returns the report as text for a terminal.
+    /// The same report for a terminal with this number of columns, at least [`MIN_COLUMNS`].
+    #[must_use]
+    pub fn in_columns(mut self, columns: usize) -> Self {
+        self.columns = columns.max(MIN_COLUMNS);
+        self
+    }
+
+    /// Returns the report as text for a terminal. No line has more columns than the terminal, except a command, which can be copied
+    /// only in one piece.
     pub fn to_text(&self, kit: &Path) -> String {
-        let mut parts = vec![stage_line(self.lab, self.stage, &self.graded.verdict)];
+        let columns = self.columns;
+        let missing = |why: String| wrapped("   ", &why, columns);
+        let mut parts = vec![stage_line_in(self.lab, self.stage, &self.graded.verdict, columns)];
+        // What had ended explains what did not happen afterwards.
+        let states = made("the states", || self.states());
+        let lines = |lines: &[String]| self.states_text(lines);
+        parts.push(states.as_ref().map(|states| lines(&states.ended)).unwrap_or_default());
         parts.push(self.what_went_wrong());
         // A program that does not compile has sent and received nothing.
         if self.has_happened() {
-            let ladder = self.ladder(most_lanes(columns()));
-            parts.push(ladder.to_text(columns()));
-            let screens = self.screens(&ladder);
-            if !screens.is_empty() {
-                parts.push(screens::to_text(&screens, columns()));
-            }
+            let size = Size { lanes: most_lanes(columns), rows: ROWS };
+            let ladder = made("the ladder", || self.ladder(size));
+            let text = |ladder: &Ladder| made("the ladder", || ladder.to_text(columns));
+            parts
+                .push(ladder.as_ref().map_err(Clone::clone).and_then(text).unwrap_or_else(missing));
+            let screens = made("the screens", || {
+                // The ladder shows what the other programs print.
+                let mut screens = self.screens(ladder.as_ref().ok());
+                screens.retain(|screen| self.about() == Some(&screen.name));
+                screens::to_text(&screens, columns)
+            });
+            parts.push(screens.unwrap_or_else(missing));
+            parts.push(states.map_or_else(missing, |states| lines(&states.running)));
         }
-        let states = self.states();
-        if !states.is_empty() {
-            // Quoted program output is shown after a bar, and is not wrapped.
-            let is_quoted = |line: &str| line.starts_with(' ');
-            let line = |line: &String| {
-                if is_quoted(line) { format!("   {line}") } else { wrapped("   ", line) }
-            };
-            let lines: Vec<_> = states.iter().map(line).collect();
-            parts.push(style(lines.join("\n")).red().to_string());
-        }
-        parts.push(self.advice_text(kit));
+        parts.push(made("the advice", || self.advice_text(kit)).unwrap_or_else(missing));
+        parts.retain(|part| !part.is_empty());
         parts.join("\n\n")
     }
 
+    fn states_text(&self, lines: &[String]) -> String {
+        // Quoted program output is shown after a bar.
+        let lines = lines.iter().map(|line| match line.strip_prefix("  │ ") {
+            Some(quoted) => barred(quoted, self.columns),
+            None => wrapped("   ", line, self.columns),
+        });
+        let lines: Vec<_> = lines.collect();
+        if lines.is_empty() { String::new() } else { style(lines.join("\n")).red().to_string() }
+    }
+
     /// Returns the screens of the people and servers that the ladder shows.
-    pub(super) fn screens(&self, ladder: &Ladder) -> Vec<Screen> {
+    pub(super) fn screens(&self, ladder: Option<&Ladder>) -> Vec<Screen> {
         let mut screens = screens::screens(&self.events, screens::LINES);
-        screens.retain(|screen| ladder.lanes.contains(&screen.name));
+        match ladder {
+            Some(ladder) => screens.retain(|screen| ladder.lanes.contains(&screen.name)),
+            None => screens.truncate(MOST_SCREENS),
+        }
         screens
     }
 
@@ -84,35 +127,87 @@ impl<'a> Report<'a> {
 
     /// Returns the stage and the failure, without the evidence.
     pub fn summary(&self) -> String {
-        let line = stage_line(self.lab, self.stage, &self.graded.verdict);
+        let line = stage_line_in(self.lab, self.stage, &self.graded.verdict, self.columns);
         format!("{line}\n{}", self.what_went_wrong())
     }
 
     fn what_went_wrong(&self) -> String {
+        let (columns, mut lines) = (self.columns, Vec::new());
+        let missing = |why: String| wrapped("   ", &why, columns);
+        lines.push(made("the failure", || self.failure_text()).unwrap_or_else(missing));
+        // The compiler's errors have no near misses.
+        if matches!(self.failure(), Some(Failure::Wrong { came, .. }) if !came.contains('\n')) {
+            let misses = made("the near misses", || self.near_misses());
+            let misses = misses.unwrap_or_else(|why| vec![why]);
+            lines.extend(misses.iter().map(|miss| wrapped("   → ", miss, columns)));
+            let step = self.step().map(|step| format!("at the step: {}", quoted_line(step)));
+            lines.extend(step.map(|step| wrapped("   ", &step, columns)));
+        }
+        lines.join("\n")
+    }
+
+    fn failure_text(&self) -> String {
+        let columns = self.columns;
         match self.failure() {
             None => String::new(),
-            Some(Failure::Grader(why)) => format!("   the grader failed: {why}"),
+            Some(Failure::Grader(why)) => {
+                // Cargo's errors have many lines.
+                let mut lines = quoted(why).into_iter();
+                let first = format!("the grader failed: {}", lines.next().unwrap_or_default());
+                let mut lines: Vec<_> = lines.map(|line| barred(&line, columns)).collect();
+                lines.insert(0, wrapped("   ", &first, columns));
+                lines.join("\n")
+            }
             Some(Failure::Wrong { who, expected, came, .. }) => {
-                let mut lines = vec![format!("   {}", style(who).bold())];
+                let who = wrapped("   ", &quoted_line(who), columns);
+                let mut lines = vec![style(who).bold().to_string()];
                 // Compiler errors span several lines.
                 if came.contains('\n') {
-                    lines.extend(quoted(came).iter().map(|line| format!("   │ {line}")));
+                    lines.extend(quoted(came).iter().map(|line| barred(line, columns)));
                     return lines.join("\n");
                 }
-                let (expected, came, at) = diff::side_by_side(
-                    &short_blanks(expected),
-                    &short_blanks(&visible(came.as_bytes())),
-                    self.is_screen(),
-                    columns().saturating_sub(LABEL + 1),
-                );
-                lines.push(format!("     expected {}", style(expected).green()));
-                lines.push(format!("     but got  {}", style(came).red()));
-                lines.extend(at.map(|at| format!("{:LABEL$}{:at$}^", "", "")));
-                lines.extend(self.near_misses().iter().map(|miss| format!("   → {miss}")));
-                lines.extend(self.step().map(|step| format!("   at the step: {step}")));
+                let Comparison { expected, came, caret } =
+                    self.comparison(expected, came, columns.saturating_sub(LABEL + 1));
+                for (row, text) in expected.iter().enumerate() {
+                    let label = if row == 0 { "     expected " } else { INDENT };
+                    lines.push(format!("{label}{}", style(text).green()));
+                }
+                for (row, text) in came.iter().enumerate() {
+                    let label = if row == 0 { "     but got  " } else { INDENT };
+                    lines.push(format!("{label}{}", style(text).red()));
+                    let at = caret.filter(|(caret, _)| *caret == row);
+                    lines.extend(at.map(|(_, at)| format!("{INDENT}{}^", " ".repeat(at))));
+                }
                 lines.join("\n")
             }
         }
+    }
+
+    /// Compares the expected and the actual text in `room` columns.
+    pub(super) fn comparison(&self, expected: &str, came: &str, room: usize) -> Comparison {
+        let text = |text: &str| short_blanks(&visible(text.as_bytes()));
+        let (expected, came) = (text(expected), text(came));
+        let Some(evidence) = self.evidence() else {
+            return diff::compare(&expected, &came, "", diff::Kind::Stream, room);
+        };
+        if evidence.is_screen {
+            return diff::compare(&expected, &came, "", diff::Kind::Screen, room);
+        }
+        // Why nothing more can arrive follows the bytes.
+        let bytes = short_blanks(&visible(&evidence.rest));
+        let (bytes, ending) = match came.strip_prefix(&bytes) {
+            Some(ending) if !bytes.is_empty() => (bytes.as_str(), ending),
+            _ => (came.as_str(), ""),
+        };
+        let kind = match (frame(&evidence.expected), frame(&evidence.rest)) {
+            (Some(one), Some(other)) if one.fits() && other.fits() => {
+                let header =
+                    |bytes: &[u8]| short_blanks(&visible(&bytes[..HEADER])).chars().count();
+                diff::Kind::Payload(header(&evidence.expected), header(&evidence.rest))
+            }
+            _ => diff::Kind::Stream,
+        };
+        diff::compare(&expected, bytes, ending, kind, room)
     }
 
     /// Returns the expected bytes, and the bytes that arrived instead.
@@ -123,14 +218,8 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// Whether the failure is about a screen.
-    pub(super) fn is_screen(&self) -> bool {
-        self.evidence().is_some_and(|evidence| evidence.is_screen)
-    }
-
     pub(super) fn near_misses(&self) -> Vec<String> {
-        let misses =
-            |evidence| near_miss::near_misses(evidence, &self.events, self.lab.speaker_hears);
+        let misses = |evidence| near_miss::near_misses(evidence, &self.events, self.lab);
         self.evidence().map(misses).unwrap_or_default()
     }
 
@@ -154,36 +243,48 @@ impl<'a> Report<'a> {
         names.filter(is_about).max_by_key(|name| name.len())
     }
 
-    pub(super) fn ladder(&self, most_lanes: usize) -> Ladder {
+    /// Returns another participant that the failure mentions, as in `carol's connection`.
+    fn mentioned(&self) -> Option<&str> {
+        let Some(Failure::Wrong { who, .. }) = self.failure() else { return None };
+        let names = self.events.iter().map(|event| event.who.as_str());
+        let is_mentioned = |name: &&str| {
+            !name.is_empty() && self.about() != Some(*name) && who.contains(&format!(" {name}'s "))
+        };
+        names.filter(is_mentioned).max_by_key(|name| name.len())
+    }
+
+    pub(super) fn ladder(&self, size: Size) -> Ladder {
         let evidence = self.evidence();
-        let text = evidence.map(|evidence| visible(&evidence.expected)).unwrap_or_default();
-        let missing = evidence.map(|evidence| Missing {
-            who: &evidence.name,
-            text: &text,
-            is_screen: evidence.is_screen,
-        });
+        // A message that arrived in the wrong place or form is not missing.
+        let missing = evidence.filter(|evidence| !near_miss::has_arrived(evidence));
+        let missing = missing.map(|evidence| evidence.expected.as_slice());
         let end = self.events.iter().filter(|event| event.what == EventKind::End).cloned();
         let mut events = journal::merged(&self.events);
         events.extend(end);
-        Ladder::new(&events, self.about(), missing.as_ref(), most_lanes)
+        let marks = Marks { evidence, missing };
+        let about: Vec<_> = self.about().into_iter().chain(self.mentioned()).collect();
+        Ladder::new(self.lab.number, &events, &about, &marks, size)
     }
 
-    pub(super) fn states(&self) -> Vec<String> {
-        if !self.has_happened() {
-            return Vec::new();
-        }
-        let outcome = self.graded.outcome.as_ref();
+    pub(super) fn states(&self) -> States {
+        let outcome = self.graded.outcome.as_ref().filter(|_| self.has_happened());
         outcome
             .map(|outcome| {
-                programs::states(&outcome.programs, &outcome.journal.shown(), &self.events)
+                let mut states = programs::states(&outcome.programs, &self.events, self.about());
+                states.ended.extend(self.about().and_then(|about| closing(&self.events, about)));
+                states
             })
             .unwrap_or_default()
     }
 
     fn advice_text(&self, kit: &Path) -> String {
         let lines = self.advice(kit);
-        let lines: Vec<_> = lines.iter().map(|(label, text)| labelled(label, text)).collect();
-        lines.join("\n")
+        let line = |(label, text): &(&str, String)| match *label {
+            // A line break in the middle of a command would be part of what is copied.
+            "again" | "stuck?" => format!("   {label:<8}{text}"),
+            label => labelled(label, text, self.columns),
+        };
+        lines.iter().map(line).collect::<Vec<_>>().join("\n")
     }
 
     /// Returns the suggested next steps, each with a label.
@@ -207,7 +308,18 @@ impl<'a> Report<'a> {
         }
         // If a program does not compile, the compiler says where to look.
         if self.has_happened() && self.graded.is_of_kit {
-            let places = exercises::of_lab(kit, "labs", lab).unwrap_or_default();
+            let panicked = programs::panic_places(&self.events);
+            let exists = |place: &String| {
+                let file = place.split(':').next().unwrap_or_default();
+                file.starts_with("labs/") && !file.contains("..") && kit.join(file).is_file()
+            };
+            lines.extend(
+                panicked
+                    .into_iter()
+                    .filter(exists)
+                    .map(|place| ("look at", format!("{}  it panicked here", quoted_line(&place)))),
+            );
+            let places = exercises_of_lab(kit, lab).unwrap_or_default();
             for place in exercises::tested_by(places, number) {
                 lines.push(("look at", format!("{}  `{}`", place.to_line(), place.task.name)));
             }
@@ -228,4 +340,10 @@ impl<'a> Report<'a> {
     pub(super) fn title(&self) -> String {
         format!("{}.{}  {}", self.lab.number, self.stage.number, self.stage.title)
     }
+}
+
+/// A line of program output behind a bar, on as many lines as it needs.
+fn barred(line: &str, columns: usize) -> String {
+    let rows = rows(line, columns.saturating_sub(5));
+    rows.iter().map(|row| format!("   │ {row}")).collect::<Vec<_>>().join("\n")
 }

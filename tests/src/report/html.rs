@@ -7,31 +7,48 @@ use std::path::Path;
 use crate::grading::verdict::Verdict;
 use crate::harness::stage::{Lab, Stage};
 use crate::journal::failure::Failure;
-use crate::journal::visible::visible;
+use crate::report::diff::Comparison;
 use crate::report::failure::Report;
-use crate::report::text::{escape, quoted, short_blanks, word};
-use crate::report::{diff, svg};
+use crate::report::ladder::Size;
+use crate::report::part::made;
+use crate::report::svg;
+use crate::report::text::{escape, quoted, quoted_line, word};
 
 /// The style sheet, which supports light and dark mode, phones and paper.
 const STYLE: &str = "
-:root { color-scheme: light dark; --line: #8886; --ok: #17803d; --bad: #c3251d; --dim: #777; --box: #8881; }
-@media (prefers-color-scheme: dark) { :root { --ok: #4cc06f; --bad: #ff7b72; --dim: #999; } }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-h2 { margin: 2.5rem 0 .5rem; font-size: 1.2rem; }
-table { border-collapse: collapse; } td { padding: .15rem .7rem .15rem 0; vertical-align: top; }
+:root { color-scheme: light dark; --line: #8886; --ok: #17803d; --bad: #c3251d; --dim: #666; --box: #8881; --typed: #8882;
+ --by0: #0b63a5; --by1: #a34700; --by2: #00735c; --by3: #8c3a86; --by4: #6a5a00; --by5: #4a5b70; }
+@media (prefers-color-scheme: dark) { :root { --ok: #4cc06f; --bad: #ff7b72; --dim: #a0a0a0;
+ --by0: #7cc0ff; --by1: #ffa86b; --by2: #5fd6b3; --by3: #e79be2; --by4: #d8c65a; --by5: #a9b8cc; } }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { margin-bottom: .3rem; } h2 { margin: 0 0 .6rem; font-size: 1.15rem; line-height: 1.3; }
+table { border-collapse: collapse; margin: 1rem 0; } tr { border-bottom: 1px solid var(--line); }
+td { padding: .25rem .9rem .25rem 0; vertical-align: top; } td:first-child, td:nth-child(3) { white-space: nowrap; font-variant-numeric: tabular-nums; }
+a { color: inherit; text-underline-offset: .2em; }
+section { border: 1px solid var(--line); border-left: .35rem solid var(--bad); border-radius: .5rem; padding: 1rem 1.2rem; margin: 2rem 0; }
 pre, code, .mono { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; font-size: .85rem; }
-pre { background: var(--box); border: 1px solid var(--line); border-radius: .4rem; padding: .6rem; overflow-x: auto; margin: .3rem 0; }
-.passed { color: var(--ok); } .failed, .bad { color: var(--bad); } .dim { color: var(--dim); }
-.ladder { overflow-x: auto; } .ladder svg { min-width: 38rem; width: 100%; height: auto; }
-.screens { display: grid; grid-template-columns: repeat(auto-fit, minmax(17rem, 1fr)); gap: .8rem; }
+pre { background: var(--box); border: 1px solid var(--line); border-radius: .4rem; padding: .6rem; overflow-x: auto; margin: .3rem 0 .8rem; }
+.who { font-weight: bold; margin: 0 0 .3rem; } .passed { color: var(--ok); } .failed, .bad { color: var(--bad); } .dim { color: var(--dim); }
+.ladder { overflow-x: auto; margin: 1rem 0; } .ladder svg { min-width: 38rem; width: 100%; height: auto; }
+.screens { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(17rem, 100%), 1fr)); gap: .8rem; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem .8rem; } dt { color: var(--dim); } dd { margin: 0; overflow-wrap: anywhere; }
-@media (max-width: 30rem) { dl { grid-template-columns: 1fr; } dd { margin-bottom: .4rem; } }
+@media (max-width: 30rem) { dl { grid-template-columns: 1fr; } dd { margin-bottom: .4rem; } section { padding: .8rem; } td { padding-right: .5rem; } }
 svg text { font: 13px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; fill: currentColor; }
-svg .clock, svg .note { opacity: .75; } svg .life { stroke: var(--line); } svg .arrow { stroke: currentColor; }
-svg .tip { fill: currentColor; } svg .name { font-weight: bold; }
-svg .missing, svg .missing .arrow { stroke: var(--bad); } svg .missing text, svg .missing .tip { fill: var(--bad); stroke: none; }
-@media print { section { break-inside: avoid; } }
+svg .clock { opacity: .6; } svg .note { opacity: .8; } svg .life { stroke: var(--line); } svg .arrow { stroke: currentColor; stroke-width: 1.5; }
+svg .tip { fill: currentColor; } svg .name { font-weight: bold; } svg .typed { font-style: italic; font-weight: bold; }
+svg .by0 { color: var(--by0); } svg .by1 { color: var(--by1); } svg .by2 { color: var(--by2); }
+svg .by3 { color: var(--by3); } svg .by4 { color: var(--by4); } svg .by5 { color: var(--by5); }
+svg .missing, svg .wrong { color: var(--bad); } svg .wrong text, svg .missing text { font-weight: bold; }
+svg .wrong .arrow, svg .missing .arrow { stroke-width: 2.5; }
+@media print { :root { color-scheme: light; } section { break-inside: avoid; } .ladder svg { min-width: 0; } pre { white-space: pre-wrap; } }
 ";
+
+/// The size of a ladder on the page.
+const LADDER: Size = Size { lanes: 6, rows: 60 };
+
+/// The number of columns of the expected and the actual text.
+const COLUMNS: usize = 90;
+const INDENT: &str = "\n         ";
 
 /// A page that is not complete yet.
 pub struct Page {
@@ -73,57 +90,34 @@ impl Page {
         let title = report.title();
         let number = title.split(' ').next().unwrap_or_default();
         let _ = writeln!(out, "<section id=\"s{number}\"><h2>✗ {}</h2>", escape(&title));
-        match report.failure() {
-            Some(Failure::Wrong { who, expected, came, .. }) => {
-                let _ = writeln!(out, "<p><b>{}</b></p>", escape(who));
-                let (expected, came, at) = if came.contains('\n') {
-                    (expected.clone(), format!("\n{}", quoted(came).join("\n")), None)
-                } else {
-                    diff::side_by_side(
-                        &short_blanks(expected),
-                        &short_blanks(&visible(came.as_bytes())),
-                        report.is_screen(),
-                        90,
-                    )
-                };
-                let mark = at.map(|at| format!("\n         {:at$}^", "")).unwrap_or_default();
-                let (expected, came) = (escape(&expected), escape(&came));
-                let _ = writeln!(
-                    out,
-                    "<pre>expected <span class=\"passed\">{expected}</span>\nbut got  <span class=\"bad\">{came}</span>{mark}</pre>"
-                );
-            }
-            Some(Failure::Grader(why)) => {
-                let _ = writeln!(out, "<p>the grader failed: {}</p>", escape(why));
-            }
-            None => {}
-        }
-        for miss in report.near_misses() {
-            let _ = writeln!(out, "<p>→ {}</p>", escape(&miss));
-        }
-        if let Some(step) = report.step() {
-            let _ = writeln!(out, "<p class=\"dim\">at the step: {}</p>", escape(step));
-        }
+        let mut add = |part: &str, make: &dyn Fn() -> String| match made(part, make) {
+            Ok(html) => out.push_str(&html),
+            Err(why) => out.push_str(&paragraph("dim", &why)),
+        };
+        add("the states", &|| states(&report.states().ended));
+        add("the failure", &|| failure(report));
+        add("the near misses", &|| {
+            let misses = report.near_misses().into_iter();
+            misses.map(|miss| paragraph("", &format!("→ {miss}"))).collect()
+        });
+        add("the step", &|| {
+            let step = report.step().map(|step| format!("at the step: {}", quoted_line(step)));
+            step.map(|step| paragraph("dim", &step)).unwrap_or_default()
+        });
         if report.has_happened() {
-            let ladder = report.ladder(6);
-            let _ = writeln!(out, "<div class=\"ladder\">{}</div>", svg::ladder(&ladder));
-            out.push_str("<div class=\"screens\">");
-            for screen in report.screens(&ladder) {
-                let (name, lines) = (escape(&screen.name), escape(&screen.lines.join("\n")));
-                let _ =
-                    write!(out, "<div><span class=\"dim\">{name}</span><pre>{lines}</pre></div>");
-            }
-            out.push_str("</div>\n");
+            add("the ladder", &|| {
+                format!("<div class=\"ladder\">{}</div>\n", svg::ladder(&report.ladder(LADDER)))
+            });
+            add("the screens", &|| screens(report));
         }
-        let states = report.states();
-        if !states.is_empty() {
-            let _ = writeln!(out, "<pre class=\"bad\">{}</pre>", escape(&states.join("\n")));
-        }
-        out.push_str("<dl>");
-        for (label, text) in report.advice(kit) {
-            let _ = write!(out, "<dt>{label}</dt><dd>{}</dd>", escape(&text));
-        }
-        out.push_str("</dl></section>\n");
+        add("the states", &|| states(&report.states().running));
+        add("the advice", &|| {
+            let advice = report.advice(kit).into_iter();
+            let entry =
+                |(label, text): (_, String)| format!("<dt>{label}</dt><dd>{}</dd>", escape(&text));
+            format!("<dl>{}</dl>", advice.map(entry).collect::<String>())
+        });
+        self.sections.push_str("</section>\n");
     }
 
     /// Adds the total, and returns the complete page.
@@ -144,4 +138,51 @@ impl Default for Page {
     fn default() -> Self {
         Self::new()
     }
+}
+
+fn paragraph(class: &str, text: &str) -> String {
+    let class = if class.is_empty() { String::new() } else { format!(" class=\"{class}\"") };
+    format!("<p{class}>{}</p>\n", escape(text))
+}
+
+fn states(lines: &[String]) -> String {
+    let text = escape(&lines.join("\n"));
+    if text.is_empty() { text } else { format!("<pre class=\"bad\">{text}</pre>\n") }
+}
+
+/// What was expected, and what came instead.
+fn failure(report: &Report) -> String {
+    let (who, expected, came) = match report.failure() {
+        None => return String::new(),
+        Some(Failure::Grader(why)) => {
+            let why = escape(&quoted(why).join("\n"));
+            return format!("<p>the grader failed:</p>\n<pre>{why}</pre>\n");
+        }
+        Some(Failure::Wrong { who, expected, came, .. }) => (who, expected, came),
+    };
+    let who = paragraph("who", &quoted_line(who));
+    if came.contains('\n') {
+        return format!("{who}<pre class=\"bad\">{}</pre>\n", escape(&quoted(came).join("\n")));
+    }
+    let Comparison { expected, came, caret } = report.comparison(expected, came, COLUMNS);
+    let expected: Vec<_> = expected.iter().map(|row| escape(row)).collect();
+    let mut rows = Vec::new();
+    for (number, row) in came.iter().enumerate() {
+        rows.push(format!("<span class=\"bad\">{}</span>", escape(row)));
+        let at = caret.filter(|(caret, _)| *caret == number);
+        rows.extend(at.map(|(_, at)| format!("{}^", " ".repeat(at))));
+    }
+    let (expected, came) = (expected.join(INDENT), rows.join(INDENT));
+    format!("{who}<pre>expected <span class=\"passed\">{expected}</span>\nbut got  {came}</pre>\n")
+}
+
+fn screens(report: &Report) -> String {
+    // If the ladder cannot be made, the screens are shown without it.
+    let ladder = made("the ladder", || report.ladder(LADDER)).ok();
+    let mut out = String::from("<div class=\"screens\">");
+    for screen in report.screens(ladder.as_ref()) {
+        let (name, lines) = (escape(&quoted_line(&screen.name)), escape(&screen.lines.join("\n")));
+        let _ = write!(out, "<div><span class=\"dim\">{name}</span><pre>{lines}</pre></div>");
+    }
+    out + "</div>\n"
 }

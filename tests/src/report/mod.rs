@@ -1,11 +1,17 @@
 //! Reports for people.
 
+pub mod canvas;
+pub mod closing;
 pub mod diff;
 pub mod failure;
+pub mod frame_miss;
 pub mod html;
 pub mod ladder;
+pub mod messages;
 pub mod near_miss;
+pub mod part;
 pub mod programs;
+pub mod rows;
 pub mod scoreboard;
 pub mod screens;
 pub mod svg;

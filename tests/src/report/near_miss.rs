@@ -1,21 +1,29 @@
 //! Finds output that was almost right, because such output explains the mistake.
 
-use crate::journal::failure::Evidence;
+use std::collections::BTreeMap;
+
+use memchr::memmem;
+
+use crate::harness::stage::Lab;
+use crate::journal;
+use crate::journal::failure::{Evidence, MAX_BYTES};
 use crate::journal::is_server;
 use crate::journal::visible::visible;
 use crate::journal::{Event, EventKind, Wire};
-
-use crate::report::text::short_blanks;
+use crate::report::frame_miss::frame_miss;
+use crate::report::messages::messages;
+use crate::report::text::{cut, quoted_line, short_blanks};
 
 /// Explains the mistake, using the received bytes and the bytes that other participants received. The most useful
 /// remark comes first.
-pub fn near_misses(evidence: &Evidence, events: &[Event], speaker_hears: bool) -> Vec<String> {
+pub fn near_misses(evidence: &Evidence, events: &[Event], lab: &Lab) -> Vec<String> {
     let Evidence { name, expected, before, rest, is_screen } = evidence;
-    let mut misses = Vec::new();
+    let mut misses: Vec<String> = Vec::new();
     // `…` stands for any other text in the line.
     let expected = String::from_utf8_lossy(expected).replace('…', "").into_bytes();
     let message = trim(&expected);
-    if message.is_empty() {
+    // In a flood, what is missing may come later.
+    if message.is_empty() || rest.len() >= MAX_BYTES {
         return misses;
     }
     // A screen may show other lines before the message, so the most similar line is examined.
@@ -29,37 +37,34 @@ pub fn near_misses(evidence: &Evidence, events: &[Event], speaker_hears: bool) -
         misses.push("it is correct, but an extra ⏎ follows it".into());
     } else if rest.starts_with(b"\n") && rest.trim_ascii_start().starts_with(message) {
         misses.push("it is correct, but an empty line comes before it".into());
-    } else if came.eq_ignore_ascii_case(message) {
+    } else if came != message && came.eq_ignore_ascii_case(message) {
         misses.push("it is correct, except for upper and lower case".into());
-    } else if without_blanks(came) == without_blanks(message) {
+    } else if came != message && without_blanks(came) == without_blanks(message) {
         misses.push("it is correct, except for the spaces".into());
     }
     if came.len() > 1 && came != message && message.ends_with(came) {
-        let front = String::from_utf8_lossy(&message[..message.len() - came.len()]);
+        let front = shown(&message[..message.len() - came.len()]);
         misses.push(format!("it is correct, but «{front}» is missing in front of it"));
     } else if !came.is_empty() && came != message && message.starts_with(came) {
         misses.push("only the beginning arrived".into());
     }
-    misses.extend(counted_characters(&expected, rest));
-    if !speaker_hears {
+    if !is_screen {
+        misses.extend(frame_miss(&expected, rest));
+    }
+    if !lab.speaker_hears {
         misses.extend(own_words(name, message, rest, events));
     }
-    let first = trim(rest.split_inclusive(|&byte| byte == b'\n').next().unwrap_or_default());
-    let is_known = |line: &[u8]| line == first;
-    // A message of several lines may repeat one of its lines, so only a message of one line is checked.
-    let is_line = !message.contains(&b'\n');
-    if is_line
-        && !first.is_empty()
-        && !is_screen
-        && before.split(|&byte| byte == b'\n').any(is_known)
-    {
-        misses.push("an earlier message arrived again: it was sent twice".into());
+    if !is_screen && arrived_again(lab.number, before, rest, events) {
+        misses.push("an earlier message arrived again: it was sent to the server only once".into());
     }
     match find(rest, message) {
         // Text that is only part of a line may be anywhere in a screen line, for example as a prompt that has been
         // answered.
         Some(_) if *is_screen && !expected.ends_with(b"\n") => {}
-        Some(at) => misses.extend(beside(rest, at, &expected).map(|miss| {
+        Some(at) if *is_screen && is_quoted(&rest[..at]) => {
+            misses.push("it only stands between quotation marks, in another line".into());
+        }
+        Some(at) => misses.extend(beside(evidence, rest, at, &expected, events).map(|miss| {
             let front = String::from_utf8_lossy(&rest[..at]).trim_start_matches("> ").to_owned();
             let is_typed = *is_screen && !front.is_empty() && has_typed(name, &front, events);
             if is_typed {
@@ -68,24 +73,58 @@ pub fn near_misses(evidence: &Evidence, events: &[Event], speaker_hears: bool) -
                 miss
             }
         })),
-        None => misses.extend(others_got_it(name, message, before, events)),
+        None => misses.extend(others_got_it(lab.number, message, evidence, events)),
+    }
+    if *is_screen {
+        misses.extend(was_removed(name, message, evidence, events));
     }
     misses.extend(only_typed(name, message, rest, events));
-    misses
+    misses.iter().map(|miss| quoted_line(miss)).collect()
+}
+
+/// Whether the message arrived, although not in the expected place or form.
+pub fn has_arrived(evidence: &Evidence) -> bool {
+    let message = trim(&evidence.expected);
+    let is_quote = |at: usize| evidence.is_screen && is_quoted(&evidence.rest[..at]);
+    !message.is_empty() && find(&evidence.rest, message).is_some_and(|at| !is_quote(at))
+}
+
+/// Whether the text after `front` is part of a quotation, for example in an error message.
+fn is_quoted(front: &[u8]) -> bool {
+    let line = front.rsplit(|&byte| byte == b'\n').next().unwrap_or_default();
+    line.split(|&byte| byte == b'"').count() % 2 == 0
+}
+
+/// Returns a remark if the program printed the message, and an escape sequence then removed it.
+fn was_removed(
+    name: &str,
+    message: &[u8],
+    evidence: &Evidence,
+    events: &[Event],
+) -> Option<String> {
+    let mut printed = Vec::new();
+    for event in events.iter().filter(|event| event.who == name) {
+        if let EventKind::Showed(bytes) = &event.what {
+            printed.extend_from_slice(bytes);
+        }
+    }
+    let is_on_screen =
+        [&evidence.before, &evidence.rest].iter().any(|text| find(text, message).is_some());
+    let remark =
+        "the program printed it, but an escape sequence changed or removed it on the screen";
+    (find(&printed, message).is_some() && !is_on_screen).then(|| remark.to_owned())
 }
 
 /// Describes the wrong text directly before or after the message that begins at `at`.
-fn beside(rest: &[u8], at: usize, expected: &[u8]) -> Option<String> {
+fn beside(
+    evidence: &Evidence,
+    rest: &[u8],
+    at: usize,
+    expected: &[u8],
+    events: &[Event],
+) -> Option<String> {
     let message = trim(expected);
     let (front, back) = (&rest[..at], &rest[at + message.len()..]);
-    let shown = |bytes: &[u8]| {
-        let text = short_blanks(&visible(bytes));
-        if text.chars().count() > 40 {
-            text.chars().take(40).chain(['…']).collect()
-        } else {
-            text
-        }
-    };
     if !expected.ends_with(b"\n") {
         // If messages do not end with ⏎, no ⏎ separates them.
         return (at > 0).then(|| format!("it arrived, but after «{}»", shown(front)));
@@ -94,20 +133,28 @@ fn beside(rest: &[u8], at: usize, expected: &[u8]) -> Option<String> {
     let back = trim(back.split(|&byte| byte == b'\n').next().unwrap_or_default());
     if !front.is_empty() && message.starts_with(front) {
         Some(format!("it arrived, but with «{}» twice in front of it", shown(front)))
+    } else if !front.is_empty() && evidence.is_screen && !was_sent(front, events) {
+        let front = shown(front);
+        Some(format!(
+            "it arrived, but after «{front}»: a decoration has at most 20 columns, and contains no name or other \
+             word of the chat"
+        ))
     } else if !front.is_empty() {
         let front = shown(front);
         Some(format!("it arrived, but is glued to «{front}» before it: there is no ⏎ between them"))
     } else if !back.is_empty() {
         Some(format!("it arrived, but «{}» is glued to its end", shown(back)))
     } else {
-        (at > 1).then(|| "it arrived, but after something else".into())
+        (at > 1).then(|| format!("it arrived, but after «{}»", shown(&rest[..at])))
     }
 }
 
 /// Returns the line that contains the message, including its ⏎, or else the line with the most similar beginning.
 fn most_like<'a>(rest: &'a [u8], message: &[u8]) -> &'a [u8] {
     let lines = || rest.split_inclusive(|&byte| byte == b'\n');
-    let has_it = lines().find(|line| find(line, message).is_some());
+    // A long message is prepared for the search only once.
+    let message_finder = memmem::Finder::new(message);
+    let has_it = lines().find(|line| message_finder.find(line).is_some());
     let in_common = |line: &&[u8]| line.iter().zip(message).take_while(|(a, b)| a == b).count();
     has_it.or_else(|| lines().max_by_key(in_common)).unwrap_or_default()
 }
@@ -120,30 +167,45 @@ fn without_blanks(bytes: &[u8]) -> Vec<u8> {
     bytes.iter().copied().filter(|byte| !b" \t".contains(byte)).collect()
 }
 
+/// The bytes as text that is short enough for a remark.
+fn shown(bytes: &[u8]) -> String {
+    // A character is visible in at least a few columns, so this is more than enough.
+    let beginning = &bytes[..bytes.len().min(1000)];
+    let is_all = beginning.len() == bytes.len();
+    let text = short_blanks(&visible(beginning));
+    if is_all { cut(&text, 41) } else { cut(&format!("{text}…"), 41) }
+}
+
 fn find(all: &[u8], part: &[u8]) -> Option<usize> {
-    all.windows(part.len()).position(|window| window == part)
+    memmem::find(all, part)
 }
 
-fn count(all: &[u8], part: &[u8]) -> usize {
-    all.windows(part.len()).filter(|window| *window == part).count()
+/// Whether the first message of `rest` had already arrived before, although everything that the message repeats was
+/// sent to the server only once.
+fn arrived_again(lab: u32, before: &[u8], rest: &[u8], events: &[Event]) -> bool {
+    let first = messages(lab, rest).first().map(|message| trim(message)).unwrap_or_default();
+    let is_first = |message: &&[u8]| trim(message) == first;
+    !first.is_empty() && messages(lab, before).iter().any(is_first) && is_of_one(lab, first, events)
 }
 
-/// Returns a remark if a frame's header counts the characters of the payload instead of its bytes (lab 3).
-fn counted_characters(expected: &[u8], rest: &[u8]) -> Option<String> {
-    const HEADER: usize = 64;
-    let number = |frame: &[u8]| {
-        let header = frame.get(..HEADER)?;
-        std::str::from_utf8(header).ok()?.trim_end().parse::<usize>().ok()
-    };
-    let (bytes, said) = (number(expected)?, number(rest)?);
-    let payload = std::str::from_utf8(expected.get(HEADER..)?).ok()?;
-    let characters = payload.chars().count();
-    let is_mistaken = bytes != said && said == characters;
-    is_mistaken.then(|| {
-        format!(
-            "the header counts the {characters} characters of the payload, not its {bytes} bytes"
-        )
-    })
+/// Whether a message repeats something that was sent only once. Then it is about one event, and not about two events
+/// that are alike.
+fn is_of_one(lab: u32, message: &[u8], events: &[Event]) -> bool {
+    /// Shorter text may occur anywhere.
+    const SHORT: usize = 4;
+    let mut sent: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
+    for event in journal::merged(events) {
+        let EventKind::Sent(_, Wire::Bytes(bytes)) = &event.what else { continue };
+        for one in messages(lab, bytes) {
+            // On wire 4, a reply repeats lines of the request.
+            for line in
+                one.split(|&byte| byte == b'\n').map(trim).filter(|line| line.len() >= SHORT)
+            {
+                *sent.entry(line.to_vec()).or_default() += 1;
+            }
+        }
+    }
+    sent.iter().any(|(line, count)| *count == 1 && find(message, line).is_some())
 }
 
 /// Returns a remark if a peer's own message was sent back to it.
@@ -163,21 +225,40 @@ fn own_words(name: &str, message: &[u8], rest: &[u8], events: &[Event]) -> Optio
     is_own.then(|| format!("what arrived is {name}'s own message, sent back to the speaker"))
 }
 
-/// Returns a remark if other peers received the message instead.
-fn others_got_it(name: &str, message: &[u8], before: &[u8], events: &[Event]) -> Option<String> {
+/// Returns a remark if other peers received the message instead. Of a message that may be about another event, such as
+/// a greeting, only this step counts.
+fn others_got_it(
+    lab: u32,
+    message: &[u8],
+    evidence: &Evidence,
+    events: &[Event],
+) -> Option<String> {
+    let Evidence { name, before, is_screen, .. } = evidence;
+    let is_step = |event: &Event| matches!(event.what, EventKind::Step(_));
+    let step = events.iter().rposition(is_step).unwrap_or(0);
+    let from = if is_of_one(lab, message, events) { 0 } else { step };
     let mut others: Vec<&str> = Vec::new();
-    let mut got: std::collections::BTreeMap<&str, Vec<u8>> = std::collections::BTreeMap::new();
-    for event in events {
-        match &event.what {
-            EventKind::Got(_, Wire::Bytes(bytes)) | EventKind::Showed(bytes) => {
-                got.entry(&event.who).or_default().extend_from_slice(bytes);
-            }
-            _ => {}
-        }
+    let mut got: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
+    for event in events[from..].iter().take_while(|event| event.what != EventKind::End) {
+        let bytes = match &event.what {
+            EventKind::Got(_, Wire::Bytes(bytes)) if !is_screen => bytes,
+            EventKind::Showed(bytes) if *is_screen => bytes,
+            _ => continue,
+        };
+        got.entry(&event.who).or_default().extend_from_slice(bytes);
     }
+    // On a screen, the message may also be quoted in another line.
+    let has_it = |bytes: &[u8]| {
+        let mut lines = bytes.split(|&byte| byte == b'\n').map(trim);
+        if *is_screen {
+            lines.any(|line| line.ends_with(message))
+        } else {
+            find(bytes, message).is_some()
+        }
+    };
     for (who, bytes) in got {
         // If the message is in the server's output, the server printed the message, but did not send it.
-        if who != name && !is_server(who) && count(&bytes, message) > count(before, message) {
+        if who != name && !is_server(who) && has_it(&bytes) && find(before, message).is_none() {
             others.push(who);
         }
     }
@@ -189,14 +270,26 @@ fn others_got_it(name: &str, message: &[u8], before: &[u8], events: &[Event]) ->
     Some(format!("{others} got it, but {name} did not"))
 }
 
-/// Whether the person typed this text.
-fn has_typed(name: &str, text: &str, events: &[Event]) -> bool {
-    events.iter().any(|event| match &event.what {
-        EventKind::Typed(keys) => {
-            event.who == name && find(trim(keys), text.trim().as_bytes()).is_some()
-        }
+/// Whether any participant sent this text.
+fn was_sent(text: &[u8], events: &[Event]) -> bool {
+    let text = text.trim_ascii();
+    let sent = |event: &Event| match &event.what {
+        EventKind::Sent(_, Wire::Bytes(bytes)) => find(bytes, text).is_some(),
         _ => false,
-    })
+    };
+    !text.is_empty() && events.iter().any(sent)
+}
+
+/// Whether the person typed this text. Blanks are not worth a remark, because every person types blanks.
+fn has_typed(name: &str, text: &str, events: &[Event]) -> bool {
+    let text = text.trim();
+    !text.is_empty()
+        && events.iter().any(|event| match &event.what {
+            EventKind::Typed(keys) => {
+                event.who == name && find(trim(keys), text.as_bytes()).is_some()
+            }
+            _ => false,
+        })
 }
 
 /// Returns a remark if the screen shows only the echo of the typed text.
@@ -210,12 +303,45 @@ fn only_typed(name: &str, message: &[u8], rest: &[u8], events: &[Event]) -> Opti
 
 #[cfg(test)]
 mod tests {
-    use super::{Evidence, near_misses};
+    use std::time::Duration;
+
+    use super::{Evidence, Lab, near_misses};
+    use crate::journal::{Event, EventKind, Wire};
+
+    fn lab(speaker_hears: bool) -> Lab {
+        Lab { number: 1, title: "", speaker_hears, stages: Vec::new() }
+    }
 
     fn misses(expected: &str, rest: &str) -> Vec<String> {
         let (expected, rest) = (expected.as_bytes().to_vec(), rest.as_bytes().to_vec());
         let (name, before) = ("bob".to_owned(), Vec::new());
-        near_misses(&Evidence { name, expected, before, rest, is_screen: true }, &[], false)
+        let sent = EventKind::Sent("bob".into(), Wire::Bytes(b"Hello".to_vec()));
+        let events = [Event { at: Duration::ZERO, who: "server".into(), what: sent }];
+        let evidence = Evidence { name, expected, before, rest, is_screen: true };
+        near_misses(&evidence, &events, &lab(false))
+    }
+
+    /// Many line editors print a blank before a message. If the person had typed, this made the grader panic.
+    #[test]
+    fn blanks_before_a_message_were_not_typed() {
+        let typed = Event {
+            at: Duration::ZERO,
+            who: "bob".into(),
+            what: EventKind::Typed(b"hello there\r".into()),
+        };
+        for (rest, expected) in
+            [(" alice: hi\n", "alice: hi\n"), ("\u{a0}alice: hi", "alice:\u{a0}")]
+        {
+            let evidence = Evidence {
+                name: "bob".into(),
+                expected: expected.into(),
+                before: Vec::new(),
+                rest: rest.into(),
+                is_screen: true,
+            };
+            let misses = near_misses(&evidence, std::slice::from_ref(&typed), &lab(true));
+            assert!(!misses.iter().any(|miss| miss.contains("typ")), "{misses:?}");
+        }
     }
 
     #[test]
@@ -224,5 +350,13 @@ mod tests {
         assert_eq!(misses("…name:", "Enter your name: \nHello\n"), none);
         let glued = "it arrived, but is glued to «Hello» before it: there is no ⏎ between them";
         assert_eq!(misses("bob: hi\n", "Hellobob: hi\n"), [glued]);
+    }
+
+    #[test]
+    fn what_is_too_wide_for_a_decoration_is_not_glued() {
+        let miss = &misses("bob: hi\n", "2026-11-26T21:01:05.1234 bob: hi\n")[0];
+        assert!(miss.contains("at most 20 columns"), "{miss}");
+        // Only spaces.
+        misses("bob: hi\n", &format!("{:>30}", "bob: hi\n"));
     }
 }

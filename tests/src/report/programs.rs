@@ -7,89 +7,153 @@ use nix::sys::wait::WaitStatus;
 
 use crate::journal::is_server;
 use crate::journal::unwritten::{unwritten_stages, without_unwritten};
-use crate::journal::visible::visible;
 use crate::journal::{Event, EventKind, Wire};
+use crate::report::text::quoted_line;
 use crate::system::process::Ended;
 
 /// The maximum number of lines of a panic message that are shown.
 const LAST_LINES: usize = 3;
 
+/// The maximum number of unwritten stages that are named.
+const MOST_STAGES: usize = 3;
+
+/// The maximum number of places of panics that are named.
+const MOST_PLACES: usize = 2;
+
 /// An amount of memory, in bytes, that is more than any chat needs.
 const MUCH_MEMORY: u64 = 500_000_000;
 
-/// Returns the remarks about each program. There is no remark about a program that waits as it should.
-pub fn states(
-    programs: &[(String, Ended)],
-    shown: &BTreeMap<String, Vec<u8>>,
-    events: &[Event],
-) -> Vec<String> {
-    let mut lines = Vec::new();
+/// Remarks about the programs.
+#[derive(Default)]
+pub struct States {
+    /// Programs that had ended or panicked. This explains what did not happen afterwards.
+    pub ended: Vec<String>,
+    /// Programs that were still running: in what they waited, and whether they were in a busy loop.
+    pub running: Vec<String>,
+}
+
+/// Returns the remarks about each program. The failure is about the participant `about`. The output of a program after
+/// the end of the script says nothing: the programs are ended then.
+pub fn states(programs: &[(String, Ended)], events: &[Event], about: Option<&str>) -> States {
+    let mut states = States::default();
     let ended_badly = |ended: &Ended| {
         ended.status.is_some_and(|status| !matches!(status, WaitStatus::Exited(_, 0)))
     };
     let server_died = programs.iter().any(|(name, ended)| is_server(name) && ended_badly(ended));
-    // A stage may run several servers.
-    let mut server_is_mentioned = false;
+    let shown = shown(events);
     let mut seen = BTreeSet::new();
-    for (name, ended) in programs {
-        let output = shown.get(name).map(|bytes| String::from_utf8_lossy(bytes).replace('\r', ""));
-        let output = output.unwrap_or_default();
-        let unwritten = unwritten_stages(&output);
-        let after = format!("after {:.1} s", ended.after.as_secs_f64());
-        let said = match ended.status {
+    // Each program, and which of the programs with this name it is.
+    for (at, (name, ended)) in programs.iter().enumerate() {
+        let number = programs[..at].iter().filter(|(other, _)| other == name).count();
+        let after = || {
+            format!("after {:.1} s{}", ended.after.as_secs_f64(), step(name, number, ended, events))
+        };
+        match ended.status {
             // A client is allowed to exit, but a server is not.
-            Some(WaitStatus::Exited(_, 0)) if !is_server(name) => None,
+            Some(WaitStatus::Exited(_, 0)) if !is_server(name) && about != Some(name) => {}
             // Clients are expected to end when their server ends.
-            Some(WaitStatus::Exited(..)) if server_died && !is_server(name) => None,
+            Some(WaitStatus::Exited(..)) if server_died && !is_server(name) => {}
             Some(WaitStatus::Exited(_, code)) => {
                 let on_its_own =
                     if !is_server(name) && !was_left(name, events) { " on its own" } else { "" };
-                Some(format!("{name}'s program ended{on_its_own} with exit status {code}, {after}"))
+                states.ended.push(format!(
+                    "{name}'s program had ended{on_its_own} with exit status {code}, {}",
+                    after()
+                ));
             }
             Some(WaitStatus::Signaled(_, signal, _)) => {
-                Some(format!("{name}'s program was terminated by {signal}, {after}"))
+                states
+                    .ended
+                    .push(format!("{name}'s program was terminated by {signal}, {}", after()));
             }
-            _ if ended.busy_time > ended.after / 2 && ended.after > Duration::from_millis(500) => {
-                let used = ended.cpu_time.as_secs_f64();
-                let lived = ended.after.as_secs_f64();
-                Some(format!(
-                    "{name}'s program was still in a busy loop: {used:.1} s of processor time in {lived:.1} s"
-                ))
-            }
-            // The other programs wait for the server, so the report says what the server did.
-            _ if is_server(name)
-                && ended.after > Duration::from_secs(3)
-                && !server_is_mentioned =>
-            {
-                Some(format!(
-                    "{name}'s program was still waiting: {:.2} s of processor time in {:.1} s",
-                    ended.cpu_time.as_secs_f64(),
-                    ended.after.as_secs_f64()
-                ))
-            }
-            _ => None,
-        };
-        server_is_mentioned |= is_server(name) && said.is_some();
-        let has_died = ended.status.is_some();
-        lines.extend(said);
+            _ => states.running.extend(running(name, ended, about)),
+        }
         if ended.memory > MUCH_MEMORY {
             let megabytes = ended.memory / 1_000_000;
-            lines.push(format!("{name}'s program used {megabytes} MB of memory"));
+            states.running.push(format!("{name}'s program used {megabytes} MB of memory"));
         }
         // The output of all programs with this name is joined, so it is examined only once.
         if !seen.insert(name) {
             continue;
         }
-        for stage in unwritten.into_iter().collect::<BTreeSet<_>>() {
-            lines.push(format!("{name}'s program reported that stage {stage} is not written yet"));
-        }
-        for panic in panics(&without_unwritten(&output)) {
-            let still = if has_died { "" } else { "; the program kept running" };
-            lines.push(format!("{name}'s program panicked{still}"));
-            lines.extend(panic.iter().map(|line| format!("  │ {}", visible(line.as_bytes()))));
+        let output = shown.get(name.as_str()).map(Vec::as_slice).unwrap_or_default();
+        let has_died = ended.status.is_some();
+        states.ended.extend(confessions(name, &String::from_utf8_lossy(output), has_died));
+    }
+    for lines in [&mut states.ended, &mut states.running] {
+        for line in lines.iter_mut() {
+            *line = quoted_line(line);
         }
     }
+    states
+}
+
+/// The step in which a program ended, if another step followed.
+fn step(name: &str, number: usize, ended: &Ended, events: &[Event]) -> String {
+    let is_start =
+        |event: &&Event| event.who == name && matches!(event.what, EventKind::Started(..));
+    let Some(start) = events.iter().filter(is_start).nth(number) else { return String::new() };
+    let steps = || {
+        events.iter().rev().filter_map(|event| match &event.what {
+            EventKind::Step(step) => Some((event.at, step)),
+            _ => None,
+        })
+    };
+    let end = start.at + ended.after;
+    match (steps().find(|(at, _)| *at <= end), steps().next()) {
+        (Some((at, step)), Some((last, _))) if at < last => format!(", in the step «{step}»"),
+        (None, Some(_)) => ", before the first step".to_owned(),
+        _ => String::new(),
+    }
+}
+
+/// What a program did that was still running. Most programs wait as they should, so this is said only of the server and
+/// of the participant that the failure is about, and only if there was time to wait.
+fn running(name: &str, ended: &Ended, about: Option<&str>) -> Option<String> {
+    let (used, lived) = (ended.cpu_time.as_secs_f64(), ended.after.as_secs_f64());
+    if ended.busy_time > ended.after / 2 && ended.after > Duration::from_millis(500) {
+        let time = format!("{used:.1} s of processor time in {lived:.1} s");
+        return Some(format!("{name}'s program was still in a busy loop: {time}"));
+    }
+    let is_worth_it = is_server(name) || about == Some(name);
+    if !is_worth_it || ended.after < Duration::from_secs(3) {
+        return None;
+    }
+    Some(if ended.waits.is_empty() {
+        let time = format!("{used:.2} s of processor time in {lived:.1} s");
+        format!("{name}'s program was still waiting: {time}")
+    } else {
+        format!("{name}'s program was waiting in {}", ended.waits)
+    })
+}
+
+/// What a program itself printed about its end: panics, and stages that are not written yet.
+fn confessions(name: &str, output: &str, has_died: bool) -> Vec<String> {
+    let output = plain(output);
+    let unwritten: BTreeSet<_> = unwritten_stages(&output).into_iter().collect();
+    // A program that prints many numbers says nothing.
+    let mut lines: Vec<_> = unwritten
+        .into_iter()
+        .take(MOST_STAGES)
+        .map(|stage| format!("{name}'s program reported that stage {stage} is not written yet"))
+        .collect();
+    for panic in panics(&without_unwritten(&output)) {
+        let still = if has_died { "" } else { "; the program kept running" };
+        lines.push(format!("{name}'s program panicked{still}"));
+        lines.extend(panic.iter().map(|line| format!("  │ {line}")));
+    }
     lines
+}
+
+/// The output of each program before the end of the script. It may have arrived in pieces.
+fn shown(events: &[Event]) -> BTreeMap<&str, Vec<u8>> {
+    let mut shown: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
+    for event in events.iter().take_while(|event| event.what != EventKind::End) {
+        if let EventKind::Showed(bytes) = &event.what {
+            shown.entry(&event.who).or_default().extend_from_slice(bytes);
+        }
+    }
+    shown
 }
 
 /// Whether the other end closed this program's connection, or the program never had a connection.
@@ -131,9 +195,56 @@ fn panics(output: &str) -> Vec<Vec<String>> {
     panics
 }
 
+/// Returns where programs panicked before the end of the script, as `FILE:LINE`, at most [`MOST_PLACES`].
+pub fn panic_places(events: &[Event]) -> Vec<String> {
+    let place = |panic: Vec<String>| {
+        let (_, place) = panic.first()?.split_once(" panicked at ")?;
+        let mut parts = place.split(':');
+        Some(format!("{}:{}", parts.next()?, parts.next()?.parse::<u32>().ok()?))
+    };
+    let shown = shown(events);
+    let texts =
+        shown.values().map(|bytes| without_unwritten(&plain(&String::from_utf8_lossy(bytes))));
+    let mut places: Vec<_> = texts.flat_map(|text| panics(&text)).filter_map(place).collect();
+    places.dedup();
+    places.truncate(MOST_PLACES);
+    places
+}
+
+/// Output without escape sequences. A program that edits lines or fills the screen may place a panic with them.
+fn plain(output: &str) -> String {
+    console::strip_ansi_codes(output).replace('\r', "")
+}
+
 #[cfg(test)]
 mod tests {
-    use super::panics;
+    use std::fmt::Write;
+    use std::time::Duration;
+
+    use super::{Ended, Event, EventKind, LAST_LINES, MOST_STAGES, panic_places, panics, states};
+    use crate::system::waits::Waits;
+
+    #[test]
+    fn a_program_cannot_make_the_report_long() {
+        let mut output = String::new();
+        for number in 0..9999 {
+            let _ = write!(
+                output,
+                "\nthread 'main' panicked at x.rs:{number}:1:\nnot yet implemented: stage {number}\n\
+                 thread 'main' (7) panicked at x.rs:{number}:1:\n{number}\n{}\n",
+                "long ".repeat(100)
+            );
+        }
+        let zero = Duration::ZERO;
+        let waits = Waits::default();
+        let ended =
+            Ended { status: None, after: zero, cpu_time: zero, busy_time: zero, memory: 0, waits };
+        let what = EventKind::Showed(output.into_bytes());
+        let shown = Event { at: zero, who: "bob".to_owned(), what };
+        let lines = states(&[("bob".into(), ended)], &[shown], None).ended;
+        assert_eq!(lines.len(), MOST_STAGES + 3 * (1 + 1 + LAST_LINES), "{lines:#?}");
+        assert!(lines.iter().all(|line| line.chars().count() <= 300), "{lines:#?}");
+    }
 
     #[test]
     fn a_panic_is_found_with_its_message() {
@@ -143,5 +254,8 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert!(found[0][0].ends_with("src/main.rs:3:5:"), "{found:?}");
         assert_eq!(found[0][1], "attempt to subtract with overflow");
+        let what = EventKind::Showed(output.into());
+        let event = Event { at: Duration::ZERO, who: "server".to_owned(), what };
+        assert_eq!(panic_places(&[event]), ["src/main.rs:3"]);
     }
 }

@@ -1,11 +1,13 @@
 //! The scoreboard: the points of each lab and each stage.
 
+use std::io::Write;
+
 use console::style;
 
 use crate::grading::verdict::Verdict;
 use crate::harness::stage::{Lab, Stage};
 use crate::kit::way::Way;
-use crate::report::text::{line, mark, word};
+use crate::report::text::{columns, line, mark, word};
 
 /// The number of points earned, and the number of points possible.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,6 +41,23 @@ impl std::fmt::Display for Points {
     }
 }
 
+/// The end of a line with a sum, if some stages have no verdict: `; no verdict on 2.5, 2.7 (grader error)`.
+pub fn without_verdict(stages: &[String]) -> String {
+    const MOST: usize = 6;
+    if stages.is_empty() {
+        return String::new();
+    }
+    let more = stages.len().saturating_sub(MOST);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let named = stages[..stages.len().min(MOST)].join(", ");
+    format!("; no verdict on {named}{more} (grader error)")
+}
+
+/// Prints the last line if there is no sum. This never panics, even if the output is closed.
+pub fn print_no_points(why: &str) {
+    let _ = writeln!(std::io::stdout(), "\n no points: {why}");
+}
+
 fn won(stage: &Stage, verdict: &Verdict) -> u32 {
     if *verdict == Verdict::Passed { stage.points } else { 0 }
 }
@@ -47,13 +66,18 @@ fn won(stage: &Stage, verdict: &Verdict) -> u32 {
 pub fn lab_line(lab: &Lab, way: Way, points: Points) -> String {
     let way = if way == Way::Open { " (open)" } else { "" };
     let left = format!(" lab {}  {}{way}", lab.number, lab.title);
-    style(line(&left, &points.to_string())).bold().to_string()
+    style(line(&left, &points.to_string(), columns())).bold().to_string()
 }
 
 /// Returns the scoreboard line for a stage.
 pub fn stage_line(lab: &Lab, stage: &Stage, verdict: &Verdict) -> String {
+    stage_line_in(lab, stage, verdict, columns())
+}
+
+/// The line of a stage in this number of columns.
+pub fn stage_line_in(lab: &Lab, stage: &Stage, verdict: &Verdict, columns: usize) -> String {
     let number = format!("{}.{}", lab.number, stage.number);
     let left = format!("  {} {number:<5} {}", mark(Some(verdict)), stage.title);
     let points = format!("{}/{}", won(stage, verdict), stage.points);
-    line(&left, &format!("{}  {points:>5}", style(word(verdict)).dim()))
+    line(&left, &format!("{}  {points:>5}", style(word(verdict)).dim()), columns)
 }

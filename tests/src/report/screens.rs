@@ -1,18 +1,17 @@
 //! The screens of the people and servers.
 
-use std::collections::BTreeMap;
-
-use crate::journal::terminal::Terminal;
-use crate::journal::terminal::screen;
+use crate::journal::inbox::Content;
+use crate::journal::screen as shown;
+use crate::journal::terminal::ROWS;
 use crate::journal::unwritten::without_unwritten;
-use crate::journal::visible::visible;
 use crate::journal::{Event, EventKind};
+use crate::report::text::{MIN_COLUMNS, clusters, cut, quoted_line, width};
 
 /// How many lines of each screen a report shows, counted from the bottom.
 pub const LINES: usize = 8;
 
-/// The longest line that is shown in full, in characters.
-const LONG: usize = 300;
+/// The maximum number of bytes that are made into a screen. The last rows of a flood are in its last bytes.
+const MOST_BYTES: usize = 128 * 1024;
 
 /// The screen of a person or server, line by line.
 pub struct Screen {
@@ -25,33 +24,34 @@ pub struct Screen {
 /// Returns the last lines of every program's screen, in the order in which the programs were started. If a terminal
 /// does not echo, the typed text is added, because the person knows what they typed.
 pub fn screens(events: &[Event], last: usize) -> Vec<Screen> {
-    let mut kinds: Vec<(&str, Terminal)> = Vec::new();
-    let mut bytes: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
-    for event in events.iter().take_while(|event| event.what != EventKind::End) {
-        let who = event.who.as_str();
-        match &event.what {
-            EventKind::Started(kind, _) => {
-                // A later program with the same name has a new screen.
-                kinds.retain(|(name, _)| *name != who);
-                kinds.push((who, *kind));
-                bytes.remove(who);
-            }
-            EventKind::Showed(shown) => bytes.entry(who).or_default().extend_from_slice(shown),
-            EventKind::Typed(keys) if kinds.contains(&(who, Terminal::Dumb)) => {
-                let echo = keys.iter().flat_map(|key| match key {
-                    b'\r' => b"\r\n".to_vec(),
-                    3 => b"^C".to_vec(),
-                    4 => b"^D".to_vec(),
-                    key => vec![*key],
-                });
-                bytes.entry(who).or_default().extend(echo);
-            }
-            _ => {}
-        }
-    }
+    let end = events.iter().position(|event| event.what == EventKind::End);
+    let events = &events[..end.unwrap_or(events.len())];
     let mut screens = Vec::new();
-    for (name, kind) in kinds {
-        let lines = screen(kind, bytes.get(name).map_or(&[], Vec::as_slice));
+    for (at, start) in events.iter().enumerate() {
+        let EventKind::Started(terminal, _) = start.what else { continue };
+        let name = &start.who;
+        let later = events[at + 1..].iter().filter(|event| event.who == *name);
+        // A later program with the same name has a new screen.
+        if later.clone().any(|event| matches!(event.what, EventKind::Started(..))) {
+            continue;
+        }
+        let mut screen = shown::Screen::new(terminal.columns(), ROWS);
+        let total: usize = later.clone().filter_map(shown_bytes).map(<[u8]>::len).sum();
+        let mut skipped = total.saturating_sub(MOST_BYTES);
+        for event in later {
+            match &event.what {
+                EventKind::Showed(bytes) => {
+                    let (before, bytes) = bytes.split_at(skipped.min(bytes.len()));
+                    skipped -= before.len();
+                    // The limit is below that of a flood.
+                    let _ = screen.add(bytes);
+                }
+                EventKind::Unechoed(keys) => drop(screen.add(&echo(keys))),
+                EventKind::Resized(columns, rows) => screen.resize(*columns, *rows),
+                _ => {}
+            }
+        }
+        let lines = screen.picture();
         let text = without_unwritten(&lines.join("\n"));
         let mut lines: Vec<_> = text.lines().map(ToOwned::to_owned).collect();
         while lines.last().is_some_and(|line| line.trim().is_empty()) {
@@ -59,69 +59,86 @@ pub fn screens(events: &[Event], last: usize) -> Vec<Screen> {
         }
         let mut lines = lines.split_off(lines.len().saturating_sub(last));
         for line in &mut lines {
-            *line = visible(line.as_bytes());
-            if line.chars().count() > LONG {
-                *line = line.chars().take(LONG).chain(['…']).collect();
-            }
+            *line = quoted_line(line);
         }
-        screens.push(Screen { name: name.to_owned(), lines });
+        screens.push(Screen { name: name.clone(), lines });
     }
     screens
+}
+
+fn shown_bytes(event: &Event) -> Option<&[u8]> {
+    if let EventKind::Showed(bytes) = &event.what { Some(bytes) } else { None }
+}
+
+/// The keys as a terminal with an echo would show them. Even without an echo, Enter begins a new line.
+fn echo(keys: &[u8]) -> Vec<u8> {
+    let shown = |key: &u8| match key {
+        b'\r' => Vec::new(),
+        3 => b"^C".to_vec(),
+        4 => b"^D".to_vec(),
+        key => vec![*key],
+    };
+    keys.iter().flat_map(shown).collect()
 }
 
 /// The minimum width of a screen, in columns. A narrower screen is hard to read.
 const MIN_WIDTH: usize = 34;
 
+/// The space at the left edge, and the space between a screen's text and its frame on both sides.
+const INDENT: usize = 2;
+const FRAME: usize = 4;
+
 /// Returns how many of `count` screens fit side by side.
 fn beside(columns: usize, count: usize) -> usize {
-    ((columns - 2) / MIN_WIDTH).clamp(1, count.max(1))
+    (columns.saturating_sub(INDENT) / MIN_WIDTH).clamp(1, count.max(1))
 }
 
 /// Returns how many columns of text fit into each of `count` screens on a terminal with `columns` columns.
 pub fn room(columns: usize, count: usize) -> usize {
-    (columns - 2) / beside(columns, count) - 6
+    let columns = columns.max(MIN_COLUMNS);
+    (columns - INDENT) / beside(columns, count) - FRAME - INDENT
 }
 
-/// Returns the screens in rows, with as many screens side by side as fit.
+/// Returns the screens in rows, with as many screens side by side as fit. There are at least [`MIN_COLUMNS`] columns.
 pub fn to_text(screens: &[Screen], columns: usize) -> String {
-    let beside = beside(columns, screens.len());
-    let width = room(columns, screens.len()) + 4;
+    let (beside, room) = (beside(columns, screens.len()), room(columns, screens.len()));
+    let fill = |text: &str, with: &str, room: usize| {
+        format!("{text}{}", with.repeat(room.saturating_sub(width(text))))
+    };
     let mut text = Vec::new();
     for row in screens.chunks(beside) {
-        let wrapped: Vec<_> =
-            row.iter().map(|screen| wrap(&screen.lines, width - 4, LINES)).collect();
+        let wrapped: Vec<_> = row.iter().map(|screen| wrap(&screen.lines, room, LINES)).collect();
         let height = wrapped.iter().map(Vec::len).max().unwrap_or(0).max(1);
         let titles = row.iter().map(|screen| {
-            let title = format!("┌ {} ", console::truncate_str(&screen.name, width - 6, "…"));
-            let line = "─".repeat(width.saturating_sub(console::measure_text_width(&title) + 1));
-            format!("{title}{line}┐")
+            let name = cut(&quoted_line(&screen.name), room.saturating_sub(2));
+            format!("{}┐", fill(&format!("┌ {name} "), "─", room + FRAME - 1))
         });
         text.push(format!("  {}", titles.collect::<Vec<_>>().join("  ")));
         for at in 0..height {
             let cells = wrapped.iter().map(|lines| {
                 let line = lines.get(at).map_or("", String::as_str);
-                let line = console::pad_str(line, width - 4, console::Alignment::Left, None);
-                format!("│ {line} │")
+                format!("│ {} │", fill(line, " ", room))
             });
             text.push(format!("  {}", cells.collect::<Vec<_>>().join("  ")));
         }
-        let bottoms = row.iter().map(|_| format!("└{}┘", "─".repeat(width - 2)));
+        let bottoms = row.iter().map(|_| format!("└{}┘", "─".repeat(room + FRAME - 2)));
         text.push(format!("  {}", bottoms.collect::<Vec<_>>().join("  ")));
     }
     text.join("\n")
 }
 
 /// Wraps the lines for a terminal of this width, and returns the last rows.
-pub fn wrap(lines: &[String], width: usize, last: usize) -> Vec<String> {
+pub fn wrap(lines: &[String], room: usize, last: usize) -> Vec<String> {
     let mut rows = Vec::new();
     for line in lines {
-        let mut row = String::new();
-        for char in line.trim_end().chars() {
-            let char_width = console::measure_text_width(char.encode_utf8(&mut [0; 4]));
-            if console::measure_text_width(&row) + char_width > width {
+        let (mut row, mut used) = (String::new(), 0);
+        for (cluster, width) in clusters(line.trim_end()) {
+            if used > 0 && used + width > room {
                 rows.push(std::mem::take(&mut row));
+                used = 0;
             }
-            row.push(char);
+            row.push_str(cluster);
+            used += width;
         }
         rows.push(row);
     }

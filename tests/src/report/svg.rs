@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
-use crate::report::ladder::{Kind, Ladder, Row};
+use crate::report::ladder::Ladder;
+use crate::report::rows::{Kind, Row};
 use crate::report::screens::Screen;
-use crate::report::text::escape;
+use crate::report::text::{cut, escape, quoted_line, width};
 
 /// The height of a line of text, in pixels.
 const LINE: usize = 16;
@@ -19,6 +20,9 @@ const CHARACTER: usize = 8;
 /// The maximum number of lines of text on an arrow.
 const MAX_LINES: usize = 12;
 
+/// The number of colors of speakers; see the style of the page.
+const SPEAKERS: usize = 6;
+
 /// Returns the ladder as a drawing, with a text alternative.
 pub fn ladder(ladder: &Ladder) -> String {
     let left = if ladder.rows.iter().any(|row| row.at.is_some()) { CLOCK } else { 0 };
@@ -28,15 +32,15 @@ pub fn ladder(ladder: &Ladder) -> String {
     let mut y = LINE + GAP;
     for Row { at, kind } in &ladder.rows {
         let lines = match kind {
-            Kind::Arrow { from, to, text } | Kind::Missing { from, to, text } => {
-                wrap(text, x(*from).abs_diff(x(*to)) / CHARACTER - 2)
+            Kind::Arrow { from, to, text, .. } | Kind::Missing { from, to, text } => {
+                wrap(text, (x(*from).abs_diff(x(*to)) / CHARACTER).saturating_sub(2))
             }
             _ => Vec::new(),
         };
         y += GAP + LINE * lines.len().max(1);
         if let Some(at) = at {
             let ms = at.as_secs_f64() * 1000.0;
-            let end = left - 10;
+            let end = left.saturating_sub(10);
             let _ = write!(
                 rows,
                 "<text class=\"clock\" x=\"{end}\" y=\"{y}\" text-anchor=\"end\">{ms:.1}</text>"
@@ -49,19 +53,30 @@ pub fn ladder(ladder: &Ladder) -> String {
             )
         };
         match kind {
-            Kind::Arrow { from, to, .. } => rows.push_str(&arrow(x(*from), x(*to), y, &lines)),
+            Kind::Arrow { from, to, full, is_wrong, .. } => {
+                let class =
+                    if *is_wrong { "wrong".to_owned() } else { format!("by{}", from % SPEAKERS) };
+                let mut lines = lines;
+                if *is_wrong {
+                    lines[0].insert_str(0, "✗ ");
+                }
+                let arrow = arrow(x(*from), x(*to), y, &lines);
+                let full = escape(full);
+                let _ = write!(rows, "<g class=\"{class}\"><title>{full}</title>{arrow}</g>");
+            }
             Kind::Missing { from, to, .. } => {
                 let mut lines = lines;
                 lines[0].insert_str(0, "✗ ");
                 let arrow = arrow(x(*from), x(*to), y, &lines);
                 let _ = write!(rows, "<g class=\"missing\" stroke-dasharray=\"4 3\">{arrow}</g>");
             }
-            Kind::Note { lane, text } => {
+            Kind::Note { lane, text, is_typed } => {
                 let is_right = x(*lane) > WIDTH * 2 / 3;
-                let room = if is_right { x(*lane) - left } else { WIDTH - x(*lane) };
+                let room = if is_right { x(*lane) - left } else { WIDTH.saturating_sub(x(*lane)) };
                 let (at, anchor) =
                     if is_right { (x(*lane) - 8, "end") } else { (x(*lane) + 8, "start") };
-                rows.push_str(&text_at("note", at, anchor, &cut(text, room / CHARACTER)));
+                let class = if *is_typed { "typed" } else { "note" };
+                rows.push_str(&text_at(class, at, anchor, &cut(text, room / CHARACTER)));
             }
             Kind::Step(text) => {
                 let text = cut(text, (WIDTH - left) / CHARACTER);
@@ -76,16 +91,17 @@ pub fn ladder(ladder: &Ladder) -> String {
     let mut out = format!(
         "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" xmlns=\"http://www.w3.org/2000/svg\">\
          <title>Messages between {}</title><desc>{}</desc>",
-        escape(&ladder.lanes.join(", ")),
+        escape(&names(ladder).join(", ")),
         escape(&in_words(ladder))
     );
-    for (lane, name) in ladder.lanes.iter().enumerate() {
+    for (lane, name) in names(ladder).iter().enumerate() {
         let (x, name) = (x(lane), escape(name));
         let _ = write!(
             out,
             "<line class=\"life\" x1=\"{x}\" x2=\"{x}\" y1=\"{}\" y2=\"{height}\"/>\
-             <text class=\"name\" x=\"{x}\" y=\"{LINE}\" text-anchor=\"middle\">{name}</text>",
-            LINE + GAP
+             <text class=\"name by{}\" x=\"{x}\" y=\"{LINE}\" text-anchor=\"middle\">{name}</text>",
+            LINE + GAP,
+            lane % SPEAKERS
         );
     }
     out + &rows + "</svg>"
@@ -94,8 +110,11 @@ pub fn ladder(ladder: &Ladder) -> String {
 /// Draws an arrow from one lane to another, with the text above it, next to the sender.
 fn arrow(from: usize, to: usize, y: usize, lines: &[String]) -> String {
     let line = y + 4;
-    let (tip, text_at, anchor) =
-        if from < to { (to - 8, from + 8, "start") } else { (to + 8, from - 8, "end") };
+    let (tip, text_at, anchor) = if from < to {
+        (to.saturating_sub(8), from + 8, "start")
+    } else {
+        (to + 8, from.saturating_sub(8), "end")
+    };
     let (above, below) = (line - 4, line + 4);
     let mut out = format!(
         "<line class=\"arrow\" x1=\"{from}\" x2=\"{tip}\" y1=\"{line}\" y2=\"{line}\"/>\
@@ -112,7 +131,7 @@ fn arrow(from: usize, to: usize, y: usize, lines: &[String]) -> String {
 /// Returns the text, split at its newlines if it is too long for one line. The result has at least one line, and at
 /// most [`MAX_LINES`].
 fn wrap(text: &str, room: usize) -> Vec<String> {
-    if text.chars().count() <= room {
+    if width(text) <= room {
         return vec![text.to_owned()];
     }
     let mut lines: Vec<_> = text.split_inclusive('⏎').map(|line| cut(line, room)).collect();
@@ -123,15 +142,23 @@ fn wrap(text: &str, room: usize) -> Vec<String> {
     lines
 }
 
+fn names(ladder: &Ladder) -> Vec<String> {
+    ladder.lanes.iter().map(|name| quoted_line(name)).collect()
+}
+
 /// Returns the text alternative of the drawing.
 fn in_words(ladder: &Ladder) -> String {
-    let name = |lane: &usize| ladder.lanes[*lane].as_str();
+    let names = names(ladder);
+    let name = |lane: &usize| names[*lane].as_str();
     let row = |row: &Row| match &row.kind {
-        Kind::Arrow { from, to, text } => format!("{} to {}: {text}", name(from), name(to)),
+        Kind::Arrow { from, to, text, is_wrong, .. } => {
+            let wrong = if *is_wrong { "wrong, " } else { "" };
+            format!("{wrong}{} to {}: {text}", name(from), name(to))
+        }
         Kind::Missing { from, to, text } => {
             format!("missing, {} to {}: {text}", name(from), name(to))
         }
-        Kind::Note { lane, text } => format!("{}: {text}", name(lane)),
+        Kind::Note { lane, text, .. } => format!("{}: {text}", name(lane)),
         Kind::Step(text) => text.clone(),
         Kind::Gap(count) => format!("{count} more"),
     };
@@ -154,9 +181,11 @@ pub fn screens(screens: &[Screen]) -> String {
          <title>The screens of {}</title><style>\
          text{{font:13px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;fill:#e6e6e6;white-space:pre}}\
          .name{{fill:#9fb8d8;font-weight:bold}}</style>",
-        columns * (width + SPACE) - SPACE,
-        lines * (height + SPACE) - SPACE,
-        escape(&screens.iter().map(|screen| screen.name.as_str()).collect::<Vec<_>>().join(", "))
+        (columns * (width + SPACE)).saturating_sub(SPACE),
+        (lines * (height + SPACE)).saturating_sub(SPACE),
+        escape(
+            &screens.iter().map(|screen| quoted_line(&screen.name)).collect::<Vec<_>>().join(", ")
+        )
     );
     for (at, Screen { name, lines }) in screens.iter().enumerate() {
         let (x, y) = (at % 2 * (width + SPACE), at / 2 * (height + SPACE));
@@ -167,7 +196,7 @@ pub fn screens(screens: &[Screen]) -> String {
              <rect width=\"{width}\" height=\"{TITLE}\" rx=\"7\" fill=\"#2c3748\"/>\
              <text class=\"name\" x=\"{}\" y=\"18\" text-anchor=\"middle\">{}</text>",
             width / 2,
-            escape(name)
+            escape(&quoted_line(name))
         );
         for (row, line) in lines.iter().enumerate() {
             let (y, line) = (TITLE + GAP + (row + 1) * LINE - 4, escape(line));
@@ -176,8 +205,4 @@ pub fn screens(screens: &[Screen]) -> String {
         out.push_str("</g>");
     }
     out + "</svg>"
-}
-
-fn cut(text: &str, room: usize) -> String {
-    console::truncate_str(text, room, "…").into_owned()
 }

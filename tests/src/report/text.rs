@@ -3,21 +3,75 @@
 use std::fmt::Write;
 
 use console::{Style, Term};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::grading::verdict::Verdict;
 use crate::journal::visible::visible;
+
+/// The minimum number of columns of a report. In a narrower window, the terminal wraps its lines.
+pub const MIN_COLUMNS: usize = 20;
 
 /// Returns the number of columns that a report may use: the width of the terminal, or 80 if the output is not a
 /// terminal.
 pub fn columns() -> usize {
     let size = Term::stdout().size_checked();
-    size.map_or(80, |(_, columns)| usize::from(columns).clamp(60, 100))
+    size.map_or(80, |(_, columns)| usize::from(columns).clamp(MIN_COLUMNS, 100))
+}
+
+/// The characters of a text that stand in the same place on a terminal, with the number of columns that they need: a
+/// character, and the marks that a terminal puts above or below it.
+pub fn clusters(text: &str) -> impl Iterator<Item = (&str, usize)> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        // A character without a width, such as a control character, is shown in some way.
+        let width = |char: char| char.width().unwrap_or(1);
+        let first = rest.chars().next()?;
+        let end = rest.char_indices().skip(1).find(|(_, char)| width(*char) > 0);
+        let (cluster, after) = rest.split_at(end.map_or(rest.len(), |(end, _)| end));
+        rest = after;
+        // A mark that asks for a picture makes some characters wider.
+        Some((cluster, width(first).max(cluster.width())))
+    })
+}
+
+/// The number of columns that a text needs.
+pub fn width(text: &str) -> usize {
+    clusters(text).map(|(_, width)| width).sum()
+}
+
+/// The beginning of a text that fits into `room` columns. If something is cut off, it ends with `…`.
+pub fn cut(text: &str, room: usize) -> String {
+    let (shown, is_cut) = beginning(text, room);
+    if !is_cut {
+        return shown;
+    }
+    let mut shown = beginning(text, room.saturating_sub(1)).0;
+    if room > 0 {
+        shown.push('…');
+    }
+    shown
+}
+
+/// The beginning of a text that fits into `room` columns, and whether that is not all.
+fn beginning(text: &str, room: usize) -> (String, bool) {
+    /// A character with more marks than this is not from any language.
+    const MARKS: usize = 8;
+    let (mut shown, mut used) = (String::new(), 0);
+    for (cluster, width) in clusters(text) {
+        used += width;
+        if used > room {
+            return (shown, true);
+        }
+        shown.extend(cluster.chars().take(1 + MARKS));
+    }
+    (shown, false)
 }
 
 /// Returns a line with `left` at the left edge and `right` at the right edge. If `left` is too long, it is cut.
-pub fn line(left: &str, right: &str) -> String {
-    let room = columns().saturating_sub(console::measure_text_width(right) + 1);
-    let left = console::truncate_str(left, room, "…");
+pub fn line(left: &str, right: &str, columns: usize) -> String {
+    let right = console::truncate_str(right, columns.saturating_sub(1), "…");
+    let room = columns.saturating_sub(console::measure_text_width(&right) + 1);
+    let left = console::truncate_str(left, room, if room > 0 { "…" } else { "" });
     format!("{} {right}", console::pad_str(&left, room, console::Alignment::Left, None))
 }
 
@@ -46,7 +100,9 @@ pub fn escape(text: &str) -> String {
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
             // Neither HTML nor XML allows these characters.
-            '\0'..='\x08' | '\x0b'..='\x1f' | '\x7f' => escaped.push('\u{FFFD}'),
+            '\0'..='\x08' | '\x0b'..='\x1f' | '\x7f' | '\u{fffe}'..='\u{ffff}' => {
+                escaped.push('\u{FFFD}');
+            }
             char => escaped.push(char),
         }
     }
@@ -54,38 +110,65 @@ pub fn escape(text: &str) -> String {
 }
 
 /// Returns the output of a compiler or a `build.rs`, line by line. A submission controls this output, so control
-/// characters are made visible, and long lines are cut.
+/// characters are made visible, long lines are cut, and the lines after the first [`MOST_QUOTED`] are only counted.
 pub fn quoted(text: &str) -> Vec<String> {
-    const LONG: usize = 300;
-    let cut = |line: &str| {
-        let line = visible(line.as_bytes());
-        let is_long = line.chars().count() > LONG;
-        if is_long { line.chars().take(LONG).chain(['…']).collect() } else { line }
-    };
-    text.trim_end().lines().map(cut).collect()
+    let mut lines = text.trim_end().lines();
+    let mut quoted: Vec<_> = lines.by_ref().take(MOST_QUOTED).map(quoted_line).collect();
+    let more = lines.count();
+    if more > 0 {
+        quoted.push(format!("… {more} more lines"));
+    }
+    quoted
+}
+
+/// The maximum number of lines that are quoted from one source.
+pub const MOST_QUOTED: usize = 30;
+
+/// One line of a program's output, made harmless and not too long.
+pub fn quoted_line(line: &str) -> String {
+    const LONGEST: usize = 300;
+    // No character needs more than 12 bytes to be visible, so this does not read a flood.
+    let beginning = &line[..line.floor_char_boundary(LONGEST * 12)];
+    cut(&visible(beginning.as_bytes()), LONGEST)
 }
 
 /// Returns a label, followed by text on as many lines as necessary.
-pub fn labelled(label: &str, text: &str) -> String {
-    wrapped(&format!("   {label:<8}"), text)
+pub fn labelled(label: &str, text: &str, columns: usize) -> String {
+    wrapped(&format!("   {label:<8}"), text, columns)
 }
 
 /// Returns text on as many lines as necessary. The first line begins after `front`, and the other lines are indented to
 /// match.
-pub fn wrapped(front: &str, text: &str) -> String {
-    let indent = console::measure_text_width(front);
-    let mut lines = vec![front.to_owned()];
+pub fn wrapped(front: &str, text: &str, columns: usize) -> String {
+    let indent = width(front);
+    let rows = rows(text, columns.saturating_sub(indent));
+    format!("{front}{}", rows.join(&format!("\n{}", " ".repeat(indent))))
+}
+
+/// The text in rows of at most `room` columns, split at spaces, and within a word only if it is too long for a row.
+pub fn rows(text: &str, room: usize) -> Vec<String> {
+    let (mut rows, mut row, mut used) = (Vec::new(), String::new(), 0);
+    let mut end_row = |row: &mut String, used: &mut usize| {
+        rows.push(std::mem::take(row));
+        *used = 0;
+    };
     for word in text.split(' ') {
-        let last = lines.last_mut().map_or(0, |line| console::measure_text_width(line));
-        let width = console::measure_text_width(word);
-        if last > indent && last + width + 1 > columns() {
-            lines.push(format!("{:indent$}{word}", ""));
-        } else if let Some(line) = lines.last_mut() {
-            line.push_str(if last > indent { " " } else { "" });
-            line.push_str(word);
+        if used > 0 && used + 1 + width(word) > room {
+            end_row(&mut row, &mut used);
+        } else if used > 0 {
+            row.push(' ');
+            used += 1;
+        }
+        for (cluster, width) in clusters(word) {
+            if used > 0 && used + width > room {
+                end_row(&mut row, &mut used);
+            }
+            row.push_str(cluster);
+            used += width;
         }
     }
-    lines.join("\n")
+    rows.push(row);
+    rows
 }
 
 /// Returns the symbol of a verdict, in its color.

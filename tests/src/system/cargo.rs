@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{self, Read};
 use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -16,6 +16,7 @@ use nix::sys::wait::WaitStatus;
 use nix::unistd::Pid;
 use serde_json::Value;
 
+use crate::system::apart::Apart;
 use crate::system::orphans;
 
 /// The default time limit for one build. A first build takes half a minute on a slow machine.
@@ -25,7 +26,7 @@ pub const BUILD_LIMIT: Duration = Duration::from_mins(15);
 const MAX_OUTPUT: u64 = 64 * 1024 * 1024;
 
 /// The build folder, relative to the kit's folder.
-const TARGET: &str = "target";
+pub const TARGET: &str = "target";
 
 /// The executable of each package, or the compiler's errors.
 pub type Built = HashMap<String, Result<PathBuf, String>>;
@@ -36,7 +37,42 @@ pub type Built = HashMap<String, Result<PathBuf, String>>;
 /// # Errors
 /// When cargo itself fails, for example because of a broken `Cargo.toml`.
 pub fn build(kit: &Path, packages: &[String], limit: Duration) -> Result<Built, String> {
-    let (mut built, end) = run_cargo(kit, packages, limit)?;
+    build_in(kit, &kit.join(TARGET), packages, limit)
+}
+
+/// Like [`build`], but builds each program without the others, because cargo builds nothing of a workspace in which it
+/// cannot read one of the packages. `packages` are names and folders; the folders are relative to the kit.
+///
+/// # Errors
+/// When cargo can read none of the packages, so that none of them is to blame.
+pub fn build_apart(
+    kit: &Path,
+    packages: &[(String, PathBuf)],
+    limit: Duration,
+) -> Result<Built, String> {
+    let mut built = Built::new();
+    let share = limit / u32::try_from(packages.len().max(1)).unwrap_or(u32::MAX);
+    for (package, folder) in packages {
+        let apart = Apart::new(kit, folder).map_err(|error| format!("cannot copy: {error}"))?;
+        let name = std::slice::from_ref(package);
+        match build_in(apart.folder(), &kit.join(TARGET), name, share) {
+            Ok(one) => built.extend(one),
+            Err(said) if apart.blames_packages(&said) => {
+                built.insert(package.clone(), Err(apart.explain(package, &said)));
+            }
+            Err(said) => return Err(said),
+        }
+    }
+    Ok(built)
+}
+
+fn build_in(
+    workspace: &Path,
+    target: &Path,
+    packages: &[String],
+    limit: Duration,
+) -> Result<Built, String> {
+    let (mut built, end) = run_cargo(workspace, target, packages, limit)?;
     let missing: Vec<_> = packages.iter().filter(|name| !built.contains_key(*name)).collect();
     for package in &missing {
         let mut result = Err(end.why(package));
@@ -44,7 +80,7 @@ pub fn build(kit: &Path, packages: &[String], limit: Duration) -> Result<Built, 
         // share of the time.
         if matches!(end, BuildEnd::Stopped(_)) && missing.len() > 1 {
             let share = limit / u32::try_from(missing.len()).unwrap_or(u32::MAX);
-            let (mut alone, end) = run_cargo(kit, &[(*package).clone()], share)?;
+            let (mut alone, end) = run_cargo(workspace, target, &[(*package).clone()], share)?;
             result = alone.remove(*package).unwrap_or_else(|| Err(end.why(package)));
         }
         built.insert((*package).clone(), result);
@@ -79,19 +115,14 @@ impl BuildEnd {
     }
 }
 
-/// Runs `cargo build`, and ends the processes that it leaves behind.
-fn run_cargo(
-    kit: &Path,
-    packages: &[String],
-    limit: Duration,
-) -> Result<(Built, BuildEnd), String> {
+/// Returns the command `cargo` for a workspace, with a build folder.
+pub fn command(workspace: &Path, target: &Path) -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--keep-going", "--message-format=json"]);
-    cargo.args(packages.iter().flat_map(|package| ["-p", package]));
-    cargo.current_dir(kit);
+    cargo.current_dir(workspace);
     // If two kits shared a build folder, cargo could mistake one kit's programs for those of the other, because they
     // have the same names. So the grader overrides the user's settings for the build folder.
-    cargo.env("CARGO_TARGET_DIR", TARGET).env("CARGO_BUILD_BUILD_DIR", TARGET);
+    let target = path::absolute(target).unwrap_or_else(|_| target.to_owned());
+    cargo.env("CARGO_TARGET_DIR", &target).env("CARGO_BUILD_BUILD_DIR", &target);
     // The environment variables that cargo has set for this process would make cargo build everything again.
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();
@@ -100,6 +131,19 @@ fn run_cargo(
             cargo.env_remove(name);
         }
     }
+    cargo
+}
+
+/// Runs `cargo build`, and ends the processes that it leaves behind.
+fn run_cargo(
+    workspace: &Path,
+    target: &Path,
+    packages: &[String],
+    limit: Duration,
+) -> Result<(Built, BuildEnd), String> {
+    let mut cargo = command(workspace, target);
+    cargo.args(["build", "--keep-going", "--message-format=json"]);
+    cargo.args(packages.iter().flat_map(|package| ["-p", package]));
     let starting = orphans::starting();
     let mut child = cargo
         .stdin(Stdio::null())

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::num::NonZero;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigHandler, Signal, signal};
@@ -16,18 +16,15 @@ pub(super) fn prepare_child(
     echoes: bool,
     rules: Option<&OwnedFd>,
 ) -> io::Result<()> {
-    if echoes {
-        // rexpect has turned the echo off. A line editor that finds the echo off does not show the typed text.
-        let mut mode = tcgetattr(io::stdin())?;
-        mode.local_flags |= LocalFlags::ECHO;
-        tcsetattr(io::stdin(), SetArg::TCSANOW, &mode)?;
-    }
-    let window =
-        libc::winsize { ws_row: ROWS.get(), ws_col: columns.get(), ws_xpixel: 0, ws_ypixel: 0 };
+    let mut mode = tcgetattr(io::stdin())?;
+    // rexpect has turned the echo off. A line editor that finds the echo off does not show the typed text. Without echo,
+    // Enter still begins a new line, for example after a question; half-typed lines would mix with received text.
+    mode.local_flags |= if echoes { LocalFlags::ECHO } else { LocalFlags::ECHONL };
+    tcsetattr(io::stdin(), SetArg::TCSANOW, &mode)?;
+    set_size(io::stdin().as_fd(), columns, ROWS)?;
     // SAFETY: plain system calls with valid arguments.
     #[allow(unsafe_code)]
     unsafe {
-        libc::ioctl(0, libc::TIOCSWINSZ, &raw const window);
         // If the grader was started in the background or by Python, these signals may be ignored, and child processes
         // inherit that.
         for ignored in
@@ -52,6 +49,20 @@ pub(super) fn prepare_child(
     rules.map_or(Ok(()), restrict)
 }
 
+/// Sets the size of a terminal.
+pub(super) fn set_size(
+    terminal: BorrowedFd,
+    columns: NonZero<u16>,
+    rows: NonZero<u16>,
+) -> io::Result<()> {
+    let window =
+        libc::winsize { ws_row: rows.get(), ws_col: columns.get(), ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: a plain system call with valid arguments.
+    #[allow(unsafe_code)]
+    let result = unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCSWINSZ, &raw const window) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 /// Applies the rules to this process and its future children.
 #[cfg(target_os = "linux")]
 fn restrict(rules: &OwnedFd) -> io::Result<()> {
@@ -61,7 +72,7 @@ fn restrict(rules: &OwnedFd) -> io::Result<()> {
         // The kernel requires this call, so that the rules cannot mislead a set-user-ID program.
         let (yes, unused): (libc::c_ulong, libc::c_ulong) = (1, 0);
         libc::prctl(libc::PR_SET_NO_NEW_PRIVS, yes, unused, unused, unused);
-        libc::syscall(libc::SYS_landlock_restrict_self, std::os::fd::AsRawFd::as_raw_fd(rules), 0)
+        libc::syscall(libc::SYS_landlock_restrict_self, rules.as_raw_fd(), 0)
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

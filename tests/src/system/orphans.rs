@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{Pid, getpgid, getpgrp};
+use nix::unistd::{Pid, getpgid, getpgrp, getsid};
 
 /// The running programs that this grader has started. While the grader starts a program, it does not look for orphans.
 static STARTED: Mutex<BTreeSet<Pid>> = Mutex::new(BTreeSet::new());
@@ -74,7 +74,7 @@ pub fn end_orphans() {
         // Other children of the grader, such as `rm`, are in its process group. Programs under test are never in the
         // grader's process group.
         let is_orphan = |pid: &Pid| !started.contains(pid) && getpgid(Some(*pid)) != Ok(getpgrp());
-        let orphans: Vec<_> = children().into_iter().filter(is_orphan).collect();
+        let orphans: Vec<_> = children(Pid::this()).into_iter().filter(is_orphan).collect();
         if orphans.is_empty() {
             return;
         }
@@ -86,9 +86,28 @@ pub fn end_orphans() {
     }
 }
 
-/// Returns the child processes of the grader, read from `/proc/PID/task/TID/children`; see `proc_tid_children(5)`.
-fn children() -> Vec<Pid> {
-    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return Vec::new() };
+/// Returns a program and every process that it has started, unless a process has left the program's session. If the
+/// system does not tell, returns only the program.
+pub fn family(program: Pid) -> Vec<Pid> {
+    let mut family = vec![program];
+    // An orphan has become a child of the grader, but is still in the session that began with the program.
+    let is_orphan = |pid: &Pid| *pid != program && getsid(Some(*pid)) == Ok(program);
+    family.extend(children(Pid::this()).into_iter().filter(is_orphan));
+    let mut next = 0;
+    while let Some(&parent) = family.get(next) {
+        for child in children(parent) {
+            if !family.contains(&child) {
+                family.push(child);
+            }
+        }
+        next += 1;
+    }
+    family
+}
+
+/// Returns the child processes of a process, read from `/proc/PID/task/TID/children`; see `proc_tid_children(5)`.
+fn children(parent: Pid) -> Vec<Pid> {
+    let Ok(tasks) = std::fs::read_dir(format!("/proc/{parent}/task")) else { return Vec::new() };
     let lists = tasks
         .flatten()
         .filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::Path;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU16, Ordering};
 
@@ -15,6 +16,9 @@ const FIRST: u16 = 20_000;
 /// The number of ports in the range for servers.
 const COUNT: u16 = 10_000;
 
+/// The system's tables of connections and listeners, on Linux.
+const TABLES: [&str; 2] = ["/proc/net/tcp", "/proc/net/tcp6"];
+
 /// Returns a loopback port without a listener. No two calls return the same port until all ports have been used.
 pub fn unused() -> u16 {
     static NEXT: LazyLock<AtomicU16> = LazyLock::new(|| AtomicU16::new(rand::random()));
@@ -26,18 +30,52 @@ pub fn unused() -> u16 {
 /// Returns whether a program listens on the port. On Linux, this function reads the system's tables; elsewhere, it
 /// connects and closes the connection.
 pub fn is_listening(port: u16) -> bool {
-    let tables: Vec<_> = ["/proc/net/tcp", "/proc/net/tcp6"].map(fs::read_to_string).into();
-    if tables.iter().all(Result::is_err) {
-        return TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).is_ok();
+    if TABLES.iter().any(|table| Path::new(table).exists()) {
+        !listeners(port).is_empty()
+    } else {
+        TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).is_ok()
     }
+}
+
+/// Returns whether a program listens on the port for every address of this computer. Only Linux tells this.
+pub fn is_open_to_all(port: u16) -> bool {
+    listeners(port).iter().any(|address| address.chars().all(|digit| digit == '0'))
+}
+
+/// Returns the addresses with listeners on the port, in hexadecimal digits, from the system's tables on Linux.
+fn listeners(port: u16) -> Vec<String> {
     // `  0: 0100007F:270F 00000000:0000 0A …`: the local and the remote address, and the state 0A, LISTEN
     // (proc_net_tcp).
-    let matches = |line: &str| {
+    let tables = TABLES.map(fs::read_to_string);
+    let address = |line: &str| {
         let mut fields = line.split_ascii_whitespace().skip(1);
-        let local_port = fields.next().and_then(|local| local.rsplit(':').next());
-        local_port == Some(&format!("{port:04X}")) && fields.nth(1) == Some("0A")
+        let (address, local_port) = fields.next()?.rsplit_once(':')?;
+        let is_it = local_port == format!("{port:04X}") && fields.nth(1) == Some("0A");
+        is_it.then(|| address.to_owned())
     };
-    tables.iter().flatten().any(|table| table.lines().any(matches))
+    tables.iter().flatten().flat_map(|table| table.lines().filter_map(address)).collect()
+}
+
+/// Returns how many of the bytes that were sent on a loopback connection, from the one port to the other, have not been
+/// read yet. Returns `None` if there is no such connection, or if the system does not say.
+pub fn unread(from: u16, to: u16) -> Option<usize> {
+    let table = fs::read_to_string("/proc/net/tcp").ok()?;
+    // `  0: 0100007F:270F 0100007F:8C1E 01 00000000:00000000 …`: the two addresses, the state, and how many bytes wait to
+    // be sent and to be read (proc_net_tcp).
+    let waiting = |local: u16, remote: u16| {
+        table.lines().find_map(|line| {
+            let fields: Vec<_> = line.split_ascii_whitespace().collect();
+            let is_port = |at: usize, port: u16| fields[at].ends_with(&format!(":{port:04X}"));
+            if fields.len() < 5 || !is_port(1, local) || !is_port(2, remote) {
+                return None;
+            }
+            let (sent, received) = fields[4].split_once(':')?;
+            let bytes = |field| usize::from_str_radix(field, 16).ok();
+            Some((bytes(sent)?, bytes(received)?))
+        })
+    };
+    let ((unsent, _), (_, unread)) = (waiting(from, to)?, waiting(to, from)?);
+    Some(unsent + unread)
 }
 
 /// A port without a listener. While this value exists, no program can listen on the port.

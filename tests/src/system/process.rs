@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::io;
+use std::path::PathBuf;
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,7 @@ use nix::unistd::Pid;
 
 use crate::journal::timeout::TIMEOUT;
 use crate::system::orphans;
+use crate::system::waits::Waits;
 
 /// A process that the grader started. Sending a signal and waiting share one lock: after a wait, the process id may
 /// belong to another process, which must not be signaled.
@@ -21,10 +23,12 @@ pub struct Process {
     pid: Pid,
     started: Instant,
     ended: Mutex<Option<Ended>>,
+    /// In what the process waited when the script found something wrong.
+    waits: OnceLock<Waits>,
 }
 
 /// How a process ended, and when.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {
     /// The exit status of the process, unless the grader ended it.
     pub status: Option<WaitStatus>,
@@ -36,6 +40,8 @@ pub struct Ended {
     pub busy_time: Duration,
     /// The memory that the process used when the grader ended it, in bytes; 0 if the system does not report it.
     pub memory: u64,
+    /// In what the process waited when the grader ended it.
+    pub waits: Waits,
 }
 
 impl Ended {
@@ -49,7 +55,13 @@ impl Ended {
 
 impl Process {
     pub(crate) fn new(name: &str, pid: Pid) -> Self {
-        Self { name: name.to_owned(), pid, started: Instant::now(), ended: Mutex::new(None) }
+        Self {
+            name: name.to_owned(),
+            pid,
+            started: Instant::now(),
+            ended: Mutex::new(None),
+            waits: OnceLock::new(),
+        }
     }
 
     /// Returns the name of the person, or of the server, that runs the program.
@@ -73,9 +85,11 @@ impl Process {
             };
             let (after, none) = (self.started.elapsed(), Duration::ZERO);
             let status = Some(status);
-            *ended = Some(Ended { status, after, cpu_time: none, busy_time: none, memory: 0 });
+            let waits = Waits::default();
+            *ended =
+                Some(Ended { status, after, cpu_time: none, busy_time: none, memory: 0, waits });
         }
-        *ended
+        ended.clone()
     }
 
     /// Returns the exit status if the process has ended and was not ended by the grader.
@@ -99,6 +113,13 @@ impl Process {
         }
     }
 
+    /// Records in what the process waits, unless this was recorded before.
+    pub fn look(&self) {
+        if self.ended().is_none() {
+            self.waits.get_or_init(|| Waits::of(self.pid));
+        }
+    }
+
     /// Kills the process and all others in its group.
     pub fn kill(&self) {
         if self.ended().is_some() {
@@ -106,6 +127,8 @@ impl Process {
         }
         let (cpu_time, memory) = (self.cpu_time().unwrap_or_default(), self.memory());
         let busy_time = self.busy_time().unwrap_or_default();
+        self.look();
+        let waits = self.waits.get().cloned().unwrap_or_default();
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         if ended.is_none() {
             let _ = killpg(self.pid, Signal::SIGKILL);
@@ -119,7 +142,7 @@ impl Process {
             let status = status
                 .filter(|status| !matches!(status, WaitStatus::Signaled(_, Signal::SIGKILL, _)));
             let after = self.started.elapsed();
-            *ended = Some(Ended { status, after, cpu_time, busy_time, memory });
+            *ended = Some(Ended { status, after, cpu_time, busy_time, memory, waits });
         }
     }
 
@@ -131,22 +154,21 @@ impl Process {
         kilobytes.unwrap_or(0) * 1024
     }
 
-    /// Returns the processor time that all threads of the process have used so far.
+    /// Returns the processor time that all threads of the process, and of those that it has started, have used so far.
     pub fn cpu_time(&self) -> io::Result<Duration> {
         self.scheduled(1)
     }
 
-    /// Returns the time that all threads of the process have run so far, plus the time that they have waited for a
-    /// processor. On a busy machine, a program in a busy loop gets little processor time, but spends the rest of the
-    /// time waiting for a processor.
+    /// Returns the time that all these threads have run so far, plus the time that they have waited for a processor. On
+    /// a busy machine, a program in a busy loop gets little processor time, but spends the rest of the time waiting for
+    /// a processor.
     pub fn busy_time(&self) -> io::Result<Duration> {
         self.scheduled(2)
     }
 
-    /// Returns whether a thread of the process is running or waiting for a processor. [`Process::busy_time`] includes a
+    /// Returns whether one of these threads is running or waiting for a processor. [`Process::busy_time`] includes a
     /// thread's waiting time only after the thread has got a processor.
     pub fn is_running(&self) -> io::Result<bool> {
-        let tasks = format!("/proc/{}/task", self.pid);
         if !cfg!(target_os = "linux") {
             return Ok(false);
         }
@@ -154,23 +176,54 @@ impl Process {
         let runs = |stat: &str| {
             stat.rsplit_once(')').is_some_and(|(_, state)| state.trim_start().starts_with('R'))
         };
-        let stats = fs::read_dir(tasks)?.flatten().filter_map(|task| {
+        let stats = self.tasks()?.into_iter().filter_map(|task| {
             // A thread that has ended in the meantime is not running.
-            fs::read_to_string(task.path().join("stat")).ok()
+            fs::read_to_string(task.join("stat")).ok()
         });
         Ok(stats.into_iter().any(|stat| runs(&stat)))
+    }
+
+    /// Returns whether the process has not started any process that still exists.
+    pub fn is_alone(&self) -> bool {
+        orphans::family(self.pid).len() == 1
+    }
+
+    /// Returns how many files, such as sockets, the process and those that it has started hold open. `None` if the
+    /// system does not tell.
+    pub fn open_files(&self) -> Option<usize> {
+        let files = |pid| Some(fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count());
+        let own = files(self.pid)?;
+        Some(
+            own + orphans::family(self.pid)[1..]
+                .iter()
+                .filter_map(|&pid| files(pid))
+                .sum::<usize>(),
+        )
+    }
+
+    /// Returns how many threads the process and those that it has started consist of. `None` if the system does not
+    /// tell.
+    pub fn threads(&self) -> Option<usize> {
+        cfg!(target_os = "linux").then(|| self.tasks().ok().map(|tasks| tasks.len()))?
+    }
+
+    /// Returns the folder `/proc/PID/task/TID` of each thread of the process, and of those that it has started.
+    fn tasks(&self) -> io::Result<Vec<PathBuf>> {
+        let of = |pid| fs::read_dir(format!("/proc/{pid}/task"));
+        // Another process may have ended in the meantime.
+        let others = orphans::family(self.pid).into_iter().skip(1).filter_map(|pid| of(pid).ok());
+        let tasks = [of(self.pid)?].into_iter().chain(others).flatten().flatten();
+        Ok(tasks.map(|task| task.path()).collect())
     }
 
     /// Returns the sum of the first `fields` fields of `/proc/PID/task/TID/schedstat` over all threads, in
     /// nanoseconds. The first field is the time on a processor, and the second is the time spent waiting for one.
     fn scheduled(&self, fields: usize) -> io::Result<Duration> {
-        let pid = self.pid.as_raw();
         if cfg!(target_os = "linux") {
             let mut nanoseconds = 0;
-            for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+            for task in self.tasks()? {
                 // A thread that has ended in the meantime counts as 0.
-                let schedstat = fs::read_to_string(task?.path().join("schedstat"));
-                let text = schedstat.unwrap_or_default();
+                let text = fs::read_to_string(task.join("schedstat")).unwrap_or_default();
                 let times =
                     text.split(' ').take(fields).filter_map(|field| field.parse::<u64>().ok());
                 nanoseconds += times.sum::<u64>();
@@ -178,7 +231,8 @@ impl Process {
             return Ok(Duration::from_nanos(nanoseconds));
         }
         // On other systems, `ps` prints minutes and seconds, as in `0:01.23`.
-        let ps = Command::new("ps").args(["-o", "time=", "-p", &pid.to_string()]).output()?;
+        let pid = self.pid.to_string();
+        let ps = Command::new("ps").args(["-o", "time=", "-p", &pid]).output()?;
         let text = String::from_utf8_lossy(&ps.stdout);
         let seconds = text
             .trim()

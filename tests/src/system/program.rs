@@ -3,6 +3,8 @@
 use std::env;
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::num::NonZero;
+use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{self, Command};
@@ -10,15 +12,20 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::termios::{LocalFlags, Termios, tcgetattr};
 use nix::unistd::Pid;
 use rexpect::process::PtyProcess;
 
 use crate::journal::failure::{Check, Failure};
 use crate::journal::inbox::Inbox;
-use crate::journal::terminal::Terminal;
+use crate::journal::screen::Screen;
+use crate::journal::terminal::{ROWS, Terminal};
+use crate::journal::timeout::TIMEOUT;
+use crate::journal::{EventKind, Journal};
 use crate::system::confinement::Folder;
-use crate::system::limits::prepare_child;
+use crate::system::limits::{prepare_child, set_size};
 use crate::system::orphans;
 use crate::system::process::Process;
 
@@ -87,8 +94,9 @@ pub enum Place {
 pub struct Program {
     process: Arc<Process>,
     keyboard: File,
+    is_dumb: bool,
     /// The program's output on the terminal.
-    pub output: Arc<Inbox>,
+    pub output: Arc<Inbox<Screen>>,
     // The terminal is dropped last, after the process has ended. At that time, dropping the terminal only closes it,
     // and no process writes to the folder.
     _terminal: PtyProcess,
@@ -97,7 +105,7 @@ pub struct Program {
 
 impl Program {
     /// Starts a program for the person or server `name`. Everything that the program writes is passed to `output` and
-    /// to `note`.
+    /// to the journal.
     ///
     /// # Errors
     /// When the program does not exist, or the system cannot provide a process or a terminal.
@@ -105,7 +113,7 @@ impl Program {
         name: &str,
         launch: &Launch,
         terminal: Terminal,
-        note: impl Fn(&[u8]) + Send + 'static,
+        journal: &Journal,
     ) -> Check<Self> {
         let Launch { program, arguments, place } = launch;
         // rexpect does not report a missing program.
@@ -125,7 +133,10 @@ impl Program {
             }
         }
         let rules = folder.as_ref().map(Folder::rules).transpose()?.flatten();
-        let term = if terminal == Terminal::Dumb { "dumb" } else { "xterm" };
+        // The line editor of the kit does not edit on a dumb terminal, so that both of its ways are graded. But many
+        // libraries in other languages, such as ncurses, cannot place text there.
+        let is_dumb = terminal == Terminal::Dumb && *place != Place::Here;
+        let term = if is_dumb { "dumb" } else { "xterm" };
         command.envs([("TERM", term), ("LANG", "C.UTF-8"), ("RUST_BACKTRACE", "0")]);
         // rexpect does not expose the child's process id, so the child sends it.
         let (mut pid_reader, mut pid_writer) = io::pipe()?;
@@ -157,21 +168,35 @@ impl Program {
         let process = Arc::new(Process::new(name, pid));
         let handle =
             || pty.get_file_handle().map_err(|error| Failure::Grader(format!("terminal: {error}")));
-        let (keyboard, mut screen) = (handle()?, handle()?);
+        let (keyboard, screen) = (handle()?, handle()?);
+        // A program that does not read what is typed must not stop the grader.
+        let change = |what| fcntl(&keyboard, what).map_err(io::Error::from);
+        let flags = OFlag::from_bits_retain(change(FcntlArg::F_GETFL)?);
+        change(FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
 
-        let output = Inbox::new();
+        let output = Inbox::new(Screen::new(columns, ROWS));
         let (inbox, source) = (Arc::clone(&output), Arc::clone(&process));
-        thread::Builder::new().spawn(move || {
-            let mut bytes = [0; 16 * 1024];
+        let (noted, name) = (journal.clone(), name.to_owned());
+        journal.spawn("reading a terminal", move || {
+            let _end = inbox.ends_with_reader();
+            let mut bytes = vec![0; 16 * 1024];
             loop {
-                match screen.read(&mut bytes) {
+                match (&screen).read(&mut bytes) {
                     Ok(read @ 1..) => {
-                        note(&bytes[..read]);
-                        if !inbox.push(&bytes[..read]) {
+                        noted.note(&name, EventKind::Showed(bytes[..read].to_vec()));
+                        // Replies arrive before what a person types next. A program that asks and never reads gets no
+                        // more replies.
+                        let reply = |shown: &mut Screen| {
+                            let _ = (&screen).write(&shown.take_replies());
+                        };
+                        if !inbox.push_and(&bytes[..read], reply) {
                             return;
                         }
                     }
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        let _ = wait_for(&screen, PollFlags::POLLIN, PollTimeout::NONE);
+                    }
                     // When no process has the terminal open any longer, reading returns EIO.
                     Ok(0) | Err(_) => {
                         source.wait_for(LAST_WORDS);
@@ -185,7 +210,7 @@ impl Program {
                 }
             }
         })?;
-        Ok(Self { process, keyboard, output, _terminal: pty, _folder: folder })
+        Ok(Self { process, keyboard, is_dumb, output, _terminal: pty, _folder: folder })
     }
 
     /// Returns the program's process.
@@ -204,10 +229,53 @@ impl Program {
         }
     }
 
-    /// Presses keys.
-    pub fn press(&self, keys: &[u8]) -> io::Result<()> {
-        (&self.keyboard).write_all(keys)
+    /// Whether the terminal waits for whole lines, because the program does not edit them.
+    pub fn reads_lines(&self) -> bool {
+        let waits = |mode: Termios| mode.local_flags.contains(LocalFlags::ICANON);
+        tcgetattr(&self.keyboard).is_ok_and(waits)
     }
+
+    /// Begins a new line when Enter is about to be pressed, if nothing else does. Where the terminal waits for lines, it
+    /// does this itself. A program that reads single keys does it, too, unless it takes `TERM=dumb` for a terminal that
+    /// shows everything that is typed.
+    pub fn begin_line(&self) {
+        let may_miss = self.is_dumb && !self.reads_lines();
+        if may_miss && self.output.look(|screen| screen.is_plain()) {
+            self.output.push(b"\r\n");
+        }
+    }
+
+    /// Presses keys.
+    pub fn press(&self, mut keys: &[u8]) -> io::Result<()> {
+        let deadline = Instant::now() + TIMEOUT;
+        while !keys.is_empty() {
+            match (&self.keyboard).write(keys) {
+                Ok(written) => keys = &keys[written..],
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return Err(io::Error::other("the program does not read what is typed"));
+                    }
+                    let left = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+                    wait_for(&self.keyboard, PollFlags::POLLOUT, left)?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Changes the size of the terminal. The system tells the program.
+    pub fn resize(&self, columns: NonZero<u16>, rows: NonZero<u16>) -> io::Result<()> {
+        self.output.look(|screen| screen.resize(columns, rows));
+        set_size(self.keyboard.as_fd(), columns, rows)
+    }
+}
+
+fn wait_for(terminal: &File, event: PollFlags, limit: PollTimeout) -> io::Result<()> {
+    poll(&mut [PollFd::new(terminal.as_fd(), event)], limit)?;
+    Ok(())
 }
 
 /// The maximum time for a line editor to start.

@@ -102,6 +102,8 @@ impl Hall {
     ///
     /// Stage 5 tests this function: no reference is used twice. A client keeps the name of its first join. A client
     /// that is already in the room gets the same reply again, and nothing is announced.
+    ///
+    /// Stage 7 tests this function: the limit of rooms, for the last room that is allowed and for the next one.
     pub fn join(&mut self, id: i64, room: String, client_name: String) {
         todo!("stage 2: let a client join a room, by the name of the room")
     }

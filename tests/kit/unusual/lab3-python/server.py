@@ -44,8 +44,12 @@ async def serve(reader, writer):
     count()
     try:
         while True:
-            header = await reader.readexactly(64)
-            number = re.fullmatch(rb" *([0-9]+) *", header)
+            header = b""
+            while len(header) < 64:
+                header += await reader.readexactly(1)
+                number = re.fullmatch(rb" *([0-9]+) *", header)
+                if header.strip(b" ") and (number is None or int(number[1]) > LIMIT):
+                    break
             if number is None or int(number[1]) > LIMIT:
                 log(f"[SERVER] a bad header: {header}")
                 break

@@ -12,11 +12,12 @@ use console::{Term, style};
 
 use crate::cli::figures::play;
 use crate::cli::figures::play::{ALICE, BOB, CAROL, Moment, Play, SERVER, line};
+use crate::cli::progress;
 use crate::grading::grader::{Author, Grader};
 use crate::journal;
 use crate::journal::failure::Failure;
 use crate::journal::{EventKind, Journal};
-use crate::report::ladder::{Ladder, most_lanes};
+use crate::report::ladder::{Ladder, Marks, Size, most_lanes};
 use crate::report::screens;
 
 /// The time between two keys that a person types.
@@ -76,10 +77,9 @@ pub fn play(lab: u32) -> Play {
 /// When the programs are missing, or do not behave as the play requires.
 pub fn run(kit: &Path, lab: u32) -> Result<()> {
     let author = if Author::Kit.exists(kit) { Author::Kit } else { Author::Student };
-    if Term::stderr().is_term() {
-        eprintln!("{}", style("building the programs").dim());
-    }
-    let harness = play::harness(&Grader::new(kit, &[lab], Some(1)), author, lab)?;
+    let grader = Grader::new(kit, &[lab], Some(1));
+    progress::build(&grader, author)?;
+    let harness = play::harness(&grader, author, lab)?;
     let journal = harness.journal().clone();
 
     // A terminal shows the play while it runs; a pipe gets only the final screens.
@@ -114,7 +114,9 @@ pub fn run(kit: &Path, lab: u32) -> Result<()> {
     let mut events = journal::merged(&journal.events());
     events.retain(|event| matches!(event.what, EventKind::Sent(..) | EventKind::Got(..)));
     println!("\n{}", style(" The last messages on the wire:").bold());
-    println!("{}", Ladder::new(&events, None, None, most_lanes(width)).to_text(width.min(120)));
+    let size = Size { lanes: most_lanes(width), rows: 20 };
+    let ladder = Ladder::new(lab, &events, &[], &Marks::default(), size);
+    println!("{}", ladder.to_text(width.min(120)));
     println!("\n Now you:  cargo lab");
     Ok(())
 }

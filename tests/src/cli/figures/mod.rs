@@ -15,11 +15,12 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use crate::cli::figures::play::{ALICE, BOB, Moment, Play, SERVER, line};
 use crate::cli::figures::stable::{in_one_order, with_usual_ports};
+use crate::cli::progress::{self, Progress};
 use crate::grading::grader::{Author, Grader};
 use crate::journal::Event;
 use crate::kit::files;
 use crate::labs;
-use crate::report::ladder::Ladder;
+use crate::report::ladder::{Ladder, Marks, Size};
 use crate::report::{screens, svg};
 
 /// The folder of the figures.
@@ -99,19 +100,24 @@ pub fn run(kit: &Path, check: bool, commands: clap::Command, not_exported: &[&st
 /// Returns the names and the contents of the figures' files.
 fn figures(kit: &Path) -> Result<BTreeMap<String, String>> {
     let grader = Grader::new(kit, &labs::numbers(), Some(1));
+    progress::build(&grader, Author::Kit)?;
+    let progress = Progress::start("playing")?;
     let mut figures = BTreeMap::new();
     for lab in labs::numbers() {
+        progress.step(format!("playing the chat of lab {lab}"));
         figures.insert(
             format!("screens-{lab}.svg"),
             picture(&perform(&grader, lab, &demo::play(lab))?),
         );
         let events = in_one_order(&perform(&grader, lab, &scene(lab))?);
-        let mut ladder = Ladder::new(&events, None, None, 3);
+        let mut ladder =
+            Ladder::new(lab, &events, &[], &Marks::default(), Size { lanes: 3, rows: 36 });
         // The times are left out, because they differ in every run.
         ladder.rows.iter_mut().for_each(|row| row.at = None);
         figures.insert(format!("wire-{lab}.svg"), svg::ladder(&ladder));
     }
     figures.insert("programs.md".into(), transcripts::programs(&grader)?);
+    progress.step("playing a student's first session");
     figures.extend(transcripts::first_session(kit)?);
     for text in figures.values_mut() {
         *text = format!("{}\n", text.trim_end());

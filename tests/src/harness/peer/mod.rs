@@ -13,9 +13,10 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::journal::failure::Check;
-use crate::journal::inbox::Inbox;
+use crate::journal::inbox::{Inbox, Stream};
 use crate::journal::timeout::TIMEOUT;
 use crate::journal::{EventKind, Journal, Wire};
+use crate::system::ports;
 
 /// One end of a connection to a program, played by the script.
 pub struct Peer {
@@ -39,7 +40,7 @@ impl Peer {
     ) -> Check<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
         let peer = Self::connect_with(socket, name, server, address, journal)?;
-        peer.starts_reading()?;
+        peer.reads_in_background()?;
         Ok(peer)
     }
 
@@ -58,7 +59,9 @@ impl Peer {
         socket.set_recv_buffer_size(4096)?;
         // macOS does not allow this before the connection is made.
         let _ = socket.set_tcp_mss(1460);
-        Self::connect_with(socket, name, server, address, journal)
+        let peer = Self::connect_with(socket, name, server, address, journal)?;
+        journal.note(name, EventKind::Note("does not read".into()));
+        Ok(peer)
     }
 
     fn connect_with(
@@ -82,10 +85,11 @@ impl Peer {
         stream: TcpStream,
         journal: &Journal,
     ) -> io::Result<Self> {
-        stream.set_nodelay(true)?;
+        // On some systems this fails if the other end has already gone, which the script notices later.
+        let _ = stream.set_nodelay(true);
         // A program that does not read must not block the script.
         stream.set_write_timeout(Some(TIMEOUT))?;
-        let (stream, inbox) = (Arc::new(stream), Inbox::new());
+        let (stream, inbox) = (Arc::new(stream), Inbox::new(Stream::default()));
         let (name, other) = (name.to_owned(), other.to_owned());
         Ok(Self {
             name,
@@ -101,13 +105,20 @@ impl Peer {
         self.journal.note(&self.name, EventKind::Sent(self.other.clone(), what));
     }
 
-    /// Starts the thread that reads from the connection.
+    /// Lets a peer that did not read begin to read.
     pub fn starts_reading(&self) -> Check {
+        self.journal.note(&self.name, EventKind::Note("begins to read".into()));
+        self.reads_in_background()
+    }
+
+    /// Starts the thread that reads from the connection.
+    pub(super) fn reads_in_background(&self) -> Check {
         let (stream, inbox) = (Arc::clone(&self.stream), Arc::clone(&self.inbox));
         let (journal, name, other) = (self.journal.clone(), self.name.clone(), self.other.clone());
         let has_closed = Arc::clone(&self.has_closed);
         let note = move |what| journal.note(&name, EventKind::Got(other.clone(), what));
-        thread::Builder::new().stack_size(256 * 1024).spawn(move || {
+        self.journal.spawn("reading from a connection", move || {
+            let _end = inbox.ends_with_reader();
             let mut bytes = vec![0; 16 * 1024];
             let (end, signal) = loop {
                 match (&*stream).read(&mut bytes) {
@@ -129,6 +140,16 @@ impl Peer {
             inbox.end(end);
         })?;
         Ok(())
+    }
+
+    /// Returns the time since the stage began.
+    pub fn now(&self) -> Duration {
+        self.journal.now()
+    }
+
+    /// Records that all participants have joined, and that everything since `begin` only served to find this out.
+    pub fn has_joined_with_all(&self, begin: Duration) {
+        self.journal.note(&self.name, EventKind::AllJoined(begin));
     }
 
     /// Returns the peer's name in reports.
@@ -176,6 +197,20 @@ impl Peer {
     /// Sends byte by byte.
     pub fn trickles(&self, bytes: impl AsRef<[u8]>) -> Check {
         self.sends_in_pieces(bytes.as_ref().chunks(1))
+    }
+
+    /// Sends each piece when the program has read the previous one. If the system does not say what a program has read, or
+    /// if the program only looks at the bytes, the next piece is sent anyway.
+    pub fn sends_when_read<'a>(&self, pieces: impl IntoIterator<Item = &'a [u8]>) -> Check {
+        let (own, other) = (self.stream.local_addr()?.port(), self.stream.peer_addr()?.port());
+        for piece in pieces {
+            self.sends(piece)?;
+            let end = Instant::now() + TIMEOUT / 4;
+            while ports::unread(own, other).is_some_and(|bytes| bytes > 0) && Instant::now() < end {
+                thread::sleep(Duration::from_millis(1));
+            }
+        }
+        Ok(())
     }
 
     /// Shuts the connection down for writing, but continues to read from it.

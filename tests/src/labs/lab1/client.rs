@@ -1,8 +1,11 @@
 //! Lab 1: stages that test the client, at terminals, against a scripted server.
 
+use std::time::Instant;
+
 use crate::harness::Harness;
 use crate::journal::failure::Check;
 use crate::labs::lab1::wire::{WAYS_OUT, WELCOME, from};
+use crate::labs::messages::MANY;
 use crate::system::ports::ClosedPort;
 
 /// Stage 3: The client connects and shows messages.
@@ -32,7 +35,20 @@ pub fn shows_messages(harness: &Harness) -> Check {
     original.sends(WELCOME)?;
     bob.sees(WELCOME)?;
     original.sends(from(&first))?;
-    bob.sees(&from(&first))
+    bob.sees(&from(&first))?;
+    harness.step("a message of 2,000 characters, which alice sees to its end");
+    let words = harness.words(2);
+    let long = from(&format!("{} {words}", "x".repeat(MANY)));
+    server.says(&long)?;
+    alice.sees_wrapped(&long)?;
+    harness.step("alice sees a message immediately");
+    harness.promptly("alice should have seen the message", || {
+        let line = from(&harness.words(2));
+        let says = Instant::now();
+        server.says(&line)?;
+        alice.sees(&line)?;
+        Ok(says)
+    })
 }
 
 /// Stage 5: The client sends typed lines and shows messages.
@@ -60,7 +76,15 @@ pub fn talks(harness: &Harness) -> Check {
         alice.types(&line)?;
         server.gets(format!("{line}\n"))?;
     }
-    alice.rests()
+    alice.rests()?;
+    harness.step("the server gets a line immediately");
+    harness.promptly("the server should have received alice's line", || {
+        let line = harness.words(2);
+        let types = Instant::now();
+        alice.types(&line)?;
+        server.gets(format!("{line}\n"))?;
+        Ok(types)
+    })
 }
 
 /// Stage 7: The client says quit when its user leaves.
@@ -75,6 +99,9 @@ pub fn says_quit_on_leaving(harness: &Harness) -> Check {
         let line = harness.words(2);
         alice.types(&line)?;
         server.gets(format!("{line}\n"))?;
+        let answer = from(&harness.words(2));
+        server.says(&answer)?;
+        alice.sees(&answer)?;
         way(&alice)?;
         server.gets_last("quit")?;
         server.closes();
@@ -90,6 +117,9 @@ pub fn ends_with_its_server(harness: &Harness) -> Check {
     let server = listener.accepts("server")?;
     server.says(WELCOME)?;
     alice.sees(WELCOME)?;
+    let line = from(&harness.words(2));
+    server.says(&line)?;
+    alice.sees(&line)?;
     server.closes();
     harness.step("the server closes the connection, and alice presses no key");
     alice.fails_saying("server")?;

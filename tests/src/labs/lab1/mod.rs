@@ -23,7 +23,6 @@ pub fn lab() -> Lab {
             )
             .server(server::listens),
         stage(2, "The server welcomes every client", 10)
-            .on(&[1])
             .hint(
                 "Your server waits both for the next client and for messages from the clients that \
                  it already has. How many threads does that take, and what does each of them own? \

@@ -1,13 +1,15 @@
 //! Lab 1: stages that test the server, against scripted peers.
 
+use std::time::Instant;
+
 use crate::harness::Harness;
+use crate::harness::leftovers::keeps_nothing;
 use crate::harness::peer::Peer;
 use crate::journal::failure::Check;
 use crate::labs::checks::server_where_told;
-use crate::labs::flood::{flood, long_line};
-use crate::labs::lab1::wire::{
-    FULL, LAG, LONG, TOO_LONG, WELCOME, from, joins, joins_when_free, lines, talk,
-};
+use crate::labs::flood::{LAG, flood, long_line};
+use crate::labs::lab1::wire::{FULL, LONG, WELCOME, from, joins, joins_when_free, lines, talk};
+use crate::labs::messages::{LIMIT, TOO_LONG};
 
 /// Stage 1: The server listens.
 pub fn listens(harness: &Harness) -> Check {
@@ -22,7 +24,7 @@ pub fn listens(harness: &Harness) -> Check {
 
 /// Stage 2: The server welcomes every client.
 pub fn welcomes(harness: &Harness) -> Check {
-    let server = harness.server_with(&["--seats", "4"])?;
+    let server = harness.server_with(&["--seats", "7"])?;
     let mut welcomed = Vec::new();
     for name in ["alice", "bob", "carol", "dave"] {
         let peer = server.peer(name)?;
@@ -32,18 +34,30 @@ pub fn welcomes(harness: &Harness) -> Check {
     }
     // No client may lose its connection because another client connects later. When the last client has been welcomed,
     // the server has handled all the earlier ones.
-    welcomed[..3].iter().try_for_each(Peer::is_connected)
+    welcomed[..3].iter().try_for_each(Peer::is_connected)?;
+    harness.step("erin is welcomed immediately");
+    harness.promptly("erin should have been welcomed", || {
+        let connects = Instant::now();
+        server.peer("erin")?.hears(WELCOME)?;
+        Ok(connects)
+    })
 }
 
 // ANCHOR: lab1-stage4
 /// Stage 4: The server relays messages to the other clients.
 pub fn relays(harness: &Harness) -> Check {
-    let server = harness.server()?;
+    let server = harness.server_with(&["--seats", "3"])?;
     let (alice, bob) = (joins(&server, "alice")?, joins(&server, "bob")?);
     let line = harness.words(3);
     alice.says(&line)?;
     bob.hears_line(&from(&line))?;
     server.prints(&from(&line))?;
+    harness.step("alice hears immediately what bob says");
+    harness.promptly("alice should have heard bob's line", || {
+        let says = Instant::now();
+        talk(harness, &bob, &alice)?;
+        Ok(says)
+    })?;
     harness.step("both talk at the same time, and neither hears their own lines");
     let (hers, his) = (lines(harness), lines(harness));
     for (her_line, his_line) in hers.iter().zip(&his) {
@@ -54,13 +68,18 @@ pub fn relays(harness: &Harness) -> Check {
         bob.hears(&from(her_line))?;
         alice.hears(&from(his_line))?;
     }
-    talk(harness, &bob, &alice)
+    harness.step("carol joins, and both others hear her");
+    let carol = joins(&server, "carol")?;
+    let line = harness.words(3);
+    carol.says(&line)?;
+    alice.hears(&from(&line))?;
+    bob.hears(&from(&line))
 }
 // ANCHOR_END: lab1-stage4
 
 /// Stage 6: A client that says quit is released.
 pub fn releases_a_client_that_quits(harness: &Harness) -> Check {
-    let server = harness.server_with(&["--seats", "5"])?;
+    let server = harness.server_with(&["--seats", "9"])?;
     let alice = joins(&server, "alice")?;
     let endings = [("quit", true), ("quit\n", false), ("quit\r\n", false)];
     for (quit, is_last) in endings {
@@ -116,6 +135,12 @@ pub fn has_two_seats(harness: &Harness) -> Check {
     );
     carol.can_send_no_more()?;
     talk(harness, &alice, &bob)?;
+    harness.step("dave is turned away immediately");
+    harness.promptly("dave should have been told that there is no seat", || {
+        let connects = Instant::now();
+        server.peer("dave")?.hears(FULL)?;
+        Ok(connects)
+    })?;
     harness.step("a seat is free again, however its owner left");
     bob.sends("quit")?;
     bob.ends_sending();
@@ -141,7 +166,7 @@ pub fn has_two_seats(harness: &Harness) -> Check {
 
 /// Stage 9: The server survives anything its clients do.
 pub fn survives_its_clients(harness: &Harness) -> Check {
-    let server = harness.server_with(&["--seats", "9"])?;
+    let server = harness.server_with(&["--seats", "300"])?;
     let alice = joins(&server, "alice")?;
     let bob = joins(&server, "bob")?;
     talk(harness, &bob, &alice)?;
@@ -190,7 +215,12 @@ pub fn survives_its_clients(harness: &Harness) -> Check {
         erin.hears(&from(&line))?;
     }
     drop(deaf);
-    talk(harness, &alice, &erin)
+    talk(harness, &alice, &erin)?;
+    harness.step("many guests come and go, and the server keeps nothing of theirs");
+    keeps_nothing(&server, harness.journal(), || {
+        joins(&server, "guest")?.closes();
+        Ok(())
+    })
 }
 
 /// Stage 11: The server finds messages however they are split.
@@ -204,13 +234,18 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
     for line in &three {
         bob.hears_line(&from(line))?;
     }
-    harness.step("one byte at a time, a long line, bytes that are not UTF-8");
+    harness.step("one byte at a time");
     let line = harness.words(3);
     alice.trickles(format!("{line}\n"))?;
     bob.hears_line(&from(&line))?;
-    let long = format!("{}{}", "x".repeat(LONG), harness.words(1));
-    alice.says(&long)?;
-    bob.hears_line(&from(&long))?;
+    harness.step("a long message, and one of 64 KiB, which is the limit");
+    for length in [LONG, LIMIT] {
+        let words = harness.words(1);
+        let long = format!("{}{words}", "x".repeat(length - words.len()));
+        alice.says(&long)?;
+        bob.hears_line(&from(&long))?;
+    }
+    harness.step("bytes that are not UTF-8");
     alice.sends(b"caf\xc3\xa9 and caf\xe9\n")?;
     bob.hears_line(&from("café and caf\u{FFFD}"))?;
     harness.step(

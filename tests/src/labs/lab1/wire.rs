@@ -21,12 +21,6 @@ pub const FULL: &str = "The chatroom is full";
 /// More than the 2048 bytes that the original server reads in one call.
 pub const LONG: usize = 5000;
 
-/// How many long lines a slow client lags behind: more than its socket accepts, but fewer than the maximum backlog.
-pub const LAG: usize = 10;
-
-/// More bytes than a message may contain.
-pub const TOO_LONG: usize = 70_000;
-
 /// Returns a message as the server relays it.
 pub fn from(text: &str) -> String {
     format!("<127.0.0.1> {text}")

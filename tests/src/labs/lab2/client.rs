@@ -1,9 +1,12 @@
 //! Lab 2: stages that test the client, at terminals, against a scripted server.
 
+use std::time::Instant;
+
 use crate::harness::Harness;
 use crate::harness::person::Person;
 use crate::journal::failure::Check;
 use crate::labs::lab2::wire::WAYS_OUT;
+use crate::labs::messages::MANY;
 
 /// Stage 3: The client replies with its nickname.
 pub fn answers_nick(harness: &Harness) -> Check {
@@ -83,7 +86,21 @@ pub fn talks(harness: &Harness) -> Check {
     alice.sees(&format!("bob: {first}"))?;
     server.sends(format!("ol: {second}\n"))?;
     alice.sees(&format!("carol: {second}"))?;
-    alice.rests()
+    alice.rests()?;
+    harness.step("a message of 2,000 characters, which alice sees to its end");
+    let long = format!("bob: {} {}", "x".repeat(MANY), harness.words(2));
+    server.says(&long)?;
+    alice.sees_wrapped(&long)?;
+    harness.step("the server gets a line immediately, and alice sees it immediately");
+    harness.promptly("the server and alice should have received her line", || {
+        let line = format!("alice: {}", harness.words(3));
+        let types = Instant::now();
+        alice.types(line.trim_start_matches("alice: "))?;
+        server.gets(format!("{line}\n"))?;
+        server.says(&line)?;
+        alice.sees(&line)?;
+        Ok(types)
+    })
 }
 
 /// Stage 11: The client ends cleanly.

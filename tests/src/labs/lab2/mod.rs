@@ -22,7 +22,6 @@ pub fn lab() -> Lab {
             )
             .server(server::listens),
         stage(2, "The server asks every client for a nickname", 6)
-            .on(&[1])
             .hint(
                 "Exactly which bytes does a client compare with `NICK`? When is a reply without a \
                  newline complete, and which clients have to wait while one user is still choosing \

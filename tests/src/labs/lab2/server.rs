@@ -1,11 +1,15 @@
 //! Lab 2: stages that test the server, against scripted peers.
 
+use std::time::Instant;
+
 use crate::harness::Harness;
+use crate::harness::leftovers::keeps_nothing;
 use crate::harness::peer::Peer;
 use crate::journal::failure::{Check, Failure};
 use crate::labs::checks::server_where_told;
-use crate::labs::flood::flood;
+use crate::labs::flood::{LAG, flood, long_line};
 use crate::labs::lab2::wire::{all_join, joins, joins_when_free, talk};
+use crate::labs::messages::{LIMIT, TOO_LONG};
 
 /// Stage 1: The server listens.
 pub fn listens(harness: &Harness) -> Check {
@@ -29,6 +33,13 @@ pub fn asks_for_a_nickname(harness: &Harness) -> Check {
     alice.sends(&nickname)?;
     server.prints(&format!("Nickname is {nickname}"))?;
     server.terminal().has_somewhere(&["Connected with 127.0.0.1:"])?;
+    harness.step("carol is asked immediately");
+    harness.promptly("carol should have received NICK", || {
+        let connects = Instant::now();
+        server.peer("carol")?.gets("NICK")?;
+        Ok(connects)
+    })?;
+    harness.step("nothing comes after NICK, not even a newline");
     // When the server is gone, everything that it sent has arrived.
     server.terminal().is_killed();
     alice.got_no_newline("no newline after NICK")?;
@@ -52,7 +63,21 @@ pub fn announces_a_newcomer(harness: &Harness) -> Check {
         group.push(newcomer);
     }
     // ANCHOR_END: lab2-stage4
-    Ok(())
+    harness.step("everyone is told immediately about one more");
+    let mut more = 0;
+    harness.promptly("everyone should have heard that one more has joined", || {
+        more += 1;
+        let nickname = format!("guest{more}");
+        let newcomer = server.peer(&nickname)?;
+        newcomer.gets("NICK")?;
+        let replies = Instant::now();
+        newcomer.sends(&nickname)?;
+        newcomer.hears(&format!("{nickname} joined!"))?;
+        newcomer.hears("Connected to server!")?;
+        group.iter().try_for_each(|member| member.hears(&format!("{nickname} joined!")))?;
+        group.push(newcomer);
+        Ok(replies)
+    })
 }
 
 /// Stage 5: The server broadcasts each message to everyone.
@@ -64,6 +89,12 @@ pub fn broadcasts_to_everyone(harness: &Harness) -> Check {
         speaker.says(&line)?;
         group.iter().try_for_each(|member| member.hears_line(&line))?;
     }
+    harness.step("everyone hears immediately what alice says");
+    harness.promptly("everyone should have heard alice's line", || {
+        let says = Instant::now();
+        talk(harness, &group[0], &group)?;
+        Ok(says)
+    })?;
     harness.step("alice says three lines in one segment; everyone hears them in this order");
     let three: Vec<_> = (0..3).map(|_| format!("alice: {}", harness.words(2))).collect();
     group[0].says(&three.join("\n"))?;
@@ -98,14 +129,18 @@ pub fn announces_a_departure(harness: &Harness) -> Check {
         [("closes", Peer::closes), ("resets the connection", Peer::crashes)];
     for (what, way) in ways {
         harness.step(&format!("guest {what}"));
-        let guest = joins(&server, "guest")?;
-        alice.hears("guest joined!")?;
-        bob.hears("guest joined!")?;
-        talk(harness, &guest, [alice, bob])?;
-        way(guest);
-        // No client says anything, but the remaining members still receive the notice.
-        alice.hears_line("guest left!")?;
-        bob.hears_line("guest left!")?;
+        harness.promptly("alice and bob should have heard that guest has left", || {
+            let guest = joins(&server, "guest")?;
+            alice.hears("guest joined!")?;
+            bob.hears("guest joined!")?;
+            talk(harness, &guest, [alice, bob])?;
+            let leaves = Instant::now();
+            way(guest);
+            // No client says anything, but the remaining members still receive the notice.
+            alice.hears_line("guest left!")?;
+            bob.hears_line("guest left!")?;
+            Ok(leaves)
+        })?;
     }
     harness.step("guest ends sending, and is not told that it has left");
     let guest = joins(&server, "guest")?;
@@ -128,7 +163,18 @@ pub fn announces_a_departure(harness: &Harness) -> Check {
     bob.hears("guest left!")?;
     server.rests()?;
     talk(harness, alice, &group)?;
-    talk(harness, bob, &group)
+    talk(harness, bob, &group)?;
+    harness.step("many guests come and go, and the server keeps nothing of theirs");
+    keeps_nothing(&server, harness.journal(), || {
+        let guest = server.peer("guest")?;
+        guest.gets("NICK")?;
+        guest.sends("guest\n")?;
+        alice.hears("guest joined!")?;
+        bob.hears("guest joined!")?;
+        guest.closes();
+        alice.hears("guest left!")?;
+        bob.hears("guest left!")
+    })
 }
 
 /// Stage 8: The server refuses confusing nicknames.
@@ -150,7 +196,20 @@ pub fn refuses_bad_nicknames(harness: &Harness) -> Check {
         // A refused client is not a member. The server may have closed the connection already.
         let _ = peer.tries_to_send(format!("guest: {}\n", harness.words(2)));
     }
-    harness.step("alice has received nothing from or about them, and these nicknames are valid");
+    harness.step("alice has received nothing from or about them");
+    talk(harness, &alice, [&alice])?;
+    harness.step("the case of any letter makes no difference");
+    let zoe = joins(&server, "Zoë")?;
+    alice.hears("Zoë joined!")?;
+    for nickname in ["zoë", "ZOË"] {
+        let peer = server.peer("guest")?;
+        peer.gets("NICK")?;
+        peer.sends(nickname)?;
+        peer.hears("Nickname refused: ")?;
+    }
+    zoe.closes();
+    alice.hears("Zoë left!")?;
+    harness.step("these nicknames are valid");
     let (just_right, wide) = ("y".repeat(32), "é".repeat(32));
     for nickname in ["Zoë", "日本", "alice2", &just_right, &wide] {
         let peer = joins(&server, nickname)?;
@@ -191,9 +250,25 @@ pub fn waits_for_no_client(harness: &Harness) -> Check {
     let endless = server.peer("endless")?;
     endless.gets("NICK")?;
     // The server may close the connection before all these bytes are sent.
-    let _ = endless.tries_to_send("x".repeat(70_000));
+    let _ = endless.tries_to_send("x".repeat(TOO_LONG));
     endless.hears("Nickname refused: ")?;
     endless.hears_until_closed()?;
+    harness.step("lazy does not read while alice says 600 KB; then lazy gets all of it, in order");
+    let lazy = server.deaf_peer("lazy")?;
+    lazy.sends("lazy")?;
+    group.iter().try_for_each(|member| member.hears("lazy joined!"))?;
+    let lines: Vec<_> = (0..LAG).map(|number| format!("alice: {}", long_line(number))).collect();
+    for line in &lines {
+        group[0].says(line)?;
+        group.iter().try_for_each(|member| member.hears(line))?;
+    }
+    lazy.starts_reading()?;
+    lazy.gets("NICK")?;
+    lazy.hears("lazy joined!")?;
+    lazy.hears("Connected to server!")?;
+    lines.iter().try_for_each(|line| lazy.hears_line(line))?;
+    lazy.closes();
+    group.iter().try_for_each(|member| member.hears("lazy left!"))?;
     harness.step("deaf does not read, while alice says more than the system can buffer");
     let deaf = server.deaf_peer("deaf")?;
     deaf.sends("deaf")?;
@@ -254,9 +329,15 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
     let line = format!("alice: {}", harness.words(3));
     alice.trickles(format!("{line}\n"))?;
     bob.hears_line(&line)?;
-    let long = format!("alice: {}", "x".repeat(5000));
-    alice.says(&long)?;
-    bob.hears_line(&long)?;
+    harness.step("a long message, and one of 64 KiB, which is the limit");
+    for length in [5000, LIMIT] {
+        let words = harness.words(1);
+        let begin = format!("alice: {words} ");
+        let long = format!("{begin}{}", "x".repeat(length - begin.len()));
+        alice.says(&long)?;
+        bob.hears_line(&long)?;
+    }
+    harness.step("bytes that are not UTF-8");
     alice.sends(b"alice: caf\xc3\xa9 and caf\xe9\n")?;
     bob.hears_line("alice: café and caf\u{FFFD}")?;
     harness.step(
@@ -283,7 +364,7 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
     let erin = joins(&server, "erin")?;
     bob.hears("erin joined!")?;
     talk(harness, &erin, [bob, &erin])?;
-    let _ = erin.tries_to_send("y".repeat(70_000));
+    let _ = erin.tries_to_send("y".repeat(TOO_LONG));
     erin.is_told_and_closed()?;
     bob.hears("erin left!")?;
     talk(harness, bob, [bob])

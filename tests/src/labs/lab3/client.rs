@@ -23,7 +23,7 @@ pub fn reads_frames_however_split(harness: &Harness) -> Check {
     // ANCHOR: lab3-stage2
     let listener = harness.listener()?;
     let (ann, server) = client(harness, &listener, "ann")?;
-    let payloads: Vec<_> = (0..6).map(|_| format!("[bob] : {}", harness.words(3))).collect();
+    let payloads: Vec<_> = (0..7).map(|_| format!("[bob] : {}", harness.words(3))).collect();
     server.frames(&payloads[0])?;
     ann.sees(&payloads[0])?;
     harness.step("header and payload in two segments");
@@ -33,6 +33,12 @@ pub fn reads_frames_however_split(harness: &Harness) -> Check {
     ann.sees(&payloads[1])?;
     server.trickles(frame(&payloads[2]))?;
     ann.sees(&payloads[2])?;
+    harness.step("part of a header; its rest and part of the payload; the rest of the payload");
+    let parts = frame(&payloads[6]);
+    let (begin, rest) = parts.split_at(29);
+    let (middle, end) = rest.split_at(HEADER - 29 + 5);
+    server.sends_when_read([begin, middle, end])?;
+    ann.sees(&payloads[6])?;
     harness.step("two and a half frames in one segment");
     let glued = [frame(&payloads[3]), frame(&payloads[4]), frame(&payloads[5])].concat();
     let (begin, end) = glued.split_at(glued.len() - 5);
@@ -41,10 +47,12 @@ pub fn reads_frames_however_split(harness: &Harness) -> Check {
     ann.sees(&payloads[4])?;
     server.sends(end)?;
     ann.sees(&payloads[5])?;
+    harness.step("characters of several bytes, byte by byte");
     for line in SHORT_BUT_LONG {
         server.trickles(frame(format!("[bob] : {line}")))?;
         ann.sees(&format!("[bob] : {line}"))?;
     }
+    harness.step("a long payload");
     let long = format!("[bob] : {}{}", "x".repeat(5000), harness.words(1));
     server.frames(&long)?;
     ann.sees(&long)
@@ -66,10 +74,14 @@ pub fn talks(harness: &Harness) -> Check {
     server.gets_frame(format!("[ann of the hill] : {first}"))?;
     server.gets_frame(format!("[ann of the hill] : {second}"))?;
     harness.step("only a line that is exactly `!DISCONNECT`, in capitals, ends the chat");
-    for line in ["to leave type !DISCONNECT", "!disconnect", "quit"] {
+    for line in ["to leave type !DISCONNECT", "!DISCONNECT ", "!disconnect", "quit"] {
         ann.types(line)?;
         server.gets_frame(format!("[ann of the hill] : {line}"))?;
     }
+    harness.step("spaces at the beginning and at the end belong to the line");
+    let line = format!("  {}  ", harness.words(2));
+    ann.types(&line)?;
+    server.gets_frame(format!("[ann of the hill] : {line}"))?;
     harness.step("a long line");
     let long = "y".repeat(1500);
     ann.types(&long)?;
@@ -89,31 +101,39 @@ pub fn shows_frames_while_typing(harness: &Harness) -> Check {
     }
     ann.types(&end)?;
     server.gets_frame(format!("[ann] : {begin}{end}"))?;
-    harness.step("a payload of two lines must not look like two messages");
-    let words = harness.words(2);
-    server.frames(format!("[bob] : {words}\n[cem] : I am bob"))?;
-    ann.sees_somewhere(&words)?;
+    harness.step("a payload of two lines is shown whole, but must not look like two messages");
+    let (words, forged) = (harness.words(2), format!("[cem] : {}", harness.words(2)));
+    server.frames(format!("[bob] : {words}\n{forged}"))?;
     let fence = format!("[bob] : {}", harness.words(2));
     server.frames(&fence)?;
     ann.sees(&fence)?;
-    ann.has_seen(0, "[cem] : I am bob")?;
+    ann.has_somewhere(&[&words])?;
+    ann.has_somewhere(&[&forged])?;
+    ann.has_seen(0, &forged)?;
     ann.rests()
 }
 
 /// Stage 7: The client ends cleanly.
 pub fn ends_cleanly(harness: &Harness) -> Check {
     let listener = harness.listener()?;
-    for (what, way) in WAYS_OUT {
-        harness.step(&format!("ann {what}"));
-        let (ann, server) = client(harness, &listener, "ann")?;
-        let line = harness.words(2);
-        ann.types(&line)?;
-        server.gets_frame(format!("[ann] : {line}"))?;
-        way(&ann)?;
-        server.gets_frame("[ann] : !DISCONNECT")?;
-        server.is_closed()?;
-        server.closes();
-        ann.exits(0)?;
+    // If two threads race for the exit status, it is right in some runs. So ann leaves many times. A server may close
+    // the connection before the client does, or only after it.
+    for (is_first, who_closes) in [(false, "her client"), (true, "the server")].repeat(2) {
+        for (what, way) in WAYS_OUT {
+            harness.step(&format!("ann {what}, and {who_closes} closes first"));
+            let (ann, server) = client(harness, &listener, "ann")?;
+            let line = harness.words(2);
+            ann.types(&line)?;
+            server.gets_frame(format!("[ann] : {line}"))?;
+            way(&ann)?;
+            server.gets_frame("[ann] : !DISCONNECT")?;
+            if is_first {
+                server.ends_sending();
+            }
+            server.is_closed()?;
+            server.closes();
+            ann.exits(0)?;
+        }
     }
     harness.step("the server closes the connection, and ann presses no key");
     let (ann, server) = client(harness, &listener, "ann")?;

@@ -49,6 +49,7 @@ pub fn all_join(server: &Server, names: &[&str]) -> Check<Vec<Peer>> {
 /// calls each newcomer until the newcomer hears the call. At the end, all peers skip the calls.
 pub fn settle(peers: &[&Peer]) -> Check {
     let calls_a_second = Duration::from_millis(20);
+    let begin = peers.first().map(|peer| peer.now());
     for (at, newcomer) in peers.iter().enumerate() {
         let caller = peers[(at + 1) % peers.len()];
         let call = format!("[{}] : {}?", caller.name(), newcomer.name());
@@ -70,6 +71,9 @@ pub fn settle(peers: &[&Peer]) -> Check {
         let others = peers.iter().enumerate().filter(|(other, _)| *other != at);
         let calls: Vec<_> = others.map(|(_, peer)| frame(last(peer))).collect();
         listener.skips_past(&calls)?;
+    }
+    for (peer, begin) in peers.first().into_iter().zip(begin) {
+        peer.has_joined_with_all(begin);
     }
     Ok(())
 }
@@ -102,11 +106,15 @@ pub fn enters(
 
 /// Waits until each of the people has joined: they call each other until each sees all the other names.
 pub fn gather(people: &[(&str, &Person)]) -> Check {
+    let begin = people.first().map(|(_, person)| person.now());
     for (name, newcomer) in people {
         for (caller, other) in people.iter().filter(|(caller, _)| caller != name) {
             let call = format!("{name}?");
             newcomer.sees_when(&format!("[{caller}] : {call}"), || other.types(&call))?;
         }
+    }
+    for ((_, person), begin) in people.first().into_iter().zip(begin) {
+        person.has_joined_with_all(begin);
     }
     Ok(())
 }

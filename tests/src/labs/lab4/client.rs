@@ -41,12 +41,17 @@ pub fn joins_and_talks(harness: &Harness) -> Check {
     alice.sees(&format!("[{room}] bob: {first}"))?;
     server.sends(end)?;
     alice.sees(&format!("[{room}] carol: {second}"))?;
-    let forged = format!("[{room}] carol: I never said that");
+    let forged = format!("[{room}] carol: {}", harness.words(3));
     server.sends(chat(31, "bob", &format!("{first}\n{forged}")))?;
     alice.sees(&format!("[{room}] bob: {first}"))?;
+    alice.sees_somewhere(&forged)?;
     server.sends("ERROR_CODE: 3\nERROR_DESCRIPTION: what do you want\n")?;
     alice.sees_somewhere("what do you want")?;
     alice.has_seen(0, &forged)?;
+    harness.step("a long message");
+    let long = format!("{}{}", "x".repeat(5000), harness.words(1));
+    server.sends(chat(31, "bob", &long))?;
+    alice.sees(&format!("[{room}] bob: {long}"))?;
     harness
         .step("alice types before the reply to her join has arrived: the line waits for the reply");
     let early = harness.words(2);
@@ -55,8 +60,10 @@ pub fn joins_and_talks(harness: &Harness) -> Check {
     gets_join(&server, "other")?;
     alice.rests()?;
     server.has_got_nothing("nothing between the join and its reply")?;
-    replies_to_join(&server, "other", 32)?;
-    gets_chat(&server, 32, &early)?;
+    // Other servers use numbers of 128 bits.
+    replies_to_join(&server, "other", u128::MAX)?;
+    gets_chat(&server, u128::MAX, &early)?;
+    alice.sees("[other] alice: alice has joined this chatroom.")?;
     alice.rests()?;
     server.closes();
     alice.fails_saying("server")?;

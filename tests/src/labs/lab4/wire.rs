@@ -1,5 +1,6 @@
 //! Wire format 4: lines of the form `NAME: value`.
 
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -243,7 +244,7 @@ pub fn gets_join(server: &Peer, room: &str) -> Check {
 }
 
 /// The scripted server replies to alice's request to join, and she is in the room.
-pub fn replies_to_join(server: &Peer, room: &str, room_ref: i64) -> Check {
+pub fn replies_to_join(server: &Peer, room: &str, room_ref: impl Display) -> Check {
     server.sends_lines(&[
         &format!("JOINED_CHATROOM: {room}"),
         "SERVER_IP: 127.0.0.1",
@@ -255,7 +256,7 @@ pub fn replies_to_join(server: &Peer, room: &str, room_ref: i64) -> Check {
 }
 
 /// The scripted server receives a message from alice.
-pub fn gets_chat(server: &Peer, room_ref: i64, text: &str) -> Check {
+pub fn gets_chat(server: &Peer, room_ref: impl Display, text: &str) -> Check {
     server.gets_lines(&[
         &format!("CHAT: {room_ref}"),
         "JOIN_ID: -17",
@@ -265,7 +266,7 @@ pub fn gets_chat(server: &Peer, room_ref: i64, text: &str) -> Check {
 }
 
 /// Returns a chat message as the server sends it.
-pub fn chat(room_ref: i64, name: &str, message: &str) -> String {
+pub fn chat(room_ref: impl Display, name: &str, message: &str) -> String {
     format!("CHAT: {room_ref}\nCLIENT_NAME: {name}\nMESSAGE: {message}\n\n")
 }
 

@@ -105,18 +105,18 @@ impl Terminal {
 
 #[derive(Default)]
 struct Rooms {
-    names: BTreeMap<i64, String>,
+    names: BTreeMap<String, String>,
     /// The rooms that were joined; the last is the current one.
-    joined: Vec<i64>,
-    join_id: i64,
+    joined: Vec<String>,
+    join_id: String,
     /// How many joins have not had a reply yet.
     asked: usize,
 }
 
 impl Rooms {
-    fn find(&self, name: &str) -> Option<i64> {
-        let is_meant = |room_ref: &&i64| name.is_empty() || self.names[*room_ref] == name;
-        self.joined.iter().rev().find(is_meant).copied()
+    fn find(&self, name: &str) -> Option<String> {
+        let is_meant = |room_ref: &&String| name.is_empty() || self.names[*room_ref] == name;
+        self.joined.iter().rev().find(is_meant).cloned()
     }
 }
 
@@ -150,12 +150,12 @@ fn value(line: &str) -> &str {
 }
 
 fn shows(lines: &[String], rooms: &mut Rooms, terminal: &Terminal) {
-    let number = |line: &str| value(line).trim().parse().unwrap_or(0);
-    let name_of = |rooms: &Rooms, room_ref| rooms.names.get(&room_ref).cloned().unwrap_or_default();
+    let number = |line: &str| value(line).trim().to_owned();
+    let name_of = |rooms: &Rooms, room_ref: String| rooms.names.get(&room_ref).cloned().unwrap_or_default();
     match lines {
         [joined, _, _, room_ref, join_id] if joined.starts_with("JOINED") => {
             let room_ref = number(room_ref);
-            rooms.names.insert(room_ref, value(joined).to_owned());
+            rooms.names.insert(room_ref.clone(), value(joined).to_owned());
             rooms.joined.retain(|joined| *joined != room_ref);
             rooms.joined.push(room_ref);
             rooms.join_id = number(join_id);
@@ -180,7 +180,7 @@ fn shows(lines: &[String], rooms: &mut Rooms, terminal: &Terminal) {
 fn request(line: &str, name: &str, rooms: &mut Rooms, terminal: &Terminal) -> String {
     let (command, rest) = line.split_once(' ').unwrap_or((line, ""));
     let found = rooms.find(if command.starts_with('/') { rest } else { "" });
-    let join_id = rooms.join_id;
+    let join_id = rooms.join_id.clone();
     match (command, found) {
         ("", _) if rest.is_empty() => return String::new(),
         ("/join", _) => {

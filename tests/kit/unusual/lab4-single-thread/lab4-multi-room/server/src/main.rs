@@ -12,6 +12,9 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 /// The maximum length of a line and of a text, in bytes.
 const MAX_LINE: usize = 64 * 1024;
+/// The maximum length of a name, in bytes, and how many rooms a client may be in.
+const MAX_NAME: usize = 256;
+const MAX_ROOMS: usize = 100;
 /// The maximum number of bytes waiting for a client.
 const MAX_WAITING: usize = 1 << 20;
 
@@ -118,14 +121,12 @@ impl Client {
 
     fn line(&mut self) -> Option<String> {
         let end = self.input.iter().position(|&byte| byte == b'\n');
-        if end.unwrap_or(self.input.len()) > MAX_LINE + 1 {
+        if end.unwrap_or(self.input.len()) > MAX_LINE {
             self.is_too_long();
             return None;
         }
         let line: Vec<u8> = self.input.drain(..=end?).collect();
-        let line = line.strip_suffix(b"\n").unwrap_or(&line);
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        Some(String::from_utf8_lossy(line).into_owned())
+        Some(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_owned())
     }
 
     fn is_too_long(&mut self) {
@@ -224,6 +225,12 @@ impl Chat {
 
     fn join(&mut self, id: i64, room: &str, name: &str) {
         let known = self.rooms.iter().find(|(_, (known, _))| known == room);
+        if let Some(client) = self.clients.get_mut(&id)
+            && client.rooms.len() >= MAX_ROOMS
+            && known.is_none_or(|(room_ref, _)| !client.rooms.contains(room_ref))
+        {
+            return client.complain(6, "too many rooms");
+        }
         let room_ref = known.map_or(self.last_room + 1, |(room_ref, _)| *room_ref);
         self.last_room = self.last_room.max(room_ref);
         let members = &mut self.rooms.entry(room_ref).or_insert((room.to_owned(), Vec::new())).1;
@@ -267,7 +274,7 @@ impl Chat {
         let number = |value: &String| value.trim_end().parse::<i64>().ok();
         match (kind, values, number(&values[0]), number(&values[1])) {
             (Kind::Join, [room, _, _, name], _, _)
-                if [room, name].iter().all(|n| !n.trim().is_empty()) =>
+                if [room, name].iter().all(|n| !n.trim().is_empty() && n.len() <= MAX_NAME) =>
             {
                 self.join(id, room, name);
             }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use common::{};
 use terminal::{Screen, Terminal};
-use protocol::{Lines, Trouble, number, value};
+use protocol::{Lines, Trouble, value};
 use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -18,8 +18,8 @@ use tokio::time::timeout;
 enum Event {
     Typed(String),
     Leaves,
-    Joined { name: String, room_ref: i64, join_id: i64 },
-    Said { room_ref: i64, name: String, text: String },
+    Joined { name: String, room_ref: String, join_id: String },
+    Said { room_ref: String, name: String, text: String },
     Told(String),
     Failed(String),
     Gone(std::io::Result<()>),
@@ -73,7 +73,7 @@ fn main() {
                 screen,
                 rooms: Vec::new(),
                 names: BTreeMap::new(),
-                join_id: 0,
+                join_id: String::new(),
             };
             let mut early = Vec::new();
             let mut joins = 0;
@@ -84,7 +84,7 @@ fn main() {
                     Event::Typed(line) => joins += usize::from(chat.typed(&line).await?),
                     Event::Leaves => return chat.leaves(events).await,
                     Event::Gone(result) => chat.screen.end(result),
-                    Event::Said { room_ref, name, text } => chat.show(room_ref, &name, &text),
+                    Event::Said { room_ref, name, text } => chat.show(&room_ref, &name, &text),
                     Event::Told(text) => chat.screen.print(&text),
                     Event::Failed(why) => {
                         chat.screen.print(&format!("The server says: {why}"));
@@ -92,7 +92,7 @@ fn main() {
                     }
                     Event::Joined { name, room_ref, join_id } => {
                         chat.rooms.retain(|joined| *joined != room_ref);
-                        chat.rooms.push(room_ref);
+                        chat.rooms.push(room_ref.clone());
                         chat.names.insert(room_ref, name);
                         chat.join_id = join_id;
                         joins = joins.saturating_sub(1);
@@ -123,15 +123,15 @@ async fn reply(lines: &mut Lines<BufReader<OwnedReadHalf>>) -> Result<Event, Tro
         } else if let Some(name) = value(&line, "JOINED_CHATROOM") {
             lines.field("SERVER_IP").await?;
             lines.field("PORT").await?;
-            let room_ref = lines.number("ROOM_REF").await?;
-            let (name, join_id) = (name.to_owned(), lines.number("JOIN_ID").await?);
+            let room_ref = lines.field("ROOM_REF").await?;
+            let (name, join_id) = (name.to_owned(), lines.field("JOIN_ID").await?);
             return Ok(Event::Joined { name, room_ref, join_id });
         } else if value(&line, "LEFT_CHATROOM").is_some() {
             lines.field("JOIN_ID").await?;
         } else if let Some(room_ref) = value(&line, "CHAT") {
             let name = lines.field("CLIENT_NAME").await?;
             let text = lines.text("MESSAGE").await?;
-            return Ok(Event::Said { room_ref: number(room_ref, "CHAT")?, name, text });
+            return Ok(Event::Said { room_ref: room_ref.to_owned(), name, text });
         } else if value(&line, "ERROR_CODE").is_some() {
             return Ok(Event::Failed(lines.field("ERROR_DESCRIPTION").await?));
         }
@@ -143,14 +143,14 @@ struct Chat {
     writer: OwnedWriteHalf,
     screen: Screen,
     /// The rooms that were joined; the last is the current one.
-    rooms: Vec<i64>,
-    names: BTreeMap<i64, String>,
-    join_id: i64,
+    rooms: Vec<String>,
+    names: BTreeMap<String, String>,
+    join_id: String,
 }
 
 impl Chat {
-    fn show(&self, room_ref: i64, name: &str, text: &str) {
-        let room = self.names.get(&room_ref).map_or("?", String::as_str);
+    fn show(&self, room_ref: &str, name: &str, text: &str) {
+        let room = self.names.get(room_ref).map_or("?", String::as_str);
         let mut lines = text.lines();
         self.screen.print(&format!("[{room}] {name}: {}", lines.next().unwrap_or_default()));
         lines.for_each(|line| self.screen.print(&format!("    {line}")));
@@ -159,9 +159,9 @@ impl Chat {
     /// Handles a typed line. Returns whether the line was a join.
     async fn typed(&mut self, line: &str) -> std::io::Result<bool> {
         let (command, room) = line.split_once(' ').unwrap_or((line, ""));
-        let (name, join_id) = (&self.name, self.join_id);
-        let is_meant = |joined: &&i64| room.is_empty() || self.names[*joined] == room;
-        let meant = self.rooms.iter().rev().find(is_meant).copied();
+        let (name, join_id) = (&self.name, &self.join_id);
+        let is_meant = |joined: &&String| room.is_empty() || self.names[*joined] == room;
+        let meant = self.rooms.iter().rev().find(is_meant).cloned();
         let request = match (command, meant) {
             ("/join", _) => {
                 format!("JOIN_CHATROOM: {room}\nCLIENT_IP: 0\nPORT: 0\nCLIENT_NAME: {name}\n")

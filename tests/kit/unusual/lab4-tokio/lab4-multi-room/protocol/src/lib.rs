@@ -47,7 +47,8 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
         let Some(text) = line.strip_suffix(b"\n") else {
             return Err(if read == most { Trouble::TooLong } else { Trouble::Gone(Ok(())) });
         };
-        let text = text.strip_suffix(b"\r").unwrap_or(text);
+        let end = text.iter().rposition(|byte| *byte != b'\r').map_or(0, |last| last + 1);
+        let text = &text[..end];
         if text.len() > self.limit {
             return Err(Trouble::TooLong);
         }

@@ -19,6 +19,10 @@ use tokio::time::{sleep, timeout};
 /// The maximum number of bytes waiting for a client.
 const MAX_WAITING: usize = 1 << 20;
 
+/// The maximum length of a name, in bytes, and how many rooms a client may be in.
+const MAX_NAME: usize = 256;
+const MAX_ROOMS: usize = 100;
+
 struct Client {
     name: String,
     rooms: Vec<i64>,
@@ -59,6 +63,11 @@ impl Hall {
 
     fn join(&mut self, id: i64, server: SocketAddr, room: &str, name: String) {
         let known = self.rooms.iter().find(|(_, known)| known.name == room);
+        let is_in = known.is_some_and(|(_, room)| room.members.contains(&id));
+        if !is_in && self.clients.get(&id).is_some_and(|client| client.rooms.len() >= MAX_ROOMS) {
+            let why = "ERROR_CODE: 6\nERROR_DESCRIPTION: too many rooms\n";
+            return self.tell(id, &why.into());
+        }
         let room_ref = known.map_or(self.last_room + 1, |(room_ref, _)| *room_ref);
         self.last_room = self.last_room.max(room_ref);
         let new = || Room { name: room.to_owned(), members: BTreeSet::new() };
@@ -245,8 +254,8 @@ impl Talker {
             lines.field("CLIENT_IP").await?;
             lines.field("PORT").await?;
             let name = lines.field("CLIENT_NAME").await?;
-            if room.trim().is_empty() || name.trim().is_empty() {
-                return Err(Trouble::Error(4, "a name is empty".into()));
+            if [room, &name].iter().any(|name| name.trim().is_empty() || name.len() > MAX_NAME) {
+                return Err(Trouble::Error(4, "a name is empty or too long".into()));
             }
             self.hall.lock().join(id, self.server, room, name);
         } else if let Some(room_ref) = value(&line, "CHAT") {

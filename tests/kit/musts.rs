@@ -1,0 +1,82 @@
+//! The rules of a handout name the stages that grade them, or say that they are not graded. Each stage grades a rule.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use grader::labs;
+
+/// The part of a handout that has the rules.
+fn rules(lab: u32) -> String {
+    let handout = grader::kit::files::package(&grader::kit::root(), "labs", lab, "server").unwrap();
+    let text = fs::read_to_string(handout.with_file_name("README.md")).unwrap();
+    let (_, rules) = text.split_once("## The wire").unwrap();
+    rules.split_once("\n## ").unwrap().0.to_owned()
+}
+
+/// The marks in a text: `(stage 5)`, `(stages 3, 12)`, `(not graded)`. Returns their stages, if there are any marks.
+fn marks(text: &str) -> Option<Vec<u32>> {
+    let notes = text.split('(').skip(1).filter_map(|rest| rest.split_once(')'));
+    let parts: Vec<_> = notes.flat_map(|(note, _)| note.split("; ")).collect();
+    let is_mark = |part: &&&str| part.starts_with("stage") || part.contains("not graded");
+    let marks: Vec<_> = parts.iter().filter(is_mark).collect();
+    let stages = marks.iter().filter(|part| part.starts_with("stage"));
+    let numbers =
+        stages.flat_map(|part| part.split([' ', ','])).filter_map(|word| word.parse().ok());
+    (!marks.is_empty()).then(|| numbers.collect())
+}
+
+/// The sentences of a rule. An abbreviation or a file name would not be followed by a capital.
+fn sentences(rule: &str) -> Vec<String> {
+    let mut sentences = vec![String::new()];
+    for word in rule.split_whitespace() {
+        let last = sentences.last_mut().unwrap();
+        let begins = word.starts_with(|char: char| char.is_uppercase() || "`*".contains(char));
+        if begins && last.ends_with(['.', '!']) {
+            sentences.push(word.to_owned());
+        } else {
+            *last += " ";
+            *last += word;
+        }
+    }
+    sentences
+}
+
+fn demands(sentence: &str) -> bool {
+    let mut words = sentence.split(|char: char| !char.is_alphanumeric());
+    words.any(|word| ["must", "never", "cannot"].contains(&word))
+}
+
+#[test]
+fn every_rule_names_its_stages_and_every_stage_has_a_rule() {
+    let mut wrong = Vec::new();
+    for lab in labs::all() {
+        let (number, text) = (lab.number, rules(lab.number));
+        let mut named = BTreeSet::new();
+        for rule in text.split("\n- ").skip(1) {
+            named.extend(marks(rule).unwrap_or_else(|| {
+                wrong.push(format!("lab {number}: no stage in the rule\n{rule}"));
+                Vec::new()
+            }));
+        }
+        let sentences = text.split("\n- ").flat_map(sentences);
+        let unmarked = sentences.filter(|text| demands(text) && marks(text).is_none());
+        wrong
+            .extend(unmarked.map(|text| format!("lab {number}: no stage in the sentence\n{text}")));
+        // The last column of the table.
+        for row in text.lines().filter(|line| line.starts_with("| ")).skip(1) {
+            let cell = row.trim_end_matches(" |").rsplit("| ").next().unwrap();
+            let stages: Result<Vec<u32>, _> = cell.split(", ").map(str::parse).collect();
+            named.extend(stages.unwrap_or_else(|_| {
+                wrong.push(format!("lab {number}: no stage in the row\n{row}"));
+                Vec::new()
+            }));
+        }
+        let stages: BTreeSet<_> = lab.stages.iter().map(|stage| stage.number).collect();
+        if named != stages {
+            let unknown: Vec<_> = named.difference(&stages).collect();
+            let without: Vec<_> = stages.difference(&named).collect();
+            wrong.push(format!("lab {number}: no stages {unknown:?}, no rules for {without:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}

@@ -1,0 +1,31 @@
+"""Unusual: prompt_toolkit, which asks the terminal where its cursor is, and draws the line for typing below messages."""
+
+import sys
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.patch_stdout import patch_stdout
+
+import chat
+
+
+class Screen:
+    def __init__(self):
+        self.session = PromptSession()
+
+    def show(self, text):
+        print(text, flush=True)
+
+    def ask(self, prompt):
+        try:
+            return self.session.prompt(prompt)
+        except (EOFError, KeyboardInterrupt):
+            return None
+
+    def close(self):
+        # This waits until everything is shown, which another thread does.
+        sys.stdout.close()
+        sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
+
+
+with patch_stdout():
+    chat.run(Screen())

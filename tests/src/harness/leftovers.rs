@@ -1,0 +1,62 @@
+//! Checks that a server keeps nothing of the clients that are gone: no open file, and no thread.
+//!
+//! A server may keep some threads, or open files, in order to use them again, but it must not keep one for each client.
+//! So this check lets more and more clients come and go, until their number tells the two apart.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::harness::server::Server;
+use crate::journal::Journal;
+use crate::journal::failure::Check;
+
+/// How many clients come and go in each round. A server that passes a round is finished.
+const ROUNDS: [usize; 3] = [20, 60, 180];
+/// If the clients of a round need longer, the machine is too busy to judge the server.
+const BUSY: Duration = Duration::from_secs(5);
+/// How long a server may need to release what its clients have used.
+const RELEASE: Duration = Duration::from_secs(2);
+
+/// Checks that the server keeps nothing. `visit` lets one client come and go.
+pub fn keeps_nothing(server: &Server, journal: &Journal, visit: impl Fn() -> Check) -> Check {
+    const KINDS: [&str; 2] = ["open files (such as sockets)", "threads"];
+    let process = server.terminal().process();
+    let held = || Some([process.open_files()?, process.threads()?]);
+    // The server may open something for its very first client.
+    visit()?;
+    let first = held();
+    let mut grows = [true; KINDS.len()];
+    let mut clients = 0;
+    for round in ROUNDS {
+        let (before, begin) = (held(), Instant::now());
+        for _ in 0..round {
+            visit()?;
+            if begin.elapsed() > BUSY {
+                return Ok(());
+            }
+        }
+        clients += round;
+        let deadline = Instant::now() + RELEASE;
+        loop {
+            // If the system does not tell, nothing is judged.
+            let (Some(before), Some(now)) = (before, held()) else { return Ok(()) };
+            let grew = |kind: usize| now[kind] >= before[kind] + round * 9 / 10;
+            if !(0..KINDS.len()).any(|kind| grows[kind] && grew(kind)) {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                grows = [0, 1].map(|kind| grows[kind] && grew(kind));
+                break;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+    let kept = |kind: usize| {
+        let more = held()?[kind].saturating_sub(first?[kind]);
+        grows[kind].then(|| format!("{more} more {}", KINDS[kind]))
+    };
+    let kept: Vec<_> = (0..KINDS.len()).filter_map(kept).collect();
+    let who = format!("when {clients} clients had come and gone, the server should have kept");
+    let came = format!("{} than before", kept.join(" and "));
+    Err(journal.wrong(who, "no open file and no thread of theirs", came))
+}

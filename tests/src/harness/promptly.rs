@@ -1,0 +1,125 @@
+//! Checks that an event happens immediately.
+//!
+//! A machine that is busy delays right programs too. So the event is late only if it takes more than a second three
+//! times in a row, while an echo inside the grader, at the same moments, never takes long.
+
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::sync::{Arc, Weak};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crate::harness::Harness;
+use crate::journal::failure::Check;
+
+/// An event that takes longer is late.
+const LATE: Duration = Duration::from_secs(1);
+/// If an echo takes longer, the machine is too busy to judge the program.
+const BUSY: Duration = Duration::from_millis(100);
+/// How many times an event must be late.
+const TIMES: usize = 3;
+/// How many times an event is tried at most. Attempts on a busy machine do not count.
+const ATTEMPTS: usize = 6;
+
+impl Harness {
+    /// Checks that an event happens immediately. `event` causes the event, waits for it, and returns when it caused it;
+    /// it is called again if the event is late. `who` says who waits and for what, as in [`Failure::Wrong`].
+    ///
+    /// [`Failure::Wrong`]: crate::journal::failure::Failure::Wrong
+    pub fn promptly(&self, who: &str, mut event: impl FnMut() -> Check<Instant>) -> Check {
+        let (mut shortest, mut slowest, mut times) = (Duration::MAX, Duration::ZERO, 0);
+        for _ in 0..ATTEMPTS {
+            let echo = Echo::start()?;
+            let took = event()?.elapsed();
+            let slow = echo.slowest();
+            if took <= LATE {
+                return Ok(());
+            }
+            if slow < BUSY {
+                (shortest, slowest) = (shortest.min(took), slowest.max(slow));
+                times += 1;
+            }
+            if times == TIMES {
+                break;
+            }
+        }
+        if times < TIMES {
+            return Ok(());
+        }
+        let (late, echo) = (shortest.as_secs_f64(), slowest.as_millis().max(1));
+        let expected = format!("within {} s (an echo took at most {echo} ms)", LATE.as_secs());
+        let came = format!("after {late:.1} s or more, {TIMES} times in a row");
+        Err(self.journal().wrong(who, expected, came))
+    }
+}
+
+/// A connection inside the grader, on which one byte after another is sent and comes back.
+struct Echo {
+    /// The echo goes on while this exists.
+    goes_on: Arc<()>,
+    measuring: JoinHandle<Duration>,
+}
+
+impl Echo {
+    fn start() -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let mut near = TcpStream::connect(listener.local_addr()?)?;
+        let (mut far, _) = listener.accept()?;
+        near.set_nodelay(true)?;
+        far.set_nodelay(true)?;
+        // This thread ends when the other end of the connection is closed.
+        thread::Builder::new().spawn(move || io::copy(&mut far.try_clone()?, &mut far))?;
+        let goes_on = Arc::new(());
+        let still: Weak<()> = Arc::downgrade(&goes_on);
+        let measuring = thread::Builder::new().spawn(move || {
+            // The sleep is part of the measurement: a busy machine wakes the thread up late.
+            const PAUSE: Duration = Duration::from_millis(10);
+            let mut slowest = Duration::ZERO;
+            while still.strong_count() > 0 {
+                let begin = Instant::now();
+                thread::sleep(PAUSE);
+                if near.write_all(b"x").and_then(|()| near.read_exact(&mut [0])).is_err() {
+                    return Duration::MAX;
+                }
+                slowest = slowest.max(begin.elapsed().saturating_sub(PAUSE));
+            }
+            slowest
+        })?;
+        Ok(Self { goes_on, measuring })
+    }
+
+    /// Ends the echo, and returns the longest time that a byte took.
+    fn slowest(self) -> Duration {
+        drop(self.goes_on);
+        self.measuring.join().unwrap_or(Duration::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::failure::Failure;
+    use crate::system::program::Runnable;
+
+    fn harness() -> Harness {
+        let none = || Runnable::Missing(Failure::Grader("no program".into()));
+        Harness::new(none(), none(), 1)
+    }
+
+    /// Returns the verdict on an event that is late the first `late` times, and how many times it happened.
+    fn verdict(late: usize) -> (Check, usize) {
+        let mut times = 0;
+        let long_ago = Instant::now().checked_sub(LATE * 2).unwrap();
+        let verdict = harness().promptly("bob should have heard", || {
+            times += 1;
+            Ok(if times <= late { long_ago } else { Instant::now() })
+        });
+        (verdict, times)
+    }
+
+    #[test]
+    fn an_event_is_late_only_if_it_is_late_every_time() {
+        assert_eq!(verdict(0), (Ok(()), 1));
+        assert_eq!(verdict(TIMES - 1), (Ok(()), TIMES));
+    }
+}

@@ -1,0 +1,65 @@
+//! The events of a run.
+
+use std::num::NonZero;
+use std::time::Duration;
+
+use crate::journal::terminal::Terminal;
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The time since the stage began.
+    pub at: Duration,
+    /// The person, peer or program.
+    pub who: String,
+    /// What happened.
+    pub what: EventKind,
+}
+
+impl Event {
+    /// The sender and the receiver, if the event is about the wire.
+    pub fn ends(&self) -> Option<(&str, &str)> {
+        match &self.what {
+            EventKind::Sent(to, _) => Some((&self.who, to)),
+            EventKind::Got(from, _) => Some((from, &self.who)),
+            _ => None,
+        }
+    }
+}
+
+/// The kinds of events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    /// The participant sent bytes to the participant named here, or did something else to the connection.
+    Sent(String, Wire),
+    /// The participant received bytes from the participant named here, or something else happened to the
+    /// connection.
+    Got(String, Wire),
+    /// A person typed or pressed something.
+    Typed(Vec<u8>),
+    /// A person typed keys that the terminal does not show, because it has no echo and the program does not edit lines.
+    Unechoed(Vec<u8>),
+    /// A person changed the number of columns and of rows of a window.
+    Resized(NonZero<u16>, NonZero<u16>),
+    /// A program showed something on its terminal.
+    Showed(Vec<u8>),
+    /// A program was started on this kind of terminal, with this command line.
+    Started(Terminal, String),
+    /// The script began a new step.
+    Step(String),
+    /// Since this time, the participants have only found out that all of them had joined.
+    AllJoined(Duration),
+    /// Anything else, in words.
+    Note(String),
+    /// The script ended. Later events are the programs' last output.
+    End,
+}
+
+/// Something that is sent over a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wire {
+    /// Bytes.
+    Bytes(Vec<u8>),
+    /// Something other than bytes: `connects`, `closes`.
+    Signal(&'static str),
+}

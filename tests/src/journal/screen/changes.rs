@@ -1,0 +1,57 @@
+//! Finds the lines that a program has added to its screen. It may have moved the other lines, or drawn them again.
+
+/// Returns the lines of `now` that are not in `before`, or not in the same order among the others.
+///
+/// So a line is new even if an equal line has left the screen at the same time.
+pub fn added<'a>(before: &[String], now: &'a [String]) -> Vec<&'a str> {
+    // `common[i][j]` is how many lines `before[i..]` and `now[j..]` have in common, in this order.
+    let mut common = vec![vec![0_usize; now.len() + 1]; before.len() + 1];
+    for (i, old) in before.iter().enumerate().rev() {
+        for (j, new) in now.iter().enumerate().rev() {
+            common[i][j] = if old == new {
+                common[i + 1][j + 1] + 1
+            } else {
+                common[i + 1][j].max(common[i][j + 1])
+            };
+        }
+    }
+    let mut added = Vec::new();
+    let mut i = 0;
+    for (j, new) in now.iter().enumerate() {
+        // Lines that have left the screen are skipped.
+        while i < before.len() && before[i] != *new && common[i + 1][j] == common[i][j] {
+            i += 1;
+        }
+        if before.get(i) == Some(new) {
+            i += 1;
+        } else {
+            added.push(new.as_str());
+        }
+    }
+    added
+}
+
+#[cfg(test)]
+mod tests {
+    use super::added;
+
+    #[track_caller]
+    fn adds(before: &str, now: &str, expected: &str) {
+        let lines = |text: &str| -> Vec<String> { text.chars().map(String::from).collect() };
+        assert_eq!(added(&lines(before), &lines(now)).concat(), expected, "{before} {now}");
+    }
+
+    #[test]
+    fn only_new_lines_are_added() {
+        adds("", "abc", "abc");
+        adds("abc", "abc", "");
+        adds("abc", "", "");
+        adds("abc", "bcd", "d");
+        adds("abc", "dabc", "d");
+        adds("abc", "axbyc", "xy");
+        // An equal line has left at the same time.
+        adds("jljl", "ljlj", "j");
+        adds("gab", "abg", "g");
+        adds("aba", "abaa", "a");
+    }
+}

@@ -1,0 +1,174 @@
+//! Reads the exercises in unchecked sources. A folder may contain files that never end, or that are nested
+//! so deeply that the parser's stack overflows, which would end the grader.
+
+use std::fs;
+use std::panic::resume_unwind;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use proc_macro2::{TokenStream, TokenTree};
+
+use crate::kit::exercises::{self, Location};
+use crate::kit::files;
+
+/// The maximum size of a source file, in bytes. The longest of the kit has 11 KB.
+const MAX_SOURCE: u64 = 256 * 1024;
+
+/// The maximum number of source files of a lab. A lab of the kit has up to ten.
+const MAX_FILES: usize = 200;
+
+/// The maximum nesting of a source file; see [`nesting`]. That of the kit's files is below 300.
+const MAX_NESTING: usize = 4000;
+
+/// Without optimization, the parser needs up to 40 KiB for a level. The system provides only the memory that is used.
+const STACK: usize = MAX_NESTING * 64 * 1024;
+
+/// Like [`exercises::of_lab`], but safe with any files.
+///
+/// # Errors
+/// When a file cannot be read, is not valid Rust, or is not like a source file.
+pub fn exercises_of_lab(kit: &Path, lab: u32) -> Result<Vec<Location>> {
+    are_like_sources(kit, lab)?;
+    let kit = kit.to_owned();
+    let parser = thread::Builder::new()
+        .stack_size(STACK)
+        .spawn(move || exercises::of_lab(&kit, "labs", lab))
+        .context("there is no thread to read the sources")?;
+    parser.join().unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+fn are_like_sources(kit: &Path, lab: u32) -> Result<()> {
+    let labs = kit.join("labs");
+    let is_source = |path: &PathBuf| {
+        path.extension().is_some_and(|extension| extension == "rs")
+            && files::lab_of(path) == Some(lab)
+    };
+    let sources: Vec<_> = files::below(&labs)?.into_iter().filter(is_source).collect();
+    ensure!(sources.len() <= MAX_FILES, "lab {lab} has more than {MAX_FILES} source files");
+    for path in sources {
+        let (path, shown) = (labs.join(&path), Path::new("labs").join(&path));
+        let shown = shown.display();
+        // The type of a link is that of its target.
+        let file = fs::metadata(&path).with_context(|| format!("cannot read {shown}"))?;
+        ensure!(file.is_file(), "{shown} is not a file");
+        ensure!(file.len() <= MAX_SOURCE, "{shown} is longer than {} KiB", MAX_SOURCE / 1024);
+        let source = fs::read_to_string(&path).with_context(|| format!("cannot read {shown}"))?;
+        let tokens = source.parse::<TokenStream>();
+        let tokens = tokens.map_err(|error| anyhow!("{shown} is not valid Rust: {error}"))?;
+        ensure!(nesting(tokens) <= MAX_NESTING, "{shown} is nested too deeply");
+    }
+    Ok(())
+}
+
+/// An upper bound of the nesting of expressions and types. Each token may begin a level, as in `!!!!x`, up to the next
+/// `;` outside brackets. Only the tokens of attributes, and so of doc comments, do not count.
+fn nesting(tokens: TokenStream) -> usize {
+    let mut deepest = 0;
+    // This function must not recurse itself.
+    let mut groups = vec![(0, tokens)];
+    while let Some((outer, tokens)) = groups.pop() {
+        let (mut level, mut is_attribute) = (outer, false);
+        for token in tokens {
+            let mark =
+                if let TokenTree::Punct(mark) = &token { Some(mark.as_char()) } else { None };
+            level += usize::from(!is_attribute && mark != Some('#'));
+            deepest = deepest.max(level);
+            match token {
+                TokenTree::Group(group) => {
+                    groups.push((level, group.stream()));
+                    is_attribute = false;
+                }
+                _ if mark == Some(';') => level = outer,
+                _ => is_attribute = mark == Some('#') || is_attribute && mark == Some('!'),
+            }
+        }
+    }
+    deepest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MAX_NESTING, exercises_of_lab, nesting};
+    use crate::kit::files;
+
+    fn is_read(source: &str) -> Result<usize, String> {
+        let kit = tempfile::tempdir().unwrap();
+        files::write(&kit.path().join("labs/lab1-x/server/src/main.rs"), source).unwrap();
+        let places = exercises_of_lab(kit.path(), 1);
+        places.map(|places| places.len()).map_err(|error| format!("{error:#}"))
+    }
+
+    /// The parser would overflow the stack of a test's thread.
+    #[test]
+    fn deeply_nested_sources_are_read_or_refused() {
+        let expressions = [
+            ("(", "1", ")"),
+            ("[", "1", "]"),
+            ("{", "1", "}"),
+            ("!", "1", ""),
+            ("-", "1", ""),
+            ("&", "1", ""),
+            ("*", "1", ""),
+            ("x=", "1", ""),
+            ("|x|", "1", ""),
+            ("if x{}else ", "{}", ""),
+            ("match x{_=>", "1", "}"),
+            ("f(", "1", ")"),
+            ("f!(", "1", ")"),
+            ("return ", "1", ""),
+            ("1+", "1", ""),
+            ("!#[a]", "1", ""),
+            ("x as A<B,", "u8", ">"),
+        ];
+        let types = [
+            ("&", "u8", ""),
+            ("(", "u8", ")"),
+            ("[", "u8", "]"),
+            ("A<B,", "u8", ">"),
+            ("fn(", "u8", ")"),
+        ];
+        let is_type = expressions.map(|part| (part, false)).into_iter();
+        for ((open, inner, close), is_type) in is_type.chain(types.map(|part| (part, true))) {
+            for count in [500, 20_000] {
+                let nested = format!("{}{inner}{}", open.repeat(count), close.repeat(count));
+                let (parameter, body) = if is_type { (&*nested, "") } else { ("u8", &*nested) };
+                let source = format!("/// Stage 1: write it\nfn x(x: {parameter}) {{ {body} }}");
+                let is_read = is_read(&source);
+                if count == 500 && !open.contains("as") {
+                    assert_eq!(is_read, Ok(1), "{open}");
+                } else if count > 500 {
+                    assert!(is_read.unwrap_err().contains("is nested too deeply"), "{open}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_sources_of_the_kit_are_not_nested_deeply() {
+        let kit = crate::kit::root();
+        for path in files::below(&kit.join("tests")).unwrap() {
+            if path.extension().is_some_and(|extension| extension == "rs") {
+                let source = std::fs::read_to_string(kit.join("tests").join(&path)).unwrap();
+                let nesting = nesting(source.parse().unwrap());
+                println!("{nesting} {}", path.display());
+                assert!(nesting < MAX_NESTING / 2, "{}: {nesting}", path.display());
+            }
+        }
+    }
+
+    #[test]
+    fn other_files_are_not_read() {
+        assert!(is_read(&" ".repeat(300_000)).unwrap_err().contains("is longer than 256 KiB"));
+        let kit = tempfile::tempdir().unwrap();
+        let source = kit.path().join("labs/lab1-x/server/src/main.rs");
+        files::write(&source.with_file_name("other.rs"), "").unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &source).unwrap();
+        let error = exercises_of_lab(kit.path(), 1).err().unwrap();
+        assert!(error.to_string().contains("main.rs is not a file"), "{error:#}");
+        // A pipe without a writer would never end.
+        std::fs::remove_file(&source).unwrap();
+        nix::unistd::mkfifo(&source, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert!(exercises_of_lab(kit.path(), 1).is_err());
+    }
+}

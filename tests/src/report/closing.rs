@@ -1,0 +1,83 @@
+//! The end of a connection before a failure, which explains what did not arrive afterwards.
+
+use crate::journal::is_server;
+use crate::journal::{Event, EventKind, Wire};
+
+/// Returns how and when the last connection of a participant ended, if a program ended it. Of a server, which has many
+/// connections, this says nothing.
+pub fn closing(events: &[Event], about: &str) -> Option<String> {
+    let end = &events[position(events, about)?];
+    let (from, to, signal) = signal(end)?;
+    let how = if signal == "closes" { "closed" } else { "reset" };
+    let at = end.at.as_secs_f64() * 1000.0;
+    Some(format!("{from} {how} its connection to {to}, at {at:.1} ms"))
+}
+
+/// Returns the position of this event.
+pub fn position(events: &[Event], about: &str) -> Option<usize> {
+    let end = events.iter().position(|event| event.what == EventKind::End);
+    let script = &events[..end.unwrap_or(events.len())];
+    let is_program = |name: &str| {
+        let is_start = |event: &Event| matches!(event.what, EventKind::Started(..));
+        script.iter().any(|event| event.who == name && is_start(event))
+    };
+    if is_server(about) && is_program(about) {
+        return None;
+    }
+    let of_about = |event: &Event| {
+        signal(event)
+            .filter(|(from, to, _)| [*from, *to].contains(&about))
+            .map(|(.., signal)| signal)
+    };
+    let connected = script.iter().rposition(|event| of_about(event) == Some("connects"))?;
+    let mut later = script.iter().enumerate().skip(connected + 1);
+    // `ends sending` ends only one direction.
+    let is_end = |signal: &str| signal == "closes" || signal.starts_with("resets");
+    let (first, event) = later.find(|(_, event)| of_about(event).is_some_and(is_end))?;
+    is_program(signal(event)?.0).then_some(first)
+}
+
+/// Returns the sender, the receiver and the signal.
+fn signal(event: &Event) -> Option<(&str, &str, &'static str)> {
+    let (from, to) = event.ends()?;
+    match &event.what {
+        EventKind::Sent(_, Wire::Signal(signal)) | EventKind::Got(_, Wire::Signal(signal)) => {
+            Some((from, to, signal))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Event, EventKind, Wire, closing};
+    use crate::journal::terminal::Terminal;
+
+    #[test]
+    fn only_an_end_that_the_program_caused_is_an_explanation() {
+        let event = |what| Event { at: Duration::from_millis(20), who: "bob".to_owned(), what };
+        let connects = event(EventKind::Sent("server".to_owned(), Wire::Signal("connects")));
+        let closes = event(EventKind::Got("server".to_owned(), Wire::Signal("closes")));
+        let own = event(EventKind::Sent("server".to_owned(), Wire::Signal("closes")));
+        let end = event(EventKind::End);
+        let start = Event {
+            who: "server".to_owned(),
+            ..event(EventKind::Started(Terminal::Dumb, String::new()))
+        };
+        let said = "server closed its connection to bob, at 20.0 ms";
+        let of = |events: &[&Event], about: &str| {
+            let events: Vec<_> =
+                [&start].into_iter().chain(events.iter().copied()).cloned().collect();
+            closing(&events, about)
+        };
+        assert_eq!(of(&[&connects, &closes, &end], "bob").as_deref(), Some(said));
+        assert_eq!(of(&[&connects, &closes, &end], "ann"), None);
+        assert_eq!(of(&[&connects, &closes, &end], "server"), None, "it has many connections");
+        assert_eq!(of(&[&connects, &own, &closes], "bob"), None, "the script closed it first");
+        assert_eq!(of(&[&connects, &closes, &connects], "bob"), None, "a new connection");
+        assert_eq!(of(&[&connects, &own], "bob"), None, "the script closed it");
+        assert_eq!(of(&[&connects, &end, &closes], "bob"), None, "the script is over");
+    }
+}

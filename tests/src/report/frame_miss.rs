@@ -1,0 +1,119 @@
+//! What is wrong with a frame of wire 3: its header, its payload, or both.
+
+use crate::report::messages::{Frame, HEADER, frame};
+
+/// Explains how a frame differs from the expected one. Returns nothing if no frame was expected, or if nothing came.
+pub fn frame_miss(expected: &[u8], came: &[u8]) -> Option<String> {
+    let wanted = frame(expected)?;
+    let payload = wanted.after;
+    if came.is_empty() {
+        return None;
+    }
+    let Some(Frame { said, after }) = frame(came) else {
+        return Some(no_header(came));
+    };
+    let (bytes, is_right) = (payload.len(), after.starts_with(payload));
+    let characters = str::from_utf8(payload).ok().map(|text| text.chars().count());
+    if said == bytes && is_right && came[..HEADER] != expected[..HEADER] {
+        return Some(
+            "the number in the header is right, but it has zeros in front of it".to_owned(),
+        );
+    }
+    if said != bytes && is_right {
+        return Some(if Some(said) == characters {
+            format!("the header counts the {said} characters of the payload, not its {bytes} bytes")
+        } else {
+            format!(
+                "the payload is right, but the header says {said}, and the payload has {bytes} bytes"
+            )
+        });
+    }
+    if after.len() < said {
+        let count = after.len();
+        return Some(format!("the header says {said} bytes, but only {count} came after it"));
+    }
+    if starts_with_header(after) {
+        return Some(
+            "another header comes after the header, where the payload should be".to_owned(),
+        );
+    }
+    let (payload_that_came, next) = after.split_at(said);
+    if !next.is_empty() && !starts_with_header(next) {
+        return Some(format!(
+            "the header says {said} bytes, but no frame begins after these bytes"
+        ));
+    }
+    if payload_that_came == payload {
+        return None;
+    }
+    let same = payload.iter().zip(payload_that_came).take_while(|(a, b)| a == b).count();
+    Some(match same {
+        0 => "the header fits its payload, but this is another payload".to_owned(),
+        _ => format!(
+            "the header fits its payload, but the payload is another one after {same} bytes"
+        ),
+    })
+}
+
+/// Whether a header, or the beginning of one, stands at the beginning of the bytes.
+fn starts_with_header(bytes: &[u8]) -> bool {
+    let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let header = &bytes[..bytes.len().min(HEADER)];
+    digits > 0 && header.len() > digits && header[digits..].iter().all(|&byte| byte == b' ')
+}
+
+/// Why the first bytes are not a header.
+fn no_header(came: &[u8]) -> String {
+    let digits = came.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let after = &came[digits..];
+    let spaces = after.iter().take_while(|&&byte| byte == b' ').count();
+    match (digits, spaces) {
+        _ if came.len() < HEADER && digits > 0 && digits + spaces == came.len() => {
+            format!("a header has {HEADER} bytes, and only {} came", came.len())
+        }
+        (0, _) => "a header begins with a digit, and this does not".to_owned(),
+        (_, 0) => {
+            "spaces must follow the number in a header, and here something else does".to_owned()
+        }
+        _ => format!(
+            "a header is padded with spaces to {HEADER} bytes, and here something else comes after {} bytes",
+            digits + spaces
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::frame_miss;
+
+    fn miss(expected: &str, came: &str) -> String {
+        frame_miss(expected.as_bytes(), came.as_bytes()).unwrap_or_default()
+    }
+
+    #[test]
+    fn the_header_and_the_payload_are_judged_apart() {
+        let frame = |number: usize, payload: &str| format!("{number:<64}{payload}");
+        let right = frame(6, "[b] : ");
+        assert_eq!(miss(&right, &right), "");
+        assert_eq!(miss(&right, ""), "");
+        assert_eq!(miss("no frame", &right), "");
+        assert!(
+            miss(&right, &frame(11, "[b] : ")).contains("header says 11, and the payload has 6")
+        );
+        assert!(miss(&frame(3, "é!"), &frame(2, "é!")).contains("2 characters"));
+        assert!(miss(&right, &frame(7, "[b] : ")).contains("says 7"));
+        assert!(
+            miss(&right, &frame(4, "[a] "))
+                .contains("fits its payload, but the payload is another one after 1 bytes")
+        );
+        let headers = format!("{:<64}{:<64}[b] : [c] : ", 6, 6);
+        assert!(miss(&right, &headers).contains("another header comes"));
+        assert!(miss(&right, &frame(4, "[a] : and more")).contains("no frame begins after"));
+        assert!(miss(&right, &frame(9, "[b]")).contains("says 9 bytes, but only 3 came"));
+        assert!(miss(&right, "6 [b] : ").contains("something else comes after 2 bytes"));
+        assert!(miss(&right, &format!("{:0>64}[b] : ", 6)).contains("zeros in front"));
+        assert!(miss(&right, &format!("{:\0<64}[b] : ", 6)).contains("spaces must follow"));
+        assert!(miss(&right, &format!("{:>64}[b] : ", 6)).contains("begins with a digit"));
+        assert!(miss(&right, "6   ").contains("only 4 came"));
+    }
+}

@@ -1,0 +1,245 @@
+//! The rows of a ladder: what each event looks like.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::time::Duration;
+
+use crate::journal::failure::Evidence;
+use crate::journal::unwritten::without_unwritten;
+use crate::journal::visible::visible;
+use crate::journal::{Event, EventKind, Wire};
+use crate::report::messages::messages;
+use crate::report::text::{quoted_line, short_blanks};
+
+/// If more messages than this arrive together, those in the middle share one arrow.
+const MANY: usize = 4;
+
+/// One row of the ladder.
+pub struct Row {
+    /// The time since the stage began.
+    pub at: Option<Duration>,
+    /// What happens.
+    pub kind: Kind,
+}
+
+/// What a row of the ladder shows.
+pub enum Kind {
+    /// Bytes or a signal, sent from one lane to another.
+    Arrow {
+        /// The number of the lane.
+        from: usize,
+        /// The number of the lane.
+        to: usize,
+        /// The text on the arrow.
+        text: String,
+        /// All of the text, up to [`MUCH`] bytes.
+        full: String,
+        /// Whether this is the message at fault.
+        is_wrong: bool,
+    },
+    /// Text that should have been sent from one lane to another.
+    Missing {
+        /// The number of the lane.
+        from: usize,
+        /// The number of the lane.
+        to: usize,
+        /// What was expected.
+        text: String,
+    },
+    /// An event in one lane.
+    Note {
+        /// The number of the lane.
+        lane: usize,
+        /// What happens.
+        text: String,
+        /// Whether a person does it.
+        is_typed: bool,
+    },
+    /// A new step of the stage.
+    Step(String),
+    /// A gap, with the number of rows that have been left out.
+    Gap(usize),
+}
+
+/// Whether a program showed only the typed text and its prompt.
+pub fn is_echo<'a>(event: &'a Event, typed: &mut BTreeMap<&'a str, String>) -> bool {
+    match &event.what {
+        EventKind::Typed(keys) => {
+            typed.entry(&event.who).or_default().push_str(&String::from_utf8_lossy(keys));
+            false
+        }
+        EventKind::Showed(bytes) => {
+            let shown = plain(bytes);
+            let shown = shown.trim_matches(|char: char| char.is_whitespace() || char == '>');
+            typed.get(event.who.as_str()).is_some_and(|typed| typed.contains(shown))
+        }
+        _ => false,
+    }
+}
+
+/// Whether an event was only needed to find out that all participants had joined.
+pub fn is_call(event: &Event, events: &[Event]) -> bool {
+    let is_signal = |wire: &Wire| matches!(wire, Wire::Signal(_));
+    let is_kept = match &event.what {
+        EventKind::Sent(_, wire) | EventKind::Got(_, wire) => is_signal(wire),
+        EventKind::Typed(_) | EventKind::Showed(_) => false,
+        _ => true,
+    };
+    let is_during = |end: &Event| match end.what {
+        EventKind::AllJoined(begin) => (begin..=end.at).contains(&event.at),
+        _ => false,
+    };
+    !is_kept && events.iter().any(is_during)
+}
+
+/// Returns the text without colors and other escape sequences.
+fn plain(bytes: &[u8]) -> String {
+    console::strip_ansi_codes(&String::from_utf8_lossy(bytes)).replace('\r', "")
+}
+
+/// Returns the number of the event that brought the first wrong byte, and the position of this byte in the event.
+pub fn wrong_event(events: &[Event], evidence: &Evidence) -> Option<(usize, usize)> {
+    let Evidence { name, before, rest, is_screen: false, .. } = evidence else { return None };
+    let (mut arrived, mut found) = (0, None);
+    for (number, event) in events.iter().enumerate().filter(|(_, event)| event.who == *name) {
+        match &event.what {
+            // Another connection with the same name.
+            EventKind::Sent(_, Wire::Signal("connects"))
+            | EventKind::Got(_, Wire::Signal("connects")) => (arrived, found) = (0, None),
+            EventKind::Got(_, Wire::Bytes(bytes)) => {
+                if (arrived..arrived + bytes.len()).contains(&before.len()) {
+                    let at = before.len() - arrived;
+                    // In a flood, some events were not kept.
+                    let alike = bytes[at..].iter().zip(rest).all(|(one, other)| one == other);
+                    found = (alike && !rest.is_empty()).then_some((number, at));
+                }
+                arrived += bytes.len();
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// What stands on an arrow.
+struct Label {
+    text: String,
+    full: String,
+    is_wrong: bool,
+}
+
+impl Label {
+    fn plain(text: String) -> Self {
+        Self { full: text.clone(), text, is_wrong: false }
+    }
+}
+
+/// The labels of bytes that were sent together. One of them may be the message that contains the byte at `wrong`.
+fn labels(lab: u32, bytes: &[u8], wrong: Option<usize>) -> Vec<Label> {
+    let (all, mut end) = (messages(lab, bytes), 0);
+    let (mut labels, mut hidden) = (Vec::new(), 0..0);
+    for (number, message) in all.iter().enumerate() {
+        let begin = end;
+        end += message.len();
+        let is_wrong = wrong.is_some_and(|wrong| (begin..end).contains(&wrong));
+        let is_shown = all.len() <= MANY || number < MANY - 2 || number + 1 == all.len();
+        if is_wrong || is_shown {
+            labels.extend(together(&mut hidden));
+            let (text, full) = (shown(message), shown_up_to(MUCH, message));
+            labels.push(Label { text, full, is_wrong });
+        } else {
+            hidden = if hidden.is_empty() { number..number + 1 } else { hidden.start..number + 1 };
+        }
+    }
+    labels
+}
+
+/// One label for the messages that are not shown, if there are any.
+fn together(hidden: &mut Range<usize>) -> Option<Label> {
+    let count = std::mem::take(hidden).len();
+    (count > 0).then(|| Label::plain(format!("… {count} more messages")))
+}
+
+/// Returns the rows of an event of a lab. `wrong` is the position of the first wrong byte in the event, and `lane` returns
+/// the number of a participant's lane.
+pub fn rows_of(
+    lab: u32,
+    event: &Event,
+    wrong: Option<usize>,
+    lane: &impl Fn(&str) -> Option<usize>,
+) -> Vec<Row> {
+    let at = Some(event.at);
+    let texts = |wire: &Wire| match wire {
+        Wire::Bytes(bytes) => labels(lab, bytes, wrong),
+        Wire::Signal(signal) => vec![Label::plain((*signal).to_owned())],
+    };
+    let arrow = |from: &str, to: &str, wire: &Wire| {
+        let (Some(from), Some(to)) = (lane(from), lane(to)) else { return Vec::new() };
+        let row = |Label { text, full, is_wrong }| {
+            let kind = if from == to {
+                let text = format!("to itself: {text}");
+                Kind::Note { lane: from, text, is_typed: false }
+            } else {
+                Kind::Arrow { from, to, text, full, is_wrong }
+            };
+            Row { at, kind }
+        };
+        texts(wire).into_iter().map(row).collect()
+    };
+    let note = |text: String| match lane(&event.who) {
+        Some(lane) => {
+            let is_typed = matches!(event.what, EventKind::Typed(_));
+            vec![Row { at, kind: Kind::Note { lane, text, is_typed } }]
+        }
+        None => Vec::new(),
+    };
+    match &event.what {
+        EventKind::Sent(to, wire) => arrow(&event.who, to, wire),
+        EventKind::Got(from, wire) => arrow(from, &event.who, wire),
+        EventKind::Typed(keys) => note(match keys[..] {
+            [3] => "presses Ctrl-C".to_owned(),
+            [4] => "presses Ctrl-D".to_owned(),
+            _ => format!("types {}", shown(&keys.replace_returns())),
+        }),
+        EventKind::Showed(bytes) => {
+            let plain = without_unwritten(&plain(bytes));
+            // A newline alone does not get a row.
+            if plain.trim().is_empty() { Vec::new() } else { note(shown(plain.as_bytes())) }
+        }
+        EventKind::Started(_, command) => note(format!("$ {}", quoted_line(command))),
+        EventKind::Note(text) => note(quoted_line(text)),
+        EventKind::Step(text) => vec![Row { at: None, kind: Kind::Step(quoted_line(text)) }],
+        EventKind::Resized(columns, rows) => note(format!("window of {columns} by {rows}")),
+        EventKind::Unechoed(_) | EventKind::AllJoined(_) | EventKind::End => Vec::new(),
+    }
+}
+
+/// The maximum length of the text on an arrow, in bytes.
+const LONG: usize = 200;
+
+/// The maximum length of a whole message, and of what is missing, in bytes.
+pub const MUCH: usize = 4000;
+
+fn shown(bytes: &[u8]) -> String {
+    shown_up_to(LONG, bytes)
+}
+
+/// The bytes as text. If there are more than `most`, this is their number and the beginning.
+pub fn shown_up_to(most: usize, bytes: &[u8]) -> String {
+    if bytes.len() <= most {
+        return short_blanks(&visible(bytes));
+    }
+    let end = (0..=LONG / 2).rev().find(|&at| bytes[at] & 0xc0 != 0x80).unwrap_or(0);
+    format!("({} bytes) {}…", bytes.len(), short_blanks(&visible(&bytes[..end])))
+}
+
+trait ReplaceReturns {
+    /// Replaces each carriage return with a newline, because Enter sends a carriage return.
+    fn replace_returns(&self) -> Vec<u8>;
+}
+
+impl ReplaceReturns for [u8] {
+    fn replace_returns(&self) -> Vec<u8> {
+        self.iter().map(|&byte| if byte == b'\r' { b'\n' } else { byte }).collect()
+    }
+}

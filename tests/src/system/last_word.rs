@@ -1,0 +1,121 @@
+//! A second process that has the last word. It waits for the grader, and if the grader is killed before it has printed
+//! the sum of the points, it says that there is none.
+//!
+//! The grader cannot do this itself: no code runs after a stack has overflowed, or after the system has killed a process
+//! because memory is short. The output would end with the line of some stage, which looks like a result.
+
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::process::exit;
+use std::sync::OnceLock;
+
+use nix::errno::Errno;
+use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, kill, raise, signal, sigprocmask};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Pid, fork, getpid, getppid};
+
+/// Tells the waiting process that the last line is printed.
+static PRINTED: OnceLock<UnixStream> = OnceLock::new();
+
+/// The signals by which a user ends a program. They are passed on to the grader.
+const PASSED_ON: [Signal; 4] = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM];
+
+/// Continues in a child process, which is the grader. This process waits for it, and ends as the grader ends. If the
+/// grader is killed, `say` is called with the reason.
+///
+/// Must be called while this process has only one thread.
+///
+/// # Errors
+/// When the system provides no process. Then the grader runs without this protection.
+pub fn wait_for_grader(say: fn(&str)) -> io::Result<()> {
+    let (waiting, printed) = UnixStream::pair()?;
+    waiting.set_nonblocking(true)?;
+    let mut signals: SigSet = PASSED_ON.into_iter().collect();
+    signals.add(Signal::SIGCHLD);
+    // They are blocked before there is a child, so that none is missed.
+    let mut usual = SigSet::empty();
+    sigprocmask(SigmaskHow::SIG_BLOCK, Some(&signals), Some(&mut usual))?;
+    // SAFETY: the default action runs none of our code. A process whose parent ignored this signal would wait forever.
+    #[allow(unsafe_code)]
+    unsafe {
+        signal(Signal::SIGCHLD, SigHandler::SigDfl)?;
+    }
+    let parent = getpid();
+    // SAFETY: there is no other thread, so the child may do what the parent may.
+    #[allow(unsafe_code)]
+    let forked = unsafe { fork() };
+    if let Ok(ForkResult::Parent { child }) = forked {
+        drop(printed);
+        let ending = wait(child, &signals);
+        let is_printed = (&waiting).read(&mut [0]).is_ok_and(|read| read == 1);
+        end_like(ending, if is_printed { |_| () } else { say });
+    }
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&usual), None)?;
+    forked?;
+    end_with(parent);
+    let _ = PRINTED.set(printed);
+    Ok(())
+}
+
+/// The last line is printed. Now nothing more is said, even if the grader is killed while it cleans up.
+pub fn is_printed() {
+    if let Some(mut printed) = PRINTED.get() {
+        let _ = printed.write_all(&[1]);
+    }
+}
+
+/// Ends the grader when the waiting process is killed.
+fn end_with(parent: Pid) {
+    #[cfg(target_os = "linux")]
+    {
+        // SAFETY: a plain system call.
+        #[allow(unsafe_code)]
+        unsafe {
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+        }
+    }
+    // It may have been killed before.
+    if getppid() != parent {
+        exit(1);
+    }
+}
+
+/// Waits until the grader ends.
+fn wait(grader: Pid, signals: &SigSet) -> WaitStatus {
+    loop {
+        match waitpid(grader, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::StillAlive) | Err(Errno::EINTR) => {}
+            Ok(ending) => return ending,
+            Err(_) => return WaitStatus::Exited(grader, 1),
+        }
+        if let Ok(signal) = signals.wait()
+            && PASSED_ON.contains(&signal)
+        {
+            let _ = kill(grader, signal);
+        }
+    }
+}
+
+/// Ends this process like the grader.
+fn end_like(ending: WaitStatus, say: fn(&str)) -> ! {
+    let killed_by = match ending {
+        WaitStatus::Exited(_, code) => exit(code),
+        WaitStatus::Signaled(_, signal, _) => signal,
+        _ => exit(1),
+    };
+    // Its reader has gone away, and would read nothing more.
+    if killed_by != Signal::SIGPIPE {
+        say(&format!("the grader was ended by {killed_by} before all stages were graded"));
+    }
+    if PASSED_ON.contains(&killed_by) || killed_by == Signal::SIGPIPE {
+        // A shell stops a loop only if the program was ended by the signal.
+        // SAFETY: the default action runs none of our code.
+        #[allow(unsafe_code)]
+        unsafe {
+            let _ = signal(killed_by, SigHandler::SigDfl);
+        }
+        let _ = SigSet::all().thread_unblock();
+        let _ = raise(killed_by);
+    }
+    exit(128 + killed_by as i32)
+}
