@@ -271,5 +271,13 @@ fn ended(rng: &mut StdRng) -> Ended {
     let (after, cpu_time, busy_time) = (time(), time(), time());
     // Mostly little, sometimes more than any machine has.
     let memory = rng.random::<u64>() >> rng.random_range(..64_u32);
-    Ended { status, after, cpu_time, busy_time, memory, waits: Waits::default() }
+    Ended {
+        status,
+        after,
+        cpu_time,
+        busy_time,
+        memory,
+        waits: Waits::default(),
+        has_children: rng.random(),
+    }
 }

@@ -157,6 +157,10 @@ impl Grader {
             let names: Vec<_> = packages.iter().map(|(name, _)| name.clone()).collect();
             let build_all = || {
                 build(&self.kit, &names, self.build_limit).or_else(|said| {
+                    // A kit without any package is not a kit.
+                    if packages.is_empty() {
+                        return Err(said);
+                    }
                     build_apart(&self.kit, &packages, self.build_limit).map_err(|_| said)
                 })
             };

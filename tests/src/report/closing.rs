@@ -9,8 +9,9 @@ pub fn closing(events: &[Event], about: &str) -> Option<String> {
     let end = &events[position(events, about)?];
     let (from, to, signal) = signal(end)?;
     let how = if signal == "closes" { "closed" } else { "reset" };
+    // The other end may have noticed it later.
     let at = end.at.as_secs_f64() * 1000.0;
-    Some(format!("{from} {how} its connection to {to}, at {at:.1} ms"))
+    Some(format!("{from} had {how} its connection to {to} by {at:.1} ms"))
 }
 
 /// Returns the position of this event.
@@ -34,7 +35,11 @@ pub fn position(events: &[Event], about: &str) -> Option<usize> {
     // `ends sending` ends only one direction.
     let is_end = |signal: &str| signal == "closes" || signal.starts_with("resets");
     let (first, event) = later.find(|(_, event)| of_about(event).is_some_and(is_end))?;
-    is_program(signal(event)?.0).then_some(first)
+    let by = signal(event)?.0;
+    // The script itself may have ended the program.
+    let is_killed = |event: &Event| event.who == by && matches!(event.what, EventKind::Note(_));
+    let was_killed = script[connected..first].iter().any(is_killed);
+    (is_program(by) && !was_killed).then_some(first)
 }
 
 /// Returns the sender, the receiver and the signal.
@@ -66,7 +71,7 @@ mod tests {
             who: "server".to_owned(),
             ..event(EventKind::Started(Terminal::Dumb, String::new()))
         };
-        let said = "server closed its connection to bob, at 20.0 ms";
+        let said = "server had closed its connection to bob by 20.0 ms";
         let of = |events: &[&Event], about: &str| {
             let events: Vec<_> =
                 [&start].into_iter().chain(events.iter().copied()).cloned().collect();

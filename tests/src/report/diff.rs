@@ -3,10 +3,13 @@
 use crate::report::text::{clusters, cut, width};
 
 /// What is said of a screen that has nothing like the expected text.
-const OTHER_LINES: &str = "other lines, but not this one";
+const OTHER_LINES: &str = "other lines, which are on the screen below";
 
 /// How many characters of the common beginning are shown if a text is too long for its line.
 const CONTEXT: usize = 16;
+
+/// What stands for blanks that are not shown: the length of such a text says nothing.
+const SHORTENED: &str = " spaces›";
 
 /// The length of a shorter text says nothing, in characters.
 const LONG: usize = 500;
@@ -185,7 +188,7 @@ fn window(text: &str, begin: usize, room: usize) -> String {
         ..=COUNTED => format!(" ({count} characters)"),
         _ => format!(" (over {COUNTED} characters)"),
     };
-    if size.len() + 2 + CONTEXT > room || count < LONG {
+    if size.len() + 2 + CONTEXT > room || count < LONG || text.contains(SHORTENED) {
         // The text is worth more than its size.
         size.clear();
     }

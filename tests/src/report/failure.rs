@@ -188,7 +188,9 @@ impl<'a> Report<'a> {
         let text = |text: &str| short_blanks(&visible(text.as_bytes()));
         let (expected, came) = (text(expected), text(came));
         let Some(evidence) = self.evidence() else {
-            return diff::compare(&expected, &came, "", diff::Kind::Stream, room);
+            // Descriptions in words need not be alike.
+            let comparison = diff::compare(&expected, &came, "", diff::Kind::Stream, room);
+            return Comparison { caret: None, ..comparison };
         };
         if evidence.is_screen {
             return diff::compare(&expected, &came, "", diff::Kind::Screen, room);
@@ -200,7 +202,7 @@ impl<'a> Report<'a> {
             _ => (came.as_str(), ""),
         };
         let kind = match (frame(&evidence.expected), frame(&evidence.rest)) {
-            (Some(one), Some(other)) if one.fits() && other.fits() => {
+            (Some(one), Some(other)) if one.fits() && other.fits() && one.after != other.after => {
                 let header =
                     |bytes: &[u8]| short_blanks(&visible(&bytes[..HEADER])).chars().count();
                 diff::Kind::Payload(header(&evidence.expected), header(&evidence.rest))
@@ -234,6 +236,7 @@ impl<'a> Report<'a> {
     /// Returns the person, peer or program that the failure is about.
     fn about(&self) -> Option<&str> {
         let Some(Failure::Wrong { who, .. }) = self.failure() else { return None };
+        let who = who.strip_prefix("the ").unwrap_or(who);
         let is_about = |name: &&str| {
             let rest = who.strip_prefix(name);
             !name.is_empty() && rest.is_some_and(|rest| rest.starts_with([' ', '\'']))

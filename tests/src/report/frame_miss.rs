@@ -32,7 +32,7 @@ pub fn frame_miss(expected: &[u8], came: &[u8]) -> Option<String> {
         let count = after.len();
         return Some(format!("the header says {said} bytes, but only {count} came after it"));
     }
-    if starts_with_header(after) {
+    if said > 0 && starts_with_header(after) {
         return Some(
             "another header comes after the header, where the payload should be".to_owned(),
         );
@@ -48,7 +48,10 @@ pub fn frame_miss(expected: &[u8], came: &[u8]) -> Option<String> {
     }
     let same = payload.iter().zip(payload_that_came).take_while(|(a, b)| a == b).count();
     Some(match same {
-        0 => "the header fits its payload, but this is another payload".to_owned(),
+        // Another frame came instead.
+        _ if same * 3 < bytes * 2 => {
+            "the header fits its payload, but this is another payload".to_owned()
+        }
         _ => format!(
             "the header fits its payload, but the payload is another one after {same} bytes"
         ),
@@ -71,7 +74,7 @@ fn no_header(came: &[u8]) -> String {
         _ if came.len() < HEADER && digits > 0 && digits + spaces == came.len() => {
             format!("a header has {HEADER} bytes, and only {} came", came.len())
         }
-        (0, _) => "a header begins with a digit, and this does not".to_owned(),
+        (0, _) => "the header of this frame does not begin with a digit".to_owned(),
         (_, 0) => {
             "spaces must follow the number in a header, and here something else does".to_owned()
         }
@@ -102,10 +105,13 @@ mod tests {
         );
         assert!(miss(&frame(3, "é!"), &frame(2, "é!")).contains("2 characters"));
         assert!(miss(&right, &frame(7, "[b] : ")).contains("says 7"));
+        assert!(miss(&right, &frame(4, "[a] ")).contains("but this is another payload"));
         assert!(
-            miss(&right, &frame(4, "[a] "))
-                .contains("fits its payload, but the payload is another one after 1 bytes")
+            miss(&right, &frame(6, "[b] ; ")).contains("another payload")
+                || miss(&right, &frame(6, "[b] ; ")).contains("another one after 4 bytes")
         );
+        let empty = format!("{:<64}{:<64}[c] : ", 0, 6);
+        assert!(!miss(&right, &empty).contains("another header"));
         let headers = format!("{:<64}{:<64}[b] : [c] : ", 6, 6);
         assert!(miss(&right, &headers).contains("another header comes"));
         assert!(miss(&right, &frame(4, "[a] : and more")).contains("no frame begins after"));
@@ -113,7 +119,7 @@ mod tests {
         assert!(miss(&right, "6 [b] : ").contains("something else comes after 2 bytes"));
         assert!(miss(&right, &format!("{:0>64}[b] : ", 6)).contains("zeros in front"));
         assert!(miss(&right, &format!("{:\0<64}[b] : ", 6)).contains("spaces must follow"));
-        assert!(miss(&right, &format!("{:>64}[b] : ", 6)).contains("begins with a digit"));
+        assert!(miss(&right, &format!("{:>64}[b] : ", 6)).contains("does not begin with a digit"));
         assert!(miss(&right, "6   ").contains("only 4 came"));
     }
 }

@@ -46,7 +46,8 @@ pub fn near_misses(evidence: &Evidence, events: &[Event], lab: &Lab) -> Vec<Stri
         let front = shown(&message[..message.len() - came.len()]);
         misses.push(format!("it is correct, but «{front}» is missing in front of it"));
     } else if !came.is_empty() && came != message && message.starts_with(came) {
-        misses.push("only the beginning arrived".into());
+        let place = if *is_screen { "is on the screen" } else { "arrived" };
+        misses.push(format!("only the beginning {place}"));
     }
     if !is_screen {
         misses.extend(frame_miss(&expected, rest));
@@ -112,7 +113,8 @@ fn was_removed(
         [&evidence.before, &evidence.rest].iter().any(|text| find(text, message).is_some());
     let remark =
         "the program printed it, but an escape sequence changed or removed it on the screen";
-    (find(&printed, message).is_some() && !is_on_screen).then(|| remark.to_owned())
+    (printed.contains(&b'\x1b') && find(&printed, message).is_some() && !is_on_screen)
+        .then(|| remark.to_owned())
 }
 
 /// Describes the wrong text directly before or after the message that begins at `at`.

@@ -17,6 +17,12 @@ const LAST_LINES: usize = 3;
 /// The maximum number of unwritten stages that are named.
 const MOST_STAGES: usize = 3;
 
+/// How long it takes at most to notice that a program has ended, while the script goes on.
+const NOTICED: Duration = Duration::from_millis(200);
+
+/// If nothing happened for longer than this before the failure, the programs were waiting.
+const SILENCE: Duration = Duration::from_millis(500);
+
 /// The maximum number of places of panics that are named.
 const MOST_PLACES: usize = 2;
 
@@ -66,7 +72,7 @@ pub fn states(programs: &[(String, Ended)], events: &[Event], about: Option<&str
                     .ended
                     .push(format!("{name}'s program was terminated by {signal}, {}", after()));
             }
-            _ => states.running.extend(running(name, ended, about)),
+            _ => states.running.extend(running(name, ended, about, is_silent(events))),
         }
         if ended.memory > MUCH_MEMORY {
             let megabytes = ended.memory / 1_000_000;
@@ -100,23 +106,29 @@ fn step(name: &str, number: usize, ended: &Ended, events: &[Event]) -> String {
         })
     };
     let end = start.at + ended.after;
-    match (steps().find(|(at, _)| *at <= end), steps().next()) {
-        (Some((at, step)), Some((last, _))) if at < last => format!(", in the step «{step}»"),
-        (None, Some(_)) => ", before the first step".to_owned(),
-        _ => String::new(),
+    let is_later = |(at, _): &(Duration, &String)| *at > end;
+    let Some((next, _)) = steps().take_while(is_later).last() else { return String::new() };
+    // The end was noticed with a delay, so it is said only if it was clearly before the next step.
+    if next < end + NOTICED {
+        return String::new();
+    }
+    match steps().find(|step| !is_later(step)) {
+        Some((_, step)) => format!(", in the step «{step}»"),
+        None => ", before the first step".to_owned(),
     }
 }
 
 /// What a program did that was still running. Most programs wait as they should, so this is said only of the server and
-/// of the participant that the failure is about, and only if there was time to wait.
-fn running(name: &str, ended: &Ended, about: Option<&str>) -> Option<String> {
+/// of the participant that the failure is about, and only if nothing else happened.
+fn running(name: &str, ended: &Ended, about: Option<&str>, is_silent: bool) -> Option<String> {
     let (used, lived) = (ended.cpu_time.as_secs_f64(), ended.after.as_secs_f64());
     if ended.busy_time > ended.after / 2 && ended.after > Duration::from_millis(500) {
         let time = format!("{used:.1} s of processor time in {lived:.1} s");
-        return Some(format!("{name}'s program was still in a busy loop: {time}"));
+        let or_child = if ended.has_children { ", or one that it started," } else { "" };
+        return Some(format!("{name}'s program{or_child} was still in a busy loop: {time}"));
     }
     let is_worth_it = is_server(name) || about == Some(name);
-    if !is_worth_it || ended.after < Duration::from_secs(3) {
+    if !is_worth_it || !is_silent {
         return None;
     }
     Some(if ended.waits.is_empty() {
@@ -125,6 +137,16 @@ fn running(name: &str, ended: &Ended, about: Option<&str>) -> Option<String> {
     } else {
         format!("{name}'s program was waiting in {}", ended.waits)
     })
+}
+
+/// Whether nothing had happened for a while when the script ended.
+fn is_silent(events: &[Event]) -> bool {
+    let end = events.iter().position(|event| event.what == EventKind::End);
+    let (script, end) = match end {
+        Some(end) => (&events[..end], events[end].at),
+        None => return false,
+    };
+    script.last().is_some_and(|last| end.saturating_sub(last.at) > SILENCE)
 }
 
 /// What a program itself printed about its end: panics, and stages that are not written yet.
@@ -237,8 +259,15 @@ mod tests {
         }
         let zero = Duration::ZERO;
         let waits = Waits::default();
-        let ended =
-            Ended { status: None, after: zero, cpu_time: zero, busy_time: zero, memory: 0, waits };
+        let ended = Ended {
+            status: None,
+            after: zero,
+            cpu_time: zero,
+            busy_time: zero,
+            memory: 0,
+            waits,
+            has_children: false,
+        };
         let what = EventKind::Showed(output.into_bytes());
         let shown = Event { at: zero, who: "bob".to_owned(), what };
         let lines = states(&[("bob".into(), ended)], &[shown], None).ended;

@@ -42,6 +42,8 @@ pub struct Ended {
     pub memory: u64,
     /// In what the process waited when the grader ended it.
     pub waits: Waits,
+    /// Whether the process had child processes when the grader ended it.
+    pub has_children: bool,
 }
 
 impl Ended {
@@ -86,8 +88,15 @@ impl Process {
             let (after, none) = (self.started.elapsed(), Duration::ZERO);
             let status = Some(status);
             let waits = Waits::default();
-            *ended =
-                Some(Ended { status, after, cpu_time: none, busy_time: none, memory: 0, waits });
+            *ended = Some(Ended {
+                status,
+                after,
+                cpu_time: none,
+                busy_time: none,
+                memory: 0,
+                waits,
+                has_children: false,
+            });
         }
         ended.clone()
     }
@@ -127,6 +136,7 @@ impl Process {
         }
         let (cpu_time, memory) = (self.cpu_time().unwrap_or_default(), self.memory());
         let busy_time = self.busy_time().unwrap_or_default();
+        let has_children = orphans::family(self.pid).len() > 1;
         self.look();
         let waits = self.waits.get().cloned().unwrap_or_default();
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
@@ -142,7 +152,8 @@ impl Process {
             let status = status
                 .filter(|status| !matches!(status, WaitStatus::Signaled(_, Signal::SIGKILL, _)));
             let after = self.started.elapsed();
-            *ended = Some(Ended { status, after, cpu_time, busy_time, memory, waits });
+            *ended =
+                Some(Ended { status, after, cpu_time, busy_time, memory, waits, has_children });
         }
     }
 

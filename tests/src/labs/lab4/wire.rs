@@ -35,23 +35,20 @@ impl Peer {
 
     /// Waits for the next line, which must be the field `name`, and returns its value.
     pub fn gets_field(&self, name: &str) -> Check<String> {
-        let line = self.wait(|arrived| {
+        let value = self.wait(|arrived| {
             let rest = arrived.rest();
             let end = rest.iter().position(|&byte| byte == b'\n')?;
             let line = String::from_utf8_lossy(&rest[..end]).into_owned();
-            arrived.taken += end + 1;
-            Some(line)
+            let value = line.strip_prefix(name).and_then(|rest| rest.strip_prefix(':'));
+            let value = value.map(|value| value.trim_start_matches(' ').to_owned());
+            if value.is_some() {
+                arrived.taken += end + 1;
+            }
+            Some(value)
         });
         let expected = format!("{name}: …\n");
-        let Some(line) = line else {
-            return Err(self.wrong("should have received the line", expected.as_bytes()));
-        };
-        let value = line.strip_prefix(name).and_then(|rest| rest.strip_prefix(':'));
-        let value = value.map(|value| value.trim_start_matches(' ').to_owned());
-        value.ok_or_else(|| {
-            let who = format!("{} should have received the line", self.name());
-            Failure::wrong_bytes(who, expected.as_bytes(), line.as_bytes())
-        })
+        let wrong = || self.wrong("should have received the line", expected.as_bytes());
+        value.flatten().ok_or_else(wrong)
     }
 
     /// Waits for a field whose value is a number.
