@@ -40,7 +40,8 @@ fn costs_only(kit: &Path, lost: &[(u32, Role, &str, &str)]) {
                 };
                 assert_eq!(*verdict, Verdict::Failed, "{report}");
                 let restores = format!("copy it from tests/starters/{manifest}");
-                let text = report.split_whitespace().collect::<Vec<_>>().join(" ");
+                let words = report.split_whitespace().filter(|word| *word != "│");
+                let text = words.collect::<Vec<_>>().join(" ");
                 for part in [&format!("labs/{manifest}"), &restores, *cargo] {
                     assert!(text.contains(part), "«{part}» is not in\n{report}");
                 }

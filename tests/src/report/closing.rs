@@ -37,7 +37,9 @@ pub fn position(events: &[Event], about: &str) -> Option<usize> {
     let (first, event) = later.find(|(_, event)| of_about(event).is_some_and(is_end))?;
     let by = signal(event)?.0;
     // The script itself may have ended the program.
-    let is_killed = |event: &Event| event.who == by && matches!(event.what, EventKind::Note(_));
+    let is_killed = |event: &Event| {
+        event.who == by && matches!(&event.what, EventKind::Note(note) if note == "is killed")
+    };
     let was_killed = script[connected..first].iter().any(is_killed);
     (is_program(by) && !was_killed).then_some(first)
 }

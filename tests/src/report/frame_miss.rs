@@ -106,10 +106,7 @@ mod tests {
         assert!(miss(&frame(3, "é!"), &frame(2, "é!")).contains("2 characters"));
         assert!(miss(&right, &frame(7, "[b] : ")).contains("says 7"));
         assert!(miss(&right, &frame(4, "[a] ")).contains("but this is another payload"));
-        assert!(
-            miss(&right, &frame(6, "[b] ; ")).contains("another payload")
-                || miss(&right, &frame(6, "[b] ; ")).contains("another one after 4 bytes")
-        );
+        assert!(miss(&right, &frame(6, "[b] ; ")).contains("another one after 4 bytes"));
         let empty = format!("{:<64}{:<64}[c] : ", 0, 6);
         assert!(!miss(&right, &empty).contains("another header"));
         let headers = format!("{:<64}{:<64}[b] : [c] : ", 6, 6);
