@@ -10,8 +10,12 @@ pub const LIMIT: usize = 64 * 1024;
 /// More bytes than a message may contain.
 pub const TOO_LONG: usize = LIMIT + 64;
 
-/// The number of characters in a message that does not fit into a few rows of a terminal.
-pub const MANY: usize = 2000;
+/// Returns a text of 2,000 characters. It fills many rows of a terminal, and no two of them are alike, however the text
+/// is divided.
+pub fn long_text() -> String {
+    let numbers: Vec<_> = (0..400).map(|number| format!("{number:04}")).collect();
+    numbers.join(" ") + " "
+}
 
 impl Peer {
     /// Sends a message and its ⏎.

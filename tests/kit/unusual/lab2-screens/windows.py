@@ -32,8 +32,10 @@ class Screen:
         rows, columns = self.messages.getmaxyx()
         self.messages.erase()
         self.messages.box()
-        for row, text in enumerate(self.shown[-(rows - 2):], 1):
-            self.messages.addnstr(row, 2, text, columns - 4)
+        room = columns - 4
+        lines = [text[at:at + room] for text in self.shown for at in range(0, len(text), room)]
+        for row, line in enumerate(lines[-(rows - 2):], 1):
+            self.messages.addstr(row, 2, line)
         self.messages.noutrefresh()
         self.input.erase()
         self.input.box()

@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::harness::Harness;
 use crate::journal::failure::Check;
 use crate::labs::lab1::wire::{WAYS_OUT, WELCOME, from};
-use crate::labs::messages::MANY;
+use crate::labs::messages::long_text;
 use crate::system::ports::ClosedPort;
 
 /// Stage 3: The client connects and shows messages.
@@ -38,7 +38,7 @@ pub fn shows_messages(harness: &Harness) -> Check {
     bob.sees(&from(&first))?;
     harness.step("a message of 2,000 characters, which alice sees to its end");
     let words = harness.words(2);
-    let long = from(&format!("{} {words}", "x".repeat(MANY)));
+    let long = from(&format!("{}{words}", long_text()));
     server.says(&long)?;
     alice.sees_wrapped(&long)?;
     harness.step("alice sees a message immediately");

@@ -6,7 +6,7 @@ use crate::harness::Harness;
 use crate::harness::person::Person;
 use crate::journal::failure::Check;
 use crate::labs::lab2::wire::WAYS_OUT;
-use crate::labs::messages::MANY;
+use crate::labs::messages::long_text;
 
 /// Stage 3: The client replies with its nickname.
 pub fn answers_nick(harness: &Harness) -> Check {
@@ -88,7 +88,7 @@ pub fn talks(harness: &Harness) -> Check {
     alice.sees(&format!("carol: {second}"))?;
     alice.rests()?;
     harness.step("a message of 2,000 characters, which alice sees to its end");
-    let long = format!("bob: {} {}", "x".repeat(MANY), harness.words(2));
+    let long = format!("bob: {}{}", long_text(), harness.words(2));
     server.says(&long)?;
     alice.sees_wrapped(&long)?;
     harness.step("the server gets a line immediately, and alice sees it immediately");
