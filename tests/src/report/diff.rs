@@ -1,6 +1,6 @@
 //! Shows where two texts begin to differ.
 
-use crate::report::text::{clusters, cut, width};
+use crate::report::text::{cut, folded, width};
 
 /// What is said of a screen that has nothing like the expected text.
 const OTHER_LINES: &str = "other lines, which are on the screen below";
@@ -86,20 +86,7 @@ fn same(one: &str, other: &str) -> usize {
 
 /// The lines of a text, wrapped.
 fn lines(text: &str, room: usize) -> Vec<String> {
-    let mut rows = Vec::new();
-    for line in text.split_inclusive('⏎') {
-        let (mut row, mut used) = (String::new(), 0);
-        for (cluster, width) in clusters(line) {
-            if used > 0 && used + width > room {
-                rows.push(std::mem::take(&mut row));
-                used = 0;
-            }
-            row.push_str(cluster);
-            used += width;
-        }
-        rows.push(row);
-    }
-    rows
+    text.split_inclusive('⏎').flat_map(|line| folded(line, room)).collect()
 }
 
 /// Where `came`, which is split into rows, begins to differ.

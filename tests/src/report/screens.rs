@@ -5,7 +5,7 @@ use crate::journal::screen as shown;
 use crate::journal::terminal::ROWS;
 use crate::journal::unwritten::without_unwritten;
 use crate::journal::{Event, EventKind};
-use crate::report::text::{MIN_COLUMNS, clusters, cut, quoted_line, width};
+use crate::report::text::{MIN_COLUMNS, cut, folded, quoted_line, width};
 
 /// How many lines of each screen a report shows, counted from the bottom.
 pub const LINES: usize = 8;
@@ -129,18 +129,6 @@ pub fn to_text(screens: &[Screen], columns: usize) -> String {
 
 /// Wraps the lines for a terminal of this width, and returns the last rows.
 pub fn wrap(lines: &[String], room: usize, last: usize) -> Vec<String> {
-    let mut rows = Vec::new();
-    for line in lines {
-        let (mut row, mut used) = (String::new(), 0);
-        for (cluster, width) in clusters(line.trim_end()) {
-            if used > 0 && used + width > room {
-                rows.push(std::mem::take(&mut row));
-                used = 0;
-            }
-            row.push_str(cluster);
-            used += width;
-        }
-        rows.push(row);
-    }
+    let mut rows: Vec<_> = lines.iter().flat_map(|line| folded(line.trim_end(), room)).collect();
     rows.split_off(rows.len().saturating_sub(last))
 }

@@ -145,6 +145,21 @@ pub fn wrapped(front: &str, text: &str, columns: usize) -> String {
     format!("{front}{}", rows.join(&format!("\n{}", " ".repeat(indent))))
 }
 
+/// The text in rows of at most `room` columns, split between characters, as on a terminal.
+pub fn folded(text: &str, room: usize) -> Vec<String> {
+    let (mut rows, mut row, mut used) = (Vec::new(), String::new(), 0);
+    for (cluster, width) in clusters(text) {
+        if used > 0 && used + width > room {
+            rows.push(std::mem::take(&mut row));
+            used = 0;
+        }
+        row.push_str(cluster);
+        used += width;
+    }
+    rows.push(row);
+    rows
+}
+
 /// The text in rows of at most `room` columns, split at spaces, and within a word only if it is too long for a row.
 pub fn rows(text: &str, room: usize) -> Vec<String> {
     let (mut rows, mut row, mut used) = (Vec::new(), String::new(), 0);
