@@ -217,7 +217,8 @@ fn panics(output: &str) -> Vec<Vec<String>> {
     panics
 }
 
-/// Returns where programs panicked before the end of the script, as `FILE:LINE`, at most [`MOST_PLACES`].
+/// Returns where programs panicked before the end of the script, as `FILE:LINE`. Only the first few are
+/// returned.
 pub fn panic_places(events: &[Event]) -> Vec<String> {
     let place = |panic: Vec<String>| {
         let (_, place) = panic.first()?.split_once(" panicked at ")?;
