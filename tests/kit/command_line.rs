@@ -37,6 +37,14 @@ fn at_a_terminal(kit: &Path, arguments: &[&str]) -> Person {
     Person::start("student", &launch, Terminal::Xterm, &Journal::default()).unwrap()
 }
 
+/// Whether there is a line for this stage. The number alone may also be a time in a report.
+fn has_line_of(stage: &'static str) -> impl Predicate<str> {
+    predicate::function(move |text: &str| {
+        let marks = ["✓", "✗", "·", "!"].map(|mark| format!("{mark} {stage} "));
+        text.lines().any(|line| marks.iter().any(|mark| line.trim_start().starts_with(mark)))
+    })
+}
+
 #[test]
 fn a_lab_and_a_stage_have_several_names() {
     let kit = tempfile::tempdir().unwrap();
@@ -66,7 +74,7 @@ fn a_lab_and_a_stage_have_several_names() {
     assert!(kit.path().join("lab").is_file());
     for line in ["1", "lab1", "lab 1", "test lab 1", "test 1"] {
         println!("cargo lab {line}");
-        lab(line).code(1).stdout(contains("✓ 1.1").and(contains("2.1").not()));
+        lab(line).code(1).stdout(contains("✓ 1.1").and(has_line_of("2.1").not()));
     }
     for line in ["next 1", "next lab1", "next lab 1"] {
         println!("cargo lab {line}");
