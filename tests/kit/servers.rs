@@ -277,8 +277,23 @@ fn a_full_disk_holds_up_no_client() {
     }
 }
 
+/// The server waits for its clients for at most 0.4 s, in which a busy machine may not read everything. So there are
+/// several attempts; a server that does not wait fails in each.
 #[test]
 fn messages_before_kill_service_are_still_sent_even_from_a_backlog() {
+    let mut attempts = Vec::new();
+    for _ in 0..5 {
+        let (heard, said) = heard_and_said_before_kill();
+        if heard == said {
+            return;
+        }
+        attempts.push((heard, said));
+    }
+    panic!("heard and said: {attempts:?}");
+}
+
+/// Returns how many messages a slow client heard in all, and how many were said before the server was ended.
+fn heard_and_said_before_kill() -> (usize, usize) {
     let mut server = Server::finished(4, &[]);
     let mut bob = server.joins(4, "bob");
     let text = "x".repeat(10_000);
@@ -316,8 +331,8 @@ fn messages_before_kill_service_are_still_sent_even_from_a_backlog() {
     // Alice is slow, because otherwise she would have read everything before the program ends.
     thread::sleep(Duration::from_millis(20));
     let heard = alice.rest().matches("MESSAGE: xxx").count();
-    assert_eq!(heard, usize::try_from(count).unwrap());
     assert!(server.ends().success());
+    (heard, usize::try_from(count).unwrap())
 }
 
 #[test]
