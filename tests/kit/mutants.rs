@@ -223,6 +223,9 @@ fn insta_settings() -> insta::Settings {
     settings.add_filter(r"\b\d{5}\b", "54321");
     settings.add_filter(r"nothing for \d\.\d s", "nothing for 4.0 ss");
     settings.add_filter(r"\d+(\.\d+)? ?(µs|ms|s)\b", "…");
+    // A time may be at the end of a row, and its unit in the next one.
+    settings.add_filter(r"(?m)\bby \d+\.\d$", "by …");
+    settings.add_filter(r"\b\d+ more (threads|open files)", "… more $1");
     settings.add_filter(r"4\.0 ss", "4.0 s");
     // Line and column numbers change with every edit of a file.
     settings.add_filter(r"\.rs:\d+(:\d+)?", ".rs:…");
