@@ -9,7 +9,7 @@ use crate::harness::stage::{Lab, Stage};
 use crate::journal::failure::Failure;
 use crate::report::diff::Comparison;
 use crate::report::failure::Report;
-use crate::report::ladder::Size;
+use crate::report::ladder::{Ladder, Size};
 use crate::report::part::made;
 use crate::report::svg;
 use crate::report::text::{escape, quoted, quoted_line, word};
@@ -94,7 +94,10 @@ impl Page {
             Ok(html) => out.push_str(&html),
             Err(why) => out.push_str(&paragraph("dim", &why)),
         };
-        add("the states", &|| states(&report.states().ended));
+        let all_states = made("the states", || report.states());
+        add("the states", &|| {
+            all_states.as_ref().map(|all| states(&all.ended)).unwrap_or_default()
+        });
         add("the failure", &|| failure(report));
         add("the near misses", &|| {
             let misses = report.near_misses().into_iter();
@@ -105,12 +108,18 @@ impl Page {
             step.map(|step| paragraph("dim", &step)).unwrap_or_default()
         });
         if report.has_happened() {
-            add("the ladder", &|| {
-                format!("<div class=\"ladder\">{}</div>\n", svg::ladder(&report.ladder(LADDER)))
+            let ladder = made("the ladder", || report.ladder(LADDER));
+            add("the ladder", &|| match &ladder {
+                Ok(ladder) => format!("<div class=\"ladder\">{}</div>\n", svg::ladder(ladder)),
+                Err(why) => paragraph("dim", why),
             });
-            add("the screens", &|| screens(report));
+            // If the ladder cannot be made, the screens are shown without it.
+            add("the screens", &|| screens(report, ladder.as_ref().ok()));
         }
-        add("the states", &|| states(&report.states().running));
+        add("the states", &|| match &all_states {
+            Ok(all) => states(&all.running),
+            Err(why) => paragraph("dim", why),
+        });
         add("the advice", &|| {
             let advice = report.advice(kit).into_iter();
             let entry =
@@ -176,11 +185,9 @@ fn failure(report: &Report) -> String {
     format!("{who}<pre>expected <span class=\"passed\">{expected}</span>\nbut got  {came}</pre>\n")
 }
 
-fn screens(report: &Report) -> String {
-    // If the ladder cannot be made, the screens are shown without it.
-    let ladder = made("the ladder", || report.ladder(LADDER)).ok();
+fn screens(report: &Report, ladder: Option<&Ladder>) -> String {
     let mut out = String::from("<div class=\"screens\">");
-    for screen in report.screens(ladder.as_ref()) {
+    for screen in report.screens(ladder) {
         let (name, lines) = (escape(&quoted_line(&screen.name)), escape(&screen.lines.join("\n")));
         let _ = write!(out, "<div><span class=\"dim\">{name}</span><pre>{lines}</pre></div>");
     }

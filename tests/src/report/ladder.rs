@@ -11,7 +11,9 @@ use crate::journal::failure::Evidence;
 use crate::journal::{Event, EventKind};
 use crate::report::canvas::Canvas;
 use crate::report::closing;
-use crate::report::rows::{Kind, MUCH, Row, is_call, is_echo, rows_of, shown_up_to, wrong_event};
+use crate::report::rows::{
+    Kind, MUCH, Row, calls, is_call, is_echo, rows_of, shown_up_to, wrong_event,
+};
 use crate::report::text::{self, MIN_COLUMNS, cut, quoted_line, wrapped};
 
 /// The width of the times at the left edge, in columns.
@@ -65,11 +67,11 @@ impl Ladder {
             .or_else(|| about.first().and_then(|about| closing::position(events, about)));
         let (lanes, left_out) = lanes(events, about, focus, size.lanes);
         let lane = |name: &str| lanes.iter().position(|lane| lane == name);
-        let mut typed = BTreeMap::new();
+        let (mut typed, calls) = (BTreeMap::new(), calls(events));
         let mut rows: Vec<Row> = events
             .iter()
             .enumerate()
-            .filter(|(_, event)| !is_echo(event, &mut typed) && !is_call(event, events))
+            .filter(|(_, event)| !is_echo(event, &mut typed) && !is_call(event, &calls))
             .flat_map(|(at, event)| {
                 let wrong = wrong.filter(|(event, _)| *event == at).map(|(_, byte)| byte);
                 rows_of(lab, event, wrong, &lane)

@@ -8,7 +8,7 @@ use nix::sys::wait::WaitStatus;
 use crate::journal::is_server;
 use crate::journal::unwritten::{unwritten_stages, without_unwritten};
 use crate::journal::{Event, EventKind, Wire};
-use crate::report::text::quoted_line;
+use crate::report::text::{plain, quoted_line};
 use crate::system::process::Ended;
 
 /// The maximum number of lines of a panic message that are shown.
@@ -84,7 +84,7 @@ pub fn states(programs: &[(String, Ended)], events: &[Event], about: Option<&str
         }
         let output = shown.get(name.as_str()).map(Vec::as_slice).unwrap_or_default();
         let has_died = ended.status.is_some();
-        states.ended.extend(confessions(name, &String::from_utf8_lossy(output), has_died));
+        states.ended.extend(confessions(name, output, has_died));
     }
     for lines in [&mut states.ended, &mut states.running] {
         for line in lines.iter_mut() {
@@ -150,7 +150,8 @@ fn is_silent(events: &[Event]) -> bool {
 }
 
 /// What a program itself printed about its end: panics, and stages that are not written yet.
-fn confessions(name: &str, output: &str, has_died: bool) -> Vec<String> {
+fn confessions(name: &str, output: &[u8], has_died: bool) -> Vec<String> {
+    // A program that edits lines or fills the screen may place a panic with escape sequences.
     let output = plain(output);
     let unwritten: BTreeSet<_> = unwritten_stages(&output).into_iter().collect();
     // A program that prints many numbers says nothing.
@@ -226,17 +227,11 @@ pub fn panic_places(events: &[Event]) -> Vec<String> {
         Some(format!("{}:{}", parts.next()?, parts.next()?.parse::<u32>().ok()?))
     };
     let shown = shown(events);
-    let texts =
-        shown.values().map(|bytes| without_unwritten(&plain(&String::from_utf8_lossy(bytes))));
+    let texts = shown.values().map(|bytes| without_unwritten(&plain(bytes)));
     let mut places: Vec<_> = texts.flat_map(|text| panics(&text)).filter_map(place).collect();
     places.dedup();
     places.truncate(MOST_PLACES);
     places
-}
-
-/// Output without escape sequences. A program that edits lines or fills the screen may place a panic with them.
-fn plain(output: &str) -> String {
-    console::strip_ansi_codes(output).replace('\r', "")
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The rows of a ladder: what each event looks like.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::journal::failure::Evidence;
@@ -9,7 +9,7 @@ use crate::journal::unwritten::without_unwritten;
 use crate::journal::visible::visible;
 use crate::journal::{Event, EventKind, Wire};
 use crate::report::messages::messages;
-use crate::report::text::{quoted_line, short_blanks};
+use crate::report::text::{plain, quoted_line, short_blanks};
 
 /// If more messages than this arrive together, those in the middle share one arrow.
 const MANY: usize = 4;
@@ -77,24 +77,24 @@ pub fn is_echo<'a>(event: &'a Event, typed: &mut BTreeMap<&'a str, String>) -> b
     }
 }
 
-/// Whether an event was only needed to find out that all participants had joined.
-pub fn is_call(event: &Event, events: &[Event]) -> bool {
+/// Returns the times in which the participants only found out that all of them had joined.
+pub fn calls(events: &[Event]) -> Vec<RangeInclusive<Duration>> {
+    let call = |event: &Event| match event.what {
+        EventKind::AllJoined(begin) => Some(begin..=event.at),
+        _ => None,
+    };
+    events.iter().filter_map(call).collect()
+}
+
+/// Whether an event was only needed to find out that all participants had joined; see [`calls`].
+pub fn is_call(event: &Event, calls: &[RangeInclusive<Duration>]) -> bool {
     let is_signal = |wire: &Wire| matches!(wire, Wire::Signal(_));
     let is_kept = match &event.what {
         EventKind::Sent(_, wire) | EventKind::Got(_, wire) => is_signal(wire),
         EventKind::Typed(_) | EventKind::Showed(_) => false,
         _ => true,
     };
-    let is_during = |end: &Event| match end.what {
-        EventKind::AllJoined(begin) => (begin..=end.at).contains(&event.at),
-        _ => false,
-    };
-    !is_kept && events.iter().any(is_during)
-}
-
-/// Returns the text without colors and other escape sequences.
-fn plain(bytes: &[u8]) -> String {
-    console::strip_ansi_codes(&String::from_utf8_lossy(bytes)).replace('\r', "")
+    !is_kept && calls.iter().any(|call| call.contains(&event.at))
 }
 
 /// Returns the number of the event that brought the first wrong byte, and the position of this byte in the event.
@@ -137,26 +137,25 @@ impl Label {
 /// The labels of bytes that were sent together. One of them may be the message that contains the byte at `wrong`.
 fn labels(lab: u32, bytes: &[u8], wrong: Option<usize>) -> Vec<Label> {
     let (all, mut end) = (messages(lab, bytes), 0);
-    let (mut labels, mut hidden) = (Vec::new(), 0..0);
+    let (mut labels, mut hidden) = (Vec::new(), 0);
     for (number, message) in all.iter().enumerate() {
         let begin = end;
         end += message.len();
         let is_wrong = wrong.is_some_and(|wrong| (begin..end).contains(&wrong));
         let is_shown = all.len() <= MANY || number < MANY - 2 || number + 1 == all.len();
         if is_wrong || is_shown {
-            labels.extend(together(&mut hidden));
+            labels.extend(together(std::mem::take(&mut hidden)));
             let (text, full) = (shown(message), shown_up_to(MUCH, message));
             labels.push(Label { text, full, is_wrong });
         } else {
-            hidden = if hidden.is_empty() { number..number + 1 } else { hidden.start..number + 1 };
+            hidden += 1;
         }
     }
     labels
 }
 
 /// One label for the messages that are not shown, if there are any.
-fn together(hidden: &mut Range<usize>) -> Option<Label> {
-    let count = std::mem::take(hidden).len();
+fn together(count: usize) -> Option<Label> {
     (count > 0).then(|| Label::plain(format!("… {count} more messages")))
 }
 

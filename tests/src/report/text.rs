@@ -90,6 +90,11 @@ pub fn short_blanks(text: &str) -> String {
     short + rest
 }
 
+/// Returns a program's output as text without colors and other escape sequences.
+pub fn plain(bytes: &[u8]) -> String {
+    console::strip_ansi_codes(&String::from_utf8_lossy(bytes)).replace('\r', "")
+}
+
 /// Escapes program output for HTML and SVG, so that it is always plain text, whatever the program prints.
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
