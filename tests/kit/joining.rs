@@ -54,7 +54,7 @@ fn plays() -> Check {
     server.sends("Already connected to this room\n\n")?;
     alice.sees("the server says: Already connected to this room")?;
 
-    lab.step("a join is refused");
+    lab.step(&[], "a join is refused");
     alice.types("/join new")?;
     alice.types("for new only")?;
     alice.types("that, too")?;
@@ -65,7 +65,7 @@ fn plays() -> Check {
     alice.sees("You are not in new; not sent: that, too")?;
     says_in(&alice, &server, OLD, "two")?;
 
-    lab.step("an error with another possible cause refuses no join");
+    lab.step(&[], "an error with another possible cause refuses no join");
     alice.types("three")?;
     server.gets_lines(&[
         &format!("CHAT: {OLD}"),
@@ -83,7 +83,7 @@ fn plays() -> Check {
     alice.sees("Your rooms: old, next (you talk here)")?;
     says_in(&alice, &server, "-2", "four")?;
 
-    lab.step("a join gets no reply in time, and then one that is too late");
+    lab.step(&[], "a join gets no reply in time, and then one that is too late");
     alice.types("/join slow")?;
     alice.types("for slow only")?;
     gets_join(&server, "slow")?;
@@ -97,7 +97,7 @@ fn plays() -> Check {
     alice.types("/room slow")?;
     says_in(&alice, &server, "3", "seven")?;
 
-    lab.step("lines that were typed together are sent one by one");
+    lab.step(&[], "lines that were typed together are sent one by one");
     alice.types("/helo one\r/helo two\r/quit")?;
     server.gets_lines(&["HELO one"])?;
     server.sends("HELO one\nIP: 127.0.0.1\nPort: x\nStudentID: 1\n")?;

@@ -7,7 +7,7 @@ use grader::grading::run::Outcome;
 use grader::grading::verdict::{Graded, Verdict};
 use grader::journal::failure::{Check, Evidence, Failure, MAX_BYTES};
 use grader::journal::terminal::Terminal;
-use grader::journal::{Event, EventKind, Journal, Wire};
+use grader::journal::{Event, EventKind, Journal, Step, Wire};
 use grader::report::scoreboard::Points;
 use grader::system::process::Ended;
 use grader::system::waits::Waits;
@@ -209,12 +209,12 @@ fn event(rng: &mut StdRng, names: &[String], message: &[u8]) -> EventKind {
         ),
         13..16 => EventKind::Showed(said(rng)),
         16 => EventKind::Started(terminal(rng), text(rng)),
-        17 => EventKind::Step(text(rng)),
+        17 => EventKind::Step(Step { name: text(rng), functions: &[] }),
         18 => EventKind::Note(text(rng)),
         19 => EventKind::Unechoed(said(rng)),
         20 => EventKind::Resized(size(rng), size(rng)),
         _ if rng.random_ratio(1, 3) => EventKind::End,
-        _ => EventKind::Step("bob leaves".into()),
+        _ => EventKind::Step(Step { name: "bob leaves".into(), functions: &["leave"] }),
     }
 }
 

@@ -26,7 +26,7 @@ use crate::harness::words::Words;
 use crate::journal::failure::{Check, Failure};
 use crate::journal::terminal::Terminal;
 use crate::journal::timeout::TIMEOUT;
-use crate::journal::{EventKind, Journal};
+use crate::journal::{EventKind, Journal, Step};
 use crate::journal::{SERVER, is_server};
 use crate::system::ports;
 use crate::system::process::Process;
@@ -73,9 +73,10 @@ impl Harness {
         Arc::clone(&self.processes)
     }
 
-    /// Names the next step. A report names the step in which a stage failed.
-    pub fn step(&self, what: &str) {
-        self.journal.note("", EventKind::Step(what.to_owned()));
+    /// Begins a step: one case that the stage tests. If the stage fails here, its report names the step, and tells the
+    /// student to look at these functions.
+    pub fn step(&self, functions: &'static [&'static str], what: &str) {
+        self.journal.note("", EventKind::Step(Step { name: what.to_owned(), functions }));
     }
 
     /// Starts the server on a free port, and waits until it listens.

@@ -46,13 +46,22 @@ pub enum EventKind {
     /// A program was started on this kind of terminal, with this command line.
     Started(Terminal, String),
     /// The script began a new step.
-    Step(String),
+    Step(Step),
     /// Since this time, the participants have only found out that all of them had joined.
     AllJoined(Duration),
     /// Anything else, in words.
     Note(String),
     /// The script ended. Later events are the programs' last output.
     End,
+}
+
+/// One case that a script tests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// What happens, in words.
+    pub name: String,
+    /// The student's functions that decide whether this goes right.
+    pub functions: &'static [&'static str],
 }
 
 /// Something that is sent over a connection.

@@ -119,7 +119,7 @@ mod tests {
     use std::time::Duration;
 
     use super::{Kept, MAX_BYTES, MAX_EVENTS};
-    use crate::journal::event::{Event, EventKind, Wire};
+    use crate::journal::event::{Event, EventKind, Step, Wire};
 
     fn event(at: usize, what: EventKind) -> Event {
         Event { at: Duration::from_micros(at as u64), who: "bob".into(), what }
@@ -135,7 +135,7 @@ mod tests {
         kept.add(event(0, EventKind::Showed(b"a panic".into())));
         for at in 1..=3 * MAX_EVENTS {
             kept.add(got(at, 1));
-            kept.add(event(at, EventKind::Step(at.to_string())));
+            kept.add(event(at, EventKind::Step(Step { name: at.to_string(), functions: &[] })));
         }
         let events: Vec<_> = kept.iter().collect();
         let got: Vec<_> = events.iter().filter(|event| event.ends().is_some()).collect();

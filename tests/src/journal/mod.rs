@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub use crate::journal::event::{Event, EventKind, Wire};
+pub use crate::journal::event::{Event, EventKind, Step, Wire};
 
 use crate::journal::failure::Failure;
 use crate::journal::kept::Kept;

@@ -9,8 +9,8 @@ use crate::harness::stage::{Lab, Stage};
 use crate::journal;
 use crate::journal::failure::{Evidence, Failure};
 use crate::journal::visible::visible;
-use crate::journal::{Event, EventKind};
-use crate::kit::exercises;
+use crate::journal::{Event, EventKind, Step};
+use crate::kit::exercises::{self, Location};
 use crate::kit::untrusted::exercises_of_lab;
 use crate::report::closing::closing;
 use crate::report::diff::Comparison;
@@ -140,7 +140,7 @@ impl<'a> Report<'a> {
             let misses = made("the near misses", || self.near_misses());
             let misses = misses.unwrap_or_else(|why| vec![why]);
             lines.extend(misses.iter().map(|miss| wrapped("   → ", miss, columns)));
-            let step = self.step().map(|step| format!("at the step: {}", quoted_line(step)));
+            let step = self.step().map(|step| format!("at the step: {}", quoted_line(&step.name)));
             lines.extend(step.map(|step| wrapped("   ", &step, columns)));
         }
         lines.join("\n")
@@ -226,9 +226,9 @@ impl<'a> Report<'a> {
     }
 
     /// Returns the step of the script that failed.
-    pub(super) fn step(&self) -> Option<&str> {
+    pub(super) fn step(&self) -> Option<&Step> {
         self.events.iter().rev().find_map(|event| match &event.what {
-            EventKind::Step(step) => Some(step.as_str()),
+            EventKind::Step(step) => Some(step),
             _ => None,
         })
     }
@@ -322,8 +322,7 @@ impl<'a> Report<'a> {
                     .filter(exists)
                     .map(|place| ("look at", format!("{}  it panicked here", quoted_line(&place)))),
             );
-            let places = exercises_of_lab(kit, lab).unwrap_or_default();
-            for place in exercises::tested_by(places, number) {
+            for place in self.functions(kit) {
                 lines.push(("look at", format!("{}  `{}`", place.to_line(), place.task.name)));
             }
         }
@@ -337,6 +336,15 @@ impl<'a> Report<'a> {
         lines.push(("again", self.again.clone()));
         lines.push(("stuck?", format!("cargo lab hint {lab}.{number}")));
         lines
+    }
+
+    /// Returns the functions that may contain the mistake: those of the step, or else those that the stage tests.
+    fn functions(&self, kit: &Path) -> Vec<Location> {
+        let places = || exercises_of_lab(kit, self.lab.number).unwrap_or_default();
+        let of_step = self.step().map(|step| step.functions).unwrap_or_default();
+        let is_of_step = |place: &Location| of_step.contains(&place.task.name.as_str());
+        let found: Vec<_> = places().into_iter().filter(is_of_step).collect();
+        if found.is_empty() { exercises::tested_by(places(), self.stage.number) } else { found }
     }
 
     /// Returns the stage's number and title, for example `2.5  The server broadcasts each message to everyone`.

@@ -104,7 +104,8 @@ impl Page {
             misses.map(|miss| paragraph("", &format!("→ {miss}"))).collect()
         });
         add("the step", &|| {
-            let step = report.step().map(|step| format!("at the step: {}", quoted_line(step)));
+            let step =
+                report.step().map(|step| format!("at the step: {}", quoted_line(&step.name)));
             step.map(|step| paragraph("dim", &step)).unwrap_or_default()
         });
         if report.has_happened() {

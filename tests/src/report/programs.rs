@@ -101,7 +101,7 @@ fn step(name: &str, number: usize, ended: &Ended, events: &[Event]) -> String {
     let Some(start) = events.iter().filter(is_start).nth(number) else { return String::new() };
     let steps = || {
         events.iter().rev().filter_map(|event| match &event.what {
-            EventKind::Step(step) => Some((event.at, step)),
+            EventKind::Step(step) => Some((event.at, &step.name)),
             _ => None,
         })
     };

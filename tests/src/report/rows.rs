@@ -207,7 +207,7 @@ pub fn rows_of(
         }
         EventKind::Started(_, command) => note(format!("$ {}", quoted_line(command))),
         EventKind::Note(text) => note(quoted_line(text)),
-        EventKind::Step(text) => vec![Row { at: None, kind: Kind::Step(quoted_line(text)) }],
+        EventKind::Step(step) => vec![Row { at: None, kind: Kind::Step(quoted_line(&step.name)) }],
         EventKind::Resized(columns, rows) => note(format!("window of {columns} by {rows}")),
         EventKind::Unechoed(_) | EventKind::AllJoined(_) | EventKind::End => Vec::new(),
     }

@@ -8,7 +8,7 @@ use crate::journal::{Event, EventKind};
 use crate::report::text::{MIN_COLUMNS, cut, folded, quoted_line, width};
 
 /// How many lines of each screen a report shows, counted from the bottom.
-pub const LINES: usize = 8;
+pub const LINES: usize = 6;
 
 /// The maximum number of bytes that are made into a screen. The last rows of a flood are in its last bytes.
 const MOST_BYTES: usize = 128 * 1024;

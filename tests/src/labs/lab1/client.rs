@@ -18,30 +18,31 @@ pub fn shows_messages(harness: &Harness) -> Check {
     let (first, second, third) = (harness.words(2), harness.words(2), harness.words(2));
     server.says(&from(&first))?;
     alice.sees(&from(&first))?;
-    harness.step("two messages in one segment");
+    harness.step(&[], "two messages in one segment");
     server.sends(format!("{}\n{}\n", from(&second), from("café")))?;
     alice.sees(&from(&second))?;
     alice.sees(&from("café"))?;
-    harness.step("one and a half lines; the rest follows when the first line is on the screen");
+    harness
+        .step(&[], "one and a half lines; the rest follows when the first line is on the screen");
     let fourth = harness.words(2);
     let (begin, end) = third.split_at(3);
     server.sends(format!("{}\n{}", from(&fourth), from(begin)))?;
     alice.sees(&from(&fourth))?;
     server.sends(format!("{end}\n"))?;
     alice.sees(&from(&third))?;
-    harness.step("an original server, which sends no newline after its messages");
+    harness.step(&[], "an original server, which sends no newline after its messages");
     let bob = harness.client("bob", listener.address()?)?;
     let original = listener.accepts("original")?;
     original.sends(WELCOME)?;
     bob.sees(WELCOME)?;
     original.sends(from(&first))?;
     bob.sees(&from(&first))?;
-    harness.step("a message of 2,000 characters, which alice sees to its end");
+    harness.step(&[], "a message of 2,000 characters, which alice sees to its end");
     let words = harness.words(2);
     let long = from(&format!("{}{words}", long_text()));
     server.says(&long)?;
     alice.sees_wrapped(&long)?;
-    harness.step("alice sees a message immediately");
+    harness.step(&[], "alice sees a message immediately");
     harness.promptly("alice should have seen the message", || {
         let line = from(&harness.words(2));
         let says = Instant::now();
@@ -61,7 +62,7 @@ pub fn talks(harness: &Harness) -> Check {
     let (first, second) = (harness.words(3), harness.words(3));
     alice.types(&first)?;
     server.gets(format!("{first}\n"))?;
-    harness.step("the server sends a message while alice is typing");
+    harness.step(&[], "the server sends a message while alice is typing");
     let (begin, end) = second.split_at(4);
     alice.begins_to_type(begin)?;
     let answer = from(&harness.words(3));
@@ -77,7 +78,7 @@ pub fn talks(harness: &Harness) -> Check {
         server.gets(format!("{line}\n"))?;
     }
     alice.rests()?;
-    harness.step("the server gets a line immediately");
+    harness.step(&[], "the server gets a line immediately");
     harness.promptly("the server should have received alice's line", || {
         let line = harness.words(2);
         let types = Instant::now();
@@ -90,7 +91,7 @@ pub fn talks(harness: &Harness) -> Check {
 /// Stage 7: The client says quit when its user leaves.
 pub fn says_quit_on_leaving(harness: &Harness) -> Check {
     for (what, way) in WAYS_OUT {
-        harness.step(&format!("alice {what}"));
+        harness.step(&[], &format!("alice {what}"));
         let listener = harness.listener()?;
         let alice = harness.client("alice", listener.address()?)?;
         let server = listener.accepts("server")?;
@@ -121,18 +122,18 @@ pub fn ends_with_its_server(harness: &Harness) -> Check {
     server.says(&line)?;
     alice.sees(&line)?;
     server.closes();
-    harness.step("the server closes the connection, and alice presses no key");
+    harness.step(&[], "the server closes the connection, and alice presses no key");
     alice.fails_saying("server")?;
 
     let bob = harness.client("bob", listener.address()?)?;
     let server = listener.accepts("server")?;
     server.says(WELCOME)?;
     bob.sees(WELCOME)?;
-    harness.step("the connection breaks");
+    harness.step(&[], "the connection breaks");
     server.crashes();
     bob.fails_saying("server")?;
 
-    harness.step("there is no server");
+    harness.step(&[], "there is no server");
     let nobody = ClosedPort::new()?;
     let carol = harness.client("carol", nobody.address())?;
     carol.fails_saying(&nobody.address().port().to_string())

@@ -17,7 +17,7 @@ pub fn listens(harness: &Harness) -> Check {
     server_where_told(harness)?;
     let other_program = harness.listener()?;
     let port = other_program.address()?.port();
-    harness.step("the port is taken");
+    harness.step(&[], "the port is taken");
     let second = harness.server_on(port, &[])?;
     second.fails_saying(&port.to_string())
 }
@@ -35,7 +35,7 @@ pub fn welcomes(harness: &Harness) -> Check {
     // No client may lose its connection because another client connects later. When the last client has been welcomed,
     // the server has handled all the earlier ones.
     welcomed[..3].iter().try_for_each(Peer::is_connected)?;
-    harness.step("erin is welcomed immediately");
+    harness.step(&[], "erin is welcomed immediately");
     harness.promptly("erin should have been welcomed", || {
         let connects = Instant::now();
         server.peer("erin")?.hears(WELCOME)?;
@@ -52,13 +52,13 @@ pub fn relays(harness: &Harness) -> Check {
     alice.says(&line)?;
     bob.hears_line(&from(&line))?;
     server.prints(&from(&line))?;
-    harness.step("alice hears immediately what bob says");
+    harness.step(&[], "alice hears immediately what bob says");
     harness.promptly("alice should have heard bob's line", || {
         let says = Instant::now();
         talk(harness, &bob, &alice)?;
         Ok(says)
     })?;
-    harness.step("both talk at the same time, and neither hears their own lines");
+    harness.step(&[], "both talk at the same time, and neither hears their own lines");
     let (hers, his) = (lines(harness), lines(harness));
     for (her_line, his_line) in hers.iter().zip(&his) {
         alice.says(her_line)?;
@@ -68,7 +68,7 @@ pub fn relays(harness: &Harness) -> Check {
         bob.hears(&from(her_line))?;
         alice.hears(&from(his_line))?;
     }
-    harness.step("carol joins, and both others hear her");
+    harness.step(&[], "carol joins, and both others hear her");
     let carol = joins(&server, "carol")?;
     let line = harness.words(3);
     carol.says(&line)?;
@@ -83,7 +83,7 @@ pub fn releases_a_client_that_quits(harness: &Harness) -> Check {
     let alice = joins(&server, "alice")?;
     let endings = [("quit", true), ("quit\n", false), ("quit\r\n", false)];
     for (quit, is_last) in endings {
-        harness.step(&format!("bob says {quit:?}, and nothing else"));
+        harness.step(&[], &format!("bob says {quit:?}, and nothing else"));
         let bob = joins(&server, "bob")?;
         talk(harness, &bob, &alice)?;
         bob.sends(quit)?;
@@ -93,14 +93,14 @@ pub fn releases_a_client_that_quits(harness: &Harness) -> Check {
         bob.is_closed()?;
         server.prints("127.0.0.1 closed")?;
     }
-    harness.step("quit arrives together with the message before it");
+    harness.step(&[], "quit arrives together with the message before it");
     let carol = joins(&server, "carol")?;
     let line = harness.words(2);
     carol.sends(format!("{line}\nquit"))?;
     carol.ends_sending();
     alice.hears(&from(&line))?;
     carol.is_closed()?;
-    harness.step("only a message that is exactly `quit` ends the connection");
+    harness.step(&[], "only a message that is exactly `quit` ends the connection");
     let dave = joins(&server, "dave")?;
     let line = format!("quit {}", harness.words(1));
     dave.says(&line)?;
@@ -112,12 +112,15 @@ pub fn releases_a_client_that_quits(harness: &Harness) -> Check {
 pub fn has_two_seats(harness: &Harness) -> Check {
     let server = harness.server()?;
     let (alice, bob) = (joins(&server, "alice")?, joins(&server, "bob")?);
-    harness.step("carol finds no seat, and is told why, even if she has already spoken");
+    harness.step(&[], "carol finds no seat, and is told why, even if she has already spoken");
     let carol = server.peer("carol")?;
     carol.says("is anybody there?")?;
     carol.hears_line(FULL)?;
     carol.is_closed_without_reset()?;
-    harness.step("seven more find no seat: none waits for another, although none closes its side");
+    harness.step(
+        &[],
+        "seven more find no seat: none waits for another, although none closes its side",
+    );
     let mut crowd = Vec::new();
     for number in 1..=7 {
         let guest = server.peer(&format!("guest{number}"))?;
@@ -131,17 +134,18 @@ pub fn has_two_seats(harness: &Harness) -> Check {
         guest.is_closed_without_reset()?;
     }
     harness.step(
+        &[],
         "carol keeps sending, until the server has closed the connection on its side as well",
     );
     carol.can_send_no_more()?;
     talk(harness, &alice, &bob)?;
-    harness.step("dave is turned away immediately");
+    harness.step(&[], "dave is turned away immediately");
     harness.promptly("dave should have been told that there is no seat", || {
         let connects = Instant::now();
         server.peer("dave")?.hears(FULL)?;
         Ok(connects)
     })?;
-    harness.step("a seat is free again, however its owner left");
+    harness.step(&[], "a seat is free again, however its owner left");
     bob.sends("quit")?;
     bob.ends_sending();
     bob.is_closed()?;
@@ -152,7 +156,7 @@ pub fn has_two_seats(harness: &Harness) -> Check {
     talk(harness, &erin, &alice)?;
     drop((alice, erin));
 
-    harness.step("a server with three seats");
+    harness.step(&[], "a server with three seats");
     let server = harness.server_with(&["--seats", "3"])?;
     let three = ["alice", "bob", "carol"].map(|name| joins(&server, name));
     let [alice, bob, carol] = three;
@@ -170,10 +174,10 @@ pub fn survives_its_clients(harness: &Harness) -> Check {
     let alice = joins(&server, "alice")?;
     let bob = joins(&server, "bob")?;
     talk(harness, &bob, &alice)?;
-    harness.step("bob's connection is reset");
+    harness.step(&[], "bob's connection is reset");
     bob.crashes();
     server.prints("127.0.0.1 closed")?;
-    harness.step("carol closes the connection in the middle of a message, which ends there");
+    harness.step(&[], "carol closes the connection in the middle of a message, which ends there");
     let carol = joins(&server, "carol")?;
     let half = harness.words(2);
     talk(harness, &carol, &alice)?;
@@ -181,13 +185,16 @@ pub fn survives_its_clients(harness: &Harness) -> Check {
     carol.closes();
     alice.hears(&from(&half))?;
     server.prints("127.0.0.1 closed")?;
-    harness.step("dave connects and leaves without a word; erin and alice still talk");
+    harness.step(&[], "dave connects and leaves without a word; erin and alice still talk");
     server.peer("dave")?.closes();
     let erin = joins(&server, "erin")?;
     talk(harness, &alice, &erin)?;
     talk(harness, &erin, &alice)?;
     server.rests()?;
-    harness.step("slow does not read while alice says 600 KB; then slow gets all of it, in order");
+    harness.step(
+        &[],
+        "slow does not read while alice says 600 KB; then slow gets all of it, in order",
+    );
     let slow = server.deaf_peer("slow")?;
     let line = harness.words(2);
     slow.says(&line)?;
@@ -204,7 +211,7 @@ pub fn survives_its_clients(harness: &Harness) -> Check {
     }
     slow.closes();
     server.prints("127.0.0.1 closed")?;
-    harness.step("deaf does not read, while alice says more than the system can buffer");
+    harness.step(&[], "deaf does not read, while alice says more than the system can buffer");
     let deaf = server.deaf_peer("deaf")?;
     let line = harness.words(2);
     deaf.says(&line)?;
@@ -216,7 +223,7 @@ pub fn survives_its_clients(harness: &Harness) -> Check {
     }
     drop(deaf);
     talk(harness, &alice, &erin)?;
-    harness.step("many guests come and go, and the server keeps nothing of theirs");
+    harness.step(&[], "many guests come and go, and the server keeps nothing of theirs");
     keeps_nothing(&server, harness.journal(), || {
         joins(&server, "guest")?.closes();
         Ok(())
@@ -228,27 +235,28 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
     let server = harness.server_with(&["--seats", "4"])?;
     let (alice, bob) = (joins(&server, "alice")?, joins(&server, "bob")?);
     talk(harness, &alice, &bob)?;
-    harness.step("three messages in one segment, with empty messages in between");
+    harness.step(&[], "three messages in one segment, with empty messages in between");
     let three = lines(harness);
     alice.sends(format!("{}\n\n{}\r\n\r\n{}\n", three[0], three[1], three[2]))?;
     for line in &three {
         bob.hears_line(&from(line))?;
     }
-    harness.step("one byte at a time");
+    harness.step(&[], "one byte at a time");
     let line = harness.words(3);
     alice.trickles(format!("{line}\n"))?;
     bob.hears_line(&from(&line))?;
-    harness.step("a long message, and one of 64 KiB, which is the limit");
+    harness.step(&[], "a long message, and one of 64 KiB, which is the limit");
     for length in [LONG, LIMIT] {
         let words = harness.words(1);
         let long = format!("{}{words}", "x".repeat(length - words.len()));
         alice.says(&long)?;
         bob.hears_line(&from(&long))?;
     }
-    harness.step("bytes that are not UTF-8");
+    harness.step(&[], "bytes that are not UTF-8");
     alice.sends(b"caf\xc3\xa9 and caf\xe9\n")?;
     bob.hears_line(&from("café and caf\u{FFFD}"))?;
     harness.step(
+        &[],
         "carol has an original client, which sends no newline; alice does not, so her pause ends \
          no message",
     );
@@ -260,6 +268,7 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
     alice.sends("mind\n")?;
     bob.hears(&from("never mind"))?;
     harness.step(
+        &[],
         "dave says more than 64 KiB without a newline, is told why, and is disconnected; bob and \
          alice still talk",
     );

@@ -21,7 +21,7 @@ pub fn three_people_talk(harness: &Harness) -> Check {
             listener.sees(&from(line))?;
         }
     }
-    harness.step("the line that alice is typing stays intact while bob and carol speak");
+    harness.step(&[], "the line that alice is typing stays intact while bob and carol speak");
     let (begin, end) = ("half of a ", "sentence");
     alice.begins_to_type(begin)?;
     for speaker in [&bob, &carol] {
@@ -32,7 +32,7 @@ pub fn three_people_talk(harness: &Harness) -> Check {
     alice.has_typed(begin)?;
     alice.types(end)?;
     bob.sees(&from("half of a sentence"))?;
-    harness.step("everyone has seen each line the right number of times");
+    harness.step(&[], "everyone has seen each line the right number of times");
     for (at, line) in said.iter().enumerate() {
         for (other, person) in people.iter().enumerate() {
             person.has_seen(usize::from(other != at), &from(line))?;
@@ -47,7 +47,7 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
     let address = server.address();
     let alice = enters(harness, address, "alice", Terminal::Dumb)?;
     for (what, way) in WAYS_OUT {
-        harness.step(&format!("guest {what}"));
+        harness.step(&[], &format!("guest {what}"));
         let guest = enters_when_free(harness, &server, "guest")?;
         let (line, answer) = (harness.words(2), harness.words(2));
         guest.types(&line)?;
@@ -57,14 +57,14 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
         way(&guest)?;
         guest.exits(0)?;
     }
-    harness.step("a client is killed, and its seat is free again");
+    harness.step(&[], "a client is killed, and its seat is free again");
     enters_when_free(harness, &server, "killed")?.is_killed();
     let bob = enters_when_free(harness, &server, "bob")?;
-    harness.step("late finds the room full");
+    harness.step(&[], "late finds the room full");
     let late = harness.client("late", address)?;
     late.sees(FULL)?;
     late.fails_saying("server")?;
-    harness.step("Ctrl-C ends the server");
+    harness.step(&[], "Ctrl-C ends the server");
     server.terminal().presses(Key::CtrlC)?;
     server.terminal().exits(0)?;
     alice.fails_saying("server")?;
@@ -86,6 +86,7 @@ pub fn text_controls_no_terminal(harness: &Harness) -> Check {
     let mallory = joins(&server, "mallory")?;
     let line = harness.words(2);
     harness.step(
+        &[],
         "mallory sends escape sequences that clear the screen, set a title and ring the bell",
     );
     mallory.says(&format!("\x1b[2J\x1b]0;owned\x07{line}"))?;

@@ -25,12 +25,12 @@ pub fn answers_nick(harness: &Harness) -> Check {
     // When the client is gone, everything that it sent has arrived. Alice has typed nothing more.
     alice.is_killed();
     server.got_nothing_more("nothing after the nickname, not even a newline")?;
-    harness.step("bob gives an empty answer, and is asked again");
+    harness.step(&[], "bob gives an empty answer, and is asked again");
     let bob = harness.client("bob", listener.address()?)?;
     bob.is_asked_for("nickname")?;
     bob.types("")?;
     bob.is_asked_for("nickname")?;
-    harness.step("an original server, which sends no newline after its messages");
+    harness.step(&[], "an original server, which sends no newline after its messages");
     bob.types("bob")?;
     let original = listener.accepts("original")?;
     original.sends("NICK")?;
@@ -53,6 +53,7 @@ pub fn talks(harness: &Harness) -> Check {
     server.sends("NICK")?;
     server.gets("alice")?;
     harness.step(
+        &[],
         "alice types before the server has spoken: her line waits for the server's first message",
     );
     let early = harness.words(2);
@@ -80,18 +81,19 @@ pub fn talks(harness: &Harness) -> Check {
     alice.sees(&format!("carol: {second}"))?;
     alice.types(&end)?;
     server.gets(format!("alice: {begin}{end}\n"))?;
-    harness.step("one and a half lines; the rest follows when the first line is on the screen");
+    harness
+        .step(&[], "one and a half lines; the rest follows when the first line is on the screen");
     let (first, second) = (harness.words(2), harness.words(2));
     server.sends(format!("bob: {first}\ncar"))?;
     alice.sees(&format!("bob: {first}"))?;
     server.sends(format!("ol: {second}\n"))?;
     alice.sees(&format!("carol: {second}"))?;
     alice.rests()?;
-    harness.step("a message of 2,000 characters, which alice sees to its end");
+    harness.step(&[], "a message of 2,000 characters, which alice sees to its end");
     let long = format!("bob: {}{}", long_text(), harness.words(2));
     server.says(&long)?;
     alice.sees_wrapped(&long)?;
-    harness.step("the server gets a line immediately, and alice sees it immediately");
+    harness.step(&[], "the server gets a line immediately, and alice sees it immediately");
     harness.promptly("the server and alice should have received her line", || {
         let line = format!("alice: {}", harness.words(3));
         let types = Instant::now();
@@ -113,7 +115,7 @@ pub fn ends_cleanly(harness: &Harness) -> Check {
         Ok(alice)
     };
     for (what, way) in WAYS_OUT {
-        harness.step(&format!("alice {what}"));
+        harness.step(&[], &format!("alice {what}"));
         let alice = starts()?;
         let server = listener.lets_in("alice")?;
         alice.sees("Connected to server!")?;
@@ -122,7 +124,7 @@ pub fn ends_cleanly(harness: &Harness) -> Check {
         server.closes();
         alice.exits(0)?;
     }
-    harness.step("the nickname is refused");
+    harness.step(&[], "the nickname is refused");
     let alice = starts()?;
     let server = listener.accepts("server")?;
     server.sends("NICK")?;
@@ -133,7 +135,7 @@ pub fn ends_cleanly(harness: &Harness) -> Check {
     alice.sees(&refusal)?;
     alice.exits(1)?;
 
-    harness.step("alice is refused before she is asked, as if the server were full");
+    harness.step(&[], "alice is refused before she is asked, as if the server were full");
     let alice = starts()?;
     let server = listener.accepts("server")?;
     let refusal = format!("Nickname refused: {}", harness.words(2));
@@ -142,7 +144,7 @@ pub fn ends_cleanly(harness: &Harness) -> Check {
     alice.sees(&refusal)?;
     alice.exits(1)?;
 
-    harness.step("the server closes the connection, and alice presses no key");
+    harness.step(&[], "the server closes the connection, and alice presses no key");
     let alice = starts()?;
     let server = listener.lets_in("alice")?;
     alice.sees("Connected to server!")?;

@@ -17,7 +17,7 @@ pub fn listens(harness: &Harness) -> Check {
     server.terminal().has_somewhere(&["SERVER WORKING"])?;
     server.peer("alice")?;
     let port = server.address().port();
-    harness.step("the port is taken");
+    harness.step(&[], "the port is taken");
     let second = harness.server_on(port, &[])?;
     second.fails_saying(&port.to_string())
 }
@@ -33,13 +33,13 @@ pub fn asks_for_a_nickname(harness: &Harness) -> Check {
     alice.sends(&nickname)?;
     server.prints(&format!("Nickname is {nickname}"))?;
     server.terminal().has_somewhere(&["Connected with 127.0.0.1:"])?;
-    harness.step("carol is asked immediately");
+    harness.step(&[], "carol is asked immediately");
     harness.promptly("carol should have received NICK", || {
         let connects = Instant::now();
         server.peer("carol")?.gets("NICK")?;
         Ok(connects)
     })?;
-    harness.step("nothing comes after NICK, not even a newline");
+    harness.step(&[], "nothing comes after NICK, not even a newline");
     // When the server is gone, everything that it sent has arrived.
     server.terminal().is_killed();
     alice.got_no_newline("no newline after NICK")?;
@@ -63,7 +63,7 @@ pub fn announces_a_newcomer(harness: &Harness) -> Check {
         group.push(newcomer);
     }
     // ANCHOR_END: lab2-stage4
-    harness.step("everyone is told immediately about one more");
+    harness.step(&[], "everyone is told immediately about one more");
     let mut more = 0;
     harness.promptly("everyone should have heard that one more has joined", || {
         more += 1;
@@ -89,19 +89,20 @@ pub fn broadcasts_to_everyone(harness: &Harness) -> Check {
         speaker.says(&line)?;
         group.iter().try_for_each(|member| member.hears_line(&line))?;
     }
-    harness.step("everyone hears immediately what alice says");
+    harness.step(&[], "everyone hears immediately what alice says");
     harness.promptly("everyone should have heard alice's line", || {
         let says = Instant::now();
         talk(harness, &group[0], &group)?;
         Ok(says)
     })?;
-    harness.step("alice says three lines in one segment; everyone hears them in this order");
+    harness.step(&[], "alice says three lines in one segment; everyone hears them in this order");
     let three: Vec<_> = (0..3).map(|_| format!("alice: {}", harness.words(2))).collect();
     group[0].says(&three.join("\n"))?;
     for member in &group {
         three.iter().try_for_each(|line| member.hears_line(line))?;
     }
     harness.step(
+        &[],
         "all talk at the same time; everyone hears every line, and each speaker's lines in order",
     );
     let lines = |speaker: &Peer| {
@@ -128,7 +129,7 @@ pub fn announces_a_departure(harness: &Harness) -> Check {
     let ways: [(_, fn(Peer)); 2] =
         [("closes", Peer::closes), ("resets the connection", Peer::crashes)];
     for (what, way) in ways {
-        harness.step(&format!("guest {what}"));
+        harness.step(&[], &format!("guest {what}"));
         harness.promptly("alice and bob should have heard that guest has left", || {
             let guest = joins(&server, "guest")?;
             alice.hears("guest joined!")?;
@@ -142,7 +143,7 @@ pub fn announces_a_departure(harness: &Harness) -> Check {
             Ok(leaves)
         })?;
     }
-    harness.step("guest ends sending, and is not told that it has left");
+    harness.step(&[], "guest ends sending, and is not told that it has left");
     let guest = joins(&server, "guest")?;
     alice.hears("guest joined!")?;
     bob.hears("guest joined!")?;
@@ -151,7 +152,7 @@ pub fn announces_a_departure(harness: &Harness) -> Check {
     alice.hears_line("guest left!")?;
     bob.hears_line("guest left!")?;
     guest.is_closed()?;
-    harness.step("guest closes the connection in the middle of a line");
+    harness.step(&[], "guest closes the connection in the middle of a line");
     let guest = joins(&server, "guest")?;
     alice.hears("guest joined!")?;
     bob.hears("guest joined!")?;
@@ -164,7 +165,7 @@ pub fn announces_a_departure(harness: &Harness) -> Check {
     server.rests()?;
     talk(harness, alice, &group)?;
     talk(harness, bob, &group)?;
-    harness.step("many guests come and go, and the server keeps nothing of theirs");
+    harness.step(&[], "many guests come and go, and the server keeps nothing of theirs");
     keeps_nothing(&server, harness.journal(), || {
         let guest = server.peer("guest")?;
         guest.gets("NICK")?;
@@ -196,9 +197,9 @@ pub fn refuses_bad_nicknames(harness: &Harness) -> Check {
         // A refused client is not a member. The server may have closed the connection already.
         let _ = peer.tries_to_send(format!("guest: {}\n", harness.words(2)));
     }
-    harness.step("alice has received nothing from or about them");
+    harness.step(&[], "alice has received nothing from or about them");
     talk(harness, &alice, [&alice])?;
-    harness.step("the case of any letter makes no difference");
+    harness.step(&[], "the case of any letter makes no difference");
     let zoe = joins(&server, "Zoë")?;
     alice.hears("Zoë joined!")?;
     for nickname in ["zoë", "ZOË"] {
@@ -209,7 +210,7 @@ pub fn refuses_bad_nicknames(harness: &Harness) -> Check {
     }
     zoe.closes();
     alice.hears("Zoë left!")?;
-    harness.step("these nicknames are valid");
+    harness.step(&[], "these nicknames are valid");
     let (just_right, wide) = ("y".repeat(32), "é".repeat(32));
     for nickname in ["Zoë", "日本", "alice2", &just_right, &wide] {
         let peer = joins(&server, nickname)?;
@@ -218,11 +219,11 @@ pub fn refuses_bad_nicknames(harness: &Harness) -> Check {
         peer.closes();
         alice.hears(&format!("{nickname} left!"))?;
     }
-    harness.step("a nickname is free again when its owner is gone");
+    harness.step(&[], "a nickname is free again when its owner is gone");
     joins(&server, "Zoë")?;
     alice.hears("Zoë joined!")?;
     alice.hears("Zoë left!")?;
-    harness.step("the room was empty, and alice joins again");
+    harness.step(&[], "the room was empty, and alice joins again");
     alice.closes();
     let alice = joins_when_free(&server, "alice")?;
     talk(harness, &alice, [&alice])
@@ -240,20 +241,23 @@ pub fn waits_for_no_client(harness: &Harness) -> Check {
     slow.gets("NICK")?;
     let group = all_join(&server, &["alice", "bob"])?;
     talk(harness, &group[0], &group)?;
-    harness.step("a client that is gone before it has joined is not announced");
+    harness.step(&[], "a client that is gone before it has joined is not announced");
     silent.closes();
     slow.crashes();
     talk(harness, &group[1], &group)?;
     ignored.hears("Nickname refused: ")?;
     ignored.hears_until_closed()?;
-    harness.step("a nickname of more than 64 KiB is also refused");
+    harness.step(&[], "a nickname of more than 64 KiB is also refused");
     let endless = server.peer("endless")?;
     endless.gets("NICK")?;
     // The server may close the connection before all these bytes are sent.
     let _ = endless.tries_to_send("x".repeat(TOO_LONG));
     endless.hears("Nickname refused: ")?;
     endless.hears_until_closed()?;
-    harness.step("lazy does not read while alice says 600 KB; then lazy gets all of it, in order");
+    harness.step(
+        &[],
+        "lazy does not read while alice says 600 KB; then lazy gets all of it, in order",
+    );
     let lazy = server.deaf_peer("lazy")?;
     lazy.sends("lazy")?;
     group.iter().try_for_each(|member| member.hears("lazy joined!"))?;
@@ -269,7 +273,7 @@ pub fn waits_for_no_client(harness: &Harness) -> Check {
     lines.iter().try_for_each(|line| lazy.hears_line(line))?;
     lazy.closes();
     group.iter().try_for_each(|member| member.hears("lazy left!"))?;
-    harness.step("deaf does not read, while alice says more than the system can buffer");
+    harness.step(&[], "deaf does not read, while alice says more than the system can buffer");
     let deaf = server.deaf_peer("deaf")?;
     deaf.sends("deaf")?;
     for member in &group {
@@ -329,7 +333,7 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
     let line = format!("alice: {}", harness.words(3));
     alice.trickles(format!("{line}\n"))?;
     bob.hears_line(&line)?;
-    harness.step("a long message, and one of 64 KiB, which is the limit");
+    harness.step(&[], "a long message, and one of 64 KiB, which is the limit");
     for length in [5000, LIMIT] {
         let words = harness.words(1);
         let begin = format!("alice: {words} ");
@@ -337,10 +341,11 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
         alice.says(&long)?;
         bob.hears_line(&long)?;
     }
-    harness.step("bytes that are not UTF-8");
+    harness.step(&[], "bytes that are not UTF-8");
     alice.sends(b"alice: caf\xc3\xa9 and caf\xe9\n")?;
     bob.hears_line("alice: café and caf\u{FFFD}")?;
     harness.step(
+        &[],
         "carol has an original client, which sends no newline; alice does not, so her pause ends \
          no message",
     );
@@ -352,14 +357,17 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
     bob.hears(&bare)?;
     alice.sends("mind\n")?;
     bob.hears("alice: never mind")?;
-    harness.step("a nickname and a line in one segment");
+    harness.step(&[], "a nickname and a line in one segment");
     let dave = server.peer("dave")?;
     dave.gets("NICK")?;
     let line = format!("dave: {}", harness.words(2));
     dave.sends(format!("dave\n{line}\n"))?;
     bob.hears("dave joined!")?;
     bob.hears(&line)?;
-    harness.step("erin says more than 64 KiB without a newline, is told why, and is disconnected");
+    harness.step(
+        &[],
+        "erin says more than 64 KiB without a newline, is told why, and is disconnected",
+    );
     // Erin sends a line first, because silence in the middle of the very first message would end that message.
     let erin = joins(&server, "erin")?;
     bob.hears("erin joined!")?;

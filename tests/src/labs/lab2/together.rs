@@ -24,7 +24,7 @@ pub fn three_people_talk(harness: &Harness) -> Check {
         said.push(format!("{name}: {words}"));
         people.iter().try_for_each(|(_, listener)| listener.sees(&said[said.len() - 1]))?;
     }
-    harness.step("the line that alice is typing stays intact while bob and carol speak");
+    harness.step(&[], "the line that alice is typing stays intact while bob and carol speak");
     alice.begins_to_type("half of a ")?;
     for (name, speaker) in [("bob", &bob), ("carol", &carol)] {
         let words = harness.words(2);
@@ -33,7 +33,7 @@ pub fn three_people_talk(harness: &Harness) -> Check {
     }
     alice.has_typed("half of a ")?;
     alice.types("sentence")?;
-    harness.step("everyone has seen each line once");
+    harness.step(&[], "everyone has seen each line once");
     for (_, person) in people {
         person.sees("alice: half of a sentence")?;
         said.iter().try_for_each(|line| person.has_seen(1, line))?;
@@ -48,7 +48,7 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
     let alice = enters(harness, address, "alice", Terminal::Dumb)?;
     let bob = enters(harness, address, "bob", Terminal::Xterm)?;
     for (what, way) in WAYS_OUT {
-        harness.step(&format!("guest {what}"));
+        harness.step(&[], &format!("guest {what}"));
         let guest = enters(harness, address, "guest", Terminal::Dumb)?;
         alice.sees("guest joined!")?;
         way(&guest)?;
@@ -56,17 +56,17 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
         bob.sees("guest left!")?;
         guest.exits(0)?;
     }
-    harness.step("guest is killed");
+    harness.step(&[], "guest is killed");
     let killed = enters(harness, address, "guest", Terminal::Dumb)?;
     killed.is_killed();
     alice.sees("guest left!")?;
-    harness.step("late asks for a nickname that is taken");
+    harness.step(&[], "late asks for a nickname that is taken");
     let late = harness.client("late", address)?;
     late.is_asked_for("nickname")?;
     late.types("Alice")?;
     late.sees_somewhere("Nickname refused: ")?;
     late.exits(1)?;
-    harness.step("Ctrl-C ends the server");
+    harness.step(&[], "Ctrl-C ends the server");
     server.terminal().presses(Key::CtrlC)?;
     server.terminal().exits(0)?;
     alice.fails_saying("server")?;
@@ -85,6 +85,7 @@ pub fn text_controls_no_terminal(harness: &Harness) -> Check {
     let mallory = joins(&server, "mallory")?;
     let words = harness.words(2);
     harness.step(
+        &[],
         "mallory sends escape sequences that clear the screen, set a title and ring the bell",
     );
     mallory.says(&format!("mallory: \x1b[2J\x1b]0;owned\x07{words}"))?;
@@ -93,7 +94,7 @@ pub fn text_controls_no_terminal(harness: &Harness) -> Check {
         person.never_got(b"\x1b[2J")?;
         person.never_got(b"\x1b]0;")?;
     }
-    harness.step("eve has an escape sequence in her nickname");
+    harness.step(&[], "eve has an escape sequence in her nickname");
     let eve = server.peer("eve")?;
     eve.gets("NICK")?;
     eve.sends("\x1b[2Jeve")?;

@@ -26,20 +26,21 @@ pub fn reads_frames_however_split(harness: &Harness) -> Check {
     let payloads: Vec<_> = (0..7).map(|_| format!("[bob] : {}", harness.words(3))).collect();
     server.frames(&payloads[0])?;
     ann.sees(&payloads[0])?;
-    harness.step("header and payload in two segments");
+    harness.step(&[], "header and payload in two segments");
     let (header, payload) = (frame(&payloads[1]), payloads[1].as_bytes());
     server.sends(&header[..HEADER])?;
     server.sends(payload)?;
     ann.sees(&payloads[1])?;
     server.trickles(frame(&payloads[2]))?;
     ann.sees(&payloads[2])?;
-    harness.step("part of a header; its rest and part of the payload; the rest of the payload");
+    harness
+        .step(&[], "part of a header; its rest and part of the payload; the rest of the payload");
     let parts = frame(&payloads[6]);
     let (begin, rest) = parts.split_at(29);
     let (middle, end) = rest.split_at(HEADER - 29 + 5);
     server.sends_when_read([begin, middle, end])?;
     ann.sees(&payloads[6])?;
-    harness.step("two and a half frames in one segment");
+    harness.step(&[], "two and a half frames in one segment");
     let glued = [frame(&payloads[3]), frame(&payloads[4]), frame(&payloads[5])].concat();
     let (begin, end) = glued.split_at(glued.len() - 5);
     server.sends(begin)?;
@@ -47,12 +48,12 @@ pub fn reads_frames_however_split(harness: &Harness) -> Check {
     ann.sees(&payloads[4])?;
     server.sends(end)?;
     ann.sees(&payloads[5])?;
-    harness.step("characters of several bytes, byte by byte");
+    harness.step(&[], "characters of several bytes, byte by byte");
     for line in SHORT_BUT_LONG {
         server.trickles(frame(format!("[bob] : {line}")))?;
         ann.sees(&format!("[bob] : {line}"))?;
     }
-    harness.step("a long payload");
+    harness.step(&[], "a long payload");
     let long = format!("[bob] : {}{}", "x".repeat(5000), harness.words(1));
     server.frames(&long)?;
     ann.sees(&long)
@@ -73,16 +74,16 @@ pub fn talks(harness: &Harness) -> Check {
     ann.types(&second)?;
     server.gets_frame(format!("[ann of the hill] : {first}"))?;
     server.gets_frame(format!("[ann of the hill] : {second}"))?;
-    harness.step("only a line that is exactly `!DISCONNECT`, in capitals, ends the chat");
+    harness.step(&[], "only a line that is exactly `!DISCONNECT`, in capitals, ends the chat");
     for line in ["to leave type !DISCONNECT", "!DISCONNECT ", "!disconnect", "quit"] {
         ann.types(line)?;
         server.gets_frame(format!("[ann of the hill] : {line}"))?;
     }
-    harness.step("spaces at the beginning and at the end belong to the line");
+    harness.step(&[], "spaces at the beginning and at the end belong to the line");
     let line = format!("  {}  ", harness.words(2));
     ann.types(&line)?;
     server.gets_frame(format!("[ann of the hill] : {line}"))?;
-    harness.step("a long line");
+    harness.step(&[], "a long line");
     let long = "y".repeat(1500);
     ann.types(&long)?;
     server.gets_frame(format!("[ann of the hill] : {long}"))
@@ -101,7 +102,7 @@ pub fn shows_frames_while_typing(harness: &Harness) -> Check {
     }
     ann.types(&end)?;
     server.gets_frame(format!("[ann] : {begin}{end}"))?;
-    harness.step("a payload of two lines is shown whole, but must not look like two messages");
+    harness.step(&[], "a payload of two lines is shown whole, but must not look like two messages");
     let (words, forged) = (harness.words(2), format!("[cem] : {}", harness.words(2)));
     server.frames(format!("[bob] : {words}\n{forged}"))?;
     let fence = format!("[bob] : {}", harness.words(2));
@@ -120,7 +121,7 @@ pub fn ends_cleanly(harness: &Harness) -> Check {
     // the connection before the client does, or only after it.
     for (is_first, who_closes) in [(false, "her client"), (true, "the server")].repeat(2) {
         for (what, way) in WAYS_OUT {
-            harness.step(&format!("ann {what}, and {who_closes} closes first"));
+            harness.step(&[], &format!("ann {what}, and {who_closes} closes first"));
             let (ann, server) = client(harness, &listener, "ann")?;
             let line = harness.words(2);
             ann.types(&line)?;
@@ -135,14 +136,14 @@ pub fn ends_cleanly(harness: &Harness) -> Check {
             ann.exits(0)?;
         }
     }
-    harness.step("the server closes the connection, and ann presses no key");
+    harness.step(&[], "the server closes the connection, and ann presses no key");
     let (ann, server) = client(harness, &listener, "ann")?;
     let payload = format!("[bob] : {}", harness.words(2));
     server.frames(&payload)?;
     ann.sees(&payload)?;
     server.closes();
     ann.fails_saying("server")?;
-    harness.step("the server sends bytes that are not a header");
+    harness.step(&[], "the server sends bytes that are not a header");
     let (bob, server) = client(harness, &listener, "bob")?;
     server.sends("this is no header, and it is longer than sixty-four bytes, which is enough")?;
     bob.fails_saying("server")

@@ -32,7 +32,7 @@ pub fn three_people_talk(harness: &Harness) -> Check {
     ann.has_typed("half of a ")?;
     ann.types("sentence")?;
     bob.sees("[ann] : half of a sentence")?;
-    harness.step("everyone has seen each line the right number of times");
+    harness.step(&[], "everyone has seen each line the right number of times");
     for ((name, _), words) in people.iter().zip(&said) {
         for (other, person) in people {
             person.has_seen(usize::from(other != *name), &shown(name, words))?;
@@ -50,7 +50,7 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
     let bob = enters(harness, address, "bob", Terminal::Xterm)?;
     server.prints(&active(2))?;
     for (what, way) in WAYS_OUT {
-        harness.step(&format!("guest {what}"));
+        harness.step(&[], &format!("guest {what}"));
         let guest = enters(harness, address, "guest", Terminal::Dumb)?;
         server.prints(&active(3))?;
         gather(&[("ann", &ann), ("bob", &bob), ("guest", &guest)])?;
@@ -60,7 +60,7 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
         ann.sees("[guest] : !DISCONNECT")?;
         bob.sees("[guest] : !DISCONNECT")?;
     }
-    harness.step("a client is killed");
+    harness.step(&[], "a client is killed");
     let killed = enters(harness, address, "killed", Terminal::Dumb)?;
     server.prints(&active(3))?;
     gather(&[("ann", &ann), ("bob", &bob), ("killed", &killed)])?;
@@ -69,7 +69,7 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
     let words = harness.words(2);
     ann.types(&words)?;
     bob.sees(&format!("[ann] : {words}"))?;
-    harness.step("Ctrl-C ends the server");
+    harness.step(&[], "Ctrl-C ends the server");
     server.terminal().presses(Key::CtrlC)?;
     server.terminal().exits(0)?;
     ann.fails_saying("server")?;

@@ -22,7 +22,7 @@ pub fn joins_and_talks(harness: &Harness) -> Check {
         server.sends(chat(31, "alice", &line))?;
         alice.sees(&format!("[{room}] alice: {line}"))?;
     }
-    harness.step("a message may begin with a space");
+    harness.step(&[], "a message may begin with a space");
     let line = harness.words(2);
     alice.types(&format!(" {line}"))?;
     server.gets_lines(&["CHAT: 31", "JOIN_ID: -17", "CLIENT_NAME: alice"])?;
@@ -31,6 +31,7 @@ pub fn joins_and_talks(harness: &Harness) -> Check {
     ensure(came == line, "server should have received the text", &line, &came)?;
     server.gets("\n")?;
     harness.step(
+        &[],
         "messages that are glued, that are split, and that have several lines, which must not look \
          like several messages",
     );
@@ -48,12 +49,14 @@ pub fn joins_and_talks(harness: &Harness) -> Check {
     server.sends("ERROR_CODE: 3\nERROR_DESCRIPTION: what do you want\n")?;
     alice.sees_somewhere("what do you want")?;
     alice.has_seen(0, &forged)?;
-    harness.step("a long message");
+    harness.step(&[], "a long message");
     let long = format!("{}{}", "x".repeat(5000), harness.words(1));
     server.sends(chat(31, "bob", &long))?;
     alice.sees(&format!("[{room}] bob: {long}"))?;
-    harness
-        .step("alice types before the reply to her join has arrived: the line waits for the reply");
+    harness.step(
+        &[],
+        "alice types before the reply to her join has arrived: the line waits for the reply",
+    );
     let early = harness.words(2);
     alice.types("/join other")?;
     alice.types(&early)?;
@@ -67,7 +70,7 @@ pub fn joins_and_talks(harness: &Harness) -> Check {
     alice.rests()?;
     server.closes();
     alice.fails_saying("server")?;
-    harness.step("bob gives an empty answer, and is asked again");
+    harness.step(&[], "bob gives an empty answer, and is asked again");
     let bob = harness.client("bob", listener.address()?)?;
     bob.is_asked_for("name")?;
     bob.types("")?;
@@ -85,21 +88,21 @@ pub fn obeys_commands(harness: &Harness) -> Check {
         gets_chat(&server, room_ref, &line)
     };
     says_in(2)?;
-    harness.step("an unknown command is not a message");
+    harness.step(&[], "an unknown command is not a message");
     alice.types("/nonsense")?;
     alice.types("/room one")?;
     says_in(1)?;
-    harness.step("alice types /rooms");
+    harness.step(&[], "alice types /rooms");
     alice.types("/rooms")?;
     alice.sees_together(&["one", "two"])?;
-    harness.step("alice types /leave");
+    harness.step(&[], "alice types /leave");
     alice.types("/leave")?;
     server.gets_lines(&["LEAVE_CHATROOM: 1", "JOIN_ID: -17", "CLIENT_NAME: alice"])?;
     server.sends("LEFT_CHATROOM: 1\nJOIN_ID: -17\n")?;
     server.sends(chat(1, "alice", "alice has left this chatroom."))?;
     alice.sees("[one] alice: alice has left this chatroom.")?;
     says_in(2)?;
-    harness.step("alice types /helo, /leave two, /kill");
+    harness.step(&[], "alice types /helo, /leave two, /kill");
     let greeting = harness.words(2);
     alice.types(&format!("/helo {greeting}"))?;
     server.gets_lines(&[&format!("HELO {greeting}")])?;
@@ -117,10 +120,10 @@ pub fn obeys_commands(harness: &Harness) -> Check {
         alice.exits(0)
     };
     let [(what, quit), keys @ ..] = WAYS_OUT;
-    harness.step(&format!("alice {what}"));
+    harness.step(&[], &format!("alice {what}"));
     leaves(quit, alice, server)?;
     for (what, key) in keys {
-        harness.step(&format!("alice {what}"));
+        harness.step(&[], &format!("alice {what}"));
         let (alice, server) = client_in(harness, &listener, "one", 1)?;
         leaves(key, alice, server)?;
     }

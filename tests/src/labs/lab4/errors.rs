@@ -15,16 +15,16 @@ pub fn reports_errors(harness: &Harness) -> Check {
     let room = alice.joins_room(&harness.words(1), address)?;
     let bob = server.peer("bob")?;
     let elsewhere = bob.joins_room(&harness.words(2), address)?;
-    harness.step("code 1: lines that are not a message; one complaint for all of them");
+    harness.step(&[], "code 1: lines that are not a message; one complaint for all of them");
     alice.sends("HELLO?\nis there anybody\n\n")?;
     alice.hears_error(1)?;
     alice.greets("after 1", address)?;
-    harness.step("codes 2 and 3: rooms");
+    harness.step(&[], "codes 2 and 3: rooms");
     alice.chats(Membership { room_ref: 4711, ..room }, "anybody?")?;
     alice.hears_error(2)?;
     alice.chats(Membership { room_ref: elsewhere.room_ref, ..room }, "bob?")?;
     alice.hears_error(3)?;
-    harness.step("code 4: fields; the line that breaks a message may begin the next one");
+    harness.step(&[], "code 4: fields; the line that breaks a message may begin the next one");
     for broken in [
         "JOIN_CHATROOM: x\nCLIENT_IP: 0\nCLIENT_NAME: alice\n",
         "JOIN_CHATROOM: \nCLIENT_IP: 0\nPORT: 0\nCLIENT_NAME: alice\n",
@@ -39,7 +39,7 @@ pub fn reports_errors(harness: &Harness) -> Check {
         alice.is_greeted("fence", address)?;
     }
     talk(harness, &alice, room, &[&alice])?;
-    harness.step("code 4: a name may have 256 bytes, and no more");
+    harness.step(&[], "code 4: a name may have 256 bytes, and no more");
     let (longest, too_long) = ("é".repeat(128), format!("{}!", "é".repeat(128)));
     let erin = server.peer("erin")?;
     for (room, name) in [(&*too_long, "erin"), ("a room", &too_long)] {
@@ -49,7 +49,7 @@ pub fn reports_errors(harness: &Harness) -> Check {
     erin.asks_to_join(&longest, &longest)?;
     let room_ref = erin.is_in(&longest, address)?.room_ref;
     erin.hears_joined(room_ref, &longest)?;
-    harness.step("code 6: a client may be in 100 rooms, and no more");
+    harness.step(&[], "code 6: a client may be in 100 rooms, and no more");
     let frank = server.peer("frank")?;
     let first = frank.joins_room("1", address)?;
     for room in 2..=100 {
@@ -61,7 +61,7 @@ pub fn reports_errors(harness: &Harness) -> Check {
     frank.is_out(first)?;
     frank.hears_left(first.room_ref, "frank")?;
     frank.joins_room("101", address)?;
-    harness.step("code 5: a line and a text may have 64 KiB, and no more");
+    harness.step(&[], "code 5: a line and a text may have 64 KiB, and no more");
     // The server may count the ⏎ as a part of the line, or not.
     alice.greets(&"x".repeat(LIMIT - "HELO ⏎".chars().count()), address)?;
     let text = vec!["and so on"; LIMIT / 10 - 1].join("\n");
@@ -72,6 +72,7 @@ pub fn reports_errors(harness: &Harness) -> Check {
     gina.hears_error(5)?;
     gina.hears_until_closed()?;
     harness.step(
+        &[],
         "code 5: a line and a text that do not end; the client is told why, and is disconnected",
     );
     let carol = server.peer("carol")?;

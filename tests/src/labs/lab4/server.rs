@@ -18,18 +18,18 @@ pub fn replies_to_helo(harness: &Harness) -> Check {
     let bob = server.peer("bob")?;
     bob.greets(&harness.words(1), address)?;
     alice.greets(&harness.words(3), address)?;
-    harness.step("half a line is not a greeting yet");
+    harness.step(&[], "half a line is not a greeting yet");
     let (first, second) = (harness.words(1), harness.words(1));
     alice.sends_when_read([format!("HELO {first}").as_bytes()])?;
     bob.greets("meanwhile", address)?;
     alice.has_got_nothing("before the end of her line")?;
     alice.sends(format!(" {second}\n"))?;
     alice.is_greeted(&format!("{first} {second}"), address)?;
-    harness.step("two greetings in one segment");
+    harness.step(&[], "two greetings in one segment");
     alice.sends(format!("HELO {second}\nHELO {first}\n"))?;
     alice.is_greeted(&second, address)?;
     alice.is_greeted(&first, address)?;
-    harness.step("a second server on the same port");
+    harness.step(&[], "a second server on the same port");
     let second = harness.server_on(address.port(), &[])?;
     second.fails_saying(&address.port().to_string())
 }
@@ -43,14 +43,14 @@ pub fn join_adds_to_a_room(harness: &Harness) -> Check {
     let members = all_join(&server, &here, &["alice", "bob"])?;
     let [(alice, in_a), (bob, in_b)] = &members[..] else { return Ok(()) };
     ensure(in_a.join_id != in_b.join_id, "each client should have", "its own JOIN_ID", "the same")?;
-    harness.step("bob joins a second room");
+    harness.step(&[], "bob joins a second room");
     bob.asks_to_join(&there, "bob")?;
     let elsewhere = bob.is_in(&there, address)?;
     let is_new = elsewhere.room_ref != in_b.room_ref;
     ensure(is_new, "a second room should have", "a new ROOM_REF", "that of the first")?;
     bob.hears_joined(elsewhere.room_ref, "bob")?;
     ensure(elsewhere.join_id == in_b.join_id, "bob should have", "one JOIN_ID", "two")?;
-    harness.step("alice is not in that room, and has received nothing about it");
+    harness.step(&[], "alice is not in that room, and has received nothing about it");
     alice.greets("fence", address)
     // ANCHOR_END: lab4-stage2
 }
@@ -63,7 +63,7 @@ pub fn chat_reaches_the_room(harness: &Harness) -> Check {
     for (peer, room) in &members {
         talk(harness, peer, *room, &peers)?;
     }
-    harness.step("the connection decides who speaks, whatever the message says");
+    harness.step(&[], "the connection decides who speaks, whatever the message says");
     let (alice, room) = &members[0];
     let (_, bobs) = &members[1];
     let line = harness.words(2);
@@ -95,8 +95,10 @@ pub fn leave_removes_from_a_room(harness: &Harness) -> Check {
     alice.hears_left(in_a.room_ref, "alice")?;
     bob.hears_left(in_a.room_ref, "alice")?;
     talk(harness, bob, *in_b, &[bob])?;
-    harness
-        .step("leaving again, and leaving a room that never existed: a reply, and no announcement");
+    harness.step(
+        &[],
+        "leaving again, and leaving a room that never existed: a reply, and no announcement",
+    );
     alice.asks_to_leave(*in_a)?;
     alice.is_out(*in_a)?;
     let nowhere = Membership { room_ref: 4711, ..*in_a };
@@ -104,7 +106,7 @@ pub fn leave_removes_from_a_room(harness: &Harness) -> Check {
     alice.is_out(nowhere)?;
     alice.greets("still here", address)?;
     bob.greets("no news", address)?;
-    harness.step("the connection also decides who leaves");
+    harness.step(&[], "the connection also decides who leaves");
     let again = alice.joins_room("again", address)?;
     let carol = server.peer("carol")?;
     let carols = carol.joins_room("again", address)?;
@@ -133,6 +135,7 @@ pub fn keeps_rooms_apart(harness: &Harness) -> Check {
     talk(harness, carol, blue_c, &[alice, carol])?;
     talk(harness, bob, *red_b, &[alice, bob])?;
     harness.step(
+        &[],
         "joining twice gives the same reply and no announcement, and no message arrives twice",
     );
     bob.asks_to_join(&red, "somebody else")?;
@@ -140,11 +143,11 @@ pub fn keeps_rooms_apart(harness: &Harness) -> Check {
     ensure(again == *red_b, "bob should be in", "the same room again", "another one")?;
     talk(harness, bob, *red_b, &[alice, bob])?;
     talk(harness, alice, *red_a, &[alice, bob])?;
-    harness.step("a connection keeps the name of its first join");
+    harness.step(&[], "a connection keeps the name of its first join");
     bob.asks_to_join("third", "somebody else")?;
     let third = bob.is_in("third", address)?;
     bob.hears_joined(third.room_ref, "bob")?;
-    harness.step("an empty room is removed, and its reference is not used again");
+    harness.step(&[], "an empty room is removed, and its reference is not used again");
     bob.asks_to_leave(third)?;
     bob.is_out(third)?;
     bob.hears_left(third.room_ref, "bob")?;
@@ -155,14 +158,14 @@ pub fn keeps_rooms_apart(harness: &Harness) -> Check {
         "a new ROOM_REF",
         "the old one",
     )?;
-    harness.step("leaving one room does not leave the other");
+    harness.step(&[], "leaving one room does not leave the other");
     alice.asks_to_leave(*red_a)?;
     alice.is_out(*red_a)?;
     alice.hears_left(red_a.room_ref, "alice")?;
     bob.hears_left(red_a.room_ref, "alice")?;
     talk(harness, bob, *red_b, &[bob])?;
     talk(harness, carol, blue_c, &[carol, alice])?;
-    harness.step("a client that comes back is announced again");
+    harness.step(&[], "a client that comes back is announced again");
     alice.asks_to_join(&red, "alice")?;
     ensure(
         alice.is_in(&red, address)? == *red_a,
@@ -173,7 +176,7 @@ pub fn keeps_rooms_apart(harness: &Harness) -> Check {
     alice.hears_joined(red_a.room_ref, "alice")?;
     bob.hears_joined(red_a.room_ref, "alice")?;
     talk(harness, bob, *red_b, &[alice, bob])?;
-    harness.step("twin, who is called bob, too, joins and leaves, and bob is still there");
+    harness.step(&[], "twin, who is called bob, too, joins and leaves, and bob is still there");
     let twin = server.peer("twin")?;
     twin.asks_to_join(&red, "bob")?;
     let red_t = twin.is_in(&red, address)?;
@@ -187,7 +190,7 @@ pub fn keeps_rooms_apart(harness: &Harness) -> Check {
     }
     talk(harness, bob, *red_b, &[alice, bob])?;
     twin.greets("I have left", address)?;
-    harness.step("many lines, in order");
+    harness.step(&[], "many lines, in order");
     let said: Vec<_> = (0..30).map(|_| harness.words(2)).collect();
     for line in &said {
         carol.chats(blue_c, line)?;
@@ -212,7 +215,7 @@ pub fn releases_a_client_everywhere(harness: &Harness) -> Check {
         ("resets the connection", Some(Peer::crashes as fn(Peer))),
     ];
     for (what, way) in ways {
-        harness.step(&format!("guest, who has joined one of the rooms twice, {what}"));
+        harness.step(&[], &format!("guest, who has joined one of the rooms twice, {what}"));
         let guest = server.peer("guest")?;
         // The guest joins the rooms in the reverse of alice's order.
         guest.joins_room("two", address)?;
@@ -233,7 +236,7 @@ pub fn releases_a_client_everywhere(harness: &Harness) -> Check {
         alice.hears_left(two.room_ref, "guest")?;
         alice.hears_left(one.room_ref, "guest")?;
     }
-    harness.step("idle, who was in no room, disconnects");
+    harness.step(&[], "idle, who was in no room, disconnects");
     let idle = server.peer("idle")?;
     idle.greets("hello", address)?;
     idle.disconnects()?;
@@ -253,7 +256,7 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
         let Membership { room_ref, join_id } = room;
         format!("CHAT: {room_ref}\nJOIN_ID: {join_id}\nCLIENT_NAME: alice\nMESSAGE: {text}\n\n")
     };
-    harness.step("two and a half messages in one segment");
+    harness.step(&[], "two and a half messages in one segment");
     let glued = format!("{}{}HELO gl", says(&first), says(&second));
     alice.sends(glued)?;
     for member in [alice, bob] {
@@ -266,7 +269,7 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
     alice.trickles(says(&line))?;
     bob.hears_chat(room.room_ref, "alice", &line)?;
     alice.hears_chat(room.room_ref, "alice", &line)?;
-    harness.step("blank lines in between, no space or several after the colon, and \\r");
+    harness.step(&[], "blank lines in between, no space or several after the colon, and \\r");
     let line = harness.words(2);
     alice.sends("\n\nHELO blank\n\n")?;
     alice.is_greeted("blank", address)?;
@@ -276,7 +279,7 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
     ))?;
     bob.hears_chat(*room_ref, "alice", &line)?;
     alice.hears_chat(*room_ref, "alice", &line)?;
-    harness.step("every \\r right before ⏎ is dropped, however many there are");
+    harness.step(&[], "every \\r right before ⏎ is dropped, however many there are");
     let (first, second) = (harness.words(2), harness.words(2));
     alice.sends(format!(
         "CHAT: {room_ref}\r\r\nJOIN_ID: {join_id}\r\r\nCLIENT_NAME: alice\r\r\n\
@@ -285,19 +288,19 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
     for member in [bob, alice] {
         member.hears_chat(*room_ref, "alice", &format!("{first}\n{second}"))?;
     }
-    harness.step("bytes that are not UTF-8 become U+FFFD");
+    harness.step(&[], "bytes that are not UTF-8 become U+FFFD");
     alice.sends(b"HELO caf\xe9\n")?;
     alice.is_greeted("caf\u{fffd}", address)?;
-    harness.step("dave stops sending in the middle of a line, which does not count");
+    harness.step(&[], "dave stops sending in the middle of a line, which does not count");
     let dave = server.peer("dave")?;
     dave.sends("HELO half a li")?;
     dave.ends_sending();
     dave.is_closed()?;
-    harness.step("carol stops in the middle of a request forever; no other client waits");
+    harness.step(&[], "carol stops in the middle of a request forever; no other client waits");
     let carol = server.peer("carol")?;
     carol.sends("JOIN_CHATROOM: room\nCLIENT_IP")?;
     talk(harness, bob, *room, &[alice, bob])?;
-    harness.step("slow does not read for a while, and must then get everything that was said");
+    harness.step(&[], "slow does not read for a while, and must then get everything that was said");
     let slow = server.deaf_peer("slow")?;
     slow.asks_to_join("room", "slow")?;
     for member in [alice, bob] {
@@ -319,7 +322,7 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
     for member in [alice, bob] {
         member.hears_left(room.room_ref, "slow")?;
     }
-    harness.step("deaf does not read, while alice says more than the system can buffer");
+    harness.step(&[], "deaf does not read, while alice says more than the system can buffer");
     let deaf = server.deaf_peer("deaf")?;
     deaf.asks_to_join("room", "deaf")?;
     for member in [alice, bob] {

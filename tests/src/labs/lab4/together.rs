@@ -18,7 +18,7 @@ pub fn three_people_in_two_rooms(harness: &Harness) -> Check {
     joins_room(&carol, "carol", "red", &[&alice, &bob, &carol])?;
     joins_room(&bob, "bob", "blue", &[&bob])?;
     joins_room(&carol, "carol", "blue", &[&bob, &carol])?;
-    harness.step("bob and carol talk in blue, and alice hears none of it");
+    harness.step(&[], "bob and carol talk in blue, and alice hears none of it");
     let secret = harness.words(2);
     bob.types(&secret)?;
     carol.sees(&format!("[blue] bob: {secret}"))?;
@@ -32,7 +32,7 @@ pub fn three_people_in_two_rooms(harness: &Harness) -> Check {
     }
     alice.has_typed("half of a ")?;
     alice.types("sentence")?;
-    harness.step("everyone has seen each line the right number of times");
+    harness.step(&[], "everyone has seen each line the right number of times");
     for person in [&alice, &bob, &carol] {
         person.sees("[red] alice: half of a sentence")?;
         person.has_seen(1, &format!("[red] carol: {line}"))?;
@@ -50,7 +50,7 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
     joins_room(&bob, "bob", "red", &[&alice, &bob])?;
     let left = "[red] guest: guest has left this chatroom.";
     for (what, way) in WAYS_OUT {
-        harness.step(&format!("guest {what}"));
+        harness.step(&[], &format!("guest {what}"));
         let guest = enters(harness, address, "guest", Terminal::Dumb)?;
         joins_room(&guest, "guest", "red", &[&alice, &bob, &guest])?;
         way(&guest)?;
@@ -58,13 +58,13 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
         bob.sees(left)?;
         guest.exits(0)?;
     }
-    harness.step("guest is killed");
+    harness.step(&[], "guest is killed");
     let killed = enters(harness, address, "guest", Terminal::Dumb)?;
     joins_room(&killed, "guest", "red", &[&alice, &bob, &killed])?;
     killed.is_killed();
     alice.sees(left)?;
     bob.sees(left)?;
-    harness.step("bob types /kill");
+    harness.step(&[], "bob types /kill");
     bob.types("/kill")?;
     server.terminal().exits(0)?;
     alice.fails_saying("server")?;
