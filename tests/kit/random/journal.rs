@@ -278,6 +278,6 @@ fn ended(rng: &mut StdRng) -> Ended {
         busy_time,
         memory,
         waits: Waits::default(),
-        has_children: rng.random(),
+        busiest_child: rng.random_bool(0.2).then(|| text(rng)),
     }
 }

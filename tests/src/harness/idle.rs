@@ -26,7 +26,8 @@ pub fn comes_to_rest(process: &Process, journal: &Journal) -> Check {
             return Ok(());
         }
         if begin.elapsed() > TIMEOUT {
-            let who = if process.is_alone() { "it" } else { "it or its child" };
+            let child = process.busiest_child().map(|child| format!("its child process {child}"));
+            let who = child.unwrap_or_else(|| "it".to_owned());
             let elapsed = looked.elapsed();
             let came = format!("busy for {used:.0?} in {elapsed:.0?}: {who} is in a busy loop");
             let who = format!("while idle, {name}'s program should have used");

@@ -124,8 +124,12 @@ fn running(name: &str, ended: &Ended, about: Option<&str>, is_silent: bool) -> O
     let (used, lived) = (ended.cpu_time.as_secs_f64(), ended.after.as_secs_f64());
     if ended.busy_time > ended.after / 2 && ended.after > Duration::from_millis(500) {
         let time = format!("{used:.1} s of processor time in {lived:.1} s");
-        let or_child = if ended.has_children { ", or one that it started," } else { "" };
-        return Some(format!("{name}'s program{or_child} was still in a busy loop: {time}"));
+        let program = format!("{name}'s program");
+        let program = match &ended.busiest_child {
+            Some(child) => format!("{}, a child process of {program},", quoted_line(child)),
+            None => program,
+        };
+        return Some(format!("{program} was still in a busy loop: {time}"));
     }
     let is_worth_it = is_server(name) || about == Some(name);
     if !is_worth_it || !is_silent {
@@ -262,7 +266,7 @@ mod tests {
             busy_time: zero,
             memory: 0,
             waits,
-            has_children: false,
+            busiest_child: None,
         };
         let what = EventKind::Showed(output.into_bytes());
         let shown = Event { at: zero, who: "bob".to_owned(), what };

@@ -42,8 +42,8 @@ pub struct Ended {
     pub memory: u64,
     /// In what the process waited when the grader ended it.
     pub waits: Waits,
-    /// Whether the process had child processes when the grader ended it.
-    pub has_children: bool,
+    /// The busiest child of the process when the grader ended it; see [`Process::busiest_child`].
+    pub busiest_child: Option<String>,
 }
 
 impl Ended {
@@ -95,7 +95,7 @@ impl Process {
                 busy_time: none,
                 memory: 0,
                 waits,
-                has_children: false,
+                busiest_child: None,
             });
         }
         ended.clone()
@@ -136,7 +136,7 @@ impl Process {
         }
         let (cpu_time, memory) = (self.cpu_time().unwrap_or_default(), self.memory());
         let busy_time = self.busy_time().unwrap_or_default();
-        let has_children = orphans::family(self.pid).len() > 1;
+        let busiest_child = self.busiest_child();
         self.look();
         let waits = self.waits.get().cloned().unwrap_or_default();
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
@@ -153,7 +153,7 @@ impl Process {
                 .filter(|status| !matches!(status, WaitStatus::Signaled(_, Signal::SIGKILL, _)));
             let after = self.started.elapsed();
             *ended =
-                Some(Ended { status, after, cpu_time, busy_time, memory, waits, has_children });
+                Some(Ended { status, after, cpu_time, busy_time, memory, waits, busiest_child });
         }
     }
 
@@ -194,9 +194,17 @@ impl Process {
         Ok(stats.into_iter().any(|stat| runs(&stat)))
     }
 
-    /// Returns whether the process has not started any process that still exists.
-    pub fn is_alone(&self) -> bool {
-        orphans::family(self.pid).len() == 1
+    /// Returns the program of the process that has been busier than this one, and was started by it; for example `sh`.
+    /// Returns `None` if this process itself has been the busiest, or if the system does not tell.
+    pub fn busiest_child(&self) -> Option<String> {
+        let busy = |pid| tasks_of(pid).map(|tasks| scheduled(&tasks, 2)).unwrap_or_default();
+        let family = orphans::family(self.pid);
+        let busiest = family.into_iter().max_by_key(|&pid| (busy(pid), pid == self.pid))?;
+        if busiest == self.pid {
+            return None;
+        }
+        let name = fs::read_to_string(format!("/proc/{busiest}/comm")).ok()?;
+        Some(name.trim_end().to_owned())
     }
 
     /// Returns how many files, such as sockets, the process and those that it has started hold open. `None` if the
@@ -220,26 +228,17 @@ impl Process {
 
     /// Returns the folder `/proc/PID/task/TID` of each thread of the process, and of those that it has started.
     fn tasks(&self) -> io::Result<Vec<PathBuf>> {
-        let of = |pid| fs::read_dir(format!("/proc/{pid}/task"));
+        let mut tasks = tasks_of(self.pid)?;
         // Another process may have ended in the meantime.
-        let others = orphans::family(self.pid).into_iter().skip(1).filter_map(|pid| of(pid).ok());
-        let tasks = [of(self.pid)?].into_iter().chain(others).flatten().flatten();
-        Ok(tasks.map(|task| task.path()).collect())
+        let others =
+            orphans::family(self.pid).into_iter().skip(1).filter_map(|pid| tasks_of(pid).ok());
+        tasks.extend(others.flatten());
+        Ok(tasks)
     }
 
-    /// Returns the sum of the first `fields` fields of `/proc/PID/task/TID/schedstat` over all threads, in
-    /// nanoseconds. The first field is the time on a processor, and the second is the time spent waiting for one.
     fn scheduled(&self, fields: usize) -> io::Result<Duration> {
         if cfg!(target_os = "linux") {
-            let mut nanoseconds = 0;
-            for task in self.tasks()? {
-                // A thread that has ended in the meantime counts as 0.
-                let text = fs::read_to_string(task.join("schedstat")).unwrap_or_default();
-                let times =
-                    text.split(' ').take(fields).filter_map(|field| field.parse::<u64>().ok());
-                nanoseconds += times.sum::<u64>();
-            }
-            return Ok(Duration::from_nanos(nanoseconds));
+            return Ok(scheduled(&self.tasks()?, fields));
         }
         // On other systems, `ps` prints minutes and seconds, as in `0:01.23`.
         let pid = self.pid.to_string();
@@ -251,4 +250,21 @@ impl Process {
             .fold(0.0, |sum, part| sum * 60.0 + part.parse::<f64>().unwrap_or(0.0));
         Ok(Duration::from_secs_f64(seconds))
     }
+}
+
+fn tasks_of(pid: Pid) -> io::Result<Vec<PathBuf>> {
+    Ok(fs::read_dir(format!("/proc/{pid}/task"))?.flatten().map(|task| task.path()).collect())
+}
+
+/// Returns the sum of the first `fields` fields of `/proc/PID/task/TID/schedstat` over these threads. The first field is
+/// the time on a processor, and the second is the time spent waiting for one, in nanoseconds.
+fn scheduled(tasks: &[PathBuf], fields: usize) -> Duration {
+    let mut nanoseconds = 0;
+    for task in tasks {
+        // A thread that has ended in the meantime counts as 0.
+        let text = fs::read_to_string(task.join("schedstat")).unwrap_or_default();
+        let times = text.split(' ').take(fields).filter_map(|field| field.parse::<u64>().ok());
+        nanoseconds += times.sum::<u64>();
+    }
+    Duration::from_nanos(nanoseconds)
 }
