@@ -112,7 +112,7 @@ impl<'a> Messages<'a> {
     pub fn receive(&mut self) -> io::Result<Option<String>> {
         loop {
             match self.read_one(None)? {
-                Some(message) if message.len() > self.limit => return Err(too_long()),
+                Some(message) if message.len() > self.limit => return Err(too_long(self.limit)),
                 Some(message) if message.is_empty() => {}
                 message => return Ok(message),
             }
@@ -168,7 +168,7 @@ impl<'a> Messages<'a> {
             let used = newline.map_or(arrived.len(), |at| at + 1);
             self.reader.consume(used);
             if without_returns(&self.begun).len() > self.limit {
-                return Err(too_long());
+                return Err(too_long(self.limit));
             }
             self.recognize(Some(newline.is_some()));
             if newline.is_some() {
@@ -246,6 +246,7 @@ fn ends_inside_a_character(bytes: &[u8]) -> bool {
     })
 }
 
-fn too_long() -> io::Error {
-    io::Error::new(ErrorKind::InvalidData, "a message longer than 64 KiB")
+fn too_long(limit: usize) -> io::Error {
+    let why = format!("a message longer than {} KiB", limit / 1024);
+    io::Error::new(ErrorKind::InvalidData, why)
 }
