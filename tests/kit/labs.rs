@@ -1,10 +1,11 @@
-//! Tests the points, hints, requirements and handouts of the stages.
+//! Tests the points, hints, requirements, handouts and scripts of the stages.
 
 use std::fs;
 
 use grader::harness::stage::Role;
-use grader::kit::exercises;
+use grader::kit::{exercises, files};
 use grader::labs;
+use syn::visit::{self, Visit};
 
 #[test]
 fn the_points_of_each_lab_add_up_to_100() {
@@ -64,6 +65,115 @@ fn every_stage_is_named_in_a_doc_comment() {
             let places = exercises::of_lab(&grader::kit::root(), "labs", lab.number).unwrap();
             let places = exercises::of_stage(places, stage.number);
             assert!(!places.is_empty(), "stage {}.{}", lab.number, stage.number);
+        }
+    }
+}
+
+/// What a script says about its steps.
+#[derive(Default)]
+struct Steps {
+    /// The functions that the steps name.
+    functions: Vec<String>,
+    /// Everything that is wrong.
+    wrong: Vec<String>,
+    /// Whether this script has begun a step.
+    has_begun: bool,
+}
+
+impl Steps {
+    /// Adds the names in `&["relay", "send"]`.
+    fn add(&mut self, functions: &syn::Expr) {
+        let syn::Expr::Reference(list) = functions else { panic!("the list is not literal") };
+        let syn::Expr::Array(list) = &*list.expr else { panic!("the list is not literal") };
+        self.functions.extend(list.elems.iter().filter_map(text_of));
+    }
+}
+
+fn text_of(text: &syn::Expr) -> Option<String> {
+    match text {
+        syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) => Some(text.value()),
+        _ => None,
+    }
+}
+
+impl<'a> Visit<'a> for Steps {
+    fn visit_item_fn(&mut self, function: &'a syn::ItemFn) {
+        let doc = |attribute: &syn::Attribute| match &attribute.meta {
+            syn::Meta::NameValue(doc) => text_of(&doc.value),
+            _ => None,
+        };
+        let mut comment = function.attrs.iter().filter_map(doc);
+        // Other functions are called by scripts, in the middle of a step.
+        self.has_begun = !comment.any(|line| line.starts_with(" Stage "));
+        visit::visit_item_fn(self, function);
+        if !self.has_begun {
+            self.wrong.push(format!("`{}` has no step", function.sig.ident));
+        }
+    }
+
+    fn visit_local(&mut self, local: &'a syn::Local) {
+        visit::visit_local(self, local);
+        if let (syn::Pat::Ident(name), Some(init)) = (&local.pat, &local.init)
+            && name.ident == "functions"
+        {
+            self.add(&init.expr);
+        }
+    }
+
+    fn visit_expr_method_call(&mut self, call: &'a syn::ExprMethodCall) {
+        visit::visit_expr_method_call(self, call);
+        if call.method != "step" {
+            return;
+        }
+        self.has_begun = true;
+        match &call.args[0] {
+            // The list is in a variable.
+            syn::Expr::Path(name) if name.path.is_ident("functions") => {}
+            functions => self.add(functions),
+        }
+    }
+
+    /// Whatever can fail belongs to a step, except the start of a program or of a listener.
+    fn visit_expr_try(&mut self, tried: &'a syn::ExprTry) {
+        let starts = ["server", "server_with", "client", "client_at", "listener", "address"];
+        let is_start = match &*tried.expr {
+            syn::Expr::MethodCall(call) => starts.iter().any(|start| call.method == start),
+            _ => false,
+        };
+        if !self.has_begun && !is_start {
+            let at = tried.question_token.span.start().line;
+            self.wrong.push(format!("line {at} can fail before the first step"));
+        }
+        visit::visit_expr_try(self, tried);
+    }
+
+    /// A closure is not called where it is written.
+    fn visit_expr_closure(&mut self, closure: &'a syn::ExprClosure) {
+        let has_begun = std::mem::replace(&mut self.has_begun, true);
+        visit::visit_expr_closure(self, closure);
+        self.has_begun = has_begun;
+    }
+}
+
+/// A report says at which step a stage failed, and points to the functions that this step names.
+#[test]
+fn every_script_begins_with_a_step_and_names_functions_of_its_lab() {
+    let root = grader::kit::root();
+    for lab in [1, 2] {
+        let known = exercises::of_lab(&root, "labs", lab).unwrap();
+        let scripts = root.join(format!("tests/src/labs/lab{lab}"));
+        for file in files::below(&scripts).unwrap() {
+            if ["mod.rs", "wire.rs"].iter().any(|other| file.ends_with(other)) {
+                continue;
+            }
+            let mut steps = Steps::default();
+            let text = fs::read_to_string(scripts.join(&file)).unwrap();
+            steps.visit_file(&syn::parse_file(&text).unwrap());
+            let is_unknown =
+                |name: &&String| known.iter().all(|place| place.task.name != name.as_str());
+            let unknown = steps.functions.iter().filter(is_unknown);
+            steps.wrong.extend(unknown.map(|name| format!("lab {lab} has no function `{name}`")));
+            assert!(steps.wrong.is_empty(), "{}: {:#?}", file.display(), steps.wrong);
         }
     }
 }

@@ -26,8 +26,8 @@ pub fn lab() -> Lab {
             .hint(
                 "Your server waits both for the next client and for messages from the clients that \
                  it already has. How many threads does that take, and what does each of them own? \
-                 If a socket accepts only some of the bytes, which part of the program must know \
-                 how many?",
+                 How does the room tell two clients apart? If a socket accepts only some of the \
+                 bytes, which part of the program must know how many?",
             )
             .hint(
                 "In `accept_clients`, call `TcpListener::accept` in a loop. Give each client a new \
@@ -45,7 +45,8 @@ pub fn lab() -> Lab {
         stage(3, "The client connects and shows messages", 7)
             .hint(
                 "Is there anything in the bytes of one read that tells you whether they are one \
-                 message? When does your client stop reading?",
+                 message? When does your client show a message, how much of it, and when does it \
+                 stop reading?",
             )
             .hint(
                 "`connect` is one call: `TcpStream::connect`. In `show_messages`, \
@@ -62,8 +63,8 @@ pub fn lab() -> Lab {
             .on(&[2])
             .hint(
                 "One thread has the message, and another thread, the room, has the list of \
-                 members. How does the message get to the room, and which member must not receive \
-                 it?",
+                 members. How does the message get to the room, which members must receive it, \
+                 and which one must not?",
             )
             .hint(
                 "In `receive_messages`, create one `Messages` before the loop, and send an \
@@ -82,7 +83,7 @@ pub fn lab() -> Lab {
             .on(&[3])
             .hint(
                 "How does the server know where your line ends? What does your client do after the \
-                 first line, and with an empty line?",
+                 first line, with an empty line, and while nothing is typed?",
             )
             .hint(
                 "`type_messages` has its own thread, so it is allowed to wait: call \
@@ -131,10 +132,10 @@ pub fn lab() -> Lab {
         stage(8, "The server has two seats and frees them again", 12)
             .on(&[4, 6])
             .hint(
-                "In how many ways can a client leave, and where in your server do they all come \
-                 together? Which thread waits while a client is turned away? When you close a \
-                 socket that holds unread bytes, what happens to the bytes that you have already \
-                 sent?",
+                "When is a seat taken, and when is it free again, in whatever way its client \
+                 left? Which thread waits while a client is turned away, and for how long? When \
+                 you close a socket that holds unread bytes, what happens to the bytes that you \
+                 have already sent?",
             )
             .hint(
                 "In `accept_clients`, a seat is free again when `talk` has returned. In \
@@ -154,7 +155,8 @@ pub fn lab() -> Lab {
             .hint(
                 "A client reads slowly, and its socket accepts half of a message: which bytes must \
                  be sent later, and which part of the program knows that? Which thread waits \
-                 meanwhile? What do your loops do when a client is gone?",
+                 meanwhile? When a client is gone, what do your loops do, and what does the server \
+                 still keep of it?",
             )
             .hint(
                 "This stage tests `send` (stage 2) and `receive_messages` (stage 4) again. `send` \
@@ -217,7 +219,8 @@ pub fn lab() -> Lab {
             .on(&[6, 7, 8, 10])
             .hint(
                 "Does the remaining client keep its connection, and is the other seat free again? \
-                 What does each client print when it ends, and with which status does it exit?",
+                 What does each client print when it ends, and with which status does each program \
+                 exit?",
             )
             .hint(
                 "This stage needs no new function. It tests stages 6, 7, 8 and 10 together. A \

@@ -14,10 +14,11 @@ use crate::labs::messages::{LIMIT, TOO_LONG};
 /// Stage 1: The server listens.
 pub fn listens(harness: &Harness) -> Check {
     // No client connects, because the next stage tests whether the server accepts connections.
+    harness.step(&["open_listener"], "three servers start, each on a free port of 127.0.0.1");
     server_where_told(harness)?;
     let other_program = harness.listener()?;
     let port = other_program.address()?.port();
-    harness.step(&[], "the port is taken");
+    harness.step(&["open_listener"], "a server starts on a port that is taken");
     let second = harness.server_on(port, &[])?;
     second.fails_saying(&port.to_string())
 }
@@ -25,17 +26,28 @@ pub fn listens(harness: &Harness) -> Check {
 /// Stage 2: The server welcomes every client.
 pub fn welcomes(harness: &Harness) -> Check {
     let server = harness.server_with(&["--seats", "7"])?;
-    let mut welcomed = Vec::new();
-    for name in ["alice", "bob", "carol", "dave"] {
+    let is_welcomed = |name: &str| -> Check<Peer> {
         let peer = server.peer(name)?;
         peer.hears_line(WELCOME)?;
         server.prints("127.0.0.1 connected")?;
-        welcomed.push(peer);
+        Ok(peer)
+    };
+    let functions = &["accept_clients", "welcome", "send"];
+    harness.step(functions, "alice connects; the server should welcome her");
+    let mut welcomed = vec![is_welcomed("alice")?];
+    for name in ["bob", "carol", "dave"] {
+        let step = format!("{name} connects too; the server should also welcome {name}");
+        harness.step(&["accept_clients"], &step);
+        welcomed.push(is_welcomed(name)?);
     }
     // No client may lose its connection because another client connects later. When the last client has been welcomed,
     // the server has handled all the earlier ones.
+    harness.step(
+        &["accept_clients"],
+        "four clients have connected; the first three should stay connected",
+    );
     welcomed[..3].iter().try_for_each(Peer::is_connected)?;
-    harness.step(&[], "erin is welcomed immediately");
+    harness.step(functions, "erin connects; the server should welcome her immediately");
     harness.promptly("erin should have been welcomed", || {
         let connects = Instant::now();
         server.peer("erin")?.hears(WELCOME)?;
@@ -47,18 +59,22 @@ pub fn welcomes(harness: &Harness) -> Check {
 /// Stage 4: The server relays messages to the other clients.
 pub fn relays(harness: &Harness) -> Check {
     let server = harness.server_with(&["--seats", "3"])?;
+    harness.step(&["relay", "receive_messages"], "alice and bob join, and alice says a line");
     let (alice, bob) = (joins(&server, "alice")?, joins(&server, "bob")?);
     let line = harness.words(3);
     alice.says(&line)?;
     bob.hears_line(&from(&line))?;
     server.prints(&from(&line))?;
-    harness.step(&[], "alice hears immediately what bob says");
+    harness.step(
+        &["relay", "receive_messages"],
+        "bob says a line; alice should hear only that, immediately",
+    );
     harness.promptly("alice should have heard bob's line", || {
         let says = Instant::now();
         talk(harness, &bob, &alice)?;
         Ok(says)
     })?;
-    harness.step(&[], "both talk at the same time, and neither hears their own lines");
+    harness.step(&["relay", "receive_messages"], "both say three lines at the same time");
     let (hers, his) = (lines(harness), lines(harness));
     for (her_line, his_line) in hers.iter().zip(&his) {
         alice.says(her_line)?;
@@ -68,7 +84,7 @@ pub fn relays(harness: &Harness) -> Check {
         bob.hears(&from(her_line))?;
         alice.hears(&from(his_line))?;
     }
-    harness.step(&[], "carol joins, and both others hear her");
+    harness.step(&["relay"], "carol joins and says a line; both others should hear it");
     let carol = joins(&server, "carol")?;
     let line = harness.words(3);
     carol.says(&line)?;
@@ -80,10 +96,12 @@ pub fn relays(harness: &Harness) -> Check {
 /// Stage 6: A client that says quit is released.
 pub fn releases_a_client_that_quits(harness: &Harness) -> Check {
     let server = harness.server_with(&["--seats", "9"])?;
+    harness.step(&["receive_messages"], "alice joins");
     let alice = joins(&server, "alice")?;
     let endings = [("quit", true), ("quit\n", false), ("quit\r\n", false)];
     for (quit, is_last) in endings {
-        harness.step(&[], &format!("bob says {quit:?}, and nothing else"));
+        let step = format!("bob says a line and then {quit:?}; alice should hear only the line");
+        harness.step(&["receive_messages"], &step);
         let bob = joins(&server, "bob")?;
         talk(harness, &bob, &alice)?;
         bob.sends(quit)?;
@@ -93,14 +111,14 @@ pub fn releases_a_client_that_quits(harness: &Harness) -> Check {
         bob.is_closed()?;
         server.prints("127.0.0.1 closed")?;
     }
-    harness.step(&[], "quit arrives together with the message before it");
+    harness.step(&["receive_messages"], "carol sends a line and `quit` in one segment");
     let carol = joins(&server, "carol")?;
     let line = harness.words(2);
     carol.sends(format!("{line}\nquit"))?;
     carol.ends_sending();
     alice.hears(&from(&line))?;
     carol.is_closed()?;
-    harness.step(&[], "only a message that is exactly `quit` ends the connection");
+    harness.step(&["receive_messages"], "dave says a line that only begins with `quit`");
     let dave = joins(&server, "dave")?;
     let line = format!("quit {}", harness.words(1));
     dave.says(&line)?;
@@ -111,16 +129,16 @@ pub fn releases_a_client_that_quits(harness: &Harness) -> Check {
 /// Stage 8: The server has two seats and frees them again.
 pub fn has_two_seats(harness: &Harness) -> Check {
     let server = harness.server()?;
+    harness.step(&["accept_clients"], "alice and bob take the two seats");
     let (alice, bob) = (joins(&server, "alice")?, joins(&server, "bob")?);
-    harness.step(&[], "carol finds no seat, and is told why, even if she has already spoken");
+    let functions = &["accept_clients", "turn_away"];
+    harness.step(functions, "carol speaks when no seat is free; she should be told why");
     let carol = server.peer("carol")?;
     carol.says("is anybody there?")?;
     carol.hears_line(FULL)?;
     carol.is_closed_without_reset()?;
-    harness.step(
-        &[],
-        "seven more find no seat: none waits for another, although none closes its side",
-    );
+    let functions = &["turn_away", "accept_clients"];
+    harness.step(functions, "seven guests find no seat; none should wait for another");
     let mut crowd = Vec::new();
     for number in 1..=7 {
         let guest = server.peer(&format!("guest{number}"))?;
@@ -134,34 +152,39 @@ pub fn has_two_seats(harness: &Harness) -> Check {
         guest.is_closed_without_reset()?;
     }
     harness.step(
-        &[],
-        "carol keeps sending, until the server has closed the connection on its side as well",
+        &["turn_away"],
+        "carol keeps sending; the server should close her connection completely",
     );
     carol.can_send_no_more()?;
+    harness.step(&["turn_away", "accept_clients"], "alice says a line; bob should still hear it");
     talk(harness, &alice, &bob)?;
-    harness.step(&[], "dave is turned away immediately");
+    harness.step(functions, "dave comes when no seat is free; he should be told immediately");
     harness.promptly("dave should have been told that there is no seat", || {
         let connects = Instant::now();
         server.peer("dave")?.hears(FULL)?;
         Ok(connects)
     })?;
-    harness.step(&[], "a seat is free again, however its owner left");
+    harness.step(&["accept_clients"], "bob says `quit`; dave should get his seat");
     bob.sends("quit")?;
     bob.ends_sending();
     bob.is_closed()?;
     let dave = joins_when_free(&server, "dave")?;
     talk(harness, &alice, &dave)?;
+    let functions = &["accept_clients", "receive_messages"];
+    harness.step(functions, "dave's connection is reset; erin should get his seat");
     dave.crashes();
     let erin = joins_when_free(&server, "erin")?;
     talk(harness, &erin, &alice)?;
     drop((alice, erin));
 
-    harness.step(&[], "a server with three seats");
     let server = harness.server_with(&["--seats", "3"])?;
+    harness.step(&["accept_clients"], "three clients take the seats of a server with three");
     let three = ["alice", "bob", "carol"].map(|name| joins(&server, name));
     let [alice, bob, carol] = three;
     let (alice, bob, carol) = (alice?, bob?, carol?);
+    harness.step(&["accept_clients"], "dave comes to the server with three seats");
     server.peer("dave")?.hears(FULL)?;
+    harness.step(&["accept_clients"], "alice says a line; bob and carol should hear it");
     let line = harness.words(2);
     alice.says(&line)?;
     bob.hears(&from(&line))?;
@@ -171,13 +194,14 @@ pub fn has_two_seats(harness: &Harness) -> Check {
 /// Stage 9: The server survives anything its clients do.
 pub fn survives_its_clients(harness: &Harness) -> Check {
     let server = harness.server_with(&["--seats", "300"])?;
+    harness.step(&["receive_messages"], "alice and bob join, and bob says a line");
     let alice = joins(&server, "alice")?;
     let bob = joins(&server, "bob")?;
     talk(harness, &bob, &alice)?;
-    harness.step(&[], "bob's connection is reset");
+    harness.step(&["receive_messages"], "bob's connection is reset");
     bob.crashes();
     server.prints("127.0.0.1 closed")?;
-    harness.step(&[], "carol closes the connection in the middle of a message, which ends there");
+    harness.step(&["receive_messages"], "carol closes her connection in the middle of a message");
     let carol = joins(&server, "carol")?;
     let half = harness.words(2);
     talk(harness, &carol, &alice)?;
@@ -185,16 +209,16 @@ pub fn survives_its_clients(harness: &Harness) -> Check {
     carol.closes();
     alice.hears(&from(&half))?;
     server.prints("127.0.0.1 closed")?;
-    harness.step(&[], "dave connects and leaves without a word; erin and alice still talk");
+    harness.step(&["receive_messages", "accept_clients"], "dave comes and goes without a word");
     server.peer("dave")?.closes();
+    harness.step(&["receive_messages", "accept_clients"], "erin joins, and talks to alice");
     let erin = joins(&server, "erin")?;
     talk(harness, &alice, &erin)?;
     talk(harness, &erin, &alice)?;
+    let functions = &["receive_messages", "accept_clients", "send"];
+    harness.step(functions, "all are silent; the server should use no processor time");
     server.rests()?;
-    harness.step(
-        &[],
-        "slow does not read while alice says 600 KB; then slow gets all of it, in order",
-    );
+    harness.step(&["send"], "slow does not read while alice says 600 KB; erin should hear it");
     let slow = server.deaf_peer("slow")?;
     let line = harness.words(2);
     slow.says(&line)?;
@@ -204,6 +228,7 @@ pub fn survives_its_clients(harness: &Harness) -> Check {
         alice.says(&line)?;
         erin.hears(&from(&line))?;
     }
+    harness.step(&["send"], "slow reads the 600 KB now; it should get all of it, in order");
     slow.starts_reading()?;
     slow.hears_line(WELCOME)?;
     for line in (0..LAG).map(long_line) {
@@ -211,7 +236,7 @@ pub fn survives_its_clients(harness: &Harness) -> Check {
     }
     slow.closes();
     server.prints("127.0.0.1 closed")?;
-    harness.step(&[], "deaf does not read, while alice says more than the system can buffer");
+    harness.step(&["send"], "deaf does not read while alice says more than can be buffered");
     let deaf = server.deaf_peer("deaf")?;
     let line = harness.words(2);
     deaf.says(&line)?;
@@ -223,7 +248,8 @@ pub fn survives_its_clients(harness: &Harness) -> Check {
     }
     drop(deaf);
     talk(harness, &alice, &erin)?;
-    harness.step(&[], "many guests come and go, and the server keeps nothing of theirs");
+    let functions = &["accept_clients", "receive_messages"];
+    harness.step(functions, "many guests come and go; the server should keep nothing of them");
     keeps_nothing(&server, harness.journal(), || {
         joins(&server, "guest")?.closes();
         Ok(())
@@ -233,50 +259,46 @@ pub fn survives_its_clients(harness: &Harness) -> Check {
 /// Stage 11: The server finds messages however they are split.
 pub fn finds_messages_however_split(harness: &Harness) -> Check {
     let server = harness.server_with(&["--seats", "4"])?;
+    let functions = &["receive_messages"];
+    harness.step(functions, "alice and bob join, and alice says a line");
     let (alice, bob) = (joins(&server, "alice")?, joins(&server, "bob")?);
     talk(harness, &alice, &bob)?;
-    harness.step(&[], "three messages in one segment, with empty messages in between");
+    harness.step(functions, "alice sends three lines in one segment, and empty ones in between");
     let three = lines(harness);
     alice.sends(format!("{}\n\n{}\r\n\r\n{}\n", three[0], three[1], three[2]))?;
     for line in &three {
         bob.hears_line(&from(line))?;
     }
-    harness.step(&[], "one byte at a time");
+    harness.step(functions, "alice sends a line one byte at a time");
     let line = harness.words(3);
     alice.trickles(format!("{line}\n"))?;
     bob.hears_line(&from(&line))?;
-    harness.step(&[], "a long message, and one of 64 KiB, which is the limit");
-    for length in [LONG, LIMIT] {
+    for (length, what) in [(LONG, "5,000 bytes"), (LIMIT, "64 KiB, which is the limit")] {
+        harness.step(functions, &format!("alice says a message of {what}"));
         let words = harness.words(1);
         let long = format!("{}{words}", "x".repeat(length - words.len()));
         alice.says(&long)?;
         bob.hears_line(&from(&long))?;
     }
-    harness.step(&[], "bytes that are not UTF-8");
+    harness.step(functions, "alice says bytes that are not UTF-8");
     alice.sends(b"caf\xc3\xa9 and caf\xe9\n")?;
     bob.hears_line(&from("café and caf\u{FFFD}"))?;
-    harness.step(
-        &[],
-        "carol has an original client, which sends no newline; alice does not, so her pause ends \
-         no message",
-    );
+    harness.step(functions, "alice pauses in a line; carol, an original client, sends no newline");
     alice.sends("never ")?;
     let carol = joins(&server, "carol")?;
     let bare = harness.words(2);
     carol.sends(&bare)?;
     bob.hears(&from(&bare))?;
+    harness.step(functions, "alice ends her line; her pause should not have ended it");
     alice.sends("mind\n")?;
     bob.hears(&from("never mind"))?;
-    harness.step(
-        &[],
-        "dave says more than 64 KiB without a newline, is told why, and is disconnected; bob and \
-         alice still talk",
-    );
+    harness.step(functions, "dave says more than 64 KiB without a newline; he should be told why");
     // Dave sends a line first, because silence in the middle of the very first message would end that message.
     let dave = joins(&server, "dave")?;
     talk(harness, &dave, &bob)?;
     // The server may close the connection before it has read everything.
     let _ = dave.tries_to_send("y".repeat(TOO_LONG));
     dave.is_told_and_closed()?;
+    harness.step(functions, "alice says a line after dave's; bob should still hear it");
     talk(harness, &alice, &bob)
 }

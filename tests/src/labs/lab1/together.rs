@@ -9,6 +9,7 @@ use crate::labs::lab1::wire::{FULL, WAYS_OUT, WELCOME, enters, enters_when_free,
 /// Stage 12: Three people talk.
 pub fn three_people_talk(harness: &Harness) -> Check {
     let server = harness.server_with(&["--seats", "3"])?;
+    harness.step(&["show_messages", "welcome"], "alice, bob and carol join");
     let address = server.address();
     let alice = enters(harness, address, "alice", Terminal::Xterm)?;
     let bob = enters(harness, address, "bob", Terminal::Dumb)?;
@@ -16,12 +17,17 @@ pub fn three_people_talk(harness: &Harness) -> Check {
     let people = [&alice, &bob, &carol];
     let said = people.map(|_| harness.words(3));
     for (at, (speaker, line)) in people.iter().zip(&said).enumerate() {
+        let step = format!("{} types a line; the others should see it", speaker.name());
+        harness.step(&["relay", "show_messages", "type_messages"], &step);
         speaker.types(line)?;
         for (_, listener) in people.iter().enumerate().filter(|(other, _)| *other != at) {
             listener.sees(&from(line))?;
         }
     }
-    harness.step(&[], "the line that alice is typing stays intact while bob and carol speak");
+    harness.step(
+        &["show_messages"],
+        "bob and carol speak while alice is typing; her line should stay intact",
+    );
     let (begin, end) = ("half of a ", "sentence");
     alice.begins_to_type(begin)?;
     for speaker in [&bob, &carol] {
@@ -30,9 +36,11 @@ pub fn three_people_talk(harness: &Harness) -> Check {
         alice.sees(&from(&line))?;
     }
     alice.has_typed(begin)?;
+    harness.step(&["type_messages", "show_messages"], "alice ends the line that she is typing");
     alice.types(end)?;
     bob.sees(&from("half of a sentence"))?;
-    harness.step(&[], "everyone has seen each line the right number of times");
+    let functions = &["relay", "type_messages", "show_messages"];
+    harness.step(functions, "all have spoken; the others should have seen each line once");
     for (at, line) in said.iter().enumerate() {
         for (other, person) in people.iter().enumerate() {
             person.has_seen(usize::from(other != at), &from(line))?;
@@ -44,29 +52,34 @@ pub fn three_people_talk(harness: &Harness) -> Check {
 /// Stage 13: People come and go.
 pub fn people_come_and_go(harness: &Harness) -> Check {
     let server = harness.server()?;
+    harness.step(&["show_messages", "accept_clients"], "alice joins");
     let address = server.address();
     let alice = enters(harness, address, "alice", Terminal::Dumb)?;
     for (what, way) in WAYS_OUT {
-        harness.step(&[], &format!("guest {what}"));
+        let functions = &["accept_clients", "receive_messages", "relay"];
+        harness.step(functions, &format!("guest joins and talks, before guest {what}"));
         let guest = enters_when_free(harness, &server, "guest")?;
         let (line, answer) = (harness.words(2), harness.words(2));
         guest.types(&line)?;
         alice.sees(&from(&line))?;
         alice.types(&answer)?;
         guest.sees(&from(&answer))?;
+        harness.step(&["type_messages"], &format!("guest {what}"));
         way(&guest)?;
         guest.exits(0)?;
     }
-    harness.step(&[], "a client is killed, and its seat is free again");
+    let functions = &["accept_clients", "receive_messages"];
+    harness.step(functions, "a client is killed; bob should get its seat");
     enters_when_free(harness, &server, "killed")?.is_killed();
     let bob = enters_when_free(harness, &server, "bob")?;
-    harness.step(&[], "late finds the room full");
+    harness.step(&["show_messages", "turn_away"], "late comes when no seat is free");
     let late = harness.client("late", address)?;
     late.sees(FULL)?;
     late.fails_saying("server")?;
-    harness.step(&[], "Ctrl-C ends the server");
+    harness.step(&["accept_clients"], "Ctrl-C is pressed in the server's terminal");
     server.terminal().presses(Key::CtrlC)?;
     server.terminal().exits(0)?;
+    harness.step(&["show_messages"], "the server has ended; alice and bob should be told so");
     alice.fails_saying("server")?;
     bob.fails_saying("server")
 }
@@ -74,6 +87,7 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
 /// Stage 14: Received text cannot control a terminal.
 pub fn text_controls_no_terminal(harness: &Harness) -> Check {
     let server = harness.server_with(&["--seats", "4"])?;
+    harness.step(&["show_messages", "welcome"], "alice, bob, carol and mallory join");
     let address = server.address();
     let people = [
         harness.client_at("alice", address, Terminal::Xterm)?,
@@ -85,16 +99,15 @@ pub fn text_controls_no_terminal(harness: &Harness) -> Check {
     }
     let mallory = joins(&server, "mallory")?;
     let line = harness.words(2);
-    harness.step(
-        &[],
-        "mallory sends escape sequences that clear the screen, set a title and ring the bell",
-    );
+    let functions = &["show_messages", "relay"];
+    harness.step(functions, "mallory sends escape sequences; no client should obey them");
     mallory.says(&format!("\x1b[2J\x1b]0;owned\x07{line}"))?;
     for person in &people {
         person.sees_somewhere(&line)?;
         person.never_got(b"\x1b[2J")?;
         person.never_got(b"\x1b]0;")?;
     }
+    harness.step(&["relay"], "the server shows mallory's message; it should be harmless there too");
     server.terminal().sees_somewhere(&line)?;
     server.terminal().never_got(b"\x1b[2J")
 }

@@ -80,9 +80,9 @@ pub fn lab() -> Lab {
         stage(5, "The server broadcasts each message to everyone", 10)
             .on(&[4])
             .hint(
-                "How does a message get from alice's thread to bob's socket, and what can stop it \
-                 on the way? If the server receives nothing at all from alice, has her thread \
-                 received its answer (stage 4)?",
+                "How does a message get from alice's thread to every member's socket, and what \
+                 can stop it, or change its order, on the way? If the server receives nothing \
+                 at all from alice, has her thread received its answer (stage 4)?",
             )
             .hint(
                 "In `receive_messages`, send an `Event::Said` for each message, until \
@@ -100,7 +100,8 @@ pub fn lab() -> Lab {
             .on(&[3])
             .hint(
                 "How does each line that you send begin, and how does it end? When is it safe to \
-                 send the first one, and which thread knows that?",
+                 send the first one, and which thread knows that? When does your client show a \
+                 message, and how much of it?",
             )
             .hint(
                 "In `type_messages`, call `Terminal::read_line` in a loop, and send `alice: `, the \
@@ -117,7 +118,7 @@ pub fn lab() -> Lab {
             .hint(
                 "In how many ways can a connection end, and what does your server do in each? \
                  Which clients are still in the list when `left!` is pushed, and what sends this \
-                 line if no client speaks?",
+                 line if no client speaks? What does the server still keep of the client?",
             )
             .hint(
                 "A clean close is not an error: `Messages::receive` returns `None`, and \
@@ -155,9 +156,9 @@ pub fn lab() -> Lab {
         stage(9, "Silent and deaf clients hold up no other client", 7)
             .on(&[4, 5, 7])
             .hint(
-                "In which thread does your server wait for the nickname, and for how long? When a \
-                 client does not read, does any thread wait for it, and which other clients wait \
-                 for that thread?",
+                "In which thread does your server wait for the nickname, for how long, and what \
+                 does a client get whose nickname never ends? When a client does not read, does any \
+                 thread wait for it, and which other clients wait for that thread?",
             )
             .hint(
                 "In `ask_nickname` (stage 2), pass `Some(patience)` to `Messages::handshake`. If \
@@ -242,7 +243,7 @@ pub fn lab() -> Lab {
             .on(&[7, 8, 11])
             .hint(
                 "Is a nickname always free again, however its owner has left? Which clients show \
-                 `left!`, and with which status does each client exit?",
+                 `left!`, and with which status does each program exit?",
             )
             .hint(
                 "This stage needs no new function. It tests `leave` (stage 7), `join` (8) and the \

@@ -13,11 +13,14 @@ use crate::labs::messages::{LIMIT, TOO_LONG};
 
 /// Stage 1: The server listens.
 pub fn listens(harness: &Harness) -> Check {
+    harness.step(&["open_listener"], "three servers start, each on a free port of 127.0.0.1");
     let server = server_where_told(harness)?;
+    harness.step(&["open_listener"], "a server has started; it should show `SERVER WORKING`");
     server.terminal().has_somewhere(&["SERVER WORKING"])?;
+    harness.step(&["open_listener"], "alice connects to the server");
     server.peer("alice")?;
     let port = server.address().port();
-    harness.step(&[], "the port is taken");
+    harness.step(&["open_listener"], "another server starts on the port of the first one");
     let second = harness.server_on(port, &[])?;
     second.fails_saying(&port.to_string())
 }
@@ -25,21 +28,24 @@ pub fn listens(harness: &Harness) -> Check {
 /// Stage 2: The server asks every client for a nickname.
 pub fn asks_for_a_nickname(harness: &Harness) -> Check {
     let server = harness.server()?;
+    harness.step(&["ask_nickname"], "alice connects");
     let alice = server.peer("alice")?;
     alice.gets("NICK")?;
+    harness.step(&["ask_nickname"], "bob connects before alice has sent her nickname");
     let bob = server.peer("bob")?;
     bob.gets("NICK")?;
     let nickname = format!("alice-{}", harness.words(0).trim_start_matches('-'));
+    harness.step(&["ask_nickname"], "alice sends her nickname, without a newline");
     alice.sends(&nickname)?;
     server.prints(&format!("Nickname is {nickname}"))?;
     server.terminal().has_somewhere(&["Connected with 127.0.0.1:"])?;
-    harness.step(&[], "carol is asked immediately");
+    harness.step(&["ask_nickname"], "carol connects; the server should ask her immediately");
     harness.promptly("carol should have received NICK", || {
         let connects = Instant::now();
         server.peer("carol")?.gets("NICK")?;
         Ok(connects)
     })?;
-    harness.step(&[], "nothing comes after NICK, not even a newline");
+    harness.step(&["ask_nickname"], "the server is killed; it should have sent only `NICK`");
     // When the server is gone, everything that it sent has arrived.
     server.terminal().is_killed();
     alice.got_no_newline("no newline after NICK")?;
@@ -52,6 +58,7 @@ pub fn announces_a_newcomer(harness: &Harness) -> Check {
     let server = harness.server()?;
     let mut group: Vec<Peer> = Vec::new();
     for nickname in ["alice", "bob", "carol"] {
+        harness.step(&["join", "run_room", "broadcast"], &format!("{nickname} joins"));
         let newcomer = server.peer(nickname)?;
         newcomer.gets("NICK")?;
         newcomer.sends(nickname)?;
@@ -63,7 +70,8 @@ pub fn announces_a_newcomer(harness: &Harness) -> Check {
         group.push(newcomer);
     }
     // ANCHOR_END: lab2-stage4
-    harness.step(&[], "everyone is told immediately about one more");
+    let functions = &["run_room", "join", "broadcast"];
+    harness.step(functions, "one more joins; all members should hear it immediately");
     let mut more = 0;
     harness.promptly("everyone should have heard that one more has joined", || {
         more += 1;
@@ -83,28 +91,30 @@ pub fn announces_a_newcomer(harness: &Harness) -> Check {
 /// Stage 5: The server broadcasts each message to everyone.
 pub fn broadcasts_to_everyone(harness: &Harness) -> Check {
     let server = harness.server()?;
+    harness.step(&["run_room"], "alice, bob and carol join");
     let group = all_join(&server, &["alice", "bob", "carol"])?;
     for speaker in &group {
+        let step = format!("{} says a line; all three should hear it", speaker.name());
+        harness.step(&["run_room", "receive_messages", "line"], &step);
         let line = format!("{}: {}", speaker.name(), harness.words(3));
         speaker.says(&line)?;
         group.iter().try_for_each(|member| member.hears_line(&line))?;
     }
-    harness.step(&[], "everyone hears immediately what alice says");
+    let functions = &["receive_messages", "run_room", "line"];
+    harness.step(functions, "alice says a line; all three should hear it immediately");
     harness.promptly("everyone should have heard alice's line", || {
         let says = Instant::now();
         talk(harness, &group[0], &group)?;
         Ok(says)
     })?;
-    harness.step(&[], "alice says three lines in one segment; everyone hears them in this order");
+    let functions = &["run_room", "receive_messages"];
+    harness.step(functions, "alice says three lines in one segment");
     let three: Vec<_> = (0..3).map(|_| format!("alice: {}", harness.words(2))).collect();
     group[0].says(&three.join("\n"))?;
     for member in &group {
         three.iter().try_for_each(|line| member.hears_line(line))?;
     }
-    harness.step(
-        &[],
-        "all talk at the same time; everyone hears every line, and each speaker's lines in order",
-    );
+    harness.step(functions, "all three say five lines at the same time");
     let lines = |speaker: &Peer| {
         let line = || format!("{}: {}", speaker.name(), harness.words(2)).into_bytes();
         (0..5).map(|_| line()).collect::<Vec<_>>()
@@ -118,18 +128,20 @@ pub fn broadcasts_to_everyone(harness: &Harness) -> Check {
     for member in &group {
         member.gets_interleaved(&said)?;
     }
+    harness.step(functions, "one after the other says one more line; all should hear only these");
     group.iter().try_for_each(|speaker| talk(harness, speaker, &group))
 }
 
 /// Stage 7: The server announces each client that leaves.
 pub fn announces_a_departure(harness: &Harness) -> Check {
     let server = harness.server()?;
+    harness.step(&["run_room"], "alice and bob join");
     let group = all_join(&server, &["alice", "bob"])?;
     let [alice, bob] = &group[..] else { return Ok(()) };
-    let ways: [(_, fn(Peer)); 2] =
-        [("closes", Peer::closes), ("resets the connection", Peer::crashes)];
+    let ways: [(_, fn(Peer)); 2] = [("closes", Peer::closes), ("resets", Peer::crashes)];
     for (what, way) in ways {
-        harness.step(&[], &format!("guest {what}"));
+        let step = format!("guest {what} the connection; alice and bob should hear `guest left!`");
+        harness.step(&["receive_messages", "leave", "run_room"], &step);
         harness.promptly("alice and bob should have heard that guest has left", || {
             let guest = joins(&server, "guest")?;
             alice.hears("guest joined!")?;
@@ -143,7 +155,7 @@ pub fn announces_a_departure(harness: &Harness) -> Check {
             Ok(leaves)
         })?;
     }
-    harness.step(&[], "guest ends sending, and is not told that it has left");
+    harness.step(&["leave"], "guest ends sending; only alice and bob should hear `guest left!`");
     let guest = joins(&server, "guest")?;
     alice.hears("guest joined!")?;
     bob.hears("guest joined!")?;
@@ -152,7 +164,8 @@ pub fn announces_a_departure(harness: &Harness) -> Check {
     alice.hears_line("guest left!")?;
     bob.hears_line("guest left!")?;
     guest.is_closed()?;
-    harness.step(&[], "guest closes the connection in the middle of a line");
+    let functions = &["receive_messages", "leave", "run_room"];
+    harness.step(functions, "guest closes the connection in the middle of a line");
     let guest = joins(&server, "guest")?;
     alice.hears("guest joined!")?;
     bob.hears("guest joined!")?;
@@ -162,10 +175,13 @@ pub fn announces_a_departure(harness: &Harness) -> Check {
     alice.hears("guest left!")?;
     bob.hears("guest: half a line")?;
     bob.hears("guest left!")?;
+    harness.step(functions, "all are silent; the server should use no processor time");
     server.rests()?;
+    harness.step(functions, "alice and bob each say a line; both should still hear both");
     talk(harness, alice, &group)?;
     talk(harness, bob, &group)?;
-    harness.step(&[], "many guests come and go, and the server keeps nothing of theirs");
+    let functions = &["leave", "receive_messages"];
+    harness.step(functions, "many guests come and go; the server should keep nothing of them");
     keeps_nothing(&server, harness.journal(), || {
         let guest = server.peer("guest")?;
         guest.gets("NICK")?;
@@ -181,14 +197,12 @@ pub fn announces_a_departure(harness: &Harness) -> Check {
 /// Stage 8: The server refuses confusing nicknames.
 pub fn refuses_bad_nicknames(harness: &Harness) -> Check {
     let server = harness.server()?;
+    harness.step(&["join"], "alice joins");
     let alice = joins(&server, "alice")?;
-    let too_long = "x".repeat(33);
-    let bad = ["", "alice", "ALICE", "a:b", "a\tb", "\x1b[31mred", &too_long];
-    for nickname in bad {
+    let is_refused = |nickname: &str| -> Check {
         let peer = server.peer("guest")?;
         peer.gets("NICK")?;
-        // Only the empty nickname needs its ⏎.
-        peer.sends(if nickname.is_empty() { "\n" } else { nickname })?;
+        peer.sends(nickname)?;
         peer.hears("Nickname refused: ")?;
         let reason = peer.hears_until_closed()?;
         if reason.trim_ascii().is_empty() || !reason.ends_with(b"\n") {
@@ -196,34 +210,61 @@ pub fn refuses_bad_nicknames(harness: &Harness) -> Check {
         }
         // A refused client is not a member. The server may have closed the connection already.
         let _ = peer.tries_to_send(format!("guest: {}\n", harness.words(2)));
+        Ok(())
+    };
+    let functions = &["join", "ask_nickname"];
+    harness.step(functions, "guest replies with an empty nickname; it should be refused");
+    // Only the empty nickname needs its ⏎.
+    is_refused("\n")?;
+    let bad = [
+        ("the nickname `alice`", "alice"),
+        ("the nickname `ALICE`", "ALICE"),
+        ("a nickname with a colon", "a:b"),
+        ("a nickname with a tab", "a\tb"),
+        ("a nickname with an escape sequence", "\x1b[31mred"),
+        ("a nickname of 33 characters", &"x".repeat(33)),
+    ];
+    for (what, nickname) in bad {
+        let step = format!("guest replies with {what}; it should be refused");
+        harness.step(&["join", "run_room"], &step);
+        is_refused(nickname)?;
     }
-    harness.step(&[], "alice has received nothing from or about them");
+    let functions = &["join", "run_room"];
+    harness.step(functions, "alice says a line; she should not have heard of the refused clients");
     talk(harness, &alice, [&alice])?;
-    harness.step(&[], "the case of any letter makes no difference");
+    harness.step(&["join"], "Zoë joins");
     let zoe = joins(&server, "Zoë")?;
     alice.hears("Zoë joined!")?;
     for nickname in ["zoë", "ZOË"] {
+        harness.step(&["join"], &format!("guest replies with {nickname}; it should be refused"));
         let peer = server.peer("guest")?;
         peer.gets("NICK")?;
         peer.sends(nickname)?;
         peer.hears("Nickname refused: ")?;
     }
+    harness.step(&["leave", "join"], "Zoë closes her connection");
     zoe.closes();
     alice.hears("Zoë left!")?;
-    harness.step(&[], "these nicknames are valid");
-    let (just_right, wide) = ("y".repeat(32), "é".repeat(32));
-    for nickname in ["Zoë", "日本", "alice2", &just_right, &wide] {
+    let valid = [
+        ("the nickname `Zoë`", "Zoë"),
+        ("the nickname `日本`", "日本"),
+        ("the nickname `alice2`", "alice2"),
+        ("a nickname of 32 characters", &"y".repeat(32)),
+        ("32 characters that have 64 bytes", &"é".repeat(32)),
+    ];
+    for (what, nickname) in valid {
+        harness.step(&["join"], &format!("a client replies with {what}; it should join"));
         let peer = joins(&server, nickname)?;
         alice.hears(&format!("{nickname} joined!"))?;
         talk(harness, &peer, [&alice, &peer])?;
         peer.closes();
         alice.hears(&format!("{nickname} left!"))?;
     }
-    harness.step(&[], "a nickname is free again when its owner is gone");
+    harness.step(&["leave", "join"], "a client replies with `Zoë` again; it should join");
     joins(&server, "Zoë")?;
     alice.hears("Zoë joined!")?;
     alice.hears("Zoë left!")?;
-    harness.step(&[], "the room was empty, and alice joins again");
+    harness.step(&["leave", "join"], "alice leaves an empty room, and joins again");
     alice.closes();
     let alice = joins_when_free(&server, "alice")?;
     talk(harness, &alice, [&alice])
@@ -231,6 +272,7 @@ pub fn refuses_bad_nicknames(harness: &Harness) -> Check {
 
 /// Stage 9: Silent and deaf clients hold up no other client.
 pub fn waits_for_no_client(harness: &Harness) -> Check {
+    harness.step(&["ask_nickname"], "three clients do not reply to `NICK`; alice and bob join");
     let impatient = harness.server_with(&["--handshake-timeout", "1"])?;
     let ignored = impatient.peer("ignored")?;
     ignored.gets("NICK")?;
@@ -241,23 +283,23 @@ pub fn waits_for_no_client(harness: &Harness) -> Check {
     slow.gets("NICK")?;
     let group = all_join(&server, &["alice", "bob"])?;
     talk(harness, &group[0], &group)?;
-    harness.step(&[], "a client that is gone before it has joined is not announced");
+    let functions = &["ask_nickname", "run_room", "leave"];
+    harness.step(functions, "silent and slow go before they have joined; no member should hear it");
     silent.closes();
     slow.crashes();
     talk(harness, &group[1], &group)?;
+    harness.step(&["ask_nickname"], "ignored has not replied for 1 s; it should be refused");
     ignored.hears("Nickname refused: ")?;
     ignored.hears_until_closed()?;
-    harness.step(&[], "a nickname of more than 64 KiB is also refused");
+    harness.step(&["ask_nickname"], "endless replies with a nickname of more than 64 KiB");
     let endless = server.peer("endless")?;
     endless.gets("NICK")?;
     // The server may close the connection before all these bytes are sent.
     let _ = endless.tries_to_send("x".repeat(TOO_LONG));
     endless.hears("Nickname refused: ")?;
     endless.hears_until_closed()?;
-    harness.step(
-        &[],
-        "lazy does not read while alice says 600 KB; then lazy gets all of it, in order",
-    );
+    let functions = &["broadcast", "run_room"];
+    harness.step(functions, "lazy does not read while alice says 600 KB; both should hear it");
     let lazy = server.deaf_peer("lazy")?;
     lazy.sends("lazy")?;
     group.iter().try_for_each(|member| member.hears("lazy joined!"))?;
@@ -266,14 +308,17 @@ pub fn waits_for_no_client(harness: &Harness) -> Check {
         group[0].says(line)?;
         group.iter().try_for_each(|member| member.hears(line))?;
     }
+    harness.step(functions, "lazy reads the 600 KB now; it should get all of it, in order");
     lazy.starts_reading()?;
     lazy.gets("NICK")?;
     lazy.hears("lazy joined!")?;
     lazy.hears("Connected to server!")?;
     lines.iter().try_for_each(|line| lazy.hears_line(line))?;
+    harness.step(&["leave", "run_room"], "lazy closes the connection");
     lazy.closes();
     group.iter().try_for_each(|member| member.hears("lazy left!"))?;
-    harness.step(&[], "deaf does not read, while alice says more than the system can buffer");
+    let functions = &["broadcast", "run_room", "leave"];
+    harness.step(functions, "deaf does not read while alice says more than can be buffered");
     let deaf = server.deaf_peer("deaf")?;
     deaf.sends("deaf")?;
     for member in &group {
@@ -296,6 +341,7 @@ pub fn waits_for_no_client(harness: &Harness) -> Check {
 /// Stage 10: No client can speak in another's name.
 pub fn guards_names(harness: &Harness) -> Check {
     let server = harness.server()?;
+    harness.step(&["line"], "alice and bob join");
     let group = all_join(&server, &["alice", "bob"])?;
     let [alice, bob] = &group[..] else { return Ok(()) };
     let words = harness.words(2);
@@ -311,69 +357,72 @@ pub fn guards_names(harness: &Harness) -> Check {
         ("bob left!".to_owned(), "alice: bob left!".to_owned()),
         ("alice left!".to_owned(), "alice: alice left!".to_owned()),
     ] {
+        harness.step(&["line"], &format!("alice says «{sent}»"));
         alice.says(&sent)?;
         alice.hears_line(&heard)?;
         bob.hears_line(&heard)?;
     }
     // ANCHOR_END: lab2-stage10
+    harness.step(&["line"], "bob says a line in his own name");
     talk(harness, bob, &group)
 }
 
 /// Stage 12: The server finds messages however they are split.
 pub fn finds_messages_however_split(harness: &Harness) -> Check {
     let server = harness.server()?;
+    let functions = &["receive_messages"];
+    harness.step(functions, "alice and bob join, and alice says a line");
     let group = all_join(&server, &["alice", "bob"])?;
     let [alice, bob] = &group[..] else { return Ok(()) };
     talk(harness, alice, &group)?;
+    harness.step(functions, "alice sends three lines in one segment, and empty ones in between");
     let three: Vec<_> = (0..3).map(|_| format!("alice: {}", harness.words(2))).collect();
     alice.sends(format!("{}\n\n{}\r\n{}\n", three[0], three[1], three[2]))?;
     for line in &three {
         bob.hears_line(line)?;
     }
+    harness.step(functions, "alice sends a line one byte at a time");
     let line = format!("alice: {}", harness.words(3));
     alice.trickles(format!("{line}\n"))?;
     bob.hears_line(&line)?;
-    harness.step(&[], "a long message, and one of 64 KiB, which is the limit");
-    for length in [5000, LIMIT] {
+    for (length, what) in [(5000, "5,000 bytes"), (LIMIT, "64 KiB, which is the limit")] {
+        harness.step(functions, &format!("alice says a message of {what}"));
         let words = harness.words(1);
         let begin = format!("alice: {words} ");
         let long = format!("{begin}{}", "x".repeat(length - begin.len()));
         alice.says(&long)?;
         bob.hears_line(&long)?;
     }
-    harness.step(&[], "bytes that are not UTF-8");
+    harness.step(functions, "alice says bytes that are not UTF-8");
     alice.sends(b"alice: caf\xc3\xa9 and caf\xe9\n")?;
     bob.hears_line("alice: café and caf\u{FFFD}")?;
-    harness.step(
-        &[],
-        "carol has an original client, which sends no newline; alice does not, so her pause ends \
-         no message",
-    );
+    harness.step(functions, "alice pauses in a line; carol, an original client, sends no newline");
     alice.sends("alice: never ")?;
     let carol = joins(&server, "carol")?;
     bob.hears("carol joined!")?;
     let bare = format!("carol: {}", harness.words(2));
     carol.sends(&bare)?;
     bob.hears(&bare)?;
+    harness.step(functions, "alice ends her line; her pause should not have ended it");
     alice.sends("mind\n")?;
     bob.hears("alice: never mind")?;
-    harness.step(&[], "a nickname and a line in one segment");
+    let functions = &["ask_nickname", "receive_messages"];
+    harness.step(functions, "dave sends his nickname and a line in one segment");
     let dave = server.peer("dave")?;
     dave.gets("NICK")?;
     let line = format!("dave: {}", harness.words(2));
     dave.sends(format!("dave\n{line}\n"))?;
     bob.hears("dave joined!")?;
     bob.hears(&line)?;
-    harness.step(
-        &[],
-        "erin says more than 64 KiB without a newline, is told why, and is disconnected",
-    );
+    let functions = &["receive_messages", "leave"];
+    harness.step(functions, "erin says more than 64 KiB without a newline; she should be told why");
     // Erin sends a line first, because silence in the middle of the very first message would end that message.
     let erin = joins(&server, "erin")?;
     bob.hears("erin joined!")?;
     talk(harness, &erin, [bob, &erin])?;
     let _ = erin.tries_to_send("y".repeat(TOO_LONG));
     erin.is_told_and_closed()?;
+    harness.step(functions, "erin is disconnected; bob should hear `erin left!`");
     bob.hears("erin left!")?;
     talk(harness, bob, [bob])
 }

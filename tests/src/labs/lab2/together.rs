@@ -9,6 +9,7 @@ use crate::labs::lab2::wire::{WAYS_OUT, enters, joins};
 /// Stage 13: Three people talk.
 pub fn three_people_talk(harness: &Harness) -> Check {
     let server = harness.server()?;
+    harness.step(&["join", "show_messages"], "alice, bob and carol join");
     let address = server.address();
     let alice = enters(harness, address, "alice", Terminal::Xterm)?;
     let bob = enters(harness, address, "bob", Terminal::Dumb)?;
@@ -19,12 +20,17 @@ pub fn three_people_talk(harness: &Harness) -> Check {
     let people = [("alice", &alice), ("bob", &bob), ("carol", &carol)];
     let mut said = Vec::new();
     for (name, speaker) in people {
+        let step = format!("{name} types a line; all three should see it");
+        harness.step(&["line", "show_messages", "type_messages"], &step);
         let words = harness.words(3);
         speaker.types(&words)?;
         said.push(format!("{name}: {words}"));
         people.iter().try_for_each(|(_, listener)| listener.sees(&said[said.len() - 1]))?;
     }
-    harness.step(&[], "the line that alice is typing stays intact while bob and carol speak");
+    harness.step(
+        &["show_messages"],
+        "bob and carol speak while alice is typing; her line should stay intact",
+    );
     alice.begins_to_type("half of a ")?;
     for (name, speaker) in [("bob", &bob), ("carol", &carol)] {
         let words = harness.words(2);
@@ -32,10 +38,12 @@ pub fn three_people_talk(harness: &Harness) -> Check {
         alice.sees(&format!("{name}: {words}"))?;
     }
     alice.has_typed("half of a ")?;
+    harness.step(&["type_messages", "show_messages"], "alice ends the line that she is typing");
     alice.types("sentence")?;
-    harness.step(&[], "everyone has seen each line once");
+    people.iter().try_for_each(|(_, person)| person.sees("alice: half of a sentence"))?;
+    let functions = &["type_messages", "line", "show_messages"];
+    harness.step(functions, "all have spoken; each should have seen each line once");
     for (_, person) in people {
-        person.sees("alice: half of a sentence")?;
         said.iter().try_for_each(|line| person.has_seen(1, line))?;
     }
     Ok(())
@@ -45,30 +53,35 @@ pub fn three_people_talk(harness: &Harness) -> Check {
 pub fn people_come_and_go(harness: &Harness) -> Check {
     let server = harness.server()?;
     let address = server.address();
+    harness.step(&["join", "show_messages"], "alice and bob join");
     let alice = enters(harness, address, "alice", Terminal::Dumb)?;
     let bob = enters(harness, address, "bob", Terminal::Xterm)?;
     for (what, way) in WAYS_OUT {
-        harness.step(&[], &format!("guest {what}"));
+        harness.step(&["join", "leave"], &format!("guest joins, before guest {what}"));
         let guest = enters(harness, address, "guest", Terminal::Dumb)?;
         alice.sees("guest joined!")?;
+        let step = format!("guest {what}; alice and bob should see `guest left!`");
+        harness.step(&["type_messages", "leave"], &step);
         way(&guest)?;
         alice.sees("guest left!")?;
         bob.sees("guest left!")?;
         guest.exits(0)?;
     }
-    harness.step(&[], "guest is killed");
+    harness.step(&["join", "leave"], "guest joins, before guest is killed");
     let killed = enters(harness, address, "guest", Terminal::Dumb)?;
+    harness.step(&["leave", "receive_messages"], "guest is killed");
     killed.is_killed();
     alice.sees("guest left!")?;
-    harness.step(&[], "late asks for a nickname that is taken");
+    harness.step(&["answer_nick", "join"], "late replies with a nickname that is taken");
     let late = harness.client("late", address)?;
     late.is_asked_for("nickname")?;
     late.types("Alice")?;
     late.sees_somewhere("Nickname refused: ")?;
     late.exits(1)?;
-    harness.step(&[], "Ctrl-C ends the server");
+    harness.step(&["run_room"], "Ctrl-C is pressed in the server's terminal");
     server.terminal().presses(Key::CtrlC)?;
     server.terminal().exits(0)?;
+    harness.step(&["show_messages"], "the server has ended; alice and bob should be told so");
     alice.fails_saying("server")?;
     bob.fails_saying("server")
 }
@@ -76,6 +89,7 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
 /// Stage 15: Received text cannot control a terminal.
 pub fn text_controls_no_terminal(harness: &Harness) -> Check {
     let server = harness.server()?;
+    harness.step(&["show_messages", "join"], "alice, bob, carol and mallory join");
     let address = server.address();
     let people = [
         enters(harness, address, "alice", Terminal::Xterm)?,
@@ -84,22 +98,21 @@ pub fn text_controls_no_terminal(harness: &Harness) -> Check {
     ];
     let mallory = joins(&server, "mallory")?;
     let words = harness.words(2);
-    harness.step(
-        &[],
-        "mallory sends escape sequences that clear the screen, set a title and ring the bell",
-    );
+    let functions = &["show_messages", "line"];
+    harness.step(functions, "mallory sends escape sequences; no client should obey them");
     mallory.says(&format!("mallory: \x1b[2J\x1b]0;owned\x07{words}"))?;
     for person in &people {
         person.sees_somewhere(&words)?;
         person.never_got(b"\x1b[2J")?;
         person.never_got(b"\x1b]0;")?;
     }
-    harness.step(&[], "eve has an escape sequence in her nickname");
+    harness.step(&["join"], "eve replies with a nickname that has an escape sequence");
     let eve = server.peer("eve")?;
     eve.gets("NICK")?;
     eve.sends("\x1b[2Jeve")?;
     eve.hears_until_closed()?;
     // Everything that the server has printed about eve comes before this line.
+    harness.step(&["join"], "the server shows eve's nickname; it should be harmless there");
     let zoe = format!("zoe-{}", harness.words(0).trim_start_matches('-'));
     joins(&server, &zoe)?;
     server.prints(&format!("Nickname is {zoe}"))?;
