@@ -338,13 +338,18 @@ impl<'a> Report<'a> {
         lines
     }
 
-    /// Returns the functions that may contain the mistake: those of the step, or else those that the stage tests.
+    /// Returns the functions that may contain the mistake, the likeliest first: those of the step, or else those that the
+    /// stage tests.
     fn functions(&self, kit: &Path) -> Vec<Location> {
-        let places = || exercises_of_lab(kit, self.lab.number).unwrap_or_default();
+        let mut places = exercises_of_lab(kit, self.lab.number).unwrap_or_default();
         let of_step = self.step().map(|step| step.functions).unwrap_or_default();
-        let is_of_step = |place: &Location| of_step.contains(&place.task.name.as_str());
-        let found: Vec<_> = places().into_iter().filter(is_of_step).collect();
-        if found.is_empty() { exercises::tested_by(places(), self.stage.number) } else { found }
+        let rank = |place: &Location| of_step.iter().position(|name| *name == place.task.name);
+        if !places.iter().any(|place| rank(place).is_some()) {
+            return exercises::tested_by(places, self.stage.number);
+        }
+        places.retain(|place| rank(place).is_some());
+        places.sort_by_key(rank);
+        places
     }
 
     /// Returns the stage's number and title, for example `2.5  The server broadcasts each message to everyone`.
