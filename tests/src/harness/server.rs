@@ -71,6 +71,16 @@ impl Server {
         Peer::connect_deaf(name, self.terminal.name(), self.address, &self.journal)
     }
 
+    /// Stops the server while `act` runs, so that everything that peers do meanwhile reaches the server's system before
+    /// the server can react to any of it.
+    pub fn stopped<T>(&self, act: impl FnOnce() -> Check<T>) -> Check<T> {
+        let process = self.terminal.process();
+        process.stop();
+        let result = act();
+        process.go_on();
+        result
+    }
+
     /// Checks that the server soon stops using processor time while all peers are silent.
     pub fn rests(&self) -> Check {
         self.terminal.rests()

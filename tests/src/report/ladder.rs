@@ -77,10 +77,14 @@ impl Ladder {
                 rows_of(lab, event, wrong, &lane)
             })
             .collect();
-        // All steps before the last one have passed.
+        // All steps before the last one have passed, so only their last rows are shown.
         let is_step = |row: &Row| matches!(row.kind, Kind::Step(_));
-        if let Some(step) = rows.iter().rposition(is_step).filter(|step| *step > FIRST_ROWS) {
-            leave_out(&mut rows, FIRST_ROWS..step);
+        if let Some(step) = rows.iter().rposition(is_step) {
+            let context = (size.rows * 2 / 3).saturating_sub(FIRST_ROWS + rows.len() - step);
+            let end = step.saturating_sub(context);
+            if end > FIRST_ROWS + 1 {
+                leave_out(&mut rows, FIRST_ROWS..end);
+            }
         }
         if let Some((evidence, at)) = marks.evidence.and_then(|one| Some((one, lane(&one.name)?))) {
             rows.extend(silence(events, at));

@@ -129,6 +129,23 @@ impl Process {
         }
     }
 
+    /// Stops the process and all others in its group, until [`Process::go_on`].
+    pub fn stop(&self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    /// Lets a stopped process go on.
+    pub fn go_on(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        if ended.is_none() {
+            let _ = killpg(self.pid, signal);
+        }
+    }
+
     /// Kills the process and all others in its group.
     pub fn kill(&self) {
         if self.ended().is_some() {
