@@ -7,11 +7,14 @@ use crate::labs::lab3::wire::{HEADER, SHORT_BUT_LONG, WAYS_OUT, client, frame};
 /// Stage 1: The client sends each line as a frame.
 pub fn sends_frames(harness: &Harness) -> Check {
     let listener = harness.listener()?;
+    let functions = &["type_messages", "encode"];
+    harness.step(functions, "ann joins and types a line");
     let (ann, server) = client(harness, &listener, "ann")?;
     let line = harness.words(3);
     ann.types(&line)?;
     server.gets_frame(format!("[ann] : {line}"))?;
     for line in SHORT_BUT_LONG {
+        harness.step(&["encode", "type_messages"], &format!("ann types «{line}»"));
         ann.types(line)?;
         server.gets_frame(format!("[ann] : {line}"))?;
     }
@@ -22,38 +25,45 @@ pub fn sends_frames(harness: &Harness) -> Check {
 pub fn reads_frames_however_split(harness: &Harness) -> Check {
     // ANCHOR: lab3-stage2
     let listener = harness.listener()?;
+    let functions = &["show_frames", "read"];
+    harness.step(functions, "ann joins, and the server sends a frame");
     let (ann, server) = client(harness, &listener, "ann")?;
     let payloads: Vec<_> = (0..7).map(|_| format!("[bob] : {}", harness.words(3))).collect();
     server.frames(&payloads[0])?;
     ann.sees(&payloads[0])?;
-    harness.step(&[], "header and payload in two segments");
+    let functions = &["read", "read_header"];
+    harness.step(functions, "the server sends a header and its payload in two segments");
     let (header, payload) = (frame(&payloads[1]), payloads[1].as_bytes());
     server.sends(&header[..HEADER])?;
     server.sends(payload)?;
     ann.sees(&payloads[1])?;
+    harness.step(functions, "the server sends a frame one byte at a time");
     server.trickles(frame(&payloads[2]))?;
     ann.sees(&payloads[2])?;
     harness
-        .step(&[], "part of a header; its rest and part of the payload; the rest of the payload");
+        .step(functions, "the server sends a frame in three parts, cut inside header and payload");
     let parts = frame(&payloads[6]);
     let (begin, rest) = parts.split_at(29);
     let (middle, end) = rest.split_at(HEADER - 29 + 5);
     server.sends_when_read([begin, middle, end])?;
     ann.sees(&payloads[6])?;
-    harness.step(&[], "two and a half frames in one segment");
+    let functions = &["show_frames", "read"];
+    harness.step(functions, "the server sends two and a half frames in one segment");
     let glued = [frame(&payloads[3]), frame(&payloads[4]), frame(&payloads[5])].concat();
     let (begin, end) = glued.split_at(glued.len() - 5);
     server.sends(begin)?;
     ann.sees(&payloads[3])?;
     ann.sees(&payloads[4])?;
+    harness.step(functions, "the server sends the second half of the third frame");
     server.sends(end)?;
     ann.sees(&payloads[5])?;
-    harness.step(&[], "characters of several bytes, byte by byte");
     for line in SHORT_BUT_LONG {
+        let step = format!("the server sends «{line}» one byte at a time");
+        harness.step(&["read", "show_frames"], &step);
         server.trickles(frame(format!("[bob] : {line}")))?;
         ann.sees(&format!("[bob] : {line}"))?;
     }
-    harness.step(&[], "a long payload");
+    harness.step(functions, "the server sends a payload of 5,000 bytes");
     let long = format!("[bob] : {}{}", "x".repeat(5000), harness.words(1));
     server.frames(&long)?;
     ann.sees(&long)
@@ -63,27 +73,30 @@ pub fn reads_frames_however_split(harness: &Harness) -> Check {
 /// Stage 4: The client decides which lines are messages.
 pub fn talks(harness: &Harness) -> Check {
     let listener = harness.listener()?;
+    harness.step(&["type_messages"], "ann's client starts, and asks her for her name");
     let ann = harness.client("ann", listener.address()?)?;
     ann.sees("Welcome to chatroom")?;
     ann.is_asked_for("name")?;
     ann.types("ann of the hill")?;
     let server = listener.accepts("server")?;
+    let functions = &["type_messages"];
+    harness.step(functions, "ann types a line, an empty line and another line");
     let (first, second) = (harness.words(2), harness.words(4));
     ann.types(&first)?;
     ann.types("")?;
     ann.types(&second)?;
     server.gets_frame(format!("[ann of the hill] : {first}"))?;
     server.gets_frame(format!("[ann of the hill] : {second}"))?;
-    harness.step(&[], "only a line that is exactly `!DISCONNECT`, in capitals, ends the chat");
     for line in ["to leave type !DISCONNECT", "!DISCONNECT ", "!disconnect", "quit"] {
+        harness.step(functions, &format!("ann types «{line}», which is a message like any other"));
         ann.types(line)?;
         server.gets_frame(format!("[ann of the hill] : {line}"))?;
     }
-    harness.step(&[], "spaces at the beginning and at the end belong to the line");
+    harness.step(functions, "ann types a line with spaces at both ends, which belong to it");
     let line = format!("  {}  ", harness.words(2));
     ann.types(&line)?;
     server.gets_frame(format!("[ann of the hill] : {line}"))?;
-    harness.step(&[], "a long line");
+    harness.step(&["type_messages", "encode"], "ann types a line of 1,500 characters");
     let long = "y".repeat(1500);
     ann.types(&long)?;
     server.gets_frame(format!("[ann of the hill] : {long}"))
@@ -92,6 +105,8 @@ pub fn talks(harness: &Harness) -> Check {
 /// Stage 5: The client shows messages while you type.
 pub fn shows_frames_while_typing(harness: &Harness) -> Check {
     let listener = harness.listener()?;
+    let functions = &["show_frames"];
+    harness.step(functions, "ann joins, and three messages arrive while she is typing");
     let (ann, server) = client(harness, &listener, "ann")?;
     let (begin, end) = (harness.words(1), harness.words(1));
     ann.begins_to_type(&begin)?;
@@ -100,9 +115,10 @@ pub fn shows_frames_while_typing(harness: &Harness) -> Check {
         server.frames(&payload)?;
         ann.sees(&payload)?;
     }
+    harness.step(&["type_messages", "show_frames"], "ann ends the line that she is typing");
     ann.types(&end)?;
     server.gets_frame(format!("[ann] : {begin}{end}"))?;
-    harness.step(&[], "a payload of two lines is shown whole, but must not look like two messages");
+    harness.step(functions, "a payload of two lines arrives; it should not look like two messages");
     let (words, forged) = (harness.words(2), format!("[cem] : {}", harness.words(2)));
     server.frames(format!("[bob] : {words}\n{forged}"))?;
     let fence = format!("[bob] : {}", harness.words(2));
@@ -111,6 +127,8 @@ pub fn shows_frames_while_typing(harness: &Harness) -> Check {
     ann.has_somewhere(&[&words])?;
     ann.has_somewhere(&[&forged])?;
     ann.has_seen(0, &forged)?;
+    let functions = &["show_frames", "type_messages"];
+    harness.step(functions, "ann types nothing; her client should use no processor time");
     ann.rests()
 }
 
@@ -121,11 +139,12 @@ pub fn ends_cleanly(harness: &Harness) -> Check {
     // the connection before the client does, or only after it.
     for (is_first, who_closes) in [(false, "her client"), (true, "the server")].repeat(2) {
         for (what, way) in WAYS_OUT {
-            harness.step(&[], &format!("ann {what}, and {who_closes} closes first"));
+            harness.step(&["type_messages", "encode"], &format!("ann joins, before she {what}"));
             let (ann, server) = client(harness, &listener, "ann")?;
             let line = harness.words(2);
             ann.types(&line)?;
             server.gets_frame(format!("[ann] : {line}"))?;
+            harness.step(&["type_messages"], &format!("ann {what}, and {who_closes} closes first"));
             way(&ann)?;
             server.gets_frame("[ann] : !DISCONNECT")?;
             if is_first {
@@ -136,14 +155,16 @@ pub fn ends_cleanly(harness: &Harness) -> Check {
             ann.exits(0)?;
         }
     }
-    harness.step(&[], "the server closes the connection, and ann presses no key");
+    harness.step(&["show_frames"], "ann joins, and sees a message");
     let (ann, server) = client(harness, &listener, "ann")?;
     let payload = format!("[bob] : {}", harness.words(2));
     server.frames(&payload)?;
     ann.sees(&payload)?;
+    harness.step(&["show_frames"], "the server closes the connection, and ann presses no key");
     server.closes();
     ann.fails_saying("server")?;
-    harness.step(&[], "the server sends bytes that are not a header");
+    let functions = &["show_frames", "read_header"];
+    harness.step(functions, "the server sends bob's client bytes that are not a header");
     let (bob, server) = client(harness, &listener, "bob")?;
     server.sends("this is no header, and it is longer than sixty-four bytes, which is enough")?;
     bob.fails_saying("server")

@@ -8,30 +8,40 @@ use crate::labs::lab3::wire::{HEADER, SHORT_BUT_LONG, active, all_join, frame, s
 /// Stage 3: The server relays frames to the other clients.
 pub fn relays_frames(harness: &Harness) -> Check {
     let server = harness.server()?;
+    let functions = &["run_room", "relay", "talk"];
+    harness
+        .step(functions, "ann, bob and cem join, and each says a frame; the others should get it");
     let room = all_join(&server, &["ann", "bob", "cem"])?;
     let [ann, bob, cem] = &room[..] else { return Ok(()) };
+    let functions = &["relay", "run_room", "receive_frames"];
+    harness.step(functions, "ann says a frame; only bob and cem should get it");
     talk(harness, ann, &[bob, cem])?;
+    harness.step(functions, "bob says a frame; only ann and cem should get it");
     talk(harness, bob, &[ann, cem])?;
+    harness.step(&["receive_frames"], "cem sends a frame one byte at a time");
     let line = format!("[cem] : {}", harness.words(3));
     cem.trickles(frame(&line))?;
     ann.gets_frame(&line)?;
     bob.gets_frame(&line)?;
     server.prints(&line)?;
-    harness.step(&[], "three frames in one segment");
+    harness.step(&["relay", "receive_frames"], "ann sends three frames in one segment");
     let glued: Vec<_> = (0..3).map(|_| format!("[ann] : {}", harness.words(3))).collect();
     ann.sends(glued.iter().flat_map(frame).collect::<Vec<_>>())?;
     for payload in &glued {
         bob.gets_frame(payload)?;
         cem.gets_frame(payload)?;
     }
-    harness.step(&[], "ann stops in the middle of a frame, and bob says something in the meantime");
+    let functions = &["receive_frames", "run_room"];
+    harness.step(functions, "bob says a frame while ann stops in the middle of one");
     let slow = frame(format!("[ann] : {}", harness.words(3)));
     ann.sends_when_read([&slow[..29], &slow[29..70]])?;
     talk(harness, bob, &[ann, cem])?;
+    harness.step(functions, "ann sends the rest of her frame");
     ann.sends(&slow[70..])?;
     bob.gets(&slow)?;
     cem.gets(&slow)?;
-    harness.step(&[], "ann and bob speak as fast as they can");
+    let functions = &["relay", "run_room", "receive_frames"];
+    harness.step(functions, "ann and bob each say forty frames as fast as they can");
     let said: Vec<Vec<_>> = [ann, bob]
         .iter()
         .map(|speaker| {
@@ -46,18 +56,16 @@ pub fn relays_frames(harness: &Harness) -> Check {
     cem.gets_interleaved(&said)?;
     ann.gets_interleaved(&said[1..])?;
     bob.gets_interleaved(&said[..1])?;
+    harness.step(functions, "cem says a frame after the forty; ann and bob should get it");
     talk(harness, cem, &[ann, bob])
 }
 
 /// Stage 6: Only a client that says !DISCONNECT is released.
 pub fn releases_a_client_that_disconnects(harness: &Harness) -> Check {
     let server = harness.server()?;
+    harness.step(&["run_room", "relay"], "ann and bob join");
     let room = all_join(&server, &["ann", "bob"])?;
     let [ann, bob] = &room[..] else { return Ok(()) };
-    harness.step(
-        &[],
-        "only a message that is exactly `!DISCONNECT`, in capitals, ends the connection",
-    );
     for harmless in [
         "[ann] : to leave type !DISCONNECT",
         "[ann] : !DISCONNECT me",
@@ -67,22 +75,31 @@ pub fn releases_a_client_that_disconnects(harness: &Harness) -> Check {
         "[ann] : !disconnect",
         "[ann] : please: !DISCONNECT",
     ] {
+        let step = format!("ann says «{}», which is no disconnect", harmless.escape_debug());
+        harness.step(&["is_disconnect", "receive_frames"], &step);
         ann.frames(harmless)?;
         bob.gets_frame(harmless)?;
     }
+    let functions = &["receive_frames", "is_disconnect"];
+    harness.step(functions, "bob says a frame; ann should still be connected");
     talk(harness, bob, &[ann])?;
-    harness.step(&[], "ann says it, and cem says it without a name in front of it");
+    harness
+        .step(functions, "ann says `!DISCONNECT`; bob should get it, and she should be released");
     ann.frames("[ann] : !DISCONNECT")?;
     bob.gets_frame("[ann] : !DISCONNECT")?;
     ann.is_closed()?;
+    harness.step(&["run_room", "receive_frames"], "cem joins");
     let cem = server.peer("cem")?;
     settle(&[bob, &cem])?;
+    harness.step(functions, "cem says `!DISCONNECT` without a name in front of it");
     cem.frames("!DISCONNECT")?;
     bob.gets_frame("!DISCONNECT")?;
     cem.is_closed()?;
+    harness.step(&["run_room", "receive_frames"], "dan joins");
     let dan = server.peer("dan")?;
     settle(&[bob, &dan])?;
-    harness.step(&[], "a frame right after !DISCONNECT, which no client may get");
+    let step = "dan says `!DISCONNECT` and, in the same segment, a frame; bob should not get that";
+    harness.step(&["receive_frames"], step);
     dan.sends([frame("[dan] : !DISCONNECT"), frame("[dan] : ghost")].concat())?;
     bob.gets_frame("[dan] : !DISCONNECT")?;
     let eve = server.peer("eve")?;
@@ -94,25 +111,33 @@ pub fn releases_a_client_that_disconnects(harness: &Harness) -> Check {
 /// Stage 8: The server counts bytes, not characters.
 pub fn counts_bytes(harness: &Harness) -> Check {
     let server = harness.server()?;
+    harness.step(&["run_room", "relay"], "ann and bob join");
     let room = all_join(&server, &["ann", "bob"])?;
     let [ann, bob] = &room[..] else { return Ok(()) };
     for text in SHORT_BUT_LONG {
         let payload = format!("[ann] : {text}");
+        harness.step(&["relay", "receive_frames"], &format!("ann says «{text}» in a frame"));
         ann.frames(&payload)?;
         bob.gets_frame(&payload)?;
+        let step = format!("ann sends the frame of «{text}» one byte at a time");
+        harness.step(&["receive_frames", "relay"], &step);
         ann.trickles(frame(&payload))?;
         bob.gets_frame(&payload)?;
     }
-    harness.step(&[], "bytes that are not UTF-8 become U+FFFD");
+    let functions = &["read", "receive_frames", "relay"];
+    harness.step(functions, "ann says a byte that is not UTF-8; bob should get U+FFFD");
     ann.frames(b"[ann] : caf\xe9 ok")?;
     bob.gets_frame("[ann] : caf\u{FFFD} ok")?;
-    harness.step(&[], "a payload of exactly 64 KiB");
+    let functions = &["payload_length", "receive_frames", "relay"];
+    harness.step(functions, "ann says a payload of exactly 64 KiB, which is the limit");
     let longest = format!("[ann] : {}", "é".repeat((64 * 1024 - 8) / 2));
     ann.frames(&longest)?;
     bob.gets_frame(&longest)?;
-    harness.step(&[], "an empty payload");
+    let functions = &["receive_frames", "relay"];
+    harness.step(functions, "ann says an empty payload; bob should get a frame without payload");
     ann.frames("")?;
     bob.gets_frame("")?;
+    harness.step(functions, "bob and ann each say a frame; both should still be connected");
     talk(harness, bob, &[ann])?;
     talk(harness, ann, &[bob])
 }
@@ -120,48 +145,53 @@ pub fn counts_bytes(harness: &Harness) -> Check {
 /// Stage 9: Bad frames and deaf clients harm no other client.
 pub fn survives_bad_frames(harness: &Harness) -> Check {
     let server = harness.server()?;
+    harness.step(&["run_room", "relay"], "ann and bob join");
     let room = all_join(&server, &["ann", "bob"])?;
     let [ann, bob] = &room[..] else { return Ok(()) };
     let long = ["9999999999", "65537", "99999999999999999999"];
     let bad = ["", "abc", "-5", "+5", "5x", "5 5", "0x10", "\t5", "5\n"].into_iter().chain(long);
     for header in bad {
-        harness.step(&[], &format!("mallory sends the header {header:?}, and spaces"));
+        let step =
+            format!("mallory sends the header {header:?} and spaces; she should be released");
+        harness.step(&["payload_length", "talk", "read_header"], &step);
         let mallory = server.peer("mallory")?;
         settle(&[ann, bob, &mallory])?;
         mallory.sends(format!("{header:<HEADER$}hello"))?;
         mallory.hears_until_closed()?;
+        harness.step(&["talk", "run_room"], "ann says a frame after mallory has been released");
         talk(harness, ann, &[bob])?;
     }
-    harness.step(
-        &[],
-        "mallory sends the first byte of a header that cannot become valid, and no more",
-    );
+    let functions = &["read_header", "payload_length"];
+    harness.step(functions, "mallory sends only `[`, which cannot become a valid header");
     let mallory = server.peer("mallory")?;
     settle(&[ann, bob, &mallory])?;
     mallory.sends("[")?;
     mallory.hears_until_closed()?;
+    harness.step(&["talk", "run_room"], "ann says a frame after mallory has been released");
     talk(harness, ann, &[bob])?;
-    harness.step(&[], "spaces before the number are allowed");
+    harness.step(&["payload_length"], "cem's header has spaces before the number, which is valid");
     let cem = server.peer("cem")?;
     settle(&[ann, bob, &cem])?;
     cem.sends(format!("{:>5}{:59}{}", 11, "", "[cem] : yes"))?;
     bob.gets_frame("[cem] : yes")?;
     ann.gets_frame("[cem] : yes")?;
     for part in [10, HEADER, HEADER + 4] {
-        harness.step(&[], &format!("eve closes after {part} bytes of a frame"));
+        let step = format!("eve closes after {part} bytes of a frame; no client should get it");
+        harness.step(&["read", "receive_frames", "talk"], &step);
         let eve = server.peer("eve")?;
         settle(&[ann, bob, &cem, &eve])?;
         eve.sends(&frame("[eve] : never said")[..part])?;
         eve.closes();
         talk(harness, bob, &[ann, &cem])?;
     }
-    harness.step(&[], "dan's connection is reset");
+    harness.step(&["talk", "receive_frames"], "dan's connection is reset; the others still talk");
     let dan = server.peer("dan")?;
     settle(&[ann, bob, &cem, &dan])?;
     dan.crashes();
     talk(harness, bob, &[ann, &cem])?;
     talk(harness, &cem, &[ann, bob])?;
-    harness.step(&[], "slow does not read for a while, and must then get everything that was said");
+    let functions = &["relay", "run_room", "talk"];
+    harness.step(functions, "slow does not read while ann says a lot; the others should get it");
     let slow = server.deaf_peer("slow")?;
     slow.frames("[slow] : I am in")?;
     for member in [ann, bob, &cem] {
@@ -172,12 +202,13 @@ pub fn survives_bad_frames(harness: &Harness) -> Check {
         bob.gets_frame(&line)?;
         cem.gets_frame(&line)?;
     }
+    harness.step(functions, "slow reads now; it should get everything that was said");
     slow.starts_reading()?;
     for line in backlog() {
         slow.gets_frame(&line)?;
     }
     slow.closes();
-    harness.step(&[], "deaf does not read, while ann says more than the system can buffer");
+    harness.step(functions, "deaf does not read while ann says more than can be buffered");
     let deaf = server.deaf_peer("deaf")?;
     deaf.frames("[deaf] : I am in")?;
     for member in [ann, bob, &cem] {
@@ -195,25 +226,34 @@ pub fn survives_bad_frames(harness: &Harness) -> Check {
 /// Stage 10: The server counts active connections.
 pub fn counts_connections(harness: &Harness) -> Check {
     let server = harness.server()?;
+    harness.step(&["run_room"], "the server has started; it should listen only on 127.0.0.1");
     server.is_for_this_computer()?;
+    harness.step(&["run_room"], "the server has started; it should show both of its first lines");
     let started = format!("[SERVER] server started at {}", server.address());
     server.terminal().has_somewhere(&["[SERVER] Starting ..."])?;
     server.terminal().has_somewhere(&[&started])?;
+    let functions = &["run_room", "talk"];
+    harness.step(functions, "ann connects");
     let ann = server.peer("ann")?;
     server.prints(&active(1))?;
     server.terminal().has_somewhere(&["[SERVER] 127.0.0.1:", " connected"])?;
+    harness.step(functions, "bob connects");
     let bob = server.peer("bob")?;
     server.prints(&active(2))?;
+    harness.step(functions, "cem connects");
     let cem = server.peer("cem")?;
     server.prints(&active(3))?;
-    harness.step(&[], "ann says !DISCONNECT");
+    let functions = &["run_room", "receive_frames", "talk"];
+    harness.step(functions, "ann says `!DISCONNECT`");
     ann.frames("[ann] : !DISCONNECT")?;
     server.prints(&active(2))?;
-    harness.step(&[], "bob closes the connection without a word");
+    harness.step(functions, "bob closes the connection without a word");
     bob.closes();
     server.prints(&active(1))?;
-    harness.step(&[], "cem's connection is reset");
+    harness.step(functions, "cem's connection is reset");
     cem.crashes();
     server.prints(&active(0))?;
+    let functions = &["receive_frames", "talk"];
+    harness.step(functions, "all clients are gone; the server should use no processor time");
     server.rests()
 }

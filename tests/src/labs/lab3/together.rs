@@ -10,6 +10,7 @@ use crate::labs::lab3::wire::{WAYS_OUT, active, enters, gather};
 pub fn three_people_talk(harness: &Harness) -> Check {
     let server = harness.server()?;
     let address = server.address();
+    harness.step(&["relay", "show_frames"], "ann, bob and cem join");
     let ann = enters(harness, address, "ann", Terminal::Xterm)?;
     let bob = enters(harness, address, "bob", Terminal::Dumb)?;
     let cem = enters(harness, address, "cem", Terminal::Dumb)?;
@@ -18,11 +19,15 @@ pub fn three_people_talk(harness: &Harness) -> Check {
     let said = people.map(|_| format!("é {}", harness.words(3)));
     let shown = |name: &str, words: &str| format!("[{name}] : {words}");
     for ((name, speaker), words) in people.iter().zip(&said) {
+        let step = format!("{name} types a line; the other two should see it");
+        harness.step(&["relay", "show_frames", "type_messages"], &step);
         speaker.types(words)?;
         for (_, listener) in people.iter().filter(|(other, _)| other != name) {
             listener.sees(&shown(name, words))?;
         }
     }
+    let step = "bob and cem speak while ann is typing; her line should stay intact";
+    harness.step(&["show_frames"], step);
     ann.begins_to_type("half of a ")?;
     for (name, speaker) in [("bob", &bob), ("cem", &cem)] {
         let words = harness.words(2);
@@ -30,9 +35,11 @@ pub fn three_people_talk(harness: &Harness) -> Check {
         ann.sees(&format!("[{name}] : {words}"))?;
     }
     ann.has_typed("half of a ")?;
+    harness.step(&["type_messages", "show_frames"], "ann ends the line that she is typing");
     ann.types("sentence")?;
     bob.sees("[ann] : half of a sentence")?;
-    harness.step(&[], "everyone has seen each line the right number of times");
+    let functions = &["relay", "show_frames"];
+    harness.step(functions, "all have spoken; a speaker should see no line of her own");
     for ((name, _), words) in people.iter().zip(&said) {
         for (other, person) in people {
             person.has_seen(usize::from(other != *name), &shown(name, words))?;
@@ -45,33 +52,39 @@ pub fn three_people_talk(harness: &Harness) -> Check {
 pub fn people_come_and_go(harness: &Harness) -> Check {
     let server = harness.server()?;
     let address = server.address();
+    harness.step(&["run_room"], "ann and bob join");
     let ann = enters(harness, address, "ann", Terminal::Dumb)?;
     server.prints(&active(1))?;
     let bob = enters(harness, address, "bob", Terminal::Xterm)?;
     server.prints(&active(2))?;
     for (what, way) in WAYS_OUT {
-        harness.step(&[], &format!("guest {what}"));
+        harness.step(&["run_room", "relay"], &format!("guest joins, before guest {what}"));
         let guest = enters(harness, address, "guest", Terminal::Dumb)?;
         server.prints(&active(3))?;
         gather(&[("ann", &ann), ("bob", &bob), ("guest", &guest)])?;
+        harness.step(&["type_messages"], &format!("guest {what}; the client should end"));
         way(&guest)?;
         guest.exits(0)?;
+        let step = format!("guest {what}; ann and bob should see `!DISCONNECT`, and stay");
+        harness.step(&["run_room", "receive_frames", "show_frames"], &step);
         server.prints(&active(2))?;
         ann.sees("[guest] : !DISCONNECT")?;
         bob.sees("[guest] : !DISCONNECT")?;
     }
-    harness.step(&[], "a client is killed");
+    harness.step(&["run_room", "relay"], "killed joins, before killed is killed");
     let killed = enters(harness, address, "killed", Terminal::Dumb)?;
     server.prints(&active(3))?;
     gather(&[("ann", &ann), ("bob", &bob), ("killed", &killed)])?;
+    harness.step(&["run_room", "talk", "receive_frames"], "killed is killed; ann and bob stay");
     killed.is_killed();
     server.prints(&active(2))?;
     let words = harness.words(2);
     ann.types(&words)?;
     bob.sees(&format!("[ann] : {words}"))?;
-    harness.step(&[], "Ctrl-C ends the server");
+    harness.step(&["run_room"], "Ctrl-C is pressed in the server's terminal");
     server.terminal().presses(Key::CtrlC)?;
     server.terminal().exits(0)?;
+    harness.step(&["show_frames"], "the server has ended; ann and bob should be told so");
     ann.fails_saying("server")?;
     bob.fails_saying("server")
 }
@@ -80,11 +93,13 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
 pub fn text_controls_no_terminal(harness: &Harness) -> Check {
     let server = harness.server()?;
     let address = server.address();
+    harness.step(&["relay", "show_frames"], "ann, bob, cem and mallory join");
     let ann = enters(harness, address, "ann", Terminal::Xterm)?;
     let bob = enters(harness, address, "bob", Terminal::Dumb)?;
     let cem = enters(harness, address, "cem", Terminal::Dumb)?;
     gather(&[("ann", &ann), ("bob", &bob), ("cem", &cem)])?;
     let mallory = server.peer("mallory")?;
+    harness.step(&["show_frames"], "mallory sends escape sequences; no client should obey them");
     let words = harness.words(2);
     mallory.frames(format!("[\x1b]0;owned\x07] : \x1b[2J{words}"))?;
     for person in [&ann, &bob, &cem] {
@@ -92,6 +107,7 @@ pub fn text_controls_no_terminal(harness: &Harness) -> Check {
         person.never_got(b"\x1b[2J")?;
         person.never_got(b"\x1b]0;")?;
     }
+    harness.step(&["relay"], "the server shows mallory's payload; it should be harmless there");
     server.terminal().sees_somewhere(&words)?;
     server.terminal().never_got(b"\x1b[2J")
 }
