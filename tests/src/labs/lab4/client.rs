@@ -12,8 +12,11 @@ use crate::labs::lab4::wire::{
 pub fn joins_and_talks(harness: &Harness) -> Check {
     let listener = harness.listener()?;
     let room = format!("room-{}", harness.words(0).trim_start_matches('-'));
+    harness.step(&["type_requests", "show_replies", "read_reply"], "alice joins a room");
     let (alice, server) = client_in(harness, &listener, &room, 31)?;
-    for _ in 0..2 {
+    for which in ["a line", "another line"] {
+        let step = format!("alice types an empty line and {which}");
+        harness.step(&["type_requests", "show", "read_reply"], &step);
         let line = harness.words(3);
         // An empty line is not a message.
         alice.types("")?;
@@ -22,7 +25,7 @@ pub fn joins_and_talks(harness: &Harness) -> Check {
         server.sends(chat(31, "alice", &line))?;
         alice.sees(&format!("[{room}] alice: {line}"))?;
     }
-    harness.step(&[], "a message may begin with a space");
+    harness.step(&["type_requests"], "alice types a line that begins with a space");
     let line = harness.words(2);
     alice.types(&format!(" {line}"))?;
     server.gets_lines(&["CHAT: 31", "JOIN_ID: -17", "CLIENT_NAME: alice"])?;
@@ -30,47 +33,53 @@ pub fn joins_and_talks(harness: &Harness) -> Check {
     let came = server.gets_field("MESSAGE")?;
     ensure(came == line, "server should have received the text", &line, &came)?;
     server.gets("\n")?;
-    harness.step(
-        &[],
-        "messages that are glued, that are split, and that have several lines, which must not look \
-         like several messages",
-    );
+    let functions = &["read_reply", "show_replies"];
+    harness.step(functions, "the server sends one and a half messages in one segment");
     let (first, second) = (harness.words(2), harness.words(2));
     let glued = format!("{}{}", chat(31, "bob", &first), chat(31, "carol", &second));
     let (begin, end) = glued.split_at(glued.len() - 7);
     server.sends(begin)?;
     alice.sees(&format!("[{room}] bob: {first}"))?;
+    harness.step(functions, "the server sends the second half of the second message");
     server.sends(end)?;
     alice.sees(&format!("[{room}] carol: {second}"))?;
+    let functions = &["show", "read_reply"];
+    harness
+        .step(functions, "the server sends a text of two lines; it should look like one message");
     let forged = format!("[{room}] carol: {}", harness.words(3));
     server.sends(chat(31, "bob", &format!("{first}\n{forged}")))?;
     alice.sees(&format!("[{room}] bob: {first}"))?;
     alice.sees_somewhere(&forged)?;
+    harness.step(&["read_reply", "show_replies"], "the server sends an error");
     server.sends("ERROR_CODE: 3\nERROR_DESCRIPTION: what do you want\n")?;
     alice.sees_somewhere("what do you want")?;
+    harness.step(&["show"], "the second line of that text should not look like a message");
     alice.has_seen(0, &forged)?;
-    harness.step(&[], "a long message");
+    harness.step(&["show", "read_reply"], "the server sends a text of 5,000 characters");
     let long = format!("{}{}", "x".repeat(5000), harness.words(1));
     server.sends(chat(31, "bob", &long))?;
     alice.sees(&format!("[{room}] bob: {long}"))?;
-    harness.step(
-        &[],
-        "alice types before the reply to her join has arrived: the line waits for the reply",
-    );
+    harness.step(&["type_requests"], "alice types a line before the reply to her join has arrived");
     let early = harness.words(2);
     alice.types("/join other")?;
     alice.types(&early)?;
     gets_join(&server, "other")?;
     alice.rests()?;
     server.has_got_nothing("nothing between the join and its reply")?;
-    // Other servers use numbers of 128 bits.
+    let functions = &["type_requests", "read_reply"];
+    harness
+        .step(functions, "the reply arrives, with a ROOM_REF of 128 bits; her line should follow");
     replies_to_join(&server, "other", u128::MAX)?;
     gets_chat(&server, u128::MAX, &early)?;
     alice.sees("[other] alice: alice has joined this chatroom.")?;
+    let functions = &["type_requests", "show_replies"];
+    harness.step(functions, "alice types nothing; her client should use no processor time");
     alice.rests()?;
+    harness.step(&["show_replies"], "the server closes the connection, and alice presses no key");
     server.closes();
     alice.fails_saying("server")?;
-    harness.step(&[], "bob gives an empty answer, and is asked again");
+    let step = "bob presses Enter without a name; he should be asked again";
+    harness.step(&["type_requests"], step);
     let bob = harness.client("bob", listener.address()?)?;
     bob.is_asked_for("name")?;
     bob.types("")?;
@@ -80,6 +89,7 @@ pub fn joins_and_talks(harness: &Harness) -> Check {
 /// Stage 11: The client carries out commands.
 pub fn obeys_commands(harness: &Harness) -> Check {
     let listener = harness.listener()?;
+    harness.step(&["type_requests", "show"], "alice joins two rooms, and says a line");
     let (alice, server) = client_in(harness, &listener, "one", 1)?;
     lets_in(&alice, &server, "two", 2)?;
     let says_in = |room_ref: i64| -> Check {
@@ -88,28 +98,33 @@ pub fn obeys_commands(harness: &Harness) -> Check {
         gets_chat(&server, room_ref, &line)
     };
     says_in(2)?;
-    harness.step(&[], "an unknown command is not a message");
+    let step = "alice types `/nonsense`, `/room one` and a line; only the line is sent";
+    harness.step(&["type_requests", "obey"], step);
     alice.types("/nonsense")?;
     alice.types("/room one")?;
     says_in(1)?;
-    harness.step(&[], "alice types /rooms");
+    harness.step(&["obey"], "alice types `/rooms`");
     alice.types("/rooms")?;
     alice.sees_together(&["one", "two"])?;
-    harness.step(&[], "alice types /leave");
+    harness.step(&["obey", "show"], "alice types `/leave`");
     alice.types("/leave")?;
     server.gets_lines(&["LEAVE_CHATROOM: 1", "JOIN_ID: -17", "CLIENT_NAME: alice"])?;
     server.sends("LEFT_CHATROOM: 1\nJOIN_ID: -17\n")?;
     server.sends(chat(1, "alice", "alice has left this chatroom."))?;
     alice.sees("[one] alice: alice has left this chatroom.")?;
+    harness
+        .step(&["obey", "show"], "alice types a line, which should go to the room she is still in");
     says_in(2)?;
-    harness.step(&[], "alice types /helo, /leave two, /kill");
+    harness.step(&["obey", "show"], "alice types `/helo` and words");
     let greeting = harness.words(2);
     alice.types(&format!("/helo {greeting}"))?;
     server.gets_lines(&[&format!("HELO {greeting}")])?;
     server.sends(format!("HELO {greeting}\nIP:127.0.0.1\nPort:8080\nStudentID:0\n"))?;
     alice.sees_somewhere(&greeting)?;
+    harness.step(&["obey"], "alice types `/leave two`");
     alice.types("/leave two")?;
     server.gets_lines(&["LEAVE_CHATROOM: 2", "JOIN_ID: -17", "CLIENT_NAME: alice"])?;
+    harness.step(&["obey"], "alice types `/kill`");
     alice.types("/kill")?;
     server.gets_lines(&["KILL_SERVICE"])?;
     let leaves = |way: fn(&Person) -> Check, alice: Person, server: Peer| -> Check {
@@ -120,11 +135,14 @@ pub fn obeys_commands(harness: &Harness) -> Check {
         alice.exits(0)
     };
     let [(what, quit), keys @ ..] = WAYS_OUT;
-    harness.step(&[], &format!("alice {what}"));
+    harness
+        .step(&["type_requests"], &format!("alice {what}; her client should disconnect and end"));
     leaves(quit, alice, server)?;
     for (what, key) in keys {
-        harness.step(&[], &format!("alice {what}"));
+        harness.step(&["type_requests"], &format!("alice joins a room, before she {what}"));
         let (alice, server) = client_in(harness, &listener, "one", 1)?;
+        let step = format!("alice {what}; her client should disconnect and end");
+        harness.step(&["type_requests"], &step);
         leaves(key, alice, server)?;
     }
     Ok(())

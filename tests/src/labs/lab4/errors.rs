@@ -11,80 +11,99 @@ const LIMIT: usize = 64 * 1024;
 pub fn reports_errors(harness: &Harness) -> Check {
     let server = harness.server()?;
     let address = server.address();
+    harness.step(&["join", "say"], "alice and bob join different rooms");
     let alice = server.peer("alice")?;
     let room = alice.joins_room(&harness.words(1), address)?;
     let bob = server.peer("bob")?;
     let elsewhere = bob.joins_room(&harness.words(2), address)?;
-    harness.step(&[], "code 1: lines that are not a message; one complaint for all of them");
+    let functions = &["next_line"];
+    harness
+        .step(functions, "alice sends two lines that are no request; she should get one error 1");
     alice.sends("HELLO?\nis there anybody\n\n")?;
     alice.hears_error(1)?;
+    harness.step(functions, "alice greets after the error; she should still be connected");
     alice.greets("after 1", address)?;
-    harness.step(&[], "codes 2 and 3: rooms");
+    harness.step(&["chat"], "alice speaks in a room that does not exist; she should get error 2");
     alice.chats(Membership { room_ref: 4711, ..room }, "anybody?")?;
     alice.hears_error(2)?;
+    harness.step(&["chat"], "alice speaks in bob's room; she should get error 3");
     alice.chats(Membership { room_ref: elsewhere.room_ref, ..room }, "bob?")?;
     alice.hears_error(3)?;
-    harness.step(&[], "code 4: fields; the line that breaks a message may begin the next one");
-    for broken in [
-        "JOIN_CHATROOM: x\nCLIENT_IP: 0\nCLIENT_NAME: alice\n",
-        "JOIN_CHATROOM: \nCLIENT_IP: 0\nPORT: 0\nCLIENT_NAME: alice\n",
-        "JOIN_CHATROOM: x\nCLIENT_IP: 0\nPORT: 0\nCLIENT_NAME:\n",
-        "CHAT: room\nJOIN_ID: 1\nCLIENT_NAME: alice\nMESSAGE: x\nHELO text\n\n",
-        "LEAVE_CHATROOM: 1\nCLIENT_NAME: alice\n",
-        "JOIN_CHATROOM: x\n",
-    ] {
+    let functions = &["field", "read_chat", "read_join"];
+    let broken = [
+        ("a join without PORT", "JOIN_CHATROOM: x\nCLIENT_IP: 0\nCLIENT_NAME: alice\n"),
+        ("a join without a room", "JOIN_CHATROOM: \nCLIENT_IP: 0\nPORT: 0\nCLIENT_NAME: alice\n"),
+        ("a join without a name", "JOIN_CHATROOM: x\nCLIENT_IP: 0\nPORT: 0\nCLIENT_NAME:\n"),
+        (
+            "a text for `room`, which is no number",
+            "CHAT: room\nJOIN_ID: 1\nCLIENT_NAME: alice\nMESSAGE: x\nHELO text\n\n",
+        ),
+        ("a leave without JOIN_ID", "LEAVE_CHATROOM: 1\nCLIENT_NAME: alice\n"),
+        ("only the first line of a join", "JOIN_CHATROOM: x\n"),
+    ];
+    for (what, broken) in broken {
+        harness
+            .step(functions, &format!("alice sends {what} and a greeting: error 4, and a reply"));
         alice.sends(broken)?;
         alice.sends_lines(&["HELO fence"])?;
         alice.hears_error(4)?;
         alice.is_greeted("fence", address)?;
     }
+    harness.step(&["chat", "field"], "alice says a line; she should still be in her room");
     talk(harness, &alice, room, &[&alice])?;
-    harness.step(&[], "code 4: a name may have 256 bytes, and no more");
     let (longest, too_long) = ("é".repeat(128), format!("{}!", "é".repeat(128)));
     let erin = server.peer("erin")?;
-    for (room, name) in [(&*too_long, "erin"), ("a room", &too_long)] {
+    for (what, room, name) in [("a room", &*too_long, "erin"), ("herself", "a room", &too_long)] {
+        let step = format!("erin joins with a name of 257 bytes for {what}: error 4");
+        harness.step(&["read_join"], &step);
         erin.asks_to_join(room, name)?;
         erin.hears_error(4)?;
     }
+    let step = "erin joins with names of 256 bytes in 128 characters, which is the limit";
+    harness.step(&["read_join"], step);
     erin.asks_to_join(&longest, &longest)?;
     let room_ref = erin.is_in(&longest, address)?.room_ref;
     erin.hears_joined(room_ref, &longest)?;
-    harness.step(&[], "code 6: a client may be in 100 rooms, and no more");
+    harness.step(&["join"], "frank joins 100 rooms, which is the limit");
     let frank = server.peer("frank")?;
     let first = frank.joins_room("1", address)?;
     for room in 2..=100 {
         frank.joins_room(&room.to_string(), address)?;
     }
+    harness.step(&["join"], "frank joins one room too many; he should get error 6");
     frank.asks_to_join("101", "frank")?;
     frank.hears_error(6)?;
+    harness.step(&["join", "take_out"], "frank leaves a room, and joins another one");
     frank.asks_to_leave(first)?;
     frank.is_out(first)?;
     frank.hears_left(first.room_ref, "frank")?;
     frank.joins_room("101", address)?;
-    harness.step(&[], "code 5: a line and a text may have 64 KiB, and no more");
+    harness.step(&["next_line"], "alice sends a line of 64 KiB, which is the limit");
     // The server may count the ⏎ as a part of the line, or not.
     alice.greets(&"x".repeat(LIMIT - "HELO ⏎".chars().count()), address)?;
+    harness.step(&["text"], "alice says a text of 64 KiB, which is the limit");
     let text = vec!["and so on"; LIMIT / 10 - 1].join("\n");
     alice.chats(room, &text)?;
     alice.hears_chat(room.room_ref, "alice", &text)?;
+    harness.step(&["next_line"], "gina sends a longer line: error 5, and the end");
     let gina = server.peer("gina")?;
     let _ = gina.tries_to_send(format!("HELO {}\n", "x".repeat(LIMIT + 1 - "HELO ".len())));
     gina.hears_error(5)?;
     gina.hears_until_closed()?;
-    harness.step(
-        &[],
-        "code 5: a line and a text that do not end; the client is told why, and is disconnected",
-    );
+    harness.step(&["next_line"], "carol sends a line that does not end: error 5, and the end");
     let carol = server.peer("carol")?;
     let _ = carol.tries_to_send(format!("HELO {}", "x".repeat(70_000)));
     carol.hears_error(5)?;
     carol.hears_until_closed()?;
+    harness.step(&["text"], "dave says a text that does not end: error 5, and the end");
     let dave = server.peer("dave")?;
     let endless = "and so on\n".repeat(7000);
     let _ =
         dave.tries_to_send(format!("CHAT: 1\nJOIN_ID: 1\nCLIENT_NAME: dave\nMESSAGE: {endless}"));
     dave.hears_error(5)?;
     dave.hears_until_closed()?;
+    let functions = &["chat", "next_line"];
+    harness.step(functions, "bob says a line and alice greets; both should still be connected");
     talk(harness, &bob, elsewhere, &[&bob])?;
     alice.greets("nothing of all that", address)
 }

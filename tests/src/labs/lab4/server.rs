@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use crate::harness::Harness;
 use crate::harness::peer::Peer;
+use crate::harness::server::Server;
 use crate::journal::failure::Check;
 use crate::labs::flood::{backlog, flood};
 use crate::labs::lab4::wire::{Membership, TO_DIE, all_join, ensure, talk};
@@ -12,24 +13,30 @@ use crate::labs::lab4::wire::{Membership, TO_DIE, all_join, ensure, talk};
 pub fn replies_to_helo(harness: &Harness) -> Check {
     let server = harness.server()?;
     let address = server.address();
+    let functions = &["greet", "next_line"];
+    harness.step(functions, "alice sends a greeting");
     let alice = server.peer("alice")?;
     alice.greets(&harness.words(2), address)?;
+    harness.step(functions, "alice sends a second greeting");
     alice.greets("BASE_TEST", address)?;
+    harness.step(functions, "bob sends a greeting, too");
     let bob = server.peer("bob")?;
     bob.greets(&harness.words(1), address)?;
+    harness.step(functions, "alice sends a third greeting");
     alice.greets(&harness.words(3), address)?;
-    harness.step(&[], "half a line is not a greeting yet");
+    harness.step(&["next_line"], "alice sends half a line; she should get no reply yet");
     let (first, second) = (harness.words(1), harness.words(1));
     alice.sends_when_read([format!("HELO {first}").as_bytes()])?;
     bob.greets("meanwhile", address)?;
     alice.has_got_nothing("before the end of her line")?;
+    harness.step(&["next_line"], "alice sends the other half of the line");
     alice.sends(format!(" {second}\n"))?;
     alice.is_greeted(&format!("{first} {second}"), address)?;
-    harness.step(&[], "two greetings in one segment");
+    harness.step(&["next_line"], "alice sends two greetings in one segment");
     alice.sends(format!("HELO {second}\nHELO {first}\n"))?;
     alice.is_greeted(&second, address)?;
     alice.is_greeted(&first, address)?;
-    harness.step(&[], "a second server on the same port");
+    harness.step(&["greet"], "another server starts on the port of the first one");
     let second = harness.server_on(address.port(), &[])?;
     second.fails_saying(&address.port().to_string())
 }
@@ -40,17 +47,19 @@ pub fn join_adds_to_a_room(harness: &Harness) -> Check {
     let server = harness.server()?;
     let address = server.address();
     let (here, there) = (harness.words(1), harness.words(2));
+    harness.step(&["join", "say", "read_join"], "alice joins a room, and bob joins it after her");
     let members = all_join(&server, &here, &["alice", "bob"])?;
     let [(alice, in_a), (bob, in_b)] = &members[..] else { return Ok(()) };
     ensure(in_a.join_id != in_b.join_id, "each client should have", "its own JOIN_ID", "the same")?;
-    harness.step(&[], "bob joins a second room");
+    harness.step(&["join"], "bob joins a second room");
     bob.asks_to_join(&there, "bob")?;
     let elsewhere = bob.is_in(&there, address)?;
     let is_new = elsewhere.room_ref != in_b.room_ref;
     ensure(is_new, "a second room should have", "a new ROOM_REF", "that of the first")?;
     bob.hears_joined(elsewhere.room_ref, "bob")?;
     ensure(elsewhere.join_id == in_b.join_id, "bob should have", "one JOIN_ID", "two")?;
-    harness.step(&[], "alice is not in that room, and has received nothing about it");
+    harness
+        .step(&["say", "join"], "alice, who is not in that room, greets; she should get no news");
     alice.greets("fence", address)
     // ANCHOR_END: lab4-stage2
 }
@@ -58,12 +67,15 @@ pub fn join_adds_to_a_room(harness: &Harness) -> Check {
 /// Stage 3: CHAT sends a message to everyone in the room.
 pub fn chat_reaches_the_room(harness: &Harness) -> Check {
     let server = harness.server()?;
+    harness.step(&["join", "say"], "alice, bob and carol join a room");
     let members = all_join(&server, &harness.words(1), &["alice", "bob", "carol"])?;
     let peers: Vec<&Peer> = members.iter().map(|(peer, _)| peer).collect();
     for (peer, room) in &members {
+        let step = format!("{} says a line; all three should get it", peer.name());
+        harness.step(&["chat", "read_chat", "say"], &step);
         talk(harness, peer, *room, &peers)?;
     }
-    harness.step(&[], "the connection decides who speaks, whatever the message says");
+    harness.step(&["chat"], "alice says a line with bob's name and JOIN_ID; it is still hers");
     let (alice, room) = &members[0];
     let (_, bobs) = &members[1];
     let line = harness.words(2);
@@ -76,6 +88,7 @@ pub fn chat_reaches_the_room(harness: &Harness) -> Check {
     for peer in &peers {
         peer.hears_chat(room.room_ref, "alice", &line)?;
     }
+    harness.step(&["text", "read_chat"], "alice says a text of three lines");
     let lines = format!("{}\n{}\n{}", harness.words(2), "CHAT: 7", harness.words(2));
     alice.chats(*room, &lines)?;
     for peer in &peers {
@@ -88,34 +101,38 @@ pub fn chat_reaches_the_room(harness: &Harness) -> Check {
 pub fn leave_removes_from_a_room(harness: &Harness) -> Check {
     let server = harness.server()?;
     let address = server.address();
+    harness.step(&["join", "say"], "alice and bob join a room");
     let members = all_join(&server, &harness.words(1), &["alice", "bob"])?;
     let [(alice, in_a), (bob, in_b)] = &members[..] else { return Ok(()) };
+    harness.step(&["leave", "read_leave"], "alice leaves; she and bob should be told");
     alice.asks_to_leave(*in_a)?;
     alice.is_out(*in_a)?;
     alice.hears_left(in_a.room_ref, "alice")?;
     bob.hears_left(in_a.room_ref, "alice")?;
+    harness.step(&["take_out", "leave"], "bob says a line; only he should get it");
     talk(harness, bob, *in_b, &[bob])?;
-    harness.step(
-        &[],
-        "leaving again, and leaving a room that never existed: a reply, and no announcement",
-    );
+    harness.step(&["leave"], "alice leaves again; she should get only the reply");
     alice.asks_to_leave(*in_a)?;
     alice.is_out(*in_a)?;
+    harness.step(&["leave"], "alice leaves a room that never existed; she should get a reply");
     let nowhere = Membership { room_ref: 4711, ..*in_a };
     alice.asks_to_leave(nowhere)?;
     alice.is_out(nowhere)?;
+    harness.step(&["leave"], "alice and bob greet; they should not have got any news");
     alice.greets("still here", address)?;
     bob.greets("no news", address)?;
-    harness.step(&[], "the connection also decides who leaves");
+    harness.step(&["join", "take_out"], "alice and carol join another room");
     let again = alice.joins_room("again", address)?;
     let carol = server.peer("carol")?;
     let carols = carol.joins_room("again", address)?;
     alice.hears_joined(again.room_ref, "carol")?;
+    harness.step(&["leave"], "alice leaves with carol's JOIN_ID; it is still alice who leaves");
     alice.asks_to_leave(carols)?;
     // The reply repeats the request's number.
     alice.is_out(carols)?;
     alice.hears_left(again.room_ref, "alice")?;
     carol.hears_left(again.room_ref, "alice")?;
+    harness.step(&["leave", "take_out"], "carol says a line; she should still be in the room");
     talk(harness, &carol, carols, &[&carol])
 }
 
@@ -124,33 +141,36 @@ pub fn keeps_rooms_apart(harness: &Harness) -> Check {
     let server = harness.server()?;
     let address = server.address();
     let (red, blue) = (format!("red {}", harness.words(1)), format!("blue {}", harness.words(1)));
+    harness.step(&["join", "say"], "alice and bob join red; carol and alice join blue");
     let members = all_join(&server, &red, &["alice", "bob"])?;
     let [(alice, red_a), (bob, red_b)] = &members[..] else { return Ok(()) };
     let carol = &server.peer("carol")?;
     let blue_c = carol.joins_room(&blue, address)?;
     let blue_a = alice.joins_room(&blue, address)?;
     carol.hears_joined(blue_c.room_ref, "alice")?;
+    let functions = &["say", "chat"];
+    harness.step(functions, "each says a line; only the members of its room should get it");
     talk(harness, alice, *red_a, &[alice, bob])?;
     talk(harness, alice, blue_a, &[alice, carol])?;
     talk(harness, carol, blue_c, &[alice, carol])?;
     talk(harness, bob, *red_b, &[alice, bob])?;
-    harness.step(
-        &[],
-        "joining twice gives the same reply and no announcement, and no message arrives twice",
-    );
+    harness.step(&["join"], "bob joins red again; he should get the same reply, and no news");
     bob.asks_to_join(&red, "somebody else")?;
     let again = bob.is_in(&red, address)?;
     ensure(again == *red_b, "bob should be in", "the same room again", "another one")?;
+    harness.step(&["join", "say"], "bob and alice each say a line; nobody should get it twice");
     talk(harness, bob, *red_b, &[alice, bob])?;
     talk(harness, alice, *red_a, &[alice, bob])?;
-    harness.step(&[], "a connection keeps the name of its first join");
+    harness.step(&["join"], "bob joins a third room with another name; he should keep his first");
     bob.asks_to_join("third", "somebody else")?;
     let third = bob.is_in("third", address)?;
     bob.hears_joined(third.room_ref, "bob")?;
-    harness.step(&[], "an empty room is removed, and its reference is not used again");
+    harness.step(&["leave", "take_out"], "bob leaves the third room, which is then empty");
     bob.asks_to_leave(third)?;
     bob.is_out(third)?;
     bob.hears_left(third.room_ref, "bob")?;
+    let functions = &["join", "take_out"];
+    harness.step(functions, "bob joins a room of that name; it should have a new ROOM_REF");
     let reborn = bob.joins_room("third", address)?;
     ensure(
         reborn.room_ref != third.room_ref,
@@ -158,14 +178,15 @@ pub fn keeps_rooms_apart(harness: &Harness) -> Check {
         "a new ROOM_REF",
         "the old one",
     )?;
-    harness.step(&[], "leaving one room does not leave the other");
+    harness.step(&["leave", "take_out"], "alice leaves red, and should stay in blue");
     alice.asks_to_leave(*red_a)?;
     alice.is_out(*red_a)?;
     alice.hears_left(red_a.room_ref, "alice")?;
     bob.hears_left(red_a.room_ref, "alice")?;
     talk(harness, bob, *red_b, &[bob])?;
     talk(harness, carol, blue_c, &[carol, alice])?;
-    harness.step(&[], "a client that comes back is announced again");
+    let functions = &["take_out", "join"];
+    harness.step(functions, "alice joins red again; she and bob should be told");
     alice.asks_to_join(&red, "alice")?;
     ensure(
         alice.is_in(&red, address)? == *red_a,
@@ -176,13 +197,14 @@ pub fn keeps_rooms_apart(harness: &Harness) -> Check {
     alice.hears_joined(red_a.room_ref, "alice")?;
     bob.hears_joined(red_a.room_ref, "alice")?;
     talk(harness, bob, *red_b, &[alice, bob])?;
-    harness.step(&[], "twin, who is called bob, too, joins and leaves, and bob is still there");
+    harness.step(&["join"], "twin, who is called bob, too, joins red");
     let twin = server.peer("twin")?;
     twin.asks_to_join(&red, "bob")?;
     let red_t = twin.is_in(&red, address)?;
     for member in [&twin, alice, bob] {
         member.hears_joined(red_t.room_ref, "bob")?;
     }
+    harness.step(&["leave", "take_out"], "twin leaves red; the other bob should stay there");
     twin.asks_to_leave(red_t)?;
     twin.is_out(red_t)?;
     for member in [&twin, alice, bob] {
@@ -190,7 +212,8 @@ pub fn keeps_rooms_apart(harness: &Harness) -> Check {
     }
     talk(harness, bob, *red_b, &[alice, bob])?;
     twin.greets("I have left", address)?;
-    harness.step(&[], "many lines, in order");
+    let functions = &["chat", "say"];
+    harness.step(functions, "carol says thirty lines; alice and carol should get them in order");
     let said: Vec<_> = (0..30).map(|_| harness.words(2)).collect();
     for line in &said {
         carol.chats(blue_c, line)?;
@@ -199,6 +222,7 @@ pub fn keeps_rooms_apart(harness: &Harness) -> Check {
         alice.hears_chat(blue_c.room_ref, "carol", line)?;
         carol.hears_chat(blue_c.room_ref, "carol", line)?;
     }
+    harness.step(functions, "bob, who is not in blue, greets; he should have got no line");
     bob.greets("nothing of all that", address)
 }
 
@@ -206,6 +230,7 @@ pub fn keeps_rooms_apart(harness: &Harness) -> Check {
 pub fn releases_a_client_everywhere(harness: &Harness) -> Check {
     let server = harness.server()?;
     let address = server.address();
+    harness.step(&["join", "say"], "alice joins two rooms");
     let alice = server.peer("alice")?;
     let one = alice.joins_room("one", address)?;
     let two = alice.joins_room("two", address)?;
@@ -215,7 +240,8 @@ pub fn releases_a_client_everywhere(harness: &Harness) -> Check {
         ("resets the connection", Some(Peer::crashes as fn(Peer))),
     ];
     for (what, way) in ways {
-        harness.step(&[], &format!("guest, who has joined one of the rooms twice, {what}"));
+        let step = format!("guest joins both rooms, one of them twice, before guest {what}");
+        harness.step(&["join"], &step);
         let guest = server.peer("guest")?;
         // The guest joins the rooms in the reverse of alice's order.
         guest.joins_room("two", address)?;
@@ -224,6 +250,8 @@ pub fn releases_a_client_everywhere(harness: &Harness) -> Check {
         guest.is_in("two", address)?;
         guest.joins_room("one", address)?;
         alice.hears_joined(one.room_ref, "guest")?;
+        let step = format!("guest {what}; alice should hear of it once in each room");
+        harness.step(&["disconnect", "take_out", "read_disconnect"], &step);
         match way {
             None => {
                 guest.disconnects()?;
@@ -236,12 +264,15 @@ pub fn releases_a_client_everywhere(harness: &Harness) -> Check {
         alice.hears_left(two.room_ref, "guest")?;
         alice.hears_left(one.room_ref, "guest")?;
     }
-    harness.step(&[], "idle, who was in no room, disconnects");
+    let functions = &["disconnect", "read_disconnect"];
+    harness.step(functions, "idle, who was in no room, disconnects");
     let idle = server.peer("idle")?;
     idle.greets("hello", address)?;
     idle.disconnects()?;
     idle.is_closed()?;
+    harness.step(functions, "all are silent; the server should use no processor time");
     server.rests()?;
+    harness.step(functions, "alice says a line; she should still be in her room");
     talk(harness, &alice, one, &[&alice])
 }
 
@@ -249,6 +280,7 @@ pub fn releases_a_client_everywhere(harness: &Harness) -> Check {
 pub fn finds_messages_however_split(harness: &Harness) -> Check {
     let server = harness.server()?;
     let address = server.address();
+    harness.step(&["join", "say"], "alice and bob join a room");
     let members = all_join(&server, "room", &["alice", "bob"])?;
     let [(alice, room), (bob, _)] = &members[..] else { return Ok(()) };
     let (first, second) = (harness.words(2), harness.words(2));
@@ -256,30 +288,35 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
         let Membership { room_ref, join_id } = room;
         format!("CHAT: {room_ref}\nJOIN_ID: {join_id}\nCLIENT_NAME: alice\nMESSAGE: {text}\n\n")
     };
-    harness.step(&[], "two and a half messages in one segment");
+    harness.step(&["next_line"], "alice sends two and a half requests in one segment");
     let glued = format!("{}{}HELO gl", says(&first), says(&second));
     alice.sends(glued)?;
     for member in [alice, bob] {
         member.hears_chat(room.room_ref, "alice", &first)?;
         member.hears_chat(room.room_ref, "alice", &second)?;
     }
+    harness.step(&["next_line"], "alice sends the rest of the third request");
     alice.sends("ued\n")?;
     alice.is_greeted("glued", address)?;
+    harness.step(&["next_line"], "alice sends a request one byte at a time");
     let line = harness.words(2);
     alice.trickles(says(&line))?;
     bob.hears_chat(room.room_ref, "alice", &line)?;
     alice.hears_chat(room.room_ref, "alice", &line)?;
-    harness.step(&[], "blank lines in between, no space or several after the colon, and \\r");
+    harness.step(&["next_line"], "alice sends a greeting with blank lines around it");
     let line = harness.words(2);
     alice.sends("\n\nHELO blank\n\n")?;
     alice.is_greeted("blank", address)?;
+    let functions = &["next_line", "field", "text"];
+    harness.step(functions, "alice sends fields with no space or several, and \\r before each ⏎");
     let Membership { room_ref, join_id } = room;
     alice.sends(format!(
         "CHAT:{room_ref}\r\nJOIN_ID:   {join_id}\r\nCLIENT_NAME:alice\r\nMESSAGE:{line}\r\n\r\n"
     ))?;
     bob.hears_chat(*room_ref, "alice", &line)?;
     alice.hears_chat(*room_ref, "alice", &line)?;
-    harness.step(&[], "every \\r right before ⏎ is dropped, however many there are");
+    let functions = &["next_line", "text"];
+    harness.step(functions, "alice sends several \\r before each ⏎; all of them should be dropped");
     let (first, second) = (harness.words(2), harness.words(2));
     alice.sends(format!(
         "CHAT: {room_ref}\r\r\nJOIN_ID: {join_id}\r\r\nCLIENT_NAME: alice\r\r\n\
@@ -288,41 +325,58 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
     for member in [bob, alice] {
         member.hears_chat(*room_ref, "alice", &format!("{first}\n{second}"))?;
     }
-    harness.step(&[], "bytes that are not UTF-8 become U+FFFD");
+    let step = "alice greets with a byte that is not UTF-8; the reply should have U+FFFD";
+    harness.step(&["next_line"], step);
     alice.sends(b"HELO caf\xe9\n")?;
     alice.is_greeted("caf\u{fffd}", address)?;
-    harness.step(&[], "dave stops sending in the middle of a line, which does not count");
+    let functions = &["next_line", "disconnect"];
+    harness.step(functions, "dave ends sending in the middle of a line; he should get no reply");
     let dave = server.peer("dave")?;
     dave.sends("HELO half a li")?;
     dave.ends_sending();
     dave.is_closed()?;
-    harness.step(&[], "carol stops in the middle of a request forever; no other client waits");
+    let step = "carol stops in the middle of a request; bob says a line meanwhile";
+    harness.step(&["next_line", "say"], step);
     let carol = server.peer("carol")?;
     carol.sends("JOIN_CHATROOM: room\nCLIENT_IP")?;
     talk(harness, bob, *room, &[alice, bob])?;
-    harness.step(&[], "slow does not read for a while, and must then get everything that was said");
+    waits_for_no_client(harness, &server, [alice, bob], *room)
+}
+
+/// Some clients read late, or not at all, and the two members of the room do not notice it.
+fn waits_for_no_client(
+    harness: &Harness,
+    server: &Server,
+    [alice, bob]: [&Peer; 2],
+    room: Membership,
+) -> Check {
+    let functions = &["say", "chat"];
+    harness.step(functions, "slow does not read while alice says a lot; the others should get it");
     let slow = server.deaf_peer("slow")?;
     slow.asks_to_join("room", "slow")?;
     for member in [alice, bob] {
         member.hears_joined(room.room_ref, "slow")?;
     }
     for line in backlog() {
-        alice.chats(*room, &line)?;
+        alice.chats(room, &line)?;
         for member in [alice, bob] {
             member.hears_chat(room.room_ref, "alice", &line)?;
         }
     }
+    harness.step(functions, "slow reads now; it should get everything that was said");
     slow.starts_reading()?;
-    slow.is_in("room", address)?;
+    slow.is_in("room", server.address())?;
     slow.hears_joined(room.room_ref, "slow")?;
     for line in backlog() {
         slow.hears_chat(room.room_ref, "alice", &line)?;
     }
+    harness.step(&["disconnect"], "slow closes the connection");
     slow.closes();
     for member in [alice, bob] {
         member.hears_left(room.room_ref, "slow")?;
     }
-    harness.step(&[], "deaf does not read, while alice says more than the system can buffer");
+    let functions = &["say", "disconnect"];
+    harness.step(functions, "deaf does not read while alice says more than can be buffered");
     let deaf = server.deaf_peer("deaf")?;
     deaf.asks_to_join("room", "deaf")?;
     for member in [alice, bob] {
@@ -336,7 +390,7 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
     let left = vec![message("deaf", "deaf has left this chatroom.")];
     let mut sent = 0;
     for line in flood() {
-        alice.chats(*room, &line)?;
+        alice.chats(room, &line)?;
         sent += line.len();
         alice.has_got_at_least(sent)?;
         bob.has_got_at_least(sent)?;
@@ -350,17 +404,21 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
 /// Stage 9: `KILL_SERVICE` ends the server.
 pub fn ends_on_kill_service(harness: &Harness) -> Check {
     let server = harness.server()?;
+    harness.step(&["kill"], "the server has started; it should listen only on 127.0.0.1");
     server.is_for_this_computer()?;
     let address = server.address();
+    harness.step(&["join", "greet"], "alice and bob join a room, and two others connect");
     let members = all_join(&server, "room", &["alice", "bob"])?;
     let silent = server.peer("silent")?;
     let helo = server.peer("helo")?;
     helo.greets("fence", address)?;
+    harness.step(&["kill"], "bob sends `KILL_SERVICE`; all should be disconnected");
     let asked = Instant::now();
     members[1].0.sends_lines(&["KILL_SERVICE"])?;
     for peer in [&members[0].0, &members[1].0, &silent, &helo] {
         peer.hears_until_closed()?;
     }
+    harness.step(&["kill"], "all are disconnected; the server should end with status 0");
     server.terminal().exits(0)?;
     let took = asked.elapsed();
     ensure(took < TO_DIE, "the server should have ended", "within a second", &format!("{took:.1?}"))

@@ -10,6 +10,7 @@ use crate::labs::lab4::wire::{WAYS_OUT, enters, joins_room};
 pub fn three_people_in_two_rooms(harness: &Harness) -> Check {
     let server = harness.server()?;
     let address = server.address();
+    harness.step(&["join", "show"], "alice, bob and carol join red; bob and carol join blue");
     let alice = enters(harness, address, "alice", Terminal::Xterm)?;
     let bob = enters(harness, address, "bob", Terminal::Dumb)?;
     let carol = enters(harness, address, "carol", Terminal::Dumb)?;
@@ -18,11 +19,14 @@ pub fn three_people_in_two_rooms(harness: &Harness) -> Check {
     joins_room(&carol, "carol", "red", &[&alice, &bob, &carol])?;
     joins_room(&bob, "bob", "blue", &[&bob])?;
     joins_room(&carol, "carol", "blue", &[&bob, &carol])?;
-    harness.step(&[], "bob and carol talk in blue, and alice hears none of it");
+    harness.step(&["say", "show", "type_requests"], "bob says a line in blue; carol should see it");
     let secret = harness.words(2);
     bob.types(&secret)?;
     carol.sees(&format!("[blue] bob: {secret}"))?;
     bob.sees(&format!("[blue] bob: {secret}"))?;
+    let functions = &["show", "show_replies"];
+    harness
+        .step(functions, "carol speaks in red while alice is typing; her line should stay intact");
     carol.types("/room red")?;
     alice.begins_to_type("half of a ")?;
     let line = harness.words(3);
@@ -31,12 +35,17 @@ pub fn three_people_in_two_rooms(harness: &Harness) -> Check {
         person.sees(&format!("[red] carol: {line}"))?;
     }
     alice.has_typed("half of a ")?;
+    harness.step(&["type_requests", "show"], "alice ends the line that she is typing");
     alice.types("sentence")?;
-    harness.step(&[], "everyone has seen each line the right number of times");
     for person in [&alice, &bob, &carol] {
         person.sees("[red] alice: half of a sentence")?;
+    }
+    let functions = &["type_requests", "show", "say"];
+    harness.step(functions, "all have spoken; each should have seen carol's line once");
+    for person in [&alice, &bob, &carol] {
         person.has_seen(1, &format!("[red] carol: {line}"))?;
     }
+    harness.step(&["say"], "alice, who is not in blue, should not have seen bob's line");
     alice.has_seen(0, &format!("[blue] bob: {secret}"))
 }
 
@@ -44,29 +53,36 @@ pub fn three_people_in_two_rooms(harness: &Harness) -> Check {
 pub fn people_come_and_go(harness: &Harness) -> Check {
     let server = harness.server()?;
     let address = server.address();
+    harness.step(&["join", "show"], "alice and bob join red");
     let alice = enters(harness, address, "alice", Terminal::Dumb)?;
     let bob = enters(harness, address, "bob", Terminal::Xterm)?;
     joins_room(&alice, "alice", "red", &[&alice])?;
     joins_room(&bob, "bob", "red", &[&alice, &bob])?;
     let left = "[red] guest: guest has left this chatroom.";
     for (what, way) in WAYS_OUT {
-        harness.step(&[], &format!("guest {what}"));
+        harness.step(&["join", "show"], &format!("guest joins red, before guest {what}"));
         let guest = enters(harness, address, "guest", Terminal::Dumb)?;
         joins_room(&guest, "guest", "red", &[&alice, &bob, &guest])?;
+        let step = format!("guest {what}; alice and bob should see that guest has left");
+        harness.step(&["type_requests", "disconnect"], &step);
         way(&guest)?;
         alice.sees(left)?;
         bob.sees(left)?;
+        harness.step(&["type_requests"], &format!("guest {what}; the client should end"));
         guest.exits(0)?;
     }
-    harness.step(&[], "guest is killed");
+    harness.step(&["join", "show"], "guest joins red, before guest is killed");
     let killed = enters(harness, address, "guest", Terminal::Dumb)?;
     joins_room(&killed, "guest", "red", &[&alice, &bob, &killed])?;
+    harness.step(&["disconnect"], "guest is killed; alice and bob should see that guest has left");
     killed.is_killed();
     alice.sees(left)?;
     bob.sees(left)?;
-    harness.step(&[], "bob types /kill");
+    harness.step(&["obey", "kill"], "bob types `/kill`; the server should end with status 0");
     bob.types("/kill")?;
     server.terminal().exits(0)?;
+    harness
+        .step(&["show_replies", "type_requests"], "the server has ended; both should be told so");
     alice.fails_saying("server")?;
     bob.fails_saying("server")
 }
@@ -75,6 +91,7 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
 pub fn text_controls_no_terminal(harness: &Harness) -> Check {
     let server = harness.server()?;
     let address = server.address();
+    harness.step(&["join", "show"], "alice, bob, carol and mallory join red");
     let alice = enters(harness, address, "alice", Terminal::Xterm)?;
     let bob = enters(harness, address, "bob", Terminal::Dumb)?;
     let carol = enters(harness, address, "carol", Terminal::Dumb)?;
@@ -84,6 +101,8 @@ pub fn text_controls_no_terminal(harness: &Harness) -> Check {
     let mallory = server.peer("mallory")?;
     mallory.asks_to_join("red", "\x1b]0;owned\x07")?;
     let room = mallory.is_in("red", address)?;
+    let functions = &["show", "show_replies"];
+    harness.step(functions, "mallory sends escape sequences; no client should obey them");
     let words = harness.words(2);
     mallory.chats(room, &format!("\x1b[2J{words}\n\x1b[2J"))?;
     for person in [&alice, &bob, &carol] {
@@ -96,8 +115,12 @@ pub fn text_controls_no_terminal(harness: &Harness) -> Check {
         person.never_got(b"\x1b[2J")?;
         person.never_got(b"\x1b]0;")?;
     }
+    harness
+        .step(&["join"], "mallory's name has an escape sequence; the server should not print it");
     server.terminal().never_got(b"\x1b]0;")?;
+    harness.step(&["kill"], "Ctrl-C is pressed in the server's terminal");
     server.terminal().presses(Key::CtrlC)?;
     server.terminal().exits(0)?;
+    harness.step(&["show_replies"], "the server has ended; all three should be told so");
     [&alice, &bob, &carol].iter().try_for_each(|person| person.fails_saying("server"))
 }
