@@ -27,15 +27,19 @@ const FILES: [&str; 8] = [
 /// The folders of a student's kit.
 const FOLDERS: [&str; 3] = ["common", "docs", "tests"];
 
-/// The tests of the kit itself, which contain parts of the solutions, and the chapters that are not for students.
-const KIT_ONLY: [&str; 8] = [
+/// The tests of the kit itself, which contain parts of the solutions, the chapters that are not for students, and what
+/// grades a class.
+const KIT_ONLY: [&str; 11] = [
     "common/tests/cuts.rs",
     "docs/src/changes.md",
     "docs/src/instructors.md",
     "docs/src/kit.md",
     "tests/benches",
+    "tests/class.schema.json",
     "tests/kit",
     "tests/mutants.toml",
+    "tests/src/class",
+    "tests/src/cli/grade.rs",
     "tests/starters",
 ];
 
@@ -83,10 +87,7 @@ fn exported(kit: &Path) -> Result<BTreeMap<PathBuf, String>> {
     for path in paths {
         let text = fs::read_to_string(kit.join(&path))
             .with_context(|| format!("cannot read {}", path.display()))?;
-        // No lines are left out of source files, because this source file contains the marks.
-        let is_source = path.extension().is_some_and(|extension| extension == "rs");
-        let text = if is_source { text } else { without_cuts(&text) };
-        files.insert(path, text);
+        files.insert(path, without_cuts(&text));
     }
     for (path, text) in starters::make(&kit.join("solutions"), |_, _| false)? {
         files.insert(Path::new("tests/starters").join(&path), text.clone());
@@ -109,7 +110,8 @@ fn without_cuts(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
         let (begins, ends) = (line.contains(CUT_FROM), line.contains(CUT_TO));
-        is_cut |= begins;
+        // In this source file, the mark is also in the middle of lines.
+        is_cut |= begins && line.trim_start().starts_with(['#', '/', '<']);
         if !is_cut {
             kept.push_str(line);
         }
