@@ -34,3 +34,6 @@ pub mod kit;
 pub mod labs;
 pub mod report;
 pub mod system;
+
+/// The version of the kit.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use flate2::read::MultiGzDecoder;
+use serde::{Deserialize, Serialize};
 use zip::ZipArchive;
 
 /// The maximum number of files that are read.
@@ -31,7 +32,7 @@ const MADE: [&str; 5] = ["target", ".git", "node_modules", "__MACOSX", "__pycach
 pub type Files = BTreeMap<PathBuf, Vec<u8>>;
 
 /// A submission as it was handed in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Source {
     /// A folder.
     Folder(PathBuf),

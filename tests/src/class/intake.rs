@@ -62,11 +62,18 @@ pub fn find(paths: &[PathBuf], settings: &Settings, roster: Option<&Path>) -> Re
 
 /// Whether a folder is one submission. Otherwise it holds those of a class.
 fn is_submission(folder: &Path, settings: &Settings) -> bool {
-    let is_lab = |name: &str| name == "labs" || files::lab_of(Path::new(name)).is_some();
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut names = entries.map(|entry| entry.file_name().to_string_lossy().to_lowercase());
+    let folders = |folder: &Path| {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).filter(|path| path.is_dir())
+    };
+    // A student's folder may be called `lab2`, too.
+    let is_lab = |folder: &PathBuf| {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+        let is_lab = files::lab_of(Path::new(&name)).is_some();
+        name == "labs" || is_lab && folders(folder).any(|package| package.join("src").is_dir())
+    };
     let has_file = settings.language.iter().any(|language| folder.join(&language.file).is_file());
-    has_file || names.any(|name| is_lab(&name) && !name.contains('.'))
+    has_file || folders(folder).any(|folder| is_lab(&folder))
 }
 
 /// The submissions in a folder: its folders and archives.
@@ -218,8 +225,15 @@ mod tests {
         for folder in [&one, &only_labs] {
             assert_eq!(found(folder.path()).len(), 1);
         }
-        let many = class(&["ann/labs/x", "bob.zip", "carol.tar.gz", "grades.csv", ".DS_Store"]);
-        assert_eq!(names(&found(many.path())), ["ann", "bob", "carol"]);
+        let many = class(&[
+            "ann/labs/x",
+            "lab2/labs/x",
+            "bob.zip",
+            "carol.tar.gz",
+            "grades.csv",
+            ".DS_Store",
+        ]);
+        assert_eq!(names(&found(many.path())), ["ann", "bob", "carol", "lab2"]);
         let empty = class(&["grades.csv"]);
         let error = find(&[empty.path().to_owned()], &Settings::default(), None).unwrap_err();
         assert!(error.to_string().contains("holds no submissions"), "{error}");

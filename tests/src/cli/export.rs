@@ -47,12 +47,32 @@ const KIT_ONLY: [&str; 11] = [
 const CUT_FROM: &str = "not exported:";
 const CUT_TO: &str = "exported again";
 
-/// Exports the kit to `folder`, which must be new, empty or an earlier export. In an earlier export, only the kit's own
+/// The command line.
+#[derive(clap::Args)]
+pub struct Options {
+    /// A new or empty folder, or an earlier export, which is updated
+    folder: Option<PathBuf>,
+    // not exported: only instructors grade a class
+    /// Writes the finished programs to this file instead, for `cargo lab grade --control` in a kit without solutions
+    #[arg(long, value_name = "FILE", conflicts_with = "folder")]
+    control: Option<PathBuf>,
+    // exported again
+}
+
+/// Exports the kit to a folder, which must be new, empty or an earlier export. In an earlier export, only the kit's own
 /// files are replaced.
 ///
 /// # Errors
 /// When the folder contains other files or a student's work, or a file cannot be read or written.
-pub fn run(kit: &Path, folder: &Path) -> Result<()> {
+pub fn run(kit: &Path, options: &Options) -> Result<()> {
+    // not exported: only instructors grade a class
+    if let Some(file) = &options.control {
+        let count = crate::class::control::export(kit, file)?;
+        println!("wrote {count} programs to {}", file.display());
+        return Ok(());
+    }
+    // exported again
+    let folder = options.folder.as_ref().context("name a folder for the kit")?;
     let count = export(kit, folder)?;
     println!("exported {count} files to {}", folder.display());
     println!("try it:  cd {} && cargo test", folder.display());
