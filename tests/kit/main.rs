@@ -7,6 +7,9 @@ mod book;
 #[cfg(target_os = "linux")]
 mod broken;
 mod chats;
+// Hostile submissions need what holds them back.
+#[cfg(target_os = "linux")]
+mod class;
 mod command_line;
 mod export;
 mod floors;
