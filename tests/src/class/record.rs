@@ -142,6 +142,8 @@ pub struct Report {
     pub step: Option<String>,
     /// The messages between the programs.
     pub ladder: Option<Ladder>,
+    /// The same without the message that did not arrive. `None` if no message is missing.
+    pub happened: Option<Ladder>,
     /// What the people and servers saw.
     pub screens: Vec<Screen>,
     /// What the programs did that were still running.
