@@ -71,15 +71,7 @@ pub fn grade(class: &Class, before: Option<Record>) -> Result<Record> {
     let packages = sources::packages(&class.kit.join(PRISTINE))?;
     let packages: Vec<_> =
         packages.into_iter().filter(|package| class.labs.contains(&package.lab)).collect();
-    let mut record = Record {
-        version: record::VERSION,
-        kit: crate::VERSION.to_owned(),
-        date: results::now(),
-        machine: machine(),
-        control: source,
-        tier: tier(),
-        submissions: Vec::new(),
-    };
+    let mut record = empty(source);
     let kept = before.map_or_else(Vec::new, |before| before.submissions);
     record.submissions = kept.into_iter().filter(|one| is_kept(one, class)).collect();
     let is_done = |handed: &&Handed| {
@@ -88,7 +80,8 @@ pub fn grade(class: &Class, before: Option<Record>) -> Result<Record> {
     let todo: Vec<_> = class.handed.iter().filter(is_done).collect();
     let jobs = class.jobs.clamp(1, todo.len().max(1));
     let slots = workshop.slots(&packages, jobs, class.settings.build_limit())?;
-    write(&record, class.file.as_deref())?;
+    let save = |record: &Record| class.file.as_ref().map_or(Ok(()), |file| write(record, file));
+    save(&record)?;
 
     let style = " {bar:20} {pos}/{len}  {wide_msg} {elapsed} of about {duration}";
     bar.set_style(ProgressStyle::with_template(style)?);
@@ -109,7 +102,7 @@ pub fn grade(class: &Class, before: Option<Record>) -> Result<Record> {
             bar.set_message(submission.name.chars().take(40).collect::<String>());
             let at = record.submissions.partition_point(|other| other.name < submission.name);
             record.submissions.insert(at, submission);
-            if let Err(error) = write(&record, class.file.as_deref()) {
+            if let Err(error) = save(&record) {
                 // The other jobs end when their queue is empty.
                 queue.lock().unwrap_or_else(PoisonError::into_inner).by_ref().for_each(drop);
                 return Err(error.context("free some space, then grade again with --resume"));
@@ -119,6 +112,19 @@ pub fn grade(class: &Class, before: Option<Record>) -> Result<Record> {
     })?;
     bar.finish_and_clear();
     Ok(record)
+}
+
+/// A record without submissions.
+pub fn empty(control: Control) -> Record {
+    Record {
+        version: record::VERSION,
+        kit: crate::VERSION.to_owned(),
+        date: results::now(),
+        machine: machine(),
+        control,
+        tier: tier(),
+        submissions: Vec::new(),
+    }
 }
 
 /// Where nothing moves, each step is a line.
@@ -177,8 +183,10 @@ pub fn tier() -> String {
 }
 
 /// Writes the record beside its file, and then renames it, so that the file is always complete.
-fn write(record: &Record, file: Option<&Path>) -> Result<()> {
-    let Some(file) = file else { return Ok(()) };
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write(record: &Record, file: &Path) -> Result<()> {
     let shown = || format!("cannot write {}", file.display());
     let folder = match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,

@@ -8,6 +8,7 @@ pub mod other;
 pub mod record;
 pub mod results;
 pub mod settings;
+pub mod single;
 pub mod sources;
 pub mod warm;
 pub mod worker;

@@ -90,8 +90,19 @@ fn report(
     let lines = |part: &str, make: &dyn Fn() -> Vec<String>| {
         made(part, make).unwrap_or_else(|why| vec![why])
     };
-    let ladder = |size| made("the ladder", || report.ladder(size));
-    let drawn = report.has_happened().then(|| ladder(DRAWN));
+    let drawn = report.has_happened().then(|| made("the ladder", || report.ladder(DRAWN)));
+    let text = |ladder: &ladder::Ladder| {
+        let text = made("the ladder", || ladder.to_text(COLUMNS)).unwrap_or_else(|why| why);
+        plain(text.as_bytes())
+    };
+    // The text has fewer rows, and so is made from a smaller ladder.
+    let both = |small: ladder::Ladder, large: &ladder::Ladder| {
+        let svg = made("the ladder", || svg::ladder(large)).unwrap_or_default();
+        Ladder { text: text(&small), svg }
+    };
+    let small = Size { lanes: ladder::most_lanes(COLUMNS), rows: ROWS };
+    let happened =
+        |size| made("the ladder", || report.ladder_of_what_happened(size)).ok().flatten();
     let (wrong, of_grader) = match report.failure() {
         Some(Failure::Grader(why)) => (None, Some(quoted(why).join("\n"))),
         Some(Failure::Wrong { who, expected, came, .. }) => {
@@ -112,14 +123,12 @@ fn report(
             let screens = made("the screens", screens).unwrap_or_default().into_iter();
             screens.map(|one| Screen { name: quoted_line(&one.name), lines: one.lines }).collect()
         }),
-        ladder: drawn.and_then(Result::ok).map(|drawn| {
-            let size = Size { lanes: ladder::most_lanes(COLUMNS), rows: ROWS };
-            let text =
-                ladder(size).and_then(|ladder| made("the ladder", || ladder.to_text(COLUMNS)));
-            let svg = made("the ladder", || svg::ladder(&drawn));
-            let text = plain(text.unwrap_or_else(|why| why).as_bytes());
-            Ladder { text, svg: svg.unwrap_or_default() }
+        ladder: drawn.and_then(Result::ok).and_then(|drawn| {
+            Some(both(made("the ladder", || report.ladder(small)).ok()?, &drawn))
         }),
+        happened: (report.has_happened())
+            .then(|| Some(both(happened(small)?, &happened(DRAWN)?)))
+            .flatten(),
         running: lines("the states", &|| report.states().running),
         advice: made("the advice", || report.advice(kit))
             .unwrap_or_default()
@@ -142,7 +151,7 @@ fn wrong(report: &Made, who: &str, expected: &str, came: &str) -> Wrong {
     Wrong { who, expected: comparison.expected, came: comparison.came, caret: comparison.caret }
 }
 
-/// Returns a lab with its results.
+/// Returns a lab with its results. It is not complete if some stages were not graded.
 pub fn lab(lab: &stage::Lab, mut stages: Vec<Stage>, settings: &Settings) -> Lab {
     stages.sort_by_key(|stage| stage.stage);
     // Nobody knows whether a stage would have been blocked if the machine had not failed.
@@ -163,7 +172,7 @@ pub fn lab(lab: &stage::Lab, mut stages: Vec<Stage>, settings: &Settings) -> Lab
         points: (!known.is_empty()).then(|| known.iter().sum()),
         maximum: maximum(lab, settings),
         weight: settings.weight(lab.number),
-        complete: known.len() == stages.len(),
+        complete: known.len() == lab.stages.len(),
         stages,
     }
 }

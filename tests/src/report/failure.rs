@@ -260,14 +260,25 @@ impl<'a> Report<'a> {
 
     /// Returns the ladder, which has at most this size.
     pub fn ladder(&self, size: Size) -> Ladder {
-        let evidence = self.evidence();
-        // A message that arrived in the wrong place or form is not missing.
-        let missing = evidence.filter(|evidence| !near_miss::has_arrived(evidence));
-        let missing = missing.map(|evidence| evidence.expected.as_slice());
+        self.ladder_with(self.missing(), size)
+    }
+
+    /// Returns the ladder without the message that did not arrive, if there is one.
+    pub fn ladder_of_what_happened(&self, size: Size) -> Option<Ladder> {
+        self.missing().map(|_| self.ladder_with(None, size))
+    }
+
+    /// A message that arrived in the wrong place or form is not missing.
+    fn missing(&self) -> Option<&[u8]> {
+        let evidence = self.evidence().filter(|evidence| !near_miss::has_arrived(evidence));
+        evidence.map(|evidence| evidence.expected.as_slice())
+    }
+
+    fn ladder_with(&self, missing: Option<&[u8]>, size: Size) -> Ladder {
         let end = self.events.iter().filter(|event| event.what == EventKind::End).cloned();
         let mut events = journal::merged(&self.events);
         events.extend(end);
-        let marks = Marks { evidence, missing };
+        let marks = Marks { evidence: self.evidence(), missing };
         let about: Vec<_> = self.about().into_iter().chain(self.mentioned()).collect();
         Ladder::new(self.lab.number, &events, &about, &marks, size)
     }
