@@ -56,14 +56,14 @@ impl Class {
         class.ordinary(4);
         class.unusual();
         class.hostile();
-        class.mistakes(4);
+        class.mistakes(7);
         class
     }
 
     fn of(labs: &[u32]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir_all(folder.path().join("class")).unwrap();
-        let settings = "build_seconds = 20\n[[language]]\nname = \"Python\"\nfile = \"server.py\"\n\
+        let settings = "build_seconds = 40\n[[language]]\nname = \"Python\"\nfile = \"server.py\"\n\
                         build = [\"python3 -m py_compile server.py client.py\"]\n[language.lab.2]\n\
                         server = \"python3 server.py {port}\"\nclient = \"python3 client.py {port}\"\n\
                         [[language]]\nname = \"Go\"\nfile = \"main.go\"\nbuild = [\"go build -o chat .\"]\n\

@@ -79,7 +79,7 @@ pub fn grade(class: &Class, before: Option<Record>) -> Result<Record> {
     };
     let todo: Vec<_> = class.handed.iter().filter(is_done).collect();
     let jobs = class.jobs.clamp(1, todo.len().max(1));
-    let slots = workshop.slots(&packages, jobs, class.settings.build_limit())?;
+    let slots = workshop.slots(&packages, jobs)?;
     let save = |record: &Record| class.file.as_ref().map_or(Ok(()), |file| write(record, file));
     save(&record)?;
 

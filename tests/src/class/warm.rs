@@ -78,7 +78,7 @@ impl Workshop {
     ///
     /// # Errors
     /// When the kit's own files cannot be built or copied.
-    pub fn slots(&self, packages: &[Package], count: usize, limit: Duration) -> Result<Vec<Slot>> {
+    pub fn slots(&self, packages: &[Package], count: usize) -> Result<Vec<Slot>> {
         let first = self.folder("slot-1");
         let kit = self.files()?;
         write_anew(&first, &kit)?;
@@ -91,7 +91,7 @@ impl Workshop {
             .cloned()
             .collect();
         let broken = "the kit's starters cannot be built";
-        let built = cargo::build(&first, &programs, limit).map_err(anyhow::Error::msg);
+        let built = cargo::build(&first, &programs, cargo::BUILD_LIMIT).map_err(anyhow::Error::msg);
         for (package, result) in built.context(broken)? {
             result.map_err(anyhow::Error::msg).context(package).context(broken)?;
         }
