@@ -171,7 +171,8 @@ pub fn run(options: Options) -> Result<ExitCode> {
         Some(Command::Solution { stage, yes }) => solution::run(&kit, stage, yes)?,
         Some(Command::Starters { check, force }) => starters::run(&kit, check, force)?,
         Some(Command::Figures { check }) => {
-            figures::run(&kit, check, Options::command(), &NEED_SOLUTIONS)?;
+            let not_for_students = [&NEED_SOLUTIONS[..], &["grade"]].concat();
+            figures::run(&kit, check, Options::command(), &not_for_students)?;
         }
         Some(Command::Soak(options)) => {
             if !soak::run(&kit, &options)? {
