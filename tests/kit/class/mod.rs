@@ -9,10 +9,11 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use grader::class::record::Record;
+use grader::class::record::{Control, Record};
 use serde_json::Value;
 
 use self::students::Class;
+use crate::lab;
 
 fn grade(class: &Class, json: &Path, jobs: u32) -> Command {
     let mut grade = Command::new(env!("CARGO_BIN_EXE_lab"));
@@ -49,7 +50,12 @@ fn lasting(record: &Record) -> Value {
 /// Kills the grading when this many results are there, and a while has passed.
 fn kill_after(class: &Class, json: &Path, results: usize, pause: Duration) {
     let mut running = grade(class, json, 2);
-    running.arg("--resume").stdout(Stdio::null()).stderr(Stdio::null());
+    running
+        .arg("--resume")
+        .arg("--control")
+        .arg(class.file("control.tar.gz"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     let mut running = running.spawn().unwrap();
     let count = |json: &Path| match fs::read_to_string(json) {
         // Whenever it is killed, the file is complete.
@@ -78,16 +84,20 @@ fn a_class_gets_the_right_points() {
     class.check(&first.submissions);
     holds_no_folder(&json, &class);
 
-    // Killed again and again, and with another number of jobs, the results are the same.
+    // Killed again and again, with another number of jobs, and with the control from a file, the results are the same.
+    let control = class.file("control.tar.gz");
+    lab().arg("export").arg("--control").arg(&control).assert().success();
     let again = class.file("again.json");
-    let kills = if is_large { 5 } else { 2 };
+    let kills = 5;
     for kill in 1..=kills {
         let results = class.len() * kill / (kills + 1);
         kill_after(&class, &again, results, Duration::from_millis(rand::random_range(0..4000)));
     }
     let jobs = if is_large { 1 } else { 3 };
-    grade(&class, &again, jobs).arg("--resume").status().unwrap();
-    let second = record(&again);
+    grade(&class, &again, jobs).arg("--resume").arg("--control").arg(control).status().unwrap();
+    let mut second = record(&again);
+    assert_eq!(second.control, Control::File);
+    second.control = Control::Kit;
     class.check(&second.submissions);
     assert_eq!(lasting(&first), lasting(&second));
 }

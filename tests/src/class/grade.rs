@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Stdio, exit};
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::mpsc::{self, Sender};
@@ -89,6 +89,14 @@ pub fn grade(class: &Class, before: Option<Record>) -> Result<Record> {
     bar.reset_elapsed();
     bar.set_message("grading");
     announce(&bar);
+    if class.file.is_some() {
+        let stopped = || {
+            eprintln!("stopped; the same command with --resume goes on");
+            exit(130);
+        };
+        // The workers end when this process ends. Without the handler, it ends as well.
+        let _ = ctrlc::set_handler(stopped);
+    }
     let queue = Mutex::new(todo.into_iter());
     let (sender, graded) = mpsc::channel();
     thread::scope(|scope| -> Result<()> {

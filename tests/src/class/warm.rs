@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -236,11 +236,22 @@ fn remove(path: &Path) -> Result<()> {
         Err(error) => Err(error),
     };
     match removed {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove {}", path.display()))
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        // What a build has left may have no permissions, or be nested too deeply.
+        Err(error) => {
+            let run = |words: &[&str]| {
+                let mut command = Command::new(words[0]);
+                let _ =
+                    command.args(&words[1..]).arg("--").arg(path).stderr(Stdio::null()).status();
+            };
+            run(&["chmod", "-R", "u+rwx"]);
+            run(&["rm", "-rf"]);
+            let is_gone = fs::symlink_metadata(path).is_err();
+            if is_gone { Ok(()) } else { Err(error) }
         }
-        _ => Ok(()),
+        Ok(()) => Ok(()),
     }
+    .with_context(|| format!("cannot remove {}", path.display()))
 }
 
 /// Makes a folder contain these files, besides its `target/`. A file that has not changed keeps its time.

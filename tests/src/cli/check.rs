@@ -55,8 +55,8 @@ pub struct Options {
     html: Option<PathBuf>,
     // not exported: for instructors
     /// Also writes the results to this file, as `cargo lab grade` does
-    // Hidden in the long help, which is in the students' book.
-    #[arg(long, value_name = "FILE", hide_long_help = true)]
+    // Hidden, because the help is in the students' book.
+    #[arg(long, value_name = "FILE", hide = true)]
     json: Option<PathBuf>,
     // exported again
     /// Whether the failure is repeated below a report that does not fit on the terminal.
