@@ -29,6 +29,7 @@ mod mutants;
 mod never_reads;
 mod open;
 mod random;
+mod results;
 mod servers;
 mod shell_lines;
 mod unusual;

@@ -1,17 +1,19 @@
 //! `cargo lab grade`: grades a class.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::thread;
 
 use anyhow::{Context, Result};
 
+use crate::class::detail::Detail;
 use crate::class::grade::{self, Class};
-use crate::class::intake;
 use crate::class::record::Record;
 use crate::class::settings::Settings;
+use crate::class::{against, csv, intake, pages, table};
 use crate::cli::target::lab_number;
 use crate::labs;
+use crate::report::text::columns;
 
 /// The command line.
 #[derive(clap::Args)]
@@ -37,6 +39,18 @@ pub struct Options {
     /// The finished programs that `cargo lab export --control` has made. Default: those of this kit
     #[arg(long, value_name = "FILE")]
     control: Option<PathBuf>,
+    /// Also writes the points to this file, for a spreadsheet
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+    /// Also writes pages to this folder: index.html for you, and a page for each student in students/
+    #[arg(long, value_name = "FOLDER")]
+    html: Option<PathBuf>,
+    /// How much the pages for students show
+    #[arg(long, value_enum, default_value_t, requires = "html")]
+    detail: Detail,
+    /// Shows whose points have changed since this record, and why
+    #[arg(long, value_name = "FILE")]
+    against: Option<PathBuf>,
     /// How many submissions are graded at a time. Default: half the number of processors
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: Option<u16>,
@@ -62,6 +76,15 @@ pub fn run(kit: &Path, options: Options) -> Result<bool> {
         Some(file) if options.resume => grade::read(file)?,
         _ => None,
     };
+    let old = options.against.as_deref().map(read_old).transpose()?;
+    if let Some(file) = &options.csv {
+        // This is found out before the grading, which takes a while.
+        let file_is_there = File::options().append(true).create(true).open(file);
+        file_is_there.with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    if let Some(folder) = &options.html {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    }
     let mut labs = if options.labs.is_empty() { labs::numbers() } else { options.labs };
     labs.sort_unstable();
     labs.dedup();
@@ -69,14 +92,19 @@ pub fn run(kit: &Path, options: Options) -> Result<bool> {
     let jobs = options.jobs.map_or(processors.div_ceil(2), usize::from);
     let (control, file) = (options.control, options.json);
     let record = grade::grade(&Class { kit, handed, labs, settings, control, jobs, file }, before)?;
-    print(&record);
+    println!("{}", table::table(&record, columns()));
+    if let Some(old) = old {
+        println!("\n{}", against::changes(&old, &record, columns()));
+    }
+    if let Some(file) = &options.csv {
+        csv::write(&record, file)?;
+    }
+    if let Some(folder) = &options.html {
+        pages::write(&record, folder, options.detail)?;
+    }
     Ok(record.submissions.iter().all(|submission| submission.complete))
 }
 
-fn print(record: &Record) {
-    for submission in &record.submissions {
-        let points = submission.points.map_or("-".to_owned(), |points| points.to_string());
-        let mark = if submission.complete { "" } else { "  not complete" };
-        println!(" {points:>4}/{}  {}{mark}", submission.maximum, submission.name);
-    }
+fn read_old(file: &Path) -> Result<Record> {
+    grade::read(file)?.with_context(|| format!("there is no record {}", file.display()))
 }
