@@ -102,6 +102,7 @@ fn uses() -> BTreeMap<PathBuf, BTreeSet<PathBuf>> {
     let files: Vec<_> = files::below(&source())
         .unwrap()
         .into_iter()
+        .filter(|file| file.extension().is_some_and(|extension| extension == "rs"))
         .filter(|file| file != Path::new("main.rs"))
         .collect();
     let by_module: BTreeMap<_, _> = files.iter().map(|file| (module_of(file), file)).collect();

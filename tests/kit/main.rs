@@ -7,6 +7,9 @@ mod book;
 #[cfg(target_os = "linux")]
 mod broken;
 mod chats;
+// Hostile submissions need what holds them back.
+#[cfg(target_os = "linux")]
+mod class;
 mod command_line;
 mod export;
 mod floors;
@@ -26,6 +29,7 @@ mod mutants;
 mod never_reads;
 mod open;
 mod random;
+mod results;
 mod servers;
 mod shell_lines;
 mod unusual;

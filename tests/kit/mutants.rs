@@ -19,12 +19,15 @@ use insta::internals::SnapshotContents;
 use crate::export::{export_built_in, write_bodies};
 
 /// One mistake.
-struct Mutant {
-    name: String,
+pub struct Mutant {
+    /// The name of the snapshot.
+    pub name: String,
     /// The path of the file, relative to `solutions/`.
     file: String,
-    lab: u32,
-    stage: u32,
+    /// The number of the lab.
+    pub lab: u32,
+    /// The stage that must fail. All earlier stages must pass.
+    pub stage: u32,
     find: String,
     replace: String,
     /// Whether the report depends either on how the stream was split or on which thread ran first.
@@ -34,7 +37,21 @@ struct Mutant {
     has_pictures: bool,
 }
 
-fn mutants() -> Vec<Mutant> {
+impl Mutant {
+    /// Puts the mistake into the finished programs in `labs`.
+    pub fn put_into(&self, labs: &Path) {
+        let file = labs.join(&self.file);
+        let text = fs::read_to_string(&file).unwrap();
+        // Packages have different names in labs/.
+        let (from, to) = (format!("solution{}-", self.lab), format!("lab{}-", self.lab));
+        let (find, replace) = (self.find.replace(&from, &to), self.replace.replace(&from, &to));
+        assert!(text.contains(&find), "{} does not apply to the starter", self.name);
+        fs::write(&file, text.replace(&find, &replace)).unwrap();
+    }
+}
+
+/// All mistakes.
+pub fn mutants() -> Vec<Mutant> {
     let text = fs::read_to_string(grader::kit::root().join("tests/mutants.toml")).unwrap();
     let table: toml::Table = text.parse().unwrap();
     let of = |mutant: &toml::Value| {
@@ -88,13 +105,7 @@ fn are_caught(lab: u32) {
     let is_tested = |mutant: &&Mutant| mutant.lab == lab && mutant.name.contains(&named);
     for mutant in mutants().iter().filter(is_tested) {
         write_bodies(kit.path(), |other, _| other == lab);
-        let file = kit.path().join("labs").join(&mutant.file);
-        let text = fs::read_to_string(&file).unwrap();
-        // Packages have different names in labs/.
-        let (from, to) = (format!("solution{lab}-"), format!("lab{lab}-"));
-        let (find, replace) = (mutant.find.replace(&from, &to), mutant.replace.replace(&from, &to));
-        assert!(text.contains(&find), "{} does not apply to the starter", mutant.name);
-        fs::write(&file, text.replace(&find, &replace)).unwrap();
+        mutant.put_into(&kit.path().join("labs"));
         wrong.extend(look_at(kit.path(), mutant));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -7,6 +7,7 @@
 //! | floor       | idea                                                                                        |
 //! |-------------|---------------------------------------------------------------------------------------------|
 //! | [`cli`]     | `cargo lab`: one file for each subcommand, and a folder for the figures of the book         |
+//! | [`class`]   | a class at once: submissions in any form, graded in processes of their own; the record of results |
 //! | [`report`]  | output for people: failure reports with a ladder and screens, HTML pages, the scoreboard    |
 //! | [`grading`] | the grader: runs stages with a time limit, and decides the verdicts                         |
 //! | [`labs`]    | the title, points, hints and script of each stage; the steps for each lab's wire format     |
@@ -22,6 +23,9 @@
 // reader nothing more.
 #![allow(clippy::missing_errors_doc)]
 
+// not exported: only instructors grade a class
+pub mod class;
+// exported again
 pub mod cli;
 pub mod grading;
 pub mod harness;
@@ -30,3 +34,6 @@ pub mod kit;
 pub mod labs;
 pub mod report;
 pub mod system;
+
+/// The version of the kit.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

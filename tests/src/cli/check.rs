@@ -10,6 +10,9 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use console::{Term, style};
 
+// not exported: for instructors
+use crate::class::single::Single;
+// exported again
 use crate::cli::target::{StageNumber, Target};
 use crate::cli::{hint, next, progress};
 use crate::grading::grader::{Author, Commands, Grader};
@@ -50,6 +53,12 @@ pub struct Options {
     /// Also writes the reports to this file, as an HTML page
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    // not exported: for instructors
+    /// Also writes the results to this file, as `cargo lab grade` does
+    // Hidden, because the help is in the students' book.
+    #[arg(long, value_name = "FILE", hide = true)]
+    json: Option<PathBuf>,
+    // exported again
     /// Whether the failure is repeated below a report that does not fit on the terminal.
     #[arg(skip)]
     repeats: bool,
@@ -126,17 +135,21 @@ pub struct Checked {
 /// When nothing can be graded.
 pub fn run(kit: &Path, options: Options) -> Result<Checked> {
     let stages = options.stages();
-    let Options { target, all, seed, server, client, html, repeats } = options;
+    let mut labs: Vec<_> = stages.iter().map(|number| number.lab).collect();
+    labs.dedup();
+    // not exported: for instructors
+    let mut single = Single::start(kit, &labs, options.json.clone())?;
+    // exported again
+    let Options { target, all, seed, server, client, html, repeats, .. } = options;
     if stages.is_empty() {
         bail!(
             "this stage runs another program; use --client for a client stage, --server for a server stage, or both"
         );
     }
-    let mut labs: Vec<_> = stages.iter().map(|number| number.lab).collect();
-    labs.dedup();
     let grades_own = server.is_none() && client.is_none();
     let is_open = |lab: &&u32| grades_own && way::of_lab(kit, **lab) == Way::Open;
     let open: Vec<_> = labs.iter().filter(is_open).copied().collect();
+    let of_open = |lab: &u32| format!("; lab {lab} is open");
     for lab in &open {
         println!(" lab {lab} is open: each stage is judged separately");
     }
@@ -156,6 +169,9 @@ pub fn run(kit: &Path, options: Options) -> Result<Checked> {
     let rows = Term::stdout().size_checked().map_or(usize::MAX, |(rows, _)| rows.into());
     progress::grade(&grader, stages, |lab, stage, graded| {
         let verdict = &graded.verdict;
+        // not exported: for instructors
+        single.add(lab, stage, graded, || again(lab.number, stage.number, graded.seed()));
+        // exported again
         count += 1;
         page.add_stage(lab, stage, verdict);
         points = points + Points::of([(stage, verdict)]);
@@ -221,10 +237,10 @@ pub fn run(kit: &Path, options: Options) -> Result<Checked> {
     if let Some(seed) = seed {
         let _ = write!(total, " (a replay with the words of seed {seed})");
     }
-    let mut page_total = total.clone();
-    for lab in &open {
-        let _ = write!(page_total, "; lab {lab} is open");
-    }
+    let page_total = format!("{total}{}", open.iter().map(of_open).collect::<String>());
+    // not exported: for instructors
+    single.write()?;
+    // exported again
     let is_written = html.is_none_or(|file| is_written(&file, &page.finish(&page_total)));
     println!("\n {}", if first.is_none() { style(total).green() } else { style(total) });
     Ok(Checked { first, is_written })

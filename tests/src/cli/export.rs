@@ -27,15 +27,19 @@ const FILES: [&str; 8] = [
 /// The folders of a student's kit.
 const FOLDERS: [&str; 3] = ["common", "docs", "tests"];
 
-/// The tests of the kit itself, which contain parts of the solutions, and the chapters that are not for students.
-const KIT_ONLY: [&str; 8] = [
+/// The tests of the kit itself, which contain parts of the solutions, the chapters that are not for students, and what
+/// grades a class.
+const KIT_ONLY: [&str; 11] = [
     "common/tests/cuts.rs",
     "docs/src/changes.md",
     "docs/src/instructors.md",
     "docs/src/kit.md",
     "tests/benches",
+    "tests/class.schema.json",
     "tests/kit",
     "tests/mutants.toml",
+    "tests/src/class",
+    "tests/src/cli/grade.rs",
     "tests/starters",
 ];
 
@@ -43,12 +47,32 @@ const KIT_ONLY: [&str; 8] = [
 const CUT_FROM: &str = "not exported:";
 const CUT_TO: &str = "exported again";
 
-/// Exports the kit to `folder`, which must be new, empty or an earlier export. In an earlier export, only the kit's own
+/// The command line.
+#[derive(clap::Args)]
+pub struct Options {
+    /// A new or empty folder, or an earlier export, which is updated
+    folder: Option<PathBuf>,
+    // not exported: only instructors grade a class
+    /// Writes the finished programs to this file instead, for `cargo lab grade --control` in a kit without solutions
+    #[arg(long, value_name = "FILE", conflicts_with = "folder")]
+    control: Option<PathBuf>,
+    // exported again
+}
+
+/// Exports the kit to a folder, which must be new, empty or an earlier export. In an earlier export, only the kit's own
 /// files are replaced.
 ///
 /// # Errors
 /// When the folder contains other files or a student's work, or a file cannot be read or written.
-pub fn run(kit: &Path, folder: &Path) -> Result<()> {
+pub fn run(kit: &Path, options: &Options) -> Result<()> {
+    // not exported: only instructors grade a class
+    if let Some(file) = &options.control {
+        let count = crate::class::control::export(kit, file)?;
+        println!("wrote {count} programs to {}", file.display());
+        return Ok(());
+    }
+    // exported again
+    let folder = options.folder.as_ref().context("name a folder for the kit")?;
     let count = export(kit, folder)?;
     println!("exported {count} files to {}", folder.display());
     println!("try it:  cd {} && cargo test", folder.display());
@@ -83,10 +107,7 @@ fn exported(kit: &Path) -> Result<BTreeMap<PathBuf, String>> {
     for path in paths {
         let text = fs::read_to_string(kit.join(&path))
             .with_context(|| format!("cannot read {}", path.display()))?;
-        // No lines are left out of source files, because this source file contains the marks.
-        let is_source = path.extension().is_some_and(|extension| extension == "rs");
-        let text = if is_source { text } else { without_cuts(&text) };
-        files.insert(path, text);
+        files.insert(path, without_cuts(&text));
     }
     for (path, text) in starters::make(&kit.join("solutions"), |_, _| false)? {
         files.insert(Path::new("tests/starters").join(&path), text.clone());
@@ -109,7 +130,8 @@ fn without_cuts(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
         let (begins, ends) = (line.contains(CUT_FROM), line.contains(CUT_TO));
-        is_cut |= begins;
+        // In this source file, the mark is also in the middle of lines.
+        is_cut |= begins && line.trim_start().starts_with(['#', '/', '<']);
         if !is_cut {
             kept.push_str(line);
         }

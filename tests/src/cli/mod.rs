@@ -4,6 +4,9 @@
 pub mod check;
 pub mod export;
 pub mod figures;
+// not exported: only instructors grade a class
+pub mod grade;
+// exported again
 pub mod hint;
 pub mod map;
 pub mod progress;
@@ -61,7 +64,7 @@ pub struct Options {
 #[derive(Subcommand)]
 enum Command {
     /// Grades stages in order, and stops at the first that does not pass
-    #[command(visible_alias = "test", alias = "grade")]
+    #[command(visible_alias = "test")]
     Check(check::Options),
     /// Checks again whenever a file in labs/ is saved
     Watch(watch::Options),
@@ -113,10 +116,14 @@ enum Command {
     /// Grades everything repeatedly, and reports every stage whose verdict was not always the same
     Soak(soak::Options),
     /// Makes a kit for students, without the solutions
-    Export {
-        /// A new or empty folder, or an earlier export, which is updated
-        folder: PathBuf,
-    },
+    Export(export::Options),
+    // not exported: only instructors grade a class
+    /// Grades a class: any number of submissions
+    Grade(grade::Options),
+    /// Grades one submission for `grade`
+    #[command(hide = true)]
+    GradeWorker,
+    // exported again
 }
 
 /// The commands that a kit without solutions cannot run.
@@ -164,14 +171,23 @@ pub fn run(options: Options) -> Result<ExitCode> {
         Some(Command::Solution { stage, yes }) => solution::run(&kit, stage, yes)?,
         Some(Command::Starters { check, force }) => starters::run(&kit, check, force)?,
         Some(Command::Figures { check }) => {
-            figures::run(&kit, check, Options::command(), &NEED_SOLUTIONS)?;
+            let not_for_students = [&NEED_SOLUTIONS[..], &["grade"]].concat();
+            figures::run(&kit, check, Options::command(), &not_for_students)?;
         }
         Some(Command::Soak(options)) => {
             if !soak::run(&kit, &options)? {
                 return Ok(ExitCode::FAILURE);
             }
         }
-        Some(Command::Export { folder }) => export::run(&kit, &folder)?,
+        Some(Command::Export(options)) => export::run(&kit, &options)?,
+        // not exported: only instructors grade a class
+        Some(Command::Grade(options)) => {
+            if !grade::run(&kit, options)? {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        Some(Command::GradeWorker) => crate::class::worker::run()?,
+        // exported again
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -123,6 +123,22 @@ impl Grader {
         self
     }
 
+    /// Uses these programs of an author, which have been built already.
+    #[must_use]
+    pub fn with_programs(mut self, author: Author, built: Built) -> Self {
+        let programs = match author {
+            Author::Student => &mut self.students,
+            Author::Kit => &mut self.control,
+        };
+        *programs = OnceLock::from(Ok(built));
+        self
+    }
+
+    /// Whether there are finished programs to compare with.
+    fn has_control(&self) -> bool {
+        self.control.get().is_some() || Author::Kit.exists(&self.kit)
+    }
+
     /// Whether the student's own programs are graded. The student's own programs must be built, and may be unfinished.
     pub fn grades_own(&self) -> bool {
         self.commands.server.is_none() && self.commands.client.is_none()
@@ -205,7 +221,7 @@ impl Grader {
         let outcome = run_stage(stage, &programs.0, &programs.1, seed);
         let unwritten = outcome.journal.unwritten_stages();
         let control = || {
-            (author == Author::Student && compile && Author::Kit.exists(&self.kit)).then(|| {
+            (author == Author::Student && compile && self.has_control()).then(|| {
                 let (server, client) = self.programs(Author::Kit, lab, stage);
                 run_stage(stage, &server, &client, seed).result.is_ok()
             })

@@ -59,8 +59,13 @@ pub fn write(path: &Path, text: &str) -> io::Result<()> {
         fs::create_dir_all(folder)?;
     }
     fs::write(path, text)?;
+    if text.starts_with("#!") { make_executable(path) } else { Ok(()) }
+}
+
+/// Makes the file executable, for everyone who can read it.
+pub fn make_executable(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
-    if text.starts_with("#!") {
+    {
         use std::os::unix::fs::PermissionsExt;
         fs::set_permissions(path, fs::Permissions::from_mode(0o755))?;
     }

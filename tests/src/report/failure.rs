@@ -106,7 +106,7 @@ impl<'a> Report<'a> {
     }
 
     /// Returns the screens of the people and servers that the ladder shows.
-    pub(super) fn screens(&self, ladder: Option<&Ladder>) -> Vec<Screen> {
+    pub fn screens(&self, ladder: Option<&Ladder>) -> Vec<Screen> {
         let mut screens = screens::screens(&self.events, screens::LINES);
         match ladder {
             Some(ladder) => screens.retain(|screen| ladder.lanes.contains(&screen.name)),
@@ -116,12 +116,13 @@ impl<'a> Report<'a> {
     }
 
     /// Whether there are events to show. If the grader failed, the events say nothing about the programs.
-    pub(super) fn has_happened(&self) -> bool {
+    pub fn has_happened(&self) -> bool {
         !matches!(self.failure(), Some(Failure::Grader(_)))
             && self.events.iter().any(|event| event.what != EventKind::End)
     }
 
-    pub(super) fn failure(&self) -> Option<&Failure> {
+    /// Returns why the stage failed.
+    pub fn failure(&self) -> Option<&Failure> {
         self.graded.outcome.as_ref()?.result.as_ref().err()
     }
 
@@ -184,7 +185,7 @@ impl<'a> Report<'a> {
     }
 
     /// Compares the expected and the actual text in `room` columns.
-    pub(super) fn comparison(&self, expected: &str, came: &str, room: usize) -> Comparison {
+    pub fn comparison(&self, expected: &str, came: &str, room: usize) -> Comparison {
         let text = |text: &str| short_blanks(&visible(text.as_bytes()));
         let (expected, came) = (text(expected), text(came));
         let Some(evidence) = self.evidence() else {
@@ -220,13 +221,14 @@ impl<'a> Report<'a> {
         }
     }
 
-    pub(super) fn near_misses(&self) -> Vec<String> {
+    /// Returns what was almost right.
+    pub fn near_misses(&self) -> Vec<String> {
         let misses = |evidence| near_miss::near_misses(evidence, &self.events, self.lab);
         self.evidence().map(misses).unwrap_or_default()
     }
 
     /// Returns the step of the script that failed.
-    pub(super) fn step(&self) -> Option<&Step> {
+    pub fn step(&self) -> Option<&Step> {
         self.events.iter().rev().find_map(|event| match &event.what {
             EventKind::Step(step) => Some(step),
             _ => None,
@@ -256,20 +258,33 @@ impl<'a> Report<'a> {
         names.filter(is_mentioned).max_by_key(|name| name.len())
     }
 
-    pub(super) fn ladder(&self, size: Size) -> Ladder {
-        let evidence = self.evidence();
-        // A message that arrived in the wrong place or form is not missing.
-        let missing = evidence.filter(|evidence| !near_miss::has_arrived(evidence));
-        let missing = missing.map(|evidence| evidence.expected.as_slice());
+    /// Returns the ladder, which has at most this size.
+    pub fn ladder(&self, size: Size) -> Ladder {
+        self.ladder_with(self.missing(), size)
+    }
+
+    /// Returns the ladder without the message that did not arrive, if there is one.
+    pub fn ladder_of_what_happened(&self, size: Size) -> Option<Ladder> {
+        self.missing().map(|_| self.ladder_with(None, size))
+    }
+
+    /// A message that arrived in the wrong place or form is not missing.
+    fn missing(&self) -> Option<&[u8]> {
+        let evidence = self.evidence().filter(|evidence| !near_miss::has_arrived(evidence));
+        evidence.map(|evidence| evidence.expected.as_slice())
+    }
+
+    fn ladder_with(&self, missing: Option<&[u8]>, size: Size) -> Ladder {
         let end = self.events.iter().filter(|event| event.what == EventKind::End).cloned();
         let mut events = journal::merged(&self.events);
         events.extend(end);
-        let marks = Marks { evidence, missing };
+        let marks = Marks { evidence: self.evidence(), missing };
         let about: Vec<_> = self.about().into_iter().chain(self.mentioned()).collect();
         Ladder::new(self.lab.number, &events, &about, &marks, size)
     }
 
-    pub(super) fn states(&self) -> States {
+    /// Returns the remarks about each program.
+    pub fn states(&self) -> States {
         let outcome = self.graded.outcome.as_ref().filter(|_| self.has_happened());
         outcome
             .map(|outcome| {
@@ -291,7 +306,7 @@ impl<'a> Report<'a> {
     }
 
     /// Returns the suggested next steps, each with a label.
-    pub(super) fn advice(&self, kit: &Path) -> Vec<(&'static str, String)> {
+    pub fn advice(&self, kit: &Path) -> Vec<(&'static str, String)> {
         let (lab, number) = (self.lab.number, self.stage.number);
         let mut lines = Vec::new();
         if let Some(passes) = self.graded.control_passes {
@@ -353,7 +368,7 @@ impl<'a> Report<'a> {
     }
 
     /// Returns the stage's number and title, for example `2.5  The server broadcasts each message to everyone`.
-    pub(super) fn title(&self) -> String {
+    pub fn title(&self) -> String {
         format!("{}.{}  {}", self.lab.number, self.stage.number, self.stage.title)
     }
 }

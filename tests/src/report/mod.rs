@@ -7,6 +7,7 @@ pub mod failure;
 pub mod frame_miss;
 pub mod html;
 pub mod ladder;
+pub mod markup;
 pub mod messages;
 pub mod near_miss;
 pub mod part;

@@ -86,6 +86,24 @@ pub fn end_orphans() {
     }
 }
 
+/// Ends all processes that this process has started, and those that they have started, because it is about to exit.
+pub fn end_all() {
+    // See [`end_orphans`].
+    const ROUNDS: usize = 1000;
+    for _ in 0..ROUNDS {
+        let family = family(Pid::this());
+        if family.len() == 1 {
+            return;
+        }
+        for pid in &family[1..] {
+            let _ = kill(*pid, Signal::SIGKILL);
+            // Only a child of this process can be reaped.
+            let _ = waitpid(*pid, Some(WaitPidFlag::WNOHANG));
+        }
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+}
+
 /// Returns a program and every process that it has started, unless a process has left the program's session. If the
 /// system does not tell, returns only the program.
 pub fn family(program: Pid) -> Vec<Pid> {

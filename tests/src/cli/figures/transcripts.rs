@@ -23,7 +23,7 @@ pub fn commands(lab: clap::Command, not_exported: &[&str]) -> String {
     let _ = writeln!(text, "```text\n{}\n```", help(&mut lab).trim_end());
     for command in lab.get_subcommands_mut() {
         let name = command.get_name().to_owned();
-        if name == "help" {
+        if name == "help" || command.is_hide_set() {
             continue;
         }
         let help = help(command);

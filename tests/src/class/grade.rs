@@ -1,0 +1,339 @@
+//! Grades a class: several submissions at a time, each in a process of its own, and writes each result when it is
+//! there.
+
+use std::fs::{self, File, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio, exit};
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::mpsc::{self, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use indicatif::{ProgressBar, ProgressStyle};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::WaitStatus;
+use nix::unistd::Pid;
+
+use crate::class::control::Programs;
+use crate::class::intake::Handed;
+use crate::class::record::{self, Control, Record, Submission};
+use crate::class::settings::Settings;
+use crate::class::warm::{Slot, Workshop};
+use crate::class::worker::{self, Job};
+use crate::class::{control, results, sources};
+use crate::grading::grader::Author;
+use crate::kit::files::PRISTINE;
+use crate::labs;
+use crate::report::text::quoted;
+use crate::system::confinement::{self, Folder};
+use crate::system::orphans;
+
+/// The hidden subcommand of `cargo lab` that runs [`worker::run`].
+pub const WORKER: &str = "grade-worker";
+
+/// How long a worker may need to end everything that it has started.
+const END_LIMIT: Duration = Duration::from_secs(10);
+
+/// What is graded, and how.
+pub struct Class {
+    /// The instructor's kit.
+    pub kit: PathBuf,
+    /// The submissions, sorted by name.
+    pub handed: Vec<Handed>,
+    /// The numbers of the labs to grade.
+    pub labs: Vec<u32>,
+    /// The instructor's settings.
+    pub settings: Settings,
+    /// The file with the control, if it does not come from the kit.
+    pub control: Option<PathBuf>,
+    /// How many submissions are graded at a time.
+    pub jobs: usize,
+    /// The file for the record.
+    pub file: Option<PathBuf>,
+}
+
+/// Grades a class, and returns the record. The results in `before` are kept, except those that are not complete.
+///
+/// # Errors
+/// When nothing can be graded, or the record cannot be written.
+pub fn grade(class: &Class, before: Option<Record>) -> Result<Record> {
+    let workshop = Workshop::open(&class.kit)?;
+    let bar = ProgressBar::new_spinner();
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar.set_message("building a kit for the submissions");
+    announce(&bar);
+    let (source, control) = control_of(class, &workshop)?;
+    let packages = sources::packages(&class.kit.join(PRISTINE))?;
+    let packages: Vec<_> =
+        packages.into_iter().filter(|package| class.labs.contains(&package.lab)).collect();
+    let mut record = empty(source);
+    let kept = before.map_or_else(Vec::new, |before| before.submissions);
+    record.submissions = kept.into_iter().filter(|one| is_kept(one, class)).collect();
+    let is_done = |handed: &&Handed| {
+        !record.submissions.iter().any(|submission| submission.name == handed.name)
+    };
+    let todo: Vec<_> = class.handed.iter().filter(is_done).collect();
+    let jobs = class.jobs.clamp(1, todo.len().max(1));
+    let slots = workshop.slots(&packages, jobs)?;
+    let save = |record: &Record| class.file.as_ref().map_or(Ok(()), |file| write(record, file));
+    save(&record)?;
+
+    let style = " {bar:20} {pos}/{len}  {wide_msg} {elapsed} of about {duration}";
+    bar.set_style(ProgressStyle::with_template(style)?);
+    bar.set_length(todo.len() as u64);
+    bar.reset_elapsed();
+    bar.set_message("grading");
+    announce(&bar);
+    if class.file.is_some() {
+        let stopped = || {
+            eprintln!("stopped; the same command with --resume goes on");
+            exit(130);
+        };
+        // The workers end when this process ends. Without the handler, it ends as well.
+        let _ = ctrlc::set_handler(stopped);
+    }
+    let queue = Mutex::new(todo.into_iter());
+    let (sender, graded) = mpsc::channel();
+    thread::scope(|scope| -> Result<()> {
+        for slot in slots {
+            let (queue, sender, control) = (&queue, sender.clone(), control.clone());
+            scope.spawn(move || grade_from(queue, class, &slot, control.as_ref(), &sender));
+        }
+        drop(sender);
+        for submission in graded {
+            bar.inc(1);
+            bar.set_message(submission.name.chars().take(40).collect::<String>());
+            let at = record.submissions.partition_point(|other| other.name < submission.name);
+            record.submissions.insert(at, submission);
+            if let Err(error) = save(&record) {
+                // The other jobs end when their queue is empty.
+                queue.lock().unwrap_or_else(PoisonError::into_inner).by_ref().for_each(drop);
+                return Err(error.context("free some space, then grade again with --resume"));
+            }
+        }
+        Ok(())
+    })?;
+    bar.finish_and_clear();
+    Ok(record)
+}
+
+/// A record without submissions.
+pub fn empty(control: Control) -> Record {
+    Record {
+        version: record::VERSION,
+        kit: crate::VERSION.to_owned(),
+        date: results::now(),
+        machine: machine(),
+        control,
+        tier: tier(),
+        submissions: Vec::new(),
+    }
+}
+
+/// Where nothing moves, each step is a line.
+fn announce(bar: &ProgressBar) {
+    if bar.is_hidden() {
+        eprintln!(" {} …", bar.message());
+    }
+}
+
+/// Whether an earlier result need not be made again.
+fn is_kept(submission: &Submission, class: &Class) -> bool {
+    let same_labs = submission.labs.iter().map(|lab| lab.lab).eq(class.labs.iter().copied());
+    let same_stages = submission.labs.iter().all(|lab| {
+        let settings = &class.settings;
+        let is_same = |stage: &record::Stage| {
+            stage.hidden == settings.is_hidden(lab.lab, stage.stage)
+                && stage.bonus == settings.is_bonus(lab.lab, stage.stage)
+        };
+        lab.weight == settings.weight(lab.lab) && lab.stages.iter().all(is_same)
+    });
+    let is_in_class = class.handed.iter().any(|handed| handed.name == submission.name);
+    submission.complete && same_labs && same_stages && is_in_class
+}
+
+fn control_of(class: &Class, workshop: &Workshop) -> Result<(Control, Option<Programs>)> {
+    if let Some(file) = &class.control {
+        let programs = control::from_file(file, &workshop.folder("control"), &class.labs)?;
+        return Ok((Control::File, Some(programs)));
+    }
+    if Author::Kit.exists(&class.kit) {
+        return Ok((Control::Kit, Some(control::of_kit(&class.kit, &class.labs)?)));
+    }
+    Ok((Control::None, None))
+}
+
+fn machine() -> String {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let system = format!("{} {}", std::env::consts::OS, release.trim());
+    let system = system.trim();
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    format!("{system}, {}, {cores} processors", std::env::consts::ARCH)
+}
+
+/// What submissions are kept from on this machine.
+pub fn tier() -> String {
+    let holds = confinement::holds();
+    let missing: Vec<_> = [(holds.writing, "writing"), (holds.signals, "signals")]
+        .into_iter()
+        .filter_map(|(holds, what)| (!holds).then_some(what))
+        .collect();
+    if missing.is_empty() {
+        "writing and signals are held back".to_owned()
+    } else {
+        format!("not held back: {}", missing.join(", "))
+    }
+}
+
+/// Writes the record beside its file, and then renames it, so that the file is always complete.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write(record: &Record, file: &Path) -> Result<()> {
+    let shown = || format!("cannot write {}", file.display());
+    let folder = match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut beside = tempfile::Builder::new()
+        .prefix(".grading-")
+        // As for any other file, the user's mask decides.
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(folder)
+        .with_context(shown)?;
+    serde_json::to_writer(io::BufWriter::new(&mut beside), record).with_context(shown)?;
+    beside.as_file().sync_all().with_context(shown)?;
+    beside.persist(file).with_context(shown)?;
+    Ok(())
+}
+
+/// Reads an earlier record. `None` if there is none yet.
+///
+/// # Errors
+/// When the file cannot be read, or is not a record of this version.
+pub fn read(file: &Path) -> Result<Option<Record>> {
+    let shown = file.display();
+    let text = match fs::read_to_string(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        text => text.with_context(|| format!("cannot read {shown}"))?,
+    };
+    let record: Record = serde_json::from_str(&text)
+        .with_context(|| format!("{shown} is not a record of `cargo lab grade`"))?;
+    let version = record.version;
+    ensure!(version == record::VERSION, "{shown} has version {version}, not {}", record::VERSION);
+    Ok(Some(record))
+}
+
+fn grade_from<'a>(
+    queue: &Mutex<impl Iterator<Item = &'a Handed>>,
+    class: &Class,
+    slot: &Slot,
+    control: Option<&Programs>,
+    graded: &Sender<Submission>,
+) {
+    loop {
+        let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let Some(handed) = next else { return };
+        let begin = Instant::now();
+        let result = grade_one(handed, class, slot, control);
+        let submission = result.unwrap_or_else(|error| {
+            let mut wanted = labs::all();
+            wanted.retain(|lab| class.labs.contains(&lab.number));
+            let (error, took) = (Some(format!("{error:#}")), begin.elapsed());
+            results::submission(&handed.name, &wanted, Vec::new(), error, took, &class.settings)
+        });
+        if graded.send(submission).is_err() {
+            return;
+        }
+    }
+}
+
+fn grade_one(
+    handed: &Handed,
+    class: &Class,
+    slot: &Slot,
+    control: Option<&Programs>,
+) -> Result<Submission> {
+    let source = handed.source.clone().context("nothing was handed in")?;
+    slot.purge()?;
+    let job = Job {
+        name: handed.name.clone(),
+        source,
+        slot: slot.clone(),
+        labs: class.labs.clone(),
+        settings: class.settings.clone(),
+        control: control.cloned(),
+    };
+    let ended = run(&job);
+    orphans::end_orphans();
+    let result = worker::result(&job.result());
+    slot.purge()?;
+    let why = ended?;
+    result.with_context(|| why)
+}
+
+/// Runs a worker to its end. Returns how it ended, in case that it has no result.
+fn run(job: &Job) -> Result<String> {
+    let _ = fs::remove_file(job.result());
+    let errors = job.slot.folder.join("errors.txt");
+    // The folders of the programs are below this one, which goes in any case.
+    let folder = Folder::new()?;
+    let line = serde_json::to_string(job).context("the path of the submission is not UTF-8")?;
+    let starting = orphans::starting();
+    let mut child = Command::new(program()?)
+        .arg(WORKER)
+        .env("TMPDIR", folder.path())
+        .env("CARGO_NET_OFFLINE", "true")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(File::create(&errors)?)
+        .process_group(0)
+        .spawn()
+        .context("cannot start a process for the submission")?;
+    let pid = Pid::from_raw(child.id().cast_signed());
+    starting.has_started(pid);
+    // If it has ended already, the wait says so.
+    let _ = child.stdin.as_mut().map(|stdin| writeln!(stdin, "{line}"));
+    let (begin, limit) = (Instant::now(), job.limit());
+    let wait = |limit: Duration| loop {
+        match orphans::reap(pid) {
+            Ok(WaitStatus::StillAlive) if begin.elapsed() < limit => {
+                thread::sleep(Duration::from_millis(10));
+            }
+            status => break status,
+        }
+    };
+    let mut status = wait(limit);
+    let is_late = status == Ok(WaitStatus::StillAlive);
+    if is_late {
+        drop(child.stdin.take());
+        status = wait(limit + END_LIMIT);
+        if status == Ok(WaitStatus::StillAlive) {
+            let _ = kill(pid, Signal::SIGKILL);
+            let _ = wait(limit + 2 * END_LIMIT);
+        }
+        bail!(
+            "the grading was still running after {} minutes, and was stopped",
+            limit.as_secs() / 60
+        );
+    }
+    let mut said = String::new();
+    let _ = File::open(&errors).and_then(|file| file.take(4000).read_to_string(&mut said));
+    let how = match status {
+        Ok(WaitStatus::Exited(_, code)) => format!("with exit status {code}"),
+        Ok(WaitStatus::Signaled(_, signal, _)) => format!("by {signal}"),
+        other => format!("in an unknown way ({other:?})"),
+    };
+    Ok(format!("the grading of this submission ended {how}: {}", quoted(&said).join("\n")))
+}
+
+/// This program, even if it has been built anew in the meantime.
+fn program() -> Result<PathBuf> {
+    let running = Path::new("/proc/self/exe");
+    Ok(if running.exists() { running.to_owned() } else { std::env::current_exe()? })
+}

@@ -1,0 +1,22 @@
+//! Grades a class: any number of submissions, by people whom nobody trusts.
+
+pub mod against;
+pub mod class_page;
+pub mod control;
+pub mod csv;
+pub mod detail;
+pub mod grade;
+pub mod handed_in;
+pub mod intake;
+pub mod other;
+pub mod pages;
+pub mod record;
+pub mod results;
+pub mod settings;
+pub mod single;
+pub mod sources;
+pub mod student_page;
+pub mod table;
+pub mod verdicts;
+pub mod warm;
+pub mod worker;

@@ -1,0 +1,129 @@
+//! Submissions in other languages: the instructor's commands build and start them.
+
+use std::fs;
+use std::io::Read;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use nix::sys::signal::{Signal, killpg};
+use nix::sys::wait::WaitStatus;
+use nix::unistd::Pid;
+
+use crate::class::handed_in::Source;
+use crate::class::settings::{Language, Settings};
+use crate::kit::files;
+use crate::system::orphans;
+
+/// The maximum size of a file, in bytes.
+const MAX_FILE: u64 = 16 * 1024 * 1024;
+
+/// The maximum number of bytes of a build's output that are read.
+const MAX_OUTPUT: u64 = 64 * 1024;
+
+/// Returns the language of a submission, and the folder within it in which its commands run. `None` if it is in the
+/// kit's own.
+///
+/// # Errors
+/// When the submission cannot be read.
+pub fn language<'a>(
+    source: &Source,
+    settings: &'a Settings,
+) -> Result<Option<(&'a Language, PathBuf)>> {
+    if settings.language.is_empty() {
+        return Ok(None);
+    }
+    let listed = source.list()?;
+    let found = settings.language.iter().filter_map(|language| {
+        let tops = listed.iter().filter(|path| path.ends_with(&language.file)).map(|path| {
+            let depth = Path::new(&language.file).iter().count();
+            path.ancestors().nth(depth).unwrap_or(path).to_owned()
+        });
+        Some((language, tops.min_by_key(|top| top.iter().count())?))
+    });
+    Ok(found.min_by_key(|(_, top)| top.iter().count()))
+}
+
+/// Copies a submission to a folder. Returns the folder in which its commands run.
+///
+/// # Errors
+/// When the submission cannot be read, or is too large.
+pub fn copy(source: &Source, top: &Path, folder: &Path) -> Result<PathBuf> {
+    for (path, bytes) in source.read(MAX_FILE, |path| path.starts_with(top))? {
+        let target = folder.join(&path);
+        fs::create_dir_all(target.parent().unwrap_or(folder))?;
+        fs::write(&target, &bytes).with_context(|| format!("cannot write {}", path.display()))?;
+        // An archive need not say whether a file is a script.
+        if bytes.starts_with(b"#!") {
+            files::make_executable(&target)?;
+        }
+    }
+    Ok(folder.join(top))
+}
+
+/// Runs the commands that build a submission. The error is for the student.
+///
+/// # Errors
+/// When one of them fails, or does not end in time.
+pub fn build(language: &Language, folder: &Path, limit: Duration) -> Result<(), String> {
+    let deadline = Instant::now() + limit;
+    for command in &language.build {
+        run(command, folder, deadline).map_err(|why| format!("$ {command}\n{why}"))?;
+    }
+    Ok(())
+}
+
+fn run(command: &str, folder: &Path, deadline: Instant) -> Result<(), String> {
+    let starting = orphans::starting();
+    let mut child = Command::new("/bin/sh")
+        .args(["-c", &format!("exec 2>&1\n{command}")])
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .map_err(|error| format!("cannot start it: {error}"))?;
+    let pid = Pid::from_raw(child.id().cast_signed());
+    starting.has_started(pid);
+    let output = child.stdout.take();
+    let reader = thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut output) = output {
+            let _ = output.by_ref().take(MAX_OUTPUT).read_to_end(&mut bytes);
+            // A build that cannot write waits forever.
+            let _ = std::io::copy(&mut output, &mut std::io::sink());
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    });
+    let mut is_late = false;
+    let status = loop {
+        match orphans::reap(pid) {
+            Ok(WaitStatus::StillAlive) => {
+                is_late = Instant::now() > deadline;
+                if is_late {
+                    let _ = killpg(pid, Signal::SIGKILL);
+                }
+                thread::sleep(Duration::from_millis(5));
+            }
+            status => break status,
+        }
+    };
+    let _ = killpg(pid, Signal::SIGKILL);
+    orphans::end_orphans();
+    let said = reader.join().unwrap_or_default();
+    match status {
+        Ok(WaitStatus::Exited(_, 0)) => Ok(()),
+        _ if is_late => {
+            Err(format!("{said}\nit was still running at the time limit, and was stopped"))
+        }
+        Ok(WaitStatus::Exited(_, code)) => Err(format!("{said}\nit ended with exit status {code}")),
+        Ok(WaitStatus::Signaled(_, signal, _)) => {
+            Err(format!("{said}\nit was terminated by {signal}"))
+        }
+        other => Err(format!("{said}\nit ended in an unknown way: {other:?}")),
+    }
+}

@@ -1,0 +1,195 @@
+//! The record of a graded class, which is written as JSON. Everything that `cargo lab grade` shows is made from it.
+//!
+//! `tests/class.schema.json` describes the same shape for other programs. A new field does not change the version; a
+//! field that changes its meaning, or goes, does.
+
+use serde::{Deserialize, Serialize};
+
+/// The version of the shape.
+pub const VERSION: u32 = 1;
+
+/// A graded class.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// [`VERSION`].
+    pub version: u32,
+    /// The version of the kit that graded.
+    pub kit: String,
+    /// When the grading began: UTC, as in RFC 3339.
+    pub date: String,
+    /// The system, and the number of its processors.
+    pub machine: String,
+    /// Where the control came from.
+    pub control: Control,
+    /// What the submissions were kept from: the tier, and what is missing in it.
+    pub tier: String,
+    /// Sorted by name. Each name occurs once.
+    pub submissions: Vec<Submission>,
+}
+
+/// Where the control came from: the finished programs, which show whether a failure is the machine's fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Control {
+    /// From the kit's `solutions/`.
+    Kit,
+    /// From a file with programs that were built beforehand.
+    File,
+    /// There was none.
+    None,
+}
+
+/// What one student handed in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Submission {
+    /// The student's name, or else the name of the file or folder.
+    pub name: String,
+    /// The points that are known, each lab times its weight. `None` if nothing could be graded.
+    pub points: Option<u32>,
+    /// The maximum of the points, without bonus stages.
+    pub maximum: u32,
+    /// Whether every stage has points.
+    pub complete: bool,
+    /// Why the submission could not be graded, or not completely.
+    pub error: Option<String>,
+    /// How long the grading took.
+    pub seconds: f64,
+    /// When the grading ended: UTC, as in RFC 3339.
+    pub date: String,
+    /// The number of stages that students do not see.
+    pub hidden: u32,
+    /// The labs in the order of their numbers. Empty if nothing could be graded.
+    pub labs: Vec<Lab>,
+}
+
+/// One lab of a submission.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Lab {
+    /// The number of the lab.
+    pub lab: u32,
+    /// The topic of the lab.
+    pub title: String,
+    /// The points that are known, without the weight. `None` if no stage has points.
+    pub points: Option<u32>,
+    /// The maximum of the points, without bonus stages and without the weight.
+    pub maximum: u32,
+    /// How often the lab's points count.
+    pub weight: u32,
+    /// Whether every stage has points.
+    pub complete: bool,
+    /// The stages in the order of their numbers.
+    pub stages: Vec<Stage>,
+}
+
+/// One stage of a lab.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stage {
+    /// The number of the stage.
+    pub stage: u32,
+    /// What the programs should do.
+    pub title: String,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// `None` for a grader error, and where a grader error kept the stage from being graded.
+    pub points: Option<u32>,
+    /// The maximum of the points.
+    pub maximum: u32,
+    /// Whether the points are additional: they do not count in the maximum of the lab.
+    pub bonus: bool,
+    /// Whether students do not see the stage.
+    pub hidden: bool,
+    /// The stage that must be passed first.
+    pub blocked_by: Option<u32>,
+    /// The seed of the random words. A string, because a number in JSON may have only 53 bits.
+    pub seed: Option<String>,
+    /// How long the stage took.
+    pub seconds: f64,
+    /// Whether the control passed the same stage, if it was run.
+    pub control: Option<bool>,
+    /// The report about a stage that failed, or that has a grader error.
+    pub report: Option<Report>,
+}
+
+/// A stage's verdict; see [`crate::grading::verdict::Verdict`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The programs do what the stage requires.
+    Passed,
+    /// The programs do something else.
+    Failed,
+    /// The stage is not written yet.
+    NotStarted,
+    /// An earlier stage must be passed first.
+    Blocked,
+    /// The grader or the machine failed.
+    GraderError,
+}
+
+/// A report in parts, so that some of them can be left out for students. All texts are plain: no escape sequences, no
+/// markup except in [`Ladder::svg`], and no paths of the machine that graded.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Which programs and connections had ended before.
+    pub ended: Vec<String>,
+    /// What was expected, and what came. `None` if the grader failed.
+    pub wrong: Option<Wrong>,
+    /// Why the grader failed.
+    pub grader: Option<String>,
+    /// What was almost right.
+    pub near_misses: Vec<String>,
+    /// The step of the script that failed.
+    pub step: Option<String>,
+    /// The messages between the programs.
+    pub ladder: Option<Ladder>,
+    /// The same without the message that did not arrive. `None` if no message is missing.
+    pub happened: Option<Ladder>,
+    /// What the people and servers saw.
+    pub screens: Vec<Screen>,
+    /// What the programs did that were still running.
+    pub running: Vec<String>,
+    /// What to do next.
+    pub advice: Vec<Advice>,
+    /// The whole report, as on a terminal with 100 columns.
+    pub text: String,
+}
+
+/// What was expected, and what came.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Wrong {
+    /// Who should have received or done it.
+    pub who: String,
+    /// The expected text, in rows. Empty if the program does not compile.
+    pub expected: Vec<String>,
+    /// The text that came instead, in rows; or the output of the compiler.
+    pub came: Vec<String>,
+    /// The row and the column of `came` at which the difference begins.
+    pub caret: Option<(usize, usize)>,
+}
+
+/// The messages between the programs, twice.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Ladder {
+    /// For a terminal with 100 columns.
+    pub text: String,
+    /// A drawing, which uses the styles of the page that contains it.
+    pub svg: String,
+}
+
+/// The last lines of a screen.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Screen {
+    /// Whose screen it is.
+    pub name: String,
+    /// The lines from top to bottom.
+    pub lines: Vec<String>,
+}
+
+/// What to do next.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Advice {
+    /// `look at`, `hint`, `read`, `again`, `stuck?`, `control` or `to do`.
+    pub label: String,
+    /// The advice.
+    pub text: String,
+}

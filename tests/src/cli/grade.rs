@@ -1,0 +1,110 @@
+//! `cargo lab grade`: grades a class.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use anyhow::{Context, Result};
+
+use crate::class::detail::Detail;
+use crate::class::grade::{self, Class};
+use crate::class::record::Record;
+use crate::class::settings::Settings;
+use crate::class::{against, csv, intake, pages, table};
+use crate::cli::target::lab_number;
+use crate::labs;
+use crate::report::text::columns;
+
+/// The command line.
+#[derive(clap::Args)]
+pub struct Options {
+    /// A submission (a folder, a .zip or a .tar.gz, of a kit or just its labs/), or a folder full of them
+    #[arg(required = true)]
+    submissions: Vec<PathBuf>,
+    /// Grades only this lab. May be given several times. Default: all labs
+    #[arg(long = "lab", value_name = "LAB", value_parser = lab_number)]
+    labs: Vec<u32>,
+    /// Writes the record of all results to this file, after each submission
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Keeps the results that are in the file of --json, and grades only what is missing
+    #[arg(long, requires = "json")]
+    resume: bool,
+    /// A CSV file with a column `name`. A row names the submission that one of its cells names
+    #[arg(long, value_name = "FILE")]
+    roster: Option<PathBuf>,
+    /// Weights, hidden stages and other languages. Default: grading.toml in the current folder, if there is one
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
+    /// The finished programs that `cargo lab export --control` has made. Default: those of this kit
+    #[arg(long, value_name = "FILE")]
+    control: Option<PathBuf>,
+    /// Also writes the points to this file, for a spreadsheet
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+    /// Also writes pages to this folder: index.html for you, and a page for each student in students/
+    #[arg(long, value_name = "FOLDER")]
+    html: Option<PathBuf>,
+    /// How much the pages for students show
+    #[arg(long, value_enum, default_value_t, requires = "html")]
+    detail: Detail,
+    /// Shows whose points have changed since this record, and why
+    #[arg(long, value_name = "FILE")]
+    against: Option<PathBuf>,
+    /// How many submissions are graded at a time. Default: half the number of processors
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    jobs: Option<u16>,
+}
+
+/// The settings that are used if none are named.
+const SETTINGS: &str = "grading.toml";
+
+/// Grades the submissions. Returns whether every submission has points for every stage.
+///
+/// # Errors
+/// When nothing can be graded, or the record cannot be written.
+pub fn run(kit: &Path, options: Options) -> Result<bool> {
+    let kit =
+        fs::canonicalize(kit).with_context(|| format!("there is no kit {}", kit.display()))?;
+    let settings = match &options.settings {
+        Some(file) => Settings::read(file)?,
+        None if Path::new(SETTINGS).is_file() => Settings::read(Path::new(SETTINGS))?,
+        None => Settings::default(),
+    };
+    let handed = intake::find(&options.submissions, &settings, options.roster.as_deref())?;
+    let before = match &options.json {
+        Some(file) if options.resume => grade::read(file)?,
+        _ => None,
+    };
+    let old = options.against.as_deref().map(read_old).transpose()?;
+    if let Some(file) = &options.csv {
+        // This is found out before the grading, which takes a while.
+        let file_is_there = File::options().append(true).create(true).open(file);
+        file_is_there.with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    if let Some(folder) = &options.html {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    }
+    let mut labs = if options.labs.is_empty() { labs::numbers() } else { options.labs };
+    labs.sort_unstable();
+    labs.dedup();
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    let jobs = options.jobs.map_or(processors.div_ceil(2), usize::from);
+    let (control, file) = (options.control, options.json);
+    let record = grade::grade(&Class { kit, handed, labs, settings, control, jobs, file }, before)?;
+    println!("{}", table::table(&record, columns()));
+    if let Some(old) = old {
+        println!("\n{}", against::changes(&old, &record, columns()));
+    }
+    if let Some(file) = &options.csv {
+        csv::write(&record, file)?;
+    }
+    if let Some(folder) = &options.html {
+        pages::write(&record, folder, options.detail)?;
+    }
+    Ok(record.submissions.iter().all(|submission| submission.complete))
+}
+
+fn read_old(file: &Path) -> Result<Record> {
+    grade::read(file)?.with_context(|| format!("there is no record {}", file.display()))
+}
