@@ -100,6 +100,10 @@ fn a_class_gets_the_right_points() {
     second.control = Control::Kit;
     class.check(&second.submissions);
     assert_eq!(lasting(&first), lasting(&second));
+
+    // Later, only one lab of one submission.
+    let one = class.folder().join("manifests");
+    lab().arg("grade").arg(one).args(["--lab", "1"]).assert().success();
 }
 
 /// No report names a folder of the machine that graded.

@@ -170,7 +170,10 @@ impl Class {
     /// Every so many of the mutants.
     fn mistakes(&mut self, every: usize) {
         let wanted = self.labs.clone();
-        let mutants = mutants().into_iter().filter(|mutant| wanted.contains(&mutant.lab));
+        // With a port of its own, a server fails in whatever stage runs at the same time as another one.
+        let varies = |name: &str| name == "1.01-takes-its-own-port";
+        let mutants = mutants().into_iter();
+        let mutants = mutants.filter(|one| wanted.contains(&one.lab) && !varies(&one.name));
         for mutant in mutants.skip(1).step_by(every) {
             let (lab, number) = (mutant.lab, mutant.stage);
             let folder = self.write(&mutant.name, |other, _| other == lab);

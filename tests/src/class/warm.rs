@@ -83,6 +83,8 @@ impl Workshop {
         let kit = self.files()?;
         write_anew(&first, &kit)?;
         let starters = starters(&self.kit, packages)?;
+        // An earlier grading may have been of other labs, and cargo reads empty folders, too.
+        remove(&first.join("labs"))?;
         write_anew(&first.join("labs"), &starters)?;
         let names: Vec<_> = packages.iter().map(|package| package.name.clone()).collect();
         let programs: Vec<_> = names
