@@ -14,8 +14,8 @@ pub fn comes_to_rest(process: &Process, journal: &Journal) -> Check {
     let name = process.name();
     let begin = Instant::now();
     loop {
-        let before = process.busy_time()?;
         let looked = Instant::now();
+        let before = process.busy_time()?;
         // A sleep is correct here, because the check measures the processor time that the program uses during the
         // sleep.
         thread::sleep(LOOK);

@@ -9,7 +9,7 @@ use crate::harness::stage::{Lab, Stage};
 use crate::journal;
 use crate::journal::failure::{Evidence, Failure};
 use crate::journal::visible::visible;
-use crate::journal::{Event, EventKind, Step};
+use crate::journal::{Event, EventKind, Step, Wire};
 use crate::kit::exercises::{self, Location};
 use crate::kit::untrusted::exercises_of_lab;
 use crate::report::closing::closing;
@@ -118,7 +118,10 @@ impl<'a> Report<'a> {
     /// Whether there are events to show. If the grader failed, the events say nothing about the programs.
     pub fn has_happened(&self) -> bool {
         !matches!(self.failure(), Some(Failure::Grader(_)))
-            && self.events.iter().any(|event| event.what != EventKind::End)
+            && self
+                .events
+                .iter()
+                .any(|event| !matches!(event.what, EventKind::Step(_) | EventKind::End))
     }
 
     /// Returns why the stage failed.
@@ -229,7 +232,8 @@ impl<'a> Report<'a> {
 
     /// Returns the step of the script that failed.
     pub fn step(&self) -> Option<&Step> {
-        self.events.iter().rev().find_map(|event| match &event.what {
+        let mut events = self.events.iter().rev().filter(|_| self.has_happened());
+        events.find_map(|event| match &event.what {
             EventKind::Step(step) => Some(step),
             _ => None,
         })
@@ -246,6 +250,14 @@ impl<'a> Report<'a> {
         // The longest matching name is used, because `server` is also the beginning of `server 2`.
         let names = self.events.iter().map(|event| event.who.as_str());
         names.filter(is_about).max_by_key(|name| name.len())
+    }
+
+    /// Returns the participant that was the last to send something.
+    fn speaker(&self) -> Option<&str> {
+        let end = self.events.iter().position(|event| event.what == EventKind::End);
+        let mut events = self.events[..end.unwrap_or(self.events.len())].iter().rev();
+        let last = events.find(|event| matches!(event.what, EventKind::Sent(_, Wire::Bytes(_))))?;
+        Some(&last.who)
     }
 
     /// Returns another participant that the failure mentions, as in `carol's connection`.
@@ -289,7 +301,10 @@ impl<'a> Report<'a> {
         outcome
             .map(|outcome| {
                 let mut states = programs::states(&outcome.programs, &self.events, self.about());
-                states.ended.extend(self.about().and_then(|about| closing(&self.events, about)));
+                // A speaker that is no longer connected explains why nobody heard it.
+                let speaker = self.speaker().filter(|speaker| Some(*speaker) != self.about());
+                let ends = self.about().into_iter().chain(speaker);
+                states.ended.extend(ends.filter_map(|name| closing(&self.events, name)));
                 states
             })
             .unwrap_or_default()

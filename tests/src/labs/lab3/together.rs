@@ -62,14 +62,14 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
         let guest = enters(harness, address, "guest", Terminal::Dumb)?;
         server.prints(&active(3))?;
         gather(&[("ann", &ann), ("bob", &bob), ("guest", &guest)])?;
-        harness.step(&["type_messages"], &format!("guest {what}; the client should end"));
-        way(&guest)?;
-        guest.exits(0)?;
         let step = format!("guest {what}; ann and bob should see `!DISCONNECT`, and stay");
-        harness.step(&["run_room", "receive_frames", "show_frames"], &step);
-        server.prints(&active(2))?;
+        harness.step(&["receive_frames", "show_frames", "run_room"], &step);
+        way(&guest)?;
         ann.sees("[guest] : !DISCONNECT")?;
         bob.sees("[guest] : !DISCONNECT")?;
+        server.prints(&active(2))?;
+        harness.step(&["type_messages"], &format!("guest {what}; the client should end"));
+        guest.exits(0)?;
     }
     harness.step(&["run_room", "relay"], "killed joins, before killed is killed");
     let killed = enters(harness, address, "killed", Terminal::Dumb)?;

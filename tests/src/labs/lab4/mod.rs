@@ -15,7 +15,8 @@ pub fn lab() -> Lab {
         stage(1, "The server replies to HELO", 10)
             .hint(
                 "What has arrived when a read returns: a line, half a line, or a line and the \
-                 beginning of the next? Where are the other bytes kept until the next call?",
+                 beginning of the next? Where are the other bytes kept until the next call? Which \
+                 lines does the reply have, and what comes after each colon?",
             )
             .hint(
                 "In `next_line`, return `put_back` first, if there is one. Otherwise \
@@ -33,7 +34,8 @@ pub fn lab() -> Lab {
             .on(&[1])
             .hint(
                 "What must the newcomer know before it can show the news? Which lists say who is \
-                 in which room, and do they agree when `join` returns?",
+                 in which room, and do they agree when `join` returns? Which lines does a message \
+                 have, in which order, and how does it end?",
             )
             .hint(
                 "`field` passes the next line to `value`. In `read_join`, call `Lines::field` for \
@@ -69,7 +71,8 @@ pub fn lab() -> Lab {
             .on(&[3])
             .hint(
                 "Which client must still be a member when the news is sent, and must no longer be \
-                 one after that? What is the reply to a client that is not in the room?",
+                 one after that? Which of the request's numbers decides who leaves, and which are \
+                 only repeated in the reply?",
             )
             .hint(
                 "In `read_leave`, read `JOIN_ID`, then `CLIENT_NAME`, and only then check both \
@@ -162,8 +165,8 @@ pub fn lab() -> Lab {
         stage(9, "KILL_SERVICE ends the server", 4)
             .on(&[1, 2])
             .hint(
-                "What keeps the process alive: the listener, or a thread that still reads? With \
-                 which status does the process exit?",
+                "What keeps the process alive: the listener, or a thread that still reads or waits? \
+                 Which clients are disconnected, and with which status does the process exit?",
             )
             .hint(
                 "In `kill`, call `Hall::flush`, then `common::exit` with 0: it ends all threads, \
@@ -198,7 +201,8 @@ pub fn lab() -> Lab {
             .on(&[10])
             .hint(
                 "To which room does plain text go after /room, and after /leave? What does the \
-                 server receive for each command?",
+                 server receive for each command? Which room does the client name when a reply \
+                 arrives?",
             )
             .hint(
                 "In `obey`, look up the rooms with `Rooms::switch_to`, `list` and `find`; with an \
@@ -217,7 +221,8 @@ pub fn lab() -> Lab {
             .on(&[5, 11])
             .hint(
                 "Try it with three terminals side by side. Which of them show what is said in the \
-                 other room? Does a half-typed line stay intact?",
+                 other room? Does any of them show a line twice? Does a half-typed line stay \
+                 intact?",
             )
             .hint(
                 "This stage needs no new function. It tests `Hall::say` (stage 2), `show_replies` \
