@@ -266,7 +266,7 @@ fn hostile_output_is_never_a_command_of_github() {
     let commands = annotations(&complete());
     let expected = "::error file=labs/a%2Cb/server.rs,line=12,title=Lab 2::";
     assert!(commands.starts_with(expected), "{commands}");
-    let [one, two] = [Stopped::new(), Stopped::new()];
+    let [one, two] = [Stopped::draw(), Stopped::draw()];
     assert_ne!(one.begin(), two.begin(), "nobody may guess the word");
     let word = one.begin().split_off("::stop-commands::".len());
     assert_eq!((word.len(), one.end()), (32, format!("::{word}::")));

@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 ///
 /// # Errors
 /// When the file cannot be written.
-pub fn write(file: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
+pub fn write(file: &Path, contents: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
     let shown = || format!("cannot write {}", file.display());
     let folder = match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -24,7 +24,7 @@ pub fn write(file: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<()>) -> Re
         .tempfile_in(folder)
         .with_context(shown)?;
     let mut out = BufWriter::new(&mut beside);
-    fill(&mut out).and_then(|()| Ok(out.flush()?)).with_context(shown)?;
+    contents(&mut out).and_then(|()| Ok(out.flush()?)).with_context(shown)?;
     drop(out);
     beside.as_file().sync_all().with_context(shown)?;
     beside.persist(file).with_context(shown)?;

@@ -118,7 +118,7 @@ pub struct Stopped(u128);
 
 impl Stopped {
     /// Draws the word.
-    pub fn new() -> Self {
+    pub fn draw() -> Self {
         Self(rand::random())
     }
 

@@ -1,4 +1,4 @@
-//! JUnit's XML, as the schema of Apache Ant describes it, which GitLab and Jenkins read, too.
+//! The XML of `JUnit`, as the schema of Apache Ant describes it, which GitLab and Jenkins read, too.
 
 use std::fmt::Write;
 

@@ -44,7 +44,7 @@ impl FromArgMatches for Forms {
 impl Forms {
     /// Begins the grading. In GitHub Actions, nothing that is printed until [`Forms::write`] is a command.
     pub fn begin(&self) -> Option<Stopped> {
-        let stopped = self.0.iter().any(|(form, _)| form.option == "github").then(Stopped::new)?;
+        let stopped = self.0.iter().any(|(form, _)| form.option == "github").then(Stopped::draw)?;
         println!("{}", stopped.begin());
         Some(stopped)
     }

@@ -1,4 +1,4 @@
-//! PrairieLearn's `results.json`. See <https://docs.prairielearn.com/externalGrading/>.
+//! The `results.json` of `PrairieLearn`. See <https://docs.prairielearn.com/externalGrading/>.
 
 use anyhow::Result;
 use serde_json::{Value, json};
