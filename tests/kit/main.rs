@@ -13,6 +13,7 @@ mod class;
 mod command_line;
 mod export;
 mod floors;
+mod forms;
 // This test looks in /proc for processes that are left over.
 #[cfg(target_os = "linux")]
 mod hostile;

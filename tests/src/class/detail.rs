@@ -42,6 +42,16 @@ impl Detail {
         shown
     }
 
+    /// Returns the submission with this much of each report. Hidden stages, which only the instructor sees, keep theirs.
+    pub fn with_reports(self, submission: &Submission) -> Submission {
+        let mut shown = submission.clone();
+        let stages = shown.labs.iter_mut().flat_map(|lab| &mut lab.stages);
+        for stage in stages.filter(|stage| !stage.hidden) {
+            stage.report = stage.report.take().and_then(|report| self.part_of(report));
+        }
+        shown
+    }
+
     fn part_of(self, report: Report) -> Option<Report> {
         match self {
             Self::Full => Some(report),

@@ -1,9 +1,8 @@
 //! Grades a class: several submissions at a time, each in a process of its own, and writes each result when it is
 //! there.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio, exit};
@@ -25,7 +24,7 @@ use crate::class::record::{self, Control, Record, Submission};
 use crate::class::settings::Settings;
 use crate::class::warm::{Slot, Workshop};
 use crate::class::worker::{self, Job};
-use crate::class::{control, results, sources};
+use crate::class::{beside, control, results, sources};
 use crate::grading::grader::Author;
 use crate::kit::files::PRISTINE;
 use crate::labs;
@@ -190,26 +189,12 @@ pub fn tier() -> String {
     }
 }
 
-/// Writes the record beside its file, and then renames it, so that the file is always complete.
+/// Writes the record.
 ///
 /// # Errors
 /// When the file cannot be written.
 pub fn write(record: &Record, file: &Path) -> Result<()> {
-    let shown = || format!("cannot write {}", file.display());
-    let folder = match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut beside = tempfile::Builder::new()
-        .prefix(".grading-")
-        // As for any other file, the user's mask decides.
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(folder)
-        .with_context(shown)?;
-    serde_json::to_writer(io::BufWriter::new(&mut beside), record).with_context(shown)?;
-    beside.as_file().sync_all().with_context(shown)?;
-    beside.persist(file).with_context(shown)?;
-    Ok(())
+    beside::write(file, |out| Ok(serde_json::to_writer(out, record)?))
 }
 
 /// Reads an earlier record. `None` if there is none yet.

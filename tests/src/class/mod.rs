@@ -1,10 +1,13 @@
 //! Grades a class: any number of submissions, by people whom nobody trusts.
 
 pub mod against;
+pub mod beside;
 pub mod class_page;
 pub mod control;
 pub mod csv;
 pub mod detail;
+pub mod file_names;
+pub mod forms;
 pub mod grade;
 pub mod handed_in;
 pub mod intake;

@@ -1,7 +1,6 @@
 //! The results of a class as a folder of HTML pages. `index.html` and `reports/` are for the instructor, and the pages
 //! in `students/` can be handed out.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -9,6 +8,7 @@ use anyhow::{Context, Result};
 
 use crate::class::class_page::class_page;
 use crate::class::detail::Detail;
+use crate::class::file_names::file_names;
 use crate::class::record::Record;
 use crate::class::student_page::student_page;
 
@@ -17,7 +17,7 @@ use crate::class::student_page::student_page;
 /// # Errors
 /// When a file cannot be written.
 pub fn write(record: &Record, folder: &Path, detail: Detail) -> Result<()> {
-    let names = file_names(record);
+    let names = file_names(record, "html");
     // The instructor sees everything. If students do, too, one page is enough for both.
     let hides = detail != Detail::Full || record.submissions.iter().any(|one| one.hidden > 0);
     let own = if hides { "reports" } else { "students" };
@@ -38,25 +38,4 @@ fn write_page(file: &Path, page: &str) -> Result<()> {
         fs::write(file, page)
     };
     write().with_context(|| format!("cannot write {}", file.display()))
-}
-
-/// Returns a file name for each submission. A name may contain anything, and a file name only letters and digits.
-fn file_names(record: &Record) -> Vec<String> {
-    /// With this many letters of four bytes each, no file name is too long.
-    const LONGEST: usize = 50;
-    let mut taken = BTreeSet::new();
-    let mut file_name = |name: &str| {
-        let safe = |char: char| if char.is_alphanumeric() { char } else { '_' };
-        let mut stem: String = name.chars().take(LONGEST).map(safe).collect();
-        if stem.is_empty() {
-            // A file name that begins with a dot is not listed.
-            stem.push('_');
-        }
-        // Some systems do not tell upper case from lower case.
-        let mut names = (1..).map(|count| {
-            if count == 1 { format!("{stem}.html") } else { format!("{stem}-{count}.html") }
-        });
-        names.find(|name| taken.insert(name.to_lowercase())).unwrap_or_default()
-    };
-    record.submissions.iter().map(|submission| file_name(&submission.name)).collect()
 }

@@ -7,6 +7,7 @@ use std::thread;
 use anyhow::{Context, Result};
 
 use crate::class::detail::Detail;
+use crate::class::forms::options::Forms;
 use crate::class::grade::{self, Class};
 use crate::class::record::Record;
 use crate::class::settings::Settings;
@@ -45,8 +46,8 @@ pub struct Options {
     /// Also writes pages to this folder: index.html for you, and a page for each student in students/
     #[arg(long, value_name = "FOLDER")]
     html: Option<PathBuf>,
-    /// How much the pages for students show
-    #[arg(long, value_enum, default_value_t, requires = "html")]
+    /// How much of their reports students see
+    #[arg(long, value_enum, default_value_t)]
     detail: Detail,
     /// Shows whose points have changed since this record, and why
     #[arg(long, value_name = "FILE")]
@@ -54,6 +55,8 @@ pub struct Options {
     /// How many submissions are graded at a time. Default: half the number of processors
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: Option<u16>,
+    #[command(flatten)]
+    forms: Forms,
 }
 
 /// The settings that are used if none are named.
@@ -64,6 +67,7 @@ const SETTINGS: &str = "grading.toml";
 /// # Errors
 /// When nothing can be graded, or the record cannot be written.
 pub fn run(kit: &Path, options: Options) -> Result<bool> {
+    let stopped = options.forms.begin();
     let kit =
         fs::canonicalize(kit).with_context(|| format!("there is no kit {}", kit.display()))?;
     let settings = match &options.settings {
@@ -102,6 +106,7 @@ pub fn run(kit: &Path, options: Options) -> Result<bool> {
     if let Some(folder) = &options.html {
         pages::write(&record, folder, options.detail)?;
     }
+    options.forms.write(&record, options.detail, stopped)?;
     Ok(record.submissions.iter().all(|submission| submission.complete))
 }
 

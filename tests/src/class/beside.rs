@@ -1,0 +1,32 @@
+//! Files that are always complete, whenever the grading ends.
+
+use std::fs::Permissions;
+use std::io::{BufWriter, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+/// Writes a file beside its place, and then renames it.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write(file: &Path, contents: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
+    let shown = || format!("cannot write {}", file.display());
+    let folder = match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut beside = tempfile::Builder::new()
+        .prefix(".grading-")
+        // As for any other file, the user's mask decides.
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(folder)
+        .with_context(shown)?;
+    let mut out = BufWriter::new(&mut beside);
+    contents(&mut out).and_then(|()| Ok(out.flush()?)).with_context(shown)?;
+    drop(out);
+    beside.as_file().sync_all().with_context(shown)?;
+    beside.persist(file).with_context(shown)?;
+    Ok(())
+}

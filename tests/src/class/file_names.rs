@@ -1,0 +1,30 @@
+//! The names of files about submissions.
+
+use std::collections::BTreeSet;
+
+use crate::class::record::Record;
+
+/// Returns a file name for each submission. A name may contain anything, and a file name only letters and digits.
+pub fn file_names(record: &Record, extension: &str) -> Vec<String> {
+    /// With this many letters of four bytes each, no file name is too long.
+    const LONGEST: usize = 50;
+    let mut taken = BTreeSet::new();
+    let mut file_name = |name: &str| {
+        let safe = |char: char| if char.is_alphanumeric() { char } else { '_' };
+        let mut stem: String = name.chars().take(LONGEST).map(safe).collect();
+        if stem.is_empty() {
+            // A file name that begins with a dot is not listed.
+            stem.push('_');
+        }
+        // Some systems do not tell upper case from lower case.
+        let mut names = (1..).map(|count| {
+            if count == 1 {
+                format!("{stem}.{extension}")
+            } else {
+                format!("{stem}-{count}.{extension}")
+            }
+        });
+        names.find(|name| taken.insert(name.to_lowercase())).unwrap_or_default()
+    };
+    record.submissions.iter().map(|submission| file_name(&submission.name)).collect()
+}

@@ -1,0 +1,65 @@
+//! The `result.json` of Classroom 50. See <https://github.com/foundation50/classroom50/wiki/Advanced-Autograding>.
+
+use std::env;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+use crate::class::forms::rows::{Row, seen};
+use crate::class::record::{Record, Submission, Verdict};
+
+/// Returns the result. There is none after a grader error: then `autograder.py` must end with the exit status of
+/// `cargo lab grade`, which Classroom 50 takes for an error of the infrastructure.
+///
+/// # Errors
+/// When the runner of Classroom 50 has not said whose submission it is.
+pub fn result(_: &Record, submission: &Submission) -> Result<Option<String>> {
+    result_with(submission, &|name| env::var(name).ok())
+}
+
+/// The same with other environment variables.
+///
+/// # Errors
+/// When one of them is missing.
+pub fn result_with(
+    submission: &Submission,
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Result<Option<String>> {
+    let given = |name: &str| {
+        variable(name).filter(|value| !value.is_empty()).with_context(|| {
+            format!("{name} is not set: --classroom50 is for `autograder.py` in Classroom 50, whose runner sets it")
+        })
+    };
+    let rows = seen(submission);
+    // With the bonus stages, because no score may exceed its maximum.
+    let maximum: u32 = rows.iter().map(|row| row.maximum).sum();
+    let commit = given("COMMIT_URL")?;
+    let result = json!({
+        "schema": "classroom50/result/v1",
+        "classroom": given("CLASSROOM")?,
+        "assignment": given("ASSIGNMENT")?,
+        "assignment_type": variable("ASSIGNMENT_TYPE").unwrap_or_else(|| "individual".to_owned()),
+        "owner": given("OWNER").or_else(|_| given("USERNAME"))?,
+        "submission": given("SUBMISSION_TAG")?,
+        "review": given("REVIEW_URL").unwrap_or_else(|_| commit.clone()),
+        "commit": commit,
+        "release": given("RELEASE_URL")?,
+        // The runner replaces it by the date of the commit.
+        "datetime": submission.date,
+        "graded_at": submission.date,
+        "score": submission.points,
+        "max-score": maximum,
+        "tests": rows.iter().map(test).collect::<Vec<_>>(),
+    });
+    Ok(submission.complete.then(|| result.to_string()))
+}
+
+fn test(row: &Row) -> Value {
+    json!({
+        "test-name": row.name(),
+        "passed": row.verdict == Verdict::Passed,
+        "score": row.points,
+        "max-score": row.maximum,
+        "output": row.output,
+    })
+}

@@ -1,0 +1,134 @@
+//! The summary of a job in GitHub Actions, and its commands. See
+//! <https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands>.
+
+use std::fmt::Write;
+
+use anyhow::Result;
+
+use crate::class::forms::rows::{Row, seen, seen_of, summary, text, word};
+use crate::class::record::{Lab, Record, Report, Submission, Verdict};
+use crate::journal::visible::visible;
+use crate::report::text::escape;
+
+/// GitHub shows no summary that is larger than 1 MiB.
+const LARGEST: usize = 1_000_000;
+
+/// GitHub shows this number of errors of one step.
+const MOST: usize = 10;
+
+/// Returns the summary in Markdown.
+///
+/// # Errors
+/// When text cannot be formatted, which does not happen.
+pub fn markdown(record: &Record, submission: &Submission) -> Result<Option<String>> {
+    let rows = seen(submission);
+    let mut out = format!("### {}: {}\n\n", inert(&submission.name), inert(&summary(submission)));
+    if !rows.is_empty() {
+        out.push_str("| stage | points | verdict |\n|---|---|---|\n");
+    }
+    for row in &rows {
+        let verdict = inert(word(row.verdict));
+        writeln!(out, "| {} | {} | {verdict} |", inert(&row.name()), inert(&row.score()))?;
+    }
+    writeln!(
+        out,
+        "\nGraded by version {} of the kit at {}.\n",
+        inert(&record.kit),
+        inert(&submission.date)
+    )?;
+    let has_report = |row: &&Row| matches!(row.verdict, Verdict::Failed | Verdict::GraderError);
+    for row in rows.iter().filter(has_report) {
+        let (name, output) = (inert(&row.name()), escape(&row.output));
+        let details = format!(
+            "<details><summary>{name}</summary>\n\n<pre>\n{output}\n</pre>\n\n</details>\n\n"
+        );
+        if out.len() + details.len() > LARGEST {
+            out.push_str("The other reports would not fit into a summary.\n");
+            break;
+        }
+        out.push_str(&details);
+    }
+    Ok(Some(out))
+}
+
+/// Returns text that Markdown and HTML show as it is: no character is left that has a meaning in one of them.
+fn inert(text: &str) -> String {
+    let mut inert = String::new();
+    for char in visible(text.as_bytes()).chars() {
+        if char.is_ascii_punctuation() {
+            let _ = write!(inert, "&#{};", u32::from(char));
+        } else {
+            inert.push(char);
+        }
+    }
+    inert
+}
+
+/// Returns the commands that make annotations: one for each lab with a stage that is not passed.
+pub fn annotations(submission: &Submission) -> String {
+    let mut out = String::new();
+    if !submission.complete {
+        command(&mut out, None, "Grader error", &summary(submission));
+    }
+    for lab in submission.labs.iter().take(MOST - 1) {
+        let rows = seen_of(lab);
+        let failed = |row: &&Row| row.verdict == Verdict::Failed;
+        if let Some(row) = rows.iter().find(failed) {
+            let count = rows.iter().filter(failed).count();
+            let first = format!("{count} failed. The first: {}", row.name());
+            command(&mut out, place(lab), &format!("Lab {}", lab.lab), &first);
+        }
+    }
+    out
+}
+
+/// Where the first report of a lab says to look: a file, and a line.
+fn place(lab: &Lab) -> Option<(&str, u32)> {
+    let of = |report: &'_ Report| report.advice.iter().position(|advice| advice.label == "look at");
+    lab.stages
+        .iter()
+        .filter(|stage| !stage.hidden)
+        .filter_map(|stage| stage.report.as_ref())
+        .find_map(|report| {
+            let place = report.advice.get(of(report)?)?.text.split_whitespace().next()?;
+            let (file, line) = place.split_once(':')?;
+            Some((file, line.split(':').next()?.parse().ok()?))
+        })
+}
+
+fn command(out: &mut String, place: Option<(&str, u32)>, title: &str, message: &str) {
+    let place =
+        place.map_or(String::new(), |(file, line)| format!("file={},line={line},", property(file)));
+    let _ = writeln!(out, "::error {place}title={}::{}", property(title), data(&text(message)));
+}
+
+/// Escapes what a command says.
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// Escapes a property of a command.
+fn property(text: &str) -> String {
+    data(&visible(text.as_bytes())).replace(':', "%3A").replace(',', "%2C")
+}
+
+/// Lines that are printed between these two are not commands, whatever they say. Nobody can guess the word that ends
+/// this.
+pub struct Stopped(u128);
+
+impl Stopped {
+    /// Draws the word.
+    pub fn draw() -> Self {
+        Self(rand::random())
+    }
+
+    /// The command after which lines are not commands.
+    pub fn begin(&self) -> String {
+        format!("::stop-commands::{:032x}", self.0)
+    }
+
+    /// The command after which lines may be commands again.
+    pub fn end(&self) -> String {
+        format!("::{:032x}::", self.0)
+    }
+}

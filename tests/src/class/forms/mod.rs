@@ -1,0 +1,113 @@
+//! The results of a class in the forms of other systems. Each form is a function over the record, and a row in [`ALL`].
+
+pub mod autolab;
+pub mod classroom50;
+pub mod ctrf;
+pub mod github;
+pub mod gradescope;
+pub mod junit;
+pub mod options;
+pub mod prairielearn;
+pub mod rows;
+pub mod vpl;
+
+use std::path::Path;
+use std::{fs, io};
+
+use anyhow::{Context, Result};
+
+use crate::class::beside;
+use crate::class::detail::Detail;
+use crate::class::file_names::file_names;
+use crate::class::record::{Record, Submission};
+
+/// A form of results.
+pub struct Form {
+    /// Its option of `cargo lab grade`.
+    pub option: &'static str,
+    /// What the help says.
+    pub help: &'static str,
+    /// The end of a file's name.
+    pub extension: &'static str,
+    /// Returns what is in the file. `None` if the form cannot say that a submission is not completely graded.
+    pub write: fn(&Record, &Submission) -> Result<Option<String>>,
+}
+
+/// All forms.
+pub static ALL: [Form; 8] = [
+    Form {
+        option: "gradescope",
+        help: "Gradescope's results.json",
+        extension: "json",
+        write: gradescope::results,
+    },
+    Form {
+        option: "classroom50",
+        help: "The result.json of Classroom 50",
+        extension: "json",
+        write: classroom50::result,
+    },
+    Form {
+        option: "prairielearn",
+        help: "PrairieLearn's results.json",
+        extension: "json",
+        write: prairielearn::results,
+    },
+    Form { option: "junit", help: "JUnit's XML", extension: "xml", write: junit::report },
+    Form {
+        option: "ctrf",
+        help: "A report in the Common Test Report Format",
+        extension: "json",
+        write: ctrf::report,
+    },
+    Form {
+        option: "github",
+        help: "A summary for GitHub Actions, and annotations on the terminal",
+        extension: "md",
+        write: github::markdown,
+    },
+    Form {
+        option: "autolab",
+        help: "The line that Autolab reads",
+        extension: "txt",
+        write: autolab::line,
+    },
+    Form {
+        option: "vpl",
+        help: "The lines that Moodle's VPL reads",
+        extension: "txt",
+        write: vpl::lines,
+    },
+];
+
+/// Writes the results to a file, or for several submissions to a folder, with a file for each. Returns the submissions
+/// for which nothing was written, because the form cannot say that they are not completely graded. An older file for
+/// one of them is removed, because it would be taken for the result. Students see as much of their reports as `detail`
+/// says.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn write(form: &Form, record: &Record, detail: Detail, path: &Path) -> Result<Vec<String>> {
+    let names = file_names(record, form.extension);
+    let is_file = record.submissions.len() == 1 && !path.is_dir();
+    if !is_file {
+        fs::create_dir_all(path)
+            .with_context(|| format!("cannot make the folder {}", path.display()))?;
+    }
+    let mut without = Vec::new();
+    for (submission, name) in record.submissions.iter().zip(names) {
+        let file = if is_file { path.to_owned() } else { path.join(name) };
+        if let Some(text) = (form.write)(record, &detail.with_reports(submission))? {
+            beside::write(&file, |out| Ok(out.write_all(text.as_bytes())?))?;
+            continue;
+        }
+        without.push(submission.name.clone());
+        match fs::remove_file(&file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("cannot remove {}", file.display()));
+            }
+            _ => {}
+        }
+    }
+    Ok(without)
+}

@@ -1,0 +1,161 @@
+//! The tests of a submission, as other systems show them: one for each stage.
+
+use std::fmt::Write;
+
+use crate::class::record::{Lab, Stage, Submission, Verdict};
+use crate::journal::visible::visible;
+
+/// The longest output of a test, in bytes. JSON may double it, and 50 stages must fit into 1 MB.
+const LONGEST: usize = 8 << 10;
+
+/// What a system shows as one test.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// The number of the lab.
+    pub lab: u32,
+    /// `2.05`: these sort as the stages do. Empty for the hidden stages.
+    pub number: String,
+    /// The title of the stage. Unique in the lab.
+    pub title: String,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The verdict, and the report if there is one. Only lines of visible characters.
+    pub output: String,
+    /// The points times the weight of the lab. `None` if the grader failed.
+    pub points: Option<u32>,
+    /// The maximum of the points times the weight of the lab.
+    pub maximum: u32,
+    /// Whether students do not see the stage.
+    pub is_hidden: bool,
+    /// How long the stage took.
+    pub seconds: f64,
+}
+
+impl Row {
+    /// The number and the title.
+    pub fn name(&self) -> String {
+        format!("{} {}", self.number, self.title).trim_start().to_owned()
+    }
+
+    /// The points, or a word if they are not known.
+    pub fn score(&self) -> String {
+        self.points.map_or("not graded".to_owned(), |points| format!("{points}/{}", self.maximum))
+    }
+}
+
+/// Returns a row for each stage.
+pub fn all(submission: &Submission) -> Vec<Row> {
+    let stages = |lab: &Lab| lab.stages.iter().map(|stage| row(lab, stage)).collect::<Vec<_>>();
+    submission.labs.iter().flat_map(stages).collect()
+}
+
+/// Returns a row for each stage that students see, and after them one row for the hidden stages of each lab: their
+/// points count, and each system shows that they exist.
+pub fn seen(submission: &Submission) -> Vec<Row> {
+    submission.labs.iter().flat_map(seen_of).collect()
+}
+
+/// The same for one lab.
+pub fn seen_of(lab: &Lab) -> Vec<Row> {
+    let (hidden, seen): (Vec<_>, Vec<_>) =
+        lab.stages.iter().map(|stage| row(lab, stage)).partition(|row| row.is_hidden);
+    seen.into_iter().chain(together(lab, &hidden)).collect()
+}
+
+fn row(lab: &Lab, stage: &Stage) -> Row {
+    // The number of a hidden stage would say that the stage exists, and that it failed.
+    let is_seen = |by: &u32| lab.stages.iter().any(|one| one.stage == *by && !one.hidden);
+    let verdict = match (stage.verdict, stage.blocked_by.filter(is_seen)) {
+        (Verdict::Blocked, Some(by)) => {
+            format!("blocked: stage {}.{by} must be passed first", lab.lab)
+        }
+        (verdict, _) => word(verdict).to_owned(),
+    };
+    let report = stage.report.as_ref().map_or("", |report| &report.text);
+    Row {
+        lab: lab.lab,
+        number: format!("{}.{:02}", lab.lab, stage.stage),
+        title: format!(
+            "{}{}",
+            visible(stage.title.as_bytes()),
+            if stage.bonus { " (bonus)" } else { "" }
+        ),
+        verdict: stage.verdict,
+        output: text(&format!("{verdict}\n\n{report}")),
+        points: stage.points.map(|points| points.saturating_mul(lab.weight)),
+        maximum: stage.maximum.saturating_mul(lab.weight),
+        is_hidden: stage.hidden,
+        seconds: stage.seconds,
+    }
+}
+
+/// Returns one row for several stages.
+fn together(lab: &Lab, rows: &[Row]) -> Option<Row> {
+    let count = rows.len();
+    let has = |verdict| rows.iter().any(|row| row.verdict == verdict);
+    let verdict = match rows {
+        [] => return None,
+        _ if has(Verdict::GraderError) => Verdict::GraderError,
+        _ if rows.iter().all(|row| row.verdict == Verdict::Passed) => Verdict::Passed,
+        _ => Verdict::Failed,
+    };
+    Some(Row {
+        lab: lab.lab,
+        number: String::new(),
+        title: format!("{count} hidden {}", if count == 1 { "stage" } else { "stages" }),
+        verdict,
+        output: word(verdict).to_owned(),
+        points: rows.iter().map(|row| row.points).sum(),
+        maximum: rows.iter().map(|row| row.maximum).sum(),
+        is_hidden: false,
+        seconds: rows.iter().map(|row| row.seconds).sum(),
+    })
+}
+
+/// A verdict in words.
+pub fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Passed => "passed",
+        Verdict::Failed => "failed",
+        Verdict::NotStarted => "not started",
+        Verdict::Blocked => "blocked: an earlier stage must be passed first",
+        Verdict::GraderError => {
+            "grader error: this stage could not be graded, and this is not the student's fault"
+        }
+    }
+}
+
+/// Returns text in which each character but the newline is visible, and which is not too long. A submission controls
+/// parts of the text.
+pub fn text(text: &str) -> String {
+    let beginning = &text[..text.floor_char_boundary(LONGEST)];
+    let lines: Vec<_> = beginning.trim_end().lines().map(|line| visible(line.as_bytes())).collect();
+    let mut shown = lines.join("\n");
+    // A character that is made visible becomes longer.
+    if shown.len() > LONGEST || beginning.len() < text.len() {
+        shown.truncate(shown.floor_char_boundary(LONGEST));
+        let _ = write!(shown, "\n… cut off here");
+    }
+    shown
+}
+
+/// Returns why a submission has no complete result.
+pub fn why(submission: &Submission) -> String {
+    let error = submission.error.as_deref();
+    text(error.unwrap_or("The grader or its machine failed. Grade the submission again."))
+}
+
+/// Returns what every system shows above the tests.
+pub fn summary(submission: &Submission) -> String {
+    let points = submission.points.map_or("not graded".to_owned(), |points| {
+        format!("{points} of {} points", submission.maximum)
+    });
+    let mut summary = points;
+    if submission.hidden > 0 {
+        let _ = write!(summary, ", {} hidden stages included", submission.hidden);
+    }
+    if !submission.complete {
+        let _ = write!(summary, "; not complete. {}", why(submission));
+    }
+    summary
+}
