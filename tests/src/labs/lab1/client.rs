@@ -41,7 +41,7 @@ pub fn shows_messages(harness: &Harness) -> Check {
     harness.step(&["show_messages"], "the original server sends a message without a newline");
     original.sends(from(&first))?;
     bob.sees(&from(&first))?;
-    harness.step(&["show_messages"], "the server sends alice a message of 2,000 characters");
+    harness.step(&["show_messages"], "the server sends alice a message of about 2,000 characters");
     let words = harness.words(2);
     let long = from(&format!("{}{words}", long_text()));
     server.says(&long)?;

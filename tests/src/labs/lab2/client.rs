@@ -103,7 +103,7 @@ pub fn talks(harness: &Harness) -> Check {
     alice.sees(&format!("carol: {second}"))?;
     harness.step(functions, "alice types nothing; her client should use no processor time");
     alice.rests()?;
-    harness.step(&["show_messages"], "the server sends alice a message of 2,000 characters");
+    harness.step(&["show_messages"], "the server sends alice a message of about 2,000 characters");
     let long = format!("bob: {}{}", long_text(), harness.words(2));
     server.says(&long)?;
     alice.sees_wrapped(&long)?;

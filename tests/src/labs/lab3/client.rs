@@ -63,7 +63,7 @@ pub fn reads_frames_however_split(harness: &Harness) -> Check {
         server.trickles(frame(format!("[bob] : {line}")))?;
         ann.sees(&format!("[bob] : {line}"))?;
     }
-    harness.step(functions, "the server sends a payload of 5,000 bytes");
+    harness.step(functions, "the server sends a payload of about 5,000 bytes");
     let long = format!("[bob] : {}{}", "x".repeat(5000), harness.words(1));
     server.frames(&long)?;
     ann.sees(&long)

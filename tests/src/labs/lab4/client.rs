@@ -55,7 +55,7 @@ pub fn joins_and_talks(harness: &Harness) -> Check {
     alice.sees_somewhere("what do you want")?;
     harness.step(&["show"], "the second line of that text should not look like a message");
     alice.has_seen(0, &forged)?;
-    harness.step(&["show", "read_reply"], "the server sends a text of 5,000 characters");
+    harness.step(&["show", "read_reply"], "the server sends a text of about 5,000 characters");
     let long = format!("{}{}", "x".repeat(5000), harness.words(1));
     server.sends(chat(31, "bob", &long))?;
     alice.sees(&format!("[{room}] bob: {long}"))?;
