@@ -252,6 +252,16 @@ impl<'a> Report<'a> {
         names.filter(is_about).max_by_key(|name| name.len())
     }
 
+    /// Returns the other end of the last connection of the participant that the failure is about.
+    fn other_end(&self) -> Option<&str> {
+        let about = self.about()?;
+        self.events.iter().rev().filter_map(Event::ends).find_map(|(from, to)| match about {
+            about if about == from => Some(to),
+            about if about == to => Some(from),
+            _ => None,
+        })
+    }
+
     /// Returns the participant that was the last to send something.
     fn speaker(&self) -> Option<&str> {
         let end = self.events.iter().position(|event| event.what == EventKind::End);
@@ -291,7 +301,8 @@ impl<'a> Report<'a> {
         let mut events = journal::merged(&self.events);
         events.extend(end);
         let marks = Marks { evidence: self.evidence(), missing };
-        let about: Vec<_> = self.about().into_iter().chain(self.mentioned()).collect();
+        let others = [self.mentioned(), self.other_end()].into_iter().flatten();
+        let about: Vec<_> = self.about().into_iter().chain(others).collect();
         Ladder::new(self.lab.number, &events, &about, &marks, size)
     }
 

@@ -19,8 +19,7 @@ use crate::report::text::{cut, quoted_line, short_blanks};
 pub fn near_misses(evidence: &Evidence, events: &[Event], lab: &Lab) -> Vec<String> {
     let Evidence { name, expected, before, rest, is_screen } = evidence;
     let mut misses: Vec<String> = Vec::new();
-    // `…` stands for any other text in the line.
-    let expected = String::from_utf8_lossy(expected).replace('…', "").into_bytes();
+    let expected = without_gaps(expected);
     let message = trim(&expected);
     // In a flood, what is missing may come later.
     if message.is_empty() || rest.len() >= MAX_BYTES {
@@ -83,9 +82,15 @@ pub fn near_misses(evidence: &Evidence, events: &[Event], lab: &Lab) -> Vec<Stri
     misses.iter().map(|miss| quoted_line(miss)).collect()
 }
 
+/// The expected text without `…`, which stands for any other text in the line.
+fn without_gaps(expected: &[u8]) -> Vec<u8> {
+    String::from_utf8_lossy(expected).replace('…', "").into_bytes()
+}
+
 /// Whether the message arrived, although not in the expected place or form.
 pub fn has_arrived(evidence: &Evidence) -> bool {
-    let message = trim(&evidence.expected);
+    let expected = without_gaps(&evidence.expected);
+    let message = trim(&expected);
     let is_quote = |at: usize| evidence.is_screen && is_quoted(&evidence.rest[..at]);
     !message.is_empty() && find(&evidence.rest, message).is_some_and(|at| !is_quote(at))
 }
@@ -144,7 +149,7 @@ fn beside(
     } else if !front.is_empty() {
         let front = shown(front);
         Some(format!("it arrived, but is glued to «{front}» before it: there is no ⏎ between them"))
-    } else if !back.is_empty() {
+    } else if !back.is_empty() && !evidence.expected.ends_with("…\n".as_bytes()) {
         Some(format!("it arrived, but «{}» is glued to its end", shown(back)))
     } else {
         (at > 1).then(|| format!("it arrived, but after «{}»", shown(&rest[..at])))
@@ -307,7 +312,7 @@ fn only_typed(name: &str, message: &[u8], rest: &[u8], events: &[Event]) -> Opti
 mod tests {
     use std::time::Duration;
 
-    use super::{Evidence, Lab, near_misses};
+    use super::{Evidence, Lab, has_arrived, near_misses};
     use crate::journal::{Event, EventKind, Wire};
 
     fn lab(speaker_hears: bool) -> Lab {
@@ -352,6 +357,20 @@ mod tests {
         assert_eq!(misses("…name:", "Enter your name: \nHello\n"), none);
         let glued = "it arrived, but is glued to «Hello» before it: there is no ⏎ between them";
         assert_eq!(misses("bob: hi\n", "Hellobob: hi\n"), [glued]);
+    }
+
+    #[test]
+    fn the_value_of_a_field_is_not_glued_to_it() {
+        let evidence = Evidence {
+            name: "bob".into(),
+            expected: "ROOM_REF: …\n".into(),
+            before: Vec::new(),
+            rest: b"JOIN_ID: 1\nROOM_REF: 1\nCHAT: 1\n".to_vec(),
+            is_screen: false,
+        };
+        let misses = near_misses(&evidence, &[], &lab(true));
+        assert_eq!(misses, ["it arrived, but after «JOIN_ID: 1⏎»"]);
+        assert!(has_arrived(&evidence));
     }
 
     #[test]
