@@ -315,7 +315,8 @@ impl<'a> Report<'a> {
                 // A speaker that is no longer connected explains why nobody heard it.
                 let speaker = self.speaker().filter(|speaker| Some(*speaker) != self.about());
                 let ends = self.about().into_iter().chain(speaker);
-                states.ended.extend(ends.filter_map(|name| closing(&self.events, name)));
+                let ends = ends.filter_map(|name| closing(&self.events, name));
+                states.ended.extend(ends.map(|line| quoted_line(&line)));
                 states
             })
             .unwrap_or_default()
