@@ -9,7 +9,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::WaitStatus;
 use nix::unistd::Pid;
 
@@ -99,21 +98,8 @@ fn run(command: &str, folder: &Path, deadline: Instant) -> Result<(), String> {
         }
         String::from_utf8_lossy(&bytes).into_owned()
     });
-    let mut is_late = false;
-    let status = loop {
-        match orphans::reap(pid) {
-            Ok(WaitStatus::StillAlive) => {
-                is_late = Instant::now() > deadline;
-                if is_late {
-                    let _ = killpg(pid, Signal::SIGKILL);
-                }
-                thread::sleep(Duration::from_millis(5));
-            }
-            status => break status,
-        }
-    };
-    let _ = killpg(pid, Signal::SIGKILL);
-    orphans::end_orphans();
+    let left = deadline.saturating_duration_since(Instant::now());
+    let (status, is_late) = orphans::wait_for(pid, left);
     let said = reader.join().unwrap_or_default();
     match status {
         Ok(WaitStatus::Exited(_, 0)) => Ok(()),

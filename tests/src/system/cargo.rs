@@ -9,9 +9,8 @@ use std::os::unix::process::CommandExt;
 use std::path::{self, Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::WaitStatus;
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -157,23 +156,8 @@ fn run_cargo(
 
     let output = read_all(child.stdout.take());
     let errors = read_all(child.stderr.take());
-    let begin = Instant::now();
-    let status = loop {
-        match orphans::reap(pid) {
-            Ok(WaitStatus::StillAlive) if begin.elapsed() <= limit => {
-                thread::sleep(Duration::from_millis(5));
-            }
-            Ok(WaitStatus::StillAlive) => {
-                let _ = killpg(pid, Signal::SIGKILL);
-                thread::sleep(Duration::from_millis(1));
-            }
-            status => break status,
-        }
-    };
-    // Processes that a build.rs started may still be running and keep the pipes open. The group id cannot be reused
-    // while one of these processes exists.
-    let _ = killpg(pid, Signal::SIGKILL);
-    orphans::end_orphans();
+    // Processes that a build.rs has started may still be running.
+    let (status, is_late) = orphans::wait_for(pid, limit);
     let (output, errors) = (output.join().unwrap_or_default(), errors.join().unwrap_or_default());
 
     let messages: Vec<Value> =
@@ -184,7 +168,7 @@ fn run_cargo(
         // Cargo has not compiled anything, so the workspace is broken.
         Ok(WaitStatus::Exited(..)) if messages.is_empty() => return Err(errors),
         Ok(WaitStatus::Exited(..)) => BuildEnd::Finished(what_failed(packages, &built, &errors)),
-        _ if begin.elapsed() > limit => {
+        _ if is_late => {
             let seconds = limit.as_secs();
             let limit = if seconds < 120 {
                 format!("{seconds} s")

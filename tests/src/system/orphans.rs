@@ -8,8 +8,10 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpgid, getpgrp, getsid};
 
@@ -64,10 +66,35 @@ pub fn reap(program: Pid) -> nix::Result<WaitStatus> {
     status
 }
 
+/// Waits until a command that this grader has started has ended, and kills it after `limit`. Then ends the processes that
+/// it has left running. Returns how it ended, and whether it was still running after `limit`. The command must lead a
+/// process group of its own.
+pub fn wait_for(command: Pid, limit: Duration) -> (nix::Result<WaitStatus>, bool) {
+    let begin = Instant::now();
+    let mut is_late = false;
+    let status = loop {
+        match reap(command) {
+            Ok(WaitStatus::StillAlive) => {
+                is_late = begin.elapsed() > limit;
+                if is_late {
+                    let _ = killpg(command, Signal::SIGKILL);
+                }
+                thread::sleep(Duration::from_millis(5));
+            }
+            status => break status,
+        }
+    };
+    // They may keep pipes open. The group id cannot be reused while one of them exists.
+    let _ = killpg(command, Signal::SIGKILL);
+    end_orphans();
+    (status, is_late)
+}
+
+/// This is enough for many generations of orphans, but keeps a loop from running forever.
+const ROUNDS: usize = 1000;
+
 /// Ends all orphans, and the orphans that they leave behind.
 pub fn end_orphans() {
-    // This is enough for many generations of orphans, but keeps the loop from running forever.
-    const ROUNDS: usize = 1000;
     for _ in 0..ROUNDS {
         let _no_starts = STARTING.write().unwrap_or_else(PoisonError::into_inner);
         let started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -88,8 +115,6 @@ pub fn end_orphans() {
 
 /// Ends all processes that this process has started, and those that they have started, because it is about to exit.
 pub fn end_all() {
-    // See [`end_orphans`].
-    const ROUNDS: usize = 1000;
     for _ in 0..ROUNDS {
         let family = family(Pid::this());
         if family.len() == 1 {
@@ -100,7 +125,7 @@ pub fn end_all() {
             // Only a child of this process can be reaped.
             let _ = waitpid(*pid, Some(WaitPidFlag::WNOHANG));
         }
-        std::thread::sleep(std::time::Duration::from_millis(1));
+        thread::sleep(Duration::from_millis(1));
     }
 }
 
