@@ -295,6 +295,16 @@ fn students_see_what_the_instructor_decides() {
 }
 
 #[test]
+fn pages_of_an_earlier_grading_do_not_remain() {
+    let folder = folder("results-old");
+    pages::write(&class::class(20), &folder, Detail::None).unwrap();
+    fs::write(folder.join("students/notes.html"), "the instructor's own").unwrap();
+    pages::write(&class::class(12), &folder, Detail::None).unwrap();
+    assert_eq!(pages_in(&folder.join("students")).len(), 12 + 1);
+    assert_eq!(pages_in(&folder.join("reports")).len(), 12);
+}
+
+#[test]
 fn every_cell_leads_to_its_report() {
     for (count, detail) in [(60, Detail::Full), (600, Detail::None)] {
         let folder = folder(&format!("results-{count}"));

@@ -11,6 +11,7 @@ use crate::class::detail::Detail;
 use crate::class::file_names::file_names;
 use crate::class::record::Record;
 use crate::class::student_page::student_page;
+use crate::report::markup::GENERATOR;
 
 /// Writes the pages to a folder. Students see as much of their reports as `detail` says.
 ///
@@ -28,6 +29,8 @@ pub fn write(record: &Record, folder: &Path, detail: Detail) -> Result<()> {
             write_page(&folder.join(own).join(name), &student_page(submission, &record.kit))?;
         }
     }
+    remove_old(&folder.join("students"), &names)?;
+    remove_old(&folder.join("reports"), if hides { &names } else { &[] })?;
     let links: Vec<_> = names.iter().map(|name| format!("{own}/{name}")).collect();
     write_page(&folder.join("index.html"), &class_page(record, &links))
 }
@@ -38,4 +41,18 @@ fn write_page(file: &Path, page: &str) -> Result<()> {
         fs::write(file, page)
     };
     write().with_context(|| format!("cannot write {}", file.display()))
+}
+
+/// Removes the pages of an earlier grading that are not among these, which would be handed out by mistake. Files that
+/// are not ours remain.
+fn remove_old(folder: &Path, names: &[String]) -> Result<()> {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let (file, name) = (entry.path(), entry.file_name());
+        let is_new = names.iter().any(|new| name == new.as_str());
+        if is_new || !fs::read_to_string(&file).is_ok_and(|page| page.contains(GENERATOR)) {
+            continue;
+        }
+        fs::remove_file(&file).with_context(|| format!("cannot remove {}", file.display()))?;
+    }
+    Ok(())
 }

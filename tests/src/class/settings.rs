@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::labs;
 
+/// The maximum weight of a lab. Sums of points stay small enough for every spreadsheet and every form of results.
+const MAX_WEIGHT: u32 = 1_000;
+
 /// The instructor's settings. Without a file, all labs have the same weight, and every stage counts and is shown.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -76,6 +79,9 @@ impl Settings {
         for lab in self.weights.keys().chain(of_languages) {
             let exists = labs::numbers().iter().any(|number| number.to_string() == *lab);
             ensure!(exists, "there is no lab {lab}");
+        }
+        for (lab, weight) in &self.weights {
+            ensure!(*weight <= MAX_WEIGHT, "the weight of lab {lab} is above {MAX_WEIGHT}");
         }
         for stage in self.hidden.iter().chain(&self.bonus) {
             let exists = stages().any(|(lab, number)| is(stage, lab, number));
@@ -160,6 +166,7 @@ mod tests {
             assert!(error.contains(why), "{error}");
         };
         says("weights = { 9 = 1 }", "there is no lab 9");
+        says("weights = { 2 = 1001 }", "the weight of lab 2 is above 1000");
         says("hidden = [\"2.99\"]", "there is no stage 2.99");
         says("hiden = []", "unknown field `hiden`");
         let language = "[[language]]\nname = \"C\"\nfile = \"Makefile\"\n[language.lab.1]\n";

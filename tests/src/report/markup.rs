@@ -58,10 +58,13 @@ pub fn page(title: &str, styles: &[Inline], script: Option<Inline>, body: &str) 
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; \
          style-src{style_sources}; script-src{script_sources}; base-uri 'none'; form-action 'none'\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n{GENERATOR}\n\
          <link rel=\"icon\" href=\"data:,\">\n<title>{title}</title>\n{styles}{body}{script}</html>\n"
     )
 }
+
+/// What every page contains, so that a page can be recognized as ours.
+pub const GENERATOR: &str = "<meta name=\"generator\" content=\"chat labs\">";
 
 fn each(parts: &[Inline], html: impl Fn(&Inline) -> String) -> String {
     parts.iter().map(html).collect()
