@@ -23,7 +23,7 @@ use crate::report::html::Page;
 use crate::report::part::made;
 use crate::report::scoreboard::{self, Points, print_no_points, stage_line};
 use crate::report::text::{columns, labelled};
-use crate::system::last_word;
+use crate::system::{last_word, reads};
 
 /// The number of lines that are printed below a report.
 const UNDER_A_REPORT: usize = 4;
@@ -47,6 +47,10 @@ pub struct Options {
     /// Grades this client instead of yours, like --server
     #[arg(long, value_name = "CMD", requires = "target", value_parser = command)]
     client: Option<String>,
+    /// Lets the program of --server or --client read this file or folder, too. It can read the current folder, the files
+    /// that the command line names and what is beside them, the system's programs and libraries, and those in `$PATH`
+    #[arg(long, value_name = "PATH")]
+    read: Vec<PathBuf>,
     /// Also writes the reports to this file, as an HTML page
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
@@ -126,7 +130,8 @@ pub struct Checked {
 /// When nothing can be graded.
 pub fn run(kit: &Path, options: Options) -> Result<Checked> {
     let stages = options.stages();
-    let Options { target, all, seed, server, client, html, repeats } = options;
+    let Options { target, all, seed, server, client, read, html, repeats } = options;
+    reads::allow(read);
     if stages.is_empty() {
         bail!(
             "this stage runs another program; use --client for a client stage, --server for a server stage, or both"
