@@ -2,6 +2,9 @@
 //! the grader.
 
 mod address;
+// Only Linux confines programs.
+#[cfg(target_os = "linux")]
+mod attacks;
 mod book;
 // This test looks in /proc for the grader's process.
 #[cfg(target_os = "linux")]

@@ -9,7 +9,7 @@ use grader::journal::failure::{Check, Evidence, Failure, MAX_BYTES};
 use grader::journal::terminal::Terminal;
 use grader::journal::{Event, EventKind, Journal, Step, Wire};
 use grader::report::scoreboard::Points;
-use grader::system::process::Ended;
+use grader::system::process::{Ended, Excess};
 use grader::system::waits::Waits;
 use nix::sys::signal::Signal;
 use nix::sys::wait::WaitStatus;
@@ -279,5 +279,6 @@ fn ended(rng: &mut StdRng) -> Ended {
         memory,
         waits: Waits::default(),
         busiest_child: rng.random_bool(0.2).then(|| text(rng)),
+        excess: rng.random_bool(0.1).then_some((Excess::Memory, after)),
     }
 }

@@ -129,7 +129,7 @@ pub fn empty(control: Control) -> Record {
         date: results::now(),
         machine: machine(),
         control,
-        tier: tier(),
+        tier: confinement::tier(),
         submissions: Vec::new(),
     }
 }
@@ -173,20 +173,6 @@ fn machine() -> String {
     let system = system.trim();
     let cores = thread::available_parallelism().map_or(1, usize::from);
     format!("{system}, {}, {cores} processors", std::env::consts::ARCH)
-}
-
-/// What submissions are kept from on this machine.
-pub fn tier() -> String {
-    let holds = confinement::holds();
-    let missing: Vec<_> = [(holds.writing, "writing"), (holds.signals, "signals")]
-        .into_iter()
-        .filter_map(|(holds, what)| (!holds).then_some(what))
-        .collect();
-    if missing.is_empty() {
-        "writing and signals are held back".to_owned()
-    } else {
-        format!("not held back: {}", missing.join(", "))
-    }
 }
 
 /// Writes the record.

@@ -26,7 +26,7 @@ use crate::report::html::Page;
 use crate::report::part::made;
 use crate::report::scoreboard::{self, Points, print_no_points, stage_line};
 use crate::report::text::{columns, labelled};
-use crate::system::last_word;
+use crate::system::{last_word, reads};
 
 /// The number of lines that are printed below a report.
 const UNDER_A_REPORT: usize = 4;
@@ -50,6 +50,10 @@ pub struct Options {
     /// Grades this client instead of yours, like --server
     #[arg(long, value_name = "CMD", requires = "target", value_parser = command)]
     client: Option<String>,
+    /// Lets the program of --server or --client read this file or folder, too. It can read the current folder, the files
+    /// that the command line names and what is beside them, the system's programs and libraries, and those in `$PATH`
+    #[arg(long, value_name = "PATH")]
+    read: Vec<PathBuf>,
     /// Also writes the reports to this file, as an HTML page
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
@@ -103,6 +107,7 @@ fn command(text: &str) -> Result<String, String> {
 pub fn to_the_last_line(kit: &Path, options: Options) -> ExitCode {
     // Without a second process, only a killed grader says nothing.
     let _ = last_word::wait_for_grader(print_no_points);
+    reads::allow(options.read.iter().cloned());
     let graded = caught("the check", || run(kit, options));
     let status = match graded {
         Ok(Ok(Checked { first: None, is_written: true })) => ExitCode::SUCCESS,

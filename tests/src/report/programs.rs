@@ -9,7 +9,8 @@ use crate::journal::is_server;
 use crate::journal::unwritten::{unwritten_stages, without_unwritten};
 use crate::journal::{Event, EventKind, Wire};
 use crate::report::text::{plain, quoted_line};
-use crate::system::process::Ended;
+use crate::system::memory::{MAX_MEMORY, MAX_PROCESSES};
+use crate::system::process::{Ended, Excess};
 
 /// The maximum number of lines of a panic message that are shown.
 const LAST_LINES: usize = 3;
@@ -54,7 +55,15 @@ pub fn states(programs: &[(String, Ended)], events: &[Event], about: Option<&str
         let after = || {
             format!("after {:.1} s{}", ended.after.as_secs_f64(), step(name, number, ended, events))
         };
+        if let Some((excess, _)) = ended.excess {
+            let what = match excess {
+                Excess::Memory => format!("used more than {} GiB of memory", MAX_MEMORY >> 30),
+                Excess::Processes => format!("started more than {MAX_PROCESSES} processes"),
+            };
+            states.ended.push(format!("{name}'s program {what} and was ended, {}", after()));
+        }
         match ended.status {
+            _ if ended.excess.is_some() => {}
             // A client is allowed to exit, but a server is not.
             Some(WaitStatus::Exited(_, 0)) if !is_server(name) && about != Some(name) => {}
             // Clients are expected to end when their server ends.
@@ -74,7 +83,7 @@ pub fn states(programs: &[(String, Ended)], events: &[Event], about: Option<&str
             }
             _ => states.running.extend(running(name, ended, about, is_silent(events))),
         }
-        if ended.memory > MUCH_MEMORY {
+        if ended.memory > MUCH_MEMORY && ended.excess.is_none() {
             let megabytes = ended.memory / 1_000_000;
             states.running.push(format!("{name}'s program used {megabytes} MB of memory"));
         }
@@ -267,6 +276,7 @@ mod tests {
             memory: 0,
             waits,
             busiest_child: None,
+            excess: None,
         };
         let what = EventKind::Showed(output.into_bytes());
         let shown = Event { at: zero, who: "bob".to_owned(), what };

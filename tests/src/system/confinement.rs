@@ -2,12 +2,13 @@
 //!
 //! The folder is the program's home directory, its folder for temporary files, and its current directory. It is removed
 //! when the program ends. On Linux the kernel also prevents the program and its child processes from writing anywhere
-//! else and from signaling other processes (landlock(7)). Without this support, running in its own folder is the
-//! program's only confinement; see [`holds`].
+//! else, from reading more than it needs (see [`reads`]), from signaling other processes, and from using the network
+//! except for TCP at the port that it was told (landlock(7), and [`crate::system::filter`] for what that leaves open).
+//! Without this support, running in its own folder is the program's only confinement; see [`holds`].
 //!
-//! Confinement protects against accidents and playful attempts. It is not a sandbox, as the README says. It does not
-//! restrict reading, connections, the number of processes, the memory and disk space that they use together, the
-//! permissions and times of files, or the code of a submission that `cargo build` runs (`build.rs` and macros).
+//! A server that was told to choose its port may connect to any: one that wakes up its own listener cannot know the port
+//! before. Not restricted are also the disk space that programs use together, the permissions and times of files, and
+//! the code of a submission that `cargo build` runs (`build.rs` and macros).
 
 use std::fs;
 use std::io;
@@ -17,20 +18,48 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
 use crate::journal::failure::{Check, Failure};
+use crate::system::reads;
 
 /// The restrictions that the kernel of this machine can enforce.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools)] // each is one thing
 pub struct Holds {
     /// No writing outside the folder. This needs Linux 5.13 with Landlock enabled, and Linux 6.2 to prevent truncation
     /// too.
     pub writing: bool,
+    /// No reading of other people's work, the grader, or the home folder. It comes with Linux 5.13, too.
+    pub reading: bool,
+    /// No TCP except at the port that the program was told. This needs Linux 6.7.
+    pub network: bool,
     /// No signals to processes that the program did not start. This needs Linux 6.12.
     pub signals: bool,
+    /// No other protocols, and no system calls that no chat needs. This needs seccomp(2), and a processor that
+    /// `seccompiler` knows.
+    pub calls: bool,
 }
 
 /// Returns the restrictions that the kernel of this machine can enforce.
 pub fn holds() -> Holds {
     kernel::holds()
+}
+
+/// Returns in a few words what holds programs back on this machine, for the record of a grading: the tier `B`, or what
+/// is missing in it.
+pub fn tier() -> String {
+    let Holds { writing, reading, network, signals, calls } = holds();
+    let parts = [
+        (writing, "writing"),
+        (reading, "reading"),
+        (network, "network"),
+        (signals, "signals"),
+        (calls, "system calls"),
+    ];
+    let missing: Vec<_> = parts.iter().filter(|(holds, _)| !holds).map(|(_, what)| *what).collect();
+    if missing.is_empty() {
+        "B".to_owned()
+    } else {
+        format!("less than B: not held back: {}", missing.join(", "))
+    }
 }
 
 /// The folder that contains the folders of all programs. It is removed when the grader ends, whatever the cause: a
@@ -95,13 +124,15 @@ impl Folder {
         &self.0
     }
 
-    /// Returns the rules for a program that is allowed to write only in this folder, or `None` if the kernel does not
-    /// support such rules. The rules apply to a process that calls `landlock_restrict_self(2)` with them.
+    /// Returns the rules for a program that is allowed to write only in this folder, to read also these paths and the
+    /// system's, and to use only this TCP port; or `None` if the kernel does not support such rules. The rules apply to
+    /// a process that calls `landlock_restrict_self(2)` with them.
     ///
     /// # Errors
     /// When the kernel supports Landlock, but rejects these rules.
-    pub fn rules(&self) -> Check<Option<OwnedFd>> {
-        kernel::rules(&self.0)
+    pub fn rules(&self, reads: &[PathBuf], port: u16) -> Check<Option<OwnedFd>> {
+        let reads: Vec<_> = reads::of_system().iter().chain(reads).cloned().collect();
+        kernel::rules(&self.0, &reads, port)
             .map_err(|error| Failure::Grader(format!("cannot make the Landlock rules: {error}")))
     }
 }
@@ -128,18 +159,19 @@ impl Drop for Folder {
 #[cfg(target_os = "linux")]
 mod kernel {
     use std::os::fd::OwnedFd;
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
 
     use landlock::{
-        ABI, Access, AccessFs, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
-        RulesetCreatedAttr, RulesetError, Scope,
+        ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, NetPort, PathBeneath,
+        PathFd, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError, Scope,
     };
 
     use super::Holds;
+    use crate::system::filter;
 
-    /// The devices that every program is allowed to open for writing. `/dev/tty` is the program's own terminal. Other
-    /// terminals are not allowed.
-    const DEVICES: [&str; 4] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/tty"];
+    /// The devices that every program is allowed to open. `/dev/tty` is the program's own terminal.
+    const DEVICES: [&str; 6] =
+        ["/dev/null", "/dev/zero", "/dev/full", "/dev/tty", "/dev/random", "/dev/urandom"];
 
     /// The folder in which the C library creates semaphores and shared memory. Python's `multiprocessing` needs them.
     const SHARED_MEMORY: &str = "/dev/shm";
@@ -148,22 +180,45 @@ mod kernel {
         let needs = || Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
         Holds {
             writing: needs().handle_access(AccessFs::from_write(ABI::V1)).is_ok(),
+            reading: needs().handle_access(AccessFs::from_read(ABI::V1)).is_ok(),
+            network: needs().handle_access(AccessNet::from_all(ABI::V4)).is_ok(),
             signals: needs().scope(Scope::Signal).is_ok(),
+            calls: filter::holds(),
         }
     }
 
-    pub fn rules(folder: &Path) -> Result<Option<OwnedFd>, RulesetError> {
+    pub fn rules(
+        folder: &Path,
+        reads: &[PathBuf],
+        port: u16,
+    ) -> Result<Option<OwnedFd>, RulesetError> {
         // The `landlock` crate leaves out the rules that the kernel does not support. Without Landlock, the crate
         // leaves out all rules.
-        let writing = AccessFs::from_write(ABI::V3);
-        let mut rules =
-            Ruleset::default().handle_access(writing)?.scope(Scope::from_all(ABI::V6))?.create()?;
-        let open = |path: &Path| PathFd::new(path).ok();
-        for folder in [folder, Path::new(SHARED_MEMORY)].into_iter().filter_map(open) {
-            rules = rules.add_rule(PathBeneath::new(folder, writing))?;
+        let all = AccessFs::from_all(ABI::V3);
+        let mut network: BitFlags<AccessNet> = AccessNet::BindTcp.into();
+        if port != 0 {
+            network |= AccessNet::ConnectTcp;
         }
-        for device in DEVICES.iter().filter_map(|device| open(Path::new(device))) {
-            rules = rules.add_rule(PathBeneath::new(device, AccessFs::WriteFile))?;
+        let mut rules = Ruleset::default()
+            .handle_access(all)?
+            .handle_access(network)?
+            .scope(Scope::from_all(ABI::V6))?
+            .create()?
+            .add_rule(NetPort::new(port, network))?;
+        let mut allow = |path: &Path, access: BitFlags<AccessFs>| {
+            let Ok(open) = PathFd::new(path) else { return Ok(()) };
+            let access = if path.is_dir() { access } else { access & AccessFs::from_file(ABI::V3) };
+            (&mut rules).add_rule(PathBeneath::new(open, access)).map(|_| ())
+        };
+        allow(folder, all)?;
+        for path in reads {
+            allow(path, AccessFs::from_read(ABI::V3))?;
+        }
+        let files = AccessFs::from_file(ABI::V3) & !BitFlags::from(AccessFs::Execute);
+        // Without their names, a program does not find what others have left there.
+        allow(Path::new(SHARED_MEMORY), files | AccessFs::MakeReg | AccessFs::RemoveFile)?;
+        for device in DEVICES {
+            allow(Path::new(device), files)?;
         }
         Ok(rules.into())
     }
@@ -173,7 +228,7 @@ mod kernel {
 mod kernel {
     use std::io;
     use std::os::fd::OwnedFd;
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
 
     use super::Holds;
 
@@ -182,7 +237,7 @@ mod kernel {
     }
 
     #[allow(clippy::unnecessary_wraps)] // same signature as on Linux
-    pub fn rules(_folder: &Path) -> io::Result<Option<OwnedFd>> {
+    pub fn rules(_folder: &Path, _reads: &[PathBuf], _port: u16) -> io::Result<Option<OwnedFd>> {
         Ok(None)
     }
 }

@@ -44,8 +44,6 @@ pub(super) fn prepare_child(
     setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
     setrlimit(Resource::RLIMIT_CPU, 60, 60)?;
     setrlimit(Resource::RLIMIT_FSIZE, 64 * megabyte, 64 * megabyte)?;
-    #[cfg(target_os = "linux")]
-    setrlimit(Resource::RLIMIT_AS, 2048 * megabyte, 2048 * megabyte)?;
     rules.map_or(Ok(()), restrict)
 }
 
@@ -66,15 +64,47 @@ pub(super) fn set_size(
 /// Applies the rules to this process and its future children.
 #[cfg(target_os = "linux")]
 fn restrict(rules: &OwnedFd) -> io::Result<()> {
+    /// `struct landlock_path_beneath_attr`
+    #[repr(C, packed)]
+    struct PathBeneath {
+        access: u64,
+        parent: libc::c_int,
+    }
+    const PATH_BENEATH: libc::c_int = 1;
+    const WRITE_FILE: u64 = 1 << 1;
+    const READ_FILE: u64 = 1 << 2;
+    const READ_DIR: u64 = 1 << 3;
+
     // SAFETY: plain system calls with valid arguments.
     #[allow(unsafe_code)]
     let result = unsafe {
+        // Two things are known only now: the terminal, which `/dev/stdin` also leads to, and the part of `/proc` that
+        // is about this process.
+        let own = libc::open(c"/proc/self".as_ptr(), libc::O_PATH | libc::O_CLOEXEC);
+        let known = [(libc::STDIN_FILENO, READ_FILE | WRITE_FILE), (own, READ_FILE | READ_DIR)];
+        for (parent, access) in known {
+            let rule = PathBeneath { access, parent };
+            let (rules, flags): (libc::c_int, libc::c_int) = (rules.as_raw_fd(), 0);
+            libc::syscall(libc::SYS_landlock_add_rule, rules, PATH_BENEATH, &raw const rule, flags);
+        }
         // The kernel requires this call, so that the rules cannot mislead a set-user-ID program.
         let (yes, unused): (libc::c_ulong, libc::c_ulong) = (1, 0);
         libc::prctl(libc::PR_SET_NO_NEW_PRIVS, yes, unused, unused, unused);
         libc::syscall(libc::SYS_landlock_restrict_self, rules.as_raw_fd(), 0)
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Applies the filter of system calls to this process and its future children, if the kernel has such filters.
+#[cfg(target_os = "linux")]
+pub(super) fn filter_calls(filter: &seccompiler::BpfProgram) -> io::Result<()> {
+    use seccompiler::Error::{Prctl, Seccomp};
+    match seccompiler::apply_filter(filter) {
+        Err(Prctl(error) | Seccomp(error)) if error.raw_os_error() != Some(libc::EINVAL) => {
+            Err(error)
+        }
+        _ => Ok(()),
+    }
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -3,10 +3,14 @@
 mod apart;
 pub mod cargo;
 pub mod confinement;
+#[cfg(target_os = "linux")]
+pub mod filter;
 pub mod last_word;
 pub mod limits;
+pub mod memory;
 pub mod orphans;
 pub mod ports;
 pub mod process;
 pub mod program;
+pub mod reads;
 pub mod waits;

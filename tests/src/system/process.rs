@@ -25,6 +25,17 @@ pub struct Process {
     ended: Mutex<Option<Ended>>,
     /// In what the process waited when the script found something wrong.
     waits: OnceLock<Waits>,
+    /// Why the process had to be ended.
+    excess: OnceLock<(Excess, Duration)>,
+}
+
+/// What a program had too much of, and was ended for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Excess {
+    /// More than [`crate::system::memory::MAX_MEMORY`].
+    Memory,
+    /// More than [`crate::system::memory::MAX_PROCESSES`].
+    Processes,
 }
 
 /// How a process ended, and when.
@@ -44,6 +55,8 @@ pub struct Ended {
     pub waits: Waits,
     /// The busiest child of the process when the grader ended it; see [`Process::busiest_child`].
     pub busiest_child: Option<String>,
+    /// What the grader ended the process for, and when it decided this, if it did so before the end of the stage.
+    pub excess: Option<(Excess, Duration)>,
 }
 
 impl Ended {
@@ -51,7 +64,8 @@ impl Ended {
     #[must_use]
     pub fn as_of(self, started: Instant, time: Instant) -> Self {
         let was_running = started + self.after > time;
-        Self { status: self.status.filter(|_| !was_running), ..self }
+        let excess = self.excess.filter(|(_, after)| started + *after <= time);
+        Self { status: self.status.filter(|_| !was_running), excess, ..self }
     }
 }
 
@@ -63,7 +77,12 @@ impl Process {
             started: Instant::now(),
             ended: Mutex::new(None),
             waits: OnceLock::new(),
+            excess: OnceLock::new(),
         }
+    }
+
+    pub(crate) fn pid(&self) -> Pid {
+        self.pid
     }
 
     /// Returns the name of the person, or of the server, that runs the program.
@@ -96,6 +115,7 @@ impl Process {
                 memory: 0,
                 waits,
                 busiest_child: None,
+                excess: None,
             });
         }
         ended.clone()
@@ -169,8 +189,17 @@ impl Process {
             let status = status
                 .filter(|status| !matches!(status, WaitStatus::Signaled(_, Signal::SIGKILL, _)));
             let after = self.started.elapsed();
-            *ended =
-                Some(Ended { status, after, cpu_time, busy_time, memory, waits, busiest_child });
+            let excess = self.excess.get().copied();
+            *ended = Some(Ended {
+                status,
+                after,
+                cpu_time,
+                busy_time,
+                memory,
+                waits,
+                busiest_child,
+                excess,
+            });
         }
     }
 
@@ -178,6 +207,12 @@ impl Process {
     /// always true.
     pub fn is_idle(&self) -> bool {
         orphans::family(self.pid).into_iter().all(waits::is_idle)
+    }
+
+    /// Kills the process and all others in its group, because they use too much.
+    pub(crate) fn end_because_of(&self, excess: Excess) {
+        let _ = self.excess.set((excess, self.started.elapsed()));
+        self.kill();
     }
 
     /// Returns the memory that the process uses, in bytes (`VmRSS`, see `proc_pid_status(5)`).

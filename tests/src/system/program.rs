@@ -26,9 +26,15 @@ use crate::journal::terminal::{ROWS, Terminal};
 use crate::journal::timeout::TIMEOUT;
 use crate::journal::{EventKind, Journal};
 use crate::system::confinement::Folder;
+#[cfg(target_os = "linux")]
+use crate::system::filter;
+#[cfg(target_os = "linux")]
+use crate::system::limits::filter_calls;
 use crate::system::limits::{prepare_child, set_size};
+use crate::system::memory;
 use crate::system::orphans;
 use crate::system::process::Process;
+use crate::system::reads;
 
 /// How a program under test is started.
 #[derive(Clone, Debug)]
@@ -51,7 +57,7 @@ impl Runnable {
         match self {
             Self::Executable(program) => {
                 let arguments = [port.to_string()].into_iter().chain(options).collect();
-                Ok(Launch { program: program.clone(), arguments, place: Place::OwnFolder })
+                Ok(Launch { program: program.clone(), arguments, place: Place::OwnFolder { port } })
             }
             Self::Command(command) => {
                 let filled =
@@ -60,7 +66,9 @@ impl Runnable {
                 let words: Vec<_> =
                     ["exec".to_owned(), filled].into_iter().chain(options).collect();
                 let arguments = vec!["-c".into(), words.join(" ")];
-                Ok(Launch { program: "/bin/sh".into(), arguments, place: Place::Here })
+                let reads = reads::of_command(&words[1]);
+                let place = Place::Here { port, reads };
+                Ok(Launch { program: "/bin/sh".into(), arguments, place })
             }
             Self::Missing(why) => Err(why.clone()),
         }
@@ -80,13 +88,21 @@ pub struct Launch {
 
 /// The current directory of a program, and the folders in which it is allowed to write; see
 /// [`crate::system::confinement`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// The program's own folder, the only one in which it is allowed to write.
-    OwnFolder,
+    /// The program's own folder, the only one in which it is allowed to write. It may use only this port.
+    OwnFolder {
+        /// The port that the program is told.
+        port: u16,
+    },
     /// The grader's current directory and the user's home, so that a command line finds its files and an interpreter
     /// finds its libraries. The program is allowed to write only in its own folder, `TMPDIR`.
-    Here,
+    Here {
+        /// The port that the program is told, and the only one that it may use.
+        port: u16,
+        /// What it may read outside its own folder.
+        reads: Vec<PathBuf>,
+    },
     /// The grader's current directory, for the kit's own programs. The program is allowed to write anywhere.
     Free,
 }
@@ -104,6 +120,7 @@ pub struct Program {
     // and no process writes to the folder.
     _terminal: PtyProcess,
     _folder: Option<Folder>,
+    _proc: Option<File>,
 }
 
 impl Program {
@@ -131,14 +148,21 @@ impl Program {
         let folder = if *place == Place::Free { None } else { Some(Folder::new()?) };
         if let Some(folder) = &folder {
             command.env("TMPDIR", folder.path());
-            if *place == Place::OwnFolder {
+            if matches!(place, Place::OwnFolder { .. }) {
                 command.env("HOME", folder.path()).current_dir(folder.path());
             }
         }
-        let rules = folder.as_ref().map(Folder::rules).transpose()?.flatten();
+        let (reads, port) = match place {
+            Place::OwnFolder { port } => (std::slice::from_ref(program), *port),
+            Place::Here { port, reads } => (reads.as_slice(), *port),
+            Place::Free => (&[][..], 0),
+        };
+        let rules = folder.as_ref().map(|folder| folder.rules(reads, port)).transpose()?.flatten();
+        #[cfg(target_os = "linux")]
+        let filter = filter::program().filter(|_| folder.is_some());
         // The line editor of the kit does not edit on a dumb terminal, so that both of its ways are graded. But many
         // libraries in other languages, such as ncurses, cannot place text there.
-        let is_dumb = terminal == Terminal::Dumb && *place != Place::Here;
+        let is_dumb = terminal == Terminal::Dumb && !matches!(place, Place::Here { .. });
         let term = if is_dumb { "dumb" } else { "xterm" };
         command.envs([("TERM", term), ("LANG", "C.UTF-8"), ("RUST_BACKTRACE", "0")]);
         // rexpect does not expose the child's process id, so the child sends it.
@@ -149,6 +173,8 @@ impl Program {
         unsafe {
             command.pre_exec(move || {
                 prepare_child(columns, terminal != Terminal::Dumb, rules.as_ref())?;
+                #[cfg(target_os = "linux")]
+                filter.map_or(Ok(()), filter_calls)?;
                 pid_writer.write_all(&process::id().to_ne_bytes())
             });
         }
@@ -168,7 +194,10 @@ impl Program {
         pid_reader.read_exact(&mut pid)?;
         let pid = Pid::from_raw(i32::from_ne_bytes(pid));
         starting.has_started(pid);
+        // While this is open, the kernel keeps the folder that the program's rules name.
+        let own = File::open(format!("/proc/{pid}")).ok();
         let process = Arc::new(Process::new(name, pid));
+        memory::watch(&process);
         let handle =
             || pty.get_file_handle().map_err(|error| Failure::Grader(format!("terminal: {error}")));
         let (keyboard, screen) = (handle()?, handle()?);
@@ -221,6 +250,7 @@ impl Program {
             output,
             _terminal: pty,
             _folder: folder,
+            _proc: own,
         })
     }
 

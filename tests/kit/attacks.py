@@ -1,0 +1,180 @@
+"""Tries to reach what a chat does not need. Prints for each attempt whether it succeeded.
+
+Every attempt is harmless: values are set to what they are, and only the test's own files and listeners are reached.
+"""
+
+import ctypes
+import os
+import resource
+import socket
+import struct
+import sys
+
+_, port, kit, neighbour, other_port, other_socket = sys.argv
+parent = os.getppid()
+libc = ctypes.CDLL(None, use_errno=True)
+# The numbers of system calls that the C library has no function for, on x86-64 and elsewhere.
+X86 = os.uname().machine == "x86_64"
+
+
+def call(x86, other, *arguments):
+    result = libc.syscall(x86 if X86 else other, *arguments)
+    if result < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return result
+
+
+def checked(result):
+    if result < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return result
+
+
+def tcp(protocol=0):
+    return socket.socket(socket.AF_INET, socket.SOCK_STREAM, protocol)
+
+
+def abstract():
+    here = socket.socket(socket.AF_UNIX)
+    here.bind("\0chat-lab-%d" % os.getpid())
+
+
+def connects_fast():
+    tcp().sendto(b"x", 0x20000000, ("127.0.0.1", int(other_port)))
+
+
+def binds_another():
+    other = tcp()
+    other.bind(("127.0.0.1", 0))
+    other.listen()
+
+
+def udp():
+    to = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    to.sendto(b"x", ("127.0.0.1", int(other_port)))
+
+
+def memory_of_the_parent():
+    with open("/proc/%d/environ" % parent, "rb") as file:
+        file.read(1)
+
+
+def reads_memory():
+    here, there = ctypes.create_string_buffer(8), ctypes.create_string_buffer(8)
+    local = struct.pack("PN", ctypes.addressof(here), 8)
+    remote = struct.pack("PN", ctypes.addressof(there), 8)
+    call(310, 270, os.getpid(), local, 1, remote, 1, 0)
+
+
+def traces_a_child():
+    child = os.fork()
+    if child == 0:
+        os.read(0, 1)
+        os._exit(0)
+    try:
+        libc.ptrace.argtypes = [ctypes.c_long] * 4
+        checked(libc.ptrace(0x4206, child, 0, 0))
+    finally:
+        os.kill(child, 9)
+        os.waitpid(child, 0)
+
+
+def in_a_child(what):
+    """For what would change this process."""
+    child = os.fork()
+    if child == 0:
+        try:
+            what()
+        except OSError as error:
+            os._exit(error.errno)
+        os._exit(0)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if status:
+        raise OSError(status, os.strerror(status))
+
+
+def queue():
+    name = b"/chat-lab-%d" % os.getpid()
+    call(240, 180, name[1:], os.O_CREAT | os.O_RDWR, 0o600, None)
+    call(241, 181, name[1:])
+
+
+def runs(program):
+    in_a_child(lambda: os.execv(program, [program, "--version"]))
+
+
+def shm():
+    id = call(29, 194, 0, 4096, 0o1600)
+    call(31, 195, id, 0, None)
+
+
+def messages():
+    id = call(68, 186, 0, 0o1600)
+    call(71, 187, id, 0, None)
+
+
+def semaphores():
+    id = call(64, 190, 0, 1, 0o1600)
+    call(66, 191, id, 0, 0)
+
+
+ATTACKS = {
+    "reads the grader": lambda: open(kit + "/tests/src/lib.rs").read(1),
+    "reads the finished programs": lambda: open(kit + "/solutions/lab1-one-to-one/server/src/main.rs").read(1),
+    "reads the work of others": lambda: open(neighbour + "/work").read(1),
+    "lists the work of others": lambda: os.listdir(neighbour),
+    "lists the home folder": lambda: os.listdir(os.path.expanduser("~")),
+    "lists the kit": lambda: os.listdir(kit + "/labs"),
+    "runs a program of others": lambda: runs(neighbour + "/program"),
+    "reads through a link": lambda: (os.symlink(neighbour + "/work", os.environ["TMPDIR"] + "/link"), open(os.environ["TMPDIR"] + "/link").read(1)),
+    "reads through another name": lambda: (os.link(neighbour + "/work", os.environ["TMPDIR"] + "/hard"), open(os.environ["TMPDIR"] + "/hard").read(1)),
+    "reads the grader's command line": lambda: open("/proc/%d/cmdline" % parent).read(1),
+    "reads the grader's environment": memory_of_the_parent,
+    "lists all processes": lambda: os.listdir("/proc"),
+    "lists shared memory": lambda: os.listdir("/dev/shm"),
+    "writes to a file of others": lambda: open(neighbour + "/work", "a").close(),
+    "truncates a file of others": lambda: os.truncate(neighbour + "/work", 1),
+    "makes a file in the kit's folder": lambda: (open(neighbour + "/new", "w").close(), os.remove(neighbour + "/new")),
+    "signals the grader": lambda: os.kill(parent, 0),
+    "connects to another port": lambda: tcp().connect(("127.0.0.1", int(other_port))),
+    "connects by multipath TCP": lambda: tcp(262).connect(("127.0.0.1", int(other_port))),
+    "connects while it sends": connects_fast,
+    "listens on another port": binds_another,
+    "sends by UDP": udp,
+    "opens a socket of the kernel": lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0),
+    "connects to a local socket": lambda: socket.socket(socket.AF_UNIX).connect(other_socket),
+    "opens a local socket without a file": abstract,
+    "limits the grader": lambda: resource.prlimit(parent, resource.RLIMIT_CORE, resource.prlimit(parent, resource.RLIMIT_CORE)),
+    "slows the grader down": lambda: os.setpriority(os.PRIO_PROCESS, parent, os.getpriority(os.PRIO_PROCESS, parent)),
+    "slows all programs down": lambda: os.setpriority(os.PRIO_USER, 0, os.getpriority(os.PRIO_PROCESS, 0)),
+    "ties the grader to a processor": lambda: os.sched_setaffinity(parent, os.sched_getaffinity(parent)),
+    "changes the grader's scheduling": lambda: os.sched_setscheduler(parent, os.sched_getscheduler(parent), os.sched_getparam(parent)),
+    "keeps the grader from the disk": lambda: call(251, 30, 1, parent, call(252, 31, 1, parent)),
+    "reads the memory of a process": reads_memory,
+    "traces a process": traces_a_child,
+    "opens a ring of the kernel": lambda: os.close(call(425, 425, 1, ctypes.create_string_buffer(120))),
+    "leaves System V shared memory": shm,
+    "leaves System V messages": messages,
+    "leaves System V semaphores": semaphores,
+    "leaves a queue of messages": queue,
+    "leaves a key": lambda: call(250, 219, 0, -3, 0),
+    "gets namespaces of its own": lambda: in_a_child(lambda: checked(libc.unshare(0x10000000))),
+}
+
+for name, attack in ATTACKS.items():
+    try:
+        attack()
+        print(name + ": done")
+    except OSError as error:
+        print("%s: held, %s" % (name, error.strerror))
+# A chat needs all this.
+here, there = socket.socketpair()
+here.sendall(b"x")
+with open("/proc/self/status") as file, open("/dev/stdin"), open("/dev/urandom", "rb"):
+    file.read()
+own = tcp()
+own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+own.bind(("127.0.0.1", int(port)))
+own.listen()
+tcp().connect(("127.0.0.1", int(port)))
+print("all tried", flush=True)

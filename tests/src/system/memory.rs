@@ -1,0 +1,153 @@
+//! Ends a program that uses too much memory, or starts too many processes.
+//!
+//! The memory that counts is resident: a limit of the address space would keep a Java virtual machine from starting. One
+//! thread looks at all programs, so that many programs cost no more than a few.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::sync::{Arc, Mutex, Once, PoisonError, Weak};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::unistd::{Pid, getpgrp, getsid};
+
+use crate::system::orphans;
+use crate::system::process::{Excess, Process};
+
+/// The maximum resident memory of a program and of everything that it has started, in bytes.
+pub const MAX_MEMORY: u64 = 1024 * 1024 * 1024;
+
+/// The maximum number of processes of a program.
+pub const MAX_PROCESSES: usize = 512;
+
+/// The time between two looks.
+const INTERVAL: Duration = Duration::from_millis(100);
+
+static WATCHED: Mutex<Vec<Weak<Process>>> = Mutex::new(Vec::new());
+
+/// Watches a program until it is dropped.
+pub fn watch(process: &Arc<Process>) {
+    static THREAD: Once = Once::new();
+    WATCHED.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(process));
+    if cfg!(target_os = "linux") {
+        THREAD.call_once(|| {
+            // If the system has no thread left, the programs run without this limit.
+            let _ = thread::Builder::new().name("memory".to_owned()).spawn(keep_looking);
+        });
+    }
+}
+
+fn keep_looking() {
+    loop {
+        let begin = Instant::now();
+        look();
+        // On a machine with thousands of processes, a look takes longer.
+        thread::sleep(INTERVAL.max(begin.elapsed() * 20));
+    }
+}
+
+fn look() {
+    let running: Vec<_> = {
+        let mut watched = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
+        watched.retain(|one| one.strong_count() > 0);
+        watched.iter().filter_map(Weak::upgrade).filter(|one| one.ended().is_none()).collect()
+    };
+    if running.is_empty() {
+        return;
+    }
+    let table = Table::read();
+    let programs: HashSet<i32> = running.iter().map(|program| program.pid().as_raw()).collect();
+    for program in &running {
+        let pid = program.pid().as_raw();
+        let orphans = table.orphans().filter(|(_, line)| line.session == pid).map(|(pid, _)| pid);
+        if let Some(excess) = table.excess(std::iter::once(pid).chain(orphans)) {
+            program.end_because_of(excess);
+            orphans::end_orphans();
+        }
+    }
+    // Processes that have left their program's session belong to nobody. Builds are in the grader's session.
+    let own = getsid(None).map_or(0, Pid::as_raw);
+    let others = table.orphans().filter(|(pid, line)| {
+        !programs.contains(pid) && !programs.contains(&line.session) && line.session != own
+    });
+    if table.excess(others.map(|(pid, _)| pid)).is_some() {
+        orphans::end_orphans();
+    }
+}
+
+/// A process, from `/proc/PID/stat`; see `proc_pid_stat(5)`.
+struct Line {
+    parent: i32,
+    group: i32,
+    session: i32,
+    memory: u64,
+}
+
+/// All processes of the system.
+struct Table(HashMap<i32, Line>);
+
+impl Table {
+    fn read() -> Self {
+        // SAFETY: a plain system call.
+        #[allow(unsafe_code)]
+        let page = u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096);
+        let line = |pid: i32| {
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+            // `7 (name) R 1 7 7 …`, where the name may contain anything
+            let fields: Vec<_> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+            let number = |at: usize| fields.get(at)?.parse().ok();
+            let pages: u64 = fields.get(21)?.parse().ok()?;
+            let memory = pages * page;
+            Some((pid, Line { parent: number(1)?, group: number(2)?, session: number(3)?, memory }))
+        };
+        let names = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let pids = names.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        Self(pids.filter_map(line).collect())
+    }
+
+    /// The grader's children that are not in its own process group, as its helpers are.
+    fn orphans(&self) -> impl Iterator<Item = (i32, &Line)> {
+        let (own, group) = (Pid::this().as_raw(), getpgrp().as_raw());
+        let is_orphan = move |line: &Line| line.parent == own && line.group != group;
+        self.0.iter().filter(move |(_, line)| is_orphan(line)).map(|(&pid, line)| (pid, line))
+    }
+
+    /// Returns what these processes and their descendants have too much of.
+    fn excess(&self, roots: impl Iterator<Item = i32>) -> Option<Excess> {
+        let mut children: HashMap<i32, Vec<i32>> = HashMap::new();
+        for (&pid, line) in &self.0 {
+            children.entry(line.parent).or_default().push(pid);
+        }
+        let mut all: Vec<i32> = roots.collect();
+        let mut known: HashSet<i32> = all.iter().copied().collect();
+        let mut next = 0;
+        while let Some(pid) = all.get(next) {
+            let more: Vec<_> = children
+                .get(pid)
+                .into_iter()
+                .flatten()
+                .copied()
+                .filter(|pid| known.insert(*pid))
+                .collect();
+            all.extend(more);
+            next += 1;
+        }
+        let resident = |pid: &i32| self.0.get(pid).map_or(0, |line| line.memory);
+        if all.len() > MAX_PROCESSES {
+            Some(Excess::Processes)
+        } else if all.iter().map(resident).sum::<u64>() <= MAX_MEMORY {
+            None
+        } else {
+            // Processes share memory, for example after fork(2). To find out how much takes longer.
+            let own = |pid: &i32| proportional(*pid).unwrap_or_else(|| resident(pid));
+            (all.iter().map(own).sum::<u64>() > MAX_MEMORY).then_some(Excess::Memory)
+        }
+    }
+}
+
+/// Returns the memory of a process, where shared pages count in parts; see `proc_pid_smaps(5)`.
+fn proportional(pid: i32) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+    Some(line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()? * 1024)
+}
