@@ -1,0 +1,9 @@
+// On a phone, a table's rows are shown as lists (see book.css), where each cell needs the name of its column.
+for (const table of document.querySelectorAll("main table")) {
+  const names = Array.from(table.querySelectorAll("thead th"), (head) => head.textContent);
+  for (const row of table.querySelectorAll("tbody tr")) {
+    Array.from(row.cells).forEach((cell, index) => {
+      if (names[index]) cell.dataset.column = names[index];
+    });
+  }
+}
