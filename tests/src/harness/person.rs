@@ -10,7 +10,7 @@ use nix::sys::wait::WaitStatus;
 use crate::harness::decoration::{Decorations, looks_like};
 use crate::harness::foreign;
 use crate::harness::idle::comes_to_rest;
-use crate::journal::failure::{Check, Evidence, Failure};
+use crate::journal::failure::{Check, Evidence, Failure, NOTHING};
 use crate::journal::screen::Screen;
 use crate::journal::terminal::Terminal;
 use crate::journal::timeout::TIMEOUT;
@@ -95,9 +95,7 @@ impl Person {
 
     /// Presses keys without waiting for the result.
     pub fn press(&self, keys: &[u8]) -> Check {
-        if self.terminal != Terminal::Dumb {
-            self.program.wait_for_editor();
-        }
+        self.program.wait_for_editor();
         self.journal.note(&self.name, EventKind::Typed(keys.to_vec()));
         if self.terminal == Terminal::Dumb && self.program.reads_lines() {
             self.journal.note(&self.name, EventKind::Unechoed(keys.to_vec()));
@@ -349,7 +347,7 @@ impl Person {
         let end = end.map(|why| format!(" ({why})")).unwrap_or_default();
         let (before, rest) = (without_unwritten(&before), without_unwritten(&rest));
         let came = match rest.trim() {
-            "" => format!("nothing{end}"),
+            "" => format!("{NOTHING}{end}"),
             rest => format!("{}{end}", rest.replace('\n', "⏎ ")),
         };
         let (name, expected_bytes) = (self.name.clone(), expected.replace('⏎', "\n").into_bytes());

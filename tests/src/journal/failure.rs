@@ -11,6 +11,9 @@ pub type Check<T = ()> = Result<T, Failure>;
 /// The maximum number of bytes of each kind that are evidence. More of a flood would prove no more.
 pub const MAX_BYTES: usize = 256 * 1024;
 
+/// What came if no bytes came.
+pub const NOTHING: &str = "nothing";
+
 /// The maximum length of the texts of a failure, in bytes.
 const MAX_TEXT: usize = 256 * 1024;
 
@@ -68,7 +71,14 @@ impl Failure {
         for bytes in [&mut given.expected, &mut given.before, &mut given.rest] {
             bytes.shrink_to_fit();
         }
-        if let Self::Wrong { evidence, .. } = &mut self {
+        if let Self::Wrong { came, evidence, .. } = &mut self {
+            // Something else had arrived before.
+            if given.rest.trim_ascii().is_empty()
+                && !given.before.trim_ascii().is_empty()
+                && came.starts_with(NOTHING)
+            {
+                came.insert_str(NOTHING.len(), " more");
+            }
             *evidence = Some(Box::new(given));
         }
         self
@@ -78,7 +88,7 @@ impl Failure {
     pub fn wrong_bytes(who: impl Into<String>, expected: &[u8], came: &[u8]) -> Self {
         // Every byte needs at least one, so the text is cut and marked if there are more.
         let beginning = |bytes: &[u8]| visible(&bytes[..bytes.len().min(MAX_TEXT + 1)]);
-        let came = if came.is_empty() { "nothing".into() } else { beginning(came) };
+        let came = if came.is_empty() { NOTHING.into() } else { beginning(came) };
         Self::wrong(who, beginning(expected), came)
     }
 }
@@ -105,5 +115,29 @@ impl fmt::Display for Failure {
             }
             Self::Grader(why) => write!(out, "the grader failed: {why}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Evidence, Failure};
+
+    fn came(before: &[u8]) -> String {
+        let evidence = Evidence {
+            name: "bob".into(),
+            expected: b"two\n".to_vec(),
+            before: before.to_vec(),
+            rest: Vec::new(),
+            is_screen: false,
+        };
+        let failure = Failure::wrong_bytes("bob should have heard", b"two\n", b"").with(evidence);
+        let Failure::Wrong { came, .. } = failure else { unreachable!() };
+        came
+    }
+
+    #[test]
+    fn nothing_more_follows_something() {
+        assert_eq!(came(b""), "nothing");
+        assert_eq!(came(b"one\n"), "nothing more");
     }
 }

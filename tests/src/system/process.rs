@@ -14,7 +14,7 @@ use nix::unistd::Pid;
 
 use crate::journal::timeout::TIMEOUT;
 use crate::system::orphans;
-use crate::system::waits::Waits;
+use crate::system::waits::{self, Waits};
 
 /// A process that the grader started. Sending a signal and waiting share one lock: after a wait, the process id may
 /// belong to another process, which must not be signaled.
@@ -172,6 +172,12 @@ impl Process {
             *ended =
                 Some(Ended { status, after, cpu_time, busy_time, memory, waits, busiest_child });
         }
+    }
+
+    /// Whether all threads of the process and of its children wait for something. On systems other than Linux, this is
+    /// always true.
+    pub fn is_idle(&self) -> bool {
+        orphans::family(self.pid).into_iter().all(waits::is_idle)
     }
 
     /// Returns the memory that the process uses, in bytes (`VmRSS`, see `proc_pid_status(5)`).

@@ -9,6 +9,7 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{self, Command};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -95,6 +96,8 @@ pub struct Program {
     process: Arc<Process>,
     keyboard: File,
     is_dumb: bool,
+    /// Whether the program has been seen to edit a line.
+    has_edited: AtomicBool,
     /// The program's output on the terminal.
     pub output: Arc<Inbox<Screen>>,
     // The terminal is dropped last, after the process has ended. At that time, dropping the terminal only closes it,
@@ -210,7 +213,15 @@ impl Program {
                 }
             }
         })?;
-        Ok(Self { process, keyboard, is_dumb, output, _terminal: pty, _folder: folder })
+        Ok(Self {
+            process,
+            keyboard,
+            is_dumb,
+            has_edited: AtomicBool::new(false),
+            output,
+            _terminal: pty,
+            _folder: folder,
+        })
     }
 
     /// Returns the program's process.
@@ -219,12 +230,26 @@ impl Program {
     }
 
     /// Waits until the program, rather than the terminal, echoes the typed keys, as a line editor does while it reads a
-    /// line. Keys that are pressed before that would be shown twice. The wait is short, because a program need not have
-    /// a line editor.
+    /// line, and until it is idle. Keys that are pressed before that would be shown twice or get lost: some editors give
+    /// the terminal back for a moment whenever they show a message. The wait is short, because a program need not have a
+    /// line editor; with `TERM=dumb`, few programs have one.
     pub fn wait_for_editor(&self) {
         let deadline = Instant::now() + EDITOR;
-        let echoes = |mode: Termios| mode.local_flags.contains(LocalFlags::ECHO);
-        while tcgetattr(&self.keyboard).is_ok_and(echoes) && Instant::now() < deadline {
+        while Instant::now() < deadline {
+            match tcgetattr(&self.keyboard).map(|mode| mode.local_flags) {
+                Ok(flags) if flags.contains(LocalFlags::ECHO) => {
+                    if self.is_dumb && !self.has_edited.load(Relaxed) {
+                        return;
+                    }
+                }
+                Ok(_) => {
+                    self.has_edited.store(true, Relaxed);
+                    if self.process.is_idle() {
+                        return;
+                    }
+                }
+                Err(_) => return,
+            }
             thread::sleep(Duration::from_millis(1));
         }
     }

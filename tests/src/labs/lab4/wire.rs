@@ -186,9 +186,11 @@ pub fn all_join(server: &Server, room: &str, names: &[&str]) -> Check<Vec<(Peer,
         let peer = server.peer(name)?;
         peer.asks_to_join(room, name)?;
         let membership = peer.is_in(room, server.address())?;
-        if let Some((_, first)) = members.first() {
-            let is_same = first.room_ref == membership.room_ref;
-            ensure(is_same, "all members of a room should have", "the same ROOM_REF", "another")?;
+        if let Some((first, same)) = members.first() {
+            let who = format!("{name} should have received the same ROOM_REF as {}", first.name());
+            let [expected, came] =
+                [*same, membership].map(|number| format!("ROOM_REF: {}", number.room_ref));
+            ensure(expected == came, &who, &expected, &came)?;
         }
         peer.hears_joined(membership.room_ref, name)?;
         for (member, _) in &members {
