@@ -97,6 +97,15 @@ fn every_experiment_runs_without_a_person() {
     }
 }
 
+/// On Linux, this does not depend on timing.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_port_in_time_wait_is_in_use() {
+    let text = run("time_wait", "b");
+    assert!(text.contains("\nbind without SO_REUSEADDR: address in use.\n"), "{text}");
+    assert!(text.contains("\nYour prediction was right.\n"), "{text}");
+}
+
 #[test]
 fn no_bytes_are_lost_in_a_clean_end() {
     let text = run("deaf_peer", "");
