@@ -53,7 +53,7 @@ fn run() -> io::Result<char> {
     server.set_read_timeout(Some(Duration::from_millis(300)))?;
     match server.read(&mut [0]) {
         Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-            println!("It read 5 bytes. The next read waited for 0.3 s, and nothing came.");
+            println!("The server read 5 bytes. Its next read waited for 0.3 s, and nothing came.");
             Ok(happened)
         }
         Ok(n) => Err(io::Error::other(format!("a sixth byte was awaited, but read returned {n}"))),

@@ -13,8 +13,7 @@ const LIMIT: u64 = 256_000_000;
 fn main() -> ExitCode {
     let prediction = prediction::ask(
         "A client writes, again and again. The server never reads.\n\
-         How many kilobytes (1 kB is 1000 bytes) does the system accept before a\n\
-         write has to wait?",
+         How many bytes does the system accept before a write has to wait?",
         &[],
     );
     prediction.compare(
@@ -27,7 +26,7 @@ fn main() -> ExitCode {
     )
 }
 
-/// Returns how many kilobytes were accepted.
+/// Returns how many bytes were accepted.
 fn run() -> io::Result<u64> {
     let (mut client, mut server) = loopback::connection()?;
     // Without a timeout, the last write would wait forever.
@@ -55,5 +54,5 @@ fn run() -> io::Result<u64> {
         }
     }
     println!("Then the server read everything: {read} bytes.");
-    Ok(accepted / 1000)
+    Ok(accepted)
 }

@@ -18,7 +18,7 @@ fn main() -> ExitCode {
         run(),
         "Each direction of a connection ends separately, with its own FIN. The client\n\
          ended only its own direction, so the server could still reply. A client that\n\
-         leaves in this way loses nothing.\n\
+         leaves in this way still receives everything that the server sends.\n\
          Source: shutdown(2); RFC 9293, section 3.6.\n\
          Chapter: docs/src/sockets.md#the-end-fin-and-time_wait",
     )

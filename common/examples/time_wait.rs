@@ -11,9 +11,9 @@ use socket2::{Domain, Socket, Type};
 
 fn main() -> ExitCode {
     let prediction = prediction::ask(
-        "A server ends a connection, then the client ends it, too, and the server\n\
-         exits. Right away, the server is started again on the same port, without the\n\
-         option SO_REUSEADDR. What does its bind report?",
+        "A server ends a connection first, and then the client ends it. The server exits,\n\
+         and is restarted right away on the same port, without the option SO_REUSEADDR.\n\
+         What does bind report?",
         &["success", "an error: the address is in use"],
     );
     prediction.compare(

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 const TRIES: usize = 3;
 
 /// From this number on, half or twice the number is close enough.
-const LARGE: u64 = 100;
+const LARGE: u64 = 1000;
 
 /// A predicted number, or the letter of a choice; `None` if nothing was predicted.
 pub struct Prediction {
