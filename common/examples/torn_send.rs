@@ -40,18 +40,13 @@ fn run() -> io::Result<char> {
 fn send(size: usize, messages: usize) -> io::Result<usize> {
     let (client, mut server) = loopback::connection()?;
     let client = Arc::new(client);
-    for letter in [b'a', b'b'] {
+    let writers = [b'a', b'b'].map(|letter| {
         let client = Arc::clone(&client);
         thread::spawn(move || {
             let message = vec![letter; size];
-            for _ in 0..messages {
-                if let Err(error) = (&*client).write_all(&message) {
-                    eprintln!("A write failed: {error}.");
-                    return;
-                }
-            }
-        });
-    }
+            (0..messages).try_for_each(|_| (&*client).write_all(&message))
+        })
+    });
     drop(client); // The stream ends as soon as both threads have ended.
 
     let (mut position, mut last, mut torn) = (0, 0, 0);
@@ -59,7 +54,7 @@ fn send(size: usize, messages: usize) -> io::Result<usize> {
     loop {
         let n = server.read(&mut buffer)?;
         if n == 0 {
-            return Ok(torn);
+            break;
         }
         for &letter in &buffer[..n] {
             if letter != last && position % size != 0 {
@@ -69,4 +64,8 @@ fn send(size: usize, messages: usize) -> io::Result<usize> {
             position += 1;
         }
     }
+    for writer in writers {
+        writer.join().expect("a writing thread does not panic")?;
+    }
+    Ok(torn)
 }
