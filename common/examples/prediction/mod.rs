@@ -1,6 +1,6 @@
 //! Asks for a prediction, and compares it with what the system did.
 
-use std::io::{self, BufRead, Read, Write};
+use std::io::{self, BufRead, ErrorKind, Read, Write};
 use std::process::ExitCode;
 
 /// A question is repeated after a reply of the wrong kind, but not forever: the replies may come from a program.
@@ -78,9 +78,15 @@ impl Prediction {
         let happened = match happened {
             Ok(happened) => happened.into(),
             Err(error) => {
-                eprintln!("The experiment could not be completed: {error}.");
-                eprintln!("It needs only connections inside this computer, and waits at most 10 s");
-                eprintln!("for each step. Run it again when the computer is less busy.");
+                let reason = match error.kind() {
+                    ErrorKind::WouldBlock | ErrorKind::TimedOut => "a step took 10 s".to_owned(),
+                    _ => error.to_string(),
+                };
+                eprintln!("The experiment could not be completed: {reason}.");
+                eprintln!(
+                    "It uses only the loopback interface. Check that `ping 127.0.0.1` works,"
+                );
+                eprintln!("and run the experiment again.");
                 return ExitCode::FAILURE;
             }
         };
