@@ -39,11 +39,12 @@ const LANGUAGES: [&str; 9] = [
 #[derive(Default)]
 pub struct Page {
     /// The targets of links.
-    ids: BTreeSet<String>,
+    pub ids: BTreeSet<String>,
     links: Vec<String>,
     /// The kind of each code block, and its code.
     pub blocks: Vec<(String, String)>,
-    text: String,
+    /// The source text.
+    pub text: String,
 }
 
 /// The pages of a kit's book, by path.

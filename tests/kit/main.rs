@@ -14,6 +14,7 @@ mod chats;
 #[cfg(target_os = "linux")]
 mod class;
 mod command_line;
+mod experiments;
 mod export;
 mod floors;
 mod forms;

@@ -1,0 +1,62 @@
+//! A header believed: what a false length costs its sender, and what it costs the reader.
+
+mod loopback;
+mod prediction;
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+fn main() -> ExitCode {
+    let prediction = prediction::ask(
+        "A header of 10 digits says that 9999999999 bytes follow. Only 5 bytes follow.\n\
+         A server believes the header: it first reserves memory for the payload, and\n\
+         then reads. What happens?",
+        &["the memory is reserved, and the read waits", "the memory is refused"],
+    );
+    prediction.compare(
+        run(),
+        "15 bytes cost the client almost nothing. They cost the server memory, and a\n\
+         thread that waits for bytes that never come. Linux can promise more memory\n\
+         than it has; it may end a program later, when the memory is used. So compare\n\
+         a length with a limit before you use it.\n\
+         Source: malloc(3), Notes.\n\
+         Chapter: docs/src/lab3.md#stage-9",
+    )
+}
+
+/// Returns the letter of what happened.
+fn run() -> io::Result<char> {
+    let (mut client, mut server) = loopback::connection()?;
+    client.write_all(b"9999999999hello")?;
+    println!("The client sent 15 bytes.");
+
+    let mut header = [0; 10];
+    server.read_exact(&mut header)?;
+    let length: u64 = String::from_utf8_lossy(&header).parse().map_err(io::Error::other)?;
+    println!("The server read a header that promises {length} bytes.");
+
+    // `Vec::with_capacity` would end the program if the memory were refused.
+    let mut payload = Vec::<u8>::new();
+    let happened = match payload.try_reserve_exact(usize::try_from(length).unwrap_or(usize::MAX)) {
+        Ok(()) => {
+            println!("The server reserved {} bytes.", payload.capacity());
+            'a'
+        }
+        Err(error) => {
+            println!("The server got no memory: {error}.");
+            'b'
+        }
+    };
+
+    server.read_exact(&mut [0; 5])?;
+    server.set_read_timeout(Some(Duration::from_millis(300)))?;
+    match server.read(&mut [0]) {
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+            println!("The server read 5 bytes. Its next read waited for 0.3 s, and nothing came.");
+            Ok(happened)
+        }
+        Ok(n) => Err(io::Error::other(format!("a sixth byte was awaited, but read returned {n}"))),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,68 @@
+//! Last words lost to a reset: a close while unread bytes are waiting.
+
+mod loopback;
+mod prediction;
+
+use std::io::{self, Read, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+fn main() -> ExitCode {
+    let prediction = prediction::ask(
+        "A client sends 1 byte. The server does not read it, writes 1 MB, and closes\n\
+         the connection. Then the client reads. What does the client get?",
+        &[
+            "everything, and then the end of the stream",
+            "a part, and then an error",
+            "only an error",
+        ],
+    );
+    prediction.compare(
+        run(),
+        "A close while unread bytes are waiting sends a reset (RST) instead of a FIN.\n\
+         The system then discards the bytes that it still had to send; some systems\n\
+         also discard bytes that have arrived. So before you close, read until the\n\
+         other side has ended, too.\n\
+         Source: RFC 9293, section 3.6.1.\n\
+         Chapter: docs/src/sockets.md#rst",
+    )
+}
+
+/// Returns the letter of what happened when the byte was not read.
+fn run() -> io::Result<char> {
+    let happened = close(false)?;
+    close(true)?;
+    Ok(happened)
+}
+
+/// Returns the letter of what happened.
+fn close(reads_first: bool) -> io::Result<char> {
+    let (mut client, mut server) = loopback::connection()?;
+    client.write_all(b"?")?;
+    server.peek(&mut [0])?; // Waits until the byte has arrived.
+    if reads_first {
+        server.read_exact(&mut [0])?;
+    }
+    // If not everything is accepted, the write returns what was accepted until then.
+    server.set_write_timeout(Some(Duration::from_millis(300)))?;
+    let written = server.write(&vec![b'x'; 1_000_000])?;
+    drop(server);
+
+    let mut read = 0;
+    let mut buffer = [0; 16_384];
+    let end = loop {
+        match client.read(&mut buffer) {
+            Ok(0) => break "the end of the stream".to_owned(),
+            Ok(n) => read += n,
+            Err(error) => break error.kind().to_string(),
+        }
+    };
+    let before = if reads_first { "with nothing unread" } else { "with 1 unread byte" };
+    println!("Close {before}: {written} bytes were written,");
+    println!("  {read} bytes arrived, and then: {end}.");
+    Ok(match read {
+        _ if read == written => 'a',
+        0 => 'c',
+        _ => 'b',
+    })
+}

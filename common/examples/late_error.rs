@@ -1,0 +1,46 @@
+//! An error that comes one write late: writing to a peer that has closed.
+
+mod loopback;
+mod prediction;
+
+use std::io::{self, Read, Write};
+use std::process::ExitCode;
+
+/// No system should accept so many writes.
+const LIMIT: u64 = 100_000;
+
+fn main() -> ExitCode {
+    let prediction = prediction::ask(
+        "The server has closed the connection, and its FIN has arrived. The client\n\
+         writes 1 byte, again and again. Which write is the first that fails?",
+        &[],
+    );
+    prediction.compare(
+        run(),
+        "A FIN says only that the server sends no more bytes; it might still read. So\n\
+         the client's system accepts the first byte, and sends it. The server's system\n\
+         replies with a reset (RST), and only a later write reports it. A successful\n\
+         write does not mean that anything has arrived.\n\
+         Source: RFC 9293, section 3.6.1; send(2), EPIPE.\n\
+         Chapter: docs/src/sockets.md#how-the-other-side-ends",
+    )
+}
+
+/// Returns the number of the first write that failed.
+fn run() -> io::Result<u64> {
+    let (mut client, server) = loopback::connection()?;
+    drop(server);
+    println!("The client read {} bytes: the end of the stream.", client.read(&mut [0])?);
+    for number in 1..=LIMIT {
+        match client.write(b"x") {
+            Ok(n) if number <= 5 => println!("Write {number} accepted {n} byte."),
+            Ok(_) => {}
+            Err(error) => {
+                println!("Write {number} failed: {}.", error.kind());
+                return Ok(number);
+            }
+        }
+    }
+    println!("All {LIMIT} writes were accepted.");
+    Ok(LIMIT + 1)
+}

@@ -1,0 +1,67 @@
+//! Nagle's algorithm and delayed acknowledgment: two systems that wait for each other.
+
+mod loopback;
+mod prediction;
+
+use std::io::{self, Read, Write};
+use std::process::ExitCode;
+use std::thread;
+use std::time::{Duration, Instant};
+
+const REQUESTS: usize = 15;
+
+fn main() -> ExitCode {
+    let prediction = prediction::ask(
+        "A client sends each request with two writes, a header and a payload, and then\n\
+         waits for the reply. Nagle's algorithm is on, which is the default.\n\
+         How long does a typical request (the median of 15) take on this computer?",
+        &["less than 1 ms", "1 to 20 ms", "more than 20 ms"],
+    );
+    prediction.compare(
+        run(),
+        "Nagle's algorithm holds the payload back until the header is acknowledged.\n\
+         The server's system delays this acknowledgment, because it hopes to send it\n\
+         together with the reply. But the server cannot reply without the payload. On\n\
+         Linux, this often takes 40 ms. Send a message with one write, and turn Nagle's\n\
+         algorithm off where small messages must leave immediately.\n\
+         Source: RFC 9293, sections 3.7.4 and 3.8.6.3; tcp(7), TCP_NODELAY.\n\
+         Chapter: docs/src/sockets.md#threads-and-sockets",
+    )
+}
+
+/// Returns the letter of what happened.
+fn run() -> io::Result<char> {
+    let on = median(false)?;
+    println!("Nagle's algorithm on (the default):  {:.3} ms", on.as_secs_f64() * 1000.0);
+    let off = median(true)?;
+    println!("Nagle's algorithm off (set_nodelay): {:.3} ms", off.as_secs_f64() * 1000.0);
+    Ok(match on.as_millis() {
+        0 => 'a',
+        1..=20 => 'b',
+        _ => 'c',
+    })
+}
+
+/// Returns the median time from a request to its reply.
+fn median(nodelay: bool) -> io::Result<Duration> {
+    let (mut client, mut server) = loopback::connection()?;
+    client.set_nodelay(nodelay)?;
+    let serving = thread::spawn(move || -> io::Result<()> {
+        for _ in 0..REQUESTS {
+            server.read_exact(&mut [0; 9])?;
+            server.write_all(b"ok")?;
+        }
+        Ok(())
+    });
+    let mut times = Vec::new();
+    for _ in 0..REQUESTS {
+        let start = Instant::now();
+        client.write_all(b"0005")?;
+        client.write_all(b"hello")?;
+        client.read_exact(&mut [0; 2])?;
+        times.push(start.elapsed());
+    }
+    serving.join().expect("the server's thread does not panic")?;
+    times.sort();
+    Ok(times[REQUESTS / 2])
+}

@@ -1,0 +1,108 @@
+//! Asks for a prediction, and compares it with what the system did.
+
+use std::io::{self, BufRead, ErrorKind, Read, Write};
+use std::process::ExitCode;
+
+/// A question is repeated after a reply of the wrong kind, but not forever: the replies may come from a program.
+const TRIES: usize = 3;
+
+/// From this number on, half or twice the number is close enough.
+const LARGE: u64 = 1000;
+
+/// A predicted number, or the letter of a choice; `None` if nothing was predicted.
+pub struct Prediction {
+    choices: &'static [&'static str],
+    guess: Option<u64>,
+}
+
+/// Asks a question. The reply is the letter of a choice, or a number if there are no choices.
+pub fn ask(question: &str, choices: &'static [&'static str]) -> Prediction {
+    let mut prediction = Prediction { choices, guess: None };
+    println!("{question}");
+    for (letter, choice) in prediction.letters() {
+        println!("  {letter}) {choice}");
+    }
+    let letters: Vec<_> = prediction.letters().map(|(letter, _)| letter.to_string()).collect();
+    let wanted = match letters.split_last() {
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        None => "a whole number".to_owned(),
+    };
+    for _ in 0..TRIES {
+        print!("Your prediction ({wanted}): ");
+        let Some(reply) = read_line() else {
+            println!();
+            break;
+        };
+        prediction.guess = prediction.parse(reply.trim());
+        if prediction.guess.is_some() {
+            break;
+        }
+        println!("That is not {wanted}.");
+    }
+    println!();
+    prediction
+}
+
+/// Returns what is typed, or `None` at the end of the input. The rest of an endless line counts as the next reply.
+fn read_line() -> Option<String> {
+    let mut line = Vec::new();
+    io::stdout().flush().ok()?;
+    match io::stdin().lock().take(100).read_until(b'\n', &mut line) {
+        Ok(1..) => Some(String::from_utf8_lossy(&line).into_owned()),
+        Ok(0) | Err(_) => None,
+    }
+}
+
+impl Prediction {
+    fn letters(&self) -> impl Iterator<Item = (char, &'static str)> {
+        ('a'..='z').zip(self.choices.iter().copied())
+    }
+
+    fn parse(&self, reply: &str) -> Option<u64> {
+        if self.choices.is_empty() {
+            return reply.replace([',', '_'], "").parse().ok();
+        }
+        let mut letters = self.letters().map(|(letter, _)| letter);
+        letters.find(|letter| reply.eq_ignore_ascii_case(&letter.to_string())).map(u64::from)
+    }
+
+    fn show(&self, value: u64) -> String {
+        match self.letters().find(|(letter, _)| u64::from(*letter) == value) {
+            Some((letter, choice)) => format!("{letter}) {choice}"),
+            None => value.to_string(),
+        }
+    }
+
+    /// Compares the prediction with what happened, a number or the letter of a choice, and prints the reason.
+    pub fn compare(&self, happened: io::Result<impl Into<u64>>, why: &str) -> ExitCode {
+        let happened = match happened {
+            Ok(happened) => happened.into(),
+            Err(error) => {
+                let reason = match error.kind() {
+                    ErrorKind::WouldBlock | ErrorKind::TimedOut => "a step took 10 s".to_owned(),
+                    _ => error.to_string(),
+                };
+                eprintln!("The experiment could not be completed: {reason}.");
+                eprintln!(
+                    "It uses only the loopback interface. Check that `ping 127.0.0.1` works,"
+                );
+                eprintln!("and run the experiment again.");
+                return ExitCode::FAILURE;
+            }
+        };
+        let guess = self.guess.map_or("nothing".to_owned(), |guess| self.show(guess));
+        println!("\nYou predicted: {guess}");
+        println!("What happened: {}", self.show(happened));
+        let is_close = |guess| guess >= happened / 2 && guess / 2 <= happened;
+        match self.guess {
+            None => {}
+            Some(guess) if guess == happened => println!("Your prediction was right."),
+            Some(guess) if self.choices.is_empty() && happened >= LARGE && is_close(guess) => {
+                println!("Your prediction was right to within a factor of 2.");
+            }
+            Some(_) => println!("Your prediction was wrong."),
+        }
+        println!("\n{why}");
+        ExitCode::SUCCESS
+    }
+}

@@ -1,0 +1,60 @@
+//! The queue before accept: clients are connected although the server accepts none of them.
+
+mod prediction;
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::ExitCode;
+use std::time::Duration;
+
+fn main() -> ExitCode {
+    let prediction = prediction::ask(
+        "A server listens, and does not call accept. 200 clients try to connect, one\n\
+         after the other. How many of them are connected?",
+        &[],
+    );
+    prediction.compare(
+        run(),
+        "The system completes the handshakes; the program takes no part in them.\n\
+         accept only takes an established connection from a queue. Rust requests a\n\
+         queue of 128 connections, and Linux adds one. When the queue is full, Linux\n\
+         drops the client's SYN, and the client's system sends it again after 1 s.\n\
+         Source: listen(2); tcp(7), tcp_abort_on_overflow.\n\
+         Chapter: docs/src/sockets.md#what-travels",
+    )
+}
+
+/// Returns the number of clients that were connected before the first one that was not.
+fn run() -> io::Result<u64> {
+    let listener = TcpListener::bind("127.0.0.1:0")?; // This also calls listen.
+    let address = listener.local_addr()?;
+    let mut clients = Vec::new();
+    for number in 1..=200 {
+        // Without a timeout, the system would try for minutes.
+        match TcpStream::connect_timeout(&address, Duration::from_millis(500)) {
+            Ok(client) => clients.push(client),
+            Err(error)
+                if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::ConnectionRefused) =>
+            {
+                println!("Client {number} was not connected within 0.5 s: {}.", error.kind());
+                break;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    println!("{} clients are connected.", clients.len());
+    let connected = clients.len() as u64;
+
+    // The others leave, so that the queue ends.
+    clients.truncate(1);
+    for mut client in clients {
+        client.write_all(b"hello")?;
+        println!("Client 1 wrote 5 bytes. Only now does the server call accept.");
+        let (mut server, _) = listener.accept()?;
+        server.set_read_timeout(Some(Duration::from_secs(10)))?;
+        let mut text = [0; 5];
+        server.read_exact(&mut text)?;
+        println!("The server read {:?} from client 1.", String::from_utf8_lossy(&text));
+    }
+    Ok(connected)
+}

@@ -1,0 +1,62 @@
+//! `TIME_WAIT`: the port of a server that ended a connection first stays in use.
+
+mod loopback;
+mod prediction;
+
+use std::io::{self, Read};
+use std::net::{Shutdown, SocketAddr};
+use std::process::ExitCode;
+
+use socket2::{Domain, Socket, Type};
+
+fn main() -> ExitCode {
+    let prediction = prediction::ask(
+        "A server ends a connection first, and then the client ends it. The server exits,\n\
+         and is restarted right away on the same port, without the option SO_REUSEADDR.\n\
+         What does bind report?",
+        &["success", "an error: the address is in use"],
+    );
+    prediction.compare(
+        run(),
+        "The side that sent the first FIN keeps the connection in the state TIME_WAIT,\n\
+         on Linux for 60 s, so that late segments cannot enter a new connection. On\n\
+         Unix, Rust's TcpListener sets SO_REUSEADDR, which allows the bind; a plain\n\
+         socket.socket() in Python does not.\n\
+         Source: RFC 9293, section 3.6; socket(7), SO_REUSEADDR.\n\
+         Chapter: docs/src/sockets.md#the-end-fin-and-time_wait",
+    )
+}
+
+/// Returns the letter of what happened.
+fn run() -> io::Result<char> {
+    let (mut client, mut server) = loopback::connection()?;
+    let address = server.local_addr()?;
+    server.shutdown(Shutdown::Write)?;
+    println!("The server sent the first FIN; the client read {} bytes.", client.read(&mut [0])?);
+    drop(client);
+    println!("The client sent the second FIN; the server read {} bytes.", server.read(&mut [0])?);
+    drop(server);
+
+    let without = bind(address, false);
+    println!("bind without SO_REUSEADDR: {}.", show(&without));
+    let happened = if without.is_ok() { 'a' } else { 'b' };
+    drop(without);
+    if cfg!(unix) {
+        println!("bind with SO_REUSEADDR: {}.", show(&bind(address, true)));
+    } else {
+        println!("SO_REUSEADDR has another meaning on this system, so it is not tried.");
+    }
+    Ok(happened)
+}
+
+/// `std::net` cannot do this, because on Unix it always sets `SO_REUSEADDR`.
+fn bind(address: SocketAddr, reuse: bool) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.set_reuse_address(reuse)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+fn show(result: &io::Result<Socket>) -> String {
+    result.as_ref().map_or_else(|error| error.kind().to_string(), |_| "success".to_owned())
+}

@@ -1,0 +1,71 @@
+//! A torn send: two threads write to the same connection.
+
+mod loopback;
+mod prediction;
+
+use std::io::{self, Read, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread;
+
+fn main() -> ExitCode {
+    let prediction = prediction::ask(
+        "Two threads write to one connection, without a lock. Each sends 40 messages of\n\
+         300000 bytes, with one write_all for each message.\n\
+         Does every message arrive in one piece?",
+        &["yes", "no, some of them are torn apart"],
+    );
+    prediction.compare(
+        run(),
+        "The system accepts a large message piece by piece, and a piece of the other\n\
+         thread's message can come in between. No rule protects small messages, either,\n\
+         even if none of them was torn. So give each connection one writer, or hold a\n\
+         lock while a message is sent.\n\
+         Source: send(2); POSIX.1-2017, section 2.9.7, which protects only files.\n\
+         Chapter: docs/src/sockets.md#threads-and-sockets",
+    )
+}
+
+/// Returns the letter of what happened.
+fn run() -> io::Result<char> {
+    let small = send(64, 5000)?;
+    println!("2 x 5000 messages of 64 bytes: torn at {small} places.");
+    let large = send(300_000, 40)?;
+    println!("2 x 40 messages of 300000 bytes: torn at {large} places.");
+    Ok(if large == 0 { 'a' } else { 'b' })
+}
+
+/// Lets two threads send at the same time, one only the letter a and the other only b. Returns how often the letter
+/// changes inside a message.
+fn send(size: usize, messages: usize) -> io::Result<usize> {
+    let (client, mut server) = loopback::connection()?;
+    let client = Arc::new(client);
+    let writers = [b'a', b'b'].map(|letter| {
+        let client = Arc::clone(&client);
+        thread::spawn(move || {
+            let message = vec![letter; size];
+            (0..messages).try_for_each(|_| (&*client).write_all(&message))
+        })
+    });
+    drop(client); // The stream ends as soon as both threads have ended.
+
+    let (mut position, mut last, mut torn) = (0, 0, 0);
+    let mut buffer = [0; 16_384];
+    loop {
+        let n = server.read(&mut buffer)?;
+        if n == 0 {
+            break;
+        }
+        for &letter in &buffer[..n] {
+            if letter != last && position % size != 0 {
+                torn += 1;
+            }
+            last = letter;
+            position += 1;
+        }
+    }
+    for writer in writers {
+        writer.join().expect("a writing thread does not panic")?;
+    }
+    Ok(torn)
+}
