@@ -9,6 +9,8 @@ use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
 
 use crate::journal::terminal::ROWS;
+#[cfg(target_os = "linux")]
+use crate::system::capabilities;
 
 /// Runs in the child process, after its terminal has been set up and before the program starts.
 pub(super) fn prepare_child(
@@ -99,6 +101,7 @@ fn restrict(rules: &OwnedFd) -> io::Result<()> {
 #[cfg(target_os = "linux")]
 pub(super) fn filter_calls(filter: &seccompiler::BpfProgram) -> io::Result<()> {
     use seccompiler::Error::{Prctl, Seccomp};
+    capabilities::drop_most();
     match seccompiler::apply_filter(filter) {
         Err(Prctl(error) | Seccomp(error)) if error.raw_os_error() != Some(libc::EINVAL) => {
             Err(error)

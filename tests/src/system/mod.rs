@@ -1,6 +1,8 @@
 //! Programs on terminals, their processes, and what the processes are allowed to do.
 
 mod apart;
+#[cfg(target_os = "linux")]
+mod capabilities;
 pub mod cargo;
 pub mod confinement;
 #[cfg(target_os = "linux")]
