@@ -1,6 +1,7 @@
 //! Programs on terminals, their processes, and what the processes are allowed to do.
 
 mod apart;
+pub mod builds;
 pub mod cargo;
 pub mod confinement;
 #[cfg(target_os = "linux")]
@@ -13,4 +14,5 @@ pub mod ports;
 pub mod process;
 pub mod program;
 pub mod reads;
+mod toolchain;
 pub mod waits;
