@@ -1,6 +1,7 @@
 //! Programs on terminals, their processes, and what the processes are allowed to do.
 
 mod apart;
+pub mod builds;
 #[cfg(target_os = "linux")]
 mod capabilities;
 pub mod cargo;
@@ -15,4 +16,5 @@ pub mod ports;
 pub mod process;
 pub mod program;
 pub mod reads;
+mod toolchain;
 pub mod waits;
