@@ -1,16 +1,23 @@
 """Tries to reach what a chat does not need. Prints for each attempt whether it succeeded.
 
-Every attempt is harmless: values are set to what they are, and only the test's own files and listeners are reached.
+Every attempt is harmless: values are set to what they are, and only what the test has made is reached.
 """
 
 import ctypes
+import fcntl
+import mmap
 import os
 import resource
+import signal
 import socket
+import stat
 import struct
 import sys
+import termios
 
-_, port, kit, neighbour, other_port, other_socket = sys.argv
+_, port, kit, neighbour, other_port, other_socket, other_pid, other_terminal, other_memory = sys.argv
+other_pid = int(other_pid)
+temporary = os.environ["TMPDIR"]
 parent = os.getppid()
 libc = ctypes.CDLL(None, use_errno=True)
 # The numbers of system calls that the C library has no function for, on x86-64 and elsewhere.
@@ -89,6 +96,8 @@ def in_a_child(what):
             os._exit(error.errno)
         os._exit(0)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if status < 0:
+        raise OSError(-status, signal.strsignal(-status))
     if status:
         raise OSError(status, os.strerror(status))
 
@@ -118,7 +127,126 @@ def semaphores():
     call(66, 191, id, 0, 0)
 
 
+def another_address():
+    """This computer's other addresses stand for other computers."""
+    tcp().connect(("127.0.0.77", int(port)))
+
+
+def ports_of_others():
+    with open("/proc/self/net/tcp") as table:
+        if ":%04X " % int(other_port) not in table.read():
+            raise OSError(2, "not there")
+
+
+def network_of_the_computer():
+    names = [line.split(":")[0].strip() for line in open("/proc/self/net/dev").readlines()[2:]]
+    if names == ["lo"]:
+        raise OSError(2, "only its own")
+
+
+def types_for_others():
+    terminal = os.open(other_terminal, os.O_RDWR | os.O_NOCTTY)
+    fcntl.ioctl(terminal, termios.TIOCSTI, b"x")
+
+
+def writes_for_others():
+    terminal = os.open(other_terminal, os.O_WRONLY | os.O_NOCTTY)
+    os.write(terminal, b"1.1 passed")
+
+
+def in_32_bits():
+    """`mov eax, 20; int 0x80; ret` gets the process id where it succeeds."""
+    code = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+    code.write(b"\xb8\x14\0\0\0\xcd\x80\xc3")
+    address = ctypes.addressof(ctypes.c_char.from_buffer(code))
+    checked(ctypes.CFUNCTYPE(ctypes.c_int)(address)())
+
+
+def clones():
+    child = call(56, 220, 0x10000000 | signal.SIGCHLD, 0, 0, 0, 0)
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+
+
+def clones_anew():
+    arguments = struct.pack("8Q", 0x10000000, 0, 0, 0, signal.SIGCHLD, 0, 0, 0)
+    child = call(435, 435, arguments, len(arguments))
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+
+
+def mounts():
+    folder = (temporary + "/mount").encode()
+    os.mkdir(folder)
+    checked(libc.mount(b"none", folder, b"tmpfs", 0, None))
+    checked(libc.umount2(folder, 0))
+
+
+def opens_the_disk():
+    device = temporary + "/disk"
+    os.mknod(device, stat.S_IFBLK | 0o600, os.stat(kit).st_dev)
+    os.close(os.open(device, os.O_RDONLY))
+
+
+def keeps_a_file():
+    """The grader could not remove a file that cannot change."""
+    with open(temporary + "/kept", "w") as file:
+        flags = bytearray(fcntl.ioctl(file, 0x80086601, bytes(8)))
+        fcntl.ioctl(file, 0x40086602, bytes([flags[0] | 0x10]) + bytes(flags[1:]))
+        fcntl.ioctl(file, 0x40086602, bytes(flags))
+
+
+def raises_its_limits():
+    in_a_child(lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 40, 1 << 40)))
+
+
+def map_of_the_kernel():
+    call(321, 280, 0, struct.pack("4I", 2, 4, 4, 1) + bytes(112), 128)
+
+
+def counts_events():
+    call(298, 241, struct.pack("IIQ", 1, 112, 0) + bytes(96), 0, -1, -1, 0)
+
+
+def traces_the_grader():
+    libc.ptrace.argtypes = [ctypes.c_long] * 4
+    in_a_child(lambda: checked(libc.ptrace(0x4206, parent, 0, 0)))
+
+
 ATTACKS = {
+    "reads the grader's memory": lambda: open("/proc/%d/mem" % parent, "rb").close(),
+    "reads the grader's open files": lambda: os.listdir("/proc/%d/fd" % parent),
+    "reads a neighbor's command line": lambda: open("/proc/%d/cmdline" % other_pid).read(1),
+    "reads the registry": lambda: os.listdir(os.environ.get("CARGO_HOME", os.path.expanduser("~/.cargo")) + "/registry"),
+    "traces the grader": traces_the_grader,
+    "ends a neighbor": lambda: os.kill(other_pid, signal.SIGTERM),
+    "ends a neighbor by a descriptor": lambda: signal.pidfd_send_signal(os.pidfd_open(other_pid), signal.SIGTERM),
+    "slows a neighbor down": lambda: os.setpriority(os.PRIO_PROCESS, other_pid, os.getpriority(os.PRIO_PROCESS, other_pid)),
+    "opens a neighbor's shared memory": lambda: os.close(os.open("/dev/shm/" + other_memory, os.O_RDWR)),
+    "writes to the folder for temporary files": lambda: (open("/tmp/chat-lab-attack-%d" % os.getpid(), "w").close(), os.remove("/tmp/chat-lab-attack-%d" % os.getpid())),
+    "types for others": types_for_others,
+    "writes to the terminal of others": writes_for_others,
+    "connects to its port on another address": another_address,
+    "sees the ports of others": ports_of_others,
+    "sees the network of the computer": network_of_the_computer,
+    "opens a raw socket": lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP),
+    "opens a socket below the protocols": lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0),
+    "connects to a local socket without a file": lambda: socket.socket(socket.AF_UNIX).connect("\0" + other_memory),
+    "calls in 32 bits": lambda: in_a_child(in_32_bits),
+    "clones with namespaces": clones,
+    "clones anew with namespaces": clones_anew,
+    "changes its root": lambda: in_a_child(lambda: os.chroot(temporary)),
+    "mounts": mounts,
+    "opens the disk": opens_the_disk,
+    "keeps a file from being removed": keeps_a_file,
+    "raises its own limits": raises_its_limits,
+    "gets all of a processor": lambda: in_a_child(lambda: os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))),
+    "goes before others": lambda: in_a_child(lambda: os.setpriority(os.PRIO_PROCESS, 0, -5)),
+    "makes a map in the kernel": map_of_the_kernel,
+    "counts events of the processor": counts_events,
+    "handles its page faults": lambda: os.close(call(323, 282, 1)),
     "reads the grader": lambda: open(kit + "/tests/src/lib.rs").read(1),
     "reads the finished programs": lambda: open(kit + "/solutions/lab1-one-to-one/server/src/main.rs").read(1),
     "reads the work of others": lambda: open(neighbour + "/work").read(1),
@@ -167,6 +295,8 @@ for name, attack in ATTACKS.items():
         print(name + ": done")
     except OSError as error:
         print("%s: held, %s" % (name, error.strerror))
+    except (AttributeError, PermissionError, termios.error) as error:
+        print("%s: held, %s" % (name, error))
 # A chat needs all this.
 here, there = socket.socketpair()
 here.sendall(b"x")

@@ -1,44 +1,182 @@
-//! Ways to get points without work, or to hurt the grader, a neighbour, or the machine. Each of them succeeds when
-//! nothing holds the program back, and none does when it is confined.
+//! Ways to get points without work, or to hurt the grader, a neighbor, or the machine. Each of them succeeds when
+//! nothing holds the program back. None does in tier A, and few in tier B.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::env;
+use std::fs::{self, File};
 use std::net::TcpListener;
-use std::os::unix::net::UnixListener;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use grader::class::namespaces;
 use grader::harness::person::Person;
 use grader::journal::Journal;
 use grader::journal::terminal::Terminal;
 use grader::system::confinement;
 use grader::system::ports;
 use grader::system::program::{Launch, Place, Runnable};
+use nix::pty::{OpenptyResult, openpty};
+use nix::unistd::ttyname;
+use tempfile::TempDir;
 
 const ATTACKS: &str = include_str!("attacks.py");
 
-/// Attempts that also fail where nothing holds them back: in a container, for example, or with an older kernel.
-const NOT_EVERYWHERE: [&str; 8] = [
+/// Attempts that also fail where nothing holds them back: for a user other than root, in a container, or with another
+/// kernel or processor.
+const NOT_EVERYWHERE: [&str; 25] = [
+    "calls in 32 bits",
+    "changes its root",
+    "changes the grader's scheduling",
+    "clones anew with namespaces",
+    "clones with namespaces",
     "connects by multipath TCP",
     "connects while it sends",
-    "opens a ring of the kernel",
+    "counts events of the processor",
+    "gets all of a processor",
     "gets namespaces of its own",
+    "goes before others",
+    "handles its page faults",
+    "keeps a file from being removed",
     "leaves a key",
     "leaves a queue of messages",
+    "makes a map in the kernel",
+    "mounts",
+    "opens a raw socket",
+    "opens a ring of the kernel",
+    "opens a socket below the protocols",
+    "opens the disk",
+    "raises its own limits",
     "reads the memory of a process",
-    "changes the grader's scheduling",
+    "sees the network of the computer",
+    "types for others",
 ];
 
-/// Runs the attacks, and returns how each ended.
-fn attempts(launch: &Launch) -> BTreeMap<String, String> {
+/// What remains possible in tier B, and is said in the chapter for instructors.
+const OPEN_IN_B: [&str; 4] = [
+    "connects to its port on another address",
+    "opens a neighbor's shared memory",
+    "sees the network of the computer",
+    "sees the ports of others",
+];
+
+/// The variable with the command line for a test that runs apart.
+const COMMAND: &str = "ATTACKS";
+
+/// How each attempt ended.
+type Ends = BTreeMap<String, String>;
+
+/// What the program attacks. It belongs to the test.
+struct Targets {
+    own: TempDir,
+    work: TempDir,
+    port: u16,
+    listener: TcpListener,
+    _elsewhere: TcpListener,
+    _socket: UnixListener,
+    _abstract: UnixListener,
+    neighbor: Child,
+    terminal: OpenptyResult,
+    memory: PathBuf,
+}
+
+impl Targets {
+    fn new() -> Self {
+        let [own, work] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        fs::write(own.path().join("chat.py"), ATTACKS).unwrap();
+        fs::write(work.path().join("work"), "work").unwrap();
+        fs::copy("/bin/true", work.path().join("program")).unwrap();
+        let port = ports::unused();
+        let memory = Path::new("/dev/shm").join(work.path().file_name().unwrap());
+        File::create(&memory).unwrap();
+        let name = SocketAddr::from_abstract_name(memory.file_name().unwrap().as_encoded_bytes());
+        Self {
+            _socket: UnixListener::bind(work.path().join("socket")).unwrap(),
+            _abstract: UnixListener::bind_addr(&name.unwrap()).unwrap(),
+            _elsewhere: TcpListener::bind(("127.0.0.77", port)).unwrap(),
+            listener: TcpListener::bind("127.0.0.1:0").unwrap(),
+            neighbor: Command::new("sleep").arg("600").spawn().unwrap(),
+            terminal: openpty(None, None).unwrap(),
+            own,
+            work,
+            port,
+            memory,
+        }
+    }
+
+    /// Starts the attacks.
+    fn command(&self) -> String {
+        format!(
+            "python3 {}/chat.py {{port}} {} {} {} {} {} {} {}",
+            self.own.path().display(),
+            grader::kit::root().display(),
+            self.work.path().display(),
+            self.listener.local_addr().unwrap().port(),
+            self.work.path().join("socket").display(),
+            self.neighbor.id(),
+            ttyname(&self.terminal.slave).unwrap().display(),
+            self.memory.file_name().unwrap().display(),
+        )
+    }
+}
+
+impl Drop for Targets {
+    fn drop(&mut self) {
+        let _ = self.neighbor.kill();
+        let _ = self.neighbor.wait();
+        let _ = fs::remove_file(&self.memory);
+    }
+}
+
+/// Runs the attacks.
+fn attempts(launch: &Launch) -> Ends {
     let journal = Journal::default();
     let person = Person::start("mallory", launch, Terminal::Dumb, &journal).unwrap();
     let seen = person.sees_soon(Duration::from_mins(1), "all tried");
     let shown = journal.shown().remove("mallory").unwrap_or_default();
     let shown = String::from_utf8_lossy(&shown).into_owned();
     seen.unwrap_or_else(|failure| panic!("{failure}\n{shown}"));
+    ends(&shown)
+}
+
+fn ends(shown: &str) -> Ends {
     let line = |line: &str| line.trim().split_once(": ").map(|(a, b)| (a.to_owned(), b.to_owned()));
     let is_attempt = |(_, end): &(String, String)| end == "done" || end.starts_with("held, ");
     shown.lines().filter_map(line).filter(is_attempt).collect()
+}
+
+/// Runs the attacks as a submission.
+fn confined(command: &str, port: u16) -> Ends {
+    let launch = Runnable::Command(command.to_owned()).launch(port, &[]).unwrap();
+    let words: Vec<_> = command.split(' ').collect();
+    // The paths of others are arguments here, but a command line does not name them in reality.
+    let others = [Path::new(words[3]), Path::new(words[4])];
+    let place = match launch.place {
+        Place::Here { port, reads } => {
+            let is_own = |path: &PathBuf| {
+                !others.iter().any(|other| path.starts_with(other) || other.starts_with(path))
+                    && !path.starts_with("/dev")
+            };
+            Place::Here { port, reads: reads.into_iter().filter(is_own).collect() }
+        }
+        place => place,
+    };
+    attempts(&Launch { place, ..launch })
+}
+
+fn free(targets: &Targets) -> Ends {
+    let launch = Runnable::Command(targets.command()).launch(targets.port, &[]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = launch.arguments.iter().map(|one| {
+        one.replace("exec python3", &format!("TMPDIR={} exec python3", folder.path().display()))
+    });
+    attempts(&Launch { arguments: arguments.collect(), place: Place::Free, ..launch })
+}
+
+fn done(ends: &Ends) -> Vec<&str> {
+    ends.iter().filter(|(_, end)| *end == "done").map(|(name, _)| name.as_str()).collect()
 }
 
 #[test]
@@ -47,51 +185,54 @@ fn what_succeeds_freely_does_not_when_confined() {
         println!("NOT CHECKED: {}", confinement::tier());
         return;
     }
-    let [own, neighbour] = [(); 2].map(|()| tempfile::tempdir().unwrap());
-    fs::write(own.path().join("chat.py"), ATTACKS).unwrap();
-    fs::write(neighbour.path().join("work"), "work").unwrap();
-    fs::copy("/bin/true", neighbour.path().join("program")).unwrap();
-    let other = TcpListener::bind("127.0.0.1:0").unwrap();
-    let socket = neighbour.path().join("socket");
-    let _socket = UnixListener::bind(&socket).unwrap();
-    let command = format!(
-        "python3 {}/chat.py {{port}} {} {} {} {}",
-        own.path().display(),
-        grader::kit::root().display(),
-        neighbour.path().display(),
-        other.local_addr().unwrap().port(),
-        socket.display()
-    );
-    let launch = |place: &dyn Fn(Place) -> Place| {
-        let launch = Runnable::Command(command.clone()).launch(ports::unused(), &[]).unwrap();
-        Launch { place: place(launch.place), ..launch }
-    };
-
-    // The paths of others are arguments here, but a command line does not name them in reality.
-    let others = [grader::kit::root(), neighbour.path().to_owned()];
-    let confined = attempts(&launch(&|place| match place {
-        Place::Here { port, reads } => {
-            let is_own = |path: &std::path::PathBuf| {
-                !others.iter().any(|other| path.starts_with(other) || other.starts_with(path))
-            };
-            Place::Here { port, reads: reads.into_iter().filter(is_own).collect() }
-        }
-        place => place,
-    }));
-    let free = launch(&|_| Place::Free);
-    let folder = tempfile::tempdir().unwrap();
-    let arguments = free.arguments.iter().map(|one| {
-        one.replace("exec python3", &format!("TMPDIR={} exec python3", folder.path().display()))
-    });
-    let free = attempts(&Launch { arguments: arguments.collect(), ..free });
-
-    assert!(confined.len() >= 40, "{confined:#?}");
-    let succeeded: Vec<_> = confined.iter().filter(|(_, end)| *end == "done").collect();
-    assert!(succeeded.is_empty(), "{succeeded:#?}");
+    // The first ones are harmed.
+    let free = free(&Targets::new());
     let failed: Vec<_> = free
         .iter()
         .filter(|(name, end)| *end != "done" && !NOT_EVERYWHERE.contains(&name.as_str()))
         .collect();
     assert!(failed.is_empty(), "these prove nothing: {failed:#?}");
+
+    let targets = Targets::new();
+    let confined = confined(&targets.command(), targets.port);
+    for (name, end) in &confined {
+        println!("{name}: freely {}; in tier B {end}", free[name]);
+    }
+    assert!(confined.len() >= 70, "{confined:#?}");
     assert_eq!(confined.len(), free.len());
+    let open: Vec<_> =
+        done(&confined).into_iter().filter(|name| !OPEN_IN_B.contains(name)).collect();
+    assert!(open.is_empty(), "{open:#?}");
+
+    let lab = Path::new(env!("CARGO_BIN_EXE_lab"));
+    if let Err(why) = namespaces::works(lab) {
+        println!("NOT CHECKED in tier A: {why:#}");
+        return;
+    }
+    let targets = Targets::new();
+    let inside = namespaces::apart(lab, false)
+        .arg(env::current_exe().unwrap())
+        .args(["--exact", "attacks::inside", "--ignored", "--nocapture"])
+        .env(COMMAND, format!("{} {}", targets.port, targets.command()))
+        .env("TMPDIR", tempfile::tempdir().unwrap().path())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let apart = ends(&String::from_utf8_lossy(&inside.stdout));
+    for (name, end) in &apart {
+        println!("{name}: in tier A {end}");
+    }
+    assert_eq!(apart.len(), free.len(), "{inside:?}");
+    assert!(done(&apart).is_empty(), "{:#?}", done(&apart));
+}
+
+/// Runs in namespaces of its own, started by the test above.
+#[test]
+#[ignore = "the other test starts this one"]
+fn inside() {
+    let variable = env::var(COMMAND).unwrap();
+    let (port, command) = variable.split_once(' ').unwrap();
+    for (name, end) in confined(command, port.parse().unwrap()) {
+        println!("{name}: {end}");
+    }
 }

@@ -9,11 +9,16 @@ mod book;
 // This test looks in /proc for the grader's process.
 #[cfg(target_os = "linux")]
 mod broken;
+// Only Linux confines builds.
+#[cfg(target_os = "linux")]
+mod builds;
 mod chats;
 // Hostile submissions need what holds them back.
 #[cfg(target_os = "linux")]
 mod class;
 mod command_line;
+#[cfg(target_os = "linux")]
+mod confined;
 mod experiments;
 mod export;
 mod floors;

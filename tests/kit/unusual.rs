@@ -1,9 +1,13 @@
 //! Tests correct programs that look nothing like the solutions. Each program must get full points. The programs are
 //! in `unusual/`, in the same folders as in a student's kit.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
+use grader::class::other;
+use grader::class::settings::{Programs, Settings};
 use grader::grading::grader::{Author, Commands, Grader};
 use grader::grading::verdict::Verdict;
 use grader::kit::files;
@@ -174,6 +178,31 @@ fn lab_3_byte_by_byte() {
 #[test]
 fn lab_3_in_python() {
     python_gets_full_points("lab3-python/server.py", "lab3-python/client.py", 3);
+}
+
+/// A submission that is built and started as an instructor's `grading.toml` says.
+#[test]
+fn lab_3_in_java() {
+    if !succeeds("javac", &["-version"]) || !succeeds("java", &["-version"]) {
+        println!("NOT CHECKED: Java is not installed");
+        return;
+    }
+    let own = tempfile::tempdir().unwrap();
+    for file in files::below(&folder("lab3-java")).unwrap() {
+        fs::copy(folder("lab3-java").join(&file), own.path().join(&file)).unwrap();
+    }
+    let start = format!("java -cp {}", own.path().display());
+    let settings = format!(
+        "[[language]]\nname = \"Java\"\nfile = \"Server.java\"\n\
+         build = [\"javac -nowarn Server.java Client.java\"]\n\
+         [language.lab.3]\nserver = \"{start} Server {{port}}\"\nclient = \"{start} Client {{port}}\"\n"
+    );
+    let file = own.path().join("grading.toml");
+    fs::write(&file, settings).unwrap();
+    let language = &Settings::read(&file).unwrap().language[0];
+    other::build(language, own.path(), Duration::from_mins(2)).unwrap();
+    let Programs { server, client } = language.lab["3"].clone();
+    get_full_points(&grader::kit::root(), 3, Commands { server, client });
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::class::record::{Lab, Record, Stage, Submission, Verdict};
+use crate::class::tier::containment;
 use crate::class::verdicts::{known, sign, word};
 use crate::report::markup::{Inline, STYLE, page, paragraph};
 use crate::report::text::{escape, quoted_line};
@@ -37,10 +38,13 @@ pub fn class_page(record: &Record, links: &[String]) -> String {
 
 /// Returns when, and under which conditions, the class was graded.
 fn conditions(record: &Record) -> String {
-    let Record { kit, date, machine, control, tier, .. } = record;
+    let Record { kit, date, machine, control, .. } = record;
     let control = format!("{control:?}").to_lowercase();
     let graded = format!("graded {date} by kit {kit} on {machine}");
-    paragraph("dim", &quoted_line(&format!("{graded}; control: {control}; containment: {tier}")))
+    paragraph(
+        "dim",
+        &quoted_line(&format!("{graded}; control: {control}; {}", containment(record))),
+    )
 }
 
 /// The columns of the table.

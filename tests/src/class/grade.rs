@@ -1,6 +1,7 @@
 //! Grades a class: several submissions at a time, each in a process of its own, and writes each result when it is
 //! there.
 
+use std::env;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
@@ -22,14 +23,15 @@ use crate::class::control::Programs;
 use crate::class::intake::Handed;
 use crate::class::record::{self, Control, Record, Submission};
 use crate::class::settings::Settings;
+use crate::class::tier::Tier;
 use crate::class::warm::{Slot, Workshop};
 use crate::class::worker::{self, Job};
-use crate::class::{beside, control, results, sources};
+use crate::class::{beside, control, namespaces, results, sources};
 use crate::grading::grader::Author;
 use crate::kit::files::PRISTINE;
 use crate::labs;
 use crate::report::text::quoted;
-use crate::system::confinement::{self, Folder};
+use crate::system::confinement::Folder;
 use crate::system::orphans;
 
 /// The hidden subcommand of `cargo lab` that runs [`worker::run`].
@@ -54,6 +56,8 @@ pub struct Class {
     pub jobs: usize,
     /// The file for the record.
     pub file: Option<PathBuf>,
+    /// What this machine holds submissions back from.
+    pub tier: Tier,
 }
 
 /// Grades a class, and returns the record. The results in `before` are kept, except those that are not complete.
@@ -70,7 +74,7 @@ pub fn grade(class: &Class, before: Option<Record>) -> Result<Record> {
     let packages = sources::packages(&class.kit.join(PRISTINE))?;
     let packages: Vec<_> =
         packages.into_iter().filter(|package| class.labs.contains(&package.lab)).collect();
-    let mut record = empty(source);
+    let mut record = empty(source, class.tier.text());
     let kept = before.map_or_else(Vec::new, |before| before.submissions);
     record.submissions = kept.into_iter().filter(|one| is_kept(one, class)).collect();
     let is_done = |handed: &&Handed| {
@@ -122,14 +126,14 @@ pub fn grade(class: &Class, before: Option<Record>) -> Result<Record> {
 }
 
 /// A record without submissions.
-pub fn empty(control: Control) -> Record {
+pub fn empty(control: Control, tier: String) -> Record {
     Record {
         version: record::VERSION,
         kit: crate::VERSION.to_owned(),
         date: results::now(),
         machine: machine(),
         control,
-        tier: confinement::tier(),
+        tier,
         submissions: Vec::new(),
     }
 }
@@ -153,7 +157,8 @@ fn is_kept(submission: &Submission, class: &Class) -> bool {
         lab.weight == settings.weight(lab.lab) && lab.stages.iter().all(is_same)
     });
     let is_in_class = class.handed.iter().any(|handed| handed.name == submission.name);
-    submission.complete && same_labs && same_stages && is_in_class
+    let has_tier = class.tier.allows(submission.tier.as_deref());
+    submission.complete && has_tier && same_labs && same_stages && is_in_class
 }
 
 fn control_of(class: &Class, workshop: &Workshop) -> Result<(Control, Option<Programs>)> {
@@ -169,10 +174,10 @@ fn control_of(class: &Class, workshop: &Workshop) -> Result<(Control, Option<Pro
 
 fn machine() -> String {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let system = format!("{} {}", std::env::consts::OS, release.trim());
+    let system = format!("{} {}", env::consts::OS, release.trim());
     let system = system.trim();
     let cores = thread::available_parallelism().map_or(1, usize::from);
-    format!("{system}, {}, {cores} processors", std::env::consts::ARCH)
+    format!("{system}, {}, {cores} processors", env::consts::ARCH)
 }
 
 /// Writes the record.
@@ -240,23 +245,45 @@ fn grade_one(
         settings: class.settings.clone(),
         control: control.cloned(),
     };
-    let ended = run(&job);
+    let mut tier = class.tier.clone();
+    let mut ended = run(&job, tier.has_namespaces());
+    if let Ok(Ended { has_started: false, how }) = &ended {
+        // There were some for the probe, but now the system has none left.
+        tier = tier.without_namespaces(how)?;
+        ended = run(&job, false);
+    }
     orphans::end_orphans();
     let result = worker::result(&job.result());
     slot.purge()?;
-    let why = ended?;
-    result.with_context(|| why)
+    let Ended { how, .. } = ended?;
+    let mut submission = result.with_context(|| how)?;
+    submission.tier = Some(tier.text());
+    Ok(submission)
 }
 
-/// Runs a worker to its end. Returns how it ended, in case that it has no result.
-fn run(job: &Job) -> Result<String> {
+/// How a worker ended.
+struct Ended {
+    /// Whether it could be started in namespaces of its own, if it should.
+    has_started: bool,
+    /// In words, in case that it has no result.
+    how: String,
+}
+
+/// Runs a worker to its end.
+fn run(job: &Job, has_namespaces: bool) -> Result<Ended> {
     let _ = fs::remove_file(job.result());
     let errors = job.slot.folder.join("errors.txt");
     // The folders of the programs are below this one, which goes in any case.
     let folder = Folder::new()?;
     let line = serde_json::to_string(job).context("the path of the submission is not UTF-8")?;
     let starting = orphans::starting();
-    let mut child = Command::new(program()?)
+    let lab = program()?;
+    let mut command = Command::new(&lab);
+    if has_namespaces {
+        command = namespaces::apart(&lab, !needs_tmp(&line));
+        command.arg(&lab);
+    }
+    let mut child = command
         .arg(WORKER)
         .env("TMPDIR", folder.path())
         .env("CARGO_NET_OFFLINE", "true")
@@ -300,11 +327,26 @@ fn run(job: &Job) -> Result<String> {
         Ok(WaitStatus::Signaled(_, signal, _)) => format!("by {signal}"),
         other => format!("in an unknown way ({other:?})"),
     };
-    Ok(format!("the grading of this submission ended {how}: {}", quoted(&said).join("\n")))
+    let has_started =
+        !has_namespaces || status != Ok(WaitStatus::Exited(pid, namespaces::FAILED.into()));
+    let said = quoted(&said).join("\n");
+    let how = if has_started {
+        format!("the grading of this submission ended {how}: {said}")
+    } else {
+        said
+    };
+    Ok(Ended { has_started, how })
+}
+
+/// Whether the job or the environment name something in the system's folder for temporary files.
+fn needs_tmp(job: &str) -> bool {
+    let variables = ["CARGO_HOME", "HOME", "PATH", "RUSTUP_HOME"].map(env::var_os);
+    let named = variables.iter().flatten().map(|value| value.to_string_lossy().into_owned());
+    named.chain([job.to_owned()]).any(|text| text.contains("/tmp/"))
 }
 
 /// This program, even if it has been built anew in the meantime.
-fn program() -> Result<PathBuf> {
+pub fn program() -> Result<PathBuf> {
     let running = Path::new("/proc/self/exe");
-    Ok(if running.exists() { running.to_owned() } else { std::env::current_exe()? })
+    Ok(if running.exists() { running.to_owned() } else { env::current_exe()? })
 }

@@ -1,21 +1,19 @@
 //! Submissions in other languages: the instructor's commands build and start them.
 
+use std::env;
 use std::fs;
-use std::io::Read;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::thread;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use nix::sys::wait::WaitStatus;
-use nix::unistd::Pid;
 
 use crate::class::handed_in::Source;
 use crate::class::settings::{Language, Settings};
 use crate::kit::files;
-use crate::system::orphans;
+use crate::system::builds::{self, End};
+use crate::system::confinement::Access;
+use crate::system::reads;
 
 /// The maximum size of a file, in bytes.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
@@ -63,7 +61,7 @@ pub fn copy(source: &Source, top: &Path, folder: &Path) -> Result<PathBuf> {
     Ok(folder.join(top))
 }
 
-/// Runs the commands that build a submission. The error is for the student.
+/// Runs the commands that build a submission, which may change only the folder. The error is for the student.
 ///
 /// # Errors
 /// When one of them fails, or does not end in time.
@@ -76,40 +74,19 @@ pub fn build(language: &Language, folder: &Path, limit: Duration) -> Result<(), 
 }
 
 fn run(command: &str, folder: &Path, deadline: Instant) -> Result<(), String> {
-    let starting = orphans::starting();
-    let mut child = Command::new("/bin/sh")
-        .args(["-c", &format!("exec 2>&1\n{command}")])
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .process_group(0)
-        .spawn()
-        .map_err(|error| format!("cannot start it: {error}"))?;
-    let pid = Pid::from_raw(child.id().cast_signed());
-    starting.has_started(pid);
-    let output = child.stdout.take();
-    let reader = thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(mut output) = output {
-            let _ = output.by_ref().take(MAX_OUTPUT).read_to_end(&mut bytes);
-            // A build that cannot write waits forever.
-            let _ = std::io::copy(&mut output, &mut std::io::sink());
-        }
-        String::from_utf8_lossy(&bytes).into_owned()
-    });
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", &format!("exec 2>&1\n{command}")]).current_dir(folder).env_clear();
+    shell.envs(env::var_os("PATH").map(|path| ("PATH", path))).env("LANG", "C.UTF-8");
+    let (reads, writes) = (reads::of_command(command), vec![folder.to_owned()]);
+    let access = Access { reads, writes, ..Access::default() };
     let left = deadline.saturating_duration_since(Instant::now());
-    let (status, is_late) = orphans::wait_for(pid, left);
-    let said = reader.join().unwrap_or_default();
-    match status {
-        Ok(WaitStatus::Exited(_, 0)) => Ok(()),
-        _ if is_late => {
-            Err(format!("{said}\nit was still running at the time limit, and was stopped"))
+    let run = builds::run(shell, access, left, MAX_OUTPUT)
+        .map_err(|error| format!("cannot start it: {error}"))?;
+    match run.end {
+        End::Exited(0) => Ok(()),
+        End::Late => {
+            Err(format!("{}\nit was still running at the time limit, and was stopped", run.output))
         }
-        Ok(WaitStatus::Exited(_, code)) => Err(format!("{said}\nit ended with exit status {code}")),
-        Ok(WaitStatus::Signaled(_, signal, _)) => {
-            Err(format!("{said}\nit was terminated by {signal}"))
-        }
-        other => Err(format!("{said}\nit ended in an unknown way: {other:?}")),
+        end => Err(format!("{}\nit {}", run.output, end.describe(left))),
     }
 }

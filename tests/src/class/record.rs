@@ -52,6 +52,9 @@ pub struct Submission {
     pub complete: bool,
     /// Why the submission could not be graded, or not completely.
     pub error: Option<String>,
+    /// What it was kept from; see [`Record::tier`]. Earlier results and those of a kit of its own may differ.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<String>,
     /// How long the grading took.
     pub seconds: f64,
     /// When the grading ended: UTC, as in RFC 3339.

@@ -205,6 +205,7 @@ pub fn submission(
             .sum(),
         complete: labs.len() == wanted.len() && labs.iter().all(|lab| lab.complete),
         error: error.map(|why| quoted(&why).join("\n")),
+        tier: None,
         seconds: seconds(took),
         date: now(),
         hidden: wanted.iter().map(is_hidden).sum::<usize>().try_into().unwrap_or(u32::MAX),

@@ -14,6 +14,7 @@ use crate::grading::grader::Author;
 use crate::grading::verdict::Graded;
 use crate::harness::stage;
 use crate::labs;
+use crate::system::confinement;
 
 /// The results so far, if there is a file for them.
 pub struct Single {
@@ -71,7 +72,7 @@ impl Single {
             submission.error = Some("some stages have no points, or were not graded".to_owned());
         }
         let control = if Author::Kit.exists(&self.kit) { Control::Kit } else { Control::None };
-        let mut record = grade::empty(control);
+        let mut record = grade::empty(control, confinement::tier());
         let mut value = serde_json::to_value(submission)?;
         results::without_folders(&mut value, &[(self.kit.clone(), "")]);
         record.submissions.push(serde_json::from_value(value)?);

@@ -6,6 +6,7 @@ use std::fmt::Write;
 use console::style;
 
 use crate::class::record::{Record, Submission, Verdict};
+use crate::class::tier::containment;
 use crate::class::verdicts::known;
 use crate::report::scoreboard::without_verdict;
 use crate::report::text::{cut, line, quoted_line, wrapped};
@@ -49,6 +50,7 @@ pub fn table(record: &Record, columns: usize) -> String {
     let notes = record.submissions.iter().filter_map(note);
     lines.extend(notes.map(|note| wrapped(" ", &note, columns)));
     lines.push(wrapped(" ", &total(record), columns));
+    lines.push(wrapped(" ", &quoted_line(&containment(record)), columns));
     lines.join("\n")
 }
 
@@ -74,7 +76,7 @@ fn note(submission: &Submission) -> Option<String> {
     (!why.is_empty()).then(|| format!("{}: {why}", cut(&quoted_line(&submission.name), 40)))
 }
 
-/// Returns the last line, which counts the submissions.
+/// Returns the line that counts the submissions.
 fn total(record: &Record) -> String {
     let count = |is: fn(&Submission) -> bool| {
         record.submissions.iter().filter(|submission| is(submission)).count()

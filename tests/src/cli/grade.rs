@@ -11,6 +11,7 @@ use crate::class::forms::options::Forms;
 use crate::class::grade::{self, Class};
 use crate::class::record::Record;
 use crate::class::settings::Settings;
+use crate::class::tier::{Level, Tier};
 use crate::class::{against, csv, intake, pages, table};
 use crate::cli::target::lab_number;
 use crate::labs;
@@ -55,6 +56,9 @@ pub struct Options {
     /// How many submissions are graded at a time. Default: half the number of processors
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: Option<u16>,
+    /// Grades nothing if this machine has a lower tier of containment
+    #[arg(long, value_name = "TIER", value_enum, ignore_case = true)]
+    require_tier: Option<Level>,
     #[command(flatten)]
     forms: Forms,
 }
@@ -68,6 +72,7 @@ const SETTINGS: &str = "grading.toml";
 /// When nothing can be graded, or the record cannot be written.
 pub fn run(kit: &Path, options: Options) -> Result<bool> {
     let stopped = options.forms.begin();
+    let tier = Tier::probe(&grade::program()?, options.require_tier)?;
     let kit =
         fs::canonicalize(kit).with_context(|| format!("there is no kit {}", kit.display()))?;
     let settings = match &options.settings {
@@ -95,7 +100,8 @@ pub fn run(kit: &Path, options: Options) -> Result<bool> {
     let processors = thread::available_parallelism().map_or(1, usize::from);
     let jobs = options.jobs.map_or(processors.div_ceil(2), usize::from);
     let (control, file) = (options.control, options.json);
-    let record = grade::grade(&Class { kit, handed, labs, settings, control, jobs, file }, before)?;
+    let class = Class { kit, handed, labs, settings, control, jobs, file, tier };
+    let record = grade::grade(&class, before)?;
     println!("{}", table::table(&record, columns()));
     if let Some(old) = old {
         println!("\n{}", against::changes(&old, &record, columns()));

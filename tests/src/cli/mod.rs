@@ -32,6 +32,9 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+// not exported: only instructors grade a class
+use crate::class::namespaces;
+// exported again
 use crate::cli::target::{StageNumber, lab_number};
 use crate::grading::grader::Author;
 
@@ -123,6 +126,9 @@ enum Command {
     /// Grades one submission for `grade`
     #[command(hide = true)]
     GradeWorker,
+    /// Runs a command in namespaces of its own, for `grade`
+    #[command(hide = true)]
+    Apart(namespaces::Options),
     // exported again
 }
 
@@ -187,7 +193,9 @@ pub fn run(options: Options) -> Result<ExitCode> {
             }
         }
         Some(Command::GradeWorker) => crate::class::worker::run()?,
-        // exported again
+        Some(Command::Apart(options)) => {
+            return namespaces::run(&options).map(ExitCode::from);
+        } // exported again
     }
     Ok(ExitCode::SUCCESS)
 }

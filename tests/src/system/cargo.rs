@@ -1,22 +1,19 @@
-//! Builds programs. A program that does not compile does not affect the others, and no process is left running.
+//! Builds programs. A program that does not compile does not affect the others.
 
 use std::collections::HashMap;
 use std::env;
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::symlink;
-use std::os::unix::process::CommandExt;
 use std::path::{self, Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use nix::sys::wait::WaitStatus;
-use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::system::apart::Apart;
-use crate::system::orphans;
+use crate::system::builds::{self, End, Run};
+use crate::system::toolchain;
 
 /// The default time limit for one build. A first build takes half a minute on a slow machine.
 pub const BUILD_LIMIT: Duration = Duration::from_mins(15);
@@ -36,7 +33,7 @@ pub type Built = HashMap<String, Result<PathBuf, String>>;
 /// # Errors
 /// When cargo itself fails, for example because of a broken `Cargo.toml`.
 pub fn build(kit: &Path, packages: &[String], limit: Duration) -> Result<Built, String> {
-    build_in(kit, &kit.join(TARGET), packages, limit)
+    build_in(kit, kit, packages, limit)
 }
 
 /// Like [`build`], but builds each program without the others, because cargo builds nothing of a workspace in which it
@@ -54,7 +51,7 @@ pub fn build_apart(
     for (package, folder) in packages {
         let apart = Apart::new(kit, folder).map_err(|error| format!("cannot copy: {error}"))?;
         let name = std::slice::from_ref(package);
-        match build_in(apart.folder(), &kit.join(TARGET), name, share) {
+        match build_in(kit, apart.folder(), name, share) {
             Ok(one) => built.extend(one),
             Err(said) if apart.blames_packages(&said) => {
                 built.insert(package.clone(), Err(apart.explain(package, &said)));
@@ -66,12 +63,12 @@ pub fn build_apart(
 }
 
 fn build_in(
+    kit: &Path,
     workspace: &Path,
-    target: &Path,
     packages: &[String],
     limit: Duration,
 ) -> Result<Built, String> {
-    let (mut built, end) = run_cargo(workspace, target, packages, limit)?;
+    let (mut built, end) = run_cargo(kit, workspace, packages, limit)?;
     let missing: Vec<_> = packages.iter().filter(|name| !built.contains_key(*name)).collect();
     for package in &missing {
         let mut result = Err(end.why(package));
@@ -79,7 +76,7 @@ fn build_in(
         // share of the time.
         if matches!(end, BuildEnd::Stopped(_)) && missing.len() > 1 {
             let share = limit / u32::try_from(missing.len()).unwrap_or(u32::MAX);
-            let (mut alone, end) = run_cargo(workspace, target, &[(*package).clone()], share)?;
+            let (mut alone, end) = run_cargo(kit, workspace, &[(*package).clone()], share)?;
             result = alone.remove(*package).unwrap_or_else(|| Err(end.why(package)));
         }
         built.insert((*package).clone(), result);
@@ -133,54 +130,54 @@ pub fn command(workspace: &Path, target: &Path) -> Command {
     cargo
 }
 
-/// Runs `cargo build`, and ends the processes that it leaves behind.
+/// Runs `cargo build`, confined. What it lacks is fetched before a second attempt.
 fn run_cargo(
+    kit: &Path,
     workspace: &Path,
-    target: &Path,
     packages: &[String],
     limit: Duration,
 ) -> Result<(Built, BuildEnd), String> {
-    let mut cargo = command(workspace, target);
-    cargo.args(["build", "--keep-going", "--message-format=json"]);
-    cargo.args(packages.iter().flat_map(|package| ["-p", package]));
-    let starting = orphans::starting();
-    let mut child = cargo
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .spawn()
-        .map_err(|error| format!("cannot start cargo: {error}"))?;
-    let pid = Pid::from_raw(child.id().cast_signed());
-    starting.has_started(pid);
-
-    let output = read_all(child.stdout.take());
-    let errors = read_all(child.stderr.take());
-    // Processes that a build.rs has started may still be running.
-    let (status, is_late) = orphans::wait_for(pid, limit);
-    let (output, errors) = (output.join().unwrap_or_default(), errors.join().unwrap_or_default());
-
-    let messages: Vec<Value> =
-        output.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    let built = programs(&messages);
-    let end = match status {
-        Ok(WaitStatus::Exited(_, 0)) => BuildEnd::Finished("cargo built no program from it".into()),
-        // Cargo has not compiled anything, so the workspace is broken.
-        Ok(WaitStatus::Exited(..)) if messages.is_empty() => return Err(errors),
-        Ok(WaitStatus::Exited(..)) => BuildEnd::Finished(what_failed(packages, &built, &errors)),
-        _ if is_late => {
-            let seconds = limit.as_secs();
-            let limit = if seconds < 120 {
-                format!("{seconds} s")
-            } else {
-                format!("{} minutes", seconds / 60)
-            };
-            BuildEnd::Stopped(format!("the build was still running after {limit}, and was stopped"))
+    let target = kit.join(TARGET);
+    fs::create_dir_all(target.join("debug"))
+        .map_err(|error| format!("cannot make the folder {}: {error}", target.display()))?;
+    let attempt = || {
+        let mut cargo = command(workspace, &target);
+        toolchain::clear_environment(&mut cargo);
+        cargo.args(["build", "--offline", "--keep-going", "--message-format=json"]);
+        cargo.args(packages.iter().flat_map(|package| ["-p", package]));
+        let is_of_kit = packages.iter().any(|package| package.starts_with("solution"));
+        let folder = if is_of_kit { "solutions" } else { "labs" };
+        let access = toolchain::access(kit, workspace, &target, folder);
+        let run = builds::run(cargo, access, limit, MAX_OUTPUT)
+            .map_err(|error| format!("cannot start cargo: {error}"))?;
+        let messages = run.output.lines().filter_map(|line| serde_json::from_str(line).ok());
+        Ok::<_, String>((messages.collect::<Vec<Value>>(), run))
+    };
+    let (mut messages, mut run) = attempt()?;
+    // Cargo has not compiled anything, so a library is missing, or the workspace is broken. Fetching runs no code.
+    let is_incomplete = |messages: &[Value], run: &Run| {
+        messages.is_empty() && matches!(run.end, End::Exited(code) if code != 0)
+    };
+    if is_incomplete(&messages, &run) {
+        let mut cargo = command(workspace, &target);
+        let fetched = cargo.arg("fetch").stdin(Stdio::null()).output();
+        let fetched = fetched.map_err(|error| format!("cannot start cargo: {error}"))?;
+        if !fetched.status.success() {
+            return Err(String::from_utf8_lossy(&fetched.stderr).into_owned());
         }
-        Ok(WaitStatus::Signaled(_, signal, _)) => {
+        (messages, run) = attempt()?;
+    }
+    if is_incomplete(&messages, &run) {
+        return Err(run.errors);
+    }
+    let built = programs(&messages);
+    let end = match run.end {
+        End::Exited(0) => BuildEnd::Finished("cargo built no program from it".into()),
+        End::Exited(_) => BuildEnd::Finished(what_failed(packages, &built, &run.errors)),
+        End::Signaled(signal) => {
             BuildEnd::Stopped(format!("{signal} terminated cargo during the build"))
         }
-        status => return Err(format!("cargo ended in an unknown way: {status:?}")),
+        end => BuildEnd::Stopped(format!("the build {}", end.describe(limit))),
     };
     Ok((built, end))
 }
@@ -206,17 +203,6 @@ fn programs(messages: &[Value]) -> Built {
         }
     }
     built
-}
-
-/// Reads a stream to its end, in a separate thread.
-fn read_all(source: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(source) = source {
-            let _ = source.take(MAX_OUTPUT).read_to_end(&mut bytes);
-        }
-        String::from_utf8_lossy(&bytes).into_owned()
-    })
 }
 
 /// Returns why packages were not built: the errors in their dependencies, or cargo's messages about their `build.rs`.

@@ -6,9 +6,10 @@
 //! except for TCP at the port that it was told (landlock(7), and [`crate::system::filter`] for what that leaves open).
 //! Without this support, running in its own folder is the program's only confinement; see [`holds`].
 //!
+//! A build is confined in the same way; see [`crate::system::builds`].
+//!
 //! A server that was told to choose its port may connect to any: one that wakes up its own listener cannot know the port
-//! before. Not restricted are also the disk space that programs use together, the permissions and times of files, and
-//! the code of a submission that `cargo build` runs (`build.rs` and macros).
+//! before. Not restricted are also the disk space that programs use together, and the permissions and times of files.
 
 use std::fs;
 use std::io;
@@ -105,6 +106,20 @@ pub fn remove_all() {
     drop(ALL.lock().unwrap_or_else(PoisonError::into_inner).take());
 }
 
+/// What a process may do outside its own folder.
+#[derive(Clone, Debug, Default)]
+pub struct Access {
+    /// The files and folders that it may read and execute, besides those of the system.
+    pub reads: Vec<PathBuf>,
+    /// The folders whose contents it may list, but not read.
+    pub lists: Vec<PathBuf>,
+    /// The files and folders that it may read, execute and change.
+    pub writes: Vec<PathBuf>,
+    /// The only TCP port that it may use. A process with port 0 may listen at a port that the system chooses, and
+    /// connect to any.
+    pub port: Option<u16>,
+}
+
 /// A folder for one program. When this is dropped, the folder and its contents are removed.
 pub struct Folder(PathBuf);
 
@@ -124,15 +139,16 @@ impl Folder {
         &self.0
     }
 
-    /// Returns the rules for a program that is allowed to write only in this folder, to read also these paths and the
-    /// system's, and to use only this TCP port; or `None` if the kernel does not support such rules. The rules apply to
-    /// a process that calls `landlock_restrict_self(2)` with them.
+    /// Returns the rules for a process that is allowed to use this folder, the system's programs and libraries, and what
+    /// `access` contains; or `None` if the kernel does not support such rules. The rules apply to a process that calls
+    /// `landlock_restrict_self(2)` with them.
     ///
     /// # Errors
     /// When the kernel supports Landlock, but rejects these rules.
-    pub fn rules(&self, reads: &[PathBuf], port: u16) -> Check<Option<OwnedFd>> {
-        let reads: Vec<_> = reads::of_system().iter().chain(reads).cloned().collect();
-        kernel::rules(&self.0, &reads, port)
+    pub fn rules(&self, mut access: Access) -> Check<Option<OwnedFd>> {
+        access.reads.extend(reads::of_system());
+        access.writes.push(self.0.clone());
+        kernel::rules(&access)
             .map_err(|error| Failure::Grader(format!("cannot make the Landlock rules: {error}")))
     }
 }
@@ -159,14 +175,14 @@ impl Drop for Folder {
 #[cfg(target_os = "linux")]
 mod kernel {
     use std::os::fd::OwnedFd;
-    use std::path::{Path, PathBuf};
+    use std::path::Path;
 
     use landlock::{
         ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, NetPort, PathBeneath,
         PathFd, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError, Scope,
     };
 
-    use super::Holds;
+    use super::{Access as Allowed, Holds};
     use crate::system::filter;
 
     /// The devices that every program is allowed to open. `/dev/tty` is the program's own terminal.
@@ -187,32 +203,35 @@ mod kernel {
         }
     }
 
-    pub fn rules(
-        folder: &Path,
-        reads: &[PathBuf],
-        port: u16,
-    ) -> Result<Option<OwnedFd>, RulesetError> {
+    pub fn rules(allowed: &Allowed) -> Result<Option<OwnedFd>, RulesetError> {
         // The `landlock` crate leaves out the rules that the kernel does not support. Without Landlock, the crate
         // leaves out all rules.
         let all = AccessFs::from_all(ABI::V3);
         let mut network: BitFlags<AccessNet> = AccessNet::BindTcp.into();
-        if port != 0 {
+        if allowed.port != Some(0) {
             network |= AccessNet::ConnectTcp;
         }
         let mut rules = Ruleset::default()
             .handle_access(all)?
             .handle_access(network)?
             .scope(Scope::from_all(ABI::V6))?
-            .create()?
-            .add_rule(NetPort::new(port, network))?;
+            .create()?;
+        if let Some(port) = allowed.port {
+            rules = rules.add_rule(NetPort::new(port, network))?;
+        }
         let mut allow = |path: &Path, access: BitFlags<AccessFs>| {
             let Ok(open) = PathFd::new(path) else { return Ok(()) };
             let access = if path.is_dir() { access } else { access & AccessFs::from_file(ABI::V3) };
             (&mut rules).add_rule(PathBeneath::new(open, access)).map(|_| ())
         };
-        allow(folder, all)?;
-        for path in reads {
+        for path in &allowed.writes {
+            allow(path, all)?;
+        }
+        for path in &allowed.reads {
             allow(path, AccessFs::from_read(ABI::V3))?;
+        }
+        for path in allowed.lists.iter().filter(|path| path.is_dir()) {
+            allow(path, AccessFs::ReadDir.into())?;
         }
         let files = AccessFs::from_file(ABI::V3) & !BitFlags::from(AccessFs::Execute);
         // Without their names, a program does not find what others have left there.
@@ -228,16 +247,15 @@ mod kernel {
 mod kernel {
     use std::io;
     use std::os::fd::OwnedFd;
-    use std::path::{Path, PathBuf};
 
-    use super::Holds;
+    use super::{Access, Holds};
 
     pub fn holds() -> Holds {
         Holds::default()
     }
 
     #[allow(clippy::unnecessary_wraps)] // same signature as on Linux
-    pub fn rules(_folder: &Path, _reads: &[PathBuf], _port: u16) -> io::Result<Option<OwnedFd>> {
+    pub fn rules(_access: &Access) -> io::Result<Option<OwnedFd>> {
         Ok(None)
     }
 }

@@ -9,7 +9,7 @@ use libc::{
 };
 use seccompiler::{
     BpfProgram, Error, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition,
-    SeccompFilter, SeccompRule, TargetArch,
+    SeccompFilter, SeccompRule, TargetArch, sock_filter,
 };
 
 /// Calls that no chat needs.
@@ -52,6 +52,7 @@ const REFUSED: &[c_long] = &[
     libc::SYS_umount2,
     libc::SYS_pivot_root,
     libc::SYS_move_mount,
+    libc::SYS_mount_setattr,
     libc::SYS_open_tree,
     libc::SYS_fsopen,
     libc::SYS_fsconfig,
@@ -138,5 +139,32 @@ fn build() -> Result<BpfProgram, Error> {
     let architecture = TargetArch::try_from(std::env::consts::ARCH)?;
     let rules = rules.into_iter().collect();
     let filter = SeccompFilter::new(rules, SeccompAction::Allow, refused, architecture)?;
-    Ok(filter.try_into()?)
+    let filter: BpfProgram = filter.try_into()?;
+    Ok(before().into_iter().chain(filter).collect())
+}
+
+/// What comes before the filter: calls that do not exist, so that the C library does without them. The flags of
+/// `clone3` are in memory, where no filter sees them, and calls of the x32 ABI have other numbers.
+fn before() -> [sock_filter; 4] {
+    const X32: u32 = 0x4000_0000;
+    let clone3 = u32::try_from(libc::SYS_clone3).unwrap_or(u32::MAX);
+    let step = |code: u32, yes: u8, no: u8, value: u32| sock_filter {
+        code: u16::try_from(code).unwrap_or_default(),
+        jt: yes,
+        jf: no,
+        k: value,
+    };
+    let jump = libc::BPF_JMP | libc::BPF_K;
+    [
+        // the number of the call
+        step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
+        step(jump | libc::BPF_JGE, 1, 0, X32),
+        step(jump | libc::BPF_JEQ, 0, 1, clone3),
+        step(
+            libc::BPF_RET | libc::BPF_K,
+            0,
+            0,
+            libc::SECCOMP_RET_ERRNO | libc::ENOSYS.cast_unsigned(),
+        ),
+    ]
 }

@@ -7,8 +7,11 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
+use nix::unistd::setsid;
 
 use crate::journal::terminal::ROWS;
+#[cfg(target_os = "linux")]
+use crate::system::capabilities;
 
 /// Runs in the child process, after its terminal has been set up and before the program starts.
 pub(super) fn prepare_child(
@@ -22,6 +25,29 @@ pub(super) fn prepare_child(
     mode.local_flags |= if echoes { LocalFlags::ECHO } else { LocalFlags::ECHONL };
     tcsetattr(io::stdin(), SetArg::TCSANOW, &mode)?;
     set_size(io::stdin().as_fd(), columns, ROWS)?;
+    prepare_process()?;
+    #[cfg(target_os = "linux")]
+    // SAFETY: a plain system call with valid arguments.
+    #[allow(unsafe_code)]
+    unsafe {
+        // The program must not inherit the grader's other terminals and sockets.
+        libc::close_range(3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC.cast_signed());
+    }
+    let megabyte = 1024 * 1024;
+    setrlimit(Resource::RLIMIT_CPU, 60, 60)?;
+    setrlimit(Resource::RLIMIT_FSIZE, 64 * megabyte, 64 * megabyte)?;
+    rules.map_or(Ok(()), restrict)
+}
+
+/// Runs in the child process before a build starts. It has no terminal, so that it can neither write to the grader's
+/// nor type into it.
+pub(super) fn prepare_build(rules: Option<&OwnedFd>) -> io::Result<()> {
+    setsid()?;
+    prepare_process()?;
+    rules.map_or(Ok(()), restrict)
+}
+
+fn prepare_process() -> io::Result<()> {
     // SAFETY: plain system calls with valid arguments.
     #[allow(unsafe_code)]
     unsafe {
@@ -32,19 +58,11 @@ pub(super) fn prepare_child(
         {
             signal(ignored, SigHandler::SigDfl)?;
         }
+        // If the grader is killed, the process ends together with the thread that has started it.
         #[cfg(target_os = "linux")]
-        {
-            // If the grader is killed, the program ends together with the thread that runs the stage.
-            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-            // The program must not inherit the grader's other terminals and sockets.
-            libc::close_range(3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC.cast_signed());
-        }
+        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
     }
-    let megabyte = 1024 * 1024;
-    setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
-    setrlimit(Resource::RLIMIT_CPU, 60, 60)?;
-    setrlimit(Resource::RLIMIT_FSIZE, 64 * megabyte, 64 * megabyte)?;
-    rules.map_or(Ok(()), restrict)
+    Ok(setrlimit(Resource::RLIMIT_CORE, 0, 0)?)
 }
 
 /// Sets the size of a terminal.
@@ -99,6 +117,7 @@ fn restrict(rules: &OwnedFd) -> io::Result<()> {
 #[cfg(target_os = "linux")]
 pub(super) fn filter_calls(filter: &seccompiler::BpfProgram) -> io::Result<()> {
     use seccompiler::Error::{Prctl, Seccomp};
+    capabilities::drop_most();
     match seccompiler::apply_filter(filter) {
         Err(Prctl(error) | Seccomp(error)) if error.raw_os_error() != Some(libc::EINVAL) => {
             Err(error)

@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
+use std::path::Path;
 use std::sync::{Arc, Mutex, Once, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -20,15 +21,43 @@ pub const MAX_MEMORY: u64 = 1024 * 1024 * 1024;
 /// The maximum number of processes of a program.
 pub const MAX_PROCESSES: usize = 512;
 
+/// Compilers that may run at the same time, even with fewer processors.
+const MIN_COMPILERS: usize = 4;
+
 /// The time between two looks.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-static WATCHED: Mutex<Vec<Weak<Process>>> = Mutex::new(Vec::new());
+/// How much a process may use, together with everything that it has started.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Resident memory, in bytes.
+    pub memory: u64,
+    /// The number of processes.
+    pub processes: usize,
+}
 
-/// Watches a program until it is dropped.
-pub fn watch(process: &Arc<Process>) {
+impl Bounds {
+    /// The bounds of a program under test.
+    pub const PROGRAM: Self = Self { memory: MAX_MEMORY, processes: MAX_PROCESSES };
+
+    /// The bounds of a build, which runs a compiler on each processor.
+    pub fn of_build() -> Self {
+        let processors = thread::available_parallelism().map_or(1, usize::from).max(MIN_COMPILERS);
+        let memory = MAX_MEMORY.saturating_mul(processors as u64);
+        Self { memory, processes: MAX_PROCESSES * processors }
+    }
+}
+
+/// A program that is watched, and its bounds.
+type Watched = (Weak<Process>, Bounds);
+
+static WATCHED: Mutex<Vec<Watched>> = Mutex::new(Vec::new());
+
+/// Watches a process until it is dropped.
+pub fn watch(process: &Arc<Process>, bounds: Bounds) {
     static THREAD: Once = Once::new();
-    WATCHED.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(process));
+    let watched = (Arc::downgrade(process), bounds);
+    WATCHED.lock().unwrap_or_else(PoisonError::into_inner).push(watched);
     if cfg!(target_os = "linux") {
         THREAD.call_once(|| {
             // If the system has no thread left, the programs run without this limit.
@@ -49,28 +78,36 @@ fn keep_looking() {
 fn look() {
     let running: Vec<_> = {
         let mut watched = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
-        watched.retain(|one| one.strong_count() > 0);
-        watched.iter().filter_map(Weak::upgrade).filter(|one| one.ended().is_none()).collect()
+        watched.retain(|(one, _)| one.strong_count() > 0);
+        let alive = watched.iter().filter_map(|(one, bounds)| Some((one.upgrade()?, *bounds)));
+        alive.filter(|(one, _)| one.ended().is_none()).collect()
     };
     if running.is_empty() {
         return;
     }
     let table = Table::read();
-    let programs: HashSet<i32> = running.iter().map(|program| program.pid().as_raw()).collect();
-    for program in &running {
+    let programs: HashSet<i32> =
+        running.iter().map(|(program, _)| program.pid().as_raw()).collect();
+    for (program, bounds) in &running {
         let pid = program.pid().as_raw();
-        let orphans = table.orphans().filter(|(_, line)| line.session == pid).map(|(pid, _)| pid);
-        if let Some(excess) = table.excess(std::iter::once(pid).chain(orphans)) {
+        let excess = |table: &Table| {
+            let orphans = table.orphans().filter(|(_, line)| line.session == pid);
+            let orphans = orphans.map(|(pid, _)| pid);
+            table.excess(std::iter::once(pid).chain(orphans), *bounds)
+        };
+        // While a process ends, its memory may have been counted twice: as its own, and as that of the others with
+        // which it shared the memory.
+        if let Some(excess) = excess(&table).and_then(|_| excess(&Table::read())) {
             program.end_because_of(excess);
             orphans::end_orphans();
         }
     }
-    // Processes that have left their program's session belong to nobody. Builds are in the grader's session.
+    // Processes that have left their program's session belong to nobody. The grader's own helpers are in its session.
     let own = getsid(None).map_or(0, Pid::as_raw);
     let others = table.orphans().filter(|(pid, line)| {
         !programs.contains(pid) && !programs.contains(&line.session) && line.session != own
     });
-    if table.excess(others.map(|(pid, _)| pid)).is_some() {
+    if table.excess(others.map(|(pid, _)| pid), Bounds::PROGRAM).is_some() {
         orphans::end_orphans();
     }
 }
@@ -113,13 +150,14 @@ impl Table {
     }
 
     /// Returns what these processes and their descendants have too much of.
-    fn excess(&self, roots: impl Iterator<Item = i32>) -> Option<Excess> {
+    fn excess(&self, roots: impl Iterator<Item = i32>, bounds: Bounds) -> Option<Excess> {
         let mut children: HashMap<i32, Vec<i32>> = HashMap::new();
         for (&pid, line) in &self.0 {
             children.entry(line.parent).or_default().push(pid);
         }
-        let mut all: Vec<i32> = roots.collect();
-        let mut known: HashSet<i32> = all.iter().copied().collect();
+        // The program itself is the first in its session.
+        let mut known: HashSet<i32> = roots.collect();
+        let mut all: Vec<i32> = known.iter().copied().collect();
         let mut next = 0;
         while let Some(pid) = all.get(next) {
             let more: Vec<_> = children
@@ -133,21 +171,29 @@ impl Table {
             next += 1;
         }
         let resident = |pid: &i32| self.0.get(pid).map_or(0, |line| line.memory);
-        if all.len() > MAX_PROCESSES {
+        if all.len() > bounds.processes {
             Some(Excess::Processes)
-        } else if all.iter().map(resident).sum::<u64>() <= MAX_MEMORY {
+        } else if all.iter().map(resident).sum::<u64>() <= bounds.memory {
             None
         } else {
             // Processes share memory, for example after fork(2). To find out how much takes longer.
-            let own = |pid: &i32| proportional(*pid).unwrap_or_else(|| resident(pid));
-            (all.iter().map(own).sum::<u64>() > MAX_MEMORY).then_some(Excess::Memory)
+            let own = |pid: &i32| proportional(*pid, resident(pid));
+            (all.iter().map(own).sum::<u64>() > bounds.memory).then_some(Excess::Memory)
         }
     }
 }
 
-/// Returns the memory of a process, where shared pages count in parts; see `proc_pid_smaps(5)`.
-fn proportional(pid: i32) -> Option<u64> {
-    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
-    Some(line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()? * 1024)
+/// Returns the memory of a process, where shared pages count in parts; see `proc_pid_smaps(5)`. Returns `resident` if the
+/// system does not tell, and 0 if the process has ended in the meantime.
+fn proportional(pid: i32, resident: u64) -> u64 {
+    let text = match fs::read_to_string(format!("/proc/{pid}/smaps_rollup")) {
+        Ok(text) => text,
+        Err(error) if error.raw_os_error() == Some(libc::ESRCH) => return 0,
+        Err(_) if !Path::new(&format!("/proc/{pid}")).exists() => return 0,
+        Err(_) => return resident,
+    };
+    let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
+    let kilobytes =
+        line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
+    kilobytes.map_or(resident, |kilobytes| kilobytes * 1024)
 }

@@ -1,6 +1,9 @@
 //! Programs on terminals, their processes, and what the processes are allowed to do.
 
 mod apart;
+pub mod builds;
+#[cfg(target_os = "linux")]
+mod capabilities;
 pub mod cargo;
 pub mod confinement;
 #[cfg(target_os = "linux")]
@@ -13,4 +16,5 @@ pub mod ports;
 pub mod process;
 pub mod program;
 pub mod reads;
+mod toolchain;
 pub mod waits;

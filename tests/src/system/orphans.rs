@@ -9,9 +9,9 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpgid, getpgrp, getsid};
 
@@ -64,30 +64,6 @@ pub fn reap(program: Pid) -> nix::Result<WaitStatus> {
         started.remove(&program);
     }
     status
-}
-
-/// Waits until a command that this grader has started has ended, and kills it after `limit`. Then ends the processes that
-/// it has left running. Returns how it ended, and whether it was still running after `limit`. The command must lead a
-/// process group of its own.
-pub fn wait_for(command: Pid, limit: Duration) -> (nix::Result<WaitStatus>, bool) {
-    let begin = Instant::now();
-    let mut is_late = false;
-    let status = loop {
-        match reap(command) {
-            Ok(WaitStatus::StillAlive) => {
-                is_late = begin.elapsed() > limit;
-                if is_late {
-                    let _ = killpg(command, Signal::SIGKILL);
-                }
-                thread::sleep(Duration::from_millis(5));
-            }
-            status => break status,
-        }
-    };
-    // They may keep pipes open. The group id cannot be reused while one of them exists.
-    let _ = killpg(command, Signal::SIGKILL);
-    end_orphans();
-    (status, is_late)
 }
 
 /// This is enough for many generations of orphans, but keeps a loop from running forever.

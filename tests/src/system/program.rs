@@ -25,13 +25,13 @@ use crate::journal::screen::Screen;
 use crate::journal::terminal::{ROWS, Terminal};
 use crate::journal::timeout::TIMEOUT;
 use crate::journal::{EventKind, Journal};
-use crate::system::confinement::Folder;
+use crate::system::confinement::{Access, Folder};
 #[cfg(target_os = "linux")]
 use crate::system::filter;
 #[cfg(target_os = "linux")]
 use crate::system::limits::filter_calls;
 use crate::system::limits::{prepare_child, set_size};
-use crate::system::memory;
+use crate::system::memory::{self, Bounds};
 use crate::system::orphans;
 use crate::system::process::Process;
 use crate::system::reads;
@@ -153,11 +153,12 @@ impl Program {
             }
         }
         let (reads, port) = match place {
-            Place::OwnFolder { port } => (std::slice::from_ref(program), *port),
-            Place::Here { port, reads } => (reads.as_slice(), *port),
-            Place::Free => (&[][..], 0),
+            Place::OwnFolder { port } => (vec![program.clone()], *port),
+            Place::Here { port, reads } => (reads.clone(), *port),
+            Place::Free => (Vec::new(), 0),
         };
-        let rules = folder.as_ref().map(|folder| folder.rules(reads, port)).transpose()?.flatten();
+        let access = Access { reads, port: Some(port), ..Access::default() };
+        let rules = folder.as_ref().map(|folder| folder.rules(access)).transpose()?.flatten();
         #[cfg(target_os = "linux")]
         let filter = filter::program().filter(|_| folder.is_some());
         // The line editor of the kit does not edit on a dumb terminal, so that both of its ways are graded. But many
@@ -197,7 +198,7 @@ impl Program {
         // While this is open, the kernel keeps the folder that the program's rules name.
         let own = File::open(format!("/proc/{pid}")).ok();
         let process = Arc::new(Process::new(name, pid));
-        memory::watch(&process);
+        memory::watch(&process, Bounds::PROGRAM);
         let handle =
             || pty.get_file_handle().map_err(|error| Failure::Grader(format!("terminal: {error}")));
         let (keyboard, screen) = (handle()?, handle()?);

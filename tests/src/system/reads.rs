@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::env;
 use std::fs::{self, File};
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 /// The system's programs and libraries, and the files that their start needs.
@@ -66,6 +66,26 @@ const OTHERS: &[&str] = &["solutions", "tests", "labs", "target", ".git"];
 /// Paths that the user of the grader has named, in addition.
 static MORE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
+/// The folder of a submission. What its files say gives no rights.
+static DISTRUSTED: Mutex<Option<PathBuf>> = Mutex::new(None);
+
+/// Keeps what the files in this folder say, such as the targets of links and the interpreters of scripts, from being
+/// read, unless it would be read in any case.
+pub fn distrust(folder: &Path) {
+    *DISTRUSTED.lock().unwrap_or_else(PoisonError::into_inner) = fs::canonicalize(folder).ok();
+}
+
+fn is_distrusted(path: &Path) -> bool {
+    let distrusted = DISTRUSTED.lock().unwrap_or_else(PoisonError::into_inner);
+    // The file itself may be a link to elsewhere, and so may the folders on the way to it.
+    let absolute = path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    distrusted.as_ref().is_some_and(|folder| {
+        absolute.ancestors().any(|above| {
+            above == folder || fs::canonicalize(above).is_ok_and(|above| above == *folder)
+        })
+    })
+}
+
 /// Lets all programs that are started from now on read these paths, too.
 pub fn allow(paths: impl IntoIterator<Item = PathBuf>) {
     MORE.lock().unwrap_or_else(PoisonError::into_inner).extend(paths);
@@ -88,22 +108,21 @@ pub fn of_system() -> Vec<PathBuf> {
 /// Returns what the program of a command line may read: the current folder, the files that the command line names and
 /// the folders in which they are, and the interpreters that it may find.
 pub fn of_command(command: &str) -> Vec<PathBuf> {
-    let search: Vec<PathBuf> =
-        env::var_os("PATH").map(|path| env::split_paths(&path).collect()).unwrap_or_default();
     let mut all = BTreeSet::new();
     all.extend(env::current_dir().into_iter().flat_map(folder));
-    all.extend(search.iter().filter(|one| one.is_absolute()).flat_map(|one| installation(one)));
+    all.extend(of_search_path());
     if let Some(home) = env::home_dir() {
         // What people install for themselves, for example with `pip install --user`.
         all.insert(home.join(".local/lib"));
     }
+    let search = search_path();
     let mut words = words(command);
     let mut next = 0;
     while let Some(word) = words.get(next).cloned() {
         next += 1;
         let named = (word.contains('/') || Path::new(&word).exists()).then(|| word.clone().into());
         let found = search.iter().map(|folder| folder.join(&word)).find(|path| path.is_file());
-        for path in [named, found].into_iter().flatten() {
+        for path in [named, found].into_iter().flatten().filter(|path| !is_distrusted(path)) {
             let target = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
             all.extend([path, target.clone()].iter().flat_map(|path| around(path)));
             // A script names its interpreter. This is enough for an interpreter that is a script.
@@ -113,6 +132,15 @@ pub fn of_command(command: &str) -> Vec<PathBuf> {
         }
     }
     all.into_iter().collect()
+}
+
+/// Returns what belongs to the programs that a command may find.
+pub fn of_search_path() -> Vec<PathBuf> {
+    search_path().iter().filter(|one| one.is_absolute()).flat_map(|one| installation(one)).collect()
+}
+
+fn search_path() -> Vec<PathBuf> {
+    env::var_os("PATH").map(|path| env::split_paths(&path).collect()).unwrap_or_default()
 }
 
 /// Splits a command line into everything that may be a path: its words, their parts, and what is in quotes.
@@ -153,7 +181,7 @@ fn around(path: &Path) -> Vec<PathBuf> {
 }
 
 /// Returns what belongs to the programs of a folder such as `~/.pyenv/shims`.
-fn installation(bin: &Path) -> Vec<PathBuf> {
+pub fn installation(bin: &Path) -> Vec<PathBuf> {
     let is_for_programs = ["bin", "sbin", "shims"].iter().any(|name| bin.ends_with(name));
     let prefix = bin.parent().filter(|_| is_for_programs).filter(|prefix| {
         // In these, much more than programs is kept.
@@ -178,7 +206,8 @@ fn folder(folder: PathBuf) -> Vec<PathBuf> {
     entries(&real).filter(is_free).collect()
 }
 
-fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> {
+/// Returns the paths in a folder.
+pub fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
     fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path())
 }
 

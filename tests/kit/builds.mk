@@ -1,0 +1,15 @@
+# Tries to reach what a build does not need. Says of each attempt whether it succeeded. OTHER and the like are replaced.
+try = @if ($(2)) >/dev/null 2>&1; then echo '$(1): done'; else echo '$(1): held'; fi
+
+all:
+	$(call try,reads the file of a neighbor,cat OTHER/work)
+	$(call try,lists the folder of a neighbor,ls OTHER)
+	$(call try,writes to the file of a neighbor,echo work > OTHER/work)
+	$(call try,reads the finished programs,ls SOLUTIONS)
+	$(call try,lists the home folder,ls HOME)
+	$(call try,connects,python3 connects.py PORT)
+	$(call try,listens,python3 listens.py)
+	$(call try,signals the grader,kill -0 GRADER)
+	@if (exec 3<>/dev/tty) 2>/dev/null; then echo 'it has a terminal'; fi
+	@cc --version >/dev/null && echo built > result && cat result
+	@setsid sleep MARK </dev/null >/dev/null 2>&1 & echo started

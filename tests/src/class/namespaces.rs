@@ -1,0 +1,242 @@
+//! Sets a command apart: it gets its own processes, network, shared memory and temporary files; see namespaces(7).
+//!
+//! The processes of the command can neither meet nor see those of others. All of them end with the command, and the
+//! command ends with this process. Many containers do not allow namespaces, so [`works`] tries it out beforehand.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+/// The hidden subcommand of `cargo lab` that calls [`run`].
+pub const SUBCOMMAND: &str = "apart";
+
+/// The exit status if the namespaces cannot be had. Then the command was not started.
+pub const FAILED: u8 = 125;
+
+/// The command line of [`run`].
+#[derive(clap::Args)]
+pub struct Options {
+    /// Also gives the command its own /tmp. Otherwise it has only its own $TMPDIR
+    #[arg(long)]
+    tmp: bool,
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    command: Vec<OsString>,
+}
+
+/// Runs a command in namespaces of its own, and returns its exit status. This process must have only one thread, and is
+/// of no use afterward.
+///
+/// It is [`FAILED`] if the system does not give the namespaces; the reason is on standard error.
+///
+/// # Errors
+/// When the system lets this process not wait for the command.
+pub fn run(options: &Options) -> Result<u8> {
+    kernel::run(&options.command, options.tmp)
+}
+
+/// Starts a command in namespaces of its own, with this program.
+pub fn apart(lab: &Path, has_own_tmp: bool) -> Command {
+    let mut command = Command::new(lab);
+    command.arg(SUBCOMMAND).args(has_own_tmp.then_some("--tmp")).arg("--");
+    command
+}
+
+/// Tries the namespaces out.
+///
+/// # Errors
+/// Says what the system refuses.
+pub fn works(lab: &Path) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut probe = apart(lab, true);
+    probe.arg("true").env("TMPDIR", folder.path()).stdin(Stdio::null());
+    let output = probe.output().with_context(|| format!("cannot start {}", lab.display()))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        bail!("{}", said.trim().trim_start_matches("Error: "));
+    }
+    Ok(())
+}
+
+#[cfg(target_os = "linux")]
+mod kernel {
+    use std::convert::Infallible;
+    use std::ffi::OsString;
+    use std::fs;
+    use std::io::{self, Read, Write, pipe};
+    use std::os::fd::AsRawFd;
+    use std::os::unix::process::CommandExt;
+    use std::path::Path;
+    use std::process::{Command, exit};
+
+    use anyhow::{Context, Result, ensure};
+    use nix::errno::Errno;
+    use nix::mount::{MsFlags, mount};
+    use nix::sched::{CloneFlags, unshare};
+    use nix::sys::prctl::set_pdeathsig;
+    use nix::sys::signal::Signal;
+    use nix::sys::wait::{WaitStatus, waitpid};
+    use nix::unistd::{ForkResult, Pid, close, fork, getgid, getuid, setsid};
+
+    use super::FAILED;
+
+    /// The limits of a folder for temporary files.
+    const TEMPORARY: &str = "size=512m,nr_inodes=100k,mode=1777";
+
+    pub fn run(command: &[OsString], has_own_tmp: bool) -> Result<u8> {
+        if let Err(error) = enter() {
+            eprintln!("Error: {error:#}");
+            return Ok(FAILED);
+        }
+        // The first process of the table: if it ends, the kernel ends all others, and then lets this one know.
+        let first = in_child(|| {
+            let Err(error) = prepare(has_own_tmp).and_then(|()| become_command(command));
+            eprintln!("Error: {error:#}");
+            FAILED
+        })?;
+        match wait(first)? {
+            WaitStatus::Exited(_, status) => Ok(u8::try_from(status).unwrap_or(u8::MAX)),
+            WaitStatus::Signaled(_, signal, _) => {
+                eprintln!("ended by {signal}");
+                Ok(128 + u8::try_from(signal as i32).unwrap_or(0))
+            }
+            other => anyhow::bail!("the process ended in an unknown way: {other:?}"),
+        }
+    }
+
+    /// Starts a child process that calls a function and exits with its result.
+    fn in_child(what: impl FnOnce() -> u8) -> Result<Pid> {
+        // SAFETY: this process has only one thread, so no lock is held in the child.
+        #[allow(unsafe_code)]
+        match unsafe { fork() }.context("cannot start a process")? {
+            ForkResult::Child => exit(what().into()),
+            ForkResult::Parent { child } => Ok(child),
+        }
+    }
+
+    fn wait(child: Pid) -> Result<WaitStatus> {
+        loop {
+            match waitpid(child, None) {
+                Err(Errno::EINTR) => {}
+                status => return status.context("cannot wait for a process"),
+            }
+        }
+    }
+
+    /// Enters all namespaces. The next child is the first process of the new process table.
+    fn enter() -> Result<()> {
+        let all = CloneFlags::CLONE_NEWUSER
+            | CloneFlags::CLONE_NEWNS
+            | CloneFlags::CLONE_NEWNET
+            | CloneFlags::CLONE_NEWIPC
+            | CloneFlags::CLONE_NEWPID;
+        let this = Pid::this();
+        let (mut reader, mut writer) = pipe()?;
+        // Only a process outside can say which users and groups there are inside.
+        let inherited = writer.as_raw_fd();
+        let helper = in_child(|| {
+            // The pipe ends when this process closes it or ends.
+            let _ = close(inherited);
+            let has_entered = reader.read_exact(&mut [0]).is_ok();
+            let users = || map_ids(this, "uid_map", getuid().as_raw());
+            let groups = || map_ids(this, "gid_map", getgid().as_raw());
+            u8::from(!has_entered || users().and_then(|()| groups()).is_err())
+        })?;
+        drop(reader);
+        let entered = unshare(all).context("the system refuses namespaces");
+        if entered.is_ok() {
+            writer.write_all(b"x")?;
+        }
+        drop(writer);
+        let mapped = wait(helper)?;
+        entered?;
+        ensure!(
+            mapped == WaitStatus::Exited(helper, 0),
+            "the system refuses namespaces: the users cannot be mapped"
+        );
+        Ok(())
+    }
+
+    /// Every user or group inside is the same as outside. Only root may map all of them; otherwise there is only one.
+    fn map_ids(process: Pid, map: &str, own: u32) -> io::Result<()> {
+        let folder = Path::new("/proc").join(process.to_string());
+        let known = fs::read_to_string(Path::new("/proc/self").join(map))?;
+        // `0 100000 65536`: the first inside, the first outside, and their number
+        let same = |line: &str| {
+            let mut fields = line.split_whitespace();
+            Some(format!("{0} {0} {1}\n", fields.next()?, fields.nth(1)?))
+        };
+        let all: String = known.lines().filter_map(same).collect();
+        fs::write(folder.join(map), all).or_else(|_| {
+            // The kernel requires this before it allows a group.
+            if map == "gid_map" {
+                fs::write(folder.join("setgroups"), "deny")?;
+            }
+            fs::write(folder.join(map), format!("{own} {own} 1\n"))
+        })
+    }
+
+    /// Sets up what belongs to the first process.
+    fn prepare(has_own_tmp: bool) -> Result<()> {
+        // If the process outside is killed, this one ends, and so all others.
+        set_pdeathsig(Signal::SIGKILL)?;
+        setsid()?;
+        loopback_up().context("the system does not switch the loopback interface on")?;
+        let none = None::<&str>;
+        mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)
+            .context("the system refuses to set the mounts apart")?;
+        let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+        let new = |kind: &str, folder: &Path, flags: MsFlags, options: Option<&str>| {
+            mount(Some(kind), folder, Some(kind), flags, options)
+                .with_context(|| format!("the system refuses to mount {}", folder.display()))
+        };
+        new("proc", Path::new("/proc"), flags | MsFlags::MS_NOEXEC, none)?;
+        // Files that are only in memory go with the last process, and cannot fill the disk.
+        let temporary = Path::new("/tmp");
+        let folder = std::env::temp_dir();
+        new("tmpfs", Path::new("/dev/shm"), flags, Some("size=64m,nr_inodes=10k,mode=1777"))?;
+        if has_own_tmp {
+            new("tmpfs", temporary, flags, Some(TEMPORARY))?;
+            fs::create_dir_all(&folder)?;
+        }
+        if folder != temporary {
+            new("tmpfs", &folder, flags, Some(TEMPORARY))?;
+        }
+        Ok(())
+    }
+
+    fn become_command(command: &[OsString]) -> Result<Infallible> {
+        let (program, arguments) = command.split_first().context("there is no command")?;
+        let error = Command::new(program).args(arguments).exec();
+        Err(error).with_context(|| format!("cannot start {}", program.display()))
+    }
+
+    /// A new network has a loopback interface that is switched off.
+    fn loopback_up() -> io::Result<()> {
+        // SAFETY: plain system calls with valid arguments; an interface request may be all zeros.
+        #[allow(unsafe_code)]
+        unsafe {
+            let socket = libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0);
+            let mut request: libc::ifreq = std::mem::zeroed();
+            for (to, from) in request.ifr_name.iter_mut().zip(c"lo".to_bytes()) {
+                *to = libc::c_char::from_ne_bytes([*from]);
+            }
+            request.ifr_ifru.ifru_flags =
+                libc::c_short::try_from(libc::IFF_UP | libc::IFF_RUNNING).unwrap_or_default();
+            let result = libc::ioctl(socket, libc::SIOCSIFFLAGS, &raw const request);
+            let error = io::Error::last_os_error();
+            libc::close(socket);
+            if result == 0 { Ok(()) } else { Err(error) }
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod kernel {
+    use std::ffi::OsString;
+
+    pub fn run(_command: &[OsString], _has_own_tmp: bool) -> anyhow::Result<u8> {
+        anyhow::bail!("namespaces need Linux")
+    }
+}

@@ -1,0 +1,145 @@
+//! The tier of containment: what this machine holds submissions back from, in words for the record.
+//!
+//! A: each submission is graded in [`namespaces`] of its own, and all of B. B: all that [`confinement`] can enforce for
+//! each program.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Result, bail};
+
+use crate::class::namespaces;
+use crate::class::record::Record;
+use crate::system::confinement;
+
+/// The tiers that an instructor can require.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub enum Level {
+    /// Each program is confined.
+    #[value(name = "B")]
+    B,
+    /// As B, and each submission has its own processes, network and memory.
+    #[value(name = "A")]
+    A,
+}
+
+impl Level {
+    /// The level that a record names. `None` if something is missing even from B.
+    fn of(tier: &str) -> Option<Self> {
+        match tier.split([' ', ':']).next() {
+            Some("A") => Some(Self::A),
+            Some("B") => Some(Self::B),
+            _ => None,
+        }
+    }
+}
+
+/// The tier of this machine.
+#[derive(Clone, Debug)]
+pub struct Tier {
+    /// The tier without namespaces.
+    programs: String,
+    /// Why there are no namespaces, if there are none.
+    refused: Option<String>,
+    /// What the instructor requires.
+    required: Option<Level>,
+}
+
+impl Tier {
+    /// Finds out what this machine gives.
+    ///
+    /// # Errors
+    /// When that is less than required. The error says what is missing, and what to do.
+    pub fn probe(lab: &Path, required: Option<Level>) -> Result<Self> {
+        let refused = namespaces::works(lab).err().map(|why| format!("{why:#}"));
+        let tier = Self { programs: confinement::tier(), refused, required };
+        if let Some(why) = tier.too_low() {
+            bail!("{why}\nNothing was graded.");
+        }
+        Ok(tier)
+    }
+
+    /// Whether submissions are set apart.
+    pub fn has_namespaces(&self) -> bool {
+        self.refused.is_none()
+    }
+
+    /// The tier of one submission for which the system has no namespaces left.
+    ///
+    /// # Errors
+    /// When that is less than required.
+    pub fn without_namespaces(&self, why: &str) -> Result<Self> {
+        let tier = Self { refused: Some(why.to_owned()), ..self.clone() };
+        tier.too_low().map_or(Ok(()), |why| bail!("{why}"))?;
+        Ok(tier)
+    }
+
+    /// The tier in words, for the record.
+    pub fn text(&self) -> String {
+        match (Level::of(&self.programs), &self.refused) {
+            (Some(_), None) => "A".to_owned(),
+            (Some(_), Some(why)) => format!("B: {why}"),
+            (None, None) => format!("{}; namespaces are used", self.programs),
+            (None, Some(_)) => self.programs.clone(),
+        }
+    }
+
+    /// Whether an earlier result has the required tier.
+    pub fn allows(&self, tier: Option<&str>) -> bool {
+        self.required.is_none() || tier.and_then(Level::of) >= self.required
+    }
+
+    fn too_low(&self) -> Option<String> {
+        let text = self.text();
+        if self.allows(Some(&text)) {
+            return None;
+        }
+        let what_to_do = if Level::of(&text).is_none() {
+            "Use Linux 6.12 or newer with Landlock and seccomp."
+        } else {
+            "Run this as root or on a virtual machine, or allow namespaces: in containers with the right to mount, on \
+             Ubuntu with `sysctl kernel.apparmor_restrict_unprivileged_userns=0`."
+        };
+        let required = self.required?;
+        Some(format!(
+            "--require-tier asks for {required:?}, but this machine has tier {text}\n{what_to_do}"
+        ))
+    }
+}
+
+/// The containment of a graded class, as part of a sentence.
+pub fn containment(record: &Record) -> String {
+    let mut others: BTreeMap<&str, usize> = BTreeMap::new();
+    for tier in record.submissions.iter().filter_map(|one| one.tier.as_deref()) {
+        if tier != record.tier {
+            *others.entry(tier).or_default() += 1;
+        }
+    }
+    let others = others.iter().map(|(tier, count)| format!("; for {count} of them: tier {tier}"));
+    format!("containment: tier {}{}", record.tier, others.collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Level, Tier};
+
+    #[test]
+    fn a_tier_that_is_required_is_the_least() {
+        let tier = |programs: &str, refused: Option<&str>, required| Tier {
+            programs: programs.to_owned(),
+            refused: refused.map(ToOwned::to_owned),
+            required,
+        };
+        let says = |tier: Tier| tier.too_low().unwrap_or_default();
+        assert_eq!(says(tier("B", None, Some(Level::A))), "");
+        assert_eq!(says(tier("B", Some("EPERM"), Some(Level::B))), "");
+        assert_eq!(says(tier("less than B: x", Some("EPERM"), None)), "");
+        let less = says(tier("B", Some("EPERM"), Some(Level::A)));
+        assert!(less.contains("asks for A, but this machine has tier B: EPERM\nRun"), "{less}");
+        let less = says(tier("less than B: x", None, Some(Level::A)));
+        assert!(less.contains("Use Linux"), "{less}");
+        let one = tier("B", None, Some(Level::A));
+        assert!(one.allows(Some("A")) && !one.allows(Some("B: EPERM")) && !one.allows(None));
+        assert!(one.without_namespaces("EPERM").is_err());
+    }
+}

@@ -1,0 +1,134 @@
+//! Runs a command that builds a submission: confined like a program under test, with a time limit, and without a
+//! network or a terminal. It leaves no process running.
+
+use std::io::{self, Read};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, killpg};
+use nix::sys::wait::WaitStatus;
+use nix::unistd::Pid;
+
+use crate::system::confinement::{Access, Folder};
+#[cfg(target_os = "linux")]
+use crate::system::filter;
+#[cfg(target_os = "linux")]
+use crate::system::limits::filter_calls;
+use crate::system::limits::prepare_build;
+use crate::system::memory::{self, Bounds};
+use crate::system::orphans;
+use crate::system::process::{Excess, Process};
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// With this exit status.
+    Exited(i32),
+    /// A signal terminated it.
+    Signaled(Signal),
+    /// It was stopped at the time limit.
+    Late,
+    /// It was stopped, because it used too much.
+    Stopped(Excess),
+}
+
+/// What a command has printed, and how it ended.
+#[derive(Debug)]
+pub struct Run {
+    /// The standard output.
+    pub output: String,
+    /// The standard error.
+    pub errors: String,
+    /// How it ended.
+    pub end: End,
+}
+
+impl End {
+    /// Returns what the command did, for the person whose submission it builds.
+    pub fn describe(self, limit: Duration) -> String {
+        let Bounds { memory, processes } = Bounds::of_build();
+        match self {
+            Self::Exited(code) => format!("ended with exit status {code}"),
+            Self::Signaled(signal) => format!("was terminated by {signal}"),
+            Self::Late => {
+                let (seconds, minutes) = (limit.as_secs(), limit.as_secs() / 60);
+                let limit = if seconds < 120 {
+                    format!("{seconds} s")
+                } else {
+                    format!("{minutes} minutes")
+                };
+                format!("was still running after {limit}, and was stopped")
+            }
+            Self::Stopped(Excess::Memory) => {
+                format!("used more than {} GiB of memory, and was stopped", memory >> 30)
+            }
+            Self::Stopped(Excess::Processes) => {
+                format!("started more than {processes} processes, and was stopped")
+            }
+        }
+    }
+}
+
+/// Runs a command to its end, which comes after `limit` at the latest. It may do only what `access` contains. At most
+/// `most` bytes of each of its streams are kept.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn run(mut command: Command, access: Access, limit: Duration, most: u64) -> io::Result<Run> {
+    let folder = Folder::new()?;
+    let rules = folder.rules(access).map_err(|failure| io::Error::other(failure.to_string()))?;
+    command.env("HOME", folder.path()).env("TMPDIR", folder.path());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    #[cfg(target_os = "linux")]
+    let filter = filter::program();
+    // SAFETY: only system calls between fork and exec, nothing that allocates.
+    #[allow(unsafe_code)]
+    unsafe {
+        command.pre_exec(move || {
+            prepare_build(rules.as_ref())?;
+            #[cfg(target_os = "linux")]
+            filter.map_or(Ok(()), filter_calls)?;
+            Ok(())
+        });
+    }
+    let starting = orphans::starting();
+    let mut child = command.spawn()?;
+    let pid = Pid::from_raw(child.id().cast_signed());
+    starting.has_started(pid);
+    let process = Arc::new(Process::new("the build", pid));
+    memory::watch(&process, Bounds::of_build());
+    let (output, errors) = (keep(child.stdout.take(), most), keep(child.stderr.take(), most));
+
+    process.wait_for(limit);
+    process.kill();
+    // They may keep pipes open. The group id cannot be reused while one of them exists.
+    let _ = killpg(pid, Signal::SIGKILL);
+    orphans::end_orphans();
+    let (output, errors) = (output.join().unwrap_or_default(), errors.join().unwrap_or_default());
+    let ended = process.ended();
+    let end = match ended.as_ref().and_then(|ended| ended.status) {
+        Some(WaitStatus::Exited(_, code)) => End::Exited(code),
+        Some(WaitStatus::Signaled(_, signal, _)) => End::Signaled(signal),
+        _ => match ended.and_then(|ended| ended.excess) {
+            Some((excess, _)) => End::Stopped(excess),
+            None => End::Late,
+        },
+    };
+    Ok(Run { output, errors, end })
+}
+
+/// Reads a stream to its end, in a separate thread.
+fn keep(source: Option<impl Read + Send + 'static>, most: u64) -> JoinHandle<String> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut source) = source {
+            let _ = source.by_ref().take(most).read_to_end(&mut bytes);
+            // A build that cannot write waits forever.
+            let _ = io::copy(&mut source, &mut io::sink());
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
