@@ -211,37 +211,7 @@ impl Program {
         let (inbox, source) = (Arc::clone(&output), Arc::clone(&process));
         let (noted, name) = (journal.clone(), name.to_owned());
         journal.spawn("reading a terminal", move || {
-            let _end = inbox.ends_with_reader();
-            let mut bytes = vec![0; 16 * 1024];
-            loop {
-                match (&screen).read(&mut bytes) {
-                    Ok(read @ 1..) => {
-                        noted.note(&name, EventKind::Showed(bytes[..read].to_vec()));
-                        // Replies arrive before what a person types next. A program that asks and never reads gets no
-                        // more replies.
-                        let reply = |shown: &mut Screen| {
-                            let _ = (&screen).write(&shown.take_replies());
-                        };
-                        if !inbox.push_and(&bytes[..read], reply) {
-                            return;
-                        }
-                    }
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        let _ = wait_for(&screen, PollFlags::POLLIN, PollTimeout::NONE);
-                    }
-                    // When no process has the terminal open any longer, reading returns EIO.
-                    Ok(0) | Err(_) => {
-                        source.wait_for(LAST_WORDS);
-                        let why = if source.ended().is_some() {
-                            "the program has ended"
-                        } else {
-                            "the program has closed its terminal"
-                        };
-                        return inbox.end(why);
-                    }
-                }
-            }
+            read_terminal(&screen, &name, &noted, &inbox, &source);
         })?;
         Ok(Self {
             process,
@@ -326,6 +296,47 @@ impl Program {
     pub fn resize(&self, columns: NonZero<u16>, rows: NonZero<u16>) -> io::Result<()> {
         self.output.look(|screen| screen.resize(columns, rows));
         set_size(self.keyboard.as_fd(), columns, rows)
+    }
+}
+
+/// Passes everything that a program writes to its terminal to the inbox and to the journal, until nothing more can come.
+fn read_terminal(
+    mut screen: &File,
+    name: &str,
+    journal: &Journal,
+    inbox: &Arc<Inbox<Screen>>,
+    source: &Process,
+) {
+    let _end = inbox.ends_with_reader();
+    let mut bytes = vec![0; 16 * 1024];
+    loop {
+        match screen.read(&mut bytes) {
+            Ok(read @ 1..) => {
+                journal.note(name, EventKind::Showed(bytes[..read].to_vec()));
+                // Replies arrive before what a person types next. A program that asks and never reads gets no
+                // more replies.
+                let reply = |shown: &mut Screen| {
+                    let _ = (&*screen).write(&shown.take_replies());
+                };
+                if !inbox.push_and(&bytes[..read], reply) {
+                    return;
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let _ = wait_for(screen, PollFlags::POLLIN, PollTimeout::NONE);
+            }
+            // When no process has the terminal open any longer, reading returns EIO.
+            Ok(0) | Err(_) => {
+                source.wait_for(LAST_WORDS);
+                let why = if source.ended().is_some() {
+                    "the program has ended"
+                } else {
+                    "the program has closed its terminal"
+                };
+                return inbox.end(why);
+            }
+        }
     }
 }
 
