@@ -151,8 +151,9 @@ fn words(command: &str) -> Vec<String> {
     };
     let quoted = command.split(['"', '\'']);
     let parts = quoted.clone().flat_map(|part| part.split(separates));
+    let lists = quoted.clone().flat_map(|part| part.split(':'));
     let whole = command.split_whitespace().map(|word| word.trim_matches(['"', '\'']));
-    let all: BTreeSet<_> = quoted.chain(parts).chain(whole).collect();
+    let all: BTreeSet<_> = quoted.chain(parts).chain(lists).chain(whole).collect();
     all.into_iter().filter(|word| !word.is_empty()).map(ToOwned::to_owned).collect()
 }
 
