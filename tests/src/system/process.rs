@@ -14,7 +14,7 @@ use nix::unistd::Pid;
 
 use crate::journal::timeout::TIMEOUT;
 use crate::system::orphans;
-use crate::system::waits::{self, Waits};
+use crate::system::waits::Waits;
 
 /// A process that the grader started. Sending a signal and waiting share one lock: after a wait, the process id may
 /// belong to another process, which must not be signaled.
@@ -201,12 +201,6 @@ impl Process {
                 excess,
             });
         }
-    }
-
-    /// Whether all threads of the process and of its children wait for something. On systems other than Linux, this is
-    /// always true.
-    pub fn is_idle(&self) -> bool {
-        orphans::family(self.pid).into_iter().all(waits::is_idle)
     }
 
     /// Kills the process and all others in its group, because they use too much.

@@ -245,7 +245,7 @@ impl Program {
                 }
                 Ok(_) => {
                     self.has_edited.store(true, Relaxed);
-                    if self.process.is_idle() {
+                    if !matches!(self.process.is_running(), Ok(true)) {
                         return;
                     }
                 }

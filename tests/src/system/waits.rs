@@ -37,13 +37,6 @@ impl Waits {
     }
 }
 
-/// Whether all threads of a process wait for something. On systems other than Linux, this is always true.
-pub fn is_idle(pid: Pid) -> bool {
-    let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-    let mut calls = tasks.map(|task| fs::read_to_string(task.path().join("syscall")));
-    calls.all(|call| !call.is_ok_and(|call| call.starts_with("running")))
-}
-
 impl fmt::Display for Waits {
     fn fmt(&self, out: &mut fmt::Formatter) -> fmt::Result {
         for (position, (wait, count)) in self.0.iter().enumerate() {
