@@ -13,6 +13,12 @@ use flate2::read::MultiGzDecoder;
 use serde::{Deserialize, Serialize};
 use zip::ZipArchive;
 
+/// The bits of a mode that say what kind of file it is; see inode(7). In a zip, they are the same on every system.
+const KIND: u32 = 0o170_000;
+
+/// The kind of a regular file.
+const REGULAR: u32 = 0o100_000;
+
 /// The maximum number of files that are read.
 const MAX_FILES: usize = 1000;
 
@@ -168,8 +174,8 @@ fn of_zip(file: File, each: &mut Each) -> Result<()> {
             continue;
         }
         // A zip that was packed on Unix also tells other types.
-        let kind = entry.unix_mode().unwrap_or(0) & libc::S_IFMT;
-        let is_regular = kind == 0 || kind == libc::S_IFREG;
+        let kind = entry.unix_mode().unwrap_or(0) & KIND;
+        let is_regular = kind == 0 || kind == REGULAR;
         let path = clean(entry.name()).filter(|path| is_regular && !is_made(path));
         if let Some(path) = path {
             each(path, &mut entry)?;
