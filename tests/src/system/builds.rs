@@ -13,10 +13,6 @@ use nix::sys::wait::WaitStatus;
 use nix::unistd::Pid;
 
 use crate::system::confinement::{Access, Folder};
-#[cfg(target_os = "linux")]
-use crate::system::filter;
-#[cfg(target_os = "linux")]
-use crate::system::limits::filter_calls;
 use crate::system::limits::prepare_build;
 use crate::system::memory::{self, Bounds};
 use crate::system::orphans;
@@ -82,17 +78,10 @@ pub fn run(mut command: Command, access: Access, limit: Duration, most: u64) -> 
     let rules = folder.rules(access).map_err(|failure| io::Error::other(failure.to_string()))?;
     command.env("HOME", folder.path()).env("TMPDIR", folder.path());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    #[cfg(target_os = "linux")]
-    let filter = filter::program();
     // SAFETY: only system calls between fork and exec, nothing that allocates.
     #[allow(unsafe_code)]
     unsafe {
-        command.pre_exec(move || {
-            prepare_build(rules.as_ref())?;
-            #[cfg(target_os = "linux")]
-            filter.map_or(Ok(()), filter_calls)?;
-            Ok(())
-        });
+        command.pre_exec(move || prepare_build(&rules));
     }
     let starting = orphans::starting();
     let mut child = command.spawn()?;

@@ -13,6 +13,7 @@
 
 use std::fs;
 use std::io;
+#[cfg(target_os = "linux")]
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -120,6 +121,16 @@ pub struct Access {
     pub port: Option<u16>,
 }
 
+/// What a process applies to itself before a program starts in it: nothing, unless this is Linux.
+pub struct Rules {
+    /// The rules of landlock(7), if the kernel supports them.
+    #[cfg(target_os = "linux")]
+    pub(super) landlock: Option<OwnedFd>,
+    /// The filter of system calls, if the architecture of this machine is known.
+    #[cfg(target_os = "linux")]
+    pub(super) filter: Option<&'static seccompiler::BpfProgram>,
+}
+
 /// A folder for one program. When this is dropped, the folder and its contents are removed.
 pub struct Folder(PathBuf);
 
@@ -140,12 +151,11 @@ impl Folder {
     }
 
     /// Returns the rules for a process that is allowed to use this folder, the system's programs and libraries, and what
-    /// `access` contains; or `None` if the kernel does not support such rules. The rules apply to a process that calls
-    /// `landlock_restrict_self(2)` with them.
+    /// `access` contains.
     ///
     /// # Errors
     /// When the kernel supports Landlock, but rejects these rules.
-    pub fn rules(&self, mut access: Access) -> Check<Option<OwnedFd>> {
+    pub fn rules(&self, mut access: Access) -> Check<Rules> {
         access.reads.extend(reads::of_system());
         access.writes.push(self.0.clone());
         kernel::rules(&access)
@@ -174,7 +184,6 @@ impl Drop for Folder {
 
 #[cfg(target_os = "linux")]
 mod kernel {
-    use std::os::fd::OwnedFd;
     use std::path::Path;
 
     use landlock::{
@@ -182,7 +191,7 @@ mod kernel {
         PathFd, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError, Scope,
     };
 
-    use super::{Access as Allowed, Holds};
+    use super::{Access as Allowed, Holds, Rules};
     use crate::system::filter;
 
     /// The devices that every program is allowed to open. `/dev/tty` is the program's own terminal.
@@ -203,7 +212,7 @@ mod kernel {
         }
     }
 
-    pub fn rules(allowed: &Allowed) -> Result<Option<OwnedFd>, RulesetError> {
+    pub fn rules(allowed: &Allowed) -> Result<Rules, RulesetError> {
         // The `landlock` crate leaves out the rules that the kernel does not support. Without Landlock, the crate
         // leaves out all rules.
         let all = AccessFs::from_all(ABI::V3);
@@ -239,24 +248,23 @@ mod kernel {
         for device in DEVICES {
             allow(Path::new(device), files)?;
         }
-        Ok(rules.into())
+        Ok(Rules { landlock: rules.into(), filter: filter::program() })
     }
 }
 
 #[cfg(not(target_os = "linux"))]
 mod kernel {
     use std::io;
-    use std::os::fd::OwnedFd;
 
-    use super::{Access, Holds};
+    use super::{Access, Holds, Rules};
 
     pub fn holds() -> Holds {
         Holds::default()
     }
 
     #[allow(clippy::unnecessary_wraps)] // same signature as on Linux
-    pub fn rules(_access: &Access) -> io::Result<Option<OwnedFd>> {
-        Ok(None)
+    pub fn rules(_access: &Access) -> io::Result<Rules> {
+        Ok(Rules {})
     }
 }
 

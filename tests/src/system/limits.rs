@@ -2,7 +2,9 @@
 
 use std::io;
 use std::num::NonZero;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+#[cfg(target_os = "linux")]
+use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigHandler, Signal, signal};
@@ -12,12 +14,13 @@ use nix::unistd::setsid;
 use crate::journal::terminal::ROWS;
 #[cfg(target_os = "linux")]
 use crate::system::capabilities;
+use crate::system::confinement::Rules;
 
 /// Runs in the child process, after its terminal has been set up and before the program starts.
 pub(super) fn prepare_child(
     columns: NonZero<u16>,
     echoes: bool,
-    rules: Option<&OwnedFd>,
+    rules: Option<&Rules>,
 ) -> io::Result<()> {
     let mut mode = tcgetattr(io::stdin())?;
     // rexpect has turned the echo off. A line editor that finds the echo off does not show the typed text. Without echo,
@@ -41,10 +44,10 @@ pub(super) fn prepare_child(
 
 /// Runs in the child process before a build starts. It has no terminal, so that it can neither write to the grader's
 /// nor type into it.
-pub(super) fn prepare_build(rules: Option<&OwnedFd>) -> io::Result<()> {
+pub(super) fn prepare_build(rules: &Rules) -> io::Result<()> {
     setsid()?;
     prepare_process()?;
-    rules.map_or(Ok(()), restrict)
+    restrict(rules)
 }
 
 fn prepare_process() -> io::Result<()> {
@@ -81,7 +84,20 @@ pub(super) fn set_size(
 
 /// Applies the rules to this process and its future children.
 #[cfg(target_os = "linux")]
-fn restrict(rules: &OwnedFd) -> io::Result<()> {
+fn restrict(rules: &Rules) -> io::Result<()> {
+    rules.landlock.as_ref().map_or(Ok(()), restrict_files)?;
+    rules.filter.map_or(Ok(()), filter_calls)
+}
+
+#[cfg(not(target_os = "linux"))]
+#[allow(clippy::unnecessary_wraps)] // same signature as on Linux
+fn restrict(_rules: &Rules) -> io::Result<()> {
+    Ok(())
+}
+
+/// Applies the rules of landlock(7).
+#[cfg(target_os = "linux")]
+fn restrict_files(rules: &OwnedFd) -> io::Result<()> {
     /// `struct landlock_path_beneath_attr`
     #[repr(C, packed)]
     struct PathBeneath {
@@ -113,9 +129,9 @@ fn restrict(rules: &OwnedFd) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Applies the filter of system calls to this process and its future children, if the kernel has such filters.
+/// Applies the filter of system calls, if the kernel has such filters.
 #[cfg(target_os = "linux")]
-pub(super) fn filter_calls(filter: &seccompiler::BpfProgram) -> io::Result<()> {
+fn filter_calls(filter: &seccompiler::BpfProgram) -> io::Result<()> {
     use seccompiler::Error::{Prctl, Seccomp};
     capabilities::drop_most();
     match seccompiler::apply_filter(filter) {
@@ -124,9 +140,4 @@ pub(super) fn filter_calls(filter: &seccompiler::BpfProgram) -> io::Result<()> {
         }
         _ => Ok(()),
     }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn restrict(_rules: &OwnedFd) -> io::Result<()> {
-    Ok(())
 }

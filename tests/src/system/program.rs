@@ -26,10 +26,6 @@ use crate::journal::terminal::{ROWS, Terminal};
 use crate::journal::timeout::TIMEOUT;
 use crate::journal::{EventKind, Journal};
 use crate::system::confinement::{Access, Folder};
-#[cfg(target_os = "linux")]
-use crate::system::filter;
-#[cfg(target_os = "linux")]
-use crate::system::limits::filter_calls;
 use crate::system::limits::{prepare_child, set_size};
 use crate::system::memory::{self, Bounds};
 use crate::system::orphans;
@@ -158,9 +154,7 @@ impl Program {
             Place::Free => (Vec::new(), 0),
         };
         let access = Access { reads, port: Some(port), ..Access::default() };
-        let rules = folder.as_ref().map(|folder| folder.rules(access)).transpose()?.flatten();
-        #[cfg(target_os = "linux")]
-        let filter = filter::program().filter(|_| folder.is_some());
+        let rules = folder.as_ref().map(|folder| folder.rules(access)).transpose()?;
         // The line editor of the kit does not edit on a dumb terminal, so that both of its ways are graded. But many
         // libraries in other languages, such as ncurses, cannot place text there.
         let is_dumb = terminal == Terminal::Dumb && !matches!(place, Place::Here { .. });
@@ -174,8 +168,6 @@ impl Program {
         unsafe {
             command.pre_exec(move || {
                 prepare_child(columns, terminal != Terminal::Dumb, rules.as_ref())?;
-                #[cfg(target_os = "linux")]
-                filter.map_or(Ok(()), filter_calls)?;
                 pid_writer.write_all(&process::id().to_ne_bytes())
             });
         }
