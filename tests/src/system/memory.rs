@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use nix::unistd::{Pid, getpgrp, getsid};
 
 use crate::system::orphans;
-use crate::system::process::{Excess, Process};
+use crate::system::process::{Excess, Process, bytes_of};
 
 /// The maximum resident memory of a program and of everything that it has started, in bytes.
 pub const MAX_MEMORY: u64 = 1024 * 1024 * 1024;
@@ -192,8 +192,5 @@ fn proportional(pid: i32, resident: u64) -> u64 {
         Err(_) if !Path::new(&format!("/proc/{pid}")).exists() => return 0,
         Err(_) => return resident,
     };
-    let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
-    let kilobytes =
-        line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
-    kilobytes.map_or(resident, |kilobytes| kilobytes * 1024)
+    bytes_of(&text, "Pss:").unwrap_or(resident)
 }

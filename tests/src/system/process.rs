@@ -212,9 +212,7 @@ impl Process {
     /// Returns the memory that the process uses, in bytes (`VmRSS`, see `proc_pid_status(5)`).
     fn memory(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-        kilobytes.unwrap_or(0) * 1024
+        bytes_of(&status, "VmRSS:").unwrap_or(0)
     }
 
     /// Returns the processor time that all threads of the process, and of those that it has started, have used so far.
@@ -302,6 +300,12 @@ impl Process {
             .fold(0.0, |sum, part| sum * 60.0 + part.parse::<f64>().unwrap_or(0.0));
         Ok(Duration::from_secs_f64(seconds))
     }
+}
+
+/// Returns the number of bytes in a line of a file in `/proc`, such as `VmRSS:  1234 kB`.
+pub(super) fn bytes_of(text: &str, label: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(label))?;
+    Some(line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()? * 1024)
 }
 
 fn tasks_of(pid: Pid) -> io::Result<Vec<PathBuf>> {
