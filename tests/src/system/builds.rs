@@ -12,7 +12,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::WaitStatus;
 use nix::unistd::Pid;
 
-use crate::system::confinement::{Access, Folder};
+use crate::system::confinement::{self, Access, Folder};
 use crate::system::limits::prepare_build;
 use crate::system::memory::{self, Bounds};
 use crate::system::orphans;
@@ -73,10 +73,23 @@ impl End {
 ///
 /// # Errors
 /// When it cannot be started.
-pub fn run(mut command: Command, access: Access, limit: Duration, most: u64) -> io::Result<Run> {
-    let folder = Folder::new()?;
-    let rules = folder.rules(access).map_err(|failure| io::Error::other(failure.to_string()))?;
-    command.env("HOME", folder.path()).env("TMPDIR", folder.path());
+pub fn run(
+    mut command: Command,
+    mut access: Access,
+    limit: Duration,
+    most: u64,
+) -> io::Result<Run> {
+    // If there is no place for temporary files, the programs cannot run, and their reports say so. The build need not
+    // fail: it uses the first folder that it changes.
+    let folder = Folder::new();
+    let own = match &folder {
+        Ok(folder) => Some(folder.path().to_owned()),
+        Err(_) => access.writes.first().cloned(),
+    };
+    access.writes.extend(own.clone());
+    command.envs(own.iter().flat_map(|own| [("HOME", own), ("TMPDIR", own)]));
+    let rules =
+        confinement::rules(access).map_err(|failure| io::Error::other(failure.to_string()))?;
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     // SAFETY: only system calls between fork and exec, nothing that allocates.
     #[allow(unsafe_code)]

@@ -107,7 +107,7 @@ pub fn remove_all() {
     drop(ALL.lock().unwrap_or_else(PoisonError::into_inner).take());
 }
 
-/// What a process may do outside its own folder.
+/// What a process may do.
 #[derive(Clone, Debug, Default)]
 pub struct Access {
     /// The files and folders that it may read and execute, besides those of the system.
@@ -131,6 +131,17 @@ pub struct Rules {
     pub(super) filter: Option<&'static seccompiler::BpfProgram>,
 }
 
+/// Returns the rules for a process that is allowed to use the system's programs and libraries, and what `access`
+/// contains.
+///
+/// # Errors
+/// When the kernel supports Landlock, but rejects these rules.
+pub fn rules(mut access: Access) -> Check<Rules> {
+    access.reads.extend(reads::of_system());
+    kernel::rules(&access)
+        .map_err(|error| Failure::Grader(format!("cannot make the Landlock rules: {error}")))
+}
+
 /// A folder for one program. When this is dropped, the folder and its contents are removed.
 pub struct Folder(PathBuf);
 
@@ -148,18 +159,6 @@ impl Folder {
     /// Its path.
     pub fn path(&self) -> &Path {
         &self.0
-    }
-
-    /// Returns the rules for a process that is allowed to use this folder, the system's programs and libraries, and what
-    /// `access` contains.
-    ///
-    /// # Errors
-    /// When the kernel supports Landlock, but rejects these rules.
-    pub fn rules(&self, mut access: Access) -> Check<Rules> {
-        access.reads.extend(reads::of_system());
-        access.writes.push(self.0.clone());
-        kernel::rules(&access)
-            .map_err(|error| Failure::Grader(format!("cannot make the Landlock rules: {error}")))
     }
 }
 

@@ -25,7 +25,7 @@ use crate::journal::screen::Screen;
 use crate::journal::terminal::{ROWS, Terminal};
 use crate::journal::timeout::TIMEOUT;
 use crate::journal::{EventKind, Journal};
-use crate::system::confinement::{Access, Folder};
+use crate::system::confinement::{self, Access, Folder};
 use crate::system::limits::{prepare_child, set_size};
 use crate::system::memory::{self, Bounds};
 use crate::system::orphans;
@@ -153,8 +153,11 @@ impl Program {
             Place::Here { port, reads } => (reads.clone(), *port),
             Place::Free => (Vec::new(), 0),
         };
-        let access = Access { reads, port: Some(port), ..Access::default() };
-        let rules = folder.as_ref().map(|folder| folder.rules(access)).transpose()?;
+        let rules = folder.as_ref().map(|folder| {
+            let writes = vec![folder.path().to_owned()];
+            confinement::rules(Access { reads, writes, port: Some(port), ..Access::default() })
+        });
+        let rules = rules.transpose()?;
         // The line editor of the kit does not edit on a dumb terminal, so that both of its ways are graded. But many
         // libraries in other languages, such as ncurses, cannot place text there.
         let is_dumb = terminal == Terminal::Dumb && !matches!(place, Place::Here { .. });
