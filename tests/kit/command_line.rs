@@ -33,6 +33,7 @@ fn at_a_terminal(kit: &Path, arguments: &[&str]) -> Person {
         program: env!("CARGO_BIN_EXE_lab").into(),
         arguments: kit.iter().chain(arguments).map(ToString::to_string).collect(),
         place: Place::Free,
+        elsewhere: false,
     };
     Person::start("student", &launch, Terminal::Xterm, &Journal::default()).unwrap()
 }

@@ -147,6 +147,7 @@ fn watching_checks_again_whenever_a_file_is_saved() {
             program: env!("CARGO_BIN_EXE_lab").into(),
             arguments: arguments.iter().chain(poll).map(ToString::to_string).collect(),
             place: Place::Free,
+            elsewhere: false,
         };
         let record = Journal::default();
         let person = Person::start("student", &lab, Terminal::Xterm, &record).unwrap();

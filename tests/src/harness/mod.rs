@@ -97,7 +97,7 @@ impl Harness {
     fn listening(&self, options: &[&str], line: Option<&str>) -> Check<Server> {
         let prints_address = !matches!(self.server, Runnable::Command(_));
         let port = if prints_address { 0 } else { ports::unused() };
-        let terminal = self.server_on(port, options)?;
+        let terminal = self.start_server(self.server.launch(port, options)?)?;
         if let Some(line) = line {
             terminal.sees_somewhere(line)?;
         }
@@ -135,13 +135,18 @@ impl Harness {
         Ok(())
     }
 
-    /// Starts the server on a port that may be in use, and does not wait until the server listens.
-    pub fn server_on(&self, port: u16, options: &[&str]) -> Check<Person> {
+    /// Starts the server on a port that is in use.
+    pub fn server_on_taken(&self, port: u16) -> Check<Person> {
+        self.start_server(Launch { elsewhere: true, ..self.server.launch(port, &[])? })
+    }
+
+    /// Starts a server, and does not wait until it listens.
+    fn start_server(&self, launch: Launch) -> Check<Person> {
         let processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
         let before = processes.iter().filter(|process| is_server(process.name())).count();
         drop(processes);
         let name = if before == 0 { SERVER.to_owned() } else { format!("{SERVER} {}", before + 1) };
-        self.start(&name, self.server.launch(port, options)?, Terminal::Dumb)
+        self.start(&name, launch, Terminal::Dumb)
     }
 
     /// Starts the client for the person called `name`.

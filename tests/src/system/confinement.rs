@@ -119,6 +119,8 @@ pub struct Access {
     /// The only TCP port that it may use. A process with port 0 may listen at a port that the system chooses, and
     /// connect to any.
     pub port: Option<u16>,
+    /// Whether it may also listen at a port that the system chooses.
+    pub elsewhere: bool,
 }
 
 /// What a process applies to itself before a program starts in it: nothing, unless this is Linux.
@@ -226,6 +228,9 @@ mod kernel {
             .create()?;
         if let Some(port) = allowed.port {
             rules = rules.add_rule(NetPort::new(port, network))?;
+        }
+        if allowed.elsewhere {
+            rules = rules.add_rule(NetPort::new(0, AccessNet::BindTcp))?;
         }
         let mut allow = |path: &Path, access: BitFlags<AccessFs>| {
             let Ok(open) = PathFd::new(path) else { return Ok(()) };

@@ -53,7 +53,8 @@ impl Runnable {
         match self {
             Self::Executable(program) => {
                 let arguments = [port.to_string()].into_iter().chain(options).collect();
-                Ok(Launch { program: program.clone(), arguments, place: Place::OwnFolder { port } })
+                let (program, place) = (program.clone(), Place::OwnFolder { port });
+                Ok(Launch { program, arguments, place, elsewhere: false })
             }
             Self::Command(command) => {
                 let filled =
@@ -64,7 +65,7 @@ impl Runnable {
                 let arguments = vec!["-c".into(), words.join(" ")];
                 let reads = reads::of_command(&words[1]);
                 let place = Place::Here { port, reads };
-                Ok(Launch { program: "/bin/sh".into(), arguments, place })
+                Ok(Launch { program: "/bin/sh".into(), arguments, place, elsewhere: false })
             }
             Self::Missing(why) => Err(why.clone()),
         }
@@ -80,6 +81,9 @@ pub struct Launch {
     pub arguments: Vec<String>,
     /// The place in which the program runs.
     pub place: Place,
+    /// Whether the program may also listen at a port that the system chooses. If its own port is taken, what it does then
+    /// is graded, and the rules must not decide it.
+    pub elsewhere: bool,
 }
 
 /// The current directory of a program, and the folders in which it is allowed to write; see
@@ -131,7 +135,7 @@ impl Program {
         terminal: Terminal,
         journal: &Journal,
     ) -> Check<Self> {
-        let Launch { program, arguments, place } = launch;
+        let Launch { program, arguments, place, elsewhere } = launch;
         // rexpect does not report a missing program.
         if !program.is_file() {
             return Err(Failure::Grader(format!("there is no program {}", program.display())));
@@ -155,7 +159,8 @@ impl Program {
         };
         let rules = folder.as_ref().map(|folder| {
             let writes = vec![folder.path().to_owned()];
-            confinement::rules(Access { reads, writes, port: Some(port), ..Access::default() })
+            let (port, elsewhere) = (Some(port), *elsewhere);
+            confinement::rules(Access { reads, writes, port, elsewhere, ..Access::default() })
         });
         let rules = rules.transpose()?;
         // The line editor of the kit does not edit on a dumb terminal, so that both of its ways are graded. But many

@@ -73,7 +73,7 @@ pub fn access(kit: &Path, workspace: &Path, target: &Path, folder: &str) -> Acce
     let lists = ["labs", "solutions"].map(|name| kit.join(name)).to_vec();
     // Where kits share a build folder, `debug` is a link.
     let writes = vec![target.to_owned(), target.join("debug"), workspace.join("Cargo.lock")];
-    Access { reads, lists, writes, port: None }
+    Access { reads, lists, writes, ..Access::default() }
 }
 
 /// Leaves out the environment variables that a build does not need.

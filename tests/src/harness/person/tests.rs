@@ -10,7 +10,8 @@ use crate::system::program::{Launch, Place};
 /// Alice runs a line of the shell.
 fn alice(line: &str, terminal: Terminal) -> Person {
     let arguments = vec!["-c".into(), line.into()];
-    let launch = Launch { program: "/bin/sh".into(), arguments, place: Place::Free };
+    let launch =
+        Launch { program: "/bin/sh".into(), arguments, place: Place::Free, elsewhere: false };
     Person::start("alice", &launch, terminal, &Journal::default()).unwrap()
 }
 

@@ -19,7 +19,7 @@ pub fn listens(harness: &Harness) -> Check {
     let other_program = harness.listener()?;
     let port = other_program.address()?.port();
     harness.step(&["open_listener"], "a server starts on a port that is taken");
-    let second = harness.server_on(port, &[])?;
+    let second = harness.server_on_taken(port)?;
     second.fails_saying(&port.to_string())
 }
 

@@ -21,7 +21,7 @@ pub fn listens(harness: &Harness) -> Check {
     server.peer("alice")?;
     let port = server.address().port();
     harness.step(&["open_listener"], "another server starts on the port of the first one");
-    let second = harness.server_on(port, &[])?;
+    let second = harness.server_on_taken(port)?;
     second.fails_saying(&port.to_string())
 }
 

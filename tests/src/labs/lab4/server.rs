@@ -37,7 +37,7 @@ pub fn replies_to_helo(harness: &Harness) -> Check {
     alice.is_greeted(&second, address)?;
     alice.is_greeted(&first, address)?;
     harness.step(&["greet"], "another server starts on the port of the first one");
-    let second = harness.server_on(address.port(), &[])?;
+    let second = harness.server_on_taken(address.port())?;
     second.fails_saying(&address.port().to_string())
 }
 
