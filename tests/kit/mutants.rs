@@ -205,8 +205,9 @@ impl Steady {
         let text = text.to_string();
         let parts: Vec<_> = text.split("\n\n").collect();
         if self.varies {
-            // Keep only the stage, and the advice about it.
-            return Some(vec![(*parts.first()?).to_owned(), (*parts.last()?).to_owned()]);
+            // Keep only the stage and what is always said of it. The functions to look at depend on the failed step.
+            let advice = parts.last()?.lines().filter(|line| !line.starts_with("   look at"));
+            return Some(vec![(*parts.first()?).to_owned(), advice.collect()]);
         }
         // Threads and programs race, so the rows of a ladder may be in another order, joined or split. The people and
         // the missing event are always the same.
