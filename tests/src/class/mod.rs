@@ -11,6 +11,7 @@ pub mod forms;
 pub mod grade;
 pub mod handed_in;
 pub mod intake;
+pub mod merge;
 pub mod other;
 pub mod pages;
 pub mod record;

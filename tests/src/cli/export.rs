@@ -29,7 +29,7 @@ const FOLDERS: [&str; 3] = ["common", "docs", "tests"];
 
 /// The tests of the kit itself, which contain parts of the solutions, the chapters that are not for students, and what
 /// grades a class.
-const KIT_ONLY: [&str; 11] = [
+const KIT_ONLY: [&str; 13] = [
     "common/tests/cuts.rs",
     "docs/src/changes.md",
     "docs/src/instructors.md",
@@ -40,6 +40,8 @@ const KIT_ONLY: [&str; 11] = [
     "tests/mutants.toml",
     "tests/src/class",
     "tests/src/cli/grade.rs",
+    "tests/src/cli/merge.rs",
+    "tests/src/cli/writers.rs",
     "tests/starters",
 ];
 

@@ -6,6 +6,8 @@ pub mod export;
 pub mod figures;
 // not exported: only instructors grade a class
 pub mod grade;
+pub mod merge;
+pub mod writers;
 // exported again
 pub mod hint;
 pub mod map;
@@ -120,6 +122,8 @@ enum Command {
     // not exported: only instructors grade a class
     /// Grades a class: any number of submissions
     Grade(grade::Options),
+    /// Makes one record of several: those of the shards of a class
+    Merge(merge::Options),
     /// Grades one submission for `grade`
     #[command(hide = true)]
     GradeWorker,
@@ -171,7 +175,7 @@ pub fn run(options: Options) -> Result<ExitCode> {
         Some(Command::Solution { stage, yes }) => solution::run(&kit, stage, yes)?,
         Some(Command::Starters { check, force }) => starters::run(&kit, check, force)?,
         Some(Command::Figures { check }) => {
-            let not_for_students = [&NEED_SOLUTIONS[..], &["grade"]].concat();
+            let not_for_students = [&NEED_SOLUTIONS[..], &["grade", "merge"]].concat();
             figures::run(&kit, check, Options::command(), &not_for_students)?;
         }
         Some(Command::Soak(options)) => {
@@ -183,6 +187,11 @@ pub fn run(options: Options) -> Result<ExitCode> {
         // not exported: only instructors grade a class
         Some(Command::Grade(options)) => {
             if !grade::run(&kit, options)? {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        Some(Command::Merge(options)) => {
+            if !merge::run(&options)? {
                 return Ok(ExitCode::FAILURE);
             }
         }
