@@ -22,13 +22,14 @@ use crate::class::control::Programs;
 use crate::class::intake::Handed;
 use crate::class::record::{self, Control, Record, Shard, Submission};
 use crate::class::settings::Settings;
-use crate::class::warm::{Slot, Workshop};
 use crate::class::worker::{self, Job};
-use crate::class::{beside, control, results, sources};
+use crate::class::{beside, control, results};
 use crate::grading::grader::Author;
 use crate::kit::files::PRISTINE;
 use crate::labs;
 use crate::report::text::quoted;
+use crate::submission::sources;
+use crate::submission::warm::{Slot, Workshop};
 use crate::system::confinement::{self, Folder};
 use crate::system::orphans;
 

@@ -12,9 +12,9 @@ use anyhow::{Context, Result};
 use nix::sys::wait::WaitStatus;
 use nix::unistd::Pid;
 
-use crate::class::handed_in::Source;
 use crate::class::settings::{Language, Settings};
 use crate::kit::files;
+use crate::submission::handed_in::Source;
 use crate::system::orphans;
 
 /// The maximum size of a file, in bytes.

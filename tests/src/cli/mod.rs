@@ -3,10 +3,12 @@
 
 pub mod check;
 pub mod export;
+pub mod exported;
 pub mod figures;
-// not exported: only instructors grade a class
+// not for students: only instructors grade a class
 pub mod grade;
 pub mod merge;
+pub mod platforms;
 pub mod writers;
 // exported again
 pub mod hint;
@@ -17,6 +19,7 @@ pub mod run;
 pub mod soak;
 pub mod solution;
 pub mod starters;
+pub mod submit;
 pub mod watch;
 
 mod ask;
@@ -68,6 +71,8 @@ enum Command {
     /// Grades stages in order, and stops at the first that does not pass
     #[command(visible_alias = "test")]
     Check(check::Options),
+    /// Packs what you hand in, unpacks it in another folder, and grades that
+    Submit(submit::Options),
     /// Checks again whenever a file in labs/ is saved
     Watch(watch::Options),
     /// Starts your server or client of a lab in this terminal, as `cargo run` does
@@ -119,7 +124,7 @@ enum Command {
     Soak(soak::Options),
     /// Makes a kit for students, without the solutions
     Export(export::Options),
-    // not exported: only instructors grade a class
+    // not for students: only instructors grade a class
     /// Grades a class: any number of submissions
     Grade(grade::Options),
     /// Makes one record of several: those of the shards of a class
@@ -165,7 +170,10 @@ pub fn run(options: Options) -> Result<ExitCode> {
     let kit = options.kit.unwrap_or_else(crate::kit::root);
     match options.command {
         None => map::run(&kit)?,
-        Some(Command::Check(options)) => return Ok(check::to_the_last_line(&kit, options)),
+        Some(Command::Check(options)) => {
+            return Ok(check::to_the_last_line(|| check::run(&kit, options)));
+        }
+        Some(Command::Submit(options)) => return submit::run(&kit, options),
         Some(Command::Watch(options)) => watch::run(&kit, options)?,
         Some(Command::Run(options)) => run::run(&kit, options)?,
         Some(Command::Next { lab }) => next::run(&kit, lab)?,
@@ -184,7 +192,7 @@ pub fn run(options: Options) -> Result<ExitCode> {
             }
         }
         Some(Command::Export(options)) => export::run(&kit, &options)?,
-        // not exported: only instructors grade a class
+        // not for students: only instructors grade a class
         Some(Command::Grade(options)) => {
             if !grade::run(&kit, options)? {
                 return Ok(ExitCode::FAILURE);
