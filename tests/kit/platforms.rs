@@ -67,6 +67,20 @@ fn a_question_for_prairielearn_names_its_entrypoint() {
     again.stderr(contains("is not empty; choose a new folder"));
 }
 
+#[test]
+fn containers_have_a_rust_that_is_new_enough() {
+    let kit = grader::kit::root();
+    let text = |path: &str| fs::read_to_string(kit.join(path)).unwrap();
+    let manifest: toml::Table = text("Cargo.toml").parse().unwrap();
+    let minimum = manifest["workspace"]["package"]["rust-version"].as_str().unwrap();
+    for file in [".devcontainer/Containerfile", "tests/platforms/prairielearn/Containerfile"] {
+        let images = text(file);
+        let mut images = images.lines().filter(|line| line.starts_with("FROM "));
+        let image = format!("FROM docker.io/library/rust:{minimum}-");
+        assert!(images.all(|line| line.starts_with(&image)), "{file}");
+    }
+}
+
 /// Runs a script of a kit for graders, with the programs of this machine.
 fn script(kit: &Path, name: &str) -> Program {
     Program::new(kit.join("tests/platforms").join(name))

@@ -58,7 +58,7 @@ const GRADERS_ONLY: [&str; 7] = [
 const CUT_FROM: [&str; 2] = ["not exported:", "not for students:"];
 const CUT_TO: &str = "exported again";
 
-/// Who gets a kit. Neither has the solutions.
+/// What a kit is for. Neither kind has the solutions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Audience {
     /// Students, who do not grade a class.
