@@ -337,10 +337,13 @@ impl<'a> Report<'a> {
         let (lab, number) = (self.lab.number, self.stage.number);
         let mut lines = Vec::new();
         if let Some(passes) = self.graded.control_passes {
-            let said = if passes {
-                "passes: the reference programs do this correctly on this machine"
-            } else {
-                "also fails: this is the grader's fault, not yours"
+            let is_slow = passes && self.graded.verdict == Verdict::GraderError;
+            let said = match passes {
+                true if is_slow => {
+                    "passes, but needs very long: this machine is too slow or too busy"
+                }
+                true => "passes: the reference programs do this correctly on this machine",
+                false => "also fails: this is the grader's fault, not yours",
             };
             lines.push(("control", said.to_owned()));
         }
