@@ -37,7 +37,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-// not exported: only instructors grade a class
+// not for students: only instructors grade a class
 use crate::class::namespaces;
 // exported again
 use crate::cli::target::{StageNumber, lab_number};
