@@ -384,12 +384,13 @@ impl<'a> Report<'a> {
     }
 
     /// Returns the functions that may contain the mistake, the likeliest first: those of the step, or else those that the
-    /// stage tests.
+    /// stage tests. A step without functions tests code that the student does not write.
     fn functions(&self, kit: &Path) -> Vec<Location> {
         let mut places = exercises_of_lab(kit, self.lab.number).unwrap_or_default();
-        let of_step = self.step().map(|step| step.functions).unwrap_or_default();
-        let rank = |place: &Location| of_step.iter().position(|name| *name == place.task.name);
-        if !places.iter().any(|place| rank(place).is_some()) {
+        let of_step = self.step().map(|step| step.functions);
+        let rank = |place: &Location| of_step?.iter().position(|name| *name == place.task.name);
+        let is_given = of_step.is_some_and(<[_]>::is_empty);
+        if !is_given && !places.iter().any(|place| rank(place).is_some()) {
             return exercises::tested_by(places, self.stage.number);
         }
         places.retain(|place| rank(place).is_some());
