@@ -10,7 +10,7 @@ use zip::write::SimpleFileOptions;
 
 use crate::submission::handed_in::Files;
 
-/// Writes the files to a zip. The same files make the same zip. Scripts are executable.
+/// Writes the files to a zip. The same files always give the same zip. Scripts are executable.
 ///
 /// # Errors
 /// When the zip cannot be written.

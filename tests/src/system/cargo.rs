@@ -18,7 +18,7 @@ use crate::system::toolchain;
 /// The default time limit for one build. A first build takes half a minute on a slow machine.
 pub const BUILD_LIMIT: Duration = Duration::from_mins(15);
 
-/// The maximum number of bytes of a build's output that are read. A `build.rs` may print forever.
+/// The maximum number of bytes that are read from a build's output. A `build.rs` may print forever.
 const MAX_OUTPUT: u64 = 64 * 1024 * 1024;
 
 /// The build folder, relative to the kit's folder.
@@ -36,11 +36,11 @@ pub fn build(kit: &Path, packages: &[String], limit: Duration) -> Result<Built, 
     build_in(kit, kit, packages, limit)
 }
 
-/// Like [`build`], but builds each program without the others, because cargo builds nothing of a workspace in which it
-/// cannot read one of the packages. `packages` are names and folders; the folders are relative to the kit.
+/// Like [`build`], but builds each program separately, because cargo builds nothing in a workspace if it cannot read
+/// one of the packages. `packages` contains names and folders. The folders are relative to the kit.
 ///
 /// # Errors
-/// When cargo can read none of the packages, so that none of them is to blame.
+/// When cargo cannot read any of the packages, because then no single package is to blame.
 pub fn build_apart(
     kit: &Path,
     packages: &[(String, PathBuf)],
@@ -111,7 +111,7 @@ impl BuildEnd {
     }
 }
 
-/// Returns the command `cargo` for a workspace, with a build folder.
+/// Returns a `cargo` command for a workspace and a build folder.
 pub fn command(workspace: &Path, target: &Path) -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(workspace);
@@ -130,7 +130,7 @@ pub fn command(workspace: &Path, target: &Path) -> Command {
     cargo
 }
 
-/// Runs `cargo build`, confined. What it lacks is fetched before a second attempt.
+/// Runs `cargo build` with confinement. If libraries are missing, they are fetched before a second attempt.
 fn run_cargo(
     kit: &Path,
     workspace: &Path,

@@ -81,8 +81,8 @@ pub struct Launch {
     pub arguments: Vec<String>,
     /// The place in which the program runs.
     pub place: Place,
-    /// Whether the program may also listen at a port that the system chooses. If its own port is taken, what it does then
-    /// is graded, and the rules must not decide it.
+    /// Whether the program may also listen at a port that the system chooses. What it does if its own port is taken is
+    /// graded, so the rules must not decide it.
     pub elsewhere: bool,
 }
 
@@ -92,15 +92,15 @@ pub struct Launch {
 pub enum Place {
     /// The program's own folder, the only one in which it is allowed to write. It may use only this port.
     OwnFolder {
-        /// The port that the program is told.
+        /// The port that is passed to the program.
         port: u16,
     },
     /// The grader's current directory and the user's home, so that a command line finds its files and an interpreter
     /// finds its libraries. The program is allowed to write only in its own folder, `TMPDIR`.
     Here {
-        /// The port that the program is told, and the only one that it may use.
+        /// The port that is passed to the program, and the only port that it may use.
         port: u16,
-        /// What it may read outside its own folder.
+        /// The files and folders that the program may read outside its own folder.
         reads: Vec<PathBuf>,
     },
     /// The grader's current directory, for the kit's own programs. The program is allowed to write anywhere.
@@ -163,15 +163,15 @@ impl Program {
             confinement::rules(Access { reads, writes, port, elsewhere, ..Access::default() })
         });
         let rules = rules.transpose()?;
-        // The line editor of the kit does not edit on a dumb terminal, so that both of its ways are graded. But many
-        // libraries in other languages, such as ncurses, cannot place text there.
+        // The line editor of the kit does not edit on a dumb terminal, so that it is graded both with editing and
+        // without. But many libraries in other languages, such as ncurses, cannot place text on a dumb terminal.
         let is_dumb = terminal == Terminal::Dumb && !matches!(place, Place::Here { .. });
         let term = if is_dumb { "dumb" } else { "xterm" };
         command.envs([("TERM", term), ("LANG", "C.UTF-8"), ("RUST_BACKTRACE", "0")]);
         // rexpect does not expose the child's process id, so the child sends it.
         let (mut pid_reader, mut pid_writer) = io::pipe()?;
         let columns = terminal.columns();
-        // SAFETY: only system calls between fork and exec, nothing that allocates.
+        // SAFETY: between fork and exec, the child makes only system calls and allocates nothing.
         #[allow(unsafe_code)]
         unsafe {
             command.pre_exec(move || {
@@ -195,7 +195,7 @@ impl Program {
         pid_reader.read_exact(&mut pid)?;
         let pid = Pid::from_raw(i32::from_ne_bytes(pid));
         starting.has_started(pid);
-        // While this is open, the kernel keeps the folder that the program's rules name.
+        // While this file is open, the kernel keeps the folder that the program's rules name.
         let own = File::open(format!("/proc/{pid}")).ok();
         let process = Arc::new(Process::new(name, pid));
         memory::watch(&process, Bounds::PROGRAM);
@@ -231,9 +231,9 @@ impl Program {
     }
 
     /// Waits until the program, rather than the terminal, echoes the typed keys, as a line editor does while it reads a
-    /// line, and until it is idle. Keys that are pressed before that would be shown twice or get lost: some editors give
-    /// the terminal back for a moment whenever they show a message. The wait is short, because a program need not have a
-    /// line editor; with `TERM=dumb`, few programs have one.
+    /// line, and until it is idle. Keys that are pressed earlier would be shown twice or get lost, because some editors
+    /// release the terminal for a moment whenever they show a message. The wait is short, because a program need not
+    /// have a line editor; with `TERM=dumb`, few programs have one.
     pub fn wait_for_editor(&self) {
         let deadline = Instant::now() + EDITOR;
         while Instant::now() < deadline {
@@ -255,15 +255,15 @@ impl Program {
         }
     }
 
-    /// Whether the terminal waits for whole lines, because the program does not edit them.
+    /// Returns whether the terminal waits for whole lines, because the program does not edit them.
     pub fn reads_lines(&self) -> bool {
         let waits = |mode: Termios| mode.local_flags.contains(LocalFlags::ICANON);
         tcgetattr(&self.keyboard).is_ok_and(waits)
     }
 
-    /// Begins a new line when Enter is about to be pressed, if nothing else does. Where the terminal waits for lines, it
-    /// does this itself. A program that reads single keys does it, too, unless it takes `TERM=dumb` for a terminal that
-    /// shows everything that is typed.
+    /// Begins a new line just before Enter is pressed, unless the terminal or the program begins one. A terminal that
+    /// waits for whole lines begins a new line itself. So does a program that reads single keys, unless it assumes that
+    /// a terminal with `TERM=dumb` shows everything that is typed.
     pub fn begin_line(&self) {
         let may_miss = self.is_dumb && !self.reads_lines();
         if may_miss && self.output.look(|screen| screen.is_plain()) {
@@ -292,7 +292,7 @@ impl Program {
         Ok(())
     }
 
-    /// Changes the size of the terminal. The system tells the program.
+    /// Changes the size of the terminal. The system notifies the program.
     pub fn resize(&self, columns: NonZero<u16>, rows: NonZero<u16>) -> io::Result<()> {
         self.output.look(|screen| screen.resize(columns, rows));
         set_size(self.keyboard.as_fd(), columns, rows)
@@ -313,8 +313,8 @@ fn read_terminal(
         match screen.read(&mut bytes) {
             Ok(read @ 1..) => {
                 journal.note(name, EventKind::Showed(bytes[..read].to_vec()));
-                // Replies arrive before what a person types next. A program that asks and never reads gets no
-                // more replies.
+                // Replies arrive before the text that a person types next. A program that sends queries but never reads
+                // gets no more replies.
                 let reply = |shown: &mut Screen| {
                     let _ = (&*screen).write(&shown.take_replies());
                 };

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use nix::unistd::Pid;
 
-/// Threads that every program of the kit has. They wait for work, and say nothing about a mistake.
+/// Threads that every program of the kit has. They wait for work, so they are no sign of a mistake.
 const HELPERS: [&str; 2] = ["ctrl-c", "log"];
 
 /// The system calls in which threads wait, each with the number of threads.
@@ -31,7 +31,7 @@ impl Waits {
         Self(waits)
     }
 
-    /// Whether nothing is known.
+    /// Returns whether nothing is known.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -48,8 +48,8 @@ impl fmt::Display for Waits {
     }
 }
 
-/// Returns in what a thread waits. `call` contains the number of its system call and the arguments, or `running`; see
-/// `proc_pid_syscall(5)`.
+/// Returns the system call in which a thread waits, in words. `call` contains the number of its system call and the
+/// arguments, or `running`; see `proc_pid_syscall(5)`.
 #[cfg(target_os = "linux")]
 fn wait(call: &str, process: &Path) -> Option<String> {
     const POLL: &str = "a poll of several files";
