@@ -9,15 +9,15 @@ use crate::journal::timeout::TIMEOUT;
 /// If more bytes than this arrive, they count as a flood, and no more are kept.
 const FLOOD: usize = 32 * 1024 * 1024;
 
-/// What has become of the bytes that have arrived.
+/// The content that is made from the bytes that have arrived.
 pub trait Content {
     /// Adds bytes.
     ///
     /// # Errors
-    /// Returns why no more are accepted, when they are a flood.
+    /// When the bytes are a flood. The error says why no more bytes are accepted.
     fn add(&mut self, bytes: &[u8]) -> Result<(), &'static str>;
 
-    /// When to call [`Content::settle`], if nothing more arrives before.
+    /// Returns when to call [`Content::settle`], if nothing more arrives before that time.
     fn settles_at(&self) -> Option<Instant> {
         None
     }
@@ -79,7 +79,7 @@ impl<C> DerefMut for Arrived<C> {
 }
 
 impl<C: Content> Inbox<C> {
-    /// An inbox for this content.
+    /// Creates an inbox for this content.
     pub fn new(content: C) -> Arc<Self> {
         let arrived = Arrived { content, end: None };
         Arc::new(Self { arrived: Mutex::new(arrived), changed: Condvar::new() })

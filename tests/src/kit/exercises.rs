@@ -17,7 +17,8 @@ const MAX_SUMMARY: usize = 60;
 pub struct Exercise {
     /// The first stage in the function's doc comment.
     pub stage: u32,
-    /// The stages that, according to the function's doc comment, have no function of their own and test this one again.
+    /// The stages that, according to the function's doc comment, have no function of their own and test this function
+    /// again.
     pub also: Vec<u32>,
     /// The name of the function.
     pub name: String,

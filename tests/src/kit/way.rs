@@ -20,7 +20,7 @@ pub enum Way {
 }
 
 impl Way {
-    /// `guided` or `open`, as in the options of `cargo lab reset`.
+    /// Returns `guided` or `open`, as in the options of `cargo lab reset`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Guided => "guided",

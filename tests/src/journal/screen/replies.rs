@@ -2,7 +2,7 @@
 
 use crate::journal::screen::pieces::Piece;
 
-/// What a program can ask about.
+/// The values that a program can query.
 pub struct State {
     /// The row and the column of the cursor, from 1.
     pub place: (u32, u32),

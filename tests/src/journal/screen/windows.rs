@@ -3,7 +3,7 @@
 /// The characters between two windows that are next to each other.
 const BORDERS: [char; 4] = ['│', '┃', '║', '|'];
 
-/// The parts of a line between the borders of windows.
+/// Returns the parts of a line between the borders of windows.
 pub fn parts(line: &str) -> Vec<String> {
     let parts: Vec<_> = line.split(BORDERS).collect();
     // Often there is a space between a border and the text.
@@ -17,7 +17,7 @@ pub fn is_border(line: &str) -> bool {
     !line.trim().is_empty() && line.chars().all(is_drawn)
 }
 
-/// The text between the borders in a line, if it has any.
+/// Returns the text between the borders in a line, or the whole line if it has no borders.
 pub fn without_borders(line: &str) -> String {
     if !line.contains(BORDERS) {
         return line.to_owned();
