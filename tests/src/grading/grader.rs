@@ -40,7 +40,7 @@ impl Author {
         kit.join(self.folder()).is_dir()
     }
 
-    /// `lab2-server` or `solution2-server`.
+    /// Returns the name of a package, such as `lab2-server` or `solution2-server`.
     pub fn package(self, lab: u32, program: &str) -> String {
         match self {
             Self::Student => format!("lab{lab}-{program}"),
@@ -49,16 +49,16 @@ impl Author {
     }
 }
 
-/// How many stages are graded at a time. A stage mostly waits; running more stages than there are cores keeps the cores
-/// busy.
+/// The number of stages that are graded at the same time. A stage mostly waits, so running more stages than there are
+/// cores keeps the cores busy.
 pub const THREADS: usize = 6;
 
 /// Command lines that are graded instead of the student's programs; see [`Runnable::Command`].
 #[derive(Clone, Debug, Default)]
 pub struct Commands {
-    /// Replaces the server.
+    /// The command line that replaces the server.
     pub server: Option<String>,
-    /// Replaces the client.
+    /// The command line that replaces the client.
     pub client: Option<String>,
 }
 
@@ -66,8 +66,8 @@ pub struct Commands {
 pub struct Grader {
     /// The labs.
     pub labs: Vec<Lab>,
-    /// The seed of the random words, for a replay. Otherwise each run of a stage draws its own seed from the system,
-    /// so that nobody can prepare answers.
+    /// The seed of the random words, for a replay. Otherwise each run of a stage gets its own seed from the system, so
+    /// that no program can contain prepared answers.
     pub replay: Option<u64>,
     kit: PathBuf,
     graded_labs: Vec<u32>,
@@ -79,7 +79,7 @@ pub struct Grader {
     graded: Mutex<HashMap<StageOf, Arc<OnceLock<Graded>>>>,
 }
 
-/// Author, lab, stage.
+/// The author, the lab, and the stage.
 type StageOf = (Author, u32, u32);
 
 impl Grader {
@@ -104,7 +104,7 @@ impl Grader {
         self.labs.iter().flat_map(|lab| lab.stages.iter().map(|stage| (lab.number, stage)))
     }
 
-    /// Forgets all verdicts, but keeps the built programs.
+    /// Discards all verdicts, but keeps the built programs.
     pub fn forget(&mut self) {
         *self.graded.get_mut().unwrap_or_else(PoisonError::into_inner) = HashMap::new();
     }
@@ -173,7 +173,7 @@ impl Grader {
             let names: Vec<_> = packages.iter().map(|(name, _)| name.clone()).collect();
             let build_all = || {
                 build(&self.kit, &names, self.build_limit).or_else(|said| {
-                    // A kit without any package is not a kit.
+                    // A folder without any package is not a kit.
                     if packages.is_empty() {
                         return Err(said);
                     }
@@ -184,7 +184,7 @@ impl Grader {
         })
     }
 
-    /// Grades a stage, after the stages that it requires. Each stage is run only once, even if it is requested again.
+    /// Grades a stage after the stages that it requires. Each stage is run only once, even if it is requested again.
     pub fn grade(&self, author: Author, lab: u32, stage: &Stage, with: impl FnOnce(&Graded)) {
         let mut graded = self.graded.lock().unwrap_or_else(PoisonError::into_inner);
         let once = Arc::clone(graded.entry((author, lab, stage.number)).or_default());

@@ -14,7 +14,7 @@ use socket2::SockRef;
 use crate::journal::timeout::TIMEOUT;
 use crate::journal::{EventKind, Journal, Wire};
 
-/// The maximum number of connections of one client. A client needs one.
+/// The maximum number of connections of one client. A client needs only one connection.
 const MAX_CONNECTIONS: usize = 100;
 
 /// Listens in place of a server. A tap that has been dropped accepts no new connections.
@@ -75,8 +75,8 @@ struct Ends {
 }
 
 impl Ends {
-    /// Connects a client, which is the `count`-th one after the first, to the server. The client cannot tell the
-    /// difference if the server does not accept it.
+    /// Connects a client to the server, after `count` earlier connections. If the server does not accept the
+    /// connection, the client sees the same as without a tap.
     fn connect(&self, client: &Arc<TcpStream>, count: usize, journal: &Journal) {
         let note = |what: fn(String, Wire) -> EventKind| {
             let (name, server_name) = (self.name.clone(), self.server_name.clone());
@@ -121,7 +121,7 @@ fn pump(
     note: impl Fn(Wire) + Send + 'static,
 ) -> io::Result<()> {
     let (from, to) = (Arc::clone(from), Arc::clone(to));
-    // It fails if the other end has already gone, which the thread then notices.
+    // This call fails if the other end has already gone, which the thread notices later.
     let _ = to.set_nodelay(true);
     journal.spawn("passing on a connection", move || {
         let mut bytes = vec![0; 16 * 1024];

@@ -155,7 +155,8 @@ impl Peer {
         Err(self.journal.wrong(who, "connected", "the connection was closed"))
     }
 
-    /// Like [`Peer::is_closed`], but the connection must not end with a reset, which can destroy the last words.
+    /// Like [`Peer::is_closed`], but the connection must not end with a reset, which can destroy the last bytes that
+    /// were sent.
     pub fn is_closed_without_reset(&self) -> Check {
         self.is_closed()?;
         let end = self.inbox.look(|arrived| arrived.end);
@@ -179,7 +180,7 @@ impl Peer {
         ))
     }
 
-    /// Waits for the end of the connection. Returns the bytes that arrived before it.
+    /// Waits for the end of the connection. Returns the bytes that arrived before the end.
     pub fn hears_until_closed(&self) -> Check<Vec<u8>> {
         let rest = self.inbox.wait(|arrived| {
             arrived.end?;
@@ -193,7 +194,7 @@ impl Peer {
     }
 
     /// Waits until `look` accepts or rejects the beginning of the bytes that the script has not accepted yet. Returns
-    /// whether `look` accepted it.
+    /// whether `look` accepted the bytes.
     pub(crate) fn takes(&self, look: impl Fn(&[u8]) -> Next) -> bool {
         let right = self.inbox.wait(|arrived| match look(arrived.rest()) {
             Next::NotYet => None,
@@ -242,7 +243,7 @@ impl Peer {
         self.inbox.wait_for(limit, |arrived| (!arrived.rest().is_empty()).then_some(())).is_some()
     }
 
-    /// Calls `look` with the bytes that have arrived, until it returns something.
+    /// Calls `look` with the bytes that have arrived, until `look` returns a value.
     pub(crate) fn wait<T>(&self, look: impl FnMut(&mut Arrived) -> Option<T>) -> Option<T> {
         self.inbox.wait(look)
     }
@@ -257,8 +258,8 @@ pub fn late_end(rest: &[u8]) -> usize {
 pub enum Next {
     /// More bytes are needed.
     NotYet,
-    /// The bytes are not the expected ones.
+    /// The bytes are not the expected bytes.
     Wrong,
-    /// The expected bytes have arrived; the value is their number.
+    /// The expected bytes have arrived. The value is their number.
     Right(usize),
 }
