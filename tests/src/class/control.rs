@@ -1,5 +1,5 @@
-//! The control: the instructor's finished programs. If a student's stage fails, they show whether it is the machine's
-//! fault.
+//! The control: the instructor's finished programs. If a student's stage fails, these programs show whether the machine
+//! is at fault.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -22,7 +22,7 @@ const VERSION: &str = "kit";
 /// Builds the finished programs of a kit.
 ///
 /// # Errors
-/// When one of them cannot be built.
+/// When a program cannot be built.
 pub fn of_kit(kit: &Path, labs: &[u32]) -> Result<Programs> {
     let grader = Grader::new(kit, labs, None);
     let built = grader.build(Author::Kit).as_ref().map_err(|said| anyhow!("{said}"));
@@ -38,7 +38,7 @@ pub fn of_kit(kit: &Path, labs: &[u32]) -> Result<Programs> {
 /// Writes the finished programs of all labs to an archive, for [`from_file`].
 ///
 /// # Errors
-/// When they cannot be built, or the file cannot be written.
+/// When the programs cannot be built, or the file cannot be written.
 pub fn export(kit: &Path, file: &Path) -> Result<usize> {
     if !Author::Kit.exists(kit) {
         bail!("this kit has no solutions; make the control in the complete kit");

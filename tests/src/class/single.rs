@@ -27,7 +27,7 @@ pub struct Single {
 }
 
 impl Single {
-    /// Begins the record of these labs, which is named after the folder of the kit.
+    /// Begins the record of these labs. Its submission is named after the folder of the kit.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -41,7 +41,7 @@ impl Single {
         Ok(single)
     }
 
-    /// Adds the result of a stage. `again` returns the command that runs it again.
+    /// Adds the result of a stage. `again` returns the command that runs the stage again.
     pub fn add(
         &mut self,
         lab: &stage::Lab,

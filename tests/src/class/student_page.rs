@@ -1,5 +1,5 @@
-//! The page of one submission, with the same reports as `cargo lab check --html`. It contains nothing of the machine
-//! that graded.
+//! The page of one submission, with the same reports as `cargo lab check --html`. The page contains nothing about the
+//! machine that graded.
 
 use std::fmt::Write;
 
@@ -119,7 +119,7 @@ fn lines(lines: &[String]) -> Vec<String> {
     quoted(&lines.join("\n"))
 }
 
-/// What was expected, and what came instead.
+/// Returns what was expected, and what arrived instead.
 fn failure(report: &Report) -> String {
     if let Some(why) = &report.grader {
         return output("the grader failed", &quoted(why));

@@ -42,7 +42,7 @@ const KIT_ONLY: [&str; 9] = [
     "tests/starters",
 ];
 
-/// What grades a class.
+/// The files that grade a class.
 const GRADERS_ONLY: [&str; 7] = [
     "tests/class.schema.json",
     "tests/platforms",
@@ -58,7 +58,7 @@ const GRADERS_ONLY: [&str; 7] = [
 const CUT_FROM: [&str; 2] = ["not exported:", "not for students:"];
 const CUT_TO: &str = "exported again";
 
-/// What a kit is for. Neither kind has the solutions.
+/// The audience of a kit. A kit for either audience lacks the solutions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Audience {
     /// Students, who do not grade a class.
@@ -126,7 +126,7 @@ fn without_cuts(text: &str, cuts: &[&str]) -> String {
 /// Removes packages that no longer exist from `Cargo.lock`.
 ///
 /// # Errors
-/// When cargo cannot do this.
+/// When cargo cannot update the file.
 pub fn tidy_lock_file(folder: &Path) -> Result<()> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let arguments = ["update", "--workspace", "--offline", "--quiet"];

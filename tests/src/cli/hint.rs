@@ -15,7 +15,8 @@ use crate::kit::way::{self, Way};
 use crate::labs;
 use crate::report::text::{columns, labelled, wrapped};
 
-/// Shows the hint after those that have been shown, here or in a report. When all have been shown, shows all again.
+/// Shows the first hint that has not been shown yet, here or in a report. When all hints have been shown, shows all
+/// hints again.
 ///
 /// # Errors
 /// When the number of shown hints cannot be saved.

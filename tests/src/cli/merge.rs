@@ -1,4 +1,4 @@
-//! `cargo lab merge`: makes one record of those of several gradings.
+//! `cargo lab merge`: merges the records of several gradings into one record.
 
 use std::path::PathBuf;
 

@@ -32,7 +32,8 @@ enum Program {
     Client,
 }
 
-/// Becomes `cargo run`, which builds the program and becomes the program. So keys and signals reach it directly.
+/// Replaces this process with `cargo run`, which builds the program and then replaces itself with the program. So keys
+/// and signals reach the program directly.
 ///
 /// # Errors
 /// When the package is missing, or cargo cannot be started.

@@ -15,7 +15,7 @@ pub struct StageNumber {
     pub stage: u32,
 }
 
-/// A lab (`2`), a stage (`2.5`), or a stage and all later ones (`2.5-`).
+/// A lab (`2`), a stage (`2.5`), or a stage and all later stages (`2.5-`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target {
     /// The number of the lab, starting at 1.
@@ -26,7 +26,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// Returns the target that consists of a stage and all later ones.
+    /// Returns the target that consists of a stage and all later stages.
     pub fn from(StageNumber { lab, stage }: StageNumber) -> Self {
         Self { lab, stage: Some(stage), has_rest: true }
     }

@@ -1,4 +1,4 @@
-//! The options of `cargo lab grade` and `cargo lab merge` that say what is written about the results.
+//! The options of `cargo lab grade` and `cargo lab merge` that determine which results are written.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -31,17 +31,17 @@ pub struct Writers {
     forms: Forms,
 }
 
-/// What is known before there are results.
+/// The values that are prepared before there are results.
 pub struct Begun {
     old: Option<Record>,
     stopped: Option<Stopped>,
 }
 
 impl Writers {
-    /// Finds out whether the results can be written, because grading takes a while.
+    /// Checks whether the results can be written. This happens before the grading, which takes a while.
     ///
     /// # Errors
-    /// When they cannot be written, or the earlier record cannot be read.
+    /// When the results cannot be written, or the earlier record cannot be read.
     pub fn begin(&self) -> Result<Begun> {
         let stopped = self.forms.begin();
         let old = self.against.as_deref().map(read).transpose()?;
@@ -79,7 +79,7 @@ impl Writers {
 /// Reads a record that must exist.
 ///
 /// # Errors
-/// When it does not exist, or is not a record of this version.
+/// When the file does not exist, or is not a record of this version.
 pub fn read(file: &Path) -> Result<Record> {
     grade::read(file)?.with_context(|| format!("there is no record {}", file.display()))
 }

@@ -11,7 +11,7 @@ use crate::class::forms::{self, Form};
 use crate::class::record::Record;
 use crate::report::text::quoted_line;
 
-/// The forms that are wanted, and where.
+/// The requested forms, each with its file or folder.
 #[derive(Clone)]
 pub struct Forms(Vec<(&'static Form, PathBuf)>);
 
@@ -42,14 +42,14 @@ impl FromArgMatches for Forms {
 }
 
 impl Forms {
-    /// Begins the grading. In GitHub Actions, nothing that is printed until [`Forms::write`] is a command.
+    /// Begins the grading. In GitHub Actions, nothing that is printed before [`Forms::write`] is treated as a command.
     pub fn begin(&self) -> Option<Stopped> {
         let stopped = self.0.iter().any(|(form, _)| form.option == "github").then(Stopped::draw)?;
         println!("{}", stopped.begin());
         Some(stopped)
     }
 
-    /// Writes the results in all forms that are wanted, with as much of the reports as students see.
+    /// Writes the results in all requested forms, with as much of the reports as students see.
     ///
     /// # Errors
     /// When a file cannot be written.

@@ -7,8 +7,8 @@ use anyhow::Result;
 use crate::class::forms::rows::{seen, summary, word};
 use crate::class::record::{Record, Submission};
 
-/// Returns a comment for each stage, and the grade. Without a grade, VPL proposes none. Nothing that a program printed
-/// is in the comments, and no comment has a second line, so that only the last line can be a grade.
+/// Returns a comment for each stage, and the grade. If there is no grade, VPL proposes no grade. The comments contain
+/// no output of programs, and each comment has a single line, so that only the last line can be a grade.
 ///
 /// # Errors
 /// When text cannot be formatted, which does not happen.

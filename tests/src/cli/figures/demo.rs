@@ -71,7 +71,7 @@ pub fn play(lab: u32) -> Play {
     Play { people: 3, lines }
 }
 
-/// Plays a lab's chat with the finished programs, or with the student's programs if the kit has no finished ones.
+/// Plays a lab's chat with the finished programs, or with the student's programs if the kit has no finished programs.
 ///
 /// # Errors
 /// When the programs are missing, or do not behave as the play requires.

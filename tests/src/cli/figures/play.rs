@@ -47,7 +47,7 @@ pub enum Moment {
     Key,
 }
 
-/// Builds an author's programs, and makes a harness for those of one lab.
+/// Builds an author's programs, and makes a harness for the programs of one lab.
 ///
 /// # Errors
 /// When the programs cannot be built.
