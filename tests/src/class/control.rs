@@ -16,7 +16,7 @@ use crate::labs;
 /// The executable of each package.
 pub type Programs = BTreeMap<String, PathBuf>;
 
-/// The file in an archive that says which kit the programs are from.
+/// The file in an archive that records which kit the programs come from.
 const VERSION: &str = "kit";
 
 /// Builds the finished programs of a kit.

@@ -162,7 +162,7 @@ mod kernel {
     }
 
     /// Maps each user or group inside the namespaces to the same user or group outside. Only root may map all users and
-    /// groups. Otherwise, there is only one.
+    /// groups. Otherwise, only one user and one group can be mapped.
     fn map_ids(process: Pid, map: &str, own: u32) -> io::Result<()> {
         let folder = Path::new("/proc").join(process.to_string());
         let known = fs::read_to_string(Path::new("/proc/self").join(map))?;
@@ -218,7 +218,7 @@ mod kernel {
 
     /// Switches on the loopback interface, which is off in a new network.
     fn loopback_up() -> io::Result<()> {
-        // SAFETY: plain system calls with valid arguments; an interface request may be all zeros.
+        // SAFETY: plain system calls with valid arguments. An interface request may be all zeros.
         #[allow(unsafe_code)]
         unsafe {
             let socket = libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0);

@@ -1,4 +1,4 @@
-//! Submissions in other languages: the instructor's commands build and start them.
+//! Submissions in other languages, which the instructor's commands build and start.
 
 use std::env;
 use std::fs;

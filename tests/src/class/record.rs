@@ -1,4 +1,5 @@
-//! The record of a graded class, which is written as JSON. Everything that `cargo lab grade` shows is made from it.
+//! The record of a graded class, which is written as JSON. Everything that `cargo lab grade` shows is made from this
+//! record.
 //!
 //! `tests/class.schema.json` describes the same format for other programs. A new field does not change the version. A
 //! field that changes its meaning, or is removed, changes the version.
@@ -23,7 +24,7 @@ pub struct Record {
     pub machine: String,
     /// Where the control came from.
     pub control: Control,
-    /// The containment of the submissions: the tier, or what is missing for it.
+    /// The containment of the submissions: the tier, and what is missing.
     pub tier: String,
     /// The part of the class that this record contains. `None` for a whole class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -185,7 +186,7 @@ pub struct Report {
     pub ladder: Option<Ladder>,
     /// The same ladder without the message that did not arrive. `None` if no message is missing.
     pub happened: Option<Ladder>,
-    /// What the people and servers saw.
+    /// The screens of the people and servers.
     pub screens: Vec<Screen>,
     /// What the programs that were still running did.
     pub running: Vec<String>,
@@ -195,7 +196,7 @@ pub struct Report {
     pub text: String,
 }
 
-/// What was expected, and what came.
+/// What was expected, and what arrived.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Wrong {
     /// The participant that should have received or done what was expected.

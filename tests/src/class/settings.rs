@@ -18,7 +18,7 @@ const MAX_WEIGHT: u32 = 1_000;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// The weights by which the points of labs are multiplied; the default is 1. The keys are the numbers of labs.
+    /// The weights by which the points of labs are multiplied. The default is 1. The keys are the numbers of labs.
     pub weights: BTreeMap<String, u32>,
     /// The stages that students do not see, such as `2.14`.
     pub hidden: Vec<String>,
@@ -104,12 +104,12 @@ impl Settings {
         self.weights.get(&lab.to_string()).copied().unwrap_or(1)
     }
 
-    /// Whether students do not see a stage.
+    /// Returns whether students do not see a stage.
     pub fn is_hidden(&self, lab: u32, stage: u32) -> bool {
         self.hidden.iter().any(|hidden| is(hidden, lab, stage))
     }
 
-    /// Whether the points of a stage are additional.
+    /// Returns whether the points of a stage are additional.
     pub fn is_bonus(&self, lab: u32, stage: u32) -> bool {
         self.bonus.iter().any(|bonus| is(bonus, lab, stage))
     }

@@ -84,7 +84,7 @@ impl Tier {
         }
     }
 
-    /// Whether an earlier result has the required tier.
+    /// Returns whether an earlier result has the required tier.
     pub fn allows(&self, tier: Option<&str>) -> bool {
         self.required.is_none() || tier.and_then(Level::of) >= self.required
     }

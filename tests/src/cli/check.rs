@@ -70,7 +70,7 @@ pub struct Options {
 
 impl Options {
     /// Returns the options for a user who watches the terminal and does not scroll. All stages of the target are graded
-    /// if `all` is set; otherwise, grading stops at the first stage that does not pass.
+    /// if `all` is set. Otherwise, grading stops at the first stage that does not pass.
     pub fn for_watching(target: Option<Target>, all: bool) -> Self {
         Self { target, all, repeats: true, ..Self::default() }
     }
@@ -253,7 +253,7 @@ pub fn run(kit: &Path, options: Options) -> Result<Checked> {
     Ok(Checked { first, is_written })
 }
 
-/// Checks whether the page can be written. This happens before the grading, which takes a while.
+/// Checks, before the long grading, whether the page can be written.
 fn create(page: &Path) -> Result<File> {
     File::create(page).with_context(|| format!("cannot write {}", page.display()))
 }

@@ -1,4 +1,4 @@
-//! Finds the lab that the student is working on, and says why the grader assumes this.
+//! Finds the lab that the student is working on, and explains the choice.
 
 use std::path::Path;
 

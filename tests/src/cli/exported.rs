@@ -1,4 +1,4 @@
-//! The files of a kit without solutions: for students, or for a machine that grades them.
+//! The files of a kit without solutions, for students or for a machine that grades students' programs.
 
 use std::collections::BTreeMap;
 use std::env;

@@ -20,7 +20,7 @@ pub struct StageNumber {
 pub struct Target {
     /// The number of the lab, starting at 1.
     pub lab: u32,
-    /// The first stage; `None` for the whole lab.
+    /// The first stage, or `None` for the whole lab.
     pub stage: Option<u32>,
     has_rest: bool,
 }
@@ -31,7 +31,7 @@ impl Target {
         Self { lab, stage: Some(stage), has_rest: true }
     }
 
-    /// Whether the target includes the stage.
+    /// Returns whether the target includes the stage.
     pub fn contains(&self, lab: u32, stage: u32) -> bool {
         let includes = |first| stage == first || self.has_rest && stage > first;
         lab == self.lab && self.stage.is_none_or(includes)
@@ -102,7 +102,7 @@ pub fn lab_number(text: &str) -> Result<u32, String> {
     }
 }
 
-/// Whether a word is meant as a lab or stage, even if there is no such lab or stage.
+/// Returns whether a word is meant as a lab or stage, even if there is no such lab or stage.
 pub fn is_number(word: &str) -> bool {
     without_lab(word).starts_with(|char: char| char.is_ascii_digit())
 }

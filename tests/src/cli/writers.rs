@@ -38,7 +38,7 @@ pub struct Begun {
 }
 
 impl Writers {
-    /// Checks whether the results can be written. This happens before the grading, which takes a while.
+    /// Checks, before the long grading, whether the results can be written.
     ///
     /// # Errors
     /// When the results cannot be written, or the earlier record cannot be read.

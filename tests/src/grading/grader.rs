@@ -27,7 +27,7 @@ pub enum Author {
 }
 
 impl Author {
-    /// Returns the folder of the author's programs. Its name is also the first part of a trial's name.
+    /// Returns the folder of the author's programs. The folder's name is also the first part of a trial's name.
     pub fn folder(self) -> &'static str {
         match self {
             Self::Student => "labs",
@@ -35,7 +35,7 @@ impl Author {
         }
     }
 
-    /// Whether the folder exists. A student's kit may come without solutions.
+    /// Returns whether the folder exists. A student's kit may come without solutions.
     pub fn exists(self, kit: &Path) -> bool {
         kit.join(self.folder()).is_dir()
     }
@@ -134,17 +134,18 @@ impl Grader {
         self
     }
 
-    /// Whether there are finished programs to compare with.
+    /// Returns whether there are finished programs to compare with.
     fn has_control(&self) -> bool {
         self.control.get().is_some() || Author::Kit.exists(&self.kit)
     }
 
-    /// Whether the student's own programs are graded. The student's own programs must be built, and may be unfinished.
+    /// Returns whether the student's own programs are graded. The student's own programs must be built, and may be
+    /// unfinished.
     pub fn grades_own(&self) -> bool {
         self.commands.server.is_none() && self.commands.client.is_none()
     }
 
-    /// Whether the student does this lab in the open way, without the starter's functions.
+    /// Returns whether the student does this lab in the open way, without the starter's functions.
     fn is_open(&self, lab: u32) -> bool {
         let is_open = |lab: &u32| way::of_lab(&self.kit, *lab) == Way::Open;
         let find = || self.graded_labs.iter().copied().filter(is_open).collect();
@@ -236,7 +237,7 @@ impl Grader {
     }
 
     /// Returns the stage that blocks every stage that requires stage `number`, or `None` if stage `number` has been
-    /// passed. It is either `number` itself or an earlier stage that blocks `number`.
+    /// passed. The blocking stage is either `number` itself or an earlier stage that blocks `number`.
     fn missing(&self, lab: u32, number: u32) -> Option<u32> {
         let stages = &self.labs.iter().find(|one| one.number == lab)?.stages;
         let stage = stages.iter().find(|stage| stage.number == number)?;

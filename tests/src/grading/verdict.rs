@@ -57,7 +57,7 @@ pub struct Graded {
 }
 
 impl Graded {
-    /// Returns the seed of the random words in this run; 0 if the stage was not run.
+    /// Returns the seed of the random words in this run, or 0 if the stage was not run.
     pub fn seed(&self) -> u64 {
         self.outcome.as_ref().map_or(0, |outcome| outcome.seed)
     }

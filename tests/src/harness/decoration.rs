@@ -1,4 +1,4 @@
-//! What a program shows in front of a message: a clock, a bullet, a prompt, or indentation.
+//! The decoration that a program shows in front of a message: a clock, a bullet, a prompt, or indentation.
 //!
 //! Each program may choose its own decoration. A decoration must not be mistaken for a speaker or for another message,
 //! and a half-typed line is not a decoration.
@@ -20,7 +20,7 @@ const SHORTEST: usize = 3;
 /// Finds messages with a decoration, during one look at a screen.
 pub struct Decorations<'a> {
     journal: &'a Journal,
-    /// The words that were typed or sent so far. Few lines need them.
+    /// The words that were typed or sent so far. Few lines need these words.
     words: OnceCell<HashSet<String>>,
 }
 

@@ -1,7 +1,7 @@
 //! Checks that a server keeps no open file and no thread for clients that are gone.
 //!
-//! A server may keep some threads, or open files, in order to use them again, but it must not keep one for each client.
-//! So this check lets more and more clients come and go, until their number distinguishes the two cases.
+//! A server may keep some threads, or open files, in order to use them again, but it must not keep a thread or file for
+//! each client. So this check lets more and more clients come and go, until their number distinguishes the two cases.
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -1,7 +1,7 @@
 //! Checks that an event happens immediately.
 //!
-//! A busy machine also delays correct programs. So the event is late only if it takes more than a second three times in
-//! a row, while an echo inside the grader, at the same moments, never takes long.
+//! A busy machine also delays correct programs. So an event counts as late only if it takes more than a second three
+//! times in a row, while an echo inside the grader never takes long at the same moments.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -23,7 +23,7 @@ const ATTEMPTS: usize = 6;
 
 impl Harness {
     /// Checks that an event happens immediately. `event` causes the event, waits for it, and returns the time at which
-    /// it caused the event. It is called again if the event is late. `who` says who waits and for what, as in
+    /// it caused the event. The function is called again if the event is late. `who` says who waits and for what, as in
     /// [`Failure::Wrong`].
     ///
     /// [`Failure::Wrong`]: crate::journal::failure::Failure::Wrong

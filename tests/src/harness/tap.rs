@@ -107,7 +107,7 @@ impl Ends {
     }
 }
 
-/// Whether a connection failed because of the server, and not because the grader lacks a socket.
+/// Returns whether a connection failed because of the server, and not because the grader lacks a socket.
 fn is_of_server(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, TimedOut};
     [ConnectionAborted, ConnectionRefused, ConnectionReset, TimedOut].contains(&error.kind())

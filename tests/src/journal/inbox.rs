@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::journal::timeout::TIMEOUT;
 
-/// If more bytes than this arrive, they count as a flood, and no more are kept.
+/// If more bytes than this arrive, they count as a flood, and no more bytes are kept.
 const FLOOD: usize = 32 * 1024 * 1024;
 
 /// The content that is made from the bytes that have arrived.
@@ -56,7 +56,7 @@ pub struct Inbox<C = Stream> {
     changed: Condvar,
 }
 
-/// What has arrived so far, and whether that is all.
+/// The content that has arrived so far, and whether more can arrive.
 #[derive(Default)]
 pub struct Arrived<C = Stream> {
     content: C,

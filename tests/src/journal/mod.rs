@@ -24,7 +24,7 @@ use crate::journal::kept::Kept;
 use crate::journal::panics::caught;
 use crate::journal::unwritten::unwritten_stages;
 
-/// The name of the server in the journal and in reports; a second server is `server 2`.
+/// The name of the server in the journal and in reports. A second server is called `server 2`.
 pub const SERVER: &str = "server";
 
 /// Returns whether this is the name of a server.
@@ -161,8 +161,8 @@ impl Journal {
         self.lock().iter().cloned().collect()
     }
 
-    /// Returns the name of the program that was started last. That program is probably the next one to connect to
-    /// a scripted server.
+    /// Returns the name of the program that was started last. That program is probably the next program to connect to a
+    /// scripted server.
     pub fn last_started(&self) -> Option<String> {
         let is_start = |event: &&Event| matches!(event.what, EventKind::Started(..));
         self.lock().iter().rev().find(is_start).map(|event| event.who.clone())

@@ -58,7 +58,7 @@ impl Location {
         &self.source[self.task.item.clone()]
     }
 
-    /// Whether the function has been written, that is, contains no `todo!`.
+    /// Returns whether the function has been written, that is, contains no `todo!`.
     pub fn is_written(&self) -> bool {
         self.todo().is_none()
     }
@@ -109,8 +109,8 @@ pub fn tested_by(mut places: Vec<Location>, stage: u32) -> Vec<Location> {
     places
 }
 
-/// Returns the functions of a stage. If the stage has no functions of its own, returns the functions that it tests
-/// again.
+/// Returns the functions of a stage. If the stage has no functions of its own, returns the functions that the stage
+/// tests again.
 pub fn of_stage(mut places: Vec<Location>, stage: u32) -> Vec<Location> {
     let has_own = places.iter().any(|place| place.task.stage == stage);
     places.retain(

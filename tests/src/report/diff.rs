@@ -45,7 +45,7 @@ pub enum Kind {
 }
 
 /// Compares two texts in `room` columns. Text of several lines has a row for each line if it is short enough. `ending`
-/// is added to the text that arrived. It says why nothing more can arrive, and is not compared.
+/// is added to the text that arrived. The ending says why nothing more can arrive, and is not compared.
 pub fn compare(expected: &str, came: &str, ending: &str, kind: Kind, room: usize) -> Comparison {
     let has_lines = |text: &str| text.trim_end_matches('⏎').contains('⏎');
     if kind == Kind::Stream && (has_lines(expected) || has_lines(came)) {

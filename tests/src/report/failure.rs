@@ -115,7 +115,7 @@ impl<'a> Report<'a> {
         screens
     }
 
-    /// Whether there are events to show. If the grader failed, the events say nothing about the programs.
+    /// Returns whether there are events to show. If the grader failed, the events say nothing about the programs.
     pub fn has_happened(&self) -> bool {
         !matches!(self.failure(), Some(Failure::Grader(_)))
             && self

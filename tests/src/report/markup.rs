@@ -46,7 +46,7 @@ svg .wrong .arrow, svg .missing .arrow { stroke-width: 2.5; }
 " };
 
 /// Returns a complete page. Its security policy allows these styles and this script, and pictures in the page, but
-/// nothing from elsewhere, whatever is in the body. The title is HTML.
+/// nothing from other places, whatever the body contains. The title is HTML.
 pub fn page(title: &str, styles: &[Inline], script: Option<Inline>, body: &str) -> String {
     let sources = |parts: &[Inline]| match parts {
         [] => " 'none'".to_owned(),

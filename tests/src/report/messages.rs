@@ -41,7 +41,7 @@ pub struct Frame<'a> {
 }
 
 impl Frame<'_> {
-    /// Whether the header fits the bytes after it.
+    /// Returns whether the header fits the bytes after it.
     pub fn fits(&self) -> bool {
         self.said == self.after.len()
     }

@@ -87,7 +87,7 @@ fn without_gaps(expected: &[u8]) -> Vec<u8> {
     String::from_utf8_lossy(expected).replace('…', "").into_bytes()
 }
 
-/// Whether the message arrived, although not in the expected place or form.
+/// Returns whether the message arrived, although not in the expected place or form.
 pub fn has_arrived(evidence: &Evidence) -> bool {
     let expected = without_gaps(&evidence.expected);
     let message = trim(&expected);
@@ -95,7 +95,7 @@ pub fn has_arrived(evidence: &Evidence) -> bool {
     !message.is_empty() && find(&evidence.rest, message).is_some_and(|at| !is_quote(at))
 }
 
-/// Whether the text after `front` is part of a quotation, for example in an error message.
+/// Returns whether the text after `front` is part of a quotation, for example in an error message.
 fn is_quoted(front: &[u8]) -> bool {
     let line = front.rsplit(|&byte| byte == b'\n').next().unwrap_or_default();
     line.split(|&byte| byte == b'"').count() % 2 == 0
@@ -187,16 +187,16 @@ fn find(all: &[u8], part: &[u8]) -> Option<usize> {
     memmem::find(all, part)
 }
 
-/// Whether the first message of `rest` had already arrived before, although everything that the message repeats was
-/// sent to the server only once.
+/// Returns whether the first message of `rest` had already arrived before, although everything that the message repeats
+/// was sent to the server only once.
 fn arrived_again(lab: u32, before: &[u8], rest: &[u8], events: &[Event]) -> bool {
     let first = messages(lab, rest).first().map(|message| trim(message)).unwrap_or_default();
     let is_first = |message: &&[u8]| trim(message) == first;
     !first.is_empty() && messages(lab, before).iter().any(is_first) && is_of_one(lab, first, events)
 }
 
-/// Whether a message repeats something that was sent only once. Such a message is about one event, and not about two
-/// similar events.
+/// Returns whether a message repeats something that was sent only once. Such a message is about one event, and not
+/// about two similar events.
 fn is_of_one(lab: u32, message: &[u8], events: &[Event]) -> bool {
     /// Text that is shorter than this may occur anywhere.
     const SHORT: usize = 4;
@@ -277,7 +277,7 @@ fn others_got_it(
     Some(format!("{others} got it, but {name} did not"))
 }
 
-/// Whether any participant sent this text.
+/// Returns whether any participant sent this text.
 fn was_sent(text: &[u8], events: &[Event]) -> bool {
     let text = text.trim_ascii();
     let sent = |event: &Event| match &event.what {
@@ -287,7 +287,7 @@ fn was_sent(text: &[u8], events: &[Event]) -> bool {
     !text.is_empty() && events.iter().any(sent)
 }
 
-/// Whether the person typed this text. Blanks are not worth a remark, because every person types blanks.
+/// Returns whether the person typed this text. Blanks are not worth a remark, because every person types blanks.
 fn has_typed(name: &str, text: &str, events: &[Event]) -> bool {
     let text = text.trim();
     !text.is_empty()

@@ -153,7 +153,7 @@ fn running(name: &str, ended: &Ended, about: Option<&str>, is_silent: bool) -> O
     })
 }
 
-/// Whether nothing had happened for a while when the script ended.
+/// Returns whether nothing had happened for a while when the script ended.
 fn is_silent(events: &[Event]) -> bool {
     let end = events.iter().position(|event| event.what == EventKind::End);
     let (script, end) = match end {
@@ -193,7 +193,7 @@ fn shown(events: &[Event]) -> BTreeMap<&str, Vec<u8>> {
     shown
 }
 
-/// Whether the other end closed this program's connection, or the program never had a connection.
+/// Returns whether the other end closed this program's connection, or the program never had a connection.
 fn was_left(name: &str, events: &[Event]) -> bool {
     let is_end = |event: &Event| match &event.what {
         EventKind::Sent(to, Wire::Signal(signal)) => to == name && *signal != "connects",
@@ -232,7 +232,7 @@ fn panics(output: &str) -> Vec<Vec<String>> {
     panics
 }
 
-/// Returns where programs panicked before the end of the script, as `FILE:LINE`. Only the first few are
+/// Returns where programs panicked before the end of the script, as `FILE:LINE`. Only the first few places are
 /// returned.
 pub fn panic_places(events: &[Event]) -> Vec<String> {
     let place = |panic: Vec<String>| {

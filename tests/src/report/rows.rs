@@ -61,7 +61,7 @@ pub enum Kind {
     Gap(usize),
 }
 
-/// Whether a program showed only the typed text and its prompt.
+/// Returns whether a program showed only the typed text and its prompt.
 pub fn is_echo<'a>(event: &'a Event, typed: &mut BTreeMap<&'a str, String>) -> bool {
     match &event.what {
         EventKind::Typed(keys) => {
@@ -86,7 +86,7 @@ pub fn calls(events: &[Event]) -> Vec<RangeInclusive<Duration>> {
     events.iter().filter_map(call).collect()
 }
 
-/// Whether an event was only needed to find out that all participants had joined; see [`calls`].
+/// Returns whether an event was only needed to find out that all participants had joined; see [`calls`].
 pub fn is_call(event: &Event, calls: &[RangeInclusive<Duration>]) -> bool {
     let is_signal = |wire: &Wire| matches!(wire, Wire::Signal(_));
     let is_kept = match &event.what {

@@ -51,7 +51,7 @@ pub enum Source {
     Other(PathBuf),
 }
 
-/// The function that is called for each file. It need not read the file.
+/// The function that is called for each file. The function need not read the file.
 type Each<'a> = dyn FnMut(PathBuf, &mut dyn Read) -> Result<()> + 'a;
 
 impl Source {
@@ -138,7 +138,7 @@ fn of_folder(folder: &Path, each: &mut Each) -> Result<()> {
             let entry = entry?;
             entries = counted(entries)?;
             let path = below.join(entry.file_name());
-            // This is the type of a link itself, not of its target.
+            // For a link, this is the type of the link itself, not of its target.
             let kind = entry.file_type()?;
             if kind.is_dir() && !is_made(&path) {
                 folders.push(path);

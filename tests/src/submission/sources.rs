@@ -1,7 +1,7 @@
 //! Takes a student's sources from a submission, and nothing else.
 //!
 //! The grader, the libraries, the manifests and the settings of cargo come from the instructor. Only the files
-//! `src/**/*.rs` of the lab packages come from the student, and the names of dependencies that the kit also has.
+//! `src/**/*.rs` of the lab packages, and the names of dependencies that the kit also has, come from the student.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -70,7 +70,7 @@ pub fn take(source: &Source, packages: &[Package], kit: &Table) -> Result<Source
     take_below(source, &listed, &top, packages, kit)
 }
 
-/// Takes the sources from a folder `labs`, whatever else is in it.
+/// Takes the sources from a folder `labs`, whatever else the folder contains.
 ///
 /// # Errors
 /// When the folder cannot be read.
@@ -181,7 +181,7 @@ fn place<'a>(path: &Path, packages: &'a [Package]) -> Option<(&'a Package, PathB
 }
 
 /// Returns the instructor's manifest, with those of the student's dependencies that the kit has. Returns `None` if the
-/// manifest already has them. An error names the refused dependency.
+/// manifest already has these dependencies. An error names the refused dependency.
 fn manifest(package: &Package, text: &str, kit: &Table) -> Result<Option<String>, String> {
     // Mistakes in a manifest do not matter, because only its dependencies are used.
     let Ok(theirs) = text.parse::<Table>() else { return Ok(None) };

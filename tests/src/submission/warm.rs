@@ -45,7 +45,7 @@ pub struct Workshop {
 pub struct Slot {
     /// The folder of the slot.
     pub folder: PathBuf,
-    /// What `target/` contains when no submission is built.
+    /// The contents of `target/` when no submission is built.
     kept: BTreeSet<PathBuf>,
 }
 

@@ -25,8 +25,8 @@ pub struct Apart {
 }
 
 impl Apart {
-    /// Creates the workspace for one program, such as `labs/lab3-length-header/client`. It replaces an earlier
-    /// workspace, so that cargo finds the shared libraries in the same place and builds them only once.
+    /// Creates the workspace for one program, such as `labs/lab3-length-header/client`. An earlier workspace is
+    /// replaced, so that cargo finds the shared libraries in the same place and builds them only once.
     pub fn new(kit: &Path, program: &Path) -> io::Result<Self> {
         let kit = path::absolute(kit)?;
         let folder = kit.join("target/apart");

@@ -1,5 +1,5 @@
 //! Runs a command that builds a submission. The command is confined like a program under test, and has a time limit but
-//! no network and no terminal. It leaves no process running.
+//! no network and no terminal. When the command has ended, no process is left running.
 
 use std::io::{self, Read};
 use std::os::unix::process::CommandExt;

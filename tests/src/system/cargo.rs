@@ -72,7 +72,7 @@ fn build_in(
     let missing: Vec<_> = packages.iter().filter(|name| !built.contains_key(*name)).collect();
     for package in &missing {
         let mut result = Err(end.why(package));
-        // One slow package may have kept the others from being built, so each package is built on its own, with its
+        // One slow package may have kept other packages from being built, so each package is built on its own, with its
         // share of the time.
         if matches!(end, BuildEnd::Stopped(_)) && missing.len() > 1 {
             let share = limit / u32::try_from(missing.len()).unwrap_or(u32::MAX);
@@ -85,7 +85,7 @@ fn build_in(
 }
 
 /// Makes a kit that has no `target/` use a build folder in which other kits were built, so that the libraries need not
-/// be built again. This is only for new kits, whose files are newer than the earlier build results.
+/// be built again. This function is only for new kits, whose files are newer than the earlier build results.
 pub fn share_target(kit: &Path, folder: &Path) -> io::Result<()> {
     // The rest of `target/` still belongs to this kit alone.
     let (shared, own) = (folder.join("debug"), kit.join(TARGET));

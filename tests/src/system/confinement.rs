@@ -1,17 +1,17 @@
 //! Confines a program under test, so that it can change only its own folder.
 //!
-//! The folder is the program's home directory, its folder for temporary files, and its current directory. It is removed
-//! when the program ends. On Linux the kernel also prevents the program and its child processes from writing anywhere
-//! else, from reading more than they need (see [`reads`]), from signaling other processes, and from using the network
-//! except for TCP on the program's own port. The kernel uses landlock(7), and [`crate::system::filter`] for what
-//! Landlock leaves open. Without kernel support, running in its own folder is the program's only confinement; see
+//! The folder is the program's home directory, its folder for temporary files, and its current directory. The folder is
+//! removed when the program ends. On Linux the kernel also prevents the program and its child processes from writing
+//! anywhere else, from reading more than they need (see [`reads`]), from signaling other processes, and from using the
+//! network except for TCP on the program's own port. The kernel uses landlock(7), and [`crate::system::filter`] for
+//! what Landlock leaves open. Without kernel support, running in its own folder is the program's only confinement; see
 //! [`holds`].
 //!
 //! A build is confined in the same way; see [`crate::system::builds`].
 //!
-//! A server that was told to choose its own port may connect to any port, because some servers wake up their own
-//! listener by connecting to it, and the port is not known in advance. The total disk space of all programs is not
-//! restricted either, nor are the permissions and times of files.
+//! A server that was told to choose its own port may connect to any port. Some servers connect to their own listener to
+//! wake it up, and the port is not known in advance. The total disk space of all programs is not restricted either, nor
+//! are the permissions and times of files.
 
 use std::fs;
 use std::io;
@@ -28,17 +28,18 @@ use crate::system::reads;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools)] // each field is one restriction
 pub struct Holds {
-    /// A program cannot write outside its folder. This needs Linux 5.13 with Landlock enabled, and Linux 6.2 to prevent
-    /// truncation as well.
+    /// A program cannot write outside its folder. This restriction needs Linux 5.13 with Landlock enabled, and Linux
+    /// 6.2 to prevent truncation as well.
     pub writing: bool,
-    /// A program cannot read other people's work, the grader, or the home folder. This also needs Linux 5.13.
+    /// A program cannot read other people's work, the grader, or the home folder. This restriction also needs Linux
+    /// 5.13.
     pub reading: bool,
-    /// A program cannot use TCP on any port except its own. This needs Linux 6.7.
+    /// A program cannot use TCP on any port except its own. This restriction needs Linux 6.7.
     pub network: bool,
-    /// A program cannot signal processes that it did not start. This needs Linux 6.12.
+    /// A program cannot signal processes that it did not start. This restriction needs Linux 6.12.
     pub signals: bool,
-    /// A program cannot use protocols other than TCP, or system calls that no chat needs. This needs seccomp(2) and a
-    /// processor that `seccompiler` supports.
+    /// A program cannot use protocols other than TCP, or system calls that no chat needs. This restriction needs
+    /// seccomp(2) and a processor that `seccompiler` supports.
     pub calls: bool,
 }
 
@@ -66,8 +67,8 @@ pub fn tier() -> String {
     }
 }
 
-/// The folder that contains the folders of all programs. It is removed when the grader ends, whatever the cause: a
-/// shell waits at the other end of a pipe, and removes the folder when the grader's end is closed.
+/// The folder that contains the folders of all programs. This folder is removed when the grader ends, whatever the
+/// cause. A shell waits at the other end of a pipe, and removes the folder when the grader's end is closed.
 struct All {
     path: PathBuf,
     shell: Child,
@@ -83,8 +84,9 @@ impl All {
             io::Error::new(error.kind(), why)
         })?;
         let path = folder.keep();
-        // The shell ignores Ctrl-C, which is meant for the grader. It remains in the grader's process group, because a
-        // grader that started this grader would otherwise treat the shell as an orphan; see [`crate::system::orphans`].
+        // The shell ignores Ctrl-C, which is meant for the grader. The shell remains in the grader's process group,
+        // because a grader that started this grader would otherwise treat the shell as an orphan; see
+        // [`crate::system::orphans`].
         let wait = "trap '' HUP INT QUIT TERM; cat; chmod -R u+rwx -- \"$0\"; rm -rf -- \"$0\"";
         let shell = Command::new("sh")
             .args(["-c", wait])
@@ -203,7 +205,8 @@ mod kernel {
     const DEVICES: [&str; 6] =
         ["/dev/null", "/dev/zero", "/dev/full", "/dev/tty", "/dev/random", "/dev/urandom"];
 
-    /// The folder in which the C library creates semaphores and shared memory. Python's `multiprocessing` needs them.
+    /// The folder in which the C library creates semaphores and shared memory. Python's `multiprocessing` needs these
+    /// objects.
     const SHARED_MEMORY: &str = "/dev/shm";
 
     pub fn holds() -> Holds {

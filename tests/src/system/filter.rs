@@ -88,7 +88,7 @@ const ONLY_ONESELF: &[c_long] = &[
     libc::SYS_sched_setattr,
 ];
 
-/// Returns the filter, if this machine's architecture is known. It is the same for all programs.
+/// Returns the filter, if this machine's architecture is known. The filter is the same for all programs.
 pub fn program() -> Option<&'static BpfProgram> {
     static PROGRAM: OnceLock<Option<BpfProgram>> = OnceLock::new();
     PROGRAM.get_or_init(|| build().ok()).as_ref()
@@ -146,8 +146,8 @@ fn build() -> Result<BpfProgram, Error> {
 }
 
 /// The instructions before the filter. They report two kinds of calls as missing, so that the C library does without
-/// them: the flags of `clone3` are in memory, where a filter cannot see them, and calls of the x32 ABI have other
-/// numbers.
+/// these calls. The flags of `clone3` are in memory, where a filter cannot see them, and calls of the x32 ABI have
+/// other numbers.
 fn before() -> [sock_filter; 4] {
     const X32: u32 = 0x4000_0000;
     let clone3 = u32::try_from(libc::SYS_clone3).unwrap_or(u32::MAX);

@@ -1,8 +1,8 @@
 //! Ends the processes that a program under test, or its build, started and left running.
 //!
 //! A process that calls `setsid` leaves its group and its terminal, and outlives both. On Linux the grader adopts such
-//! orphans (`PR_SET_CHILD_SUBREAPER` in prctl(2)): each becomes a child of the grader, although the grader did not
-//! start it. On other systems, only the process group of a program is ended.
+//! orphans (`PR_SET_CHILD_SUBREAPER` in prctl(2)), so each orphan becomes a child of the grader, although the grader
+//! did not start it. On other systems, only the process group of a program is ended.
 //!
 //! There is no defense against a program that starts processes faster than the grader can end them.
 
@@ -57,7 +57,7 @@ pub fn no_more() {
 /// # Errors
 /// When there is no such child.
 pub fn reap(program: Pid) -> nix::Result<WaitStatus> {
-    // While the lock is held, a new program cannot get this id and be registered before the old one is removed.
+    // While the lock is held, a new program cannot get this id and be registered before the old program is removed.
     let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
     let status = waitpid(program, Some(WaitPidFlag::WNOHANG));
     if !matches!(status, Ok(WaitStatus::StillAlive)) {
@@ -66,7 +66,8 @@ pub fn reap(program: Pid) -> nix::Result<WaitStatus> {
     status
 }
 
-/// The maximum number of rounds. It is enough for many generations of orphans, but keeps the loop from running forever.
+/// The maximum number of rounds. This number is enough for many generations of orphans, but keeps the loop from running
+/// forever.
 const ROUNDS: usize = 1000;
 
 /// Ends all orphans, and the orphans that they leave behind.

@@ -27,8 +27,8 @@ pub fn unused() -> u16 {
     ports.into_iter().find(|&port| !is_listening(port)).unwrap_or(FIRST)
 }
 
-/// Returns whether a program listens on the port. On Linux, this function reads the system's tables; elsewhere, it
-/// connects and closes the connection.
+/// Returns whether a program listens on the port. On Linux, this function reads the system's tables. On other systems,
+/// it connects and closes the connection.
 pub fn is_listening(port: u16) -> bool {
     if TABLES.iter().any(|table| Path::new(table).exists()) {
         !listeners(port).is_empty()

@@ -16,8 +16,8 @@ use crate::journal::timeout::TIMEOUT;
 use crate::system::orphans;
 use crate::system::waits::Waits;
 
-/// A process that the grader started. Sending a signal and waiting share one lock: after a wait, the process id may
-/// belong to another process, which must not be signaled.
+/// A process that the grader started. Sending a signal and waiting share one lock, because after a wait, the process id
+/// may belong to another process, which must not be signaled.
 pub struct Process {
     name: String,
     pid: Pid,
@@ -29,7 +29,7 @@ pub struct Process {
     excess: OnceLock<(Excess, Duration)>,
 }
 
-/// The limit that a program exceeded, so that the grader ended it.
+/// The limit that a program exceeded before the grader ended it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Excess {
     /// More memory than [`crate::system::memory::MAX_MEMORY`].
@@ -49,7 +49,7 @@ pub struct Ended {
     pub cpu_time: Duration,
     /// The time that the process had been busy when the grader ended it; see [`Process::busy_time`].
     pub busy_time: Duration,
-    /// The memory that the process used when the grader ended it, in bytes; 0 if the system does not report it.
+    /// The memory that the process used when the grader ended it, in bytes, or 0 if the system does not report it.
     pub memory: u64,
     /// The system calls in which the process waited when the grader ended it.
     pub waits: Waits,
@@ -229,7 +229,7 @@ impl Process {
     }
 
     /// Returns whether a thread of the process or of its descendants is running or waiting for a processor.
-    /// [`Process::busy_time`] includes a thread's waiting time only after the thread has got a processor.
+    /// [`Process::busy_time`] includes a thread's waiting time only after the thread has been given a processor.
     pub fn is_running(&self) -> io::Result<bool> {
         if !cfg!(target_os = "linux") {
             return Ok(false);
@@ -259,7 +259,7 @@ impl Process {
     }
 
     /// Returns how many files, such as sockets, the process and its descendants hold open. Returns `None` if the system
-    /// does not report them.
+    /// does not report the files.
     pub fn open_files(&self) -> Option<usize> {
         let files = |pid| Some(fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count());
         let own = files(self.pid)?;
@@ -271,8 +271,8 @@ impl Process {
         )
     }
 
-    /// Returns how many threads the process and its descendants have. Returns `None` if the system does not report
-    /// them.
+    /// Returns how many threads the process and its descendants have. Returns `None` if the system does not report the
+    /// threads.
     pub fn threads(&self) -> Option<usize> {
         cfg!(target_os = "linux").then(|| self.tasks().ok().map(|tasks| tasks.len()))?
     }
@@ -314,7 +314,7 @@ fn tasks_of(pid: Pid) -> io::Result<Vec<PathBuf>> {
 }
 
 /// Returns the sum of the first `fields` fields of `/proc/PID/task/TID/schedstat` over all `tasks`. The first field is
-/// the time on a processor, and the second is the time spent waiting for one, in nanoseconds.
+/// the time on a processor, and the second is the time spent waiting for a processor, in nanoseconds.
 fn scheduled(tasks: &[PathBuf], fields: usize) -> Duration {
     let mut nanoseconds = 0;
     for task in tasks {

@@ -37,7 +37,7 @@ use crate::system::reads;
 pub enum Runnable {
     /// An executable that cargo built. The port is its first argument.
     Executable(PathBuf),
-    /// A command line for a program in any language. It contains `{port}`, and may contain `{host}`.
+    /// A command line for a program in any language. The command line contains `{port}`, and may contain `{host}`.
     Command(String),
     /// There is no program to start, for the reason given here.
     Missing(Failure),
@@ -81,8 +81,8 @@ pub struct Launch {
     pub arguments: Vec<String>,
     /// The place in which the program runs.
     pub place: Place,
-    /// Whether the program may also listen at a port that the system chooses. What it does if its own port is taken is
-    /// graded, so the rules must not decide it.
+    /// Whether the program may also listen at a port that the system chooses. The grader judges what a program does if
+    /// its own port is taken, so the rules must not decide this.
     pub elsewhere: bool,
 }
 
@@ -90,7 +90,8 @@ pub struct Launch {
 /// [`crate::system::confinement`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// The program's own folder, the only one in which it is allowed to write. It may use only this port.
+    /// The program's own folder, which is the only folder in which it is allowed to write. The program may use only
+    /// this port.
     OwnFolder {
         /// The port that is passed to the program.
         port: u16,
@@ -233,7 +234,7 @@ impl Program {
     /// Waits until the program, rather than the terminal, echoes the typed keys, as a line editor does while it reads a
     /// line, and until it is idle. Keys that are pressed earlier would be shown twice or get lost, because some editors
     /// release the terminal for a moment whenever they show a message. The wait is short, because a program need not
-    /// have a line editor; with `TERM=dumb`, few programs have one.
+    /// have a line editor. With `TERM=dumb`, few programs have a line editor.
     pub fn wait_for_editor(&self) {
         let deadline = Instant::now() + EDITOR;
         while Instant::now() < deadline {
@@ -255,15 +256,15 @@ impl Program {
         }
     }
 
-    /// Returns whether the terminal waits for whole lines, because the program does not edit them.
+    /// Returns whether the terminal waits for whole lines, because the program does not edit lines.
     pub fn reads_lines(&self) -> bool {
         let waits = |mode: Termios| mode.local_flags.contains(LocalFlags::ICANON);
         tcgetattr(&self.keyboard).is_ok_and(waits)
     }
 
     /// Begins a new line just before Enter is pressed, unless the terminal or the program begins one. A terminal that
-    /// waits for whole lines begins a new line itself. So does a program that reads single keys, unless it assumes that
-    /// a terminal with `TERM=dumb` shows everything that is typed.
+    /// waits for whole lines begins a new line itself. A program that reads single keys also begins a new line, unless
+    /// it assumes that a terminal with `TERM=dumb` shows everything that is typed.
     pub fn begin_line(&self) {
         let may_miss = self.is_dumb && !self.reads_lines();
         if may_miss && self.output.look(|screen| screen.is_plain()) {

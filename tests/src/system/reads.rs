@@ -1,4 +1,4 @@
-//! What a program under test may read and execute outside its own folder.
+//! The files and folders that a program under test may read and execute outside its own folder.
 
 use std::collections::BTreeSet;
 use std::env;

@@ -65,7 +65,7 @@ fn inert(text: &str) -> String {
     inert
 }
 
-/// Returns the commands that make annotations: one for each lab with a stage that is not passed.
+/// Returns the commands that create annotations, one for each lab with a stage that is not passed.
 pub fn annotations(submission: &Submission) -> String {
     let mut out = String::new();
     if !submission.complete {

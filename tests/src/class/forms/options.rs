@@ -1,4 +1,4 @@
-//! The options of `cargo lab grade` for the forms of other systems: one for each form.
+//! The options of `cargo lab grade` for the forms of other systems, one for each form.
 
 use std::path::PathBuf;
 

@@ -1,14 +1,14 @@
-//! The tests of a submission, as other systems show them: one for each stage.
+//! The tests of a submission, as other systems show them, one for each stage.
 
 use std::fmt::Write;
 
 use crate::class::record::{Lab, Stage, Submission, Verdict};
 use crate::journal::visible::visible;
 
-/// The longest output of a test, in bytes. JSON may double it, and 50 stages must fit into 1 MB.
+/// The longest output of a test, in bytes. JSON may double this length, and 50 stages must fit into 1 MB.
 const LONGEST: usize = 8 << 10;
 
-/// What a system shows as one test.
+/// One test, as a system shows it.
 #[derive(Clone, Debug)]
 pub struct Row {
     /// The number of the lab.

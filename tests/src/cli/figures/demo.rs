@@ -82,7 +82,7 @@ pub fn run(kit: &Path, lab: u32) -> Result<()> {
     let harness = play::harness(&grader, author, lab)?;
     let journal = harness.journal().clone();
 
-    // A terminal shows the play while it runs; a pipe gets only the final screens.
+    // A terminal shows the play while it runs, but a pipe receives only the final screens.
     let is_shown = Term::stdout().is_term();
     let width = if is_shown { Term::stdout().size().1.into() } else { 80 };
     let ended = Arc::new(AtomicBool::new(false));

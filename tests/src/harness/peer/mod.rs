@@ -46,9 +46,9 @@ impl Peer {
 
     /// Connects a peer that does not read until [`Peer::starts_reading`] is called.
     ///
-    /// Its receive buffer is small, so that the peer soon lags behind. Its segments are also small, because the initial
-    /// size of the sender's buffer is several segments. Whatever the system's settings are, the sender's buffer does
-    /// not grow while the receiver does not read.
+    /// The peer's receive buffer is small, so that the peer soon lags behind. The peer's segments are also small,
+    /// because the initial size of the sender's buffer is several segments. Whatever the system's settings are, the
+    /// sender's buffer does not grow while the receiver does not read.
     pub(crate) fn connect_deaf(
         name: &str,
         server: &str,
@@ -199,7 +199,7 @@ impl Peer {
         self.sends_in_pieces(bytes.as_ref().chunks(1))
     }
 
-    /// Sends each piece when the program has read the previous piece. If the system does not say what a program has
+    /// Sends each piece when the program has read the previous piece. If the system does not report what a program has
     /// read, or if the program only looks at the bytes, the next piece is sent anyway.
     pub fn sends_when_read<'a>(&self, pieces: impl IntoIterator<Item = &'a [u8]>) -> Check {
         let (own, other) = (self.stream.local_addr()?.port(), self.stream.peer_addr()?.port());

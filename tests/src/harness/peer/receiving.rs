@@ -27,8 +27,8 @@ impl Peer {
         if has_come { Ok(()) } else { Err(self.wrong("should have received", expected)) }
     }
 
-    /// Waits for the messages of several speakers. They may be interleaved, but the messages of each speaker must
-    /// arrive in order.
+    /// Waits for the messages of several speakers. The messages may be interleaved, but the messages of each speaker
+    /// must arrive in order.
     pub fn gets_interleaved(&self, said: &[Vec<Vec<u8>>]) -> Check {
         let mut left: Vec<&[Vec<u8>]> = said.iter().map(Vec::as_slice).collect();
         while left.iter().any(|messages| !messages.is_empty()) {
@@ -60,7 +60,7 @@ impl Peer {
         found.ok_or_else(|| self.wrong(&format!("should have received {count} bytes"), b"..."))
     }
 
-    /// Waits for all of these messages, in any order, and skips everything up to the end of the last one.
+    /// Waits for all of these messages, in any order, and skips everything up to the end of the last message.
     pub fn skips_past(&self, all: &[Vec<u8>]) -> Check {
         let found = self.wait(|arrived| {
             let rest = arrived.rest();
@@ -118,8 +118,8 @@ impl Peer {
         self.inbox.look(|arrived| self.is_nothing(arrived.rest(), when))
     }
 
-    /// Waits for the end of the stream, and checks that nothing more arrived before it, not even a ⏎. Call this for a
-    /// program that has just been killed: at the end of the stream, all data that the program sent has arrived.
+    /// Waits for the end of the stream, and checks that no other bytes arrived before the end, not even a ⏎. Call this
+    /// for a program that has just been killed: at the end of the stream, all data that the program sent has arrived.
     pub fn got_nothing_more(&self, when: &str) -> Check {
         self.is_nothing(&self.hears_until_closed()?, when)
     }

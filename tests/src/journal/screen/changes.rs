@@ -1,4 +1,5 @@
-//! Finds the lines that a program has added to its screen. It may have moved the other lines, or drawn them again.
+//! Finds the lines that a program has added to its screen. The program may have moved the other lines, or drawn them
+//! again.
 
 /// Returns the lines of `now` that are not in `before`, or that are there in another order.
 ///

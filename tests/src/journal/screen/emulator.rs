@@ -78,7 +78,7 @@ impl Emulator {
         self.screen.screen().cursor_position().1.min(self.columns() - 1)
     }
 
-    /// Whether the next character will be on the next row.
+    /// Returns whether the next character will be on the next row.
     fn is_past_the_end(&self) -> bool {
         self.screen.screen().cursor_position().1 >= self.columns()
     }
@@ -88,7 +88,7 @@ impl Emulator {
         !self.inserts && self.wraps && !self.draws_lines[self.character_set]
     }
 
-    /// Whether the program uses the alternate screen, as full-screen programs do.
+    /// Returns whether the program uses the alternate screen, as full-screen programs do.
     pub fn is_alternate(&self) -> bool {
         self.screen.screen().alternate_screen()
     }
@@ -186,8 +186,8 @@ impl Emulator {
     }
 
     fn write(&mut self, bytes: impl AsRef<[u8]>) {
-        // Unlike `process`, `write_all` is compiled in vt100 itself, with the optimization of that crate. It never
-        // fails.
+        // Unlike `process`, `write_all` is compiled in vt100 itself, with the optimization of that crate. This call
+        // never fails.
         let _ = self.screen.write_all(bytes.as_ref());
     }
 

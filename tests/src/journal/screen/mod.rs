@@ -26,7 +26,7 @@ use crate::journal::screen::windows::{is_border, parts, without_borders};
 /// several portions.
 const QUIET: Duration = Duration::from_millis(20);
 
-/// If a program shows more bytes than this, they count as a flood, and no more are kept.
+/// If a program shows more bytes than this, they count as a flood, and no more bytes are kept.
 const FLOOD: usize = 32 * 1024 * 1024;
 
 /// The maximum number of lines that are kept. A program that shows more lines is out of control.
@@ -123,7 +123,8 @@ impl Screen {
         self.emulator.take_replies()
     }
 
-    /// Whether the program has only printed one line after another, so that each line is known as soon as it ends.
+    /// Returns whether the program has only printed one line after another, so that each line is known as soon as it
+    /// ends.
     pub fn is_plain(&self) -> bool {
         self.is_plain && !self.emulator.is_alternate()
     }

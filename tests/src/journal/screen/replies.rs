@@ -23,7 +23,7 @@ pub fn reply(piece: &Piece, state: &State) -> Option<Vec<u8>> {
     }
 }
 
-/// What the terminal can do: a VT220 with colors.
+/// The capabilities of the terminal: a VT220 with colors.
 const ATTRIBUTES: &[u8] = b"\x1b[?62;22c";
 
 fn sequence(marks: &[u8], numbers: &[u16], last: char, state: &State) -> Option<Vec<u8>> {
@@ -41,7 +41,7 @@ fn sequence(marks: &[u8], numbers: &[u16], last: char, state: &State) -> Option<
         (b"", 't', 14) => format!("\x1b[4;{};{}t", rows * 16, columns * 8),
         (b"", 't', 18) => format!("\x1b[8;{rows};{columns}t"),
         (b"", 't', 19) => format!("\x1b[9;{rows};{columns}t"),
-        // A mode that the terminal does not know.
+        // A mode that the terminal does not support.
         (b"$", 'p', _) => format!("\x1b[{first};0$y"),
         (b"?$", 'p', _) => format!("\x1b[?{first};0$y"),
         _ => return None,

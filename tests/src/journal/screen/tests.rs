@@ -1,4 +1,4 @@
-//! What counts as seen, in programs of all kinds.
+//! Tests of what counts as seen, in programs of all kinds.
 
 use std::num::NonZero;
 use std::time::Instant;

@@ -149,7 +149,7 @@ fn the_alternate_screen_leaves_the_main_one_as_it_was() {
         continued(&mut emulator, format!("\x1b[?{mode}l").as_bytes());
         assert_eq!(lines(&mut emulator), ["main"], "{mode}");
     }
-    // The cursor stays where it is, and 1049 restores it.
+    // The cursor keeps its position, and mode 1049 restores this position.
     shows("a\r\nb\x1b[?1049hX", &["", " X"]);
     shows("a\r\nb\x1b[?1049hX\r\nY\x1b[?1049lc", &["a", "bc"]);
 }
