@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 /// Writes a temporary file in the same folder, and then renames it to `file`.
 ///
 /// # Errors
-/// When the file cannot be written.
+/// Returns an error if the file cannot be written.
 pub fn write(file: &Path, contents: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
     let shown = || format!("cannot write {}", file.display());
     let folder = match file.parent() {

@@ -14,7 +14,7 @@ use crate::report::text::quoted_line;
 /// Writes the file. A lab or stage without points has an empty cell, which does not mean 0 points.
 ///
 /// # Errors
-/// When the file cannot be written.
+/// Returns an error if the file cannot be written.
 pub fn write(record: &Record, file: &Path) -> Result<()> {
     let columns: BTreeMap<_, _> = record
         .submissions

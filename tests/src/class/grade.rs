@@ -66,7 +66,7 @@ pub struct Class {
 /// Grades a class, and returns the record. The results in `before` are kept, except incomplete results.
 ///
 /// # Errors
-/// When nothing can be graded, or the record cannot be written.
+/// Returns an error if nothing can be graded, or the record cannot be written.
 pub fn grade(class: &Class, before: Option<Record>) -> Result<Record> {
     let workshop = Workshop::open(&class.kit)?;
     let bar = ProgressBar::new_spinner();
@@ -188,7 +188,7 @@ fn machine() -> String {
 /// Writes the record.
 ///
 /// # Errors
-/// When the file cannot be written.
+/// Returns an error if the file cannot be written.
 pub fn write(record: &Record, file: &Path) -> Result<()> {
     beside::write(file, |out| Ok(serde_json::to_writer(out, record)?))
 }
@@ -196,7 +196,7 @@ pub fn write(record: &Record, file: &Path) -> Result<()> {
 /// Reads an earlier record. Returns `None` if there is no record yet.
 ///
 /// # Errors
-/// When the file cannot be read, or is not a record of this version.
+/// Returns an error if the file cannot be read, or is not a record of this version.
 pub fn read(file: &Path) -> Result<Option<Record>> {
     let shown = file.display();
     let text = match fs::read_to_string(file) {

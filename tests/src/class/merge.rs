@@ -10,8 +10,8 @@ use crate::report::text::quoted_line;
 /// Merges records, each with the name of its file. The result is the record of one grading of all submissions.
 ///
 /// # Errors
-/// When the records are not parts of one class: they are from different kits or settings, a submission is in two
-/// records, or a shard is missing.
+/// Returns an error if the records are not parts of one class: they are from different kits or settings, a submission
+/// is in two records, or a shard is missing.
 pub fn merge(records: Vec<(String, Record)>) -> Result<Record> {
     let mut records = records.into_iter();
     let (first, mut merged) = records.next().context("there is no record to merge")?;

@@ -1,8 +1,8 @@
 //! Isolates a command, so that it has its own processes, network, shared memory and temporary files; see namespaces(7).
 //!
-//! The processes of the command can neither reach nor see other processes. All of them end with the command, and the
-//! command ends with this process. Many containers do not allow namespaces, so [`works`] tests beforehand whether they
-//! are available.
+//! The processes of the command can neither reach nor see other processes. All these processes end with the command,
+//! and the command ends with this process. Many containers do not allow namespaces, so [`works`] tests beforehand
+//! whether they are available.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -33,7 +33,7 @@ pub struct Options {
 /// error.
 ///
 /// # Errors
-/// When the system does not let this process wait for the command.
+/// Returns an error if the system does not let this process wait for the command.
 pub fn run(options: &Options) -> Result<u8> {
     kernel::run(&options.command, options.tmp)
 }
@@ -48,7 +48,7 @@ pub fn apart(lab: &Path, has_own_tmp: bool) -> Command {
 /// Tests whether the namespaces are available.
 ///
 /// # Errors
-/// When the system refuses the namespaces. The error says what it refuses.
+/// Returns an error if the system refuses the namespaces. The error says what it refuses.
 pub fn works(lab: &Path) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let mut probe = apart(lab, true);

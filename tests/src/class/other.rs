@@ -25,7 +25,7 @@ const MAX_OUTPUT: u64 = 64 * 1024;
 /// submission is in the kit's own language.
 ///
 /// # Errors
-/// When the submission cannot be read.
+/// Returns an error if the submission cannot be read.
 pub fn language<'a>(
     source: &Source,
     settings: &'a Settings,
@@ -47,7 +47,7 @@ pub fn language<'a>(
 /// Copies a submission to a folder. Returns the folder in which its commands run.
 ///
 /// # Errors
-/// When the submission cannot be read, or is too large.
+/// Returns an error if the submission cannot be read, or is too large.
 pub fn copy(source: &Source, top: &Path, folder: &Path) -> Result<PathBuf> {
     for (path, bytes) in source.read(MAX_FILE, |path| path.starts_with(top))? {
         let target = folder.join(&path);
@@ -65,7 +65,7 @@ pub fn copy(source: &Source, top: &Path, folder: &Path) -> Result<PathBuf> {
 /// student.
 ///
 /// # Errors
-/// When a command fails, or does not end in time.
+/// Returns an error if a command fails, or does not end in time.
 pub fn build(language: &Language, folder: &Path, limit: Duration) -> Result<(), String> {
     let deadline = Instant::now() + limit;
     for command in &language.build {

@@ -16,7 +16,7 @@ use crate::report::markup::GENERATOR;
 /// Writes the pages to a folder. `detail` determines how much of their reports students see.
 ///
 /// # Errors
-/// When a file cannot be written.
+/// Returns an error if a file cannot be written.
 pub fn write(record: &Record, folder: &Path, detail: Detail) -> Result<()> {
     let names = file_names(record, "html");
     // The instructor sees everything. If students also see everything, one page is enough for both.

@@ -67,7 +67,7 @@ impl Settings {
     /// Reads the settings from a file.
     ///
     /// # Errors
-    /// When the file cannot be read, or names a lab or stage that does not exist.
+    /// Returns an error if the file cannot be read, or names a lab or stage that does not exist.
     pub fn read(file: &Path) -> Result<Self> {
         let shown = file.display();
         let text = fs::read_to_string(file).with_context(|| format!("cannot read {shown}"))?;

@@ -39,7 +39,7 @@ impl Level {
 pub struct Tier {
     /// The tier without namespaces.
     programs: String,
-    /// Why there are no namespaces, if there are none.
+    /// The reason why there are no namespaces, if there are none.
     refused: Option<String>,
     /// The level that the instructor requires.
     required: Option<Level>,
@@ -49,7 +49,7 @@ impl Tier {
     /// Determines the tier of this machine.
     ///
     /// # Errors
-    /// When the tier is lower than required. The error says what is missing, and what to do.
+    /// Returns an error if the tier is lower than required. The error says what is missing, and what to do.
     pub fn probe(lab: &Path, required: Option<Level>) -> Result<Self> {
         let refused = namespaces::works(lab).err().map(|why| format!("{why:#}"));
         let tier = Self { programs: confinement::tier(), refused, required };
@@ -67,7 +67,7 @@ impl Tier {
     /// Returns the tier of one submission for which the system has no namespaces left.
     ///
     /// # Errors
-    /// When this tier is lower than required.
+    /// Returns an error if this tier is lower than required.
     pub fn without_namespaces(&self, why: &str) -> Result<Self> {
         let tier = Self { refused: Some(why.to_owned()), ..self.clone() };
         tier.too_low().map_or(Ok(()), |why| bail!("{why}"))?;

@@ -141,7 +141,7 @@ pub struct Checked {
 /// Grades the stages.
 ///
 /// # Errors
-/// When nothing can be graded.
+/// Returns an error if nothing can be graded.
 pub fn run(kit: &Path, options: Options) -> Result<Checked> {
     reads::allow(options.read.iter().cloned());
     let stages = options.stages();
@@ -272,7 +272,7 @@ fn total_line(points: Points, count: usize, more: usize) -> String {
     format!("{points} points in {count} {stages}{more}")
 }
 
-/// Writes a page. Returns whether this was possible.
+/// Writes a page. Returns whether the page could be written.
 fn is_written(file: &Path, page: &str) -> bool {
     let written = fs::write(file, page);
     if let Err(error) = &written {

@@ -19,7 +19,7 @@ use crate::report::text::{columns, labelled, wrapped};
 /// hints again.
 ///
 /// # Errors
-/// When the number of shown hints cannot be saved.
+/// Returns an error if the number of shown hints cannot be saved.
 pub fn run(kit: &Path, number: StageNumber) -> Result<()> {
     let labs = labs::all();
     let Some((lab, stage)) = number.find(&labs) else { return Ok(()) };

@@ -19,7 +19,7 @@ use crate::kit::{exercises, files};
 /// Shows the next step in a lab, or in the lab that the student is working on.
 ///
 /// # Errors
-/// When nothing can be graded.
+/// Returns an error if nothing can be graded.
 pub fn run(kit: &Path, lab: Option<u32>) -> Result<()> {
     if let Some(lab) = lab {
         match in_lab(kit, lab)? {

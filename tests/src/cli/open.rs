@@ -21,7 +21,7 @@ const LIBRARY: &str = "\
 /// the same as in the guided lab.
 ///
 /// # Errors
-/// When a starter cannot be read or understood.
+/// Returns an error if a starter cannot be read or understood.
 pub fn make(kit: &Path, lab: u32) -> Result<BTreeMap<PathBuf, String>> {
     let pristine = kit.join(PRISTINE);
     let mut starter = BTreeMap::new();

@@ -45,7 +45,7 @@ impl Platforms {
     /// Writes the requested files. Returns whether any were requested.
     ///
     /// # Errors
-    /// When a file cannot be read or written.
+    /// Returns an error if a file cannot be read or written.
     pub fn write(&self, kit: &Path) -> Result<bool> {
         if let Some(file) = &self.gradescope {
             self.gradescope(kit, file)?;

@@ -85,7 +85,7 @@ fn announce(steps: &Receiver<String>) {
 /// Builds an author's programs.
 ///
 /// # Errors
-/// When cargo cannot build anything.
+/// Returns an error if cargo cannot build anything.
 pub fn build(grader: &Grader, author: Author) -> Result<()> {
     let _progress = Progress::start(match author {
         Author::Student => "building your programs",
@@ -99,7 +99,7 @@ pub fn build(grader: &Grader, author: Author) -> Result<()> {
 /// returns false.
 ///
 /// # Errors
-/// When cargo cannot build anything.
+/// Returns an error if cargo cannot build anything.
 pub fn grade(
     grader: &Arc<Grader>,
     stages: Vec<StageNumber>,

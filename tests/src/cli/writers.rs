@@ -41,7 +41,7 @@ impl Writers {
     /// Checks, before the long grading, whether the results can be written.
     ///
     /// # Errors
-    /// When the results cannot be written, or the earlier record cannot be read.
+    /// Returns an error if the results cannot be written, or the earlier record cannot be read.
     pub fn begin(&self) -> Result<Begun> {
         let stopped = self.forms.begin();
         let old = self.against.as_deref().map(read).transpose()?;
@@ -59,7 +59,7 @@ impl Writers {
     /// Shows and writes the results. Returns whether every submission has points for every stage.
     ///
     /// # Errors
-    /// When a file cannot be written.
+    /// Returns an error if a file cannot be written.
     pub fn write(&self, record: &Record, begun: Begun) -> Result<bool> {
         println!("{}", table::table(record, columns()));
         if let Some(old) = begun.old {
@@ -79,7 +79,7 @@ impl Writers {
 /// Reads a record that must exist.
 ///
 /// # Errors
-/// When the file does not exist, or is not a record of this version.
+/// Returns an error if the file does not exist, or is not a record of this version.
 pub fn read(file: &Path) -> Result<Record> {
     grade::read(file)?.with_context(|| format!("there is no record {}", file.display()))
 }

@@ -155,7 +155,7 @@ impl Grader {
     /// Builds the programs of an author, if they have not been built yet.
     ///
     /// # Errors
-    /// When cargo itself fails.
+    /// Returns an error if cargo itself fails.
     pub fn build(&self, author: Author) -> &Result<Built, String> {
         let built = match author {
             Author::Student => &self.students,
@@ -266,7 +266,7 @@ impl Grader {
         (server, client)
     }
 
-    /// Returns the `server` or `client` of a lab. Builds it first if necessary.
+    /// Returns the `server` or `client` of a lab. Builds the program first if necessary.
     pub fn program(&self, author: Author, lab: u32, name: &str) -> Runnable {
         let package = author.package(lab, name);
         Runnable::Missing(match self.build(author) {

@@ -39,7 +39,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Returns the outcome for the case that the grader itself failed before or during the run.
+    /// Returns the outcome if the grader itself failed before or during the run.
     pub fn broken(why: impl Into<String>, seed: u64) -> Self {
         let (result, journal) = (Err(Failure::Grader(why.into())), Journal::default());
         Self { result, journal, programs: Vec::new(), seed, took: Duration::ZERO }
@@ -88,8 +88,8 @@ pub fn run_stage(stage: &Stage, server: &Runnable, client: &Runnable, seed: u64)
     Outcome { result, journal, programs, seed, took: begin.elapsed() }
 }
 
-/// Waits for the script, and then until its programs have ended. If the script takes too long, `kill` must end its
-/// programs.
+/// Waits until the script has ended, and then until its programs have ended. If the script takes too long, `kill` must
+/// end its programs.
 fn wait_for_end(finished: &Receiver<Check>, kill: impl FnOnce()) -> Check {
     let result = match finished.recv_timeout(STAGE_LIMIT) {
         Ok(result) => result,

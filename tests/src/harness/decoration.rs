@@ -17,7 +17,7 @@ const WIDEST: usize = 20;
 /// Shorter words, such as the `am` of a clock, may be in a message by chance.
 const SHORTEST: usize = 3;
 
-/// Finds messages with a decoration, during one look at a screen.
+/// Finds messages with a decoration, in one state of a screen.
 pub struct Decorations<'a> {
     journal: &'a Journal,
     /// The words that were typed or sent so far. Few lines need these words.
@@ -52,8 +52,8 @@ impl<'a> Decorations<'a> {
     }
 }
 
-/// Returns the words and addresses in a text. A name may be shown with different capitalization than it was typed, but
-/// a word in capitals such as `CHAT` belongs to a wire format.
+/// Returns the words and addresses in a text. A name may be shown with other capitalization than the typed name, but a
+/// word in capitals such as `CHAT` belongs to a wire format.
 fn words(text: &str) -> impl Iterator<Item = String> {
     let parts = text.split(|char: char| !char.is_alphanumeric() && char != '.');
     let parts = parts.map(|part| part.trim_matches('.'));

@@ -163,8 +163,8 @@ impl Person {
         found.ok_or_else(|| self.wrong_below(0, "should have shown", &expected))
     }
 
-    /// Waits for at most `limit` until `text` is anywhere on the screen. Use this for a program that may have to build
-    /// other programs first.
+    /// Waits for at most `limit` until `text` is anywhere on the screen. Use this function for a program that may have
+    /// to build other programs first.
     pub fn sees_soon(&self, limit: Duration, text: &str) -> Check {
         let found = self
             .program
@@ -224,8 +224,8 @@ impl Person {
         found.ok_or_else(|| self.wrong("should still see the typed text", text))
     }
 
-    /// Checks how many times the line is on the screen. Call this when every copy of the line must already have
-    /// arrived.
+    /// Checks how many times the line is on the screen. Call this function when every copy of the line must already
+    /// have arrived.
     ///
     /// If the line must not be there, only lines that look like the program's other messages count, because the further
     /// lines of a message may be indented or marked.

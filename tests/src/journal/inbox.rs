@@ -14,7 +14,7 @@ pub trait Content {
     /// Adds bytes.
     ///
     /// # Errors
-    /// When the bytes are a flood. The error says why no more bytes are accepted.
+    /// Returns an error if the bytes are a flood. The error says why no more bytes are accepted.
     fn add(&mut self, bytes: &[u8]) -> Result<(), &'static str>;
 
     /// Returns when to call [`Content::settle`], if nothing more arrives before that time.
@@ -29,7 +29,7 @@ pub trait Content {
 /// The bytes that have arrived so far.
 #[derive(Default)]
 pub struct Stream {
-    /// All bytes.
+    /// All bytes that have arrived.
     pub bytes: Vec<u8>,
     /// The number of bytes that the script has accepted.
     pub taken: usize,

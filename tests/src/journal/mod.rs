@@ -82,7 +82,7 @@ impl Journal {
     /// programs; see [`Journal::broken`].
     ///
     /// # Errors
-    /// When the system provides no thread.
+    /// Returns an error if the system provides no thread.
     pub fn spawn(
         &self,
         part: &'static str,

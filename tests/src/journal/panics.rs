@@ -24,7 +24,8 @@ thread_local! {
 /// `part` names the work for the kit's tests, which let a part panic and check the effects of the panic.
 ///
 /// # Errors
-/// When `work` panics. Values that `work` was changing may be half-changed, so the caller must not use them any more.
+/// Returns an error if `work` panics. Values that `work` was changing may be half-changed, so the caller must not use
+/// them any more.
 pub fn caught<T>(part: &str, work: impl FnOnce() -> T) -> Result<T, String> {
     keep_messages();
     PANICS.with_borrow_mut(|panics| panics.push(None));

@@ -15,7 +15,7 @@ use crate::kit::files;
 /// The maximum size of a source file, in bytes. The longest source file of the kit has 11 KB.
 const MAX_SOURCE: u64 = 256 * 1024;
 
-/// The maximum number of source files of a lab. A lab of the kit has up to ten.
+/// The maximum number of source files of a lab. A lab of the kit has up to ten source files.
 const MAX_FILES: usize = 200;
 
 /// The maximum nesting of a source file; see [`nesting`]. The nesting of the kit's files is below 300.
@@ -28,7 +28,8 @@ const STACK: usize = MAX_NESTING * 64 * 1024;
 /// Like [`exercises::of_lab`], but safe with any files.
 ///
 /// # Errors
-/// When a file cannot be read, is not valid Rust, or is too large or too deeply nested for a source file.
+/// Returns an error if a file cannot be read, is not valid Rust, or is too large or too deeply nested for a source
+/// file.
 pub fn exercises_of_lab(kit: &Path, lab: u32) -> Result<Vec<Location>> {
     are_like_sources(kit, lab)?;
     let kit = kit.to_owned();

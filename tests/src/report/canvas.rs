@@ -46,7 +46,7 @@ impl Canvas {
         self.0[at - before.min(at)..=at + after].fill(BLANK);
     }
 
-    /// Puts an arrow from one column to another, with text on it.
+    /// Draws an arrow from one column to another, with text on the arrow.
     pub fn arrow(&mut self, from: usize, to: usize, text: &str, dash: char) {
         let (left, right) = (from.min(to), from.max(to));
         let distance = right - left;

@@ -14,8 +14,8 @@ const SHORTENED: &str = " spaces›";
 /// A text that is shorter than this is shown without its length. The value is in characters.
 const LONG: usize = 500;
 
-/// The length of the longest text whose length is exact, in characters. If a text is longer, only its beginning may
-/// have been kept.
+/// Up to this number of characters, the length of a text is exact. If a text is longer, only its beginning may have
+/// been kept.
 const COUNTED: usize = 60_000;
 
 /// The maximum number of rows of a text that is shown line by line.

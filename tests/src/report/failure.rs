@@ -32,7 +32,7 @@ const INDENT: &str = "              ";
 /// The maximum number of rows of a ladder on a terminal.
 const ROWS: usize = 14;
 
-/// The maximum number of screens if it is unknown which of them the ladder shows.
+/// The maximum number of screens if it is unknown which screens the ladder shows.
 const MOST_SCREENS: usize = 4;
 
 /// The report about a failed stage, for a terminal or in another format.

@@ -187,8 +187,8 @@ fn find(all: &[u8], part: &[u8]) -> Option<usize> {
     memmem::find(all, part)
 }
 
-/// Returns whether the first message of `rest` had already arrived before, although everything that the message repeats
-/// was sent to the server only once.
+/// Returns whether the first message of `rest` had already arrived earlier, although everything that the message
+/// repeats was sent to the server only once.
 fn arrived_again(lab: u32, before: &[u8], rest: &[u8], events: &[Event]) -> bool {
     let first = messages(lab, rest).first().map(|message| trim(message)).unwrap_or_default();
     let is_first = |message: &&[u8]| trim(message) == first;

@@ -6,7 +6,7 @@ use crate::journal::panics::caught;
 /// Makes a part of a report.
 ///
 /// # Errors
-/// When `make` panics. The error is the sentence that replaces the part.
+/// Returns an error if `make` panics. The error is the sentence that replaces the part.
 pub fn made<T>(part: &str, make: impl FnOnce() -> T) -> Result<T, String> {
     caught(part, make).map_err(|why| {
         format!(

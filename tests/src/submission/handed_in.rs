@@ -73,7 +73,7 @@ impl Source {
     /// Returns the paths of all regular files.
     ///
     /// # Errors
-    /// When the source cannot be read, or has too many entries.
+    /// Returns an error if the source cannot be read, or has too many entries.
     pub fn list(&self) -> Result<Vec<PathBuf>> {
         let mut paths = Vec::new();
         self.each(&mut |path, _| {
@@ -88,7 +88,7 @@ impl Source {
     /// Reads the wanted files. A file that is longer than `longest` is left out.
     ///
     /// # Errors
-    /// When the source cannot be read, or if the wanted files exceed a limit together.
+    /// Returns an error if the source cannot be read, or if the wanted files exceed a limit together.
     pub fn read(&self, longest: u64, is_wanted: impl Fn(&Path) -> bool) -> Result<Files> {
         let (mut files, mut total) = (Files::new(), 0);
         self.each(&mut |path, reader| {

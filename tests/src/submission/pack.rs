@@ -14,8 +14,8 @@ use crate::submission::sums;
 /// The name of the file in the folder of the kit.
 pub const FILE: &str = "submission.zip";
 
-/// The files and folders at the top of a kit, besides `labs/`. The grader has its own copies, so these are not
-/// mentioned.
+/// The files and folders at the top of a kit, besides `labs/`. The grader has its own copies, so the student is not
+/// notified about these files and folders.
 const KIT: [&str; 14] = [
     ".cargo",
     ".devcontainer",
@@ -49,7 +49,7 @@ pub struct Packed {
 /// Determines which files a student hands in from the kit in the `kit` folder.
 ///
 /// # Errors
-/// When the folder cannot be read, or contains nothing to hand in.
+/// Returns an error if the folder cannot be read, or contains nothing to hand in.
 pub fn pack(kit: &Path, packages: &[Package]) -> Result<Packed> {
     let labs = kit.join("labs");
     ensure!(labs.is_dir(), "{} has no labs/; run this command in your kit", kit.display());
@@ -74,8 +74,8 @@ pub fn pack(kit: &Path, packages: &[Package]) -> Result<Packed> {
     Ok(Packed { files, left_out, refused, changed: sums::changed(kit) })
 }
 
-/// Returns everything in the kit's folder that is not packed, and is not as the kit had it. If a folder is left out,
-/// returns only the folder.
+/// Returns everything in the kit's folder that is not packed, and that differs from the original kit. If a folder is
+/// left out, returns only the folder.
 fn left_out(
     kit: &Path,
     packages: &[Package],

@@ -32,7 +32,7 @@ pub struct Package {
 /// The parts of a submission that the grader uses.
 #[derive(Debug, Default)]
 pub struct Sources {
-    /// The files below `labs/`. If nothing of a package was handed in, it has no files.
+    /// The files below `labs/`. If nothing of a package was handed in, the package has no files here.
     pub files: Files,
     /// The reasons why packages are not built, by package name.
     pub refused: BTreeMap<String, String>,
@@ -43,7 +43,7 @@ pub struct Sources {
 /// Returns the packages of the labs in `starters`.
 ///
 /// # Errors
-/// When the kit cannot be read.
+/// Returns an error if the kit cannot be read.
 pub fn packages(starters: &Path) -> Result<Vec<Package>> {
     let mut packages = Vec::new();
     for path in files::below(starters)? {
@@ -63,7 +63,7 @@ pub fn packages(starters: &Path) -> Result<Vec<Package>> {
 /// Takes the sources of the packages from a submission. `kit` is the manifest of the kit's workspace.
 ///
 /// # Errors
-/// When the submission cannot be read, or contains no lab.
+/// Returns an error if the submission cannot be read, or contains no lab.
 pub fn take(source: &Source, packages: &[Package], kit: &Table) -> Result<Sources> {
     let listed = source.list()?;
     let top = top(&listed)?;
@@ -73,7 +73,7 @@ pub fn take(source: &Source, packages: &[Package], kit: &Table) -> Result<Source
 /// Takes the sources from a folder `labs`, whatever else the folder contains.
 ///
 /// # Errors
-/// When the folder cannot be read.
+/// Returns an error if the folder cannot be read.
 pub fn take_labs(labs: &Path, packages: &[Package], kit: &Table) -> Result<Sources> {
     let source = Source::Folder(labs.to_owned());
     take_below(&source, &source.list()?, Path::new(""), packages, kit)

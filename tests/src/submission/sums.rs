@@ -1,4 +1,4 @@
-//! Finds out which of the kit's own files a student has changed, although the grader has its own.
+//! Finds out which of the kit's own files a student has changed, although the grader uses its own copies.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

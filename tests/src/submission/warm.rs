@@ -53,7 +53,7 @@ impl Workshop {
     /// Opens the folder of the slots in a kit.
     ///
     /// # Errors
-    /// When another grading uses the folder.
+    /// Returns an error if another grading uses the folder.
     pub fn open(kit: &Path) -> Result<Self> {
         let folder = kit.join(FOLDER);
         fs::create_dir_all(&folder)
@@ -78,7 +78,7 @@ impl Workshop {
     /// Creates slots for these packages by building one kit and copying it.
     ///
     /// # Errors
-    /// When the kit's own files cannot be built or copied.
+    /// Returns an error if the kit's own files cannot be built or copied.
     pub fn slots(&self, packages: &[Package], count: usize) -> Result<Vec<Slot>> {
         let first = self.folder("slot-1");
         let kit = self.files()?;
@@ -184,7 +184,7 @@ impl Slot {
     /// Writes the sources of a submission. If nothing of a package was handed in, the starter is written.
     ///
     /// # Errors
-    /// When a file cannot be written, for example because the disk is full.
+    /// Returns an error if a file cannot be written, for example because the disk is full.
     pub fn put(&self, packages: &[Package], handed_in: &Files) -> Result<()> {
         let mut written = starters(&self.folder, packages)?;
         for package in packages {
@@ -202,7 +202,7 @@ impl Slot {
     /// Removes everything that a submission has left behind.
     ///
     /// # Errors
-    /// When a file cannot be removed.
+    /// Returns an error if a file cannot be removed.
     pub fn purge(&self) -> Result<()> {
         for name in ["labs", "other"] {
             remove(&self.folder.join(name))?;

@@ -72,7 +72,7 @@ impl End {
 /// bytes of each output stream are kept.
 ///
 /// # Errors
-/// When the command cannot be started.
+/// Returns an error if the command cannot be started.
 pub fn run(
     mut command: Command,
     mut access: Access,

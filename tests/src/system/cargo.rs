@@ -1,4 +1,4 @@
-//! Builds programs. A program that does not compile does not affect the others.
+//! Builds programs. A program that does not compile does not affect the other programs.
 
 use std::collections::HashMap;
 use std::env;
@@ -28,10 +28,10 @@ pub const TARGET: &str = "target";
 pub type Built = HashMap<String, Result<PathBuf, String>>;
 
 /// Builds packages of the kit in the `kit` folder, within `limit`. A package that does not compile, or does not compile
-/// in time, does not affect the others.
+/// in time, does not affect the other packages.
 ///
 /// # Errors
-/// When cargo itself fails, for example because of a broken `Cargo.toml`.
+/// Returns an error if cargo itself fails, for example because of a broken `Cargo.toml`.
 pub fn build(kit: &Path, packages: &[String], limit: Duration) -> Result<Built, String> {
     build_in(kit, kit, packages, limit)
 }
@@ -40,7 +40,7 @@ pub fn build(kit: &Path, packages: &[String], limit: Duration) -> Result<Built, 
 /// one of the packages. `packages` contains names and folders. The folders are relative to the kit.
 ///
 /// # Errors
-/// When cargo cannot read any of the packages, because then no single package is to blame.
+/// Returns an error if cargo cannot read any of the packages, because then no single package is to blame.
 pub fn build_apart(
     kit: &Path,
     packages: &[(String, PathBuf)],

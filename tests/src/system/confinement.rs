@@ -143,7 +143,7 @@ pub struct Rules {
 /// `access` contains.
 ///
 /// # Errors
-/// When the kernel supports Landlock, but rejects these rules.
+/// Returns an error if the kernel supports Landlock, but rejects these rules.
 pub fn rules(mut access: Access) -> Check<Rules> {
     access.reads.extend(reads::of_system());
     kernel::rules(&access)

@@ -27,7 +27,7 @@ const PASSED_ON: [Signal; 4] = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT,
 /// This function must be called while this process has only one thread.
 ///
 /// # Errors
-/// When the system cannot provide a process. In this case, the grader runs without this protection.
+/// Returns an error if the system cannot provide a process. In this case, the grader runs without this protection.
 pub fn wait_for_grader(say: fn(&str)) -> io::Result<()> {
     let (waiting, printed) = UnixStream::pair()?;
     waiting.set_nonblocking(true)?;

@@ -55,7 +55,7 @@ pub fn no_more() {
 /// program's process id may belong to another process.
 ///
 /// # Errors
-/// When there is no such child.
+/// Returns an error if there is no such child.
 pub fn reap(program: Pid) -> nix::Result<WaitStatus> {
     // While the lock is held, a new program cannot get this id and be registered before the old program is removed.
     let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);

@@ -44,10 +44,10 @@ pub enum Runnable {
 }
 
 impl Runnable {
-    /// Returns how to start the program: with the port, followed by the stage's options, such as `--seats 3`.
+    /// Returns how to start the program. The port is followed by the stage's options, such as `--seats 3`.
     ///
     /// # Errors
-    /// When there is no program.
+    /// Returns an error if there is no program.
     pub fn launch(&self, port: u16, options: &[&str]) -> Check<Launch> {
         let options = options.iter().map(ToString::to_string);
         match self {
@@ -90,8 +90,8 @@ pub struct Launch {
 /// [`crate::system::confinement`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// The program's own folder, which is the only folder in which it is allowed to write. The program may use only
-    /// this port.
+    /// The program's own folder, which is the only folder in which it is allowed to write. The program may use only the
+    /// port that is passed to it.
     OwnFolder {
         /// The port that is passed to the program.
         port: u16,
@@ -129,7 +129,7 @@ impl Program {
     /// to the journal.
     ///
     /// # Errors
-    /// When the program does not exist, or the system cannot provide a process or a terminal.
+    /// Returns an error if the program does not exist, or the system cannot provide a process or a terminal.
     pub fn start(
         name: &str,
         launch: &Launch,
@@ -184,8 +184,8 @@ impl Program {
         let starting = orphans::starting();
         let pty = PtyProcess::new(command);
         if process::id() != grader {
-            // In a child whose exec failed, `new` returns, and the child would then become a second grader.
-            // SAFETY: ends the process without running any code that belongs to the parent.
+            // If exec failed in the child, `new` returns there, and the child would become a second grader. SAFETY:
+            // ends the process without running any code that belongs to the parent.
             #[allow(unsafe_code)]
             unsafe {
                 libc::_exit(127)
@@ -300,7 +300,8 @@ impl Program {
     }
 }
 
-/// Passes everything that a program writes to its terminal to the inbox and to the journal, until nothing more can come.
+/// Passes everything that a program writes to its terminal to the inbox and to the journal, until no more output can
+/// arrive.
 fn read_terminal(
     mut screen: &File,
     name: &str,

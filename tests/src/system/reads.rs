@@ -7,7 +7,7 @@ use std::io::Read;
 use std::path::{self, Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-/// The system's programs and libraries, and the files that their start needs.
+/// The system's programs and libraries, and the files that they need to start.
 const SYSTEM: &[&str] = &[
     "/usr",
     "/bin",
@@ -27,11 +27,12 @@ const SYSTEM: &[&str] = &[
     "/sys/kernel/mm",
 ];
 
-/// The files from which runtimes learn about the machine. A program's own part of `/proc` is added when it starts.
+/// The files from which runtimes learn about the machine. A program's own part of `/proc` is added when the program
+/// starts.
 const PROC: &[&str] =
     &["cpuinfo", "filesystems", "loadavg", "meminfo", "stat", "sys", "uptime", "version", "vmstat"];
 
-/// Files and folders of `/etc`, by the beginning of their names.
+/// The beginnings of the names of files and folders in `/etc`.
 const ETC: &[&str] = &[
     "alternatives",
     "ca-certificates",
@@ -63,7 +64,7 @@ const ETC: &[&str] = &[
 /// The folders of a kit that contain other people's work, the grader, and build results.
 const OTHERS: &[&str] = &["solutions", "tests", "labs", "target", ".git"];
 
-/// Paths that the user of the grader has named, in addition.
+/// Additional paths that the user of the grader has named.
 static MORE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 /// The folder of a submission. The contents of its files give a program no rights.

@@ -12,7 +12,7 @@ use crate::class::record::{Record, Submission, Verdict};
 /// status of `cargo lab grade`, which Classroom 50 treats as an infrastructure error.
 ///
 /// # Errors
-/// When the runner of Classroom 50 has not said who handed in the submission.
+/// Returns an error if the runner of Classroom 50 has not said who handed in the submission.
 pub fn result(_: &Record, submission: &Submission) -> Result<Option<String>> {
     result_with(submission, &|name| env::var(name).ok())
 }
@@ -20,7 +20,7 @@ pub fn result(_: &Record, submission: &Submission) -> Result<Option<String>> {
 /// Like [`result`], but with other environment variables.
 ///
 /// # Errors
-/// When an environment variable is missing.
+/// Returns an error if an environment variable is missing.
 pub fn result_with(
     submission: &Submission,
     variable: &dyn Fn(&str) -> Option<String>,

@@ -19,7 +19,7 @@ const MOST: usize = 10;
 /// Returns the summary in Markdown.
 ///
 /// # Errors
-/// When text cannot be formatted, which does not happen.
+/// Returns an error if text cannot be formatted, which does not happen.
 pub fn markdown(record: &Record, submission: &Submission) -> Result<Option<String>> {
     let rows = seen(submission);
     let mut out = format!("### {}: {}\n\n", inert(&submission.name), inert(&summary(submission)));
@@ -113,8 +113,8 @@ fn property(text: &str) -> String {
     data(&visible(text.as_bytes())).replace(':', "%3A").replace(',', "%2C")
 }
 
-/// Two commands between which printed lines are not treated as commands, whatever the lines contain. A submission
-/// cannot guess the word in the second command.
+/// A pair of commands. Lines that are printed between them are not treated as commands, whatever the lines contain. A
+/// submission cannot guess the word in the second command.
 pub struct Stopped(u128);
 
 impl Stopped {

@@ -13,7 +13,7 @@ use crate::report::text::escape;
 /// with an error.
 ///
 /// # Errors
-/// When text cannot be formatted, which does not happen.
+/// Returns an error if text cannot be formatted, which does not happen.
 pub fn report(_: &Record, submission: &Submission) -> Result<Option<String>> {
     let mut out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n".to_owned();
     for (id, lab) in submission.labs.iter().enumerate() {

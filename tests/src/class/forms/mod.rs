@@ -87,7 +87,7 @@ pub static ALL: [Form; 8] = [
 /// much of their reports students see.
 ///
 /// # Errors
-/// When a file cannot be written.
+/// Returns an error if a file cannot be written.
 pub fn write(form: &Form, record: &Record, detail: Detail, path: &Path) -> Result<Vec<String>> {
     let names = file_names(record, form.extension);
     let is_file = record.submissions.len() == 1 && !path.is_dir();

@@ -52,7 +52,7 @@ impl Forms {
     /// Writes the results in all requested forms, with as much of the reports as students see.
     ///
     /// # Errors
-    /// When a file cannot be written.
+    /// Returns an error if a file cannot be written.
     pub fn write(&self, record: &Record, detail: Detail, stopped: Option<Stopped>) -> Result<()> {
         for (form, path) in &self.0 {
             for name in forms::write(form, record, detail, path)? {

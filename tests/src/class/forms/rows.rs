@@ -19,7 +19,7 @@ pub struct Row {
     pub title: String,
     /// The verdict.
     pub verdict: Verdict,
-    /// The verdict, and the report if there is a report. The text consists only of lines of visible characters.
+    /// The verdict, followed by the report if there is one. The text consists only of lines of visible characters.
     pub output: String,
     /// The points times the weight of the lab. `None` if the grader failed.
     pub points: Option<u32>,

@@ -11,7 +11,7 @@ use crate::class::record::{Record, Submission};
 /// no output of programs, and each comment has a single line, so that only the last line can be a grade.
 ///
 /// # Errors
-/// When text cannot be formatted, which does not happen.
+/// Returns an error if text cannot be formatted, which does not happen.
 pub fn lines(_: &Record, submission: &Submission) -> Result<Option<String>> {
     let mut out = String::new();
     for line in summary(submission).lines() {

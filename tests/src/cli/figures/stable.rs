@@ -1,4 +1,4 @@
-//! Makes the events the same in every run, although ports differ, and the order of threads and programs varies.
+//! Makes the events the same in every run, although ports differ and the order of threads and programs varies.
 
 use std::collections::BTreeMap;
 

@@ -112,14 +112,15 @@ impl Peer {
         }
     }
 
-    /// Checks that the script has accepted everything that has arrived. Call this when a program that sends too early
-    /// would already have done so.
+    /// Checks that the script has accepted everything that has arrived. Call this function when a program that sends
+    /// too early would already have sent something.
     pub fn has_got_nothing(&self, when: &str) -> Check {
         self.inbox.look(|arrived| self.is_nothing(arrived.rest(), when))
     }
 
     /// Waits for the end of the stream, and checks that no other bytes arrived before the end, not even a ⏎. Call this
-    /// for a program that has just been killed: at the end of the stream, all data that the program sent has arrived.
+    /// function for a program that has just been killed. At the end of the stream, all data that the program sent has
+    /// arrived.
     pub fn got_nothing_more(&self, when: &str) -> Check {
         self.is_nothing(&self.hears_until_closed()?, when)
     }

@@ -221,7 +221,7 @@ impl Emulator {
                 self.write("\x08");
             }
             b'\t' => self.tab(1),
-            // Shift out, shift in.
+            // The control characters Shift Out and Shift In.
             0x0e => self.character_set = 1,
             0x0f => self.character_set = 0,
             _ => {}

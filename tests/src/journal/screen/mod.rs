@@ -58,12 +58,12 @@ impl Line {
 pub struct Screen {
     cutter: Cutter,
     emulator: Emulator,
-    /// All bytes.
+    /// All bytes that the program has shown.
     bytes: Vec<u8>,
     /// The lines, in the order in which they appeared.
     seen: Vec<Line>,
     known: HashSet<String>,
-    /// The number of the line after the last one that the script has accepted.
+    /// The number of the line after the last line that the script has accepted.
     taken: usize,
     /// Whether the program has only printed one line after another on the main screen.
     is_plain: bool,
@@ -330,7 +330,7 @@ impl Screen {
         }
     }
 
-    /// Called when the program no longer only prints one line after another on the main screen.
+    /// Called when the program begins to do more than print one line after another on the main screen.
     fn draws(&mut self) {
         if self.emulator.is_alternate()
             || !self.is_plain

@@ -3,7 +3,7 @@
 /// The byte that begins a control sequence.
 const ESCAPE: u8 = 0x1b;
 
-/// The maximum number of bytes of a device control string that are kept. Only its beginning matters.
+/// The maximum number of bytes of a device control string that are kept. Only the beginning of such a string matters.
 const MAX_STRING: usize = 64;
 
 /// A piece of a program's output.
@@ -135,7 +135,7 @@ impl vte::Perform for Found {
     }
 
     fn osc_dispatch(&mut self, fields: &[&[u8]], ends_with_bell: bool) {
-        // Without a bell, the rest of the terminator follows.
+        // If the command does not end with a bell, the rest of its terminator follows.
         self.has_ended = ends_with_bell;
         self.pieces.push(Piece::Command(fields.iter().map(|field| field.to_vec()).collect()));
     }

@@ -16,7 +16,7 @@ pub fn reply(piece: &Piece, state: &State) -> Option<Vec<u8>> {
         Piece::Sequence(marks, numbers, last) => sequence(marks, numbers, *last, state),
         Piece::Escape(marks, b'Z') if marks.is_empty() => Some(ATTRIBUTES.into()),
         Piece::Command(fields) => color(fields),
-        // A setting, or an entry of terminfo: both are unknown.
+        // A query for a setting, or for an entry of terminfo. Both are unknown.
         Piece::Device(device) if device.starts_with(b"$q") => Some(b"\x1bP0$r\x1b\\".into()),
         Piece::Device(device) if device.starts_with(b"+q") => Some(b"\x1bP0+r\x1b\\".into()),
         _ => None,
@@ -37,7 +37,7 @@ fn sequence(marks: &[u8], numbers: &[u16], last: char, state: &State) -> Option<
         (b"", 'n', 5) => "\x1b[0n".to_owned(),
         (b"", 'n', 6) => format!("\x1b[{row};{column}R"),
         (b"?", 'n', 6) => format!("\x1b[?{row};{column}R"),
-        // The size in pixels, with characters of 8 by 16.
+        // The size in pixels, with characters of 8 by 16 pixels.
         (b"", 't', 14) => format!("\x1b[4;{};{}t", rows * 16, columns * 8),
         (b"", 't', 18) => format!("\x1b[8;{rows};{columns}t"),
         (b"", 't', 19) => format!("\x1b[9;{rows};{columns}t"),
