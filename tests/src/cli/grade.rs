@@ -53,7 +53,7 @@ pub struct Options {
     writers: Writers,
 }
 
-/// The settings that are used if none are named.
+/// The settings file that is used if no file is named.
 const SETTINGS: &str = "grading.toml";
 
 /// Grades the submissions. Returns whether every submission has points for every stage.

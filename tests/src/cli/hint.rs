@@ -57,7 +57,7 @@ pub fn run(kit: &Path, number: StageNumber) -> Result<()> {
     shown.note(&name, count)
 }
 
-/// Notes that a report has shown the stage's first hint. If this cannot be saved, the hint is shown twice.
+/// Notes that a report has shown the stage's first hint. If the note cannot be saved, the hint is shown twice.
 pub fn note_first(kit: &Path, lab: &Lab, stage: &Stage) {
     let mut shown = Shown::read(kit);
     let name = format!("{}.{}", lab.number, stage.number);

@@ -1,7 +1,7 @@
 //! `cargo lab export --gradescope`, `--github` and `--prairielearn`: writes graders for the platforms that courses use.
 //!
-//! Each grader contains a kit for graders. The kit has no solutions, except on a platform where only the instructor
-//! sees the kit until the control has been made.
+//! Each platform's grader contains a kit for graders. The kit has no solutions, except on a platform where only the
+//! instructor sees the kit until the control has been made.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

@@ -54,7 +54,7 @@ impl Harness {
     }
 }
 
-/// A connection inside the grader, on which one byte after another is sent and comes back.
+/// A connection inside the grader that echoes one byte after another.
 struct Echo {
     /// The echo continues while this value exists.
     goes_on: Arc<()>,

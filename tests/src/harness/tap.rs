@@ -1,7 +1,7 @@
 //! A tap between two programs, which records and passes on every byte that either program sends to the other.
 //!
 //! A tap also passes on the end of the stream and a reset, and never buffers more than the bytes of one read. A tap
-//! preserves neither timing nor the boundaries between reads, so stages that test these use scripted peers.
+//! preserves neither timing nor the boundaries between reads, so stages that test these properties use scripted peers.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};

@@ -11,7 +11,7 @@ pub type Check<T = ()> = Result<T, Failure>;
 /// The maximum number of bytes of each kind in the evidence. More bytes of a flood would prove nothing more.
 pub const MAX_BYTES: usize = 256 * 1024;
 
-/// The description of what arrived, if no bytes arrived.
+/// The text that describes what arrived if no bytes arrived.
 pub const NOTHING: &str = "nothing";
 
 /// The maximum length of the texts of a failure, in bytes.
@@ -72,7 +72,7 @@ impl Failure {
             bytes.shrink_to_fit();
         }
         if let Self::Wrong { came, evidence, .. } = &mut self {
-            // Something else had arrived before.
+            // Other bytes had arrived before.
             if given.rest.trim_ascii().is_empty()
                 && !given.before.trim_ascii().is_empty()
                 && came.starts_with(NOTHING)

@@ -8,7 +8,7 @@ use std::sync::{LazyLock, Once};
 
 use crate::journal::visible::visible;
 
-/// The longest message of a panic that is kept, in characters. A message may quote the output of a program.
+/// The maximum length of a panic message that is kept, in characters. A message may quote the output of a program.
 const LONG: usize = 200;
 
 /// The name of the part that panics on purpose. Only the kit's tests set this variable.

@@ -1,4 +1,4 @@
-//! The state of the programs when a stage failed: which had ended, which had panicked, and which were in a busy loop.
+//! The state of the programs when a stage failed: whether they had ended, had panicked, or were in a busy loop.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

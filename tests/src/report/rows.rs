@@ -77,7 +77,7 @@ pub fn is_echo<'a>(event: &'a Event, typed: &mut BTreeMap<&'a str, String>) -> b
     }
 }
 
-/// Returns the times in which the participants only found out that all of them had joined.
+/// Returns the time ranges whose events only served to find out that all participants had joined.
 pub fn calls(events: &[Event]) -> Vec<RangeInclusive<Duration>> {
     let call = |event: &Event| match event.what {
         EventKind::AllJoined(begin) => Some(begin..=event.at),

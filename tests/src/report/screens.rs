@@ -99,7 +99,8 @@ pub fn room(columns: usize, count: usize) -> usize {
     (columns - INDENT) / beside(columns, count) - FRAME - INDENT
 }
 
-/// Returns the screens in rows, with as many screens side by side as fit. There are at least [`MIN_COLUMNS`] columns.
+/// Returns the screens in rows, with as many screens side by side as fit. If `columns` is too small, [`MIN_COLUMNS`] is
+/// used instead.
 pub fn to_text(screens: &[Screen], columns: usize) -> String {
     let (beside, room) = (beside(columns, screens.len()), room(columns, screens.len()));
     let fill = |text: &str, with: &str, room: usize| {

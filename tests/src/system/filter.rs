@@ -1,6 +1,6 @@
-//! Blocks the system calls through which a program under test could reach the grader, a neighboring program, or the
-//! machine, and which Landlock does not block. A refused call fails with `EPERM`, as in most containers, so runtimes
-//! can handle the error.
+//! Blocks system calls that Landlock does not block, and through which a program under test could reach the grader, a
+//! neighboring program, or the machine. A refused call fails with `EPERM`, as in most containers, so runtimes can
+//! handle the error.
 
 use std::sync::OnceLock;
 

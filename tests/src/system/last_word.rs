@@ -1,9 +1,9 @@
 //! A second process that waits for the grader. If the grader is killed before it has printed the sum of the points,
 //! this process reports that there is no sum.
 //!
-//! The grader cannot do this itself: no code runs after a stack has overflowed, or after the system has killed a
-//! process because memory is short. Without this process, the output would end with the line of some stage, and would
-//! look like a result.
+//! The grader cannot report this itself, because no code runs after a stack has overflowed, or after the system has
+//! killed a process because memory is short. Without this process, the output would end with the line of some stage,
+//! and would look like a result.
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;

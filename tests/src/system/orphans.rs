@@ -90,8 +90,7 @@ pub fn end_orphans() {
     }
 }
 
-/// Ends all processes that this process has started, and the processes that those have started, because this process is
-/// about to exit.
+/// Ends all descendants of this process, because this process is about to exit.
 pub fn end_all() {
     for _ in 0..ROUNDS {
         let family = family(Pid::this());

@@ -259,7 +259,7 @@ pub fn late_end(rest: &[u8]) -> usize {
 pub enum Next {
     /// More bytes are needed.
     NotYet,
-    /// The bytes are not the expected bytes.
+    /// The bytes differ from the expected bytes.
     Wrong,
     /// The expected bytes have arrived. The value is their number.
     Right(usize),
