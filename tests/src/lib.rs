@@ -1,14 +1,14 @@
 //! The grader plays people at terminals and peers on network connections, and checks what each of them receives.
 //!
-//! Each folder holds one idea. The folders are like the floors of a house, listed from top to bottom. A file may use
+//! Each folder covers one idea. The folders are like the floors of a house, listed from top to bottom. A file may use
 //! its own floor and the floors below it, but never a floor above it. A test in `tests/kit` reads this table and checks
 //! that every file follows the rule.
 //!
 //! | floor       | idea                                                                                        |
 //! |-------------|---------------------------------------------------------------------------------------------|
 //! | [`cli`]     | `cargo lab`: one file for each subcommand, and a folder for the figures of the book         |
-//! | [`class`]   | a class at once: submissions in any form, graded in processes of their own; the record of results |
-//! | [`submission`] | what a student hands in: read and packed with limits, and built in a kit of its own      |
+//! | [`class`]   | a whole class: submissions in any form, graded in separate processes; the record of results |
+//! | [`submission`] | submissions: read and packed with limits, and built in a separate kit                    |
 //! | [`report`]  | output for people: failure reports with a ladder and screens, HTML pages, the scoreboard    |
 //! | [`grading`] | the grader: runs stages with a time limit, and decides the verdicts                         |
 //! | [`labs`]    | the title, points, hints and script of each stage; the steps for each lab's wire format     |
@@ -20,8 +20,8 @@
 //! The grader does not depend on the packages of the labs. It judges a program by its command line, its screen, its
 //! network traffic, and what the system reports about the program.
 
-// A step of a script fails if it does not receive what it waits for. An `# Errors` section for each step would tell the
-// reader nothing more.
+// A step of a script fails if it does not receive what it waits for. An `# Errors` section for each step would add no
+// information.
 #![allow(clippy::missing_errors_doc)]
 
 // not for students: only instructors grade a class

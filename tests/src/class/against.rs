@@ -1,4 +1,4 @@
-//! What has changed since an earlier record: whose points, at which stages, and why.
+//! Shows what has changed since an earlier record: which students' points, at which stages, and why.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -9,7 +9,7 @@ use crate::class::record::{Lab, Record, Stage, Submission};
 use crate::class::verdicts::{known, word};
 use crate::report::text::{quoted_line, wrapped};
 
-/// Returns whose points differ between two records, and why. No line has more than `columns` columns.
+/// Returns which students' points differ between two records, and why. No line has more than `columns` columns.
 pub fn changes(old: &Record, new: &Record, columns: usize) -> String {
     let wrap = |front: &str, text: &str| wrapped(front, text, columns);
     let mut lines: Vec<_> = conditions(old, new).iter().map(|change| wrap(" ", change)).collect();
@@ -48,7 +48,7 @@ fn by_name(record: &Record) -> BTreeMap<&str, &Submission> {
     record.submissions.iter().map(|submission| (submission.name.as_str(), submission)).collect()
 }
 
-/// Returns how the conditions differ, which may be the reason for everything else.
+/// Returns how the conditions differ, which may be the reason for all other differences.
 fn conditions(old: &Record, new: &Record) -> Vec<String> {
     let control = |record: &Record| format!("{:?}", record.control).to_lowercase();
     let mut changes = Vec::new();
@@ -120,7 +120,7 @@ fn stages(submission: &Submission) -> BTreeMap<(u32, u32), (&Lab, &Stage)> {
     stages.map(|(lab, stage)| ((lab.lab, stage.stage), (lab, stage))).collect()
 }
 
-/// Returns the first lines of the report in one line.
+/// Returns the first lines of the report, joined into one line.
 fn reason(stage: &Stage) -> Option<String> {
     let report = stage.report.as_ref()?;
     if let Some(why) = &report.grader {

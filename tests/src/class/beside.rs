@@ -1,4 +1,4 @@
-//! Files that are always complete, whenever the grading ends.
+//! Writes files that are always complete, whenever the grading ends.
 
 use std::fs::Permissions;
 use std::io::{BufWriter, Write};
@@ -7,10 +7,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-/// Writes a file beside its place, and then renames it.
+/// Writes a temporary file in the same folder, and then renames it to `file`.
 ///
 /// # Errors
-/// When the file cannot be written.
+/// Returns an error if the file cannot be written.
 pub fn write(file: &Path, contents: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
     let shown = || format!("cannot write {}", file.display());
     let folder = match file.parent() {
@@ -19,7 +19,7 @@ pub fn write(file: &Path, contents: impl FnOnce(&mut dyn Write) -> Result<()>) -
     };
     let mut beside = tempfile::Builder::new()
         .prefix(".grading-")
-        // As for any other file, the user's mask decides.
+        // As for any other file, the user's umask restricts the permissions.
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(folder)
         .with_context(shown)?;

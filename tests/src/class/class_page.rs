@@ -1,4 +1,4 @@
-//! The page of a class: a row a submission, a column a stage. Each report is one click away.
+//! The page of a class, with a row for each submission and a column for each stage. Each report is one click away.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -9,13 +9,13 @@ use crate::class::verdicts::{known, sign, word};
 use crate::report::markup::{Inline, STYLE, page, paragraph};
 use crate::report::text::{escape, quoted_line};
 
-/// The style of the table. People who are color-blind can tell blue from orange, and each cell also has a sign.
+/// The style of the table. Color-blind people can distinguish blue from orange, and each cell also has a sign.
 const TABLE: Inline = Inline {
     hash: "RtExUcngw88W7/9nXqqxjEtP1SwAFVF3aGWKI4gzVhI=",
     text: include_str!("table.css"),
 };
 
-/// Sorts the table.
+/// The script that sorts the table.
 const SORT: Inline =
     Inline { hash: "ZllB8cKDmQXQNtGEln90QT7ZXqPirHQCpu4ZI/1Vy6s=", text: include_str!("sort.js") };
 
@@ -56,9 +56,9 @@ struct Table<'a> {
 /// A stage.
 struct Column<'a> {
     stage: &'a Stage,
-    /// How many submissions have passed.
+    /// The number of submissions that have passed the stage.
     passed: usize,
-    /// The class of all its cells, which separates the labs.
+    /// The style class of all cells in the column, which separates the labs.
     class: &'static str,
 }
 
@@ -78,7 +78,8 @@ impl<'a> Table<'a> {
         Self { labs, stages }
     }
 
-    /// Explains the signs. Those of some stages are explained only where there are such stages.
+    /// Returns the explanation of the signs. The signs of hidden stages and bonus stages are explained only if there
+    /// are such stages.
     fn legend(&self) -> String {
         let has = |is: fn(&Stage) -> bool| self.stages.values().any(|column| is(column.stage));
         let of = |verdict| (class(verdict), sign(verdict));
@@ -159,7 +160,7 @@ impl<'a> Table<'a> {
         row + "</tr>\n"
     }
 
-    /// How many submissions have passed each stage.
+    /// Returns a row with the number of submissions that have passed each stage.
     fn foot(&self) -> String {
         let mut foot = format!(
             "<tfoot><tr><th scope=\"row\">passed by</th><td colspan=\"{}\"></td>",
@@ -186,12 +187,12 @@ fn class(verdict: Verdict) -> &'static str {
     }
 }
 
-/// Returns the cell of a stage, which leads to the report if there is one.
+/// Returns the cell of a stage, which links to the report if there is one.
 fn cell(lab: u32, stage: &Stage, of_column: &str, link: &str) -> String {
     let (class, sign) = (class(stage.verdict), sign(stage.verdict));
     let space = if of_column.is_empty() { "" } else { " " };
     let number = format!("{lab}.{}", stage.stage);
-    // What is not said in most cells keeps the page small.
+    // Most cells have no title, which keeps the page small.
     let title = match stage.verdict {
         Verdict::Passed => String::new(),
         _ => format!(" title=\"{number} {}\"", word(stage)),

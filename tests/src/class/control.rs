@@ -1,5 +1,5 @@
-//! The control: the instructor's finished programs. If a student's stage fails, they show whether it is the machine's
-//! fault.
+//! The control: the instructor's finished programs. If a student's stage fails, these programs show whether the machine
+//! is at fault.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -16,13 +16,13 @@ use crate::labs;
 /// The executable of each package.
 pub type Programs = BTreeMap<String, PathBuf>;
 
-/// The file in an archive that says which kit the programs are from.
+/// The file in an archive that records which kit the programs come from.
 const VERSION: &str = "kit";
 
 /// Builds the finished programs of a kit.
 ///
 /// # Errors
-/// When one of them cannot be built.
+/// Returns an error if a program cannot be built.
 pub fn of_kit(kit: &Path, labs: &[u32]) -> Result<Programs> {
     let grader = Grader::new(kit, labs, None);
     let built = grader.build(Author::Kit).as_ref().map_err(|said| anyhow!("{said}"));
@@ -38,7 +38,7 @@ pub fn of_kit(kit: &Path, labs: &[u32]) -> Result<Programs> {
 /// Writes the finished programs of all labs to an archive, for [`from_file`].
 ///
 /// # Errors
-/// When they cannot be built, or the file cannot be written.
+/// Returns an error if the programs cannot be built, or the file cannot be written.
 pub fn export(kit: &Path, file: &Path) -> Result<usize> {
     if !Author::Kit.exists(kit) {
         bail!("this kit has no solutions; make the control in the complete kit");
@@ -62,7 +62,7 @@ pub fn export(kit: &Path, file: &Path) -> Result<usize> {
 /// Unpacks the programs of an archive to a folder.
 ///
 /// # Errors
-/// When the file is not such an archive, or is from another version of the kit.
+/// Returns an error if the file is not such an archive, or is from another version of the kit.
 pub fn from_file(file: &Path, folder: &Path, labs: &[u32]) -> Result<Programs> {
     let shown = file.display();
     let wrong = || format!("{shown} is not a control of `cargo lab export --control`");

@@ -1,4 +1,5 @@
-//! The points of a class for a spreadsheet: a line a submission, a column a lab and a stage.
+//! Writes the points of a class for a spreadsheet, with a line for each submission, and a column for each lab and each
+//! stage.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,10 +11,10 @@ use csv::{QuoteStyle, WriterBuilder};
 use crate::class::record::{Record, Submission};
 use crate::report::text::quoted_line;
 
-/// Writes the file. A lab or stage without points has an empty cell, which is not 0 points.
+/// Writes the file. A lab or stage without points has an empty cell, which does not mean 0 points.
 ///
 /// # Errors
-/// When the file cannot be written.
+/// Returns an error if the file cannot be written.
 pub fn write(record: &Record, file: &Path) -> Result<()> {
     let columns: BTreeMap<_, _> = record
         .submissions
@@ -59,9 +60,9 @@ fn name((lab, stage): Column) -> String {
     stage.map_or(format!("lab{lab}"), |stage| format!("lab{lab}.{stage}"))
 }
 
-/// Returns text that no spreadsheet takes for a formula, wherever it splits the line.
+/// Returns text that no spreadsheet interprets as a formula, wherever the spreadsheet splits the line.
 fn text(cell: &str) -> String {
-    // Control characters become visible, because a cell must not begin with one either.
+    // Control characters become visible, because a cell must not begin with a control character either.
     let cell = quoted_line(cell).replace(';', ",");
     let begins = cell.trim_start_matches(['"', ' ']);
     let is_formula = begins.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']);

@@ -1,4 +1,4 @@
-//! How much of a record students see, which the instructor decides.
+//! The instructor's choice of how much of a record students see.
 
 use std::slice;
 
@@ -6,7 +6,7 @@ use clap::ValueEnum;
 
 use crate::class::record::{Report, Submission, Wrong};
 
-/// How much students see of what their programs did.
+/// The level of detail in the reports that students see.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Detail {
     /// The whole reports
@@ -19,8 +19,9 @@ pub enum Detail {
 }
 
 impl Detail {
-    /// Returns the submission as its author sees it: without hidden stages, and with this much of each report. The sums
-    /// leave out hidden stages, because otherwise they would show whether these are passed.
+    /// Returns the submission as its author sees it: without hidden stages, and with this level of detail in each
+    /// report. The sums leave out hidden stages, because otherwise the sums would show whether the hidden stages are
+    /// passed.
     pub fn shown(self, submission: &Submission) -> Submission {
         let mut shown = submission.clone();
         for lab in &mut shown.labs {
@@ -42,7 +43,8 @@ impl Detail {
         shown
     }
 
-    /// Returns the submission with this much of each report. Hidden stages, which only the instructor sees, keep theirs.
+    /// Returns the submission with this level of detail in each report. Hidden stages, which only the instructor sees,
+    /// keep their whole reports.
     pub fn with_reports(self, submission: &Submission) -> Submission {
         let mut shown = submission.clone();
         let stages = shown.labs.iter_mut().flat_map(|lab| &mut lab.stages);
@@ -66,7 +68,7 @@ fn sum(points: impl Iterator<Item = Option<u32>>) -> Option<u32> {
     points.flatten().reduce(u32::saturating_add)
 }
 
-/// Leaves out what was expected, and everything that hints at it.
+/// Leaves out what was expected, and everything that hints at what was expected.
 fn actual(report: Report) -> Report {
     let Report { ended, wrong, grader, ladder, happened, screens, running, mut advice, .. } =
         report;

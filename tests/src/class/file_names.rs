@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::class::record::Record;
 
-/// Returns a file name for each submission. A name may contain anything, and a file name only letters and digits.
+/// Returns a file name for each submission. A student's name may contain anything, but a file name contains only
+/// letters and digits.
 pub fn file_names(record: &Record, extension: &str) -> Vec<String> {
     /// With this many letters of four bytes each, no file name is too long.
     const LONGEST: usize = 50;
@@ -16,7 +17,7 @@ pub fn file_names(record: &Record, extension: &str) -> Vec<String> {
             // A file name that begins with a dot is not listed.
             stem.push('_');
         }
-        // Some systems do not tell upper case from lower case.
+        // Some systems do not distinguish upper case from lower case.
         let mut names = (1..).map(|count| {
             if count == 1 {
                 format!("{stem}.{extension}")

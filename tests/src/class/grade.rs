@@ -1,5 +1,5 @@
-//! Grades a class: several submissions at a time, each in a process of its own, and writes each result when it is
-//! there.
+//! Grades a class. Several submissions are graded at the same time, each in a separate process. Each result is written
+//! as soon as it is available.
 
 use std::env;
 use std::fs::{self, File};
@@ -38,16 +38,16 @@ use crate::system::orphans;
 /// The hidden subcommand of `cargo lab` that runs [`worker::run`].
 pub const WORKER: &str = "grade-worker";
 
-/// How long a worker may need to end everything that it has started.
+/// The time that a worker may need to end everything that it has started.
 const END_LIMIT: Duration = Duration::from_secs(10);
 
-/// What is graded, and how.
+/// The class to grade, and the settings for the grading.
 pub struct Class {
     /// The instructor's kit.
     pub kit: PathBuf,
     /// The submissions, sorted by name.
     pub handed: Vec<Handed>,
-    /// The part of the class that they are.
+    /// The part of the class that these submissions are.
     pub shard: Option<Shard>,
     /// The numbers of the labs to grade.
     pub labs: Vec<u32>,
@@ -55,18 +55,18 @@ pub struct Class {
     pub settings: Settings,
     /// The file with the control, if it does not come from the kit.
     pub control: Option<PathBuf>,
-    /// How many submissions are graded at a time.
+    /// The number of submissions that are graded at the same time.
     pub jobs: usize,
     /// The file for the record.
     pub file: Option<PathBuf>,
-    /// What this machine holds submissions back from.
+    /// The tier of containment of this machine.
     pub tier: Tier,
 }
 
-/// Grades a class, and returns the record. The results in `before` are kept, except those that are not complete.
+/// Grades a class, and returns the record. The results in `before` are kept, except incomplete results.
 ///
 /// # Errors
-/// When nothing can be graded, or the record cannot be written.
+/// Returns an error if nothing can be graded, or the record cannot be written.
 pub fn grade(class: &Class, before: Option<Record>) -> Result<Record> {
     let workshop = Workshop::open(&class.kit)?;
     let bar = ProgressBar::new_spinner();
@@ -101,7 +101,7 @@ pub fn grade(class: &Class, before: Option<Record>) -> Result<Record> {
             eprintln!("stopped; the same command with --resume goes on");
             exit(130);
         };
-        // The workers end when this process ends. Without the handler, it ends as well.
+        // The workers end when this process ends. Without the handler, this process would end as well.
         let _ = ctrlc::set_handler(stopped);
     }
     let queue = Mutex::new(todo.into_iter());
@@ -129,7 +129,7 @@ pub fn grade(class: &Class, before: Option<Record>) -> Result<Record> {
     Ok(record)
 }
 
-/// A record without submissions.
+/// Returns a record without submissions.
 pub fn empty(control: Control, tier: String) -> Record {
     Record {
         version: record::VERSION,
@@ -143,14 +143,14 @@ pub fn empty(control: Control, tier: String) -> Record {
     }
 }
 
-/// Where nothing moves, each step is a line.
+/// Prints each step as a line if the progress bar is hidden.
 fn announce(bar: &ProgressBar) {
     if bar.is_hidden() {
         eprintln!(" {} …", bar.message());
     }
 }
 
-/// Whether an earlier result need not be made again.
+/// Returns whether an earlier result is kept.
 fn is_kept(submission: &Submission, class: &Class) -> bool {
     let same_labs = submission.labs.iter().map(|lab| lab.lab).eq(class.labs.iter().copied());
     let same_stages = submission.labs.iter().all(|lab| {
@@ -188,15 +188,15 @@ fn machine() -> String {
 /// Writes the record.
 ///
 /// # Errors
-/// When the file cannot be written.
+/// Returns an error if the file cannot be written.
 pub fn write(record: &Record, file: &Path) -> Result<()> {
     beside::write(file, |out| Ok(serde_json::to_writer(out, record)?))
 }
 
-/// Reads an earlier record. `None` if there is none yet.
+/// Reads an earlier record. Returns `None` if there is no record yet.
 ///
 /// # Errors
-/// When the file cannot be read, or is not a record of this version.
+/// Returns an error if the file cannot be read, or is not a record of this version.
 pub fn read(file: &Path) -> Result<Option<Record>> {
     let shown = file.display();
     let text = match fs::read_to_string(file) {
@@ -253,7 +253,7 @@ fn grade_one(
     let mut tier = class.tier.clone();
     let mut ended = run(&job, tier.has_namespaces());
     if let Ok(Ended { has_started: false, how }) = &ended {
-        // There were some for the probe, but now the system has none left.
+        // There were namespaces for the probe, but now the system has no namespaces left.
         tier = tier.without_namespaces(how)?;
         ended = run(&job, false);
     }
@@ -268,17 +268,17 @@ fn grade_one(
 
 /// How a worker ended.
 struct Ended {
-    /// Whether it could be started in namespaces of its own, if it should.
+    /// Whether the worker could be started in its own namespaces, if they were requested.
     has_started: bool,
-    /// In words, in case that it has no result.
+    /// How the worker ended, in words, in case there is no result.
     how: String,
 }
 
-/// Runs a worker to its end.
+/// Runs a worker until it ends.
 fn run(job: &Job, has_namespaces: bool) -> Result<Ended> {
     let _ = fs::remove_file(job.result());
     let errors = job.slot.folder.join("errors.txt");
-    // The folders of the programs are below this one, which goes in any case.
+    // The folders of the programs are below this folder, which is removed in any case.
     let folder = Folder::new()?;
     let line = serde_json::to_string(job).context("the path of the submission is not UTF-8")?;
     let starting = orphans::starting();
@@ -300,7 +300,7 @@ fn run(job: &Job, has_namespaces: bool) -> Result<Ended> {
         .context("cannot start a process for the submission")?;
     let pid = Pid::from_raw(child.id().cast_signed());
     starting.has_started(pid);
-    // If it has ended already, the wait says so.
+    // If the worker has already ended, the wait reports its end.
     let _ = child.stdin.as_mut().map(|stdin| writeln!(stdin, "{line}"));
     let (begin, limit) = (Instant::now(), job.limit());
     let wait = |limit: Duration| loop {
@@ -343,14 +343,14 @@ fn run(job: &Job, has_namespaces: bool) -> Result<Ended> {
     Ok(Ended { has_started, how })
 }
 
-/// Whether the job or the environment name something in the system's folder for temporary files.
+/// Returns whether the job or the environment refers to a path in the system's folder for temporary files.
 fn needs_tmp(job: &str) -> bool {
     let variables = ["CARGO_HOME", "HOME", "PATH", "RUSTUP_HOME"].map(env::var_os);
     let named = variables.iter().flatten().map(|value| value.to_string_lossy().into_owned());
     named.chain([job.to_owned()]).any(|text| text.contains("/tmp/"))
 }
 
-/// This program, even if it has been built anew in the meantime.
+/// Returns the path of this program, even if the program has been rebuilt in the meantime.
 pub fn program() -> Result<PathBuf> {
     let running = Path::new("/proc/self/exe");
     Ok(if running.exists() { running.to_owned() } else { env::current_exe()? })

@@ -13,7 +13,7 @@ use crate::submission::handed_in::Source;
 /// Moodle names a folder or file `Ann Lee_12345_assignsubmission_file_chat.zip`.
 const MOODLE: &str = "_assignsubmission_";
 
-/// A submission, and whose it is.
+/// A submission, and the student who handed it in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Handed {
     /// The student's name. Each name occurs once in a class.
@@ -22,15 +22,15 @@ pub struct Handed {
     number: Option<String>,
     /// The name of the file or folder, without an archive's extension.
     stem: String,
-    /// What was handed in. `None` if a student of the roster has handed in nothing.
+    /// The folder or archive, or `None` if a student of the roster has handed in nothing.
     pub source: Option<Source>,
 }
 
-/// Finds the submissions at these paths: each is a submission, or a folder full of them. `roster` is a CSV file with a
-/// column `name`.
+/// Finds the submissions at these paths. Each path is a submission or a folder of submissions. `roster` is a CSV file
+/// with a column `name`.
 ///
 /// # Errors
-/// When a path does not exist, or the roster cannot be read.
+/// Returns an error if a path does not exist, or the roster cannot be read.
 pub fn find(paths: &[PathBuf], settings: &Settings, roster: Option<&Path>) -> Result<Vec<Handed>> {
     let mut found = Vec::new();
     for path in paths {
@@ -60,7 +60,7 @@ pub fn find(paths: &[PathBuf], settings: &Settings, roster: Option<&Path>) -> Re
     Ok(found)
 }
 
-/// Whether a folder is one submission. Otherwise it holds those of a class.
+/// Returns whether a folder is one submission. Otherwise, it contains the submissions of a class.
 fn is_submission(folder: &Path, settings: &Settings) -> bool {
     let folders = |folder: &Path| {
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
@@ -76,7 +76,7 @@ fn is_submission(folder: &Path, settings: &Settings) -> bool {
     has_file || folders(folder).any(|folder| is_lab(&folder))
 }
 
-/// The submissions in a folder: its folders and archives.
+/// Returns the submissions in a folder: its folders and archives.
 fn of_class(folder: &Path) -> Result<Vec<Handed>> {
     let mut found = Vec::new();
     for entry in
@@ -103,7 +103,7 @@ fn handed(path: &Path, source: Source) -> Handed {
     Handed { name, number, stem, source: Some(only_archive(source)) }
 }
 
-/// `chat` for `chat.tar.gz`.
+/// Returns the name without its extension, for example `chat` for `chat.tar.gz`.
 fn without_extension(file: &str) -> String {
     let stem =
         |name: &str| Path::new(name).file_stem().map(|stem| stem.to_string_lossy().into_owned());
@@ -111,7 +111,7 @@ fn without_extension(file: &str) -> String {
     if first.to_lowercase().ends_with(".tar") { stem(&first).unwrap_or(first) } else { first }
 }
 
-/// Where each student has a folder, it may hold nothing but an archive.
+/// Returns the archive in a folder that contains nothing else, because each student may have a folder for an archive.
 fn only_archive(source: Source) -> Source {
     let Source::Folder(folder) = &source else { return source };
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
@@ -161,7 +161,7 @@ fn name(found: &mut Vec<Handed>, roster: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Students with the same name get their number, or the name of the file.
+/// Adds the student's number, or the name of the file, to names that several students have.
 fn tell_apart(found: &mut [Handed]) {
     let names = |found: &[Handed]| {
         let mut names = BTreeMap::new();
@@ -183,7 +183,7 @@ fn tell_apart(found: &mut [Handed]) {
     }
 }
 
-/// The path of a submission.
+/// Returns the path of a submission.
 fn where_from(handed: &Handed) -> String {
     match &handed.source {
         Some(

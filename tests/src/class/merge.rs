@@ -10,8 +10,8 @@ use crate::report::text::quoted_line;
 /// Merges records, each with the name of its file. The result is the record of one grading of all submissions.
 ///
 /// # Errors
-/// When the records are not parts of one class: they are from different kits or settings, a submission is in two of
-/// them, or a shard is missing.
+/// Returns an error if the records are not parts of one class: they are from different kits or settings, a submission
+/// is in two records, or a shard is missing.
 pub fn merge(records: Vec<(String, Record)>) -> Result<Record> {
     let mut records = records.into_iter();
     let (first, mut merged) = records.next().context("there is no record to merge")?;
@@ -57,7 +57,7 @@ pub fn merge(records: Vec<(String, Record)>) -> Result<Record> {
     Ok(merged)
 }
 
-/// Without this check, a lost shard would be a part of the class without points.
+/// Checks that no shard is missing, because a part of the class would then have no points.
 fn all_there(shards: &[Shard]) -> Result<()> {
     let Some(first) = shards.first() else { return Ok(()) };
     let of = first.of;
@@ -79,18 +79,19 @@ fn all_there(shards: &[Shard]) -> Result<()> {
     Ok(())
 }
 
-/// What the settings of a grading decide. Each is kept with the name of the file that was first to say it.
+/// The values that the settings of a grading determine. Each value is kept with the name of the first file that
+/// contains it.
 #[derive(Default)]
 struct Rules {
     labs: BTreeMap<u32, (String, Lab)>,
     class: Option<(String, Class)>,
 }
 
-/// The weight of a lab, and the maximum, hidden and bonus of each stage.
+/// The weight of a lab, and for each stage its number, its maximum, and whether it is a hidden stage or a bonus stage.
 #[derive(PartialEq)]
 struct Lab(u32, Vec<(u32, u32, bool, bool)>);
 
-/// What even a submission without labs has: the maximum, and the number of hidden stages.
+/// The values that even a submission without labs has: the maximum, and the number of hidden stages.
 #[derive(PartialEq)]
 struct Class(u32, u32);
 
@@ -133,7 +134,7 @@ mod tests {
     use crate::class::settings::Settings;
     use crate::labs;
 
-    /// Two records of one submission each, the shards of one class.
+    /// Returns two records with one submission each, which are the shards of one class.
     fn two() -> [(String, Record); 2] {
         ["ann", "bob"].map(|name| {
             let mut record = empty(Control::Kit, "B".to_owned());

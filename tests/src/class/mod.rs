@@ -1,4 +1,4 @@
-//! Grades a class: any number of submissions, by people whom nobody trusts.
+//! Grades a class: any number of untrusted submissions.
 
 pub mod against;
 pub mod beside;

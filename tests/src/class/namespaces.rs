@@ -1,7 +1,8 @@
-//! Sets a command apart: it gets its own processes, network, shared memory and temporary files; see namespaces(7).
+//! Isolates a command, so that it has its own processes, network, shared memory and temporary files; see namespaces(7).
 //!
-//! The processes of the command can neither meet nor see those of others. All of them end with the command, and the
-//! command ends with this process. Many containers do not allow namespaces, so [`works`] tries it out beforehand.
+//! The processes of the command can neither reach nor see other processes. All these processes end with the command,
+//! and the command ends with this process. Many containers do not allow namespaces, so [`works`] tests beforehand
+//! whether they are available.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -12,7 +13,7 @@ use anyhow::{Context, Result, bail};
 /// The hidden subcommand of `cargo lab` that calls [`run`].
 pub const SUBCOMMAND: &str = "apart";
 
-/// The exit status if the namespaces cannot be had. Then the command was not started.
+/// The exit status if the namespaces are not available. In this case, the command was not started.
 pub const FAILED: u8 = 125;
 
 /// The command line of [`run`].
@@ -25,28 +26,29 @@ pub struct Options {
     command: Vec<OsString>,
 }
 
-/// Runs a command in namespaces of its own, and returns its exit status. This process must have only one thread, and is
-/// of no use afterward.
+/// Runs a command in its own namespaces, and returns the command's exit status. This process must have only one thread,
+/// and cannot be used for anything else afterward.
 ///
-/// It is [`FAILED`] if the system does not give the namespaces; the reason is on standard error.
+/// The exit status is [`FAILED`] if the system does not provide the namespaces. In this case, the reason is on standard
+/// error.
 ///
 /// # Errors
-/// When the system lets this process not wait for the command.
+/// Returns an error if the system does not let this process wait for the command.
 pub fn run(options: &Options) -> Result<u8> {
     kernel::run(&options.command, options.tmp)
 }
 
-/// Starts a command in namespaces of its own, with this program.
+/// Returns the beginning of a command line with which this program starts a command in its own namespaces.
 pub fn apart(lab: &Path, has_own_tmp: bool) -> Command {
     let mut command = Command::new(lab);
     command.arg(SUBCOMMAND).args(has_own_tmp.then_some("--tmp")).arg("--");
     command
 }
 
-/// Tries the namespaces out.
+/// Tests whether the namespaces are available.
 ///
 /// # Errors
-/// Says what the system refuses.
+/// Returns an error if the system refuses the namespaces. The error says what it refuses.
 pub fn works(lab: &Path) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let mut probe = apart(lab, true);
@@ -89,7 +91,8 @@ mod kernel {
             eprintln!("Error: {error:#}");
             return Ok(FAILED);
         }
-        // The first process of the table: if it ends, the kernel ends all others, and then lets this one know.
+        // The child is the first process of its process table. If the child ends, the kernel ends all other processes
+        // of the table, and then notifies this process.
         let first = in_child(|| {
             let Err(error) = prepare(has_own_tmp).and_then(|()| become_command(command));
             eprintln!("Error: {error:#}");
@@ -133,7 +136,7 @@ mod kernel {
             | CloneFlags::CLONE_NEWPID;
         let this = Pid::this();
         let (mut reader, mut writer) = pipe()?;
-        // Only a process outside can say which users and groups there are inside.
+        // Only a process outside the namespaces can define which users and groups exist inside.
         let inherited = writer.as_raw_fd();
         let helper = in_child(|| {
             // The pipe ends when this process closes it or ends.
@@ -158,18 +161,19 @@ mod kernel {
         Ok(())
     }
 
-    /// Every user or group inside is the same as outside. Only root may map all of them; otherwise there is only one.
+    /// Maps each user or group inside the namespaces to the same user or group outside. Only root may map all users and
+    /// groups. Otherwise, only one user and one group can be mapped.
     fn map_ids(process: Pid, map: &str, own: u32) -> io::Result<()> {
         let folder = Path::new("/proc").join(process.to_string());
         let known = fs::read_to_string(Path::new("/proc/self").join(map))?;
-        // `0 100000 65536`: the first inside, the first outside, and their number
+        // `0 100000 65536`: the first id inside, the first id outside, and the number of ids
         let same = |line: &str| {
             let mut fields = line.split_whitespace();
             Some(format!("{0} {0} {1}\n", fields.next()?, fields.nth(1)?))
         };
         let all: String = known.lines().filter_map(same).collect();
         fs::write(folder.join(map), all).or_else(|_| {
-            // The kernel requires this before it allows a group.
+            // The kernel requires this setting before it allows a group.
             if map == "gid_map" {
                 fs::write(folder.join("setgroups"), "deny")?;
             }
@@ -177,9 +181,9 @@ mod kernel {
         })
     }
 
-    /// Sets up what belongs to the first process.
+    /// Sets up the namespaces from inside, in their first process.
     fn prepare(has_own_tmp: bool) -> Result<()> {
-        // If the process outside is killed, this one ends, and so all others.
+        // If the process outside is killed, this process ends, and so do all others.
         set_pdeathsig(Signal::SIGKILL)?;
         setsid()?;
         loopback_up().context("the system does not switch the loopback interface on")?;
@@ -192,7 +196,7 @@ mod kernel {
                 .with_context(|| format!("the system refuses to mount {}", folder.display()))
         };
         new("proc", Path::new("/proc"), flags | MsFlags::MS_NOEXEC, none)?;
-        // Files that are only in memory go with the last process, and cannot fill the disk.
+        // Files that are only in memory disappear with the last process, and cannot fill the disk.
         let temporary = Path::new("/tmp");
         let folder = std::env::temp_dir();
         new("tmpfs", Path::new("/dev/shm"), flags, Some("size=64m,nr_inodes=10k,mode=1777"))?;
@@ -212,9 +216,9 @@ mod kernel {
         Err(error).with_context(|| format!("cannot start {}", program.display()))
     }
 
-    /// A new network has a loopback interface that is switched off.
+    /// Switches on the loopback interface, which is off in a new network.
     fn loopback_up() -> io::Result<()> {
-        // SAFETY: plain system calls with valid arguments; an interface request may be all zeros.
+        // SAFETY: plain system calls with valid arguments. An interface request may be all zeros.
         #[allow(unsafe_code)]
         unsafe {
             let socket = libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0);

@@ -1,4 +1,4 @@
-//! Submissions in other languages: the instructor's commands build and start them.
+//! Submissions in other languages, which the instructor's commands build and start.
 
 use std::env;
 use std::fs;
@@ -18,14 +18,14 @@ use crate::system::reads;
 /// The maximum size of a file, in bytes.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
 
-/// The maximum number of bytes of a build's output that are read.
+/// The maximum number of bytes that are read from a build's output.
 const MAX_OUTPUT: u64 = 64 * 1024;
 
-/// Returns the language of a submission, and the folder within it in which its commands run. `None` if it is in the
-/// kit's own.
+/// Returns the language of a submission, and the folder within it in which its commands run. Returns `None` if the
+/// submission is in the kit's own language.
 ///
 /// # Errors
-/// When the submission cannot be read.
+/// Returns an error if the submission cannot be read.
 pub fn language<'a>(
     source: &Source,
     settings: &'a Settings,
@@ -47,7 +47,7 @@ pub fn language<'a>(
 /// Copies a submission to a folder. Returns the folder in which its commands run.
 ///
 /// # Errors
-/// When the submission cannot be read, or is too large.
+/// Returns an error if the submission cannot be read, or is too large.
 pub fn copy(source: &Source, top: &Path, folder: &Path) -> Result<PathBuf> {
     for (path, bytes) in source.read(MAX_FILE, |path| path.starts_with(top))? {
         let target = folder.join(&path);
@@ -61,10 +61,11 @@ pub fn copy(source: &Source, top: &Path, folder: &Path) -> Result<PathBuf> {
     Ok(folder.join(top))
 }
 
-/// Runs the commands that build a submission, which may change only the folder. The error is for the student.
+/// Runs the commands that build a submission. The commands may change only the folder. The error is meant for the
+/// student.
 ///
 /// # Errors
-/// When one of them fails, or does not end in time.
+/// Returns an error if a command fails, or does not end in time.
 pub fn build(language: &Language, folder: &Path, limit: Duration) -> Result<(), String> {
     let deadline = Instant::now() + limit;
     for command in &language.build {

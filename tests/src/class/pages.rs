@@ -13,13 +13,13 @@ use crate::class::record::Record;
 use crate::class::student_page::student_page;
 use crate::report::markup::GENERATOR;
 
-/// Writes the pages to a folder. Students see as much of their reports as `detail` says.
+/// Writes the pages to a folder. `detail` determines how much of their reports students see.
 ///
 /// # Errors
-/// When a file cannot be written.
+/// Returns an error if a file cannot be written.
 pub fn write(record: &Record, folder: &Path, detail: Detail) -> Result<()> {
     let names = file_names(record, "html");
-    // The instructor sees everything. If students do, too, one page is enough for both.
+    // The instructor sees everything. If students also see everything, one page is enough for both.
     let hides = detail != Detail::Full || record.submissions.iter().any(|one| one.hidden > 0);
     let own = if hides { "reports" } else { "students" };
     for (submission, name) in record.submissions.iter().zip(&names) {
@@ -43,8 +43,8 @@ fn write_page(file: &Path, page: &str) -> Result<()> {
     write().with_context(|| format!("cannot write {}", file.display()))
 }
 
-/// Removes the pages of an earlier grading that are not among these, which would be handed out by mistake. Files that
-/// are not ours remain.
+/// Removes the pages of an earlier grading that are not among `names`, because they might be handed out by mistake.
+/// Files that the grader did not write remain.
 fn remove_old(folder: &Path, names: &[String]) -> Result<()> {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let (file, name) = (entry.path(), entry.file_name());

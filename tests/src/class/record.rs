@@ -1,42 +1,43 @@
-//! The record of a graded class, which is written as JSON. Everything that `cargo lab grade` shows is made from it.
+//! The record of a graded class, which is written as JSON. Everything that `cargo lab grade` shows is made from this
+//! record.
 //!
-//! `tests/class.schema.json` describes the same shape for other programs. A new field does not change the version; a
-//! field that changes its meaning, or goes, does.
+//! `tests/class.schema.json` describes the same format for other programs. A new field does not change the version. A
+//! field that changes its meaning, or is removed, changes the version.
 
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// The version of the shape.
+/// The version of the format.
 pub const VERSION: u32 = 1;
 
 /// A graded class.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// [`VERSION`].
+    /// The version of the format, which is [`VERSION`].
     pub version: u32,
     /// The version of the kit that graded.
     pub kit: String,
-    /// When the grading began: UTC, as in RFC 3339.
+    /// The time at which the grading began, in UTC, as in RFC 3339.
     pub date: String,
     /// The system, and the number of its processors.
     pub machine: String,
     /// Where the control came from.
     pub control: Control,
-    /// What the submissions were kept from: the tier, and what is missing in it.
+    /// The containment of the submissions: the tier, and what is missing.
     pub tier: String,
-    /// The part of the class that this is. `None` for a whole class.
+    /// The part of the class that this record contains. `None` for a whole class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shard: Option<Shard>,
-    /// Sorted by name. Each name occurs once.
+    /// The submissions, sorted by name. Each name occurs once.
     pub submissions: Vec<Submission>,
 }
 
 /// A part of a class, for one of several machines. Shard 2 of 8 has every eighth submission, beginning with the second
-/// by name.
+/// submission by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Shard {
-    /// From 1.
+    /// The number of the shard, starting at 1.
     pub number: u32,
     /// The number of shards.
     pub of: u32,
@@ -64,37 +65,38 @@ impl FromStr for Shard {
     }
 }
 
-/// Where the control came from: the finished programs, which show whether a failure is the machine's fault.
+/// The source of the control, that is, of the finished programs that show whether a failure is the machine's fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Control {
-    /// From the kit's `solutions/`.
+    /// The control came from the kit's `solutions/`.
     Kit,
-    /// From a file with programs that were built beforehand.
+    /// The control came from a file with programs that were built beforehand.
     File,
-    /// There was none.
+    /// There was no control.
     None,
 }
 
-/// What one student handed in.
+/// The submission of one student.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Submission {
     /// The student's name, or else the name of the file or folder.
     pub name: String,
-    /// The points that are known, each lab times its weight. `None` if nothing could be graded.
+    /// The sum of the known points, in which the points of each lab are multiplied by its weight. `None` if nothing
+    /// could be graded.
     pub points: Option<u32>,
     /// The maximum of the points, without bonus stages.
     pub maximum: u32,
     /// Whether every stage has points.
     pub complete: bool,
-    /// Why the submission could not be graded, or not completely.
+    /// Why the submission could not be graded completely, or not at all.
     pub error: Option<String>,
-    /// What it was kept from; see [`Record::tier`]. Earlier results and those of a kit of its own may differ.
+    /// The containment of this submission; see [`Record::tier`]. The tier of an earlier result may differ.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tier: Option<String>,
     /// How long the grading took.
     pub seconds: f64,
-    /// When the grading ended: UTC, as in RFC 3339.
+    /// The time at which the grading ended, in UTC, as in RFC 3339.
     pub date: String,
     /// The number of stages that students do not see.
     pub hidden: u32,
@@ -113,7 +115,7 @@ pub struct Lab {
     pub points: Option<u32>,
     /// The maximum of the points, without bonus stages and without the weight.
     pub maximum: u32,
-    /// How often the lab's points count.
+    /// The factor by which the lab's points are multiplied.
     pub weight: u32,
     /// Whether every stage has points.
     pub complete: bool,
@@ -130,17 +132,17 @@ pub struct Stage {
     pub title: String,
     /// The verdict.
     pub verdict: Verdict,
-    /// `None` for a grader error, and where a grader error kept the stage from being graded.
+    /// The points. `None` for a grader error, and for a stage that could not be graded because of a grader error.
     pub points: Option<u32>,
     /// The maximum of the points.
     pub maximum: u32,
-    /// Whether the points are additional: they do not count in the maximum of the lab.
+    /// Whether the points are additional, so that they do not count in the maximum of the lab.
     pub bonus: bool,
     /// Whether students do not see the stage.
     pub hidden: bool,
     /// The stage that must be passed first.
     pub blocked_by: Option<u32>,
-    /// The seed of the random words. A string, because a number in JSON may have only 53 bits.
+    /// The seed of the random words. It is a string, because a number in JSON may have only 53 bits.
     pub seed: Option<String>,
     /// How long the stage took.
     pub seconds: f64,
@@ -166,27 +168,27 @@ pub enum Verdict {
     GraderError,
 }
 
-/// A report in parts, so that some of them can be left out for students. All texts are plain: no escape sequences, no
-/// markup except in [`Ladder::svg`], and no paths of the machine that graded.
+/// A report in parts, so that some parts can be left out for students. All texts are plain. They contain no escape
+/// sequences, no markup except in [`Ladder::svg`], and no paths of the machine that graded.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// Which programs and connections had ended before.
+    /// The programs and connections that had ended before the failure.
     pub ended: Vec<String>,
-    /// What was expected, and what came. `None` if the grader failed.
+    /// What was expected, and what arrived. `None` if the grader failed.
     pub wrong: Option<Wrong>,
     /// Why the grader failed.
     pub grader: Option<String>,
-    /// What was almost right.
+    /// Remarks about output that was almost right.
     pub near_misses: Vec<String>,
     /// The step of the script that failed.
     pub step: Option<String>,
     /// The messages between the programs.
     pub ladder: Option<Ladder>,
-    /// The same without the message that did not arrive. `None` if no message is missing.
+    /// The same ladder without the message that did not arrive. `None` if no message is missing.
     pub happened: Option<Ladder>,
-    /// What the people and servers saw.
+    /// The screens of the people and servers.
     pub screens: Vec<Screen>,
-    /// What the programs did that were still running.
+    /// What the programs that were still running did.
     pub running: Vec<String>,
     /// What to do next.
     pub advice: Vec<Advice>,
@@ -194,14 +196,14 @@ pub struct Report {
     pub text: String,
 }
 
-/// What was expected, and what came.
+/// What was expected, and what arrived.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Wrong {
-    /// Who should have received or done it.
+    /// The participant that should have received or done what was expected.
     pub who: String,
     /// The expected text, in rows. Empty if the program does not compile.
     pub expected: Vec<String>,
-    /// The text that came instead, in rows; or the output of the compiler.
+    /// The text that arrived instead, in rows, or the output of the compiler.
     pub came: Vec<String>,
     /// The row and the column of `came` at which the difference begins.
     pub caret: Option<(usize, usize)>,
@@ -210,7 +212,7 @@ pub struct Wrong {
 /// The messages between the programs, twice.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ladder {
-    /// For a terminal with 100 columns.
+    /// The ladder for a terminal with 100 columns.
     pub text: String,
     /// A drawing, which uses the styles of the page that contains it.
     pub svg: String,
@@ -219,7 +221,7 @@ pub struct Ladder {
 /// The last lines of a screen.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Screen {
-    /// Whose screen it is.
+    /// The person or server that the screen belongs to.
     pub name: String,
     /// The lines from top to bottom.
     pub lines: Vec<String>,
@@ -228,7 +230,7 @@ pub struct Screen {
 /// What to do next.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Advice {
-    /// `look at`, `hint`, `read`, `again`, `stuck?`, `control` or `to do`.
+    /// The label: `look at`, `hint`, `read`, `again`, `stuck?`, `control` or `to do`.
     pub label: String,
     /// The advice.
     pub text: String,

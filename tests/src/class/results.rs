@@ -30,12 +30,12 @@ const DRAWN: Size = Size { lanes: 6, rows: 60 };
 /// The number of rows of a ladder as text.
 const ROWS: usize = 14;
 
-/// The current time, as in RFC 3339.
+/// Returns the current time, as in RFC 3339.
 pub fn now() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }
 
-/// Returns the result of a stage. `again` is the command that runs it again.
+/// Returns the result of a stage. `again` is the command that runs the stage again.
 pub fn stage(
     lab: &stage::Lab,
     stage: &stage::Stage,
@@ -74,7 +74,7 @@ pub fn stage(
     }
 }
 
-/// A time in seconds, exact to a hundredth.
+/// Returns a time in seconds, rounded to a hundredth.
 pub fn seconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 100.0).round() / 100.0
 }
@@ -95,7 +95,7 @@ fn report(
         let text = made("the ladder", || ladder.to_text(COLUMNS)).unwrap_or_else(|why| why);
         plain(text.as_bytes())
     };
-    // The text has fewer rows, and so is made from a smaller ladder.
+    // The text has fewer rows, so it is made from a smaller ladder.
     let both = |small: ladder::Ladder, large: &ladder::Ladder| {
         let svg = made("the ladder", || svg::ladder(large)).unwrap_or_default();
         Ladder { text: text(&small), svg }
@@ -143,7 +143,7 @@ fn report(
 
 fn wrong(report: &Made, who: &str, expected: &str, came: &str) -> Wrong {
     let who = quoted_line(who);
-    // The output of the compiler.
+    // Text of several lines is the output of the compiler.
     if came.contains('\n') {
         return Wrong { who, came: quoted(came), ..Wrong::default() };
     }
@@ -151,10 +151,10 @@ fn wrong(report: &Made, who: &str, expected: &str, came: &str) -> Wrong {
     Wrong { who, expected: comparison.expected, came: comparison.came, caret: comparison.caret }
 }
 
-/// Returns a lab with its results. It is not complete if some stages were not graded.
+/// Returns a lab with its results. The lab is not complete if some stages were not graded.
 pub fn lab(lab: &stage::Lab, mut stages: Vec<Stage>, settings: &Settings) -> Lab {
     stages.sort_by_key(|stage| stage.stage);
-    // Nobody knows whether a stage would have been blocked if the machine had not failed.
+    // It is unknown whether a stage would have been blocked if the machine had not failed.
     let is_unknown = |number: Option<u32>| {
         let mut graded = stages.iter().filter(|one| one.verdict == Verdict::GraderError);
         graded.any(|one| Some(one.stage) == number)
@@ -177,13 +177,13 @@ pub fn lab(lab: &stage::Lab, mut stages: Vec<Stage>, settings: &Settings) -> Lab
     }
 }
 
-/// The maximum of the points of a lab, without bonus stages.
+/// Returns the maximum of the points of a lab, without bonus stages.
 fn maximum(lab: &stage::Lab, settings: &Settings) -> u32 {
     let stages = lab.stages.iter().filter(|stage| !settings.is_bonus(lab.number, stage.number));
     stages.map(|stage| stage.points).sum()
 }
 
-/// Returns a submission with its results. Without `labs`, nothing could be graded.
+/// Returns a submission with its results. If `labs` is empty, nothing could be graded.
 pub fn submission(
     name: &str,
     wanted: &[stage::Lab],

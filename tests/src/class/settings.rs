@@ -1,4 +1,4 @@
-//! `grading.toml`: what an instructor decides about a class.
+//! `grading.toml`: the settings that an instructor chooses for a class.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,14 +10,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::labs;
 
-/// The maximum weight of a lab. Sums of points stay small enough for every spreadsheet and every form of results.
+/// The maximum weight of a lab. With this limit, sums of points are small enough for every spreadsheet and every form
+/// of results.
 const MAX_WEIGHT: u32 = 1_000;
 
 /// The instructor's settings. Without a file, all labs have the same weight, and every stage counts and is shown.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// How often the points of a lab count; otherwise once. The keys are the numbers of labs.
+    /// The weights by which the points of labs are multiplied. The default is 1. The keys are the numbers of labs.
     pub weights: BTreeMap<String, u32>,
     /// The stages that students do not see, such as `2.14`.
     pub hidden: Vec<String>,
@@ -25,7 +26,7 @@ pub struct Settings {
     pub bonus: Vec<String>,
     /// The time limit for a build, in seconds.
     pub build_seconds: u64,
-    /// Other languages than the kit's.
+    /// Languages other than the kit's language.
     pub language: Vec<Language>,
 }
 
@@ -35,7 +36,8 @@ pub struct Settings {
 pub struct Language {
     /// The name of the language, for messages.
     pub name: String,
-    /// A submission that has this file is in this language. The commands run in the folder that holds this path.
+    /// A submission that contains this file is in this language. The commands run in the folder that contains this
+    /// path.
     pub file: String,
     /// The commands that build the submission, for a shell.
     #[serde(default)]
@@ -48,9 +50,9 @@ pub struct Language {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Programs {
-    /// Starts the server.
+    /// The command line that starts the server.
     pub server: Option<String>,
-    /// Starts the client.
+    /// The command line that starts the client.
     pub client: Option<String>,
 }
 
@@ -65,7 +67,7 @@ impl Settings {
     /// Reads the settings from a file.
     ///
     /// # Errors
-    /// When the file cannot be read, or names a lab or stage that does not exist.
+    /// Returns an error if the file cannot be read, or names a lab or stage that does not exist.
     pub fn read(file: &Path) -> Result<Self> {
         let shown = file.display();
         let text = fs::read_to_string(file).with_context(|| format!("cannot read {shown}"))?;
@@ -97,22 +99,22 @@ impl Settings {
         Ok(())
     }
 
-    /// How often the points of a lab count.
+    /// Returns the weight by which the points of a lab are multiplied.
     pub fn weight(&self, lab: u32) -> u32 {
         self.weights.get(&lab.to_string()).copied().unwrap_or(1)
     }
 
-    /// Whether students do not see a stage.
+    /// Returns whether students do not see a stage.
     pub fn is_hidden(&self, lab: u32, stage: u32) -> bool {
         self.hidden.iter().any(|hidden| is(hidden, lab, stage))
     }
 
-    /// Whether the points of a stage are additional.
+    /// Returns whether the points of a stage are additional.
     pub fn is_bonus(&self, lab: u32, stage: u32) -> bool {
         self.bonus.iter().any(|bonus| is(bonus, lab, stage))
     }
 
-    /// The time limit for a build.
+    /// Returns the time limit for a build.
     pub fn build_limit(&self) -> Duration {
         Duration::from_secs(self.build_seconds)
     }

@@ -27,10 +27,10 @@ pub struct Single {
 }
 
 impl Single {
-    /// Begins the record of these labs, which is named after the folder of the kit.
+    /// Begins the record of these labs. The submission is named after the folder of the kit.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// Returns an error if the file cannot be written.
     pub fn start(kit: &Path, numbers: &[u32], file: Option<PathBuf>) -> Result<Self> {
         let kit = fs::canonicalize(kit).unwrap_or_else(|_| kit.to_owned());
         let mut wanted = labs::all();
@@ -41,7 +41,7 @@ impl Single {
         Ok(single)
     }
 
-    /// Adds the result of a stage. `again` returns the command that runs it again.
+    /// Adds the result of a stage. `again` returns the command that runs the stage again.
     pub fn add(
         &mut self,
         lab: &stage::Lab,
@@ -58,7 +58,7 @@ impl Single {
     /// Writes the record.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// Returns an error if the file cannot be written.
     pub fn write(&self) -> Result<()> {
         let Some(file) = &self.file else { return Ok(()) };
         let name = self.kit.file_name().unwrap_or_default().to_string_lossy();

@@ -1,5 +1,5 @@
-//! The page of one submission, with the same reports as `cargo lab check --html`. It contains nothing of the machine
-//! that graded.
+//! The page of one submission, with the same reports as `cargo lab check --html`. The page contains nothing about the
+//! machine that graded.
 
 use std::fmt::Write;
 
@@ -31,7 +31,7 @@ pub fn student_page(submission: &Submission, kit: &str) -> String {
     page(&format!("{name}: {total}"), &[STYLE], None, &body)
 }
 
-/// Returns the sum in words, and what it leaves out.
+/// Returns the sum in words, and what the sum leaves out.
 fn total(submission: &Submission) -> String {
     let Submission { points, maximum, complete, hidden, labs, .. } = submission;
     let mut total =
@@ -119,14 +119,14 @@ fn lines(lines: &[String]) -> Vec<String> {
     quoted(&lines.join("\n"))
 }
 
-/// What was expected, and what came instead.
+/// Returns what was expected, and what arrived instead.
 fn failure(report: &Report) -> String {
     if let Some(why) = &report.grader {
         return output("the grader failed", &quoted(why));
     }
     match &report.wrong {
         None => String::new(),
-        // The output of a compiler, or what the instructor shows of a failure.
+        // This text is the output of a compiler, or the part of a failure that the instructor shows.
         Some(failure) if failure.expected.is_empty() => output(&failure.who, &lines(&failure.came)),
         Some(failure) => {
             wrong(&failure.who, &lines(&failure.expected), &lines(&failure.came), failure.caret)

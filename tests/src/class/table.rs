@@ -1,4 +1,4 @@
-//! The results of a class as a table on the terminal: a line a submission, a column a lab.
+//! The results of a class as a table on the terminal, with a line for each submission and a column for each lab.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -14,7 +14,7 @@ use crate::report::text::{cut, line, quoted_line, wrapped};
 /// The number of columns of the sum, and of the points of a lab.
 const SUM: usize = 8;
 const LAB: usize = 7;
-/// The number of columns that a name needs at least. In a narrower window, the labs are left out.
+/// The minimum number of columns for a name. In a narrower window, the labs are left out.
 const NAME: usize = 16;
 
 /// Returns the table. No line has more than `columns` columns.

@@ -1,7 +1,7 @@
-//! The tier of containment: what this machine holds submissions back from, in words for the record.
+//! The tier of containment, which says in words for the record how this machine confines submissions.
 //!
-//! A: each submission is graded in [`namespaces`] of its own, and all of B. B: all that [`confinement`] can enforce for
-//! each program.
+//! Tier B has all restrictions that [`confinement`] can enforce for each program. Tier A has all restrictions of tier
+//! B, and each submission is graded in its own [`namespaces`].
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -24,7 +24,7 @@ pub enum Level {
 }
 
 impl Level {
-    /// The level that a record names. `None` if something is missing even from B.
+    /// Returns the level that a record names, or `None` if something is missing even for level B.
     fn of(tier: &str) -> Option<Self> {
         match tier.split([' ', ':']).next() {
             Some("A") => Some(Self::A),
@@ -39,17 +39,17 @@ impl Level {
 pub struct Tier {
     /// The tier without namespaces.
     programs: String,
-    /// Why there are no namespaces, if there are none.
+    /// The reason why there are no namespaces, if there are none.
     refused: Option<String>,
-    /// What the instructor requires.
+    /// The level that the instructor requires.
     required: Option<Level>,
 }
 
 impl Tier {
-    /// Finds out what this machine gives.
+    /// Determines the tier of this machine.
     ///
     /// # Errors
-    /// When that is less than required. The error says what is missing, and what to do.
+    /// Returns an error if the tier is lower than required. The error says what is missing, and what to do.
     pub fn probe(lab: &Path, required: Option<Level>) -> Result<Self> {
         let refused = namespaces::works(lab).err().map(|why| format!("{why:#}"));
         let tier = Self { programs: confinement::tier(), refused, required };
@@ -59,22 +59,22 @@ impl Tier {
         Ok(tier)
     }
 
-    /// Whether submissions are set apart.
+    /// Returns whether each submission is graded in its own namespaces.
     pub fn has_namespaces(&self) -> bool {
         self.refused.is_none()
     }
 
-    /// The tier of one submission for which the system has no namespaces left.
+    /// Returns the tier of one submission for which the system has no namespaces left.
     ///
     /// # Errors
-    /// When that is less than required.
+    /// Returns an error if this tier is lower than required.
     pub fn without_namespaces(&self, why: &str) -> Result<Self> {
         let tier = Self { refused: Some(why.to_owned()), ..self.clone() };
         tier.too_low().map_or(Ok(()), |why| bail!("{why}"))?;
         Ok(tier)
     }
 
-    /// The tier in words, for the record.
+    /// Returns the tier in words, for the record.
     pub fn text(&self) -> String {
         match (Level::of(&self.programs), &self.refused) {
             (Some(_), None) => "A".to_owned(),
@@ -84,7 +84,7 @@ impl Tier {
         }
     }
 
-    /// Whether an earlier result has the required tier.
+    /// Returns whether an earlier result has the required tier.
     pub fn allows(&self, tier: Option<&str>) -> bool {
         self.required.is_none() || tier.and_then(Level::of) >= self.required
     }
@@ -107,7 +107,7 @@ impl Tier {
     }
 }
 
-/// The containment of a graded class, as part of a sentence.
+/// Returns the containment of a graded class, as part of a sentence.
 pub fn containment(record: &Record) -> String {
     let mut others: BTreeMap<&str, usize> = BTreeMap::new();
     for tier in record.submissions.iter().filter_map(|one| one.tier.as_deref()) {

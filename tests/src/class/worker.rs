@@ -1,7 +1,7 @@
-//! Grades one submission, in a process of its own. What happens to this process costs only this submission.
+//! Grades one submission in a separate process. If this process fails, no other submission is affected.
 //!
-//! The job comes as a line on standard input, which then stays open: when it ends, the process that waits for the
-//! result has ended, and so this one ends, too, with everything that it has started.
+//! The job arrives as a line on standard input, which then stays open. If standard input ends, the process that waits
+//! for the result has ended, so the worker also ends, with everything that it has started.
 
 use std::collections::{BTreeMap, HashMap};
 use std::env;
@@ -33,14 +33,14 @@ use crate::submission::warm::Slot;
 use crate::system::cargo::Built;
 use crate::system::{orphans, reads};
 
-/// What is graded, and how.
+/// The submission to grade, and the settings for the grading.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Job {
     /// The student's name.
     pub name: String,
-    /// What was handed in.
+    /// The submission as it was handed in.
     pub source: Source,
-    /// Where it is built.
+    /// The slot in which the submission is built.
     pub slot: Slot,
     /// The labs to grade.
     pub labs: Vec<u32>,
@@ -51,13 +51,13 @@ pub struct Job {
 }
 
 impl Job {
-    /// The file for the result.
+    /// Returns the file for the result.
     pub fn result(&self) -> PathBuf {
         self.slot.folder.join("result.json")
     }
 
-    /// The longest time for this job. A build that is stopped is tried again for each package, and each stage may take
-    /// its limit, twice, and that of the control.
+    /// Returns the maximum time for this job. A build that is stopped is tried again for each package. Each stage may
+    /// take its time limit twice, plus the time limit of the control.
     pub fn limit(&self) -> Duration {
         let stages: usize = self.wanted().iter().map(|lab| lab.stages.len()).sum();
         let rounds = u32::try_from(stages.div_ceil(THREADS)).unwrap_or(u32::MAX);
@@ -75,7 +75,7 @@ impl Job {
 /// Reads a job from standard input, and writes its result.
 ///
 /// # Errors
-/// When there is no job, or the result cannot be written.
+/// Returns an error if there is no job, or the result cannot be written.
 pub fn run() -> Result<()> {
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line)?;
@@ -97,7 +97,7 @@ pub fn run() -> Result<()> {
     fs::write(job.result(), serde_json::to_string(&value)?).context("cannot write the result")
 }
 
-/// Says which stages have no points.
+/// Returns a sentence about the stages that have no points.
 fn unknown(labs: &[record::Lab]) -> Option<String> {
     let mut stages = Vec::new();
     for lab in labs {
@@ -109,7 +109,7 @@ fn unknown(labs: &[record::Lab]) -> Option<String> {
     })
 }
 
-/// The folders that no report names, and what it says instead.
+/// Returns the folders that reports must not name, each with the text that replaces it.
 fn folders(job: &Job) -> Vec<(PathBuf, &'static str)> {
     let mut folders = vec![(job.slot.folder.clone(), "")];
     let cargo = env::var_os("CARGO_HOME").map(PathBuf::from);
@@ -147,7 +147,7 @@ fn grade(job: &Job) -> Result<Vec<record::Lab>> {
     Ok(grade_labs(job, &grader.with_programs(Author::Student, built), &job.labs, ""))
 }
 
-/// Adds what only the intake knows to the results of a build.
+/// Adds information that only the intake has to the results of a build.
 fn explained(mut built: Built, packages: &[Package], taken: &Sources) -> Built {
     for package in packages {
         if let Some(why) = taken.refused.get(&package.name) {
@@ -167,7 +167,7 @@ fn with_control(grader: Grader, job: &Job) -> Grader {
     grader.with_programs(Author::Kit, programs.collect::<HashMap<_, _>>())
 }
 
-/// Grades the labs for which the language has programs. In the others, nothing was handed in.
+/// Grades the labs for which the language has programs. For the other labs, nothing was handed in.
 fn grade_other(job: &Job, language: &Language, folder: &Path) -> Result<Vec<record::Lab>> {
     env::set_current_dir(folder)?;
     reads::distrust(folder);
@@ -200,7 +200,7 @@ fn grade_other(job: &Job, language: &Language, folder: &Path) -> Result<Vec<reco
     Ok(results)
 }
 
-/// The options with which a student runs a stage again.
+/// Returns the options with which a student runs a stage again.
 fn again(commands: &Commands) -> String {
     let option = |name: &str, command: &Option<String>| {
         let quoted = command.as_ref().map(|command| command.replace('\'', r"'\''"));
@@ -244,7 +244,7 @@ fn grade_labs(job: &Job, grader: &Grader, numbers: &[u32], again: &str) -> Vec<r
 /// Reads the result of a job that has ended.
 ///
 /// # Errors
-/// When there is none, or it is not one.
+/// Returns an error if there is no result, or the file does not contain a valid result.
 pub fn result(file: &Path) -> Result<Submission> {
     const MAX_RESULT: u64 = 64 * 1024 * 1024;
     let mut text = String::new();

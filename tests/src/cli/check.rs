@@ -1,4 +1,4 @@
-//! `cargo lab check`: grades stages in order, and stops at the first that does not pass.
+//! `cargo lab check`: grades stages in order, and stops at the first stage that does not pass.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -59,7 +59,7 @@ pub struct Options {
     html: Option<PathBuf>,
     // not for students: for instructors
     /// Also writes the results to this file, as `cargo lab grade` does
-    // Hidden, because the help is in the students' book.
+    // This option is hidden, because the help is in the students' book.
     #[arg(long, value_name = "FILE", hide = true)]
     json: Option<PathBuf>,
     // exported again
@@ -70,7 +70,7 @@ pub struct Options {
 
 impl Options {
     /// Returns the options for a user who watches the terminal and does not scroll. All stages of the target are graded
-    /// if `all` is set; otherwise, grading stops at the first that does not pass.
+    /// if `all` is set. Otherwise, grading stops at the first stage that does not pass.
     pub fn for_watching(target: Option<Target>, all: bool) -> Self {
         Self { target, all, repeats: true, ..Self::default() }
     }
@@ -107,10 +107,10 @@ fn command(text: &str) -> Result<String, String> {
     Err("it must contain {port}, for example \"python3 chat.py {host} {port}\"".into())
 }
 
-/// Runs a check. Whatever happens, the last line is the sum of the points, or says that there is none. Returns the
+/// Runs a check. Whatever happens, the last line is the sum of the points, or says that there is no sum. Returns the
 /// exit status, which is 0 if every stage is passed.
 pub fn to_the_last_line(check: impl FnOnce() -> Result<Checked>) -> ExitCode {
-    // Without a second process, only a killed grader says nothing.
+    // If there is no second process, the last line is missing only if the grader is killed.
     let _ = last_word::wait_for_grader(print_no_points);
     let graded = caught("the check", check);
     let status = match graded {
@@ -130,18 +130,18 @@ pub fn to_the_last_line(check: impl FnOnce() -> Result<Checked>) -> ExitCode {
     status
 }
 
-/// What a check has found.
+/// The result of a check.
 pub struct Checked {
     /// The first stage that is not passed, if any.
     pub first: Option<StageNumber>,
-    /// Whether the page is written, if one was asked for.
+    /// Whether the page has been written, if a page was requested.
     is_written: bool,
 }
 
 /// Grades the stages.
 ///
 /// # Errors
-/// When nothing can be graded.
+/// Returns an error if nothing can be graded.
 pub fn run(kit: &Path, options: Options) -> Result<Checked> {
     reads::allow(options.read.iter().cloned());
     let stages = options.stages();
@@ -217,7 +217,7 @@ pub fn run(kit: &Path, options: Options) -> Result<Checked> {
         if !has_report || !is_shown {
             println!("{}", stage_line(lab, stage, verdict));
         }
-        // The stage that blocks this one may be outside the target.
+        // The stage that blocks this stage may be outside the target.
         let number = if let Verdict::Blocked(by) = *verdict { by } else { 0 };
         let is_new = target.is_some_and(|target| !target.contains(lab.number, number));
         if let Some(stage) = lab.stages.iter().find(|stage| stage.number == number && is_new) {
@@ -253,12 +253,12 @@ pub fn run(kit: &Path, options: Options) -> Result<Checked> {
     Ok(Checked { first, is_written })
 }
 
-/// Finds out whether the page can be written, before the grading, which takes a while.
+/// Checks, before the long grading, whether the page can be written.
 fn create(page: &Path) -> Result<File> {
     File::create(page).with_context(|| format!("cannot write {}", page.display()))
 }
 
-/// Records that a report showed the first hint, so that `cargo lab hint` begins with the next one.
+/// Records that a report showed the first hint, so that `cargo lab hint` begins with the next hint.
 fn note_hint(kit: &Path, lab: &Lab, stage: &Stage, report: &str) {
     let first = stage.hints.first();
     if first.is_some_and(|hint| report.contains(&labelled("hint", hint, columns()))) {
@@ -272,7 +272,7 @@ fn total_line(points: Points, count: usize, more: usize) -> String {
     format!("{points} points in {count} {stages}{more}")
 }
 
-/// Writes a page. Returns whether this was possible.
+/// Writes a page. Returns whether the page could be written.
 fn is_written(file: &Path, page: &str) -> bool {
     let written = fs::write(file, page);
     if let Err(error) = &written {

@@ -1,4 +1,4 @@
-//! The files of a kit without solutions: for students, or for a machine that grades them.
+//! The files of a kit without solutions, for students or for a machine that grades students' programs.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -42,7 +42,7 @@ const KIT_ONLY: [&str; 9] = [
     "tests/starters",
 ];
 
-/// What grades a class.
+/// The files that grade a class.
 const GRADERS_ONLY: [&str; 7] = [
     "tests/class.schema.json",
     "tests/platforms",
@@ -58,7 +58,7 @@ const GRADERS_ONLY: [&str; 7] = [
 const CUT_FROM: [&str; 2] = ["not exported:", "not for students:"];
 const CUT_TO: &str = "exported again";
 
-/// What a kit is for. Neither kind has the solutions.
+/// The audience of a kit. A kit for either audience lacks the solutions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Audience {
     /// Students, who do not grade a class.
@@ -70,7 +70,7 @@ pub enum Audience {
 /// Returns the files of a kit without solutions, as paths with contents.
 ///
 /// # Errors
-/// When a file cannot be read.
+/// Returns an error if a file cannot be read.
 pub fn exported(kit: &Path, audience: Audience) -> Result<BTreeMap<PathBuf, String>> {
     let is_for_students = audience == Audience::Students;
     let cuts = if is_for_students { &CUT_FROM[..] } else { &CUT_FROM[..1] };
@@ -113,7 +113,7 @@ fn without_cuts(text: &str, cuts: &[&str]) -> String {
     for line in text.split_inclusive('\n') {
         let begins = cuts.iter().any(|cut| line.contains(cut));
         let ends = line.contains(CUT_TO);
-        // In this source file, the mark is also in the middle of lines.
+        // In this source file, the mark also occurs in the middle of lines.
         is_cut |= begins && line.trim_start().starts_with(['#', '/', '<']);
         if !is_cut {
             kept.push_str(line);
@@ -126,7 +126,7 @@ fn without_cuts(text: &str, cuts: &[&str]) -> String {
 /// Removes packages that no longer exist from `Cargo.lock`.
 ///
 /// # Errors
-/// When cargo cannot do this.
+/// Returns an error if cargo cannot update the file.
 pub fn tidy_lock_file(folder: &Path) -> Result<()> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let arguments = ["update", "--workspace", "--offline", "--quiet"];

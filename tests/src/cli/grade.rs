@@ -53,13 +53,13 @@ pub struct Options {
     writers: Writers,
 }
 
-/// The settings that are used if none are named.
+/// The settings file that is used if no file is named.
 const SETTINGS: &str = "grading.toml";
 
 /// Grades the submissions. Returns whether every submission has points for every stage.
 ///
 /// # Errors
-/// When nothing can be graded, or the record cannot be written.
+/// Returns an error if nothing can be graded, or the record cannot be written.
 pub fn run(kit: &Path, options: Options) -> Result<bool> {
     let begun = options.writers.begin()?;
     let tier = Tier::probe(&grade::program()?, options.require_tier)?;

@@ -15,10 +15,11 @@ use crate::kit::way::{self, Way};
 use crate::labs;
 use crate::report::text::{columns, labelled, wrapped};
 
-/// Shows the hint after those that have been shown, here or in a report. When all have been shown, shows all again.
+/// Shows the first hint that has not been shown yet, here or in a report. When all hints have been shown, shows all
+/// hints again.
 ///
 /// # Errors
-/// When the number of shown hints cannot be saved.
+/// Returns an error if the number of shown hints cannot be saved.
 pub fn run(kit: &Path, number: StageNumber) -> Result<()> {
     let labs = labs::all();
     let Some((lab, stage)) = number.find(&labs) else { return Ok(()) };
@@ -56,7 +57,7 @@ pub fn run(kit: &Path, number: StageNumber) -> Result<()> {
     shown.note(&name, count)
 }
 
-/// Notes that a report has shown the stage's first hint. If this cannot be saved, the hint is shown twice.
+/// Notes that a report has shown the stage's first hint. If the note cannot be saved, the hint is shown twice.
 pub fn note_first(kit: &Path, lab: &Lab, stage: &Stage) {
     let mut shown = Shown::read(kit);
     let name = format!("{}.{}", lab.number, stage.number);

@@ -20,7 +20,7 @@ use crate::report::text::{columns, line, mark};
 /// Grades the student's programs, and shows the map.
 ///
 /// # Errors
-/// When nothing can be graded.
+/// Returns an error if nothing can be graded.
 pub fn run(kit: &Path) -> Result<()> {
     let grader = Arc::new(Grader::new(kit, &labs::numbers(), None));
     let numbers = grader.stages().map(|(lab, stage)| StageNumber { lab, stage: stage.number });

@@ -146,7 +146,7 @@ const NEED_SOLUTIONS: [&str; 6] = ["demo", "solution", "starters", "figures", "s
 
 impl Options {
     /// Parses the command line. Ends the program if the command line is wrong. A kit without solutions hides the
-    /// commands that need them.
+    /// commands that need the solutions.
     pub fn from_command_line() -> Self {
         let mut command = Self::command();
         if !Author::Kit.exists(&crate::kit::root()) {

@@ -19,7 +19,7 @@ use crate::kit::{exercises, files};
 /// Shows the next step in a lab, or in the lab that the student is working on.
 ///
 /// # Errors
-/// When nothing can be graded.
+/// Returns an error if nothing can be graded.
 pub fn run(kit: &Path, lab: Option<u32>) -> Result<()> {
     if let Some(lab) = lab {
         match in_lab(kit, lab)? {
@@ -73,7 +73,7 @@ pub fn step(kit: &Path, lab: &Lab, stage: &Stage, verdict: &Verdict) -> String {
     lines.join("\n")
 }
 
-/// In a guided lab: the functions of a stage.
+/// Returns lines that name the functions of a stage in a guided lab.
 fn functions(kit: &Path, lab: u32, stage: u32) -> Vec<String> {
     let places = match exercises_of_lab(kit, lab) {
         Ok(places) => exercises::of_stage(places, stage),
@@ -90,7 +90,7 @@ fn functions(kit: &Path, lab: u32, stage: u32) -> Vec<String> {
     lines
 }
 
-/// In an open lab: the programs that a stage runs, and the handout that describes them.
+/// Returns lines that name the programs that a stage of an open lab runs, and the handout that describes them.
 fn programs(kit: &Path, lab: u32, role: Role) -> Vec<String> {
     let programs: &[&str] = match role {
         Role::Server => &["server"],

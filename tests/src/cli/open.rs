@@ -1,4 +1,4 @@
-//! The starter of an open lab, which is made from the guided one: the options of each program's command line, and
+//! The starter of an open lab, which is made from the guided starter: the options of each program's command line, and
 //! where to begin.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,7 +21,7 @@ const LIBRARY: &str = "\
 /// the same as in the guided lab.
 ///
 /// # Errors
-/// When a starter cannot be read or understood.
+/// Returns an error if a starter cannot be read or understood.
 pub fn make(kit: &Path, lab: u32) -> Result<BTreeMap<PathBuf, String>> {
     let pristine = kit.join(PRISTINE);
     let mut starter = BTreeMap::new();
@@ -70,7 +70,7 @@ fn program(guided: &str, is_server: bool) -> Result<String> {
             imports.add_used(&item.tree, &mut Vec::new(), &used);
         }
     }
-    // Keep only the first paragraph of the comment: the others are about the guided design.
+    // Keep only the first paragraph of the comment, because the other paragraphs are about the guided design.
     let comment = guided.lines().take_while(|line| line.starts_with("//! "));
     let comment = comment.collect::<Vec<_>>().join("\n");
     let (libraries, task) = if is_server {

@@ -1,7 +1,7 @@
-//! `cargo lab export --gradescope`, `--github` and `--prairielearn`: what grades submissions where courses are.
+//! `cargo lab export --gradescope`, `--github` and `--prairielearn`: writes graders for the platforms that courses use.
 //!
-//! Each of them contains a kit for graders. It has no solutions, except where only the instructor sees it before it has
-//! made the control.
+//! Each platform's grader contains a kit for graders. The kit has no solutions, except on a platform where only the
+//! instructor sees the kit until the control has been made.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -42,10 +42,10 @@ pub struct Platforms {
 }
 
 impl Platforms {
-    /// Writes what is wanted. Returns whether anything is.
+    /// Writes the requested files. Returns whether any were requested.
     ///
     /// # Errors
-    /// When a file cannot be read or written.
+    /// Returns an error if a file cannot be read or written.
     pub fn write(&self, kit: &Path) -> Result<bool> {
         if let Some(file) = &self.gradescope {
             self.gradescope(kit, file)?;
@@ -164,7 +164,7 @@ fn packed(folder: &Path, file: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A random UUID (version 4).
+/// Returns a random UUID (version 4).
 fn uuid(random: u128) -> String {
     let random = random & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
     let digits = format!("{random:032x}");

@@ -17,15 +17,15 @@ use crate::harness::stage::{Lab, Stage};
 /// If the output is not a terminal, a step that takes longer than this is announced with a line.
 const LONG: Duration = Duration::from_secs(1);
 
-/// What is being done. A terminal shows it in a line that moves and disappears at the end. Elsewhere, each step that
-/// takes long is one line. Both are written to stderr.
+/// The progress of a command. A terminal shows the progress in an animated line, which disappears at the end. If the
+/// output is not a terminal, each step that takes long is one line. Both forms are written to stderr.
 pub struct Progress {
     bar: ProgressBar,
     lines: Option<(Sender<String>, JoinHandle<()>)>,
 }
 
 impl Progress {
-    /// Begins with a first step.
+    /// Starts to show progress, with a first step.
     pub fn start(what: impl Into<String>) -> Result<Self> {
         let bar = ProgressBar::no_length();
         bar.set_style(ProgressStyle::with_template(" {spinner} {wide_msg} {elapsed:>4}")?);
@@ -85,7 +85,7 @@ fn announce(steps: &Receiver<String>) {
 /// Builds an author's programs.
 ///
 /// # Errors
-/// When cargo cannot build anything.
+/// Returns an error if cargo cannot build anything.
 pub fn build(grader: &Grader, author: Author) -> Result<()> {
     let _progress = Progress::start(match author {
         Author::Student => "building your programs",
@@ -99,7 +99,7 @@ pub fn build(grader: &Grader, author: Author) -> Result<()> {
 /// returns false.
 ///
 /// # Errors
-/// When cargo cannot build anything.
+/// Returns an error if cargo cannot build anything.
 pub fn grade(
     grader: &Arc<Grader>,
     stages: Vec<StageNumber>,

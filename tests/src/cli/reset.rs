@@ -33,7 +33,7 @@ pub struct Options {
 /// in a new folder.
 ///
 /// # Errors
-/// When a file cannot be read, parsed or written.
+/// Returns an error if a file cannot be read, parsed or written.
 pub fn run(kit: &Path, options: Options) -> Result<()> {
     let Options { target, yes, .. } = options;
     let lab = target.lab;

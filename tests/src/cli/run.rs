@@ -32,10 +32,11 @@ enum Program {
     Client,
 }
 
-/// Becomes `cargo run`, which builds the program and becomes the program. So keys and signals reach it directly.
+/// Replaces this process with `cargo run`, which builds the program and then replaces itself with the program. So keys
+/// and signals reach the program directly.
 ///
 /// # Errors
-/// When the package is missing, or cargo cannot be started.
+/// Returns an error if the package is missing, or cargo cannot be started.
 pub fn run(kit: &Path, options: Options) -> Result<()> {
     let Options { lab, program, arguments } = options;
     let lab = lab.or_else(|| changed_labs(kit).first().copied()).unwrap_or(1);

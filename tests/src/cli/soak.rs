@@ -38,7 +38,7 @@ type Seen = BTreeMap<StageOf, Vec<(Verdict, String)>>;
 /// Grades the solutions and the student's programs. Returns whether every verdict was always the same.
 ///
 /// # Errors
-/// When nothing can be built.
+/// Returns an error if nothing can be built.
 pub fn run(kit: &Path, options: &Options) -> Result<bool> {
     let mut grader = Grader::new(kit, &labs::numbers(), None);
     let mut stages = Vec::new();

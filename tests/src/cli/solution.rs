@@ -17,7 +17,7 @@ use crate::report::text::{columns, wrapped};
 /// Shows the functions. If the student has not passed the stage, asks for confirmation first, unless `yes` is set.
 ///
 /// # Errors
-/// When the kit has no solutions.
+/// Returns an error if the kit has no solutions.
 pub fn run(kit: &Path, number: StageNumber, yes: bool) -> Result<()> {
     let labs = labs::all();
     let Some((lab, stage)) = number.find(&labs) else { return Ok(()) };

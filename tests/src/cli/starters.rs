@@ -32,7 +32,7 @@ unused_variables = \"allow\"
 /// starters must already be up to date.
 ///
 /// # Errors
-/// When files were changed, `check` finds a difference, or a file cannot be read or written.
+/// Returns an error if files were changed, `check` finds a difference, or a file cannot be read or written.
 pub fn run(kit: &Path, check: bool, force: bool) -> Result<()> {
     if !Author::Kit.exists(kit) {
         bail!("this kit has no solutions/, but the starters are made from them");
@@ -77,7 +77,7 @@ pub fn run(kit: &Path, check: bool, force: bool) -> Result<()> {
 /// and a stage, the functions of that stage are kept.
 ///
 /// # Errors
-/// When a file cannot be read, or is not valid Rust.
+/// Returns an error if a file cannot be read, or is not valid Rust.
 pub fn make(
     solutions: &Path,
     is_written: impl Fn(u32, u32) -> bool,

@@ -1,5 +1,5 @@
-//! `cargo lab submit`: packs what a student hands in, unpacks it in another folder, and grades that. So what is handed
-//! in is what was tested.
+//! `cargo lab submit`: packs what a student hands in, unpacks the zip in another folder, and grades the contents. So
+//! the files that are handed in are the files that were tested.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,10 +28,10 @@ pub struct Options {
     output: Option<PathBuf>,
 }
 
-/// Packs the kit and grades what is in the zip. Returns the exit status, which is 0 if every stage is passed.
+/// Packs the kit and grades the contents of the zip. Returns the exit status, which is 0 if every stage is passed.
 ///
 /// # Errors
-/// When there is nothing to hand in, or the zip cannot be written.
+/// Returns an error if there is nothing to hand in, or the zip cannot be written.
 pub fn run(kit: &Path, options: Options) -> Result<ExitCode> {
     let kit =
         fs::canonicalize(kit).with_context(|| format!("there is no kit {}", kit.display()))?;
@@ -46,14 +46,14 @@ pub fn run(kit: &Path, options: Options) -> Result<ExitCode> {
     }))
 }
 
-/// Unpacks a zip into a kit of its own, as the grading of a class does.
+/// Unpacks a zip into a separate kit, as the grading of a class does.
 fn unpack(kit: &Path, packages: &[Package], file: &Path) -> Result<Slot> {
     let _progress = Progress::start("unpacking the zip in another folder")?;
     let manifest = fs::read_to_string(kit.join("Cargo.toml"))?.parse()?;
     let mut taken = sources::take(&Source::Zip(file.to_owned()), packages, &manifest)?;
     for package in packages {
         if let Some(why) = taken.refused.get(&package.name) {
-            // The grader does not build it either.
+            // The grader does not build this package either.
             let program = format!("compile_error!({why:?});\nfn main() {{}}\n").into_bytes();
             taken.files.retain(|path, _| !path.starts_with(&package.folder));
             taken.files.insert(package.folder.join("src/main.rs"), program.clone());
@@ -89,7 +89,7 @@ fn print(packed: &Packed, file: &Path) {
     println!();
 }
 
-/// The first few paths. In a folder with many of them, only their number.
+/// Returns the first few paths. For a folder with many paths, returns only their number.
 fn names(paths: &[PathBuf]) -> String {
     let mut shown: Vec<_> =
         paths.iter().take(NAMES).map(|path| quoted_line(&path.to_string_lossy())).collect();

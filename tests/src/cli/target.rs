@@ -15,23 +15,23 @@ pub struct StageNumber {
     pub stage: u32,
 }
 
-/// A lab (`2`), a stage (`2.5`), or a stage and all later ones (`2.5-`).
+/// A lab (`2`), a stage (`2.5`), or a stage and all later stages (`2.5-`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target {
     /// The number of the lab, starting at 1.
     pub lab: u32,
-    /// The first stage; `None` for the whole lab.
+    /// The first stage, or `None` for the whole lab.
     pub stage: Option<u32>,
     has_rest: bool,
 }
 
 impl Target {
-    /// Returns the target that consists of a stage and all later ones.
+    /// Returns the target that consists of a stage and all later stages.
     pub fn from(StageNumber { lab, stage }: StageNumber) -> Self {
         Self { lab, stage: Some(stage), has_rest: true }
     }
 
-    /// Whether the target includes the stage.
+    /// Returns whether the target includes the stage.
     pub fn contains(&self, lab: u32, stage: u32) -> bool {
         let includes = |first| stage == first || self.has_rest && stage > first;
         lab == self.lab && self.stage.is_none_or(includes)
@@ -92,7 +92,7 @@ impl FromStr for StageNumber {
 /// Parses the number of a lab, such as `2` or `lab2`.
 ///
 /// # Errors
-/// When the text names no lab, or only some of its stages.
+/// Returns an error if the text names no lab, or only some of its stages.
 pub fn lab_number(text: &str) -> Result<u32, String> {
     match text.parse() {
         Ok(Target { lab, stage: None, has_rest: false }) => Ok(lab),
@@ -102,7 +102,7 @@ pub fn lab_number(text: &str) -> Result<u32, String> {
     }
 }
 
-/// Whether a word is meant as a lab or stage, even if there is no such lab or stage.
+/// Returns whether a word is meant as a lab or stage, even if there is no such lab or stage.
 pub fn is_number(word: &str) -> bool {
     without_lab(word).starts_with(|char: char| char.is_ascii_digit())
 }

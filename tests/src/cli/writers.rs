@@ -1,4 +1,4 @@
-//! The options of `cargo lab grade` and `cargo lab merge` that say what is written about the results.
+//! The options of `cargo lab grade` and `cargo lab merge` that determine which results are written.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -31,17 +31,17 @@ pub struct Writers {
     forms: Forms,
 }
 
-/// What is known before there are results.
+/// The values that are prepared before there are results.
 pub struct Begun {
     old: Option<Record>,
     stopped: Option<Stopped>,
 }
 
 impl Writers {
-    /// Finds out whether the results can be written, because grading takes a while.
+    /// Checks, before the long grading, whether the results can be written.
     ///
     /// # Errors
-    /// When they cannot be written, or the earlier record cannot be read.
+    /// Returns an error if the results cannot be written, or the earlier record cannot be read.
     pub fn begin(&self) -> Result<Begun> {
         let stopped = self.forms.begin();
         let old = self.against.as_deref().map(read).transpose()?;
@@ -59,7 +59,7 @@ impl Writers {
     /// Shows and writes the results. Returns whether every submission has points for every stage.
     ///
     /// # Errors
-    /// When a file cannot be written.
+    /// Returns an error if a file cannot be written.
     pub fn write(&self, record: &Record, begun: Begun) -> Result<bool> {
         println!("{}", table::table(record, columns()));
         if let Some(old) = begun.old {
@@ -79,7 +79,7 @@ impl Writers {
 /// Reads a record that must exist.
 ///
 /// # Errors
-/// When it does not exist, or is not a record of this version.
+/// Returns an error if the file does not exist, or is not a record of this version.
 pub fn read(file: &Path) -> Result<Record> {
     grade::read(file)?.with_context(|| format!("there is no record {}", file.display()))
 }

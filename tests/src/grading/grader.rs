@@ -27,7 +27,7 @@ pub enum Author {
 }
 
 impl Author {
-    /// Returns the folder of the author's programs. Its name is also the first part of a trial's name.
+    /// Returns the folder of the author's programs. The folder's name is also the first part of a trial's name.
     pub fn folder(self) -> &'static str {
         match self {
             Self::Student => "labs",
@@ -35,12 +35,12 @@ impl Author {
         }
     }
 
-    /// Whether the folder exists. A student's kit may come without solutions.
+    /// Returns whether the folder exists. A student's kit may come without solutions.
     pub fn exists(self, kit: &Path) -> bool {
         kit.join(self.folder()).is_dir()
     }
 
-    /// `lab2-server` or `solution2-server`.
+    /// Returns the name of a package, such as `lab2-server` or `solution2-server`.
     pub fn package(self, lab: u32, program: &str) -> String {
         match self {
             Self::Student => format!("lab{lab}-{program}"),
@@ -49,16 +49,16 @@ impl Author {
     }
 }
 
-/// How many stages are graded at a time. A stage mostly waits; running more stages than there are cores keeps the cores
-/// busy.
+/// The number of stages that are graded at the same time. A stage mostly waits, so running more stages than there are
+/// cores keeps the cores busy.
 pub const THREADS: usize = 6;
 
 /// Command lines that are graded instead of the student's programs; see [`Runnable::Command`].
 #[derive(Clone, Debug, Default)]
 pub struct Commands {
-    /// Replaces the server.
+    /// The command line that replaces the server.
     pub server: Option<String>,
-    /// Replaces the client.
+    /// The command line that replaces the client.
     pub client: Option<String>,
 }
 
@@ -66,8 +66,8 @@ pub struct Commands {
 pub struct Grader {
     /// The labs.
     pub labs: Vec<Lab>,
-    /// The seed of the random words, for a replay. Otherwise each run of a stage draws its own seed from the system,
-    /// so that nobody can prepare answers.
+    /// The seed of the random words, for a replay. Otherwise each run of a stage gets its own seed from the system, so
+    /// that no program can contain prepared answers.
     pub replay: Option<u64>,
     kit: PathBuf,
     graded_labs: Vec<u32>,
@@ -79,7 +79,7 @@ pub struct Grader {
     graded: Mutex<HashMap<StageOf, Arc<OnceLock<Graded>>>>,
 }
 
-/// Author, lab, stage.
+/// The author, the lab, and the stage.
 type StageOf = (Author, u32, u32);
 
 impl Grader {
@@ -104,7 +104,7 @@ impl Grader {
         self.labs.iter().flat_map(|lab| lab.stages.iter().map(|stage| (lab.number, stage)))
     }
 
-    /// Forgets all verdicts, but keeps the built programs.
+    /// Discards all verdicts, but keeps the built programs.
     pub fn forget(&mut self) {
         *self.graded.get_mut().unwrap_or_else(PoisonError::into_inner) = HashMap::new();
     }
@@ -134,17 +134,18 @@ impl Grader {
         self
     }
 
-    /// Whether there are finished programs to compare with.
+    /// Returns whether there are finished programs to compare with.
     fn has_control(&self) -> bool {
         self.control.get().is_some() || Author::Kit.exists(&self.kit)
     }
 
-    /// Whether the student's own programs are graded. The student's own programs must be built, and may be unfinished.
+    /// Returns whether the student's own programs are graded. The student's own programs must be built, and may be
+    /// unfinished.
     pub fn grades_own(&self) -> bool {
         self.commands.server.is_none() && self.commands.client.is_none()
     }
 
-    /// Whether the student does this lab in the open way, without the starter's functions.
+    /// Returns whether the student does this lab in the open way, without the starter's functions.
     fn is_open(&self, lab: u32) -> bool {
         let is_open = |lab: &u32| way::of_lab(&self.kit, *lab) == Way::Open;
         let find = || self.graded_labs.iter().copied().filter(is_open).collect();
@@ -154,7 +155,7 @@ impl Grader {
     /// Builds the programs of an author, if they have not been built yet.
     ///
     /// # Errors
-    /// When cargo itself fails.
+    /// Returns an error if cargo itself fails.
     pub fn build(&self, author: Author) -> &Result<Built, String> {
         let built = match author {
             Author::Student => &self.students,
@@ -173,7 +174,7 @@ impl Grader {
             let names: Vec<_> = packages.iter().map(|(name, _)| name.clone()).collect();
             let build_all = || {
                 build(&self.kit, &names, self.build_limit).or_else(|said| {
-                    // A kit without any package is not a kit.
+                    // A folder without any package is not a kit.
                     if packages.is_empty() {
                         return Err(said);
                     }
@@ -184,7 +185,7 @@ impl Grader {
         })
     }
 
-    /// Grades a stage, after the stages that it requires. Each stage is run only once, even if it is requested again.
+    /// Grades a stage after the stages that it requires. Each stage is run only once, even if it is requested again.
     pub fn grade(&self, author: Author, lab: u32, stage: &Stage, with: impl FnOnce(&Graded)) {
         let mut graded = self.graded.lock().unwrap_or_else(PoisonError::into_inner);
         let once = Arc::clone(graded.entry((author, lab, stage.number)).or_default());
@@ -236,7 +237,7 @@ impl Grader {
     }
 
     /// Returns the stage that blocks every stage that requires stage `number`, or `None` if stage `number` has been
-    /// passed. It is either `number` itself or an earlier stage that blocks `number`.
+    /// passed. The blocking stage is either `number` itself or an earlier stage that blocks `number`.
     fn missing(&self, lab: u32, number: u32) -> Option<u32> {
         let stages = &self.labs.iter().find(|one| one.number == lab)?.stages;
         let stage = stages.iter().find(|stage| stage.number == number)?;
@@ -265,7 +266,7 @@ impl Grader {
         (server, client)
     }
 
-    /// Returns the `server` or `client` of a lab. Builds it first if necessary.
+    /// Returns the `server` or `client` of a lab. Builds the program first if necessary.
     pub fn program(&self, author: Author, lab: u32, name: &str) -> Runnable {
         let package = author.package(lab, name);
         Runnable::Missing(match self.build(author) {

@@ -17,7 +17,7 @@ use crate::system::program::Runnable;
 /// The time limit of a stage, after which its programs are killed.
 const STAGE_LIMIT: Duration = Duration::from_secs(30);
 
-/// A stage takes about a second. If the finished programs need longer than this, the machine is so slow that right
+/// A stage takes about a second. If the finished programs need longer than this, the machine is so slow that correct
 /// programs may reach [`STAGE_LIMIT`].
 const SLOW: Duration = Duration::from_secs(10);
 
@@ -39,13 +39,13 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// The outcome if the grader itself failed before or during the run.
+    /// Returns the outcome if the grader itself failed before or during the run.
     pub fn broken(why: impl Into<String>, seed: u64) -> Self {
         let (result, journal) = (Err(Failure::Grader(why.into())), Journal::default());
         Self { result, journal, programs: Vec::new(), seed, took: Duration::ZERO }
     }
 
-    /// Whether the machine is too slow to judge programs, if these are right ones.
+    /// Returns whether the machine is too slow to judge programs, given that these programs are correct.
     pub fn is_slow(&self) -> bool {
         self.took > SLOW
     }
@@ -74,7 +74,7 @@ pub fn run_stage(stage: &Stage, server: &Runnable, client: &Runnable, seed: u64)
             processes.iter().for_each(|process| process.kill());
         }),
     };
-    // What a script found while a part of the grader was missing proves nothing, whether it is good or bad.
+    // If a part of the grader was missing, the result of the script proves nothing, whether it is good or bad.
     if let Some(why) = journal.broken() {
         result = Err(Failure::Grader(why.to_owned()));
     }
@@ -88,8 +88,8 @@ pub fn run_stage(stage: &Stage, server: &Runnable, client: &Runnable, seed: u64)
     Outcome { result, journal, programs, seed, took: begin.elapsed() }
 }
 
-/// Waits for the script, and then until its programs have ended. If the script takes too long, `kill` must end its
-/// programs.
+/// Waits until the script has ended, and then until its programs have ended. If the script takes too long, `kill` must
+/// end its programs.
 fn wait_for_end(finished: &Receiver<Check>, kill: impl FnOnce()) -> Check {
     let result = match finished.recv_timeout(STAGE_LIMIT) {
         Ok(result) => result,
@@ -108,7 +108,7 @@ fn wait_for_end(finished: &Receiver<Check>, kill: impl FnOnce()) -> Check {
     };
     match finished.recv_timeout(END_LIMIT) {
         Ok(Err(why)) => Err(why),
-        // What the script found still holds if a program cannot be ended.
+        // The result of the script remains valid if a program cannot be ended.
         Ok(Ok(())) | Err(_) => result,
     }
 }

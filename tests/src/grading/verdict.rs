@@ -1,4 +1,4 @@
-//! The five verdicts, and which of them a stage gets.
+//! The five verdicts, and how the verdict on a stage is chosen.
 
 use crate::grading::run::Outcome;
 use crate::journal::failure::{Check, Failure};
@@ -14,14 +14,15 @@ pub enum Verdict {
     NotStarted,
     /// The earlier stage with this number has not been passed, so this stage cannot be judged.
     Blocked(u32),
-    /// The grader or the machine failed, or the reference programs fail as well, or need very long.
+    /// The grader or the machine failed, or the reference programs fail as well, or take very long.
     GraderError,
 }
 
 impl Verdict {
     /// Returns the verdict on a stage that was run. `unwritten` is the stage that a program reported as not written
     /// yet. If the programs did something wrong, `control` runs the same stage with the reference programs, if there
-    /// are any. If these fail, or pass only after a long time, the machine is to blame. Also returns whether they passed.
+    /// are any. If the reference programs fail, or pass only after a long time, the machine is to blame. Also returns
+    /// whether the reference programs passed.
     pub fn of(
         result: &Check,
         stage: u32,
@@ -56,7 +57,7 @@ pub struct Graded {
 }
 
 impl Graded {
-    /// Returns the seed of the random words in this run; 0 if the stage was not run.
+    /// Returns the seed of the random words in this run, or 0 if the stage was not run.
     pub fn seed(&self) -> u64 {
         self.outcome.as_ref().map_or(0, |outcome| outcome.seed)
     }

@@ -1,7 +1,7 @@
-//! What a program shows in front of a message: a clock, a bullet, a prompt, or indentation.
+//! The decoration that a program shows in front of a message: a clock, a bullet, a prompt, or indentation.
 //!
-//! Such a decoration is the program's own business. It must not be mistaken for a speaker or for another message, and a
-//! half-typed line is none either.
+//! Each program may choose its own decoration. A decoration must not be mistaken for a speaker or for another message,
+//! and a half-typed line is not a decoration.
 
 use std::cell::OnceCell;
 use std::collections::HashSet;
@@ -11,21 +11,21 @@ use console::measure_text_width;
 
 use crate::journal::Journal;
 
-/// The maximum width, in columns.
+/// The maximum width of a decoration, in columns.
 const WIDEST: usize = 20;
 
-/// Shorter words, such as the `am` of a clock, may be in a message by accident.
+/// Shorter words, such as the `am` of a clock, may be in a message by chance.
 const SHORTEST: usize = 3;
 
-/// Finds messages with a decoration, during one look at a screen.
+/// Finds messages with a decoration, in one state of a screen.
 pub struct Decorations<'a> {
     journal: &'a Journal,
-    /// The words that were typed or sent so far. Few lines need them.
+    /// The words that were typed or sent so far. Few lines need these words.
     words: OnceCell<HashSet<String>>,
 }
 
 impl<'a> Decorations<'a> {
-    /// For the run of this journal.
+    /// Creates a search for decorations in the run of this journal.
     pub fn new(journal: &'a Journal) -> Self {
         Self { journal, words: OnceCell::new() }
     }
@@ -52,8 +52,8 @@ impl<'a> Decorations<'a> {
     }
 }
 
-/// The words and addresses in a text. A name may be shown in other letters than it was typed, but in capitals, a word
-/// such as `CHAT` belongs to a wire format.
+/// Returns the words and addresses in a text. A name may be shown with other capitalization than the typed name, but a
+/// word in capitals such as `CHAT` belongs to a wire format.
 fn words(text: &str) -> impl Iterator<Item = String> {
     let parts = text.split(|char: char| !char.is_alphanumeric() && char != '.');
     let parts = parts.map(|part| part.trim_matches('.'));
@@ -66,7 +66,7 @@ fn words(text: &str) -> impl Iterator<Item = String> {
     })
 }
 
-/// Whether two decorations look alike, although a clock has moved on.
+/// Returns whether two decorations look alike, even if a clock in them has moved on.
 pub fn looks_like(one: &str, other: &str) -> bool {
     let shape = |text: &str| text.replace(|char: char| char.is_ascii_digit(), "0");
     shape(one) == shape(other)
@@ -77,7 +77,7 @@ mod tests {
     use super::{Decorations, looks_like};
     use crate::journal::{EventKind, Journal, Wire};
 
-    /// What stands in front of the message, in a run in which bob and Zoë have spoken.
+    /// Returns the decoration before the message, in a run in which bob and Zoë have spoken.
     fn before<'a>(shown: &'a str, message: &str) -> Option<&'a str> {
         let journal = Journal::default();
         let sent = |text: &str| {

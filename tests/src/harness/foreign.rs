@@ -2,14 +2,15 @@
 
 use crate::journal::{Event, EventKind, Wire};
 
-/// How many bytes next to the ones that were passed on are compared.
+/// The number of bytes next to the passed-on bytes that are compared.
 const BEFORE: usize = 6;
 const AFTER: usize = 3;
 
-/// Returns where `output`, all that the program of `name` has shown, contains `bytes` as they came from the wire.
+/// Returns the position in `output` at which the program passed on `bytes` from the wire. `output` is everything that
+/// the program of `name` has shown.
 ///
-/// A program that shows these bytes before anybody has sent them uses them itself. For such a program, the bytes must
-/// also be next to the same text as on the wire.
+/// A program that shows these bytes before any participant has sent them uses them for its own purposes. For such a
+/// program, the bytes must also be next to the same text as on the wire.
 pub fn find(name: &str, output: &[u8], bytes: &[u8], events: &[Event]) -> Option<usize> {
     let mut at = positions(output, bytes);
     let is_own = is_own(name, bytes, events);
@@ -82,7 +83,8 @@ mod tests {
 
     const CLEAR: &[u8] = b"\x1b[2J";
 
-    /// What the server sends while the program shows something, and whether the program passes it on.
+    /// Returns whether the program passes on a sequence in `wire`, which the server sends before the program shows
+    /// `shown`.
     fn passes_on(shown_first: &str, wire: &str, shown: &str) -> bool {
         let event = |what| Event { at: Duration::ZERO, who: "bob".to_owned(), what };
         let showed = |text: &str| event(EventKind::Showed(text.as_bytes().to_vec()));

@@ -1,7 +1,7 @@
-//! Checks that a server keeps nothing of the clients that are gone: no open file, and no thread.
+//! Checks that a server keeps no open file and no thread for clients that are gone.
 //!
-//! A server may keep some threads, or open files, in order to use them again, but it must not keep one for each client.
-//! So this check lets more and more clients come and go, until their number tells the two apart.
+//! A server may keep some threads, or open files, in order to use them again, but it must not keep a thread or file for
+//! each client. So this check lets more and more clients come and go, until their number distinguishes the two cases.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,14 +10,14 @@ use crate::harness::server::Server;
 use crate::journal::Journal;
 use crate::journal::failure::Check;
 
-/// How many clients come and go in each round. A server that passes a round is finished.
+/// The number of clients that come and go in each round. When the server passes a round, the check is finished.
 const ROUNDS: [usize; 3] = [20, 60, 180];
-/// If the clients of a round need longer, the machine is too busy to judge the server.
+/// If the clients of a round need longer than this, the machine is too busy to judge the server.
 const BUSY: Duration = Duration::from_secs(5);
-/// How long a server may need to release what its clients have used.
+/// The time that a server may need to release the resources that its clients have used.
 const RELEASE: Duration = Duration::from_secs(2);
 
-/// Checks that the server keeps nothing. `visit` lets one client come and go.
+/// Checks that the server keeps nothing for clients that are gone. `visit` lets one client come and go.
 pub fn keeps_nothing(server: &Server, journal: &Journal, visit: impl Fn() -> Check) -> Check {
     const KINDS: [&str; 2] = ["open files (such as sockets)", "threads"];
     let process = server.terminal().process();
@@ -38,7 +38,7 @@ pub fn keeps_nothing(server: &Server, journal: &Journal, visit: impl Fn() -> Che
         clients += round;
         let deadline = Instant::now() + RELEASE;
         loop {
-            // If the system does not tell, nothing is judged.
+            // If the system does not report open files and threads, nothing is judged.
             let (Some(before), Some(now)) = (before, held()) else { return Ok(()) };
             let grew = |kind: usize| now[kind] >= before[kind] + round * 9 / 10;
             if !(0..KINDS.len()).any(|kind| grows[kind] && grew(kind)) {

@@ -26,7 +26,7 @@ pub struct Person {
     program: Program,
     terminal: Terminal,
     journal: Journal,
-    /// What the program has shown in front of messages.
+    /// The decorations that the program has shown in front of messages.
     decorations: Mutex<BTreeSet<String>>,
 }
 
@@ -117,13 +117,13 @@ impl Person {
         self.sees_one_of(&[line]).map(|_| ())
     }
 
-    /// Like [`Person::sees`], but for a long line, which the program may divide into rows where it likes.
+    /// Like [`Person::sees`], but for a long line, which the program may divide into rows at any place.
     pub fn sees_wrapped(&self, line: &str) -> Check {
         let found = self.program.output.wait(|screen| screen.take_wrapped(line));
         found.ok_or_else(|| self.wrong(self.should_have_seen(), &format!("{line}⏎")))
     }
 
-    /// Like [`Person::sees`], but for one of several lines. Returns its index.
+    /// Like [`Person::sees`], but for one of several lines. Returns the index of the line.
     pub fn sees_one_of(&self, lines: &[&str]) -> Check<usize> {
         let found = self.program.output.wait(|screen| {
             let decorations = Decorations::new(&self.journal);
@@ -163,8 +163,8 @@ impl Person {
         found.ok_or_else(|| self.wrong_below(0, "should have shown", &expected))
     }
 
-    /// Waits for at most `limit` until `text` is anywhere on the screen. Use this for a program that may have to build
-    /// other programs first.
+    /// Waits for at most `limit` until `text` is anywhere on the screen. Use this function for a program that may have
+    /// to build other programs first.
     pub fn sees_soon(&self, limit: Duration, text: &str) -> Check {
         let found = self
             .program
@@ -224,11 +224,11 @@ impl Person {
         found.ok_or_else(|| self.wrong("should still see the typed text", text))
     }
 
-    /// Checks how many times the line is on the screen. Call this when every copy of the line must already have
-    /// arrived.
+    /// Checks how many times the line is on the screen. Call this function when every copy of the line must already
+    /// have arrived.
     ///
-    /// If the line must not be there, only lines that look like the program's other messages count: the further lines of
-    /// a message may be indented or marked.
+    /// If the line must not be there, only lines that look like the program's other messages count, because the further
+    /// lines of a message may be indented or marked.
     pub fn has_seen(&self, expected: usize, line: &str) -> Check {
         let known = self.decorations().clone();
         let count = |screen: &mut Screen| {
@@ -240,7 +240,7 @@ impl Person {
                 })
             })
         };
-        // A program that draws may be in the middle of it.
+        // A program that draws may be in the middle of drawing.
         let is_right = self.program.output.wait(|screen| {
             let is_right = count(screen) == expected;
             if screen.is_plain() {
@@ -276,7 +276,7 @@ impl Person {
     }
 
     /// Waits until the program exits with a status other than 0, and checks that its output below the lines seen before
-    /// contains `text`, whatever the case of its letters.
+    /// contains `text`, in upper or lower case.
     pub fn fails_saying(&self, text: &str) -> Check {
         self.ends("an exit status other than 0", |found| found != 0)?;
         // The terminal may not have delivered the last output yet.
@@ -288,7 +288,7 @@ impl Person {
                 let seen: usize = before.iter().map(|line| count(line)).sum();
                 count(&String::from_utf8_lossy(screen.bytes())) > seen
             } else {
-                // The bytes of a program that draws repeat what was seen before.
+                // If a program draws, its bytes repeat lines that were seen before.
                 after.iter().any(|line| count(line) > 0) || count(&screen.prompt()) > 0
             };
             is_said.then_some(())

@@ -1,7 +1,7 @@
 //! Checks that an event happens immediately.
 //!
-//! A machine that is busy delays right programs too. So the event is late only if it takes more than a second three
-//! times in a row, while an echo inside the grader, at the same moments, never takes long.
+//! A busy machine also delays correct programs. So an event counts as late only if it takes more than a second three
+//! times in a row, while an echo inside the grader never takes long at the same moments.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -12,18 +12,19 @@ use std::time::{Duration, Instant};
 use crate::harness::Harness;
 use crate::journal::failure::Check;
 
-/// An event that takes longer is late.
+/// An event that takes longer than this is late.
 const LATE: Duration = Duration::from_secs(1);
-/// If an echo takes longer, the machine is too busy to judge the program.
+/// If an echo takes longer than this, the machine is too busy to judge the program.
 const BUSY: Duration = Duration::from_millis(100);
-/// How many times an event must be late.
+/// The number of times that an event must be late for the check to fail.
 const TIMES: usize = 3;
-/// How many times an event is tried at most. Attempts on a busy machine do not count.
+/// The maximum number of times that an event is tried. Attempts on a busy machine do not count.
 const ATTEMPTS: usize = 6;
 
 impl Harness {
-    /// Checks that an event happens immediately. `event` causes the event, waits for it, and returns when it caused it;
-    /// it is called again if the event is late. `who` says who waits and for what, as in [`Failure::Wrong`].
+    /// Checks that an event happens immediately. `event` causes the event, waits for it, and returns the time at which
+    /// it caused the event. The function is called again if the event is late. `who` says who waits and for what, as in
+    /// [`Failure::Wrong`].
     ///
     /// [`Failure::Wrong`]: crate::journal::failure::Failure::Wrong
     pub fn promptly(&self, who: &str, mut event: impl FnMut() -> Check<Instant>) -> Check {
@@ -53,9 +54,9 @@ impl Harness {
     }
 }
 
-/// A connection inside the grader, on which one byte after another is sent and comes back.
+/// A connection inside the grader that echoes one byte after another.
 struct Echo {
-    /// The echo goes on while this exists.
+    /// The echo continues while this value exists.
     goes_on: Arc<()>,
     measuring: JoinHandle<Duration>,
 }
@@ -72,7 +73,7 @@ impl Echo {
         let goes_on = Arc::new(());
         let still: Weak<()> = Arc::downgrade(&goes_on);
         let measuring = thread::Builder::new().spawn(move || {
-            // The sleep is part of the measurement: a busy machine wakes the thread up late.
+            // The sleep is part of the measurement, because a busy machine wakes the thread up late.
             const PAUSE: Duration = Duration::from_millis(10);
             let mut slowest = Duration::ZERO;
             while still.strong_count() > 0 {

@@ -11,15 +11,15 @@ use crate::system::ports;
 /// A running server.
 pub struct Server {
     terminal: Person,
-    /// Where to connect.
+    /// The address to which peers connect.
     address: SocketAddr,
-    /// Where the server listens.
+    /// The address on which the server listens.
     listens_on: IpAddr,
     journal: Journal,
 }
 
 impl Server {
-    /// A server that listens on an address of this computer, or on all of them.
+    /// Creates a server that listens on one address of this computer, or on all addresses.
     pub(super) fn new(terminal: Person, listens_on: SocketAddr, journal: &Journal) -> Self {
         let port = listens_on.port();
         let (mut address, mut listens_on) = (listens_on, listens_on.ip());
@@ -66,7 +66,7 @@ impl Server {
         Peer::connect(name, self.terminal.name(), self.address, &self.journal)
     }
 
-    /// Connects a scripted peer that does not read until [`Peer::starts_reading`].
+    /// Connects a scripted peer that does not read until [`Peer::starts_reading`] is called.
     pub fn deaf_peer(&self, name: &str) -> Check<Peer> {
         Peer::connect_deaf(name, self.terminal.name(), self.address, &self.journal)
     }

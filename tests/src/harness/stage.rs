@@ -25,9 +25,9 @@ pub struct Stage {
     pub points: u32,
     /// The programs that the stage runs.
     pub role: Role,
-    /// The stages that this one requires.
+    /// The stages that this stage requires.
     pub requires: &'static [u32],
-    /// At least two hints. The first hint is a question that points to the mistake; the last hint says what to write.
+    /// At least two hints. The first hint is a question that points to the mistake. The last hint says what to write.
     pub hints: Vec<&'static str>,
     /// Plays the stage.
     pub script: fn(&Harness) -> Check,
@@ -59,14 +59,14 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Sets the stages that this one requires.
+    /// Sets the stages that this stage requires.
     #[must_use]
     pub fn on(mut self, stages: &'static [u32]) -> Self {
         self.requires = stages;
         self
     }
 
-    /// Adds a hint. The first hint is a question that points to the mistake; each further hint says more.
+    /// Adds a hint. The first hint is a question that points to the mistake. Each further hint says more.
     #[must_use]
     pub fn hint(mut self, hint: &'static str) -> Self {
         self.hints.push(hint);

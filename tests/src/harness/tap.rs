@@ -1,7 +1,7 @@
 //! A tap between two programs, which records and passes on every byte that either program sends to the other.
 //!
 //! A tap also passes on the end of the stream and a reset, and never buffers more than the bytes of one read. A tap
-//! preserves neither timing nor the boundaries between reads, so stages that test these use scripted peers.
+//! preserves neither timing nor the boundaries between reads, so stages that test these properties use scripted peers.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -14,7 +14,7 @@ use socket2::SockRef;
 use crate::journal::timeout::TIMEOUT;
 use crate::journal::{EventKind, Journal, Wire};
 
-/// The maximum number of connections of one client. A client needs one.
+/// The maximum number of connections of one client. A client needs only one connection.
 const MAX_CONNECTIONS: usize = 100;
 
 /// Listens in place of a server. A tap that has been dropped accepts no new connections.
@@ -75,8 +75,8 @@ struct Ends {
 }
 
 impl Ends {
-    /// Connects a client, which is the `count`-th one after the first, to the server. The client cannot tell the
-    /// difference if the server does not accept it.
+    /// Connects a client to the server, after `count` earlier connections. If the server does not accept the
+    /// connection, the client sees the same as without a tap.
     fn connect(&self, client: &Arc<TcpStream>, count: usize, journal: &Journal) {
         let note = |what: fn(String, Wire) -> EventKind| {
             let (name, server_name) = (self.name.clone(), self.server_name.clone());
@@ -107,7 +107,7 @@ impl Ends {
     }
 }
 
-/// Whether a connection failed because of the server, and not because the grader lacks a socket.
+/// Returns whether a connection failed because of the server, and not because the grader lacks a socket.
 fn is_of_server(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, TimedOut};
     [ConnectionAborted, ConnectionRefused, ConnectionReset, TimedOut].contains(&error.kind())
@@ -121,7 +121,7 @@ fn pump(
     note: impl Fn(Wire) + Send + 'static,
 ) -> io::Result<()> {
     let (from, to) = (Arc::clone(from), Arc::clone(to));
-    // It fails if the other end has already gone, which the thread then notices.
+    // This call fails if the other end has already gone, which the thread notices later.
     let _ = to.set_nodelay(true);
     journal.spawn("passing on a connection", move || {
         let mut bytes = vec![0; 16 * 1024];

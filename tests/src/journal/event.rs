@@ -17,7 +17,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// The sender and the receiver, if the event is about the wire.
+    /// Returns the sender and the receiver, if the event is about the wire.
     pub fn ends(&self) -> Option<(&str, &str)> {
         match &self.what {
             EventKind::Sent(to, _) => Some((&self.who, to)),
@@ -47,7 +47,7 @@ pub enum EventKind {
     Started(Terminal, String),
     /// The script began a new step.
     Step(Step),
-    /// Since this time, the participants have only found out that all of them had joined.
+    /// All events since this time only served to find out that all participants had joined.
     AllJoined(Duration),
     /// Anything else, in words.
     Note(String),
@@ -60,7 +60,7 @@ pub enum EventKind {
 pub struct Step {
     /// What happens, in words.
     pub name: String,
-    /// The student's functions that decide whether this goes right.
+    /// The student's functions that decide whether the step succeeds.
     pub functions: &'static [&'static str],
 }
 

@@ -8,10 +8,10 @@ use crate::journal::visible::visible;
 /// The result of one step of a script.
 pub type Check<T = ()> = Result<T, Failure>;
 
-/// The maximum number of bytes of each kind that are evidence. More of a flood would prove no more.
+/// The maximum number of bytes of each kind in the evidence. More bytes of a flood would prove nothing more.
 pub const MAX_BYTES: usize = 256 * 1024;
 
-/// What came if no bytes came.
+/// The text that describes what arrived if no bytes arrived.
 pub const NOTHING: &str = "nothing";
 
 /// The maximum length of the texts of a failure, in bytes.
@@ -24,9 +24,9 @@ pub struct Evidence {
     pub name: String,
     /// The expected bytes.
     pub expected: Vec<u8>,
-    /// The bytes that arrived before these, and were correct.
+    /// The correct bytes that had arrived before the failure.
     pub before: Vec<u8>,
-    /// The bytes that arrived instead.
+    /// The bytes that arrived instead of the expected bytes.
     pub rest: Vec<u8>,
     /// Whether the bytes are screen lines, which may have other lines between them, rather than part of a stream.
     pub is_screen: bool,
@@ -72,7 +72,7 @@ impl Failure {
             bytes.shrink_to_fit();
         }
         if let Self::Wrong { came, evidence, .. } = &mut self {
-            // Something else had arrived before.
+            // Other bytes had arrived before.
             if given.rest.trim_ascii().is_empty()
                 && !given.before.trim_ascii().is_empty()
                 && came.starts_with(NOTHING)
@@ -86,7 +86,7 @@ impl Failure {
 
     /// Like [`Failure::wrong`], but for bytes.
     pub fn wrong_bytes(who: impl Into<String>, expected: &[u8], came: &[u8]) -> Self {
-        // Every byte needs at least one, so the text is cut and marked if there are more.
+        // Each byte becomes at least one byte of text, so the text is cut and marked if there are more bytes than that.
         let beginning = |bytes: &[u8]| visible(&bytes[..bytes.len().min(MAX_TEXT + 1)]);
         let came = if came.is_empty() { NOTHING.into() } else { beginning(came) };
         Self::wrong(who, beginning(expected), came)

@@ -6,18 +6,18 @@ use std::time::{Duration, Instant};
 
 use crate::journal::timeout::TIMEOUT;
 
-/// If more bytes than this arrive, they count as a flood, and no more are kept.
+/// If more bytes than this arrive, they count as a flood, and no more bytes are kept.
 const FLOOD: usize = 32 * 1024 * 1024;
 
-/// What has become of the bytes that have arrived.
+/// The content that is made from the bytes that have arrived.
 pub trait Content {
     /// Adds bytes.
     ///
     /// # Errors
-    /// Returns why no more are accepted, when they are a flood.
+    /// Returns an error if the bytes are a flood. The error says why no more bytes are accepted.
     fn add(&mut self, bytes: &[u8]) -> Result<(), &'static str>;
 
-    /// When to call [`Content::settle`], if nothing more arrives before.
+    /// Returns when to call [`Content::settle`], if nothing more arrives before that time.
     fn settles_at(&self) -> Option<Instant> {
         None
     }
@@ -29,7 +29,7 @@ pub trait Content {
 /// The bytes that have arrived so far.
 #[derive(Default)]
 pub struct Stream {
-    /// All bytes.
+    /// All bytes that have arrived.
     pub bytes: Vec<u8>,
     /// The number of bytes that the script has accepted.
     pub taken: usize,
@@ -56,7 +56,7 @@ pub struct Inbox<C = Stream> {
     changed: Condvar,
 }
 
-/// What has arrived so far, and whether that is all.
+/// The content that has arrived so far, and whether more can arrive.
 #[derive(Default)]
 pub struct Arrived<C = Stream> {
     content: C,
@@ -79,7 +79,7 @@ impl<C> DerefMut for Arrived<C> {
 }
 
 impl<C: Content> Inbox<C> {
-    /// An inbox for this content.
+    /// Creates an inbox for this content.
     pub fn new(content: C) -> Arc<Self> {
         let arrived = Arrived { content, end: None };
         Arc::new(Self { arrived: Mutex::new(arrived), changed: Condvar::new() })

@@ -21,7 +21,7 @@ const FIRST: usize = 4;
 pub struct Kept {
     first: Vec<Event>,
     last: VecDeque<Event>,
-    /// Whether everything so far is in `first`, which then is the beginning of the run.
+    /// Whether `first`, the beginning of the run, is complete, so that later events are added to `last`.
     has_passed_beginning: bool,
     wire: Total,
     terminals: Total,
@@ -35,15 +35,15 @@ struct Total {
 }
 
 impl Total {
-    /// Whether this is more than one part of the maximum.
+    /// Returns whether the total exceeds the maximum divided by `part`.
     fn exceeds(&self, part: usize) -> bool {
         self.events > MAX_EVENTS / part || self.bytes > MAX_BYTES / part
     }
 }
 
 impl Kept {
-    /// Adds an event. If there are too many of its kind, an older one is dropped: a failure is explained by the events
-    /// just before it, and by those at the beginning.
+    /// Adds an event. If there are too many events of its kind, an older event is dropped, because a failure is
+    /// explained by the events just before it and by the events at the beginning of the run.
     pub fn add(&mut self, event: Event) {
         let Some(kind) = Kind::of(&event) else { return self.push(event) };
         let total = self.total(kind);
@@ -153,7 +153,7 @@ mod tests {
         let bytes = kept.iter().map(super::size).sum::<usize>();
         assert!(bytes <= MAX_BYTES && bytes > MAX_BYTES - 32 * 1024, "{bytes}");
         assert_eq!(kept.iter().next_back().map(|event| event.at.as_micros()), Some(1999));
-        // One event that is larger than everything allowed.
+        // A single event that is larger than the maximum for all events.
         kept.add(got(2000, 2 * MAX_BYTES));
         assert!(kept.iter().map(super::size).sum::<usize>() <= MAX_BYTES);
     }

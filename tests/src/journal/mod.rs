@@ -24,7 +24,7 @@ use crate::journal::kept::Kept;
 use crate::journal::panics::caught;
 use crate::journal::unwritten::unwritten_stages;
 
-/// The name of the server in the journal and in reports; a second server is `server 2`.
+/// The name of the server in the journal and in reports. A second server is called `server 2`.
 pub const SERVER: &str = "server";
 
 /// Returns whether this is the name of a server.
@@ -39,11 +39,11 @@ pub struct Journal {
     events: Arc<Mutex<Kept>>,
     /// Why the grader's own part in this run failed, if it did.
     broken: Arc<OnceLock<String>>,
-    /// Called when the script has found something wrong.
+    /// The function that is called when the script has found something wrong.
     look: Arc<OnceLock<Look>>,
 }
 
-/// Looks at the programs.
+/// A function that looks at the programs.
 type Look = Box<dyn Fn() + Send + Sync>;
 
 impl Default for Journal {
@@ -53,7 +53,7 @@ impl Default for Journal {
     }
 }
 
-/// A journal with these events, for a report about a run that did not take place here.
+/// Creates a journal with these events, for a report about a run that did not take place here.
 impl From<Vec<Event>> for Journal {
     fn from(events: Vec<Event>) -> Self {
         let journal = Self::default();
@@ -82,13 +82,13 @@ impl Journal {
     /// programs; see [`Journal::broken`].
     ///
     /// # Errors
-    /// When the system provides no thread.
+    /// Returns an error if the system provides no thread.
     pub fn spawn(
         &self,
         part: &'static str,
         work: impl FnOnce() + Send + 'static,
     ) -> io::Result<()> {
-        // A crowd of peers has as many threads.
+        // A crowd of peers needs as many threads, so each thread has a small stack.
         const STACK: usize = 256 * 1024;
         let journal = self.clone();
         thread::Builder::new().stack_size(STACK).spawn(move || {
@@ -99,17 +99,17 @@ impl Journal {
         Ok(())
     }
 
-    /// Records that the grader's own part in this run has failed. The first reason counts.
+    /// Records that the grader's own part in this run has failed. Only the first reason is kept.
     pub fn breaks(&self, why: &str) {
         let _ = self.broken.set(why.to_owned());
     }
 
-    /// Why the grader's own part in this run has failed, if it has.
+    /// Returns why the grader's own part in this run has failed, if it has.
     pub fn broken(&self) -> Option<&str> {
         self.broken.get().map(String::as_str)
     }
 
-    /// Sets what to call when the script has found something wrong, before the people and peers are gone.
+    /// Sets the function to call when the script has found something wrong, while the people and peers still exist.
     pub fn when_wrong(&self, look: impl Fn() + Send + Sync + 'static) {
         let _ = self.look.set(Box::new(look));
     }
@@ -156,13 +156,13 @@ impl Journal {
         self.begin.checked_add(end.at)
     }
 
-    /// The events so far, in order.
+    /// Returns the events so far, in order.
     pub fn events(&self) -> Vec<Event> {
         self.lock().iter().cloned().collect()
     }
 
-    /// Returns the name of the program that was started last. That program is probably the next one to connect to
-    /// a scripted server.
+    /// Returns the name of the program that was started last. That program is probably the next program to connect to a
+    /// scripted server.
     pub fn last_started(&self) -> Option<String> {
         let is_start = |event: &&Event| matches!(event.what, EventKind::Started(..));
         self.lock().iter().rev().find(is_start).map(|event| event.who.clone())
@@ -180,8 +180,8 @@ impl Journal {
         shown
     }
 
-    /// Returns everything that was typed or sent: each piece, and all pieces of each participant together, because
-    /// nobody knows where the texts in them end.
+    /// Returns everything that was typed or sent: each piece, and all pieces of each participant together, because it
+    /// is not known where the texts in the pieces end.
     pub fn said(&self) -> Vec<Vec<u8>> {
         let (mut said, mut joined) = (Vec::new(), BTreeMap::<String, Vec<u8>>::new());
         for event in self.lock().iter() {

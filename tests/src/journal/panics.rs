@@ -1,4 +1,4 @@
-//! Panics of the grader's own code. A panic is a bug in the grader, and must cost only the part that has the bug.
+//! Panics of the grader's own code. A panic is a bug in the grader, and must affect only the part that has the bug.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -8,7 +8,7 @@ use std::sync::{LazyLock, Once};
 
 use crate::journal::visible::visible;
 
-/// The longest message of a panic that is kept, in characters. A message may quote the output of a program.
+/// The maximum length of a panic message that is kept, in characters. A message may quote the output of a program.
 const LONG: usize = 200;
 
 /// The name of the part that panics on purpose. Only the kit's tests set this variable.
@@ -21,10 +21,11 @@ thread_local! {
 
 /// Runs `work`. If it panics, nothing is printed, and the message is returned, with the place in the source.
 ///
-/// `part` names the work for the kit's tests: they let a part panic, and show what it costs.
+/// `part` names the work for the kit's tests, which let a part panic and check the effects of the panic.
 ///
 /// # Errors
-/// When `work` panics. Values that `work` was changing may be half-changed, so the caller must not use them any more.
+/// Returns an error if `work` panics. Values that `work` was changing may be half-changed, so the caller must not use
+/// them any more.
 pub fn caught<T>(part: &str, work: impl FnOnce() -> T) -> Result<T, String> {
     keep_messages();
     PANICS.with_borrow_mut(|panics| panics.push(None));
@@ -40,8 +41,8 @@ fn break_if_asked(part: &str) {
     assert!(BROKEN.as_deref() != Some(part), "{part} panics on purpose");
 }
 
-/// Replaces the message that Rust prints for a panic, but only inside [`caught`]: it would appear in the middle of a
-/// report. With `RUST_BACKTRACE`, it is also printed, because this helps to find the bug.
+/// Keeps the message that Rust prints for a panic, but only inside [`caught`], because a printed message would appear
+/// in the middle of a report. With `RUST_BACKTRACE`, the message is also printed, because it helps to find the bug.
 fn keep_messages() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -74,7 +75,7 @@ fn said(panic: &(dyn Any + Send)) -> &str {
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without a message")
 }
 
-/// The message on one line, without characters that steer a terminal.
+/// Returns the message on one line, without characters that control a terminal.
 fn harmless(message: &str) -> String {
     let message = visible(message.as_bytes());
     if message.chars().count() <= LONG {

@@ -5,7 +5,7 @@ use std::num::NonZero;
 /// The kind of terminal on which a program runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Terminal {
-    /// A terminal without echo. For most programs, it is also `TERM=dumb`, on which line editors do not edit.
+    /// A terminal without echo. For most programs, `TERM` is also `dumb`, so that line editors do not edit.
     Dumb,
     /// `TERM=xterm`: an ordinary terminal, with echo.
     Xterm,
@@ -22,5 +22,6 @@ impl Terminal {
 
 /// The width of the terminal, in characters.
 const COLUMNS: NonZero<u16> = NonZero::new(80).unwrap();
-/// The height of the terminal. It has many rows, so that a program that fills the screen has room for a whole stage.
+/// The height of the terminal. The terminal has many rows, so that a program that fills the screen has room for a whole
+/// stage.
 pub const ROWS: NonZero<u16> = NonZero::new(60).unwrap();

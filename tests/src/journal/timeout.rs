@@ -2,5 +2,5 @@
 
 use std::time::Duration;
 
-/// The timeout of every wait. It is so long that only a failing program ever reaches it.
+/// The timeout of every wait. The timeout is so long that only a failing program ever reaches it.
 pub const TIMEOUT: Duration = Duration::from_secs(4);

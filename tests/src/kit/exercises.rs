@@ -1,4 +1,5 @@
-//! Finds the functions that the student has to write. Their doc comments begin with a stage number, as in `Stage 3:`.
+//! Finds the functions that the student has to write. The doc comments of these functions begin with a stage number, as
+//! in `Stage 3:`.
 
 use std::fs;
 use std::ops::Range;
@@ -17,7 +18,8 @@ const MAX_SUMMARY: usize = 60;
 pub struct Exercise {
     /// The first stage in the function's doc comment.
     pub stage: u32,
-    /// The stages that, according to the function's doc comment, have no function of their own and test this one again.
+    /// The stages that, according to the function's doc comment, have no function of their own and test this function
+    /// again.
     pub also: Vec<u32>,
     /// The name of the function.
     pub name: String,
@@ -32,7 +34,7 @@ pub struct Exercise {
 /// Returns the functions in a source file that the student has to write, in the order of the file.
 ///
 /// # Errors
-/// When the file is not valid Rust.
+/// Returns an error if the file is not valid Rust.
 pub fn exercises(source: &str) -> Result<Vec<Exercise>> {
     let mut finder = Finder::default();
     let file = syn::parse_file(source)
@@ -57,7 +59,7 @@ impl Location {
         &self.source[self.task.item.clone()]
     }
 
-    /// Whether the function has been written, that is, contains no `todo!`.
+    /// Returns whether the function has been written, that is, contains no `todo!`.
     pub fn is_written(&self) -> bool {
         self.todo().is_none()
     }
@@ -81,7 +83,7 @@ impl Location {
 /// Returns the functions of a lab in `folder`, which is `labs` or `solutions`.
 ///
 /// # Errors
-/// When a file cannot be read, or is not valid Rust.
+/// Returns an error if a file cannot be read, or is not valid Rust.
 pub fn of_lab(kit: &Path, folder: &str, lab: u32) -> Result<Vec<Location>> {
     let mut places = Vec::new();
     for path in files::below(&kit.join(folder))? {
@@ -100,7 +102,7 @@ pub fn of_lab(kit: &Path, folder: &str, lab: u32) -> Result<Vec<Location>> {
     Ok(places)
 }
 
-/// Returns the functions that a stage tests: first its own functions, then those that it tests again.
+/// Returns the functions that a stage tests: first its own functions, then the functions that it tests again.
 pub fn tested_by(mut places: Vec<Location>, stage: u32) -> Vec<Location> {
     let is_own = |task: &Exercise| task.stage == stage;
     places.retain(|Location { task, .. }| is_own(task) || task.also.contains(&stage));
@@ -108,8 +110,8 @@ pub fn tested_by(mut places: Vec<Location>, stage: u32) -> Vec<Location> {
     places
 }
 
-/// Returns the functions of a stage. If the stage has no functions of its own, returns the functions that it tests
-/// again.
+/// Returns the functions of a stage. If the stage has no functions of its own, returns the functions that the stage
+/// tests again.
 pub fn of_stage(mut places: Vec<Location>, stage: u32) -> Vec<Location> {
     let has_own = places.iter().any(|place| place.task.stage == stage);
     places.retain(

@@ -45,7 +45,7 @@ pub fn package(kit: &Path, folder: &str, lab: u32, name: &str) -> Option<PathBuf
 /// Returns the content of the file, if the file exists.
 ///
 /// # Errors
-/// When the file cannot be read, or is not UTF-8.
+/// Returns an error if the file cannot be read, or is not UTF-8.
 pub fn read(path: &Path) -> io::Result<Option<String>> {
     match fs::read_to_string(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -12,22 +12,24 @@ use proc_macro2::{TokenStream, TokenTree};
 use crate::kit::exercises::{self, Location};
 use crate::kit::files;
 
-/// The maximum size of a source file, in bytes. The longest of the kit has 11 KB.
+/// The maximum size of a source file, in bytes. The longest source file of the kit has 11 KB.
 const MAX_SOURCE: u64 = 256 * 1024;
 
-/// The maximum number of source files of a lab. A lab of the kit has up to ten.
+/// The maximum number of source files of a lab. A lab of the kit has up to ten source files.
 const MAX_FILES: usize = 200;
 
-/// The maximum nesting of a source file; see [`nesting`]. That of the kit's files is below 300.
+/// The maximum nesting of a source file; see [`nesting`]. The nesting of the kit's files is below 300.
 const MAX_NESTING: usize = 4000;
 
-/// Without optimization, the parser needs up to 40 KiB for a level. The system provides only the memory that is used.
+/// Without optimization, the parser needs up to 40 KiB of stack for each level of nesting. The system provides only the
+/// memory that is used.
 const STACK: usize = MAX_NESTING * 64 * 1024;
 
 /// Like [`exercises::of_lab`], but safe with any files.
 ///
 /// # Errors
-/// When a file cannot be read, is not valid Rust, or is not like a source file.
+/// Returns an error if a file cannot be read, is not valid Rust, or is too large or too deeply nested for a source
+/// file.
 pub fn exercises_of_lab(kit: &Path, lab: u32) -> Result<Vec<Location>> {
     are_like_sources(kit, lab)?;
     let kit = kit.to_owned();
@@ -49,7 +51,7 @@ fn are_like_sources(kit: &Path, lab: u32) -> Result<()> {
     for path in sources {
         let (path, shown) = (labs.join(&path), Path::new("labs").join(&path));
         let shown = shown.display();
-        // The type of a link is that of its target.
+        // For a link, this is the type of its target.
         let file = fs::metadata(&path).with_context(|| format!("cannot read {shown}"))?;
         ensure!(file.is_file(), "{shown} is not a file");
         ensure!(file.len() <= MAX_SOURCE, "{shown} is longer than {} KiB", MAX_SOURCE / 1024);
@@ -61,11 +63,11 @@ fn are_like_sources(kit: &Path, lab: u32) -> Result<()> {
     Ok(())
 }
 
-/// An upper bound of the nesting of expressions and types. Each token may begin a level, as in `!!!!x`, up to the next
-/// `;` outside brackets. Only the tokens of attributes, and so of doc comments, do not count.
+/// Returns an upper bound of the nesting of expressions and types. Each token may begin a level, as in `!!!!x`, up to
+/// the next `;` outside brackets. Only the tokens of attributes, including doc comments, do not count.
 fn nesting(tokens: TokenStream) -> usize {
     let mut deepest = 0;
-    // This function must not recurse itself.
+    // This function itself must not be recursive.
     let mut groups = vec![(0, tokens)];
     while let Some((outer, tokens)) = groups.pop() {
         let (mut level, mut is_attribute) = (outer, false);
@@ -166,7 +168,7 @@ mod tests {
         std::os::unix::fs::symlink("/dev/zero", &source).unwrap();
         let error = exercises_of_lab(kit.path(), 1).err().unwrap();
         assert!(error.to_string().contains("main.rs is not a file"), "{error:#}");
-        // A pipe without a writer would never end.
+        // Reading a pipe without a writer would never end.
         std::fs::remove_file(&source).unwrap();
         nix::unistd::mkfifo(&source, nix::sys::stat::Mode::S_IRWXU).unwrap();
         assert!(exercises_of_lab(kit.path(), 1).is_err());

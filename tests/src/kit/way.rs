@@ -1,7 +1,7 @@
 //! The two ways to do a lab. A guided lab has the starter's functions, and an open lab is the student's own design.
 //!
-//! Only the sources show in which way a lab is done. They are read as text, and not parsed, because a student's file
-//! may contain invalid Rust at any time.
+//! Only the sources show in which way a lab is done. The sources are read as text, and not parsed, because a student's
+//! file may contain invalid Rust at any time.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,7 +20,7 @@ pub enum Way {
 }
 
 impl Way {
-    /// `guided` or `open`, as in the options of `cargo lab reset`.
+    /// Returns `guided` or `open`, as in the options of `cargo lab reset`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Guided => "guided",

@@ -1,11 +1,12 @@
-//! Makes more bytes than a system buffers for a peer that does not read.
+//! Generates more bytes than a system buffers for a peer that does not read.
 
 use std::fs;
 
-/// How many long lines fill the system's buffers, which hold about 4 MB for a peer that does not read.
+/// The number of long lines that fill the system's buffers, which hold about 4 MB for a peer that does not read.
 pub const FLOOD_LINES: usize = 120;
 
-/// How many long lines a slow client lags behind: more than its socket accepts, but fewer than the maximum backlog.
+/// The number of long lines by which a slow client lags behind. This number is more than the client's socket accepts,
+/// but less than the maximum backlog.
 pub const LAG: usize = 10;
 
 /// Returns a line that is almost as long as the limit.
@@ -13,8 +14,8 @@ pub fn long_line(number: usize) -> String {
     format!("{number} {}", "x".repeat(60_000))
 }
 
-/// Returns more than most systems buffer for a peer that does not read, but less than the 1 MiB that a server must keep
-/// for such a peer.
+/// Returns more bytes than most systems buffer for a peer that does not read, but less than the 1 MiB that a server
+/// must keep for such a peer.
 pub fn backlog() -> impl Iterator<Item = String> {
     const LINES: usize = 15;
     (0..LINES).map(long_line)

@@ -4,14 +4,14 @@ use crate::harness::peer::Peer;
 use crate::harness::peer::receiving::{Next, late_end};
 use crate::journal::failure::Check;
 
-/// The most bytes that a message may contain, without its newline.
+/// The maximum number of bytes in a message, without its newline.
 pub const LIMIT: usize = 64 * 1024;
 
 /// More bytes than a message may contain.
 pub const TOO_LONG: usize = LIMIT + 64;
 
-/// Returns a text of 2,000 characters. It fills many rows of a terminal, and no two of them are alike, however the text
-/// is divided.
+/// Returns a text of 2,000 characters. The text fills many rows of a terminal, and no two rows are alike, however the
+/// lines are divided.
 pub fn long_text() -> String {
     let numbers: Vec<_> = (0..400).map(|number| format!("{number:04}")).collect();
     numbers.join(" ") + " "
@@ -23,18 +23,18 @@ impl Peer {
         self.sends(format!("{message}\n"))
     }
 
-    /// Waits for the next message, which must be this one. Its ⏎ may be missing, because only one stage of each
-    /// lab requires it.
+    /// Waits for the next message, which must be `message`. The ⏎ of the message may be missing, because only one stage
+    /// of each lab requires it.
     pub fn hears(&self, message: &str) -> Check {
         self.hears_message(message, "")
     }
 
-    /// Waits for the next message, which must be this one, with its ⏎.
+    /// Waits for the next message, which must be `message`, with its ⏎.
     pub fn hears_line(&self, message: &str) -> Check {
         self.hears_message(message, "\n")
     }
 
-    /// Like [`Peer::hears`], but for one of several messages. Returns its index.
+    /// Like [`Peer::hears`], but for one of several messages. Returns the index of the message.
     pub fn hears_one_of(&self, messages: &[&str]) -> Check<usize> {
         let found = self.wait(|arrived| {
             let late = late_end(arrived.rest());

@@ -12,7 +12,7 @@ enum Cell {
     Char(char),
     /// A character with marks.
     Marked(String),
-    /// Another column of the wide character before it.
+    /// Another column of the wide character before this column.
     Covered,
 }
 
@@ -38,7 +38,7 @@ impl Canvas {
         }
     }
 
-    /// Clears the character at a column. A part of a wide character cannot be shown.
+    /// Clears the character at a column. A wide character is cleared completely, because a part of it cannot be shown.
     fn clear(&mut self, at: usize) {
         let is_covered = |cell: &Cell| *cell == Cell::Covered;
         let before = self.0[..=at].iter().rev().take_while(|cell| is_covered(cell)).count();
@@ -46,7 +46,7 @@ impl Canvas {
         self.0[at - before.min(at)..=at + after].fill(BLANK);
     }
 
-    /// Puts an arrow from one column to another, with text on it.
+    /// Draws an arrow from one column to another, with text on the arrow.
     pub fn arrow(&mut self, from: usize, to: usize, text: &str, dash: char) {
         let (left, right) = (from.min(to), from.max(to));
         let distance = right - left;
@@ -73,7 +73,7 @@ impl Canvas {
         self.put(if from < to { from + line } else { from + 1 - line - used }, &text);
     }
 
-    /// The line, without blanks at its end.
+    /// Returns the line, without blanks at its end.
     pub fn line(self) -> String {
         let mut line = String::new();
         for cell in self.0 {

@@ -3,18 +3,18 @@
 use crate::journal::is_server;
 use crate::journal::{Event, EventKind, Wire};
 
-/// Returns how and when the last connection of a participant ended, if a program ended it. Of a server, which has many
-/// connections, this says nothing.
+/// Returns how and when the last connection of a participant ended, if a program ended it. Returns `None` for a program
+/// that is a server, because it has many connections.
 pub fn closing(events: &[Event], about: &str) -> Option<String> {
     let end = &events[position(events, about)?];
     let (from, to, signal) = signal(end)?;
     let how = if signal == "closes" { "closed" } else { "reset" };
-    // The other end may have noticed it later.
+    // The other end may have noticed the end of the connection later.
     let at = end.at.as_secs_f64() * 1000.0;
     Some(format!("{from} had {how} its connection to {to} by {at:.1} ms"))
 }
 
-/// Returns the position of this event.
+/// Returns the position of the event that ended the connection.
 pub fn position(events: &[Event], about: &str) -> Option<usize> {
     let end = events.iter().position(|event| event.what == EventKind::End);
     let script = &events[..end.unwrap_or(events.len())];

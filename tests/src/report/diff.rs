@@ -2,19 +2,20 @@
 
 use crate::report::text::{cut, folded, width};
 
-/// What is said of a screen that has nothing like the expected text.
+/// The description of a screen that contains nothing like the expected text.
 const OTHER_LINES: &str = "other lines, which are on the screen below";
 
-/// How many characters of the common beginning are shown if a text is too long for its line.
+/// The number of characters of the common beginning that are shown if a text is too long for its line.
 const CONTEXT: usize = 16;
 
-/// What stands for blanks that are not shown: the length of such a text says nothing.
+/// The text that replaces blanks that are not shown. A text that contains it is shown without its length.
 const SHORTENED: &str = " spaces›";
 
-/// The length of a shorter text says nothing, in characters.
+/// A text that is shorter than this is shown without its length. The value is in characters.
 const LONG: usize = 500;
 
-/// The longest text whose length is exact, in characters. Of a longer one, only the beginning may have been kept.
+/// Up to this number of characters, the length of a text is exact. If a text is longer, only its beginning may have
+/// been kept.
 const COUNTED: usize = 60_000;
 
 /// The maximum number of rows of a text that is shown line by line.
@@ -25,26 +26,26 @@ const MAX_ROWS: usize = 8;
 pub struct Comparison {
     /// The rows of the expected text.
     pub expected: Vec<String>,
-    /// The rows of the text that came.
+    /// The rows of the text that arrived.
     pub came: Vec<String>,
     /// The row and the column of `came` at which the texts begin to differ.
     pub caret: Option<(usize, usize)>,
 }
 
-/// The kind of text, which says where a difference is looked for.
+/// The kind of text, which determines where the search for a difference begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A stream.
     Stream,
-    /// The lines of a screen, of which others may come before the relevant one.
+    /// The lines of a screen, where other lines may come before the relevant line.
     Screen,
-    /// Frames whose headers are right: only the payloads are compared. The numbers are the lengths of both headers as
-    /// they are shown, in characters.
+    /// Frames whose headers are correct, so that only the payloads are compared. The numbers are the lengths of both
+    /// headers as they are shown, in characters.
     Payload(usize, usize),
 }
 
 /// Compares two texts in `room` columns. Text of several lines has a row for each line if it is short enough. `ending`
-/// is added to the text that came; it says why nothing more can come, and is not compared.
+/// is added to the text that arrived. The ending says why nothing more can arrive, and is not compared.
 pub fn compare(expected: &str, came: &str, ending: &str, kind: Kind, room: usize) -> Comparison {
     let has_lines = |text: &str| text.trim_end_matches('⏎').contains('⏎');
     if kind == Kind::Stream && (has_lines(expected) || has_lines(came)) {
@@ -78,18 +79,18 @@ pub fn compare(expected: &str, came: &str, ending: &str, kind: Kind, room: usize
     Comparison { expected: vec![expected], came: vec![came], caret: at.map(|at| (0, at)) }
 }
 
-/// The number of columns that two texts have in common at their beginnings.
+/// Returns the number of columns that two texts have in common at their beginnings.
 fn same(one: &str, other: &str) -> usize {
     let same = one.chars().zip(other.chars()).take_while(|(a, b)| a == b).map(|(char, _)| char);
     width(&same.collect::<String>())
 }
 
-/// The lines of a text, wrapped.
+/// Returns the wrapped lines of a text.
 fn lines(text: &str, room: usize) -> Vec<String> {
     text.split_inclusive('⏎').flat_map(|line| folded(line, room)).collect()
 }
 
-/// Where `came`, which is split into rows, begins to differ.
+/// Returns the place at which `came`, which is split into rows, begins to differ from `expected`.
 fn caret_in(rows: &[String], expected: &str, came: &str) -> Option<(usize, usize)> {
     if expected == came {
         return None;
@@ -118,7 +119,7 @@ fn side_by_side(
     room: usize,
 ) -> (String, String, Option<usize>) {
     let fits = |text: &str| width(text) <= room;
-    // In long text from a screen, the relevant part is the one that begins like the expected text.
+    // In long text from a screen, the relevant part is the part that begins like the expected text.
     let skipped = if !is_screen || fits(came) { 0 } else { alike(expected, came) };
     let in_common = |skipped: usize| {
         expected.chars().zip(came.chars().skip(skipped)).take_while(|(a, b)| a == b).count()
@@ -146,7 +147,7 @@ fn side_by_side(
     let indent = usize::from(begin > 0 || skipped > 0);
     let at = (columns(begin, same) + indent).min(room.saturating_sub(1));
     let expected = if begin == 0 && skipped > 0 {
-        // The space aligns this line with the other one, which begins with `…`.
+        // The space aligns this line with the other line, which begins with `…`.
         format!(" {}", window(expected, begin, room.saturating_sub(1)))
     } else {
         window(expected, begin, room)
@@ -176,7 +177,7 @@ fn window(text: &str, begin: usize, room: usize) -> String {
         _ => format!(" (over {COUNTED} characters)"),
     };
     if size.len() + 2 + CONTEXT > room || count < LONG || text.contains(SHORTENED) {
-        // The text is worth more than its size.
+        // The text is more useful than its size.
         size.clear();
     }
     let before = if begin > 0 { "…" } else { "" };

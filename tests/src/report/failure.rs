@@ -32,7 +32,7 @@ const INDENT: &str = "              ";
 /// The maximum number of rows of a ladder on a terminal.
 const ROWS: usize = 14;
 
-/// The maximum number of screens if it is unknown which of them the ladder shows.
+/// The maximum number of screens if it is unknown which screens the ladder shows.
 const MOST_SCREENS: usize = 4;
 
 /// The report about a failed stage, for a terminal or in another format.
@@ -56,7 +56,7 @@ impl<'a> Report<'a> {
         Self { lab, stage, graded, again, events, columns: columns() }
     }
 
-    /// The same report for a terminal with this number of columns, at least [`MIN_COLUMNS`].
+    /// Returns the same report for a terminal with this number of columns, but at least [`MIN_COLUMNS`].
     #[must_use]
     pub fn in_columns(mut self, columns: usize) -> Self {
         self.columns = columns.max(MIN_COLUMNS);
@@ -69,7 +69,7 @@ impl<'a> Report<'a> {
         let columns = self.columns;
         let missing = |why: String| wrapped("   ", &why, columns);
         let mut parts = vec![stage_line_in(self.lab, self.stage, &self.graded.verdict, columns)];
-        // What had ended explains what did not happen afterwards.
+        // Programs that had ended explain what did not happen afterwards.
         let states = made("the states", || self.states());
         let lines = |lines: &[String]| self.states_text(lines);
         parts.push(states.as_ref().map(|states| lines(&states.ended)).unwrap_or_default());
@@ -115,7 +115,7 @@ impl<'a> Report<'a> {
         screens
     }
 
-    /// Whether there are events to show. If the grader failed, the events say nothing about the programs.
+    /// Returns whether there are events to show. If the grader failed, the events say nothing about the programs.
     pub fn has_happened(&self) -> bool {
         !matches!(self.failure(), Some(Failure::Grader(_)))
             && self
@@ -199,7 +199,7 @@ impl<'a> Report<'a> {
         if evidence.is_screen {
             return diff::compare(&expected, &came, "", diff::Kind::Screen, room);
         }
-        // Why nothing more can arrive follows the bytes.
+        // The reason why nothing more can arrive follows the bytes.
         let bytes = short_blanks(&visible(&evidence.rest));
         let (bytes, ending) = match came.strip_prefix(&bytes) {
             Some(ending) if !bytes.is_empty() => (bytes.as_str(), ending),
@@ -224,7 +224,7 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// Returns what was almost right.
+    /// Returns remarks about output that was almost right.
     pub fn near_misses(&self) -> Vec<String> {
         let misses = |evidence| near_miss::near_misses(evidence, &self.events, self.lab);
         self.evidence().map(misses).unwrap_or_default()
@@ -312,7 +312,7 @@ impl<'a> Report<'a> {
         outcome
             .map(|outcome| {
                 let mut states = programs::states(&outcome.programs, &self.events, self.about());
-                // A speaker that is no longer connected explains why nobody heard it.
+                // A speaker that is no longer connected explains why no participant received its message.
                 let speaker = self.speaker().filter(|speaker| Some(*speaker) != self.about());
                 let ends = self.about().into_iter().chain(speaker);
                 let ends = ends.filter_map(|name| closing(&self.events, name));
@@ -383,8 +383,8 @@ impl<'a> Report<'a> {
         lines
     }
 
-    /// Returns the functions that may contain the mistake, the likeliest first: those of the step, or else those that the
-    /// stage tests. A step without functions tests code that the student does not write.
+    /// Returns the functions that may contain the mistake, the likeliest first: the functions of the step, or else the
+    /// functions that the stage tests. A step without functions tests code that the student does not write.
     fn functions(&self, kit: &Path) -> Vec<Location> {
         let mut places = exercises_of_lab(kit, self.lab.number).unwrap_or_default();
         let of_step = self.step().map(|step| step.functions);
@@ -404,7 +404,7 @@ impl<'a> Report<'a> {
     }
 }
 
-/// A line of program output behind a bar, on as many lines as it needs.
+/// Returns a line of program output after a bar, on as many lines as necessary.
 fn barred(line: &str, columns: usize) -> String {
     let rows = rows(line, columns.saturating_sub(5));
     rows.iter().map(|row| format!("   │ {row}")).collect::<Vec<_>>().join("\n")

@@ -1,8 +1,9 @@
-//! What is wrong with a frame of wire 3: its header, its payload, or both.
+//! Explains what is wrong with a frame of wire 3: its header, its payload, or both.
 
 use crate::report::messages::{Frame, HEADER, frame};
 
-/// Explains how a frame differs from the expected one. Returns nothing if no frame was expected, or if nothing came.
+/// Explains how a frame differs from the expected frame. Returns `None` if no frame was expected, or if nothing
+/// arrived.
 pub fn frame_miss(expected: &[u8], came: &[u8]) -> Option<String> {
     let wanted = frame(expected)?;
     let payload = wanted.after;
@@ -48,7 +49,7 @@ pub fn frame_miss(expected: &[u8], came: &[u8]) -> Option<String> {
     }
     let same = payload.iter().zip(payload_that_came).take_while(|(a, b)| a == b).count();
     Some(match same {
-        // Another frame came instead.
+        // Another frame arrived instead.
         _ if same * 3 < bytes * 2 => {
             "the header fits its payload, but this is another payload".to_owned()
         }
@@ -58,14 +59,14 @@ pub fn frame_miss(expected: &[u8], came: &[u8]) -> Option<String> {
     })
 }
 
-/// Whether a header, or the beginning of one, stands at the beginning of the bytes.
+/// Returns whether the bytes begin with a header, or with the beginning of a header.
 fn starts_with_header(bytes: &[u8]) -> bool {
     let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let header = &bytes[..bytes.len().min(HEADER)];
     digits > 0 && header.len() > digits && header[digits..].iter().all(|&byte| byte == b' ')
 }
 
-/// Why the first bytes are not a header.
+/// Returns why the first bytes are not a header.
 fn no_header(came: &[u8]) -> String {
     let digits = came.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let after = &came[digits..];

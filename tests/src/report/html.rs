@@ -118,7 +118,7 @@ impl Default for Page {
     }
 }
 
-/// What was expected, and what came instead.
+/// Returns what was expected, and what arrived instead.
 fn failure(report: &Report) -> String {
     let (who, expected, came) = match report.failure() {
         None => return String::new(),

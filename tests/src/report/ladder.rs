@@ -25,7 +25,7 @@ const MIN_LANE: usize = 15;
 /// The number of rows at the beginning that are always kept when rows in the middle are left out.
 const FIRST_ROWS: usize = 3;
 
-/// How many events before the event at fault may explain it.
+/// The number of events before the event at fault that may explain it.
 const NEAR: usize = 6;
 
 /// The size of a ladder.
@@ -49,7 +49,7 @@ pub struct Ladder {
     pub left_out: Vec<String>,
 }
 
-/// What a ladder marks with `✗`: a message that is wrong, and one that did not arrive.
+/// The messages that a ladder marks with `✗`: a message that is wrong, and a message that did not arrive.
 #[derive(Default)]
 pub struct Marks<'a> {
     /// The evidence of the failure.
@@ -59,7 +59,8 @@ pub struct Marks<'a> {
 }
 
 impl Ladder {
-    /// Draws the events of a lab. `about` names the participants that the failure is about, the most important one first.
+    /// Draws the events of a lab. `about` names the participants that the failure is about, the most important
+    /// participant first.
     pub fn new(lab: u32, events: &[Event], about: &[&str], marks: &Marks, size: Size) -> Self {
         let wrong = marks.evidence.and_then(|evidence| wrong_event(events, evidence));
         let focus = wrong
@@ -77,7 +78,7 @@ impl Ladder {
                 rows_of(lab, event, wrong, &lane)
             })
             .collect();
-        // All steps before the last one have passed, so only their last rows are shown.
+        // All steps before the last step have passed, so only their last rows are shown.
         let is_step = |row: &Row| matches!(row.kind, Kind::Step(_));
         if let Some(step) = rows.iter().rposition(is_step) {
             let context = (size.rows * 2 / 3).saturating_sub(FIRST_ROWS + rows.len() - step);
@@ -178,7 +179,7 @@ impl Ladder {
         lines.join("\n")
     }
 
-    /// Shortens a message of several lines for an arrow: on wire 4, only the first field keeps its name.
+    /// Shortens a message of several lines for an arrow. On wire 4, only the first field keeps its name.
     fn short(&self, text: &str) -> String {
         if self.lab != 4 {
             return text.to_owned();
@@ -191,7 +192,7 @@ impl Ladder {
         values.join(" · ")
     }
 
-    /// The names of the participants that are not drawn.
+    /// Returns the names of the participants that are not drawn.
     fn not_shown(&self) -> Option<String> {
         const MOST: usize = 20;
         let mut names: Vec<_> =
@@ -203,7 +204,7 @@ impl Ladder {
     }
 }
 
-/// Replaces rows by the number of those left out. The message at fault stays.
+/// Replaces rows with the number of rows that are left out. The message at fault stays.
 fn leave_out(rows: &mut Vec<Row>, range: Range<usize>) {
     let is_wrong = |row: &Row| matches!(row.kind, Kind::Arrow { is_wrong: true, .. });
     let mut kept: Vec<Row> = Vec::new();
@@ -241,8 +242,8 @@ fn lanes(
     focus: Option<usize>,
     most: usize,
 ) -> (Vec<String>, Vec<String>) {
-    // The participants that were active before the event at fault are the most important ones, and then those that were
-    // active last.
+    // The participants that were active before the event at fault are the most important, followed by the participants
+    // that were active last.
     let before = &events[..focus.map_or(0, |focus| focus + 1)];
     let mut names: Vec<&str> = about.to_vec();
     let mut talks: Vec<(&str, usize)> = Vec::new();

@@ -1,4 +1,4 @@
-//! Pieces of HTML pages. Whatever programs print is always plain text in them.
+//! Pieces of HTML pages. The output of programs is always plain text in these pages.
 
 use std::fmt::Write;
 
@@ -6,12 +6,13 @@ use crate::report::text::{escape, quoted_line};
 
 const INDENT: &str = "\n         ";
 
-/// A style sheet or a script in a page. The page's security policy allows it by its hash, and nothing else.
+/// A style sheet or a script in a page. The page's security policy allows only styles and scripts whose hashes it
+/// lists.
 #[derive(Clone, Copy)]
 pub struct Inline {
     /// The text between the tags.
     pub text: &'static str,
-    /// The SHA-256 of the text, in Base64. A test compares them.
+    /// The SHA-256 of the text, in Base64. A test compares the hash with the text.
     pub hash: &'static str,
 }
 
@@ -45,7 +46,7 @@ svg .wrong .arrow, svg .missing .arrow { stroke-width: 2.5; }
 " };
 
 /// Returns a complete page. Its security policy allows these styles and this script, and pictures in the page, but
-/// nothing from elsewhere, whatever is in the body. The title is HTML.
+/// nothing from other places, whatever the body contains. The title is HTML.
 pub fn page(title: &str, styles: &[Inline], script: Option<Inline>, body: &str) -> String {
     let sources = |parts: &[Inline]| match parts {
         [] => " 'none'".to_owned(),
@@ -63,7 +64,7 @@ pub fn page(title: &str, styles: &[Inline], script: Option<Inline>, body: &str) 
     )
 }
 
-/// What every page contains, so that a page can be recognized as ours.
+/// A tag that every page contains, so that the grader can recognize its own pages.
 pub const GENERATOR: &str = "<meta name=\"generator\" content=\"chat labs\">";
 
 fn each(parts: &[Inline], html: impl Fn(&Inline) -> String) -> String {

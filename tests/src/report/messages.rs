@@ -1,4 +1,4 @@
-//! Where one message ends and the next one begins, on each wire. A ladder has one arrow for each message.
+//! Finds where one message ends and the next message begins, on each wire. A ladder has one arrow for each message.
 
 /// The length of a header on wire 3, in bytes.
 pub const HEADER: usize = 64;
@@ -16,7 +16,7 @@ const FIRST_WORDS: [&[u8]; 9] = [
     b"KILL_SERVICE",
 ];
 
-/// Splits bytes of the wire of this lab into messages. The last one may be incomplete.
+/// Splits bytes of the wire of this lab into messages. The last message may be incomplete.
 pub fn messages(lab: u32, bytes: &[u8]) -> Vec<&[u8]> {
     let len = match lab {
         3 => frame_len,
@@ -32,7 +32,7 @@ pub fn messages(lab: u32, bytes: &[u8]) -> Vec<&[u8]> {
     messages
 }
 
-/// A header of wire 3, and what follows it.
+/// A header of wire 3, and the bytes that follow the header.
 pub struct Frame<'a> {
     /// The number in the header.
     pub said: usize,
@@ -41,7 +41,7 @@ pub struct Frame<'a> {
 }
 
 impl Frame<'_> {
-    /// Whether the header fits the bytes after it.
+    /// Returns whether the header fits the bytes after it.
     pub fn fits(&self) -> bool {
         self.said == self.after.len()
     }

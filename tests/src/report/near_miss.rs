@@ -21,7 +21,7 @@ pub fn near_misses(evidence: &Evidence, events: &[Event], lab: &Lab) -> Vec<Stri
     let mut misses: Vec<String> = Vec::new();
     let expected = without_gaps(expected);
     let message = trim(&expected);
-    // In a flood, what is missing may come later.
+    // In a flood, the missing message may arrive later.
     if message.is_empty() || rest.len() >= MAX_BYTES {
         return misses;
     }
@@ -82,12 +82,12 @@ pub fn near_misses(evidence: &Evidence, events: &[Event], lab: &Lab) -> Vec<Stri
     misses.iter().map(|miss| quoted_line(miss)).collect()
 }
 
-/// The expected text without `…`, which stands for any other text in the line.
+/// Returns the expected text without `…`, which stands for any other text in the line.
 fn without_gaps(expected: &[u8]) -> Vec<u8> {
     String::from_utf8_lossy(expected).replace('…', "").into_bytes()
 }
 
-/// Whether the message arrived, although not in the expected place or form.
+/// Returns whether the message arrived, although not in the expected place or form.
 pub fn has_arrived(evidence: &Evidence) -> bool {
     let expected = without_gaps(&evidence.expected);
     let message = trim(&expected);
@@ -95,7 +95,7 @@ pub fn has_arrived(evidence: &Evidence) -> bool {
     !message.is_empty() && find(&evidence.rest, message).is_some_and(|at| !is_quote(at))
 }
 
-/// Whether the text after `front` is part of a quotation, for example in an error message.
+/// Returns whether the text after `front` is part of a quotation, for example in an error message.
 fn is_quoted(front: &[u8]) -> bool {
     let line = front.rsplit(|&byte| byte == b'\n').next().unwrap_or_default();
     line.split(|&byte| byte == b'"').count() % 2 == 0
@@ -174,7 +174,7 @@ fn without_blanks(bytes: &[u8]) -> Vec<u8> {
     bytes.iter().copied().filter(|byte| !b" \t".contains(byte)).collect()
 }
 
-/// The bytes as text that is short enough for a remark.
+/// Returns the bytes as text that is short enough for a remark.
 fn shown(bytes: &[u8]) -> String {
     // A character is visible in at least a few columns, so this is more than enough.
     let beginning = &bytes[..bytes.len().min(1000)];
@@ -187,18 +187,18 @@ fn find(all: &[u8], part: &[u8]) -> Option<usize> {
     memmem::find(all, part)
 }
 
-/// Whether the first message of `rest` had already arrived before, although everything that the message repeats was
-/// sent to the server only once.
+/// Returns whether the first message of `rest` had already arrived earlier, although everything that the message
+/// repeats was sent to the server only once.
 fn arrived_again(lab: u32, before: &[u8], rest: &[u8], events: &[Event]) -> bool {
     let first = messages(lab, rest).first().map(|message| trim(message)).unwrap_or_default();
     let is_first = |message: &&[u8]| trim(message) == first;
     !first.is_empty() && messages(lab, before).iter().any(is_first) && is_of_one(lab, first, events)
 }
 
-/// Whether a message repeats something that was sent only once. Then it is about one event, and not about two events
-/// that are alike.
+/// Returns whether a message repeats something that was sent only once. Such a message is about one event, and not
+/// about two similar events.
 fn is_of_one(lab: u32, message: &[u8], events: &[Event]) -> bool {
-    /// Shorter text may occur anywhere.
+    /// Text that is shorter than this may occur anywhere.
     const SHORT: usize = 4;
     let mut sent: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
     for event in journal::merged(events) {
@@ -232,7 +232,7 @@ fn own_words(name: &str, message: &[u8], rest: &[u8], events: &[Event]) -> Optio
     is_own.then(|| format!("what arrived is {name}'s own message, sent back to the speaker"))
 }
 
-/// Returns a remark if other peers received the message instead. Of a message that may be about another event, such as
+/// Returns a remark if other peers received the message instead. For a message that may be about another event, such as
 /// a greeting, only this step counts.
 fn others_got_it(
     lab: u32,
@@ -277,7 +277,7 @@ fn others_got_it(
     Some(format!("{others} got it, but {name} did not"))
 }
 
-/// Whether any participant sent this text.
+/// Returns whether any participant sent this text.
 fn was_sent(text: &[u8], events: &[Event]) -> bool {
     let text = text.trim_ascii();
     let sent = |event: &Event| match &event.what {
@@ -287,7 +287,7 @@ fn was_sent(text: &[u8], events: &[Event]) -> bool {
     !text.is_empty() && events.iter().any(sent)
 }
 
-/// Whether the person typed this text. Blanks are not worth a remark, because every person types blanks.
+/// Returns whether the person typed this text. Blanks are not worth a remark, because every person types blanks.
 fn has_typed(name: &str, text: &str, events: &[Event]) -> bool {
     let text = text.trim();
     !text.is_empty()
@@ -328,7 +328,8 @@ mod tests {
         near_misses(&evidence, &events, &lab(false))
     }
 
-    /// Many line editors print a blank before a message. If the person had typed, this made the grader panic.
+    /// Many line editors print a blank before a message. If the person had typed, such blanks once made the grader
+    /// panic.
     #[test]
     fn blanks_before_a_message_were_not_typed() {
         let typed = Event {
@@ -377,7 +378,7 @@ mod tests {
     fn what_is_too_wide_for_a_decoration_is_not_glued() {
         let miss = &misses("bob: hi\n", "2026-11-26T21:01:05.1234 bob: hi\n")[0];
         assert!(miss.contains("at most 20 columns"), "{miss}");
-        // Only spaces.
+        // Only spaces precede the message.
         misses("bob: hi\n", &format!("{:>30}", "bob: hi\n"));
     }
 }

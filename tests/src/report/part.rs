@@ -1,12 +1,12 @@
-//! The parts of a report are made apart from each other. If the grader has a bug in one of them, a sentence says that
-//! this part is missing. A report is made after the verdict, and does not change it.
+//! Each part of a report is made independently. If the grader has a bug in one part, a sentence says that this part is
+//! missing. A report is made after the verdict, and does not change the verdict.
 
 use crate::journal::panics::caught;
 
 /// Makes a part of a report.
 ///
 /// # Errors
-/// When this panics. The error is the sentence that takes the place of the part.
+/// Returns an error if `make` panics. The error is the sentence that replaces the part.
 pub fn made<T>(part: &str, make: impl FnOnce() -> T) -> Result<T, String> {
     caught(part, make).map_err(|why| {
         format!(

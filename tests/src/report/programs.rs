@@ -1,4 +1,4 @@
-//! The state of the programs when a stage failed: which had ended, which had panicked, and which were in a busy loop.
+//! The state of the programs when a stage failed: whether they had ended, had panicked, or were in a busy loop.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -18,7 +18,7 @@ const LAST_LINES: usize = 3;
 /// The maximum number of unwritten stages that are named.
 const MOST_STAGES: usize = 3;
 
-/// How long it takes at most to notice that a program has ended, while the script goes on.
+/// The maximum time until the end of a program is noticed while the script continues.
 const NOTICED: Duration = Duration::from_millis(200);
 
 /// If nothing happened for longer than this before the failure, the programs were waiting.
@@ -33,14 +33,15 @@ const MUCH_MEMORY: u64 = 500_000_000;
 /// Remarks about the programs.
 #[derive(Default)]
 pub struct States {
-    /// Programs that had ended or panicked. This explains what did not happen afterwards.
+    /// Programs that had ended or panicked. Their end explains what did not happen afterwards.
     pub ended: Vec<String>,
-    /// Programs that were still running: in what they waited, and whether they were in a busy loop.
+    /// Programs that were still running, with the system calls in which they waited, or whether they were in a busy
+    /// loop.
     pub running: Vec<String>,
 }
 
 /// Returns the remarks about each program. The failure is about the participant `about`. The output of a program after
-/// the end of the script says nothing: the programs are ended then.
+/// the end of the script is no evidence, because the programs are ended then.
 pub fn states(programs: &[(String, Ended)], events: &[Event], about: Option<&str>) -> States {
     let mut states = States::default();
     let ended_badly = |ended: &Ended| {
@@ -49,7 +50,7 @@ pub fn states(programs: &[(String, Ended)], events: &[Event], about: Option<&str
     let server_died = programs.iter().any(|(name, ended)| is_server(name) && ended_badly(ended));
     let shown = shown(events);
     let mut seen = BTreeSet::new();
-    // Each program, and which of the programs with this name it is.
+    // `number` counts the earlier programs with the same name.
     for (at, (name, ended)) in programs.iter().enumerate() {
         let number = programs[..at].iter().filter(|(other, _)| other == name).count();
         let after = || {
@@ -103,7 +104,7 @@ pub fn states(programs: &[(String, Ended)], events: &[Event], about: Option<&str
     states
 }
 
-/// The step in which a program ended, if another step followed.
+/// Returns the step in which a program ended, if another step followed.
 fn step(name: &str, number: usize, ended: &Ended, events: &[Event]) -> String {
     let is_start =
         |event: &&Event| event.who == name && matches!(event.what, EventKind::Started(..));
@@ -117,7 +118,7 @@ fn step(name: &str, number: usize, ended: &Ended, events: &[Event]) -> String {
     let end = start.at + ended.after;
     let is_later = |(at, _): &(Duration, &String)| *at > end;
     let Some((next, _)) = steps().take_while(is_later).last() else { return String::new() };
-    // The end was noticed with a delay, so it is said only if it was clearly before the next step.
+    // The end was noticed with a delay, so the step is named only if the end was clearly before the next step.
     if next < end + NOTICED {
         return String::new();
     }
@@ -127,8 +128,8 @@ fn step(name: &str, number: usize, ended: &Ended, events: &[Event]) -> String {
     }
 }
 
-/// What a program did that was still running. Most programs wait as they should, so this is said only of the server and
-/// of the participant that the failure is about, and only if nothing else happened.
+/// Returns what a program that was still running did. Most programs wait as they should, so a wait is reported only for
+/// the server and for the participant that the failure is about, and only if nothing else happened.
 fn running(name: &str, ended: &Ended, about: Option<&str>, is_silent: bool) -> Option<String> {
     let (used, lived) = (ended.cpu_time.as_secs_f64(), ended.after.as_secs_f64());
     if ended.busy_time > ended.after / 2 && ended.after > Duration::from_millis(500) {
@@ -152,7 +153,7 @@ fn running(name: &str, ended: &Ended, about: Option<&str>, is_silent: bool) -> O
     })
 }
 
-/// Whether nothing had happened for a while when the script ended.
+/// Returns whether nothing had happened for a while when the script ended.
 fn is_silent(events: &[Event]) -> bool {
     let end = events.iter().position(|event| event.what == EventKind::End);
     let (script, end) = match end {
@@ -162,12 +163,12 @@ fn is_silent(events: &[Event]) -> bool {
     script.last().is_some_and(|last| end.saturating_sub(last.at) > SILENCE)
 }
 
-/// What a program itself printed about its end: panics, and stages that are not written yet.
+/// Returns what a program itself printed about its end: panics, and stages that are not written yet.
 fn confessions(name: &str, output: &[u8], has_died: bool) -> Vec<String> {
     // A program that edits lines or fills the screen may place a panic with escape sequences.
     let output = plain(output);
     let unwritten: BTreeSet<_> = unwritten_stages(&output).into_iter().collect();
-    // A program that prints many numbers says nothing.
+    // If a program prints many stage numbers, they mean nothing.
     let mut lines: Vec<_> = unwritten
         .into_iter()
         .take(MOST_STAGES)
@@ -181,7 +182,7 @@ fn confessions(name: &str, output: &[u8], has_died: bool) -> Vec<String> {
     lines
 }
 
-/// The output of each program before the end of the script. It may have arrived in pieces.
+/// Returns the output of each program before the end of the script. The output may have arrived in pieces.
 fn shown(events: &[Event]) -> BTreeMap<&str, Vec<u8>> {
     let mut shown: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
     for event in events.iter().take_while(|event| event.what != EventKind::End) {
@@ -192,7 +193,7 @@ fn shown(events: &[Event]) -> BTreeMap<&str, Vec<u8>> {
     shown
 }
 
-/// Whether the other end closed this program's connection, or the program never had a connection.
+/// Returns whether the other end closed this program's connection, or the program never had a connection.
 fn was_left(name: &str, events: &[Event]) -> bool {
     let is_end = |event: &Event| match &event.what {
         EventKind::Sent(to, Wire::Signal(signal)) => to == name && *signal != "connects",
@@ -231,7 +232,7 @@ fn panics(output: &str) -> Vec<Vec<String>> {
     panics
 }
 
-/// Returns where programs panicked before the end of the script, as `FILE:LINE`. Only the first few are
+/// Returns where programs panicked before the end of the script, as `FILE:LINE`. Only the first few places are
 /// returned.
 pub fn panic_places(events: &[Event]) -> Vec<String> {
     let place = |panic: Vec<String>| {

@@ -11,7 +11,7 @@ use crate::journal::{Event, EventKind, Wire};
 use crate::report::messages::messages;
 use crate::report::text::{plain, quoted_line, short_blanks};
 
-/// If more messages than this arrive together, those in the middle share one arrow.
+/// If more messages than this arrive together, the messages in the middle share one arrow.
 const MANY: usize = 4;
 
 /// One row of the ladder.
@@ -52,7 +52,7 @@ pub enum Kind {
         lane: usize,
         /// What happens.
         text: String,
-        /// Whether a person does it.
+        /// Whether a person caused the event.
         is_typed: bool,
     },
     /// A new step of the stage.
@@ -61,7 +61,7 @@ pub enum Kind {
     Gap(usize),
 }
 
-/// Whether a program showed only the typed text and its prompt.
+/// Returns whether a program showed only the typed text and its prompt.
 pub fn is_echo<'a>(event: &'a Event, typed: &mut BTreeMap<&'a str, String>) -> bool {
     match &event.what {
         EventKind::Typed(keys) => {
@@ -77,7 +77,7 @@ pub fn is_echo<'a>(event: &'a Event, typed: &mut BTreeMap<&'a str, String>) -> b
     }
 }
 
-/// Returns the times in which the participants only found out that all of them had joined.
+/// Returns the time ranges whose events only served to find out that all participants had joined.
 pub fn calls(events: &[Event]) -> Vec<RangeInclusive<Duration>> {
     let call = |event: &Event| match event.what {
         EventKind::AllJoined(begin) => Some(begin..=event.at),
@@ -86,7 +86,7 @@ pub fn calls(events: &[Event]) -> Vec<RangeInclusive<Duration>> {
     events.iter().filter_map(call).collect()
 }
 
-/// Whether an event was only needed to find out that all participants had joined; see [`calls`].
+/// Returns whether an event was only needed to find out that all participants had joined; see [`calls`].
 pub fn is_call(event: &Event, calls: &[RangeInclusive<Duration>]) -> bool {
     let is_signal = |wire: &Wire| matches!(wire, Wire::Signal(_));
     let is_kept = match &event.what {
@@ -103,7 +103,7 @@ pub fn wrong_event(events: &[Event], evidence: &Evidence) -> Option<(usize, usiz
     let (mut arrived, mut found) = (0, None);
     for (number, event) in events.iter().enumerate().filter(|(_, event)| event.who == *name) {
         match &event.what {
-            // Another connection with the same name.
+            // Another connection with the same name begins.
             EventKind::Sent(_, Wire::Signal("connects"))
             | EventKind::Got(_, Wire::Signal("connects")) => (arrived, found) = (0, None),
             EventKind::Got(_, Wire::Bytes(bytes)) => {
@@ -121,7 +121,7 @@ pub fn wrong_event(events: &[Event], evidence: &Evidence) -> Option<(usize, usiz
     found
 }
 
-/// What stands on an arrow.
+/// The text on an arrow.
 struct Label {
     text: String,
     full: String,
@@ -134,7 +134,8 @@ impl Label {
     }
 }
 
-/// The labels of bytes that were sent together. One of them may be the message that contains the byte at `wrong`.
+/// Returns the labels of bytes that were sent together. One label may belong to the message that contains the byte at
+/// `wrong`.
 fn labels(lab: u32, bytes: &[u8], wrong: Option<usize>) -> Vec<Label> {
     let (all, mut end) = (messages(lab, bytes), 0);
     let (mut labels, mut hidden) = (Vec::new(), 0);
@@ -154,7 +155,7 @@ fn labels(lab: u32, bytes: &[u8], wrong: Option<usize>) -> Vec<Label> {
     labels
 }
 
-/// One label for the messages that are not shown, if there are any.
+/// Returns one label for the messages that are not shown, if there are any.
 fn together(count: usize) -> Option<Label> {
     (count > 0).then(|| Label::plain(format!("… {count} more messages")))
 }
@@ -216,14 +217,14 @@ pub fn rows_of(
 /// The maximum length of the text on an arrow, in bytes.
 const LONG: usize = 200;
 
-/// The maximum length of a whole message, and of what is missing, in bytes.
+/// The maximum length of a whole message, and of a missing message, in bytes.
 pub const MUCH: usize = 4000;
 
 fn shown(bytes: &[u8]) -> String {
     shown_up_to(LONG, bytes)
 }
 
-/// The bytes as text. If there are more than `most`, this is their number and the beginning.
+/// Returns the bytes as text. If there are more than `most` bytes, returns their number and their beginning.
 pub fn shown_up_to(most: usize, bytes: &[u8]) -> String {
     if bytes.len() <= most {
         return short_blanks(&visible(bytes));

@@ -41,7 +41,7 @@ impl std::fmt::Display for Points {
     }
 }
 
-/// The end of a line with a sum, if some stages have no verdict: `; no verdict on 2.5, 2.7 (grader error)`.
+/// Returns the end of a line with a sum, if some stages have no verdict: `; no verdict on 2.5, 2.7 (grader error)`.
 pub fn without_verdict(stages: &[String]) -> String {
     const MOST: usize = 6;
     if stages.is_empty() {
@@ -53,7 +53,7 @@ pub fn without_verdict(stages: &[String]) -> String {
     format!("; no verdict on {named}{more} (grader error)")
 }
 
-/// Prints the last line if there is no sum. This never panics, even if the output is closed.
+/// Prints the last line if there is no sum. This function never panics, even if the output is closed.
 pub fn print_no_points(why: &str) {
     let _ = writeln!(std::io::stdout(), "\n no points: {why}");
 }
@@ -74,7 +74,7 @@ pub fn stage_line(lab: &Lab, stage: &Stage, verdict: &Verdict) -> String {
     stage_line_in(lab, stage, verdict, columns())
 }
 
-/// The line of a stage in this number of columns.
+/// Returns the line of a stage in this number of columns.
 pub fn stage_line_in(lab: &Lab, stage: &Stage, verdict: &Verdict, columns: usize) -> String {
     let number = format!("{}.{}", lab.number, stage.number);
     let left = format!("  {} {number:<5} {}", mark(Some(verdict)), stage.title);

@@ -7,7 +7,7 @@ use crate::journal::unwritten::without_unwritten;
 use crate::journal::{Event, EventKind};
 use crate::report::text::{MIN_COLUMNS, cut, folded, quoted_line, width};
 
-/// How many lines of each screen a report shows, counted from the bottom.
+/// The number of lines of each screen that a report shows, counted from the bottom.
 pub const LINES: usize = 6;
 
 /// The maximum number of bytes that are made into a screen. The last rows of a flood are in its last bytes.
@@ -43,7 +43,7 @@ pub fn screens(events: &[Event], last: usize) -> Vec<Screen> {
                 EventKind::Showed(bytes) => {
                     let (before, bytes) = bytes.split_at(skipped.min(bytes.len()));
                     skipped -= before.len();
-                    // The limit is below that of a flood.
+                    // The limit is below the limit for a flood.
                     let _ = screen.add(bytes);
                 }
                 EventKind::Unechoed(keys) => drop(screen.add(&echo(keys))),
@@ -70,7 +70,7 @@ fn shown_bytes(event: &Event) -> Option<&[u8]> {
     if let EventKind::Showed(bytes) = &event.what { Some(bytes) } else { None }
 }
 
-/// The keys as a terminal with an echo would show them. Even without an echo, Enter begins a new line.
+/// Returns the keys as a terminal with an echo would show them. Even without an echo, Enter begins a new line.
 fn echo(keys: &[u8]) -> Vec<u8> {
     let shown = |key: &u8| match key {
         b'\r' => Vec::new(),
@@ -99,7 +99,8 @@ pub fn room(columns: usize, count: usize) -> usize {
     (columns - INDENT) / beside(columns, count) - FRAME - INDENT
 }
 
-/// Returns the screens in rows, with as many screens side by side as fit. There are at least [`MIN_COLUMNS`] columns.
+/// Returns the screens in rows, with as many screens side by side as fit. If `columns` is too small, [`MIN_COLUMNS`] is
+/// used instead.
 pub fn to_text(screens: &[Screen], columns: usize) -> String {
     let (beside, room) = (beside(columns, screens.len()), room(columns, screens.len()));
     let fill = |text: &str, with: &str, room: usize| {

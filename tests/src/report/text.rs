@@ -18,8 +18,8 @@ pub fn columns() -> usize {
     size.map_or(80, |(_, columns)| usize::from(columns).clamp(MIN_COLUMNS, 100))
 }
 
-/// The characters of a text that stand in the same place on a terminal, with the number of columns that they need: a
-/// character, and the marks that a terminal puts above or below it.
+/// Splits a text into the characters that share one place on a terminal, each with the number of columns that it needs.
+/// A character shares its place with the marks that a terminal puts above or below it.
 pub fn clusters(text: &str) -> impl Iterator<Item = (&str, usize)> {
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -29,17 +29,17 @@ pub fn clusters(text: &str) -> impl Iterator<Item = (&str, usize)> {
         let end = rest.char_indices().skip(1).find(|(_, char)| width(*char) > 0);
         let (cluster, after) = rest.split_at(end.map_or(rest.len(), |(end, _)| end));
         rest = after;
-        // A mark that asks for a picture makes some characters wider.
+        // A mark that requests an emoji makes some characters wider.
         Some((cluster, width(first).max(cluster.width())))
     })
 }
 
-/// The number of columns that a text needs.
+/// Returns the number of columns that a text needs.
 pub fn width(text: &str) -> usize {
     clusters(text).map(|(_, width)| width).sum()
 }
 
-/// The beginning of a text that fits into `room` columns. If something is cut off, it ends with `…`.
+/// Returns the beginning of a text that fits into `room` columns. If text is cut off, the beginning ends with `…`.
 pub fn cut(text: &str, room: usize) -> String {
     let (shown, is_cut) = beginning(text, room);
     if !is_cut {
@@ -52,9 +52,9 @@ pub fn cut(text: &str, room: usize) -> String {
     shown
 }
 
-/// The beginning of a text that fits into `room` columns, and whether that is not all.
+/// Returns the beginning of a text that fits into `room` columns, and whether the text is longer.
 fn beginning(text: &str, room: usize) -> (String, bool) {
-    /// A character with more marks than this is not from any language.
+    /// No language uses a character with more marks than this.
     const MARKS: usize = 8;
     let (mut shown, mut used) = (String::new(), 0);
     for (cluster, width) in clusters(text) {
@@ -129,7 +129,7 @@ pub fn quoted(text: &str) -> Vec<String> {
 /// The maximum number of lines that are quoted from one source.
 pub const MOST_QUOTED: usize = 30;
 
-/// One line of a program's output, made harmless and not too long.
+/// Returns one line of a program's output, which is made harmless and cut if it is too long.
 pub fn quoted_line(line: &str) -> String {
     const LONGEST: usize = 300;
     // No character needs more than 12 bytes to be visible, so this does not read a flood.
@@ -150,7 +150,7 @@ pub fn wrapped(front: &str, text: &str, columns: usize) -> String {
     format!("{front}{}", rows.join(&format!("\n{}", " ".repeat(indent))))
 }
 
-/// The text in rows of at most `room` columns, split between characters, as on a terminal.
+/// Returns the text in rows of at most `room` columns, split between characters, as on a terminal.
 pub fn folded(text: &str, room: usize) -> Vec<String> {
     let (mut rows, mut row, mut used) = (Vec::new(), String::new(), 0);
     for (cluster, width) in clusters(text) {
@@ -165,7 +165,8 @@ pub fn folded(text: &str, room: usize) -> Vec<String> {
     rows
 }
 
-/// The text in rows of at most `room` columns, split at spaces, and within a word only if it is too long for a row.
+/// Returns the text in rows of at most `room` columns, split at spaces. A word is split only if it is too long for a
+/// row.
 pub fn rows(text: &str, room: usize) -> Vec<String> {
     let (mut rows, mut row, mut used) = (Vec::new(), String::new(), 0);
     let mut end_row = |row: &mut String, used: &mut usize| {

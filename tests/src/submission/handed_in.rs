@@ -1,4 +1,4 @@
-//! What was handed in: a folder or an archive, read with limits. Nothing is unpacked to the disk.
+//! Reads a submission, which is a folder or an archive, with limits. Nothing is unpacked to the disk.
 //!
 //! Only regular files are read. Links, devices and pipes are left out, as are paths that lead out of the submission.
 
@@ -13,7 +13,7 @@ use flate2::read::MultiGzDecoder;
 use serde::{Deserialize, Serialize};
 use zip::ZipArchive;
 
-/// The bits of a mode that say what kind of file it is; see inode(7). In a zip, they are the same on every system.
+/// The bits of a mode that contain the type of the file; see inode(7). In a zip, they are the same on every system.
 const KIND: u32 = 0o170_000;
 
 /// The kind of a regular file.
@@ -28,10 +28,11 @@ const MAX_BYTES: u64 = 16 * 1024 * 1024;
 /// The maximum number of entries, most of which are not read. A build folder has a few thousand.
 const MAX_ENTRIES: usize = 100_000;
 
-/// The maximum size of an unpacked `.tar.gz`, in bytes. It is unpacked in one piece, even if most of it is not read.
+/// The maximum size of an unpacked `.tar.gz`, in bytes. The archive is unpacked in one piece, even if most of it is not
+/// read.
 const MAX_UNPACKED: u64 = 256 * 1024 * 1024;
 
-/// Folders whose files are made from others, and may be large.
+/// Folders whose files are generated, and may be large.
 pub const MADE: [&str; 5] = ["target", ".git", "node_modules", "__MACOSX", "__pycache__"];
 
 /// Files, by their paths within a submission.
@@ -50,11 +51,11 @@ pub enum Source {
     Other(PathBuf),
 }
 
-/// What to do with each file, which need not be read.
+/// The function that is called for each file. The function need not read the file.
 type Each<'a> = dyn FnMut(PathBuf, &mut dyn Read) -> Result<()> + 'a;
 
 impl Source {
-    /// The source at a path, by its extension. `None` for a file that is not an archive.
+    /// Returns the source at a path, by its extension. Returns `None` for a file that is not an archive.
     pub fn at(path: &Path) -> Option<Self> {
         let name = path.file_name()?.to_string_lossy().to_lowercase();
         let ends = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
@@ -72,7 +73,7 @@ impl Source {
     /// Returns the paths of all regular files.
     ///
     /// # Errors
-    /// When the source cannot be read, or has too many entries.
+    /// Returns an error if the source cannot be read, or has too many entries.
     pub fn list(&self) -> Result<Vec<PathBuf>> {
         let mut paths = Vec::new();
         self.each(&mut |path, _| {
@@ -87,7 +88,7 @@ impl Source {
     /// Reads the wanted files. A file that is longer than `longest` is left out.
     ///
     /// # Errors
-    /// When the source cannot be read, or the wanted files are too many or too long together.
+    /// Returns an error if the source cannot be read, or if the wanted files exceed a limit together.
     pub fn read(&self, longest: u64, is_wanted: impl Fn(&Path) -> bool) -> Result<Files> {
         let (mut files, mut total) = (Files::new(), 0);
         self.each(&mut |path, reader| {
@@ -96,7 +97,7 @@ impl Source {
             }
             ensure!(files.len() < MAX_FILES, "it holds more than {MAX_FILES} files");
             let mut bytes = Vec::new();
-            // What an archive says about a size may be wrong.
+            // The size that an archive states may be wrong.
             let limit = longest.min(MAX_BYTES - total);
             reader
                 .take(limit + 1)
@@ -137,14 +138,15 @@ fn of_folder(folder: &Path, each: &mut Each) -> Result<()> {
             let entry = entry?;
             entries = counted(entries)?;
             let path = below.join(entry.file_name());
-            // This is the type of a link itself, not of its target.
+            // For a link, this is the type of the link itself, not of its target.
             let kind = entry.file_type()?;
             if kind.is_dir() && !is_made(&path) {
                 folders.push(path);
             } else if kind.is_file()
                 && let Some(clean) = clean(&path.to_string_lossy())
             {
-                // It may have become something else, and a pipe without a writer would never open.
+                // The file may have been replaced in the meantime, and opening a pipe without a writer would take
+                // forever.
                 let flags = libc::O_NONBLOCK | libc::O_NOFOLLOW;
                 let opened = File::options().read(true).custom_flags(flags).open(entry.path());
                 let mut file = match opened.and_then(|file| Ok((file.metadata()?, file))) {
@@ -173,7 +175,7 @@ fn of_zip(file: File, each: &mut Each) -> Result<()> {
         if !entry.is_file() || entry.is_symlink() {
             continue;
         }
-        // A zip that was packed on Unix also tells other types.
+        // A zip that was packed on Unix also records other file types.
         let kind = entry.unix_mode().unwrap_or(0) & KIND;
         let is_regular = kind == 0 || kind == REGULAR;
         let path = clean(entry.name()).filter(|path| is_regular && !is_made(path));
@@ -219,7 +221,8 @@ fn is_made(path: &Path) -> bool {
     path.iter().any(|part| MADE.iter().any(|made| part == *made))
 }
 
-/// The path of an entry, if it stays within the submission. Some programs on Windows write `\` between the parts.
+/// Returns the path of an entry, if it stays within the submission. Some programs on Windows write `\` between the
+/// parts of a path.
 fn clean(name: &str) -> Option<PathBuf> {
     let name = if name.contains('/') { name.to_owned() } else { name.replace('\\', "/") };
     if name.starts_with('/') || name.contains('\0') {

@@ -1,4 +1,4 @@
-//! What a student hands in: read and packed with limits, and built in a kit of its own.
+//! Reads and packs submissions with limits, and builds them in a separate kit.
 
 pub mod handed_in;
 pub mod pack;

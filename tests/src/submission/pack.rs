@@ -1,4 +1,4 @@
-//! Packs what a student hands in: the files that the grader takes, and nothing else.
+//! Packs a student's submission: the files that the grader accepts, and nothing else.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +14,8 @@ use crate::submission::sums;
 /// The name of the file in the folder of the kit.
 pub const FILE: &str = "submission.zip";
 
-/// What a kit has at its top, besides `labs/`. The grader has its own, so these are not mentioned.
+/// The files and folders at the top of a kit, besides `labs/`. The grader has its own copies, so the student is not
+/// notified about these files and folders.
 const KIT: [&str; 14] = [
     ".cargo",
     ".devcontainer",
@@ -32,23 +33,23 @@ const KIT: [&str; 14] = [
     "tests",
 ];
 
-/// What is handed in, and what is not.
+/// The files that are handed in, and the files that are not.
 #[derive(Debug)]
 pub struct Packed {
     /// The files, by their paths within the kit.
     pub files: Files,
-    /// The files and folders that are left out, by the reason.
+    /// The files and folders that are left out, by reason.
     pub left_out: BTreeMap<&'static str, Vec<PathBuf>>,
-    /// Why programs will not be built.
+    /// The reasons why programs will not be built.
     pub refused: Vec<String>,
     /// The kit's own files that the student has changed.
     pub changed: Vec<PathBuf>,
 }
 
-/// Finds out what a student hands in from the kit in the `kit` folder.
+/// Determines which files a student hands in from the kit in the `kit` folder.
 ///
 /// # Errors
-/// When the folder cannot be read, or has nothing to hand in.
+/// Returns an error if the folder cannot be read, or contains nothing to hand in.
 pub fn pack(kit: &Path, packages: &[Package]) -> Result<Packed> {
     let labs = kit.join("labs");
     ensure!(labs.is_dir(), "{} has no labs/; run this command in your kit", kit.display());
@@ -57,11 +58,11 @@ pub fn pack(kit: &Path, packages: &[Package]) -> Result<Packed> {
     let taken = sources::take_labs(&labs, packages, &manifest)?;
     let mut files = Files::new();
     for (path, bytes) in taken.files {
-        // The grader makes its own manifest from that of the student.
+        // The grader creates its own manifest from the student's manifest.
         let bytes = if path.ends_with("Cargo.toml") { fs::read(labs.join(&path))? } else { bytes };
         files.insert(Path::new("labs").join(path), bytes);
     }
-    // With their manifest, the grader can say why these programs are not built.
+    // With the manifests of these programs, the grader can say why the programs are not built.
     for package in packages.iter().filter(|package| taken.refused.contains_key(&package.name)) {
         let path = Path::new("labs").join(&package.folder).join("Cargo.toml");
         files.insert(path.clone(), fs::read(kit.join(&path))?);
@@ -73,8 +74,8 @@ pub fn pack(kit: &Path, packages: &[Package]) -> Result<Packed> {
     Ok(Packed { files, left_out, refused, changed: sums::changed(kit) })
 }
 
-/// Everything in the kit's folder that is not packed, and is not as the kit had it. Of a folder that is left out, only
-/// the folder.
+/// Returns everything in the kit's folder that is not packed, and that differs from the original kit. If a folder is
+/// left out, returns only the folder.
 fn left_out(
     kit: &Path,
     packages: &[Package],
@@ -113,7 +114,7 @@ fn left_out(
     Ok(found)
 }
 
-/// Whether a file in `labs/` is as in the starter.
+/// Returns whether a file in `labs/` is the same as in the starter.
 fn is_of_kit(kit: &Path, path: &Path) -> bool {
     let Ok(within) = path.strip_prefix("labs") else { return false };
     let (before, now) = (kit.join(PRISTINE).join(within), kit.join(path));
@@ -126,7 +127,7 @@ fn is_of_kit(kit: &Path, path: &Path) -> bool {
         && fs::read(before).ok() == fs::read(now).ok()
 }
 
-/// Why a file in `labs/` is left out.
+/// Returns why a file in `labs/` is left out.
 fn why(path: &Path, is_file: bool, packages: &[Package]) -> &'static str {
     let within = path.strip_prefix("labs").unwrap_or(path);
     let package = packages.iter().find(|package| within.starts_with(&package.folder));

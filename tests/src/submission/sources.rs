@@ -1,7 +1,7 @@
 //! Takes a student's sources from a submission, and nothing else.
 //!
-//! The grader, the libraries, the manifests and the settings of cargo are the instructor's. Only `src/**/*.rs` of the
-//! lab packages is the student's, and the names of dependencies that the kit has, too.
+//! The grader, the libraries, the manifests and the settings of cargo come from the instructor. Only the files
+//! `src/**/*.rs` of the lab packages, and the names of dependencies that the kit also has, come from the student.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -29,21 +29,21 @@ pub struct Package {
     manifest: String,
 }
 
-/// What is taken from a submission.
+/// The parts of a submission that the grader uses.
 #[derive(Debug, Default)]
 pub struct Sources {
-    /// The files below `labs/`. A package of which nothing was handed in has none.
+    /// The files below `labs/`. If nothing of a package was handed in, the package has no files here.
     pub files: Files,
-    /// Why a package is not built, by its name.
+    /// The reasons why packages are not built, by package name.
     pub refused: BTreeMap<String, String>,
-    /// What was left out of a package that is otherwise taken, by its name.
+    /// What was left out of packages that are otherwise accepted, by package name.
     pub left_out: BTreeMap<String, String>,
 }
 
 /// Returns the packages of the labs in `starters`.
 ///
 /// # Errors
-/// When the kit cannot be read.
+/// Returns an error if the kit cannot be read.
 pub fn packages(starters: &Path) -> Result<Vec<Package>> {
     let mut packages = Vec::new();
     for path in files::below(starters)? {
@@ -63,17 +63,17 @@ pub fn packages(starters: &Path) -> Result<Vec<Package>> {
 /// Takes the sources of the packages from a submission. `kit` is the manifest of the kit's workspace.
 ///
 /// # Errors
-/// When the submission cannot be read, or holds no lab.
+/// Returns an error if the submission cannot be read, or contains no lab.
 pub fn take(source: &Source, packages: &[Package], kit: &Table) -> Result<Sources> {
     let listed = source.list()?;
     let top = top(&listed)?;
     take_below(source, &listed, &top, packages, kit)
 }
 
-/// Takes the sources from a folder `labs`, whatever else is in it.
+/// Takes the sources from a folder `labs`, whatever else the folder contains.
 ///
 /// # Errors
-/// When the folder cannot be read.
+/// Returns an error if the folder cannot be read.
 pub fn take_labs(labs: &Path, packages: &[Package], kit: &Table) -> Result<Sources> {
     let source = Source::Folder(labs.to_owned());
     take_below(&source, &source.list()?, Path::new(""), packages, kit)
@@ -127,17 +127,18 @@ fn take_below(
     Ok(taken)
 }
 
-/// Whether the grader takes a file of a package, if it is not too long.
+/// Returns whether the grader accepts a file of a package, if the file is not too long.
 pub fn is_source(file: &Path) -> bool {
     file.starts_with("src") && file.extension().is_some_and(|extension| extension == "rs")
 }
 
-/// The folder in the submission that holds the labs. Of several, the one at the top counts: others may be copies.
+/// Returns the folder in the submission that contains the labs. If there are several, the topmost folder counts,
+/// because the others may be copies.
 fn top(listed: &[PathBuf]) -> Result<PathBuf> {
     let mut tops: Vec<PathBuf> = Vec::new();
     for path in listed {
         let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();
-        // `lab2-nick-group/server/src/main.rs` is four parts.
+        // `lab2-nick-group/server/src/main.rs` has four parts.
         let is_package = |at: usize| {
             let lab = Path::new(&*parts[at]).to_string_lossy().to_lowercase();
             let is_inside =
@@ -167,7 +168,7 @@ fn top(listed: &[PathBuf]) -> Result<PathBuf> {
     Ok(first.clone())
 }
 
-/// The package that a path below `labs/` belongs to, and the rest of the path.
+/// Returns the package that a path below `labs/` belongs to, and the rest of the path.
 fn place<'a>(path: &Path, packages: &'a [Package]) -> Option<(&'a Package, PathBuf)> {
     let mut parts = path.iter();
     let lab = parts.next()?.to_string_lossy().to_lowercase();
@@ -179,10 +180,10 @@ fn place<'a>(path: &Path, packages: &'a [Package]) -> Option<(&'a Package, PathB
     Some((package?, parts.collect()))
 }
 
-/// The instructor's manifest, with those of the student's dependencies that the kit has. `None` if it has them already.
-/// An error names the dependency that is refused.
+/// Returns the instructor's manifest, with those of the student's dependencies that the kit has. Returns `None` if the
+/// manifest already has these dependencies. An error names the refused dependency.
 fn manifest(package: &Package, text: &str, kit: &Table) -> Result<Option<String>, String> {
-    // What is wrong with a manifest does not matter, because only its dependencies are used.
+    // Mistakes in a manifest do not matter, because only its dependencies are used.
     let Ok(theirs) = text.parse::<Table>() else { return Ok(None) };
     let Ok(mut own) = package.manifest.parse::<Table>() else { return Ok(None) };
     let Some(Value::Table(wanted)) = theirs.get("dependencies") else { return Ok(None) };
@@ -217,7 +218,7 @@ fn manifest(package: &Package, text: &str, kit: &Table) -> Result<Option<String>
     Ok(is_changed.then(|| own.to_string()))
 }
 
-/// If a library of a lab is refused, its programs cannot be built, either.
+/// If a library of a lab is refused, the programs of the lab cannot be built, either.
 fn refuse_users(refused: &mut BTreeMap<String, String>, packages: &[Package]) {
     let is_program =
         |package: &&Package| ["server", "client"].iter().any(|name| package.folder.ends_with(name));

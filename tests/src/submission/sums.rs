@@ -1,17 +1,17 @@
-//! Finds out which of the kit's own files a student has changed, although the grader has its own.
+//! Finds out which of the kit's own files a student has changed, although the grader uses its own copies.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The file with the sums, in an exported kit.
+/// The file with the checksums in an exported kit.
 pub const FILE: &str = "tests/sums.txt";
 
 /// The files of a kit on which programs depend, besides those in `labs/`.
 const PARTS: [&str; 3] = [".cargo", "Cargo.toml", "common"];
 
-/// Returns the sums of a kit's files, one on each line.
+/// Returns the checksums of a kit's files, one on each line.
 pub fn of(files: &BTreeMap<PathBuf, String>) -> String {
     let mut sums = String::new();
     let is_part = |path: &Path| PARTS.iter().any(|part| path.starts_with(part));
@@ -21,12 +21,12 @@ pub fn of(files: &BTreeMap<PathBuf, String>) -> String {
     sums
 }
 
-/// Returns the files that are not as the kit had them. Nothing is known about a kit without sums.
+/// Returns the files that differ from the original kit. Returns nothing for a kit without checksums.
 pub fn changed(kit: &Path) -> Vec<PathBuf> {
     let sums = fs::read_to_string(kit.join(FILE)).unwrap_or_default();
     let is_changed = |(sum, path): &(&str, &str)| {
         let now = fs::read(kit.join(path)).unwrap_or_default();
-        // Git may have changed the ends of lines.
+        // Git may have changed the line endings.
         let now = String::from_utf8_lossy(&now).replace("\r\n", "\n");
         u32::from_str_radix(sum, 16) != Ok(crc32fast::hash(now.as_bytes()))
     };

@@ -1,8 +1,8 @@
 //! Built kits in which submissions are built one after the other, so that only a student's own packages are compiled.
 //!
-//! A slot is a kit without grader and solutions. Before each build, everything that an earlier build has left in
-//! `target/` is gone, and all sources are written anew. So no time stamp of a file decides what is built, and a
-//! submission never gets the programs of another one.
+//! A slot is a kit without the grader and the solutions. Before each build, everything that an earlier build has left
+//! in `target/` is removed, and all sources are written again. So no time stamp of a file decides what is built, and a
+//! submission never gets the programs of another submission.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
@@ -25,26 +25,27 @@ use crate::system::cargo::{self, TARGET};
 /// The folder of the slots, below the kit.
 const FOLDER: &str = "target/class";
 
-/// The files of a kit that its programs are built from, besides `labs/`. Reports name the chapters of the book.
+/// The files of a kit that its programs are built from, besides `labs/`. The book is included because reports name its
+/// chapters.
 const KIT: [&str; 5] = ["Cargo.lock", ".cargo", "common", "docs/src", PRISTINE];
 
-/// How long an earlier grading may need to end all its processes, after it was killed itself.
+/// The time that an earlier grading may need to end all its processes after it was killed.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The folder of the slots, which one grading at a time uses.
 pub struct Workshop {
     kit: PathBuf,
     folder: PathBuf,
-    /// All processes of this grading inherit it, so it is held until the last of them has ended.
+    /// All processes of this grading inherit the lock, so it is held until the last process has ended.
     _lock: File,
 }
 
 /// A kit in which one submission at a time is built.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Slot {
-    /// Its folder.
+    /// The folder of the slot.
     pub folder: PathBuf,
-    /// What `target/` contains when no submission is built.
+    /// The contents of `target/` when no submission is built.
     kept: BTreeSet<PathBuf>,
 }
 
@@ -52,7 +53,7 @@ impl Workshop {
     /// Opens the folder of the slots in a kit.
     ///
     /// # Errors
-    /// When another grading uses it.
+    /// Returns an error if another grading uses the folder.
     pub fn open(kit: &Path) -> Result<Self> {
         let folder = kit.join(FOLDER);
         fs::create_dir_all(&folder)
@@ -69,21 +70,21 @@ impl Workshop {
         Ok(Self { kit: kit.to_owned(), folder, _lock: lock })
     }
 
-    /// A folder in it, for other files.
+    /// Returns a folder in the workshop, for other files.
     pub fn folder(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
 
-    /// Makes slots for these packages: builds one kit, and copies it.
+    /// Creates slots for these packages by building one kit and copying it.
     ///
     /// # Errors
-    /// When the kit's own files cannot be built or copied.
+    /// Returns an error if the kit's own files cannot be built or copied.
     pub fn slots(&self, packages: &[Package], count: usize) -> Result<Vec<Slot>> {
         let first = self.folder("slot-1");
         let kit = self.files()?;
         write_anew(&first, &kit)?;
         let starters = starters(&self.kit, packages)?;
-        // An earlier grading may have been of other labs, and cargo reads empty folders, too.
+        // An earlier grading may have graded other labs, and cargo reads empty folders, too.
         remove(&first.join("labs"))?;
         write_anew(&first.join("labs"), &starters)?;
         let names: Vec<_> = packages.iter().map(|package| package.name.clone()).collect();
@@ -113,7 +114,7 @@ impl Workshop {
         for number in 2..=count {
             let folder = self.folder(&format!("slot-{number}"));
             remove(&folder)?;
-            // This keeps the times of files, by which cargo sees that the libraries are built.
+            // With `-p`, the copies keep the times of the files, from which cargo sees that the libraries are built.
             let copied = Command::new("cp").arg("-Rp").arg(&first).arg(&folder).status()?;
             ensure!(copied.success(), "cannot copy {} to {}", first.display(), folder.display());
             slots.push(Slot { folder, kept: kept.clone() });
@@ -148,7 +149,7 @@ impl Workshop {
     }
 }
 
-/// The kit's manifest without the grader and the solutions, and without what makes a build longer.
+/// Returns the kit's manifest without the grader and the solutions, and without settings that make a build slower.
 fn workspace(manifest: &str) -> Result<String> {
     let mut kit: Table = manifest.parse()?;
     let workspace = kit.get_mut("workspace").and_then(Value::as_table_mut);
@@ -180,10 +181,10 @@ fn starters(kit: &Path, packages: &[Package]) -> Result<Files> {
 }
 
 impl Slot {
-    /// Writes the sources of a submission. A package of which nothing was handed in is the starter.
+    /// Writes the sources of a submission. If nothing of a package was handed in, the starter is written.
     ///
     /// # Errors
-    /// When a file cannot be written, for example because the disk is full.
+    /// Returns an error if a file cannot be written, for example because the disk is full.
     pub fn put(&self, packages: &[Package], handed_in: &Files) -> Result<()> {
         let mut written = starters(&self.folder, packages)?;
         for package in packages {
@@ -198,10 +199,10 @@ impl Slot {
         write_anew(&self.folder.join("labs"), &written)
     }
 
-    /// Removes everything that a submission has left.
+    /// Removes everything that a submission has left behind.
     ///
     /// # Errors
-    /// When a file cannot be removed.
+    /// Returns an error if a file cannot be removed.
     pub fn purge(&self) -> Result<()> {
         for name in ["labs", "other"] {
             remove(&self.folder.join(name))?;
@@ -214,7 +215,7 @@ impl Slot {
     }
 }
 
-/// All files and folders below a folder, each folder before its contents.
+/// Returns all files and folders below a folder, each folder before its contents.
 fn below(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let (mut found, mut folders) = (Vec::new(), vec![PathBuf::new()]);
     while let Some(below) = folders.pop() {
@@ -239,7 +240,7 @@ fn remove(path: &Path) -> Result<()> {
     };
     match removed {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        // What a build has left may have no permissions, or be nested too deeply.
+        // Files that a build has left behind may lack permissions, or may be nested too deeply.
         Err(error) => {
             let run = |words: &[&str]| {
                 let mut command = Command::new(words[0]);

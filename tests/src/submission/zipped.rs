@@ -10,10 +10,10 @@ use zip::write::SimpleFileOptions;
 
 use crate::submission::handed_in::Files;
 
-/// Writes the files to a zip. The same files make the same zip. Scripts are executable.
+/// Writes the files to a zip. The same files always give the same zip. Scripts are executable.
 ///
 /// # Errors
-/// When the zip cannot be written.
+/// Returns an error if the zip cannot be written.
 pub fn write(files: &Files, file: &Path) -> Result<()> {
     let shown = || format!("cannot write {}", file.display());
     let mut zip = ZipWriter::new(File::create(file).with_context(shown)?);

@@ -1,7 +1,7 @@
 //! A workspace that contains one program of a kit and the libraries of its lab, but none of the other programs.
 //!
 //! Cargo reads all packages of a workspace before it builds any of them. So if one `Cargo.toml` is broken, cargo builds
-//! nothing, unless the other programs are built apart from it.
+//! nothing, unless the other programs are built in separate workspaces.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -14,7 +14,7 @@ use crate::kit::files::PRISTINE;
 /// The folders of the exercises and of the finished programs.
 const AUTHORS: [&str; 2] = ["labs", "solutions"];
 
-/// The programs of a lab. Its other packages are libraries.
+/// The names of a lab's programs. A lab's other packages are libraries.
 const PROGRAMS: [&str; 2] = ["server", "client"];
 
 /// A workspace of symbolic links to the kit, below the kit's `target/`.
@@ -25,8 +25,8 @@ pub struct Apart {
 }
 
 impl Apart {
-    /// Creates the workspace for one program, such as `labs/lab3-length-header/client`. It replaces an earlier one, so
-    /// that cargo finds the shared libraries at the same place, and builds them only once.
+    /// Creates the workspace for one program, such as `labs/lab3-length-header/client`. An earlier workspace is
+    /// replaced, so that cargo finds the shared libraries in the same place and builds them only once.
     pub fn new(kit: &Path, program: &Path) -> io::Result<Self> {
         let kit = path::absolute(kit)?;
         let folder = kit.join("target/apart");
@@ -37,12 +37,13 @@ impl Apart {
         link_all(&kit, &folder, |name| {
             !AUTHORS.iter().chain(&["target", "Cargo.lock"]).any(|other| name == *other)
         })?;
-        // Cargo may change this file.
+        // Cargo may change `Cargo.lock`, so the workspace has a copy.
         if kit.join("Cargo.lock").exists() {
             fs::copy(kit.join("Cargo.lock"), folder.join("Cargo.lock"))?;
         }
         for author in AUTHORS {
-            // The workspace lists the packages as `labs/*/*`, which must match anything, even if it is not a package.
+            // The workspace lists the packages as `labs/*/*`. This pattern must match something, even if it is not a
+            // package.
             fs::create_dir_all(folder.join(author).join("none"))?;
             fs::write(folder.join(author).join("none/none"), "")?;
         }
@@ -59,13 +60,13 @@ impl Apart {
         &self.folder
     }
 
-    /// Whether cargo's error is about the program or a library of its lab.
+    /// Returns whether cargo's error is about the program or a library of its lab.
     pub fn blames_packages(&self, said: &str) -> bool {
         let lab = self.folder.join(self.program.parent().unwrap_or(&self.program));
         said.contains(&*lab.to_string_lossy()) || said.contains("did not match any packages")
     }
 
-    /// Returns why the package cannot be built, and what to do.
+    /// Explains why the package cannot be built, and what the student can do.
     pub fn explain(&self, package: &str, said: &str) -> String {
         let said = said.replace(&*self.folder.to_string_lossy(), &self.kit.to_string_lossy());
         let manifest = self.program.join("Cargo.toml");
@@ -80,7 +81,7 @@ impl Apart {
     }
 }
 
-/// Links everything in one folder for which `is_wanted` is true.
+/// Creates links in the folder `to` to all entries of the folder `from` for which `is_wanted` is true.
 fn link_all(from: &Path, to: &Path, is_wanted: impl Fn(&OsStr) -> bool) -> io::Result<()> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;

@@ -1,5 +1,5 @@
-//! Runs a command that builds a submission: confined like a program under test, with a time limit, and without a
-//! network or a terminal. It leaves no process running.
+//! Runs a command that builds a submission. The command is confined like a program under test, and has a time limit but
+//! no network and no terminal. When the command has ended, no process is left running.
 
 use std::io::{self, Read};
 use std::os::unix::process::CommandExt;
@@ -21,29 +21,29 @@ use crate::system::process::{Excess, Process};
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// With this exit status.
+    /// The command exited with this status.
     Exited(i32),
-    /// A signal terminated it.
+    /// A signal terminated the command.
     Signaled(Signal),
-    /// It was stopped at the time limit.
+    /// The command was stopped at the time limit.
     Late,
-    /// It was stopped, because it used too much.
+    /// The command was stopped because it used too much memory or too many processes.
     Stopped(Excess),
 }
 
-/// What a command has printed, and how it ended.
+/// The output of a command, and how the command ended.
 #[derive(Debug)]
 pub struct Run {
     /// The standard output.
     pub output: String,
     /// The standard error.
     pub errors: String,
-    /// How it ended.
+    /// How the command ended.
     pub end: End,
 }
 
 impl End {
-    /// Returns what the command did, for the person whose submission it builds.
+    /// Describes what the command did, for the person whose submission it builds.
     pub fn describe(self, limit: Duration) -> String {
         let Bounds { memory, processes } = Bounds::of_build();
         match self {
@@ -68,11 +68,11 @@ impl End {
     }
 }
 
-/// Runs a command to its end, which comes after `limit` at the latest. It may do only what `access` contains. At most
-/// `most` bytes of each of its streams are kept.
+/// Runs a command until it ends, but for at most `limit`. The command may do only what `access` allows. At most `most`
+/// bytes of each output stream are kept.
 ///
 /// # Errors
-/// When it cannot be started.
+/// Returns an error if the command cannot be started.
 pub fn run(
     mut command: Command,
     mut access: Access,
@@ -80,7 +80,7 @@ pub fn run(
     most: u64,
 ) -> io::Result<Run> {
     // If there is no place for temporary files, the programs cannot run, and their reports say so. The build need not
-    // fail: it uses the first folder that it changes.
+    // fail, so it uses the first folder that it is allowed to change.
     let folder = Folder::new();
     let own = match &folder {
         Ok(folder) => Some(folder.path().to_owned()),
@@ -91,7 +91,7 @@ pub fn run(
     let rules =
         confinement::rules(access).map_err(|failure| io::Error::other(failure.to_string()))?;
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    // SAFETY: only system calls between fork and exec, nothing that allocates.
+    // SAFETY: between fork and exec, the child makes only system calls and allocates nothing.
     #[allow(unsafe_code)]
     unsafe {
         command.pre_exec(move || prepare_build(&rules));
@@ -106,7 +106,8 @@ pub fn run(
 
     process.wait_for(limit);
     process.kill();
-    // They may keep pipes open. The group id cannot be reused while one of them exists.
+    // The remaining processes of the group may keep pipes open. The group id cannot be reused while one of these
+    // processes exists.
     let _ = killpg(pid, Signal::SIGKILL);
     orphans::end_orphans();
     let (output, errors) = (output.join().unwrap_or_default(), errors.join().unwrap_or_default());
@@ -128,7 +129,7 @@ fn keep(source: Option<impl Read + Send + 'static>, most: u64) -> JoinHandle<Str
         let mut bytes = Vec::new();
         if let Some(mut source) = source {
             let _ = source.by_ref().take(most).read_to_end(&mut bytes);
-            // A build that cannot write waits forever.
+            // A build that cannot write its output waits forever.
             let _ = io::copy(&mut source, &mut io::sink());
         }
         String::from_utf8_lossy(&bytes).into_owned()

@@ -1,19 +1,20 @@
-//! Takes most of root's rights from a program that root grades; see capabilities(7). With them, a program could open the
-//! disk as a device, raise its own limits, or take the processor from all others.
+//! Removes most of root's capabilities from a program that root grades; see capabilities(7). With these capabilities, a
+//! program could open the disk as a device, raise its own limits, or take processor time from all other programs.
 
-/// The rights that concern files and users, as numbers in `linux/capability.h`. Landlock restricts them, and without
-/// them, root could not run a program in the folder of a student: `CAP_CHOWN`, `CAP_DAC_OVERRIDE`,
-/// `CAP_DAC_READ_SEARCH`, `CAP_FOWNER`, `CAP_FSETID`, `CAP_SETGID`, `CAP_SETUID`, and `CAP_NET_BIND_SERVICE`.
+/// The capabilities that concern files and users, as numbers in `linux/capability.h`. Landlock restricts what these
+/// capabilities allow, and without them, root could not run a program in a student's folder: `CAP_CHOWN`,
+/// `CAP_DAC_OVERRIDE`, `CAP_DAC_READ_SEARCH`, `CAP_FOWNER`, `CAP_FSETID`, `CAP_SETGID`, `CAP_SETUID`, and
+/// `CAP_NET_BIND_SERVICE`.
 const KEPT: [libc::c_ulong; 8] = [0, 1, 2, 3, 4, 6, 7, 10];
 
-/// The kernel knows up to 64 rights.
+/// The kernel supports at most 64 capabilities.
 const MOST: libc::c_ulong = 64;
 
-/// Limits what this process has from its next `exec` on, and all its future children.
+/// Limits the capabilities of this process from its next `exec` on, and those of all its future children.
 pub(super) fn drop_most() {
     let unused: libc::c_ulong = 0;
     for right in (0..MOST).filter(|right| !KEPT.contains(right)) {
-        // SAFETY: a plain system call. Users other than root have no rights, and cannot drop any.
+        // SAFETY: a plain system call. Users other than root have no capabilities that they could drop.
         #[allow(unsafe_code)]
         unsafe {
             libc::prctl(libc::PR_CAPBSET_DROP, right, unused, unused, unused);

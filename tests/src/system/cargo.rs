@@ -1,4 +1,4 @@
-//! Builds programs. A program that does not compile does not affect the others.
+//! Builds programs. A program that does not compile does not affect the other programs.
 
 use std::collections::HashMap;
 use std::env;
@@ -18,7 +18,7 @@ use crate::system::toolchain;
 /// The default time limit for one build. A first build takes half a minute on a slow machine.
 pub const BUILD_LIMIT: Duration = Duration::from_mins(15);
 
-/// The maximum number of bytes of a build's output that are read. A `build.rs` may print forever.
+/// The maximum number of bytes that are read from a build's output. A `build.rs` may print forever.
 const MAX_OUTPUT: u64 = 64 * 1024 * 1024;
 
 /// The build folder, relative to the kit's folder.
@@ -28,19 +28,19 @@ pub const TARGET: &str = "target";
 pub type Built = HashMap<String, Result<PathBuf, String>>;
 
 /// Builds packages of the kit in the `kit` folder, within `limit`. A package that does not compile, or does not compile
-/// in time, does not affect the others.
+/// in time, does not affect the other packages.
 ///
 /// # Errors
-/// When cargo itself fails, for example because of a broken `Cargo.toml`.
+/// Returns an error if cargo itself fails, for example because of a broken `Cargo.toml`.
 pub fn build(kit: &Path, packages: &[String], limit: Duration) -> Result<Built, String> {
     build_in(kit, kit, packages, limit)
 }
 
-/// Like [`build`], but builds each program without the others, because cargo builds nothing of a workspace in which it
-/// cannot read one of the packages. `packages` are names and folders; the folders are relative to the kit.
+/// Like [`build`], but builds each program separately, because cargo builds nothing in a workspace if it cannot read
+/// one of the packages. `packages` contains names and folders. The folders are relative to the kit.
 ///
 /// # Errors
-/// When cargo can read none of the packages, so that none of them is to blame.
+/// Returns an error if cargo cannot read any of the packages, because then no single package is to blame.
 pub fn build_apart(
     kit: &Path,
     packages: &[(String, PathBuf)],
@@ -72,7 +72,7 @@ fn build_in(
     let missing: Vec<_> = packages.iter().filter(|name| !built.contains_key(*name)).collect();
     for package in &missing {
         let mut result = Err(end.why(package));
-        // One slow package may have kept the others from being built, so each package is built on its own, with its
+        // One slow package may have kept other packages from being built, so each package is built on its own, with its
         // share of the time.
         if matches!(end, BuildEnd::Stopped(_)) && missing.len() > 1 {
             let share = limit / u32::try_from(missing.len()).unwrap_or(u32::MAX);
@@ -85,7 +85,7 @@ fn build_in(
 }
 
 /// Makes a kit that has no `target/` use a build folder in which other kits were built, so that the libraries need not
-/// be built again. This is only for new kits, whose files are newer than the earlier build results.
+/// be built again. This function is only for new kits, whose files are newer than the earlier build results.
 pub fn share_target(kit: &Path, folder: &Path) -> io::Result<()> {
     // The rest of `target/` still belongs to this kit alone.
     let (shared, own) = (folder.join("debug"), kit.join(TARGET));
@@ -111,7 +111,7 @@ impl BuildEnd {
     }
 }
 
-/// Returns the command `cargo` for a workspace, with a build folder.
+/// Returns a `cargo` command for a workspace and a build folder.
 pub fn command(workspace: &Path, target: &Path) -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(workspace);
@@ -130,7 +130,7 @@ pub fn command(workspace: &Path, target: &Path) -> Command {
     cargo
 }
 
-/// Runs `cargo build`, confined. What it lacks is fetched before a second attempt.
+/// Runs `cargo build` with confinement. If libraries are missing, they are fetched before a second attempt.
 fn run_cargo(
     kit: &Path,
     workspace: &Path,

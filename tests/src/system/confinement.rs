@@ -1,15 +1,17 @@
 //! Confines a program under test, so that it can change only its own folder.
 //!
-//! The folder is the program's home directory, its folder for temporary files, and its current directory. It is removed
-//! when the program ends. On Linux the kernel also prevents the program and its child processes from writing anywhere
-//! else, from reading more than it needs (see [`reads`]), from signaling other processes, and from using the network
-//! except for TCP at the port that it was told (landlock(7), and [`crate::system::filter`] for what that leaves open).
-//! Without this support, running in its own folder is the program's only confinement; see [`holds`].
+//! The folder is the program's home directory, its folder for temporary files, and its current directory. The folder is
+//! removed when the program ends. On Linux the kernel also prevents the program and its child processes from writing
+//! anywhere else, from reading more than they need (see [`reads`]), from signaling other processes, and from using the
+//! network except for TCP on the program's own port. The kernel uses landlock(7), and [`crate::system::filter`] for
+//! what Landlock leaves open. Without kernel support, running in its own folder is the program's only confinement; see
+//! [`holds`].
 //!
 //! A build is confined in the same way; see [`crate::system::builds`].
 //!
-//! A server that was told to choose its port may connect to any: one that wakes up its own listener cannot know the port
-//! before. Not restricted are also the disk space that programs use together, and the permissions and times of files.
+//! A server that was told to choose its own port may connect to any port. Some servers connect to their own listener to
+//! wake it up, and the port is not known in advance. The total disk space of all programs is not restricted either, nor
+//! are the permissions and times of files.
 
 use std::fs;
 use std::io;
@@ -24,19 +26,20 @@ use crate::system::reads;
 
 /// The restrictions that the kernel of this machine can enforce.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(clippy::struct_excessive_bools)] // each is one thing
+#[allow(clippy::struct_excessive_bools)] // each field is one restriction
 pub struct Holds {
-    /// No writing outside the folder. This needs Linux 5.13 with Landlock enabled, and Linux 6.2 to prevent truncation
-    /// too.
+    /// A program cannot write outside its folder. This restriction needs Linux 5.13 with Landlock enabled, and Linux
+    /// 6.2 to prevent truncation as well.
     pub writing: bool,
-    /// No reading of other people's work, the grader, or the home folder. It comes with Linux 5.13, too.
+    /// A program cannot read other people's work, the grader, or the home folder. This restriction also needs Linux
+    /// 5.13.
     pub reading: bool,
-    /// No TCP except at the port that the program was told. This needs Linux 6.7.
+    /// A program cannot use TCP on any port except its own. This restriction needs Linux 6.7.
     pub network: bool,
-    /// No signals to processes that the program did not start. This needs Linux 6.12.
+    /// A program cannot signal processes that it did not start. This restriction needs Linux 6.12.
     pub signals: bool,
-    /// No other protocols, and no system calls that no chat needs. This needs seccomp(2), and a processor that
-    /// `seccompiler` knows.
+    /// A program cannot use protocols other than TCP, or system calls that no chat needs. This restriction needs
+    /// seccomp(2) and a processor that `seccompiler` supports.
     pub calls: bool,
 }
 
@@ -45,8 +48,8 @@ pub fn holds() -> Holds {
     kernel::holds()
 }
 
-/// Returns in a few words what holds programs back on this machine, for the record of a grading: the tier `B`, or what
-/// is missing in it.
+/// Returns a short description of the confinement on this machine, for the record of a grading: the tier `B`, or what
+/// is missing for tier `B`.
 pub fn tier() -> String {
     let Holds { writing, reading, network, signals, calls } = holds();
     let parts = [
@@ -64,8 +67,8 @@ pub fn tier() -> String {
     }
 }
 
-/// The folder that contains the folders of all programs. It is removed when the grader ends, whatever the cause: a
-/// shell waits at the other end of a pipe, and removes the folder when the grader's end is closed.
+/// The folder that contains the folders of all programs. This folder is removed when the grader ends, whatever the
+/// cause. A shell waits at the other end of a pipe, and removes the folder when the grader's end is closed.
 struct All {
     path: PathBuf,
     shell: Child,
@@ -81,8 +84,9 @@ impl All {
             io::Error::new(error.kind(), why)
         })?;
         let path = folder.keep();
-        // The shell ignores Ctrl-C, which is meant for the grader. It remains in the grader's process group, because a
-        // grader that started this one would otherwise treat the shell as an orphan; see [`crate::system::orphans`].
+        // The shell ignores Ctrl-C, which is meant for the grader. The shell remains in the grader's process group,
+        // because a grader that started this grader would otherwise treat the shell as an orphan; see
+        // [`crate::system::orphans`].
         let wait = "trap '' HUP INT QUIT TERM; cat; chmod -R u+rwx -- \"$0\"; rm -rf -- \"$0\"";
         let shell = Command::new("sh")
             .args(["-c", wait])
@@ -102,28 +106,30 @@ impl Drop for All {
     }
 }
 
-/// Removes all folders. Must be called when a grader ends, because some of its programs may still be running.
+/// Removes all folders. This function must be called when a grader ends, because some of its programs may still be
+/// running.
 pub fn remove_all() {
     drop(ALL.lock().unwrap_or_else(PoisonError::into_inner).take());
 }
 
-/// What a process may do.
+/// The access rights of a process.
 #[derive(Clone, Debug, Default)]
 pub struct Access {
-    /// The files and folders that it may read and execute, besides those of the system.
+    /// The files and folders that the process may read and execute, besides those of the system.
     pub reads: Vec<PathBuf>,
-    /// The folders whose contents it may list, but not read.
+    /// The folders whose contents the process may list, but not read.
     pub lists: Vec<PathBuf>,
-    /// The files and folders that it may read, execute and change.
+    /// The files and folders that the process may read, execute and change.
     pub writes: Vec<PathBuf>,
-    /// The only TCP port that it may use. A process with port 0 may listen at a port that the system chooses, and
-    /// connect to any.
+    /// The only TCP port that the process may use. A process with port 0 may listen on a port that the system chooses,
+    /// and may connect to any port.
     pub port: Option<u16>,
-    /// Whether it may also listen at a port that the system chooses.
+    /// Whether the process may also listen on a port that the system chooses.
     pub elsewhere: bool,
 }
 
-/// What a process applies to itself before a program starts in it: nothing, unless this is Linux.
+/// The restrictions that a process applies to itself before it executes a program. On systems other than Linux, there
+/// are none.
 pub struct Rules {
     /// The rules of landlock(7), if the kernel supports them.
     #[cfg(target_os = "linux")]
@@ -133,18 +139,18 @@ pub struct Rules {
     pub(super) filter: Option<&'static seccompiler::BpfProgram>,
 }
 
-/// Returns the rules for a process that is allowed to use the system's programs and libraries, and what `access`
-/// contains.
+/// Returns the rules for a process that is allowed to use the system's programs and libraries, and everything that
+/// `access` contains.
 ///
 /// # Errors
-/// When the kernel supports Landlock, but rejects these rules.
+/// Returns an error if the kernel supports Landlock, but rejects these rules.
 pub fn rules(mut access: Access) -> Check<Rules> {
     access.reads.extend(reads::of_system());
     kernel::rules(&access)
         .map_err(|error| Failure::Grader(format!("cannot make the Landlock rules: {error}")))
 }
 
-/// A folder for one program. When this is dropped, the folder and its contents are removed.
+/// A folder for one program. When this value is dropped, the folder and its contents are removed.
 pub struct Folder(PathBuf);
 
 impl Folder {
@@ -158,7 +164,7 @@ impl Folder {
         Ok(Self(tempfile::Builder::new().prefix("program-").tempdir_in(path)?.keep()))
     }
 
-    /// Its path.
+    /// The path of the folder.
     pub fn path(&self) -> &Path {
         &self.0
     }
@@ -199,7 +205,8 @@ mod kernel {
     const DEVICES: [&str; 6] =
         ["/dev/null", "/dev/zero", "/dev/full", "/dev/tty", "/dev/random", "/dev/urandom"];
 
-    /// The folder in which the C library creates semaphores and shared memory. Python's `multiprocessing` needs them.
+    /// The folder in which the C library creates semaphores and shared memory. Python's `multiprocessing` needs these
+    /// objects.
     const SHARED_MEMORY: &str = "/dev/shm";
 
     pub fn holds() -> Holds {
@@ -247,7 +254,7 @@ mod kernel {
             allow(path, AccessFs::ReadDir.into())?;
         }
         let files = AccessFs::from_file(ABI::V3) & !BitFlags::from(AccessFs::Execute);
-        // Without their names, a program does not find what others have left there.
+        // A program cannot list this folder, so it does not find files that other programs have left there.
         allow(Path::new(SHARED_MEMORY), files | AccessFs::MakeReg | AccessFs::RemoveFile)?;
         for device in DEVICES {
             allow(Path::new(device), files)?;

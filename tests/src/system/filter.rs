@@ -1,5 +1,6 @@
-//! Keeps a program under test from system calls that could reach the grader, a neighbor, or the machine, where
-//! Landlock does not. A call that is refused fails with `EPERM`, as in most containers, so runtimes know what to do.
+//! Blocks system calls that Landlock does not block, and through which a program under test could reach the grader, a
+//! neighboring program, or the machine. A refused call fails with `EPERM`, as in most containers, so runtimes can
+//! handle the error.
 
 use std::sync::OnceLock;
 
@@ -12,13 +13,13 @@ use seccompiler::{
     SeccompFilter, SeccompRule, TargetArch, sock_filter,
 };
 
-/// Calls that no chat needs.
+/// System calls that no chat needs.
 const REFUSED: &[c_long] = &[
     // a way around the filter
     libc::SYS_io_uring_setup,
     libc::SYS_io_uring_enter,
     libc::SYS_io_uring_register,
-    // traces that outlive the program
+    // resources that outlive the program
     libc::SYS_shmget,
     libc::SYS_shmat,
     libc::SYS_shmctl,
@@ -78,7 +79,7 @@ const REFUSED: &[c_long] = &[
     libc::SYS_syslog,
 ];
 
-/// Calls with the id of a process first, where 0 is the caller.
+/// System calls whose first argument is a process id, where 0 means the caller.
 const ONLY_ONESELF: &[c_long] = &[
     libc::SYS_prlimit64,
     libc::SYS_sched_setaffinity,
@@ -87,16 +88,16 @@ const ONLY_ONESELF: &[c_long] = &[
     libc::SYS_sched_setattr,
 ];
 
-/// Returns the filter, if this machine's architecture is known. It is the same for all programs.
+/// Returns the filter, if this machine's architecture is known. The filter is the same for all programs.
 pub fn program() -> Option<&'static BpfProgram> {
     static PROGRAM: OnceLock<Option<BpfProgram>> = OnceLock::new();
     PROGRAM.get_or_init(|| build().ok()).as_ref()
 }
 
-/// Whether the kernel filters system calls.
+/// Returns whether the kernel filters system calls.
 pub fn holds() -> bool {
-    // The file exists exactly if the kernel has filters. Without `/proc`, a program that cannot be confined does not
-    // start.
+    // The file exists if and only if the kernel supports filters. Without `/proc`, a program that cannot be confined
+    // does not start.
     program().is_some() && std::path::Path::new("/proc/sys/kernel/seccomp/actions_avail").exists()
 }
 
@@ -120,7 +121,8 @@ fn build() -> Result<BpfProgram, Error> {
         let process = if call == libc::SYS_ioprio_set { 1 } else { PRIO_PROCESS.cast_signed() };
         rules.push((call, vec![rule(vec![is(0, Ne, process)?])?, rule(vec![is(1, Ne, 0)?])?]));
     }
-    // Only TCP, and only in the way that Landlock sees. Pairs of sockets (socketpair) remain.
+    // A program may open only TCP sockets, and only in ways that Landlock can restrict. Socket pairs (socketpair) are
+    // still allowed.
     let mut sockets = vec![
         rule(vec![is(0, Ne, AF_INET)?, is(0, Ne, AF_INET6)?])?,
         rule(vec![is(2, Ne, 0)?, is(2, Ne, IPPROTO_TCP)?])?,
@@ -143,8 +145,9 @@ fn build() -> Result<BpfProgram, Error> {
     Ok(before().into_iter().chain(filter).collect())
 }
 
-/// What comes before the filter: calls that do not exist, so that the C library does without them. The flags of
-/// `clone3` are in memory, where no filter sees them, and calls of the x32 ABI have other numbers.
+/// The instructions before the filter. They report two kinds of calls as missing, so that the C library does without
+/// these calls. The flags of `clone3` are in memory, where a filter cannot see them, and calls of the x32 ABI have
+/// other numbers.
 fn before() -> [sock_filter; 4] {
     const X32: u32 = 0x4000_0000;
     let clone3 = u32::try_from(libc::SYS_clone3).unwrap_or(u32::MAX);
@@ -156,7 +159,7 @@ fn before() -> [sock_filter; 4] {
     };
     let jump = libc::BPF_JMP | libc::BPF_K;
     [
-        // the number of the call
+        // loads the number of the call
         step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
         step(jump | libc::BPF_JGE, 1, 0, X32),
         step(jump | libc::BPF_JEQ, 0, 1, clone3),

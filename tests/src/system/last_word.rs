@@ -1,8 +1,9 @@
-//! A second process that has the last word. It waits for the grader, and if the grader is killed before it has printed
-//! the sum of the points, it says that there is none.
+//! A second process that waits for the grader. If the grader is killed before it has printed the sum of the points,
+//! this process reports that there is no sum.
 //!
-//! The grader cannot do this itself: no code runs after a stack has overflowed, or after the system has killed a process
-//! because memory is short. The output would end with the line of some stage, which looks like a result.
+//! The grader cannot report this itself, because no code runs after a stack has overflowed, or after the system has
+//! killed a process because memory is short. Without this process, the output would end with the line of some stage,
+//! and would look like a result.
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -14,25 +15,25 @@ use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, kill, raise, sign
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, getpid, getppid};
 
-/// Tells the waiting process that the last line is printed.
+/// The socket that notifies the waiting process that the last line has been printed.
 static PRINTED: OnceLock<UnixStream> = OnceLock::new();
 
-/// The signals by which a user ends a program. They are passed on to the grader.
+/// The signals with which a user ends a program. These signals are passed on to the grader.
 const PASSED_ON: [Signal; 4] = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM];
 
-/// Continues in a child process, which is the grader. This process waits for it, and ends as the grader ends. If the
-/// grader is killed, `say` is called with the reason.
+/// Forks a child process, which continues as the grader. This process waits for the grader, and ends in the same way.
+/// If the grader is killed, `say` is called with the reason.
 ///
-/// Must be called while this process has only one thread.
+/// This function must be called while this process has only one thread.
 ///
 /// # Errors
-/// When the system provides no process. Then the grader runs without this protection.
+/// Returns an error if the system cannot provide a process. In this case, the grader runs without this protection.
 pub fn wait_for_grader(say: fn(&str)) -> io::Result<()> {
     let (waiting, printed) = UnixStream::pair()?;
     waiting.set_nonblocking(true)?;
     let mut signals: SigSet = PASSED_ON.into_iter().collect();
     signals.add(Signal::SIGCHLD);
-    // They are blocked before there is a child, so that none is missed.
+    // The signals are blocked before the child exists, so that no signal is missed.
     let mut usual = SigSet::empty();
     sigprocmask(SigmaskHow::SIG_BLOCK, Some(&signals), Some(&mut usual))?;
     // SAFETY: the default action runs none of our code. A process whose parent ignored this signal would wait forever.
@@ -57,7 +58,8 @@ pub fn wait_for_grader(say: fn(&str)) -> io::Result<()> {
     Ok(())
 }
 
-/// The last line is printed. Now nothing more is said, even if the grader is killed while it cleans up.
+/// Records that the last line has been printed. From now on, the waiting process prints nothing, even if the grader is
+/// killed while it cleans up.
 pub fn is_printed() {
     if let Some(mut printed) = PRINTED.get() {
         let _ = printed.write_all(&[1]);
@@ -74,7 +76,7 @@ fn end_with(parent: Pid) {
             libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
         }
     }
-    // It may have been killed before.
+    // The parent may have been killed before this call.
     if getppid() != parent {
         exit(1);
     }
@@ -96,14 +98,14 @@ fn wait(grader: Pid, signals: &SigSet) -> WaitStatus {
     }
 }
 
-/// Ends this process like the grader.
+/// Ends this process in the same way as the grader ended.
 fn end_like(ending: WaitStatus, say: fn(&str)) -> ! {
     let killed_by = match ending {
         WaitStatus::Exited(_, code) => exit(code),
         WaitStatus::Signaled(_, signal, _) => signal,
         _ => exit(1),
     };
-    // Its reader has gone away, and would read nothing more.
+    // After SIGPIPE, the reader of the output has gone away, and would read nothing more.
     if killed_by != Signal::SIGPIPE {
         say(&format!("the grader was ended by {killed_by} before all stages were graded"));
     }

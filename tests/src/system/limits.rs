@@ -23,8 +23,9 @@ pub(super) fn prepare_child(
     rules: Option<&Rules>,
 ) -> io::Result<()> {
     let mut mode = tcgetattr(io::stdin())?;
-    // rexpect has turned the echo off. A line editor that finds the echo off does not show the typed text. Without echo,
-    // Enter still begins a new line, for example after a question; half-typed lines would mix with received text.
+    // rexpect has turned the echo off. A line editor that finds the echo off does not show the typed text. Without
+    // echo, Enter still begins a new line, for example after a question. Half-typed lines are not shown, because they
+    // would mix with received text.
     mode.local_flags |= if echoes { LocalFlags::ECHO } else { LocalFlags::ECHONL };
     tcsetattr(io::stdin(), SetArg::TCSANOW, &mode)?;
     set_size(io::stdin().as_fd(), columns, ROWS)?;
@@ -42,8 +43,8 @@ pub(super) fn prepare_child(
     rules.map_or(Ok(()), restrict)
 }
 
-/// Runs in the child process before a build starts. It has no terminal, so that it can neither write to the grader's
-/// nor type into it.
+/// Runs in the child process before a build starts. The build has no terminal, so that it can neither write to the
+/// grader's terminal nor type into it.
 pub(super) fn prepare_build(rules: &Rules) -> io::Result<()> {
     setsid()?;
     prepare_process()?;
@@ -55,13 +56,13 @@ fn prepare_process() -> io::Result<()> {
     #[allow(unsafe_code)]
     unsafe {
         // If the grader was started in the background or by Python, these signals may be ignored, and child processes
-        // inherit that.
+        // inherit this setting.
         for ignored in
             [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGTERM, Signal::SIGXFSZ]
         {
             signal(ignored, SigHandler::SigDfl)?;
         }
-        // If the grader is killed, the process ends together with the thread that has started it.
+        // If the grader is killed, the build ends together with the thread that started it.
         #[cfg(target_os = "linux")]
         libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
     }
@@ -112,8 +113,8 @@ fn restrict_files(rules: &OwnedFd) -> io::Result<()> {
     // SAFETY: plain system calls with valid arguments.
     #[allow(unsafe_code)]
     let result = unsafe {
-        // Two things are known only now: the terminal, which `/dev/stdin` also leads to, and the part of `/proc` that
-        // is about this process.
+        // Two paths are known only now: the terminal, which `/dev/stdin` also leads to, and the part of `/proc` that is
+        // about this process.
         let own = libc::open(c"/proc/self".as_ptr(), libc::O_PATH | libc::O_CLOEXEC);
         let known = [(libc::STDIN_FILENO, READ_FILE | WRITE_FILE), (own, READ_FILE | READ_DIR)];
         for (parent, access) in known {

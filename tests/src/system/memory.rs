@@ -1,7 +1,7 @@
 //! Ends a program that uses too much memory, or starts too many processes.
 //!
-//! The memory that counts is resident: a limit of the address space would keep a Java virtual machine from starting. One
-//! thread looks at all programs, so that many programs cost no more than a few.
+//! Only resident memory counts, because a limit on the address space would keep a Java virtual machine from starting.
+//! One thread watches all programs, so that many programs cost no more than a few.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -21,13 +21,13 @@ pub const MAX_MEMORY: u64 = 1024 * 1024 * 1024;
 /// The maximum number of processes of a program.
 pub const MAX_PROCESSES: usize = 512;
 
-/// Compilers that may run at the same time, even with fewer processors.
+/// The number of compilers that may run at the same time, even on a machine with fewer processors.
 const MIN_COMPILERS: usize = 4;
 
-/// The time between two looks.
+/// The time between two checks.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// How much a process may use, together with everything that it has started.
+/// The limits for a process, together with everything that it has started.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
     /// Resident memory, in bytes.
@@ -53,7 +53,7 @@ type Watched = (Weak<Process>, Bounds);
 
 static WATCHED: Mutex<Vec<Watched>> = Mutex::new(Vec::new());
 
-/// Watches a process until it is dropped.
+/// Watches a process until the [`Process`] is dropped.
 pub fn watch(process: &Arc<Process>, bounds: Bounds) {
     static THREAD: Once = Once::new();
     let watched = (Arc::downgrade(process), bounds);
@@ -70,7 +70,7 @@ fn keep_looking() {
     loop {
         let begin = Instant::now();
         look();
-        // On a machine with thousands of processes, a look takes longer.
+        // On a machine with thousands of processes, a check takes longer.
         thread::sleep(INTERVAL.max(begin.elapsed() * 20));
     }
 }
@@ -95,14 +95,15 @@ fn look() {
             let orphans = orphans.map(|(pid, _)| pid);
             table.excess(std::iter::once(pid).chain(orphans), *bounds)
         };
-        // While a process ends, its memory may have been counted twice: as its own, and as that of the others with
-        // which it shared the memory.
+        // While a process ends, its memory may have been counted twice: once for the process itself, and once for the
+        // processes with which it shared the memory.
         if let Some(excess) = excess(&table).and_then(|_| excess(&Table::read())) {
             program.end_because_of(excess);
             orphans::end_orphans();
         }
     }
-    // Processes that have left their program's session belong to nobody. The grader's own helpers are in its session.
+    // Processes that have left their program's session belong to no program. The grader's own helper processes are in
+    // the grader's session.
     let own = getsid(None).map_or(0, Pid::as_raw);
     let others = table.orphans().filter(|(pid, line)| {
         !programs.contains(pid) && !programs.contains(&line.session) && line.session != own
@@ -142,20 +143,21 @@ impl Table {
         Self(pids.filter_map(line).collect())
     }
 
-    /// The grader's children that are not in its own process group, as its helpers are.
+    /// Returns the grader's children that are not in the grader's process group. The grader's own helper processes are
+    /// in that group.
     fn orphans(&self) -> impl Iterator<Item = (i32, &Line)> {
         let (own, group) = (Pid::this().as_raw(), getpgrp().as_raw());
         let is_orphan = move |line: &Line| line.parent == own && line.group != group;
         self.0.iter().filter(move |(_, line)| is_orphan(line)).map(|(&pid, line)| (pid, line))
     }
 
-    /// Returns what these processes and their descendants have too much of.
+    /// Returns which limit these processes and their descendants exceed, if any.
     fn excess(&self, roots: impl Iterator<Item = i32>, bounds: Bounds) -> Option<Excess> {
         let mut children: HashMap<i32, Vec<i32>> = HashMap::new();
         for (&pid, line) in &self.0 {
             children.entry(line.parent).or_default().push(pid);
         }
-        // The program itself is the first in its session.
+        // The program itself is the first process in its session.
         let mut known: HashSet<i32> = roots.collect();
         let mut all: Vec<i32> = known.iter().copied().collect();
         let mut next = 0;
@@ -176,15 +178,15 @@ impl Table {
         } else if all.iter().map(resident).sum::<u64>() <= bounds.memory {
             None
         } else {
-            // Processes share memory, for example after fork(2). To find out how much takes longer.
+            // Processes share memory, for example after fork(2). Finding out how much they share takes longer.
             let own = |pid: &i32| proportional(*pid, resident(pid));
             (all.iter().map(own).sum::<u64>() > bounds.memory).then_some(Excess::Memory)
         }
     }
 }
 
-/// Returns the memory of a process, where shared pages count in parts; see `proc_pid_smaps(5)`. Returns `resident` if the
-/// system does not tell, and 0 if the process has ended in the meantime.
+/// Returns the memory of a process, including its proportional share of shared pages; see `proc_pid_smaps(5)`. Returns
+/// `resident` if the system does not report it, and 0 if the process has ended in the meantime.
 fn proportional(pid: i32, resident: u64) -> u64 {
     let text = match fs::read_to_string(format!("/proc/{pid}/smaps_rollup")) {
         Ok(text) => text,

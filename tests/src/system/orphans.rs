@@ -1,8 +1,8 @@
 //! Ends the processes that a program under test, or its build, started and left running.
 //!
 //! A process that calls `setsid` leaves its group and its terminal, and outlives both. On Linux the grader adopts such
-//! orphans (`PR_SET_CHILD_SUBREAPER` in prctl(2)): each becomes a child of the grader, although the grader did not
-//! start it. On other systems, only the process group of a program is ended.
+//! orphans (`PR_SET_CHILD_SUBREAPER` in prctl(2)), so each orphan becomes a child of the grader, although the grader
+//! did not start it. On other systems, only the process group of a program is ended.
 //!
 //! There is no defense against a program that starts processes faster than the grader can end them.
 
@@ -24,7 +24,7 @@ pub struct Starting {
     _guard: RwLockReadGuard<'static, ()>,
 }
 
-/// Must be called before a program is started.
+/// This function must be called before a program is started.
 pub fn starting() -> Starting {
     #[cfg(target_os = "linux")]
     {
@@ -39,7 +39,7 @@ pub fn starting() -> Starting {
 
 impl Starting {
     /// Registers the process id of the program.
-    #[allow(clippy::unused_self)] // only its owner may call this
+    #[allow(clippy::unused_self)] // only the owner of the value may call this
     pub fn has_started(self, program: Pid) {
         STARTED.lock().unwrap_or_else(PoisonError::into_inner).insert(program);
     }
@@ -55,9 +55,9 @@ pub fn no_more() {
 /// program's process id may belong to another process.
 ///
 /// # Errors
-/// When there is no such child.
+/// Returns an error if there is no such child.
 pub fn reap(program: Pid) -> nix::Result<WaitStatus> {
-    // While the lock is held, a new program cannot get this id and be registered before the old one is removed.
+    // While the lock is held, a new program cannot get this id and be registered before the old program is removed.
     let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
     let status = waitpid(program, Some(WaitPidFlag::WNOHANG));
     if !matches!(status, Ok(WaitStatus::StillAlive)) {
@@ -66,7 +66,8 @@ pub fn reap(program: Pid) -> nix::Result<WaitStatus> {
     status
 }
 
-/// This is enough for many generations of orphans, but keeps a loop from running forever.
+/// The maximum number of rounds. This number is enough for many generations of orphans, but keeps the loop from running
+/// forever.
 const ROUNDS: usize = 1000;
 
 /// Ends all orphans, and the orphans that they leave behind.
@@ -89,7 +90,7 @@ pub fn end_orphans() {
     }
 }
 
-/// Ends all processes that this process has started, and those that they have started, because it is about to exit.
+/// Ends all descendants of this process, because this process is about to exit.
 pub fn end_all() {
     for _ in 0..ROUNDS {
         let family = family(Pid::this());
@@ -106,7 +107,7 @@ pub fn end_all() {
 }
 
 /// Returns a program and every process that it has started, unless a process has left the program's session. If the
-/// system does not tell, returns only the program.
+/// system does not report child processes, returns only the program.
 pub fn family(program: Pid) -> Vec<Pid> {
     let mut family = vec![program];
     // An orphan has become a child of the grader, but is still in the session that began with the program.

@@ -27,8 +27,8 @@ pub fn unused() -> u16 {
     ports.into_iter().find(|&port| !is_listening(port)).unwrap_or(FIRST)
 }
 
-/// Returns whether a program listens on the port. On Linux, this function reads the system's tables; elsewhere, it
-/// connects and closes the connection.
+/// Returns whether a program listens on the port. On Linux, this function reads the system's tables. On other systems,
+/// it connects and closes the connection.
 pub fn is_listening(port: u16) -> bool {
     if TABLES.iter().any(|table| Path::new(table).exists()) {
         !listeners(port).is_empty()
@@ -37,7 +37,8 @@ pub fn is_listening(port: u16) -> bool {
     }
 }
 
-/// Returns whether a program listens on the port for every address of this computer. Only Linux tells this.
+/// Returns whether a program listens on the port for every address of this computer. Only Linux provides this
+/// information.
 pub fn is_open_to_all(port: u16) -> bool {
     listeners(port).iter().any(|address| address.chars().all(|digit| digit == '0'))
 }
@@ -56,8 +57,8 @@ fn listeners(port: u16) -> Vec<String> {
     tables.iter().flatten().flat_map(|table| table.lines().filter_map(address)).collect()
 }
 
-/// Returns how many of the bytes that were sent on a loopback connection, from the one port to the other, have not been
-/// read yet. Returns `None` if there is no such connection, or if the system does not say.
+/// Returns how many of the bytes that were sent on a loopback connection, from one port to the other, have not been
+/// read yet. Returns `None` if there is no such connection, or if the system does not report this number.
 pub fn unread(from: u16, to: u16) -> Option<usize> {
     let table = fs::read_to_string("/proc/net/tcp").ok()?;
     // `  0: 0100007F:270F 0100007F:8C1E 01 00000000:00000000 …`: the two addresses, the state, and how many bytes wait to

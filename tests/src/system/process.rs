@@ -16,25 +16,25 @@ use crate::journal::timeout::TIMEOUT;
 use crate::system::orphans;
 use crate::system::waits::Waits;
 
-/// A process that the grader started. Sending a signal and waiting share one lock: after a wait, the process id may
-/// belong to another process, which must not be signaled.
+/// A process that the grader started. Sending a signal and waiting share one lock, because after a wait, the process id
+/// may belong to another process, which must not be signaled.
 pub struct Process {
     name: String,
     pid: Pid,
     started: Instant,
     ended: Mutex<Option<Ended>>,
-    /// In what the process waited when the script found something wrong.
+    /// The system calls in which the process waited when the script found something wrong.
     waits: OnceLock<Waits>,
     /// Why the process had to be ended.
     excess: OnceLock<(Excess, Duration)>,
 }
 
-/// What a program had too much of, and was ended for.
+/// The limit that a program exceeded before the grader ended it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Excess {
-    /// More than [`crate::system::memory::MAX_MEMORY`].
+    /// More memory than [`crate::system::memory::MAX_MEMORY`].
     Memory,
-    /// More than [`crate::system::memory::MAX_PROCESSES`].
+    /// More processes than [`crate::system::memory::MAX_PROCESSES`].
     Processes,
 }
 
@@ -49,13 +49,14 @@ pub struct Ended {
     pub cpu_time: Duration,
     /// The time that the process had been busy when the grader ended it; see [`Process::busy_time`].
     pub busy_time: Duration,
-    /// The memory that the process used when the grader ended it, in bytes; 0 if the system does not report it.
+    /// The memory that the process used when the grader ended it, in bytes, or 0 if the system does not report it.
     pub memory: u64,
-    /// In what the process waited when the grader ended it.
+    /// The system calls in which the process waited when the grader ended it.
     pub waits: Waits,
     /// The busiest child of the process when the grader ended it; see [`Process::busiest_child`].
     pub busiest_child: Option<String>,
-    /// What the grader ended the process for, and when it decided this, if it did so before the end of the stage.
+    /// The limit because of which the grader ended the process before the end of the stage, and the time of this
+    /// decision.
     pub excess: Option<(Excess, Duration)>,
 }
 
@@ -142,19 +143,19 @@ impl Process {
         }
     }
 
-    /// Records in what the process waits, unless this was recorded before.
+    /// Records the system calls in which the process waits, unless they were recorded before.
     pub fn look(&self) {
         if self.ended().is_none() {
             self.waits.get_or_init(|| Waits::of(self.pid));
         }
     }
 
-    /// Stops the process and all others in its group, until [`Process::go_on`].
+    /// Stops the process and all others in its group, until [`Process::go_on`] is called.
     pub fn stop(&self) {
         self.signal(Signal::SIGSTOP);
     }
 
-    /// Lets a stopped process go on.
+    /// Resumes a stopped process.
     pub fn go_on(&self) {
         self.signal(Signal::SIGCONT);
     }
@@ -203,7 +204,7 @@ impl Process {
         }
     }
 
-    /// Kills the process and all others in its group, because they use too much.
+    /// Kills the process and all others in its group, because they exceed a limit.
     pub(crate) fn end_because_of(&self, excess: Excess) {
         let _ = self.excess.set((excess, self.started.elapsed()));
         self.kill();
@@ -215,20 +216,20 @@ impl Process {
         bytes_of(&status, "VmRSS:").unwrap_or(0)
     }
 
-    /// Returns the processor time that all threads of the process, and of those that it has started, have used so far.
+    /// Returns the processor time that all threads of the process and of its descendants have used so far.
     pub fn cpu_time(&self) -> io::Result<Duration> {
         self.scheduled(1)
     }
 
-    /// Returns the time that all these threads have run so far, plus the time that they have waited for a processor. On
-    /// a busy machine, a program in a busy loop gets little processor time, but spends the rest of the time waiting for
-    /// a processor.
+    /// Returns the time that all threads of the process and of its descendants have run so far, plus the time that they
+    /// have waited for a processor. On a busy machine, a program in a busy loop gets little processor time, but spends
+    /// the rest of the time waiting for a processor.
     pub fn busy_time(&self) -> io::Result<Duration> {
         self.scheduled(2)
     }
 
-    /// Returns whether one of these threads is running or waiting for a processor. [`Process::busy_time`] includes a
-    /// thread's waiting time only after the thread has got a processor.
+    /// Returns whether a thread of the process or of its descendants is running or waiting for a processor.
+    /// [`Process::busy_time`] includes a thread's waiting time only after the thread has been given a processor.
     pub fn is_running(&self) -> io::Result<bool> {
         if !cfg!(target_os = "linux") {
             return Ok(false);
@@ -244,8 +245,8 @@ impl Process {
         Ok(stats.into_iter().any(|stat| runs(&stat)))
     }
 
-    /// Returns the program of the process that has been busier than this one, and was started by it; for example `sh`.
-    /// Returns `None` if this process itself has been the busiest, or if the system does not tell.
+    /// Returns the program of the busiest descendant, for example `sh`, if it has been busier than this process.
+    /// Returns `None` if this process itself has been the busiest, or if the system does not report it.
     pub fn busiest_child(&self) -> Option<String> {
         let busy = |pid| tasks_of(pid).map(|tasks| scheduled(&tasks, 2)).unwrap_or_default();
         let family = orphans::family(self.pid);
@@ -257,8 +258,8 @@ impl Process {
         Some(name.trim_end().to_owned())
     }
 
-    /// Returns how many files, such as sockets, the process and those that it has started hold open. `None` if the
-    /// system does not tell.
+    /// Returns how many files, such as sockets, the process and its descendants hold open. Returns `None` if the system
+    /// does not report the files.
     pub fn open_files(&self) -> Option<usize> {
         let files = |pid| Some(fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count());
         let own = files(self.pid)?;
@@ -270,13 +271,13 @@ impl Process {
         )
     }
 
-    /// Returns how many threads the process and those that it has started consist of. `None` if the system does not
-    /// tell.
+    /// Returns how many threads the process and its descendants have. Returns `None` if the system does not report the
+    /// threads.
     pub fn threads(&self) -> Option<usize> {
         cfg!(target_os = "linux").then(|| self.tasks().ok().map(|tasks| tasks.len()))?
     }
 
-    /// Returns the folder `/proc/PID/task/TID` of each thread of the process, and of those that it has started.
+    /// Returns the folder `/proc/PID/task/TID` of each thread of the process and of its descendants.
     fn tasks(&self) -> io::Result<Vec<PathBuf>> {
         let mut tasks = tasks_of(self.pid)?;
         // Another process may have ended in the meantime.
@@ -312,8 +313,8 @@ fn tasks_of(pid: Pid) -> io::Result<Vec<PathBuf>> {
     Ok(fs::read_dir(format!("/proc/{pid}/task"))?.flatten().map(|task| task.path()).collect())
 }
 
-/// Returns the sum of the first `fields` fields of `/proc/PID/task/TID/schedstat` over these threads. The first field is
-/// the time on a processor, and the second is the time spent waiting for one, in nanoseconds.
+/// Returns the sum of the first `fields` fields of `/proc/PID/task/TID/schedstat` over all `tasks`. The first field is
+/// the time on a processor, and the second is the time spent waiting for a processor, in nanoseconds.
 fn scheduled(tasks: &[PathBuf], fields: usize) -> Duration {
     let mut nanoseconds = 0;
     for task in tasks {

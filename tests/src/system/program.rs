@@ -37,17 +37,17 @@ use crate::system::reads;
 pub enum Runnable {
     /// An executable that cargo built. The port is its first argument.
     Executable(PathBuf),
-    /// A command line for a program in any language. It contains `{port}`, and may contain `{host}`.
+    /// A command line for a program in any language. The command line contains `{port}`, and may contain `{host}`.
     Command(String),
     /// There is no program to start, for the reason given here.
     Missing(Failure),
 }
 
 impl Runnable {
-    /// Returns how to start the program: with the port, followed by the stage's options, such as `--seats 3`.
+    /// Returns how to start the program. The port is followed by the stage's options, such as `--seats 3`.
     ///
     /// # Errors
-    /// When there is no program.
+    /// Returns an error if there is no program.
     pub fn launch(&self, port: u16, options: &[&str]) -> Check<Launch> {
         let options = options.iter().map(ToString::to_string);
         match self {
@@ -81,8 +81,8 @@ pub struct Launch {
     pub arguments: Vec<String>,
     /// The place in which the program runs.
     pub place: Place,
-    /// Whether the program may also listen at a port that the system chooses. If its own port is taken, what it does then
-    /// is graded, and the rules must not decide it.
+    /// Whether the program may also listen at a port that the system chooses. The grader judges what a program does if
+    /// its own port is taken, so the rules must not decide this.
     pub elsewhere: bool,
 }
 
@@ -90,17 +90,18 @@ pub struct Launch {
 /// [`crate::system::confinement`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// The program's own folder, the only one in which it is allowed to write. It may use only this port.
+    /// The program's own folder, which is the only folder in which it is allowed to write. The program may use only the
+    /// port that is passed to it.
     OwnFolder {
-        /// The port that the program is told.
+        /// The port that is passed to the program.
         port: u16,
     },
     /// The grader's current directory and the user's home, so that a command line finds its files and an interpreter
     /// finds its libraries. The program is allowed to write only in its own folder, `TMPDIR`.
     Here {
-        /// The port that the program is told, and the only one that it may use.
+        /// The port that is passed to the program, and the only port that it may use.
         port: u16,
-        /// What it may read outside its own folder.
+        /// The files and folders that the program may read outside its own folder.
         reads: Vec<PathBuf>,
     },
     /// The grader's current directory, for the kit's own programs. The program is allowed to write anywhere.
@@ -128,7 +129,7 @@ impl Program {
     /// to the journal.
     ///
     /// # Errors
-    /// When the program does not exist, or the system cannot provide a process or a terminal.
+    /// Returns an error if the program does not exist, or the system cannot provide a process or a terminal.
     pub fn start(
         name: &str,
         launch: &Launch,
@@ -163,15 +164,15 @@ impl Program {
             confinement::rules(Access { reads, writes, port, elsewhere, ..Access::default() })
         });
         let rules = rules.transpose()?;
-        // The line editor of the kit does not edit on a dumb terminal, so that both of its ways are graded. But many
-        // libraries in other languages, such as ncurses, cannot place text there.
+        // The line editor of the kit does not edit on a dumb terminal, so that it is graded both with editing and
+        // without. But many libraries in other languages, such as ncurses, cannot place text on a dumb terminal.
         let is_dumb = terminal == Terminal::Dumb && !matches!(place, Place::Here { .. });
         let term = if is_dumb { "dumb" } else { "xterm" };
         command.envs([("TERM", term), ("LANG", "C.UTF-8"), ("RUST_BACKTRACE", "0")]);
         // rexpect does not expose the child's process id, so the child sends it.
         let (mut pid_reader, mut pid_writer) = io::pipe()?;
         let columns = terminal.columns();
-        // SAFETY: only system calls between fork and exec, nothing that allocates.
+        // SAFETY: between fork and exec, the child makes only system calls and allocates nothing.
         #[allow(unsafe_code)]
         unsafe {
             command.pre_exec(move || {
@@ -183,8 +184,8 @@ impl Program {
         let starting = orphans::starting();
         let pty = PtyProcess::new(command);
         if process::id() != grader {
-            // In a child whose exec failed, `new` returns, and the child would then become a second grader.
-            // SAFETY: ends the process without running any code that belongs to the parent.
+            // If exec failed in the child, `new` returns there, and the child would become a second grader. SAFETY:
+            // ends the process without running any code that belongs to the parent.
             #[allow(unsafe_code)]
             unsafe {
                 libc::_exit(127)
@@ -195,7 +196,7 @@ impl Program {
         pid_reader.read_exact(&mut pid)?;
         let pid = Pid::from_raw(i32::from_ne_bytes(pid));
         starting.has_started(pid);
-        // While this is open, the kernel keeps the folder that the program's rules name.
+        // While this file is open, the kernel keeps the folder that the program's rules name.
         let own = File::open(format!("/proc/{pid}")).ok();
         let process = Arc::new(Process::new(name, pid));
         memory::watch(&process, Bounds::PROGRAM);
@@ -231,9 +232,9 @@ impl Program {
     }
 
     /// Waits until the program, rather than the terminal, echoes the typed keys, as a line editor does while it reads a
-    /// line, and until it is idle. Keys that are pressed before that would be shown twice or get lost: some editors give
-    /// the terminal back for a moment whenever they show a message. The wait is short, because a program need not have a
-    /// line editor; with `TERM=dumb`, few programs have one.
+    /// line, and until it is idle. Keys that are pressed earlier would be shown twice or get lost, because some editors
+    /// release the terminal for a moment whenever they show a message. The wait is short, because a program need not
+    /// have a line editor. With `TERM=dumb`, few programs have a line editor.
     pub fn wait_for_editor(&self) {
         let deadline = Instant::now() + EDITOR;
         while Instant::now() < deadline {
@@ -255,15 +256,15 @@ impl Program {
         }
     }
 
-    /// Whether the terminal waits for whole lines, because the program does not edit them.
+    /// Returns whether the terminal waits for whole lines, because the program does not edit lines.
     pub fn reads_lines(&self) -> bool {
         let waits = |mode: Termios| mode.local_flags.contains(LocalFlags::ICANON);
         tcgetattr(&self.keyboard).is_ok_and(waits)
     }
 
-    /// Begins a new line when Enter is about to be pressed, if nothing else does. Where the terminal waits for lines, it
-    /// does this itself. A program that reads single keys does it, too, unless it takes `TERM=dumb` for a terminal that
-    /// shows everything that is typed.
+    /// Begins a new line just before Enter is pressed, unless the terminal or the program begins one. A terminal that
+    /// waits for whole lines begins a new line itself. A program that reads single keys also begins a new line, unless
+    /// it assumes that a terminal with `TERM=dumb` shows everything that is typed.
     pub fn begin_line(&self) {
         let may_miss = self.is_dumb && !self.reads_lines();
         if may_miss && self.output.look(|screen| screen.is_plain()) {
@@ -292,14 +293,15 @@ impl Program {
         Ok(())
     }
 
-    /// Changes the size of the terminal. The system tells the program.
+    /// Changes the size of the terminal. The system notifies the program.
     pub fn resize(&self, columns: NonZero<u16>, rows: NonZero<u16>) -> io::Result<()> {
         self.output.look(|screen| screen.resize(columns, rows));
         set_size(self.keyboard.as_fd(), columns, rows)
     }
 }
 
-/// Passes everything that a program writes to its terminal to the inbox and to the journal, until nothing more can come.
+/// Passes everything that a program writes to its terminal to the inbox and to the journal, until no more output can
+/// arrive.
 fn read_terminal(
     mut screen: &File,
     name: &str,
@@ -313,8 +315,8 @@ fn read_terminal(
         match screen.read(&mut bytes) {
             Ok(read @ 1..) => {
                 journal.note(name, EventKind::Showed(bytes[..read].to_vec()));
-                // Replies arrive before what a person types next. A program that asks and never reads gets no
-                // more replies.
+                // Replies arrive before the text that a person types next. A program that sends queries but never reads
+                // gets no more replies.
                 let reply = |shown: &mut Screen| {
                     let _ = (&*screen).write(&shown.take_replies());
                 };

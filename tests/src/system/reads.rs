@@ -1,4 +1,4 @@
-//! What a program under test may read and execute outside its own folder.
+//! The files and folders that a program under test may read and execute outside its own folder.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -7,7 +7,7 @@ use std::io::Read;
 use std::path::{self, Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-/// The system's programs and libraries, and the files that their start needs.
+/// The system's programs and libraries, and the files that they need to start.
 const SYSTEM: &[&str] = &[
     "/usr",
     "/bin",
@@ -27,11 +27,12 @@ const SYSTEM: &[&str] = &[
     "/sys/kernel/mm",
 ];
 
-/// What runtimes ask the system about the machine. A program's own part of `/proc` is added when it starts.
+/// The files from which runtimes learn about the machine. A program's own part of `/proc` is added when the program
+/// starts.
 const PROC: &[&str] =
     &["cpuinfo", "filesystems", "loadavg", "meminfo", "stat", "sys", "uptime", "version", "vmstat"];
 
-/// Files and folders of `/etc`, by the beginning of their names.
+/// The beginnings of the names of files and folders in `/etc`.
 const ETC: &[&str] = &[
     "alternatives",
     "ca-certificates",
@@ -60,24 +61,24 @@ const ETC: &[&str] = &[
     "timezone",
 ];
 
-/// The folders of a kit that hold the work of others, the grader, and what was built.
+/// The folders of a kit that contain other people's work, the grader, and build results.
 const OTHERS: &[&str] = &["solutions", "tests", "labs", "target", ".git"];
 
-/// Paths that the user of the grader has named, in addition.
+/// Additional paths that the user of the grader has named.
 static MORE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
-/// The folder of a submission. What its files say gives no rights.
+/// The folder of a submission. The contents of its files give a program no rights.
 static DISTRUSTED: Mutex<Option<PathBuf>> = Mutex::new(None);
 
-/// Keeps what the files in this folder say, such as the targets of links and the interpreters of scripts, from being
-/// read, unless it would be read in any case.
+/// Prevents programs from reading what the files in this folder refer to, such as the targets of links and the
+/// interpreters of scripts, unless the programs may read it in any case.
 pub fn distrust(folder: &Path) {
     *DISTRUSTED.lock().unwrap_or_else(PoisonError::into_inner) = fs::canonicalize(folder).ok();
 }
 
 fn is_distrusted(path: &Path) -> bool {
     let distrusted = DISTRUSTED.lock().unwrap_or_else(PoisonError::into_inner);
-    // The file itself may be a link to elsewhere, and so may the folders on the way to it.
+    // The file itself may be a link to another folder, and so may the folders in its path.
     let absolute = path::absolute(path).unwrap_or_else(|_| path.to_owned());
     distrusted.as_ref().is_some_and(|folder| {
         absolute.ancestors().any(|above| {
@@ -86,12 +87,12 @@ fn is_distrusted(path: &Path) -> bool {
     })
 }
 
-/// Lets all programs that are started from now on read these paths, too.
+/// Allows all programs that are started from now on to read these paths, too.
 pub fn allow(paths: impl IntoIterator<Item = PathBuf>) {
     MORE.lock().unwrap_or_else(PoisonError::into_inner).extend(paths);
 }
 
-/// Returns what every program may read. Paths that do not exist are left out later.
+/// Returns the paths that every program may read. Paths that do not exist are left out later.
 pub fn of_system() -> Vec<PathBuf> {
     let mut all: Vec<PathBuf> = SYSTEM.iter().map(PathBuf::from).collect();
     all.extend(PROC.iter().map(|name| Path::new("/proc").join(name)));
@@ -105,14 +106,14 @@ pub fn of_system() -> Vec<PathBuf> {
     all
 }
 
-/// Returns what the program of a command line may read: the current folder, the files that the command line names and
-/// the folders in which they are, and the interpreters that it may find.
+/// Returns the paths that the program of a command line may read: the current folder, the files that the command line
+/// names and the folders in which they are, and the interpreters that it may find.
 pub fn of_command(command: &str) -> Vec<PathBuf> {
     let mut all = BTreeSet::new();
     all.extend(env::current_dir().into_iter().flat_map(folder));
     all.extend(of_search_path());
     if let Some(home) = env::home_dir() {
-        // What people install for themselves, for example with `pip install --user`.
+        // The libraries that users install for themselves, for example with `pip install --user`.
         all.insert(home.join(".local/lib"));
     }
     let search = search_path();
@@ -125,7 +126,7 @@ pub fn of_command(command: &str) -> Vec<PathBuf> {
         for path in [named, found].into_iter().flatten().filter(|path| !is_distrusted(path)) {
             let target = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
             all.extend([path, target.clone()].iter().flat_map(|path| around(path)));
-            // A script names its interpreter. This is enough for an interpreter that is a script.
+            // A script names its interpreter, which may be a script, too. The limit ends a chain of scripts.
             if next < 100 {
                 words.extend(interpreter(&target));
             }
@@ -134,7 +135,7 @@ pub fn of_command(command: &str) -> Vec<PathBuf> {
     all.into_iter().collect()
 }
 
-/// Returns what belongs to the programs that a command may find.
+/// Returns the files and folders that belong to the programs that a command may find.
 pub fn of_search_path() -> Vec<PathBuf> {
     search_path().iter().filter(|one| one.is_absolute()).flat_map(|one| installation(one)).collect()
 }
@@ -143,7 +144,7 @@ fn search_path() -> Vec<PathBuf> {
     env::var_os("PATH").map(|path| env::split_paths(&path).collect()).unwrap_or_default()
 }
 
-/// Splits a command line into everything that may be a path: its words, their parts, and what is in quotes.
+/// Splits a command line into everything that may be a path: its words, their parts, and quoted texts.
 fn words(command: &str) -> Vec<String> {
     let separates = |char: char| {
         char.is_whitespace()
@@ -167,7 +168,8 @@ fn interpreter(script: &Path) -> Vec<String> {
     line.map(|line| line.split_whitespace().map(ToOwned::to_owned).collect()).unwrap_or_default()
 }
 
-/// A named file may need the files beside it, and a program those with which it was installed.
+/// Returns a path with the files around it: a named file may need the files in its folder, and a program may need the
+/// files with which it was installed.
 fn around(path: &Path) -> Vec<PathBuf> {
     let mut all = vec![path.to_owned()];
     if path.is_dir() {
@@ -181,17 +183,17 @@ fn around(path: &Path) -> Vec<PathBuf> {
     all
 }
 
-/// Returns what belongs to the programs of a folder such as `~/.pyenv/shims`.
+/// Returns the files and folders that belong to the programs of a folder such as `~/.pyenv/shims`.
 pub fn installation(bin: &Path) -> Vec<PathBuf> {
     let is_for_programs = ["bin", "sbin", "shims"].iter().any(|name| bin.ends_with(name));
     let prefix = bin.parent().filter(|_| is_for_programs).filter(|prefix| {
-        // In these, much more than programs is kept.
+        // These folders contain much more than programs.
         ![".cargo", ".local"].iter().any(|name| prefix.ends_with(name))
     });
     [Some(bin), prefix].into_iter().flatten().flat_map(|path| folder(path.to_owned())).collect()
 }
 
-/// Returns the folder, unless too much is in it: then what is left of it.
+/// Returns the folder. If it contains too much, returns only its permitted parts.
 fn folder(folder: PathBuf) -> Vec<PathBuf> {
     let Ok(real) = fs::canonicalize(&folder) else { return Vec::new() };
     let is_too_much =

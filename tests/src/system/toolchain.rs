@@ -1,5 +1,6 @@
-//! What `cargo build` needs of the machine and of a kit, and no more: the sources of a submission are read by the
-//! compiler, so whatever it may read can become a part of the program (`include_str!`, `#[path]`, `env!`).
+//! The parts of the machine and of a kit that `cargo build` needs, and no more. The compiler reads the sources of a
+//! submission, so everything that the compiler may read can become a part of the program (`include_str!`, `#[path]`,
+//! `env!`).
 
 use std::env;
 use std::fs;
@@ -9,14 +10,14 @@ use std::process::Command;
 use crate::system::confinement::Access;
 use crate::system::reads;
 
-/// The parts of cargo's home folder that a build reads. The others hold, for example, credentials.
+/// The parts of cargo's home folder that a build reads. The other parts contain, for example, credentials.
 const CARGO_HOME: [&str; 5] = ["bin", "registry", "git", "config", "config.toml"];
 
 /// The files that cargo and rustup look for in a folder and in all folders above it.
 const SETTINGS: [&str; 4] =
     [".cargo/config", ".cargo/config.toml", "rust-toolchain", "rust-toolchain.toml"];
 
-/// The folders of a kit whose packages cargo knows, but does not always build.
+/// The folders of a kit whose packages cargo reads, but does not always build.
 const PACKAGES: [&str; 3] = ["labs", "solutions", "tests"];
 
 /// The beginnings of the names of the environment variables that a build needs.
@@ -39,11 +40,11 @@ const VARIABLES: [&str; 16] = [
     "SDKROOT",
 ];
 
-/// Parts of the names of variables that hold secrets.
+/// Parts of the names of variables that contain secrets.
 const SECRETS: [&str; 4] = ["TOKEN", "SECRET", "CREDENTIAL", "PASSWORD"];
 
-/// Returns what a build of packages may do. `workspace` is a kit, or a folder of links to one. `folder` is the folder of
-/// the kit that contains the packages.
+/// Returns the access rights for a build of packages. `workspace` is a kit, or a folder of links to a kit. `folder` is
+/// the folder of the kit that contains the packages.
 pub fn access(kit: &Path, workspace: &Path, target: &Path, folder: &str) -> Access {
     let [cargo, rustup] = homes();
     let mut reads = reads::of_search_path();
@@ -71,7 +72,7 @@ pub fn access(kit: &Path, workspace: &Path, target: &Path, folder: &str) -> Acce
         reads.extend(manifests.filter(|manifest| !manifest.is_symlink()));
     }
     let lists = ["labs", "solutions"].map(|name| kit.join(name)).to_vec();
-    // Where kits share a build folder, `debug` is a link.
+    // If kits share a build folder, `debug` is a link.
     let writes = vec![target.to_owned(), target.join("debug"), workspace.join("Cargo.lock")];
     Access { reads, lists, writes, ..Access::default() }
 }
@@ -85,7 +86,7 @@ pub fn clear_environment(cargo: &mut Command) {
     for (name, _) in env::vars_os().filter(|(name, _)| !is_needed(&name.to_string_lossy())) {
         cargo.env_remove(name);
     }
-    // The home folder is another one, and a wrapper such as sccache needs a network.
+    // The build has another home folder, and a wrapper such as sccache needs a network.
     for (name, home) in ["CARGO_HOME", "RUSTUP_HOME"].iter().zip(homes()) {
         cargo.envs(home.map(|home| (name, home)));
     }

@@ -1,4 +1,4 @@
-//! The system calls in which a program's threads wait, on Linux. On other systems nothing is known.
+//! The system calls in which a program's threads wait, on Linux. On other systems, the waits are unknown.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use nix::unistd::Pid;
 
-/// Threads that every program of the kit has. They wait for work, and say nothing about a mistake.
+/// Threads that every program of the kit has. These threads wait for work, so they are no sign of a mistake.
 const HELPERS: [&str; 2] = ["ctrl-c", "log"];
 
 /// The system calls in which threads wait, each with the number of threads.
@@ -31,7 +31,7 @@ impl Waits {
         Self(waits)
     }
 
-    /// Whether nothing is known.
+    /// Returns whether no waits are known.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -48,8 +48,8 @@ impl fmt::Display for Waits {
     }
 }
 
-/// Returns in what a thread waits. `call` contains the number of its system call and the arguments, or `running`; see
-/// `proc_pid_syscall(5)`.
+/// Returns the system call in which a thread waits, in words. `call` contains the number of its system call and the
+/// arguments, or `running`; see `proc_pid_syscall(5)`.
 #[cfg(target_os = "linux")]
 fn wait(call: &str, process: &Path) -> Option<String> {
     const POLL: &str = "a poll of several files";
@@ -100,7 +100,7 @@ mod tests {
 
     use super::{Waits, wait};
 
-    /// Waits until the process waits in this way.
+    /// Waits until the process waits in the expected way.
     fn soon(pid: u32, expected: &str) {
         let deadline = Instant::now() + Duration::from_secs(10);
         let pid = Pid::from_raw(pid.cast_signed());
@@ -144,7 +144,7 @@ mod tests {
         let mut reader = stream.try_clone().unwrap();
         let reading = thread::spawn(move || reader.read(&mut [0]).unwrap());
         let waiting = thread::spawn(move || ended.recv());
-        // Other tests run in this process, so only single waits can be expected.
+        // Other tests run in this process at the same time, so the test can expect only single waits.
         let deadline = Instant::now() + Duration::from_secs(10);
         let expected = ["accept", "a read from a connection", "a lock, a channel"];
         loop {

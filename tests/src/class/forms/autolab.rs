@@ -1,4 +1,4 @@
-//! The last line that Autolab reads. See <https://docs.autolabproject.com/lab/>.
+//! The last line of the output, which Autolab reads. See <https://docs.autolabproject.com/lab/>.
 
 use std::collections::BTreeMap;
 
@@ -8,11 +8,11 @@ use serde_json::json;
 use crate::class::record::{Lab, Record, Submission};
 use crate::labs;
 
-/// Returns the line, in which each lab is a problem. A lab with a grader error has the score `null`, which Autolab keeps
-/// as no score. Without a line, Autolab would give 0 points.
+/// Returns the line, in which each lab is a problem. A lab with a grader error has the score `null`, for which Autolab
+/// records no score. Without a line, Autolab would give 0 points.
 ///
 /// # Errors
-/// Never.
+/// This function never returns an error.
 pub fn line(_: &Record, submission: &Submission) -> Result<Option<String>> {
     let points = |lab: &Lab| {
         lab.points.filter(|_| lab.complete).map(|points| points.saturating_mul(lab.weight))

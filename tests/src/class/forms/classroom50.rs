@@ -8,19 +8,19 @@ use serde_json::{Value, json};
 use crate::class::forms::rows::{Row, seen};
 use crate::class::record::{Record, Submission, Verdict};
 
-/// Returns the result. There is none after a grader error: then `autograder.py` must end with the exit status of
-/// `cargo lab grade`, which Classroom 50 takes for an error of the infrastructure.
+/// Returns the result. After a grader error, there is no result. In this case, `autograder.py` must end with the exit
+/// status of `cargo lab grade`, which Classroom 50 treats as an infrastructure error.
 ///
 /// # Errors
-/// When the runner of Classroom 50 has not said whose submission it is.
+/// Returns an error if the runner of Classroom 50 has not said who handed in the submission.
 pub fn result(_: &Record, submission: &Submission) -> Result<Option<String>> {
     result_with(submission, &|name| env::var(name).ok())
 }
 
-/// The same with other environment variables.
+/// Like [`result`], but with other environment variables.
 ///
 /// # Errors
-/// When one of them is missing.
+/// Returns an error if an environment variable is missing.
 pub fn result_with(
     submission: &Submission,
     variable: &dyn Fn(&str) -> Option<String>,
@@ -31,7 +31,7 @@ pub fn result_with(
         })
     };
     let rows = seen(submission);
-    // With the bonus stages, because no score may exceed its maximum.
+    // This sum includes the bonus stages, because no score may exceed its maximum.
     let maximum: u32 = rows.iter().map(|row| row.maximum).sum();
     let commit = given("COMMIT_URL")?;
     let result = json!({
@@ -44,7 +44,7 @@ pub fn result_with(
         "review": given("REVIEW_URL").unwrap_or_else(|_| commit.clone()),
         "commit": commit,
         "release": given("RELEASE_URL")?,
-        // The runner replaces it by the date of the commit.
+        // The runner replaces this date with the date of the commit.
         "datetime": submission.date,
         "graded_at": submission.date,
         "score": submission.points,

@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use crate::class::forms::rows::{Row, seen, summary, word};
 use crate::class::record::{Record, Submission, Verdict};
 
-/// Returns the report. A grader error has the status `other`, and a submission that could not be graded is one such
-/// test.
+/// Returns the report. A grader error has the status `other`. A submission that could not be graded has a single test
+/// with this status.
 ///
 /// # Errors
-/// Never.
+/// This function never returns an error.
 pub fn report(record: &Record, submission: &Submission) -> Result<Option<String>> {
     let rows = seen(submission);
     let mut tests: Vec<_> = rows.iter().map(test).collect();
@@ -72,7 +72,7 @@ fn test(row: &Row) -> Value {
     })
 }
 
-// A time is neither negative nor as long as this number could be.
+// A time is never negative, and never too long for this type.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn milliseconds(seconds: f64) -> u64 {
     (seconds * 1000.0).round() as u64

@@ -13,13 +13,13 @@ use crate::report::text::escape;
 /// GitHub shows no summary that is larger than 1 MiB.
 const LARGEST: usize = 1_000_000;
 
-/// GitHub shows this number of errors of one step.
+/// The maximum number of errors of one step that GitHub shows.
 const MOST: usize = 10;
 
 /// Returns the summary in Markdown.
 ///
 /// # Errors
-/// When text cannot be formatted, which does not happen.
+/// Returns an error if text cannot be formatted, which does not happen.
 pub fn markdown(record: &Record, submission: &Submission) -> Result<Option<String>> {
     let rows = seen(submission);
     let mut out = format!("### {}: {}\n\n", inert(&submission.name), inert(&summary(submission)));
@@ -51,7 +51,8 @@ pub fn markdown(record: &Record, submission: &Submission) -> Result<Option<Strin
     Ok(Some(out))
 }
 
-/// Returns text that Markdown and HTML show as it is: no character is left that has a meaning in one of them.
+/// Returns text that Markdown and HTML show unchanged, because no character with a special meaning in Markdown or HTML
+/// is left.
 fn inert(text: &str) -> String {
     let mut inert = String::new();
     for char in visible(text.as_bytes()).chars() {
@@ -64,7 +65,7 @@ fn inert(text: &str) -> String {
     inert
 }
 
-/// Returns the commands that make annotations: one for each lab with a stage that is not passed.
+/// Returns the commands that create annotations, one for each lab with a stage that is not passed.
 pub fn annotations(submission: &Submission) -> String {
     let mut out = String::new();
     if !submission.complete {
@@ -82,7 +83,7 @@ pub fn annotations(submission: &Submission) -> String {
     out
 }
 
-/// Where the first report of a lab says to look: a file, and a line.
+/// Returns the file and the line at which the first report of a lab says to look.
 fn place(lab: &Lab) -> Option<(&str, u32)> {
     let of = |report: &'_ Report| report.advice.iter().position(|advice| advice.label == "look at");
     lab.stages
@@ -102,7 +103,7 @@ fn command(out: &mut String, place: Option<(&str, u32)>, title: &str, message: &
     let _ = writeln!(out, "::error {place}title={}::{}", property(title), data(&text(message)));
 }
 
-/// Escapes what a command says.
+/// Escapes the text of a command.
 fn data(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
@@ -112,22 +113,22 @@ fn property(text: &str) -> String {
     data(&visible(text.as_bytes())).replace(':', "%3A").replace(',', "%2C")
 }
 
-/// Lines that are printed between these two are not commands, whatever they say. Nobody can guess the word that ends
-/// this.
+/// A pair of commands. Lines that are printed between them are not treated as commands, whatever the lines contain. A
+/// submission cannot guess the word in the second command.
 pub struct Stopped(u128);
 
 impl Stopped {
-    /// Draws the word.
+    /// Chooses a random word for the commands.
     pub fn draw() -> Self {
         Self(rand::random())
     }
 
-    /// The command after which lines are not commands.
+    /// Returns the command after which lines are not treated as commands.
     pub fn begin(&self) -> String {
         format!("::stop-commands::{:032x}", self.0)
     }
 
-    /// The command after which lines may be commands again.
+    /// Returns the command after which lines may be commands again.
     pub fn end(&self) -> String {
         format!("::{:032x}::", self.0)
     }

@@ -6,19 +6,19 @@ use serde_json::{Value, json};
 use crate::class::forms::rows::{Row, all, summary, word};
 use crate::class::record::{Record, Submission, Verdict};
 
-/// Returns the results. Gradescope has no word for a grader error, and a test without a score would be invalid. Without
-/// a file, it shows that the autograder failed, and keeps no score.
+/// Returns the results. Gradescope has no status for a grader error, and a test without a score would be invalid. If
+/// there is no file, Gradescope shows that the autograder failed, and records no score.
 ///
 /// # Errors
-/// Never.
+/// This function never returns an error.
 pub fn results(record: &Record, submission: &Submission) -> Result<Option<String>> {
-    // There is no score at the top: the scores of the tests are the only truth, and Gradescope adds them up.
+    // There is no score at the top, because Gradescope adds up the scores of the tests.
     let results = json!({
         "output": summary(submission),
         "output_format": "text",
         "execution_time": submission.seconds,
         "visibility": "visible",
-        // What the grader prints is for the instructor.
+        // The output of the grader is for the instructor.
         "stdout_visibility": "hidden",
         "extra_data": { "kit": record.kit, "date": submission.date, "tier": record.tier },
         "tests": all(submission).iter().map(test).collect::<Vec<_>>(),

@@ -1,4 +1,4 @@
-//! The XML of `JUnit`, as the schema of Apache Ant describes it, which GitLab and Jenkins read, too.
+//! The XML of `JUnit`, as described by the schema of Apache Ant. GitLab and Jenkins also read this format.
 
 use std::fmt::Write;
 
@@ -13,7 +13,7 @@ use crate::report::text::escape;
 /// with an error.
 ///
 /// # Errors
-/// When text cannot be formatted, which does not happen.
+/// Returns an error if text cannot be formatted, which does not happen.
 pub fn report(_: &Record, submission: &Submission) -> Result<Option<String>> {
     let mut out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n".to_owned();
     for (id, lab) in submission.labs.iter().enumerate() {
@@ -38,7 +38,7 @@ struct Case {
     class: String,
     name: String,
     seconds: f64,
-    /// The element, what it says in a word, and all of it.
+    /// The name of the element, its message in a word, and its whole text.
     not_passed: Option<(&'static str, String, String)>,
 }
 
@@ -73,7 +73,7 @@ fn suite(
         elements.filter(|(one, ..)| *one == element).count()
     };
     let seconds: f64 = cases.iter().map(|case| case.seconds).sum();
-    // The schema wants neither a time zone nor the name of the machine.
+    // The schema requires neither a time zone nor the name of the machine.
     let date = escape(submission.date.trim_end_matches('Z'));
     write!(
         out,

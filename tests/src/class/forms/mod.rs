@@ -23,13 +23,14 @@ use crate::class::record::{Record, Submission};
 
 /// A form of results.
 pub struct Form {
-    /// Its option of `cargo lab grade`.
+    /// The option of `cargo lab grade` for this form.
     pub option: &'static str,
-    /// What the help says.
+    /// The help text of the option.
     pub help: &'static str,
     /// The end of a file's name.
     pub extension: &'static str,
-    /// Returns what is in the file. `None` if the form cannot say that a submission is not completely graded.
+    /// Returns the contents of the file, or `None` if the form cannot express that a submission is not completely
+    /// graded.
     pub write: fn(&Record, &Submission) -> Result<Option<String>>,
 }
 
@@ -80,13 +81,13 @@ pub static ALL: [Form; 8] = [
     },
 ];
 
-/// Writes the results to a file, or for several submissions to a folder, with a file for each. Returns the submissions
-/// for which nothing was written, because the form cannot say that they are not completely graded. An older file for
-/// one of them is removed, because it would be taken for the result. Students see as much of their reports as `detail`
-/// says.
+/// Writes the results to a file, or for several submissions to a folder, with a file for each submission. Returns the
+/// submissions for which nothing was written, because the form cannot express that they are not completely graded. An
+/// older file for such a submission is removed, because it would be mistaken for the result. `detail` determines how
+/// much of their reports students see.
 ///
 /// # Errors
-/// When a file cannot be written.
+/// Returns an error if a file cannot be written.
 pub fn write(form: &Form, record: &Record, detail: Detail, path: &Path) -> Result<Vec<String>> {
     let names = file_names(record, form.extension);
     let is_file = record.submissions.len() == 1 && !path.is_dir();

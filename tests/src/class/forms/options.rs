@@ -1,4 +1,4 @@
-//! The options of `cargo lab grade` for the forms of other systems: one for each form.
+//! The options of `cargo lab grade` for the forms of other systems, one for each form.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use crate::class::forms::{self, Form};
 use crate::class::record::Record;
 use crate::report::text::quoted_line;
 
-/// The forms that are wanted, and where.
+/// The requested forms, each with its file or folder.
 #[derive(Clone)]
 pub struct Forms(Vec<(&'static Form, PathBuf)>);
 
@@ -42,17 +42,17 @@ impl FromArgMatches for Forms {
 }
 
 impl Forms {
-    /// Begins the grading. In GitHub Actions, nothing that is printed until [`Forms::write`] is a command.
+    /// Begins the grading. In GitHub Actions, nothing that is printed before [`Forms::write`] is treated as a command.
     pub fn begin(&self) -> Option<Stopped> {
         let stopped = self.0.iter().any(|(form, _)| form.option == "github").then(Stopped::draw)?;
         println!("{}", stopped.begin());
         Some(stopped)
     }
 
-    /// Writes the results in all forms that are wanted, with as much of the reports as students see.
+    /// Writes the results in all requested forms, with as much of the reports as students see.
     ///
     /// # Errors
-    /// When a file cannot be written.
+    /// Returns an error if a file cannot be written.
     pub fn write(&self, record: &Record, detail: Detail, stopped: Option<Stopped>) -> Result<()> {
         for (form, path) in &self.0 {
             for name in forms::write(form, record, detail, path)? {

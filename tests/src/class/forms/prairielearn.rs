@@ -9,15 +9,16 @@ use crate::class::record::{Record, Submission};
 /// Returns the results. After a grader error, the submission is not gradable, which costs the student no attempt.
 ///
 /// # Errors
-/// Never.
+/// This function never returns an error.
 pub fn results(_: &Record, submission: &Submission) -> Result<Option<String>> {
     let results = match submission.points {
         Some(points) if submission.complete => json!({
             "gradable": true,
-            // Only from 0 to 1: points of bonus stages can make up for others, but not exceed the maximum.
+            // The score must be from 0 to 1. Points of bonus stages can make up for other points, but cannot exceed the
+            // maximum.
             "score": (f64::from(points) / f64::from(submission.maximum.max(1))).min(1.0),
             "message": summary(submission),
-            // PrairieLearn shows the points of tests only if each test has some.
+            // PrairieLearn shows the points of tests only if each test has points.
             "tests": seen(submission).iter().map(test).collect::<Vec<_>>(),
         }),
         _ => {

@@ -1,25 +1,25 @@
-//! The tests of a submission, as other systems show them: one for each stage.
+//! The tests of a submission, as other systems show them, one for each stage.
 
 use std::fmt::Write;
 
 use crate::class::record::{Lab, Stage, Submission, Verdict};
 use crate::journal::visible::visible;
 
-/// The longest output of a test, in bytes. JSON may double it, and 50 stages must fit into 1 MB.
+/// The longest output of a test, in bytes. JSON may double this length, and 50 stages must fit into 1 MB.
 const LONGEST: usize = 8 << 10;
 
-/// What a system shows as one test.
+/// One test, as a system shows it.
 #[derive(Clone, Debug)]
 pub struct Row {
     /// The number of the lab.
     pub lab: u32,
-    /// `2.05`: these sort as the stages do. Empty for the hidden stages.
+    /// The number of the stage, such as `2.05`, which sorts in the order of the stages. Empty for hidden stages.
     pub number: String,
-    /// The title of the stage. Unique in the lab.
+    /// The title of the stage, which is unique in the lab.
     pub title: String,
     /// The verdict.
     pub verdict: Verdict,
-    /// The verdict, and the report if there is one. Only lines of visible characters.
+    /// The verdict, followed by the report if there is one. The text consists only of lines of visible characters.
     pub output: String,
     /// The points times the weight of the lab. `None` if the grader failed.
     pub points: Option<u32>,
@@ -32,12 +32,12 @@ pub struct Row {
 }
 
 impl Row {
-    /// The number and the title.
+    /// Returns the number and the title.
     pub fn name(&self) -> String {
         format!("{} {}", self.number, self.title).trim_start().to_owned()
     }
 
-    /// The points, or a word if they are not known.
+    /// Returns the points, or a word if they are not known.
     pub fn score(&self) -> String {
         self.points.map_or("not graded".to_owned(), |points| format!("{points}/{}", self.maximum))
     }
@@ -49,13 +49,13 @@ pub fn all(submission: &Submission) -> Vec<Row> {
     submission.labs.iter().flat_map(stages).collect()
 }
 
-/// Returns a row for each stage that students see, and after them one row for the hidden stages of each lab: their
-/// points count, and each system shows that they exist.
+/// Returns a row for each stage that students see, followed by one row for the hidden stages of each lab. The points of
+/// hidden stages count, and each system shows that hidden stages exist.
 pub fn seen(submission: &Submission) -> Vec<Row> {
     submission.labs.iter().flat_map(seen_of).collect()
 }
 
-/// The same for one lab.
+/// Like [`seen`], but for one lab.
 pub fn seen_of(lab: &Lab) -> Vec<Row> {
     let (hidden, seen): (Vec<_>, Vec<_>) =
         lab.stages.iter().map(|stage| row(lab, stage)).partition(|row| row.is_hidden);
@@ -63,7 +63,7 @@ pub fn seen_of(lab: &Lab) -> Vec<Row> {
 }
 
 fn row(lab: &Lab, stage: &Stage) -> Row {
-    // The number of a hidden stage would say that the stage exists, and that it failed.
+    // The number of a hidden stage would reveal that the stage exists, and that it failed.
     let is_seen = |by: &u32| lab.stages.iter().any(|one| one.stage == *by && !one.hidden);
     let verdict = match (stage.verdict, stage.blocked_by.filter(is_seen)) {
         (Verdict::Blocked, Some(by)) => {
@@ -112,7 +112,7 @@ fn together(lab: &Lab, rows: &[Row]) -> Option<Row> {
     })
 }
 
-/// A verdict in words.
+/// Returns a verdict in words.
 pub fn word(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Passed => "passed",

@@ -7,11 +7,11 @@ use anyhow::Result;
 use crate::class::forms::rows::{seen, summary, word};
 use crate::class::record::{Record, Submission};
 
-/// Returns a comment for each stage, and the grade. Without a grade, VPL proposes none. Nothing that a program printed
-/// is in the comments, and no comment has a second line, so that only the last line can be a grade.
+/// Returns a comment for each stage, and the grade. If there is no grade, VPL proposes no grade. The comments contain
+/// no output of programs, and each comment has a single line, so that only the last line can be a grade.
 ///
 /// # Errors
-/// When text cannot be formatted, which does not happen.
+/// Returns an error if text cannot be formatted, which does not happen.
 pub fn lines(_: &Record, submission: &Submission) -> Result<Option<String>> {
     let mut out = String::new();
     for line in summary(submission).lines() {

@@ -71,10 +71,10 @@ pub fn play(lab: u32) -> Play {
     Play { people: 3, lines }
 }
 
-/// Plays a lab's chat with the finished programs, or with the student's programs if the kit has no finished ones.
+/// Plays a lab's chat with the finished programs, or with the student's programs if the kit has no finished programs.
 ///
 /// # Errors
-/// When the programs are missing, or do not behave as the play requires.
+/// Returns an error if the programs are missing, or do not behave as the play requires.
 pub fn run(kit: &Path, lab: u32) -> Result<()> {
     let author = if Author::Kit.exists(kit) { Author::Kit } else { Author::Student };
     let grader = Grader::new(kit, &[lab], Some(1));
@@ -82,7 +82,7 @@ pub fn run(kit: &Path, lab: u32) -> Result<()> {
     let harness = play::harness(&grader, author, lab)?;
     let journal = harness.journal().clone();
 
-    // A terminal shows the play while it runs; a pipe gets only the final screens.
+    // A terminal shows the play while it runs, but a pipe receives only the final screens.
     let is_shown = Term::stdout().is_term();
     let width = if is_shown { Term::stdout().size().1.into() } else { 80 };
     let ended = Arc::new(AtomicBool::new(false));

@@ -63,7 +63,8 @@ fn scene(lab: u32) -> Play {
 /// Makes the figures of the book. If `check` is set, nothing is written, and the figures must already be up to date.
 ///
 /// # Errors
-/// When a program does not do what a figure shows, `check` finds a difference, or a file cannot be read or written.
+/// Returns an error if a program does not do what a figure shows, `check` finds a difference, or a file cannot be read
+/// or written.
 pub fn run(kit: &Path, check: bool, commands: clap::Command, not_exported: &[&str]) -> Result<()> {
     if !Author::Kit.exists(kit) {
         bail!("this kit has no solutions/, but the figures are made from them");

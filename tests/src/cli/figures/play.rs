@@ -47,10 +47,10 @@ pub enum Moment {
     Key,
 }
 
-/// Builds an author's programs, and makes a harness for those of one lab.
+/// Builds an author's programs, and makes a harness for the programs of one lab.
 ///
 /// # Errors
-/// When the programs cannot be built.
+/// Returns an error if the programs cannot be built.
 pub fn harness(grader: &Grader, author: Author, lab: u32) -> Result<Harness> {
     grader.build(author).as_ref().map_err(|said| anyhow!("{}", said.trim()))?;
     let [server, client] = ["server", "client"].map(|name| grader.program(author, lab, name));
@@ -60,7 +60,7 @@ pub fn harness(grader: &Grader, author: Author, lab: u32) -> Result<Harness> {
 /// Performs a play with each person at a terminal that is `columns` columns wide.
 ///
 /// # Errors
-/// When a screen does not show what the play expects.
+/// Returns an error if a screen does not show what the play expects.
 pub fn perform(
     harness: &Harness,
     lab: u32,

@@ -1,4 +1,4 @@
-//! Makes the events the same in every run, although ports differ, and the order of threads and programs varies.
+//! Makes the events the same in every run, although ports differ and the order of threads and programs varies.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use crate::journal;
 use crate::journal::{Event, EventKind, Wire};
 
 /// Returns the events of a play up to its end. The lab's usual port replaces the port that the server got in this run,
-/// and fixed ports replace those of the clients.
+/// and fixed ports replace the clients' ports.
 pub fn with_usual_ports(events: &[Event], default: &str) -> Vec<Event> {
     let mut events = journal::merged(events);
     let mut usual: BTreeMap<String, String> = BTreeMap::new();
@@ -35,7 +35,7 @@ pub fn with_usual_ports(events: &[Event], default: &str) -> Vec<Event> {
 }
 
 /// Returns the text with its numbers replaced. All numbers must be replaced in one pass, because a new number may be
-/// equal to an old one.
+/// equal to an old number.
 fn replaced(text: &str, numbers: &BTreeMap<String, String>) -> String {
     let pieces = text.split_inclusive(|char: char| !char.is_ascii_digit());
     let piece = |piece: &str| {

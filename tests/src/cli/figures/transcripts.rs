@@ -43,7 +43,7 @@ pub fn commands(lab: clap::Command, not_exported: &[&str]) -> String {
 /// Returns the help texts of the eight programs.
 ///
 /// # Errors
-/// When a program cannot be built.
+/// Returns an error if a program cannot be built.
 pub fn programs(grader: &Grader) -> Result<String> {
     let mut text = String::new();
     for lab in labs::numbers() {
@@ -62,7 +62,7 @@ pub fn programs(grader: &Grader) -> Result<String> {
 /// Runs a student's first session in an exported kit, and returns its output as files: their names and their contents.
 ///
 /// # Errors
-/// When the kit cannot be exported or built.
+/// Returns an error if the kit cannot be exported or built.
 pub fn first_session(kit: &Path) -> Result<Vec<(String, String)>> {
     let folder = tempfile::tempdir()?;
     let student = folder.path();

@@ -44,11 +44,11 @@ impl Peer {
         Ok(peer)
     }
 
-    /// Connects a peer that does not read until [`Peer::starts_reading`].
+    /// Connects a peer that does not read until [`Peer::starts_reading`] is called.
     ///
-    /// Its receive buffer is small, so that the peer soon lags behind. Its segments are also small, because the initial
-    /// size of the sender's buffer is several segments. Whatever the system's settings are, the sender's buffer does
-    /// not grow while the receiver does not read.
+    /// The peer's receive buffer is small, so that the peer soon lags behind. The peer's segments are also small,
+    /// because the initial size of the sender's buffer is several segments. Whatever the system's settings are, the
+    /// sender's buffer does not grow while the receiver does not read.
     pub(crate) fn connect_deaf(
         name: &str,
         server: &str,
@@ -57,7 +57,7 @@ impl Peer {
     ) -> Check<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
         socket.set_recv_buffer_size(4096)?;
-        // macOS does not allow this before the connection is made.
+        // macOS does not allow this option before the connection is made.
         let _ = socket.set_tcp_mss(1460);
         let peer = Self::connect_with(socket, name, server, address, journal)?;
         journal.note(name, EventKind::Note("does not read".into()));
@@ -85,7 +85,7 @@ impl Peer {
         stream: TcpStream,
         journal: &Journal,
     ) -> io::Result<Self> {
-        // On some systems this fails if the other end has already gone, which the script notices later.
+        // On some systems this call fails if the other end has already gone, which the script notices later.
         let _ = stream.set_nodelay(true);
         // A program that does not read must not block the script.
         stream.set_write_timeout(Some(TIMEOUT))?;
@@ -105,7 +105,7 @@ impl Peer {
         self.journal.note(&self.name, EventKind::Sent(self.other.clone(), what));
     }
 
-    /// Lets a peer that did not read begin to read.
+    /// Makes a peer that has not read so far begin to read.
     pub fn starts_reading(&self) -> Check {
         self.journal.note(&self.name, EventKind::Note("begins to read".into()));
         self.reads_in_background()
@@ -174,7 +174,7 @@ impl Peer {
         (&*self.stream).write_all(bytes)
     }
 
-    /// Sends one byte after another, until the other end has closed the connection and accepts no more.
+    /// Sends one byte after another, until the other end has closed the connection and accepts no more bytes.
     pub fn can_send_no_more(&self) -> Check {
         let end = Instant::now() + TIMEOUT;
         while Instant::now() < end {
@@ -194,13 +194,13 @@ impl Peer {
         pieces.into_iter().try_for_each(|piece| self.sends(piece))
     }
 
-    /// Sends byte by byte.
+    /// Sends the bytes one at a time.
     pub fn trickles(&self, bytes: impl AsRef<[u8]>) -> Check {
         self.sends_in_pieces(bytes.as_ref().chunks(1))
     }
 
-    /// Sends each piece when the program has read the previous one. If the system does not say what a program has read, or
-    /// if the program only looks at the bytes, the next piece is sent anyway.
+    /// Sends each piece when the program has read the previous piece. If the system does not report what a program has
+    /// read, or if the program only looks at the bytes, the next piece is sent anyway.
     pub fn sends_when_read<'a>(&self, pieces: impl IntoIterator<Item = &'a [u8]>) -> Check {
         let (own, other) = (self.stream.local_addr()?.port(), self.stream.peer_addr()?.port());
         for piece in pieces {
@@ -228,7 +228,7 @@ impl Peer {
     pub fn crashes(self) {
         self.note_sent(Wire::Signal("resets the connection"));
         self.has_closed.store(true, Ordering::SeqCst);
-        // The reading thread also holds the socket. Wake the thread, so that it releases the socket; the socket is then
+        // The reading thread also holds the socket. Wake the thread, so that it releases the socket, which is then
         // closed.
         let _ = SockRef::from(&*self.stream).set_linger(Some(Duration::ZERO));
         let _ = self.stream.shutdown(Shutdown::Read);

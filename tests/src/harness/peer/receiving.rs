@@ -27,8 +27,8 @@ impl Peer {
         if has_come { Ok(()) } else { Err(self.wrong("should have received", expected)) }
     }
 
-    /// Waits for the messages of several speakers. They may be interleaved, but the messages of each speaker must
-    /// arrive in order.
+    /// Waits for the messages of several speakers. The messages may be interleaved, but the messages of each speaker
+    /// must arrive in order.
     pub fn gets_interleaved(&self, said: &[Vec<Vec<u8>>]) -> Check {
         let mut left: Vec<&[Vec<u8>]> = said.iter().map(Vec::as_slice).collect();
         while left.iter().any(|messages| !messages.is_empty()) {
@@ -60,7 +60,7 @@ impl Peer {
         found.ok_or_else(|| self.wrong(&format!("should have received {count} bytes"), b"..."))
     }
 
-    /// Waits for all of these messages, in any order, and skips everything up to the end of the last one.
+    /// Waits for all of these messages, in any order, and skips everything up to the end of the last message.
     pub fn skips_past(&self, all: &[Vec<u8>]) -> Check {
         let found = self.wait(|arrived| {
             let rest = arrived.rest();
@@ -112,14 +112,15 @@ impl Peer {
         }
     }
 
-    /// Checks that the script has accepted everything that has arrived. Call this when a program that sends too early
-    /// would already have done so.
+    /// Checks that the script has accepted everything that has arrived. Call this function when a program that sends
+    /// too early would already have sent something.
     pub fn has_got_nothing(&self, when: &str) -> Check {
         self.inbox.look(|arrived| self.is_nothing(arrived.rest(), when))
     }
 
-    /// Waits for the end of the stream, and checks that nothing more arrived before it, not even a ⏎. Call this for a
-    /// program that has just been killed: at the end of the stream, all data that the program sent has arrived.
+    /// Waits for the end of the stream, and checks that no other bytes arrived before the end, not even a ⏎. Call this
+    /// function for a program that has just been killed. At the end of the stream, all data that the program sent has
+    /// arrived.
     pub fn got_nothing_more(&self, when: &str) -> Check {
         self.is_nothing(&self.hears_until_closed()?, when)
     }
@@ -155,7 +156,8 @@ impl Peer {
         Err(self.journal.wrong(who, "connected", "the connection was closed"))
     }
 
-    /// Like [`Peer::is_closed`], but the connection must not end with a reset, which can destroy the last words.
+    /// Like [`Peer::is_closed`], but the connection must not end with a reset, which can destroy the last bytes that
+    /// were sent.
     pub fn is_closed_without_reset(&self) -> Check {
         self.is_closed()?;
         let end = self.inbox.look(|arrived| arrived.end);
@@ -179,7 +181,7 @@ impl Peer {
         ))
     }
 
-    /// Waits for the end of the connection. Returns the bytes that arrived before it.
+    /// Waits for the end of the connection. Returns the bytes that arrived before the end.
     pub fn hears_until_closed(&self) -> Check<Vec<u8>> {
         let rest = self.inbox.wait(|arrived| {
             arrived.end?;
@@ -193,7 +195,7 @@ impl Peer {
     }
 
     /// Waits until `look` accepts or rejects the beginning of the bytes that the script has not accepted yet. Returns
-    /// whether `look` accepted it.
+    /// whether `look` accepted the bytes.
     pub(crate) fn takes(&self, look: impl Fn(&[u8]) -> Next) -> bool {
         let right = self.inbox.wait(|arrived| match look(arrived.rest()) {
             Next::NotYet => None,
@@ -242,7 +244,7 @@ impl Peer {
         self.inbox.wait_for(limit, |arrived| (!arrived.rest().is_empty()).then_some(())).is_some()
     }
 
-    /// Calls `look` with the bytes that have arrived, until it returns something.
+    /// Calls `look` with the bytes that have arrived, until `look` returns a value.
     pub(crate) fn wait<T>(&self, look: impl FnMut(&mut Arrived) -> Option<T>) -> Option<T> {
         self.inbox.wait(look)
     }
@@ -257,8 +259,8 @@ pub fn late_end(rest: &[u8]) -> usize {
 pub enum Next {
     /// More bytes are needed.
     NotYet,
-    /// The bytes are not the expected ones.
+    /// The bytes differ from the expected bytes.
     Wrong,
-    /// The expected bytes have arrived; the value is their number.
+    /// The expected bytes have arrived. The value is their number.
     Right(usize),
 }

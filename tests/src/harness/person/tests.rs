@@ -1,4 +1,4 @@
-//! People at terminals, with lines of the shell as their programs.
+//! Tests of people at terminals, whose programs are shell commands.
 
 use std::num::NonZero;
 
@@ -7,7 +7,7 @@ use crate::journal::Journal;
 use crate::journal::terminal::Terminal;
 use crate::system::program::{Launch, Place};
 
-/// Alice runs a line of the shell.
+/// Runs a shell command for Alice.
 fn alice(line: &str, terminal: Terminal) -> Person {
     let arguments = vec!["-c".into(), line.into()];
     let launch =
@@ -30,7 +30,7 @@ fn enter_begins_a_new_line_even_without_echo() {
     person.is_asked_for("name").unwrap();
     person.types("secret").unwrap();
     person.sees("hello").unwrap();
-    // The same for a program that reads single keys, and takes the terminal for one that shows them.
+    // The same holds for a program that reads single keys and assumes that the terminal shows them.
     person.is_asked_for("name").unwrap();
     person.types("").unwrap();
     person.sees("bye").unwrap();
@@ -63,7 +63,7 @@ fn a_program_that_does_not_read_does_not_stop_the_grader() {
 
 #[test]
 fn the_size_of_a_window_changes() {
-    // The program also asks the terminal.
+    // The program also asks the terminal for its size.
     let asks = "stty size; printf '\\033[18t'; head -c 11 | tail -c 9; echo";
     let shows =
         format!("stty -icanon; trap \"{asks}\" WINCH; echo ready; while :; do sleep 0.01; done");

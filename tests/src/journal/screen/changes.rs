@@ -1,8 +1,9 @@
-//! Finds the lines that a program has added to its screen. It may have moved the other lines, or drawn them again.
+//! Finds the lines that a program has added to its screen. The program may have moved the other lines, or drawn them
+//! again.
 
-/// Returns the lines of `now` that are not in `before`, or not in the same order among the others.
+/// Returns the lines of `now` that are not in `before`, or that are there in another order.
 ///
-/// So a line is new even if an equal line has left the screen at the same time.
+/// A line is therefore new even if an equal line has left the screen at the same time.
 pub fn added<'a>(before: &[String], now: &'a [String]) -> Vec<&'a str> {
     // `common[i][j]` is how many lines `before[i..]` and `now[j..]` have in common, in this order.
     let mut common = vec![vec![0_usize; now.len() + 1]; before.len() + 1];
@@ -49,7 +50,7 @@ mod tests {
         adds("abc", "bcd", "d");
         adds("abc", "dabc", "d");
         adds("abc", "axbyc", "xy");
-        // An equal line has left at the same time.
+        // An equal line has left the screen at the same time.
         adds("jljl", "ljlj", "j");
         adds("gab", "abg", "g");
         adds("aba", "abaa", "a");

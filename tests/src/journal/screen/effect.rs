@@ -5,27 +5,27 @@ use crate::journal::screen::pieces::Piece;
 /// What a piece does to the cursor and to the lines.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
-    /// Nothing that matters.
+    /// The piece has no effect that matters.
     None,
-    /// It moves the cursor to the beginning of the line.
+    /// The piece moves the cursor to the beginning of the line.
     Returns,
-    /// It moves the cursor to the next line.
+    /// The piece moves the cursor to the next line.
     NextLine,
-    /// It may move the cursor anywhere.
+    /// The piece may move the cursor anywhere.
     Moves,
-    /// It changes the cursor's line.
+    /// The piece changes the cursor's line.
     Edits,
-    /// It erases what is after the cursor.
+    /// The piece erases the text after the cursor.
     ErasesAfter,
-    /// It moves other lines.
+    /// The piece moves other lines.
     MovesLines,
-    /// It erases other lines.
+    /// The piece erases other lines.
     Clears,
-    /// It shows the other screen.
+    /// The piece switches to the other screen.
     Switches,
 }
 
-/// Returns what a piece does.
+/// Returns the effect of a piece.
 pub fn effect(piece: &Piece) -> Effect {
     match piece {
         Piece::Control(b'\n' | 0x0b | 0x0c) => Effect::NextLine,

@@ -1,4 +1,4 @@
-//! Emulates a terminal, like xterm: the crate vt100, and what vt100 lacks.
+//! Emulates a terminal like xterm, with the crate vt100 and the features that vt100 lacks.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -8,27 +8,27 @@ use std::num::NonZero;
 use crate::journal::screen::pieces::Piece;
 use crate::journal::screen::replies::{State, reply};
 
-/// How many rows that have left the top of the screen are kept.
+/// The maximum number of rows that are kept after they have left the top of the screen.
 const SCROLLBACK: usize = 2000;
 
-/// How many bytes of replies are kept for a program that does not read them.
+/// The maximum number of bytes of replies that are kept for a program that does not read them.
 const MAX_REPLIES: usize = 4096;
 
 /// The width of a tab.
 const TAB: usize = 8;
 
-/// Characters with which vt100 cannot deal, and the ones that stand for them, which no chat uses. vt100 does not show
-/// `\u{fffd}`, and panics if `\u{fe0f}` makes a character in the last column wide. In xterm, it makes none wide.
+/// Characters that vt100 cannot handle, each with a replacement that no chat uses. vt100 does not show `\u{fffd}`, and
+/// panics if `\u{fe0f}` makes a character in the last column wide. In xterm, `\u{fe0f}` makes no character wide.
 const STAND_INS: [(char, char); 2] = [('\u{fffd}', '\u{fffc}'), ('\u{fe0f}', '\u{fe01}')];
 
-/// A terminal: what is on its screen, and where its cursor is.
+/// A terminal, with the content of its screen and the position of its cursor.
 pub struct Emulator {
     screen: vt100::Parser,
     inserts: bool,
     wraps: bool,
     /// Whether a line feed also returns to the first column.
     returns: bool,
-    /// For each of the two character sets, whether it is the one for drawing lines.
+    /// For each of the two character sets, whether it is the line-drawing set.
     draws_lines: [bool; 2],
     character_set: usize,
     tabs: BTreeSet<u16>,
@@ -36,7 +36,7 @@ pub struct Emulator {
 }
 
 impl Emulator {
-    /// A terminal of this size, with an empty screen.
+    /// Creates a terminal of this size, with an empty screen.
     pub fn new(columns: NonZero<u16>, rows: NonZero<u16>) -> Self {
         Self {
             screen: vt100::Parser::new(rows, columns, SCROLLBACK),
@@ -72,28 +72,28 @@ impl Emulator {
         self.screen.screen().cursor_position().0
     }
 
-    /// The column of the cursor, from 0. After a character in the last column, the cursor is still there, although the
-    /// next character will be on the next row.
+    /// The column of the cursor, from 0. After a character in the last column, the cursor is still in the last column,
+    /// although the next character will be on the next row.
     pub fn column(&self) -> u16 {
         self.screen.screen().cursor_position().1.min(self.columns() - 1)
     }
 
-    /// Whether the next character will be on the next row.
+    /// Returns whether the next character will be on the next row.
     fn is_past_the_end(&self) -> bool {
         self.screen.screen().cursor_position().1 >= self.columns()
     }
 
-    /// Whether text is shown as it is, from the cursor on.
+    /// Returns whether text from the cursor on is shown unchanged.
     pub fn shows_as_is(&self) -> bool {
         !self.inserts && self.wraps && !self.draws_lines[self.character_set]
     }
 
-    /// Whether the program uses the alternate screen, as programs do that fill the screen.
+    /// Returns whether the program uses the alternate screen, as full-screen programs do.
     pub fn is_alternate(&self) -> bool {
         self.screen.screen().alternate_screen()
     }
 
-    /// The line that contains this row. A line that was too long for a row continues on the next one.
+    /// Returns the line that contains this row. A line that is too long for one row continues on the next row.
     pub fn line(&self, row: u16) -> String {
         let screen = self.screen.screen();
         let begin = (0..row).rev().take_while(|row| screen.row_wrapped(*row)).last().unwrap_or(row);
@@ -119,15 +119,15 @@ impl Emulator {
         if self.is_alternate() { 0 } else { self.screen.screen().scrollback_len() }
     }
 
-    /// Forgets the rows that have left the screen, if there are many.
+    /// Discards the rows that have left the screen, if there are many.
     pub fn trim_scrollback(&mut self) {
         if self.scrollback() > SCROLLBACK / 2 {
             self.screen.screen_mut().clear_scrollback();
         }
     }
 
-    /// The lines on the screen, and above it those in the last `scrollback` rows that have left it. For each line,
-    /// whether it is the cursor's.
+    /// Returns the lines in the last `scrollback` rows that have left the screen, and then the lines on the screen. For
+    /// each line, also returns whether it is the cursor's line.
     pub fn lines(&mut self, scrollback: usize) -> Vec<(String, bool)> {
         let (height, columns) = (usize::from(self.rows()), self.columns());
         let mut above = scrollback.min(self.scrollback());
@@ -158,12 +158,12 @@ impl Emulator {
         lines.into_iter().map(|(line, has_cursor)| (restored(line), has_cursor)).collect()
     }
 
-    /// The replies to the program's queries, to be sent as if they were typed.
+    /// Takes the replies to the program's queries, which must be sent as if they were typed.
     pub fn take_replies(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.replies)
     }
 
-    /// Does what a piece of output says.
+    /// Applies a piece of output to the terminal.
     pub fn apply(&mut self, piece: &Piece) {
         let place = (self.row() + 1, self.column() + 1);
         let state = State {
@@ -186,7 +186,8 @@ impl Emulator {
     }
 
     fn write(&mut self, bytes: impl AsRef<[u8]>) {
-        // Unlike `process`, this is compiled in vt100 itself, with its optimization. It never fails.
+        // Unlike `process`, `write_all` is compiled in vt100 itself, with the optimization of that crate. This call
+        // never fails.
         let _ = self.screen.write_all(bytes.as_ref());
     }
 
@@ -220,14 +221,14 @@ impl Emulator {
                 self.write("\x08");
             }
             b'\t' => self.tab(1),
-            // Shift out, shift in.
+            // The control characters Shift Out and Shift In.
             0x0e => self.character_set = 1,
             0x0f => self.character_set = 0,
             _ => {}
         }
     }
 
-    /// vt100 counts backward from the column after the last one.
+    /// Keeps the cursor in the last column, because vt100 would count backward from the column after the last column.
     fn stays_in_last_column(&mut self) {
         if self.is_past_the_end() {
             self.write(format!("\x1b[{}G", self.columns()));
@@ -300,10 +301,11 @@ impl Emulator {
             }
             ([], 'r') => {
                 self.pass_on(numbers, 'r');
-                // vt100 moves the cursor to the first row of the region, and xterm to that of the screen.
+                // vt100 moves the cursor to the first row of the region, but xterm moves it to the first row of the
+                // screen.
                 self.write("\x1b[H");
             }
-            // With more numbers, this is about the mouse.
+            // With more numbers, the sequence is about the mouse.
             ([], 'T') if numbers.len() > 1 => {}
             (
                 [],
@@ -357,7 +359,7 @@ impl Emulator {
         }
     }
 
-    /// The sequence that moves the cursor to where it is.
+    /// Returns the sequence that moves the cursor to its current position.
     fn place(&self) -> String {
         format!("\x1b[{};{}H", self.row() + 1, self.column() + 1)
     }
@@ -381,7 +383,7 @@ fn replaced(text: &str, pairs: [(char, char); 2]) -> Cow<'_, str> {
     replaced
 }
 
-/// The character that the set for drawing lines has in place of an ASCII character.
+/// Returns the character that the line-drawing set has in place of an ASCII character.
 fn line_drawing(char: char) -> char {
     const CHARACTERS: [char; 31] = [
         '◆', '▒', '␉', '␌', '␍', '␊', '°', '±', '␤', '␋', '┘', '┐', '┌', '└', '┼', '⎺', '⎻', '─',

@@ -1,8 +1,8 @@
 //! What a person sees on a terminal: the lines that are or were on its screen.
 //!
-//! A plain program prints one line after another, and each line was seen as often as it was printed. Other programs move
-//! the cursor, erase, and draw again. In such a program, a line was seen if it was ever on the screen; drawing it again
-//! does not count, but two copies on the screen at the same time do.
+//! A plain program prints one line after another, and each line counts as seen as often as it was printed. Other
+//! programs move the cursor, erase, and draw again. In such a program, a line counts as seen if it was ever on the
+//! screen. Drawing the line again does not count, but two copies on the screen at the same time do.
 
 mod changes;
 mod effect;
@@ -22,28 +22,29 @@ use crate::journal::screen::emulator::Emulator;
 use crate::journal::screen::pieces::{Cutter, Piece};
 use crate::journal::screen::windows::{is_border, parts, without_borders};
 
-/// How long a program shows nothing before its screen counts as complete. A program may draw in several portions.
+/// The time after which the screen of a program that shows nothing more counts as complete. A program may draw in
+/// several portions.
 const QUIET: Duration = Duration::from_millis(20);
 
-/// If a program shows more bytes than this, they count as a flood, and no more are kept.
+/// If a program shows more bytes than this, they count as a flood, and no more bytes are kept.
 const FLOOD: usize = 32 * 1024 * 1024;
 
-/// How many lines are kept. A program that shows more is out of control.
+/// The maximum number of lines that are kept. A program that shows more lines is out of control.
 const MAX_LINES: usize = 100_000;
 
-/// How much of a line is kept without the emulation, in bytes.
+/// The maximum length of a line that is kept without the emulation, in bytes.
 const MAX_LINE: usize = 1024 * 1024;
 
-/// The index of the main and of the alternate screen.
+/// The indices of the main screen and of the alternate screen.
 const MAIN: usize = 0;
 const ALTERNATE: usize = 1;
 
 /// A line that a person has seen.
 struct Line {
     text: String,
-    /// Whether the program may draw lines in any order, so that the place in the list means little.
+    /// Whether the program may draw lines in any order, so that the position of the line in the list means little.
     is_drawn: bool,
-    /// Whether the script has accepted it.
+    /// Whether the script has accepted the line.
     is_taken: bool,
 }
 
@@ -57,34 +58,34 @@ impl Line {
 pub struct Screen {
     cutter: Cutter,
     emulator: Emulator,
-    /// All bytes.
+    /// All bytes that the program has shown.
     bytes: Vec<u8>,
     /// The lines, in the order in which they appeared.
     seen: Vec<Line>,
     known: HashSet<String>,
-    /// The number of the line after the last one that the script has accepted.
+    /// The number of the line after the last line that the script has accepted.
     taken: usize,
     /// Whether the program has only printed one line after another on the main screen.
     is_plain: bool,
     /// Whether the cursor's line has changed since the cursor arrived there.
     is_changed: bool,
-    /// The text of the cursor's line, if it was printed in one piece on an empty row. vt100 would lose characters that fit in
-    /// no cell, and a line that is longer than the screen.
+    /// The text of the cursor's line, if it was printed in one piece on an empty row. vt100 would lose characters that
+    /// do not fit in a cell, and lines that are longer than the screen.
     printed: Option<String>,
     /// Whether the cursor has moved since the last text.
     has_moved: bool,
     /// The lines of both screens when they were last complete.
     complete: [Vec<String>; 2],
-    /// The rows of the main screen's scrollback at that time.
+    /// The number of rows in the main screen's scrollback when the screens were last complete.
     scrollback: usize,
-    /// The lines that have appeared since then.
+    /// The lines that have appeared since the screens were last complete.
     since: BTreeMap<String, usize>,
     /// When something was last shown, if the screen has not been looked at since.
     changed: Option<Instant>,
 }
 
 impl Screen {
-    /// An empty screen of this size.
+    /// Creates an empty screen of this size.
     pub fn new(columns: NonZero<u16>, rows: NonZero<u16>) -> Self {
         Self {
             cutter: Cutter::default(),
@@ -112,33 +113,34 @@ impl Screen {
         self.scrollback = self.emulator.scrollback();
     }
 
-    /// All bytes that the program has shown.
+    /// Returns all bytes that the program has shown.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// The replies to the program's queries, to be sent as if they were typed.
+    /// Takes the replies to the program's queries, which must be sent as if they were typed.
     pub fn take_replies(&mut self) -> Vec<u8> {
         self.emulator.take_replies()
     }
 
-    /// Whether the program has only printed one line after another, so that each line is known as soon as it ends.
+    /// Returns whether the program has only printed one line after another, so that each line is known as soon as it
+    /// ends.
     pub fn is_plain(&self) -> bool {
         self.is_plain && !self.emulator.is_alternate()
     }
 
-    /// Whether no part of the screen is still to be drawn, as far as one can tell.
+    /// Returns whether the whole screen has been drawn, as far as the grader can tell.
     pub fn is_complete(&self) -> bool {
         self.is_plain() || self.changed.is_none()
     }
 
-    /// The cursor's line: a prompt, and what is typed after it.
+    /// Returns the cursor's line: a prompt, and the text that is typed after it.
     pub fn prompt(&self) -> String {
         self.printed.clone().unwrap_or_else(|| self.emulator.line(self.emulator.row()))
     }
 
-    /// Where typed text may be shown: in the cursor's line, up to the cursor or to the end. A program that fills the
-    /// screen may leave its cursor anywhere.
+    /// Returns the texts that may contain typed text: the cursor's line, up to the cursor or to its end. A program that
+    /// fills the screen may leave its cursor anywhere.
     pub fn inputs(&mut self) -> Vec<String> {
         let mut inputs = vec![self.prompt(), self.emulator.before_cursor()];
         if self.emulator.is_alternate() {
@@ -150,8 +152,8 @@ impl Screen {
         inputs
     }
 
-    /// The lines that a person has seen, without the cursor's line: those up to the last one that the script has
-    /// accepted, and those after it.
+    /// Returns the lines that a person has seen, without the cursor's line: first the lines up to the last line that
+    /// the script has accepted, then the lines after it.
     pub fn seen(&self) -> (Vec<&str>, Vec<&str>) {
         let (before, after) = self.seen.split_at(self.taken);
         (before.iter().map(Line::text).collect(), after.iter().map(Line::text).collect())
@@ -172,7 +174,7 @@ impl Screen {
         Some(text)
     }
 
-    /// Accepts the next lines that contain the text together, wherever it is divided into rows.
+    /// Accepts the next lines that together contain the text, wherever the text is divided into rows.
     pub fn take_wrapped(&mut self, text: &str) -> Option<()> {
         let without_spaces = |text: &str| text.split_whitespace().collect::<String>();
         let (wanted, mut shown) = (without_spaces(text), String::new());
@@ -185,18 +187,18 @@ impl Screen {
         Some(())
     }
 
-    /// Whether any line matches that was seen.
+    /// Returns whether any line that was seen matches.
     pub fn was_seen(&self, matches: impl Fn(&str) -> bool) -> bool {
         self.seen.iter().any(|line| fits(&line.text, line.is_drawn, &matches).is_some())
     }
 
-    /// Whether any line matches that was seen or is on the screen now, even if it is a prompt.
+    /// Returns whether any line that was seen or is on the screen now matches, even if it is a prompt.
     pub fn has(&mut self, matches: impl Fn(&str) -> bool) -> bool {
         self.was_seen(&matches) || self.emulator.lines(0).iter().any(|(line, _)| matches(line))
     }
 
-    /// How often a line was seen that matches. In a program that draws, this is how many copies are on the screen or
-    /// above it, but at least one if the line was ever there.
+    /// Returns how often a matching line was seen. For a program that draws, this is the number of copies on the screen
+    /// or above it, but at least 1 if the line was ever there.
     pub fn count(&mut self, matches: impl Fn(&str) -> bool) -> usize {
         let is_seen = |line: &&Line| fits(&line.text, line.is_drawn, &matches).is_some();
         if self.is_plain() {
@@ -209,8 +211,8 @@ impl Screen {
         count.max(usize::from(self.seen.iter().any(|line| is_seen(&line))))
     }
 
-    /// The screen as a picture, line by line. A plain program's screen includes what has scrolled away. A screen that a
-    /// program fills is shown without borders, and without most of its empty rows.
+    /// Returns the screen as a picture, line by line. A plain program's screen includes the lines that have scrolled
+    /// away. The screen of a full-screen program is shown without borders, and without most of its empty rows.
     pub fn picture(&mut self) -> Vec<String> {
         if self.is_plain() {
             let seen = self.seen.iter().map(|line| line.text.clone());
@@ -294,7 +296,7 @@ impl Screen {
         }
     }
 
-    /// A plain program begins a new line.
+    /// Called when a plain program begins a new line.
     fn end_line(&mut self) {
         let text = self.prompt();
         self.record(text, false);
@@ -302,7 +304,7 @@ impl Screen {
         self.emulator.trim_scrollback();
     }
 
-    /// The cursor leaves a line that is being drawn.
+    /// Called when the cursor leaves a line that is being drawn.
     fn leave(&mut self, row: u16) {
         if !std::mem::take(&mut self.is_changed) {
             return;
@@ -311,7 +313,7 @@ impl Screen {
         self.appears(text.trim_end());
     }
 
-    /// A line is drawn. If there was such a line before, it may be the same one.
+    /// Called when a line is drawn. If an equal line has been seen before, it may be the same line.
     fn appears(&mut self, text: &str) {
         if !text.is_empty() && !self.known.contains(text) {
             *self.since.entry(text.to_owned()).or_default() += 1;
@@ -328,7 +330,7 @@ impl Screen {
         }
     }
 
-    /// From now on, the program does not only print one line after another on the main screen.
+    /// Called when the program begins to do more than print one line after another on the main screen.
     fn draws(&mut self) {
         if self.emulator.is_alternate()
             || !self.is_plain
@@ -351,7 +353,7 @@ impl Content for Screen {
         self.changed.map(|changed| changed + QUIET)
     }
 
-    /// The screen is complete. Lines that are equal to earlier ones, but are in addition to them, were not known so far.
+    /// Called when the screen is complete. Only now can additional lines that are equal to earlier lines be recognized.
     fn settle(&mut self) {
         self.changed = None;
         if self.is_plain() {
@@ -376,7 +378,7 @@ impl Content for Screen {
     }
 }
 
-/// The lines that are not empty.
+/// Returns the lines that are not empty.
 fn texts(lines: impl IntoIterator<Item = (String, bool)>) -> Vec<String> {
     let lines = lines.into_iter().map(|(line, _)| line.trim_end().to_owned());
     lines.filter(|line| !line.is_empty()).collect()

@@ -1,9 +1,9 @@
 //! Cuts a program's output into pieces: text, control characters and control sequences.
 
-/// Begins a control sequence.
+/// The byte that begins a control sequence.
 const ESCAPE: u8 = 0x1b;
 
-/// How much of a device control string is kept, in bytes. Only its beginning matters.
+/// The maximum number of bytes of a device control string that are kept. Only the beginning of such a string matters.
 const MAX_STRING: usize = 64;
 
 /// A piece of a program's output.
@@ -23,7 +23,8 @@ pub enum Piece {
     Device(Vec<u8>),
 }
 
-/// Cuts bytes, which may arrive in any portions, into the same pieces. Only text may come in several pieces.
+/// Cuts bytes into pieces that do not depend on the portions in which the bytes arrive. Only text may be split into
+/// several pieces.
 #[derive(Default)]
 pub struct Cutter {
     /// Finds the end of each sequence.
@@ -84,7 +85,7 @@ impl Cutter {
         }
     }
 
-    /// A character that is followed by something else than its other bytes is broken.
+    /// Ends a text. A character whose remaining bytes do not follow is broken.
     fn end_text(&mut self) {
         if !std::mem::take(&mut self.begun).is_empty() {
             self.found.pieces.push(Piece::Text(char::REPLACEMENT_CHARACTER.into()));
@@ -107,21 +108,21 @@ struct Found {
 }
 
 impl vte::Perform for Found {
-    /// Some faulty sequences end unnoticed, and text follows.
+    /// Text may follow a faulty sequence whose end was not noticed.
     fn print(&mut self, char: char) {
         self.has_ended = true;
         self.pieces.push(Piece::Text(char.into()));
     }
 
     fn execute(&mut self, byte: u8) {
-        // These two abort a sequence; the others may be inside it.
+        // These two control characters abort a sequence. Other control characters may be inside a sequence.
         self.has_ended |= matches!(byte, 0x18 | 0x1a);
         self.pieces.push(Piece::Control(byte));
     }
 
     fn esc_dispatch(&mut self, marks: &[u8], _ignore: bool, last: u8) {
         self.has_ended = true;
-        // This ends a string.
+        // `ESC \` ends a string.
         if last != b'\\' {
             self.pieces.push(Piece::Escape(marks.to_vec(), last));
         }
@@ -134,7 +135,7 @@ impl vte::Perform for Found {
     }
 
     fn osc_dispatch(&mut self, fields: &[&[u8]], ends_with_bell: bool) {
-        // Otherwise the rest of its end follows.
+        // If the command does not end with a bell, the rest of its terminator follows.
         self.has_ended = ends_with_bell;
         self.pieces.push(Piece::Command(fields.iter().map(|field| field.to_vec()).collect()));
     }
@@ -159,7 +160,7 @@ impl vte::Perform for Found {
 mod tests {
     use super::{Cutter, Piece};
 
-    /// Joins the text, which may be cut anywhere.
+    /// Joins text pieces, because text may be cut anywhere.
     fn joined(pieces: Vec<Piece>) -> Vec<Piece> {
         let mut joined: Vec<Piece> = Vec::new();
         for piece in pieces {
@@ -205,7 +206,7 @@ mod tests {
             text("c"),
             Piece::Control(0x18),
             text("de"),
-            // A control character inside a sequence comes first.
+            // A control character inside a sequence comes before the sequence.
             Piece::Control(b'\n'),
             sequence("", &[2, 3], 'H'),
             text("f\u{fffd} caf\u{fffd}"),

@@ -2,7 +2,7 @@
 
 use crate::journal::screen::pieces::Piece;
 
-/// What a program can ask about.
+/// The values that a program can query.
 pub struct State {
     /// The row and the column of the cursor, from 1.
     pub place: (u32, u32),
@@ -16,14 +16,14 @@ pub fn reply(piece: &Piece, state: &State) -> Option<Vec<u8>> {
         Piece::Sequence(marks, numbers, last) => sequence(marks, numbers, *last, state),
         Piece::Escape(marks, b'Z') if marks.is_empty() => Some(ATTRIBUTES.into()),
         Piece::Command(fields) => color(fields),
-        // A setting, or an entry of terminfo: both are unknown.
+        // A query for a setting, or for an entry of terminfo. Both are unknown.
         Piece::Device(device) if device.starts_with(b"$q") => Some(b"\x1bP0$r\x1b\\".into()),
         Piece::Device(device) if device.starts_with(b"+q") => Some(b"\x1bP0+r\x1b\\".into()),
         _ => None,
     }
 }
 
-/// What the terminal can do: a VT220 with colors.
+/// The capabilities of the terminal: a VT220 with colors.
 const ATTRIBUTES: &[u8] = b"\x1b[?62;22c";
 
 fn sequence(marks: &[u8], numbers: &[u16], last: char, state: &State) -> Option<Vec<u8>> {
@@ -37,11 +37,11 @@ fn sequence(marks: &[u8], numbers: &[u16], last: char, state: &State) -> Option<
         (b"", 'n', 5) => "\x1b[0n".to_owned(),
         (b"", 'n', 6) => format!("\x1b[{row};{column}R"),
         (b"?", 'n', 6) => format!("\x1b[?{row};{column}R"),
-        // The size in pixels, with characters of 8 by 16.
+        // The size in pixels, with characters of 8 by 16 pixels.
         (b"", 't', 14) => format!("\x1b[4;{};{}t", rows * 16, columns * 8),
         (b"", 't', 18) => format!("\x1b[8;{rows};{columns}t"),
         (b"", 't', 19) => format!("\x1b[9;{rows};{columns}t"),
-        // A mode that the terminal does not know.
+        // A mode that the terminal does not support.
         (b"$", 'p', _) => format!("\x1b[{first};0$y"),
         (b"?$", 'p', _) => format!("\x1b[?{first};0$y"),
         _ => return None,

@@ -1,4 +1,4 @@
-//! What counts as seen, in programs of all kinds.
+//! Tests of what counts as seen, in programs of all kinds.
 
 use std::num::NonZero;
 use std::time::Instant;
@@ -15,21 +15,21 @@ fn screen((columns, rows): (u16, u16)) -> Screen {
     Screen::new(NonZero::new(columns).unwrap(), NonZero::new(rows).unwrap())
 }
 
-/// A screen after a program has shown this in one portion.
+/// Returns the screen after a program has shown `output` in one portion.
 fn after(output: &str) -> Screen {
     let mut screen = screen(SMALL);
     shows(&mut screen, output.as_bytes(), usize::MAX);
     screen
 }
 
-/// The program shows something in portions, between which no time passes.
+/// Shows the program's output in portions, between which no time passes.
 fn shows(screen: &mut Screen, output: &[u8], portion: usize) {
     let now = Instant::now();
     screen.changed = screen.changed.map(|_| now);
     output.chunks(portion).for_each(|bytes| screen.add_at(bytes, now).unwrap());
 }
 
-/// The program shows more, after a pause.
+/// Shows more output of the program, after a pause.
 fn more(screen: &mut Screen, output: &str) {
     screen.settle();
     shows(screen, output.as_bytes(), usize::MAX);
@@ -49,7 +49,7 @@ fn count(screen: &mut Screen, text: &str) -> usize {
     screen.count(|line| line == text)
 }
 
-/// Redraws everything: the lines from the first row on, and a prompt after them.
+/// Returns output that redraws everything: the lines from the first row on, and a prompt after them.
 fn redraw(lines: &[&str]) -> String {
     format!("\x1b[H\x1b[2J{}\r\n> ", lines.join("\r\n"))
 }
@@ -96,7 +96,7 @@ fn lines_that_scroll_away_count_from_the_first_one() {
 
 #[test]
 fn a_message_above_the_prompt_is_a_line_of_its_own() {
-    // The ways of readline, of Node and of Go's x/term.
+    // The sequences with which readline, Node and Go's x/term erase the prompt.
     for above in
         ["\r\x1b[K", "\x1b[6D\x1b[J", "\x1b[1G\x1b[0K", "\x1b[6D      \x1b[6D", "\x1b[2K\r"]
     {
@@ -128,7 +128,7 @@ fn a_prompt_of_two_rows_may_be_drawn_again() {
     assert_eq!(count(&mut screen, "bob: hi"), 2);
 }
 
-/// The same lines again and again, in a window of four rows that the program draws again, or that scrolls.
+/// Shows the same lines again and again, in a window of four rows that the program redraws or scrolls.
 #[test]
 fn an_equal_line_may_leave_at_the_same_time() {
     let mut drawn = after("\x1b[?1049h");
@@ -159,7 +159,7 @@ fn a_scroll_region_shows_each_message_once() {
         for number in 0..10 {
             assert_eq!(count(&mut screen, &format!("bob: {number}")), 1, "{begin:?} {number}");
         }
-        // The same text again is another message.
+        // If the same text appears again, it is another message.
         more(&mut screen, &message("bob: 3"));
         screen.settle();
         assert!(takes(&mut screen, "bob: 3"));
@@ -188,7 +188,7 @@ fn drawing_the_same_lines_again_does_not_count() {
             if lines.len() > 4 {
                 lines.remove(0);
             }
-            // Twice, and in portions.
+            // The program draws everything twice, and in portions.
             let output = redraw(&lines).repeat(2);
             shows(&mut screen, output.as_bytes(), 9);
             screen.settle();
@@ -216,7 +216,7 @@ fn the_newest_message_may_come_first() {
         assert!(takes(&mut screen, line) && !takes(&mut screen, line));
         assert_eq!(count(&mut screen, line), 1);
     }
-    // Both appear at the same time.
+    // Two new lines appear at the same time.
     more(&mut screen, &redraw(&["five", "four", "three", "two"]));
     assert!(takes(&mut screen, "four") && takes(&mut screen, "five"));
 }
@@ -287,7 +287,7 @@ fn a_flood_is_bounded() {
     assert_eq!(ends, Some("it sent more than 32 MiB"));
 }
 
-/// Text and control sequences, right and wrong ones.
+/// Returns text and control sequences, valid and invalid.
 fn random_output(random: &mut StdRng) -> Vec<u8> {
     const TEXT: [&str; 9] =
         ["a", "日", "é\u{301}", "❤\u{fe0f}", "👩‍🚀", "\u{200d}", "long words ", "│", "\u{fffd}"];

@@ -3,7 +3,7 @@
 /// The characters between two windows that are next to each other.
 const BORDERS: [char; 4] = ['│', '┃', '║', '|'];
 
-/// The parts of a line between the borders of windows.
+/// Returns the parts of a line between the borders of windows.
 pub fn parts(line: &str) -> Vec<String> {
     let parts: Vec<_> = line.split(BORDERS).collect();
     // Often there is a space between a border and the text.
@@ -11,13 +11,13 @@ pub fn parts(line: &str) -> Vec<String> {
     if parts.len() > 1 { parts.iter().map(text).collect() } else { Vec::new() }
 }
 
-/// Whether the line is only a border, or the empty inside of a window.
+/// Returns whether the line is only a border, or the empty inside of a window.
 pub fn is_border(line: &str) -> bool {
     let is_drawn = |char| matches!(char, '\u{2500}'..='\u{257f}' | '+' | '-' | '=' | '|' | ' ');
     !line.trim().is_empty() && line.chars().all(is_drawn)
 }
 
-/// The text between the borders in a line, if it has any.
+/// Returns the text between the borders in a line, or the whole line if it has no borders.
 pub fn without_borders(line: &str) -> String {
     if !line.contains(BORDERS) {
         return line.to_owned();

@@ -41,7 +41,7 @@ pub fn welcomes(harness: &Harness) -> Check {
         welcomed.push(is_welcomed(name)?);
     }
     // No client may lose its connection because another client connects later. When the last client has been welcomed,
-    // the server has handled all the earlier ones.
+    // the server has handled all earlier clients.
     harness.step(
         &["accept_clients"],
         "four clients have connected; the first three should stay connected",
@@ -133,7 +133,7 @@ pub fn has_two_seats(harness: &Harness) -> Check {
     let (alice, bob) = (joins(&server, "alice")?, joins(&server, "bob")?);
     let functions = &["accept_clients", "turn_away"];
     harness.step(functions, "carol speaks when no seat is free; she should be told why");
-    // A server that closes the connection before it has read what she said resets it.
+    // A server that closes the connection before it has read carol's message resets the connection.
     let carol = server.stopped(|| {
         let carol = server.peer("carol")?;
         carol.says("is anybody there?")?;
@@ -149,8 +149,8 @@ pub fn has_two_seats(harness: &Harness) -> Check {
         guest.says("is anybody there?")?;
         crowd.push(guest);
     }
-    // The last guest is checked first, because it would have to wait if the server spent a second on each of the
-    // others.
+    // The last guest is checked first, because it would have to wait if the server spent a second on each of the other
+    // guests.
     for guest in crowd.iter().rev() {
         guest.hears_line(FULL)?;
         guest.is_closed_without_reset()?;

@@ -18,7 +18,7 @@ pub const WELCOME: &str = "Welcome to this chatroom!";
 /// The message that the server sends to a client that finds no seat.
 pub const FULL: &str = "The chatroom is full";
 
-/// More than the 2048 bytes that the original server reads in one call.
+/// The length of a long message: more than the 2048 bytes that the original server reads in one call.
 pub const LONG: usize = 5000;
 
 /// Returns a message as the server relays it.
@@ -45,7 +45,7 @@ pub fn enters(
     Ok(person)
 }
 
-/// One peer speaks, and the other hears it.
+/// Lets one peer say something, which the other peer must hear.
 pub fn talk(harness: &Harness, speaker: &Peer, listener: &Peer) -> Check {
     let line = harness.words(3);
     speaker.says(&line)?;
@@ -55,7 +55,7 @@ pub fn talk(harness: &Harness, speaker: &Peer, listener: &Peer) -> Check {
 /// The ways in which a person leaves.
 pub const WAYS_OUT: [WayOut; 3] = ways_out(("types quit", |person| person.types("quit")));
 
-/// Three lines.
+/// Returns three lines.
 pub fn lines(harness: &Harness) -> Vec<String> {
     (0..3).map(|_| harness.words(2)).collect()
 }

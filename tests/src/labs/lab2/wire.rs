@@ -24,7 +24,7 @@ pub fn joins(server: &Server, nickname: &str) -> Check<Peer> {
     Ok(peer)
 }
 
-/// Connects scripted peers, one after another. Each peer is told about those that join later.
+/// Connects scripted peers, one after another. Each peer is notified of the peers that join later.
 pub fn all_join(server: &Server, nicknames: &[&str]) -> Check<Vec<Peer>> {
     let mut group: Vec<Peer> = Vec::new();
     for nickname in nicknames {
@@ -38,7 +38,7 @@ pub fn all_join(server: &Server, nicknames: &[&str]) -> Check<Vec<Peer>> {
 }
 
 impl Listener {
-    /// Plays the server until the client has joined: asks, waits for `nickname`, and announces it.
+    /// Plays the server until the client has joined: asks for a nickname, waits for `nickname`, and announces it.
     pub fn lets_in(&self, nickname: &str) -> Check<Peer> {
         let peer = self.accepts("server")?;
         peer.sends("NICK")?;
@@ -49,7 +49,7 @@ impl Listener {
     }
 }
 
-/// One peer speaks, and the whole group hears it, including the speaker.
+/// Lets one peer say something, which the whole group must hear, including the speaker.
 pub fn talk<'a>(
     harness: &Harness,
     speaker: &Peer,

@@ -16,7 +16,7 @@ use crate::labs::checks::{WayOut, enters_with_name, ways_out};
 /// The length of a header, in bytes.
 pub const HEADER: usize = 64;
 
-/// A frame with `payload`.
+/// Returns a frame with `payload`.
 pub fn frame(payload: impl AsRef<[u8]>) -> Vec<u8> {
     let payload = payload.as_ref();
     let mut frame = format!("{:<HEADER$}", payload.len()).into_bytes();
@@ -81,7 +81,7 @@ pub fn settle(peers: &[&Peer]) -> Check {
 /// Texts with fewer characters than bytes.
 pub const SHORT_BUT_LONG: [&str; 4] = ["café ok", "naïve ☕", "日本語", "🦀 and 👩‍🚀"];
 
-/// One peer speaks, and the other peers hear it.
+/// Lets one peer say something, which the other peers must hear.
 pub fn talk(harness: &Harness, speaker: &Peer, others: &[&Peer]) -> Check {
     let payload = format!("[{}] : {}", speaker.name(), harness.words(3));
     speaker.frames(&payload)?;

@@ -36,7 +36,7 @@ pub fn replies_to_helo(harness: &Harness) -> Check {
     alice.sends(format!("HELO {second}\nHELO {first}\n"))?;
     alice.is_greeted(&second, address)?;
     alice.is_greeted(&first, address)?;
-    // The starter listens.
+    // The starter already listens, so the student has no function to look at.
     harness.step(&[], "another server starts on the port of the first one");
     let second = harness.server_on_taken(address.port())?;
     second.fails_saying(&address.port().to_string())
@@ -344,7 +344,7 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
     waits_for_no_client(harness, &server, [alice, bob], *room)
 }
 
-/// Some clients read late, or not at all, and the two members of the room do not notice it.
+/// Checks that the two members of the room do not notice clients that read late, or not at all.
 fn waits_for_no_client(
     harness: &Harness,
     server: &Server,

@@ -28,7 +28,7 @@ impl Peer {
         self.sends(format!("{}\n", lines.join("\n")))
     }
 
-    /// Waits for the next lines, which must be these.
+    /// Waits for the next lines, which must be `lines`.
     pub fn gets_lines(&self, lines: &[&str]) -> Check {
         self.gets(format!("{}\n", lines.join("\n")))
     }
@@ -126,7 +126,7 @@ impl Peer {
         self.sends_lines(&["DISCONNECT: 0", "PORT: 0", &name])
     }
 
-    /// Waits for the next message, which must be this chat message.
+    /// Waits for the next message, which must be the chat message `message`.
     pub fn hears_chat(&self, room_ref: i64, name: &str, message: &str) -> Check {
         self.gets_lines(&[
             &format!("CHAT: {room_ref}"),
@@ -151,7 +151,7 @@ impl Peer {
         self.gets_field("ERROR_DESCRIPTION").map(|_| ())
     }
 
-    /// Greets, and waits for the reply. This is a barrier: after it, every earlier request has received its
+    /// Greets, and waits for the reply. The reply is a barrier: when it arrives, every earlier request has received its
     /// reply.
     pub fn greets(&self, text: &str, server: SocketAddr) -> Check {
         self.sends_lines(&[&format!("HELO {text}")])?;
@@ -169,17 +169,17 @@ impl Peer {
     }
 }
 
-/// The maximum time for the server to end. The rules of the lab allow one second; a busy machine gets two.
+/// The maximum time for the server to end. The rules of the lab allow one second, and a busy machine gets two.
 pub const TO_DIE: Duration = Duration::from_secs(2);
 
-/// One peer speaks in a room, and all members hear it, including the speaker.
+/// Lets one peer say something in a room, which all members must hear, including the speaker.
 pub fn talk(harness: &Harness, speaker: &Peer, room: Membership, members: &[&Peer]) -> Check {
     let line = harness.words(3);
     speaker.chats(room, &line)?;
     members.iter().try_for_each(|member| member.hears_chat(room.room_ref, speaker.name(), &line))
 }
 
-/// Connects scripted peers, which join the room one after another. Each peer is told about those that join later.
+/// Connects scripted peers, which join the room one after another. Each peer is notified of the peers that join later.
 pub fn all_join(server: &Server, room: &str, names: &[&str]) -> Check<Vec<(Peer, Membership)>> {
     let mut members: Vec<(Peer, Membership)> = Vec::new();
     for name in names {
@@ -224,7 +224,7 @@ pub fn client_in(
     Ok((alice, server))
 }
 
-/// Alice joins a room of a scripted server.
+/// Lets alice join a room of a scripted server.
 pub fn lets_in(alice: &Person, server: &Peer, room: &str, room_ref: i64) -> Check {
     alice.types(&format!("/join {room}"))?;
     gets_join(server, room)?;
@@ -232,7 +232,7 @@ pub fn lets_in(alice: &Person, server: &Peer, room: &str, room_ref: i64) -> Chec
     alice.sees(&format!("[{room}] alice: alice has joined this chatroom."))
 }
 
-/// The scripted server receives alice's request to join.
+/// Waits until the scripted server receives alice's request to join.
 pub fn gets_join(server: &Peer, room: &str) -> Check {
     server.gets_lines(&[
         &format!("JOIN_CHATROOM: {room}"),
@@ -242,7 +242,7 @@ pub fn gets_join(server: &Peer, room: &str) -> Check {
     ])
 }
 
-/// The scripted server replies to alice's request to join, and she is in the room.
+/// Makes the scripted server reply to alice's request to join, and announce her in the room.
 pub fn replies_to_join(server: &Peer, room: &str, room_ref: impl Display) -> Check {
     server.sends_lines(&[
         &format!("JOINED_CHATROOM: {room}"),
@@ -254,7 +254,7 @@ pub fn replies_to_join(server: &Peer, room: &str, room_ref: impl Display) -> Che
     server.sends(chat(room_ref, "alice", "alice has joined this chatroom."))
 }
 
-/// The scripted server receives a message from alice.
+/// Waits until the scripted server receives a message from alice.
 pub fn gets_chat(server: &Peer, room_ref: impl Display, text: &str) -> Check {
     server.gets_lines(&[
         &format!("CHAT: {room_ref}"),
@@ -272,7 +272,7 @@ pub fn chat(room_ref: impl Display, name: &str, message: &str) -> String {
 /// The ways in which a person leaves.
 pub const WAYS_OUT: [WayOut; 3] = ways_out(("types /quit", |person| person.types("/quit")));
 
-/// A person joins a room, and all members see that, including the newcomer.
+/// Lets a person join a room, which all members must see, including the newcomer.
 pub fn joins_room(person: &Person, name: &str, room: &str, members: &[&Person]) -> Check {
     person.types(&format!("/join {room}"))?;
     let line = format!("[{room}] {name}: {name} has joined this chatroom.");

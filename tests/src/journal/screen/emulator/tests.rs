@@ -1,4 +1,4 @@
-//! One test for each class of sequences. What is expected is what xterm shows.
+//! One test for each class of sequences. The expected results are what xterm shows.
 
 use std::num::NonZero;
 
@@ -47,7 +47,7 @@ fn text_overwrites_what_was_there() {
 #[test]
 fn long_lines_wrap_and_are_read_as_one() {
     shows("0123456789abc\r\nnext", &["0123456789abc", "next"]);
-    // A line of exactly the width has no empty row after it.
+    // A line that is exactly as wide as the screen has no empty row after it.
     shows("0123456789\r\nnext", &["0123456789", "next"]);
     // The cursor stays in the last column.
     shows("0123456789\x08X", &["01234567X9"]);
@@ -64,17 +64,17 @@ fn the_cursor_moves_to_a_place() {
 
 #[test]
 fn the_cursor_moves_relatively() {
-    // Down, up, left, right.
+    // The cursor moves down, up, left and right.
     shows("ab\x1b[Bc", &["ab", "  c"]);
     shows("\r\nab\x1b[Ac", &["  c", "ab"]);
     shows("abc\x1b[2DX", &["aXc"]);
     shows("a\x1b[3CX", &["a   X"]);
     shows("a\x1b[3aX\x1b[2eY", &["a   X", "", "     Y"]);
-    // To the beginning of the next and of the previous line.
+    // The cursor moves to the beginning of the next line and of the previous line.
     shows("ab\x1b[2Ec\x1b[Fd", &["ab", "d", "c"]);
-    // To a column, to a row.
+    // The cursor moves to a column, and to a row.
     shows("\x1b[4Ga\x1b[2`b\x1b[3dc", &[" b a", "", "  c"]);
-    // Not further than the edge.
+    // The cursor moves no further than the edge of the screen.
     shows("\x1b[99;99HX\x1b[99A\x1b[99DY", &["Y", "", "", "", "         X"]);
 }
 
@@ -149,7 +149,7 @@ fn the_alternate_screen_leaves_the_main_one_as_it_was() {
         continued(&mut emulator, format!("\x1b[?{mode}l").as_bytes());
         assert_eq!(lines(&mut emulator), ["main"], "{mode}");
     }
-    // The cursor stays where it is, and 1049 restores it.
+    // The cursor keeps its position, and mode 1049 restores this position.
     shows("a\r\nb\x1b[?1049hX", &["", " X"]);
     shows("a\r\nb\x1b[?1049hX\r\nY\x1b[?1049lc", &["a", "bc"]);
 }
@@ -208,7 +208,7 @@ fn queries_are_answered() {
     replies("\x1b[?2026$p\x1b[4$p", "\x1b[?2026;0$y\x1b[4;0$y");
     replies("\x1b]11;?\x1b\\", "\x1b]11;rgb:0000/0000/0000\x1b\\");
     replies("\x1bP$qm\x1b\\\x1bP+q544e\x1b\\", "\x1bP0$r\x1b\\\x1bP0+r\x1b\\");
-    // The size is the new one, and the cursor moves with the text.
+    // The terminal has the new size, and the cursor moves with the text.
     let mut emulator = terminal(10, 5, b"a\r\nb");
     emulator.resize(NonZero::new(20).unwrap(), NonZero::new(9).unwrap());
     continued(&mut emulator, b"\x1b[18t\x1b[6n");
