@@ -49,7 +49,7 @@ fn a_server_for_everyone_loses_one_stage_of_lab_2() {
 
 #[test]
 fn a_server_for_everyone_loses_one_stage_of_lab_3() {
-    // These are also all IPv4 addresses.
+    // The address `::` includes all IPv4 addresses.
     loses_only(3, 10, "::");
 }
 

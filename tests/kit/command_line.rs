@@ -20,7 +20,7 @@ use crate::export::{students_kit, write_bodies};
 use crate::lab::{LISTENS, kit_with_server};
 use crate::lab_in;
 
-/// No command is silent for longer.
+/// No command is silent for longer than this.
 const SILENCE: Duration = Duration::from_secs(2);
 
 /// How often a command that was silent for too long is tried again, because the machine may have been busy.
@@ -38,7 +38,7 @@ fn at_a_terminal(kit: &Path, arguments: &[&str]) -> Person {
     Person::start("student", &launch, Terminal::Xterm, &Journal::default()).unwrap()
 }
 
-/// Whether there is a line for this stage. The number alone may also be a time in a report.
+/// Returns whether there is a line for this stage. The number alone could also be a time in a report.
 fn has_line_of(stage: &'static str) -> impl Predicate<str> {
     predicate::function(move |text: &str| {
         let marks = ["✓", "✗", "·", "!"].map(|mark| format!("{mark} {stage} "));
@@ -160,7 +160,7 @@ fn the_map_begins_where_the_student_works() {
     };
     next("Lab 1 comes next: it is the first unfinished lab", "1.1");
 
-    // The other labs have been saved, too, but they are as the starter.
+    // The files of the other labs have also been saved, but they are still those of the starter.
     write_bodies(kit, |lab, stage| [1, 3].contains(&lab) && stage == 1);
     saved(kit, 3, minute);
     next("You are working on lab 3", "3.2");
@@ -264,7 +264,7 @@ fn no_command_is_silent_for_long_at_a_terminal() {
     }
 }
 
-/// In a pipe, a step that takes long has one line. Short steps have none.
+/// In a pipe, a step that takes a long time prints one line, and a short step prints nothing.
 #[test]
 fn no_command_is_silent_for_long_in_a_pipe() {
     for arguments in [&[][..], &["check", "1.1"], &["next", "1"]] {

@@ -28,7 +28,7 @@ impl StudentsKit {
     }
 }
 
-/// Whose turn it is to use the build folder of the students' kits.
+/// Locked by the test that is using the build folder of the students' kits.
 static TURN: Mutex<()> = Mutex::new(());
 
 /// Exports a student's kit. All such kits share a build folder, so the libraries are built only once; only one such kit

@@ -100,7 +100,7 @@ fn are_caught(lab: u32) {
     // Each lab builds different packages, so the tests can share a folder.
     let kit = export_built_in("target/mutants");
     let mut wrong = Vec::new();
-    // For work on a few of them: `MUTANTS=spins` tests those that have this in their names.
+    // To work on a few mutants: `MUTANTS=spins` tests only the mutants that have `spins` in their names.
     let named = env::var("MUTANTS").unwrap_or_default();
     let is_tested = |mutant: &&Mutant| mutant.lab == lab && mutant.name.contains(&named);
     for mutant in mutants().iter().filter(is_tested) {
@@ -156,7 +156,7 @@ fn judge(kit: &Path, grader: &Grader, mutant: &Mutant) -> (Vec<String>, String) 
             }
         });
     }
-    // For readers who know the handout and not the mistake: do they find the cause?
+    // These reports are for readers who know the handout but not the mistake, to see whether they find the cause.
     if let Some(folder) = env::var_os("FULL_REPORTS") {
         let file = Path::new(&folder).join(&mutant.name);
         fs::write(&file, &last).unwrap();
@@ -208,7 +208,8 @@ impl Steady {
         let text = text.to_string();
         let parts: Vec<_> = text.split("\n\n").collect();
         if self.varies {
-            // Keep only the stage and what is always said of it. The functions to look at depend on the failed step.
+            // Keep only the stage and the sentences that are the same in every run. The functions to look at depend on
+            // the failed step.
             let advice = parts.last()?.lines().filter(|line| !line.starts_with("   look at"));
             return Some(vec![(*parts.first()?).to_owned(), advice.collect()]);
         }

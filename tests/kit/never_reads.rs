@@ -1,5 +1,5 @@
-//! Tests clients that never read from their socket. They show only what a program can know in advance, so they must
-//! pass no stage that shows something received.
+//! Tests clients that never read from their socket. These clients show only what a program can know in advance, so they
+//! must not pass a stage in which a client shows received text.
 
 use std::fs;
 

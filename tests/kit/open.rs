@@ -249,7 +249,7 @@ fn a_guided_lab_is_never_taken_for_open() {
     }
     is(Way::Guided, "no comments");
 
-    // A common name does not make an open lab guided.
+    // A function with a common name does not make an open lab guided.
     make_open(kit, "3");
     is(Way::Open, "the open starter");
     replace(kit, &server, "fn main()", "/// Passes it on.\nfn relay() {}\n\nfn main()");

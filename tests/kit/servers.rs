@@ -277,8 +277,8 @@ fn a_full_disk_holds_up_no_client() {
     }
 }
 
-/// The server waits for its clients for at most 0.4 s, in which a busy machine may not read everything. So there are
-/// several attempts; a server that does not wait fails in each.
+/// The server waits for its clients for at most 0.4 s. A client on a busy machine may not read everything in this time,
+/// so the test makes several attempts. A server that does not wait fails in each attempt.
 #[test]
 fn messages_before_kill_service_are_still_sent_even_from_a_backlog() {
     let mut attempts = Vec::new();
@@ -292,7 +292,7 @@ fn messages_before_kill_service_are_still_sent_even_from_a_backlog() {
     panic!("heard and said: {attempts:?}");
 }
 
-/// Returns how many messages a slow client heard in all, and how many were said before the server was ended.
+/// Returns how many messages a slow client received in total, and how many were sent before the server was ended.
 fn heard_and_said_before_kill() -> (usize, usize) {
     let mut server = Server::finished(4, &[]);
     let mut bob = server.joins(4, "bob");
@@ -447,7 +447,7 @@ fn a_panic_ends_one_connection_or_the_server_and_leaves_no_ghost() {
         let mut alice = server.joins(lab, "alice");
         let mut carol = server.joins(lab, "carol");
         carol.says(lab, "carol", "PANIC");
-        // Carol is told and disconnected, and the members are told that she has left.
+        // Carol gets the reason and is disconnected, and the members are notified that she has left.
         carol.rest();
         match lab {
             2 => assert_eq!(alice.skips_to("left!\n"), "carol left!\n"),

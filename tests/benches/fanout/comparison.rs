@@ -1,7 +1,6 @@
 //! Runs the server and the relay in turn, and computes the ratio of their rates.
 //!
-//! Other programs also use this machine. They slow down both runs of a pair, so the ratio of the pair varies less than
-//! the rates.
+//! Other programs on this machine slow down both runs of a pair, so the ratio of the pair varies less than the rates.
 
 use std::fmt;
 use std::panic::resume_unwind;
@@ -53,8 +52,8 @@ pub fn compare(program: &Path, wire: Wire, load: Load, runs: usize) -> Result<Co
     Ok(comparison)
 }
 
-/// Puts the load on a program, from a thread of its own: the processor on which it runs must not be that of the
-/// programs that this process starts.
+/// Puts the load on a program from a separate thread, because the load and the programs that this process starts must
+/// run on different processors.
 fn measure(program: &Server, wire: Wire, load: Load) -> Result<Outcome> {
     thread::scope(|scope| {
         let load = scope.spawn(|| {

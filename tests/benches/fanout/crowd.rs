@@ -30,7 +30,7 @@ pub struct Person {
 ///
 /// A successful connect does not show whether the client has joined, and the notices about other joins must not be
 /// mistaken for messages. So the first client sends messages until each of the others has received one. Then every
-/// sender sends one last message. When these have arrived, no other messages are still on their way.
+/// sender sends one last message. When these last messages have arrived, no other messages are still on their way.
 ///
 /// # Errors
 /// When a client cannot join, or does not receive a sender's messages.

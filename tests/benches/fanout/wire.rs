@@ -28,9 +28,9 @@ pub struct Wire {
 /// The bytes before and after a text.
 #[derive(Clone)]
 pub struct Frame {
-    /// The bytes before it.
+    /// The bytes before the text.
     pub before: Vec<u8>,
-    /// The bytes after it.
+    /// The bytes after the text.
     pub after: Vec<u8>,
 }
 
