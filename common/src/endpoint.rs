@@ -59,7 +59,7 @@ impl<const DEFAULT_PORT: u16> Endpoint<DEFAULT_PORT> {
     ) -> Result<TcpListener> {
         // ANCHOR: listen
         let listener = bind((&self.host, self.port)).map_err(|error| self.cannot_listen(&error))?;
-        // A second call to listen(2) only changes the length of this queue. If the call fails, everything still works,
+        // A second call to listen(2) only changes the length of the queue. If the call fails, the server still works,
         // but more slowly.
         let _ = SockRef::from(&listener).listen(BACKLOG);
         Ok(listener)
@@ -90,7 +90,7 @@ impl<const DEFAULT_PORT: u16> Endpoint<DEFAULT_PORT> {
 
     fn cannot_listen(&self, error: &io::Error) -> anyhow::Error {
         let Self { host, port } = self;
-        // Suggests the next lower port (9998 for 9999), but never a privileged one.
+        // Suggests the next lower port (9998 for 9999), but never a privileged port.
         let other = if *port > 1024 { port - 1 } else { 8080 };
         let run = format!("cargo run -p {} -- {other}", program_name());
         match error.kind() {

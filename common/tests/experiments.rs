@@ -59,7 +59,7 @@ fn run(name: &str, input: &str) -> String {
         stdout.read_to_string(&mut text).expect("the output is UTF-8");
         send.send(text)
     });
-    // Only an experiment that hangs needs so long.
+    // Only an experiment that hangs takes this long.
     let text = receive.recv_timeout(Duration::from_mins(2)).unwrap_or_else(|error| {
         child.kill().unwrap();
         panic!("{name}: {error}")
@@ -104,7 +104,7 @@ fn every_experiment_runs_without_a_person() {
     }
 }
 
-/// On Linux, this does not depend on timing.
+/// On Linux, the result of this experiment does not depend on timing.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_port_in_time_wait_is_in_use() {

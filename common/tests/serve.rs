@@ -85,7 +85,7 @@ impl Drop for Running {
     }
 }
 
-/// The server that the next test starts.
+/// The server that the test below starts.
 #[test]
 #[ignore = "never ends"]
 fn serves_with_few_descriptors() {

@@ -100,7 +100,7 @@ fn are_caught(lab: u32) {
     // Each lab builds different packages, so the tests can share a folder.
     let kit = export_built_in("target/mutants");
     let mut wrong = Vec::new();
-    // To work on a few mutants: `MUTANTS=spins` tests only the mutants that have `spins` in their names.
+    // For work on a few mutants, `MUTANTS=spins` tests only those that have `spins` in their names.
     let named = env::var("MUTANTS").unwrap_or_default();
     let is_tested = |mutant: &&Mutant| mutant.lab == lab && mutant.name.contains(&named);
     for mutant in mutants().iter().filter(is_tested) {

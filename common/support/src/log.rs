@@ -32,7 +32,7 @@ static WRITTEN: Mutex<Option<Instant>> = Mutex::new(None);
 enum Entry {
     /// Each line ends with a newline.
     Lines(String),
-    /// When all entries before this one have been written, notifies the thread that sent this one.
+    /// When all earlier entries have been written, notifies the thread that sent this entry.
     Flush(SyncSender<()>),
 }
 

@@ -26,8 +26,8 @@ const ROUNDS: usize = 64;
 pub trait Event: Send + 'static {
     /// If the event consists of one or more messages, returns the connection's number and the messages.
     ///
-    /// Consecutive messages from one connection become one event, so they can be sent to the other members together.
-    /// That makes a broadcast fast.
+    /// Consecutive messages from one connection become one event, so they can be sent to the other members together,
+    /// which makes a broadcast fast.
     fn said(&mut self) -> Option<(u64, &mut Vec<String>)>;
 
     /// Returns how many bytes of text the event holds.
@@ -36,8 +36,8 @@ pub trait Event: Send + 'static {
     }
 }
 
-/// Is notified when bytes have been read from a connection, and when its thread is about to wait for more. Implemented
-/// by [`Room`], and by `()`, which does nothing.
+/// Receives a notification when bytes have been read from a connection, and when its thread is about to wait for more
+/// bytes. Implemented by [`Room`], and by `()`, which does nothing.
 pub trait Gather {
     /// Bytes have been read. The bytes may contain several events, which are gathered from now on.
     fn gather(&self);
@@ -210,7 +210,7 @@ impl<E: Event> Shared<E> {
                 // The lock is never poisoned, because no panic escapes from a round.
                 let Ok(mut worker) = self.worker.try_lock() else { return };
                 let Worker { round, events } = &mut *worker;
-                // Other threads may add events first, so that one send serves all of them.
+                // Lets other threads add their events first, so that one send serves all of these events.
                 thread::yield_now();
                 lock(&self.waiting).swap(events);
                 if !events.is_empty() {

@@ -61,7 +61,7 @@ static PANICKED: AtomicBool = AtomicBool::new(false);
 /// # Ok::<(), anyhow::Error>(())
 /// ```
 pub struct Terminal {
-    /// `None` once lines are read ahead.
+    /// `None` after the program has begun to read lines ahead.
     reader: Option<Reader>,
     input: Arc<Input>,
     screen: Screen,
@@ -85,7 +85,7 @@ pub struct Screen {
 
 enum Piece {
     Line(String),
-    /// Asks for a notification when all pieces before this one are on the screen.
+    /// Asks for a notification when all earlier pieces are on the screen.
     Mark(SyncSender<()>),
 }
 
@@ -387,8 +387,8 @@ impl Screen {
         let _ = wait.recv_timeout(LINGER);
     }
 
-    /// Makes the editor stop reading its line. Only SIGINT does that. The signal is sent repeatedly, because the editor
-    /// may be about to begin a line.
+    /// Makes the editor stop reading its line, which only SIGINT can do. The signal is sent repeatedly, because the
+    /// editor may be about to begin a line.
     fn interrupt_editor(&self) {
         for _ in 0..50 {
             if !self.is_reading() {
@@ -424,7 +424,7 @@ fn show(pieces: Receiver<Piece>, mut printer: impl ExternalPrinter) {
 /// leaving.
 fn write_until(end: Instant, mut stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
-        // When no time is left, the timeout is zero, and setting it returns an error.
+        // When no time is left, the timeout is zero, and setting a timeout of zero returns an error.
         stream.set_write_timeout(Some(end.saturating_duration_since(Instant::now())))?;
         let written = stream.write(bytes)?;
         bytes = &bytes[written..];

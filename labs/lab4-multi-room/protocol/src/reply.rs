@@ -32,7 +32,7 @@ pub enum Reply {
     Left {
         /// The room's reference.
         room_ref: String,
-        /// As in the request.
+        /// The id from the request, unchanged.
         join_id: String,
     },
     /// A member of the room said something.
@@ -74,8 +74,7 @@ fn address(ip: &str, port: &str) -> SocketAddr {
     SocketAddr::new(ip, port.trim_end().parse().unwrap_or_default())
 }
 
-/// Writes a [`Reply::Chat`], without copying its parts. A server writes far more of these than of all other replies
-/// together.
+/// Writes a [`Reply::Chat`], without copying its parts. A server writes far more chat messages than other replies.
 ///
 /// # Errors
 /// The errors of `out`.

@@ -32,7 +32,7 @@ pub fn encode(payload: &str) -> Vec<u8> {
 /// frame, that frame was cut off, and no part of it is ever returned.
 ///
 /// Bytes that are not UTF-8 become U+FFFD, which is three bytes long. So the text can become longer than
-/// [`MAX_PAYLOAD`]. No receiver would accept such a long payload, so this is an error as well.
+/// [`MAX_PAYLOAD`]. No receiver would accept such a long payload, so a text that has become too long is also an error.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidData`] (from `invalid`) for a bad header or for text that is too long,
@@ -56,7 +56,7 @@ pub fn read(reader: &mut impl BufRead) -> io::Result<Option<String>> {
 /// before the first byte of the header. If the stream ends after that byte, but before the last byte of the header, the
 /// frame was cut off.
 ///
-/// Stage 9 comes back to this function: if no further bytes could make the header valid, it is an error immediately,
+/// Stage 9 comes back to this function: a header that no further bytes could make valid is an error immediately,
 /// because the sender may never send the missing bytes.
 fn read_header(reader: &mut impl BufRead) -> io::Result<Option<usize>> {
     let mut header = [b' '; HEADER];

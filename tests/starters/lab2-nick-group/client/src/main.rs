@@ -97,7 +97,7 @@ fn show_messages(messages: &mut Messages, screen: &Screen) -> io::Result<()> {
 /// Ctrl-D or Ctrl-C (for these keys, [`Terminal::read_line`] returns `None`). The server sees the end of the stream
 /// and no last words; the program exits with status 0 ([`Terminal::leave`]).
 ///
-/// Stage 14 tests this function, together with the server: people leave in each of these ways.
+/// Stage 14 tests this function, together with the server: people leave with `/quit`, Ctrl-D and Ctrl-C.
 fn type_messages(
     terminal: &mut Terminal,
     stream: &TcpStream,

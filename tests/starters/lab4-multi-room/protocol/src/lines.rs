@@ -52,14 +52,13 @@ impl<R: BufRead> Lines<R> {
 
     /// Stage 1: return the next line, without its end.
     ///
-    /// A line ends with `\n`, wherever a read ends. A line whose `\n` has not arrived is not a line yet, even if
-    /// the rest takes a minute. Bytes that have arrived after the `\n` are kept for the next call. If there is a line
-    /// in `put_back`, it is returned first. `None` means the end of the stream; bytes after the last `\n` are not a
-    /// line.
+    /// A line ends with `\n`, wherever a read ends. A line without its `\n` is not complete, even if the rest takes a
+    /// minute to arrive. Bytes that have arrived after the `\n` are kept for the next call. If there is a line in
+    /// `put_back`, it is returned first. `None` means the end of the stream; bytes after the last `\n` are not a line.
     ///
     /// Stage 7 comes back to this function: a line of more than `limit` bytes is [`Problem::TooLong`]. The function
-    /// returns this error before the line has ended: the line may never end, and must not fill the memory. A complete
-    /// line must also pass the check in `short_enough`.
+    /// returns this error before the line has ended, because the line may never end, and must not fill the memory. A
+    /// complete line must also pass the check in `short_enough`.
     ///
     /// Stage 8 comes back to this function: every `\r` right before the `\n` is dropped. Bytes that are not UTF-8
     /// become U+FFFD, and do not end the connection.
@@ -105,8 +104,8 @@ impl<R: BufRead> Lines<R> {
 
     /// Stage 3: return a text, which begins with the field `name`.
     ///
-    /// A blank line ends the text, and does not belong to it. No other line ends it, even if it looks like a message.
-    /// In the text, `\n` separates the lines.
+    /// A blank line ends the text, and does not belong to it. No other line ends the text, even if that line looks like
+    /// a message. In the text, `\n` separates the lines.
     ///
     /// Stage 7 comes back to this function: a text of more than `limit` bytes is [`Problem::TooLong`], however
     /// short its lines are, and whether or not it has ended.

@@ -49,7 +49,7 @@ pub enum Request {
 
 /// Reads the next request; returns `None` at the end of the stream.
 ///
-/// A line that does not begin a message is reported once; the lines after it are skipped until one does.
+/// A line that does not begin a message is reported once; the lines after it are skipped until a line begins a message.
 ///
 /// # Errors
 /// See [`Problem`].
