@@ -64,7 +64,7 @@ pub fn drain(mut stream: &TcpStream) {
 /// closes the connections, so every client sees the end of the stream.
 ///
 /// # Errors
-/// If the signal handler cannot be installed.
+/// Returns an error if the signal handler cannot be installed.
 pub fn exit_on_ctrl_c() -> anyhow::Result<()> {
     Ok(ctrlc::set_handler(|| exit(0))?)
 }

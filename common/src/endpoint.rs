@@ -51,8 +51,8 @@ impl<const DEFAULT_PORT: u16> Endpoint<DEFAULT_PORT> {
     /// Opens the listening socket with `bind`, and gives it a long queue for new connections.
     ///
     /// # Errors
-    /// If the port is taken or reserved, or the address does not belong to this computer. The error message
-    /// says what to do.
+    /// Returns an error if the port is taken or reserved, or the address does not belong to this computer. The error
+    /// message says what to do.
     pub fn listen_with(
         &self,
         bind: impl FnOnce((&str, u16)) -> io::Result<TcpListener>,
@@ -77,7 +77,8 @@ impl<const DEFAULT_PORT: u16> Endpoint<DEFAULT_PORT> {
     /// Connects to the server with `connect`. Each send is transmitted immediately (without Nagle's algorithm).
     ///
     /// # Errors
-    /// If no server is listening at the address, or the name is unknown. The error message says what to do.
+    /// Returns an error if no server is listening at the address, or the name is unknown. The error message says what
+    /// to do.
     pub fn connect_with(
         &self,
         connect: impl FnOnce((&str, u16)) -> io::Result<TcpStream>,

@@ -41,7 +41,7 @@ const GONE: Duration = Duration::from_mins(5);
 /// How long a backlog's thread waits for more bytes. If every send may block, this thread does all the sending.
 const IDLE: Duration = Duration::from_secs(if cfg!(target_os = "linux") { 0 } else { 5 });
 
-/// The maximum number of bytes in all backlogs together, and the number of bytes in all backlogs now.
+/// The maximum total number of bytes in all backlogs, and the current total number.
 static LIMIT: AtomicUsize = AtomicUsize::new(usize::MAX);
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 
@@ -115,7 +115,7 @@ impl Outbox {
     pub fn new(stream: Arc<TcpStream>) -> Self {
         let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE);
         let socket = SockRef::from(&stream);
-        // If the system does not support one of these options, the outbox works without it.
+        // If the system does not support an option, the outbox works without this option.
         let _ = socket.set_tcp_keepalive(&keepalive.with_retries(4));
         #[cfg(target_os = "linux")]
         let _ = socket.set_tcp_user_timeout(Some(GONE));
@@ -292,8 +292,8 @@ fn may_try_again(error: &io::Error) -> bool {
 /// Sends once, without waiting. Returns how many of the bytes, counted from the first, the socket has accepted.
 ///
 /// # Errors
-/// [`ErrorKind::WouldBlock`] if the socket's buffer is full, and always on systems other than Linux: macOS accepts
-/// the flag but waits anyway, and Windows has no such flag. Any other error means that the connection is lost.
+/// Returns [`ErrorKind::WouldBlock`] if the socket's buffer is full, and always on systems other than Linux: macOS
+/// accepts the flag but waits anyway, and Windows has no such flag. Any other error means that the connection is lost.
 pub fn send_now(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
     send_slices(stream, &[IoSlice::new(bytes)])
 }

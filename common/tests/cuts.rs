@@ -20,7 +20,7 @@ const SILENCE: Duration = Duration::from_millis(50);
 /// long the pause is, in microseconds.
 type Cuts = Vec<(Index, bool, u64)>;
 
-/// Limits the number of cases, because each one needs a connection and some time.
+/// Limits the number of cases, because each case needs a connection and some time.
 fn config() -> ProptestConfig {
     let default = ProptestConfig::default();
     ProptestConfig { cases: 24, max_shrink_iters: 32, failure_persistence: None, ..default }

@@ -1,5 +1,5 @@
-//! Runs the experiments in `examples/` without a person. What they measure depends on the system and on its load, so
-//! only the shape of their output is checked.
+//! Runs the experiments in `examples/` without a person. What the experiments measure depends on the system and on its
+//! load, so only the shape of their output is checked.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -38,7 +38,7 @@ const EXPERIMENTS: [(&str, &[&str]); 10] = [
     ("torn_send", &["2 x 5000 messages*", "2 x 40 messages of 300000 bytes: torn at * places."]),
 ];
 
-/// Returns the output of an experiment, after checks that are the same for all.
+/// Returns the output of an experiment, after checks that are the same for all experiments.
 fn run(name: &str, input: &str) -> String {
     // `cargo test -p common` builds the examples first, but with `--test experiments` it does not.
     let this = std::env::current_exe().unwrap();
@@ -74,7 +74,7 @@ fn run(name: &str, input: &str) -> String {
     text
 }
 
-/// Returns what comes after a text, up to the end of the line or up to another text.
+/// Returns the part of the output after a text, up to the end of the line or up to another text.
 fn after<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
     let (_, rest) = text.split_once(start).unwrap_or_else(|| panic!("no {start:?}: {text}"));
     rest.lines().next().unwrap().split(end).next().unwrap()

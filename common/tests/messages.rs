@@ -151,7 +151,7 @@ fn the_first_message_of_a_trickling_client_ends_after_a_second() {
     trickler.join().unwrap();
 }
 
-/// Sends the next piece as soon as the reader has read the one before it, however busy the machine is.
+/// Sends the next piece as soon as the reader has read the previous piece, however busy the machine is.
 struct Follows {
     peer: TcpStream,
     next: Mutex<Option<Vec<u8>>>,

@@ -1,4 +1,4 @@
-//! A server that listens on all addresses of its computer loses one stage of its lab, and blocks no other.
+//! Tests that a server that listens on all addresses of its computer fails one stage of its lab, and no other stage.
 
 use std::fs;
 

@@ -40,7 +40,7 @@ impl Check {
         String::from_utf8_lossy(&self.output.stdout).into_owned()
     }
 
-    /// The lines of the stages, and the last line.
+    /// Returns the lines of the stages, and the last line.
     fn verdicts(&self) -> Vec<String> {
         let text = self.text();
         let is_stage = |line: &&str| {

@@ -156,7 +156,7 @@ fn a_makefile_reaches_nothing_of_others() {
     assert!(!said.contains("it has a terminal"), "{said}");
     assert!(running(&mark).is_empty(), "{mark} is left");
 
-    // A build that is not confined can do all of this.
+    // A build that is not confined can do everything that the `Makefile` attempts.
     let free = Command::new("make").arg("-s").arg("-C").arg(own.path()).output().unwrap();
     let free = String::from_utf8_lossy(&free.stdout);
     let begin = Instant::now();

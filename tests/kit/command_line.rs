@@ -1,4 +1,4 @@
-//! Tests how `cargo lab` understands what people type, and that it is never silent for long.
+//! Tests how `cargo lab` interprets its command line, and that it is never silent for long.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -136,8 +136,8 @@ fn a_lab_is_run_in_the_terminal() {
     lab_in(kit.path()).args(["run", "1", "client"]).assert().code(1).stderr(missing);
 }
 
-/// Makes all files of a lab look as if they had been saved this much later. If they looked older than the last build,
-/// cargo would not build them again.
+/// Makes all files of a lab look as if they had been saved later by this duration. If the files looked older than the
+/// last build, cargo would not build them again.
 fn saved(kit: &Path, lab: u32, later: Duration) {
     let labs = kit.join("labs");
     for path in files::below(&labs).unwrap() {

@@ -1,4 +1,4 @@
-//! The tests of the kit itself: `cargo test --test kit`. A plain `cargo test` does not run them, because it runs
+//! The tests of the kit itself: `cargo test --test kit`. A plain `cargo test` does not run these tests, because it runs
 //! the grader.
 
 mod address;

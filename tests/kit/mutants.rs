@@ -1,5 +1,6 @@
-//! Tests the classic mistakes one by one. Each mistake must fail the stage that is meant for it, and pass every earlier
-//! stage. The report of that stage is kept as a snapshot; `cargo insta review` shows what has changed.
+//! Tests the classic mistakes one by one. A program with a mistake must fail the stage that is meant for this mistake,
+//! and pass every earlier stage. The report of that stage is kept as a snapshot; `cargo insta review` shows what has
+//! changed.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -32,8 +33,8 @@ pub struct Mutant {
     replace: String,
     /// Whether the report depends either on how the stream was split or on which thread ran first.
     varies: bool,
-    /// Whether the snapshot includes the ladder and the screens, which the book shows. This must be false unless the
-    /// report about the mistake is always the same.
+    /// Whether the snapshot includes the ladder and the screens, which the book shows. This field must be false unless
+    /// the report about the mistake is always the same.
     has_pictures: bool,
 }
 
@@ -242,7 +243,7 @@ fn insta_settings() -> insta::Settings {
     settings.add_filter(r"\b\d{5}\b", "54321");
     settings.add_filter(r"nothing for \d\.\d s", "nothing for 4.0 ss");
     settings.add_filter(r"\d+(\.\d+)? ?(µs|ms|s)\b", "…");
-    // A time may be at the end of a row, and its unit in the next one.
+    // A time may be at the end of a row, and its unit in the next row.
     settings.add_filter(r"(?m)\bby \d+\.\d$", "by …");
     settings.add_filter(r"\b\d+ more (threads|open files)", "… more $1");
     settings.add_filter(r"4\.0 ss", "4.0 s");

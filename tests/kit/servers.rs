@@ -297,7 +297,7 @@ fn heard_and_said_before_kill() -> (usize, usize) {
     let mut server = Server::finished(4, &[]);
     let mut bob = server.joins(4, "bob");
     let text = "x".repeat(10_000);
-    // When bob hears his own message, the server has passed it to every member's socket.
+    // When bob receives his own message, the server has passed it to every member's socket.
     let mut talk = move |more: &mut dyn FnMut() -> bool| {
         while more() {
             bob.says(4, "bob", &text);
@@ -373,7 +373,7 @@ fn a_frame_or_a_request_that_has_begun_must_end_in_time() {
         let mut slow = server.joins(lab, "slow");
         slow.sends(half);
         slow.rest();
-        // The listener has been silent for even longer, and is still connected.
+        // The client that only listens has been silent for even longer, and is still connected.
         let mut speaker = server.joins(lab, "speaker");
         speaker.says(lab, "speaker", "still there?");
         listener.hears_somewhere("still there?");
@@ -454,7 +454,7 @@ fn a_panic_ends_one_connection_or_the_server_and_leaves_no_ghost() {
             4 => drop(alice.skips_to("carol has left this chatroom.\n")),
             _ => {}
         }
-        // Her seat and her name are free again.
+        // Carol's seat and her name are free again.
         let begin = Instant::now();
         let mut again = loop {
             let mut again = server.connect();

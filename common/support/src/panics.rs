@@ -13,11 +13,11 @@ const PANICKED: i32 = 101;
 
 /// Runs `work` for one connection. A panic becomes an error, so that the connection ends as usual.
 ///
-/// A panic from a `todo!` does not become an error: the function is not written yet, so it is unknown what the
-/// connection needs. Such a panic continues and ends the thread.
+/// A panic from a `todo!` does not become an error: the function is not written yet, so the needs of the connection are
+/// unknown. Such a panic continues and ends the thread.
 ///
 /// # Errors
-/// The error that `work` returns, or an error if it panics.
+/// Returns the error that `work` returns, or an error if `work` panics.
 ///
 /// ```
 /// let result = support::catch_panic(|| {

@@ -34,7 +34,7 @@ const PROMPT: &str = "> ";
 /// screen.
 const NOTHING: &str = "\x1b[A\n";
 
-/// The maximum number of messages that can wait to be shown. When it is reached, printing blocks.
+/// The maximum number of messages that can wait to be shown. When this maximum is reached, printing blocks.
 const TO_SHOW: usize = 16;
 
 /// The maximum length of an answer to a question, in bytes.
@@ -96,14 +96,14 @@ pub struct Waiting {
 }
 
 impl Terminal {
-    /// Takes control of the terminal. Its mode is restored however the program ends, even after a panic.
+    /// Takes control of the terminal. The terminal's mode is restored however the program ends, even after a panic.
     ///
     /// A person leaves by typing `word`, or by pressing Ctrl-D or Ctrl-C. A SIGTERM, or the SIGHUP that closing the
     /// window sends, has the same effect as Ctrl-C. If the program is busy with something else and does not read the
     /// next line, it is ended within a second, with status 0.
     ///
     /// # Errors
-    /// If the terminal cannot be set up.
+    /// Returns an error if the terminal cannot be set up.
     pub fn open(word: &'static str) -> Result<Self> {
         saved_mode::save();
         let mut screen = Screen {

@@ -16,8 +16,8 @@ use crate::wire::Wire;
 
 /// The header of the table whose rows are [`Comparison`]s. The CPU columns show the processor time that a program and
 /// its load use, in seconds per second. If the value for the load is 1.00, the load generator was the bottleneck. The
-/// last columns show a program's processor time per delivery, in nanoseconds; on a busy machine, it varies less than
-/// the rates.
+/// last columns show a program's processor time per delivery, in nanoseconds; on a busy machine, this time varies less
+/// than the rates.
 pub const HEAD: &str = "\
 wire    people     relay/s    server/s  ratio   (min..max)      peak  CPU: relay+load  server+load  ns each: relay  server";
 
@@ -34,7 +34,7 @@ pub struct Comparison {
 /// Runs the relay and then the server, and repeats this pair `runs` times in all.
 ///
 /// # Errors
-/// When a program does not start, or a message is not delivered.
+/// Returns an error if a program does not start, or a message is not delivered.
 pub fn compare(program: &Path, wire: Wire, load: Load, runs: usize) -> Result<Comparison> {
     let people = load.receivers + load.deaf;
     let (relay, server, peak_memory) = (Vec::new(), Vec::new(), 0);

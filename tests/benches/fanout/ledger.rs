@@ -8,8 +8,8 @@ use anyhow::{Result, bail};
 
 use crate::wire::{Frame, SENDER_DIGITS, WORD};
 
-/// The maximum number of messages in flight from one sender. The slowest receiver may lag behind the sender by this
-/// number of messages; before it would lag further, the sender waits.
+/// The maximum number of messages in flight from one sender. If the slowest receiver lags behind the sender by this
+/// number of messages, the sender waits.
 pub const WINDOW: u64 = 64;
 
 /// How many of a sender's messages are kept. This number is higher than the maximum in flight, so that an old message
@@ -122,7 +122,7 @@ impl Ledger {
     /// Checks the bytes that have arrived at a receiver. Returns how many bytes belonged to complete messages.
     ///
     /// # Errors
-    /// When a message is not the expected one.
+    /// Returns an error if a message differs from the expected message.
     pub fn hear(&mut self, ear: &mut Ear, bytes: &[u8]) -> Result<usize> {
         let mut used = 0;
         while let Some(message) = bytes[used..].get(..self.message_len) {

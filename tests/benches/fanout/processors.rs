@@ -10,7 +10,7 @@ use nix::unistd::Pid;
 /// Puts this thread, and the threads that it will start, on the first processor.
 ///
 /// # Errors
-/// When the system does not allow it.
+/// Returns an error if the system does not allow the choice of processors.
 pub fn use_first() -> Result<()> {
     use_only(|position| position == 0)
 }
@@ -19,7 +19,7 @@ pub fn use_first() -> Result<()> {
 /// with one processor, this call has no effect.
 ///
 /// # Errors
-/// When the system does not allow it.
+/// Returns an error if the system does not allow the choice of processors.
 pub fn use_others() -> Result<()> {
     use_only(|position| position > 0)
 }

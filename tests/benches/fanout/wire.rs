@@ -69,7 +69,7 @@ impl Joined {
     /// Parses the reply to a request to join a room in lab 4.
     ///
     /// # Errors
-    /// When a field is missing.
+    /// Returns an error if a field is missing.
     pub fn from_reply(reply: &[u8]) -> Result<Self> {
         let text = String::from_utf8_lossy(reply);
         let field = |name: &str| {
@@ -139,8 +139,8 @@ impl Wire {
         }
     }
 
-    /// Returns the message that the other members receive when a member is disconnected. It is empty if the wire format
-    /// has no such message.
+    /// Returns the message that the other members receive when a member is disconnected. The message is empty if the
+    /// wire format has no such message.
     pub fn farewell(self, name: &str, joined: &Joined) -> Vec<u8> {
         match self.number {
             _ if self.is_relayed => Vec::new(),

@@ -66,7 +66,7 @@ impl Run {
         Self { graded, events, programs, points, texts: [one, other] }
     }
 
-    /// Makes a run with as many bytes as a journal keeps. All of them are repetitions of one piece.
+    /// Makes a run with as many bytes as a journal keeps. All these bytes are repetitions of one piece.
     pub fn flood(piece: &[u8], is_screen: bool) -> Self {
         let bytes = piece.repeat(64 * 1024 / piece.len());
         let event = |who: &str, what| Event { at: Duration::ZERO, who: who.into(), what };
@@ -117,7 +117,7 @@ impl Run {
     }
 }
 
-/// Returns the bytes that a participant waits for. In most cases, they resemble a message of one of the labs.
+/// Returns the bytes that a participant waits for. In most cases, the bytes resemble a message of one of the labs.
 fn message(rng: &mut StdRng) -> Vec<u8> {
     match rng.random_range(..8_u32) {
         0 => frame(rng),
@@ -269,7 +269,7 @@ fn ended(rng: &mut StdRng) -> Ended {
     let mut time =
         || Duration::from_micros(rng.random_range(..10_000_000_u64) * rng.random_range(..3_u64));
     let (after, cpu_time, busy_time) = (time(), time(), time());
-    // In most cases, this is little memory, but sometimes it is more than any machine has.
+    // The value is usually small, but sometimes larger than the memory of any machine.
     let memory = rng.random::<u64>() >> rng.random_range(..64_u32);
     Ended {
         status,

@@ -33,7 +33,7 @@ use rand::{RngExt, SeedableRng};
 
 use crate::random::journal::Run;
 
-/// The number of journals in CI. Without optimization, they take a few seconds.
+/// The number of journals in CI. Without optimization, these journals take a few seconds.
 const JOURNALS: u64 = 1500;
 
 /// The maximum length of a report in an ordinary window. The longest real reports have about a hundred lines.
@@ -117,7 +117,8 @@ fn a_report_of_a_flood_is_made_in_time() {
     });
 }
 
-/// The processor time that this thread has used. Unlike the time of day, it does not depend on other programs.
+/// The processor time that this thread has used. Unlike the time of day, processor time does not depend on other
+/// programs.
 fn used() -> Duration {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap().into()
 }

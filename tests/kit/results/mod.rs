@@ -49,8 +49,8 @@ fn schema() -> Value {
     serde_json::from_str(&schema).unwrap()
 }
 
-/// Forbids fields that the schema does not describe. Programs that read the record must allow them, but this kit does
-/// not write any.
+/// Forbids fields that the schema does not describe. Programs that read the record must allow such fields, but this kit
+/// does not write any.
 fn strict(schema: &mut Value) {
     match schema {
         Value::Object(object) => {
@@ -152,7 +152,7 @@ fn changes_say_whose_points_differ_and_why() {
     let failed = new.submissions.iter_mut().find(|one| one.name == "Ann Lee 005").unwrap();
     failed.labs[0].stages[1].verdict = Verdict::GraderError;
     failed.labs[0].stages[1].points = None;
-    // If only the reason for the same points differs, this is not a change.
+    // A different verdict with the same points does not count as a change.
     failed.labs[1].stages[14].verdict = Verdict::NotStarted;
     insta::assert_snapshot!(against::changes(&old, &new, 80));
 }

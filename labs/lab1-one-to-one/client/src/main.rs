@@ -63,13 +63,13 @@ fn connect(address: (&str, u16)) -> io::Result<TcpStream> {
 /// [`FULL`]. The person sees each message once, in order and immediately, on the [`Screen`]. When the server has closed
 /// the connection, this function returns.
 ///
-/// Stage 10 tests this function: when the connection is lost, it returns the error. In both cases, `main` tells the
-/// person what happened, and ends the program, even if no key is ever pressed again.
+/// Stage 10 tests this function: when the connection is lost, it returns the error. When this function returns, `main`
+/// tells the person what happened, and ends the program, even if no key is ever pressed again.
 ///
 /// Stage 12 tests this function, with three people: a message does not break the line that is being typed.
 ///
-/// Stage 14 tests this function: a message may contain characters that would control a terminal. They must appear on
-/// the screen as visible, harmless symbols.
+/// Stage 14 tests this function: a message may contain characters that would control a terminal. Such characters must
+/// appear on the screen as visible, harmless symbols.
 fn show_messages(stream: &TcpStream, screen: &Screen) -> io::Result<()> {
     todo!("stage 3: show each message that arrives, until the stream ends")
 }
@@ -81,9 +81,9 @@ fn show_messages(stream: &TcpStream, screen: &Screen) -> io::Result<()> {
 /// function returns the error.
 ///
 /// Stage 7 comes back to this function: a person leaves by typing `quit`, or by pressing Ctrl-D or Ctrl-C (for these
-/// keys, [`Terminal::read_line`] returns `None`). In each case, the last bytes that the server gets are `quit`, once
-/// and without a newline, because the original server compares them with exactly these four letters. Then the program
-/// ends ([`Terminal::leave`]).
+/// keys, [`Terminal::read_line`] returns `None`). However the person leaves, the last bytes that the server gets are
+/// `quit`, once and without a newline, because the original server compares them with exactly these four letters. Then
+/// the program ends ([`Terminal::leave`]).
 ///
 /// Stage 13 tests this function, together with the server: people leave with `quit`, Ctrl-D and Ctrl-C.
 fn type_messages(terminal: &mut Terminal, stream: &TcpStream) -> Result<()> {

@@ -87,8 +87,8 @@ fn open_listener(address: (&str, u16)) -> io::Result<TcpListener> {
 /// fail immediately; even then, the server must not keep a core busy or flood the log.
 ///
 /// Stage 8 comes back to this function: at most `seats` clients are served at a time. A seat is taken before its
-/// client's thread starts. It is free again as soon as [`talk`] has returned, or as soon as starting the thread has
-/// failed. A client that finds no free seat is turned away ([`turn_away`]); meanwhile, no other client has to wait.
+/// client's thread starts. The seat is free again as soon as [`talk`] has returned, or as soon as starting the thread
+/// has failed. A client that finds no free seat is turned away ([`turn_away`]); meanwhile, no other client has to wait.
 ///
 /// Stage 13 tests this function, together with the client: one person leaves, another joins, and a third finds the
 /// room full.
@@ -175,8 +175,8 @@ fn welcome(member: &mut Member) {
 /// The whole room waits for this function, so the function must not wait for a member. For a hundred members, there are
 /// a hundred pushes, however many messages there are. The members share the same [`Bytes`]; cloning it copies nothing.
 ///
-/// Stage 14 tests this function: a message may contain characters that would control the server's terminal. They must
-/// appear there as visible, harmless symbols.
+/// Stage 14 tests this function: a message may contain characters that would control the server's terminal. Such
+/// characters must appear there as visible, harmless symbols.
 fn relay(members: &mut BTreeMap<u64, Member>, speaker: u64, messages: &[String]) {
     todo!("stage 4: pass messages on to every member except their speaker")
 }

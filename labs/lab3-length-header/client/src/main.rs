@@ -45,8 +45,8 @@ fn main() -> Result<()> {
 /// Receives frames until the connection ends.
 ///
 /// After an invalid frame, which the original server sends when two people speak at the same moment, the client must
-/// leave. The client says goodbye first. If it did not, the original server would still send to the closed connection,
-/// and would disconnect every client whose message it relays to that connection.
+/// leave. The client says goodbye first, because otherwise the original server would still send to the closed
+/// connection, and would disconnect every client whose message it relays to that connection.
 fn receive(stream: &TcpStream, screen: &Screen, goodbye: &[u8]) -> io::Result<()> {
     let result = show_frames(stream, screen);
     if result.as_ref().is_err_and(|error| error.kind() == ErrorKind::InvalidData) {
@@ -90,8 +90,9 @@ fn show_frames(stream: &TcpStream, screen: &Screen) -> io::Result<()> {
 /// name may contain spaces, and `!DISCONNECT` in a sentence is an ordinary word.
 ///
 /// Stage 7 comes back to this function: a person leaves by typing `!DISCONNECT`, or by pressing Ctrl-D or Ctrl-C (for
-/// these keys, [`Terminal::read_line`] returns `None`). In each case, the server gets `[ann] : !DISCONNECT` as the
-/// last frame, exactly once. [`Terminal::leave`] sends the last words, and ends the program with status 0.
+/// these keys, [`Terminal::read_line`] returns `None`). However the person leaves, the server gets
+/// `[ann] : !DISCONNECT` as the last frame, exactly once. [`Terminal::leave`] sends the last words, and ends the program
+/// with status 0.
 ///
 /// Stage 12 tests this function, together with the server: people leave with `!DISCONNECT`, Ctrl-D and Ctrl-C.
 fn type_messages(terminal: &mut Terminal, stream: &TcpStream, name: &str) -> Result<()> {

@@ -82,16 +82,16 @@ impl Sender<'_> {
 ///
 /// Stage 12 tests this function, with three people: a half-typed line remains intact ([`Screen::print`]).
 ///
-/// Stage 14 tests this function: names and text may contain characters that would control a terminal. They must
-/// appear on the screen as visible, harmless symbols.
+/// Stage 14 tests this function: names and text may contain characters that would control a terminal. Such characters
+/// must appear on the screen as visible, harmless symbols.
 fn show_replies(stream: &TcpStream, screen: &Screen, rooms: &Rooms) -> io::Result<()> {
     todo!("stage 10: show each reply that arrives, until the stream ends")
 }
 
 /// Stage 10: show one reply that is not an error.
 ///
-/// A [`Reply::Chat`] is shown as `[room1] alice: hello`, with the name that [`Rooms`] has for the room. Further
-/// lines are indented by two spaces; otherwise one of them could look like a message from another person.
+/// A [`Reply::Chat`] is shown as `[room1] alice: hello`, with the name that [`Rooms`] has for the room. Further lines
+/// are indented by two spaces; otherwise, a further line could look like a message from another person.
 ///
 /// The wording of all other replies is up to you. A [`Reply::Helo`] is shown with its text, and a [`Reply::Unknown`]
 /// with its line, after `the server says:`. For [`Reply::Joined`] and [`Reply::Left`], the screen names the room. If

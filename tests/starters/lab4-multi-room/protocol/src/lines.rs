@@ -22,7 +22,7 @@ pub struct Lines<R> {
     /// The bytes of the line that is being read. The vector is kept, to save an allocation for each line.
     bytes: Vec<u8>,
     put_back: Option<String>,
-    /// Whether a line that did not begin a message has been reported. If so, lines are skipped until one begins a
+    /// Whether a line that did not begin a message has been reported. If so, lines are skipped until a line begins a
     /// message.
     pub(crate) is_skipping: bool,
 }
@@ -41,8 +41,8 @@ impl<R: BufRead> Lines<R> {
         Self { limit: MAX_LINE + ADDED, ..Self::new(reader, |_| {}) }
     }
 
-    /// Like [`Lines::next_line`], but for a line that may begin a request: there is no limit on how long it takes to
-    /// arrive.
+    /// Like [`Lines::next_line`], but for a line that may begin a request: there is no limit on how long the line takes
+    /// to arrive.
     pub(crate) fn first_line(&mut self) -> Result<Option<String>, Problem> {
         if self.put_back.is_none() {
             (self.begin)(&mut self.reader);
@@ -64,13 +64,13 @@ impl<R: BufRead> Lines<R> {
     /// become U+FFFD, and do not end the connection.
     ///
     /// # Errors
-    /// [`Problem::TooLong`], or an error of the connection.
+    /// Returns [`Problem::TooLong`], or an error of the connection.
     pub fn next_line(&mut self) -> Result<Option<String>, Problem> {
         todo!("stage 1: return the next line, without its end")
     }
 
-    /// Returns the line, unless it would be longer than `limit` when it is written again: there is then a space after
-    /// its first colon, and U+FFFD, which is three bytes long, replaces bytes that are not UTF-8.
+    /// Returns the line, unless it would be longer than `limit` when it is written again. A line that is written has a
+    /// space after its first colon, and U+FFFD, which is three bytes long, in place of bytes that are not UTF-8.
     fn short_enough(&self, line: String) -> Result<String, Problem> {
         let is_longer = line.split_once(':').is_some_and(|(_, value)| !value.starts_with(' '));
         if line.len() + usize::from(is_longer) > self.limit {
@@ -81,14 +81,16 @@ impl<R: BufRead> Lines<R> {
 
     /// Stage 2: return the value of the next line, the field `name`.
     ///
-    /// The function `value` finds the value in a line. If the stream ends here, it ends within a message (`cut_off`).
+    /// The function `value` finds the value in a line. If the stream ends before the line, the stream ends within a
+    /// message (`cut_off`).
     ///
     /// Stage 7 comes back to this function: if the next line is not this field, the field is missing, and the complaint
     /// ([`Complaint::BAD_FIELD`]) names it. The line that arrived instead may begin the next message, so the next call
     /// of [`Lines::next_line`] must return it again.
     ///
     /// # Errors
-    /// A complaint if the field is missing; the errors of [`Lines::next_line`]; the end of the stream.
+    /// Returns a complaint if the field is missing, the errors of [`Lines::next_line`], or the end of the stream as an
+    /// error.
     pub fn field(&mut self, name: &str) -> Result<String, Problem> {
         todo!("stage 2: return the value of the next line, the field name")
     }
