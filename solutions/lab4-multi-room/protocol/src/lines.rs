@@ -70,9 +70,10 @@ impl<R: BufRead> Lines<R> {
             return Ok(Some(line));
         }
         self.bytes.clear();
-        // Otherwise, if ten thousand clients each sent one long line, their buffers would use a lot of memory.
+        // If each buffer kept the size of its longest line, the buffers of ten thousand clients could use a lot of
+        // memory.
         self.bytes.shrink_to(4096);
-        // Enough for the longest line and its end.
+        // This limit is enough for the longest line and its end.
         let limit = self.limit as u64 + 2;
         self.reader.by_ref().take(limit).read_until(b'\n', &mut self.bytes)?;
         if self.bytes.pop_if(|last| *last == b'\n').is_none() {

@@ -189,12 +189,12 @@ impl Hall {
 
     /// Stage 2: send a message of the member `id` to every member of the room.
     ///
-    /// The name in the message is always the one that the hall has stored for the client, never one from a request. The
-    /// current members get the messages in the order in which they were sent. This function does not send: it adds the
-    /// message to `said` ([`write_chat`]). `said` holds the messages of only one room, so if it holds messages of
+    /// The name in the message is always the name that the hall has stored for the client, never a name from a request.
+    /// The current members get the messages in the order in which they were sent. This function does not send: it adds
+    /// the message to `said` ([`write_chat`]). `said` holds the messages of only one room, so if it holds messages of
     /// another room, push these messages first ([`Hall::push_said`]).
     ///
-    /// Stage 8 tests this function: when one member does not read, the others still get everything.
+    /// Stage 8 tests this function: when one member does not read, the other members still get everything.
     fn say(&mut self, id: i64, room_ref: i64, message: &str) {
         if self.said.0 != room_ref {
             self.push_said();
