@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// More than any system should accept.
+/// More bytes than any system should accept.
 const LIMIT: u64 = 256_000_000;
 
 fn main() -> ExitCode {

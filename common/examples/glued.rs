@@ -27,7 +27,7 @@ fn main() -> ExitCode {
 /// Returns the number of bytes in the first read.
 fn run() -> io::Result<u64> {
     let (mut client, mut server) = loopback::connection()?;
-    client.set_nodelay(true)?; // Nagle's algorithm is another experiment.
+    client.set_nodelay(true)?; // Nagle's algorithm is the topic of another experiment.
     client.write_all(b"hello\n")?;
     client.write_all(b"hi\n")?;
     let mut buffer = [0; 100];

@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     )
 }
 
-/// Returns the letter of what happened.
+/// Returns the letter of the choice that describes what happened.
 fn run() -> io::Result<char> {
     let (mut client, mut server) = loopback::connection()?;
     client.write_all(b"hello")?;

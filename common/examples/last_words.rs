@@ -28,14 +28,14 @@ fn main() -> ExitCode {
     )
 }
 
-/// Returns the letter of what happened when the byte was not read.
+/// Returns the letter of the choice that describes what happened when the byte was not read.
 fn run() -> io::Result<char> {
     let happened = close(false)?;
     close(true)?;
     Ok(happened)
 }
 
-/// Returns the letter of what happened.
+/// Returns the letter of the choice that describes what happened.
 fn close(reads_first: bool) -> io::Result<char> {
     let (mut client, mut server) = loopback::connection()?;
     client.write_all(b"?")?;
@@ -43,7 +43,7 @@ fn close(reads_first: bool) -> io::Result<char> {
     if reads_first {
         server.read_exact(&mut [0])?;
     }
-    // If not everything is accepted, the write returns what was accepted until then.
+    // If the system does not accept all bytes in time, the write returns the number of accepted bytes.
     server.set_write_timeout(Some(Duration::from_millis(300)))?;
     let written = server.write(&vec![b'x'; 1_000_000])?;
     drop(server);

@@ -6,7 +6,7 @@ mod prediction;
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
-/// No system should accept so many writes.
+/// No system should accept this many writes.
 const LIMIT: u64 = 100_000;
 
 fn main() -> ExitCode {

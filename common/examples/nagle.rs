@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     )
 }
 
-/// Returns the letter of what happened.
+/// Returns the letter of the choice that describes what happened.
 fn run() -> io::Result<char> {
     let on = median(false)?;
     println!("Nagle's algorithm on (the default):  {:.3} ms", on.as_secs_f64() * 1000.0);

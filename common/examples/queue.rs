@@ -24,13 +24,13 @@ fn main() -> ExitCode {
     )
 }
 
-/// Returns the number of clients that were connected before the first one that was not.
+/// Returns the number of clients that were connected before the first client that was not connected.
 fn run() -> io::Result<u64> {
-    let listener = TcpListener::bind("127.0.0.1:0")?; // This also calls listen.
+    let listener = TcpListener::bind("127.0.0.1:0")?; // `bind` also calls listen(2).
     let address = listener.local_addr()?;
     let mut clients = Vec::new();
     for number in 1..=200 {
-        // Without a timeout, the system would try for minutes.
+        // Without a timeout, the system would keep trying for minutes.
         match TcpStream::connect_timeout(&address, Duration::from_millis(500)) {
             Ok(client) => clients.push(client),
             Err(error)
@@ -45,7 +45,7 @@ fn run() -> io::Result<u64> {
     println!("{} clients are connected.", clients.len());
     let connected = clients.len() as u64;
 
-    // The others leave, so that the queue ends.
+    // The other clients leave, so that the queue becomes empty.
     clients.truncate(1);
     for mut client in clients {
         client.write_all(b"hello")?;

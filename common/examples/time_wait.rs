@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     )
 }
 
-/// Returns the letter of what happened.
+/// Returns the letter of the choice that describes what happened.
 fn run() -> io::Result<char> {
     let (mut client, mut server) = loopback::connection()?;
     let address = server.local_addr()?;
@@ -49,7 +49,7 @@ fn run() -> io::Result<char> {
     Ok(happened)
 }
 
-/// `std::net` cannot do this, because on Unix it always sets `SO_REUSEADDR`.
+/// `std::net` cannot bind without `SO_REUSEADDR`, because on Unix it always sets this option.
 fn bind(address: SocketAddr, reuse: bool) -> io::Result<Socket> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     socket.set_reuse_address(reuse)?;

@@ -26,7 +26,7 @@ fn main() -> ExitCode {
     )
 }
 
-/// Returns the letter of what happened.
+/// Returns the letter of the choice that describes what happened.
 fn run() -> io::Result<char> {
     let small = send(64, 5000)?;
     println!("2 x 5000 messages of 64 bytes: torn at {small} places.");

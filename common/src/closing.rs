@@ -42,17 +42,17 @@ pub fn refuse(stream: Arc<TcpStream>, reason: &[u8]) {
     }
 }
 
-/// Reads and discards everything that the peer sends until it closes its side, but for at most [`LINGER`].
+/// Reads and discards everything that the peer sends, until the peer closes its side, but for at most [`LINGER`].
 ///
 /// Closing a socket that holds unread input sends a reset (RFC 9293, section 3.6.1). Bytes that are still in the send
 /// buffer, or still on their way, are then lost. On Linux, the peer can still read the bytes that arrived before the
-/// reset; other systems may discard those as well.
+/// reset; other systems may discard these bytes as well.
 pub fn drain(mut stream: &TcpStream) {
     static LINGERING: AtomicUsize = AtomicUsize::new(0);
     if LINGERING.fetch_add(1, Ordering::Relaxed) < MAX_LINGERING {
         let end = Instant::now() + LINGER;
         let left = || end.saturating_duration_since(Instant::now());
-        // When no time is left, the timeout is zero, and setting it returns an error.
+        // When no time is left, the timeout is zero, and setting a timeout of zero returns an error.
         while stream.set_read_timeout(Some(left())).is_ok()
             && stream.read(&mut [0; 4096]).is_ok_and(|count| count > 0)
         {}
@@ -60,16 +60,16 @@ pub fn drain(mut stream: &TcpStream) {
     LINGERING.fetch_sub(1, Ordering::Relaxed);
 }
 
-/// Makes Ctrl-C (and SIGTERM) end a server with status 0, after everything that is still waiting has been sent and
-/// logged. The system closes the connections, so every client sees the end of the stream.
+/// Makes Ctrl-C and SIGTERM end a server with status 0, after all pending data has been sent and logged. The system
+/// closes the connections, so every client sees the end of the stream.
 ///
 /// # Errors
-/// If the signal handler cannot be installed.
+/// Returns an error if the signal handler cannot be installed.
 pub fn exit_on_ctrl_c() -> anyhow::Result<()> {
     Ok(ctrlc::set_handler(|| exit(0))?)
 }
 
-/// Ends the program with `status` when everything pending has been sent and logged, but after at most a second.
+/// Ends the program with `status` when all pending data has been sent and logged, but after at most a second.
 pub fn exit(status: i32) -> ! {
     wait_for_backlogs(Duration::from_millis(400));
     support::flush_log();

@@ -51,15 +51,15 @@ impl<const DEFAULT_PORT: u16> Endpoint<DEFAULT_PORT> {
     /// Opens the listening socket with `bind`, and gives it a long queue for new connections.
     ///
     /// # Errors
-    /// If the port is taken or reserved, or the address does not belong to this computer. The error message
-    /// says what to do.
+    /// Returns an error if the port is taken or reserved, or the address does not belong to this computer. The error
+    /// message says what to do.
     pub fn listen_with(
         &self,
         bind: impl FnOnce((&str, u16)) -> io::Result<TcpListener>,
     ) -> Result<TcpListener> {
         // ANCHOR: listen
         let listener = bind((&self.host, self.port)).map_err(|error| self.cannot_listen(&error))?;
-        // A second call to listen(2) only changes the length of this queue. If the call fails, everything still works,
+        // A second call to listen(2) only changes the length of the queue. If the call fails, the server still works,
         // but more slowly.
         let _ = SockRef::from(&listener).listen(BACKLOG);
         Ok(listener)
@@ -77,7 +77,8 @@ impl<const DEFAULT_PORT: u16> Endpoint<DEFAULT_PORT> {
     /// Connects to the server with `connect`. Each send is transmitted immediately (without Nagle's algorithm).
     ///
     /// # Errors
-    /// If no server is listening at the address, or the name is unknown. The error message says what to do.
+    /// Returns an error if no server is listening at the address, or the name is unknown. The error message says what
+    /// to do.
     pub fn connect_with(
         &self,
         connect: impl FnOnce((&str, u16)) -> io::Result<TcpStream>,
@@ -90,7 +91,7 @@ impl<const DEFAULT_PORT: u16> Endpoint<DEFAULT_PORT> {
 
     fn cannot_listen(&self, error: &io::Error) -> anyhow::Error {
         let Self { host, port } = self;
-        // Suggests the next lower port (9998 for 9999), but never a privileged one.
+        // Suggests the next lower port (9998 for 9999), but never a privileged port.
         let other = if *port > 1024 { port - 1 } else { 8080 };
         let run = format!("cargo run -p {} -- {other}", program_name());
         match error.kind() {

@@ -52,7 +52,7 @@ const LONG: usize = 1024;
 /// ```
 pub struct Messages<'a> {
     reader: BufReader<&'a TcpStream>,
-    /// The bytes that have arrived so far of a message that is not complete yet.
+    /// The bytes of an incomplete message that have arrived so far.
     begun: Vec<u8>,
     /// Whether the last `recv` filled the buffer, in which case the message may continue.
     is_full: bool,
@@ -107,8 +107,8 @@ impl<'a> Messages<'a> {
     /// Every `\r` before the newline is dropped; bytes that are not UTF-8 become U+FFFD.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidData`] if a message is longer than [`MAX_MESSAGE`], either as it arrived or after U+FFFD
-    /// has made it longer; otherwise, an error of the connection.
+    /// Returns [`ErrorKind::InvalidData`] if a message is longer than [`MAX_MESSAGE`], either as it arrived or after
+    /// U+FFFD has made it longer; otherwise, returns an error of the connection.
     pub fn receive(&mut self) -> io::Result<Option<String>> {
         loop {
             match self.read_one(None)? {
@@ -124,7 +124,8 @@ impl<'a> Messages<'a> {
     /// stream.
     ///
     /// # Errors
-    /// [`ErrorKind::TimedOut`] if the message has not arrived within `limit`; otherwise see [`Messages::receive`].
+    /// Returns [`ErrorKind::TimedOut`] if the message has not arrived within `limit`; for other errors, see
+    /// [`Messages::receive`].
     pub fn handshake(&mut self, limit: Option<Duration>) -> io::Result<Option<String>> {
         let peer = mem::replace(&mut self.peer, Peer::Stranger);
         let part = self.read_one(limit.map(|limit| Instant::now() + limit));

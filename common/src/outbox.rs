@@ -1,8 +1,8 @@
 //! The sending side of a connection, for a thread that must never wait.
 //!
 //! A blocking write to a peer that does not read never returns, and would hold up a whole broadcast. An [`Outbox`]
-//! gathers bytes instead, and sends all of them with one `send`, which does not wait, and costs hardly more for fifty
-//! messages than for one. Bytes that the socket does not accept go to a backlog, and a thread sends them.
+//! gathers bytes instead, and sends all of them with one `send` that does not wait. One `send` costs hardly more for
+//! fifty messages than for one message. Bytes that the socket does not accept go to a backlog, and a thread sends them.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Write};
@@ -41,7 +41,7 @@ const GONE: Duration = Duration::from_mins(5);
 /// How long a backlog's thread waits for more bytes. If every send may block, this thread does all the sending.
 const IDLE: Duration = Duration::from_secs(if cfg!(target_os = "linux") { 0 } else { 5 });
 
-/// How many bytes may wait in all backlogs together, and how many of them are waiting now.
+/// The maximum total number of bytes in all backlogs, and the current total number.
 static LIMIT: AtomicUsize = AtomicUsize::new(usize::MAX);
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 
@@ -60,8 +60,8 @@ pub fn wait_for_backlogs(limit: Duration) {
 
 /// Gathers bytes for one peer and sends them without ever blocking.
 ///
-/// Dropping it sends everything that was pushed, and then shuts down the sending side of the connection. A peer that is
-/// gone or too far behind is disconnected: the thread that reads from it then sees the end of the stream.
+/// Dropping an outbox sends everything that was pushed, and then shuts down the sending side of the connection. A peer
+/// that is gone or too far behind is disconnected: the thread that reads from it then sees the end of the stream.
 ///
 /// ```
 /// # use std::io::Read;
@@ -115,7 +115,7 @@ impl Outbox {
     pub fn new(stream: Arc<TcpStream>) -> Self {
         let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE);
         let socket = SockRef::from(&stream);
-        // If the system does not support one of these options, the outbox works without it.
+        // If the system does not support an option, the outbox works without this option.
         let _ = socket.set_tcp_keepalive(&keepalive.with_retries(4));
         #[cfg(target_os = "linux")]
         let _ = socket.set_tcp_user_timeout(Some(GONE));
@@ -123,8 +123,8 @@ impl Outbox {
     }
 
     /// Like [`Outbox::new`], but sends with `send`. `send` must not wait; it returns how many of the bytes, counted
-    /// from the first, the socket has accepted. It is called again for the rest until it returns 0: after a short
-    /// write, the socket may still accept more. An error disconnects the peer.
+    /// from the first, the socket has accepted. The outbox calls `send` again for the rest until `send` returns 0:
+    /// after a short write, the socket may still accept more bytes. An error disconnects the peer.
     pub fn sending_with(stream: Arc<TcpStream>, send: Send) -> Self {
         let mut outbox = Self::new(stream);
         outbox.send = Some(send);
@@ -160,7 +160,7 @@ impl Outbox {
         self.gathered = pieces;
     }
 
-    /// Returns an error if the peer must be disconnected; it contains the reason if the reason should be logged.
+    /// Returns an error if the peer must be disconnected. The error contains the reason if the reason should be logged.
     fn send_or_queue(&self, pieces: &[Bytes]) -> Result<(), Option<&'static str>> {
         let mut backlog = self.backlog.lock();
         if backlog.gone {
@@ -175,7 +175,8 @@ impl Outbox {
         if length > MAX_BACKLOG {
             return Err(Some("is more than 1 MiB behind"));
         }
-        // The less memory is left in total, the less each peer may use: those furthest behind are disconnected first.
+        // The less memory is left in total, the less each peer may use, so the peers that are furthest behind are
+        // disconnected first.
         let free = LIMIT.load(Ordering::Relaxed).saturating_sub(WAITING.load(Ordering::Relaxed));
         if length > free / 2 {
             return Err(Some("is behind, and too much waits for all clients together"));
@@ -291,8 +292,8 @@ fn may_try_again(error: &io::Error) -> bool {
 /// Sends once, without waiting. Returns how many of the bytes, counted from the first, the socket has accepted.
 ///
 /// # Errors
-/// [`ErrorKind::WouldBlock`] if the socket's buffer is full, and always on systems other than Linux: macOS accepts
-/// the flag but waits anyway, and Windows has no such flag. Any other error means that the connection is lost.
+/// Returns [`ErrorKind::WouldBlock`] if the socket's buffer is full, and always on systems other than Linux: macOS
+/// accepts the flag but waits anyway, and Windows has no such flag. Any other error means that the connection is lost.
 pub fn send_now(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
     send_slices(stream, &[IoSlice::new(bytes)])
 }

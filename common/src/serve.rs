@@ -14,11 +14,12 @@ use support::log;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Prints `listening on …` with the address, and serves each connection with `handle` in its own thread. `handle`
-/// also receives the connection's number, counted from 1. This function never returns, whatever happens to a connection.
+/// also receives the connection's number, counted from 1. This function never returns, whatever happens to a
+/// connection.
 ///
-/// The server serves at most `max_clients` clients at a time. If it is full, or cannot start a thread, a new client
-/// gets the bytes in `full` and is disconnected. When file descriptors run out, new connections wait in the listener's
-/// queue. When `handle` returns, its error, if any, is logged, and the connection is drained and closed.
+/// The server serves at most `max_clients` clients at a time. If the server is full, or cannot start a thread, a new
+/// client gets the bytes in `full` and is disconnected. When file descriptors run out, new connections wait in the
+/// listener's queue. When `handle` returns, its error, if any, is logged, and the connection is drained and closed.
 ///
 /// ```no_run
 /// use std::io::{Read, Write};
@@ -79,7 +80,7 @@ where
             if let Err(error) = handle(number, &connection) {
                 log(&format!("{peer}: {error}"));
             }
-            // The seat is free already, even if the peer is slow to close its side.
+            // The seat is already free, even if the peer is slow to close its side.
             drop(seat);
             drain(&connection);
         });

@@ -20,7 +20,7 @@ const SILENCE: Duration = Duration::from_millis(50);
 /// long the pause is, in microseconds.
 type Cuts = Vec<(Index, bool, u64)>;
 
-/// Limits the number of cases, because each one needs a connection and some time.
+/// Limits the number of cases, because each case needs a connection and some time.
 fn config() -> ProptestConfig {
     let default = ProptestConfig::default();
     ProptestConfig { cases: 24, max_shrink_iters: 32, failure_persistence: None, ..default }
@@ -202,7 +202,7 @@ proptest! {
         prop_assert_eq!(received, expected);
     }
 
-    /// An original server passes on our clients' newlines, which must not make it look like our server.
+    /// An original server passes on our clients' newlines, but must not be mistaken for our server.
     #[test]
     fn an_original_server(sent in vec((line(), any::<bool>(), 0..2000_u64), 1..6)) {
         let mut expected = vec!["alice joined!".to_owned()];

@@ -1,5 +1,5 @@
-//! Runs the experiments in `examples/` without a person. What they measure depends on the system and on its load, so
-//! only the shape of their output is checked.
+//! Runs the experiments in `examples/` without a person. What the experiments measure depends on the system and on its
+//! load, so only the shape of their output is checked.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -38,7 +38,7 @@ const EXPERIMENTS: [(&str, &[&str]); 10] = [
     ("torn_send", &["2 x 5000 messages*", "2 x 40 messages of 300000 bytes: torn at * places."]),
 ];
 
-/// Returns the output of an experiment, after checks that are the same for all.
+/// Returns the output of an experiment, after checks that are the same for all experiments.
 fn run(name: &str, input: &str) -> String {
     // `cargo test -p common` builds the examples first, but with `--test experiments` it does not.
     let this = std::env::current_exe().unwrap();
@@ -59,7 +59,7 @@ fn run(name: &str, input: &str) -> String {
         stdout.read_to_string(&mut text).expect("the output is UTF-8");
         send.send(text)
     });
-    // Only an experiment that hangs needs so long.
+    // Only an experiment that hangs takes this long.
     let text = receive.recv_timeout(Duration::from_mins(2)).unwrap_or_else(|error| {
         child.kill().unwrap();
         panic!("{name}: {error}")
@@ -74,7 +74,7 @@ fn run(name: &str, input: &str) -> String {
     text
 }
 
-/// Returns what comes after a text, up to the end of the line or up to another text.
+/// Returns the part of the output after a text, up to the end of the line or up to another text.
 fn after<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
     let (_, rest) = text.split_once(start).unwrap_or_else(|| panic!("no {start:?}: {text}"));
     rest.lines().next().unwrap().split(end).next().unwrap()
@@ -104,7 +104,7 @@ fn every_experiment_runs_without_a_person() {
     }
 }
 
-/// On Linux, this does not depend on timing.
+/// On Linux, the result of this experiment does not depend on timing.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_port_in_time_wait_is_in_use() {

@@ -90,7 +90,7 @@ fn silence_does_not_end_a_message_of_our_client() {
     peer.write_all(b"first\nhalf").unwrap();
     assert_eq!(messages.receive().unwrap().unwrap(), "first");
     let sender = thread::spawn(move || {
-        // This is longer than the silence that ends an original program's message.
+        // This pause is longer than the silence that ends an original program's message.
         thread::sleep(Duration::from_millis(150));
         peer.write_all(b" a line\n").unwrap();
         peer
@@ -151,7 +151,7 @@ fn the_first_message_of_a_trickling_client_ends_after_a_second() {
     trickler.join().unwrap();
 }
 
-/// Sends the next piece as soon as the reader has read the one before it, however busy the machine is.
+/// Sends the next piece as soon as the reader has read the previous piece, however busy the machine is.
 struct Follows {
     peer: TcpStream,
     next: Mutex<Option<Vec<u8>>>,
@@ -225,8 +225,7 @@ fn a_client_recognizes_an_original_server_by_any_other_greeting() {
     let originals: [(&[&str], &[&str]); 6] = [
         (&["alice joined!", "Connected", "bob: hi"], &["alice joined!", "Connected", "bob: hi"]),
         (&["alice joined!Connected", "bob: hi"], &["alice joined!Connected", "bob: hi"]),
-        // The original server passes on our client's line with its newline, which must not make it look like
-        // our server.
+        // The original server passes on our client's line with its newline, but must not be mistaken for our server.
         (&["bob: hi\n", "one", "two\n", "three"], &["bob: hi", "one", "two", "three"]),
         (&["alice joined!bob: hi\n", "one", "two"], &["alice joined!bob: hi", "one", "two"]),
         (

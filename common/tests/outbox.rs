@@ -31,7 +31,7 @@ fn local_connection() -> (UnixStream, Arc<TcpStream>) {
     (peer, Arc::new(TcpStream::from(OwnedFd::from(stream))))
 }
 
-/// Sends until the socket accepts no more bytes. Returns how many bytes it accepted.
+/// Sends until the socket accepts no more bytes. Returns how many bytes the socket accepted.
 fn fill(mut stream: &TcpStream) -> usize {
     stream.set_nonblocking(true).unwrap();
     let mut filled = 0;
@@ -42,7 +42,7 @@ fn fill(mut stream: &TcpStream) -> usize {
     filled
 }
 
-/// Returns bytes that reveal whether one of them is missing or in the wrong place.
+/// Returns bytes that reveal whether a byte is missing or in the wrong place.
 fn numbered(length: usize) -> Vec<u8> {
     (0..=250).cycle().take(length).collect()
 }

@@ -1,4 +1,4 @@
-//! Tests the accept loop: how many clients it serves, and how it refuses others.
+//! Tests the accept loop: how many clients it serves, and how it refuses other clients.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -85,7 +85,7 @@ impl Drop for Running {
     }
 }
 
-/// The server that the next test starts.
+/// The server that the test below starts.
 #[test]
 #[ignore = "never ends"]
 fn serves_with_few_descriptors() {

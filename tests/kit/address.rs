@@ -1,4 +1,4 @@
-//! A server that listens on all addresses of its computer loses one stage of its lab, and blocks no other.
+//! Tests that a server that listens on all addresses of its computer fails one stage of its lab, and no other stage.
 
 use std::fs;
 
@@ -49,7 +49,7 @@ fn a_server_for_everyone_loses_one_stage_of_lab_2() {
 
 #[test]
 fn a_server_for_everyone_loses_one_stage_of_lab_3() {
-    // These are also all IPv4 addresses.
+    // The address `::` includes all IPv4 addresses.
     loses_only(3, 10, "::");
 }
 

@@ -1,5 +1,5 @@
-//! Ways to get points without work, or to hurt the grader, a neighbor, or the machine. Each of them succeeds when
-//! nothing holds the program back. None does in tier A, and few in tier B.
+//! Tests attempts to get points without work, or to harm the grader, another submission, or the machine. Each attempt
+//! succeeds if the program is not confined. In tier A, no attempt succeeds; in tier B, only a few succeed.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -24,8 +24,8 @@ use tempfile::TempDir;
 
 const ATTACKS: &str = include_str!("attacks.py");
 
-/// Attempts that also fail where nothing holds them back: for a user other than root, in a container, or with another
-/// kernel or processor.
+/// Attempts that can fail even if the program is not confined: for a user other than root, in a container, or with
+/// another kernel or processor.
 const NOT_EVERYWHERE: [&str; 25] = [
     "calls in 32 bits",
     "changes its root",
@@ -54,7 +54,7 @@ const NOT_EVERYWHERE: [&str; 25] = [
     "types for others",
 ];
 
-/// What remains possible in tier B, and is said in the chapter for instructors.
+/// The attempts that succeed in tier B. The chapter for instructors lists them.
 const OPEN_IN_B: [&str; 4] = [
     "connects to its port on another address",
     "opens a neighbor's shared memory",
@@ -62,13 +62,13 @@ const OPEN_IN_B: [&str; 4] = [
     "sees the ports of others",
 ];
 
-/// The variable with the command line for a test that runs apart.
+/// The environment variable with the command line for the test that runs in its own namespaces.
 const COMMAND: &str = "ATTACKS";
 
-/// How each attempt ended.
+/// The outcome of each attempt, by name.
 type Ends = BTreeMap<String, String>;
 
-/// What the program attacks. It belongs to the test.
+/// The targets of the attacks. All of them belong to the test.
 struct Targets {
     own: TempDir,
     work: TempDir,
@@ -106,7 +106,7 @@ impl Targets {
         }
     }
 
-    /// Starts the attacks.
+    /// Returns the command line that starts the attacks.
     fn command(&self) -> String {
         format!(
             "python3 {}/chat.py {{port}} {} {} {} {} {} {} {}",
@@ -151,7 +151,7 @@ fn ends(shown: &str) -> Ends {
 fn confined(command: &str, port: u16) -> Ends {
     let launch = Runnable::Command(command.to_owned()).launch(port, &[]).unwrap();
     let words: Vec<_> = command.split(' ').collect();
-    // The paths of others are arguments here, but a command line does not name them in reality.
+    // These arguments are paths of other people's files, which a real command line would not name.
     let others = [Path::new(words[3]), Path::new(words[4])];
     let place = match launch.place {
         Place::Here { port, reads } => {
@@ -185,7 +185,7 @@ fn what_succeeds_freely_does_not_when_confined() {
         println!("NOT CHECKED: {}", confinement::tier());
         return;
     }
-    // The first ones are harmed.
+    // The attacks harm these targets, so the confined attacks get new targets.
     let free = free(&Targets::new());
     let failed: Vec<_> = free
         .iter()
@@ -226,7 +226,7 @@ fn what_succeeds_freely_does_not_when_confined() {
     assert!(done(&apart).is_empty(), "{:#?}", done(&apart));
 }
 
-/// Runs in namespaces of its own, started by the test above.
+/// Runs the attacks in namespaces. The test above starts this test.
 #[test]
 #[ignore = "the other test starts this one"]
 fn inside() {

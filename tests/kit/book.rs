@@ -38,7 +38,7 @@ const LANGUAGES: [&str; 9] = [
 /// A page of the book.
 #[derive(Default)]
 pub struct Page {
-    /// The targets of links.
+    /// The targets of the links on the page.
     pub ids: BTreeSet<String>,
     links: Vec<String>,
     /// The kind of each code block, and its code.

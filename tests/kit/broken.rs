@@ -1,5 +1,5 @@
-//! The grader with a bug in one of its parts. A bug costs only that part, and the last line is always the sum of the
-//! points, or says that there is none.
+//! Tests a grader that has a bug in one of its parts. Only the output of that part is missing, and the last line always
+//! gives the sum of the points, or says that there is no sum.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -40,7 +40,7 @@ impl Check {
         String::from_utf8_lossy(&self.output.stdout).into_owned()
     }
 
-    /// The lines of the stages, and the last line.
+    /// Returns the lines of the stages, and the last line.
     fn verdicts(&self) -> Vec<String> {
         let text = self.text();
         let is_stage = |line: &&str| {
@@ -64,7 +64,7 @@ fn finished_server(lab: u32) -> PathBuf {
     }
 }
 
-/// The text, in which no sentence is wrapped.
+/// Returns the text without line breaks.
 fn unwrapped(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -120,7 +120,7 @@ fn a_part_of_a_report_that_panics_costs_only_this_part() {
         if part == "the report" {
             continue;
         }
-        // Every other part is there, on the terminal and on the page.
+        // All other parts are present, on the terminal and on the page.
         assert_eq!(page.matches("<section").count(), count, "{part}\n{page}");
         assert!(page.matches(sentence).count() >= count, "{part}\n{page}");
         let parts = [
@@ -164,7 +164,7 @@ fn a_script_that_panics_costs_only_its_stage() {
         assert!(broken.page.contains("panics on purpose ("), "{}", broken.page);
         assert_eq!(broken.output.status.code(), Some(1), "{text}");
     }
-    // Threads of the grader that only read.
+    // These threads of the grader only read.
     for part in ["reading from a connection", "reading a terminal"] {
         let broken = check(Some(part));
         let text = broken.text();
@@ -191,7 +191,7 @@ fn the_last_line_says_that_there_is_no_sum() {
     for (arguments, breaks, told) in [
         (&server[..], Some("the check"), "the grader failed: the check panics on purpose ("),
         (&["1"], Some("the build"), "nothing was graded"),
-        // There is no Cargo.toml.
+        // The kit has no Cargo.toml.
         (&["1"], None, "nothing was graded"),
         (&["1.4", "--client", "./nowhere {port}"], None, "nothing was graded"),
     ] {
@@ -201,14 +201,14 @@ fn the_last_line_says_that_there_is_no_sum() {
         assert!(last.starts_with(&format!(" no points: {told}")), "{arguments:?}\n{text}");
         assert_eq!(output.status.code(), Some(1), "{arguments:?}\n{text}");
     }
-    // Some parents ignore the signal that tells of the end of a child, and a program inherits that.
+    // Some parent processes ignore SIGCHLD, and their child processes inherit this setting.
     let mut shell = Command::new("bash");
     shell.args(["-c", "trap '' CHLD; exec \"$0\" check 1 --kit \"$1\"", env!("CARGO_BIN_EXE_lab")]);
     let output = shell.arg(kit.path()).timeout(LIMIT).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(last_line(&text), " no points: nothing was graded", "{text}");
     assert_eq!(output.status.code(), Some(1), "{text}");
-    // A page that cannot be written is an error before anything is graded.
+    // If the page cannot be written, the command fails before it grades anything.
     let mut command = lab_in(kit.path());
     command.arg("check").args(server).args(["--html", "/nowhere/page.html"]);
     let output = command.output().unwrap();
@@ -228,7 +228,7 @@ fn a_grader_that_is_killed_has_no_sum() {
         command.args(["--server", "sh -c 'while sleep 1; do :; done' {port}"]);
         let mut waiting = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut output = BufReader::new(waiting.stdout.take().unwrap());
-        // The first line appears when the first stages are graded.
+        // The first line appears after the first stages have been graded.
         let mut text = String::new();
         output.read_line(&mut text).unwrap();
         kill(child_of(waiting.id()), signal).unwrap();
@@ -242,13 +242,14 @@ fn a_grader_that_is_killed_has_no_sum() {
         assert_eq!(waiting.wait().unwrap().code(), code, "{text}");
     };
     thread::scope(|scope| {
-        // A shell shows the signal of a user in its own way, so the grader ends by it.
+        // A shell reports in its own way that a signal from the user ended a program, so the grader ends itself with
+        // the same signal.
         scope.spawn(|| is_killed_by(Signal::SIGTERM, None));
         is_killed_by(Signal::SIGKILL, Some(137));
     });
 }
 
-/// The only child of a process.
+/// Returns the only child of a process.
 fn child_of(process: u32) -> Pid {
     let path = format!("/proc/{process}/task/{process}/children");
     let children = fs::read_to_string(path).unwrap();

@@ -1,5 +1,6 @@
-//! What a submission's build must not do: read the finished programs, the grader, or the work of others, connect, write
-//! elsewhere, or leave a process. Each attempt succeeds when nothing holds the build back.
+//! Tests what a submission's build must not do: read the finished programs, the grader, or other people's work; connect
+//! to a server; write outside its folder; or leave a process running. Each attempt succeeds if the build is not
+//! confined.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,7 +17,7 @@ use grader::system::{cargo, confinement, reads};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// Every build here takes seconds.
+/// Every build in this file takes only seconds.
 const LIMIT: Duration = Duration::from_mins(3);
 
 const SERVER: &str = "labs/lab1-one-to-one/server/src/main.rs";
@@ -29,7 +30,7 @@ const OTHERS: [&str; 4] = [
     ".git/config",
 ];
 
-/// A small kit with a server of the student and a finished one.
+/// Makes a small kit with a student's server and a finished server.
 fn small_kit() -> tempfile::TempDir {
     let kit = tempfile::tempdir().unwrap();
     let write = |path: &str, text: &str| files::write(&kit.path().join(path), text).unwrap();
@@ -77,13 +78,13 @@ fn a_build_reads_nothing_of_others() {
             .output();
         assert!(free.unwrap().status.success(), "this proves nothing: {source}");
     }
-    // What is its own, it may include.
+    // A submission may include its own files.
     files::write(&kit.path().join("labs/lab1-one-to-one/words"), "words").unwrap();
     let source = "const A: &str = include_str!(\"../../words\");\nfn main() {}\n";
     files::write(&kit.path().join(SERVER), source).unwrap();
     let built = cargo::build(kit.path(), &["lab1-server".to_owned()], LIMIT).unwrap();
     assert!(built["lab1-server"].is_ok(), "{built:?}");
-    // The finished programs are built by the grader, too.
+    // The grader also builds the finished programs.
     let built = cargo::build(kit.path(), &["solution1-server".to_owned()], LIMIT).unwrap();
     assert!(built["solution1-server"].is_ok(), "{built:?}");
 }
@@ -101,7 +102,7 @@ fn a_build_does_not_learn_the_home_folder() {
     assert!(built["lab1-server"].is_ok(), "{built:?}");
 }
 
-/// What a `Makefile` attempts.
+/// The attempts of a `Makefile`.
 const ATTEMPTS: [&str; 8] = [
     "reads the file of a neighbor",
     "lists the folder of a neighbor",
@@ -122,7 +123,7 @@ fn a_makefile_reaches_nothing_of_others() {
     let [own, neighbor] = [(); 2].map(|()| tempfile::tempdir().unwrap());
     fs::write(neighbor.path().join("work"), "work").unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    // No other process has this in its command line.
+    // No other process has this word in its command line.
     let mark = format!("100.{}7", std::process::id());
     let makefile = include_str!("builds.mk")
         .replace("OTHER", &neighbor.path().to_string_lossy())
@@ -140,7 +141,7 @@ fn a_makefile_reaches_nothing_of_others() {
         fs::write(own.path().join(name), text).unwrap();
     }
 
-    // The output of a build is only told when it fails.
+    // The output of a build is reported only if the build fails.
     let language = Language {
         name: "Make".to_owned(),
         file: "Makefile".to_owned(),
@@ -155,7 +156,7 @@ fn a_makefile_reaches_nothing_of_others() {
     assert!(!said.contains("it has a terminal"), "{said}");
     assert!(running(&mark).is_empty(), "{mark} is left");
 
-    // All this is possible for a build that is not held back.
+    // A build that is not confined can do everything that the `Makefile` attempts.
     let free = Command::new("make").arg("-s").arg("-C").arg(own.path()).output().unwrap();
     let free = String::from_utf8_lossy(&free.stdout);
     let begin = Instant::now();
@@ -168,7 +169,7 @@ fn a_makefile_reaches_nothing_of_others() {
     };
     assert!(!left.is_empty(), "this proves nothing: no process is left");
     for pid in left {
-        // It may be the process that starts the one that remains.
+        // This process may have ended in the meantime, because it may only have started the process that remains.
         let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
     }
     for name in ATTEMPTS {
@@ -176,7 +177,7 @@ fn a_makefile_reaches_nothing_of_others() {
     }
 }
 
-/// The processes that have this word in their command line.
+/// Returns the processes that have this word in their command line.
 fn running(word: &str) -> Vec<i32> {
     let has_word = |pid: &i32| {
         let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
@@ -186,7 +187,7 @@ fn running(word: &str) -> Vec<i32> {
     names.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(has_word).collect()
 }
 
-/// The instructor's command line names a file, which a submission can make a link, or a script.
+/// The instructor's command line names a file. A submission can replace this file with a link or a script.
 #[test]
 fn what_a_submission_says_gives_no_rights() {
     let [own, neighbor] = [(); 2].map(|()| tempfile::tempdir().unwrap());

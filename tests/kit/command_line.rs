@@ -1,4 +1,4 @@
-//! Tests how `cargo lab` understands what people type, and that it is never silent for long.
+//! Tests how `cargo lab` interprets its command line, and that it is never silent for long.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -20,7 +20,7 @@ use crate::export::{students_kit, write_bodies};
 use crate::lab::{LISTENS, kit_with_server};
 use crate::lab_in;
 
-/// No command is silent for longer.
+/// No command is silent for longer than this.
 const SILENCE: Duration = Duration::from_secs(2);
 
 /// How often a command that was silent for too long is tried again, because the machine may have been busy.
@@ -38,7 +38,7 @@ fn at_a_terminal(kit: &Path, arguments: &[&str]) -> Person {
     Person::start("student", &launch, Terminal::Xterm, &Journal::default()).unwrap()
 }
 
-/// Whether there is a line for this stage. The number alone may also be a time in a report.
+/// Returns whether there is a line for this stage. The number alone could also be a time in a report.
 fn has_line_of(stage: &'static str) -> impl Predicate<str> {
     predicate::function(move |text: &str| {
         let marks = ["✓", "✗", "·", "!"].map(|mark| format!("{mark} {stage} "));
@@ -136,8 +136,8 @@ fn a_lab_is_run_in_the_terminal() {
     lab_in(kit.path()).args(["run", "1", "client"]).assert().code(1).stderr(missing);
 }
 
-/// Makes all files of a lab look as if they had been saved this much later. If they looked older than the last build,
-/// cargo would not build them again.
+/// Makes all files of a lab look as if they had been saved later by this duration. If the files looked older than the
+/// last build, cargo would not build them again.
 fn saved(kit: &Path, lab: u32, later: Duration) {
     let labs = kit.join("labs");
     for path in files::below(&labs).unwrap() {
@@ -160,7 +160,7 @@ fn the_map_begins_where_the_student_works() {
     };
     next("Lab 1 comes next: it is the first unfinished lab", "1.1");
 
-    // The other labs have been saved, too, but they are as the starter.
+    // The files of the other labs have also been saved, but they are still those of the starter.
     write_bodies(kit, |lab, stage| [1, 3].contains(&lab) && stage == 1);
     saved(kit, 3, minute);
     next("You are working on lab 3", "3.2");
@@ -264,7 +264,7 @@ fn no_command_is_silent_for_long_at_a_terminal() {
     }
 }
 
-/// In a pipe, a step that takes long has one line. Short steps have none.
+/// In a pipe, a step that takes a long time prints one line, and a short step prints nothing.
 #[test]
 fn no_command_is_silent_for_long_in_a_pipe() {
     for arguments in [&[][..], &["check", "1.1"], &["next", "1"]] {

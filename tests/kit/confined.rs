@@ -1,4 +1,4 @@
-//! What a confined program may still do, and where its bounds are.
+//! Tests what a confined program can still do, and what its limits are.
 
 use std::fs;
 use std::path::Path;
@@ -29,7 +29,7 @@ fn start(folder: &Path, program: &str) -> (Person, Journal) {
     (Person::start("mallory", &launch, Terminal::Dumb, &journal).unwrap(), journal)
 }
 
-/// Returns what the person's program was ended for.
+/// Returns the limit for which the grader ended the person's program, if it did.
 fn excess(person: &Person) -> Option<Excess> {
     let begin = Instant::now();
     while person.process().ended().is_none() && begin.elapsed() < LIMIT {
@@ -46,7 +46,7 @@ fn two_processes_together_have_too_much_memory() {
     assert_eq!(excess(&person), Some(Excess::Memory));
 }
 
-/// The grader looks several times while the program waits.
+/// Asserts that the grader does not end the program, which it checks several times while the program waits.
 fn is_not_ended(program: &str) {
     let folder = tempfile::tempdir().unwrap();
     let (person, _journal) = start(folder.path(), program);

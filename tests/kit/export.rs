@@ -28,7 +28,7 @@ impl StudentsKit {
     }
 }
 
-/// Whose turn it is to use the build folder of the students' kits.
+/// Locked by the test that is using the build folder of the students' kits.
 static TURN: Mutex<()> = Mutex::new(());
 
 /// Exports a student's kit. All such kits share a build folder, so the libraries are built only once; only one such kit
@@ -149,7 +149,7 @@ fn the_starters_compile_without_a_warning() {
         .stderr(contains("Compiling lab4-server").and(contains("warning").not()));
 }
 
-/// As the book describes: an export updates the course's repository, and the student pulls.
+/// As the book describes, an export updates the course's repository, and the student pulls.
 #[test]
 fn a_student_can_update_to_a_newer_kit_without_losing_work() {
     let git = |folder: &Path, arguments: &[&str]| {
@@ -199,7 +199,7 @@ fn an_older_kit_may_lack_folders() {
     export().success();
     let (docs, handout) = (kit.path().join("docs"), "lab1-one-to-one/README.md");
     fs::remove_dir_all(&docs).unwrap();
-    // In older kits the handouts were only in labs/.
+    // In older kits, the handouts were only in labs/.
     fs::remove_file(kit.path().join("tests/starters").join(handout)).unwrap();
     export().success();
     assert!(docs.is_dir() && kit.path().join("labs").join(handout).is_file());

@@ -1,5 +1,5 @@
-//! The grader has floors. A file uses only files on its own floor and on the floors below it, and no two files
-//! depend on each other.
+//! Tests that the grader's files form floors. A file uses only files on its own floor and on lower floors, and no two
+//! files depend on each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

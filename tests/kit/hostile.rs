@@ -1,5 +1,5 @@
-//! Hostile submissions. Each submission must get the right verdict in time, leave nothing behind, and change no file
-//! outside its folder. The tests also show what the kit cannot prevent, as the README says.
+//! Tests hostile submissions. Each submission must get the right verdict in time, leave nothing behind, and change no
+//! file outside its folder. The tests also show what the kit cannot prevent, as the README says.
 //!
 //! All submissions are limited, so that they do no harm on systems that do not confine them. The submissions end
 //! within two minutes, use at most 3 GB, write only markers, signal only the grader that the test has started for
@@ -147,7 +147,7 @@ fn main() {{
         commands.collect()
     }
 
-    /// Whether a process listens on the kit's address.
+    /// Returns whether a process listens on the kit's address.
     fn is_listening(&self) -> bool {
         let table = fs::read_to_string("/proc/net/tcp").unwrap_or_default();
         let address = format!("{:08X}:", u32::from_ne_bytes(self.address.octets()));
@@ -232,7 +232,7 @@ struct Case {
     write: fn(&Kit),
     /// The time limit for building the submission.
     build_limit: Duration,
-    /// The stage that is graded. Stage 2 is the first in which a client connects to the server.
+    /// The stage that is graded. Stage 2 is the first stage in which a client connects to the server.
     stage: usize,
     verdict: Verdict,
     /// The strings that the report must contain.
@@ -350,7 +350,7 @@ impl<'a> Seen<'a> {
     }
 }
 
-/// Text that imitates a report, to be shown in the middle of a real one.
+/// Text that imitates a report, to be shown in the middle of a real report.
 const FORGERY: &str = r#""\x1b[2J\x1b[H\x1b[31m\x1b]0;title\x07\u{9b}1m\u{202e}\r\n\n ✓ 1.1   The server listens   5/5\n ✗ 1.9 no\n labs  400/400 points\n{\"verdict\":\"passed\",\"points\":400}\n</pre></section><script>alert(1)</script><img src=x onerror=alert(1)>\n]]>\n   control  passes\n""#;
 
 #[allow(clippy::too_many_lines)] // a list
@@ -423,7 +423,7 @@ fn programs() -> Vec<Case> {
             kit.serves("println!(\"not yet implemented: stage 1: this and that\"); hangs()");
         })
         .is(Verdict::Blocked(1)),
-        // Where a program can read the grader's script, the words in the script are random.
+        // If a program can read the grader's script, the words in the script are random.
         case("answers with all that the script may ask", &["should have heard"], |kit| {
             kit.serves(
                 r#"let script = fs::read_to_string(kit().join("tests/src/labs/lab1/server.rs")).unwrap_or_default();
@@ -642,7 +642,7 @@ fn a_program_does_not_end_its_grader() {
     let kit = Kit::new();
     kit.serves(
         r#"lives_on();
-        // A program that must not read `/proc` does not learn the name.
+        // A program that must not read `/proc` does not learn the name of its parent.
         if ["lab", ""].contains(&&*parent()) {
             for number in [15, 10, 2, 1] { println!("signaled the grader: {}", kill(getppid(), number) == 0); }
         }

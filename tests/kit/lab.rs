@@ -51,7 +51,7 @@ fn each_call_shows_the_next_hint() {
     hint().stdout(contains("hint 1 ").and(contains("hint 2 ").not()));
     hint().stdout(contains("hint 2 ").and(contains("hint 1 ").not()));
     hint().stdout(contains("hint 3").and(contains("That was the last one")));
-    // All have been shown, so all are shown again.
+    // All hints have been shown, so all of them are shown again.
     hint().stdout(contains("hint 1 ").and(contains("hint 2 ")));
     let output = lab_in(kit.path()).args(["hint", "2.99"]).assert().code(2);
     output.stderr(contains("lab 2 has stages 1 to 15"));
@@ -177,7 +177,7 @@ fn soaking_finds_no_different_verdict() {
         .stdout(contains("3 rounds of 2 stages"));
 }
 
-/// A finished stage 1.
+/// A program that passes stage 1.
 pub const LISTENS: &str = r#"fn main() {
     let port: u16 = std::env::args().nth(1).unwrap().parse().unwrap();
     let Ok(listener) = std::net::TcpListener::bind(("127.0.0.1", port)) else {

@@ -74,7 +74,7 @@ fn every_stage_is_named_in_a_doc_comment() {
 struct Steps {
     /// The functions that the steps name.
     functions: Vec<String>,
-    /// Everything that is wrong.
+    /// The mistakes that were found.
     wrong: Vec<String>,
     /// Whether this script has begun a step.
     has_begun: bool,
@@ -103,7 +103,7 @@ impl<'a> Visit<'a> for Steps {
             _ => None,
         };
         let mut comment = function.attrs.iter().filter_map(doc);
-        // Other functions are called by scripts, in the middle of a step.
+        // Scripts call other functions in the middle of a step.
         self.has_begun = !comment.any(|line| line.starts_with(" Stage "));
         visit::visit_item_fn(self, function);
         if !self.has_begun {
@@ -133,7 +133,7 @@ impl<'a> Visit<'a> for Steps {
         }
     }
 
-    /// Whatever can fail belongs to a step, except the start of a program or of a listener.
+    /// Every call that can fail belongs to a step, unless it starts a program or a listener.
     fn visit_expr_try(&mut self, tried: &'a syn::ExprTry) {
         let starts = ["server", "server_with", "client", "client_at", "listener", "address"];
         let is_start = match &*tried.expr {

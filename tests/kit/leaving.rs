@@ -27,7 +27,7 @@ use crate::chats::executable;
 /// The maximum time for leaving.
 const PROMISED: Duration = Duration::from_secs(2);
 
-/// How many clients run at the same time. They mostly wait.
+/// How many clients run at the same time. The clients mostly wait.
 const AT_ONCE: usize = 48;
 
 /// How many times a client that failed is tried again, without other clients, because the machine may have been busy.
@@ -105,7 +105,7 @@ struct Outcome {
     status: Option<i32>,
     after: Duration,
     is_terminal_as_found: bool,
-    /// A message that the client should have shown but did not.
+    /// A message that the client should have shown, but did not show.
     unsaid: Option<&'static str>,
     shown: String,
 }

@@ -1,4 +1,4 @@
-//! The tests of the kit itself: `cargo test --test kit`. A plain `cargo test` does not run them, because it runs
+//! The tests of the kit itself: `cargo test --test kit`. A plain `cargo test` does not run these tests, because it runs
 //! the grader.
 
 mod address;
@@ -13,7 +13,7 @@ mod broken;
 #[cfg(target_os = "linux")]
 mod builds;
 mod chats;
-// Hostile submissions need what holds them back.
+// The class contains hostile submissions, which only Linux can confine.
 #[cfg(target_os = "linux")]
 mod class;
 mod command_line;
@@ -38,13 +38,13 @@ mod musts;
 mod mutants;
 mod never_reads;
 mod open;
-// Only Linux has what these need to grade a class.
+// The scripts of these tests grade submissions, which needs Linux.
 #[cfg(target_os = "linux")]
 mod platforms;
 mod random;
 mod results;
 mod servers;
-// Its submissions are graded as those of a class.
+// This test grades a class, which needs Linux.
 #[cfg(target_os = "linux")]
 mod shards;
 mod shell_lines;
@@ -57,7 +57,7 @@ use std::time::Duration;
 
 use assert_cmd::Command;
 
-/// No program here runs for long. A program that hangs is ended, and its test fails.
+/// No program in these tests runs for long. A program that hangs is ended, and its test fails.
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// Returns the command `cargo lab` for this kit.

@@ -17,7 +17,7 @@ fn breaks(kit: &Path, manifest: &str, find: &str, replace: &str) {
     fs::write(&file, text.replacen(find, replace, 1)).unwrap();
 }
 
-/// Grades all labs. `lost` are the programs with a broken manifest, and what the reports of their stages must say.
+/// Grades all labs. `lost` lists the programs with a broken manifest, and what the reports about their stages must say.
 fn costs_only(kit: &Path, lost: &[(u32, Role, &str, &str)]) {
     let grader = Grader::new(kit, &[1, 2, 3, 4], Some(1));
     for lab in &grader.labs {
@@ -26,7 +26,7 @@ fn costs_only(kit: &Path, lost: &[(u32, Role, &str, &str)]) {
                 *number == lab.number && (stage.role == *role || stage.role == Role::Together)
             };
             let lost = lost.iter().find(is_lost);
-            // Of the programs that are not lost, the first stages show that they were built.
+            // For all other programs, the first stages show that the programs were built.
             if lost.is_none() && !stage.requires.is_empty() {
                 continue;
             }

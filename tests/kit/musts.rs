@@ -1,11 +1,12 @@
-//! The rules of a handout name the stages that grade them, or say that they are not graded. Each stage grades a rule.
+//! Tests that each rule of a handout names the stages that grade it, or says that it is not graded, and that each stage
+//! grades a rule.
 
 use std::collections::BTreeSet;
 use std::fs;
 
 use grader::labs;
 
-/// The part of a handout that has the rules.
+/// Returns the part of a handout that contains the rules.
 fn rules(lab: u32) -> String {
     let handout = grader::kit::files::package(&grader::kit::root(), "labs", lab, "server").unwrap();
     let text = fs::read_to_string(handout.with_file_name("README.md")).unwrap();
@@ -13,7 +14,8 @@ fn rules(lab: u32) -> String {
     rules.split_once("\n## ").unwrap().0.to_owned()
 }
 
-/// The marks in a text: `(stage 5)`, `(stages 3, 12)`, `(not graded)`. Returns their stages, if there are any marks.
+/// Returns the stages in the marks of a text, such as `(stage 5)`, `(stages 3, 12)` and `(not graded)`, or `None` if
+/// there are no marks.
 fn marks(text: &str) -> Option<Vec<u32>> {
     let notes = text.split('(').skip(1).filter_map(|rest| rest.split_once(')'));
     let parts: Vec<_> = notes.flat_map(|(note, _)| note.split("; ")).collect();
@@ -25,7 +27,7 @@ fn marks(text: &str) -> Option<Vec<u32>> {
     (!marks.is_empty()).then(|| numbers.collect())
 }
 
-/// The sentences of a rule. An abbreviation or a file name would not be followed by a capital.
+/// Returns the sentences of a rule. After the period of an abbreviation or a file name, there is no capital letter.
 fn sentences(rule: &str) -> Vec<String> {
     let mut sentences = vec![String::new()];
     for word in rule.split_whitespace() {

@@ -1,5 +1,6 @@
-//! Tests the classic mistakes one by one. Each mistake must fail the stage that is meant for it, and pass every earlier
-//! stage. The report of that stage is kept as a snapshot; `cargo insta review` shows what has changed.
+//! Tests the classic mistakes one by one. A program with a mistake must fail the stage that is meant for this mistake,
+//! and pass every earlier stage. The report of that stage is kept as a snapshot; `cargo insta review` shows what has
+//! changed.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -32,8 +33,8 @@ pub struct Mutant {
     replace: String,
     /// Whether the report depends either on how the stream was split or on which thread ran first.
     varies: bool,
-    /// Whether the snapshot includes the ladder and the screens, which the book shows. This must be false unless the
-    /// report about the mistake is always the same.
+    /// Whether the snapshot includes the ladder and the screens, which the book shows. This field must be false unless
+    /// the report about the mistake is always the same.
     has_pictures: bool,
 }
 
@@ -100,7 +101,7 @@ fn are_caught(lab: u32) {
     // Each lab builds different packages, so the tests can share a folder.
     let kit = export_built_in("target/mutants");
     let mut wrong = Vec::new();
-    // For work on a few of them: `MUTANTS=spins` tests those that have this in their names.
+    // For work on a few mutants, `MUTANTS=spins` tests only those that have `spins` in their names.
     let named = env::var("MUTANTS").unwrap_or_default();
     let is_tested = |mutant: &&Mutant| mutant.lab == lab && mutant.name.contains(&named);
     for mutant in mutants().iter().filter(is_tested) {
@@ -156,7 +157,7 @@ fn judge(kit: &Path, grader: &Grader, mutant: &Mutant) -> (Vec<String>, String) 
             }
         });
     }
-    // For readers who know the handout and not the mistake: do they find the cause?
+    // These reports are for readers who know the handout but not the mistake, to see whether they find the cause.
     if let Some(folder) = env::var_os("FULL_REPORTS") {
         let file = Path::new(&folder).join(&mutant.name);
         fs::write(&file, &last).unwrap();
@@ -208,7 +209,8 @@ impl Steady {
         let text = text.to_string();
         let parts: Vec<_> = text.split("\n\n").collect();
         if self.varies {
-            // Keep only the stage and what is always said of it. The functions to look at depend on the failed step.
+            // Keep only the stage and the sentences that are the same in every run. The functions to look at depend on
+            // the failed step.
             let advice = parts.last()?.lines().filter(|line| !line.starts_with("   look at"));
             return Some(vec![(*parts.first()?).to_owned(), advice.collect()]);
         }
@@ -241,7 +243,7 @@ fn insta_settings() -> insta::Settings {
     settings.add_filter(r"\b\d{5}\b", "54321");
     settings.add_filter(r"nothing for \d\.\d s", "nothing for 4.0 ss");
     settings.add_filter(r"\d+(\.\d+)? ?(µs|ms|s)\b", "…");
-    // A time may be at the end of a row, and its unit in the next one.
+    // A time may be at the end of a row, and its unit in the next row.
     settings.add_filter(r"(?m)\bby \d+\.\d$", "by …");
     settings.add_filter(r"\b\d+ more (threads|open files)", "… more $1");
     settings.add_filter(r"4\.0 ss", "4.0 s");

@@ -1,5 +1,5 @@
-//! Tests clients that never read from their socket. They show only what a program can know in advance, so they must
-//! pass no stage that shows something received.
+//! Tests clients that never read from their socket. These clients show only what a program can know in advance, so they
+//! must not pass a stage in which a client shows received text.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ use grader::system::program::Runnable;
 
 use crate::export::{students_kit, write_bodies};
 
-/// For each lab: the client's file, the code that reads, and the code that only pretends to. After a second, these
+/// For each lab: the client's file, the code that reads, and the code that only pretends to read. After a second, these
 /// clients claim that the server has gone.
 const CLIENTS: [(u32, &str, &str, &str); 2] = [
     (

@@ -1,4 +1,4 @@
-//! Tests of open labs: the student designs the programs, and the starter's functions are gone.
+//! Tests open labs, in which the student designs the programs, and the starter's functions are gone.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -207,7 +207,7 @@ fn each_stage_of_an_open_lab_is_judged_separately() {
     let all = verdicts(kit.path(), 1);
     assert!(all.iter().all(is_passed), "{all:?}");
 
-    // Stages 2 and 4 need more than two seats. Stage 6, which requires stage 4 in a guided lab, does not.
+    // Stages 2 and 4 need more than two seats. Stage 6, which requires stage 4 in a guided lab, needs only two seats.
     replace(kit.path(), SERVER, "members.len() >= seats", "members.len() >= seats.min(2)");
     // It does not matter what an open program prints about stages.
     let says = "println!(\"not yet implemented: stage 1\");\n    ctrlc::set_handler";
@@ -249,7 +249,7 @@ fn a_guided_lab_is_never_taken_for_open() {
     }
     is(Way::Guided, "no comments");
 
-    // A common name does not make an open lab guided.
+    // A function with a common name does not make an open lab guided.
     make_open(kit, "3");
     is(Way::Open, "the open starter");
     replace(kit, &server, "fn main()", "/// Passes it on.\nfn relay() {}\n\nfn main()");

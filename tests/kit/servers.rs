@@ -277,8 +277,8 @@ fn a_full_disk_holds_up_no_client() {
     }
 }
 
-/// The server waits for its clients for at most 0.4 s, in which a busy machine may not read everything. So there are
-/// several attempts; a server that does not wait fails in each.
+/// The server waits for its clients for at most 0.4 s. A client on a busy machine may not read everything in this time,
+/// so the test makes several attempts. A server that does not wait fails in each attempt.
 #[test]
 fn messages_before_kill_service_are_still_sent_even_from_a_backlog() {
     let mut attempts = Vec::new();
@@ -292,12 +292,12 @@ fn messages_before_kill_service_are_still_sent_even_from_a_backlog() {
     panic!("heard and said: {attempts:?}");
 }
 
-/// Returns how many messages a slow client heard in all, and how many were said before the server was ended.
+/// Returns how many messages a slow client received in total, and how many were sent before the server was ended.
 fn heard_and_said_before_kill() -> (usize, usize) {
     let mut server = Server::finished(4, &[]);
     let mut bob = server.joins(4, "bob");
     let text = "x".repeat(10_000);
-    // When bob hears his own message, the server has passed it to every member's socket.
+    // When bob receives his own message, the server has passed it to every member's socket.
     let mut talk = move |more: &mut dyn FnMut() -> bool| {
         while more() {
             bob.says(4, "bob", &text);
@@ -373,7 +373,7 @@ fn a_frame_or_a_request_that_has_begun_must_end_in_time() {
         let mut slow = server.joins(lab, "slow");
         slow.sends(half);
         slow.rest();
-        // The listener has been silent for even longer, and is still connected.
+        // The client that only listens has been silent for even longer, and is still connected.
         let mut speaker = server.joins(lab, "speaker");
         speaker.says(lab, "speaker", "still there?");
         listener.hears_somewhere("still there?");
@@ -447,14 +447,14 @@ fn a_panic_ends_one_connection_or_the_server_and_leaves_no_ghost() {
         let mut alice = server.joins(lab, "alice");
         let mut carol = server.joins(lab, "carol");
         carol.says(lab, "carol", "PANIC");
-        // Carol is told and disconnected, and the members are told that she has left.
+        // Carol gets the reason and is disconnected, and the members are notified that she has left.
         carol.rest();
         match lab {
             2 => assert_eq!(alice.skips_to("left!\n"), "carol left!\n"),
             4 => drop(alice.skips_to("carol has left this chatroom.\n")),
             _ => {}
         }
-        // Her seat and her name are free again.
+        // Carol's seat and her name are free again.
         let begin = Instant::now();
         let mut again = loop {
             let mut again = server.connect();

@@ -15,7 +15,7 @@ use crate::lab_in;
 
 const SHARDS: usize = 8;
 
-/// More submissions than shards: finished ones, started ones and one that cannot be read.
+/// Writes more submissions than there are shards: finished and unfinished submissions, and one that cannot be read.
 fn submissions(folder: &Path) {
     for number in 0..=SHARDS {
         let until = u32::try_from(number).unwrap();

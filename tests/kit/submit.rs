@@ -1,4 +1,4 @@
-//! Tests `cargo lab submit`: what is handed in is what was tested.
+//! Tests that `cargo lab submit` hands in exactly the files that it has tested.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -15,7 +15,7 @@ use crate::lab_in;
 
 const SERVER: &str = "labs/lab1-one-to-one/server";
 
-/// The names in the zip that was written last.
+/// Returns the names of the files in the zip that was written last.
 fn packed(kit: &Path) -> BTreeSet<String> {
     let zip = ZipArchive::new(File::open(kit.join("submission.zip")).unwrap()).unwrap();
     zip.file_names().map(ToOwned::to_owned).collect()
@@ -29,7 +29,7 @@ fn what_is_handed_in_is_what_was_tested() {
     let write = |path: &str, text: &str| files::write(&at(path), text).unwrap();
     let points = |points: u32| contains(format!(" {points}/400 points in "));
 
-    // A kit that was never built, and in which nothing is written yet.
+    // The kit was never built, and none of its functions is written yet.
     lab_in(kit).arg("submit").assert().code(1).stdout(points(0));
     let untouched = packed(kit);
     assert!(untouched.contains(&format!("{SERVER}/src/main.rs")), "{untouched:?}");
@@ -63,7 +63,7 @@ fn what_is_handed_in_is_what_was_tested() {
     ];
     let mut submit = lab_in(kit);
     let mut submitted = submit.arg("submit").assert().code(1).stdout(points(100));
-    // A long reason is on several lines.
+    // A long reason is wrapped over several lines.
     let said = String::from_utf8(submitted.get_output().stdout.clone()).unwrap();
     let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
     for line in left_out {
@@ -71,7 +71,8 @@ fn what_is_handed_in_is_what_was_tested() {
     }
     assert_eq!(packed(kit), untouched);
 
-    // A program that builds only here fails in the other folder. The names of dependencies are handed in.
+    // A program that can be built only in this kit fails in the folder where the submission is tested. A manifest with
+    // new dependencies is handed in.
     let main = fs::read_to_string(at(&format!("{SERVER}/src/main.rs"))).unwrap();
     let main = format!("{main}\nconst _: &str = include_str!(\"words.txt\");\n");
     write(&format!("{SERVER}/src/main.rs"), &main);

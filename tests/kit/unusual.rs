@@ -64,7 +64,7 @@ fn succeeds(program: &str, arguments: &[&str]) -> bool {
     output.is_ok_and(|output| output.status.success())
 }
 
-/// The command line for a program of `unusual/`.
+/// Returns the command line for a program in `unusual/`.
 fn command(interpreter: &str, program: &str) -> String {
     let file = folder(program);
     assert!(file.is_file(), "there is no {}", file.display());
@@ -139,7 +139,8 @@ fn lab_2_with_a_clock_before_each_message() {
     python_gets_full_points("lab2-python/server.py", "lab2-screens/decorated.py", 2);
 }
 
-/// What stands before a message is no decoration if a reader could take it for a part of the talk.
+/// Asserts that text before a message is not a decoration if a reader could mistake the text for part of the
+/// conversation.
 fn is_no_decoration(style: &str) {
     let mut commands = python("lab2-python/server.py", "lab2-screens/decorated.py");
     commands.client = commands.client.map(|client| format!("{client} {style}"));
@@ -180,7 +181,8 @@ fn lab_3_in_python() {
     python_gets_full_points("lab3-python/server.py", "lab3-python/client.py", 3);
 }
 
-/// Builds and starts a submission as an instructor's `grading.toml` says. `{}` is its folder.
+/// Builds and starts a submission with the commands of an instructor's `grading.toml`. In the commands, `{}` is the
+/// submission's folder.
 fn built_gets_full_points(name: &str, lab: u32, build: &str, server: &str, client: &str) {
     let own = tempfile::tempdir().unwrap();
     for file in files::below(&folder(name)).unwrap() {
@@ -200,7 +202,7 @@ fn built_gets_full_points(name: &str, lab: u32, build: &str, server: &str, clien
     get_full_points(&grader::kit::root(), lab, Commands { server, client });
 }
 
-/// Builds with the Go packages of Debian, without the network.
+/// This command builds a program with Debian's Go packages, without the network.
 pub const GO: &str = "env GO111MODULE=off GOPATH=/usr/share/gocode go build -o chat .";
 
 /// Returns whether Go and its line editor are installed.

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Finds the Rust that `prepare` has installed, if it had to.
+# Uses the Rust that `prepare` has installed, if it has installed one.
 use_own_rust() {
     export RUSTUP_HOME=/opt/rustup CARGO_HOME=/opt/cargo PATH="/opt/cargo/bin:$PATH"
 }

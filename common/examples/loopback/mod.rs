@@ -1,4 +1,4 @@
-//! A connection inside this computer.
+//! Creates a connection within this computer.
 
 use std::io;
 use std::net::{TcpListener, TcpStream};

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 /// A question is repeated after a reply of the wrong kind, but not forever: the replies may come from a program.
 const TRIES: usize = 3;
 
-/// From this number on, half or twice the number is close enough.
+/// If the number is at least this large, a prediction between half and twice the number is close enough.
 const LARGE: u64 = 1000;
 
 /// A predicted number, or the letter of a choice; `None` if nothing was predicted.

@@ -32,7 +32,7 @@ static WRITTEN: Mutex<Option<Instant>> = Mutex::new(None);
 enum Entry {
     /// Each line ends with a newline.
     Lines(String),
-    /// When all entries before this one have been written, notifies the thread that sent this one.
+    /// When all earlier entries have been written, notifies the thread that sent this entry.
     Flush(SyncSender<()>),
 }
 
@@ -52,7 +52,7 @@ pub fn log(line: &str) {
     print_line(&printable(line));
 }
 
-/// Like [`log`], but for several lines. Printing several lines together takes hardly longer than printing one.
+/// Like [`log`], but for several lines. Printing several lines together takes hardly longer than printing one line.
 pub fn log_all(lines: &[impl AsRef<str>]) {
     let mut text = String::new();
     for line in lines {
@@ -62,7 +62,7 @@ pub fn log_all(lines: &[impl AsRef<str>]) {
     print(text);
 }
 
-/// Prints one line unchanged. Use it only for text that does not come from the network. Like [`log`], this
+/// Prints one line unchanged. Use this function only for text that does not come from the network. Like [`log`], this
 /// function does not panic.
 pub fn print_line(line: &str) {
     print(format!("{line}\n"));
@@ -90,7 +90,7 @@ fn print(lines: String) {
 /// value until the end of `main`.
 ///
 /// # Errors
-/// If the thread cannot be started.
+/// Returns an error if the thread cannot be started.
 pub fn log_in_background() -> Result<Background> {
     let (log, entries) = mpsc::channel();
     thread::Builder::new().name("log".to_owned()).spawn(move || write_forever(entries))?;

@@ -13,11 +13,11 @@ const PANICKED: i32 = 101;
 
 /// Runs `work` for one connection. A panic becomes an error, so that the connection ends as usual.
 ///
-/// A panic from a `todo!` does not become an error: the function is not written yet, so it is unknown what the
-/// connection needs. This panic continues and ends the thread.
+/// A panic from a `todo!` does not become an error: the function is not written yet, so the needs of the connection are
+/// unknown. Such a panic continues and ends the thread.
 ///
 /// # Errors
-/// The error that `work` returns, or an error if it panics.
+/// Returns the error that `work` returns, or an error if `work` panics.
 ///
 /// ```
 /// let result = support::catch_panic(|| {
@@ -36,7 +36,7 @@ pub fn catch_panic(work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<
 }
 
 /// Runs work that the server depends on. If `work` panics, the program exits with status 101. The only exception is a
-/// panic from a `todo!`: it is returned as an error.
+/// panic from a `todo!`, which is returned as an error.
 pub(crate) fn exit_on_panic(work: impl FnOnce()) -> Result<(), Box<dyn Any + Send>> {
     match panic::catch_unwind(AssertUnwindSafe(work)) {
         Err(panic) if !is_unwritten(&*panic) => {

@@ -2,8 +2,8 @@
 //!
 //! A thread that has an event for the room processes the event itself, unless another thread is working in the room. In
 //! that case, the other thread also processes this event. So no thread has to be woken up for a message. The more
-//! people speak, the more messages one round handles, with one send for all of them. See Hendler et al., "Flat
-//! combining", SPAA 2010.
+//! people speak, the more messages one round handles and sends together. See Hendler et al., "Flat combining", SPAA
+//! 2010.
 
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,8 +26,8 @@ const ROUNDS: usize = 64;
 pub trait Event: Send + 'static {
     /// If the event consists of one or more messages, returns the connection's number and the messages.
     ///
-    /// Consecutive messages from one connection become one event, so they can be sent to the other members together.
-    /// That makes a broadcast fast.
+    /// Consecutive messages from one connection become one event, so they can be sent to the other members together,
+    /// which makes a broadcast fast.
     fn said(&mut self) -> Option<(u64, &mut Vec<String>)>;
 
     /// Returns how many bytes of text the event holds.
@@ -36,8 +36,8 @@ pub trait Event: Send + 'static {
     }
 }
 
-/// Is notified when bytes have been read from a connection, and when its thread is about to wait for more. Implemented
-/// by [`Room`], and by `()`, which does nothing.
+/// Receives a notification when bytes have been read from a connection, and when its thread is about to wait for more
+/// bytes. [`Room`] implements this trait, and so does `()`, which does nothing.
 pub trait Gather {
     /// Bytes have been read. The bytes may contain several events, which are gathered from now on.
     fn gather(&self);
@@ -51,7 +51,7 @@ impl Gather for () {
     fn hand_over(&self) {}
 }
 
-/// One connection's handle to the room. Clone it for another connection.
+/// One connection's handle to the room. Clone the handle for another connection.
 ///
 /// ```
 /// struct Said(u64, Vec<String>);
@@ -130,7 +130,7 @@ impl<E: Event> Room<E> {
     /// its client again.
     ///
     /// # Errors
-    /// If the room is gone.
+    /// Returns an error if the room is gone.
     pub fn send(&self, mut event: E) -> Result<()> {
         ensure!(!self.shared.is_gone.load(Ordering::Relaxed), "the room is gone");
         let mut gathered = lock(&self.gathered);
@@ -149,7 +149,7 @@ impl<E: Event> Room<E> {
     /// Sends an event to the room immediately, after the events that were gathered before.
     ///
     /// # Errors
-    /// If the room is gone.
+    /// Returns an error if the room is gone.
     pub fn send_now(&self, event: E) -> Result<()> {
         self.send(event)?;
         self.hand_over();
@@ -203,14 +203,14 @@ impl<E: Event> Shared<E> {
         self.work_off(ROUNDS);
     }
 
-    /// Processes the waiting events, if no other thread is doing that.
+    /// Processes the waiting events, unless another thread is already processing events.
     fn work_off(self: &Arc<Self>, rounds: usize) {
         for _ in 0..rounds {
             {
                 // The lock is never poisoned, because no panic escapes from a round.
                 let Ok(mut worker) = self.worker.try_lock() else { return };
                 let Worker { round, events } = &mut *worker;
-                // Other threads may add events first, so that one send serves all of them.
+                // Lets other threads add their events first, so that one send serves all of these events.
                 thread::yield_now();
                 lock(&self.waiting).swap(events);
                 if !events.is_empty() {

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal};
 
 use unicode_normalization::UnicodeNormalization;
 
-/// Replaces every character that could control a terminal with a visible one.
+/// Replaces every character that could control a terminal with a visible character.
 ///
 /// A tab becomes a space. Other ASCII control characters become their symbols (`␛`, `␊`, `␍`). All other control
 /// characters become U+FFFD, and so do characters that change the writing direction, which can make one text look like
@@ -51,8 +51,8 @@ fn changes_direction(char: char) -> bool {
     matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Returns whether a name contains an invisible character, or one that changes the writing direction. With such a
-/// character, a name could look exactly like another.
+/// Returns whether a name contains an invisible character, or a character that changes the writing direction. With such
+/// a character, a name could look exactly like another.
 ///
 /// Invisible characters are those that Unicode calls default ignorable (`DerivedCoreProperties.txt`), format
 /// characters, line and paragraph separators, and the Braille blank.

@@ -31,7 +31,7 @@ const TOO_MUCH: &str = "Too much is waiting to be sent; that line was not sent";
 /// still be waiting to be sent.
 const PATIENCE: Duration = Duration::from_millis(400);
 
-/// How much more time the program then gets before it is ended.
+/// How much longer a program may run if it has not noticed in time that the person is leaving.
 const LAST_MOMENT: Duration = Duration::from_millis(300);
 
 /// Reads input line by line.
@@ -235,8 +235,8 @@ impl Input {
         }
     }
 
-    /// Called when the person leaves. Waits until the program knows this; if the program is busy with something else,
-    /// ends it.
+    /// Called when the person leaves. Waits until the program has noticed; if the program is busy with something else,
+    /// ends the program.
     pub fn see_off(&self) {
         let mut state = self.state();
         let mut asked = state.asked;
@@ -266,8 +266,8 @@ impl Input {
         }
     }
 
-    /// Waits until the program asks for another line. The program knows that the person is leaving, but it may still
-    /// ask.
+    /// Waits until the program asks for another line. The program knows that the person is leaving, but may still ask
+    /// for a line.
     pub fn wait_until_asked_again(&self) {
         let mut state = self.state();
         while state.asked == state.asked_word {
@@ -292,7 +292,7 @@ impl Input {
             1 => "one line was not sent".to_owned(),
             lines => format!("{lines} lines were not sent"),
         };
-        // A separate thread prints this, because the person may have paused the output with Ctrl-S.
+        // A separate thread prints the text, because the person may have paused the output with Ctrl-S.
         thread::spawn(move || {
             let _ = writeln!(io::stderr(), "{text}");
             drop(said);

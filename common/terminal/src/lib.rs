@@ -34,7 +34,7 @@ const PROMPT: &str = "> ";
 /// screen.
 const NOTHING: &str = "\x1b[A\n";
 
-/// The maximum number of messages that can wait to be shown. When it is reached, printing blocks.
+/// The maximum number of messages that can wait to be shown. When this maximum is reached, printing blocks.
 const TO_SHOW: usize = 16;
 
 /// The maximum length of an answer to a question, in bytes.
@@ -61,7 +61,7 @@ static PANICKED: AtomicBool = AtomicBool::new(false);
 /// # Ok::<(), anyhow::Error>(())
 /// ```
 pub struct Terminal {
-    /// `None` once lines are read ahead.
+    /// `None` after the program has begun to read lines ahead.
     reader: Option<Reader>,
     input: Arc<Input>,
     screen: Screen,
@@ -85,7 +85,7 @@ pub struct Screen {
 
 enum Piece {
     Line(String),
-    /// Asks for a notification when all pieces before this one are on the screen.
+    /// Asks for a notification when all earlier pieces are on the screen.
     Mark(SyncSender<()>),
 }
 
@@ -96,14 +96,14 @@ pub struct Waiting {
 }
 
 impl Terminal {
-    /// Takes control of the terminal. Its mode is restored however the program ends, even after a panic.
+    /// Takes control of the terminal. The terminal's mode is restored however the program ends, even after a panic.
     ///
     /// A person leaves by typing `word`, or by pressing Ctrl-D or Ctrl-C. A SIGTERM, or the SIGHUP that closing the
     /// window sends, has the same effect as Ctrl-C. If the program is busy with something else and does not read the
     /// next line, it is ended within a second, with status 0.
     ///
     /// # Errors
-    /// If the terminal cannot be set up.
+    /// Returns an error if the terminal cannot be set up.
     pub fn open(word: &'static str) -> Result<Self> {
         saved_mode::save();
         let mut screen = Screen {
@@ -387,8 +387,8 @@ impl Screen {
         let _ = wait.recv_timeout(LINGER);
     }
 
-    /// Makes the editor stop reading its line. Only SIGINT does that. The signal is sent repeatedly, because the editor
-    /// may be about to begin a line.
+    /// Makes the editor stop reading its line, which only SIGINT can do. The signal is sent repeatedly, because the
+    /// editor may be about to begin a line.
     fn interrupt_editor(&self) {
         for _ in 0..50 {
             if !self.is_reading() {
@@ -424,7 +424,7 @@ fn show(pieces: Receiver<Piece>, mut printer: impl ExternalPrinter) {
 /// leaving.
 fn write_until(end: Instant, mut stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
-        // When no time is left, the timeout is zero, and setting it returns an error.
+        // When no time is left, the timeout is zero, and setting a timeout of zero returns an error.
         stream.set_write_timeout(Some(end.saturating_duration_since(Instant::now())))?;
         let written = stream.write(bytes)?;
         bytes = &bytes[written..];

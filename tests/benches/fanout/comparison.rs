@@ -1,7 +1,6 @@
 //! Runs the server and the relay in turn, and computes the ratio of their rates.
 //!
-//! Other programs also use this machine. They slow down both runs of a pair, so the ratio of the pair varies less than
-//! the rates.
+//! Other programs on this machine slow down both runs of a pair, so the ratio of the pair varies less than the rates.
 
 use std::fmt;
 use std::panic::resume_unwind;
@@ -17,8 +16,8 @@ use crate::wire::Wire;
 
 /// The header of the table whose rows are [`Comparison`]s. The CPU columns show the processor time that a program and
 /// its load use, in seconds per second. If the value for the load is 1.00, the load generator was the bottleneck. The
-/// last columns show a program's processor time per delivery, in nanoseconds; on a busy machine, it varies less than
-/// the rates.
+/// last columns show a program's processor time per delivery, in nanoseconds; on a busy machine, this time varies less
+/// than the rates.
 pub const HEAD: &str = "\
 wire    people     relay/s    server/s  ratio   (min..max)      peak  CPU: relay+load  server+load  ns each: relay  server";
 
@@ -35,7 +34,7 @@ pub struct Comparison {
 /// Runs the relay and then the server, and repeats this pair `runs` times in all.
 ///
 /// # Errors
-/// When a program does not start, or a message is not delivered.
+/// Returns an error if a program does not start, or a message is not delivered.
 pub fn compare(program: &Path, wire: Wire, load: Load, runs: usize) -> Result<Comparison> {
     let people = load.receivers + load.deaf;
     let (relay, server, peak_memory) = (Vec::new(), Vec::new(), 0);
@@ -53,8 +52,8 @@ pub fn compare(program: &Path, wire: Wire, load: Load, runs: usize) -> Result<Co
     Ok(comparison)
 }
 
-/// Puts the load on a program, from a thread of its own: the processor on which it runs must not be that of the
-/// programs that this process starts.
+/// Puts the load on a program from a separate thread, because the load and the programs that this process starts must
+/// run on different processors.
 fn measure(program: &Server, wire: Wire, load: Load) -> Result<Outcome> {
     thread::scope(|scope| {
         let load = scope.spawn(|| {

@@ -29,11 +29,12 @@ pub struct Person {
 /// Connects people, and waits until everyone receives messages from the first `senders` of them.
 ///
 /// A successful connect does not show whether the client has joined, and the notices about other joins must not be
-/// mistaken for messages. So the first client sends messages until each of the others has received one. Then every
-/// sender sends one last message. When these have arrived, no other messages are still on their way.
+/// mistaken for messages. So the first client sends messages until each of the other clients has received a message.
+/// Then every sender sends one last message. When these last messages have arrived, no other messages are still on
+/// their way.
 ///
 /// # Errors
-/// When a client cannot join, or does not receive a sender's messages.
+/// Returns an error if a client cannot join, or does not receive a sender's messages.
 pub fn gather(
     address: SocketAddr,
     wire: Wire,
@@ -71,7 +72,7 @@ pub fn gather(
     Ok(people)
 }
 
-/// Makes the first client send messages until each of the others has received one.
+/// Makes the first client send messages until each of the other clients has received a message.
 fn probe(people: &mut [Person], wire: Wire) -> Result<()> {
     let Some((first, others)) = people.split_first_mut() else { return Ok(()) };
     let probe = first.heard(wire).around(0, "probe");
@@ -169,7 +170,7 @@ impl Person {
     /// Returns whether the server has closed the connection of this client, which has not read for a while.
     ///
     /// # Errors
-    /// Any connection error, except the end of the connection.
+    /// Returns any connection error, except the end of the connection.
     pub fn was_disconnected(mut self) -> Result<bool> {
         /// More bytes than the buffers of two sockets can hold in total.
         const MOST: usize = 64 * 1024 * 1024;

@@ -1,4 +1,4 @@
-//! The load. Some people send as fast as the slowest receiver allows, and every received byte is checked.
+//! The load generator: some people send as fast as the slowest receiver allows, and every received byte is checked.
 //!
 //! The load generator has one thread, so that it uses at most one processor and leaves the rest to the server.
 
@@ -76,7 +76,7 @@ struct Reading {
 /// Puts a load on the server at `address`. `program_cpu` returns the processor time that the server has used so far.
 ///
 /// # Errors
-/// When a receiver receives a wrong message, or receives no message, or is disconnected.
+/// Returns an error if a receiver receives a wrong message, or receives no message, or is disconnected.
 pub fn run(
     address: SocketAddr,
     wire: Wire,

@@ -8,15 +8,15 @@ use anyhow::{Result, bail};
 
 use crate::wire::{Frame, SENDER_DIGITS, WORD};
 
-/// The maximum number of messages in flight from one sender. The slowest receiver may lag behind the sender by this
-/// number of messages; before it would lag further, the sender waits.
+/// The maximum number of messages in flight from one sender. If the slowest receiver lags behind the sender by this
+/// number of messages, the sender waits.
 pub const WINDOW: u64 = 64;
 
-/// How many of a sender's messages are kept. This is more than may be in flight, so that an old message is not mistaken
-/// for a new one.
+/// How many of a sender's messages are kept. This number is higher than the maximum in flight, so that an old message
+/// is not mistaken for a new one.
 const RING: usize = 128;
 
-/// The position in a receiver's own messages, if it must not receive them.
+/// Stands for the next message from a sender whose messages this receiver must not receive.
 const NEVER: u64 = u64::MAX;
 
 /// The messages of all senders.
@@ -25,7 +25,7 @@ pub struct Ledger {
     sender_at: usize,
     /// [`RING`] messages of each sender, as others receive them.
     heard: Vec<u8>,
-    /// How many receivers are still waiting for each of those messages.
+    /// How many receivers are still waiting for each message in `heard`.
     unheard: Vec<u32>,
     senders: Vec<Sender>,
     /// The notices that say that a peer has been disconnected because it does not read. Each notice may arrive once,
@@ -84,7 +84,8 @@ impl Ledger {
         })
     }
 
-    /// What receiver `number` has heard so far. A receiver does not hear itself unless the wire format `echoes`.
+    /// Returns the initial state of receiver `number`. A receiver does not receive its own messages unless the wire
+    /// format `echoes`.
     pub fn ear(&self, number: usize, echoes: bool) -> Ear {
         let mut next = vec![0; self.senders.len()];
         if number < next.len() && !echoes {
@@ -121,7 +122,7 @@ impl Ledger {
     /// Checks the bytes that have arrived at a receiver. Returns how many bytes belonged to complete messages.
     ///
     /// # Errors
-    /// When a message is not the expected one.
+    /// Returns an error if a message differs from the expected message.
     pub fn hear(&mut self, ear: &mut Ear, bytes: &[u8]) -> Result<usize> {
         let mut used = 0;
         while let Some(message) = bytes[used..].get(..self.message_len) {

@@ -1,7 +1,7 @@
 //! The processors on which the load and the programs run.
 //!
-//! The scheduler sometimes puts both on one processor for a whole run, and the rates of such runs are half of the
-//! others. So each has a place of its own: the load on the first processor, a program under load on all others.
+//! The scheduler sometimes puts the load and a program on the same processor for a whole run, which halves the rates of
+//! that run. So the load always runs on the first processor, and the program under load runs on all other processors.
 
 use anyhow::Result;
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
@@ -10,16 +10,16 @@ use nix::unistd::Pid;
 /// Puts this thread, and the threads that it will start, on the first processor.
 ///
 /// # Errors
-/// When the system does not allow it.
+/// Returns an error if the system does not allow the choice of processors.
 pub fn use_first() -> Result<()> {
     use_only(|position| position == 0)
 }
 
-/// Puts this thread, and what it will start, on all processors but the first. On a machine with one
-/// processor this changes nothing.
+/// Puts this thread, and the threads and programs that it will start, on all processors except the first. On a machine
+/// with one processor, this call has no effect.
 ///
 /// # Errors
-/// When the system does not allow it.
+/// Returns an error if the system does not allow the choice of processors.
 pub fn use_others() -> Result<()> {
     use_only(|position| position > 0)
 }

@@ -1,9 +1,9 @@
 //! The upper limit: the rate that a chat could reach on this machine if all it did was pass bytes on.
 //!
 //! The relay has one thread, and does not apply the rules of any lab. After each wake-up, it reads from all ready
-//! connections, and then makes one send to each receiver. With plain sockets, fewer system calls are not possible. It
-//! does only what every server must do: it keeps messages whole, can skip the speaker, and disconnects a peer that does
-//! not read.
+//! connections, and then makes one send to each receiver. With plain sockets, fewer system calls are not possible. The
+//! relay does only what every server must do: it keeps messages whole, can skip the speaker, and disconnects a peer
+//! that does not read.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};

@@ -16,7 +16,7 @@ const LOAD: Load = Load { senders: 3, receivers: 10, deaf: 0, time: Duration::fr
 /// Tries the messages of each wire format, first without a mistake, then with each mistake.
 ///
 /// # Errors
-/// When a mistake is not noticed, or when a mistake that was not made is reported.
+/// Returns an error if a mistake is not noticed, or if a mistake that was not made is reported.
 pub fn run_all(wires: &[u32]) -> Result<()> {
     for &number in wires {
         let wire = Wire { number, is_relayed: true };

@@ -43,7 +43,7 @@ impl Server {
     /// chosen here instead of being read from the output.
     ///
     /// # Errors
-    /// When the program does not start listening.
+    /// Returns an error if the program does not start listening.
     pub fn start(program: &Path, lab: u32, people: usize) -> Result<Self> {
         let port = ports::unused();
         let mut command = Command::new(env::current_exe()?);
@@ -69,7 +69,7 @@ impl Server {
     /// Starts this program as the relay, for messages of the same length as those of `wire`.
     ///
     /// # Errors
-    /// When the program does not start listening.
+    /// Returns an error if the program does not start listening.
     pub fn start_relay(wire: Wire, mistake: Option<relay::Mistake>) -> Result<Self> {
         let frame = wire.heard("p0000", &Joined::default());
         let mut command = Command::new(env::current_exe()?);
@@ -97,7 +97,7 @@ impl Server {
     /// ended.
     ///
     /// # Errors
-    /// When the program has ended.
+    /// Returns an error if the program has ended.
     pub fn cpu_time(&self) -> Result<Duration> {
         let pid = Pid::from_raw(self.child.id().cast_signed());
         Ok(clock_gettime(clock_getcpuclockid(pid)?)?.into())
@@ -106,7 +106,7 @@ impl Server {
     /// Returns the maximum memory that the program has used, in bytes (`VmHWM`, see `proc_pid_status(5)`).
     ///
     /// # Errors
-    /// When the program has ended.
+    /// Returns an error if the program has ended.
     pub fn peak_memory(&self) -> Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -131,7 +131,7 @@ pub fn end_with_parent() -> Result<()> {
 /// `fork` and `exec` would need unsafe code.
 ///
 /// # Errors
-/// When the program cannot be started.
+/// Returns an error if the program cannot be started.
 pub fn become_program(command: &[OsString]) -> Result<()> {
     let (program, arguments) = command.split_first().context("no program")?;
     end_with_parent()?;
@@ -142,7 +142,7 @@ pub fn become_program(command: &[OsString]) -> Result<()> {
 /// Builds the servers of these labs with optimization.
 ///
 /// # Errors
-/// When a server does not compile.
+/// Returns an error if a server does not compile.
 pub fn build(labs: &[u32]) -> Result<Vec<PathBuf>> {
     let packages: Vec<_> = labs.iter().map(|lab| format!("solution{lab}-server")).collect();
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
@@ -169,7 +169,7 @@ pub fn build(labs: &[u32]) -> Result<Vec<PathBuf>> {
 /// Allows this process, and each program that it starts, to have this number of connections.
 ///
 /// # Errors
-/// When the system does not allow so many connections.
+/// Returns an error if the system does not allow so many connections.
 pub fn allow_connections(people: usize) -> Result<()> {
     let needed = people as u64 + OTHER_FILES;
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;

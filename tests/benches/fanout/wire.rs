@@ -28,9 +28,9 @@ pub struct Wire {
 /// The bytes before and after a text.
 #[derive(Clone)]
 pub struct Frame {
-    /// The bytes before it.
+    /// The bytes before the text.
     pub before: Vec<u8>,
-    /// The bytes after it.
+    /// The bytes after the text.
     pub after: Vec<u8>,
 }
 
@@ -69,7 +69,7 @@ impl Joined {
     /// Parses the reply to a request to join a room in lab 4.
     ///
     /// # Errors
-    /// When a field is missing.
+    /// Returns an error if a field is missing.
     pub fn from_reply(reply: &[u8]) -> Result<Self> {
         let text = String::from_utf8_lossy(reply);
         let field = |name: &str| {
@@ -139,8 +139,8 @@ impl Wire {
         }
     }
 
-    /// Returns the message that the other members receive when a member is disconnected. It is empty if the wire format
-    /// has no such message.
+    /// Returns the message that the other members receive when a member is disconnected. The message is empty if the
+    /// wire format has no such message.
     pub fn farewell(self, name: &str, joined: &Joined) -> Vec<u8> {
         match self.number {
             _ if self.is_relayed => Vec::new(),

@@ -1,4 +1,4 @@
-//! Submissions are graded in namespaces of their own, where the system gives these.
+//! Tests that each submission is graded in its own namespaces, if the system supports namespaces.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -30,7 +30,7 @@ const OCCUPY: &str = "import resource, socket, sys\n\
     print('listening', flush=True)\n\
     sys.stdin.read()\n";
 
-/// Whether this system gives namespaces. Without them, these tests prove nothing.
+/// Returns whether this system supports namespaces. Without namespaces, these tests prove nothing.
 fn has_namespaces() -> bool {
     let works = namespaces::works(Path::new(LAB));
     if let Err(why) = &works {
@@ -47,7 +47,7 @@ fn apart() -> Command {
 struct Running(Child);
 
 impl Running {
-    /// Starts a command, and waits for its first line, which it returns.
+    /// Starts a command, waits for its first line of output, and returns this line.
     fn start(command: &mut Command) -> (Self, String) {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
@@ -75,7 +75,7 @@ impl Class {
         class
     }
 
-    /// Adds a submission with right programs, or with only this server.
+    /// Adds a submission with correct programs, or with only the given server.
     fn add(&self, name: &str, server: Option<&str>) {
         let folder = self.0.path().join("class").join(name);
         if let Some(server) = server {
@@ -88,7 +88,7 @@ impl Class {
         }
     }
 
-    /// The words after `cargo lab`.
+    /// Returns the arguments for `cargo lab`.
     fn grade(&self) -> Vec<String> {
         let file = |name: &str| self.0.path().join(name).display().to_string();
         let mut words = vec!["grade".to_owned(), file("class"), "--lab=2".to_owned()];
@@ -126,14 +126,14 @@ fn a_command_apart_sees_no_other_process_and_ends_with_it() {
     let script = format!("setsid sleep {sleeper} & echo $$ $(ls /proc | grep -c '^[0-9]'); cat");
     let (running, said) = Running::start(apart().args(["sh", "-c", &script]));
     let words: Vec<u32> = said.split_whitespace().map(|word| word.parse().unwrap()).collect();
-    // The shell, the sleeper, and what counts them.
+    // These processes are the shell, the sleeper, and the programs that count the processes.
     assert!(words[0] == 1 && words[1] <= 6, "{said}");
     wait_for(|| is_running(&sleeper));
     kill(Pid::from_raw(running.0.id().cast_signed()), Signal::SIGKILL).unwrap();
     wait_for(|| !is_running(&sleeper));
 }
 
-/// Whether the command line of a process contains a word.
+/// Returns whether the command line of any process contains a word.
 fn is_running(word: &str) -> bool {
     let lines = fs::read_dir("/proc").unwrap().flatten();
     let mut lines = lines.filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
@@ -143,7 +143,7 @@ fn is_running(word: &str) -> bool {
 fn wait_for(mut condition: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !condition() {
-        // The first grading builds a kit.
+        // The first grading also builds a kit, which takes a while.
         assert!(begin.elapsed() < Duration::from_mins(5), "it did not come");
         thread::sleep(Duration::from_millis(20));
     }
@@ -158,7 +158,7 @@ fn a_neighbor_that_occupies_all_ports_costs_nothing() {
     let class = Class::new();
     class.add("ann", None);
     class.add("bob", None);
-    // The neighbor is apart, too, so that it does not hold up other tests.
+    // The neighbor also runs in its own namespaces, so that it does not hold up other tests.
     let script = "mkfifo \"$TMPDIR/said\" && { sleep 600 | python3 -c \"$0\" > \"$TMPDIR/said\" & }\n\
                   read -r said < \"$TMPDIR/said\" && exec \"$@\"";
     let folder = tempfile::tempdir().unwrap();
@@ -197,7 +197,7 @@ fn without_namespaces_the_grading_goes_on_unless_they_are_required() {
     class.check(|tier| tier.starts_with("B: "));
 }
 
-/// However the grading ends, its submissions end with it.
+/// However a grading ends, the programs that it was grading end as well.
 #[test]
 fn a_killed_grading_leaves_no_process() {
     let _turn = TURN.lock();
@@ -233,7 +233,7 @@ const FILLS: &str = "import os\n\
     except OSError as error:\n    \
         print(error.strerror)\n";
 
-/// Leaves a process that ends only by force, and a file in shared memory, and prints a verdict of its own.
+/// Leaves a file in shared memory, and a process that only SIGKILL can end, and prints its own verdict.
 const STAYS: &str = "import os, signal, sys\n\
     print('\\x1b[2J\\x1b]0;x\\x07{\"points\": 100} <script>alert(1)</script> 2.1 passed', flush=True)\n\
     open('/dev/shm/WORD', 'w').close()\n\

@@ -17,7 +17,7 @@ use serde_json::Value;
 use self::students::Class;
 use crate::lab;
 
-/// Gradings in one kit take turns, and do not wait long.
+/// Gradings in the same kit must take turns, and a grading does not wait long for its turn.
 static TURN: Mutex<()> = Mutex::new(());
 
 fn grade(class: &Class, json: &Path, jobs: u32) -> Command {
@@ -33,7 +33,7 @@ fn record(json: &Path) -> Record {
     serde_json::from_str(&fs::read_to_string(json).unwrap()).unwrap()
 }
 
-/// What does not depend on the random words and on the time.
+/// Returns the parts of a record that depend neither on the random words nor on the time.
 pub fn lasting(record: &Record) -> Value {
     fn strip(value: &mut Value) {
         match value {
@@ -52,7 +52,7 @@ pub fn lasting(record: &Record) -> Value {
     value
 }
 
-/// Kills the grading when this many results are there, and a while has passed.
+/// Starts a grading, waits for this many results and then for the pause, and kills the grading.
 fn kill_after(class: &Class, json: &Path, results: usize, pause: Duration) {
     let mut running = grade(class, json, 2);
     running
@@ -63,7 +63,7 @@ fn kill_after(class: &Class, json: &Path, results: usize, pause: Duration) {
         .stderr(Stdio::null());
     let mut running = running.spawn().unwrap();
     let count = |json: &Path| match fs::read_to_string(json) {
-        // Whenever it is killed, the file is complete.
+        // Whenever the grading is killed, the file is complete.
         Ok(text) => serde_json::from_str::<Record>(&text).unwrap().submissions.len(),
         Err(_) => 0,
     };
@@ -76,8 +76,8 @@ fn kill_after(class: &Class, json: &Path, results: usize, pause: Duration) {
     println!("killed with {} results", count(json));
 }
 
-/// Everything about the class is in one test, because it takes a while. With `CLASS=60` it has about 60
-/// submissions.
+/// One test checks everything about the class, because grading a class takes a while. With `CLASS=60`, the class has
+/// about 60 submissions.
 #[test]
 fn a_class_gets_the_right_points() {
     let _turn = TURN.lock();
@@ -90,7 +90,8 @@ fn a_class_gets_the_right_points() {
     class.check(&first.submissions);
     holds_no_folder(&json, &class);
 
-    // Killed again and again, with another number of jobs, and with the control from a file, the results are the same.
+    // The results are the same if the grading is killed again and again, uses another number of jobs, and reads the
+    // control from a file.
     let control = class.file("control.tar.gz");
     lab().arg("export").arg("--control").arg(&control).assert().success();
     let again = class.file("again.json");
@@ -107,12 +108,12 @@ fn a_class_gets_the_right_points() {
     class.check(&second.submissions);
     assert_eq!(lasting(&first), lasting(&second));
 
-    // Later, only one lab of one submission.
+    // Finally, only one lab of one submission is graded.
     let one = class.folder().join("manifests");
     lab().arg("grade").arg(one).args(["--lab", "1"]).assert().success();
 }
 
-/// No report names a folder of the machine that graded.
+/// Asserts that no report names a folder of the machine that graded the class.
 fn holds_no_folder(json: &Path, class: &Class) {
     let text = fs::read_to_string(json).unwrap();
     let kit = grader::kit::root();

@@ -1,4 +1,5 @@
-//! A class, made of starters, partial solutions, mistakes, unusual and hostile submissions, in every form.
+//! Makes a class of starters, partial solutions, mistakes, and unusual and hostile submissions, as folders and as
+//! archives.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -26,14 +27,14 @@ use crate::unusual::{GO, has_go};
 /// The path of the server of lab 2 in a submission.
 const SERVER: &str = "labs/lab2-nick-group/server";
 
-/// A source that the compiler never finishes.
+/// A source file that the compiler never finishes compiling.
 const ENDLESS: &str =
     "#![allow(long_running_const_eval)]\nconst X: () = loop {};\nfn main() { X }\n";
 
-/// What the record must say of a submission.
+/// Asserts what the record must say about a submission.
 type Expected = Box<dyn Fn(&Submission)>;
 
-/// The submissions of a class in a folder, and what the record must say of each.
+/// A folder with the submissions of a class, and what the record must say about each submission.
 pub struct Class {
     folder: TempDir,
     labs: Vec<u32>,
@@ -51,7 +52,7 @@ impl Class {
         class
     }
 
-    /// A class of about 60, for all labs.
+    /// A class of about 60 submissions, for all labs.
     pub fn large() -> Self {
         let mut class = Self::of(&[1, 2, 3, 4]);
         class.ordinary(4);
@@ -80,7 +81,7 @@ impl Class {
         self.folder.path().join("class")
     }
 
-    /// Another file beside the class.
+    /// Returns the path of another file, next to the folder of the class.
     pub fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -117,7 +118,7 @@ impl Class {
         });
     }
 
-    /// Writes the student's folder, with the bodies of some stages.
+    /// Writes a student's folder, with the function bodies of some stages.
     fn write(&self, path: &str, is_written: impl Fn(u32, u32) -> bool) -> PathBuf {
         let folder = self.folder().join(path);
         let made = starters::make(&grader::kit::root().join("solutions"), is_written).unwrap();
@@ -127,13 +128,13 @@ impl Class {
         folder
     }
 
-    /// Complete, empty, and `parts` partial solutions of each lab.
+    /// Adds complete submissions, an empty submission, and `parts` partial solutions of each lab.
     fn ordinary(&mut self, parts: u32) {
         let full = self.labs.len() * 100;
         let kit = self.write("Ann Lee_17_assignsubmission_file_/chat", |_, _| true);
         self.expect_points("Ann Lee", full);
         zip(&kit, "my kit");
-        // The times of its files are older than all programs that were built from others.
+        // The files of this submission are older than all programs that were built from other submissions.
         let untouched = self.write("untouched", |_, _| false);
         let old = SystemTime::UNIX_EPOCH + Duration::from_hours(24 * 365 * 30);
         for path in files::below(&untouched).unwrap() {
@@ -170,10 +171,10 @@ impl Class {
         }
     }
 
-    /// Every so many of the mutants.
+    /// Adds one of every `every` mutants.
     fn mistakes(&mut self, every: usize) {
         let wanted = self.labs.clone();
-        // With a port of its own, a server fails in whatever stage runs at the same time as another one.
+        // A server that chooses its own port fails in any stage that runs at the same time as another stage.
         let varies = |name: &str| name == "1.01-takes-its-own-port";
         let mutants = mutants().into_iter();
         let mutants = mutants.filter(|one| wanted.contains(&one.lab) && !varies(&one.name));
@@ -252,7 +253,7 @@ impl Class {
             assert!(lab.points.unwrap() > 0, "its client passes: {}", shown(found));
             assert_eq!(lab_of(found, 1).points, Some(100), "{}", shown(found));
         });
-        // None of these is a source, so nothing was handed in.
+        // None of these files counts as a source file, so nothing was handed in.
         let links = self.write("links", |_, _| false);
         let main = links.join(SERVER).join("src/main.rs");
         fs::remove_file(&main).unwrap();
@@ -263,7 +264,7 @@ impl Class {
         fs::write(main.with_file_name("long.rs"), "/".repeat(100_000_000)).unwrap();
         symlink(grader::kit::root().join("solutions"), links.join("solutions")).unwrap();
         self.expect_points("links", 0);
-        // What is wrong with manifests does not matter, because they are not used.
+        // Mistakes in manifests do not matter, because the grader uses its own manifests.
         let manifests = self.write("manifests", |_, _| true);
         fs::write(manifests.join("Cargo.toml"), "[workspace\n").unwrap();
         fs::write(manifests.join(SERVER).join("build.rs"), "fn main() { loop {} }").unwrap();
@@ -305,7 +306,7 @@ fn lab_of(submission: &Submission, number: u32) -> &Lab {
     lab.unwrap_or_else(|| panic!("{} has no lab {number}", shown(submission)))
 }
 
-/// The first report about the server of a lab.
+/// Returns the first report about the server of a lab.
 fn first_report(submission: &Submission, number: u32) -> &str {
     let stages = &lab_of(submission, number).stages;
     let all = labs::all();
@@ -317,7 +318,7 @@ fn first_report(submission: &Submission, number: u32) -> &str {
     &stage.unwrap_or_else(|| panic!("{}", shown(submission))).report.as_ref().unwrap().text
 }
 
-/// A submission in a few lines.
+/// Describes a submission in a few lines.
 fn shown(submission: &Submission) -> String {
     let Submission { name, points, error, .. } = submission;
     let mut shown = format!("{name}: {points:?}, {error:?}\n");
@@ -328,7 +329,7 @@ fn shown(submission: &Submission) -> String {
     shown
 }
 
-/// Replaces a folder by a zip, in which all files are below `top`.
+/// Replaces a folder with a zip, in which all files are below `top`.
 fn zip(folder: &Path, top: &str) {
     let mut zip = ZipWriter::new(File::create(folder.with_extension("zip")).unwrap());
     for path in files::below(folder).unwrap() {
@@ -340,7 +341,7 @@ fn zip(folder: &Path, top: &str) {
     fs::remove_dir_all(folder).unwrap();
 }
 
-/// Replaces a folder by a `.tar.gz` of its contents.
+/// Replaces a folder with a `.tar.gz` of its contents.
 fn tar_gz(folder: &Path) {
     let file = File::create(folder.with_extension("tar.gz")).unwrap();
     let mut tar = tar::Builder::new(GzEncoder::new(file, Compression::fast()));

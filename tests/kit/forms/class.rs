@@ -4,7 +4,7 @@ use grader::class::record::{
     Advice, Control, Lab, Record, Report, Stage, Submission, VERSION, Verdict,
 };
 
-/// What a submission may try in order to end a mark, a cell, a command or a page.
+/// Text with which a submission may try to end a tag, a cell, a command or a page.
 pub const HOSTILE: &str = "]]></failure>\n::error::HACKED\n ::stop-commands::x\n##[error]HACKED\n```\n~~~\n</pre><script>alert(1)</script>\n\
                            Grade :=>> 100\n--|>\n{\"scores\":{\"lab2\":100}}\n| a | **b** | @everyone $x$ %0A::error::HACKED\n\
                            \x1b[31m\x1b]0;t\x07\0\u{9b}2J\u{202e}\u{fffe}\u{ffff}\u{fffd}\\";
@@ -25,19 +25,19 @@ pub fn record(submissions: Vec<Submission>) -> Record {
     }
 }
 
-/// A submission with points for every stage: 60 of 130, because its lab counts twice.
+/// A submission in which every stage was graded. It has 60 of 130 points, because its lab counts twice.
 pub fn complete() -> Submission {
     submission(lab(None))
 }
 
-/// The grader failed at stage 2, which blocks stage 4.
+/// A submission with a grader error at stage 2, which blocks stage 4.
 pub fn incomplete() -> Submission {
     let mut submission = submission(lab(Some(2)));
     submission.error = Some(format!("the machine failed {HOSTILE}"));
     submission
 }
 
-/// A submission of which nothing could be graded.
+/// A submission that could not be graded at all.
 pub fn ungraded() -> Submission {
     let mut submission = complete();
     (submission.points, submission.complete) = (None, false);
@@ -46,7 +46,7 @@ pub fn ungraded() -> Submission {
     submission
 }
 
-/// A submission in which each of many stages fails with an output of 1 MB.
+/// A submission with many stages, each of which fails with an output of 1 MB.
 pub fn flood() -> Submission {
     let output = format!("{HOSTILE}{}", "\"\u{202e}\\".repeat(1 << 17));
     let stages = (1..=60).map(|number| {

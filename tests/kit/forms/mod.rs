@@ -1,5 +1,5 @@
-//! Tests the forms of other systems: each follows its schema, a grader error is never 0 points, and a submission's
-//! output ends nothing.
+//! Tests the forms that other systems read: each form follows its schema, a grader error is never 0 points, and a
+//! submission's output cannot break a form.
 
 mod class;
 
@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use class::{SECRET, complete, flood, incomplete, record, ungraded};
 
-/// The runner of Classroom 50 sets these.
+/// Returns the value of an environment variable that the runner of Classroom 50 sets.
 fn variable(name: &str) -> Option<String> {
     let value = match name {
         "CLASSROOM" => "networks",
@@ -32,7 +32,7 @@ fn variable(name: &str) -> Option<String> {
     Some(value.to_owned())
 }
 
-/// What a form writes.
+/// Returns the text of a form, or `None` if the form writes nothing for this submission.
 fn written(option: &str, submission: &Submission) -> Option<String> {
     if option == "classroom50" {
         return classroom50::result_with(submission, &variable).unwrap();
@@ -49,7 +49,7 @@ fn schemas() -> PathBuf {
     grader::kit::root().join("tests/kit/forms/schemas")
 }
 
-/// The sum of a field of all tests.
+/// Returns the sum of a field over all tests.
 fn sum(tests: &Value, field: &str) -> u64 {
     tests.as_array().unwrap().iter().map(|test| test[field].as_u64().unwrap()).sum()
 }
@@ -87,7 +87,7 @@ fn forms_form_sums_with_weights_hidden_stages_and_a_bonus() {
     assert_eq!(written("autolab", &submission).unwrap(), "{\"scores\":{\"lab2\":60}}\n");
     let lines = written("vpl", &submission).unwrap();
     assert_eq!(lines.lines().last(), Some("Grade :=>> 60"));
-    // Bonus stages can make up for others, but PrairieLearn allows no score above 1.
+    // Bonus stages can make up for other stages, but PrairieLearn allows no score above 1.
     let more = Submission { points: Some(200), ..submission };
     assert_eq!(json("prairielearn", &more)["score"], 1.0);
 }
@@ -103,7 +103,7 @@ fn forms_show_that_there_are_hidden_stages_and_nothing_else_about_them() {
                 let is_hidden = ["2.06", "2.07"].contains(&test["number"].as_str().unwrap());
                 assert_eq!(test["visibility"], if is_hidden { "hidden" } else { "visible" });
                 assert!(is_hidden || !test.to_string().contains(SECRET));
-                // The number of a hidden stage would say that it failed.
+                // The number of a hidden stage would reveal that the stage has failed.
                 assert!(is_hidden || !test.to_string().contains("2.7"), "{test}");
             }
         } else {
@@ -119,7 +119,8 @@ fn forms_show_that_there_are_hidden_stages_and_nothing_else_about_them() {
 #[test]
 fn a_form_never_gives_0_points_for_a_grader_error() {
     for submission in [incomplete(), ungraded()] {
-        // These cannot say it, and so nothing is written, which is an error of the infrastructure.
+        // These forms cannot express a grader error, so nothing is written, which these systems report as a failure of
+        // the grader.
         assert_eq!(written("gradescope", &submission), None);
         assert_eq!(written("classroom50", &submission), None);
         let results = json("prairielearn", &submission);
@@ -186,7 +187,7 @@ fn hostile_output_ends_nothing_in_a_form() {
     for submission in [complete(), incomplete(), ungraded(), flood()] {
         for form in &ALL {
             let Some(text) = written(form.option, &submission) else { continue };
-            // XML does not allow the last two, and JSON does.
+            // XML does not allow U+FFFE and U+FFFF, but JSON does.
             let others =
                 if form.option == "junit" { "\u{202e}\u{fffe}\u{ffff}" } else { "\u{202e}" };
             let strange = |char: char| (char.is_control() && char != '\n') || others.contains(char);
@@ -203,7 +204,7 @@ fn hostile_output_ends_nothing_in_a_form() {
     }
 }
 
-/// The tags in a text.
+/// Returns the tags in a text.
 fn tags(text: &str) -> BTreeSet<&str> {
     let names = text.split('<').skip(1).map(|rest| rest.split('>').next().unwrap());
     names.collect()
@@ -324,7 +325,7 @@ fn forms_are_options_of_the_command() {
     for form in &ALL {
         assert!(help.contains(&format!("--{} <", form.option)), "{help}");
     }
-    // Without the variables of its runner, the result would belong to nobody.
+    // Without the runner's environment variables, the result would belong to no student.
     if env::var_os("SUBMISSION_TAG").is_none() {
         let error = classroom50::result(&record(Vec::new()), &complete()).unwrap_err();
         assert!(error.to_string().contains("is not set"), "{error}");

@@ -1,4 +1,4 @@
-//! Random bytes, of the kinds that have broken reports or could.
+//! Makes random bytes of the kinds that have broken reports, or that could break them.
 
 use rand::RngExt;
 use rand::rngs::StdRng;
@@ -22,7 +22,7 @@ const PIECES: &[&str] = &[
     "\x7f",
     "\u{a0}",
     "\u{3000}",
-    // What the stages say.
+    // Text that the stages send.
     "alice: ",
     "bob: hi\n",
     "Welcome to this chatroom!\n",
@@ -37,7 +37,7 @@ const PIECES: &[&str] = &[
     "ALICE",
     "kite seven amber",
     "listening on 127.0.0.1:4000\n",
-    // What programs say when they fail.
+    // Text that programs print when they fail.
     "\nthread 'main' (7) panicked at src/main.rs:3:5:\n",
     "not yet implemented: stage 3: send\n",
     "not yet implemented: stage ",
@@ -45,7 +45,7 @@ const PIECES: &[&str] = &[
     "panicked at ",
     "thread '",
     "Error: \n",
-    // Wide characters, marks, pictures, and characters without a width or with another direction.
+    // Wide characters, combining marks, emoji, and characters that have no width or another writing direction.
     "漢字かな",
     "한국어",
     "e\u{301}",
@@ -69,7 +69,7 @@ const PIECES: &[&str] = &[
     "\u{1100}\u{1161}\u{11a8}",
     "\u{10ffff}",
     "नमस्ते",
-    // What reports use themselves.
+    // Text that the reports themselves use.
     "⏎",
     "…",
     "✗",
@@ -151,12 +151,12 @@ const PIECES: &[&str] = &[
     "\x1b[8;1;1t",
 ];
 
-/// Random bytes. They are mostly short.
+/// Returns random bytes, in most cases only a few.
 pub fn bytes(rng: &mut StdRng) -> Vec<u8> {
     let mut bytes = Vec::new();
     for _ in 0..rng.random_range(..6_u32) {
         match rng.random_range(..40_u32) {
-            // A line that is too long for everything.
+            // A line that may be too long for every window.
             0 => bytes.extend(piece(rng).repeat(rng.random_range(..300))),
             1 => bytes.extend((0..rng.random_range(..20_u32)).map(|_| rng.random::<u8>())),
             2 => bytes.extend(frame(rng)),
@@ -167,7 +167,7 @@ pub fn bytes(rng: &mut StdRng) -> Vec<u8> {
     if rng.random_ratio(1, 1000) {
         bytes = bytes.repeat(rng.random_range(..200));
     }
-    // A read may end anywhere, also within a character.
+    // A read may end anywhere, even within a character.
     if rng.random_ratio(1, 4) {
         bytes.truncate(rng.random_range(..=bytes.len()));
     }
@@ -177,7 +177,7 @@ pub fn bytes(rng: &mut StdRng) -> Vec<u8> {
     bytes
 }
 
-/// A random text.
+/// Returns a random text.
 pub fn text(rng: &mut StdRng) -> String {
     String::from_utf8_lossy(&bytes(rng)).into_owned()
 }
@@ -186,7 +186,7 @@ fn piece(rng: &mut StdRng) -> Vec<u8> {
     PIECES.choose(rng).map(|piece| piece.as_bytes().to_vec()).unwrap_or_default()
 }
 
-/// A frame of wire 3, whose header may be wrong.
+/// Returns a frame of lab 3. The header of the frame may be wrong.
 pub fn frame(rng: &mut StdRng) -> Vec<u8> {
     let payload = piece(rng);
     let count = [
@@ -199,7 +199,7 @@ pub fn frame(rng: &mut StdRng) -> Vec<u8> {
     frame
 }
 
-/// Bytes that are almost the given ones, in the ways that the grader explains.
+/// Returns bytes that differ from the expected bytes in ways that the grader explains.
 pub fn almost(rng: &mut StdRng, expected: &[u8]) -> Vec<u8> {
     let mut came = expected.to_vec();
     for _ in 0..rng.random_range(..3_u32) {
@@ -217,7 +217,7 @@ pub fn almost(rng: &mut StdRng, expected: &[u8]) -> Vec<u8> {
             10 => drop(came.splice(..0, *b"\n")),
             11 => drop(came.splice(..0, *b"   ")),
             12 => came = came.replace_newlines(),
-            // The header of a frame counts characters.
+            // The header of the frame counts characters instead of bytes.
             _ if came.len() > 64 => {
                 let count = String::from_utf8_lossy(&came[64..]).chars().count();
                 drop(came.splice(..64, format!("{count:<64}").into_bytes()));
@@ -229,7 +229,7 @@ pub fn almost(rng: &mut StdRng, expected: &[u8]) -> Vec<u8> {
 }
 
 trait ReplaceNewlines {
-    /// As from a terminal.
+    /// Replaces each newline with `\r\n`, as a terminal does.
     fn replace_newlines(&self) -> Vec<u8>;
 }
 

@@ -1,4 +1,4 @@
-//! Random runs: events, failures, and how the programs ended.
+//! Makes random runs: events, failures, and how the programs ended.
 
 use std::num::NonZero;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use rand::seq::IndexedRandom;
 
 use crate::random::hostile_bytes::{almost, bytes, frame, text};
 
-/// A run of a stage that did not take place.
+/// An invented run of a stage.
 pub struct Run {
     pub graded: Graded,
     pub events: Vec<Event>,
@@ -66,7 +66,7 @@ impl Run {
         Self { graded, events, programs, points, texts: [one, other] }
     }
 
-    /// As many bytes as are kept, made of one piece.
+    /// Makes a run with as many bytes as a journal keeps. All these bytes are repetitions of one piece.
     pub fn flood(piece: &[u8], is_screen: bool) -> Self {
         let bytes = piece.repeat(64 * 1024 / piece.len());
         let event = |who: &str, what| Event { at: Duration::ZERO, who: who.into(), what };
@@ -88,7 +88,7 @@ impl Run {
             name: "bob".into(),
             expected: expected.clone(),
             before: most.clone(),
-            // One byte less than what is too much to look for near misses.
+            // With one more byte, the grader would not look for near misses.
             rest: most[..MAX_BYTES - 1].to_vec(),
             is_screen,
         };
@@ -117,7 +117,7 @@ impl Run {
     }
 }
 
-/// What a participant waits for. It is mostly like a message of some wire.
+/// Returns the bytes that a participant waits for. In most cases, the bytes resemble a message of one of the labs.
 fn message(rng: &mut StdRng) -> Vec<u8> {
     match rng.random_range(..8_u32) {
         0 => frame(rng),
@@ -154,7 +154,7 @@ fn explain(rng: &mut StdRng, evidence: &Evidence, events: &mut Vec<Event>) {
     }
 }
 
-/// The participants of a run.
+/// Returns the names of the participants in a run.
 fn names(rng: &mut StdRng) -> Vec<String> {
     let usual = ["server", "alice", "bob", "carol", "server 2", "guest", "dave", "erin"];
     let count: usize =
@@ -226,7 +226,7 @@ fn terminal(rng: &mut StdRng) -> Terminal {
     }
 }
 
-/// The number of columns or rows of a window.
+/// Returns the number of columns or rows of a window.
 fn size(rng: &mut StdRng) -> NonZero<u16> {
     NonZero::new(rng.random_range(1..=90)).unwrap()
 }
@@ -269,7 +269,7 @@ fn ended(rng: &mut StdRng) -> Ended {
     let mut time =
         || Duration::from_micros(rng.random_range(..10_000_000_u64) * rng.random_range(..3_u64));
     let (after, cpu_time, busy_time) = (time(), time(), time());
-    // Mostly little, sometimes more than any machine has.
+    // The value is usually small, but sometimes larger than the memory of any machine.
     let memory = rng.random::<u64>() >> rng.random_range(..64_u32);
     Ended {
         status,

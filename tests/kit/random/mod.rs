@@ -1,8 +1,8 @@
-//! Reports about random journals. Whatever a program says, the grader makes a report of it, without a panic, and the
-//! report is not too long or too wide, and harmless.
+//! Tests reports about random journals. Whatever a program sends, the grader makes a report without panicking, and the
+//! report is harmless and neither too long nor too wide.
 //!
-//! `RANDOM_JOURNALS=1000000 cargo test --release --test kit -- random_journals` tries more of them than CI does, and
-//! `RANDOM_JOURNAL=123` only the one with this number.
+//! `RANDOM_JOURNALS=1000000 cargo test --release --test kit -- random_journals` tests more journals than CI does, and
+//! `RANDOM_JOURNAL=123` tests only the journal with this number.
 
 mod hostile_bytes;
 mod journal;
@@ -33,18 +33,18 @@ use rand::{RngExt, SeedableRng};
 
 use crate::random::journal::Run;
 
-/// The number of journals in CI, which takes a few seconds without optimization.
+/// The number of journals in CI. Without optimization, these journals take a few seconds.
 const JOURNALS: u64 = 1500;
 
-/// The maximum length of a report in an ordinary window. The longest real ones have about a hundred lines.
+/// The maximum length of a report in an ordinary window. The longest real reports have about a hundred lines.
 const MOST_LINES: usize = 250;
 const MOST_BYTES: usize = 64 * 1024;
 const MOST_PAGE_BYTES: usize = 512 * 1024;
 
-/// The maximum processor time for everything that is made of one journal, without optimization.
+/// The maximum processor time for everything that is made from one journal, without optimization.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// The same for the largest possible journals.
+/// The maximum processor time for one of the largest possible journals.
 const FLOOD_LIMIT: Duration = Duration::from_secs(15);
 
 #[test]
@@ -91,7 +91,7 @@ fn every_report_on_random_journals_is_made() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The largest journals that are kept, and the most evidence.
+/// Tests the largest journals that the grader keeps, with as much evidence as possible.
 #[test]
 fn a_report_of_a_flood_is_made_in_time() {
     console::set_colors_enabled(false);
@@ -117,12 +117,13 @@ fn a_report_of_a_flood_is_made_in_time() {
     });
 }
 
-/// The processor time that this thread has used. Unlike the time of day, it does not depend on other programs.
+/// The processor time that this thread has used. Unlike the time of day, processor time does not depend on other
+/// programs.
 fn used() -> Duration {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap().into()
 }
 
-/// Makes everything that is made of a journal, and checks it.
+/// Makes and checks everything that the grader makes from a journal.
 fn makes_all(labs: &[Lab], seed: u64) -> Result<(), String> {
     let mut rng = StdRng::seed_from_u64(seed);
     let run = Run::new(&mut rng);
@@ -138,7 +139,7 @@ fn makes_all(labs: &[Lab], seed: u64) -> Result<(), String> {
     is_fitting("a lab", &lab_line(lab, Way::Guided, run.points), 80)
 }
 
-/// The report as a whole, on a terminal and as a page.
+/// Makes and checks a whole report, for a terminal and as a page.
 fn is_made(
     lab: &Lab,
     stage: &grader::harness::stage::Stage,
@@ -182,7 +183,7 @@ fn is_made(
     Ok(())
 }
 
-/// The parts of a report, in ways in which a report does not make them.
+/// Makes and checks the parts of a report, with arguments that a report does not use.
 fn parts_are_made(run: &Run, lab: &Lab, columns: usize, rng: &mut StdRng) -> Result<(), String> {
     let events = &run.events;
     let about = events.choose(rng).map(|event| event.who.as_str());
@@ -217,13 +218,13 @@ fn parts_are_made(run: &Run, lab: &Lab, columns: usize, rng: &mut StdRng) -> Res
     for screen in &screens {
         let room = rng.random_range(1..50);
         for row in screens::wrap(&screen.lines, room, 9) {
-            // One wide character always has its place.
+            // There is always space for one wide character.
             if width(&row) > room.max(2) {
                 return Err(format!("a row of a screen: {} of {room} columns", width(&row)));
             }
         }
     }
-    // Reports show all text in this way.
+    // Reports show all text with `visible`.
     let [one, other] = &run.texts.each_ref().map(|text| visible(text.as_bytes()));
     let room = rng.random_range(..100);
     let header = |rng: &mut StdRng, text: &str| rng.random_range(..=text.chars().count());
@@ -236,7 +237,7 @@ fn parts_are_made(run: &Run, lab: &Lab, columns: usize, rng: &mut StdRng) -> Res
     let compared = || comparison.expected.iter().chain(&comparison.came);
     let cut = cut(one, room);
     for text in compared().chain([&cut]) {
-        // One wide character always has its place.
+        // There is always space for one wide character.
         if console::measure_text_width(text) > room.max(2) {
             return Err(format!("{} of {room} columns: {text}", console::measure_text_width(text)));
         }
@@ -251,7 +252,7 @@ fn parts_are_made(run: &Run, lab: &Lab, columns: usize, rng: &mut StdRng) -> Res
     quoted(&run.texts[0]).iter().try_for_each(|line| is_harmless("a quote", line))
 }
 
-/// Whether each line has a place in these columns, except a command, and the text is not too long.
+/// Checks that every line except a command fits into these columns, and that the text is not too long.
 fn is_fitting(name: &str, text: &str, columns: usize) -> Result<(), String> {
     is_harmless(name, text)?;
     let is_command =
@@ -271,7 +272,7 @@ fn is_fitting(name: &str, text: &str, columns: usize) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether the text cannot steer a terminal, or the direction of other text.
+/// Checks that the text cannot control a terminal or the direction of other text.
 fn is_harmless(name: &str, text: &str) -> Result<(), String> {
     let steers = |char: char| {
         char.is_control() && char != '\n'

@@ -1,4 +1,4 @@
-//! Classes that nobody graded: with every verdict, and with everything that a submission may try.
+//! Makes invented classes: one with every verdict, and one with everything that a submission may try.
 
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ use grader::labs;
 use grader::report::ladder::{self, Marks, Size};
 use grader::report::svg;
 
-/// What a submission may try in every place that it controls.
+/// Text that a submission may try to insert in every place that it controls.
 pub const HOSTILE: &str = "<script>alert(1)</script><img src=x onerror=alert(1)>\"onclick=\"alert(1)' \
                            \x1b[31m\x1b]0;title\x07\0\u{9b}2J \u{202e}\u{2066}|a;=1+1;\"=2+2\"\t=3+3\r=4+4 \u{fffd}";
 
-/// The beginnings of cells that spreadsheets take for formulas.
+/// Beginnings of cells that spreadsheets may treat as formulas.
 pub const FORMULAS: [&str; 12] = [
     "=cmd|' /C calc'!A0",
     "+1+1",
@@ -33,7 +33,7 @@ pub const FORMULAS: [&str; 12] = [
     "＝1",
 ];
 
-/// A class with this number of submissions. Each of them has passed some stages, and every verdict occurs.
+/// Returns a class with this number of submissions. Each submission has passed some stages, and every verdict occurs.
 pub fn class(count: u32) -> Record {
     let names = ["Ann Lee", "Bo Østergård", "Chen 李", "Dana van der Meer-Oyelaran", "Eli O'Neil"];
     let submission = |number: u32| {
@@ -57,7 +57,7 @@ pub fn hostile() -> Record {
         submission
     });
     let mut submissions: Vec<_> = submissions.collect();
-    // One flood is enough.
+    // One submission with a flood of output is enough.
     let flood = submission(HOSTILE.to_lowercase(), 4, |lab, stage| report(lab, stage, &long));
     submissions.push(flood);
     submissions[0].labs.clear();
@@ -108,7 +108,7 @@ fn lab(
     report: &impl Fn(u32, u32) -> Report,
 ) -> Lab {
     let count = u32::try_from(kind.stages.len()).unwrap();
-    // The stage at which the student stopped, and a stage with a mistake before it.
+    // The numbers of the stage at which the student stopped and of a stage with a mistake.
     let stopped = 2 + (number * 7 + kind.number * 5) % (count * 2);
     let mistake = (number * 5 + kind.number) % 11;
     let stage =

@@ -1,4 +1,5 @@
-//! Tests the forms in which the results of a class are written: each takes every verdict, and a hostile class.
+//! Tests the forms in which the results of a class are written: each form can show every verdict, and a hostile class
+//! cannot break it.
 
 mod class;
 
@@ -22,10 +23,10 @@ use sha2::{Digest, Sha256};
 
 use class::FORMULAS;
 
-/// Made once, because it is large.
+/// The hostile class, which is made only once because it is large.
 static HOSTILE: LazyLock<Record> = LazyLock::new(class::hostile);
 
-/// An empty folder for results, which remains for people to look at.
+/// Returns an empty folder for results. The folder is kept, so that people can look at the results.
 fn folder(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _ = fs::remove_dir_all(&folder);
@@ -48,8 +49,8 @@ fn schema() -> Value {
     serde_json::from_str(&schema).unwrap()
 }
 
-/// Forbids fields that the schema does not describe. Programs that read the record must allow them, but this kit does
-/// not write any.
+/// Forbids fields that the schema does not describe. Programs that read the record must allow such fields, but this kit
+/// does not write any.
 fn strict(schema: &mut Value) {
     match schema {
         Value::Object(object) => {
@@ -86,7 +87,7 @@ fn records_follow_the_schema() {
         let back: Record = serde_json::from_value(value).unwrap();
         assert_eq!(back, *record, "nothing is lost");
     }
-    // The schema notices what a version must not change.
+    // The schema rejects changes that are not allowed within one version.
     let right = serde_json::to_value(&class).unwrap();
     for (place, wrong) in [
         ("/version", Value::from(2)),
@@ -105,7 +106,7 @@ fn records_follow_the_schema() {
     assert_eq!(error.points, None, "a grader error is not 0 points");
 }
 
-/// Asserts that a terminal shows only text, in at most this number of columns.
+/// Asserts that the text cannot control a terminal, and fits into this number of columns.
 fn assert_harmless(text: &str, columns: usize) {
     for line in console::strip_ansi_codes(text).lines() {
         assert!(width(line) <= columns, "{} > {columns}: {line}", width(line));
@@ -151,7 +152,7 @@ fn changes_say_whose_points_differ_and_why() {
     let failed = new.submissions.iter_mut().find(|one| one.name == "Ann Lee 005").unwrap();
     failed.labs[0].stages[1].verdict = Verdict::GraderError;
     failed.labs[0].stages[1].points = None;
-    // The same points for other reasons are not a change.
+    // A different verdict with the same points does not count as a change.
     failed.labs[1].stages[14].verdict = Verdict::NotStarted;
     insta::assert_snapshot!(against::changes(&old, &new, 80));
 }
@@ -167,7 +168,7 @@ fn no_cell_is_a_formula() {
             .iter()
             .all(|formula| HOSTILE.submissions.iter().any(|one| one.name.starts_with(formula)))
     );
-    // A spreadsheet splits lines at the separator of its country.
+    // The separator at which a spreadsheet splits lines depends on the country.
     for separator in [b',', b';', b'\t', b'|'] {
         let mut reader = ::csv::ReaderBuilder::new();
         let reader = reader.delimiter(separator).flexible(true).has_headers(false);
@@ -322,8 +323,8 @@ fn every_cell_leads_to_its_report() {
     }
 }
 
-/// Opens a page in a browser. Returns what it contains after its scripts have run, and what the browser says; or `None`
-/// if there is no browser.
+/// Opens a page in a browser. Returns the contents of the page after its scripts have run, and the messages of the
+/// browser, or `None` if there is no browser.
 fn browsed(page: &Path) -> Option<(String, String)> {
     let profile = tempfile::tempdir().unwrap();
     let mut browser = Command::new("chromium");
@@ -355,7 +356,7 @@ fn a_browser_sorts_the_table_and_has_no_complaints() {
         let Some((_, said)) = browsed(page) else { return };
         assert!(!said.contains("CONSOLE"), "{said}");
     }
-    // A script that clicks is not ours, so the policy would not allow it.
+    // The policy would block the script that clicks, so the test removes the policy.
     let index = fs::read_to_string(folder.join("index.html")).unwrap();
     let (before, after) = index.split_once("<meta http-equiv").unwrap();
     let after = after.split_once(">\n").unwrap().1;
@@ -390,7 +391,7 @@ fn a_browser_sorts_the_table_and_has_no_complaints() {
     }
 }
 
-/// The text of a cell of a row.
+/// Returns the text of a cell in a row.
 fn cell(row: &str, column: usize) -> String {
     let cell = row.split("</t").filter(|cell| !cell.starts_with("r>")).nth(column).unwrap();
     cell.trim_end_matches("</a>").rsplit('>').next().unwrap().to_owned()

@@ -1,4 +1,4 @@
-"""Grades the chat labs in Classroom 50. This file and kit.tar.gz belong into CLASSROOM/autograders/ASSIGNMENT/.
+"""Grades the chat labs in Classroom 50. This file and kit.tar.gz belong in CLASSROOM/autograders/ASSIGNMENT/.
 
 A status other than 0 tells Classroom 50 that the grader has failed, which is not a score of 0.
 """

@@ -41,7 +41,7 @@ fn main() -> Result<()> {
     screen.end(show_messages(&stream, &screen))
 }
 
-/// Tells the person if the server is silent. Peeking does not consume the bytes: they can still be read.
+/// Tells the person if the server is silent. Peeking does not consume the bytes, so they can still be read.
 fn wait_for_welcome(stream: &TcpStream, screen: &Screen) {
     let _waiting = screen.waiting_for("the server to welcome you");
     // If peeking fails, the next read reports the error.
@@ -50,25 +50,26 @@ fn wait_for_welcome(stream: &TcpStream, screen: &Screen) {
 
 /// Stage 3: connect to the server at `address`, a host and a port.
 ///
-/// The caller gets either the connected socket or the error; if there is an error, it tells the person what to do.
+/// The caller gets either the connected socket or the error. If there is an error, the caller tells the person what to
+/// do.
 fn connect(address: (&str, u16)) -> io::Result<TcpStream> {
     todo!("stage 3: connect to the server at address, a host and a port")
 }
 
 /// Stage 3: show each message that arrives, until the stream ends.
 ///
-/// [`Messages::from_server`] finds the messages in the bytes of a connection; it may already hold the beginning of
-/// the next message. It recognizes our own server by its first line, which is [`WELCOME`] or begins with [`FULL`].
-/// The person sees each message once, in order and immediately, on the [`Screen`]. When the server has closed the
-/// connection, this function returns.
+/// [`Messages::from_server`] finds the messages in the bytes of a connection, and may already hold the beginning of the
+/// next message. [`Messages`] recognizes our own server by its first line, which is [`WELCOME`] or begins with
+/// [`FULL`]. The person sees each message once, in order and immediately, on the [`Screen`]. When the server has closed
+/// the connection, this function returns.
 ///
-/// Stage 10 tests this function: when the connection is lost, it returns the error. In both cases, `main` tells the
-/// person what happened, and ends the program, even if no key is ever pressed again.
+/// Stage 10 tests this function: when the connection is lost, it returns the error. When this function returns, `main`
+/// tells the person what happened, and ends the program, even if no key is ever pressed again.
 ///
 /// Stage 12 tests this function, with three people: a message does not break the line that is being typed.
 ///
-/// Stage 14 tests this function: a message may contain characters that would control a terminal. They must appear on
-/// the screen as visible, harmless symbols.
+/// Stage 14 tests this function: a message may contain characters that would control a terminal. Such characters must
+/// appear on the screen as visible, harmless symbols.
 fn show_messages(stream: &TcpStream, screen: &Screen) -> io::Result<()> {
     todo!("stage 3: show each message that arrives, until the stream ends")
 }
@@ -76,15 +77,15 @@ fn show_messages(stream: &TcpStream, screen: &Screen) -> io::Result<()> {
 /// Stage 5: send each line that is typed, with a newline at its end.
 ///
 /// [`Terminal::read_line`] waits for a line. The server gets each line as one message, in one piece; it gets nothing
-/// for an empty line. While nothing is typed, this function uses no processor time. If the connection is lost, it
-/// returns the error.
+/// for an empty line. While nothing is typed, this function uses no processor time. If the connection is lost, the
+/// function returns the error.
 ///
 /// Stage 7 comes back to this function: a person leaves by typing `quit`, or by pressing Ctrl-D or Ctrl-C (for these
-/// keys, [`Terminal::read_line`] returns `None`). In each case, the last bytes that the server gets are `quit`, once
-/// and without a newline, because the original server compares them with exactly these four letters. Then the program
-/// ends ([`Terminal::leave`]).
+/// keys, [`Terminal::read_line`] returns `None`). However the person leaves, the last bytes that the server gets are
+/// `quit`, once and without a newline, because the original server compares them with exactly these four letters. Then
+/// the program ends ([`Terminal::leave`]).
 ///
-/// Stage 13 tests this function, together with the server: people leave in each of these ways.
+/// Stage 13 tests this function, together with the server: people leave with `quit`, Ctrl-D and Ctrl-C.
 fn type_messages(terminal: &mut Terminal, stream: &TcpStream) -> Result<()> {
     todo!("stage 5: send each line that is typed, with a newline at its end")
 }

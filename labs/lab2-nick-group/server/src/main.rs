@@ -75,9 +75,9 @@ fn main() -> Result<()> {
 
 /// Stage 1: open the listening socket, and announce it.
 ///
-/// Returns a listener on `endpoint`; [`Endpoint::listen`] does what you wrote in lab 1. A server that can listen
-/// prints `SERVER WORKING` ([`print_line`]), in green if colors are visible ([`green`]). A server that cannot listen
-/// must not print this: the function returns the error to `main`.
+/// Returns a listener on `endpoint`; [`Endpoint::listen`] does what you wrote in lab 1. A server that can listen prints
+/// `SERVER WORKING` ([`print_line`]), in green if colors are visible ([`green`]). A server that cannot listen must not
+/// print this line; the function returns the error to `main`.
 fn open_listener(endpoint: &Endpoint<55555>) -> Result<TcpListener> {
     todo!("stage 1: open the listening socket, and announce it")
 }
@@ -110,14 +110,14 @@ fn talk(id: u64, stream: &Arc<TcpStream>, room: &Room<Event>, patience: Duration
 
 /// Stage 2: ask for the nickname, and wait for it.
 ///
-/// The client gets `NICK`, exactly these four bytes, because an original client compares what it receives with them.
-/// Returns the reply, which may be empty and has no newline ([`Messages::handshake`]), or `None` if the client has
-/// closed the connection instead. No bytes that arrive together with the reply may be lost.
+/// The client gets exactly the four bytes `NICK`, because an original client compares the bytes that it receives with
+/// them. Returns the reply, which may be empty and has no newline ([`Messages::handshake`]), or `None` if the client
+/// has closed the connection instead. No bytes that arrive together with the reply may be lost.
 ///
-/// Stage 9 comes back to this function: a client must reply within `patience`. If it does not, or if its nickname is
-/// longer than the limit for messages, it gets `Nickname refused: `, a reason and a newline, and then the end of the
-/// stream, even if it never closes its own side. It does not become a member: the function returns `Ok(None)`. The
-/// function returns any other error.
+/// Stage 9 comes back to this function: a client must reply within `patience`. A client that does not, or whose
+/// nickname is longer than the limit for messages, gets `Nickname refused: `, a reason and a newline, and then the end
+/// of the stream, even if the client never closes its own side. Such a client does not become a member, and the
+/// function returns `Ok(None)`. The function returns any other error.
 ///
 /// Stage 12 tests this function: the nickname and the first message may arrive in one segment.
 fn ask_nickname(
@@ -143,7 +143,7 @@ fn receive_messages(id: u64, messages: &mut Messages, room: &Room<Event>) -> Res
 /// Stage 4: run one round of the room.
 ///
 /// `events` come from the threads of all connections. During the round, only this function uses `members`, and no other
-/// thread sends to a member. So:
+/// thread sends to a member. These rules apply to a round:
 ///
 /// - Events take effect one after the other, in the given order.
 /// - When the round ends, everything that was pushed for members has been sent, with one [`Outbox::flush`] for each
@@ -151,7 +151,7 @@ fn receive_messages(id: u64, messages: &mut Messages, room: &Room<Event>) -> Res
 /// - The round never waits for a client. [`Outbox::push`] and [`Outbox::flush`] never wait; a write to a socket may
 ///   wait.
 /// - [`Event::Join`] asks whether the newcomer can [`join`]. The newcomer's thread waits for the answer, so the thread
-///   must get one in every case. If that thread is no longer waiting, the round continues.
+///   must get an answer in every case. If the newcomer's thread is no longer waiting, the round continues.
 ///
 /// Until stages 5 and 7, a round may ignore all other events.
 ///
@@ -174,9 +174,9 @@ fn broadcast(members: &mut BTreeMap<u64, Member>, lines: String) {
 
 /// Stage 4: let a newcomer join, and tell all members.
 ///
-/// Returns whether the newcomer has joined. If it has, it is in `members`, under its `id`. All members, including the
-/// newcomer, get `alice joined!`; after that, only the newcomer gets `Connected to server!`. Each line ends with a
-/// newline.
+/// Returns whether the newcomer has joined. A newcomer that has joined is in `members`, under its `id`. All members,
+/// including the newcomer, get `alice joined!`; after that, only the newcomer gets `Connected to server!`. Each line
+/// ends with a newline.
 ///
 /// Stage 8 comes back to this function: a nickname is refused if it is empty, is longer than [`MAX_NICKNAME`]
 /// characters, contains a control character, `:` or an invisible character ([`has_invisible`]), or already belongs to a
@@ -199,7 +199,7 @@ fn join(members: &mut BTreeMap<u64, Member>, id: u64, mut newcomer: Member) -> b
 ///
 /// Stage 10 comes back to this function: no member can speak in another member's name. Every line begins with
 /// `alice: `, where `alice` is the speaker's `nickname`. This prefix is added to each message that does not begin with
-/// exactly this prefix, and to no other: `mallory: hi` from alice becomes `alice: mallory: hi`.
+/// exactly this prefix, and to no other message: `mallory: hi` from alice becomes `alice: mallory: hi`.
 fn line(nickname: &str, message: &str) -> String {
     todo!("stage 5: make the line that all members get, including the speaker")
 }

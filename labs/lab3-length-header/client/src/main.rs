@@ -44,8 +44,8 @@ fn main() -> Result<()> {
 
 /// Receives frames until the connection ends.
 ///
-/// After an invalid frame, the client must leave. The original server sends such a frame when two people speak at the
-/// same moment. But the client says goodbye first. Otherwise, the original server would still send to the closed
+/// After an invalid frame, which the original server sends when two people speak at the same moment, the client must
+/// leave. The client says goodbye first, because otherwise the original server would still send to the closed
 /// connection, and would disconnect every client whose message it relays to that connection.
 fn receive(stream: &TcpStream, screen: &Screen, goodbye: &[u8]) -> io::Result<()> {
     let result = show_frames(stream, screen);
@@ -73,8 +73,8 @@ fn receive(stream: &TcpStream, screen: &Screen, goodbye: &[u8]) -> io::Result<()
 /// for each payload.
 ///
 /// Stage 11 tests this function, with three people. Stage 12 tests this function: only the server obeys a disconnect;
-/// to a client, it is a payload like any other. Stage 13 tests this function: characters that would control a terminal
-/// must be shown as harmless symbols. [`Screen::print`] does this; `println!` does not.
+/// to a client, a disconnect is a payload like any other. Stage 13 tests this function: characters that would control a
+/// terminal must be shown as harmless symbols. [`Screen::print`] does this; `println!` does not.
 fn show_frames(stream: &TcpStream, screen: &Screen) -> io::Result<()> {
     todo!("stage 2: show the payload of each frame that arrives")
 }
@@ -86,14 +86,15 @@ fn show_frames(stream: &TcpStream, screen: &Screen) -> io::Result<()> {
 /// thread's bytes may come between the header and the payload. If the connection fails, the function returns the
 /// error.
 ///
-/// Stage 4 tests this function: an empty line is not a message, but every other line is, exactly as it was typed. A
+/// Stage 4 tests this function: an empty line is not a message, but every other line is sent exactly as it was typed. A
 /// name may contain spaces, and `!DISCONNECT` in a sentence is an ordinary word.
 ///
 /// Stage 7 comes back to this function: a person leaves by typing `!DISCONNECT`, or by pressing Ctrl-D or Ctrl-C (for
-/// these keys, [`Terminal::read_line`] returns `None`). In each case, the server gets `[ann] : !DISCONNECT` as the
-/// last frame, exactly once. [`Terminal::leave`] sends the last words, and ends the program with status 0.
+/// these keys, [`Terminal::read_line`] returns `None`). However the person leaves, the server gets
+/// `[ann] : !DISCONNECT` as the last frame, exactly once. [`Terminal::leave`] sends the last words, and ends the program
+/// with status 0.
 ///
-/// Stage 12 tests this function, together with the server: people leave in each of these ways.
+/// Stage 12 tests this function, together with the server: people leave with `!DISCONNECT`, Ctrl-D and Ctrl-C.
 fn type_messages(terminal: &mut Terminal, stream: &TcpStream, name: &str) -> Result<()> {
     todo!("stage 1: send each line that is typed, as [ann] : hello")
 }

@@ -69,8 +69,8 @@ fn main() -> Result<()> {
 /// `receive_frames` passes on what the client says. Returns the error that ended the connection, if any; the caller
 /// logs it.
 ///
-/// Stage 9 tests this function: however the connection ended, the room is told exactly once that the client has left.
-/// Otherwise the client would remain in the list as a zombie, and messages would still be sent to it.
+/// Stage 9 tests this function: however the connection ended, the room is notified exactly once that the client has
+/// left. Otherwise the client would remain in the list as a zombie, and messages would still be sent to it.
 /// [`common::catch_panic`] turns a panic into an error.
 fn talk(id: u64, outbox: Outbox, reader: &mut TimedReader, room: &Room<Event>) -> Result<()> {
     todo!("stage 3: serve one connection, from its beginning to its end")
@@ -82,16 +82,15 @@ fn talk(id: u64, outbox: Outbox, reader: &mut TimedReader, room: &Room<Event>) -
 /// between two frames, and otherwise the error that ended it. After a bad header, the start of the next frame is
 /// unknown, so this connection ends, but no other connection does.
 ///
-/// A client is allowed to be silent for hours between two frames, but not in the middle of one. The `reader` limits
-/// the time from a frame's first byte to its last, so it must be told where each frame ends
-/// ([`TimedReader::restart`]).
+/// A client is allowed to be silent for hours between two frames, but not in the middle of a frame. The `reader` limits
+/// the time from a frame's first byte to its last, so call [`TimedReader::restart`] at the end of each frame.
 ///
 /// Stage 6 comes back to this function: a disconnect is sent to the room like any other payload, and is the last
 /// payload that the room gets from this client, even if more frames have already arrived.
 ///
 /// Stage 9 tests this function with bad headers, and with frames that are cut off. Stage 10 tests this function:
-/// however the stream ends, it returns. Once a stream has ended, a read does not wait: it returns immediately, with no
-/// bytes.
+/// however the stream ends, the function returns. Once a stream has ended, a read does not wait: it returns
+/// immediately, with no bytes.
 ///
 /// Stage 12 tests this function, together with the client: some people leave, and others stay.
 fn receive_frames(id: u64, reader: &mut TimedReader, room: &Room<Event>) -> Result<()> {

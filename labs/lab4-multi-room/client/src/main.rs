@@ -69,12 +69,12 @@ impl Sender<'_> {
 
 /// Stage 10: show each reply that arrives, until the stream ends.
 ///
-/// Replies may arrive in pieces or together; each is shown once. They may have slightly longer lines than requests
+/// Replies may arrive in pieces or together; each is shown once. Replies may have slightly longer lines than requests
 /// ([`Lines::from_server`]), because a server adds to the lines that it passes on.
 ///
-/// [`Rooms`] records each reply before it is shown, because the next line that is typed may go to a room that has
-/// just been joined ([`Rooms::hear`]). An error is shown with its description, and recorded after that
-/// ([`Rooms::hear_error`]): it may be the reply to a join.
+/// [`Rooms`] records each reply before it is shown, because the next line that is typed may go to a room that has just
+/// been joined ([`Rooms::hear`]). An error is shown with its description, and then recorded ([`Rooms::hear_error`]),
+/// because it may be the reply to a join.
 ///
 /// The end of the stream is not an error. If the connection fails ([`Problem::Connection`]), that error is returned;
 /// [`Problem::TooLong`] is also an error, because the start of the next reply is unknown. After a
@@ -82,21 +82,21 @@ impl Sender<'_> {
 ///
 /// Stage 12 tests this function, with three people: a half-typed line remains intact ([`Screen::print`]).
 ///
-/// Stage 14 tests this function: names and text may contain characters that would control a terminal. They must
-/// appear on the screen as visible, harmless symbols.
+/// Stage 14 tests this function: names and text may contain characters that would control a terminal. Such characters
+/// must appear on the screen as visible, harmless symbols.
 fn show_replies(stream: &TcpStream, screen: &Screen, rooms: &Rooms) -> io::Result<()> {
     todo!("stage 10: show each reply that arrives, until the stream ends")
 }
 
 /// Stage 10: show one reply that is not an error.
 ///
-/// A [`Reply::Chat`] is shown as `[room1] alice: hello`, with the name that [`Rooms`] has for the room. Further
-/// lines are indented by two spaces; otherwise one of them could look like a message from another person.
+/// A [`Reply::Chat`] is shown as `[room1] alice: hello`, with the name that [`Rooms`] has for the room. Further lines
+/// are indented by two spaces; otherwise, a further line could look like a message from another person.
 ///
 /// The wording of all other replies is up to you. A [`Reply::Helo`] is shown with its text, and a [`Reply::Unknown`]
 /// with its line, after `the server says:`. For [`Reply::Joined`] and [`Reply::Left`], the screen names the room. If
-/// the reply to a join arrives too late, text still goes to the same room as before ([`Rooms::is_current`]); the
-/// person sees that as well.
+/// the reply to a join arrives too late, the screen also says that text still goes to the same room as before
+/// ([`Rooms::is_current`]).
 fn show(reply: Reply, screen: &Screen, rooms: &Rooms) {
     todo!("stage 10: show one reply that is not an error")
 }
@@ -105,16 +105,16 @@ fn show(reply: Reply, screen: &Screen, rooms: &Rooms) {
 ///
 /// [`Command::parse`] parses a line. A join is sent as a [`Request::Join`], and text as a [`Request::Chat`] to the
 /// current room; an empty line is not sent. The current room is unknown until the replies to all joins have arrived
-/// ([`wait_for_join`]). Then [`Rooms::find`] returns its reference and the `JOIN_ID`; pass it the time when the line
-/// was typed ([`Terminal::typed`]). If there is no room, the person sees why, and that the text was not sent.
-/// [`Sender::send`] sends a request. [`obey`] (stage 11) handles all other commands.
+/// ([`wait_for_join`]). Then call [`Rooms::find`] with the time when the line was typed ([`Terminal::typed`]), to get
+/// the reference of the room and the `JOIN_ID`. If there is no room, the person sees why, and that the text was not
+/// sent. [`Sender::send`] sends a request. [`obey`] (stage 11) handles all other commands.
 ///
 /// Stage 11 comes back to this function: when the person leaves with `/quit`, Ctrl-D or Ctrl-C, the server gets
 /// [`Request::Disconnect`], and the program ends ([`Terminal::leave`]). Many servers understand only the first of
-/// several requests that arrive together, so this one must not follow the previous one immediately
+/// several requests that arrive together, so this request must not immediately follow the previous request
 /// ([`Rooms::wait_a_moment`]).
 ///
-/// Stage 13 tests this function, together with the server: people leave in each of these ways.
+/// Stage 13 tests this function, together with the server: people leave with `/quit`, Ctrl-D and Ctrl-C.
 fn type_requests(terminal: &mut Terminal, sender: &Sender) -> Result<()> {
     todo!("stage 10: send the lines that are typed")
 }

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use crate::lines::value;
 use crate::{Complaint, Lines, Problem};
 
-/// A reply, or a chat message from a room. Its `Display` output is what is sent over the network.
+/// A reply, or a chat message from a room. Its `Display` output is sent over the network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
     /// The reply to a greeting.
@@ -32,7 +32,7 @@ pub enum Reply {
     Left {
         /// The room's reference.
         room_ref: String,
-        /// As in the request.
+        /// The id from the request, unchanged.
         join_id: String,
     },
     /// A member of the room said something.
@@ -50,7 +50,7 @@ pub enum Reply {
     Unknown(String),
 }
 
-/// The reply to a greeting must contain a student ID, but nothing uses it.
+/// The reply to a greeting must contain a student ID, but no program uses this ID.
 const STUDENT_ID: u32 = 0;
 
 /// Stage 10: read the next reply; `None` at the end of the stream.
@@ -74,11 +74,10 @@ fn address(ip: &str, port: &str) -> SocketAddr {
     SocketAddr::new(ip, port.trim_end().parse().unwrap_or_default())
 }
 
-/// Writes a [`Reply::Chat`], without copying its parts. A server writes far more of these than of all other replies
-/// together.
+/// Writes a [`Reply::Chat`], without copying its parts. A server writes far more chat messages than other replies.
 ///
 /// # Errors
-/// The errors of `out`.
+/// Returns the errors of `out`.
 pub fn write_chat(
     out: &mut impl fmt::Write,
     room_ref: impl fmt::Display,

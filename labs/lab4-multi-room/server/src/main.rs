@@ -146,8 +146,8 @@ fn answer(hall: &mut Hall, id: i64, request: Request, kill_from_anywhere: bool) 
 
 /// Stage 1: reply to a greeting with its line and the server's address.
 ///
-/// The address is the one at which this client sees the server ([`Client::server`]). The reply is a [`Reply::Helo`],
-/// which [`Hall::tell`] sends. If the client has left in the meantime, there is no reply.
+/// The reply contains the address at which this client sees the server ([`Client::server`]). The reply is a
+/// [`Reply::Helo`], which [`Hall::tell`] sends. If the client has left in the meantime, there is no reply.
 fn greet(hall: &mut Hall, id: i64, line: String) {
     todo!("stage 1: reply to a greeting with its line and the server's address")
 }
@@ -159,8 +159,8 @@ fn greet(hall: &mut Hall, id: i64, line: String) {
 /// sockets have not accepted yet.
 ///
 /// A client on this computer has a loopback address, which may be an IPv4 address mapped to an IPv6 address. Any other
-/// client is obeyed only if `from_anywhere` is set. If it is not set, the reply is [`Complaint::NOT_ALLOWED`]: without
-/// this rule, any client could end the chat.
+/// client is obeyed only if `from_anywhere` is set. If `from_anywhere` is not set, the reply is
+/// [`Complaint::NOT_ALLOWED`]: without this rule, any client could end the chat.
 fn kill(hall: &mut Hall, id: i64, from_anywhere: bool) {
     todo!("stage 9: end the program when a client on this computer asks")
 }

@@ -74,12 +74,12 @@ fn open_listener(address: (&str, u16)) -> io::Result<TcpListener> {
     TcpListener::bind(address)
 }
 
-/// Stage 2: accept clients for ever, and give each a thread.
+/// Stage 2: accept clients forever, and give each a thread.
 ///
 /// In each client's thread, [`talk`] serves the client, and then [`drain`] gives the last words time to arrive. No
-/// client has to wait until the server has finished with another one. [`talk`] gets a number, counted from 1, that no
-/// other client ever gets; the client's IP address, as [`IpAddr::to_canonical`] returns it; and the socket, which the
-/// thread shares with the room. Each send is transmitted immediately, even if it contains only a few bytes (Nagle's
+/// client has to wait until the server has finished with another client. [`talk`] gets a number, counted from 1, that
+/// no other client ever gets; the client's IP address, as [`IpAddr::to_canonical`] returns it; and the socket, which
+/// the thread shares with the room. Each send is transmitted immediately, even if it contains only a few bytes (Nagle's
 /// algorithm is off).
 ///
 /// Nothing ends this function. If a client cannot be accepted, or no thread can be started for it, the log says why,
@@ -87,8 +87,8 @@ fn open_listener(address: (&str, u16)) -> io::Result<TcpListener> {
 /// fail immediately; even then, the server must not keep a core busy or flood the log.
 ///
 /// Stage 8 comes back to this function: at most `seats` clients are served at a time. A seat is taken before its
-/// client's thread starts. It is free again as soon as [`talk`] has returned, or as soon as starting the thread has
-/// failed. A client that finds no free seat is turned away ([`turn_away`]); meanwhile, no other client has to wait.
+/// client's thread starts. The seat is free again as soon as [`talk`] has returned, or as soon as starting the thread
+/// has failed. A client that finds no free seat is turned away ([`turn_away`]); meanwhile, no other client has to wait.
 ///
 /// Stage 13 tests this function, together with the client: one person leaves, another joins, and a third finds the
 /// room full.
@@ -158,12 +158,12 @@ fn talk(id: u64, ip: IpAddr, stream: &Arc<TcpStream>, room: &Room<Event>) {
 /// Stage 4: send each message that arrives to the room.
 ///
 /// TCP has no messages: the bytes of one `read` can be half a message, or three messages. [`Messages`] finds the
-/// messages in the bytes of a connection; it may already hold the beginning of the next message. The room gets each
+/// messages in the bytes of a connection, and may already hold the beginning of the next message. The room gets each
 /// message as an [`Event::Said`] of this client ([`Room::send`]), once and in order. At the end of the stream, this
 /// function returns.
 ///
 /// Stage 6 comes back to this function: a message that is exactly `quit` also counts as the end of the stream. The room
-/// does not get this message.
+/// does not get such a message.
 ///
 /// Stage 9 tests this function: however a connection ends, the function returns, and if there is an error, it returns
 /// the error. [`talk`] then tells the client why, and the other clients notice nothing. Nothing that a client sends may
@@ -207,8 +207,9 @@ fn run_room(members: &mut BTreeMap<u64, Member>, events: impl Iterator<Item = Ev
 
 /// Stage 2: send a new member the [`WELCOME`].
 ///
-/// It is the first thing that the member receives: this function pushes it into the member's [`Outbox`], and the room
-/// sends what the outbox holds. The whole room waits for this function, so the function must not wait for the member.
+/// The welcome is the first line that the member receives. This function pushes the line into the member's [`Outbox`],
+/// and the room sends the contents of the outbox. The whole room waits for this function, so the function must not wait
+/// for the member.
 fn welcome(member: &mut Member) {
     member.outbox.push(WELCOME);
 }
@@ -222,8 +223,8 @@ fn welcome(member: &mut Member) {
 /// The whole room waits for this function, so the function must not wait for a member. For a hundred members, there are
 /// a hundred pushes, however many messages there are. The members share the same [`Bytes`]; cloning it copies nothing.
 ///
-/// Stage 14 tests this function: a message may contain characters that would control the server's terminal. They must
-/// appear there as visible, harmless symbols.
+/// Stage 14 tests this function: a message may contain characters that would control the server's terminal. Such
+/// characters must appear there as visible, harmless symbols.
 fn relay(members: &mut BTreeMap<u64, Member>, speaker: u64, messages: &[String]) {
     let Some(ip) = members.get(&speaker).map(|member| member.ip) else { return };
     let lines: Vec<_> = messages.iter().map(|message| format!("<{ip}> {message}")).collect();
@@ -239,12 +240,13 @@ fn relay(members: &mut BTreeMap<u64, Member>, speaker: u64, messages: &[String])
 /// Stage 2: send as many bytes as the socket accepts now.
 ///
 /// Everything that the server sends to a member goes through this function: the member's [`Outbox`] calls it with the
-/// next bytes. It returns how many of these bytes, counted from the first, the socket has accepted: if the client reads
-/// slowly, this may be only some of them, or none. The outbox keeps the rest, and sends it later. An error means that
-/// the connection is lost, and disconnects the client; a socket that accepts nothing right now is not an error.
+/// next bytes. The function returns how many of these bytes, counted from the first, the socket has accepted. If the
+/// client reads slowly, the socket may have accepted only some of the bytes, or none. The outbox keeps the rest, and
+/// sends it later. An error means that the connection is lost, and disconnects the client; a socket that accepts
+/// nothing right now is not an error.
 ///
-/// This function never waits for the client, because the whole room would wait with it: [`send_now`] is a `write`
-/// that does not wait.
+/// This function never waits for the client, because the whole room would have to wait as well. [`send_now`] is a
+/// `write` that does not wait.
 ///
 /// Stage 9 comes back to this function: a client that reads slowly gets every byte, once and in order.
 fn send(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {

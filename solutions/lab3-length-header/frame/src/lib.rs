@@ -14,9 +14,9 @@ pub const MAX_PAYLOAD: usize = 64 * 1024;
 
 /// Stage 1: make a frame of `payload`.
 ///
-/// The header holds the length of `payload` in bytes, not in characters, because `é` is two bytes long. It consists of
-/// decimal ASCII digits, padded on the right with spaces to exactly [`HEADER`] bytes. The payload follows unchanged.
-/// The header and the payload are in one vector, so that a sender can send them together.
+/// The header holds the length of `payload` in bytes, not in characters, because `é` is two bytes long. The header
+/// consists of decimal ASCII digits, padded on the right with spaces to exactly [`HEADER`] bytes. The payload follows
+/// unchanged. The header and the payload are in one vector, so that a sender can send them together.
 pub fn encode(payload: &str) -> Vec<u8> {
     let mut frame = payload.len().to_string().into_bytes();
     frame.resize(HEADER, b' ');
@@ -32,10 +32,10 @@ pub fn encode(payload: &str) -> Vec<u8> {
 /// frame, that frame was cut off, and no part of it is ever returned.
 ///
 /// Bytes that are not UTF-8 become U+FFFD, which is three bytes long. So the text can become longer than
-/// [`MAX_PAYLOAD`]. No receiver would accept such a long payload, so this is an error as well.
+/// [`MAX_PAYLOAD`]. No receiver would accept such a long payload, so a text that has become too long is also an error.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidData`] (from `invalid`) for a bad header or for text that is too long,
+/// Returns [`ErrorKind::InvalidData`] (from `invalid`) for a bad header or for text that is too long,
 /// [`ErrorKind::UnexpectedEof`] (from `cut_off`) for a stream that ends within a frame, or an error of the connection.
 /// After any of these errors, the start of the next frame is unknown.
 pub fn read(reader: &mut impl BufRead) -> io::Result<Option<String>> {
@@ -52,11 +52,11 @@ pub fn read(reader: &mut impl BufRead) -> io::Result<Option<String>> {
 
 /// Stage 2: read a header, and return the length in it.
 ///
-/// Consumes exactly [`HEADER`] bytes, in however many pieces they arrive. `None` means that the stream has ended
-/// before the first byte of the header. If the stream ends after that byte, but before the last byte of the header, the
+/// Consumes exactly [`HEADER`] bytes, in however many pieces they arrive. `None` means that the stream has ended before
+/// the first byte of the header. If the stream ends after the first byte, but before the last byte of the header, the
 /// frame was cut off.
 ///
-/// Stage 9 comes back to this function: if no further bytes could make the header valid, it is an error immediately,
+/// Stage 9 comes back to this function: a header that no further bytes could make valid is an error immediately,
 /// because the sender may never send the missing bytes.
 fn read_header(reader: &mut impl BufRead) -> io::Result<Option<usize>> {
     let mut header = [b' '; HEADER];

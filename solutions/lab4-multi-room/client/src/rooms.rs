@@ -9,7 +9,7 @@ use protocol::{Reply, Request};
 /// How long a typed line waits for the reply to a join.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long a request waits for the reply to the previous one. Many servers understand only one request per read.
+/// How long a request waits for the reply to the previous request. Many servers understand only one request per read.
 const A_MOMENT: Duration = Duration::from_millis(100);
 
 /// The maximum number of rooms that the client remembers. Without a limit, a server could fill the memory with rooms.
@@ -27,18 +27,18 @@ pub struct Rooms {
 
 #[derive(Default)]
 struct State {
-    /// The references and names of the rooms that the client has joined, the latest one last. A room that the client
+    /// The references and names of the rooms that the client has joined, the latest room last. A room that the client
     /// has left remains here, because the server still sends messages from it, such as the announcement that the client
     /// has left.
     names: Vec<(String, String)>,
-    /// The references of the rooms that the client is in, the current one last.
+    /// The references of the rooms that the client is in, the current room last.
     joined: Vec<String>,
     join_id: String,
     /// The requests that have no reply yet, in order, each with the time when it was sent.
     asked: VecDeque<(Request, Instant)>,
     /// The number of received errors that may belong either to a join or to another request.
     errors: usize,
-    /// If the latest join has failed, its room, and the time when the person was told.
+    /// If the latest join has failed, its room, and the time when the person was notified.
     lost: Option<(String, Instant)>,
     /// Whether the person is leaving, which ends all waits.
     is_leaving: bool,
@@ -118,7 +118,7 @@ impl Rooms {
     }
 
     /// Waits for the replies to all joins, but for at most five seconds after the latest join was sent. Returns false
-    /// if at least one of them has not arrived.
+    /// if at least one reply has not arrived.
     pub fn wait_for_join(&self) -> bool {
         let mut state = self.state();
         while let Some((_, when)) = state.last_join() {
@@ -157,7 +157,7 @@ impl Rooms {
         }
     }
 
-    /// Makes the room `name` the current one. Returns false if the client is not in it.
+    /// Makes the room `name` the current room. Returns false if the client is not in this room.
     pub fn switch_to(&self, name: &str) -> bool {
         let mut state = self.state();
         let Some(at) = state.position(name) else { return false };
@@ -168,7 +168,7 @@ impl Rooms {
         true
     }
 
-    /// Returns the names of the rooms that the client is in, with the current one marked.
+    /// Returns the names of the rooms that the client is in, with the current room marked.
     pub fn list(&self) -> String {
         let state = self.state();
         let name = |room_ref: &String| state.name(room_ref).unwrap_or_default().to_owned();
@@ -210,7 +210,7 @@ impl State {
         if let Request::Join { room, .. } = request { Some((room, *when)) } else { None }
     }
 
-    /// Records that the client is in the room. The room becomes the current one only if the client is still waiting
+    /// Records that the client is in the room. The room becomes the current room only if the client is still waiting
     /// for this join.
     fn join(&mut self, room: &str, room_ref: &str, join_id: &str) {
         let is_this = |request: &Request| matches!(request, Request::Join { room: asked, .. } if asked == room);

@@ -22,7 +22,7 @@ pub struct Lines<R> {
     /// The bytes of the line that is being read. The vector is kept, to save an allocation for each line.
     bytes: Vec<u8>,
     put_back: Option<String>,
-    /// Whether a line that did not begin a message has been reported. If so, lines are skipped until one begins a
+    /// Whether a line that did not begin a message has been reported. If so, lines are skipped until a line begins a
     /// message.
     pub(crate) is_skipping: bool,
 }
@@ -41,8 +41,8 @@ impl<R: BufRead> Lines<R> {
         Self { limit: MAX_LINE + ADDED, ..Self::new(reader, |_| {}) }
     }
 
-    /// Like [`Lines::next_line`], but for a line that may begin a request: there is no limit on how long it takes to
-    /// arrive.
+    /// Like [`Lines::next_line`], but for a line that may begin a request: there is no limit on how long the line takes
+    /// to arrive.
     pub(crate) fn first_line(&mut self) -> Result<Option<String>, Problem> {
         if self.put_back.is_none() {
             (self.begin)(&mut self.reader);
@@ -52,28 +52,28 @@ impl<R: BufRead> Lines<R> {
 
     /// Stage 1: return the next line, without its end.
     ///
-    /// A line ends with `\n`, wherever a read ends. A line whose `\n` has not arrived is not a line yet, even if
-    /// the rest takes a minute. Bytes that have arrived after the `\n` are kept for the next call. If there is a line
-    /// in `put_back`, it is returned first. `None` means the end of the stream; bytes after the last `\n` are not a
-    /// line.
+    /// A line ends with `\n`, wherever a read ends. A line without its `\n` is not complete, even if the rest takes a
+    /// minute to arrive. Bytes that have arrived after the `\n` are kept for the next call. If there is a line in
+    /// `put_back`, it is returned first. `None` means the end of the stream; bytes after the last `\n` are not a line.
     ///
     /// Stage 7 comes back to this function: a line of more than `limit` bytes is [`Problem::TooLong`]. The function
-    /// returns this error before the line has ended: the line may never end, and must not fill the memory. A complete
-    /// line must also pass the check in `short_enough`.
+    /// returns this error before the line has ended, because the line may never end, and must not fill the memory. A
+    /// complete line must also pass the check in `short_enough`.
     ///
     /// Stage 8 comes back to this function: every `\r` right before the `\n` is dropped. Bytes that are not UTF-8
     /// become U+FFFD, and do not end the connection.
     ///
     /// # Errors
-    /// [`Problem::TooLong`], or an error of the connection.
+    /// Returns [`Problem::TooLong`], or an error of the connection.
     pub fn next_line(&mut self) -> Result<Option<String>, Problem> {
         if let Some(line) = self.put_back.take() {
             return Ok(Some(line));
         }
         self.bytes.clear();
-        // Otherwise, if ten thousand clients each sent one long line, their buffers would use a lot of memory.
+        // If each buffer kept the size of its longest line, the buffers of ten thousand clients could use a lot of
+        // memory.
         self.bytes.shrink_to(4096);
-        // Enough for the longest line and its end.
+        // This limit is enough for the longest line and its end.
         let limit = self.limit as u64 + 2;
         self.reader.by_ref().take(limit).read_until(b'\n', &mut self.bytes)?;
         if self.bytes.pop_if(|last| *last == b'\n').is_none() {
@@ -88,8 +88,8 @@ impl<R: BufRead> Lines<R> {
         self.short_enough(line).map(Some)
     }
 
-    /// Returns the line, unless it would be longer than `limit` when it is written again: there is then a space after
-    /// its first colon, and U+FFFD, which is three bytes long, replaces bytes that are not UTF-8.
+    /// Returns the line, unless it would be longer than `limit` when it is written again. A line that is written has a
+    /// space after its first colon, and U+FFFD, which is three bytes long, in place of bytes that are not UTF-8.
     fn short_enough(&self, line: String) -> Result<String, Problem> {
         let is_longer = line.split_once(':').is_some_and(|(_, value)| !value.starts_with(' '));
         if line.len() + usize::from(is_longer) > self.limit {
@@ -100,14 +100,16 @@ impl<R: BufRead> Lines<R> {
 
     /// Stage 2: return the value of the next line, the field `name`.
     ///
-    /// The function `value` finds the value in a line. If the stream ends here, it ends within a message (`cut_off`).
+    /// The function `value` finds the value in a line. If the stream ends before the line, the stream ends within a
+    /// message (`cut_off`).
     ///
     /// Stage 7 comes back to this function: if the next line is not this field, the field is missing, and the complaint
     /// ([`Complaint::BAD_FIELD`]) names it. The line that arrived instead may begin the next message, so the next call
     /// of [`Lines::next_line`] must return it again.
     ///
     /// # Errors
-    /// A complaint if the field is missing; the errors of [`Lines::next_line`]; the end of the stream.
+    /// Returns a complaint if the field is missing, the errors of [`Lines::next_line`], or the end of the stream as an
+    /// error.
     pub fn field(&mut self, name: &str) -> Result<String, Problem> {
         let mut line = self.next_line()?.ok_or_else(cut_off)?;
         if let Some(value) = value(&line, name) {
@@ -130,8 +132,8 @@ impl<R: BufRead> Lines<R> {
 
     /// Stage 3: return a text, which begins with the field `name`.
     ///
-    /// A blank line ends the text, and does not belong to it. No other line ends it, even if it looks like a message.
-    /// In the text, `\n` separates the lines.
+    /// A blank line ends the text, and does not belong to it. No other line ends the text, even if that line looks like
+    /// a message. In the text, `\n` separates the lines.
     ///
     /// Stage 7 comes back to this function: a text of more than `limit` bytes is [`Problem::TooLong`], however
     /// short its lines are, and whether or not it has ended.

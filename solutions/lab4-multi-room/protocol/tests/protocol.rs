@@ -1,4 +1,4 @@
-//! Tests that valid messages are read as they were written, and that invalid ones are reported.
+//! Tests that valid messages are read as they were written, and that invalid messages are reported.
 
 use std::cell::Cell;
 use std::io::{self, BufRead, Read};

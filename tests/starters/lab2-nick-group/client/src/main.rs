@@ -47,8 +47,8 @@ fn chat(
     let joined_line = format!("{nickname} joined!");
     let mut messages = Messages::from_server(stream, &joined_line, "Nickname refused: ");
     let waiting = screen.waiting_for("the server to let you in");
-    // The server's first message after the nickname says whether the nickname has been accepted. If not, the server
-    // closes the connection.
+    // The server's first message after the nickname says whether the nickname has been accepted. If the nickname has
+    // been refused, the server closes the connection.
     let Some(first) = answer_nick(&mut messages, stream, nickname)? else {
         return Ok(());
     };
@@ -81,8 +81,8 @@ fn answer_nick(
 ///
 /// Stage 13 tests this function, with three people: a half-typed line remains intact when a message appears.
 ///
-/// Stage 15 tests this function: a message may contain characters that would control a terminal; these must not reach
-/// it unchanged.
+/// Stage 15 tests this function: a message may contain characters that would control a terminal; such characters must
+/// not reach the terminal unchanged.
 fn show_messages(messages: &mut Messages, screen: &Screen) -> io::Result<()> {
     todo!("stage 3: show each message that arrives, until the stream ends")
 }
@@ -91,13 +91,13 @@ fn show_messages(messages: &mut Messages, screen: &Screen) -> io::Result<()> {
 ///
 /// The server gets each line once, with the prefix and a newline, in order. An empty line is not a message. A line
 /// that is typed before the server's first message has arrived is sent only after that message, because otherwise the
-/// line could stick to the nickname. `joined` is set as soon as that message has arrived.
+/// line could stick to the nickname. `joined` is set as soon as the server's first message has arrived.
 ///
 /// Stage 11 comes back to this function: a user can leave at any time, even while the server is silent, with `/quit`,
 /// Ctrl-D or Ctrl-C (for these keys, [`Terminal::read_line`] returns `None`). The server sees the end of the stream
 /// and no last words; the program exits with status 0 ([`Terminal::leave`]).
 ///
-/// Stage 14 tests this function, together with the server: people leave in each of these ways.
+/// Stage 14 tests this function, together with the server: people leave with `/quit`, Ctrl-D and Ctrl-C.
 fn type_messages(
     terminal: &mut Terminal,
     stream: &TcpStream,

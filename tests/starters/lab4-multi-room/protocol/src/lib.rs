@@ -41,13 +41,13 @@ impl Complaint {
     pub const NOT_UNDERSTOOD: u32 = 1;
     /// There is no room with this reference.
     pub const NO_SUCH_ROOM: u32 = 2;
-    /// There is such a room, but the speaker is not in it.
+    /// The room exists, but the speaker is not in it.
     pub const NOT_A_MEMBER: u32 = 3;
     /// A field is missing, or its value is invalid.
     pub const BAD_FIELD: u32 = 4;
     /// A line or a text is longer than [`MAX_LINE`].
     pub const TOO_LONG: u32 = 5;
-    /// The client is not allowed to do that.
+    /// The client is not allowed to do what it requests.
     pub const NOT_ALLOWED: u32 = 6;
 
     /// Creates a complaint with one of these codes.

@@ -6,10 +6,10 @@ use std::io::BufRead;
 use crate::lines::{name_of, number, value};
 use crate::{Complaint, Lines, Problem};
 
-/// A request. Its `Display` output is what is sent over the network.
+/// A request. Its `Display` output is sent over the network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
-    /// A greeting: the whole line, to be echoed.
+    /// The whole line of a greeting, which the reply repeats.
     Helo(String),
     /// The service must end.
     Kill,
@@ -24,7 +24,7 @@ pub enum Request {
     Leave {
         /// The room's reference.
         room_ref: String,
-        /// The id that the client gave; the reply repeats it.
+        /// The id that the client gave; the reply repeats this id.
         join_id: String,
         /// The name that the client gave. The connection decides which client leaves.
         name: String,
@@ -49,7 +49,7 @@ pub enum Request {
 
 /// Reads the next request; returns `None` at the end of the stream.
 ///
-/// A line that does not begin a message is reported once; the lines after it are skipped until one does.
+/// A line that does not begin a message is reported once; the lines after it are skipped until a line begins a message.
 ///
 /// # Errors
 /// See [`Problem`].
@@ -98,8 +98,8 @@ fn read_join(room: &str, lines: &mut Lines<impl BufRead>) -> Result<Request, Pro
 /// format; `MESSAGE` is a text.
 ///
 /// Stage 7 comes back to this function: `room_ref` and `JOIN_ID` must be numbers ([`number`]). Even if one of them is
-/// not a number, the lines of this message must never be read as requests: its text may contain anything, including
-/// `KILL_SERVICE`.
+/// not a number, the lines of this message must never be read as requests, because the text may contain anything,
+/// including `KILL_SERVICE`.
 fn read_chat(room_ref: &str, lines: &mut Lines<impl BufRead>) -> Result<Request, Problem> {
     todo!("stage 3: read the rest of a chat message")
 }
@@ -120,7 +120,7 @@ fn read_disconnect(lines: &mut Lines<impl BufRead>) -> Result<Request, Problem> 
 }
 
 impl Request {
-    /// Returns how many bytes of text the request holds, which is the memory that it needs.
+    /// Returns how many bytes of text the request holds. The request needs this much memory.
     pub fn text_len(&self) -> usize {
         match self {
             Self::Helo(line) => line.len(),

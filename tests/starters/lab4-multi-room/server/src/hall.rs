@@ -97,13 +97,13 @@ impl Hall {
     /// new room gets the next reference. Afterwards, `room_refs`, the room's set of members and the client's list of
     /// rooms agree with each other.
     ///
-    /// A client may be in at most [`MAX_ROOMS`] rooms. If it tries to join another one, the reply is
+    /// A client may be in at most [`MAX_ROOMS`] rooms. If the client tries to join another room, the reply is
     /// [`Complaint::NOT_ALLOWED`], and nothing changes.
     ///
     /// Stage 5 tests this function: no reference is used twice. A client keeps the name of its first join. A client
     /// that is already in the room gets the same reply again, and nothing is announced.
     ///
-    /// Stage 7 tests this function: the limit of rooms, for the last room that is allowed and for the next one.
+    /// Stage 7 tests this function: a client can join the last room that the limit allows, but not the next room.
     pub fn join(&mut self, id: i64, room: String, client_name: String) {
         todo!("stage 2: let a client join a room, by the name of the room")
     }
@@ -148,12 +148,12 @@ impl Hall {
 
     /// Stage 2: send a message of the member `id` to every member of the room.
     ///
-    /// The name in the message is always the one that the hall has stored for the client, never one from a request. The
-    /// current members get the messages in the order in which they were sent. This function does not send: it adds the
-    /// message to `said` ([`write_chat`]). `said` holds the messages of only one room, so if it holds those of another
-    /// room, push them first ([`Hall::push_said`]).
+    /// The name in the message is always the name that the hall has stored for the client, never a name from a request.
+    /// The current members get the messages in the order in which they were sent. This function does not send: it adds
+    /// the message to `said` ([`write_chat`]). `said` holds the messages of only one room, so if it holds messages of
+    /// another room, push these messages first ([`Hall::push_said`]).
     ///
-    /// Stage 8 tests this function: when one member does not read, the others still get everything.
+    /// Stage 8 tests this function: when one member does not read, the other members still get everything.
     fn say(&mut self, id: i64, room_ref: i64, message: &str) {
         todo!("stage 2: send a message of the member id to every member of the room")
     }
@@ -165,7 +165,7 @@ impl Hall {
         Some((room_ref, self.rooms.get(&room_ref)?))
     }
 
-    /// Stage 4: remove a client from a room, without news.
+    /// Stage 4: remove a client from a room, without an announcement.
     ///
     /// The client still gets everything that was said before ([`Hall::push_said`]), but nothing that is said later.
     /// Afterwards, the room's set of members and the client's list of rooms agree with each other.
@@ -173,6 +173,6 @@ impl Hall {
     /// Stage 5 tests this function: the hall forgets both a room without members and the name of this room. A later
     /// join with this name makes a new room.
     fn take_out(&mut self, id: i64, room_ref: i64) {
-        todo!("stage 4: remove a client from a room, without news")
+        todo!("stage 4: remove a client from a room, without an announcement")
     }
 }

@@ -12,7 +12,7 @@ use nix::sys::termios::{self, LocalFlags, OutputFlags, SetArg, Termios};
 
 static LEFT: AtomicBool = AtomicBool::new(false);
 
-/// The line for typing. Code that shows anything must hold its lock.
+/// The line that is being typed. Code that shows anything must hold the lock of this line.
 struct Editor {
     found: Option<Termios>,
     typed: Vec<char>,
@@ -30,7 +30,7 @@ impl Editor {
             mode.output_flags &= !OutputFlags::OPOST;
             let _ = termios::tcsetattr(io::stdin(), SetArg::TCSANOW, &mode);
         }
-        // The reply is read like a key.
+        // The terminal's reply is read like a key.
         write("\x1b[6n");
         Self { found, typed: Vec::new(), at: 0 }
     }

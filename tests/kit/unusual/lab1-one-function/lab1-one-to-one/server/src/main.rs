@@ -53,7 +53,7 @@ fn main() {
             continue;
         }
 
-        // The bytes that are waiting to be written, and whether they are the last ones.
+        // The bytes that are waiting to be written, and whether they are the last bytes.
         let outbox = Arc::new((Mutex::new((Vec::new(), false)), Condvar::new()));
         outbox.0.lock().unwrap().0.extend_from_slice(b"Welcome to this chatroom!\n");
         members.insert(id, (Arc::clone(&stream), Arc::clone(&outbox)));

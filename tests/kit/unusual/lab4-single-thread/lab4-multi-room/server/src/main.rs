@@ -333,7 +333,8 @@ impl Chat {
             self.clients
                 .extend(Client::new(stream, peer).ok().map(|client| (self.last_client, client)));
         }
-        // When a client is gone, the other clients are told, and telling them may show that another client is gone too.
+        // When a client is gone, the other clients are notified, and a notification may reveal that another client is
+        // also gone.
         loop {
             let now = Instant::now();
             self.clients.values_mut().for_each(Client::write);

@@ -35,7 +35,7 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
         self.reader
     }
 
-    /// The next line.
+    /// Returns the next line.
     pub async fn line(&mut self) -> Result<String, Trouble> {
         if let Some(line) = self.again.take() {
             return Ok(line);
@@ -86,7 +86,7 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
     }
 }
 
-/// Returns what comes after the name of a field and its colon.
+/// Returns the text after the name of a field and its colon.
 pub fn value<'a>(line: &'a str, name: &str) -> Option<&'a str> {
     Some(line.strip_prefix(name)?.strip_prefix(':')?.trim_start_matches(' '))
 }
