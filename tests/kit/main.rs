@@ -38,6 +38,9 @@ mod musts;
 mod mutants;
 mod never_reads;
 mod open;
+// These tests put a program in the place of the browser, which needs Linux.
+#[cfg(target_os = "linux")]
+mod pages;
 mod random;
 mod results;
 mod servers;
