@@ -7,13 +7,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use assert_cmd::Command;
 use grader::cli::starters;
+use grader::grading::log::ON;
 use grader::kit::{exercises, files};
+use grader::labs;
 use grader::system::cargo::share_target;
 use predicates::prelude::*;
 use predicates::str::contains;
 use tempfile::TempDir;
 
-use crate::lab;
+use crate::{lab, lab_in};
 
 /// A student's kit, as exported to an empty folder.
 pub struct StudentsKit {
@@ -119,11 +121,16 @@ pub fn cargo_test(kit: &Path) -> Command {
 #[test]
 fn a_students_kit_grades_completely_without_the_control() {
     let kit = students_kit();
+    lab_in(kit.path()).args(["stats", "--on"]).assert().success();
+    let log = || fs::read_to_string(kit.path().join(ON)).unwrap();
     let points = contains(" labs  0/400 points");
     cargo_test(kit.path()).assert().success().stdout(points);
+    assert_eq!((log().matches("\"not started\"").count(), log().lines().count()), (4, 4));
     write_bodies(kit.path(), |_, _| true);
     let points = contains(" labs  400/400 points");
     cargo_test(kit.path()).assert().success().stdout(points);
+    let stages: usize = labs::all().iter().map(|lab| lab.stages.len()).sum();
+    assert_eq!((log().matches("\"passed\"").count(), log().lines().count()), (stages, 4 + stages));
 }
 
 #[test]

@@ -45,6 +45,9 @@ mod random;
 mod results;
 mod servers;
 mod shell_lines;
+// These tests use files in /proc.
+#[cfg(target_os = "linux")]
+mod stats;
 mod unusual;
 mod walk;
 
