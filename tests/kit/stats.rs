@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use assert_cmd::Command;
@@ -12,7 +12,7 @@ use grader::grading::log::{MAX_BYTES, OFF, ON};
 use grader::harness::person::Person;
 use grader::journal::Journal;
 use grader::journal::terminal::Terminal;
-use grader::kit::files;
+use grader::kit::{files, root};
 use grader::report::text::width;
 use grader::system::program::{Launch, Place};
 use nix::sys::stat::Mode;
@@ -285,22 +285,48 @@ fn the_numbers_are_right() {
 fn the_numbers_fit_into_a_narrow_window() {
     let folder = tempfile::tempdir().unwrap();
     let logs = class(folder.path());
-    let stats = Launch {
-        program: env!("CARGO_BIN_EXE_lab").into(),
-        arguments: ["stats".to_owned()].into_iter().chain(logs).collect(),
-        place: Place::Free,
-        elsewhere: false,
-    };
-    let narrow = Terminal::Window(40.try_into().unwrap());
-    let person = Person::start("teacher", &stats, narrow, &Journal::default()).unwrap();
-    for line in [
+    let kit = ["--kit", folder.path().to_str().unwrap(), "stats"].map(ToOwned::to_owned);
+    files::write(&folder.path().join(ON), &fs::read_to_string(&logs[0]).unwrap()).unwrap();
+    let own = [
+        " stage              checks minutes hints",
+        " ✓ 1.1   The serve…      4      25     0",
+        " Lab 1 stops at stage 1.2.",
+    ];
+    let of_class = [
         " stage logs checks minutes hints stopped",
         " 1.1 …    3      2      10     0       1",
         " 3 logs. Checks, minutes and hints are",
-    ] {
-        person.sees_somewhere(line).unwrap();
+    ];
+    for (logs, lines) in [(vec![], own), (logs, of_class)] {
+        let stats = Launch {
+            program: env!("CARGO_BIN_EXE_lab").into(),
+            arguments: kit.iter().cloned().chain(logs).collect(),
+            place: Place::Free,
+            elsewhere: false,
+        };
+        let narrow = Terminal::Window(40.try_into().unwrap());
+        let person = Person::start("reader", &stats, narrow, &Journal::default()).unwrap();
+        for line in lines {
+            person.sees(line).unwrap();
+        }
+        person.exits(0).unwrap();
     }
-    person.exits(0).unwrap();
+}
+
+/// Only these files write to the log. `cargo lab grade` uses none of them.
+#[test]
+fn the_log_has_one_writer() {
+    let source = root().join("tests/src");
+    let is_writer = |path: &PathBuf| {
+        fs::read_to_string(source.join(path)).is_ok_and(|text| text.contains("Log::open("))
+    };
+    let writers: Vec<_> = files::below(&source).unwrap().into_iter().filter(is_writer).collect();
+    assert_eq!(writers, [Path::new("cli/hint.rs"), Path::new("cli/progress.rs")]);
+    let class = files::below(&source.join("class")).unwrap();
+    let grades_with = |path: &PathBuf| {
+        fs::read_to_string(source.join("class").join(path)).unwrap().contains("cli::progress")
+    };
+    assert!(!class.iter().any(grades_with));
 }
 
 /// A class's logs come from anybody.

@@ -28,7 +28,7 @@ pub struct Options {
     /// and the stage, and the verdict. It contains no names, no paths, and no output of programs. Nothing is sent
     #[arg(long, conflicts_with_all = ["off", "logs"])]
     on: bool,
-    /// Notes nothing more, and keeps the log as `.kept/stats-off.log`
+    /// Stops the log, and renames it to `.kept/stats-off.log`
     #[arg(long, conflicts_with = "logs")]
     off: bool,
 }
@@ -101,7 +101,7 @@ fn own(on: &Path, off: &Path, say: impl Fn(&str)) -> Result<()> {
     let (file, name) = if is_there(on) { (on, ON) } else { (off, OFF) };
     if !is_there(file) {
         say("There is no log. To note your checks from now on: cargo lab stats --on");
-        say("What it would note: cargo lab stats --help");
+        say("To read what it would contain: cargo lab stats --help");
         return Ok(());
     }
     let Lines { lines, broken } =
