@@ -30,10 +30,12 @@ impl StudentsKit {
     }
 }
 
+/// Whose turn it is to use the build folder of the students' kits.
+static TURN: Mutex<()> = Mutex::new(());
+
 /// Exports a student's kit. All such kits share a build folder, so the libraries are built only once; only one such kit
 /// exists at a time.
 pub fn students_kit() -> StudentsKit {
-    static TURN: Mutex<()> = Mutex::new(());
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     StudentsKit { folder: export_built_in("target/students"), _turn: turn }
 }
@@ -54,14 +56,25 @@ pub fn write_bodies(kit: &Path, is_written: impl Fn(u32, u32) -> bool) {
     }
 }
 
+/// Makes a new kit use the build folder of the students' kits, as [`students_kit`] does. Until the result is dropped,
+/// there is no other such kit.
+pub fn share_students_target(kit: &Path) -> MutexGuard<'static, ()> {
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    share_target(kit, &grader::kit::root().join("target/students")).unwrap();
+    turn
+}
+
 #[test]
 fn a_students_kit_holds_no_solution() {
-    let kit = students_kit();
-    let mut exported = files::below(kit.path()).unwrap();
+    assert_holds_no_solution(students_kit().path());
+}
+
+/// Asserts that no file of an exported kit has the lines of a solution.
+pub fn assert_holds_no_solution(kit: &Path) {
+    let mut exported = files::below(kit).unwrap();
     exported.retain(|path| !path.starts_with("target"));
     // The pages of the book have pictures and fonts.
-    let text =
-        |path| String::from_utf8_lossy(&fs::read(kit.path().join(path)).unwrap()).into_owned();
+    let text = |path| String::from_utf8_lossy(&fs::read(kit.join(path)).unwrap()).into_owned();
     let texts: Vec<_> = exported.iter().map(text).collect();
     for (path, text) in exported.iter().zip(&texts) {
         let shown = path.display();

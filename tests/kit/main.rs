@@ -41,13 +41,20 @@ mod open;
 // These tests put a program in the place of the browser, which needs Linux.
 #[cfg(target_os = "linux")]
 mod pages;
+// Only Linux has what these need to grade a class.
+#[cfg(target_os = "linux")]
+mod platforms;
 mod random;
 mod results;
 mod servers;
+// Its submissions are graded as those of a class.
+#[cfg(target_os = "linux")]
+mod shards;
 mod shell_lines;
 // These tests use files in /proc.
 #[cfg(target_os = "linux")]
 mod stats;
+mod submit;
 mod unusual;
 mod walk;
 

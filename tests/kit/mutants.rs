@@ -151,6 +151,9 @@ fn judge(kit: &Path, grader: &Grader, mutant: &Mutant) -> (Vec<String>, String) 
                 let (name, verdict) = (&mutant.name, &graded.verdict);
                 wrong.push(format!("{name}: stage {} is {verdict:?}\n{last}", stage.number));
             }
+            if last.contains(" should compile\n") {
+                wrong.push(format!("{}: it does not compile\n{last}", mutant.name));
+            }
         });
     }
     // For readers who know the handout and not the mistake: do they find the cause?

@@ -180,29 +180,52 @@ fn lab_3_in_python() {
     python_gets_full_points("lab3-python/server.py", "lab3-python/client.py", 3);
 }
 
-/// A submission that is built and started as an instructor's `grading.toml` says.
+/// Builds and starts a submission as an instructor's `grading.toml` says. `{}` is its folder.
+fn built_gets_full_points(name: &str, lab: u32, build: &str, server: &str, client: &str) {
+    let own = tempfile::tempdir().unwrap();
+    for file in files::below(&folder(name)).unwrap() {
+        fs::copy(folder(name).join(&file), own.path().join(&file)).unwrap();
+    }
+    let [server, client] =
+        [server, client].map(|command| command.replace("{}", own.path().to_str().unwrap()));
+    let settings = format!(
+        "[[language]]\nname = \"{name}\"\nfile = \"chat\"\nbuild = [\"{build}\"]\n\
+         [language.lab.{lab}]\nserver = \"{server}\"\nclient = \"{client}\"\n"
+    );
+    let file = own.path().join("grading.toml");
+    fs::write(&file, settings).unwrap();
+    let language = &Settings::read(&file).unwrap().language[0];
+    other::build(language, own.path(), Duration::from_mins(2)).unwrap();
+    let Programs { server, client } = language.lab[&lab.to_string()].clone();
+    get_full_points(&grader::kit::root(), lab, Commands { server, client });
+}
+
+/// Builds with the Go packages of Debian, without the network.
+pub const GO: &str = "env GO111MODULE=off GOPATH=/usr/share/gocode go build -o chat .";
+
+/// Returns whether Go and its line editor are installed.
+pub fn has_go() -> bool {
+    succeeds("go", &["version"]) && Path::new("/usr/share/gocode/src/golang.org/x/term").is_dir()
+}
+
+#[test]
+fn lab_1_in_go() {
+    if !has_go() {
+        println!("NOT CHECKED: Go or golang.org/x/term is not installed");
+        return;
+    }
+    built_gets_full_points("lab1-go", 1, GO, "{}/chat server {port}", "{}/chat client {port}");
+}
+
 #[test]
 fn lab_3_in_java() {
     if !succeeds("javac", &["-version"]) || !succeeds("java", &["-version"]) {
         println!("NOT CHECKED: Java is not installed");
         return;
     }
-    let own = tempfile::tempdir().unwrap();
-    for file in files::below(&folder("lab3-java")).unwrap() {
-        fs::copy(folder("lab3-java").join(&file), own.path().join(&file)).unwrap();
-    }
-    let start = format!("java -cp {}", own.path().display());
-    let settings = format!(
-        "[[language]]\nname = \"Java\"\nfile = \"Server.java\"\n\
-         build = [\"javac -nowarn Server.java Client.java\"]\n\
-         [language.lab.3]\nserver = \"{start} Server {{port}}\"\nclient = \"{start} Client {{port}}\"\n"
-    );
-    let file = own.path().join("grading.toml");
-    fs::write(&file, settings).unwrap();
-    let language = &Settings::read(&file).unwrap().language[0];
-    other::build(language, own.path(), Duration::from_mins(2)).unwrap();
-    let Programs { server, client } = language.lab["3"].clone();
-    get_full_points(&grader::kit::root(), 3, Commands { server, client });
+    let build = "javac -nowarn Server.java Client.java";
+    let [server, client] = ["java -cp {} Server {port}", "java -cp {} Client {port}"];
+    built_gets_full_points("lab3-java", 3, build, server, client);
 }
 
 #[test]

@@ -8,6 +8,7 @@
 //! |-------------|---------------------------------------------------------------------------------------------|
 //! | [`cli`]     | `cargo lab`: one file for each subcommand, and a folder for the figures of the book         |
 //! | [`class`]   | a class at once: submissions in any form, graded in processes of their own; the record of results |
+//! | [`submission`] | what a student hands in: read and packed with limits, and built in a kit of its own      |
 //! | [`report`]  | output for people: failure reports with a ladder and screens, HTML pages, the scoreboard    |
 //! | [`grading`] | the grader: runs stages with a time limit, and decides the verdicts                         |
 //! | [`labs`]    | the title, points, hints and script of each stage; the steps for each lab's wire format     |
@@ -23,7 +24,7 @@
 // reader nothing more.
 #![allow(clippy::missing_errors_doc)]
 
-// not exported: only instructors grade a class
+// not for students: only instructors grade a class
 pub mod class;
 // exported again
 pub mod cli;
@@ -33,6 +34,7 @@ pub mod journal;
 pub mod kit;
 pub mod labs;
 pub mod report;
+pub mod submission;
 pub mod system;
 
 /// The version of the kit.

@@ -21,6 +21,7 @@ use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
 use crate::mutants::mutants;
+use crate::unusual::{GO, has_go};
 
 /// The path of the server of lab 2 in a submission.
 const SERVER: &str = "labs/lab2-nick-group/server";
@@ -66,8 +67,10 @@ impl Class {
         let settings = "build_seconds = 40\n[[language]]\nname = \"Python\"\nfile = \"server.py\"\n\
                         build = [\"python3 -m py_compile server.py client.py\"]\n[language.lab.2]\n\
                         server = \"python3 server.py {port}\"\nclient = \"python3 client.py {port}\"\n\
-                        [[language]]\nname = \"Go\"\nfile = \"main.go\"\nbuild = [\"go build -o chat .\"]\n\
-                        [language.lab.1]\nserver = \"./chat {port}\"\n";
+                        [[language]]\nname = \"Go\"\nfile = \"main.go\"\nbuild = [\"";
+        let programs = "\"]\n[language.lab.1]\nserver = \"./chat server {port}\"\n\
+                        client = \"./chat client {port}\"\n";
+        let settings = format!("{settings}{GO}{programs}");
         fs::write(folder.path().join("grading.toml"), settings).unwrap();
         Self { folder, labs: labs.to_vec(), expected: Vec::new() }
     }
@@ -227,6 +230,15 @@ impl Class {
             files::write(&python.join("chat").join(file), &text).unwrap();
         }
         self.expect_points("python", 100);
+        if has_go() {
+            let go = self.folder().join("go");
+            files::write(
+                &go.join("main.go"),
+                &fs::read_to_string(unusual.join("lab1-go/main.go")).unwrap(),
+            )
+            .unwrap();
+            self.expect_points("go", 100);
+        }
     }
 
     fn hostile(&mut self) {

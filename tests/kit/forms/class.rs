@@ -20,6 +20,7 @@ pub fn record(submissions: Vec<Submission>) -> Record {
         machine: "Linux".to_owned(),
         control: Control::Kit,
         tier: "B".to_owned(),
+        shard: None,
         submissions,
     }
 }

@@ -21,16 +21,17 @@ use nix::unistd::Pid;
 
 use crate::class::control::Programs;
 use crate::class::intake::Handed;
-use crate::class::record::{self, Control, Record, Submission};
+use crate::class::record::{self, Control, Record, Shard, Submission};
 use crate::class::settings::Settings;
 use crate::class::tier::Tier;
-use crate::class::warm::{Slot, Workshop};
 use crate::class::worker::{self, Job};
-use crate::class::{beside, control, namespaces, results, sources};
+use crate::class::{beside, control, namespaces, results};
 use crate::grading::grader::Author;
 use crate::kit::files::PRISTINE;
 use crate::labs;
 use crate::report::text::quoted;
+use crate::submission::sources;
+use crate::submission::warm::{Slot, Workshop};
 use crate::system::confinement::Folder;
 use crate::system::orphans;
 
@@ -46,6 +47,8 @@ pub struct Class {
     pub kit: PathBuf,
     /// The submissions, sorted by name.
     pub handed: Vec<Handed>,
+    /// The part of the class that they are.
+    pub shard: Option<Shard>,
     /// The numbers of the labs to grade.
     pub labs: Vec<u32>,
     /// The instructor's settings.
@@ -75,6 +78,7 @@ pub fn grade(class: &Class, before: Option<Record>) -> Result<Record> {
     let packages: Vec<_> =
         packages.into_iter().filter(|package| class.labs.contains(&package.lab)).collect();
     let mut record = empty(source, class.tier.text());
+    record.shard = class.shard;
     let kept = before.map_or_else(Vec::new, |before| before.submissions);
     record.submissions = kept.into_iter().filter(|one| is_kept(one, class)).collect();
     let is_done = |handed: &&Handed| {
@@ -134,6 +138,7 @@ pub fn empty(control: Control, tier: String) -> Record {
         machine: machine(),
         control,
         tier,
+        shard: None,
         submissions: Vec::new(),
     }
 }

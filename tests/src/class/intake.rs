@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::class::handed_in::Source;
 use crate::class::settings::Settings;
 use crate::kit::files;
+use crate::submission::handed_in::Source;
 
 /// Moodle names a folder or file `Ann Lee_12345_assignsubmission_file_chat.zip`.
 const MOODLE: &str = "_assignsubmission_";
@@ -199,8 +199,8 @@ mod tests {
     use std::path::Path;
 
     use super::{Handed, find};
-    use crate::class::handed_in::Source;
     use crate::class::settings::Settings;
+    use crate::submission::handed_in::Source;
 
     fn class(files: &[&str]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use crate::class::handed_in::Source;
 use crate::class::settings::{Language, Settings};
 use crate::kit::files;
+use crate::submission::handed_in::Source;
 use crate::system::builds::{self, End};
 use crate::system::confinement::Access;
 use crate::system::reads;

@@ -3,6 +3,8 @@
 //! `tests/class.schema.json` describes the same shape for other programs. A new field does not change the version; a
 //! field that changes its meaning, or goes, does.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 /// The version of the shape.
@@ -23,8 +25,43 @@ pub struct Record {
     pub control: Control,
     /// What the submissions were kept from: the tier, and what is missing in it.
     pub tier: String,
+    /// The part of the class that this is. `None` for a whole class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Shard>,
     /// Sorted by name. Each name occurs once.
     pub submissions: Vec<Submission>,
+}
+
+/// A part of a class, for one of several machines. Shard 2 of 8 has every eighth submission, beginning with the second
+/// by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Shard {
+    /// From 1.
+    pub number: u32,
+    /// The number of shards.
+    pub of: u32,
+}
+
+impl Shard {
+    /// Returns the shard's part of all submissions.
+    pub fn part<T>(self, all: Vec<T>) -> Vec<T> {
+        let is_mine = |position: &u32| position % self.of == self.number - 1;
+        (0..).zip(all).filter(|(position, _)| is_mine(position)).map(|(_, one)| one).collect()
+    }
+}
+
+impl FromStr for Shard {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let numbers = text.split_once('/');
+        let numbers =
+            numbers.and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
+        match numbers {
+            Some((number, of)) if 0 < number && number <= of => Ok(Self { number, of }),
+            _ => Err("write the number of the shard and the number of all shards, for example 2/8"),
+        }
+    }
 }
 
 /// Where the control came from: the finished programs, which show whether a failure is the machine's fault.

@@ -19,17 +19,17 @@ use serde::{Deserialize, Serialize};
 use toml::Table;
 
 use crate::class::control::Programs;
-use crate::class::handed_in::Source;
 use crate::class::record::{self, Submission};
 use crate::class::settings::{Language, Settings};
-use crate::class::sources::{Package, Sources};
-use crate::class::warm::Slot;
-use crate::class::{other, results, sources};
+use crate::class::{other, results};
 use crate::grading::grader::{Author, Commands, Grader, THREADS};
 use crate::harness::stage::Lab;
 use crate::journal::panics::caught;
 use crate::kit::files::PRISTINE;
 use crate::labs;
+use crate::submission::handed_in::Source;
+use crate::submission::sources::{self, Package, Sources};
+use crate::submission::warm::Slot;
 use crate::system::cargo::Built;
 use crate::system::{orphans, reads};
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use console::{Term, style};
 
-// not exported: for instructors
+// not for students: for instructors
 use crate::class::single::Single;
 // exported again
 use crate::cli::target::{StageNumber, Target};
@@ -57,7 +57,7 @@ pub struct Options {
     /// Also writes the reports to this file, as an HTML page
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    // not exported: for instructors
+    // not for students: for instructors
     /// Also writes the results to this file, as `cargo lab grade` does
     // Hidden, because the help is in the students' book.
     #[arg(long, value_name = "FILE", hide = true)]
@@ -73,6 +73,11 @@ impl Options {
     /// if `all` is set; otherwise, grading stops at the first that does not pass.
     pub fn for_watching(target: Option<Target>, all: bool) -> Self {
         Self { target, all, repeats: true, ..Self::default() }
+    }
+
+    /// Returns the options for all stages, with every report.
+    pub fn of_all() -> Self {
+        Self { all: true, ..Self::default() }
     }
 
     /// Returns the stages of the target that these options can grade.
@@ -102,13 +107,12 @@ fn command(text: &str) -> Result<String, String> {
     Err("it must contain {port}, for example \"python3 chat.py {host} {port}\"".into())
 }
 
-/// Grades the stages. Whatever happens, the last line is the sum of the points, or says that there is none. Returns the
+/// Runs a check. Whatever happens, the last line is the sum of the points, or says that there is none. Returns the
 /// exit status, which is 0 if every stage is passed.
-pub fn to_the_last_line(kit: &Path, options: Options) -> ExitCode {
+pub fn to_the_last_line(check: impl FnOnce() -> Result<Checked>) -> ExitCode {
     // Without a second process, only a killed grader says nothing.
     let _ = last_word::wait_for_grader(print_no_points);
-    reads::allow(options.read.iter().cloned());
-    let graded = caught("the check", || run(kit, options));
+    let graded = caught("the check", check);
     let status = match graded {
         Ok(Ok(Checked { first: None, is_written: true })) => ExitCode::SUCCESS,
         Ok(Ok(_)) => ExitCode::FAILURE,
@@ -139,10 +143,11 @@ pub struct Checked {
 /// # Errors
 /// When nothing can be graded.
 pub fn run(kit: &Path, options: Options) -> Result<Checked> {
+    reads::allow(options.read.iter().cloned());
     let stages = options.stages();
     let mut labs: Vec<_> = stages.iter().map(|number| number.lab).collect();
     labs.dedup();
-    // not exported: for instructors
+    // not for students: for instructors
     let mut single = Single::start(kit, &labs, options.json.clone())?;
     // exported again
     let Options { target, all, seed, server, client, html, repeats, .. } = options;
@@ -161,10 +166,7 @@ pub fn run(kit: &Path, options: Options) -> Result<Checked> {
     let again = again(server.as_ref(), client.as_ref());
     let grader = Grader::new(kit, &labs, seed).with_commands(Commands { server, client });
     let grader = Arc::new(grader);
-    if let Some(file) = &html {
-        // This is found out before the grading, which takes a while.
-        File::create(file).with_context(|| format!("cannot write {}", file.display()))?;
-    }
+    html.as_deref().map(create).transpose()?;
 
     let (mut points, mut next_step, mut count) = (Points::default(), String::new(), 0);
     let (mut first, mut without_verdict) = (None, Vec::new());
@@ -174,7 +176,7 @@ pub fn run(kit: &Path, options: Options) -> Result<Checked> {
     let rows = Term::stdout().size_checked().map_or(usize::MAX, |(rows, _)| rows.into());
     progress::grade(&grader, stages, |lab, stage, graded| {
         let verdict = &graded.verdict;
-        // not exported: for instructors
+        // not for students: for instructors
         single.add(lab, stage, graded, || again(lab.number, stage.number, graded.seed()));
         // exported again
         count += 1;
@@ -243,12 +245,17 @@ pub fn run(kit: &Path, options: Options) -> Result<Checked> {
         let _ = write!(total, " (a replay with the words of seed {seed})");
     }
     let page_total = format!("{total}{}", open.iter().map(of_open).collect::<String>());
-    // not exported: for instructors
+    // not for students: for instructors
     single.write()?;
     // exported again
     let is_written = html.is_none_or(|file| is_written(&file, &page.finish(&page_total)));
     println!("\n {}", if first.is_none() { style(total).green() } else { style(total) });
     Ok(Checked { first, is_written })
+}
+
+/// Finds out whether the page can be written, before the grading, which takes a while.
+fn create(page: &Path) -> Result<File> {
+    File::create(page).with_context(|| format!("cannot write {}", page.display()))
 }
 
 /// Records that a report showed the first hint, so that `cargo lab hint` begins with the next one.

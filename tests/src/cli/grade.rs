@@ -1,21 +1,19 @@
 //! `cargo lab grade`: grades a class.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
 
 use anyhow::{Context, Result};
 
-use crate::class::detail::Detail;
-use crate::class::forms::options::Forms;
 use crate::class::grade::{self, Class};
-use crate::class::record::Record;
+use crate::class::intake;
+use crate::class::record::Shard;
 use crate::class::settings::Settings;
 use crate::class::tier::{Level, Tier};
-use crate::class::{against, csv, intake, pages, table};
 use crate::cli::target::lab_number;
+use crate::cli::writers::Writers;
 use crate::labs;
-use crate::report::text::columns;
 
 /// The command line.
 #[derive(clap::Args)]
@@ -41,26 +39,18 @@ pub struct Options {
     /// The finished programs that `cargo lab export --control` has made. Default: those of this kit
     #[arg(long, value_name = "FILE")]
     control: Option<PathBuf>,
-    /// Also writes the points to this file, for a spreadsheet
-    #[arg(long, value_name = "FILE")]
-    csv: Option<PathBuf>,
-    /// Also writes pages to this folder: index.html for you, and a page for each student in students/
-    #[arg(long, value_name = "FOLDER")]
-    html: Option<PathBuf>,
-    /// How much of their reports students see
-    #[arg(long, value_enum, default_value_t)]
-    detail: Detail,
-    /// Shows whose points have changed since this record, and why
-    #[arg(long, value_name = "FILE")]
-    against: Option<PathBuf>,
     /// How many submissions are graded at a time. Default: half the number of processors
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: Option<u16>,
     /// Grades nothing if this machine has a lower tier of containment
     #[arg(long, value_name = "TIER", value_enum, ignore_case = true)]
     require_tier: Option<Level>,
+    /// Grades only a part of the class, such as 2/8: every eighth submission, beginning with the second. Then
+    /// `cargo lab merge` makes one record of all parts
+    #[arg(long, value_name = "N/OF")]
+    shard: Option<Shard>,
     #[command(flatten)]
-    forms: Forms,
+    writers: Writers,
 }
 
 /// The settings that are used if none are named.
@@ -71,7 +61,7 @@ const SETTINGS: &str = "grading.toml";
 /// # Errors
 /// When nothing can be graded, or the record cannot be written.
 pub fn run(kit: &Path, options: Options) -> Result<bool> {
-    let stopped = options.forms.begin();
+    let begun = options.writers.begin()?;
     let tier = Tier::probe(&grade::program()?, options.require_tier)?;
     let kit =
         fs::canonicalize(kit).with_context(|| format!("there is no kit {}", kit.display()))?;
@@ -80,42 +70,22 @@ pub fn run(kit: &Path, options: Options) -> Result<bool> {
         None if Path::new(SETTINGS).is_file() => Settings::read(Path::new(SETTINGS))?,
         None => Settings::default(),
     };
-    let handed = intake::find(&options.submissions, &settings, options.roster.as_deref())?;
+    let mut handed = intake::find(&options.submissions, &settings, options.roster.as_deref())?;
+    let shard = options.shard;
+    if let Some(shard) = shard {
+        handed = shard.part(handed);
+    }
     let before = match &options.json {
         Some(file) if options.resume => grade::read(file)?,
         _ => None,
     };
-    let old = options.against.as_deref().map(read_old).transpose()?;
-    if let Some(file) = &options.csv {
-        // This is found out before the grading, which takes a while.
-        let file_is_there = File::options().append(true).create(true).open(file);
-        file_is_there.with_context(|| format!("cannot write {}", file.display()))?;
-    }
-    if let Some(folder) = &options.html {
-        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    }
     let mut labs = if options.labs.is_empty() { labs::numbers() } else { options.labs };
     labs.sort_unstable();
     labs.dedup();
     let processors = thread::available_parallelism().map_or(1, usize::from);
     let jobs = options.jobs.map_or(processors.div_ceil(2), usize::from);
     let (control, file) = (options.control, options.json);
-    let class = Class { kit, handed, labs, settings, control, jobs, file, tier };
+    let class = Class { kit, handed, shard, labs, settings, control, jobs, file, tier };
     let record = grade::grade(&class, before)?;
-    println!("{}", table::table(&record, columns()));
-    if let Some(old) = old {
-        println!("\n{}", against::changes(&old, &record, columns()));
-    }
-    if let Some(file) = &options.csv {
-        csv::write(&record, file)?;
-    }
-    if let Some(folder) = &options.html {
-        pages::write(&record, folder, options.detail)?;
-    }
-    options.forms.write(&record, options.detail, stopped)?;
-    Ok(record.submissions.iter().all(|submission| submission.complete))
-}
-
-fn read_old(file: &Path) -> Result<Record> {
-    grade::read(file)?.with_context(|| format!("there is no record {}", file.display()))
+    options.writers.write(&record, begun)
 }

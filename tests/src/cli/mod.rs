@@ -4,9 +4,13 @@
 pub mod book;
 pub mod check;
 pub mod export;
+pub mod exported;
 pub mod figures;
-// not exported: only instructors grade a class
+// not for students: only instructors grade a class
 pub mod grade;
+pub mod merge;
+pub mod platforms;
+pub mod writers;
 // exported again
 pub mod hint;
 pub mod map;
@@ -17,6 +21,7 @@ pub mod soak;
 pub mod solution;
 pub mod starters;
 pub mod stats;
+pub mod submit;
 pub mod watch;
 
 mod ask;
@@ -34,7 +39,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-// not exported: only instructors grade a class
+// not for students: only instructors grade a class
 use crate::class::namespaces;
 // exported again
 use crate::cli::target::{StageNumber, lab_number};
@@ -71,6 +76,8 @@ enum Command {
     /// Grades stages in order, and stops at the first that does not pass
     #[command(visible_alias = "test")]
     Check(check::Options),
+    /// Packs what you hand in, unpacks it in another folder, and grades that
+    Submit(submit::Options),
     /// Checks again whenever a file in labs/ is saved
     Watch(watch::Options),
     /// Starts your server or client of a lab in this terminal, as `cargo run` does
@@ -129,9 +136,11 @@ enum Command {
     Soak(soak::Options),
     /// Makes a kit for students, without the solutions
     Export(export::Options),
-    // not exported: only instructors grade a class
+    // not for students: only instructors grade a class
     /// Grades a class: any number of submissions
     Grade(grade::Options),
+    /// Makes one record of several: those of the shards of a class
+    Merge(merge::Options),
     /// Grades one submission for `grade`
     #[command(hide = true)]
     GradeWorker,
@@ -176,7 +185,10 @@ pub fn run(options: Options) -> Result<ExitCode> {
     let kit = options.kit.unwrap_or_else(crate::kit::root);
     match options.command {
         None => map::run(&kit)?,
-        Some(Command::Check(options)) => return Ok(check::to_the_last_line(&kit, options)),
+        Some(Command::Check(options)) => {
+            return Ok(check::to_the_last_line(|| check::run(&kit, options)));
+        }
+        Some(Command::Submit(options)) => return submit::run(&kit, options),
         Some(Command::Watch(options)) => watch::run(&kit, options)?,
         Some(Command::Run(options)) => run::run(&kit, options)?,
         Some(Command::Next { lab }) => next::run(&kit, lab)?,
@@ -188,7 +200,7 @@ pub fn run(options: Options) -> Result<ExitCode> {
         Some(Command::Solution { stage, yes }) => solution::run(&kit, stage, yes)?,
         Some(Command::Starters { check, force }) => starters::run(&kit, check, force)?,
         Some(Command::Figures { check }) => {
-            let not_for_students = [&NEED_SOLUTIONS[..], &["grade"]].concat();
+            let not_for_students = [&NEED_SOLUTIONS[..], &["grade", "merge"]].concat();
             figures::run(&kit, check, Options::command(), &not_for_students)?;
         }
         Some(Command::Soak(options)) => {
@@ -197,9 +209,14 @@ pub fn run(options: Options) -> Result<ExitCode> {
             }
         }
         Some(Command::Export(options)) => export::run(&kit, &options)?,
-        // not exported: only instructors grade a class
+        // not for students: only instructors grade a class
         Some(Command::Grade(options)) => {
             if !grade::run(&kit, options)? {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        Some(Command::Merge(options)) => {
+            if !merge::run(&options)? {
                 return Ok(ExitCode::FAILURE);
             }
         }

@@ -17,6 +17,10 @@ use crate::system::program::Runnable;
 /// The time limit of a stage, after which its programs are killed.
 const STAGE_LIMIT: Duration = Duration::from_secs(30);
 
+/// A stage takes about a second. If the finished programs need longer than this, the machine is so slow that right
+/// programs may reach [`STAGE_LIMIT`].
+const SLOW: Duration = Duration::from_secs(10);
+
 /// The maximum time for the programs of a stage to end.
 const END_LIMIT: Duration = Duration::from_secs(30);
 
@@ -39,6 +43,11 @@ impl Outcome {
     pub fn broken(why: impl Into<String>, seed: u64) -> Self {
         let (result, journal) = (Err(Failure::Grader(why.into())), Journal::default());
         Self { result, journal, programs: Vec::new(), seed, took: Duration::ZERO }
+    }
+
+    /// Whether the machine is too slow to judge programs, if these are right ones.
+    pub fn is_slow(&self) -> bool {
+        self.took > SLOW
     }
 }
 

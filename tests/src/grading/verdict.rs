@@ -14,19 +14,19 @@ pub enum Verdict {
     NotStarted,
     /// The earlier stage with this number has not been passed, so this stage cannot be judged.
     Blocked(u32),
-    /// The grader or the machine failed, or the reference programs fail as well.
+    /// The grader or the machine failed, or the reference programs fail as well, or need very long.
     GraderError,
 }
 
 impl Verdict {
     /// Returns the verdict on a stage that was run. `unwritten` is the stage that a program reported as not written
     /// yet. If the programs did something wrong, `control` runs the same stage with the reference programs, if there
-    /// are any. Also returns whether the reference programs passed.
+    /// are any. If these fail, or pass only after a long time, the machine is to blame. Also returns whether they passed.
     pub fn of(
         result: &Check,
         stage: u32,
         unwritten: Option<u32>,
-        control: impl FnOnce() -> Option<bool>,
+        control: impl FnOnce() -> Option<Outcome>,
     ) -> (Self, Option<bool>) {
         match (result, unwritten) {
             (Ok(()), _) => (Self::Passed, None),
@@ -34,8 +34,10 @@ impl Verdict {
             (Err(_), Some(number)) if number == stage => (Self::NotStarted, None),
             (Err(_), Some(earlier)) if earlier < stage => (Self::Blocked(earlier), None),
             _ => match control() {
-                Some(false) => (Self::GraderError, Some(false)),
-                passes => (Self::Failed, passes),
+                None => (Self::Failed, None),
+                Some(control) if control.result.is_err() => (Self::GraderError, Some(false)),
+                Some(control) if control.is_slow() => (Self::GraderError, Some(true)),
+                Some(_) => (Self::Failed, Some(true)),
             },
         }
     }
@@ -57,5 +59,31 @@ impl Graded {
     /// Returns the seed of the random words in this run; 0 if the stage was not run.
     pub fn seed(&self) -> u64 {
         self.outcome.as_ref().map_or(0, |outcome| outcome.seed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::Verdict;
+    use crate::grading::run::Outcome;
+    use crate::journal::failure::Failure;
+
+    #[test]
+    fn a_failure_counts_only_on_a_machine_that_is_fast_enough() {
+        let wrong = Err(Failure::wrong("bob should see", "a", "b"));
+        let verdict = |passes: bool, seconds| {
+            let mut control = Outcome::broken("", 0);
+            control.took = Duration::from_secs(seconds);
+            if passes {
+                control.result = Ok(());
+            }
+            Verdict::of(&wrong, 1, None, || Some(control))
+        };
+        assert_eq!(verdict(true, 1), (Verdict::Failed, Some(true)));
+        assert_eq!(verdict(true, 11), (Verdict::GraderError, Some(true)));
+        assert_eq!(verdict(false, 1), (Verdict::GraderError, Some(false)));
+        assert_eq!(Verdict::of(&wrong, 1, None, || None), (Verdict::Failed, None));
     }
 }

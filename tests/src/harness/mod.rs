@@ -74,7 +74,7 @@ impl Harness {
     }
 
     /// Begins a step: one case that the stage tests. If the stage fails here, its report names the step, and tells the
-    /// student to look at these functions.
+    /// student to look at these functions, if there are any.
     pub fn step(&self, functions: &'static [&'static str], what: &str) {
         self.journal.note("", EventKind::Step(Step { name: what.to_owned(), functions }));
     }

@@ -337,10 +337,13 @@ impl<'a> Report<'a> {
         let (lab, number) = (self.lab.number, self.stage.number);
         let mut lines = Vec::new();
         if let Some(passes) = self.graded.control_passes {
-            let said = if passes {
-                "passes: the reference programs do this correctly on this machine"
-            } else {
-                "also fails: this is the grader's fault, not yours"
+            let is_slow = passes && self.graded.verdict == Verdict::GraderError;
+            let said = match passes {
+                true if is_slow => {
+                    "passes, but needs very long: this machine is too slow or too busy"
+                }
+                true => "passes: the reference programs do this correctly on this machine",
+                false => "also fails: this is the grader's fault, not yours",
             };
             lines.push(("control", said.to_owned()));
         }
@@ -381,12 +384,13 @@ impl<'a> Report<'a> {
     }
 
     /// Returns the functions that may contain the mistake, the likeliest first: those of the step, or else those that the
-    /// stage tests.
+    /// stage tests. A step without functions tests code that the student does not write.
     fn functions(&self, kit: &Path) -> Vec<Location> {
         let mut places = exercises_of_lab(kit, self.lab.number).unwrap_or_default();
-        let of_step = self.step().map(|step| step.functions).unwrap_or_default();
-        let rank = |place: &Location| of_step.iter().position(|name| *name == place.task.name);
-        if !places.iter().any(|place| rank(place).is_some()) {
+        let of_step = self.step().map(|step| step.functions);
+        let rank = |place: &Location| of_step?.iter().position(|name| *name == place.task.name);
+        let is_given = of_step.is_some_and(<[_]>::is_empty);
+        if !is_given && !places.iter().any(|place| rank(place).is_some()) {
             return exercises::tested_by(places, self.stage.number);
         }
         places.retain(|place| rank(place).is_some());

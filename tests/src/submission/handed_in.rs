@@ -32,7 +32,7 @@ const MAX_ENTRIES: usize = 100_000;
 const MAX_UNPACKED: u64 = 256 * 1024 * 1024;
 
 /// Folders whose files are made from others, and may be large.
-const MADE: [&str; 5] = ["target", ".git", "node_modules", "__MACOSX", "__pycache__"];
+pub const MADE: [&str; 5] = ["target", ".git", "node_modules", "__MACOSX", "__pycache__"];
 
 /// Files, by their paths within a submission.
 pub type Files = BTreeMap<PathBuf, Vec<u8>>;

@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use toml::{Table, Value};
 
-use crate::class::handed_in::{Files, Source};
 use crate::kit::files;
+use crate::submission::handed_in::{Files, Source};
 
 /// The maximum size of a source file, in bytes.
-const MAX_SOURCE: u64 = 1024 * 1024;
+pub const MAX_SOURCE: u64 = 1024 * 1024;
 
 /// A package of the kit's labs.
 #[derive(Clone, Debug)]
@@ -67,13 +67,32 @@ pub fn packages(starters: &Path) -> Result<Vec<Package>> {
 pub fn take(source: &Source, packages: &[Package], kit: &Table) -> Result<Sources> {
     let listed = source.list()?;
     let top = top(&listed)?;
-    let place = |path: &Path| place(path.strip_prefix(&top).ok()?, packages);
+    take_below(source, &listed, &top, packages, kit)
+}
+
+/// Takes the sources from a folder `labs`, whatever else is in it.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn take_labs(labs: &Path, packages: &[Package], kit: &Table) -> Result<Sources> {
+    let source = Source::Folder(labs.to_owned());
+    take_below(&source, &source.list()?, Path::new(""), packages, kit)
+}
+
+fn take_below(
+    source: &Source,
+    listed: &[PathBuf],
+    top: &Path,
+    packages: &[Package],
+    kit: &Table,
+) -> Result<Sources> {
+    let place = |path: &Path| place(path.strip_prefix(top).ok()?, packages);
     let is_wanted = |path: &Path| {
         place(path).is_some_and(|(_, file)| is_source(&file) || file == Path::new("Cargo.toml"))
     };
     let mut read = source.read(MAX_SOURCE, is_wanted)?;
     let mut taken = Sources::default();
-    for path in &listed {
+    for path in listed {
         let Some((package, file)) = place(path) else { continue };
         if is_source(&file)
             && let Some(bytes) = read.remove(path)
@@ -108,7 +127,8 @@ pub fn take(source: &Source, packages: &[Package], kit: &Table) -> Result<Source
     Ok(taken)
 }
 
-fn is_source(file: &Path) -> bool {
+/// Whether the grader takes a file of a package, if it is not too long.
+pub fn is_source(file: &Path) -> bool {
     file.starts_with("src") && file.extension().is_some_and(|extension| extension == "rs")
 }
 
@@ -214,8 +234,8 @@ mod tests {
     use std::path::Path;
 
     use super::{Package, Sources, packages, take};
-    use crate::class::handed_in::Source;
     use crate::kit::files::{self, PRISTINE};
+    use crate::submission::handed_in::Source;
 
     const SERVER: &str = "lab2-nick-group/server";
 

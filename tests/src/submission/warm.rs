@@ -17,9 +17,9 @@ use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use crate::class::handed_in::Files;
-use crate::class::sources::Package;
 use crate::kit::files::{self, PRISTINE};
+use crate::submission::handed_in::Files;
+use crate::submission::sources::Package;
 use crate::system::cargo::{self, TARGET};
 
 /// The folder of the slots, below the kit.

@@ -1,0 +1,35 @@
+//! `cargo lab merge`: makes one record of those of several gradings.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::class::{grade, merge};
+use crate::cli::writers::{self, Writers};
+
+/// The command line.
+#[derive(clap::Args)]
+pub struct Options {
+    /// The files that `cargo lab grade --json` has written: all shards of a class, or gradings of different submissions
+    #[arg(required = true)]
+    records: Vec<PathBuf>,
+    /// Writes the merged record to this file
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    #[command(flatten)]
+    writers: Writers,
+}
+
+/// Merges the records. Returns whether every submission has points for every stage.
+///
+/// # Errors
+/// When the records cannot be merged, or the results cannot be written.
+pub fn run(options: &Options) -> Result<bool> {
+    let begun = options.writers.begin()?;
+    let read = |file: &PathBuf| Ok((file.display().to_string(), writers::read(file)?));
+    let record = merge::merge(options.records.iter().map(read).collect::<Result<_>>()?)?;
+    if let Some(file) = &options.json {
+        grade::write(&record, file)?;
+    }
+    options.writers.write(&record, begun)
+}
