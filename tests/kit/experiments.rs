@@ -49,6 +49,16 @@ fn the_book_names_only_experiments_that_exist() {
 }
 
 #[test]
+fn the_book_names_every_experiment() {
+    let pages = pages(&grader::kit::root());
+    for name in experiments().keys() {
+        let command = format!("cargo run -p common --example {name}`");
+        let is_named = pages.values().any(|page| page.text.contains(&command));
+        assert!(is_named, "no page names {name}");
+    }
+}
+
+#[test]
 fn a_student_can_run_every_experiment() {
     let kit = students_kit();
     for (name, _) in experiments() {
