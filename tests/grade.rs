@@ -1,11 +1,13 @@
 //! `cargo test`: runs every stage of every lab as a trial, then prints the scoreboard.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use grader::cli::progress;
 use grader::grading::grader::{Author, Grader, THREADS};
+use grader::grading::log::Log;
 use grader::grading::verdict::Verdict;
 use grader::harness::stage::{Lab, Stage};
 use grader::journal::panics::caught;
@@ -76,6 +78,7 @@ fn grade_all(arguments: &Arguments) -> ExitCode {
     }
     let conclusion = libtest_mimic::run(arguments, trials);
     if !arguments.list {
+        note(&kit, &board);
         if let Some(seed) = replay() {
             println!(" This is a replay with the words of seed {seed}.");
         }
@@ -120,6 +123,21 @@ fn grade(author: Author, at: usize, stage_at: usize, board: &Board) -> Result<Co
         };
     });
     completion
+}
+
+/// Adds the student's verdicts to the log, if it is switched on.
+fn note(kit: &Path, board: &Board) {
+    let mut log = Log::open(kit);
+    for ((author, lab, stage), verdict) in
+        board.lock().unwrap_or_else(PoisonError::into_inner).iter()
+    {
+        if *author == Author::Student.folder() {
+            log.graded(*lab, *stage, verdict);
+        }
+    }
+    if let Some(trouble) = log.trouble() {
+        eprintln!(" {trouble}");
+    }
 }
 
 /// The points of each stage, and the sum in the last line. `None` if no stage was graded.

@@ -7,13 +7,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use assert_cmd::Command;
 use grader::cli::starters;
+use grader::grading::log::ON;
 use grader::kit::{exercises, files};
+use grader::labs;
 use grader::system::cargo::share_target;
 use predicates::prelude::*;
 use predicates::str::contains;
 use tempfile::TempDir;
 
-use crate::lab;
+use crate::{lab, lab_in};
 
 /// A student's kit, as exported to an empty folder.
 pub struct StudentsKit {
@@ -71,8 +73,9 @@ fn a_students_kit_holds_no_solution() {
 pub fn assert_holds_no_solution(kit: &Path) {
     let mut exported = files::below(kit).unwrap();
     exported.retain(|path| !path.starts_with("target"));
-    let texts: Vec<_> =
-        exported.iter().map(|path| fs::read_to_string(kit.join(path)).unwrap()).collect();
+    // The pages of the book have pictures and fonts.
+    let text = |path| String::from_utf8_lossy(&fs::read(kit.join(path)).unwrap()).into_owned();
+    let texts: Vec<_> = exported.iter().map(text).collect();
     for (path, text) in exported.iter().zip(&texts) {
         let shown = path.display();
         assert!(!path.starts_with("solutions"), "{shown}");
@@ -131,11 +134,16 @@ pub fn cargo_test(kit: &Path) -> Command {
 #[test]
 fn a_students_kit_grades_completely_without_the_control() {
     let kit = students_kit();
+    lab_in(kit.path()).args(["stats", "--on"]).assert().success();
+    let log = || fs::read_to_string(kit.path().join(ON)).unwrap();
     let points = contains(" labs  0/400 points");
     cargo_test(kit.path()).assert().success().stdout(points);
+    assert_eq!((log().matches("\"not started\"").count(), log().lines().count()), (4, 4));
     write_bodies(kit.path(), |_, _| true);
     let points = contains(" labs  400/400 points");
     cargo_test(kit.path()).assert().success().stdout(points);
+    let stages: usize = labs::all().iter().map(|lab| lab.stages.len()).sum();
+    assert_eq!((log().matches("\"passed\"").count(), log().lines().count()), (stages, 4 + stages));
 }
 
 #[test]

@@ -38,6 +38,9 @@ mod musts;
 mod mutants;
 mod never_reads;
 mod open;
+// These tests put a program in the place of the browser, which needs Linux.
+#[cfg(target_os = "linux")]
+mod pages;
 // The scripts of these tests grade submissions, which needs Linux.
 #[cfg(target_os = "linux")]
 mod platforms;
@@ -48,6 +51,9 @@ mod servers;
 #[cfg(target_os = "linux")]
 mod shards;
 mod shell_lines;
+// These tests use files in /proc.
+#[cfg(target_os = "linux")]
+mod stats;
 mod submit;
 mod unusual;
 mod walk;

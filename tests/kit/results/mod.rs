@@ -325,11 +325,11 @@ fn every_cell_leads_to_its_report() {
 
 /// Opens a page in a browser. Returns the contents of the page after its scripts have run, and the messages of the
 /// browser, or `None` if there is no browser.
-fn browsed(page: &Path) -> Option<(String, String)> {
+pub fn browsed(page: &Path) -> Option<(String, String)> {
     let profile = tempfile::tempdir().unwrap();
     let mut browser = Command::new("chromium");
     browser.args(["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]);
-    browser.args(["--enable-logging=stderr", "--v=0"]);
+    browser.args(["--enable-logging=stderr", "--v=0", "--virtual-time-budget=10000"]);
     browser.arg(format!("--user-data-dir={}", profile.path().display()));
     browser.arg(format!("file://{}", page.display()));
     let output = browser.timeout(Duration::from_mins(1)).output();

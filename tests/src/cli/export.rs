@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use crate::cli::book;
 use crate::cli::exported::{Audience, FOLDERS, exported, tidy_lock_file};
 // not for students: only instructors grade a class
 use crate::cli::platforms::Platforms;
@@ -46,6 +47,17 @@ pub fn run(kit: &Path, options: &Options) -> Result<()> {
     let folder = options.folder.as_ref().context("name a folder for the kit")?;
     let count = export(kit, folder)?;
     println!("exported {count} files to {}", folder.display());
+    match build_pages(kit, folder) {
+        Ok((count, bytes)) => {
+            let megabytes = bytes.div_ceil(100_000);
+            println!(
+                "built the pages of the book: {count} files, {}.{} MB; to read them: cargo lab book",
+                megabytes / 10,
+                megabytes % 10
+            );
+        }
+        Err(error) => println!("the pages of the book are not in this kit: {error:#}"),
+    }
     println!("try it:  cd {} && cargo test", folder.display());
     Ok(())
 }
@@ -64,6 +76,21 @@ pub fn export(kit: &Path, folder: &Path) -> Result<usize> {
     }
     tidy_lock_file(folder)?;
     Ok(files.len())
+}
+
+/// Builds the pages of a student's book in its kit. Returns their number and size in bytes.
+fn build_pages(kit: &Path, folder: &Path) -> Result<(usize, u64)> {
+    // A page with everything, and the page of a web server.
+    let unneeded =
+        [("MDBOOK_OUTPUT__HTML__PRINT__ENABLE", "false"), ("MDBOOK_OUTPUT__HTML__INPUT_404", "")];
+    let folder = fs::canonicalize(folder)?;
+    let pages = folder.join(book::EXPORTED);
+    book::build(kit, &folder.join("docs"), &pages, &unneeded)?;
+    // mdBook copies what the pages include.
+    fs::remove_dir_all(pages.join("reports")).context("cannot remove what the pages include")?;
+    let built = files::below(&pages)?;
+    let sizes = built.iter().map(|path| Ok(fs::metadata(pages.join(path))?.len()));
+    Ok((built.len(), sizes.sum::<Result<_>>()?))
 }
 
 /// Removes the files of an earlier export to make room for `files`. The files in `labs/` must be unchanged since the

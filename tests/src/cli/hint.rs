@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::cli::target::StageNumber;
 use crate::grading::grader::Author;
+use crate::grading::log::Log;
 use crate::harness::stage::{Lab, Stage};
 use crate::kit::exercises;
 use crate::kit::files;
@@ -53,6 +54,13 @@ pub fn run(kit: &Path, number: StageNumber) -> Result<()> {
         );
     } else {
         println!("\n That was the last one.");
+    }
+    if before < count {
+        let mut log = Log::open(kit);
+        log.hint(lab.number, stage.number);
+        if let Some(trouble) = log.trouble() {
+            eprintln!(" {trouble}");
+        }
     }
     shown.note(&name, count)
 }

@@ -1,6 +1,7 @@
 //! `cargo lab`: the commands for students and instructors, in addition to `cargo test`. Each subcommand has its own
 //! file.
 
+pub mod book;
 pub mod check;
 pub mod export;
 pub mod exported;
@@ -19,6 +20,7 @@ pub mod run;
 pub mod soak;
 pub mod solution;
 pub mod starters;
+pub mod stats;
 pub mod submit;
 pub mod watch;
 
@@ -98,6 +100,13 @@ enum Command {
         /// The stage, for example 2.5
         stage: StageNumber,
     },
+    /// Opens the book in a browser
+    Book {
+        /// The page: a lab (2), a stage (2.3), or a name (sockets), also as in a report. Default: the first page
+        page: Option<String>,
+    },
+    /// Shows how many checks, minutes and hints each stage took, if you switch on a log
+    Stats(stats::Options),
     /// Resets the functions of a stage, or a whole lab, to the starter, and keeps a copy of your files
     Reset(reset::Options),
     /// Shows the finished functions of a stage
@@ -185,6 +194,8 @@ pub fn run(options: Options) -> Result<ExitCode> {
         Some(Command::Next { lab }) => next::run(&kit, lab)?,
         Some(Command::Demo { lab }) => figures::demo::run(&kit, lab)?,
         Some(Command::Hint { stage }) => hint::run(&kit, stage)?,
+        Some(Command::Book { page }) => book::run(&kit, page.as_deref())?,
+        Some(Command::Stats(options)) => stats::run(&kit, &options)?,
         Some(Command::Reset(options)) => reset::run(&kit, options)?,
         Some(Command::Solution { stage, yes }) => solution::run(&kit, stage, yes)?,
         Some(Command::Starters { check, force }) => starters::run(&kit, check, force)?,

@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::target::StageNumber;
 use crate::grading::grader::{Author, Grader, THREADS};
+use crate::grading::log::Log;
 use crate::grading::verdict::Graded;
 use crate::harness::stage::{Lab, Stage};
 
@@ -96,7 +97,7 @@ pub fn build(grader: &Grader, author: Author) -> Result<()> {
 }
 
 /// Builds the student's programs, then grades several stages at a time. `each` receives the verdicts in order, until it
-/// returns false.
+/// returns false. The student's log receives the same verdicts, if it is switched on.
 ///
 /// # Errors
 /// Returns an error if cargo cannot build anything.
@@ -113,11 +114,13 @@ pub fn grade(
     let stages = Arc::new(stages);
     let stopped = Arc::new(AtomicBool::new(false));
     run_ahead(grader, &stages, &stopped);
+    let mut log = if grader.grades_own() { Log::open(grader.kit()) } else { Log::default() };
     for number in stages.iter() {
         let Some((lab, stage)) = number.find(&grader.labs) else { continue };
         progress.step(format!("grading {}.{}  {}", lab.number, stage.number, stage.title));
         let mut continues = true;
         grader.grade(Author::Student, lab.number, stage, |graded| {
+            log.graded(lab.number, stage.number, &graded.verdict);
             continues = progress.bar.suspend(|| each(lab, stage, graded));
         });
         progress.bar.inc(1);
@@ -126,6 +129,10 @@ pub fn grade(
         }
     }
     stopped.store(true, Ordering::Relaxed);
+    drop(progress);
+    if let Some(trouble) = log.trouble() {
+        eprintln!(" {trouble}");
+    }
     Ok(())
 }
 

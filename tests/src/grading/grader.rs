@@ -134,6 +134,11 @@ impl Grader {
         self
     }
 
+    /// Returns the folder of the kit.
+    pub fn kit(&self) -> &Path {
+        &self.kit
+    }
+
     /// Returns whether there are finished programs to compare with.
     fn has_control(&self) -> bool {
         self.control.get().is_some() || Author::Kit.exists(&self.kit)

@@ -1,5 +1,6 @@
 //! Runs the programs of a submission, and decides the verdicts.
 
 pub mod grader;
+pub mod log;
 pub mod run;
 pub mod verdict;
