@@ -242,7 +242,8 @@ fn parts_are_made(run: &Run, lab: &Lab, columns: usize, rng: &mut StdRng) -> Res
             return Err(format!("{} of {room} columns: {text}", console::measure_text_width(text)));
         }
     }
-    if comparison.caret.is_some_and(|(row, at)| at > room || row >= comparison.came.len()) {
+    let is_outside = |(row, at)| at > room.max(2) || row >= comparison.came.len();
+    if comparison.caret.is_some_and(is_outside) {
         return Err(format!("the caret is at {:?} of {room} columns", comparison.caret));
     }
     let rows = rows(one, room.max(2));

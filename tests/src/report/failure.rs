@@ -273,9 +273,10 @@ impl<'a> Report<'a> {
     /// Returns another participant that the failure mentions, as in `carol's connection`.
     fn mentioned(&self) -> Option<&str> {
         let Some(Failure::Wrong { who, .. }) = self.failure() else { return None };
+        let about = self.about();
         let names = self.events.iter().map(|event| event.who.as_str());
         let is_mentioned = |name: &&str| {
-            !name.is_empty() && self.about() != Some(*name) && who.contains(&format!(" {name}'s "))
+            !name.is_empty() && about != Some(*name) && who.contains(&format!(" {name}'s "))
         };
         names.filter(is_mentioned).max_by_key(|name| name.len())
     }

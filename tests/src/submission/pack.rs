@@ -16,11 +16,12 @@ pub const FILE: &str = "submission.zip";
 
 /// The files and folders at the top of a kit, besides `labs/`. The grader has its own copies, so the student is not
 /// notified about these files and folders.
-const KIT: [&str; 14] = [
+const KIT: [&str; 15] = [
     ".cargo",
     ".devcontainer",
     ".github",
     ".gitignore",
+    ".kept",
     "Cargo.lock",
     "Cargo.toml",
     "LICENSE-APACHE",
