@@ -125,7 +125,7 @@ impl<E: Event> Room<E> {
         Self { shared: Arc::new(shared), gathered: Mutex::default() }
     }
 
-    /// Sends an event to the room. While bytes that arrived together are processed (see [`Gather`]), events are
+    /// Sends an event to the room. While bytes that arrived together are being processed (see [`Gather`]), events are
     /// gathered. The gathered events are handed over together, at the latest when this connection's thread waits for
     /// its client again.
     ///

@@ -85,7 +85,7 @@ const PIECES: &[&str] = &[
     "\"",
     "'",
     "again ",
-    // Escape sequences, whole and broken.
+    // Escape sequences, both valid and broken.
     "\x1b",
     "\x1b[",
     "\x1b[31m",

@@ -114,9 +114,9 @@ fn talk(id: u64, stream: &Arc<TcpStream>, room: &Room<Event>, patience: Duration
 /// them. Returns the reply, which may be empty and has no newline ([`Messages::handshake`]), or `None` if the client
 /// has closed the connection instead. No bytes that arrive together with the reply may be lost.
 ///
-/// Stage 9 comes back to this function: a client must reply within `patience`. A client that does not, or whose
-/// nickname is longer than the limit for messages, gets `Nickname refused: `, a reason and a newline, and then the end
-/// of the stream, even if the client never closes its own side. Such a client does not become a member, and the
+/// Stage 9 comes back to this function: a client must reply within `patience`. A client that does not reply in time, or
+/// whose nickname is longer than the limit for messages, gets `Nickname refused: `, a reason and a newline, and then
+/// the end of the stream, even if the client never closes its own side. Such a client does not become a member, and the
 /// function returns `Ok(None)`. The function returns any other error.
 ///
 /// Stage 12 tests this function: the nickname and the first message may arrive in one segment.
