@@ -58,7 +58,7 @@ struct Column<'a> {
     stage: &'a Stage,
     /// The number of submissions that have passed the stage.
     passed: usize,
-    /// The style class of all cells in the column, which separates the labs.
+    /// The style class of all cells in the column. The style separates the labs.
     class: &'static str,
 }
 

@@ -14,7 +14,7 @@ pub fn file_names(record: &Record, extension: &str) -> Vec<String> {
         let safe = |char: char| if char.is_alphanumeric() { char } else { '_' };
         let mut stem: String = name.chars().take(LONGEST).map(safe).collect();
         if stem.is_empty() {
-            // A file name that begins with a dot is not listed.
+            // A file whose name begins with a dot is not listed.
             stem.push('_');
         }
         // Some systems do not distinguish upper case from lower case.

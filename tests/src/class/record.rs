@@ -1,8 +1,8 @@
 //! The record of a graded class, which is written as JSON. Everything that `cargo lab grade` shows is made from this
 //! record.
 //!
-//! `tests/class.schema.json` describes the same format for other programs. A new field does not change the version. A
-//! field that changes its meaning, or is removed, changes the version.
+//! `tests/class.schema.json` describes the same format for other programs. A new field does not change the version. If
+//! the meaning of a field changes, or a field is removed, the version changes.
 
 use std::str::FromStr;
 
@@ -16,7 +16,7 @@ pub const VERSION: u32 = 1;
 pub struct Record {
     /// The version of the format, which is [`VERSION`].
     pub version: u32,
-    /// The version of the kit that graded.
+    /// The version of the kit that did the grading.
     pub kit: String,
     /// The time at which the grading began, in UTC, as in RFC 3339.
     pub date: String,
@@ -89,7 +89,7 @@ pub struct Submission {
     pub maximum: u32,
     /// Whether every stage has points.
     pub complete: bool,
-    /// Why the submission could not be graded completely, or not at all.
+    /// Why the submission could not be graded completely, or could not be graded at all.
     pub error: Option<String>,
     /// The containment of this submission; see [`Record::tier`]. The tier of an earlier result may differ.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -136,7 +136,7 @@ pub struct Stage {
     pub points: Option<u32>,
     /// The maximum of the points.
     pub maximum: u32,
-    /// Whether the points are additional, so that they do not count in the maximum of the lab.
+    /// Whether the points are additional, so that they do not count toward the lab's maximum.
     pub bonus: bool,
     /// Whether students do not see the stage.
     pub hidden: bool,
@@ -168,8 +168,8 @@ pub enum Verdict {
     GraderError,
 }
 
-/// A report in parts, so that some parts can be left out for students. All texts are plain. They contain no escape
-/// sequences, no markup except in [`Ladder::svg`], and no paths of the machine that graded.
+/// A report in parts, so that some parts can be left out for students. All texts are plain. The texts contain no escape
+/// sequences, no markup except in [`Ladder::svg`], and no paths of the machine that did the grading.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// The programs and connections that had ended before the failure.
@@ -188,7 +188,7 @@ pub struct Report {
     pub happened: Option<Ladder>,
     /// The screens of the people and servers.
     pub screens: Vec<Screen>,
-    /// What the programs that were still running did.
+    /// What each program that was still running was doing.
     pub running: Vec<String>,
     /// What to do next.
     pub advice: Vec<Advice>,

@@ -18,10 +18,10 @@ use crate::report::part::made;
 use crate::report::text::{plain, quoted, quoted_line};
 use crate::report::{ladder, svg};
 
-/// The number of columns of texts.
+/// The width of texts, in columns.
 const COLUMNS: usize = 100;
 
-/// The number of columns of the expected and the actual text.
+/// The width of the expected and the actual text, in columns.
 const ROOM: usize = 85;
 
 /// The size of a drawn ladder.

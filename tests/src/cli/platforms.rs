@@ -72,7 +72,7 @@ impl Platforms {
                 made.insert(path.clone(), fs::read_to_string(kit.join(path))?);
             }
         } else if let Some(manifest) = made.get_mut(Path::new("Cargo.toml")) {
-            // Cargo does not accept a member that does not exist.
+            // Cargo does not accept a workspace member that does not exist.
             *manifest = manifest.replace("    \"solutions/*/*\",\n", "");
         }
         let labs = self.labs.iter().map(|lab| format!("--lab {lab}"));

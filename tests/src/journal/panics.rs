@@ -19,9 +19,10 @@ thread_local! {
     static PANICS: RefCell<Vec<Option<String>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Runs `work`. If it panics, nothing is printed, and the message is returned, with the place in the source.
+/// Runs `work`. If `work` panics, nothing is printed, and the panic message is returned with its location in the
+/// source.
 ///
-/// `part` names the work for the kit's tests, which let a part panic and check the effects of the panic.
+/// `part` names the work for the kit's tests, which make a part panic and check the effects of the panic.
 ///
 /// # Errors
 /// Returns an error if `work` panics. Values that `work` was changing may be half-changed, so the caller must not use

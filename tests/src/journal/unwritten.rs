@@ -1,6 +1,6 @@
 //! Finds and removes messages about stages that are not written yet.
 
-/// The beginning of the panic message of a `todo!` in a starter.
+/// The beginning of the panic message that a `todo!` in a starter produces.
 const UNWRITTEN: &str = "not yet implemented: stage ";
 
 /// Returns the stages that a program reported as not written yet.
