@@ -7,7 +7,7 @@ use crate::class::record::Record;
 /// Returns a file name for each submission. A student's name may contain anything, but a file name contains only
 /// letters and digits.
 pub fn file_names(record: &Record, extension: &str) -> Vec<String> {
-    /// With this many letters of four bytes each, no file name is too long.
+    /// Even if each of this many letters takes four bytes, the file name is not too long.
     const LONGEST: usize = 50;
     let mut taken = BTreeSet::new();
     let mut file_name = |name: &str| {

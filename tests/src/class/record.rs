@@ -85,7 +85,7 @@ pub struct Submission {
     /// The sum of the known points, in which the points of each lab are multiplied by its weight. `None` if nothing
     /// could be graded.
     pub points: Option<u32>,
-    /// The maximum of the points, without bonus stages.
+    /// The maximum number of points, without bonus stages.
     pub maximum: u32,
     /// Whether every stage has points.
     pub complete: bool,
@@ -113,7 +113,7 @@ pub struct Lab {
     pub title: String,
     /// The points that are known, without the weight. `None` if no stage has points.
     pub points: Option<u32>,
-    /// The maximum of the points, without bonus stages and without the weight.
+    /// The maximum number of points, without bonus stages and without the weight.
     pub maximum: u32,
     /// The factor by which the lab's points are multiplied.
     pub weight: u32,
@@ -134,7 +134,7 @@ pub struct Stage {
     pub verdict: Verdict,
     /// The points. `None` for a grader error, and for a stage that could not be graded because of a grader error.
     pub points: Option<u32>,
-    /// The maximum of the points.
+    /// The maximum number of points.
     pub maximum: u32,
     /// Whether the points are additional, so that they do not count toward the lab's maximum.
     pub bonus: bool,
@@ -142,7 +142,7 @@ pub struct Stage {
     pub hidden: bool,
     /// The stage that must be passed first.
     pub blocked_by: Option<u32>,
-    /// The seed of the random words. It is a string, because a number in JSON may have only 53 bits.
+    /// The seed of the random words. The seed is a string, because a number in JSON may have only 53 bits.
     pub seed: Option<String>,
     /// How long the stage took.
     pub seconds: f64,
@@ -158,7 +158,7 @@ pub struct Stage {
 pub enum Verdict {
     /// The programs do what the stage requires.
     Passed,
-    /// The programs do something else.
+    /// The programs do something other than what the stage requires.
     Failed,
     /// The stage is not written yet.
     NotStarted,

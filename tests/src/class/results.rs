@@ -177,7 +177,7 @@ pub fn lab(lab: &stage::Lab, mut stages: Vec<Stage>, settings: &Settings) -> Lab
     }
 }
 
-/// Returns the maximum of the points of a lab, without bonus stages.
+/// Returns the maximum number of points for a lab, without bonus stages.
 fn maximum(lab: &stage::Lab, settings: &Settings) -> u32 {
     let stages = lab.stages.iter().filter(|stage| !settings.is_bonus(lab.number, stage.number));
     stages.map(|stage| stage.points).sum()

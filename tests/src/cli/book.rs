@@ -26,7 +26,7 @@ const MDBOOK: &str = "target/tools/bin/mdbook";
 pub const INSTALL: &str = "cargo install mdbook --version 0.5.4 --locked --no-default-features \
                        --features search --root target/tools";
 
-/// Opens a page in the browser, and prints its path. Without a browser, the path is enough.
+/// Opens a page in the browser, and prints its path. If there is no browser, the path is enough.
 ///
 /// # Errors
 /// Returns an error if there is no such page, or the pages cannot be built.

@@ -21,7 +21,7 @@ const PAUSE: u64 = 20 * 60;
 /// The command line.
 #[derive(clap::Args)]
 pub struct Options {
-    /// The logs of a class, which are put together. Default: your own log
+    /// The logs of a class, which are combined. Default: your own log
     #[arg(value_name = "LOG")]
     logs: Vec<PathBuf>,
     /// Notes each check and each hint from now on, in `.kept/stats.log`. A line contains the time, the numbers of the lab

@@ -116,7 +116,7 @@ impl Grader {
         self
     }
 
-    /// Sets the time limit for a build, which otherwise is [`BUILD_LIMIT`].
+    /// Sets the time limit for a build. The default is [`BUILD_LIMIT`].
     #[must_use]
     pub fn with_build_limit(mut self, limit: Duration) -> Self {
         self.build_limit = limit;

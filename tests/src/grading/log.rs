@@ -17,10 +17,10 @@ use crate::harness::stage::Lab;
 use crate::journal::panics::caught;
 use crate::labs;
 
-/// The log that is switched on. `cargo clean` does not remove it, and git ignores it.
+/// The log while it is switched on. `cargo clean` does not remove the log, and git ignores it.
 pub const ON: &str = ".kept/stats.log";
 
-/// The log that is switched off.
+/// The log after it has been switched off.
 pub const OFF: &str = ".kept/stats-off.log";
 
 /// The maximum size of a log. If a log becomes larger, the older half of its lines is removed.

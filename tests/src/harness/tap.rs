@@ -1,4 +1,4 @@
-//! A tap between two programs, which records and passes on every byte that either program sends to the other.
+//! A tap between two programs. It records and passes on every byte that either program sends to the other.
 //!
 //! A tap also passes on the end of the stream and a reset, and never buffers more than the bytes of one read. A tap
 //! preserves neither timing nor the boundaries between reads, so stages that test these properties use scripted peers.
@@ -76,7 +76,7 @@ struct Ends {
 
 impl Ends {
     /// Connects a client to the server, after `count` earlier connections. If the server does not accept the
-    /// connection, the client sees the same as without a tap.
+    /// connection, the client sees the same result as without a tap.
     fn connect(&self, client: &Arc<TcpStream>, count: usize, journal: &Journal) {
         let note = |what: fn(String, Wire) -> EventKind| {
             let (name, server_name) = (self.name.clone(), self.server_name.clone());

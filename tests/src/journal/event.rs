@@ -47,7 +47,7 @@ pub enum EventKind {
     Started(Terminal, String),
     /// The script began a new step.
     Step(Step),
-    /// All events since this time only served to find out that all participants had joined.
+    /// All events since this time served only to confirm that all participants had joined.
     AllJoined(Duration),
     /// Anything else, in words.
     Note(String),

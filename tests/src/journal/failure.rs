@@ -29,7 +29,7 @@ pub struct Evidence {
     pub before: Vec<u8>,
     /// The bytes that arrived instead of the expected bytes.
     pub rest: Vec<u8>,
-    /// Whether the bytes are screen lines, which may have other lines between them, rather than part of a stream.
+    /// Whether the bytes are lines on a screen, possibly with other lines between them, rather than part of a stream.
     pub is_screen: bool,
 }
 

@@ -42,8 +42,8 @@ fn break_if_asked(part: &str) {
     assert!(BROKEN.as_deref() != Some(part), "{part} panics on purpose");
 }
 
-/// Keeps the message that Rust prints for a panic, but only inside [`caught`], because a printed message would appear
-/// in the middle of a report. With `RUST_BACKTRACE`, the message is also printed, because it helps to find the bug.
+/// Inside [`caught`], keeps the message of a panic instead of printing it, because a printed message would appear in
+/// the middle of a report. With `RUST_BACKTRACE`, the message is also printed, because it helps to find the bug.
 fn keep_messages() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::class::forms::rows::{Row, seen, summary, why, word};
 use crate::class::record::{Record, Submission};
 
-/// Returns the results. After a grader error, the submission is not gradable, which costs the student no attempt.
+/// Returns the results. After a grader error, the submission is not gradable, and the student loses no attempt.
 ///
 /// # Errors
 /// This function never returns an error.

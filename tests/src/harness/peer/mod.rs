@@ -147,7 +147,7 @@ impl Peer {
         self.journal.now()
     }
 
-    /// Records that all participants have joined, and that everything since `begin` only served to find this out.
+    /// Records that all participants have joined, and that everything since `begin` served only to confirm this.
     pub fn has_joined_with_all(&self, begin: Duration) {
         self.journal.note(&self.name, EventKind::AllJoined(begin));
     }
