@@ -48,7 +48,7 @@ fn by_name(record: &Record) -> BTreeMap<&str, &Submission> {
     record.submissions.iter().map(|submission| (submission.name.as_str(), submission)).collect()
 }
 
-/// Returns how the conditions differ, which may be the reason for all other differences.
+/// Returns how the conditions of the two gradings differ. This may be the reason for all other differences.
 fn conditions(old: &Record, new: &Record) -> Vec<String> {
     let control = |record: &Record| format!("{:?}", record.control).to_lowercase();
     let mut changes = Vec::new();

@@ -1,4 +1,4 @@
-//! Writes files that are always complete, whenever the grading ends.
+//! Writes files that are always complete, no matter when the grading ends.
 
 use std::fs::Permissions;
 use std::io::{BufWriter, Write};

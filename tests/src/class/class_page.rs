@@ -58,7 +58,7 @@ struct Column<'a> {
     stage: &'a Stage,
     /// The number of submissions that have passed the stage.
     passed: usize,
-    /// The style class of all cells in the column, which separates the labs.
+    /// The style class of all cells in the column. The style separates the labs.
     class: &'static str,
 }
 
@@ -187,7 +187,7 @@ fn class(verdict: Verdict) -> &'static str {
     }
 }
 
-/// Returns the cell of a stage, which links to the report if there is one.
+/// Returns the cell of a stage. The cell links to the report if there is one.
 fn cell(lab: u32, stage: &Stage, of_column: &str, link: &str) -> String {
     let (class, sign) = (class(stage.verdict), sign(stage.verdict));
     let space = if of_column.is_empty() { "" } else { " " };

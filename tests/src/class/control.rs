@@ -59,7 +59,7 @@ pub fn export(kit: &Path, file: &Path) -> Result<usize> {
     Ok(programs.len())
 }
 
-/// Unpacks the programs of an archive to a folder.
+/// Unpacks the programs in an archive into a folder.
 ///
 /// # Errors
 /// Returns an error if the file is not such an archive, or is from another version of the kit.

@@ -38,7 +38,7 @@ use crate::system::orphans;
 /// The hidden subcommand of `cargo lab` that runs [`worker::run`].
 pub const WORKER: &str = "grade-worker";
 
-/// The time that a worker may need to end everything that it has started.
+/// The time that a worker may take to end everything that it has started.
 const END_LIMIT: Duration = Duration::from_secs(10);
 
 /// The class to grade, and the settings for the grading.
@@ -47,7 +47,7 @@ pub struct Class {
     pub kit: PathBuf,
     /// The submissions, sorted by name.
     pub handed: Vec<Handed>,
-    /// The part of the class that these submissions are.
+    /// The part of the class that these submissions form.
     pub shard: Option<Shard>,
     /// The numbers of the labs to grade.
     pub labs: Vec<u32>,
@@ -101,7 +101,7 @@ pub fn grade(class: &Class, before: Option<Record>) -> Result<Record> {
             eprintln!("stopped; the same command with --resume goes on");
             exit(130);
         };
-        // The workers end when this process ends. Without the handler, this process would end as well.
+        // The workers end when this process ends. If the handler cannot be set, Ctrl-C ends this process as well.
         let _ = ctrlc::set_handler(stopped);
     }
     let queue = Mutex::new(todo.into_iter());

@@ -22,7 +22,7 @@ pub struct Handed {
     number: Option<String>,
     /// The name of the file or folder, without an archive's extension.
     stem: String,
-    /// The folder or archive, or `None` if a student of the roster has handed in nothing.
+    /// The folder or archive, or `None` if a student on the roster has handed in nothing.
     pub source: Option<Source>,
 }
 
@@ -111,7 +111,8 @@ fn without_extension(file: &str) -> String {
     if first.to_lowercase().ends_with(".tar") { stem(&first).unwrap_or(first) } else { first }
 }
 
-/// Returns the archive in a folder that contains nothing else, because each student may have a folder for an archive.
+/// If a folder contains only an archive, returns the archive, because each student's archive may be in a separate
+/// folder.
 fn only_archive(source: Source) -> Source {
     let Source::Folder(folder) = &source else { return source };
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
@@ -128,7 +129,7 @@ fn only_archive(source: Source) -> Source {
     }
 }
 
-/// Gives the submissions the names of a roster. A row belongs to a submission if one of its cells is the name of the
+/// Gives the submissions the names from a roster. A row belongs to a submission if a cell of the row is the name of the
 /// folder or file, or Moodle's name or number. Students without a submission are added.
 fn name(found: &mut Vec<Handed>, roster: &Path) -> Result<()> {
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_path(roster)?;
@@ -161,7 +162,7 @@ fn name(found: &mut Vec<Handed>, roster: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Adds the student's number, or the name of the file, to names that several students have.
+/// Adds the student's number, or the name of the file, to names that several students share.
 fn tell_apart(found: &mut [Handed]) {
     let names = |found: &[Handed]| {
         let mut names = BTreeMap::new();

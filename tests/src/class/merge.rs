@@ -134,7 +134,7 @@ mod tests {
     use crate::class::settings::Settings;
     use crate::labs;
 
-    /// Returns two records with one submission each, which are the shards of one class.
+    /// Returns the two shards of one class, as records with one submission each.
     fn two() -> [(String, Record); 2] {
         ["ann", "bob"].map(|name| {
             let mut record = empty(Control::Kit, "B".to_owned());

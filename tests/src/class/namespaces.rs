@@ -48,7 +48,7 @@ pub fn apart(lab: &Path, has_own_tmp: bool) -> Command {
 /// Tests whether the namespaces are available.
 ///
 /// # Errors
-/// Returns an error if the system refuses the namespaces. The error says what it refuses.
+/// Returns an error if the system refuses the namespaces. The error says what the system refuses.
 pub fn works(lab: &Path) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let mut probe = apart(lab, true);
@@ -173,7 +173,7 @@ mod kernel {
         };
         let all: String = known.lines().filter_map(same).collect();
         fs::write(folder.join(map), all).or_else(|_| {
-            // The kernel requires this setting before it allows a group.
+            // The kernel requires this setting before it allows a group to be mapped.
             if map == "gid_map" {
                 fs::write(folder.join("setgroups"), "deny")?;
             }
@@ -183,7 +183,7 @@ mod kernel {
 
     /// Sets up the namespaces from inside, in their first process.
     fn prepare(has_own_tmp: bool) -> Result<()> {
-        // If the process outside is killed, this process ends, and so do all others.
+        // If the process outside is killed, this process ends, and so do all others in the namespaces.
         set_pdeathsig(Signal::SIGKILL)?;
         setsid()?;
         loopback_up().context("the system does not switch the loopback interface on")?;

@@ -53,7 +53,7 @@ pub fn copy(source: &Source, top: &Path, folder: &Path) -> Result<PathBuf> {
         let target = folder.join(&path);
         fs::create_dir_all(target.parent().unwrap_or(folder))?;
         fs::write(&target, &bytes).with_context(|| format!("cannot write {}", path.display()))?;
-        // An archive need not say whether a file is a script.
+        // An archive may not record that a script is executable.
         if bytes.starts_with(b"#!") {
             files::make_executable(&target)?;
         }
@@ -61,8 +61,8 @@ pub fn copy(source: &Source, top: &Path, folder: &Path) -> Result<PathBuf> {
     Ok(folder.join(top))
 }
 
-/// Runs the commands that build a submission. The commands may change only the folder. The error is meant for the
-/// student.
+/// Runs the commands that build a submission. The commands may change only files in the folder. The error is meant for
+/// the student.
 ///
 /// # Errors
 /// Returns an error if a command fails, or does not end in time.

@@ -1,8 +1,8 @@
 //! The record of a graded class, which is written as JSON. Everything that `cargo lab grade` shows is made from this
 //! record.
 //!
-//! `tests/class.schema.json` describes the same format for other programs. A new field does not change the version. A
-//! field that changes its meaning, or is removed, changes the version.
+//! `tests/class.schema.json` describes the same format for other programs. A new field does not change the version. If
+//! the meaning of a field changes, or a field is removed, the version changes.
 
 use std::str::FromStr;
 
@@ -16,7 +16,7 @@ pub const VERSION: u32 = 1;
 pub struct Record {
     /// The version of the format, which is [`VERSION`].
     pub version: u32,
-    /// The version of the kit that graded.
+    /// The version of the kit that did the grading.
     pub kit: String,
     /// The time at which the grading began, in UTC, as in RFC 3339.
     pub date: String,
@@ -85,11 +85,11 @@ pub struct Submission {
     /// The sum of the known points, in which the points of each lab are multiplied by its weight. `None` if nothing
     /// could be graded.
     pub points: Option<u32>,
-    /// The maximum of the points, without bonus stages.
+    /// The maximum number of points, without bonus stages.
     pub maximum: u32,
     /// Whether every stage has points.
     pub complete: bool,
-    /// Why the submission could not be graded completely, or not at all.
+    /// Why the submission could not be graded completely, or could not be graded at all.
     pub error: Option<String>,
     /// The containment of this submission; see [`Record::tier`]. The tier of an earlier result may differ.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -113,7 +113,7 @@ pub struct Lab {
     pub title: String,
     /// The points that are known, without the weight. `None` if no stage has points.
     pub points: Option<u32>,
-    /// The maximum of the points, without bonus stages and without the weight.
+    /// The maximum number of points, without bonus stages and without the weight.
     pub maximum: u32,
     /// The factor by which the lab's points are multiplied.
     pub weight: u32,
@@ -134,15 +134,15 @@ pub struct Stage {
     pub verdict: Verdict,
     /// The points. `None` for a grader error, and for a stage that could not be graded because of a grader error.
     pub points: Option<u32>,
-    /// The maximum of the points.
+    /// The maximum number of points.
     pub maximum: u32,
-    /// Whether the points are additional, so that they do not count in the maximum of the lab.
+    /// Whether the points are additional, so that they do not count toward the lab's maximum.
     pub bonus: bool,
     /// Whether students do not see the stage.
     pub hidden: bool,
     /// The stage that must be passed first.
     pub blocked_by: Option<u32>,
-    /// The seed of the random words. It is a string, because a number in JSON may have only 53 bits.
+    /// The seed of the random words. The seed is a string, because a number in JSON may have only 53 bits.
     pub seed: Option<String>,
     /// How long the stage took.
     pub seconds: f64,
@@ -158,7 +158,7 @@ pub struct Stage {
 pub enum Verdict {
     /// The programs do what the stage requires.
     Passed,
-    /// The programs do something else.
+    /// The programs do something other than what the stage requires.
     Failed,
     /// The stage is not written yet.
     NotStarted,
@@ -168,8 +168,8 @@ pub enum Verdict {
     GraderError,
 }
 
-/// A report in parts, so that some parts can be left out for students. All texts are plain. They contain no escape
-/// sequences, no markup except in [`Ladder::svg`], and no paths of the machine that graded.
+/// A report in parts, so that some parts can be left out for students. All texts are plain. The texts contain no escape
+/// sequences, no markup except in [`Ladder::svg`], and no paths of the machine that did the grading.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// The programs and connections that had ended before the failure.
@@ -188,7 +188,7 @@ pub struct Report {
     pub happened: Option<Ladder>,
     /// The screens of the people and servers.
     pub screens: Vec<Screen>,
-    /// What the programs that were still running did.
+    /// What each program that was still running was doing.
     pub running: Vec<String>,
     /// What to do next.
     pub advice: Vec<Advice>,

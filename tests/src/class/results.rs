@@ -18,10 +18,10 @@ use crate::report::part::made;
 use crate::report::text::{plain, quoted, quoted_line};
 use crate::report::{ladder, svg};
 
-/// The number of columns of texts.
+/// The width of texts, in columns.
 const COLUMNS: usize = 100;
 
-/// The number of columns of the expected and the actual text.
+/// The width of the expected and the actual text, in columns.
 const ROOM: usize = 85;
 
 /// The size of a drawn ladder.
@@ -177,7 +177,7 @@ pub fn lab(lab: &stage::Lab, mut stages: Vec<Stage>, settings: &Settings) -> Lab
     }
 }
 
-/// Returns the maximum of the points of a lab, without bonus stages.
+/// Returns the maximum number of points for a lab, without bonus stages.
 fn maximum(lab: &stage::Lab, settings: &Settings) -> u32 {
     let stages = lab.stages.iter().filter(|stage| !settings.is_bonus(lab.number, stage.number));
     stages.map(|stage| stage.points).sum()

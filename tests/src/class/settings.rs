@@ -39,7 +39,7 @@ pub struct Language {
     /// A submission that contains this file is in this language. The commands run in the folder that contains this
     /// path.
     pub file: String,
-    /// The commands that build the submission, for a shell.
+    /// The shell commands that build the submission.
     #[serde(default)]
     pub build: Vec<String>,
     /// How the programs of each lab are started.

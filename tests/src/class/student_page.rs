@@ -1,5 +1,5 @@
 //! The page of one submission, with the same reports as `cargo lab check --html`. The page contains nothing about the
-//! machine that graded.
+//! machine that did the grading.
 
 use std::fmt::Write;
 
@@ -126,7 +126,7 @@ fn failure(report: &Report) -> String {
     }
     match &report.wrong {
         None => String::new(),
-        // This text is the output of a compiler, or the part of a failure that the instructor shows.
+        // This text is the output of a compiler, or the part of a failure that the instructor lets students see.
         Some(failure) if failure.expected.is_empty() => output(&failure.who, &lines(&failure.came)),
         Some(failure) => {
             wrong(&failure.who, &lines(&failure.expected), &lines(&failure.came), failure.caret)

@@ -11,7 +11,7 @@ use crate::class::verdicts::known;
 use crate::report::scoreboard::without_verdict;
 use crate::report::text::{cut, line, quoted_line, wrapped};
 
-/// The number of columns of the sum, and of the points of a lab.
+/// The width of the sum, and of the points of a lab, in columns.
 const SUM: usize = 8;
 const LAB: usize = 7;
 /// The minimum number of columns for a name. In a narrower window, the labs are left out.
@@ -64,7 +64,7 @@ fn mark(submission: &Submission) -> String {
     }
 }
 
-/// Returns why a submission has no points, or not all.
+/// Returns why a submission has no points, or why points are missing.
 fn note(submission: &Submission) -> Option<String> {
     let labs = submission.labs.iter();
     let stages = labs.flat_map(|lab| lab.stages.iter().map(move |stage| (lab.lab, stage)));

@@ -1,4 +1,4 @@
-//! The tier of containment, which says in words for the record how this machine confines submissions.
+//! The tier of containment, a description for the record of how this machine confines submissions.
 //!
 //! Tier B has all restrictions that [`confinement`] can enforce for each program. Tier A has all restrictions of tier
 //! B, and each submission is graded in its own [`namespaces`].
@@ -18,7 +18,7 @@ pub enum Level {
     /// Each program is confined.
     #[value(name = "B")]
     B,
-    /// As B, and each submission has its own processes, network and memory.
+    /// Like B, and each submission has its own processes, network and memory.
     #[value(name = "A")]
     A,
 }

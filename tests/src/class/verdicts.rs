@@ -25,7 +25,7 @@ pub fn word(stage: &Stage) -> String {
     }
 }
 
-/// Returns points that may not be known. A sum without the stages that have no verdict ends with `?`.
+/// Returns points as text, even if they are not known. If some stages have no verdict, their sum ends with `?`.
 pub fn known(points: Option<u32>, is_complete: bool) -> String {
     let mark = if is_complete { "" } else { "?" };
     points.map_or("–".to_owned(), |points| format!("{points}{mark}"))

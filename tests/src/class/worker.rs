@@ -57,7 +57,7 @@ impl Job {
     }
 
     /// Returns the maximum time for this job. A build that is stopped is tried again for each package. Each stage may
-    /// take its time limit twice, plus the time limit of the control.
+    /// take twice its time limit, and its control may take the same time again.
     pub fn limit(&self) -> Duration {
         let stages: usize = self.wanted().iter().map(|lab| lab.stages.len()).sum();
         let rounds = u32::try_from(stages.div_ceil(THREADS)).unwrap_or(u32::MAX);
@@ -147,7 +147,7 @@ fn grade(job: &Job) -> Result<Vec<record::Lab>> {
     Ok(grade_labs(job, &grader.with_programs(Author::Student, built), &job.labs, ""))
 }
 
-/// Adds information that only the intake has to the results of a build.
+/// Adds to the results of a build the information that only the intake has.
 fn explained(mut built: Built, packages: &[Package], taken: &Sources) -> Built {
     for package in packages {
         if let Some(why) = taken.refused.get(&package.name) {
@@ -209,7 +209,7 @@ fn again(commands: &Commands) -> String {
     format!("{}{}", option("server", &commands.server), option("client", &commands.client))
 }
 
-/// Grades all stages of labs, several at a time.
+/// Grades all stages of the labs, several stages at a time.
 fn grade_labs(job: &Job, grader: &Grader, numbers: &[u32], again: &str) -> Vec<record::Lab> {
     let stages: Vec<_> = grader
         .stages()

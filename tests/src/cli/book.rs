@@ -1,4 +1,4 @@
-//! `cargo lab book`: opens the pages of the book in a browser. A students' kit comes with the pages; elsewhere, mdBook
+//! `cargo lab book`: opens the pages of the book in a browser. A student's kit comes with the pages; elsewhere, mdBook
 //! builds them.
 
 use std::fs;
@@ -13,7 +13,7 @@ use crate::journal::visible::visible;
 use crate::kit::files;
 use crate::report::text::{columns, escape, quoted, wrapped};
 
-/// The folder of the pages in a students' kit.
+/// The folder of the pages in a student's kit.
 pub const EXPORTED: &str = "docs/book";
 
 /// The folder of the pages that mdBook builds in this kit, as in `docs/book.toml`.
@@ -26,16 +26,16 @@ const MDBOOK: &str = "target/tools/bin/mdbook";
 pub const INSTALL: &str = "cargo install mdbook --version 0.5.4 --locked --no-default-features \
                        --features search --root target/tools";
 
-/// Opens a page in the browser, and prints its path. Without a browser, the path is enough.
+/// Opens a page in the browser, and prints its path. If there is no browser, the path is enough.
 ///
 /// # Errors
-/// When there is no such page, or the pages cannot be built.
+/// Returns an error if there is no such page, or the pages cannot be built.
 pub fn run(kit: &Path, wanted: Option<&str>) -> Result<()> {
     let kit = fs::canonicalize(kit).with_context(|| format!("cannot find {}", kit.display()))?;
     let pages = if kit.join(EXPORTED).join("index.html").is_file() {
         EXPORTED
     } else {
-        // Building takes less than a second, so there is no need to look whether it is necessary.
+        // Building takes less than a second, so there is no need to check whether it is necessary.
         build(&kit, &kit.join("docs"), &kit.join(BUILT), &[])?;
         BUILT
     };
@@ -84,7 +84,7 @@ fn find(pages: &Path, wanted: &str) -> Result<(String, Option<String>)> {
 
 /// Returns the names of the pages.
 fn names(pages: &Path) -> Result<Vec<String>> {
-    // mdBook makes these pages for itself.
+    // mdBook adds these pages, which are not for readers.
     const NOT_FOR_READERS: [&str; 3] = ["404", "print", "toc"];
     let mut names = Vec::new();
     for path in files::below(pages)? {
@@ -94,7 +94,8 @@ fn names(pages: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Writes a page that leads to a place in a page. Most systems lose the place if they open a file.
+/// Writes a page that leads the browser to a place in a page of the book. Most systems ignore the place if they are
+/// asked to open a file at a place.
 fn leading_to(kit: &Path, target: &str) -> Result<PathBuf> {
     let page = kit.join("target/lab/book.html");
     // The page is two folders below the kit.
@@ -111,11 +112,11 @@ fn leading_to(kit: &Path, target: &str) -> Result<PathBuf> {
 /// mdBook's environment variables.
 ///
 /// # Errors
-/// When there is no mdBook, or it fails.
+/// Returns an error if there is no mdBook, or mdBook fails.
 pub fn build(kit: &Path, docs: &Path, pages: &Path, settings: &[(&str, &str)]) -> Result<()> {
     let ours = kit.join(MDBOOK);
     let mut mdbook = Command::new(if ours.is_file() { ours } else { "mdbook".into() });
-    // mdBook takes a relative path as one below the current folder.
+    // mdBook treats a relative path as relative to the current folder.
     mdbook.arg("build").arg(docs).arg("--dest-dir").arg(pages).envs(settings.iter().copied());
     match mdbook.output() {
         Ok(output) if output.status.success() => Ok(()),

@@ -110,7 +110,7 @@ fn command(text: &str) -> Result<String, String> {
 /// Runs a check. Whatever happens, the last line is the sum of the points, or says that there is no sum. Returns the
 /// exit status, which is 0 if every stage is passed.
 pub fn to_the_last_line(check: impl FnOnce() -> Result<Checked>) -> ExitCode {
-    // If there is no second process, the last line is missing only if the grader is killed.
+    // If the process that watches the grader cannot be started, the last line is missing only if the grader is killed.
     let _ = last_word::wait_for_grader(print_no_points);
     let graded = caught("the check", check);
     let status = match graded {

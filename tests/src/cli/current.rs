@@ -27,7 +27,8 @@ impl Current {
 }
 
 /// Returns all labs, in the order in which the student may be working on them: first the changed labs, beginning with
-/// the lab that was changed last, then the other labs. The student is working on the first lab that is not finished.
+/// the lab that was changed most recently, then the other labs. The student is working on the first lab that is not
+/// finished.
 pub fn in_order(kit: &Path) -> Vec<Current> {
     let (numbers, mut changed) = (labs::numbers(), changed_labs(kit));
     changed.retain(|lab| numbers.contains(lab));

@@ -78,15 +78,15 @@ pub fn export(kit: &Path, folder: &Path) -> Result<usize> {
     Ok(files.len())
 }
 
-/// Builds the pages of a student's book in its kit. Returns their number and size in bytes.
+/// Builds the pages of the book in a student's kit. Returns the number of their files and the total size in bytes.
 fn build_pages(kit: &Path, folder: &Path) -> Result<(usize, u64)> {
-    // A page with everything, and the page of a web server.
+    // A student needs neither the page that contains the whole book nor the error page of a web server.
     let unneeded =
         [("MDBOOK_OUTPUT__HTML__PRINT__ENABLE", "false"), ("MDBOOK_OUTPUT__HTML__INPUT_404", "")];
     let folder = fs::canonicalize(folder)?;
     let pages = folder.join(book::EXPORTED);
     book::build(kit, &folder.join("docs"), &pages, &unneeded)?;
-    // mdBook copies what the pages include.
+    // mdBook also copies the files that the pages include.
     fs::remove_dir_all(pages.join("reports")).context("cannot remove what the pages include")?;
     let built = files::below(&pages)?;
     let sizes = built.iter().map(|path| Ok(fs::metadata(pages.join(path))?.len()));

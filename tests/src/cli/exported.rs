@@ -42,7 +42,7 @@ const KIT_ONLY: [&str; 9] = [
     "tests/starters",
 ];
 
-/// The files that grade a class.
+/// The files that are needed only to grade a class.
 const GRADERS_ONLY: [&str; 7] = [
     "tests/class.schema.json",
     "tests/platforms",

@@ -30,7 +30,7 @@ pub struct Options {
     /// Keeps the results that are in the file of --json, and grades only what is missing
     #[arg(long, requires = "json")]
     resume: bool,
-    /// A CSV file with a column `name`. A row names the submission that one of its cells names
+    /// A CSV file with a column `name`. The name in a row is for the submission that a cell of the row identifies
     #[arg(long, value_name = "FILE")]
     roster: Option<PathBuf>,
     /// Weights, hidden stages and other languages. Default: grading.toml in the current folder, if there is one

@@ -95,14 +95,14 @@ enum Command {
         #[arg(default_value_t = 2, value_parser = lab_number)]
         lab: u32,
     },
-    /// Shows the next hint for a stage: after a report, the second one. After the last, shows all of them
+    /// Shows the next hint for a stage; after a report, this is the second hint. After the last hint, shows all hints
     Hint {
         /// The stage, for example 2.5
         stage: StageNumber,
     },
     /// Opens the book in a browser
     Book {
-        /// The page: a lab (2), a stage (2.3), or a name (sockets), also as in a report. Default: the first page
+        /// The page: a lab (2), a stage (2.3), or a name (sockets), which may be copied from a report. Default: the first page
         page: Option<String>,
     },
     /// Shows how many checks, minutes and hints each stage took, if you switch on a log
@@ -139,7 +139,7 @@ enum Command {
     // not for students: only instructors grade a class
     /// Grades a class: any number of submissions
     Grade(grade::Options),
-    /// Makes one record of several: those of the shards of a class
+    /// Merges several records into one, such as those of the shards of a class
     Merge(merge::Options),
     /// Grades one submission for `grade`
     #[command(hide = true)]

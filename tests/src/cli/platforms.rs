@@ -1,7 +1,7 @@
 //! `cargo lab export --gradescope`, `--github` and `--prairielearn`: writes graders for the platforms that courses use.
 //!
-//! Each platform's grader contains a kit for graders. The kit has no solutions, except on a platform where only the
-//! instructor sees the kit until the control has been made.
+//! Each platform's grader contains a kit for graders. The kit has no solutions, except on the platforms on which only
+//! the instructor can see the kit before the control has been made.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -24,19 +24,19 @@ const SCRIPTS: &str = "tests/platforms";
 /// The options.
 #[derive(clap::Args)]
 pub struct Platforms {
-    /// Writes an autograder for Gradescope to this file instead: a zip
+    /// Writes an autograder for Gradescope to this zip file instead
     #[arg(long, value_name = "FILE", conflicts_with_all = ["folder", "control", "github", "prairielearn"])]
     gradescope: Option<PathBuf>,
-    /// Writes what grades in GitHub Actions and in Classroom 50 to this folder instead
+    /// Writes graders for GitHub Actions and Classroom 50 to this folder instead
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["folder", "control", "prairielearn"])]
     github: Option<PathBuf>,
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["folder", "control"])]
     #[arg(help = "Writes a question for PrairieLearn, and its image, to this folder instead")]
     prairielearn: Option<PathBuf>,
-    /// There, only this lab is graded. May be given several times
+    /// The platform grades only this lab. May be given several times
     #[arg(long = "lab", value_name = "LAB", value_parser = lab_number, conflicts_with_all = ["folder", "control"])]
     labs: Vec<u32>,
-    /// There, these settings are used: a grading.toml
+    /// The platform uses these settings: a grading.toml
     #[arg(long, value_name = "FILE", conflicts_with_all = ["folder", "control"])]
     settings: Option<PathBuf>,
 }
@@ -72,7 +72,7 @@ impl Platforms {
                 made.insert(path.clone(), fs::read_to_string(kit.join(path))?);
             }
         } else if let Some(manifest) = made.get_mut(Path::new("Cargo.toml")) {
-            // Cargo does not accept a member that does not exist.
+            // Cargo does not accept a workspace member that does not exist.
             *manifest = manifest.replace("    \"solutions/*/*\",\n", "");
         }
         let labs = self.labs.iter().map(|lab| format!("--lab {lab}"));

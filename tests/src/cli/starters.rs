@@ -84,7 +84,8 @@ pub fn make(
 ) -> Result<BTreeMap<PathBuf, String>> {
     let mut starters = BTreeMap::new();
     for path in files::below(solutions)? {
-        // The tests of the small libraries would show the student the result before the grader does.
+        // Leave out the tests of the small libraries, which would tell the student whether the code is right before the
+        // grader does.
         if path.components().any(|part| part.as_os_str() == "tests") {
             continue;
         }
@@ -117,7 +118,7 @@ fn rename(text: &str) -> String {
     })
 }
 
-/// Replaces the bodies of unwritten functions. Every other byte remains the same.
+/// Replaces the bodies of unwritten functions. All other bytes remain the same.
 fn without_bodies(source: &str, is_written: impl Fn(u32) -> bool) -> Result<String> {
     let mut text = source.to_owned();
     // The bodies are replaced from the last to the first, so that the earlier byte ranges remain valid.

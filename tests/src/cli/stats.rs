@@ -1,5 +1,5 @@
-//! `cargo lab stats`: from the student's own log, or from the logs of a class, how many checks, minutes and hints each
-//! stage took, and where people stopped.
+//! `cargo lab stats`: shows how many checks, minutes and hints each stage took, and where people stopped, as recorded
+//! in the student's own log or in the logs of a class.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,13 +15,13 @@ use crate::journal::visible::visible;
 use crate::labs;
 use crate::report::text::{columns, line, mark, wrapped};
 
-/// A longer time between two lines of the log is a pause, in seconds.
+/// The maximum time between two lines of the log, in seconds. A longer time counts as a pause.
 const PAUSE: u64 = 20 * 60;
 
 /// The command line.
 #[derive(clap::Args)]
 pub struct Options {
-    /// The logs of a class, which are put together. Default: your own log
+    /// The logs of a class, which are combined. Default: your own log
     #[arg(value_name = "LOG")]
     logs: Vec<PathBuf>,
     /// Notes each check and each hint from now on, in `.kept/stats.log`. A line contains the time, the numbers of the lab
@@ -50,7 +50,7 @@ type Works = BTreeMap<(u32, u32), Work>;
 /// Shows the numbers, or switches the log on or off.
 ///
 /// # Errors
-/// When a log cannot be read, or not be switched on or off.
+/// Returns an error if a log cannot be read, or cannot be switched on or off.
 pub fn run(kit: &Path, options: &Options) -> Result<()> {
     let say = |text: &str| println!("{}", wrapped(" ", text, columns()));
     let (on, off) = (kit.join(ON), kit.join(OFF));
@@ -142,7 +142,7 @@ fn is_stop(works: &Works, lab: &Lab, stage: &Stage) -> bool {
     works.get(&(lab.number, stage.number)).is_some_and(|work| work.is_stop)
 }
 
-/// Puts the logs of a class together.
+/// Combines the logs of a class.
 fn class(files: &[PathBuf], say: impl Fn(&str)) -> Result<()> {
     let (labs, mut all) = (labs::all(), BTreeMap::<_, Vec<Work>>::new());
     let mut count = 0;
@@ -215,7 +215,7 @@ fn name_of(lab: &Lab, stage: &Stage) -> String {
     format!("{number:<5} {}", stage.title)
 }
 
-/// Adds up the lines of a log. The time between two lines counts for the stage of the second.
+/// Adds up the lines of a log. The time between two lines counts for the stage in the second line.
 fn works(lines: &[Line], labs: &[Lab]) -> Works {
     let (mut works, mut before) = (Works::new(), None);
     for line in lines {
@@ -251,7 +251,7 @@ fn works(lines: &[Line], labs: &[Lab]) -> Works {
     works
 }
 
-/// Returns twice the median, which is an integer also if it lies between two integers.
+/// Returns twice the median, which is an integer even if the median lies between two integers.
 fn twice_the_median(mut numbers: Vec<u64>) -> u64 {
     numbers.sort_unstable();
     let at = |index: usize| numbers.get(index).copied().unwrap_or_default();
@@ -262,7 +262,7 @@ fn half(twice: u64) -> String {
     format!("{}{}", twice / 2, if twice.is_multiple_of(2) { "" } else { ".5" })
 }
 
-/// Returns the minutes in half of this time, rounded.
+/// Returns half of this time in minutes, rounded.
 fn minutes(twice_the_seconds: u64) -> u64 {
     (twice_the_seconds + 60) / 120
 }

@@ -17,7 +17,7 @@ use crate::submission::sources::{self, Package};
 use crate::submission::warm::{Slot, Workshop};
 use crate::submission::zipped;
 
-/// The number of names in one line.
+/// The maximum number of names in one line.
 const NAMES: usize = 6;
 
 /// The command line.

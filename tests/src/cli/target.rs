@@ -92,7 +92,7 @@ impl FromStr for StageNumber {
 /// Parses the number of a lab, such as `2` or `lab2`.
 ///
 /// # Errors
-/// Returns an error if the text names no lab, or only some of its stages.
+/// Returns an error if the text names no lab, or only some of a lab's stages.
 pub fn lab_number(text: &str) -> Result<u32, String> {
     match text.parse() {
         Ok(Target { lab, stage: None, has_rest: false }) => Ok(lab),

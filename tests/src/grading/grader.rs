@@ -116,7 +116,7 @@ impl Grader {
         self
     }
 
-    /// Sets the time limit for a build, which otherwise is [`BUILD_LIMIT`].
+    /// Sets the time limit for a build. The default is [`BUILD_LIMIT`].
     #[must_use]
     pub fn with_build_limit(mut self, limit: Duration) -> Self {
         self.build_limit = limit;
@@ -232,8 +232,8 @@ impl Grader {
                 run_stage(stage, &server, &client, seed)
             })
         };
-        // Only a starter's functions report stages that are not written. The earliest stage counts. If two threads
-        // panic, the message of one of them may arrive too late.
+        // Only a starter's functions report stages that are not written. Of the reported stages, the earliest counts.
+        // If two threads panic, the message of one of them may arrive too late.
         let may_be_unwritten = author == Author::Student && !is_open;
         let unwritten = unwritten.iter().copied().filter(|_| may_be_unwritten).min();
         let (verdict, control_passes) =

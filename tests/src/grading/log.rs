@@ -1,7 +1,8 @@
 //! The log of a student's checks, for `cargo lab stats`. The student switches the log on. Each line is a JSON object that
 //! says when a stage was graded, and with which verdict, or when one of its hints was shown.
 //!
-//! Nothing in the log can change a verdict: if the log cannot be read or written, one sentence says so.
+//! Nothing in the log can change a verdict: if the log cannot be read or written, the command only says so in one
+//! sentence.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
@@ -16,10 +17,10 @@ use crate::harness::stage::Lab;
 use crate::journal::panics::caught;
 use crate::labs;
 
-/// The log that is switched on. `cargo clean` does not remove it, and git ignores it.
+/// The log while it is switched on. `cargo clean` does not remove the log, and git ignores it.
 pub const ON: &str = ".kept/stats.log";
 
-/// The log that is switched off.
+/// The log after it has been switched off.
 pub const OFF: &str = ".kept/stats-off.log";
 
 /// The maximum size of a log. If a log becomes larger, the older half of its lines is removed.
@@ -58,7 +59,7 @@ pub struct Line {
 }
 
 impl Line {
-    /// Parses a line. The line may come from anybody. Only events of stages that exist are accepted.
+    /// Parses a line. Anyone may have written the line, so only events of stages that exist are accepted.
     fn parse(text: &[u8], labs: &[Lab]) -> Option<Self> {
         let value: Value = serde_json::from_slice(text).ok()?;
         let number = |name: &str| u32::try_from(value.get(name)?.as_u64()?).ok();
@@ -87,10 +88,10 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// Reads a log, which may come from anybody. Only the last [`MAX_BYTES`] are read.
+    /// Reads a log, which anyone may have written. Only the last [`MAX_BYTES`] are read.
     ///
     /// # Errors
-    /// When there is no such file, or it cannot be read.
+    /// Returns an error if there is no such file, or it cannot be read.
     pub fn read(file: &Path) -> io::Result<Self> {
         let (bytes, labs) = (newest(file, MAX_BYTES)?, labs::all());
         let mut lines = Self::default();
@@ -104,9 +105,9 @@ impl Lines {
     }
 }
 
-/// Returns the last lines of a file, at most this many bytes.
+/// Returns the last lines of a file, but at most this many bytes.
 fn newest(file: &Path, most: u64) -> io::Result<Vec<u8>> {
-    // Opening a pipe would wait for the other end.
+    // Opening a pipe would block until the other end is opened.
     if !fs::metadata(file)?.is_file() {
         return Err(io::Error::other("it is not a file"));
     }
@@ -154,8 +155,8 @@ impl Log {
         log
     }
 
-    /// Adds a verdict, unless it tells nothing new. A repeated pass, a blocked stage and a grader's error are left out.
-    /// Of the stages that are not started, only the first of a lab counts, because later ones were not tried.
+    /// Adds a verdict, unless it tells nothing new. A repeated pass, a blocked stage and a grader error are left out.
+    /// Of the stages that are not started, only the first in each lab counts, because later ones were not tried.
     pub fn graded(&mut self, lab: u32, stage: u32, verdict: &Verdict) {
         let event = match verdict {
             Verdict::Passed if self.passed.insert((lab, stage)) => Event::Passed,
@@ -172,12 +173,12 @@ impl Log {
         self.add((lab, stage), event);
     }
 
-    /// Adds that another hint was shown.
+    /// Records that another hint was shown.
     pub fn hint(&mut self, lab: u32, stage: u32) {
         self.add((lab, stage), Event::Hint);
     }
 
-    /// Returns a sentence if something could not be noted.
+    /// Returns a sentence if something could not be recorded.
     pub fn trouble(&self) -> Option<String> {
         let why = self.trouble.as_ref()?;
         Some(format!("Not everything was noted in {ON}: {why}. No verdict depends on it."))
@@ -189,7 +190,7 @@ impl Log {
         self.try_to(|_| append(&file, &Line { time, stage, event }.to_text()));
     }
 
-    /// Tries it, unless something has already failed.
+    /// Calls `work`, unless something has already failed.
     fn try_to(&mut self, work: impl FnOnce(&mut Self) -> io::Result<()>) {
         if self.trouble.is_none() {
             let done = caught("the log", || work(self).map_err(|error| error.to_string()));
@@ -202,13 +203,13 @@ fn append(file: &Path, line: &str) -> io::Result<()> {
     let size = fs::metadata(file)?.len();
     if size + line.len() as u64 > MAX_BYTES {
         let kept = newest(file, MAX_BYTES / 2)?;
-        // A full disk must not cost the whole log.
+        // A full disk must not destroy the whole log.
         let newer = file.with_extension("new");
         fs::write(&newer, kept)?;
         fs::rename(newer, file)?;
     }
     let mut file = OpenOptions::new().read(true).append(true).open(file)?;
-    // A line that a full disk has cut off must not spoil the next one.
+    // A line that was cut off because the disk was full must not make the next line invalid.
     let mut last = [b'\n'];
     if file.seek(SeekFrom::End(-1)).is_ok() {
         file.read_exact(&mut last)?;

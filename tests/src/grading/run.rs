@@ -108,7 +108,7 @@ fn wait_for_end(finished: &Receiver<Check>, kill: impl FnOnce()) -> Check {
     };
     match finished.recv_timeout(END_LIMIT) {
         Ok(Err(why)) => Err(why),
-        // The result of the script remains valid if a program cannot be ended.
+        // The result of the script remains valid even if a program cannot be ended.
         Ok(Ok(())) | Err(_) => result,
     }
 }

@@ -1,7 +1,7 @@
 //! The decoration that a program shows in front of a message: a clock, a bullet, a prompt, or indentation.
 //!
-//! Each program may choose its own decoration. A decoration must not be mistaken for a speaker or for another message,
-//! and a half-typed line is not a decoration.
+//! Each program may choose its own decoration. A speaker, another message or a half-typed line in front of a message is
+//! not a decoration.
 
 use std::cell::OnceCell;
 use std::collections::HashSet;
@@ -20,7 +20,7 @@ const SHORTEST: usize = 3;
 /// Finds messages with a decoration, in one state of a screen.
 pub struct Decorations<'a> {
     journal: &'a Journal,
-    /// The words that were typed or sent so far. Few lines need these words.
+    /// The words that were typed or sent so far. They are collected only when a line needs them, because few lines do.
     words: OnceCell<HashSet<String>>,
 }
 
@@ -52,8 +52,8 @@ impl<'a> Decorations<'a> {
     }
 }
 
-/// Returns the words and addresses in a text. A name may be shown with other capitalization than the typed name, but a
-/// word in capitals such as `CHAT` belongs to a wire format.
+/// Returns the words and addresses in a text. A name may be shown with different capitalization from the typed name,
+/// but a word in capitals such as `CHAT` belongs to a wire format.
 fn words(text: &str) -> impl Iterator<Item = String> {
     let parts = text.split(|char: char| !char.is_alphanumeric() && char != '.');
     let parts = parts.map(|part| part.trim_matches('.'));

@@ -2,12 +2,12 @@
 
 use crate::journal::{Event, EventKind, Wire};
 
-/// The number of bytes next to the passed-on bytes that are compared.
+/// How many bytes before and after the passed-on bytes are compared.
 const BEFORE: usize = 6;
 const AFTER: usize = 3;
 
 /// Returns the position in `output` at which the program passed on `bytes` from the wire. `output` is everything that
-/// the program of `name` has shown.
+/// the program of the participant `name` has shown.
 ///
 /// A program that shows these bytes before any participant has sent them uses them for its own purposes. For such a
 /// program, the bytes must also be next to the same text as on the wire.
@@ -83,7 +83,7 @@ mod tests {
 
     const CLEAR: &[u8] = b"\x1b[2J";
 
-    /// Returns whether the program passes on a sequence in `wire`, which the server sends before the program shows
+    /// Returns whether the program passes on a sequence from `wire`. The server sends `wire` before the program shows
     /// `shown`.
     fn passes_on(shown_first: &str, wire: &str, shown: &str) -> bool {
         let event = |what| Event { at: Duration::ZERO, who: "bob".to_owned(), what };

@@ -1,7 +1,8 @@
 //! Checks that a server keeps no open file and no thread for clients that are gone.
 //!
-//! A server may keep some threads, or open files, in order to use them again, but it must not keep a thread or file for
-//! each client. So this check lets more and more clients come and go, until their number distinguishes the two cases.
+//! A server may keep some threads or files in order to use them again, but it must not keep a thread or file for each
+//! client. So this check makes more and more clients connect and leave, until there have been enough of them to
+//! distinguish the two cases.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,14 +11,14 @@ use crate::harness::server::Server;
 use crate::journal::Journal;
 use crate::journal::failure::Check;
 
-/// The number of clients that come and go in each round. When the server passes a round, the check is finished.
+/// The number of clients that connect and leave in each round. When the server passes a round, the check is finished.
 const ROUNDS: [usize; 3] = [20, 60, 180];
 /// If the clients of a round need longer than this, the machine is too busy to judge the server.
 const BUSY: Duration = Duration::from_secs(5);
-/// The time that a server may need to release the resources that its clients have used.
+/// The time that a server may take to release the resources that its clients have used.
 const RELEASE: Duration = Duration::from_secs(2);
 
-/// Checks that the server keeps nothing for clients that are gone. `visit` lets one client come and go.
+/// Checks that the server keeps nothing for clients that are gone. `visit` makes one client connect and leave.
 pub fn keeps_nothing(server: &Server, journal: &Journal, visit: impl Fn() -> Check) -> Check {
     const KINDS: [&str; 2] = ["open files (such as sockets)", "threads"];
     let process = server.terminal().process();

@@ -44,7 +44,7 @@ impl Listener {
                     return Ok(peer);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                // A client has left before it was accepted.
+                // A client left before it was accepted.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => return Err(error.into()),
             }

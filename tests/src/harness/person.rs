@@ -191,7 +191,7 @@ impl Person {
         }
     }
 
-    /// Returns the words for a failure. A person *sees* output, but a server is a program, so it *shows* output.
+    /// Returns the verb for a failure. A person *sees* output, but a server is a program, so it *shows* output.
     fn should_have_seen(&self) -> &'static str {
         if is_server(&self.name) { "should have shown" } else { "should have seen" }
     }
@@ -227,8 +227,9 @@ impl Person {
     /// Checks how many times the line is on the screen. Call this function when every copy of the line must already
     /// have arrived.
     ///
-    /// If the line must not be there, only lines that look like the program's other messages count, because the further
-    /// lines of a message may be indented or marked.
+    /// If the line must not be there, it counts only if it has no decoration, or one that the program has used before.
+    /// Otherwise, the second line of a longer message, which may be indented or marked, could be mistaken for this
+    /// line.
     pub fn has_seen(&self, expected: usize, line: &str) -> Check {
         let known = self.decorations().clone();
         let count = |screen: &mut Screen| {
@@ -279,7 +280,7 @@ impl Person {
     /// contains `text`, in upper or lower case.
     pub fn fails_saying(&self, text: &str) -> Check {
         self.ends("an exit status other than 0", |found| found != 0)?;
-        // The terminal may not have delivered the last output yet.
+        // The terminal might not have delivered the last output yet.
         let lower = text.to_lowercase();
         let count = |shown: &str| shown.to_lowercase().matches(&lower).count();
         let said = self.program.output.wait(|screen| {
@@ -312,7 +313,7 @@ impl Person {
         self.journal.now()
     }
 
-    /// Records that all participants have joined, and that everything since `begin` only served to find this out.
+    /// Records that all participants have joined, and that everything since `begin` served only to confirm this.
     pub fn has_joined_with_all(&self, begin: Duration) {
         self.journal.note(&self.name, EventKind::AllJoined(begin));
     }

@@ -1,7 +1,7 @@
 //! Checks that an event happens immediately.
 //!
-//! A busy machine also delays correct programs. So an event counts as late only if it takes more than a second three
-//! times in a row, while an echo inside the grader never takes long at the same moments.
+//! A busy machine also delays correct programs. So the check fails only if the event takes more than a second three
+//! times in a row, although an echo inside the grader is fast each time.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -23,8 +23,8 @@ const ATTEMPTS: usize = 6;
 
 impl Harness {
     /// Checks that an event happens immediately. `event` causes the event, waits for it, and returns the time at which
-    /// it caused the event. The function is called again if the event is late. `who` says who waits and for what, as in
-    /// [`Failure::Wrong`].
+    /// it caused the event. The function is called again if the event is late. `who` says who is waiting and for what,
+    /// as in [`Failure::Wrong`].
     ///
     /// [`Failure::Wrong`]: crate::journal::failure::Failure::Wrong
     pub fn promptly(&self, who: &str, mut event: impl FnMut() -> Check<Instant>) -> Check {
@@ -107,7 +107,7 @@ mod tests {
         Harness::new(none(), none(), 1)
     }
 
-    /// Returns the verdict on an event that is late the first `late` times, and how many times it happened.
+    /// Returns the verdict on an event that is late the first `late` times, and how many times the event happened.
     fn verdict(late: usize) -> (Check, usize) {
         let mut times = 0;
         let long_ago = Instant::now().checked_sub(LATE * 2).unwrap();

@@ -71,8 +71,8 @@ impl Server {
         Peer::connect_deaf(name, self.terminal.name(), self.address, &self.journal)
     }
 
-    /// Stops the server while `act` runs, so that everything that peers do meanwhile reaches the server's system before
-    /// the server can react to any of it.
+    /// Suspends the server's process while `act` runs, so that everything that peers do meanwhile reaches the operating
+    /// system before the server can react to any of it.
     pub fn stopped<T>(&self, act: impl FnOnce() -> Check<T>) -> Check<T> {
         let process = self.terminal.process();
         process.stop();

@@ -39,7 +39,7 @@ pub enum EventKind {
     Typed(Vec<u8>),
     /// A person typed keys that the terminal does not show, because it has no echo and the program does not edit lines.
     Unechoed(Vec<u8>),
-    /// A person changed the number of columns and of rows of a window.
+    /// A person resized a window to these numbers of columns and rows.
     Resized(NonZero<u16>, NonZero<u16>),
     /// A program showed something on its terminal.
     Showed(Vec<u8>),
@@ -47,7 +47,7 @@ pub enum EventKind {
     Started(Terminal, String),
     /// The script began a new step.
     Step(Step),
-    /// All events since this time only served to find out that all participants had joined.
+    /// All events since this time served only to confirm that all participants had joined.
     AllJoined(Duration),
     /// Anything else, in words.
     Note(String),

@@ -8,10 +8,11 @@ use crate::journal::visible::visible;
 /// The result of one step of a script.
 pub type Check<T = ()> = Result<T, Failure>;
 
-/// The maximum number of bytes of each kind in the evidence. More bytes of a flood would prove nothing more.
+/// The maximum number of bytes of each kind in the evidence. In a flood, bytes beyond this number would prove nothing
+/// more.
 pub const MAX_BYTES: usize = 256 * 1024;
 
-/// The text that describes what arrived if no bytes arrived.
+/// The text that a failure shows in place of the bytes that arrived, if none arrived.
 pub const NOTHING: &str = "nothing";
 
 /// The maximum length of the texts of a failure, in bytes.
@@ -28,7 +29,7 @@ pub struct Evidence {
     pub before: Vec<u8>,
     /// The bytes that arrived instead of the expected bytes.
     pub rest: Vec<u8>,
-    /// Whether the bytes are screen lines, which may have other lines between them, rather than part of a stream.
+    /// Whether the bytes are lines on a screen, possibly with other lines between them, rather than part of a stream.
     pub is_screen: bool,
 }
 
@@ -72,7 +73,7 @@ impl Failure {
             bytes.shrink_to_fit();
         }
         if let Self::Wrong { came, evidence, .. } = &mut self {
-            // Other bytes had arrived before.
+            // Correct bytes had arrived before, so `nothing` becomes `nothing more`.
             if given.rest.trim_ascii().is_empty()
                 && !given.before.trim_ascii().is_empty()
                 && came.starts_with(NOTHING)
@@ -86,7 +87,8 @@ impl Failure {
 
     /// Like [`Failure::wrong`], but for bytes.
     pub fn wrong_bytes(who: impl Into<String>, expected: &[u8], came: &[u8]) -> Self {
-        // Each byte becomes at least one byte of text, so the text is cut and marked if there are more bytes than that.
+        // Each byte becomes at least one byte of text. So the text of `MAX_TEXT + 1` bytes is always too long, and is
+        // therefore cut and marked.
         let beginning = |bytes: &[u8]| visible(&bytes[..bytes.len().min(MAX_TEXT + 1)]);
         let came = if came.is_empty() { NOTHING.into() } else { beginning(came) };
         Self::wrong(who, beginning(expected), came)

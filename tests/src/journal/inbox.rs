@@ -107,8 +107,8 @@ impl<C: Content> Inbox<C> {
         self.changed.notify_all();
     }
 
-    /// Ends the inbox when the returned value is dropped, unless it has ended before. The reading thread holds this
-    /// value, so that nothing waits for a thread that has panicked.
+    /// Ends the inbox when the returned value is dropped, unless the inbox has already ended. The reading thread holds
+    /// this value, so that nothing waits for a thread that has panicked.
     pub fn ends_with_reader(self: &Arc<Self>) -> impl Drop + Send + use<C>
     where
         C: Send,

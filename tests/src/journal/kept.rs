@@ -6,8 +6,8 @@ use crate::journal::event::{Event, EventKind, Wire};
 
 /// The maximum number of events of one kind that are kept. A stage normally has dozens of events.
 const MAX_EVENTS: usize = 4000;
-/// The maximum number of bytes in these events. A report reads them several times, and the events of all stages are in
-/// memory at the same time.
+/// The maximum number of bytes in these events. A report reads the events several times, and the events of all stages
+/// are in memory at the same time.
 const MAX_BYTES: usize = 2 * 1024 * 1024;
 
 /// A quarter of these events and bytes are kept from the beginning of the run.
@@ -42,7 +42,7 @@ impl Total {
 }
 
 impl Kept {
-    /// Adds an event. If there are too many events of its kind, an older event is dropped, because a failure is
+    /// Adds an event. If there are too many events of the same kind, an older event is dropped, because a failure is
     /// explained by the events just before it and by the events at the beginning of the run.
     pub fn add(&mut self, event: Event) {
         let Some(kind) = Kind::of(&event) else { return self.push(event) };

@@ -43,7 +43,7 @@ pub struct Journal {
     look: Arc<OnceLock<Look>>,
 }
 
-/// A function that looks at the programs.
+/// A function that inspects the programs.
 type Look = Box<dyn Fn() + Send + Sync>;
 
 impl Default for Journal {
@@ -82,13 +82,13 @@ impl Journal {
     /// programs; see [`Journal::broken`].
     ///
     /// # Errors
-    /// Returns an error if the system provides no thread.
+    /// Returns an error if the system cannot start a thread.
     pub fn spawn(
         &self,
         part: &'static str,
         work: impl FnOnce() + Send + 'static,
     ) -> io::Result<()> {
-        // A crowd of peers needs as many threads, so each thread has a small stack.
+        // Each peer in a crowd needs its own thread, so each thread has a small stack.
         const STACK: usize = 256 * 1024;
         let journal = self.clone();
         thread::Builder::new().stack_size(STACK).spawn(move || {

@@ -19,9 +19,10 @@ thread_local! {
     static PANICS: RefCell<Vec<Option<String>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Runs `work`. If it panics, nothing is printed, and the message is returned, with the place in the source.
+/// Runs `work`. If `work` panics, nothing is printed, and the panic message is returned with its location in the
+/// source.
 ///
-/// `part` names the work for the kit's tests, which let a part panic and check the effects of the panic.
+/// `part` names the work for the kit's tests, which make a part panic and check the effects of the panic.
 ///
 /// # Errors
 /// Returns an error if `work` panics. Values that `work` was changing may be half-changed, so the caller must not use
@@ -41,8 +42,8 @@ fn break_if_asked(part: &str) {
     assert!(BROKEN.as_deref() != Some(part), "{part} panics on purpose");
 }
 
-/// Keeps the message that Rust prints for a panic, but only inside [`caught`], because a printed message would appear
-/// in the middle of a report. With `RUST_BACKTRACE`, the message is also printed, because it helps to find the bug.
+/// Inside [`caught`], keeps the message of a panic instead of printing it, because a printed message would appear in
+/// the middle of a report. With `RUST_BACKTRACE`, the message is also printed, because it helps to find the bug.
 fn keep_messages() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

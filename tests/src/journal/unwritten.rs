@@ -1,6 +1,6 @@
 //! Finds and removes messages about stages that are not written yet.
 
-/// The beginning of the panic message of a `todo!` in a starter.
+/// The beginning of the panic message that a `todo!` in a starter produces.
 const UNWRITTEN: &str = "not yet implemented: stage ";
 
 /// Returns the stages that a program reported as not written yet.
@@ -13,7 +13,8 @@ pub fn unwritten_stages(text: &str) -> Vec<u32> {
     stages
 }
 
-/// Returns the text without the panics of unwritten stages, which say nothing about an earlier stage.
+/// Returns the text without the panic messages of unwritten stages, because these messages say nothing about an earlier
+/// stage.
 pub fn without_unwritten(text: &str) -> String {
     let mut left: Vec<&str> = Vec::new();
     let mut lines = text.lines().peekable();

@@ -31,7 +31,7 @@ pub fn result_with(
         })
     };
     let rows = seen(submission);
-    // This sum includes the bonus stages, because no score may exceed its maximum.
+    // This maximum includes the bonus stages, because no score may exceed its maximum.
     let maximum: u32 = rows.iter().map(|row| row.maximum).sum();
     let commit = given("COMMIT_URL")?;
     let result = json!({

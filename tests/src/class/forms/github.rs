@@ -113,8 +113,8 @@ fn property(text: &str) -> String {
     data(&visible(text.as_bytes())).replace(':', "%3A").replace(',', "%2C")
 }
 
-/// A pair of commands. Lines that are printed between them are not treated as commands, whatever the lines contain. A
-/// submission cannot guess the word in the second command.
+/// A pair of commands. Lines that are printed between the two commands are not treated as commands, whatever the lines
+/// contain. A submission cannot guess the word in the second command.
 pub struct Stopped(u128);
 
 impl Stopped {

@@ -38,7 +38,7 @@ struct Case {
     class: String,
     name: String,
     seconds: f64,
-    /// The name of the element, its message in a word, and its whole text.
+    /// The name of the element, its one-word message, and its whole text.
     not_passed: Option<(&'static str, String, String)>,
 }
 

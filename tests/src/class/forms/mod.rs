@@ -27,7 +27,7 @@ pub struct Form {
     pub option: &'static str,
     /// The help text of the option.
     pub help: &'static str,
-    /// The end of a file's name.
+    /// The ending of the name of a file in this form.
     pub extension: &'static str,
     /// Returns the contents of the file, or `None` if the form cannot express that a submission is not completely
     /// graded.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::class::forms::rows::{Row, seen, summary, why, word};
 use crate::class::record::{Record, Submission};
 
-/// Returns the results. After a grader error, the submission is not gradable, which costs the student no attempt.
+/// Returns the results. After a grader error, the submission is not gradable, and the student loses no attempt.
 ///
 /// # Errors
 /// This function never returns an error.
@@ -14,7 +14,7 @@ pub fn results(_: &Record, submission: &Submission) -> Result<Option<String>> {
     let results = match submission.points {
         Some(points) if submission.complete => json!({
             "gradable": true,
-            // The score must be from 0 to 1. Points of bonus stages can make up for other points, but cannot exceed the
+            // The score must be from 0 to 1. Points of bonus stages can make up for lost points, but cannot exceed the
             // maximum.
             "score": (f64::from(points) / f64::from(submission.maximum.max(1))).min(1.0),
             "message": summary(submission),

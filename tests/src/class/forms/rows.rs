@@ -13,7 +13,8 @@ const LONGEST: usize = 8 << 10;
 pub struct Row {
     /// The number of the lab.
     pub lab: u32,
-    /// The number of the stage, such as `2.05`, which sorts in the order of the stages. Empty for hidden stages.
+    /// The number of the stage, such as `2.05`. Sorting these numbers as text puts the stages in order. Empty for
+    /// hidden stages.
     pub number: String,
     /// The title of the stage, which is unique in the lab.
     pub title: String,
@@ -23,7 +24,7 @@ pub struct Row {
     pub output: String,
     /// The points times the weight of the lab. `None` if the grader failed.
     pub points: Option<u32>,
-    /// The maximum of the points times the weight of the lab.
+    /// The maximum number of points, times the weight of the lab.
     pub maximum: u32,
     /// Whether students do not see the stage.
     pub is_hidden: bool,
@@ -125,8 +126,8 @@ pub fn word(verdict: Verdict) -> &'static str {
     }
 }
 
-/// Returns text in which each character but the newline is visible, and which is not too long. A submission controls
-/// parts of the text.
+/// Returns the text with every character except the newline made visible, and shortened if it is too long. A submission
+/// controls parts of the text.
 pub fn text(text: &str) -> String {
     let beginning = &text[..text.floor_char_boundary(LONGEST)];
     let lines: Vec<_> = beginning.trim_end().lines().map(|line| visible(line.as_bytes())).collect();

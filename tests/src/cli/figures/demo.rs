@@ -22,7 +22,7 @@ use crate::report::screens;
 
 /// The time between two keys that a person types.
 const KEY: Duration = Duration::from_millis(45);
-/// The time that a person thinks before typing a line.
+/// The time that a person spends thinking before typing a line.
 const THINK: Duration = Duration::from_millis(700);
 /// The time between two frames.
 const FRAME: Duration = Duration::from_millis(40);

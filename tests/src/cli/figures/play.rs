@@ -92,7 +92,7 @@ pub fn perform(
         }
     }
     pause(Moment::Line);
-    // After this event, people only leave.
+    // After this event, the people do nothing but leave.
     harness.journal().note("", EventKind::End);
     Ok(())
 }

@@ -57,7 +57,7 @@ impl Peer {
     ) -> Check<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
         socket.set_recv_buffer_size(4096)?;
-        // macOS does not allow this option before the connection is made.
+        // macOS does not allow this option to be set before the connection is made.
         let _ = socket.set_tcp_mss(1460);
         let peer = Self::connect_with(socket, name, server, address, journal)?;
         journal.note(name, EventKind::Note("does not read".into()));
@@ -85,7 +85,7 @@ impl Peer {
         stream: TcpStream,
         journal: &Journal,
     ) -> io::Result<Self> {
-        // On some systems this call fails if the other end has already gone, which the script notices later.
+        // On some systems, this call fails if the other end is already gone. The script notices that later.
         let _ = stream.set_nodelay(true);
         // A program that does not read must not block the script.
         stream.set_write_timeout(Some(TIMEOUT))?;
@@ -105,7 +105,7 @@ impl Peer {
         self.journal.note(&self.name, EventKind::Sent(self.other.clone(), what));
     }
 
-    /// Makes a peer that has not read so far begin to read.
+    /// Makes the peer begin to read, if it has not been reading so far.
     pub fn starts_reading(&self) -> Check {
         self.journal.note(&self.name, EventKind::Note("begins to read".into()));
         self.reads_in_background()
@@ -147,7 +147,7 @@ impl Peer {
         self.journal.now()
     }
 
-    /// Records that all participants have joined, and that everything since `begin` only served to find this out.
+    /// Records that all participants have joined, and that everything since `begin` served only to confirm this.
     pub fn has_joined_with_all(&self, begin: Duration) {
         self.journal.note(&self.name, EventKind::AllJoined(begin));
     }
@@ -200,7 +200,7 @@ impl Peer {
     }
 
     /// Sends each piece when the program has read the previous piece. If the system does not report what a program has
-    /// read, or if the program only looks at the bytes, the next piece is sent anyway.
+    /// read, or if the program only peeks at the bytes, the next piece is sent anyway.
     pub fn sends_when_read<'a>(&self, pieces: impl IntoIterator<Item = &'a [u8]>) -> Check {
         let (own, other) = (self.stream.local_addr()?.port(), self.stream.peer_addr()?.port());
         for piece in pieces {
@@ -213,7 +213,7 @@ impl Peer {
         Ok(())
     }
 
-    /// Shuts the connection down for writing, but continues to read from it.
+    /// Shuts down the write side of the connection, but continues to read from it.
     pub fn ends_sending(&self) {
         self.note_sent(Wire::Signal("ends sending"));
         let _ = self.stream.shutdown(Shutdown::Write);

@@ -144,7 +144,7 @@ impl Peer {
 
     /// Checks that the program has not closed the connection.
     pub fn is_connected(&self) -> Check {
-        // The end of the stream may have arrived, but may not have been read yet.
+        // The end of the stream might have arrived without having been read yet.
         let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
         let next =
             SockRef::from(&*self.stream).recv_with_flags(&mut [MaybeUninit::uninit()], flags);

@@ -5,7 +5,7 @@
 ///
 /// A line is therefore new even if an equal line has left the screen at the same time.
 pub fn added<'a>(before: &[String], now: &'a [String]) -> Vec<&'a str> {
-    // `common[i][j]` is how many lines `before[i..]` and `now[j..]` have in common, in this order.
+    // `common[i][j]` is the number of lines that `before[i..]` and `now[j..]` have in common, in the same order.
     let mut common = vec![vec![0_usize; now.len() + 1]; before.len() + 1];
     for (i, old) in before.iter().enumerate().rev() {
         for (j, new) in now.iter().enumerate().rev() {

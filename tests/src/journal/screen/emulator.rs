@@ -1,4 +1,4 @@
-//! Emulates a terminal like xterm, with the crate vt100 and the features that vt100 lacks.
+//! Emulates a terminal like xterm: uses the crate vt100, and adds the features that vt100 lacks.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -67,13 +67,13 @@ impl Emulator {
         self.screen.screen().size().0.get()
     }
 
-    /// The row of the cursor, from 0.
+    /// The row of the cursor, counted from 0.
     pub fn row(&self) -> u16 {
         self.screen.screen().cursor_position().0
     }
 
-    /// The column of the cursor, from 0. After a character in the last column, the cursor is still in the last column,
-    /// although the next character will be on the next row.
+    /// The column of the cursor, counted from 0. After a character in the last column, the cursor is still in the last
+    /// column, although the next character will be on the next row.
     pub fn column(&self) -> u16 {
         self.screen.screen().cursor_position().1.min(self.columns() - 1)
     }
@@ -83,7 +83,7 @@ impl Emulator {
         self.screen.screen().cursor_position().1 >= self.columns()
     }
 
-    /// Returns whether text from the cursor on is shown unchanged.
+    /// Returns whether the next text will be shown unchanged.
     pub fn shows_as_is(&self) -> bool {
         !self.inserts && self.wraps && !self.draws_lines[self.character_set]
     }
@@ -158,7 +158,7 @@ impl Emulator {
         lines.into_iter().map(|(line, has_cursor)| (restored(line), has_cursor)).collect()
     }
 
-    /// Takes the replies to the program's queries, which must be sent as if they were typed.
+    /// Removes and returns the replies to the program's queries. The replies must be sent as if they were typed.
     pub fn take_replies(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.replies)
     }
@@ -186,7 +186,7 @@ impl Emulator {
     }
 
     fn write(&mut self, bytes: impl AsRef<[u8]>) {
-        // Unlike `process`, `write_all` is compiled in vt100 itself, with the optimization of that crate. This call
+        // Unlike `process`, `write_all` is compiled as part of vt100, with that crate's optimization level. This call
         // never fails.
         let _ = self.screen.write_all(bytes.as_ref());
     }
@@ -301,11 +301,11 @@ impl Emulator {
             }
             ([], 'r') => {
                 self.pass_on(numbers, 'r');
-                // vt100 moves the cursor to the first row of the region, but xterm moves it to the first row of the
-                // screen.
+                // This sequence moves the cursor to the first row of the region in vt100, but to the first row of the
+                // screen in xterm.
                 self.write("\x1b[H");
             }
-            // With more numbers, the sequence is about the mouse.
+            // This sequence is for the mouse if it contains more than one number.
             ([], 'T') if numbers.len() > 1 => {}
             (
                 [],

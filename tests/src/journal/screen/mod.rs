@@ -118,7 +118,7 @@ impl Screen {
         &self.bytes
     }
 
-    /// Takes the replies to the program's queries, which must be sent as if they were typed.
+    /// Removes and returns the replies to the program's queries. The replies must be sent as if they were typed.
     pub fn take_replies(&mut self) -> Vec<u8> {
         self.emulator.take_replies()
     }
@@ -139,8 +139,8 @@ impl Screen {
         self.printed.clone().unwrap_or_else(|| self.emulator.line(self.emulator.row()))
     }
 
-    /// Returns the texts that may contain typed text: the cursor's line, up to the cursor or to its end. A program that
-    /// fills the screen may leave its cursor anywhere.
+    /// Returns the texts that may contain typed text: the cursor's line up to the cursor, or the whole line. A program
+    /// that fills the screen may leave its cursor anywhere.
     pub fn inputs(&mut self) -> Vec<String> {
         let mut inputs = vec![self.prompt(), self.emulator.before_cursor()];
         if self.emulator.is_alternate() {
@@ -197,8 +197,8 @@ impl Screen {
         self.was_seen(&matches) || self.emulator.lines(0).iter().any(|(line, _)| matches(line))
     }
 
-    /// Returns how often a matching line was seen. For a program that draws, this is the number of copies on the screen
-    /// or above it, but at least 1 if the line was ever there.
+    /// Returns how many times a matching line was seen. For a program that draws, this is the number of copies on the
+    /// screen or above it, but at least 1 if the line was ever there.
     pub fn count(&mut self, matches: impl Fn(&str) -> bool) -> usize {
         let is_seen = |line: &&Line| fits(&line.text, line.is_drawn, &matches).is_some();
         if self.is_plain() {
@@ -243,7 +243,7 @@ impl Screen {
             return self.emulator.apply(piece);
         }
         let effect = effect(piece);
-        // Nothing is after the cursor if it is at the end of the printed text.
+        // If the cursor is at the end of the printed text, nothing follows the cursor.
         let erases_nothing =
             effect == Effect::ErasesAfter && !self.has_moved && self.printed.is_some();
         if erases_nothing || effect == Effect::None {
@@ -353,7 +353,8 @@ impl Content for Screen {
         self.changed.map(|changed| changed + QUIET)
     }
 
-    /// Called when the screen is complete. Only now can additional lines that are equal to earlier lines be recognized.
+    /// Called when the screen is complete. Additional lines that are equal to earlier lines cannot be recognized before
+    /// this.
     fn settle(&mut self) {
         self.changed = None;
         if self.is_plain() {

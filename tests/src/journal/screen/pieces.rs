@@ -19,7 +19,7 @@ pub enum Piece {
     Sequence(Vec<u8>, Vec<u16>, char),
     /// An operating system command: `ESC ] 11 ; ? BEL`, as its fields.
     Command(Vec<Vec<u8>>),
-    /// A device control string: `ESC P $ q m ESC \`, as its marks with the last character.
+    /// A device control string, such as `ESC P $ q m ESC \`: the text between its beginning and its end.
     Device(Vec<u8>),
 }
 
@@ -85,7 +85,7 @@ impl Cutter {
         }
     }
 
-    /// Ends a text. A character whose remaining bytes do not follow is broken.
+    /// Ends a text. If the last character is incomplete, U+FFFD replaces it.
     fn end_text(&mut self) {
         if !std::mem::take(&mut self.begun).is_empty() {
             self.found.pieces.push(Piece::Text(char::REPLACEMENT_CHARACTER.into()));
@@ -206,7 +206,7 @@ mod tests {
             text("c"),
             Piece::Control(0x18),
             text("de"),
-            // A control character inside a sequence comes before the sequence.
+            // A control character inside a sequence becomes a piece before the sequence.
             Piece::Control(b'\n'),
             sequence("", &[2, 3], 'H'),
             text("f\u{fffd} caf\u{fffd}"),

@@ -1,12 +1,13 @@
-//! Replies to the queries that a program sends to its terminal. Line editors and full-screen programs wait for them.
+//! Replies to the queries that a program sends to its terminal. Line editors and full-screen programs wait for these
+//! replies.
 
 use crate::journal::screen::pieces::Piece;
 
 /// The values that a program can query.
 pub struct State {
-    /// The row and the column of the cursor, from 1.
+    /// The row and the column of the cursor, counted from 1.
     pub place: (u32, u32),
-    /// The number of rows and of columns.
+    /// The numbers of rows and columns.
     pub size: (u32, u32),
 }
 
@@ -16,7 +17,7 @@ pub fn reply(piece: &Piece, state: &State) -> Option<Vec<u8>> {
         Piece::Sequence(marks, numbers, last) => sequence(marks, numbers, *last, state),
         Piece::Escape(marks, b'Z') if marks.is_empty() => Some(ATTRIBUTES.into()),
         Piece::Command(fields) => color(fields),
-        // A query for a setting, or for an entry of terminfo. Both are unknown.
+        // A query for a setting, or for a terminfo entry. Both are unknown.
         Piece::Device(device) if device.starts_with(b"$q") => Some(b"\x1bP0$r\x1b\\".into()),
         Piece::Device(device) if device.starts_with(b"+q") => Some(b"\x1bP0+r\x1b\\".into()),
         _ => None,

@@ -22,7 +22,7 @@ fn after(output: &str) -> Screen {
     screen
 }
 
-/// Shows the program's output in portions, between which no time passes.
+/// Shows the program's output in portions, without pauses between them.
 fn shows(screen: &mut Screen, output: &[u8], portion: usize) {
     let now = Instant::now();
     screen.changed = screen.changed.map(|_| now);
@@ -88,7 +88,7 @@ fn lines_that_scroll_away_count_from_the_first_one() {
     let mut screen = after(&format!("{}\r\n> ", lines.join("\r\n")));
     assert_eq!(seen(&screen), lines);
     assert!(takes(&mut screen, "line 0") && takes(&mut screen, "line 499"));
-    // A line that is longer than the screen.
+    // A line that does not fit on the screen.
     let long = "long ".repeat(1000);
     more(&mut screen, &format!("\r\x1b[K{long}\x1b[K\r\n> "));
     assert!(takes(&mut screen, &long));

@@ -129,7 +129,7 @@ fn a_scroll_region_scrolls_alone() {
     shows(&format!("{region}a\x1bDb\x1bEc"), &["top", "a", " b", "c", ">"]);
     shows(&format!("{region}a\x1b[2;1H\x1bMb"), &["top", "b", "", "", ">"]);
     shows(&format!("{region}a\x1b[2;1H\x1b[Lb\x1b[4;1H\x1b[M"), &["top", "b", "", "", ">"]);
-    // In origin mode, rows count from the top of the region.
+    // In origin mode, rows are counted from the top of the region.
     shows("\x1b[2;4r\x1b[?6h\x1b[1;1Ha\x1b[9;1Hb\x1b[?6l\x1b[Hc", &["c", "a", "", "b"]);
     // Setting a region moves the cursor to the first row of the screen.
     shows("a\r\nb\x1b[3;5rc", &["c", "b"]);
@@ -149,7 +149,8 @@ fn the_alternate_screen_leaves_the_main_one_as_it_was() {
         continued(&mut emulator, format!("\x1b[?{mode}l").as_bytes());
         assert_eq!(lines(&mut emulator), ["main"], "{mode}");
     }
-    // The cursor keeps its position, and mode 1049 restores this position.
+    // When mode 1049 is set, the cursor keeps its position. When the mode is reset, the cursor returns to this
+    // position.
     shows("a\r\nb\x1b[?1049hX", &["", " X"]);
     shows("a\r\nb\x1b[?1049hX\r\nY\x1b[?1049lc", &["a", "bc"]);
 }
