@@ -1,4 +1,4 @@
-//! Glued and cut: the reads on one side are not the writes on the other side.
+//! Glued and cut: the reads on one side do not match the writes on the other side.
 
 mod loopback;
 mod prediction;

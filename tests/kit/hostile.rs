@@ -423,7 +423,7 @@ fn programs() -> Vec<Case> {
             kit.serves("println!(\"not yet implemented: stage 1: this and that\"); hangs()");
         })
         .is(Verdict::Blocked(1)),
-        // If a program can read the grader's script, the words in the script are random.
+        // Even if a program can read the grader's script, it cannot know the words, because they are random.
         case("answers with all that the script may ask", &["should have heard"], |kit| {
             kit.serves(
                 r#"let script = fs::read_to_string(kit().join("tests/src/labs/lab1/server.rs")).unwrap_or_default();

@@ -51,7 +51,7 @@ enum Situation {
     Flooding,
     /// The server does not read, and the user has pasted a lot of text.
     Deaf,
-    /// The server does not reply to a `/join`, and text waits for the reply (lab 4).
+    /// The server does not reply to a `/join`, and text is waiting for the reply (lab 4).
     Joining,
     /// The user has already left once, and the server does not close the connection.
     Leaving,
@@ -99,7 +99,7 @@ struct Case {
     way: Way,
 }
 
-/// How the client ended, and after what time.
+/// How the client ended, and after how much time.
 #[derive(Debug)]
 struct Outcome {
     status: Option<i32>,

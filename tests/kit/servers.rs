@@ -328,7 +328,7 @@ fn heard_and_said_before_kill() -> (usize, usize) {
         left >= 0
     });
     server.connect().sends("KILL_SERVICE\n");
-    // Alice is slow, because otherwise she would have read everything before the program ends.
+    // Alice is slow, because otherwise she would read everything before the program ends.
     thread::sleep(Duration::from_millis(20));
     let heard = alice.rest().matches("MESSAGE: xxx").count();
     assert!(server.ends().success());

@@ -186,14 +186,14 @@ impl Terminal {
         Some(line)
     }
 
-    /// Returns the time at which the line last returned by [`Terminal::read_line`] was typed. The line may have waited
-    /// since then.
+    /// Returns the time at which the line last returned by [`Terminal::read_line`] was typed. The line may have been
+    /// waiting since then.
     pub fn typed(&self) -> Instant {
         self.typed
     }
 
-    /// If the person leaves and the program does not notice, runs `call`, which lets the program stop waiting. After
-    /// Ctrl-C, `call` runs immediately; otherwise, the program first gets a moment to send earlier lines.
+    /// If the person leaves and the program does not notice, runs `call`, which must make the program stop waiting.
+    /// After Ctrl-C, `call` runs immediately; otherwise, the program first gets a moment to send earlier lines.
     pub fn on_leaving(&self, call: impl FnOnce() + Send + 'static) {
         self.input.on_leaving(Box::new(call));
     }

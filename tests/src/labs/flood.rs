@@ -5,11 +5,11 @@ use std::fs;
 /// The number of long lines that fill the system's buffers, which hold about 4 MB for a peer that does not read.
 pub const FLOOD_LINES: usize = 120;
 
-/// The number of long lines by which a slow client lags behind. This number is more than the client's socket accepts,
+/// The number of long lines by which a slow client lags behind. These lines are more than the client's socket accepts,
 /// but less than the maximum backlog.
 pub const LAG: usize = 10;
 
-/// Returns a line that is almost as long as the limit.
+/// Returns a line that is almost as long as the limit allows.
 pub fn long_line(number: usize) -> String {
     format!("{number} {}", "x".repeat(60_000))
 }

@@ -1,4 +1,4 @@
-//! Explains what is wrong with a frame of wire 3: its header, its payload, or both.
+//! Explains what is wrong with a frame in wire format 3: its header, its payload, or both.
 
 use crate::report::messages::{Frame, HEADER, frame};
 

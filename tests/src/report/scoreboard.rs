@@ -41,7 +41,8 @@ impl std::fmt::Display for Points {
     }
 }
 
-/// Returns the end of a line with a sum, if some stages have no verdict: `; no verdict on 2.5, 2.7 (grader error)`.
+/// Returns the text that ends a line with a sum if some stages have no verdict: `; no verdict on 2.5, 2.7 (grader
+/// error)`.
 pub fn without_verdict(stages: &[String]) -> String {
     const MOST: usize = 6;
     if stages.is_empty() {

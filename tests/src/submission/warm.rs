@@ -1,7 +1,7 @@
-//! Built kits in which submissions are built one after the other, so that only a student's own packages are compiled.
+//! Built kits in which submissions are built one after another, so that only a student's own packages are compiled.
 //!
 //! A slot is a kit without the grader and the solutions. Before each build, everything that an earlier build has left
-//! in `target/` is removed, and all sources are written again. So no time stamp of a file decides what is built, and a
+//! in `target/` is removed, and all sources are written again. So no file's time stamp decides what is built, and a
 //! submission never gets the programs of another submission.
 
 use std::collections::BTreeSet;
@@ -29,7 +29,7 @@ const FOLDER: &str = "target/class";
 /// chapters.
 const KIT: [&str; 5] = ["Cargo.lock", ".cargo", "common", "docs/src", PRISTINE];
 
-/// The time that an earlier grading may need to end all its processes after it was killed.
+/// The time that an earlier grading may need to end all its processes after it has been killed.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The folder of the slots, which one grading at a time uses.
@@ -181,7 +181,7 @@ fn starters(kit: &Path, packages: &[Package]) -> Result<Files> {
 }
 
 impl Slot {
-    /// Writes the sources of a submission. If nothing of a package was handed in, the starter is written.
+    /// Writes the sources of a submission. If no file of a package was handed in, the starter is written.
     ///
     /// # Errors
     /// Returns an error if a file cannot be written, for example because the disk is full.
