@@ -31,7 +31,7 @@ const FIRST_MESSAGE: Duration = Duration::from_secs(1);
 /// If an original program's message has at least this many bytes, it may have been sent in several segments.
 const LONG: usize = 1024;
 
-/// Reads a connection message by message.
+/// Reads the messages of a connection, one at a time.
 ///
 /// ```
 /// # use std::io::Write;
@@ -63,7 +63,7 @@ pub struct Messages<'a> {
 }
 
 enum Peer {
-    /// A client or a server of either kind, during the handshake.
+    /// A client or a server during the handshake, when its kind is not known yet.
     Stranger,
     /// A client whose first message is not complete yet.
     NewClient,

@@ -23,7 +23,7 @@ use crate::lab_in;
 /// No command is silent for longer than this.
 const SILENCE: Duration = Duration::from_secs(2);
 
-/// How often a command that was silent for too long is tried again, because the machine may have been busy.
+/// How many times a command that was silent for too long is tried again, because the machine may have been busy.
 const CHANCES: usize = 3;
 
 /// Starts `cargo lab` in a terminal.

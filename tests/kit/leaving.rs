@@ -199,7 +199,7 @@ impl Screen {
     }
 }
 
-/// Starts a client. No other test may mistake the client for one of its own orphans.
+/// Starts a client. The other tests must not mistake the client for one of their own orphans.
 fn start(command: &mut Command) -> (Pid, Child) {
     let starting = orphans::starting();
     let process = command.spawn().unwrap();

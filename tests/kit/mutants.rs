@@ -157,7 +157,7 @@ fn judge(kit: &Path, grader: &Grader, mutant: &Mutant) -> (Vec<String>, String) 
             }
         });
     }
-    // These reports are for readers who know the handout but not the mistake, to see whether they find the cause.
+    // People who know the handout, but not the mistake, read these reports and try to find the cause.
     if let Some(folder) = env::var_os("FULL_REPORTS") {
         let file = Path::new(&folder).join(&mutant.name);
         fs::write(&file, &last).unwrap();

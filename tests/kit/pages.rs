@@ -246,7 +246,7 @@ fn every_link_in_the_exported_pages_leads_somewhere() {
             count += 1;
             let (file, id) = link.split_once('#').unwrap_or((&link, ""));
             let target = if file.is_empty() { path.clone() } else { path.with_file_name(file) };
-            // The style sheet of the fonts names its own folder.
+            // The style sheet of the fonts includes the name of its own folder in its links.
             let target = target.strip_prefix("fonts/..").unwrap_or(&target);
             let leads_somewhere = may_be_outside && link.starts_with("https://")
                 || texts

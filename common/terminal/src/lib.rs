@@ -209,7 +209,7 @@ impl Terminal {
         self.screen.waiting_for(what)
     }
 
-    /// Returns the writing side, for the receiving thread. From now on, lines are read ahead.
+    /// Returns the writing side, for the receiving thread. After this call, lines are read ahead.
     pub fn screen(&mut self) -> Screen {
         self.read_ahead();
         self.screen.clone()

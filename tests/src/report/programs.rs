@@ -35,8 +35,8 @@ const MUCH_MEMORY: u64 = 500_000_000;
 pub struct States {
     /// Programs that had ended or panicked. Their end explains why something did not happen afterwards.
     pub ended: Vec<String>,
-    /// Programs that were still running, with the system calls in which they waited, or whether they were in a busy
-    /// loop.
+    /// Programs that were still running, with the system calls in which they were waiting, or with the fact that they
+    /// were in a busy loop.
     pub running: Vec<String>,
 }
 

@@ -75,7 +75,7 @@ pub fn stage_line(lab: &Lab, stage: &Stage, verdict: &Verdict) -> String {
     stage_line_in(lab, stage, verdict, columns())
 }
 
-/// Returns the line of a stage in this number of columns.
+/// Returns the scoreboard line for a stage, for a terminal with this number of columns.
 pub fn stage_line_in(lab: &Lab, stage: &Stage, verdict: &Verdict, columns: usize) -> String {
     let number = format!("{}.{}", lab.number, stage.number);
     let left = format!("  {} {number:<5} {}", mark(Some(verdict)), stage.title);

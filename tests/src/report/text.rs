@@ -8,7 +8,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use crate::grading::verdict::Verdict;
 use crate::journal::visible::visible;
 
-/// The minimum number of columns of a report. In a narrower window, the terminal wraps its lines.
+/// The minimum number of columns of a report. In a narrower window, the terminal wraps the lines of the report.
 pub const MIN_COLUMNS: usize = 20;
 
 /// Returns the number of columns that a report may use: the width of the terminal, or 80 if the output is not a
@@ -130,7 +130,7 @@ pub fn quoted(text: &str) -> Vec<String> {
 /// The maximum number of lines that are quoted from one source.
 pub const MOST_QUOTED: usize = 30;
 
-/// Returns one line of a program's output, which is made harmless and cut if it is too long.
+/// Returns one line of a program's output, made harmless, and cut if it is too long.
 pub fn quoted_line(line: &str) -> String {
     const LONGEST: usize = 300;
     // A character takes up at most 12 bytes, so this prefix is long enough, and the rest of a flood is not read.

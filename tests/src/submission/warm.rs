@@ -114,7 +114,8 @@ impl Workshop {
         for number in 2..=count {
             let folder = self.folder(&format!("slot-{number}"));
             remove(&folder)?;
-            // With `-p`, the copies keep the times of the files, from which cargo sees that the libraries are built.
+            // With `-p`, the copies keep the times of the files, which show cargo that the libraries have already been
+            // built.
             let copied = Command::new("cp").arg("-Rp").arg(&first).arg(&folder).status()?;
             ensure!(copied.success(), "cannot copy {} to {}", first.display(), folder.display());
             slots.push(Slot { folder, kept: kept.clone() });
@@ -257,7 +258,7 @@ fn remove(path: &Path) -> Result<()> {
     .with_context(|| format!("cannot remove {}", path.display()))
 }
 
-/// Makes a folder contain these files, besides its `target/`. A file that has not changed keeps its time.
+/// Makes a folder contain only these files, besides its `target/`. A file that has not changed keeps its time.
 fn write_anew(folder: &Path, wanted: &Files) -> Result<()> {
     fs::create_dir_all(folder)?;
     for entry in fs::read_dir(folder)? {

@@ -3,9 +3,9 @@
 //! The folder is the program's home directory, its folder for temporary files, and its current directory. The folder is
 //! removed when the program ends. On Linux the kernel also prevents the program and its child processes from writing
 //! anywhere else, from reading more than they need (see [`reads`]), from signaling other processes, and from using the
-//! network except for TCP on the program's own port. The kernel uses landlock(7), and [`crate::system::filter`] for
-//! what Landlock leaves open. Without kernel support, running in its own folder is the program's only confinement; see
-//! [`holds`].
+//! network except for TCP on the program's own port. The kernel does this with landlock(7), and with
+//! [`crate::system::filter`] where Landlock has gaps. Without kernel support, running in its own folder is the
+//! program's only confinement; see [`holds`].
 //!
 //! A build is confined in the same way; see [`crate::system::builds`].
 //!

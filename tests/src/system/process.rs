@@ -23,7 +23,7 @@ pub struct Process {
     pid: Pid,
     started: Instant,
     ended: Mutex<Option<Ended>>,
-    /// The system calls in which the process waited when the script found something wrong.
+    /// The system calls in which the process was waiting when the script found something wrong.
     waits: OnceLock<Waits>,
     /// Why the process had to be ended.
     excess: OnceLock<(Excess, Duration)>,
@@ -51,7 +51,7 @@ pub struct Ended {
     pub busy_time: Duration,
     /// The memory that the process used when the grader ended it, in bytes, or 0 if the system does not report it.
     pub memory: u64,
-    /// The system calls in which the process waited when the grader ended it.
+    /// The system calls in which the process was waiting when the grader ended it.
     pub waits: Waits,
     /// The busiest child of the process when the grader ended it; see [`Process::busiest_child`].
     pub busiest_child: Option<String>,
@@ -142,7 +142,7 @@ impl Process {
         }
     }
 
-    /// Records the system calls in which the process waits, unless they were recorded before.
+    /// Records the system calls in which the process is waiting, unless they were recorded before.
     pub fn look(&self) {
         if self.ended().is_none() {
             self.waits.get_or_init(|| Waits::of(self.pid));
@@ -302,7 +302,7 @@ impl Process {
     }
 }
 
-/// Returns the number of bytes in a line of a file in `/proc`, such as `VmRSS:  1234 kB`.
+/// Returns the number of bytes that a line of a file in `/proc` states, such as `VmRSS:  1234 kB`.
 pub(super) fn bytes_of(text: &str, label: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(label))?;
     Some(line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()? * 1024)

@@ -151,8 +151,8 @@ impl Peer {
         self.gets_field("ERROR_DESCRIPTION").map(|_| ())
     }
 
-    /// Greets, and waits for the reply. The reply is a barrier: when it arrives, every earlier request has received its
-    /// reply.
+    /// Sends a greeting, and waits for the reply. The reply is a barrier: when it arrives, every earlier request has
+    /// received its reply.
     pub fn greets(&self, text: &str, server: SocketAddr) -> Check {
         self.sends_lines(&[&format!("HELO {text}")])?;
         self.is_greeted(text, server)
