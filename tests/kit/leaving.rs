@@ -346,7 +346,7 @@ impl Server {
 
 const WELCOME: &[u8] = b"Welcome to this chatroom!\n";
 
-/// Plays the server up to the beginning of the chat, including reading the nickname, and waits until the client shows
+/// Acts as the server up to the beginning of the chat, including reading the nickname, and waits until the client shows
 /// that the chat has begun.
 fn welcome(lab: usize, stream: &mut TcpStream, client: &mut Client) {
     match lab {

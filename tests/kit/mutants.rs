@@ -214,8 +214,8 @@ impl Steady {
             let advice = parts.last()?.lines().filter(|line| !line.starts_with("   look at"));
             return Some(vec![(*parts.first()?).to_owned(), advice.collect()]);
         }
-        // Threads and programs race, so the rows of a ladder may be in another order, joined or split. The people and
-        // the missing event are always the same.
+        // Threads and programs race, so the rows of a ladder may be in a different order, joined or split. The people
+        // and the missing event are always the same.
         let stays = |line: &&str| !line.contains('│') || line.contains('✗');
         let picture = |part: &str| part.lines().filter(stays).collect::<Vec<_>>().join("\n");
         let part = |part| if is_picture(&part) { picture(part) } else { part.to_owned() };

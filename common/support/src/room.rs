@@ -112,7 +112,7 @@ struct Waiting<E> {
 }
 
 impl<E: Event> Room<E> {
-    /// Creates a room. Each call of `round` processes all events that have arrived since the last call, in the order of
+    /// Creates a room. Each call to `round` processes all events that have arrived since the last call, in the order of
     /// their arrival. `round` must never block.
     ///
     /// If `round` panics, the program ends with status 101, because the server is useless without the room. After a

@@ -141,8 +141,8 @@ impl Terminal {
         Ok(Self { reader: Some(reader), input, screen, typed: Instant::now() })
     }
 
-    /// Asks a question, in green, until the answer is neither blank nor longer than 256 bytes. Returns `None` if the
-    /// person leaves instead. After the answer, lines are read ahead.
+    /// Asks a question in green, and repeats it until the answer is neither blank nor longer than 256 bytes. Returns
+    /// `None` if the person leaves instead. After the answer, lines are read ahead.
     pub fn ask(&mut self, question: &str) -> Option<String> {
         let mut reader = self.reader.take()?;
         self.input.set_asking(true);

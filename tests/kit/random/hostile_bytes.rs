@@ -156,7 +156,7 @@ pub fn bytes(rng: &mut StdRng) -> Vec<u8> {
     let mut bytes = Vec::new();
     for _ in 0..rng.random_range(..6_u32) {
         match rng.random_range(..40_u32) {
-            // A line that may be too long for every window.
+            // A line that may be too long for any window.
             0 => bytes.extend(piece(rng).repeat(rng.random_range(..300))),
             1 => bytes.extend((0..rng.random_range(..20_u32)).map(|_| rng.random::<u8>())),
             2 => bytes.extend(frame(rng)),

@@ -23,8 +23,8 @@ pub fn backlog() -> impl Iterator<Item = String> {
 
 /// Returns more long lines than the system buffers for a peer that does not read.
 ///
-/// The buffer size of a new connection, in bytes, is the second of the three numbers in `tcp_wmem` (see tcp(7)). On
-/// most machines it is small.
+/// The buffer size of a new connection, in bytes, is the second of the three numbers in `tcp_wmem` (see tcp(7)). This
+/// size is small on most machines.
 pub fn flood() -> impl Iterator<Item = String> {
     const LINES_THAT_A_PEER_CAN_KEEP: usize = 480;
     let settings = fs::read_to_string("/proc/sys/net/ipv4/tcp_wmem").unwrap_or_default();

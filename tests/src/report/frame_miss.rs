@@ -49,7 +49,7 @@ pub fn frame_miss(expected: &[u8], came: &[u8]) -> Option<String> {
     }
     let same = payload.iter().zip(payload_that_came).take_while(|(a, b)| a == b).count();
     Some(match same {
-        // Another frame arrived instead.
+        // A different frame arrived instead.
         _ if same * 3 < bytes * 2 => {
             "the header fits its payload, but this is another payload".to_owned()
         }

@@ -160,8 +160,8 @@ fn together(count: usize) -> Option<Label> {
     (count > 0).then(|| Label::plain(format!("… {count} more messages")))
 }
 
-/// Returns the rows of an event of a lab. `wrong` is the position of the first wrong byte in the event, and `lane` returns
-/// the number of a participant's lane.
+/// Returns the rows for an event in a lab. `wrong` is the position of the first wrong byte in the event, and `lane`
+/// returns the number of a participant's lane.
 pub fn rows_of(
     lab: u32,
     event: &Event,

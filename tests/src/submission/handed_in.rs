@@ -55,7 +55,8 @@ pub enum Source {
 type Each<'a> = dyn FnMut(PathBuf, &mut dyn Read) -> Result<()> + 'a;
 
 impl Source {
-    /// Returns the source at a path, by its extension. Returns `None` for a file that is not an archive.
+    /// Returns the source at a path. The extension of the file determines the kind of source. Returns `None` for a file
+    /// that is not an archive.
     pub fn at(path: &Path) -> Option<Self> {
         let name = path.file_name()?.to_string_lossy().to_lowercase();
         let ends = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));

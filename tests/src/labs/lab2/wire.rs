@@ -38,7 +38,7 @@ pub fn all_join(server: &Server, nicknames: &[&str]) -> Check<Vec<Peer>> {
 }
 
 impl Listener {
-    /// Plays the server until the client has joined: asks for a nickname, waits for `nickname`, and announces it.
+    /// Acts as the server until the client has joined: asks for a nickname, waits for `nickname`, and announces it.
     pub fn lets_in(&self, nickname: &str) -> Check<Peer> {
         let peer = self.accepts("server")?;
         peer.sends("NICK")?;
