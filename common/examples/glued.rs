@@ -1,4 +1,4 @@
-//! Glued and cut: the reads on one side are not the writes on the other side.
+//! Glued and cut: the reads on one side do not match the writes on the other side.
 
 mod loopback;
 mod prediction;
@@ -38,7 +38,7 @@ fn run() -> io::Result<u64> {
         server.read_exact(&mut buffer[first..9])?;
     }
 
-    // A second thread writes, because the system may not accept all bytes before the server reads.
+    // A second thread writes, because the system might not accept all bytes before the server reads.
     let writing = thread::spawn(move || client.write_all(&vec![b'x'; 100_000]));
     let mut sizes = Vec::new();
     let mut buffer = [0; 16_384];

@@ -1,4 +1,4 @@
-//! `TIME_WAIT`: the port of a server that ended a connection first stays in use.
+//! `TIME_WAIT`: a server's port stays in use if the server was the first to close a connection.
 
 mod loopback;
 mod prediction;

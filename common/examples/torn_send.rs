@@ -35,8 +35,8 @@ fn run() -> io::Result<char> {
     Ok(if large == 0 { 'a' } else { 'b' })
 }
 
-/// Lets two threads send at the same time, one only the letter a and the other only b. Returns how often the letter
-/// changes inside a message.
+/// Makes two threads send at the same time: one sends only the letter a, and the other sends only b. Returns how many
+/// times the letter changes inside a message.
 fn send(size: usize, messages: usize) -> io::Result<usize> {
     let (client, mut server) = loopback::connection()?;
     let client = Arc::new(client);

@@ -69,7 +69,8 @@ pub fn exit_on_ctrl_c() -> anyhow::Result<()> {
     Ok(ctrlc::set_handler(|| exit(0))?)
 }
 
-/// Ends the program with `status` when all pending data has been sent and logged, but after at most a second.
+/// Ends the program with `status` as soon as all pending data has been sent and logged, or after a second at the
+/// latest.
 pub fn exit(status: i32) -> ! {
     wait_for_backlogs(Duration::from_millis(400));
     support::flush_log();

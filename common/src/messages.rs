@@ -1,7 +1,8 @@
 //! Finds where each message ends in the wire formats of labs 1 and 2, which have no frames.
 //!
-//! Our programs end each message with a newline. The original programs add nothing, so their messages also end where
-//! the bytes of one `recv` end. Most of the code in this file determines which kind of program the peer is.
+//! Our programs end each message with a newline. The original programs add no newline, so one of their messages also
+//! ends at the end of the bytes that one `recv` returns. Most of the code in this file determines which kind of program
+//! the peer is.
 
 use std::io::{self, BufRead, BufReader, ErrorKind};
 use std::mem;
@@ -30,7 +31,7 @@ const FIRST_MESSAGE: Duration = Duration::from_secs(1);
 /// If an original program's message has at least this many bytes, it may have been sent in several segments.
 const LONG: usize = 1024;
 
-/// Reads a connection message by message.
+/// Reads the messages of a connection, one at a time.
 ///
 /// ```
 /// # use std::io::Write;
@@ -62,7 +63,7 @@ pub struct Messages<'a> {
 }
 
 enum Peer {
-    /// A client or a server of either kind, during the handshake.
+    /// A client or a server during the handshake, when its kind is not known yet.
     Stranger,
     /// A client whose first message is not complete yet.
     NewClient,
@@ -90,7 +91,7 @@ impl<'a> Messages<'a> {
     }
 
     /// For a client: reads messages from a server. Since a server adds a prefix, the maximum length of a message is a
-    /// little higher. The server is one of ours if its first line is `greeting` or begins with `refusal`. Neither
+    /// little greater. The server is one of ours if its first line is `greeting` or begins with `refusal`. Neither
     /// argument includes the newline.
     pub fn from_server(stream: &'a TcpStream, greeting: &str, refusal: &str) -> Self {
         let greeting = Greeting { line: greeting.into(), refusal: refusal.into() };
@@ -108,7 +109,7 @@ impl<'a> Messages<'a> {
     ///
     /// # Errors
     /// Returns [`ErrorKind::InvalidData`] if a message is longer than [`MAX_MESSAGE`], either as it arrived or after
-    /// U+FFFD has made it longer; otherwise, returns an error of the connection.
+    /// U+FFFD has made it longer. Any other error comes from the connection itself.
     pub fn receive(&mut self) -> io::Result<Option<String>> {
         loop {
             match self.read_one(None)? {

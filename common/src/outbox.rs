@@ -110,8 +110,8 @@ struct State {
 }
 
 impl Outbox {
-    /// Creates an outbox for the peer at the other end of `stream`. Nothing else may write to the stream. From now on,
-    /// the system notices within a few minutes when the peer's machine has vanished (tcp(7)).
+    /// Creates an outbox for the peer at the other end of `stream`. Nothing else may write to the stream. After this
+    /// call, the system notices within a few minutes if the peer's machine has vanished (tcp(7)).
     pub fn new(stream: Arc<TcpStream>) -> Self {
         let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE);
         let socket = SockRef::from(&stream);

@@ -12,7 +12,7 @@ use std::time::Duration;
 #[path = "../examples/loopback/mod.rs"]
 mod loopback;
 
-/// The experiments, with lines that show what happened. `*` stands for any text.
+/// The experiments, each with the lines that it must print. `*` stands for any text.
 const EXPERIMENTS: [(&str, &[&str]); 10] = [
     (
         "believed_header",
@@ -38,7 +38,7 @@ const EXPERIMENTS: [(&str, &[&str]); 10] = [
     ("torn_send", &["2 x 5000 messages*", "2 x 40 messages of 300000 bytes: torn at * places."]),
 ];
 
-/// Returns the output of an experiment, after checks that are the same for all experiments.
+/// Returns the output of an experiment, after running the checks that are the same for all experiments.
 fn run(name: &str, input: &str) -> String {
     // `cargo test -p common` builds the examples first, but with `--test experiments` it does not.
     let this = std::env::current_exe().unwrap();

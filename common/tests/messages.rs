@@ -99,7 +99,7 @@ fn silence_does_not_end_a_message_of_our_client() {
     sender.join().unwrap();
 }
 
-/// Sends the pieces one by one, and checks that each of them is received as the `expected` messages.
+/// Sends the pieces one by one, and checks that the messages received for each piece are its `expected` messages.
 fn receive_each(messages: &mut Messages, peer: &mut TcpStream, pieces: &[(&str, &[&str])]) {
     for (piece, expected) in pieces {
         peer.write_all(piece.as_bytes()).unwrap();

@@ -84,7 +84,7 @@ fn pushed_bytes_arrive_in_order_and_then_the_end() {
 #[test]
 fn a_backlog_is_sent_later_in_order() {
     let (peer, _stream, mut outbox) = connection();
-    // More than the system buffers, but less than the system's buffers and the backlog together.
+    // More bytes than fit into the system's buffers, but fewer than fit into these buffers and the backlog together.
     let bytes = numbered(4_500_000);
     let expected = bytes.clone();
     let reader = thread::spawn(move || read_all(peer));

@@ -24,8 +24,8 @@ use tempfile::TempDir;
 
 const ATTACKS: &str = include_str!("attacks.py");
 
-/// Attempts that can fail even if the program is not confined: for a user other than root, in a container, or with
-/// another kernel or processor.
+/// Attempts that can fail even if the program is not confined: for a user other than root, in a container, or with a
+/// different kernel or processor.
 const NOT_EVERYWHERE: [&str; 25] = [
     "calls in 32 bits",
     "changes its root",

@@ -32,7 +32,7 @@ fn server(lab: u32) -> Command {
     command(&format!("solution{lab}-server"))
 }
 
-/// Returns a client with input that answers the client's question for a name.
+/// Returns a client with input that answers the client's prompt for a name.
 fn client(lab: u32) -> Command {
     let mut command = command(&format!("solution{lab}-client"));
     command.write_stdin("alice\n");

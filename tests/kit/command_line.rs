@@ -23,7 +23,7 @@ use crate::lab_in;
 /// No command is silent for longer than this.
 const SILENCE: Duration = Duration::from_secs(2);
 
-/// How often a command that was silent for too long is tried again, because the machine may have been busy.
+/// How many times a command that was silent for too long is tried again, because the machine may have been busy.
 const CHANCES: usize = 3;
 
 /// Starts `cargo lab` in a terminal.
@@ -66,7 +66,7 @@ fn a_lab_and_a_stage_have_several_names() {
         "check lab 1.1",
         "check --all lab 1.1",
         "lab 1.1 --all",
-        // The name of a file may be «lab».
+        // A file may be called `lab`.
         "check --html lab 1.1",
     ] {
         println!("cargo lab {line}");
@@ -85,7 +85,7 @@ fn a_lab_and_a_stage_have_several_names() {
         println!("cargo lab {line}");
         lab(line).success().stdout(contains(" 1.4  The server relays"));
     }
-    // The kit may be in a folder called «lab», or «1».
+    // The kit may be in a folder called `lab`, or `1`.
     let folder = tempfile::tempdir().unwrap();
     for (name, stages) in [("lab", "1.1"), ("1", "1")] {
         kit_with_server(&folder.path().join(name), LISTENS);
@@ -136,8 +136,8 @@ fn a_lab_is_run_in_the_terminal() {
     lab_in(kit.path()).args(["run", "1", "client"]).assert().code(1).stderr(missing);
 }
 
-/// Makes all files of a lab look as if they had been saved later by this duration. If the files looked older than the
-/// last build, cargo would not build them again.
+/// Makes all files of a lab look as if they had been saved this much later. If the files looked older than the last
+/// build, cargo would not build them again.
 fn saved(kit: &Path, lab: u32, later: Duration) {
     let labs = kit.join("labs");
     for path in files::below(&labs).unwrap() {

@@ -29,7 +29,7 @@ fn start(folder: &Path, program: &str) -> (Person, Journal) {
     (Person::start("mallory", &launch, Terminal::Dumb, &journal).unwrap(), journal)
 }
 
-/// Returns the limit for which the grader ended the person's program, if it did.
+/// Returns the limit that made the grader end the person's program, if it did.
 fn excess(person: &Person) -> Option<Excess> {
     let begin = Instant::now();
     while person.process().ended().is_none() && begin.elapsed() < LIMIT {
@@ -46,7 +46,8 @@ fn two_processes_together_have_too_much_memory() {
     assert_eq!(excess(&person), Some(Excess::Memory));
 }
 
-/// Asserts that the grader does not end the program, which it checks several times while the program waits.
+/// Asserts that the grader does not end the program, although the grader checks the limits several times while the
+/// program waits.
 fn is_not_ended(program: &str) {
     let folder = tempfile::tempdir().unwrap();
     let (person, _journal) = start(folder.path(), program);

@@ -34,7 +34,7 @@ impl StudentsKit {
 static TURN: Mutex<()> = Mutex::new(());
 
 /// Exports a student's kit. All such kits share a build folder, so the libraries are built only once; only one such kit
-/// exists at a time.
+/// can exist at a time.
 pub fn students_kit() -> StudentsKit {
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     StudentsKit { folder: export_built_in("target/students"), _turn: turn }
@@ -57,7 +57,7 @@ pub fn write_bodies(kit: &Path, is_written: impl Fn(u32, u32) -> bool) {
 }
 
 /// Makes a new kit use the build folder of the students' kits, as [`students_kit`] does. Until the result is dropped,
-/// there is no other such kit.
+/// no other kit of this kind can exist.
 pub fn share_students_target(kit: &Path) -> MutexGuard<'static, ()> {
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     share_target(kit, &grader::kit::root().join("target/students")).unwrap();
@@ -69,7 +69,7 @@ fn a_students_kit_holds_no_solution() {
     assert_holds_no_solution(students_kit().path());
 }
 
-/// Asserts that no file of an exported kit has the lines of a solution.
+/// Asserts that no file of an exported kit contains the lines of a solution.
 pub fn assert_holds_no_solution(kit: &Path) {
     let mut exported = files::below(kit).unwrap();
     exported.retain(|path| !path.starts_with("target"));
@@ -157,7 +157,7 @@ fn the_starters_compile_without_a_warning() {
         .stderr(contains("Compiling lab4-server").and(contains("warning").not()));
 }
 
-/// As the book describes, an export updates the course's repository, and the student pulls.
+/// As the book describes, an export updates the course's repository, and the student pulls the changes.
 #[test]
 fn a_student_can_update_to_a_newer_kit_without_losing_work() {
     let git = |folder: &Path, arguments: &[&str]| {

@@ -147,7 +147,7 @@ fn main() {{
         commands.collect()
     }
 
-    /// Returns whether a process listens on the kit's address.
+    /// Returns whether a process is listening on the kit's address.
     fn is_listening(&self) -> bool {
         let table = fs::read_to_string("/proc/net/tcp").unwrap_or_default();
         let address = format!("{:08X}:", u32::from_ne_bytes(self.address.octets()));
@@ -423,7 +423,7 @@ fn programs() -> Vec<Case> {
             kit.serves("println!(\"not yet implemented: stage 1: this and that\"); hangs()");
         })
         .is(Verdict::Blocked(1)),
-        // If a program can read the grader's script, the words in the script are random.
+        // Even if a program can read the grader's script, it cannot know the words, because they are random.
         case("answers with all that the script may ask", &["should have heard"], |kit| {
             kit.serves(
                 r#"let script = fs::read_to_string(kit().join("tests/src/labs/lab1/server.rs")).unwrap_or_default();
@@ -534,7 +534,7 @@ fn a_hostile_submission_ends_in_a_verdict_and_leaves_nothing() {
     console::set_colors_enabled(false);
     let cases = Mutex::new(programs().into_iter().chain(builds()).collect::<Vec<_>>().into_iter());
     let failed = Mutex::new(Vec::new());
-    // The cases mostly wait, so they run at the same time.
+    // The cases spend most of their time waiting, so they run at the same time.
     thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {

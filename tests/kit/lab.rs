@@ -169,7 +169,7 @@ fn watching_checks_again_whenever_a_file_is_saved() {
 
 #[test]
 fn soaking_finds_no_different_verdict() {
-    // Run only a few stages, because all of them would take too long.
+    // Run only a few stages, because running all of them would take too long.
     lab()
         .args(["soak", "3", "1.2", "--load"])
         .assert()

@@ -24,7 +24,7 @@ fn every_stage_has_a_number_and_hints_and_requires_only_earlier_ones() {
             assert!(stage.hints.len() >= 2, "{name} has too few hints: {:?}", stage.hints);
             for &other in stage.requires {
                 assert!(other < number, "{name}");
-                // Only one program may be to blame: a server must not lose points because of a wrong client.
+                // Only one program may be to blame: a server must not lose points because of a faulty client.
                 let role = lab.stages[other as usize - 1].role;
                 assert!(
                     stage.role == Role::Together || stage.role == role,

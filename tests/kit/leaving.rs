@@ -51,7 +51,7 @@ enum Situation {
     Flooding,
     /// The server does not read, and the user has pasted a lot of text.
     Deaf,
-    /// The server does not reply to a `/join`, and text waits for the reply (lab 4).
+    /// The server does not reply to a `/join`, and text is waiting for the reply (lab 4).
     Joining,
     /// The user has already left once, and the server does not close the connection.
     Leaving,
@@ -99,7 +99,7 @@ struct Case {
     way: Way,
 }
 
-/// How the client ended, and after what time.
+/// How the client ended, and after how much time.
 #[derive(Debug)]
 struct Outcome {
     status: Option<i32>,
@@ -199,7 +199,7 @@ impl Screen {
     }
 }
 
-/// Starts a client. No other test may mistake the client for one of its own orphans.
+/// Starts a client. The other tests must not mistake the client for one of their own orphans.
 fn start(command: &mut Command) -> (Pid, Child) {
     let starting = orphans::starting();
     let process = command.spawn().unwrap();
@@ -346,7 +346,7 @@ impl Server {
 
 const WELCOME: &[u8] = b"Welcome to this chatroom!\n";
 
-/// Plays the server up to the beginning of the chat, including reading the nickname, and waits until the client shows
+/// Acts as the server up to the beginning of the chat, including reading the nickname, and waits until the client shows
 /// that the chat has begun.
 fn welcome(lab: usize, stream: &mut TcpStream, client: &mut Client) {
     match lab {

@@ -38,16 +38,16 @@ mod musts;
 mod mutants;
 mod never_reads;
 mod open;
-// These tests put a program in the place of the browser, which needs Linux.
+// These tests need Linux, because they put a program in the place of the browser.
 #[cfg(target_os = "linux")]
 mod pages;
-// The scripts of these tests grade submissions, which needs Linux.
+// These tests need Linux, because their scripts grade submissions.
 #[cfg(target_os = "linux")]
 mod platforms;
 mod random;
 mod results;
 mod servers;
-// This test grades a class, which needs Linux.
+// This test needs Linux, because it grades a class.
 #[cfg(target_os = "linux")]
 mod shards;
 mod shell_lines;

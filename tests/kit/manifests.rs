@@ -1,4 +1,4 @@
-//! A `Cargo.toml` that cargo cannot use costs the points of its program; the other programs are graded as usual.
+//! If cargo cannot use a `Cargo.toml`, only its program loses points; the other programs are graded as usual.
 
 use std::fs;
 use std::path::Path;

@@ -157,7 +157,7 @@ fn judge(kit: &Path, grader: &Grader, mutant: &Mutant) -> (Vec<String>, String) 
             }
         });
     }
-    // These reports are for readers who know the handout but not the mistake, to see whether they find the cause.
+    // People who know the handout, but not the mistake, read these reports and try to find the cause.
     if let Some(folder) = env::var_os("FULL_REPORTS") {
         let file = Path::new(&folder).join(&mutant.name);
         fs::write(&file, &last).unwrap();
@@ -214,8 +214,8 @@ impl Steady {
             let advice = parts.last()?.lines().filter(|line| !line.starts_with("   look at"));
             return Some(vec![(*parts.first()?).to_owned(), advice.collect()]);
         }
-        // Threads and programs race, so the rows of a ladder may be in another order, joined or split. The people and
-        // the missing event are always the same.
+        // Threads and programs race, so the rows of a ladder may be in a different order, joined or split. The people
+        // and the missing event are always the same.
         let stays = |line: &&str| !line.contains('│') || line.contains('✗');
         let picture = |part: &str| part.lines().filter(stays).collect::<Vec<_>>().join("\n");
         let part = |part| if is_picture(&part) { picture(part) } else { part.to_owned() };

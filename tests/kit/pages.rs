@@ -1,4 +1,4 @@
-//! Tests `cargo lab book`, and the pages of the book that a students' kit comes with.
+//! Tests `cargo lab book`, and the pages of the book that come with a student's kit.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -31,7 +31,7 @@ fn mdbook() -> Option<PathBuf> {
     found
 }
 
-/// A students' kit with the pages, or `None` without mdBook.
+/// A student's kit with the pages, or `None` without mdBook.
 fn kit_with_pages() -> Option<TempDir> {
     mdbook()?;
     let kit = tempfile::tempdir().unwrap();
@@ -84,7 +84,7 @@ fn a_page_opens_in_the_browser() {
         }
         let opened = PathBuf::from(fs::read_to_string(opened).unwrap().trim_end());
         if page.contains('#') {
-            // The opened page leads to the place.
+            // The opened page redirects the browser to the right place.
             let text = fs::read_to_string(&opened).unwrap();
             let (_, target) = text.split_once("content=\"0; url=").unwrap();
             let target = target.split('"').next().unwrap();
@@ -135,7 +135,7 @@ fn a_page_that_does_not_exist_is_refused() {
     }
 }
 
-/// The complete kit builds its pages, also those for instructors.
+/// The complete kit builds its pages, including those for instructors.
 #[test]
 fn the_complete_kit_builds_its_pages() {
     if mdbook().is_none() {
@@ -202,7 +202,7 @@ fn the_same_mdbook_is_installed_everywhere() {
     assert!(ci.contains(INSTALL), "{INSTALL}");
 }
 
-/// Returns the links of a page or a style sheet. Only a link that a reader may follow may lead to another site.
+/// Returns the links of a page or a style sheet. Only a link that a reader can follow may lead to another site.
 fn links(path: &Path, text: &str) -> Vec<(String, bool)> {
     let until = |rest: &str, end: &[char]| rest.split(end).next().unwrap().to_owned();
     if path.extension().is_some_and(|extension| extension == "css") {
@@ -246,7 +246,7 @@ fn every_link_in_the_exported_pages_leads_somewhere() {
             count += 1;
             let (file, id) = link.split_once('#').unwrap_or((&link, ""));
             let target = if file.is_empty() { path.clone() } else { path.with_file_name(file) };
-            // The style sheet of the fonts names its own folder.
+            // The style sheet of the fonts includes the name of its own folder in its links.
             let target = target.strip_prefix("fonts/..").unwrap_or(&target);
             let leads_somewhere = may_be_outside && link.starts_with("https://")
                 || texts

@@ -1,5 +1,5 @@
-//! Tests what the finished servers guarantee in addition to the stages: nothing blocks them, no client can deceive
-//! another, and a panic ends no more than it must.
+//! Tests what the finished servers guarantee in addition to what the stages require: nothing blocks them, no client can
+//! deceive another, and a panic ends no more than it must.
 
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -277,8 +277,8 @@ fn a_full_disk_holds_up_no_client() {
     }
 }
 
-/// The server waits for its clients for at most 0.4 s. A client on a busy machine may not read everything in this time,
-/// so the test makes several attempts. A server that does not wait fails in each attempt.
+/// The server waits for its clients for at most 0.4 s. A client on a busy machine might not read everything in this
+/// time, so the test makes several attempts. A server that does not wait fails in each attempt.
 #[test]
 fn messages_before_kill_service_are_still_sent_even_from_a_backlog() {
     let mut attempts = Vec::new();
@@ -328,7 +328,7 @@ fn heard_and_said_before_kill() -> (usize, usize) {
         left >= 0
     });
     server.connect().sends("KILL_SERVICE\n");
-    // Alice is slow, because otherwise she would have read everything before the program ends.
+    // Alice is slow, because otherwise she would read everything before the program ends.
     thread::sleep(Duration::from_millis(20));
     let heard = alice.rest().matches("MESSAGE: xxx").count();
     assert!(server.ends().success());

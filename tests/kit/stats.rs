@@ -89,7 +89,7 @@ fn nothing_is_noted_unless_the_student_wants_it() {
     let off = kit.path().join(OFF);
     assert_eq!(events(&off), ["1.1 passed"]);
     run(kit.path(), "stats").assert().success().stdout(contains("switched off"));
-    // The log continues where it was.
+    // The log continues with its earlier lines.
     run(kit.path(), "stats --on").assert().success();
     run(kit.path(), "stats --on").assert().success();
     assert!(!off.exists());
@@ -199,7 +199,7 @@ fn a_log_has_a_limited_size() {
     let line = log(&[(1, (2, 1), "failed")]);
     let full = line.repeat(usize::try_from(MAX_BYTES).unwrap() / line.len());
     let size = || fs::metadata(&file).unwrap().len();
-    // A line that a full disk has cut off costs only itself.
+    // If a full disk has cut off a line, only that line is lost.
     fs::write(&file, format!("{full}{{\"time\":")).unwrap();
     run(kit.path(), "check 1.1").assert().success().stderr(contains("noted").not());
     assert!((MAX_BYTES / 4..=MAX_BYTES / 2 + 200).contains(&size()), "{}", size());
@@ -221,7 +221,7 @@ fn class(folder: &Path) -> Vec<String> {
             // This pause is not counted.
             (5 + 21, (1, 1), "failed"),
             (5 + 21 + 20, (1, 1), "passed"),
-            // These do not count for a stage that has passed.
+            // These events do not count for a stage that has passed.
             (47, (1, 1), "failed"),
             (47, (1, 1), "hint"),
             (50, (1, 2), "failed"),
@@ -231,7 +231,7 @@ fn class(folder: &Path) -> Vec<String> {
             (0, (1, 1), "not started"),
             (6, (1, 1), "hint"),
             (7, (1, 1), "passed"),
-            // A clock that goes back costs nothing.
+            // If the clock goes back, no working time is counted.
             (2, (1, 2), "not started"),
         ]),
         log(&[(0, (1, 1), "failed"), (10, (1, 1), "failed"), (11, (3, 1), "passed")]),
@@ -329,7 +329,7 @@ fn the_log_has_one_writer() {
     assert!(!class.iter().any(grades_with));
 }
 
-/// A class's logs come from anybody.
+/// A class's logs come from its students, so they may contain anything.
 #[test]
 fn hostile_logs_do_no_harm() {
     let folder = tempfile::tempdir().unwrap();
@@ -352,7 +352,7 @@ fn hostile_logs_do_no_harm() {
         r#"{"time":1,"lab":1,"stage":1,"event":{"passed":1}}"#,
         r#"{"time":1,"lab":1,"stage":1}"#,
     ];
-    // These are lines as they could be, with absurd times.
+    // These lines are valid, but their times are absurd.
     let absurd = [u64::MAX, 0, u64::MAX, u64::MAX - 1].map(|time| {
         format!("{}\n", json!({"time": time, "lab": 4, "stage": 1, "event": "failed"}))
     });

@@ -73,7 +73,7 @@ impl Prediction {
         }
     }
 
-    /// Compares the prediction with what happened, a number or the letter of a choice, and prints the reason.
+    /// Compares the prediction with what happened (a number or the letter of a choice), and prints the reason.
     pub fn compare(&self, happened: io::Result<impl Into<u64>>, why: &str) -> ExitCode {
         let happened = match happened {
             Ok(happened) => happened.into(),

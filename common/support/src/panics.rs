@@ -13,8 +13,8 @@ const PANICKED: i32 = 101;
 
 /// Runs `work` for one connection. A panic becomes an error, so that the connection ends as usual.
 ///
-/// A panic from a `todo!` does not become an error: the function is not written yet, so the needs of the connection are
-/// unknown. Such a panic continues and ends the thread.
+/// A panic from a `todo!` does not become an error: the function is not written yet, so it is unknown how the
+/// connection should continue. Such a panic continues and ends the thread.
 ///
 /// # Errors
 /// Returns the error that `work` returns, or an error if `work` panics.

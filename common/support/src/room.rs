@@ -1,4 +1,4 @@
-//! The room: state that the threads of all connections share. Only one thread at a time works in it.
+//! The room: state that the threads of all connections share. Only one thread at a time works in the room.
 //!
 //! A thread that has an event for the room processes the event itself, unless another thread is working in the room. In
 //! that case, the other thread also processes this event. So no thread has to be woken up for a message. The more
@@ -112,7 +112,7 @@ struct Waiting<E> {
 }
 
 impl<E: Event> Room<E> {
-    /// Creates a room. Each call of `round` processes all events that have arrived since the last call, in the order of
+    /// Creates a room. Each call to `round` processes all events that have arrived since the last call, in the order of
     /// their arrival. `round` must never block.
     ///
     /// If `round` panics, the program ends with status 101, because the server is useless without the room. After a
@@ -229,7 +229,7 @@ impl<E: Event> Shared<E> {
                 return;
             }
         }
-        // This thread's own client has waited long enough.
+        // This thread's own client has waited long enough, so another thread takes over.
         let shared = Arc::clone(self);
         if thread::Builder::new().spawn(move || shared.work_off(usize::MAX)).is_err() {
             self.work_off(usize::MAX);

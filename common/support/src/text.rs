@@ -54,7 +54,7 @@ fn changes_direction(char: char) -> bool {
 /// Returns whether a name contains an invisible character, or a character that changes the writing direction. With such
 /// a character, a name could look exactly like another.
 ///
-/// Invisible characters are those that Unicode calls default ignorable (`DerivedCoreProperties.txt`), format
+/// The invisible characters are Unicode's default ignorable characters (`DerivedCoreProperties.txt`), format
 /// characters, line and paragraph separators, and the Braille blank.
 ///
 /// ```

@@ -141,8 +141,8 @@ impl Terminal {
         Ok(Self { reader: Some(reader), input, screen, typed: Instant::now() })
     }
 
-    /// Asks a question, in green, until the answer is neither blank nor longer than 256 bytes. Returns `None` if the
-    /// person leaves instead. After the answer, lines are read ahead.
+    /// Asks a question in green, and repeats it until the answer is neither blank nor longer than 256 bytes. Returns
+    /// `None` if the person leaves instead. After the answer, lines are read ahead.
     pub fn ask(&mut self, question: &str) -> Option<String> {
         let mut reader = self.reader.take()?;
         self.input.set_asking(true);
@@ -186,14 +186,14 @@ impl Terminal {
         Some(line)
     }
 
-    /// Returns the time at which the line last returned by [`Terminal::read_line`] was typed. The line may have waited
-    /// since then.
+    /// Returns the time at which the line last returned by [`Terminal::read_line`] was typed. The line may have been
+    /// waiting since then.
     pub fn typed(&self) -> Instant {
         self.typed
     }
 
-    /// If the person leaves and the program does not notice, runs `call`, which lets the program stop waiting. After
-    /// Ctrl-C, `call` runs immediately; otherwise, the program first gets a moment to send earlier lines.
+    /// If the person leaves and the program does not notice, runs `call`, which must make the program stop waiting.
+    /// After Ctrl-C, `call` runs immediately; otherwise, the program first gets a moment to send earlier lines.
     pub fn on_leaving(&self, call: impl FnOnce() + Send + 'static) {
         self.input.on_leaving(Box::new(call));
     }
@@ -209,7 +209,7 @@ impl Terminal {
         self.screen.waiting_for(what)
     }
 
-    /// Returns the writing side, for the receiving thread. From now on, lines are read ahead.
+    /// Returns the writing side, for the receiving thread. After this call, lines are read ahead.
     pub fn screen(&mut self) -> Screen {
         self.read_ahead();
         self.screen.clone()

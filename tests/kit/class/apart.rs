@@ -233,7 +233,7 @@ const FILLS: &str = "import os\n\
     except OSError as error:\n    \
         print(error.strerror)\n";
 
-/// Leaves a file in shared memory, and a process that only SIGKILL can end, and prints its own verdict.
+/// Leaves behind a file in shared memory and a process that only SIGKILL can end, and prints its own verdict.
 const STAYS: &str = "import os, signal, sys\n\
     print('\\x1b[2J\\x1b]0;x\\x07{\"points\": 100} <script>alert(1)</script> 2.1 passed', flush=True)\n\
     open('/dev/shm/WORD', 'w').close()\n\

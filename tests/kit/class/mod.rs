@@ -90,7 +90,7 @@ fn a_class_gets_the_right_points() {
     class.check(&first.submissions);
     holds_no_folder(&json, &class);
 
-    // The results are the same if the grading is killed again and again, uses another number of jobs, and reads the
+    // The results are the same if the grading is killed again and again, uses a different number of jobs, and reads the
     // control from a file.
     let control = class.file("control.tar.gz");
     lab().arg("export").arg("--control").arg(&control).assert().success();

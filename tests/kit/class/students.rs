@@ -171,7 +171,7 @@ impl Class {
         }
     }
 
-    /// Adds one of every `every` mutants.
+    /// Adds one mutant out of every `every` mutants.
     fn mistakes(&mut self, every: usize) {
         let wanted = self.labs.clone();
         // A server that chooses its own port fails in any stage that runs at the same time as another stage.

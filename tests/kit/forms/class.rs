@@ -46,7 +46,7 @@ pub fn ungraded() -> Submission {
     submission
 }
 
-/// A submission with many stages, each of which fails with an output of 1 MB.
+/// A submission with many stages, each of which fails with 1 MB of output.
 pub fn flood() -> Submission {
     let output = format!("{HOSTILE}{}", "\"\u{202e}\\".repeat(1 << 17));
     let stages = (1..=60).map(|number| {

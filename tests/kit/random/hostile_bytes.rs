@@ -45,7 +45,7 @@ const PIECES: &[&str] = &[
     "panicked at ",
     "thread '",
     "Error: \n",
-    // Wide characters, combining marks, emoji, and characters that have no width or another writing direction.
+    // Wide characters, combining marks, emoji, and characters that have no width or a different writing direction.
     "漢字かな",
     "한국어",
     "e\u{301}",
@@ -156,7 +156,7 @@ pub fn bytes(rng: &mut StdRng) -> Vec<u8> {
     let mut bytes = Vec::new();
     for _ in 0..rng.random_range(..6_u32) {
         match rng.random_range(..40_u32) {
-            // A line that may be too long for every window.
+            // A line that may be too long for any window.
             0 => bytes.extend(piece(rng).repeat(rng.random_range(..300))),
             1 => bytes.extend((0..rng.random_range(..20_u32)).map(|_| rng.random::<u8>())),
             2 => bytes.extend(frame(rng)),

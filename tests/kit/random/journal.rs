@@ -117,7 +117,7 @@ impl Run {
     }
 }
 
-/// Returns the bytes that a participant waits for. In most cases, the bytes resemble a message of one of the labs.
+/// Returns the bytes that a participant is waiting for. In most cases, the bytes resemble a message of one of the labs.
 fn message(rng: &mut StdRng) -> Vec<u8> {
     match rng.random_range(..8_u32) {
         0 => frame(rng),
@@ -131,7 +131,7 @@ fn message(rng: &mut StdRng) -> Vec<u8> {
     }
 }
 
-/// Adds events that explain a failure: the bytes that arrived were typed, or were sent by the peer that waits.
+/// Adds events that explain a failure: the bytes that arrived were typed, or were sent by the peer that is waiting.
 fn explain(rng: &mut StdRng, evidence: &Evidence, events: &mut Vec<Event>) {
     let Evidence { name, expected, rest, .. } = evidence;
     for _ in 0..rng.random_range(..4_u32) {

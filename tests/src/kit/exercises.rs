@@ -31,7 +31,7 @@ pub struct Exercise {
     pub summary: String,
 }
 
-/// Returns the functions in a source file that the student has to write, in the order of the file.
+/// Returns the functions that the student has to write in a source file, in the order in which they appear there.
 ///
 /// # Errors
 /// Returns an error if the file is not valid Rust.

@@ -12,17 +12,17 @@ use proc_macro2::{TokenStream, TokenTree};
 use crate::kit::exercises::{self, Location};
 use crate::kit::files;
 
-/// The maximum size of a source file, in bytes. The longest source file of the kit has 11 KB.
+/// The maximum size of a source file, in bytes. The longest source file of the kit is 11 KB long.
 const MAX_SOURCE: u64 = 256 * 1024;
 
-/// The maximum number of source files of a lab. A lab of the kit has up to ten source files.
+/// The maximum number of source files in a lab. A lab of the kit has up to ten source files.
 const MAX_FILES: usize = 200;
 
 /// The maximum nesting of a source file; see [`nesting`]. The nesting of the kit's files is below 300.
 const MAX_NESTING: usize = 4000;
 
-/// Without optimization, the parser needs up to 40 KiB of stack for each level of nesting. The system provides only the
-/// memory that is used.
+/// Without optimization, the parser needs up to 40 KiB of stack for each level of nesting. The system allocates only
+/// the part of the stack that is used.
 const STACK: usize = MAX_NESTING * 64 * 1024;
 
 /// Like [`exercises::of_lab`], but safe with any files.
@@ -63,7 +63,7 @@ fn are_like_sources(kit: &Path, lab: u32) -> Result<()> {
     Ok(())
 }
 
-/// Returns an upper bound of the nesting of expressions and types. Each token may begin a level, as in `!!!!x`, up to
+/// Returns an upper bound on the nesting of expressions and types. Each token may begin a level, as in `!!!!x`, up to
 /// the next `;` outside brackets. Only the tokens of attributes, including doc comments, do not count.
 fn nesting(tokens: TokenStream) -> usize {
     let mut deepest = 0;

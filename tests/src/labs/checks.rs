@@ -39,7 +39,7 @@ pub fn server_where_told(harness: &Harness) -> Check<Server> {
     Ok(first)
 }
 
-/// Starts a client that asks for a name before it connects. Answers the client's question, which ends with `word`.
+/// Starts a client that asks for a name before it connects. Answers the client's prompt, which ends with `word`.
 pub fn enters_with_name(
     harness: &Harness,
     server: SocketAddr,

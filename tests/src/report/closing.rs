@@ -1,4 +1,4 @@
-//! The end of a connection before a failure, which explains what did not arrive afterwards.
+//! The end of a connection before a failure, which explains why something did not arrive afterwards.
 
 use crate::journal::is_server;
 use crate::journal::{Event, EventKind, Wire};

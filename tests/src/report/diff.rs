@@ -165,8 +165,8 @@ fn alike(expected: &str, came: &str) -> usize {
     found.map_or(0, |at| came[..at].chars().count())
 }
 
-/// Returns the text from the character at `begin` on, as much as fits into `room` columns. If the text is cut, its
-/// total length is added.
+/// Returns as much of the text as fits into `room` columns, starting with the character at `begin`. If the text is cut,
+/// its total length is added.
 fn window(text: &str, begin: usize, room: usize) -> String {
     if begin == 0 && width(text) <= room {
         return text.to_owned();

@@ -63,13 +63,13 @@ impl<'a> Report<'a> {
         self
     }
 
-    /// Returns the report as text for a terminal. No line has more columns than the terminal, except a command, which can be copied
-    /// only in one piece.
+    /// Returns the report as text for a terminal. No line has more columns than the terminal, except a line with a
+    /// command, which must stay on one line so that it can be copied.
     pub fn to_text(&self, kit: &Path) -> String {
         let columns = self.columns;
         let missing = |why: String| wrapped("   ", &why, columns);
         let mut parts = vec![stage_line_in(self.lab, self.stage, &self.graded.verdict, columns)];
-        // Programs that had ended explain what did not happen afterwards.
+        // If programs had ended, this explains why something did not happen afterwards.
         let states = made("the states", || self.states());
         let lines = |lines: &[String]| self.states_text(lines);
         parts.push(states.as_ref().map(|states| lines(&states.ended)).unwrap_or_default());
@@ -139,7 +139,7 @@ impl<'a> Report<'a> {
         let (columns, mut lines) = (self.columns, Vec::new());
         let missing = |why: String| wrapped("   ", &why, columns);
         lines.push(made("the failure", || self.failure_text()).unwrap_or_else(missing));
-        // The compiler's errors have no near misses.
+        // There are no near misses for compiler errors.
         if matches!(self.failure(), Some(Failure::Wrong { came, .. }) if !came.contains('\n')) {
             let misses = made("the near misses", || self.near_misses());
             let misses = misses.unwrap_or_else(|why| vec![why]);
@@ -192,7 +192,7 @@ impl<'a> Report<'a> {
         let text = |text: &str| short_blanks(&visible(text.as_bytes()));
         let (expected, came) = (text(expected), text(came));
         let Some(evidence) = self.evidence() else {
-            // Descriptions in words need not be alike.
+            // These texts are descriptions in words, so a difference between them means nothing.
             let comparison = diff::compare(&expected, &came, "", diff::Kind::Stream, room);
             return Comparison { caret: None, ..comparison };
         };
@@ -313,7 +313,7 @@ impl<'a> Report<'a> {
         outcome
             .map(|outcome| {
                 let mut states = programs::states(&outcome.programs, &self.events, self.about());
-                // A speaker that is no longer connected explains why no participant received its message.
+                // If the speaker is no longer connected, this explains why no participant received its message.
                 let speaker = self.speaker().filter(|speaker| Some(*speaker) != self.about());
                 let ends = self.about().into_iter().chain(speaker);
                 let ends = ends.filter_map(|name| closing(&self.events, name));
@@ -326,7 +326,7 @@ impl<'a> Report<'a> {
     fn advice_text(&self, kit: &Path) -> String {
         let lines = self.advice(kit);
         let line = |(label, text): &(&str, String)| match *label {
-            // A line break in the middle of a command would be part of what is copied.
+            // A line break in the middle of a command would be copied together with the command.
             "again" | "stuck?" => format!("   {label:<8}{text}"),
             label => labelled(label, text, self.columns),
         };

@@ -1,4 +1,4 @@
-//! Explains what is wrong with a frame of wire 3: its header, its payload, or both.
+//! Explains what is wrong with a frame in wire format 3: its header, its payload, or both.
 
 use crate::report::messages::{Frame, HEADER, frame};
 
@@ -49,7 +49,7 @@ pub fn frame_miss(expected: &[u8], came: &[u8]) -> Option<String> {
     }
     let same = payload.iter().zip(payload_that_came).take_while(|(a, b)| a == b).count();
     Some(match same {
-        // Another frame arrived instead.
+        // A different frame arrived instead.
         _ if same * 3 < bytes * 2 => {
             "the header fits its payload, but this is another payload".to_owned()
         }

@@ -25,7 +25,7 @@ const MIN_LANE: usize = 15;
 /// The number of rows at the beginning that are always kept when rows in the middle are left out.
 const FIRST_ROWS: usize = 3;
 
-/// The number of events before the event at fault that may explain it.
+/// How many of the events just before the event at fault may explain it.
 const NEAR: usize = 6;
 
 /// The size of a ladder.
@@ -179,7 +179,7 @@ impl Ladder {
         lines.join("\n")
     }
 
-    /// Shortens a message of several lines for an arrow. On wire 4, only the first field keeps its name.
+    /// Shortens a message of several lines for an arrow. In wire format 4, only the first field keeps its name.
     fn short(&self, text: &str) -> String {
         if self.lab != 4 {
             return text.to_owned();
@@ -204,7 +204,7 @@ impl Ladder {
     }
 }
 
-/// Replaces rows with the number of rows that are left out. The message at fault stays.
+/// Replaces rows with the number of rows that are left out. The message at fault is never left out.
 fn leave_out(rows: &mut Vec<Row>, range: Range<usize>) {
     let is_wrong = |row: &Row| matches!(row.kind, Kind::Arrow { is_wrong: true, .. });
     let mut kept: Vec<Row> = Vec::new();

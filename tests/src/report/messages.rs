@@ -1,9 +1,10 @@
-//! Finds where one message ends and the next message begins, on each wire. A ladder has one arrow for each message.
+//! Finds where one message ends and the next message begins, in each lab's wire format. A ladder has one arrow for each
+//! message.
 
-/// The length of a header on wire 3, in bytes.
+/// The length of a header in wire format 3, in bytes.
 pub const HEADER: usize = 64;
 
-/// The first words of the requests and replies on wire 4 that begin a message.
+/// The first words of the requests and replies in wire format 4. Each of these words begins a message.
 const FIRST_WORDS: [&[u8]; 9] = [
     b"JOIN_CHATROOM:",
     b"JOINED_CHATROOM:",
@@ -16,7 +17,7 @@ const FIRST_WORDS: [&[u8]; 9] = [
     b"KILL_SERVICE",
 ];
 
-/// Splits bytes of the wire of this lab into messages. The last message may be incomplete.
+/// Splits bytes in the wire format of this lab into messages. The last message may be incomplete.
 pub fn messages(lab: u32, bytes: &[u8]) -> Vec<&[u8]> {
     let len = match lab {
         3 => frame_len,
@@ -32,7 +33,7 @@ pub fn messages(lab: u32, bytes: &[u8]) -> Vec<&[u8]> {
     messages
 }
 
-/// A header of wire 3, and the bytes that follow the header.
+/// A header in wire format 3, and the bytes after the header.
 pub struct Frame<'a> {
     /// The number in the header.
     pub said: usize,

@@ -58,8 +58,8 @@ pub fn near_misses(evidence: &Evidence, events: &[Event], lab: &Lab) -> Vec<Stri
         misses.push("an earlier message arrived again: it was sent to the server only once".into());
     }
     match find(rest, message) {
-        // Text that is only part of a line may be anywhere in a screen line, for example as a prompt that has been
-        // answered.
+        // Text that is only part of a line, such as a prompt that has since been answered, may be anywhere in a screen
+        // line.
         Some(_) if *is_screen && !expected.ends_with(b"\n") => {}
         Some(at) if *is_screen && is_quoted(&rest[..at]) => {
             misses.push("it only stands between quotation marks, in another line".into());
@@ -87,7 +87,7 @@ fn without_gaps(expected: &[u8]) -> Vec<u8> {
     String::from_utf8_lossy(expected).replace('…', "").into_bytes()
 }
 
-/// Returns whether the message arrived, although not in the expected place or form.
+/// Returns whether the message arrived, but not in the expected place or form.
 pub fn has_arrived(evidence: &Evidence) -> bool {
     let expected = without_gaps(&evidence.expected);
     let message = trim(&expected);
@@ -176,7 +176,7 @@ fn without_blanks(bytes: &[u8]) -> Vec<u8> {
 
 /// Returns the bytes as text that is short enough for a remark.
 fn shown(bytes: &[u8]) -> String {
-    // A character is visible in at least a few columns, so this is more than enough.
+    // The remark shows only 41 columns, so 1000 bytes are more than enough.
     let beginning = &bytes[..bytes.len().min(1000)];
     let is_all = beginning.len() == bytes.len();
     let text = short_blanks(&visible(beginning));
@@ -187,24 +187,24 @@ fn find(all: &[u8], part: &[u8]) -> Option<usize> {
     memmem::find(all, part)
 }
 
-/// Returns whether the first message of `rest` had already arrived earlier, although everything that the message
-/// repeats was sent to the server only once.
+/// Returns whether the first message of `rest` had already arrived, although everything that the message repeats was
+/// sent to the server only once.
 fn arrived_again(lab: u32, before: &[u8], rest: &[u8], events: &[Event]) -> bool {
     let first = messages(lab, rest).first().map(|message| trim(message)).unwrap_or_default();
     let is_first = |message: &&[u8]| trim(message) == first;
     !first.is_empty() && messages(lab, before).iter().any(is_first) && is_of_one(lab, first, events)
 }
 
-/// Returns whether a message repeats something that was sent only once. Such a message is about one event, and not
+/// Returns whether a message repeats something that was sent only once. Such a message is about a single event, not
 /// about two similar events.
 fn is_of_one(lab: u32, message: &[u8], events: &[Event]) -> bool {
-    /// Text that is shorter than this may occur anywhere.
+    /// Text that is shorter than this may occur anywhere by chance.
     const SHORT: usize = 4;
     let mut sent: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
     for event in journal::merged(events) {
         let EventKind::Sent(_, Wire::Bytes(bytes)) = &event.what else { continue };
         for one in messages(lab, bytes) {
-            // On wire 4, a reply repeats lines of the request.
+            // In wire format 4, a reply repeats lines of the request.
             for line in
                 one.split(|&byte| byte == b'\n').map(trim).filter(|line| line.len() >= SHORT)
             {
@@ -232,8 +232,8 @@ fn own_words(name: &str, message: &[u8], rest: &[u8], events: &[Event]) -> Optio
     is_own.then(|| format!("what arrived is {name}'s own message, sent back to the speaker"))
 }
 
-/// Returns a remark if other peers received the message instead. For a message that may be about another event, such as
-/// a greeting, only this step counts.
+/// Returns a remark if other peers received the message instead. For a message, such as a greeting, that may be about a
+/// different event, only this step counts.
 fn others_got_it(
     lab: u32,
     message: &[u8],
@@ -328,8 +328,8 @@ mod tests {
         near_misses(&evidence, &events, &lab(false))
     }
 
-    /// Many line editors print a blank before a message. If the person had typed, such blanks once made the grader
-    /// panic.
+    /// Many line editors print a blank before a message. In an earlier version, these blanks made the grader panic if
+    /// the person had typed something.
     #[test]
     fn blanks_before_a_message_were_not_typed() {
         let typed = Event {

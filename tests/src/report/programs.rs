@@ -18,13 +18,13 @@ const LAST_LINES: usize = 3;
 /// The maximum number of unwritten stages that are named.
 const MOST_STAGES: usize = 3;
 
-/// The maximum time until the end of a program is noticed while the script continues.
+/// The maximum delay before the grader notices, while the script continues, that a program has ended.
 const NOTICED: Duration = Duration::from_millis(200);
 
 /// If nothing happened for longer than this before the failure, the programs were waiting.
 const SILENCE: Duration = Duration::from_millis(500);
 
-/// The maximum number of places of panics that are named.
+/// The maximum number of panic locations that are named.
 const MOST_PLACES: usize = 2;
 
 /// An amount of memory, in bytes, that is more than any chat needs.
@@ -33,15 +33,15 @@ const MUCH_MEMORY: u64 = 500_000_000;
 /// Remarks about the programs.
 #[derive(Default)]
 pub struct States {
-    /// Programs that had ended or panicked. Their end explains what did not happen afterwards.
+    /// Programs that had ended or panicked. Their end explains why something did not happen afterwards.
     pub ended: Vec<String>,
-    /// Programs that were still running, with the system calls in which they waited, or whether they were in a busy
-    /// loop.
+    /// Programs that were still running, with the system calls in which they were waiting, or with the fact that they
+    /// were in a busy loop.
     pub running: Vec<String>,
 }
 
 /// Returns the remarks about each program. The failure is about the participant `about`. The output of a program after
-/// the end of the script is no evidence, because the programs are ended then.
+/// the end of the script is not evidence, because the grader ends the programs at that point.
 pub fn states(programs: &[(String, Ended)], events: &[Event], about: Option<&str>) -> States {
     let mut states = States::default();
     let ended_badly = |ended: &Ended| {
@@ -128,8 +128,8 @@ fn step(name: &str, number: usize, ended: &Ended, events: &[Event]) -> String {
     }
 }
 
-/// Returns what a program that was still running did. Most programs wait as they should, so a wait is reported only for
-/// the server and for the participant that the failure is about, and only if nothing else happened.
+/// Returns what a program that was still running was doing. Most programs wait as they should, so a wait is reported
+/// only for the server and for the participant that the failure is about, and only if nothing else happened.
 fn running(name: &str, ended: &Ended, about: Option<&str>, is_silent: bool) -> Option<String> {
     let (used, lived) = (ended.cpu_time.as_secs_f64(), ended.after.as_secs_f64());
     if ended.busy_time > ended.after / 2 && ended.after > Duration::from_millis(500) {
@@ -165,7 +165,7 @@ fn is_silent(events: &[Event]) -> bool {
 
 /// Returns what a program itself printed about its end: panics, and stages that are not written yet.
 fn confessions(name: &str, output: &[u8], has_died: bool) -> Vec<String> {
-    // A program that edits lines or fills the screen may place a panic with escape sequences.
+    // A program that edits lines or fills the screen may position a panic message with escape sequences.
     let output = plain(output);
     let unwritten: BTreeSet<_> = unwritten_stages(&output).into_iter().collect();
     // If a program prints many stage numbers, they mean nothing.
@@ -193,7 +193,7 @@ fn shown(events: &[Event]) -> BTreeMap<&str, Vec<u8>> {
     shown
 }
 
-/// Returns whether the other end closed this program's connection, or the program never had a connection.
+/// Returns whether the other end closed this program's connection, or whether the program never had a connection.
 fn was_left(name: &str, events: &[Event]) -> bool {
     let is_end = |event: &Event| match &event.what {
         EventKind::Sent(to, Wire::Signal(signal)) => to == name && *signal != "connects",

@@ -77,7 +77,7 @@ pub fn is_echo<'a>(event: &'a Event, typed: &mut BTreeMap<&'a str, String>) -> b
     }
 }
 
-/// Returns the time ranges whose events only served to find out that all participants had joined.
+/// Returns the time ranges whose events served only to find out that all participants had joined.
 pub fn calls(events: &[Event]) -> Vec<RangeInclusive<Duration>> {
     let call = |event: &Event| match event.what {
         EventKind::AllJoined(begin) => Some(begin..=event.at),
@@ -86,7 +86,7 @@ pub fn calls(events: &[Event]) -> Vec<RangeInclusive<Duration>> {
     events.iter().filter_map(call).collect()
 }
 
-/// Returns whether an event was only needed to find out that all participants had joined; see [`calls`].
+/// Returns whether an event was needed only to find out that all participants had joined; see [`calls`].
 pub fn is_call(event: &Event, calls: &[RangeInclusive<Duration>]) -> bool {
     let is_signal = |wire: &Wire| matches!(wire, Wire::Signal(_));
     let is_kept = match &event.what {
@@ -97,7 +97,7 @@ pub fn is_call(event: &Event, calls: &[RangeInclusive<Duration>]) -> bool {
     !is_kept && calls.iter().any(|call| call.contains(&event.at))
 }
 
-/// Returns the number of the event that brought the first wrong byte, and the position of this byte in the event.
+/// Returns the number of the event that contains the first wrong byte, and the position of this byte in the event.
 pub fn wrong_event(events: &[Event], evidence: &Evidence) -> Option<(usize, usize)> {
     let Evidence { name, before, rest, is_screen: false, .. } = evidence else { return None };
     let (mut arrived, mut found) = (0, None);
@@ -160,8 +160,8 @@ fn together(count: usize) -> Option<Label> {
     (count > 0).then(|| Label::plain(format!("… {count} more messages")))
 }
 
-/// Returns the rows of an event of a lab. `wrong` is the position of the first wrong byte in the event, and `lane` returns
-/// the number of a participant's lane.
+/// Returns the rows for an event in a lab. `wrong` is the position of the first wrong byte in the event, and `lane`
+/// returns the number of a participant's lane.
 pub fn rows_of(
     lab: u32,
     event: &Event,

@@ -41,7 +41,8 @@ impl std::fmt::Display for Points {
     }
 }
 
-/// Returns the end of a line with a sum, if some stages have no verdict: `; no verdict on 2.5, 2.7 (grader error)`.
+/// Returns the text that ends a line with a sum if some stages have no verdict: `; no verdict on 2.5, 2.7 (grader
+/// error)`.
 pub fn without_verdict(stages: &[String]) -> String {
     const MOST: usize = 6;
     if stages.is_empty() {
@@ -74,7 +75,7 @@ pub fn stage_line(lab: &Lab, stage: &Stage, verdict: &Verdict) -> String {
     stage_line_in(lab, stage, verdict, columns())
 }
 
-/// Returns the line of a stage in this number of columns.
+/// Returns the scoreboard line for a stage, for a terminal with this number of columns.
 pub fn stage_line_in(lab: &Lab, stage: &Stage, verdict: &Verdict, columns: usize) -> String {
     let number = format!("{}.{}", lab.number, stage.number);
     let left = format!("  {} {number:<5} {}", mark(Some(verdict)), stage.title);

@@ -43,7 +43,7 @@ pub fn screens(events: &[Event], last: usize) -> Vec<Screen> {
                 EventKind::Showed(bytes) => {
                     let (before, bytes) = bytes.split_at(skipped.min(bytes.len()));
                     skipped -= before.len();
-                    // The limit is below the limit for a flood.
+                    // This call cannot fail, because there are fewer bytes than in a flood.
                     let _ = screen.add(bytes);
                 }
                 EventKind::Unechoed(keys) => drop(screen.add(&echo(keys))),

@@ -8,7 +8,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use crate::grading::verdict::Verdict;
 use crate::journal::visible::visible;
 
-/// The minimum number of columns of a report. In a narrower window, the terminal wraps its lines.
+/// The minimum number of columns of a report. In a narrower window, the terminal wraps the lines of the report.
 pub const MIN_COLUMNS: usize = 20;
 
 /// Returns the number of columns that a report may use: the width of the terminal, or 80 if the output is not a
@@ -18,12 +18,12 @@ pub fn columns() -> usize {
     size.map_or(80, |(_, columns)| usize::from(columns).clamp(MIN_COLUMNS, 100))
 }
 
-/// Splits a text into the characters that share one place on a terminal, each with the number of columns that it needs.
-/// A character shares its place with the marks that a terminal puts above or below it.
+/// Splits a text into groups of characters that share one place on a terminal. Each group comes with the number of
+/// columns that it needs. A character shares its place with the marks that a terminal puts above or below it.
 pub fn clusters(text: &str) -> impl Iterator<Item = (&str, usize)> {
     let mut rest = text;
     std::iter::from_fn(move || {
-        // A character without a width, such as a control character, is shown in some way.
+        // A character without a width, such as a control character, counts as one column.
         let width = |char: char| char.width().unwrap_or(1);
         let first = rest.chars().next()?;
         let end = rest.char_indices().skip(1).find(|(_, char)| width(*char) > 0);
@@ -39,7 +39,8 @@ pub fn width(text: &str) -> usize {
     clusters(text).map(|(_, width)| width).sum()
 }
 
-/// Returns the beginning of a text that fits into `room` columns. If text is cut off, the beginning ends with `…`.
+/// Returns as much of the beginning of a text as fits into `room` columns. If text is cut off, the result ends with
+/// `…`.
 pub fn cut(text: &str, room: usize) -> String {
     let (shown, is_cut) = beginning(text, room);
     if !is_cut {
@@ -52,7 +53,7 @@ pub fn cut(text: &str, room: usize) -> String {
     shown
 }
 
-/// Returns the beginning of a text that fits into `room` columns, and whether the text is longer.
+/// Returns as much of the beginning of a text as fits into `room` columns, and whether the text is longer.
 fn beginning(text: &str, room: usize) -> (String, bool) {
     /// No language uses a character with more marks than this.
     const MARKS: usize = 8;
@@ -90,7 +91,7 @@ pub fn short_blanks(text: &str) -> String {
     short + rest
 }
 
-/// Returns a program's output as text without colors and other escape sequences.
+/// Returns a program's output as text without colors or other escape sequences.
 pub fn plain(bytes: &[u8]) -> String {
     console::strip_ansi_codes(&String::from_utf8_lossy(bytes)).replace('\r', "")
 }
@@ -129,10 +130,10 @@ pub fn quoted(text: &str) -> Vec<String> {
 /// The maximum number of lines that are quoted from one source.
 pub const MOST_QUOTED: usize = 30;
 
-/// Returns one line of a program's output, which is made harmless and cut if it is too long.
+/// Returns one line of a program's output, made harmless, and cut if it is too long.
 pub fn quoted_line(line: &str) -> String {
     const LONGEST: usize = 300;
-    // No character needs more than 12 bytes to be visible, so this does not read a flood.
+    // A character takes up at most 12 bytes, so this prefix is long enough, and the rest of a flood is not read.
     let beginning = &line[..line.floor_char_boundary(LONGEST * 12)];
     cut(&visible(beginning.as_bytes()), LONGEST)
 }

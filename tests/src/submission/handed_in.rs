@@ -25,7 +25,7 @@ const MAX_FILES: usize = 1000;
 /// The maximum size of all files together, in bytes.
 const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
-/// The maximum number of entries, most of which are not read. A build folder has a few thousand.
+/// The maximum number of entries, most of which are not read. A build folder has a few thousand entries.
 const MAX_ENTRIES: usize = 100_000;
 
 /// The maximum size of an unpacked `.tar.gz`, in bytes. The archive is unpacked in one piece, even if most of it is not
@@ -55,7 +55,8 @@ pub enum Source {
 type Each<'a> = dyn FnMut(PathBuf, &mut dyn Read) -> Result<()> + 'a;
 
 impl Source {
-    /// Returns the source at a path, by its extension. Returns `None` for a file that is not an archive.
+    /// Returns the source at a path. The extension of the file determines the kind of source. Returns `None` for a file
+    /// that is not an archive.
     pub fn at(path: &Path) -> Option<Self> {
         let name = path.file_name()?.to_string_lossy().to_lowercase();
         let ends = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
@@ -88,7 +89,7 @@ impl Source {
     /// Reads the wanted files. A file that is longer than `longest` is left out.
     ///
     /// # Errors
-    /// Returns an error if the source cannot be read, or if the wanted files exceed a limit together.
+    /// Returns an error if the source cannot be read, or if the wanted files together exceed a limit.
     pub fn read(&self, longest: u64, is_wanted: impl Fn(&Path) -> bool) -> Result<Files> {
         let (mut files, mut total) = (Files::new(), 0);
         self.each(&mut |path, reader| {
@@ -145,7 +146,7 @@ fn of_folder(folder: &Path, each: &mut Each) -> Result<()> {
             } else if kind.is_file()
                 && let Some(clean) = clean(&path.to_string_lossy())
             {
-                // The file may have been replaced in the meantime, and opening a pipe without a writer would take
+                // The file may have been replaced in the meantime, and opening a pipe without a writer would block
                 // forever.
                 let flags = libc::O_NONBLOCK | libc::O_NOFOLLOW;
                 let opened = File::options().read(true).custom_flags(flags).open(entry.path());

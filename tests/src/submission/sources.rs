@@ -32,7 +32,7 @@ pub struct Package {
 /// The parts of a submission that the grader uses.
 #[derive(Debug, Default)]
 pub struct Sources {
-    /// The files below `labs/`. If nothing of a package was handed in, the package has no files here.
+    /// The files below `labs/`. If no file of a package was handed in, the package has no files here.
     pub files: Files,
     /// The reasons why packages are not built, by package name.
     pub refused: BTreeMap<String, String>,

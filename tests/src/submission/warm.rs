@@ -1,7 +1,7 @@
-//! Built kits in which submissions are built one after the other, so that only a student's own packages are compiled.
+//! Built kits in which submissions are built one after another, so that only a student's own packages are compiled.
 //!
 //! A slot is a kit without the grader and the solutions. Before each build, everything that an earlier build has left
-//! in `target/` is removed, and all sources are written again. So no time stamp of a file decides what is built, and a
+//! in `target/` is removed, and all sources are written again. So no file's time stamp decides what is built, and a
 //! submission never gets the programs of another submission.
 
 use std::collections::BTreeSet;
@@ -29,7 +29,7 @@ const FOLDER: &str = "target/class";
 /// chapters.
 const KIT: [&str; 5] = ["Cargo.lock", ".cargo", "common", "docs/src", PRISTINE];
 
-/// The time that an earlier grading may need to end all its processes after it was killed.
+/// The time that an earlier grading may need to end all its processes after it has been killed.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The folder of the slots, which one grading at a time uses.
@@ -114,7 +114,8 @@ impl Workshop {
         for number in 2..=count {
             let folder = self.folder(&format!("slot-{number}"));
             remove(&folder)?;
-            // With `-p`, the copies keep the times of the files, from which cargo sees that the libraries are built.
+            // With `-p`, the copies keep the times of the files, which show cargo that the libraries have already been
+            // built.
             let copied = Command::new("cp").arg("-Rp").arg(&first).arg(&folder).status()?;
             ensure!(copied.success(), "cannot copy {} to {}", first.display(), folder.display());
             slots.push(Slot { folder, kept: kept.clone() });
@@ -181,7 +182,7 @@ fn starters(kit: &Path, packages: &[Package]) -> Result<Files> {
 }
 
 impl Slot {
-    /// Writes the sources of a submission. If nothing of a package was handed in, the starter is written.
+    /// Writes the sources of a submission. If no file of a package was handed in, the starter is written.
     ///
     /// # Errors
     /// Returns an error if a file cannot be written, for example because the disk is full.
@@ -257,7 +258,7 @@ fn remove(path: &Path) -> Result<()> {
     .with_context(|| format!("cannot remove {}", path.display()))
 }
 
-/// Makes a folder contain these files, besides its `target/`. A file that has not changed keeps its time.
+/// Makes a folder contain only these files, besides its `target/`. A file that has not changed keeps its time.
 fn write_anew(folder: &Path, wanted: &Files) -> Result<()> {
     fs::create_dir_all(folder)?;
     for entry in fs::read_dir(folder)? {

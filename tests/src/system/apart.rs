@@ -42,8 +42,8 @@ impl Apart {
             fs::copy(kit.join("Cargo.lock"), folder.join("Cargo.lock"))?;
         }
         for author in AUTHORS {
-            // The workspace lists the packages as `labs/*/*`. This pattern must match something, even if it is not a
-            // package.
+            // The workspace lists the packages as `labs/*/*`. This pattern must match something, even something that is
+            // not a package.
             fs::create_dir_all(folder.join(author).join("none"))?;
             fs::write(folder.join(author).join("none/none"), "")?;
         }

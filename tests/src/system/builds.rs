@@ -80,7 +80,7 @@ pub fn run(
     most: u64,
 ) -> io::Result<Run> {
     // If there is no place for temporary files, the programs cannot run, and their reports say so. The build need not
-    // fail, so it uses the first folder that it is allowed to change.
+    // fail because of this, so it uses the first folder that it is allowed to change.
     let folder = Folder::new();
     let own = match &folder {
         Ok(folder) => Some(folder.path().to_owned()),
@@ -129,7 +129,7 @@ fn keep(source: Option<impl Read + Send + 'static>, most: u64) -> JoinHandle<Str
         let mut bytes = Vec::new();
         if let Some(mut source) = source {
             let _ = source.by_ref().take(most).read_to_end(&mut bytes);
-            // A build that cannot write its output waits forever.
+            // A build that cannot write its output would wait forever.
             let _ = io::copy(&mut source, &mut io::sink());
         }
         String::from_utf8_lossy(&bytes).into_owned()

@@ -1,10 +1,11 @@
-//! Removes most of root's capabilities from a program that root grades; see capabilities(7). With these capabilities, a
-//! program could open the disk as a device, raise its own limits, or take processor time from all other programs.
+//! Removes most of root's capabilities from a program if root runs the grader; see capabilities(7). With these
+//! capabilities, a program could open the disk as a device, raise its own limits, or take processor time from all other
+//! programs.
 
-/// The capabilities that concern files and users, as numbers in `linux/capability.h`. Landlock restricts what these
-/// capabilities allow, and without them, root could not run a program in a student's folder: `CAP_CHOWN`,
-/// `CAP_DAC_OVERRIDE`, `CAP_DAC_READ_SEARCH`, `CAP_FOWNER`, `CAP_FSETID`, `CAP_SETGID`, `CAP_SETUID`, and
-/// `CAP_NET_BIND_SERVICE`.
+/// The capabilities that concern files and users, and the capability to bind low ports, as numbers in
+/// `linux/capability.h`. Landlock restricts what these capabilities allow, and without them, root could not run a
+/// program in a student's folder. They are `CAP_CHOWN`, `CAP_DAC_OVERRIDE`, `CAP_DAC_READ_SEARCH`, `CAP_FOWNER`,
+/// `CAP_FSETID`, `CAP_SETGID`, `CAP_SETUID`, and `CAP_NET_BIND_SERVICE`.
 const KEPT: [libc::c_ulong; 8] = [0, 1, 2, 3, 4, 6, 7, 10];
 
 /// The kernel supports at most 64 capabilities.

@@ -3,15 +3,15 @@
 //! The folder is the program's home directory, its folder for temporary files, and its current directory. The folder is
 //! removed when the program ends. On Linux the kernel also prevents the program and its child processes from writing
 //! anywhere else, from reading more than they need (see [`reads`]), from signaling other processes, and from using the
-//! network except for TCP on the program's own port. The kernel uses landlock(7), and [`crate::system::filter`] for
-//! what Landlock leaves open. Without kernel support, running in its own folder is the program's only confinement; see
-//! [`holds`].
+//! network except for TCP on the program's own port. The kernel does this with landlock(7), and with
+//! [`crate::system::filter`] where Landlock has gaps. Without kernel support, running in its own folder is the
+//! program's only confinement; see [`holds`].
 //!
 //! A build is confined in the same way; see [`crate::system::builds`].
 //!
 //! A server that was told to choose its own port may connect to any port. Some servers connect to their own listener to
-//! wake it up, and the port is not known in advance. The total disk space of all programs is not restricted either, nor
-//! are the permissions and times of files.
+//! wake it up, and the port is not known in advance. The total disk space of all programs and the permissions and times
+//! of files are not restricted, either.
 
 use std::fs;
 use std::io;
@@ -172,8 +172,8 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // Most programs leave nothing. Other programs may leave folders that are nested too deep for the stack of
-        // `fs::remove_dir_all`, or folders without read permission.
+        // Most programs leave nothing behind. Other programs may leave behind folders that are nested too deeply for
+        // the stack of `fs::remove_dir_all`, or folders without read permission.
         let run = |words: &[&str]| {
             let mut command = Command::new(words[0]);
             command.args(&words[1..]).arg("--").arg(&self.0);
@@ -254,7 +254,7 @@ mod kernel {
             allow(path, AccessFs::ReadDir.into())?;
         }
         let files = AccessFs::from_file(ABI::V3) & !BitFlags::from(AccessFs::Execute);
-        // A program cannot list this folder, so it does not find files that other programs have left there.
+        // A program cannot list this folder, so it cannot find files that other programs have left there.
         allow(Path::new(SHARED_MEMORY), files | AccessFs::MakeReg | AccessFs::RemoveFile)?;
         for device in DEVICES {
             allow(Path::new(device), files)?;

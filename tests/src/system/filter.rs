@@ -94,7 +94,7 @@ pub fn program() -> Option<&'static BpfProgram> {
     PROGRAM.get_or_init(|| build().ok()).as_ref()
 }
 
-/// Returns whether the kernel filters system calls.
+/// Returns whether the kernel can filter system calls.
 pub fn holds() -> bool {
     // The file exists if and only if the kernel supports filters. Without `/proc`, a program that cannot be confined
     // does not start.
@@ -147,7 +147,7 @@ fn build() -> Result<BpfProgram, Error> {
 
 /// The instructions before the filter. They report two kinds of calls as missing, so that the C library does without
 /// these calls. The flags of `clone3` are in memory, where a filter cannot see them, and calls of the x32 ABI have
-/// other numbers.
+/// different numbers.
 fn before() -> [sock_filter; 4] {
     const X32: u32 = 0x4000_0000;
     let clone3 = u32::try_from(libc::SYS_clone3).unwrap_or(u32::MAX);

@@ -27,7 +27,7 @@ const PASSED_ON: [Signal; 4] = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT,
 /// This function must be called while this process has only one thread.
 ///
 /// # Errors
-/// Returns an error if the system cannot provide a process. In this case, the grader runs without this protection.
+/// Returns an error if the system cannot create another process. In this case, the grader runs without this protection.
 pub fn wait_for_grader(say: fn(&str)) -> io::Result<()> {
     let (waiting, printed) = UnixStream::pair()?;
     waiting.set_nonblocking(true)?;
@@ -42,7 +42,7 @@ pub fn wait_for_grader(say: fn(&str)) -> io::Result<()> {
         signal(Signal::SIGCHLD, SigHandler::SigDfl)?;
     }
     let parent = getpid();
-    // SAFETY: there is no other thread, so the child may do what the parent may.
+    // SAFETY: there is no other thread, so the child may do everything that the parent may do.
     #[allow(unsafe_code)]
     let forked = unsafe { fork() };
     if let Ok(ForkResult::Parent { child }) = forked {

@@ -23,9 +23,9 @@ pub(super) fn prepare_child(
     rules: Option<&Rules>,
 ) -> io::Result<()> {
     let mut mode = tcgetattr(io::stdin())?;
-    // rexpect has turned the echo off. A line editor that finds the echo off does not show the typed text. Without
-    // echo, Enter still begins a new line, for example after a question. Half-typed lines are not shown, because they
-    // would mix with received text.
+    // rexpect has turned echo off. If echo is off, a line editor does not show the typed text. Without echo, Enter
+    // still begins a new line, for example after a question. Half-typed lines are not shown, because they would mix
+    // with received text.
     mode.local_flags |= if echoes { LocalFlags::ECHO } else { LocalFlags::ECHONL };
     tcsetattr(io::stdin(), SetArg::TCSANOW, &mode)?;
     set_size(io::stdin().as_fd(), columns, ROWS)?;

@@ -1,7 +1,7 @@
 //! Ends a program that uses too much memory, or starts too many processes.
 //!
 //! Only resident memory counts, because a limit on the address space would keep a Java virtual machine from starting.
-//! One thread watches all programs, so that many programs cost no more than a few.
+//! One thread watches all programs, so watching many programs costs no more than watching a few.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -60,7 +60,7 @@ pub fn watch(process: &Arc<Process>, bounds: Bounds) {
     WATCHED.lock().unwrap_or_else(PoisonError::into_inner).push(watched);
     if cfg!(target_os = "linux") {
         THREAD.call_once(|| {
-            // If the system has no thread left, the programs run without this limit.
+            // If no thread can be started, the programs run without this limit.
             let _ = thread::Builder::new().name("memory".to_owned()).spawn(keep_looking);
         });
     }
@@ -95,8 +95,8 @@ fn look() {
             let orphans = orphans.map(|(pid, _)| pid);
             table.excess(std::iter::once(pid).chain(orphans), *bounds)
         };
-        // While a process ends, its memory may have been counted twice: once for the process itself, and once for the
-        // processes with which it shared the memory.
+        // While a process is ending, its memory may have been counted twice: once for the process itself, and once for
+        // the processes with which it shared the memory.
         if let Some(excess) = excess(&table).and_then(|_| excess(&Table::read())) {
             program.end_because_of(excess);
             orphans::end_orphans();

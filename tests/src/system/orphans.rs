@@ -75,8 +75,8 @@ pub fn end_orphans() {
     for _ in 0..ROUNDS {
         let _no_starts = STARTING.write().unwrap_or_else(PoisonError::into_inner);
         let started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
-        // Other children of the grader, such as `rm`, are in its process group. Programs under test are never in the
-        // grader's process group.
+        // Other children of the grader, such as `rm`, are in the grader's own process group. Programs under test are
+        // never in the grader's process group.
         let is_orphan = |pid: &Pid| !started.contains(pid) && getpgid(Some(*pid)) != Ok(getpgrp());
         let orphans: Vec<_> = children(Pid::this()).into_iter().filter(is_orphan).collect();
         if orphans.is_empty() {
@@ -106,7 +106,7 @@ pub fn end_all() {
     }
 }
 
-/// Returns a program and every process that it has started, unless a process has left the program's session. If the
+/// Returns a program and all processes that it has started, except those that have left the program's session. If the
 /// system does not report child processes, returns only the program.
 pub fn family(program: Pid) -> Vec<Pid> {
     let mut family = vec![program];

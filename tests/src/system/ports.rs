@@ -27,8 +27,8 @@ pub fn unused() -> u16 {
     ports.into_iter().find(|&port| !is_listening(port)).unwrap_or(FIRST)
 }
 
-/// Returns whether a program listens on the port. On Linux, this function reads the system's tables. On other systems,
-/// it connects and closes the connection.
+/// Returns whether a program is listening on the port. On Linux, this function reads the system's tables. On other
+/// systems, it connects and closes the connection.
 pub fn is_listening(port: u16) -> bool {
     if TABLES.iter().any(|table| Path::new(table).exists()) {
         !listeners(port).is_empty()
@@ -37,13 +37,13 @@ pub fn is_listening(port: u16) -> bool {
     }
 }
 
-/// Returns whether a program listens on the port for every address of this computer. Only Linux provides this
+/// Returns whether a program is listening on the port at every address of this computer. Only Linux provides this
 /// information.
 pub fn is_open_to_all(port: u16) -> bool {
     listeners(port).iter().any(|address| address.chars().all(|digit| digit == '0'))
 }
 
-/// Returns the addresses with listeners on the port, in hexadecimal digits, from the system's tables on Linux.
+/// Returns the addresses with listeners on the port, as hexadecimal digits, from the system's tables on Linux.
 fn listeners(port: u16) -> Vec<String> {
     // `  0: 0100007F:270F 00000000:0000 0A …`: the local and the remote address, and the state 0A, LISTEN
     // (proc_net_tcp).
@@ -61,8 +61,8 @@ fn listeners(port: u16) -> Vec<String> {
 /// read yet. Returns `None` if there is no such connection, or if the system does not report this number.
 pub fn unread(from: u16, to: u16) -> Option<usize> {
     let table = fs::read_to_string("/proc/net/tcp").ok()?;
-    // `  0: 0100007F:270F 0100007F:8C1E 01 00000000:00000000 …`: the two addresses, the state, and how many bytes wait to
-    // be sent and to be read (proc_net_tcp).
+    // `  0: 0100007F:270F 0100007F:8C1E 01 00000000:00000000 …`: the two addresses, the state, and how many bytes are
+    // waiting to be sent and to be read (proc_net_tcp).
     let waiting = |local: u16, remote: u16| {
         table.lines().find_map(|line| {
             let fields: Vec<_> = line.split_ascii_whitespace().collect();

@@ -23,7 +23,7 @@ pub struct Process {
     pid: Pid,
     started: Instant,
     ended: Mutex<Option<Ended>>,
-    /// The system calls in which the process waited when the script found something wrong.
+    /// The system calls in which the process was waiting when the script found something wrong.
     waits: OnceLock<Waits>,
     /// Why the process had to be ended.
     excess: OnceLock<(Excess, Duration)>,
@@ -47,16 +47,15 @@ pub struct Ended {
     pub after: Duration,
     /// The processor time that the process had used when the grader ended it.
     pub cpu_time: Duration,
-    /// The time that the process had been busy when the grader ended it; see [`Process::busy_time`].
+    /// The time for which the process had been busy when the grader ended it; see [`Process::busy_time`].
     pub busy_time: Duration,
     /// The memory that the process used when the grader ended it, in bytes, or 0 if the system does not report it.
     pub memory: u64,
-    /// The system calls in which the process waited when the grader ended it.
+    /// The system calls in which the process was waiting when the grader ended it.
     pub waits: Waits,
     /// The busiest child of the process when the grader ended it; see [`Process::busiest_child`].
     pub busiest_child: Option<String>,
-    /// The limit because of which the grader ended the process before the end of the stage, and the time of this
-    /// decision.
+    /// The limit that made the grader end the process before the end of the stage, and the time of this decision.
     pub excess: Option<(Excess, Duration)>,
 }
 
@@ -143,7 +142,7 @@ impl Process {
         }
     }
 
-    /// Records the system calls in which the process waits, unless they were recorded before.
+    /// Records the system calls in which the process is waiting, unless they were recorded before.
     pub fn look(&self) {
         if self.ended().is_none() {
             self.waits.get_or_init(|| Waits::of(self.pid));
@@ -258,7 +257,7 @@ impl Process {
         Some(name.trim_end().to_owned())
     }
 
-    /// Returns how many files, such as sockets, the process and its descendants hold open. Returns `None` if the system
+    /// Returns how many files, such as sockets, the process and its descendants have open. Returns `None` if the system
     /// does not report the files.
     pub fn open_files(&self) -> Option<usize> {
         let files = |pid| Some(fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count());
@@ -280,7 +279,7 @@ impl Process {
     /// Returns the folder `/proc/PID/task/TID` of each thread of the process and of its descendants.
     fn tasks(&self) -> io::Result<Vec<PathBuf>> {
         let mut tasks = tasks_of(self.pid)?;
-        // Another process may have ended in the meantime.
+        // Any of the descendants may have ended in the meantime.
         let others =
             orphans::family(self.pid).into_iter().skip(1).filter_map(|pid| tasks_of(pid).ok());
         tasks.extend(others.flatten());
@@ -303,7 +302,7 @@ impl Process {
     }
 }
 
-/// Returns the number of bytes in a line of a file in `/proc`, such as `VmRSS:  1234 kB`.
+/// Returns the number of bytes that a line of a file in `/proc` states, such as `VmRSS:  1234 kB`.
 pub(super) fn bytes_of(text: &str, label: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(label))?;
     Some(line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()? * 1024)

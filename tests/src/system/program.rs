@@ -81,8 +81,8 @@ pub struct Launch {
     pub arguments: Vec<String>,
     /// The place in which the program runs.
     pub place: Place,
-    /// Whether the program may also listen at a port that the system chooses. The grader judges what a program does if
-    /// its own port is taken, so the rules must not decide this.
+    /// Whether the program may also listen on a port that the system chooses. The grader judges what a program does if
+    /// its own port is taken, so the confinement must not decide this.
     pub elsewhere: bool,
 }
 
@@ -184,8 +184,8 @@ impl Program {
         let starting = orphans::starting();
         let pty = PtyProcess::new(command);
         if process::id() != grader {
-            // If exec failed in the child, `new` returns there, and the child would become a second grader. SAFETY:
-            // ends the process without running any code that belongs to the parent.
+            // If exec fails in the child, `new` returns there, too, and the child must not become a second grader.
+            // SAFETY: ends the process without running any code that belongs to the parent.
             #[allow(unsafe_code)]
             unsafe {
                 libc::_exit(127)

@@ -98,7 +98,7 @@ pub fn of_system() -> Vec<PathBuf> {
     all.extend(PROC.iter().map(|name| Path::new("/proc").join(name)));
     let is_needed = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        // The other files that begin with `passwd` and `group` are copies.
+        // The other files whose names begin with `passwd` or `group` are copies.
         !name.ends_with('-') && ETC.iter().any(|begin| name.starts_with(begin))
     };
     all.extend(entries(Path::new("/etc")).filter(is_needed));
@@ -169,7 +169,7 @@ fn interpreter(script: &Path) -> Vec<String> {
 }
 
 /// Returns a path with the files around it: a named file may need the files in its folder, and a program may need the
-/// files with which it was installed.
+/// files that were installed with it.
 fn around(path: &Path) -> Vec<PathBuf> {
     let mut all = vec![path.to_owned()];
     if path.is_dir() {
@@ -193,7 +193,7 @@ pub fn installation(bin: &Path) -> Vec<PathBuf> {
     [Some(bin), prefix].into_iter().flatten().flat_map(|path| folder(path.to_owned())).collect()
 }
 
-/// Returns the folder. If it contains too much, returns only its permitted parts.
+/// Returns the folder, or only its permitted parts if the folder contains too much.
 fn folder(folder: PathBuf) -> Vec<PathBuf> {
     let Ok(real) = fs::canonicalize(&folder) else { return Vec::new() };
     let is_too_much =

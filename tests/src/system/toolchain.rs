@@ -1,5 +1,5 @@
 //! The parts of the machine and of a kit that `cargo build` needs, and no more. The compiler reads the sources of a
-//! submission, so everything that the compiler may read can become a part of the program (`include_str!`, `#[path]`,
+//! submission, so everything that the compiler may read can become part of the program (`include_str!`, `#[path]`,
 //! `env!`).
 
 use std::env;
@@ -64,7 +64,7 @@ pub fn access(kit: &Path, workspace: &Path, target: &Path, folder: &str) -> Acce
     };
     reads.extend(reads::entries(kit).filter(is_free));
     reads.push(kit.join(folder));
-    // Cargo reads all manifests of a workspace.
+    // Cargo reads all manifests in a workspace.
     for packages in PACKAGES.map(|name| kit.join(name)) {
         let labs = [kit.to_owned(), packages.clone()].into_iter();
         let inner = labs.chain(reads::entries(&packages)).flat_map(|lab| reads::entries(&lab));
@@ -86,7 +86,7 @@ pub fn clear_environment(cargo: &mut Command) {
     for (name, _) in env::vars_os().filter(|(name, _)| !is_needed(&name.to_string_lossy())) {
         cargo.env_remove(name);
     }
-    // The build has another home folder, and a wrapper such as sccache needs a network.
+    // The build has a different home folder, and a wrapper such as sccache needs a network.
     for (name, home) in ["CARGO_HOME", "RUSTUP_HOME"].iter().zip(homes()) {
         cargo.envs(home.map(|home| (name, home)));
     }

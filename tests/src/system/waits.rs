@@ -7,7 +7,7 @@ use std::path::Path;
 
 use nix::unistd::Pid;
 
-/// Threads that every program of the kit has. These threads wait for work, so they are no sign of a mistake.
+/// Threads that every program of the kit has. These threads wait for work, so they are not a sign of a mistake.
 const HELPERS: [&str; 2] = ["ctrl-c", "log"];
 
 /// The system calls in which threads wait, each with the number of threads.
@@ -15,7 +15,7 @@ const HELPERS: [&str; 2] = ["ctrl-c", "log"];
 pub struct Waits(BTreeMap<String, usize>);
 
 impl Waits {
-    /// Returns the waits of a process. A thread that is running, or that has just ended, does not wait.
+    /// Returns the waits of a process. A thread that is running, or that has just ended, is not waiting.
     pub fn of(pid: Pid) -> Self {
         let mut waits = BTreeMap::new();
         let process = format!("/proc/{pid}");
@@ -144,7 +144,7 @@ mod tests {
         let mut reader = stream.try_clone().unwrap();
         let reading = thread::spawn(move || reader.read(&mut [0]).unwrap());
         let waiting = thread::spawn(move || ended.recv());
-        // Other tests run in this process at the same time, so the test can expect only single waits.
+        // Other tests run in this process at the same time, so their waits are reported, too.
         let deadline = Instant::now() + Duration::from_secs(10);
         let expected = ["accept", "a read from a connection", "a lock, a channel"];
         loop {

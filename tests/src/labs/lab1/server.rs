@@ -40,8 +40,8 @@ pub fn welcomes(harness: &Harness) -> Check {
         harness.step(&["accept_clients"], &step);
         welcomed.push(is_welcomed(name)?);
     }
-    // No client may lose its connection because another client connects later. When the last client has been welcomed,
-    // the server has handled all earlier clients.
+    // A client must not lose its connection because another client connects later. When the last client has been
+    // welcomed, the server has handled all earlier clients.
     harness.step(
         &["accept_clients"],
         "four clients have connected; the first three should stay connected",

@@ -45,7 +45,7 @@ pub fn enters(
     Ok(person)
 }
 
-/// Lets one peer say something, which the other peer must hear.
+/// Makes one peer say something. The other peer must hear it.
 pub fn talk(harness: &Harness, speaker: &Peer, listener: &Peer) -> Check {
     let line = harness.words(3);
     speaker.says(&line)?;

@@ -214,7 +214,7 @@ pub fn refuses_bad_nicknames(harness: &Harness) -> Check {
     };
     let functions = &["join", "ask_nickname"];
     harness.step(functions, "guest replies with an empty nickname; it should be refused");
-    // Only the empty nickname needs its ⏎.
+    // Only the empty nickname needs a ⏎, because nothing would be sent without it.
     is_refused("\n")?;
     let bad = [
         ("the nickname `alice`", "alice"),

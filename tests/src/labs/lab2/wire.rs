@@ -38,7 +38,7 @@ pub fn all_join(server: &Server, nicknames: &[&str]) -> Check<Vec<Peer>> {
 }
 
 impl Listener {
-    /// Plays the server until the client has joined: asks for a nickname, waits for `nickname`, and announces it.
+    /// Acts as the server until the client has joined: asks for a nickname, waits for `nickname`, and announces it.
     pub fn lets_in(&self, nickname: &str) -> Check<Peer> {
         let peer = self.accepts("server")?;
         peer.sends("NICK")?;
@@ -49,7 +49,7 @@ impl Listener {
     }
 }
 
-/// Lets one peer say something, which the whole group must hear, including the speaker.
+/// Makes one peer say something. The whole group, including the speaker, must hear it.
 pub fn talk<'a>(
     harness: &Harness,
     speaker: &Peer,
@@ -60,7 +60,7 @@ pub fn talk<'a>(
     group.into_iter().try_for_each(|member| member.hears(&line))
 }
 
-/// Starts a client, answers its question for a nickname, and waits until it has joined.
+/// Starts a client, answers its prompt for a nickname, and waits until it has joined.
 pub fn enters(
     harness: &Harness,
     server: SocketAddr,

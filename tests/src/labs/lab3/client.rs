@@ -135,7 +135,7 @@ pub fn shows_frames_while_typing(harness: &Harness) -> Check {
 /// Stage 7: The client ends cleanly.
 pub fn ends_cleanly(harness: &Harness) -> Check {
     let listener = harness.listener()?;
-    // If two threads race for the exit status, the status is right only in some runs. So ann leaves many times. A
+    // If two threads race to set the exit status, the status is right only in some runs. So ann leaves many times. A
     // server may close the connection before or after the client does.
     for (is_first, who_closes) in [(false, "her client"), (true, "the server")].repeat(2) {
         for (what, way) in WAYS_OUT {

@@ -81,7 +81,7 @@ pub fn settle(peers: &[&Peer]) -> Check {
 /// Texts with fewer characters than bytes.
 pub const SHORT_BUT_LONG: [&str; 4] = ["café ok", "naïve ☕", "日本語", "🦀 and 👩‍🚀"];
 
-/// Lets one peer say something, which the other peers must hear.
+/// Makes one peer say something. The other peers must hear it.
 pub fn talk(harness: &Harness, speaker: &Peer, others: &[&Peer]) -> Check {
     let payload = format!("[{}] : {}", speaker.name(), harness.words(3));
     speaker.frames(&payload)?;
@@ -94,7 +94,7 @@ pub fn client(harness: &Harness, listener: &Listener, name: &str) -> Check<(Pers
     Ok((person, listener.accepts("server")?))
 }
 
-/// Starts a client, and answers its question for a name. This wire format has no welcome: see [`gather`].
+/// Starts a client, and answers its prompt for a name. This wire format has no welcome: see [`gather`].
 pub fn enters(
     harness: &Harness,
     server: SocketAddr,

@@ -79,7 +79,7 @@ pub fn reports_errors(harness: &Harness) -> Check {
     frank.hears_left(first.room_ref, "frank")?;
     frank.joins_room("101", address)?;
     harness.step(&["next_line"], "alice sends a line of 64 KiB with its ⏎, which is allowed");
-    // The server may count the ⏎ as a part of the line, or not.
+    // The server may or may not count the ⏎ as part of the line.
     alice.greets(&"x".repeat(LIMIT - "HELO ⏎".chars().count()), address)?;
     harness.step(&["text"], "alice says a text of almost 64 KiB, which is allowed");
     let text = vec!["and so on"; LIMIT / 10 - 1].join("\n");

@@ -151,8 +151,8 @@ impl Peer {
         self.gets_field("ERROR_DESCRIPTION").map(|_| ())
     }
 
-    /// Greets, and waits for the reply. The reply is a barrier: when it arrives, every earlier request has received its
-    /// reply.
+    /// Sends a greeting, and waits for the reply. The reply is a barrier: when it arrives, every earlier request has
+    /// received its reply.
     pub fn greets(&self, text: &str, server: SocketAddr) -> Check {
         self.sends_lines(&[&format!("HELO {text}")])?;
         self.is_greeted(text, server)
@@ -172,7 +172,7 @@ impl Peer {
 /// The maximum time for the server to end. The rules of the lab allow one second, and a busy machine gets two.
 pub const TO_DIE: Duration = Duration::from_secs(2);
 
-/// Lets one peer say something in a room, which all members must hear, including the speaker.
+/// Makes one peer say something in a room. All members, including the speaker, must hear it.
 pub fn talk(harness: &Harness, speaker: &Peer, room: Membership, members: &[&Peer]) -> Check {
     let line = harness.words(3);
     speaker.chats(room, &line)?;
@@ -201,7 +201,7 @@ pub fn all_join(server: &Server, room: &str, names: &[&str]) -> Check<Vec<(Peer,
     Ok(members)
 }
 
-/// Starts a client, and answers its question for a name. The client is not in a room yet; see [`joins_room`].
+/// Starts a client, and answers its prompt for a name. The client is not in a room yet; see [`joins_room`].
 pub fn enters(
     harness: &Harness,
     server: SocketAddr,
@@ -224,7 +224,7 @@ pub fn client_in(
     Ok((alice, server))
 }
 
-/// Lets alice join a room of a scripted server.
+/// Makes alice join a room on a scripted server.
 pub fn lets_in(alice: &Person, server: &Peer, room: &str, room_ref: i64) -> Check {
     alice.types(&format!("/join {room}"))?;
     gets_join(server, room)?;
@@ -272,7 +272,7 @@ pub fn chat(room_ref: impl Display, name: &str, message: &str) -> String {
 /// The ways in which a person leaves.
 pub const WAYS_OUT: [WayOut; 3] = ways_out(("types /quit", |person| person.types("/quit")));
 
-/// Lets a person join a room, which all members must see, including the newcomer.
+/// Makes a person join a room. All members, including the newcomer, must see this.
 pub fn joins_room(person: &Person, name: &str, room: &str, members: &[&Person]) -> Check {
     person.types(&format!("/join {room}"))?;
     let line = format!("[{room}] {name}: {name} has joined this chatroom.");

@@ -12,7 +12,7 @@ use nix::sys::termios::{self, LocalFlags, OutputFlags, SetArg, Termios};
 
 static LEFT: AtomicBool = AtomicBool::new(false);
 
-/// The line that is being typed. Code that shows anything must hold the lock of this line.
+/// The line that is being typed. Code that shows anything must hold the lock on this line.
 struct Editor {
     found: Option<Termios>,
     typed: Vec<char>,

@@ -41,7 +41,7 @@ fn main() {
     };
     ctrlc::set_handler(leave.clone()).expect("the first handler");
 
-    // The half-typed line. Code that shows anything must hold the lock of this line.
+    // The half-typed line. Code that shows anything must hold the lock on this line.
     let typed = Arc::new(Mutex::new(Vec::new()));
     let show = move |bytes: &[u8]| drop(io::stdout().write_all(bytes).and(io::stdout().flush()));
     if !is_plain {

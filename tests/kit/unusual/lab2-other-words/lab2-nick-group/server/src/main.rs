@@ -1,5 +1,5 @@
-//! Unusual: chatty, with its own words, and with colors on every terminal. The room is a map of outboxes that a lock
-//! protects.
+//! Unusual: chatty, with its own words, and with colors on every terminal. The room is a map of outboxes, and a lock
+//! protects the map.
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Write};

@@ -29,7 +29,7 @@ struct Client {
     is_lost: bool,
     name: String,
     rooms: Vec<i64>,
-    /// The client can receive its last words until this time.
+    /// The time until which the client can still receive its last messages, if it is leaving.
     leaves: Option<Instant>,
     is_gone: bool,
 }
