@@ -77,7 +77,7 @@ fn read_header(reader: &mut impl BufRead) -> io::Result<Option<usize>> {
     payload_length(&header).map(Some)
 }
 
-/// Stage 2: return the length in a header, or in the beginning of one.
+/// Stage 2: return the length that a header states, even if only its beginning has arrived.
 ///
 /// `header` holds the bytes that have arrived, with a space for each byte that is still missing. A header without a
 /// number is an error.

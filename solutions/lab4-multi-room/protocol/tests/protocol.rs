@@ -8,7 +8,7 @@ use solution4_protocol::{
     Complaint, Lines, MAX_LINE, Problem, Reply, Request, read_reply, read_request,
 };
 
-/// Returns all requests in the text; for an invalid request, returns the error code of the complaint.
+/// Returns the requests in the text, in order, with an error code in place of each invalid request.
 fn requests(text: &str) -> Vec<Result<Request, u32>> {
     let mut lines = Lines::new(text.as_bytes(), |_| {});
     std::iter::from_fn(|| match read_request(&mut lines) {
