@@ -102,7 +102,8 @@ enum Command {
     },
     /// Opens the book in a browser
     Book {
-        /// The page: a lab (2), a stage (2.3), or a name (sockets), which may be copied from a report. Default: the first page
+        /// The page: a lab (2), a stage (2.3), or a name (sockets), which may be copied from a report. Default: the
+        /// first page
         page: Option<String>,
     },
     /// Shows how many checks, minutes and hints each stage took, if you switch on a log
