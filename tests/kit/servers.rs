@@ -1,5 +1,5 @@
-//! Tests what the finished servers guarantee in addition to what the stages require: nothing blocks them, no client can
-//! deceive another, and a panic ends no more than it must.
+//! Tests what the finished servers guarantee beyond what the stages require: nothing blocks them, no client can deceive
+//! another, and a panic ends no more than it must.
 
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};

@@ -11,7 +11,7 @@ use crate::submission::handed_in::{Files, MADE};
 use crate::submission::sources::{self, MAX_SOURCE, Package};
 use crate::submission::sums;
 
-/// The name of the file in the folder of the kit.
+/// The name of the zip with the submission, in the kit's folder.
 pub const FILE: &str = "submission.zip";
 
 /// The files and folders at the top of a kit, besides `labs/`. The grader has its own copies, so the student is not
