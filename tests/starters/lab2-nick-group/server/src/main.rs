@@ -110,13 +110,13 @@ fn talk(id: u64, stream: &Arc<TcpStream>, room: &Room<Event>, patience: Duration
 
 /// Stage 2: ask for the nickname, and wait for it.
 ///
-/// The client gets exactly the four bytes `NICK`, because an original client compares the bytes that it receives with
-/// them. Returns the reply, which may be empty and has no newline ([`Messages::handshake`]), or `None` if the client
-/// has closed the connection instead. No bytes that arrive together with the reply may be lost.
+/// The client gets exactly the four bytes `NICK`, because an original client compares what it receives with exactly
+/// these bytes. Returns the reply, which may be empty and has no newline ([`Messages::handshake`]), or `None` if the
+/// client has closed the connection instead. No bytes that arrive together with the reply may be lost.
 ///
-/// Stage 9 comes back to this function: a client must reply within `patience`. A client that does not, or whose
-/// nickname is longer than the limit for messages, gets `Nickname refused: `, a reason and a newline, and then the end
-/// of the stream, even if the client never closes its own side. Such a client does not become a member, and the
+/// Stage 9 comes back to this function: a client must reply within `patience`. A client that does not reply in time, or
+/// whose nickname is longer than the limit for messages, gets `Nickname refused: `, a reason and a newline, and then
+/// the end of the stream, even if the client never closes its own side. Such a client does not become a member, and the
 /// function returns `Ok(None)`. The function returns any other error.
 ///
 /// Stage 12 tests this function: the nickname and the first message may arrive in one segment.
@@ -145,7 +145,7 @@ fn receive_messages(id: u64, messages: &mut Messages, room: &Room<Event>) -> Res
 /// `events` come from the threads of all connections. During the round, only this function uses `members`, and no other
 /// thread sends to a member. These rules apply to a round:
 ///
-/// - Events take effect one after the other, in the given order.
+/// - Events take effect one after another, in the given order.
 /// - When the round ends, everything that was pushed for members has been sent, with one [`Outbox::flush`] for each
 ///   member.
 /// - The round never waits for a client. [`Outbox::push`] and [`Outbox::flush`] never wait; a write to a socket may

@@ -51,7 +51,7 @@ fn read_header(reader: &mut impl BufRead) -> io::Result<Option<usize>> {
     todo!("stage 2: read a header, and return the length in it")
 }
 
-/// Stage 2: return the length in a header, or in the beginning of one.
+/// Stage 2: return the length that a header states, even if only its beginning has arrived.
 ///
 /// `header` holds the bytes that have arrived, with a space for each byte that is still missing. A header without a
 /// number is an error.
@@ -61,7 +61,7 @@ fn read_header(reader: &mut impl BufRead) -> io::Result<Option<usize>> {
 /// digits, with only spaces around them, and holds a length of at most [`MAX_PAYLOAD`]. `+5` is not valid. Whatever
 /// the bytes are, this function returns a length or an error; it never panics.
 fn payload_length(header: &[u8; HEADER]) -> io::Result<usize> {
-    todo!("stage 2: return the length in a header, or in the beginning of one")
+    todo!("stage 2: return the length that a header states, even if only its …")
 }
 
 /// Creates the error for bytes that are not a valid frame.
