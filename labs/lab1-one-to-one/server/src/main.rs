@@ -176,7 +176,7 @@ fn welcome(member: &mut Member) {
 /// a hundred pushes, however many messages there are. The members share the same [`Bytes`]; cloning it copies nothing.
 ///
 /// Stage 14 tests this function: a message may contain characters that would control the server's terminal. Such
-/// characters must appear there as visible, harmless symbols.
+/// characters must appear on that terminal as visible, harmless symbols.
 fn relay(members: &mut BTreeMap<u64, Member>, speaker: u64, messages: &[String]) {
     todo!("stage 4: pass messages on to every member except their speaker")
 }
