@@ -51,17 +51,17 @@ fn read_header(reader: &mut impl BufRead) -> io::Result<Option<usize>> {
     todo!("stage 2: read a header, and return the length in it")
 }
 
-/// Stage 2: return the length in a header, or in the beginning of one.
+/// Stage 2: return the length that a header states.
 ///
-/// `header` holds the bytes that have arrived, with a space for each byte that is still missing. A header without a
-/// number is an error.
+/// `header` may be only the beginning of a header: it holds the bytes that have arrived, with a space for each byte
+/// that is still missing. A header without a number is an error.
 ///
 /// Stage 9 comes back to this function: a length must be checked before it is used; otherwise, ten digits from any
 /// client could make the server allocate gigabytes, and wait for that many bytes. A valid header consists of ASCII
 /// digits, with only spaces around them, and holds a length of at most [`MAX_PAYLOAD`]. `+5` is not valid. Whatever
 /// the bytes are, this function returns a length or an error; it never panics.
 fn payload_length(header: &[u8; HEADER]) -> io::Result<usize> {
-    todo!("stage 2: return the length in a header, or in the beginning of one")
+    todo!("stage 2: return the length that a header states")
 }
 
 /// Creates the error for bytes that are not a valid frame.

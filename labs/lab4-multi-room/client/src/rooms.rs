@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use protocol::{Reply, Request};
 
-/// How long a typed line waits for the reply to a join.
+/// The maximum time that a typed line waits for the reply to a join.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long a request waits for the reply to the previous request. Many servers understand only one request per read.
+/// The maximum time that a request waits for the reply to the previous request. Many servers understand only one
+/// request per read.
 const A_MOMENT: Duration = Duration::from_millis(100);
 
 /// The maximum number of rooms that the client remembers. Without a limit, a server could fill the memory with rooms.
@@ -27,11 +28,11 @@ pub struct Rooms {
 
 #[derive(Default)]
 struct State {
-    /// The references and names of the rooms that the client has joined, the latest room last. A room that the client
-    /// has left remains here, because the server still sends messages from it, such as the announcement that the client
-    /// has left.
+    /// The references and names of the rooms that the client has joined, with the latest room last. A room that the
+    /// client has left remains here, because the server still sends messages from it, such as the announcement that the
+    /// client has left.
     names: Vec<(String, String)>,
-    /// The references of the rooms that the client is in, the current room last.
+    /// The references of the rooms that the client is in, with the current room last.
     joined: Vec<String>,
     join_id: String,
     /// The requests that have no reply yet, in order, each with the time when it was sent.
@@ -40,7 +41,7 @@ struct State {
     errors: usize,
     /// If the latest join has failed, its room, and the time when the person was notified.
     lost: Option<(String, Instant)>,
-    /// Whether the person is leaving, which ends all waits.
+    /// Whether the person is leaving. Leaving ends all waits.
     is_leaving: bool,
 }
 
@@ -101,7 +102,7 @@ impl Rooms {
         self.changed.notify_all();
     }
 
-    /// Records that the person is leaving, which ends all waits.
+    /// Records that the person is leaving, and ends all waits.
     pub fn leave(&self) {
         self.state().is_leaving = true;
         self.changed.notify_all();

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use common::{Bytes, Outbox};
 use protocol::{Complaint, Reply, write_chat};
 
-/// How many rooms one client may be in. Without a limit, one client could fill the memory with rooms.
+/// The maximum number of rooms that one client may be in. Without a limit, one client could fill the memory with rooms.
 const MAX_ROOMS: usize = 100;
 
 /// Stores each client under the number of its connection, which is its `JOIN_ID`, and each room under its
@@ -90,22 +90,22 @@ impl Hall {
         }
     }
 
-    /// Stage 2: let a client join a room, by the name of the room.
+    /// Stage 2: let a client join the room with the given name.
     ///
     /// The client gets [`Reply::Joined`] first; its `join_id` is the number of the connection. After that, every
     /// member, including the newcomer, gets the message `alice has joined this chatroom.` ([`Hall::announce`]). A
     /// new room gets the next reference. Afterwards, `room_refs`, the room's set of members and the client's list of
     /// rooms agree with each other.
     ///
-    /// A client may be in at most [`MAX_ROOMS`] rooms. If the client tries to join another room, the reply is
-    /// [`Complaint::NOT_ALLOWED`], and nothing changes.
+    /// A client may be in at most [`MAX_ROOMS`] rooms. If a client that is in this many rooms tries to join one more,
+    /// the reply is [`Complaint::NOT_ALLOWED`], and nothing changes.
     ///
     /// Stage 5 tests this function: no reference is used twice. A client keeps the name of its first join. A client
     /// that is already in the room gets the same reply again, and nothing is announced.
     ///
-    /// Stage 7 tests this function: a client can join the last room that the limit allows, but not the next room.
+    /// Stage 7 tests this function: a client can join as many rooms as the limit allows, but no more.
     pub fn join(&mut self, id: i64, room: String, client_name: String) {
-        todo!("stage 2: let a client join a room, by the name of the room")
+        todo!("stage 2: let a client join the room with the given name")
     }
 
     /// Stage 3: pass a message on to every member of the room.
@@ -127,9 +127,9 @@ impl Hall {
 
     /// Stage 6: let a client leave all its rooms and the hall.
     ///
-    /// For each of its rooms, in the order in which it joined them, all members get the message
-    /// `alice has left this chatroom.`, including alice, if she is still connected. Then she is removed from the hall.
-    /// When her outbox is dropped, it sends the bytes that it still holds, and then closes the connection.
+    /// For each of its rooms, in the order in which it joined them, all members, including alice if she is still
+    /// connected, get the message `alice has left this chatroom.` Then she is removed from the hall. When her outbox is
+    /// dropped, it sends the bytes that it still holds, and then closes the connection.
     ///
     /// This function is called whenever a connection ends, even if its client has already disconnected. For a
     /// client that is no longer in the hall, nothing happens.

@@ -224,7 +224,7 @@ fn welcome(member: &mut Member) {
 /// a hundred pushes, however many messages there are. The members share the same [`Bytes`]; cloning it copies nothing.
 ///
 /// Stage 14 tests this function: a message may contain characters that would control the server's terminal. Such
-/// characters must appear there as visible, harmless symbols.
+/// characters must appear on that terminal as visible, harmless symbols.
 fn relay(members: &mut BTreeMap<u64, Member>, speaker: u64, messages: &[String]) {
     let Some(ip) = members.get(&speaker).map(|member| member.ip) else { return };
     let lines: Vec<_> = messages.iter().map(|message| format!("<{ip}> {message}")).collect();

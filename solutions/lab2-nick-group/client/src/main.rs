@@ -84,7 +84,8 @@ fn answer_nick(
 /// Stage 3: show each message that arrives, until the stream ends.
 ///
 /// Each message appears once, in order ([`Screen::print`]). The function returns when the server has closed the
-/// connection, or with the error that ended it. Bytes that arrived together with the first message must not be lost.
+/// connection, or returns the error that ended the connection. Bytes that arrived together with the first message must
+/// not be lost.
 ///
 /// Stage 13 tests this function, with three people: a half-typed line remains intact when a message appears.
 ///

@@ -141,8 +141,8 @@ fn ask_nickname(
 /// Stage 5: send each message that arrives to the room.
 ///
 /// The room gets each message of the client as an [`Event::Said`]: once, in order, and immediately. The function
-/// returns when the client has closed the connection, or with the error that ended it. Either way, [`talk`] tells the
-/// room that the member has left.
+/// returns when the client has closed the connection, or returns the error that ended the connection. Either way,
+/// [`talk`] tells the room that the member has left.
 ///
 /// Stage 12 tests this function: a message may arrive in pieces, and several may arrive together. An original client's
 /// message ends where the bytes of one read end. A message that is too long is an error.
@@ -256,7 +256,7 @@ fn join(members: &mut BTreeMap<u64, Member>, id: u64, mut newcomer: Member) -> b
 /// The client has already put the prefix before its message, as an original client does: for `alice: hello`, the line
 /// is the same text, followed by a newline. [`run_room`] sends it.
 ///
-/// Stage 10 comes back to this function: no member can speak in another member's name. Every line begins with
+/// Stage 10 comes back to this function: no member can speak under another member's name. Every line begins with
 /// `alice: `, where `alice` is the speaker's `nickname`. This prefix is added to each message that does not begin with
 /// exactly this prefix, and to no other message: `mallory: hi` from alice becomes `alice: mallory: hi`.
 fn line(nickname: &str, message: &str) -> String {

@@ -77,10 +77,10 @@ fn read_header(reader: &mut impl BufRead) -> io::Result<Option<usize>> {
     payload_length(&header).map(Some)
 }
 
-/// Stage 2: return the length that a header states, even if only its beginning has arrived.
+/// Stage 2: return the length that a header states.
 ///
-/// `header` holds the bytes that have arrived, with a space for each byte that is still missing. A header without a
-/// number is an error.
+/// `header` may be only the beginning of a header: it holds the bytes that have arrived, with a space for each byte
+/// that is still missing. A header without a number is an error.
 ///
 /// Stage 9 comes back to this function: a length must be checked before it is used; otherwise, ten digits from any
 /// client could make the server allocate gigabytes, and wait for that many bytes. A valid header consists of ASCII

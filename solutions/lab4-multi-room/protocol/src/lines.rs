@@ -98,7 +98,7 @@ impl<R: BufRead> Lines<R> {
         Ok(line)
     }
 
-    /// Stage 2: return the value of the next line, which must be the field `name`.
+    /// Stage 2: return the value of the field `name` in the next line.
     ///
     /// The function `value` finds the value in a line. If the stream ends before the line, the stream ends within a
     /// message (`cut_off`).

@@ -1,7 +1,7 @@
 //! The lab 1 server: two people talk over a byte stream.
 //!
 //! Each connection has a thread that reads from it, and sends events to the room. The room owns the list of members,
-//! processes one event after the other, and does all the sending. So no two threads ever change the list at the same
+//! processes one event after another, and does all the sending. So no two threads ever change the list at the same
 //! time, and all members see the events in the same order.
 
 use std::collections::BTreeMap;
@@ -82,7 +82,7 @@ fn open_listener(address: (&str, u16)) -> io::Result<TcpListener> {
 /// the thread shares with the room. Each send is transmitted immediately, even if it contains only a few bytes (Nagle's
 /// algorithm is off).
 ///
-/// Nothing ends this function. If a client cannot be accepted, or no thread can be started for it, the log says why,
+/// This function never returns. If a client cannot be accepted, or no thread can be started for it, the log says why,
 /// its connection is closed, and the connected clients notice nothing. While the cause lasts, each call of `accept` may
 /// fail immediately; even then, the server must not keep a core busy or flood the log.
 ///
@@ -134,7 +134,7 @@ fn receive_messages(id: u64, stream: &TcpStream, room: &Room<Event>) -> Result<(
     todo!("stage 4: send each message that arrives to the room")
 }
 
-/// Runs one round of the room: processes one event after the other, and then flushes each outbox once.
+/// Runs one round of the room: processes one event after another, and then flushes each outbox once.
 fn run_room(members: &mut BTreeMap<u64, Member>, events: impl Iterator<Item = Event>) {
     for event in events {
         match event {
@@ -176,7 +176,7 @@ fn welcome(member: &mut Member) {
 /// a hundred pushes, however many messages there are. The members share the same [`Bytes`]; cloning it copies nothing.
 ///
 /// Stage 14 tests this function: a message may contain characters that would control the server's terminal. Such
-/// characters must appear there as visible, harmless symbols.
+/// characters must appear on that terminal as visible, harmless symbols.
 fn relay(members: &mut BTreeMap<u64, Member>, speaker: u64, messages: &[String]) {
     todo!("stage 4: pass messages on to every member except their speaker")
 }

@@ -110,9 +110,9 @@ fn talk(id: u64, stream: &Arc<TcpStream>, room: &Room<Event>, patience: Duration
 
 /// Stage 2: ask for the nickname, and wait for it.
 ///
-/// The client gets exactly the four bytes `NICK`, because an original client compares the bytes that it receives with
-/// them. Returns the reply, which may be empty and has no newline ([`Messages::handshake`]), or `None` if the client
-/// has closed the connection instead. No bytes that arrive together with the reply may be lost.
+/// The client gets exactly the four bytes `NICK`, because an original client compares what it receives with exactly
+/// these bytes. Returns the reply, which may be empty and has no newline ([`Messages::handshake`]), or `None` if the
+/// client has closed the connection instead. No bytes that arrive together with the reply may be lost.
 ///
 /// Stage 9 comes back to this function: a client must reply within `patience`. A client that does not reply in time, or
 /// whose nickname is longer than the limit for messages, gets `Nickname refused: `, a reason and a newline, and then
@@ -131,8 +131,8 @@ fn ask_nickname(
 /// Stage 5: send each message that arrives to the room.
 ///
 /// The room gets each message of the client as an [`Event::Said`]: once, in order, and immediately. The function
-/// returns when the client has closed the connection, or with the error that ended it. Either way, [`talk`] tells the
-/// room that the member has left.
+/// returns when the client has closed the connection, or returns the error that ended the connection. Either way,
+/// [`talk`] tells the room that the member has left.
 ///
 /// Stage 12 tests this function: a message may arrive in pieces, and several may arrive together. An original client's
 /// message ends where the bytes of one read end. A message that is too long is an error.
@@ -145,7 +145,7 @@ fn receive_messages(id: u64, messages: &mut Messages, room: &Room<Event>) -> Res
 /// `events` come from the threads of all connections. During the round, only this function uses `members`, and no other
 /// thread sends to a member. These rules apply to a round:
 ///
-/// - Events take effect one after the other, in the given order.
+/// - Events take effect one after another, in the given order.
 /// - When the round ends, everything that was pushed for members has been sent, with one [`Outbox::flush`] for each
 ///   member.
 /// - The round never waits for a client. [`Outbox::push`] and [`Outbox::flush`] never wait; a write to a socket may
@@ -197,7 +197,7 @@ fn join(members: &mut BTreeMap<u64, Member>, id: u64, mut newcomer: Member) -> b
 /// The client has already put the prefix before its message, as an original client does: for `alice: hello`, the line
 /// is the same text, followed by a newline. [`run_room`] sends it.
 ///
-/// Stage 10 comes back to this function: no member can speak in another member's name. Every line begins with
+/// Stage 10 comes back to this function: no member can speak under another member's name. Every line begins with
 /// `alice: `, where `alice` is the speaker's `nickname`. This prefix is added to each message that does not begin with
 /// exactly this prefix, and to no other message: `mallory: hi` from alice becomes `alice: mallory: hi`.
 fn line(nickname: &str, message: &str) -> String {

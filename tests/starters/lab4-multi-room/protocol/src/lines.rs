@@ -79,7 +79,7 @@ impl<R: BufRead> Lines<R> {
         Ok(line)
     }
 
-    /// Stage 2: return the value of the next line, the field `name`.
+    /// Stage 2: return the value of the field `name` in the next line.
     ///
     /// The function `value` finds the value in a line. If the stream ends before the line, the stream ends within a
     /// message (`cut_off`).
@@ -92,7 +92,7 @@ impl<R: BufRead> Lines<R> {
     /// Returns a complaint if the field is missing, the errors of [`Lines::next_line`], or the end of the stream as an
     /// error.
     pub fn field(&mut self, name: &str) -> Result<String, Problem> {
-        todo!("stage 2: return the value of the next line, the field name")
+        todo!("stage 2: return the value of the field name in the next line")
     }
 
     /// Returns the value of the field `name`, which is a reference or an id, as text without the spaces at

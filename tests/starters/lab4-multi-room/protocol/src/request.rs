@@ -26,7 +26,7 @@ pub enum Request {
         room_ref: String,
         /// The id that the client gave; the reply repeats this id.
         join_id: String,
-        /// The name that the client gave. The connection decides which client leaves.
+        /// The name that the client gave. The connection determines which client leaves.
         name: String,
     },
     /// The client says something in a room.
@@ -35,7 +35,7 @@ pub enum Request {
         room_ref: String,
         /// The id that the client gave.
         join_id: String,
-        /// The name that the client gave. The connection decides which client speaks.
+        /// The name that the client gave. The connection determines which client speaks.
         name: String,
         /// The text, which has one or more lines.
         message: String,

@@ -1,7 +1,7 @@
 //! The lab 4 server: many rooms, requests and replies.
 //!
 //! As before, each connection has a thread that reads; in this lab, the thread turns lines into requests. The hall
-//! (`hall.rs`) owns the clients and the rooms, and handles the requests one after the other.
+//! (`hall.rs`) owns the clients and the rooms, and handles the requests one after another.
 
 mod hall;
 
@@ -47,7 +47,7 @@ enum Event {
 }
 
 impl common::room::Event for Event {
-    /// Always returns `None`, because the hall itself gathers the messages in a room.
+    /// Always returns `None`, because the hall itself gathers each room's messages.
     fn said(&mut self) -> Option<(u64, &mut Vec<String>)> {
         None
     }
@@ -114,7 +114,7 @@ fn receive_requests(id: i64, reader: TimedReader, hall: &Room<Event>) -> Result<
     }
 }
 
-/// Runs one round of the hall: processes one event after the other, and then flushes each outbox once.
+/// Runs one round of the hall: processes one event after another, and then flushes each outbox once.
 fn run_hall(hall: &mut Hall, events: impl Iterator<Item = Event>, kill_from_anywhere: bool) {
     for event in events {
         match event {
@@ -127,8 +127,8 @@ fn run_hall(hall: &mut Hall, events: impl Iterator<Item = Event>, kill_from_anyw
     hall.flush();
 }
 
-/// Handles one request. The request also says who the client claims to be, but the connection decides who the
-/// client is.
+/// Handles one request. The request also says who the client claims to be, but the connection determines who the client
+/// is.
 fn answer(hall: &mut Hall, id: i64, request: Request, kill_from_anywhere: bool) {
     if !matches!(request, Request::Chat { .. }) {
         // Earlier messages go only to the room's current members, not to a newcomer.
@@ -152,15 +152,15 @@ fn greet(hall: &mut Hall, id: i64, line: String) {
     todo!("stage 1: reply to a greeting with its line and the server's address")
 }
 
-/// Stage 9: end the program when a client on this computer asks.
+/// Stage 9: end the program when a client on this computer requests it.
 ///
 /// The program ends with status 0, even though other threads are still waiting in a read or in `accept`. Earlier
 /// requests still get their replies ([`Hall::flush`]), and [`common::exit`] waits a moment for bytes that the
 /// sockets have not accepted yet.
 ///
-/// A client on this computer has a loopback address, which may be an IPv4 address mapped to an IPv6 address. Any other
-/// client is obeyed only if `from_anywhere` is set. If `from_anywhere` is not set, the reply is
-/// [`Complaint::NOT_ALLOWED`]: without this rule, any client could end the chat.
+/// A client on this computer has a loopback address, which may be an IPv4-mapped IPv6 address. Any other client is
+/// obeyed only if `from_anywhere` is set. If `from_anywhere` is not set, the reply is [`Complaint::NOT_ALLOWED`]:
+/// without this rule, any client could end the chat.
 fn kill(hall: &mut Hall, id: i64, from_anywhere: bool) {
-    todo!("stage 9: end the program when a client on this computer asks")
+    todo!("stage 9: end the program when a client on this computer requests it")
 }
