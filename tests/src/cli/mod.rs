@@ -33,7 +33,7 @@ mod words;
 
 use std::env;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{self, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -183,7 +183,8 @@ impl Options {
 /// # Errors
 /// The error names the problem, the file or program, and the next step.
 pub fn run(options: Options) -> Result<ExitCode> {
-    let kit = options.kit.unwrap_or_else(crate::kit::root);
+    // Links in other folders must find the kit, too.
+    let kit = options.kit.map_or_else(|| Ok(crate::kit::root()), path::absolute)?;
     match options.command {
         None => map::run(&kit)?,
         Some(Command::Check(options)) => {
