@@ -50,7 +50,7 @@ mod tests {
         adds("abc", "bcd", "d");
         adds("abc", "dabc", "d");
         adds("abc", "axbyc", "xy");
-        // An equal line has left the screen at the same time.
+        // An identical line left the screen at the same time.
         adds("jljl", "ljlj", "j");
         adds("gab", "abg", "g");
         adds("aba", "abaa", "a");

@@ -104,7 +104,7 @@ fn is_disconnect(payload: &str) -> bool {
     todo!("stage 6: tell whether a payload is a disconnect")
 }
 
-/// Stage 3: process one round of events, in their order.
+/// Stage 3: process one round of events, in order.
 ///
 /// `members` lists the connected clients: it maps the number of each connection to its outbox. A client that has
 /// joined receives everything that is said from then on (`relay`); a client that has left receives nothing more.
