@@ -116,7 +116,7 @@ fn is_disconnect(payload: &str) -> bool {
 /// Stage 10 comes back to this function: whenever the number of members has changed, the server prints the new number
 /// in the line `[SERVER] active connections = n` ([`log()`]).
 fn run_room(members: &mut BTreeMap<u64, Outbox>, events: impl Iterator<Item = Event>) {
-    todo!("stage 3: process one round of events, in their order")
+    todo!("stage 3: process one round of events, in order")
 }
 
 /// Stage 3: pass payloads on to every member except their speaker.
