@@ -142,7 +142,8 @@ impl Terminal {
     }
 
     /// Asks a question in green, and repeats it until the answer is neither blank nor longer than 256 bytes. Returns
-    /// `None` if the person leaves instead. After the answer, lines are read ahead.
+    /// `None` if the person leaves instead, or if [`Terminal::screen`] or [`Terminal::read_line`] was called before. After
+    /// the answer, lines are read ahead.
     pub fn ask(&mut self, question: &str) -> Option<String> {
         let mut reader = self.reader.take()?;
         self.input.set_asking(true);
