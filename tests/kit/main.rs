@@ -19,6 +19,7 @@ mod class;
 mod command_line;
 #[cfg(target_os = "linux")]
 mod confined;
+mod crowd;
 mod experiments;
 mod export;
 mod floors;

@@ -12,6 +12,7 @@
 //! | [`report`]  | output for people: failure reports with a ladder and screens, HTML pages, the scoreboard    |
 //! | [`grading`] | the grader: runs stages with a time limit, and decides the verdicts                         |
 //! | [`labs`]    | the title, points, hints and script of each stage; the steps for each lab's wire format     |
+//! | [`crowd`]   | the broadcast checker: a crowd that talks, joins and leaves, and the rules for its record    |
 //! | [`harness`] | the tools that scripts use: people, peers, listeners, taps, random words                    |
 //! | [`system`]  | programs on terminals, processes, confinement, orphans, ports, cargo                        |
 //! | [`journal`] | the events of one run, timed by one clock; failures; waiting for bytes and displaying them  |
@@ -28,6 +29,7 @@
 pub mod class;
 // exported again
 pub mod cli;
+pub mod crowd;
 pub mod grading;
 pub mod harness;
 pub mod journal;

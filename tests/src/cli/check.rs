@@ -100,7 +100,11 @@ impl Options {
     }
 }
 
-fn command(text: &str) -> Result<String, String> {
+/// Parses the command line of a server or client.
+///
+/// # Errors
+/// When it has no place for the port.
+pub(super) fn command(text: &str) -> Result<String, String> {
     if text.contains("{port}") {
         return Ok(text.to_owned());
     }

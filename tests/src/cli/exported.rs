@@ -30,13 +30,14 @@ const FILES: [&str; 10] = [
 pub const FOLDERS: [&str; 3] = ["common", "docs", "tests"];
 
 /// The tests of the kit itself, which contain parts of the solutions, and the chapters that are not for students.
-const KIT_ONLY: [&str; 9] = [
+const KIT_ONLY: [&str; 10] = [
     "common/tests/cuts.rs",
     "docs/src/changes.md",
     "docs/src/instructors.md",
     "docs/src/kit.md",
     "docs/src/platforms.md",
     "tests/benches",
+    "tests/crowd-mutants.toml",
     "tests/kit",
     "tests/mutants.toml",
     "tests/starters",

@@ -3,6 +3,7 @@
 
 pub mod book;
 pub mod check;
+pub mod crowd;
 pub mod export;
 pub mod exported;
 pub mod figures;
@@ -133,6 +134,8 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Lets a crowd talk on your server, and checks that everybody gets everything, once and in order
+    Crowd(crowd::Options),
     /// Grades everything repeatedly, and reports every stage whose verdict was not always the same
     Soak(soak::Options),
     /// Makes a kit for students, without the solutions
@@ -207,6 +210,11 @@ pub fn run(options: Options) -> Result<ExitCode> {
         }
         Some(Command::Soak(options)) => {
             if !soak::run(&kit, &options)? {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        Some(Command::Crowd(options)) => {
+            if !crowd::run(&kit, &options)? {
                 return Ok(ExitCode::FAILURE);
             }
         }

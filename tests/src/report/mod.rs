@@ -2,6 +2,7 @@
 
 pub mod canvas;
 pub mod closing;
+pub mod crowd;
 pub mod diff;
 pub mod failure;
 pub mod frame_miss;

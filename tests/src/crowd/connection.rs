@@ -1,0 +1,117 @@
+//! One person's connection. It never waits, and reads everything that has arrived.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use socket2::SockRef;
+
+use crate::crowd::wire::{self, Heard};
+use crate::journal::timeout::TIMEOUT;
+
+/// A message that is longer than this, in bytes, is not what anybody has sent.
+const LONGEST: usize = 128 * 1024;
+
+/// A connection.
+pub struct Connection {
+    /// The socket.
+    pub stream: TcpStream,
+    lab: u32,
+    out: Vec<u8>,
+    /// Whether to shut the connection down for writing, once everything is written.
+    shuts: bool,
+    arrived: Vec<u8>,
+    /// Whether the server of wire 2 has asked for the nickname.
+    asked: bool,
+}
+
+/// What has arrived.
+pub struct Arrived {
+    /// The complete messages, and their bytes.
+    pub messages: Vec<(Heard, Vec<u8>)>,
+    /// Whether the server has closed the connection.
+    pub is_closed: bool,
+}
+
+impl Connection {
+    /// Connects.
+    ///
+    /// # Errors
+    /// When the server does not accept the connection.
+    pub fn new(lab: u32, server: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect_timeout(&server, TIMEOUT)?;
+        stream.set_nonblocking(true)?;
+        let _ = stream.set_nodelay(true);
+        let (out, arrived) = Default::default();
+        Ok(Self { stream, lab, out, shuts: false, arrived, asked: false })
+    }
+
+    /// Sends bytes in one piece, or as soon as the server reads. An error shows when reading.
+    pub fn send(&mut self, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
+        self.flush();
+    }
+
+    /// Shuts the connection down for writing.
+    pub fn ends_sending(&mut self) {
+        self.shuts = true;
+        self.flush();
+    }
+
+    /// Writes what can be written now.
+    pub fn flush(&mut self) {
+        while !self.out.is_empty() {
+            match (&self.stream).write(&self.out) {
+                Ok(written) => drop(self.out.drain(..written)),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                // Reading tells why.
+                Err(_) => self.out.clear(),
+            }
+        }
+        if self.shuts {
+            self.shuts = false;
+            let _ = self.stream.shutdown(Shutdown::Write);
+        }
+    }
+
+    /// Whether something waits to be written.
+    pub fn has_more(&self) -> bool {
+        !self.out.is_empty()
+    }
+
+    /// Reads what has arrived.
+    pub fn receive(&mut self) -> Arrived {
+        let mut bytes = [0; 16 * 1024];
+        let is_closed = loop {
+            match (&self.stream).read(&mut bytes) {
+                Ok(0) => break true,
+                Ok(read) => self.arrived.extend_from_slice(&bytes[..read]),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => break error.kind() != ErrorKind::WouldBlock,
+            }
+            if self.arrived.len() > LONGEST {
+                break false;
+            }
+        };
+        let (mut messages, mut begin) = (Vec::new(), 0);
+        while begin < self.arrived.len() {
+            let rest = &self.arrived[begin..];
+            let Some((heard, len)) = wire::hear(self.lab, rest, self.asked) else { break };
+            self.asked = true;
+            messages.push((heard, rest[..len].to_vec()));
+            begin += len;
+        }
+        self.arrived.drain(..begin);
+        // What is cut off by the end of the stream, or never ends, is no message.
+        if !self.arrived.is_empty() && (is_closed || self.arrived.len() > LONGEST) {
+            messages.push((Heard::Other, std::mem::take(&mut self.arrived)));
+        }
+        Arrived { messages, is_closed }
+    }
+
+    /// Resets the connection, as a program that crashes does.
+    pub fn resets(self) {
+        let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+    }
+}

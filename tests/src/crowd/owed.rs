@@ -1,0 +1,126 @@
+//! What people should have got and did not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::crowd::member::State;
+use crate::crowd::record::{Item, ItemKind, Record, Way};
+use crate::crowd::violation::{Rule, Violation};
+
+impl State {
+    /// Returns something that a person should have got by now, if there is anything. Before a calm, more may come.
+    pub fn missing(&self, record: &Record) -> Option<Violation> {
+        self.unanswered(record).or_else(|| self.lost(record))
+    }
+
+    fn unanswered(&self, record: &Record) -> Option<Violation> {
+        let missing = |who, bytes: Option<&[u8]>, sentence: String| {
+            let mut violation = Violation::lacking(Rule::Unanswered, who, sentence);
+            violation.expected = bytes.map(<[u8]>::to_vec);
+            Some(violation)
+        };
+        for (who, person) in self.people.iter().enumerate().filter(|(_, one)| one.is_connected) {
+            let name = record.name(who);
+            if person.left.is_some() {
+                let sentence = format!("after {name} left, its connection was not closed");
+                return missing(who, None, sentence);
+            }
+            let reply: Option<&[u8]> = match self.lab {
+                1 if !person.is_welcome => Some(b"Welcome to this chatroom!\n"),
+                2 if !person.has_heard => Some(b"NICK"),
+                2 if !person.is_welcome && person.is_member(0) => Some(b"Connected to server!\n"),
+                4 if person.unanswered_joins > 0 => Some(b"JOINED_CHATROOM: \xe2\x80\xa6\n"),
+                4 if person.unanswered_leaves > 0 => Some(b"LEFT_CHATROOM: \xe2\x80\xa6\n"),
+                _ => None,
+            };
+            if reply.is_some() {
+                return missing(who, reply, format!("{name} got no reply"));
+            }
+        }
+        None
+    }
+
+    fn lost(&self, record: &Record) -> Option<Violation> {
+        let present: BTreeSet<_> = (0..self.people.len())
+            .filter(|who| self.people[*who].is_connected && self.people[*who].left.is_none())
+            .collect();
+        for (number, item) in record.items.iter().enumerate().skip(self.settled) {
+            for (who, person) in self.people.iter().enumerate() {
+                let Some(member) = person.rooms.get(&item.room) else { continue };
+                if item.is_late
+                    || member.got.contains(&number)
+                    || item.who == who && !self.announces()
+                {
+                    continue;
+                }
+                let is_own_join = item.who == who && item.kind == ItemKind::Joined;
+                let was_member = is_own_join || member.sure.is_some_and(|sure| sure < item.at);
+                // A later message of the same sender has arrived here, so this one does not come any more. That the
+                // sender has vanished proves nothing: a reset destroys what the server has not read.
+                let is_next = |next: &&usize| {
+                    let next = &record.items[**next];
+                    next.who == item.who && (next.kind != ItemKind::Left || self.is_polite(next))
+                };
+                let next = member.got.range(number + 1..).find(is_next).copied();
+                let stays = present.contains(&who)
+                    && (member.leaving.is_none() || item.who == who && item.kind == ItemKind::Left);
+                if was_member && (next.is_some() || stays && self.must_come(item, number)) {
+                    let (name, sender) = (record.name(who), record.name(item.who));
+                    let is_announcement = item.kind == ItemKind::Joined && next.is_some();
+                    let rule = if is_announcement { Rule::Unannounced } else { Rule::Lost };
+                    let what = match item.kind {
+                        ItemKind::Joined if is_own_join => "that it had joined".to_owned(),
+                        ItemKind::Joined => format!("that {sender} had joined"),
+                        ItemKind::Left => format!("that {sender} had left"),
+                        ItemKind::Text(_) if item.who == who => "its own message".to_owned(),
+                        ItemKind::Text(_) => format!("a message of {sender}"),
+                    };
+                    let sentence = format!("{name} was a member, and should have got {what}");
+                    let mut violation = Violation::lacking(rule, who, sentence);
+                    violation.items.push(number);
+                    violation.items.extend(next);
+                    let reference = reference_of(&person.references, item.room);
+                    violation.expected = Some(record.expected(item, reference));
+                    return Some(violation);
+                }
+            }
+        }
+        self.deaf(record, &present)
+    }
+
+    /// Whether the sender has left in the way of the wire, so that everything before that arrived.
+    fn is_polite(&self, item: &Item) -> bool {
+        !matches!(self.people[item.who].left, Some(Way::Closes | Way::Resets))
+    }
+
+    /// Whether the server cannot have missed an item: its sender stayed or left politely, or somebody has got it.
+    fn must_come(&self, item: &Item, number: usize) -> bool {
+        let sender = &self.people[item.who];
+        let has_vanished = !self.is_polite(item);
+        let is_noticed = item.kind == ItemKind::Left && self.announces();
+        let was_member = !self.announces()
+            || item.kind == ItemKind::Joined
+            || sender.rooms.get(&item.room).is_some_and(|member| member.sure.is_some());
+        was_member && (!has_vanished || is_noticed || self.first_seen[number].is_some())
+    }
+
+    /// Where nothing else shows that a person has joined, it must have got something when the others have called it.
+    fn deaf(&self, record: &Record, present: &BTreeSet<usize>) -> Option<Violation> {
+        if self.announces() || present.len() < 2 {
+            return None;
+        }
+        let deaf = |who: &&usize| !self.people[**who].is_sure();
+        let who = *present.iter().find(deaf)?;
+        let call = |item: &Item| item.who != who && !item.is_late;
+        let number = record.items.iter().rposition(call)?;
+        let sentence = format!("{} is connected, and should have got a message", record.name(who));
+        let mut violation = Violation::lacking(Rule::Lost, who, sentence);
+        violation.expected = Some(record.expected(&record.items[number], ""));
+        violation.items.push(number);
+        Some(violation)
+    }
+}
+
+/// The reference of a room, as a person knows it.
+fn reference_of(references: &BTreeMap<String, usize>, room: usize) -> &str {
+    references.iter().find(|(_, number)| **number == room).map_or("", |(text, _)| text.as_str())
+}

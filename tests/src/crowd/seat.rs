@@ -1,0 +1,66 @@
+//! One person of a crowd, as the player plays it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Instant;
+
+use crate::crowd::connection::Connection;
+use crate::crowd::plan::{Act, Line};
+use crate::crowd::wire;
+
+/// A person, with what it is about to do.
+pub struct Seat {
+    pub name: String,
+    pub connection: Option<Connection>,
+    pub queue: VecDeque<Act>,
+    /// The pieces of a message that are still to be sent, and when.
+    pub pieces: VecDeque<Vec<u8>>,
+    pub next_piece: Instant,
+    /// The rooms, in the order of joining, and the reference and the `JOIN_ID` of each on wire 4.
+    pub rooms: Vec<usize>,
+    pub references: BTreeMap<usize, (String, String)>,
+    /// Whether the person has joined, and no join is unanswered.
+    pub is_ready: bool,
+    /// What is sent when the server of wire 2 asks for the nickname.
+    pub nickname: Vec<u8>,
+    pub has_spoken: bool,
+    pub has_left: bool,
+}
+
+impl Seat {
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            connection: None,
+            queue: VecDeque::new(),
+            pieces: VecDeque::new(),
+            next_piece: Instant::now(),
+            rooms: Vec::new(),
+            references: BTreeMap::new(),
+            is_ready: false,
+            nickname: Vec::new(),
+            has_spoken: false,
+            has_left: false,
+        }
+    }
+
+    pub fn send(&mut self, bytes: &[u8]) {
+        if let Some(connection) = &mut self.connection {
+            connection.send(bytes);
+        }
+    }
+
+    /// Whether nothing is left to do.
+    pub fn is_idle(&self) -> bool {
+        let has_more = self.connection.as_ref().is_some_and(Connection::has_more);
+        self.queue.is_empty() && self.pieces.is_empty() && !has_more
+    }
+
+    pub fn may_speak(&self) -> bool {
+        self.connection.is_some() && self.is_ready && !self.has_left && self.is_idle()
+    }
+
+    pub fn say(&self, lab: u32, line: &Line) -> Vec<u8> {
+        let reference = self.references.get(&line.room).map_or("", |(text, _)| text.as_str());
+        wire::say(lab, &self.name, reference, &line.text)
+    }
+}
