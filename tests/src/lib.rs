@@ -9,6 +9,7 @@
 //! | [`cli`]     | `cargo lab`: one file for each subcommand, and a folder for the figures of the book         |
 //! | [`class`]   | a class at once: submissions in any form, graded in processes of their own; the record of results |
 //! | [`submission`] | what a student hands in: read and packed with limits, and built in a kit of its own      |
+//! | [`trace`]   | a relay that shows the messages of real sessions, and makes trouble: pieces, delays, resets |
 //! | [`report`]  | output for people: failure reports with a ladder and screens, HTML pages, the scoreboard    |
 //! | [`grading`] | the grader: runs stages with a time limit, and decides the verdicts                         |
 //! | [`labs`]    | the title, points, hints and script of each stage; the steps for each lab's wire format     |
@@ -36,6 +37,7 @@ pub mod labs;
 pub mod report;
 pub mod submission;
 pub mod system;
+pub mod trace;
 
 /// The version of the kit.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -100,7 +100,11 @@ impl Options {
     }
 }
 
-fn command(text: &str) -> Result<String, String> {
+/// Parses a command line for `--server` or `--client`.
+///
+/// # Errors
+/// When it does not say where the port goes.
+pub fn command(text: &str) -> Result<String, String> {
     if text.contains("{port}") {
         return Ok(text.to_owned());
     }

@@ -20,6 +20,7 @@ pub mod soak;
 pub mod solution;
 pub mod starters;
 pub mod submit;
+pub mod trace;
 pub mod watch;
 
 mod ask;
@@ -93,6 +94,8 @@ enum Command {
         #[arg(default_value_t = 2, value_parser = lab_number)]
         lab: u32,
     },
+    /// Shows every message of real sessions through your server, and makes trouble on the way
+    Trace(Box<trace::Options>),
     /// Shows the next hint for a stage: after a report, the second one. After the last, shows all of them
     Hint {
         /// The stage, for example 2.5
@@ -184,6 +187,7 @@ pub fn run(options: Options) -> Result<ExitCode> {
         Some(Command::Run(options)) => run::run(&kit, options)?,
         Some(Command::Next { lab }) => next::run(&kit, lab)?,
         Some(Command::Demo { lab }) => figures::demo::run(&kit, lab)?,
+        Some(Command::Trace(options)) => trace::run(&kit, *options)?,
         Some(Command::Hint { stage }) => hint::run(&kit, stage)?,
         Some(Command::Reset(options)) => reset::run(&kit, options)?,
         Some(Command::Solution { stage, yes }) => solution::run(&kit, stage, yes)?,
