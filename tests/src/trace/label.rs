@@ -24,11 +24,14 @@ const MOST_PIECES: usize = 4096;
 /// The maximum number of pieces whose marks are shown.
 const MOST_CUTS: usize = 40;
 
+/// If this many pieces in a row are a space, their marks are not shown.
+const PADDING: usize = 4;
+
 /// The maximum length of a text that is shown, in bytes.
 const LONG: usize = 200;
 
 /// A message, or a part of one, for one row.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Label {
     /// When its last piece was passed on, in microseconds.
     pub at: u64,
@@ -37,7 +40,9 @@ pub struct Label {
     cuts: Vec<usize>,
     pieces: usize,
     is_glued: bool,
-    /// Whether the rest of the message follows, as far as the wire tells.
+    /// Whether the message began in an earlier row.
+    has_begun: bool,
+    /// Whether the rest of the message follows.
     has_rest: bool,
     /// How long the relay kept the last byte, in milliseconds.
     late: Option<u64>,
@@ -47,13 +52,16 @@ pub struct Label {
 pub struct Pending {
     lab: u32,
     way: Way,
+    /// The part of the message that has been drawn.
+    drawn: Vec<u8>,
+    /// The part that has not been drawn.
     begun: Option<Label>,
 }
 
 impl Pending {
     /// Nothing yet.
     pub fn new(lab: u32, way: Way) -> Self {
-        Self { lab, way, begun: None }
+        Self { lab, way, drawn: Vec::new(), begun: None }
     }
 
     /// Adds a piece. Returns the messages that are complete now.
@@ -61,15 +69,8 @@ impl Pending {
         let late = late.map(|late| late / 1000);
         let (mut complete, mut is_glued) = (Vec::new(), false);
         while !piece.is_empty() {
-            let new = || Label {
-                at,
-                bytes: Vec::new(),
-                cuts: Vec::new(),
-                pieces: 0,
-                is_glued,
-                has_rest: false,
-                late,
-            };
+            let has_begun = !self.drawn.is_empty();
+            let new = || Label { is_glued, has_begun, ..Label::default() };
             let mut label = self.begun.take().unwrap_or_else(new);
             let before = label.bytes.len();
             if label.pieces > 0 && label.cuts.len() < MOST_CUTS {
@@ -78,30 +79,36 @@ impl Pending {
             label.pieces += 1;
             (label.at, label.late) = (at, late);
             label.bytes.extend_from_slice(piece);
-            let end = whole_len(self.lab, self.way, &label.bytes, before);
-            let is_much = label.bytes.len() > MOST_BYTES || label.pieces > MOST_PIECES;
-            let Some(end) = end.or(is_much.then_some(label.bytes.len())) else {
+            let all = [&self.drawn[..], &label.bytes].concat();
+            let end = whole_len(self.lab, self.way, &all, self.drawn.len() + before);
+            let is_much = all.len() > MOST_BYTES || label.pieces > MOST_PIECES;
+            let Some(end) = end.or(is_much.then_some(all.len())) else {
                 self.begun = Some(label);
                 break;
             };
-            piece = &piece[end.saturating_sub(before).min(piece.len())..];
+            let end = end.saturating_sub(self.drawn.len());
+            piece = &piece[end.saturating_sub(before).clamp(1, piece.len())..];
             label.bytes.truncate(end);
             complete.push(label);
+            self.drawn.clear();
             is_glued = true;
         }
         complete
     }
 
-    /// When the last piece of an incomplete message was passed on.
+    /// When the last piece of an incomplete message was passed on, if it has not been drawn.
     pub fn since(&self) -> Option<u64> {
         self.begun.as_ref().map(|begun| begun.at)
     }
 
-    /// Returns the incomplete message, because nothing more has come for a while.
+    /// Returns what has come of an incomplete message, because nothing more has come for a while.
     pub fn take(&mut self) -> Option<Label> {
         let mut label = self.begun.take()?;
-        // On wires 1 and 2, the missing ⏎ says it, and some words are complete without ⏎.
-        label.has_rest = self.lab > 2;
+        // On wires 1 and 2, a missing ⏎ is enough to see this, and some words are complete without ⏎.
+        if self.lab > 2 {
+            label.has_rest = true;
+            self.drawn.extend_from_slice(&label.bytes);
+        }
         Some(label)
     }
 }
@@ -167,8 +174,9 @@ impl Label {
         if let Some(late) = self.late {
             let _ = write!(end, "  {late} ms late");
         }
-        let front = if self.is_glued { GLUED } else { "" };
-        let room = room.saturating_sub(width(front) + width(&end));
+        let glued = if self.is_glued { GLUED } else { "" };
+        let front = format!("{glued}{}", if self.has_begun { "…" } else { "" });
+        let room = room.saturating_sub(width(&front) + width(&end));
         let text = match self.pieces {
             1 => self.whole(lab),
             count => self
@@ -181,7 +189,10 @@ impl Label {
 
     fn whole(&self, lab: u32) -> String {
         let text = shown_up_to(LONG, &self.bytes);
-        if self.has_rest { text } else { ladder::short(lab, &text) }
+        if self.has_rest || self.has_begun || self.bytes == b"\n" {
+            return text;
+        }
+        ladder::short(lab, &text)
     }
 
     /// The pieces with a mark between them, if all of them can be shown.
@@ -195,7 +206,9 @@ impl Label {
             pieces.push(short_blanks(&visible(&self.bytes[begin..end])));
             begin = end;
         }
-        Some(pieces.join(CUT))
+        // The padding of a header would hide everything else.
+        let text = pieces.join(CUT);
+        (!text.contains(&format!(" {CUT}").repeat(PADDING))).then_some(text)
     }
 }
 
@@ -214,13 +227,23 @@ mod tests {
         labels.iter().map(|label| label.text(lab, 40)).collect()
     }
 
+    /// The texts of two pieces with a pause between them.
+    fn texts_with_pause(lab: u32, one: &str, two: &str) -> Vec<String> {
+        let mut pending = Pending::new(lab, Way::ToServer);
+        let mut labels = pending.add(0, one.as_bytes(), None);
+        labels.extend(pending.take());
+        labels.extend(pending.add(1, two.as_bytes(), None));
+        labels.extend(pending.take());
+        labels.iter().map(|label| label.text(lab, 40)).collect()
+    }
+
     #[test]
     fn pieces_are_marked_and_glued_messages_too() {
         let way = Way::ToServer;
         assert_eq!(texts(1, way, &["hi\n"]), ["hi⏎"]);
         assert_eq!(texts(1, way, &["h", "i\n"]), ["h╎i⏎"]);
         assert_eq!(texts(1, way, &["one\ntwo\nth", "ree\n"]), ["one⏎", "+ two⏎", "+ th╎ree⏎"]);
-        assert_eq!(texts(1, way, &["hel"]), ["hel"]);
+        assert_eq!(texts_with_pause(1, "hel", "lo\n"), ["hel", "lo⏎"]);
         let many: Vec<_> = "what a long line this is\n".split("").collect();
         assert_eq!(texts(1, way, &many), ["25 pieces: what a long line this is⏎"]);
         assert_eq!(texts(1, way, &["é\n"]), ["é⏎"]);
@@ -239,12 +262,18 @@ mod tests {
         assert_eq!(texts(3, way, &[&frame]), ["2‹63 spaces›hi"]);
         assert_eq!(texts(3, way, &[header, payload]), ["2‹63 spaces›╎hi"]);
         assert_eq!(texts(3, way, &[header, "h"]), ["2‹63 spaces›╎h…"]);
+        assert_eq!(texts_with_pause(3, header, "hi"), ["2‹63 spaces›…", "…hi"]);
         assert_eq!(texts(3, way, &[&frame.repeat(2)]), ["2‹63 spaces›hi", "+ 2‹63 spaces›hi"]);
         assert_eq!(texts(3, way, &["x".repeat(70).as_str(), "y"]).len(), 2);
         let join = "JOIN_CHATROOM: r\nCLIENT_IP: 0\nPORT: 0\nCLIENT_NAME: ann\n";
         let chat = "CHAT: 1\nJOIN_ID: 7\nCLIENT_NAME: ann\nMESSAGE: hi\n\n";
         let texts_of = texts(4, way, &[&[join, chat].concat()]);
         assert_eq!(texts_of, ["JOIN_CHATROOM: r · 0 · 0 · ann", "+ CHAT: 1 · 7 · ann · hi"]);
+        let (one, two) = join.split_at(20);
+        assert_eq!(
+            texts_with_pause(4, one, &[two, chat].concat()),
+            ["JOIN_CHATROOM: r⏎CLI…", "…ENT_IP: 0⏎PORT: 0⏎CLIENT_NAME: ann⏎", texts_of[1].as_str()]
+        );
         assert_eq!(texts(4, way, &["HELO x\n", "KILL_SERVICE\n"]), ["HELO x", "KILL_SERVICE"]);
     }
 

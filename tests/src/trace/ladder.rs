@@ -6,18 +6,21 @@ use console::{Style, style};
 
 use crate::report::canvas::Canvas;
 use crate::report::ladder::CLOCK;
-use crate::report::text::{cut, plain, quoted_line, width};
+use crate::report::text::{cut, folded, plain, quoted_line, width};
 use crate::trace::event::{Event, Way, What};
 use crate::trace::label::{Label, Pending};
 
 /// An incomplete message is drawn when nothing has come for this time, in microseconds.
-const QUIET: u64 = 100_000;
+const QUIET: u64 = 300_000;
 
 /// The minimum width of the texts, in columns.
 const TEXT: usize = 34;
 
 /// The minimum and the maximum width of a lane.
 const LANE: [usize; 2] = [6, 11];
+
+/// The maximum number of rows of one text.
+const ROWS: usize = 3;
 
 /// The lane of the server.
 const SERVER: usize = 0;
@@ -204,9 +207,9 @@ impl Ladder {
         let (count, lane_width) = self.layout();
         let lane = self.lane(number);
         let front = self.front(number);
-        let used = CLOCK + count * lane_width + 1 + width(&front);
+        let used = text_column(count, lane_width) + width(&front);
         let room = match self.size {
-            Some((columns, _)) => columns.saturating_sub(used).max(TEXT / 2),
+            Some((columns, _)) => ROWS * columns.saturating_sub(used).max(TEXT / 2),
             None => usize::MAX,
         };
         let text = front + &label.text(self.lab, room);
@@ -227,34 +230,44 @@ impl Ladder {
     fn row(&mut self, row: &Row) -> Vec<String> {
         let mut lines = Vec::new();
         let (count, lane_width) = self.layout();
-        let at = |lane: usize| CLOCK + lane * lane_width + lane_width / 2;
+        let at = |lane| column(lane, lane_width);
         let screen = self.size.map_or(usize::MAX, |(_, rows)| rows.saturating_sub(2).max(1));
         if self.is_changed || self.rows >= screen {
             lines.push(self.names(count, lane_width));
             (self.is_changed, self.rows) = (false, 1);
         }
-        self.rows += 1;
-        let mut canvas = Canvas::default();
-        #[allow(clippy::cast_precision_loss)] // nobody traces for centuries
-        let clock = format!("{:>7.3}", row.at as f64 / 1e6);
-        canvas.put(0, &cut(&clock, CLOCK));
+        let mut ladder = Canvas::default();
         let is_used = |lane: usize| match lane {
             SERVER => true,
             lane => self.lanes.get(lane - 1).is_none_or(Option::is_some),
         };
         for lane in (0..count).filter(|lane| is_used(*lane)) {
-            canvas.put(at(lane), "│");
+            ladder.put(at(lane), "│");
         }
+        let mut canvas = ladder.clone();
+        #[allow(clippy::cast_precision_loss)] // nobody traces for centuries
+        let clock = format!("{:>7.3}", row.at as f64 / 1e6);
+        canvas.put(0, &cut(&clock, CLOCK));
         let (from, to) = row.lanes;
         if from == to {
             canvas.put(at(from), "●");
         } else {
             canvas.arrow(at(from), at(to), "", row.dash);
         }
-        let begin = CLOCK + count * lane_width + 1;
-        let room = self.size.map_or(usize::MAX, |(columns, _)| columns.saturating_sub(begin));
-        canvas.put(begin, &cut(row.text, room));
-        lines.push(row.style.apply_to(canvas.line()).to_string());
+        let begin = text_column(count, lane_width);
+        let texts = match self.size {
+            Some((columns, _)) => {
+                let room = columns.saturating_sub(begin).max(TEXT / 2);
+                folded(&cut(row.text, ROWS * room), room)
+            }
+            None => vec![row.text.to_owned()],
+        };
+        for (number, text) in texts.iter().take(ROWS).enumerate() {
+            let mut line = if number == 0 { canvas.clone() } else { ladder.clone() };
+            line.put(begin, text);
+            lines.push(row.style.apply_to(line.line()).to_string());
+            self.rows += 1;
+        }
         lines
     }
 
@@ -270,11 +283,21 @@ impl Ladder {
         }
         for (lane, name) in names.iter().enumerate() {
             let name = cut(name, lane_width - 1);
-            let middle = CLOCK + lane * lane_width + lane_width / 2;
-            canvas.put((middle + 1).saturating_sub(width(&name).div_ceil(2)), &name);
+            let middle = column(lane, lane_width) + 1;
+            canvas.put(middle.saturating_sub(width(&name).div_ceil(2)), &name);
         }
         style(canvas.line()).bold().to_string()
     }
+}
+
+/// The column of a lane.
+fn column(lane: usize, lane_width: usize) -> usize {
+    CLOCK + lane * lane_width + lane_width / 2
+}
+
+/// The column where the texts begin, to the right of the last lane.
+fn text_column(count: usize, lane_width: usize) -> usize {
+    column(count - 1, lane_width) + 3
 }
 
 /// Returns how many lanes fit.

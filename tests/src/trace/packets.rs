@@ -19,6 +19,10 @@ const TCP: usize = 20;
 /// The server's address. Connection 1 comes from 10.0.1.1, and connection 256 from 10.0.2.0.
 const SERVER: [u8; 4] = [10, 0, 0, 1];
 
+/// The port of connection 1 is the one after this. No other protocol uses these ports, so that Wireshark takes the bytes
+/// for what they are.
+const CLIENTS: u16 = 50_000;
+
 const FIN: u8 = 0x01;
 const SYN: u8 = 0x02;
 const RST: u8 = 0x04;
@@ -65,8 +69,10 @@ impl<W: Write> Packets<W> {
     pub fn add(&mut self, event: &Event) -> io::Result<()> {
         let at = event.at;
         match &event.what {
-            What::Opened { connection, from } => {
-                let ports = [from.port(), self.about.port];
+            What::Opened { connection, .. } => {
+                #[allow(clippy::cast_possible_truncation)] // less than 5,000
+                let client = CLIENTS + (*connection % 5000) as u16;
+                let ports = [client, server_port(self.about.port)];
                 // Numbers like those of a real system, but the same in each export.
                 let first = connection.wrapping_mul(0x9e37_79b9);
                 let next = [first, first ^ 0x5bd1_e995];
@@ -137,8 +143,8 @@ impl<W: Write> Packets<W> {
             self.connections.remove(&number);
         }
 
-        let [.., high, low] = number.wrapping_add(255).to_be_bytes();
-        let client = [10, 0, high, low];
+        let [_, high, middle, low] = number.wrapping_add(256).to_be_bytes();
+        let client = [10, high, middle, low];
         let addresses = match way {
             Way::ToServer => [client, SERVER],
             Way::ToClient => [SERVER, client],
@@ -176,6 +182,14 @@ impl<W: Write> Packets<W> {
             self.file.write_all(&field.to_le_bytes())?;
         }
         self.file.write_all(&packet)
+    }
+}
+
+/// The server's port. Wireshark takes two of the usual ports for those of other protocols.
+fn server_port(port: u16) -> u16 {
+    match port {
+        8080 | 9999 => port + 10_000,
+        port => port,
     }
 }
 
