@@ -49,6 +49,7 @@ mod servers;
 mod shards;
 mod shell_lines;
 mod submit;
+mod trace;
 mod unusual;
 mod walk;
 

@@ -9,7 +9,7 @@ use std::process::{self, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, anyhow, bail};
 use console::Term;
 
 use crate::cli::check::command;
@@ -77,7 +77,7 @@ struct Sinks {
     save: Option<Writer>,
     packets: Option<Packets>,
     /// The first error. The session goes on without the file.
-    failed: Option<anyhow::Error>,
+    failed: Option<Error>,
 }
 
 impl Sinks {
@@ -93,27 +93,31 @@ impl Sinks {
     }
 
     fn add(&mut self, event: &Event) {
+        // What has been seen has been saved.
+        let remark = match self.save.as_mut().map(|save| save.add(event)) {
+            Some(Ok(remark)) => remark,
+            Some(Err(error)) => {
+                self.save = None;
+                Some(self.fails(Error::new(error).context("cannot save the session")))
+            }
+            None => None,
+        };
+        if let Some(Err(error)) = self.packets.as_mut().map(|packets| packets.add(event)) {
+            self.packets = None;
+            self.fails(Error::new(error).context("cannot write the packets"));
+        }
         self.ladder.resize(size());
         print(&self.ladder.draw(event));
-        let saved = self.save.as_mut().map(|save| save.add(event));
-        let full = match saved.transpose().context("cannot save the session") {
-            Ok(full) => full.flatten(),
-            Err(error) => {
-                self.save = None;
-                self.failed.get_or_insert(error);
-                None
-            }
-        };
-        if let Some(text) = full {
-            print(
-                &self.ladder.draw(&Event { at: event.at, what: What::Note { text: text.into() } }),
-            );
+        if let Some(remark) = remark {
+            let what = What::Note { text: remark.to_owned() };
+            print(&self.ladder.draw(&Event { at: event.at, what }));
         }
-        let written = self.packets.as_mut().map(|packets| packets.add(event)).transpose();
-        if let Err(error) = written.context("cannot write the packets") {
-            self.packets = None;
-            self.failed.get_or_insert(error);
-        }
+    }
+
+    /// Keeps the first error for the end. Returns a remark for now.
+    fn fails(&mut self, error: Error) -> &'static str {
+        self.failed.get_or_insert(error);
+        "a file cannot be written; the session goes on without it"
     }
 
     fn finish(mut self) -> Result<()> {
@@ -272,7 +276,7 @@ fn start(
         progress::build(&grader, Author::Student)?;
         grader.program(Author::Student, lab, "server")
     };
-    let launch = server.launch(port, &[]).map_err(|failure| anyhow::anyhow!("{failure}"))?;
+    let launch = server.launch(port, &[]).map_err(|failure| anyhow!("{failure}"))?;
     let mut companion = Companion::start(&launch).context("cannot start the server")?;
     let (begin, mut lines) = (Instant::now(), Vec::new());
     loop {
@@ -336,7 +340,7 @@ fn address(text: &str) -> Result<SocketAddr> {
     best.copied().with_context(|| format!("{text} has no address"))
 }
 
-fn no_port(error: io::Error, lab: u32, host: IpAddr, port: u16) -> anyhow::Error {
+fn no_port(error: io::Error, lab: u32, host: IpAddr, port: u16) -> Error {
     let what = if error.kind() == io::ErrorKind::AddrInUse {
         let other = port.checked_add(1).unwrap_or(4000);
         format!(
@@ -346,5 +350,5 @@ fn no_port(error: io::Error, lab: u32, host: IpAddr, port: u16) -> anyhow::Error
     } else {
         format!("cannot listen on {}", SocketAddr::from((host, port)))
     };
-    anyhow::Error::new(error).context(what)
+    Error::new(error).context(what)
 }

@@ -11,10 +11,11 @@ use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::system::ports;
 use crate::trace::bytes::Bytes;
-use crate::trace::event::{Way, What};
+use crate::trace::event::What;
 use crate::trace::names::Names;
 use crate::trace::pipe::{End, Next, Pipe};
 use crate::trace::trouble::{Kind, Trouble};
+use crate::trace::way::Way;
 
 /// The time between two looks at whether a receiver has read a piece.
 const LOOK: Duration = Duration::from_millis(1);

@@ -7,7 +7,7 @@ use crate::report::ladder;
 use crate::report::messages::{self, HEADER};
 use crate::report::rows::shown_up_to;
 use crate::report::text::{cut, short_blanks, width};
-use crate::trace::event::Way;
+use crate::trace::way::Way;
 
 /// The mark between two pieces.
 const CUT: &str = "╎";

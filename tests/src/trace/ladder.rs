@@ -7,8 +7,9 @@ use console::{Style, style};
 use crate::report::canvas::Canvas;
 use crate::report::ladder::CLOCK;
 use crate::report::text::{cut, folded, plain, quoted_line, width};
-use crate::trace::event::{Event, Way, What};
+use crate::trace::event::{Event, What};
 use crate::trace::label::{Label, Pending};
+use crate::trace::way::Way;
 
 /// An incomplete message is drawn when nothing has come for this time, in microseconds.
 const QUIET: u64 = 300_000;
@@ -73,6 +74,9 @@ impl Ladder {
         match &event.what {
             What::Opened { connection, .. } => self.open(*connection),
             What::Named { connection, name } => {
+                // On wire 2, a nickname may be without ⏎. The reply shows that it is complete.
+                let is_it = |number, way, _| number == *connection && way == Way::ToServer;
+                lines.extend(self.flush_where(is_it));
                 if let Some(client) = self.clients.get_mut(connection) {
                     client.name = cut(&quoted_line(name), LANE[1] - 1);
                     self.is_changed = true;
@@ -129,7 +133,7 @@ impl Ladder {
     /// Draws the incomplete messages for which nothing has come for a while before this time.
     pub fn draw_until(&mut self, now: u64) -> Vec<String> {
         let is_due = |since: u64| since.saturating_add(QUIET) <= now;
-        self.flush_where(|_, since| is_due(since))
+        self.flush_where(|_, _, since| is_due(since))
     }
 
     /// When to call [`Ladder::draw_until`].
@@ -140,18 +144,18 @@ impl Ladder {
 
     /// Draws all incomplete messages.
     pub fn finish(&mut self) -> Vec<String> {
-        self.flush_where(|_, _| true)
+        self.flush_where(|_, _, _| true)
     }
 
     fn flush(&mut self, connection: u32) -> Vec<String> {
-        self.flush_where(|other, _| other == connection)
+        self.flush_where(|other, _, _| other == connection)
     }
 
-    fn flush_where(&mut self, which: impl Fn(u32, u64) -> bool) -> Vec<String> {
+    fn flush_where(&mut self, which: impl Fn(u32, Way, u64) -> bool) -> Vec<String> {
         let mut labels = Vec::new();
         for (number, client) in &mut self.clients {
             for (way, pending) in Way::BOTH.into_iter().zip(&mut client.pending) {
-                if pending.since().is_some_and(|since| which(*number, since)) {
+                if pending.since().is_some_and(|since| which(*number, way, since)) {
                     labels.extend(pending.take().map(|label| (*number, way, label)));
                 }
             }

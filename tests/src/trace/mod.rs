@@ -13,3 +13,4 @@ pub mod pipe;
 pub mod relay;
 pub mod session;
 pub mod trouble;
+pub mod way;

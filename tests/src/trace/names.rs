@@ -1,7 +1,7 @@
 //! The nickname of a client, as the wire shows it.
 
 use crate::report::messages;
-use crate::trace::event::Way;
+use crate::trace::way::Way;
 
 /// How many bytes of a message may come before its nickname, and how long a nickname may be.
 const MOST: usize = 512;
@@ -55,7 +55,7 @@ impl Names {
 #[cfg(test)]
 mod tests {
     use super::Names;
-    use crate::trace::event::Way::{ToClient, ToServer};
+    use crate::trace::way::Way::{ToClient, ToServer};
 
     #[test]
     fn each_wire_shows_nicknames_in_its_own_way() {

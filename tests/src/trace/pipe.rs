@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 
-use crate::trace::event::Way;
 use crate::trace::trouble::{Kind, Trouble};
+use crate::trace::way::Way;
 
 /// If more bytes wait, the relay does not read on, and TCP makes the sender wait.
 const CAPACITY: usize = 64 * 1024;

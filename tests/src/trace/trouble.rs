@@ -6,7 +6,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde::{Deserialize, Serialize};
 
-use crate::trace::event::Way;
+use crate::trace::way::Way;
 
 /// The longest time that an option accepts.
 const LONGEST: Duration = Duration::from_hours(1);
