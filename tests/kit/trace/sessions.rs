@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::trace::{Trace, listener, reads, send, show};
 
-/// What bob says first: not all of it is text.
+/// What bob hears: not all of it is text.
 pub const BOB: &[u8] = b"bob \xff\x00\x1b[31m \"quoted\"\n";
 
 /// A session with everything that a ladder can show. Returns the ladder, and the files with the session and with its
