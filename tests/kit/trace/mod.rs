@@ -8,12 +8,14 @@ mod trouble;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -77,6 +79,9 @@ impl Trace {
     /// Connects a client, and returns both ends.
     fn pair(&self, server: &TcpListener) -> (TcpStream, TcpStream) {
         let client = self.connect();
+        let mut waits = [PollFd::new(server.as_fd(), PollFlags::POLLIN)];
+        let connected = poll(&mut waits, PollTimeout::try_from(LIMIT).unwrap()).unwrap();
+        assert_eq!(connected, 1, "the relay does not connect to the server");
         (client, ready(server.accept().unwrap().0))
     }
 

@@ -14,7 +14,7 @@ const CHANCES: usize = 3;
 #[test]
 fn without_trouble_everything_is_passed_on_and_drawn() {
     let server = listener();
-    let trace = Trace::before(2, &server, &[]);
+    let mut trace = Trace::before(2, &server, &[]);
     let (alice, to_alice) = trace.pair(&server);
     send(&to_alice, "NICK");
     reads(&alice, "NICK");
@@ -28,6 +28,7 @@ fn without_trouble_everything_is_passed_on_and_drawn() {
     drop(alice);
     assert_eq!((&to_alice).read(&mut rest).unwrap(), 0);
     drop(to_alice);
+    (0..2).for_each(|_| drop(trace.draws("closes")));
     let ladder = trace.stops();
     let all = [
         "connects",

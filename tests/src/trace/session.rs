@@ -5,10 +5,11 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, LineWriter, Read, Write};
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::labs;
+use crate::report::text::quoted_line;
 use crate::trace::event::{Event, What};
 use crate::trace::relay::MAX_CONNECTIONS;
 
@@ -161,14 +162,11 @@ impl Reader {
         }
         // What the parser says may repeat parts of the file.
         let parsed = serde_json::from_slice(&line);
-        Ok(Some(
-            parsed.map_err(|error| {
-                self.wrong(crate::report::text::quoted_line(&error.to_string()))
-            })?,
-        ))
+        let parsed = parsed.map_err(|error| self.wrong(quoted_line(&error.to_string())))?;
+        Ok(Some(parsed))
     }
 
     fn wrong(&self, why: impl std::fmt::Display) -> anyhow::Error {
-        anyhow::anyhow!("line {} of {} is not part of a session: {why}", self.line, self.name)
+        anyhow!("line {} of {} is not part of a session: {why}", self.line, self.name)
     }
 }
