@@ -56,6 +56,7 @@ mod shell_lines;
 #[cfg(target_os = "linux")]
 mod stats;
 mod submit;
+mod trace;
 mod unusual;
 mod walk;
 

@@ -9,6 +9,7 @@
 //! | [`cli`]     | `cargo lab`: one file for each subcommand, and a folder for the figures of the book         |
 //! | [`class`]   | a whole class: submissions in any form, graded in separate processes; the record of results |
 //! | [`submission`] | submissions: read and packed with limits, and built in a separate kit                    |
+//! | [`trace`]   | a relay that shows the messages of real sessions, and makes trouble: pieces, delays, resets |
 //! | [`report`]  | output for people: failure reports with a ladder and screens, HTML pages, the scoreboard    |
 //! | [`grading`] | the grader: runs stages with a time limit, and decides the verdicts                         |
 //! | [`labs`]    | the title, points, hints and script of each stage; the steps for each lab's wire format     |
@@ -38,6 +39,7 @@ pub mod labs;
 pub mod report;
 pub mod submission;
 pub mod system;
+pub mod trace;
 
 /// The version of the kit.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

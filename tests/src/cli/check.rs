@@ -103,7 +103,7 @@ impl Options {
 /// Parses the command line of a server or client.
 ///
 /// # Errors
-/// When it has no place for the port.
+/// Returns an error if the command line has no place for the port.
 pub(super) fn command(text: &str) -> Result<String, String> {
     if text.contains("{port}") {
         return Ok(text.to_owned());

@@ -23,6 +23,7 @@ pub mod solution;
 pub mod starters;
 pub mod stats;
 pub mod submit;
+pub mod trace;
 pub mod watch;
 
 mod ask;
@@ -96,6 +97,8 @@ enum Command {
         #[arg(default_value_t = 2, value_parser = lab_number)]
         lab: u32,
     },
+    /// Shows every message of real sessions through your server, and makes trouble on the way
+    Trace(Box<trace::Options>),
     /// Shows the next hint for a stage; after a report, this is the second hint. After the last hint, shows all hints
     Hint {
         /// The stage, for example 2.5
@@ -198,6 +201,7 @@ pub fn run(options: Options) -> Result<ExitCode> {
         Some(Command::Run(options)) => run::run(&kit, options)?,
         Some(Command::Next { lab }) => next::run(&kit, lab)?,
         Some(Command::Demo { lab }) => figures::demo::run(&kit, lab)?,
+        Some(Command::Trace(options)) => trace::run(&kit, *options)?,
         Some(Command::Hint { stage }) => hint::run(&kit, stage)?,
         Some(Command::Book { page }) => book::run(&kit, page.as_deref())?,
         Some(Command::Stats(options)) => stats::run(&kit, &options)?,

@@ -3,7 +3,7 @@
 use crate::report::text::{clusters, cut, width};
 
 /// A line under construction. Text that is put over other text replaces it.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Canvas(Vec<Cell>);
 
 /// One column of the line.
@@ -64,7 +64,7 @@ impl Canvas {
         }
         // The text is next to the sender, after a short piece of the arrow if there is room.
         let room = distance.saturating_sub(5);
-        if room == 0 {
+        if room == 0 || text.is_empty() {
             return;
         }
         let text = format!(" {} ", cut(text, room));

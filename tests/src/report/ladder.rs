@@ -17,7 +17,7 @@ use crate::report::rows::{
 use crate::report::text::{self, MIN_COLUMNS, cut, quoted_line, wrapped};
 
 /// The width of the times at the left edge, in columns.
-const CLOCK: usize = 8;
+pub const CLOCK: usize = 8;
 
 /// The minimum width of a lane, in columns. A narrower lane has no room for text.
 const MIN_LANE: usize = 15;
@@ -140,15 +140,15 @@ impl Ladder {
             let mut style = console::Style::new();
             match kind {
                 Kind::Arrow { from, to, text, is_wrong: false, .. } => {
-                    row.arrow(at(*from), at(*to), &self.short(text), '─');
+                    row.arrow(at(*from), at(*to), &short(self.lab, text), '─');
                 }
                 Kind::Arrow { from, to, text, is_wrong: true, .. } => {
                     style = style.red();
-                    row.arrow(at(*from), at(*to), &format!("✗ {}", self.short(text)), '─');
+                    row.arrow(at(*from), at(*to), &format!("✗ {}", short(self.lab, text)), '─');
                 }
                 Kind::Missing { from, to, text } => {
                     style = style.red();
-                    row.arrow(at(*from), at(*to), &format!("✗ {}", self.short(text)), '╌');
+                    row.arrow(at(*from), at(*to), &format!("✗ {}", short(self.lab, text)), '╌');
                 }
                 Kind::Note { lane, text, .. } => {
                     let room = columns.saturating_sub(at(*lane) + 2);
@@ -179,19 +179,6 @@ impl Ladder {
         lines.join("\n")
     }
 
-    /// Shortens a message of several lines for an arrow. In wire format 4, only the first field keeps its name.
-    fn short(&self, text: &str) -> String {
-        if self.lab != 4 {
-            return text.to_owned();
-        }
-        let mut fields = text.split('⏎').filter(|field| !field.is_empty());
-        let first = fields.next().unwrap_or_default().to_owned();
-        let value =
-            |field: &str| field.split_once(": ").map_or(field, |(_, value)| value).to_owned();
-        let values: Vec<_> = [first].into_iter().chain(fields.map(value)).collect();
-        values.join(" · ")
-    }
-
     /// Returns the names of the participants that are not drawn.
     fn not_shown(&self) -> Option<String> {
         const MOST: usize = 20;
@@ -202,6 +189,18 @@ impl Ladder {
         }
         (!names.is_empty()).then(|| names.join(", "))
     }
+}
+
+/// Shortens a message of several lines so that it fits on an arrow. In wire format 4, only the first field keeps its name.
+pub fn short(lab: u32, text: &str) -> String {
+    if lab != 4 {
+        return text.to_owned();
+    }
+    let mut fields = text.split('⏎').filter(|field| !field.is_empty());
+    let first = fields.next().unwrap_or_default().to_owned();
+    let value = |field: &str| field.split_once(": ").map_or(field, |(_, value)| value).to_owned();
+    let values: Vec<_> = [first].into_iter().chain(fields.map(value)).collect();
+    values.join(" · ")
 }
 
 /// Replaces rows with the number of rows that are left out. The message at fault is never left out.

@@ -5,6 +5,7 @@ pub mod builds;
 #[cfg(target_os = "linux")]
 mod capabilities;
 pub mod cargo;
+pub mod companion;
 pub mod confinement;
 #[cfg(target_os = "linux")]
 pub mod filter;

@@ -1,0 +1,104 @@
+//! A program that runs beside a command of the user, as if the user had started it: without the rules for programs that
+//! are graded. It ends with the command.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+
+use crate::system::orphans;
+use crate::system::program::Launch;
+
+/// The maximum length of a line, in bytes. The rest is the next line.
+const LONGEST: usize = 4096;
+
+/// A running program. It is ended when this value is dropped.
+pub struct Companion {
+    child: Child,
+    output: File,
+    begun: Vec<u8>,
+    has_closed: bool,
+}
+
+impl Companion {
+    /// Starts the program.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start(launch: &Launch) -> io::Result<Self> {
+        let (output, input) = io::pipe()?;
+        let output = File::from(OwnedFd::from(output));
+        fcntl(&output, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        let mut command = Command::new(&launch.program);
+        command.args(&launch.arguments).stdin(Stdio::null());
+        command.stdout(input.try_clone()?).stderr(input);
+        // Python keeps back what it prints to a pipe.
+        command.env("PYTHONUNBUFFERED", "1");
+        // Ctrl-C is for the command, which then ends the program.
+        command.process_group(0);
+        #[cfg(target_os = "linux")]
+        // SAFETY: a plain system call, which allocates nothing.
+        #[allow(unsafe_code)]
+        unsafe {
+            command.pre_exec(|| {
+                // If the command is killed, the program ends, too.
+                libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+                Ok(())
+            });
+        }
+        let starting = orphans::starting();
+        let child = command.spawn()?;
+        starting.has_started(Pid::from_raw(child.id().cast_signed()));
+        Ok(Self { child, output, begun: Vec::new(), has_closed: false })
+    }
+
+    /// What becomes readable when the program prints something. `None` if it prints nothing more.
+    pub fn output(&self) -> Option<BorrowedFd<'_>> {
+        (!self.has_closed).then(|| self.output.as_fd())
+    }
+
+    /// Returns the lines that the program has printed since the last call, without waiting.
+    pub fn lines(&mut self) -> Vec<String> {
+        let mut bytes = [0; LONGEST];
+        let mut lines = Vec::new();
+        match self.output.read(&mut bytes) {
+            Ok(0) => self.has_closed = true,
+            Ok(read) => self.begun.extend_from_slice(&bytes[..read]),
+            // Nothing has come.
+            Err(_) => {}
+        }
+        while let Some(end) = self.begun.iter().position(|&byte| byte == b'\n') {
+            let line: Vec<u8> = self.begun.drain(..=end).collect();
+            lines.push(String::from_utf8_lossy(&line).trim_end().to_owned());
+        }
+        if self.begun.len() >= LONGEST || self.has_closed && !self.begun.is_empty() {
+            let line = std::mem::take(&mut self.begun);
+            lines.push(String::from_utf8_lossy(&line).into_owned());
+        }
+        lines
+    }
+
+    /// Returns how the program ended, if it has.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn status(&mut self) -> io::Result<Option<ExitStatus>> {
+        self.child.try_wait()
+    }
+}
+
+impl Drop for Companion {
+    fn drop(&mut self) {
+        // Until it has been waited for, the process id belongs to the program.
+        if let Ok(None) = self.child.try_wait() {
+            let _ = killpg(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGKILL);
+            let _ = self.child.wait();
+        }
+        orphans::end_all();
+    }
+}

@@ -1,0 +1,16 @@
+//! A relay in front of a server, which shows every message of real sessions, and can make trouble on the way.
+//!
+//! The relay produces events. The ladder draws them, and a session file and a packet capture store them.
+
+pub mod bytes;
+pub mod connection;
+pub mod event;
+pub mod label;
+pub mod ladder;
+pub mod names;
+pub mod packets;
+pub mod pipe;
+pub mod relay;
+pub mod session;
+pub mod trouble;
+pub mod way;

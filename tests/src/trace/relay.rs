@@ -1,0 +1,177 @@
+//! The relay: listens in place of a server, and passes on what clients and the server send to each other. One thread
+//! does everything, so the events have one order.
+
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use socket2::SockRef;
+
+use crate::trace::connection::Connection;
+use crate::trace::event::{Event, What};
+use crate::trace::trouble::Trouble;
+
+/// The maximum number of connections at a time.
+pub const MAX_CONNECTIONS: usize = 100;
+
+/// How long the relay accepts nothing if the system provides no socket.
+const NO_SOCKETS: Duration = Duration::from_secs(1);
+
+/// A relay in front of a server.
+pub struct Relay {
+    lab: u32,
+    listener: TcpListener,
+    server: SocketAddr,
+    trouble: Rc<Trouble>,
+    connections: Vec<Connection>,
+    /// The number of connections so far.
+    count: u32,
+    /// Nothing is accepted before this time.
+    pause: Option<Instant>,
+    begin: Instant,
+}
+
+impl Relay {
+    /// Listens at an address, for the clients of a lab. Its server listens at another.
+    ///
+    /// # Errors
+    /// When the address is in use, or does not belong to this computer.
+    pub fn new(
+        lab: u32,
+        address: SocketAddr,
+        server: SocketAddr,
+        trouble: Trouble,
+    ) -> io::Result<Self> {
+        let listener = TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        Ok(Self {
+            lab,
+            listener,
+            server,
+            trouble: Rc::new(trouble),
+            connections: Vec::new(),
+            count: 0,
+            pause: None,
+            begin: Instant::now(),
+        })
+    }
+
+    /// The address at which the relay listens.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// The time since the relay began, in microseconds.
+    pub fn now(&self) -> u64 {
+        self.begin.elapsed().as_micros().try_into().unwrap_or(u64::MAX)
+    }
+
+    /// Whether there are any connections.
+    pub fn is_idle(&self) -> bool {
+        self.connections.is_empty()
+    }
+
+    /// Does what can be done now, then waits until there is more to do, one of the `others` is readable, or `until` is
+    /// reached. `report` receives the events.
+    ///
+    /// # Errors
+    /// When the system cannot wait.
+    pub fn turn(
+        &mut self,
+        others: &[BorrowedFd],
+        until: Instant,
+        report: &mut dyn FnMut(Event),
+    ) -> io::Result<()> {
+        let begin = self.begin;
+        let report = &mut |what| {
+            let at = begin.elapsed().as_micros().try_into().unwrap_or(u64::MAX);
+            report(Event { at, what });
+        };
+        self.accept(report);
+        let mut until = until;
+        for connection in &mut self.connections {
+            until = connection.work(report).map_or(until, |due| due.min(until));
+            if connection.is_over() {
+                report(What::Gone { connection: connection.number() });
+            }
+        }
+        self.connections.retain(|connection| !connection.is_over());
+        self.wait(others, until)
+    }
+
+    fn wait(&self, others: &[BorrowedFd], until: Instant) -> io::Result<()> {
+        let mut watched: Vec<_> =
+            others.iter().map(|other| PollFd::new(*other, PollFlags::POLLIN)).collect();
+        if self.pause.is_none() {
+            watched.push(PollFd::new(self.listener.as_fd(), PollFlags::POLLIN));
+        }
+        let until = self.pause.map_or(until, |pause| pause.min(until));
+        let interests = self.connections.iter().flat_map(Connection::interests);
+        watched.extend(interests.map(|(end, flags)| PollFd::new(end, flags)));
+        // Rounded up, or the last millisecond would be spent in a loop.
+        let left = until.saturating_duration_since(Instant::now()).as_micros().div_ceil(1000);
+        let left = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        match poll(&mut watched, left) {
+            Err(error) if error != Errno::EINTR => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn accept(&mut self, report: &mut dyn FnMut(What)) {
+        if self.pause.is_some_and(|pause| Instant::now() < pause) {
+            return;
+        }
+        self.pause = None;
+        loop {
+            let (client, from) = match self.listener.accept() {
+                Ok(accepted) => accepted,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                // A client has left before it was accepted.
+                Err(error)
+                    if [ErrorKind::Interrupted, ErrorKind::ConnectionAborted]
+                        .contains(&error.kind()) =>
+                {
+                    continue;
+                }
+                Err(error) => {
+                    report(What::Note { text: format!("cannot accept a client: {error}") });
+                    self.pause = Some(Instant::now() + NO_SOCKETS);
+                    return;
+                }
+            };
+            self.count = self.count.saturating_add(1);
+            let connection = self.count;
+            report(What::Opened { connection, from });
+            match self.connect(client) {
+                Ok(connection) => self.connections.push(connection),
+                Err(why) => {
+                    report(What::Refused { connection, why });
+                    report(What::Gone { connection });
+                }
+            }
+        }
+    }
+
+    /// Connects a client to the server, or resets it.
+    fn connect(&self, client: TcpStream) -> Result<Connection, String> {
+        // The socket stays open until the client has been reset.
+        let copy = client.try_clone();
+        let connected = if self.connections.len() < MAX_CONNECTIONS {
+            Connection::new(self.count, self.lab, client, self.server, &self.trouble)
+                .map_err(|error| format!("the server cannot be reached: {error}"))
+        } else {
+            Err(format!("there are {MAX_CONNECTIONS} connections already"))
+        };
+        if connected.is_err() {
+            let _ = copy.map(|client| SockRef::from(&client).set_linger(Some(Duration::ZERO)));
+        }
+        connected
+    }
+}

@@ -1,0 +1,172 @@
+//! A session file: a line of JSON about the session, and then one for each event. Such a file may come from anywhere.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, LineWriter, Read, Write};
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, bail};
+use serde::{Deserialize, Serialize};
+
+use crate::labs;
+use crate::report::text::quoted_line;
+use crate::trace::event::{Event, What};
+use crate::trace::relay::MAX_CONNECTIONS;
+
+/// The maximum size of a file. What happens after that is not saved.
+const MOST: u64 = 64 * 1024 * 1024;
+
+/// The maximum length of a line. An event has at most 64 KiB, and each byte takes at most six characters.
+const LONGEST: u64 = 512 * 1024;
+
+/// The first line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// The version of the format.
+    pub version: u32,
+    /// The lab.
+    pub lab: u32,
+    /// When the session began, in microseconds since 1970.
+    pub began: u64,
+    /// The port of the server.
+    pub port: u16,
+}
+
+/// The version of the format.
+pub const VERSION: u32 = 1;
+
+/// Writes a session file.
+pub struct Writer {
+    file: LineWriter<File>,
+    size: u64,
+}
+
+impl Writer {
+    /// Begins a file.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn create(path: &Path, about: &About) -> Result<Self> {
+        let cannot = || format!("cannot write {}", path.display());
+        let file = LineWriter::new(File::create(path).with_context(cannot)?);
+        let mut writer = Self { file, size: 0 };
+        writer.write(about).with_context(cannot)?;
+        Ok(writer)
+    }
+
+    /// Adds an event, unless the file is full. Returns a remark if it has become full with this event.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn add(&mut self, event: &Event) -> io::Result<Option<&'static str>> {
+        if self.size > MOST {
+            return Ok(None);
+        }
+        self.write(event)?;
+        Ok((self.size > MOST).then_some("the session file is full: what follows is not saved"))
+    }
+
+    fn write(&mut self, line: &impl Serialize) -> io::Result<()> {
+        let mut line = serde_json::to_vec(line)?;
+        line.push(b'\n');
+        self.size += line.len() as u64;
+        self.file.write_all(&line)
+    }
+}
+
+/// Reads a session file.
+pub struct Reader {
+    file: BufReader<io::Take<File>>,
+    name: String,
+    /// The session.
+    pub about: About,
+    line: usize,
+    last: u64,
+    count: u32,
+    open: BTreeSet<u32>,
+}
+
+impl Reader {
+    /// Reads the first line.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is no session file.
+    pub fn open(path: &Path) -> Result<Self> {
+        let name = path.display().to_string();
+        let file = File::open(path).with_context(|| format!("cannot read {name}"))?;
+        let file = BufReader::new(file.take(MOST + 2 * LONGEST));
+        let about = About { version: VERSION, lab: 1, began: 0, port: 0 };
+        let (line, last, count, open) = (0, 0, 0, BTreeSet::new());
+        let mut reader = Self { file, name, about, line, last, count, open };
+        let about: Option<About> = reader.next_line()?;
+        let about = about.with_context(|| format!("{} is empty", reader.name))?;
+        if about.version != VERSION {
+            bail!(
+                "{} has version {}, but this kit reads version {VERSION}",
+                reader.name,
+                about.version
+            );
+        }
+        if !labs::numbers().contains(&about.lab) {
+            bail!("{} is about lab {}, which does not exist", reader.name, about.lab);
+        }
+        reader.about = about;
+        Ok(reader)
+    }
+
+    /// Reads the next event.
+    ///
+    /// # Errors
+    /// When the line is not an event that can follow the events before it.
+    pub fn next_event(&mut self) -> Result<Option<Event>> {
+        let Some(event) = self.next_line::<Event>()? else { return Ok(None) };
+        self.check(&event).map_err(|why| self.wrong(why))?;
+        Ok(Some(event))
+    }
+
+    fn check(&mut self, event: &Event) -> Result<(), &'static str> {
+        if event.at < self.last {
+            return Err("it is earlier than the event before it");
+        }
+        self.last = event.at;
+        let Some(connection) = event.what.connection() else { return Ok(()) };
+        if let What::Opened { .. } = event.what {
+            if connection <= self.count {
+                return Err("this connection has been opened before");
+            }
+            // One more may be open before it is refused.
+            if self.open.len() > MAX_CONNECTIONS {
+                return Err("there are too many connections");
+            }
+            self.count = connection;
+            self.open.insert(connection);
+        } else if !self.open.contains(&connection) {
+            return Err("this connection is not open");
+        }
+        if let What::Gone { .. } = event.what {
+            self.open.remove(&connection);
+        }
+        Ok(())
+    }
+
+    fn next_line<T: for<'de> Deserialize<'de>>(&mut self) -> Result<Option<T>> {
+        let mut line = Vec::new();
+        let read = (&mut self.file).take(LONGEST).read_until(b'\n', &mut line);
+        let read = read.with_context(|| format!("cannot read {}", self.name))?;
+        self.line += 1;
+        if read == 0 {
+            return Ok(None);
+        }
+        if !line.ends_with(b"\n") {
+            return Err(self.wrong("the line is too long, or has no end"));
+        }
+        // What the parser says may repeat parts of the file.
+        let parsed = serde_json::from_slice(&line);
+        let parsed = parsed.map_err(|error| self.wrong(quoted_line(&error.to_string())))?;
+        Ok(Some(parsed))
+    }
+
+    fn wrong(&self, why: impl std::fmt::Display) -> anyhow::Error {
+        anyhow!("line {} of {} is not part of a session: {why}", self.line, self.name)
+    }
+}
