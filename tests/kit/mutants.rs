@@ -214,9 +214,10 @@ impl Steady {
             let advice = parts.last()?.lines().filter(|line| !line.starts_with("   look at"));
             return Some(vec![(*parts.first()?).to_owned(), advice.collect()]);
         }
-        // Threads and programs race, so the rows of a ladder may be in a different order, joined or split. The people
-        // and the missing event are always the same.
-        let stays = |line: &&str| !line.contains('│') || line.contains('✗');
+        // Threads and programs race, so the rows of a ladder may be in a different order, joined or split, and more or
+        // fewer rows and steps are left out. The people and the missing event are always the same.
+        let is_row = |line: &str| line.contains('│') || line.trim_start().starts_with("── ");
+        let stays = |line: &&str| !is_row(line) || line.contains('✗');
         let picture = |part: &str| part.lines().filter(stays).collect::<Vec<_>>().join("\n");
         let part = |part| if is_picture(&part) { picture(part) } else { part.to_owned() };
         Some(parts.into_iter().map(part).collect())
