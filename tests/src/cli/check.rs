@@ -285,14 +285,18 @@ fn is_written(file: &Path, page: &str) -> bool {
     written.is_ok()
 }
 
+/// Returns an option of a command line, with its value quoted for a shell.
+pub(super) fn quoted_option(name: &str, value: &str) -> String {
+    format!(" --{name} '{}'", value.replace('\'', r"'\''"))
+}
+
 /// Returns a function that returns the command for running a stage again.
 fn again(
     server: Option<&String>,
     client: Option<&String>,
 ) -> impl Fn(u32, u32, u64) -> String + use<> {
     let option = |name: &str, command: Option<&String>| {
-        let quoted = command.map(|command| command.replace('\'', r"'\''"));
-        quoted.map(|command| format!(" --{name} '{command}'")).unwrap_or_default()
+        command.map(|command| quoted_option(name, command)).unwrap_or_default()
     };
     let programs = format!("{}{}", option("server", server), option("client", client));
     move |lab, stage, seed| format!("cargo lab check {lab}.{stage} --seed {seed}{programs}")

@@ -1,7 +1,6 @@
 //! `cargo lab crowd`: lets a crowd talk on a server, and checks that everybody gets what is said, once and in order.
 
 use std::cell::Cell;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -9,6 +8,7 @@ use anyhow::{Result, anyhow, bail};
 use clap::value_parser;
 use console::style;
 
+use crate::cli::check::{self, quoted_option};
 use crate::cli::progress::{self, Progress};
 use crate::cli::target::lab_number;
 use crate::crowd::game::{Game, game};
@@ -56,7 +56,7 @@ pub struct Options {
     #[arg(long, default_value_t = 1, value_parser = value_parser!(u64).range(1..))]
     runs: u64,
     /// Checks this server, in any language, instead of yours; see `cargo lab check --help`
-    #[arg(long, value_name = "CMD", value_parser = super::check::command)]
+    #[arg(long, value_name = "CMD", value_parser = check::command)]
     server: Option<String>,
     /// Lets the program of --server read this file or folder, too
     #[arg(long, value_name = "PATH", requires = "server")]
@@ -169,10 +169,10 @@ fn command(options: &Options, seed: u64) -> String {
         command += " --finished";
     }
     if let Some(server) = &options.server {
-        let _ = write!(command, " --server '{}'", server.replace('\'', r"'\''"));
+        command += &quoted_option("server", server);
     }
     for path in &options.read {
-        let _ = write!(command, " --read '{}'", path.display().to_string().replace('\'', r"'\''"));
+        command += &quoted_option("read", &path.display().to_string());
     }
     command
 }
