@@ -25,7 +25,7 @@ use crate::harness::tap::Tap;
 use crate::harness::words::Words;
 use crate::journal::failure::{Check, Failure};
 use crate::journal::terminal::Terminal;
-use crate::journal::timeout::TIMEOUT;
+use crate::journal::timeout::START_TIMEOUT;
 use crate::journal::{EventKind, Journal, Step};
 use crate::journal::{SERVER, is_server};
 use crate::system::ports;
@@ -121,7 +121,7 @@ impl Harness {
     /// Waits until the program listens, whether or not it prints its address. No event shows that a program has begun
     /// to listen, so this function polls.
     fn wait_until_listening(&self, address: SocketAddr, process: &Process) -> Check {
-        let deadline = Instant::now() + TIMEOUT;
+        let deadline = Instant::now() + START_TIMEOUT;
         while !ports::is_listening(address.port()) {
             let has_ended = process.status().is_some();
             if has_ended || Instant::now() > deadline {

@@ -4,7 +4,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::journal::timeout::TIMEOUT;
+use crate::journal::timeout::{START_TIMEOUT, TIMEOUT};
 
 /// If more bytes than this arrive, they count as a flood, and no more bytes are kept.
 const FLOOD: usize = 32 * 1024 * 1024;
@@ -16,6 +16,11 @@ pub trait Content {
     /// # Errors
     /// Returns an error if the bytes are a flood. The error says why no more bytes are accepted.
     fn add(&mut self, bytes: &[u8]) -> Result<(), &'static str>;
+
+    /// Returns whether the sender may still be starting, so that its first bytes may take [`START_TIMEOUT`].
+    fn may_be_starting(&self) -> bool {
+        false
+    }
 
     /// Returns when to call [`Content::settle`], if nothing more arrives before that time.
     fn settles_at(&self) -> Option<Instant> {
@@ -123,8 +128,9 @@ impl<C: Content> Inbox<C> {
     }
 
     /// Calls `look` with the bytes that have arrived, and again after each change, until `look` returns a value.
-    /// Returns `None` if nothing more can arrive, or after [`TIMEOUT`].
+    /// Returns `None` if nothing more can arrive, or after [`TIMEOUT`], which begins when the sender has started.
     pub fn wait<T>(&self, look: impl FnMut(&mut Arrived<C>) -> Option<T>) -> Option<T> {
+        self.wait_for(START_TIMEOUT, |arrived| (!arrived.may_be_starting()).then_some(()));
         self.wait_for(TIMEOUT, look)
     }
 

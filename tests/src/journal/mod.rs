@@ -168,6 +168,20 @@ impl Journal {
         self.lock().iter().rev().find(is_start).map(|event| event.who.clone())
     }
 
+    /// Returns whether the program that was started last has shown anything since.
+    pub fn last_started_has_shown(&self) -> bool {
+        let events = self.lock();
+        let mut has_shown = Vec::new();
+        for event in events.iter().rev() {
+            match event.what {
+                EventKind::Showed(_) => has_shown.push(&event.who),
+                EventKind::Started(..) => return has_shown.contains(&&event.who),
+                _ => {}
+            }
+        }
+        false
+    }
+
     /// Returns all output of each program, including output after the end of the script.
     pub fn shown(&self) -> BTreeMap<String, Vec<u8>> {
         // The output of a terminal may arrive in pieces.

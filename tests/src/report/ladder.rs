@@ -12,7 +12,7 @@ use crate::journal::{Event, EventKind};
 use crate::report::canvas::Canvas;
 use crate::report::closing;
 use crate::report::rows::{
-    Kind, MUCH, Row, calls, is_call, is_echo, rows_of, shown_up_to, wrong_event,
+    Kind, MUCH, Row, calls, is_call, is_echo, marks, rows_of, shown_up_to, wrong_event,
 };
 use crate::report::text::{self, MIN_COLUMNS, cut, quoted_line, wrapped};
 
@@ -114,6 +114,10 @@ impl Ladder {
             let end = FIRST_ROWS + rows.len() - size.rows + 1;
             leave_out(&mut rows, FIRST_ROWS..end);
         }
+        if rows.iter().any(|row| matches!(row.kind, Kind::Arrow { is_glued: true, .. })) {
+            let text = "+ was sent together with the message above it".to_owned();
+            rows.push(Row { at: None, kind: Kind::Step(text) });
+        }
         Self { lab, lanes, rows, left_out }
     }
 
@@ -139,12 +143,12 @@ impl Ladder {
             }
             let mut style = console::Style::new();
             match kind {
-                Kind::Arrow { from, to, text, is_wrong: false, .. } => {
-                    row.arrow(at(*from), at(*to), &short(self.lab, text), '─');
-                }
-                Kind::Arrow { from, to, text, is_wrong: true, .. } => {
-                    style = style.red();
-                    row.arrow(at(*from), at(*to), &format!("✗ {}", short(self.lab, text)), '─');
+                Kind::Arrow { from, to, text, is_wrong, is_glued, .. } => {
+                    if *is_wrong {
+                        style = style.red();
+                    }
+                    let text = format!("{}{}", marks(*is_wrong, *is_glued), short(self.lab, text));
+                    row.arrow(at(*from), at(*to), &text, '─');
                 }
                 Kind::Missing { from, to, text } => {
                     style = style.red();

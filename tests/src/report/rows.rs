@@ -36,6 +36,8 @@ pub enum Kind {
         full: String,
         /// Whether this is the message at fault.
         is_wrong: bool,
+        /// Whether the message was sent together with the message in the row above.
+        is_glued: bool,
     },
     /// Text that should have been sent from one lane to another.
     Missing {
@@ -59,6 +61,16 @@ pub enum Kind {
     Step(String),
     /// A gap, with the number of rows that have been left out.
     Gap(usize),
+}
+
+/// Returns the marks before the text on an arrow.
+pub fn marks(is_wrong: bool, is_glued: bool) -> &'static str {
+    match (is_wrong, is_glued) {
+        (true, true) => "✗ + ",
+        (true, false) => "✗ ",
+        (false, true) => "+ ",
+        (false, false) => "",
+    }
 }
 
 /// Returns whether a program showed only the typed text and its prompt.
@@ -175,16 +187,19 @@ pub fn rows_of(
     };
     let arrow = |from: &str, to: &str, wire: &Wire| {
         let (Some(from), Some(to)) = (lane(from), lane(to)) else { return Vec::new() };
-        let row = |Label { text, full, is_wrong }| {
+        // What arrives together may have been sent in several pieces, so only the sender's bytes are marked.
+        let is_sent = matches!(event.what, EventKind::Sent(..));
+        let row = |(number, Label { text, full, is_wrong })| {
+            let is_glued = is_sent && number > 0;
             let kind = if from == to {
                 let text = format!("to itself: {text}");
                 Kind::Note { lane: from, text, is_typed: false }
             } else {
-                Kind::Arrow { from, to, text, full, is_wrong }
+                Kind::Arrow { from, to, text, full, is_wrong, is_glued }
             };
             Row { at, kind }
         };
-        texts(wire).into_iter().map(row).collect()
+        texts(wire).into_iter().enumerate().map(row).collect()
     };
     let note = |text: String| match lane(&event.who) {
         Some(lane) => {

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::report::ladder::Ladder;
-use crate::report::rows::{Kind, Row};
+use crate::report::rows::{Kind, Row, marks};
 use crate::report::screens::Screen;
 use crate::report::text::{cut, escape, quoted_line, width};
 
@@ -53,13 +53,11 @@ pub fn ladder(ladder: &Ladder) -> String {
             )
         };
         match kind {
-            Kind::Arrow { from, to, full, is_wrong, .. } => {
+            Kind::Arrow { from, to, full, is_wrong, is_glued, .. } => {
                 let class =
                     if *is_wrong { "wrong".to_owned() } else { format!("by{}", from % SPEAKERS) };
                 let mut lines = lines;
-                if *is_wrong {
-                    lines[0].insert_str(0, "✗ ");
-                }
+                lines[0].insert_str(0, marks(*is_wrong, *is_glued));
                 let arrow = arrow(x(*from), x(*to), y, &lines);
                 let full = escape(full);
                 let _ = write!(rows, "<g class=\"{class}\"><title>{full}</title>{arrow}</g>");
@@ -151,9 +149,10 @@ fn in_words(ladder: &Ladder) -> String {
     let names = names(ladder);
     let name = |lane: &usize| names[*lane].as_str();
     let row = |row: &Row| match &row.kind {
-        Kind::Arrow { from, to, text, is_wrong, .. } => {
+        Kind::Arrow { from, to, text, is_wrong, is_glued, .. } => {
             let wrong = if *is_wrong { "wrong, " } else { "" };
-            format!("{wrong}{} to {}: {text}", name(from), name(to))
+            let glued = if *is_glued { "together with the message before, " } else { "" };
+            format!("{wrong}{glued}{} to {}: {text}", name(from), name(to))
         }
         Kind::Missing { from, to, text } => {
             format!("missing, {} to {}: {text}", name(from), name(to))

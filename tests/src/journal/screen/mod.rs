@@ -349,6 +349,10 @@ impl Content for Screen {
         self.add_at(bytes, Instant::now())
     }
 
+    fn may_be_starting(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
     fn settles_at(&self) -> Option<Instant> {
         self.changed.map(|changed| changed + QUIET)
     }
