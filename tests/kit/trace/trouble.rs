@@ -128,7 +128,7 @@ fn four_of_ten(trouble: &str, kind: &str) -> (Trace, TcpStream, TcpStream) {
 
 #[test]
 fn a_direction_stops_for_ever() {
-    let (trace, client, peer) = four_of_ten("--stop-after", "stops for ever");
+    let (trace, client, peer) = four_of_ten("--stop-after", "stops forever");
     // The other direction goes on, so everything that could arrive here has arrived.
     send(&client, "more\n");
     send(&peer, "hi there\n");
@@ -139,7 +139,7 @@ fn a_direction_stops_for_ever() {
     // What was not passed on is not a message.
     assert_eq!(
         texts(&trace.stops()),
-        ["connects", "hell", "✗ stops for ever after 4 bytes", "hi there⏎"]
+        ["connects", "hell", "✗ stops forever after 4 bytes", "hi there⏎"]
     );
 }
 
@@ -183,7 +183,7 @@ fn trouble_is_only_for_one_client() {
     let ladder = trace.stops();
     let rows = texts(&ladder);
     assert_eq!(rows.iter().filter(|text| **text == "13‹62 spaces›[ann] : hello").count(), 2);
-    let end = ["13‹62 spaces›[bob] …", "✗ stops for ever after 70 bytes"];
+    let end = ["13‹62 spaces›[bob] …", "✗ stops forever after 70 bytes"];
     assert!(rows.ends_with(&end), "{ladder:#?}");
 }
 
@@ -212,7 +212,7 @@ fn trouble_that_makes_no_sense_is_refused() {
     for (arguments, says) in [
         (&["3", "--split", "0"][..], "a piece has at least 1 byte"),
         (&["3", "--delay", "20"], "20ms or 0.5s"),
-        (&["3", "--rate", "0"], "bytes a second"),
+        (&["3", "--rate", "0"], "bytes per second"),
         (&["3", "--stop-after", "1", "--reset-after", "2"], "cannot be used with"),
         (&["3", "--glue"], "--hold"),
         (&["3", "--server", "x"], "{port}"),

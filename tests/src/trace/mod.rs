@@ -1,4 +1,4 @@
-//! A relay in front of a server, which shows every message of real sessions, and can make trouble on the way.
+//! A relay in front of a server. It shows every message of a real session, and can make trouble between the two ends.
 //!
 //! The relay produces events. The ladder draws them, and a session file and a packet capture store them.
 
