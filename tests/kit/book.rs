@@ -249,7 +249,7 @@ fn every_code_block_says_what_it_is() {
 
 #[test]
 fn the_figures_show_what_the_programs_do() {
-    // A figure shows events in their order, which may differ on a busy machine. One run without a difference is enough.
+    // The order of the events in a figure may differ on a busy machine. One run without a difference is enough.
     let check = || lab().args(["figures", "--check"]).output().unwrap();
     let mut output = check();
     for _ in 0..4 {

@@ -164,7 +164,7 @@ fn a_script_that_panics_costs_only_its_stage() {
         assert!(broken.page.contains("panics on purpose ("), "{}", broken.page);
         assert_eq!(broken.output.status.code(), Some(1), "{text}");
     }
-    // These threads of the grader only read.
+    // These threads of the grader only read bytes.
     for part in ["reading from a connection", "reading a terminal"] {
         let broken = check(Some(part));
         let text = broken.text();

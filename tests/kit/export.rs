@@ -30,7 +30,7 @@ impl StudentsKit {
     }
 }
 
-/// Locked by the test that is using the build folder of the students' kits.
+/// A lock, held by the test that is using the build folder of the students' kits.
 static TURN: Mutex<()> = Mutex::new(());
 
 /// Exports a student's kit. All such kits share a build folder, so the libraries are built only once; only one such kit
@@ -40,7 +40,7 @@ pub fn students_kit() -> StudentsKit {
     StudentsKit { folder: export_built_in("target/students"), _turn: turn }
 }
 
-/// Exports a kit whose programs are built in a folder of this kit.
+/// Exports a kit whose build folder is a folder of this kit.
 pub fn export_built_in(target: &str) -> TempDir {
     let kit = tempfile::tempdir().unwrap();
     lab().arg("export").arg(kit.path()).assert().success();

@@ -219,7 +219,7 @@ struct Seen<'a> {
     grader: &'a Grader,
     stage: usize,
     report: String,
-    /// The output on the terminals.
+    /// Everything that the programs printed on their terminals.
     shown: String,
     /// The report as an HTML page.
     page: String,
@@ -424,7 +424,7 @@ fn programs() -> Vec<Case> {
         })
         .is(Verdict::Blocked(1)),
         // Even if a program can read the grader's script, it cannot know the words, because they are random.
-        case("answers with all that the script may ask", &["should have heard"], |kit| {
+        case("sends all texts of the grader's script", &["should have heard"], |kit| {
             kit.serves(
                 r#"let script = fs::read_to_string(kit().join("tests/src/labs/lab1/server.rs")).unwrap_or_default();
                 println!("read {} bytes of the grader", script.len());
@@ -434,7 +434,7 @@ fn programs() -> Vec<Case> {
                     client.write_all(b"Welcome to this chatroom!\n").unwrap();
                     println!("127.0.0.1 connected");
                     clients.push(client);
-                    // Stage 2, in which the server is started with an option, allows no other message.
+                    // Send nothing more in stage 2, whose server is started with an option.
                     if clients.len() == 2 && env::args().len() == 2 {
                         for text in script.split('"').skip(1).step_by(2) {
                             for client in &mut clients {

@@ -112,8 +112,8 @@ fn are_caught(lab: u32) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// How many times a mutant is graded before a difference in its report counts. Reports depend on races between threads
-/// and programs, but verdicts do not.
+/// The number of times that a mutant is graded before a difference in its report counts. Reports depend on races
+/// between threads and programs, but verdicts do not.
 const LOOKS: usize = 3;
 
 /// Returns what is wrong with a mutant's verdicts and report.

@@ -40,7 +40,8 @@ fn kit_with_pages() -> Option<TempDir> {
     Some(kit)
 }
 
-/// A folder with a program that takes the place of the browser, and the file in which it notes what it opens.
+/// A folder with a program that takes the place of the browser, and the file in which the program records what it
+/// opens.
 fn browser() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let opened = folder.path().join("opened");
@@ -50,7 +51,7 @@ fn browser() -> (TempDir, PathBuf) {
     (folder, opened)
 }
 
-/// `$PATH`, with this folder in front.
+/// Returns the value of `$PATH`, with this folder first.
 fn path_with(folder: &Path) -> OsString {
     let paths = env::var_os("PATH").unwrap_or_default();
     env::join_paths([folder.to_owned()].into_iter().chain(env::split_paths(&paths))).unwrap()
@@ -152,7 +153,7 @@ fn the_complete_kit_builds_its_pages() {
 
 #[test]
 fn a_kit_can_be_exported_without_mdbook() {
-    // This kit, without its tools.
+    // Links to everything in this kit except `target/`, where mdBook may be installed.
     let here = tempfile::tempdir().unwrap();
     for entry in fs::read_dir(root()).unwrap().map(Result::unwrap) {
         if entry.file_name() != "target" {

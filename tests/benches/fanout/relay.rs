@@ -1,4 +1,4 @@
-//! The upper limit: the rate that a chat could reach on this machine if all it did was pass bytes on.
+//! The upper limit: the rate that a chat could reach on this machine if it only passed bytes on.
 //!
 //! The relay has one thread, and does not apply the rules of any lab. After each wake-up, it reads from all ready
 //! connections, and then makes one send to each receiver. With plain sockets, fewer system calls are not possible. The

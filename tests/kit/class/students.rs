@@ -81,7 +81,7 @@ impl Class {
         self.folder.path().join("class")
     }
 
-    /// Returns the path of another file, next to the folder of the class.
+    /// Returns the path of a file next to the folder of the class.
     pub fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

@@ -224,7 +224,7 @@ fn parts_are_made(run: &Run, lab: &Lab, columns: usize, rng: &mut StdRng) -> Res
             }
         }
     }
-    // Reports show all text with `visible`.
+    // Reports pass all text through `visible`.
     let [one, other] = &run.texts.each_ref().map(|text| visible(text.as_bytes()));
     let room = rng.random_range(..100);
     let header = |rng: &mut StdRng, text: &str| rng.random_range(..=text.chars().count());

@@ -10,7 +10,7 @@ pub const MAX_LINE: usize = 64 * 1024;
 /// The maximum length of the name of a room or a client, in bytes.
 const MAX_NAME: usize = 256;
 
-/// A server adds fewer bytes than this to a line that it passes on.
+/// An upper bound for the number of bytes that a server adds to a line that it passes on.
 const ADDED: usize = 64;
 
 /// Reads lines. A line can be put back when it turns out to belong to the next message.
