@@ -266,7 +266,7 @@ impl Checker {
         };
         let seen = self.state.first_seen[number];
         self.state.first_seen[number] = seen.or(Some(at));
-        // If a later message from the same sender arrived anywhere, this message had been sent completely.
+        // The arrival of a later message from the same sender shows that this message had been sent completely.
         let of_sender =
             self.sent.get(&(item.who, item.room)).map(Vec::as_slice).unwrap_or_default();
         let begin = of_sender.partition_point(|later| *later <= number);
@@ -337,7 +337,7 @@ impl Checker {
     }
 }
 
-/// Returns the last sent text that is similar to this text, or that contains it or is contained in it.
+/// Returns the last sent text that resembles this text, contains it, or is a part of it.
 fn nearest(record: &Record, text: &str) -> Option<usize> {
     let text = text.trim();
     let is_torn = |item: &Item| match &item.kind {
@@ -347,7 +347,7 @@ fn nearest(record: &Record, text: &str) -> Option<usize> {
     record.items.iter().rposition(is_torn)
 }
 
-/// Returns whether two texts have similar beginnings or ends.
+/// Returns whether two texts begin or end with the same characters.
 fn alike(one: &str, other: &str) -> bool {
     const ENOUGH: usize = 5;
     let begin = one.chars().zip(other.chars()).take_while(|(a, b)| a == b).count();

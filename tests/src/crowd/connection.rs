@@ -1,4 +1,5 @@
-//! One person's connection. Its functions never wait for the server, and read all bytes that have arrived.
+//! One person's connection to the server. Reading and writing never wait, and each read returns all bytes that have
+//! arrived.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -66,7 +67,7 @@ impl Connection {
                 Ok(written) => drop(self.out.drain(..written)),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                // The next read reports the reason.
+                // The next read reports why the write failed.
                 Err(_) => self.out.clear(),
             }
         }

@@ -1,4 +1,4 @@
-//! Starts a server, plays a plan against it, and ends it.
+//! Starts a server, plays a plan against it, and ends the server.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ pub fn game(
     let started = harness.server_with(options);
     let server = started.map_err(|failure| unwritten(&harness, plan.lab).unwrap_or(failure))?;
     let process = server.terminal().process();
-    // If the system does not report this state, the player relies only on the silence.
+    // If the system does not report whether the server is running, the player relies only on the silence.
     let is_busy = || process.is_running().unwrap_or(false);
     let manner = Manner { patience, is_busy: &is_busy, progress };
     let played = play(plan, server.address(), &manner)?;

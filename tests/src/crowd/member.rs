@@ -12,7 +12,7 @@ pub struct State {
     pub people: Vec<Person>,
     /// The entry in which each item first arrived, whoever received it.
     pub first_seen: Vec<Option<usize>>,
-    /// The number of items that were sent before the last calm. These items are not checked again.
+    /// The number of items that were sent before the last calm and are not checked again.
     pub settled: usize,
 }
 
@@ -25,7 +25,7 @@ pub struct Person {
     pub has_heard: bool,
     /// Whether the welcome of wire format 1, or `Connected to server!` of wire format 2, has arrived.
     pub is_welcome: bool,
-    /// How the person began to leave for good, if they have.
+    /// How the person has begun to leave for good, or `None` if the person stays.
     pub left: Option<Way>,
     /// The rooms that the person has asked to join.
     pub rooms: BTreeMap<usize, Member>,

@@ -4,7 +4,7 @@
 //! [`record`]. [`checker`] reads only this record. [`shrink`] finds a smaller plan that breaks the same rule, and
 //! [`mod@slice`] picks the messages that matter.
 //!
-//! # What a right server may do
+//! # What a correct server may do
 //!
 //! A verdict must never depend on a race, so a rule is applied only if the record proves that it applies. The entry
 //! for a sent message is written before its first byte is sent. The entry for a received message is written after its
@@ -15,21 +15,21 @@
 //!   message. In wire formats 1 and 3, the others send calls to a newcomer until one arrives, because a server may
 //!   send the welcome just before it adds the newcomer to its list. The membership is certain only until the person
 //!   begins to leave in any way.
-//! - **Nothing is lost.** A member who stays gets every message that is sent after the membership is certain. A member
+//! - **Nothing is lost.** A member who stays gets every message that is sent once the membership is certain. A member
 //!   who leaves may miss the last messages, but no earlier ones: if a later message from the same sender has arrived,
 //!   all earlier messages must have arrived. Missing messages are detected at a calm, when no person does anything.
 //!   The player waits until nothing is missing, or until nothing has arrived for a while and the server's program is
 //!   not running.
 //! - **Senders that vanish.** If a sender vanishes, its message counts as lost only if some members got it, because a
 //!   reset destroys the bytes that the server has not read. If one member got the message, all members must get it. If
-//!   the wire format announces a leave, the server must announce it however the sender left. If the sender leaves as
-//!   the wire format requires, no message may be lost.
-//! - **Strangers.** A newcomer may get a message that was on its way when the newcomer began to join. This is wrong if
-//!   a later message from the same sender had already arrived at any person, because the earlier message was then
-//!   complete. In wire format 4, a member who leaves a room may get its messages up to the announcement of the leave,
-//!   even after the reply, but no later messages.
-//! - **Order.** The messages from one sender in one room stay in order. The announcement of a join is before all
-//!   messages from the newcomer, and no message from a member is after the announcement of the leave. The server never
+//!   leaves are announced in the wire format, the server must announce every leave, however the sender left. If the
+//!   sender leaves as the wire format requires, no message may be lost.
+//! - **Strangers.** A newcomer may get a message that was on its way when the newcomer began to join. If a later
+//!   message from the same sender had already arrived anywhere, the earlier message was complete, so the newcomer must
+//!   not get it. In wire format 4, a member who leaves a room may get its messages up to the announcement of the
+//!   leave, even after the reply, but no later messages.
+//! - **Order.** The messages from one sender in one room stay in order. The announcement of a join precedes all
+//!   messages from the newcomer, and no message from a member follows the announcement of the leave. The server never
 //!   passes on a text that was sent after leaving.
 //! - **Twice.** A repeated message is certain to be an error, because all texts are different, and no person joins a
 //!   room twice under the same name.

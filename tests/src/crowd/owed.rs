@@ -94,14 +94,13 @@ impl State {
         self.deaf(record, &present)
     }
 
-    /// Returns whether the sender did not close or reset the connection, so that all messages sent before must have
-    /// arrived.
+    /// Returns whether the sender stayed or left politely, so that all earlier messages must have arrived.
     fn is_polite(&self, item: &Item) -> bool {
         !matches!(self.people[item.who].left, Some(Way::Closes | Way::Resets))
     }
 
-    /// Returns whether the server must have received an item: the sender stayed or left politely, or a person got the
-    /// item.
+    /// Returns whether the server must have received an item, because the sender stayed or left politely, or because a
+    /// person got the item.
     fn must_come(&self, item: &Item, number: usize) -> bool {
         let sender = &self.people[item.who];
         let has_vanished = !self.is_polite(item);
@@ -112,8 +111,8 @@ impl State {
         was_member && (!has_vanished || is_noticed || self.first_seen[number].is_some())
     }
 
-    /// If only chat messages show that a person has joined, the person must have received one of the calls from the
-    /// others.
+    /// Returns a violation if a person received none of the calls from the others, in a wire format without
+    /// announcements.
     fn deaf(&self, record: &Record, present: &BTreeSet<usize>) -> Option<Violation> {
         if self.announces() || present.len() < 2 {
             return None;
@@ -130,7 +129,7 @@ impl State {
     }
 }
 
-/// Returns the reference of a room that the server has sent to a person.
+/// Returns the reference that the server has sent to a person for a room.
 fn reference_of(references: &BTreeMap<String, usize>, room: usize) -> &str {
     references.iter().find(|(_, number)| **number == room).map_or("", |(text, _)| text.as_str())
 }

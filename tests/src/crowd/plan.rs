@@ -40,16 +40,17 @@ pub enum Act {
         /// Whether the nickname ends with a newline, in wire format 2.
         newline: bool,
     },
-    /// Joins another room, in wire format 4. A member sends the same request again, and gets the same reply.
+    /// Joins another room, in wire format 4. A member repeats the request for the room, and must get the same reply.
     Enter(usize),
     /// Sends one or more texts in one piece.
     Say(Vec<Line>),
     /// Sends a text in pieces, with a short pause between them. Each number is the end of a piece, in bytes. A number
     /// that is larger than the length is reduced modulo the length.
     InPieces(Line, Vec<usize>),
-    /// Leaves a room and stays connected, in wire format 4. A text, if there is one, is sent too late.
+    /// Leaves a room and stays connected, in wire format 4. The optional text is sent after the leave, so it is too
+    /// late.
     Exit(usize, Option<Line>),
-    /// Leaves as the wire format requires. In wire format 3, a text may be sent too late.
+    /// Leaves as the wire format requires. In wire format 3, an optional text is sent after the leave.
     Leave(Option<Line>),
     /// Closes the connection.
     Vanish {

@@ -73,7 +73,7 @@ struct Stage {
     record: Record,
     checker: Checker,
     seats: Vec<Seat>,
-    /// The person who called last, and when.
+    /// The person who sent the last call, and the time of the call.
     caller: usize,
     called: Instant,
     /// The time since the last event.
@@ -105,7 +105,7 @@ impl Stage {
                 return Ok(next);
             }
             if is_calm {
-                // This check is slow, so it is repeated only after a change.
+                // The check for missing messages is slow, so it is repeated only after a change.
                 let is_over = std::mem::take(&mut looks)
                     && self.seats.iter().all(Seat::is_idle)
                     && self.checker.missing(&self.record).is_none();
@@ -131,7 +131,7 @@ impl Stage {
         self.begin.elapsed()
     }
 
-    /// Performs all acts that are possible now. Returns whether there were any.
+    /// Performs all acts that are possible now, and returns whether there were any.
     fn acts(&mut self) -> bool {
         let before = self.record.entries.len();
         for who in 0..self.seats.len() {
@@ -163,7 +163,8 @@ impl Stage {
             return false;
         }
         let Some(act) = seat.queue.pop_front() else { return false };
-        // If the server has closed the connection, the act is skipped, because the checker reports the closing.
+        // If the server has closed the connection, the act is skipped, because the checker reports the closed
+        // connection.
         if is_join || is_connected {
             self.does(who, act);
         }

@@ -83,7 +83,7 @@ pub enum What {
 /// How a person leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// As the wire format requires. The person continues to read until the server closes the connection.
+    /// The person leaves as the wire format requires, and continues to read until the server closes the connection.
     Politely,
     /// The person closes the connection.
     Closes,

@@ -32,7 +32,7 @@ impl fmt::Display for Rule {
         out.write_str(match self {
             Self::Lost => "every member gets every message",
             Self::Twice => "nobody gets a message twice",
-            Self::Echo => "the speaker does not get its own message",
+            Self::Echo => "a message is not sent back to its speaker",
             Self::Stranger => "only members of a room get its messages",
             Self::Unsaid => "nobody gets a message that was not sent",
             Self::Order => "the messages of one sender stay in order",

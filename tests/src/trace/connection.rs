@@ -17,7 +17,7 @@ use crate::trace::pipe::{End, Next, Pipe};
 use crate::trace::trouble::{Kind, Trouble};
 use crate::trace::way::Way;
 
-/// The interval between two checks whether a receiver has read a piece.
+/// The interval between two checks of whether a receiver has read a piece.
 const LOOK: Duration = Duration::from_millis(1);
 
 /// The maximum number of bytes in one read.
@@ -36,7 +36,7 @@ pub struct Connection {
     ends: Option<[TcpStream; 2]>,
     /// The direction to the server, and the direction to the client.
     pipes: [Pipe; 2],
-    /// Whether the connection to the server has not been established yet.
+    /// Whether the connection to the server is still being established.
     is_connecting: bool,
     /// The directions in which a socket was full.
     is_full: [bool; 2],
@@ -242,7 +242,7 @@ impl Connection {
                     self.is_full[at] = true;
                     return None;
                 }
-                // The receiver has disconnected. Everything that it sent before has been read.
+                // The receiver has disconnected. All bytes that the receiver sent before have been read.
                 Err(_) => {
                     let way = Way::BOTH[1 - at];
                     report(What::Reset { connection, way });

@@ -62,7 +62,7 @@ pub enum What {
         /// The direction.
         way: Way,
     },
-    /// The relay made trouble that concerns the whole connection or direction.
+    /// The relay stopped, closed or reset a connection, or one direction of it, as an option requires.
     Trouble {
         /// The number of the connection.
         connection: u32,

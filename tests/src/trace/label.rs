@@ -15,16 +15,16 @@ const CUT: &str = "╎";
 /// The mark in front of a message that arrived in the same piece as the end of the previous message.
 const GLUED: &str = "+ ";
 
-/// The maximum length of an incomplete message that is not shown yet, in bytes.
+/// If an incomplete message has more bytes than this, it is shown.
 const MOST_BYTES: usize = 64 * 1024 + 1024;
 
-/// The maximum number of pieces of an incomplete message that is not shown yet.
+/// If an incomplete message has more pieces than this, it is shown.
 const MOST_PIECES: usize = 4096;
 
 /// The maximum number of marks that are kept for a message.
 const MOST_CUTS: usize = 40;
 
-/// The marks are not shown if this number of consecutive pieces are single spaces.
+/// If this number of consecutive pieces are single spaces, no marks are shown.
 const PADDING: usize = 4;
 
 /// The maximum length of a text that is shown, in bytes.
@@ -59,7 +59,7 @@ pub struct Pending {
 }
 
 impl Pending {
-    /// Begins without any bytes.
+    /// Creates the state of one direction, without any bytes.
     pub fn new(lab: u32, way: Way) -> Self {
         Self { lab, way, drawn: Vec::new(), begun: None }
     }
@@ -196,7 +196,7 @@ impl Label {
         ladder::short(lab, &text)
     }
 
-    /// Returns the pieces with a mark between them, if all of them can be shown.
+    /// Returns the pieces, separated by marks, if all of them can be shown.
     fn with_cuts(&self) -> Option<String> {
         if self.bytes.len() > LONG || self.cuts.len() + 1 < self.pieces {
             return None;
@@ -207,7 +207,7 @@ impl Label {
             pieces.push(short_blanks(&visible(&self.bytes[begin..end])));
             begin = end;
         }
-        // If the padding of a header is split, the marks hide the rest of the text.
+        // If the padding of a header is split, its marks would hide the rest of the text.
         let text = pieces.join(CUT);
         (!text.contains(&format!(" {CUT}").repeat(PADDING))).then_some(text)
     }

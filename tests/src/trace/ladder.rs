@@ -1,5 +1,5 @@
-//! A ladder that is drawn while a session runs. It has a lane for the server and for each client, and shows their
-//! messages.
+//! A ladder that is drawn while a session runs. The ladder has a lane for the server and for each client, and shows
+//! their messages.
 
 use std::collections::BTreeMap;
 

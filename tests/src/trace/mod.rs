@@ -1,4 +1,5 @@
-//! A relay in front of a server. It shows every message of a real session, and can make trouble between the two ends.
+//! A relay in front of a server. The relay shows every message of a real session, and can make trouble between the
+//! client and the server.
 //!
 //! The relay produces events. The ladder draws them, and a session file and a packet capture store them.
 

@@ -20,7 +20,7 @@ impl Names {
         Self { lab, begun: Vec::new(), is_settled: lab == 1 }
     }
 
-    /// Reads more bytes. Returns the nickname when it is found, and then never again.
+    /// Reads more bytes. Returns the nickname as soon as it is found, but only once.
     pub fn read(&mut self, way: Way, bytes: &[u8]) -> Option<String> {
         if self.is_settled {
             return None;
@@ -31,7 +31,7 @@ impl Names {
         }
         let text = String::from_utf8_lossy(&self.begun);
         let name = match self.lab {
-            // The nickname may have no newline. In this case, only the reply shows that the nickname is complete.
+            // The nickname may have no newline, so that only the reply shows that the nickname is complete.
             2 => match text.split_once('\n') {
                 Some((name, _)) => Some(name),
                 None => (way == Way::ToClient).then_some(&*text),

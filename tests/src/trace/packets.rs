@@ -1,5 +1,5 @@
-//! A packet capture (pcap) of a session, for Wireshark and tshark. The relay does not see packets, so they are
-//! invented: each client seems to have its own computer, and each piece seems to be one segment.
+//! A packet capture (pcap) of a session, for Wireshark and tshark. The relay does not see packets, so the capture
+//! contains invented packets, as if each client had its own computer, and each piece were one segment.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -21,8 +21,8 @@ const TCP: usize = 20;
 /// 10.0.2.0.
 const SERVER: [u8; 4] = [10, 0, 0, 1];
 
-/// The port before the port of connection 1. No other protocol uses these ports, so Wireshark does not misinterpret
-/// the bytes.
+/// The client's port in connection 1 is this number plus 1. No other protocol uses these ports, so Wireshark does not
+/// misinterpret the bytes.
 const CLIENTS: u16 = 50_000;
 
 const FIN: u8 = 0x01;

@@ -10,10 +10,10 @@ use rand::rngs::StdRng;
 use crate::trace::trouble::{Kind, Trouble};
 use crate::trace::way::Way;
 
-/// The maximum number of waiting bytes. If it is reached, the relay stops reading, and TCP makes the sender wait.
+/// The maximum number of waiting bytes. At this limit, the relay stops reading, and TCP makes the sender wait.
 const CAPACITY: usize = 64 * 1024;
 
-/// The maximum time that a piece waits until the receiver has read the previous piece.
+/// The maximum time that a piece waits for the receiver to read the previous piece.
 const UNREAD: Duration = Duration::from_millis(50);
 
 /// The number of pieces per second if the rate is limited. At a low rate, each piece has one byte.
@@ -168,7 +168,7 @@ impl Pipe {
         }
     }
 
-    /// Returns until when all bytes are held back, or `None` if they are not held back.
+    /// Returns the time until which all bytes are held back, or `None` if they are not held back.
     fn holds(&mut self, now: Instant) -> Option<Instant> {
         let hold = self.trouble.hold.filter(|_| self.is_troubled && self.released == 0)?;
         let (first, random) = (self.waiting[0].at, &mut self.random);

@@ -135,7 +135,7 @@ impl Reader {
             if connection <= self.count {
                 return Err("this connection was opened before");
             }
-            // A further connection may be open until the relay refuses it.
+            // One connection above the limit may be open until the relay refuses it.
             if self.open.len() > MAX_CONNECTIONS {
                 return Err("there are too many connections");
             }

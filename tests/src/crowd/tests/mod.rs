@@ -1,4 +1,4 @@
-//! Tests with handwritten records. For each rule, some records break it, and some only seem to break it.
+//! Tests with handwritten records. For each rule, some records break the rule, and others only seem to break it.
 
 mod story;
 
