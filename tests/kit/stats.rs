@@ -28,7 +28,7 @@ use crate::{LIMIT, lab, lab_in};
 /// A server that fails stage 1.1.
 const ENDS: &str = "fn main() {}";
 
-/// A kit whose log is switched on.
+/// Returns a kit whose log is switched on.
 fn kit(server: &str) -> TempDir {
     let kit = tempfile::tempdir().unwrap();
     kit_with_server(kit.path(), server);
@@ -155,7 +155,7 @@ fn watching_and_the_map_are_noted() {
     assert!(events(&kit.path().join(ON)).contains(&"1.1 failed".to_owned()));
 }
 
-/// If the log cannot be written, a sentence says so, and the verdict is the same.
+/// If the log cannot be written, a message says so, and the verdict is the same.
 #[test]
 fn a_log_that_cannot_be_written_costs_no_verdict() {
     let kit = kit(LISTENS);
@@ -168,7 +168,7 @@ fn a_log_that_cannot_be_written_costs_no_verdict() {
             (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
         assert!(said.contains("✓ 1.1 ") && said.ends_with(" 4/4 points in 1 stage\n"), "{said}");
         assert_eq!(
-            errors.matches("Not everything was noted in .kept/stats.log: ").count(),
+            errors.matches("Not everything was recorded in .kept/stats.log: ").count(),
             1,
             "{errors}"
         );
@@ -212,7 +212,7 @@ fn a_log_has_a_limited_size() {
     run(kit.path(), "stats").assert().success().stdout(says.and(contains("· 2.1 ")));
 }
 
-/// Three students: one finishes stage 1 after a pause, one needs a hint, and one does not finish it.
+/// Writes the logs of three students: one finishes stage 1 after a pause, one needs a hint, and one does not finish it.
 fn class(folder: &Path) -> Vec<String> {
     let logs = [
         log(&[

@@ -22,7 +22,7 @@ use crate::system::program::Runnable;
 pub enum Author {
     /// The student: `labs/`.
     Student,
-    /// The kit: `solutions/`, whose programs serve as the control.
+    /// The kit, whose programs in `solutions/` serve as the control.
     Kit,
 }
 
@@ -123,7 +123,7 @@ impl Grader {
         self
     }
 
-    /// Uses these programs of an author, which have been built already.
+    /// Uses these programs of an author, which have already been built.
     #[must_use]
     pub fn with_programs(mut self, author: Author, built: Built) -> Self {
         let programs = match author {
@@ -216,8 +216,8 @@ impl Grader {
         let is_wrong = |one: &Runnable| matches!(one, Runnable::Missing(Failure::Wrong { .. }));
         let compile = !is_wrong(&programs.0) && !is_wrong(&programs.1);
         let is_open = author == Author::Student && self.grades_own() && self.is_open(lab);
-        // A command line names a finished program, for which every verdict is useful. The same is true of an open lab,
-        // because its stages do not extend each other's functions. A program that does not compile has failed.
+        // Every verdict is useful for a program that a command line names, because it is finished, and for an open
+        // lab, because its stages do not extend each other's functions. A program that does not compile has failed.
         if author == Author::Student && self.grades_own() && !is_open && compile {
             let missing = stage.requires.iter().find_map(|&number| self.missing(lab, number));
             if let Some(missing) = missing {

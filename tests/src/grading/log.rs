@@ -37,13 +37,13 @@ const EVENTS: [(Event, &str); 4] = [
 /// What happened to a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// It passed for the first time, or for the first time after it failed.
+    /// The stage passed for the first time, or for the first time after it failed.
     Passed,
-    /// It failed.
+    /// The stage failed.
     Failed,
-    /// It is not written yet, and every earlier stage has passed.
+    /// The stage is not written yet, and every earlier stage has passed.
     NotStarted,
-    /// Another of its hints was shown.
+    /// Another hint of the stage was shown.
     Hint,
 }
 
@@ -155,8 +155,9 @@ impl Log {
         log
     }
 
-    /// Adds a verdict, unless it tells nothing new. A repeated pass, a blocked stage and a grader error are left out.
-    /// Of the stages that are not started, only the first in each lab counts, because later ones were not tried.
+    /// Adds a verdict, unless it adds no information. A repeated pass, a blocked stage and a grader error are left
+    /// out. Of the stages that are not started, only the first in each lab counts, because later stages were not
+    /// tried.
     pub fn graded(&mut self, lab: u32, stage: u32, verdict: &Verdict) {
         let event = match verdict {
             Verdict::Passed if self.passed.insert((lab, stage)) => Event::Passed,
@@ -181,7 +182,7 @@ impl Log {
     /// Returns a sentence if something could not be recorded.
     pub fn trouble(&self) -> Option<String> {
         let why = self.trouble.as_ref()?;
-        Some(format!("Not everything was noted in {ON}: {why}. No verdict depends on it."))
+        Some(format!("Not everything was recorded in {ON}: {why}. No verdict depends on this log."))
     }
 
     fn add(&mut self, stage: (u32, u32), event: Event) {

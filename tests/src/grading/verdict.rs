@@ -14,7 +14,7 @@ pub enum Verdict {
     NotStarted,
     /// The earlier stage with this number has not been passed, so this stage cannot be judged.
     Blocked(u32),
-    /// The grader or the machine failed, or the reference programs fail as well, or take very long.
+    /// The grader or the machine failed, or the reference programs also fail or take too long.
     GraderError,
 }
 

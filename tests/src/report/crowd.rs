@@ -16,8 +16,7 @@ const ROWS: usize = 24;
 /// The maximum length of a message in the comparison, in bytes.
 const LONGEST: usize = 200;
 
-/// Returns the report as text. `plan` is the plan in which the rule was broken first, and `again` the command that plays
-/// it again.
+/// Returns the report as text. `plan` is the original plan, and `again` is the command that plays this plan again.
 pub fn to_text(plan: &Plan, shrunk: &Shrunk, again: &str, columns: usize) -> String {
     let Some(violation) = &shrunk.game.played.violation else { return String::new() };
     let columns = columns.max(MIN_COLUMNS);

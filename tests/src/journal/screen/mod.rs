@@ -80,7 +80,7 @@ pub struct Screen {
     scrollback: usize,
     /// The lines that have appeared since the screens were last complete.
     since: BTreeMap<String, usize>,
-    /// When something was last shown, if the screen has not been looked at since.
+    /// The time of the last output, if the screen has not been examined since then.
     changed: Option<Instant>,
 }
 
