@@ -22,7 +22,7 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 static GRADER: LazyLock<Grader> =
     LazyLock::new(|| Grader::new(&grader::kit::root(), &labs::numbers(), replay()));
 
-/// The seed for a replay with the same random words.
+/// Returns the seed for a replay with the same random words.
 fn replay() -> Option<u64> {
     std::env::var("GRADER_SEED").ok()?.parse().ok()
 }

@@ -191,7 +191,7 @@ fn what_succeeds_freely_does_not_when_confined() {
         .iter()
         .filter(|(name, end)| *end != "done" && !NOT_EVERYWHERE.contains(&name.as_str()))
         .collect();
-    assert!(failed.is_empty(), "these prove nothing: {failed:#?}");
+    assert!(failed.is_empty(), "these attacks prove nothing: {failed:#?}");
 
     let targets = Targets::new();
     let confined = confined(&targets.command(), targets.port);

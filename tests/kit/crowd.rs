@@ -96,7 +96,7 @@ fn mutants() -> Vec<Mutant> {
     table["mutant"].as_array().unwrap().iter().map(of).collect()
 }
 
-/// `cargo lab crowd` says what is wrong, and how to see it again.
+/// Asserts that `cargo lab crowd` reports the mistake, and the command that shows it again.
 fn reports_and_fails(number: u32, seed: u64, server: &str) {
     let (number, seed) = (number.to_string(), seed.to_string());
     let arguments = ["crowd", &number, "--seed", &seed, "--seconds", "1", "--server", server];

@@ -24,7 +24,7 @@ pub struct StudentsKit {
 }
 
 impl StudentsKit {
-    /// The folder.
+    /// Returns the folder of the kit.
     pub fn path(&self) -> &Path {
         self.folder.path()
     }
@@ -95,7 +95,7 @@ pub fn assert_holds_no_solution(kit: &Path) {
             let telling: Vec<_> = body.lines().map(str::trim).filter(is_code).collect();
             for (path, text) in exported.iter().zip(&texts) {
                 let given = telling.iter().filter(|line| text.contains(**line)).count();
-                // Some bodies of only one line are also in `common`, for the labs that follow.
+                // `common` also contains some bodies of only one line, for the later labs.
                 assert!(
                     telling.len() <= 1 || given < telling.len(),
                     "{} has the lines of `{}` in lab {lab}: {telling:#?}",
@@ -107,7 +107,7 @@ pub fn assert_holds_no_solution(kit: &Path) {
     }
 }
 
-/// A comment between the rows of a table ends the table, on GitHub and in the book.
+/// A comment between two rows would end the table, both on GitHub and in the book.
 #[test]
 fn no_export_mark_is_in_a_table() {
     let kit = grader::kit::root();

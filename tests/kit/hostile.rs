@@ -159,7 +159,7 @@ fn main() {{
     }
 }
 
-/// Helper functions of the hostile programs.
+/// Returns the source text of the helper functions of the hostile programs.
 fn common(mark: &str, address: Ipv4Addr) -> String {
     format!(
         r#"#![allow(dead_code, unused_imports)]
@@ -549,7 +549,7 @@ fn a_hostile_submission_ends_in_a_verdict_and_leaves_nothing() {
     assert!(failed.lock().unwrap().is_empty(), "{failed:?}");
 }
 
-/// If the kernel can enforce this, a program can write only in its own folder.
+/// If the kernel can confine writing, a program can write only in its own folder.
 #[test]
 fn no_file_outside_of_its_folder_is_changed() {
     console::set_colors_enabled(false);

@@ -69,7 +69,7 @@ fn every_stage_is_named_in_a_doc_comment() {
     }
 }
 
-/// What a check of the scripts' steps has found.
+/// The results of checking the steps of the scripts.
 #[derive(Default)]
 struct Steps {
     /// The functions that the steps name.

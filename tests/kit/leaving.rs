@@ -391,7 +391,7 @@ fn play(case: Case) -> Outcome {
     let since = Instant::now();
     let mut client = Client::start(lab, server.address, place);
     if lab != 1 {
-        assert!(client.screen.shows(": "), "{case:?} should have asked");
+        assert!(client.screen.shows(": "), "{case:?} should have asked for a name");
     }
     if situation == AtTheQuestion {
         let since = Instant::now();

@@ -51,7 +51,7 @@ impl Mutant {
     }
 }
 
-/// All mistakes.
+/// Returns all mistakes.
 pub fn mutants() -> Vec<Mutant> {
     let text = fs::read_to_string(grader::kit::root().join("tests/mutants.toml")).unwrap();
     let table: toml::Table = text.parse().unwrap();

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use crate::results::browsed;
 use crate::{LIMIT, lab, lab_in};
 
-/// The mdBook of this kit, or the one in `$PATH`.
+/// Returns the path of the kit's own mdBook, or of the mdBook in `$PATH`.
 fn mdbook() -> Option<PathBuf> {
     let ours = root().join("target/tools/bin/mdbook");
     let paths = env::var_os("PATH").unwrap_or_default();
@@ -31,7 +31,7 @@ fn mdbook() -> Option<PathBuf> {
     found
 }
 
-/// A student's kit with the pages, or `None` without mdBook.
+/// Exports a student's kit with the pages; returns `None` if mdBook is not installed.
 fn kit_with_pages() -> Option<TempDir> {
     mdbook()?;
     let kit = tempfile::tempdir().unwrap();
@@ -40,8 +40,7 @@ fn kit_with_pages() -> Option<TempDir> {
     Some(kit)
 }
 
-/// A folder with a program that takes the place of the browser, and the file in which the program records what it
-/// opens.
+/// Returns a folder with a program that replaces the browser, and the file in which the program records what it opens.
 fn browser() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let opened = folder.path().join("opened");

@@ -103,7 +103,7 @@ impl fmt::Display for Comparison {
             let deaf = self.load.deaf;
             write!(
                 formatter,
-                "  disconnected of {deaf} deaf: {relay} by the relay, {server} by the server"
+                "  {deaf} people do not read; disconnected: {relay} by the relay, {server} by the server"
             )?;
         }
         Ok(())

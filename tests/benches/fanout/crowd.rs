@@ -80,7 +80,11 @@ fn probe(people: &mut [Person], wire: Wire) -> Result<()> {
     let begin = Instant::now();
     for other in others {
         while other.wait_for(PROBE_AGAIN, |bytes| end_of(bytes, &probe))?.is_none() {
-            ensure!(begin.elapsed() < PATIENCE, "{} received nothing from the first sender", other.name);
+            ensure!(
+                begin.elapsed() < PATIENCE,
+                "{} received nothing from the first sender",
+                other.name
+            );
             first.say(wire, 0, "probe")?;
         }
     }

@@ -129,7 +129,7 @@ fn ask_nickname(
 ) -> Result<Option<String>> {
     stream.write_all(b"NICK")?;
     let reason = match messages.handshake(Some(patience)) {
-        Err(error) if error.kind() == ErrorKind::TimedOut => "it did not come in time",
+        Err(error) if error.kind() == ErrorKind::TimedOut => "it did not arrive in time",
         Err(error) if error.kind() == ErrorKind::InvalidData => "it is much too long",
         nickname => return Ok(nickname?),
     };

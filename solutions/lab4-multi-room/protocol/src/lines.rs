@@ -35,14 +35,14 @@ impl<R: BufRead> Lines<R> {
         Self { reader, limit: MAX_LINE, begin, bytes, put_back, is_skipping: false }
     }
 
-    /// Like [`Lines::new`], but for a client, which accepts longer lines: a server adds to the lines that it passes
-    /// on.
+    /// Creates a reader for a client, which accepts longer lines than [`Lines::new`]: a server adds to the lines that
+    /// it passes on.
     pub fn from_server(reader: R) -> Self {
         Self { limit: MAX_LINE + ADDED, ..Self::new(reader, |_| {}) }
     }
 
-    /// Like [`Lines::next_line`], but for a line that may begin a request: there is no limit on how long the line takes
-    /// to arrive.
+    /// Returns the next line, which may begin a request; unlike in [`Lines::next_line`], there is no limit on how long
+    /// the line takes to arrive.
     pub(crate) fn first_line(&mut self) -> Result<Option<String>, Problem> {
         if self.put_back.is_none() {
             (self.begin)(&mut self.reader);
