@@ -1,5 +1,5 @@
-//! Tests that the grader's files form floors. A file uses only files on its own floor and on lower floors, and no two
-//! files depend on each other.
+//! Tests that the grader's files form floors, or layers: a file uses only files on its own floor and on lower floors,
+//! and no two files depend on each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -132,7 +132,7 @@ impl Rooms {
         true
     }
 
-    /// Stops waiting for joins. Call this after telling the person that there is no reply.
+    /// Stops waiting for joins. Call this function after telling the person that there is no reply.
     pub fn give_up(&self) {
         let mut state = self.state();
         state.lost = state.last_join().map(|(room, _)| (room.to_owned(), Instant::now()));
