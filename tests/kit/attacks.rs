@@ -228,7 +228,7 @@ fn what_succeeds_freely_does_not_when_confined() {
 
 /// Runs the attacks in namespaces. The test above starts this test.
 #[test]
-#[ignore = "the test of tier A starts this test"]
+#[ignore = "another test starts this test"]
 fn inside() {
     let variable = env::var(COMMAND).unwrap();
     let (port, command) = variable.split_once(' ').unwrap();
