@@ -35,7 +35,7 @@ pub struct Person {
     pub unanswered_joins: usize,
     /// The number of leaves that have no reply yet, in wire format 4.
     pub unanswered_leaves: usize,
-    /// The number of texts that were sent too late. In wire format 4, the server may reply to each of them with an
+    /// The number of texts that were sent too late. In wire format 4, the server may reply to each late text with an
     /// error.
     pub late: usize,
 }

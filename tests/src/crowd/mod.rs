@@ -8,13 +8,14 @@
 //!
 //! A verdict must never depend on a race, so a rule is applied only if the record proves that it applies. The entry
 //! for a sent message is written before its first byte is sent. The entry for a received message is written after its
-//! last byte has arrived. A server may process the message at any time between these entries.
+//! last byte has arrived. A server may process a message at any time between the entries for sending it and receiving
+//! it.
 //!
 //! - **Members.** A person is certain to be a member of a room when a message that only members get has arrived. In
-//!   wire formats 2 and 4, this message is the person's own announcement; in wire formats 1 and 3, it is any chat
-//!   message. In wire formats 1 and 3, the others send calls to a newcomer until one arrives, because a server may
-//!   send the welcome just before it adds the newcomer to its list. The membership is certain only until the person
-//!   begins to leave in any way.
+//!   wire formats 2 and 4, only the announcement of the person's own join proves the membership; in wire formats 1 and
+//!   3, any chat message does. In wire formats 1 and 3, the others send calls to a newcomer until one arrives, because
+//!   a server may send the welcome just before it adds the newcomer to its list. The membership is certain only until
+//!   the person begins to leave in any way.
 //! - **Nothing is lost.** A member who stays gets every message that is sent once the membership is certain. A member
 //!   who leaves may miss the last messages, but no earlier ones: if a later message from the same sender has arrived,
 //!   all earlier messages must have arrived. Missing messages are detected at a calm, when no person does anything.

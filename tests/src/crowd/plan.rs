@@ -47,8 +47,7 @@ pub enum Act {
     /// Sends a text in pieces, with a short pause between them. Each number is the end of a piece, in bytes. A number
     /// that is larger than the length is reduced modulo the length.
     InPieces(Line, Vec<usize>),
-    /// Leaves a room and stays connected, in wire format 4. The optional text is sent after the leave, so it is too
-    /// late.
+    /// Leaves a room and stays connected, in wire format 4. The optional text is sent too late, after the leave.
     Exit(usize, Option<Line>),
     /// Leaves as the wire format requires. In wire format 3, an optional text is sent after the leave.
     Leave(Option<Line>),
@@ -95,7 +94,7 @@ const WORDS: [&str; 16] = [
 /// On average, one in this number of texts is long.
 const LONG_ONE_OF: u32 = 24;
 
-/// The length of a long text, in bytes. Such a text does not fit into the buffers of the original programs.
+/// The length of a long text, in bytes. A long text does not fit into the buffers of the original programs.
 const LONG: std::ops::Range<usize> = 1000..5000;
 
 impl Plan {

@@ -22,7 +22,7 @@ const BETWEEN_PIECES: Duration = Duration::from_millis(2);
 /// The interval between two calls to the people who are not yet certain to be members.
 const CALL: Duration = Duration::from_millis(10);
 
-/// The beginning of a call. No text of a plan has this beginning.
+/// The beginning of a call. No text of a plan begins like a call.
 const CALLED: &str = "call-";
 
 /// A plan may take this many times the sum of its pauses, because the computer may be busy.

@@ -11,7 +11,7 @@ pub struct Manner<'a> {
     pub patience: Duration,
     /// Returns whether the server's program is running rather than waiting.
     pub is_busy: &'a dyn Fn() -> bool,
-    /// Called with the number of events that have begun.
+    /// A function that is called with the number of events that have begun.
     pub progress: &'a dyn Fn(usize),
 }
 

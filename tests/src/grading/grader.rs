@@ -66,8 +66,8 @@ pub struct Commands {
 pub struct Grader {
     /// The labs.
     pub labs: Vec<Lab>,
-    /// The seed of the random words, for a replay. Otherwise each run of a stage gets its own seed from the system, so
-    /// that no program can contain prepared answers.
+    /// The seed of the random words, for a replay. Without this seed, each run of a stage gets its own seed from the
+    /// system, so that no program can contain prepared answers.
     pub replay: Option<u64>,
     kit: PathBuf,
     graded_labs: Vec<u32>,
@@ -190,7 +190,8 @@ impl Grader {
         })
     }
 
-    /// Grades a stage after the stages that it requires. Each stage is run only once, even if it is requested again.
+    /// Grades a stage after the stages that it requires. Each stage is run only once, even if its verdict is requested
+    /// again.
     pub fn grade(&self, author: Author, lab: u32, stage: &Stage, with: impl FnOnce(&Graded)) {
         let mut graded = self.graded.lock().unwrap_or_else(PoisonError::into_inner);
         let once = Arc::clone(graded.entry((author, lab, stage.number)).or_default());

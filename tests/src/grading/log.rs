@@ -17,10 +17,10 @@ use crate::harness::stage::Lab;
 use crate::journal::panics::caught;
 use crate::labs;
 
-/// The log while it is switched on. `cargo clean` does not remove the log, and git ignores it.
+/// The file of the log while the log is switched on. `cargo clean` does not remove the file, and git ignores it.
 pub const ON: &str = ".kept/stats.log";
 
-/// The log after it has been switched off.
+/// The file of the log after the log has been switched off.
 pub const OFF: &str = ".kept/stats-off.log";
 
 /// The maximum size of a log. If a log becomes larger, the older half of its lines is removed.
@@ -88,10 +88,10 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// Reads a log, which anyone may have written. Only the last [`MAX_BYTES`] are read.
+    /// Reads the last [`MAX_BYTES`] of a log, which anyone may have written.
     ///
     /// # Errors
-    /// Returns an error if there is no such file, or it cannot be read.
+    /// Returns an error if there is no such file, or if the file cannot be read.
     pub fn read(file: &Path) -> io::Result<Self> {
         let (bytes, labs) = (newest(file, MAX_BYTES)?, labs::all());
         let mut lines = Self::default();
@@ -123,7 +123,7 @@ fn newest(file: &Path, most: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The writer of this kit's log. It writes nothing if the log is switched off.
+/// The writer of this kit's log. The writer does nothing if the log is switched off.
 #[derive(Default)]
 pub struct Log {
     file: Option<PathBuf>,
@@ -155,9 +155,8 @@ impl Log {
         log
     }
 
-    /// Adds a verdict, unless it adds no information. A repeated pass, a blocked stage and a grader error are left
-    /// out. Of the stages that are not started, only the first in each lab counts, because later stages were not
-    /// tried.
+    /// Adds a verdict if it is new information. A repeated pass, a blocked stage and a grader error are left out. Of
+    /// the stages that are not started, only the first in each lab counts, because later stages were not tried.
     pub fn graded(&mut self, lab: u32, stage: u32, verdict: &Verdict) {
         let event = match verdict {
             Verdict::Passed if self.passed.insert((lab, stage)) => Event::Passed,

@@ -69,6 +69,6 @@ pub struct Step {
 pub enum Wire {
     /// Bytes.
     Bytes(Vec<u8>),
-    /// Something other than bytes: `connects`, `closes`.
+    /// Something other than bytes, such as `connects` or `closes`.
     Signal(&'static str),
 }

@@ -8,7 +8,8 @@ const OTHER_LINES: &str = "other lines, which are on the screen below";
 /// The number of characters of the common beginning that are shown if a text is too long for its line.
 const CONTEXT: usize = 16;
 
-/// The text that replaces blanks that are not shown. A text that contains it is shown without its length.
+/// The end of the text that replaces blanks that are not shown. A text with this replacement is shown without its
+/// length.
 const SHORTENED: &str = " spaces›";
 
 /// A text that is shorter than this is shown without its length. The value is in characters.

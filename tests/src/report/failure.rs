@@ -349,8 +349,8 @@ impl<'a> Report<'a> {
             lines.push(("control", said.to_owned()));
         }
         if self.graded.verdict == Verdict::GraderError {
-            let advice = "run it again; if that does not help, show this to your instructor. Your \
-                          programs were not graded, and may be correct.";
+            let advice = "run the stage again; if it fails again, show this report to your instructor. \
+                          Your programs were not graded, and may be correct.";
             lines.push(("to do", advice.to_owned()));
             lines.push(("again", self.again.clone()));
             return lines;

@@ -198,7 +198,7 @@ fn arrived_again(lab: u32, before: &[u8], rest: &[u8], events: &[Event]) -> bool
     !first.is_empty() && messages(lab, before).iter().any(is_first) && is_of_one(lab, first, events)
 }
 
-/// Returns whether a message repeats something that was sent only once. Such a message is about a single event, not
+/// Returns whether a message repeats something that was sent only once, and is therefore about a single event, not
 /// about two similar events.
 fn is_of_one(lab: u32, message: &[u8], events: &[Event]) -> bool {
     /// Text that is shorter than this may occur anywhere by chance.
@@ -331,8 +331,8 @@ mod tests {
         near_misses(&evidence, &events, &lab(false))
     }
 
-    /// Many line editors print a blank before a message. In an earlier version, these blanks made the grader panic if
-    /// the person had typed something.
+    /// Many line editors print a blank before a message. If the person had typed something, such a blank once made the
+    /// grader panic.
     #[test]
     fn blanks_before_a_message_were_not_typed() {
         let typed = Event {

@@ -76,7 +76,7 @@ impl<W: Write> Packets<W> {
                 #[allow(clippy::cast_possible_truncation)] // less than 5,000
                 let client = CLIENTS + (*connection % 5000) as u16;
                 let ports = [client, server_port(self.about.port)];
-                // The numbers are similar to those of a real system, but they are the same in each export.
+                // The sequence numbers look like those of a real system, but are the same in each export.
                 let first = connection.wrapping_mul(0x9e37_79b9);
                 let next = [first, first ^ 0x5bd1_e995];
                 let opened = Connection { ports, next, has_ended: [false; 2] };
@@ -172,7 +172,7 @@ impl<W: Write> Packets<W> {
         let sum = checksum(&ip).to_be_bytes();
         ip[10..12].copy_from_slice(&sum);
 
-        // These addresses belong to no manufacturer: they consist of 02:00 and the IP address.
+        // The Ethernet addresses belong to no manufacturer: each address consists of 02:00 and the IP address.
         let mac = |address: [u8; 4]| [&[2, 0], &address[..]].concat();
         let ethernet = [mac(addresses[1]), mac(addresses[0]), vec![0x08, 0x00]].concat();
         let packet = [ethernet, ip, tcp].concat();

@@ -161,7 +161,7 @@ impl Relay {
 
     /// Connects a client to the server, or resets the client's connection.
     fn connect(&self, client: TcpStream) -> Result<Connection, String> {
-        // This copy keeps the socket open until the connection has been reset.
+        // A copy of the socket keeps it open until the connection has been reset.
         let copy = client.try_clone();
         let connected = if self.connections.len() < MAX_CONNECTIONS {
             Connection::new(self.count, self.lab, client, self.server, &self.trouble)

@@ -143,7 +143,7 @@ impl Trouble {
             && (clients.is_empty() || clients.into_iter().any(|client| is_client(client)))
     }
 
-    /// Returns a random number generator for one direction of a connection. Its numbers do not depend on the other
+    /// Returns a random number generator for one direction of a connection. The generator does not depend on the other
     /// connections.
     pub fn random(&self, connection: u32, way: Way) -> StdRng {
         let way = u64::from(way == Way::ToClient);

@@ -1,8 +1,8 @@
 //! What a person sees on a terminal: the lines that are or were on its screen.
 //!
 //! A plain program prints one line after another, and each line counts as seen as often as it was printed. Other
-//! programs move the cursor, erase, and draw again. In such a program, a line counts as seen if it was ever on the
-//! screen. Drawing the line again does not count, but two copies on the screen at the same time do.
+//! programs move the cursor, erase, and draw again. If a program draws again, a line counts as seen if it was ever on
+//! the screen. Drawing the line again does not count, but two copies on the screen at the same time do.
 
 mod changes;
 mod effect;
@@ -353,8 +353,8 @@ impl Content for Screen {
         self.changed.map(|changed| changed + QUIET)
     }
 
-    /// Called when the screen is complete. Additional lines that are equal to earlier lines cannot be recognized before
-    /// this.
+    /// Called when the screen is complete. Before the screen is complete, additional lines that are equal to earlier
+    /// lines cannot be recognized.
     fn settle(&mut self) {
         self.changed = None;
         if self.is_plain() {
