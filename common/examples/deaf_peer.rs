@@ -1,4 +1,4 @@
-//! A deaf peer: how many bytes the system accepts for a program that never reads.
+//! A deaf peer: how many bytes the system accepts for a peer that never reads.
 
 mod loopback;
 mod prediction;
@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// More bytes than any system should accept.
+/// The number of bytes after which the client stops. No system should accept so many.
 const LIMIT: u64 = 256_000_000;
 
 fn main() -> ExitCode {

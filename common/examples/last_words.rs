@@ -1,4 +1,4 @@
-//! Last words lost to a reset: a close while unread bytes are waiting.
+//! Last words lost to a reset: closing a connection while unread bytes are waiting.
 
 mod loopback;
 mod prediction;
@@ -43,7 +43,7 @@ fn close(reads_first: bool) -> io::Result<char> {
     if reads_first {
         server.read_exact(&mut [0])?;
     }
-    // If the system does not accept all bytes in time, the write returns the number of accepted bytes.
+    // If the system does not accept all bytes before the timeout, the write returns the number of accepted bytes.
     server.set_write_timeout(Some(Duration::from_millis(300)))?;
     let written = server.write(&vec![b'x'; 1_000_000])?;
     drop(server);

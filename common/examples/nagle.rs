@@ -1,4 +1,4 @@
-//! Nagle's algorithm and delayed acknowledgment: two systems that wait for each other.
+//! Nagle's algorithm and delayed acknowledgment: each of two systems waits for the other.
 
 mod loopback;
 mod prediction;

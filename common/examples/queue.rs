@@ -1,4 +1,4 @@
-//! The queue before accept: clients are connected although the server accepts none of them.
+//! The queue of new connections: clients are connected although the server does not call accept.
 
 mod prediction;
 
@@ -30,7 +30,7 @@ fn run() -> io::Result<u64> {
     let address = listener.local_addr()?;
     let mut clients = Vec::new();
     for number in 1..=200 {
-        // Without a timeout, the system would keep trying for minutes.
+        // Without a timeout, the system would try to connect for minutes.
         match TcpStream::connect_timeout(&address, Duration::from_millis(500)) {
             Ok(client) => clients.push(client),
             Err(error)

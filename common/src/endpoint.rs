@@ -12,7 +12,7 @@ use socket2::SockRef;
 /// clients connect at the same time, some of them have to wait a whole second before they try again.
 const BACKLOG: i32 = 4096;
 
-/// The command line that all programs share: `[PORT]` and `--host HOST`.
+/// The command-line arguments that all programs share: `[PORT]` and `--host HOST`.
 ///
 /// ```
 /// use clap::Parser;
@@ -51,16 +51,16 @@ impl<const DEFAULT_PORT: u16> Endpoint<DEFAULT_PORT> {
     /// Opens the listening socket with `bind`, and gives it a long queue for new connections.
     ///
     /// # Errors
-    /// Returns an error if the port is taken or reserved, or the address does not belong to this computer. The error
-    /// message says what to do.
+    /// Returns an error if the port is in use or reserved, or if the address does not belong to this computer. The
+    /// error message says what to do.
     pub fn listen_with(
         &self,
         bind: impl FnOnce((&str, u16)) -> io::Result<TcpListener>,
     ) -> Result<TcpListener> {
         // ANCHOR: listen
         let listener = bind((&self.host, self.port)).map_err(|error| self.cannot_listen(&error))?;
-        // A second call to listen(2) only changes the length of the queue. If the call fails, the server still works,
-        // but more slowly.
+        // A second call to listen(2) only changes the length of the queue. If this call fails, the server still works,
+        // but new clients may wait longer.
         let _ = SockRef::from(&listener).listen(BACKLOG);
         Ok(listener)
         // ANCHOR_END: listen
@@ -77,8 +77,8 @@ impl<const DEFAULT_PORT: u16> Endpoint<DEFAULT_PORT> {
     /// Connects to the server with `connect`. Each send is transmitted immediately (without Nagle's algorithm).
     ///
     /// # Errors
-    /// Returns an error if no server is listening at the address, or the name is unknown. The error message says what
-    /// to do.
+    /// Returns an error if no server is listening at the address, or if the host name is unknown. The error message
+    /// says what to do.
     pub fn connect_with(
         &self,
         connect: impl FnOnce((&str, u16)) -> io::Result<TcpStream>,

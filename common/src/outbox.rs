@@ -1,6 +1,6 @@
 //! The sending side of a connection, for a thread that must never wait.
 //!
-//! A blocking write to a peer that does not read never returns, and would hold up a whole broadcast. An [`Outbox`]
+//! A blocking write to a peer that does not read may never return, and would hold up a whole broadcast. An [`Outbox`]
 //! gathers bytes instead, and sends all of them with one `send` that does not wait. One `send` costs hardly more for
 //! fifty messages than for one message. Bytes that the socket does not accept go to a backlog, and a thread sends them.
 
@@ -38,7 +38,8 @@ const KEEPALIVE: Duration = Duration::from_mins(1);
 #[cfg(target_os = "linux")]
 const GONE: Duration = Duration::from_mins(5);
 
-/// How long a backlog's thread waits for more bytes. If every send may block, this thread does all the sending.
+/// The time for which a backlog's thread waits for more bytes. On systems where every send may block, this thread sends
+/// all bytes.
 const IDLE: Duration = Duration::from_secs(if cfg!(target_os = "linux") { 0 } else { 5 });
 
 /// The maximum total number of bytes in all backlogs, and the current total number.
@@ -50,7 +51,7 @@ pub fn limit_backlogs(bytes: usize) {
     LIMIT.store(bytes, Ordering::Relaxed);
 }
 
-/// Waits until all backlogs are empty, for at most `limit`. Called when the program ends.
+/// Waits until all backlogs are empty, for at most `limit`. The program calls this function before it ends.
 pub fn wait_for_backlogs(limit: Duration) {
     let end = Instant::now() + limit;
     while WAITING.load(Ordering::Relaxed) > 0 && Instant::now() < end {
@@ -101,16 +102,16 @@ struct Backlog {
 #[derive(Default)]
 struct State {
     bytes: VecDeque<u8>,
-    /// A thread is sending `bytes`; new bytes must wait in the queue after them.
+    /// Whether a thread is sending `bytes`. New bytes must then wait in the queue after them.
     has_writer: bool,
-    /// The outbox was dropped: shut down the sending side after the last byte.
+    /// Whether the outbox was dropped. The sending side is then shut down after the last byte.
     closing: bool,
-    /// The peer is disconnected; bytes that are pushed now are discarded.
+    /// Whether the peer is disconnected. Bytes that are pushed later are then discarded.
     gone: bool,
 }
 
 impl Outbox {
-    /// Creates an outbox for the peer at the other end of `stream`. Nothing else may write to the stream. After this
+    /// Creates an outbox for the peer at the other end of `stream`. No other code may write to the stream. After this
     /// call, the system notices within a few minutes if the peer's machine has vanished (tcp(7)).
     pub fn new(stream: Arc<TcpStream>) -> Self {
         let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE);
@@ -122,7 +123,7 @@ impl Outbox {
         Self { stream, send: None, gathered: Vec::new(), length: 0, backlog: Arc::default() }
     }
 
-    /// Like [`Outbox::new`], but sends with `send`. `send` must not wait; it returns how many of the bytes, counted
+    /// Like [`Outbox::new`], but sends with `send`, which must not wait. `send` returns how many of the bytes, counted
     /// from the first, the socket has accepted. The outbox calls `send` again for the rest until `send` returns 0:
     /// after a short write, the socket may still accept more bytes. An error disconnects the peer.
     pub fn sending_with(stream: Arc<TcpStream>, send: Send) -> Self {
@@ -175,8 +176,8 @@ impl Outbox {
         if length > MAX_BACKLOG {
             return Err(Some("is more than 1 MiB behind"));
         }
-        // The less memory is left in total, the less each peer may use, so the peers that are furthest behind are
-        // disconnected first.
+        // The less memory is left in total, the less each peer may use, so the peers that are furthest behind are the
+        // first to be disconnected.
         let free = LIMIT.load(Ordering::Relaxed).saturating_sub(WAITING.load(Ordering::Relaxed));
         if length > free / 2 {
             return Err(Some("is behind, and too much waits for all clients together"));
@@ -264,7 +265,7 @@ impl Backlog {
         }
     }
 
-    /// A poisoned lock does no harm: no panic can leave the bytes inconsistent.
+    /// Locks the backlog. A poisoned lock does no harm, because no panic can leave the bytes inconsistent.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,12 +1,13 @@
-//! Asks for a prediction, and compares it with what the system did.
+//! Asks for a prediction, and compares the prediction with what the system did.
 
 use std::io::{self, BufRead, ErrorKind, Read, Write};
 use std::process::ExitCode;
 
-/// A question is repeated after a reply of the wrong kind, but not forever: the replies may come from a program.
+/// The maximum number of times that a question is asked. There is a maximum, because the replies may come from a
+/// program.
 const TRIES: usize = 3;
 
-/// If the number is at least this large, a prediction between half and twice the number is close enough.
+/// If the measured number is at least this large, a prediction between half and twice that number is close enough.
 const LARGE: u64 = 1000;
 
 /// A predicted number, or the letter of a choice; `None` if nothing was predicted.
@@ -43,7 +44,8 @@ pub fn ask(question: &str, choices: &'static [&'static str]) -> Prediction {
     prediction
 }
 
-/// Returns what is typed, or `None` at the end of the input. The rest of an endless line counts as the next reply.
+/// Returns the typed line, or `None` at the end of the input. The rest of a line that is too long counts as the next
+/// reply.
 fn read_line() -> Option<String> {
     let mut line = Vec::new();
     io::stdout().flush().ok()?;

@@ -17,7 +17,8 @@ use terminal::{Screen, Terminal};
 /// The environment variable that tells the program under test what to do. The code of that program is also in this
 /// file.
 const DO: &str = "COMMON_TEST_DO";
-/// The environment variable with the address of a server. The program connects to it, and acts when it receives a byte.
+/// The environment variable with the address of a server. The program connects to this server, and acts when it
+/// receives a byte.
 const ADDRESS: &str = "COMMON_TEST_ADDRESS";
 
 fn main() {
@@ -72,7 +73,7 @@ fn tell_lines() {
     }
 }
 
-/// Reads only one line, and then hangs.
+/// Reads one line, and then hangs.
 fn hang() {
     let mut terminal = Terminal::open("quit").unwrap();
     let screen = terminal.screen();
@@ -161,7 +162,7 @@ fn a_panic_restores_the_terminal() {
 
     stream.write_all(b"x").unwrap();
     wait_for(&mut screen, "main is gone");
-    // On Linux, a read at the end of a terminal returns an error.
+    // On Linux, a read at the end of a terminal's output returns an error instead of 0.
     let _ = io::copy(&mut screen, &mut io::sink());
     assert_eq!(program.wait().unwrap().code(), Some(101));
     assert!(shows_typing(&screen));
