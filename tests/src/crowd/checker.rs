@@ -1,4 +1,4 @@
-//! Reads the record of a crowd, and finds the first broken rule. The [module](super) explains the rules.
+//! Reads the record of a crowd, and finds the first broken rule. The parent [module](super) describes the rules.
 
 use std::collections::HashMap;
 

@@ -81,7 +81,7 @@ impl State {
                         }
                         ItemKind::Text(_) => format!("a message from {sender}"),
                     };
-                    let sentence = format!("{name} was a member, and should have got {what}");
+                    let sentence = format!("{name} was a member, but did not get {what}");
                     let mut violation = Violation::lacking(rule, who, sentence);
                     violation.items.push(number);
                     violation.items.extend(next);
@@ -121,7 +121,7 @@ impl State {
         let who = *present.iter().find(deaf)?;
         let call = |item: &Item| item.who != who && !item.is_late;
         let number = record.items.iter().rposition(call)?;
-        let sentence = format!("{} is connected, and should have got a message", record.name(who));
+        let sentence = format!("{} is connected, but got no message", record.name(who));
         let mut violation = Violation::lacking(Rule::Lost, who, sentence);
         violation.expected = Some(record.expected(&record.items[number], ""));
         violation.items.push(number);

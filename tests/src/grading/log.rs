@@ -34,7 +34,7 @@ const EVENTS: [(Event, &str); 4] = [
     (Event::Hint, "hint"),
 ];
 
-/// What happened to a stage.
+/// The kinds of events that the log records for a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
     /// The stage passed for the first time, or for the first time after it failed.
@@ -190,7 +190,7 @@ impl Log {
         self.try_to(|_| append(&file, &Line { time, stage, event }.to_text()));
     }
 
-    /// Calls `work`, unless something has already failed.
+    /// Calls `work`, unless an earlier call has failed.
     fn try_to(&mut self, work: impl FnOnce(&mut Self) -> io::Result<()>) {
         if self.trouble.is_none() {
             let done = caught("the log", || work(self).map_err(|error| error.to_string()));

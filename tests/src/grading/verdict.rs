@@ -52,7 +52,7 @@ pub struct Graded {
     pub outcome: Option<Outcome>,
     /// Whether the reference programs passed the same stage on this machine, if they were run.
     pub control_passes: Option<bool>,
-    /// Whether the programs came from the kit's folders, rather than from a command line.
+    /// Whether the programs are from the kit's folders rather than from a command line.
     pub is_of_kit: bool,
 }
 

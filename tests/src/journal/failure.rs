@@ -52,7 +52,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// The program did not do what was expected.
+    /// Creates the failure of a program that did not do what was expected.
     pub fn wrong(
         who: impl Into<String>,
         expected: impl Into<String>,

@@ -1,4 +1,4 @@
-//! The events of a run that are kept. A program may send or print without end, and must not fill the memory.
+//! The events of a run that the journal keeps. A program may send or print without end, and must not fill the memory.
 
 use std::collections::VecDeque;
 

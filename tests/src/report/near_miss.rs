@@ -14,8 +14,8 @@ use crate::report::frame_miss::frame_miss;
 use crate::report::messages::messages;
 use crate::report::text::{cut, quoted_line, short_blanks};
 
-/// Explains the mistake, using the received bytes and the bytes that other participants received. The most useful
-/// remark comes first.
+/// Explains the mistake, using the received bytes and the bytes that other participants received. The first remark is
+/// the most useful one.
 pub fn near_misses(evidence: &Evidence, events: &[Event], lab: &Lab) -> Vec<String> {
     let Evidence { name, expected, before, rest, is_screen } = evidence;
     let mut misses: Vec<String> = Vec::new();
@@ -35,7 +35,7 @@ pub fn near_misses(evidence: &Evidence, events: &[Event], lab: &Lab) -> Vec<Stri
     } else if came == message && rest.ends_with(b"\n") && !expected.ends_with(b"\n") {
         misses.push("the text is correct, but an extra ⏎ follows it".into());
     } else if rest.starts_with(b"\n") && rest.trim_ascii_start().starts_with(message) {
-        misses.push("the text is correct, but an empty line comes before it".into());
+        misses.push("the text is correct, but an empty line precedes it".into());
     } else if came != message && came.eq_ignore_ascii_case(message) {
         misses.push("the text is correct, except for upper and lower case".into());
     } else if came != message && without_blanks(came) == without_blanks(message) {

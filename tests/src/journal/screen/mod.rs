@@ -29,7 +29,7 @@ const QUIET: Duration = Duration::from_millis(20);
 /// If a program shows more bytes than this, they count as a flood, and no more bytes are kept.
 const FLOOD: usize = 32 * 1024 * 1024;
 
-/// The maximum number of lines that are kept. A program that shows more lines is out of control.
+/// The maximum number of lines that are kept. A program that shows more lines than this is out of control.
 const MAX_LINES: usize = 100_000;
 
 /// The maximum length of a line that is kept without the emulation, in bytes.

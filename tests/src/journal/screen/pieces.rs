@@ -18,7 +18,7 @@ pub enum Piece {
     Escape(Vec<u8>, u8),
     /// A control sequence such as `ESC [ 2 ; 5 H` or `ESC [ ? 25 l`, as its marks, its numbers and its last character.
     Sequence(Vec<u8>, Vec<u16>, char),
-    /// An operating system command such as `ESC ] 11 ; ? BEL`, as its fields.
+    /// An operating system command such as `ESC ] 0 ; title BEL`, as its fields.
     Command(Vec<Vec<u8>>),
     /// The text of a device control string such as `ESC P $ q m ESC \`.
     Device(Vec<u8>),
