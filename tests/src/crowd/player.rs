@@ -38,7 +38,7 @@ pub struct Played {
     pub record: Record,
     /// The first violation, if there is one. The player stops at the first violation.
     pub violation: Option<Violation>,
-    /// The number of events that were begun.
+    /// The number of events that were started.
     pub begun: usize,
 }
 
