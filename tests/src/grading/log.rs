@@ -1,5 +1,5 @@
-//! The log of a student's checks, for `cargo lab stats`. The student switches the log on. Each line is a JSON object that
-//! says when a stage was graded, and with which verdict, or when one of its hints was shown.
+//! The log of a student's checks, for `cargo lab stats`. The student switches the log on. Each line is a JSON object
+//! that says when a stage was graded, and with which verdict, or when one of its hints was shown.
 //!
 //! Nothing in the log can change a verdict: if the log cannot be read or written, the command only says so in one
 //! sentence.
