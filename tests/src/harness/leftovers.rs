@@ -1,7 +1,7 @@
 //! Checks that a server keeps no open file and no thread for clients that are gone.
 //!
-//! A server may keep some threads or files in order to use them again, but it must not keep a thread or file for each
-//! client. So this check makes more and more clients connect and leave, until it can distinguish the two cases.
+//! A server may keep some threads or files to reuse them, but it must not keep a thread or file for each client. So
+//! this check makes more and more clients connect and leave, until it can distinguish the two cases.
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -191,7 +191,8 @@ impl Person {
         }
     }
 
-    /// Returns the verb for a failure. A person *sees* output, but a server is a program, so it *shows* output.
+    /// Returns the verb of a failure's message. A person *sees* output, but a server is a program, so it *shows*
+    /// output.
     fn should_have_seen(&self) -> &'static str {
         if is_server(&self.name) { "should have shown" } else { "should have seen" }
     }

@@ -23,11 +23,11 @@
 //! | 3   | the client counts characters, not bytes                            | 3.1   |
 //! | 3   | the server counts characters, not bytes                            | 3.8   |
 //! | 3   | `recv(64)` and `recv(n)` are assumed to return everything          | 3.2, 3.3 |
-//! | 3   | a bad header leaves a zombie that still receives                   | 3.9   |
+//! | 3   | a client that sends a bad header still receives messages           | 3.9   |
 //! | 3   | a loop does not stop at the end of the stream                      | 3.10  |
 //! | 3   | a broadcast that fails for a dead client disconnects the speaker | 3.9 |
 //! | 3   | a client whose sentence ends with `!DISCONNECT` is disconnected    | 3.6   |
-//! | 4   | an unknown room crashes the server, or the server never replies again | 4.7 |
+//! | 4   | a message to an unknown room crashes the server, or stops all further replies | 4.7 |
 //! | 4   | joining twice doubles every message                                | 4.5   |
 //! | 4   | two requests in one segment, or one request in two segments, fail  | 4.8   |
 //! | 4   | the server takes a long time to end, or never ends                 | 4.9   |

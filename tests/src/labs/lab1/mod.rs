@@ -13,7 +13,7 @@ pub fn lab() -> Lab {
     let stages = vec![
         stage(1, "The server listens", 4)
             .hint(
-                "What must the program do on its host and port before a client can connect, and \
+                "What must the program do with its host and port before a client can connect, and \
                  which part of the program should get the error if that fails?",
             )
             .hint(
@@ -247,7 +247,7 @@ pub fn lab() -> Lab {
     ];
     Lab {
         number: 1,
-        title: "one-to-one: two people, bytes as they come",
+        title: "one-to-one: two people, bytes as they arrive",
         speaker_hears: false,
         stages,
     }

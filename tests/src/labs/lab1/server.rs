@@ -67,7 +67,7 @@ pub fn relays(harness: &Harness) -> Check {
     server.prints(&from(&line))?;
     harness.step(
         &["relay", "receive_messages"],
-        "bob says a line; alice should hear only that, immediately",
+        "bob says a line; alice should hear only that line, immediately",
     );
     harness.promptly("alice should have heard bob's line", || {
         let says = Instant::now();
@@ -145,7 +145,7 @@ pub fn has_two_seats(harness: &Harness) -> Check {
     carol.hears_line(FULL)?;
     carol.is_closed_without_reset()?;
     let functions = &["turn_away", "accept_clients"];
-    harness.step(functions, "seven guests find no seat; none should wait for another");
+    harness.step(functions, "seven guests find no free seat; none should wait for another");
     let mut crowd = Vec::new();
     for number in 1..=7 {
         let guest = server.peer(&format!("guest{number}"))?;
@@ -166,7 +166,7 @@ pub fn has_two_seats(harness: &Harness) -> Check {
     harness.step(&["turn_away", "accept_clients"], "alice says a line; bob should still hear it");
     talk(harness, &alice, &bob)?;
     harness.step(functions, "dave connects when no seat is free; he should be told immediately");
-    harness.promptly("dave should have been told that there is no seat", || {
+    harness.promptly("dave should have been told that no seat is free", || {
         let connects = Instant::now();
         server.peer("dave")?.hears(FULL)?;
         Ok(connects)

@@ -15,7 +15,7 @@ use crate::labs::checks::{WayOut, ways_out};
 
 /// The message that the server sends to every client that gets a seat.
 pub const WELCOME: &str = "Welcome to this chatroom!";
-/// The message that the server sends to a client that finds no seat.
+/// The message that the server sends to a client when no seat is free.
 pub const FULL: &str = "The chatroom is full";
 
 /// The length of a long message: more than the 2048 bytes that the original server reads in one call.

@@ -268,8 +268,8 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "This stage needs no new function. `show_messages` (stage 3) must show messages \
-                 with `Screen::print`, and the server must print nicknames with `log`. Both make \
-                 control characters visible; `println!` does not.",
+                 with `Screen::print`, and the server must print nicknames with `log`. \
+                 `Screen::print` and `log` make control characters visible; `println!` does not.",
             )
             .hint(
                 "One client has an escape sequence in its nickname: `join` (stage 8) must refuse \

@@ -169,6 +169,7 @@ pub fn ends_cleanly(harness: &Harness) -> Check {
     let functions = &["show_frames", "read_header"];
     harness.step(functions, "the server sends bob's client bytes that are not a header");
     let (bob, server) = client(harness, &listener, "bob")?;
-    server.sends("this is no header, and it is longer than sixty-four bytes, which is enough")?;
+    server
+        .sends("this is not a header, and it is longer than sixty-four bytes, which is enough")?;
     bob.fails_saying("server")
 }

@@ -13,8 +13,8 @@ pub fn lab() -> Lab {
     let stages = vec![
         stage(1, "The client sends each line as a frame", 10)
             .hint(
-                "How long is the header? Does the length count bytes or characters? Does it count \
-                 only the line, or `[ann] : ` as well?",
+                "How long is the header? Does the length count bytes or characters? Does the \
+                 length count only the line, or `[ann] : ` as well?",
             )
             .hint(
                 "`encode` returns the payload's length in bytes (`str::len`), padded on the right \
@@ -72,7 +72,7 @@ pub fn lab() -> Lab {
             .hint(
                 "This stage needs no new function, only more code in `type_messages` (stage 1). \
                  Skip a line only if it is empty. Leave only if the whole line is `!DISCONNECT`, \
-                 in capitals. `quit` is a message here.",
+                 in capitals. In this lab, `quit` is a message.",
             )
             .client(client::talks),
         stage(5, "The client shows messages while you type", 5)
@@ -161,7 +161,8 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "This stage needs no new function. In `run_room` (stage 3), print the line with \
-                 `log` after a client has been inserted or removed. The number is `members.len()`.",
+                 `log` after a client has been inserted or removed. The number of connections is \
+                 `members.len()`.",
             )
             .hint(
                 "`receive_frames` (stages 3 and 6) must return after `!DISCONNECT`, at the end of \

@@ -65,7 +65,7 @@ pub fn joins_and_talks(harness: &Harness) -> Check {
     alice.types(&early)?;
     gets_join(&server, "other")?;
     alice.rests()?;
-    server.has_got_nothing("nothing between the join and its reply")?;
+    server.has_got_nothing("nothing between the request to join and its reply")?;
     let functions = &["type_requests", "read_reply"];
     harness
         .step(functions, "the reply arrives, with a ROOM_REF of 128 bits; her line should follow");

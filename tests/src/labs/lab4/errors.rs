@@ -31,15 +31,15 @@ pub fn reports_errors(harness: &Harness) -> Check {
     alice.hears_error(3)?;
     let functions = &["field", "read_chat", "read_join"];
     let broken = [
-        ("a join without PORT", "JOIN_CHATROOM: x\nCLIENT_IP: 0\nCLIENT_NAME: alice\n"),
-        ("a join without a room", "JOIN_CHATROOM: \nCLIENT_IP: 0\nPORT: 0\nCLIENT_NAME: alice\n"),
-        ("a join without a name", "JOIN_CHATROOM: x\nCLIENT_IP: 0\nPORT: 0\nCLIENT_NAME:\n"),
+        ("a JOIN without PORT", "JOIN_CHATROOM: x\nCLIENT_IP: 0\nCLIENT_NAME: alice\n"),
+        ("a JOIN without a room", "JOIN_CHATROOM: \nCLIENT_IP: 0\nPORT: 0\nCLIENT_NAME: alice\n"),
+        ("a JOIN without a name", "JOIN_CHATROOM: x\nCLIENT_IP: 0\nPORT: 0\nCLIENT_NAME:\n"),
         (
-            "a text for room number `room`",
+            "a CHAT for room number `room`",
             "CHAT: room\nJOIN_ID: 1\nCLIENT_NAME: alice\nMESSAGE: x\nHELO text\n\n",
         ),
-        ("a leave without JOIN_ID", "LEAVE_CHATROOM: 1\nCLIENT_NAME: alice\n"),
-        ("only the first line of a join", "JOIN_CHATROOM: x\n"),
+        ("a LEAVE without JOIN_ID", "LEAVE_CHATROOM: 1\nCLIENT_NAME: alice\n"),
+        ("only the first line of a JOIN", "JOIN_CHATROOM: x\n"),
     ];
     for (what, broken) in broken {
         harness.step(

@@ -69,7 +69,7 @@ pub fn lab() -> Lab {
         stage(4, "LEAVE removes a client from a room and announces it", 8)
             .on(&[3])
             .hint(
-                "Which client must still be a member when its leaving is announced, but must be \
+                "Which client must still be a member when its departure is announced, but must be \
                  removed right after that? Which of the request's numbers decides who leaves, and \
                  which are only repeated in the reply?",
             )
@@ -81,9 +81,9 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "In `take_out`, call `push_said` while the client is still a member. Then remove \
-                 it from the room's `members`, and the room from its own `rooms`. If no member is \
-                 left, remove the room from `rooms`, and its name from `room_refs`. `Hall::room` \
-                 finds a room by its reference.",
+                 the client from the room's `members`, and the room from the client's `rooms`. If \
+                 no member is left, remove the room from `rooms`, and its name from `room_refs`. \
+                 `Hall::room` finds a room by its reference.",
             )
             .server(server::leave_removes_from_a_room),
         stage(5, "Rooms stay separate, and no message comes twice", 8)
@@ -95,12 +95,12 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "This stage needs no new function, only more code in `join` and `take_out`. A \
-                 second join gets the same `Reply::Joined`, and no announcement. A client keeps \
-                 the name of its first join.",
+                 second JOIN gets the same `Reply::Joined`, and no announcement. A client keeps \
+                 the name of its first JOIN.",
             )
             .hint(
                 "A new room gets `last_room_ref` plus 1, never the number of rooms. `take_out` \
-                 removes an empty room from `rooms`, and its name from `room_refs`. A later join \
+                 removes an empty room from `rooms`, and its name from `room_refs`. A later JOIN \
                  with the same name makes a new room.",
             )
             .server(server::keeps_rooms_apart),
@@ -187,11 +187,11 @@ pub fn lab() -> Lab {
                 "Write `read_reply` like `read_request`: recognize the first line with `value`, \
                  and read the others with `Lines::id`, `field` and `text`. In `show_replies`, make \
                  one `Lines::from_server` from a `BufReader` before the loop. Pass each reply to \
-                 `Rooms::hear`, then to `show`. Show an error, then call `Rooms::hear_error`.",
+                 `Rooms::hear`, then to `show`. Show each error, then call `Rooms::hear_error`.",
             )
             .hint(
                 "In `type_requests`, call `Terminal::read_line` in a loop. Call `wait_for_join` \
-                 before sending text. Then `Rooms::find`, with an empty name, returns the \
+                 before sending text. Then call `Rooms::find` with an empty name: it returns the \
                  reference and the id for `Request::Chat`. In `show`, call `Screen::print` for \
                  each line of a message, with two spaces in front of every line after the first.",
             )
@@ -246,7 +246,7 @@ pub fn lab() -> Lab {
                  its connection to the server exits with status 1.",
             )
             .hint(
-                "The same applies to a client whose user types `/kill`: send the request and \
+                "A client whose user types `/kill` also exits with status 1: send the request and \
                  continue. If the server does not refuse the request, `show_replies` sees the end \
                  of the stream, and `main` does the rest.",
             )

@@ -248,7 +248,7 @@ pub fn releases_a_client_everywhere(harness: &Harness) -> Check {
         let step = format!("guest joins both rooms, one of them twice, before it {what}");
         harness.step(&["join"], &step);
         let guest = server.peer("guest")?;
-        // The guest joins the rooms in the reverse order of alice.
+        // The guest joins the two rooms in the opposite order to alice.
         guest.joins_room("two", address)?;
         alice.hears_joined(two.room_ref, "guest")?;
         guest.asks_to_join("two", "guest")?;

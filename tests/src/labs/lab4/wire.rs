@@ -126,7 +126,7 @@ impl Peer {
         self.sends_lines(&["DISCONNECT: 0", "PORT: 0", &name])
     }
 
-    /// Waits for the next message, which must be the chat message `message`.
+    /// Waits for the next chat message, which must be `message` from `name`.
     pub fn hears_chat(&self, room_ref: i64, name: &str, message: &str) -> Check {
         self.gets_lines(&[
             &format!("CHAT: {room_ref}"),
