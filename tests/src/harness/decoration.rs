@@ -20,7 +20,7 @@ const SHORTEST: usize = 3;
 /// Finds messages with a decoration in one state of a screen.
 pub struct Decorations<'a> {
     journal: &'a Journal,
-    /// The words that were typed or sent so far. They are collected only when needed, because few lines need them.
+    /// The words that were typed or sent so far. The words are collected only when needed, because few lines need them.
     words: OnceCell<HashSet<String>>,
 }
 

@@ -13,8 +13,8 @@ use crate::journal::failure::Check;
 /// The number of clients that connect and leave in each round. The server passes the check as soon as it passes one
 /// round.
 const ROUNDS: [usize; 3] = [20, 60, 180];
-/// The maximum time that the clients of a round may take. If they take longer, the machine is too busy to judge the
-/// server.
+/// The maximum time that the clients of a round may take. If the clients take longer, the machine is too busy to judge
+/// the server.
 const BUSY: Duration = Duration::from_secs(5);
 /// The time that a server may take to release the resources of clients that are gone.
 const RELEASE: Duration = Duration::from_secs(2);

@@ -27,7 +27,8 @@ pub struct Stage {
     pub role: Role,
     /// The stages that this stage requires.
     pub requires: &'static [u32],
-    /// At least two hints. The first hint is a question that points to the mistake. The last hint says what to write.
+    /// The hints of the stage, at least two. The first hint is a question that points to the mistake. The last hint
+    /// says what to write.
     pub hints: Vec<&'static str>,
     /// Plays the stage.
     pub script: fn(&Harness) -> Check,

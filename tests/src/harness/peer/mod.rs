@@ -1,5 +1,5 @@
 //! Scripted peers: the other end of a connection, played by a script. This module sends and receives plain bytes. The
-//! modules of the labs have the steps for each wire format.
+//! modules of the labs contain the steps for each wire format.
 
 pub mod receiving;
 
