@@ -226,7 +226,7 @@ pub fn survives_its_clients(harness: &Harness) -> Check {
     let functions = &["receive_messages", "accept_clients", "send"];
     harness.step(functions, "all are silent; the server should use no processor time");
     server.rests()?;
-    harness.step(&["send"], "slow does not read while alice sends 600 KB; erin should hear it");
+    harness.step(&["send"], "`slow` does not read while alice sends 600 KB; erin should hear it");
     let slow = server.deaf_peer("slow")?;
     let line = harness.words(2);
     slow.says(&line)?;
@@ -236,7 +236,7 @@ pub fn survives_its_clients(harness: &Harness) -> Check {
         alice.says(&line)?;
         erin.hears(&from(&line))?;
     }
-    harness.step(&["send"], "slow now reads; it should get all 600 KB, in order");
+    harness.step(&["send"], "`slow` now reads; it should get all 600 KB, in order");
     slow.starts_reading()?;
     slow.hears_line(WELCOME)?;
     for line in (0..LAG).map(long_line) {
@@ -244,7 +244,7 @@ pub fn survives_its_clients(harness: &Harness) -> Check {
     }
     slow.closes();
     server.prints("127.0.0.1 closed")?;
-    harness.step(&["send"], "deaf does not read while alice sends more than can be buffered");
+    harness.step(&["send"], "`deaf` does not read while alice sends more than can be buffered");
     let deaf = server.deaf_peer("deaf")?;
     let line = harness.words(2);
     deaf.says(&line)?;

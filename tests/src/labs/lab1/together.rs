@@ -72,7 +72,7 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
     harness.step(functions, "a client is killed; bob should get that client's seat");
     enters_when_free(harness, &server, "killed")?.is_killed();
     let bob = enters_when_free(harness, &server, "bob")?;
-    harness.step(&["show_messages", "turn_away"], "late connects when no seat is free");
+    harness.step(&["show_messages", "turn_away"], "`late` connects when no seat is free");
     let late = harness.client("late", address)?;
     late.sees(FULL)?;
     late.fails_saying("server")?;

@@ -284,14 +284,15 @@ pub fn waits_for_no_client(harness: &Harness) -> Check {
     let group = all_join(&server, &["alice", "bob"])?;
     talk(harness, &group[0], &group)?;
     let functions = &["ask_nickname", "run_room", "leave"];
-    harness.step(functions, "silent and slow leave before they join; no member should hear of it");
+    harness
+        .step(functions, "`silent` and `slow` leave before they join; no member should hear of it");
     silent.closes();
     slow.crashes();
     talk(harness, &group[1], &group)?;
-    harness.step(&["ask_nickname"], "ignored has not replied for 1 s; it should be refused");
+    harness.step(&["ask_nickname"], "`ignored` has not replied for 1 s; it should be refused");
     ignored.hears("Nickname refused: ")?;
     ignored.hears_until_closed()?;
-    harness.step(&["ask_nickname"], "endless replies with a nickname of more than 64 KiB");
+    harness.step(&["ask_nickname"], "`endless` replies with a nickname of more than 64 KiB");
     let endless = server.peer("endless")?;
     endless.gets("NICK")?;
     // The server may close the connection before the script has sent the whole nickname.
@@ -299,8 +300,10 @@ pub fn waits_for_no_client(harness: &Harness) -> Check {
     endless.hears("Nickname refused: ")?;
     endless.hears_until_closed()?;
     let functions = &["broadcast", "run_room"];
-    harness
-        .step(functions, "lazy does not read while alice sends 600 KB; the others should hear it");
+    harness.step(
+        functions,
+        "`lazy` does not read while alice sends 600 KB; the others should hear it",
+    );
     let lazy = server.deaf_peer("lazy")?;
     lazy.sends("lazy")?;
     group.iter().try_for_each(|member| member.hears("lazy joined!"))?;
@@ -309,17 +312,17 @@ pub fn waits_for_no_client(harness: &Harness) -> Check {
         group[0].says(line)?;
         group.iter().try_for_each(|member| member.hears(line))?;
     }
-    harness.step(functions, "lazy now reads; it should get all 600 KB, in order");
+    harness.step(functions, "`lazy` now reads; it should get all 600 KB, in order");
     lazy.starts_reading()?;
     lazy.gets("NICK")?;
     lazy.hears("lazy joined!")?;
     lazy.hears("Connected to server!")?;
     lines.iter().try_for_each(|line| lazy.hears_line(line))?;
-    harness.step(&["leave", "run_room"], "lazy closes the connection");
+    harness.step(&["leave", "run_room"], "`lazy` closes the connection");
     lazy.closes();
     group.iter().try_for_each(|member| member.hears("lazy left!"))?;
     let functions = &["broadcast", "run_room", "leave"];
-    harness.step(functions, "deaf does not read while alice sends more than can be buffered");
+    harness.step(functions, "`deaf` does not read while alice sends more than can be buffered");
     let deaf = server.deaf_peer("deaf")?;
     deaf.sends("deaf")?;
     for member in &group {

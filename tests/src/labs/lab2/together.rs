@@ -72,7 +72,7 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
     harness.step(&["leave", "receive_messages"], "guest is killed");
     killed.is_killed();
     alice.sees("guest left!")?;
-    harness.step(&["answer_nick", "join"], "late replies with a nickname that is taken");
+    harness.step(&["answer_nick", "join"], "`late` replies with a nickname that is taken");
     let late = harness.client("late", address)?;
     late.is_asked_for("nickname")?;
     late.types("Alice")?;

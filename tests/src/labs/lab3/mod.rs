@@ -113,9 +113,8 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "In `show_frames` (stage 2), return `Ok(())` when `frame::read` returns `None`, \
-                 and pass an error up with `?`. `main` tells the user, and exits with status 1, \
-                 but with status 0 after `Terminal::leave`. Do not end the client in any other \
-                 way.",
+                 and pass an error up with `?`. `main` tells the user, and exits with status 1, or \
+                 with status 0 after `Terminal::leave`. Do not end the client in any other way.",
             )
             .client(client::ends_cleanly),
         stage(8, "The server counts bytes, not characters", 6)

@@ -203,7 +203,7 @@ pub fn survives_bad_frames(harness: &Harness) -> Check {
     talk(harness, bob, &[ann, &cem])?;
     talk(harness, &cem, &[ann, bob])?;
     let functions = &["relay", "run_room", "talk"];
-    harness.step(functions, "slow does not read while ann sends a lot; the others should get it");
+    harness.step(functions, "`slow` does not read while ann sends a lot; the others should get it");
     let slow = server.deaf_peer("slow")?;
     slow.frames("[slow] : I am in")?;
     for member in [ann, bob, &cem] {
@@ -214,13 +214,13 @@ pub fn survives_bad_frames(harness: &Harness) -> Check {
         bob.gets_frame(&line)?;
         cem.gets_frame(&line)?;
     }
-    harness.step(functions, "slow now reads; it should get everything that was said");
+    harness.step(functions, "`slow` now reads; it should get everything that was said");
     slow.starts_reading()?;
     for line in backlog() {
         slow.gets_frame(&line)?;
     }
     slow.closes();
-    harness.step(functions, "deaf does not read while ann sends more than can be buffered");
+    harness.step(functions, "`deaf` does not read while ann sends more than can be buffered");
     let deaf = server.deaf_peer("deaf")?;
     deaf.frames("[deaf] : I am in")?;
     for member in [ann, bob, &cem] {

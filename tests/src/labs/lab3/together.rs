@@ -71,13 +71,13 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
         harness.step(&["type_messages"], &format!("guest {what}; the client should end"));
         guest.exits(0)?;
     }
-    harness.step(&["run_room", "relay"], "a client called killed joins");
+    harness.step(&["run_room", "relay"], "a client called `killed` joins");
     let killed = enters(harness, address, "killed", Terminal::Dumb)?;
     server.prints(&active(3))?;
     gather(&[("ann", &ann), ("bob", &bob), ("killed", &killed)])?;
     harness.step(
         &["run_room", "talk", "receive_frames"],
-        "the client called killed is killed; ann and bob should stay",
+        "the client called `killed` is killed; ann and bob should stay",
     );
     killed.is_killed();
     server.prints(&active(2))?;

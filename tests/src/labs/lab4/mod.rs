@@ -246,7 +246,7 @@ pub fn lab() -> Lab {
                  its connection to the server exits with status 1.",
             )
             .hint(
-                "A client whose user types `/kill` also exits with status 1: send the request and \
+                "A client whose user types `/kill` also exits with status 1: send the request, and \
                  continue. If the server does not refuse the request, `show_replies` sees the end \
                  of the stream, and `main` does the rest.",
             )

@@ -270,7 +270,7 @@ pub fn releases_a_client_everywhere(harness: &Harness) -> Check {
         alice.hears_left(one.room_ref, "guest")?;
     }
     let functions = &["disconnect", "read_disconnect"];
-    harness.step(functions, "idle, who was in no room, disconnects");
+    harness.step(functions, "`idle`, who was in no room, disconnects");
     let idle = server.peer("idle")?;
     idle.greets("hello", address)?;
     idle.disconnects()?;
@@ -356,7 +356,8 @@ fn waits_for_no_client(
     room: Membership,
 ) -> Check {
     let functions = &["say", "chat"];
-    harness.step(functions, "slow does not read while alice sends a lot; the others should get it");
+    harness
+        .step(functions, "`slow` does not read while alice sends a lot; the others should get it");
     let slow = server.deaf_peer("slow")?;
     slow.asks_to_join("room", "slow")?;
     for member in [alice, bob] {
@@ -368,20 +369,20 @@ fn waits_for_no_client(
             member.hears_chat(room.room_ref, "alice", &line)?;
         }
     }
-    harness.step(functions, "slow now reads; it should get everything that was said");
+    harness.step(functions, "`slow` now reads; it should get everything that was said");
     slow.starts_reading()?;
     slow.is_in("room", server.address())?;
     slow.hears_joined(room.room_ref, "slow")?;
     for line in backlog() {
         slow.hears_chat(room.room_ref, "alice", &line)?;
     }
-    harness.step(&["disconnect"], "slow closes the connection");
+    harness.step(&["disconnect"], "`slow` closes the connection");
     slow.closes();
     for member in [alice, bob] {
         member.hears_left(room.room_ref, "slow")?;
     }
     let functions = &["say", "disconnect"];
-    harness.step(functions, "deaf does not read while alice sends more than can be buffered");
+    harness.step(functions, "`deaf` does not read while alice sends more than can be buffered");
     let deaf = server.deaf_peer("deaf")?;
     deaf.asks_to_join("room", "deaf")?;
     for member in [alice, bob] {
