@@ -60,8 +60,8 @@ pub fn drain(mut stream: &TcpStream) {
     LINGERING.fetch_sub(1, Ordering::Relaxed);
 }
 
-/// Makes Ctrl-C and SIGTERM end a server with status 0, after all pending data has been sent and logged. The system
-/// closes the connections, so every client sees the end of the stream.
+/// Makes Ctrl-C and SIGTERM end a server with status 0, after all pending data has been sent and the log has been
+/// written. The system closes the connections, so every client sees the end of the stream.
 ///
 /// # Errors
 /// Returns an error if the signal handler cannot be installed.
@@ -69,8 +69,8 @@ pub fn exit_on_ctrl_c() -> anyhow::Result<()> {
     Ok(ctrlc::set_handler(|| exit(0))?)
 }
 
-/// Ends the program with `status` as soon as all pending data has been sent and logged, or after a second at the
-/// latest.
+/// Ends the program with `status` as soon as all pending data has been sent and the log has been written, or after a
+/// second at the latest.
 pub fn exit(status: i32) -> ! {
     wait_for_backlogs(Duration::from_millis(400));
     support::flush_log();

@@ -8,8 +8,9 @@ use std::net::{TcpListener, TcpStream};
 use anyhow::{Result, anyhow};
 use socket2::SockRef;
 
-/// The maximum number of connections that wait for `accept` (listen(2)). The standard library asks for 128. If more
-/// clients connect at the same time, some of them have to wait a whole second before they try again.
+/// The maximum number of connections that wait for `accept` (listen(2)). The standard library requests a queue of 128
+/// connections. If more clients connect at the same time, some of them have to wait a whole second before they try
+/// again.
 const BACKLOG: i32 = 4096;
 
 /// The command-line arguments that all programs share: `[PORT]` and `--host HOST`.
@@ -102,7 +103,7 @@ impl<const DEFAULT_PORT: u16> Endpoint<DEFAULT_PORT> {
                 anyhow!("port {port} is reserved by the system; choose one above 1023: {run}")
             }
             _ => anyhow!(
-                "cannot listen on {host}:{port}: {error}; --host takes an address of this computer"
+                "cannot listen on {host}:{port}: {error}; --host must be an address of this computer"
             ),
         }
     }

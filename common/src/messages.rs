@@ -83,15 +83,15 @@ struct Greeting {
 
 impl<'a> Messages<'a> {
     /// For a server: reads messages from the client at the other end of `stream`. No other code may read from the
-    /// stream. The client is one of ours if its first message ends with a newline. The messages go to `room`, which is
-    /// notified whenever all bytes that have arrived have been read.
+    /// stream. The client is one of our programs if its first message ends with a newline. The messages go to `room`,
+    /// which is notified whenever all bytes that have arrived have been read.
     pub fn new(stream: &'a TcpStream, room: &'a dyn Gather) -> Self {
         Self { room, ..Self::with_limit(stream, MAX_MESSAGE, Peer::NewClient) }
     }
 
-    /// For a client: reads messages from a server. The maximum length of a message is a little greater here, because a
-    /// server adds a prefix. The server is one of ours if its first line is `greeting` or begins with `refusal`.
-    /// Neither argument includes the newline.
+    /// For a client: reads messages from a server. The maximum length of a message is slightly greater here, because a
+    /// server adds a prefix. The server is one of our programs if its first line is `greeting` or begins with
+    /// `refusal`. Neither argument includes the newline.
     pub fn from_server(stream: &'a TcpStream, greeting: &str, refusal: &str) -> Self {
         let greeting = Greeting { line: greeting.into(), refusal: refusal.into() };
         Self::with_limit(stream, MAX_MESSAGE + PREFIX, Peer::NewServer(greeting, false))

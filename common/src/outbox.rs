@@ -102,11 +102,11 @@ struct Backlog {
 #[derive(Default)]
 struct State {
     bytes: VecDeque<u8>,
-    /// Whether a thread is sending `bytes`. New bytes must then wait in the queue after them.
+    /// Whether a thread is sending `bytes`, so that new bytes must wait in the queue after them.
     has_writer: bool,
-    /// Whether the outbox was dropped. The sending side is then shut down after the last byte.
+    /// Whether the outbox was dropped, so that the sending side is shut down after the last byte.
     closing: bool,
-    /// Whether the peer is disconnected. Bytes that are pushed later are then discarded.
+    /// Whether the peer is disconnected, so that bytes that are pushed later are discarded.
     gone: bool,
 }
 
@@ -125,7 +125,8 @@ impl Outbox {
 
     /// Like [`Outbox::new`], but sends with `send`, which must not wait. `send` returns how many of the bytes, counted
     /// from the first, the socket has accepted. The outbox calls `send` again for the rest until `send` returns 0:
-    /// after a short write, the socket may still accept more bytes. An error disconnects the peer.
+    /// after a short write, the socket may still accept more bytes. If `send` returns an error, the peer is
+    /// disconnected.
     pub fn sending_with(stream: Arc<TcpStream>, send: Send) -> Self {
         let mut outbox = Self::new(stream);
         outbox.send = Some(send);
@@ -180,7 +181,7 @@ impl Outbox {
         // first to be disconnected.
         let free = LIMIT.load(Ordering::Relaxed).saturating_sub(WAITING.load(Ordering::Relaxed));
         if length > free / 2 {
-            return Err(Some("is behind, and too much waits for all clients together"));
+            return Err(Some("is behind, and too much data waits for all clients together"));
         }
         for piece in pieces {
             let skipped = sent.min(piece.len());

@@ -85,7 +85,7 @@ fn the_error_for_a_reserved_port_suggests_another() {
 fn the_error_for_an_address_of_another_computer_names_it() {
     let error = cannot_listen("9999", AddrNotAvailable);
     assert!(error.starts_with("cannot listen on 127.0.0.1:9999: "), "{error}");
-    assert!(error.ends_with("; --host takes an address of this computer"), "{error}");
+    assert!(error.ends_with("; --host must be an address of this computer"), "{error}");
 }
 
 #[test]

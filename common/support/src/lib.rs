@@ -2,7 +2,7 @@
 //!
 //! | module       | idea                                                              |
 //! |--------------|-------------------------------------------------------------------|
-//! | [`room`]     | state of all connections; only one thread at a time changes it    |
+//! | [`room`]     | shared state; only one thread at a time changes it                |
 //! | [`panics`]   | a panic ends either one connection or the whole program           |
 //! | [`log`](mod@log) | printing without waiting for a reader                         |
 //! | [`text`]     | ensuring that text from the network cannot deceive people         |

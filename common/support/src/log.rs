@@ -17,7 +17,7 @@ use crate::text::printable;
 /// The maximum total length of the lines that wait for the thread, in bytes.
 const LIMIT: usize = 1024 * 1024;
 
-/// The time without progress in writing after which lines are dropped.
+/// The time after which lines are dropped if writing makes no progress.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The time for which the thread sleeps after a write, because waking it for each line would cost more than writing the
@@ -123,7 +123,7 @@ fn write_forever(entries: Receiver<Entry>) {
                     let _ = done.send(());
                 }
             }
-            // A pipe with any free space accepts this many bytes.
+            // A pipe that is ready for writing accepts this many bytes.
             if piece.len() > 4096 {
                 write(&mut piece);
             }
