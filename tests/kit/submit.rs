@@ -84,7 +84,7 @@ fn what_is_handed_in_is_what_was_tested() {
     submitted = submit.arg("submit").arg("--output").arg(&zip).assert().code(1);
     submitted
         .stdout(points(0).and(contains("words.txt")).and(contains("needs `tokio`")))
-        .stdout(contains("This will not be built: labs/lab1-one-to-one/client/Cargo.toml needs"));
+        .stdout(contains("A program will not be built: labs/lab1-one-to-one/client/Cargo.toml needs"));
     let names = ZipArchive::new(File::open(zip).unwrap()).unwrap();
     assert!(names.file_names().any(|name| name == client));
 

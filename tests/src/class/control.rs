@@ -16,7 +16,7 @@ use crate::labs;
 /// The executable of each package.
 pub type Programs = BTreeMap<String, PathBuf>;
 
-/// The name of the file in an archive that contains the version of the programs' kit.
+/// The name of the file in an archive that records the version of the kit.
 const VERSION: &str = "kit";
 
 /// Builds the finished programs of a kit.
@@ -59,7 +59,7 @@ pub fn export(kit: &Path, file: &Path) -> Result<usize> {
     Ok(programs.len())
 }
 
-/// Unpacks the programs in an archive into a folder.
+/// Unpacks the programs from an archive into a folder.
 ///
 /// # Errors
 /// Returns an error if the file is not such an archive, or was made by another version of the kit.

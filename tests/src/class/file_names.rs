@@ -1,4 +1,4 @@
-//! Chooses the names of the files about submissions.
+//! Chooses file names for the submissions of a class.
 
 use std::collections::BTreeSet;
 

@@ -101,7 +101,7 @@ pub fn grade(class: &Class, before: Option<Record>) -> Result<Record> {
             eprintln!("stopped; to continue, repeat the command with --resume");
             exit(130);
         };
-        // No handler is needed to end the workers, because they end with this process. If the handler cannot be set,
+        // The handler need not end the workers, because they end with this process. If the handler cannot be set,
         // Ctrl-C ends this process without a message.
         let _ = ctrlc::set_handler(stopped);
     }
@@ -269,7 +269,7 @@ fn grade_one(
 
 /// How a worker ended.
 struct Ended {
-    /// Whether the worker could be started, in its own namespaces if requested.
+    /// Whether the worker could be started. If namespaces were requested, this includes them.
     has_started: bool,
     /// A description of how the worker ended, which is shown if there is no result.
     how: String,
@@ -279,7 +279,7 @@ struct Ended {
 fn run(job: &Job, has_namespaces: bool) -> Result<Ended> {
     let _ = fs::remove_file(job.result());
     let errors = job.slot.folder.join("errors.txt");
-    // The programs have their folders in this folder, which is always removed at the end.
+    // The folders of the programs are in this folder, which is always removed at the end.
     let folder = Folder::new()?;
     let line = serde_json::to_string(job).context("the path of the submission is not UTF-8")?;
     let starting = orphans::starting();

@@ -17,7 +17,7 @@ const MOODLE: &str = "_assignsubmission_";
 /// A submission, and the student who handed it in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Handed {
-    /// The student's name. No two students of a class have the same name here.
+    /// The student's name, which is made unique in the class.
     pub name: String,
     /// The number that Moodle has assigned to the student.
     number: Option<String>,
@@ -112,7 +112,8 @@ fn without_extension(file: &str) -> String {
     if first.to_lowercase().ends_with(".tar") { stem(&first).unwrap_or(first) } else { first }
 }
 
-/// Returns the archive if a folder contains nothing else, because each student's archive may be in a separate folder.
+/// If a folder contains nothing but an archive, returns the archive, because each student's archive may be in a
+/// separate folder.
 fn only_archive(source: Source) -> Source {
     let Source::Folder(folder) = &source else { return source };
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
@@ -137,7 +138,7 @@ fn name(found: &mut Vec<Handed>, roster: &Path) -> Result<()> {
     let column = headers.iter().position(|header| {
         header.trim_start_matches('\u{feff}').trim().eq_ignore_ascii_case("name")
     });
-    let column = column.context("has no column with the header `name` in its first line")?;
+    let column = column.context("there is no column with the header `name` in the first line")?;
     for row in reader.records() {
         let row = row?;
         let name = row.get(column).unwrap_or_default().trim();

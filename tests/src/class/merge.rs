@@ -87,7 +87,8 @@ struct Rules {
     class: Option<(String, Class)>,
 }
 
-/// The weight of a lab, and for each stage its number, its maximum, and whether it is a hidden stage or a bonus stage.
+/// The weight of a lab, and for each stage its number, its maximum, whether it is hidden, and whether it is a bonus
+/// stage.
 #[derive(PartialEq)]
 struct Lab(u32, Vec<(u32, u32, bool, bool)>);
 

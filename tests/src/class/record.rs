@@ -2,7 +2,7 @@
 //! record.
 //!
 //! `tests/class.schema.json` describes the same format for other programs. The version changes if the meaning of a
-//! field changes, or a field is removed. It does not change if a field is added.
+//! field changes, or a field is removed. The version does not change if a field is added.
 
 use std::str::FromStr;
 
@@ -29,7 +29,7 @@ pub struct Record {
     /// The part of the class that this record contains. `None` for a whole class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shard: Option<Shard>,
-    /// The submissions, sorted by name. No two have the same name.
+    /// The submissions, sorted by name. No two submissions have the same name.
     pub submissions: Vec<Submission>,
 }
 
@@ -89,7 +89,7 @@ pub struct Submission {
     pub maximum: u32,
     /// Whether every stage has points.
     pub complete: bool,
-    /// The reason why the submission could not be graded, or not completely.
+    /// The reason why the submission could not be graded completely, or at all.
     pub error: Option<String>,
     /// The tier of containment of this submission; see [`Record::tier`]. The tier may differ if the result is from an
     /// earlier grading.
@@ -189,7 +189,7 @@ pub struct Report {
     pub happened: Option<Ladder>,
     /// The screens of the people and servers.
     pub screens: Vec<Screen>,
-    /// For each program that was still running, what it was doing.
+    /// A description of what each running program was doing.
     pub running: Vec<String>,
     /// The student's next steps.
     pub advice: Vec<Advice>,
@@ -202,7 +202,7 @@ pub struct Report {
 pub struct Wrong {
     /// The participant that did not receive or do what was expected.
     pub who: String,
-    /// The expected text, in rows. Empty if the program does not compile.
+    /// The expected text, in rows. The list is empty if the program does not compile.
     pub expected: Vec<String>,
     /// The text that arrived instead, or the output of the compiler, in rows.
     pub came: Vec<String>,

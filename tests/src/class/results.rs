@@ -1,4 +1,4 @@
-//! Makes the record of a submission from verdicts.
+//! Creates the record of a submission from verdicts.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};

@@ -36,10 +36,10 @@ pub struct Settings {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Language {
-    /// The name of the language, which messages contain.
+    /// The name of the language, as shown in messages.
     pub name: String,
     /// The path of a file, such as `Makefile`. A submission that contains such a file is in this language. The commands
-    /// run in the folder that contains the path.
+    /// run in the folder to which the path is relative.
     pub file: String,
     /// The shell commands that build the submission.
     #[serde(default)]
@@ -89,7 +89,7 @@ impl Settings {
         }
         for stage in self.hidden.iter().chain(&self.bonus) {
             let exists = stages().any(|(lab, number)| is(stage, lab, number));
-            ensure!(exists, "there is no stage {stage}; write one stage as 2.14");
+            ensure!(exists, "there is no stage {stage}; write a stage in the form 2.14");
         }
         for language in &self.language {
             let commands = language.lab.values();

@@ -108,7 +108,7 @@ impl Tier {
     }
 }
 
-/// Returns the containment of a graded class, as words that continue a line.
+/// Describes the containment of a graded class, for use within a line.
 pub fn containment(record: &Record) -> String {
     let mut others: BTreeMap<&str, usize> = BTreeMap::new();
     for tier in record.submissions.iter().filter_map(|one| one.tier.as_deref()) {

@@ -56,8 +56,8 @@ impl Job {
         self.slot.folder.join("result.json")
     }
 
-    /// Returns the maximum time for this job. After a build that was stopped, each package is built again separately.
-    /// Each stage may take twice its time limit, and its control may take just as long.
+    /// Returns the maximum time for this job. If a build is stopped, each package is built again separately. Each stage
+    /// may take twice its time limit, and its control may take just as long.
     pub fn limit(&self) -> Duration {
         let stages: usize = self.wanted().iter().map(|lab| lab.stages.len()).sum();
         let rounds = u32::try_from(stages.div_ceil(THREADS)).unwrap_or(u32::MAX);
@@ -147,7 +147,7 @@ fn grade(job: &Job) -> Result<Vec<record::Lab>> {
     Ok(grade_labs(job, &grader.with_programs(Author::Student, built), &job.labs, ""))
 }
 
-/// Adds to the results of a build why packages were refused, and which files were left out.
+/// Adds to the results of a build the reasons why packages were refused, and the files that were left out.
 fn explained(mut built: Built, packages: &[Package], taken: &Sources) -> Built {
     for package in packages {
         if let Some(why) = taken.refused.get(&package.name) {
@@ -209,7 +209,7 @@ fn again(commands: &Commands) -> String {
     format!("{}{}", option("server", &commands.server), option("client", &commands.client))
 }
 
-/// Grades all stages of the labs. Grades several stages at the same time.
+/// Grades all stages of the labs, several of them at the same time.
 fn grade_labs(job: &Job, grader: &Grader, numbers: &[u32], again: &str) -> Vec<record::Lab> {
     let stages: Vec<_> = grader
         .stages()

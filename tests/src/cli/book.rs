@@ -56,7 +56,7 @@ pub fn run(kit: &Path, wanted: Option<&str>) -> Result<()> {
     Ok(())
 }
 
-/// Finds the page for a lab, a stage, or a name as in a report. Returns the name of the page, and the id of a place in
+/// Finds the page for a lab, a stage, or a name from a report. Returns the name of the page, and the id of a place in
 /// the page.
 fn find(pages: &Path, wanted: &str) -> Result<(String, Option<String>)> {
     let names = names(pages)?;
@@ -86,7 +86,7 @@ fn find(pages: &Path, wanted: &str) -> Result<(String, Option<String>)> {
 
 /// Returns the names of the pages.
 fn names(pages: &Path) -> Result<Vec<String>> {
-    // mdBook creates these pages in addition. They are not for readers.
+    // mdBook also creates these pages, which are not for readers.
     const NOT_FOR_READERS: [&str; 3] = ["404", "print", "toc"];
     let mut names = Vec::new();
     for path in files::below(pages)? {
@@ -97,7 +97,7 @@ fn names(pages: &Path) -> Result<Vec<String>> {
 }
 
 /// Writes a page that redirects the browser to a place in a page of the book. This page is needed because most systems
-/// ignore a place in the name of a file that they open.
+/// cannot open a file at a place.
 fn leading_to(kit: &Path, target: &str) -> Result<PathBuf> {
     let page = kit.join("target/lab/book.html");
     // The page is two folders below the kit.
@@ -118,7 +118,7 @@ fn leading_to(kit: &Path, target: &str) -> Result<PathBuf> {
 pub fn build(kit: &Path, docs: &Path, pages: &Path, settings: &[(&str, &str)]) -> Result<()> {
     let ours = kit.join(MDBOOK);
     let mut mdbook = Command::new(if ours.is_file() { ours } else { "mdbook".into() });
-    // These paths must be absolute, or relative to the current folder.
+    // mdBook treats a relative path as relative to the current folder.
     mdbook.arg("build").arg(docs).arg("--dest-dir").arg(pages).envs(settings.iter().copied());
     match mdbook.output() {
         Ok(output) if output.status.success() => Ok(()),

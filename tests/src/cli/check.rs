@@ -47,7 +47,7 @@ pub struct Options {
     /// `$TMPDIR`
     #[arg(long, value_name = "CMD", requires = "target", value_parser = command)]
     server: Option<String>,
-    /// Grades this client instead of yours, like --server
+    /// Grades this client instead of yours, as --server does for the server
     #[arg(long, value_name = "CMD", requires = "target", value_parser = command)]
     client: Option<String>,
     /// Lets the program of --server or --client read this file or folder, too. The program can always read the current
@@ -140,7 +140,7 @@ pub fn to_the_last_line(check: impl FnOnce() -> Result<Checked>) -> ExitCode {
 pub struct Checked {
     /// The first stage that does not pass, if any.
     pub first: Option<StageNumber>,
-    /// Whether the page has been written. True if no page was requested.
+    /// Whether the page has been written, or no page was requested.
     is_written: bool,
 }
 
@@ -264,7 +264,7 @@ fn create(page: &Path) -> Result<File> {
     File::create(page).with_context(|| format!("cannot write {}", page.display()))
 }
 
-/// If a report shows the first hint, records this, so that `cargo lab hint` begins with the second hint.
+/// Records if a report shows the first hint, so that `cargo lab hint` begins with the second hint.
 fn note_hint(kit: &Path, lab: &Lab, stage: &Stage, report: &str) {
     let first = stage.hints.first();
     if first.is_some_and(|hint| report.contains(&labelled("hint", hint, columns()))) {
@@ -292,7 +292,7 @@ pub(super) fn quoted_option(name: &str, value: &str) -> String {
     format!(" --{name} '{}'", value.replace('\'', r"'\''"))
 }
 
-/// Returns a function that returns the command which runs a stage again.
+/// Returns a function that creates the command for running a stage again.
 fn again(
     server: Option<&String>,
     client: Option<&String>,

@@ -33,8 +33,8 @@ const LIMITS: Limits = Limits {
     last_patience: TIMEOUT,
 };
 
-/// The time between two reports of progress. It must be longer than a second: if the output is not a terminal, a step
-/// that is followed by another step within a second is not shown.
+/// The time between two reports of progress. This time must be longer than a second: if the output is not a terminal, a
+/// step that is followed by another step within a second is not shown.
 const PROGRESS: Duration = Duration::from_millis(1500);
 
 /// The command line.
@@ -61,7 +61,7 @@ pub struct Options {
     /// Lets the program of --server read this file or folder, too
     #[arg(long, value_name = "PATH", requires = "server")]
     read: Vec<PathBuf>,
-    /// Checks the finished server instead of yours
+    /// Checks the finished server in solutions/ instead of yours
     #[arg(long, conflicts_with = "server")]
     finished: bool,
 }
@@ -71,7 +71,7 @@ fn seconds(text: &str) -> Result<f64, String> {
     seconds.ok_or_else(|| "write a number from 0.1 to 3600".into())
 }
 
-/// Lets the crowds talk. Returns whether all rules were kept.
+/// Lets the crowds talk. Returns whether no rule was broken.
 ///
 /// # Errors
 /// Returns an error if the server cannot be built or started, or a plan cannot be played to its end.

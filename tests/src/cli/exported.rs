@@ -29,7 +29,7 @@ const FILES: [&str; 10] = [
 /// The folders of a kit.
 pub const FOLDERS: [&str; 3] = ["common", "docs", "tests"];
 
-/// The tests of the kit itself, which contain parts of the solutions, and the chapters that are not for students.
+/// The kit's own tests, which contain parts of the solutions, and the chapters that are not for students.
 const KIT_ONLY: [&str; 10] = [
     "common/tests/cuts.rs",
     "docs/src/changes.md",
@@ -54,8 +54,8 @@ const GRADERS_ONLY: [&str; 7] = [
     "tests/src/cli/writers.rs",
 ];
 
-/// The marks of lines that are left out of an exported file. Each mark is followed by such lines, up to a line with
-/// [`CUT_TO`]. The second mark applies only to a student's kit.
+/// The marks at which lines are left out of an exported file. The lines from a mark up to [`CUT_TO`] are left out. The
+/// second mark applies only to a student's kit.
 const CUT_FROM: [&str; 2] = ["not exported:", "not for students:"];
 const CUT_TO: &str = "exported again";
 

@@ -34,7 +34,8 @@ pub struct Options {
     /// submission
     #[arg(long, value_name = "FILE")]
     roster: Option<PathBuf>,
-    /// Weights, hidden stages and other languages. Default: grading.toml in the current folder, if there is one
+    /// The file with weights, hidden stages and other languages. Default: grading.toml in the current folder, if there
+    /// is one
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
     /// The file with finished programs that `cargo lab export --control` has written. Default: the programs of this kit

@@ -75,7 +75,7 @@ pub fn note_first(kit: &Path, lab: &Lab, stage: &Stage) {
     }
 }
 
-/// The number of hints shown so far for each stage. `cargo clean` removes this file. The hints are then shown again.
+/// The number of hints shown so far for each stage. `cargo clean` removes the file, so that the hints are shown again.
 struct Shown {
     file: PathBuf,
     counts: Map<String, Value>,

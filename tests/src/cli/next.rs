@@ -1,5 +1,5 @@
-//! `cargo lab next`, and the next step that other commands show. In a guided lab, this is the function to write, with
-//! its file and line. In an open lab, it is the program to change.
+//! `cargo lab next`, and the next step that other commands show. In a guided lab, the next step is the function to
+//! write, with its file and line. In an open lab, the next step is the program to change.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -90,7 +90,7 @@ fn functions(kit: &Path, lab: u32, stage: u32) -> Vec<String> {
     lines
 }
 
-/// Returns lines that name the programs which a stage of an open lab runs, and the lab's handout.
+/// Returns lines that name the lab's handout, and the programs that a stage of an open lab runs.
 fn programs(kit: &Path, lab: u32, role: Role) -> Vec<String> {
     let programs: &[&str] = match role {
         Role::Server => &["server"],

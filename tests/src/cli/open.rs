@@ -1,5 +1,5 @@
-//! Makes the starter of an open lab from the guided starter. It contains the options of each program's command line,
-//! and a comment that says where to begin.
+//! Makes the starter of an open lab from the guided starter. The open starter contains the options of each program's
+//! command line, and a comment that says where to begin.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

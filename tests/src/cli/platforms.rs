@@ -1,7 +1,7 @@
 //! `cargo lab export --gradescope`, `--github` and `--prairielearn`: writes graders for the platforms that courses use.
 //!
-//! Each platform's grader contains a kit for graders. The kit contains the solutions only for platforms on which nobody
-//! but the instructor sees it before the control has been made.
+//! Each platform's grader contains a kit for graders. The kit contains the solutions only if nobody but the instructor
+//! sees it on the platform before the control has been made.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -42,7 +42,7 @@ pub struct Platforms {
 }
 
 impl Platforms {
-    /// Writes the requested files. Returns whether any were requested.
+    /// Writes the requested files. Returns whether any files were requested.
     ///
     /// # Errors
     /// Returns an error if a file cannot be read or written.
@@ -56,7 +56,7 @@ impl Platforms {
         } else {
             ensure!(
                 self.labs.is_empty() && self.settings.is_none(),
-                "--lab and --settings are for --gradescope, --github and --prairielearn"
+                "--lab and --settings work only with --gradescope, --github or --prairielearn"
             );
             return Ok(false);
         }

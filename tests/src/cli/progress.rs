@@ -19,8 +19,8 @@ use crate::harness::stage::{Lab, Stage};
 const LONG: Duration = Duration::from_secs(1);
 
 /// The progress of a command. A terminal shows the progress in an animated line, which disappears at the end. If the
-/// output is not a terminal, each step that takes longer than [`LONG`] is printed as one line. Both forms are written
-/// to stderr.
+/// output is not a terminal, each step that takes longer than [`LONG`] is printed as one line. The line or lines are
+/// written to stderr.
 pub struct Progress {
     bar: ProgressBar,
     lines: Option<(Sender<String>, JoinHandle<()>)>,
@@ -50,7 +50,7 @@ impl Progress {
         self.bar.set_message(what);
     }
 
-    /// Makes the progress also show how many of these steps are done.
+    /// Also shows how many of these steps are done, from now on.
     fn count(&self, steps: usize) -> Result<()> {
         let template = " {spinner} {bar:20} {pos}/{len}  {wide_msg} {elapsed:>4}";
         self.bar.set_style(ProgressStyle::with_template(template)?);

@@ -183,7 +183,7 @@ fn stages(kit: &Path, target: Target) -> Result<Changes> {
         for old in &before {
             if !mine.iter().any(|task| task.name == old.name) {
                 bail!(
-                    "{file} has no `{}` with its comment; to reset the lab: cargo lab reset {lab}",
+                    "{file} has no `{}` with its doc comment; to reset the lab: cargo lab reset {lab}",
                     old.name
                 );
             }

@@ -95,7 +95,7 @@ fn differing(seen: &Seen) -> impl Iterator<Item = (&StageOf, &Vec<(Verdict, Stri
     seen.iter().filter(|(_, verdicts)| verdicts.len() > 1)
 }
 
-/// Runs every stage once. Runs several stages at the same time.
+/// Runs every stage once, several of them at the same time.
 fn grade_once(kit: &Path, grader: &Grader, stages: &[StageOf], round: u64, seen: &Mutex<Seen>) {
     let next = AtomicUsize::new(0);
     let work = || {

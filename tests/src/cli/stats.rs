@@ -45,8 +45,7 @@ struct Work {
     is_stop: bool,
 }
 
-/// The work on each stage that was tried, and on each stage at which a lab stops, by the numbers of the lab and the
-/// stage.
+/// The work on each stage that was tried, or at which a lab stops. The keys are the numbers of the lab and the stage.
 type Works = BTreeMap<(u32, u32), Work>;
 
 /// Shows the numbers, or switches the log on or off.
@@ -103,7 +102,7 @@ fn own(on: &Path, off: &Path, say: impl Fn(&str)) -> Result<()> {
     let (file, name) = if is_there(on) { (on, ON) } else { (off, OFF) };
     if !is_there(file) {
         say("There is no log. To note your checks from now on: cargo lab stats --on");
-        say("To read what it would contain: cargo lab stats --help");
+        say("To read what a log contains: cargo lab stats --help");
         return Ok(());
     }
     let Lines { lines, broken } =
@@ -180,8 +179,8 @@ fn class(files: &[PathBuf], say: impl Fn(&str)) -> Result<()> {
     let logs = if count == 1 { "1 log".to_owned() } else { format!("{count} logs") };
     say(&format!(
         "{logs}. Checks, minutes and hints are medians of the logs that reached the stage, and are counted \
-         until the stage passes. Pauses of more than {} minutes are not counted. In each lab \
-         that was begun, a log stops at the first stage that has not passed.",
+         until the stage passes. Pauses of more than {} minutes are not counted. A log has \
+         stopped at the first stage of a begun lab that has not passed.",
         PAUSE / 60
     ));
     Ok(())
@@ -238,7 +237,7 @@ fn works(lines: &[Line], labs: &[Lab]) -> Works {
             Event::Hint => work.hints += 1,
         }
     }
-    // `cargo lab` also logs stages of labs that nobody has begun. They do not count as tried.
+    // `cargo lab` also logs stages of labs that nobody has begun. Such stages do not count as tried.
     let is_tried = |work: &Work| work.checks > 0 || work.hints > 0;
     for lab in labs {
         let numbers = || lab.stages.iter().map(|stage| (lab.number, stage.number));

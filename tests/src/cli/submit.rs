@@ -80,7 +80,7 @@ fn print(packed: &Packed, file: &Path) {
         println!("{}", wrapped("   ", &format!("{}: {why}", names(paths)), columns()));
     }
     for why in &packed.refused {
-        say(&format!("This will not be built: {}", quoted_line(why)));
+        say(&format!("A program will not be built: {}", quoted_line(why)));
     }
     if !packed.changed.is_empty() {
         let changed = names(&packed.changed);

@@ -114,7 +114,7 @@ fn without_lab(text: &str) -> &str {
 }
 
 impl StageNumber {
-    /// Returns the next stage, which may be in the next lab.
+    /// Returns the next stage. After a lab's last stage, this is the first stage of the next lab.
     pub fn next(self, labs: &[Lab]) -> Option<Self> {
         let stages = labs.iter().flat_map(|lab| {
             lab.stages.iter().map(|stage| Self { lab: lab.number, stage: stage.number })

@@ -29,14 +29,14 @@ use crate::trace::trouble::Trouble;
 /// The maximum time that a server may take to begin to listen.
 const START: Duration = Duration::from_secs(30);
 
-/// The maximum time between two checks whether the server has ended.
+/// The maximum time between two checks of the server's process.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// The maximum time for which messages of clients are still shown after the server has ended.
 const AFTER_THE_SERVER: Duration = Duration::from_secs(1);
 
-/// The time that the command may take to end after Ctrl-C. Without this limit, it would never end if the terminal
-/// accepts no more output.
+/// The time that the command may take to end after Ctrl-C. Without this limit, the command would never end if the
+/// terminal accepts no more output.
 const END: Duration = Duration::from_secs(2);
 
 /// The command line.
@@ -48,7 +48,7 @@ pub struct Options {
     /// Starts this server, in any language, instead of yours. `{port}` and `{host}` are replaced
     #[arg(long, value_name = "CMD", value_parser = command)]
     server: Option<String>,
-    /// Starts no server, but uses the server at this address
+    /// Uses the server at this address, and starts no server
     #[arg(long, value_name = "HOST:PORT", conflicts_with = "server")]
     to: Option<String>,
     /// The port that clients connect to. Default: the usual port of the lab

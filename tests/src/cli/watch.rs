@@ -18,7 +18,7 @@ use crate::labs;
 /// The time between two checks for changed files, if the system does not report changes.
 const POLL: Duration = Duration::from_millis(500);
 
-/// The time between the last change and the check. Editors save a file in several steps.
+/// The time between the last change and the check. It is needed because editors save a file in several steps.
 const SETTLE: Duration = Duration::from_millis(100);
 
 /// The command line.
@@ -31,7 +31,7 @@ pub struct Options {
     poll: bool,
 }
 
-/// An event that occurs between two checks.
+/// An event between two checks: a saved file, or a key.
 enum Event {
     Saved,
     Key(u8),

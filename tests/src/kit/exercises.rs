@@ -16,7 +16,7 @@ const MAX_SUMMARY: usize = 60;
 
 /// A function that the student has to write.
 pub struct Exercise {
-    /// The first stage in the function's doc comment.
+    /// The stage at the beginning of the function's doc comment.
     pub stage: u32,
     /// The later stages that test this function again, as the function's doc comment says. These stages have no
     /// functions of their own.
@@ -59,7 +59,7 @@ impl Location {
         &self.source[self.task.item.clone()]
     }
 
-    /// Returns whether the function has been written, that is, contains no `todo!`.
+    /// Returns whether the function has been written, which means that it contains no `todo!`.
     pub fn is_written(&self) -> bool {
         self.todo().is_none()
     }

@@ -1,8 +1,8 @@
-//! The two ways to do a lab. In a guided lab, students write the starter's functions. In an open lab, they design the
-//! programs themselves.
+//! The two ways to do a lab. In a guided lab, students write the starter's functions. In an open lab, students design
+//! the programs themselves.
 //!
-//! Only the sources show whether a lab is guided or open. They are read as text and not parsed, because a student's
-//! file may contain invalid Rust at any time.
+//! Only the sources show whether a lab is guided or open. The sources are read as text and not parsed, because a
+//! student's file may contain invalid Rust at any time.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -13,7 +13,8 @@ use flate2::read::MultiGzDecoder;
 use serde::{Deserialize, Serialize};
 use zip::ZipArchive;
 
-/// The bits of a mode that contain the type of the file; see inode(7). In a zip, they are the same on every system.
+/// The bits of a mode that contain the type of the file; see inode(7). In a zip file, these bits are the same on every
+/// system.
 const KIND: u32 = 0o170_000;
 
 /// The value of the [`KIND`] bits for a regular file.
@@ -51,7 +52,7 @@ pub enum Source {
     Other(PathBuf),
 }
 
-/// The function that is called for each file. The function need not read the file.
+/// The function that is called for each file. It may leave the file unread.
 type Each<'a> = dyn FnMut(PathBuf, &mut dyn Read) -> Result<()> + 'a;
 
 impl Source {
@@ -139,7 +140,7 @@ fn of_folder(folder: &Path, each: &mut Each) -> Result<()> {
             let entry = entry?;
             entries = counted(entries)?;
             let path = below.join(entry.file_name());
-            // The type of a link is that of the link itself, not that of its target.
+            // `file_type` does not follow links, so a link is not read.
             let kind = entry.file_type()?;
             if kind.is_dir() && !is_made(&path) {
                 folders.push(path);
@@ -176,7 +177,7 @@ fn of_zip(file: File, each: &mut Each) -> Result<()> {
         if !entry.is_file() || entry.is_symlink() {
             continue;
         }
-        // A zip that was packed on Unix also records other file types.
+        // A zip file that was packed on Unix may also contain other types of files.
         let kind = entry.unix_mode().unwrap_or(0) & KIND;
         let is_regular = kind == 0 || kind == REGULAR;
         let path = clean(entry.name()).filter(|path| is_regular && !is_made(path));
@@ -222,8 +223,8 @@ fn is_made(path: &Path) -> bool {
     path.iter().any(|part| MADE.iter().any(|made| part == *made))
 }
 
-/// Returns the path of an entry, if it stays within the submission. Some programs on Windows write `\` between the
-/// parts of a path.
+/// Returns the path of an entry if it does not lead out of the submission. Some programs on Windows write `\` between
+/// the parts of a path.
 fn clean(name: &str) -> Option<PathBuf> {
     let name = if name.contains('/') { name.to_owned() } else { name.replace('\\', "/") };
     if name.starts_with('/') || name.contains('\0') {

@@ -157,7 +157,7 @@ fn top(listed: &[PathBuf]) -> Result<PathBuf> {
         |top: &PathBuf| top.file_name().is_some_and(|name| name.eq_ignore_ascii_case("labs"));
     tops.sort_by_key(|top| (!is_labs(top), top.iter().count()));
     let first = tops.first().context(
-        "it holds no labs: no folder such as labs/lab1-one-to-one/server/src/ with .rs files",
+        "it holds no labs: there is no folder such as labs/lab1-one-to-one/server/src/ with .rs files",
     )?;
     if let Some(second) = tops.get(1)
         && is_labs(second) == is_labs(first)

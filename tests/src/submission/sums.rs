@@ -27,7 +27,7 @@ pub fn changed(kit: &Path) -> Vec<PathBuf> {
     let sums = fs::read_to_string(kit.join(FILE)).unwrap_or_default();
     let is_changed = |(sum, path): &(&str, &str)| {
         let now = fs::read(kit.join(path)).unwrap_or_default();
-        // Git may have changed the line endings.
+        // Line endings are ignored, because Git may have changed them.
         let now = String::from_utf8_lossy(&now).replace("\r\n", "\n");
         u32::from_str_radix(sum, 16) != Ok(crc32fast::hash(now.as_bytes()))
     };

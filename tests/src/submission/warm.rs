@@ -84,8 +84,8 @@ impl Workshop {
         let kit = self.files()?;
         write_anew(&first, &kit)?;
         let starters = starters(&self.kit, packages)?;
-        // The folders of other labs, which an earlier grading may have left, must be removed even if they are empty,
-        // because cargo reads empty folders, too.
+        // Cargo also reads empty folders, so the folders of other labs, which an earlier grading may have left, are
+        // removed.
         remove(&first.join("labs"))?;
         write_anew(&first.join("labs"), &starters)?;
         let names: Vec<_> = packages.iter().map(|package| package.name.clone()).collect();
@@ -115,8 +115,8 @@ impl Workshop {
         for number in 2..=count {
             let folder = self.folder(&format!("slot-{number}"));
             remove(&folder)?;
-            // With `-p`, the copies keep the time stamps of the files. These show cargo that the libraries have already
-            // been built.
+            // With `-p`, the copies keep the time stamps of the files. These time stamps show cargo that the libraries
+            // have already been built.
             let copied = Command::new("cp").arg("-Rp").arg(&first).arg(&folder).status()?;
             ensure!(copied.success(), "cannot copy {} to {}", first.display(), folder.display());
             slots.push(Slot { folder, kept: kept.clone() });
@@ -183,7 +183,7 @@ fn starters(kit: &Path, packages: &[Package]) -> Result<Files> {
 }
 
 impl Slot {
-    /// Writes the sources of a submission. Writes the starter of each package of which no file was handed in.
+    /// Writes the sources of a submission. For a package without handed-in files, writes the starter.
     ///
     /// # Errors
     /// Returns an error if a file cannot be written, for example because the disk is full.

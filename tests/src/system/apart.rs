@@ -1,7 +1,7 @@
 //! A workspace that contains one program of a kit and the libraries of its lab, but none of the other programs.
 //!
 //! Cargo reads all packages of a workspace before it builds any of them. So if one `Cargo.toml` is broken, cargo builds
-//! nothing. Programs in separate workspaces can be built nevertheless.
+//! nothing. A broken file does not affect programs in separate workspaces.
 
 use std::ffi::OsStr;
 use std::fs;

@@ -18,7 +18,8 @@ use crate::system::toolchain;
 /// The default time limit for one build. A first build takes half a minute on a slow machine.
 pub const BUILD_LIMIT: Duration = Duration::from_mins(15);
 
-/// The maximum number of bytes that are read from a build's output. A `build.rs` may print forever.
+/// The maximum number of bytes that are read from a build's output. The output is limited because a `build.rs` may
+/// print forever.
 const MAX_OUTPUT: u64 = 64 * 1024 * 1024;
 
 /// The build folder, relative to the kit's folder.
@@ -86,7 +87,7 @@ fn build_in(
 }
 
 /// Makes a kit that has no `target/` use a build folder in which other kits were built, so that the libraries need not
-/// be built again. This function is only for new kits, whose files are newer than the earlier build results.
+/// be built again. The kit must be new, so that its files are newer than the earlier build results.
 pub fn share_target(kit: &Path, folder: &Path) -> io::Result<()> {
     // The rest of `target/` still belongs to this kit alone.
     let (shared, own) = (folder.join("debug"), kit.join(TARGET));

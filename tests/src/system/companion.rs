@@ -1,5 +1,5 @@
-//! Runs a program while a command of the user runs. The program is not confined, as if the user had started it. When
-//! the command ends, the program is ended, too.
+//! Runs a program while a command of the user runs. The program is not confined, so it can do everything that the user
+//! can do. When the command ends, the program is ended, too.
 
 use std::fs::File;
 use std::io::{self, Read};

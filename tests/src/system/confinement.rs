@@ -1,11 +1,11 @@
 //! Confines a program under test, so that it can change only its own folder.
 //!
 //! The folder is the program's home directory, its folder for temporary files, and its current directory. The folder is
-//! removed when the program ends. On Linux the kernel also prevents the program and its child processes from writing
+//! removed when the program ends. On Linux, the kernel also prevents the program and its child processes from writing
 //! anywhere else, from reading more than they need (see [`reads`]), from signaling other processes, and from using the
 //! network except for TCP on the program's own port. The kernel does this with landlock(7), and with
-//! [`crate::system::filter`] where Landlock has gaps. Without kernel support, the program only runs in its own folder;
-//! see [`holds`].
+//! [`crate::system::filter`] where Landlock has gaps. Without kernel support, the only confinement is that the program
+//! runs in its own folder; see [`holds`].
 //!
 //! A build is confined in the same way; see [`crate::system::builds`].
 //!
@@ -220,8 +220,8 @@ mod kernel {
     }
 
     pub fn rules(allowed: &Allowed) -> Result<Rules, RulesetError> {
-        // The `landlock` crate leaves out the rules that the kernel does not support. Without Landlock, the crate
-        // leaves out all rules.
+        // The `landlock` crate leaves out the rules that the kernel does not support. If the kernel does not support
+        // Landlock, the crate leaves out all rules.
         let all = AccessFs::from_all(ABI::V3);
         let mut network: BitFlags<AccessNet> = AccessNet::BindTcp.into();
         if allowed.port != Some(0) {

@@ -1,6 +1,6 @@
-//! Blocks the system calls that Landlock does not block, but with which a program under test could affect the grader,
-//! another program, or the machine. A refused call fails with `EPERM`, as in most containers, so runtimes can handle
-//! the error.
+//! Blocks system calls with which a program under test could affect the grader, another program, or the machine, and
+//! which Landlock does not block. A refused call fails with `EPERM`, as in most containers, so runtimes can handle the
+//! error.
 
 use std::sync::OnceLock;
 

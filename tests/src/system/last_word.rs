@@ -37,8 +37,8 @@ pub fn wait_for_grader(say: fn(&str)) -> io::Result<()> {
     // The parent blocks the signals before the child exists, so that it misses no signal.
     let mut usual = SigSet::empty();
     sigprocmask(SigmaskHow::SIG_BLOCK, Some(&signals), Some(&mut usual))?;
-    // SAFETY: the default action runs none of our code. If the process had inherited that SIGCHLD is ignored, it would
-    // wait forever.
+    // SAFETY: the default action runs none of our code. The parent would wait forever if it ignored SIGCHLD, which a
+    // process can inherit.
     #[allow(unsafe_code)]
     unsafe {
         signal(Signal::SIGCHLD, SigHandler::SigDfl)?;
@@ -112,7 +112,7 @@ fn end_like(ending: WaitStatus, say: fn(&str)) -> ! {
         say(&format!("the grader was ended by {killed_by} before all stages were graded"));
     }
     if PASSED_ON.contains(&killed_by) || killed_by == Signal::SIGPIPE {
-        // A shell ends a loop only if the signal has ended the program.
+        // A shell stops a loop only if a signal has ended the program.
         // SAFETY: the default action runs none of our code.
         #[allow(unsafe_code)]
         unsafe {

@@ -1,7 +1,7 @@
 //! Ends a program that uses too much memory, or starts too many processes.
 //!
 //! Only resident memory counts, because a limit on the address space would keep a Java virtual machine from starting.
-//! One thread watches all programs, so watching many programs costs no more than watching a few.
+//! One thread watches all programs, so watching many programs costs little more than watching a few.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -21,13 +21,13 @@ pub const MAX_MEMORY: u64 = 1024 * 1024 * 1024;
 /// The maximum number of processes of a program.
 pub const MAX_PROCESSES: usize = 512;
 
-/// The number of compilers that may run at the same time, even on a machine with fewer processors.
+/// The minimum number of compilers that a build may run at the same time, even on a machine with fewer processors.
 const MIN_COMPILERS: usize = 4;
 
 /// The time between two checks.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// The limits for a process, together with everything that it has started.
+/// The limits for a process and everything that it has started.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
     /// Resident memory, in bytes.

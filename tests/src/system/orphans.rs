@@ -1,6 +1,6 @@
 //! Ends the processes that a program under test, or its build, started and left running.
 //!
-//! A process that calls `setsid` leaves its group and its terminal, and outlives both. On Linux the grader adopts such
+//! A process that calls `setsid` leaves its group and its terminal, and outlives both. On Linux, the grader adopts such
 //! orphans (`PR_SET_CHILD_SUBREAPER` in prctl(2)), so each orphan becomes a child of the grader, although the grader
 //! did not start it. On other systems, only the process group of a program is ended.
 //!

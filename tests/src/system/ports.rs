@@ -10,8 +10,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use socket2::{Domain, Socket, Type};
 
 /// The first port of the range for servers. The range is below the ports that the system assigns for port 0 (on Linux,
-/// from 32768). So the system cannot assign a port after [`unused`] has returned it and before the server listens on
-/// it.
+/// from 32768). So the system cannot assign the port that [`unused`] returns before the server listens on this port.
 const FIRST: u16 = 20_000;
 /// The number of ports in the range for servers.
 const COUNT: u16 = 10_000;

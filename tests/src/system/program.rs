@@ -44,7 +44,7 @@ pub enum Runnable {
 }
 
 impl Runnable {
-    /// Returns how to start the program. The port is followed by the stage's options, such as `--seats 3`.
+    /// Returns the program and its arguments: the port, and the stage's options, such as `--seats 3`.
     ///
     /// # Errors
     /// Returns an error if there is no program.
@@ -232,10 +232,10 @@ impl Program {
         &self.process
     }
 
-    /// Waits until the program is idle, and echoes the typed keys instead of the terminal, as a line editor does while
-    /// it reads a line. Keys that are pressed earlier would be shown twice or get lost, because some editors release
-    /// the terminal for a moment whenever they show a message. This function does not wait long, because a program need
-    /// not have a line editor. With `TERM=dumb`, few programs have a line editor.
+    /// Waits until the program is idle, and the program, not the terminal, echoes the typed keys. A line editor does
+    /// this while it reads a line. Keys that are pressed earlier would be shown twice or get lost, because some editors
+    /// release the terminal for a moment whenever they show a message. This function does not wait long, because a
+    /// program need not have a line editor. With `TERM=dumb`, few programs have a line editor.
     pub fn wait_for_editor(&self) {
         let deadline = Instant::now() + EDITOR;
         while Instant::now() < deadline {
@@ -294,7 +294,7 @@ impl Program {
         Ok(())
     }
 
-    /// Changes the size of the terminal. The system notifies the program.
+    /// Changes the size of the terminal. The system tells the program that the size has changed.
     pub fn resize(&self, columns: NonZero<u16>, rows: NonZero<u16>) -> io::Result<()> {
         self.output.look(|screen| screen.resize(columns, rows));
         set_size(self.keyboard.as_fd(), columns, rows)

@@ -67,7 +67,7 @@ const OTHERS: &[&str] = &["solutions", "tests", "labs", "target", ".git"];
 /// Additional paths that programs may read, as named by the user of the grader.
 static MORE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
-/// The folder of a submission. What the files in this folder say does not let programs read more.
+/// The folder of a submission. The contents of its files must not let programs read more.
 static DISTRUSTED: Mutex<Option<PathBuf>> = Mutex::new(None);
 
 /// Prevents programs from reading what the files in this folder refer to, such as the targets of links and the
@@ -92,7 +92,7 @@ pub fn allow(paths: impl IntoIterator<Item = PathBuf>) {
     MORE.lock().unwrap_or_else(PoisonError::into_inner).extend(paths);
 }
 
-/// Returns the paths that every program may read. Some of these paths may not exist.
+/// Returns the paths that every program may read. Some of the returned paths may not exist.
 pub fn of_system() -> Vec<PathBuf> {
     let mut all: Vec<PathBuf> = SYSTEM.iter().map(PathBuf::from).collect();
     all.extend(PROC.iter().map(|name| Path::new("/proc").join(name)));

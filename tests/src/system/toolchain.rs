@@ -1,4 +1,4 @@
-//! The parts of the machine and of a kit that `cargo build` needs, and no more. The compiler reads the sources of a
+//! Determines which parts of the machine and of a kit `cargo build` needs. The compiler reads the sources of a
 //! submission, so everything that the compiler may read can become part of the program (`include_str!`, `#[path]`,
 //! `env!`).
 

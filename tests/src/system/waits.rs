@@ -49,8 +49,8 @@ impl fmt::Display for Waits {
     }
 }
 
-/// Returns the system call in which a thread waits, in words. `call` contains the number of its system call and the
-/// arguments, or `running`; see `proc_pid_syscall(5)`.
+/// Describes the system call in which a thread waits. `call` contains the number and the arguments of this call, or
+/// `running`; see `proc_pid_syscall(5)`.
 #[cfg(target_os = "linux")]
 fn wait(call: &str, process: &Path) -> Option<String> {
     const POLL: &str = "a poll of several files";

@@ -32,9 +32,9 @@ pub fn markdown(record: &Record, submission: &Submission) -> Result<Option<Strin
     }
     writeln!(
         out,
-        "\nGraded by version {} of the kit at {}.\n",
-        inert(&record.kit),
-        inert(&submission.date)
+        "\nGraded at {} by version {} of the kit.\n",
+        inert(&submission.date),
+        inert(&record.kit)
     )?;
     let has_report = |row: &&Row| matches!(row.verdict, Verdict::Failed | Verdict::GraderError);
     for row in rows.iter().filter(has_report) {
@@ -112,8 +112,8 @@ fn property(text: &str) -> String {
     data(&visible(text.as_bytes())).replace(':', "%3A").replace(',', "%2C")
 }
 
-/// A pair of commands. A pair of commands. GitHub does not treat the lines between them as commands, whatever these
-/// lines contain. A submission cannot guess the word in the second command.
+/// A pair of commands. A pair of commands. GitHub does not treat the lines between the two commands as commands,
+/// whatever these lines contain. A submission cannot guess the word in the second command.
 pub struct Stopped(u128);
 
 impl Stopped {

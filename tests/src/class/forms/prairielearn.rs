@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use crate::class::forms::rows::{Row, seen, summary, why, word};
 use crate::class::record::{Record, Submission};
 
-/// Returns the results. Returns the results. After a grader error, they say that the submission is not gradable, so the
-/// student loses no attempt.
+/// Returns the results. Returns the results. After a grader error, the results say that the submission is not gradable,
+/// so the student loses no attempt.
 ///
 /// # Errors
 /// This function never returns an error.

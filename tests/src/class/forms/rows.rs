@@ -21,7 +21,7 @@ pub struct Row {
     pub title: String,
     /// The verdict.
     pub verdict: Verdict,
-    /// The verdict, followed by the report if there is one. The text consists only of lines of visible characters.
+    /// The verdict, followed by the report if there is one. The text contains only visible characters and newlines.
     pub output: String,
     /// The points, multiplied by the weight of the lab, or `None` if the grader failed.
     pub points: Option<u32>,

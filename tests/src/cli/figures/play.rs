@@ -14,7 +14,7 @@ use crate::journal::terminal::Terminal;
 pub const ALICE: usize = 0;
 pub const BOB: usize = 1;
 pub const CAROL: usize = 2;
-/// The number of the server's screen, which is different from the numbers of people.
+/// The number of the server's screen. It is different from each person's number.
 pub const SERVER: usize = 3;
 
 const PEOPLE: [&str; 3] = ["alice", "bob", "carol"];
@@ -92,7 +92,7 @@ pub fn perform(
         }
     }
     pause(Moment::Line);
-    // After this event, the people only leave.
+    // The people only leave after this event.
     harness.journal().note("", EventKind::End);
     Ok(())
 }

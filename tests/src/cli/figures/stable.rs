@@ -1,5 +1,4 @@
-//! Makes the events the same in every run. Otherwise, they would vary with the ports, and with the order in which
-//! threads and programs run.
+//! Makes the events the same in every run. The ports, and the order in which threads and programs run, vary.
 
 use std::collections::BTreeMap;
 
@@ -35,8 +34,8 @@ pub fn with_usual_ports(events: &[Event], default: &str) -> Vec<Event> {
     events
 }
 
-/// Returns the text with its numbers replaced. All numbers must be replaced in one pass, because a new number may be
-/// equal to an old number.
+/// Replaces numbers in a text. All numbers must be replaced in one pass, because a new number may be equal to an old
+/// number.
 fn replaced(text: &str, numbers: &BTreeMap<String, String>) -> String {
     let pieces = text.split_inclusive(|char: char| !char.is_ascii_digit());
     let piece = |piece: &str| {

@@ -87,7 +87,7 @@ pub fn first_session(kit: &Path) -> Result<Vec<(String, String)>> {
             .arg(student)
             .current_dir(student)
             .output()?;
-        // Status 1 means that a stage has not been passed.
+        // Status 1 means that a stage has not passed.
         if lab.stdout.is_empty() || !matches!(lab.status.code(), Some(0 | 1)) {
             bail!("cargo lab {arguments:?}: {}", String::from_utf8_lossy(&lab.stderr));
         }
