@@ -285,7 +285,7 @@ pub fn waits_for_no_client(harness: &Harness) -> Check {
     talk(harness, &group[0], &group)?;
     let functions = &["ask_nickname", "run_room", "leave"];
     harness
-        .step(functions, "`silent` and `slow` leave before they join; no member should hear of it");
+        .step(functions, "`silent` and `slow` leave before joining; no member should hear of it");
     silent.closes();
     slow.crashes();
     talk(harness, &group[1], &group)?;
@@ -300,10 +300,8 @@ pub fn waits_for_no_client(harness: &Harness) -> Check {
     endless.hears("Nickname refused: ")?;
     endless.hears_until_closed()?;
     let functions = &["broadcast", "run_room"];
-    harness.step(
-        functions,
-        "`lazy` does not read while alice sends 600 KB; the others should hear it",
-    );
+    harness
+        .step(functions, "`lazy` does not read; alice sends 600 KB, which the others should hear");
     let lazy = server.deaf_peer("lazy")?;
     lazy.sends("lazy")?;
     group.iter().try_for_each(|member| member.hears("lazy joined!"))?;

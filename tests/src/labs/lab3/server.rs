@@ -10,7 +10,7 @@ pub fn relays_frames(harness: &Harness) -> Check {
     let server = harness.server()?;
     let functions = &["run_room", "relay", "talk"];
     harness
-        .step(functions, "ann, bob and cem join, and each sends a frame; the others should get it");
+        .step(functions, "ann, bob and cem join; each sends a frame, which the others should get");
     let room = all_join(&server, &["ann", "bob", "cem"])?;
     let [ann, bob, cem] = &room[..] else { return Ok(()) };
     let functions = &["relay", "run_room", "receive_frames"];
@@ -75,8 +75,7 @@ pub fn releases_a_client_that_disconnects(harness: &Harness) -> Check {
         "[ann] : !disconnect",
         "[ann] : please: !DISCONNECT",
     ] {
-        let step =
-            format!("ann says «{}», which should not disconnect her", harmless.escape_debug());
+        let step = format!("ann says «{}»; she should stay connected", harmless.escape_debug());
         harness.step(&["is_disconnect", "receive_frames"], &step);
         ann.frames(harmless)?;
         bob.gets_frame(harmless)?;
@@ -99,7 +98,7 @@ pub fn releases_a_client_that_disconnects(harness: &Harness) -> Check {
     harness.step(&["run_room", "receive_frames"], "dan joins");
     let dan = server.peer("dan")?;
     settle(&[bob, &dan])?;
-    let step = "dan sends `!DISCONNECT` and a frame in one segment; bob should not get the frame";
+    let step = "dan sends a segment: `!DISCONNECT` and a frame that bob should not get";
     harness.step(&["receive_frames"], step);
     dan.sends([frame("[dan] : !DISCONNECT"), frame("[dan] : ghost")].concat())?;
     bob.gets_frame("[dan] : !DISCONNECT")?;
@@ -153,7 +152,7 @@ pub fn survives_bad_frames(harness: &Harness) -> Check {
     let bad = ["", "abc", "-5", "+5", "5x", "5 5", "0x10", "\t5", "5\n"].into_iter().chain(long);
     for header in bad {
         let step =
-            format!("mallory sends the header {header:?} and spaces; she should be disconnected");
+            format!("mallory sends the padded header {header:?}; she should be disconnected");
         harness.step(&["payload_length", "talk", "read_header"], &step);
         let mallory = server.peer("mallory")?;
         settle(&[ann, bob, &mallory])?;

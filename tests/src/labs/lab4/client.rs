@@ -114,7 +114,7 @@ pub fn obeys_commands(harness: &Harness) -> Check {
     alice.sees("[one] alice: alice has left this chatroom.")?;
     harness.step(
         &["obey", "show"],
-        "alice types a line, which should be sent to the room that she is still in",
+        "alice types a line; it should be sent to the room that she is still in",
     );
     says_in(2)?;
     harness.step(&["obey", "show"], "alice types `/helo` and words");

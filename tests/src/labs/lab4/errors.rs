@@ -35,16 +35,16 @@ pub fn reports_errors(harness: &Harness) -> Check {
         ("a JOIN without a room", "JOIN_CHATROOM: \nCLIENT_IP: 0\nPORT: 0\nCLIENT_NAME: alice\n"),
         ("a JOIN without a name", "JOIN_CHATROOM: x\nCLIENT_IP: 0\nPORT: 0\nCLIENT_NAME:\n"),
         (
-            "a CHAT for room number `room`",
+            "a CHAT for room `room`",
             "CHAT: room\nJOIN_ID: 1\nCLIENT_NAME: alice\nMESSAGE: x\nHELO text\n\n",
         ),
         ("a LEAVE without JOIN_ID", "LEAVE_CHATROOM: 1\nCLIENT_NAME: alice\n"),
-        ("only the first line of a JOIN", "JOIN_CHATROOM: x\n"),
+        ("one line of a JOIN", "JOIN_CHATROOM: x\n"),
     ];
     for (what, broken) in broken {
         harness.step(
             functions,
-            &format!("alice sends {what} and a greeting; error 4 and a reply should follow"),
+            &format!("alice sends {what} and HELO; error 4 and a reply should follow"),
         );
         alice.sends(broken)?;
         alice.sends_lines(&["HELO fence"])?;
@@ -61,7 +61,7 @@ pub fn reports_errors(harness: &Harness) -> Check {
         erin.asks_to_join(room, name)?;
         erin.hears_error(4)?;
     }
-    let step = "erin joins with names of 128 characters (256 bytes), which is the limit";
+    let step = "erin joins with names of 128 characters (256 bytes), the maximum";
     harness.step(&["read_join"], step);
     erin.asks_to_join(&longest, &longest)?;
     let room_ref = erin.is_in(&longest, address)?.room_ref;

@@ -61,7 +61,7 @@ pub fn join_adds_to_a_room(harness: &Harness) -> Check {
     ensure(elsewhere.join_id == in_b.join_id, "bob should have", "one JOIN_ID", "two")?;
     harness.step(
         &["say", "join"],
-        "alice, not in that room, sends a greeting; she should get only the reply",
+        "alice, not in that room, sends HELO; she should get only the reply",
     );
     alice.greets("fence", address)
     // ANCHOR_END: lab4-stage2
@@ -330,7 +330,7 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
     for member in [bob, alice] {
         member.hears_chat(*room_ref, "alice", &format!("{first}\n{second}"))?;
     }
-    let step = "alice's greeting has an invalid UTF-8 byte; the reply should have U+FFFD";
+    let step = "alice sends HELO with invalid UTF-8; the reply should have U+FFFD";
     harness.step(&["next_line"], step);
     alice.sends(b"HELO caf\xe9\n")?;
     alice.is_greeted("caf\u{fffd}", address)?;
