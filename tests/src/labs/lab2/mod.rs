@@ -73,9 +73,9 @@ pub fn lab() -> Lab {
                  the outbox of every member, not only of the newcomer.",
             )
             .hint(
-                "After `insert`, the map owns the newcomer. Clone its nickname before that, and \
-                 get its outbox again with `BTreeMap::get_mut`. `BTreeMap::values_mut` iterates \
-                 over all members.",
+                "After `insert`, the map owns the newcomer. So clone the nickname before `insert`, \
+                 and get the newcomer's outbox again with `BTreeMap::get_mut`. \
+                 `BTreeMap::values_mut` iterates over all members.",
             )
             .server(server::announces_a_newcomer),
         stage(5, "The server broadcasts each message to everyone", 10)
