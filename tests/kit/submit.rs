@@ -82,9 +82,9 @@ fn what_is_handed_in_is_what_was_tested() {
     let zip = at("elsewhere.zip");
     let mut submit = lab_in(kit);
     submitted = submit.arg("submit").arg("--output").arg(&zip).assert().code(1);
-    submitted
-        .stdout(points(0).and(contains("words.txt")).and(contains("needs `tokio`")))
-        .stdout(contains("A program will not be built: labs/lab1-one-to-one/client/Cargo.toml needs"));
+    submitted.stdout(points(0).and(contains("words.txt")).and(contains("needs `tokio`"))).stdout(
+        contains("A program will not be built: labs/lab1-one-to-one/client/Cargo.toml needs"),
+    );
     let names = ZipArchive::new(File::open(zip).unwrap()).unwrap();
     assert!(names.file_names().any(|name| name == client));
 

@@ -269,7 +269,7 @@ fn grade_one(
 
 /// How a worker ended.
 struct Ended {
-    /// Whether the worker could be started. If namespaces were requested, this includes them.
+    /// Whether the worker could be started, and its namespaces were available if they were requested.
     has_started: bool,
     /// A description of how the worker ended, which is shown if there is no result.
     how: String,

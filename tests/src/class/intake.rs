@@ -130,8 +130,8 @@ fn only_archive(source: Source) -> Source {
     }
 }
 
-/// Names the submissions as in a roster. A row belongs to a submission if a cell of the row is the name of the folder
-/// or file, or the student's name or number in Moodle. Adds the students without a submission.
+/// Gives the submissions the names in a roster. A row belongs to a submission if a cell of the row is the name of the
+/// folder or file, or the student's name or number in Moodle. Adds the students on the roster who have no submission.
 fn name(found: &mut Vec<Handed>, roster: &Path) -> Result<()> {
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_path(roster)?;
     let headers = reader.headers()?.clone();

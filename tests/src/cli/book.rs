@@ -100,7 +100,7 @@ fn names(pages: &Path) -> Result<Vec<String>> {
 /// cannot open a file at a place.
 fn leading_to(kit: &Path, target: &str) -> Result<PathBuf> {
     let page = kit.join("target/lab/book.html");
-    // The page is two folders below the kit.
+    // This page is two folders below the kit, so the link begins with `../../`.
     let target = escape(&format!("../../{target}"));
     let text = format!(
         "<!doctype html>\n<meta charset=\"utf-8\">\n<title>The chat labs</title>\n\

@@ -264,7 +264,8 @@ fn create(page: &Path) -> Result<File> {
     File::create(page).with_context(|| format!("cannot write {}", page.display()))
 }
 
-/// Records if a report shows the first hint, so that `cargo lab hint` begins with the second hint.
+/// Records that the first hint was shown, if the report contains it, so that `cargo lab hint` begins with the second
+/// hint.
 fn note_hint(kit: &Path, lab: &Lab, stage: &Stage, report: &str) {
     let first = stage.hints.first();
     if first.is_some_and(|hint| report.contains(&labelled("hint", hint, columns()))) {

@@ -47,7 +47,10 @@ pub fn run(kit: &Path, options: Options) -> Result<()> {
     let changes = match target.stage {
         None => whole_lab(kit, lab, after)?,
         Some(_) if is_way_given => {
-            bail!("only a whole lab is guided or open: cargo lab reset {lab} --{}", after.name())
+            bail!(
+                "only a whole lab can be guided or open: cargo lab reset {lab} --{}",
+                after.name()
+            )
         }
         Some(_) if before == Way::Open => bail!(
             "lab {lab} is open: there are no functions to reset\n  \

@@ -14,8 +14,8 @@ use crate::submission::sums;
 /// The name of the zip file with the submission, in the kit's folder.
 pub const FILE: &str = "submission.zip";
 
-/// The files and folders at the top of a kit, besides `labs/`. The grader has its own copies of these, so they are not
-/// reported as left out.
+/// The files and folders at the top of a kit, besides `labs/`. The grader has its own copies, so these files and
+/// folders are not reported as left out.
 const KIT: [&str; 15] = [
     ".cargo",
     ".devcontainer",

@@ -96,7 +96,7 @@ pub fn share_target(kit: &Path, folder: &Path) -> io::Result<()> {
     symlink(shared, own.join("debug"))
 }
 
-/// How a build ended, with an explanation for the student.
+/// The end of a build, with an explanation for the student.
 enum BuildEnd {
     Finished(String),
     Stopped(String),

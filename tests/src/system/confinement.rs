@@ -28,11 +28,11 @@ use crate::system::reads;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools)] // each field is one restriction
 pub struct Holds {
-    /// A program cannot write outside its folder. This restriction needs Linux 5.13 with Landlock enabled, and Linux
-    /// 6.2 to prevent truncation as well.
+    /// A program cannot write outside its folder. This restriction needs Linux 5.13 with Landlock enabled. To prevent
+    /// truncation as well, it needs Linux 6.2.
     pub writing: bool,
-    /// A program cannot read other people's work, the grader, or the home folder. This restriction also needs Linux
-    /// 5.13.
+    /// A program cannot read other people's work, the grader, or the home folder. This restriction, too, needs Linux 5.13
+    /// with Landlock enabled.
     pub reading: bool,
     /// A program cannot use TCP on any port except its own. This restriction needs Linux 6.7.
     pub network: bool,
@@ -48,8 +48,8 @@ pub fn holds() -> Holds {
     kernel::holds()
 }
 
-/// Returns a short description of the confinement on this machine for the record of a grading: `B`, or what is missing
-/// for tier B.
+/// Returns the tier of this machine for the record of a grading, which is `B`, or a text that says what is missing for
+/// tier B.
 pub fn tier() -> String {
     let Holds { writing, reading, network, signals, calls } = holds();
     let parts = [

@@ -32,7 +32,7 @@ use crate::system::orphans;
 use crate::system::process::Process;
 use crate::system::reads;
 
-/// How a program under test is started.
+/// The way in which a program under test is started.
 #[derive(Clone, Debug)]
 pub enum Runnable {
     /// An executable that cargo built. The port is its first argument.

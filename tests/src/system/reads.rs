@@ -67,11 +67,11 @@ const OTHERS: &[&str] = &["solutions", "tests", "labs", "target", ".git"];
 /// Additional paths that programs may read, as named by the user of the grader.
 static MORE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
-/// The folder of a submission. The contents of its files must not let programs read more.
+/// The folder of a submission. The contents of the files in this folder must not let programs read more.
 static DISTRUSTED: Mutex<Option<PathBuf>> = Mutex::new(None);
 
-/// Prevents programs from reading what the files in this folder refer to, such as the targets of links and the
-/// interpreters of scripts, unless the programs may read it in any case.
+/// Prevents programs from reading the targets of links, the interpreters of scripts, and other files to which the files
+/// in this folder refer, unless all programs may read them.
 pub fn distrust(folder: &Path) {
     *DISTRUSTED.lock().unwrap_or_else(PoisonError::into_inner) = fs::canonicalize(folder).ok();
 }

@@ -32,7 +32,7 @@ impl Waits {
         Self(waits)
     }
 
-    /// Returns whether no waits are known.
+    /// Returns whether the list of waits is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -1,4 +1,4 @@
-//! Makes the events the same in every run. The ports, and the order in which threads and programs run, vary.
+//! Makes the events the same in every run. In real runs, the ports and the order of threads and programs vary.
 
 use std::collections::BTreeMap;
 
