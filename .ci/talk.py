@@ -12,7 +12,7 @@ import time
 
 FOLDER, START = sys.argv[1], sys.argv[2:]
 SUFFIX = ".exe" if os.path.exists(f"{FOLDER}/solution1-server.exe") else ""
-# The limit of each wait, in seconds. Only a program that hangs takes this long.
+# The limit of each wait, in seconds. Only a program that hangs reaches this limit.
 LIMIT = 20
 # The programs to kill after a talk, because they are still running if the talk fails.
 running = []
@@ -192,7 +192,7 @@ def server_2():
         alice.sends(line)
         heard += alice.take(line[-2:])
         count += 1
-    # On Windows a shutdown does not wake the reading thread (rust-lang/rust#121594).
+    # On Windows, a shutdown does not wake the reading thread (rust-lang/rust#121594).
     immediately = b"deaf left!\n" in heard or alice.has(b"deaf left!\n", 2)
     deaf.close()
     alice.sends(b"alice: the end\n")

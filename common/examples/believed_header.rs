@@ -16,9 +16,9 @@ fn main() -> ExitCode {
     );
     prediction.compare(
         run(),
-        "15 bytes cost the client almost nothing. They cost the server memory, and a\n\
-         thread that waits for bytes that never arrive. Linux can promise more memory\n\
-         than it has; it may end a program later, when the memory is used. So compare\n\
+        "15 bytes cost the client almost nothing, but they cost the server memory, and\n\
+         a thread that waits for bytes that never arrive. Linux can promise more memory\n\
+         than it has, and may end a program later, when the memory is used. So compare\n\
          a length with a limit before you use the length.\n\
          Source: malloc(3), Notes.\n\
          Chapter: docs/src/lab3.md#stage-9",

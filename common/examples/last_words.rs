@@ -9,8 +9,8 @@ use std::time::Duration;
 
 fn main() -> ExitCode {
     let prediction = prediction::ask(
-        "A client sends 1 byte. The server does not read it, writes 1 MB, and closes\n\
-         the connection. Then the client reads. What does the client get?",
+        "A client sends 1 byte. The server does not read the byte, writes 1 MB, and\n\
+         closes the connection. Then the client reads. What does the client get?",
         &[
             "everything, and then the end of the stream",
             "a part, and then an error",

@@ -6,13 +6,13 @@ mod prediction;
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
-/// The number of writes after which the client stops. No system should accept so many.
+/// The number of writes after which the client stops. No system should accept so many writes.
 const LIMIT: u64 = 100_000;
 
 fn main() -> ExitCode {
     let prediction = prediction::ask(
         "The server has closed the connection, and its FIN has arrived. The client\n\
-         writes 1 byte, again and again. Which write is the first that fails?",
+         writes 1 byte, again and again. Which write is the first to fail?",
         &[],
     );
     prediction.compare(

@@ -2,7 +2,8 @@
 //!
 //! A blocking write to a peer that does not read may never return, and would hold up a whole broadcast. An [`Outbox`]
 //! gathers bytes instead, and sends all of them with one `send` that does not wait. One `send` costs hardly more for
-//! fifty messages than for one message. Bytes that the socket does not accept go to a backlog, and a thread sends them.
+//! fifty messages than for one message. Bytes that the socket does not accept are added to a backlog, which a thread
+//! sends.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Write};
@@ -133,7 +134,8 @@ impl Outbox {
         outbox
     }
 
-    /// Adds bytes to the next send. Pushing a clone of [`Bytes`] copies nothing, so many peers can share them.
+    /// Adds bytes to the next send. Pushing a clone of [`Bytes`] copies nothing, so many peers can share the same
+    /// bytes.
     pub fn push(&mut self, bytes: impl Into<Bytes>) {
         let bytes = bytes.into();
         self.length += bytes.len();

@@ -1,5 +1,5 @@
 //! Runs the experiments in `examples/` without a person. What the experiments measure depends on the system and on its
-//! load, so only the shape of their output is checked.
+//! load, so only the form of their output is checked.
 
 use std::fs;
 use std::io::{Read, Write};

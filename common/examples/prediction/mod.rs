@@ -3,8 +3,7 @@
 use std::io::{self, BufRead, ErrorKind, Read, Write};
 use std::process::ExitCode;
 
-/// The maximum number of times that a question is asked. There is a maximum, because the replies may come from a
-/// program.
+/// The maximum number of times that a question is asked. A limit is needed because a program may give the replies.
 const TRIES: usize = 3;
 
 /// If the measured number is at least this large, a prediction between half and twice that number is close enough.
@@ -85,10 +84,8 @@ impl Prediction {
                     _ => error.to_string(),
                 };
                 eprintln!("The experiment could not be completed: {reason}.");
-                eprintln!(
-                    "It uses only the loopback interface. Check that `ping 127.0.0.1` works,"
-                );
-                eprintln!("and run the experiment again.");
+                eprintln!("All experiments use only the loopback interface. Check that");
+                eprintln!("`ping 127.0.0.1` works, and run the experiment again.");
                 return ExitCode::FAILURE;
             }
         };

@@ -30,8 +30,8 @@ use input::{Input, Reader, Typed};
 /// The prompt before the line that is being typed.
 const PROMPT: &str = "> ";
 
-/// Text that moves the cursor up and then down again. It takes up a place in rustyline's queue without changing the
-/// screen.
+/// Text that moves the cursor up and then down again. This text occupies a place in rustyline's queue without changing
+/// the screen.
 const NOTHING: &str = "\x1b[A\n";
 
 /// The maximum number of messages that can wait to be shown. When this maximum is reached, printing blocks.

@@ -1,5 +1,5 @@
 //! Tests that when a program ends while a line is being typed, the terminal is restored, and the last messages are
-//! visible. Also tests plain input.
+//! visible. These tests also check plain input.
 //!
 //! These tests run without the test harness, because a panic must happen in the real `main`.
 
@@ -77,7 +77,7 @@ fn tell_lines() {
 fn hang() {
     let mut terminal = Terminal::open("quit").unwrap();
     let screen = terminal.screen();
-    terminal.on_leaving(move || screen.print("it can be given up"));
+    terminal.on_leaving(move || screen.print("the wait is canceled"));
     let _waiting = terminal.waiting_for("nothing");
     let line = terminal.read_line().unwrap();
     terminal.print(&format!("has {line}"));
@@ -144,7 +144,7 @@ fn start(what: &str) -> (File, Child, TcpStream) {
     let (mut screen, program) = start_at_terminal(what, ADDRESS, &address);
     let (stream, _) = listener.accept().unwrap();
     wait_for(&mut screen, "> ");
-    assert!(!shows_typing(&screen), "the editor does that itself");
+    assert!(!shows_typing(&screen), "the terminal echoes keys, but the editor should");
     (screen, program, stream)
 }
 
@@ -255,7 +255,7 @@ fn a_program_that_hangs_is_ended() {
         ("one\ntwo\n\nthree\nquit\n", "3 lines were not sent\n"),
         ("one\ntwo\n", "2 lines were not sent\n"),
     ] {
-        let shown = "has one\nit can be given up\n".to_owned();
+        let shown = "has one\nthe wait is canceled\n".to_owned();
         assert_eq!(run("hang", input), (Some(0), shown, unsent.into()));
     }
     for keys in [&b"quit\r"[..], b"\x03", b"\x04"] {
@@ -264,7 +264,7 @@ fn a_program_that_hangs_is_ended() {
         screen.write_all(b"one\r").unwrap();
         wait_for(&mut screen, "has one\r\n");
         screen.write_all(keys).unwrap();
-        wait_for(&mut screen, "it can be given up\r\n");
+        wait_for(&mut screen, "the wait is canceled\r\n");
         wait_for(&mut screen, "one line was not sent\r\n");
         let _ = io::copy(&mut screen, &mut io::sink());
         assert_eq!(program.wait().unwrap().code(), Some(0));
