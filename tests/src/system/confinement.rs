@@ -31,8 +31,8 @@ pub struct Holds {
     /// A program cannot write outside its folder. This restriction needs Linux 5.13 with Landlock enabled. To prevent
     /// truncation as well, it needs Linux 6.2.
     pub writing: bool,
-    /// A program cannot read other people's work, the grader, or the home folder. This restriction, too, needs Linux 5.13
-    /// with Landlock enabled.
+    /// A program cannot read other people's work, the grader, or the home folder. This restriction, too, needs
+    /// Linux 5.13 with Landlock enabled.
     pub reading: bool,
     /// A program cannot use TCP on any port except its own. This restriction needs Linux 6.7.
     pub network: bool,
