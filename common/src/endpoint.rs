@@ -97,7 +97,9 @@ impl<const DEFAULT_PORT: u16> Endpoint<DEFAULT_PORT> {
         let run = format!("cargo run -p {} -- {other}", program_name());
         match error.kind() {
             ErrorKind::AddrInUse => {
-                anyhow!("another program is using port {port}; stop it or choose a port: {run}")
+                anyhow!(
+                    "another program is using port {port}; stop it or choose another port: {run}"
+                )
             }
             ErrorKind::PermissionDenied => {
                 anyhow!("port {port} is reserved by the system; choose one above 1023: {run}")

@@ -83,8 +83,8 @@ struct Greeting {
 
 impl<'a> Messages<'a> {
     /// For a server: reads messages from the client at the other end of `stream`. No other code may read from the
-    /// stream. The client is one of our programs if its first message ends with a newline. The messages go to `room`,
-    /// which is notified whenever all bytes that have arrived have been read.
+    /// stream. The client is one of our programs if its first message ends with a newline. The messages are meant for
+    /// `room`, which is notified whenever all bytes that have arrived have been read.
     pub fn new(stream: &'a TcpStream, room: &'a dyn Gather) -> Self {
         Self { room, ..Self::with_limit(stream, MAX_MESSAGE, Peer::NewClient) }
     }

@@ -59,7 +59,7 @@ fn the_error_for_a_port_in_use_suggests_another() {
         assert_eq!(
             cannot_listen(port, AddrInUse),
             format!(
-                "another program is using port {port}; stop it or choose a port: cargo run -p {program} -- {other}"
+                "another program is using port {port}; stop it or choose another port: cargo run -p {program} -- {other}"
             )
         );
     }
