@@ -12,9 +12,9 @@ import time
 
 FOLDER, START = sys.argv[1], sys.argv[2:]
 SUFFIX = ".exe" if os.path.exists(f"{FOLDER}/solution1-server.exe") else ""
-# The limit of each wait, in seconds. Only a program that hangs takes this long.
+# The limit of each wait, in seconds. Only a program that hangs reaches this limit.
 LIMIT = 20
-# The programs to kill after a talk, because they still run if it fails.
+# The programs to kill after a talk, because they are still running if the talk fails.
 running = []
 
 
@@ -46,12 +46,12 @@ class Feed:
             return taken
 
     def has(self, expected, limit=0):
-        """Returns whether these bytes have arrived, or arrive within the limit. Does not remove them."""
+        """Returns whether these bytes have arrived, or arrive within the limit. Does not remove the bytes."""
         with self.changed:
             return self.changed.wait_for(lambda: expected in self.bytes, limit)
 
     def gets(self, expected):
-        """Checks that exactly these bytes come next."""
+        """Checks that the next bytes are exactly these."""
         taken = self.take(expected)
         assert taken == expected, f"received {taken[-300:]!r} instead of {expected[:300]!r}"
 
@@ -72,13 +72,13 @@ class Peer(Feed):
         self.socket.sendall(data)
 
     def closes(self):
-        # `close` alone would wait for the reading thread.
+        # Calling only `close` would wait for the reading thread.
         self.socket.shutdown(socket.SHUT_RDWR)
         self.socket.close()
 
 
 class Relay:
-    """Sits between a client and its server, and can cut the connection. Wine may keep that of a killed server open."""
+    """Connects a client and its server, and can cut the connection. Wine may keep a killed server's connection open."""
 
     def __init__(self, port):
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -128,7 +128,7 @@ class Program(Feed):
 
 
 def server(number):
-    """Starts a server on a free port, and returns it and the port."""
+    """Starts a server on a free port, and returns the server and the port."""
     program = Program(f"solution{number}-server", 0)
     program.take(b"listening on 127.0.0.1:")
     return program, int(program.take(b"\n"))
@@ -192,7 +192,7 @@ def server_2():
         alice.sends(line)
         heard += alice.take(line[-2:])
         count += 1
-    # On Windows a shutdown does not wake the reading thread (rust-lang/rust#121594).
+    # On Windows, a shutdown does not wake the reading thread (rust-lang/rust#121594).
     immediately = b"deaf left!\n" in heard or alice.has(b"deaf left!\n", 2)
     deaf.close()
     alice.sends(b"alice: the end\n")
@@ -291,7 +291,7 @@ def client_2(_host, program, peer):
 
 
 def client_3(host, program, peer):
-    # Nothing else shows that the peer has joined.
+    # Only this line shows that the peer has joined.
     host.take(b"active connections = 1\n")
     program.take(b"Enter your name : ")
     program.types("ann")
@@ -343,7 +343,7 @@ def main():
     talks += [(f"client {number}", client, (number, globals()[f"client_{number}"])) for number in range(1, 5)]
     failures = 0
     for name, talk, arguments in talks:
-        # Try twice, since Wine kills a program (status -9) whose threads take half a second to end.
+        # Try twice, because Wine kills a program (status -9) whose threads take half a second to end.
         for last in (False, True):
             began = time.monotonic()
             try:

@@ -1,4 +1,5 @@
-//! Reports one clear error on a system without Unix terminals, instead of one error for each line that needs them.
+//! Reports one clear error on a system without Unix terminals. Otherwise, each line that uses a Unix terminal would
+//! cause a separate error.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

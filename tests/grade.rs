@@ -22,7 +22,7 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 static GRADER: LazyLock<Grader> =
     LazyLock::new(|| Grader::new(&grader::kit::root(), &labs::numbers(), replay()));
 
-/// The seed for a replay with the same random words.
+/// Returns the seed for a replay with the same random words.
 fn replay() -> Option<u64> {
     std::env::var("GRADER_SEED").ok()?.parse().ok()
 }
@@ -36,11 +36,11 @@ fn main() -> ExitCode {
     if arguments.list {
         return grade_all(&arguments);
     }
-    // Without a second process, only a killed grader says nothing.
+    // If the second process cannot be started, only a killed grader ends without a message.
     let _ = last_word::wait_for_grader(print_no_points);
     let status = caught("the trials", || grade_all(&arguments)).unwrap_or_else(|why| {
         print_no_points(&format!("the grader failed: {why}"));
-        // The status of a test that fails.
+        // The exit status of a test program in which a test has failed.
         ExitCode::from(101)
     });
     last_word::is_printed();
@@ -64,7 +64,7 @@ fn grade_all(arguments: &Arguments) -> ExitCode {
             }
         }
     }
-    // The first trial would build the programs, and it would be silent meanwhile.
+    // Build the programs now; otherwise, the first trial would build them, without any output meanwhile.
     for author in &authors {
         let is_wanted = |trial: &Trial| {
             let name = trial.name();
@@ -72,7 +72,7 @@ fn grade_all(arguments: &Arguments) -> ExitCode {
             name.starts_with(author.folder()) && !is_filtered
         };
         if !arguments.list && trials.iter().any(is_wanted) {
-            // Each trial reports an error itself.
+            // If the build fails, each trial reports the error.
             let _ = progress::build(&GRADER, *author);
         }
     }
@@ -93,7 +93,7 @@ fn grade_all(arguments: &Arguments) -> ExitCode {
     conclusion.exit_code()
 }
 
-/// `labs::lab2::05_everyone_hears_what_one_says`
+/// Returns the name of a trial, for example `labs::lab2::05_everyone_hears_what_one_says`.
 fn trial_name(author: Author, lab: &Lab, stage: &Stage) -> String {
     let words = stage.title.split(|char: char| !char.is_alphanumeric());
     let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
@@ -125,7 +125,7 @@ fn grade(author: Author, at: usize, stage_at: usize, board: &Board) -> Result<Co
     completion
 }
 
-/// Adds the student's verdicts to the log, if it is switched on.
+/// Adds the student's verdicts to the log, if the log is switched on.
 fn note(kit: &Path, board: &Board) {
     let mut log = Log::open(kit);
     for ((author, lab, stage), verdict) in
@@ -140,7 +140,7 @@ fn note(kit: &Path, board: &Board) {
     }
 }
 
-/// The points of each stage, and the sum in the last line. `None` if no stage was graded.
+/// Returns the points of each stage, with the sum in the last line, or `None` if no stage was graded.
 fn sum(author: Author, board: &Board) -> Option<String> {
     let board = board.lock().unwrap_or_else(PoisonError::into_inner);
     let (mut all, mut lines, mut without_verdict) = (Points::default(), Vec::new(), Vec::new());

@@ -1,4 +1,4 @@
-//! A header believed: what a false length costs its sender, and what it costs the reader.
+//! A trusted header: what a false length costs its sender, and what it costs the receiver.
 
 mod loopback;
 mod prediction;
@@ -16,10 +16,10 @@ fn main() -> ExitCode {
     );
     prediction.compare(
         run(),
-        "15 bytes cost the client almost nothing. They cost the server memory, and a\n\
-         thread that waits for bytes that never come. Linux can promise more memory\n\
-         than it has; it may end a program later, when the memory is used. So compare\n\
-         a length with a limit before you use it.\n\
+        "15 bytes cost the client almost nothing, but they cost the server memory, and\n\
+         a thread that waits for bytes that never arrive. Linux can promise more memory\n\
+         than it has, and may end a program later, when the memory is used. So compare\n\
+         a length with a limit before you use the length.\n\
          Source: malloc(3), Notes.\n\
          Chapter: docs/src/lab3.md#stage-9",
     )
@@ -53,10 +53,10 @@ fn run() -> io::Result<char> {
     server.set_read_timeout(Some(Duration::from_millis(300)))?;
     match server.read(&mut [0]) {
         Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-            println!("The server read 5 bytes. Its next read waited for 0.3 s, and nothing came.");
+            println!("The server read 5 bytes. Its next read waited for 0.3 s in vain.");
             Ok(happened)
         }
-        Ok(n) => Err(io::Error::other(format!("a sixth byte was awaited, but read returned {n}"))),
+        Ok(n) => Err(io::Error::other(format!("no sixth byte was sent, but read returned {n}"))),
         Err(error) => Err(error),
     }
 }

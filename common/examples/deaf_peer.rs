@@ -1,4 +1,4 @@
-//! A deaf peer: how many bytes the system accepts for a program that never reads.
+//! A deaf peer: how many bytes the system accepts for a peer that never reads.
 
 mod loopback;
 mod prediction;
@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// More bytes than any system should accept.
+/// The number of bytes after which the client stops. No system should accept so many bytes.
 const LIMIT: u64 = 256_000_000;
 
 fn main() -> ExitCode {
@@ -19,7 +19,7 @@ fn main() -> ExitCode {
     prediction.compare(
         run(),
         "The bytes were in the client's send buffer and in the server's receive buffer.\n\
-         When both are full, a write waits. This is called backpressure. While a\n\
+         When both buffers are full, a write waits. This is called backpressure. While a\n\
          server's thread waits in such a write, it does nothing for other clients.\n\
          Source: tcp(7), tcp_wmem and tcp_rmem; RFC 9293, section 3.8.6 (the window).\n\
          Chapter: docs/src/sockets.md#the-buffers",

@@ -1,4 +1,4 @@
-//! Half-close: one direction of a connection ends, and the other one continues.
+//! Half-close: one direction of a connection ends, and the other direction continues.
 
 mod loopback;
 mod prediction;

@@ -1,4 +1,4 @@
-//! Last words lost to a reset: a close while unread bytes are waiting.
+//! Last words lost to a reset: closing a connection while unread bytes are waiting.
 
 mod loopback;
 mod prediction;
@@ -9,8 +9,8 @@ use std::time::Duration;
 
 fn main() -> ExitCode {
     let prediction = prediction::ask(
-        "A client sends 1 byte. The server does not read it, writes 1 MB, and closes\n\
-         the connection. Then the client reads. What does the client get?",
+        "A client sends 1 byte. The server does not read the byte, writes 1 MB, and\n\
+         closes the connection. Then the client reads. What does the client get?",
         &[
             "everything, and then the end of the stream",
             "a part, and then an error",
@@ -43,7 +43,7 @@ fn close(reads_first: bool) -> io::Result<char> {
     if reads_first {
         server.read_exact(&mut [0])?;
     }
-    // If the system does not accept all bytes in time, the write returns the number of accepted bytes.
+    // If the system does not accept all bytes before the timeout, the write returns the number of accepted bytes.
     server.set_write_timeout(Some(Duration::from_millis(300)))?;
     let written = server.write(&vec![b'x'; 1_000_000])?;
     drop(server);

@@ -1,4 +1,4 @@
-//! An error that comes one write late: writing to a peer that has closed.
+//! An error that is reported one write late: writing to a peer that has closed the connection.
 
 mod loopback;
 mod prediction;
@@ -6,13 +6,13 @@ mod prediction;
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
-/// No system should accept this many writes.
+/// The number of writes after which the client stops. No system should accept so many writes.
 const LIMIT: u64 = 100_000;
 
 fn main() -> ExitCode {
     let prediction = prediction::ask(
         "The server has closed the connection, and its FIN has arrived. The client\n\
-         writes 1 byte, again and again. Which write is the first that fails?",
+         writes 1 byte, again and again. Which write is the first to fail?",
         &[],
     );
     prediction.compare(

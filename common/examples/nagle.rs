@@ -1,4 +1,4 @@
-//! Nagle's algorithm and delayed acknowledgment: two systems that wait for each other.
+//! Nagle's algorithm and delayed acknowledgment: each of two systems waits for the other.
 
 mod loopback;
 mod prediction;
@@ -20,10 +20,10 @@ fn main() -> ExitCode {
     prediction.compare(
         run(),
         "Nagle's algorithm holds the payload back until the header is acknowledged.\n\
-         The server's system delays this acknowledgment, because it hopes to send it\n\
-         together with the reply. But the server cannot reply without the payload. On\n\
-         Linux, this often takes 40 ms. Send a message with one write, and turn Nagle's\n\
-         algorithm off where small messages must leave immediately.\n\
+         The server's system delays this acknowledgment, to send it together with the\n\
+         reply. But the server cannot reply without the payload. On Linux, the delay is\n\
+         often 40 ms. Send a message with one write, and turn Nagle's algorithm off\n\
+         where small messages must leave immediately.\n\
          Source: RFC 9293, sections 3.7.4 and 3.8.6.3; tcp(7), TCP_NODELAY.\n\
          Chapter: docs/src/sockets.md#threads-and-sockets",
     )

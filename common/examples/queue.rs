@@ -1,4 +1,4 @@
-//! The queue before accept: clients are connected although the server accepts none of them.
+//! The queue of new connections: clients are connected although the server does not call accept.
 
 mod prediction;
 
@@ -15,10 +15,10 @@ fn main() -> ExitCode {
     );
     prediction.compare(
         run(),
-        "The system completes the handshakes; the program takes no part in them.\n\
-         accept only takes an established connection from a queue. Rust requests a\n\
-         queue of 128 connections, and Linux adds one. When the queue is full, Linux\n\
-         drops the client's SYN, and the client's system sends it again after 1 s.\n\
+        "The system completes the handshakes without help from the program. accept\n\
+         only takes an established connection from a queue. Rust requests a queue of\n\
+         128 connections, and Linux adds one. When the queue is full, Linux drops the\n\
+         client's SYN, and the client's system sends it again after 1 s.\n\
          Source: listen(2); tcp(7), tcp_abort_on_overflow.\n\
          Chapter: docs/src/sockets.md#what-travels",
     )
@@ -30,7 +30,7 @@ fn run() -> io::Result<u64> {
     let address = listener.local_addr()?;
     let mut clients = Vec::new();
     for number in 1..=200 {
-        // Without a timeout, the system would keep trying for minutes.
+        // Without a timeout, the system would try to connect for minutes.
         match TcpStream::connect_timeout(&address, Duration::from_millis(500)) {
             Ok(client) => clients.push(client),
             Err(error)

@@ -18,9 +18,9 @@ fn main() -> ExitCode {
     prediction.compare(
         run(),
         "The system accepts a large message piece by piece, and a piece of the other\n\
-         thread's message can come in between. No rule protects small messages, either,\n\
-         even if none of them was torn. So give each connection one writer, or hold a\n\
-         lock while a message is sent.\n\
+         thread's message can be sent between two pieces. No rule protects small\n\
+         messages, either, even if none of them was torn. So give each connection one\n\
+         writer, or hold a lock while a message is sent.\n\
          Source: send(2); POSIX.1-2017, section 2.9.7, which protects only files.\n\
          Chapter: docs/src/sockets.md#threads-and-sockets",
     )
@@ -29,14 +29,14 @@ fn main() -> ExitCode {
 /// Returns the letter of the choice that describes what happened.
 fn run() -> io::Result<char> {
     let small = send(64, 5000)?;
-    println!("2 x 5000 messages of 64 bytes: torn at {small} places.");
+    println!("2 x 5000 messages of 64 bytes: torn in {small} places.");
     let large = send(300_000, 40)?;
-    println!("2 x 40 messages of 300000 bytes: torn at {large} places.");
+    println!("2 x 40 messages of 300000 bytes: torn in {large} places.");
     Ok(if large == 0 { 'a' } else { 'b' })
 }
 
-/// Makes two threads send at the same time: one sends only the letter a, and the other sends only b. Returns how many
-/// times the letter changes inside a message.
+/// Makes two threads send at the same time: one thread sends only the letter a, and the other sends only b. Returns how
+/// many times the letter changes inside a message.
 fn send(size: usize, messages: usize) -> io::Result<usize> {
     let (client, mut server) = loopback::connection()?;
     let client = Arc::new(client);

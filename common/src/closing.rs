@@ -1,4 +1,4 @@
-//! Closing connections without losing the last bytes.
+//! Closes connections without losing the last bytes.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -16,8 +16,8 @@ pub const LINGER: Duration = Duration::from_secs(1);
 /// The maximum number of connections that linger at the same time. Further connections are closed immediately.
 const MAX_LINGERING: usize = 1000;
 
-/// Tells a peer why it is not served, and closes the connection. This function never blocks, so the accept loop can
-/// call it, but `reason` must fit into a new send buffer.
+/// Sends a peer the reason why it is not served, and closes the connection. This function never blocks, so the accept
+/// loop can call it, but `reason` must fit into a new send buffer.
 ///
 /// ```
 /// # use std::io::{Read, Write};
@@ -37,7 +37,7 @@ const MAX_LINGERING: usize = 1000;
 pub fn refuse(stream: Arc<TcpStream>, reason: &[u8]) {
     let mut sender = &*stream;
     if sender.write_all(reason).and_then(|()| stream.shutdown(Shutdown::Write)).is_ok() {
-        // If no thread can be started, the reason still arrives most of the time.
+        // If no thread can be started, the reason usually arrives anyway.
         let _ = thread::Builder::new().spawn(move || drain(&stream));
     }
 }
@@ -45,8 +45,8 @@ pub fn refuse(stream: Arc<TcpStream>, reason: &[u8]) {
 /// Reads and discards everything that the peer sends, until the peer closes its side, but for at most [`LINGER`].
 ///
 /// Closing a socket that holds unread input sends a reset (RFC 9293, section 3.6.1). Bytes that are still in the send
-/// buffer, or still on their way, are then lost. On Linux, the peer can still read the bytes that arrived before the
-/// reset; other systems may discard these bytes as well.
+/// buffer or in the network are then lost. On Linux, the peer can still read the bytes that arrived before the reset;
+/// other systems may discard these bytes as well.
 pub fn drain(mut stream: &TcpStream) {
     static LINGERING: AtomicUsize = AtomicUsize::new(0);
     if LINGERING.fetch_add(1, Ordering::Relaxed) < MAX_LINGERING {
@@ -60,8 +60,8 @@ pub fn drain(mut stream: &TcpStream) {
     LINGERING.fetch_sub(1, Ordering::Relaxed);
 }
 
-/// Makes Ctrl-C and SIGTERM end a server with status 0, after all pending data has been sent and logged. The system
-/// closes the connections, so every client sees the end of the stream.
+/// Makes Ctrl-C and SIGTERM end a server with status 0, after all pending data has been sent and the log has been
+/// written. The system closes the connections, so every client sees the end of the stream.
 ///
 /// # Errors
 /// Returns an error if the signal handler cannot be installed.
@@ -69,8 +69,8 @@ pub fn exit_on_ctrl_c() -> anyhow::Result<()> {
     Ok(ctrlc::set_handler(|| exit(0))?)
 }
 
-/// Ends the program with `status` as soon as all pending data has been sent and logged, or after a second at the
-/// latest.
+/// Ends the program with `status` as soon as all pending data has been sent and the log has been written, or after a
+/// second at the latest.
 pub fn exit(status: i32) -> ! {
     wait_for_backlogs(Duration::from_millis(400));
     support::flush_log();

@@ -8,11 +8,12 @@ use std::net::{TcpListener, TcpStream};
 use anyhow::{Result, anyhow};
 use socket2::SockRef;
 
-/// The maximum number of connections that wait for `accept` (listen(2)). The standard library asks for 128. If more
-/// clients connect at the same time, some of them have to wait a whole second before they try again.
+/// The maximum number of connections that wait for `accept` (listen(2)). The standard library requests a queue of 128
+/// connections. If more clients connect at the same time, some of them have to wait a whole second before they try
+/// again.
 const BACKLOG: i32 = 4096;
 
-/// The command line that all programs share: `[PORT]` and `--host HOST`.
+/// The command-line arguments that all programs share: `[PORT]` and `--host HOST`.
 ///
 /// ```
 /// use clap::Parser;
@@ -51,16 +52,16 @@ impl<const DEFAULT_PORT: u16> Endpoint<DEFAULT_PORT> {
     /// Opens the listening socket with `bind`, and gives it a long queue for new connections.
     ///
     /// # Errors
-    /// Returns an error if the port is taken or reserved, or the address does not belong to this computer. The error
-    /// message says what to do.
+    /// Returns an error if the port is in use or reserved, or if the address does not belong to this computer. The
+    /// error message says what to do.
     pub fn listen_with(
         &self,
         bind: impl FnOnce((&str, u16)) -> io::Result<TcpListener>,
     ) -> Result<TcpListener> {
         // ANCHOR: listen
         let listener = bind((&self.host, self.port)).map_err(|error| self.cannot_listen(&error))?;
-        // A second call to listen(2) only changes the length of the queue. If the call fails, the server still works,
-        // but more slowly.
+        // A second call to listen(2) only changes the length of the queue. If this call fails, the server still works,
+        // but new clients may wait longer.
         let _ = SockRef::from(&listener).listen(BACKLOG);
         Ok(listener)
         // ANCHOR_END: listen
@@ -77,8 +78,8 @@ impl<const DEFAULT_PORT: u16> Endpoint<DEFAULT_PORT> {
     /// Connects to the server with `connect`. Each send is transmitted immediately (without Nagle's algorithm).
     ///
     /// # Errors
-    /// Returns an error if no server is listening at the address, or the name is unknown. The error message says what
-    /// to do.
+    /// Returns an error if no server is listening at the address, or if the host name is unknown. The error message
+    /// says what to do.
     pub fn connect_with(
         &self,
         connect: impl FnOnce((&str, u16)) -> io::Result<TcpStream>,
@@ -96,13 +97,15 @@ impl<const DEFAULT_PORT: u16> Endpoint<DEFAULT_PORT> {
         let run = format!("cargo run -p {} -- {other}", program_name());
         match error.kind() {
             ErrorKind::AddrInUse => {
-                anyhow!("another program is using port {port}; stop it or choose a port: {run}")
+                anyhow!(
+                    "another program is using port {port}; stop it or choose another port: {run}"
+                )
             }
             ErrorKind::PermissionDenied => {
                 anyhow!("port {port} is reserved by the system; choose one above 1023: {run}")
             }
             _ => anyhow!(
-                "cannot listen on {host}:{port}: {error}; --host takes an address of this computer"
+                "cannot listen on {host}:{port}: {error}; --host must be an address of this computer"
             ),
         }
     }

@@ -7,10 +7,10 @@
 //! | [`messages`] | cutting the byte stream of labs 1 and 2 into messages             |
 //! | [`timed`]    | reading messages with a time limit                                |
 //! | [`outbox`]   | sending to many peers without being blocked by one of them        |
-//! | [`closing`]  | ending without losing the last bytes; Ctrl-C                      |
+//! | [`closing`]  | closing without losing the last bytes; Ctrl-C                     |
 //!
-//! Each lab uses this crate for what the earlier labs have taught. The crate does not depend on any lab. Its subfolders
-//! contain two more crates: `support`, which is not about sockets, and `terminal`, the clients' prompt.
+//! Each lab uses this crate for the code that the earlier labs have taught. The crate does not depend on any lab. Its
+//! subfolders contain two more crates: `support`, which is not about sockets, and `terminal`, the clients' prompt.
 
 pub mod closing;
 pub mod endpoint;

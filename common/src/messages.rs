@@ -1,8 +1,7 @@
 //! Finds where each message ends in the wire formats of labs 1 and 2, which have no frames.
 //!
-//! Our programs end each message with a newline. The original programs add no newline, so one of their messages also
-//! ends at the end of the bytes that one `recv` returns. Most of the code in this file determines which kind of program
-//! the peer is.
+//! Our programs end each message with a newline. The original programs add no newline, so each of their messages also
+//! ends where the bytes of one `recv` end. Most of the code in this file determines which kind of program the peer is.
 
 use std::io::{self, BufRead, BufReader, ErrorKind};
 use std::mem;
@@ -22,7 +21,7 @@ const PREFIX: usize = 1024;
 /// The maximum number of bytes that one `recv` returns.
 const BUFFER: usize = 16 * 1024;
 
-/// How long to wait for more bytes of a message that may be complete.
+/// The time to wait for more bytes of a message that may be complete.
 const SILENCE: Duration = Duration::from_millis(50);
 
 /// The maximum time for a client's first message if it does not end with a newline.
@@ -63,11 +62,11 @@ pub struct Messages<'a> {
 }
 
 enum Peer {
-    /// A client or a server during the handshake, when its kind is not known yet.
+    /// A client or a server during the handshake, before its kind is known.
     Stranger,
     /// A client whose first message is not complete yet.
     NewClient,
-    /// A server whose first line is not complete yet. The flag says whether the line was returned before its newline
+    /// A server whose first line is not complete yet. The flag is true if the line was returned before its newline
     /// arrived.
     NewServer(Greeting, bool),
     Ours,
@@ -83,16 +82,16 @@ struct Greeting {
 }
 
 impl<'a> Messages<'a> {
-    /// For a server: reads messages from the client at the other end of `stream`. Nothing else is allowed to read from
-    /// the stream. The client is one of ours if its first message ends with a newline. The messages go to `room`, which
-    /// is notified whenever all bytes that have arrived have been read.
+    /// For a server: reads messages from the client at the other end of `stream`. No other code may read from the
+    /// stream. The client is one of our programs if its first message ends with a newline. The messages are meant for
+    /// `room`, which is notified whenever all bytes that have arrived have been read.
     pub fn new(stream: &'a TcpStream, room: &'a dyn Gather) -> Self {
         Self { room, ..Self::with_limit(stream, MAX_MESSAGE, Peer::NewClient) }
     }
 
-    /// For a client: reads messages from a server. Since a server adds a prefix, the maximum length of a message is a
-    /// little greater. The server is one of ours if its first line is `greeting` or begins with `refusal`. Neither
-    /// argument includes the newline.
+    /// For a client: reads messages from a server. The maximum length of a message is slightly greater here, because a
+    /// server adds a prefix. The server is one of our programs if its first line is `greeting` or begins with
+    /// `refusal`. Neither argument includes the newline.
     pub fn from_server(stream: &'a TcpStream, greeting: &str, refusal: &str) -> Self {
         let greeting = Greeting { line: greeting.into(), refusal: refusal.into() };
         Self::with_limit(stream, MAX_MESSAGE + PREFIX, Peer::NewServer(greeting, false))
@@ -198,7 +197,7 @@ impl<'a> Messages<'a> {
     }
 
     /// Determines which kind of program the peer is. `has_newline` says whether a newline arrived after `begun`; it is
-    /// `None` if the time has run out.
+    /// `None` if the time limit has passed.
     fn recognize(&mut self, has_newline: Option<bool>) {
         let is_ours = match &mut self.peer {
             // An original client cannot send a newline.

@@ -1,8 +1,9 @@
 //! The sending side of a connection, for a thread that must never wait.
 //!
-//! A blocking write to a peer that does not read never returns, and would hold up a whole broadcast. An [`Outbox`]
+//! A blocking write to a peer that does not read may never return, and would hold up a whole broadcast. An [`Outbox`]
 //! gathers bytes instead, and sends all of them with one `send` that does not wait. One `send` costs hardly more for
-//! fifty messages than for one message. Bytes that the socket does not accept go to a backlog, and a thread sends them.
+//! fifty messages than for one message. Bytes that the socket does not accept are added to a backlog, which a thread
+//! sends.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Write};
@@ -38,7 +39,8 @@ const KEEPALIVE: Duration = Duration::from_mins(1);
 #[cfg(target_os = "linux")]
 const GONE: Duration = Duration::from_mins(5);
 
-/// How long a backlog's thread waits for more bytes. If every send may block, this thread does all the sending.
+/// The time for which a backlog's thread waits for more bytes. On systems where every send may block, this thread sends
+/// all bytes.
 const IDLE: Duration = Duration::from_secs(if cfg!(target_os = "linux") { 0 } else { 5 });
 
 /// The maximum total number of bytes in all backlogs, and the current total number.
@@ -50,7 +52,7 @@ pub fn limit_backlogs(bytes: usize) {
     LIMIT.store(bytes, Ordering::Relaxed);
 }
 
-/// Waits until all backlogs are empty, for at most `limit`. Called when the program ends.
+/// Waits until all backlogs are empty, for at most `limit`. The program calls this function before it ends.
 pub fn wait_for_backlogs(limit: Duration) {
     let end = Instant::now() + limit;
     while WAITING.load(Ordering::Relaxed) > 0 && Instant::now() < end {
@@ -101,16 +103,16 @@ struct Backlog {
 #[derive(Default)]
 struct State {
     bytes: VecDeque<u8>,
-    /// A thread is sending `bytes`; new bytes must wait in the queue after them.
+    /// Whether a thread is sending `bytes`, so that new bytes must wait in the queue after them.
     has_writer: bool,
-    /// The outbox was dropped: shut down the sending side after the last byte.
+    /// Whether the outbox was dropped, so that the sending side is shut down after the last byte.
     closing: bool,
-    /// The peer is disconnected; bytes that are pushed now are discarded.
+    /// Whether the peer is disconnected, so that bytes that are pushed later are discarded.
     gone: bool,
 }
 
 impl Outbox {
-    /// Creates an outbox for the peer at the other end of `stream`. Nothing else may write to the stream. After this
+    /// Creates an outbox for the peer at the other end of `stream`. No other code may write to the stream. After this
     /// call, the system notices within a few minutes if the peer's machine has vanished (tcp(7)).
     pub fn new(stream: Arc<TcpStream>) -> Self {
         let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE);
@@ -122,16 +124,18 @@ impl Outbox {
         Self { stream, send: None, gathered: Vec::new(), length: 0, backlog: Arc::default() }
     }
 
-    /// Like [`Outbox::new`], but sends with `send`. `send` must not wait; it returns how many of the bytes, counted
+    /// Like [`Outbox::new`], but sends with `send`, which must not wait. `send` returns how many of the bytes, counted
     /// from the first, the socket has accepted. The outbox calls `send` again for the rest until `send` returns 0:
-    /// after a short write, the socket may still accept more bytes. An error disconnects the peer.
+    /// after a short write, the socket may still accept more bytes. If `send` returns an error, the peer is
+    /// disconnected.
     pub fn sending_with(stream: Arc<TcpStream>, send: Send) -> Self {
         let mut outbox = Self::new(stream);
         outbox.send = Some(send);
         outbox
     }
 
-    /// Adds bytes to the next send. Pushing a clone of [`Bytes`] copies nothing, so many peers can share them.
+    /// Adds bytes to the next send. Pushing a clone of [`Bytes`] copies nothing, so many peers can share the same
+    /// bytes.
     pub fn push(&mut self, bytes: impl Into<Bytes>) {
         let bytes = bytes.into();
         self.length += bytes.len();
@@ -175,11 +179,11 @@ impl Outbox {
         if length > MAX_BACKLOG {
             return Err(Some("is more than 1 MiB behind"));
         }
-        // The less memory is left in total, the less each peer may use, so the peers that are furthest behind are
-        // disconnected first.
+        // The less memory is left in total, the less each peer may use, so the peers that are furthest behind are the
+        // first to be disconnected.
         let free = LIMIT.load(Ordering::Relaxed).saturating_sub(WAITING.load(Ordering::Relaxed));
         if length > free / 2 {
-            return Err(Some("is behind, and too much waits for all clients together"));
+            return Err(Some("is behind, and too much data waits for all clients together"));
         }
         for piece in pieces {
             let skipped = sent.min(piece.len());
@@ -264,7 +268,7 @@ impl Backlog {
         }
     }
 
-    /// A poisoned lock does no harm: no panic can leave the bytes inconsistent.
+    /// Locks the backlog. A poisoned lock does no harm, because no panic can leave the bytes inconsistent.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

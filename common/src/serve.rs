@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::closing::{drain, refuse};
 use support::log;
 
-/// How long to wait before the next attempt if the system has no file descriptor for a new connection.
+/// The time to wait before the next attempt if the system has no file descriptor for a new connection.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Prints `listening on …` with the address, and serves each connection with `handle` in its own thread. `handle` also
@@ -19,7 +19,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 ///
 /// The server serves at most `max_clients` clients at a time. If the server is full, or cannot start a thread, a new
 /// client gets the bytes in `full` and is disconnected. When file descriptors run out, new connections wait in the
-/// listener's queue. When `handle` returns, its error, if any, is logged, and the connection is drained and closed.
+/// listener's queue. When `handle` returns, the server logs its error, if any, and drains and closes the connection.
 ///
 /// ```no_run
 /// use std::io::{Read, Write};
@@ -65,7 +65,7 @@ where
         if mem::take(&mut failing) {
             log("accepting connections again");
         }
-        // One send carries many messages, so the only effect of Nagle's algorithm would be to delay the last of them.
+        // One send carries many messages, so Nagle's algorithm would only delay the last message.
         let _ = stream.set_nodelay(true);
 
         if Arc::strong_count(&served) > max_clients {
@@ -80,7 +80,7 @@ where
             if let Err(error) = handle(number, &connection) {
                 log(&format!("{peer}: {error}"));
             }
-            // The seat is already free, even if the peer is slow to close its side.
+            // The seat becomes free now, even if the peer is slow to close its side.
             drop(seat);
             drain(&connection);
         });

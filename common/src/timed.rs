@@ -1,4 +1,4 @@
-//! Reading with a deadline.
+//! Reads messages with a deadline.
 //!
 //! A read timeout (`SO_RCVTIMEO`) would leave the socket in an undefined state on Windows. Waiting until the socket is
 //! readable (poll(2)) does not change its state.
@@ -11,7 +11,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use support::room::Gather;
 
-/// Waits until `stream` is readable, is at its end, or has failed. Returns false if `deadline` passes first. Without a
+/// Waits until `stream` is readable, has ended, or has failed. Returns false if `deadline` passes first. Without a
 /// deadline, returns immediately, because the next read waits anyway.
 pub(crate) fn wait_readable(stream: &TcpStream, deadline: Option<Instant>) -> io::Result<bool> {
     let Some(deadline) = deadline else { return Ok(true) };
@@ -25,8 +25,7 @@ pub(crate) fn wait_readable(stream: &TcpStream, deadline: Option<Instant>) -> io
     }
 }
 
-/// Reads from a peer that may be silent between messages for as long as it likes, but must finish each message in
-/// time.
+/// Reads from a peer that may be silent between messages for any length of time, but must finish each message in time.
 ///
 /// ```
 /// # use std::io::{BufRead, ErrorKind, Write};
@@ -57,7 +56,7 @@ pub struct TimedReader<'a> {
 impl<'a> TimedReader<'a> {
     /// Reads messages from `stream`. Each message may take at most `limit`, from its first byte to its last. If a
     /// message takes longer, a read returns an error of kind [`ErrorKind::TimedOut`], and the stream can no longer be
-    /// used. The messages go to `room`, which is notified whenever all bytes that have arrived have been read.
+    /// used. The messages are meant for `room`, which is notified whenever all bytes that have arrived have been read.
     pub fn new(stream: &'a TcpStream, limit: Duration, room: &'a dyn Gather) -> Self {
         let reader = BufReader::with_capacity(16 * 1024, stream);
         Self { reader, limit, has_begun: false, deadline: None, room }

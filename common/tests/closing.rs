@@ -26,7 +26,7 @@ fn drain_reads_to_the_end_of_the_stream() {
 
 #[test]
 fn a_refused_peer_that_sent_a_lot_reads_the_reason() {
-    // Over TCP, the reason and the end can arrive before a reset; on a Unix socket, they cannot.
+    // Over TCP, the reason and the end of the stream can arrive before a reset; over a Unix socket, they cannot.
     let (stream, mut peer) = UnixStream::pair().unwrap();
     peer.write_all(&vec![b'x'; 50_000]).unwrap();
     refuse(Arc::new(TcpStream::from(OwnedFd::from(stream))), b"full\n");

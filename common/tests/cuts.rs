@@ -13,11 +13,11 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-/// How long a silence must be to end a message that may be complete.
+/// The length of the silence that ends a message that may be complete.
 const SILENCE: Duration = Duration::from_millis(50);
 
-/// For each cut: where the text is cut, whether the cut is moved to just before the next newline, and how
-/// long the pause is, in microseconds.
+/// For each cut, the place in the text, whether the cut is moved to just before the next newline, and the length of the
+/// pause, in microseconds.
 type Cuts = Vec<(Index, bool, u64)>;
 
 /// Limits the number of cases, because each case needs a connection and some time.
@@ -35,12 +35,12 @@ fn cuts() -> impl Strategy<Value = Cuts> {
     vec((any::<Index>(), any::<bool>(), 0..2000_u64), 0..10)
 }
 
-/// Returns cuts, some with pauses that are longer than [`SILENCE`].
+/// Returns cuts, some of which have pauses that are longer than [`SILENCE`].
 fn cuts_with_silence() -> impl Strategy<Value = Cuts> {
     vec((any::<Index>(), any::<bool>(), prop_oneof![4 => 0..2000_u64, 1 => Just(60_000)]), 0..10)
 }
 
-/// The two ends of a connection.
+/// Returns the two ends of a connection.
 fn connection() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();

@@ -59,7 +59,7 @@ fn the_error_for_a_port_in_use_suggests_another() {
         assert_eq!(
             cannot_listen(port, AddrInUse),
             format!(
-                "another program is using port {port}; stop it or choose a port: cargo run -p {program} -- {other}"
+                "another program is using port {port}; stop it or choose another port: cargo run -p {program} -- {other}"
             )
         );
     }
@@ -85,7 +85,7 @@ fn the_error_for_a_reserved_port_suggests_another() {
 fn the_error_for_an_address_of_another_computer_names_it() {
     let error = cannot_listen("9999", AddrNotAvailable);
     assert!(error.starts_with("cannot listen on 127.0.0.1:9999: "), "{error}");
-    assert!(error.ends_with("; --host takes an address of this computer"), "{error}");
+    assert!(error.ends_with("; --host must be an address of this computer"), "{error}");
 }
 
 #[test]

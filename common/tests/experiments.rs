@@ -1,5 +1,5 @@
 //! Runs the experiments in `examples/` without a person. What the experiments measure depends on the system and on its
-//! load, so only the shape of their output is checked.
+//! load, so only the form of their output is checked.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -35,7 +35,7 @@ const EXPERIMENTS: [(&str, &[&str]); 10] = [
     ("nagle", &["Nagle's algorithm on*: * ms", "Nagle's algorithm off*: * ms"]),
     ("queue", &["* clients are connected.", "The server read \"hello\" from client 1."]),
     ("time_wait", &["The client sent the second FIN;* 0 bytes.", "bind without SO_REUSEADDR: *."]),
-    ("torn_send", &["2 x 5000 messages*", "2 x 40 messages of 300000 bytes: torn at * places."]),
+    ("torn_send", &["2 x 5000 messages*", "2 x 40 messages of 300000 bytes: torn in * places."]),
 ];
 
 /// Returns the output of an experiment, after running the checks that are the same for all experiments.
@@ -59,7 +59,7 @@ fn run(name: &str, input: &str) -> String {
         stdout.read_to_string(&mut text).expect("the output is UTF-8");
         send.send(text)
     });
-    // Only an experiment that hangs takes this long.
+    // Only an experiment that hangs reaches this time limit.
     let text = receive.recv_timeout(Duration::from_mins(2)).unwrap_or_else(|error| {
         child.kill().unwrap();
         panic!("{name}: {error}")
@@ -74,7 +74,7 @@ fn run(name: &str, input: &str) -> String {
     text
 }
 
-/// Returns the part of the output after a text, up to the end of the line or up to another text.
+/// Returns the part of the output between a text and the end of the line, or between two texts.
 fn after<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
     let (_, rest) = text.split_once(start).unwrap_or_else(|| panic!("no {start:?}: {text}"));
     rest.lines().next().unwrap().split(end).next().unwrap()

@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 use common::outbox::MAX_BACKLOG;
 use common::{Bytes, Outbox, send_now};
 
-/// More bytes than the system can buffer for a peer that does not read, and many more than fit into the backlog.
+/// A number of bytes that exceeds what the system can buffer for a peer that does not read, and far exceeds the
+/// backlog.
 const FLOOD: usize = 64 * 1024 * 1024;
 
-/// Only a broken outbox takes this long.
+/// The time limit of each wait. Only a broken outbox reaches it.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn connection() -> (TcpStream, Arc<TcpStream>, Outbox) {
@@ -58,7 +59,7 @@ fn wait_for_holders(holders: usize, stream: &Weak<TcpStream>) {
 
 fn read_all(mut peer: TcpStream) -> Vec<u8> {
     let mut all = Vec::new();
-    // A disconnected peer might see a reset instead of the end; only the bytes before it matter.
+    // A disconnected peer might see a reset instead of the end; only the bytes before the reset matter.
     let _ = peer.read_to_end(&mut all);
     all
 }
@@ -84,7 +85,7 @@ fn pushed_bytes_arrive_in_order_and_then_the_end() {
 #[test]
 fn a_backlog_is_sent_later_in_order() {
     let (peer, _stream, mut outbox) = connection();
-    // More bytes than fit into the system's buffers, but fewer than fit into these buffers and the backlog together.
+    // These bytes do not fit into the system's buffers, but fit into these buffers and the backlog together.
     let bytes = numbered(4_500_000);
     let expected = bytes.clone();
     let reader = thread::spawn(move || read_all(peer));
@@ -118,7 +119,7 @@ fn many_pieces_of_any_length_arrive_in_order() {
     let bytes = numbered(300_000);
     let shared = Bytes::from(bytes.clone());
     let mut from = 0;
-    // There are more pieces than fit into one send, and some of them are empty.
+    // These pieces are more than fit into one send, and some of them are empty.
     for number in 0..500 {
         let to = (from + number * 3 % 1200).min(bytes.len());
         outbox.push(shared.slice(from..to));

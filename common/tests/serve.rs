@@ -85,7 +85,7 @@ impl Drop for Running {
     }
 }
 
-/// The server that the test below starts.
+/// Runs the server that the next test starts.
 #[test]
 #[ignore = "never ends"]
 fn serves_with_few_descriptors() {

@@ -1,6 +1,6 @@
-"""Tries to reach what a chat does not need. Prints for each attempt whether it succeeded.
+"""Tries to use things that a chat does not need, and prints whether each attempt succeeded.
 
-Every attempt is harmless: values are set to what they are, and only what the test has made is reached.
+Every attempt is harmless: it sets a value only to its current value, and reaches only things that the test has made.
 """
 
 import ctypes
@@ -20,7 +20,7 @@ other_pid = int(other_pid)
 temporary = os.environ["TMPDIR"]
 parent = os.getppid()
 libc = ctypes.CDLL(None, use_errno=True)
-# The numbers of system calls that the C library has no function for, on x86-64 and elsewhere.
+# Some system calls have no function in the C library. Their numbers on x86-64 differ from those elsewhere.
 X86 = os.uname().machine == "x86_64"
 
 
@@ -87,7 +87,7 @@ def traces_a_child():
 
 
 def in_a_child(what):
-    """For what would change this process."""
+    """Runs in a child process an attempt that would change this process."""
     child = os.fork()
     if child == 0:
         try:
@@ -155,7 +155,7 @@ def writes_for_others():
 
 
 def in_32_bits():
-    """`mov eax, 20; int 0x80; ret` gets the process id where it succeeds."""
+    """If `mov eax, 20; int 0x80; ret` succeeds, it returns the process id."""
     code = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
     code.write(b"\xb8\x14\0\0\0\xcd\x80\xc3")
     address = ctypes.addressof(ctypes.c_char.from_buffer(code))
@@ -191,7 +191,7 @@ def opens_the_disk():
 
 
 def keeps_a_file():
-    """The grader could not remove a file that cannot change."""
+    """The grader could not remove a file that cannot be changed."""
     with open(temporary + "/kept", "w") as file:
         flags = bytearray(fcntl.ioctl(file, 0x80086601, bytes(8)))
         fcntl.ioctl(file, 0x40086602, bytes([flags[0] | 0x10]) + bytes(flags[1:]))
@@ -226,50 +226,50 @@ ATTACKS = {
     "slows a neighbor down": lambda: os.setpriority(os.PRIO_PROCESS, other_pid, os.getpriority(os.PRIO_PROCESS, other_pid)),
     "opens a neighbor's shared memory": lambda: os.close(os.open("/dev/shm/" + other_memory, os.O_RDWR)),
     "writes to the folder for temporary files": lambda: (open("/tmp/chat-lab-attack-%d" % os.getpid(), "w").close(), os.remove("/tmp/chat-lab-attack-%d" % os.getpid())),
-    "types for others": types_for_others,
-    "writes to the terminal of others": writes_for_others,
-    "connects to its port on another address": another_address,
-    "sees the ports of others": ports_of_others,
-    "sees the network of the computer": network_of_the_computer,
+    "types in another program's terminal": types_for_others,
+    "writes to another program's terminal": writes_for_others,
+    "connects to its port at another address": another_address,
+    "sees other programs' ports": ports_of_others,
+    "sees the computer's network": network_of_the_computer,
     "opens a raw socket": lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP),
-    "opens a socket below the protocols": lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0),
+    "opens a packet socket": lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0),
     "connects to a local socket without a file": lambda: socket.socket(socket.AF_UNIX).connect("\0" + other_memory),
-    "calls in 32 bits": lambda: in_a_child(in_32_bits),
+    "makes a 32-bit system call": lambda: in_a_child(in_32_bits),
     "clones with namespaces": clones,
-    "clones anew with namespaces": clones_anew,
+    "clones by clone3 with namespaces": clones_anew,
     "changes its root": lambda: in_a_child(lambda: os.chroot(temporary)),
-    "mounts": mounts,
+    "mounts a file system": mounts,
     "opens the disk": opens_the_disk,
     "keeps a file from being removed": keeps_a_file,
     "raises its own limits": raises_its_limits,
-    "gets all of a processor": lambda: in_a_child(lambda: os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))),
-    "goes before others": lambda: in_a_child(lambda: os.setpriority(os.PRIO_PROCESS, 0, -5)),
-    "makes a map in the kernel": map_of_the_kernel,
-    "counts events of the processor": counts_events,
-    "handles its page faults": lambda: os.close(call(323, 282, 1)),
+    "gets a whole processor": lambda: in_a_child(lambda: os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))),
+    "runs before other programs": lambda: in_a_child(lambda: os.setpriority(os.PRIO_PROCESS, 0, -5)),
+    "makes a BPF map": map_of_the_kernel,
+    "counts processor events": counts_events,
+    "handles its own page faults": lambda: os.close(call(323, 282, 1)),
     "reads the grader": lambda: open(kit + "/tests/src/lib.rs").read(1),
     "reads the finished programs": lambda: open(kit + "/solutions/lab1-one-to-one/server/src/main.rs").read(1),
-    "reads the work of others": lambda: open(neighbour + "/work").read(1),
-    "lists the work of others": lambda: os.listdir(neighbour),
+    "reads another submission's work": lambda: open(neighbour + "/work").read(1),
+    "lists another submission's work": lambda: os.listdir(neighbour),
     "lists the home folder": lambda: os.listdir(os.path.expanduser("~")),
     "lists the kit": lambda: os.listdir(kit + "/labs"),
-    "runs a program of others": lambda: runs(neighbour + "/program"),
+    "runs another submission's program": lambda: runs(neighbour + "/program"),
     "reads through a link": lambda: (os.symlink(neighbour + "/work", os.environ["TMPDIR"] + "/link"), open(os.environ["TMPDIR"] + "/link").read(1)),
     "reads through another name": lambda: (os.link(neighbour + "/work", os.environ["TMPDIR"] + "/hard"), open(os.environ["TMPDIR"] + "/hard").read(1)),
     "reads the grader's command line": lambda: open("/proc/%d/cmdline" % parent).read(1),
     "reads the grader's environment": memory_of_the_parent,
     "lists all processes": lambda: os.listdir("/proc"),
     "lists shared memory": lambda: os.listdir("/dev/shm"),
-    "writes to a file of others": lambda: open(neighbour + "/work", "a").close(),
-    "truncates a file of others": lambda: os.truncate(neighbour + "/work", 1),
+    "writes to another submission's file": lambda: open(neighbour + "/work", "a").close(),
+    "truncates another submission's file": lambda: os.truncate(neighbour + "/work", 1),
     "makes a file in the kit's folder": lambda: (open(neighbour + "/new", "w").close(), os.remove(neighbour + "/new")),
     "signals the grader": lambda: os.kill(parent, 0),
     "connects to another port": lambda: tcp().connect(("127.0.0.1", int(other_port))),
     "connects by multipath TCP": lambda: tcp(262).connect(("127.0.0.1", int(other_port))),
-    "connects while it sends": connects_fast,
+    "connects by sending": connects_fast,
     "listens on another port": binds_another,
     "sends by UDP": udp,
-    "opens a socket of the kernel": lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0),
+    "opens a netlink socket": lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0),
     "connects to a local socket": lambda: socket.socket(socket.AF_UNIX).connect(other_socket),
     "opens a local socket without a file": abstract,
     "limits the grader": lambda: resource.prlimit(parent, resource.RLIMIT_CORE, resource.prlimit(parent, resource.RLIMIT_CORE)),
@@ -280,11 +280,11 @@ ATTACKS = {
     "keeps the grader from the disk": lambda: call(251, 30, 1, parent, call(252, 31, 1, parent)),
     "reads the memory of a process": reads_memory,
     "traces a process": traces_a_child,
-    "opens a ring of the kernel": lambda: os.close(call(425, 425, 1, ctypes.create_string_buffer(120))),
+    "opens an io_uring": lambda: os.close(call(425, 425, 1, ctypes.create_string_buffer(120))),
     "leaves System V shared memory": shm,
     "leaves System V messages": messages,
     "leaves System V semaphores": semaphores,
-    "leaves a queue of messages": queue,
+    "leaves a message queue": queue,
     "leaves a key": lambda: call(250, 219, 0, -3, 0),
     "gets namespaces of its own": lambda: in_a_child(lambda: checked(libc.unshare(0x10000000))),
 }
@@ -297,7 +297,7 @@ for name, attack in ATTACKS.items():
         print("%s: held, %s" % (name, error.strerror))
     except (AttributeError, PermissionError, termios.error) as error:
         print("%s: held, %s" % (name, error))
-# A chat needs all this.
+# A chat needs all of the following.
 here, there = socket.socketpair()
 here.sendall(b"x")
 with open("/proc/self/status") as file, open("/dev/stdin"), open("/dev/urandom", "rb"):

@@ -47,7 +47,7 @@ pub struct Page {
     pub text: String,
 }
 
-/// The pages of a kit's book, by path.
+/// Returns the pages of a kit's book, by path.
 pub fn pages(kit: &Path) -> BTreeMap<PathBuf, Page> {
     let folder = kit.join("docs/src");
     let mut paths = files::below(&folder).unwrap();
@@ -210,7 +210,7 @@ fn every_source_file_named_in_the_chapter_about_the_kit_exists() {
     assert!(missing.is_empty(), "kit.md names files that do not exist: {missing:?}");
 }
 
-/// A report links to the section about its stage.
+/// Each report links to the section about its stage.
 #[test]
 fn every_stage_has_its_section_in_a_chapter() {
     let pages = pages(&grader::kit::root());
@@ -249,7 +249,7 @@ fn every_code_block_says_what_it_is() {
 
 #[test]
 fn the_figures_show_what_the_programs_do() {
-    // A figure shows events in their order, which may differ on a busy machine. One run without a difference is enough.
+    // The order of the events in a figure may differ on a busy machine. One run without a difference is enough.
     let check = || lab().args(["figures", "--check"]).output().unwrap();
     let mut output = check();
     for _ in 0..4 {

@@ -164,7 +164,7 @@ fn a_script_that_panics_costs_only_its_stage() {
         assert!(broken.page.contains("panics on purpose ("), "{}", broken.page);
         assert_eq!(broken.output.status.code(), Some(1), "{text}");
     }
-    // These threads of the grader only read.
+    // If one of the reading threads panics, each stage passes or has a grader error.
     for part in ["reading from a connection", "reading a terminal"] {
         let broken = check(Some(part));
         let text = broken.text();
@@ -242,7 +242,7 @@ fn a_grader_that_is_killed_has_no_sum() {
         assert_eq!(waiting.wait().unwrap().code(), code, "{text}");
     };
     thread::scope(|scope| {
-        // A shell reports in its own way that a signal from the user ended a program, so the grader ends itself with
+        // If a signal from the user ends a program, a shell reports this in its own way. So the grader ends itself with
         // the same signal.
         scope.spawn(|| is_killed_by(Signal::SIGTERM, None));
         is_killed_by(Signal::SIGKILL, Some(137));

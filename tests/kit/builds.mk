@@ -1,4 +1,5 @@
-# Tries to reach what a build does not need. Says of each attempt whether it succeeded. OTHER and the like are replaced.
+# Tries to use things that a build does not need, and prints whether each attempt succeeded. The test replaces words in
+# capitals.
 try = @if ($(2)) >/dev/null 2>&1; then echo '$(1): done'; else echo '$(1): held'; fi
 
 all:

@@ -20,10 +20,10 @@ use crate::export::{students_kit, write_bodies};
 use crate::lab::{LISTENS, kit_with_server};
 use crate::lab_in;
 
-/// No command is silent for longer than this.
+/// The maximum time for which a command may be silent.
 const SILENCE: Duration = Duration::from_secs(2);
 
-/// How many times a command that was silent for too long is tried again, because the machine may have been busy.
+/// The number of attempts for each command, because a command may be silent for too long on a busy machine.
 const CHANCES: usize = 3;
 
 /// Starts `cargo lab` in a terminal.
@@ -38,7 +38,7 @@ fn at_a_terminal(kit: &Path, arguments: &[&str]) -> Person {
     Person::start("student", &launch, Terminal::Xterm, &Journal::default()).unwrap()
 }
 
-/// Returns whether there is a line for this stage. The number alone could also be a time in a report.
+/// Returns whether the output has a line for this stage. A number without a mark could also be a time in a report.
 fn has_line_of(stage: &'static str) -> impl Predicate<str> {
     predicate::function(move |text: &str| {
         let marks = ["✓", "✗", "·", "!"].map(|mark| format!("{mark} {stage} "));
@@ -128,7 +128,7 @@ fn a_lab_is_run_in_the_terminal() {
         let person = at_a_terminal(kit.path(), line);
         person.sees_soon(Duration::from_mins(2), "cargo lab run 1 client").unwrap();
         person.sees_soon(Duration::from_mins(2), "listening on 127.0.0.1:").unwrap();
-        // The program is alone at the terminal, as if `cargo run` had been typed.
+        // The program has the terminal to itself, as if `cargo run` had been typed.
         person.presses(Key::CtrlC).unwrap();
         assert!(person.process().wait().is_some(), "{line:?}");
     }
@@ -136,7 +136,7 @@ fn a_lab_is_run_in_the_terminal() {
     lab_in(kit.path()).args(["run", "1", "client"]).assert().code(1).stderr(missing);
 }
 
-/// Makes all files of a lab look as if they had been saved this much later. If the files looked older than the last
+/// Makes all files of a lab look as if they had been saved some time later. If the files looked older than the last
 /// build, cargo would not build them again.
 fn saved(kit: &Path, lab: u32, later: Duration) {
     let labs = kit.join("labs");
@@ -231,7 +231,7 @@ impl SlowKit {
     }
 }
 
-/// While a program is built, a terminal shows a line that moves.
+/// While a program is being built, the terminal shows a running clock.
 #[test]
 fn no_command_is_silent_for_long_at_a_terminal() {
     for (arguments, result) in [
@@ -252,7 +252,7 @@ fn no_command_is_silent_for_long_at_a_terminal() {
             };
             sees("building your programs");
             silent.push(begin.elapsed());
-            // The clock at the end of the line moves.
+            // The clock at the end of the line runs.
             sees("1s");
             kit.go_on();
             sees(result);

@@ -29,7 +29,7 @@ fn start(folder: &Path, program: &str) -> (Person, Journal) {
     (Person::start("mallory", &launch, Terminal::Dumb, &journal).unwrap(), journal)
 }
 
-/// Returns the limit that made the grader end the person's program, if it did.
+/// Returns the limit that the person's program exceeded, or `None` if the grader did not end the program.
 fn excess(person: &Person) -> Option<Excess> {
     let begin = Instant::now();
     while person.process().ended().is_none() && begin.elapsed() < LIMIT {

@@ -1,4 +1,4 @@
-//! Tests the broadcast checker: it accuses no finished server, and finds each of the classic mistakes.
+//! Tests the broadcast checker: it finds no mistake in a finished server, and finds each of the classic mistakes.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ const EXTENT: Extent = Extent { people: 12, events: 260, time: Duration::from_mi
 /// The number of seeds for each finished server.
 const SEEDS: u64 = 25;
 
-/// A mistake must be found with one of this many seeds.
+/// The number of seeds that must be enough to find a mistake.
 const SEEDS_FOR_A_MISTAKE: u64 = 4;
 
 const LIMITS: Limits = Limits {
@@ -32,7 +32,7 @@ const LIMITS: Limits = Limits {
     last_patience: Duration::from_secs(1),
 };
 
-/// No rule is broken in this many crowds.
+/// Asserts that the server breaks no rule in any crowd with one of these seeds.
 pub fn accuses_nobody(lab: u32, server: &Runnable, seeds: u64) {
     for seed in 0..seeds {
         let plan = Plan::new(lab, EXTENT, seed);
@@ -96,7 +96,7 @@ fn mutants() -> Vec<Mutant> {
     table["mutant"].as_array().unwrap().iter().map(of).collect()
 }
 
-/// `cargo lab crowd` says what is wrong, and how to see it again.
+/// Asserts that `cargo lab crowd` reports the mistake, and the command that shows it again.
 fn reports_and_fails(number: u32, seed: u64, server: &str) {
     let (number, seed) = (number.to_string(), seed.to_string());
     let arguments = ["crowd", &number, "--seed", &seed, "--seconds", "1", "--server", server];
@@ -116,7 +116,7 @@ fn a_crowd_comes_to_the_finished_servers_and_not_to_an_unwritten_one() {
     crowd("5").assert().code(2).stderr(contains("there is no lab 5"));
 }
 
-/// The server ends with the crowd, however that ends.
+/// The server ends when the crowd ends, for whatever reason the crowd ends.
 #[cfg(target_os = "linux")]
 #[test]
 fn ctrl_c_ends_the_server_of_a_crowd() {
@@ -157,7 +157,7 @@ fn ctrl_c_ends_the_server_of_a_crowd() {
 #[test]
 fn each_mistake_of_broadcasting_is_found_and_shown_with_few_messages() {
     let kit = students_kit();
-    // For work on a few of them.
+    // For work on a few mistakes, `MUTANTS` selects those whose names contain its value.
     let named = std::env::var("MUTANTS").unwrap_or_default();
     let (mut wrong, mut shown) = (Vec::new(), Vec::new());
     for mutant in mutants().iter().filter(|mutant| mutant.name.contains(&named)) {

@@ -24,13 +24,13 @@ pub struct StudentsKit {
 }
 
 impl StudentsKit {
-    /// The folder.
+    /// Returns the folder of the kit.
     pub fn path(&self) -> &Path {
         self.folder.path()
     }
 }
 
-/// Locked by the test that is using the build folder of the students' kits.
+/// A lock, held by the test that is using the build folder of the students' kits.
 static TURN: Mutex<()> = Mutex::new(());
 
 /// Exports a student's kit. All such kits share a build folder, so the libraries are built only once; only one such kit
@@ -40,7 +40,7 @@ pub fn students_kit() -> StudentsKit {
     StudentsKit { folder: export_built_in("target/students"), _turn: turn }
 }
 
-/// Exports a kit whose programs are built in a folder of this kit.
+/// Exports a kit whose build folder is a folder of this kit.
 pub fn export_built_in(target: &str) -> TempDir {
     let kit = tempfile::tempdir().unwrap();
     lab().arg("export").arg(kit.path()).assert().success();
@@ -95,7 +95,7 @@ pub fn assert_holds_no_solution(kit: &Path) {
             let telling: Vec<_> = body.lines().map(str::trim).filter(is_code).collect();
             for (path, text) in exported.iter().zip(&texts) {
                 let given = telling.iter().filter(|line| text.contains(**line)).count();
-                // Some bodies of only one line are also in `common`, for the labs that follow.
+                // `common` also contains some bodies of only one line, for the later labs.
                 assert!(
                     telling.len() <= 1 || given < telling.len(),
                     "{} has the lines of `{}` in lab {lab}: {telling:#?}",
@@ -107,7 +107,7 @@ pub fn assert_holds_no_solution(kit: &Path) {
     }
 }
 
-/// A comment between the rows of a table ends the table, on GitHub and in the book.
+/// A comment between two rows would end the table, both on GitHub and in the book.
 #[test]
 fn no_export_mark_is_in_a_table() {
     let kit = grader::kit::root();

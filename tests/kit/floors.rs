@@ -1,5 +1,5 @@
-//! Tests that the grader's files form floors. A file uses only files on its own floor and on lower floors, and no two
-//! files depend on each other.
+//! Tests that the grader's files form floors, or layers: a file uses only files on its own floor and on lower floors,
+//! and no two files depend on each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -16,7 +16,7 @@ fn source() -> PathBuf {
     grader::kit::root().join("tests/src")
 }
 
-/// The floors from top to bottom, in the order of the table in `lib.rs`.
+/// Returns the floors from top to bottom, in the order of the table in `lib.rs`.
 fn floors() -> Vec<String> {
     let text = fs::read_to_string(source().join("lib.rs")).unwrap();
     let rows = text.lines().filter_map(|line| line.strip_prefix("//! | [`")?.split('`').next());
@@ -89,7 +89,7 @@ impl Visit<'_> for Paths {
     }
 }
 
-/// Returns `harness`, `peer` for `harness/peer/mod.rs`.
+/// Returns the modules in a path: `harness` and `peer` for `harness/peer/mod.rs`.
 fn module_of(file: &Path) -> Vec<String> {
     let mut names: Vec<_> =
         file.with_extension("").iter().map(|name| name.to_str().unwrap().to_owned()).collect();
@@ -120,7 +120,7 @@ fn uses() -> BTreeMap<PathBuf, BTreeSet<PathBuf>> {
                     module.truncate(module.len().saturating_sub(supers));
                     [&module[..], &path[supers..]].concat()
                 }
-                // The path leads to a module inside this one.
+                // The path leads to a module inside the current module.
                 Some(_) => [&module[..], &path[..]].concat(),
                 None => continue,
             };

@@ -159,7 +159,7 @@ fn main() {{
     }
 }
 
-/// Helper functions of the hostile programs.
+/// Returns the source text of the helper functions of the hostile programs.
 fn common(mark: &str, address: Ipv4Addr) -> String {
     format!(
         r#"#![allow(dead_code, unused_imports)]
@@ -219,7 +219,7 @@ struct Seen<'a> {
     grader: &'a Grader,
     stage: usize,
     report: String,
-    /// The output on the terminals.
+    /// Everything that the programs printed on their terminals.
     shown: String,
     /// The report as an HTML page.
     page: String,
@@ -424,7 +424,7 @@ fn programs() -> Vec<Case> {
         })
         .is(Verdict::Blocked(1)),
         // Even if a program can read the grader's script, it cannot know the words, because they are random.
-        case("answers with all that the script may ask", &["should have heard"], |kit| {
+        case("sends all texts of the grader's script", &["should have heard"], |kit| {
             kit.serves(
                 r#"let script = fs::read_to_string(kit().join("tests/src/labs/lab1/server.rs")).unwrap_or_default();
                 println!("read {} bytes of the grader", script.len());
@@ -434,7 +434,7 @@ fn programs() -> Vec<Case> {
                     client.write_all(b"Welcome to this chatroom!\n").unwrap();
                     println!("127.0.0.1 connected");
                     clients.push(client);
-                    // Stage 2, in which the server is started with an option, allows no other message.
+                    // Send nothing more in stage 2, whose server is started with an option.
                     if clients.len() == 2 && env::args().len() == 2 {
                         for text in script.split('"').skip(1).step_by(2) {
                             for client in &mut clients {
@@ -549,7 +549,7 @@ fn a_hostile_submission_ends_in_a_verdict_and_leaves_nothing() {
     assert!(failed.lock().unwrap().is_empty(), "{failed:?}");
 }
 
-/// If the kernel can enforce this, a program can write only in its own folder.
+/// If the kernel can confine writing, a program can write only in its own folder.
 #[test]
 fn no_file_outside_of_its_folder_is_changed() {
     console::set_colors_enabled(false);

@@ -67,7 +67,7 @@ fn plays() -> Check {
     alice.sees("You are not in new; not sent: that, too")?;
     says_in(&alice, &server, OLD, "two")?;
 
-    lab.step(&[], "an error with another possible cause refuses no join");
+    lab.step(&[], "an error that may have another cause refuses no join");
     alice.types("three")?;
     server.gets_lines(&[
         &format!("CHAT: {OLD}"),
@@ -85,7 +85,7 @@ fn plays() -> Check {
     alice.sees("Your rooms: old, next (you talk here)")?;
     says_in(&alice, &server, "-2", "four")?;
 
-    lab.step(&[], "a join gets no reply in time, and then one that is too late");
+    lab.step(&[], "the reply to a join arrives too late");
     alice.types("/join slow")?;
     alice.types("for slow only")?;
     gets_join(&server, "slow")?;

@@ -121,7 +121,7 @@ fn programs_in_any_language_are_graded() {
     check.assert().code(2).stderr(contains("{port}"));
 }
 
-/// If its output is a pipe, the demo is plain text without pauses.
+/// In a pipe, the output of the demo is plain text without pauses.
 #[test]
 fn the_demos_play() {
     for number in ["1", "2", "3", "4"] {

@@ -69,7 +69,7 @@ fn every_stage_is_named_in_a_doc_comment() {
     }
 }
 
-/// What a script says about its steps.
+/// The results of checking the steps of the scripts.
 #[derive(Default)]
 struct Steps {
     /// The functions that the steps name.
@@ -81,7 +81,7 @@ struct Steps {
 }
 
 impl Steps {
-    /// Adds the names in `&["relay", "send"]`.
+    /// Adds the names in a list such as `&["relay", "send"]`.
     fn add(&mut self, functions: &syn::Expr) {
         let syn::Expr::Reference(list) = functions else { panic!("the list is not literal") };
         let syn::Expr::Array(list) = &*list.expr else { panic!("the list is not literal") };

@@ -27,10 +27,10 @@ use crate::chats::executable;
 /// The maximum time for leaving.
 const PROMISED: Duration = Duration::from_secs(2);
 
-/// How many clients run at the same time. The clients mostly wait.
+/// The number of clients that run at the same time. The clients mostly wait.
 const AT_ONCE: usize = 48;
 
-/// How many times a client that failed is tried again, without other clients, because the machine may have been busy.
+/// The number of further attempts for a client that failed, without other clients. The machine may have been busy.
 const CHANCES: usize = 3;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -391,7 +391,7 @@ fn play(case: Case) -> Outcome {
     let since = Instant::now();
     let mut client = Client::start(lab, server.address, place);
     if lab != 1 {
-        assert!(client.screen.shows(": "), "{case:?} should have asked");
+        assert!(client.screen.shows(": "), "{case:?} should have asked for a name");
     }
     if situation == AtTheQuestion {
         let since = Instant::now();

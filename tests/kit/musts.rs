@@ -64,7 +64,7 @@ fn every_rule_names_its_stages_and_every_stage_has_a_rule() {
         let unmarked = sentences.filter(|text| demands(text) && marks(text).is_none());
         wrong
             .extend(unmarked.map(|text| format!("lab {number}: no stage in the sentence\n{text}")));
-        // The last column of the table.
+        // The last column of the table names the stages.
         for row in text.lines().filter(|line| line.starts_with("| ")).skip(1) {
             let cell = row.trim_end_matches(" |").rsplit("| ").next().unwrap();
             let stages: Result<Vec<u32>, _> = cell.split(", ").map(str::parse).collect();

@@ -51,7 +51,7 @@ impl Mutant {
     }
 }
 
-/// All mistakes.
+/// Returns all mistakes.
 pub fn mutants() -> Vec<Mutant> {
     let text = fs::read_to_string(grader::kit::root().join("tests/mutants.toml")).unwrap();
     let table: toml::Table = text.parse().unwrap();
@@ -112,8 +112,8 @@ fn are_caught(lab: u32) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// How many times a mutant is graded before a difference in its report counts. Reports depend on races between threads
-/// and programs, but verdicts do not.
+/// The number of times that a mutant is graded before a difference in its report counts. Reports depend on races
+/// between threads and programs, but verdicts do not.
 const LOOKS: usize = 3;
 
 /// Returns what is wrong with a mutant's verdicts and report.

@@ -1,4 +1,4 @@
-//! Tests open labs, in which the student designs the programs, and the starter's functions are gone.
+//! Tests open labs, in which the student designs the programs, without the starter's functions.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -147,10 +147,10 @@ fn every_command_has_something_to_say_about_an_open_lab() {
             .and(unwritten().not()),
     );
     assert!(fs::read_to_string(page).unwrap().contains("; lab 2 is open<"));
-    // Every stage is judged, but one report at a time is enough.
+    // Every stage gets a verdict, but only one report is shown at a time.
     let reports = contains("again   cargo lab check 2.").count(1);
     lab(&["check", "2"]).code(1).stdout(contains("✗ 2.15 ").and(reports));
-    // The other labs are guided, and not started.
+    // The other labs are guided, and have not been started.
     lab(&[]).success().stdout(
         contains("(open)")
             .count(1)
@@ -169,7 +169,7 @@ fn every_command_has_something_to_say_about_an_open_lab() {
     lab(&["solution", "2.4"]).code(1).stderr(contains("hint 2.4"));
 }
 
-/// Makes lab 1 open, with a finished program that has none of the starter's functions.
+/// Makes lab 1 an open lab, with a finished program that has none of the starter's functions.
 fn finish_lab_1(kit: &Path) {
     make_open(kit, "1");
     let folder = grader::kit::root().join("tests/kit/unusual/lab1-one-function");

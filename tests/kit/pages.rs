@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use crate::results::browsed;
 use crate::{LIMIT, lab, lab_in};
 
-/// The mdBook of this kit, or the one in `$PATH`.
+/// Returns the path of the kit's own mdBook, or of the mdBook in `$PATH`.
 fn mdbook() -> Option<PathBuf> {
     let ours = root().join("target/tools/bin/mdbook");
     let paths = env::var_os("PATH").unwrap_or_default();
@@ -31,7 +31,7 @@ fn mdbook() -> Option<PathBuf> {
     found
 }
 
-/// A student's kit with the pages, or `None` without mdBook.
+/// Exports a student's kit with the pages; returns `None` if mdBook is not installed.
 fn kit_with_pages() -> Option<TempDir> {
     mdbook()?;
     let kit = tempfile::tempdir().unwrap();
@@ -40,7 +40,7 @@ fn kit_with_pages() -> Option<TempDir> {
     Some(kit)
 }
 
-/// A folder with a program that takes the place of the browser, and the file in which it notes what it opens.
+/// Returns a folder with a program that replaces the browser, and the file in which the program records what it opens.
 fn browser() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let opened = folder.path().join("opened");
@@ -50,7 +50,7 @@ fn browser() -> (TempDir, PathBuf) {
     (folder, opened)
 }
 
-/// `$PATH`, with this folder in front.
+/// Returns the value of `$PATH`, with this folder first.
 fn path_with(folder: &Path) -> OsString {
     let paths = env::var_os("PATH").unwrap_or_default();
     env::join_paths([folder.to_owned()].into_iter().chain(env::split_paths(&paths))).unwrap()
@@ -152,7 +152,7 @@ fn the_complete_kit_builds_its_pages() {
 
 #[test]
 fn a_kit_can_be_exported_without_mdbook() {
-    // This kit, without its tools.
+    // Links to everything in this kit except `target/`, where mdBook may be installed.
     let here = tempfile::tempdir().unwrap();
     for entry in fs::read_dir(root()).unwrap().map(Result::unwrap) {
         if entry.file_name() != "target" {

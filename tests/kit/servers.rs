@@ -167,7 +167,7 @@ impl Peer {
     /// Returns everything up to the end of the stream.
     fn rest(&mut self) -> String {
         let mut rest = Vec::new();
-        // A reset also counts as the end.
+        // A reset also counts as the end of the stream.
         let _ = self.reader.read_to_end(&mut rest);
         String::from_utf8_lossy(&rest).into_owned()
     }
@@ -198,14 +198,15 @@ fn names_that_look_alike_are_refused() {
         assert!(reply.starts_with("Nickname refused: "), "{name:?}: {reply:?}");
         assert_eq!(peer.rest(), "", "{name:?}");
     }
-    // Names with different letters are different, even if the letters look alike. Joiners in messages are kept.
+    // Names with different letters are different, even if the letters look alike. Messages keep their zero-width
+    // joiners.
     let mut cyrillic = server.joins(2, "Emil\u{435}");
     cyrillic.says(2, "Emil\u{435}", "👩\u{200d}🚀");
     cyrillic.hears("Emil\u{435}: 👩\u{200d}🚀\n");
 }
 
-/// How many messages are sent while the log is not read. These lines are more than a pipe and the log's buffer can hold
-/// together.
+/// The number of messages that are sent while the log is not read. The lines of these messages are more than a pipe and
+/// the log's buffer can hold together.
 const LINES: usize = 20_000;
 
 #[test]
@@ -394,7 +395,7 @@ fn all_backlogs_together_have_a_limit() {
     while cut < deaf.len() {
         let mut line = String::new();
         assert_ne!(output.read_line(&mut line).unwrap(), 0);
-        cut += usize::from(line.contains("too much waits for all clients together"));
+        cut += usize::from(line.contains("too much data waits for all clients together"));
         assert!(!line.contains("1 MiB behind"), "{line}");
     }
 }

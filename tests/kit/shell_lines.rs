@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::book::pages;
 use crate::export::{export_built_in, write_bodies};
 
-/// The maximum time for a shell command. Some lines build programs.
+/// The maximum time for a shell command. Some commands build programs.
 const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Runs the commands as a student does, in a finished kit.

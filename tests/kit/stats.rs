@@ -28,7 +28,7 @@ use crate::{LIMIT, lab, lab_in};
 /// A server that fails stage 1.1.
 const ENDS: &str = "fn main() {}";
 
-/// A kit whose log is switched on.
+/// Returns a kit whose log is switched on.
 fn kit(server: &str) -> TempDir {
     let kit = tempfile::tempdir().unwrap();
     kit_with_server(kit.path(), server);
@@ -48,7 +48,7 @@ fn change(kit: &Path, server: &str) {
     fs::write(kit.join("labs/lab1-one-to-one/server/src/main.rs"), server).unwrap();
 }
 
-/// The stages and the events of a log.
+/// Returns the stages and events in a log.
 fn events(log: &Path) -> Vec<String> {
     let text = fs::read_to_string(log).unwrap();
     let event = |line: &str| {
@@ -60,7 +60,7 @@ fn events(log: &Path) -> Vec<String> {
     text.lines().map(event).collect()
 }
 
-/// A log with these lines: minutes, stage, event.
+/// Returns a log whose lines have these times in minutes, stages and events.
 fn log(lines: &[(u64, (u32, u32), &str)]) -> String {
     let line = |(minutes, (lab, stage), event): &(u64, (u32, u32), &str)| {
         let time = 1_800_000_000 + minutes * 60;
@@ -89,7 +89,7 @@ fn nothing_is_noted_unless_the_student_wants_it() {
     let off = kit.path().join(OFF);
     assert_eq!(events(&off), ["1.1 passed"]);
     run(kit.path(), "stats").assert().success().stdout(contains("switched off"));
-    // The log continues with its earlier lines.
+    // If the log is switched on again, its earlier lines remain.
     run(kit.path(), "stats --on").assert().success();
     run(kit.path(), "stats --on").assert().success();
     assert!(!off.exists());
@@ -111,7 +111,7 @@ fn checks_and_hints_are_noted() {
     notes("test 1.1", &["1.1 failed"]);
     notes("1.1 --seed 7", &["1.1 failed"]);
     notes("hint 1.1", &["1.1 hint"]);
-    // These programs are not the student's.
+    // The log records only the student's own programs.
     notes("check 1.1 --server ./nowhere{port}", &[]);
     change(kit.path(), LISTENS);
     notes("check 1.1", &["1.1 passed"]);
@@ -149,13 +149,13 @@ fn watching_and_the_map_are_noted() {
     person.press(b"q").unwrap();
     person.exits(0).unwrap();
     assert_eq!(events(&kit.path().join(ON)), ["1.1 passed"]);
-    // The map grades all labs.
+    // To draw the map, `cargo lab` grades all labs.
     change(kit.path(), ENDS);
     lab_in(kit.path()).assert().success();
     assert!(events(&kit.path().join(ON)).contains(&"1.1 failed".to_owned()));
 }
 
-/// If the log cannot be written, a sentence says so, and the verdict is the same.
+/// If the log cannot be written, a message says so, and the verdict is the same.
 #[test]
 fn a_log_that_cannot_be_written_costs_no_verdict() {
     let kit = kit(LISTENS);
@@ -168,7 +168,7 @@ fn a_log_that_cannot_be_written_costs_no_verdict() {
             (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
         assert!(said.contains("✓ 1.1 ") && said.ends_with(" 4/4 points in 1 stage\n"), "{said}");
         assert_eq!(
-            errors.matches("Not everything was noted in .kept/stats.log: ").count(),
+            errors.matches("Not everything was recorded in .kept/stats.log: ").count(),
             1,
             "{errors}"
         );
@@ -212,7 +212,7 @@ fn a_log_has_a_limited_size() {
     run(kit.path(), "stats").assert().success().stdout(says.and(contains("· 2.1 ")));
 }
 
-/// Three students: one finishes stage 1 after a pause, one needs a hint, and one does not finish it.
+/// Writes the logs of three students: one finishes stage 1 after a pause, one needs a hint, and one does not finish it.
 fn class(folder: &Path) -> Vec<String> {
     let logs = [
         log(&[
@@ -243,7 +243,7 @@ fn class(folder: &Path) -> Vec<String> {
     names.map(|name| name.to_str().unwrap().to_owned()).to_vec()
 }
 
-/// The rows of the table, with single spaces.
+/// Returns the rows of the table, with single spaces.
 fn rows(text: &str) -> Vec<String> {
     let rows = text.lines().take_while(|line| !line.is_empty());
     rows.map(|row| row.split_whitespace().collect::<Vec<_>>().join(" ")).collect()

@@ -53,11 +53,11 @@ fn what_is_handed_in_is_what_was_tested() {
         "Not handed in:",
         "notes.md, old: not in labs/",
         "target: made from other files",
-        "labs/notes.md: in no package of a lab",
+        "labs/notes.md: not in a package of a lab",
         "build.rs: not in the src/ of a package",
-        "words.txt: of src/, only .rs files are taken",
+        "words.txt: in src/, the grader takes only .rs files",
         "long.rs: longer than 1 MiB",
-        "link.rs: a link, or another special file",
+        "link.rs: a link or another special file",
         "server/Cargo.toml: the grader has its own manifests",
         "You have changed common/src/lib.rs. The grader has its own",
     ];
@@ -82,9 +82,9 @@ fn what_is_handed_in_is_what_was_tested() {
     let zip = at("elsewhere.zip");
     let mut submit = lab_in(kit);
     submitted = submit.arg("submit").arg("--output").arg(&zip).assert().code(1);
-    submitted
-        .stdout(points(0).and(contains("words.txt")).and(contains("needs `tokio`")))
-        .stdout(contains("This will not be built: labs/lab1-one-to-one/client/Cargo.toml needs"));
+    submitted.stdout(points(0).and(contains("words.txt")).and(contains("needs `tokio`"))).stdout(
+        contains("A program will not be built: labs/lab1-one-to-one/client/Cargo.toml needs"),
+    );
     let names = ZipArchive::new(File::open(zip).unwrap()).unwrap();
     assert!(names.file_names().any(|name| name == client));
 

@@ -78,7 +78,7 @@ fn command(interpreter: &str, program: &str) -> String {
     format!("{interpreter} {} {{port}}", file.display())
 }
 
-/// The command lines of a submission in Python, as for `cargo lab check --server … --client …`.
+/// Returns the command lines of a submission in Python, as for `cargo lab check --server … --client …`.
 fn python(server: &str, client: &str) -> Commands {
     assert!(succeeds("python3", &["--version"]), "this test needs python3");
     let [server, client] = [server, client].map(|program| Some(command("python3", program)));

@@ -79,7 +79,7 @@ fn breaks(kit: &Path, file: &str, find: &str, replace: &str) {
     std::fs::write(&file, text.replace(find, replace)).unwrap();
 }
 
-/// If stage 2 is wrong, it counts as failed, even if the program reaches stage 4, which is not written yet.
+/// If stage 2 is wrong, the stage counts as failed, even if the program reaches stage 4, which is not written yet.
 #[test]
 fn a_wrong_stage_that_reaches_a_later_unwritten_one_has_failed() {
     let cases = [
@@ -108,7 +108,7 @@ fn a_wrong_stage_that_reaches_a_later_unwritten_one_has_failed() {
                 let record = &graded.outcome.as_ref().unwrap().journal;
                 let reaches_it = record.unwritten_stages().contains(&4);
                 let told = told(&lab, stage, graded);
-                assert!(reaches_it, "it should have reached stage 4\n{told}");
+                assert!(reaches_it, "the room should have reached stage 4\n{told}");
                 assert_eq!(graded.verdict, Verdict::Failed, "{told}");
             }
         });

@@ -1,12 +1,12 @@
-//! Asks for a prediction, and compares it with what the system did.
+//! Asks for a prediction, and compares the prediction with what the system did.
 
 use std::io::{self, BufRead, ErrorKind, Read, Write};
 use std::process::ExitCode;
 
-/// A question is repeated after a reply of the wrong kind, but not forever: the replies may come from a program.
+/// The maximum number of times that a question is asked. A limit is needed because a program may give the replies.
 const TRIES: usize = 3;
 
-/// If the number is at least this large, a prediction between half and twice the number is close enough.
+/// If the measured number is at least this large, a prediction between half and twice that number is close enough.
 const LARGE: u64 = 1000;
 
 /// A predicted number, or the letter of a choice; `None` if nothing was predicted.
@@ -43,7 +43,8 @@ pub fn ask(question: &str, choices: &'static [&'static str]) -> Prediction {
     prediction
 }
 
-/// Returns what is typed, or `None` at the end of the input. The rest of an endless line counts as the next reply.
+/// Returns the typed line, or `None` at the end of the input. The rest of a line that is too long counts as the next
+/// reply.
 fn read_line() -> Option<String> {
     let mut line = Vec::new();
     io::stdout().flush().ok()?;
@@ -83,10 +84,8 @@ impl Prediction {
                     _ => error.to_string(),
                 };
                 eprintln!("The experiment could not be completed: {reason}.");
-                eprintln!(
-                    "It uses only the loopback interface. Check that `ping 127.0.0.1` works,"
-                );
-                eprintln!("and run the experiment again.");
+                eprintln!("All experiments use only the loopback interface. Check that");
+                eprintln!("`ping 127.0.0.1` works, and run the experiment again.");
                 return ExitCode::FAILURE;
             }
         };

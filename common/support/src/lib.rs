@@ -2,10 +2,10 @@
 //!
 //! | module       | idea                                                              |
 //! |--------------|-------------------------------------------------------------------|
-//! | [`room`]     | shared by all connections; only one thread at a time changes it   |
+//! | [`room`]     | shared state; only one thread at a time changes it                |
 //! | [`panics`]   | a panic ends either one connection or the whole program           |
 //! | [`log`](mod@log) | printing without waiting for a reader                         |
-//! | [`text`]     | preventing text and names from the network from deceiving people  |
+//! | [`text`]     | ensuring that text from the network cannot deceive people         |
 
 pub mod log;
 pub mod panics;

@@ -1,7 +1,7 @@
-//! A server's log: lines on standard output, which might be read slowly or not at all.
+//! A server's log: lines on standard output, which may be read slowly or not at all.
 //!
-//! A write to a paused terminal (Ctrl-S) or to a full pipe blocks, possibly forever. A server must not wait for
-//! such a write. So a separate thread writes, and lines that cannot be written are dropped and counted.
+//! A write to a paused terminal (Ctrl-S) or to a full pipe blocks, possibly forever. A server must not wait for such a
+//! write. So a separate thread writes the log, and lines that cannot be written are dropped and counted.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,10 +17,11 @@ use crate::text::printable;
 /// The maximum total length of the lines that wait for the thread, in bytes.
 const LIMIT: usize = 1024 * 1024;
 
-/// Lines are dropped only if no write has made progress for this long.
+/// The time after which lines are dropped if writing makes no progress.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How long the thread sleeps after a write, because waking it up for each line costs more than writing the line.
+/// The time for which the thread sleeps after a write, because waking it for each line would cost more than writing the
+/// line.
 const REST: Duration = Duration::from_millis(5);
 
 static LOG: OnceLock<Sender<Entry>> = OnceLock::new();
@@ -36,7 +37,7 @@ enum Entry {
     Flush(SyncSender<()>),
 }
 
-/// When this value is dropped at the end of `main`, the rest of the log is written.
+/// Writes the rest of the log when this value is dropped, at the end of `main`.
 pub struct Background(());
 
 impl Drop for Background {
@@ -70,7 +71,7 @@ pub fn print_line(line: &str) {
 
 fn print(lines: String) {
     let Some(log) = LOG.get() else {
-        // An error means that the output is closed. The program continues.
+        // An error means that the output is closed. The program continues without output.
         let mut stdout = io::stdout().lock();
         let _ = stdout.write_all(lines.as_bytes()).and_then(|()| stdout.flush());
         return;
@@ -86,8 +87,8 @@ fn print(lines: String) {
     let _ = log.send(Entry::Lines(lines));
 }
 
-/// After this call, neither [`log`] nor [`print_line`] waits for earlier output to be read. Keep the returned
-/// value until the end of `main`.
+/// Starts a thread that writes the log, so that [`log`] and [`print_line`] need not wait for a reader. Keep the
+/// returned value until the end of `main`.
 ///
 /// # Errors
 /// Returns an error if the thread cannot be started.
@@ -98,7 +99,7 @@ pub fn log_in_background() -> Result<Background> {
     Ok(Background(()))
 }
 
-/// Waits until the whole log has been written, but not for long, because the output may never be read.
+/// Waits briefly for the rest of the log to be written. The wait is limited, because the output may never be read.
 pub fn flush_log() {
     let (done, flushed) = mpsc::sync_channel(1);
     if let Some(log) = LOG.get()
@@ -122,7 +123,7 @@ fn write_forever(entries: Receiver<Entry>) {
                     let _ = done.send(());
                 }
             }
-            // A pipe with any free space accepts this many bytes.
+            // A pipe that is ready for writing accepts this many bytes.
             if piece.len() > 4096 {
                 write(&mut piece);
             }

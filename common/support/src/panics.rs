@@ -1,4 +1,4 @@
-//! A panic means that a part of the program has a bug; the panic must end only that part.
+//! Limits the effect of a panic: a bug in one part of the program must end only that part.
 
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};
@@ -8,7 +8,7 @@ use anyhow::anyhow;
 
 use crate::log::{flush_log, log};
 
-/// The exit status of a program that panicked. Rust itself uses the same status.
+/// The exit status of a program that panicked. This is the status that Rust itself uses.
 const PANICKED: i32 = 101;
 
 /// Runs `work` for one connection. A panic becomes an error, so that the connection ends as usual.
@@ -35,8 +35,8 @@ pub fn catch_panic(work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<
     }
 }
 
-/// Runs work that the server depends on. If `work` panics, the program exits with status 101. The only exception is a
-/// panic from a `todo!`, which is returned as an error.
+/// Runs work that the server depends on. If `work` panics, the program exits with status 101. A panic from a `todo!` is
+/// returned as an error instead.
 pub(crate) fn exit_on_panic(work: impl FnOnce()) -> Result<(), Box<dyn Any + Send>> {
     match panic::catch_unwind(AssertUnwindSafe(work)) {
         Err(panic) if !is_unwritten(&*panic) => {

@@ -1,9 +1,8 @@
 //! The room: state that the threads of all connections share. Only one thread at a time works in the room.
 //!
 //! A thread that has an event for the room processes the event itself, unless another thread is working in the room. In
-//! that case, the other thread also processes this event. So no thread has to be woken up for a message. The more
-//! people speak, the more messages one round handles and sends together. See Hendler et al., "Flat combining", SPAA
-//! 2010.
+//! that case, the other thread processes this event, too. So no thread has to be woken for a message. The more people
+//! speak, the more messages one round handles and sends together. See Hendler et al., "Flat combining", SPAA 2010.
 
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,11 +14,11 @@ use anyhow::{Result, ensure};
 
 use crate::panics::exit_on_panic;
 
-/// The maximum total size of the events that wait, in bytes. When this limit is exceeded, the thread that adds an event
+/// The maximum total size of the waiting events, in bytes. When this limit is exceeded, the thread that adds an event
 /// waits for the room. As a result, TCP slows down a client that sends too fast.
 const LIMIT: usize = 512 * 1024;
 
-/// How many rounds a thread runs in the room before it returns to its own client.
+/// The number of rounds after which a thread leaves the room and returns to its own client.
 const ROUNDS: usize = 64;
 
 /// An event in a room.
@@ -37,12 +36,12 @@ pub trait Event: Send + 'static {
 }
 
 /// Receives a notification when bytes have been read from a connection, and when its thread is about to wait for more
-/// bytes. [`Room`] implements this trait, and so does `()`, which does nothing.
+/// bytes. [`Room`] implements this trait. The implementation for `()` does nothing.
 pub trait Gather {
-    /// Bytes have been read. The bytes may contain several events, which are gathered from now on.
+    /// Begins to gather events. Called when bytes have been read, because they may contain several events.
     fn gather(&self);
 
-    /// The thread is about to wait for its client, so the gathered events are handed over.
+    /// Hands the gathered events over to the room. Called when the thread is about to wait for its client.
     fn hand_over(&self);
 }
 
@@ -100,9 +99,9 @@ struct Shared<E> {
 type Round<E> = Box<dyn FnMut(Drain<'_, E>) + Send>;
 
 struct Worker<E> {
-    /// The function that processes the events of a round. `None` after the function has reached a `todo!`.
+    /// The function that processes the events of a round, or `None` after this function has reached a `todo!`.
     round: Option<Round<E>>,
-    /// The events of this round. The vector is kept, to save an allocation for each round.
+    /// The events of this round. The vector is reused, to save an allocation for each round.
     events: Vec<E>,
 }
 
@@ -116,7 +115,7 @@ impl<E: Event> Room<E> {
     /// their arrival. `round` must never block.
     ///
     /// If `round` panics, the program ends with status 101, because the server is useless without the room. After a
-    /// `todo!`, only the room is lost, and the parts of the program that are already written continue.
+    /// panic from a `todo!`, only the room is lost, and the other parts of the program continue.
     pub fn new(round: impl FnMut(Drain<'_, E>) + Send + 'static) -> Self {
         let round: Round<E> = Box::new(round);
         let waiting = Mutex::new(Waiting { events: Vec::new(), bytes: 0 });
@@ -126,8 +125,8 @@ impl<E: Event> Room<E> {
     }
 
     /// Sends an event to the room. While bytes that arrived together are being processed (see [`Gather`]), events are
-    /// gathered. The gathered events are handed over together, at the latest when this connection's thread waits for
-    /// its client again.
+    /// gathered. All gathered events reach the room together, at the latest when this connection's thread waits for its
+    /// client again.
     ///
     /// # Errors
     /// Returns an error if the room is gone.
@@ -224,12 +223,12 @@ impl<E: Event> Shared<E> {
                     }
                 }
             }
-            // After the last check, another thread may have added an event and found the room locked.
+            // Checks again, because another thread may have added an event and found the room locked.
             if lock(&self.waiting).events.is_empty() {
                 return;
             }
         }
-        // This thread's own client has waited long enough, so another thread takes over.
+        // This thread's own client has waited long enough, so a new thread takes over.
         let shared = Arc::clone(self);
         if thread::Builder::new().spawn(move || shared.work_off(usize::MAX)).is_err() {
             self.work_off(usize::MAX);
@@ -244,7 +243,7 @@ impl<E> Waiting<E> {
     }
 }
 
-/// A poisoned lock does no harm: no panic can leave an event half added.
+/// Locks a mutex. A poisoned lock does no harm, because no panic can leave an event half added.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

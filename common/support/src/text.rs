@@ -1,4 +1,4 @@
-//! Text for people to read. Text from the network must neither control the terminal nor look like other text.
+//! Makes text from the network safe to show: such text must neither control the terminal nor look like other text.
 
 use std::borrow::Cow;
 use std::io::{self, IsTerminal};
@@ -8,15 +8,15 @@ use unicode_normalization::UnicodeNormalization;
 /// Replaces every character that could control a terminal with a visible character.
 ///
 /// A tab becomes a space. Other ASCII control characters become their symbols (`␛`, `␊`, `␍`). All other control
-/// characters become U+FFFD, and so do characters that change the writing direction, which can make one text look like
-/// another. Joiners and variation selectors remain, because emoji and many scripts need them.
+/// characters become U+FFFD. So do characters that change the writing direction, because they can make one text look
+/// like another. Joiners and variation selectors remain, because emoji and many scripts need them.
 ///
 /// ```
 /// assert_eq!(support::printable("\x1b[2Jhi\r"), "␛[2Jhi␍");
 /// assert_eq!(support::printable("abc\u{202e}cba"), "abc\u{FFFD}cba");
 /// ```
 pub fn printable(text: &str) -> Cow<'_, str> {
-    // This shortcut covers the usual case, and is ten times as fast as the general code.
+    // This shortcut for printable ASCII text is ten times as fast as the general code.
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return Cow::Borrowed(text);
     }
@@ -32,7 +32,8 @@ pub fn printable(text: &str) -> Cow<'_, str> {
         .collect()
 }
 
-/// Returns the text in green if the output can show colors, and unchanged otherwise (a pipe, `TERM=dumb`, `NO_COLOR`).
+/// Returns the text in green, or unchanged if the output cannot or must not show colors (a pipe, `TERM=dumb`,
+/// `NO_COLOR`).
 pub fn green(text: &str) -> String {
     let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     if plain || !is_capable_terminal() {
@@ -52,7 +53,7 @@ fn changes_direction(char: char) -> bool {
 }
 
 /// Returns whether a name contains an invisible character, or a character that changes the writing direction. With such
-/// a character, a name could look exactly like another.
+/// a character, a name could look exactly like another name.
 ///
 /// The invisible characters are Unicode's default ignorable characters (`DerivedCoreProperties.txt`), format
 /// characters, line and paragraph separators, and the Braille blank.
@@ -73,8 +74,8 @@ pub fn has_invisible(name: &str) -> bool {
     })
 }
 
-/// Returns equal strings for two names that people would consider the same. Differences in case, in the encoding of
-/// accents (normal form KC, Unicode Standard Annex 15) and in the spaces around the name are ignored.
+/// Returns a form of the name that is equal for all names that people would consider the same. Differences in case, in
+/// the encoding of accents (normal form KC, Unicode Standard Annex 15) and in the spaces around the name are ignored.
 ///
 /// Characters that only look alike remain different: the Cyrillic `а` is not the Latin `a`.
 ///

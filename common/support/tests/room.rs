@@ -1,4 +1,4 @@
-//! Tests that events are processed in order, one round at a time, and that only a limited amount of text waits.
+//! Tests that events are processed in order and one round at a time, and that only a limited amount of text waits.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -8,7 +8,7 @@ use std::time::Duration;
 use support::Room;
 use support::room::{Event, Gather};
 
-/// Only a broken room takes this long.
+/// The time limit of each wait. Only a broken room reaches it.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 enum Message {
@@ -26,7 +26,7 @@ fn said(id: u64, text: &str) -> Message {
     Message::Said(id, vec![text.to_owned()])
 }
 
-/// A room that passes on the events of each round.
+/// Returns a room that passes on the events of each round.
 fn room() -> (Room<Message>, mpsc::Receiver<Vec<Message>>) {
     let (sender, rounds) = mpsc::channel();
     (Room::new(move |events| sender.send(events.collect()).unwrap()), rounds)
@@ -118,7 +118,7 @@ fn events_that_arrive_during_a_round_are_processed_after_it() {
     let first = room.clone();
     thread::spawn(move || first.send_now(Message::Joined(1)));
     assert_eq!(rounds.recv_timeout(PATIENCE).unwrap(), 1);
-    // Sending does not wait for the room, and there is no later event that would trigger the next round.
+    // Sending does not wait for the room, and no later event would trigger the next round.
     room.send_now(Message::Joined(2)).unwrap();
     room.send_now(Message::Joined(3)).unwrap();
     drop(open);
@@ -175,7 +175,7 @@ fn a_thread_does_not_work_in_the_room_forever() {
         done.send(()).unwrap();
     });
     wait.recv_timeout(PATIENCE).expect("the thread works forever");
-    // Dropping the room locks the mutex, so the guard must be gone first.
+    // Dropping the room locks the mutex, so the guard must be dropped first.
     let last = again.lock().unwrap().take();
     drop(last);
 }

@@ -1,4 +1,4 @@
-//! Reads typed lines before the program asks for them, and notices when the person leaves.
+//! Reads lines before the program asks for them, and notices when the person leaves.
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, Read, Write};
@@ -17,21 +17,21 @@ use crate::exit;
 /// message.
 const MAX_LINE: usize = MAX_MESSAGE - 1024;
 
-/// Printed when a line is too long for a message.
+/// The text that is printed when a line is too long for a message.
 pub const TOO_LONG: &str = "That line is too long for one message; it was not sent";
 
 /// The maximum total length of the lines that wait for the program, in bytes. When the lines reach this limit, nothing
 /// more is read from a pipe until there is space again.
 const MAX_WAITING: usize = 1024 * 1024;
 
-/// Printed when there is no space for a typed line.
+/// The text that is printed when there is no space for a typed line.
 const TOO_MUCH: &str = "Too much is waiting to be sent; that line was not sent";
 
-/// The program is expected to notice within this time, without help, that the person is leaving. Earlier lines may
-/// still be waiting to be sent.
+/// The time in which the program should notice, without help, that the person is leaving. Earlier lines may still be
+/// waiting to be sent.
 const PATIENCE: Duration = Duration::from_millis(400);
 
-/// How much longer a program may run if it has not noticed in time that the person is leaving.
+/// The additional time for a program that has not noticed in time that the person is leaving.
 const LAST_MOMENT: Duration = Duration::from_millis(300);
 
 /// Reads input line by line.
@@ -80,13 +80,13 @@ fn read_plainly() -> Typed {
         Ok(1..) if line.len() < limit || line.ends_with(b"\n") => {
             typed(&String::from_utf8_lossy(&line))
         }
-        // An endless line must not fill the memory.
+        // The rest of the line is discarded, because an endless line must not fill the memory.
         Ok(1..) if stdin.skip_until(b'\n').is_ok() => Typed::TooLong,
         _ => Typed::End,
     }
 }
 
-/// One line is one message, even if the pasted text contained newlines.
+/// Makes one message from one line, even if the line contains pasted newlines.
 fn typed(line: &str) -> Typed {
     let line = line.trim_end_matches(['\r', '\n']);
     if line.len() > MAX_LINE {
@@ -96,8 +96,7 @@ fn typed(line: &str) -> Typed {
     }
 }
 
-/// The lines that wait for the program. One thread reads the lines, and the program's own thread takes them from
-/// here.
+/// The lines that wait for the program. One thread reads and adds the lines, and the program's own thread removes them.
 pub struct Input {
     /// The word that a person types to leave.
     word: &'static str,
@@ -118,7 +117,7 @@ struct State {
     asked_word: usize,
     /// Whether the program has received a line, and has not yet asked for the next one.
     is_busy: bool,
-    /// Whether the program is asking a question, and doing nothing else.
+    /// Whether the program is only waiting for the answer to a question.
     is_asking: bool,
     end: Option<End>,
     /// Whether the program has been notified that the person is leaving.
@@ -126,12 +125,12 @@ struct State {
     on_leaving: Option<Box<dyn FnOnce() + Send>>,
 }
 
-/// Why there are no more lines.
+/// The reason why there are no more lines.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
     /// The input has ended. Earlier lines must still be sent.
     Input,
-    /// Ctrl-C: no more lines are sent.
+    /// The person pressed Ctrl-C. No more lines are sent.
     Interrupted,
 }
 
@@ -172,7 +171,7 @@ impl Input {
     /// Adds a line that was typed. If the input is a pipe, this function waits until there is space for the line.
     pub fn push(&self, line: String) {
         let mut state = self.state();
-        // Leaving is always possible.
+        // The word for leaving is always accepted.
         let is_too_much = |state: &State| {
             state.bytes + line.len() > MAX_WAITING
                 && !self.is_word(&line)
@@ -235,8 +234,8 @@ impl Input {
         }
     }
 
-    /// Called when the person leaves. Waits until the program has noticed; if the program is busy with something else,
-    /// ends the program.
+    /// Waits until the program has noticed that the person is leaving. If the program is busy with something else, ends
+    /// the program.
     pub fn see_off(&self) {
         let mut state = self.state();
         let mut asked = state.asked;
@@ -244,7 +243,7 @@ impl Input {
         let mut end = Instant::now() + if is_last_moment { LAST_MOMENT } else { PATIENCE };
         while !state.is_known() {
             if !self.is_terminal && !state.is_interrupted() && state.asked != asked {
-                // All lines from a pipe are sent, however long that takes, provided that there is progress.
+                // All lines from a pipe are sent, however long this takes, as long as sending makes progress.
                 (asked, end, is_last_moment) = (state.asked, Instant::now() + PATIENCE, false);
             }
             let left = end.saturating_duration_since(Instant::now());
@@ -266,8 +265,8 @@ impl Input {
         }
     }
 
-    /// Waits until the program asks for another line. The program knows that the person is leaving, but may still ask
-    /// for a line.
+    /// Waits until the program asks for another line. Even a program that knows that the person is leaving may ask for
+    /// another line.
     pub fn wait_until_asked_again(&self) {
         let mut state = self.state();
         while state.asked == state.asked_word {

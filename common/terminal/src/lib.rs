@@ -30,8 +30,8 @@ use input::{Input, Reader, Typed};
 /// The prompt before the line that is being typed.
 const PROMPT: &str = "> ";
 
-/// Moves the cursor up and then down again. This text takes up a place in rustyline's queue without changing the
-/// screen.
+/// Text that moves the cursor up and then down again. This text occupies a place in rustyline's queue without changing
+/// the screen.
 const NOTHING: &str = "\x1b[A\n";
 
 /// The maximum number of messages that can wait to be shown. When this maximum is reached, printing blocks.
@@ -40,7 +40,7 @@ const TO_SHOW: usize = 16;
 /// The maximum length of an answer to a question, in bytes.
 const MAX_ANSWER: usize = 256;
 
-/// How long the program waits before it says what it is waiting for.
+/// The time after which the program says what it is waiting for.
 const SILENTLY: Duration = Duration::from_secs(1);
 
 /// Whether `main` has panicked, which ends the program.
@@ -65,7 +65,7 @@ pub struct Terminal {
     reader: Option<Reader>,
     input: Arc<Input>,
     screen: Screen,
-    /// When the last line was typed.
+    /// The time at which the last line was typed.
     typed: Instant,
 }
 
@@ -79,7 +79,7 @@ pub struct Screen {
     reading: Arc<AtomicBool>,
     /// Whether the person has left, so that the end of the connection is expected.
     left: Arc<AtomicBool>,
-    /// Why the program ends. The reading thread prints this reason below the half-typed line.
+    /// The reason why the program ends. The reading thread prints this reason below the half-typed line.
     ending: Arc<OnceLock<String>>,
 }
 
@@ -100,7 +100,7 @@ impl Terminal {
     ///
     /// A person leaves by typing `word`, or by pressing Ctrl-D or Ctrl-C. A SIGTERM, or the SIGHUP that closing the
     /// window sends, has the same effect as Ctrl-C. If the program is busy with something else and does not read the
-    /// next line, it is ended within a second, with status 0.
+    /// next line, the program is ended within a second, with status 0.
     ///
     /// # Errors
     /// Returns an error if the terminal cannot be set up.
@@ -142,8 +142,8 @@ impl Terminal {
     }
 
     /// Asks a question in green, and repeats it until the answer is neither blank nor longer than 256 bytes. Returns
-    /// `None` if the person leaves instead, or if [`Terminal::screen`] or [`Terminal::read_line`] was called before. After
-    /// the answer, lines are read ahead.
+    /// `None` if the person leaves instead, or if [`Terminal::screen`] or [`Terminal::read_line`] was called before.
+    /// After the answer, the terminal reads lines ahead.
     pub fn ask(&mut self, question: &str) -> Option<String> {
         let mut reader = self.reader.take()?;
         self.input.set_asking(true);
@@ -199,7 +199,7 @@ impl Terminal {
         self.input.on_leaving(Box::new(call));
     }
 
-    /// Shows one line, like [`Screen::print`].
+    /// Shows one message, like [`Screen::print`].
     pub fn print(&self, text: &str) {
         self.screen.print(text);
     }
@@ -210,7 +210,7 @@ impl Terminal {
         self.screen.waiting_for(what)
     }
 
-    /// Returns the writing side, for the receiving thread. After this call, lines are read ahead.
+    /// Returns the writing side, for the receiving thread. After this call, the terminal reads lines ahead.
     pub fn screen(&mut self) -> Screen {
         self.read_ahead();
         self.screen.clone()
@@ -219,8 +219,8 @@ impl Terminal {
     /// Leaves the chat: sends the `last_words`, shuts down the sending side of `stream`, and gives the server time to
     /// close its side, all within a second. Then ends the program with status 0.
     pub fn leave(&self, stream: &TcpStream, last_words: &[u8]) -> ! {
-        // The flag is set before the last words are sent, because the server can close the connection as soon as it
-        // receives them.
+        // Sets the flag before sending the last words, because the server can close the connection as soon as it
+        // receives these words.
         self.screen.left.store(true, Ordering::SeqCst);
         self.input.leaves();
         let end = Instant::now() + LINGER;
@@ -293,7 +293,7 @@ fn read_lines(mut reader: Reader, input: &Input, screen: &Screen) {
 }
 
 impl Screen {
-    /// Shows one message. Characters that could control the terminal are made harmless.
+    /// Shows one message. Characters that could control the terminal are replaced.
     pub fn print(&self, text: &str) {
         let line = printable(text).into_owned();
         match &self.printer {
@@ -307,7 +307,7 @@ impl Screen {
 
     /// Prints `waiting for …` if the result is not dropped within a second.
     ///
-    /// Give the result a name, or it is dropped immediately:
+    /// Give the result a name, because otherwise it is dropped immediately:
     /// `let _waiting = screen.waiting_for("the server to speak");`
     #[must_use]
     pub fn waiting_for(&self, what: impl Into<String>) -> Waiting {
@@ -340,7 +340,7 @@ impl Screen {
         fail(&message)
     }
 
-    /// Records whether lines are being read. Without an editor, this call has no effect.
+    /// Records whether lines are being read. Without an editor, this function has no effect.
     fn set_reading(&self, reading: bool) {
         self.set_quiet(reading);
         self.reading.store(reading && self.printer.is_some(), Ordering::SeqCst);
@@ -360,11 +360,11 @@ impl Screen {
         self.reading.load(Ordering::SeqCst)
     }
 
-    /// For the reading thread: returns whether the program is ending. If there is a message that gives the reason, this
-    /// function prints the message and ends the program.
+    /// For the reading thread: returns whether the program is ending. If a message gives the reason, this function
+    /// prints the message and ends the program.
     fn is_ending(&self) -> bool {
         if PANICKED.load(Ordering::SeqCst) {
-            // Normally, `main` ends the program. But if `main` is waiting for this thread, this thread ends the
+            // Normally, `main` ends the program. But if `main` is waiting for this thread, this thread must end the
             // program.
             thread::sleep(LINGER);
             process::exit(101)
@@ -380,7 +380,7 @@ impl Screen {
         let Some(printer) = &self.printer else { return };
         let (shown, wait) = mpsc::sync_channel(1);
         if printer.try_send(Piece::Mark(shown)).is_err() {
-            // The queue is full.
+            // The queue is full, so wait a short time instead.
             thread::sleep(LINGER / 10);
             return;
         }
@@ -421,7 +421,7 @@ fn show(pieces: Receiver<Piece>, mut printer: impl ExternalPrinter) {
     }
 }
 
-/// Writes all bytes, or fails when the time is up, because a server that does not read must not keep the person from
+/// Writes all bytes, or returns an error at `end`, because a server that does not read must not keep the person from
 /// leaving.
 fn write_until(end: Instant, mut stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
@@ -441,7 +441,7 @@ fn exit(status: i32) -> ! {
 
 fn fail(message: &str) -> ! {
     saved_mode::restore();
-    // If the output is closed, the program can do nothing about that.
+    // If standard error is closed, the message is lost.
     let _ = writeln!(io::stderr(), "Error: {message}");
     process::exit(1)
 }

@@ -22,7 +22,7 @@ mod unix {
     }
 
     /// Sets the mode for the time between two lines, when the editor is not reading. Keys that are pressed during this
-    /// time are not shown twice, and all of them, including Ctrl-D and Ctrl-C, are kept for the next line.
+    /// time are not shown twice. All of these keys, including Ctrl-D and Ctrl-C, are kept for the next line.
     pub fn quieten() {
         let Some(mode) = MODE.get().and_then(|mode| mode.lock().ok()) else { return };
         let mut quiet = mode.clone();
@@ -38,13 +38,14 @@ mod unix {
         let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, &mode);
     }
 
-    /// Restores the mode at the end of the program. Afterwards, the program can read no more input.
+    /// Restores the mode at the end of the program. After this call, the program can read no more input.
     pub fn restore() {
         let Some(mode) = MODE.get().and_then(|mode| mode.lock().ok()) else { return };
         let Ok(terminal) = io::stdin().as_fd().try_clone_to_owned() else { return };
-        // If standard input remained the terminal, a thread that is about to begin a line would change the mode again.
+        // If the terminal remained the standard input, a thread that is about to begin a line would change the mode
+        // again.
         let _ = File::open("/dev/null").map(dup2_stdin);
-        // Use TCSANOW, because waiting for pending output could block forever after Ctrl-S.
+        // Uses TCSANOW, because waiting for pending output could block forever after Ctrl-S.
         let _ = tcsetattr(terminal, SetArg::TCSANOW, &mode);
     }
 }

@@ -1,5 +1,5 @@
 //! Tests that when a program ends while a line is being typed, the terminal is restored, and the last messages are
-//! visible. Also tests plain input.
+//! visible. These tests also check plain input.
 //!
 //! These tests run without the test harness, because a panic must happen in the real `main`.
 
@@ -17,7 +17,8 @@ use terminal::{Screen, Terminal};
 /// The environment variable that tells the program under test what to do. The code of that program is also in this
 /// file.
 const DO: &str = "COMMON_TEST_DO";
-/// The environment variable with the address of a server. The program connects to it, and acts when it receives a byte.
+/// The environment variable with the address of a server. The program connects to this server, and acts when it
+/// receives a byte.
 const ADDRESS: &str = "COMMON_TEST_ADDRESS";
 
 fn main() {
@@ -72,11 +73,11 @@ fn tell_lines() {
     }
 }
 
-/// Reads only one line, and then hangs.
+/// Reads one line, and then hangs.
 fn hang() {
     let mut terminal = Terminal::open("quit").unwrap();
     let screen = terminal.screen();
-    terminal.on_leaving(move || screen.print("it can be given up"));
+    terminal.on_leaving(move || screen.print("the wait is canceled"));
     let _waiting = terminal.waiting_for("nothing");
     let line = terminal.read_line().unwrap();
     terminal.print(&format!("has {line}"));
@@ -143,7 +144,7 @@ fn start(what: &str) -> (File, Child, TcpStream) {
     let (mut screen, program) = start_at_terminal(what, ADDRESS, &address);
     let (stream, _) = listener.accept().unwrap();
     wait_for(&mut screen, "> ");
-    assert!(!shows_typing(&screen), "the editor does that itself");
+    assert!(!shows_typing(&screen), "the terminal echoes keys, but the editor should");
     (screen, program, stream)
 }
 
@@ -161,7 +162,7 @@ fn a_panic_restores_the_terminal() {
 
     stream.write_all(b"x").unwrap();
     wait_for(&mut screen, "main is gone");
-    // On Linux, a read at the end of a terminal returns an error.
+    // On Linux, a read at the end of a terminal's output returns an error instead of 0.
     let _ = io::copy(&mut screen, &mut io::sink());
     assert_eq!(program.wait().unwrap().code(), Some(101));
     assert!(shows_typing(&screen));
@@ -254,7 +255,7 @@ fn a_program_that_hangs_is_ended() {
         ("one\ntwo\n\nthree\nquit\n", "3 lines were not sent\n"),
         ("one\ntwo\n", "2 lines were not sent\n"),
     ] {
-        let shown = "has one\nit can be given up\n".to_owned();
+        let shown = "has one\nthe wait is canceled\n".to_owned();
         assert_eq!(run("hang", input), (Some(0), shown, unsent.into()));
     }
     for keys in [&b"quit\r"[..], b"\x03", b"\x04"] {
@@ -263,7 +264,7 @@ fn a_program_that_hangs_is_ended() {
         screen.write_all(b"one\r").unwrap();
         wait_for(&mut screen, "has one\r\n");
         screen.write_all(keys).unwrap();
-        wait_for(&mut screen, "it can be given up\r\n");
+        wait_for(&mut screen, "the wait is canceled\r\n");
         wait_for(&mut screen, "one line was not sent\r\n");
         let _ = io::copy(&mut screen, &mut io::sink());
         assert_eq!(program.wait().unwrap().code(), Some(0));

@@ -52,8 +52,8 @@ pub fn compare(program: &Path, wire: Wire, load: Load, runs: usize) -> Result<Co
     Ok(comparison)
 }
 
-/// Puts the load on a program from a separate thread, because the load and the programs that this process starts must
-/// run on different processors.
+/// Measures a program from a separate thread, because the load and the programs that this process starts must run on
+/// different processors.
 fn measure(program: &Server, wire: Wire, load: Load) -> Result<Outcome> {
     thread::scope(|scope| {
         let load = scope.spawn(|| {
@@ -103,14 +103,14 @@ impl fmt::Display for Comparison {
             let deaf = self.load.deaf;
             write!(
                 formatter,
-                "  disconnected of {deaf} deaf: {relay} by the relay, {server} by the server"
+                "  {deaf} people do not read; disconnected: {relay} by the relay, {server} by the server"
             )?;
         }
         Ok(())
     }
 }
 
-/// The median. If the count is even, this is the larger of the two middle numbers.
+/// Returns the median. For an even count, the median is the larger of the two middle numbers.
 fn median(mut numbers: Vec<f64>) -> f64 {
     numbers.sort_by(f64::total_cmp);
     numbers.get(numbers.len() / 2).copied().unwrap_or(f64::NAN)

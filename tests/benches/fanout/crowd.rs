@@ -66,7 +66,7 @@ pub fn gather(
             all.clone().try_fold(0, |last, (_, fence)| Some(end_of(bytes, fence)?.max(last)))
         };
         let heard = person.wait_for(PATIENCE, last)?;
-        ensure!(heard.is_some(), "{} does not hear every sender", person.name);
+        ensure!(heard.is_some(), "{} received nothing from some sender", person.name);
         ensure!(person.unread.is_empty(), "{} received more than was sent", person.name);
     }
     Ok(people)
@@ -80,7 +80,11 @@ fn probe(people: &mut [Person], wire: Wire) -> Result<()> {
     let begin = Instant::now();
     for other in others {
         while other.wait_for(PROBE_AGAIN, |bytes| end_of(bytes, &probe))?.is_none() {
-            ensure!(begin.elapsed() < PATIENCE, "{} does not hear the first sender", other.name);
+            ensure!(
+                begin.elapsed() < PATIENCE,
+                "{} received nothing from the first sender",
+                other.name
+            );
             first.say(wire, 0, "probe")?;
         }
     }

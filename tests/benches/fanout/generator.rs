@@ -54,7 +54,7 @@ pub struct Outcome {
     pub program_cpu: f64,
     /// The load generator's own processor time, in seconds per second.
     pub own_cpu: f64,
-    /// How many of the people who do not read were disconnected.
+    /// The number of people who were disconnected because they do not read.
     pub disconnected: usize,
 }
 
@@ -175,7 +175,7 @@ fn ledger_of(wire: Wire, load: Load, people: &[Person], deaf: &[Person]) -> Resu
     Ledger::new(&spoken, &heard, listeners, farewells)
 }
 
-/// Sends as much as the socket accepts.
+/// Sends as many bytes as the socket accepts.
 fn send(sender: &mut Person, unsent: &mut Vec<u8>) -> Result<()> {
     if unsent.is_empty() {
         return Ok(());

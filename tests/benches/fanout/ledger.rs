@@ -12,11 +12,11 @@ use crate::wire::{Frame, SENDER_DIGITS, WORD};
 /// number of messages, the sender waits.
 pub const WINDOW: u64 = 64;
 
-/// How many of a sender's messages are kept. This number is higher than the maximum in flight, so that an old message
-/// is not mistaken for a new one.
+/// The number of messages that are kept for each sender. This number is higher than the maximum in flight, so that an
+/// old message is not mistaken for a new one.
 const RING: usize = 128;
 
-/// Stands for the next message from a sender whose messages this receiver must not receive.
+/// Stands for the number of the next message, if a receiver must not receive the sender's messages.
 const NEVER: u64 = u64::MAX;
 
 /// The messages of all senders.
@@ -25,7 +25,7 @@ pub struct Ledger {
     sender_at: usize,
     /// [`RING`] messages of each sender, as others receive them.
     heard: Vec<u8>,
-    /// How many receivers are still waiting for each message in `heard`.
+    /// The number of receivers that are still waiting for each message in `heard`.
     unheard: Vec<u32>,
     senders: Vec<Sender>,
     /// The notices that say that a peer has been disconnected because it does not read. Each notice may arrive once,
@@ -174,7 +174,7 @@ impl Ledger {
         format!("receiver {} {next}, but received {:?}", ear.number, String::from_utf8_lossy(got))
     }
 
-    /// Describes the messages for which this receiver is still waiting.
+    /// Describes the messages for which a receiver is still waiting.
     pub fn waits_for(&self, ear: &Ear) -> String {
         let next = ear.next.iter().zip(&self.senders).enumerate();
         let waits = next.filter(|(_, (next, sender))| **next < sender.said);

@@ -12,7 +12,7 @@ use crate::generator::Load;
 use crate::wire::Wire;
 use crate::{processors, relay, self_check, server};
 
-/// Upper bounds, so that a typing error does not overload the machine.
+/// Upper bounds for the options, so that a typing error does not overload the machine.
 const MOST_PEOPLE: i64 = 5000;
 const MOST_SECONDS: f64 = 60.0;
 const MOST_RUNS: i64 = 100;

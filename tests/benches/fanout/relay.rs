@@ -1,9 +1,9 @@
-//! The upper limit: the rate that a chat could reach on this machine if all it did was pass bytes on.
+//! The upper limit: the rate that a chat could reach on this machine if it only passed bytes on.
 //!
 //! The relay has one thread, and does not apply the rules of any lab. After each wake-up, it reads from all ready
-//! connections, and then makes one send to each receiver. With plain sockets, fewer system calls are not possible. The
-//! relay does only what every server must do: it keeps messages whole, can skip the speaker, and disconnects a peer
-//! that does not read.
+//! connections, and then makes one send to each receiver. With plain sockets, this is the minimum number of system
+//! calls. The relay does only what every server must do: it keeps messages whole, can skip the speaker, and disconnects
+//! a peer that does not read.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -13,7 +13,7 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
-/// The maximum backlog of a peer, in bytes; it is the same as in the labs.
+/// The maximum backlog of a peer, in bytes: the same as in the labs.
 const MAX_BACKLOG: usize = 1024 * 1024;
 
 /// The maximum number of bytes per read.

@@ -13,7 +13,7 @@ use crate::wire::Wire;
 
 const LOAD: Load = Load { senders: 3, receivers: 10, deaf: 0, time: Duration::from_millis(100) };
 
-/// Tries the messages of each wire format, first without a mistake, then with each mistake.
+/// Tests the messages of each wire format, first without a mistake, then with each mistake.
 ///
 /// # Errors
 /// Returns an error if a mistake is not noticed, or if a mistake that was not made is reported.

@@ -93,7 +93,7 @@ impl Wire {
         matches!(self.number, 2 | 4)
     }
 
-    /// How a client joins.
+    /// Returns how a client joins.
     pub fn joining(self) -> Joining {
         match self.number {
             2 if !self.is_relayed => {

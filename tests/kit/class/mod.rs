@@ -52,7 +52,7 @@ pub fn lasting(record: &Record) -> Value {
     value
 }
 
-/// Starts a grading, waits for this many results and then for the pause, and kills the grading.
+/// Starts a grading, waits until `results` results exist, then waits for the pause, and kills the grading.
 fn kill_after(class: &Class, json: &Path, results: usize, pause: Duration) {
     let mut running = grade(class, json, 2);
     running

@@ -42,7 +42,7 @@ pub struct Class {
 }
 
 impl Class {
-    /// A class with at least one submission of every kind, for labs 1 and 2.
+    /// Makes a class with at least one submission of every kind, for labs 1 and 2.
     pub fn small() -> Self {
         let mut class = Self::of(&[1, 2]);
         class.ordinary(1);
@@ -52,7 +52,7 @@ impl Class {
         class
     }
 
-    /// A class of about 60 submissions, for all labs.
+    /// Makes a class of about 60 submissions, for all labs.
     pub fn large() -> Self {
         let mut class = Self::of(&[1, 2, 3, 4]);
         class.ordinary(4);
@@ -76,22 +76,22 @@ impl Class {
         Self { folder, labs: labs.to_vec(), expected: Vec::new() }
     }
 
-    /// The folder with the submissions.
+    /// Returns the folder with the submissions.
     pub fn folder(&self) -> PathBuf {
         self.folder.path().join("class")
     }
 
-    /// Returns the path of another file, next to the folder of the class.
+    /// Returns the path of a file next to the folder of the class.
     pub fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// The labs to grade.
+    /// Returns the labs to grade.
     pub fn labs(&self) -> &[u32] {
         &self.labs
     }
 
-    /// The number of submissions.
+    /// Returns the number of submissions.
     pub fn len(&self) -> usize {
         self.expected.len()
     }

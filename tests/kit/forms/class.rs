@@ -25,19 +25,19 @@ pub fn record(submissions: Vec<Submission>) -> Record {
     }
 }
 
-/// A submission in which every stage was graded. It has 60 of 130 points, because its lab counts twice.
+/// Returns a submission in which every stage was graded. It has 60 of 130 points, because its lab counts twice.
 pub fn complete() -> Submission {
     submission(lab(None))
 }
 
-/// A submission with a grader error at stage 2, which blocks stage 4.
+/// Returns a submission with a grader error at stage 2, which blocks stage 4.
 pub fn incomplete() -> Submission {
     let mut submission = submission(lab(Some(2)));
     submission.error = Some(format!("the machine failed {HOSTILE}"));
     submission
 }
 
-/// A submission that could not be graded at all.
+/// Returns a submission that could not be graded at all.
 pub fn ungraded() -> Submission {
     let mut submission = complete();
     (submission.points, submission.complete) = (None, false);
@@ -46,7 +46,7 @@ pub fn ungraded() -> Submission {
     submission
 }
 
-/// A submission with many stages, each of which fails with 1 MB of output.
+/// Returns a submission with many stages, each of which fails with 1 MB of output.
 pub fn flood() -> Submission {
     let output = format!("{HOSTILE}{}", "\"\u{202e}\\".repeat(1 << 17));
     let stages = (1..=60).map(|number| {

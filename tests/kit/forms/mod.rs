@@ -119,8 +119,8 @@ fn forms_show_that_there_are_hidden_stages_and_nothing_else_about_them() {
 #[test]
 fn a_form_never_gives_0_points_for_a_grader_error() {
     for submission in [incomplete(), ungraded()] {
-        // These forms cannot express a grader error, so nothing is written, which these systems report as a failure of
-        // the grader.
+        // These forms cannot express a grader error, so no file is written. The systems report a missing file as a
+        // failure of the grader.
         assert_eq!(written("gradescope", &submission), None);
         assert_eq!(written("classroom50", &submission), None);
         let results = json("prairielearn", &submission);

@@ -117,8 +117,8 @@ fn a_report_of_a_flood_is_made_in_time() {
     });
 }
 
-/// The processor time that this thread has used. Unlike the time of day, processor time does not depend on other
-/// programs.
+/// Returns the processor time that this thread has used. Unlike the time of day, processor time does not depend on
+/// other programs.
 fn used() -> Duration {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap().into()
 }
@@ -224,7 +224,7 @@ fn parts_are_made(run: &Run, lab: &Lab, columns: usize, rng: &mut StdRng) -> Res
             }
         }
     }
-    // Reports show all text with `visible`.
+    // Reports pass all text through `visible`.
     let [one, other] = &run.texts.each_ref().map(|text| visible(text.as_bytes()));
     let room = rng.random_range(..100);
     let header = |rng: &mut StdRng, text: &str| rng.random_range(..=text.chars().count());

@@ -45,7 +45,7 @@ pub fn class(count: u32) -> Record {
     record(submissions)
 }
 
-/// A class in which every text that a submission controls is hostile.
+/// Returns a class in which every text that a submission controls is hostile.
 pub fn hostile() -> Record {
     let long = format!("{HOSTILE}{}", "A".repeat(1 << 20));
     let names = FORMULAS.iter().map(|formula| format!("{formula}{HOSTILE}"));
@@ -158,7 +158,7 @@ fn lab(
     }
 }
 
-/// A report in which the programs printed and sent `output`, and other people should have seen more.
+/// Returns a report in which the programs printed and sent `output`, and other people should have seen more.
 fn report(lab: u32, stage: u32, output: &str) -> Report {
     let at = |ms: u64, who: &str, what| Event {
         at: Duration::from_millis(ms),

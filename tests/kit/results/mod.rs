@@ -34,7 +34,7 @@ fn folder(name: &str) -> PathBuf {
     folder
 }
 
-/// The pages below a folder, with their names.
+/// Returns the pages below a folder, with their names.
 fn pages_in(folder: &Path) -> Vec<(PathBuf, String)> {
     let names = files::below(folder).unwrap();
     let page = |name: PathBuf| {

@@ -1,4 +1,4 @@
-//! What a trace bounds, and what it leaves behind: nothing.
+//! Tests the limits of a trace, and that a trace leaves nothing behind.
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
@@ -55,13 +55,13 @@ fn there_are_only_so_many_connections() {
     let kind = (&refused).read(&mut [0]).map_err(|error| error.kind());
     assert_eq!(kind, Err(ErrorKind::ConnectionReset));
     trace.draws("✗ there are 100 connections already");
-    // All of them work, also those that share the last lane.
+    // All connections work, even those that share the last lane.
     for (number, (client, peer)) in open.iter().enumerate() {
         send(client, format!("{number}\n"));
         reads(peer, &format!("{number}\n"));
     }
     trace.draws("#100: 99⏎");
-    // When one is over, another may come.
+    // When one connection has ended, another is accepted.
     open.truncate(99);
     trace.draws("closes");
     trace.draws("closes");
@@ -96,12 +96,12 @@ fn errors_name_the_port_and_what_to_do() {
     assert!(has("ended before it listened") && has("oh dear") && has("exit status: 3"), "{words}");
 }
 
-/// The command line of a finished server.
+/// Returns the command line of a finished server.
 fn finished(lab: u32) -> String {
     format!("{} {{port}}", executable(&format!("solution{lab}-server")).display())
 }
 
-/// The process and the port of the server that a trace has started.
+/// Returns the process id and the port of the server that a trace has started.
 fn server_of(trace: &Trace) -> (String, u16) {
     let pid = trace.child.id();
     let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();

@@ -19,21 +19,21 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// No event takes longer, even on a busy machine, where a server may have to be built.
+/// The maximum time until an event, even on a busy machine, and even if a server must first be built.
 const LIMIT: Duration = Duration::from_mins(2);
 
-/// A running trace. It is ended when its test ends.
+/// A running trace, which is ended when its test ends.
 struct Trace {
     child: Child,
     port: u16,
     /// The lines of the ladder.
     ladder: Receiver<String>,
-    /// The other lines.
+    /// The lines that are not part of the ladder.
     words: Receiver<String>,
     drawn: Vec<String>,
 }
 
-/// Returns the lines of a stream as they come.
+/// Returns the lines of a stream as they arrive.
 fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = mpsc::channel();
     let lines = BufReader::new(stream).lines();
@@ -76,7 +76,7 @@ impl Trace {
         ready(TcpStream::connect(("127.0.0.1", self.port)).unwrap())
     }
 
-    /// Connects a client, and returns both ends.
+    /// Connects a client, and returns the client's end and the server's end.
     fn pair(&self, server: &TcpListener) -> (TcpStream, TcpStream) {
         let client = self.connect();
         let mut waits = [PollFd::new(server.as_fd(), PollFlags::POLLIN)];
@@ -99,7 +99,7 @@ impl Trace {
         }
     }
 
-    /// Waits for a line beside the ladder.
+    /// Waits for a line outside the ladder that contains this text.
     fn says(&mut self, text: &str) -> String {
         let mut all = Vec::new();
         loop {
@@ -119,15 +119,15 @@ impl Trace {
         Pid::from_raw(self.child.id().cast_signed())
     }
 
-    /// Waits until the trace ends. Returns its status, the rest of the ladder, and what else it said.
+    /// Waits until the trace ends. Returns its exit status, the ladder, and the remaining lines outside the ladder.
     fn ends(&mut self) -> (ExitStatus, Vec<String>, String) {
-        // Both streams end with the process.
+        // Both streams end when the process ends.
         let words: Vec<_> = iter(&self.words).collect();
         self.drawn.extend(iter(&self.ladder));
         (self.child.wait().unwrap(), std::mem::take(&mut self.drawn), words.join("\n"))
     }
 
-    /// Presses Ctrl-C. Returns the ladder.
+    /// Presses Ctrl-C, and returns the ladder.
     fn stops(mut self) -> Vec<String> {
         self.signal(Signal::SIGINT);
         let (status, ladder, words) = self.ends();
@@ -136,7 +136,7 @@ impl Trace {
     }
 }
 
-/// The lines until the stream ends.
+/// Returns the lines up to the end of the stream.
 fn iter(lines: &Receiver<String>) -> impl Iterator<Item = String> {
     std::iter::from_fn(move || match lines.recv_timeout(LIMIT) {
         Ok(line) => Some(line),
@@ -166,7 +166,7 @@ fn send(mut stream: &TcpStream, bytes: impl AsRef<[u8]>) {
     stream.write_all(bytes.as_ref()).unwrap();
 }
 
-/// Reads this many bytes. Returns the pieces in which they arrived.
+/// Reads `len` bytes, and returns the pieces in which they arrived.
 fn pieces(mut stream: &TcpStream, len: usize) -> Vec<String> {
     let (mut pieces, mut read, mut bytes) = (Vec::new(), 0, [0; 4096]);
     while read < len {
@@ -178,19 +178,19 @@ fn pieces(mut stream: &TcpStream, len: usize) -> Vec<String> {
     pieces
 }
 
-/// Reads exactly these bytes.
+/// Asserts that the next bytes are this text.
 fn reads(stream: &TcpStream, text: &str) {
     assert_eq!(pieces(stream, text.len()).concat(), text);
 }
 
-/// The texts of a ladder, without times and lanes.
+/// Returns the texts of a ladder, without times and lanes.
 fn texts(ladder: &[String]) -> Vec<&str> {
     let rows = ladder.iter().filter(|line| line.contains('│') || line.contains('●'));
     rows.map(|row| row.rsplit(['│', '├', '┤', '▶', '◀', '●']).next().unwrap().trim_start())
         .collect()
 }
 
-/// Runs `cargo lab trace` to its end. Returns its status and its two outputs.
+/// Runs `cargo lab trace --show` on a file. Returns the exit status, the standard output and the error output.
 fn show(file: &Path, arguments: &[&str]) -> (ExitStatus, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lab"));
     let output = command.args(["trace", "--show"]).arg(file).args(arguments).output().unwrap();

@@ -1,4 +1,4 @@
-//! Packet captures, read back by the test itself, and by tshark if it is installed.
+//! Tests packet captures: the test reads them itself, and has tshark read them if tshark is installed.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -83,7 +83,7 @@ fn packets_contain_what_was_sent() {
     let packets = packets(&file);
     assert!(packets.is_sorted_by_key(|packet| packet.time));
     assert!(packets[0].time > 1_600_000_000_000_000, "the time since 1970");
-    // The next sequence number, and the bytes, of each direction.
+    // The next sequence number and the bytes of each direction.
     let mut streams: BTreeMap<_, (u32, Vec<u8>)> = BTreeMap::new();
     for Packet { ends: [from, to], seq, ack, flags, data, .. } in &packets {
         let next = streams.get(&(*to, *from)).map_or(0, |(next, _)| *next);
@@ -106,7 +106,7 @@ fn packets_contain_what_was_sent() {
     assert_eq!((count(SYN), count(FIN), count(RST)), (4, 2, 1));
 }
 
-/// Returns what tshark says, if it is installed.
+/// Returns the output of tshark, if tshark is installed.
 fn tshark(file: &Path, arguments: &[&str]) -> Option<String> {
     let mut command = Command::new("tshark");
     command.arg("-r").arg(file).args([
@@ -125,7 +125,7 @@ fn tshark_has_no_complaint() {
     let (_, folder, [saved, file]) = session();
     let session = fs::read_to_string(&saved).unwrap();
     let port = session.split_once("\"port\":").unwrap().1.split_once('}').unwrap().0.to_owned();
-    // The bytes do not matter to the packets, but their port may.
+    // tshark may choose a protocol by the port, so try the ports of all labs.
     for (lab, usual) in [("1", "9999"), ("2", "55555"), ("3", "9095"), ("4", "8080"), ("2", &port)]
     {
         let usual = session.replacen(&format!("\"port\":{port}"), &format!("\"port\":{usual}"), 1);
@@ -136,7 +136,7 @@ fn tshark_has_no_complaint() {
             println!("NOT CHECKED: tshark is not installed");
             return;
         };
-        // The session has one reset, which is worth a warning.
+        // The session contains one reset, for which tshark prints a warning.
         let summaries: Vec<_> = experts.lines().filter(|line| line.contains("  ")).collect();
         let is_harmless = |line: &&str| {
             ["Frequency", "Connection ", "the connection closing"]

@@ -1,4 +1,4 @@
-//! Three people chat through a relay that cuts everything into single bytes.
+//! Tests that three people can chat through a relay that passes on single bytes.
 
 use grader::harness::person::Person;
 use grader::journal::Journal;
@@ -48,7 +48,7 @@ fn the_finished_programs_survive_single_bytes() {
         let seats = if lab == 1 { " --seats 3" } else { "" };
         let server = format!("{} {{port}}{seats}", server.display());
         let mut arguments = vec!["--server", &server, "--split", "1"];
-        // On wire 2, `NICK` and the nickname have no ⏎, so a pause, which a busy machine may make, would divide them.
+        // In lab 2, `NICK` and the nickname have no newline, so a pause on a busy machine would split them.
         if lab == 2 {
             arguments.extend(NAMES.iter().flat_map(|name| ["--only", name]));
         }
@@ -59,7 +59,7 @@ fn the_finished_programs_survive_single_bytes() {
             .map(|(before, name)| joins(lab, name, &mut trace, before + 1))
             .collect();
         for (speaker, name) in people.iter().zip(NAMES) {
-            // On wires 1 and 2, a pause may split the first message, but no other.
+            // In labs 1 and 2, a pause may split the first message, but no later message.
             if lab <= 2 {
                 speaker.types("first").unwrap();
             }
@@ -78,7 +78,7 @@ fn the_finished_programs_survive_single_bytes() {
         }
         drop(people);
         let ladder = trace.stops();
-        // Nearly everything had many pieces.
+        // Nearly every message was cut into many pieces.
         let cut =
             ladder.iter().filter(|line| line.contains(" pieces: ") || line.contains('╎')).count();
         assert!(cut >= 9, "lab {lab}: {ladder:#?}");

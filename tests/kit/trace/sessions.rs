@@ -1,4 +1,4 @@
-//! Saved sessions: shown as they were, and harmless wherever they come from.
+//! Tests saved sessions: they are shown unchanged, and even a hostile file does no harm.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,11 +11,11 @@ use tempfile::TempDir;
 
 use crate::trace::{Trace, listener, reads, send, show};
 
-/// What bob hears: not all of it is text.
+/// The bytes that bob receives, not all of which are text.
 pub const BOB: &[u8] = b"bob \xff\x00\x1b[31m \"quoted\"\n";
 
-/// A session with everything that a ladder can show. Returns the ladder, and the files with the session and with its
-/// packets.
+/// Records a session with everything that a ladder can show. Returns the ladder, the folder, and the files with the
+/// session and with its packets.
 pub fn session() -> (Vec<String>, TempDir, [PathBuf; 2]) {
     let folder = tempfile::tempdir().unwrap();
     let files = ["session", "packets"].map(|name| folder.path().join(name));
@@ -160,6 +160,6 @@ fn no_change_of_a_session_file_does_any_harm() {
         assert!(!shown.contains('\x1b') && !errors.contains('\x1b'), "seed {seed}");
         shown_whole += u64::from(status.success());
     }
-    // Some changes matter, and some do not.
+    // Some changes make a file invalid, and others do not.
     assert!((1..TRIES).contains(&shown_whole), "{shown_whole}");
 }

@@ -1,4 +1,4 @@
-//! Each kind of trouble, as the peers and the ladder see it.
+//! Tests each kind of trouble: what the peers receive, and what the ladder shows.
 
 use std::io::{ErrorKind, Read};
 use std::net::TcpStream;
@@ -8,7 +8,7 @@ use grader::labs::lab3::wire::frame;
 
 use crate::trace::{Trace, listener, pieces, reads, send, texts};
 
-/// How often a test is tried again if its peer did not read in time, because the machine was busy.
+/// The number of attempts, because the peer may not read in time on a busy machine.
 const CHANCES: usize = 3;
 
 #[test]
@@ -40,7 +40,7 @@ fn without_trouble_everything_is_passed_on_and_drawn() {
         "closes",
     ];
     assert_eq!(texts(&ladder), all, "{ladder:#?}");
-    // The lane gets the client's name when the wire has shown it.
+    // The lane gets the client's name when the trace has seen the name in the stream.
     assert!(ladder[0].contains("#1") && ladder.iter().any(|line| line.ends_with("alice")));
     assert!(!ladder.concat().contains('\x1b'));
 }
@@ -57,7 +57,7 @@ fn bytes_arrive_in_pieces() {
         if seen.last().is_some_and(|pieces| pieces == &["he", "ll", "o\n"]) {
             send(&peer, "hello\n");
             pieces(&client, 6);
-            // A busy machine may draw a message in several rows.
+            // On a busy machine, a message may be drawn in several rows.
             let drawn = texts(&trace.stops()).join("╎");
             assert!(drawn.ends_with("he╎ll╎o⏎╎he╎ll╎o⏎"), "{drawn}");
             return;
@@ -110,11 +110,11 @@ fn bytes_arrive_slowly() {
     assert!(
         pieces(&peer, 11).iter().all(|piece| piece.len() <= 2) || begin.elapsed().as_secs() > 1
     );
-    // The first two bytes do not wait.
+    // The first two bytes are passed on immediately.
     assert!(begin.elapsed() >= Duration::from_millis(400));
 }
 
-/// Sends ten bytes to the server, of which four arrive.
+/// Sends ten bytes to the server, and asserts that only four arrive.
 fn four_of_ten(trouble: &str, kind: &str) -> (Trace, TcpStream, TcpStream) {
     let server = listener();
     let mut trace = Trace::before(1, &server, &[trouble, "4", "--only", "to-server"]);
@@ -128,18 +128,18 @@ fn four_of_ten(trouble: &str, kind: &str) -> (Trace, TcpStream, TcpStream) {
 
 #[test]
 fn a_direction_stops_for_ever() {
-    let (trace, client, peer) = four_of_ten("--stop-after", "stops for ever");
-    // The other direction goes on, so everything that could arrive here has arrived.
+    let (trace, client, peer) = four_of_ten("--stop-after", "stops forever");
+    // The other direction continues. When its bytes have arrived, no more bytes can arrive here.
     send(&client, "more\n");
     send(&peer, "hi there\n");
     reads(&client, "hi there\n");
     peer.set_nonblocking(true).unwrap();
     let kind = (&peer).read(&mut [0]).map_err(|error| error.kind());
     assert_eq!(kind, Err(ErrorKind::WouldBlock));
-    // What was not passed on is not a message.
+    // The ladder shows only bytes that were passed on.
     assert_eq!(
         texts(&trace.stops()),
-        ["connects", "hell", "✗ stops for ever after 4 bytes", "hi there⏎"]
+        ["connects", "hell", "✗ stops forever after 4 bytes", "hi there⏎"]
     );
 }
 
@@ -183,7 +183,7 @@ fn trouble_is_only_for_one_client() {
     let ladder = trace.stops();
     let rows = texts(&ladder);
     assert_eq!(rows.iter().filter(|text| **text == "13‹62 spaces›[ann] : hello").count(), 2);
-    let end = ["13‹62 spaces›[bob] …", "✗ stops for ever after 70 bytes"];
+    let end = ["13‹62 spaces›[bob] …", "✗ stops forever after 70 bytes"];
     assert!(rows.ends_with(&end), "{ladder:#?}");
 }
 
@@ -201,7 +201,7 @@ fn a_seed_repeats_the_pieces() {
     assert_eq!(first, drawn("7"));
     assert_ne!(first, drawn("8"));
     assert_eq!(first.replace('╎', ""), "what-a-long-message-this-is⏎");
-    // Without a seed, one is chosen and shown.
+    // If no seed is given, the trace chooses and prints one.
     let server = listener();
     let mut trace = Trace::before(1, &server, &["--split", "1-7"]);
     trace.says("--seed ");
@@ -212,7 +212,7 @@ fn trouble_that_makes_no_sense_is_refused() {
     for (arguments, says) in [
         (&["3", "--split", "0"][..], "a piece has at least 1 byte"),
         (&["3", "--delay", "20"], "20ms or 0.5s"),
-        (&["3", "--rate", "0"], "bytes a second"),
+        (&["3", "--rate", "0"], "bytes per second"),
         (&["3", "--stop-after", "1", "--reset-after", "2"], "cannot be used with"),
         (&["3", "--glue"], "--hold"),
         (&["3", "--server", "x"], "{port}"),

@@ -1,4 +1,4 @@
-//! Shows what has changed since an earlier record: which students' points, at which stages, and why.
+//! Compares a record with an earlier record: shows which students' points have changed, at which stages, and why.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -48,7 +48,7 @@ fn by_name(record: &Record) -> BTreeMap<&str, &Submission> {
     record.submissions.iter().map(|submission| (submission.name.as_str(), submission)).collect()
 }
 
-/// Returns how the conditions of the two gradings differ. This may be the reason for all other differences.
+/// Returns the differences between the conditions of two gradings. They may be the reason for all other differences.
 fn conditions(old: &Record, new: &Record) -> Vec<String> {
     let control = |record: &Record| format!("{:?}", record.control).to_lowercase();
     let mut changes = Vec::new();
@@ -81,7 +81,7 @@ fn points_changed(old: &Submission, new: &Submission) -> String {
     change
 }
 
-/// Returns each stage whose points differ, with the reasons.
+/// Returns each stage whose points differ, with the reasons for both results.
 fn stage_changes(old: &Submission, new: &Submission) -> Vec<(String, Vec<String>)> {
     let (before, now) = (stages(old), stages(new));
     let numbers: BTreeSet<_> = before.keys().chain(now.keys()).collect();

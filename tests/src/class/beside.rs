@@ -1,4 +1,4 @@
-//! Writes files that are always complete, no matter when the grading ends.
+//! Writes files in one step, so that they are always complete, even if the grading is stopped.
 
 use std::fs::Permissions;
 use std::io::{BufWriter, Write};
@@ -19,7 +19,7 @@ pub fn write(file: &Path, contents: impl FnOnce(&mut dyn Write) -> Result<()>) -
     };
     let mut beside = tempfile::Builder::new()
         .prefix(".grading-")
-        // As for any other file, the user's umask restricts the permissions.
+        // The user's umask restricts these permissions, as for any other file.
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(folder)
         .with_context(shown)?;

@@ -1,4 +1,4 @@
-//! The page of a class, with a row for each submission and a column for each stage. Each report is one click away.
+//! The page of a class, with a row for each submission and a column for each stage. The cells link to the reports.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -9,7 +9,8 @@ use crate::class::verdicts::{known, sign, word};
 use crate::report::markup::{Inline, STYLE, page, paragraph};
 use crate::report::text::{escape, quoted_line};
 
-/// The style of the table. Color-blind people can distinguish blue from orange, and each cell also has a sign.
+/// The style of the table. The colors are blue and orange, which color-blind people can distinguish. Each cell also has
+/// a sign.
 const TABLE: Inline = Inline {
     hash: "RtExUcngw88W7/9nXqqxjEtP1SwAFVF3aGWKI4gzVhI=",
     text: include_str!("table.css"),
@@ -19,7 +20,7 @@ const TABLE: Inline = Inline {
 const SORT: Inline =
     Inline { hash: "ZllB8cKDmQXQNtGEln90QT7ZXqPirHQCpu4ZI/1Vy6s=", text: include_str!("sort.js") };
 
-/// Returns the page. `links` are the pages of the submissions, in the same order.
+/// Returns the page. `links` contains the links to the pages of the submissions, in the order of the submissions.
 pub fn class_page(record: &Record, links: &[String]) -> String {
     let table = Table::of(record);
     let rows = record.submissions.iter().zip(links).map(|(one, link)| table.row(one, link));
@@ -58,7 +59,7 @@ struct Column<'a> {
     stage: &'a Stage,
     /// The number of submissions that have passed the stage.
     passed: usize,
-    /// The style class of all cells in the column. The style separates the labs.
+    /// The style class of all cells in the column. The first column of each lab has a class that separates the labs.
     class: &'static str,
 }
 
@@ -78,8 +79,8 @@ impl<'a> Table<'a> {
         Self { labs, stages }
     }
 
-    /// Returns the explanation of the signs. The signs of hidden stages and bonus stages are explained only if there
-    /// are such stages.
+    /// Returns the explanation of the signs. Leaves out the signs of hidden stages and bonus stages if there are no
+    /// such stages.
     fn legend(&self) -> String {
         let has = |is: fn(&Stage) -> bool| self.stages.values().any(|column| is(column.stage));
         let of = |verdict| (class(verdict), sign(verdict));
@@ -187,12 +188,12 @@ fn class(verdict: Verdict) -> &'static str {
     }
 }
 
-/// Returns the cell of a stage. The cell links to the report if there is one.
+/// Returns the cell of a stage. If the stage has a report, the cell links to it.
 fn cell(lab: u32, stage: &Stage, of_column: &str, link: &str) -> String {
     let (class, sign) = (class(stage.verdict), sign(stage.verdict));
     let space = if of_column.is_empty() { "" } else { " " };
     let number = format!("{lab}.{}", stage.stage);
-    // Most cells have no title, which keeps the page small.
+    // The cells of passed stages have no title, which keeps the page small.
     let title = match stage.verdict {
         Verdict::Passed => String::new(),
         _ => format!(" title=\"{number} {}\"", word(stage)),

@@ -16,7 +16,7 @@ use crate::labs;
 /// The executable of each package.
 pub type Programs = BTreeMap<String, PathBuf>;
 
-/// The file in an archive that records which kit the programs come from.
+/// The name of the file in an archive that records the version of the kit.
 const VERSION: &str = "kit";
 
 /// Builds the finished programs of a kit.
@@ -59,13 +59,13 @@ pub fn export(kit: &Path, file: &Path) -> Result<usize> {
     Ok(programs.len())
 }
 
-/// Unpacks the programs in an archive into a folder.
+/// Unpacks the programs from an archive into a folder.
 ///
 /// # Errors
-/// Returns an error if the file is not such an archive, or is from another version of the kit.
+/// Returns an error if the file is not such an archive, or was made by another version of the kit.
 pub fn from_file(file: &Path, folder: &Path, labs: &[u32]) -> Result<Programs> {
     let shown = file.display();
-    let wrong = || format!("{shown} is not a control of `cargo lab export --control`");
+    let wrong = || format!("{shown} was not made by `cargo lab export --control`");
     let packed = File::open(file).with_context(|| format!("cannot read {shown}"))?;
     let mut tar = tar::Archive::new(GzDecoder::new(packed));
     let mut programs = Programs::new();

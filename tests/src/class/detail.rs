@@ -1,4 +1,4 @@
-//! The instructor's choice of how much of a record students see.
+//! The instructor's choice of what students see of a record.
 
 use std::slice;
 
@@ -20,7 +20,7 @@ pub enum Detail {
 
 impl Detail {
     /// Returns the submission as its author sees it: without hidden stages, and with this level of detail in each
-    /// report. The sums leave out hidden stages, because otherwise the sums would show whether the hidden stages are
+    /// report. The sums leave out hidden stages, because they would otherwise reveal whether the hidden stages have
     /// passed.
     pub fn shown(self, submission: &Submission) -> Submission {
         let mut shown = submission.clone();
@@ -63,12 +63,12 @@ impl Detail {
     }
 }
 
-/// Returns the sum of the points that are known, if any.
+/// Returns the sum of the known points, or `None` if no points are known.
 fn sum(points: impl Iterator<Item = Option<u32>>) -> Option<u32> {
     points.flatten().reduce(u32::saturating_add)
 }
 
-/// Leaves out what was expected, and everything that hints at what was expected.
+/// Leaves out the expected text, and everything that hints at it.
 fn actual(report: Report) -> Report {
     let Report { ended, wrong, grader, ladder, happened, screens, running, mut advice, .. } =
         report;
@@ -81,7 +81,7 @@ fn actual(report: Report) -> Report {
     actual
 }
 
-/// Leaves out the expected text. The output of a compiler stays as it is.
+/// Leaves out the expected text. Does not change the output of a compiler.
 fn without_expected(wrong: Wrong) -> Wrong {
     if wrong.expected.is_empty() {
         return wrong;

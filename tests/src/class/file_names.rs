@@ -1,4 +1,4 @@
-//! The names of files about submissions.
+//! Chooses file names for the submissions of a class.
 
 use std::collections::BTreeSet;
 
@@ -7,14 +7,14 @@ use crate::class::record::Record;
 /// Returns a file name for each submission. A student's name may contain anything, but a file name contains only
 /// letters and digits.
 pub fn file_names(record: &Record, extension: &str) -> Vec<String> {
-    /// Even if each of this many letters takes four bytes, the file name is not too long.
+    /// A file name with this many letters is not too long, even if each letter takes four bytes.
     const LONGEST: usize = 50;
     let mut taken = BTreeSet::new();
     let mut file_name = |name: &str| {
         let safe = |char: char| if char.is_alphanumeric() { char } else { '_' };
         let mut stem: String = name.chars().take(LONGEST).map(safe).collect();
         if stem.is_empty() {
-            // A file whose name begins with a dot is not listed.
+            // Programs such as `ls` hide a file whose name begins with a dot.
             stem.push('_');
         }
         // Some systems do not distinguish upper case from lower case.

@@ -1,5 +1,5 @@
-//! Grades a class. Several submissions are graded at the same time, each in a separate process. Each result is written
-//! as soon as it is available.
+//! Grades a class. Grades several submissions at the same time, each in a separate process. Writes each result as soon
+//! as it is available.
 
 use std::env;
 use std::fs::{self, File};
@@ -38,7 +38,7 @@ use crate::system::orphans;
 /// The hidden subcommand of `cargo lab` that runs [`worker::run`].
 pub const WORKER: &str = "grade-worker";
 
-/// The time that a worker may take to end everything that it has started.
+/// The time that a worker may take to end all processes that it has started.
 const END_LIMIT: Duration = Duration::from_secs(10);
 
 /// The class to grade, and the settings for the grading.
@@ -53,7 +53,7 @@ pub struct Class {
     pub labs: Vec<u32>,
     /// The instructor's settings.
     pub settings: Settings,
-    /// The file with the control, if it does not come from the kit.
+    /// The file with the control, unless the kit's own solutions are the control.
     pub control: Option<PathBuf>,
     /// The number of submissions that are graded at the same time.
     pub jobs: usize,
@@ -63,7 +63,7 @@ pub struct Class {
     pub tier: Tier,
 }
 
-/// Grades a class, and returns the record. The results in `before` are kept, except incomplete results.
+/// Grades a class, and returns the record. Keeps the complete results in `before`.
 ///
 /// # Errors
 /// Returns an error if nothing can be graded, or the record cannot be written.
@@ -98,10 +98,11 @@ pub fn grade(class: &Class, before: Option<Record>) -> Result<Record> {
     announce(&bar);
     if class.file.is_some() {
         let stopped = || {
-            eprintln!("stopped; the same command with --resume goes on");
+            eprintln!("stopped; to continue, repeat the command with --resume");
             exit(130);
         };
-        // The workers end when this process ends. If the handler cannot be set, Ctrl-C ends this process as well.
+        // The handler need not end the workers, because they end with this process. If the handler cannot be set,
+        // Ctrl-C ends this process without a message.
         let _ = ctrlc::set_handler(stopped);
     }
     let queue = Mutex::new(todo.into_iter());
@@ -118,7 +119,7 @@ pub fn grade(class: &Class, before: Option<Record>) -> Result<Record> {
             let at = record.submissions.partition_point(|other| other.name < submission.name);
             record.submissions.insert(at, submission);
             if let Err(error) = save(&record) {
-                // The other jobs end when their queue is empty.
+                // The queue is emptied, because the other jobs end when their queue is empty.
                 queue.lock().unwrap_or_else(PoisonError::into_inner).by_ref().for_each(drop);
                 return Err(error.context("free some space, then grade again with --resume"));
             }
@@ -253,7 +254,7 @@ fn grade_one(
     let mut tier = class.tier.clone();
     let mut ended = run(&job, tier.has_namespaces());
     if let Ok(Ended { has_started: false, how }) = &ended {
-        // There were namespaces for the probe, but now the system has no namespaces left.
+        // Namespaces were available for the probe, but now the system has none left.
         tier = tier.without_namespaces(how)?;
         ended = run(&job, false);
     }
@@ -268,9 +269,9 @@ fn grade_one(
 
 /// How a worker ended.
 struct Ended {
-    /// Whether the worker could be started in its own namespaces, if they were requested.
+    /// Whether the worker could be started, and its namespaces were available if they were requested.
     has_started: bool,
-    /// How the worker ended, in words, in case there is no result.
+    /// A description of how the worker ended, which is shown if there is no result.
     how: String,
 }
 
@@ -278,7 +279,7 @@ struct Ended {
 fn run(job: &Job, has_namespaces: bool) -> Result<Ended> {
     let _ = fs::remove_file(job.result());
     let errors = job.slot.folder.join("errors.txt");
-    // The folders of the programs are below this folder, which is removed in any case.
+    // The folders of the programs are in this folder, which is always removed at the end.
     let folder = Folder::new()?;
     let line = serde_json::to_string(job).context("the path of the submission is not UTF-8")?;
     let starting = orphans::starting();
@@ -300,7 +301,7 @@ fn run(job: &Job, has_namespaces: bool) -> Result<Ended> {
         .context("cannot start a process for the submission")?;
     let pid = Pid::from_raw(child.id().cast_signed());
     starting.has_started(pid);
-    // If the worker has already ended, the wait reports its end.
+    // If the worker has already ended, the write fails, and the wait below reports the end.
     let _ = child.stdin.as_mut().map(|stdin| writeln!(stdin, "{line}"));
     let (begin, limit) = (Instant::now(), job.limit());
     let wait = |limit: Duration| loop {
@@ -330,7 +331,7 @@ fn run(job: &Job, has_namespaces: bool) -> Result<Ended> {
     let how = match status {
         Ok(WaitStatus::Exited(_, code)) => format!("with exit status {code}"),
         Ok(WaitStatus::Signaled(_, signal, _)) => format!("by {signal}"),
-        other => format!("in an unknown way ({other:?})"),
+        other => format!("for an unknown reason ({other:?})"),
     };
     let has_started =
         !has_namespaces || status != Ok(WaitStatus::Exited(pid, namespaces::FAILED.into()));

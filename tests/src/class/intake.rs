@@ -10,15 +10,16 @@ use crate::class::settings::Settings;
 use crate::kit::files;
 use crate::submission::handed_in::Source;
 
-/// Moodle names a folder or file `Ann Lee_12345_assignsubmission_file_chat.zip`.
+/// A part of the names that Moodle gives to folders and files, for example `Ann
+/// Lee_12345_assignsubmission_file_chat.zip`.
 const MOODLE: &str = "_assignsubmission_";
 
 /// A submission, and the student who handed it in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Handed {
-    /// The student's name. Each name occurs once in a class.
+    /// The student's name, which is made unique in the class.
     pub name: String,
-    /// The number that Moodle gives the student.
+    /// The number that Moodle has assigned to the student.
     number: Option<String>,
     /// The name of the file or folder, without an archive's extension.
     stem: String,
@@ -26,8 +27,8 @@ pub struct Handed {
     pub source: Option<Source>,
 }
 
-/// Finds the submissions at these paths. Each path is a submission or a folder of submissions. `roster` is a CSV file
-/// with a column `name`.
+/// Finds the submissions at these paths. Each path leads to a submission or a folder of submissions. `roster` is a CSV
+/// file with a column `name`.
 ///
 /// # Errors
 /// Returns an error if a path does not exist, or the roster cannot be read.
@@ -60,13 +61,13 @@ pub fn find(paths: &[PathBuf], settings: &Settings, roster: Option<&Path>) -> Re
     Ok(found)
 }
 
-/// Returns whether a folder is one submission. Otherwise, it contains the submissions of a class.
+/// Returns whether a folder is one submission rather than a folder with the submissions of a class.
 fn is_submission(folder: &Path, settings: &Settings) -> bool {
     let folders = |folder: &Path| {
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
         entries.map(|entry| entry.path()).filter(|path| path.is_dir())
     };
-    // A student's folder may be called `lab2`, too.
+    // A name such as `lab2` is not enough, because it may also be the name of a student's folder.
     let is_lab = |folder: &PathBuf| {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
         let is_lab = files::lab_of(Path::new(&name)).is_some();
@@ -76,7 +77,7 @@ fn is_submission(folder: &Path, settings: &Settings) -> bool {
     has_file || folders(folder).any(|folder| is_lab(&folder))
 }
 
-/// Returns the submissions in a folder: its folders and archives.
+/// Returns the submissions in a folder. Each folder or archive in it is a submission.
 fn of_class(folder: &Path) -> Result<Vec<Handed>> {
     let mut found = Vec::new();
     for entry in
@@ -111,8 +112,8 @@ fn without_extension(file: &str) -> String {
     if first.to_lowercase().ends_with(".tar") { stem(&first).unwrap_or(first) } else { first }
 }
 
-/// If a folder contains only an archive, returns the archive, because each student's archive may be in a separate
-/// folder.
+/// If a folder contains nothing but an archive, returns the archive, because each student's archive may be in a
+/// separate folder.
 fn only_archive(source: Source) -> Source {
     let Source::Folder(folder) = &source else { return source };
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
@@ -129,15 +130,15 @@ fn only_archive(source: Source) -> Source {
     }
 }
 
-/// Gives the submissions the names from a roster. A row belongs to a submission if a cell of the row is the name of the
-/// folder or file, or Moodle's name or number. Students without a submission are added.
+/// Gives the submissions the names in a roster. A row belongs to a submission if a cell of the row is the name of the
+/// folder or file, or the student's name or number in Moodle. Adds the students on the roster who have no submission.
 fn name(found: &mut Vec<Handed>, roster: &Path) -> Result<()> {
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_path(roster)?;
     let headers = reader.headers()?.clone();
     let column = headers.iter().position(|header| {
         header.trim_start_matches('\u{feff}').trim().eq_ignore_ascii_case("name")
     });
-    let column = column.context("has no column with the header `name` in its first line")?;
+    let column = column.context("there is no column with the header `name` in the first line")?;
     for row in reader.records() {
         let row = row?;
         let name = row.get(column).unwrap_or_default().trim();
@@ -162,7 +163,7 @@ fn name(found: &mut Vec<Handed>, roster: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Adds the student's number, or the name of the file, to names that several students share.
+/// Adds the student's number, or the path of the submission, to each name that several students share.
 fn tell_apart(found: &mut [Handed]) {
     let names = |found: &[Handed]| {
         let mut names = BTreeMap::new();

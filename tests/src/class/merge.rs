@@ -1,4 +1,4 @@
-//! Merges the records of several gradings, such as the shards of a class.
+//! Merges the records of several gradings, for example those of the shards of a class.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,11 +7,11 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::class::record::{Record, Shard, Submission};
 use crate::report::text::quoted_line;
 
-/// Merges records, each with the name of its file. The result is the record of one grading of all submissions.
+/// Merges records, each with the name of its file. Returns a record that contains all submissions.
 ///
 /// # Errors
-/// Returns an error if the records are not parts of one class: they are from different kits or settings, a submission
-/// is in two records, or a shard is missing.
+/// Returns an error if the records are from different kits, if their settings differ, if a submission is in two
+/// records, or if a shard is missing.
 pub fn merge(records: Vec<(String, Record)>) -> Result<Record> {
     let mut records = records.into_iter();
     let (first, mut merged) = records.next().context("there is no record to merge")?;
@@ -41,7 +41,7 @@ pub fn merge(records: Vec<(String, Record)>) -> Result<Record> {
         );
         ensure!(
             merged.control == record.control,
-            "the control of {first} and that of {file} do not come from the same place; grade both in the same way"
+            "the control of {first} and that of {file} come from different places; grade both in the same way"
         );
         take(&file, &record.submissions)?;
         shards.extend(record.shard);
@@ -63,7 +63,7 @@ fn all_there(shards: &[Shard]) -> Result<()> {
     let of = first.of;
     if let Some(other) = shards.iter().find(|shard| shard.of != of) {
         bail!(
-            "some records are shards of {of}, and others of {}; grade them all with the same number",
+            "some records are shards of {of}, and others of {}; grade the class with the same number of shards",
             other.of
         );
     }
@@ -79,7 +79,7 @@ fn all_there(shards: &[Shard]) -> Result<()> {
     Ok(())
 }
 
-/// The values that the settings of a grading determine. Each value is kept with the name of the first file that
+/// The values that depend on the settings of a grading. Each value is stored with the name of the first file that
 /// contains it.
 #[derive(Default)]
 struct Rules {
@@ -87,11 +87,12 @@ struct Rules {
     class: Option<(String, Class)>,
 }
 
-/// The weight of a lab, and for each stage its number, its maximum, and whether it is a hidden stage or a bonus stage.
+/// The weight of a lab, and for each stage its number, its maximum, whether it is hidden, and whether it is a bonus
+/// stage.
 #[derive(PartialEq)]
 struct Lab(u32, Vec<(u32, u32, bool, bool)>);
 
-/// The values that even a submission without labs has: the maximum, and the number of hidden stages.
+/// The maximum and the number of hidden stages, which even a submission without labs has.
 #[derive(PartialEq)]
 struct Class(u32, u32);
 

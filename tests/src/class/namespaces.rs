@@ -1,8 +1,8 @@
 //! Isolates a command, so that it has its own processes, network, shared memory and temporary files; see namespaces(7).
 //!
-//! The processes of the command can neither reach nor see other processes. All these processes end with the command,
-//! and the command ends with this process. Many containers do not allow namespaces, so [`works`] tests beforehand
-//! whether they are available.
+//! The processes of the command can neither reach nor see other processes. When the command ends, so do all these
+//! processes. When this process ends, so does the command. Many containers do not allow namespaces, so [`works`] tests
+//! beforehand whether namespaces are available.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -13,13 +13,13 @@ use anyhow::{Context, Result, bail};
 /// The hidden subcommand of `cargo lab` that calls [`run`].
 pub const SUBCOMMAND: &str = "apart";
 
-/// The exit status if the namespaces are not available. In this case, the command was not started.
+/// The exit status if the command was not started, because namespaces are not available.
 pub const FAILED: u8 = 125;
 
 /// The command line of [`run`].
 #[derive(clap::Args)]
 pub struct Options {
-    /// Also gives the command its own /tmp. Otherwise it has only its own $TMPDIR
+    /// Gives the command its own /tmp in addition to its own $TMPDIR
     #[arg(long)]
     tmp: bool,
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
@@ -29,7 +29,7 @@ pub struct Options {
 /// Runs a command in its own namespaces, and returns the command's exit status. This process must have only one thread,
 /// and cannot be used for anything else afterward.
 ///
-/// The exit status is [`FAILED`] if the system does not provide the namespaces. In this case, the reason is on standard
+/// If the system does not provide namespaces, the exit status is [`FAILED`], and the reason is printed on standard
 /// error.
 ///
 /// # Errors
@@ -91,8 +91,8 @@ mod kernel {
             eprintln!("Error: {error:#}");
             return Ok(FAILED);
         }
-        // The child is the first process of its process table. If the child ends, the kernel ends all other processes
-        // of the table, and then notifies this process.
+        // The child is the first process of its PID namespace. When the child ends, the kernel ends all other processes
+        // in the namespace, and then notifies this process.
         let first = in_child(|| {
             let Err(error) = prepare(has_own_tmp).and_then(|()| become_command(command));
             eprintln!("Error: {error:#}");
@@ -104,7 +104,7 @@ mod kernel {
                 eprintln!("ended by {signal}");
                 Ok(128 + u8::try_from(signal as i32).unwrap_or(0))
             }
-            other => anyhow::bail!("the process ended in an unknown way: {other:?}"),
+            other => anyhow::bail!("the process ended for an unknown reason: {other:?}"),
         }
     }
 
@@ -127,7 +127,7 @@ mod kernel {
         }
     }
 
-    /// Enters all namespaces. The next child is the first process of the new process table.
+    /// Enters all namespaces. The next child is the first process of the new PID namespace.
     fn enter() -> Result<()> {
         let all = CloneFlags::CLONE_NEWUSER
             | CloneFlags::CLONE_NEWNS
@@ -139,7 +139,7 @@ mod kernel {
         // Only a process outside the namespaces can define which users and groups exist inside.
         let inherited = writer.as_raw_fd();
         let helper = in_child(|| {
-            // The pipe ends when this process closes it or ends.
+            // The pipe must end when the process outside closes its end, so this process closes its copy.
             let _ = close(inherited);
             let has_entered = reader.read_exact(&mut [0]).is_ok();
             let users = || map_ids(this, "uid_map", getuid().as_raw());
@@ -162,7 +162,7 @@ mod kernel {
     }
 
     /// Maps each user or group inside the namespaces to the same user or group outside. Only root may map all users and
-    /// groups. Otherwise, only one user and one group can be mapped.
+    /// groups. Other users can map only themselves and their group.
     fn map_ids(process: Pid, map: &str, own: u32) -> io::Result<()> {
         let folder = Path::new("/proc").join(process.to_string());
         let known = fs::read_to_string(Path::new("/proc/self").join(map))?;
@@ -173,7 +173,7 @@ mod kernel {
         };
         let all: String = known.lines().filter_map(same).collect();
         fs::write(folder.join(map), all).or_else(|_| {
-            // The kernel requires this setting before it allows a group to be mapped.
+            // The kernel requires this setting before an ordinary user may map a group.
             if map == "gid_map" {
                 fs::write(folder.join("setgroups"), "deny")?;
             }
@@ -183,20 +183,20 @@ mod kernel {
 
     /// Sets up the namespaces from inside, in their first process.
     fn prepare(has_own_tmp: bool) -> Result<()> {
-        // If the process outside is killed, this process ends, and so do all others in the namespaces.
+        // If the process outside is killed, the kernel ends this process, and all others in the namespaces.
         set_pdeathsig(Signal::SIGKILL)?;
         setsid()?;
-        loopback_up().context("the system does not switch the loopback interface on")?;
+        loopback_up().context("the system refuses to switch on the loopback interface")?;
         let none = None::<&str>;
         mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)
-            .context("the system refuses to set the mounts apart")?;
+            .context("the system refuses to separate the mounts")?;
         let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
         let new = |kind: &str, folder: &Path, flags: MsFlags, options: Option<&str>| {
             mount(Some(kind), folder, Some(kind), flags, options)
                 .with_context(|| format!("the system refuses to mount {}", folder.display()))
         };
         new("proc", Path::new("/proc"), flags | MsFlags::MS_NOEXEC, none)?;
-        // Files that are only in memory disappear with the last process, and cannot fill the disk.
+        // The mounted folders are in memory, so their files cannot fill the disk, and disappear with the last process.
         let temporary = Path::new("/tmp");
         let folder = std::env::temp_dir();
         new("tmpfs", Path::new("/dev/shm"), flags, Some("size=64m,nr_inodes=10k,mode=1777"))?;
@@ -216,7 +216,7 @@ mod kernel {
         Err(error).with_context(|| format!("cannot start {}", program.display()))
     }
 
-    /// Switches on the loopback interface, which is off in a new network.
+    /// Switches on the loopback interface, which is off in a new network namespace.
     fn loopback_up() -> io::Result<()> {
         // SAFETY: plain system calls with valid arguments. An interface request may be all zeros.
         #[allow(unsafe_code)]

@@ -21,8 +21,8 @@ const MAX_FILE: u64 = 16 * 1024 * 1024;
 /// The maximum number of bytes that are read from a build's output.
 const MAX_OUTPUT: u64 = 64 * 1024;
 
-/// Returns the language of a submission, and the folder within it in which its commands run. Returns `None` if the
-/// submission is in the kit's own language.
+/// Returns the language of a submission, and the folder of the submission in which the language's commands run. Returns
+/// `None` if the submission is in the kit's own language.
 ///
 /// # Errors
 /// Returns an error if the submission cannot be read.
@@ -44,7 +44,7 @@ pub fn language<'a>(
     Ok(found.min_by_key(|(_, top)| top.iter().count()))
 }
 
-/// Copies a submission to a folder. Returns the folder in which its commands run.
+/// Copies a submission to a folder. Returns the folder in which the language's commands run.
 ///
 /// # Errors
 /// Returns an error if the submission cannot be read, or is too large.
@@ -61,11 +61,10 @@ pub fn copy(source: &Source, top: &Path, folder: &Path) -> Result<PathBuf> {
     Ok(folder.join(top))
 }
 
-/// Runs the commands that build a submission. The commands may change only files in the folder. The error is meant for
-/// the student.
+/// Runs the commands that build a submission. The commands may change only files in `folder`.
 ///
 /// # Errors
-/// Returns an error if a command fails, or does not end in time.
+/// Returns an error, as a text for the student, if a command fails or does not end in time.
 pub fn build(language: &Language, folder: &Path, limit: Duration) -> Result<(), String> {
     let deadline = Instant::now() + limit;
     for command in &language.build {
@@ -82,7 +81,7 @@ fn run(command: &str, folder: &Path, deadline: Instant) -> Result<(), String> {
     let access = Access { reads, writes, ..Access::default() };
     let left = deadline.saturating_duration_since(Instant::now());
     let run = builds::run(shell, access, left, MAX_OUTPUT)
-        .map_err(|error| format!("cannot start it: {error}"))?;
+        .map_err(|error| format!("cannot start the command: {error}"))?;
     match run.end {
         End::Exited(0) => Ok(()),
         End::Late => {

@@ -1,8 +1,8 @@
-//! The record of a graded class, which is written as JSON. Everything that `cargo lab grade` shows is made from this
+//! The record of a graded class, which is written as JSON. Everything that `cargo lab grade` shows is taken from this
 //! record.
 //!
-//! `tests/class.schema.json` describes the same format for other programs. A new field does not change the version. If
-//! the meaning of a field changes, or a field is removed, the version changes.
+//! `tests/class.schema.json` describes the same format for other programs. The version changes if the meaning of a
+//! field changes, or a field is removed. The version does not change if a field is added.
 
 use std::str::FromStr;
 
@@ -18,23 +18,23 @@ pub struct Record {
     pub version: u32,
     /// The version of the kit that did the grading.
     pub kit: String,
-    /// The time at which the grading began, in UTC, as in RFC 3339.
+    /// The time at which the grading began, in UTC, in the format of RFC 3339.
     pub date: String,
-    /// The system, and the number of its processors.
+    /// The operating system, and the number of processors.
     pub machine: String,
-    /// Where the control came from.
+    /// The source of the control.
     pub control: Control,
-    /// The containment of the submissions: the tier, and what is missing.
+    /// The tier of containment of the submissions, and what is missing for a higher tier.
     pub tier: String,
     /// The part of the class that this record contains. `None` for a whole class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shard: Option<Shard>,
-    /// The submissions, sorted by name. Each name occurs once.
+    /// The submissions, sorted by name. No two submissions have the same name.
     pub submissions: Vec<Submission>,
 }
 
-/// A part of a class, for one of several machines. Shard 2 of 8 has every eighth submission, beginning with the second
-/// submission by name.
+/// A part of a class, for one of several machines. Shard 2 of 8 contains every eighth submission, sorted by name and
+/// beginning with the second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Shard {
     /// The number of the shard, starting at 1.
@@ -80,27 +80,28 @@ pub enum Control {
 /// The submission of one student.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Submission {
-    /// The student's name, or else the name of the file or folder.
+    /// The student's name, or the name of the file or folder if the student's name is not known.
     pub name: String,
-    /// The sum of the known points, in which the points of each lab are multiplied by its weight. `None` if nothing
+    /// The sum of the known points. The points of each lab are multiplied by the weight of the lab. `None` if nothing
     /// could be graded.
     pub points: Option<u32>,
     /// The maximum number of points, without bonus stages.
     pub maximum: u32,
     /// Whether every stage has points.
     pub complete: bool,
-    /// Why the submission could not be graded completely, or could not be graded at all.
+    /// The reason why the submission could not be graded completely, or at all.
     pub error: Option<String>,
-    /// The containment of this submission; see [`Record::tier`]. The tier of an earlier result may differ.
+    /// The tier of containment of this submission; see [`Record::tier`]. The tier may differ if the result is from an
+    /// earlier grading.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tier: Option<String>,
-    /// How long the grading took.
+    /// The time that the grading took.
     pub seconds: f64,
-    /// The time at which the grading ended, in UTC, as in RFC 3339.
+    /// The time at which the grading ended, in UTC, in the format of RFC 3339.
     pub date: String,
     /// The number of stages that students do not see.
     pub hidden: u32,
-    /// The labs in the order of their numbers. Empty if nothing could be graded.
+    /// The labs in the order of their numbers. The list is empty if nothing could be graded.
     pub labs: Vec<Lab>,
 }
 
@@ -111,9 +112,9 @@ pub struct Lab {
     pub lab: u32,
     /// The topic of the lab.
     pub title: String,
-    /// The points that are known, without the weight. `None` if no stage has points.
+    /// The sum of the known points, not multiplied by the weight. `None` if no stage has points.
     pub points: Option<u32>,
-    /// The maximum number of points, without bonus stages and without the weight.
+    /// The maximum number of points, without bonus stages, and not multiplied by the weight.
     pub maximum: u32,
     /// The factor by which the lab's points are multiplied.
     pub weight: u32,
@@ -128,7 +129,7 @@ pub struct Lab {
 pub struct Stage {
     /// The number of the stage.
     pub stage: u32,
-    /// What the programs should do.
+    /// The title of the stage, which says what the programs should do.
     pub title: String,
     /// The verdict.
     pub verdict: Verdict,
@@ -136,19 +137,19 @@ pub struct Stage {
     pub points: Option<u32>,
     /// The maximum number of points.
     pub maximum: u32,
-    /// Whether the points are additional, so that they do not count toward the lab's maximum.
+    /// Whether the stage is a bonus stage, whose points do not count toward the lab's maximum.
     pub bonus: bool,
-    /// Whether students do not see the stage.
+    /// Whether the stage is hidden from students.
     pub hidden: bool,
     /// The stage that must be passed first.
     pub blocked_by: Option<u32>,
-    /// The seed of the random words. The seed is a string, because a number in JSON may have only 53 bits.
+    /// The seed of the random words. It is a string, because many programs read only 53 bits of a number in JSON.
     pub seed: Option<String>,
-    /// How long the stage took.
+    /// The time that the stage took.
     pub seconds: f64,
-    /// Whether the control passed the same stage, if it was run.
+    /// Whether the control passed the same stage. `None` if the control was not run.
     pub control: Option<bool>,
-    /// The report about a stage that failed, or that has a grader error.
+    /// The report, if the stage failed or has a grader error.
     pub report: Option<Report>,
 }
 
@@ -168,48 +169,48 @@ pub enum Verdict {
     GraderError,
 }
 
-/// A report in parts, so that some parts can be left out for students. All texts are plain. The texts contain no escape
-/// sequences, no markup except in [`Ladder::svg`], and no paths of the machine that did the grading.
+/// A report in parts, so that some parts can be left out for students. The texts contain no escape sequences, no paths
+/// of the machine that did the grading, and no markup except in [`Ladder::svg`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// The programs and connections that had ended before the failure.
     pub ended: Vec<String>,
-    /// What was expected, and what arrived. `None` if the grader failed.
+    /// The expected text and the text that arrived, or `None` if the grader failed.
     pub wrong: Option<Wrong>,
-    /// Why the grader failed.
+    /// The reason why the grader failed.
     pub grader: Option<String>,
     /// Remarks about output that was almost right.
     pub near_misses: Vec<String>,
     /// The step of the script that failed.
     pub step: Option<String>,
-    /// The messages between the programs.
+    /// The ladder, which shows the messages between the programs.
     pub ladder: Option<Ladder>,
     /// The same ladder without the message that did not arrive. `None` if no message is missing.
     pub happened: Option<Ladder>,
     /// The screens of the people and servers.
     pub screens: Vec<Screen>,
-    /// What each program that was still running was doing.
+    /// A description of what each running program was doing.
     pub running: Vec<String>,
-    /// What to do next.
+    /// The student's next steps.
     pub advice: Vec<Advice>,
-    /// The whole report, as on a terminal with 100 columns.
+    /// The whole report, as shown on a terminal with 100 columns.
     pub text: String,
 }
 
-/// What was expected, and what arrived.
+/// The expected text, and the text that arrived.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Wrong {
-    /// The participant that should have received or done what was expected.
+    /// The participant that did not receive or do what was expected.
     pub who: String,
-    /// The expected text, in rows. Empty if the program does not compile.
+    /// The expected text, in rows. The list is empty if the program does not compile.
     pub expected: Vec<String>,
-    /// The text that arrived instead, in rows, or the output of the compiler.
+    /// The text that arrived instead, or the output of the compiler, in rows.
     pub came: Vec<String>,
     /// The row and the column of `came` at which the difference begins.
     pub caret: Option<(usize, usize)>,
 }
 
-/// The messages between the programs, twice.
+/// The messages between the programs, as text and as a drawing.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ladder {
     /// The ladder for a terminal with 100 columns.
@@ -227,7 +228,7 @@ pub struct Screen {
     pub lines: Vec<String>,
 }
 
-/// What to do next.
+/// A step that the student should take next.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Advice {
     /// The label: `look at`, `hint`, `read`, `again`, `stuck?`, `control` or `to do`.

@@ -1,4 +1,4 @@
-//! Turns verdicts into the record of a submission.
+//! Creates the record of a submission from verdicts.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -18,7 +18,7 @@ use crate::report::part::made;
 use crate::report::text::{plain, quoted, quoted_line};
 use crate::report::{ladder, svg};
 
-/// The width of texts, in columns.
+/// The width of the texts in a report, in columns.
 const COLUMNS: usize = 100;
 
 /// The width of the expected and the actual text, in columns.
@@ -30,7 +30,7 @@ const DRAWN: Size = Size { lanes: 6, rows: 60 };
 /// The number of rows of a ladder as text.
 const ROWS: usize = 14;
 
-/// Returns the current time, as in RFC 3339.
+/// Returns the current time in the format of RFC 3339.
 pub fn now() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }
@@ -95,7 +95,7 @@ fn report(
         let text = made("the ladder", || ladder.to_text(COLUMNS)).unwrap_or_else(|why| why);
         plain(text.as_bytes())
     };
-    // The text has fewer rows, so it is made from a smaller ladder.
+    // The text is made from a smaller ladder, because it has fewer rows than the drawing.
     let both = |small: ladder::Ladder, large: &ladder::Ladder| {
         let svg = made("the ladder", || svg::ladder(large)).unwrap_or_default();
         Ladder { text: text(&small), svg }
@@ -143,7 +143,7 @@ fn report(
 
 fn wrong(report: &Made, who: &str, expected: &str, came: &str) -> Wrong {
     let who = quoted_line(who);
-    // Text of several lines is the output of the compiler.
+    // Only the output of the compiler has several lines.
     if came.contains('\n') {
         return Wrong { who, came: quoted(came), ..Wrong::default() };
     }
@@ -151,10 +151,11 @@ fn wrong(report: &Made, who: &str, expected: &str, came: &str) -> Wrong {
     Wrong { who, expected: comparison.expected, came: comparison.came, caret: comparison.caret }
 }
 
-/// Returns a lab with its results. The lab is not complete if some stages were not graded.
+/// Returns a lab with its results. The lab is incomplete if some stages were not graded.
 pub fn lab(lab: &stage::Lab, mut stages: Vec<Stage>, settings: &Settings) -> Lab {
     stages.sort_by_key(|stage| stage.stage);
-    // It is unknown whether a stage would have been blocked if the machine had not failed.
+    // If a stage is blocked by a stage with a grader error, nobody knows whether it would have been blocked without the
+    // error.
     let is_unknown = |number: Option<u32>| {
         let mut graded = stages.iter().filter(|one| one.verdict == Verdict::GraderError);
         graded.any(|one| Some(one.stage) == number)
@@ -213,7 +214,8 @@ pub fn submission(
     }
 }
 
-/// Replaces the folders of this machine in all texts of a value. A path without its folder becomes relative.
+/// Replaces the folders of this machine in all texts of a value. If the replacement of a folder is empty, the paths
+/// below the folder become relative.
 pub fn without_folders(value: &mut Value, folders: &[(PathBuf, &str)]) {
     match value {
         Value::String(text) => {

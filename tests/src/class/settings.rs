@@ -10,19 +10,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::labs;
 
-/// The maximum weight of a lab. With this limit, sums of points are small enough for every spreadsheet and every form
-/// of results.
+/// The maximum weight of a lab. This limit keeps sums of points small enough for every spreadsheet and every format of
+/// results.
 const MAX_WEIGHT: u32 = 1_000;
 
-/// The instructor's settings. Without a file, all labs have the same weight, and every stage counts and is shown.
+/// The instructor's settings. By default, all labs have the same weight, and there are no hidden stages and no bonus
+/// stages.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// The weights by which the points of labs are multiplied. The default is 1. The keys are the numbers of labs.
+    /// The weights of the labs. The points of a lab are multiplied by its weight. The default is 1. The keys are the
+    /// numbers of labs.
     pub weights: BTreeMap<String, u32>,
-    /// The stages that students do not see, such as `2.14`.
+    /// The stages that are hidden from students, for example `2.14`.
     pub hidden: Vec<String>,
-    /// The stages whose points are additional.
+    /// The bonus stages, for example `2.14`.
     pub bonus: Vec<String>,
     /// The time limit for a build, in seconds.
     pub build_seconds: u64,
@@ -30,19 +32,19 @@ pub struct Settings {
     pub language: Vec<Language>,
 }
 
-/// How submissions in another language are recognized, built and started.
+/// A language, and how submissions in this language are recognized, built and started.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Language {
-    /// The name of the language, for messages.
+    /// The name of the language, as shown in messages.
     pub name: String,
-    /// A submission that contains this file is in this language. The commands run in the folder that contains this
-    /// path.
+    /// The path of a file, such as `Makefile`. A submission that contains such a file is in this language. The commands
+    /// run in the folder to which the path is relative.
     pub file: String,
     /// The shell commands that build the submission.
     #[serde(default)]
     pub build: Vec<String>,
-    /// How the programs of each lab are started.
+    /// The command lines that start the programs of each lab. The keys are the numbers of labs.
     pub lab: BTreeMap<String, Programs>,
 }
 
@@ -87,7 +89,7 @@ impl Settings {
         }
         for stage in self.hidden.iter().chain(&self.bonus) {
             let exists = stages().any(|(lab, number)| is(stage, lab, number));
-            ensure!(exists, "there is no stage {stage}; write one stage as 2.14");
+            ensure!(exists, "there is no stage {stage}; write a stage in the form 2.14");
         }
         for language in &self.language {
             let commands = language.lab.values();
@@ -104,12 +106,12 @@ impl Settings {
         self.weights.get(&lab.to_string()).copied().unwrap_or(1)
     }
 
-    /// Returns whether students do not see a stage.
+    /// Returns whether a stage is hidden from students.
     pub fn is_hidden(&self, lab: u32, stage: u32) -> bool {
         self.hidden.iter().any(|hidden| is(hidden, lab, stage))
     }
 
-    /// Returns whether the points of a stage are additional.
+    /// Returns whether a stage is a bonus stage.
     pub fn is_bonus(&self, lab: u32, stage: u32) -> bool {
         self.bonus.iter().any(|bonus| is(bonus, lab, stage))
     }

@@ -16,7 +16,7 @@ use crate::harness::stage;
 use crate::labs;
 use crate::system::confinement;
 
-/// The results so far, if there is a file for them.
+/// The results so far. Without a file, no results are kept.
 pub struct Single {
     file: Option<PathBuf>,
     kit: PathBuf,
@@ -27,7 +27,7 @@ pub struct Single {
 }
 
 impl Single {
-    /// Begins the record of these labs. The submission is named after the folder of the kit.
+    /// Begins the record of these labs. The name of the submission is that of the kit's folder.
     ///
     /// # Errors
     /// Returns an error if the file cannot be written.
@@ -69,7 +69,7 @@ impl Single {
         let mut submission =
             results::submission(&name, &self.wanted, labs, None, took, &self.settings);
         if !submission.complete {
-            submission.error = Some("some stages have no points, or were not graded".to_owned());
+            submission.error = Some("some stages were not graded or have no points".to_owned());
         }
         let control = if Author::Kit.exists(&self.kit) { Control::Kit } else { Control::None };
         let mut record = grade::empty(control, confinement::tier());

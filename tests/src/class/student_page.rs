@@ -1,5 +1,5 @@
-//! The page of one submission, with the same reports as `cargo lab check --html`. The page contains nothing about the
-//! machine that did the grading.
+//! The page of one submission, with the same reports as `cargo lab check --html`. The page contains no information
+//! about the machine that did the grading.
 
 use std::fmt::Write;
 
@@ -31,7 +31,7 @@ pub fn student_page(submission: &Submission, kit: &str) -> String {
     page(&format!("{name}: {total}"), &[STYLE], None, &body)
 }
 
-/// Returns the sum in words, and what the sum leaves out.
+/// Returns the sum of the points in words, and says which stages the sum leaves out.
 fn total(submission: &Submission) -> String {
     let Submission { points, maximum, complete, hidden, labs, .. } = submission;
     let mut total =
@@ -39,7 +39,7 @@ fn total(submission: &Submission) -> String {
     if points.is_some() && !complete {
         total += ", not complete: some stages have no verdict";
     }
-    // The instructor sees the hidden stages.
+    // The instructor's page contains the hidden stages.
     let is_hidden = |stage: &&Stage| stage.hidden;
     let seen = labs.iter().flat_map(|lab| &lab.stages).filter(is_hidden).count();
     let unseen = usize::try_from(*hidden).unwrap_or(usize::MAX).saturating_sub(seen);
@@ -84,7 +84,7 @@ fn stage_row(lab: &Lab, stage: &Stage) -> String {
     })
 }
 
-/// Returns the report about a stage.
+/// Returns the report about a stage, if the stage has one.
 fn section(lab: &Lab, stage: &Stage) -> Option<String> {
     let report = stage.report.as_ref()?;
     let (number, title) = (number(lab, stage), escape(&quoted_line(&stage.title)));
@@ -119,14 +119,15 @@ fn lines(lines: &[String]) -> Vec<String> {
     quoted(&lines.join("\n"))
 }
 
-/// Returns what was expected, and what arrived instead.
+/// Returns the expected text, and the text that arrived instead.
 fn failure(report: &Report) -> String {
     if let Some(why) = &report.grader {
         return output("the grader failed", &quoted(why));
     }
     match &report.wrong {
         None => String::new(),
-        // This text is the output of a compiler, or the part of a failure that the instructor lets students see.
+        // If nothing is expected, the text is the output of a compiler, or the part of a failure that the instructor
+        // lets students see.
         Some(failure) if failure.expected.is_empty() => output(&failure.who, &lines(&failure.came)),
         Some(failure) => {
             wrong(&failure.who, &lines(&failure.expected), &lines(&failure.came), failure.caret)

@@ -14,7 +14,7 @@ use crate::report::text::{cut, line, quoted_line, wrapped};
 /// The width of the sum, and of the points of a lab, in columns.
 const SUM: usize = 8;
 const LAB: usize = 7;
-/// The minimum number of columns for a name. In a narrower window, the labs are left out.
+/// The minimum width of a name, in columns. If a name would have less room, the labs are left out.
 const NAME: usize = 16;
 
 /// Returns the table. No line has more than `columns` columns.
@@ -64,7 +64,7 @@ fn mark(submission: &Submission) -> String {
     }
 }
 
-/// Returns why a submission has no points, or why points are missing.
+/// Returns why a submission has no points, or why some of its points are missing.
 fn note(submission: &Submission) -> Option<String> {
     let labs = submission.labs.iter();
     let stages = labs.flat_map(|lab| lab.stages.iter().map(move |stage| (lab.lab, stage)));

@@ -1,4 +1,4 @@
-//! The tier of containment, a description for the record of how this machine confines submissions.
+//! The tier of containment, which describes in a record how the machine confines submissions.
 //!
 //! Tier B has all restrictions that [`confinement`] can enforce for each program. Tier A has all restrictions of tier
 //! B, and each submission is graded in its own [`namespaces`].
@@ -18,13 +18,13 @@ pub enum Level {
     /// Each program is confined.
     #[value(name = "B")]
     B,
-    /// Like B, and each submission has its own processes, network and memory.
+    /// Like B, and each submission has its own processes, network and shared memory
     #[value(name = "A")]
     A,
 }
 
 impl Level {
-    /// Returns the level that a record names, or `None` if something is missing even for level B.
+    /// Returns the level that a record names, or `None` if some of the restrictions of level B are missing.
     fn of(tier: &str) -> Option<Self> {
         match tier.split([' ', ':']).next() {
             Some("A") => Some(Self::A),
@@ -37,9 +37,9 @@ impl Level {
 /// The tier of this machine.
 #[derive(Clone, Debug)]
 pub struct Tier {
-    /// The tier without namespaces.
+    /// The tier that this machine would have without namespaces.
     programs: String,
-    /// The reason why there are no namespaces, if there are none.
+    /// The reason why namespaces are not available, or `None` if they are available.
     refused: Option<String>,
     /// The level that the instructor requires.
     required: Option<Level>,
@@ -49,7 +49,8 @@ impl Tier {
     /// Determines the tier of this machine.
     ///
     /// # Errors
-    /// Returns an error if the tier is lower than required. The error says what is missing, and what to do.
+    /// Returns an error if the tier is lower than required. The error says what is missing, and what the instructor can
+    /// do.
     pub fn probe(lab: &Path, required: Option<Level>) -> Result<Self> {
         let refused = namespaces::works(lab).err().map(|why| format!("{why:#}"));
         let tier = Self { programs: confinement::tier(), refused, required };
@@ -64,7 +65,7 @@ impl Tier {
         self.refused.is_none()
     }
 
-    /// Returns the tier of one submission for which the system has no namespaces left.
+    /// Returns the tier of a submission that is graded without namespaces, because the system has none left.
     ///
     /// # Errors
     /// Returns an error if this tier is lower than required.
@@ -74,7 +75,7 @@ impl Tier {
         Ok(tier)
     }
 
-    /// Returns the tier in words, for the record.
+    /// Returns the tier as text, for the record.
     pub fn text(&self) -> String {
         match (Level::of(&self.programs), &self.refused) {
             (Some(_), None) => "A".to_owned(),
@@ -107,7 +108,7 @@ impl Tier {
     }
 }
 
-/// Returns the containment of a graded class, as part of a sentence.
+/// Describes the containment of a graded class, for use within a line.
 pub fn containment(record: &Record) -> String {
     let mut others: BTreeMap<&str, usize> = BTreeMap::new();
     for tier in record.submissions.iter().filter_map(|one| one.tier.as_deref()) {

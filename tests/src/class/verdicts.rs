@@ -1,4 +1,4 @@
-//! What the pages and the terminal show for verdicts and points.
+//! The symbols and words that pages and the terminal show for verdicts and points.
 
 use crate::class::record::{Stage, Verdict};
 
@@ -25,7 +25,8 @@ pub fn word(stage: &Stage) -> String {
     }
 }
 
-/// Returns points as text, even if they are not known. If some stages have no verdict, their sum ends with `?`.
+/// Returns points as text: a number, a dash if the points are not known, or a number with `?` if it is a sum without
+/// the points of some stages.
 pub fn known(points: Option<u32>, is_complete: bool) -> String {
     let mark = if is_complete { "" } else { "?" };
     points.map_or("–".to_owned(), |points| format!("{points}{mark}"))

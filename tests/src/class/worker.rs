@@ -1,7 +1,7 @@
-//! Grades one submission in a separate process. If this process fails, no other submission is affected.
+//! Grades one submission in a separate process, so that a failure of this process affects no other submission.
 //!
-//! The job arrives as a line on standard input, which then stays open. If standard input ends, the process that waits
-//! for the result has ended, so the worker also ends, with everything that it has started.
+//! The job arrives as a line on standard input, which then stays open. When standard input ends, the process that waits
+//! for the result has ended. The worker then ends all processes that it has started, and itself.
 
 use std::collections::{BTreeMap, HashMap};
 use std::env;
@@ -51,20 +51,20 @@ pub struct Job {
 }
 
 impl Job {
-    /// Returns the file for the result.
+    /// Returns the path of the file for the result.
     pub fn result(&self) -> PathBuf {
         self.slot.folder.join("result.json")
     }
 
-    /// Returns the maximum time for this job. A build that is stopped is tried again for each package. Each stage may
-    /// take twice its time limit, and its control may take the same time again.
+    /// Returns the maximum time for this job. If a build is stopped, each package is built again separately. Each stage
+    /// may take twice its time limit, and its control may take just as long.
     pub fn limit(&self) -> Duration {
         let stages: usize = self.wanted().iter().map(|lab| lab.stages.len()).sum();
         let rounds = u32::try_from(stages.div_ceil(THREADS)).unwrap_or(u32::MAX);
         2 * self.settings.build_limit() + rounds * Duration::from_mins(2) + Duration::from_mins(1)
     }
 
-    /// The labs to grade.
+    /// Returns the labs to grade.
     pub fn wanted(&self) -> Vec<Lab> {
         let mut all = labs::all();
         all.retain(|lab| self.labs.contains(&lab.number));
@@ -109,7 +109,7 @@ fn unknown(labs: &[record::Lab]) -> Option<String> {
     })
 }
 
-/// Returns the folders that reports must not name, each with the text that replaces it.
+/// Returns the folders that reports must not mention, each with the text that replaces it.
 fn folders(job: &Job) -> Vec<(PathBuf, &'static str)> {
     let mut folders = vec![(job.slot.folder.clone(), "")];
     let cargo = env::var_os("CARGO_HOME").map(PathBuf::from);
@@ -120,7 +120,7 @@ fn folders(job: &Job) -> Vec<(PathBuf, &'static str)> {
     folders
 }
 
-/// Waits until standard input ends, and then ends everything that this process has started.
+/// Waits until standard input ends, then ends all processes that this process has started, and this process itself.
 fn end_with_parent() {
     let mut byte = [0];
     while io::stdin().read(&mut byte).is_ok_and(|read| read > 0) {}
@@ -147,7 +147,7 @@ fn grade(job: &Job) -> Result<Vec<record::Lab>> {
     Ok(grade_labs(job, &grader.with_programs(Author::Student, built), &job.labs, ""))
 }
 
-/// Adds to the results of a build the information that only the intake has.
+/// Adds to the results of a build the reasons why packages were refused, and the files that were left out.
 fn explained(mut built: Built, packages: &[Package], taken: &Sources) -> Built {
     for package in packages {
         if let Some(why) = taken.refused.get(&package.name) {
@@ -167,7 +167,7 @@ fn with_control(grader: Grader, job: &Job) -> Grader {
     grader.with_programs(Author::Kit, programs.collect::<HashMap<_, _>>())
 }
 
-/// Grades the labs for which the language has programs. For the other labs, nothing was handed in.
+/// Grades the labs in another language. The programs that `grading.toml` does not name count as not handed in.
 fn grade_other(job: &Job, language: &Language, folder: &Path) -> Result<Vec<record::Lab>> {
     env::set_current_dir(folder)?;
     reads::distrust(folder);
@@ -209,7 +209,7 @@ fn again(commands: &Commands) -> String {
     format!("{}{}", option("server", &commands.server), option("client", &commands.client))
 }
 
-/// Grades all stages of the labs, several stages at a time.
+/// Grades all stages of the labs, several of them at the same time.
 fn grade_labs(job: &Job, grader: &Grader, numbers: &[u32], again: &str) -> Vec<record::Lab> {
     let stages: Vec<_> = grader
         .stages()

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use anyhow::Result;
 
-/// Returns whether the user answers yes. Any other input, or the end of the input, means no.
+/// Returns whether the user answers yes. Any other input counts as no, and so does the end of the input.
 pub fn is_wanted(question: &str) -> Result<bool> {
     print!("{question} [y/N] ");
     io::stdout().flush()?;

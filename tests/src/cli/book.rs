@@ -1,5 +1,5 @@
-//! `cargo lab book`: opens the pages of the book in a browser. A student's kit comes with the pages; elsewhere, mdBook
-//! builds them.
+//! `cargo lab book`: opens the pages of the book in a browser. A student's kit contains the pages. In other kits,
+//! mdBook builds the pages.
 
 use std::fs;
 use std::io;
@@ -19,14 +19,15 @@ pub const EXPORTED: &str = "docs/book";
 /// The folder of the pages that mdBook builds in this kit, as in `docs/book.toml`.
 const BUILT: &str = "target/book";
 
-/// Where `.ci/run` installs mdBook.
+/// The path at which `.ci/run` installs mdBook.
 const MDBOOK: &str = "target/tools/bin/mdbook";
 
-/// How to install mdBook, in the version that `.ci/run` uses. A test compares them.
+/// The command that installs mdBook, in the version that `.ci/run` uses. A test compares the two versions.
 pub const INSTALL: &str = "cargo install mdbook --version 0.5.4 --locked --no-default-features \
                        --features search --root target/tools";
 
-/// Opens a page in the browser, and prints its path. If there is no browser, the path is enough.
+/// Opens a page in the browser, and prints its path. It is no error if there is no browser, because the path is
+/// printed.
 ///
 /// # Errors
 /// Returns an error if there is no such page, or the pages cannot be built.
@@ -35,7 +36,7 @@ pub fn run(kit: &Path, wanted: Option<&str>) -> Result<()> {
     let pages = if kit.join(EXPORTED).join("index.html").is_file() {
         EXPORTED
     } else {
-        // Building takes less than a second, so there is no need to check whether it is necessary.
+        // The pages are always built again, because this takes less than a second.
         build(&kit, &kit.join("docs"), &kit.join(BUILT), &[])?;
         BUILT
     };
@@ -49,13 +50,14 @@ pub fn run(kit: &Path, wanted: Option<&str>) -> Result<()> {
         page = leading_to(&kit, &format!("{pages}/{name}.html#{id}"))?;
     }
     if open::that_detached(page).is_err() {
-        let note = "No browser could be started. You can open this page in your browser yourself.";
+        let note = "No browser could be started. Open this page in your browser yourself.";
         println!("{}", wrapped("", note, columns()));
     }
     Ok(())
 }
 
-/// Returns the name of the page, and the id of the place in it: a lab, a stage, or a name as in a report.
+/// Finds the page for a lab, a stage, or a name from a report. Returns the name of the page, and the id of a place in
+/// the page.
 fn find(pages: &Path, wanted: &str) -> Result<(String, Option<String>)> {
     let names = names(pages)?;
     let short = wanted.strip_prefix("docs/src/").unwrap_or(wanted);
@@ -84,7 +86,7 @@ fn find(pages: &Path, wanted: &str) -> Result<(String, Option<String>)> {
 
 /// Returns the names of the pages.
 fn names(pages: &Path) -> Result<Vec<String>> {
-    // mdBook adds these pages, which are not for readers.
+    // mdBook also creates these pages, which are not for readers.
     const NOT_FOR_READERS: [&str; 3] = ["404", "print", "toc"];
     let mut names = Vec::new();
     for path in files::below(pages)? {
@@ -94,11 +96,11 @@ fn names(pages: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Writes a page that leads the browser to a place in a page of the book. Most systems ignore the place if they are
-/// asked to open a file at a place.
+/// Writes a page that redirects the browser to a place in a page of the book. This page is needed because most systems
+/// cannot open a file at a place.
 fn leading_to(kit: &Path, target: &str) -> Result<PathBuf> {
     let page = kit.join("target/lab/book.html");
-    // The page is two folders below the kit.
+    // This page is two folders below the kit, so the link begins with `../../`.
     let target = escape(&format!("../../{target}"));
     let text = format!(
         "<!doctype html>\n<meta charset=\"utf-8\">\n<title>The chat labs</title>\n\
@@ -126,8 +128,8 @@ pub fn build(kit: &Path, docs: &Path, pages: &Path, settings: &[(&str, &str)]) -
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             bail!(
-                "mdBook is not installed, and it builds the pages; to install it, in the folder of the \
-                 kit:\n  {INSTALL}\nWithout it, you can read the book as text, in docs/src/."
+                "mdBook is not installed, so the pages cannot be built; to install it, run this in the folder of \
+                 the kit:\n  {INSTALL}\nWithout it, you can read the book as text, in docs/src/."
             )
         }
         Err(error) => Err(error).context("cannot run mdBook"),

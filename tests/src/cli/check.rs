@@ -39,19 +39,20 @@ pub struct Options {
     /// Continues after a stage that does not pass, and prints every report
     #[arg(long)]
     all: bool,
-    /// Replays a run with the same random words. A failure report shows the seed
+    /// Uses the same random words as an earlier run. A failure report shows the seed of its run
     #[arg(long)]
     seed: Option<u64>,
     /// Grades this server, in any language, instead of yours. `{port}` and `{host}` are replaced, and the options of a
-    /// stage, for example `--seats 3`, are appended. The server must already be built, because it can write only in
+    /// stage, for example `--seats 3`, are appended. Build the server first, because the command can write only in
     /// `$TMPDIR`
     #[arg(long, value_name = "CMD", requires = "target", value_parser = command)]
     server: Option<String>,
-    /// Grades this client instead of yours, like --server
+    /// Grades this client instead of yours, as --server does for the server
     #[arg(long, value_name = "CMD", requires = "target", value_parser = command)]
     client: Option<String>,
-    /// Lets the program of --server or --client read this file or folder, too. It can read the current folder, the files
-    /// that the command line names and what is beside them, the system's programs and libraries, and those in `$PATH`
+    /// Lets the program of --server or --client read this file or folder, too. The program can always read the current
+    /// folder, the files that the command line names, the folders of these files, and the programs and libraries of the
+    /// system and in `$PATH`
     #[arg(long, value_name = "PATH")]
     read: Vec<PathBuf>,
     /// Also writes the reports to this file, as an HTML page
@@ -63,7 +64,7 @@ pub struct Options {
     #[arg(long, value_name = "FILE", hide = true)]
     json: Option<PathBuf>,
     // exported again
-    /// Whether the failure is repeated below a report that does not fit on the terminal.
+    /// Whether a summary of the failure is printed below a report that does not fit on the terminal.
     #[arg(skip)]
     repeats: bool,
 }
@@ -103,18 +104,19 @@ impl Options {
 /// Parses the command line of a server or client.
 ///
 /// # Errors
-/// Returns an error if the command line has no place for the port.
+/// Returns an error if the command line does not contain `{port}`.
 pub(super) fn command(text: &str) -> Result<String, String> {
     if text.contains("{port}") {
         return Ok(text.to_owned());
     }
-    Err("it must contain {port}, for example \"python3 chat.py {host} {port}\"".into())
+    Err("the command must contain {port}, for example \"python3 chat.py {host} {port}\"".into())
 }
 
-/// Runs a check. Whatever happens, the last line is the sum of the points, or says that there is no sum. Returns the
-/// exit status, which is 0 if every stage is passed.
+/// Runs a check. In any case, the last line of the output is the sum of the points, or says that there is no sum.
+/// Returns the exit status, which is 0 if every stage passes.
 pub fn to_the_last_line(check: impl FnOnce() -> Result<Checked>) -> ExitCode {
-    // If the process that watches the grader cannot be started, the last line is missing only if the grader is killed.
+    // If the system cannot start the process that watches the grader, the last line is missing only when the grader is
+    // killed.
     let _ = last_word::wait_for_grader(print_no_points);
     let graded = caught("the check", check);
     let status = match graded {
@@ -136,9 +138,9 @@ pub fn to_the_last_line(check: impl FnOnce() -> Result<Checked>) -> ExitCode {
 
 /// The result of a check.
 pub struct Checked {
-    /// The first stage that is not passed, if any.
+    /// The first stage that does not pass, if any.
     pub first: Option<StageNumber>,
-    /// Whether the page has been written, if a page was requested.
+    /// Whether the page has been written, or no page was requested.
     is_written: bool,
 }
 
@@ -187,7 +189,7 @@ pub fn run(kit: &Path, options: Options) -> Result<Checked> {
         page.add_stage(lab, stage, verdict);
         points = points + Points::of([(stage, verdict)]);
         let is_passed = *verdict == Verdict::Passed;
-        // One report at a time is enough to work on.
+        // Without `all`, only the first report is shown, because students work on one report at a time.
         let is_shown = all || first.is_none();
         if !is_passed {
             first.get_or_insert(StageNumber { lab: lab.number, stage: stage.number });
@@ -221,7 +223,7 @@ pub fn run(kit: &Path, options: Options) -> Result<Checked> {
         if !has_report || !is_shown {
             println!("{}", stage_line(lab, stage, verdict));
         }
-        // The stage that blocks this stage may be outside the target.
+        // If the stage that blocks this stage is outside the target, its report is shown, too.
         let number = if let Verdict::Blocked(by) = *verdict { by } else { 0 };
         let is_new = target.is_some_and(|target| !target.contains(lab.number, number));
         if let Some(stage) = lab.stages.iter().find(|stage| stage.number == number && is_new) {
@@ -262,7 +264,8 @@ fn create(page: &Path) -> Result<File> {
     File::create(page).with_context(|| format!("cannot write {}", page.display()))
 }
 
-/// Records that a report showed the first hint, so that `cargo lab hint` begins with the next hint.
+/// Records that the first hint was shown, if the report contains it, so that `cargo lab hint` begins with the second
+/// hint.
 fn note_hint(kit: &Path, lab: &Lab, stage: &Stage, report: &str) {
     let first = stage.hints.first();
     if first.is_some_and(|hint| report.contains(&labelled("hint", hint, columns()))) {
@@ -290,7 +293,7 @@ pub(super) fn quoted_option(name: &str, value: &str) -> String {
     format!(" --{name} '{}'", value.replace('\'', r"'\''"))
 }
 
-/// Returns a function that returns the command for running a stage again.
+/// Returns a function that creates the command for running a stage again.
 fn again(
     server: Option<&String>,
     client: Option<&String>,

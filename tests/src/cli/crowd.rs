@@ -1,4 +1,4 @@
-//! `cargo lab crowd`: lets a crowd talk on a server, and checks that everybody gets what is said, once and in order.
+//! `cargo lab crowd`: lets a crowd talk on a server, and checks that everybody gets each message once and in order.
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -22,10 +22,10 @@ use crate::report::text::columns;
 use crate::system::program::Runnable;
 use crate::system::reads;
 
-/// The number of events in a second.
+/// The number of events per second.
 const EVENTS_A_SECOND: f64 = 200.0;
 
-/// How much is tried to find a smaller crowd that breaks the same rule.
+/// The limits of the search for a smaller crowd that breaks the same rule.
 const LIMITS: Limits = Limits {
     runs: 120,
     time: Duration::from_secs(30),
@@ -33,8 +33,8 @@ const LIMITS: Limits = Limits {
     last_patience: TIMEOUT,
 };
 
-/// How often progress is reported. If the output is not a terminal, a step that is followed by another one within a
-/// second is not shown.
+/// The time between two reports of progress. This time must be longer than a second: if the output is not a terminal, a
+/// step that is followed by another step within a second is not shown.
 const PROGRESS: Duration = Duration::from_millis(1500);
 
 /// The command line.
@@ -43,16 +43,16 @@ pub struct Options {
     /// The lab
     #[arg(value_parser = lab_number)]
     lab: u32,
-    /// How many people are connected at a time, at most
+    /// The maximum number of people who are connected at the same time
     #[arg(long, default_value_t = 12, value_parser = value_parser!(u16).range(2..=500))]
     people: u16,
-    /// About how long the crowd talks, in seconds
+    /// The approximate time for which a crowd talks, in seconds
     #[arg(long, default_value_t = 2.0, value_parser = seconds)]
     seconds: f64,
-    /// What the people do. The same seed, number of people and time always make the same plan. Default: a random one
+    /// Determines what the people do, together with the number of people and the time. Default: a random seed
     #[arg(long)]
     seed: Option<u64>,
-    /// How many crowds talk, one after the other, each with the next seed
+    /// The number of crowds that talk, one after the other, each with the next seed
     #[arg(long, default_value_t = 1, value_parser = value_parser!(u64).range(1..))]
     runs: u64,
     /// Checks this server, in any language, instead of yours; see `cargo lab check --help`
@@ -61,7 +61,7 @@ pub struct Options {
     /// Lets the program of --server read this file or folder, too
     #[arg(long, value_name = "PATH", requires = "server")]
     read: Vec<PathBuf>,
-    /// Checks the finished server instead of yours
+    /// Checks the finished server in solutions/ instead of yours
     #[arg(long, conflicts_with = "server")]
     finished: bool,
 }
@@ -74,13 +74,13 @@ fn seconds(text: &str) -> Result<f64, String> {
 /// Lets the crowds talk. Returns whether no rule was broken.
 ///
 /// # Errors
-/// When the server cannot be built or started, or a play does not end.
+/// Returns an error if the server cannot be built or started, or a plan cannot be played to its end.
 pub fn run(kit: &Path, options: &Options) -> Result<bool> {
     reads::allow(options.read.iter().cloned());
     let server = server(kit, options)?;
     let first = options.seed.unwrap_or_else(|| u64::from(rand::random::<u16>()));
     let time = Duration::from_secs_f64(options.seconds);
-    // The number is small and positive.
+    // The number of events is small and positive.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let events = (options.seconds * EVENTS_A_SECOND) as usize;
     let extent = Extent { people: options.people.into(), events, time };
@@ -100,7 +100,7 @@ pub fn run(kit: &Path, options: &Options) -> Result<bool> {
             let mut again = |plan: &Plan, patience| {
                 runs.set(runs.get() + 1);
                 let runs = runs.get();
-                let what = format!("seed {seed}: looking for a smaller crowd, number {runs}");
+                let what = format!("seed {seed}: looking for a smaller crowd, attempt {runs}");
                 watched(&progress, &shown, &what, &server, plan, patience).ok()
             };
             let shrunk = shrink(&plan, result, LIMITS, &mut again);
@@ -143,7 +143,7 @@ fn server(kit: &Path, options: &Options) -> Result<Runnable> {
     }
 }
 
-/// Plays a plan, and shows how far it is.
+/// Plays a plan, and shows which event is being played.
 fn watched(
     progress: &Progress,
     shown: &Cell<Instant>,
@@ -160,7 +160,7 @@ fn watched(
     })
 }
 
-/// The command that repeats one seed.
+/// Returns the command that repeats the run with this seed.
 fn command(options: &Options, seed: u64) -> String {
     let Options { lab, people, seconds, .. } = options;
     let mut command =

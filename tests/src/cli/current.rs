@@ -1,4 +1,4 @@
-//! Finds the lab that the student is working on, and explains the choice.
+//! Finds the lab that the student is probably working on, and says why.
 
 use std::path::Path;
 
@@ -10,25 +10,26 @@ use crate::labs;
 pub struct Current {
     /// The number of the lab.
     pub lab: u32,
-    /// Whether the student has changed the lab's files.
+    /// Whether the student has changed a source file of the lab.
     is_changed: bool,
 }
 
 impl Current {
-    /// Returns a sentence for the student.
+    /// Returns a sentence that tells the student why this lab was chosen.
     pub fn why(self) -> String {
         let lab = self.lab;
         if self.is_changed {
-            format!(" You are working on lab {lab}: of the unfinished labs, you changed it last.")
+            format!(
+                " You are working on lab {lab}: it is the unfinished lab that you changed last."
+            )
         } else {
             format!(" Lab {lab} comes next: it is the first unfinished lab.")
         }
     }
 }
 
-/// Returns all labs, in the order in which the student may be working on them: first the changed labs, beginning with
-/// the lab that was changed most recently, then the other labs. The student is working on the first lab that is not
-/// finished.
+/// Returns all labs: first those that the student has changed, beginning with the lab that was changed last, then the
+/// others. The student is working on the first lab that is not finished.
 pub fn in_order(kit: &Path) -> Vec<Current> {
     let (numbers, mut changed) = (labs::numbers(), changed_labs(kit));
     changed.retain(|lab| numbers.contains(lab));

@@ -28,8 +28,8 @@ pub struct Options {
     // exported again
 }
 
-/// Exports the kit to a folder, which must be new, empty or an earlier export. In an earlier export, only the kit's own
-/// files are replaced.
+/// Exports the kit to a folder, which must be new, empty or an earlier export. Replaces only the kit's own files in an
+/// earlier export.
 ///
 /// # Errors
 /// Returns an error if the folder contains other files or a student's work, or a file cannot be read or written.
@@ -65,7 +65,7 @@ pub fn run(kit: &Path, options: &Options) -> Result<()> {
 /// Like [`run`], but prints nothing. Returns the number of files that were written.
 pub fn export(kit: &Path, folder: &Path) -> Result<usize> {
     if !Author::Kit.exists(kit) {
-        bail!("this kit has no solutions; a kit for students is made from the complete kit");
+        bail!("this kit has no solutions; export from the complete kit");
     }
     let files = exported(kit, Audience::Students)?;
     make_room(folder, &files)?;
@@ -78,7 +78,7 @@ pub fn export(kit: &Path, folder: &Path) -> Result<usize> {
     Ok(files.len())
 }
 
-/// Builds the pages of the book in a student's kit. Returns the number of their files and the total size in bytes.
+/// Builds the pages of the book in a student's kit. Returns the number of files and their total size in bytes.
 fn build_pages(kit: &Path, folder: &Path) -> Result<(usize, u64)> {
     // A student needs neither the page that contains the whole book nor the error page of a web server.
     let unneeded =
@@ -86,15 +86,16 @@ fn build_pages(kit: &Path, folder: &Path) -> Result<(usize, u64)> {
     let folder = fs::canonicalize(folder)?;
     let pages = folder.join(book::EXPORTED);
     book::build(kit, &folder.join("docs"), &pages, &unneeded)?;
-    // mdBook also copies the files that the pages include.
-    fs::remove_dir_all(pages.join("reports")).context("cannot remove what the pages include")?;
+    // mdBook also copies the files that it has included in the pages.
+    fs::remove_dir_all(pages.join("reports"))
+        .context("cannot remove the files that the pages include")?;
     let built = files::below(&pages)?;
     let sizes = built.iter().map(|path| Ok(fs::metadata(pages.join(path))?.len()));
     Ok((built.len(), sizes.sum::<Result<_>>()?))
 }
 
 /// Removes the files of an earlier export to make room for `files`. The files in `labs/` must be unchanged since the
-/// export. The other folders are not checked for changes.
+/// export. Does not check whether other folders have been changed.
 fn make_room(folder: &Path, files: &BTreeMap<PathBuf, String>) -> Result<()> {
     let shown = folder.display();
     let is_empty = fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none());

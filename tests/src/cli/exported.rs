@@ -29,7 +29,7 @@ const FILES: [&str; 10] = [
 /// The folders of a kit.
 pub const FOLDERS: [&str; 3] = ["common", "docs", "tests"];
 
-/// The tests of the kit itself, which contain parts of the solutions, and the chapters that are not for students.
+/// The kit's own tests, which contain parts of the solutions, and the chapters that are not for students.
 const KIT_ONLY: [&str; 10] = [
     "common/tests/cuts.rs",
     "docs/src/changes.md",
@@ -43,7 +43,7 @@ const KIT_ONLY: [&str; 10] = [
     "tests/starters",
 ];
 
-/// The files that are needed only to grade a class.
+/// The files that are only needed to grade a class.
 const GRADERS_ONLY: [&str; 7] = [
     "tests/class.schema.json",
     "tests/platforms",
@@ -54,21 +54,21 @@ const GRADERS_ONLY: [&str; 7] = [
     "tests/src/cli/writers.rs",
 ];
 
-/// The lines between a mark and [`CUT_TO`] are left out of an exported file. The second mark applies only to a
-/// student's kit.
+/// The marks at which lines are left out of an exported file. The lines from a mark up to [`CUT_TO`] are left out. The
+/// second mark applies only to a student's kit.
 const CUT_FROM: [&str; 2] = ["not exported:", "not for students:"];
 const CUT_TO: &str = "exported again";
 
-/// The audience of a kit. A kit for either audience lacks the solutions.
+/// The audience of a kit without solutions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Audience {
     /// Students, who do not grade a class.
     Students,
-    /// A machine that grades, on which students' programs run.
+    /// Machines that grade students' programs.
     Graders,
 }
 
-/// Returns the files of a kit without solutions, as paths with contents.
+/// Returns the paths and the contents of the files in a kit without solutions.
 ///
 /// # Errors
 /// Returns an error if a file cannot be read.
@@ -114,7 +114,7 @@ fn without_cuts(text: &str, cuts: &[&str]) -> String {
     for line in text.split_inclusive('\n') {
         let begins = cuts.iter().any(|cut| line.contains(cut));
         let ends = line.contains(CUT_TO);
-        // In this source file, the mark also occurs in the middle of lines.
+        // A mark counts only at the beginning of a comment, because this source file contains the marks as strings.
         is_cut |= begins && line.trim_start().starts_with(['#', '/', '<']);
         if !is_cut {
             kept.push_str(line);
@@ -133,7 +133,7 @@ pub fn tidy_lock_file(folder: &Path) -> Result<()> {
     let arguments = ["update", "--workspace", "--offline", "--quiet"];
     let status = Command::new(cargo).args(arguments).current_dir(folder).status()?;
     if !status.success() {
-        bail!("cargo could not bring {} up to date", folder.join("Cargo.lock").display());
+        bail!("cargo cannot update {}", folder.join("Cargo.lock").display());
     }
     Ok(())
 }

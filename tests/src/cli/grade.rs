@@ -18,42 +18,44 @@ use crate::labs;
 /// The command line.
 #[derive(clap::Args)]
 pub struct Options {
-    /// A submission (a folder, a .zip or a .tar.gz, of a kit or just its labs/), or a folder full of them
+    /// A submission, which is a folder, a .zip or a .tar.gz with a kit or only its labs/; or a folder of submissions
     #[arg(required = true)]
     submissions: Vec<PathBuf>,
     /// Grades only this lab. May be given several times. Default: all labs
     #[arg(long = "lab", value_name = "LAB", value_parser = lab_number)]
     labs: Vec<u32>,
-    /// Writes the record of all results to this file, after each submission
+    /// Writes the record of all results to this file after each submission
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Keeps the results that are in the file of --json, and grades only what is missing
+    /// Keeps the results in the file of --json, and grades only the other submissions
     #[arg(long, requires = "json")]
     resume: bool,
-    /// A CSV file with a column `name`. The name in a row is for the submission that a cell of the row identifies
+    /// A CSV file with the students' names in a column `name`. Another cell of a row can identify the student's
+    /// submission
     #[arg(long, value_name = "FILE")]
     roster: Option<PathBuf>,
-    /// Weights, hidden stages and other languages. Default: grading.toml in the current folder, if there is one
+    /// The file with weights, hidden stages and other languages. Default: grading.toml in the current folder, if there
+    /// is one
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
-    /// The finished programs that `cargo lab export --control` has made. Default: those of this kit
+    /// The file with finished programs that `cargo lab export --control` has written. Default: the programs of this kit
     #[arg(long, value_name = "FILE")]
     control: Option<PathBuf>,
-    /// How many submissions are graded at a time. Default: half the number of processors
+    /// The number of submissions that are graded at the same time. Default: half the number of processors
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: Option<u16>,
     /// Grades nothing if this machine has a lower tier of containment
     #[arg(long, value_name = "TIER", value_enum, ignore_case = true)]
     require_tier: Option<Level>,
-    /// Grades only a part of the class, such as 2/8: every eighth submission, beginning with the second. Then
-    /// `cargo lab merge` makes one record of all parts
+    /// Grades only a part of the class, such as 2/8: every eighth submission, beginning with the second. `cargo lab
+    /// merge` merges the records of all parts
     #[arg(long, value_name = "N/OF")]
     shard: Option<Shard>,
     #[command(flatten)]
     writers: Writers,
 }
 
-/// The settings file that is used if no file is named.
+/// The file whose settings are used by default.
 const SETTINGS: &str = "grading.toml";
 
 /// Grades the submissions. Returns whether every submission has points for every stage.

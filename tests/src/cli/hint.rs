@@ -47,7 +47,7 @@ pub fn run(kit: &Path, number: StageNumber) -> Result<()> {
         );
     }
     if count < stage.hints.len() {
-        println!("\n for one more: cargo lab hint {name}");
+        println!("\n for the next hint: cargo lab hint {name}");
     } else if Author::Kit.exists(kit) {
         println!(
             "\n That was the last one. To see the finished functions: cargo lab solution {name}"
@@ -65,7 +65,8 @@ pub fn run(kit: &Path, number: StageNumber) -> Result<()> {
     shown.note(&name, count)
 }
 
-/// Notes that a report has shown the stage's first hint. If the note cannot be saved, the hint is shown twice.
+/// Records that a report has shown the stage's first hint. If the record cannot be saved, `cargo lab hint` shows the
+/// hint again.
 pub fn note_first(kit: &Path, lab: &Lab, stage: &Stage) {
     let mut shown = Shown::read(kit);
     let name = format!("{}.{}", lab.number, stage.number);
@@ -74,7 +75,7 @@ pub fn note_first(kit: &Path, lab: &Lab, stage: &Stage) {
     }
 }
 
-/// The number of hints shown so far for each stage. `cargo clean` removes the file, which does no harm.
+/// The number of hints shown so far for each stage. `cargo clean` removes the file, so that the hints are shown again.
 struct Shown {
     file: PathBuf,
     counts: Map<String, Value>,

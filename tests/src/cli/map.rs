@@ -1,4 +1,4 @@
-//! `cargo lab` without a command: shows what is done and what comes next.
+//! `cargo lab` without a command: shows which stages pass, and the student's next step.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -43,7 +43,7 @@ pub fn run(kit: &Path) -> Result<()> {
         all = all + points;
         println!("{}", lab_line(lab, way::of_lab(kit, lab.number), points));
         let first = stages().find(|(_, verdict)| **verdict != Verdict::Passed);
-        // Only the current lab is shown stage by stage.
+        // Shows the stages of the current lab in lines, and those of other labs as marks.
         match first {
             Some((stage, verdict)) if current.is_some_and(|current| current.lab == lab.number) => {
                 stages()

@@ -57,11 +57,11 @@ Labs and stages:
 
 The lab that you are working on:
   Without a command, the map shows all labs, but only the stages of the lab that you are working on.
-  This is the unfinished lab whose source files you changed last. A lab is unfinished until all of
-  its stages pass. A file counts as changed if it differs from the starter, and it was changed when
-  it was last saved. If you have changed no unfinished lab, the first unfinished lab comes next.";
+  You are working on the unfinished lab whose source files you changed last. A lab is unfinished
+  until all its stages pass. Only files that differ from the starter count as changed, at the time
+  when they were last saved. If you have changed no unfinished lab, the first one comes next.";
 
-/// Work on the chat labs. Without a command, shows what is done and what comes next
+/// Work on the chat labs. Without a command, shows which stages pass, and your next step
 #[derive(Parser)]
 #[command(name = "cargo lab", bin_name = "cargo lab", version)]
 #[command(override_usage = USAGE, after_help = NOTES)]
@@ -75,42 +75,42 @@ pub struct Options {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Grades stages in order, and stops at the first that does not pass
+    /// Grades stages in order, and stops at the first stage that does not pass
     #[command(visible_alias = "test")]
     Check(check::Options),
-    /// Packs what you hand in, unpacks it in another folder, and grades that
+    /// Packs the files that you hand in, unpacks them in another folder, and grades them there
     Submit(submit::Options),
     /// Checks again whenever a file in labs/ is saved
     Watch(watch::Options),
     /// Starts your server or client of a lab in this terminal, as `cargo run` does
     #[command(alias = "start")]
     Run(run::Options),
-    /// Shows what to write next, in a lab or in the lab that you are working on
+    /// Shows what to write next, in a given lab or in the lab that you are working on
     Next {
         /// The lab. Default: the unfinished lab whose files you changed last
         #[arg(value_parser = lab_number)]
         lab: Option<u32>,
     },
-    /// Plays a finished chat with a server and three people, then shows what went over the wire
+    /// Plays a finished chat with a server and three people, then shows the last messages on the wire
     Demo {
         /// The lab
         #[arg(default_value_t = 2, value_parser = lab_number)]
         lab: u32,
     },
-    /// Shows every message of real sessions through your server, and makes trouble on the way
+    /// Shows every message of real sessions with your server, and can make trouble on the way
     Trace(Box<trace::Options>),
-    /// Shows the next hint for a stage; after a report, this is the second hint. After the last hint, shows all hints
+    /// Shows the next hint for a stage, which is the second hint if a report has shown the first. After the last hint,
+    /// shows all hints
     Hint {
         /// The stage, for example 2.5
         stage: StageNumber,
     },
     /// Opens the book in a browser
     Book {
-        /// The page: a lab (2), a stage (2.3), or a name (sockets), which may be copied from a report. Default: the
-        /// first page
+        /// The page: a lab (2), a stage (2.3), or a name (sockets), for example from a report. Default: the first page
         page: Option<String>,
     },
-    /// Shows how many checks, minutes and hints each stage took, if you switch on a log
+    /// Shows how many checks, minutes and hints each stage took, if you have switched on a log
     Stats(stats::Options),
     /// Resets the functions of a stage, or a whole lab, to the starter, and keeps a copy of your files
     Reset(reset::Options),
@@ -137,9 +137,9 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Lets a crowd talk on your server, and checks that everybody gets everything, once and in order
+    /// Lets a crowd talk on your server, and checks that everybody gets each message once and in order
     Crowd(crowd::Options),
-    /// Grades everything repeatedly, and reports every stage whose verdict was not always the same
+    /// Grades everything repeatedly, and reports every stage that had different verdicts
     Soak(soak::Options),
     /// Makes a kit for students, without the solutions
     Export(export::Options),
@@ -151,7 +151,7 @@ enum Command {
     /// Grades one submission for `grade`
     #[command(hide = true)]
     GradeWorker,
-    /// Runs a command in namespaces of its own, for `grade`
+    /// Runs a command in its own namespaces for `grade`
     #[command(hide = true)]
     Apart(namespaces::Options),
     // exported again
@@ -161,7 +161,7 @@ enum Command {
 const NEED_SOLUTIONS: [&str; 6] = ["demo", "solution", "starters", "figures", "soak", "export"];
 
 impl Options {
-    /// Parses the command line. Ends the program if the command line is wrong. A kit without solutions hides the
+    /// Parses the command line. Ends the program if the command line is wrong. In a kit without solutions, hides the
     /// commands that need the solutions.
     pub fn from_command_line() -> Self {
         let mut command = Self::command();
@@ -184,12 +184,12 @@ impl Options {
     }
 }
 
-/// Runs the command. The exit status is 0 if everything that was checked is correct.
+/// Runs the command. Returns the exit status, which is 0 if all checks have passed.
 ///
 /// # Errors
-/// The error names the problem, the file or program, and the next step.
+/// Returns an error that names the problem, the file or program, and the next step.
 pub fn run(options: Options) -> Result<ExitCode> {
-    // Links in other folders must find the kit, too.
+    // The path is absolute, because links to the kit in other folders must work, too.
     let kit = options.kit.map_or_else(|| Ok(crate::kit::root()), path::absolute)?;
     match options.command {
         None => map::run(&kit)?,

@@ -1,5 +1,5 @@
-//! `cargo lab next`, and the next step that other commands show: the function to write, with its file and line, or the
-//! program to change in an open lab.
+//! `cargo lab next`, and the next step that other commands show. In a guided lab, the next step is the function to
+//! write, with its file and line. In an open lab, the next step is the program to change.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ pub fn run(kit: &Path, lab: Option<u32>) -> Result<()> {
     Ok(())
 }
 
-/// Grades a lab up to the first stage that is not passed, and returns the next step, if there is one.
+/// Grades a lab up to the first stage that does not pass. Returns the next step, or `None` if all stages pass.
 fn in_lab(kit: &Path, number: u32) -> Result<Option<String>> {
     let grader = Arc::new(Grader::new(kit, &[number], None));
     let stages = grader.stages().filter(|(lab, _)| *lab == number);
@@ -53,7 +53,7 @@ fn in_lab(kit: &Path, number: u32) -> Result<Option<String>> {
     Ok(next)
 }
 
-/// Returns the next step for a stage that has not been passed.
+/// Returns the next step for a stage that does not pass.
 pub fn step(kit: &Path, lab: &Lab, stage: &Stage, verdict: &Verdict) -> String {
     let mut number = stage.number;
     if let Verdict::Blocked(by) = verdict {
@@ -90,7 +90,7 @@ fn functions(kit: &Path, lab: u32, stage: u32) -> Vec<String> {
     lines
 }
 
-/// Returns lines that name the programs that a stage of an open lab runs, and the handout that describes them.
+/// Returns lines that name the lab's handout, and the programs that a stage of an open lab runs.
 fn programs(kit: &Path, lab: u32, role: Role) -> Vec<String> {
     let programs: &[&str] = match role {
         Role::Server => &["server"],

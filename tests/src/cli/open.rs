@@ -1,5 +1,5 @@
-//! The starter of an open lab, which is made from the guided starter: the options of each program's command line, and
-//! where to begin.
+//! Makes the starter of an open lab from the guided starter. The open starter contains the options of each program's
+//! command line, and a comment that says where to begin.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -17,11 +17,11 @@ const LIBRARY: &str = "\
 //! A place for code that the server and the client share. If you do not need one, leave it empty.
 ";
 
-/// Returns the files of an open lab: their paths below `labs/`, and their contents. All files except the sources are
-/// the same as in the guided lab.
+/// Returns the files of an open lab: their paths below `labs/`, and their contents. Except for the sources, all files
+/// are the same as in the guided lab.
 ///
 /// # Errors
-/// Returns an error if a starter cannot be read or understood.
+/// Returns an error if a starter cannot be read or parsed.
 pub fn make(kit: &Path, lab: u32) -> Result<BTreeMap<PathBuf, String>> {
     let pristine = kit.join(PRISTINE);
     let mut starter = BTreeMap::new();
@@ -70,7 +70,7 @@ fn program(guided: &str, is_server: bool) -> Result<String> {
             imports.add_used(&item.tree, &mut Vec::new(), &used);
         }
     }
-    // Keep only the first paragraph of the comment, because the other paragraphs are about the guided design.
+    // Only the first paragraph of the comment is kept, because the other paragraphs describe the guided design.
     let comment = guided.lines().take_while(|line| line.starts_with("//! "));
     let comment = comment.collect::<Vec<_>>().join("\n");
     let (libraries, task) = if is_server {
@@ -118,7 +118,7 @@ impl Imports {
         self.0.entry(path.to_owned()).or_default().insert(name.to_owned());
     }
 
-    /// Adds the imports of names that are used.
+    /// Adds the imports of those names that are in `used`.
     fn add_used(&mut self, tree: &UseTree, path: &mut Vec<String>, used: &BTreeSet<String>) {
         match tree {
             UseTree::Path(tree) => {

@@ -1,7 +1,7 @@
 //! `cargo lab export --gradescope`, `--github` and `--prairielearn`: writes graders for the platforms that courses use.
 //!
-//! Each platform's grader contains a kit for graders. The kit has no solutions, except on the platforms on which only
-//! the instructor can see the kit before the control has been made.
+//! Each platform's grader contains a kit for graders. The kit contains the solutions only if nobody but the instructor
+//! sees it on the platform before the control has been made.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -33,16 +33,16 @@ pub struct Platforms {
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["folder", "control"])]
     #[arg(help = "Writes a question for PrairieLearn, and its image, to this folder instead")]
     prairielearn: Option<PathBuf>,
-    /// The platform grades only this lab. May be given several times
+    /// Makes the platform grade only this lab. May be given several times
     #[arg(long = "lab", value_name = "LAB", value_parser = lab_number, conflicts_with_all = ["folder", "control"])]
     labs: Vec<u32>,
-    /// The platform uses these settings: a grading.toml
+    /// The settings for the platform, in the format of grading.toml
     #[arg(long, value_name = "FILE", conflicts_with_all = ["folder", "control"])]
     settings: Option<PathBuf>,
 }
 
 impl Platforms {
-    /// Writes the requested files. Returns whether any were requested.
+    /// Writes the requested files. Returns whether any files were requested.
     ///
     /// # Errors
     /// Returns an error if a file cannot be read or written.
@@ -56,7 +56,7 @@ impl Platforms {
         } else {
             ensure!(
                 self.labs.is_empty() && self.settings.is_none(),
-                "--lab and --settings are for --gradescope, --github and --prairielearn"
+                "--lab and --settings work only with --gradescope, --github or --prairielearn"
             );
             return Ok(false);
         }
@@ -100,7 +100,7 @@ impl Platforms {
             made.insert(name.into(), fs::read(kit.join(SCRIPTS).join("gradescope").join(name))?);
         }
         zipped::write(&made, file)?;
-        println!("wrote an autograder to {}; upload it to Gradescope", file.display());
+        println!("wrote an autograder to {}; upload this file to Gradescope", file.display());
         println!("It contains the solutions, so show it to no student.");
         Ok(())
     }
@@ -132,7 +132,7 @@ impl Platforms {
         copy(&scripts.join("Containerfile"), &image.join("Containerfile"), &[])?;
         self.kit(kit, &image.join("kit"), true)?;
         let shown = folder.display();
-        println!("wrote to {shown}: question/, and image/, from which you build the image");
+        println!("wrote to {shown}: question/, and image/, from which you can build the image");
         println!("image/ contains the solutions, so show it to no student.");
         Ok(())
     }
@@ -146,7 +146,7 @@ fn new(folder: &Path) -> Result<PathBuf> {
     Ok(folder.to_owned())
 }
 
-/// Copies a text, with some words replaced.
+/// Copies a text file, and replaces some words.
 fn copy(from: &Path, to: &Path, words: &[(&str, &str)]) -> Result<()> {
     let text =
         fs::read_to_string(from).with_context(|| format!("cannot read {}", from.display()))?;

@@ -1,4 +1,4 @@
-//! Shows that something is happening while programs are built and graded, so that a command is never silent for long.
+//! Shows progress while programs are built and graded, so that a command is never silent for long.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -15,18 +15,19 @@ use crate::grading::log::Log;
 use crate::grading::verdict::Graded;
 use crate::harness::stage::{Lab, Stage};
 
-/// If the output is not a terminal, a step that takes longer than this is announced with a line.
+/// The time after which a step is printed as a line if the output is not a terminal.
 const LONG: Duration = Duration::from_secs(1);
 
 /// The progress of a command. A terminal shows the progress in an animated line, which disappears at the end. If the
-/// output is not a terminal, each step that takes a long time is printed as one line. Both forms are written to stderr.
+/// output is not a terminal, each step that takes longer than [`LONG`] is printed as one line. The line or lines are
+/// written to stderr.
 pub struct Progress {
     bar: ProgressBar,
     lines: Option<(Sender<String>, JoinHandle<()>)>,
 }
 
 impl Progress {
-    /// Starts to show progress, with a first step.
+    /// Starts to show progress, beginning with a first step.
     pub fn start(what: impl Into<String>) -> Result<Self> {
         let bar = ProgressBar::no_length();
         bar.set_style(ProgressStyle::with_template(" {spinner} {wide_msg} {elapsed:>4}")?);
@@ -49,7 +50,7 @@ impl Progress {
         self.bar.set_message(what);
     }
 
-    /// From now on, also shows how many of these steps are done.
+    /// Also shows how many of these steps are done, from now on.
     fn count(&self, steps: usize) -> Result<()> {
         let template = " {spinner} {bar:20} {pos}/{len}  {wide_msg} {elapsed:>4}";
         self.bar.set_style(ProgressStyle::with_template(template)?);
@@ -61,7 +62,7 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
-        // No line may come after the command's own last line.
+        // Waits for the printer, because no line may follow the command's own last line.
         if let Some((lines, printer)) = self.lines.take() {
             drop(lines);
             let _ = printer.join();
@@ -96,8 +97,8 @@ pub fn build(grader: &Grader, author: Author) -> Result<()> {
     Ok(())
 }
 
-/// Builds the student's programs, then grades several stages at a time. `each` receives the verdicts in order, until it
-/// returns false. The student's log receives the same verdicts, if it is switched on.
+/// Builds the student's programs, then grades several stages at the same time. Calls `each` with the verdicts in order,
+/// until it returns false. Writes the same verdicts to the student's log, if the log is switched on.
 ///
 /// # Errors
 /// Returns an error if cargo cannot build anything.
@@ -137,8 +138,8 @@ pub fn grade(
 }
 
 /// Grades the stages in several threads, roughly in order. Each stage is run only once, so a later request finds its
-/// verdict. The caller does not wait for these threads. The programs that these threads have started end when this
-/// process ends.
+/// verdict. The caller does not wait for these threads. When this process ends, the programs that the threads have
+/// started end, too.
 fn run_ahead(grader: &Arc<Grader>, stages: &Arc<Vec<StageNumber>>, stopped: &Arc<AtomicBool>) {
     let next = Arc::new(AtomicUsize::new(0));
     for _ in 0..THREADS {

@@ -18,10 +18,10 @@ use crate::kit::way::{self, Way};
 pub struct Options {
     /// A stage (2.5), a stage and all later ones (2.5-), or a lab (2)
     target: Target,
-    /// Makes the lab open: only the options of the programs are given, and you design the rest
+    /// Makes the lab open: the starter contains only the options of the programs, and you design the rest
     #[arg(long)]
     open: bool,
-    /// Makes the lab guided: you write the starter's functions. Default: as the lab is now
+    /// Makes the lab guided: you write the starter's functions. Default: the lab stays as it is
     #[arg(long, conflicts_with = "open")]
     guided: bool,
     /// Does not ask for confirmation
@@ -29,8 +29,8 @@ pub struct Options {
     yes: bool,
 }
 
-/// Resets the files. Asks for confirmation first, unless `yes` is set. Keeps copies of the replaced and removed files
-/// in a new folder.
+/// Resets the files. Asks for confirmation first, unless `yes` is set. Copies the files that are replaced or removed to
+/// a new folder.
 ///
 /// # Errors
 /// Returns an error if a file cannot be read, parsed or written.
@@ -47,7 +47,10 @@ pub fn run(kit: &Path, options: Options) -> Result<()> {
     let changes = match target.stage {
         None => whole_lab(kit, lab, after)?,
         Some(_) if is_way_given => {
-            bail!("only a whole lab is guided or open: cargo lab reset {lab} --{}", after.name())
+            bail!(
+                "only a whole lab can be guided or open: cargo lab reset {lab} --{}",
+                after.name()
+            )
         }
         Some(_) if before == Way::Open => bail!(
             "lab {lab} is open: there are no functions to reset\n  \
@@ -57,7 +60,7 @@ pub fn run(kit: &Path, options: Options) -> Result<()> {
         Some(_) => stages(kit, target)?,
     };
     if changes.is_empty() {
-        println!(" There is nothing to reset: your files are the same as the starter.");
+        println!(" There is nothing to reset: your files are the same as the starter's.");
         return Ok(());
     }
     println!(" These files will change:");
@@ -101,7 +104,7 @@ struct Change {
 /// Paths relative to the kit, with their changes.
 type Changes = BTreeMap<PathBuf, Change>;
 
-/// Replaces the starter's files, and removes all other sources from its packages.
+/// Returns the changes that replace the starter's files, and remove all other sources from the lab's packages.
 fn whole_lab(kit: &Path, lab: u32, way: Way) -> Result<Changes> {
     let starter = match way {
         Way::Guided => guided(kit, lab)?,
@@ -177,13 +180,13 @@ fn stages(kit: &Path, target: Target) -> Result<Changes> {
         let mut mine = exercises::exercises(&text).with_context(|| {
             format!("cannot parse {file}; repair it, or reset the lab: cargo lab reset {lab}")
         })?;
-        // The functions are replaced from the last to the first, so that the earlier byte ranges remain valid.
+        // Functions are replaced from the last to the first, so that the byte ranges of the others remain valid.
         mine.sort_by_key(|task| std::cmp::Reverse(task.body.start));
         let mut fresh = text.clone();
         for old in &before {
             if !mine.iter().any(|task| task.name == old.name) {
                 bail!(
-                    "{file} has no `{}` with its comment; to reset the lab: cargo lab reset {lab}",
+                    "{file} has no `{}` with its doc comment; to reset the lab: cargo lab reset {lab}",
                     old.name
                 );
             }
@@ -219,7 +222,8 @@ fn stages(kit: &Path, target: Target) -> Result<Changes> {
 fn keep<'a>(kit: &Path, paths: impl Iterator<Item = &'a PathBuf>) -> Result<PathBuf> {
     let is_free = |folder: &PathBuf| !kit.join(folder).exists();
     let folders = (1..).map(|number| Path::new(".kept").join(number.to_string()));
-    let folder = folders.into_iter().find(is_free).context("no folder name in .kept is free")?;
+    let folder =
+        folders.into_iter().find(is_free).context("there is no unused folder name in .kept")?;
     for path in paths {
         let (from, to) = (kit.join(path), kit.join(&folder).join(path));
         // A deleted file cannot be copied.

@@ -32,8 +32,8 @@ enum Program {
     Client,
 }
 
-/// Replaces this process with `cargo run`, which builds the program and then replaces itself with the program. So keys
-/// and signals reach the program directly.
+/// Replaces this process with `cargo run`, which builds the program and then replaces itself with the program. In this
+/// way, keys and signals reach the program directly.
 ///
 /// # Errors
 /// Returns an error if the package is missing, or cargo cannot be started.
@@ -53,7 +53,7 @@ pub fn run(kit: &Path, options: Options) -> Result<()> {
         );
     } else {
         eprintln!(
-            " This terminal runs a client of lab {lab}. It needs the server, which runs in another"
+            " This terminal runs a client of lab {lab}. It needs a server, which you start in another"
         );
         eprintln!(" terminal:  cargo lab run {lab}");
     }

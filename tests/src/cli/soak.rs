@@ -32,7 +32,7 @@ pub struct Options {
 /// The author of the graded programs, and the number of the stage.
 type StageOf = (Author, StageNumber);
 
-/// The different verdicts of each stage, each with its first report.
+/// For each stage, the different verdicts, each with the first report that had this verdict.
 type Seen = BTreeMap<StageOf, Vec<(Verdict, String)>>;
 
 /// Grades the solutions and the student's programs. Returns whether every verdict was always the same.
@@ -65,7 +65,10 @@ pub fn run(kit: &Path, options: &Options) -> Result<bool> {
         }
         for round in 1..=options.rounds {
             let count = differing(&seen.lock().unwrap_or_else(PoisonError::into_inner)).count();
-            progress.step(format!("round {round} of {}, {count} stages differ", options.rounds));
+            progress.step(format!(
+                "round {round} of {}, verdicts of {count} stages differ",
+                options.rounds
+            ));
             grader.forget();
             grade_once(kit, &grader, &stages, round, &seen);
         }
@@ -82,8 +85,8 @@ pub fn run(kit: &Path, options: &Options) -> Result<bool> {
     }
     let (rounds, count) = (options.rounds, stages.len());
     match differing(&seen).count() {
-        0 => println!(" {rounds} rounds of {count} stages: each verdict was always the same"),
-        differ => println!(" {rounds} rounds of {count} stages: {differ} stages differ"),
+        0 => println!(" {rounds} rounds of {count} stages: no stage had different verdicts"),
+        differ => println!(" {rounds} rounds of {count} stages: {differ} had different verdicts"),
     }
     Ok(differing(&seen).next().is_none())
 }
@@ -92,7 +95,7 @@ fn differing(seen: &Seen) -> impl Iterator<Item = (&StageOf, &Vec<(Verdict, Stri
     seen.iter().filter(|(_, verdicts)| verdicts.len() > 1)
 }
 
-/// Runs every stage once, several stages at a time.
+/// Runs every stage once, several of them at the same time.
 fn grade_once(kit: &Path, grader: &Grader, stages: &[StageOf], round: u64, seen: &Mutex<Seen>) {
     let next = AtomicUsize::new(0);
     let work = || {

@@ -34,7 +34,8 @@ pub fn run(kit: &Path, number: StageNumber, yes: bool) -> Result<()> {
         return Ok(());
     }
     if !yes && !is_passed(kit, number) {
-        let question = format!(" {name} has not passed yet. Show the finished function anyway?");
+        let question =
+            format!(" Stage {name} has not passed yet. Show the finished function anyway?");
         if !ask::is_wanted(&question)? {
             println!(" You could try: cargo lab hint {name}");
             return Ok(());

@@ -1,8 +1,8 @@
 //! `cargo lab starters`: makes `labs/`, the student's starting point, from `solutions/`.
 //!
 //! The files are the same except for the functions whose doc comments begin with a stage number, as in `Stage 3:`. The
-//! bodies of these functions become `todo!("stage 3: …")`. Therefore, there is only one source, and the starters cannot
-//! diverge from it.
+//! bodies of these functions become `todo!("stage 3: …")`. So `solutions/` is the only source, and the starters cannot
+//! differ from it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +15,7 @@ use crate::kit::exercises::{Exercise, exercises};
 use crate::kit::files;
 use crate::labs;
 
-/// Replaces `[lints] workspace = true`, because unused code is not a mistake while some functions are unwritten.
+/// The text that replaces `[lints] workspace = true`. While some functions are unwritten, unused code is not a mistake.
 const LINTS: &str = "\
 [lints.rust]
 unsafe_code = \"deny\"
@@ -28,14 +28,15 @@ unused_variables = \"allow\"
 
 /// Makes the starters of the kit in the `kit` folder.
 ///
-/// A file that a student has changed is kept, unless `force` is set. If `check` is set, nothing is written, and the
-/// starters must already be up to date.
+/// Does not overwrite files that a student has changed, unless `force` is set. If `check` is set, writes nothing, and
+/// checks that the starters are up to date.
 ///
 /// # Errors
-/// Returns an error if files were changed, `check` finds a difference, or a file cannot be read or written.
+/// Returns an error if changes would be lost, if `check` is set and a starter is not up to date, or if a file cannot be
+/// read or written.
 pub fn run(kit: &Path, check: bool, force: bool) -> Result<()> {
     if !Author::Kit.exists(kit) {
-        bail!("this kit has no solutions/, but the starters are made from them");
+        bail!("the starters are made from solutions/, which this kit does not have");
     }
     let starters = make(&kit.join("solutions"), |_, _| false)?;
     let (labs, pristine) = (kit.join("labs"), kit.join("tests/starters"));
@@ -49,7 +50,8 @@ pub fn run(kit: &Path, check: bool, force: bool) -> Result<()> {
         }
     }
     for path in files::below(&pristine)?.iter().filter(|path| !starters.contains_key(*path)) {
-        differing.push(format!("tests/starters/{} (no longer made)", path.display()));
+        differing
+            .push(format!("tests/starters/{} (no longer generated; remove it)", path.display()));
     }
     if !differing.is_empty() {
         let list = differing.join("\n  ");
@@ -73,8 +75,8 @@ pub fn run(kit: &Path, check: bool, force: bool) -> Result<()> {
     Ok(())
 }
 
-/// Returns the starters, as paths below `labs/` with the contents of the files. If `is_written` returns true for a lab
-/// and a stage, the functions of that stage are kept.
+/// Returns the paths of the starters below `labs/`, and the contents of the files. Keeps the functions of a stage if
+/// `is_written` returns true for its lab and the stage.
 ///
 /// # Errors
 /// Returns an error if a file cannot be read, or is not valid Rust.
@@ -84,8 +86,8 @@ pub fn make(
 ) -> Result<BTreeMap<PathBuf, String>> {
     let mut starters = BTreeMap::new();
     for path in files::below(solutions)? {
-        // Leave out the tests of the small libraries, which would tell the student whether the code is right before the
-        // grader does.
+        // The tests of the small libraries are left out. They would tell the student whether the code is right before
+        // the grader does.
         if path.components().any(|part| part.as_os_str() == "tests") {
             continue;
         }
@@ -99,7 +101,7 @@ pub fn make(
                     .with_context(|| format!("cannot parse {}", source.display()))?
             }
             Some("toml") => {
-                // Only the tests need these parts, and the tests are left out.
+                // Only the tests, which are left out, need these parts.
                 text.replace(", finished", "")
                     .replace("[dev-dependencies]\nproptest.workspace = true\n", "")
                     .replace("[lints]\nworkspace = true\n", LINTS)
@@ -118,10 +120,10 @@ fn rename(text: &str) -> String {
     })
 }
 
-/// Replaces the bodies of unwritten functions. All other bytes remain the same.
+/// Replaces the bodies of unwritten functions. Does not change any other bytes.
 fn without_bodies(source: &str, is_written: impl Fn(u32) -> bool) -> Result<String> {
     let mut text = source.to_owned();
-    // The bodies are replaced from the last to the first, so that the earlier byte ranges remain valid.
+    // Bodies are replaced from the last to the first, so that the byte ranges of the others remain valid.
     for Exercise { stage, body, summary, .. } in exercises(source)?.into_iter().rev() {
         if is_written(stage) {
             continue;

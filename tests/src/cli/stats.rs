@@ -1,5 +1,5 @@
-//! `cargo lab stats`: shows how many checks, minutes and hints each stage took, and where people stopped, as recorded
-//! in the student's own log or in the logs of a class.
+//! `cargo lab stats`: shows how many checks, minutes and hints each stage took, and at which stages people stopped. The
+//! numbers are from the student's own log, or from the logs of a class.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -24,8 +24,9 @@ pub struct Options {
     /// The logs of a class, which are combined. Default: your own log
     #[arg(value_name = "LOG")]
     logs: Vec<PathBuf>,
-    /// Notes each check and each hint from now on, in `.kept/stats.log`. A line contains the time, the numbers of the lab
-    /// and the stage, and the verdict. It contains no names, no paths, and no output of programs. Nothing is sent
+    /// Notes each check and each hint from now on, in `.kept/stats.log`. A line contains the time, the numbers of the
+    /// lab and the stage, and the verdict. The log contains no names, no paths, and no output of programs. Nothing is
+    /// sent
     #[arg(long, conflicts_with_all = ["off", "logs"])]
     on: bool,
     /// Stops the log, and renames it to `.kept/stats-off.log`
@@ -33,7 +34,7 @@ pub struct Options {
     off: bool,
 }
 
-/// What the lines of a log say about a stage.
+/// The work on a stage, as recorded in a log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Work {
     checks: u64,
@@ -44,7 +45,7 @@ struct Work {
     is_stop: bool,
 }
 
-/// The stages that were tried, by lab and stage, and the stages at which the labs stop.
+/// The work on each stage that was tried, or at which a lab stops. The keys are the numbers of the lab and the stage.
 type Works = BTreeMap<(u32, u32), Work>;
 
 /// Shows the numbers, or switches the log on or off.
@@ -72,7 +73,7 @@ pub fn run(kit: &Path, options: &Options) -> Result<()> {
         if is_there(&on) {
             fs::rename(&on, &off)
                 .with_context(|| format!("cannot switch off the log {}", on.display()))?;
-            say(&format!("From now on, nothing is noted. The log so far is {OFF}."));
+            say(&format!("From now on, nothing is noted. The log so far is in {OFF}."));
         } else {
             say("The log is off, so nothing is noted.");
         }
@@ -101,7 +102,7 @@ fn own(on: &Path, off: &Path, say: impl Fn(&str)) -> Result<()> {
     let (file, name) = if is_there(on) { (on, ON) } else { (off, OFF) };
     if !is_there(file) {
         say("There is no log. To note your checks from now on: cargo lab stats --on");
-        say("To read what it would contain: cargo lab stats --help");
+        say("To read what a log contains: cargo lab stats --help");
         return Ok(());
     }
     let Lines { lines, broken } =
@@ -178,8 +179,8 @@ fn class(files: &[PathBuf], say: impl Fn(&str)) -> Result<()> {
     let logs = if count == 1 { "1 log".to_owned() } else { format!("{count} logs") };
     say(&format!(
         "{logs}. Checks, minutes and hints are medians of the logs that reached the stage, and are counted \
-         until the stage passes. Pauses of more than {} minutes are not counted. In each lab that a log \
-         has begun, it stops at the first stage that has not passed.",
+         until the stage passes. Pauses of more than {} minutes are not counted. A log has \
+         stopped at the first stage of a begun lab that has not passed.",
         PAUSE / 60
     ));
     Ok(())
@@ -195,7 +196,7 @@ fn say_broken(count: usize, name: &str, say: impl Fn(&str)) {
     }
 }
 
-/// Prints a row for each stage that has one, between a heading and an empty line.
+/// Prints a heading, a row for each stage that has one, and an empty line.
 fn table(labs: &[Lab], heading: &str, row: impl Fn(&Lab, &Stage) -> Option<(String, String)>) {
     let rows = labs.iter().flat_map(|lab| lab.stages.iter().map(move |stage| (lab, stage)));
     let rows: Vec<_> = rows.filter_map(|(lab, stage)| row(lab, stage)).collect();
@@ -215,7 +216,7 @@ fn name_of(lab: &Lab, stage: &Stage) -> String {
     format!("{number:<5} {}", stage.title)
 }
 
-/// Adds up the lines of a log. The time between two lines counts for the stage in the second line.
+/// Adds up the lines of a log. The time between two lines is added to the stage in the second line.
 fn works(lines: &[Line], labs: &[Lab]) -> Works {
     let (mut works, mut before) = (Works::new(), None);
     for line in lines {
@@ -236,7 +237,7 @@ fn works(lines: &[Line], labs: &[Lab]) -> Works {
             Event::Hint => work.hints += 1,
         }
     }
-    // The map also mentions the first stages of labs that nobody has begun.
+    // `cargo lab` also logs stages of labs that nobody has begun. Such stages do not count as tried.
     let is_tried = |work: &Work| work.checks > 0 || work.hints > 0;
     for lab in labs {
         let numbers = || lab.stages.iter().map(|stage| (lab.number, stage.number));
@@ -262,7 +263,7 @@ fn half(twice: u64) -> String {
     format!("{}{}", twice / 2, if twice.is_multiple_of(2) { "" } else { ".5" })
 }
 
-/// Returns half of this time in minutes, rounded.
+/// Returns half of this time, in minutes and rounded.
 fn minutes(twice_the_seconds: u64) -> u64 {
     (twice_the_seconds + 60) / 120
 }

@@ -1,5 +1,5 @@
-//! `cargo lab submit`: packs what a student hands in, unpacks the zip in another folder, and grades the contents. So
-//! the files that are handed in are the files that were tested.
+//! `cargo lab submit`: packs what a student hands in, unpacks the zip in another folder, and grades the contents. This
+//! ensures that the handed-in files are the files that were tested.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use crate::submission::sources::{self, Package};
 use crate::submission::warm::{Slot, Workshop};
 use crate::submission::zipped;
 
-/// The maximum number of names in one line.
+/// The maximum number of names in a line.
 const NAMES: usize = 6;
 
 /// The command line.
@@ -28,7 +28,7 @@ pub struct Options {
     output: Option<PathBuf>,
 }
 
-/// Packs the kit and grades the contents of the zip. Returns the exit status, which is 0 if every stage is passed.
+/// Packs the kit and grades the contents of the zip. Returns the exit status, which is 0 if every stage passes.
 ///
 /// # Errors
 /// Returns an error if there is nothing to hand in, or the zip cannot be written.
@@ -46,14 +46,14 @@ pub fn run(kit: &Path, options: Options) -> Result<ExitCode> {
     }))
 }
 
-/// Unpacks a zip into a separate kit, as the grading of a class does.
+/// Unpacks a zip into a separate kit, as `cargo lab grade` does.
 fn unpack(kit: &Path, packages: &[Package], file: &Path) -> Result<Slot> {
     let _progress = Progress::start("unpacking the zip in another folder")?;
     let manifest = fs::read_to_string(kit.join("Cargo.toml"))?.parse()?;
     let mut taken = sources::take(&Source::Zip(file.to_owned()), packages, &manifest)?;
     for package in packages {
         if let Some(why) = taken.refused.get(&package.name) {
-            // The grader does not build this package either.
+            // Makes the build of this package fail with the reason, because the grader does not build it, either.
             let program = format!("compile_error!({why:?});\nfn main() {{}}\n").into_bytes();
             taken.files.retain(|path, _| !path.starts_with(&package.folder));
             taken.files.insert(package.folder.join("src/main.rs"), program.clone());
@@ -80,16 +80,18 @@ fn print(packed: &Packed, file: &Path) {
         println!("{}", wrapped("   ", &format!("{}: {why}", names(paths)), columns()));
     }
     for why in &packed.refused {
-        say(&format!("This will not be built: {}", quoted_line(why)));
+        say(&format!("A program will not be built: {}", quoted_line(why)));
     }
     if !packed.changed.is_empty() {
         let changed = names(&packed.changed);
-        say(&format!("You have changed {changed}. The grader has its own, without your changes."));
+        say(&format!(
+            "You have changed {changed}. The grader has its own copies, without your changes."
+        ));
     }
     println!();
 }
 
-/// Returns the first few paths. For a folder with many paths, returns only their number.
+/// Returns the first few paths, and the number of the others.
 fn names(paths: &[PathBuf]) -> String {
     let mut shown: Vec<_> =
         paths.iter().take(NAMES).map(|path| quoted_line(&path.to_string_lossy())).collect();

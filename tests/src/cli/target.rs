@@ -1,4 +1,4 @@
-//! Labs and stages on the command line: `2`, `2.5`, `2.5-`, each also with `lab` in front.
+//! Labs and stages on the command line: `2`, `2.5` and `2.5-`, also with the prefix `lab`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -92,7 +92,7 @@ impl FromStr for StageNumber {
 /// Parses the number of a lab, such as `2` or `lab2`.
 ///
 /// # Errors
-/// Returns an error if the text names no lab, or only some of a lab's stages.
+/// Returns an error if the text does not name a whole lab.
 pub fn lab_number(text: &str) -> Result<u32, String> {
     match text.parse() {
         Ok(Target { lab, stage: None, has_rest: false }) => Ok(lab),
@@ -102,7 +102,7 @@ pub fn lab_number(text: &str) -> Result<u32, String> {
     }
 }
 
-/// Returns whether a word is meant as a lab or stage, even if there is no such lab or stage.
+/// Returns whether a word looks like a lab or stage, even if there is no such lab or stage.
 pub fn is_number(word: &str) -> bool {
     without_lab(word).starts_with(|char: char| char.is_ascii_digit())
 }
@@ -114,7 +114,7 @@ fn without_lab(text: &str) -> &str {
 }
 
 impl StageNumber {
-    /// Returns the stage after this one, in this lab or the next.
+    /// Returns the next stage. After a lab's last stage, this is the first stage of the next lab.
     pub fn next(self, labs: &[Lab]) -> Option<Self> {
         let stages = labs.iter().flat_map(|lab| {
             lab.stages.iter().map(|stage| Self { lab: lab.number, stage: stage.number })

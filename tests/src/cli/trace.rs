@@ -1,4 +1,4 @@
-//! `cargo lab trace`: shows every message of real sessions, and makes trouble on the way.
+//! `cargo lab trace`: shows every message of real sessions, and can make trouble on the way.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
@@ -26,16 +26,17 @@ use crate::trace::relay::Relay;
 use crate::trace::session::{About, Reader, VERSION, Writer};
 use crate::trace::trouble::Trouble;
 
-/// The time limit for a server to begin to listen.
+/// The maximum time that a server may take to begin to listen.
 const START: Duration = Duration::from_secs(30);
 
-/// The maximum time between two looks at the server's process.
+/// The maximum time between two checks of the server's process.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// How long clients may still say something after the server has ended.
+/// The maximum time for which messages of clients are still shown after the server has ended.
 const AFTER_THE_SERVER: Duration = Duration::from_secs(1);
 
-/// How long the command may take to end after Ctrl-C. If the terminal shows nothing more, it would take forever.
+/// The time that the command may take to end after Ctrl-C. Without this limit, the command would never end if the
+/// terminal accepts no more output.
 const END: Duration = Duration::from_secs(2);
 
 /// The command line.
@@ -47,13 +48,13 @@ pub struct Options {
     /// Starts this server, in any language, instead of yours. `{port}` and `{host}` are replaced
     #[arg(long, value_name = "CMD", value_parser = command)]
     server: Option<String>,
-    /// Starts no server, but uses the one that runs at this address
+    /// Uses the server at this address, and starts no server
     #[arg(long, value_name = "HOST:PORT", conflicts_with = "server")]
     to: Option<String>,
-    /// The port for clients. Default: the usual port of the lab
+    /// The port that clients connect to. Default: the usual port of the lab
     #[arg(long)]
     port: Option<u16>,
-    /// The address for clients
+    /// The address that clients connect to
     #[arg(long, value_name = "ADDRESS", default_value_t = Ipv4Addr::LOCALHOST.into())]
     host: IpAddr,
     /// Saves the session to this file
@@ -71,12 +72,12 @@ pub struct Options {
     trouble: Trouble,
 }
 
-/// Where the events go.
+/// The places to which the events are written.
 struct Sinks {
     ladder: Ladder,
     save: Option<Writer>,
     packets: Option<Packets>,
-    /// The first error. The session goes on without the file.
+    /// The first error of a file. The session continues without the file.
     failed: Option<Error>,
 }
 
@@ -93,7 +94,7 @@ impl Sinks {
     }
 
     fn add(&mut self, event: &Event) {
-        // What has been seen has been saved.
+        // An event is saved before it is shown, so that everything that was shown can be shown again.
         let remark = match self.save.as_mut().map(|save| save.add(event)) {
             Some(Ok(remark)) => remark,
             Some(Err(error)) => {
@@ -114,10 +115,10 @@ impl Sinks {
         }
     }
 
-    /// Keeps the first error for the end. Returns a remark for now.
+    /// Keeps the first error, which is reported at the end. Returns a remark that is shown immediately.
     fn fails(&mut self, error: Error) -> &'static str {
         self.failed.get_or_insert(error);
-        "a file cannot be written; the session goes on without it"
+        "a file cannot be written; the session continues without this file"
     }
 
     fn finish(mut self) -> Result<()> {
@@ -129,7 +130,7 @@ impl Sinks {
     }
 }
 
-/// The columns and rows of the terminal, if the output is one.
+/// Returns the number of columns and rows of the terminal, if the output is a terminal.
 fn size() -> Option<(usize, usize)> {
     Term::stdout().size_checked().map(|(rows, columns)| (columns.into(), rows.into()))
 }
@@ -140,10 +141,11 @@ fn print(lines: &[String]) {
     }
 }
 
-/// Shows a session: one that takes place now, until Ctrl-C, or a saved one.
+/// Shows a saved session, or a live session until Ctrl-C.
 ///
 /// # Errors
-/// When the port is in use, the server does not start or fails, or a file cannot be read or written.
+/// Returns an error if the port is in use, if the server does not start or fails, or if a file cannot be read or
+/// written.
 pub fn run(kit: &Path, options: Options) -> Result<()> {
     match (&options.show, options.lab) {
         (Some(file), _) => show(file, options.pcap.as_deref()),
@@ -198,7 +200,7 @@ fn live(kit: &Path, lab: u32, options: Options) -> Result<()> {
         " Clients connect to {listens}. In other terminals:  cargo lab run {lab} client{other}"
     );
     eprintln!(
-        " ╎ is between two pieces of a message, + means in the same piece as the message above."
+        " ╎ separates two pieces of a message; + marks a message in the same piece as the message above."
     );
     if let Some(seed) = seed {
         eprintln!(" The sizes and times are random; --seed {seed} repeats them.");
@@ -208,7 +210,7 @@ fn live(kit: &Path, lab: u32, options: Options) -> Result<()> {
         sinks.add(&Event { at: relay.now(), what: What::Printed { line } });
     }
     let ended = turns(&mut relay, companion, &stop, &mut sinks);
-    // The connections end before the last words.
+    // Dropping the relay ends the connections before the last lines are printed.
     drop(relay);
     sinks.finish()?;
     if let Some(file) = save {
@@ -220,7 +222,8 @@ fn live(kit: &Path, lab: u32, options: Options) -> Result<()> {
     }
 }
 
-/// Relays until Ctrl-C, or until the server that was started has ended. Returns how it ended.
+/// Relays until Ctrl-C, or until the server that was started has ended. Returns the exit status of the server if it has
+/// ended.
 fn turns(
     relay: &mut Relay,
     mut server: Option<Companion>,
@@ -262,7 +265,7 @@ fn turns(
     }
 }
 
-/// Builds and starts the server, and waits until it listens. Returns what it has printed so far.
+/// Builds and starts the server, and waits until it listens. Also returns the lines that the server has printed so far.
 fn start(
     kit: &Path,
     lab: u32,
@@ -285,7 +288,7 @@ fn start(
             Some(status) => format!("the server ended before it listened on port {port}: {status}"),
             None if ports::is_listening(port) => return Ok((companion, lines)),
             None if begin.elapsed() > START => {
-                format!("the server does not listen on port {port}, which it was given")
+                format!("the server was told to listen on port {port}, but does not")
             }
             None => {
                 thread::sleep(Duration::from_millis(5));
@@ -298,7 +301,7 @@ fn start(
     }
 }
 
-/// Returns what becomes readable when Ctrl-C is pressed.
+/// Returns a pipe that becomes readable when Ctrl-C is pressed.
 fn stop() -> Result<io::PipeReader> {
     let (reader, mut writer) = io::pipe()?;
     ctrlc::set_handler(move || {
@@ -332,12 +335,12 @@ fn usual_port(lab: u32) -> u16 {
 
 fn address(text: &str) -> Result<SocketAddr> {
     let found = text.to_socket_addrs().with_context(|| {
-        format!("{text} is no address; write HOST:PORT, for example 127.0.0.1:4000")
+        format!("{text} is not an address; write HOST:PORT, for example 127.0.0.1:4000")
     })?;
-    // The servers of the labs listen on IPv4.
+    // IPv4 addresses are preferred, because the servers of the labs listen on IPv4.
     let found: Vec<_> = found.collect();
     let best = found.iter().find(|address| address.is_ipv4()).or(found.first());
-    best.copied().with_context(|| format!("{text} has no address"))
+    best.copied().with_context(|| format!("no address was found for {text}"))
 }
 
 fn no_port(error: io::Error, lab: u32, host: IpAddr, port: u16) -> Error {

@@ -18,7 +18,7 @@ use crate::labs;
 /// The time between two checks for changed files, if the system does not report changes.
 const POLL: Duration = Duration::from_millis(500);
 
-/// An editor saves a file in several steps. The check begins this long after the last step.
+/// The time between the last change and the check. It is needed because editors save a file in several steps.
 const SETTLE: Duration = Duration::from_millis(100);
 
 /// The command line.
@@ -26,12 +26,12 @@ const SETTLE: Duration = Duration::from_millis(100);
 pub struct Options {
     /// A lab (2), a stage (2.5), or a stage and all later ones (2.5-). Default: all labs
     target: Option<Target>,
-    /// Polls the files, for systems that do not report changes
+    /// Polls the files instead of waiting for the system to report changes
     #[arg(long)]
     poll: bool,
 }
 
-/// An event that occurs between two checks.
+/// An event between two checks: a saved file, or a key.
 enum Event {
     Saved,
     Key(u8),
@@ -62,7 +62,7 @@ pub fn run(kit: &Path, options: Options) -> Result<()> {
             Event::Key(b'a') => first = check_again(kit, target, true)?,
             Event::Key(b'h') => match first {
                 Some(stage) => hint::run(kit, stage)?,
-                None => println!(" Every stage is passed, so there is no hint to show."),
+                None => println!(" Every stage passes, so there is no hint to show."),
             },
             Event::Key(b'n') => {
                 let next = match (first, target) {
@@ -88,7 +88,7 @@ pub fn run(kit: &Path, options: Options) -> Result<()> {
 
 /// Returns the next event. Files that are saved together count as one event.
 fn next_event(events: &Receiver<Event>) -> Event {
-    // The watcher holds a sender, so `recv` does not fail while the watcher exists.
+    // While the watcher exists, `recv` does not fail, because the watcher holds a sender.
     let Ok(event) = events.recv() else { return Event::Key(b'q') };
     if matches!(event, Event::Saved) {
         while let Ok(more) = events.recv_timeout(SETTLE) {
@@ -117,7 +117,7 @@ fn check_again(kit: &Path, target: Option<Target>, all: bool) -> Result<Option<S
 /// Reports every change below `labs/` and `common/` until the watcher is dropped.
 fn watch(kit: &Path, poll: bool, events: Sender<Event>) -> Result<Box<dyn Watcher>> {
     let report = move |change: notify::Result<notify::Event>| {
-        // Reading a file does not change it.
+        // Reports of access are ignored, because reading a file does not change it.
         if change.is_ok_and(|change| !change.kind.is_access()) {
             let _ = events.send(Event::Saved);
         }
@@ -136,7 +136,7 @@ fn watch(kit: &Path, poll: bool, events: Sender<Event>) -> Result<Box<dyn Watche
     Ok(watcher)
 }
 
-/// Sets the terminal to deliver each key immediately, without echo. The old settings are restored when this value is
+/// Makes the terminal deliver each key immediately, without echo. The old settings are restored when this value is
 /// dropped, or when a signal ends the program.
 struct Keyboard(Option<Termios>);
 

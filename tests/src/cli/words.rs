@@ -1,5 +1,5 @@
-//! Short forms of the command line that clap does not support: `cargo lab 3`, and `lab 3` with a space. Clap parses the
-//! words first. Only words that clap rejects are checked for short forms.
+//! Short forms of the command line that clap does not support: `cargo lab 3`, and `lab 3` with a space. A command line
+//! is checked for short forms only if clap rejects it.
 
 use std::ffi::OsString;
 
@@ -7,7 +7,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::cli::target::is_number;
 
-/// Returns the words in the form that clap supports, or `None` if clap has rejected them for another reason.
+/// Returns the words in a form that clap supports, or `None` if clap has rejected them for another reason.
 pub fn written_out(words: &[OsString], refused: &clap::Error) -> Option<Vec<OsString>> {
     let mut words = words.to_vec();
     // A lab or a stage without a command means `cargo lab check`.

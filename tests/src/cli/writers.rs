@@ -24,14 +24,14 @@ pub struct Writers {
     /// How much of their reports students see
     #[arg(long, value_enum, default_value_t)]
     detail: Detail,
-    /// Shows whose points have changed since this record, and why
+    /// Shows which students' points differ from those in this earlier record, and why
     #[arg(long, value_name = "FILE")]
     against: Option<PathBuf>,
     #[command(flatten)]
     forms: Forms,
 }
 
-/// The values that are prepared before there are results.
+/// The values that are prepared before the grading.
 pub struct Begun {
     old: Option<Record>,
     stopped: Option<Stopped>,

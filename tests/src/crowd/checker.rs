@@ -1,4 +1,4 @@
-//! Reads the record of a crowd, and finds the first rule that was broken. See the [module](super) for the rules.
+//! Reads the record of a crowd, and finds the first broken rule. The parent [module](super) describes the rules.
 
 use std::collections::HashMap;
 
@@ -7,28 +7,28 @@ use crate::crowd::record::{Item, ItemKind, Record, Way, What};
 use crate::crowd::violation::{Rule, Violation};
 use crate::crowd::wire::Heard;
 
-/// Reads a record, entry by entry.
+/// Checks a record, entry by entry.
 pub struct Checker {
     state: State,
     /// The number of entries that have been read.
     read: usize,
-    /// The items of one sender in one room, in order.
+    /// The items of each sender in each room, in order.
     sent: HashMap<(usize, usize), Vec<usize>>,
     texts: HashMap<String, usize>,
-    /// The announcements of each person in each room, and whether they are about joining.
+    /// The announcements of each person in each room. The flag is true for a join, and false for a leave.
     announcements: HashMap<(usize, usize, bool), usize>,
     names: HashMap<String, usize>,
     found: Option<Violation>,
 }
 
-/// Reads a whole record. Returns the first broken rule.
+/// Checks a whole record, and returns the first violation.
 pub fn check(record: &Record) -> Option<Violation> {
     let mut checker = Checker::new(record);
     checker.reads(record).or_else(|| checker.missing(record))
 }
 
 impl Checker {
-    /// Creates a checker for a record that may still grow.
+    /// Creates a checker for a record to which more entries may be added.
     pub fn new(record: &Record) -> Self {
         let names = record.names.iter().enumerate().map(|(who, name)| (name.clone(), who));
         let (sent, texts, announcements) = Default::default();
@@ -36,17 +36,18 @@ impl Checker {
         Self { state, read: 0, sent, texts, announcements, names, found: None }
     }
 
-    /// Returns the people of whom it is not certain yet that they get what is said.
+    /// Returns the connected people who are not yet certain to be members.
     pub fn unsure(&self) -> Vec<usize> {
         self.state.unsure()
     }
 
-    /// Returns something that a person should have got by now, if there is anything. Before a calm, more may come.
+    /// Returns a violation if a person has not received a message that was due. Before a calm, the message may still
+    /// arrive.
     pub fn missing(&self, record: &Record) -> Option<Violation> {
         self.state.missing(record)
     }
 
-    /// Reads the entries that have been added since the last call. Returns the first broken rule.
+    /// Checks the entries that were added since the last call, and returns the first violation.
     pub fn reads(&mut self, record: &Record) -> Option<Violation> {
         while self.found.is_none() && self.read < record.entries.len() {
             let at = self.read;
@@ -135,17 +136,15 @@ impl Checker {
                 person.is_welcome = true;
             }
             Heard::Connected if !person.is_welcome => {
-                return wrong(
-                    Rule::Unannounced,
-                    format!("{name} was welcomed before it had joined"),
-                );
+                return wrong(Rule::Unannounced, format!("{name} was welcomed before joining"));
             }
             Heard::Refused => return wrong(Rule::Unanswered, format!("{name} was refused")),
             Heard::Entered { room, reference, .. } if person.unanswered_joins > 0 => {
                 person.unanswered_joins -= 1;
                 let asked = person.rooms.keys().find(|number| Record::room_name(**number) == *room);
                 let Some(number) = asked.copied() else {
-                    let sentence = format!("{name} never asked to join the room of this reply");
+                    let sentence =
+                        format!("this reply names a room that {name} never asked to join");
                     return wrong(Rule::Unsaid, sentence);
                 };
                 person.references.insert(reference.clone(), number);
@@ -153,28 +152,28 @@ impl Checker {
             Heard::Exited { reference } if person.unanswered_leaves > 0 => {
                 person.unanswered_leaves -= 1;
                 if !person.references.contains_key(reference) {
-                    let sentence = format!("{name} never was in the room of this reply");
+                    let sentence = format!("this reply names a room that {name} was never in");
                     return wrong(Rule::Unsaid, sentence);
                 }
             }
-            // Something said after a leave, which is not understood or not allowed.
+            // A text sent after a leave may be refused with an error.
             Heard::Error if person.late > 0 => person.late -= 1,
             Heard::Error if person.is_sure() && !person.rooms.is_empty() => {
-                let sentence = format!("{name} is a member, and got an error");
+                let sentence = format!("{name} is a member, but got an error");
                 return wrong(Rule::ThrownOut, sentence);
             }
             Heard::Joined { .. } | Heard::Left { .. } | Heard::Said { .. } => {
                 return self.got_item(record, at, who, heard);
             }
             _ => {
-                let sentence = format!("{name} got something that nobody has caused");
+                let sentence = format!("{name} got a message that nobody caused");
                 return Some(self.unexplained(record, at, Rule::Unsaid, sentence));
             }
         }
         None
     }
 
-    /// Finds the item that a message is about, or says why there is none.
+    /// Returns the item that a message is about, or the reason why there is none.
     fn find(&self, record: &Record, who: usize, heard: &Heard) -> Result<usize, (Rule, String)> {
         let name = record.name(who);
         let nobody = |why: String| Err((Rule::Unsaid, why));
@@ -185,23 +184,23 @@ impl Checker {
             let person = &self.state.people[who];
             person.references.get(reference).copied().ok_or_else(|| {
                 if person.unanswered_joins > 0 {
-                    return (
-                        Rule::Unannounced,
-                        format!("{name} got a message before it had joined"),
-                    );
+                    return (Rule::Unannounced, format!("{name} got a message before joining"));
                 }
-                let sentence = format!("{name} got a message of a room that it has not joined");
+                let sentence =
+                    format!("{name} got a message from a room that {name} has not joined");
                 (Rule::Stranger, sentence)
             })
         };
         let (number, room) = match heard {
             Heard::Said { name: speaker, reference, text } => {
                 let Some(&number) = self.texts.get(text) else {
-                    return nobody(format!("{name} got a message that nobody has sent"));
+                    return nobody(format!("{name} got a message that nobody sent"));
                 };
                 let sender = record.name(record.items[number].who);
                 if let Some(speaker) = speaker.as_deref().filter(|speaker| *speaker != sender) {
-                    return nobody(format!("{name} got a message of {sender} as one of {speaker}"));
+                    return nobody(format!(
+                        "{name} got a message from {sender} under the name {speaker}"
+                    ));
                 }
                 (number, room(reference)?)
             }
@@ -211,9 +210,7 @@ impl Checker {
                 let key = self.names.get(other).map(|&other| (other, room, has_joined));
                 let Some(&number) = key.and_then(|key| self.announcements.get(&key)) else {
                     let what = if has_joined { "joined" } else { "left" };
-                    return nobody(format!(
-                        "{name} was told that {other} had {what}, which is wrong"
-                    ));
+                    return nobody(format!("{name} was wrongly told that {other} had {what}"));
                 };
                 (number, room)
             }
@@ -222,12 +219,13 @@ impl Checker {
         if record.items[number].room != room {
             let (one, other) = (record.items[number].room, room);
             let (one, other) = (Record::room_name(one), Record::room_name(other));
-            return Err((Rule::Stranger, format!("{name} got a message of {one} in {other}")));
+            return Err((Rule::Stranger, format!("{name} got a message for {one} in {other}")));
         }
         Ok(number)
     }
 
-    /// A message without an item. Perhaps it is a text that was torn, or has got into the wrong room.
+    /// Returns the violation for a message without an item. The message may be a fragment of a text, or be in the
+    /// wrong room.
     fn unexplained(&self, record: &Record, at: usize, rule: Rule, sentence: String) -> Violation {
         let who = record.entries[at].who;
         let mut violation = Violation::at(at, rule, who, sentence);
@@ -268,7 +266,7 @@ impl Checker {
         };
         let seen = self.state.first_seen[number];
         self.state.first_seen[number] = seen.or(Some(at));
-        // If a later message of the same sender had arrived anywhere, all of this one had been sent.
+        // The arrival of a later message from the same sender shows that this message had been sent completely.
         let of_sender =
             self.sent.get(&(item.who, item.room)).map(Vec::as_slice).unwrap_or_default();
         let begin = of_sender.partition_point(|later| *later <= number);
@@ -282,21 +280,21 @@ impl Checker {
         let person = &mut self.state.people[who];
         let is_welcome = person.is_welcome;
         let Some(member) = person.rooms.get_mut(&item.room) else {
-            let sentence = format!("{name} got a message of a room that it has not joined");
+            let sentence = format!("{name} got a message from a room that {name} has not joined");
             return wrong(Rule::Stranger, &[], sentence);
         };
         if item.is_late {
-            let sentence = format!("{name} got what {sender} sent after leaving");
+            let sentence = format!("{name} got a message that {sender} sent after leaving");
             return wrong(Rule::AfterLeaving, &[], sentence);
         }
         if is_own && !has_echo {
-            return wrong(Rule::Echo, &[], format!("{name} got its own message"));
+            return wrong(Rule::Echo, &[], format!("the server sent {name}'s own message back"));
         }
         if !member.got.insert(number) {
             return wrong(Rule::Twice, &[], format!("{name} got the same message twice"));
         }
         if member.is_out {
-            let sentence = format!("{name} got a message of a room after it had left the room");
+            let sentence = format!("{name} got a message from a room after leaving the room");
             let leave = self.announcements.get(&(who, item.room, false));
             return wrong(Rule::AfterLeaving, leave.map_or(&[], std::slice::from_ref), sentence);
         }
@@ -305,7 +303,7 @@ impl Checker {
             return wrong(Rule::Stranger, &[later], sentence);
         }
         if lab == 1 && !is_welcome || lab == 2 && !is_own_join && member.sure.is_none() {
-            let sentence = format!("{name} got a message before it had joined");
+            let sentence = format!("{name} got a message before joining");
             return wrong(Rule::Unannounced, &[], sentence);
         }
         if has_echo {
@@ -321,15 +319,15 @@ impl Checker {
                 let (rule, sentence) = match (&item.kind, &record.items[last].kind) {
                     (_, ItemKind::Left) => (
                         Rule::AfterLeaving,
-                        format!("{name} got a message of {sender} after {sender} had left"),
+                        format!("{name} got a message from {sender} after {sender} had left"),
                     ),
                     (ItemKind::Joined, _) => (
                         Rule::Unannounced,
-                        format!("{name} got a message of {sender} before {sender} had joined"),
+                        format!("{name} got a message from {sender} before {sender} had joined"),
                     ),
                     _ => (
                         Rule::Order,
-                        format!("{name} got two messages of {sender} in the wrong order"),
+                        format!("{name} got two messages from {sender} in the wrong order"),
                     ),
                 };
                 wrong(rule, &[last], sentence)
@@ -339,7 +337,7 @@ impl Checker {
     }
 }
 
-/// Returns the last text that was sent and of which this is a part, or which is a part of it.
+/// Returns the last sent text that resembles this text, contains it, or is a part of it.
 fn nearest(record: &Record, text: &str) -> Option<usize> {
     let text = text.trim();
     let is_torn = |item: &Item| match &item.kind {
@@ -349,7 +347,7 @@ fn nearest(record: &Record, text: &str) -> Option<usize> {
     record.items.iter().rposition(is_torn)
 }
 
-/// Whether two texts begin or end alike.
+/// Returns whether two texts begin or end with the same characters.
 fn alike(one: &str, other: &str) -> bool {
     const ENOUGH: usize = 5;
     let begin = one.chars().zip(other.chars()).take_while(|(a, b)| a == b).count();

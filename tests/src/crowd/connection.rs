@@ -1,4 +1,5 @@
-//! One person's connection. It never waits, and reads everything that has arrived.
+//! One person's connection to the server. Reading and writing never wait, and each read returns all bytes that have
+//! arrived.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -9,7 +10,7 @@ use socket2::SockRef;
 use crate::crowd::wire::{self, Heard};
 use crate::journal::timeout::TIMEOUT;
 
-/// A message that is longer than this, in bytes, is not what anybody has sent.
+/// The maximum length of a message, in bytes. No person sends a longer message.
 const LONGEST: usize = 128 * 1024;
 
 /// A connection.
@@ -18,16 +19,16 @@ pub struct Connection {
     pub stream: TcpStream,
     lab: u32,
     out: Vec<u8>,
-    /// Whether to shut the connection down for writing, once everything is written.
+    /// Whether to shut the connection down for writing after all bytes have been written.
     shuts: bool,
     arrived: Vec<u8>,
-    /// Whether the server of wire 2 has asked for the nickname.
+    /// Whether the server has asked for the nickname, in wire format 2.
     asked: bool,
 }
 
 /// What has arrived.
 pub struct Arrived {
-    /// The complete messages, and their bytes.
+    /// The complete messages, each with its bytes.
     pub messages: Vec<(Heard, Vec<u8>)>,
     /// Whether the server has closed the connection.
     pub is_closed: bool,
@@ -37,7 +38,7 @@ impl Connection {
     /// Connects.
     ///
     /// # Errors
-    /// When the server does not accept the connection.
+    /// Returns an error if the server does not accept the connection.
     pub fn new(lab: u32, server: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect_timeout(&server, TIMEOUT)?;
         stream.set_nonblocking(true)?;
@@ -46,7 +47,8 @@ impl Connection {
         Ok(Self { stream, lab, out, shuts: false, arrived, asked: false })
     }
 
-    /// Sends bytes in one piece, or as soon as the server reads. An error shows when reading.
+    /// Sends bytes in one piece, now or as soon as the connection accepts more bytes. Errors are reported by the next
+    /// read.
     pub fn send(&mut self, bytes: &[u8]) {
         self.out.extend_from_slice(bytes);
         self.flush();
@@ -58,14 +60,14 @@ impl Connection {
         self.flush();
     }
 
-    /// Writes what can be written now.
+    /// Writes as many bytes as possible without waiting.
     pub fn flush(&mut self) {
         while !self.out.is_empty() {
             match (&self.stream).write(&self.out) {
                 Ok(written) => drop(self.out.drain(..written)),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                // Reading tells why.
+                // The next read reports why the write failed.
                 Err(_) => self.out.clear(),
             }
         }
@@ -75,12 +77,12 @@ impl Connection {
         }
     }
 
-    /// Whether something waits to be written.
+    /// Returns whether any bytes are still to be written.
     pub fn has_more(&self) -> bool {
         !self.out.is_empty()
     }
 
-    /// Reads what has arrived.
+    /// Reads all bytes that have arrived.
     pub fn receive(&mut self) -> Arrived {
         let mut bytes = [0; 16 * 1024];
         let is_closed = loop {
@@ -103,14 +105,14 @@ impl Connection {
             begin += len;
         }
         self.arrived.drain(..begin);
-        // What is cut off by the end of the stream, or never ends, is no message.
+        // A message that the end of the stream cuts off, or that never ends, is not a valid message.
         if !self.arrived.is_empty() && (is_closed || self.arrived.len() > LONGEST) {
             messages.push((Heard::Other, std::mem::take(&mut self.arrived)));
         }
         Arrived { messages, is_closed }
     }
 
-    /// Resets the connection, as a program that crashes does.
+    /// Resets the connection, like a program that crashes.
     pub fn resets(self) {
         let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
     }

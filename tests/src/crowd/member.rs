@@ -1,41 +1,42 @@
-//! What the checker knows of everybody, as far as it has read.
+//! The checker's knowledge about all people, from the entries that it has read.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::crowd::record::{Record, Way};
 
-/// Everybody.
+/// The checker's knowledge about all people.
 pub struct State {
-    /// The number of the lab, and of its wire.
+    /// The number of the lab and of its wire format.
     pub lab: u32,
     /// The people.
     pub people: Vec<Person>,
-    /// The entry in which each item arrived first, wherever.
+    /// The entry in which each item first arrived, whoever received it.
     pub first_seen: Vec<Option<usize>>,
-    /// The number of items that were sent before the last calm. All of them have arrived.
+    /// The number of items that were sent before the last calm and are not checked again.
     pub settled: usize,
 }
 
 /// One person.
 #[derive(Default)]
 pub struct Person {
-    /// Whether the connection is open, as far as the record says.
+    /// Whether the connection is open, according to the record.
     pub is_connected: bool,
-    /// Whether anything has arrived.
+    /// Whether any message has arrived.
     pub has_heard: bool,
-    /// Whether the welcome of wire 1, or `Connected to server!` of wire 2, has arrived.
+    /// Whether the welcome of wire format 1, or `Connected to server!` of wire format 2, has arrived.
     pub is_welcome: bool,
-    /// How the person has begun to leave for good.
+    /// How the person has begun to leave for good, or `None` if the person stays.
     pub left: Option<Way>,
     /// The rooms that the person has asked to join.
     pub rooms: BTreeMap<usize, Member>,
-    /// The room of each reference that the server has told this person.
+    /// The room for each reference that the server has sent to this person.
     pub references: BTreeMap<String, usize>,
-    /// The number of joins without a reply, on wire 4.
+    /// The number of joins that have no reply yet, in wire format 4.
     pub unanswered_joins: usize,
-    /// The number of leaves without a reply, on wire 4.
+    /// The number of leaves that have no reply yet, in wire format 4.
     pub unanswered_leaves: usize,
-    /// The number of texts that came too late, each of which may be answered by an error on wire 4.
+    /// The number of texts that were sent too late. In wire format 4, the server may reply to each late text with an
+    /// error.
     pub late: usize,
 }
 
@@ -43,31 +44,32 @@ pub struct Person {
 pub struct Member {
     /// The entry in which the person began to join.
     pub asked: usize,
-    /// The entry since which the person certainly is a member.
+    /// The entry after which the person is certain to be a member.
     pub sure: Option<usize>,
-    /// The entry since which the person may no longer be a member.
+    /// The entry after which the person may no longer be a member.
     pub leaving: Option<usize>,
-    /// Whether the person was told that it has left, on wire 4.
+    /// Whether the person has received the announcement of their own leave, in wire format 4.
     pub is_out: bool,
     /// The items that have arrived.
     pub got: BTreeSet<usize>,
-    /// The last item of each sender that has arrived.
+    /// The last item from each sender that has arrived.
     pub last: HashMap<usize, usize>,
 }
 
 impl State {
-    /// Nothing has been read.
+    /// Creates the state before any entry has been read.
     pub fn new(record: &Record) -> Self {
         let people = record.names.iter().map(|_| Person::default()).collect();
         Self { lab: record.lab, people, first_seen: Vec::new(), settled: 0 }
     }
 
-    /// Whether a server of this wire announces who joins and leaves, and sends a message to its speaker, too.
+    /// Returns whether a server in this wire format announces joins and leaves, and also sends a message back to its
+    /// sender.
     pub fn announces(&self) -> bool {
         matches!(self.lab, 2 | 4)
     }
 
-    /// Returns the people who are connected, and of whom it is not certain yet that they get what is said.
+    /// Returns the connected people who are not yet certain to be members.
     pub fn unsure(&self) -> Vec<usize> {
         let is_unsure =
             |person: &Person| person.is_connected && person.left.is_none() && !person.is_sure();
@@ -76,19 +78,19 @@ impl State {
 }
 
 impl Person {
-    /// Whether the person certainly is a member of the room, or was one.
+    /// Returns whether the person is certain to be a member of the room, or to have been one.
     pub fn is_member(&self, room: usize) -> bool {
         self.rooms.get(&room).is_some_and(|member| member.sure.is_some())
     }
 
-    /// Whether the person certainly is a member of all rooms that it has asked to join.
+    /// Returns whether the person is certain to be a member of all rooms that they have asked to join.
     pub fn is_sure(&self) -> bool {
         self.rooms.values().all(|member| member.sure.is_some())
     }
 }
 
 impl Member {
-    /// A member that has begun to join.
+    /// Creates a member who has begun to join.
     pub fn new(asked: usize) -> Self {
         let (got, last) = Default::default();
         Self { asked, sure: None, leaving: None, is_out: false, got, last }

@@ -1,36 +1,43 @@
-//! The broadcast checker: a crowd talks, joins, leaves and vanishes as a seed says, and the record is checked.
+//! The broadcast checker: a crowd talks, joins, leaves and vanishes according to a seed, and the record is checked.
 //!
-//! [`plan`] makes what the people do from a seed. [`player`] plays all of them in one thread, and writes a [`record`].
-//! [`checker`] reads nothing but this record. [`shrink`] finds a smaller plan that breaks the same rule, and
+//! [`plan`] uses a seed to decide what the people do. [`player`] plays all people in one thread, and writes a
+//! [`record`]. [`checker`] reads only this record. [`shrink`] finds a smaller plan that breaks the same rule, and
 //! [`mod@slice`] picks the messages that matter.
 //!
-//! # What a right server may do
+//! # What a correct server may do
 //!
-//! A verdict must never depend on a race, so a rule applies only if the record proves that it does. In the record,
-//! something is sent before its first byte is written, and received after its last byte has arrived. A server may have
-//! processed it at any time in between.
+//! A verdict must never depend on a race, so a rule is applied only if the record proves that it applies. The entry
+//! for a sent message is written before its first byte is sent. The entry for a received message is written after its
+//! last byte has arrived. A server may process a message at any time between the entries for sending it and receiving
+//! it.
 //!
-//! - **Members.** A person certainly is a member of a room after something that only members get has arrived: on wires
-//!   2 and 4, its own announcement; on wires 1 and 3, any message. The others call a newcomer there until it has heard a
-//!   call, because a welcome may come just before the server adds the newcomer to its list. A person certainly is a
-//!   member only until it begins to leave, however it leaves.
-//! - **Nothing is lost.** A member that stays gets each message sent since it certainly is one. A member that leaves may
-//!   miss messages on their way, but none in the middle: if a later message of the same sender has arrived, so must all
-//!   earlier ones. Whether something did not come shows at a calm, when nobody does anything: the player waits until
-//!   nothing is missing, or until nothing has arrived for a while and the server's program is not running.
-//! - **Senders that vanish.** A message is not missed if its sender has vanished (a reset destroys what the server has not
-//!   read) and nobody has got it. If anybody has got it, all must. A leave that is announced must be announced however the
-//!   sender left. A sender that leaves as the wire says loses nothing.
-//! - **Strangers.** A newcomer may get a message that was on its way when it joined. It may not if a later message of the
-//!   same sender had already arrived anywhere when it began to join, because then the first one was complete. A room that
-//!   somebody leaves on wire 4 ends with the leaver's own announcement: later messages of this room are wrong, those
-//!   before it are not, even after the reply.
-//! - **Order** is that of one sender in one room. A join comes before all messages of the newcomer, and nothing of a
-//!   member comes after it has left. What a person sends after leaving is never passed on.
-//! - **Twice** is certain, because no two texts are the same, and nobody joins a room twice under one name.
-//! - **Nobody said it.** Each message must consist of exactly the bytes that somebody sent, with the right name and room.
-//!   Wire 1 shows only an address, but the text says who spoke.
-//! - **First messages.** On wires 1 and 2, a very first message is sent in one piece, because a pause may split it.
+//! - **Members.** A person is certain to be a member of a room when a message that only members get has arrived. In
+//!   wire formats 2 and 4, only the announcement of the person's own join proves the membership; in wire formats 1 and
+//!   3, any chat message does. In wire formats 1 and 3, the others send calls to a newcomer until one arrives, because
+//!   a server may send the welcome just before it adds the newcomer to its list. The membership is certain only until
+//!   the person begins to leave in any way.
+//! - **Nothing is lost.** A member who stays gets every message that is sent once the membership is certain. A member
+//!   who leaves may miss the last messages, but no earlier ones: if a later message from the same sender has arrived,
+//!   all earlier messages must have arrived. Missing messages are detected at a calm, when no person does anything.
+//!   The player waits until nothing is missing, or until nothing has arrived for a while and the server's program is
+//!   not running.
+//! - **Senders that vanish.** If a sender vanishes, its message counts as lost only if some members got it, because a
+//!   reset destroys the bytes that the server has not read. If one member got the message, all members must get it. If
+//!   leaves are announced in the wire format, the server must announce every leave, however the sender left. If the
+//!   sender leaves as the wire format requires, no message may be lost.
+//! - **Strangers.** A newcomer may get a message that was on its way when the newcomer began to join. If a later
+//!   message from the same sender had already arrived anywhere, the earlier message was complete, so the newcomer must
+//!   not get it. In wire format 4, a member who leaves a room may get its messages up to the announcement of the
+//!   leave, even after the reply, but no later messages.
+//! - **Order.** The messages from one sender in one room stay in order. The announcement of a join precedes all
+//!   messages from the newcomer, and no message from a member follows the announcement of the leave. The server never
+//!   passes on a text that was sent after leaving.
+//! - **Twice.** A repeated message is certain to be an error, because all texts are different, and no person joins a
+//!   room twice under the same name.
+//! - **Nobody said it.** Each message must consist of exactly the bytes that a person sent, with the right name and
+//!   room. Wire format 1 shows only an address, but the text identifies the sender.
+//! - **First messages.** In wire formats 1 and 2, a person's first message is sent in one piece, because a pause could
+//!   split it into two messages.
 
 pub mod checker;
 pub mod connection;

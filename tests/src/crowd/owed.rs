@@ -1,4 +1,4 @@
-//! What people should have got and did not.
+//! Finds messages that people should have received but did not.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,8 @@ use crate::crowd::record::{Item, ItemKind, Record, Way};
 use crate::crowd::violation::{Rule, Violation};
 
 impl State {
-    /// Returns something that a person should have got by now, if there is anything. Before a calm, more may come.
+    /// Returns a violation if a person has not received a message that was due. Before a calm, the message may still
+    /// arrive.
     pub fn missing(&self, record: &Record) -> Option<Violation> {
         self.unanswered(record).or_else(|| self.lost(record))
     }
@@ -21,7 +22,8 @@ impl State {
         for (who, person) in self.people.iter().enumerate().filter(|(_, one)| one.is_connected) {
             let name = record.name(who);
             if person.left.is_some() {
-                let sentence = format!("after {name} left, its connection was not closed");
+                let sentence =
+                    format!("after {name} left, the server did not close the connection");
                 return missing(who, None, sentence);
             }
             let reply: Option<&[u8]> = match self.lab {
@@ -54,8 +56,9 @@ impl State {
                 }
                 let is_own_join = item.who == who && item.kind == ItemKind::Joined;
                 let was_member = is_own_join || member.sure.is_some_and(|sure| sure < item.at);
-                // A later message of the same sender has arrived here, so this one does not come any more. That the
-                // sender has vanished proves nothing: a reset destroys what the server has not read.
+                // A later message from the same sender has arrived, so this message will not arrive any more. A leave
+                // by a sender that vanished proves nothing, because a reset destroys the bytes that the server has not
+                // read.
                 let is_next = |next: &&usize| {
                     let next = &record.items[**next];
                     next.who == item.who && (next.kind != ItemKind::Left || self.is_polite(next))
@@ -68,13 +71,17 @@ impl State {
                     let is_announcement = item.kind == ItemKind::Joined && next.is_some();
                     let rule = if is_announcement { Rule::Unannounced } else { Rule::Lost };
                     let what = match item.kind {
-                        ItemKind::Joined if is_own_join => "that it had joined".to_owned(),
-                        ItemKind::Joined => format!("that {sender} had joined"),
-                        ItemKind::Left => format!("that {sender} had left"),
-                        ItemKind::Text(_) if item.who == who => "its own message".to_owned(),
-                        ItemKind::Text(_) => format!("a message of {sender}"),
+                        ItemKind::Joined if is_own_join => {
+                            format!("the announcement that {name} had joined")
+                        }
+                        ItemKind::Joined => format!("the announcement that {sender} had joined"),
+                        ItemKind::Left => format!("the announcement that {sender} had left"),
+                        ItemKind::Text(_) if item.who == who => {
+                            format!("a copy of {name}'s own message")
+                        }
+                        ItemKind::Text(_) => format!("a message from {sender}"),
                     };
-                    let sentence = format!("{name} was a member, and should have got {what}");
+                    let sentence = format!("{name} was a member, but did not get {what}");
                     let mut violation = Violation::lacking(rule, who, sentence);
                     violation.items.push(number);
                     violation.items.extend(next);
@@ -87,12 +94,13 @@ impl State {
         self.deaf(record, &present)
     }
 
-    /// Whether the sender has left in the way of the wire, so that everything before that arrived.
+    /// Returns whether the sender stayed or left politely, so that all earlier messages must have arrived.
     fn is_polite(&self, item: &Item) -> bool {
         !matches!(self.people[item.who].left, Some(Way::Closes | Way::Resets))
     }
 
-    /// Whether the server cannot have missed an item: its sender stayed or left politely, or somebody has got it.
+    /// Returns whether the server must have received an item, because the sender stayed or left politely, or because a
+    /// person got the item.
     fn must_come(&self, item: &Item, number: usize) -> bool {
         let sender = &self.people[item.who];
         let has_vanished = !self.is_polite(item);
@@ -103,7 +111,8 @@ impl State {
         was_member && (!has_vanished || is_noticed || self.first_seen[number].is_some())
     }
 
-    /// Where nothing else shows that a person has joined, it must have got something when the others have called it.
+    /// Returns a violation if a person received none of the calls from the others, in a wire format without
+    /// announcements.
     fn deaf(&self, record: &Record, present: &BTreeSet<usize>) -> Option<Violation> {
         if self.announces() || present.len() < 2 {
             return None;
@@ -112,7 +121,7 @@ impl State {
         let who = *present.iter().find(deaf)?;
         let call = |item: &Item| item.who != who && !item.is_late;
         let number = record.items.iter().rposition(call)?;
-        let sentence = format!("{} is connected, and should have got a message", record.name(who));
+        let sentence = format!("{} is connected, but got no message", record.name(who));
         let mut violation = Violation::lacking(Rule::Lost, who, sentence);
         violation.expected = Some(record.expected(&record.items[number], ""));
         violation.items.push(number);
@@ -120,7 +129,7 @@ impl State {
     }
 }
 
-/// The reference of a room, as a person knows it.
+/// Returns the reference that the server has sent to a person for a room.
 fn reference_of(references: &BTreeMap<String, usize>, room: usize) -> &str {
     references.iter().find(|(_, number)| **number == room).map_or("", |(text, _)| text.as_str())
 }

@@ -1,4 +1,4 @@
-//! What a crowd does: who joins, speaks and leaves, in which order. A plan is made from a seed, and can be made smaller.
+//! The plan of a crowd: who joins, speaks and leaves, in which order. A plan is made from a seed, and can be shrunk.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -9,20 +9,20 @@ use rand::{RngExt, SeedableRng};
 /// What a crowd does.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// The number of the lab, and of its wire.
+    /// The number of the lab and of its wire format.
     pub lab: u32,
-    /// The seed from which the plan was made.
+    /// The seed of the plan.
     pub seed: u64,
-    /// The names of the people. Somebody who comes again has another name.
+    /// The names of the people. A person who returns has another name.
     pub names: Vec<String>,
-    /// What happens, in order.
+    /// The events, in order.
     pub events: Vec<Event>,
 }
 
-/// One thing that a person does.
+/// One act of a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// The time since the event before.
+    /// The time since the previous event.
     pub after: Duration,
     /// The number of the person.
     pub who: usize,
@@ -37,30 +37,30 @@ pub enum Act {
     Join {
         /// The number of the room.
         room: usize,
-        /// Whether the nickname of wire 2 ends with a newline.
+        /// Whether the nickname ends with a newline, in wire format 2.
         newline: bool,
     },
-    /// Joins another room, on wire 4. A member sends the same request again, and gets the same reply.
+    /// Joins another room, in wire format 4. A member repeats the request for the room, and must get the same reply.
     Enter(usize),
-    /// Says something, in one piece. Several texts are glued together.
+    /// Sends one or more texts in one piece.
     Say(Vec<Line>),
-    /// Says something in pieces, with a short pause between them. Each number is the end of a piece, in bytes. A number
-    /// that is too large begins again at 0.
+    /// Sends a text in pieces, with a short pause between them. Each number is the end of a piece, in bytes. A number
+    /// that is larger than the length is reduced modulo the length.
     InPieces(Line, Vec<usize>),
-    /// Leaves a room and stays connected, on wire 4. The text comes too late.
+    /// Leaves a room and stays connected, in wire format 4. The optional text is sent too late, after the leave.
     Exit(usize, Option<Line>),
-    /// Leaves as the wire says. On wire 3, the text comes too late.
+    /// Leaves as the wire format requires. In wire format 3, an optional text is sent after the leave.
     Leave(Option<Line>),
     /// Closes the connection.
     Vanish {
         /// Whether the connection is reset.
         resets: bool,
     },
-    /// Nobody does anything until everything has arrived.
+    /// No person does anything until all messages have arrived.
     Calm,
 }
 
-/// Something that is said in a room. No other text of the plan is the same.
+/// A text for a room. Each text occurs only once in a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     /// The number of the room.
@@ -69,14 +69,14 @@ pub struct Line {
     pub text: String,
 }
 
-/// How large a plan is.
+/// The size of a plan.
 #[derive(Clone, Copy, Debug)]
 pub struct Extent {
-    /// The number of people who may be connected at a time.
+    /// The maximum number of people who are connected at the same time.
     pub people: usize,
     /// The number of events.
     pub events: usize,
-    /// About how long the events take.
+    /// The approximate duration of all events.
     pub time: Duration,
 }
 
@@ -85,23 +85,23 @@ const NAMES: [&str; 26] = [
     "nia", "oli", "pia", "quy", "ron", "sue", "tom", "una", "val", "wim", "xia", "yan", "zoe",
 ];
 
-// Some have more bytes than characters.
+// Some of these words have more bytes than characters.
 const WORDS: [&str; 16] = [
     "amber", "birch", "café", "daisy", "ember", "fjord", "grüß", "hazel", "ivory", "kite", "lemon",
     "maple", "naïve", "olive", "piñata", "raven",
 ];
 
-/// One of this many texts is long.
+/// On average, one in this number of texts is long.
 const LONG_ONE_OF: u32 = 24;
 
-/// The length of a long text, in bytes. It does not fit into the buffers of the original programs.
+/// The length of a long text, in bytes. A long text does not fit into the buffers of the original programs.
 const LONG: std::ops::Range<usize> = 1000..5000;
 
 impl Plan {
-    /// Makes a plan. The same lab, extent and seed always make the same plan.
+    /// Makes a plan. The same lab, extent and seed always produce the same plan.
     pub fn new(lab: u32, extent: Extent, seed: u64) -> Self {
         let mut maker = Maker::new(lab, extent, seed);
-        // Most are there from the beginning.
+        // Most people join at the beginning.
         for _ in 0..extent.people.saturating_sub(extent.people / 4).max(2) {
             maker.joins();
         }
@@ -112,8 +112,8 @@ impl Plan {
         maker.plan.valid()
     }
 
-    /// Leaves out what is no longer possible, such as what a person says who never joins. The last event is always a
-    /// calm.
+    /// Removes events that are not possible, for example texts from a person who has not joined. The last event is
+    /// always a calm.
     #[must_use]
     pub fn valid(mut self) -> Self {
         let mut members: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
@@ -134,7 +134,7 @@ impl Plan {
             }
             let Some(rooms) = members.get_mut(&who) else { return false };
             match what {
-                // A room that was left is not joined again, so that each announcement is certain.
+                // A person does not join a room again after leaving it, so that each announcement is unambiguous.
                 Act::Enter(room) if rooms.contains(room) => is_many,
                 Act::Enter(room) => is_many && entered.insert((who, *room)) && rooms.insert(*room),
                 Act::Say(lines) => {
@@ -153,14 +153,14 @@ impl Plan {
         self
     }
 
-    /// Returns the same plan with other events.
+    /// Returns a copy of the plan with other events.
     #[must_use]
     pub fn with(&self, events: Vec<Event>) -> Self {
         let (names, lab, seed) = (self.names.clone(), self.lab, self.seed);
         Self { lab, seed, names, events }.valid()
     }
 
-    /// Returns how many people join.
+    /// Returns the number of people who join.
     pub fn people(&self) -> usize {
         self.events.iter().filter(|event| matches!(event.what, Act::Join { .. })).count()
     }
@@ -172,7 +172,7 @@ struct Maker {
     random: StdRng,
     extent: Extent,
     rooms: usize,
-    /// The people who are connected, and their rooms.
+    /// The connected people, each with their rooms.
     present: Vec<(usize, Vec<usize>)>,
     texts: usize,
 }
@@ -189,7 +189,7 @@ impl Maker {
         self.random.random_range(..count)
     }
 
-    /// Adds an event. Most follow the one before without a pause.
+    /// Adds an event. Most events follow the previous event without a pause.
     fn add(&mut self, who: usize, what: Act) {
         const PAUSES_ONE_OF: u32 = 4;
         let count = u32::try_from(self.extent.events.max(1)).unwrap_or(u32::MAX);

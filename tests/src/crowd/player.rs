@@ -1,4 +1,4 @@
-//! Plays a plan against a server. One thread plays all people, so that the order of what they did and saw is certain.
+//! Plays a plan against a server. One thread plays all people, so that the order of the recorded events is certain.
 
 use std::io;
 use std::net::SocketAddr;
@@ -19,33 +19,33 @@ use crate::crowd::wire::{self, Heard};
 /// The pause between the pieces of a message.
 const BETWEEN_PIECES: Duration = Duration::from_millis(2);
 
-/// How often the others call somebody of whom it is not certain yet that it gets what is said.
+/// The interval between two calls to the people who are not yet certain to be members.
 const CALL: Duration = Duration::from_millis(10);
 
-/// The beginning of a call. No text of a plan begins like this.
+/// The beginning of a call. No text of a plan begins like a call.
 const CALLED: &str = "call-";
 
-/// A plan may take this many times longer than the sum of its pauses, because the computer may be busy.
+/// A plan may take this many times the sum of its pauses, because the computer may be busy.
 const SLOW: u32 = 20;
 
-/// Every plan may take this long.
+/// The additional time that every plan may take.
 const SHORT: Duration = Duration::from_mins(2);
 
-/// A plan that was played.
+/// The outcome of playing a plan.
 #[derive(Clone, Debug)]
 pub struct Played {
-    /// What happened.
+    /// The record of all events.
     pub record: Record,
-    /// The first broken rule, if any. The play stopped there.
+    /// The first violation, if there is one. The player stops at the first violation.
     pub violation: Option<Violation>,
-    /// The number of events that had begun.
+    /// The number of events that were started.
     pub begun: usize,
 }
 
 /// Plays a plan.
 ///
 /// # Errors
-/// When the system cannot wait for the connections, or the play does not end.
+/// Returns an error if the system cannot wait for the connections, or if the plan takes too long.
 pub fn play(plan: &Plan, server: SocketAddr, manner: &Manner) -> io::Result<Played> {
     let record = Record::new(plan.lab, &plan.names);
     let checker = Checker::new(&record);
@@ -73,10 +73,10 @@ struct Stage {
     record: Record,
     checker: Checker,
     seats: Vec<Seat>,
-    /// The person who called last, and when.
+    /// The person who sent the last call, and the time of the call.
     caller: usize,
     called: Instant,
-    /// The time since something was heard or done.
+    /// The time since the last event.
     silence: Silence,
     violation: Option<Violation>,
 }
@@ -105,7 +105,7 @@ impl Stage {
                 return Ok(next);
             }
             if is_calm {
-                // Looking is not cheap, so it waits for something new.
+                // The check for missing messages is slow, so it is repeated only after a change.
                 let is_over = std::mem::take(&mut looks)
                     && self.seats.iter().all(Seat::is_idle)
                     && self.checker.missing(&self.record).is_none();
@@ -121,7 +121,7 @@ impl Stage {
                 }
             }
             if self.begin.elapsed() > limit {
-                let why = format!("the play has not ended within {} s", limit.as_secs());
+                let why = format!("the plan was not completed within {} s", limit.as_secs());
                 return Err(io::Error::new(io::ErrorKind::TimedOut, why));
             }
         }
@@ -131,7 +131,7 @@ impl Stage {
         self.begin.elapsed()
     }
 
-    /// Everybody does what is possible now. Returns whether anything was done.
+    /// Performs all acts that are possible now, and returns whether there were any.
     fn acts(&mut self) -> bool {
         let before = self.record.entries.len();
         for who in 0..self.seats.len() {
@@ -146,7 +146,7 @@ impl Stage {
     fn acts_once(&mut self, who: usize) -> bool {
         let lab = self.record.lab;
         let seat = &mut self.seats[who];
-        // On wires 3 and 4, a message may be cut off in the middle.
+        // In wire formats 3 and 4, a person may vanish in the middle of a message.
         let is_cut = lab >= 3 && matches!(seat.queue.front(), Some(Act::Vanish { .. }));
         if !is_cut && !seat.pieces.is_empty() {
             if seat.next_piece > Instant::now() {
@@ -163,7 +163,8 @@ impl Stage {
             return false;
         }
         let Some(act) = seat.queue.pop_front() else { return false };
-        // The server has closed the connection, which the checker finds.
+        // If the server has closed the connection, the act is skipped, because the checker reports the closed
+        // connection.
         if is_join || is_connected {
             self.does(who, act);
         }
@@ -176,7 +177,7 @@ impl Stage {
             Act::Join { room, newline } => self.joins(who, room, newline),
             Act::Enter(room) => self.enters(who, room),
             Act::Say(lines) => {
-                // On wires 1 and 2, a pause may split a very first message, so it is sent alone.
+                // In wire formats 1 and 2, a person's first message is sent alone, because a pause may split it.
                 let is_first = lab <= 2 && !self.seats[who].has_spoken;
                 let (first, rest) = lines.split_at(usize::from(is_first));
                 for lines in [first, rest] {
@@ -297,7 +298,8 @@ impl Stage {
         }
     }
 
-    /// On wires 1 and 3, nothing shows that a person gets what is said, except something that arrives.
+    /// Sends a call if necessary. In wire formats 1 and 3, only the arrival of a message shows that a person is a
+    /// member.
     fn calls(&mut self) {
         if matches!(self.record.lab, 2 | 4) || self.called.elapsed() < CALL {
             return;
@@ -315,7 +317,7 @@ impl Stage {
         self.seats[caller].send(&bytes);
     }
 
-    /// Waits until something arrives or is due. Returns whether anything has arrived.
+    /// Waits until bytes arrive or an event is due. Returns whether any bytes have arrived.
     fn waits(&mut self, due: Option<Instant>) -> io::Result<bool> {
         let now = Instant::now();
         let pieces = self.seats.iter().filter(|seat| !seat.pieces.is_empty());
@@ -332,7 +334,7 @@ impl Stage {
                 PollFd::new(connection.stream.as_fd(), PollFlags::POLLIN | write)
             })
             .collect();
-        // The system counts milliseconds, and a pause may be a little longer.
+        // The system's timeout is in milliseconds, so the wait is rounded up.
         let millis = u16::try_from(wait.as_micros().div_ceil(1000)).unwrap_or(u16::MAX);
         match poll(&mut polled, PollTimeout::from(millis)) {
             Ok(0) | Err(nix::errno::Errno::EINTR) => return Ok(false),
@@ -354,7 +356,7 @@ impl Stage {
         let arrived = connection.receive();
         for (heard, bytes) in arrived.messages {
             let now = self.now();
-            // Calls go on until everybody has heard one, and prove nothing about the others.
+            // Calls are sent until every person has received one, so they do not end the silence.
             let is_call = matches!(&heard, Heard::Said { text, .. } if text.starts_with(CALLED));
             if !is_call {
                 self.silence = Silence::begin();

@@ -1,7 +1,7 @@
-//! What happened in a crowd: who sent what, and what each person got, in the order in which the player did and saw it.
+//! The record of a crowd: who sent which message, and what each person received, in the order seen by the player.
 //!
-//! One thread plays all people, so the order of the entries is certain. An entry for something sent stands before its
-//! first byte is written, and an entry for something received after its last byte has arrived.
+//! One thread plays all people, so the order of the entries is certain. The entry for a sent message is written before
+//! its first byte is sent, and the entry for a received message after its last byte has arrived.
 
 use std::time::Duration;
 
@@ -10,61 +10,61 @@ use crate::crowd::wire::{self, Heard};
 /// The record of a played plan.
 #[derive(Clone, Debug, Default)]
 pub struct Record {
-    /// The number of the lab, and of its wire.
+    /// The number of the lab and of its wire format.
     pub lab: u32,
     /// The names of the people.
     pub names: Vec<String>,
-    /// Everything that goes to members, in the order in which it was sent.
+    /// All messages for members, in the order in which they were sent.
     pub items: Vec<Item>,
-    /// What happened.
+    /// The entries, in order.
     pub entries: Vec<Entry>,
 }
 
-/// Something that a server passes on to the members of a room.
+/// A message that the server broadcasts to the members of a room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
-    /// The number of the person.
+    /// The number of the sender.
     pub who: usize,
     /// The number of the room.
     pub room: usize,
-    /// What it is.
+    /// The kind of message.
     pub kind: ItemKind,
-    /// The number of the entry in which the person began to send it.
+    /// The number of the entry in which the person began to send the message.
     pub at: usize,
-    /// Whether the person was no longer a member when this was sent, so that nobody may get it.
+    /// Whether the sender was no longer a member, so that no member may receive the message.
     pub is_late: bool,
-    /// The bytes in which the person sent it, as far as it sends any.
+    /// The bytes that the person sent, which may be empty.
     pub bytes: Vec<u8>,
 }
 
-/// What is passed on.
+/// The kind of message that is broadcast.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ItemKind {
-    /// The person has joined.
+    /// The announcement that the person has joined.
     Joined,
-    /// The person has said this.
+    /// A text from the person.
     Text(String),
-    /// The person has left.
+    /// The announcement that the person has left.
     Left,
 }
 
-/// One thing that happened.
+/// One recorded event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The time since the beginning.
+    /// The time since the player began.
     pub at: Duration,
-    /// The number of the person; 0 if it is about nobody.
+    /// The number of the person, or 0 if the event is about no person.
     pub who: usize,
-    /// What happened.
+    /// The event.
     pub what: What,
 }
 
-/// What happened.
+/// An event of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
     /// The person connects.
     Connects,
-    /// The person asks to join a room, with these bytes. On wires 1 and 3, connecting is asking.
+    /// The person asks to join a room, with these bytes. In wire formats 1 and 3, connecting counts as the request.
     Asks(usize, Vec<u8>),
     /// The person sends the item with this number.
     Sends(usize),
@@ -72,18 +72,18 @@ pub enum What {
     Exits(usize),
     /// The person begins to leave for good.
     Leaves(Way),
-    /// The person got this message, with these bytes.
+    /// The person received this message, in these bytes.
     Got(Heard, Vec<u8>),
     /// The server has closed the person's connection.
     Closed,
-    /// Everybody waited until everything had arrived, or until nothing more came.
+    /// A calm: no person did anything until all messages had arrived, or until no more messages came.
     Calm,
 }
 
 /// How a person leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// As the wire says. The person goes on reading until the server closes the connection.
+    /// The person leaves as the wire format requires, and continues to read until the server closes the connection.
     Politely,
     /// The person closes the connection.
     Closes,
@@ -102,7 +102,7 @@ impl Record {
         self.entries.push(Entry { at, who, what });
     }
 
-    /// Adds an item, and the entry that it is sent.
+    /// Adds an item, and the entry for sending it.
     pub fn send(&mut self, at: Duration, mut item: Item) {
         item.at = self.entries.len();
         self.add(at, item.who, What::Sends(self.items.len()));
@@ -114,12 +114,13 @@ impl Record {
         self.names.get(who).map_or("", String::as_str)
     }
 
-    /// Returns the name of a room on wire 4.
+    /// Returns the name of a room in wire format 4.
     pub fn room_name(room: usize) -> String {
         format!("room{}", room + 1)
     }
 
-    /// Returns the bytes that a member of this room should receive for an item. `reference` is the room's.
+    /// Returns the bytes that a member of this room should receive for an item. `reference` is the reference of the
+    /// room.
     pub fn expected(&self, item: &Item, reference: &str) -> Vec<u8> {
         let name = self.name(item.who);
         let text = match (&item.kind, self.lab) {

@@ -1,4 +1,4 @@
-//! One person of a crowd, as the player plays it.
+//! The player's state for one person of a crowd.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
@@ -7,20 +7,21 @@ use crate::crowd::connection::Connection;
 use crate::crowd::plan::{Act, Line};
 use crate::crowd::wire;
 
-/// A person, with what it is about to do.
+/// A person, with the acts that the person will perform.
 pub struct Seat {
     pub name: String,
     pub connection: Option<Connection>,
     pub queue: VecDeque<Act>,
-    /// The pieces of a message that are still to be sent, and when.
+    /// The pieces of a message that are still to be sent, and the time of the next piece.
     pub pieces: VecDeque<Vec<u8>>,
     pub next_piece: Instant,
-    /// The rooms, in the order of joining, and the reference and the `JOIN_ID` of each on wire 4.
+    /// The rooms, in the order of joining. In wire format 4, `references` has the reference and the `JOIN_ID` for each
+    /// room.
     pub rooms: Vec<usize>,
     pub references: BTreeMap<usize, (String, String)>,
-    /// Whether the person has joined, and no join is unanswered.
+    /// Whether the person has joined, and the server has replied to every request to join.
     pub is_ready: bool,
-    /// What is sent when the server of wire 2 asks for the nickname.
+    /// The bytes to send when the server asks for the nickname, in wire format 2.
     pub nickname: Vec<u8>,
     pub has_spoken: bool,
     pub has_left: bool,
@@ -49,7 +50,7 @@ impl Seat {
         }
     }
 
-    /// Whether nothing is left to do.
+    /// Returns whether the person has nothing left to do.
     pub fn is_idle(&self) -> bool {
         let has_more = self.connection.as_ref().is_some_and(Connection::has_more);
         self.queue.is_empty() && self.pieces.is_empty() && !has_more

@@ -1,5 +1,5 @@
-//! Finds a smaller plan that breaks the same rule: fewer people, fewer events. See Zeller and Hildebrandt, "Simplifying
-//! and Isolating Failure-Inducing Input", 2002.
+//! Finds a smaller plan that breaks the same rule, with fewer people and events. The algorithm is based on Zeller and
+//! Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -8,36 +8,36 @@ use crate::crowd::game::Game;
 use crate::crowd::plan::{Act, Event, Plan};
 use crate::crowd::violation::Rule;
 
-/// How often a plan is played again before its violation counts as one that does not return.
+/// How many times a plan is played again before its violation counts as not reproducible.
 const TRIES: usize = 3;
 
-/// How much may be tried.
+/// The limits of the search.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// The number of plans that are played.
+    /// The maximum number of plans that are played.
     pub runs: usize,
-    /// The time after which no other plan is begun.
+    /// The time after which no further plan is played.
     pub time: Duration,
-    /// The silence after which nothing more is expected from a smaller plan.
+    /// The silence after which no more messages are expected during the search.
     pub patience: Duration,
-    /// The same for the last one, which is shown.
+    /// The silence after which no more messages are expected from the final plan, which is shown.
     pub last_patience: Duration,
 }
 
-/// The result.
+/// The result of the search.
 #[derive(Clone, Debug)]
 pub struct Shrunk {
     /// The smallest plan that was found.
     pub plan: Plan,
-    /// What happened in it.
+    /// The outcome of playing this plan.
     pub game: Game,
-    /// Whether the same rule was broken again.
+    /// Whether the violation was reproduced.
     pub returned: bool,
     /// The number of plans that were played.
     pub runs: usize,
 }
 
-/// Plays smaller plans. `replay` plays one, with this patience.
+/// Searches for a smaller plan that breaks the same rule. `replay` plays a plan with the given patience.
 pub fn shrink(
     plan: &Plan,
     first: Game,
@@ -66,7 +66,7 @@ pub fn shrink(
         replay,
     };
     let whole = search.plan.clone();
-    // A violation that depends on a race may need several attempts.
+    // If the violation depends on a race, several attempts may be needed.
     while search.game.is_none() && search.tries <= TRIES {
         search.fails(&whole);
         search.tries += usize::from(search.game.is_none());
@@ -80,7 +80,7 @@ pub fn shrink(
     let Some(game) = game else {
         return Shrunk { plan: plan.clone(), game: first, returned: false, runs };
     };
-    // With little patience, something that was only late counts as lost. What is shown must be certain.
+    // With little patience, a late message counts as lost. The violation that is shown must be certain.
     let is_certain = game.played.violation.as_ref().is_some_and(|found| found.entry.is_some());
     if is_certain {
         return Shrunk { plan: smallest, game, returned: true, runs };
@@ -97,9 +97,9 @@ pub fn shrink(
 }
 
 struct Search<'a> {
-    /// The smallest plan that has broken the rule.
+    /// The smallest plan so far that breaks the rule.
     plan: Plan,
-    /// All that have, the smallest one last.
+    /// All plans that broke the rule, with the smallest plan last.
     found: Vec<Plan>,
     game: Option<Game>,
     rule: Rule,
@@ -115,7 +115,8 @@ impl Search<'_> {
         self.runs >= self.limits.runs || Instant::now() >= self.end
     }
 
-    /// Plays a plan. If it breaks the rule, it is the smallest one from now on, without what came later.
+    /// Plays a plan. If the plan breaks the rule, it becomes the smallest plan, without the events after the
+    /// violation.
     fn fails(&mut self, plan: &Plan) -> bool {
         for _ in 0..self.tries.min(2) {
             if self.is_over() {
@@ -141,7 +142,8 @@ impl Search<'_> {
         smaller.events.len() < self.plan.events.len() && self.fails(&smaller)
     }
 
-    /// Leaves out people: first all but those whom the violation names, then one half after the other.
+    /// Removes people: first everyone except the people involved in the violation, or else ever smaller groups of the
+    /// others.
     fn people(&mut self, involved: &BTreeSet<usize>) {
         let is_calm = |event: &Event| event.what == Act::Calm;
         if self.fails_with(|_, event| is_calm(event) || involved.contains(&event.who)) {
@@ -161,7 +163,7 @@ impl Search<'_> {
         }
     }
 
-    /// Leaves out events, one chunk after the other, and then smaller chunks.
+    /// Removes events, one chunk after another, in ever smaller chunks.
     fn events(&mut self) {
         let mut size = self.plan.events.len().div_ceil(2);
         loop {
@@ -222,7 +224,7 @@ mod tests {
         };
         let shrunk = shrink(&plan, game(&plan, true), LIMITS, &mut replay);
         assert!(shrunk.returned);
-        // Two people who join, one vanishes, the other speaks, and the last calm.
+        // Two people join, one vanishes, the other speaks, and a calm follows.
         assert_eq!(shrunk.plan.events.len(), 5, "{:#?}", shrunk.plan.events);
         assert!(shrunk.runs <= LIMITS.runs);
     }

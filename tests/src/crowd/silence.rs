@@ -1,25 +1,25 @@
-//! How long to wait for a server that says nothing.
+//! Decides how long to wait for a server that sends nothing.
 
 use std::time::{Duration, Instant};
 
-/// How often a silent server is looked at.
+/// The interval between two checks of a silent server.
 pub const LOOK: Duration = Duration::from_millis(20);
 
-/// How a plan is played.
+/// The options for playing a plan.
 pub struct Manner<'a> {
-    /// After this much silence of a server that is not busy, nothing more is expected.
+    /// If a server that is not busy is silent for longer than this, no more messages are expected.
     pub patience: Duration,
-    /// Whether the server's program is running, rather than waiting.
+    /// Returns whether the server's program is running rather than waiting.
     pub is_busy: &'a dyn Fn() -> bool,
-    /// Is called with the number of events that have begun.
+    /// A function that is called with the number of events that have begun.
     pub progress: &'a dyn Fn(usize),
 }
 
-/// While the server is busy, silence may last this many times longer.
+/// If the server is busy, the silence may last this many times as long.
 const BUSY: u32 = 10;
 
-/// How long nothing has happened, as far as the player has looked. While the player or the server is not given a
-/// processor, nothing can happen.
+/// How long nothing has happened. The time between two checks counts as at most [`LOOK`], because nothing can happen
+/// while the computer runs neither the player nor the server.
 pub struct Silence {
     idle: Duration,
     busy: Duration,
@@ -27,12 +27,12 @@ pub struct Silence {
 }
 
 impl Silence {
-    /// Begins now.
+    /// Begins to measure the silence.
     pub fn begin() -> Self {
         Self { idle: Duration::ZERO, busy: Duration::ZERO, looked: Instant::now() }
     }
 
-    /// Looks once more. Returns whether nothing more is expected.
+    /// Checks the silence once more. Returns whether no more messages are expected.
     pub fn is_over(&mut self, manner: &Manner) -> bool {
         let now = Instant::now();
         let passed = (now - self.looked).min(LOOK);

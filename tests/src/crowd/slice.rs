@@ -1,4 +1,4 @@
-//! The messages that matter for a violation, as events for a ladder.
+//! Picks the messages that matter for a violation, and converts them to events for a ladder.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,25 +8,25 @@ use crate::crowd::wire::Heard;
 use crate::journal::failure::Evidence;
 use crate::journal::{Event, EventKind, SERVER, Wire};
 
-/// If there are no more messages than this, all are shown.
+/// If there are fewer messages than this, all of them are shown.
 pub const MOST: usize = 10;
 
-/// How many messages to and from a person explain why its connection was closed.
+/// How many of a person's last messages are shown to explain why the server closed the connection.
 const BEFORE_CLOSED: usize = 4;
 
-/// The messages that matter.
+/// The messages that matter for a violation.
 pub struct Slice {
-    /// The events.
+    /// The events for the ladder.
     pub events: Vec<Event>,
-    /// The bytes that are wrong or missing.
+    /// The wrong or missing bytes.
     pub evidence: Evidence,
-    /// The people that the violation is about, the most important one first.
+    /// The people that the violation is about, starting with the most important one.
     pub about: Vec<String>,
-    /// The number of messages among the events, with the one that is missing.
+    /// The number of messages among the events, including the missing message.
     pub messages: usize,
 }
 
-/// Picks the messages that matter.
+/// Picks the messages that matter for a violation.
 pub fn slice(record: &Record, violation: &Violation) -> Slice {
     let slicer = Slicer { record, violation };
     let all: BTreeSet<_> = (0..record.entries.len()).collect();
@@ -69,7 +69,7 @@ struct Slicer<'a> {
 }
 
 impl Slicer<'_> {
-    /// What an entry looks like.
+    /// Returns the event for an entry, if the ladder shows it.
     fn event(&self, at: usize) -> Option<EventKind> {
         let sent = |wire| Some(EventKind::Sent(SERVER.to_owned(), wire));
         match &self.record.entries[at].what {
@@ -77,7 +77,7 @@ impl Slicer<'_> {
             What::Asks(_, bytes) => sent(Wire::Bytes(bytes.clone())),
             What::Sends(item) => {
                 let item = &self.record.items[*item];
-                // A join is shown when it is asked for, and a leave by the end of the connection is no message.
+                // A join is shown when it is requested. A leave that only ends the connection is not a message.
                 let is_shown = item.kind != ItemKind::Joined && !item.bytes.is_empty();
                 is_shown
                     .then(|| EventKind::Sent(SERVER.to_owned(), Wire::Bytes(item.bytes.clone())))
@@ -102,7 +102,7 @@ impl Slicer<'_> {
         )
     }
 
-    /// The entries that explain the violation.
+    /// Returns the entries that explain the violation.
     fn relevant(&self) -> BTreeSet<usize> {
         let (record, violation) = (self.record, self.violation);
         let mut chosen: BTreeSet<usize> = violation.entry.into_iter().collect();
@@ -113,7 +113,7 @@ impl Slicer<'_> {
         for &number in &violation.items {
             let item = &record.items[number];
             chosen.insert(item.at);
-            // For a join or a leave, what caused it stands before it.
+            // The cause of a join or a leave is an earlier entry.
             if !matches!(item.kind, ItemKind::Text(_)) {
                 let is_cause = |at: usize| {
                     of(item.who)(at)
@@ -130,7 +130,7 @@ impl Slicer<'_> {
                 chosen.extend(last(item.at, &is_join));
             }
             if violation.rule == Rule::Lost {
-                // A message that is lost may have been the last one.
+                // The lost message may have been the last message before a leave.
                 let is_leave = |(_, entry): &(usize, &Entry)| match entry.what {
                     What::Leaves(_) => entry.who == item.who,
                     What::Sends(sent) => {
@@ -144,12 +144,12 @@ impl Slicer<'_> {
             }
             let got = self.receipts(number);
             chosen.extend(got.iter().filter(|at| of(violation.who)(**at)));
-            // Another member has got it.
+            // A member who received the message is shown for comparison.
             chosen.extend(got.iter().find(|at| !of(violation.who)(**at)));
         }
         let people = violation.items.iter().map(|&item| record.items[item].who);
         let people: BTreeSet<_> = people.chain([violation.who]).collect();
-        // The beginning of each connection, without the messages of the handshake.
+        // The beginning of each connection is shown, but not the rest of the handshake.
         let begins = |(_, entry): &(usize, &Entry)| {
             people.contains(&entry.who) && entry.what == What::Connects
         };
@@ -169,7 +169,7 @@ impl Slicer<'_> {
                 (0..end).rev().filter(|at| of(violation.who)(*at) && self.is_message(*at));
             chosen.extend(of_person.take(BEFORE_CLOSED));
         }
-        // Somebody who has just left may be the cause.
+        // A person who has just left may be the cause.
         let begin = violation.items.first().map_or(end, |&item| record.items[item].at);
         let is_leave = |at: usize| matches!(record.entries[at].what, What::Leaves(_));
         if matches!(violation.rule, Rule::Lost | Rule::ThrownOut) {
@@ -178,11 +178,11 @@ impl Slicer<'_> {
         chosen
     }
 
-    /// The entries in which an item arrived.
+    /// Returns the entries in which an item arrived.
     fn receipts(&self, number: usize) -> Vec<usize> {
         let item = &self.record.items[number];
         let name = self.record.name(item.who);
-        // The references of wire 4, as each person knows them.
+        // In wire format 4, each person has their own references.
         let mut rooms: BTreeMap<(usize, &str), &str> = BTreeMap::new();
         let wanted = Record::room_name(item.room);
         let mut found = Vec::new();

@@ -1,29 +1,29 @@
-//! A rule that was broken, and where.
+//! A violation of a rule, and where it was found.
 
 use std::fmt;
 
-/// The rules of broadcasting.
+/// The rules for broadcasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rule {
-    /// Every member gets what is said.
+    /// Every member gets every message.
     Lost,
-    /// Nobody gets anything twice.
+    /// No person gets a message twice.
     Twice,
-    /// On wires 1 and 3, the speaker does not get its own message.
+    /// In wire formats 1 and 3, a message is not sent back to its sender.
     Echo,
-    /// Nobody gets what is said in a room without being a member.
+    /// Only members of a room get its messages.
     Stranger,
-    /// Nobody gets what nobody has said.
+    /// No person gets a message that was not sent.
     Unsaid,
-    /// One sender's messages stay in order.
+    /// The messages from one sender stay in order.
     Order,
     /// A join is announced before the first message.
     Unannounced,
-    /// Nothing comes after somebody has left.
+    /// No message from or to a member arrives after the announcement of the leave.
     AfterLeaving,
-    /// A member stays a member: the server closes no connection, and sends no error.
+    /// A member stays a member: the server neither closes the connection nor sends an error.
     ThrownOut,
-    /// The server replies to a join and to a leave.
+    /// The server replies to each join and each leave.
     Unanswered,
 }
 
@@ -32,12 +32,12 @@ impl fmt::Display for Rule {
         out.write_str(match self {
             Self::Lost => "every member gets every message",
             Self::Twice => "nobody gets a message twice",
-            Self::Echo => "the speaker does not get its own message",
-            Self::Stranger => "only members get a message",
+            Self::Echo => "a message is not sent back to its speaker",
+            Self::Stranger => "only members of a room get its messages",
             Self::Unsaid => "nobody gets a message that was not sent",
             Self::Order => "the messages of one sender stay in order",
             Self::Unannounced => "a join is announced before the first message",
-            Self::AfterLeaving => "nothing comes after somebody has left",
+            Self::AfterLeaving => "no message arrives after a leave",
             Self::ThrownOut => "a member stays a member until it leaves",
             Self::Unanswered => "joining and leaving are acknowledged",
         })
@@ -49,30 +49,30 @@ impl fmt::Display for Rule {
 pub struct Violation {
     /// The rule.
     pub rule: Rule,
-    /// The person who got something wrong, or did not get something.
+    /// The person who received a wrong message, or did not receive a message.
     pub who: usize,
-    /// The number of the entry in which it shows; `None` if something did not come.
+    /// The number of the entry that breaks the rule, or `None` if a message did not arrive.
     pub entry: Option<usize>,
-    /// The items that it is about, the most important one first.
+    /// The items involved in the violation, starting with the most important one.
     pub items: Vec<usize>,
-    /// The bytes that should have arrived, if they are known.
+    /// The bytes that should have arrived, if the checker knows them.
     pub expected: Option<Vec<u8>>,
-    /// What went wrong, in a sentence.
+    /// A sentence that describes the violation.
     pub sentence: String,
 }
 
 impl Violation {
-    /// Something that arrived is wrong.
+    /// Creates the violation for a wrong message or event.
     pub(super) fn at(entry: usize, rule: Rule, who: usize, sentence: String) -> Self {
         Self { rule, who, entry: Some(entry), items: Vec::new(), expected: None, sentence }
     }
 
-    /// Something did not arrive.
+    /// Creates the violation for a message that did not arrive.
     pub(super) fn lacking(rule: Rule, who: usize, sentence: String) -> Self {
         Self { rule, who, entry: None, items: Vec::new(), expected: None, sentence }
     }
 
-    /// The bytes that did not arrive.
+    /// Returns the bytes that did not arrive.
     pub fn missing(&self) -> Option<&[u8]> {
         self.expected.as_deref().filter(|_| self.entry.is_none())
     }

@@ -1,56 +1,56 @@
-//! The four wires, as a member of the crowd speaks and hears them.
+//! Encodes and decodes the messages of the four wire formats.
 
-/// The length of a header on wire 3, in bytes.
+/// The length of a header in wire format 3, in bytes.
 const HEADER: usize = 64;
 
-/// One message of a server.
+/// One message from a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Heard {
-    /// Wire 1: the welcome.
+    /// The welcome, in wire format 1.
     Welcome,
-    /// Wire 2: asks for the nickname.
+    /// The request for the nickname, in wire format 2.
     Nick,
-    /// Wire 2: tells a newcomer that it has joined.
+    /// The message to a newcomer that confirms the join, in wire format 2.
     Connected,
-    /// Wires 1 and 2: the newcomer is refused.
+    /// The message to a newcomer that refuses the join, in wire formats 1 and 2.
     Refused,
-    /// Wire 4: the reply to a join.
+    /// The reply to a join, in wire format 4.
     Entered {
         /// The name of the room.
         room: String,
         /// The reference of the room.
         reference: String,
-        /// The number that the server has given the person.
+        /// The number that the server has assigned to the person.
         join_id: String,
     },
-    /// Wire 4: the reply to a leave.
+    /// The reply to a leave, in wire format 4.
     Exited {
         /// The reference of the room.
         reference: String,
     },
-    /// Wire 4: an error.
+    /// An error, in wire format 4.
     Error,
-    /// A member has joined a room.
+    /// The announcement that a member has joined a room.
     Joined {
         /// The member.
         name: String,
-        /// The reference of the room on wire 4.
+        /// The reference of the room, in wire format 4.
         reference: String,
     },
-    /// A member has left a room.
+    /// The announcement that a member has left a room.
     Left {
         /// The member.
         name: String,
-        /// The reference of the room on wire 4.
+        /// The reference of the room, in wire format 4.
         reference: String,
     },
-    /// A member has said something.
+    /// A chat message from a member.
     Said {
-        /// The member. Wire 1 does not tell.
+        /// The name of the member, which is missing in wire format 1.
         name: Option<String>,
-        /// The reference of the room on wire 4.
+        /// The reference of the room, in wire format 4.
         reference: String,
-        /// What was said.
+        /// The text of the message.
         text: String,
     },
     /// Anything else.
@@ -68,34 +68,34 @@ pub fn say(lab: u32, name: &str, reference: &str, text: &str) -> Vec<u8> {
     }
 }
 
-/// Encodes a frame of wire 3.
+/// Encodes a frame in wire format 3.
 pub fn frame(payload: &str) -> Vec<u8> {
     format!("{:<HEADER$}{payload}", payload.len()).into_bytes()
 }
 
-/// Encodes a join on wire 4.
+/// Encodes a request to join, in wire format 4.
 pub fn enter(name: &str, room: &str) -> Vec<u8> {
     format!("JOIN_CHATROOM: {room}\nCLIENT_IP: 0\nPORT: 0\nCLIENT_NAME: {name}\n").into_bytes()
 }
 
-/// Encodes a leave on wire 4.
+/// Encodes a request to leave, in wire format 4.
 pub fn exit(name: &str, reference: &str, join_id: &str) -> Vec<u8> {
     format!("LEAVE_CHATROOM: {reference}\nJOIN_ID: {join_id}\nCLIENT_NAME: {name}\n").into_bytes()
 }
 
-/// Encodes what a member sends when it leaves for good.
+/// Encodes the message that a member sends to leave for good.
 pub fn leave(lab: u32, name: &str) -> Vec<u8> {
     match lab {
         1 => b"quit".to_vec(),
-        // The end of the stream.
+        // In wire format 2, the client ends its stream instead.
         2 => Vec::new(),
         3 => frame(&format!("[{name}] : !DISCONNECT")),
         _ => format!("DISCONNECT: 0\nPORT: 0\nCLIENT_NAME: {name}\n").into_bytes(),
     }
 }
 
-/// Returns the first message and its length, or `None` if it is not complete. `asked` is whether the server of wire 2 has
-/// asked for the nickname.
+/// Returns the first message and its length, or `None` if the message is incomplete. In wire format 2, `asked` says
+/// whether the server has already asked for the nickname.
 pub fn hear(lab: u32, bytes: &[u8], asked: bool) -> Option<(Heard, usize)> {
     match lab {
         2 if !asked => {
@@ -113,7 +113,7 @@ pub fn hear(lab: u32, bytes: &[u8], asked: bool) -> Option<(Heard, usize)> {
     }
 }
 
-/// The first line, without its end, and its length with its end.
+/// Returns the first line without its end, and the length of the line including its end.
 fn line(bytes: &[u8]) -> Option<(String, usize)> {
     let end = bytes.iter().position(|&byte| byte == b'\n')?;
     let text = String::from_utf8_lossy(&bytes[..end]);

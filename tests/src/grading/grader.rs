@@ -22,7 +22,7 @@ use crate::system::program::Runnable;
 pub enum Author {
     /// The student: `labs/`.
     Student,
-    /// The kit: `solutions/`, whose programs serve as the control.
+    /// The kit, whose programs in `solutions/` serve as the control.
     Kit,
 }
 
@@ -35,7 +35,7 @@ impl Author {
         }
     }
 
-    /// Returns whether the folder exists. A student's kit may come without solutions.
+    /// Returns whether the folder exists. A student's kit may have no solutions.
     pub fn exists(self, kit: &Path) -> bool {
         kit.join(self.folder()).is_dir()
     }
@@ -66,8 +66,8 @@ pub struct Commands {
 pub struct Grader {
     /// The labs.
     pub labs: Vec<Lab>,
-    /// The seed of the random words, for a replay. Otherwise each run of a stage gets its own seed from the system, so
-    /// that no program can contain prepared answers.
+    /// The seed of the random words, for a replay. Without this seed, each run of a stage gets its own seed from the
+    /// system, so that no program can contain prepared answers.
     pub replay: Option<u64>,
     kit: PathBuf,
     graded_labs: Vec<u32>,
@@ -123,7 +123,7 @@ impl Grader {
         self
     }
 
-    /// Uses these programs of an author, which have been built already.
+    /// Uses these programs of an author, which have already been built.
     #[must_use]
     pub fn with_programs(mut self, author: Author, built: Built) -> Self {
         let programs = match author {
@@ -190,7 +190,8 @@ impl Grader {
         })
     }
 
-    /// Grades a stage after the stages that it requires. Each stage is run only once, even if it is requested again.
+    /// Grades a stage after the stages that it requires. Each stage is run only once, even if its verdict is requested
+    /// again.
     pub fn grade(&self, author: Author, lab: u32, stage: &Stage, with: impl FnOnce(&Graded)) {
         let mut graded = self.graded.lock().unwrap_or_else(PoisonError::into_inner);
         let once = Arc::clone(graded.entry((author, lab, stage.number)).or_default());
@@ -216,8 +217,8 @@ impl Grader {
         let is_wrong = |one: &Runnable| matches!(one, Runnable::Missing(Failure::Wrong { .. }));
         let compile = !is_wrong(&programs.0) && !is_wrong(&programs.1);
         let is_open = author == Author::Student && self.grades_own() && self.is_open(lab);
-        // A command line names a finished program, for which every verdict is useful. The same is true of an open lab,
-        // because its stages do not extend each other's functions. A program that does not compile has failed.
+        // Every verdict is useful for a program that a command line names, because it is finished, and for an open
+        // lab, because its stages do not extend each other's functions. A program that does not compile has failed.
         if author == Author::Student && self.grades_own() && !is_open && compile {
             let missing = stage.requires.iter().find_map(|&number| self.missing(lab, number));
             if let Some(missing) = missing {

@@ -1,5 +1,5 @@
-//! The log of a student's checks, for `cargo lab stats`. The student switches the log on. Each line is a JSON object that
-//! says when a stage was graded, and with which verdict, or when one of its hints was shown.
+//! The log of a student's checks, for `cargo lab stats`. The student switches the log on. Each line is a JSON object
+//! that says when a stage was graded, and with which verdict, or when one of its hints was shown.
 //!
 //! Nothing in the log can change a verdict: if the log cannot be read or written, the command only says so in one
 //! sentence.
@@ -17,10 +17,10 @@ use crate::harness::stage::Lab;
 use crate::journal::panics::caught;
 use crate::labs;
 
-/// The log while it is switched on. `cargo clean` does not remove the log, and git ignores it.
+/// The file of the log while the log is switched on. `cargo clean` does not remove the file, and git ignores it.
 pub const ON: &str = ".kept/stats.log";
 
-/// The log after it has been switched off.
+/// The file of the log after the log has been switched off.
 pub const OFF: &str = ".kept/stats-off.log";
 
 /// The maximum size of a log. If a log becomes larger, the older half of its lines is removed.
@@ -34,16 +34,16 @@ const EVENTS: [(Event, &str); 4] = [
     (Event::Hint, "hint"),
 ];
 
-/// What happened to a stage.
+/// The kinds of events that the log records for a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// It passed for the first time, or for the first time after it failed.
+    /// The stage passed for the first time, or for the first time after it failed.
     Passed,
-    /// It failed.
+    /// The stage failed.
     Failed,
-    /// It is not written yet, and every earlier stage has passed.
+    /// The stage is not written yet, and every earlier stage has passed.
     NotStarted,
-    /// Another of its hints was shown.
+    /// Another hint of the stage was shown.
     Hint,
 }
 
@@ -88,10 +88,10 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// Reads a log, which anyone may have written. Only the last [`MAX_BYTES`] are read.
+    /// Reads the last [`MAX_BYTES`] of a log, which anyone may have written.
     ///
     /// # Errors
-    /// Returns an error if there is no such file, or it cannot be read.
+    /// Returns an error if there is no such file, or if the file cannot be read.
     pub fn read(file: &Path) -> io::Result<Self> {
         let (bytes, labs) = (newest(file, MAX_BYTES)?, labs::all());
         let mut lines = Self::default();
@@ -123,7 +123,7 @@ fn newest(file: &Path, most: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The writer of this kit's log. It writes nothing if the log is switched off.
+/// The writer of this kit's log. The writer does nothing if the log is switched off.
 #[derive(Default)]
 pub struct Log {
     file: Option<PathBuf>,
@@ -155,8 +155,8 @@ impl Log {
         log
     }
 
-    /// Adds a verdict, unless it tells nothing new. A repeated pass, a blocked stage and a grader error are left out.
-    /// Of the stages that are not started, only the first in each lab counts, because later ones were not tried.
+    /// Adds a verdict if it is new information. A repeated pass, a blocked stage and a grader error are left out. Of
+    /// the stages that are not started, only the first in each lab counts, because later stages were not tried.
     pub fn graded(&mut self, lab: u32, stage: u32, verdict: &Verdict) {
         let event = match verdict {
             Verdict::Passed if self.passed.insert((lab, stage)) => Event::Passed,
@@ -181,7 +181,7 @@ impl Log {
     /// Returns a sentence if something could not be recorded.
     pub fn trouble(&self) -> Option<String> {
         let why = self.trouble.as_ref()?;
-        Some(format!("Not everything was noted in {ON}: {why}. No verdict depends on it."))
+        Some(format!("Not everything was recorded in {ON}: {why}. No verdict depends on this log."))
     }
 
     fn add(&mut self, stage: (u32, u32), event: Event) {
@@ -190,7 +190,7 @@ impl Log {
         self.try_to(|_| append(&file, &Line { time, stage, event }.to_text()));
     }
 
-    /// Calls `work`, unless something has already failed.
+    /// Calls `work`, unless an earlier call has failed.
     fn try_to(&mut self, work: impl FnOnce(&mut Self) -> io::Result<()>) {
         if self.trouble.is_none() {
             let done = caught("the log", || work(self).map_err(|error| error.to_string()));

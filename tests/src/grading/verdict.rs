@@ -14,7 +14,7 @@ pub enum Verdict {
     NotStarted,
     /// The earlier stage with this number has not been passed, so this stage cannot be judged.
     Blocked(u32),
-    /// The grader or the machine failed, or the reference programs fail as well, or take very long.
+    /// The grader or the machine failed, or the reference programs also fail or take too long.
     GraderError,
 }
 
@@ -52,7 +52,7 @@ pub struct Graded {
     pub outcome: Option<Outcome>,
     /// Whether the reference programs passed the same stage on this machine, if they were run.
     pub control_passes: Option<bool>,
-    /// Whether the programs came from the kit's folders, rather than from a command line.
+    /// Whether the programs are from the kit's folders rather than from a command line.
     pub is_of_kit: bool,
 }
 

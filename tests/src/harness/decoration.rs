@@ -14,18 +14,18 @@ use crate::journal::Journal;
 /// The maximum width of a decoration, in columns.
 const WIDEST: usize = 20;
 
-/// Shorter words, such as the `am` of a clock, may be in a message by chance.
+/// The minimum length of a word, because a shorter one, such as the `am` of a clock, may be in a message by chance.
 const SHORTEST: usize = 3;
 
-/// Finds messages with a decoration, in one state of a screen.
+/// Finds messages with a decoration in one state of a screen.
 pub struct Decorations<'a> {
     journal: &'a Journal,
-    /// The words that were typed or sent so far. They are collected only when a line needs them, because few lines do.
+    /// The words that were typed or sent so far. The words are collected only when needed, because few lines need them.
     words: OnceCell<HashSet<String>>,
 }
 
 impl<'a> Decorations<'a> {
-    /// Creates a search for decorations in the run of this journal.
+    /// Creates a search for decorations in the run that this journal records.
     pub fn new(journal: &'a Journal) -> Self {
         Self { journal, words: OnceCell::new() }
     }
@@ -77,7 +77,7 @@ mod tests {
     use super::{Decorations, looks_like};
     use crate::journal::{EventKind, Journal, Wire};
 
-    /// Returns the decoration before the message, in a run in which bob and Zoë have spoken.
+    /// Returns the decoration before the message in a run in which bob and Zoë have spoken.
     fn before<'a>(shown: &'a str, message: &str) -> Option<&'a str> {
         let journal = Journal::default();
         let sent = |text: &str| {

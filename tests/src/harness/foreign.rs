@@ -2,15 +2,15 @@
 
 use crate::journal::{Event, EventKind, Wire};
 
-/// How many bytes before and after the passed-on bytes are compared.
+/// The numbers of bytes that are compared before and after the bytes passed on.
 const BEFORE: usize = 6;
 const AFTER: usize = 3;
 
 /// Returns the position in `output` at which the program passed on `bytes` from the wire. `output` is everything that
 /// the program of the participant `name` has shown.
 ///
-/// A program that shows these bytes before any participant has sent them uses them for its own purposes. For such a
-/// program, the bytes must also be next to the same text as on the wire.
+/// A program that shows these bytes before any participant has sent them also uses them for its own purposes. For such
+/// a program, the bytes must be next to the same text as on the wire.
 pub fn find(name: &str, output: &[u8], bytes: &[u8], events: &[Event]) -> Option<usize> {
     let mut at = positions(output, bytes);
     let is_own = is_own(name, bytes, events);
@@ -83,7 +83,7 @@ mod tests {
 
     const CLEAR: &[u8] = b"\x1b[2J";
 
-    /// Returns whether the program passes on a sequence from `wire`. The server sends `wire` before the program shows
+    /// Returns whether the program passes on a sequence from `wire`, which the server sends before the program shows
     /// `shown`.
     fn passes_on(shown_first: &str, wire: &str, shown: &str) -> bool {
         let event = |what| Event { at: Duration::ZERO, who: "bob".to_owned(), what };

@@ -1,8 +1,7 @@
 //! Checks that a server keeps no open file and no thread for clients that are gone.
 //!
-//! A server may keep some threads or files in order to use them again, but it must not keep a thread or file for each
-//! client. So this check makes more and more clients connect and leave, until there have been enough of them to
-//! distinguish the two cases.
+//! A server may keep some threads or files to reuse them, but it must not keep a thread or file for each client. So
+//! this check makes more and more clients connect and leave, until it can distinguish the two cases.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,11 +10,13 @@ use crate::harness::server::Server;
 use crate::journal::Journal;
 use crate::journal::failure::Check;
 
-/// The number of clients that connect and leave in each round. When the server passes a round, the check is finished.
+/// The number of clients that connect and leave in each round. The server passes the check as soon as it passes one
+/// round.
 const ROUNDS: [usize; 3] = [20, 60, 180];
-/// If the clients of a round need longer than this, the machine is too busy to judge the server.
+/// The maximum time that the clients of a round may take. If the clients take longer, the machine is too busy to judge
+/// the server.
 const BUSY: Duration = Duration::from_secs(5);
-/// The time that a server may take to release the resources that its clients have used.
+/// The time that a server may take to release the resources of clients that are gone.
 const RELEASE: Duration = Duration::from_secs(2);
 
 /// Checks that the server keeps nothing for clients that are gone. `visit` makes one client connect and leave.
@@ -23,7 +24,7 @@ pub fn keeps_nothing(server: &Server, journal: &Journal, visit: impl Fn() -> Che
     const KINDS: [&str; 2] = ["open files (such as sockets)", "threads"];
     let process = server.terminal().process();
     let held = || Some([process.open_files()?, process.threads()?]);
-    // The server may open something for its very first client.
+    // The server may open a file or start a thread for its very first client, and keep it.
     visit()?;
     let first = held();
     let mut grows = [true; KINDS.len()];
@@ -39,7 +40,7 @@ pub fn keeps_nothing(server: &Server, journal: &Journal, visit: impl Fn() -> Che
         clients += round;
         let deadline = Instant::now() + RELEASE;
         loop {
-            // If the system does not report open files and threads, nothing is judged.
+            // If the system does not report open files and threads, the server passes the check.
             let (Some(before), Some(now)) = (before, held()) else { return Ok(()) };
             let grew = |kind: usize| now[kind] >= before[kind] + round * 9 / 10;
             if !(0..KINDS.len()).any(|kind| grows[kind] && grew(kind)) {
@@ -57,7 +58,7 @@ pub fn keeps_nothing(server: &Server, journal: &Journal, visit: impl Fn() -> Che
         grows[kind].then(|| format!("{more} more {}", KINDS[kind]))
     };
     let kept: Vec<_> = (0..KINDS.len()).filter_map(kept).collect();
-    let who = format!("when {clients} clients had come and gone, the server should have kept");
+    let who = format!("after {clients} clients had come and gone, the server should have kept");
     let came = format!("{} than before", kept.join(" and "));
-    Err(journal.wrong(who, "no open file and no thread of theirs", came))
+    Err(journal.wrong(who, "no open file and no thread for them", came))
 }

@@ -10,7 +10,7 @@ use crate::journal::failure::{Check, Failure};
 use crate::journal::timeout::{START_TIMEOUT, TIMEOUT};
 use crate::journal::{EventKind, Journal, Wire};
 
-/// A scripted server, which listens and plays the server's end of each connection.
+/// A scripted server, which listens, and plays the server's end of each connection.
 pub struct Listener {
     listener: TcpListener,
     journal: Journal,
@@ -29,7 +29,7 @@ impl Listener {
         Ok(self.listener.local_addr()?)
     }
 
-    /// Waits for the next client to connect. In reports, the scripted end of the connection is called `name`.
+    /// Waits for the next client to connect. Reports call the scripted end of the connection `name`.
     pub fn accepts(&self, name: &str) -> Check<Peer> {
         let begin = Instant::now();
         loop {
@@ -44,7 +44,7 @@ impl Listener {
                     return Ok(peer);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                // A client left before it was accepted.
+                // A client disconnected before the server accepted it.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => return Err(error.into()),
             }

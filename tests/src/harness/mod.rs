@@ -1,4 +1,4 @@
-//! The tools that a stage's script uses: one author's programs, people, peers, and random words.
+//! The tools that the script of a stage uses: one author's programs, people, peers, and random words.
 
 mod decoration;
 mod foreign;
@@ -73,8 +73,8 @@ impl Harness {
         Arc::clone(&self.processes)
     }
 
-    /// Begins a step: one case that the stage tests. If the stage fails here, its report names the step, and tells the
-    /// student to look at these functions, if there are any.
+    /// Begins a step: one case that the stage tests. If the stage fails at this step, its report names the step, and
+    /// points the student to `functions`, if there are any.
     pub fn step(&self, functions: &'static [&'static str], what: &str) {
         self.journal.note("", EventKind::Step(Step { name: what.to_owned(), functions }));
     }
@@ -154,12 +154,12 @@ impl Harness {
         self.client_at(name, server, Terminal::Dumb)
     }
 
-    /// Like [`Harness::client`], but in a terminal of the given kind.
+    /// Like [`Harness::client`], but in the given kind of terminal.
     pub fn client_at(&self, name: &str, server: SocketAddr, terminal: Terminal) -> Check<Person> {
         let mut server = server;
         let servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, server_name)) = servers.iter().find(|(address, _)| *address == server) {
-            // Both ends are programs, so a tap records what they send.
+            // Both ends of the connection are programs, so a tap records what they send.
             let tap = Tap::new(name, server_name, server, &self.journal)?;
             server = tap.address();
             self.taps.lock().unwrap_or_else(PoisonError::into_inner).push(tap);
@@ -179,7 +179,7 @@ impl Harness {
         Ok(Listener::new(&self.journal)?)
     }
 
-    /// Returns random words, which no program can know in advance.
+    /// Returns random words that no program can know in advance.
     pub fn words(&self, count: usize) -> String {
         self.words.next(count)
     }

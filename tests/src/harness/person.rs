@@ -78,8 +78,8 @@ impl Person {
         self.press(format!("{line}\r").as_bytes())
     }
 
-    /// Types text without Enter. If the terminal echoes, waits until the text is shown, because only a message that
-    /// arrives after that can split the text.
+    /// Types text without Enter. If the terminal echoes, waits until it shows the text, because only a later message
+    /// can split the text.
     pub fn begins_to_type(&self, text: &str) -> Check {
         self.press(text.as_bytes())?;
         if self.terminal == Terminal::Dumb { Ok(()) } else { self.has_typed(text) }
@@ -145,7 +145,7 @@ impl Person {
         self.sees_together(&[text])
     }
 
-    /// Like [`Person::sees_somewhere`], but for a line that contains each of `texts`.
+    /// Like [`Person::sees_somewhere`], but for a line that contains all of `texts`.
     pub fn sees_together(&self, texts: &[&str]) -> Check<String> {
         let expected = format!("…{}…", texts.join("…"));
         let has_all = |shown: &str| texts.iter().all(|text| shown.contains(text));
@@ -153,8 +153,8 @@ impl Person {
         found.ok_or_else(|| self.wrong_line(&expected))
     }
 
-    /// Waits until any line on the screen contains each of `texts`. The line may be above the lines seen before,
-    /// because its position is not specified.
+    /// Waits until a line on the screen contains all of `texts`. The line may be above the lines seen before, because
+    /// its position is not specified.
     pub fn has_somewhere(&self, texts: &[&str]) -> Check {
         let found = self.program.output.wait(|screen| {
             screen.has(|shown| texts.iter().all(|text| shown.contains(text))).then_some(())
@@ -163,8 +163,8 @@ impl Person {
         found.ok_or_else(|| self.wrong_below(0, "should have shown", &expected))
     }
 
-    /// Waits for at most `limit` until `text` is anywhere on the screen. Use this function for a program that may have
-    /// to build other programs first.
+    /// Waits, for at most `limit`, until `text` is anywhere on the screen. Use this function for a program that may
+    /// have to build other programs first.
     pub fn sees_soon(&self, limit: Duration, text: &str) -> Check {
         let found = self
             .program
@@ -173,7 +173,7 @@ impl Person {
         found.ok_or_else(|| self.wrong(self.should_have_seen(), &format!("…{text}…")))
     }
 
-    /// Repeats `call` until the line is on the screen, for at most [`TIMEOUT`].
+    /// Repeats `call`, for at most [`TIMEOUT`], until the line is on the screen.
     pub fn sees_when(&self, line: &str, call: impl Fn() -> Check) -> Check {
         let deadline = Instant::now() + TIMEOUT;
         loop {
@@ -191,7 +191,8 @@ impl Person {
         }
     }
 
-    /// Returns the verb for a failure. A person *sees* output, but a server is a program, so it *shows* output.
+    /// Returns the verb of a failure's message. A person *sees* output, but a server is a program, so it *shows*
+    /// output.
     fn should_have_seen(&self) -> &'static str {
         if is_server(&self.name) { "should have shown" } else { "should have seen" }
     }
@@ -215,8 +216,8 @@ impl Person {
         found.ok_or_else(|| self.wrong("should have been asked for", &format!("…{word}:")))
     }
 
-    /// Waits until the line that is being typed is `text`. Any prompt may precede the text, even a prompt that contains
-    /// a nickname.
+    /// Waits until the line that is being typed is `text`. Any prompt may precede the text, even one that contains a
+    /// nickname.
     pub fn has_typed(&self, text: &str) -> Check {
         let is_typed = |input: &String| input.trim_end().ends_with(text.trim_end());
         let found =
@@ -224,12 +225,12 @@ impl Person {
         found.ok_or_else(|| self.wrong("should still see the typed text", text))
     }
 
-    /// Checks how many times the line is on the screen. Call this function when every copy of the line must already
-    /// have arrived.
+    /// Checks how many times the line is on the screen. Call this function only when every copy of the line must
+    /// already have arrived.
     ///
-    /// If the line must not be there, it counts only if it has no decoration, or one that the program has used before.
-    /// Otherwise, the second line of a longer message, which may be indented or marked, could be mistaken for this
-    /// line.
+    /// A line that must not be on the screen counts only if it has no decoration, or has a decoration that the program
+    /// has used before. Otherwise, this function could count the second line of a longer message, which may be indented
+    /// or marked.
     pub fn has_seen(&self, expected: usize, line: &str) -> Check {
         let known = self.decorations().clone();
         let count = |screen: &mut Screen| {
@@ -241,7 +242,7 @@ impl Person {
                 })
             })
         };
-        // A program that draws may be in the middle of drawing.
+        // A program that draws its screen may be in the middle of drawing it.
         let is_right = self.program.output.wait(|screen| {
             let is_right = count(screen) == expected;
             if screen.is_plain() {
@@ -280,7 +281,7 @@ impl Person {
     /// contains `text`, in upper or lower case.
     pub fn fails_saying(&self, text: &str) -> Check {
         self.ends("an exit status other than 0", |found| found != 0)?;
-        // The terminal might not have delivered the last output yet.
+        // The terminal may not have delivered the last output yet.
         let lower = text.to_lowercase();
         let count = |shown: &str| shown.to_lowercase().matches(&lower).count();
         let said = self.program.output.wait(|screen| {
@@ -289,7 +290,7 @@ impl Person {
                 let seen: usize = before.iter().map(|line| count(line)).sum();
                 count(&String::from_utf8_lossy(screen.bytes())) > seen
             } else {
-                // If a program draws, its bytes repeat lines that were seen before.
+                // If a program draws its screen, its bytes repeat lines that were seen before.
                 after.iter().any(|line| count(line) > 0) || count(&screen.prompt()) > 0
             };
             is_said.then_some(())

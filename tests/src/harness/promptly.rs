@@ -1,7 +1,7 @@
 //! Checks that an event happens immediately.
 //!
 //! A busy machine also delays correct programs. So the check fails only if the event takes more than a second three
-//! times in a row, although an echo inside the grader is fast each time.
+//! times in a row, while an echo inside the grader is fast each time.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -14,17 +14,17 @@ use crate::journal::failure::Check;
 
 /// An event that takes longer than this is late.
 const LATE: Duration = Duration::from_secs(1);
-/// If an echo takes longer than this, the machine is too busy to judge the program.
+/// The maximum time of an echo. If an echo takes longer, the machine is too busy to judge the program.
 const BUSY: Duration = Duration::from_millis(100);
 /// The number of times that an event must be late for the check to fail.
 const TIMES: usize = 3;
-/// The maximum number of times that an event is tried. Attempts on a busy machine do not count.
+/// The maximum number of attempts, including attempts that do not count because the machine is busy.
 const ATTEMPTS: usize = 6;
 
 impl Harness {
     /// Checks that an event happens immediately. `event` causes the event, waits for it, and returns the time at which
-    /// it caused the event. The function is called again if the event is late. `who` says who is waiting and for what,
-    /// as in [`Failure::Wrong`].
+    /// it caused the event. If the event is late, `event` is called again. `who` names the participant that waits, and
+    /// the event that it waits for, as in [`Failure::Wrong`].
     ///
     /// [`Failure::Wrong`]: crate::journal::failure::Failure::Wrong
     pub fn promptly(&self, who: &str, mut event: impl FnMut() -> Check<Instant>) -> Check {

@@ -72,7 +72,7 @@ impl Server {
     }
 
     /// Suspends the server's process while `act` runs, so that everything that peers do meanwhile reaches the operating
-    /// system before the server can react to any of it.
+    /// system before the server can react.
     pub fn stopped<T>(&self, act: impl FnOnce() -> Check<T>) -> Check<T> {
         let process = self.terminal.process();
         process.stop();

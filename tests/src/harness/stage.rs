@@ -9,9 +9,9 @@ pub struct Lab {
     pub number: u32,
     /// The topic of the lab.
     pub title: &'static str,
-    /// Whether a speaker also receives its own messages.
+    /// Whether speakers also receive their own messages.
     pub speaker_hears: bool,
-    /// The stages in the order of their numbers.
+    /// The stages, in the order of their numbers.
     pub stages: Vec<Stage>,
 }
 
@@ -21,19 +21,20 @@ pub struct Stage {
     pub number: u32,
     /// The behavior of a program that passes.
     pub title: &'static str,
-    /// How many of the lab's 100 points the stage is worth.
+    /// The points of the stage, out of the lab's 100 points.
     pub points: u32,
     /// The programs that the stage runs.
     pub role: Role,
     /// The stages that this stage requires.
     pub requires: &'static [u32],
-    /// At least two hints. The first hint is a question that points to the mistake. The last hint says what to write.
+    /// The hints of the stage, at least two. The first hint is a question that points to the mistake. The last hint
+    /// says what to write.
     pub hints: Vec<&'static str>,
     /// Plays the stage.
     pub script: fn(&Harness) -> Check,
 }
 
-/// Which of the submission's programs a stage runs.
+/// The programs of the submission that a stage runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// The server runs, and its peers are scripted.
@@ -49,7 +50,7 @@ pub fn stage(number: u32, title: &'static str, points: u32) -> Draft {
     Draft { number, title, points, requires: &[], hints: Vec::new() }
 }
 
-/// A stage without its script.
+/// A stage that has no script yet.
 pub struct Draft {
     number: u32,
     title: &'static str,

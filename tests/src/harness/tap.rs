@@ -1,4 +1,4 @@
-//! A tap between two programs. It records and passes on every byte that either program sends to the other.
+//! A tap between two programs, which records and passes on every byte that either program sends to the other.
 //!
 //! A tap also passes on the end of the stream and a reset, and never buffers more than the bytes of one read. A tap
 //! preserves neither timing nor the boundaries between reads, so stages that test these properties use scripted peers.
@@ -44,7 +44,7 @@ impl Tap {
                 }
                 match client {
                     Ok(client) => ends_of.connect(&Arc::new(client), count, &tapped),
-                    // The client left before it was accepted.
+                    // The client disconnected before the tap accepted it.
                     Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                     Err(error) => return tapped.breaks(&format!("accepting a client: {error}")),
                 }
@@ -76,7 +76,7 @@ struct Ends {
 
 impl Ends {
     /// Connects a client to the server, after `count` earlier connections. If the server does not accept the
-    /// connection, the client sees the same result as without a tap.
+    /// connection, the result for the client is the same as without a tap.
     fn connect(&self, client: &Arc<TcpStream>, count: usize, journal: &Journal) {
         let note = |what: fn(String, Wire) -> EventKind| {
             let (name, server_name) = (self.name.clone(), self.server_name.clone());
@@ -84,7 +84,7 @@ impl Ends {
             move |wire| journal.note(&name, what(server_name.clone(), wire))
         };
         note(EventKind::Sent)(Wire::Signal("connects"));
-        // All stages share the grader's sockets and threads.
+        // All stages share the grader's sockets and threads, so no client may use up too many.
         if count >= MAX_CONNECTIONS {
             return resets(client);
         }
@@ -107,7 +107,7 @@ impl Ends {
     }
 }
 
-/// Returns whether a connection failed because of the server, and not because the grader has run out of sockets.
+/// Returns whether the server, and not a lack of sockets in the grader, caused a connection to fail.
 fn is_of_server(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, TimedOut};
     [ConnectionAborted, ConnectionRefused, ConnectionReset, TimedOut].contains(&error.kind())
@@ -121,7 +121,7 @@ fn pump(
     note: impl Fn(Wire) + Send + 'static,
 ) -> io::Result<()> {
     let (from, to) = (Arc::clone(from), Arc::clone(to));
-    // This call fails if the other end is already gone. The thread notices that later.
+    // This call fails if the other end is already gone, which the thread notices later.
     let _ = to.set_nodelay(true);
     journal.spawn("passing on a connection", move || {
         let mut bytes = vec![0; 16 * 1024];
@@ -148,7 +148,7 @@ fn pump(
     })
 }
 
-/// Ends a connection with a reset. The reset is sent when the last thread stops reading from the connection.
+/// Ends a connection with a reset. The system sends the reset when the last thread stops reading from the connection.
 fn resets(stream: &TcpStream) {
     let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
     let _ = stream.shutdown(Shutdown::Read);

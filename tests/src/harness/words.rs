@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-/// Random words, which no program can know in advance. The same seed always produces the same words.
+/// Random words that no program can know in advance. The same seed always produces the same words.
 pub struct Words {
     seed: u64,
     random: Mutex<StdRng>,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::journal::terminal::Terminal;
 
-/// One thing that happened.
+/// One event of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// The time since the stage began.
@@ -17,7 +17,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// Returns the sender and the receiver, if the event is about the wire.
+    /// Returns the sender and the receiver, if the event is about a connection.
     pub fn ends(&self) -> Option<(&str, &str)> {
         match &self.what {
             EventKind::Sent(to, _) => Some((&self.who, to)),
@@ -30,18 +30,17 @@ impl Event {
 /// The kinds of events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EventKind {
-    /// The participant sent bytes to the participant named here, or did something else to the connection.
+    /// The participant sent bytes, or a signal such as `closes`, to the participant named here.
     Sent(String, Wire),
-    /// The participant received bytes from the participant named here, or something else happened to the
-    /// connection.
+    /// The participant received bytes, or a signal such as `closes`, from the participant named here.
     Got(String, Wire),
-    /// A person typed or pressed something.
+    /// A person typed text or pressed keys.
     Typed(Vec<u8>),
     /// A person typed keys that the terminal does not show, because it has no echo and the program does not edit lines.
     Unechoed(Vec<u8>),
     /// A person resized a window to these numbers of columns and rows.
     Resized(NonZero<u16>, NonZero<u16>),
-    /// A program showed something on its terminal.
+    /// A program showed output on its terminal.
     Showed(Vec<u8>),
     /// A program was started on this kind of terminal, with this command line.
     Started(Terminal, String),
@@ -49,9 +48,9 @@ pub enum EventKind {
     Step(Step),
     /// All events since this time served only to confirm that all participants had joined.
     AllJoined(Duration),
-    /// Anything else, in words.
+    /// Any other event, described in words.
     Note(String),
-    /// The script ended. Later events are the programs' last output.
+    /// The script ended. All later events are output of the programs.
     End,
 }
 
@@ -69,6 +68,6 @@ pub struct Step {
 pub enum Wire {
     /// Bytes.
     Bytes(Vec<u8>),
-    /// Something other than bytes: `connects`, `closes`.
+    /// Something other than bytes, such as `connects` or `closes`.
     Signal(&'static str),
 }

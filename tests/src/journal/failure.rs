@@ -52,7 +52,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// The program did not do what was expected.
+    /// Creates the failure of a program that did not do what was expected.
     pub fn wrong(
         who: impl Into<String>,
         expected: impl Into<String>,
@@ -87,8 +87,8 @@ impl Failure {
 
     /// Like [`Failure::wrong`], but for bytes.
     pub fn wrong_bytes(who: impl Into<String>, expected: &[u8], came: &[u8]) -> Self {
-        // Each byte becomes at least one byte of text. So the text of `MAX_TEXT + 1` bytes is always too long, and is
-        // therefore cut and marked.
+        // Each byte becomes at least one byte of text. The text of `MAX_TEXT + 1` bytes is therefore always too long,
+        // so that it is cut and marked.
         let beginning = |bytes: &[u8]| visible(&bytes[..bytes.len().min(MAX_TEXT + 1)]);
         let came = if came.is_empty() { NOTHING.into() } else { beginning(came) };
         Self::wrong(who, beginning(expected), came)

@@ -65,7 +65,7 @@ pub struct Inbox<C = Stream> {
 #[derive(Default)]
 pub struct Arrived<C = Stream> {
     content: C,
-    /// Why nothing more will arrive.
+    /// The reason why nothing more will arrive.
     pub end: Option<&'static str>,
 }
 

@@ -1,4 +1,4 @@
-//! The events of a run that are kept. A program may send or print without end, and must not fill the memory.
+//! The events of a run that the journal keeps. A program may send or print without end, and must not fill the memory.
 
 use std::collections::VecDeque;
 
@@ -6,11 +6,11 @@ use crate::journal::event::{Event, EventKind, Wire};
 
 /// The maximum number of events of one kind that are kept. A stage normally has dozens of events.
 const MAX_EVENTS: usize = 4000;
-/// The maximum number of bytes in these events. A report reads the events several times, and the events of all stages
-/// are in memory at the same time.
+/// The maximum number of bytes in the kept events of one kind. A report reads the events several times, and the events
+/// of all stages are in memory at the same time.
 const MAX_BYTES: usize = 2 * 1024 * 1024;
 
-/// A quarter of these events and bytes are kept from the beginning of the run.
+/// A quarter of the kept events and bytes are from the beginning of the run.
 const FIRST: usize = 4;
 
 /// The first and the last events of a run. The script's own events are always kept.

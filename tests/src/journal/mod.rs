@@ -161,7 +161,7 @@ impl Journal {
         self.lock().iter().cloned().collect()
     }
 
-    /// Returns the name of the program that was started last. That program is probably the next program to connect to a
+    /// Returns the name of the program that was started last, which is probably the next program to connect to a
     /// scripted server.
     pub fn last_started(&self) -> Option<String> {
         let is_start = |event: &&Event| matches!(event.what, EventKind::Started(..));

@@ -11,7 +11,7 @@ use crate::journal::visible::visible;
 /// The maximum length of a panic message that is kept, in characters. A message may quote the output of a program.
 const LONG: usize = 200;
 
-/// The name of the part that panics on purpose. Only the kit's tests set this variable.
+/// The name of the part that panics on purpose, from a variable that only the kit's tests set.
 static BROKEN: LazyLock<Option<String>> = LazyLock::new(|| env::var("GRADER_PANICS_IN").ok());
 
 thread_local! {

@@ -8,15 +8,15 @@ use std::time::SystemTime;
 
 use crate::kit::files::{self, PRISTINE};
 
-/// Returns the labs that have a source file that differs from the starter, beginning with the lab in which such a file
-/// was changed last. A file that cannot be read is not considered.
+/// Returns the labs with a source file that differs from the starter, beginning with the lab whose files were changed
+/// last. Ignores files that cannot be read.
 pub fn changed_labs(kit: &Path) -> Vec<u32> {
     let mut changed: BTreeMap<u32, SystemTime> = BTreeMap::new();
     for path in files::below(&kit.join("labs")).unwrap_or_default() {
         let is_source = path.extension().is_some_and(|extension| extension == "rs");
         let Some(lab) = files::lab_of(&path).filter(|_| is_source) else { continue };
         let file = kit.join("labs").join(&path);
-        // Reading something other than a regular file might never end.
+        // Only regular files are read, because reading a pipe or a device might never end.
         let Some(data) = fs::metadata(&file).ok().filter(fs::Metadata::is_file) else { continue };
         let (Ok(mine), Ok(time)) = (fs::read(&file), data.modified()) else { continue };
         if fs::read(kit.join(PRISTINE).join(&path)).ok().as_ref() != Some(&mine) {

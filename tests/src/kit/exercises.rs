@@ -16,10 +16,10 @@ const MAX_SUMMARY: usize = 60;
 
 /// A function that the student has to write.
 pub struct Exercise {
-    /// The first stage in the function's doc comment.
+    /// The stage at the beginning of the function's doc comment.
     pub stage: u32,
-    /// The stages that, according to the function's doc comment, have no function of their own and test this function
-    /// again.
+    /// The later stages that test this function again, as the function's doc comment says. These stages have no
+    /// functions of their own.
     pub also: Vec<u32>,
     /// The name of the function.
     pub name: String,
@@ -59,12 +59,12 @@ impl Location {
         &self.source[self.task.item.clone()]
     }
 
-    /// Returns whether the function has been written, that is, contains no `todo!`.
+    /// Returns whether the function has been written, which means that it contains no `todo!`.
     pub fn is_written(&self) -> bool {
         self.todo().is_none()
     }
 
-    /// Returns the file and line of the `todo!`, or else of the function's body, for example
+    /// Returns the file and the line of the `todo!`, or of the function's body if there is no `todo!`, for example
     /// `labs/lab2-nick-group/server/src/main.rs:88`.
     pub fn to_line(&self) -> String {
         let at = match self.todo() {
@@ -170,16 +170,16 @@ fn number(text: &str) -> Option<u32> {
     text.split(|char: char| !char.is_ascii_digit()).next()?.parse().ok()
 }
 
-/// Returns whether this line of a doc comment begins with a stage.
+/// Returns whether a line of a doc comment begins with a stage number.
 pub(super) fn is_of_stage(line: &str) -> bool {
     stage_of(line).is_some()
 }
 
-/// Returns the stage and the task from a line of a doc comment such as `Stage 3: show each message, …`.
+/// Returns the stage and the task from a line of a doc comment, for example from `Stage 3: show each message, …`.
 fn stage_of(line: &str) -> Option<(u32, String)> {
     let (number, task) = line.trim().strip_prefix("Stage ")?.split_once(": ")?;
-    // Brackets of a link, as in [`Messages::receive`], are removed. Other brackets, as in `[ann] : hello`, belong to
-    // the task.
+    // Removes the brackets of a link, as in [`Messages::receive`]. Other brackets, as in `[ann] : hello`, belong to the
+    // task.
     let task = task.replace("[`", "").replace("`]", "").replace('`', "");
     let mut summary = String::new();
     for word in task.split(' ') {

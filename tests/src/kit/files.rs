@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The folder of the unchanged starters, which are needed for comparing and resetting.
+/// The folder of the unchanged starters. Students' files are compared with the starters and can be reset to them.
 pub const PRISTINE: &str = "tests/starters";
 
 /// Returns the paths of all files below the folder, sorted and relative to the folder. Returns no paths if the folder
@@ -62,7 +62,7 @@ pub fn write(path: &Path, text: &str) -> io::Result<()> {
     if text.starts_with("#!") { make_executable(path) } else { Ok(()) }
 }
 
-/// Makes the file executable, for everyone who can read it.
+/// Makes the file executable for everyone who can read it.
 pub fn make_executable(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     {

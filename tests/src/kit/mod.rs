@@ -6,8 +6,9 @@ pub mod files;
 pub mod untrusted;
 pub mod way;
 
-/// Returns the folder of the kit. A kit may be moved or copied together with its build results, so the folder that
-/// cargo reports when it runs the program has priority over the folder at the time of the build.
+/// Returns the folder of the kit. This is the folder that cargo reports when it runs the program, if possible. The
+/// folder that was set during the build may be wrong, because a kit may be moved or copied together with its build
+/// results.
 pub fn root() -> std::path::PathBuf {
     let is_ours = std::env::var("CARGO_PKG_NAME").is_ok_and(|package| package == "grader");
     let cargo_says = std::env::var_os("CARGO_MANIFEST_DIR").filter(|_| is_ours);

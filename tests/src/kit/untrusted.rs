@@ -1,5 +1,5 @@
-//! Reads the exercises in unchecked sources. A folder may contain files that never end, or that are nested
-//! so deeply that the parser's stack overflows, which would end the grader.
+//! Reads the exercises in unchecked sources. A folder may contain files that never end, or code that is nested so
+//! deeply that the parser would overflow its stack and end the grader.
 
 use std::fs;
 use std::panic::resume_unwind;
@@ -18,14 +18,14 @@ const MAX_SOURCE: u64 = 256 * 1024;
 /// The maximum number of source files in a lab. A lab of the kit has up to ten source files.
 const MAX_FILES: usize = 200;
 
-/// The maximum nesting of a source file; see [`nesting`]. The nesting of the kit's files is below 300.
+/// The maximum nesting depth of a source file; see [`nesting`]. The nesting depth of the kit's own files is below 300.
 const MAX_NESTING: usize = 4000;
 
 /// Without optimization, the parser needs up to 40 KiB of stack for each level of nesting. The system allocates only
 /// the part of the stack that is used.
 const STACK: usize = MAX_NESTING * 64 * 1024;
 
-/// Like [`exercises::of_lab`], but safe with any files.
+/// Like [`exercises::of_lab`], but safe for untrusted files.
 ///
 /// # Errors
 /// Returns an error if a file cannot be read, is not valid Rust, or is too large or too deeply nested for a source
@@ -36,7 +36,7 @@ pub fn exercises_of_lab(kit: &Path, lab: u32) -> Result<Vec<Location>> {
     let parser = thread::Builder::new()
         .stack_size(STACK)
         .spawn(move || exercises::of_lab(&kit, "labs", lab))
-        .context("there is no thread to read the sources")?;
+        .context("cannot start a thread that reads the sources")?;
     parser.join().unwrap_or_else(|panic| resume_unwind(panic))
 }
 
@@ -51,7 +51,7 @@ fn are_like_sources(kit: &Path, lab: u32) -> Result<()> {
     for path in sources {
         let (path, shown) = (labs.join(&path), Path::new("labs").join(&path));
         let shown = shown.display();
-        // For a link, this is the type of its target.
+        // `fs::metadata` follows links, so the target of a link must also be a file.
         let file = fs::metadata(&path).with_context(|| format!("cannot read {shown}"))?;
         ensure!(file.is_file(), "{shown} is not a file");
         ensure!(file.len() <= MAX_SOURCE, "{shown} is longer than {} KiB", MAX_SOURCE / 1024);
@@ -63,8 +63,8 @@ fn are_like_sources(kit: &Path, lab: u32) -> Result<()> {
     Ok(())
 }
 
-/// Returns an upper bound on the nesting of expressions and types. Each token may begin a level, as in `!!!!x`, up to
-/// the next `;` outside brackets. Only the tokens of attributes, including doc comments, do not count.
+/// Returns an upper bound on the nesting depth of expressions and types. Each token may begin a level, as in `!!!!x`,
+/// up to the next `;` outside brackets. The tokens of attributes, and thus of doc comments, do not count.
 fn nesting(tokens: TokenStream) -> usize {
     let mut deepest = 0;
     // This function itself must not be recursive.
@@ -101,7 +101,7 @@ mod tests {
         places.map(|places| places.len()).map_err(|error| format!("{error:#}"))
     }
 
-    /// The parser would overflow the stack of a test's thread.
+    /// Without the check, the parser would overflow the stack of a test's thread.
     #[test]
     fn deeply_nested_sources_are_read_or_refused() {
         let expressions = [

@@ -1,7 +1,8 @@
-//! The two ways to do a lab. A guided lab has the starter's functions, and an open lab is the student's own design.
+//! The two ways to do a lab. In a guided lab, students write the starter's functions. In an open lab, students design
+//! the programs themselves.
 //!
-//! Only the sources show in which way a lab is done. The sources are read as text, and not parsed, because a student's
-//! file may contain invalid Rust at any time.
+//! Only the sources show whether a lab is guided or open. The sources are read as text and not parsed, because a
+//! student's file may contain invalid Rust at any time.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::kit::exercises::{exercises, is_of_stage};
 use crate::kit::files::{self, PRISTINE};
 
-/// How a lab is done.
+/// The way in which a lab is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
     /// The student writes the functions that the starter names.
@@ -31,9 +32,10 @@ impl Way {
 
 /// Returns the way in which a lab is done.
 ///
-/// A lab is open if it has sources, but the starter's functions are gone. A single function counts only if its doc
-/// comment names a stage, because other programs may also have a function called `relay`. Without such comments, the
-/// functions count if more than half of them are left. If in doubt, the lab is guided.
+/// A lab is open if it has sources, but not the starter's functions. A single function of the starter makes a lab
+/// guided only if its doc comment names a stage, because a student's own program may also have a function called
+/// `relay`. Without such comments, a lab is guided if it has more than half of the starter's functions. If in doubt,
+/// the lab is guided.
 pub fn of_lab(kit: &Path, lab: u32) -> Way {
     let is_open = is_open(kit, lab).unwrap_or(false);
     if is_open { Way::Open } else { Way::Guided }
@@ -74,7 +76,7 @@ fn sources(folder: &Path, lab: u32) -> std::io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// Returns the functions in a text, and whether the doc comment of each names a stage.
+/// Returns the functions in a text, and for each function whether its doc comment names a stage.
 fn functions(text: &str) -> Vec<(String, bool)> {
     let mut found = Vec::new();
     let mut has_stage = false;

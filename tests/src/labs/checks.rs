@@ -9,10 +9,10 @@ use crate::harness::server::Server;
 use crate::journal::failure::{Check, Failure};
 use crate::journal::terminal::Terminal;
 
-/// A way in which a person leaves: its description, and the action.
+/// A way to leave the chat: its description and its action.
 pub type WayOut = (&'static str, fn(&Person) -> Check);
 
-/// Returns all ways to leave: the word that a person types, and the keys that do the same in every lab.
+/// Returns all ways to leave, which are `typed` and the two keys that work in every lab.
 pub const fn ways_out(typed: WayOut) -> [WayOut; 3] {
     [
         typed,
@@ -25,7 +25,7 @@ pub const fn ways_out(typed: WayOut) -> [WayOut; 3] {
 pub fn server_where_told(harness: &Harness) -> Check<Server> {
     let first = harness.server()?;
     first.is_for_this_computer()?;
-    // On port 0, a server may get the port of a previous server that has ended, but this does not happen every time.
+    // A server that asks for port 0 may get the port of a server that has ended, but not every time.
     let mut addresses = BTreeSet::from([first.address()]);
     for _ in 0..2 {
         let other = harness.server()?;

@@ -5,8 +5,8 @@ use std::fs;
 /// The number of long lines that fill the system's buffers, which hold about 4 MB for a peer that does not read.
 pub const FLOOD_LINES: usize = 120;
 
-/// The number of long lines by which a slow client lags behind. These lines are more than the client's socket accepts,
-/// but less than the maximum backlog.
+/// The number of long lines by which a slow client lags behind. Together, they are longer than the client's socket
+/// accepts, but shorter than the maximum backlog.
 pub const LAG: usize = 10;
 
 /// Returns a line that is almost as long as the limit allows.
@@ -23,8 +23,8 @@ pub fn backlog() -> impl Iterator<Item = String> {
 
 /// Returns more long lines than the system buffers for a peer that does not read.
 ///
-/// The buffer size of a new connection, in bytes, is the second of the three numbers in `tcp_wmem` (see tcp(7)). This
-/// size is small on most machines.
+/// The buffer size of a new connection, in bytes, is the second of the three numbers in `tcp_wmem` (see tcp(7)). On
+/// most machines, this buffer is small.
 pub fn flood() -> impl Iterator<Item = String> {
     const LINES_THAT_A_PEER_CAN_KEEP: usize = 480;
     let settings = fs::read_to_string("/proc/sys/net/ipv4/tcp_wmem").unwrap_or_default();

@@ -10,8 +10,8 @@ pub const LIMIT: usize = 64 * 1024;
 /// More bytes than a message may contain.
 pub const TOO_LONG: usize = LIMIT + 64;
 
-/// Returns a text of 2,000 characters. The text fills many rows of a terminal, and no two rows are alike, however the
-/// lines are divided.
+/// Returns a text of 2,000 characters. The text fills many rows of a terminal, and no two rows are alike, wherever the
+/// rows end.
 pub fn long_text() -> String {
     let numbers: Vec<_> = (0..400).map(|number| format!("{number:04}")).collect();
     numbers.join(" ") + " "

@@ -32,7 +32,7 @@ pub fn position(events: &[Event], about: &str) -> Option<usize> {
     };
     let connected = script.iter().rposition(|event| of_about(event) == Some("connects"))?;
     let mut later = script.iter().enumerate().skip(connected + 1);
-    // `ends sending` ends only one direction.
+    // The signal `ends sending` ends only one direction of the connection.
     let is_end = |signal: &str| signal == "closes" || signal.starts_with("resets");
     let (first, event) = later.find(|(_, event)| of_about(event).is_some_and(is_end))?;
     let by = signal(event)?.0;

@@ -16,8 +16,7 @@ const ROWS: usize = 24;
 /// The maximum length of a message in the comparison, in bytes.
 const LONGEST: usize = 200;
 
-/// Returns the report as text. `plan` is the plan in which the rule was broken first, and `again` the command that plays
-/// it again.
+/// Returns the report as text. `plan` is the original plan, and `again` is the command that plays this plan again.
 pub fn to_text(plan: &Plan, shrunk: &Shrunk, again: &str, columns: usize) -> String {
     let Some(violation) = &shrunk.game.played.violation else { return String::new() };
     let columns = columns.max(MIN_COLUMNS);
@@ -49,15 +48,15 @@ pub fn to_text(plan: &Plan, shrunk: &Shrunk, again: &str, columns: usize) -> Str
 
 fn advice(plan: &Plan, shrunk: &Shrunk, messages: usize, again: &str, columns: usize) -> String {
     let extent = |plan: &Plan| format!("{} people and {} events", plan.people(), plan.events.len());
-    let shown = format!("{messages} messages are shown");
+    let shown = format!("{messages} messages");
     let origin = if shrunk.returned {
         format!(
-            "{shown}, of a run with {}; the first run had {}",
+            "{shown} of a run with {}; the first run had {}",
             extent(&shrunk.plan),
             extent(plan)
         )
     } else {
-        format!("{shown}, of the first run, with {}; the violation did not return", extent(plan))
+        format!("{shown} of the first run with {}; the violation did not occur again", extent(plan))
     };
     let mut lines = vec![labelled("from", &origin, columns)];
     if let Some(ended) = &shrunk.game.ended {

@@ -8,10 +8,11 @@ const OTHER_LINES: &str = "other lines, which are on the screen below";
 /// The number of characters of the common beginning that are shown if a text is too long for its line.
 const CONTEXT: usize = 16;
 
-/// The text that replaces blanks that are not shown. A text that contains it is shown without its length.
+/// The end of the text that replaces blanks that are not shown. A text with this replacement is shown without its
+/// length.
 const SHORTENED: &str = " spaces›";
 
-/// A text that is shorter than this is shown without its length. The value is in characters.
+/// A text that is shorter than this, in characters, is shown without its length.
 const LONG: usize = 500;
 
 /// Up to this number of characters, the length of a text is exact. If a text is longer, only its beginning may have
@@ -37,7 +38,7 @@ pub struct Comparison {
 pub enum Kind {
     /// A stream.
     Stream,
-    /// The lines of a screen, where other lines may come before the relevant line.
+    /// The lines of a screen, where other lines may precede the relevant line.
     Screen,
     /// Frames whose headers are correct, so that only the payloads are compared. The numbers are the lengths of both
     /// headers as they are shown, in characters.

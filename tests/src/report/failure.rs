@@ -69,7 +69,7 @@ impl<'a> Report<'a> {
         let columns = self.columns;
         let missing = |why: String| wrapped("   ", &why, columns);
         let mut parts = vec![stage_line_in(self.lab, self.stage, &self.graded.verdict, columns)];
-        // If programs had ended, this explains why something did not happen afterwards.
+        // The end of a program may explain why something did not happen afterwards.
         let states = made("the states", || self.states());
         let lines = |lines: &[String]| self.states_text(lines);
         parts.push(states.as_ref().map(|states| lines(&states.ended)).unwrap_or_default());
@@ -313,7 +313,7 @@ impl<'a> Report<'a> {
         outcome
             .map(|outcome| {
                 let mut states = programs::states(&outcome.programs, &self.events, self.about());
-                // If the speaker is no longer connected, this explains why no participant received its message.
+                // A speaker that is no longer connected explains why no participant received the speaker's message.
                 let speaker = self.speaker().filter(|speaker| Some(*speaker) != self.about());
                 let ends = self.about().into_iter().chain(speaker);
                 let ends = ends.filter_map(|name| closing(&self.events, name));
@@ -341,7 +341,7 @@ impl<'a> Report<'a> {
             let is_slow = passes && self.graded.verdict == Verdict::GraderError;
             let said = match passes {
                 true if is_slow => {
-                    "passes, but needs very long: this machine is too slow or too busy"
+                    "passes, but takes too long: this machine is too slow or too busy"
                 }
                 true => "passes: the reference programs do this correctly on this machine",
                 false => "also fails: this is the grader's fault, not yours",
@@ -349,8 +349,8 @@ impl<'a> Report<'a> {
             lines.push(("control", said.to_owned()));
         }
         if self.graded.verdict == Verdict::GraderError {
-            let advice = "run it again; if that does not help, show this to your instructor. Your \
-                          programs were not graded, and may be right.";
+            let advice = "run the stage again; if it fails again, show this report to your instructor. \
+                          Your programs were not graded, and may be correct.";
             lines.push(("to do", advice.to_owned()));
             lines.push(("again", self.again.clone()));
             return lines;

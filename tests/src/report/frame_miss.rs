@@ -16,27 +16,23 @@ pub fn frame_miss(expected: &[u8], came: &[u8]) -> Option<String> {
     let (bytes, is_right) = (payload.len(), after.starts_with(payload));
     let characters = str::from_utf8(payload).ok().map(|text| text.chars().count());
     if said == bytes && is_right && came[..HEADER] != expected[..HEADER] {
-        return Some(
-            "the number in the header is right, but it has zeros in front of it".to_owned(),
-        );
+        return Some("the number in the header is correct, but has leading zeros".to_owned());
     }
     if said != bytes && is_right {
         return Some(if Some(said) == characters {
             format!("the header counts the {said} characters of the payload, not its {bytes} bytes")
         } else {
             format!(
-                "the payload is right, but the header says {said}, and the payload has {bytes} bytes"
+                "the payload is correct, but the header says {said}, and the payload has {bytes} bytes"
             )
         });
     }
     if after.len() < said {
         let count = after.len();
-        return Some(format!("the header says {said} bytes, but only {count} came after it"));
+        return Some(format!("the header says {said} bytes, but only {count} followed"));
     }
     if said > 0 && starts_with_header(after) {
-        return Some(
-            "another header comes after the header, where the payload should be".to_owned(),
-        );
+        return Some("another header follows the header, where the payload should be".to_owned());
     }
     let (payload_that_came, next) = after.split_at(said);
     if !next.is_empty() && !starts_with_header(next) {
@@ -51,11 +47,9 @@ pub fn frame_miss(expected: &[u8], came: &[u8]) -> Option<String> {
     Some(match same {
         // A different frame arrived instead.
         _ if same * 3 < bytes * 2 => {
-            "the header fits its payload, but this is another payload".to_owned()
+            "the header matches its payload, but the payload is not the expected one".to_owned()
         }
-        _ => format!(
-            "the header fits its payload, but the payload is another one after {same} bytes"
-        ),
+        _ => format!("the header matches its payload, but the payload differs after {same} bytes"),
     })
 }
 
@@ -73,14 +67,14 @@ fn no_header(came: &[u8]) -> String {
     let spaces = after.iter().take_while(|&&byte| byte == b' ').count();
     match (digits, spaces) {
         _ if came.len() < HEADER && digits > 0 && digits + spaces == came.len() => {
-            format!("a header has {HEADER} bytes, and only {} came", came.len())
+            format!("a header has {HEADER} bytes, but only {} arrived", came.len())
         }
         (0, _) => "the header of this frame does not begin with a digit".to_owned(),
         (_, 0) => {
-            "spaces must follow the number in a header, and here something else does".to_owned()
+            "spaces must follow the number in a header, but something else follows".to_owned()
         }
         _ => format!(
-            "a header is padded with spaces to {HEADER} bytes, and here something else comes after {} bytes",
+            "a header is padded with spaces to {HEADER} bytes, but something else follows after {} bytes",
             digits + spaces
         ),
     }
@@ -106,18 +100,18 @@ mod tests {
         );
         assert!(miss(&frame(3, "é!"), &frame(2, "é!")).contains("2 characters"));
         assert!(miss(&right, &frame(7, "[b] : ")).contains("says 7"));
-        assert!(miss(&right, &frame(4, "[a] ")).contains("but this is another payload"));
-        assert!(miss(&right, &frame(6, "[b] ; ")).contains("another one after 4 bytes"));
+        assert!(miss(&right, &frame(4, "[a] ")).contains("not the expected one"));
+        assert!(miss(&right, &frame(6, "[b] ; ")).contains("differs after 4 bytes"));
         let empty = format!("{:<64}{:<64}[c] : ", 0, 6);
         assert!(!miss(&right, &empty).contains("another header"));
         let headers = format!("{:<64}{:<64}[b] : [c] : ", 6, 6);
-        assert!(miss(&right, &headers).contains("another header comes"));
+        assert!(miss(&right, &headers).contains("another header follows"));
         assert!(miss(&right, &frame(4, "[a] : and more")).contains("no frame begins after"));
-        assert!(miss(&right, &frame(9, "[b]")).contains("says 9 bytes, but only 3 came"));
-        assert!(miss(&right, "6 [b] : ").contains("something else comes after 2 bytes"));
-        assert!(miss(&right, &format!("{:0>64}[b] : ", 6)).contains("zeros in front"));
+        assert!(miss(&right, &frame(9, "[b]")).contains("says 9 bytes, but only 3 followed"));
+        assert!(miss(&right, "6 [b] : ").contains("something else follows after 2 bytes"));
+        assert!(miss(&right, &format!("{:0>64}[b] : ", 6)).contains("leading zeros"));
         assert!(miss(&right, &format!("{:\0<64}[b] : ", 6)).contains("spaces must follow"));
         assert!(miss(&right, &format!("{:>64}[b] : ", 6)).contains("does not begin with a digit"));
-        assert!(miss(&right, "6   ").contains("only 4 came"));
+        assert!(miss(&right, "6   ").contains("only 4 arrived"));
     }
 }

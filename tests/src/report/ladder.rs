@@ -195,7 +195,8 @@ impl Ladder {
     }
 }
 
-/// Shortens a message of several lines so that it fits on an arrow. In wire format 4, only the first field keeps its name.
+/// Shortens a message of several lines so that it fits on an arrow. In wire format 4, only the first field keeps its
+/// name.
 pub fn short(lab: u32, text: &str) -> String {
     if lab != 4 {
         return text.to_owned();

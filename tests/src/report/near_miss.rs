@@ -14,8 +14,8 @@ use crate::report::frame_miss::frame_miss;
 use crate::report::messages::messages;
 use crate::report::text::{cut, quoted_line, short_blanks};
 
-/// Explains the mistake, using the received bytes and the bytes that other participants received. The most useful
-/// remark comes first.
+/// Explains the mistake, using the received bytes and the bytes that other participants received. The first remark is
+/// the most useful one.
 pub fn near_misses(evidence: &Evidence, events: &[Event], lab: &Lab) -> Vec<String> {
     let Evidence { name, expected, before, rest, is_screen } = evidence;
     let mut misses: Vec<String> = Vec::new();
@@ -29,24 +29,24 @@ pub fn near_misses(evidence: &Evidence, events: &[Event], lab: &Lab) -> Vec<Stri
     let rest = if *is_screen { most_like(rest, message) } else { rest };
     let came = trim(rest);
     if came == message && rest.ends_with(b"\r\n") {
-        misses.push("it is correct, but ends with \\r⏎ instead of ⏎".into());
+        misses.push("the text is correct, but ends with \\r⏎ instead of ⏎".into());
     } else if came == message && !rest.ends_with(b"\n") && expected.ends_with(b"\n") {
-        misses.push("it is correct, except that the ⏎ at its end is missing".into());
+        misses.push("the text is correct, except that the ⏎ at its end is missing".into());
     } else if came == message && rest.ends_with(b"\n") && !expected.ends_with(b"\n") {
-        misses.push("it is correct, but an extra ⏎ follows it".into());
+        misses.push("the text is correct, but an extra ⏎ follows it".into());
     } else if rest.starts_with(b"\n") && rest.trim_ascii_start().starts_with(message) {
-        misses.push("it is correct, but an empty line comes before it".into());
+        misses.push("the text is correct, but an empty line precedes it".into());
     } else if came != message && came.eq_ignore_ascii_case(message) {
-        misses.push("it is correct, except for upper and lower case".into());
+        misses.push("the text is correct, except for upper and lower case".into());
     } else if came != message && without_blanks(came) == without_blanks(message) {
-        misses.push("it is correct, except for the spaces".into());
+        misses.push("the text is correct, except for the spaces".into());
     }
     if came.len() > 1 && came != message && message.ends_with(came) {
         let front = shown(&message[..message.len() - came.len()]);
-        misses.push(format!("it is correct, but «{front}» is missing in front of it"));
+        misses.push(format!("the text is correct, but «{front}» is missing in front of it"));
     } else if !came.is_empty() && came != message && message.starts_with(came) {
         let place = if *is_screen { "is on the screen" } else { "arrived" };
-        misses.push(format!("only the beginning {place}"));
+        misses.push(format!("only the beginning of the text {place}"));
     }
     if !is_screen {
         misses.extend(frame_miss(&expected, rest));
@@ -55,20 +55,21 @@ pub fn near_misses(evidence: &Evidence, events: &[Event], lab: &Lab) -> Vec<Stri
         misses.extend(own_words(name, message, rest, events));
     }
     if !is_screen && arrived_again(lab.number, before, rest, events) {
-        misses.push("an earlier message arrived again: it was sent to the server only once".into());
+        misses
+            .push("an earlier message arrived again, but was sent to the server only once".into());
     }
     match find(rest, message) {
         // Text that is only part of a line, such as a prompt that has since been answered, may be anywhere in a screen
         // line.
         Some(_) if *is_screen && !expected.ends_with(b"\n") => {}
         Some(at) if *is_screen && is_quoted(&rest[..at]) => {
-            misses.push("it only stands between quotation marks, in another line".into());
+            misses.push("the text appears only between quotation marks, in another line".into());
         }
         Some(at) => misses.extend(beside(evidence, rest, at, &expected, events).map(|miss| {
             let front = String::from_utf8_lossy(&rest[..at]).trim_start_matches("> ").to_owned();
             let is_typed = *is_screen && !front.is_empty() && has_typed(name, &front, events);
             if is_typed {
-                format!("it was printed into the line that {name} was typing")
+                format!("the text was printed into the line that {name} was typing")
             } else {
                 miss
             }
@@ -117,7 +118,7 @@ fn was_removed(
     let is_on_screen =
         [&evidence.before, &evidence.rest].iter().any(|text| find(text, message).is_some());
     let remark =
-        "the program printed it, but an escape sequence changed or removed it on the screen";
+        "the program printed the text, but an escape sequence changed or removed it on the screen";
     (printed.contains(&b'\x1b') && find(&printed, message).is_some() && !is_on_screen)
         .then(|| remark.to_owned())
 }
@@ -134,25 +135,27 @@ fn beside(
     let (front, back) = (&rest[..at], &rest[at + message.len()..]);
     if !expected.ends_with(b"\n") {
         // If messages do not end with ⏎, no ⏎ separates them.
-        return (at > 0).then(|| format!("it arrived, but after «{}»", shown(front)));
+        return (at > 0).then(|| format!("the text arrived, but after «{}»", shown(front)));
     }
     let front = &front[front.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1)..];
     let back = trim(back.split(|&byte| byte == b'\n').next().unwrap_or_default());
     if !front.is_empty() && message.starts_with(front) {
-        Some(format!("it arrived, but with «{}» twice in front of it", shown(front)))
+        Some(format!("the text arrived, but with «{}» twice in front of it", shown(front)))
     } else if !front.is_empty() && evidence.is_screen && !was_sent(front, events) {
         let front = shown(front);
         Some(format!(
-            "it arrived, but after «{front}»: a decoration has at most 20 columns, and contains no name or other \
+            "the text arrived, but after «{front}»: a decoration has at most 20 columns, and contains no name or other \
              word of the chat"
         ))
     } else if !front.is_empty() {
         let front = shown(front);
-        Some(format!("it arrived, but is glued to «{front}» before it: there is no ⏎ between them"))
+        Some(format!(
+            "the text arrived, but is glued to «{front}» before it: there is no ⏎ between them"
+        ))
     } else if !back.is_empty() && !evidence.expected.ends_with("…\n".as_bytes()) {
-        Some(format!("it arrived, but «{}» is glued to its end", shown(back)))
+        Some(format!("the text arrived, but «{}» is glued to its end", shown(back)))
     } else {
-        (at > 1).then(|| format!("it arrived, but after «{}»", shown(&rest[..at])))
+        (at > 1).then(|| format!("the text arrived, but after «{}»", shown(&rest[..at])))
     }
 }
 
@@ -195,7 +198,7 @@ fn arrived_again(lab: u32, before: &[u8], rest: &[u8], events: &[Event]) -> bool
     !first.is_empty() && messages(lab, before).iter().any(is_first) && is_of_one(lab, first, events)
 }
 
-/// Returns whether a message repeats something that was sent only once. Such a message is about a single event, not
+/// Returns whether a message repeats something that was sent only once, and is therefore about a single event, not
 /// about two similar events.
 fn is_of_one(lab: u32, message: &[u8], events: &[Event]) -> bool {
     /// Text that is shorter than this may occur anywhere by chance.
@@ -274,7 +277,7 @@ fn others_got_it(
         [one] => (*one).to_owned(),
         [first @ .., last] => format!("{} and {last}", first.join(", ")),
     };
-    Some(format!("{others} got it, but {name} did not"))
+    Some(format!("{others} got the text, but {name} did not"))
 }
 
 /// Returns whether any participant sent this text.
@@ -328,8 +331,8 @@ mod tests {
         near_misses(&evidence, &events, &lab(false))
     }
 
-    /// Many line editors print a blank before a message. In an earlier version, these blanks made the grader panic if
-    /// the person had typed something.
+    /// Many line editors print a blank before a message. If the person had typed something, such a blank once made the
+    /// grader panic.
     #[test]
     fn blanks_before_a_message_were_not_typed() {
         let typed = Event {
@@ -356,7 +359,8 @@ mod tests {
     fn a_prompt_that_was_answered_is_no_near_miss() {
         let none: [&str; 0] = [];
         assert_eq!(misses("…name:", "Enter your name: \nHello\n"), none);
-        let glued = "it arrived, but is glued to «Hello» before it: there is no ⏎ between them";
+        let glued =
+            "the text arrived, but is glued to «Hello» before it: there is no ⏎ between them";
         assert_eq!(misses("bob: hi\n", "Hellobob: hi\n"), [glued]);
     }
 
@@ -370,7 +374,7 @@ mod tests {
             is_screen: false,
         };
         let misses = near_misses(&evidence, &[], &lab(true));
-        assert_eq!(misses, ["it arrived, but after «JOIN_ID: 1⏎»"]);
+        assert_eq!(misses, ["the text arrived, but after «JOIN_ID: 1⏎»"]);
         assert!(has_arrived(&evidence));
     }
 

@@ -10,7 +10,7 @@ use crate::journal::panics::caught;
 pub fn made<T>(part: &str, make: impl FnOnce() -> T) -> Result<T, String> {
     caught(part, make).map_err(|why| {
         format!(
-            "this part of the report could not be made: {why}. The verdict does not depend on it."
+            "this part of the report could not be made: {why}. The verdict does not depend on this part."
         )
     })
 }

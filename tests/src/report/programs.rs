@@ -33,7 +33,7 @@ const MUCH_MEMORY: u64 = 500_000_000;
 /// Remarks about the programs.
 #[derive(Default)]
 pub struct States {
-    /// Programs that had ended or panicked. Their end explains why something did not happen afterwards.
+    /// Programs that had ended or panicked. The end of a program explains why something did not happen afterwards.
     pub ended: Vec<String>,
     /// Programs that were still running, with the system calls in which they were waiting, or with the fact that they
     /// were in a busy loop.

@@ -89,7 +89,7 @@ pub fn is_echo<'a>(event: &'a Event, typed: &mut BTreeMap<&'a str, String>) -> b
     }
 }
 
-/// Returns the time ranges whose events served only to find out that all participants had joined.
+/// Returns the time ranges whose events served only to confirm that all participants had joined.
 pub fn calls(events: &[Event]) -> Vec<RangeInclusive<Duration>> {
     let call = |event: &Event| match event.what {
         EventKind::AllJoined(begin) => Some(begin..=event.at),
@@ -98,7 +98,7 @@ pub fn calls(events: &[Event]) -> Vec<RangeInclusive<Duration>> {
     events.iter().filter_map(call).collect()
 }
 
-/// Returns whether an event was needed only to find out that all participants had joined; see [`calls`].
+/// Returns whether an event served only to confirm that all participants had joined; see [`calls`].
 pub fn is_call(event: &Event, calls: &[RangeInclusive<Duration>]) -> bool {
     let is_signal = |wire: &Wire| matches!(wire, Wire::Signal(_));
     let is_kept = match &event.what {

@@ -54,7 +54,7 @@ pub fn without_verdict(stages: &[String]) -> String {
     format!("; no verdict on {named}{more} (grader error)")
 }
 
-/// Prints the last line if there is no sum. This function never panics, even if the output is closed.
+/// Prints the last line of a scoreboard that has no sum. The function never panics, even if the output is closed.
 pub fn print_no_points(why: &str) {
     let _ = writeln!(std::io::stdout(), "\n no points: {why}");
 }

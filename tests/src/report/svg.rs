@@ -1,4 +1,4 @@
-//! Pictures: the ladder and the screens as SVG. The ladder uses the colors of the page that contains it.
+//! Draws the ladder and the screens as SVG pictures. The ladder uses the colors of the page that contains it.
 
 use std::fmt::Write;
 

@@ -18,8 +18,9 @@ pub fn columns() -> usize {
     size.map_or(80, |(_, columns)| usize::from(columns).clamp(MIN_COLUMNS, 100))
 }
 
-/// Splits a text into groups of characters that share one place on a terminal. Each group comes with the number of
-/// columns that it needs. A character shares its place with the marks that a terminal puts above or below it.
+/// Splits a text into groups of characters that share one place on a terminal. For each group, also returns the number
+/// of columns that the group needs. A character shares its place with the marks that a terminal puts above or below
+/// it.
 pub fn clusters(text: &str) -> impl Iterator<Item = (&str, usize)> {
     let mut rest = text;
     std::iter::from_fn(move || {

@@ -1,6 +1,6 @@
 //! Reads a submission, which is a folder or an archive, with limits. Nothing is unpacked to the disk.
 //!
-//! Only regular files are read. Links, devices and pipes are left out, as are paths that lead out of the submission.
+//! Only regular files are read. Links, devices, pipes and paths that lead out of the submission are left out.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -13,10 +13,11 @@ use flate2::read::MultiGzDecoder;
 use serde::{Deserialize, Serialize};
 use zip::ZipArchive;
 
-/// The bits of a mode that contain the type of the file; see inode(7). In a zip, they are the same on every system.
+/// The bits of a mode that contain the type of the file; see inode(7). In a zip file, these bits are the same on every
+/// system.
 const KIND: u32 = 0o170_000;
 
-/// The kind of a regular file.
+/// The value of the [`KIND`] bits for a regular file.
 const REGULAR: u32 = 0o100_000;
 
 /// The maximum number of files that are read.
@@ -25,14 +26,14 @@ const MAX_FILES: usize = 1000;
 /// The maximum size of all files together, in bytes.
 const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
-/// The maximum number of entries, most of which are not read. A build folder has a few thousand entries.
+/// The maximum number of entries in a submission. Most entries are not read: a build folder has a few thousand entries.
 const MAX_ENTRIES: usize = 100_000;
 
 /// The maximum size of an unpacked `.tar.gz`, in bytes. The archive is unpacked in one piece, even if most of it is not
 /// read.
 const MAX_UNPACKED: u64 = 256 * 1024 * 1024;
 
-/// Folders whose files are generated, and may be large.
+/// The names of folders whose files are generated and may be large.
 pub const MADE: [&str; 5] = ["target", ".git", "node_modules", "__MACOSX", "__pycache__"];
 
 /// Files, by their paths within a submission.
@@ -51,12 +52,12 @@ pub enum Source {
     Other(PathBuf),
 }
 
-/// The function that is called for each file. The function need not read the file.
+/// The function that is called for each file. It may leave the file unread.
 type Each<'a> = dyn FnMut(PathBuf, &mut dyn Read) -> Result<()> + 'a;
 
 impl Source {
-    /// Returns the source at a path. The extension of the file determines the kind of source. Returns `None` for a file
-    /// that is not an archive.
+    /// Returns the source at a path. The extension of the file determines the kind of source. Returns `None` if the
+    /// path is neither a folder nor an archive.
     pub fn at(path: &Path) -> Option<Self> {
         let name = path.file_name()?.to_string_lossy().to_lowercase();
         let ends = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
@@ -98,7 +99,7 @@ impl Source {
             }
             ensure!(files.len() < MAX_FILES, "it holds more than {MAX_FILES} files");
             let mut bytes = Vec::new();
-            // The size that an archive states may be wrong.
+            // This limit is needed because the size that an archive states may be wrong.
             let limit = longest.min(MAX_BYTES - total);
             reader
                 .take(limit + 1)
@@ -139,7 +140,7 @@ fn of_folder(folder: &Path, each: &mut Each) -> Result<()> {
             let entry = entry?;
             entries = counted(entries)?;
             let path = below.join(entry.file_name());
-            // For a link, this is the type of the link itself, not of its target.
+            // `file_type` does not follow links, so a link is not read.
             let kind = entry.file_type()?;
             if kind.is_dir() && !is_made(&path) {
                 folders.push(path);
@@ -176,7 +177,7 @@ fn of_zip(file: File, each: &mut Each) -> Result<()> {
         if !entry.is_file() || entry.is_symlink() {
             continue;
         }
-        // A zip that was packed on Unix also records other file types.
+        // A zip file that was packed on Unix may also contain other types of files.
         let kind = entry.unix_mode().unwrap_or(0) & KIND;
         let is_regular = kind == 0 || kind == REGULAR;
         let path = clean(entry.name()).filter(|path| is_regular && !is_made(path));
@@ -222,8 +223,8 @@ fn is_made(path: &Path) -> bool {
     path.iter().any(|part| MADE.iter().any(|made| part == *made))
 }
 
-/// Returns the path of an entry, if it stays within the submission. Some programs on Windows write `\` between the
-/// parts of a path.
+/// Returns the path of an entry if it does not lead out of the submission. Some programs on Windows write `\` between
+/// the parts of a path.
 fn clean(name: &str) -> Option<PathBuf> {
     let name = if name.contains('/') { name.to_owned() } else { name.replace('\\', "/") };
     if name.starts_with('/') || name.contains('\0') {

@@ -11,11 +11,11 @@ use crate::submission::handed_in::{Files, MADE};
 use crate::submission::sources::{self, MAX_SOURCE, Package};
 use crate::submission::sums;
 
-/// The name of the zip with the submission, in the kit's folder.
+/// The name of the zip file with the submission, in the kit's folder.
 pub const FILE: &str = "submission.zip";
 
-/// The files and folders at the top of a kit, besides `labs/`. The grader has its own copies, so the student is not
-/// notified about these files and folders.
+/// The files and folders at the top of a kit, besides `labs/`. The grader has its own copies, so these files and
+/// folders are not reported as left out.
 const KIT: [&str; 15] = [
     ".cargo",
     ".devcontainer",
@@ -34,7 +34,7 @@ const KIT: [&str; 15] = [
     "tests",
 ];
 
-/// The files that are handed in, and the files that are not.
+/// The files that are handed in, and the files that are left out.
 #[derive(Debug)]
 pub struct Packed {
     /// The files, by their paths within the kit.
@@ -63,7 +63,7 @@ pub fn pack(kit: &Path, packages: &[Package]) -> Result<Packed> {
         let bytes = if path.ends_with("Cargo.toml") { fs::read(labs.join(&path))? } else { bytes };
         files.insert(Path::new("labs").join(path), bytes);
     }
-    // With the manifests of these programs, the grader can say why the programs are not built.
+    // The grader needs the manifests of refused programs to say why it does not build these programs.
     for package in packages.iter().filter(|package| taken.refused.contains_key(&package.name)) {
         let path = Path::new("labs").join(&package.folder).join("Cargo.toml");
         files.insert(path.clone(), fs::read(kit.join(&path))?);
@@ -75,8 +75,8 @@ pub fn pack(kit: &Path, packages: &[Package]) -> Result<Packed> {
     Ok(Packed { files, left_out, refused, changed: sums::changed(kit) })
 }
 
-/// Returns everything in the kit's folder that is not packed, and that differs from the original kit. If a folder is
-/// left out, returns only the folder.
+/// Returns the files in the kit's folder that are not packed and that differ from the original kit. If a whole folder
+/// is left out, returns the folder instead of its files.
 fn left_out(
     kit: &Path,
     packages: &[Package],
@@ -122,7 +122,7 @@ fn is_of_kit(kit: &Path, path: &Path) -> bool {
     let length = |path: &Path| {
         path.symlink_metadata().ok().filter(fs::Metadata::is_file).map(|data| data.len())
     };
-    // A file may be too long to read.
+    // The lengths are compared first, because a file may be too long to read.
     length(&before).is_some()
         && length(&before) == length(&now)
         && fs::read(before).ok() == fs::read(now).ok()
@@ -132,17 +132,17 @@ fn is_of_kit(kit: &Path, path: &Path) -> bool {
 fn why(path: &Path, is_file: bool, packages: &[Package]) -> &'static str {
     let within = path.strip_prefix("labs").unwrap_or(path);
     let package = packages.iter().find(|package| within.starts_with(&package.folder));
-    let Some(package) = package else { return "in no package of a lab" };
+    let Some(package) = package else { return "not in a package of a lab" };
     let within = within.strip_prefix(&package.folder).unwrap_or(within);
     if !is_file {
-        "a link, or another special file"
+        "a link or another special file"
     } else if sources::is_source(within) {
         const _: () = assert!(MAX_SOURCE == 1024 * 1024, "the next line says so");
         "longer than 1 MiB"
     } else if within.starts_with("src") {
-        "of src/, only .rs files are taken"
+        "in src/, the grader takes only .rs files"
     } else if within == Path::new("Cargo.toml") {
-        "the grader has its own manifests, and takes only added dependencies"
+        "the grader has its own manifests and takes only added dependencies"
     } else {
         "not in the src/ of a package"
     }

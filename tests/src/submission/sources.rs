@@ -1,7 +1,7 @@
-//! Takes a student's sources from a submission, and nothing else.
+//! Takes only a student's sources from a submission.
 //!
-//! The grader, the libraries, the manifests and the settings of cargo come from the instructor. Only the files
-//! `src/**/*.rs` of the lab packages, and the names of dependencies that the kit also has, come from the student.
+//! The grader, the libraries, the manifests and the settings of cargo are the instructor's. Only the files
+//! `src/**/*.rs` of the lab packages, and the names of dependencies that the kit also has, are taken from the student.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -36,7 +36,7 @@ pub struct Sources {
     pub files: Files,
     /// The reasons why packages are not built, by package name.
     pub refused: BTreeMap<String, String>,
-    /// What was left out of packages that are otherwise accepted, by package name.
+    /// The files that were left out of packages that are otherwise accepted, by package name.
     pub left_out: BTreeMap<String, String>,
 }
 
@@ -70,7 +70,7 @@ pub fn take(source: &Source, packages: &[Package], kit: &Table) -> Result<Source
     take_below(source, &listed, &top, packages, kit)
 }
 
-/// Takes the sources from a folder `labs`, whatever else the folder contains.
+/// Takes the sources from a folder `labs`. Ignores everything else in the folder.
 ///
 /// # Errors
 /// Returns an error if the folder cannot be read.
@@ -127,12 +127,12 @@ fn take_below(
     Ok(taken)
 }
 
-/// Returns whether the grader accepts a file of a package, if the file is not too long.
+/// Returns whether a file of a package is a source that the grader accepts, unless the file is too long.
 pub fn is_source(file: &Path) -> bool {
     file.starts_with("src") && file.extension().is_some_and(|extension| extension == "rs")
 }
 
-/// Returns the folder in the submission that contains the labs. If there are several, the topmost folder counts,
+/// Returns the folder in the submission that contains the labs. If there are several such folders, returns the topmost,
 /// because the others may be copies.
 fn top(listed: &[PathBuf]) -> Result<PathBuf> {
     let mut tops: Vec<PathBuf> = Vec::new();
@@ -157,7 +157,7 @@ fn top(listed: &[PathBuf]) -> Result<PathBuf> {
         |top: &PathBuf| top.file_name().is_some_and(|name| name.eq_ignore_ascii_case("labs"));
     tops.sort_by_key(|top| (!is_labs(top), top.iter().count()));
     let first = tops.first().context(
-        "it holds no labs: no folder such as labs/lab1-one-to-one/server/src/ with .rs files",
+        "it holds no labs: there is no folder such as labs/lab1-one-to-one/server/src/ with .rs files",
     )?;
     if let Some(second) = tops.get(1)
         && is_labs(second) == is_labs(first)
@@ -180,8 +180,8 @@ fn place<'a>(path: &Path, packages: &'a [Package]) -> Option<(&'a Package, PathB
     Some((package?, parts.collect()))
 }
 
-/// Returns the instructor's manifest, with those of the student's dependencies that the kit has. Returns `None` if the
-/// manifest already has these dependencies. An error names the refused dependency.
+/// Returns the instructor's manifest with the dependencies that the student has added. Returns `None` if the student
+/// has added none. If the kit does not have one of these dependencies, returns an error that names it.
 fn manifest(package: &Package, text: &str, kit: &Table) -> Result<Option<String>, String> {
     // Mistakes in a manifest do not matter, because only its dependencies are used.
     let Ok(theirs) = text.parse::<Table>() else { return Ok(None) };
@@ -218,7 +218,7 @@ fn manifest(package: &Package, text: &str, kit: &Table) -> Result<Option<String>
     Ok(is_changed.then(|| own.to_string()))
 }
 
-/// If a library of a lab is refused, the programs of the lab cannot be built, either.
+/// Refuses the programs of each lab whose library is refused, because they cannot be built without the library.
 fn refuse_users(refused: &mut BTreeMap<String, String>, packages: &[Package]) {
     let is_program =
         |package: &&Package| ["server", "client"].iter().any(|name| package.folder.ends_with(name));

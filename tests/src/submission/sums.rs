@@ -1,4 +1,5 @@
-//! Finds out which of the kit's own files a student has changed, although the grader uses its own copies.
+//! Finds the kit's own files that a student has changed. The grader ignores such changes, because it uses its own
+//! copies.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -8,10 +9,10 @@ use std::path::{Path, PathBuf};
 /// The file with the checksums in an exported kit.
 pub const FILE: &str = "tests/sums.txt";
 
-/// The files of a kit on which programs depend, besides those in `labs/`.
+/// The files of a kit that programs depend on, besides the files in `labs/`.
 const PARTS: [&str; 3] = [".cargo", "Cargo.toml", "common"];
 
-/// Returns the checksums of a kit's files, one on each line.
+/// Returns the checksums of a kit's files, one in each line.
 pub fn of(files: &BTreeMap<PathBuf, String>) -> String {
     let mut sums = String::new();
     let is_part = |path: &Path| PARTS.iter().any(|part| path.starts_with(part));
@@ -21,12 +22,12 @@ pub fn of(files: &BTreeMap<PathBuf, String>) -> String {
     sums
 }
 
-/// Returns the files that differ from the original kit. Returns nothing for a kit without checksums.
+/// Returns the files that differ from the original kit. The list is empty for a kit without checksums.
 pub fn changed(kit: &Path) -> Vec<PathBuf> {
     let sums = fs::read_to_string(kit.join(FILE)).unwrap_or_default();
     let is_changed = |(sum, path): &(&str, &str)| {
         let now = fs::read(kit.join(path)).unwrap_or_default();
-        // Git may have changed the line endings.
+        // Line endings are ignored, because Git may have changed them.
         let now = String::from_utf8_lossy(&now).replace("\r\n", "\n");
         u32::from_str_radix(sum, 16) != Ok(crc32fast::hash(now.as_bytes()))
     };

@@ -1,8 +1,8 @@
 //! Built kits in which submissions are built one after another, so that only a student's own packages are compiled.
 //!
 //! A slot is a kit without the grader and the solutions. Before each build, everything that an earlier build has left
-//! in `target/` is removed, and all sources are written again. So no file's time stamp decides what is built, and a
-//! submission never gets the programs of another submission.
+//! in `target/` is removed, and all sources are written again. So time stamps of files cannot mislead cargo, and a
+//! submission is never graded with the programs of another submission.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
@@ -29,10 +29,10 @@ const FOLDER: &str = "target/class";
 /// chapters.
 const KIT: [&str; 5] = ["Cargo.lock", ".cargo", "common", "docs/src", PRISTINE];
 
-/// The time that an earlier grading may need to end all its processes after it has been killed.
+/// The maximum time that a killed grading needs to end all its processes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The folder of the slots, which one grading at a time uses.
+/// The folder of the slots. Only one grading at a time may use this folder.
 pub struct Workshop {
     kit: PathBuf,
     folder: PathBuf,
@@ -45,7 +45,7 @@ pub struct Workshop {
 pub struct Slot {
     /// The folder of the slot.
     pub folder: PathBuf,
-    /// The contents of `target/` when no submission is built.
+    /// The contents of `target/` before a submission is built.
     kept: BTreeSet<PathBuf>,
 }
 
@@ -62,7 +62,7 @@ impl Workshop {
         let deadline = Instant::now() + PATIENCE;
         while let Err(TryLockError::WouldBlock) = lock.try_lock() {
             if Instant::now() > deadline {
-                bail!("another `cargo lab grade` runs in this kit; wait for its end");
+                bail!("another `cargo lab grade` is running in this kit; wait until it ends");
             }
             thread::sleep(Duration::from_millis(100));
         }
@@ -70,7 +70,7 @@ impl Workshop {
         Ok(Self { kit: kit.to_owned(), folder, _lock: lock })
     }
 
-    /// Returns a folder in the workshop, for other files.
+    /// Returns a folder in the workshop for files that belong to no slot.
     pub fn folder(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
@@ -84,7 +84,8 @@ impl Workshop {
         let kit = self.files()?;
         write_anew(&first, &kit)?;
         let starters = starters(&self.kit, packages)?;
-        // An earlier grading may have graded other labs, and cargo reads empty folders, too.
+        // Cargo also reads empty folders, so the folders of other labs, which an earlier grading may have left, are
+        // removed.
         remove(&first.join("labs"))?;
         write_anew(&first.join("labs"), &starters)?;
         let names: Vec<_> = packages.iter().map(|package| package.name.clone()).collect();
@@ -114,8 +115,8 @@ impl Workshop {
         for number in 2..=count {
             let folder = self.folder(&format!("slot-{number}"));
             remove(&folder)?;
-            // With `-p`, the copies keep the times of the files, which show cargo that the libraries have already been
-            // built.
+            // With `-p`, the copies keep the time stamps of the files. These time stamps show cargo that the libraries
+            // have already been built.
             let copied = Command::new("cp").arg("-Rp").arg(&first).arg(&folder).status()?;
             ensure!(copied.success(), "cannot copy {} to {}", first.display(), folder.display());
             slots.push(Slot { folder, kept: kept.clone() });
@@ -150,7 +151,7 @@ impl Workshop {
     }
 }
 
-/// Returns the kit's manifest without the grader and the solutions, and without settings that make a build slower.
+/// Returns the kit's manifest without the grader, the solutions, and the settings that make a build slower.
 fn workspace(manifest: &str) -> Result<String> {
     let mut kit: Table = manifest.parse()?;
     let workspace = kit.get_mut("workspace").and_then(Value::as_table_mut);
@@ -182,7 +183,7 @@ fn starters(kit: &Path, packages: &[Package]) -> Result<Files> {
 }
 
 impl Slot {
-    /// Writes the sources of a submission. If no file of a package was handed in, the starter is written.
+    /// Writes the sources of a submission. For a package without handed-in files, writes the starter.
     ///
     /// # Errors
     /// Returns an error if a file cannot be written, for example because the disk is full.
@@ -195,7 +196,7 @@ impl Slot {
             }
         }
         written.extend(handed_in.iter().map(|(path, bytes)| (path.clone(), bytes.clone())));
-        // A folder can have the same name as a file only in an archive.
+        // Only in an archive can a folder have the same name as a file.
         remove(&self.folder.join("labs"))?;
         write_anew(&self.folder.join("labs"), &written)
     }
@@ -241,7 +242,7 @@ fn remove(path: &Path) -> Result<()> {
     };
     match removed {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        // Files that a build has left behind may lack permissions, or may be nested too deeply.
+        // Folders that a build has left behind may lack permissions, or may be nested too deeply for `remove_dir_all`.
         Err(error) => {
             let run = |words: &[&str]| {
                 let mut command = Command::new(words[0]);
@@ -258,7 +259,7 @@ fn remove(path: &Path) -> Result<()> {
     .with_context(|| format!("cannot remove {}", path.display()))
 }
 
-/// Makes a folder contain only these files, besides its `target/`. A file that has not changed keeps its time.
+/// Makes a folder contain only these files and its `target/`. Keeps the time stamps of files that have not changed.
 fn write_anew(folder: &Path, wanted: &Files) -> Result<()> {
     fs::create_dir_all(folder)?;
     for entry in fs::read_dir(folder)? {

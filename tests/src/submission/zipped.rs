@@ -1,4 +1,4 @@
-//! Writes files to a zip.
+//! Writes files to a zip file.
 
 use std::fs::File;
 use std::io::Write;
@@ -10,7 +10,7 @@ use zip::write::SimpleFileOptions;
 
 use crate::submission::handed_in::Files;
 
-/// Writes the files to a zip. The same files always give the same zip. Scripts are executable.
+/// Writes the files to a zip file. The same files always produce the same bytes. Scripts are executable.
 ///
 /// # Errors
 /// Returns an error if the zip cannot be written.

@@ -1,7 +1,7 @@
 //! A workspace that contains one program of a kit and the libraries of its lab, but none of the other programs.
 //!
 //! Cargo reads all packages of a workspace before it builds any of them. So if one `Cargo.toml` is broken, cargo builds
-//! nothing, unless the other programs are built in separate workspaces.
+//! nothing. A broken file does not affect programs in separate workspaces.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -25,8 +25,8 @@ pub struct Apart {
 }
 
 impl Apart {
-    /// Creates the workspace for one program, such as `labs/lab3-length-header/client`. An earlier workspace is
-    /// replaced, so that cargo finds the shared libraries in the same place and builds them only once.
+    /// Creates the workspace for one program, such as `labs/lab3-length-header/client`. Replaces an earlier workspace,
+    /// so that cargo finds the shared libraries in the same place and builds them only once.
     pub fn new(kit: &Path, program: &Path) -> io::Result<Self> {
         let kit = path::absolute(kit)?;
         let folder = kit.join("target/apart");
@@ -42,8 +42,8 @@ impl Apart {
             fs::copy(kit.join("Cargo.lock"), folder.join("Cargo.lock"))?;
         }
         for author in AUTHORS {
-            // The workspace lists the packages as `labs/*/*`. This pattern must match something, even something that is
-            // not a package.
+            // The workspace lists the packages as `labs/*/*`. Cargo reports an error if such a pattern matches nothing,
+            // so there is an entry that is not a package.
             fs::create_dir_all(folder.join(author).join("none"))?;
             fs::write(folder.join(author).join("none/none"), "")?;
         }
@@ -81,7 +81,7 @@ impl Apart {
     }
 }
 
-/// Creates links in the folder `to` to all entries of the folder `from` for which `is_wanted` is true.
+/// Creates links in the folder `to` to all entries of the folder `from` for which `is_wanted` returns true.
 fn link_all(from: &Path, to: &Path, is_wanted: impl Fn(&OsStr) -> bool) -> io::Result<()> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;

@@ -1,5 +1,5 @@
-//! Runs a command that builds a submission. The command is confined like a program under test, and has a time limit but
-//! no network and no terminal. When the command has ended, no process is left running.
+//! Runs a command that builds a submission. The command is confined like a program under test, and has a time limit, no
+//! network and no terminal. When the command has ended, all other processes that it has started are ended, too.
 
 use std::io::{self, Read};
 use std::os::unix::process::CommandExt;
@@ -68,8 +68,8 @@ impl End {
     }
 }
 
-/// Runs a command until it ends, but for at most `limit`. The command may do only what `access` allows. At most `most`
-/// bytes of each output stream are kept.
+/// Runs a command until it ends, but for at most `limit`. `access` determines what the command may read and write. At
+/// most `most` bytes of each output stream are kept.
 ///
 /// # Errors
 /// Returns an error if the command cannot be started.
@@ -79,8 +79,8 @@ pub fn run(
     limit: Duration,
     most: u64,
 ) -> io::Result<Run> {
-    // If there is no place for temporary files, the programs cannot run, and their reports say so. The build need not
-    // fail because of this, so it uses the first folder that it is allowed to change.
+    // If there is no place for temporary files, the programs cannot run, and their reports say so. A build need not
+    // fail if there is no place for temporary files, so it uses the first folder that it is allowed to change.
     let folder = Folder::new();
     let own = match &folder {
         Ok(folder) => Some(folder.path().to_owned()),
@@ -129,7 +129,7 @@ fn keep(source: Option<impl Read + Send + 'static>, most: u64) -> JoinHandle<Str
         let mut bytes = Vec::new();
         if let Some(mut source) = source {
             let _ = source.by_ref().take(most).read_to_end(&mut bytes);
-            // A build that cannot write its output would wait forever.
+            // The rest of the output is read, too, because a build that cannot write its output would wait forever.
             let _ = io::copy(&mut source, &mut io::sink());
         }
         String::from_utf8_lossy(&bytes).into_owned()

@@ -3,19 +3,19 @@
 //! programs.
 
 /// The capabilities that concern files and users, and the capability to bind low ports, as numbers in
-/// `linux/capability.h`. Landlock restricts what these capabilities allow, and without them, root could not run a
-/// program in a student's folder. They are `CAP_CHOWN`, `CAP_DAC_OVERRIDE`, `CAP_DAC_READ_SEARCH`, `CAP_FOWNER`,
+/// `linux/capability.h`. Landlock restricts what these capabilities allow. Without these capabilities, root could not
+/// run a program in a student's folder. They are `CAP_CHOWN`, `CAP_DAC_OVERRIDE`, `CAP_DAC_READ_SEARCH`, `CAP_FOWNER`,
 /// `CAP_FSETID`, `CAP_SETGID`, `CAP_SETUID`, and `CAP_NET_BIND_SERVICE`.
 const KEPT: [libc::c_ulong; 8] = [0, 1, 2, 3, 4, 6, 7, 10];
 
-/// The kernel supports at most 64 capabilities.
+/// The kernel has at most 64 capabilities.
 const MOST: libc::c_ulong = 64;
 
 /// Limits the capabilities of this process from its next `exec` on, and those of all its future children.
 pub(super) fn drop_most() {
     let unused: libc::c_ulong = 0;
     for right in (0..MOST).filter(|right| !KEPT.contains(right)) {
-        // SAFETY: a plain system call. Users other than root have no capabilities that they could drop.
+        // SAFETY: a plain system call. The call fails for users other than root, who have no capabilities to drop.
         #[allow(unsafe_code)]
         unsafe {
             libc::prctl(libc::PR_CAPBSET_DROP, right, unused, unused, unused);

@@ -18,13 +18,14 @@ use crate::system::toolchain;
 /// The default time limit for one build. A first build takes half a minute on a slow machine.
 pub const BUILD_LIMIT: Duration = Duration::from_mins(15);
 
-/// The maximum number of bytes that are read from a build's output. A `build.rs` may print forever.
+/// The maximum number of bytes that are read from a build's output. The output is limited because a `build.rs` may
+/// print forever.
 const MAX_OUTPUT: u64 = 64 * 1024 * 1024;
 
 /// The build folder, relative to the kit's folder.
 pub const TARGET: &str = "target";
 
-/// The executable of each package, or the compiler's errors.
+/// For each package, its executable or the compiler's errors.
 pub type Built = HashMap<String, Result<PathBuf, String>>;
 
 /// Builds packages of the kit in the `kit` folder, within `limit`. A package that does not compile, or does not compile
@@ -36,11 +37,12 @@ pub fn build(kit: &Path, packages: &[String], limit: Duration) -> Result<Built, 
     build_in(kit, kit, packages, limit)
 }
 
-/// Like [`build`], but builds each program separately, because cargo builds nothing in a workspace if it cannot read
-/// one of the packages. `packages` contains names and folders. The folders are relative to the kit.
+/// Like [`build`], but builds each program in a separate workspace, because cargo builds nothing in a workspace if it
+/// cannot read one of the packages. `packages` contains the names of the packages, and their folders relative to the
+/// kit.
 ///
 /// # Errors
-/// Returns an error if cargo cannot read any of the packages, because then no single package is to blame.
+/// Returns an error if cargo can read none of the packages, because then no single package is to blame.
 pub fn build_apart(
     kit: &Path,
     packages: &[(String, PathBuf)],
@@ -72,7 +74,7 @@ fn build_in(
     let missing: Vec<_> = packages.iter().filter(|name| !built.contains_key(*name)).collect();
     for package in &missing {
         let mut result = Err(end.why(package));
-        // One slow package may have kept other packages from being built, so each package is built on its own, with its
+        // One slow package may have kept cargo from building the others, so each package is built on its own, with its
         // share of the time.
         if matches!(end, BuildEnd::Stopped(_)) && missing.len() > 1 {
             let share = limit / u32::try_from(missing.len()).unwrap_or(u32::MAX);
@@ -85,7 +87,7 @@ fn build_in(
 }
 
 /// Makes a kit that has no `target/` use a build folder in which other kits were built, so that the libraries need not
-/// be built again. This function is only for new kits, whose files are newer than the earlier build results.
+/// be built again. The kit must be new, so that its files are newer than the earlier build results.
 pub fn share_target(kit: &Path, folder: &Path) -> io::Result<()> {
     // The rest of `target/` still belongs to this kit alone.
     let (shared, own) = (folder.join("debug"), kit.join(TARGET));
@@ -94,7 +96,7 @@ pub fn share_target(kit: &Path, folder: &Path) -> io::Result<()> {
     symlink(shared, own.join("debug"))
 }
 
-/// How a build ended, with an explanation for the student.
+/// The end of a build, with an explanation for the student.
 enum BuildEnd {
     Finished(String),
     Stopped(String),
@@ -104,7 +106,7 @@ impl BuildEnd {
     /// Returns why the package was not built.
     fn why(&self, package: &str) -> String {
         let (Self::Finished(said) | Self::Stopped(said)) = self;
-        // The explanation may also be about other packages.
+        // The explanation may also contain errors of other packages.
         let mark = format!("`{package} ");
         let own: Vec<_> = said.split("\nerror: ").filter(|part| part.contains(&mark)).collect();
         if own.is_empty() { said.clone() } else { own.join("\nerror: ") }
@@ -119,7 +121,7 @@ pub fn command(workspace: &Path, target: &Path) -> Command {
     // have the same names. So the grader overrides the user's settings for the build folder.
     let target = path::absolute(target).unwrap_or_else(|_| target.to_owned());
     cargo.env("CARGO_TARGET_DIR", &target).env("CARGO_BUILD_BUILD_DIR", &target);
-    // The environment variables that cargo has set for this process would make cargo build everything again.
+    // Cargo has set environment variables for this process that would make the new command build everything again.
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();
         if ["CARGO_PKG_", "CARGO_MANIFEST", "CARGO_BIN_EXE"].iter().any(|own| text.starts_with(own))
@@ -130,7 +132,7 @@ pub fn command(workspace: &Path, target: &Path) -> Command {
     cargo
 }
 
-/// Runs `cargo build` with confinement. If libraries are missing, they are fetched before a second attempt.
+/// Runs `cargo build` with confinement. If libraries are missing, fetches them and tries again.
 fn run_cargo(
     kit: &Path,
     workspace: &Path,
@@ -172,7 +174,7 @@ fn run_cargo(
     }
     let built = programs(&messages);
     let end = match run.end {
-        End::Exited(0) => BuildEnd::Finished("cargo built no program from it".into()),
+        End::Exited(0) => BuildEnd::Finished("cargo built no program from this package".into()),
         End::Exited(_) => BuildEnd::Finished(what_failed(packages, &built, &run.errors)),
         End::Signaled(signal) => {
             BuildEnd::Stopped(format!("{signal} terminated cargo during the build"))
@@ -188,7 +190,7 @@ fn programs(messages: &[Value]) -> Built {
     for message in messages {
         let package = package_name(message);
         if let Some(executable) = message["executable"].as_str() {
-            // A package may have several programs. Only the program that has the name of the package counts.
+            // A package may have several programs. Only the program with the name of the package is used.
             let is_main = message["target"]["name"] == package;
             let program = built.entry(package).or_insert_with(|| Ok(executable.into()));
             if is_main && program.is_ok() {

@@ -1,5 +1,5 @@
-//! A program that runs beside a command of the user, as if the user had started it: without the rules for programs that
-//! are graded. It ends with the command.
+//! Runs a program while a command of the user runs. The program is not confined, so it can do everything that the user
+//! can do. When the command ends, the program is ended, too.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -14,10 +14,10 @@ use nix::unistd::Pid;
 use crate::system::orphans;
 use crate::system::program::Launch;
 
-/// The maximum length of a line, in bytes. The rest is the next line.
+/// The maximum length of a line, in bytes. The rest of a longer line counts as the next line.
 const LONGEST: usize = 4096;
 
-/// A running program. It is ended when this value is dropped.
+/// A running program. The program is ended when this value is dropped.
 pub struct Companion {
     child: Child,
     output: File,
@@ -29,7 +29,7 @@ impl Companion {
     /// Starts the program.
     ///
     /// # Errors
-    /// When it cannot be started.
+    /// Returns an error if the program cannot be started.
     pub fn start(launch: &Launch) -> io::Result<Self> {
         let (output, input) = io::pipe()?;
         let output = File::from(OwnedFd::from(output));
@@ -37,16 +37,16 @@ impl Companion {
         let mut command = Command::new(&launch.program);
         command.args(&launch.arguments).stdin(Stdio::null());
         command.stdout(input.try_clone()?).stderr(input);
-        // Python keeps back what it prints to a pipe.
+        // Without this variable, Python delays what it prints to a pipe.
         command.env("PYTHONUNBUFFERED", "1");
-        // Ctrl-C is for the command, which then ends the program.
+        // Ctrl-C must reach only the command, which then ends the program.
         command.process_group(0);
         #[cfg(target_os = "linux")]
-        // SAFETY: a plain system call, which allocates nothing.
+        // SAFETY: a plain system call that allocates nothing.
         #[allow(unsafe_code)]
         unsafe {
             command.pre_exec(|| {
-                // If the command is killed, the program ends, too.
+                // If the command is killed, the kernel ends the program, too.
                 libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
                 Ok(())
             });
@@ -57,7 +57,8 @@ impl Companion {
         Ok(Self { child, output, begun: Vec::new(), has_closed: false })
     }
 
-    /// What becomes readable when the program prints something. `None` if it prints nothing more.
+    /// Returns the pipe that becomes readable when the program prints something, or `None` if the program has closed
+    /// the pipe.
     pub fn output(&self) -> Option<BorrowedFd<'_>> {
         (!self.has_closed).then(|| self.output.as_fd())
     }
@@ -69,7 +70,7 @@ impl Companion {
         match self.output.read(&mut bytes) {
             Ok(0) => self.has_closed = true,
             Ok(read) => self.begun.extend_from_slice(&bytes[..read]),
-            // Nothing has come.
+            // The program has printed nothing.
             Err(_) => {}
         }
         while let Some(end) = self.begun.iter().position(|&byte| byte == b'\n') {
@@ -83,10 +84,10 @@ impl Companion {
         lines
     }
 
-    /// Returns how the program ended, if it has.
+    /// Returns how the program ended, if it has ended.
     ///
     /// # Errors
-    /// When the system does not tell.
+    /// Returns an error if the system does not report the status.
     pub fn status(&mut self) -> io::Result<Option<ExitStatus>> {
         self.child.try_wait()
     }
@@ -94,7 +95,7 @@ impl Companion {
 
 impl Drop for Companion {
     fn drop(&mut self) {
-        // Until it has been waited for, the process id belongs to the program.
+        // Until this process has waited for the program, no other process can get the program's process id.
         if let Ok(None) = self.child.try_wait() {
             let _ = killpg(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGKILL);
             let _ = self.child.wait();

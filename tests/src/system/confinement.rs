@@ -1,17 +1,17 @@
 //! Confines a program under test, so that it can change only its own folder.
 //!
 //! The folder is the program's home directory, its folder for temporary files, and its current directory. The folder is
-//! removed when the program ends. On Linux the kernel also prevents the program and its child processes from writing
+//! removed when the program ends. On Linux, the kernel also prevents the program and its child processes from writing
 //! anywhere else, from reading more than they need (see [`reads`]), from signaling other processes, and from using the
 //! network except for TCP on the program's own port. The kernel does this with landlock(7), and with
-//! [`crate::system::filter`] where Landlock has gaps. Without kernel support, running in its own folder is the
-//! program's only confinement; see [`holds`].
+//! [`crate::system::filter`] where Landlock has gaps. Without kernel support, the only confinement is that the program
+//! runs in its own folder; see [`holds`].
 //!
 //! A build is confined in the same way; see [`crate::system::builds`].
 //!
-//! A server that was told to choose its own port may connect to any port. Some servers connect to their own listener to
-//! wake it up, and the port is not known in advance. The total disk space of all programs and the permissions and times
-//! of files are not restricted, either.
+//! A server that chooses its own port may connect to any port: some servers connect to their own listener to wake it
+//! up, and the grader does not know the port in advance. The confinement does not restrict the total disk space of all
+//! programs, or the permissions and times of files.
 
 use std::fs;
 use std::io;
@@ -28,11 +28,11 @@ use crate::system::reads;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools)] // each field is one restriction
 pub struct Holds {
-    /// A program cannot write outside its folder. This restriction needs Linux 5.13 with Landlock enabled, and Linux
-    /// 6.2 to prevent truncation as well.
+    /// A program cannot write outside its folder. This restriction needs Linux 5.13 with Landlock enabled. To prevent
+    /// truncation as well, it needs Linux 6.2.
     pub writing: bool,
-    /// A program cannot read other people's work, the grader, or the home folder. This restriction also needs Linux
-    /// 5.13.
+    /// A program cannot read other people's work, the grader, or the home folder. This restriction, too, needs
+    /// Linux 5.13 with Landlock enabled.
     pub reading: bool,
     /// A program cannot use TCP on any port except its own. This restriction needs Linux 6.7.
     pub network: bool,
@@ -48,8 +48,8 @@ pub fn holds() -> Holds {
     kernel::holds()
 }
 
-/// Returns a short description of the confinement on this machine, for the record of a grading: the tier `B`, or what
-/// is missing for tier `B`.
+/// Returns the tier of this machine for the record of a grading, which is `B`, or a text that says what is missing for
+/// tier B.
 pub fn tier() -> String {
     let Holds { writing, reading, network, signals, calls } = holds();
     let parts = [
@@ -63,12 +63,12 @@ pub fn tier() -> String {
     if missing.is_empty() {
         "B".to_owned()
     } else {
-        format!("less than B: not held back: {}", missing.join(", "))
+        format!("less than B: not restricted: {}", missing.join(", "))
     }
 }
 
-/// The folder that contains the folders of all programs. This folder is removed when the grader ends, whatever the
-/// cause. A shell waits at the other end of a pipe, and removes the folder when the grader's end is closed.
+/// The folder that contains the folders of all programs. This folder is removed when the grader ends, even if the
+/// grader is killed: a shell waits at the other end of a pipe, and removes the folder when the grader's end is closed.
 struct All {
     path: PathBuf,
     shell: Child,
@@ -106,7 +106,7 @@ impl Drop for All {
     }
 }
 
-/// Removes all folders. This function must be called when a grader ends, because some of its programs may still be
+/// Removes all folders. A grader must call this function when it ends, because some of its programs may still be
 /// running.
 pub fn remove_all() {
     drop(ALL.lock().unwrap_or_else(PoisonError::into_inner).take());
@@ -128,8 +128,8 @@ pub struct Access {
     pub elsewhere: bool,
 }
 
-/// The restrictions that a process applies to itself before it executes a program. On systems other than Linux, there
-/// are none.
+/// The restrictions that a process applies to itself before it executes a program. There are none on systems other than
+/// Linux.
 pub struct Rules {
     /// The rules of landlock(7), if the kernel supports them.
     #[cfg(target_os = "linux")]
@@ -139,8 +139,7 @@ pub struct Rules {
     pub(super) filter: Option<&'static seccompiler::BpfProgram>,
 }
 
-/// Returns the rules for a process that is allowed to use the system's programs and libraries, and everything that
-/// `access` contains.
+/// Returns the rules for a process that may use the system's programs and libraries, and everything in `access`.
 ///
 /// # Errors
 /// Returns an error if the kernel supports Landlock, but rejects these rules.
@@ -172,8 +171,8 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // Most programs leave nothing behind. Other programs may leave behind folders that are nested too deeply for
-        // the stack of `fs::remove_dir_all`, or folders without read permission.
+        // For most programs, the folder is empty. Some programs leave folders that are nested too deeply for the stack
+        // of `fs::remove_dir_all`, or folders without read permission.
         let run = |words: &[&str]| {
             let mut command = Command::new(words[0]);
             command.args(&words[1..]).arg("--").arg(&self.0);
@@ -221,8 +220,8 @@ mod kernel {
     }
 
     pub fn rules(allowed: &Allowed) -> Result<Rules, RulesetError> {
-        // The `landlock` crate leaves out the rules that the kernel does not support. Without Landlock, the crate
-        // leaves out all rules.
+        // The `landlock` crate leaves out the rules that the kernel does not support. If the kernel does not support
+        // Landlock, the crate leaves out all rules.
         let all = AccessFs::from_all(ABI::V3);
         let mut network: BitFlags<AccessNet> = AccessNet::BindTcp.into();
         if allowed.port != Some(0) {

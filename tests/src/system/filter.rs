@@ -1,6 +1,6 @@
-//! Blocks system calls that Landlock does not block, and through which a program under test could reach the grader, a
-//! neighboring program, or the machine. A refused call fails with `EPERM`, as in most containers, so runtimes can
-//! handle the error.
+//! Blocks system calls with which a program under test could affect the grader, another program, or the machine, and
+//! which Landlock does not block. A refused call fails with `EPERM`, as in most containers, so runtimes can handle the
+//! error.
 
 use std::sync::OnceLock;
 
@@ -79,7 +79,7 @@ const REFUSED: &[c_long] = &[
     libc::SYS_syslog,
 ];
 
-/// System calls whose first argument is a process id, where 0 means the caller.
+/// System calls whose first argument is a process id. The id 0 stands for the caller.
 const ONLY_ONESELF: &[c_long] = &[
     libc::SYS_prlimit64,
     libc::SYS_sched_setaffinity,
@@ -96,8 +96,8 @@ pub fn program() -> Option<&'static BpfProgram> {
 
 /// Returns whether the kernel can filter system calls.
 pub fn holds() -> bool {
-    // The file exists if and only if the kernel supports filters. Without `/proc`, a program that cannot be confined
-    // does not start.
+    // This file exists if and only if the kernel supports filters. If the machine has no `/proc`, a program is not
+    // started without its filter.
     program().is_some() && std::path::Path::new("/proc/sys/kernel/seccomp/actions_avail").exists()
 }
 
@@ -145,9 +145,9 @@ fn build() -> Result<BpfProgram, Error> {
     Ok(before().into_iter().chain(filter).collect())
 }
 
-/// The instructions before the filter. They report two kinds of calls as missing, so that the C library does without
-/// these calls. The flags of `clone3` are in memory, where a filter cannot see them, and calls of the x32 ABI have
-/// different numbers.
+/// The instructions before the filter, which reject `clone3` and the calls of the x32 ABI. The flags of `clone3` are in
+/// memory, where a filter cannot see them. Calls of the x32 ABI have different numbers. The error is `ENOSYS`, so that
+/// the C library uses other calls instead.
 fn before() -> [sock_filter; 4] {
     const X32: u32 = 0x4000_0000;
     let clone3 = u32::try_from(libc::SYS_clone3).unwrap_or(u32::MAX);
@@ -159,7 +159,7 @@ fn before() -> [sock_filter; 4] {
     };
     let jump = libc::BPF_JMP | libc::BPF_K;
     [
-        // loads the number of the call
+        // loads the number of the system call
         step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
         step(jump | libc::BPF_JGE, 1, 0, X32),
         step(jump | libc::BPF_JEQ, 0, 1, clone3),

@@ -1,9 +1,9 @@
 //! A second process that waits for the grader. If the grader is killed before it has printed the sum of the points,
 //! this process reports that there is no sum.
 //!
-//! The grader cannot report this itself, because no code runs after a stack has overflowed, or after the system has
-//! killed a process because memory is short. Without this process, the output would end with the line of some stage,
-//! and would look like a result.
+//! The grader itself cannot report that there is no sum: no code runs after a stack overflow, or after the system has
+//! killed a process because memory is short. Without the second process, the output would end with the line of some
+//! stage, and would look like a result.
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -15,28 +15,30 @@ use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, kill, raise, sign
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, getpid, getppid};
 
-/// The socket that notifies the waiting process that the last line has been printed.
+/// The socket that tells the waiting process that the grader has printed the last line.
 static PRINTED: OnceLock<UnixStream> = OnceLock::new();
 
-/// The signals with which a user ends a program. These signals are passed on to the grader.
+/// The signals with which a user ends a program. The waiting process passes these signals on to the grader.
 const PASSED_ON: [Signal; 4] = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM];
 
-/// Forks a child process, which continues as the grader. This process waits for the grader, and ends in the same way.
-/// If the grader is killed, `say` is called with the reason.
+/// Forks a child process, which continues as the grader. The parent process waits for the grader, and ends in the same
+/// way. If the grader is killed, the parent calls `say` with the reason.
 ///
 /// This function must be called while this process has only one thread.
 ///
 /// # Errors
-/// Returns an error if the system cannot create another process. In this case, the grader runs without this protection.
+/// Returns an error if the system cannot create another process. In this case, this process continues as the grader,
+/// and nothing reports that it was killed.
 pub fn wait_for_grader(say: fn(&str)) -> io::Result<()> {
     let (waiting, printed) = UnixStream::pair()?;
     waiting.set_nonblocking(true)?;
     let mut signals: SigSet = PASSED_ON.into_iter().collect();
     signals.add(Signal::SIGCHLD);
-    // The signals are blocked before the child exists, so that no signal is missed.
+    // The parent blocks the signals before the child exists, so that it misses no signal.
     let mut usual = SigSet::empty();
     sigprocmask(SigmaskHow::SIG_BLOCK, Some(&signals), Some(&mut usual))?;
-    // SAFETY: the default action runs none of our code. A process whose parent ignored this signal would wait forever.
+    // SAFETY: the default action runs none of our code. The parent would wait forever if it ignored SIGCHLD, which a
+    // process can inherit.
     #[allow(unsafe_code)]
     unsafe {
         signal(Signal::SIGCHLD, SigHandler::SigDfl)?;
@@ -58,8 +60,8 @@ pub fn wait_for_grader(say: fn(&str)) -> io::Result<()> {
     Ok(())
 }
 
-/// Records that the last line has been printed. From now on, the waiting process prints nothing, even if the grader is
-/// killed while it cleans up.
+/// Records that the last line has been printed. After this call, the waiting process prints nothing, even if the grader
+/// is killed while it cleans up.
 pub fn is_printed() {
     if let Some(mut printed) = PRINTED.get() {
         let _ = printed.write_all(&[1]);
@@ -76,7 +78,7 @@ fn end_with(parent: Pid) {
             libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
         }
     }
-    // The parent may have been killed before this call.
+    // The parent may have been killed before the system call.
     if getppid() != parent {
         exit(1);
     }
@@ -105,12 +107,12 @@ fn end_like(ending: WaitStatus, say: fn(&str)) -> ! {
         WaitStatus::Signaled(_, signal, _) => signal,
         _ => exit(1),
     };
-    // After SIGPIPE, the reader of the output has gone away, and would read nothing more.
+    // SIGPIPE means that the reader of the output has gone away, so nobody would read a message.
     if killed_by != Signal::SIGPIPE {
         say(&format!("the grader was ended by {killed_by} before all stages were graded"));
     }
     if PASSED_ON.contains(&killed_by) || killed_by == Signal::SIGPIPE {
-        // A shell stops a loop only if the program was ended by the signal.
+        // A shell stops a loop only if a signal has ended the program.
         // SAFETY: the default action runs none of our code.
         #[allow(unsafe_code)]
         unsafe {

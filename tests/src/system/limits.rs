@@ -23,9 +23,9 @@ pub(super) fn prepare_child(
     rules: Option<&Rules>,
 ) -> io::Result<()> {
     let mut mode = tcgetattr(io::stdin())?;
-    // rexpect has turned echo off. If echo is off, a line editor does not show the typed text. Without echo, Enter
-    // still begins a new line, for example after a question. Half-typed lines are not shown, because they would mix
-    // with received text.
+    // rexpect has turned echo off, but a line editor shows the typed text only if echo is on. On a dumb terminal, echo
+    // stays off, because half-typed lines would mix with received text. There, Enter still begins a new line, for
+    // example after a question.
     mode.local_flags |= if echoes { LocalFlags::ECHO } else { LocalFlags::ECHONL };
     tcsetattr(io::stdin(), SetArg::TCSANOW, &mode)?;
     set_size(io::stdin().as_fd(), columns, ROWS)?;
@@ -55,14 +55,14 @@ fn prepare_process() -> io::Result<()> {
     // SAFETY: plain system calls with valid arguments.
     #[allow(unsafe_code)]
     unsafe {
-        // If the grader was started in the background or by Python, these signals may be ignored, and child processes
+        // A grader that was started in the background or by Python may ignore these signals, and child processes
         // inherit this setting.
         for ignored in
             [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGTERM, Signal::SIGXFSZ]
         {
             signal(ignored, SigHandler::SigDfl)?;
         }
-        // If the grader is killed, the build ends together with the thread that started it.
+        // If the grader is killed, the kernel ends the build together with the thread that started it.
         #[cfg(target_os = "linux")]
         libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
     }
@@ -83,7 +83,7 @@ pub(super) fn set_size(
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Applies the rules to this process and its future children.
+/// Applies the restrictions to this process and its future children.
 #[cfg(target_os = "linux")]
 fn restrict(rules: &Rules) -> io::Result<()> {
     rules.landlock.as_ref().map_or(Ok(()), restrict_files)?;
@@ -122,7 +122,8 @@ fn restrict_files(rules: &OwnedFd) -> io::Result<()> {
             let (rules, flags): (libc::c_int, libc::c_int) = (rules.as_raw_fd(), 0);
             libc::syscall(libc::SYS_landlock_add_rule, rules, PATH_BENEATH, &raw const rule, flags);
         }
-        // The kernel requires this call, so that the rules cannot mislead a set-user-ID program.
+        // The kernel requires this call before it accepts rules, so that the rules cannot mislead a set-user-ID
+        // program.
         let (yes, unused): (libc::c_ulong, libc::c_ulong) = (1, 0);
         libc::prctl(libc::PR_SET_NO_NEW_PRIVS, yes, unused, unused, unused);
         libc::syscall(libc::SYS_landlock_restrict_self, rules.as_raw_fd(), 0)

@@ -1,7 +1,7 @@
 //! Ends a program that uses too much memory, or starts too many processes.
 //!
 //! Only resident memory counts, because a limit on the address space would keep a Java virtual machine from starting.
-//! One thread watches all programs, so watching many programs costs no more than watching a few.
+//! One thread watches all programs, so watching many programs costs little more than watching a few.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -21,13 +21,13 @@ pub const MAX_MEMORY: u64 = 1024 * 1024 * 1024;
 /// The maximum number of processes of a program.
 pub const MAX_PROCESSES: usize = 512;
 
-/// The number of compilers that may run at the same time, even on a machine with fewer processors.
+/// The minimum number of compilers that a build may run at the same time, even on a machine with fewer processors.
 const MIN_COMPILERS: usize = 4;
 
 /// The time between two checks.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// The limits for a process, together with everything that it has started.
+/// The limits for a process and everything that it has started.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
     /// Resident memory, in bytes.
@@ -37,10 +37,10 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// The bounds of a program under test.
+    /// The limits for a program under test.
     pub const PROGRAM: Self = Self { memory: MAX_MEMORY, processes: MAX_PROCESSES };
 
-    /// The bounds of a build, which runs a compiler on each processor.
+    /// Returns the limits for a build, which runs a compiler on each processor.
     pub fn of_build() -> Self {
         let processors = thread::available_parallelism().map_or(1, usize::from).max(MIN_COMPILERS);
         let memory = MAX_MEMORY.saturating_mul(processors as u64);
@@ -48,7 +48,7 @@ impl Bounds {
     }
 }
 
-/// A program that is watched, and its bounds.
+/// A program that is watched, and its limits.
 type Watched = (Weak<Process>, Bounds);
 
 static WATCHED: Mutex<Vec<Watched>> = Mutex::new(Vec::new());
@@ -70,7 +70,8 @@ fn keep_looking() {
     loop {
         let begin = Instant::now();
         look();
-        // On a machine with thousands of processes, a check takes longer.
+        // A longer check is followed by a longer pause, because a check takes long on a machine with thousands of
+        // processes.
         thread::sleep(INTERVAL.max(begin.elapsed() * 20));
     }
 }
@@ -102,8 +103,8 @@ fn look() {
             orphans::end_orphans();
         }
     }
-    // Processes that have left their program's session belong to no program. The grader's own helper processes are in
-    // the grader's session.
+    // Processes that have left their program's session belong to no program, so they are counted together. The grader's
+    // own helper processes are in the grader's session.
     let own = getsid(None).map_or(0, Pid::as_raw);
     let others = table.orphans().filter(|(pid, line)| {
         !programs.contains(pid) && !programs.contains(&line.session) && line.session != own
@@ -151,7 +152,7 @@ impl Table {
         self.0.iter().filter(move |(_, line)| is_orphan(line)).map(|(&pid, line)| (pid, line))
     }
 
-    /// Returns which limit these processes and their descendants exceed, if any.
+    /// Returns the limit that these processes and their descendants exceed, if any.
     fn excess(&self, roots: impl Iterator<Item = i32>, bounds: Bounds) -> Option<Excess> {
         let mut children: HashMap<i32, Vec<i32>> = HashMap::new();
         for (&pid, line) in &self.0 {
@@ -178,7 +179,8 @@ impl Table {
         } else if all.iter().map(resident).sum::<u64>() <= bounds.memory {
             None
         } else {
-            // Processes share memory, for example after fork(2). Finding out how much they share takes longer.
+            // Processes share memory, for example after fork(2). How much they share is determined only if it matters,
+            // because that takes longer.
             let own = |pid: &i32| proportional(*pid, resident(pid));
             (all.iter().map(own).sum::<u64>() > bounds.memory).then_some(Excess::Memory)
         }
@@ -186,7 +188,7 @@ impl Table {
 }
 
 /// Returns the memory of a process, including its proportional share of shared pages; see `proc_pid_smaps(5)`. Returns
-/// `resident` if the system does not report it, and 0 if the process has ended in the meantime.
+/// `resident` if the system does not report this share, and 0 if the process has ended in the meantime.
 fn proportional(pid: i32, resident: u64) -> u64 {
     let text = match fs::read_to_string(format!("/proc/{pid}/smaps_rollup")) {
         Ok(text) => text,

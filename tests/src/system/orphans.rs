@@ -1,10 +1,10 @@
 //! Ends the processes that a program under test, or its build, started and left running.
 //!
-//! A process that calls `setsid` leaves its group and its terminal, and outlives both. On Linux the grader adopts such
+//! A process that calls `setsid` leaves its group and its terminal, and outlives both. On Linux, the grader adopts such
 //! orphans (`PR_SET_CHILD_SUBREAPER` in prctl(2)), so each orphan becomes a child of the grader, although the grader
 //! did not start it. On other systems, only the process group of a program is ended.
 //!
-//! There is no defense against a program that starts processes faster than the grader can end them.
+//! A program that starts processes faster than the grader can end them cannot be stopped in this way.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
@@ -19,12 +19,12 @@ use nix::unistd::{Pid, getpgid, getpgrp, getsid};
 static STARTED: Mutex<BTreeSet<Pid>> = Mutex::new(BTreeSet::new());
 static STARTING: RwLock<()> = RwLock::new(());
 
-/// While this value exists, a program is being started.
+/// A value that exists while a program is being started.
 pub struct Starting {
     _guard: RwLockReadGuard<'static, ()>,
 }
 
-/// This function must be called before a program is started.
+/// Marks that a program is being started. The grader must call this function before it starts a program.
 pub fn starting() -> Starting {
     #[cfg(target_os = "linux")]
     {
@@ -45,19 +45,20 @@ impl Starting {
     }
 }
 
-/// Prevents any more programs from being started, because this process is about to exit. Otherwise a program could
+/// Prevents any more programs from being started, because this process is about to exit. Otherwise, a program could
 /// start without its terminal and report an error.
 pub fn no_more() {
     std::mem::forget(STARTING.write().unwrap_or_else(PoisonError::into_inner));
 }
 
-/// Returns how a program ended, if it has ended. This grader must have started the program. After this call, the
-/// program's process id may belong to another process.
+/// Returns how a program ended, if it has ended. The program must have been started by this grader. After this call,
+/// the program's process id may belong to another process.
 ///
 /// # Errors
 /// Returns an error if there is no such child.
 pub fn reap(program: Pid) -> nix::Result<WaitStatus> {
-    // While the lock is held, a new program cannot get this id and be registered before the old program is removed.
+    // While this thread holds the lock, no new program with the same id can be registered before the old program is
+    // removed.
     let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
     let status = waitpid(program, Some(WaitPidFlag::WNOHANG));
     if !matches!(status, Ok(WaitStatus::StillAlive)) {
@@ -66,8 +67,8 @@ pub fn reap(program: Pid) -> nix::Result<WaitStatus> {
     status
 }
 
-/// The maximum number of rounds. This number is enough for many generations of orphans, but keeps the loop from running
-/// forever.
+/// The maximum number of rounds in which processes are ended. It allows many generations of orphans, but keeps the loop
+/// from running forever.
 const ROUNDS: usize = 1000;
 
 /// Ends all orphans, and the orphans that they leave behind.
@@ -84,7 +85,7 @@ pub fn end_orphans() {
         }
         for orphan in orphans {
             let _ = kill(orphan, Signal::SIGKILL);
-            // Reap the orphan, or it remains a zombie.
+            // An orphan that is not reaped remains a zombie.
             let _ = waitpid(orphan, None);
         }
     }
@@ -110,7 +111,7 @@ pub fn end_all() {
 /// system does not report child processes, returns only the program.
 pub fn family(program: Pid) -> Vec<Pid> {
     let mut family = vec![program];
-    // An orphan has become a child of the grader, but is still in the session that began with the program.
+    // The program's orphans are children of the grader, but are still in the program's session.
     let is_orphan = |pid: &Pid| *pid != program && getsid(Some(*pid)) == Ok(program);
     family.extend(children(Pid::this()).into_iter().filter(is_orphan));
     let mut next = 0;

@@ -9,9 +9,8 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use socket2::{Domain, Socket, Type};
 
-/// The first port of the range for servers. These ports are below the ports that the system assigns for port 0 (from
-/// 32768 on Linux), so that the system does not assign a port between the moment when it is chosen here and the moment
-/// when the server listens on it.
+/// The first port of the range for servers. The range is below the ports that the system assigns for port 0 (on Linux,
+/// from 32768). So the system cannot assign the port that [`unused`] returns before the server listens on this port.
 const FIRST: u16 = 20_000;
 /// The number of ports in the range for servers.
 const COUNT: u16 = 10_000;
@@ -27,8 +26,8 @@ pub fn unused() -> u16 {
     ports.into_iter().find(|&port| !is_listening(port)).unwrap_or(FIRST)
 }
 
-/// Returns whether a program is listening on the port. On Linux, this function reads the system's tables. On other
-/// systems, it connects and closes the connection.
+/// Returns whether a program is listening on the port. Reads the system's tables on Linux. On other systems, connects
+/// to the port and closes the connection.
 pub fn is_listening(port: u16) -> bool {
     if TABLES.iter().any(|table| Path::new(table).exists()) {
         !listeners(port).is_empty()
@@ -43,7 +42,8 @@ pub fn is_open_to_all(port: u16) -> bool {
     listeners(port).iter().any(|address| address.chars().all(|digit| digit == '0'))
 }
 
-/// Returns the addresses with listeners on the port, as hexadecimal digits, from the system's tables on Linux.
+/// Returns the addresses at which programs listen on the port, as hexadecimal digits. Only the system's tables on Linux
+/// contain these addresses.
 fn listeners(port: u16) -> Vec<String> {
     // `  0: 0100007F:270F 00000000:0000 0A …`: the local and the remote address, and the state 0A, LISTEN
     // (proc_net_tcp).
@@ -79,7 +79,7 @@ pub fn unread(from: u16, to: u16) -> Option<usize> {
     Some(unsent + unread)
 }
 
-/// A port without a listener. While this value exists, no program can listen on the port.
+/// A port on which no program can listen while this value exists.
 ///
 /// Dropping a listener is not enough to close its port. A program that is being started at the same moment keeps a copy
 /// of the listener's socket until it calls exec, and connections still succeed until then.

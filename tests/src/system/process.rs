@@ -16,8 +16,8 @@ use crate::journal::timeout::TIMEOUT;
 use crate::system::orphans;
 use crate::system::waits::Waits;
 
-/// A process that the grader started. Sending a signal and waiting share one lock, because after a wait, the process id
-/// may belong to another process, which must not be signaled.
+/// A process that the grader started. One lock protects signaling and waiting: after a wait, the process id may belong
+/// to another process, which must not get the signal.
 pub struct Process {
     name: String,
     pid: Pid,
@@ -25,11 +25,11 @@ pub struct Process {
     ended: Mutex<Option<Ended>>,
     /// The system calls in which the process was waiting when the script found something wrong.
     waits: OnceLock<Waits>,
-    /// Why the process had to be ended.
+    /// The limit that the process exceeded, if any, and the time when the grader noticed.
     excess: OnceLock<(Excess, Duration)>,
 }
 
-/// The limit that a program exceeded before the grader ended it.
+/// The limit because of which the grader ended a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Excess {
     /// More memory than [`crate::system::memory::MAX_MEMORY`].
@@ -38,7 +38,7 @@ pub enum Excess {
     Processes,
 }
 
-/// How a process ended, and when.
+/// The way in which a process ended, and the time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {
     /// The exit status of the process, unless the grader ended it.
@@ -55,7 +55,8 @@ pub struct Ended {
     pub waits: Waits,
     /// The busiest child of the process when the grader ended it; see [`Process::busiest_child`].
     pub busiest_child: Option<String>,
-    /// The limit that made the grader end the process before the end of the stage, and the time of this decision.
+    /// The limit because of which the grader ended the process before the end of the stage, and the time of this
+    /// decision.
     pub excess: Option<(Excess, Duration)>,
 }
 
@@ -179,7 +180,7 @@ impl Process {
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         if ended.is_none() {
             let _ = killpg(self.pid, Signal::SIGKILL);
-            // The process may have ended without the signal.
+            // The process may have ended before it got the signal.
             let status = loop {
                 match orphans::reap(self.pid) {
                     Ok(WaitStatus::StillAlive) => thread::sleep(Duration::from_micros(100)),
@@ -203,7 +204,7 @@ impl Process {
         }
     }
 
-    /// Kills the process and all others in its group, because they exceed a limit.
+    /// Kills the process and all others in its group because they exceed a limit.
     pub(crate) fn end_because_of(&self, excess: Excess) {
         let _ = self.excess.set((excess, self.started.elapsed()));
         self.kill();
@@ -227,7 +228,7 @@ impl Process {
         self.scheduled(2)
     }
 
-    /// Returns whether a thread of the process or of its descendants is running or waiting for a processor.
+    /// Returns whether a thread of the process or of its descendants is running, or is waiting for a processor.
     /// [`Process::busy_time`] includes a thread's waiting time only after the thread has been given a processor.
     pub fn is_running(&self) -> io::Result<bool> {
         if !cfg!(target_os = "linux") {
@@ -245,7 +246,7 @@ impl Process {
     }
 
     /// Returns the program of the busiest descendant, for example `sh`, if it has been busier than this process.
-    /// Returns `None` if this process itself has been the busiest, or if the system does not report it.
+    /// Returns `None` if this process itself has been the busiest, or if the system does not report the times.
     pub fn busiest_child(&self) -> Option<String> {
         let busy = |pid| tasks_of(pid).map(|tasks| scheduled(&tasks, 2)).unwrap_or_default();
         let family = orphans::family(self.pid);
@@ -279,7 +280,7 @@ impl Process {
     /// Returns the folder `/proc/PID/task/TID` of each thread of the process and of its descendants.
     fn tasks(&self) -> io::Result<Vec<PathBuf>> {
         let mut tasks = tasks_of(self.pid)?;
-        // Any of the descendants may have ended in the meantime.
+        // A descendant may have ended in the meantime.
         let others =
             orphans::family(self.pid).into_iter().skip(1).filter_map(|pid| tasks_of(pid).ok());
         tasks.extend(others.flatten());
@@ -302,7 +303,7 @@ impl Process {
     }
 }
 
-/// Returns the number of bytes that a line of a file in `/proc` states, such as `VmRSS:  1234 kB`.
+/// Returns the number of bytes in a line of a file in `/proc`, for example in `VmRSS:  1234 kB`.
 pub(super) fn bytes_of(text: &str, label: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(label))?;
     Some(line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()? * 1024)

@@ -32,19 +32,19 @@ use crate::system::orphans;
 use crate::system::process::Process;
 use crate::system::reads;
 
-/// How a program under test is started.
+/// The way in which a program under test is started.
 #[derive(Clone, Debug)]
 pub enum Runnable {
     /// An executable that cargo built. The port is its first argument.
     Executable(PathBuf),
     /// A command line for a program in any language. The command line contains `{port}`, and may contain `{host}`.
     Command(String),
-    /// There is no program to start, for the reason given here.
+    /// There is no program to start. The value contains the reason.
     Missing(Failure),
 }
 
 impl Runnable {
-    /// Returns how to start the program. The port is followed by the stage's options, such as `--seats 3`.
+    /// Returns the program and its arguments: the port, and the stage's options, such as `--seats 3`.
     ///
     /// # Errors
     /// Returns an error if there is no program.
@@ -59,7 +59,7 @@ impl Runnable {
             Self::Command(command) => {
                 let filled =
                     command.replace("{host}", "127.0.0.1").replace("{port}", &port.to_string());
-                // With `exec`, the process is the program itself, not a shell that waits for it.
+                // `exec` replaces the shell with the program, so the process is the program itself.
                 let words: Vec<_> =
                     ["exec".to_owned(), filled].into_iter().chain(options).collect();
                 let arguments = vec!["-c".into(), words.join(" ")];
@@ -81,8 +81,8 @@ pub struct Launch {
     pub arguments: Vec<String>,
     /// The place in which the program runs.
     pub place: Place,
-    /// Whether the program may also listen on a port that the system chooses. The grader judges what a program does if
-    /// its own port is taken, so the confinement must not decide this.
+    /// Whether the program may also listen on a port that the system chooses. A stage checks what a program does if its
+    /// own port is taken, so the confinement must not decide the result.
     pub elsewhere: bool,
 }
 
@@ -113,12 +113,12 @@ pub struct Program {
     process: Arc<Process>,
     keyboard: File,
     is_dumb: bool,
-    /// Whether the program has been seen to edit a line.
+    /// Whether the grader has noticed that the program edits lines.
     has_edited: AtomicBool,
     /// The program's output on the terminal.
     pub output: Arc<Inbox<Screen>>,
-    // The terminal is dropped last, after the process has ended. At that time, dropping the terminal only closes it,
-    // and no process writes to the folder.
+    // The terminal and the folder are dropped last, after the process has ended. By then, dropping the terminal only
+    // closes it, and no process writes to the folder.
     _terminal: PtyProcess,
     _folder: Option<Folder>,
     _proc: Option<File>,
@@ -164,8 +164,9 @@ impl Program {
             confinement::rules(Access { reads, writes, port, elsewhere, ..Access::default() })
         });
         let rules = rules.transpose()?;
-        // The line editor of the kit does not edit on a dumb terminal, so that it is graded both with editing and
-        // without. But many libraries in other languages, such as ncurses, cannot place text on a dumb terminal.
+        // The kit's line editor does not edit lines on a dumb terminal, so the kit's programs are graded both with and
+        // without editing. Programs in other languages get no dumb terminal, because many libraries, such as ncurses,
+        // cannot place text on it.
         let is_dumb = terminal == Terminal::Dumb && !matches!(place, Place::Here { .. });
         let term = if is_dumb { "dumb" } else { "xterm" };
         command.envs([("TERM", term), ("LANG", "C.UTF-8"), ("RUST_BACKTRACE", "0")]);
@@ -184,7 +185,7 @@ impl Program {
         let starting = orphans::starting();
         let pty = PtyProcess::new(command);
         if process::id() != grader {
-            // If exec fails in the child, `new` returns there, too, and the child must not become a second grader.
+            // If exec fails, `new` also returns in the child, which must not become a second grader.
             // SAFETY: ends the process without running any code that belongs to the parent.
             #[allow(unsafe_code)]
             unsafe {
@@ -231,10 +232,10 @@ impl Program {
         &self.process
     }
 
-    /// Waits until the program, rather than the terminal, echoes the typed keys, as a line editor does while it reads a
-    /// line, and until it is idle. Keys that are pressed earlier would be shown twice or get lost, because some editors
-    /// release the terminal for a moment whenever they show a message. The wait is short, because a program need not
-    /// have a line editor. With `TERM=dumb`, few programs have a line editor.
+    /// Waits until the program is idle, and the program, not the terminal, echoes the typed keys. A line editor does
+    /// this while it reads a line. Keys that are pressed earlier would be shown twice or get lost, because some editors
+    /// release the terminal for a moment whenever they show a message. This function does not wait long, because a
+    /// program need not have a line editor. With `TERM=dumb`, few programs have a line editor.
     pub fn wait_for_editor(&self) {
         let deadline = Instant::now() + EDITOR;
         while Instant::now() < deadline {
@@ -256,15 +257,15 @@ impl Program {
         }
     }
 
-    /// Returns whether the terminal waits for whole lines, because the program does not edit lines.
+    /// Returns whether the terminal passes on only whole lines, because the program does not edit lines.
     pub fn reads_lines(&self) -> bool {
         let waits = |mode: Termios| mode.local_flags.contains(LocalFlags::ICANON);
         tcgetattr(&self.keyboard).is_ok_and(waits)
     }
 
     /// Begins a new line just before Enter is pressed, unless the terminal or the program begins one. A terminal that
-    /// waits for whole lines begins a new line itself. A program that reads single keys also begins a new line, unless
-    /// it assumes that a terminal with `TERM=dumb` shows everything that is typed.
+    /// passes on only whole lines begins a new line itself. A program that reads single keys also begins a new line,
+    /// unless it assumes that a terminal with `TERM=dumb` shows everything that is typed.
     pub fn begin_line(&self) {
         let may_miss = self.is_dumb && !self.reads_lines();
         if may_miss && self.output.look(|screen| screen.is_plain()) {
@@ -293,7 +294,7 @@ impl Program {
         Ok(())
     }
 
-    /// Changes the size of the terminal. The system notifies the program.
+    /// Changes the size of the terminal. The system tells the program that the size has changed.
     pub fn resize(&self, columns: NonZero<u16>, rows: NonZero<u16>) -> io::Result<()> {
         self.output.look(|screen| screen.resize(columns, rows));
         set_size(self.keyboard.as_fd(), columns, rows)
@@ -316,7 +317,7 @@ fn read_terminal(
             Ok(read @ 1..) => {
                 journal.note(name, EventKind::Showed(bytes[..read].to_vec()));
                 // Replies arrive before the text that a person types next. A program that sends queries but never reads
-                // gets no more replies.
+                // the replies gets no more replies.
                 let reply = |shown: &mut Screen| {
                     let _ = (&*screen).write(&shown.take_replies());
                 };
@@ -328,7 +329,7 @@ fn read_terminal(
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 let _ = wait_for(screen, PollFlags::POLLIN, PollTimeout::NONE);
             }
-            // When no process has the terminal open any longer, reading returns EIO.
+            // When no process has the terminal open any longer, a read fails with EIO.
             Ok(0) | Err(_) => {
                 source.wait_for(LAST_WORDS);
                 let why = if source.ended().is_some() {
@@ -347,17 +348,17 @@ fn wait_for(terminal: &File, event: PollFlags, limit: PollTimeout) -> io::Result
     Ok(())
 }
 
-/// The maximum time for a line editor to start.
+/// The maximum time that a line editor takes to start.
 const EDITOR: Duration = Duration::from_secs(1);
 
-/// The maximum time for the last output of an ended program to arrive through its terminal.
+/// The maximum time that the last output of a program takes to arrive after the program has ended.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
 impl Drop for Program {
     fn drop(&mut self) {
         self.process.kill();
         orphans::end_orphans();
-        // The last output may say why the program failed, for example that a stage is not written yet.
+        // Waits for the last output, because it may say why the program failed.
         self.output.wait_for(LAST_WORDS, |_| None::<()>);
     }
 }

@@ -32,7 +32,7 @@ const SYSTEM: &[&str] = &[
 const PROC: &[&str] =
     &["cpuinfo", "filesystems", "loadavg", "meminfo", "stat", "sys", "uptime", "version", "vmstat"];
 
-/// The beginnings of the names of files and folders in `/etc`.
+/// The beginnings of the names of the files and folders in `/etc` that programs may read.
 const ETC: &[&str] = &[
     "alternatives",
     "ca-certificates",
@@ -64,14 +64,14 @@ const ETC: &[&str] = &[
 /// The folders of a kit that contain other people's work, the grader, and build results.
 const OTHERS: &[&str] = &["solutions", "tests", "labs", "target", ".git"];
 
-/// Additional paths that the user of the grader has named.
+/// Additional paths that programs may read, as named by the user of the grader.
 static MORE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
-/// The folder of a submission. The contents of its files give a program no rights.
+/// The folder of a submission. The contents of the files in this folder must not let programs read more.
 static DISTRUSTED: Mutex<Option<PathBuf>> = Mutex::new(None);
 
-/// Prevents programs from reading what the files in this folder refer to, such as the targets of links and the
-/// interpreters of scripts, unless the programs may read it in any case.
+/// Prevents programs from reading the targets of links, the interpreters of scripts, and other files to which the files
+/// in this folder refer, unless all programs may read them.
 pub fn distrust(folder: &Path) {
     *DISTRUSTED.lock().unwrap_or_else(PoisonError::into_inner) = fs::canonicalize(folder).ok();
 }
@@ -92,13 +92,13 @@ pub fn allow(paths: impl IntoIterator<Item = PathBuf>) {
     MORE.lock().unwrap_or_else(PoisonError::into_inner).extend(paths);
 }
 
-/// Returns the paths that every program may read. Paths that do not exist are left out later.
+/// Returns the paths that every program may read. Some of the returned paths may not exist.
 pub fn of_system() -> Vec<PathBuf> {
     let mut all: Vec<PathBuf> = SYSTEM.iter().map(PathBuf::from).collect();
     all.extend(PROC.iter().map(|name| Path::new("/proc").join(name)));
     let is_needed = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        // The other files whose names begin with `passwd` or `group` are copies.
+        // Files such as `passwd-` and `group-` are backups, which no program needs.
         !name.ends_with('-') && ETC.iter().any(|begin| name.starts_with(begin))
     };
     all.extend(entries(Path::new("/etc")).filter(is_needed));
@@ -107,7 +107,7 @@ pub fn of_system() -> Vec<PathBuf> {
 }
 
 /// Returns the paths that the program of a command line may read: the current folder, the files that the command line
-/// names and the folders in which they are, and the interpreters that it may find.
+/// names, the folders of these files, and the interpreters in the search path.
 pub fn of_command(command: &str) -> Vec<PathBuf> {
     let mut all = BTreeSet::new();
     all.extend(env::current_dir().into_iter().flat_map(folder));
@@ -126,7 +126,8 @@ pub fn of_command(command: &str) -> Vec<PathBuf> {
         for path in [named, found].into_iter().flatten().filter(|path| !is_distrusted(path)) {
             let target = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
             all.extend([path, target.clone()].iter().flat_map(|path| around(path)));
-            // A script names its interpreter, which may be a script, too. The limit ends a chain of scripts.
+            // A script names its interpreter, which may be a script, too. The limit keeps a chain of scripts from going
+            // on forever.
             if next < 100 {
                 words.extend(interpreter(&target));
             }
@@ -135,7 +136,7 @@ pub fn of_command(command: &str) -> Vec<PathBuf> {
     all.into_iter().collect()
 }
 
-/// Returns the files and folders that belong to the programs that a command may find.
+/// Returns the files and folders that belong to the programs in the search path.
 pub fn of_search_path() -> Vec<PathBuf> {
     search_path().iter().filter(|one| one.is_absolute()).flat_map(|one| installation(one)).collect()
 }
@@ -168,8 +169,8 @@ fn interpreter(script: &Path) -> Vec<String> {
     line.map(|line| line.split_whitespace().map(ToOwned::to_owned).collect()).unwrap_or_default()
 }
 
-/// Returns a path with the files around it: a named file may need the files in its folder, and a program may need the
-/// files that were installed with it.
+/// Returns a path and the paths near it: a file that a command line names may need the files in its folder, and a
+/// program may need the files that were installed with it.
 fn around(path: &Path) -> Vec<PathBuf> {
     let mut all = vec![path.to_owned()];
     if path.is_dir() {
@@ -183,17 +184,18 @@ fn around(path: &Path) -> Vec<PathBuf> {
     all
 }
 
-/// Returns the files and folders that belong to the programs of a folder such as `~/.pyenv/shims`.
+/// Returns the files and folders that belong to the programs in a folder such as `~/.pyenv/shims`.
 pub fn installation(bin: &Path) -> Vec<PathBuf> {
     let is_for_programs = ["bin", "sbin", "shims"].iter().any(|name| bin.ends_with(name));
     let prefix = bin.parent().filter(|_| is_for_programs).filter(|prefix| {
-        // These folders contain much more than programs.
+        // `.cargo` and `.local` contain much more than programs.
         ![".cargo", ".local"].iter().any(|name| prefix.ends_with(name))
     });
     [Some(bin), prefix].into_iter().flatten().flat_map(|path| folder(path.to_owned())).collect()
 }
 
-/// Returns the folder, or only its permitted parts if the folder contains too much.
+/// Returns the folder. Returns only some of its entries if the folder is a kit, and nothing if it contains the home
+/// folder or the system's temporary files.
 fn folder(folder: PathBuf) -> Vec<PathBuf> {
     let Ok(real) = fs::canonicalize(&folder) else { return Vec::new() };
     let is_too_much =

@@ -1,4 +1,4 @@
-//! The parts of the machine and of a kit that `cargo build` needs, and no more. The compiler reads the sources of a
+//! Determines which parts of the machine and of a kit `cargo build` needs. The compiler reads the sources of a
 //! submission, so everything that the compiler may read can become part of the program (`include_str!`, `#[path]`,
 //! `env!`).
 
@@ -13,7 +13,7 @@ use crate::system::reads;
 /// The parts of cargo's home folder that a build reads. The other parts contain, for example, credentials.
 const CARGO_HOME: [&str; 5] = ["bin", "registry", "git", "config", "config.toml"];
 
-/// The files that cargo and rustup look for in a folder and in all folders above it.
+/// The files that cargo and rustup search for in a folder and in all folders above it.
 const SETTINGS: [&str; 4] =
     [".cargo/config", ".cargo/config.toml", "rust-toolchain", "rust-toolchain.toml"];
 
@@ -57,7 +57,7 @@ pub fn access(kit: &Path, workspace: &Path, target: &Path, folder: &str) -> Acce
     for above in real.ancestors() {
         reads.extend(SETTINGS.map(|name| above.join(name)));
     }
-    // A link in a submission could lead anywhere.
+    // Links are left out, because a link in a submission could lead anywhere.
     let is_free = |path: &PathBuf| {
         let mut others = ["target", ".git"].iter().chain(&PACKAGES);
         !path.is_symlink() && !others.any(|name| path.ends_with(name))
@@ -72,7 +72,7 @@ pub fn access(kit: &Path, workspace: &Path, target: &Path, folder: &str) -> Acce
         reads.extend(manifests.filter(|manifest| !manifest.is_symlink()));
     }
     let lists = ["labs", "solutions"].map(|name| kit.join(name)).to_vec();
-    // If kits share a build folder, `debug` is a link.
+    // If kits share a build folder, `debug` is a link to this folder.
     let writes = vec![target.to_owned(), target.join("debug"), workspace.join("Cargo.lock")];
     Access { reads, lists, writes, ..Access::default() }
 }
@@ -86,7 +86,8 @@ pub fn clear_environment(cargo: &mut Command) {
     for (name, _) in env::vars_os().filter(|(name, _)| !is_needed(&name.to_string_lossy())) {
         cargo.env_remove(name);
     }
-    // The build has a different home folder, and a wrapper such as sccache needs a network.
+    // The build has a different home folder. Wrappers are switched off, because a wrapper such as sccache needs a
+    // network.
     for (name, home) in ["CARGO_HOME", "RUSTUP_HOME"].iter().zip(homes()) {
         cargo.envs(home.map(|home| (name, home)));
     }

@@ -1,4 +1,4 @@
-//! The system calls in which a program's threads wait, on Linux. On other systems, the waits are unknown.
+//! Finds the system calls in which a program's threads wait. This works only on Linux.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,15 +7,16 @@ use std::path::Path;
 
 use nix::unistd::Pid;
 
-/// Threads that every program of the kit has. These threads wait for work, so they are not a sign of a mistake.
+/// The names of threads that every program of the kit has. These threads always wait for work, so their waits do not
+/// indicate a mistake.
 const HELPERS: [&str; 2] = ["ctrl-c", "log"];
 
-/// The system calls in which threads wait, each with the number of threads.
+/// The system calls in which threads wait, each with the number of its threads.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Waits(BTreeMap<String, usize>);
 
 impl Waits {
-    /// Returns the waits of a process. A thread that is running, or that has just ended, is not waiting.
+    /// Returns the waits of a process. Threads that are running or have just ended have no waits.
     pub fn of(pid: Pid) -> Self {
         let mut waits = BTreeMap::new();
         let process = format!("/proc/{pid}");
@@ -31,7 +32,7 @@ impl Waits {
         Self(waits)
     }
 
-    /// Returns whether no waits are known.
+    /// Returns whether the list of waits is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -48,8 +49,8 @@ impl fmt::Display for Waits {
     }
 }
 
-/// Returns the system call in which a thread waits, in words. `call` contains the number of its system call and the
-/// arguments, or `running`; see `proc_pid_syscall(5)`.
+/// Describes the system call in which a thread waits. `call` contains the number and the arguments of this call, or
+/// `running`; see `proc_pid_syscall(5)`.
 #[cfg(target_os = "linux")]
 fn wait(call: &str, process: &Path) -> Option<String> {
     const POLL: &str = "a poll of several files";
@@ -100,7 +101,7 @@ mod tests {
 
     use super::{Waits, wait};
 
-    /// Waits until the process waits in the expected way.
+    /// Waits until a thread of the process waits in the expected system call.
     fn soon(pid: u32, expected: &str) {
         let deadline = Instant::now() + Duration::from_secs(10);
         let pid = Pid::from_raw(pid.cast_signed());
@@ -144,7 +145,7 @@ mod tests {
         let mut reader = stream.try_clone().unwrap();
         let reading = thread::spawn(move || reader.read(&mut [0]).unwrap());
         let waiting = thread::spawn(move || ended.recv());
-        // Other tests run in this process at the same time, so their waits are reported, too.
+        // Other tests run in this process at the same time, so the process also has their waits.
         let deadline = Instant::now() + Duration::from_secs(10);
         let expected = ["accept", "a read from a connection", "a lock, a channel"];
         loop {

@@ -1,4 +1,5 @@
-//! Bytes in a session file: as text if they are text, so that people can read the file, or else in hexadecimal digits.
+//! The format of bytes in a session file: valid UTF-8 is stored as readable text, and other bytes as hexadecimal
+//! digits.
 
 use std::fmt::Write;
 

@@ -17,13 +17,13 @@ use crate::trace::pipe::{End, Next, Pipe};
 use crate::trace::trouble::{Kind, Trouble};
 use crate::trace::way::Way;
 
-/// The time between two looks at whether a receiver has read a piece.
+/// The interval between two checks of whether a receiver has read a piece.
 const LOOK: Duration = Duration::from_millis(1);
 
-/// How much is read at a time.
+/// The maximum number of bytes in one read.
 const CHUNK: usize = 16 * 1024;
 
-/// The maximum number of reads before the other connections have their turn.
+/// The maximum number of reads before the relay serves the other connections.
 const READS: usize = 8;
 
 /// One connection.
@@ -32,17 +32,17 @@ pub struct Connection {
     name: Option<String>,
     names: Names,
     trouble: Rc<Trouble>,
-    /// The client and the server; nothing once the connection is over.
+    /// The client and the server, or `None` after the end of the connection.
     ends: Option<[TcpStream; 2]>,
-    /// The direction to the server, and the one to the client.
+    /// The direction to the server, and the direction to the client.
     pipes: [Pipe; 2],
-    /// Whether the connection to the server has not been made yet.
+    /// Whether the connection to the server is still being established.
     is_connecting: bool,
-    /// Directions in which a socket was full.
+    /// The directions in which a socket was full.
     is_full: [bool; 2],
-    /// Whether nothing more is passed on, and what still arrives is dropped.
+    /// Whether the relay passes on nothing more, and discards all bytes that still arrive.
     is_draining: bool,
-    /// Directions that trouble has stopped.
+    /// The directions in which the relay has stopped because of `--stop-after`.
     is_stopped: [bool; 2],
     /// The ends whose streams have ended.
     has_ended: [bool; 2],
@@ -52,7 +52,7 @@ impl Connection {
     /// Begins to connect a client to the server.
     ///
     /// # Errors
-    /// When the system provides no socket.
+    /// Returns an error if the system does not provide a socket, or if the connection fails at once.
     pub fn new(
         number: u32,
         lab: u32,
@@ -61,7 +61,7 @@ impl Connection {
         trouble: &Rc<Trouble>,
     ) -> io::Result<Self> {
         client.set_nonblocking(true)?;
-        // It fails if the client has already gone, which is noticed later.
+        // This call fails if the client has already disconnected, which a later read detects.
         let _ = client.set_nodelay(true);
         let socket = Socket::new(Domain::for_address(server), Type::STREAM, None)?;
         socket.set_nonblocking(true)?;
@@ -87,12 +87,12 @@ impl Connection {
         Ok(connection)
     }
 
-    /// The number of the connection.
+    /// Returns the number of the connection.
     pub fn number(&self) -> u32 {
         self.number
     }
 
-    /// Whether nothing more can happen.
+    /// Returns whether the connection has ended, so that nothing more can happen.
     pub fn is_over(&self) -> bool {
         self.ends.is_none()
     }
@@ -103,7 +103,7 @@ impl Connection {
         }
     }
 
-    /// What to wait for, for each end.
+    /// Returns the events to wait for at each end.
     pub fn interests(&self) -> Vec<(BorrowedFd<'_>, PollFlags)> {
         let Some(ends) = &self.ends else { return Vec::new() };
         let interest = |end: usize| {
@@ -118,11 +118,12 @@ impl Connection {
         };
         let interests =
             ends.iter().enumerate().map(|(end, stream)| (stream.as_fd(), interest(end)));
-        // An end of which nothing is expected would wake the relay again and again after a reset.
+        // After a reset, an end without expected events would wake the relay again and again.
         interests.filter(|(_, flags)| !flags.is_empty()).collect()
     }
 
-    /// Reads what has arrived, and passes on what is due. Returns when to call this again, if nothing happens before.
+    /// Reads all bytes that have arrived, and passes on the bytes that are due. Returns when to call this function
+    /// again if nothing happens before that time.
     pub fn work(&mut self, report: &mut dyn FnMut(What)) -> Option<Instant> {
         if self.is_connecting && !self.connects(report) {
             return None;
@@ -131,7 +132,7 @@ impl Connection {
             self.reads(way, report);
         }
         let due = Way::BOTH.map(|way| self.passes_on(way, report)).into_iter().flatten().min();
-        // A connection that has stopped in both directions stays as it is, like one through a network that is gone.
+        // A connection that has stopped in both directions remains open, as if the network had failed.
         if self.pipes.iter().all(Pipe::is_over) && self.is_stopped != [true; 2] {
             self.is_draining = true;
             if self.has_ended == [true; 2] {
@@ -141,7 +142,7 @@ impl Connection {
         due
     }
 
-    /// Finds out whether the connection to the server has been made.
+    /// Returns whether the connection to the server has been established.
     fn connects(&mut self, report: &mut dyn FnMut(What)) -> bool {
         let Some([_, server]) = &self.ends else { return false };
         let failed = server.take_error().unwrap_or_else(Some);
@@ -241,7 +242,7 @@ impl Connection {
                     self.is_full[at] = true;
                     return None;
                 }
-                // The receiver has gone. What it sent before has been read.
+                // The receiver has disconnected. All bytes that the receiver sent before have been read.
                 Err(_) => {
                     let way = Way::BOTH[1 - at];
                     report(What::Reset { connection, way });
@@ -252,7 +253,7 @@ impl Connection {
         }
     }
 
-    /// Whether the receiver has read everything, as far as the system tells.
+    /// Returns whether the receiver has read all bytes, as far as the system can tell.
     fn is_read(&self, way: Way) -> bool {
         let Some(ends) = &self.ends else { return true };
         let receiver = &ends[1 - way as usize];

@@ -1,4 +1,4 @@
-//! What a relay reports. A session file contains these events.
+//! The events that a relay reports. A session file stores these events.
 
 use std::net::SocketAddr;
 
@@ -11,32 +11,32 @@ use crate::trace::way::Way;
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// The time since the relay began, in microseconds.
+    /// The time since the relay was started, in microseconds.
     pub at: u64,
-    /// What happened.
+    /// The kind of event.
     #[serde(flatten)]
     pub what: What,
 }
 
-/// What happened.
+/// The kinds of events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum What {
     /// A client has connected.
     Opened {
-        /// The number of the connection, from 1.
+        /// The number of the connection, counted from 1.
         connection: u32,
         /// The client's address.
         from: SocketAddr,
     },
-    /// The wire has shown the client's nickname.
+    /// The client's nickname has become known.
     Named {
         /// The number of the connection.
         connection: u32,
         /// The nickname.
         name: String,
     },
-    /// Bytes were passed on, in one piece.
+    /// The relay passed on bytes in one piece.
     Passed {
         /// The number of the connection.
         connection: u32,
@@ -44,61 +44,61 @@ pub enum What {
         way: Way,
         /// The bytes.
         bytes: Bytes,
-        /// How long the relay has kept the last of them, in microseconds, if trouble delayed them.
+        /// How long the relay kept the last of these bytes, in microseconds, if trouble may delay bytes.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         late: Option<u64>,
     },
-    /// The sender has ended its stream, and the relay has passed this on.
+    /// The sender ended its stream, and the relay passed on the end.
     Closed {
         /// The number of the connection.
         connection: u32,
         /// The direction.
         way: Way,
     },
-    /// The sender has reset the connection, and the relay has passed this on.
+    /// The sender reset the connection, and the relay passed on the reset.
     Reset {
         /// The number of the connection.
         connection: u32,
         /// The direction.
         way: Way,
     },
-    /// The relay has made trouble that is not about single pieces.
+    /// The relay stopped, closed or reset a connection, or one direction of it, as an option requires.
     Trouble {
         /// The number of the connection.
         connection: u32,
         /// The direction.
         way: Way,
-        /// What the relay did.
+        /// The action of the relay.
         kind: Kind,
-        /// How many bytes had been passed on in this direction.
+        /// The number of bytes that had been passed on in this direction.
         after: u64,
     },
-    /// The relay has ended a connection, because it could not reach the server, or had too many connections.
+    /// The relay refused a connection, because the server was unreachable or there were too many connections.
     Refused {
         /// The number of the connection.
         connection: u32,
         /// The reason.
         why: String,
     },
-    /// The connection is over.
+    /// The connection has ended.
     Gone {
         /// The number of the connection.
         connection: u32,
     },
-    /// The server has printed a line.
+    /// The server printed a line.
     Printed {
         /// The line.
         line: String,
     },
-    /// Anything else, in words.
+    /// Any other event, described in words.
     Note {
-        /// The words.
+        /// The description.
         text: String,
     },
 }
 
 impl What {
-    /// The number of the connection that the event is about.
+    /// Returns the number of the connection that the event is about.
     pub fn connection(&self) -> Option<u32> {
         match *self {
             Self::Opened { connection, .. }

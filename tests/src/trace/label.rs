@@ -1,4 +1,4 @@
-//! What stands on the rows of a ladder: messages, the pieces that brought them, and what stuck together.
+//! The texts in the rows of a ladder: messages, the pieces in which they arrived, and messages that arrived together.
 
 use std::fmt::Write;
 
@@ -12,59 +12,59 @@ use crate::trace::way::Way;
 /// The mark between two pieces.
 const CUT: &str = "╎";
 
-/// The mark of a message that came in the same piece as the end of the one before.
+/// The mark in front of a message that arrived in the same piece as the end of the previous message.
 const GLUED: &str = "+ ";
 
-/// If an incomplete message is longer, it is shown.
+/// If an incomplete message has more bytes than this, it is shown.
 const MOST_BYTES: usize = 64 * 1024 + 1024;
 
-/// If an incomplete message consists of more pieces, it is shown.
+/// If an incomplete message has more pieces than this, it is shown.
 const MOST_PIECES: usize = 4096;
 
-/// The maximum number of pieces whose marks are shown.
+/// The maximum number of marks that are kept for a message.
 const MOST_CUTS: usize = 40;
 
-/// If this many pieces in a row are a space, their marks are not shown.
+/// If this number of consecutive pieces are single spaces, no marks are shown.
 const PADDING: usize = 4;
 
 /// The maximum length of a text that is shown, in bytes.
 const LONG: usize = 200;
 
-/// A message, or a part of one, for one row.
+/// A message, or a part of a message, for one row.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Label {
-    /// When its last piece was passed on, in microseconds.
+    /// The time when the last piece was passed on, in microseconds.
     pub at: u64,
     bytes: Vec<u8>,
-    /// Where the pieces after the first begin, up to [`MOST_CUTS`].
+    /// The positions at which the second and later pieces begin, at most [`MOST_CUTS`].
     cuts: Vec<usize>,
     pieces: usize,
     is_glued: bool,
-    /// Whether the message began in an earlier row.
+    /// Whether an earlier row shows the beginning of the message.
     has_begun: bool,
-    /// Whether the rest of the message follows.
+    /// Whether a later row will show the rest of the message.
     has_rest: bool,
     /// How long the relay kept the last byte, in milliseconds.
     late: Option<u64>,
 }
 
-/// What has been passed on in one direction of a connection, and is not a whole message yet.
+/// The incomplete message that has been passed on so far in one direction of a connection.
 pub struct Pending {
     lab: u32,
     way: Way,
-    /// The part of the message that has been drawn.
+    /// The part of the message that has already been drawn.
     drawn: Vec<u8>,
-    /// The part that has not been drawn.
+    /// The part of the message that has not been drawn yet.
     begun: Option<Label>,
 }
 
 impl Pending {
-    /// Nothing yet.
+    /// Creates the state of one direction, without any bytes.
     pub fn new(lab: u32, way: Way) -> Self {
         Self { lab, way, drawn: Vec::new(), begun: None }
     }
 
-    /// Adds a piece. Returns the messages that are complete now.
+    /// Adds a piece, and returns the messages that are now complete.
     pub fn add(&mut self, at: u64, mut piece: &[u8], late: Option<u64>) -> Vec<Label> {
         let late = late.map(|late| late / 1000);
         let (mut complete, mut is_glued) = (Vec::new(), false);
@@ -96,15 +96,15 @@ impl Pending {
         complete
     }
 
-    /// When the last piece of an incomplete message was passed on, if it has not been drawn.
+    /// Returns when the last piece of the message was passed on, unless everything has been drawn.
     pub fn since(&self) -> Option<u64> {
         self.begun.as_ref().map(|begun| begun.at)
     }
 
-    /// Returns what has come of an incomplete message, because nothing more has come for a while.
+    /// Returns the incomplete part of a message for which no more bytes have arrived for a while.
     pub fn take(&mut self) -> Option<Label> {
         let mut label = self.begun.take()?;
-        // On wires 1 and 2, a missing ⏎ is enough to see this, and some words are complete without ⏎.
+        // In wire formats 1 and 2, a missing ⏎ shows that a line is incomplete, and some words are complete without ⏎.
         if self.lab > 2 {
             label.has_rest = true;
             self.drawn.extend_from_slice(&label.bytes);
@@ -113,7 +113,8 @@ impl Pending {
     }
 }
 
-/// The length of the first message, if it is complete. It was not complete without the bytes from `new` on.
+/// Returns the length of the first message if it is complete. Without the bytes from position `new` on, the message is
+/// incomplete.
 fn whole_len(lab: u32, way: Way, bytes: &[u8], new: usize) -> Option<usize> {
     let bare: &[u8] = match (lab, way) {
         (1, Way::ToServer) => b"quit",
@@ -135,7 +136,7 @@ fn whole_len(lab: u32, way: Way, bytes: &[u8], new: usize) -> Option<usize> {
     }
 }
 
-/// The length of the first message on wire 4, if it is complete.
+/// Returns the length of the first message in wire format 4 if it is complete.
 fn request_len(way: Way, bytes: &[u8]) -> Option<usize> {
     let all = messages::messages(4, bytes);
     let first = *all.first()?;
@@ -150,12 +151,12 @@ fn request_len(way: Way, bytes: &[u8]) -> Option<usize> {
     is_whole.then(|| lines.iter().map(|line| line.len()).sum())
 }
 
-/// Whether these bytes on wire 3 cannot be the beginning of a frame.
+/// Returns whether these bytes in wire format 3 cannot be the beginning of a frame.
 fn is_no_frame(bytes: &[u8]) -> bool {
     bytes.len() >= HEADER && messages::frame(bytes).is_none()
 }
 
-/// The number of lines of a message on wire 4 that is not a chat message.
+/// Returns the number of lines of a message in wire format 4 that is not a chat message.
 fn line_count(message: &[u8], way: Way) -> usize {
     match message.split(|byte| b": \r\n".contains(byte)).next() {
         Some(b"JOIN_CHATROOM") => 4,
@@ -168,7 +169,7 @@ fn line_count(message: &[u8], way: Way) -> usize {
 }
 
 impl Label {
-    /// The text of the row, in at most `room` columns.
+    /// Returns the text of the row, in at most `room` columns.
     pub fn text(&self, lab: u32, room: usize) -> String {
         let mut end = if self.has_rest { "…".to_owned() } else { String::new() };
         if let Some(late) = self.late {
@@ -195,7 +196,7 @@ impl Label {
         ladder::short(lab, &text)
     }
 
-    /// The pieces with a mark between them, if all of them can be shown.
+    /// Returns the pieces, separated by marks, if all of them can be shown.
     fn with_cuts(&self) -> Option<String> {
         if self.bytes.len() > LONG || self.cuts.len() + 1 < self.pieces {
             return None;
@@ -206,7 +207,7 @@ impl Label {
             pieces.push(short_blanks(&visible(&self.bytes[begin..end])));
             begin = end;
         }
-        // The padding of a header would hide everything else.
+        // If the padding of a header is split, its marks would hide the rest of the text.
         let text = pieces.join(CUT);
         (!text.contains(&format!(" {CUT}").repeat(PADDING))).then_some(text)
     }
@@ -216,7 +217,7 @@ impl Label {
 mod tests {
     use super::{Pending, Way};
 
-    /// The texts of the rows for these pieces, and of what is left.
+    /// Returns the texts of all rows for these pieces, including a row for an incomplete message at the end.
     fn texts(lab: u32, way: Way, pieces: &[&str]) -> Vec<String> {
         let mut pending = Pending::new(lab, way);
         let mut labels = Vec::new();
@@ -227,7 +228,7 @@ mod tests {
         labels.iter().map(|label| label.text(lab, 40)).collect()
     }
 
-    /// The texts of two pieces with a pause between them.
+    /// Returns the texts for two pieces with a pause between them.
     fn texts_with_pause(lab: u32, one: &str, two: &str) -> Vec<String> {
         let mut pending = Pending::new(lab, Way::ToServer);
         let mut labels = pending.add(0, one.as_bytes(), None);

@@ -1,4 +1,5 @@
-//! A ladder that grows while a session runs: the server and a lane for each client, and what they send to each other.
+//! A ladder that is drawn while a session runs. The ladder has a lane for the server and for each client, and shows
+//! their messages.
 
 use std::collections::BTreeMap;
 
@@ -11,32 +12,32 @@ use crate::trace::event::{Event, What};
 use crate::trace::label::{Label, Pending};
 use crate::trace::way::Way;
 
-/// An incomplete message is drawn when nothing has come for this time, in microseconds.
+/// The time without further bytes after which an incomplete message is drawn, in microseconds.
 const QUIET: u64 = 300_000;
 
-/// The minimum width of the texts, in columns.
+/// The minimum width of the text, in columns.
 const TEXT: usize = 34;
 
 /// The minimum and the maximum width of a lane.
 const LANE: [usize; 2] = [6, 11];
 
-/// The maximum number of rows of one text.
+/// The maximum number of rows for one text.
 const ROWS: usize = 3;
 
 /// The lane of the server.
 const SERVER: usize = 0;
 
-/// The lanes, and what has not been drawn yet.
+/// The lanes, and the messages that have not been drawn yet.
 pub struct Ladder {
     lab: u32,
-    /// The width of the terminal, if there is one, and its rows.
+    /// The numbers of columns and rows of the terminal, if there is one.
     size: Option<(usize, usize)>,
     clients: BTreeMap<u32, Client>,
     /// The clients' lanes, from left to right.
     lanes: Vec<Option<u32>>,
-    /// Whether the names above the lanes are no longer right.
+    /// Whether the names above the lanes must be drawn again.
     is_changed: bool,
-    /// The number of rows since the names were drawn.
+    /// The number of rows since the names were last drawn.
     rows: usize,
 }
 
@@ -49,7 +50,7 @@ struct Client {
 /// One row.
 struct Row<'a> {
     at: u64,
-    /// The lanes from which and to which an arrow goes; the same lane if there is none.
+    /// The lanes where the arrow begins and ends. If both are the same lane, there is no arrow.
     lanes: (usize, usize),
     text: &'a str,
     style: Style,
@@ -57,7 +58,8 @@ struct Row<'a> {
 }
 
 impl Ladder {
-    /// A ladder for a lab. `size` is the number of columns and rows of the terminal; a pipe has none.
+    /// Creates a ladder for a lab. `size` contains the numbers of columns and rows of the terminal, or is `None` for a
+    /// pipe.
     pub fn new(lab: u32, size: Option<(usize, usize)>) -> Self {
         Self { lab, size, clients: BTreeMap::new(), lanes: Vec::new(), is_changed: true, rows: 0 }
     }
@@ -68,13 +70,13 @@ impl Ladder {
         self.size = size;
     }
 
-    /// Draws an event. Returns the lines.
+    /// Draws an event, and returns the lines.
     pub fn draw(&mut self, event: &Event) -> Vec<String> {
         let mut lines = self.draw_until(event.at);
         match &event.what {
             What::Opened { connection, .. } => self.open(*connection),
             What::Named { connection, name } => {
-                // On wire 2, a nickname may be without ⏎. The reply shows that it is complete.
+                // In wire format 2, a nickname may have no ⏎. The reply shows that the nickname is complete.
                 let is_it = |number, way, _| number == *connection && way == Way::ToServer;
                 lines.extend(self.flush_where(is_it));
                 if let Some(client) = self.clients.get_mut(connection) {
@@ -89,7 +91,7 @@ impl Ladder {
                     lines.extend(self.label(*connection, *way, &label));
                 }
             }
-            // Whatever happens to a connection, it comes after the bytes before it.
+            // The bytes that were passed on before this event must be drawn first.
             what => {
                 let number = what.connection();
                 lines.extend(number.into_iter().flat_map(|number| self.flush(number)));
@@ -102,7 +104,7 @@ impl Ladder {
         lines
     }
 
-    /// Draws an event that has one row, whatever was before it.
+    /// Draws an event that needs only one row.
     fn single(&mut self, Event { at, what }: &Event) -> Vec<String> {
         let (way, text, style, dash) = match what {
             What::Opened { .. } => (Some(Way::ToServer), "connects".to_owned(), Style::new(), '─'),
@@ -130,13 +132,13 @@ impl Ladder {
         self.row(&Row { at: *at, lanes, text: &(front + &text), style, dash })
     }
 
-    /// Draws the incomplete messages for which nothing has come for a while before this time.
+    /// Draws the incomplete messages for which no more bytes arrived for a while before this time.
     pub fn draw_until(&mut self, now: u64) -> Vec<String> {
         let is_due = |since: u64| since.saturating_add(QUIET) <= now;
         self.flush_where(|_, _, since| is_due(since))
     }
 
-    /// When to call [`Ladder::draw_until`].
+    /// Returns when to call [`Ladder::draw_until`].
     pub fn due(&self) -> Option<u64> {
         let pending = self.clients.values().flat_map(|client| &client.pending);
         pending.filter_map(Pending::since).min().map(|since| since.saturating_add(QUIET))
@@ -171,7 +173,7 @@ impl Ladder {
         match self.lanes.iter_mut().find(|lane| lane.is_none()) {
             Some(free) => *free = Some(number),
             None if has_room => self.lanes.push(Some(number)),
-            // The others share one lane.
+            // The other clients share one lane.
             None => {}
         }
         self.is_changed = true;
@@ -189,18 +191,18 @@ impl Ladder {
         self.size.map_or(80, |(columns, _)| columns)
     }
 
-    /// The lane of a client. After the last lane is the one that the others share.
+    /// Returns the lane of a client. A client without its own lane uses the shared lane after the last lane.
     fn lane(&self, number: u32) -> usize {
         let found = self.lanes.iter().position(|lane| *lane == Some(number));
         found.map_or(self.lanes.len() + 1, |lane| lane + 1)
     }
 
-    /// The number of clients in the last lane.
+    /// Returns the number of clients in the shared lane.
     fn others(&self) -> usize {
         self.clients.len() - self.lanes.iter().flatten().count()
     }
 
-    /// The number of lanes, and their width.
+    /// Returns the number of lanes and their width.
     fn layout(&self) -> (usize, usize) {
         let count = self.lanes.len().max(1) + 1 + usize::from(self.others() > 0);
         let room = self.columns().saturating_sub(CLOCK + TEXT);
@@ -221,7 +223,7 @@ impl Ladder {
         self.row(&Row { at: label.at, lanes, text: &text, style: Style::new(), dash: '─' })
     }
 
-    /// The name of a client in front of its texts, if it has no lane of its own.
+    /// Returns the client's name, which precedes its texts if the client has no lane of its own.
     fn front(&self, number: u32) -> String {
         if self.lane(number) > self.lanes.len() { self.name(number) + ": " } else { String::new() }
     }
@@ -230,7 +232,8 @@ impl Ladder {
         self.clients.get(&number).map(|client| client.name.clone()).unwrap_or_default()
     }
 
-    /// Returns the lines for a row: the names of the lanes too, if they have changed or have left the screen.
+    /// Returns the lines for a row. The lines include the names of the lanes if they have changed or have left the
+    /// screen.
     fn row(&mut self, row: &Row) -> Vec<String> {
         let mut lines = Vec::new();
         let (count, lane_width) = self.layout();
@@ -294,22 +297,22 @@ impl Ladder {
     }
 }
 
-/// The column of a lane.
+/// Returns the column of a lane.
 fn column(lane: usize, lane_width: usize) -> usize {
     CLOCK + lane * lane_width + lane_width / 2
 }
 
-/// The column where the texts begin, to the right of the last lane.
+/// Returns the column where the texts begin, to the right of the last lane.
 fn text_column(count: usize, lane_width: usize) -> usize {
     column(count - 1, lane_width) + 3
 }
 
-/// Returns how many lanes fit.
+/// Returns the maximum number of lanes that fit.
 fn most_lanes(columns: usize) -> usize {
     (columns.saturating_sub(CLOCK + TEXT) / LANE[0]).max(3)
 }
 
-/// The lanes from which and to which an arrow goes.
+/// Returns the lanes where an arrow begins and ends.
 fn ends(way: Way, client: usize) -> (usize, usize) {
     match way {
         Way::ToServer => (client, SERVER),

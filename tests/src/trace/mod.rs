@@ -1,6 +1,7 @@
-//! A relay in front of a server, which shows every message of real sessions, and can make trouble on the way.
+//! A relay in front of a server. The relay shows every message of a real session, and can make trouble between the
+//! client and the server.
 //!
-//! The relay produces events. The ladder draws them, and a session file and a packet capture store them.
+//! The relay produces events. The ladder draws the events, and a session file and a packet capture store them.
 
 pub mod bytes;
 pub mod connection;

@@ -1,12 +1,12 @@
-//! The nickname of a client, as the wire shows it.
+//! Finds the nickname of a client in its messages.
 
 use crate::report::messages;
 use crate::trace::way::Way;
 
-/// How many bytes of a message may come before its nickname, and how long a nickname may be.
+/// The number of bytes at the beginning of a client's stream that are searched for its nickname.
 const MOST: usize = 512;
 
-/// Finds the nickname in what a client sends.
+/// Finds the nickname in the bytes from a client.
 pub struct Names {
     lab: u32,
     begun: Vec<u8>,
@@ -14,13 +14,13 @@ pub struct Names {
 }
 
 impl Names {
-    /// A client of this lab that has sent nothing.
+    /// Creates the state for a client of this lab that has sent nothing yet.
     pub fn new(lab: u32) -> Self {
-        // Wire 1 has no nicknames.
+        // Wire format 1 has no nicknames.
         Self { lab, begun: Vec::new(), is_settled: lab == 1 }
     }
 
-    /// Reads on. Returns the nickname, once.
+    /// Reads more bytes. Returns the nickname as soon as it is found, but only once.
     pub fn read(&mut self, way: Way, bytes: &[u8]) -> Option<String> {
         if self.is_settled {
             return None;
@@ -31,7 +31,7 @@ impl Names {
         }
         let text = String::from_utf8_lossy(&self.begun);
         let name = match self.lab {
-            // The nickname may be bare. Then only the reply shows that it is complete.
+            // The nickname may have no newline, so that only the reply shows that the nickname is complete.
             2 => match text.split_once('\n') {
                 Some((name, _)) => Some(name),
                 None => (way == Way::ToClient).then_some(&*text),

@@ -1,5 +1,5 @@
-//! A packet capture (pcap) of a session, for Wireshark and tshark. The relay sees no packets, so they are made up: as if
-//! each client had its own computer, and each piece had been one segment.
+//! A packet capture (pcap) of a session, for Wireshark and tshark. The relay does not see packets, so the capture
+//! contains invented packets, as if each client had its own computer, and each piece were one segment.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -13,15 +13,16 @@ use crate::trace::way::Way;
 /// The maximum number of bytes in a segment, as on Ethernet.
 const SEGMENT: usize = 1460;
 
-/// The lengths of the headers.
+/// The lengths of the IP and TCP headers, in bytes.
 const IP: usize = 20;
 const TCP: usize = 20;
 
-/// The server's address. Connection 1 comes from 10.0.1.1, and connection 256 from 10.0.2.0.
+/// The server's address. The client of connection 1 has the address 10.0.1.1, and the client of connection 256 has
+/// 10.0.2.0.
 const SERVER: [u8; 4] = [10, 0, 0, 1];
 
-/// The port of connection 1 is the one after this. No other protocol uses these ports, so that Wireshark takes the bytes
-/// for what they are.
+/// The client's port in connection 1 is this number plus 1. No other protocol uses these ports, so Wireshark does not
+/// misinterpret the bytes.
 const CLIENTS: u16 = 50_000;
 
 const FIN: u8 = 0x01;
@@ -38,22 +39,23 @@ pub struct Packets<W: Write = BufWriter<File>> {
     count: u16,
 }
 
-/// One connection. The first of each pair belongs to the client.
+/// One connection. In each pair, the first value belongs to the client.
 struct Connection {
     ports: [u16; 2],
     /// The sequence number of the next byte.
     next: [u32; 2],
-    /// Whether the end has sent its last byte.
+    /// Whether this end has sent its last byte.
     has_ended: [bool; 2],
 }
 
 impl<W: Write> Packets<W> {
-    /// Begins a capture.
+    /// Creates a packet capture.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// Returns an error if the file cannot be written.
     pub fn new(mut file: W, about: &About) -> io::Result<Self> {
-        // The magic number for microseconds, version 2.4, no time zone, and the maximum length of a packet.
+        // The fields are the magic number for microseconds, version 2.4, no time zone, and the maximum length of a
+        // packet.
         let [zero, length, ethernet] = [0_u32, 0xffff, 1];
         file.write_all(&0xa1b2_c3d4_u32.to_le_bytes())?;
         file.write_all(&[2, 0, 4, 0])?;
@@ -66,7 +68,7 @@ impl<W: Write> Packets<W> {
     /// Adds the packets of an event.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// Returns an error if the file cannot be written.
     pub fn add(&mut self, event: &Event) -> io::Result<()> {
         let at = event.at;
         match &event.what {
@@ -74,7 +76,7 @@ impl<W: Write> Packets<W> {
                 #[allow(clippy::cast_possible_truncation)] // less than 5,000
                 let client = CLIENTS + (*connection % 5000) as u16;
                 let ports = [client, server_port(self.about.port)];
-                // Numbers like those of a real system, but the same in each export.
+                // The sequence numbers look like those of a real system, but are the same in each export.
                 let first = connection.wrapping_mul(0x9e37_79b9);
                 let next = [first, first ^ 0x5bd1_e995];
                 let opened = Connection { ports, next, has_ended: [false; 2] };
@@ -111,10 +113,10 @@ impl<W: Write> Packets<W> {
         }
     }
 
-    /// Writes what is still in memory.
+    /// Writes the packets that are still in memory.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// Returns an error if the file cannot be written.
     pub fn finish(&mut self) -> io::Result<()> {
         self.file.flush()
     }
@@ -124,7 +126,7 @@ impl<W: Write> Packets<W> {
         self.send(at, connection, way.back(), ACK, &[])
     }
 
-    /// Writes one packet, unless the connection or the stream is over.
+    /// Writes one packet, unless the connection or the stream has ended.
     fn send(&mut self, at: u64, number: u32, way: Way, flags: u8, data: &[u8]) -> io::Result<()> {
         let Some(connection) = self.connections.get_mut(&number) else { return Ok(()) };
         let (own, other) = (way as usize, way.back() as usize);
@@ -134,7 +136,7 @@ impl<W: Write> Packets<W> {
         let ack = if flags & ACK == 0 { 0 } else { connection.next[other] };
         let seq = connection.next[own];
         let ports = [connection.ports[own], connection.ports[other]];
-        // SYN and FIN count as a byte.
+        // SYN and FIN each count as one byte.
         let len = data.len() + usize::from(flags & (SYN | FIN) != 0);
         #[allow(clippy::cast_possible_truncation)] // at most SEGMENT
         let len = len as u32;
@@ -170,7 +172,7 @@ impl<W: Write> Packets<W> {
         let sum = checksum(&ip).to_be_bytes();
         ip[10..12].copy_from_slice(&sum);
 
-        // Addresses that are not assigned to any maker: 02:00, and then the IP address.
+        // The Ethernet addresses belong to no manufacturer: each address consists of 02:00 and the IP address.
         let mac = |address: [u8; 4]| [&[2, 0], &address[..]].concat();
         let ethernet = [mac(addresses[1]), mac(addresses[0]), vec![0x08, 0x00]].concat();
         let packet = [ethernet, ip, tcp].concat();
@@ -186,7 +188,8 @@ impl<W: Write> Packets<W> {
     }
 }
 
-/// The server's port. Wireshark takes two of the usual ports for those of other protocols.
+/// Returns the server's port in the capture. Two of the usual ports are replaced, because Wireshark uses them for
+/// other protocols.
 fn server_port(port: u16) -> u16 {
     match port {
         8080 | 9999 => port + 10_000,
@@ -194,12 +197,12 @@ fn server_port(port: u16) -> u16 {
     }
 }
 
-/// A length as a header has it. All lengths here are below [`SEGMENT`] and a few headers.
+/// Returns a length as a 16-bit number. All lengths are at most [`SEGMENT`] plus the headers.
 fn length(length: usize) -> u16 {
     length.try_into().unwrap_or(u16::MAX)
 }
 
-/// The checksum of RFC 1071.
+/// Returns the checksum defined in RFC 1071.
 fn checksum(bytes: &[u8]) -> u16 {
     let (pairs, rest) = bytes.as_chunks::<2>();
     let pairs = pairs.iter().map(|pair| u32::from(u16::from_be_bytes(*pair)));

@@ -1,5 +1,5 @@
-//! One direction of a connection: the bytes that have arrived and not been passed on, and when the next piece is due.
-//! It has no socket and no clock, so that its tests are exact.
+//! One direction of a connection: the bytes that have not been passed on yet, and when the next piece is due. A pipe
+//! has no socket and no clock, so that its tests are exact.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -10,38 +10,38 @@ use rand::rngs::StdRng;
 use crate::trace::trouble::{Kind, Trouble};
 use crate::trace::way::Way;
 
-/// If more bytes wait, the relay does not read on, and TCP makes the sender wait.
+/// The maximum number of waiting bytes. At this limit, the relay stops reading, and TCP makes the sender wait.
 const CAPACITY: usize = 64 * 1024;
 
-/// How long a piece waits at most for the receiver to read the piece before.
+/// The maximum time that a piece waits for the receiver to read the previous piece.
 const UNREAD: Duration = Duration::from_millis(50);
 
-/// With a rate, the pieces that are passed on in a second, if each has at least a byte.
+/// The number of pieces per second if the rate is limited. At a low rate, each piece has one byte.
 const PIECES_A_SECOND: u64 = 10;
 
 /// How a sender's stream ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// It was closed.
+    /// The stream was closed.
     Closed,
-    /// It was reset.
+    /// The stream was reset.
     Reset,
 }
 
-/// What to do now.
+/// The next action of the relay.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Pass on this many bytes of [`Pipe::front`].
+    /// Pass on this number of bytes of [`Pipe::front`].
     Piece(usize),
-    /// Nothing before this time.
+    /// Do nothing before this time.
     Wait(Instant),
-    /// Pass on this piece as soon as the receiver has read the one before, or at this time.
+    /// Pass on this number of bytes when the receiver has read the previous piece, but no later than at this time.
     WaitUntilRead(usize, Instant),
     /// Pass on the end of the stream.
     End(End),
     /// Make this trouble.
     Trouble(Kind),
-    /// Nothing until something arrives.
+    /// Do nothing until bytes arrive.
     Nothing,
 }
 
@@ -55,27 +55,27 @@ struct Arrival {
 pub struct Pipe {
     trouble: Rc<Trouble>,
     random: StdRng,
-    /// Whether the trouble applies.
+    /// Whether the trouble applies to this direction.
     is_troubled: bool,
     waiting: VecDeque<Arrival>,
     size: usize,
-    /// How many of the arrivals are not held back any longer.
+    /// The number of arrivals that are no longer held back.
     released: usize,
     held_until: Option<Instant>,
-    /// The size of the next piece, and when it is due.
+    /// The size of the next piece, and the time when it is due.
     planned: Option<(usize, Instant)>,
-    /// When the last piece was passed on, and its size.
+    /// The time when the last piece was passed on, and its size.
     last: Option<(Instant, usize)>,
     /// The number of bytes that have been passed on.
     pub passed: u64,
-    /// What happens after how many bytes.
+    /// What happens to the connection, and after how many bytes.
     end: Option<(Kind, u64)>,
     ended: Option<End>,
     is_over: bool,
 }
 
 impl Pipe {
-    /// A pipe for one direction of the connection with this number.
+    /// Creates a pipe for one direction of the connection with this number.
     pub fn new(trouble: &Rc<Trouble>, connection: u32, way: Way) -> Self {
         let mut random = trouble.random(connection, way);
         let end = trouble.end().map(|(kind, after)| (kind, after.pick(&mut random)));
@@ -101,12 +101,12 @@ impl Pipe {
         self.is_troubled = is_troubled;
     }
 
-    /// Whether the relay reads on.
+    /// Returns whether the relay continues to read.
     pub fn accepts(&self) -> bool {
         !self.is_over && self.ended.is_none() && self.size < CAPACITY
     }
 
-    /// Whether nothing more will be passed on.
+    /// Returns whether nothing more will be passed on.
     pub fn is_over(&self) -> bool {
         self.is_over
     }
@@ -123,7 +123,7 @@ impl Pipe {
         self.waiting.push_back(Arrival { bytes: bytes.to_vec().into(), at });
     }
 
-    /// Records how the sender's stream ended. A reset overtakes the bytes that wait.
+    /// Records how the sender's stream ended. A reset discards all waiting bytes.
     pub fn end(&mut self, end: End) {
         if end == End::Reset {
             self.waiting.clear();
@@ -131,7 +131,7 @@ impl Pipe {
         self.ended.get_or_insert(end);
     }
 
-    /// Decides what to do next.
+    /// Returns the next action.
     pub fn next(&mut self, now: Instant) -> Next {
         if self.is_over {
             return Next::Nothing;
@@ -149,7 +149,7 @@ impl Pipe {
             return Next::Wait(until);
         }
         let (size, due) = *self.planned.get_or_insert_with(|| {
-            // A piece that follows another was ready before.
+            // A later piece is ready when the previous piece has been passed on, unless its bytes arrive even later.
             let ready =
                 self.last.map_or(self.waiting[0].at, |(last, _)| last.max(self.waiting[0].at));
             plan(&self.trouble, &mut self.random, self.is_troubled, ready, self.last)
@@ -168,7 +168,7 @@ impl Pipe {
         }
     }
 
-    /// Returns until when everything is held back, if it is.
+    /// Returns the time until which all bytes are held back, or `None` if they are not held back.
     fn holds(&mut self, now: Instant) -> Option<Instant> {
         let hold = self.trouble.hold.filter(|_| self.is_troubled && self.released == 0)?;
         let (first, random) = (self.waiting[0].at, &mut self.random);
@@ -186,13 +186,13 @@ impl Pipe {
         None
     }
 
-    /// The bytes that are passed on next.
+    /// Returns the bytes that are passed on next.
     pub fn front(&mut self) -> &[u8] {
         self.waiting.front_mut().map_or(&[], |arrival| arrival.bytes.make_contiguous())
     }
 
-    /// Removes bytes from the front, because they have been passed on. Returns how long the relay kept them, if trouble
-    /// delays bytes.
+    /// Removes bytes from the front after they have been passed on. Returns how long the relay kept the bytes, if
+    /// trouble may delay them.
     pub fn pass(&mut self, size: usize, now: Instant) -> Option<Duration> {
         let front = self.waiting.front_mut()?;
         front.bytes.drain(..size.min(front.bytes.len()));
@@ -209,7 +209,8 @@ impl Pipe {
     }
 }
 
-/// Returns the maximum size of the next piece, and when it is due, if it is ready at this time.
+/// Returns the maximum size of the next piece, and the time when it is due. The bytes of the piece are ready at the
+/// time `ready`.
 fn plan(
     trouble: &Trouble,
     random: &mut StdRng,
@@ -254,8 +255,8 @@ mod tests {
         pipe
     }
 
-    /// Passes everything on as soon as the receiver, who reads at once, allows it. Returns the pieces and their times in
-    /// milliseconds.
+    /// Passes on everything as soon as possible to a receiver that reads at once. Returns the pieces and their times
+    /// in milliseconds.
     fn pieces(pipe: &mut Pipe, begin: Instant) -> Vec<(String, u128)> {
         let (mut pieces, mut now) = (Vec::new(), begin);
         loop {
@@ -291,15 +292,15 @@ mod tests {
             ("--hold 50ms --glue", &[("abcdefg", 50)]),
             ("--hold 50ms --glue --split 4", &[("abcd", 50), ("efg", 50)]),
             ("--rate 20/s", &[("ab", 0), ("cd", 100), ("e", 200), ("fg", 250)]),
-            ("--stop-after 6", &[("abcde", 0), ("f", 3), ("stops for ever", 3)]),
-            ("--stop-after 0", &[("stops for ever", 0)]),
+            ("--stop-after 6", &[("abcde", 0), ("f", 3), ("stops forever", 3)]),
+            ("--stop-after 0", &[("stops forever", 0)]),
             ("--reset-after 7", &[("abcde", 0), ("fg", 3), ("resets the connection", 3)]),
         ] {
             let (mut pipe, begin) = (pipe(line), Instant::now());
             pipe.arrive(b"abcde", begin);
             pipe.arrive(b"fg", begin + 3 * MS);
             pipe.end(End::Closed);
-            // A sender that has ended is not held back, so only the other cases need it.
+            // After the end of the stream, `--hold` has no effect, so the stream stays open in these cases.
             if line.contains("--hold") {
                 pipe.ended = None;
             }

@@ -1,5 +1,5 @@
-//! The relay: listens in place of a server, and passes on what clients and the server send to each other. One thread
-//! does everything, so the events have one order.
+//! The relay listens in place of a server, and passes on all bytes between the clients and the server. One thread does
+//! all the work, so the order of the events is certain.
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -15,10 +15,10 @@ use crate::trace::connection::Connection;
 use crate::trace::event::{Event, What};
 use crate::trace::trouble::Trouble;
 
-/// The maximum number of connections at a time.
+/// The maximum number of simultaneous connections.
 pub const MAX_CONNECTIONS: usize = 100;
 
-/// How long the relay accepts nothing if the system provides no socket.
+/// How long the relay accepts no clients after the system could not provide a socket.
 const NO_SOCKETS: Duration = Duration::from_secs(1);
 
 /// A relay in front of a server.
@@ -28,18 +28,18 @@ pub struct Relay {
     server: SocketAddr,
     trouble: Rc<Trouble>,
     connections: Vec<Connection>,
-    /// The number of connections so far.
+    /// The number of connections that have been accepted so far.
     count: u32,
-    /// Nothing is accepted before this time.
+    /// The time before which no clients are accepted.
     pause: Option<Instant>,
     begin: Instant,
 }
 
 impl Relay {
-    /// Listens at an address, for the clients of a lab. Its server listens at another.
+    /// Listens at an address for the clients of a lab. The lab's server listens at another address.
     ///
     /// # Errors
-    /// When the address is in use, or does not belong to this computer.
+    /// Returns an error if the address is in use, or does not belong to this computer.
     pub fn new(
         lab: u32,
         address: SocketAddr,
@@ -60,29 +60,29 @@ impl Relay {
         })
     }
 
-    /// The address at which the relay listens.
+    /// Returns the address at which the relay listens.
     ///
     /// # Errors
-    /// When the system does not tell.
+    /// Returns an error if the system cannot provide the address.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }
 
-    /// The time since the relay began, in microseconds.
+    /// Returns the time since the relay was started, in microseconds.
     pub fn now(&self) -> u64 {
         self.begin.elapsed().as_micros().try_into().unwrap_or(u64::MAX)
     }
 
-    /// Whether there are any connections.
+    /// Returns whether there are no connections.
     pub fn is_idle(&self) -> bool {
         self.connections.is_empty()
     }
 
-    /// Does what can be done now, then waits until there is more to do, one of the `others` is readable, or `until` is
-    /// reached. `report` receives the events.
+    /// Performs all actions that are possible now, and then waits until there is more to do, one of the `others` is
+    /// readable, or the time `until` is reached. `report` receives the events.
     ///
     /// # Errors
-    /// When the system cannot wait.
+    /// Returns an error if the system cannot wait.
     pub fn turn(
         &mut self,
         others: &[BorrowedFd],
@@ -115,7 +115,7 @@ impl Relay {
         let until = self.pause.map_or(until, |pause| pause.min(until));
         let interests = self.connections.iter().flat_map(Connection::interests);
         watched.extend(interests.map(|(end, flags)| PollFd::new(end, flags)));
-        // Rounded up, or the last millisecond would be spent in a loop.
+        // The timeout is rounded up, because otherwise the last millisecond would be spent in a busy loop.
         let left = until.saturating_duration_since(Instant::now()).as_micros().div_ceil(1000);
         let left = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
         match poll(&mut watched, left) {
@@ -133,7 +133,7 @@ impl Relay {
             let (client, from) = match self.listener.accept() {
                 Ok(accepted) => accepted,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                // A client has left before it was accepted.
+                // A client disconnected before it was accepted.
                 Err(error)
                     if [ErrorKind::Interrupted, ErrorKind::ConnectionAborted]
                         .contains(&error.kind()) =>
@@ -159,15 +159,15 @@ impl Relay {
         }
     }
 
-    /// Connects a client to the server, or resets it.
+    /// Connects a client to the server, or resets the client's connection.
     fn connect(&self, client: TcpStream) -> Result<Connection, String> {
-        // The socket stays open until the client has been reset.
+        // A copy of the socket keeps it open until the connection has been reset.
         let copy = client.try_clone();
         let connected = if self.connections.len() < MAX_CONNECTIONS {
             Connection::new(self.count, self.lab, client, self.server, &self.trouble)
                 .map_err(|error| format!("the server cannot be reached: {error}"))
         } else {
-            Err(format!("there are {MAX_CONNECTIONS} connections already"))
+            Err(format!("there are already {MAX_CONNECTIONS} connections"))
         };
         if connected.is_err() {
             let _ = copy.map(|client| SockRef::from(&client).set_linger(Some(Duration::ZERO)));

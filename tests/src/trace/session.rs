@@ -1,4 +1,5 @@
-//! A session file: a line of JSON about the session, and then one for each event. Such a file may come from anywhere.
+//! A session file: one line of JSON about the session, and one line for each event. The file may come from an
+//! untrusted source.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -13,26 +14,26 @@ use crate::report::text::quoted_line;
 use crate::trace::event::{Event, What};
 use crate::trace::relay::MAX_CONNECTIONS;
 
-/// The maximum size of a file. What happens after that is not saved.
+/// The maximum size of a file. Later events are not saved.
 const MOST: u64 = 64 * 1024 * 1024;
 
-/// The maximum length of a line. An event has at most 64 KiB, and each byte takes at most six characters.
+/// The maximum length of a line. An event has at most 64 KiB of data, and each byte needs at most six characters.
 const LONGEST: u64 = 512 * 1024;
 
 /// The first line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct About {
-    /// The version of the format.
+    /// The version of the file format.
     pub version: u32,
-    /// The lab.
+    /// The number of the lab.
     pub lab: u32,
-    /// When the session began, in microseconds since 1970.
+    /// The time when the session began, in microseconds since 1970.
     pub began: u64,
     /// The port of the server.
     pub port: u16,
 }
 
-/// The version of the format.
+/// The current version of the file format.
 pub const VERSION: u32 = 1;
 
 /// Writes a session file.
@@ -42,10 +43,10 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Begins a file.
+    /// Creates a session file.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// Returns an error if the file cannot be written.
     pub fn create(path: &Path, about: &About) -> Result<Self> {
         let cannot = || format!("cannot write {}", path.display());
         let file = LineWriter::new(File::create(path).with_context(cannot)?);
@@ -54,16 +55,16 @@ impl Writer {
         Ok(writer)
     }
 
-    /// Adds an event, unless the file is full. Returns a remark if it has become full with this event.
+    /// Adds an event, unless the file is full. Returns a remark if this event filled the file.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// Returns an error if the file cannot be written.
     pub fn add(&mut self, event: &Event) -> io::Result<Option<&'static str>> {
         if self.size > MOST {
             return Ok(None);
         }
         self.write(event)?;
-        Ok((self.size > MOST).then_some("the session file is full: what follows is not saved"))
+        Ok((self.size > MOST).then_some("the session file is full: later events are not saved"))
     }
 
     fn write(&mut self, line: &impl Serialize) -> io::Result<()> {
@@ -87,10 +88,10 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Reads the first line.
+    /// Opens a session file, and reads its first line.
     ///
     /// # Errors
-    /// When the file cannot be read, or is no session file.
+    /// Returns an error if the file cannot be read, or is not a session file.
     pub fn open(path: &Path) -> Result<Self> {
         let name = path.display().to_string();
         let file = File::open(path).with_context(|| format!("cannot read {name}"))?;
@@ -117,7 +118,7 @@ impl Reader {
     /// Reads the next event.
     ///
     /// # Errors
-    /// When the line is not an event that can follow the events before it.
+    /// Returns an error if the line is not an event that can follow the previous events.
     pub fn next_event(&mut self) -> Result<Option<Event>> {
         let Some(event) = self.next_line::<Event>()? else { return Ok(None) };
         self.check(&event).map_err(|why| self.wrong(why))?;
@@ -126,15 +127,15 @@ impl Reader {
 
     fn check(&mut self, event: &Event) -> Result<(), &'static str> {
         if event.at < self.last {
-            return Err("it is earlier than the event before it");
+            return Err("the event is earlier than the previous event");
         }
         self.last = event.at;
         let Some(connection) = event.what.connection() else { return Ok(()) };
         if let What::Opened { .. } = event.what {
             if connection <= self.count {
-                return Err("this connection has been opened before");
+                return Err("this connection was opened before");
             }
-            // One more may be open before it is refused.
+            // One connection above the limit may be open until the relay refuses it.
             if self.open.len() > MAX_CONNECTIONS {
                 return Err("there are too many connections");
             }
@@ -160,7 +161,7 @@ impl Reader {
         if !line.ends_with(b"\n") {
             return Err(self.wrong("the line is too long, or has no end"));
         }
-        // What the parser says may repeat parts of the file.
+        // The parser's message may quote parts of the file.
         let parsed = serde_json::from_slice(&line);
         let parsed = parsed.map_err(|error| self.wrong(quoted_line(&error.to_string())))?;
         Ok(Some(parsed))

@@ -1,4 +1,4 @@
-//! The trouble that a relay can make, and its options.
+//! The kinds of trouble that a relay can make, and the options for them.
 
 use std::time::Duration;
 
@@ -8,30 +8,30 @@ use serde::{Deserialize, Serialize};
 
 use crate::trace::way::Way;
 
-/// The longest time that an option accepts.
+/// The maximum time that an option accepts.
 const LONGEST: Duration = Duration::from_hours(1);
 
-/// The trouble, as options of a command line.
+/// The kinds of trouble, as command-line options.
 #[derive(clap::Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Trouble")]
 pub struct Trouble {
     /// Cuts the bytes into pieces of at most N bytes (1), or of a random size (1-7). The next piece follows when the
-    /// receiver has read the one before
+    /// receiver has read the previous piece
     #[arg(long, value_name = "N", value_parser = sizes)]
     pub split: Option<Between<u64>>,
-    /// Keeps bytes back for this long, then passes on everything that has arrived
+    /// Holds bytes back for this long, then passes on everything that has arrived
     #[arg(long, value_name = "TIME", value_parser = times)]
     pub hold: Option<Between<Duration>>,
-    /// Passes on the bytes that --hold kept back in one piece, so that messages stick together
+    /// Passes on the bytes that --hold held back in one piece, so that messages stick together
     #[arg(long, requires = "hold")]
     pub glue: bool,
-    /// Waits before each piece: for example 20ms, or 0.5s, or a random time (5ms-50ms)
+    /// Waits before each piece, for example 20ms, 0.5s, or a random time (5ms-50ms)
     #[arg(long, value_name = "TIME", value_parser = times)]
     pub delay: Option<Between<Duration>>,
-    /// Passes on at most this many bytes a second in each direction of a connection
+    /// Passes on at most this many bytes per second in each direction of a connection
     #[arg(long, value_name = "BYTES/s", value_parser = rate)]
     pub rate: Option<u64>,
-    /// Passes on nothing more after this many bytes in one direction of a connection, and does not close it
+    /// Passes on nothing more after this many bytes in one direction, but leaves the connection open
     #[arg(long, value_name = "BYTES", value_parser = counts, group = "end")]
     pub stop_after: Option<Between<u64>>,
     /// Ends the stream to the receiver after this many bytes in one direction. The other direction continues
@@ -46,19 +46,19 @@ pub struct Trouble {
     /// Makes trouble only for the client with this nickname or number, or only in this direction. May be repeated
     #[arg(long, value_name = "NAME|to-server|to-client", value_parser = only)]
     pub only: Vec<Only>,
-    /// Makes the random sizes and times the same as in an earlier run
+    /// Repeats the random sizes and times of an earlier run
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
 }
 
-/// A value between two others, both included.
+/// A range of values, including both limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Between<T> {
     least: T,
     most: T,
 }
 
-/// Where to make trouble.
+/// A condition that limits the trouble to one direction or one client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Only {
     /// In one direction.
@@ -67,25 +67,25 @@ pub enum Only {
     Client(String),
 }
 
-/// What a relay does to a connection after a number of bytes.
+/// An action of the relay after a number of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// It passes on nothing more in one direction.
+    /// The relay passes on nothing more in one direction.
     Stop,
-    /// It ends the stream in one direction.
+    /// The relay ends the stream in one direction.
     HalfClose,
-    /// It closes the connection.
+    /// The relay closes the connection.
     Close,
-    /// It resets the connection.
+    /// The relay resets the connection.
     Reset,
 }
 
 impl Kind {
-    /// What the relay does, in words.
+    /// Describes the action of the relay.
     pub fn words(self) -> &'static str {
         match self {
-            Self::Stop => "stops for ever",
+            Self::Stop => "stops forever",
             Self::HalfClose => "closes this direction",
             Self::Close => "closes the connection",
             Self::Reset => "resets the connection",
@@ -94,7 +94,7 @@ impl Kind {
 }
 
 impl Trouble {
-    /// Whether bytes are changed, delayed or lost at all.
+    /// Returns whether any trouble is requested.
     pub fn is_any(&self) -> bool {
         self.is_split_or_late() || self.end().is_some()
     }
@@ -103,12 +103,12 @@ impl Trouble {
         self.split.is_some() || self.is_late()
     }
 
-    /// Whether bytes arrive later than without the relay.
+    /// Returns whether the relay may delay bytes.
     pub fn is_late(&self) -> bool {
         self.hold.is_some() || self.delay.is_some() || self.rate.is_some()
     }
 
-    /// Whether anything is random.
+    /// Returns whether any size or time is random.
     pub fn is_random(&self) -> bool {
         let sizes = [self.split, self.end().map(|(_, after)| after)];
         let times = [self.hold, self.delay];
@@ -116,7 +116,7 @@ impl Trouble {
             || times.iter().flatten().any(|time| time.least < time.most)
     }
 
-    /// What happens to a connection, and after how many bytes.
+    /// Returns what happens to a connection, and after how many bytes.
     pub fn end(&self) -> Option<(Kind, Between<u64>)> {
         let ends = [
             (Kind::Stop, self.stop_after),
@@ -127,7 +127,7 @@ impl Trouble {
         ends.into_iter().find_map(|(kind, after)| Some((kind, after?)))
     }
 
-    /// Whether there is trouble for this client in this direction.
+    /// Returns whether the trouble applies to this client in this direction.
     pub fn is_for(&self, number: u32, name: Option<&str>, way: Way) -> bool {
         let is_client = |client: &str| {
             name == Some(client) || client.strip_prefix('#').unwrap_or(client) == number.to_string()
@@ -143,7 +143,8 @@ impl Trouble {
             && (clients.is_empty() || clients.into_iter().any(|client| is_client(client)))
     }
 
-    /// Random numbers for one direction of a connection. They do not depend on the other connections.
+    /// Returns a random number generator for one direction of a connection. The generator does not depend on the other
+    /// connections.
     pub fn random(&self, connection: u32, way: Way) -> StdRng {
         let way = u64::from(way == Way::ToClient);
         let number = (u64::from(connection) << 1) | way;
@@ -152,20 +153,20 @@ impl Trouble {
 }
 
 impl Between<u64> {
-    /// A random value.
+    /// Returns a random value from the range.
     pub fn pick(self, random: &mut StdRng) -> u64 {
         random.random_range(self.least..=self.most)
     }
 }
 
 impl Between<Duration> {
-    /// A random value.
+    /// Returns a random value from the range.
     pub fn pick(self, random: &mut StdRng) -> Duration {
         random.random_range(self.least..=self.most)
     }
 }
 
-/// Parses a value or two of them, such as `1-7`.
+/// Parses one value, or a range of values such as `1-7`.
 fn between<T: PartialOrd + Copy>(
     text: &str,
     parse: impl Fn(&str) -> Result<T, String>,
@@ -179,7 +180,7 @@ fn between<T: PartialOrd + Copy>(
 }
 
 fn count(text: &str) -> Result<u64, String> {
-    text.parse().map_err(|_| "write a number of bytes, for example 200, or 100-300".into())
+    text.parse().map_err(|_| "write a number of bytes, for example 200 or 100-300".into())
 }
 
 fn counts(text: &str) -> Result<Between<u64>, String> {
@@ -206,7 +207,7 @@ fn times(text: &str) -> Result<Between<Duration>, String> {
 
 fn rate(text: &str) -> Result<u64, String> {
     let number = text.strip_suffix("/s").unwrap_or(text).parse().ok().filter(|rate| *rate > 0);
-    number.ok_or_else(|| "write a number of bytes a second, for example 10, or 10/s".into())
+    number.ok_or_else(|| "write a number of bytes per second, for example 10 or 10/s".into())
 }
 
 #[allow(clippy::unnecessary_wraps)] // the signature of a value parser

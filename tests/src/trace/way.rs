@@ -16,7 +16,7 @@ impl Way {
     /// Both directions.
     pub const BOTH: [Self; 2] = [Self::ToServer, Self::ToClient];
 
-    /// The other direction.
+    /// Returns the other direction.
     #[must_use]
     pub fn back(self) -> Self {
         match self {

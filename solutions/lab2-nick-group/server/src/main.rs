@@ -43,7 +43,7 @@ enum Event {
     Join(u64, Member, mpsc::Sender<bool>),
     /// One or more consecutive messages from one client.
     Said(u64, Vec<String>),
-    /// Contains the last words to send to the member that has left.
+    /// The member has left, and the room sends it these last words.
     Left(u64, String),
 }
 
@@ -129,7 +129,7 @@ fn ask_nickname(
 ) -> Result<Option<String>> {
     stream.write_all(b"NICK")?;
     let reason = match messages.handshake(Some(patience)) {
-        Err(error) if error.kind() == ErrorKind::TimedOut => "it did not come in time",
+        Err(error) if error.kind() == ErrorKind::TimedOut => "it did not arrive in time",
         Err(error) if error.kind() == ErrorKind::InvalidData => "it is much too long",
         nickname => return Ok(nickname?),
     };

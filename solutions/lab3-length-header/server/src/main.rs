@@ -99,7 +99,7 @@ fn talk(id: u64, outbox: Outbox, reader: &mut TimedReader, room: &Room<Event>) -
 fn receive_frames(id: u64, reader: &mut TimedReader, room: &Room<Event>) -> Result<()> {
     while let Some(payload) = frame::read(reader)? {
         reader.restart();
-        // `contains` comes first, so that other payloads are relayed even while stage 6 is not written yet.
+        // `contains` is evaluated first, so that other payloads are relayed even while stage 6 is not written yet.
         let is_last = payload.contains("!DISCONNECT") && is_disconnect(&payload);
         room.send(Event::Said(id, vec![payload]))?;
         if is_last {

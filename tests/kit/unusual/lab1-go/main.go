@@ -214,8 +214,8 @@ func serve(port string, seats int) error {
 	}
 }
 
-// lines calls use for each line that is typed, and returns a function that shows a message, and one that gives the
-// terminal back.
+// lines calls use for each line that is typed, and returns a function that shows a message, and one that restores the
+// terminal.
 func lines(use func(string)) (show func(string), restore func()) {
 	keyboard := int(os.Stdin.Fd())
 	before, err := term.MakeRaw(keyboard)
@@ -240,7 +240,7 @@ func lines(use func(string)) (show func(string), restore func()) {
 		for {
 			line, err := terminal.ReadLine()
 			if err != nil {
-				// Ctrl-C and Ctrl-D.
+				// The user has pressed Ctrl-C or Ctrl-D.
 				use("quit")
 				return
 			}

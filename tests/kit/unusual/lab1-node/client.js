@@ -1,4 +1,4 @@
-// Unusual: Node's readline, which draws the line for typing again below each message.
+// Unusual: Node's readline, which redraws the input line below each message.
 
 const net = require("node:net");
 const readline = require("node:readline");

@@ -1,7 +1,7 @@
 """The chat of lab 2, for any screen.
 
 A screen has `ask(prompt)`, which returns a typed line, or None when the user leaves; `show(text)`, which may be called by
-another thread; and `close()`, after which the terminal is as it was found.
+another thread; and `close()`, which restores the terminal.
 """
 
 import os

@@ -1,6 +1,6 @@
 """Unusual: a clock before each message, above the line that GNU readline edits.
 
-With a second argument, the client is wrong: what it shows before a message is no decoration.
+With a second argument, the client is wrong: the text that it shows before a message is not a decoration.
 """
 
 import readline
@@ -40,7 +40,7 @@ class Screen:
         if STYLE == "with-a-name":
             return f"[{time.strftime('%H:%M')} {self.nickname}] {text}"
         if STYLE == "glued":
-            # Two messages in each line.
+            # Show two messages in each line.
             self.has_begun, before = not self.has_begun, self.begun if self.has_begun else ""
             self.begun = text
             return f"{before} {text}" if before else ""

@@ -1,4 +1,4 @@
-"""Unusual: fills the screen. Messages scroll in a region, above a line about the chat and one for typing."""
+"""Unusual: fills the screen. Messages scroll in a region above a status line and an input line."""
 
 import os
 import select
@@ -19,7 +19,7 @@ class Screen:
         mode[3] &= ~(termios.ECHO | termios.ECHONL | termios.ICANON | termios.ISIG)
         termios.tcsetattr(0, termios.TCSANOW, mode)
         self.keys, self.typed, self.prompt = b"", "", ""
-        # Like many programs, this one asks the terminal where its last place is.
+        # Like many programs, this one asks the terminal for the position of its last cell.
         self.write("\x1b[?1049h\x1b[2J\x1b[999;999H\x1b[6n")
         self.rows = int(self.reply(b"\x1b[", b"R").split(b";")[0])
         self.write("\x1b[c")
@@ -33,7 +33,7 @@ class Screen:
                 data = data[os.write(1, data):]
 
     def reply(self, begin, end):
-        """Waits for what the terminal replies, which may come after keys that were typed."""
+        """Waits for the terminal's reply, which may arrive after typed keys."""
         while begin not in self.keys or end not in self.keys.split(begin, 1)[1]:
             if not select.select([0], [], [], 2)[0]:
                 termios.tcsetattr(0, termios.TCSADRAIN, self.found)

@@ -1,4 +1,4 @@
-"""Unusual: prompt_toolkit, which asks the terminal where its cursor is, and draws the line for typing below messages."""
+"""Unusual: prompt_toolkit, which asks the terminal where its cursor is, and draws the input line below messages."""
 
 import sys
 
@@ -22,7 +22,7 @@ class Screen:
             return None
 
     def close(self):
-        # This waits until everything is shown, which another thread does.
+        # Closing waits until another thread has shown everything.
         sys.stdout.close()
         sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
 

@@ -1,4 +1,4 @@
-"""Unusual: ncurses, with a window for messages and one for typing. All messages are drawn again for each new one."""
+"""Unusual: ncurses, with one window for messages and one for input. Each new message redraws all messages."""
 
 import curses
 import locale

@@ -1,4 +1,4 @@
-// Unusual: Java, which has no library for terminals: stty turns off the terminal's own editing.
+// Unusual: Java has no library for terminals, so stty turns off the terminal's own editing.
 
 import java.io.BufferedInputStream;
 import java.io.IOException;
@@ -73,7 +73,7 @@ public final class Client {
         try {
             stty(found);
         } catch (IOException gone) {
-            // There is no terminal any more.
+            // The terminal no longer exists.
         }
         if (!why.isEmpty()) {
             out.println("\n" + why);
@@ -140,7 +140,7 @@ public final class Client {
             socket.shutdownOutput();
             receiver.join(1000);
         } catch (IOException gone) {
-            // The receiver says so, unless the user is leaving.
+            // The receiving thread reports this, unless the user is leaving.
             if (!isLeaving) {
                 receiver.join();
             }

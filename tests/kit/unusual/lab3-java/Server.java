@@ -89,7 +89,7 @@ public final class Server {
             }
         }
 
-        /** Reads what still arrives, because a reset could otherwise destroy the last words. */
+        /** Reads the bytes that still arrive; otherwise, a reset could destroy the last words. */
         private void drain() {
             long end = System.nanoTime() + 1_000_000_000L;
             byte[] bytes = new byte[65536];
@@ -101,7 +101,7 @@ public final class Server {
                     }
                 }
             } catch (IOException gone) {
-                // It does not matter how.
+                // It does not matter how the connection ends.
             }
         }
 
@@ -109,7 +109,7 @@ public final class Server {
             try {
                 socket.close();
             } catch (IOException gone) {
-                // It is closed.
+                // The connection has ended anyway.
             }
         }
     }

@@ -77,7 +77,7 @@ def frame(text):
 
 
 def payloads(received):
-    """Returns the complete payloads, and the bytes that are left."""
+    """Returns the complete payloads, and the remaining bytes."""
     whole = []
     while len(received) >= 64:
         number = re.fullmatch(rb" *([0-9]+) *", received[:64])

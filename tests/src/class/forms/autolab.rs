@@ -8,8 +8,8 @@ use serde_json::json;
 use crate::class::record::{Lab, Record, Submission};
 use crate::labs;
 
-/// Returns the line, which contains each lab as a problem in the sense of Autolab. A lab with a grader error has the
-/// score `null`, for which Autolab records no score. Without a line, Autolab would give 0 points.
+/// Returns the line, in which each lab is a "problem" of Autolab. A lab with a grader error has the score `null`, for
+/// which Autolab records no score. If the line were missing, Autolab would give 0 points.
 ///
 /// # Errors
 /// This function never returns an error.

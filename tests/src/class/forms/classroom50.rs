@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use crate::class::forms::rows::{Row, seen};
 use crate::class::record::{Record, Submission, Verdict};
 
-/// Returns the result. After a grader error, there is no result. In this case, `autograder.py` must end with the exit
-/// status of `cargo lab grade`, which Classroom 50 treats as an infrastructure error.
+/// Returns the result. Returns no result if the grader failed. In this case, `autograder.py` must exit with the status
+/// of `cargo lab grade`, which Classroom 50 treats as an infrastructure error.
 ///
 /// # Errors
 /// Returns an error if the runner of Classroom 50 has not said who handed in the submission.
@@ -17,7 +17,7 @@ pub fn result(_: &Record, submission: &Submission) -> Result<Option<String>> {
     result_with(submission, &|name| env::var(name).ok())
 }
 
-/// Like [`result`], but with other environment variables.
+/// Like [`result`], but with the given environment variables.
 ///
 /// # Errors
 /// Returns an error if an environment variable is missing.
@@ -31,7 +31,7 @@ pub fn result_with(
         })
     };
     let rows = seen(submission);
-    // This maximum includes the bonus stages, because no score may exceed its maximum.
+    // This maximum includes the bonus stages, because a score must not exceed its maximum.
     let maximum: u32 = rows.iter().map(|row| row.maximum).sum();
     let commit = given("COMMIT_URL")?;
     let result = json!({

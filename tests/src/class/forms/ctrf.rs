@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use crate::class::forms::rows::{Row, seen, summary, word};
 use crate::class::record::{Record, Submission, Verdict};
 
-/// Returns the report. A grader error has the status `other`. A submission that could not be graded has a single test
-/// with this status.
+/// Returns the report. Returns the report. The status of a stage with a grader error is `other`. If a submission could
+/// not be graded completely, its report has one more test with the status `other`.
 ///
 /// # Errors
 /// This function never returns an error.
@@ -72,7 +72,7 @@ fn test(row: &Row) -> Value {
     })
 }
 
-// A time is never negative, and never too long for this type.
+// The time is not negative, and not too long for this type.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn milliseconds(seconds: f64) -> u64 {
     (seconds * 1000.0).round() as u64

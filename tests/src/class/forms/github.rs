@@ -1,4 +1,4 @@
-//! The summary of a job in GitHub Actions, and its commands. See
+//! The summary of a job in GitHub Actions, and the commands that the job prints. See
 //! <https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands>.
 
 use std::fmt::Write;
@@ -10,10 +10,10 @@ use crate::class::record::{Lab, Record, Report, Submission, Verdict};
 use crate::journal::visible::visible;
 use crate::report::text::escape;
 
-/// GitHub shows no summary that is larger than 1 MiB.
+/// The maximum size of a summary, in bytes. GitHub shows no summary that is larger than 1 MiB.
 const LARGEST: usize = 1_000_000;
 
-/// The maximum number of errors of one step that GitHub shows.
+/// The maximum number of errors that GitHub shows for one step.
 const MOST: usize = 10;
 
 /// Returns the summary in Markdown.
@@ -32,9 +32,9 @@ pub fn markdown(record: &Record, submission: &Submission) -> Result<Option<Strin
     }
     writeln!(
         out,
-        "\nGraded by version {} of the kit at {}.\n",
-        inert(&record.kit),
-        inert(&submission.date)
+        "\nGraded at {} by version {} of the kit.\n",
+        inert(&submission.date),
+        inert(&record.kit)
     )?;
     let has_report = |row: &&Row| matches!(row.verdict, Verdict::Failed | Verdict::GraderError);
     for row in rows.iter().filter(has_report) {
@@ -51,8 +51,7 @@ pub fn markdown(record: &Record, submission: &Submission) -> Result<Option<Strin
     Ok(Some(out))
 }
 
-/// Returns text that Markdown and HTML show unchanged, because no character with a special meaning in Markdown or HTML
-/// is left.
+/// Replaces all characters that have a special meaning in Markdown or HTML, so that the text is shown unchanged.
 fn inert(text: &str) -> String {
     let mut inert = String::new();
     for char in visible(text.as_bytes()).chars() {
@@ -65,7 +64,7 @@ fn inert(text: &str) -> String {
     inert
 }
 
-/// Returns the commands that create annotations, one for each lab with a stage that is not passed.
+/// Returns the commands that create annotations, one for each lab with a stage that has not passed.
 pub fn annotations(submission: &Submission) -> String {
     let mut out = String::new();
     if !submission.complete {
@@ -83,7 +82,7 @@ pub fn annotations(submission: &Submission) -> String {
     out
 }
 
-/// Returns the file and the line at which the first report of a lab says to look.
+/// Returns the file and the line that the first report of a lab tells the student to look at.
 fn place(lab: &Lab) -> Option<(&str, u32)> {
     let of = |report: &'_ Report| report.advice.iter().position(|advice| advice.label == "look at");
     lab.stages
@@ -113,22 +112,22 @@ fn property(text: &str) -> String {
     data(&visible(text.as_bytes())).replace(':', "%3A").replace(',', "%2C")
 }
 
-/// A pair of commands. Lines that are printed between the two commands are not treated as commands, whatever the lines
-/// contain. A submission cannot guess the word in the second command.
+/// A pair of commands. A pair of commands. GitHub does not treat the lines between the two commands as commands,
+/// whatever these lines contain. A submission cannot guess the word in the second command.
 pub struct Stopped(u128);
 
 impl Stopped {
-    /// Chooses a random word for the commands.
+    /// Creates a pair of commands with a random word.
     pub fn draw() -> Self {
         Self(rand::random())
     }
 
-    /// Returns the command after which lines are not treated as commands.
+    /// Returns the command after which GitHub treats no line as a command.
     pub fn begin(&self) -> String {
         format!("::stop-commands::{:032x}", self.0)
     }
 
-    /// Returns the command after which lines may be commands again.
+    /// Returns the command after which GitHub treats lines as commands again.
     pub fn end(&self) -> String {
         format!("::{:032x}::", self.0)
     }

@@ -6,19 +6,20 @@ use serde_json::{Value, json};
 use crate::class::forms::rows::{Row, all, summary, word};
 use crate::class::record::{Record, Submission, Verdict};
 
-/// Returns the results. Gradescope has no status for a grader error, and a test without a score would be invalid. If
-/// there is no file, Gradescope shows that the autograder failed, and records no score.
+/// Returns the results. Returns no results if the grader failed. Gradescope has no status for a grader error, and a
+/// test without a score would be invalid. If the file is missing, Gradescope shows that the autograder failed, and
+/// records no score.
 ///
 /// # Errors
 /// This function never returns an error.
 pub fn results(record: &Record, submission: &Submission) -> Result<Option<String>> {
-    // There is no score at the top, because Gradescope adds up the scores of the tests.
+    // There is no total score here, because Gradescope adds up the scores of the tests.
     let results = json!({
         "output": summary(submission),
         "output_format": "text",
         "execution_time": submission.seconds,
         "visibility": "visible",
-        // The output of the grader is for the instructor.
+        // Only the instructor sees what the grader prints.
         "stdout_visibility": "hidden",
         "extra_data": { "kit": record.kit, "date": submission.date, "tier": record.tier },
         "tests": all(submission).iter().map(test).collect::<Vec<_>>(),

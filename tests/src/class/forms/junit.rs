@@ -9,8 +9,8 @@ use crate::class::record::{Lab, Record, Submission, Verdict};
 use crate::journal::visible::visible;
 use crate::report::text::escape;
 
-/// Returns the report, with a suite for each lab. A submission that could not be graded completely has one more suite,
-/// with an error.
+/// Returns the report, with a suite for each lab. If a submission could not be graded completely, the report has one
+/// more suite, with an error.
 ///
 /// # Errors
 /// Returns an error if text cannot be formatted, which does not happen.
@@ -38,7 +38,7 @@ struct Case {
     class: String,
     name: String,
     seconds: f64,
-    /// The name of the element, its one-word message, and its whole text.
+    /// An element of a test: its name, its message of one word, and its whole text.
     not_passed: Option<(&'static str, String, String)>,
 }
 

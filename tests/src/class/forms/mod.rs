@@ -1,4 +1,5 @@
-//! The results of a class in the forms of other systems. Each form is a function over the record, and a row in [`ALL`].
+//! The results of a class in the formats of other systems. Each format has a function that takes a record, and an entry
+//! in [`ALL`].
 
 pub mod autolab;
 pub mod classroom50;
@@ -21,20 +22,20 @@ use crate::class::detail::Detail;
 use crate::class::file_names::file_names;
 use crate::class::record::{Record, Submission};
 
-/// A form of results.
+/// A format for results.
 pub struct Form {
-    /// The option of `cargo lab grade` for this form.
+    /// The option of `cargo lab grade` for this format.
     pub option: &'static str,
     /// The help text of the option.
     pub help: &'static str,
-    /// The ending of the name of a file in this form.
+    /// The extension of a file in this format.
     pub extension: &'static str,
-    /// Returns the contents of the file, or `None` if the form cannot express that a submission is not completely
-    /// graded.
+    /// Returns the contents of the file, or `None` if the submission is not completely graded and the format cannot
+    /// express this.
     pub write: fn(&Record, &Submission) -> Result<Option<String>>,
 }
 
-/// All forms.
+/// All formats.
 pub static ALL: [Form; 8] = [
     Form {
         option: "gradescope",
@@ -81,10 +82,10 @@ pub static ALL: [Form; 8] = [
     },
 ];
 
-/// Writes the results to a file, or for several submissions to a folder, with a file for each submission. Returns the
-/// submissions for which nothing was written, because the form cannot express that they are not completely graded. An
-/// older file for such a submission is removed, because it would be mistaken for the result. `detail` determines how
-/// much of their reports students see.
+/// Writes the results of one submission to a file, or those of several submissions to files in a folder. Returns the
+/// submissions that have no file, because they are not completely graded and the format cannot express this. Removes
+/// older files of such submissions, because they would be mistaken for results. `detail` determines how much of their
+/// reports students see.
 ///
 /// # Errors
 /// Returns an error if a file cannot be written.

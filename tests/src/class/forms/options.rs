@@ -1,4 +1,4 @@
-//! The options of `cargo lab grade` for the forms of other systems, one for each form.
+//! The options of `cargo lab grade` for the formats of other systems, one option for each format.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use crate::class::forms::{self, Form};
 use crate::class::record::Record;
 use crate::report::text::quoted_line;
 
-/// The requested forms, each with its file or folder.
+/// The requested formats, each with its file or folder.
 #[derive(Clone)]
 pub struct Forms(Vec<(&'static Form, PathBuf)>);
 
@@ -42,14 +42,15 @@ impl FromArgMatches for Forms {
 }
 
 impl Forms {
-    /// Begins the grading. In GitHub Actions, nothing that is printed before [`Forms::write`] is treated as a command.
+    /// Begins the grading. Keeps GitHub Actions from treating anything that is printed before [`Forms::write`] as a
+    /// command.
     pub fn begin(&self) -> Option<Stopped> {
         let stopped = self.0.iter().any(|(form, _)| form.option == "github").then(Stopped::draw)?;
         println!("{}", stopped.begin());
         Some(stopped)
     }
 
-    /// Writes the results in all requested forms, with as much of the reports as students see.
+    /// Writes the results in all requested formats. `detail` determines how much of their reports students see.
     ///
     /// # Errors
     /// Returns an error if a file cannot be written.
@@ -64,7 +65,7 @@ impl Forms {
         }
         if let Some(stopped) = stopped {
             println!("{}", stopped.end());
-            // A class would have more errors than GitHub shows.
+            // A class would have more errors than GitHub shows, so only a single submission gets annotations.
             if let [submission] = &record.submissions[..] {
                 print!("{}", annotations(&detail.with_reports(submission)));
             }

@@ -1,11 +1,12 @@
-//! The tests of a submission, as other systems show them, one for each stage.
+//! Represents a submission as other systems show it, with one test for each stage.
 
 use std::fmt::Write;
 
 use crate::class::record::{Lab, Stage, Submission, Verdict};
 use crate::journal::visible::visible;
 
-/// The longest output of a test, in bytes. JSON may double this length, and 50 stages must fit into 1 MB.
+/// The maximum length of a test's output, in bytes. The output may be twice as long in JSON, and that of 50 stages must
+/// fit into 1 MB.
 const LONGEST: usize = 8 << 10;
 
 /// One test, as a system shows it.
@@ -13,22 +14,22 @@ const LONGEST: usize = 8 << 10;
 pub struct Row {
     /// The number of the lab.
     pub lab: u32,
-    /// The number of the stage, such as `2.05`. Sorting these numbers as text puts the stages in order. Empty for
-    /// hidden stages.
+    /// The number of the stage, such as `2.05`. If the numbers are sorted as text, the stages are in order. The row for
+    /// the hidden stages of a lab has no number.
     pub number: String,
-    /// The title of the stage, which is unique in the lab.
+    /// The title of the stage. No two stages of a lab have the same title.
     pub title: String,
     /// The verdict.
     pub verdict: Verdict,
-    /// The verdict, followed by the report if there is one. The text consists only of lines of visible characters.
+    /// The verdict, followed by the report if there is one. The text contains only visible characters and newlines.
     pub output: String,
-    /// The points times the weight of the lab. `None` if the grader failed.
+    /// The points, multiplied by the weight of the lab, or `None` if the grader failed.
     pub points: Option<u32>,
-    /// The maximum number of points, times the weight of the lab.
+    /// The maximum number of points, multiplied by the weight of the lab.
     pub maximum: u32,
-    /// Whether students do not see the stage.
+    /// Whether the stage is hidden from students.
     pub is_hidden: bool,
-    /// How long the stage took.
+    /// The time that the stage took.
     pub seconds: f64,
 }
 
@@ -50,8 +51,8 @@ pub fn all(submission: &Submission) -> Vec<Row> {
     submission.labs.iter().flat_map(stages).collect()
 }
 
-/// Returns a row for each stage that students see, followed by one row for the hidden stages of each lab. The points of
-/// hidden stages count, and each system shows that hidden stages exist.
+/// Returns a row for each stage that students see, followed by one row for the hidden stages of each lab. Other systems
+/// must add up the points of all stages, so they also get the points of hidden stages, and show that such stages exist.
 pub fn seen(submission: &Submission) -> Vec<Row> {
     submission.labs.iter().flat_map(seen_of).collect()
 }
@@ -64,7 +65,7 @@ pub fn seen_of(lab: &Lab) -> Vec<Row> {
 }
 
 fn row(lab: &Lab, stage: &Stage) -> Row {
-    // The number of a hidden stage would reveal that the stage exists, and that it failed.
+    // The number of a hidden stage would reveal that this stage has failed.
     let is_seen = |by: &u32| lab.stages.iter().any(|one| one.stage == *by && !one.hidden);
     let verdict = match (stage.verdict, stage.blocked_by.filter(is_seen)) {
         (Verdict::Blocked, Some(by)) => {
@@ -126,13 +127,13 @@ pub fn word(verdict: Verdict) -> &'static str {
     }
 }
 
-/// Returns the text with every character except the newline made visible, and shortened if it is too long. A submission
-/// controls parts of the text.
+/// Returns the text with its control characters made visible, except for newlines. Shortens the text if it is too long.
+/// The text may contain output of a submission.
 pub fn text(text: &str) -> String {
     let beginning = &text[..text.floor_char_boundary(LONGEST)];
     let lines: Vec<_> = beginning.trim_end().lines().map(|line| visible(line.as_bytes())).collect();
     let mut shown = lines.join("\n");
-    // A character that is made visible becomes longer.
+    // The text is shortened at the end, because characters that are made visible become longer.
     if shown.len() > LONGEST || beginning.len() < text.len() {
         shown.truncate(shown.floor_char_boundary(LONGEST));
         let _ = write!(shown, "\n… cut off here");
@@ -146,7 +147,7 @@ pub fn why(submission: &Submission) -> String {
     text(error.unwrap_or("The grader or its machine failed. Grade the submission again."))
 }
 
-/// Returns what every system shows above the tests.
+/// Returns the line that every system shows above the tests.
 pub fn summary(submission: &Submission) -> String {
     let points = submission.points.map_or("not graded".to_owned(), |points| {
         format!("{points} of {} points", submission.maximum)

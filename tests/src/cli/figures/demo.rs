@@ -1,4 +1,4 @@
-//! `cargo lab demo`: plays a finished chat with the screens side by side, then shows what went over the wire.
+//! `cargo lab demo`: plays a finished chat with the screens side by side, then shows the last messages on the wire.
 
 use std::num::NonZero;
 use std::path::Path;
@@ -24,10 +24,10 @@ use crate::report::screens;
 const KEY: Duration = Duration::from_millis(45);
 /// The time that a person spends thinking before typing a line.
 const THINK: Duration = Duration::from_millis(700);
-/// The time between two frames.
+/// The time between two pictures of the screens.
 const FRAME: Duration = Duration::from_millis(40);
 
-/// Returns the chat that is played for a lab.
+/// Returns the chat that demonstrates a lab.
 pub fn play(lab: u32) -> Play {
     let lines = match lab {
         1 => vec![
@@ -82,7 +82,8 @@ pub fn run(kit: &Path, lab: u32) -> Result<()> {
     let harness = play::harness(&grader, author, lab)?;
     let journal = harness.journal().clone();
 
-    // A terminal shows the play while it runs, but a pipe receives only the final screens.
+    // If the output is a terminal, the screens are shown during the play. Otherwise, only the final screens are
+    // printed.
     let is_shown = Term::stdout().is_term();
     let width = if is_shown { Term::stdout().size().1.into() } else { 80 };
     let ended = Arc::new(AtomicBool::new(false));
@@ -121,7 +122,7 @@ pub fn run(kit: &Path, lab: u32) -> Result<()> {
     Ok(())
 }
 
-/// Redraws the screens in place until the script is over.
+/// Redraws the screens in place until the play has ended.
 fn paint(journal: &Journal, width: usize, ended: &AtomicBool) {
     let terminal = Term::stdout();
     let mut height = 0;

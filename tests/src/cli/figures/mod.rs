@@ -60,14 +60,14 @@ fn scene(lab: u32) -> Play {
     Play { people: 2, lines }
 }
 
-/// Makes the figures of the book. If `check` is set, nothing is written, and the figures must already be up to date.
+/// Makes the figures of the book. If `check` is set, writes nothing, and checks that the figures are up to date.
 ///
 /// # Errors
-/// Returns an error if a program does not do what a figure shows, `check` finds a difference, or a file cannot be read
-/// or written.
+/// Returns an error if a program does not do what a figure shows, if `check` is set and a figure is not up to date, or
+/// if a file cannot be read or written.
 pub fn run(kit: &Path, check: bool, commands: clap::Command, not_exported: &[&str]) -> Result<()> {
     if !Author::Kit.exists(kit) {
-        bail!("this kit has no solutions/, but the figures are made from them");
+        bail!("the figures are made from solutions/, which this kit does not have");
     }
     let mut figures = figures(kit)?;
     figures.insert("commands.md".into(), transcripts::commands(commands, not_exported));
@@ -83,7 +83,7 @@ pub fn run(kit: &Path, check: bool, commands: clap::Command, not_exported: &[&st
         }
         for path in files::below(&folder)? {
             if !path.to_str().is_some_and(|name| figures.contains_key(name)) {
-                bail!("{FOLDER}/{} is no longer made; remove it", path.display());
+                bail!("{FOLDER}/{} is no longer generated; remove it", path.display());
             }
         }
         println!("the figures are up to date");
@@ -113,7 +113,7 @@ fn figures(kit: &Path) -> Result<BTreeMap<String, String>> {
         let events = in_one_order(&perform(&grader, lab, &scene(lab))?);
         let mut ladder =
             Ladder::new(lab, &events, &[], &Marks::default(), Size { lanes: 3, rows: 36 });
-        // The times are left out, because they differ in every run.
+        // The ladder shows no times, because they differ in every run.
         ladder.rows.iter_mut().for_each(|row| row.at = None);
         figures.insert(format!("wire-{lab}.svg"), svg::ladder(&ladder));
     }
@@ -126,7 +126,7 @@ fn figures(kit: &Path) -> Result<BTreeMap<String, String>> {
     Ok(figures)
 }
 
-/// Performs a play line by line. The next line is typed when no more events arrive.
+/// Performs a play line by line. Each line is typed only after the events of the line before it have stopped.
 fn perform(grader: &Grader, lab: u32, play: &Play) -> Result<Vec<Event>> {
     let harness = play::harness(grader, Author::Kit, lab)?;
     let journal = harness.journal().clone();
@@ -141,7 +141,7 @@ fn perform(grader: &Grader, lab: u32, play: &Play) -> Result<Vec<Event>> {
     Ok(with_usual_ports(&journal.events(), default))
 }
 
-/// The number of rows of text in a picture of a screen.
+/// The number of text rows in a picture of a screen.
 const ROWS: usize = 11;
 
 fn picture(events: &[Event]) -> String {

@@ -14,12 +14,12 @@ use crate::journal::terminal::Terminal;
 pub const ALICE: usize = 0;
 pub const BOB: usize = 1;
 pub const CAROL: usize = 2;
-/// The number of the server's screen. No person has this number.
+/// The number of the server's screen. It is different from each person's number.
 pub const SERVER: usize = 3;
 
 const PEOPLE: [&str; 3] = ["alice", "bob", "carol"];
 
-/// The lines of a chat. Except in lab 1, each client first asks for the person's name.
+/// The lines of a chat. In all labs except lab 1, the first line of each person is the person's name.
 pub struct Play {
     /// The number of people, at most three.
     pub people: usize,
@@ -34,7 +34,7 @@ pub struct Line {
     sees: &'static str,
 }
 
-/// Returns a line: `who` types `types`, and then `sees` appears on `then`'s screen.
+/// Returns a line that `who` types. Afterward, `sees` must appear on the screen of `then`.
 pub const fn line(who: usize, types: &'static str, then: usize, sees: &'static str) -> Line {
     Line { who, types, then, sees }
 }
@@ -92,7 +92,7 @@ pub fn perform(
         }
     }
     pause(Moment::Line);
-    // After this event, the people do nothing but leave.
+    // The people only leave after this event.
     harness.journal().note("", EventKind::End);
     Ok(())
 }

@@ -1,12 +1,12 @@
-//! Makes the events the same in every run, although ports differ and the order of threads and programs varies.
+//! Makes the events the same in every run. In real runs, the ports and the order of threads and programs vary.
 
 use std::collections::BTreeMap;
 
 use crate::journal;
 use crate::journal::{Event, EventKind, Wire};
 
-/// Returns the events of a play up to its end. The lab's usual port replaces the port that the server got in this run,
-/// and fixed ports replace the clients' ports.
+/// Returns the events of a play up to its end. Replaces the server's port in this run with the lab's usual port, and
+/// the clients' ports with fixed ports.
 pub fn with_usual_ports(events: &[Event], default: &str) -> Vec<Event> {
     let mut events = journal::merged(events);
     let mut usual: BTreeMap<String, String> = BTreeMap::new();
@@ -17,7 +17,7 @@ pub fn with_usual_ports(events: &[Event], default: &str) -> Vec<Event> {
             if port.is_empty() {
                 continue;
             }
-            // The first port is the server's.
+            // The first port that appears on a screen is the server's.
             let count = usual.len();
             let other = if count == 0 { default.into() } else { (50_000 + count).to_string() };
             usual.entry(port).or_insert(other);
@@ -34,8 +34,8 @@ pub fn with_usual_ports(events: &[Event], default: &str) -> Vec<Event> {
     events
 }
 
-/// Returns the text with its numbers replaced. All numbers must be replaced in one pass, because a new number may be
-/// equal to an old number.
+/// Replaces numbers in a text. All numbers must be replaced in one pass, because a new number may be equal to an old
+/// number.
 fn replaced(text: &str, numbers: &BTreeMap<String, String>) -> String {
     let pieces = text.split_inclusive(|char: char| !char.is_ascii_digit());
     let piece = |piece: &str| {
@@ -46,16 +46,17 @@ fn replaced(text: &str, numbers: &BTreeMap<String, String>) -> String {
     pieces.map(piece).collect()
 }
 
-/// Returns the events on the connections, in one of their possible orders. Simultaneous events on two connections are
-/// recorded in the order in which the system wakes the threads that read them.
+/// Returns the events on the connections in an order that is the same in every run. Without this order, simultaneous
+/// events on two connections would be in the order in which the system wakes the threads that read the connections.
 pub fn in_one_order(events: &[Event]) -> Vec<Event> {
     let mut ordered: Vec<Event> = Vec::new();
-    // A line is typed only when no more events arrive.
+    // A line is typed only after the events of the line before it have stopped, so the events of each line are sorted
+    // separately.
     let is_typed = |event: &Event| matches!(event.what, EventKind::Typed(_));
     for quiet_to_quiet in events.chunk_by(|_, next| !is_typed(next)) {
         let mut wire: Vec<_> =
             quiet_to_quiet.iter().filter(|event| event.ends().is_some()).collect();
-        // A participant that sends something and immediately closes the connection closes it before the reply arrives.
+        // If a participant sends something and immediately closes the connection, the close is placed before the reply.
         for at in 0..wire.len() {
             let event = wire[at];
             let is_close = matches!(
@@ -68,7 +69,7 @@ pub fn in_one_order(events: &[Event]) -> Vec<Event> {
                 wire[said + 1..=at].rotate_right(1);
             }
         }
-        // Messages from the server to several people are put in the order of the receivers' names.
+        // Sorts messages from the server to several people by the receivers' names.
         let receiver = |event: &Event| {
             event.ends().filter(|(from, _)| *from == "server").map(|(_, to)| to.to_owned())
         };

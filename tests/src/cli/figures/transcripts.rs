@@ -49,7 +49,9 @@ pub fn programs(grader: &Grader) -> Result<String> {
     for lab in labs::numbers() {
         for name in ["server", "client"] {
             let Runnable::Executable(program) = grader.program(Author::Kit, lab, name) else {
-                bail!("the lab {lab} {name} cannot be built: cargo build -p solution{lab}-{name}");
+                bail!(
+                    "the {name} of lab {lab} cannot be built; to see why: cargo build -p solution{lab}-{name}"
+                );
             };
             let output = Command::new(program).arg("--help").output()?;
             let help = String::from_utf8(output.stdout)?.replace("solution", "lab");
@@ -59,7 +61,7 @@ pub fn programs(grader: &Grader) -> Result<String> {
     Ok(text)
 }
 
-/// Runs a student's first session in an exported kit, and returns its output as files: their names and their contents.
+/// Runs a student's first session in an exported kit, and returns its output as the names and contents of files.
 ///
 /// # Errors
 /// Returns an error if the kit cannot be exported or built.
@@ -75,8 +77,8 @@ pub fn first_session(kit: &Path) -> Result<Vec<(String, String)>> {
         }
         Ok(())
     };
-    // All exports share one build folder in this kit, so that the libraries are built only once. The kit's tests use
-    // another folder, because they may build at the same time.
+    // The exports for figures share one build folder in this kit, so that the libraries are built only once. The kit's
+    // tests use another folder, because both may build at the same time.
     cargo::share_target(student, &kit.join("target/figures/students"))?;
     let lab = |arguments: &[&str]| -> Result<String> {
         let lab = Command::new(env::current_exe()?)
@@ -85,7 +87,7 @@ pub fn first_session(kit: &Path) -> Result<Vec<(String, String)>> {
             .arg(student)
             .current_dir(student)
             .output()?;
-        // Status 1 means that a stage has not been passed.
+        // Status 1 means that a stage has not passed.
         if lab.stdout.is_empty() || !matches!(lab.status.code(), Some(0 | 1)) {
             bail!("cargo lab {arguments:?}: {}", String::from_utf8_lossy(&lab.stderr));
         }

@@ -1,4 +1,4 @@
-//! Records made by hand: for each rule, some that break it, and some that only look like it.
+//! Tests with handwritten records. For each rule, some records break the rule, and others only seem to break it.
 
 mod story;
 
@@ -18,7 +18,7 @@ fn everybody_gets_what_is_said() {
     story.all_get(&[ANN, CID], "ann: hi\n");
     story.ends(Some((Lost, BOB)));
 
-    // The speaker gets it, too.
+    // The speaker must also get the message.
     let mut story = Story::group();
     story.says(ANN, "hi");
     story.all_get(&[BOB, CID], "ann: hi\n");
@@ -43,7 +43,7 @@ fn a_member_that_leaves_may_miss_the_end_but_nothing_in_the_middle() {
         }
         story.ends(expected);
     }
-    // A newcomer may miss what was said before it certainly was a member, and may get it.
+    // A newcomer may or may not get a message that was sent before the membership was certain.
     for gets_it in [false, true] {
         let mut story = Story::rooms();
         story.asks(CID);
@@ -77,7 +77,7 @@ fn a_reset_may_destroy_a_message_but_not_for_some() {
     story.all_get(&[BOB, CID], "ann left!\n");
     story.ends(Some((Lost, CID)));
 
-    // Nothing is lost by a proper end.
+    // If the sender leaves politely, no message may be lost.
     let mut story = Story::group();
     story.says(ANN, "hi");
     story.leaves(ANN, Way::Politely);
@@ -97,7 +97,7 @@ fn every_leave_is_announced_to_all_who_stay() {
         }
         story.ends(Some((Lost, CID)));
     }
-    // Wires 1 and 3 do not announce that a connection just ends.
+    // In wire formats 1 and 3, a closed connection is not announced.
     for lab in [1, 3] {
         let mut story = Story::called(lab);
         story.leaves(ANN, Way::Closes);
@@ -124,7 +124,7 @@ fn somebody_whom_nobody_reaches_is_deaf() {
         story.says(BOB, "call-2");
         story.of(ANN, "bob", "call-2");
         story.ends(Some((Lost, BOB)));
-        // Nobody can call somebody who is alone.
+        // If a person is alone, there is no one to call them.
         let mut story = Story::new(lab);
         story.asks(ANN);
         if lab == 1 {
@@ -155,7 +155,7 @@ fn nobody_gets_anything_twice_or_its_own_where_there_is_no_echo() {
 
 #[test]
 fn only_members_get_what_is_said() {
-    // Bob is not in room 1, whose reference he has never been told.
+    // Bob is not in room 1, and has never received its reference.
     let mut story = Story::rooms();
     story.sends(ANN, 1, ItemKind::Text("secret".into()), false);
     story.hears(ANN, 2, "ann", "secret");
@@ -167,7 +167,7 @@ fn only_members_get_what_is_said() {
     story.hears(ANN, 1, "ann", "secret");
     story.ends(Some((Stranger, ANN)));
 
-    // The first message was complete when the second one had arrived somewhere; then cid joined.
+    // Cid joined after the second message had arrived somewhere, so the first message was complete before the join.
     for (text, expected) in [("one", Some((Stranger, CID))), ("two", None)] {
         let mut story = Story::rooms();
         for text in ["one", "two"] {
@@ -206,7 +206,7 @@ fn the_messages_of_one_sender_stay_in_order() {
     }
     story.ends(Some((Order, ANN)));
 
-    // One order for all senders is not promised.
+    // Messages from different senders may arrive in a different order at each member.
     let mut story = Story::group();
     story.says(ANN, "one");
     story.says(BOB, "two");
@@ -249,7 +249,7 @@ fn a_join_is_announced_before_the_first_message() {
     story.says(ANN, "hi");
     story.of(3, "ann", "hi");
     story.ends(Some((Unannounced, 3)));
-    // On wire 4, the reply comes first.
+    // In wire format 4, the reply must precede the announcement.
     let mut story = Story::rooms();
     story.asks(CID);
     story.hears(CID, 1, "cid", "cid has joined this chatroom.");
@@ -293,7 +293,7 @@ fn a_room_ends_with_the_leavers_own_announcement() {
         }
         story.ends(is_late.then_some((AfterLeaving, BOB)));
     }
-    // What is said too late is answered by an error.
+    // The server replies with an error to a text that is sent too late.
     let mut story = Story::rooms();
     story.add(BOB, What::Exits(0));
     story.sends(BOB, 0, ItemKind::Left, false);
@@ -304,7 +304,7 @@ fn a_room_ends_with_the_leavers_own_announcement() {
     }
     story.gets(BOB, "ERROR_CODE: 3\nERROR_DESCRIPTION: no\n");
     story.ends(None);
-    // The leaver is told, too.
+    // The announcement must also reach the member who leaves.
     let mut story = Story::rooms();
     story.add(BOB, What::Exits(0));
     story.sends(BOB, 0, ItemKind::Left, false);
@@ -353,7 +353,7 @@ fn joining_and_leaving_are_acknowledged() {
     story.gets(ANN, "ann joined!\n");
     story.ends(Some((Unanswered, ANN)));
 
-    // A second join is answered again, and not announced.
+    // The server replies to a second join, but does not announce it.
     for is_answered in [true, false] {
         let mut story = Story::rooms();
         story.add(BOB, What::Asks(0, Vec::new()));

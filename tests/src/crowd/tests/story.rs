@@ -1,4 +1,4 @@
-//! A record in the making.
+//! A record that a test writes step by step.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ pub const ANN: usize = 0;
 pub const BOB: usize = 1;
 pub const CID: usize = 2;
 
-/// A record in the making.
+/// A record that a test writes step by step.
 pub struct Story(pub Record);
 
 impl Story {
@@ -24,7 +24,7 @@ impl Story {
         self.0.add(at, who, what);
     }
 
-    /// The person connects, and asks to join room 0 as far as the wire has requests.
+    /// The person connects, and asks to join room 0 if the wire format has such a request.
     pub fn asks(&mut self, who: usize) {
         self.add(who, What::Connects);
         match self.0.lab {
@@ -65,7 +65,7 @@ impl Story {
         }
     }
 
-    /// Wire 4: a chat message in the room with this reference.
+    /// In wire format 4, the person gets a chat message in the room with this reference.
     pub fn hears(&mut self, who: usize, reference: u32, name: &str, text: &str) {
         self.gets(who, &format!("CHAT: {reference}\nCLIENT_NAME: {name}\nMESSAGE: {text}\n\n"));
     }
@@ -78,7 +78,7 @@ impl Story {
         }
     }
 
-    /// Wire 2: everybody joins, properly.
+    /// Returns a record in wire format 2 in which all people have joined correctly.
     pub fn group() -> Self {
         let mut story = Self::new(2);
         for (who, name) in [(ANN, "ann"), (BOB, "bob"), (CID, "cid")] {
@@ -90,7 +90,7 @@ impl Story {
         story
     }
 
-    /// Wires 1 and 3: everybody has joined, and has heard a call.
+    /// Returns a record in wire format 1 or 3 in which all people have joined and received a call.
     pub fn called(lab: u32) -> Self {
         let mut story = Self::new(lab);
         for who in [ANN, BOB, CID] {
@@ -110,7 +110,7 @@ impl Story {
         story
     }
 
-    /// Wires 1 and 3: the person gets a message.
+    /// In wire formats 1 and 3, the person gets a chat message.
     pub fn of(&mut self, who: usize, name: &str, text: &str) {
         match self.0.lab {
             1 => self.gets(who, &format!("<127.0.0.1> {text}\n")),
@@ -124,7 +124,8 @@ impl Story {
         self.gets(who, &format!("JOINED_CHATROOM: {room}\nSERVER_IP: 0\nPORT: 0\nROOM_REF: {reference}\nJOIN_ID: {id}\n"));
     }
 
-    /// Wire 4: ann and bob are in room 0, which has the reference 1. Ann is in room 1, too, which is 2.
+    /// Returns a record in wire format 4. Ann and Bob are in room 0, with reference 1. Ann is also in room 1, with
+    /// reference 2.
     pub fn rooms() -> Self {
         let mut story = Self::new(4);
         story.asks(ANN);
@@ -140,7 +141,7 @@ impl Story {
         story
     }
 
-    /// Nothing more comes. The record is right, or this person finds that the rule is broken.
+    /// Ends the record with a calm, and checks that the checker finds this violation, or none.
     #[track_caller]
     pub fn ends(mut self, expected: Option<(Rule, usize)>) {
         self.add(0, What::Calm);

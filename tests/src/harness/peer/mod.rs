@@ -1,5 +1,5 @@
 //! Scripted peers: the other end of a connection, played by a script. This module sends and receives plain bytes. The
-//! steps for each lab's wire format are in the modules of the labs.
+//! modules of the labs contain the steps for each wire format.
 
 pub mod receiving;
 
@@ -47,8 +47,8 @@ impl Peer {
     /// Connects a peer that does not read until [`Peer::starts_reading`] is called.
     ///
     /// The peer's receive buffer is small, so that the peer soon lags behind. The peer's segments are also small,
-    /// because the initial size of the sender's buffer is several segments. Whatever the system's settings are, the
-    /// sender's buffer does not grow while the receiver does not read.
+    /// because the sender's buffer initially holds several segments. Whatever the system's settings are, the sender's
+    /// buffer does not grow while the receiver does not read.
     pub(crate) fn connect_deaf(
         name: &str,
         server: &str,
@@ -57,7 +57,7 @@ impl Peer {
     ) -> Check<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
         socket.set_recv_buffer_size(4096)?;
-        // macOS does not allow this option to be set before the connection is made.
+        // On macOS, this call fails, because the connection does not exist yet.
         let _ = socket.set_tcp_mss(1460);
         let peer = Self::connect_with(socket, name, server, address, journal)?;
         journal.note(name, EventKind::Note("does not read".into()));
@@ -85,7 +85,7 @@ impl Peer {
         stream: TcpStream,
         journal: &Journal,
     ) -> io::Result<Self> {
-        // On some systems, this call fails if the other end is already gone. The script notices that later.
+        // On some systems, this call fails if the other end is already gone, which the script notices later.
         let _ = stream.set_nodelay(true);
         // A program that does not read must not block the script.
         stream.set_write_timeout(Some(TIMEOUT))?;
@@ -105,7 +105,7 @@ impl Peer {
         self.journal.note(&self.name, EventKind::Sent(self.other.clone(), what));
     }
 
-    /// Makes the peer begin to read, if it has not been reading so far.
+    /// Makes a peer that has not been reading begin to read.
     pub fn starts_reading(&self) -> Check {
         self.journal.note(&self.name, EventKind::Note("begins to read".into()));
         self.reads_in_background()
@@ -133,7 +133,7 @@ impl Peer {
                     Err(_) => break ("the connection was reset", "resets the connection"),
                 }
             };
-            // If this end has shut the connection down, the end of the stream was not caused by the other end.
+            // If this end has shut the connection down, the other end has not caused the end of the stream.
             if !has_closed.load(Ordering::SeqCst) {
                 note(Wire::Signal(signal));
             }
@@ -152,7 +152,7 @@ impl Peer {
         self.journal.note(&self.name, EventKind::AllJoined(begin));
     }
 
-    /// Returns the peer's name in reports.
+    /// Returns the name that reports give to the peer.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -174,7 +174,7 @@ impl Peer {
         (&*self.stream).write_all(bytes)
     }
 
-    /// Sends one byte after another, until the other end has closed the connection and accepts no more bytes.
+    /// Sends one byte after another until the other end has closed the connection and accepts no more bytes.
     pub fn can_send_no_more(&self) -> Check {
         let end = Instant::now() + TIMEOUT;
         while Instant::now() < end {
@@ -200,7 +200,7 @@ impl Peer {
     }
 
     /// Sends each piece when the program has read the previous piece. If the system does not report what a program has
-    /// read, or if the program only peeks at the bytes, the next piece is sent anyway.
+    /// read, or if the program only peeks at the bytes, this function sends the next piece after a while anyway.
     pub fn sends_when_read<'a>(&self, pieces: impl IntoIterator<Item = &'a [u8]>) -> Check {
         let (own, other) = (self.stream.local_addr()?.port(), self.stream.peer_addr()?.port());
         for piece in pieces {
@@ -213,7 +213,7 @@ impl Peer {
         Ok(())
     }
 
-    /// Shuts down the write side of the connection, but continues to read from it.
+    /// Shuts down the sending side of the connection, but continues to read from it.
     pub fn ends_sending(&self) {
         self.note_sent(Wire::Signal("ends sending"));
         let _ = self.stream.shutdown(Shutdown::Write);
@@ -224,12 +224,12 @@ impl Peer {
         self.note_sent(Wire::Signal("closes"));
     }
 
-    /// Ends the connection with a reset, as a program that crashes does.
+    /// Ends the connection with a reset, as a program that crashes may do.
     pub fn crashes(self) {
         self.note_sent(Wire::Signal("resets the connection"));
         self.has_closed.store(true, Ordering::SeqCst);
-        // The reading thread also holds the socket. Wake the thread, so that it releases the socket, which is then
-        // closed.
+        // The reading thread also holds the socket. This shutdown wakes the thread, which then releases the socket, so
+        // the socket is closed.
         let _ = SockRef::from(&*self.stream).set_linger(Some(Duration::ZERO));
         let _ = self.stream.shutdown(Shutdown::Read);
     }

@@ -54,13 +54,13 @@ impl Peer {
     }
 
     /// Waits until the peer has received at least `count` bytes that the script has not accepted yet. This wait keeps a
-    /// speaker from getting too far ahead of its receivers.
+    /// speaker from sending too far ahead of its receivers.
     pub fn has_got_at_least(&self, count: usize) -> Check {
         let found = self.wait(|arrived| (arrived.rest().len() >= count).then_some(()));
         found.ok_or_else(|| self.wrong(&format!("should have received {count} bytes"), b"..."))
     }
 
-    /// Waits for all of these messages, in any order, and skips everything up to the end of the last message.
+    /// Waits for all of these messages, in any order, and skips everything up to the end of the last one.
     pub fn skips_past(&self, all: &[Vec<u8>]) -> Check {
         let found = self.wait(|arrived| {
             let rest = arrived.rest();
@@ -79,7 +79,7 @@ impl Peer {
     /// Waits until the program closes the connection. No more data may arrive before the connection is closed.
     pub fn is_closed(&self) -> Check {
         let closed = self.inbox.wait(|arrived| {
-            // A ⏎ may belong to the previous message, whose end is not checked.
+            // A ⏎ may belong to the previous message, whose end the script does not check.
             if arrived.rest().iter().any(|&byte| byte != b'\n') {
                 return Some(false);
             }
@@ -112,15 +112,14 @@ impl Peer {
         }
     }
 
-    /// Checks that the script has accepted everything that has arrived. Call this function when a program that sends
-    /// too early would already have sent something.
+    /// Checks that the script has accepted everything that has arrived. Call this function at a time when a program
+    /// that sends too early would already have sent something.
     pub fn has_got_nothing(&self, when: &str) -> Check {
         self.inbox.look(|arrived| self.is_nothing(arrived.rest(), when))
     }
 
     /// Waits for the end of the stream, and checks that no other bytes arrived before the end, not even a ⏎. Call this
-    /// function for a program that has just been killed. At the end of the stream, all data that the program sent has
-    /// arrived.
+    /// function for a program that has just been killed: when its stream ends, all its data has arrived.
     pub fn got_nothing_more(&self, when: &str) -> Check {
         self.is_nothing(&self.hears_until_closed()?, when)
     }
@@ -144,7 +143,7 @@ impl Peer {
 
     /// Checks that the program has not closed the connection.
     pub fn is_connected(&self) -> Check {
-        // The end of the stream might have arrived without having been read yet.
+        // The end of the stream may have arrived, but the reading thread may not have read it yet.
         let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
         let next =
             SockRef::from(&*self.stream).recv_with_flags(&mut [MaybeUninit::uninit()], flags);
@@ -167,7 +166,7 @@ impl Peer {
         Err(self.journal.wrong(self.should_be_closed(), "the end of the stream", end.unwrap_or("")))
     }
 
-    /// Waits until the program sends a reason and closes the connection.
+    /// Waits until the program has sent a reason and closed the connection.
     pub fn is_told_and_closed(&self) -> Check {
         let said = self.hears_until_closed()?;
         if said.iter().any(|&byte| byte != b'\n') {
@@ -210,7 +209,7 @@ impl Peer {
 
     fn should_be_closed(&self) -> String {
         if is_server(&self.name) {
-            // If the scripted peer is the server, the client is the program under test.
+            // If the script plays the server, the client is the program under test.
             return format!("{} should have closed its connection", self.other);
         }
         format!("{}'s connection should have been closed", self.name)
@@ -250,7 +249,7 @@ impl Peer {
     }
 }
 
-/// Returns the number of bytes that may belong to the previous message, whose end is not checked.
+/// Returns the number of bytes that may belong to the previous message, whose end the script does not check.
 pub fn late_end(rest: &[u8]) -> usize {
     rest.iter().take_while(|&&byte| byte == b'\n' || byte == b'\r').count()
 }
@@ -261,6 +260,6 @@ pub enum Next {
     NotYet,
     /// The bytes differ from the expected bytes.
     Wrong,
-    /// The expected bytes have arrived. The value is their number.
+    /// The expected bytes have arrived; the value is the number of bytes.
     Right(usize),
 }

@@ -1,8 +1,8 @@
-//! What a piece of output does to the cursor and to the lines of a screen.
+//! The effect of a piece of output on the cursor and the lines of a screen.
 
 use crate::journal::screen::pieces::Piece;
 
-/// What a piece does to the cursor and to the lines.
+/// The effect of a piece on the cursor and the lines.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
     /// The piece has no effect that matters.

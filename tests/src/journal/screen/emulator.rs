@@ -186,8 +186,8 @@ impl Emulator {
     }
 
     fn write(&mut self, bytes: impl AsRef<[u8]>) {
-        // Unlike `process`, `write_all` is compiled as part of vt100, with that crate's optimization level. This call
-        // never fails.
+        // Unlike `process`, `write_all` is compiled as part of vt100, with that crate's optimization level. The call
+        // of `write_all` never fails.
         let _ = self.screen.write_all(bytes.as_ref());
     }
 
@@ -301,11 +301,11 @@ impl Emulator {
             }
             ([], 'r') => {
                 self.pass_on(numbers, 'r');
-                // This sequence moves the cursor to the first row of the region in vt100, but to the first row of the
-                // screen in xterm.
+                // Setting a region moves the cursor to the first row of the region in vt100, but to the first row of
+                // the screen in xterm.
                 self.write("\x1b[H");
             }
-            // This sequence is for the mouse if it contains more than one number.
+            // If `CSI T` has more than one number, the sequence is about the mouse.
             ([], 'T') if numbers.len() > 1 => {}
             (
                 [],

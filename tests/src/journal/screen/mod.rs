@@ -1,8 +1,8 @@
 //! What a person sees on a terminal: the lines that are or were on its screen.
 //!
 //! A plain program prints one line after another, and each line counts as seen as often as it was printed. Other
-//! programs move the cursor, erase, and draw again. In such a program, a line counts as seen if it was ever on the
-//! screen. Drawing the line again does not count, but two copies on the screen at the same time do.
+//! programs move the cursor, erase, and draw again. If a program draws again, a line counts as seen if it was ever on
+//! the screen. Drawing the line again does not count, but two copies on the screen at the same time do.
 
 mod changes;
 mod effect;
@@ -29,7 +29,7 @@ const QUIET: Duration = Duration::from_millis(20);
 /// If a program shows more bytes than this, they count as a flood, and no more bytes are kept.
 const FLOOD: usize = 32 * 1024 * 1024;
 
-/// The maximum number of lines that are kept. A program that shows more lines is out of control.
+/// The maximum number of lines that are kept. A program that shows more lines than this is out of control.
 const MAX_LINES: usize = 100_000;
 
 /// The maximum length of a line that is kept without the emulation, in bytes.
@@ -80,7 +80,7 @@ pub struct Screen {
     scrollback: usize,
     /// The lines that have appeared since the screens were last complete.
     since: BTreeMap<String, usize>,
-    /// When something was last shown, if the screen has not been looked at since.
+    /// The time of the last output, if the screen has not been examined since then.
     changed: Option<Instant>,
 }
 
@@ -357,8 +357,8 @@ impl Content for Screen {
         self.changed.map(|changed| changed + QUIET)
     }
 
-    /// Called when the screen is complete. Additional lines that are equal to earlier lines cannot be recognized before
-    /// this.
+    /// Called when the screen is complete. Before the screen is complete, additional lines that are equal to earlier
+    /// lines cannot be recognized.
     fn settle(&mut self) {
         self.changed = None;
         if self.is_plain() {

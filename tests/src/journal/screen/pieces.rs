@@ -3,7 +3,8 @@
 /// The byte that begins a control sequence.
 const ESCAPE: u8 = 0x1b;
 
-/// The maximum number of bytes of a device control string that are kept. Only the beginning of such a string matters.
+/// The maximum number of bytes of a device control string that are kept. Only the beginning of a device control string
+/// matters.
 const MAX_STRING: usize = 64;
 
 /// A piece of a program's output.
@@ -13,13 +14,13 @@ pub enum Piece {
     Text(String),
     /// A control character.
     Control(u8),
-    /// `ESC`, any marks, and a last byte: `ESC 7`, `ESC ( 0`.
+    /// An escape sequence such as `ESC 7` or `ESC ( 0`, as its marks and its last byte.
     Escape(Vec<u8>, u8),
-    /// `ESC [`, numbers and marks, and a last character: `ESC [ 2 ; 5 H`, `ESC [ ? 25 l`.
+    /// A control sequence such as `ESC [ 2 ; 5 H` or `ESC [ ? 25 l`, as its marks, its numbers and its last character.
     Sequence(Vec<u8>, Vec<u16>, char),
-    /// An operating system command: `ESC ] 11 ; ? BEL`, as its fields.
+    /// An operating system command such as `ESC ] 0 ; title BEL`, as its fields.
     Command(Vec<Vec<u8>>),
-    /// A device control string, such as `ESC P $ q m ESC \`: the text between its beginning and its end.
+    /// The text of a device control string such as `ESC P $ q m ESC \`.
     Device(Vec<u8>),
 }
 
@@ -115,7 +116,7 @@ impl vte::Perform for Found {
     }
 
     fn execute(&mut self, byte: u8) {
-        // These two control characters abort a sequence. Other control characters may be inside a sequence.
+        // The control characters CAN and SUB abort a sequence. Other control characters may be inside a sequence.
         self.has_ended |= matches!(byte, 0x18 | 0x1a);
         self.pieces.push(Piece::Control(byte));
     }

@@ -102,7 +102,7 @@ pub fn talks(harness: &Harness) -> Check {
 pub fn says_quit_on_leaving(harness: &Harness) -> Check {
     for (what, way) in WAYS_OUT {
         let listener = harness.listener()?;
-        harness.step(&["type_messages"], &format!("alice joins and talks, before she {what}"));
+        harness.step(&["type_messages"], &format!("alice joins and talks before she {what}"));
         let alice = harness.client("alice", listener.address()?)?;
         let server = listener.accepts("server")?;
         server.says(WELCOME)?;

@@ -13,45 +13,44 @@ pub fn lab() -> Lab {
     let stages = vec![
         stage(1, "The server listens", 4)
             .hint(
-                "What must the program do on its host and port before a client can connect? Which \
-                 part of the program should get the error if that fails?",
+                "What must the program do with its host and port before a client can connect, and \
+                 which part of the program should get the error if that fails?",
             )
             .hint(
-                "`open_listener` is one call: `TcpListener::bind` with the `address` that the \
-                 function gets. Return what `bind` returns, even an error. Do not `unwrap`, and do \
-                 not try another port.",
+                "In `open_listener`, call `TcpListener::bind` with `address`, and return the \
+                 result, even if it is an error. Do not `unwrap`, and do not try another port.",
             )
             .server(server::listens),
         stage(2, "The server welcomes every client", 10)
             .hint(
                 "Your server waits both for the next client and for messages from the clients that \
-                 it already has. How many threads does that take, and what does each of them own? \
-                 How does the room tell two clients apart? If a socket accepts only some of the \
-                 bytes, which part of the program must know how many?",
+                 it already has. How many threads does the server need, and what does each of them \
+                 own? How does the room tell two clients apart? If a socket accepts only some \
+                 bytes of a message, which part of the program must know how many?",
             )
             .hint(
                 "In `accept_clients`, call `TcpListener::accept` in a loop. Give each client a new \
-                 number, and its own thread, which runs `talk` and then `drain`. `welcome` only \
-                 pushes `WELCOME` (`Outbox::push`). `send` calls `send_now` once, and returns the \
-                 result, but for `ErrorKind::WouldBlock` it returns 0.",
+                 number and its own thread, which runs `talk` and then `drain`. In `welcome`, only \
+                 push `WELCOME` (`Outbox::push`). In `send`, call `send_now` once, and return its \
+                 result, but return 0 for `ErrorKind::WouldBlock`.",
             )
             .hint(
                 "In the loop, call `set_nodelay`, put the stream into an `Arc`, increment the \
-                 number, clone `room`, and spawn a `move` closure with `thread::Builder`, whose \
-                 `spawn` returns an error instead of a panic. If `accept` fails, log the first \
-                 error, sleep for a second, and `continue`.",
+                 number, and clone `room`. Then spawn a `move` closure with `thread::Builder`, \
+                 whose `spawn` returns an error instead of panicking. If `accept` fails, log the \
+                 first error, sleep for a second, and `continue`.",
             )
             .server(server::welcomes),
         stage(3, "The client connects and shows messages", 7)
             .hint(
-                "Is there anything in the bytes of one read that tells you whether they are one \
-                 message? When does your client show a message, how much of it, and when does it \
-                 stop reading?",
+                "Can you tell from the bytes of one read whether they are exactly one message? \
+                 When does your client show a message, how much of the message does it show, and \
+                 when does it stop reading?",
             )
             .hint(
-                "`connect` is one call: `TcpStream::connect`. In `show_messages`, \
-                 `Messages::receive` finds each message, even if the message is split, joined to \
-                 another one, or has no newline. Show it with `Screen::print`.",
+                "In `connect`, only call `TcpStream::connect`. In `show_messages`, find each \
+                 message with `Messages::receive`, even if the message is split, is joined to \
+                 another one, or has no newline. Show each message with `Screen::print`.",
             )
             .hint(
                 "Call `Messages::from_server` once, before the loop, with `WELCOME` and `FULL`. \
@@ -73,10 +72,10 @@ pub fn lab() -> Lab {
                  is not the speaker's.",
             )
             .hint(
-                "In `relay`, make the lines with the speaker's `ip`. Pass them to `log_all` \
-                 without their newlines, and join them, each with its newline, into one `Bytes`. \
-                 Push a `clone` of it to every other member. Does each client have its own number \
-                 (stage 2)?",
+                "In `relay`, make the lines with the speaker's `ip`. Pass the lines to `log_all` \
+                 without their newlines, and join the lines with their newlines into one `Bytes`. \
+                 Push a `clone` of this `Bytes` to every other member. Does each client have its \
+                 own number (stage 2)?",
             )
             .server(server::relays),
         stage(5, "The client sends typed lines and shows messages", 9)
@@ -86,7 +85,7 @@ pub fn lab() -> Lab {
                  first line, with an empty line, and while nothing is typed?",
             )
             .hint(
-                "`type_messages` has its own thread, so it is allowed to wait: call \
+                "`type_messages` runs in its own thread and may wait, so call \
                  `Terminal::read_line` in a loop. Send each line and its newline with one \
                  `write_all`, because the bytes of two calls could arrive separately. Do not send \
                  an empty line.",
@@ -108,8 +107,8 @@ pub fn lab() -> Lab {
                  telling the room.",
             )
             .hint(
-                "Return `Ok(())` and not an error: `talk` would send the error to the client, but \
-                 this client must receive nothing more. `talk` does the rest.",
+                "Return `Ok(())`, not an error: `talk` would send the error to the client, but \
+                 this client must receive nothing more. After `Ok(())`, `talk` does the rest.",
             )
             .server(server::releases_a_client_that_quits),
         stage(7, "The client says quit when its user leaves", 6)
@@ -124,50 +123,51 @@ pub fn lab() -> Lab {
                  shuts down the sending side.",
             )
             .hint(
-                "Leave the loop when there is no line, or when the line is `quit`; check this \
-                 before you send the line. Call `Terminal::leave` once, after the loop; do not \
-                 also send `quit` yourself.",
+                "If there is no line, or if the line is `quit`, leave the loop before you send \
+                 anything. Call `Terminal::leave` once, after the loop; do not also send `quit` \
+                 yourself.",
             )
             .client(client::says_quit_on_leaving),
         stage(8, "The server has two seats and frees them again", 12)
             .on(&[4, 6])
             .hint(
-                "When is a seat taken, and when is it free again, in whatever way its client \
-                 left? Which thread waits while a client is turned away, and for how long? When \
-                 you close a socket that holds unread bytes, what happens to the bytes that you \
-                 have already sent?",
+                "When is a seat taken, and when is it free again, however its client leaves? Which \
+                 thread waits while a client is turned away, and for how long? When you close a \
+                 socket that holds unread bytes, what happens to the bytes that you have already \
+                 sent?",
             )
             .hint(
                 "In `accept_clients`, a seat is free again when `talk` has returned. In \
                  `turn_away`, send `FULL`, shut down the sending side (`Shutdown::Write`), and \
-                 then read what still arrives (`drain`), so that no reset destroys the reason. \
-                 `drain` takes up to a second; which thread may wait that long?",
+                 then read what still arrives (`drain`), so that no reset destroys `FULL`. `drain` \
+                 takes up to a second; which thread may wait that long?",
             )
             .hint(
                 "Make one `Arc<AtomicUsize>` before the loop. Call `fetch_add` before a thread \
-                 starts. Call `fetch_sub` in the thread after `talk`, and also if the thread could \
-                 not be started. Compare the count with `seats`, not with 2. `turn_away` spawns \
-                 its own thread, with a `move` closure that does everything.",
+                 starts. Call `fetch_sub` in the thread after `talk`, and also if the thread \
+                 cannot be started. Compare the count with `seats`, not with 2. In `turn_away`, \
+                 spawn a thread whose `move` closure does everything.",
             )
             .server(server::has_two_seats),
         stage(9, "The server survives anything its clients do", 12)
             .on(&[4])
             .hint(
-                "A client reads slowly, and its socket accepts half of a message: which bytes must \
-                 be sent later, and which part of the program knows that? Which thread waits \
+                "If a slow client's socket accepts only half of a message, which bytes must be \
+                 sent later, which part of the program must know this, and which thread waits \
                  meanwhile? When a client is gone, what do your loops do, and what does the server \
-                 still keep of it?",
+                 still keep for that client?",
             )
             .hint(
                 "This stage tests `send` (stage 2) and `receive_messages` (stage 4) again. `send` \
                  returns the number that `send_now` returns, and 0 for `ErrorKind::WouldBlock`: it \
-                 neither tries again nor returns that error. `receive_messages` returns at `None`, \
+                 neither tries again nor returns that error. `receive_messages` returns on `None`, \
                  passes errors up with `?`, and never unwraps.",
             )
             .hint(
-                "If a byte is missing, `send` has claimed more than the socket accepted; if bytes \
-                 arrive twice, it has claimed less. If `send` uses `write` or `write_all`, the \
-                 room waits for the slow client. A loop that continues after `None` never ends.",
+                "If a byte is missing, `send` has returned a larger number than the socket \
+                 accepted; if bytes arrive twice, it has returned a smaller one. If `send` uses \
+                 `write` or `write_all`, the room waits for the slow client. A loop that continues \
+                 after `None` never ends.",
             )
             .server(server::survives_its_clients),
         stage(10, "The client ends when the server is gone", 5)
@@ -177,40 +177,40 @@ pub fn lab() -> Lab {
                  connection breaks, and when there is no server at all?",
             )
             .hint(
-                "This stage tests `show_messages` and `connect` (stage 3) again. At `None`, return \
+                "This stage tests `show_messages` and `connect` (stage 3) again. On `None`, return \
                  `Ok(())`, and pass errors up with `?`. Then `main` tells the user and exits with \
                  status 1.",
             )
             .hint(
-                "After the end of the stream, every call of `Messages::receive` returns `None`, so \
-                 stop calling it. Do not `unwrap`, and do not call `process::exit` yourself.",
+                "After the end of the stream, every call to `Messages::receive` returns `None`, so \
+                 do not call it again. Do not `unwrap`, and do not call `process::exit` yourself.",
             )
             .client(client::ends_with_its_server),
         stage(11, "The server finds messages however they are split", 6)
             .on(&[4])
             .hint(
                 "One read does not always return exactly one message. Where does a message end? \
-                 What if it is very long, or not UTF-8?",
+                 What must happen if a message is very long, or is not UTF-8?",
             )
             .hint(
-                "This stage tests `receive_messages` (stage 4) again. Leave all the splitting to \
-                 `Messages::receive`: it handles empty messages, `\\r`, original clients, bytes \
+                "This stage tests `receive_messages` (stage 4) again. Leave the splitting to \
+                 `Messages::receive`, which handles empty messages, `\\r`, original clients, bytes \
                  that are not UTF-8, and the limit of 64 KiB.",
             )
             .hint(
-                "Make one `Messages` before the loop: a new one would lose what the old one has \
-                 already read. If a message is too long, `receive` returns an error; pass it up \
-                 with `?`, and `talk` tells the client.",
+                "Make one `Messages` before the loop: a second one would lose what the first has \
+                 read. If a message is too long, `receive` returns an error; pass it up with `?`, \
+                 and `talk` tells the client.",
             )
             .server(server::finds_messages_however_split),
         stage(12, "Three people talk", 4)
             .on(&[4, 5])
             .hint(
-                "Try it with `--seats 3` and three terminals side by side. Does anyone see a line \
-                 twice, or see their own line? Does a half-typed line stay intact?",
+                "Try your chat with `--seats 3` and three terminals side by side. Does anyone see \
+                 a line twice, or see a line of their own? Does a half-typed line stay intact?",
             )
             .hint(
-                "This stage needs no new function. It tests `relay` (stage 4), `show_messages` (3) \
+                "This stage needs no new function: it tests `relay` (stage 4), `show_messages` (3) \
                  and `type_messages` (5) together. Show messages with `Screen::print`, because \
                  `println!` breaks up the line that is being typed.",
             )
@@ -218,18 +218,18 @@ pub fn lab() -> Lab {
         stage(13, "People come and go", 4)
             .on(&[6, 7, 8, 10])
             .hint(
-                "Does the remaining client keep its connection, and is the other seat free again? \
-                 What does each client print when it ends, and with which status does each program \
-                 exit?",
+                "When one client leaves, does the other keep its connection, and is the seat free \
+                 again? What does each client print when it ends, and with which status does each \
+                 program exit?",
             )
             .hint(
-                "This stage needs no new function. It tests stages 6, 7, 8 and 10 together. A \
+                "This stage needs no new function: it tests stages 6, 7, 8 and 10 together. A \
                  client whose user leaves exits with status 0 (`Terminal::leave`). A client that \
                  finds the room full, or loses its connection, exits with status 1.",
             )
             .hint(
-                "`The chatroom is full` is a message like any other: print it, and continue to the \
-                 end of the stream. `main` does the rest after `show_messages` has returned.",
+                "`The chatroom is full` is a message like any other: print it, and read on to the \
+                 end of the stream. After `show_messages` has returned, `main` does the rest.",
             )
             .together(together::people_come_and_go),
         stage(14, "Received text cannot control a terminal", 3)
@@ -239,15 +239,15 @@ pub fn lab() -> Lab {
                  functions print received text unchanged?",
             )
             .hint(
-                "This stage needs no new function. Check how `relay` (server) and `show_messages` \
-                 (client) print. `log` and `Screen::print` make control characters visible; \
-                 `println!` does not.",
+                "This stage needs no new function. Check how `relay` in the server and \
+                 `show_messages` in the client print text. `log` and `Screen::print` make control \
+                 characters visible; `println!` does not.",
             )
             .together(together::text_controls_no_terminal),
     ];
     Lab {
         number: 1,
-        title: "one-to-one: two people, bytes as they come",
+        title: "one-to-one: two people, bytes as they arrive",
         speaker_hears: false,
         stages,
     }

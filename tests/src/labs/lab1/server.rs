@@ -40,8 +40,8 @@ pub fn welcomes(harness: &Harness) -> Check {
         harness.step(&["accept_clients"], &step);
         welcomed.push(is_welcomed(name)?);
     }
-    // A client must not lose its connection because another client connects later. When the last client has been
-    // welcomed, the server has handled all earlier clients.
+    // A client must not lose its connection because another client connects later. When the server has welcomed the
+    // last client, it has handled all earlier clients.
     harness.step(
         &["accept_clients"],
         "four clients have connected; the first three should stay connected",
@@ -67,14 +67,17 @@ pub fn relays(harness: &Harness) -> Check {
     server.prints(&from(&line))?;
     harness.step(
         &["relay", "receive_messages"],
-        "bob says a line; alice should hear only that, immediately",
+        "bob says a line; alice should hear only that line, immediately",
     );
     harness.promptly("alice should have heard bob's line", || {
         let says = Instant::now();
         talk(harness, &bob, &alice)?;
         Ok(says)
     })?;
-    harness.step(&["relay", "receive_messages"], "both say three lines at the same time");
+    harness.step(
+        &["relay", "receive_messages"],
+        "alice and bob say three lines each at the same time",
+    );
     let (hers, his) = (lines(harness), lines(harness));
     for (her_line, his_line) in hers.iter().zip(&his) {
         alice.says(her_line)?;
@@ -132,7 +135,7 @@ pub fn has_two_seats(harness: &Harness) -> Check {
     harness.step(&["accept_clients"], "alice and bob take the two seats");
     let (alice, bob) = (joins(&server, "alice")?, joins(&server, "bob")?);
     let functions = &["accept_clients", "turn_away"];
-    harness.step(functions, "carol speaks when no seat is free; she should be told why");
+    harness.step(functions, "carol speaks when no seat is free; she should be told so");
     // A server that closes the connection before it has read carol's message resets the connection.
     let carol = server.stopped(|| {
         let carol = server.peer("carol")?;
@@ -142,15 +145,15 @@ pub fn has_two_seats(harness: &Harness) -> Check {
     carol.hears_line(FULL)?;
     carol.is_closed_without_reset()?;
     let functions = &["turn_away", "accept_clients"];
-    harness.step(functions, "seven guests find no seat; none should wait for another");
+    harness.step(functions, "seven guests find no free seat; none should wait for another");
     let mut crowd = Vec::new();
     for number in 1..=7 {
         let guest = server.peer(&format!("guest{number}"))?;
         guest.says("is anybody there?")?;
         crowd.push(guest);
     }
-    // The last guest is checked first, because it would have to wait if the server spent a second on each of the other
-    // guests.
+    // The last guest is checked first, because this guest would have to wait if the server spent a second on each of
+    // the other guests.
     for guest in crowd.iter().rev() {
         guest.hears_line(FULL)?;
         guest.is_closed_without_reset()?;
@@ -162,8 +165,8 @@ pub fn has_two_seats(harness: &Harness) -> Check {
     carol.can_send_no_more()?;
     harness.step(&["turn_away", "accept_clients"], "alice says a line; bob should still hear it");
     talk(harness, &alice, &bob)?;
-    harness.step(functions, "dave comes when no seat is free; he should be told immediately");
-    harness.promptly("dave should have been told that there is no seat", || {
+    harness.step(functions, "dave connects when no seat is free; he should be told immediately");
+    harness.promptly("dave should have been told that no seat is free", || {
         let connects = Instant::now();
         server.peer("dave")?.hears(FULL)?;
         Ok(connects)
@@ -182,11 +185,11 @@ pub fn has_two_seats(harness: &Harness) -> Check {
     drop((alice, erin));
 
     let server = harness.server_with(&["--seats", "3"])?;
-    harness.step(&["accept_clients"], "three clients take the seats of a server with three");
+    harness.step(&["accept_clients"], "three clients fill a server with three seats");
     let three = ["alice", "bob", "carol"].map(|name| joins(&server, name));
     let [alice, bob, carol] = three;
     let (alice, bob, carol) = (alice?, bob?, carol?);
-    harness.step(&["accept_clients"], "dave comes to the server with three seats");
+    harness.step(&["accept_clients"], "dave connects to the full server");
     server.peer("dave")?.hears(FULL)?;
     harness.step(&["accept_clients"], "alice says a line; bob and carol should hear it");
     let line = harness.words(2);
@@ -213,7 +216,8 @@ pub fn survives_its_clients(harness: &Harness) -> Check {
     carol.closes();
     alice.hears(&from(&half))?;
     server.prints("127.0.0.1 closed")?;
-    harness.step(&["receive_messages", "accept_clients"], "dave comes and goes without a word");
+    harness
+        .step(&["receive_messages", "accept_clients"], "dave connects and leaves without a word");
     server.peer("dave")?.closes();
     harness.step(&["receive_messages", "accept_clients"], "erin joins, and talks to alice");
     let erin = joins(&server, "erin")?;
@@ -222,7 +226,7 @@ pub fn survives_its_clients(harness: &Harness) -> Check {
     let functions = &["receive_messages", "accept_clients", "send"];
     harness.step(functions, "all are silent; the server should use no processor time");
     server.rests()?;
-    harness.step(&["send"], "slow does not read while alice says 600 KB; erin should hear it");
+    harness.step(&["send"], "`slow` does not read while alice sends 600 KB; erin should hear it");
     let slow = server.deaf_peer("slow")?;
     let line = harness.words(2);
     slow.says(&line)?;
@@ -232,7 +236,7 @@ pub fn survives_its_clients(harness: &Harness) -> Check {
         alice.says(&line)?;
         erin.hears(&from(&line))?;
     }
-    harness.step(&["send"], "slow reads the 600 KB now; it should get all of it, in order");
+    harness.step(&["send"], "`slow` now reads; it should get all 600 KB, in order");
     slow.starts_reading()?;
     slow.hears_line(WELCOME)?;
     for line in (0..LAG).map(long_line) {
@@ -240,7 +244,7 @@ pub fn survives_its_clients(harness: &Harness) -> Check {
     }
     slow.closes();
     server.prints("127.0.0.1 closed")?;
-    harness.step(&["send"], "deaf does not read while alice says more than can be buffered");
+    harness.step(&["send"], "`deaf` does not read while alice sends more than can be buffered");
     let deaf = server.deaf_peer("deaf")?;
     let line = harness.words(2);
     deaf.says(&line)?;
@@ -253,7 +257,7 @@ pub fn survives_its_clients(harness: &Harness) -> Check {
     drop(deaf);
     talk(harness, &alice, &erin)?;
     let functions = &["accept_clients", "receive_messages"];
-    harness.step(functions, "many guests come and go; the server should keep nothing of them");
+    harness.step(functions, "many guests come and go; the server should keep nothing for them");
     keeps_nothing(&server, harness.journal(), || {
         joins(&server, "guest")?.closes();
         Ok(())
@@ -267,7 +271,7 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
     harness.step(functions, "alice and bob join, and alice says a line");
     let (alice, bob) = (joins(&server, "alice")?, joins(&server, "bob")?);
     talk(harness, &alice, &bob)?;
-    harness.step(functions, "alice sends three lines in one segment, and empty ones in between");
+    harness.step(functions, "alice sends three lines in one segment, with empty lines in between");
     let three = lines(harness);
     alice.sends(format!("{}\n\n{}\r\n\r\n{}\n", three[0], three[1], three[2]))?;
     for line in &three {
@@ -278,13 +282,13 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
     alice.trickles(format!("{line}\n"))?;
     bob.hears_line(&from(&line))?;
     for (length, what) in [(LONG, "5,000 bytes"), (LIMIT, "64 KiB, which is the limit")] {
-        harness.step(functions, &format!("alice says a message of {what}"));
+        harness.step(functions, &format!("alice sends a message of {what}"));
         let words = harness.words(1);
         let long = format!("{}{words}", "x".repeat(length - words.len()));
         alice.says(&long)?;
         bob.hears_line(&from(&long))?;
     }
-    harness.step(functions, "alice says bytes that are not UTF-8");
+    harness.step(functions, "alice sends bytes that are not UTF-8");
     alice.sends(b"caf\xc3\xa9 and caf\xe9\n")?;
     bob.hears_line(&from("café and caf\u{FFFD}"))?;
     harness.step(functions, "alice pauses in a line; carol, an original client, sends no newline");
@@ -296,11 +300,12 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
     harness.step(functions, "alice ends her line; her pause should not have ended it");
     alice.sends("mind\n")?;
     bob.hears(&from("never mind"))?;
-    harness.step(functions, "dave says more than 64 KiB without a newline; he should be told why");
-    // Dave sends a line first, because silence in the middle of the very first message would end that message.
+    harness
+        .step(functions, "dave sends more than 64 KiB without a newline; he should get a reason");
+    // Dave sends a line first, because a pause in a client's very first message ends that message.
     let dave = joins(&server, "dave")?;
     talk(harness, &dave, &bob)?;
-    // The server may close the connection before it has read everything.
+    // The server may close the connection before it has read the whole message.
     let _ = dave.tries_to_send("y".repeat(TOO_LONG));
     dave.is_told_and_closed()?;
     harness.step(functions, "alice says a line after dave's; bob should still hear it");

@@ -57,7 +57,7 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
     let alice = enters(harness, address, "alice", Terminal::Dumb)?;
     for (what, way) in WAYS_OUT {
         let functions = &["accept_clients", "receive_messages", "relay"];
-        harness.step(functions, &format!("guest joins and talks, before guest {what}"));
+        harness.step(functions, &format!("guest joins and talks before it {what}"));
         let guest = enters_when_free(harness, &server, "guest")?;
         let (line, answer) = (harness.words(2), harness.words(2));
         guest.types(&line)?;
@@ -69,10 +69,10 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
         guest.exits(0)?;
     }
     let functions = &["accept_clients", "receive_messages"];
-    harness.step(functions, "a client is killed; bob should get its seat");
+    harness.step(functions, "a client is killed; bob should get that client's seat");
     enters_when_free(harness, &server, "killed")?.is_killed();
     let bob = enters_when_free(harness, &server, "bob")?;
-    harness.step(&["show_messages", "turn_away"], "late comes when no seat is free");
+    harness.step(&["show_messages", "turn_away"], "`late` connects when no seat is free");
     let late = harness.client("late", address)?;
     late.sees(FULL)?;
     late.fails_saying("server")?;

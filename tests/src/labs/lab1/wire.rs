@@ -1,4 +1,4 @@
-//! Wire format 1, and what peers and people do with it.
+//! Wire format 1, and the steps of peers and people that use it.
 
 use std::net::SocketAddr;
 use std::thread;
@@ -15,7 +15,7 @@ use crate::labs::checks::{WayOut, ways_out};
 
 /// The message that the server sends to every client that gets a seat.
 pub const WELCOME: &str = "Welcome to this chatroom!";
-/// The message that the server sends to a client that finds no seat.
+/// The message that the server sends to a client when no seat is free.
 pub const FULL: &str = "The chatroom is full";
 
 /// The length of a long message: more than the 2048 bytes that the original server reads in one call.
@@ -45,14 +45,14 @@ pub fn enters(
     Ok(person)
 }
 
-/// Makes one peer say something. The other peer must hear it.
+/// Makes one peer send a random message, which the other peer must receive.
 pub fn talk(harness: &Harness, speaker: &Peer, listener: &Peer) -> Check {
     let line = harness.words(3);
     speaker.says(&line)?;
     listener.hears(&from(&line))
 }
 
-/// The ways in which a person leaves.
+/// The ways in which a person can leave lab 1's chat.
 pub const WAYS_OUT: [WayOut; 3] = ways_out(("types quit", |person| person.types("quit")));
 
 /// Returns three lines.
@@ -60,8 +60,8 @@ pub fn lines(harness: &Harness) -> Vec<String> {
     (0..3).map(|_| harness.words(2)).collect()
 }
 
-/// Tries again until a seat is free, because the server may notice that a client is gone a moment after the script
-/// does. `tries` also returns whether there was a free seat.
+/// Repeats `tries` until a seat is free, because the server may notice later than the script that a client is gone.
+/// `tries` also returns whether there was a free seat.
 pub fn when_free<T>(tries: impl Fn() -> Check<(T, bool)>) -> Check<T> {
     let deadline = Instant::now() + TIMEOUT;
     loop {

@@ -19,7 +19,7 @@ pub fn answers_nick(harness: &Harness) -> Check {
     alice.sees("alice joined!")?;
     harness.step(&["show_messages"], "alice's client receives `Connected to server!`");
     alice.sees("Connected to server!")?;
-    harness.step(&["show_messages"], "the server sends a line that bob says");
+    harness.step(&["show_messages"], "the server sends a line from bob");
     let line = format!("bob: {}", harness.words(3));
     server.says(&line)?;
     alice.sees(&line)?;
@@ -27,7 +27,8 @@ pub fn answers_nick(harness: &Harness) -> Check {
     harness.step(functions, "alice has joined; she should see `alice joined!` once, and no `NICK`");
     alice.has_seen(0, "NICK")?;
     alice.has_seen(1, "alice joined!")?;
-    // When the client is gone, everything that it sent has arrived. Alice has typed nothing more.
+    // When the stream of a killed client ends, everything that the client sent has arrived. Alice has typed nothing
+    // after her nickname.
     harness.step(&["answer_nick"], "alice's client is killed; it should have sent only `alice`");
     alice.is_killed();
     server.got_nothing_more("nothing after the nickname, not even a newline")?;
@@ -130,7 +131,7 @@ pub fn ends_cleanly(harness: &Harness) -> Check {
         Ok(alice)
     };
     for (what, way) in WAYS_OUT {
-        harness.step(&["answer_nick"], &format!("alice joins, before she {what}"));
+        harness.step(&["answer_nick"], &format!("alice joins before she {what}"));
         let alice = starts()?;
         let server = listener.lets_in("alice")?;
         alice.sees("Connected to server!")?;
@@ -153,7 +154,7 @@ pub fn ends_cleanly(harness: &Harness) -> Check {
     alice.sees(&refusal)?;
     alice.exits(1)?;
 
-    harness.step(functions, "the server refuses alice in place of `NICK`, because it is full");
+    harness.step(functions, "the server is full, and refuses alice instead of sending `NICK`");
     let alice = starts()?;
     let server = listener.accepts("server")?;
     let refusal = format!("Nickname refused: {}", harness.words(2));

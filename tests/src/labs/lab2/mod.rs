@@ -17,8 +17,9 @@ pub fn lab() -> Lab {
                  text is true? If the port is taken, which function gets the error?",
             )
             .hint(
-                "In `open_listener`, `Endpoint::listen` does what you wrote in lab 1. Pass its \
-                 error up with `?`. Print `SERVER WORKING` in `green`, with `print_line`.",
+                "In `open_listener`, call `Endpoint::listen`, which does what you wrote in lab 1, \
+                 and pass its error up with `?`. Print `SERVER WORKING` in `green`, with \
+                 `print_line`.",
             )
             .server(server::listens),
         stage(2, "The server asks every client for a nickname", 6)
@@ -29,8 +30,8 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "In `ask_nickname`, send the four letters `NICK` without a newline (`write_all`). \
-                 Then `Messages::handshake` waits for the reply, which has no newline either. \
-                 Return the reply.",
+                 Then wait for the reply with `Messages::handshake`; the reply has no newline \
+                 either. Return the reply.",
             )
             .hint(
                 "Do not call `Messages::receive` here: it skips an empty nickname, and waits \
@@ -40,8 +41,8 @@ pub fn lab() -> Lab {
             .server(server::asks_for_a_nickname),
         stage(3, "The client replies with its nickname", 8)
             .hint(
-                "Which side speaks first, and what can it say instead of `NICK`? What exactly is \
-                 the reply, and where do the bytes after it go?",
+                "Which side sends first, and what can it send instead of `NICK`? What exactly is \
+                 the client's reply, and where are bytes kept that arrive right after `NICK`?",
             )
             .hint(
                 "In `answer_nick`, `Messages::handshake(None)` returns `NICK`. Reply with the \
@@ -50,8 +51,8 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "Print neither `NICK` nor the message after it: `chat` prints that message. \
-                 `show_messages` continues with the same `Messages`; a second one would lose what \
-                 the first has read.",
+                 `show_messages` continues with the same `Messages`; a second `Messages` would \
+                 lose what the first has read.",
             )
             .client(client::answers_nick),
         stage(4, "The server announces each client that joins", 13)
@@ -67,22 +68,22 @@ pub fn lab() -> Lab {
                  and push a clone into the outbox of each member.",
             )
             .hint(
-                "In `run_room`, `match` each event. For `Event::Join`, call `join` and send what it \
-                 returns through the channel; ignore an error of this send. After the loop, flush \
+                "In `run_room`, `match` each event. For `Event::Join`, call `join` and send its \
+                 result through the channel; ignore an error from this send. After the loop, flush \
                  the outbox of every member, not only of the newcomer.",
             )
             .hint(
-                "After `insert`, the map owns the newcomer. Clone its nickname before that, and \
-                 get its outbox again with `BTreeMap::get_mut`. `BTreeMap::values_mut` iterates \
-                 over all members.",
+                "After `insert`, the map owns the newcomer. So clone the nickname before `insert`, \
+                 and get the newcomer's outbox again with `BTreeMap::get_mut`. \
+                 `BTreeMap::values_mut` iterates over all members.",
             )
             .server(server::announces_a_newcomer),
         stage(5, "The server broadcasts each message to everyone", 10)
             .on(&[4])
             .hint(
-                "How does a message get from alice's thread to every member's socket, and what \
-                 can stop it, or change its order, on the way? If the server receives nothing \
-                 at all from alice, has her thread received its answer (stage 4)?",
+                "How do messages get from alice's thread to every member's socket, and what can \
+                 stop or reorder them on the way? If the server receives nothing from alice, has \
+                 her thread received the result of `join` (stage 4)?",
             )
             .hint(
                 "In `receive_messages`, send an `Event::Said` for each message, until \
@@ -91,17 +92,17 @@ pub fn lab() -> Lab {
                  and a newline.",
             )
             .hint(
-                "In `run_room`, find the speaker with `BTreeMap::get`; if it is not there, do \
-                 nothing. Make a `line` from each message of the event, join all of them into one \
-                 `String`, and `broadcast` that. The flush at the end of the round sends it.",
+                "In `run_room`, find the speaker with `BTreeMap::get`; if there is none, do \
+                 nothing. Make a `line` from each message of the event, join all lines into one \
+                 `String`, and `broadcast` it. The flush at the end of the round sends the lines.",
             )
             .server(server::broadcasts_to_everyone),
         stage(6, "The client sends typed lines and shows messages", 9)
             .on(&[3])
             .hint(
                 "How does each line that you send begin, and how does it end? When is it safe to \
-                 send the first one, and which thread knows that? When does your client show a \
-                 message, and how much of it?",
+                 send the first line, and which thread knows this? When does your client show a \
+                 message, and how much of the message does it show?",
             )
             .hint(
                 "In `type_messages`, call `Terminal::read_line` in a loop, and send `alice: `, the \
@@ -109,8 +110,9 @@ pub fn lab() -> Lab {
                  directly before you send: it waits for the server's first message.",
             )
             .hint(
-                "Meanwhile `show_messages` (stage 3) shows messages: `Messages::receive` joins a \
-                 message that arrives in two pieces. Show it with `Screen::print`.",
+                "Meanwhile `show_messages` (stage 3) shows messages: `Messages::receive` returns a \
+                 whole message, even if it arrives in two pieces. Show each message with \
+                 `Screen::print`.",
             )
             .client(client::talks),
         stage(7, "The server announces each client that leaves", 10)
@@ -118,18 +120,19 @@ pub fn lab() -> Lab {
             .hint(
                 "In how many ways can a connection end, and what does your server do in each? \
                  Which clients are still in the list when `left!` is pushed, and what sends this \
-                 line if no client speaks? What does the server still keep of the client?",
+                 line if no client speaks? What does the server still keep for the client that has \
+                 left?",
             )
             .hint(
                 "A clean close is not an error: `Messages::receive` returns `None`, and \
-                 `receive_messages` returns. In `run_room`, `Event::Left` calls `leave`, and the \
+                 `receive_messages` returns. In `run_room`, call `leave` on `Event::Left`; the \
                  round ends with the same flush as any other. In `leave`, remove the member from \
                  `members`, then `broadcast` `alice left!` and a newline.",
             )
             .hint(
-                "`BTreeMap::remove` returns the member, or `None` if it is not in the list; then \
-                 there is nothing to announce. Push the `last_words` into the member's outbox. \
-                 Dropping the outbox at the end of `leave` sends them and closes the connection.",
+                "`BTreeMap::remove` returns the member; if it returns `None`, there is nothing to \
+                 announce. Push the `last_words` into the member's outbox. When `leave` ends, the \
+                 outbox is dropped, which sends these words and closes the connection.",
             )
             .server(server::announces_a_departure),
         stage(8, "The server refuses confusing nicknames", 8)
@@ -149,26 +152,27 @@ pub fn lab() -> Lab {
                 "Push `Nickname refused: `, the reason and a newline into the newcomer's outbox, \
                  and return `false`, which `run_room` passes on to the newcomer's thread. Then the \
                  newcomer is dropped, which sends the line and closes the connection. The other \
-                 clients must notice neither the refusal nor what the refused client says after \
-                 it.",
+                 clients must notice neither the refusal nor what the refused client says \
+                 afterward.",
             )
             .server(server::refuses_bad_nicknames),
         stage(9, "Silent and deaf clients hold up no other client", 7)
             .on(&[4, 5, 7])
             .hint(
-                "In which thread does your server wait for the nickname, for how long, and what \
-                 does a client get whose nickname never ends? When a client does not read, does any \
+                "Which thread of your server waits for the nickname, and for how long? What does a \
+                 client receive if its nickname never ends? When a client does not read, does any \
                  thread wait for it, and which other clients wait for that thread?",
             )
             .hint(
                 "In `ask_nickname` (stage 2), pass `Some(patience)` to `Messages::handshake`. If \
                  it returns the `ErrorKind` `TimedOut` or `InvalidData`, write the refusal, shut \
-                 down the sending side, and return `Ok(None)`. Never write to members; only \
-                 push.",
+                 down the sending side, and return `Ok(None)`. Never write to a member's socket; \
+                 only push to its outbox.",
             )
             .hint(
                 "The outbox disconnects a client that is too far behind. Then `receive_messages` \
-                 (stage 5) sees the end, and `leave` (stage 7) broadcasts `deaf left!`.",
+                 (stage 5) sees the end of the stream, and `leave` (stage 7) broadcasts `deaf \
+                 left!`.",
             )
             .server(server::waits_for_no_client),
         stage(10, "No client can speak in another's name", 6)
@@ -215,7 +219,7 @@ pub fn lab() -> Lab {
             .hint(
                 "This stage tests `ask_nickname` and `receive_messages` (stages 2 and 5) again. \
                  Both must use the `Messages` that they get, and leave the splitting to it: a \
-                 second one would lose what the first has read.",
+                 second `Messages` would lose what the first has read.",
             )
             .hint(
                 "Read the nickname with `handshake`: `receive` would treat a client without \
@@ -226,11 +230,11 @@ pub fn lab() -> Lab {
         stage(13, "Three people talk", 3)
             .on(&[5, 6])
             .hint(
-                "Try it with three terminals side by side. Does anyone see a line twice, or not at \
-                 all? Does a half-typed line stay intact?",
+                "Try your chat with three terminals side by side. Does anyone see a line twice, or \
+                 not at all? Does a half-typed line stay intact?",
             )
             .hint(
-                "This stage needs no new function. It tests `line` (stage 5), `show_messages` (3) \
+                "This stage needs no new function: it tests `line` (stage 5), `show_messages` (3) \
                  and `type_messages` (6) together. A speaker sees her own line once, when the \
                  server sends it back; the client itself does not print it.",
             )
@@ -242,11 +246,11 @@ pub fn lab() -> Lab {
         stage(14, "People come and go", 3)
             .on(&[7, 8, 11])
             .hint(
-                "Is a nickname always free again, however its owner has left? Which clients show \
+                "Is a nickname always free again, however its owner leaves? Which clients show \
                  `left!`, and with which status does each program exit?",
             )
             .hint(
-                "This stage needs no new function. It tests `leave` (stage 7), `join` (8) and the \
+                "This stage needs no new function: it tests `leave` (stage 7), `join` (8) and the \
                  ways in which the client ends (11) together. A client whose user leaves exits \
                  with status 0. A client that is refused, or loses its connection, exits with \
                  status 1.",
@@ -264,12 +268,12 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "This stage needs no new function. `show_messages` (stage 3) must show messages \
-                 with `Screen::print`, and the server must print nicknames with `log`. Both make \
-                 control characters visible; `println!` does not.",
+                 with `Screen::print`, and the server must print nicknames with `log`. \
+                 `Screen::print` and `log` make control characters visible; `println!` does not.",
             )
             .hint(
                 "One client has an escape sequence in its nickname: `join` (stage 8) must refuse \
-                 it, like any nickname with a control character.",
+                 this nickname, like any other with a control character.",
             )
             .together(together::text_controls_no_terminal),
     ];

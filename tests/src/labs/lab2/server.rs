@@ -39,14 +39,14 @@ pub fn asks_for_a_nickname(harness: &Harness) -> Check {
     alice.sends(&nickname)?;
     server.prints(&format!("Nickname is {nickname}"))?;
     server.terminal().has_somewhere(&["Connected with 127.0.0.1:"])?;
-    harness.step(&["ask_nickname"], "carol connects; the server should ask her immediately");
+    harness.step(&["ask_nickname"], "carol connects; the server should send `NICK` immediately");
     harness.promptly("carol should have received NICK", || {
         let connects = Instant::now();
         server.peer("carol")?.gets("NICK")?;
         Ok(connects)
     })?;
     harness.step(&["ask_nickname"], "the server is killed; it should have sent only `NICK`");
-    // When the server is gone, everything that it sent has arrived.
+    // When the stream of a killed server ends, everything that the server sent has arrived.
     server.terminal().is_killed();
     alice.got_no_newline("no newline after NICK")?;
     bob.got_no_newline("no newline after NICK")
@@ -71,9 +71,9 @@ pub fn announces_a_newcomer(harness: &Harness) -> Check {
     }
     // ANCHOR_END: lab2-stage4
     let functions = &["run_room", "join", "broadcast"];
-    harness.step(functions, "one more joins; all members should hear it immediately");
+    harness.step(functions, "one more client joins; all members should hear it immediately");
     let mut more = 0;
-    harness.promptly("everyone should have heard that one more has joined", || {
+    harness.promptly("everyone should have heard that one more client has joined", || {
         more += 1;
         let nickname = format!("guest{more}");
         let newcomer = server.peer(&nickname)?;
@@ -114,7 +114,7 @@ pub fn broadcasts_to_everyone(harness: &Harness) -> Check {
     for member in &group {
         three.iter().try_for_each(|line| member.hears_line(line))?;
     }
-    harness.step(functions, "all three say five lines at the same time");
+    harness.step(functions, "all three say five lines each at the same time");
     let lines = |speaker: &Peer| {
         let line = || format!("{}: {}", speaker.name(), harness.words(2)).into_bytes();
         (0..5).map(|_| line()).collect::<Vec<_>>()
@@ -128,7 +128,7 @@ pub fn broadcasts_to_everyone(harness: &Harness) -> Check {
     for member in &group {
         member.gets_interleaved(&said)?;
     }
-    harness.step(functions, "one after the other says one more line; all should hear only these");
+    harness.step(functions, "each says one more line in turn; all should hear only these lines");
     group.iter().try_for_each(|speaker| talk(harness, speaker, &group))
 }
 
@@ -149,13 +149,13 @@ pub fn announces_a_departure(harness: &Harness) -> Check {
             talk(harness, &guest, [alice, bob])?;
             let leaves = Instant::now();
             way(guest);
-            // No client says anything, but the remaining members still receive the notice.
+            // No client says anything, but the remaining members must still receive the notice.
             alice.hears_line("guest left!")?;
             bob.hears_line("guest left!")?;
             Ok(leaves)
         })?;
     }
-    harness.step(&["leave"], "guest ends sending; only alice and bob should hear `guest left!`");
+    harness.step(&["leave"], "guest ends its stream; only alice and bob should hear `guest left!`");
     let guest = joins(&server, "guest")?;
     alice.hears("guest joined!")?;
     bob.hears("guest joined!")?;
@@ -177,11 +177,11 @@ pub fn announces_a_departure(harness: &Harness) -> Check {
     bob.hears("guest left!")?;
     harness.step(functions, "all are silent; the server should use no processor time");
     server.rests()?;
-    harness.step(functions, "alice and bob each say a line; both should still hear both");
+    harness.step(functions, "alice and bob each say a line; both should still hear both lines");
     talk(harness, alice, &group)?;
     talk(harness, bob, &group)?;
     let functions = &["leave", "receive_messages"];
-    harness.step(functions, "many guests come and go; the server should keep nothing of them");
+    harness.step(functions, "many guests come and go; the server should keep nothing for them");
     keeps_nothing(&server, harness.journal(), || {
         let guest = server.peer("guest")?;
         guest.gets("NICK")?;
@@ -208,7 +208,7 @@ pub fn refuses_bad_nicknames(harness: &Harness) -> Check {
         if reason.trim_ascii().is_empty() || !reason.ends_with(b"\n") {
             return Err(Failure::wrong_bytes("guest should have heard", b"reason\n", &reason));
         }
-        // A refused client is not a member. The server may have closed the connection already.
+        // A refused client is not a member. The server may already have closed the connection.
         let _ = peer.tries_to_send(format!("guest: {}\n", harness.words(2)));
         Ok(())
     };
@@ -250,7 +250,7 @@ pub fn refuses_bad_nicknames(harness: &Harness) -> Check {
         ("the nickname `日本`", "日本"),
         ("the nickname `alice2`", "alice2"),
         ("a nickname of 32 characters", &"y".repeat(32)),
-        ("32 characters that have 64 bytes", &"é".repeat(32)),
+        ("32 characters in 64 bytes", &"é".repeat(32)),
     ];
     for (what, nickname) in valid {
         harness.step(&["join"], &format!("a client replies with {what}; it should join"));
@@ -264,7 +264,7 @@ pub fn refuses_bad_nicknames(harness: &Harness) -> Check {
     joins(&server, "Zoë")?;
     alice.hears("Zoë joined!")?;
     alice.hears("Zoë left!")?;
-    harness.step(&["leave", "join"], "alice leaves an empty room, and joins again");
+    harness.step(&["leave", "join"], "alice leaves the room empty, and joins again");
     alice.closes();
     let alice = joins_when_free(&server, "alice")?;
     talk(harness, &alice, [&alice])
@@ -284,22 +284,24 @@ pub fn waits_for_no_client(harness: &Harness) -> Check {
     let group = all_join(&server, &["alice", "bob"])?;
     talk(harness, &group[0], &group)?;
     let functions = &["ask_nickname", "run_room", "leave"];
-    harness.step(functions, "silent and slow go before they have joined; no member should hear it");
+    harness
+        .step(functions, "`silent` and `slow` leave before joining; no member should hear of it");
     silent.closes();
     slow.crashes();
     talk(harness, &group[1], &group)?;
-    harness.step(&["ask_nickname"], "ignored has not replied for 1 s; it should be refused");
+    harness.step(&["ask_nickname"], "`ignored` has not replied for 1 s; it should be refused");
     ignored.hears("Nickname refused: ")?;
     ignored.hears_until_closed()?;
-    harness.step(&["ask_nickname"], "endless replies with a nickname of more than 64 KiB");
+    harness.step(&["ask_nickname"], "`endless` replies with a nickname of more than 64 KiB");
     let endless = server.peer("endless")?;
     endless.gets("NICK")?;
-    // The server may close the connection before all these bytes are sent.
+    // The server may close the connection before the script has sent the whole nickname.
     let _ = endless.tries_to_send("x".repeat(TOO_LONG));
     endless.hears("Nickname refused: ")?;
     endless.hears_until_closed()?;
     let functions = &["broadcast", "run_room"];
-    harness.step(functions, "lazy does not read while alice says 600 KB; both should hear it");
+    harness
+        .step(functions, "`lazy` does not read; alice sends 600 KB, which the others should hear");
     let lazy = server.deaf_peer("lazy")?;
     lazy.sends("lazy")?;
     group.iter().try_for_each(|member| member.hears("lazy joined!"))?;
@@ -308,17 +310,17 @@ pub fn waits_for_no_client(harness: &Harness) -> Check {
         group[0].says(line)?;
         group.iter().try_for_each(|member| member.hears(line))?;
     }
-    harness.step(functions, "lazy reads the 600 KB now; it should get all of it, in order");
+    harness.step(functions, "`lazy` now reads; it should get all 600 KB, in order");
     lazy.starts_reading()?;
     lazy.gets("NICK")?;
     lazy.hears("lazy joined!")?;
     lazy.hears("Connected to server!")?;
     lines.iter().try_for_each(|line| lazy.hears_line(line))?;
-    harness.step(&["leave", "run_room"], "lazy closes the connection");
+    harness.step(&["leave", "run_room"], "`lazy` closes the connection");
     lazy.closes();
     group.iter().try_for_each(|member| member.hears("lazy left!"))?;
     let functions = &["broadcast", "run_room", "leave"];
-    harness.step(functions, "deaf does not read while alice says more than can be buffered");
+    harness.step(functions, "`deaf` does not read while alice sends more than can be buffered");
     let deaf = server.deaf_peer("deaf")?;
     deaf.sends("deaf")?;
     for member in &group {
@@ -363,7 +365,7 @@ pub fn guards_names(harness: &Harness) -> Check {
         bob.hears_line(&heard)?;
     }
     // ANCHOR_END: lab2-stage10
-    harness.step(&["line"], "bob says a line in his own name");
+    harness.step(&["line"], "bob says a line with his own name");
     talk(harness, bob, &group)
 }
 
@@ -375,7 +377,7 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
     let group = all_join(&server, &["alice", "bob"])?;
     let [alice, bob] = &group[..] else { return Ok(()) };
     talk(harness, alice, &group)?;
-    harness.step(functions, "alice sends three lines in one segment, and empty ones in between");
+    harness.step(functions, "alice sends three lines in one segment, with empty lines in between");
     let three: Vec<_> = (0..3).map(|_| format!("alice: {}", harness.words(2))).collect();
     alice.sends(format!("{}\n\n{}\r\n{}\n", three[0], three[1], three[2]))?;
     for line in &three {
@@ -386,14 +388,14 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
     alice.trickles(format!("{line}\n"))?;
     bob.hears_line(&line)?;
     for (length, what) in [(5000, "5,000 bytes"), (LIMIT, "64 KiB, which is the limit")] {
-        harness.step(functions, &format!("alice says a message of {what}"));
+        harness.step(functions, &format!("alice sends a message of {what}"));
         let words = harness.words(1);
         let begin = format!("alice: {words} ");
         let long = format!("{begin}{}", "x".repeat(length - begin.len()));
         alice.says(&long)?;
         bob.hears_line(&long)?;
     }
-    harness.step(functions, "alice says bytes that are not UTF-8");
+    harness.step(functions, "alice sends bytes that are not UTF-8");
     alice.sends(b"alice: caf\xc3\xa9 and caf\xe9\n")?;
     bob.hears_line("alice: café and caf\u{FFFD}")?;
     harness.step(functions, "alice pauses in a line; carol, an original client, sends no newline");
@@ -415,8 +417,9 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
     bob.hears("dave joined!")?;
     bob.hears(&line)?;
     let functions = &["receive_messages", "leave"];
-    harness.step(functions, "erin says more than 64 KiB without a newline; she should be told why");
-    // Erin sends a line first, because silence in the middle of the very first message would end that message.
+    harness
+        .step(functions, "erin sends more than 64 KiB without a newline; she should get a reason");
+    // Erin sends a line first, because a pause in a client's very first message ends that message.
     let erin = joins(&server, "erin")?;
     bob.hears("erin joined!")?;
     talk(harness, &erin, [bob, &erin])?;

@@ -57,7 +57,7 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
     let alice = enters(harness, address, "alice", Terminal::Dumb)?;
     let bob = enters(harness, address, "bob", Terminal::Xterm)?;
     for (what, way) in WAYS_OUT {
-        harness.step(&["join", "leave"], &format!("guest joins, before guest {what}"));
+        harness.step(&["join", "leave"], &format!("guest joins before it {what}"));
         let guest = enters(harness, address, "guest", Terminal::Dumb)?;
         alice.sees("guest joined!")?;
         let step = format!("guest {what}; alice and bob should see `guest left!`");
@@ -67,12 +67,12 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
         bob.sees("guest left!")?;
         guest.exits(0)?;
     }
-    harness.step(&["join", "leave"], "guest joins, before guest is killed");
+    harness.step(&["join", "leave"], "guest joins before it is killed");
     let killed = enters(harness, address, "guest", Terminal::Dumb)?;
     harness.step(&["leave", "receive_messages"], "guest is killed");
     killed.is_killed();
     alice.sees("guest left!")?;
-    harness.step(&["answer_nick", "join"], "late replies with a nickname that is taken");
+    harness.step(&["answer_nick", "join"], "`late` replies with a nickname that is taken");
     let late = harness.client("late", address)?;
     late.is_asked_for("nickname")?;
     late.types("Alice")?;
@@ -111,7 +111,7 @@ pub fn text_controls_no_terminal(harness: &Harness) -> Check {
     eve.gets("NICK")?;
     eve.sends("\x1b[2Jeve")?;
     eve.hears_until_closed()?;
-    // Everything that the server has printed about eve comes before this line.
+    // The server prints zoe's nickname after everything that it prints about eve.
     harness.step(&["join"], "the server shows eve's nickname; it should be harmless there");
     let zoe = format!("zoe-{}", harness.words(0).trim_start_matches('-'));
     joins(&server, &zoe)?;

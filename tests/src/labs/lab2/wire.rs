@@ -49,7 +49,7 @@ impl Listener {
     }
 }
 
-/// Makes one peer say something. The whole group, including the speaker, must hear it.
+/// Makes one peer send a random message, which the whole group, including the speaker, must receive.
 pub fn talk<'a>(
     harness: &Harness,
     speaker: &Peer,
@@ -72,8 +72,8 @@ pub fn enters(
     Ok(person)
 }
 
-/// Like [`joins`], but first waits until the nickname is free, because the server may notice that the owner of the
-/// nickname is gone a moment after the script does.
+/// Like [`joins`], but first waits until the nickname is free, because the server may notice later than the script that
+/// the nickname's owner is gone.
 pub fn joins_when_free(server: &Server, nickname: &str) -> Check<Peer> {
     let deadline = Instant::now() + TIMEOUT;
     loop {
@@ -92,5 +92,5 @@ pub fn joins_when_free(server: &Server, nickname: &str) -> Check<Peer> {
     }
 }
 
-/// The ways in which a person leaves.
+/// The ways in which a person can leave lab 2's chat.
 pub const WAYS_OUT: [WayOut; 3] = ways_out(("types /quit", |person| person.types("/quit")));

@@ -41,7 +41,7 @@ pub fn reads_frames_however_split(harness: &Harness) -> Check {
     server.trickles(frame(&payloads[2]))?;
     ann.sees(&payloads[2])?;
     harness
-        .step(functions, "the server sends a frame in three parts, cut inside header and payload");
+        .step(functions, "the server sends a frame cut inside the header and inside the payload");
     let parts = frame(&payloads[6]);
     let (begin, rest) = parts.split_at(29);
     let (middle, end) = rest.split_at(HEADER - 29 + 5);
@@ -92,7 +92,7 @@ pub fn talks(harness: &Harness) -> Check {
         ann.types(line)?;
         server.gets_frame(format!("[ann of the hill] : {line}"))?;
     }
-    harness.step(functions, "ann types a line with spaces at both ends, which belong to it");
+    harness.step(functions, "ann types a line with spaces at both ends, which belong to the line");
     let line = format!("  {}  ", harness.words(2));
     ann.types(&line)?;
     server.gets_frame(format!("[ann of the hill] : {line}"))?;
@@ -135,16 +135,19 @@ pub fn shows_frames_while_typing(harness: &Harness) -> Check {
 /// Stage 7: The client ends cleanly.
 pub fn ends_cleanly(harness: &Harness) -> Check {
     let listener = harness.listener()?;
-    // If two threads race to set the exit status, the status is right only in some runs. So ann leaves many times. A
+    // If two threads race to set the exit status, the status is right only in some runs, so ann leaves many times. A
     // server may close the connection before or after the client does.
     for (is_first, who_closes) in [(false, "her client"), (true, "the server")].repeat(2) {
         for (what, way) in WAYS_OUT {
-            harness.step(&["type_messages", "encode"], &format!("ann joins, before she {what}"));
+            harness.step(&["type_messages", "encode"], &format!("ann joins before she {what}"));
             let (ann, server) = client(harness, &listener, "ann")?;
             let line = harness.words(2);
             ann.types(&line)?;
             server.gets_frame(format!("[ann] : {line}"))?;
-            harness.step(&["type_messages"], &format!("ann {what}, and {who_closes} closes first"));
+            harness.step(
+                &["type_messages"],
+                &format!("ann {what}; {who_closes} closes the connection first"),
+            );
             way(&ann)?;
             server.gets_frame("[ann] : !DISCONNECT")?;
             if is_first {
@@ -166,6 +169,7 @@ pub fn ends_cleanly(harness: &Harness) -> Check {
     let functions = &["show_frames", "read_header"];
     harness.step(functions, "the server sends bob's client bytes that are not a header");
     let (bob, server) = client(harness, &listener, "bob")?;
-    server.sends("this is no header, and it is longer than sixty-four bytes, which is enough")?;
+    server
+        .sends("this is not a header, and it is longer than sixty-four bytes, which is enough")?;
     bob.fails_saying("server")
 }

@@ -13,12 +13,12 @@ pub fn lab() -> Lab {
     let stages = vec![
         stage(1, "The client sends each line as a frame", 10)
             .hint(
-                "How long is the header? Does the length count bytes or characters? Does it count \
-                 only the line, or `[ann] : ` as well?",
+                "How long is the header? Does the length count bytes or characters? Does the \
+                 length count only the line, or `[ann] : ` as well?",
             )
             .hint(
-                "`encode` returns the payload's length in bytes (`str::len`), padded with spaces \
-                 on the right to exactly 64 bytes, followed by the payload, without a newline. In \
+                "`encode` returns the payload's length in bytes (`str::len`), padded on the right \
+                 with spaces to exactly 64 bytes, and then the payload, without a newline. In \
                  `type_messages`, the payload is `[ann] : hello`.",
             )
             .hint(
@@ -29,20 +29,21 @@ pub fn lab() -> Lab {
             .client(client::sends_frames),
         stage(2, "The client reads frames however they are split", 15)
             .hint(
-                "A read returns what has arrived, not what you want. How do you know that you have \
-                 the whole header, and the whole payload? Where are the bytes of the next frame \
-                 kept in the meantime?",
+                "A read returns what has arrived, not what you asked for. How do you know that you \
+                 have the whole header, and the whole payload? Where are the bytes of the next \
+                 frame kept in the meantime?",
             )
             .hint(
                 "In `read_header`, call `read` in a loop, each time with the part of the header \
-                 that is not filled yet, until all 64 bytes are there. `read` returns how many \
-                 bytes it has filled; 0 means that the stream has ended. For the payload, \
-                 `read_exact` is such a loop.",
+                 that is not filled yet, until all 64 bytes have arrived. `read` returns how many \
+                 bytes it has filled; 0 means that the stream has ended. For the payload, call \
+                 `read_exact`, which is such a loop.",
             )
             .hint(
                 "In `payload_length`, convert the header to text, trim the spaces, and `parse` the \
                  rest. `String::from_utf8_lossy` turns the payload into text. In `show_frames`, \
-                 make one `BufReader` before the loop; a new one loses what the old one has read.",
+                 make one `BufReader` before the loop; a second one would lose what the first has \
+                 read.",
             )
             .client(client::reads_frames_however_split),
         stage(3, "The server relays frames to the other clients", 18)
@@ -56,9 +57,10 @@ pub fn lab() -> Lab {
                  returns, and call `reader.restart()` after each frame.",
             )
             .hint(
-                "In `run_room`, `match` each event: insert into `members`, `relay`, or remove. After \
-                 the last event, `flush` every outbox. In `relay`, pass the payloads to `log_all`, \
-                 make a frame of each (`frame::encode`), and push them to everyone but the speaker.",
+                "In `run_room`, `match` each event: insert into `members`, `relay`, or remove. \
+                 After the last event of a round, `flush` every outbox. In `relay`, pass the \
+                 payloads to `log_all`, make a frame of each payload (`frame::encode`), and push \
+                 the frames to everyone but the speaker.",
             )
             .server(server::relays_frames),
         stage(4, "The client decides which lines are messages", 5)
@@ -70,7 +72,7 @@ pub fn lab() -> Lab {
             .hint(
                 "This stage needs no new function, only more code in `type_messages` (stage 1). \
                  Skip a line only if it is empty. Leave only if the whole line is `!DISCONNECT`, \
-                 in capitals. `quit` is a message here.",
+                 in capitals. In this lab, `quit` is a message.",
             )
             .client(client::talks),
         stage(5, "The client shows messages while you type", 5)
@@ -80,27 +82,27 @@ pub fn lab() -> Lab {
                  full? What if a payload contains a newline?",
             )
             .hint(
-                "This stage needs no new function. It tests `show_frames` (stage 2) again. Show \
+                "This stage needs no new function: it tests `show_frames` (stage 2) again. Show \
                  each payload with one `Screen::print`, which makes a newline in it visible. Do \
-                 not split it into lines, and do not use `println!`.",
+                 not split a payload into lines, and do not use `println!`.",
             )
             .client(client::shows_frames_while_typing),
         stage(6, "Only a client that says !DISCONNECT is released", 8)
             .on(&[3])
             .hint(
                 "Is `!DISCONNECT` the last word of a sentence, or the whole message? Which clients \
-                 still receive it, and which receive a frame that comes right after it?",
+                 still receive that message, and which receive a frame right after it?",
             )
             .hint(
-                "`is_disconnect` compares the payload with `!DISCONNECT`, and its end (`ends_with`) \
-                 with `] : !DISCONNECT`. In `receive_frames` (stage 3), send such a payload to the \
-                 room like any other, then stop reading: return `Ok(())`.",
+                "In `is_disconnect`, compare the payload with `!DISCONNECT`, and its end \
+                 (`ends_with`) with `] : !DISCONNECT`. In `receive_frames` (stage 3), send such a \
+                 payload to the room like any other, then stop reading: return `Ok(())`.",
             )
             .server(server::releases_a_client_that_disconnects),
         stage(7, "The client ends cleanly", 7)
             .on(&[2, 4])
             .hint(
-                "A user can leave in three ways. What does the server receive in each case? What \
+                "A user can leave in three ways: what does the server receive in each case? What \
                  does your client do when the server closes the connection, or sends bytes that \
                  are not frames?",
             )
@@ -111,20 +113,20 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "In `show_frames` (stage 2), return `Ok(())` when `frame::read` returns `None`, \
-                 and pass an error up with `?`. `main` tells the user, and exits with status 1, \
-                 but with status 0 after `Terminal::leave`. Do not exit in any other way.",
+                 and pass an error up with `?`. `main` tells the user, and exits with status 1, or \
+                 with status 0 after `Terminal::leave`. Do not end the client in any other way.",
             )
             .client(client::ends_cleanly),
         stage(8, "The server counts bytes, not characters", 6)
             .on(&[3])
             .hint(
-                "é is one character and two bytes. Which of them does your header count? What must \
-                 the server do with bytes that are not UTF-8, and with an empty payload?",
+                "é is one character and two bytes. Which of the two does your header count? What \
+                 must the server do with bytes that are not UTF-8, and with an empty payload?",
             )
             .hint(
                 "This stage tests `encode` and `read` (stages 1 and 2) in the server. `str::len` \
                  counts bytes. `String::from_utf8_lossy` replaces an invalid byte with U+FFFD, \
-                 which has three bytes, so make the new header after that.",
+                 which has three bytes, so make the new header after the replacement.",
             )
             .hint(
                 "An empty payload is a payload, and is relayed. A payload of exactly `MAX_PAYLOAD` \
@@ -135,7 +137,7 @@ pub fn lab() -> Lab {
             .on(&[3])
             .hint(
                 "Which bad headers does `parse` accept? What does your code do with a length \
-                 before it checks it? When a client sends a bad frame, which function tells the \
+                 before checking it? When a client sends a bad frame, which function tells the \
                  room that the client has left?",
             )
             .hint(
@@ -158,22 +160,23 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "This stage needs no new function. In `run_room` (stage 3), print the line with \
-                 `log` after a client has been inserted or removed. The number is `members.len()`.",
+                 `log` after a client has been inserted or removed. The number of connections is \
+                 `members.len()`.",
             )
             .hint(
-                "`receive_frames` (stages 3 and 6) must return at `!DISCONNECT`, at the end of the \
-                 stream and on an error, and `talk` must then tell the room. A loop that continues \
-                 after `None` never ends, and its connection is counted forever.",
+                "`receive_frames` (stages 3 and 6) must return after `!DISCONNECT`, at the end of \
+                 the stream, and on an error; `talk` must then tell the room. A loop that \
+                 continues after `None` never ends, so its connection is counted forever.",
             )
             .server(server::counts_connections),
         stage(11, "Three people talk", 3)
             .on(&[3, 4, 5])
             .hint(
-                "Try it with three terminals side by side. Does anyone see a line twice, or see \
-                 their own line? Does a half-typed line stay intact?",
+                "Try your chat with three terminals side by side. Does anyone see a line twice, or \
+                 see a line of their own? Does a half-typed line stay intact?",
             )
             .hint(
-                "This stage needs no new function. It tests `relay` (stage 3), `show_frames` (2) \
+                "This stage needs no new function: it tests `relay` (stage 3), `show_frames` (2) \
                  and `type_messages` (1) together. Show messages with `Screen::print`, because \
                  `println!` breaks up the line that is being typed.",
             )
@@ -181,13 +184,13 @@ pub fn lab() -> Lab {
         stage(12, "People come and go", 3)
             .on(&[6, 7, 9])
             .hint(
-                "When one user types `!DISCONNECT`, what do the other clients do? What do they do \
-                 when a client is killed and says nothing?",
+                "What do the other clients do when one user types `!DISCONNECT`, and what do they \
+                 do when a client is killed and says nothing?",
             )
             .hint(
-                "This stage needs no new function. It tests stages 6, 7, 9 and 10 together. For \
+                "This stage needs no new function: it tests stages 6, 7, 9 and 10 together. For \
                  `show_frames`, `[guest] : !DISCONNECT` is a payload like any other: print it and \
-                 continue. Only the server obeys it.",
+                 continue, because only the server obeys it.",
             )
             .hint(
                 "A client whose user leaves exits with status 0 (`Terminal::leave`). A client that \
@@ -202,9 +205,9 @@ pub fn lab() -> Lab {
                  functions print received text unchanged?",
             )
             .hint(
-                "This stage needs no new function. Check how `relay` (server) and `show_frames` \
-                 (client) print. `log` and `Screen::print` make control characters visible; \
-                 `println!` does not.",
+                "This stage needs no new function. Check how `relay` in the server and \
+                 `show_frames` in the client print text. `log` and `Screen::print` make control \
+                 characters visible; `println!` does not.",
             )
             .together(together::text_controls_no_terminal),
     ];

@@ -10,13 +10,13 @@ pub fn relays_frames(harness: &Harness) -> Check {
     let server = harness.server()?;
     let functions = &["run_room", "relay", "talk"];
     harness
-        .step(functions, "ann, bob and cem join, and each says a frame; the others should get it");
+        .step(functions, "ann, bob and cem join; each sends a frame, which the others should get");
     let room = all_join(&server, &["ann", "bob", "cem"])?;
     let [ann, bob, cem] = &room[..] else { return Ok(()) };
     let functions = &["relay", "run_room", "receive_frames"];
-    harness.step(functions, "ann says a frame; only bob and cem should get it");
+    harness.step(functions, "ann sends a frame; only bob and cem should get it");
     talk(harness, ann, &[bob, cem])?;
-    harness.step(functions, "bob says a frame; only ann and cem should get it");
+    harness.step(functions, "bob sends a frame; only ann and cem should get it");
     talk(harness, bob, &[ann, cem])?;
     harness.step(&["receive_frames"], "cem sends a frame one byte at a time");
     let line = format!("[cem] : {}", harness.words(3));
@@ -32,7 +32,7 @@ pub fn relays_frames(harness: &Harness) -> Check {
         cem.gets_frame(payload)?;
     }
     let functions = &["receive_frames", "run_room"];
-    harness.step(functions, "bob says a frame while ann stops in the middle of one");
+    harness.step(functions, "bob sends a frame while ann pauses in the middle of one");
     let slow = frame(format!("[ann] : {}", harness.words(3)));
     ann.sends_when_read([&slow[..29], &slow[29..70]])?;
     talk(harness, bob, &[ann, cem])?;
@@ -41,7 +41,7 @@ pub fn relays_frames(harness: &Harness) -> Check {
     bob.gets(&slow)?;
     cem.gets(&slow)?;
     let functions = &["relay", "run_room", "receive_frames"];
-    harness.step(functions, "ann and bob each say forty frames as fast as they can");
+    harness.step(functions, "ann and bob each send forty frames as fast as they can");
     let said: Vec<Vec<_>> = [ann, bob]
         .iter()
         .map(|speaker| {
@@ -56,7 +56,7 @@ pub fn relays_frames(harness: &Harness) -> Check {
     cem.gets_interleaved(&said)?;
     ann.gets_interleaved(&said[1..])?;
     bob.gets_interleaved(&said[..1])?;
-    harness.step(functions, "cem says a frame after the forty; ann and bob should get it");
+    harness.step(functions, "cem then sends a frame; ann and bob should get it");
     talk(harness, cem, &[ann, bob])
 }
 
@@ -75,13 +75,13 @@ pub fn releases_a_client_that_disconnects(harness: &Harness) -> Check {
         "[ann] : !disconnect",
         "[ann] : please: !DISCONNECT",
     ] {
-        let step = format!("ann says «{}», which is no disconnect", harmless.escape_debug());
+        let step = format!("ann says «{}»; she should stay connected", harmless.escape_debug());
         harness.step(&["is_disconnect", "receive_frames"], &step);
         ann.frames(harmless)?;
         bob.gets_frame(harmless)?;
     }
     let functions = &["receive_frames", "is_disconnect"];
-    harness.step(functions, "bob says a frame; ann should still be connected");
+    harness.step(functions, "bob sends a frame; ann should still be connected");
     talk(harness, bob, &[ann])?;
     harness
         .step(functions, "ann says `!DISCONNECT`; bob should get it, and she should be released");
@@ -91,14 +91,14 @@ pub fn releases_a_client_that_disconnects(harness: &Harness) -> Check {
     harness.step(&["run_room", "receive_frames"], "cem joins");
     let cem = server.peer("cem")?;
     settle(&[bob, &cem])?;
-    harness.step(functions, "cem says `!DISCONNECT` without a name in front of it");
+    harness.step(functions, "cem sends `!DISCONNECT` without a name in front of it");
     cem.frames("!DISCONNECT")?;
     bob.gets_frame("!DISCONNECT")?;
     cem.is_closed()?;
     harness.step(&["run_room", "receive_frames"], "dan joins");
     let dan = server.peer("dan")?;
     settle(&[bob, &dan])?;
-    let step = "dan says `!DISCONNECT` and a frame in one segment; bob should not get it";
+    let step = "dan sends a segment: `!DISCONNECT` and a frame that bob should not get";
     harness.step(&["receive_frames"], step);
     dan.sends([frame("[dan] : !DISCONNECT"), frame("[dan] : ghost")].concat())?;
     bob.gets_frame("[dan] : !DISCONNECT")?;
@@ -116,7 +116,7 @@ pub fn counts_bytes(harness: &Harness) -> Check {
     let [ann, bob] = &room[..] else { return Ok(()) };
     for text in SHORT_BUT_LONG {
         let payload = format!("[ann] : {text}");
-        harness.step(&["relay", "receive_frames"], &format!("ann says «{text}» in a frame"));
+        harness.step(&["relay", "receive_frames"], &format!("ann sends «{text}» in a frame"));
         ann.frames(&payload)?;
         bob.gets_frame(&payload)?;
         let step = format!("ann sends the frame of «{text}» one byte at a time");
@@ -125,19 +125,19 @@ pub fn counts_bytes(harness: &Harness) -> Check {
         bob.gets_frame(&payload)?;
     }
     let functions = &["read", "receive_frames", "relay"];
-    harness.step(functions, "ann says a byte that is not UTF-8; bob should get U+FFFD");
+    harness.step(functions, "ann sends a byte that is not UTF-8; bob should get U+FFFD");
     ann.frames(b"[ann] : caf\xe9 ok")?;
     bob.gets_frame("[ann] : caf\u{FFFD} ok")?;
     let functions = &["payload_length", "receive_frames", "relay"];
-    harness.step(functions, "ann says a payload of exactly 64 KiB, which is the limit");
+    harness.step(functions, "ann sends a payload of exactly 64 KiB, which is the limit");
     let longest = format!("[ann] : {}", "é".repeat((64 * 1024 - 8) / 2));
     ann.frames(&longest)?;
     bob.gets_frame(&longest)?;
     let functions = &["receive_frames", "relay"];
-    harness.step(functions, "ann says an empty payload; bob should get a frame without payload");
+    harness.step(functions, "ann sends an empty payload; bob should get an empty payload, too");
     ann.frames("")?;
     bob.gets_frame("")?;
-    harness.step(functions, "bob and ann each say a frame; both should still be connected");
+    harness.step(functions, "bob and ann each send a frame; both should still be connected");
     talk(harness, bob, &[ann])?;
     talk(harness, ann, &[bob])
 }
@@ -152,13 +152,13 @@ pub fn survives_bad_frames(harness: &Harness) -> Check {
     let bad = ["", "abc", "-5", "+5", "5x", "5 5", "0x10", "\t5", "5\n"].into_iter().chain(long);
     for header in bad {
         let step =
-            format!("mallory sends the header {header:?} and spaces; she should be released");
+            format!("mallory sends the padded header {header:?}; she should be disconnected");
         harness.step(&["payload_length", "talk", "read_header"], &step);
         let mallory = server.peer("mallory")?;
         settle(&[ann, bob, &mallory])?;
         mallory.sends(format!("{header:<HEADER$}hello"))?;
         mallory.hears_until_closed()?;
-        let step = format!("ann says a frame after the header {header:?}; bob should get it");
+        let step = format!("ann sends a frame after the header {header:?}; bob should get it");
         harness.step(&["talk", "payload_length", "run_room"], &step);
         talk(harness, ann, &[bob])?;
     }
@@ -170,7 +170,7 @@ pub fn survives_bad_frames(harness: &Harness) -> Check {
     mallory.hears_until_closed()?;
     harness.step(
         &["talk", "payload_length", "run_room"],
-        "ann says a frame after the `[`; bob should get it",
+        "ann sends a frame after the `[`; bob should get it",
     );
     talk(harness, ann, &[bob])?;
     harness.step(&["payload_length"], "cem's header has spaces before the number, which is valid");
@@ -182,7 +182,8 @@ pub fn survives_bad_frames(harness: &Harness) -> Check {
     // If eve closed her connection, the next frame to her would cause a reset, which could hide the end of her stream.
     let mut open = Vec::new();
     for part in [10, HEADER, HEADER + 4] {
-        let step = format!("eve ends after {part} bytes of a frame; no client should get it");
+        let step =
+            format!("eve ends her stream after {part} bytes of a frame; no client should get it");
         harness.step(&["read", "receive_frames", "talk"], &step);
         let eve = server.peer("eve")?;
         settle(&[ann, bob, &cem, &eve])?;
@@ -191,14 +192,17 @@ pub fn survives_bad_frames(harness: &Harness) -> Check {
         talk(harness, bob, &[ann, &cem])?;
         open.push(eve);
     }
-    harness.step(&["talk", "receive_frames"], "dan's connection is reset; the others still talk");
+    harness.step(
+        &["talk", "receive_frames"],
+        "dan's connection is reset; the others should still talk",
+    );
     let dan = server.peer("dan")?;
     settle(&[ann, bob, &cem, &dan])?;
     dan.crashes();
     talk(harness, bob, &[ann, &cem])?;
     talk(harness, &cem, &[ann, bob])?;
     let functions = &["relay", "run_room", "talk"];
-    harness.step(functions, "slow does not read while ann says a lot; the others should get it");
+    harness.step(functions, "`slow` does not read while ann sends a lot; the others should get it");
     let slow = server.deaf_peer("slow")?;
     slow.frames("[slow] : I am in")?;
     for member in [ann, bob, &cem] {
@@ -209,13 +213,13 @@ pub fn survives_bad_frames(harness: &Harness) -> Check {
         bob.gets_frame(&line)?;
         cem.gets_frame(&line)?;
     }
-    harness.step(functions, "slow reads now; it should get everything that was said");
+    harness.step(functions, "`slow` now reads; it should get everything that was said");
     slow.starts_reading()?;
     for line in backlog() {
         slow.gets_frame(&line)?;
     }
     slow.closes();
-    harness.step(functions, "deaf does not read while ann says more than can be buffered");
+    harness.step(functions, "`deaf` does not read while ann sends more than can be buffered");
     let deaf = server.deaf_peer("deaf")?;
     deaf.frames("[deaf] : I am in")?;
     for member in [ann, bob, &cem] {

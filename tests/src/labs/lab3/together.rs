@@ -39,7 +39,7 @@ pub fn three_people_talk(harness: &Harness) -> Check {
     ann.types("sentence")?;
     bob.sees("[ann] : half of a sentence")?;
     let functions = &["relay", "show_frames"];
-    harness.step(functions, "all have spoken; a speaker should see no line of her own");
+    harness.step(functions, "all have spoken; no speaker should see a line of their own");
     for ((name, _), words) in people.iter().zip(&said) {
         for (other, person) in people {
             person.has_seen(usize::from(other != *name), &shown(name, words))?;
@@ -58,7 +58,7 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
     let bob = enters(harness, address, "bob", Terminal::Xterm)?;
     server.prints(&active(2))?;
     for (what, way) in WAYS_OUT {
-        harness.step(&["run_room", "relay"], &format!("guest joins, before guest {what}"));
+        harness.step(&["run_room", "relay"], &format!("guest joins before it {what}"));
         let guest = enters(harness, address, "guest", Terminal::Dumb)?;
         server.prints(&active(3))?;
         gather(&[("ann", &ann), ("bob", &bob), ("guest", &guest)])?;
@@ -71,11 +71,14 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
         harness.step(&["type_messages"], &format!("guest {what}; the client should end"));
         guest.exits(0)?;
     }
-    harness.step(&["run_room", "relay"], "killed joins, before killed is killed");
+    harness.step(&["run_room", "relay"], "a client called `killed` joins");
     let killed = enters(harness, address, "killed", Terminal::Dumb)?;
     server.prints(&active(3))?;
     gather(&[("ann", &ann), ("bob", &bob), ("killed", &killed)])?;
-    harness.step(&["run_room", "talk", "receive_frames"], "killed is killed; ann and bob stay");
+    harness.step(
+        &["run_room", "talk", "receive_frames"],
+        "the client called `killed` is killed; ann and bob should stay",
+    );
     killed.is_killed();
     server.prints(&active(2))?;
     let words = harness.words(2);

@@ -1,4 +1,4 @@
-//! Wire format 3: a header of 64 bytes, which holds the payload's length in bytes, and the payload.
+//! Wire format 3: a header of 64 bytes with the payload's length in bytes, and then the payload.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -46,7 +46,7 @@ pub fn all_join(server: &Server, names: &[&str]) -> Check<Vec<Peer>> {
 /// Waits until each of the peers has joined.
 ///
 /// This wire format has no welcome: only a message from another peer shows that a peer has joined. So another peer
-/// calls each newcomer until the newcomer hears the call. At the end, all peers skip the calls.
+/// calls each newcomer until the newcomer receives the call. At the end, all peers skip the calls.
 pub fn settle(peers: &[&Peer]) -> Check {
     let calls_a_second = Duration::from_millis(20);
     let begin = peers.first().map(|peer| peer.now());
@@ -81,7 +81,7 @@ pub fn settle(peers: &[&Peer]) -> Check {
 /// Texts with fewer characters than bytes.
 pub const SHORT_BUT_LONG: [&str; 4] = ["café ok", "naïve ☕", "日本語", "🦀 and 👩‍🚀"];
 
-/// Makes one peer say something. The other peers must hear it.
+/// Makes one peer send a random message, which the other peers must receive.
 pub fn talk(harness: &Harness, speaker: &Peer, others: &[&Peer]) -> Check {
     let payload = format!("[{}] : {}", speaker.name(), harness.words(3));
     speaker.frames(&payload)?;
@@ -124,6 +124,6 @@ pub fn active(count: usize) -> String {
     format!("[SERVER] active connections = {count}")
 }
 
-/// The ways in which a person leaves.
+/// The ways in which a person can leave lab 3's chat.
 pub const WAYS_OUT: [WayOut; 3] =
     ways_out(("types !DISCONNECT", |person| person.types("!DISCONNECT")));

@@ -29,9 +29,9 @@ pub fn joins_and_talks(harness: &Harness) -> Check {
     let line = harness.words(2);
     alice.types(&format!(" {line}"))?;
     server.gets_lines(&["CHAT: 31", "JOIN_ID: -17", "CLIENT_NAME: alice"])?;
-    // A reader accepts any number of spaces after the colon.
+    // The wire format allows any number of spaces after the colon.
     let came = server.gets_field("MESSAGE")?;
-    ensure(came == line, "server should have received the text", &line, &came)?;
+    ensure(came == line, "the server should have received the text", &line, &came)?;
     server.gets("\n")?;
     let functions = &["read_reply", "show_replies"];
     harness.step(functions, "the server sends one and a half messages in one segment");
@@ -59,13 +59,13 @@ pub fn joins_and_talks(harness: &Harness) -> Check {
     let long = format!("{}{}", "x".repeat(5000), harness.words(1));
     server.sends(chat(31, "bob", &long))?;
     alice.sees(&format!("[{room}] bob: {long}"))?;
-    harness.step(&["type_requests"], "alice types a line before the reply to her join has arrived");
+    harness.step(&["type_requests"], "alice types a line before the reply to her `/join` arrives");
     let early = harness.words(2);
     alice.types("/join other")?;
     alice.types(&early)?;
     gets_join(&server, "other")?;
     alice.rests()?;
-    server.has_got_nothing("nothing between the join and its reply")?;
+    server.has_got_nothing("nothing between the request to join and its reply")?;
     let functions = &["type_requests", "read_reply"];
     harness
         .step(functions, "the reply arrives, with a ROOM_REF of 128 bits; her line should follow");
@@ -112,8 +112,10 @@ pub fn obeys_commands(harness: &Harness) -> Check {
     server.sends("LEFT_CHATROOM: 1\nJOIN_ID: -17\n")?;
     server.sends(chat(1, "alice", "alice has left this chatroom."))?;
     alice.sees("[one] alice: alice has left this chatroom.")?;
-    harness
-        .step(&["obey", "show"], "alice types a line, which should go to the room she is still in");
+    harness.step(
+        &["obey", "show"],
+        "alice types a line; it should be sent to the room that she is still in",
+    );
     says_in(2)?;
     harness.step(&["obey", "show"], "alice types `/helo` and words");
     let greeting = harness.words(2);
@@ -139,7 +141,7 @@ pub fn obeys_commands(harness: &Harness) -> Check {
         .step(&["type_requests"], &format!("alice {what}; her client should disconnect and end"));
     leaves(quit, alice, server)?;
     for (what, key) in keys {
-        harness.step(&["type_requests"], &format!("alice joins a room, before she {what}"));
+        harness.step(&["type_requests"], &format!("alice joins a room before she {what}"));
         let (alice, server) = client_in(harness, &listener, "one", 1)?;
         let step = format!("alice {what}; her client should disconnect and end");
         harness.step(&["type_requests"], &step);

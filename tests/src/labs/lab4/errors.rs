@@ -1,4 +1,4 @@
-//! Lab 4: the stage that tests the server's errors and limits, against scripted peers.
+//! Lab 4: the stage that tests the server's errors and limits with scripted peers.
 
 use crate::harness::Harness;
 use crate::journal::failure::Check;
@@ -17,11 +17,11 @@ pub fn reports_errors(harness: &Harness) -> Check {
     let bob = server.peer("bob")?;
     let elsewhere = bob.joins_room(&harness.words(2), address)?;
     let functions = &["next_line"];
-    harness
-        .step(functions, "alice sends two lines that are no request; she should get one error 1");
+    harness.step(functions, "alice sends two lines of nonsense; she should get error 1, only once");
     alice.sends("HELLO?\nis there anybody\n\n")?;
     alice.hears_error(1)?;
-    harness.step(functions, "alice greets; no other error should arrive before the reply");
+    harness
+        .step(functions, "alice sends a greeting; no other error should arrive before the reply");
     alice.greets("after 1", address)?;
     harness.step(&["chat"], "alice speaks in a room that does not exist; she should get error 2");
     alice.chats(Membership { room_ref: 4711, ..room }, "anybody?")?;
@@ -31,19 +31,21 @@ pub fn reports_errors(harness: &Harness) -> Check {
     alice.hears_error(3)?;
     let functions = &["field", "read_chat", "read_join"];
     let broken = [
-        ("a join without PORT", "JOIN_CHATROOM: x\nCLIENT_IP: 0\nCLIENT_NAME: alice\n"),
-        ("a join without a room", "JOIN_CHATROOM: \nCLIENT_IP: 0\nPORT: 0\nCLIENT_NAME: alice\n"),
-        ("a join without a name", "JOIN_CHATROOM: x\nCLIENT_IP: 0\nPORT: 0\nCLIENT_NAME:\n"),
+        ("a JOIN without PORT", "JOIN_CHATROOM: x\nCLIENT_IP: 0\nCLIENT_NAME: alice\n"),
+        ("a JOIN without a room", "JOIN_CHATROOM: \nCLIENT_IP: 0\nPORT: 0\nCLIENT_NAME: alice\n"),
+        ("a JOIN without a name", "JOIN_CHATROOM: x\nCLIENT_IP: 0\nPORT: 0\nCLIENT_NAME:\n"),
         (
-            "a text for `room`, which is no number",
+            "a CHAT for room `room`",
             "CHAT: room\nJOIN_ID: 1\nCLIENT_NAME: alice\nMESSAGE: x\nHELO text\n\n",
         ),
-        ("a leave without JOIN_ID", "LEAVE_CHATROOM: 1\nCLIENT_NAME: alice\n"),
-        ("only the first line of a join", "JOIN_CHATROOM: x\n"),
+        ("a LEAVE without JOIN_ID", "LEAVE_CHATROOM: 1\nCLIENT_NAME: alice\n"),
+        ("one line of a JOIN", "JOIN_CHATROOM: x\n"),
     ];
     for (what, broken) in broken {
-        harness
-            .step(functions, &format!("alice sends {what} and a greeting: error 4, and a reply"));
+        harness.step(
+            functions,
+            &format!("alice sends {what} and HELO; error 4 and a reply should follow"),
+        );
         alice.sends(broken)?;
         alice.sends_lines(&["HELO fence"])?;
         alice.hears_error(4)?;
@@ -54,12 +56,12 @@ pub fn reports_errors(harness: &Harness) -> Check {
     let (longest, too_long) = ("é".repeat(128), format!("{}!", "é".repeat(128)));
     let erin = server.peer("erin")?;
     for (what, room, name) in [("a room", &*too_long, "erin"), ("herself", "a room", &too_long)] {
-        let step = format!("erin joins with a name of 257 bytes for {what}: error 4");
+        let step = format!("erin gives {what} a name of 257 bytes; she should get error 4");
         harness.step(&["read_join"], &step);
         erin.asks_to_join(room, name)?;
         erin.hears_error(4)?;
     }
-    let step = "erin joins with names of 256 bytes in 128 characters, which is the limit";
+    let step = "erin joins with names of 128 characters (256 bytes), the maximum";
     harness.step(&["read_join"], step);
     erin.asks_to_join(&longest, &longest)?;
     let room_ref = erin.is_in(&longest, address)?.room_ref;
@@ -78,24 +80,30 @@ pub fn reports_errors(harness: &Harness) -> Check {
     frank.is_out(first)?;
     frank.hears_left(first.room_ref, "frank")?;
     frank.joins_room("101", address)?;
-    harness.step(&["next_line"], "alice sends a line of 64 KiB with its ⏎, which is allowed");
+    harness.step(&["next_line"], "alice sends a line of 64 KiB, including its ⏎, which is allowed");
     // The server may or may not count the ⏎ as part of the line.
     alice.greets(&"x".repeat(LIMIT - "HELO ⏎".chars().count()), address)?;
-    harness.step(&["text"], "alice says a text of almost 64 KiB, which is allowed");
+    harness.step(&["text"], "alice sends a text of almost 64 KiB, which is allowed");
     let text = vec!["and so on"; LIMIT / 10 - 1].join("\n");
     alice.chats(room, &text)?;
     alice.hears_chat(room.room_ref, "alice", &text)?;
-    harness.step(&["next_line"], "gina sends a longer line: error 5, and the end");
+    harness.step(
+        &["next_line"],
+        "gina's line is too long; she should get error 5 and be disconnected",
+    );
     let gina = server.peer("gina")?;
     let _ = gina.tries_to_send(format!("HELO {}\n", "x".repeat(LIMIT + 1 - "HELO ".len())));
     gina.hears_error(5)?;
     gina.hears_until_closed()?;
-    harness.step(&["next_line"], "carol sends a line that does not end: error 5, and the end");
+    harness.step(
+        &["next_line"],
+        "carol's line does not end; she should get error 5 and be disconnected",
+    );
     let carol = server.peer("carol")?;
     let _ = carol.tries_to_send(format!("HELO {}", "x".repeat(70_000)));
     carol.hears_error(5)?;
     carol.hears_until_closed()?;
-    harness.step(&["text"], "dave says a text that does not end: error 5, and the end");
+    harness.step(&["text"], "dave's text does not end; he should get error 5 and be disconnected");
     let dave = server.peer("dave")?;
     let endless = "and so on\n".repeat(7000);
     let _ =
@@ -103,7 +111,7 @@ pub fn reports_errors(harness: &Harness) -> Check {
     dave.hears_error(5)?;
     dave.hears_until_closed()?;
     let functions = &["chat", "next_line"];
-    harness.step(functions, "bob says a line and alice greets; both should still be connected");
+    harness.step(functions, "bob says a line and alice sends HELO; both should still be connected");
     talk(harness, &bob, elsewhere, &[&bob])?;
-    alice.greets("nothing of all that", address)
+    alice.greets("none of that", address)
 }

@@ -15,14 +15,14 @@ pub fn lab() -> Lab {
         stage(1, "The server replies to HELO", 10)
             .hint(
                 "What has arrived when a read returns: a line, half a line, or a line and the \
-                 beginning of the next? Where are the other bytes kept until the next call? Which \
-                 lines does the reply have, and what comes after each colon?",
+                 beginning of the next? Where are the remaining bytes kept until the next call? \
+                 Which lines does the reply have, and what follows each colon?",
             )
             .hint(
-                "In `next_line`, return `put_back` first, if there is one. Otherwise \
-                 `BufRead::read_until` reads into `bytes` up to and including the newline, however \
-                 many reads that takes, and leaves the bytes after the newline in the reader. \
-                 Clear `bytes` first. Bytes without a newline at the end are not a line.",
+                "In `next_line`, if `put_back` holds a line, return that line. Otherwise clear \
+                 `bytes`, and call `BufRead::read_until`, which reads into `bytes` up to and \
+                 including the newline, however many reads that takes, and leaves the bytes after \
+                 the newline in the reader. Bytes without a newline at the end are not a line.",
             )
             .hint(
                 "In `greet`, `Hall::client` returns the client, with the server's address as this \
@@ -33,15 +33,15 @@ pub fn lab() -> Lab {
         stage(2, "JOIN adds a client to a room and announces it", 12)
             .on(&[1])
             .hint(
-                "What must the newcomer know before it can show the news? Which lists say who is \
-                 in which room, and do they agree when `join` returns? Which lines does a message \
-                 have, in which order, and how does it end?",
+                "What must the newcomer know before it can show the announcement? Which lists say \
+                 who is in which room, and do they agree when `join` returns? Which lines does a \
+                 message have, in which order, and how does it end?",
             )
             .hint(
-                "`field` passes the next line to `value`. In `read_join`, call `Lines::field` for \
-                 each line, in the order of the wire format. In `Hall::join`, find the reference \
-                 in `room_refs`, or use the next one; put the client into the room; `tell` it \
-                 `Reply::Joined` (`join_id` is its `id`); then `announce`.",
+                "In `field`, pass the next line to `value`. In `read_join`, call `Lines::field` \
+                 for each line, in the order of the wire format. In `Hall::join`, find the \
+                 reference in `room_refs`, or use the next one; put the client into the room; \
+                 `tell` it `Reply::Joined` (`join_id` is its `id`); then `announce`.",
             )
             .hint(
                 "In `join`, update `room_refs`, the room's `members`, the client's own `rooms` and \
@@ -63,16 +63,15 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "`say` (stage 2) uses the client's name in the hall, never the name in the \
-                 message. The `JOIN_ID` and the `CLIENT_NAME` in a message must not decide \
-                 anything.",
+                 message. The `JOIN_ID` and the `CLIENT_NAME` in a message must have no effect.",
             )
             .server(server::chat_reaches_the_room),
         stage(4, "LEAVE removes a client from a room and announces it", 8)
             .on(&[3])
             .hint(
-                "Which client must still be a member when the news is sent, and must no longer be \
-                 one after that? Which of the request's numbers decides who leaves, and which are \
-                 only repeated in the reply?",
+                "Which client must still be a member when its departure is announced, but must be \
+                 removed right after that? Which of the request's numbers decides who leaves, and \
+                 which are only repeated in the reply?",
             )
             .hint(
                 "In `read_leave`, read `JOIN_ID`, then `CLIENT_NAME`, and only then check both \
@@ -82,9 +81,9 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "In `take_out`, call `push_said` while the client is still a member. Then remove \
-                 it from the room's `members`, and the room from its own `rooms`. If no member is \
-                 left, remove the room from `rooms`, and its name from `room_refs`. `Hall::room` \
-                 finds a room by its reference.",
+                 the client from the room's `members`, and the room from the client's `rooms`. If \
+                 no member is left, remove the room from `rooms`, and its name from `room_refs`. \
+                 `Hall::room` finds a room by its reference.",
             )
             .server(server::leave_removes_from_a_room),
         stage(5, "Rooms stay separate, and no message comes twice", 8)
@@ -96,13 +95,13 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "This stage needs no new function, only more code in `join` and `take_out`. A \
-                 second join gets the same `Reply::Joined`, and no announcement. A client keeps \
-                 the name of its first join.",
+                 second JOIN gets the same `Reply::Joined`, and no announcement. A client keeps \
+                 the name of its first JOIN.",
             )
             .hint(
                 "A new room gets `last_room_ref` plus 1, never the number of rooms. `take_out` \
-                 removes an empty room from `rooms`, and its name from `room_refs`. After that, \
-                 the same name makes a new room.",
+                 removes an empty room from `rooms`, and its name from `room_refs`. A later JOIN \
+                 with the same name makes a new room.",
             )
             .server(server::keeps_rooms_apart),
         stage(6, "A client that disconnects or vanishes leaves all rooms", 8)
@@ -119,14 +118,14 @@ pub fn lab() -> Lab {
             .hint(
                 "Clone the list before the loop, because `take_out` changes it. After a \
                  DISCONNECT, `disconnect` is called again at the end of the stream. By then the \
-                 client no longer exists, and the call must do nothing.",
+                 client no longer exists, so this second call must do nothing.",
             )
             .server(server::releases_a_client_everywhere),
         stage(7, "The server reports errors and keeps the connection", 9)
             .on(&[3, 6])
             .hint(
-                "Which requests can be wrong, and how? After each of them, where does the next \
-                 request begin?",
+                "Which requests can be wrong, and how? After each wrong request, where does the \
+                 next request begin?",
             )
             .hint(
                 "In `chat`, call `Hall::complain` with `Complaint::NO_SUCH_ROOM` or \
@@ -147,8 +146,8 @@ pub fn lab() -> Lab {
             .on(&[4, 6])
             .hint(
                 "One read does not always return exactly one request, and a text arrives as bytes. \
-                 What may come between two requests, or right before `⏎`? Which thread waits for a \
-                 client that stops in the middle of a request, or that does not read?",
+                 What may appear between two requests, or right before `⏎`? Which thread waits for \
+                 a client that stops in the middle of a request, or that does not read?",
             )
             .hint(
                 "This stage needs no new function, only more code in `next_line`: `Vec::pop_if` \
@@ -170,13 +169,13 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "In `kill`, call `Hall::flush`, then `common::exit` with 0: it ends all threads, \
-                 and the system closes all connections. Call it only if `from_anywhere` is set, or \
-                 if the client's `peer` is a loopback address.",
+                 and the system closes all connections. End the server only if `from_anywhere` is \
+                 set, or if the client's `peer` is a loopback address.",
             )
             .hint(
-                "`Hall::client` has the `peer`. `IpAddr::is_loopback` checks its `ip()`, after \
-                 `to_canonical`. For any other client, call `Hall::complain` with \
-                 `Complaint::NOT_ALLOWED`.",
+                "`Hall::client` returns the client, which has the `peer`. Check `peer` with \
+                 `ip()`, `to_canonical` and `IpAddr::is_loopback`. For any other client, call \
+                 `Hall::complain` with `Complaint::NOT_ALLOWED`.",
             )
             .server(server::ends_on_kill_service),
         stage(10, "The client joins rooms and sends messages", 9)
@@ -185,14 +184,14 @@ pub fn lab() -> Lab {
                  What could a user mistake the second line of a message for?",
             )
             .hint(
-                "`read_reply` is built like `read_request`: `value` recognizes the first line; \
-                 `Lines::id`, `field` and `text` read the others. In `show_replies`, make one \
-                 `Lines::from_server` from a `BufReader` before the loop. Pass each reply to \
-                 `Rooms::hear`, then to `show`. Show an error, then call `Rooms::hear_error`.",
+                "Write `read_reply` like `read_request`: recognize the first line with `value`, \
+                 and read the others with `Lines::id`, `field` and `text`. In `show_replies`, make \
+                 one `Lines::from_server` from a `BufReader` before the loop. Pass each reply to \
+                 `Rooms::hear`, then to `show`. Show each error, then call `Rooms::hear_error`.",
             )
             .hint(
                 "In `type_requests`, call `Terminal::read_line` in a loop. Call `wait_for_join` \
-                 before sending text. Then `Rooms::find`, with an empty name, returns the \
+                 before sending text. Then call `Rooms::find` with an empty name: it returns the \
                  reference and the id for `Request::Chat`. In `show`, call `Screen::print` for \
                  each line of a message, with two spaces in front of every line after the first.",
             )
@@ -200,15 +199,15 @@ pub fn lab() -> Lab {
         stage(11, "The client carries out commands", 6)
             .on(&[10])
             .hint(
-                "To which room does plain text go after /room, and after /leave? What does the \
-                 server receive for each command? Which room does the client name when a reply \
-                 arrives?",
+                "To which room is plain text sent after `/room`, and after `/leave`? What does the \
+                 server receive for each command? Which room does the client name when it shows a \
+                 reply?",
             )
             .hint(
                 "In `obey`, look up the rooms with `Rooms::switch_to`, `list` and `find`; with an \
-                 empty name, `find` returns the current room. Call `wait_for_join` before that. \
-                 `Sender::send` tells `Rooms` about each request, so after a `/leave` the next \
-                 line does not go to the old room.",
+                 empty name, `find` returns the current room. Before you look a room up, call \
+                 `wait_for_join`. `Sender::send` tells `Rooms` about each request, so a line that \
+                 is typed after `/leave` is not sent to the old room.",
             )
             .hint(
                 "`/helo hi` sends `HELO hi`. On `/quit`, Ctrl-D and Ctrl-C, but not on `/kill`, \
@@ -220,14 +219,14 @@ pub fn lab() -> Lab {
         stage(12, "Three people talk in two rooms", 3)
             .on(&[5, 11])
             .hint(
-                "Try it with three terminals side by side. Which of them show what is said in the \
-                 other room? Does any of them show a line twice? Does a half-typed line stay \
-                 intact?",
+                "Try your chat with three terminals side by side. Which terminals show what is \
+                 said in the other room? Does any terminal show a line twice? Does a half-typed \
+                 line stay intact?",
             )
             .hint(
-                "This stage needs no new function. It tests `Hall::say` (stage 2), `show_replies` \
+                "This stage needs no new function: it tests `Hall::say` (stage 2), `show_replies` \
                  and `type_requests` (10) and `obey` (11) together. The room joined last is the \
-                 current one; `/room` switches to another.",
+                 current room; `/room` switches to another one.",
             )
             .hint(
                 "`show_replies` must show messages with `Screen::print`, because `println!` breaks \
@@ -242,14 +241,14 @@ pub fn lab() -> Lab {
                  does each client end when the server ends?",
             )
             .hint(
-                "This stage needs no new function. It tests `Hall::disconnect` (stage 6), `kill` \
+                "This stage needs no new function: it tests `Hall::disconnect` (stage 6), `kill` \
                  (9) and the ways in which the client ends (10, 11) together. A client that loses \
                  its connection to the server exits with status 1.",
             )
             .hint(
-                "The same applies to the client whose user typed `/kill`: send the request and \
-                 continue. The server may refuse it; if not, `show_replies` sees the end of the \
-                 stream, and `main` does the rest.",
+                "A client whose user types `/kill` also exits with status 1: send the request, and \
+                 continue. If the server does not refuse the request, `show_replies` sees the end \
+                 of the stream, and `main` does the rest.",
             )
             .together(together::people_come_and_go),
         stage(14, "Received text cannot control a terminal", 2)
@@ -260,9 +259,9 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "This stage needs no new function. Everything that `show_replies` (stage 10) shows \
-                 must go through `Screen::print`, including names and the further lines of a \
-                 message. In the server, received text must go through `log`. `println!` does not \
-                 make control characters visible.",
+                 must go through `Screen::print`, including names and all lines of a message. In \
+                 the server, received text must go through `log`. `println!` does not make control \
+                 characters visible.",
             )
             .together(together::text_controls_no_terminal),
     ];

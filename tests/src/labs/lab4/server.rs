@@ -19,7 +19,7 @@ pub fn replies_to_helo(harness: &Harness) -> Check {
     alice.greets(&harness.words(2), address)?;
     harness.step(functions, "alice sends a second greeting");
     alice.greets("BASE_TEST", address)?;
-    harness.step(functions, "bob sends a greeting, too");
+    harness.step(functions, "bob sends a greeting too");
     let bob = server.peer("bob")?;
     bob.greets(&harness.words(1), address)?;
     harness.step(functions, "alice sends a third greeting");
@@ -36,7 +36,7 @@ pub fn replies_to_helo(harness: &Harness) -> Check {
     alice.sends(format!("HELO {second}\nHELO {first}\n"))?;
     alice.is_greeted(&second, address)?;
     alice.is_greeted(&first, address)?;
-    // The starter already listens, so the student has no function to look at.
+    // The starter already listens, so the report names no function.
     harness.step(&[], "another server starts on the port of the first one");
     let second = harness.server_on_taken(address.port())?;
     second.fails_saying(&address.port().to_string())
@@ -59,8 +59,10 @@ pub fn join_adds_to_a_room(harness: &Harness) -> Check {
     ensure(is_new, "a second room should have", "a new ROOM_REF", "that of the first")?;
     bob.hears_joined(elsewhere.room_ref, "bob")?;
     ensure(elsewhere.join_id == in_b.join_id, "bob should have", "one JOIN_ID", "two")?;
-    harness
-        .step(&["say", "join"], "alice, who is not in that room, greets; she should get no news");
+    harness.step(
+        &["say", "join"],
+        "alice, not in that room, sends HELO; she should get only the reply",
+    );
     alice.greets("fence", address)
     // ANCHOR_END: lab4-stage2
 }
@@ -76,7 +78,8 @@ pub fn chat_reaches_the_room(harness: &Harness) -> Check {
         harness.step(&["chat", "read_chat", "say"], &step);
         talk(harness, peer, *room, &peers)?;
     }
-    harness.step(&["chat"], "alice says a line with bob's name and JOIN_ID; it is still hers");
+    harness
+        .step(&["chat"], "alice says a line with bob's name and JOIN_ID; the line is still hers");
     let (alice, room) = &members[0];
     let (_, bobs) = &members[1];
     let line = harness.words(2);
@@ -89,7 +92,7 @@ pub fn chat_reaches_the_room(harness: &Harness) -> Check {
     for peer in &peers {
         peer.hears_chat(room.room_ref, "alice", &line)?;
     }
-    harness.step(&["text", "read_chat"], "alice says a text of three lines");
+    harness.step(&["text", "read_chat"], "alice sends a text of three lines");
     let lines = format!("{}\n{}\n{}", harness.words(2), "CHAT: 7", harness.words(2));
     alice.chats(*room, &lines)?;
     for peer in &peers {
@@ -119,7 +122,7 @@ pub fn leave_removes_from_a_room(harness: &Harness) -> Check {
     let nowhere = Membership { room_ref: 4711, ..*in_a };
     alice.asks_to_leave(nowhere)?;
     alice.is_out(nowhere)?;
-    harness.step(&["leave"], "alice and bob greet; they should not have got any news");
+    harness.step(&["leave"], "alice and bob send greetings; they should get only the replies");
     alice.greets("still here", address)?;
     bob.greets("no news", address)?;
     harness.step(&["join", "take_out"], "alice and carol join another room");
@@ -129,7 +132,7 @@ pub fn leave_removes_from_a_room(harness: &Harness) -> Check {
     alice.hears_joined(again.room_ref, "carol")?;
     harness.step(&["leave"], "alice leaves with carol's JOIN_ID; it is still alice who leaves");
     alice.asks_to_leave(carols)?;
-    // The reply repeats the request's number.
+    // The reply repeats the `JOIN_ID` of the request.
     alice.is_out(carols)?;
     alice.hears_left(again.room_ref, "alice")?;
     carol.hears_left(again.room_ref, "alice")?;
@@ -150,19 +153,20 @@ pub fn keeps_rooms_apart(harness: &Harness) -> Check {
     let blue_a = alice.joins_room(&blue, address)?;
     carol.hears_joined(blue_c.room_ref, "alice")?;
     let functions = &["say", "chat"];
-    harness.step(functions, "each says a line; only the members of its room should get it");
+    harness.step(functions, "each says a line; only the members of that room should get it");
     talk(harness, alice, *red_a, &[alice, bob])?;
     talk(harness, alice, blue_a, &[alice, carol])?;
     talk(harness, carol, blue_c, &[alice, carol])?;
     talk(harness, bob, *red_b, &[alice, bob])?;
-    harness.step(&["join"], "bob joins red again; he should get the same reply, and no news");
+    harness.step(&["join"], "bob joins red again; he should get only the same reply");
     bob.asks_to_join(&red, "somebody else")?;
     let again = bob.is_in(&red, address)?;
     ensure(again == *red_b, "bob should be in", "the same room again", "another one")?;
     harness.step(&["join", "say"], "bob and alice each say a line; nobody should get it twice");
     talk(harness, bob, *red_b, &[alice, bob])?;
     talk(harness, alice, *red_a, &[alice, bob])?;
-    harness.step(&["join"], "bob joins a third room with another name; he should keep his first");
+    harness
+        .step(&["join"], "bob joins a third room under another name; he should keep the old name");
     bob.asks_to_join("third", "somebody else")?;
     let third = bob.is_in("third", address)?;
     bob.hears_joined(third.room_ref, "bob")?;
@@ -171,7 +175,7 @@ pub fn keeps_rooms_apart(harness: &Harness) -> Check {
     bob.is_out(third)?;
     bob.hears_left(third.room_ref, "bob")?;
     let functions = &["join", "take_out"];
-    harness.step(functions, "bob joins a room of that name; it should have a new ROOM_REF");
+    harness.step(functions, "bob joins the third room again; it should have a new ROOM_REF");
     let reborn = bob.joins_room("third", address)?;
     ensure(
         reborn.room_ref != third.room_ref,
@@ -179,7 +183,7 @@ pub fn keeps_rooms_apart(harness: &Harness) -> Check {
         "a new ROOM_REF",
         "the old one",
     )?;
-    harness.step(&["leave", "take_out"], "alice leaves red, and should stay in blue");
+    harness.step(&["leave", "take_out"], "alice leaves red; she should stay in blue");
     alice.asks_to_leave(*red_a)?;
     alice.is_out(*red_a)?;
     alice.hears_left(red_a.room_ref, "alice")?;
@@ -198,7 +202,7 @@ pub fn keeps_rooms_apart(harness: &Harness) -> Check {
     alice.hears_joined(red_a.room_ref, "alice")?;
     bob.hears_joined(red_a.room_ref, "alice")?;
     talk(harness, bob, *red_b, &[alice, bob])?;
-    harness.step(&["join"], "twin, who is called bob, too, joins red");
+    harness.step(&["join"], "twin, who is also called bob, joins red");
     let twin = server.peer("twin")?;
     twin.asks_to_join(&red, "bob")?;
     let red_t = twin.is_in(&red, address)?;
@@ -223,8 +227,8 @@ pub fn keeps_rooms_apart(harness: &Harness) -> Check {
         alice.hears_chat(blue_c.room_ref, "carol", line)?;
         carol.hears_chat(blue_c.room_ref, "carol", line)?;
     }
-    harness.step(functions, "bob, who is not in blue, greets; he should have got no line");
-    bob.greets("nothing of all that", address)
+    harness.step(functions, "bob, not in blue, sends a greeting; he should get only the reply");
+    bob.greets("none of that", address)
 }
 
 /// Stage 6: A client that disconnects or vanishes leaves all rooms.
@@ -237,14 +241,14 @@ pub fn releases_a_client_everywhere(harness: &Harness) -> Check {
     let two = alice.joins_room("two", address)?;
     let ways = [
         ("disconnects", None),
-        ("closes", Some(Peer::closes as fn(Peer))),
+        ("closes the connection", Some(Peer::closes as fn(Peer))),
         ("resets the connection", Some(Peer::crashes as fn(Peer))),
     ];
     for (what, way) in ways {
-        let step = format!("guest joins both rooms, one of them twice, before guest {what}");
+        let step = format!("guest joins both rooms, one of them twice, before it {what}");
         harness.step(&["join"], &step);
         let guest = server.peer("guest")?;
-        // The guest joins the rooms in the reverse of alice's order.
+        // The guest joins the two rooms in the opposite order to alice.
         guest.joins_room("two", address)?;
         alice.hears_joined(two.room_ref, "guest")?;
         guest.asks_to_join("two", "guest")?;
@@ -266,7 +270,7 @@ pub fn releases_a_client_everywhere(harness: &Harness) -> Check {
         alice.hears_left(one.room_ref, "guest")?;
     }
     let functions = &["disconnect", "read_disconnect"];
-    harness.step(functions, "idle, who was in no room, disconnects");
+    harness.step(functions, "`idle`, who was in no room, disconnects");
     let idle = server.peer("idle")?;
     idle.greets("hello", address)?;
     idle.disconnects()?;
@@ -309,7 +313,7 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
     alice.sends("\n\nHELO blank\n\n")?;
     alice.is_greeted("blank", address)?;
     let functions = &["next_line", "field", "text"];
-    harness.step(functions, "alice sends fields with no space or several, and \\r before each ⏎");
+    harness.step(functions, "alice sends fields with no or several spaces, and \\r before each ⏎");
     let Membership { room_ref, join_id } = room;
     alice.sends(format!(
         "CHAT:{room_ref}\r\nJOIN_ID:   {join_id}\r\nCLIENT_NAME:alice\r\nMESSAGE:{line}\r\n\r\n"
@@ -317,7 +321,7 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
     bob.hears_chat(*room_ref, "alice", &line)?;
     alice.hears_chat(*room_ref, "alice", &line)?;
     let functions = &["next_line", "text"];
-    harness.step(functions, "alice sends several \\r before each ⏎; all of them should be dropped");
+    harness.step(functions, "alice sends several \\r before each ⏎; every \\r should be dropped");
     let (first, second) = (harness.words(2), harness.words(2));
     alice.sends(format!(
         "CHAT: {room_ref}\r\r\nJOIN_ID: {join_id}\r\r\nCLIENT_NAME: alice\r\r\n\
@@ -326,12 +330,12 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
     for member in [bob, alice] {
         member.hears_chat(*room_ref, "alice", &format!("{first}\n{second}"))?;
     }
-    let step = "alice greets with a byte that is not UTF-8; the reply should have U+FFFD";
+    let step = "alice sends HELO with invalid UTF-8; the reply should have U+FFFD";
     harness.step(&["next_line"], step);
     alice.sends(b"HELO caf\xe9\n")?;
     alice.is_greeted("caf\u{fffd}", address)?;
     let functions = &["next_line", "disconnect"];
-    harness.step(functions, "dave ends sending in the middle of a line; he should get no reply");
+    harness.step(functions, "dave's stream ends in the middle of a line; he should get no reply");
     let dave = server.peer("dave")?;
     dave.sends("HELO half a li")?;
     dave.ends_sending();
@@ -344,7 +348,7 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
     waits_for_no_client(harness, &server, [alice, bob], *room)
 }
 
-/// Checks that the two members of the room do not notice clients that read late, or not at all.
+/// Checks that clients that read late, or not at all, do not hold up the two members of the room.
 fn waits_for_no_client(
     harness: &Harness,
     server: &Server,
@@ -352,7 +356,8 @@ fn waits_for_no_client(
     room: Membership,
 ) -> Check {
     let functions = &["say", "chat"];
-    harness.step(functions, "slow does not read while alice says a lot; the others should get it");
+    harness
+        .step(functions, "`slow` does not read while alice sends a lot; the others should get it");
     let slow = server.deaf_peer("slow")?;
     slow.asks_to_join("room", "slow")?;
     for member in [alice, bob] {
@@ -364,20 +369,20 @@ fn waits_for_no_client(
             member.hears_chat(room.room_ref, "alice", &line)?;
         }
     }
-    harness.step(functions, "slow reads now; it should get everything that was said");
+    harness.step(functions, "`slow` now reads; it should get everything that was said");
     slow.starts_reading()?;
     slow.is_in("room", server.address())?;
     slow.hears_joined(room.room_ref, "slow")?;
     for line in backlog() {
         slow.hears_chat(room.room_ref, "alice", &line)?;
     }
-    harness.step(&["disconnect"], "slow closes the connection");
+    harness.step(&["disconnect"], "`slow` closes the connection");
     slow.closes();
     for member in [alice, bob] {
         member.hears_left(room.room_ref, "slow")?;
     }
     let functions = &["say", "disconnect"];
-    harness.step(functions, "deaf does not read while alice says more than can be buffered");
+    harness.step(functions, "`deaf` does not read while alice sends more than can be buffered");
     let deaf = server.deaf_peer("deaf")?;
     deaf.asks_to_join("room", "deaf")?;
     for member in [alice, bob] {

@@ -60,7 +60,7 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
     joins_room(&bob, "bob", "red", &[&alice, &bob])?;
     let left = "[red] guest: guest has left this chatroom.";
     for (what, way) in WAYS_OUT {
-        harness.step(&["join", "show"], &format!("guest joins red, before guest {what}"));
+        harness.step(&["join", "show"], &format!("guest joins red before it {what}"));
         let guest = enters(harness, address, "guest", Terminal::Dumb)?;
         joins_room(&guest, "guest", "red", &[&alice, &bob, &guest])?;
         let step = format!("guest {what}; alice and bob should see that guest has left");
@@ -71,7 +71,7 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
         harness.step(&["type_requests"], &format!("guest {what}; the client should end"));
         guest.exits(0)?;
     }
-    harness.step(&["join", "show"], "guest joins red, before guest is killed");
+    harness.step(&["join", "show"], "guest joins red before it is killed");
     let killed = enters(harness, address, "guest", Terminal::Dumb)?;
     joins_room(&killed, "guest", "red", &[&alice, &bob, &killed])?;
     harness.step(&["disconnect"], "guest is killed; alice and bob should see that guest has left");
@@ -81,7 +81,8 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
     harness.step(&["obey", "kill"], "bob types `/kill`; the server should end with status 0");
     bob.types("/kill")?;
     server.terminal().exits(0)?;
-    harness.step(&["show_replies", "obey"], "the server has ended; both should be told so");
+    harness
+        .step(&["show_replies", "obey"], "the server has ended; alice and bob should be told so");
     alice.fails_saying("server")?;
     bob.fails_saying("server")
 }

@@ -93,7 +93,7 @@ impl Peer {
         Ok(membership)
     }
 
-    /// Says something in a room that the peer has joined.
+    /// Sends a message to a room that the peer has joined.
     pub fn chats(&self, room: Membership, message: &str) -> Check {
         self.sends_lines(&[
             &format!("CHAT: {}", room.room_ref),
@@ -126,7 +126,7 @@ impl Peer {
         self.sends_lines(&["DISCONNECT: 0", "PORT: 0", &name])
     }
 
-    /// Waits for the next message, which must be the chat message `message`.
+    /// Waits for the next chat message, which must be `message` from `name`.
     pub fn hears_chat(&self, room_ref: i64, name: &str, message: &str) -> Check {
         self.gets_lines(&[
             &format!("CHAT: {room_ref}"),
@@ -151,8 +151,8 @@ impl Peer {
         self.gets_field("ERROR_DESCRIPTION").map(|_| ())
     }
 
-    /// Sends a greeting, and waits for the reply. The reply is a barrier: when it arrives, every earlier request has
-    /// received its reply.
+    /// Sends a greeting, and waits for the reply. The reply is a barrier: when it arrives, the server has replied to
+    /// every earlier request.
     pub fn greets(&self, text: &str, server: SocketAddr) -> Check {
         self.sends_lines(&[&format!("HELO {text}")])?;
         self.is_greeted(text, server)
@@ -169,10 +169,10 @@ impl Peer {
     }
 }
 
-/// The maximum time for the server to end. The rules of the lab allow one second, and a busy machine gets two.
+/// The maximum time for the server to end. The lab allows one second, but a busy machine may need two.
 pub const TO_DIE: Duration = Duration::from_secs(2);
 
-/// Makes one peer say something in a room. All members, including the speaker, must hear it.
+/// Makes one peer send a random message to a room. All members, including the speaker, must receive it.
 pub fn talk(harness: &Harness, speaker: &Peer, room: Membership, members: &[&Peer]) -> Check {
     let line = harness.words(3);
     speaker.chats(room, &line)?;
@@ -269,17 +269,17 @@ pub fn chat(room_ref: impl Display, name: &str, message: &str) -> String {
     format!("CHAT: {room_ref}\nCLIENT_NAME: {name}\nMESSAGE: {message}\n\n")
 }
 
-/// The ways in which a person leaves.
+/// The ways in which a person can leave lab 4's chat.
 pub const WAYS_OUT: [WayOut; 3] = ways_out(("types /quit", |person| person.types("/quit")));
 
-/// Makes a person join a room. All members, including the newcomer, must see this.
+/// Makes a person join a room. All members, including the newcomer, must see the announcement.
 pub fn joins_room(person: &Person, name: &str, room: &str, members: &[&Person]) -> Check {
     person.types(&format!("/join {room}"))?;
     let line = format!("[{room}] {name}: {name} has joined this chatroom.");
     members.iter().try_for_each(|member| member.sees(&line))
 }
 
-/// Fails with the expected and the actual text, unless `is_right` is true.
+/// Fails with the expected and the actual text if `is_right` is false.
 pub fn ensure(is_right: bool, who: &str, expected: &str, came: &str) -> Check {
     if is_right { Ok(()) } else { Err(Failure::wrong(who, expected, came)) }
 }

@@ -149,8 +149,8 @@ fn the_alternate_screen_leaves_the_main_one_as_it_was() {
         continued(&mut emulator, format!("\x1b[?{mode}l").as_bytes());
         assert_eq!(lines(&mut emulator), ["main"], "{mode}");
     }
-    // When mode 1049 is set, the cursor keeps its position. When the mode is reset, the cursor returns to this
-    // position.
+    // When mode 1049 is set, the cursor keeps its position. When mode 1049 is reset, the cursor returns to the
+    // position that it had when the mode was set.
     shows("a\r\nb\x1b[?1049hX", &["", " X"]);
     shows("a\r\nb\x1b[?1049hX\r\nY\x1b[?1049lc", &["a", "bc"]);
 }

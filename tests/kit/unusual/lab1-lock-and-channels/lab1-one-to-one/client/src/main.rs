@@ -46,7 +46,7 @@ fn main() -> anyhow::Result<()> {
         let left = patience.map(|end: Instant| end.saturating_duration_since(Instant::now()));
         match events.recv_timeout(left.unwrap_or(Duration::from_hours(1))) {
             Ok(Event::Typed(line)) if line.is_empty() => {}
-            // If sending fails, the other thread says why.
+            // If sending fails, the other thread reports the reason.
             Ok(Event::Typed(line)) => drop((&*stream).write_all(format!("{line}\n").as_bytes())),
             Ok(Event::Came(message)) if patience.is_none() => screen.print(&message),
             Ok(Event::Came(_)) => {}

@@ -109,7 +109,7 @@ struct Rooms {
     /// The rooms that were joined; the last is the current one.
     joined: Vec<String>,
     join_id: String,
-    /// How many joins have not had a reply yet.
+    /// The number of joins that have no reply yet.
     asked: usize,
 }
 

@@ -12,7 +12,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 /// The maximum length of a line and of a text, in bytes.
 const MAX_LINE: usize = 64 * 1024;
-/// The maximum length of a name, in bytes, and how many rooms a client may be in.
+/// The maximum length of a name, in bytes, and the maximum number of rooms that a client may be in.
 const MAX_NAME: usize = 256;
 const MAX_ROOMS: usize = 100;
 /// The maximum number of bytes waiting for a client.

@@ -7,7 +7,7 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
 /// The maximum length of a line and of a text, in bytes.
 pub const MAX_LINE: usize = 64 * 1024;
 
-/// Why no message could be read.
+/// The reason why no message could be read.
 pub enum Trouble {
     /// The number of the error, and its description.
     Error(u32, String),

@@ -19,7 +19,7 @@ use tokio::time::{sleep, timeout};
 /// The maximum number of bytes waiting for a client.
 const MAX_WAITING: usize = 1 << 20;
 
-/// The maximum length of a name, in bytes, and how many rooms a client may be in.
+/// The maximum length of a name, in bytes, and the maximum number of rooms that a client may be in.
 const MAX_NAME: usize = 256;
 const MAX_ROOMS: usize = 100;
 
@@ -223,7 +223,7 @@ impl Talker {
                 Err(Trouble::Error(1, _)) if is_lost => {}
                 Err(Trouble::Error(code, why)) => {
                     self.complain(code, &why);
-                    // These requests were understood.
+                    // Requests with these errors were understood.
                     is_lost = ![2, 3, 6].contains(&code);
                 }
                 Err(Trouble::TooLong) => {
