@@ -43,7 +43,7 @@ enum Event {
     Join(u64, Member, mpsc::Sender<bool>),
     /// One or more consecutive messages from one client.
     Said(u64, Vec<String>),
-    /// Contains the last words to send to the member that has left.
+    /// The member has left, and the room sends it these last words.
     Left(u64, String),
 }
 

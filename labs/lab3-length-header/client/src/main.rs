@@ -91,8 +91,8 @@ fn show_frames(stream: &TcpStream, screen: &Screen) -> io::Result<()> {
 ///
 /// Stage 7 comes back to this function: a person leaves by typing `!DISCONNECT`, or by pressing Ctrl-D or Ctrl-C (for
 /// these keys, [`Terminal::read_line`] returns `None`). However the person leaves, the server gets
-/// `[ann] : !DISCONNECT` as the last frame, exactly once. [`Terminal::leave`] sends the last words, and ends the program
-/// with status 0.
+/// `[ann] : !DISCONNECT` as the last frame, exactly once. [`Terminal::leave`] sends the last words, and ends the
+/// program with status 0.
 ///
 /// Stage 12 tests this function, together with the server: people leave with `!DISCONNECT`, Ctrl-D and Ctrl-C.
 fn type_messages(terminal: &mut Terminal, stream: &TcpStream, name: &str) -> Result<()> {

@@ -39,7 +39,7 @@ struct State {
     asked: VecDeque<(Request, Instant)>,
     /// The number of received errors that may belong either to a join or to another request.
     errors: usize,
-    /// If the latest join has failed, its room, and the time when the person was notified.
+    /// The room of the latest join, if this join has failed, and the time when the person was notified.
     lost: Option<(String, Instant)>,
     /// Whether the person is leaving. Leaving ends all waits.
     is_leaving: bool,
@@ -132,7 +132,7 @@ impl Rooms {
         true
     }
 
-    /// Stops waiting for joins. Call this after telling the person that there is no reply.
+    /// Stops waiting for joins. Call this function after telling the person that there is no reply.
     pub fn give_up(&self) {
         let mut state = self.state();
         state.lost = state.last_join().map(|(room, _)| (room.to_owned(), Instant::now()));

@@ -16,7 +16,7 @@ pub use request::{Request, read_request};
 use std::fmt;
 use std::io;
 
-/// Why no message could be read.
+/// The reason why no message could be read.
 #[derive(Debug)]
 pub enum Problem {
     /// The lines are not a valid message; the connection can continue.

@@ -10,7 +10,7 @@ pub const MAX_LINE: usize = 64 * 1024;
 /// The maximum length of the name of a room or a client, in bytes.
 const MAX_NAME: usize = 256;
 
-/// A server adds fewer bytes than this to a line that it passes on.
+/// An upper bound for the number of bytes that a server adds to a line that it passes on.
 const ADDED: usize = 64;
 
 /// Reads lines. A line can be put back when it turns out to belong to the next message.
@@ -35,14 +35,14 @@ impl<R: BufRead> Lines<R> {
         Self { reader, limit: MAX_LINE, begin, bytes, put_back, is_skipping: false }
     }
 
-    /// Like [`Lines::new`], but for a client, which accepts longer lines: a server adds to the lines that it passes
-    /// on.
+    /// Creates a reader for a client, which accepts longer lines than [`Lines::new`]: a server adds to the lines that
+    /// it passes on.
     pub fn from_server(reader: R) -> Self {
         Self { limit: MAX_LINE + ADDED, ..Self::new(reader, |_| {}) }
     }
 
-    /// Like [`Lines::next_line`], but for a line that may begin a request: there is no limit on how long the line takes
-    /// to arrive.
+    /// Returns the next line, which may begin a request; unlike in [`Lines::next_line`], there is no limit on how long
+    /// the line takes to arrive.
     pub(crate) fn first_line(&mut self) -> Result<Option<String>, Problem> {
         if self.put_back.is_none() {
             (self.begin)(&mut self.reader);

@@ -68,7 +68,7 @@ pub fn read_reply(lines: &mut Lines<impl BufRead>) -> Result<Option<Reply>, Prob
     todo!("stage 10: read the next reply; None at the end of the stream")
 }
 
-/// Some servers send something else here, for example a host name. The client only shows the address.
+/// Instead of an address, some servers send other text, for example a host name. The client only shows the address.
 fn address(ip: &str, port: &str) -> SocketAddr {
     let ip = ip.trim_end().parse().unwrap_or([0, 0, 0, 0].into());
     SocketAddr::new(ip, port.trim_end().parse().unwrap_or_default())

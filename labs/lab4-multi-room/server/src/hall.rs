@@ -69,8 +69,8 @@ impl Hall {
         self.tell(id, &Reply::Error(Complaint::new(code, description)));
     }
 
-    /// Pushes the pending chat messages into the outboxes of the room's current members. Call this before a client
-    /// joins or leaves.
+    /// Pushes the pending chat messages into the outboxes of the room's current members. Call this function before a
+    /// client joins or leaves.
     pub fn push_said(&mut self) {
         let (room_ref, text) = mem::take(&mut self.said);
         let Some(room) = self.rooms.get(&room_ref) else { return };

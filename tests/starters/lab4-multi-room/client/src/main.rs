@@ -106,8 +106,8 @@ fn show(reply: Reply, screen: &Screen, rooms: &Rooms) {
 /// [`Command::parse`] parses a line. A join is sent as a [`Request::Join`], and text as a [`Request::Chat`] to the
 /// current room; an empty line is not sent. The current room is unknown until the replies to all joins have arrived
 /// ([`wait_for_join`]). Then call [`Rooms::find`] with the time when the line was typed ([`Terminal::typed`]), to get
-/// the reference of the room and the `JOIN_ID`. If there is no room, the screen tells the person why, and that the text
-/// was not sent. [`Sender::send`] sends a request. [`obey`] (stage 11) handles all other commands.
+/// the reference of the room and the `JOIN_ID`. If there is no room, the screen says why, and says that the text was
+/// not sent. [`Sender::send`] sends a request. [`obey`] (stage 11) handles all other commands.
 ///
 /// Stage 11 comes back to this function: when the person leaves with `/quit`, Ctrl-D or Ctrl-C, the server gets
 /// [`Request::Disconnect`], and the program ends ([`Terminal::leave`]). Many servers understand only the first of
