@@ -86,23 +86,18 @@ pub fn reports_errors(harness: &Harness) -> Check {
     let text = vec!["and so on"; LIMIT / 10 - 1].join("\n");
     alice.chats(room, &text)?;
     alice.hears_chat(room.room_ref, "alice", &text)?;
-    harness.step(
-        &["next_line"],
-        "gina's line is too long; she should get error 5 and be disconnected",
-    );
+    harness.step(&["next_line"], "gina's line is too long; error 5 and a disconnect should follow");
     let gina = server.peer("gina")?;
     let _ = gina.tries_to_send(format!("HELO {}\n", "x".repeat(LIMIT + 1 - "HELO ".len())));
     gina.hears_error(5)?;
     gina.hears_until_closed()?;
-    harness.step(
-        &["next_line"],
-        "carol's line does not end; she should get error 5 and be disconnected",
-    );
+    harness
+        .step(&["next_line"], "carol's line does not end; error 5 and a disconnect should follow");
     let carol = server.peer("carol")?;
     let _ = carol.tries_to_send(format!("HELO {}", "x".repeat(70_000)));
     carol.hears_error(5)?;
     carol.hears_until_closed()?;
-    harness.step(&["text"], "dave's text does not end; he should get error 5 and be disconnected");
+    harness.step(&["text"], "dave's text does not end; error 5 and a disconnect should follow");
     let dave = server.peer("dave")?;
     let endless = "and so on\n".repeat(7000);
     let _ =
