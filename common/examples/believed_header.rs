@@ -1,6 +1,7 @@
 //! A trusted header: what a false length costs its sender, and what it costs the receiver.
 
 mod loopback;
+#[macro_use]
 mod prediction;
 
 use std::io::{self, ErrorKind, Read, Write};
@@ -29,22 +30,22 @@ fn main() -> ExitCode {
 fn run() -> io::Result<char> {
     let (mut client, mut server) = loopback::connection()?;
     client.write_all(b"9999999999hello")?;
-    println!("The client sent 15 bytes.");
+    say!("The client sent 15 bytes.");
 
     let mut header = [0; 10];
     server.read_exact(&mut header)?;
     let length: u64 = String::from_utf8_lossy(&header).parse().map_err(io::Error::other)?;
-    println!("The server read a header that promises {length} bytes.");
+    say!("The server read a header that promises {length} bytes.");
 
     // `Vec::with_capacity` would end the program if the memory were refused.
     let mut payload = Vec::<u8>::new();
     let happened = match payload.try_reserve_exact(usize::try_from(length).unwrap_or(usize::MAX)) {
         Ok(()) => {
-            println!("The server reserved {} bytes.", payload.capacity());
+            say!("The server reserved {} bytes.", payload.capacity());
             'a'
         }
         Err(error) => {
-            println!("The server got no memory: {error}.");
+            say!("The server got no memory: {error}.");
             'b'
         }
     };
@@ -53,7 +54,7 @@ fn run() -> io::Result<char> {
     server.set_read_timeout(Some(Duration::from_millis(300)))?;
     match server.read(&mut [0]) {
         Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-            println!("The server read 5 bytes. Its next read waited for 0.3 s in vain.");
+            say!("The server read 5 bytes. Its next read waited for 0.3 s in vain.");
             Ok(happened)
         }
         Ok(n) => Err(io::Error::other(format!("no sixth byte was sent, but read returned {n}"))),

@@ -1,6 +1,7 @@
 //! A deaf peer: how many bytes the system accepts for a peer that never reads.
 
 mod loopback;
+#[macro_use]
 mod prediction;
 
 use std::io::{self, ErrorKind, Read, Write};
@@ -36,13 +37,13 @@ fn run() -> io::Result<u64> {
         match client.write(&[b'x'; 16_384]) {
             Ok(n) => accepted += n as u64,
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                println!("A write waited for 0.3 s, and nothing was accepted.");
+                say!("A write waited for 0.3 s, and nothing was accepted.");
                 break;
             }
             Err(error) => return Err(error),
         }
     }
-    println!("Before that, {accepted} bytes were accepted.");
+    say!("Before that, {accepted} bytes were accepted.");
 
     drop(client);
     let mut read = 0;
@@ -53,6 +54,6 @@ fn run() -> io::Result<u64> {
             n => read += n as u64,
         }
     }
-    println!("Then the server read everything: {read} bytes.");
+    say!("Then the server read everything: {read} bytes.");
     Ok(accepted)
 }

@@ -1,6 +1,7 @@
 //! Glued and cut: the reads on one side do not match the writes on the other side.
 
 mod loopback;
+#[macro_use]
 mod prediction;
 
 use std::io::{self, Read, Write};
@@ -32,8 +33,8 @@ fn run() -> io::Result<u64> {
     client.write_all(b"hi\n")?;
     let mut buffer = [0; 100];
     let first = server.read(&mut buffer)?;
-    println!("Glued: after 2 writes, the first read returned {first} bytes:");
-    println!("  {:?}", String::from_utf8_lossy(&buffer[..first]));
+    say!("Glued: after 2 writes, the first read returned {first} bytes:");
+    say!("  {:?}", String::from_utf8_lossy(&buffer[..first]));
     if first < 9 {
         server.read_exact(&mut buffer[first..9])?;
     }
@@ -49,9 +50,9 @@ fn run() -> io::Result<u64> {
         }
     }
     writing.join().expect("the writing thread does not panic")?;
-    println!("Cut: 1 write of {} bytes needed {} reads:", sizes.iter().sum::<usize>(), sizes.len());
+    say!("Cut: 1 write of {} bytes needed {} reads:", sizes.iter().sum::<usize>(), sizes.len());
     for line in sizes.chunks(10).take(3) {
-        println!("  {line:?}");
+        say!("  {line:?}");
     }
     Ok(first as u64)
 }

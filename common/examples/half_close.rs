@@ -1,6 +1,7 @@
 //! Half-close: one direction of a connection ends, and the other direction continues.
 
 mod loopback;
+#[macro_use]
 mod prediction;
 
 use std::io::{self, Read, Write};
@@ -32,27 +33,27 @@ fn run() -> io::Result<char> {
 
     let mut text = String::new();
     server.read_to_string(&mut text)?;
-    println!("The server read {text:?}, and then the end of the stream.");
+    say!("The server read {text:?}, and then the end of the stream.");
     server.write_all(format!("you said {} bytes", text.len()).as_bytes())?;
 
     let mut buffer = [0; 100];
     let happened = match client.read(&mut buffer) {
         Ok(0) => {
-            println!("The client read 0 bytes.");
+            say!("The client read 0 bytes.");
             'b'
         }
         Ok(n) => {
-            println!("The client read {:?}.", String::from_utf8_lossy(&buffer[..n]));
+            say!("The client read {:?}.", String::from_utf8_lossy(&buffer[..n]));
             'a'
         }
         Err(error) => {
-            println!("The client's read failed: {}.", error.kind());
+            say!("The client's read failed: {}.", error.kind());
             'c'
         }
     };
     match client.write(b"more") {
-        Ok(n) => println!("Another write by the client accepted {n} bytes."),
-        Err(error) => println!("Another write by the client failed: {}.", error.kind()),
+        Ok(n) => say!("Another write by the client accepted {n} bytes."),
+        Err(error) => say!("Another write by the client failed: {}.", error.kind()),
     }
     Ok(happened)
 }

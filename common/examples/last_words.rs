@@ -1,6 +1,7 @@
 //! Last words lost to a reset: closing a connection while unread bytes are waiting.
 
 mod loopback;
+#[macro_use]
 mod prediction;
 
 use std::io::{self, Read, Write};
@@ -58,8 +59,8 @@ fn close(reads_first: bool) -> io::Result<char> {
         }
     };
     let before = if reads_first { "with nothing unread" } else { "with 1 unread byte" };
-    println!("Close {before}: {written} bytes were written,");
-    println!("  {read} bytes arrived, and then: {end}.");
+    say!("Close {before}: {written} bytes were written,");
+    say!("  {read} bytes arrived, and then: {end}.");
     Ok(match read {
         _ if read == written => 'a',
         0 => 'c',

@@ -1,6 +1,7 @@
 //! An error that is reported one write late: writing to a peer that has closed the connection.
 
 mod loopback;
+#[macro_use]
 mod prediction;
 
 use std::io::{self, Read, Write};
@@ -30,17 +31,17 @@ fn main() -> ExitCode {
 fn run() -> io::Result<u64> {
     let (mut client, server) = loopback::connection()?;
     drop(server);
-    println!("The client read {} bytes: the end of the stream.", client.read(&mut [0])?);
+    say!("The client read {} bytes: the end of the stream.", client.read(&mut [0])?);
     for number in 1..=LIMIT {
         match client.write(b"x") {
-            Ok(n) if number <= 5 => println!("Write {number} accepted {n} byte."),
+            Ok(n) if number <= 5 => say!("Write {number} accepted {n} byte."),
             Ok(_) => {}
             Err(error) => {
-                println!("Write {number} failed: {}.", error.kind());
+                say!("Write {number} failed: {}.", error.kind());
                 return Ok(number);
             }
         }
     }
-    println!("All {LIMIT} writes were accepted.");
+    say!("All {LIMIT} writes were accepted.");
     Ok(LIMIT + 1)
 }

@@ -1,6 +1,7 @@
 //! Nagle's algorithm and delayed acknowledgment: each of two systems waits for the other.
 
 mod loopback;
+#[macro_use]
 mod prediction;
 
 use std::io::{self, Read, Write};
@@ -32,9 +33,9 @@ fn main() -> ExitCode {
 /// Returns the letter of the choice that describes what happened.
 fn run() -> io::Result<char> {
     let on = median(false)?;
-    println!("Nagle's algorithm on (the default):  {:.3} ms", on.as_secs_f64() * 1000.0);
+    say!("Nagle's algorithm on (the default):  {:.3} ms", on.as_secs_f64() * 1000.0);
     let off = median(true)?;
-    println!("Nagle's algorithm off (set_nodelay): {:.3} ms", off.as_secs_f64() * 1000.0);
+    say!("Nagle's algorithm off (set_nodelay): {:.3} ms", off.as_secs_f64() * 1000.0);
     Ok(match on.as_millis() {
         0 => 'a',
         1..=20 => 'b',

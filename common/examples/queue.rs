@@ -1,5 +1,6 @@
 //! The queue of new connections: clients are connected although the server does not call accept.
 
+#[macro_use]
 mod prediction;
 
 use std::io::{self, ErrorKind, Read, Write};
@@ -36,25 +37,25 @@ fn run() -> io::Result<u64> {
             Err(error)
                 if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::ConnectionRefused) =>
             {
-                println!("Client {number} was not connected within 0.5 s: {}.", error.kind());
+                say!("Client {number} was not connected within 0.5 s: {}.", error.kind());
                 break;
             }
             Err(error) => return Err(error),
         }
     }
-    println!("{} clients are connected.", clients.len());
+    say!("{} clients are connected.", clients.len());
     let connected = clients.len() as u64;
 
     // The other clients leave, so that the queue becomes empty.
     clients.truncate(1);
     for mut client in clients {
         client.write_all(b"hello")?;
-        println!("Client 1 wrote 5 bytes. Only now does the server call accept.");
+        say!("Client 1 wrote 5 bytes. Only now does the server call accept.");
         let (mut server, _) = listener.accept()?;
         server.set_read_timeout(Some(Duration::from_secs(10)))?;
         let mut text = [0; 5];
         server.read_exact(&mut text)?;
-        println!("The server read {:?} from client 1.", String::from_utf8_lossy(&text));
+        say!("The server read {:?} from client 1.", String::from_utf8_lossy(&text));
     }
     Ok(connected)
 }

@@ -1,6 +1,7 @@
 //! `TIME_WAIT`: a server's port stays in use if the server was the first to close a connection.
 
 mod loopback;
+#[macro_use]
 mod prediction;
 
 use std::io::{self, Read};
@@ -32,19 +33,19 @@ fn run() -> io::Result<char> {
     let (mut client, mut server) = loopback::connection()?;
     let address = server.local_addr()?;
     server.shutdown(Shutdown::Write)?;
-    println!("The server sent the first FIN; the client read {} bytes.", client.read(&mut [0])?);
+    say!("The server sent the first FIN; the client read {} bytes.", client.read(&mut [0])?);
     drop(client);
-    println!("The client sent the second FIN; the server read {} bytes.", server.read(&mut [0])?);
+    say!("The client sent the second FIN; the server read {} bytes.", server.read(&mut [0])?);
     drop(server);
 
     let without = bind(address, false);
-    println!("bind without SO_REUSEADDR: {}.", show(&without));
+    say!("bind without SO_REUSEADDR: {}.", show(&without));
     let happened = if without.is_ok() { 'a' } else { 'b' };
     drop(without);
     if cfg!(unix) {
-        println!("bind with SO_REUSEADDR: {}.", show(&bind(address, true)));
+        say!("bind with SO_REUSEADDR: {}.", show(&bind(address, true)));
     } else {
-        println!("SO_REUSEADDR has another meaning on this system, so it is not tried.");
+        say!("SO_REUSEADDR has another meaning on this system, so it is not tried.");
     }
     Ok(happened)
 }

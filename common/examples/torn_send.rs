@@ -1,6 +1,7 @@
 //! A torn send: two threads write to the same connection.
 
 mod loopback;
+#[macro_use]
 mod prediction;
 
 use std::io::{self, Read, Write};
@@ -29,9 +30,9 @@ fn main() -> ExitCode {
 /// Returns the letter of the choice that describes what happened.
 fn run() -> io::Result<char> {
     let small = send(64, 5000)?;
-    println!("2 x 5000 messages of 64 bytes: torn in {small} places.");
+    say!("2 x 5000 messages of 64 bytes: torn in {small} places.");
     let large = send(300_000, 40)?;
-    println!("2 x 40 messages of 300000 bytes: torn in {large} places.");
+    say!("2 x 40 messages of 300000 bytes: torn in {large} places.");
     Ok(if large == 0 { 'a' } else { 'b' })
 }
 

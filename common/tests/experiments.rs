@@ -38,17 +38,24 @@ const EXPERIMENTS: [(&str, &[&str]); 10] = [
     ("torn_send", &["2 x 5000 messages*", "2 x 40 messages of 300000 bytes: torn in * places."]),
 ];
 
-/// Returns the output of an experiment, after running the checks that are the same for all experiments.
-fn run(name: &str, input: &str) -> String {
+/// Returns the command that starts an experiment.
+fn command(name: &str) -> Command {
     // `cargo test -p common` builds the examples first, but with `--test experiments` it does not.
     let this = std::env::current_exe().unwrap();
     let folder: PathBuf = this.ancestors().nth(2).unwrap().join("examples");
     let program = folder.join(name).with_extension(std::env::consts::EXE_EXTENSION);
-    let mut command = Command::new(&program);
-    let mut child =
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap_or_else(|error| {
-            panic!("{}: {error}. Run `cargo build -p common --examples`.", program.display())
-        });
+    assert!(
+        program.exists(),
+        "there is no {}: run `cargo build -p common --examples`",
+        program.display()
+    );
+    Command::new(program)
+}
+
+/// Returns the output of an experiment, after running the checks that are the same for all experiments.
+fn run(name: &str, input: &str) -> String {
+    let mut command = command(name);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let (mut stdin, input) = (child.stdin.take().unwrap(), input.to_owned());
     // The experiment may end before it has read all of the input.
     thread::spawn(move || stdin.write_all(input.as_bytes()));
@@ -101,6 +108,17 @@ fn every_experiment_runs_without_a_person() {
             let is_there = text.lines().any(|line| is_like(line, pattern));
             assert!(is_there, "{name} lacks a line like {pattern:?}:\n{text}");
         }
+    }
+}
+
+#[test]
+fn nobody_has_to_read_the_output() {
+    for (name, _) in EXPERIMENTS {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let run = command(name).stdin(Stdio::null()).stdout(writer).output().unwrap();
+        let stderr = String::from_utf8_lossy(&run.stderr);
+        assert!(run.status.success() && stderr.is_empty(), "{name}: {}: {stderr}", run.status);
     }
 }
 

@@ -3,6 +3,14 @@
 use std::io::{self, BufRead, ErrorKind, Read, Write};
 use std::process::ExitCode;
 
+/// Prints a line. Unlike `println!`, this macro does not panic if nobody reads the output, as with `| head`.
+macro_rules! say {
+    ($($text:tt)*) => {{
+        use std::io::Write;
+        let _ = writeln!(std::io::stdout(), $($text)*);
+    }};
+}
+
 /// The maximum number of times that a question is asked. A limit is needed because a program may give the replies.
 const TRIES: usize = 3;
 
@@ -18,9 +26,9 @@ pub struct Prediction {
 /// Asks a question. The reply is the letter of a choice, or a number if there are no choices.
 pub fn ask(question: &str, choices: &'static [&'static str]) -> Prediction {
     let mut prediction = Prediction { choices, guess: None };
-    println!("{question}");
+    say!("{question}");
     for (letter, choice) in prediction.letters() {
-        println!("  {letter}) {choice}");
+        say!("  {letter}) {choice}");
     }
     let letters: Vec<_> = prediction.letters().map(|(letter, _)| letter.to_string()).collect();
     let wanted = match letters.split_last() {
@@ -28,18 +36,18 @@ pub fn ask(question: &str, choices: &'static [&'static str]) -> Prediction {
         None => "a whole number".to_owned(),
     };
     for _ in 0..TRIES {
-        print!("Your prediction ({wanted}): ");
+        let _ = write!(io::stdout(), "Your prediction ({wanted}): ");
         let Some(reply) = read_line() else {
-            println!();
+            say!();
             break;
         };
         prediction.guess = prediction.parse(reply.trim());
         if prediction.guess.is_some() {
             break;
         }
-        println!("That is not {wanted}.");
+        say!("That is not {wanted}.");
     }
-    println!();
+    say!();
     prediction
 }
 
@@ -90,18 +98,18 @@ impl Prediction {
             }
         };
         let guess = self.guess.map_or("nothing".to_owned(), |guess| self.show(guess));
-        println!("\nYou predicted: {guess}");
-        println!("What happened: {}", self.show(happened));
+        say!("\nYou predicted: {guess}");
+        say!("What happened: {}", self.show(happened));
         let is_close = |guess| guess >= happened / 2 && guess / 2 <= happened;
         match self.guess {
             None => {}
-            Some(guess) if guess == happened => println!("Your prediction was right."),
+            Some(guess) if guess == happened => say!("Your prediction was right."),
             Some(guess) if self.choices.is_empty() && happened >= LARGE && is_close(guess) => {
-                println!("Your prediction was right to within a factor of 2.");
+                say!("Your prediction was right to within a factor of 2.");
             }
-            Some(_) => println!("Your prediction was wrong."),
+            Some(_) => say!("Your prediction was wrong."),
         }
-        println!("\n{why}");
+        say!("\n{why}");
         ExitCode::SUCCESS
     }
 }
