@@ -9,7 +9,7 @@ use grader::journal::failure::{Check, Evidence, Failure, MAX_BYTES};
 use grader::journal::terminal::Terminal;
 use grader::journal::{Event, EventKind, Journal, Step, Wire};
 use grader::report::scoreboard::Points;
-use grader::system::process::{Ended, Excess};
+use grader::system::process::{Activity, Ended, Excess};
 use grader::system::waits::Waits;
 use nix::sys::signal::Signal;
 use nix::sys::wait::WaitStatus;
@@ -268,17 +268,15 @@ fn ended(rng: &mut StdRng) -> Ended {
     };
     let mut time =
         || Duration::from_micros(rng.random_range(..10_000_000_u64) * rng.random_range(..3_u64));
-    let (after, cpu_time, busy_time) = (time(), time(), time());
+    let (after, at, cpu_time, busy_time) = (time(), time(), time(), time());
     // The value is usually small, but sometimes larger than the memory of any machine.
     let memory = rng.random::<u64>() >> rng.random_range(..64_u32);
+    let busiest_child = rng.random_bool(0.2).then(|| text(rng));
+    let waits = Waits::default();
     Ended {
         status,
         after,
-        cpu_time,
-        busy_time,
-        memory,
-        waits: Waits::default(),
-        busiest_child: rng.random_bool(0.2).then(|| text(rng)),
+        activity: Activity { at, cpu_time, busy_time, memory, waits, busiest_child },
         excess: rng.random_bool(0.1).then_some((Excess::Memory, after)),
     }
 }

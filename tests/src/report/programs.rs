@@ -84,8 +84,8 @@ pub fn states(programs: &[(String, Ended)], events: &[Event], about: Option<&str
             }
             _ => states.running.extend(running(name, ended, about, is_silent(events))),
         }
-        if ended.memory > MUCH_MEMORY && ended.excess.is_none() {
-            let megabytes = ended.memory / 1_000_000;
+        if ended.activity.memory > MUCH_MEMORY && ended.excess.is_none() {
+            let megabytes = ended.activity.memory / 1_000_000;
             states.running.push(format!("{name}'s program used {megabytes} MB of memory"));
         }
         // The output of all programs with this name is joined, so it is examined only once.
@@ -131,11 +131,12 @@ fn step(name: &str, number: usize, ended: &Ended, events: &[Event]) -> String {
 /// Returns what a program that was still running was doing. Most programs wait as they should, so a wait is reported
 /// only for the server and for the participant that the failure is about, and only if nothing else happened.
 fn running(name: &str, ended: &Ended, about: Option<&str>, is_silent: bool) -> Option<String> {
-    let (used, lived) = (ended.cpu_time.as_secs_f64(), ended.after.as_secs_f64());
-    if ended.busy_time > ended.after / 2 && ended.after > Duration::from_millis(500) {
+    let activity = &ended.activity;
+    let (used, lived) = (activity.cpu_time.as_secs_f64(), activity.at.as_secs_f64());
+    if activity.busy_time > activity.at / 2 && activity.at > Duration::from_millis(500) {
         let time = format!("{used:.1} s of processor time in {lived:.1} s");
         let program = format!("{name}'s program");
-        let program = match &ended.busiest_child {
+        let program = match &activity.busiest_child {
             Some(child) => format!("{}, a child process of {program},", quoted_line(child)),
             None => program,
         };
@@ -145,11 +146,11 @@ fn running(name: &str, ended: &Ended, about: Option<&str>, is_silent: bool) -> O
     if !is_worth_it || !is_silent {
         return None;
     }
-    Some(if ended.waits.is_empty() {
+    Some(if activity.waits.is_empty() {
         let time = format!("{used:.2} s of processor time in {lived:.1} s");
         format!("{name}'s program was still waiting: {time}")
     } else {
-        format!("{name}'s program was waiting in {}", ended.waits)
+        format!("{name}'s program was waiting in {}", activity.waits)
     })
 }
 
@@ -254,7 +255,7 @@ mod tests {
     use std::time::Duration;
 
     use super::{Ended, Event, EventKind, LAST_LINES, MOST_STAGES, panic_places, panics, states};
-    use crate::system::waits::Waits;
+    use crate::system::process::Activity;
 
     #[test]
     fn a_program_cannot_make_the_report_long() {
@@ -268,17 +269,8 @@ mod tests {
             );
         }
         let zero = Duration::ZERO;
-        let waits = Waits::default();
-        let ended = Ended {
-            status: None,
-            after: zero,
-            cpu_time: zero,
-            busy_time: zero,
-            memory: 0,
-            waits,
-            busiest_child: None,
-            excess: None,
-        };
+        let ended =
+            Ended { status: None, after: zero, activity: Activity::default(), excess: None };
         let what = EventKind::Showed(output.into_bytes());
         let shown = Event { at: zero, who: "bob".to_owned(), what };
         let lines = states(&[("bob".into(), ended)], &[shown], None).ended;

@@ -23,8 +23,8 @@ pub struct Process {
     pid: Pid,
     started: Instant,
     ended: Mutex<Option<Ended>>,
-    /// The system calls in which the process was waiting when the script found something wrong.
-    waits: OnceLock<Waits>,
+    /// What the process was doing when the script found something wrong, or when the grader ended the process.
+    activity: OnceLock<Activity>,
     /// The limit that the process exceeded, if any, and the time when the grader noticed.
     excess: OnceLock<(Excess, Duration)>,
 }
@@ -45,19 +45,28 @@ pub struct Ended {
     pub status: Option<WaitStatus>,
     /// The time from the start of the process to its end.
     pub after: Duration,
-    /// The processor time that the process had used when the grader ended it.
-    pub cpu_time: Duration,
-    /// The time for which the process had been busy when the grader ended it; see [`Process::busy_time`].
-    pub busy_time: Duration,
-    /// The memory that the process used when the grader ended it, in bytes, or 0 if the system does not report it.
-    pub memory: u64,
-    /// The system calls in which the process was waiting when the grader ended it.
-    pub waits: Waits,
-    /// The busiest child of the process when the grader ended it; see [`Process::busiest_child`].
-    pub busiest_child: Option<String>,
+    /// What the process was doing when the script found something wrong, or when the grader ended the process.
+    pub activity: Activity,
     /// The limit because of which the grader ended the process before the end of the stage, and the time of this
     /// decision.
     pub excess: Option<(Excess, Duration)>,
+}
+
+/// What a process is doing, and what it has used so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Activity {
+    /// The time since the start of the process.
+    pub at: Duration,
+    /// The processor time that the process has used.
+    pub cpu_time: Duration,
+    /// The time for which the process has been busy; see [`Process::busy_time`].
+    pub busy_time: Duration,
+    /// The memory that the process uses, in bytes, or 0 if the system does not report it.
+    pub memory: u64,
+    /// The system calls in which the process is waiting.
+    pub waits: Waits,
+    /// The busiest child of the process; see [`Process::busiest_child`].
+    pub busiest_child: Option<String>,
 }
 
 impl Ended {
@@ -77,7 +86,7 @@ impl Process {
             pid,
             started: Instant::now(),
             ended: Mutex::new(None),
-            waits: OnceLock::new(),
+            activity: OnceLock::new(),
             excess: OnceLock::new(),
         }
     }
@@ -105,19 +114,11 @@ impl Process {
                 Ok(status) => status,
                 Err(_) => WaitStatus::Exited(self.pid, -1),
             };
-            let (after, none) = (self.started.elapsed(), Duration::ZERO);
-            let status = Some(status);
-            let waits = Waits::default();
-            *ended = Some(Ended {
-                status,
-                after,
-                cpu_time: none,
-                busy_time: none,
-                memory: 0,
-                waits,
-                busiest_child: None,
-                excess: None,
-            });
+            // A process may end between the moment when the script fails and the moment when the grader ends it, for
+            // example because the script's connections are closed.
+            let activity = self.activity.get().cloned().unwrap_or_default();
+            let (status, after) = (Some(status), self.started.elapsed());
+            *ended = Some(Ended { status, after, activity, excess: None });
         }
         ended.clone()
     }
@@ -143,11 +144,22 @@ impl Process {
         }
     }
 
-    /// Records the system calls in which the process is waiting, unless they were recorded before.
+    /// Records what the process is doing, unless that was recorded before.
     pub fn look(&self) {
         if self.ended().is_none() {
-            self.waits.get_or_init(|| Waits::of(self.pid));
+            self.activity();
         }
+    }
+
+    fn activity(&self) -> &Activity {
+        self.activity.get_or_init(|| Activity {
+            at: self.started.elapsed(),
+            cpu_time: self.cpu_time().unwrap_or_default(),
+            busy_time: self.busy_time().unwrap_or_default(),
+            memory: self.memory(),
+            waits: Waits::of(self.pid),
+            busiest_child: self.busiest_child(),
+        })
     }
 
     /// Stops the process and all others in its group, until [`Process::go_on`] is called.
@@ -172,11 +184,7 @@ impl Process {
         if self.ended().is_some() {
             return;
         }
-        let (cpu_time, memory) = (self.cpu_time().unwrap_or_default(), self.memory());
-        let busy_time = self.busy_time().unwrap_or_default();
-        let busiest_child = self.busiest_child();
-        self.look();
-        let waits = self.waits.get().cloned().unwrap_or_default();
+        let activity = self.activity().clone();
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         if ended.is_none() {
             let _ = killpg(self.pid, Signal::SIGKILL);
@@ -191,16 +199,7 @@ impl Process {
                 .filter(|status| !matches!(status, WaitStatus::Signaled(_, Signal::SIGKILL, _)));
             let after = self.started.elapsed();
             let excess = self.excess.get().copied();
-            *ended = Some(Ended {
-                status,
-                after,
-                cpu_time,
-                busy_time,
-                memory,
-                waits,
-                busiest_child,
-                excess,
-            });
+            *ended = Some(Ended { status, after, activity, excess });
         }
     }
 
@@ -324,4 +323,40 @@ fn scheduled(tasks: &[PathBuf], fields: usize) -> Duration {
         nanoseconds += times.sum::<u64>();
     }
     Duration::from_nanos(nanoseconds)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::process::{Command, Stdio};
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    use nix::unistd::Pid;
+
+    use super::Process;
+    use crate::system::waits::Waits;
+
+    #[test]
+    fn what_a_process_was_doing_is_known_even_if_it_then_ends_by_itself() {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let wait = || {
+            assert!(Instant::now() < deadline, "nothing happened");
+            thread::sleep(Duration::from_millis(1));
+        };
+        let mut cat =
+            Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let process = Process::new("cat", Pid::from_raw(cat.id().cast_signed()));
+        while Waits::of(process.pid()).to_string() != "a read from a pipe" {
+            wait();
+        }
+        process.look();
+        drop(cat.stdin.take());
+        let ended = loop {
+            match process.ended() {
+                Some(ended) => break ended,
+                None => wait(),
+            }
+        };
+        assert_eq!(ended.activity.waits.to_string(), "a read from a pipe");
+    }
 }
