@@ -357,6 +357,8 @@ mod tests {
                 None => wait(),
             }
         };
+        // The process has already been waited for, so this call only fails.
+        let _ = cat.wait();
         assert_eq!(ended.activity.waits.to_string(), "a read from a pipe");
     }
 }
