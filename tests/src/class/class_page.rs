@@ -12,7 +12,7 @@ use crate::report::text::{escape, quoted_line};
 /// The style of the table. The colors are blue and orange, which color-blind people can distinguish. Each cell also has
 /// a sign.
 const TABLE: Inline = Inline {
-    hash: "RtExUcngw88W7/9nXqqxjEtP1SwAFVF3aGWKI4gzVhI=",
+    hash: "yvuwdaLMkrchjPLnpSGXRvRFYLYubnGmMFS70Y8ZG6E=",
     text: include_str!("table.css"),
 };
 
