@@ -21,9 +21,9 @@ use std::io;
 pub enum Problem {
     /// The lines are not a valid message; the connection can continue.
     Message(Complaint),
-    /// A line or a text is longer than the limit; tell the peer, and close the connection.
+    /// A line or a text is longer than the limit; tell the peer and close the connection.
     TooLong,
-    /// The connection failed, or ended within a message.
+    /// The connection failed or ended within a message.
     Connection(io::Error),
 }
 

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use crate::lines::value;
 use crate::{Complaint, Lines, Problem};
 
-/// A reply, or a chat message from a room. Its `Display` output is sent over the network.
+/// A reply or a chat message from a room. Its `Display` output is sent over the network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
     /// The reply to a greeting.
