@@ -38,7 +38,7 @@ pub fn answers_nick(harness: &Harness) -> Check {
     bob.types("")?;
     bob.is_asked_for("nickname")?;
     let functions = &["answer_nick", "show_messages"];
-    harness.step(functions, "an original server lets bob in, and sends no newline");
+    harness.step(functions, "an original server lets bob in and sends no newline");
     bob.types("bob")?;
     let original = listener.accepts("original")?;
     original.sends("NICK")?;
@@ -154,7 +154,7 @@ pub fn ends_cleanly(harness: &Harness) -> Check {
     alice.sees(&refusal)?;
     alice.exits(1)?;
 
-    harness.step(functions, "the server is full, and refuses alice instead of sending `NICK`");
+    harness.step(functions, "the server is full and refuses alice instead of sending `NICK`");
     let alice = starts()?;
     let server = listener.accepts("server")?;
     let refusal = format!("Nickname refused: {}", harness.words(2));
@@ -163,7 +163,7 @@ pub fn ends_cleanly(harness: &Harness) -> Check {
     alice.sees(&refusal)?;
     alice.exits(1)?;
 
-    harness.step(&["answer_nick"], "alice joins, and stays");
+    harness.step(&["answer_nick"], "alice joins and stays");
     let alice = starts()?;
     let server = listener.lets_in("alice")?;
     alice.sees("Connected to server!")?;

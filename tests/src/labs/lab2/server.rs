@@ -264,13 +264,13 @@ pub fn refuses_bad_nicknames(harness: &Harness) -> Check {
     joins(&server, "Zoë")?;
     alice.hears("Zoë joined!")?;
     alice.hears("Zoë left!")?;
-    harness.step(&["leave", "join"], "alice leaves the room empty, and joins again");
+    harness.step(&["leave", "join"], "alice leaves the room empty and joins again");
     alice.closes();
     let alice = joins_when_free(&server, "alice")?;
     talk(harness, &alice, [&alice])
 }
 
-/// Stage 9: Silent and deaf clients hold up no other client.
+/// Stage 9: Silent and deaf clients do not delay others.
 pub fn waits_for_no_client(harness: &Harness) -> Check {
     harness.step(&["ask_nickname"], "three clients do not reply to `NICK`; alice and bob join");
     let impatient = harness.server_with(&["--handshake-timeout", "1"])?;

@@ -142,7 +142,7 @@ pub fn counts_bytes(harness: &Harness) -> Check {
     talk(harness, ann, &[bob])
 }
 
-/// Stage 9: Bad frames and deaf clients harm no other client.
+/// Stage 9: Bad frames and deaf clients do not harm others.
 pub fn survives_bad_frames(harness: &Harness) -> Check {
     let server = harness.server()?;
     harness.step(&["run_room", "relay"], "ann and bob join");

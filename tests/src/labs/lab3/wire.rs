@@ -1,4 +1,4 @@
-//! Wire format 3: a header of 64 bytes with the payload's length in bytes, and then the payload.
+//! Wire format 3: a 64-byte header that contains the payload's length in bytes, then the payload.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -36,7 +36,7 @@ impl Peer {
     }
 }
 
-/// Connects scripted peers, and waits until each has joined.
+/// Connects scripted peers and waits until each has joined.
 pub fn all_join(server: &Server, names: &[&str]) -> Check<Vec<Peer>> {
     let peers = names.iter().map(|name| server.peer(name)).collect::<Check<Vec<_>>>()?;
     settle(&peers.iter().collect::<Vec<_>>())?;
@@ -94,7 +94,7 @@ pub fn client(harness: &Harness, listener: &Listener, name: &str) -> Check<(Pers
     Ok((person, listener.accepts("server")?))
 }
 
-/// Starts a client, and answers its prompt for a name. This wire format has no welcome: see [`gather`].
+/// Starts a client and answers its prompt for a name. This wire format has no welcome: see [`gather`].
 pub fn enters(
     harness: &Harness,
     server: SocketAddr,

@@ -86,10 +86,10 @@ pub fn joins_and_talks(harness: &Harness) -> Check {
     bob.is_asked_for("name")
 }
 
-/// Stage 11: The client carries out commands.
+/// Stage 11: The client runs commands.
 pub fn obeys_commands(harness: &Harness) -> Check {
     let listener = harness.listener()?;
-    harness.step(&["type_requests", "show"], "alice joins two rooms, and says a line");
+    harness.step(&["type_requests", "show"], "alice joins two rooms and says a line");
     let (alice, server) = client_in(harness, &listener, "one", 1)?;
     lets_in(&alice, &server, "two", 2)?;
     let says_in = |room_ref: i64| -> Check {
@@ -117,7 +117,7 @@ pub fn obeys_commands(harness: &Harness) -> Check {
         "alice types a line; it should be sent to the room that she is still in",
     );
     says_in(2)?;
-    harness.step(&["obey", "show"], "alice types `/helo` and words");
+    harness.step(&["obey", "show"], "alice types `/helo` and text");
     let greeting = harness.words(2);
     alice.types(&format!("/helo {greeting}"))?;
     server.gets_lines(&[&format!("HELO {greeting}")])?;
