@@ -94,7 +94,7 @@ impl State {
         self.deaf(record, &present)
     }
 
-    /// Returns whether the sender stayed or left politely, so that all earlier messages must have arrived.
+    /// Returns whether the sender stayed or left politely; in both cases, the server must pass on all earlier messages.
     fn is_polite(&self, item: &Item) -> bool {
         !matches!(self.people[item.who].left, Some(Way::Closes | Way::Resets))
     }

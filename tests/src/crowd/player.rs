@@ -45,7 +45,7 @@ pub struct Played {
 /// Plays a plan.
 ///
 /// # Errors
-/// Returns an error if the system cannot wait for the connections, or if the plan takes too long.
+/// Returns an error if the system cannot wait for the connections or the plan takes too long.
 pub fn play(plan: &Plan, server: SocketAddr, manner: &Manner) -> io::Result<Played> {
     let record = Record::new(plan.lab, &plan.names);
     let checker = Checker::new(&record);
@@ -73,7 +73,7 @@ struct Stage {
     record: Record,
     checker: Checker,
     seats: Vec<Seat>,
-    /// The person who sent the last call, and the time of the call.
+    /// The person who sent the last call and the time of the call.
     caller: usize,
     called: Instant,
     /// The time since the last event.
@@ -131,7 +131,7 @@ impl Stage {
         self.begin.elapsed()
     }
 
-    /// Performs all acts that are possible now, and returns whether there were any.
+    /// Performs all acts that are possible now and returns whether there were any.
     fn acts(&mut self) -> bool {
         let before = self.record.entries.len();
         for who in 0..self.seats.len() {
@@ -356,7 +356,7 @@ impl Stage {
         let arrived = connection.receive();
         for (heard, bytes) in arrived.messages {
             let now = self.now();
-            // Calls are sent until every person has received one, so they do not end the silence.
+            // Calls are sent until everyone has received one, so they do not end the silence.
             let is_call = matches!(&heard, Heard::Said { text, .. } if text.starts_with(CALLED));
             if !is_call {
                 self.silence = Silence::begin();

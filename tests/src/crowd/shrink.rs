@@ -20,7 +20,7 @@ pub struct Limits {
     pub time: Duration,
     /// The silence after which no more messages are expected during the search.
     pub patience: Duration,
-    /// The silence after which no more messages are expected from the final plan, which is shown.
+    /// The silence after which no more messages are expected when the final plan is played for the report.
     pub last_patience: Duration,
 }
 

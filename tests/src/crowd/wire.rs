@@ -113,7 +113,7 @@ pub fn hear(lab: u32, bytes: &[u8], asked: bool) -> Option<(Heard, usize)> {
     }
 }
 
-/// Returns the first line without its end, and the length of the line including its end.
+/// Returns the first line without its line ending, and the length of the line with it.
 fn line(bytes: &[u8]) -> Option<(String, usize)> {
     let end = bytes.iter().position(|&byte| byte == b'\n')?;
     let text = String::from_utf8_lossy(&bytes[..end]);

@@ -2,8 +2,7 @@
 
 use crate::report::messages::{Frame, HEADER, frame};
 
-/// Explains how a frame differs from the expected frame. Returns `None` if no frame was expected, or if nothing
-/// arrived.
+/// Explains how a frame differs from the expected frame. Returns `None` if no frame was expected or nothing arrived.
 pub fn frame_miss(expected: &[u8], came: &[u8]) -> Option<String> {
     let wanted = frame(expected)?;
     let payload = wanted.after;
@@ -53,14 +52,14 @@ pub fn frame_miss(expected: &[u8], came: &[u8]) -> Option<String> {
     })
 }
 
-/// Returns whether the bytes begin with a header, or with the beginning of a header.
+/// Returns whether the bytes begin with a header or with part of a header.
 fn starts_with_header(bytes: &[u8]) -> bool {
     let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let header = &bytes[..bytes.len().min(HEADER)];
     digits > 0 && header.len() > digits && header[digits..].iter().all(|&byte| byte == b' ')
 }
 
-/// Returns why the first bytes are not a header.
+/// Returns the reason why the first bytes are not a header.
 fn no_header(came: &[u8]) -> String {
     let digits = came.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let after = &came[digits..];

@@ -16,7 +16,7 @@ pub struct Inline {
     pub hash: &'static str,
 }
 
-/// The style sheet, which supports light and dark mode, phones and paper.
+/// The style sheet, which supports light and dark mode, phones, and paper.
 pub const STYLE: Inline = Inline { hash: "SCr4pQf2h+n6qlfu/z4xAVsPVnfIse+BLvOLX4zhauA=", text: "
 :root { color-scheme: light dark; --line: #8886; --ok: #17803d; --bad: #c3251d; --dim: #666; --box: #8881; --typed: #8882;
  --by0: #0b63a5; --by1: #a34700; --by2: #00735c; --by3: #8c3a86; --by4: #6a5a00; --by5: #4a5b70; }
@@ -83,7 +83,7 @@ pub struct Row<'a> {
     pub title: &'a str,
     /// Whether the page has a section for this stage.
     pub has_report: bool,
-    /// The points and their maximum.
+    /// The points earned and the maximum.
     pub points: &'a str,
     /// The verdict in words.
     pub word: &'a str,

@@ -33,15 +33,15 @@ const MUCH_MEMORY: u64 = 500_000_000;
 /// Remarks about the programs.
 #[derive(Default)]
 pub struct States {
-    /// Programs that had ended or panicked. The end of a program explains why something did not happen afterwards.
+    /// Programs that had ended or panicked. Such an end explains why something did not happen afterwards.
     pub ended: Vec<String>,
-    /// Programs that were still running, with the system calls in which they were waiting, or with the fact that they
-    /// were in a busy loop.
+    /// Programs that were still running. Each remark says in which system calls the program was waiting, or that it was
+    /// in a busy loop.
     pub running: Vec<String>,
 }
 
-/// Returns the remarks about each program. The failure is about the participant `about`. The output of a program after
-/// the end of the script is not evidence, because the grader ends the programs at that point.
+/// Returns the remarks about each program. The failure is about the participant `about`. A program's output after the
+/// end of the script is not evidence, because the grader stops the programs at that point.
 pub fn states(programs: &[(String, Ended)], events: &[Event], about: Option<&str>) -> States {
     let mut states = States::default();
     let ended_badly = |ended: &Ended| {
@@ -67,7 +67,7 @@ pub fn states(programs: &[(String, Ended)], events: &[Event], about: Option<&str
             _ if ended.excess.is_some() => {}
             // A client is allowed to exit, but a server is not.
             Some(WaitStatus::Exited(_, 0)) if !is_server(name) && about != Some(name) => {}
-            // Clients are expected to end when their server ends.
+            // Clients are expected to exit when their server exits.
             Some(WaitStatus::Exited(..)) if server_died && !is_server(name) => {}
             Some(WaitStatus::Exited(_, code)) => {
                 let on_its_own =
@@ -163,7 +163,7 @@ fn is_silent(events: &[Event]) -> bool {
     script.last().is_some_and(|last| end.saturating_sub(last.at) > SILENCE)
 }
 
-/// Returns what a program itself printed about its end: panics, and stages that are not written yet.
+/// Returns what a program itself printed about its end: panics and stages that are not written yet.
 fn confessions(name: &str, output: &[u8], has_died: bool) -> Vec<String> {
     // A program that edits lines or fills the screen may position a panic message with escape sequences.
     let output = plain(output);
@@ -193,7 +193,7 @@ fn shown(events: &[Event]) -> BTreeMap<&str, Vec<u8>> {
     shown
 }
 
-/// Returns whether the other end closed this program's connection, or whether the program never had a connection.
+/// Returns whether the other end closed this program's connection or the program never had one.
 fn was_left(name: &str, events: &[Event]) -> bool {
     let is_end = |event: &Event| match &event.what {
         EventKind::Sent(to, Wire::Signal(signal)) => to == name && *signal != "connects",
@@ -208,7 +208,7 @@ fn was_left(name: &str, events: &[Event]) -> bool {
     !connected || events.iter().any(is_end)
 }
 
-/// Returns the panics in the output, each with its file, line and message.
+/// Returns the panics in the output, each with its file, line, and message.
 fn panics(output: &str) -> Vec<Vec<String>> {
     let mut panics = Vec::new();
     let mut lines = output.lines().peekable();
@@ -232,8 +232,8 @@ fn panics(output: &str) -> Vec<Vec<String>> {
     panics
 }
 
-/// Returns where programs panicked before the end of the script, as `FILE:LINE`. Only the first few places are
-/// returned.
+/// Returns the locations where programs panicked before the end of the script, as `FILE:LINE`. Only the first few
+/// locations are returned.
 pub fn panic_places(events: &[Event]) -> Vec<String> {
     let place = |panic: Vec<String>| {
         let (_, place) = panic.first()?.split_once(" panicked at ")?;

@@ -9,7 +9,7 @@ use crate::harness::stage::{Lab, Stage};
 use crate::kit::way::Way;
 use crate::report::text::{columns, line, mark, word};
 
-/// The number of points earned, and the number of points possible.
+/// The number of points earned and the number of points possible.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Points {
     /// The points of the passed stages.
@@ -41,7 +41,7 @@ impl std::fmt::Display for Points {
     }
 }
 
-/// Returns the text that ends a line with a sum if some stages have no verdict: `; no verdict on 2.5, 2.7 (grader
+/// If some stages have no verdict, returns the text at the end of a line with a sum: `; no verdict on 2.5, 2.7 (grader
 /// error)`.
 pub fn without_verdict(stages: &[String]) -> String {
     const MOST: usize = 6;

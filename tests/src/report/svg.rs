@@ -126,8 +126,8 @@ fn arrow(from: usize, to: usize, y: usize, lines: &[String]) -> String {
     out
 }
 
-/// Returns the text, split at its newlines if it is too long for one line. The result has at least one line, and at
-/// most [`MAX_LINES`].
+/// Returns the text, split at its newlines if it is too long for one line. The result has at least one line and at most
+/// [`MAX_LINES`].
 fn wrap(text: &str, room: usize) -> Vec<String> {
     if width(text) <= room {
         return vec![text.to_owned()];
@@ -164,7 +164,7 @@ fn in_words(ladder: &Ladder) -> String {
     ladder.rows.iter().map(row).collect::<Vec<_>>().join(". ")
 }
 
-/// The number of columns of a screen.
+/// The width of a screen, in columns.
 pub const COLUMNS: usize = 44;
 
 /// Draws the screens as windows, two side by side, for a page with any background color.

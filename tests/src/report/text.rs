@@ -1,4 +1,4 @@
-//! Lines of text: their width, and the characters that they may contain.
+//! Lines of text: their width and the characters that they may contain.
 
 use std::fmt::Write;
 
@@ -18,9 +18,9 @@ pub fn columns() -> usize {
     size.map_or(80, |(_, columns)| usize::from(columns).clamp(MIN_COLUMNS, 100))
 }
 
-/// Splits a text into groups of characters that share one place on a terminal. For each group, also returns the number
-/// of columns that the group needs. A character shares its place with the marks that a terminal puts above or below
-/// it.
+/// Splits a text into groups of characters that share one position on a terminal. For each group, also returns the
+/// number of columns that the group needs. A character shares its position with the marks that a terminal puts above or
+/// below it.
 pub fn clusters(text: &str) -> impl Iterator<Item = (&str, usize)> {
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -54,7 +54,7 @@ pub fn cut(text: &str, room: usize) -> String {
     shown
 }
 
-/// Returns as much of the beginning of a text as fits into `room` columns, and whether the text is longer.
+/// Returns as much of the beginning of a text as fits into `room` columns. Also returns whether the text is longer.
 fn beginning(text: &str, room: usize) -> (String, bool) {
     /// No language uses a character with more marks than this.
     const MARKS: usize = 8;
@@ -131,7 +131,7 @@ pub fn quoted(text: &str) -> Vec<String> {
 /// The maximum number of lines that are quoted from one source.
 pub const MOST_QUOTED: usize = 30;
 
-/// Returns one line of a program's output, made harmless, and cut if it is too long.
+/// Sanitizes one line of a program's output and cuts it if it is too long.
 pub fn quoted_line(line: &str) -> String {
     const LONGEST: usize = 300;
     // A character takes up at most 12 bytes, so this prefix is long enough, and the rest of a flood is not read.
@@ -139,7 +139,7 @@ pub fn quoted_line(line: &str) -> String {
     cut(&visible(beginning.as_bytes()), LONGEST)
 }
 
-/// Returns a label, followed by text on as many lines as necessary.
+/// Returns a label followed by text on as many lines as necessary.
 pub fn labelled(label: &str, text: &str, columns: usize) -> String {
     wrapped(&format!("   {label:<8}"), text, columns)
 }

@@ -62,7 +62,7 @@ pub enum What {
         /// The direction.
         way: Way,
     },
-    /// The relay stopped, closed or reset a connection, or one direction of it, as an option requires.
+    /// As an option requires, the relay stopped, closed, or reset a connection or one direction of it.
     Trouble {
         /// The number of the connection.
         connection: u32,

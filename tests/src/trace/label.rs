@@ -24,13 +24,13 @@ const MOST_PIECES: usize = 4096;
 /// The maximum number of marks that are kept for a message.
 const MOST_CUTS: usize = 40;
 
-/// If this number of consecutive pieces are single spaces, no marks are shown.
+/// If this many consecutive pieces are single spaces, no marks are shown.
 const PADDING: usize = 4;
 
 /// The maximum length of a text that is shown, in bytes.
 const LONG: usize = 200;
 
-/// A message, or a part of a message, for one row.
+/// A message or part of a message, for one row.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Label {
     /// The time when the last piece was passed on, in microseconds.
@@ -64,7 +64,7 @@ impl Pending {
         Self { lab, way, drawn: Vec::new(), begun: None }
     }
 
-    /// Adds a piece, and returns the messages that are now complete.
+    /// Adds a piece and returns the messages that are now complete.
     pub fn add(&mut self, at: u64, mut piece: &[u8], late: Option<u64>) -> Vec<Label> {
         let late = late.map(|late| late / 1000);
         let (mut complete, mut is_glued) = (Vec::new(), false);
@@ -96,7 +96,7 @@ impl Pending {
         complete
     }
 
-    /// Returns when the last piece of the message was passed on, unless everything has been drawn.
+    /// Returns the time when the last piece of the message was passed on, unless everything has been drawn.
     pub fn since(&self) -> Option<u64> {
         self.begun.as_ref().map(|begun| begun.at)
     }

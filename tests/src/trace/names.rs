@@ -31,7 +31,7 @@ impl Names {
         }
         let text = String::from_utf8_lossy(&self.begun);
         let name = match self.lab {
-            // The nickname may have no newline, so that only the reply shows that the nickname is complete.
+            // The nickname may have no newline, so only the reply shows that the nickname is complete.
             2 => match text.split_once('\n') {
                 Some((name, _)) => Some(name),
                 None => (way == Way::ToClient).then_some(&*text),

@@ -1,5 +1,5 @@
-//! A session file: one line of JSON about the session, and one line for each event. The file may come from an
-//! untrusted source.
+//! A session file: one line of JSON about the session and one line for each event. The file may come from an untrusted
+//! source.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -88,10 +88,10 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Opens a session file, and reads its first line.
+    /// Opens a session file and reads its first line.
     ///
     /// # Errors
-    /// Returns an error if the file cannot be read, or is not a session file.
+    /// Returns an error if the file cannot be read or is not a session file.
     pub fn open(path: &Path) -> Result<Self> {
         let name = path.display().to_string();
         let file = File::open(path).with_context(|| format!("cannot read {name}"))?;
