@@ -57,7 +57,7 @@ pub fn merge(records: Vec<(String, Record)>) -> Result<Record> {
     Ok(merged)
 }
 
-/// Checks that no shard is missing, because a part of the class would then have no points.
+/// Checks that no shard is missing, because otherwise part of the class would have no points.
 fn all_there(shards: &[Shard]) -> Result<()> {
     let Some(first) = shards.first() else { return Ok(()) };
     let of = first.of;
@@ -87,8 +87,7 @@ struct Rules {
     class: Option<(String, Class)>,
 }
 
-/// The weight of a lab, and for each stage its number, its maximum, whether it is hidden, and whether it is a bonus
-/// stage.
+/// A lab's weight and, for each stage, its number, its maximum, and whether it is hidden or a bonus stage.
 #[derive(PartialEq)]
 struct Lab(u32, Vec<(u32, u32, bool, bool)>);
 

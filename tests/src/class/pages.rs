@@ -43,7 +43,7 @@ fn write_page(file: &Path, page: &str) -> Result<()> {
     write().with_context(|| format!("cannot write {}", file.display()))
 }
 
-/// Removes the pages of an earlier grading that are not among `names`, because they might be handed out by mistake.
+/// Removes the pages from an earlier grading that are not among `names`, because they might be handed out by mistake.
 /// Files that the grader did not write remain.
 fn remove_old(folder: &Path, names: &[String]) -> Result<()> {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {

@@ -1,8 +1,8 @@
 //! The record of a graded class, which is written as JSON. Everything that `cargo lab grade` shows is taken from this
 //! record.
 //!
-//! `tests/class.schema.json` describes the same format for other programs. The version changes if the meaning of a
-//! field changes, or a field is removed. The version does not change if a field is added.
+//! `tests/class.schema.json` describes the same format for other programs. The version changes if a field's meaning
+//! changes or a field is removed. The version does not change if a field is added.
 
 use std::str::FromStr;
 
@@ -16,15 +16,15 @@ pub const VERSION: u32 = 1;
 pub struct Record {
     /// The version of the format, which is [`VERSION`].
     pub version: u32,
-    /// The version of the kit that did the grading.
+    /// The version of the kit that was used for grading.
     pub kit: String,
-    /// The time at which the grading began, in UTC, in the format of RFC 3339.
+    /// The time at which the grading began, in UTC and RFC 3339 format.
     pub date: String,
-    /// The operating system, and the number of processors.
+    /// The operating system and the number of processors.
     pub machine: String,
     /// The source of the control.
     pub control: Control,
-    /// The tier of containment of the submissions, and what is missing for a higher tier.
+    /// The submissions' tier of containment and what is missing for a higher tier.
     pub tier: String,
     /// The part of the class that this record contains. `None` for a whole class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -33,7 +33,7 @@ pub struct Record {
     pub submissions: Vec<Submission>,
 }
 
-/// A part of a class, for one of several machines. Shard 2 of 8 contains every eighth submission, sorted by name and
+/// A part of a class, for one of several machines. Shard 2 of 8 contains every eighth submission in the order of names,
 /// beginning with the second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Shard {
@@ -60,12 +60,12 @@ impl FromStr for Shard {
             numbers.and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
         match numbers {
             Some((number, of)) if 0 < number && number <= of => Ok(Self { number, of }),
-            _ => Err("write the number of the shard and the number of all shards, for example 2/8"),
+            _ => Err("write the shard's number and the number of all shards, for example 2/8"),
         }
     }
 }
 
-/// The source of the control, that is, of the finished programs that show whether a failure is the machine's fault.
+/// The source of the control (the finished programs), which shows whether a failure is the machine's fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Control {
@@ -80,24 +80,23 @@ pub enum Control {
 /// The submission of one student.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Submission {
-    /// The student's name, or the name of the file or folder if the student's name is not known.
+    /// The student's name, or the name of the file or folder if the student's name is unknown.
     pub name: String,
-    /// The sum of the known points. The points of each lab are multiplied by the weight of the lab. `None` if nothing
-    /// could be graded.
+    /// The sum of the known points. Each lab's points are multiplied by its weight. `None` if nothing could be graded.
     pub points: Option<u32>,
     /// The maximum number of points, without bonus stages.
     pub maximum: u32,
     /// Whether every stage has points.
     pub complete: bool,
-    /// The reason why the submission could not be graded completely, or at all.
+    /// The reason why the submission could not be graded completely or at all.
     pub error: Option<String>,
-    /// The tier of containment of this submission; see [`Record::tier`]. The tier may differ if the result is from an
+    /// This submission's tier of containment; see [`Record::tier`]. The tier may differ if the result is from an
     /// earlier grading.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tier: Option<String>,
     /// The time that the grading took.
     pub seconds: f64,
-    /// The time at which the grading ended, in UTC, in the format of RFC 3339.
+    /// The time at which the grading ended, in UTC and RFC 3339 format.
     pub date: String,
     /// The number of stages that students do not see.
     pub hidden: u32,
@@ -133,7 +132,7 @@ pub struct Stage {
     pub title: String,
     /// The verdict.
     pub verdict: Verdict,
-    /// The points. `None` for a grader error, and for a stage that could not be graded because of a grader error.
+    /// The points. `None` for a grader error and for a stage that could not be graded because of a grader error.
     pub points: Option<u32>,
     /// The maximum number of points.
     pub maximum: u32,
@@ -161,7 +160,7 @@ pub enum Verdict {
     Passed,
     /// The programs do something other than what the stage requires.
     Failed,
-    /// The stage is not written yet.
+    /// The stage has not been written yet.
     NotStarted,
     /// An earlier stage must be passed first.
     Blocked,
@@ -170,7 +169,7 @@ pub enum Verdict {
 }
 
 /// A report in parts, so that some parts can be left out for students. The texts contain no escape sequences, no paths
-/// of the machine that did the grading, and no markup except in [`Ladder::svg`].
+/// on the grading machine, and no markup except in [`Ladder::svg`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// The programs and connections that had ended before the failure.
@@ -197,7 +196,7 @@ pub struct Report {
     pub text: String,
 }
 
-/// The expected text, and the text that arrived.
+/// The expected text and the text that arrived.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Wrong {
     /// The participant that did not receive or do what was expected.
@@ -206,7 +205,7 @@ pub struct Wrong {
     pub expected: Vec<String>,
     /// The text that arrived instead, or the output of the compiler, in rows.
     pub came: Vec<String>,
-    /// The row and the column of `came` at which the difference begins.
+    /// The row and column of `came` where the difference begins.
     pub caret: Option<(usize, usize)>,
 }
 

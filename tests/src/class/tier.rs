@@ -18,7 +18,7 @@ pub enum Level {
     /// Each program is confined.
     #[value(name = "B")]
     B,
-    /// Like B, and each submission has its own processes, network and shared memory
+    /// Like B, and each submission has its own processes, network, and shared memory
     #[value(name = "A")]
     A,
 }
@@ -34,12 +34,12 @@ impl Level {
     }
 }
 
-/// The tier of this machine.
+/// This machine's tier.
 #[derive(Clone, Debug)]
 pub struct Tier {
     /// The tier that this machine would have without namespaces.
     programs: String,
-    /// The reason why namespaces are not available, or `None` if they are available.
+    /// The reason why namespaces are unavailable, or `None` if they are available.
     refused: Option<String>,
     /// The level that the instructor requires.
     required: Option<Level>,
@@ -49,7 +49,7 @@ impl Tier {
     /// Determines the tier of this machine.
     ///
     /// # Errors
-    /// Returns an error if the tier is lower than required. The error says what is missing, and what the instructor can
+    /// Returns an error if the tier is lower than required. The error says what is missing and what the instructor can
     /// do.
     pub fn probe(lab: &Path, required: Option<Level>) -> Result<Self> {
         let refused = namespaces::works(lab).err().map(|why| format!("{why:#}"));

@@ -2,7 +2,7 @@
 
 use crate::class::record::{Stage, Verdict};
 
-/// Returns the symbol of a stage's verdict.
+/// Returns the symbol for a stage's verdict.
 pub fn sign(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Passed => "✓",

@@ -15,7 +15,7 @@ pub fn results(_: &Record, submission: &Submission) -> Result<Option<String>> {
     let results = match submission.points {
         Some(points) if submission.complete => json!({
             "gradable": true,
-            // The score must be from 0 to 1. Points of bonus stages can make up for lost points, but cannot raise the
+            // The score must be from 0 to 1. Points for bonus stages can make up for lost points but cannot raise the
             // score above 1.
             "score": (f64::from(points) / f64::from(submission.maximum.max(1))).min(1.0),
             "message": summary(submission),

@@ -51,8 +51,8 @@ pub fn all(submission: &Submission) -> Vec<Row> {
     submission.labs.iter().flat_map(stages).collect()
 }
 
-/// Returns a row for each stage that students see, followed by one row for the hidden stages of each lab. Other systems
-/// must add up the points of all stages, so they also get the points of hidden stages, and show that such stages exist.
+/// Returns a row for each stage that students see, followed by one row for each lab's hidden stages. Other systems must
+/// add up the points of all stages, so they also receive the points of hidden stages and show that such stages exist.
 pub fn seen(submission: &Submission) -> Vec<Row> {
     submission.labs.iter().flat_map(seen_of).collect()
 }
@@ -65,7 +65,7 @@ pub fn seen_of(lab: &Lab) -> Vec<Row> {
 }
 
 fn row(lab: &Lab, stage: &Stage) -> Row {
-    // The number of a hidden stage would reveal that this stage has failed.
+    // A hidden stage's number would reveal that the stage has failed.
     let is_seen = |by: &u32| lab.stages.iter().any(|one| one.stage == *by && !one.hidden);
     let verdict = match (stage.verdict, stage.blocked_by.filter(is_seen)) {
         (Verdict::Blocked, Some(by)) => {
@@ -128,12 +128,12 @@ pub fn word(verdict: Verdict) -> &'static str {
 }
 
 /// Returns the text with its control characters made visible, except for newlines. Shortens the text if it is too long.
-/// The text may contain output of a submission.
+/// The text may contain a submission's output.
 pub fn text(text: &str) -> String {
     let beginning = &text[..text.floor_char_boundary(LONGEST)];
     let lines: Vec<_> = beginning.trim_end().lines().map(|line| visible(line.as_bytes())).collect();
     let mut shown = lines.join("\n");
-    // The text is shortened at the end, because characters that are made visible become longer.
+    // The visible text is shortened again, because it may be longer than the original.
     if shown.len() > LONGEST || beginning.len() < text.len() {
         shown.truncate(shown.floor_char_boundary(LONGEST));
         let _ = write!(shown, "\n… cut off here");
@@ -141,7 +141,7 @@ pub fn text(text: &str) -> String {
     shown
 }
 
-/// Returns why a submission has no complete result.
+/// Returns the reason why a submission has no complete result.
 pub fn why(submission: &Submission) -> String {
     let error = submission.error.as_deref();
     text(error.unwrap_or("The grader or its machine failed. Grade the submission again."))
