@@ -1,4 +1,4 @@
-//! The five verdicts, and how the verdict on a stage is chosen.
+//! The five verdicts and how the verdict on a stage is chosen.
 
 use crate::grading::run::Outcome;
 use crate::journal::failure::{Check, Failure};
@@ -21,7 +21,7 @@ pub enum Verdict {
 impl Verdict {
     /// Returns the verdict on a stage that was run. `unwritten` is the stage that a program reported as not written
     /// yet. If the programs did something wrong, `control` runs the same stage with the reference programs, if there
-    /// are any. If the reference programs fail, or pass only after a long time, the machine is to blame. Also returns
+    /// are any. If the reference programs fail or pass only after a long time, the machine is to blame. Also returns
     /// whether the reference programs passed.
     pub fn of(
         result: &Check,

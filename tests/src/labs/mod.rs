@@ -1,6 +1,6 @@
 //! The stages of each lab.
 //!
-//! The mistakes in the original programs, and the stage that catches each mistake:
+//! The mistakes in the original programs and the stage that catches each mistake:
 //!
 //! | lab | mistake in the original                                            | stage |
 //! |-----|--------------------------------------------------------------------|-------|

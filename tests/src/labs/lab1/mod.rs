@@ -1,4 +1,4 @@
-//! Lab 1: two people, and bytes as they arrive.
+//! Lab 1: two people and bytes as they arrive.
 
 mod client;
 mod server;
@@ -190,7 +190,7 @@ pub fn lab() -> Lab {
             .on(&[4])
             .hint(
                 "One read does not always return exactly one message. Where does a message end? \
-                 What must happen if a message is very long, or is not UTF-8?",
+                 What must happen if a message is very long or is not UTF-8?",
             )
             .hint(
                 "This stage tests `receive_messages` (stage 4) again. Leave the splitting to \

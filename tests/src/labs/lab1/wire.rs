@@ -1,4 +1,4 @@
-//! Wire format 1, and the steps of peers and people that use it.
+//! Wire format 1 and the steps for the peers and people that use it.
 
 use std::net::SocketAddr;
 use std::thread;

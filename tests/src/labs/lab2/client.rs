@@ -24,7 +24,7 @@ pub fn answers_nick(harness: &Harness) -> Check {
     server.says(&line)?;
     alice.sees(&line)?;
     let functions = &["answer_nick", "show_messages"];
-    harness.step(functions, "alice has joined; she should see `alice joined!` once, and no `NICK`");
+    harness.step(functions, "alice has joined; she should see `alice joined!` once and no `NICK`");
     alice.has_seen(0, "NICK")?;
     alice.has_seen(1, "alice joined!")?;
     // When the stream of a killed client ends, everything that the client sent has arrived. Alice has typed nothing

@@ -180,8 +180,8 @@ pub fn lab() -> Lab {
         stage(10, "No client can speak in another's name", 6)
             .on(&[5])
             .hint(
-                "How does the server know who is speaking: from the message, or from the connection? \
-                 Which lines can remain unchanged?",
+                "How does the server know who is speaking: from the message or from the \
+                 connection? Which lines can remain unchanged?",
             )
             .hint(
                 "In `line` (stage 5), only a message that begins with exactly the speaker's \
@@ -220,8 +220,8 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "This stage tests `ask_nickname` and `receive_messages` (stages 2 and 5) again. \
-                 Both must use the `Messages` that they get, and leave the splitting to it: a \
-                 second `Messages` would lose what the first has read.",
+                 Both must use the `Messages` that they receive and must leave the splitting to \
+                 it: a second `Messages` would lose what the first has read.",
             )
             .hint(
                 "Read the nickname with `handshake`: `receive` would treat a client without \

@@ -18,7 +18,7 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "`encode` returns the payload's length in bytes (`str::len`), padded on the right \
-                 with spaces to exactly 64 bytes, and then the payload, without a newline. In \
+                 with spaces to exactly 64 bytes, followed by the payload, without a newline. In \
                  `type_messages`, the payload is `[ann] : hello`.",
             )
             .hint(
@@ -90,7 +90,7 @@ pub fn lab() -> Lab {
         stage(6, "Only a client that says !DISCONNECT is released", 8)
             .on(&[3])
             .hint(
-                "Is `!DISCONNECT` the last word of a sentence, or the whole message? Which clients \
+                "Is `!DISCONNECT` the last word of a sentence or the whole message? Which clients \
                  still receive that message, and which receive a frame right after it?",
             )
             .hint(
@@ -121,7 +121,7 @@ pub fn lab() -> Lab {
             .on(&[3])
             .hint(
                 "é is one character and two bytes. Which of the two does your header count? What \
-                 must the server do with bytes that are not UTF-8, and with an empty payload?",
+                 must the server do with bytes that are not UTF-8 and with an empty payload?",
             )
             .hint(
                 "This stage tests `encode` and `read` (stages 1 and 2) in the server. `str::len` \

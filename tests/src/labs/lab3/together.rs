@@ -62,7 +62,7 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
         let guest = enters(harness, address, "guest", Terminal::Dumb)?;
         server.prints(&active(3))?;
         gather(&[("ann", &ann), ("bob", &bob), ("guest", &guest)])?;
-        let step = format!("guest {what}; ann and bob should see `!DISCONNECT`, and stay");
+        let step = format!("guest {what}; ann and bob should see `!DISCONNECT` and stay");
         harness.step(&["receive_frames", "show_frames", "run_room"], &step);
         way(&guest)?;
         ann.sees("[guest] : !DISCONNECT")?;

@@ -40,14 +40,14 @@ pub fn lab() -> Lab {
             .hint(
                 "In `field`, pass the next line to `value`. In `read_join`, call `Lines::field` \
                  for each line, in the order of the wire format. In `Hall::join`, find the \
-                 reference in `room_refs`, or use the next one; put the client into the room; \
+                 reference in `room_refs` or use the next one; put the client into the room; \
                  `tell` it `Reply::Joined` (`join_id` is its `id`); then `announce`.",
             )
             .hint(
                 "In `join`, update `room_refs`, the room's `members`, the client's own `rooms` and \
                  its `name`, and `last_room_ref`. In `say`, call `push_said` if `said` belongs to \
-                 another room; then set the room of `said`, and let `write_chat` append the \
-                 message to the text of `said`.",
+                 another room; then set the room of `said` and let `write_chat` append the message \
+                 to the text of `said`.",
             )
             .server(server::join_adds_to_a_room),
         stage(3, "CHAT sends a message to everyone in the room", 10)
@@ -146,8 +146,8 @@ pub fn lab() -> Lab {
             .on(&[4, 6])
             .hint(
                 "One read does not always return exactly one request, and a text arrives as bytes. \
-                 What may appear between two requests, or right before `⏎`? Which thread waits for \
-                 a client that stops in the middle of a request, or that does not read?",
+                 What may appear between two requests or right before `⏎`? Which thread waits for \
+                 a client that stops in the middle of a request or does not read?",
             )
             .hint(
                 "This stage needs no new function, only more code in `next_line`: `Vec::pop_if` \
@@ -164,17 +164,17 @@ pub fn lab() -> Lab {
         stage(9, "KILL_SERVICE stops the server", 4)
             .on(&[1, 2])
             .hint(
-                "What keeps the process alive: the listener, or a thread that still reads or waits? \
+                "What keeps the process alive: the listener or a thread that still reads or waits? \
                  Which clients are disconnected, and with which status does the process exit?",
             )
             .hint(
                 "In `kill`, call `Hall::flush`, then `common::exit` with 0: it stops all threads, \
                  and the system closes all connections. Stop the server only if `from_anywhere` is \
-                 set, or if the client's `peer` is a loopback address.",
+                 set or if the client's `peer` is a loopback address.",
             )
             .hint(
                 "`Hall::client` returns the client, which has the `peer`. Check `peer` with \
-                 `ip()`, `to_canonical` and `IpAddr::is_loopback`. For any other client, call \
+                 `ip()`, `to_canonical`, and `IpAddr::is_loopback`. For any other client, call \
                  `Hall::complain` with `Complaint::NOT_ALLOWED`.",
             )
             .server(server::ends_on_kill_service),
@@ -184,11 +184,10 @@ pub fn lab() -> Lab {
                  What could a user mistake the second line of a message for?",
             )
             .hint(
-                "Write `read_reply` like `read_request`: recognize the first line with `value`, \
-                 and read the others with `Lines::id`, `field`, and `text`. In `show_replies`, \
-                 create one `Lines::from_server` from a `BufReader` before the loop. Pass each \
-                 reply to `Rooms::hear`, then to `show`. Show each error, then call \
-                 `Rooms::hear_error`.",
+                "Write `read_reply` like `read_request`: recognize the first line with `value` and \
+                 read the others with `Lines::id`, `field`, and `text`. In `show_replies`, create \
+                 one `Lines::from_server` from a `BufReader` before the loop. Pass each reply to \
+                 `Rooms::hear`, then to `show`. Show each error, then call `Rooms::hear_error`.",
             )
             .hint(
                 "In `type_requests`, call `Terminal::read_line` in a loop. Call `wait_for_join` \
@@ -200,7 +199,7 @@ pub fn lab() -> Lab {
         stage(11, "The client runs commands", 6)
             .on(&[10])
             .hint(
-                "To which room is plain text sent after `/room`, and after `/leave`? What does the \
+                "To which room is plain text sent after `/room` and after `/leave`? What does the \
                  server receive for each command? Which room does the client name when it shows a \
                  reply?",
             )
@@ -238,7 +237,7 @@ pub fn lab() -> Lab {
         stage(13, "People come and go", 3)
             .on(&[6, 11])
             .hint(
-                "What do the other users see when one user leaves, or when a client is killed? How \
+                "What do the other users see when one user leaves or when a client is killed? How \
                  does each client end when the server ends?",
             )
             .hint(
