@@ -1,4 +1,4 @@
-//! Tests `cargo lab export`, and checks that a student can use the exported kit.
+//! Tests `cargo lab export` and checks that a student can use the exported kit.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ impl StudentsKit {
     }
 }
 
-/// A lock, held by the test that is using the build folder of the students' kits.
+/// A lock that is held by the test that is using the students' kits' build folder.
 static TURN: Mutex<()> = Mutex::new(());
 
 /// Exports a student's kit. All such kits share a build folder, so the libraries are built only once; only one such kit
@@ -48,7 +48,8 @@ pub fn export_built_in(target: &str) -> TempDir {
     kit
 }
 
-/// Replaces function bodies in the starters of a student's kit with those of the solutions, for some labs and stages.
+/// Replaces function bodies in the starters of a student's kit with the solutions' function bodies, for some labs and
+/// stages.
 pub fn write_bodies(kit: &Path, is_written: impl Fn(u32, u32) -> bool) {
     let starters = starters::make(&grader::kit::root().join("solutions"), is_written).unwrap();
     for (path, text) in starters {
@@ -56,8 +57,8 @@ pub fn write_bodies(kit: &Path, is_written: impl Fn(u32, u32) -> bool) {
     }
 }
 
-/// Makes a new kit use the build folder of the students' kits, as [`students_kit`] does. Until the result is dropped,
-/// no other kit of this kind can exist.
+/// Makes a new kit use the students' kits' build folder, as [`students_kit`] does. Until the result is dropped, no
+/// other kit of this kind can exist.
 pub fn share_students_target(kit: &Path) -> MutexGuard<'static, ()> {
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     share_target(kit, &grader::kit::root().join("target/students")).unwrap();
@@ -69,7 +70,7 @@ fn a_students_kit_holds_no_solution() {
     assert_holds_no_solution(students_kit().path());
 }
 
-/// Asserts that no file of an exported kit contains the lines of a solution.
+/// Asserts that no file in an exported kit contains a solution's lines.
 pub fn assert_holds_no_solution(kit: &Path) {
     let mut exported = files::below(kit).unwrap();
     exported.retain(|path| !path.starts_with("target"));
@@ -171,7 +172,7 @@ fn a_student_can_update_to_a_newer_kit_without_losing_work() {
     let (course, student) = (folder.path().join("course"), folder.path().join("student"));
     let server = "labs/lab1-one-to-one/server/src/main.rs";
 
-    // Make an older kit, with a different comment in the server and an additional file in the grader.
+    // Create an older kit with a different comment in the server and an additional file in the grader.
     lab().arg("export").arg(&course).assert().success();
     let newer = fs::read_to_string(course.join(server)).unwrap();
     let older = newer.replacen("//! ", "//! Old: ", 1);

@@ -1,6 +1,6 @@
-//! Tests the lab 4 client when a join is refused, or when its reply is late or missing: text goes to the room for which
-//! it was typed, or nowhere. The stages do not test these cases, because they would demand too much of a student's
-//! program.
+//! Tests the lab 4 client when a join is refused or when its reply is late or missing: text goes to the room for which
+//! it was typed, or it goes nowhere. The stages do not test these cases, because they would demand too much of a
+//! student's program.
 
 use std::net::Ipv4Addr;
 

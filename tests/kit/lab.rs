@@ -188,7 +188,7 @@ pub const LISTENS: &str = r#"fn main() {
     loop { std::thread::park() }
 }"#;
 
-/// Writes a kit with only the lab 1 server, whose files are an hour old.
+/// Writes a kit with only the lab 1 server; its files are an hour old.
 pub fn kit_with_server(folder: &Path, source: &str) {
     let package = "labs/lab1-one-to-one/server";
     let manifest = "[package]\nname = \"lab1-server\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";

@@ -1,4 +1,4 @@
-//! Tests that each rule of a handout names the stages that grade it, or says that it is not graded, and that each stage
+//! Tests that each rule of a handout names the stages that grade it or says that it is not graded, and that each stage
 //! grades a rule.
 
 use std::collections::BTreeSet;
@@ -14,7 +14,7 @@ fn rules(lab: u32) -> String {
     rules.split_once("\n## ").unwrap().0.to_owned()
 }
 
-/// Returns the stages in the marks of a text, such as `(stage 5)`, `(stages 3, 12)` and `(not graded)`, or `None` if
+/// Returns the stages in the marks of a text, such as `(stage 5)`, `(stages 3, 12)`, and `(not graded)`, or `None` if
 /// there are no marks.
 fn marks(text: &str) -> Option<Vec<u32>> {
     let notes = text.split('(').skip(1).filter_map(|rest| rest.split_once(')'));
@@ -27,7 +27,7 @@ fn marks(text: &str) -> Option<Vec<u32>> {
     (!marks.is_empty()).then(|| numbers.collect())
 }
 
-/// Returns the sentences of a rule. After the period of an abbreviation or a file name, there is no capital letter.
+/// Returns the sentences of a rule. A period in an abbreviation or a file name is not followed by a capital letter.
 fn sentences(rule: &str) -> Vec<String> {
     let mut sentences = vec![String::new()];
     for word in rule.split_whitespace() {

@@ -1,4 +1,4 @@
-//! Tests open labs, in which the student designs the programs, without the starter's functions.
+//! Tests open labs, in which the student designs the programs without the starter's functions.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -29,14 +29,14 @@ fn make_open(kit: &Path, lab: &str) {
     reset(kit, &[lab, "--open", "--yes"]).assert().success();
 }
 
-/// Returns all files in `labs/`, with their contents.
+/// Returns all files in `labs/` with their contents.
 fn labs(kit: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let labs = kit.join("labs");
     let paths = files::below(&labs).unwrap().into_iter();
     paths.map(|path| (path.clone(), fs::read(labs.join(path)).unwrap())).collect()
 }
 
-/// Runs the two commands at the end of the output of `cargo lab reset`.
+/// Runs the two commands at the end of the `cargo lab reset` output.
 fn restore(kit: &Path, reset_output: &[u8]) {
     let told = String::from_utf8_lossy(reset_output);
     let lines: Vec<_> = told.lines().rev().take(2).map(str::trim).collect();
@@ -150,7 +150,7 @@ fn every_command_has_something_to_say_about_an_open_lab() {
     // Every stage gets a verdict, but only one report is shown at a time.
     let reports = contains("again   cargo lab check 2.").count(1);
     lab(&["check", "2"]).code(1).stdout(contains("✗ 2.15 ").and(reports));
-    // The other labs are guided, and have not been started.
+    // The other labs are guided and have not been started.
     lab(&[]).success().stdout(
         contains("(open)")
             .count(1)
@@ -169,7 +169,7 @@ fn every_command_has_something_to_say_about_an_open_lab() {
     lab(&["solution", "2.4"]).code(1).stderr(contains("hint 2.4"));
 }
 
-/// Makes lab 1 an open lab, with a finished program that has none of the starter's functions.
+/// Makes lab 1 an open lab with a finished program that has none of the starter's functions.
 fn finish_lab_1(kit: &Path) {
     make_open(kit, "1");
     let folder = grader::kit::root().join("tests/kit/unusual/lab1-one-function");

@@ -72,24 +72,24 @@ fn shell(kit: &Path, line: &str) -> Command {
     shell
 }
 
-/// A server that is ended when this value is dropped.
+/// A server that is stopped when this value is dropped.
 struct Running(Child);
 
 impl Running {
-    /// Starts a server, and waits until clients can connect.
+    /// Starts a server and waits until clients can connect.
     fn server(kit: &Path, line: &str, told: &str) -> Self {
         // The system may briefly have given the lab's port to another connection.
         const TRIES: usize = 5;
         let mut said = Vec::new();
         for _ in 0..TRIES {
-            // With `exec`, there is only one process to end, because the shell becomes cargo, and cargo becomes the
+            // With `exec`, there is only one process to stop, because the shell becomes cargo, and cargo becomes the
             // server.
             let mut server = shell(kit, &format!("exec {line}"));
             server.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
             let mut server = Self(server.spawn().unwrap());
             let lines = BufReader::new(server.0.stdout.take().unwrap()).lines();
             let (tell, told_lines) = mpsc::channel();
-            // The server's output must be read to the end, or the server blocks.
+            // The server's output must be read to the end; otherwise, the server blocks.
             thread::spawn(move || {
                 lines.map_while(Result::ok).for_each(|line| drop(tell.send(line)));
             });

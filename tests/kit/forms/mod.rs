@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use class::{SECRET, complete, flood, incomplete, record, ungraded};
 
-/// Returns the value of an environment variable that the runner of Classroom 50 sets.
+/// Returns the value of an environment variable that Classroom 50's runner sets.
 fn variable(name: &str) -> Option<String> {
     let value = match name {
         "CLASSROOM" => "networks",
@@ -120,7 +120,7 @@ fn forms_show_that_there_are_hidden_stages_and_nothing_else_about_them() {
 fn a_form_never_gives_0_points_for_a_grader_error() {
     for submission in [incomplete(), ungraded()] {
         // These forms cannot express a grader error, so no file is written. The systems report a missing file as a
-        // failure of the grader.
+        // grader failure.
         assert_eq!(written("gradescope", &submission), None);
         assert_eq!(written("classroom50", &submission), None);
         let results = json("prairielearn", &submission);
@@ -312,7 +312,7 @@ fn forms_show_as_much_as_students_see() {
         for detail in [Detail::Actual, Detail::None] {
             let shown = without_hidden(text(detail));
             let count = shown.matches("EXPECTED").count();
-            // The instructor sees the report of the hidden stage.
+            // The instructor sees the report about the hidden stage.
             assert_eq!(count, usize::from(form.option == "gradescope"), "{}", form.option);
         }
     }

@@ -1,4 +1,4 @@
-//! Tests the limits of a trace, and that a trace leaves nothing behind.
+//! Tests a trace's limits and that a trace leaves nothing behind.
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
