@@ -46,7 +46,7 @@ class Feed:
             return taken
 
     def has(self, expected, limit=0):
-        """Returns whether these bytes have arrived, or arrive within the limit. Does not remove the bytes."""
+        """Returns whether these bytes have arrived or arrive within the limit. Does not remove the bytes."""
         with self.changed:
             return self.changed.wait_for(lambda: expected in self.bytes, limit)
 
@@ -78,7 +78,7 @@ class Peer(Feed):
 
 
 class Relay:
-    """Connects a client and its server, and can cut the connection. Wine may keep a killed server's connection open."""
+    """Connects a client and its server and can cut the connection. Wine may keep a killed server's connection open."""
 
     def __init__(self, port):
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -128,7 +128,7 @@ class Program(Feed):
 
 
 def server(number):
-    """Starts a server on a free port, and returns the server and the port."""
+    """Starts a server on a free port and returns the server and the port."""
     program = Program(f"solution{number}-server", 0)
     program.take(b"listening on 127.0.0.1:")
     return program, int(program.take(b"\n"))

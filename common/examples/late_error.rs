@@ -19,7 +19,7 @@ fn main() -> ExitCode {
     prediction.compare(
         run(),
         "A FIN says only that the server sends no more bytes; it might still read. So\n\
-         the client's system accepts the first byte, and sends it. The server's system\n\
+         the client's system accepts the first byte and sends it. The server's system\n\
          replies with a reset (RST), and only a later write reports it. A successful\n\
          write does not mean that anything has arrived.\n\
          Source: RFC 9293, section 3.6.1; send(2), EPIPE.\n\

@@ -12,8 +12,8 @@ use socket2::{Domain, Socket, Type};
 
 fn main() -> ExitCode {
     let prediction = prediction::ask(
-        "A server ends a connection first, and then the client ends it. The server exits,\n\
-         and is restarted right away on the same port, without the option SO_REUSEADDR.\n\
+        "A server closes a connection first, and then the client closes it. The server\n\
+         exits and is restarted immediately on its port, without the option SO_REUSEADDR.\n\
          What does bind report?",
         &["success", "an error: the address is in use"],
     );

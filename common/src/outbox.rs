@@ -1,7 +1,7 @@
 //! The sending side of a connection, for a thread that must never wait.
 //!
-//! A blocking write to a peer that does not read may never return, and would hold up a whole broadcast. An [`Outbox`]
-//! gathers bytes instead, and sends all of them with one `send` that does not wait. One `send` costs hardly more for
+//! A blocking write to a peer that does not read may never return, so it would hold up a whole broadcast. Instead, an
+//! [`Outbox`] gathers bytes and sends all of them with one `send` that does not wait. One `send` costs hardly more for
 //! fifty messages than for one message. Bytes that the socket does not accept are added to a backlog, which a thread
 //! sends.
 
@@ -43,7 +43,7 @@ const GONE: Duration = Duration::from_mins(5);
 /// all bytes.
 const IDLE: Duration = Duration::from_secs(if cfg!(target_os = "linux") { 0 } else { 5 });
 
-/// The maximum total number of bytes in all backlogs, and the current total number.
+/// The maximum and the current total number of bytes in all backlogs.
 static LIMIT: AtomicUsize = AtomicUsize::new(usize::MAX);
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 
@@ -52,7 +52,7 @@ pub fn limit_backlogs(bytes: usize) {
     LIMIT.store(bytes, Ordering::Relaxed);
 }
 
-/// Waits until all backlogs are empty, for at most `limit`. The program calls this function before it ends.
+/// Waits until all backlogs are empty, for at most `limit`. The program calls this function before it exits.
 pub fn wait_for_backlogs(limit: Duration) {
     let end = Instant::now() + limit;
     while WAITING.load(Ordering::Relaxed) > 0 && Instant::now() < end {
@@ -62,7 +62,7 @@ pub fn wait_for_backlogs(limit: Duration) {
 
 /// Gathers bytes for one peer and sends them without ever blocking.
 ///
-/// Dropping an outbox sends everything that was pushed, and then shuts down the sending side of the connection. A peer
+/// Dropping an outbox sends everything that was pushed and then shuts down the sending side of the connection. A peer
 /// that is gone or too far behind is disconnected: the thread that reads from it then sees the end of the stream.
 ///
 /// ```
@@ -113,7 +113,7 @@ struct State {
 
 impl Outbox {
     /// Creates an outbox for the peer at the other end of `stream`. No other code may write to the stream. After this
-    /// call, the system notices within a few minutes if the peer's machine has vanished (tcp(7)).
+    /// call, if the peer's machine vanishes, the system notices this within a few minutes (tcp(7)).
     pub fn new(stream: Arc<TcpStream>) -> Self {
         let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE);
         let socket = SockRef::from(&stream);

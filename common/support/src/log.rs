@@ -46,7 +46,7 @@ impl Drop for Background {
     }
 }
 
-/// Prints one line about an event, after making it [`printable`].
+/// Prints one line about an event after making it [`printable`].
 ///
 /// Unlike `println!`, this function does not panic when the output is closed.
 pub fn log(line: &str) {
