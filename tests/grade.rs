@@ -1,4 +1,4 @@
-//! `cargo test`: runs every stage of every lab as a trial, then prints the scoreboard.
+//! `cargo test`: runs each stage of each lab as a trial and then prints the scoreboard.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -71,7 +71,7 @@ fn unwrapped(text: &str) -> String {
 
 #[test]
 fn a_part_of_a_report_that_panics_costs_only_this_part() {
-    // A server that exits immediately fails every stage quickly.
+    // A server that exits immediately fails each stage quickly.
     let kit = TempDir::new().unwrap();
     let check = |breaks| {
         let mut check = lab_in(kit.path());

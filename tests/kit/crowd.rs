@@ -1,4 +1,4 @@
-//! Tests the broadcast checker: it finds no mistake in a finished server, and it finds each of the classic mistakes.
+//! Tests the broadcast checker: it finds no mistake in a finished server and finds each of the classic mistakes.
 
 use std::fs;
 use std::time::{Duration, Instant};

@@ -84,7 +84,7 @@ pub fn assert_holds_no_solution(kit: &Path) {
         assert!(!path.starts_with("tests/benches") && !text.contains("[[bench]]"), "{shown}");
         for lab in 1..=4 {
             let package = format!("solution{lab}-");
-            // The grader contains the names of the reference packages, but works without them.
+            // The grader contains the names of the reference packages but works without them.
             let is_grader = path.starts_with("tests/src");
             assert!(is_grader || !text.contains(&package), "{shown} names a package {package}");
         }

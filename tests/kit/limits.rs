@@ -26,7 +26,7 @@ fn the_limits_are_those_in_the_sources() {
     assert!(checked > 40, "{checked} rows");
 }
 
-/// Returns the value of a constant or a resource limit, or the default of an option.
+/// Returns the value of a constant or a resource limit, or an option's default.
 fn in_source(source: &str, name: &str) -> Option<u64> {
     let constant = source.split_once(&format!("const {name}: "));
     if let Some((_, after)) = constant {

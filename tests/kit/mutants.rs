@@ -248,7 +248,7 @@ fn insta_settings() -> insta::Settings {
     settings.add_filter(r"(?m)\bby \d+\.\d$", "by …");
     settings.add_filter(r"\b\d+ more (threads|open files)", "… more $1");
     settings.add_filter(r"4\.0 ss", "4.0 s");
-    // Line and column numbers change with every edit of a file.
+    // Line and column numbers change whenever a file is edited.
     settings.add_filter(r"\.rs:\d+(:\d+)?", ".rs:…");
     settings.add_filter(r"' \(\d+\) panicked", "' (…) panicked");
     settings

@@ -400,7 +400,7 @@ fn all_backlogs_together_have_a_limit() {
     }
 }
 
-/// The points at which panics are inserted into a student's servers: in a connection's thread at `PANIC`, and in the
+/// The points at which panics are inserted into a student's servers: in a connection's thread at `PANIC` and in the
 /// room's thread at `ROOM`.
 const PANICS: [(&str, &str, &str); 8] = [
     ("lab1-one-to-one/server/src/main.rs", "if message == \"quit\" {", "message != \"PANIC\""),

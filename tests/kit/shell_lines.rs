@@ -72,7 +72,7 @@ fn shell(kit: &Path, line: &str) -> Command {
     shell
 }
 
-/// A server that is stopped when this value is dropped.
+/// A server that is killed when this value is dropped.
 struct Running(Child);
 
 impl Running {
@@ -82,7 +82,7 @@ impl Running {
         const TRIES: usize = 5;
         let mut said = Vec::new();
         for _ in 0..TRIES {
-            // With `exec`, there is only one process to stop, because the shell becomes cargo, and cargo becomes the
+            // With `exec`, there is only one process to kill, because the shell becomes cargo, and cargo becomes the
             // server.
             let mut server = shell(kit, &format!("exec {line}"));
             server.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());

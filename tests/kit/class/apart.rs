@@ -75,7 +75,7 @@ impl Class {
         class
     }
 
-    /// Adds a submission with correct programs, or with only the given server.
+    /// Adds a submission with correct programs or with only the given server.
     fn add(&self, name: &str, server: Option<&str>) {
         let folder = self.0.path().join("class").join(name);
         if let Some(server) = server {
@@ -233,7 +233,7 @@ const FILLS: &str = "import os\n\
     except OSError as error:\n    \
         print(error.strerror)\n";
 
-/// Leaves behind a file in shared memory and a process that only SIGKILL can stop, and prints its own verdict.
+/// Leaves behind a file in shared memory and a process that only SIGKILL can stop; also prints its own verdict.
 const STAYS: &str = "import os, signal, sys\n\
     print('\\x1b[2J\\x1b]0;x\\x07{\"points\": 100} <script>alert(1)</script> 2.1 passed', flush=True)\n\
     open('/dev/shm/WORD', 'w').close()\n\

@@ -325,7 +325,7 @@ fn forms_are_options_of_the_command() {
     for form in &ALL {
         assert!(help.contains(&format!("--{} <", form.option)), "{help}");
     }
-    // Without the runner's environment variables, the result would belong to no student.
+    // Without the runner's environment variables, the result could not be assigned to a student.
     if env::var_os("SUBMISSION_TAG").is_none() {
         let error = classroom50::result(&record(Vec::new()), &complete()).unwrap_err();
         assert!(error.to_string().contains("is not set"), "{error}");

@@ -22,7 +22,7 @@ use nix::unistd::Pid;
 /// The maximum time until an event, even on a busy machine and even if a server must be built first.
 const LIMIT: Duration = Duration::from_mins(2);
 
-/// A running trace, which is stopped when its test ends.
+/// A running trace, which is killed when its test ends.
 struct Trace {
     child: Child,
     port: u16,

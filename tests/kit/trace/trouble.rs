@@ -1,4 +1,4 @@
-//! Tests each kind of trouble: what the peers receive, and what the ladder shows.
+//! Tests each kind of trouble: what the peers receive and what the ladder shows.
 
 use std::io::{ErrorKind, Read};
 use std::net::TcpStream;

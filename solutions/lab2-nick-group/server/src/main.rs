@@ -141,7 +141,7 @@ fn ask_nickname(
 /// Stage 5: send each message that arrives to the room.
 ///
 /// The room gets each of the client's messages as an [`Event::Said`]: once, in order, and immediately. The function
-/// returns when the client has closed the connection, or returns the error that ended the connection. Either way,
+/// returns when the client has closed the connection, or it returns the error that ended the connection. Either way,
 /// [`talk`] tells the room that the member has left.
 ///
 /// Stage 12 tests this function: a message may arrive in pieces, and several may arrive together. An original client's
@@ -164,7 +164,7 @@ fn receive_messages(id: u64, messages: &mut Messages, room: &Room<Event>) -> Res
 /// - The round never waits for a client. [`Outbox::push`] and [`Outbox::flush`] never wait; a write to a socket may
 ///   wait.
 /// - [`Event::Join`] asks whether the newcomer can [`join`]. The newcomer's thread waits for the answer, so the thread
-///   must get an answer in every case. If the newcomer's thread is no longer waiting, the round continues.
+///   must always get an answer. If the newcomer's thread is no longer waiting, the round continues.
 ///
 /// Until stages 5 and 7, a round may ignore all other events.
 ///
@@ -232,9 +232,9 @@ fn join(members: &mut BTreeMap<u64, Member>, id: u64, mut newcomer: Member) -> b
     } else if nickname.contains(is_bad) {
         Some("it contains a colon or a control character")
     } else if has_invisible(&nickname) {
-        Some("it contains a character that nobody can see")
+        Some("it contains an invisible character")
     } else if members.values().any(|member| same_name(&member.nickname) == same) {
-        Some("somebody has it already")
+        Some("somebody already has it")
     } else {
         None
     };

@@ -65,7 +65,7 @@ fn receive(stream: &TcpStream, screen: &Screen, goodbye: &[u8]) -> io::Result<()
 /// matter how the stream was split. `frame::read` needs a buffered reader. The reader's buffer may already hold part or
 /// all of the next frame; these bytes must not be lost.
 ///
-/// Returns `Ok` if the stream ends between two frames, and an error if a header is bad, a frame is cut off, or the
+/// Returns `Ok` if the stream ends between two frames. Returns an error if a header is bad, a frame is cut off, or the
 /// connection is lost. The caller then tells the user what happened, and the program exits.
 ///
 /// Stage 5 tests this function: a half-typed line stays intact, and a payload of two lines is shown as one line,

@@ -85,8 +85,8 @@ fn talk(id: u64, outbox: Outbox, reader: &mut TimedReader, room: &Room<Event>) -
 /// between two frames; otherwise, returns the error that ended it. After a bad header, the start of the next frame is
 /// unknown, so this connection ends; all other connections continue.
 ///
-/// A client is allowed to be silent for hours between two frames, but not in the middle of a frame. The `reader` limits
-/// the time from a frame's first byte to its last, so call [`TimedReader::restart`] at the end of each frame.
+/// A client may be silent for hours between two frames but not in the middle of a frame. The `reader` limits the time
+/// from a frame's first byte to its last, so call [`TimedReader::restart`] at the end of each frame.
 ///
 /// Stage 6 returns to this function: a disconnect is sent to the room like any other payload and is the last payload
 /// that the room gets from this client, even if more frames have already arrived.

@@ -50,7 +50,7 @@ pub enum Reply {
     Unknown(String),
 }
 
-/// The reply to a greeting must contain a student ID, but no program uses this ID.
+/// The reply to a greeting must contain a student ID, but no program uses it.
 const STUDENT_ID: u32 = 0;
 
 /// Stage 10: read the next reply; `None` at the end of the stream.

@@ -72,7 +72,7 @@ pub fn read_request(lines: &mut Lines<impl BufRead>) -> Result<Option<Request>, 
             continue;
         } else {
             lines.is_skipping = true;
-            let description = "this line begins no message".to_owned();
+            let description = "this line does not begin a message".to_owned();
             return Err(Complaint::new(Complaint::NOT_UNDERSTOOD, description).into());
         };
         // An error in a message has already been reported, so the rest of the message must not be reported as well.

@@ -187,7 +187,7 @@ impl Hall {
         self.say(id, room_ref, &format!("{name} {what}"));
     }
 
-    /// Stage 2: send a message of the member `id` to every member of the room.
+    /// Stage 2: send a message from the member `id` to every member of the room.
     ///
     /// The name in the message is always the name that the hall has stored for the client, never a name from a request.
     /// The current members get the messages in the order in which they were sent. This function does not send: it adds
@@ -205,7 +205,7 @@ impl Hall {
         let _ = write_chat(&mut self.said.1, room_ref, &client.name, message);
     }
 
-    /// Returns the room with this reference, and the reference as a number. References are text on the wire, but this
+    /// Returns the room with this reference and the reference as a number. References are text on the wire, but this
     /// server's references are numbers.
     fn room(&self, room_ref: &str) -> Option<(i64, &Room)> {
         let room_ref = room_ref.parse().ok()?;

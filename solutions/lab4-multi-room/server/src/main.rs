@@ -1,4 +1,4 @@
-//! The lab 4 server: many rooms, requests and replies.
+//! The lab 4 server: many rooms, requests, and replies.
 //!
 //! As before, each connection has a thread that reads; in this lab, the thread turns lines into requests. The hall
 //! (`hall.rs`) owns the clients and the rooms, and handles the requests one after another.
@@ -166,7 +166,7 @@ fn greet(hall: &mut Hall, id: i64, line: String) {
 fn kill(hall: &mut Hall, id: i64, from_anywhere: bool) {
     let Some(peer) = hall.client(id).map(|client| client.peer) else { return };
     if from_anywhere || peer.ip().to_canonical().is_loopback() {
-        log(&format!("{peer} ends the service"));
+        log(&format!("{peer} shuts down the service"));
         hall.flush();
         common::exit(0);
     }

@@ -120,7 +120,7 @@ impl Rooms {
     }
 }
 
-/// Takes the lines of the first complete message out of the input.
+/// Removes the lines of the first complete message from the input and returns them.
 fn message(input: &mut Vec<u8>) -> Option<Vec<String>> {
     loop {
         let text = String::from_utf8_lossy(input).into_owned();
