@@ -19,8 +19,8 @@
 //! | [`journal`] | the events of one run, timed by one clock; failures; waiting for bytes and displaying them  |
 //! | [`kit`]     | the files of a kit, the exercises in them, and whether a lab is guided or open              |
 //!
-//! The grader does not depend on the packages of the labs. The grader judges a program by its command line, its
-//! screen, its network traffic, and what the system reports about the program.
+//! The grader does not depend on the labs' packages. The grader judges a program by its command line, its screen, its
+//! network traffic, and what the system reports about the program.
 
 // A script step fails if it does not receive what it waits for. An `# Errors` section for each step would add no
 // information.

@@ -27,7 +27,7 @@ pub enum Author {
 }
 
 impl Author {
-    /// Returns the folder of the author's programs. The folder's name is also the first part of a trial's name.
+    /// Returns the folder with the author's programs. The folder's name is also the first part of a trial's name.
     pub fn folder(self) -> &'static str {
         match self {
             Self::Student => "labs",
@@ -83,7 +83,7 @@ pub struct Grader {
 type StageOf = (Author, u32, u32);
 
 impl Grader {
-    /// Creates a grader for these labs of the kit in the `kit` folder. Programs are built when they are first needed.
+    /// Creates a grader for these labs and the kit in the `kit` folder. Programs are built when they are first needed.
     pub fn new(kit: &Path, labs: &[u32], replay: Option<u64>) -> Self {
         Self {
             labs: labs::all(),
@@ -134,7 +134,7 @@ impl Grader {
         self
     }
 
-    /// Returns the folder of the kit.
+    /// Returns the kit's folder.
     pub fn kit(&self) -> &Path {
         &self.kit
     }
@@ -150,7 +150,7 @@ impl Grader {
         self.commands.server.is_none() && self.commands.client.is_none()
     }
 
-    /// Returns whether the student does this lab in the open way, without the starter's functions.
+    /// Returns whether the student does this lab as an open lab, without the starter's functions.
     fn is_open(&self, lab: u32) -> bool {
         let is_open = |lab: &u32| way::of_lab(&self.kit, *lab) == Way::Open;
         let find = || self.graded_labs.iter().copied().filter(is_open).collect();

@@ -43,7 +43,7 @@ pub enum Event {
     Failed,
     /// The stage is not written yet, and every earlier stage has passed.
     NotStarted,
-    /// Another hint of the stage was shown.
+    /// Another hint for the stage was shown.
     Hint,
 }
 

@@ -51,7 +51,7 @@ impl Outcome {
     }
 }
 
-/// Runs a stage with the programs of one author, in a separate thread.
+/// Runs a stage with one author's programs in a separate thread.
 pub fn run_stage(stage: &Stage, server: &Runnable, client: &Runnable, seed: u64) -> Outcome {
     let harness = Harness::new(server.clone(), client.clone(), seed);
     let (journal, processes) = (harness.journal().clone(), harness.processes());
@@ -74,7 +74,7 @@ pub fn run_stage(stage: &Stage, server: &Runnable, client: &Runnable, seed: u64)
             processes.iter().for_each(|process| process.kill());
         }),
     };
-    // If part of the grader was missing, the result of the script proves nothing, whether it is good or bad.
+    // If part of the grader was missing, the script's result proves nothing, whether good or bad.
     if let Some(why) = journal.broken() {
         result = Err(Failure::Grader(why.to_owned()));
     }
@@ -95,7 +95,7 @@ fn wait_for_end(finished: &Receiver<Check>, kill: impl FnOnce()) -> Check {
         Ok(result) => result,
         Err(RecvTimeoutError::Disconnected) => Err(Failure::Grader("the script vanished".into())),
         Err(RecvTimeoutError::Timeout) => {
-            // The step that hangs ends when its programs end.
+            // The hanging step ends when its programs end.
             kill();
             let _ = finished.recv_timeout(TIMEOUT);
             let seconds = STAGE_LIMIT.as_secs();

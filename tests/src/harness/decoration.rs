@@ -1,7 +1,7 @@
 //! The decoration that a program shows in front of a message: a clock, a bullet, a prompt, or indentation.
 //!
-//! Each program may choose its own decoration. A speaker, another message or a half-typed line in front of a message is
-//! not a decoration.
+//! Each program may choose its own decoration. A speaker, another message, or a half-typed line in front of a message
+//! is not a decoration.
 
 use std::cell::OnceCell;
 use std::collections::HashSet;

@@ -106,7 +106,7 @@ impl Person {
         })
     }
 
-    /// Changes the size of the window.
+    /// Changes the window size.
     pub fn resizes(&self, columns: NonZero<u16>, rows: NonZero<u16>) -> Check {
         self.journal.note(&self.name, EventKind::Resized(columns, rows));
         Ok(self.program.resize(columns, rows)?)

@@ -1,4 +1,4 @@
-//! The labs and their stages, with the points of each stage and the stages that it requires.
+//! The labs and their stages, with each stage's points and the stages that it requires.
 
 use crate::harness::Harness;
 use crate::journal::failure::Check;
@@ -34,7 +34,7 @@ pub struct Stage {
     pub script: fn(&Harness) -> Check,
 }
 
-/// The programs of the submission that a stage runs.
+/// The submission's programs that a stage runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// The server runs, and its peers are scripted.

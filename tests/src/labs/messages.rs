@@ -10,7 +10,8 @@ pub const LIMIT: usize = 64 * 1024;
 /// A number of bytes that is too large for a message.
 pub const TOO_LONG: usize = LIMIT + 64;
 
-/// Returns a text of 2,000 characters that fills many terminal rows. No two rows are alike, no matter where they end.
+/// Returns a message of 2,000 characters that fills many terminal rows. No two rows are alike, no matter where they
+/// end.
 pub fn long_text() -> String {
     let numbers: Vec<_> = (0..400).map(|number| format!("{number:04}")).collect();
     numbers.join(" ") + " "

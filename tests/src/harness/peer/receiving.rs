@@ -27,8 +27,8 @@ impl Peer {
         if has_come { Ok(()) } else { Err(self.wrong("should have received", expected)) }
     }
 
-    /// Waits for the messages of several speakers. The messages may be interleaved, but the messages of each speaker
-    /// must arrive in order.
+    /// Waits for the messages of several speakers. The messages may be interleaved, but each speaker's messages must
+    /// arrive in order.
     pub fn gets_interleaved(&self, said: &[Vec<Vec<u8>>]) -> Check {
         let mut left: Vec<&[Vec<u8>]> = said.iter().map(Vec::as_slice).collect();
         while left.iter().any(|messages| !messages.is_empty()) {

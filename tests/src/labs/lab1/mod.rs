@@ -115,7 +115,7 @@ pub fn lab() -> Lab {
             .on(&[5])
             .hint(
                 "In how many ways can a user leave, and what does the server receive in each case? \
-                 Which byte, if any, comes after `quit`?",
+                 Which byte, if any, follows `quit`?",
             )
             .hint(
                 "`read_line` returns `None` for Ctrl-D and Ctrl-C. Both keys and a typed `quit` \
@@ -159,7 +159,7 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "This stage tests `send` (stage 2) and `receive_messages` (stage 4) again. `send` \
-                 returns the number that `send_now` returns, and 0 for `ErrorKind::WouldBlock`: it \
+                 returns the number that `send_now` returns, or 0 for `ErrorKind::WouldBlock`: it \
                  neither tries again nor returns that error. `receive_messages` returns on `None`, \
                  passes errors up with `?`, and never unwraps.",
             )

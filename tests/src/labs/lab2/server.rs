@@ -20,7 +20,7 @@ pub fn listens(harness: &Harness) -> Check {
     harness.step(&["open_listener"], "alice connects to the server");
     server.peer("alice")?;
     let port = server.address().port();
-    harness.step(&["open_listener"], "another server starts on the port of the first one");
+    harness.step(&["open_listener"], "another server starts on the first one's port");
     let second = harness.server_on_taken(port)?;
     second.fails_saying(&port.to_string())
 }

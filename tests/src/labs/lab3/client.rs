@@ -117,7 +117,7 @@ pub fn shows_frames_while_typing(harness: &Harness) -> Check {
     harness.step(&["type_messages", "show_frames"], "ann ends the line that she is typing");
     ann.types(&end)?;
     server.gets_frame(format!("[ann] : {begin}{end}"))?;
-    harness.step(functions, "a payload of two lines arrives; it should not look like two messages");
+    harness.step(functions, "a two-line payload arrives; it should not look like two messages");
     let (words, forged) = (harness.words(2), format!("[cem] : {}", harness.words(2)));
     server.frames(format!("[bob] : {words}\n{forged}"))?;
     let fence = format!("[bob] : {}", harness.words(2));

@@ -30,8 +30,8 @@ pub fn lab() -> Lab {
         stage(2, "The client reads frames however they are split", 15)
             .hint(
                 "A read returns what has arrived, not what you asked for. How do you know that you \
-                 have the whole header and the whole payload? Where are the bytes of the next \
-                 frame kept in the meantime?",
+                 have the whole header and the whole payload? Where do you keep the next frame's \
+                 bytes in the meantime?",
             )
             .hint(
                 "In `read_header`, call `read` in a loop, each time with the part of the header \
@@ -155,7 +155,7 @@ pub fn lab() -> Lab {
         stage(10, "The server counts active connections", 7)
             .on(&[3, 6])
             .hint(
-                "In which ways can a connection end, and do all of them lead to the same place in \
+                "In which ways can a connection end, and do all of them lead to the same point in \
                  your code? Is the number printed after the list has changed?",
             )
             .hint(

@@ -43,7 +43,7 @@ pub fn all_join(server: &Server, names: &[&str]) -> Check<Vec<Peer>> {
     Ok(peers)
 }
 
-/// Waits until each of the peers has joined.
+/// Waits until each peer has joined.
 ///
 /// This wire format has no welcome: only a message from another peer shows that a peer has joined. So another peer
 /// calls each newcomer until the newcomer receives the call. At the end, all peers skip the calls.
@@ -104,7 +104,7 @@ pub fn enters(
     enters_with_name(harness, server, name, terminal, "name")
 }
 
-/// Waits until each of the people has joined: they call each other until each sees all the other names.
+/// Waits until everyone has joined: they call each other until each sees all the other names.
 pub fn gather(people: &[(&str, &Person)]) -> Check {
     let begin = people.first().map(|(_, person)| person.now());
     for (name, newcomer) in people {

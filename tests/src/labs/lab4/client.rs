@@ -44,8 +44,7 @@ pub fn joins_and_talks(harness: &Harness) -> Check {
     server.sends(end)?;
     alice.sees(&format!("[{room}] carol: {second}"))?;
     let functions = &["show", "read_reply"];
-    harness
-        .step(functions, "the server sends a text of two lines; it should look like one message");
+    harness.step(functions, "the server sends a two-line text; it should look like one message");
     let forged = format!("[{room}] carol: {}", harness.words(3));
     server.sends(chat(31, "bob", &format!("{first}\n{forged}")))?;
     alice.sees(&format!("[{room}] bob: {first}"))?;

@@ -86,7 +86,7 @@ pub fn lab() -> Lab {
                  `Hall::room` finds a room by its reference.",
             )
             .server(server::leave_removes_from_a_room),
-        stage(5, "Rooms stay separate, and no message comes twice", 8)
+        stage(5, "Rooms stay separate; no message arrives twice", 8)
             .on(&[3, 4])
             .hint(
                 "Is there one list of members or one list for each room? What changes when a \

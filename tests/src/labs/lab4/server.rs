@@ -37,7 +37,7 @@ pub fn replies_to_helo(harness: &Harness) -> Check {
     alice.is_greeted(&second, address)?;
     alice.is_greeted(&first, address)?;
     // The starter already listens, so the report names no function.
-    harness.step(&[], "another server starts on the port of the first one");
+    harness.step(&[], "another server starts on the first one's port");
     let second = harness.server_on_taken(address.port())?;
     second.fails_saying(&address.port().to_string())
 }
@@ -92,7 +92,7 @@ pub fn chat_reaches_the_room(harness: &Harness) -> Check {
     for peer in &peers {
         peer.hears_chat(room.room_ref, "alice", &line)?;
     }
-    harness.step(&["text", "read_chat"], "alice sends a text of three lines");
+    harness.step(&["text", "read_chat"], "alice sends a three-line text");
     let lines = format!("{}\n{}\n{}", harness.words(2), "CHAT: 7", harness.words(2));
     alice.chats(*room, &lines)?;
     for peer in &peers {
@@ -140,7 +140,7 @@ pub fn leave_removes_from_a_room(harness: &Harness) -> Check {
     talk(harness, &carol, carols, &[&carol])
 }
 
-/// Stage 5: Rooms stay separate, and no message comes twice.
+/// Stage 5: Rooms stay separate; no message arrives twice.
 pub fn keeps_rooms_apart(harness: &Harness) -> Check {
     let server = harness.server()?;
     let address = server.address();
