@@ -236,7 +236,7 @@ fn a_grader_that_is_killed_has_no_sum() {
         let last = last_line(&text);
         assert_eq!(
             last,
-            format!(" no points: the grader was ended by {signal} before all stages were graded"),
+            format!(" no points: the grader was terminated by {signal} before all stages were graded"),
             "{text}"
         );
         assert_eq!(waiting.wait().unwrap().code(), code, "{text}");

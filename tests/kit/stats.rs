@@ -32,7 +32,7 @@ const ENDS: &str = "fn main() {}";
 fn kit(server: &str) -> TempDir {
     let kit = tempfile::tempdir().unwrap();
     kit_with_server(kit.path(), server);
-    let says = contains("no names, no paths").and(contains("Nothing is sent"));
+    let says = contains("no names, paths").and(contains("Nothing is sent"));
     lab_in(kit.path()).args(["stats", "--on"]).assert().success().stdout(says);
     kit
 }
@@ -295,7 +295,7 @@ fn the_numbers_fit_into_a_narrow_window() {
     let of_class = [
         " stage logs checks minutes hints stopped",
         " 1.1 …    3      2      10     0       1",
-        " 3 logs. Checks, minutes and hints are",
+        " 3 logs. Checks, minutes, and hints are",
     ];
     for (logs, lines) in [(vec![], own), (logs, of_class)] {
         let stats = Launch {

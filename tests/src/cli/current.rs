@@ -1,4 +1,4 @@
-//! Finds the lab that the student is probably working on, and says why.
+//! Finds the lab that the student is probably working on and explains the choice.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! `cargo lab` without a command: shows which stages pass, and the student's next step.
+//! `cargo lab` without a command: shows which stages pass and the student's next step.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,7 +17,7 @@ use crate::labs;
 use crate::report::scoreboard::{Points, lab_line, stage_line};
 use crate::report::text::{columns, line, mark};
 
-/// Grades the student's programs, and shows the map.
+/// Grades the student's programs and shows the map.
 ///
 /// # Errors
 /// Returns an error if nothing can be graded.

@@ -18,8 +18,8 @@ const MAX_SUMMARY: usize = 60;
 pub struct Exercise {
     /// The stage at the beginning of the function's doc comment.
     pub stage: u32,
-    /// The later stages that test this function again, as the function's doc comment says. These stages have no
-    /// functions of their own.
+    /// The later stages that test this function again, as its doc comment says. These stages have no functions of their
+    /// own.
     pub also: Vec<u32>,
     /// The name of the function.
     pub name: String,
@@ -43,7 +43,7 @@ pub fn exercises(source: &str) -> Result<Vec<Exercise>> {
     Ok(finder.exercises)
 }
 
-/// A function that the student has to write, and its file.
+/// A function that the student has to write and its file.
 pub struct Location {
     /// The path of the file, relative to the kit.
     pub path: PathBuf,
@@ -80,10 +80,10 @@ impl Location {
     }
 }
 
-/// Returns the functions of a lab in `folder`, which is `labs` or `solutions`.
+/// Returns a lab's functions in `folder`, which is `labs` or `solutions`.
 ///
 /// # Errors
-/// Returns an error if a file cannot be read, or is not valid Rust.
+/// Returns an error if a file cannot be read or is not valid Rust.
 pub fn of_lab(kit: &Path, folder: &str, lab: u32) -> Result<Vec<Location>> {
     let mut places = Vec::new();
     for path in files::below(&kit.join(folder))? {
@@ -110,8 +110,8 @@ pub fn tested_by(mut places: Vec<Location>, stage: u32) -> Vec<Location> {
     places
 }
 
-/// Returns the functions of a stage. If the stage has no functions of its own, returns the functions that the stage
-/// tests again.
+/// Returns a stage's functions. If the stage has no functions of its own, returns the functions that the stage tests
+/// again.
 pub fn of_stage(mut places: Vec<Location>, stage: u32) -> Vec<Location> {
     let has_own = places.iter().any(|place| place.task.stage == stage);
     places.retain(

@@ -45,7 +45,7 @@ pub fn package(kit: &Path, folder: &str, lab: u32, name: &str) -> Option<PathBuf
 /// Returns the content of the file, if the file exists.
 ///
 /// # Errors
-/// Returns an error if the file cannot be read, or is not UTF-8.
+/// Returns an error if the file cannot be read or is not UTF-8.
 pub fn read(path: &Path) -> io::Result<Option<String>> {
     match fs::read_to_string(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -53,7 +53,7 @@ pub fn read(path: &Path) -> io::Result<Option<String>> {
     }
 }
 
-/// Writes the file, and creates its folder if necessary. Makes scripts executable.
+/// Writes the file and creates its folder if necessary. Makes scripts executable.
 pub fn write(path: &Path, text: &str) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;

@@ -6,7 +6,7 @@ pub mod files;
 pub mod untrusted;
 pub mod way;
 
-/// Returns the folder of the kit. This is the folder that cargo reports when it runs the program, if possible. The
+/// Returns the folder of the kit. If possible, this is the folder that cargo reports when it runs the program. The
 /// folder that was set during the build may be wrong, because a kit may be moved or copied together with its build
 /// results.
 pub fn root() -> std::path::PathBuf {

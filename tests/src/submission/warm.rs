@@ -1,8 +1,8 @@
-//! Built kits in which submissions are built one after another, so that only a student's own packages are compiled.
+//! Prebuilt kits in which submissions are built one after another, so that only a student's own packages are compiled.
 //!
 //! A slot is a kit without the grader and the solutions. Before each build, everything that an earlier build has left
-//! in `target/` is removed, and all sources are written again. So time stamps of files cannot mislead cargo, and a
-//! submission is never graded with the programs of another submission.
+//! in `target/` is removed, and all sources are written again. So file time stamps cannot mislead cargo, and a
+//! submission is never graded with another submission's programs.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
@@ -29,7 +29,7 @@ const FOLDER: &str = "target/class";
 /// chapters.
 const KIT: [&str; 5] = ["Cargo.lock", ".cargo", "common", "docs/src", PRISTINE];
 
-/// The maximum time that a killed grading needs to end all its processes.
+/// The maximum time that a killed grading needs to kill all its processes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The folder of the slots. Only one grading at a time may use this folder.

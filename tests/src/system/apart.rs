@@ -66,7 +66,7 @@ impl Apart {
         said.contains(&*lab.to_string_lossy()) || said.contains("did not match any packages")
     }
 
-    /// Explains why the package cannot be built, and what the student can do.
+    /// Explains why the package cannot be built and what the student can do.
     pub fn explain(&self, package: &str, said: &str) -> String {
         let said = said.replace(&*self.folder.to_string_lossy(), &self.kit.to_string_lossy());
         let manifest = self.program.join("Cargo.toml");

@@ -1,4 +1,4 @@
-//! A process that the grader started: its state, how it ended, and how the grader ends it.
+//! A process that the grader started: its state, how it ended, and how the grader kills it.
 
 use std::fs;
 use std::io;
@@ -29,7 +29,7 @@ pub struct Process {
     excess: OnceLock<(Excess, Duration)>,
 }
 
-/// The limit because of which the grader ended a program.
+/// The exceeded limit for which the grader killed a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Excess {
     /// More memory than [`crate::system::memory::MAX_MEMORY`].
@@ -41,21 +41,21 @@ pub enum Excess {
 /// The way in which a process ended, and the time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {
-    /// The exit status of the process, unless the grader ended it.
+    /// The exit status of the process, unless the grader killed it.
     pub status: Option<WaitStatus>,
     /// The time from the start of the process to its end.
     pub after: Duration,
-    /// The processor time that the process had used when the grader ended it.
+    /// The processor time that the process had used when the grader killed it.
     pub cpu_time: Duration,
-    /// The time for which the process had been busy when the grader ended it; see [`Process::busy_time`].
+    /// The time for which the process had been busy when the grader killed it; see [`Process::busy_time`].
     pub busy_time: Duration,
-    /// The memory that the process used when the grader ended it, in bytes, or 0 if the system does not report it.
+    /// The memory that the process used when the grader killed it, in bytes, or 0 if the system does not report it.
     pub memory: u64,
-    /// The system calls in which the process was waiting when the grader ended it.
+    /// The system calls in which the process was waiting when the grader killed it.
     pub waits: Waits,
-    /// The busiest child of the process when the grader ended it; see [`Process::busiest_child`].
+    /// The busiest child of the process when the grader killed it; see [`Process::busiest_child`].
     pub busiest_child: Option<String>,
-    /// The limit because of which the grader ended the process before the end of the stage, and the time of this
+    /// The exceeded limit for which the grader killed the process before the end of the stage, and the time of this
     /// decision.
     pub excess: Option<(Excess, Duration)>,
 }
@@ -86,7 +86,7 @@ impl Process {
         self.pid
     }
 
-    /// Returns the name of the person, or of the server, that runs the program.
+    /// Returns the name of the person or server that runs the program.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -122,7 +122,7 @@ impl Process {
         ended.clone()
     }
 
-    /// Returns the exit status if the process has ended and was not ended by the grader.
+    /// Returns the exit status if the process has ended and was not killed by the grader.
     pub fn status(&self) -> Option<WaitStatus> {
         self.ended()?.status
     }

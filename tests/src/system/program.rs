@@ -1,4 +1,4 @@
-//! Starts programs, each on its own terminal, and always ends them.
+//! Starts programs, each on its own terminal, and makes sure that they end.
 
 use std::env;
 use std::fs::File;
@@ -32,7 +32,7 @@ use crate::system::orphans;
 use crate::system::process::Process;
 use crate::system::reads;
 
-/// The way in which a program under test is started.
+/// How a program under test is started.
 #[derive(Clone, Debug)]
 pub enum Runnable {
     /// An executable that cargo built. The port is its first argument.
@@ -108,7 +108,7 @@ pub enum Place {
     Free,
 }
 
-/// A running program on its own terminal. The program is ended when this value is dropped.
+/// A running program on its own terminal. It is killed when this value is dropped.
 pub struct Program {
     process: Arc<Process>,
     keyboard: File,
@@ -232,9 +232,9 @@ impl Program {
         &self.process
     }
 
-    /// Waits until the program is idle, and the program, not the terminal, echoes the typed keys. A line editor does
-    /// this while it reads a line. Keys that are pressed earlier would be shown twice or get lost, because some editors
-    /// release the terminal for a moment whenever they show a message. This function does not wait long, because a
+    /// Waits until the program is idle and itself echoes typed keys, instead of the terminal. A line editor does this
+    /// while it reads a line. Keys that are pressed earlier would be shown twice or get lost, because some editors
+    /// release the terminal for a moment whenever they show a message. This function does not wait for long, because a
     /// program need not have a line editor. With `TERM=dumb`, few programs have a line editor.
     pub fn wait_for_editor(&self) {
         let deadline = Instant::now() + EDITOR;
@@ -301,8 +301,7 @@ impl Program {
     }
 }
 
-/// Passes everything that a program writes to its terminal to the inbox and to the journal, until no more output can
-/// arrive.
+/// Passes a program's terminal output to the inbox and the journal until no more output can arrive.
 fn read_terminal(
     mut screen: &File,
     name: &str,

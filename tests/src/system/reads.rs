@@ -126,8 +126,8 @@ pub fn of_command(command: &str) -> Vec<PathBuf> {
         for path in [named, found].into_iter().flatten().filter(|path| !is_distrusted(path)) {
             let target = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
             all.extend([path, target.clone()].iter().flat_map(|path| around(path)));
-            // A script names its interpreter, which may be a script, too. The limit keeps a chain of scripts from going
-            // on forever.
+            // A script names its interpreter, which may be a script, too. Without this limit, a chain of scripts could
+            // go on forever.
             if next < 100 {
                 words.extend(interpreter(&target));
             }
@@ -194,8 +194,8 @@ pub fn installation(bin: &Path) -> Vec<PathBuf> {
     [Some(bin), prefix].into_iter().flatten().flat_map(|path| folder(path.to_owned())).collect()
 }
 
-/// Returns the folder. Returns only some of its entries if the folder is a kit, and nothing if it contains the home
-/// folder or the system's temporary files.
+/// Returns the folder. If it is a kit, returns only some of its entries. If it contains the home folder or the system's
+/// temporary files, returns nothing.
 fn folder(folder: PathBuf) -> Vec<PathBuf> {
     let Ok(real) = fs::canonicalize(&folder) else { return Vec::new() };
     let is_too_much =

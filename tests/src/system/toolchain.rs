@@ -17,7 +17,7 @@ const CARGO_HOME: [&str; 5] = ["bin", "registry", "git", "config", "config.toml"
 const SETTINGS: [&str; 4] =
     [".cargo/config", ".cargo/config.toml", "rust-toolchain", "rust-toolchain.toml"];
 
-/// The folders of a kit whose packages cargo reads, but does not always build.
+/// The folders of a kit whose packages cargo reads but does not always build.
 const PACKAGES: [&str; 3] = ["labs", "solutions", "tests"];
 
 /// The beginnings of the names of the environment variables that a build needs.

@@ -16,7 +16,7 @@ const HELPERS: [&str; 2] = ["ctrl-c", "log"];
 pub struct Waits(BTreeMap<String, usize>);
 
 impl Waits {
-    /// Returns the waits of a process. Threads that are running or have just ended have no waits.
+    /// Returns a process's waits. Threads that are running or have just ended have no waits.
     pub fn of(pid: Pid) -> Self {
         let mut waits = BTreeMap::new();
         let process = format!("/proc/{pid}");

@@ -74,7 +74,7 @@ pub fn play(lab: u32) -> Play {
 /// Plays a lab's chat with the finished programs, or with the student's programs if the kit has no finished programs.
 ///
 /// # Errors
-/// Returns an error if the programs are missing, or do not behave as the play requires.
+/// Returns an error if the programs are missing or do not behave as the play requires.
 pub fn run(kit: &Path, lab: u32) -> Result<()> {
     let author = if Author::Kit.exists(kit) { Author::Kit } else { Author::Student };
     let grader = Grader::new(kit, &[lab], Some(1));

@@ -1,4 +1,4 @@
-//! `cargo lab figures`: makes the pictures and transcripts of the book from real runs, so that they stay up to date.
+//! `cargo lab figures`: creates the book's pictures and transcripts from real runs, so that they stay up to date.
 //!
 //! The failure reports in the book are snapshots of the mutants' reports; see `tests/kit/mutants.rs`.
 
@@ -60,7 +60,7 @@ fn scene(lab: u32) -> Play {
     Play { people: 2, lines }
 }
 
-/// Makes the figures of the book. If `check` is set, writes nothing, and checks that the figures are up to date.
+/// Creates the book's figures. If `check` is set, writes nothing and checks that the figures are up to date.
 ///
 /// # Errors
 /// Returns an error if a program does not do what a figure shows, if `check` is set and a figure is not up to date, or
@@ -98,7 +98,7 @@ pub fn run(kit: &Path, check: bool, commands: clap::Command, not_exported: &[&st
     Ok(())
 }
 
-/// Returns the names and the contents of the figures' files.
+/// Returns the names and contents of the figure files.
 fn figures(kit: &Path) -> Result<BTreeMap<String, String>> {
     let grader = Grader::new(kit, &labs::numbers(), Some(1));
     progress::build(&grader, Author::Kit)?;

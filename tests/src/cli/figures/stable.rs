@@ -34,7 +34,7 @@ pub fn with_usual_ports(events: &[Event], default: &str) -> Vec<Event> {
     events
 }
 
-/// Replaces numbers in a text. All numbers must be replaced in one pass, because a new number may be equal to an old
+/// Replaces numbers in text. All numbers must be replaced in one pass, because a new number may be equal to an old
 /// number.
 fn replaced(text: &str, numbers: &BTreeMap<String, String>) -> String {
     let pieces = text.split_inclusive(|char: char| !char.is_ascii_digit());
