@@ -6,7 +6,7 @@ use crate::crowd::record::{Record, Way};
 
 /// The checker's knowledge about all people.
 pub struct State {
-    /// The number of the lab and of its wire format.
+    /// The number of the lab and its wire format.
     pub lab: u32,
     /// The people.
     pub people: Vec<Person>,

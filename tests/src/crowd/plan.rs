@@ -10,22 +10,22 @@ use rand::{RngExt, SeedableRng};
 /// What a crowd does.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// The number of the lab and of its wire format.
+    /// The number of the lab and its wire format.
     pub lab: u32,
-    /// The seed of the plan.
+    /// The plan's seed.
     pub seed: u64,
-    /// The names of the people. A person who returns has another name.
+    /// The names of the people. A person who returns has a different name.
     pub names: Vec<String>,
     /// The events, in order.
     pub events: Vec<Event>,
 }
 
-/// One act of a person.
+/// One action by a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// The time since the previous event.
     pub after: Duration,
-    /// The number of the person.
+    /// The person's number.
     pub who: usize,
     /// What the person does.
     pub what: Act,
@@ -36,7 +36,7 @@ pub struct Event {
 pub enum Act {
     /// Connects and joins a room.
     Join {
-        /// The number of the room.
+        /// The room number.
         room: usize,
         /// Whether the nickname ends with a newline, in wire format 2.
         newline: bool,
@@ -64,7 +64,7 @@ pub enum Act {
 /// A text for a room. Each text occurs only once in a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// The number of the room.
+    /// The room number.
     pub room: usize,
     /// The text.
     pub text: String,

@@ -22,7 +22,7 @@ const BETWEEN_PIECES: Duration = Duration::from_millis(2);
 /// The interval between two calls to the people who are not yet certain to be members.
 const CALL: Duration = Duration::from_millis(10);
 
-/// The beginning of a call. No text of a plan begins like a call.
+/// The beginning of a call. No text in a plan begins like a call.
 const CALLED: &str = "call-";
 
 /// A plan may take this many times the sum of its pauses, because the computer may be busy.
@@ -131,7 +131,7 @@ impl Stage {
         self.begin.elapsed()
     }
 
-    /// Performs all acts that are possible now and returns whether there were any.
+    /// Performs all actions that are possible now and returns whether there were any.
     fn acts(&mut self) -> bool {
         let before = self.record.entries.len();
         for who in 0..self.seats.len() {
@@ -163,7 +163,7 @@ impl Stage {
             return false;
         }
         let Some(act) = seat.queue.pop_front() else { return false };
-        // If the server has closed the connection, the act is skipped, because the checker reports the closed
+        // If the server has closed the connection, the action is skipped, because the checker reports the closed
         // connection.
         if is_join || is_connected {
             self.does(who, act);

@@ -10,7 +10,7 @@ use crate::crowd::wire::{self, Heard};
 /// The record of a played plan.
 #[derive(Clone, Debug, Default)]
 pub struct Record {
-    /// The number of the lab and of its wire format.
+    /// The number of the lab and its wire format.
     pub lab: u32,
     /// The names of the people.
     pub names: Vec<String>,
@@ -23,15 +23,15 @@ pub struct Record {
 /// A message that the server broadcasts to the members of a room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
-    /// The number of the sender.
+    /// The sender's number.
     pub who: usize,
-    /// The number of the room.
+    /// The room number.
     pub room: usize,
     /// The kind of message.
     pub kind: ItemKind,
     /// The number of the entry in which the person began to send the message.
     pub at: usize,
-    /// Whether the sender was no longer a member, so that no member may receive the message.
+    /// Whether the sender was no longer a member, in which case no member may receive the message.
     pub is_late: bool,
     /// The bytes that the person sent, which may be empty.
     pub bytes: Vec<u8>,

@@ -7,7 +7,7 @@ use crate::crowd::connection::Connection;
 use crate::crowd::plan::{Act, Line};
 use crate::crowd::wire;
 
-/// A person, with the acts that the person will perform.
+/// A person and the actions that the person will perform.
 pub struct Seat {
     pub name: String,
     pub connection: Option<Connection>,

@@ -8,7 +8,7 @@ use crate::crowd::game::Game;
 use crate::crowd::plan::{Act, Event, Plan};
 use crate::crowd::violation::Rule;
 
-/// How many times a plan is played again before its violation counts as not reproducible.
+/// How many times a plan is replayed before its violation counts as not reproducible.
 const TRIES: usize = 3;
 
 /// The limits of the search.

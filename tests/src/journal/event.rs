@@ -38,7 +38,7 @@ pub enum EventKind {
     Typed(Vec<u8>),
     /// A person typed keys that the terminal does not show, because it has no echo and the program does not edit lines.
     Unechoed(Vec<u8>),
-    /// A person resized a window to these numbers of columns and rows.
+    /// A person resized a window to this number of columns and rows.
     Resized(NonZero<u16>, NonZero<u16>),
     /// A program showed output on its terminal.
     Showed(Vec<u8>),

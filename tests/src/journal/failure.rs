@@ -5,7 +5,7 @@ use std::io;
 
 use crate::journal::visible::visible;
 
-/// The result of one step of a script.
+/// The result of one step in a script.
 pub type Check<T = ()> = Result<T, Failure>;
 
 /// The maximum number of bytes of each kind in the evidence. In a flood, bytes beyond this number would prove nothing
@@ -88,7 +88,7 @@ impl Failure {
     /// Like [`Failure::wrong`], but for bytes.
     pub fn wrong_bytes(who: impl Into<String>, expected: &[u8], came: &[u8]) -> Self {
         // Each byte becomes at least one byte of text. The text of `MAX_TEXT + 1` bytes is therefore always too long,
-        // so it is cut and marked.
+        // so it is truncated and marked.
         let beginning = |bytes: &[u8]| visible(&bytes[..bytes.len().min(MAX_TEXT + 1)]);
         let came = if came.is_empty() { NOTHING.into() } else { beginning(came) };
         Self::wrong(who, beginning(expected), came)

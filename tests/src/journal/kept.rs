@@ -21,7 +21,7 @@ const FIRST: usize = 4;
 pub struct Kept {
     first: Vec<Event>,
     last: VecDeque<Event>,
-    /// Whether `first`, the beginning of the run, is complete, so that later events are added to `last`.
+    /// Whether `first`, the beginning of the run, is complete and later events are added to `last`.
     has_passed_beginning: bool,
     wire: Total,
     terminals: Total,

@@ -32,7 +32,7 @@ pub fn is_server(name: &str) -> bool {
     name.starts_with(SERVER)
 }
 
-/// The events of one run of a stage.
+/// The events from one run of a stage.
 #[derive(Clone)]
 pub struct Journal {
     begin: Instant,
@@ -182,9 +182,9 @@ impl Journal {
         false
     }
 
-    /// Returns all output of each program, including output after the end of the script.
+    /// Returns each program's complete output, including output after the end of the script.
     pub fn shown(&self) -> BTreeMap<String, Vec<u8>> {
-        // The output of a terminal may arrive in pieces.
+        // A terminal's output may arrive in pieces.
         let mut shown: BTreeMap<String, Vec<u8>> = BTreeMap::new();
         for event in self.lock().iter() {
             if let EventKind::Showed(bytes) = &event.what {

@@ -26,7 +26,7 @@ thread_local! {
 ///
 /// # Errors
 /// Returns an error if `work` panics. Values that `work` was changing may be in an inconsistent state, so the caller
-/// must not use them any more.
+/// must no longer use them.
 pub fn caught<T>(part: &str, work: impl FnOnce() -> T) -> Result<T, String> {
     keep_messages();
     PANICS.with_borrow_mut(|panics| panics.push(None));
@@ -42,8 +42,8 @@ fn break_if_asked(part: &str) {
     assert!(BROKEN.as_deref() != Some(part), "{part} panics on purpose");
 }
 
-/// Inside [`caught`], keeps the message of a panic instead of printing it, because a printed message would appear in
-/// the middle of a report. With `RUST_BACKTRACE`, the message is also printed, because it helps to find the bug.
+/// Inside [`caught`], keeps a panic message instead of printing it, because a printed message would appear in the
+/// middle of a report. With `RUST_BACKTRACE`, the message is also printed, because it helps to find the bug.
 fn keep_messages() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

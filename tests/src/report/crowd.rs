@@ -10,7 +10,7 @@ use crate::report::ladder::{Ladder, Marks, Size, most_lanes};
 use crate::report::rows::shown_up_to;
 use crate::report::text::{MIN_COLUMNS, labelled, wrapped};
 
-/// The maximum number of rows of the ladder.
+/// The maximum number of rows in the ladder.
 const ROWS: usize = 24;
 
 /// The maximum length of a message in the comparison, in bytes.

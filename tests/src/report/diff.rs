@@ -111,8 +111,8 @@ fn caret_in(rows: &[String], expected: &str, came: &str) -> Option<(usize, usize
 }
 
 /// Fits `expected` and `came` into `room` columns and returns them with the column at which they begin to differ. If
-/// the beginnings are cut, both texts are cut at the same position, and the difference is always shown. The text of a
-/// screen may contain other lines before the relevant line.
+/// the beginnings are left out, both texts begin at the same position, and the difference is always shown. The text of
+/// a screen may contain other lines before the relevant line.
 fn side_by_side(
     expected: &str,
     came: &str,
@@ -137,7 +137,7 @@ fn side_by_side(
     let columns = |from, to: usize| {
         width(&expected.chars().skip(from).take(to.saturating_sub(from)).collect::<String>())
     };
-    // The full length follows a text that was cut.
+    // If a text was truncated, its full length follows it.
     let is_in_sight = columns(0, same) + 2 * CONTEXT <= room;
     let begin = if fits(expected) && fits(came) || is_in_sight {
         0
@@ -166,8 +166,8 @@ fn alike(expected: &str, came: &str) -> usize {
     found.map_or(0, |at| came[..at].chars().count())
 }
 
-/// Returns as much of the text as fits into `room` columns, starting with the character at `begin`. If the text is cut,
-/// its total length is added.
+/// Returns as much of the text as fits into `room` columns, starting with the character at `begin`. If the text is
+/// truncated, its total length is added.
 fn window(text: &str, begin: usize, room: usize) -> String {
     if begin == 0 && width(text) <= room {
         return text.to_owned();

@@ -25,7 +25,7 @@ use crate::report::text::{
 };
 use crate::report::{diff, near_miss, programs, screens};
 
-/// The width of the labels in front of the expected and the actual text, in columns.
+/// The width, in columns, of the labels before the expected and the actual text.
 const LABEL: usize = 14;
 const INDENT: &str = "              ";
 
@@ -44,7 +44,7 @@ pub struct Report<'a> {
     again: String,
     /// All events of the run.
     events: Vec<Event>,
-    /// The number of columns of the terminal.
+    /// The width of the terminal, in columns.
     columns: usize,
 }
 
@@ -252,8 +252,7 @@ impl<'a> Report<'a> {
         names.filter(is_about).max_by_key(|name| name.len())
     }
 
-    /// Returns the participant at the other end of the last connection. The failure is about the participant at this
-    /// end.
+    /// Finds the last connection of the participant that the failure is about and returns its other end.
     fn other_end(&self) -> Option<&str> {
         let about = self.about()?;
         self.events.iter().rev().filter_map(Event::ends).find_map(|(from, to)| match about {
@@ -351,7 +350,7 @@ impl<'a> Report<'a> {
         }
         if self.graded.verdict == Verdict::GraderError {
             let advice = "run the stage again; if it fails again, show this report to your instructor. \
-                          Your programs were not graded, and may be correct.";
+                          Your programs were not graded and may be correct.";
             lines.push(("to do", advice.to_owned()));
             lines.push(("again", self.again.clone()));
             return lines;

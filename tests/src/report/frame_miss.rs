@@ -21,9 +21,7 @@ pub fn frame_miss(expected: &[u8], came: &[u8]) -> Option<String> {
         return Some(if Some(said) == characters {
             format!("the header counts the {said} characters of the payload, not its {bytes} bytes")
         } else {
-            format!(
-                "the payload is correct, but the header says {said}, and the payload has {bytes} bytes"
-            )
+            format!("the payload is correct, but the header says {said} instead of {bytes} bytes")
         });
     }
     if after.len() < said {
@@ -94,9 +92,7 @@ mod tests {
         assert_eq!(miss(&right, &right), "");
         assert_eq!(miss(&right, ""), "");
         assert_eq!(miss("no frame", &right), "");
-        assert!(
-            miss(&right, &frame(11, "[b] : ")).contains("header says 11, and the payload has 6")
-        );
+        assert!(miss(&right, &frame(11, "[b] : ")).contains("header says 11 instead of 6 bytes"));
         assert!(miss(&frame(3, "é!"), &frame(2, "é!")).contains("2 characters"));
         assert!(miss(&right, &frame(7, "[b] : ")).contains("says 7"));
         assert!(miss(&right, &frame(4, "[a] ")).contains("not the expected one"));

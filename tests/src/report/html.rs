@@ -118,7 +118,7 @@ impl Default for Page {
     }
 }
 
-/// Returns the HTML for the expected and the actual text.
+/// Returns the failure as HTML, with the expected and the actual text.
 fn failure(report: &Report) -> String {
     let (who, expected, came) = match report.failure() {
         None => return String::new(),

@@ -39,7 +39,7 @@ pub struct Size {
 
 /// The participants and the events between them.
 pub struct Ladder {
-    /// The number of the lab.
+    /// The lab number.
     lab: u32,
     /// The participants from left to right. The participant that all others communicate with is in the middle.
     pub lanes: Vec<String>,
@@ -52,7 +52,7 @@ pub struct Ladder {
 /// The messages that a ladder marks with `✗`: a message that is wrong, and a message that did not arrive.
 #[derive(Default)]
 pub struct Marks<'a> {
-    /// The evidence of the failure.
+    /// The evidence for the failure.
     pub evidence: Option<&'a Evidence>,
     /// The bytes that did not arrive.
     pub missing: Option<&'a [u8]>,

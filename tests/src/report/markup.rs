@@ -73,13 +73,13 @@ fn each(parts: &[Inline], html: impl Fn(&Inline) -> String) -> String {
 
 /// A stage in the table of a page.
 pub struct Row<'a> {
-    /// The symbol of the verdict.
+    /// The symbol for the verdict.
     pub mark: &'a str,
-    /// The class of the row in the style sheet.
+    /// The row's class in the style sheet.
     pub class: &'a str,
     /// The lab and the stage, for example `2.5`.
     pub number: &'a str,
-    /// The title of the stage.
+    /// The stage title.
     pub title: &'a str,
     /// Whether the page has a section for this stage.
     pub has_report: bool,
@@ -89,7 +89,7 @@ pub struct Row<'a> {
     pub word: &'a str,
 }
 
-/// Returns the row of a stage.
+/// Returns the table row for a stage.
 pub fn row(row: &Row) -> String {
     let Row { mark, class, number, title, has_report, points, word } = row;
     let title = escape(title);
@@ -105,7 +105,7 @@ pub fn paragraph(class: &str, text: &str) -> String {
     format!("<p{class}>{}</p>\n", escape(text))
 }
 
-/// Returns the states of programs.
+/// Returns the remarks about the states of programs.
 pub fn states(lines: &[String]) -> String {
     let text = escape(&lines.join("\n"));
     if text.is_empty() { text } else { format!("<pre class=\"bad\">{text}</pre>\n") }

@@ -144,8 +144,8 @@ fn beside(
     } else if !front.is_empty() && evidence.is_screen && !was_sent(front, events) {
         let front = shown(front);
         Some(format!(
-            "the text arrived, but after «{front}»: a decoration has at most 20 columns, and contains no name or other \
-             word of the chat"
+            "the text arrived, but after «{front}»: a decoration has at most 20 columns and contains no name or other \
+             word from the chat"
         ))
     } else if !front.is_empty() {
         let front = shown(front);

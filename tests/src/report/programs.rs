@@ -12,7 +12,7 @@ use crate::report::text::{plain, quoted_line};
 use crate::system::memory::{MAX_MEMORY, MAX_PROCESSES};
 use crate::system::process::{Ended, Excess};
 
-/// The maximum number of lines of a panic message that are shown.
+/// The maximum number of lines that are shown from a panic message.
 const LAST_LINES: usize = 3;
 
 /// The maximum number of unwritten stages that are named.
@@ -61,7 +61,7 @@ pub fn states(programs: &[(String, Ended)], events: &[Event], about: Option<&str
                 Excess::Memory => format!("used more than {} GiB of memory", MAX_MEMORY >> 30),
                 Excess::Processes => format!("started more than {MAX_PROCESSES} processes"),
             };
-            states.ended.push(format!("{name}'s program {what} and was ended, {}", after()));
+            states.ended.push(format!("{name}'s program {what} and was stopped, {}", after()));
         }
         match ended.status {
             _ if ended.excess.is_some() => {}
@@ -128,7 +128,7 @@ fn step(name: &str, number: usize, ended: &Ended, events: &[Event]) -> String {
     }
 }
 
-/// Returns what a program that was still running was doing. Most programs wait as they should, so a wait is reported
+/// If a program was still running, returns what it was doing. Most programs wait as they should, so a wait is reported
 /// only for the server and for the participant that the failure is about, and only if nothing else happened.
 fn running(name: &str, ended: &Ended, about: Option<&str>, is_silent: bool) -> Option<String> {
     let (used, lived) = (ended.cpu_time.as_secs_f64(), ended.after.as_secs_f64());
@@ -182,7 +182,7 @@ fn confessions(name: &str, output: &[u8], has_died: bool) -> Vec<String> {
     lines
 }
 
-/// Returns the output of each program before the end of the script. The output may have arrived in pieces.
+/// Returns each program's output before the end of the script. The output may have arrived in pieces.
 fn shown(events: &[Event]) -> BTreeMap<&str, Vec<u8>> {
     let mut shown: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
     for event in events.iter().take_while(|event| event.what != EventKind::End) {

@@ -26,9 +26,9 @@ pub struct Row {
 pub enum Kind {
     /// Bytes or a signal, sent from one lane to another.
     Arrow {
-        /// The number of the lane.
+        /// The lane number.
         from: usize,
-        /// The number of the lane.
+        /// The lane number.
         to: usize,
         /// The text on the arrow.
         text: String,
@@ -41,16 +41,16 @@ pub enum Kind {
     },
     /// Text that should have been sent from one lane to another.
     Missing {
-        /// The number of the lane.
+        /// The lane number.
         from: usize,
-        /// The number of the lane.
+        /// The lane number.
         to: usize,
         /// What was expected.
         text: String,
     },
     /// An event in one lane.
     Note {
-        /// The number of the lane.
+        /// The lane number.
         lane: usize,
         /// What happens.
         text: String,

@@ -1,4 +1,4 @@
-//! The scoreboard: the points of each lab and each stage.
+//! The scoreboard: the points for each lab and each stage.
 
 use std::io::Write;
 
@@ -12,14 +12,14 @@ use crate::report::text::{columns, line, mark, word};
 /// The number of points earned and the number of points possible.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Points {
-    /// The points of the passed stages.
+    /// The points for the passed stages.
     pub won: u32,
-    /// The points of all graded stages.
+    /// The points for all graded stages.
     pub all: u32,
 }
 
 impl Points {
-    /// Adds up the points of stages with these verdicts.
+    /// Adds up the points for stages with these verdicts.
     pub fn of<'a>(graded: impl IntoIterator<Item = (&'a Stage, &'a Verdict)>) -> Self {
         graded.into_iter().fold(Self::default(), |points, (stage, verdict)| {
             points + Self { won: won(stage, verdict), all: stage.points }

@@ -7,7 +7,7 @@ use crate::journal::unwritten::without_unwritten;
 use crate::journal::{Event, EventKind};
 use crate::report::text::{MIN_COLUMNS, cut, folded, quoted_line, width};
 
-/// The number of lines of each screen that a report shows, counted from the bottom.
+/// The number of lines that a report shows from the bottom of each screen.
 pub const LINES: usize = 6;
 
 /// The maximum number of bytes that are turned into a screen. The last rows of a flood are in its last bytes.

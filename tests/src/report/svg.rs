@@ -7,7 +7,7 @@ use crate::report::rows::{Kind, Row, marks};
 use crate::report::screens::Screen;
 use crate::report::text::{cut, escape, quoted_line, width};
 
-/// The height of a line of text, in pixels.
+/// The height of a text line, in pixels.
 const LINE: usize = 16;
 /// The space between two rows, in pixels.
 const GAP: usize = 8;
@@ -20,7 +20,7 @@ const CHARACTER: usize = 8;
 /// The maximum number of lines of text on an arrow.
 const MAX_LINES: usize = 12;
 
-/// The number of colors of speakers; see the style of the page.
+/// The number of colors for speakers; see the page's style sheet.
 const SPEAKERS: usize = 6;
 
 /// Returns the ladder as a drawing, with a text alternative.

@@ -87,12 +87,12 @@ impl Connection {
         Ok(connection)
     }
 
-    /// Returns the number of the connection.
+    /// Returns the connection number.
     pub fn number(&self) -> u32 {
         self.number
     }
 
-    /// Returns whether the connection has ended, so that nothing more can happen.
+    /// Returns whether the connection has ended and nothing more can happen.
     pub fn is_over(&self) -> bool {
         self.ends.is_none()
     }
@@ -118,7 +118,8 @@ impl Connection {
         };
         let interests =
             ends.iter().enumerate().map(|(end, stream)| (stream.as_fd(), interest(end)));
-        // After a reset, an end without expected events would wake the relay again and again.
+        // An end with no events to wait for is left out; otherwise, it would wake the relay again and again after a
+        // reset.
         interests.filter(|(_, flags)| !flags.is_empty()).collect()
     }
 

@@ -113,8 +113,8 @@ impl Pending {
     }
 }
 
-/// Returns the length of the first message if it is complete. Without the bytes from position `new` on, the message is
-/// incomplete.
+/// Returns the length of the first message if it is complete. Without the bytes from position `new` onward, the message
+/// is incomplete.
 fn whole_len(lab: u32, way: Way, bytes: &[u8], new: usize) -> Option<usize> {
     let bare: &[u8] = match (lab, way) {
         (1, Way::ToServer) => b"quit",
@@ -156,7 +156,7 @@ fn is_no_frame(bytes: &[u8]) -> bool {
     bytes.len() >= HEADER && messages::frame(bytes).is_none()
 }
 
-/// Returns the number of lines of a message in wire format 4 that is not a chat message.
+/// Returns the number of lines in a message in wire format 4 that is not a chat message.
 fn line_count(message: &[u8], way: Way) -> usize {
     match message.split(|byte| b": \r\n".contains(byte)).next() {
         Some(b"JOIN_CHATROOM") => 4,

@@ -24,13 +24,13 @@ const LANE: [usize; 2] = [6, 11];
 /// The maximum number of rows for one text.
 const ROWS: usize = 3;
 
-/// The lane of the server.
+/// The server's lane.
 const SERVER: usize = 0;
 
 /// The lanes and the messages that have not been drawn yet.
 pub struct Ladder {
     lab: u32,
-    /// The numbers of columns and rows of the terminal, if there is one.
+    /// The terminal's numbers of columns and rows, if there is one.
     size: Option<(usize, usize)>,
     clients: BTreeMap<u32, Client>,
     /// The clients' lanes, from left to right.

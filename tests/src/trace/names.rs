@@ -3,7 +3,7 @@
 use crate::report::messages;
 use crate::trace::way::Way;
 
-/// The number of bytes at the beginning of a client's stream that are searched for its nickname.
+/// The number of bytes that are searched for the nickname at the beginning of a client's stream.
 const MOST: usize = 512;
 
 /// Finds the nickname in the bytes from a client.

@@ -25,11 +25,11 @@ const LONGEST: u64 = 512 * 1024;
 pub struct About {
     /// The version of the file format.
     pub version: u32,
-    /// The number of the lab.
+    /// The lab number.
     pub lab: u32,
     /// The time when the session began, in microseconds since 1970.
     pub began: u64,
-    /// The port of the server.
+    /// The server's port.
     pub port: u16,
 }
 
@@ -159,7 +159,7 @@ impl Reader {
             return Ok(None);
         }
         if !line.ends_with(b"\n") {
-            return Err(self.wrong("the line is too long, or has no end"));
+            return Err(self.wrong("the line is too long or has no end"));
         }
         // The parser's message may quote parts of the file.
         let parsed = serde_json::from_slice(&line);

@@ -22,7 +22,7 @@ pub struct Trouble {
     /// Holds bytes back for this long, then passes on everything that has arrived
     #[arg(long, value_name = "TIME", value_parser = times)]
     pub hold: Option<Between<Duration>>,
-    /// Passes on the bytes that --hold held back in one piece, so that messages stick together
+    /// Joins the bytes that --hold held back into one piece, so that messages stick together
     #[arg(long, requires = "hold")]
     pub glue: bool,
     /// Waits before each piece, for example 20ms, 0.5s, or a random time (5ms-50ms)

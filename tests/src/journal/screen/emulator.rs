@@ -22,7 +22,7 @@ const TAB: usize = 8;
 /// wide.
 const STAND_INS: [(char, char); 2] = [('\u{fffd}', '\u{fffc}'), ('\u{fe0f}', '\u{fe01}')];
 
-/// A terminal, with the content of its screen and the position of its cursor.
+/// A terminal with its screen contents and its cursor position.
 pub struct Emulator {
     screen: vt100::Parser,
     inserts: bool,

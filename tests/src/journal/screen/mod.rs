@@ -35,14 +35,14 @@ const MAX_LINES: usize = 100_000;
 /// The maximum length of a line that is kept without the emulation, in bytes.
 const MAX_LINE: usize = 1024 * 1024;
 
-/// The indices of the main screen and of the alternate screen.
+/// The indices of the main screen and the alternate screen.
 const MAIN: usize = 0;
 const ALTERNATE: usize = 1;
 
 /// A line that a person has seen.
 struct Line {
     text: String,
-    /// Whether the program may draw lines in any order, so that the position of the line in the list means little.
+    /// Whether the program may draw lines in any order. If it may, the line's position in the list means little.
     is_drawn: bool,
     /// Whether the script has accepted the line.
     is_taken: bool,
@@ -123,8 +123,8 @@ impl Screen {
         self.emulator.take_replies()
     }
 
-    /// Returns whether the program has only printed one line after another, so that each line is known as soon as it
-    /// ends.
+    /// Returns whether the program has only printed one line after another, in which case each line is known as soon as
+    /// it ends.
     pub fn is_plain(&self) -> bool {
         self.is_plain && !self.emulator.is_alternate()
     }

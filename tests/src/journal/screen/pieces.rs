@@ -102,7 +102,7 @@ fn is_control(byte: u8) -> bool {
 #[derive(Default)]
 struct Found {
     pieces: Vec<Piece>,
-    /// Whether the sequence has ended, so that text may follow.
+    /// Whether the sequence has ended and text may follow.
     has_ended: bool,
     /// The device control string that has begun.
     device: Vec<u8>,

@@ -3,7 +3,7 @@
 /// The characters between two windows that are next to each other.
 const BORDERS: [char; 4] = ['│', '┃', '║', '|'];
 
-/// Returns the parts of a line between the borders of windows.
+/// Returns the parts of a line that are between window borders.
 pub fn parts(line: &str) -> Vec<String> {
     let parts: Vec<_> = line.split(BORDERS).collect();
     // There is often a space between a border and the text.
