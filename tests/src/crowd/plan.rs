@@ -154,7 +154,7 @@ impl Plan {
         self
     }
 
-    /// Returns a copy of the plan with other events.
+    /// Returns a copy of the plan with different events.
     #[must_use]
     pub fn with(&self, events: Vec<Event>) -> Self {
         let (names, lab, seed) = (self.names.clone(), self.lab, self.seed);

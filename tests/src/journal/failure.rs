@@ -1,4 +1,4 @@
-//! Why a script failed, and the bytes that prove it.
+//! The reason why a script failed and the bytes that prove it.
 
 use std::fmt;
 use std::io;

@@ -8,8 +8,7 @@ const OTHER_LINES: &str = "other lines, which are on the screen below";
 /// If a text is too long for its line, this many characters of the common beginning are shown.
 const CONTEXT: usize = 16;
 
-/// The end of the text that replaces spaces that are not shown. A text with this replacement is shown without its
-/// length.
+/// The end of the text that replaces omitted spaces. A text with this replacement is shown without its length.
 const SHORTENED: &str = " spaces›";
 
 /// A text that is shorter than this, in characters, is shown without its length.

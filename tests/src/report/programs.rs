@@ -18,7 +18,7 @@ const LAST_LINES: usize = 3;
 /// The maximum number of unwritten stages that are named.
 const MOST_STAGES: usize = 3;
 
-/// The maximum delay before the grader notices, while the script continues, that a program has ended.
+/// While the script continues, the maximum delay before the grader notices that a program has ended.
 const NOTICED: Duration = Duration::from_millis(200);
 
 /// If nothing happened for longer than this before the failure, the programs were waiting.

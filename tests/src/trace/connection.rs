@@ -44,7 +44,7 @@ pub struct Connection {
     is_draining: bool,
     /// The directions in which the relay has stopped because of `--stop-after`.
     is_stopped: [bool; 2],
-    /// The ends whose streams have ended.
+    /// Whether the stream from each end has ended.
     has_ended: [bool; 2],
 }
 

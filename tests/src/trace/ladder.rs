@@ -12,7 +12,7 @@ use crate::trace::event::{Event, What};
 use crate::trace::label::{Label, Pending};
 use crate::trace::way::Way;
 
-/// The time without further bytes after which an incomplete message is drawn, in microseconds.
+/// How long, in microseconds, the ladder waits for further bytes before it draws an incomplete message.
 const QUIET: u64 = 300_000;
 
 /// The minimum width of the text, in columns.
@@ -131,7 +131,7 @@ impl Ladder {
         self.row(&Row { at: *at, lanes, text: &(front + &text), style, dash })
     }
 
-    /// Draws the incomplete messages for which no more bytes arrived for a while before this time.
+    /// Draws the incomplete messages that had received no bytes for a while before this time.
     pub fn draw_until(&mut self, now: u64) -> Vec<String> {
         let is_due = |since: u64| since.saturating_add(QUIET) <= now;
         self.flush_where(|_, _, since| is_due(since))

@@ -35,7 +35,7 @@ pub enum Next {
     Piece(usize),
     /// Do nothing before this time.
     Wait(Instant),
-    /// Pass on this number of bytes when the receiver has read the previous piece, but no later than at this time.
+    /// Pass on this number of bytes when the receiver has read the previous piece, but no later than this time.
     WaitUntilRead(usize, Instant),
     /// Pass on the end of the stream.
     End(End),
