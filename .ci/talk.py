@@ -12,7 +12,7 @@ import time
 
 FOLDER, START = sys.argv[1], sys.argv[2:]
 SUFFIX = ".exe" if os.path.exists(f"{FOLDER}/solution1-server.exe") else ""
-# The limit of each wait, in seconds. Only a program that hangs reaches this limit.
+# The time limit for each wait, in seconds. Only a program that hangs reaches this limit.
 LIMIT = 20
 # The programs to kill after a talk, because they are still running if the talk fails.
 running = []
@@ -343,7 +343,7 @@ def main():
     talks += [(f"client {number}", client, (number, globals()[f"client_{number}"])) for number in range(1, 5)]
     failures = 0
     for name, talk, arguments in talks:
-        # Try twice, because Wine kills a program (status -9) whose threads take half a second to end.
+        # Try twice, because Wine kills a program (status -9) whose threads take half a second to exit.
         for last in (False, True):
             began = time.monotonic()
             try:

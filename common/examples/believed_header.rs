@@ -1,4 +1,4 @@
-//! A trusted header: what a false length costs its sender, and what it costs the receiver.
+//! A trusted header: what a false length costs the sender and the receiver.
 
 mod loopback;
 #[macro_use]
@@ -19,7 +19,7 @@ fn main() -> ExitCode {
         run(),
         "15 bytes cost the client almost nothing, but they cost the server memory and\n\
          a thread that waits for bytes that never arrive. Linux can promise more memory\n\
-         than it has, and may kill a program later, when the memory is used. So compare\n\
+         than it has and may kill a program later, when the memory is used. So compare\n\
          a length with a limit before you use it.\n\
          Source: malloc(3), Notes.\n\
          Chapter: docs/src/lab3.md#stage-9",

@@ -30,7 +30,7 @@ const FIRST_MESSAGE: Duration = Duration::from_secs(1);
 /// If an original program's message has at least this many bytes, it may have been sent in several segments.
 const LONG: usize = 1024;
 
-/// Reads the messages of a connection, one at a time.
+/// Reads a connection's messages, one at a time.
 ///
 /// ```
 /// # use std::io::Write;

@@ -47,7 +47,7 @@ const IDLE: Duration = Duration::from_secs(if cfg!(target_os = "linux") { 0 } el
 static LIMIT: AtomicUsize = AtomicUsize::new(usize::MAX);
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 
-/// Limits the total memory for the backlogs of all peers, in bytes.
+/// Limits the total memory for all peers' backlogs, in bytes.
 pub fn limit_backlogs(bytes: usize) {
     LIMIT.store(bytes, Ordering::Relaxed);
 }
@@ -103,11 +103,11 @@ struct Backlog {
 #[derive(Default)]
 struct State {
     bytes: VecDeque<u8>,
-    /// Whether a thread is sending `bytes`, so that new bytes must wait in the queue after them.
+    /// Whether a thread is sending `bytes`, so new bytes must wait in the queue after them.
     has_writer: bool,
-    /// Whether the outbox was dropped, so that the sending side is shut down after the last byte.
+    /// Whether the outbox was dropped, so the sending side is shut down after the last byte.
     closing: bool,
-    /// Whether the peer is disconnected, so that bytes that are pushed later are discarded.
+    /// Whether the peer is disconnected, so bytes that are pushed later are discarded.
     gone: bool,
 }
 
@@ -117,7 +117,7 @@ impl Outbox {
     pub fn new(stream: Arc<TcpStream>) -> Self {
         let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE);
         let socket = SockRef::from(&stream);
-        // If the system does not support an option, the outbox works without this option.
+        // If the system does not support an option, the outbox works without it.
         let _ = socket.set_tcp_keepalive(&keepalive.with_retries(4));
         #[cfg(target_os = "linux")]
         let _ = socket.set_tcp_user_timeout(Some(GONE));
@@ -164,7 +164,7 @@ impl Outbox {
         self.gathered = pieces;
     }
 
-    /// Returns an error if the peer must be disconnected. The error contains the reason if the reason should be logged.
+    /// Returns an error if the peer must be disconnected. The error contains the reason if it should be logged.
     fn send_or_queue(&self, pieces: &[Bytes]) -> Result<(), Option<&'static str>> {
         let mut backlog = self.backlog.lock();
         if backlog.gone {

@@ -19,7 +19,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 ///
 /// The server serves at most `max_clients` clients at a time. If the server is full or cannot start a thread, a new
 /// client gets the bytes in `full` and is disconnected. When file descriptors run out, new connections wait in the
-/// listener's queue. When `handle` returns, the server logs its error, if any, and drains and closes the connection.
+/// listener's queue. When `handle` returns, the server logs its error, if any, and then drains and closes the
+/// connection.
 ///
 /// ```no_run
 /// use std::io::{Read, Write};

@@ -25,7 +25,8 @@ pub(crate) fn wait_readable(stream: &TcpStream, deadline: Option<Instant>) -> io
     }
 }
 
-/// Reads from a peer that may be silent between messages for any length of time, but must finish each message in time.
+/// Reads from a peer that may be silent between messages for any length of time, but that must finish each message in
+/// time.
 ///
 /// ```
 /// # use std::io::{BufRead, ErrorKind, Write};
@@ -62,7 +63,7 @@ impl<'a> TimedReader<'a> {
         Self { reader, limit, has_begun: false, deadline: None, room }
     }
 
-    /// Marks the end of a message. The time limit of the next message starts with that message's first byte.
+    /// Marks the end of a message. The time limit for the next message starts with that message's first byte.
     pub fn restart(&mut self) {
         self.has_begun = !self.reader.buffer().is_empty();
         self.deadline = None;

@@ -202,7 +202,7 @@ proptest! {
         prop_assert_eq!(received, expected);
     }
 
-    /// An original server passes on our clients' newlines, but must not be mistaken for our server.
+    /// An original server passes on our clients' newlines but must not be mistaken for our server.
     #[test]
     fn an_original_server(sent in vec((line(), any::<bool>(), 0..2000_u64), 1..6)) {
         let mut expected = vec!["alice joined!".to_owned()];

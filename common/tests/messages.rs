@@ -226,7 +226,7 @@ fn a_client_recognizes_an_original_server_by_any_other_greeting() {
     let originals: [(&[&str], &[&str]); 6] = [
         (&["alice joined!", "Connected", "bob: hi"], &["alice joined!", "Connected", "bob: hi"]),
         (&["alice joined!Connected", "bob: hi"], &["alice joined!Connected", "bob: hi"]),
-        // The original server passes on our client's line with its newline, but must not be mistaken for our server.
+        // The original server passes on our client's line with its newline but must not be mistaken for our server.
         (&["bob: hi\n", "one", "two\n", "three"], &["bob: hi", "one", "two", "three"]),
         (&["alice joined!bob: hi\n", "one", "two"], &["alice joined!bob: hi", "one", "two"]),
         (

@@ -14,7 +14,7 @@ use common::{Bytes, Outbox, send_now};
 /// More bytes than the system can buffer for a peer that does not read, and far more than the backlog.
 const FLOOD: usize = 64 * 1024 * 1024;
 
-/// The time limit of each wait. Only a broken outbox reaches it.
+/// The time limit for each wait. Only a broken outbox reaches it.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn connection() -> (TcpStream, Arc<TcpStream>, Outbox) {

@@ -1,4 +1,4 @@
-//! Tests the accept loop: how many clients it serves, and how it refuses other clients.
+//! Tests the accept loop: how many clients it serves and how it refuses other clients.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -35,7 +35,7 @@ pub trait Event: Send + 'static {
     }
 }
 
-/// Receives a notification when bytes have been read from a connection, and when its thread is about to wait for more
+/// Receives a notification when bytes have been read from a connection and when its thread is about to wait for more
 /// bytes. [`Room`] implements this trait. The implementation for `()` does nothing.
 pub trait Gather {
     /// Begins to gather events. Called when bytes have been read, because they may contain several events.
@@ -84,7 +84,7 @@ pub struct Room<E: Event> {
     gathered: Mutex<Gathered<E>>,
 }
 
-/// The events of one connection that have not been handed over yet.
+/// One connection's events that have not been handed over yet.
 struct Gathered<E> {
     events: Vec<E>,
     is_gathering: bool,
@@ -99,7 +99,7 @@ struct Shared<E> {
 type Round<E> = Box<dyn FnMut(Drain<'_, E>) + Send>;
 
 struct Worker<E> {
-    /// The function that processes the events of a round, or `None` after this function has reached a `todo!`.
+    /// The function that processes a round's events, or `None` after this function has reached a `todo!`.
     round: Option<Round<E>>,
     /// The events of this round. The vector is reused to save an allocation for each round.
     events: Vec<E>,

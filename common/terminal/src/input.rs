@@ -31,7 +31,7 @@ const TOO_MUCH: &str = "Too much is waiting to be sent; that line was not sent";
 /// waiting to be sent.
 const PATIENCE: Duration = Duration::from_millis(400);
 
-/// The additional time for a program that has not noticed in time that the person is leaving.
+/// The additional time for a program that does not notice in time that the person is leaving.
 const LAST_MOMENT: Duration = Duration::from_millis(300);
 
 /// Reads input line by line.

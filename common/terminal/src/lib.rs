@@ -75,9 +75,9 @@ pub struct Screen {
     /// The channel to the thread that passes pieces of output to rustyline, which shows them while a line is being
     /// typed.
     printer: Option<SyncSender<Piece>>,
-    /// Whether the editor is reading lines, so that output must go through the editor.
+    /// Whether the editor is reading lines, so output must go through the editor.
     reading: Arc<AtomicBool>,
-    /// Whether the person has left, so that the end of the connection is expected.
+    /// Whether the person has left, so the end of the connection is expected.
     left: Arc<AtomicBool>,
     /// The reason why the program is ending. The reading thread prints this reason below the half-typed line.
     ending: Arc<OnceLock<String>>,

@@ -1,4 +1,4 @@
-//! Saves the mode that the terminal had before the program started, and restores it.
+//! Saves the terminal's original mode and restores it.
 
 #[cfg(unix)]
 pub use unix::{quieten, restore, save, unquieten};

@@ -17,8 +17,8 @@ use terminal::{Screen, Terminal};
 /// The environment variable that tells the program under test what to do. The code of that program is also in this
 /// file.
 const DO: &str = "COMMON_TEST_DO";
-/// The environment variable with the address of a server. The program connects to this server and acts when it receives
-/// a byte.
+/// The environment variable with a server's address. The program connects to this server and acts when it receives a
+/// byte.
 const ADDRESS: &str = "COMMON_TEST_ADDRESS";
 
 fn main() {
@@ -222,8 +222,8 @@ fn a_line_is_one_message_or_none() {
     assert_eq!(shown, format!("{too_long}\n5 bytes: short\n"));
 }
 
-/// Newlines can be typed (Ctrl-V Ctrl-J), or pasted if the terminal keeps bracketed paste on, although the program has
-/// turned it off.
+/// Newlines can be typed (Ctrl-V Ctrl-J). They can also be pasted if the terminal keeps bracketed paste on although the
+/// program has turned it off.
 fn newlines_in_a_line_become_spaces() {
     for between in ["\x16\n", "\x1b[200~\n\x1b[201~"] {
         let (mut screen, mut program) = start_at_terminal("lines", ADDRESS, "");
