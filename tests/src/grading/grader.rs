@@ -234,7 +234,7 @@ impl Grader {
             })
         };
         // Only a starter's functions report stages that are not written. Of the reported stages, the earliest counts.
-        // If two threads panic, the message of one of them may arrive too late.
+        // If two threads panic, one thread's message may arrive too late.
         let may_be_unwritten = author == Author::Student && !is_open;
         let unwritten = unwritten.iter().copied().filter(|_| may_be_unwritten).min();
         let (verdict, control_passes) =

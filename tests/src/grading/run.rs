@@ -17,7 +17,7 @@ use crate::system::program::Runnable;
 /// The time limit of a stage, after which its programs are killed.
 const STAGE_LIMIT: Duration = Duration::from_secs(30);
 
-/// A stage takes about a second. If the finished programs need longer than this, the machine is so slow that correct
+/// A stage takes about a second. If the finished programs take longer than this, the machine is so slow that correct
 /// programs may reach [`STAGE_LIMIT`].
 const SLOW: Duration = Duration::from_secs(10);
 

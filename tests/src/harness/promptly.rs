@@ -14,7 +14,7 @@ use crate::journal::failure::Check;
 
 /// The time after which an event is late.
 const LATE: Duration = Duration::from_secs(1);
-/// The maximum time of an echo. If an echo takes longer, the machine is too busy to judge the program.
+/// The maximum time for an echo. If an echo takes longer, the machine is too busy to judge the program.
 const BUSY: Duration = Duration::from_millis(100);
 /// The number of times that an event must be late for the check to fail.
 const TIMES: usize = 3;

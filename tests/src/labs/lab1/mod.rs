@@ -195,7 +195,7 @@ pub fn lab() -> Lab {
             .hint(
                 "This stage tests `receive_messages` (stage 4) again. Leave the splitting to \
                  `Messages::receive`, which handles empty messages, `\\r`, original clients, bytes \
-                 that are not UTF-8, and the limit of 64 KiB.",
+                 that are not UTF-8, and the 64 KiB limit.",
             )
             .hint(
                 "Create one `Messages` before the loop: a second one would lose what the first has \

@@ -202,7 +202,7 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "In `type_messages`, call `Terminal::leave`, without last words, both on `/quit` \
-                 and on a `None` from `read_line`. `answer_nick` returns a refusal, and `main` \
+                 and when `read_line` returns `None`. `answer_nick` returns a refusal, and `main` \
                  exits with status 1.",
             )
             .hint(

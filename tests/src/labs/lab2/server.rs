@@ -91,7 +91,7 @@ pub fn announces_a_newcomer(harness: &Harness) -> Check {
 /// Stage 5: The server broadcasts each message to everyone.
 pub fn broadcasts_to_everyone(harness: &Harness) -> Check {
     let server = harness.server()?;
-    harness.step(&["run_room"], "alice, bob and carol join");
+    harness.step(&["run_room"], "alice, bob, and carol join");
     let group = all_join(&server, &["alice", "bob", "carol"])?;
     for speaker in &group {
         let step = format!("{} says a line; all three should hear it", speaker.name());

@@ -79,7 +79,7 @@ pub fn talks(harness: &Harness) -> Check {
     ann.types("ann of the hill")?;
     let server = listener.accepts("server")?;
     let functions = &["type_messages"];
-    harness.step(functions, "ann types a line, an empty line and another line");
+    harness.step(functions, "ann types a line, an empty line, and another line");
     let (first, second) = (harness.words(2), harness.words(4));
     ann.types(&first)?;
     ann.types("")?;

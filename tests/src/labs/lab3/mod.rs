@@ -108,8 +108,8 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "In `type_messages` (stage 1), call `Terminal::leave` both on a `!DISCONNECT` line \
-                 and on a `None` from `read_line`, and pass it `[ann] : !DISCONNECT` as a frame. \
-                 Do not send this frame twice.",
+                 and when `read_line` returns `None`, and pass it `[ann] : !DISCONNECT` as a \
+                 frame. Do not send this frame twice.",
             )
             .hint(
                 "In `show_frames` (stage 2), return `Ok(())` when `frame::read` returns `None`; \

@@ -10,7 +10,7 @@ use crate::labs::lab3::wire::{WAYS_OUT, active, enters, gather};
 pub fn three_people_talk(harness: &Harness) -> Check {
     let server = harness.server()?;
     let address = server.address();
-    harness.step(&["relay", "show_frames"], "ann, bob and cem join");
+    harness.step(&["relay", "show_frames"], "ann, bob, and cem join");
     let ann = enters(harness, address, "ann", Terminal::Xterm)?;
     let bob = enters(harness, address, "bob", Terminal::Dumb)?;
     let cem = enters(harness, address, "cem", Terminal::Dumb)?;
@@ -96,7 +96,7 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
 pub fn text_controls_no_terminal(harness: &Harness) -> Check {
     let server = harness.server()?;
     let address = server.address();
-    harness.step(&["relay", "show_frames"], "ann, bob, cem and mallory join");
+    harness.step(&["relay", "show_frames"], "ann, bob, cem, and mallory join");
     let ann = enters(harness, address, "ann", Terminal::Xterm)?;
     let bob = enters(harness, address, "bob", Terminal::Dumb)?;
     let cem = enters(harness, address, "cem", Terminal::Dumb)?;

@@ -97,7 +97,7 @@ pub fn obeys_commands(harness: &Harness) -> Check {
         gets_chat(&server, room_ref, &line)
     };
     says_in(2)?;
-    let step = "alice types `/nonsense`, `/room one` and a line; only the line is sent";
+    let step = "alice types `/nonsense`, `/room one`, and a line; only the line is sent";
     harness.step(&["type_requests", "obey"], step);
     alice.types("/nonsense")?;
     alice.types("/room one")?;

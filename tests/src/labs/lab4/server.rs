@@ -70,7 +70,7 @@ pub fn join_adds_to_a_room(harness: &Harness) -> Check {
 /// Stage 3: CHAT sends a message to everyone in the room.
 pub fn chat_reaches_the_room(harness: &Harness) -> Check {
     let server = harness.server()?;
-    harness.step(&["join", "say"], "alice, bob and carol join a room");
+    harness.step(&["join", "say"], "alice, bob, and carol join a room");
     let members = all_join(&server, &harness.words(1), &["alice", "bob", "carol"])?;
     let peers: Vec<&Peer> = members.iter().map(|(peer, _)| peer).collect();
     for (peer, room) in &members {
