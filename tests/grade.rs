@@ -140,7 +140,7 @@ fn note(kit: &Path, board: &Board) {
     }
 }
 
-/// Returns the points of each stage, with the sum in the last line, or `None` if no stage was graded.
+/// Returns each stage's points, with the sum in the last line, or `None` if no stage was graded.
 fn sum(author: Author, board: &Board) -> Option<String> {
     let board = board.lock().unwrap_or_else(PoisonError::into_inner);
     let (mut all, mut lines, mut without_verdict) = (Points::default(), Vec::new(), Vec::new());

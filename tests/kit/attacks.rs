@@ -1,4 +1,4 @@
-//! Tests attempts to get points without work or to harm the grader, another submission, or the machine. Each attempt
+//! Tests attempts to gain points without work or to harm the grader, another submission, or the machine. Each attempt
 //! succeeds if the program is not confined. In tier A, no attempt succeeds; in tier B, only a few succeed.
 
 use std::collections::BTreeMap;
@@ -68,7 +68,7 @@ const COMMAND: &str = "ATTACKS";
 /// The outcome of each attempt, by name.
 type Ends = BTreeMap<String, String>;
 
-/// The targets of the attacks. The test owns all of them.
+/// The attacks' targets. The test owns all of them.
 struct Targets {
     own: TempDir,
     work: TempDir,

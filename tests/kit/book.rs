@@ -35,7 +35,7 @@ const LANGUAGES: [&str; 9] = [
     "yaml",
 ];
 
-/// A page of the book.
+/// A page in the book.
 #[derive(Default)]
 pub struct Page {
     /// The targets of the links on the page.
@@ -249,7 +249,7 @@ fn every_code_block_says_what_it_is() {
 
 #[test]
 fn the_figures_show_what_the_programs_do() {
-    // The order of the events in a figure may differ on a busy machine. One run without a difference is enough.
+    // On a busy machine, the order of the events in a figure may differ. One run without a difference is enough.
     let check = || lab().args(["figures", "--check"]).output().unwrap();
     let mut output = check();
     for _ in 0..4 {

@@ -236,7 +236,9 @@ fn a_grader_that_is_killed_has_no_sum() {
         let last = last_line(&text);
         assert_eq!(
             last,
-            format!(" no points: the grader was terminated by {signal} before all stages were graded"),
+            format!(
+                " no points: the grader was terminated by {signal} before all stages were graded"
+            ),
             "{text}"
         );
         assert_eq!(waiting.wait().unwrap().code(), code, "{text}");
@@ -249,7 +251,7 @@ fn a_grader_that_is_killed_has_no_sum() {
     });
 }
 
-/// Returns the only child of a process.
+/// Returns a process's only child.
 fn child_of(process: u32) -> Pid {
     let path = format!("/proc/{process}/task/{process}/children");
     let children = fs::read_to_string(path).unwrap();

@@ -102,7 +102,7 @@ fn a_build_does_not_learn_the_home_folder() {
     assert!(built["lab1-server"].is_ok(), "{built:?}");
 }
 
-/// The attempts of a `Makefile`.
+/// What a `Makefile` attempts to do.
 const ATTEMPTS: [&str; 8] = [
     "reads the file of a neighbor",
     "lists the folder of a neighbor",
@@ -141,7 +141,7 @@ fn a_makefile_reaches_nothing_of_others() {
         fs::write(own.path().join(name), text).unwrap();
     }
 
-    // The output of a build is reported only if the build fails.
+    // A build's output is reported only if the build fails.
     let language = Language {
         name: "Make".to_owned(),
         file: "Makefile".to_owned(),

@@ -1,4 +1,4 @@
-//! Tests the command lines of the finished programs.
+//! Tests the finished programs' command lines.
 
 use std::net::TcpListener;
 use std::path::PathBuf;

@@ -24,7 +24,7 @@ pub struct StudentsKit {
 }
 
 impl StudentsKit {
-    /// Returns the folder of the kit.
+    /// Returns the kit's folder.
     pub fn path(&self) -> &Path {
         self.folder.path()
     }
@@ -40,7 +40,7 @@ pub fn students_kit() -> StudentsKit {
     StudentsKit { folder: export_built_in("target/students"), _turn: turn }
 }
 
-/// Exports a kit whose build folder is a folder of this kit.
+/// Exports a kit whose build folder is in this kit.
 pub fn export_built_in(target: &str) -> TempDir {
     let kit = tempfile::tempdir().unwrap();
     lab().arg("export").arg(kit.path()).assert().success();
@@ -74,7 +74,7 @@ fn a_students_kit_holds_no_solution() {
 pub fn assert_holds_no_solution(kit: &Path) {
     let mut exported = files::below(kit).unwrap();
     exported.retain(|path| !path.starts_with("target"));
-    // The pages of the book have pictures and fonts.
+    // The book's pages have pictures and fonts.
     let text = |path| String::from_utf8_lossy(&fs::read(kit.join(path)).unwrap()).into_owned();
     let texts: Vec<_> = exported.iter().map(text).collect();
     for (path, text) in exported.iter().zip(&texts) {
@@ -96,7 +96,7 @@ pub fn assert_holds_no_solution(kit: &Path) {
             let telling: Vec<_> = body.lines().map(str::trim).filter(is_code).collect();
             for (path, text) in exported.iter().zip(&texts) {
                 let given = telling.iter().filter(|line| text.contains(**line)).count();
-                // `common` also contains some bodies of only one line, for the later labs.
+                // For the later labs, `common` also contains some one-line bodies.
                 assert!(
                     telling.len() <= 1 || given < telling.len(),
                     "{} has the lines of `{}` in lab {lab}: {telling:#?}",

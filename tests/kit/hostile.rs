@@ -1,9 +1,9 @@
 //! Tests hostile submissions. Each submission must get the right verdict in time, leave nothing behind, and change no
 //! file outside its folder. The tests also show what the kit cannot prevent, as the README says.
 //!
-//! All submissions are limited, so that they do no harm on systems that do not confine them. The submissions end
-//! within two minutes, use at most 3 GB, write only markers, signal only the grader that the test has started for
-//! them, and connect only to a listener of the test.
+//! All submissions are limited, so that they do no harm on systems that do not confine them. The submissions end within
+//! two minutes, use at most 3 GB, write only markers, signal only the grader that the test has started for them, and
+//! connect only to a listener that the test owns.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -159,7 +159,7 @@ fn main() {{
     }
 }
 
-/// Returns the source text of the helper functions of the hostile programs.
+/// Returns the source text of the hostile programs' helper functions.
 fn common(mark: &str, address: Ipv4Addr) -> String {
     format!(
         r#"#![allow(dead_code, unused_imports)]
@@ -205,7 +205,7 @@ fn kit() -> path::PathBuf {{
     env::current_exe().unwrap().ancestors().nth(3).unwrap().to_owned()
 }}
 
-/// Returns the name of the parent process. No other process may be signaled.
+/// Returns the parent process's name. No other process may be signaled.
 fn parent() -> String {{
     let comm = fs::read_to_string(format!("/proc/{{}}/comm", getppid()));
     comm.unwrap_or_default().trim().to_owned()
@@ -655,8 +655,8 @@ fn a_program_does_not_end_its_grader() {
         assert_eq!(output.status.code(), Some(1), "{text}");
         assert!(text.contains("✗ 1.2") && text.contains("signaled the grader: false"), "{text}");
         assert!(!text.contains("signaled the grader: true"), "{text}");
-        // The grader has stopped at the first failure, while other stages were still running. The folders of those
-        // stages are also removed.
+        // The grader has stopped at the first failure, while other stages were still running. Those stages' folders are
+        // also removed.
         let folder = text.lines().find_map(|line| line.split_once("my folder is ")).unwrap().1;
         let all = Path::new(folder.split_whitespace().next().unwrap()).parent().unwrap();
         assert!(all.starts_with(std::env::temp_dir()), "{text}");

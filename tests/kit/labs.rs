@@ -57,7 +57,7 @@ fn every_stage_is_in_the_handout() {
     }
 }
 
-/// The doc comment of a function names its stages, so that `cargo lab` can find them.
+/// A function's doc comment names its stages, so that `cargo lab` can find them.
 #[test]
 fn every_stage_is_named_in_a_doc_comment() {
     for lab in labs::all() {

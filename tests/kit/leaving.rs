@@ -41,7 +41,7 @@ enum Situation {
     Connecting,
     /// The server says nothing.
     Silent,
-    /// The server has sent half of a message.
+    /// The server has sent half a message.
     Half,
     /// The server has asked for the nickname, has received it, and says nothing more (lab 2).
     BeforeTheFirstMessage,
@@ -177,7 +177,7 @@ impl Screen {
             while let Ok(read @ 1..) = source.read(&mut bytes) {
                 let mut shown = screen.shown.lock().unwrap();
                 shown.0.push_str(&String::from_utf8_lossy(&bytes[..read]));
-                // Keep only the last part of a flood of output.
+                // If there is a lot of output, keep only its last part.
                 if shown.0.len() > 200_000 {
                     let half = shown.0.floor_char_boundary(100_000);
                     shown.0.drain(..half);

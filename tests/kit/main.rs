@@ -1,5 +1,4 @@
-//! The tests of the kit itself: `cargo test --test kit`. A plain `cargo test` does not run these tests, because it runs
-//! the grader.
+//! The tests of the kit itself: `cargo test --test kit`. A plain `cargo test` runs the grader instead of these tests.
 
 mod address;
 // Only Linux confines programs.

@@ -21,11 +21,11 @@ use crate::export::{export_built_in, write_bodies};
 
 /// One mistake.
 pub struct Mutant {
-    /// The name of the snapshot.
+    /// The snapshot's name.
     pub name: String,
-    /// The path of the file, relative to `solutions/`.
+    /// The file's path, relative to `solutions/`.
     file: String,
-    /// The number of the lab.
+    /// The lab number.
     pub lab: u32,
     /// The stage that must fail. All earlier stages must pass.
     pub stage: u32,
@@ -116,7 +116,7 @@ fn are_caught(lab: u32) {
 /// between threads and programs, but verdicts do not.
 const LOOKS: usize = 3;
 
-/// Returns what is wrong with a mutant's verdicts and report.
+/// Returns a description of what is wrong with a mutant's verdicts and report.
 fn look_at(kit: &Path, mutant: &Mutant) -> Vec<String> {
     let mut grader = Grader::new(kit, &[mutant.lab], Some(1));
     let mut wrong = Vec::new();
@@ -214,8 +214,8 @@ impl Steady {
             let advice = parts.last()?.lines().filter(|line| !line.starts_with("   look at"));
             return Some(vec![(*parts.first()?).to_owned(), advice.collect()]);
         }
-        // Threads and programs race, so the rows of a ladder may be in a different order, joined or split, and more or
-        // fewer rows and steps are left out. The people and the missing event are always the same.
+        // Threads and programs race, so a ladder's rows may be in a different order, joined, or split, and more or
+        // fewer rows and steps may be left out. The people and the missing event are always the same.
         let is_row = |line: &str| line.contains('│') || line.trim_start().starts_with("── ");
         let stays = |line: &&str| !is_row(line) || line.contains('✗');
         let picture = |part: &str| part.lines().filter(stays).collect::<Vec<_>>().join("\n");

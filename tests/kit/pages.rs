@@ -1,4 +1,4 @@
-//! Tests `cargo lab book` and the book's pages that come with a student's kit.
+//! Tests `cargo lab book` and the book pages that come with a student's kit.
 
 use std::collections::BTreeMap;
 use std::env;

@@ -16,7 +16,7 @@ use zip::ZipArchive;
 use crate::export::{assert_holds_no_solution, share_students_target};
 use crate::lab;
 
-/// Returns the text of each file in a zip and whether the file is executable.
+/// For each file in a zip, returns its text and whether it is executable.
 fn unzipped(file: &Path) -> BTreeMap<String, (String, bool)> {
     let mut zip = ZipArchive::new(File::open(file).unwrap()).unwrap();
     let mut texts = BTreeMap::new();

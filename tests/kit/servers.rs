@@ -305,8 +305,8 @@ fn heard_and_said_before_kill() -> (usize, usize) {
             bob.skips_to("xxx\n");
         }
     };
-    // Find out how much the system buffers for a peer that does not read. After that amount and 1 MiB more, the
-    // client `deaf` is disconnected.
+    // Find out how much the system buffers for a peer that does not read. After that amount plus 1 MiB, the client
+    // `deaf` is disconnected.
     let deaf = server.joins(4, "deaf");
     let mut output = server.output.take().unwrap();
     let logged = thread::spawn(move || {

@@ -30,8 +30,8 @@ fn every_shell_line_works() {
     assert!(!done.is_empty());
 }
 
-/// Runs the lines of a code block. A server runs until the end of the block. Each client connects to a server of its
-/// lab, which is started if necessary, and then leaves.
+/// Runs a code block's lines. A server runs until the end of the block. Each client connects to its lab's server, which
+/// is started if necessary, and then leaves.
 fn run_block(kit: &Path, block: &str, page: &Path) {
     let mut servers: BTreeMap<char, Running> = BTreeMap::new();
     for line in block.lines().filter(|line| !line.trim().is_empty()) {

@@ -243,7 +243,7 @@ fn class(folder: &Path) -> Vec<String> {
     names.map(|name| name.to_str().unwrap().to_owned()).to_vec()
 }
 
-/// Returns the rows of the table, with single spaces.
+/// Returns the table's rows with single spaces.
 fn rows(text: &str) -> Vec<String> {
     let rows = text.lines().take_while(|line| !line.is_empty());
     rows.map(|row| row.split_whitespace().collect::<Vec<_>>().join(" ")).collect()

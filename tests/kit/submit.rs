@@ -15,7 +15,7 @@ use crate::lab_in;
 
 const SERVER: &str = "labs/lab1-one-to-one/server";
 
-/// Returns the names of the files in the zip that was written last.
+/// Returns the names of the files in the latest zip.
 fn packed(kit: &Path) -> BTreeSet<String> {
     let zip = ZipArchive::new(File::open(kit.join("submission.zip")).unwrap()).unwrap();
     zip.file_names().map(ToOwned::to_owned).collect()

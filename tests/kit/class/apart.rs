@@ -1,4 +1,4 @@
-//! Tests that each submission is graded in its own namespaces, if the system supports namespaces.
+//! Tests that each submission is graded in its own namespaces if the system supports them.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -133,7 +133,7 @@ fn a_command_apart_sees_no_other_process_and_ends_with_it() {
     wait_for(|| !is_running(&sleeper));
 }
 
-/// Returns whether the command line of any process contains a word.
+/// Returns whether any process's command line contains a word.
 fn is_running(word: &str) -> bool {
     let lines = fs::read_dir("/proc").unwrap().flatten();
     let mut lines = lines.filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
@@ -143,7 +143,7 @@ fn is_running(word: &str) -> bool {
 fn wait_for(mut condition: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !condition() {
-        // The first grading also builds a kit, which takes a while.
+        // The first grading also builds a kit, which takes a long time.
         assert!(begin.elapsed() < Duration::from_mins(5), "the condition was never met");
         thread::sleep(Duration::from_millis(20));
     }

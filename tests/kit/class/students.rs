@@ -96,7 +96,7 @@ impl Class {
         self.expected.len()
     }
 
-    /// Checks the record of the class.
+    /// Checks the class's record.
     pub fn check(&self, submissions: &[Submission]) {
         assert_eq!(submissions.len(), self.len());
         for (name, is_right) in &self.expected {

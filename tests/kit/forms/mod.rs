@@ -32,7 +32,7 @@ fn variable(name: &str) -> Option<String> {
     Some(value.to_owned())
 }
 
-/// Returns the text of a form, or `None` if the form writes nothing for this submission.
+/// Returns a form's text, or `None` if the form writes nothing for this submission.
 fn written(option: &str, submission: &Submission) -> Option<String> {
     if option == "classroom50" {
         return classroom50::result_with(submission, &variable).unwrap();

@@ -117,7 +117,8 @@ impl Run {
     }
 }
 
-/// Returns the bytes that a participant is waiting for. In most cases, the bytes resemble a message of one of the labs.
+/// Returns the bytes that a participant is waiting for. In most cases, the bytes resemble a message from one of the
+/// labs.
 fn message(rng: &mut StdRng) -> Vec<u8> {
     match rng.random_range(..8_u32) {
         0 => frame(rng),
@@ -154,7 +155,7 @@ fn explain(rng: &mut StdRng, evidence: &Evidence, events: &mut Vec<Event>) {
     }
 }
 
-/// Returns the names of the participants in a run.
+/// Returns the names of a run's participants.
 fn names(rng: &mut StdRng) -> Vec<String> {
     let usual = ["server", "alice", "bob", "carol", "server 2", "guest", "dave", "erin"];
     let count: usize =

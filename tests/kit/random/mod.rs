@@ -130,7 +130,7 @@ fn makes_all(labs: &[Lab], seed: u64) -> Result<(), String> {
     let lab = labs.choose(&mut rng).unwrap();
     let stage = lab.stages.choose(&mut rng).unwrap();
     let columns = rng.random_range(1..=110);
-    // Reading the sources of the kit takes much longer than everything else.
+    // Reading the kit's sources takes much longer than everything else.
     let kit =
         if rng.random_ratio(1, 2000) { grader::kit::root() } else { PathBuf::from("/nowhere") };
     is_made(lab, stage, &run, columns, &kit)?;

@@ -323,7 +323,7 @@ fn every_cell_leads_to_its_report() {
     }
 }
 
-/// Opens a page in a browser. Returns the page's contents after its scripts have run and the browser's messages, or
+/// Opens a page in a browser. Returns the page's contents (after its scripts have run) and the browser's messages, or
 /// `None` if there is no browser.
 pub fn browsed(page: &Path) -> Option<(String, String)> {
     let profile = tempfile::tempdir().unwrap();

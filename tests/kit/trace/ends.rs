@@ -101,7 +101,7 @@ fn finished(lab: u32) -> String {
     format!("{} {{port}}", executable(&format!("solution{lab}-server")).display())
 }
 
-/// Returns the process id and the port of the server that a trace has started.
+/// Returns the process id and port of the server that a trace has started.
 fn server_of(trace: &Trace) -> (String, u16) {
     let pid = trace.child.id();
     let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();

@@ -26,14 +26,14 @@ const LIMIT: Duration = Duration::from_mins(2);
 struct Trace {
     child: Child,
     port: u16,
-    /// The lines of the ladder.
+    /// The ladder's lines.
     ladder: Receiver<String>,
-    /// The lines that are not part of the ladder.
+    /// The lines outside the ladder.
     words: Receiver<String>,
     drawn: Vec<String>,
 }
 
-/// Returns the lines of a stream as they arrive.
+/// Returns a stream's lines as they arrive.
 fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = mpsc::channel();
     let lines = BufReader::new(stream).lines();

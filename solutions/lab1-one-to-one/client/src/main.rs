@@ -1,4 +1,4 @@
-//! The lab 1 client: shows messages that arrive and sends lines that are typed, both at the same time.
+//! The lab 1 client: shows incoming messages and sends typed lines at the same time.
 
 use std::io::{self, Write};
 use std::net::TcpStream;
@@ -78,7 +78,7 @@ fn show_messages(stream: &TcpStream, screen: &Screen) -> io::Result<()> {
     Ok(())
 }
 
-/// Stage 5: send each line that is typed, with a newline at its end.
+/// Stage 5: send each typed line with a newline at its end.
 ///
 /// [`Terminal::read_line`] waits for a line. The server gets each line as one message, in one piece; it gets nothing
 /// for an empty line. While nothing is typed, this function uses no processor time. If the connection is lost, the

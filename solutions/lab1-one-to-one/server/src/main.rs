@@ -144,7 +144,7 @@ fn turn_away(stream: TcpStream) {
     });
 }
 
-/// Handles one connection, from the welcome to the end of the connection.
+/// Handles one connection from the welcome to the end of the stream.
 fn talk(id: u64, ip: IpAddr, stream: &Arc<TcpStream>, room: &Room<Event>) {
     log(&format!("{ip} connected"));
     let outbox = Outbox::sending_with(Arc::clone(stream), send);
@@ -243,8 +243,8 @@ fn relay(members: &mut BTreeMap<u64, Member>, speaker: u64, messages: &[String])
 /// Everything that the server sends to a member goes through this function: the member's [`Outbox`] calls it with the
 /// next bytes. The function returns how many of these bytes, counted from the first, the socket has accepted. If the
 /// client reads slowly, the socket may have accepted only some of the bytes or none. The outbox keeps the rest and
-/// sends it later. An error means that the connection is lost; it disconnects the client. A socket that accepts nothing
-/// right now is not an error.
+/// sends it later. An error means that the connection is lost, so the client is disconnected. A socket that accepts
+/// nothing right now is not an error.
 ///
 /// This function never waits for the client, because the whole room would have to wait as well. [`send_now`] is a
 /// `write` that does not wait.

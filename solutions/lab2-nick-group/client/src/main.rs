@@ -37,7 +37,7 @@ fn main() -> Result<()> {
     screen.end(chat(&stream, &nickname, &screen, &joined))
 }
 
-/// Receives messages, from the handshake to the end of the stream.
+/// Receives messages from the handshake to the end of the stream.
 fn chat(
     stream: &TcpStream,
     nickname: &str,
@@ -98,11 +98,11 @@ fn show_messages(messages: &mut Messages, screen: &Screen) -> io::Result<()> {
     Ok(())
 }
 
-/// Stage 6: send each line that is typed, as `alice: hello`.
+/// Stage 6: send each typed line as `alice: hello`.
 ///
-/// The server gets each line once, with the prefix and a newline, in order. An empty line is not a message. A line
-/// that is typed before the server's first message has arrived is sent only after that message, because otherwise the
-/// line could stick to the nickname. `joined` is set as soon as the server's first message has arrived.
+/// The server gets each line once, with the prefix and a newline, in order. An empty line is not a message. A line that
+/// is typed before the server's first message has arrived is sent only after that message; otherwise, the line could
+/// stick to the nickname. `joined` is set as soon as the server's first message has arrived.
 ///
 /// Stage 11 returns to this function: a user can leave at any time, even while the server is silent, with `/quit`,
 /// Ctrl-D, or Ctrl-C (for these keys, [`Terminal::read_line`] returns `None`). The server sees the end of the stream

@@ -84,7 +84,7 @@ fn open_listener(endpoint: &Endpoint<55555>) -> Result<TcpListener> {
     Ok(listener)
 }
 
-/// Handles one connection, from the handshake to the end of the connection.
+/// Handles one connection from the handshake to the end of the stream.
 fn talk(id: u64, stream: &Arc<TcpStream>, room: &Room<Event>, patience: Duration) -> Result<()> {
     log(&format!("Connected with {}", stream.peer_addr()?));
     let mut messages = Messages::new(stream, room);
@@ -155,7 +155,7 @@ fn receive_messages(id: u64, messages: &mut Messages, room: &Room<Event>) -> Res
 
 /// Stage 4: run one round of the room.
 ///
-/// `events` come from the threads of all connections. During the round, only this function uses `members`, and no other
+/// `events` come from all connections' threads. During the round, only this function uses `members`, and no other
 /// thread sends to a member. These rules apply to a round:
 ///
 /// - Events take effect one after another, in the given order.

@@ -45,8 +45,8 @@ fn main() -> Result<()> {
 /// Receives frames until the connection ends.
 ///
 /// After an invalid frame, which the original server sends when two people speak at the same moment, the client must
-/// leave. The client says goodbye first, because otherwise the original server would still send to the closed
-/// connection and would disconnect every client whose message it relays to that connection.
+/// leave. The client says goodbye first; otherwise, the original server would still send to the closed connection and
+/// would disconnect every client whose message it relays to that connection.
 fn receive(stream: &TcpStream, screen: &Screen, goodbye: &[u8]) -> io::Result<()> {
     let result = show_frames(stream, screen);
     if result.as_ref().is_err_and(|error| error.kind() == ErrorKind::InvalidData) {
@@ -83,7 +83,7 @@ fn show_frames(stream: &TcpStream, screen: &Screen) -> io::Result<()> {
     Ok(())
 }
 
-/// Stage 1: send each line that is typed, as `[ann] : hello`.
+/// Stage 1: send each typed line as `[ann] : hello`.
 ///
 /// [`Terminal::read_line`] returns the lines. Each line, with the name in front of it, becomes the payload of one
 /// frame. Every byte of the frame must be sent, even if the system accepts only some of them at a time, and no other

@@ -65,7 +65,7 @@ fn read_header(reader: &mut impl BufRead) -> io::Result<Option<usize>> {
             Ok(0) if filled == 0 => return Ok(None),
             Ok(0) => return Err(cut_off(ErrorKind::UnexpectedEof.into())),
             Ok(count) => filled += count,
-            // A signal, such as the one that is sent when a window is resized, interrupts a read.
+            // A signal, such as the one sent when a window is resized, interrupts a read.
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }

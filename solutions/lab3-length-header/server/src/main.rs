@@ -63,7 +63,7 @@ fn main() -> Result<()> {
     })
 }
 
-/// Stage 3: serve one connection, from its beginning to its end.
+/// Stage 3: serve one connection from its beginning to its end.
 ///
 /// This function notifies the room when the client joins and when it leaves ([`Room::send_now`]); in between,
 /// `receive_frames` passes on what the client says. If an error ended the connection, the function returns it; the

@@ -50,7 +50,7 @@ fn main() -> Result<()> {
     screen.end(show_replies(&stream, &screen, &rooms))
 }
 
-/// Everything that is needed to send requests.
+/// Everything needed to send requests.
 struct Sender<'a> {
     stream: &'a TcpStream,
     rooms: &'a Rooms,
@@ -72,9 +72,9 @@ impl Sender<'_> {
 /// Replies may arrive in pieces or together; each is shown once. Replies may have slightly longer lines than requests
 /// ([`Lines::from_server`]), because a server adds to the lines that it passes on.
 ///
-/// [`Rooms`] records each reply before it is shown, because the next line that is typed may go to a room that has just
-/// been joined ([`Rooms::hear`]). An error is shown with its description and then recorded ([`Rooms::hear_error`]),
-/// because it may be the reply to a join.
+/// [`Rooms`] records each reply before it is shown, because the next typed line may go to a room that has just been
+/// joined ([`Rooms::hear`]). An error is shown with its description and then recorded ([`Rooms::hear_error`]), because
+/// it may be the reply to a join.
 ///
 /// The end of the stream is not an error. If the connection fails ([`Problem::Connection`]), that error is returned;
 /// [`Problem::TooLong`] is also an error, because the start of the next reply is unknown. After a
@@ -144,7 +144,7 @@ fn show(reply: Reply, screen: &Screen, rooms: &Rooms) {
     }
 }
 
-/// Stage 10: send the lines that are typed.
+/// Stage 10: send the typed lines.
 ///
 /// [`Command::parse`] parses a line. A join is sent as a [`Request::Join`], and text as a [`Request::Chat`] to the
 /// current room; an empty line is not sent. The current room is unknown until the replies to all joins have arrived

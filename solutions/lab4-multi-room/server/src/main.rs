@@ -76,8 +76,8 @@ fn main() -> Result<()> {
     })
 }
 
-/// Handles one connection, from its beginning to its end. Each request must be complete within `limit`, counted from
-/// its first byte.
+/// Handles one connection from its beginning to its end. Each request must be complete within `limit`, counted from its
+/// first byte.
 fn talk(id: i64, stream: &Arc<TcpStream>, hall: &Room<Event>, limit: Duration) -> Result<()> {
     let (server, peer) = (stream.local_addr()?, stream.peer_addr()?);
     log(&format!("{peer} connected"));

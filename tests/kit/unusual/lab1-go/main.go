@@ -30,8 +30,8 @@ const (
 
 var errTooLong = errors.New("a message may have at most 65536 bytes")
 
-// messages calls use for each message, until it returns false or the stream ends. Silence ends the messages of a
-// peer that has not sent a newline.
+// messages calls use for each message, until it returns false or the stream ends. If a peer has not sent a newline,
+// silence ends its messages.
 func messages(connection net.Conn, use func(string) bool) error {
 	var begun []byte
 	piece := make([]byte, 32<<10)

@@ -285,7 +285,7 @@ fn main() {
             }
             continue;
         };
-        // Text is held back until the replies to all joins have arrived.
+        // Text is not sent until the replies to all joins have arrived.
         while !early.is_empty() && (rooms.asked == 0 || early[0].starts_with('/')) {
             let request = request(&early.remove(0), &name, &mut rooms, &terminal);
             let _ = writer.write_all(request.as_bytes());

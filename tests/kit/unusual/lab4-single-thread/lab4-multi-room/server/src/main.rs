@@ -24,7 +24,7 @@ struct Client {
     server: SocketAddr,
     input: Vec<u8>,
     output: VecDeque<u8>,
-    /// The values of the message that has begun and the names of the fields that it must have.
+    /// The current message's values and the names of the fields that it must have.
     begun: Option<(Kind, Vec<String>)>,
     is_lost: bool,
     name: String,

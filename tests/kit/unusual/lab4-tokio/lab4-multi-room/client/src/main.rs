@@ -79,7 +79,7 @@ fn main() {
             let mut joins = 0;
             while let Some(event) = events.recv().await {
                 match event {
-                    // Text is held back until the replies to all joins have arrived.
+                    // Text is not sent until the replies to all joins have arrived.
                     Event::Typed(line) if joins > 0 && !line.starts_with('/') => early.push(line),
                     Event::Typed(line) => joins += usize::from(chat.typed(&line).await?),
                     Event::Leaves => return chat.leaves(events).await,
