@@ -52,8 +52,8 @@ pub fn lab() -> Lab {
                  client must not receive the frame? When are the pushed bytes sent?",
             )
             .hint(
-                "In `talk`, send `Event::Joined`, call `receive_frames`, and send `Event::Left`. In \
-                 `receive_frames`, send an `Event::Said` for each payload that `frame::read` \
+                "In `talk`, send `Event::Joined`, call `receive_frames`, and send `Event::Left`. \
+                 In `receive_frames`, send an `Event::Said` for each payload that `frame::read` \
                  returns, and call `reader.restart()` after each frame.",
             )
             .hint(
