@@ -45,7 +45,7 @@ pub fn write(record: &Record, file: &Path) -> Result<()> {
     fs::write(file, out.into_inner()?).with_context(|| format!("cannot write {}", file.display()))
 }
 
-/// A lab, or one of its stages.
+/// A lab or one of its stages.
 type Column = (u32, Option<u32>);
 
 fn points(submission: &Submission) -> impl Iterator<Item = (Column, Option<u32>)> {

@@ -12,7 +12,7 @@ pub enum Detail {
     /// The whole reports
     #[default]
     Full,
-    /// What the programs did, without the expected text and hints
+    /// What the programs did, without the expected text or hints
     Actual,
     /// Only verdicts and points
     None,

@@ -47,13 +47,13 @@ pub struct Class {
     pub kit: PathBuf,
     /// The submissions, sorted by name.
     pub handed: Vec<Handed>,
-    /// The part of the class that these submissions form.
+    /// The part of the class to which these submissions belong.
     pub shard: Option<Shard>,
     /// The numbers of the labs to grade.
     pub labs: Vec<u32>,
     /// The instructor's settings.
     pub settings: Settings,
-    /// The file with the control, unless the kit's own solutions are the control.
+    /// The file with the control (the finished programs), unless the kit's own solutions are the control.
     pub control: Option<PathBuf>,
     /// The number of submissions that are graded at the same time.
     pub jobs: usize,

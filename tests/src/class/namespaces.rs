@@ -1,4 +1,4 @@
-//! Isolates a command, so that it has its own processes, network, shared memory and temporary files; see namespaces(7).
+//! Isolates a command by giving it its own processes, network, shared memory, and temporary files; see namespaces(7).
 //!
 //! The command's processes can neither reach nor see other processes. When the command ends, so do all these processes.
 //! When this process ends, so does the command. Many containers do not allow namespaces, so [`works`] tests beforehand
@@ -139,7 +139,7 @@ mod kernel {
         // Only a process outside the namespaces can define which users and groups exist inside.
         let inherited = writer.as_raw_fd();
         let helper = in_child(|| {
-            // The pipe must end when the process outside closes its end, so this process closes its copy.
+            // The pipe must reach its end when the process outside closes it, so this process closes its copy.
             let _ = close(inherited);
             let has_entered = reader.read_exact(&mut [0]).is_ok();
             let users = || map_ids(this, "uid_map", getuid().as_raw());

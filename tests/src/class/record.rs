@@ -80,7 +80,7 @@ pub enum Control {
 /// The submission of one student.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Submission {
-    /// The student's name, or the name of the file or folder if the student's name is unknown.
+    /// The student's name or, if it is unknown, the name of the file or folder.
     pub name: String,
     /// The sum of the known points. Each lab's points are multiplied by its weight. `None` if nothing could be graded.
     pub points: Option<u32>,
@@ -113,7 +113,7 @@ pub struct Lab {
     pub title: String,
     /// The sum of the known points, not multiplied by the weight. `None` if no stage has points.
     pub points: Option<u32>,
-    /// The maximum number of points, without bonus stages, and not multiplied by the weight.
+    /// The maximum number of points without bonus stages, not multiplied by the weight.
     pub maximum: u32,
     /// The factor by which the lab's points are multiplied.
     pub weight: u32,
@@ -146,7 +146,7 @@ pub struct Stage {
     pub seed: Option<String>,
     /// The time that the stage took.
     pub seconds: f64,
-    /// Whether the control passed the same stage. `None` if the control was not run.
+    /// Whether the control (the finished programs) passed the same stage. `None` if the control was not run.
     pub control: Option<bool>,
     /// The report, if the stage failed or has a grader error.
     pub report: Option<Report>,
@@ -203,7 +203,7 @@ pub struct Wrong {
     pub who: String,
     /// The expected text, in rows. The list is empty if the program does not compile.
     pub expected: Vec<String>,
-    /// The text that arrived instead, or the output of the compiler, in rows.
+    /// The text that arrived instead or the compiler's output, in rows.
     pub came: Vec<String>,
     /// The row and column of `came` where the difference begins.
     pub caret: Option<(usize, usize)>,

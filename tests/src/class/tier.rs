@@ -18,7 +18,7 @@ pub enum Level {
     /// Each program is confined.
     #[value(name = "B")]
     B,
-    /// Like B, and each submission has its own processes, network, and shared memory
+    /// Like B, but each submission also has its own processes, network, and shared memory
     #[value(name = "A")]
     A,
 }

@@ -28,7 +28,7 @@ use crate::report::scoreboard::{self, Points, print_no_points, stage_line};
 use crate::report::text::{columns, labelled};
 use crate::system::{last_word, reads};
 
-/// The number of lines that are printed below a report.
+/// The number of lines printed below a report.
 const UNDER_A_REPORT: usize = 4;
 
 /// The command line.

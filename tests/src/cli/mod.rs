@@ -110,7 +110,7 @@ enum Command {
         /// The page: a lab (2), a stage (2.3), or a name (sockets), for example from a report. Default: the first page
         page: Option<String>,
     },
-    /// Shows how many checks, minutes, and hints each stage took, if you have switched on a log
+    /// Shows how many checks, minutes, and hints each stage took if you have switched on a log
     Stats(stats::Options),
     /// Resets a stage's functions or a whole lab to the starter and keeps a copy of your files
     Reset(reset::Options),

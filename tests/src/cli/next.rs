@@ -1,4 +1,4 @@
-//! `cargo lab next`, and the next step that other commands show. In a guided lab, the next step is the function to
+//! `cargo lab next` and the next step that other commands show. In a guided lab, the next step is the function to
 //! write, with its file and line. In an open lab, the next step is the program to change.
 
 use std::path::Path;
@@ -16,7 +16,7 @@ use crate::kit::untrusted::exercises_of_lab;
 use crate::kit::way::{self, Way};
 use crate::kit::{exercises, files};
 
-/// Shows the next step in a lab, or in the lab that the student is working on.
+/// Shows the next step in a given lab or in the lab that the student is working on.
 ///
 /// # Errors
 /// Returns an error if nothing can be graded.

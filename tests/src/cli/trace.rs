@@ -141,7 +141,7 @@ fn print(lines: &[String]) {
     }
 }
 
-/// Shows a saved session, or a live session until Ctrl-C.
+/// Shows a saved session or, until Ctrl-C, a live session.
 ///
 /// # Errors
 /// Returns an error if the port is in use, if the server does not start or fails, or if a file cannot be read or

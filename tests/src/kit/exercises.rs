@@ -64,7 +64,7 @@ impl Location {
         self.todo().is_none()
     }
 
-    /// Returns the file and the line of the `todo!`, or of the function's body if there is no `todo!`, for example
+    /// Returns the file and line of the `todo!` or, without one, of the function's body, for example
     /// `labs/lab2-nick-group/server/src/main.rs:88`.
     pub fn to_line(&self) -> String {
         let at = match self.todo() {

@@ -1,6 +1,6 @@
 //! Reads a submission, which is a folder or an archive, with limits. Nothing is unpacked to disk.
 //!
-//! Only regular files are read. Links, devices, pipes and paths that lead out of the submission are left out.
+//! Only regular files are read. Links, devices, pipes, and paths that lead out of the submission are left out.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

@@ -242,7 +242,7 @@ fn remove(path: &Path) -> Result<()> {
     };
     match removed {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        // Folders that a build has left behind may lack permissions, or may be nested too deeply for `remove_dir_all`.
+        // Folders that a build has left behind may lack permissions or be nested too deeply for `remove_dir_all`.
         Err(error) => {
             let run = |words: &[&str]| {
                 let mut command = Command::new(words[0]);

@@ -3,7 +3,7 @@
 //! The folder is the program's home directory, its folder for temporary files, and its current directory. The folder is
 //! removed when the program ends. On Linux, the kernel also prevents the program and its child processes from writing
 //! anywhere else, from reading more than they need (see [`reads`]), from signaling other processes, and from using the
-//! network except for TCP on the program's own port. The kernel does this with landlock(7), and with
+//! network except for TCP on the program's own port. The kernel does this with landlock(7) and with
 //! [`crate::system::filter`] where Landlock has gaps. Without kernel support, the only confinement is that the program
 //! runs in its own folder; see [`holds`].
 //!
@@ -38,7 +38,7 @@ pub struct Holds {
     pub network: bool,
     /// A program cannot signal processes that it did not start. This restriction needs Linux 6.12.
     pub signals: bool,
-    /// A program cannot use protocols other than TCP, or system calls that no chat needs. This restriction needs
+    /// A program cannot use system calls that no chat needs, nor any protocol except TCP. This restriction needs
     /// seccomp(2) and a processor that `seccompiler` supports.
     pub calls: bool,
 }

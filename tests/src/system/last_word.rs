@@ -1,7 +1,7 @@
 //! A second process that waits for the grader. If the grader is killed before it has printed the sum of the points,
 //! this process reports that there is no sum.
 //!
-//! The grader itself cannot report that there is no sum: no code runs after a stack overflow, or after the system has
+//! The grader itself cannot report that there is no sum: no code runs after a stack overflow or after the system has
 //! killed a process because memory is short. Without the second process, the output would end with a stage's line and
 //! look like a result.
 

@@ -96,7 +96,7 @@ fn look() {
             let orphans = orphans.map(|(pid, _)| pid);
             table.excess(std::iter::once(pid).chain(orphans), *bounds)
         };
-        // While a process is ending, its memory may be counted twice: once for the process itself, and once for the
+        // While a process is ending, its memory may be counted twice: once for the process itself and once for the
         // processes with which it shared the memory.
         if let Some(excess) = excess(&table).and_then(|_| excess(&Table::read())) {
             program.end_because_of(excess);

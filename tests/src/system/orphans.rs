@@ -1,6 +1,6 @@
 //! Kills the processes that a program under test or its build started and left running.
 //!
-//! A process that calls `setsid` leaves its group and its terminal, and outlives both. On Linux, the grader adopts such
+//! A process that calls `setsid` leaves its group and terminal and outlives both. On Linux, the grader adopts such
 //! orphans (`PR_SET_CHILD_SUBREAPER` in prctl(2)), so each orphan becomes a child of the grader, although the grader
 //! did not start it. On other systems, only a program's process group is killed.
 //!
@@ -67,8 +67,8 @@ pub fn reap(program: Pid) -> nix::Result<WaitStatus> {
     status
 }
 
-/// The maximum number of rounds in which processes are killed. It allows many generations of orphans, but keeps the
-/// loop from running forever.
+/// The maximum number of rounds in which processes are killed. It allows many generations of orphans but keeps the loop
+/// from running forever.
 const ROUNDS: usize = 1000;
 
 /// Kills all orphans and the orphans that they leave behind.
@@ -111,7 +111,7 @@ pub fn end_all() {
 /// system does not report child processes, returns only the program.
 pub fn family(program: Pid) -> Vec<Pid> {
     let mut family = vec![program];
-    // The program's orphans are children of the grader, but are still in the program's session.
+    // The program's orphans are children of the grader but are still in the program's session.
     let is_orphan = |pid: &Pid| *pid != program && getsid(Some(*pid)) == Ok(program);
     family.extend(children(Pid::this()).into_iter().filter(is_orphan));
     let mut next = 0;

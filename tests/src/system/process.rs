@@ -38,7 +38,7 @@ pub enum Excess {
     Processes,
 }
 
-/// The way in which a process ended, and the time.
+/// How and when a process ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {
     /// The exit status of the process, unless the grader killed it.
@@ -222,13 +222,13 @@ impl Process {
     }
 
     /// Returns the time that all threads of the process and of its descendants have run so far, plus the time that they
-    /// have waited for a processor. On a busy machine, a program in a busy loop gets little processor time, but spends
+    /// have waited for a processor. On a busy machine, a program in a busy loop gets little processor time but spends
     /// the rest of the time waiting for a processor.
     pub fn busy_time(&self) -> io::Result<Duration> {
         self.scheduled(2)
     }
 
-    /// Returns whether a thread of the process or of its descendants is running, or is waiting for a processor.
+    /// Returns whether a thread of the process or of its descendants is running or waiting for a processor.
     /// [`Process::busy_time`] includes a thread's waiting time only after the thread has been given a processor.
     pub fn is_running(&self) -> io::Result<bool> {
         if !cfg!(target_os = "linux") {

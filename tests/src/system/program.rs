@@ -37,14 +37,14 @@ use crate::system::reads;
 pub enum Runnable {
     /// An executable that cargo built. The port is its first argument.
     Executable(PathBuf),
-    /// A command line for a program in any language. The command line contains `{port}`, and may contain `{host}`.
+    /// A command line for a program in any language. The command line contains `{port}` and may contain `{host}`.
     Command(String),
     /// There is no program to start. The value contains the reason.
     Missing(Failure),
 }
 
 impl Runnable {
-    /// Returns the program and its arguments: the port, and the stage's options, such as `--seats 3`.
+    /// Returns the program and its arguments: the port and the stage's options, such as `--seats 3`.
     ///
     /// # Errors
     /// Returns an error if there is no program.
@@ -86,8 +86,7 @@ pub struct Launch {
     pub elsewhere: bool,
 }
 
-/// The current directory of a program, and the folders in which it is allowed to write; see
-/// [`crate::system::confinement`].
+/// A program's current directory and the folders in which it is allowed to write; see [`crate::system::confinement`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
     /// The program's own folder, which is the only folder in which it is allowed to write. The program may use only the
@@ -99,7 +98,7 @@ pub enum Place {
     /// The grader's current directory and the user's home, so that a command line finds its files and an interpreter
     /// finds its libraries. The program is allowed to write only in its own folder, `TMPDIR`.
     Here {
-        /// The port that is passed to the program, and the only port that it may use.
+        /// The port that is passed to the program, which is the only port that it may use.
         port: u16,
         /// The files and folders that the program may read outside its own folder.
         reads: Vec<PathBuf>,

@@ -67,7 +67,7 @@ const OTHERS: &[&str] = &["solutions", "tests", "labs", "target", ".git"];
 /// Additional paths that programs may read, as named by the user of the grader.
 static MORE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
-/// The folder of a submission. The contents of the files in this folder must not let programs read more.
+/// The folder of a submission. The contents of the files in this folder must not give programs access to more files.
 static DISTRUSTED: Mutex<Option<PathBuf>> = Mutex::new(None);
 
 /// Prevents programs from reading the targets of links, the interpreters of scripts, and other files to which the files
@@ -145,7 +145,7 @@ fn search_path() -> Vec<PathBuf> {
     env::var_os("PATH").map(|path| env::split_paths(&path).collect()).unwrap_or_default()
 }
 
-/// Splits a command line into everything that may be a path: its words, their parts, and quoted texts.
+/// Splits a command line into everything that may be a path: its words, their parts, and quoted strings.
 fn words(command: &str) -> Vec<String> {
     let separates = |char: char| {
         char.is_whitespace()

@@ -43,7 +43,7 @@ const VARIABLES: [&str; 16] = [
 /// Parts of the names of variables that contain secrets.
 const SECRETS: [&str; 4] = ["TOKEN", "SECRET", "CREDENTIAL", "PASSWORD"];
 
-/// Returns the access rights for a build of packages. `workspace` is a kit, or a folder of links to a kit. `folder` is
+/// Returns the access rights for a build of packages. `workspace` is a kit or a folder of links to a kit. `folder` is
 /// the folder of the kit that contains the packages.
 pub fn access(kit: &Path, workspace: &Path, target: &Path, folder: &str) -> Access {
     let [cargo, rustup] = homes();

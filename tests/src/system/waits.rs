@@ -49,7 +49,7 @@ impl fmt::Display for Waits {
     }
 }
 
-/// Describes the system call in which a thread waits. `call` contains the number and the arguments of this call, or
+/// Describes the system call in which a thread waits. `call` contains either the number and arguments of this call or
 /// `running`; see `proc_pid_syscall(5)`.
 #[cfg(target_os = "linux")]
 fn wait(call: &str, process: &Path) -> Option<String> {

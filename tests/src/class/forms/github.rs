@@ -10,7 +10,7 @@ use crate::class::record::{Lab, Record, Report, Submission, Verdict};
 use crate::journal::visible::visible;
 use crate::report::text::escape;
 
-/// The maximum size of a summary, in bytes. GitHub shows no summary that is larger than 1 MiB.
+/// The maximum size of a summary, in bytes. GitHub does not show a summary that is larger than 1 MiB.
 const LARGEST: usize = 1_000_000;
 
 /// The maximum number of errors that GitHub shows for one step.

@@ -5,11 +5,11 @@ use std::fmt::Write;
 use crate::class::record::{Lab, Stage, Submission, Verdict};
 use crate::journal::visible::visible;
 
-/// The maximum length of a test's output, in bytes. The output may be twice as long in JSON, and that of 50 stages must
-/// fit into 1 MB.
+/// The maximum length of a test's output, in bytes. In JSON, the output may be twice as long, and the output of 50
+/// stages must fit into 1 MB.
 const LONGEST: usize = 8 << 10;
 
-/// One test, as a system shows it.
+/// One test, as other systems show it.
 #[derive(Clone, Debug)]
 pub struct Row {
     /// The number of the lab.

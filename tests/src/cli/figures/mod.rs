@@ -126,7 +126,7 @@ fn figures(kit: &Path) -> Result<BTreeMap<String, String>> {
     Ok(figures)
 }
 
-/// Performs a play line by line. Each line is typed only after the events of the line before it have stopped.
+/// Performs a play line by line. Each line is typed only after the previous line's events have stopped.
 fn perform(grader: &Grader, lab: u32, play: &Play) -> Result<Vec<Event>> {
     let harness = play::harness(grader, Author::Kit, lab)?;
     let journal = harness.journal().clone();

@@ -1,4 +1,4 @@
-//! The output of the kit's programs: their help texts, and a student's first session.
+//! The output of the kit's programs: their help texts and a student's first session.
 
 use std::env;
 use std::fmt::Write;
