@@ -36,7 +36,7 @@ fn main() -> ExitCode {
     if arguments.list {
         return grade_all(&arguments);
     }
-    // If the second process cannot be started, a message is missing only when the grader is killed.
+    // If the second process cannot be started, only the message about a killed grader is missing.
     let _ = last_word::wait_for_grader(print_no_points);
     let status = caught("the trials", || grade_all(&arguments)).unwrap_or_else(|why| {
         print_no_points(&format!("the grader failed: {why}"));

@@ -524,7 +524,7 @@ fn builds() -> Vec<Case> {
     ]
 }
 
-/// The client must still be built, because the server's fault is not the client's.
+/// The client must still be built, because the problem is in the server.
 fn others_are_built(seen: &Seen) {
     assert!(seen.grader.build(Author::Student).as_ref().unwrap()["lab1-client"].is_ok());
 }

@@ -129,7 +129,7 @@ fn a_kit_for_graders_has_no_solutions_and_grades() {
     let points: u64 = tests.iter().map(|test| test["score"].as_u64().unwrap()).sum();
     assert_eq!(points, 100, "{value}");
 
-    // A submission that cannot be graded has no result instead of 0 points.
+    // A submission that cannot be graded has no result rather than 0 points.
     files::write(&at("nothing/notes.txt"), "").unwrap();
     grade("nothing").code(1).stdout(contains("it holds no labs"));
     assert!(!results.exists());

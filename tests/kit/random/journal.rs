@@ -132,7 +132,7 @@ fn message(rng: &mut StdRng) -> Vec<u8> {
     }
 }
 
-/// Adds events that explain a failure: the bytes that arrived were typed or were sent by the peer that is waiting.
+/// Adds events that explain a failure: the bytes that arrived were typed or were sent by the waiting peer.
 fn explain(rng: &mut StdRng, evidence: &Evidence, events: &mut Vec<Event>) {
     let Evidence { name, expected, rest, .. } = evidence;
     for _ in 0..rng.random_range(..4_u32) {

@@ -87,7 +87,7 @@ fn show_messages(stream: &TcpStream, screen: &Screen) -> io::Result<()> {
 /// Stage 7 returns to this function: a person leaves by typing `quit` or by pressing Ctrl-D or Ctrl-C (for these keys,
 /// [`Terminal::read_line`] returns `None`). No matter how the person leaves, the last bytes that the server gets are
 /// `quit`, once and without a newline, because the original server compares them with exactly these four letters. Then
-/// the program ends ([`Terminal::leave`]).
+/// the program exits ([`Terminal::leave`]).
 ///
 /// Stage 13 tests this function together with the server: people leave with `quit`, Ctrl-D, and Ctrl-C.
 fn type_messages(terminal: &mut Terminal, stream: &TcpStream) -> Result<()> {

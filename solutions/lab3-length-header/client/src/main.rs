@@ -68,9 +68,9 @@ fn receive(stream: &TcpStream, screen: &Screen, goodbye: &[u8]) -> io::Result<()
 /// Returns `Ok` if the stream ends between two frames. Returns an error if a header is bad, a frame is cut off, or the
 /// connection is lost. The caller then tells the user what happened, and the program exits.
 ///
-/// Stage 5 tests this function: a half-typed line stays intact, and a payload of two lines is shown as one line,
-/// because the second line could look like a message from another person. To ensure both, call [`Screen::print`] once
-/// for each payload.
+/// Stage 5 tests this function: a half-typed line stays intact, and a two-line payload is shown as one line, because
+/// the second line could look like a message from another person. To ensure both, call [`Screen::print`] once for each
+/// payload.
 ///
 /// Stage 11 tests this function with three people. Stage 12 tests this function: only the server obeys a disconnect; to
 /// a client, a disconnect is a payload like any other. Stage 13 tests this function: characters that would control a

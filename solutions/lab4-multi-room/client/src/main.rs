@@ -153,7 +153,7 @@ fn show(reply: Reply, screen: &Screen, rooms: &Rooms) {
 /// [`Sender::send`] sends a request. [`obey`] (stage 11) handles all other commands.
 ///
 /// Stage 11 returns to this function: when the person leaves with `/quit`, Ctrl-D, or Ctrl-C, the server gets
-/// [`Request::Disconnect`], and the program ends ([`Terminal::leave`]). Many servers understand only the first of
+/// [`Request::Disconnect`], and the program exits ([`Terminal::leave`]). Many servers understand only the first of
 /// several requests that arrive together, so this request must not immediately follow the previous request
 /// ([`Rooms::wait_a_moment`]).
 ///

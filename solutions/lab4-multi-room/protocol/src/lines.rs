@@ -7,7 +7,7 @@ use crate::{Complaint, Problem};
 /// The maximum length of a line, and also of a chat message's whole text, in bytes.
 pub const MAX_LINE: usize = 64 * 1024;
 
-/// The maximum length of the name of a room or a client, in bytes.
+/// The maximum length of a room or client name, in bytes.
 const MAX_NAME: usize = 256;
 
 /// An upper bound for the number of bytes that a server adds to a line that it passes on.

@@ -29,7 +29,7 @@ struct Client {
     is_lost: bool,
     name: String,
     rooms: Vec<i64>,
-    /// The time until which the client can still receive its last messages, if it is leaving.
+    /// If the client is leaving: the time until which it can still receive its last messages.
     leaves: Option<Instant>,
     is_gone: bool,
 }

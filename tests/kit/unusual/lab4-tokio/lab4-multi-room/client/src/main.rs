@@ -201,7 +201,7 @@ impl Chat {
                 ),
             },
         };
-        // If this write fails, the end of the stream arrives as well.
+        // If this write fails, an end-of-stream event also arrives.
         let _ = self.writer.write_all(request.as_bytes()).await;
         Ok(command == "/join")
     }
