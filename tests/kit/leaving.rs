@@ -173,7 +173,7 @@ impl Screen {
         let screen = Arc::clone(self);
         thread::spawn(move || {
             let mut bytes = [0; 16 * 1024];
-            // On Linux, the end of a terminal is reported as an error.
+            // On Linux, the end of a terminal's output is reported as an error.
             while let Ok(read @ 1..) = source.read(&mut bytes) {
                 let mut shown = screen.shown.lock().unwrap();
                 shown.0.push_str(&String::from_utf8_lossy(&bytes[..read]));

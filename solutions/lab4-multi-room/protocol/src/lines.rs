@@ -10,7 +10,7 @@ pub const MAX_LINE: usize = 64 * 1024;
 /// The maximum length of a room or client name, in bytes.
 const MAX_NAME: usize = 256;
 
-/// An upper bound for the number of bytes that a server adds to a line that it passes on.
+/// An upper bound on the number of bytes that a server adds to a line that it passes on.
 const ADDED: usize = 64;
 
 /// Reads lines. A line can be put back when it turns out to be part of the next message.
@@ -19,7 +19,7 @@ pub struct Lines<R> {
     limit: usize,
     /// Tells the reader that the next line begins a message.
     begin: fn(&mut R),
-    /// The bytes of the line that is being read. The vector is kept, to save an allocation for each line.
+    /// The bytes of the line that is being read. The vector is kept to save an allocation for each line.
     bytes: Vec<u8>,
     put_back: Option<String>,
     /// Whether a line that did not begin a message has been reported. If so, lines are skipped until a line begins a

@@ -56,7 +56,7 @@ impl Hall {
         self.clients.get(&id)
     }
 
-    /// Sends one client a reply, after all earlier chat messages.
+    /// Sends one client a reply after all earlier chat messages.
     pub fn tell(&mut self, id: i64, reply: &Reply) {
         self.push_said();
         if let Some(client) = self.clients.get_mut(&id) {
