@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::outbox::wait_for_backlogs;
 
-/// The maximum time for which a connection remains open after the decision to close it.
+/// The maximum time that a connection remains open after the decision to close it.
 pub const LINGER: Duration = Duration::from_secs(1);
 
 /// The maximum number of connections that linger at the same time. Further connections are closed immediately.

@@ -39,8 +39,8 @@ const KEEPALIVE: Duration = Duration::from_mins(1);
 #[cfg(target_os = "linux")]
 const GONE: Duration = Duration::from_mins(5);
 
-/// The time for which a backlog's thread waits for more bytes. On systems where every send may block, this thread sends
-/// all bytes.
+/// How long a backlog's thread waits for more bytes. On systems where every send may block, this thread sends all
+/// bytes.
 const IDLE: Duration = Duration::from_secs(if cfg!(target_os = "linux") { 0 } else { 5 });
 
 /// The maximum and the current total number of bytes in all backlogs.
@@ -134,7 +134,7 @@ impl Outbox {
         outbox
     }
 
-    /// Adds bytes to the next send. Pushing a clone of [`Bytes`] copies nothing, so many peers can share the same
+    /// Adds bytes to the next send. Pushing a clone of [`Bytes`] copies no data, so many peers can share the same
     /// bytes.
     pub fn push(&mut self, bytes: impl Into<Bytes>) {
         let bytes = bytes.into();
@@ -202,7 +202,7 @@ impl Outbox {
         Ok(())
     }
 
-    /// Returns how many bytes of the pieces the socket has accepted.
+    /// Returns how many of the pieces' bytes the socket has accepted.
     fn send(&self, pieces: &[Bytes]) -> io::Result<usize> {
         let Some(own_send) = self.send else {
             let mut slices = [IoSlice::new(&[]); MAX_PIECES];

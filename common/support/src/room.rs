@@ -99,7 +99,7 @@ struct Shared<E> {
 type Round<E> = Box<dyn FnMut(Drain<'_, E>) + Send>;
 
 struct Worker<E> {
-    /// The function that processes a round's events, or `None` after this function has reached a `todo!`.
+    /// The function that processes a round's events, or `None` after it has reached a `todo!`.
     round: Option<Round<E>>,
     /// The events of this round. The vector is reused to save an allocation for each round.
     events: Vec<E>,

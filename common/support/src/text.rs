@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal};
 
 use unicode_normalization::UnicodeNormalization;
 
-/// Replaces every character that could control a terminal with a visible character.
+/// Sanitizes text: every character that could control a terminal becomes a visible character.
 ///
 /// A tab becomes a space. Other ASCII control characters become their symbols (`␛`, `␊`, `␍`). All other control
 /// characters become U+FFFD. So do characters that change the writing direction, because they can make one text look
