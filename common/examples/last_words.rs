@@ -23,7 +23,7 @@ fn main() -> ExitCode {
         "A close while unread bytes are waiting sends a reset (RST) instead of a FIN.\n\
          The system then discards the bytes that it still had to send; some systems\n\
          also discard bytes that have arrived. So before you close, read until the\n\
-         other side has also closed.\n\
+         other side has also closed its end.\n\
          Source: RFC 9293, section 3.6.1.\n\
          Chapter: docs/src/sockets.md#rst",
     )

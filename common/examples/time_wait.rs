@@ -19,8 +19,8 @@ fn main() -> ExitCode {
     );
     prediction.compare(
         run(),
-        "The side that sent the first FIN keeps the connection in the TIME_WAIT state,\n\
-         on Linux for 60 s, so that late segments cannot enter a new connection. On\n\
+        "The side that sent the first FIN keeps the connection in the TIME_WAIT state\n\
+         (60 s on Linux) so that late segments cannot enter a new connection. On\n\
          Unix, Rust's TcpListener sets SO_REUSEADDR, which allows the bind; a plain\n\
          socket.socket() in Python does not.\n\
          Source: RFC 9293, section 3.6; socket(7), SO_REUSEADDR.\n\

@@ -1,4 +1,4 @@
-//! Runs the experiments in `examples/` without a person. What the experiments measure depends on the system and on its
+//! Runs the experiments in `examples/` automatically. What the experiments measure depends on the system and on its
 //! load, so only the form of their output is checked.
 
 use std::fs;
