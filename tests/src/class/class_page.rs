@@ -9,8 +9,8 @@ use crate::class::verdicts::{known, sign, word};
 use crate::report::markup::{Inline, STYLE, page, paragraph};
 use crate::report::text::{escape, quoted_line};
 
-/// The style of the table. The colors are blue and orange, which color-blind people can distinguish. Each cell also has
-/// a sign.
+/// The table's style. The colors are blue and orange, which color-blind people can distinguish. Each cell also has a
+/// sign.
 const TABLE: Inline = Inline {
     hash: "RtExUcngw88W7/9nXqqxjEtP1SwAFVF3aGWKI4gzVhI=",
     text: include_str!("table.css"),
@@ -37,7 +37,7 @@ pub fn class_page(record: &Record, links: &[String]) -> String {
     page("The chat labs: a class", &[STYLE, TABLE], Some(SORT), &body)
 }
 
-/// Returns the time and the conditions of the class's grading.
+/// Returns the time and conditions of the grading.
 fn conditions(record: &Record) -> String {
     let Record { kit, date, machine, control, .. } = record;
     let control = format!("{control:?}").to_lowercase();
@@ -48,7 +48,7 @@ fn conditions(record: &Record) -> String {
     )
 }
 
-/// The columns of the table.
+/// The table's columns.
 struct Table<'a> {
     labs: BTreeMap<u32, &'a Lab>,
     stages: BTreeMap<(u32, u32), Column<'a>>,
@@ -79,7 +79,7 @@ impl<'a> Table<'a> {
         Self { labs, stages }
     }
 
-    /// Returns the explanation of the signs. Omits the signs for hidden stages and bonus stages if there are none.
+    /// Returns an explanation of the signs. Omits the signs for hidden stages and bonus stages if there are none.
     fn legend(&self) -> String {
         let has = |is: fn(&Stage) -> bool| self.stages.values().any(|column| is(column.stage));
         let of = |verdict| (class(verdict), sign(verdict));

@@ -16,7 +16,7 @@ use crate::labs;
 /// Each package's executable.
 pub type Programs = BTreeMap<String, PathBuf>;
 
-/// The name of the archive's file that records the kit's version.
+/// The name of the file in the archive that records the kit's version.
 const VERSION: &str = "kit";
 
 /// Builds the finished programs of a kit.

@@ -47,7 +47,7 @@ pub struct Class {
     pub kit: PathBuf,
     /// The submissions, sorted by name.
     pub handed: Vec<Handed>,
-    /// The part of the class to which these submissions belong.
+    /// The part of the class that contains these submissions.
     pub shard: Option<Shard>,
     /// The numbers of the labs to grade.
     pub labs: Vec<u32>,
@@ -63,7 +63,7 @@ pub struct Class {
     pub tier: Tier,
 }
 
-/// Grades a class and returns the record. Keeps the complete results in `before`.
+/// Grades a class and returns the record. Keeps complete results from `before`.
 ///
 /// # Errors
 /// Returns an error if nothing can be graded, or the record cannot be written.

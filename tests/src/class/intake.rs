@@ -61,13 +61,13 @@ pub fn find(paths: &[PathBuf], settings: &Settings, roster: Option<&Path>) -> Re
     Ok(found)
 }
 
-/// Returns whether a folder is one submission rather than a folder with the submissions of a class.
+/// Returns whether a folder is one submission rather than a folder with a class's submissions.
 fn is_submission(folder: &Path, settings: &Settings) -> bool {
     let folders = |folder: &Path| {
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
         entries.map(|entry| entry.path()).filter(|path| path.is_dir())
     };
-    // A name such as `lab2` is not enough, because it may also be the name of a student's folder.
+    // A name such as `lab2` is not enough, because a student's folder may also have this name.
     let is_lab = |folder: &PathBuf| {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
         let is_lab = files::lab_of(Path::new(&name)).is_some();

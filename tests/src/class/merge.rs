@@ -1,4 +1,4 @@
-//! Merges the records of several gradings, for example those of the shards of a class.
+//! Merges the records of several gradings, for example those of a class's shards.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -79,8 +79,8 @@ fn all_there(shards: &[Shard]) -> Result<()> {
     Ok(())
 }
 
-/// The values that depend on the settings of a grading. Each value is stored with the name of the first file that
-/// contains it.
+/// The values that depend on a grading's settings. Each value is stored with the name of the first file that contains
+/// it.
 #[derive(Default)]
 struct Rules {
     labs: BTreeMap<u32, (String, Lab)>,

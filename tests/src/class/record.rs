@@ -1,4 +1,4 @@
-//! The record of a graded class, which is written as JSON. Everything that `cargo lab grade` shows is taken from this
+//! A graded class's record, which is written as JSON. Everything that `cargo lab grade` shows is taken from this
 //! record.
 //!
 //! `tests/class.schema.json` describes the same format for other programs. The version changes if a field's meaning
@@ -8,13 +8,13 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// The version of the format.
+/// The format version.
 pub const VERSION: u32 = 1;
 
 /// A graded class.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// The version of the format, which is [`VERSION`].
+    /// The format version, which is [`VERSION`].
     pub version: u32,
     /// The version of the kit that was used for grading.
     pub kit: String,
@@ -37,7 +37,7 @@ pub struct Record {
 /// beginning with the second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Shard {
-    /// The number of the shard, starting at 1.
+    /// The shard number, starting at 1.
     pub number: u32,
     /// The number of shards.
     pub of: u32,
@@ -107,9 +107,9 @@ pub struct Submission {
 /// One lab of a submission.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Lab {
-    /// The number of the lab.
+    /// The lab number.
     pub lab: u32,
-    /// The topic of the lab.
+    /// The lab's topic.
     pub title: String,
     /// The sum of the known points, not multiplied by the weight. `None` if no stage has points.
     pub points: Option<u32>,
@@ -126,9 +126,9 @@ pub struct Lab {
 /// One stage of a lab.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Stage {
-    /// The number of the stage.
+    /// The stage number.
     pub stage: u32,
-    /// The title of the stage, which says what the programs should do.
+    /// The stage title, which says what the programs should do.
     pub title: String,
     /// The verdict.
     pub verdict: Verdict,
@@ -168,8 +168,8 @@ pub enum Verdict {
     GraderError,
 }
 
-/// A report in parts, so that some parts can be left out for students. The texts contain no escape sequences, no paths
-/// on the grading machine, and no markup except in [`Ladder::svg`].
+/// A report in parts, so that some parts can be left out for students. The strings contain no escape sequences, no
+/// paths on the grading machine, and no markup except in [`Ladder::svg`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// The programs and connections that had ended before the failure.
@@ -180,13 +180,13 @@ pub struct Report {
     pub grader: Option<String>,
     /// Remarks about output that was almost right.
     pub near_misses: Vec<String>,
-    /// The step of the script that failed.
+    /// The failed step of the script.
     pub step: Option<String>,
     /// The ladder, which shows the messages between the programs.
     pub ladder: Option<Ladder>,
     /// The same ladder without the message that did not arrive. `None` if no message is missing.
     pub happened: Option<Ladder>,
-    /// The screens of the people and servers.
+    /// The people's and servers' screens.
     pub screens: Vec<Screen>,
     /// A description of what each running program was doing.
     pub running: Vec<String>,

@@ -1,4 +1,4 @@
-//! Creates the record of a submission from verdicts.
+//! Creates a submission's record from verdicts.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -35,7 +35,7 @@ pub fn now() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }
 
-/// Returns the result of a stage. `again` is the command that runs the stage again.
+/// Returns a stage's result. `again` is the command that runs the stage again.
 pub fn stage(
     lab: &stage::Lab,
     stage: &stage::Stage,

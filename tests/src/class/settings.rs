@@ -18,8 +18,8 @@ const MAX_WEIGHT: u32 = 1_000;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// The weights of the labs. A lab's points are multiplied by its weight. The default is 1. The keys are the numbers
-    /// of labs.
+    /// The labs' weights. A lab's points are multiplied by its weight. The default is 1. The keys are the numbers of
+    /// labs.
     pub weights: BTreeMap<String, u32>,
     /// The stages that are hidden from students, for example `2.14`.
     pub hidden: Vec<String>,
@@ -35,7 +35,7 @@ pub struct Settings {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Language {
-    /// The name of the language, as shown in messages.
+    /// The language's name, as shown in messages.
     pub name: String,
     /// The path of a file, such as `Makefile`. A submission that contains such a file is in this language. The commands
     /// run in the folder to which the path is relative.
@@ -100,7 +100,7 @@ impl Settings {
         Ok(())
     }
 
-    /// Returns the weight by which the points of a lab are multiplied.
+    /// Returns the weight by which a lab's points are multiplied.
     pub fn weight(&self, lab: u32) -> u32 {
         self.weights.get(&lab.to_string()).copied().unwrap_or(1)
     }

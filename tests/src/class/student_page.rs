@@ -10,7 +10,7 @@ use crate::report::markup::{
 };
 use crate::report::text::{escape, quoted, quoted_line};
 
-/// Returns the page. `kit` is the version of the kit.
+/// Returns the page. `kit` is the kit's version.
 pub fn student_page(submission: &Submission, kit: &str) -> String {
     let name = escape(&quoted_line(&submission.name));
     let (date, kit) = (escape(&quoted_line(&submission.date)), escape(&quoted_line(kit)));

@@ -65,7 +65,7 @@ impl Tier {
         self.refused.is_none()
     }
 
-    /// Returns the tier of a submission that is graded without namespaces, because the system has none left.
+    /// Returns a submission's tier when it is graded without namespaces, because the system has none left.
     ///
     /// # Errors
     /// Returns an error if this tier is lower than required.
@@ -108,7 +108,7 @@ impl Tier {
     }
 }
 
-/// Describes the containment of a graded class, for use within a line.
+/// Describes a graded class's containment, for use within a line.
 pub fn containment(record: &Record) -> String {
     let mut others: BTreeMap<&str, usize> = BTreeMap::new();
     for tier in record.submissions.iter().filter_map(|one| one.tier.as_deref()) {

@@ -25,8 +25,8 @@ pub fn word(stage: &Stage) -> String {
     }
 }
 
-/// Returns points as text: a number, a dash if the points are not known, or a number with `?` if it is a sum without
-/// the points of some stages.
+/// Returns points as text: a number, a dash if the points are unknown, or a number with `?` if it is a sum that leaves
+/// out some stages.
 pub fn known(points: Option<u32>, is_complete: bool) -> String {
     let mark = if is_complete { "" } else { "?" };
     points.map_or("–".to_owned(), |points| format!("{points}{mark}"))

@@ -1,5 +1,5 @@
-//! `cargo lab book`: opens the pages of the book in a browser. A student's kit contains the pages. In other kits,
-//! mdBook builds the pages.
+//! `cargo lab book`: opens the book's pages in a browser. A student's kit contains the pages. In other kits, mdBook
+//! builds the pages.
 
 use std::fs;
 use std::io;
@@ -19,7 +19,7 @@ pub const EXPORTED: &str = "docs/book";
 /// The folder with the pages that mdBook builds in this kit, as in `docs/book.toml`.
 const BUILT: &str = "target/book";
 
-/// The path at which `.ci/run` installs mdBook.
+/// The path where `.ci/run` installs mdBook.
 const MDBOOK: &str = "target/tools/bin/mdbook";
 
 /// The command that installs mdBook, in the version that `.ci/run` uses. A test compares the two versions.
@@ -83,7 +83,7 @@ fn find(pages: &Path, wanted: &str) -> Result<(String, Option<String>)> {
     }
 }
 
-/// Returns the names of the pages.
+/// Returns the pages' names.
 fn names(pages: &Path) -> Result<Vec<String>> {
     // mdBook also creates these pages, which are not for readers.
     const NOT_FOR_READERS: [&str; 3] = ["404", "print", "toc"];

@@ -81,7 +81,7 @@ impl Options {
         Self { all: true, ..Self::default() }
     }
 
-    /// Returns the stages of the target that these options can grade.
+    /// Returns the target's stages that these options can grade.
     fn stages(&self) -> Vec<StageNumber> {
         let is_foreign = self.server.is_some() || self.client.is_some();
         let is_included = |lab: u32, stage: &Stage| {
@@ -136,7 +136,7 @@ pub fn to_the_last_line(check: impl FnOnce() -> Result<Checked>) -> ExitCode {
     status
 }
 
-/// The result of a check.
+/// A check's result.
 pub struct Checked {
     /// The first stage that does not pass, if any.
     pub first: Option<StageNumber>,

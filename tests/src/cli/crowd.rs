@@ -33,8 +33,8 @@ const LIMITS: Limits = Limits {
     last_patience: TIMEOUT,
 };
 
-/// The time between two reports of progress. This time must be longer than a second: if the output is not a terminal, a
-/// step is not shown if another step follows within a second.
+/// The time between two reports of progress. This time must be longer than a second: without a terminal, a step is not
+/// shown if another follows within a second.
 const PROGRESS: Duration = Duration::from_millis(1500);
 
 /// The command line.

@@ -73,7 +73,7 @@ pub fn step(kit: &Path, lab: &Lab, stage: &Stage, verdict: &Verdict) -> String {
     lines.join("\n")
 }
 
-/// Returns lines that name the functions of a stage in a guided lab.
+/// Returns lines that name a stage's functions in a guided lab.
 fn functions(kit: &Path, lab: u32, stage: u32) -> Vec<String> {
     let places = match exercises_of_lab(kit, lab) {
         Ok(places) => exercises::of_stage(places, stage),

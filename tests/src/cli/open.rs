@@ -12,13 +12,13 @@ use syn::{Item, UseTree};
 
 use crate::kit::files::{self, PRISTINE};
 
-/// The source of a library in an open lab.
+/// A library's source in an open lab.
 const LIBRARY: &str = "\
 //! Put code here that the server and the client share. If you do not need one, leave it empty.
 ";
 
-/// Returns the files of an open lab: their paths below `labs/` and their contents. Except for the sources, all files
-/// are the same as in the guided lab.
+/// Returns an open lab's files: their paths below `labs/` and their contents. Except for the sources, all files are the
+/// same as in the guided lab.
 ///
 /// # Errors
 /// Returns an error if a starter cannot be read or parsed.

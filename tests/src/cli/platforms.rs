@@ -18,7 +18,7 @@ use crate::kit::files;
 use crate::submission::handed_in::Files;
 use crate::submission::zipped;
 
-/// The folder of the scripts.
+/// The folder with the scripts.
 const SCRIPTS: &str = "tests/platforms";
 
 /// The options.

@@ -18,9 +18,9 @@ use crate::harness::stage::{Lab, Stage};
 /// The time after which a step is printed as a line if the output is not a terminal.
 const LONG: Duration = Duration::from_secs(1);
 
-/// The progress of a command. A terminal shows the progress in an animated line, which disappears at the end. If the
-/// output is not a terminal, each step that takes longer than [`LONG`] is printed as one line. The line or lines are
-/// written to stderr.
+/// A command's progress. A terminal shows the progress in an animated line, which disappears at the end. If the output
+/// is not a terminal, each step that takes longer than [`LONG`] is printed as one line. The line or lines are written
+/// to stderr.
 pub struct Progress {
     bar: ProgressBar,
     lines: Option<(Sender<String>, JoinHandle<()>)>,

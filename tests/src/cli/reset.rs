@@ -97,7 +97,7 @@ pub fn run(kit: &Path, options: Options) -> Result<()> {
 struct Change {
     /// The new content of the file, or `None` if the file is to be removed.
     text: Option<String>,
-    /// The description of the change.
+    /// A description of the change.
     what: String,
 }
 
@@ -135,7 +135,7 @@ fn whole_lab(kit: &Path, lab: u32, way: Way) -> Result<Changes> {
     Ok(changes)
 }
 
-/// Returns the files of the guided starter: their paths below `labs/` and their contents.
+/// Returns the guided starter's files: their paths below `labs/` and their contents.
 fn guided(kit: &Path, lab: u32) -> Result<BTreeMap<PathBuf, String>> {
     let pristine = kit.join(PRISTINE);
     let mut starter = BTreeMap::new();

@@ -29,7 +29,7 @@ pub struct Options {
     load: bool,
 }
 
-/// The author of the graded programs and the number of the stage.
+/// The graded programs' author and the stage number.
 type StageOf = (Author, StageNumber);
 
 /// For each stage, the different verdicts, each with the first report that had this verdict.

@@ -26,7 +26,7 @@ unused_mut = \"allow\"
 unused_variables = \"allow\"
 ";
 
-/// Creates the starters of the kit in the `kit` folder.
+/// Creates the starters for the kit in the `kit` folder.
 ///
 /// Does not overwrite files that a student has changed, unless `force` is set. If `check` is set, writes nothing and
 /// checks that the starters are up to date.
@@ -86,8 +86,8 @@ pub fn make(
 ) -> Result<BTreeMap<PathBuf, String>> {
     let mut starters = BTreeMap::new();
     for path in files::below(solutions)? {
-        // The tests of the small libraries are left out. They would tell the student whether the code is right before
-        // the grader does.
+        // The small libraries' tests are left out. They would tell the student whether the code is right before the
+        // grader does.
         if path.components().any(|part| part.as_os_str() == "tests") {
             continue;
         }

@@ -24,8 +24,8 @@ pub struct Options {
     /// A class's logs, to be combined. Default: your own log
     #[arg(value_name = "LOG")]
     logs: Vec<PathBuf>,
-    /// From now on, notes each check and each hint in `.kept/stats.log`. A line contains the time, the numbers of the
-    /// lab and the stage, and the verdict. The log contains no names, paths, or program output. Nothing is sent
+    /// From now on, notes each check and each hint in `.kept/stats.log`. A line contains the time, the lab and stage
+    /// numbers, and the verdict. The log contains no names, paths, or program output. Nothing is sent
     #[arg(long, conflicts_with_all = ["off", "logs"])]
     on: bool,
     /// Stops the log and renames it to `.kept/stats-off.log`
@@ -44,7 +44,7 @@ struct Work {
     is_stop: bool,
 }
 
-/// The work on each stage that was tried or at which a lab stops. The keys are the numbers of the lab and the stage.
+/// The work on each stage that was tried or at which a lab stops. The keys are the lab and stage numbers.
 type Works = BTreeMap<(u32, u32), Work>;
 
 /// Shows the numbers or switches the log on or off.
@@ -59,7 +59,7 @@ pub fn run(kit: &Path, options: &Options) -> Result<()> {
             .with_context(|| format!("cannot switch on the log {}", on.display()))?;
         say(&format!(
             "From now on, each check and each hint is noted in {ON}, in the folder of the kit. A line \
-             contains the time, the numbers of the lab and the stage, and the verdict. The log \
+             contains the time, the lab and stage numbers, and the verdict. The log \
              contains no names, paths, or program output. Nothing is sent. The log is never \
              larger than {} MiB.",
             MAX_BYTES / 1024 / 1024

@@ -28,7 +28,7 @@ pub struct Options {
     output: Option<PathBuf>,
 }
 
-/// Packs the kit and grades the contents of the zip. Returns the exit status, which is 0 if every stage passes.
+/// Packs the kit and grades the zip's contents. Returns the exit status, which is 0 if every stage passes.
 ///
 /// # Errors
 /// Returns an error if there is nothing to hand in, or the zip cannot be written.

@@ -65,7 +65,7 @@ pub struct Options {
         "lab", "server", "to", "port", "host", "save", "split", "hold", "glue", "delay", "rate", "end", "only", "seed",
     ])]
     show: Option<PathBuf>,
-    /// Writes the packets of the session to this file, for Wireshark
+    /// Writes the session's packets to this file, for Wireshark
     #[arg(long, value_name = "FILE")]
     pcap: Option<PathBuf>,
     #[command(flatten)]
@@ -337,7 +337,7 @@ fn address(text: &str) -> Result<SocketAddr> {
     let found = text.to_socket_addrs().with_context(|| {
         format!("{text} is not an address; write HOST:PORT, for example 127.0.0.1:4000")
     })?;
-    // IPv4 addresses are preferred, because the servers of the labs listen on IPv4.
+    // IPv4 addresses are preferred, because the labs' servers listen on IPv4.
     let found: Vec<_> = found.collect();
     let best = found.iter().find(|address| address.is_ipv4()).or(found.first());
     best.copied().with_context(|| format!("no address was found for {text}"))

@@ -21,7 +21,7 @@ pub struct Exercise {
     /// The later stages that test this function again, as its doc comment says. These stages have no functions of their
     /// own.
     pub also: Vec<u32>,
-    /// The name of the function.
+    /// The function's name.
     pub name: String,
     /// The byte range of the function, including its doc comment.
     pub item: Range<usize>,
@@ -31,7 +31,7 @@ pub struct Exercise {
     pub summary: String,
 }
 
-/// Returns the functions that the student has to write in a source file, in the order in which they appear there.
+/// Returns the functions that the student has to write in a source file, in the order of their appearance.
 ///
 /// # Errors
 /// Returns an error if the file is not valid Rust.
@@ -45,16 +45,16 @@ pub fn exercises(source: &str) -> Result<Vec<Exercise>> {
 
 /// A function that the student has to write and its file.
 pub struct Location {
-    /// The path of the file, relative to the kit.
+    /// The file's path, relative to the kit.
     pub path: PathBuf,
-    /// The content of the file.
+    /// The file's content.
     pub source: String,
     /// The function.
     pub task: Exercise,
 }
 
 impl Location {
-    /// Returns the text of the function, including its doc comment.
+    /// Returns the function's text, including its doc comment.
     pub fn item(&self) -> &str {
         &self.source[self.task.item.clone()]
     }
@@ -156,7 +156,7 @@ impl<'a> Visit<'a> for Finder {
     }
 }
 
-/// Returns the text of an attribute that is a line of a doc comment.
+/// If an attribute is a line of a doc comment, returns the line's text.
 fn doc_line(attribute: &syn::Attribute) -> Option<String> {
     let syn::Meta::NameValue(doc) = &attribute.meta else { return None };
     let syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) = &doc.value else {
@@ -165,7 +165,7 @@ fn doc_line(attribute: &syn::Attribute) -> Option<String> {
     Some(text.value())
 }
 
-/// Returns the number at the beginning of a text, for example 12 for `12 tests this`.
+/// Returns the number at the start of a text, for example 12 for `12 tests this`.
 fn number(text: &str) -> Option<u32> {
     text.split(|char: char| !char.is_ascii_digit()).next()?.parse().ok()
 }

@@ -51,7 +51,7 @@ fn are_like_sources(kit: &Path, lab: u32) -> Result<()> {
     for path in sources {
         let (path, shown) = (labs.join(&path), Path::new("labs").join(&path));
         let shown = shown.display();
-        // `fs::metadata` follows links, so the target of a link must also be a file.
+        // `fs::metadata` follows links, so a link's target must also be a file.
         let file = fs::metadata(&path).with_context(|| format!("cannot read {shown}"))?;
         ensure!(file.is_file(), "{shown} is not a file");
         ensure!(file.len() <= MAX_SOURCE, "{shown} is longer than {} KiB", MAX_SOURCE / 1024);

@@ -76,7 +76,7 @@ fn sources(folder: &Path, lab: u32) -> std::io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// Returns the functions in a text and, for each function, whether its doc comment names a stage.
+/// Returns the functions in a source text and, for each function, whether its doc comment names a stage.
 fn functions(text: &str) -> Vec<(String, bool)> {
     let mut found = Vec::new();
     let mut has_stage = false;

@@ -222,8 +222,8 @@ fn is_made(path: &Path) -> bool {
     path.iter().any(|part| MADE.iter().any(|made| part == *made))
 }
 
-/// Returns the path of an entry if it does not lead out of the submission. Some programs on Windows write `\` between
-/// the parts of a path.
+/// Returns an entry's path if it does not lead out of the submission. Some programs on Windows write `\` between a
+/// path's parts.
 fn clean(name: &str) -> Option<PathBuf> {
     let name = if name.contains('/') { name.to_owned() } else { name.replace('\\', "/") };
     if name.starts_with('/') || name.contains('\0') {

@@ -21,7 +21,7 @@ pub const MAX_SOURCE: u64 = 1024 * 1024;
 pub struct Package {
     /// The name, such as `lab2-server`.
     pub name: String,
-    /// The number of the lab.
+    /// The lab number.
     pub lab: u32,
     /// The folder, such as `lab2-nick-group/server`.
     pub folder: PathBuf,
@@ -40,7 +40,7 @@ pub struct Sources {
     pub left_out: BTreeMap<String, String>,
 }
 
-/// Returns the packages of the labs in `starters`.
+/// Returns the labs' packages in `starters`.
 ///
 /// # Errors
 /// Returns an error if the kit cannot be read.
@@ -60,7 +60,7 @@ pub fn packages(starters: &Path) -> Result<Vec<Package>> {
     Ok(packages)
 }
 
-/// Takes the sources of the packages from a submission. `kit` is the manifest of the kit's workspace.
+/// Takes the packages' sources from a submission. `kit` is the manifest of the kit's workspace.
 ///
 /// # Errors
 /// Returns an error if the submission cannot be read or contains no lab.

@@ -11,7 +11,7 @@ use std::path::{self, Path, PathBuf};
 
 use crate::kit::files::PRISTINE;
 
-/// The folders of the exercises and of the finished programs.
+/// The folders with the exercises and the finished programs.
 const AUTHORS: [&str; 2] = ["labs", "solutions"];
 
 /// The names of a lab's programs. A lab's other packages are libraries.
@@ -55,7 +55,7 @@ impl Apart {
         Ok(Self { kit, folder, program: program.to_owned() })
     }
 
-    /// The folder of the workspace.
+    /// The workspace folder.
     pub fn folder(&self) -> &Path {
         &self.folder
     }

@@ -162,7 +162,7 @@ impl Folder {
         Ok(Self(tempfile::Builder::new().prefix("program-").tempdir_in(path)?.keep()))
     }
 
-    /// The path of the folder.
+    /// The folder's path.
     pub fn path(&self) -> &Path {
         &self.0
     }

@@ -145,9 +145,9 @@ fn build() -> Result<BpfProgram, Error> {
     Ok(before().into_iter().chain(filter).collect())
 }
 
-/// The instructions before the filter, which reject `clone3` and the calls of the x32 ABI. The flags of `clone3` are in
-/// memory, where a filter cannot see them. Calls of the x32 ABI have different numbers. The error is `ENOSYS`, so that
-/// the C library uses other calls instead.
+/// The instructions before the filter, which reject `clone3` and x32 ABI calls. The flags of `clone3` are in memory,
+/// where a filter cannot see them. The x32 ABI's calls have different numbers. The error is `ENOSYS`, so that the C
+/// library uses other calls instead.
 fn before() -> [sock_filter; 4] {
     const X32: u32 = 0x4000_0000;
     let clone3 = u32::try_from(libc::SYS_clone3).unwrap_or(u32::MAX);

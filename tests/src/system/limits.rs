@@ -1,4 +1,4 @@
-//! Sets the limits of a program under test and keeps it from inheriting the grader's signal settings and open files.
+//! Sets limits for a program under test and keeps it from inheriting the grader's signal settings and open files.
 
 use std::io;
 use std::num::NonZero;

@@ -187,7 +187,7 @@ impl Table {
     }
 }
 
-/// Returns the memory of a process, including its proportional share of shared pages; see `proc_pid_smaps(5)`. Returns
+/// Returns a process's memory, including its proportional share of shared pages; see `proc_pid_smaps(5)`. Returns
 /// `resident` if the system does not report this share, and 0 if the process has ended in the meantime.
 fn proportional(pid: i32, resident: u64) -> u64 {
     let text = match fs::read_to_string(format!("/proc/{pid}/smaps_rollup")) {

@@ -29,7 +29,7 @@ pub struct Process {
     excess: OnceLock<(Excess, Duration)>,
 }
 
-/// The exceeded limit for which the grader killed a program.
+/// The exceeded limit that made the grader kill a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Excess {
     /// More memory than [`crate::system::memory::MAX_MEMORY`].
@@ -43,7 +43,7 @@ pub enum Excess {
 pub struct Ended {
     /// The exit status of the process, unless the grader killed it.
     pub status: Option<WaitStatus>,
-    /// The time from the start of the process to its end.
+    /// The time from the process's start to its end.
     pub after: Duration,
     /// The processor time that the process had used when the grader killed it.
     pub cpu_time: Duration,
@@ -55,13 +55,12 @@ pub struct Ended {
     pub waits: Waits,
     /// The busiest child of the process when the grader killed it; see [`Process::busiest_child`].
     pub busiest_child: Option<String>,
-    /// The exceeded limit for which the grader killed the process before the end of the stage, and the time of this
-    /// decision.
+    /// The exceeded limit that made the grader kill the process before the stage ended, and the time of this decision.
     pub excess: Option<(Excess, Duration)>,
 }
 
 impl Ended {
-    /// Returns the state of the process at a given time. A process that ended later counts as still running.
+    /// Returns the process's state at a given time. A process that ended later counts as still running.
     #[must_use]
     pub fn as_of(self, started: Instant, time: Instant) -> Self {
         let was_running = started + self.after > time;

@@ -293,7 +293,7 @@ impl Program {
         Ok(())
     }
 
-    /// Changes the size of the terminal. The system tells the program that the size has changed.
+    /// Changes the terminal's size. The system tells the program that the size has changed.
     pub fn resize(&self, columns: NonZero<u16>, rows: NonZero<u16>) -> io::Result<()> {
         self.output.look(|screen| screen.resize(columns, rows));
         set_size(self.keyboard.as_fd(), columns, rows)

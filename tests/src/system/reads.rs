@@ -32,7 +32,7 @@ const SYSTEM: &[&str] = &[
 const PROC: &[&str] =
     &["cpuinfo", "filesystems", "loadavg", "meminfo", "stat", "sys", "uptime", "version", "vmstat"];
 
-/// The beginnings of the names of the files and folders in `/etc` that programs may read.
+/// The prefixes of file and folder names in `/etc` that programs may read.
 const ETC: &[&str] = &[
     "alternatives",
     "ca-certificates",
@@ -64,10 +64,10 @@ const ETC: &[&str] = &[
 /// The folders of a kit that contain other people's work, the grader, and build results.
 const OTHERS: &[&str] = &["solutions", "tests", "labs", "target", ".git"];
 
-/// Additional paths that programs may read, as named by the user of the grader.
+/// Additional paths that programs may read, as named by the grader's user.
 static MORE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
-/// The folder of a submission. The contents of the files in this folder must not give programs access to more files.
+/// A submission's folder. The contents of the files in this folder must not give programs access to more files.
 static DISTRUSTED: Mutex<Option<PathBuf>> = Mutex::new(None);
 
 /// Prevents programs from reading the targets of links, the interpreters of scripts, and other files to which the files

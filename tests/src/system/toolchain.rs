@@ -1,6 +1,5 @@
-//! Determines which parts of the machine and of a kit `cargo build` needs. The compiler reads the sources of a
-//! submission, so everything that the compiler may read can become part of the program (`include_str!`, `#[path]`,
-//! `env!`).
+//! Determines which parts of the machine and of a kit `cargo build` needs. The compiler reads a submission's sources,
+//! so everything that the compiler may read can become part of the program (`include_str!`, `#[path]`, `env!`).
 
 use std::env;
 use std::fs;
@@ -20,7 +19,7 @@ const SETTINGS: [&str; 4] =
 /// The folders of a kit whose packages cargo reads but does not always build.
 const PACKAGES: [&str; 3] = ["labs", "solutions", "tests"];
 
-/// The beginnings of the names of the environment variables that a build needs.
+/// The name prefixes of the environment variables that a build needs.
 const VARIABLES: [&str; 16] = [
     "AR",
     "CARGO",

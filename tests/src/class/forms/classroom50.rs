@@ -44,7 +44,7 @@ pub fn result_with(
         "review": given("REVIEW_URL").unwrap_or_else(|_| commit.clone()),
         "commit": commit,
         "release": given("RELEASE_URL")?,
-        // The runner replaces this date with the date of the commit.
+        // The runner replaces this date with the commit date.
         "datetime": submission.date,
         "graded_at": submission.date,
         "score": submission.points,

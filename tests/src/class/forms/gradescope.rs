@@ -13,7 +13,7 @@ use crate::class::record::{Record, Submission, Verdict};
 /// # Errors
 /// This function never returns an error.
 pub fn results(record: &Record, submission: &Submission) -> Result<Option<String>> {
-    // There is no total score here, because Gradescope adds up the scores of the tests.
+    // There is no total score here, because Gradescope adds up the tests' scores.
     let results = json!({
         "output": summary(submission),
         "output_format": "text",

@@ -73,7 +73,7 @@ fn suite(
         elements.filter(|(one, ..)| *one == element).count()
     };
     let seconds: f64 = cases.iter().map(|case| case.seconds).sum();
-    // The schema requires neither a time zone nor the name of the machine.
+    // The schema requires neither a time zone nor the machine's name.
     let date = escape(submission.date.trim_end_matches('Z'));
     write!(
         out,

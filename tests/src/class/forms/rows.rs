@@ -12,20 +12,20 @@ const LONGEST: usize = 8 << 10;
 /// One test, as other systems show it.
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// The number of the lab.
+    /// The lab number.
     pub lab: u32,
-    /// The number of the stage, such as `2.05`. If the numbers are sorted as text, the stages are in order. The row for
-    /// the hidden stages of a lab has no number.
+    /// The stage number, such as `2.05`. If the numbers are sorted as text, the stages are in order. The row for the
+    /// hidden stages of a lab has no number.
     pub number: String,
-    /// The title of the stage. No two stages of a lab have the same title.
+    /// The stage title. No two stages of a lab have the same title.
     pub title: String,
     /// The verdict.
     pub verdict: Verdict,
     /// The verdict, followed by the report if there is one. The text contains only visible characters and newlines.
     pub output: String,
-    /// The points, multiplied by the weight of the lab, or `None` if the grader failed.
+    /// The points, multiplied by the lab's weight, or `None` if the grader failed.
     pub points: Option<u32>,
-    /// The maximum number of points, multiplied by the weight of the lab.
+    /// The maximum number of points, multiplied by the lab's weight.
     pub maximum: u32,
     /// Whether the stage is hidden from students.
     pub is_hidden: bool,

@@ -23,7 +23,7 @@ use crate::labs;
 use crate::report::ladder::{Ladder, Marks, Size};
 use crate::report::{screens, svg};
 
-/// The folder of the figures.
+/// The folder with the figures.
 const FOLDER: &str = "docs/src/figures";
 
 /// Returns a short chat for the picture of a lab's wire format.

@@ -39,7 +39,7 @@ pub const fn line(who: usize, types: &'static str, then: usize, sees: &'static s
     Line { who, types, then, sees }
 }
 
-/// The moments at which a play can pause.
+/// The moments when a play can pause.
 pub enum Moment {
     /// Before a line is typed and at the end.
     Line,

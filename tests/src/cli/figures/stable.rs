@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use crate::journal;
 use crate::journal::{Event, EventKind, Wire};
 
-/// Returns the events of a play up to its end. Replaces the server's port in this run with the lab's usual port, and
-/// the clients' ports with fixed ports.
+/// Returns a play's events up to its end. Replaces the server's port in this run with the lab's usual port, and the
+/// clients' ports with fixed ports.
 pub fn with_usual_ports(events: &[Event], default: &str) -> Vec<Event> {
     let mut events = journal::merged(events);
     let mut usual: BTreeMap<String, String> = BTreeMap::new();
