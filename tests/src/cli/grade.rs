@@ -38,7 +38,7 @@ pub struct Options {
     /// is one
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
-    /// The file with finished programs that `cargo lab export --control` has written. Default: the programs of this kit
+    /// The file with finished programs, written by `cargo lab export --control`. Default: the programs of this kit
     #[arg(long, value_name = "FILE")]
     control: Option<PathBuf>,
     /// The number of submissions that are graded at the same time. Default: half the number of processors

@@ -58,8 +58,8 @@ Labs and stages:
 The lab that you are working on:
   Without a command, the map shows all labs, but only the stages of the lab that you are working on.
   You are working on the unfinished lab whose source files you changed last. A lab is unfinished
-  until all its stages pass. Only files that differ from the starter count as changed, at the time
-  when they were last saved. If you have changed no unfinished lab, the first one comes next.";
+  until all its stages pass. A file counts as changed if it differs from the starter, and its last
+  save is the time of the change. If you have changed no unfinished lab, the first one comes next.";
 
 /// Work on the chat labs. Without a command, shows which stages pass and your next step
 #[derive(Parser)]

@@ -19,7 +19,7 @@ const KIND: u32 = 0o170_000;
 /// The value of the [`KIND`] bits for a regular file.
 const REGULAR: u32 = 0o100_000;
 
-/// The maximum number of files that are read.
+/// The maximum number of files to read.
 const MAX_FILES: usize = 1000;
 
 /// The maximum size of all files together, in bytes.
