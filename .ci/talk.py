@@ -12,7 +12,7 @@ import time
 
 FOLDER, START = sys.argv[1], sys.argv[2:]
 SUFFIX = ".exe" if os.path.exists(f"{FOLDER}/solution1-server.exe") else ""
-# The limit of each wait, in seconds. Only a program that hangs reaches this limit.
+# The time limit for each wait, in seconds. Only a program that hangs reaches this limit.
 LIMIT = 20
 # The programs to kill after a talk, because they are still running if the talk fails.
 running = []
@@ -46,7 +46,7 @@ class Feed:
             return taken
 
     def has(self, expected, limit=0):
-        """Returns whether these bytes have arrived, or arrive within the limit. Does not remove the bytes."""
+        """Returns whether these bytes have arrived or arrive within the limit. Does not remove the bytes."""
         with self.changed:
             return self.changed.wait_for(lambda: expected in self.bytes, limit)
 
@@ -78,7 +78,7 @@ class Peer(Feed):
 
 
 class Relay:
-    """Connects a client and its server, and can cut the connection. Wine may keep a killed server's connection open."""
+    """Connects a client and its server and can cut the connection. Wine may keep a killed server's connection open."""
 
     def __init__(self, port):
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -128,7 +128,7 @@ class Program(Feed):
 
 
 def server(number):
-    """Starts a server on a free port, and returns the server and the port."""
+    """Starts a server on a free port and returns the server and the port."""
     program = Program(f"solution{number}-server", 0)
     program.take(b"listening on 127.0.0.1:")
     return program, int(program.take(b"\n"))
@@ -343,7 +343,7 @@ def main():
     talks += [(f"client {number}", client, (number, globals()[f"client_{number}"])) for number in range(1, 5)]
     failures = 0
     for name, talk, arguments in talks:
-        # Try twice, because Wine kills a program (status -9) whose threads take half a second to end.
+        # Try twice, because Wine kills a program (status -9) whose threads take half a second to exit.
         for last in (False, True):
             began = time.monotonic()
             try:

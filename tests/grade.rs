@@ -1,4 +1,4 @@
-//! `cargo test`: runs every stage of every lab as a trial, then prints the scoreboard.
+//! `cargo test`: runs each stage of each lab as a trial and then prints the scoreboard.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -27,7 +27,7 @@ fn replay() -> Option<u64> {
     std::env::var("GRADER_SEED").ok()?.parse().ok()
 }
 
-/// The verdicts so far, by author, lab and stage.
+/// The verdicts so far, by author, lab, and stage.
 type Board = Arc<Mutex<BTreeMap<(&'static str, u32, u32), Verdict>>>;
 
 fn main() -> ExitCode {
@@ -36,7 +36,7 @@ fn main() -> ExitCode {
     if arguments.list {
         return grade_all(&arguments);
     }
-    // If the second process cannot be started, only a killed grader ends without a message.
+    // If the second process cannot be started, only the message about a killed grader is missing.
     let _ = last_word::wait_for_grader(print_no_points);
     let status = caught("the trials", || grade_all(&arguments)).unwrap_or_else(|why| {
         print_no_points(&format!("the grader failed: {why}"));
@@ -49,7 +49,7 @@ fn main() -> ExitCode {
     status
 }
 
-/// Runs the trials, and prints the sum of the points as the last line.
+/// Runs the trials and prints the sum of the points as the last line.
 fn grade_all(arguments: &Arguments) -> ExitCode {
     let (kit, board) = (grader::kit::root(), Board::default());
     let authors: Vec<Author> =
@@ -64,7 +64,7 @@ fn grade_all(arguments: &Arguments) -> ExitCode {
             }
         }
     }
-    // Build the programs now; otherwise, the first trial would build them, without any output meanwhile.
+    // Build the programs now; otherwise, the first trial would build them without showing any output.
     for author in &authors {
         let is_wanted = |trial: &Trial| {
             let name = trial.name();
@@ -125,7 +125,7 @@ fn grade(author: Author, at: usize, stage_at: usize, board: &Board) -> Result<Co
     completion
 }
 
-/// Adds the student's verdicts to the log, if the log is switched on.
+/// Adds the student's verdicts to the log if the log is switched on.
 fn note(kit: &Path, board: &Board) {
     let mut log = Log::open(kit);
     for ((author, lab, stage), verdict) in
@@ -140,7 +140,7 @@ fn note(kit: &Path, board: &Board) {
     }
 }
 
-/// Returns the points of each stage, with the sum in the last line, or `None` if no stage was graded.
+/// Returns each stage's points, with the sum in the last line, or `None` if no stage was graded.
 fn sum(author: Author, board: &Board) -> Option<String> {
     let board = board.lock().unwrap_or_else(PoisonError::into_inner);
     let (mut all, mut lines, mut without_verdict) = (Points::default(), Vec::new(), Vec::new());

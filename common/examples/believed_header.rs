@@ -1,4 +1,4 @@
-//! A trusted header: what a false length costs its sender, and what it costs the receiver.
+//! A trusted header: what a false length costs the sender and the receiver.
 
 mod loopback;
 #[macro_use]
@@ -11,16 +11,16 @@ use std::time::Duration;
 fn main() -> ExitCode {
     let prediction = prediction::ask(
         "A header of 10 digits says that 9999999999 bytes follow. Only 5 bytes follow.\n\
-         A server believes the header: it first reserves memory for the payload, and\n\
+         A server believes the header: it first reserves memory for the payload and\n\
          then reads. What happens?",
         &["the memory is reserved, and the read waits", "the memory is refused"],
     );
     prediction.compare(
         run(),
-        "15 bytes cost the client almost nothing, but they cost the server memory, and\n\
+        "15 bytes cost the client almost nothing, but they cost the server memory and\n\
          a thread that waits for bytes that never arrive. Linux can promise more memory\n\
-         than it has, and may end a program later, when the memory is used. So compare\n\
-         a length with a limit before you use the length.\n\
+         than it has and may kill a program later, when the memory is used. So compare\n\
+         a length with a limit before you use it.\n\
          Source: malloc(3), Notes.\n\
          Chapter: docs/src/lab3.md#stage-9",
     )
@@ -37,7 +37,7 @@ fn run() -> io::Result<char> {
     let length: u64 = String::from_utf8_lossy(&header).parse().map_err(io::Error::other)?;
     say!("The server read a header that promises {length} bytes.");
 
-    // `Vec::with_capacity` would end the program if the memory were refused.
+    // `Vec::with_capacity` would abort the program if the memory were refused.
     let mut payload = Vec::<u8>::new();
     let happened = match payload.try_reserve_exact(usize::try_from(length).unwrap_or(usize::MAX)) {
         Ok(()) => {

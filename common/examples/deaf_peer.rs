@@ -13,7 +13,7 @@ const LIMIT: u64 = 256_000_000;
 
 fn main() -> ExitCode {
     let prediction = prediction::ask(
-        "A client writes, again and again. The server never reads.\n\
+        "A client writes again and again. The server never reads.\n\
          How many bytes does the system accept before a write has to wait?",
         &[],
     );

@@ -10,7 +10,7 @@ use std::thread;
 
 fn main() -> ExitCode {
     let prediction = prediction::ask(
-        "A client writes \"hello\\n\" (6 bytes), and then \"hi\\n\" (3 bytes).\n\
+        "A client writes \"hello\\n\" (6 bytes) and then \"hi\\n\" (3 bytes).\n\
          Then the server calls read once, with room for 100 bytes.\n\
          How many bytes does this read return?",
         &[],

@@ -11,14 +11,14 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let prediction = prediction::ask(
         "A client writes \"hello\" and calls shutdown(Write). The server reads to the\n\
-         end of the stream, and only then writes a reply.\n\
+         end of the stream and only then writes a reply.\n\
          What does the client's next read return?",
         &["the reply", "0 bytes: the end of the stream", "an error"],
     );
     prediction.compare(
         run(),
         "Each direction of a connection ends separately, with its own FIN. The client\n\
-         ended only its own direction, so the server could still reply. A client that\n\
+         closed only its own direction, so the server could still reply. A client that\n\
          leaves in this way still receives everything that the server sends.\n\
          Source: shutdown(2); RFC 9293, section 3.6.\n\
          Chapter: docs/src/sockets.md#the-end-fin-and-time_wait",
@@ -33,7 +33,7 @@ fn run() -> io::Result<char> {
 
     let mut text = String::new();
     server.read_to_string(&mut text)?;
-    say!("The server read {text:?}, and then the end of the stream.");
+    say!("The server read {text:?} and then the end of the stream.");
     server.write_all(format!("you said {} bytes", text.len()).as_bytes())?;
 
     let mut buffer = [0; 100];

@@ -13,13 +13,13 @@ const LIMIT: u64 = 100_000;
 fn main() -> ExitCode {
     let prediction = prediction::ask(
         "The server has closed the connection, and its FIN has arrived. The client\n\
-         writes 1 byte, again and again. Which write is the first to fail?",
+         writes 1 byte again and again. Which write is the first to fail?",
         &[],
     );
     prediction.compare(
         run(),
         "A FIN says only that the server sends no more bytes; it might still read. So\n\
-         the client's system accepts the first byte, and sends it. The server's system\n\
+         the client's system accepts the first byte and sends it. The server's system\n\
          replies with a reset (RST), and only a later write reports it. A successful\n\
          write does not mean that anything has arrived.\n\
          Source: RFC 9293, section 3.6.1; send(2), EPIPE.\n\

@@ -1,4 +1,4 @@
-//! The queue of new connections: clients are connected although the server does not call accept.
+//! The queue of new connections: clients are connected even though the server does not call accept.
 
 #[macro_use]
 mod prediction;
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 fn main() -> ExitCode {
     let prediction = prediction::ask(
-        "A server listens, and does not call accept. 200 clients try to connect, one\n\
+        "A server listens but does not call accept. 200 clients try to connect, one\n\
          after the other. How many of them are connected?",
         &[],
     );
@@ -25,7 +25,7 @@ fn main() -> ExitCode {
     )
 }
 
-/// Returns the number of clients that were connected before the first client that was not connected.
+/// Returns the number of clients that were connected before one was not.
 fn run() -> io::Result<u64> {
     let listener = TcpListener::bind("127.0.0.1:0")?; // `bind` also calls listen(2).
     let address = listener.local_addr()?;
@@ -46,7 +46,7 @@ fn run() -> io::Result<u64> {
     say!("{} clients are connected.", clients.len());
     let connected = clients.len() as u64;
 
-    // The other clients leave, so that the queue becomes empty.
+    // The other clients leave, which empties the queue.
     clients.truncate(1);
     for mut client in clients {
         client.write_all(b"hello")?;

@@ -12,15 +12,15 @@ use socket2::{Domain, Socket, Type};
 
 fn main() -> ExitCode {
     let prediction = prediction::ask(
-        "A server ends a connection first, and then the client ends it. The server exits,\n\
-         and is restarted right away on the same port, without the option SO_REUSEADDR.\n\
+        "A server closes a connection first, and then the client closes it. The server\n\
+         exits and is restarted immediately on its port, without the option SO_REUSEADDR.\n\
          What does bind report?",
         &["success", "an error: the address is in use"],
     );
     prediction.compare(
         run(),
-        "The side that sent the first FIN keeps the connection in the state TIME_WAIT,\n\
-         on Linux for 60 s, so that late segments cannot enter a new connection. On\n\
+        "The side that sent the first FIN keeps the connection in the TIME_WAIT state\n\
+         (60 s on Linux) so that late segments cannot enter a new connection. On\n\
          Unix, Rust's TcpListener sets SO_REUSEADDR, which allows the bind; a plain\n\
          socket.socket() in Python does not.\n\
          Source: RFC 9293, section 3.6; socket(7), SO_REUSEADDR.\n\

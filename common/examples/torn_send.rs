@@ -11,7 +11,7 @@ use std::thread;
 
 fn main() -> ExitCode {
     let prediction = prediction::ask(
-        "Two threads write to one connection, without a lock. Each sends 40 messages of\n\
+        "Two threads write to one connection without a lock. Each sends 40 messages of\n\
          300000 bytes, with one write_all for each message.\n\
          Does every message arrive in one piece?",
         &["yes", "no, some of them are torn apart"],
@@ -36,8 +36,8 @@ fn run() -> io::Result<char> {
     Ok(if large == 0 { 'a' } else { 'b' })
 }
 
-/// Makes two threads send at the same time: one thread sends only the letter a, and the other sends only b. Returns how
-/// many times the letter changes inside a message.
+/// Has two threads send at the same time: one sends only the letter a, and the other sends only b. Returns how many
+/// times the letter changes inside a message.
 fn send(size: usize, messages: usize) -> io::Result<usize> {
     let (client, mut server) = loopback::connection()?;
     let client = Arc::new(client);

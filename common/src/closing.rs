@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 
 use crate::outbox::wait_for_backlogs;
 
-/// The maximum time for which a connection remains open after the decision to close it.
+/// The maximum time that a connection remains open after the decision to close it.
 pub const LINGER: Duration = Duration::from_secs(1);
 
 /// The maximum number of connections that linger at the same time. Further connections are closed immediately.
 const MAX_LINGERING: usize = 1000;
 
-/// Sends a peer the reason why it is not served, and closes the connection. This function never blocks, so the accept
-/// loop can call it, but `reason` must fit into a new send buffer.
+/// Tells a peer why it is not served and closes the connection. This function never blocks, so the accept loop can call
+/// it, but `reason` must fit into a new send buffer.
 ///
 /// ```
 /// # use std::io::{Read, Write};
@@ -60,8 +60,8 @@ pub fn drain(mut stream: &TcpStream) {
     LINGERING.fetch_sub(1, Ordering::Relaxed);
 }
 
-/// Makes Ctrl-C and SIGTERM end a server with status 0, after all pending data has been sent and the log has been
-/// written. The system closes the connections, so every client sees the end of the stream.
+/// Makes a server exit with status 0 on Ctrl-C or SIGTERM, after it has sent all pending data and written the log. The
+/// system closes the connections, so every client sees the end of the stream.
 ///
 /// # Errors
 /// Returns an error if the signal handler cannot be installed.
@@ -69,8 +69,8 @@ pub fn exit_on_ctrl_c() -> anyhow::Result<()> {
     Ok(ctrlc::set_handler(|| exit(0))?)
 }
 
-/// Ends the program with `status` as soon as all pending data has been sent and the log has been written, or after a
-/// second at the latest.
+/// Exits with `status` as soon as all pending data has been sent and the log has been written, but after a second at
+/// the latest.
 pub fn exit(status: i32) -> ! {
     wait_for_backlogs(Duration::from_millis(400));
     support::flush_log();

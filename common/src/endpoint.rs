@@ -49,7 +49,7 @@ impl<const DEFAULT_PORT: u16> Endpoint<DEFAULT_PORT> {
         self.listen_with(|address| TcpListener::bind(address))
     }
 
-    /// Opens the listening socket with `bind`, and gives it a long queue for new connections.
+    /// Opens the listening socket with `bind` and gives it a long queue for new connections.
     ///
     /// # Errors
     /// Returns an error if the port is in use or reserved, or if the address does not belong to this computer. The

@@ -4,7 +4,7 @@
 //! |--------------|-------------------------------------------------------------------|
 //! | [`endpoint`] | the command line `[PORT] --host HOST`; listening and connecting   |
 //! | [`serve`](mod@serve) | the accept loop: one thread per client, up to a limit     |
-//! | [`messages`] | cutting the byte stream of labs 1 and 2 into messages             |
+//! | [`messages`] | splitting the byte stream of labs 1 and 2 into messages           |
 //! | [`timed`]    | reading messages with a time limit                                |
 //! | [`outbox`]   | sending to many peers without being blocked by one of them        |
 //! | [`closing`]  | closing without losing the last bytes; Ctrl-C                     |

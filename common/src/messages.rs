@@ -30,7 +30,7 @@ const FIRST_MESSAGE: Duration = Duration::from_secs(1);
 /// If an original program's message has at least this many bytes, it may have been sent in several segments.
 const LONG: usize = 1024;
 
-/// Reads the messages of a connection, one at a time.
+/// Reads a connection's messages, one at a time.
 ///
 /// ```
 /// # use std::io::Write;
@@ -84,7 +84,7 @@ struct Greeting {
 impl<'a> Messages<'a> {
     /// For a server: reads messages from the client at the other end of `stream`. No other code may read from the
     /// stream. The client is one of our programs if its first message ends with a newline. The messages are meant for
-    /// `room`, which is notified whenever all bytes that have arrived have been read.
+    /// `room`, which is notified whenever all received bytes have been read.
     pub fn new(stream: &'a TcpStream, room: &'a dyn Gather) -> Self {
         Self { room, ..Self::with_limit(stream, MAX_MESSAGE, Peer::NewClient) }
     }
@@ -119,12 +119,12 @@ impl<'a> Messages<'a> {
         }
     }
 
-    /// Waits for one message of the handshake: `NICK`, or a nickname, which may be empty. Whichever kind of program
-    /// the peer is, the message ends with a newline or after a silence of 50 ms. Returns `None` at the end of the
-    /// stream.
+    /// Waits for one message of the handshake: `NICK`, or a nickname, which may be empty. No matter which kind of
+    /// program the peer is, the message ends with a newline or after a silence of 50 ms. Returns `None` at the end of
+    /// the stream.
     ///
     /// # Errors
-    /// Returns [`ErrorKind::TimedOut`] if the message has not arrived within `limit`; for other errors, see
+    /// Returns [`ErrorKind::TimedOut`] if the message does not arrive within `limit`; for other errors, see
     /// [`Messages::receive`].
     pub fn handshake(&mut self, limit: Option<Duration>) -> io::Result<Option<String>> {
         let peer = mem::replace(&mut self.peer, Peer::Stranger);

@@ -1,7 +1,7 @@
 //! The sending side of a connection, for a thread that must never wait.
 //!
-//! A blocking write to a peer that does not read may never return, and would hold up a whole broadcast. An [`Outbox`]
-//! gathers bytes instead, and sends all of them with one `send` that does not wait. One `send` costs hardly more for
+//! A blocking write to a peer that does not read may never return, so it would hold up a whole broadcast. Instead, an
+//! [`Outbox`] gathers bytes and sends all of them with one `send` that does not wait. One `send` costs hardly more for
 //! fifty messages than for one message. Bytes that the socket does not accept are added to a backlog, which a thread
 //! sends.
 
@@ -39,20 +39,20 @@ const KEEPALIVE: Duration = Duration::from_mins(1);
 #[cfg(target_os = "linux")]
 const GONE: Duration = Duration::from_mins(5);
 
-/// The time for which a backlog's thread waits for more bytes. On systems where every send may block, this thread sends
-/// all bytes.
+/// How long a backlog's thread waits for more bytes. On systems where every send may block, this thread sends all
+/// bytes.
 const IDLE: Duration = Duration::from_secs(if cfg!(target_os = "linux") { 0 } else { 5 });
 
-/// The maximum total number of bytes in all backlogs, and the current total number.
+/// The maximum and the current total number of bytes in all backlogs.
 static LIMIT: AtomicUsize = AtomicUsize::new(usize::MAX);
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 
-/// Limits the total memory for the backlogs of all peers, in bytes.
+/// Limits the total memory for all peers' backlogs, in bytes.
 pub fn limit_backlogs(bytes: usize) {
     LIMIT.store(bytes, Ordering::Relaxed);
 }
 
-/// Waits until all backlogs are empty, for at most `limit`. The program calls this function before it ends.
+/// Waits until all backlogs are empty, for at most `limit`. The program calls this function before it exits.
 pub fn wait_for_backlogs(limit: Duration) {
     let end = Instant::now() + limit;
     while WAITING.load(Ordering::Relaxed) > 0 && Instant::now() < end {
@@ -62,7 +62,7 @@ pub fn wait_for_backlogs(limit: Duration) {
 
 /// Gathers bytes for one peer and sends them without ever blocking.
 ///
-/// Dropping an outbox sends everything that was pushed, and then shuts down the sending side of the connection. A peer
+/// Dropping an outbox sends everything that was pushed and then shuts down the sending side of the connection. A peer
 /// that is gone or too far behind is disconnected: the thread that reads from it then sees the end of the stream.
 ///
 /// ```
@@ -103,21 +103,21 @@ struct Backlog {
 #[derive(Default)]
 struct State {
     bytes: VecDeque<u8>,
-    /// Whether a thread is sending `bytes`, so that new bytes must wait in the queue after them.
+    /// Whether a thread is sending `bytes`, so new bytes must wait in the queue after them.
     has_writer: bool,
-    /// Whether the outbox was dropped, so that the sending side is shut down after the last byte.
+    /// Whether the outbox was dropped, so the sending side is shut down after the last byte.
     closing: bool,
-    /// Whether the peer is disconnected, so that bytes that are pushed later are discarded.
+    /// Whether the peer is disconnected, so bytes that are pushed later are discarded.
     gone: bool,
 }
 
 impl Outbox {
     /// Creates an outbox for the peer at the other end of `stream`. No other code may write to the stream. After this
-    /// call, the system notices within a few minutes if the peer's machine has vanished (tcp(7)).
+    /// call, if the peer's machine vanishes, the system notices this within a few minutes (tcp(7)).
     pub fn new(stream: Arc<TcpStream>) -> Self {
         let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE);
         let socket = SockRef::from(&stream);
-        // If the system does not support an option, the outbox works without this option.
+        // If the system does not support an option, the outbox works without it.
         let _ = socket.set_tcp_keepalive(&keepalive.with_retries(4));
         #[cfg(target_os = "linux")]
         let _ = socket.set_tcp_user_timeout(Some(GONE));
@@ -134,7 +134,7 @@ impl Outbox {
         outbox
     }
 
-    /// Adds bytes to the next send. Pushing a clone of [`Bytes`] copies nothing, so many peers can share the same
+    /// Adds bytes to the next send. Pushing a clone of [`Bytes`] copies no data, so many peers can share the same
     /// bytes.
     pub fn push(&mut self, bytes: impl Into<Bytes>) {
         let bytes = bytes.into();
@@ -164,7 +164,7 @@ impl Outbox {
         self.gathered = pieces;
     }
 
-    /// Returns an error if the peer must be disconnected. The error contains the reason if the reason should be logged.
+    /// Returns an error if the peer must be disconnected. The error contains the reason if it should be logged.
     fn send_or_queue(&self, pieces: &[Bytes]) -> Result<(), Option<&'static str>> {
         let mut backlog = self.backlog.lock();
         if backlog.gone {
@@ -202,7 +202,7 @@ impl Outbox {
         Ok(())
     }
 
-    /// Returns how many bytes of the pieces the socket has accepted.
+    /// Returns how many of the pieces' bytes the socket has accepted.
     fn send(&self, pieces: &[Bytes]) -> io::Result<usize> {
         let Some(own_send) = self.send else {
             let mut slices = [IoSlice::new(&[]); MAX_PIECES];

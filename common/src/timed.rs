@@ -25,7 +25,8 @@ pub(crate) fn wait_readable(stream: &TcpStream, deadline: Option<Instant>) -> io
     }
 }
 
-/// Reads from a peer that may be silent between messages for any length of time, but must finish each message in time.
+/// Reads from a peer that may be silent between messages for any length of time, but that must finish each message in
+/// time.
 ///
 /// ```
 /// # use std::io::{BufRead, ErrorKind, Write};
@@ -56,13 +57,13 @@ pub struct TimedReader<'a> {
 impl<'a> TimedReader<'a> {
     /// Reads messages from `stream`. Each message may take at most `limit`, from its first byte to its last. If a
     /// message takes longer, a read returns an error of kind [`ErrorKind::TimedOut`], and the stream can no longer be
-    /// used. The messages are meant for `room`, which is notified whenever all bytes that have arrived have been read.
+    /// used. The messages are meant for `room`, which is notified whenever all received bytes have been read.
     pub fn new(stream: &'a TcpStream, limit: Duration, room: &'a dyn Gather) -> Self {
         let reader = BufReader::with_capacity(16 * 1024, stream);
         Self { reader, limit, has_begun: false, deadline: None, room }
     }
 
-    /// Marks the end of a message. The time limit of the next message starts with that message's first byte.
+    /// Marks the end of a message. The time limit for the next message starts with that message's first byte.
     pub fn restart(&mut self) {
         self.has_begun = !self.reader.buffer().is_empty();
         self.deadline = None;

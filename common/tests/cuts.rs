@@ -1,5 +1,5 @@
-//! Tests that the messages of labs 1 and 2 are received unchanged, wherever the stream is cut and however long
-//! the pauses are.
+//! Tests that the messages of labs 1 and 2 are received unchanged, no matter where the stream is split and how long the
+//! pauses are.
 
 use std::io::{Read, Write};
 use std::iter;
@@ -16,8 +16,8 @@ use proptest::sample::Index;
 /// The length of the silence that ends a message that may be complete.
 const SILENCE: Duration = Duration::from_millis(50);
 
-/// For each cut, the place in the text, whether the cut is moved to just before the next newline, and the length of the
-/// pause, in microseconds.
+/// For each cut, the position in the text, whether the cut is moved to just before the next newline, and the length of
+/// the pause, in microseconds.
 type Cuts = Vec<(Index, bool, u64)>;
 
 /// Limits the number of cases, because each case needs a connection and some time.
@@ -194,7 +194,7 @@ proptest! {
         prop_assert_eq!(received, expected);
     }
 
-    /// An original client does not mark the ends of its messages, so the stream is cut only between two messages.
+    /// An original client does not mark the ends of its messages, so the stream is split only between two messages.
     #[test]
     fn an_original_client(sent in vec((line(), 0..2000_u64), 1..6)) {
         let expected: Vec<_> = sent.iter().map(|(message, _)| message.clone()).collect();
@@ -202,7 +202,7 @@ proptest! {
         prop_assert_eq!(received, expected);
     }
 
-    /// An original server passes on our clients' newlines, but must not be mistaken for our server.
+    /// An original server passes on our clients' newlines but must not be mistaken for our server.
     #[test]
     fn an_original_server(sent in vec((line(), any::<bool>(), 0..2000_u64), 1..6)) {
         let mut expected = vec!["alice joined!".to_owned()];

@@ -1,4 +1,4 @@
-//! Runs the experiments in `examples/` without a person. What the experiments measure depends on the system and on its
+//! Runs the experiments in `examples/` automatically. What the experiments measure depends on the system and on its
 //! load, so only the form of their output is checked.
 
 use std::fs;
@@ -52,7 +52,7 @@ fn command(name: &str) -> Command {
     Command::new(program)
 }
 
-/// Returns the output of an experiment, after running the checks that are the same for all experiments.
+/// Returns an experiment's output after running the checks that are the same for all experiments.
 fn run(name: &str, input: &str) -> String {
     let mut command = command(name);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -81,7 +81,7 @@ fn run(name: &str, input: &str) -> String {
     text
 }
 
-/// Returns the part of the output between a text and the end of the line, or between two texts.
+/// Returns the part of the output between a given string and the end of the line, or between two given strings.
 fn after<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
     let (_, rest) = text.split_once(start).unwrap_or_else(|| panic!("no {start:?}: {text}"));
     rest.lines().next().unwrap().split(end).next().unwrap()

@@ -99,7 +99,7 @@ fn silence_does_not_end_a_message_of_our_client() {
     sender.join().unwrap();
 }
 
-/// Sends the pieces one by one, and checks that the messages received for each piece are its `expected` messages.
+/// Sends the pieces one by one and checks that the messages received for each piece are its `expected` messages.
 fn receive_each(messages: &mut Messages, peer: &mut TcpStream, pieces: &[(&str, &[&str])]) {
     for (piece, expected) in pieces {
         peer.write_all(piece.as_bytes()).unwrap();
@@ -152,7 +152,7 @@ fn the_first_message_of_a_trickling_client_ends_after_a_second() {
     trickler.join().unwrap();
 }
 
-/// Sends the next piece as soon as the reader has read the previous piece, however busy the machine is.
+/// Sends the next piece as soon as the reader has read the previous piece, no matter how busy the machine is.
 struct Follows {
     peer: TcpStream,
     next: Mutex<Option<Vec<u8>>>,
@@ -207,7 +207,7 @@ fn from_server(pieces: &[&str]) -> Vec<String> {
 
 #[test]
 fn a_client_recognizes_our_server_by_its_greeting() {
-    // However the greeting was cut, later lines from our server can arrive in pieces.
+    // No matter how the greeting was split, later lines from our server can arrive in pieces.
     let ours: [&[&str]; 4] = [
         &["alice joined!\nbo", "b: hi\n"],
         &["alice", " joined!\nbo", "b: hi\n"],
@@ -226,7 +226,7 @@ fn a_client_recognizes_an_original_server_by_any_other_greeting() {
     let originals: [(&[&str], &[&str]); 6] = [
         (&["alice joined!", "Connected", "bob: hi"], &["alice joined!", "Connected", "bob: hi"]),
         (&["alice joined!Connected", "bob: hi"], &["alice joined!Connected", "bob: hi"]),
-        // The original server passes on our client's line with its newline, but must not be mistaken for our server.
+        // The original server passes on our client's line with its newline but must not be mistaken for our server.
         (&["bob: hi\n", "one", "two\n", "three"], &["bob: hi", "one", "two", "three"]),
         (&["alice joined!bob: hi\n", "one", "two"], &["alice joined!bob: hi", "one", "two"]),
         (

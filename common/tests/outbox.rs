@@ -11,11 +11,10 @@ use std::time::{Duration, Instant};
 use common::outbox::MAX_BACKLOG;
 use common::{Bytes, Outbox, send_now};
 
-/// A number of bytes that exceeds what the system can buffer for a peer that does not read, and far exceeds the
-/// backlog.
+/// More bytes than the system can buffer for a peer that does not read, and far more than the backlog.
 const FLOOD: usize = 64 * 1024 * 1024;
 
-/// The time limit of each wait. Only a broken outbox reaches it.
+/// The time limit for each wait. Only a broken outbox reaches it.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn connection() -> (TcpStream, Arc<TcpStream>, Outbox) {
@@ -43,7 +42,7 @@ fn fill(mut stream: &TcpStream) -> usize {
     filled
 }
 
-/// Returns bytes that reveal whether a byte is missing or in the wrong place.
+/// Returns bytes that reveal whether a byte is missing or in the wrong position.
 fn numbered(length: usize) -> Vec<u8> {
     (0..=250).cycle().take(length).collect()
 }
@@ -85,7 +84,7 @@ fn pushed_bytes_arrive_in_order_and_then_the_end() {
 #[test]
 fn a_backlog_is_sent_later_in_order() {
     let (peer, _stream, mut outbox) = connection();
-    // These bytes do not fit into the system's buffers, but fit into these buffers and the backlog together.
+    // These bytes do not fit into the system's buffers alone, but they fit into these buffers and the backlog together.
     let bytes = numbered(4_500_000);
     let expected = bytes.clone();
     let reader = thread::spawn(move || read_all(peer));

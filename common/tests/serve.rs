@@ -1,4 +1,4 @@
-//! Tests the accept loop: how many clients it serves, and how it refuses other clients.
+//! Tests the accept loop: how many clients it serves and how it refuses other clients.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -9,7 +9,7 @@ use std::{env, thread};
 
 const FULL: &[u8] = b"The server is full\n";
 
-/// Starts a server that sends `in` to each client, and closes the connection when the client has sent a byte.
+/// Starts a server that sends `in` to each client and closes the connection when the client has sent a byte.
 fn server(max_clients: usize) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

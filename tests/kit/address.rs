@@ -1,4 +1,4 @@
-//! Tests that a server that listens on all addresses of its computer fails one stage of its lab, and no other stage.
+//! Tests that a server that listens on all of its computer's addresses fails one stage of its lab and no other stage.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! Tests attempts to get points without work, or to harm the grader, another submission, or the machine. Each attempt
+//! Tests attempts to gain points without work or to harm the grader, another submission, or the machine. Each attempt
 //! succeeds if the program is not confined. In tier A, no attempt succeeds; in tier B, only a few succeed.
 
 use std::collections::BTreeMap;
@@ -62,13 +62,13 @@ const OPEN_IN_B: [&str; 4] = [
     "sees the computer's network",
 ];
 
-/// The environment variable with the command line for the test that runs in its own namespaces.
+/// The environment variable that holds the command line for the test that runs in its own namespaces.
 const COMMAND: &str = "ATTACKS";
 
 /// The outcome of each attempt, by name.
 type Ends = BTreeMap<String, String>;
 
-/// The targets of the attacks. All of them belong to the test.
+/// The attacks' targets. The test owns all of them.
 struct Targets {
     own: TempDir,
     work: TempDir,
@@ -151,7 +151,7 @@ fn ends(shown: &str) -> Ends {
 fn confined(command: &str, port: u16) -> Ends {
     let launch = Runnable::Command(command.to_owned()).launch(port, &[]).unwrap();
     let words: Vec<_> = command.split(' ').collect();
-    // These arguments are paths of other people's files, which a real command line would not name.
+    // These arguments are paths to other people's files, which a real command line would not contain.
     let others = [Path::new(words[3]), Path::new(words[4])];
     let place = match launch.place {
         Place::Here { port, reads } => {

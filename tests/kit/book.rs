@@ -1,4 +1,4 @@
-//! Tests the book in `docs/`: its links, includes, code blocks and figures.
+//! Tests the book in `docs/`: its links, includes, code blocks, and figures.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -21,8 +21,8 @@ const PLACES: [&str; 8] = [
     "https://www.unicode.org/",
 ];
 
-/// The kinds of code blocks. A test runs `sh` blocks, but not `sh,not-run` blocks, each of which has a comment before
-/// it that says why.
+/// The kinds of code blocks. A test runs `sh` blocks but not `sh,not-run` blocks; a comment before each `sh,not-run`
+/// block says why.
 const LANGUAGES: [&str; 9] = [
     "python",
     "rust,ignore",
@@ -35,13 +35,13 @@ const LANGUAGES: [&str; 9] = [
     "yaml",
 ];
 
-/// A page of the book.
+/// A page in the book.
 #[derive(Default)]
 pub struct Page {
     /// The targets of the links on the page.
     pub ids: BTreeSet<String>,
     links: Vec<String>,
-    /// The kind of each code block, and its code.
+    /// Each code block's kind and code.
     pub blocks: Vec<(String, String)>,
     /// The source text.
     pub text: String,
@@ -123,7 +123,7 @@ fn every_link_leads_somewhere() {
     nothing_is_wrong("these links lead nowhere", broken_links);
 }
 
-/// Checks this kit's book and that of a student's kit, which lacks some of the pages.
+/// Checks the book in this kit and in a student's kit; the latter lacks some of the pages.
 fn nothing_is_wrong(what: &str, wrong: impl Fn(&Path) -> Vec<String>) {
     let students = tempfile::tempdir().unwrap();
     lab().arg("export").arg(students.path()).assert().success();
@@ -156,7 +156,7 @@ fn broken_links(kit: &Path) -> Vec<String> {
     broken
 }
 
-/// mdBook omits an include that it cannot find, and continues.
+/// mdBook omits an include that it cannot find and continues.
 #[test]
 fn every_include_exists() {
     nothing_is_wrong("these includes do not exist", missing_includes);
@@ -200,7 +200,7 @@ fn every_source_file_named_in_the_chapter_about_the_kit_exists() {
         }
     }
     let text = fs::read_to_string(kit.join("docs/src/kit.md")).unwrap();
-    // If a text is split at its backticks, every second piece is code.
+    // When text is split at its backticks, every second piece is code.
     let named = text.split('`').skip(1).step_by(2);
     let is_source = |name: &&str| {
         let is_rust = Path::new(name).extension().is_some_and(|extension| extension == "rs");
@@ -249,7 +249,7 @@ fn every_code_block_says_what_it_is() {
 
 #[test]
 fn the_figures_show_what_the_programs_do() {
-    // The order of the events in a figure may differ on a busy machine. One run without a difference is enough.
+    // On a busy machine, the order of the events in a figure may differ. One run without a difference is enough.
     let check = || lab().args(["figures", "--check"]).output().unwrap();
     let mut output = check();
     for _ in 0..4 {

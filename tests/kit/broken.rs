@@ -1,5 +1,5 @@
-//! Tests a grader that has a bug in one of its parts. Only the output of that part is missing, and the last line always
-//! gives the sum of the points, or says that there is no sum.
+//! Tests a grader that has a bug in one of its parts. Only that part's output is missing, and the last line always
+//! gives the sum of the points or says that there is no sum.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -40,7 +40,7 @@ impl Check {
         String::from_utf8_lossy(&self.output.stdout).into_owned()
     }
 
-    /// Returns the lines of the stages, and the last line.
+    /// Returns the stages' lines and the last line.
     fn verdicts(&self) -> Vec<String> {
         let text = self.text();
         let is_stage = |line: &&str| {
@@ -71,7 +71,7 @@ fn unwrapped(text: &str) -> String {
 
 #[test]
 fn a_part_of_a_report_that_panics_costs_only_this_part() {
-    // A server that exits immediately fails every stage quickly.
+    // A server that exits immediately fails each stage quickly.
     let kit = TempDir::new().unwrap();
     let check = |breaks| {
         let mut check = lab_in(kit.path());
@@ -120,7 +120,7 @@ fn a_part_of_a_report_that_panics_costs_only_this_part() {
         if part == "the report" {
             continue;
         }
-        // All other parts are present, on the terminal and on the page.
+        // All other parts are present on the terminal and on the page.
         assert_eq!(page.matches("<section").count(), count, "{part}\n{page}");
         assert!(page.matches(sentence).count() >= count, "{part}\n{page}");
         let parts = [
@@ -236,20 +236,22 @@ fn a_grader_that_is_killed_has_no_sum() {
         let last = last_line(&text);
         assert_eq!(
             last,
-            format!(" no points: the grader was ended by {signal} before all stages were graded"),
+            format!(
+                " no points: the grader was terminated by {signal} before all stages were graded"
+            ),
             "{text}"
         );
         assert_eq!(waiting.wait().unwrap().code(), code, "{text}");
     };
     thread::scope(|scope| {
-        // If a signal from the user ends a program, a shell reports this in its own way. So the grader ends itself with
-        // the same signal.
+        // If a signal from the user terminates a program, a shell reports this in its own way. So the grader terminates
+        // itself with the same signal.
         scope.spawn(|| is_killed_by(Signal::SIGTERM, None));
         is_killed_by(Signal::SIGKILL, Some(137));
     });
 }
 
-/// Returns the only child of a process.
+/// Returns a process's only child.
 fn child_of(process: u32) -> Pid {
     let path = format!("/proc/{process}/task/{process}/children");
     let children = fs::read_to_string(path).unwrap();

@@ -22,7 +22,7 @@ const LIMIT: Duration = Duration::from_mins(3);
 
 const SERVER: &str = "labs/lab1-one-to-one/server/src/main.rs";
 
-/// Files of a kit that a submission must not include, with their paths from its `main.rs`.
+/// Kit files that a submission must not include, with their paths relative to its `main.rs`.
 const OTHERS: [&str; 4] = [
     "solutions/lab1-one-to-one/server/src/main.rs",
     "tests/src/labs/lab1/server.rs",
@@ -30,7 +30,7 @@ const OTHERS: [&str; 4] = [
     ".git/config",
 ];
 
-/// Makes a small kit with a student's server and a finished server.
+/// Creates a small kit with a student's server and a finished server.
 fn small_kit() -> tempfile::TempDir {
     let kit = tempfile::tempdir().unwrap();
     let write = |path: &str, text: &str| files::write(&kit.path().join(path), text).unwrap();
@@ -102,7 +102,7 @@ fn a_build_does_not_learn_the_home_folder() {
     assert!(built["lab1-server"].is_ok(), "{built:?}");
 }
 
-/// The attempts of a `Makefile`.
+/// What a `Makefile` attempts to do.
 const ATTEMPTS: [&str; 8] = [
     "reads the file of a neighbor",
     "lists the folder of a neighbor",
@@ -141,7 +141,7 @@ fn a_makefile_reaches_nothing_of_others() {
         fs::write(own.path().join(name), text).unwrap();
     }
 
-    // The output of a build is reported only if the build fails.
+    // A build's output is reported only if the build fails.
     let language = Language {
         name: "Make".to_owned(),
         file: "Makefile".to_owned(),
@@ -156,7 +156,7 @@ fn a_makefile_reaches_nothing_of_others() {
     assert!(!said.contains("it has a terminal"), "{said}");
     assert!(running(&mark).is_empty(), "{mark} is left");
 
-    // A build that is not confined can do everything that the `Makefile` attempts.
+    // An unconfined build can do everything that the `Makefile` attempts.
     let free = Command::new("make").arg("-s").arg("-C").arg(own.path()).output().unwrap();
     let free = String::from_utf8_lossy(&free.stdout);
     let begin = Instant::now();
@@ -169,7 +169,7 @@ fn a_makefile_reaches_nothing_of_others() {
     };
     assert!(!left.is_empty(), "this proves nothing: no process is left");
     for pid in left {
-        // This process may have ended in the meantime, because it may only have started the process that remains.
+        // This process may have ended in the meantime: its only task may have been to start the process that remains.
         let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
     }
     for name in ATTEMPTS {

@@ -1,4 +1,4 @@
-//! Tests the command lines of the finished programs.
+//! Tests the finished programs' command lines.
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use predicates::str::contains;
 
 use crate::LIMIT;
 
-/// The number of a lab, and its default port.
+/// A lab number and the lab's default port.
 const LABS: [(u32, u16); 4] = [(1, 9999), (2, 55555), (3, 9095), (4, 8080)];
 
 static BUILT: LazyLock<Built> = LazyLock::new(|| {

@@ -1,4 +1,4 @@
-//! Tests how `cargo lab` interprets its command line, and that it is never silent for long.
+//! Tests how `cargo lab` interprets its command line and that it is never silent for long.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -85,7 +85,7 @@ fn a_lab_and_a_stage_have_several_names() {
         println!("cargo lab {line}");
         lab(line).success().stdout(contains(" 1.4  The server relays"));
     }
-    // The kit may be in a folder called `lab`, or `1`.
+    // The kit may be in a folder called `lab` or `1`.
     let folder = tempfile::tempdir().unwrap();
     for (name, stages) in [("lab", "1.1"), ("1", "1")] {
         kit_with_server(&folder.path().join(name), LISTENS);
@@ -136,7 +136,7 @@ fn a_lab_is_run_in_the_terminal() {
     lab_in(kit.path()).args(["run", "1", "client"]).assert().code(1).stderr(missing);
 }
 
-/// Makes all files of a lab look as if they had been saved some time later. If the files looked older than the last
+/// Makes all of a lab's files look as if they had been saved some time later. If the files looked older than the last
 /// build, cargo would not build them again.
 fn saved(kit: &Path, lab: u32, later: Duration) {
     let labs = kit.join("labs");
@@ -160,7 +160,7 @@ fn the_map_begins_where_the_student_works() {
     };
     next("Lab 1 comes next: it is the first unfinished lab", "1.1");
 
-    // The files of the other labs have also been saved, but they are still those of the starter.
+    // The other labs' files have also been saved, but they are still the starter's files.
     write_bodies(kit, |lab, stage| [1, 3].contains(&lab) && stage == 1);
     saved(kit, 3, minute);
     next("You are working on lab 3", "3.2");

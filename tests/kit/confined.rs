@@ -1,4 +1,4 @@
-//! Tests what a confined program can still do, and what its limits are.
+//! Tests what a confined program can still do and what its limits are.
 
 use std::fs;
 use std::path::Path;
@@ -29,7 +29,7 @@ fn start(folder: &Path, program: &str) -> (Person, Journal) {
     (Person::start("mallory", &launch, Terminal::Dumb, &journal).unwrap(), journal)
 }
 
-/// Returns the limit that the person's program exceeded, or `None` if the grader did not end the program.
+/// Returns the limit that the person's program exceeded, or `None` if the grader did not stop the program.
 fn excess(person: &Person) -> Option<Excess> {
     let begin = Instant::now();
     while person.process().ended().is_none() && begin.elapsed() < LIMIT {
@@ -46,7 +46,7 @@ fn two_processes_together_have_too_much_memory() {
     assert_eq!(excess(&person), Some(Excess::Memory));
 }
 
-/// Asserts that the grader does not end the program, although the grader checks the limits several times while the
+/// Asserts that the grader does not stop the program, although the grader checks the limits several times while the
 /// program waits.
 fn is_not_ended(program: &str) {
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Tests the broadcast checker: it finds no mistake in a finished server, and finds each of the classic mistakes.
+//! Tests the broadcast checker: it finds no mistake in a finished server and finds each of the classic mistakes.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -96,7 +96,7 @@ fn mutants() -> Vec<Mutant> {
     table["mutant"].as_array().unwrap().iter().map(of).collect()
 }
 
-/// Asserts that `cargo lab crowd` reports the mistake, and the command that shows it again.
+/// Asserts that `cargo lab crowd` reports the mistake and the command that shows it again.
 fn reports_and_fails(number: u32, seed: u64, server: &str) {
     let (number, seed) = (number.to_string(), seed.to_string());
     let arguments = ["crowd", &number, "--seed", &seed, "--seconds", "1", "--server", server];
@@ -116,7 +116,7 @@ fn a_crowd_comes_to_the_finished_servers_and_not_to_an_unwritten_one() {
     crowd("5").assert().code(2).stderr(contains("there is no lab 5"));
 }
 
-/// The server ends when the crowd ends, for whatever reason the crowd ends.
+/// No matter why the crowd ends, the server ends with it.
 #[cfg(target_os = "linux")]
 #[test]
 fn ctrl_c_ends_the_server_of_a_crowd() {
@@ -157,7 +157,7 @@ fn ctrl_c_ends_the_server_of_a_crowd() {
 #[test]
 fn each_mistake_of_broadcasting_is_found_and_shown_with_few_messages() {
     let kit = students_kit();
-    // For work on a few mistakes, `MUTANTS` selects those whose names contain its value.
+    // For work on a few mistakes, `MUTANTS` selects the mistakes whose names contain its value.
     let named = std::env::var("MUTANTS").unwrap_or_default();
     let (mut wrong, mut shown) = (Vec::new(), Vec::new());
     for mutant in mutants().iter().filter(|mutant| mutant.name.contains(&named)) {

@@ -1,4 +1,4 @@
-//! Tests that the experiments in `common/examples/` and the book refer to each other, and that students get both.
+//! Tests that the experiments in `common/examples/` and the book refer to each other and that students get both.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

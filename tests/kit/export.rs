@@ -1,4 +1,4 @@
-//! Tests `cargo lab export`, and checks that a student can use the exported kit.
+//! Tests `cargo lab export` and checks that a student can use the exported kit.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,13 +24,13 @@ pub struct StudentsKit {
 }
 
 impl StudentsKit {
-    /// Returns the folder of the kit.
+    /// Returns the kit's folder.
     pub fn path(&self) -> &Path {
         self.folder.path()
     }
 }
 
-/// A lock, held by the test that is using the build folder of the students' kits.
+/// The test that is using the students' kits' build folder holds this lock.
 static TURN: Mutex<()> = Mutex::new(());
 
 /// Exports a student's kit. All such kits share a build folder, so the libraries are built only once; only one such kit
@@ -40,7 +40,7 @@ pub fn students_kit() -> StudentsKit {
     StudentsKit { folder: export_built_in("target/students"), _turn: turn }
 }
 
-/// Exports a kit whose build folder is a folder of this kit.
+/// Exports a kit whose build folder is in this kit.
 pub fn export_built_in(target: &str) -> TempDir {
     let kit = tempfile::tempdir().unwrap();
     lab().arg("export").arg(kit.path()).assert().success();
@@ -48,7 +48,8 @@ pub fn export_built_in(target: &str) -> TempDir {
     kit
 }
 
-/// Replaces function bodies in the starters of a student's kit with those of the solutions, for some labs and stages.
+/// Replaces function bodies in the starters of a student's kit with the solutions' function bodies, for some labs and
+/// stages.
 pub fn write_bodies(kit: &Path, is_written: impl Fn(u32, u32) -> bool) {
     let starters = starters::make(&grader::kit::root().join("solutions"), is_written).unwrap();
     for (path, text) in starters {
@@ -56,8 +57,8 @@ pub fn write_bodies(kit: &Path, is_written: impl Fn(u32, u32) -> bool) {
     }
 }
 
-/// Makes a new kit use the build folder of the students' kits, as [`students_kit`] does. Until the result is dropped,
-/// no other kit of this kind can exist.
+/// Makes a new kit use the build folder that the students' kits share, as [`students_kit`] does. Until the result is
+/// dropped, no other kit of this kind can exist.
 pub fn share_students_target(kit: &Path) -> MutexGuard<'static, ()> {
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     share_target(kit, &grader::kit::root().join("target/students")).unwrap();
@@ -69,11 +70,11 @@ fn a_students_kit_holds_no_solution() {
     assert_holds_no_solution(students_kit().path());
 }
 
-/// Asserts that no file of an exported kit contains the lines of a solution.
+/// Asserts that no file in an exported kit contains a solution's lines.
 pub fn assert_holds_no_solution(kit: &Path) {
     let mut exported = files::below(kit).unwrap();
     exported.retain(|path| !path.starts_with("target"));
-    // The pages of the book have pictures and fonts.
+    // The book's pages have pictures and fonts.
     let text = |path| String::from_utf8_lossy(&fs::read(kit.join(path)).unwrap()).into_owned();
     let texts: Vec<_> = exported.iter().map(text).collect();
     for (path, text) in exported.iter().zip(&texts) {
@@ -83,7 +84,7 @@ pub fn assert_holds_no_solution(kit: &Path) {
         assert!(!path.starts_with("tests/benches") && !text.contains("[[bench]]"), "{shown}");
         for lab in 1..=4 {
             let package = format!("solution{lab}-");
-            // The grader contains the names of the reference packages, but works without them.
+            // The grader contains the names of the reference packages but works without them.
             let is_grader = path.starts_with("tests/src");
             assert!(is_grader || !text.contains(&package), "{shown} names a package {package}");
         }
@@ -95,7 +96,7 @@ pub fn assert_holds_no_solution(kit: &Path) {
             let telling: Vec<_> = body.lines().map(str::trim).filter(is_code).collect();
             for (path, text) in exported.iter().zip(&texts) {
                 let given = telling.iter().filter(|line| text.contains(**line)).count();
-                // `common` also contains some bodies of only one line, for the later labs.
+                // For the later labs, `common` also contains some one-line bodies.
                 assert!(
                     telling.len() <= 1 || given < telling.len(),
                     "{} has the lines of `{}` in lab {lab}: {telling:#?}",
@@ -171,7 +172,7 @@ fn a_student_can_update_to_a_newer_kit_without_losing_work() {
     let (course, student) = (folder.path().join("course"), folder.path().join("student"));
     let server = "labs/lab1-one-to-one/server/src/main.rs";
 
-    // Make an older kit, with a different comment in the server and an additional file in the grader.
+    // Create an older kit with a different comment in the server and an additional file in the grader.
     lab().arg("export").arg(&course).assert().success();
     let newer = fs::read_to_string(course.join(server)).unwrap();
     let older = newer.replacen("//! ", "//! Old: ", 1);

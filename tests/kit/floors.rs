@@ -9,7 +9,7 @@ use grader::kit::files;
 use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::Visit;
 
-/// A file with more lines has more than one purpose, or is a list of data.
+/// A file with more lines has more than one purpose or is a list of data.
 const MOST_LINES: usize = 450;
 
 fn source() -> PathBuf {
@@ -78,7 +78,7 @@ impl Visit<'_> for Paths {
         self.add_tokens(call.tokens.clone());
     }
 
-    /// `pub(super)` contains a path, but does not use a file.
+    /// `pub(super)` contains a path but does not use a file.
     fn visit_visibility(&mut self, _: &syn::Visibility) {}
 
     /// The tests in a file are allowed to use any file.
@@ -165,7 +165,7 @@ fn no_two_files_depend_on_each_other() {
             used.retain(|file| !free.contains(file));
         }
     }
-    // Each remaining file is part of a cycle, or uses files that lead to one.
+    // Each remaining file is part of a cycle or uses files that lead to a cycle.
     let shown = uses.iter().map(|(file, used)| format!("{} uses {used:?}", file.display()));
     assert!(uses.is_empty(), "a cycle:\n{}", shown.collect::<Vec<_>>().join("\n"));
 }

@@ -1,9 +1,9 @@
 //! Tests hostile submissions. Each submission must get the right verdict in time, leave nothing behind, and change no
 //! file outside its folder. The tests also show what the kit cannot prevent, as the README says.
 //!
-//! All submissions are limited, so that they do no harm on systems that do not confine them. The submissions end
-//! within two minutes, use at most 3 GB, write only markers, signal only the grader that the test has started for
-//! them, and connect only to a listener of the test.
+//! All submissions are limited, so that they do no harm on systems that do not confine them. The submissions end within
+//! two minutes, use at most 3 GB, write only markers, signal only the grader that the test has started for them, and
+//! connect only to a listener that the test owns.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -31,20 +31,20 @@ use crate::lab_in;
 /// The maximum time to build and grade a submission. A stage can take up to 30 s.
 const IN_TIME: Duration = Duration::from_secs(40);
 
-/// The time limit for a build; every build that ends at all takes less time.
+/// The time limit for a build; any build that ends at all takes less time.
 const BUILD_LIMIT: Duration = Duration::from_mins(2);
 
 /// A time limit that a build is meant to exceed.
 const SHORT: Duration = Duration::from_secs(8);
 
-/// A small kit with only the two programs of lab 1, and a few files that they must not change.
+/// A small kit with only the two lab 1 programs and a few files that they must not change.
 struct Kit {
     folder: TempDir,
-    /// A string in the command line of every process that the submission starts, and of no other process.
+    /// A string that is in the command line of each process that the submission starts and of no other process.
     mark: String,
     /// A loopback address that nothing else uses.
     address: Ipv4Addr,
-    /// A folder outside the kit, with a file in it.
+    /// A folder outside the kit that contains a file.
     outside: TempDir,
 }
 
@@ -118,7 +118,7 @@ fn main() {{
         self.write(BUILD_SCRIPT, &format!("{common}\nfn main() {{ {what_it_does} }}"));
     }
 
-    /// Returns the contents of the kit's files, of its finished programs, and of the folder outside the kit.
+    /// Returns the contents of the kit's files, its finished programs, and the folder outside the kit.
     fn contents(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut contents = BTreeMap::new();
         for folder in [self.path(), self.outside.path()] {
@@ -159,7 +159,7 @@ fn main() {{
     }
 }
 
-/// Returns the source text of the helper functions of the hostile programs.
+/// Returns the source text of the hostile programs' helper functions.
 fn common(mark: &str, address: Ipv4Addr) -> String {
     format!(
         r#"#![allow(dead_code, unused_imports)]
@@ -179,7 +179,7 @@ unsafe extern "C" {{
     safe fn close(fd: i32) -> i32;
 }}
 
-/// Hangs for a long time, but not forever.
+/// Hangs for a long time but not forever.
 fn hangs() -> ! {{
     thread::sleep(time::Duration::from_secs(100));
     process::exit(3)
@@ -205,7 +205,7 @@ fn kit() -> path::PathBuf {{
     env::current_exe().unwrap().ancestors().nth(3).unwrap().to_owned()
 }}
 
-/// Returns the name of the parent process. No other process may be signaled.
+/// Returns the parent process's name. No other process may be signaled.
 fn parent() -> String {{
     let comm = fs::read_to_string(format!("/proc/{{}}/comm", getppid()));
     comm.unwrap_or_default().trim().to_owned()
@@ -327,7 +327,7 @@ impl<'a> Seen<'a> {
         }
     }
 
-    /// People read reports on terminals and in browsers, so the output of a program must be harmless there.
+    /// People read reports on terminals and in browsers, so a program's output must be harmless there.
     fn is_harmless(&self, name: &str) {
         let Self { report, page, .. } = self;
         for text in [report, page] {
@@ -481,7 +481,7 @@ fn programs() -> Vec<Case> {
 fn builds() -> Vec<Case> {
     vec![
         case("compiles for very long", &["should compile", "and was stopped"], |kit| {
-            // The compilation takes about 80 s if it is not ended before that.
+            // The compilation takes about 80 s if it is not stopped before that.
             kit.write(
                 SERVER,
                 "#![allow(long_running_const_eval)]\n\
@@ -524,7 +524,7 @@ fn builds() -> Vec<Case> {
     ]
 }
 
-/// The client must still be built, because it is not to blame for the server.
+/// The client must still be built, because the problem is in the server.
 fn others_are_built(seen: &Seen) {
     assert!(seen.grader.build(Author::Student).as_ref().unwrap()["lab1-client"].is_ok());
 }
@@ -549,7 +549,7 @@ fn a_hostile_submission_ends_in_a_verdict_and_leaves_nothing() {
     assert!(failed.lock().unwrap().is_empty(), "{failed:?}");
 }
 
-/// If the kernel can confine writing, a program can write only in its own folder.
+/// If the kernel can confine writing, a program can write only to its own folder.
 #[test]
 fn no_file_outside_of_its_folder_is_changed() {
     console::set_colors_enabled(false);
@@ -636,13 +636,13 @@ fn a_connection_of_a_server_to_another_program_is_not_prevented() {
     assert_eq!(reader.join().unwrap(), kit.mark);
 }
 
-/// If the kernel can prevent signals, the grader survives a program that tries to end the grader.
+/// If the kernel can prevent signals, the grader survives a program that tries to kill it.
 #[test]
 fn a_program_does_not_end_its_grader() {
     let kit = Kit::new();
     kit.serves(
         r#"lives_on();
-        // A program that must not read `/proc` does not learn the name of its parent.
+        // A program that must not read `/proc` does not learn its parent's name.
         if ["lab", ""].contains(&&*parent()) {
             for number in [15, 10, 2, 1] { println!("signaled the grader: {}", kill(getppid(), number) == 0); }
         }
@@ -655,8 +655,8 @@ fn a_program_does_not_end_its_grader() {
         assert_eq!(output.status.code(), Some(1), "{text}");
         assert!(text.contains("✗ 1.2") && text.contains("signaled the grader: false"), "{text}");
         assert!(!text.contains("signaled the grader: true"), "{text}");
-        // The grader has stopped at the first failure, while other stages were still running. The folders of those
-        // stages are also removed.
+        // The grader has stopped at the first failure, while other stages were still running. Those stages' folders are
+        // also removed.
         let folder = text.lines().find_map(|line| line.split_once("my folder is ")).unwrap().1;
         let all = Path::new(folder.split_whitespace().next().unwrap()).parent().unwrap();
         assert!(all.starts_with(std::env::temp_dir()), "{text}");
@@ -666,8 +666,8 @@ fn a_program_does_not_end_its_grader() {
             thread::sleep(Duration::from_millis(10));
         }
     } else {
-        // The program ended the grader, and the grader's exit is not a verdict. The processes that the program has
-        // started continue to run.
+        // The program killed the grader, and the grader's exit is not a verdict. The processes that the program started
+        // continue to run.
         assert_eq!(output.status.code(), None, "{text}");
     }
 }

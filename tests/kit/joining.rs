@@ -1,6 +1,6 @@
-//! Tests the lab 4 client when a join is refused, or when its reply is late or missing: text goes to the room for which
-//! it was typed, or nowhere. The stages do not test these cases, because they would demand too much of a student's
-//! program.
+//! Tests the lab 4 client when a join is refused or when its reply is late or missing: text goes to the room for which
+//! it was typed, or it goes nowhere. The stages do not test these cases, because they would demand too much from a
+//! student's program.
 
 use std::net::Ipv4Addr;
 
@@ -59,7 +59,7 @@ fn plays() -> Check {
     alice.types("for new only")?;
     alice.types("that, too")?;
     gets_join(&server, "new")?;
-    // On a busy machine, the client may read what was typed only after the refusal.
+    // On a busy machine, the client may not read the typed text until after the refusal.
     alice.rests()?;
     server.sends("ERROR_CODE: 6\nERROR_DESCRIPTION: not you\n")?;
     alice.sees("Error 6: not you")?;

@@ -121,7 +121,7 @@ fn programs_in_any_language_are_graded() {
     check.assert().code(2).stderr(contains("{port}"));
 }
 
-/// In a pipe, the output of the demo is plain text without pauses.
+/// In a pipe, the demo's output is plain text without pauses.
 #[test]
 fn the_demos_play() {
     for number in ["1", "2", "3", "4"] {
@@ -188,7 +188,7 @@ pub const LISTENS: &str = r#"fn main() {
     loop { std::thread::park() }
 }"#;
 
-/// Writes a kit with only the lab 1 server, whose files are an hour old.
+/// Writes a kit with only the lab 1 server; its files are an hour old.
 pub fn kit_with_server(folder: &Path, source: &str) {
     let package = "labs/lab1-one-to-one/server";
     let manifest = "[package]\nname = \"lab1-server\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
@@ -250,7 +250,7 @@ fn kits_that_share_a_build_folder_are_graded_with_their_own_programs() {
     }
 }
 
-/// A kit that was copied with its build folder grades itself, not the kit in which it was built.
+/// A kit that was copied together with its build folder grades itself, not the kit in which it was built.
 #[test]
 fn a_copied_kit_grades_itself() {
     let kit = students_kit();

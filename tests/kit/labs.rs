@@ -1,4 +1,4 @@
-//! Tests the points, hints, requirements, handouts and scripts of the stages.
+//! Tests the stages' points, hints, requirements, handouts, and scripts.
 
 use std::fs;
 
@@ -57,7 +57,7 @@ fn every_stage_is_in_the_handout() {
     }
 }
 
-/// The doc comment of a function names its stages, so that `cargo lab` can find them.
+/// A function's doc comment names its stages, so that `cargo lab` can find them.
 #[test]
 fn every_stage_is_named_in_a_doc_comment() {
     for lab in labs::all() {
@@ -133,7 +133,7 @@ impl<'a> Visit<'a> for Steps {
         }
     }
 
-    /// Every call that can fail belongs to a step, unless it starts a program or a listener.
+    /// Each call that can fail is part of a step, unless it starts a program or a listener.
     fn visit_expr_try(&mut self, tried: &'a syn::ExprTry) {
         let starts = ["server", "server_with", "client", "client_at", "listener", "address"];
         let is_start = match &*tried.expr {
@@ -155,7 +155,7 @@ impl<'a> Visit<'a> for Steps {
     }
 }
 
-/// A report says at which step a stage failed, and points to the functions that this step names.
+/// A report says at which step a stage failed and points to the functions that this step names.
 #[test]
 fn every_script_begins_with_a_step_and_names_functions_of_its_lab() {
     let root = grader::kit::root();

@@ -1,5 +1,5 @@
-//! A user can always leave. Whatever the server and the client are doing, the client exits within two seconds, with
-//! status 0, and restores the terminal. `-- leaving --nocapture` prints a table.
+//! A user can always leave. No matter what the server and the client are doing, the client exits within two seconds,
+//! with status 0, and restores the terminal. `-- leaving --nocapture` prints a table.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -30,7 +30,7 @@ const PROMISED: Duration = Duration::from_secs(2);
 /// The number of clients that run at the same time. The clients mostly wait.
 const AT_ONCE: usize = 48;
 
-/// The number of further attempts for a client that failed, without other clients. The machine may have been busy.
+/// The number of further attempts, without other clients, for a client that failed. The machine may have been busy.
 const CHANCES: usize = 3;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,11 +41,11 @@ enum Situation {
     Connecting,
     /// The server says nothing.
     Silent,
-    /// The server has sent half of a message.
+    /// The server has sent half a message.
     Half,
     /// The server has asked for the nickname, has received it, and says nothing more (lab 2).
     BeforeTheFirstMessage,
-    /// The server has welcomed the client, and then does nothing: it does not even close the connection.
+    /// The server has welcomed the client and then does nothing: it does not even close the connection.
     Chatting,
     /// The server keeps sending messages.
     Flooding,
@@ -99,13 +99,13 @@ struct Case {
     way: Way,
 }
 
-/// How the client ended, and after how much time.
+/// How the client ended and how long this took.
 #[derive(Debug)]
 struct Outcome {
     status: Option<i32>,
     after: Duration,
     is_terminal_as_found: bool,
-    /// A message that the client should have shown, but did not show.
+    /// A message that the client should have shown but did not show.
     unsaid: Option<&'static str>,
     shown: String,
 }
@@ -152,12 +152,12 @@ fn cases() -> Vec<Case> {
     cases
 }
 
-/// A client, and its user.
+/// A client and its user.
 struct Client {
     pid: Pid,
     keyboard: Option<File>,
     screen: Arc<Screen>,
-    /// The terminal, and its mode at the beginning.
+    /// The terminal and its initial mode.
     terminal: Option<(File, Termios)>,
 }
 
@@ -173,11 +173,11 @@ impl Screen {
         let screen = Arc::clone(self);
         thread::spawn(move || {
             let mut bytes = [0; 16 * 1024];
-            // On Linux, the end of a terminal is reported as an error.
+            // On Linux, the end of a terminal's output is reported as an error.
             while let Ok(read @ 1..) = source.read(&mut bytes) {
                 let mut shown = screen.shown.lock().unwrap();
                 shown.0.push_str(&String::from_utf8_lossy(&bytes[..read]));
-                // Keep only the last part of a flood of output.
+                // If there is a lot of output, keep only its last part.
                 if shown.0.len() > 200_000 {
                     let half = shown.0.floor_char_boundary(100_000);
                     shown.0.drain(..half);
@@ -225,8 +225,8 @@ impl Client {
         let terminal = File::from(pty.master);
         let mode = tcgetattr(&terminal).unwrap();
         let copy = || Stdio::from(pty.slave.try_clone().unwrap());
-        // The client needs its own session with this terminal, as in a window, so that Ctrl-C and the closing of the
-        // window become signals. `setsid` becomes the client, with the same process id.
+        // The client needs its own session with this terminal, as in a window, so that Ctrl-C and closing the window
+        // cause signals. `setsid` becomes the client, with the same process id.
         let mut command = Command::new("setsid");
         command.arg("--ctty").arg(program).arg(address.port().to_string());
         command.env("TERM", if place == Place::Dumb { "dumb" } else { "xterm" });
@@ -255,7 +255,7 @@ impl Client {
     }
 
     fn signal(&self, signal: Signal) {
-        // The client has not been reaped, so the process id still belongs to it.
+        // The client has not been reaped, so the process id is still the client's.
         kill(self.pid, signal).unwrap();
     }
 
@@ -473,7 +473,7 @@ fn play(case: Case) -> Outcome {
 }
 
 impl Outcome {
-    /// Returns what is wrong with the outcome.
+    /// Returns a description of what is wrong with the outcome.
     fn is_wrong(&self, case: Case) -> Option<String> {
         let status = i32::from(case.situation >= Closed);
         if self.status != Some(status) {

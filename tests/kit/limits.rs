@@ -26,7 +26,7 @@ fn the_limits_are_those_in_the_sources() {
     assert!(checked > 40, "{checked} rows");
 }
 
-/// Returns the value of a constant or a resource limit, or the default of an option.
+/// Returns the value of a constant or a resource limit, or an option's default.
 fn in_source(source: &str, name: &str) -> Option<u64> {
     let constant = source.split_once(&format!("const {name}: "));
     if let Some((_, after)) = constant {
@@ -40,8 +40,8 @@ fn in_source(source: &str, name: &str) -> Option<u64> {
     number(default.split([',', ')']).next()?)
 }
 
-/// Parses a number as it is written on the page or in a source file, and returns it in bytes, in milliseconds, or
-/// without a unit.
+/// Parses a number as it is written on the page or in a source file. Returns it in bytes, in milliseconds, or without a
+/// unit.
 fn number(text: &str) -> Option<u64> {
     let text = text.trim().trim_end_matches(".unwrap()");
     let integer = |text: &str| text.replace('_', "").parse::<u64>().ok();

@@ -1,5 +1,4 @@
-//! The tests of the kit itself: `cargo test --test kit`. A plain `cargo test` does not run these tests, because it runs
-//! the grader.
+//! The tests of the kit itself: `cargo test --test kit`. A plain `cargo test` runs the grader instead of these tests.
 
 mod address;
 // Only Linux confines programs.
@@ -24,7 +23,7 @@ mod experiments;
 mod export;
 mod floors;
 mod forms;
-// This test looks in /proc for processes that are left over.
+// This test looks in /proc for leftover processes.
 #[cfg(target_os = "linux")]
 mod hostile;
 mod joining;
@@ -39,7 +38,7 @@ mod musts;
 mod mutants;
 mod never_reads;
 mod open;
-// These tests need Linux, because they put a program in the place of the browser.
+// These tests need Linux, because they replace the browser with a program.
 #[cfg(target_os = "linux")]
 mod pages;
 // These tests need Linux, because their scripts grade submissions.
@@ -65,7 +64,7 @@ use std::time::Duration;
 
 use assert_cmd::Command;
 
-/// No program in these tests runs for long. A program that hangs is ended, and its test fails.
+/// No program in these tests runs for long. A program that hangs is killed, and its test fails.
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// Returns the command `cargo lab` for this kit.

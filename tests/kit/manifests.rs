@@ -17,7 +17,7 @@ fn breaks(kit: &Path, manifest: &str, find: &str, replace: &str) {
     fs::write(&file, text.replacen(find, replace, 1)).unwrap();
 }
 
-/// Grades all labs. `lost` lists the programs with a broken manifest, and what the reports about their stages must say.
+/// Grades all labs. `lost` lists the programs with a broken manifest and what the reports about their stages must say.
 fn costs_only(kit: &Path, lost: &[(u32, Role, &str, &str)]) {
     let grader = Grader::new(kit, &[1, 2, 3, 4], Some(1));
     for lab in &grader.labs {

@@ -1,4 +1,4 @@
-//! Tests that each rule of a handout names the stages that grade it, or says that it is not graded, and that each stage
+//! Tests that each rule of a handout names the stages that grade it or says that it is not graded, and that each stage
 //! grades a rule.
 
 use std::collections::BTreeSet;
@@ -14,8 +14,8 @@ fn rules(lab: u32) -> String {
     rules.split_once("\n## ").unwrap().0.to_owned()
 }
 
-/// Returns the stages in the marks of a text, such as `(stage 5)`, `(stages 3, 12)` and `(not graded)`, or `None` if
-/// there are no marks.
+/// Returns the stages in a text's marks, such as `(stage 5)`, `(stages 3, 12)`, and `(not graded)`, or `None` if there
+/// are no marks.
 fn marks(text: &str) -> Option<Vec<u32>> {
     let notes = text.split('(').skip(1).filter_map(|rest| rest.split_once(')'));
     let parts: Vec<_> = notes.flat_map(|(note, _)| note.split("; ")).collect();
@@ -27,7 +27,7 @@ fn marks(text: &str) -> Option<Vec<u32>> {
     (!marks.is_empty()).then(|| numbers.collect())
 }
 
-/// Returns the sentences of a rule. After the period of an abbreviation or a file name, there is no capital letter.
+/// Returns the sentences in a rule. A period in an abbreviation or a file name is not followed by a capital letter.
 fn sentences(rule: &str) -> Vec<String> {
     let mut sentences = vec![String::new()];
     for word in rule.split_whitespace() {
@@ -64,7 +64,7 @@ fn every_rule_names_its_stages_and_every_stage_has_a_rule() {
         let unmarked = sentences.filter(|text| demands(text) && marks(text).is_none());
         wrong
             .extend(unmarked.map(|text| format!("lab {number}: no stage in the sentence\n{text}")));
-        // The last column of the table names the stages.
+        // The table's last column names the stages.
         for row in text.lines().filter(|line| line.starts_with("| ")).skip(1) {
             let cell = row.trim_end_matches(" |").rsplit("| ").next().unwrap();
             let stages: Result<Vec<u32>, _> = cell.split(", ").map(str::parse).collect();

@@ -1,5 +1,5 @@
-//! Tests the classic mistakes one by one. A program with a mistake must fail the stage that is meant for this mistake,
-//! and pass every earlier stage. The report of that stage is kept as a snapshot; `cargo insta review` shows what has
+//! Tests the classic mistakes one by one. A program with a mistake must fail the stage that is meant for this mistake
+//! and pass every earlier stage. The report about that stage is kept as a snapshot; `cargo insta review` shows what has
 //! changed.
 
 use std::collections::BTreeSet;
@@ -21,11 +21,11 @@ use crate::export::{export_built_in, write_bodies};
 
 /// One mistake.
 pub struct Mutant {
-    /// The name of the snapshot.
+    /// The snapshot's name.
     pub name: String,
-    /// The path of the file, relative to `solutions/`.
+    /// The file's path, relative to `solutions/`.
     file: String,
-    /// The number of the lab.
+    /// The lab number.
     pub lab: u32,
     /// The stage that must fail. All earlier stages must pass.
     pub stage: u32,
@@ -33,7 +33,7 @@ pub struct Mutant {
     replace: String,
     /// Whether the report depends either on how the stream was split or on which thread ran first.
     varies: bool,
-    /// Whether the snapshot includes the ladder and the screens, which the book shows. This field must be false unless
+    /// Whether the snapshot includes the ladder and the screens, which the book shows. This field may be true only if
     /// the report about the mistake is always the same.
     has_pictures: bool,
 }
@@ -116,7 +116,7 @@ fn are_caught(lab: u32) {
 /// between threads and programs, but verdicts do not.
 const LOOKS: usize = 3;
 
-/// Returns what is wrong with a mutant's verdicts and report.
+/// Returns a description of what is wrong with a mutant's verdicts and report.
 fn look_at(kit: &Path, mutant: &Mutant) -> Vec<String> {
     let mut grader = Grader::new(kit, &[mutant.lab], Some(1));
     let mut wrong = Vec::new();
@@ -134,7 +134,7 @@ fn look_at(kit: &Path, mutant: &Mutant) -> Vec<String> {
     wrong
 }
 
-/// Returns the stages that are misjudged, and the report of the stage that is meant to fail.
+/// Returns the misjudged stages and the report about the stage that is meant to fail.
 fn judge(kit: &Path, grader: &Grader, mutant: &Mutant) -> (Vec<String>, String) {
     let lab = grader.labs.iter().find(|lab| lab.number == mutant.lab).unwrap();
     let (mut wrong, mut last, mut page) = (Vec::new(), String::new(), Page::new());
@@ -157,7 +157,7 @@ fn judge(kit: &Path, grader: &Grader, mutant: &Mutant) -> (Vec<String>, String) 
             }
         });
     }
-    // People who know the handout, but not the mistake, read these reports and try to find the cause.
+    // People who know the handout but not the mistake read these reports and try to find the cause.
     if let Some(folder) = env::var_os("FULL_REPORTS") {
         let file = Path::new(&folder).join(&mutant.name);
         fs::write(&file, &last).unwrap();
@@ -214,8 +214,8 @@ impl Steady {
             let advice = parts.last()?.lines().filter(|line| !line.starts_with("   look at"));
             return Some(vec![(*parts.first()?).to_owned(), advice.collect()]);
         }
-        // Threads and programs race, so the rows of a ladder may be in a different order, joined or split, and more or
-        // fewer rows and steps are left out. The people and the missing event are always the same.
+        // Threads and programs race, so a ladder's rows may be in a different order, joined, or split, and more or
+        // fewer rows and steps may be left out. The people and the missing event are always the same.
         let is_row = |line: &str| line.contains('│') || line.trim_start().starts_with("── ");
         let stays = |line: &&str| !is_row(line) || line.contains('✗');
         let picture = |part: &str| part.lines().filter(stays).collect::<Vec<_>>().join("\n");
@@ -244,11 +244,11 @@ fn insta_settings() -> insta::Settings {
     settings.add_filter(r"\b\d{5}\b", "54321");
     settings.add_filter(r"nothing for \d\.\d s", "nothing for 4.0 ss");
     settings.add_filter(r"\d+(\.\d+)? ?(µs|ms|s)\b", "…");
-    // A time may be at the end of a row, and its unit in the next row.
+    // A time may be at the end of a row and its unit in the next row.
     settings.add_filter(r"(?m)\bby \d+\.\d$", "by …");
     settings.add_filter(r"\b\d+ more (threads|open files)", "… more $1");
     settings.add_filter(r"4\.0 ss", "4.0 s");
-    // Line and column numbers change with every edit of a file.
+    // Line and column numbers change whenever a file is edited.
     settings.add_filter(r"\.rs:\d+(:\d+)?", ".rs:…");
     settings.add_filter(r"' \(\d+\) panicked", "' (…) panicked");
     settings

@@ -1,5 +1,5 @@
-//! Tests clients that never read from their socket. These clients show only what a program can know in advance, so they
-//! must not pass a stage in which a client shows received text.
+//! Tests clients that never read from their sockets. These clients show only what a program can know in advance, so
+//! they must not pass a stage in which a client shows received text.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! Tests open labs, in which the student designs the programs, without the starter's functions.
+//! Tests open labs, in which the student designs the programs without the starter's functions.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -29,14 +29,14 @@ fn make_open(kit: &Path, lab: &str) {
     reset(kit, &[lab, "--open", "--yes"]).assert().success();
 }
 
-/// Returns all files in `labs/`, with their contents.
+/// Returns all files in `labs/` with their contents.
 fn labs(kit: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let labs = kit.join("labs");
     let paths = files::below(&labs).unwrap().into_iter();
     paths.map(|path| (path.clone(), fs::read(labs.join(path)).unwrap())).collect()
 }
 
-/// Runs the two commands at the end of the output of `cargo lab reset`.
+/// Runs the two commands at the end of the `cargo lab reset` output.
 fn restore(kit: &Path, reset_output: &[u8]) {
     let told = String::from_utf8_lossy(reset_output);
     let lines: Vec<_> = told.lines().rev().take(2).map(str::trim).collect();
@@ -74,7 +74,7 @@ fn a_lab_becomes_open_and_guided_again_and_nothing_is_lost() {
     restore(kit, &opened.get_output().stdout);
     assert_eq!(labs(kit), written);
 
-    // The student's design has a folder that the starter does not have, and a file with the same path as one in the
+    // The student's design has a folder that the starter does not have and a file with the same path as one in the
     // starter.
     make_open(kit, "4");
     for (path, text) in
@@ -150,7 +150,7 @@ fn every_command_has_something_to_say_about_an_open_lab() {
     // Every stage gets a verdict, but only one report is shown at a time.
     let reports = contains("again   cargo lab check 2.").count(1);
     lab(&["check", "2"]).code(1).stdout(contains("✗ 2.15 ").and(reports));
-    // The other labs are guided, and have not been started.
+    // The other labs are guided and have not been started.
     lab(&[]).success().stdout(
         contains("(open)")
             .count(1)
@@ -169,7 +169,7 @@ fn every_command_has_something_to_say_about_an_open_lab() {
     lab(&["solution", "2.4"]).code(1).stderr(contains("hint 2.4"));
 }
 
-/// Makes lab 1 an open lab, with a finished program that has none of the starter's functions.
+/// Makes lab 1 an open lab with a finished program that has none of the starter's functions.
 fn finish_lab_1(kit: &Path) {
     make_open(kit, "1");
     let folder = grader::kit::root().join("tests/kit/unusual/lab1-one-function");
@@ -209,7 +209,7 @@ fn each_stage_of_an_open_lab_is_judged_separately() {
 
     // Stages 2 and 4 need more than two seats. Stage 6, which requires stage 4 in a guided lab, needs only two seats.
     replace(kit.path(), SERVER, "members.len() >= seats", "members.len() >= seats.min(2)");
-    // It does not matter what an open program prints about stages.
+    // What an open program prints about stages does not matter.
     let says = "println!(\"not yet implemented: stage 1\");\n    ctrlc::set_handler";
     replace(kit.path(), SERVER, "ctrlc::set_handler", says);
     let some = verdicts(kit.path(), 1);

@@ -1,4 +1,4 @@
-//! Tests `cargo lab book`, and the pages of the book that come with a student's kit.
+//! Tests `cargo lab book` and the book pages that come with a student's kit.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use crate::results::browsed;
 use crate::{LIMIT, lab, lab_in};
 
-/// Returns the path of the kit's own mdBook, or of the mdBook in `$PATH`.
+/// Returns the path of the kit's own mdBook or of the mdBook in `$PATH`.
 fn mdbook() -> Option<PathBuf> {
     let ours = root().join("target/tools/bin/mdbook");
     let paths = env::var_os("PATH").unwrap_or_default();
@@ -40,7 +40,7 @@ fn kit_with_pages() -> Option<TempDir> {
     Some(kit)
 }
 
-/// Returns a folder with a program that replaces the browser, and the file in which the program records what it opens.
+/// Returns a folder with a program that replaces the browser and the file in which the program records what it opens.
 fn browser() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let opened = folder.path().join("opened");
@@ -84,7 +84,7 @@ fn a_page_opens_in_the_browser() {
         }
         let opened = PathBuf::from(fs::read_to_string(opened).unwrap().trim_end());
         if page.contains('#') {
-            // The opened page redirects the browser to the right place.
+            // The opened page redirects the browser to the right section.
             let text = fs::read_to_string(&opened).unwrap();
             let (_, target) = text.split_once("content=\"0; url=").unwrap();
             let target = target.split('"').next().unwrap();
@@ -202,7 +202,7 @@ fn the_same_mdbook_is_installed_everywhere() {
     assert!(ci.contains(INSTALL), "{INSTALL}");
 }
 
-/// Returns the links of a page or a style sheet. Only a link that a reader can follow may lead to another site.
+/// Returns the links in a page or a style sheet. Only a link that a reader can follow may lead to another site.
 fn links(path: &Path, text: &str) -> Vec<(String, bool)> {
     let until = |rest: &str, end: &[char]| rest.split(end).next().unwrap().to_owned();
     if path.extension().is_some_and(|extension| extension == "css") {
@@ -246,7 +246,7 @@ fn every_link_in_the_exported_pages_leads_somewhere() {
             count += 1;
             let (file, id) = link.split_once('#').unwrap_or((&link, ""));
             let target = if file.is_empty() { path.clone() } else { path.with_file_name(file) };
-            // The style sheet of the fonts includes the name of its own folder in its links.
+            // The fonts' style sheet includes the name of its own folder in its links.
             let target = target.strip_prefix("fonts/..").unwrap_or(&target);
             let leads_somewhere = may_be_outside && link.starts_with("https://")
                 || texts

@@ -1,4 +1,4 @@
-//! Tests what `cargo lab export` makes for the platforms on which courses run.
+//! Tests what `cargo lab export` creates for the platforms on which courses run.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -16,7 +16,7 @@ use zip::ZipArchive;
 use crate::export::{assert_holds_no_solution, share_students_target};
 use crate::lab;
 
-/// Returns the text of each file in a zip, and whether the file is executable.
+/// For each file in a zip, returns its text and whether it is executable.
 fn unzipped(file: &Path) -> BTreeMap<String, (String, bool)> {
     let mut zip = ZipArchive::new(File::open(file).unwrap()).unwrap();
     let mut texts = BTreeMap::new();
@@ -45,7 +45,7 @@ fn an_autograder_for_gradescope_has_its_scripts_at_the_top() {
     }
     assert_eq!(texts["kit/options"].0, "--jobs 1 --lab 2 --lab 4\n");
     assert_eq!(texts["kit/grading.toml"].0, "weights = { 2 = 3 }\n");
-    // The script `prepare` makes the control from the solutions.
+    // The script `prepare` builds the control (the finished programs) from the solutions.
     assert!(texts.contains_key("kit/solutions/lab2-nick-group/server/src/main.rs"));
     assert!(!texts.keys().any(|name| name.starts_with("kit/tests/kit/")));
 }
@@ -81,7 +81,7 @@ fn containers_have_a_rust_that_is_new_enough() {
     }
 }
 
-/// Returns a command that runs a script of a kit for graders.
+/// Returns a command that runs a script from a kit for graders.
 fn script(kit: &Path, name: &str) -> Program {
     Program::new(kit.join("tests/platforms").join(name))
 }
@@ -129,11 +129,11 @@ fn a_kit_for_graders_has_no_solutions_and_grades() {
     let points: u64 = tests.iter().map(|test| test["score"].as_u64().unwrap()).sum();
     assert_eq!(points, 100, "{value}");
 
-    // A submission that cannot be graded has no result, instead of 0 points.
+    // A submission that cannot be graded has no result rather than 0 points.
     files::write(&at("nothing/notes.txt"), "").unwrap();
     grade("nothing").code(1).stdout(contains("it holds no labs"));
     assert!(!results.exists());
-    // A grading that was stopped has no result either.
+    // A stopped grading has no result either.
     let mut stopped = script(&kit, "grade");
     stopped.env("GRADING_MINUTES", "0.001").arg(at("handed in")).arg("--gradescope").arg(&results);
     stopped

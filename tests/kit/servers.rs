@@ -1,5 +1,5 @@
 //! Tests what the finished servers guarantee beyond what the stages require: nothing blocks them, no client can deceive
-//! another, and a panic ends no more than it must.
+//! another, and a panic stops no more than it must.
 
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -17,7 +17,7 @@ use crate::LIMIT;
 use crate::chats::executable;
 use crate::export::{students_kit, write_bodies};
 
-/// A server that is ended when its test ends.
+/// A server that is killed when its test ends.
 struct Server {
     child: Child,
     port: u16,
@@ -52,7 +52,7 @@ impl Server {
         Peer { reader: BufReader::new(stream.try_clone().unwrap()), stream }
     }
 
-    /// Connects a peer, and waits until it has joined.
+    /// Connects a peer and waits until it has joined.
     fn joins(&self, lab: u32, name: &str) -> Peer {
         let mut peer = self.connect();
         match lab {
@@ -142,7 +142,7 @@ impl Peer {
         assert_eq!(self.line(), expected);
     }
 
-    /// Reads lines until one ends in `end`, and returns that line.
+    /// Reads lines until one ends in `end` and returns that line.
     fn skips_to(&mut self, end: &str) -> String {
         loop {
             let line = self.line();
@@ -153,7 +153,7 @@ impl Peer {
         }
     }
 
-    /// Reads until `text` has arrived, whatever comes before and after it.
+    /// Reads until `text` has arrived, no matter what arrives before and after it.
     fn hears_somewhere(&mut self, text: &str) {
         let mut heard = String::new();
         while !heard.contains(text) {
@@ -205,8 +205,8 @@ fn names_that_look_alike_are_refused() {
     cyrillic.hears("Emil\u{435}: 👩\u{200d}🚀\n");
 }
 
-/// The number of messages that are sent while the log is not read. The lines of these messages are more than a pipe and
-/// the log's buffer can hold together.
+/// The number of messages that are sent while the log is not read. These messages' lines are more than a pipe and the
+/// log's buffer can hold together.
 const LINES: usize = 20_000;
 
 #[test]
@@ -293,7 +293,7 @@ fn messages_before_kill_service_are_still_sent_even_from_a_backlog() {
     panic!("heard and said: {attempts:?}");
 }
 
-/// Returns how many messages a slow client received in total, and how many were sent before the server was ended.
+/// Returns how many messages a slow client received in total and how many were sent before the server was stopped.
 fn heard_and_said_before_kill() -> (usize, usize) {
     let mut server = Server::finished(4, &[]);
     let mut bob = server.joins(4, "bob");
@@ -305,8 +305,8 @@ fn heard_and_said_before_kill() -> (usize, usize) {
             bob.skips_to("xxx\n");
         }
     };
-    // Find out how much the system buffers for a peer that does not read. After that amount and 1 MiB more, the
-    // client `deaf` is disconnected.
+    // Find out how much the system buffers for a peer that does not read. After that amount plus 1 MiB, the client
+    // `deaf` is disconnected.
     let deaf = server.joins(4, "deaf");
     let mut output = server.output.take().unwrap();
     let logged = thread::spawn(move || {
@@ -368,13 +368,13 @@ fn a_frame_or_a_request_that_has_begun_must_end_in_time() {
         let server = Server::finished(lab, &[option, "1"]);
         let mut listener = server.joins(lab, "listener");
         if lab == 4 {
-            // Blank lines, and lines that were not understood, do not begin a request.
+            // Blank lines and lines that were not understood do not begin a request.
             listener.sends("\n\n");
         }
         let mut slow = server.joins(lab, "slow");
         slow.sends(half);
         slow.rest();
-        // The client that only listens has been silent for even longer, and is still connected.
+        // The client that only listens has been silent for even longer and is still connected.
         let mut speaker = server.joins(lab, "speaker");
         speaker.says(lab, "speaker", "still there?");
         listener.hears_somewhere("still there?");
@@ -400,8 +400,8 @@ fn all_backlogs_together_have_a_limit() {
     }
 }
 
-/// The places where panics are put into a student's servers: in a connection's thread at `PANIC`, and in the room's
-/// thread at `ROOM`.
+/// The points at which panics are inserted into a student's servers: in a connection's thread at `PANIC` and in the
+/// room's thread at `ROOM`.
 const PANICS: [(&str, &str, &str); 8] = [
     ("lab1-one-to-one/server/src/main.rs", "if message == \"quit\" {", "message != \"PANIC\""),
     ("lab1-one-to-one/server/src/main.rs", "log_all(&lines);", "messages[0] != \"ROOM\""),

@@ -1,4 +1,4 @@
-//! Grades a class in shards with `cargo lab grade --shard`, and merges their records.
+//! Grades a class in shards with `cargo lab grade --shard` and merges their records.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,8 @@ use crate::lab_in;
 
 const SHARDS: usize = 8;
 
-/// Writes more submissions than there are shards: finished and unfinished submissions, and one that cannot be read.
+/// Writes more submissions than there are shards: finished submissions, unfinished submissions, and one that cannot be
+/// read.
 fn submissions(folder: &Path) {
     for number in 0..=SHARDS {
         let until = u32::try_from(number).unwrap();

@@ -30,8 +30,8 @@ fn every_shell_line_works() {
     assert!(!done.is_empty());
 }
 
-/// Runs the lines of a code block. A server runs until the end of the block. Each client connects to a server of its
-/// lab, which is started if necessary, and then leaves.
+/// Runs a code block's lines. A server runs until the end of the block. Each client connects to its lab's server, which
+/// is started if necessary, and then leaves.
 fn run_block(kit: &Path, block: &str, page: &Path) {
     let mut servers: BTreeMap<char, Running> = BTreeMap::new();
     for line in block.lines().filter(|line| !line.trim().is_empty()) {
@@ -72,24 +72,24 @@ fn shell(kit: &Path, line: &str) -> Command {
     shell
 }
 
-/// A server that is ended when this value is dropped.
+/// A server that is killed when this value is dropped.
 struct Running(Child);
 
 impl Running {
-    /// Starts a server, and waits until clients can connect.
+    /// Starts a server and waits until clients can connect.
     fn server(kit: &Path, line: &str, told: &str) -> Self {
         // The system may briefly have given the lab's port to another connection.
         const TRIES: usize = 5;
         let mut said = Vec::new();
         for _ in 0..TRIES {
-            // With `exec`, there is only one process to end, because the shell becomes cargo, and cargo becomes the
+            // With `exec`, there is only one process to kill, because the shell becomes cargo, and cargo becomes the
             // server.
             let mut server = shell(kit, &format!("exec {line}"));
             server.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
             let mut server = Self(server.spawn().unwrap());
             let lines = BufReader::new(server.0.stdout.take().unwrap()).lines();
             let (tell, told_lines) = mpsc::channel();
-            // The server's output must be read to the end, or the server blocks.
+            // The server's output must be read to the end; otherwise, the server blocks.
             thread::spawn(move || {
                 lines.map_while(Result::ok).for_each(|line| drop(tell.send(line)));
             });

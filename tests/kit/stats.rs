@@ -1,4 +1,4 @@
-//! Tests the log of checks, and `cargo lab stats`, which adds up one log or the logs of a class.
+//! Tests the log of checks and `cargo lab stats`, which adds up one log or a class's logs.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -32,7 +32,7 @@ const ENDS: &str = "fn main() {}";
 fn kit(server: &str) -> TempDir {
     let kit = tempfile::tempdir().unwrap();
     kit_with_server(kit.path(), server);
-    let says = contains("no names, no paths").and(contains("Nothing is sent"));
+    let says = contains("no names, paths").and(contains("Nothing is sent"));
     lab_in(kit.path()).args(["stats", "--on"]).assert().success().stdout(says);
     kit
 }
@@ -43,7 +43,7 @@ fn run(kit: &Path, words: &str) -> Command {
     command
 }
 
-/// Changes the server, so that cargo builds it again.
+/// Changes the server so that cargo builds it again.
 fn change(kit: &Path, server: &str) {
     fs::write(kit.join("labs/lab1-one-to-one/server/src/main.rs"), server).unwrap();
 }
@@ -60,7 +60,7 @@ fn events(log: &Path) -> Vec<String> {
     text.lines().map(event).collect()
 }
 
-/// Returns a log whose lines have these times in minutes, stages and events.
+/// Returns a log whose lines have these times (in minutes), stages, and events.
 fn log(lines: &[(u64, (u32, u32), &str)]) -> String {
     let line = |(minutes, (lab, stage), event): &(u64, (u32, u32), &str)| {
         let time = 1_800_000_000 + minutes * 60;
@@ -199,7 +199,7 @@ fn a_log_has_a_limited_size() {
     let line = log(&[(1, (2, 1), "failed")]);
     let full = line.repeat(usize::try_from(MAX_BYTES).unwrap() / line.len());
     let size = || fs::metadata(&file).unwrap().len();
-    // If a full disk has cut off a line, only that line is lost.
+    // If a line was cut off because the disk was full, only that line is lost.
     fs::write(&file, format!("{full}{{\"time\":")).unwrap();
     run(kit.path(), "check 1.1").assert().success().stderr(contains("noted").not());
     assert!((MAX_BYTES / 4..=MAX_BYTES / 2 + 200).contains(&size()), "{}", size());
@@ -231,7 +231,7 @@ fn class(folder: &Path) -> Vec<String> {
             (0, (1, 1), "not started"),
             (6, (1, 1), "hint"),
             (7, (1, 1), "passed"),
-            // If the clock goes back, no working time is counted.
+            // If the clock jumps backward, no working time is counted.
             (2, (1, 2), "not started"),
         ]),
         log(&[(0, (1, 1), "failed"), (10, (1, 1), "failed"), (11, (3, 1), "passed")]),
@@ -243,7 +243,7 @@ fn class(folder: &Path) -> Vec<String> {
     names.map(|name| name.to_str().unwrap().to_owned()).to_vec()
 }
 
-/// Returns the rows of the table, with single spaces.
+/// Returns the table's rows with single spaces.
 fn rows(text: &str) -> Vec<String> {
     let rows = text.lines().take_while(|line| !line.is_empty());
     rows.map(|row| row.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
@@ -295,7 +295,7 @@ fn the_numbers_fit_into_a_narrow_window() {
     let of_class = [
         " stage logs checks minutes hints stopped",
         " 1.1 …    3      2      10     0       1",
-        " 3 logs. Checks, minutes and hints are",
+        " 3 logs. Checks, minutes, and hints are",
     ];
     for (logs, lines) in [(vec![], own), (logs, of_class)] {
         let stats = Launch {

@@ -15,7 +15,7 @@ use crate::lab_in;
 
 const SERVER: &str = "labs/lab1-one-to-one/server";
 
-/// Returns the names of the files in the zip that was written last.
+/// Returns the names of the files in the latest zip.
 fn packed(kit: &Path) -> BTreeSet<String> {
     let zip = ZipArchive::new(File::open(kit.join("submission.zip")).unwrap()).unwrap();
     zip.file_names().map(ToOwned::to_owned).collect()
@@ -29,7 +29,7 @@ fn what_is_handed_in_is_what_was_tested() {
     let write = |path: &str, text: &str| files::write(&at(path), text).unwrap();
     let points = |points: u32| contains(format!(" {points}/400 points in "));
 
-    // The kit was never built, and none of its functions is written yet.
+    // The kit was never built, and none of its functions has been written yet.
     lab_in(kit).arg("submit").assert().code(1).stdout(points(0));
     let untouched = packed(kit);
     assert!(untouched.contains(&format!("{SERVER}/src/main.rs")), "{untouched:?}");
@@ -63,7 +63,7 @@ fn what_is_handed_in_is_what_was_tested() {
     ];
     let mut submit = lab_in(kit);
     let mut submitted = submit.arg("submit").assert().code(1).stdout(points(100));
-    // A long reason is wrapped over several lines.
+    // A long reason is wrapped across several lines.
     let said = String::from_utf8(submitted.get_output().stdout.clone()).unwrap();
     let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
     for line in left_out {

@@ -1,5 +1,5 @@
-//! Tests correct programs that look nothing like the solutions. Each program must get full points. The programs are
-//! in `unusual/`, in the same folders as in a student's kit.
+//! Tests correct programs that look nothing like the solutions. Each program must earn full points. The programs are in
+//! `unusual/`, in the same folders as in a student's kit.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -188,7 +188,7 @@ fn lab_3_in_python() {
     python_gets_full_points("lab3-python/server.py", "lab3-python/client.py", 3);
 }
 
-/// Builds and starts a submission with the commands of an instructor's `grading.toml`. In the commands, `{}` is the
+/// Builds and starts a submission with the commands from an instructor's `grading.toml`. In the commands, `{}` is the
 /// submission's folder.
 fn built_gets_full_points(name: &str, lab: u32, build: &str, server: &str, client: &str) {
     let own = tempfile::tempdir().unwrap();

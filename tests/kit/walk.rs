@@ -10,7 +10,7 @@ use grader::labs;
 use crate::export::{export_built_in, students_kit, write_bodies};
 
 /// Puts the solutions' function bodies into the starters one by one, in the order of the stages. Each stage must pass
-/// when its functions have been written, and no later stage may fail.
+/// once its functions have been written, and no later stage may fail.
 fn walk(number: u32) {
     // Each walk builds different packages, so the walks can share a folder.
     let kit = export_built_in("target/walk");
@@ -95,7 +95,7 @@ fn a_wrong_stage_that_reaches_a_later_unwritten_one_has_failed() {
             "let started = thread::Builder::new().spawn(move || {\n            talk(id, peer, &stream, &room);\n            seat.fetch_sub(1, Ordering::Relaxed);\n            drain(&stream);\n        });",
             "talk(id, peer, &stream, &room);\n        let _ = (seat, drain);\n        let started = thread::Builder::new().spawn(|| ());",
         ),
-        // The script waits for this line, and in the meantime the room reaches stage 4.
+        // The script waits for this line; meanwhile, the room reaches stage 4.
         (2, "lab2-nick-group/server/src/main.rs", "Nickname is {", "Nick is {"),
     ];
     let kit = students_kit();

@@ -1,4 +1,4 @@
-//! The grader plays people at terminals and peers on network connections, and checks what each of them receives.
+//! The grader plays people at terminals and peers on network connections and checks what each of them receives.
 //!
 //! Each folder covers one idea. The folders are like the floors of a house, listed from top to bottom. A file may use
 //! its own floor and the floors below it, but never a floor above it. A test in `tests/kit` reads this table and checks
@@ -6,23 +6,23 @@
 //!
 //! | floor       | idea                                                                                        |
 //! |-------------|---------------------------------------------------------------------------------------------|
-//! | [`cli`]     | `cargo lab`: one file for each subcommand, and a folder for the figures of the book         |
+//! | [`cli`]     | `cargo lab`: one file for each subcommand and a folder for the book's figures               |
 //! | [`class`]   | a whole class: submissions in any form, graded in separate processes; the record of results |
 //! | [`submission`] | submissions: read and packed with limits, and built in a separate kit                    |
-//! | [`trace`]   | a relay that shows the messages of real sessions, and makes trouble: pieces, delays, resets |
+//! | [`trace`]   | a relay that shows the messages of real sessions and causes trouble: pieces, delays, resets |
 //! | [`report`]  | output for people: failure reports with a ladder and screens, HTML pages, the scoreboard    |
-//! | [`grading`] | the grader: runs stages with a time limit, and decides the verdicts                         |
-//! | [`labs`]    | the title, points, hints and script of each stage; the steps for each lab's wire format     |
-//! | [`crowd`]   | the broadcast checker: a crowd that talks, joins and leaves, and the rules for its record    |
+//! | [`grading`] | the grader: runs stages with a time limit and decides the verdicts                          |
+//! | [`labs`]    | each stage's title, points, hints, and script; the steps for each lab's wire format         |
+//! | [`crowd`]   | the broadcast checker: a crowd that talks, joins, and leaves, and the rules for its record   |
 //! | [`harness`] | the tools that scripts use: people, peers, listeners, taps, random words                    |
 //! | [`system`]  | programs on terminals, processes, confinement, orphans, ports, cargo                        |
 //! | [`journal`] | the events of one run, timed by one clock; failures; waiting for bytes and displaying them  |
 //! | [`kit`]     | the files of a kit, the exercises in them, and whether a lab is guided or open              |
 //!
-//! The grader does not depend on the packages of the labs. The grader judges a program by its command line, its
-//! screen, its network traffic, and what the system reports about the program.
+//! The grader does not depend on the labs' packages. The grader judges a program by its command line, its screen, its
+//! network traffic, and what the system reports about the program.
 
-// A step of a script fails if it does not receive what it waits for. An `# Errors` section for each step would add no
+// A script step fails if it does not receive what it waits for. An `# Errors` section for each step would add no
 // information.
 #![allow(clippy::missing_errors_doc)]
 

@@ -7,7 +7,7 @@ use grader::system::{confinement, orphans};
 use nix::sys::signal::{SigHandler, Signal, signal};
 
 fn main() -> ExitCode {
-    // In `cargo lab check | head`, this program must end quietly when `head` exits, and must not panic.
+    // In `cargo lab check | head`, this program must exit quietly, without a panic, when `head` exits.
     // SAFETY: the signal's default action runs none of our code. A write to a closed socket or terminal still returns
     // an error.
     #[allow(unsafe_code)]

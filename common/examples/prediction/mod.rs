@@ -1,4 +1,4 @@
-//! Asks for a prediction, and compares the prediction with what the system did.
+//! Asks for a prediction and compares it with what the system did.
 
 use std::io::{self, BufRead, ErrorKind, Read, Write};
 use std::process::ExitCode;
@@ -11,7 +11,7 @@ macro_rules! say {
     }};
 }
 
-/// The maximum number of times that a question is asked. A limit is needed because a program may give the replies.
+/// The maximum number of times that a question is asked. A limit is needed because the replies may come from a program.
 const TRIES: usize = 3;
 
 /// If the measured number is at least this large, a prediction between half and twice that number is close enough.
@@ -82,7 +82,7 @@ impl Prediction {
         }
     }
 
-    /// Compares the prediction with what happened (a number or the letter of a choice), and prints the reason.
+    /// Compares the prediction with what happened (a number or the letter of a choice) and prints the explanation.
     pub fn compare(&self, happened: io::Result<impl Into<u64>>, why: &str) -> ExitCode {
         let happened = match happened {
             Ok(happened) => happened.into(),

@@ -3,7 +3,7 @@
 //! | module       | idea                                                              |
 //! |--------------|-------------------------------------------------------------------|
 //! | [`room`]     | shared state; only one thread at a time changes it                |
-//! | [`panics`]   | a panic ends either one connection or the whole program           |
+//! | [`panics`]   | a panic stops either one connection or the whole program          |
 //! | [`log`](mod@log) | printing without waiting for a reader                         |
 //! | [`text`]     | ensuring that text from the network cannot deceive people         |
 

@@ -20,8 +20,7 @@ const LIMIT: usize = 1024 * 1024;
 /// The time after which lines are dropped if writing makes no progress.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The time for which the thread sleeps after a write, because waking it for each line would cost more than writing the
-/// line.
+/// How long the thread sleeps after a write. Waking it for each line would cost more than writing the line.
 const REST: Duration = Duration::from_millis(5);
 
 static LOG: OnceLock<Sender<Entry>> = OnceLock::new();
@@ -46,7 +45,7 @@ impl Drop for Background {
     }
 }
 
-/// Prints one line about an event, after making it [`printable`].
+/// Prints one line about an event after making it [`printable`].
 ///
 /// Unlike `println!`, this function does not panic when the output is closed.
 pub fn log(line: &str) {

@@ -1,4 +1,4 @@
-//! Limits the effect of a panic: a bug in one part of the program must end only that part.
+//! Limits the effect of a panic: a bug in one part of the program must stop only that part.
 
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};
@@ -11,10 +11,10 @@ use crate::log::{flush_log, log};
 /// The exit status of a program that panicked. This is the status that Rust itself uses.
 const PANICKED: i32 = 101;
 
-/// Runs `work` for one connection. A panic becomes an error, so that the connection ends as usual.
+/// Runs `work` for one connection. A panic becomes an error, so the connection ends as usual.
 ///
 /// A panic from a `todo!` does not become an error: the function is not written yet, so it is unknown how the
-/// connection should continue. Such a panic continues and ends the thread.
+/// connection should continue. Such a panic continues and stops the thread.
 ///
 /// # Errors
 /// Returns the error that `work` returns, or an error if `work` panics.

@@ -1,7 +1,7 @@
 //! The room: state that the threads of all connections share. Only one thread at a time works in the room.
 //!
 //! A thread that has an event for the room processes the event itself, unless another thread is working in the room. In
-//! that case, the other thread processes this event, too. So no thread has to be woken for a message. The more people
+//! that case, the other thread also processes this event. So no thread has to be woken for a message. The more people
 //! speak, the more messages one round handles and sends together. See Hendler et al., "Flat combining", SPAA 2010.
 
 use std::mem;
@@ -35,7 +35,7 @@ pub trait Event: Send + 'static {
     }
 }
 
-/// Receives a notification when bytes have been read from a connection, and when its thread is about to wait for more
+/// Receives a notification when bytes have been read from a connection and when its thread is about to wait for more
 /// bytes. [`Room`] implements this trait. The implementation for `()` does nothing.
 pub trait Gather {
     /// Begins to gather events. Called when bytes have been read, because they may contain several events.
@@ -84,7 +84,7 @@ pub struct Room<E: Event> {
     gathered: Mutex<Gathered<E>>,
 }
 
-/// The events of one connection that have not been handed over yet.
+/// One connection's events that have not been handed over yet.
 struct Gathered<E> {
     events: Vec<E>,
     is_gathering: bool,
@@ -99,9 +99,9 @@ struct Shared<E> {
 type Round<E> = Box<dyn FnMut(Drain<'_, E>) + Send>;
 
 struct Worker<E> {
-    /// The function that processes the events of a round, or `None` after this function has reached a `todo!`.
+    /// The function that processes a round's events, or `None` after it has reached a `todo!`.
     round: Option<Round<E>>,
-    /// The events of this round. The vector is reused, to save an allocation for each round.
+    /// The events of this round. The vector is reused to save an allocation for each round.
     events: Vec<E>,
 }
 
@@ -114,7 +114,7 @@ impl<E: Event> Room<E> {
     /// Creates a room. Each call to `round` processes all events that have arrived since the last call, in the order of
     /// their arrival. `round` must never block.
     ///
-    /// If `round` panics, the program ends with status 101, because the server is useless without the room. After a
+    /// If `round` panics, the program exits with status 101, because the server is useless without the room. After a
     /// panic from a `todo!`, only the room is lost, and the other parts of the program continue.
     pub fn new(round: impl FnMut(Drain<'_, E>) + Send + 'static) -> Self {
         let round: Round<E> = Box::new(round);

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal};
 
 use unicode_normalization::UnicodeNormalization;
 
-/// Replaces every character that could control a terminal with a visible character.
+/// Sanitizes text: every character that could control a terminal becomes a visible character.
 ///
 /// A tab becomes a space. Other ASCII control characters become their symbols (`␛`, `␊`, `␍`). All other control
 /// characters become U+FFFD. So do characters that change the writing direction, because they can make one text look
@@ -52,8 +52,8 @@ fn changes_direction(char: char) -> bool {
     matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Returns whether a name contains an invisible character, or a character that changes the writing direction. With such
-/// a character, a name could look exactly like another name.
+/// Returns whether a name contains an invisible character or one that changes the writing direction. With such a
+/// character, a name could look exactly like another name.
 ///
 /// The invisible characters are Unicode's default ignorable characters (`DerivedCoreProperties.txt`), format
 /// characters, line and paragraph separators, and the Braille blank.
@@ -75,7 +75,7 @@ pub fn has_invisible(name: &str) -> bool {
 }
 
 /// Returns a form of the name that is equal for all names that people would consider the same. Differences in case, in
-/// the encoding of accents (normal form KC, Unicode Standard Annex 15) and in the spaces around the name are ignored.
+/// the encoding of accents (normal form KC, Unicode Standard Annex 15), and in the spaces around the name are ignored.
 ///
 /// Characters that only look alike remain different: the Cyrillic `а` is not the Latin `a`.
 ///

@@ -8,7 +8,7 @@ use std::time::Duration;
 use support::Room;
 use support::room::{Event, Gather};
 
-/// The time limit of each wait. Only a broken room reaches it.
+/// The time limit for each wait. Only a broken room reaches it.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 enum Message {
@@ -26,7 +26,7 @@ fn said(id: u64, text: &str) -> Message {
     Message::Said(id, vec![text.to_owned()])
 }
 
-/// Returns a room that passes on the events of each round.
+/// Returns a room that passes on each round's events.
 fn room() -> (Room<Message>, mpsc::Receiver<Vec<Message>>) {
     let (sender, rounds) = mpsc::channel();
     (Room::new(move |events| sender.send(events.collect()).unwrap()), rounds)

@@ -1,4 +1,4 @@
-//! Reads lines before the program asks for them, and notices when the person leaves.
+//! Reads lines before the program asks for them and notices when the person leaves.
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, Read, Write};
@@ -31,7 +31,7 @@ const TOO_MUCH: &str = "Too much is waiting to be sent; that line was not sent";
 /// waiting to be sent.
 const PATIENCE: Duration = Duration::from_millis(400);
 
-/// The additional time for a program that has not noticed in time that the person is leaving.
+/// The additional time for a program that does not notice in time that the person is leaving.
 const LAST_MOMENT: Duration = Duration::from_millis(300);
 
 /// Reads input line by line.
@@ -43,7 +43,7 @@ pub enum Reader {
 /// The result of reading a line.
 pub enum Typed {
     Line(String),
-    /// The line was too long for a message, and was discarded.
+    /// The line was too long for a message and was discarded.
     TooLong,
     /// Ctrl-D, the end of the pipe, or a terminal that is gone.
     End,
@@ -86,7 +86,7 @@ fn read_plainly() -> Typed {
     }
 }
 
-/// Makes one message from one line, even if the line contains pasted newlines.
+/// Turns one line into one message, even if the line contains pasted newlines.
 fn typed(line: &str) -> Typed {
     let line = line.trim_end_matches(['\r', '\n']);
     if line.len() > MAX_LINE {
@@ -115,7 +115,7 @@ struct State {
     asked: usize,
     /// The value of `asked` when the program received the word for leaving.
     asked_word: usize,
-    /// Whether the program has received a line, and has not yet asked for the next one.
+    /// Whether the program has received a line but has not yet asked for the next one.
     is_busy: bool,
     /// Whether the program is only waiting for the answer to a question.
     is_asking: bool,
@@ -190,7 +190,7 @@ impl Input {
         }
     }
 
-    /// Waits for the next line, and returns it with the time when it was typed. Returns `None` when there are no
+    /// Waits for the next line and returns it with the time at which it was typed. Returns `None` when there are no
     /// more lines.
     pub fn take(&self) -> Option<(Instant, String)> {
         let mut state = self.state();
@@ -222,7 +222,7 @@ impl Input {
         self.changed.notify_all();
     }
 
-    /// Records that the person is leaving, and that no more lines will be sent.
+    /// Records that the person is leaving and that no more lines will be sent.
     pub fn interrupt(&self) {
         let mut state = self.state();
         state.end = Some(End::Interrupted);
@@ -234,8 +234,8 @@ impl Input {
         }
     }
 
-    /// Waits until the program has noticed that the person is leaving. If the program is busy with something else, ends
-    /// the program.
+    /// Waits until the program has noticed that the person is leaving. If the program is busy with something else,
+    /// stops it.
     pub fn see_off(&self) {
         let mut state = self.state();
         let mut asked = state.asked;
@@ -243,7 +243,7 @@ impl Input {
         let mut end = Instant::now() + if is_last_moment { LAST_MOMENT } else { PATIENCE };
         while !state.is_known() {
             if !self.is_terminal && !state.is_interrupted() && state.asked != asked {
-                // All lines from a pipe are sent, however long this takes, as long as sending makes progress.
+                // All lines from a pipe are sent, no matter how long this takes, while sending makes progress.
                 (asked, end, is_last_moment) = (state.asked, Instant::now() + PATIENCE, false);
             }
             let left = end.saturating_duration_since(Instant::now());

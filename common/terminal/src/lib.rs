@@ -4,7 +4,7 @@
 //! printed. On a pipe, or with `TERM=dumb`, lines are read and printed without an editor.
 //!
 //! The person can always leave: lines are read ahead (`input.rs`), so this crate immediately notices when the person
-//! leaves, whatever the program is doing. This crate also ends a program that hangs.
+//! leaves, no matter what the program is doing. This crate also stops a program that hangs.
 
 mod input;
 mod saved_mode;
@@ -30,7 +30,7 @@ use input::{Input, Reader, Typed};
 /// The prompt before the line that is being typed.
 const PROMPT: &str = "> ";
 
-/// Text that moves the cursor up and then down again. This text occupies a place in rustyline's queue without changing
+/// Text that moves the cursor up and then down again. This text occupies a slot in rustyline's queue without changing
 /// the screen.
 const NOTHING: &str = "\x1b[A\n";
 
@@ -43,7 +43,7 @@ const MAX_ANSWER: usize = 256;
 /// The time after which the program says what it is waiting for.
 const SILENTLY: Duration = Duration::from_secs(1);
 
-/// Whether `main` has panicked, which ends the program.
+/// Whether `main` has panicked, which stops the program.
 static PANICKED: AtomicBool = AtomicBool::new(false);
 
 /// The reading side, which returns the lines that the person types. [`Terminal::screen`] returns the writing side.
@@ -75,11 +75,11 @@ pub struct Screen {
     /// The channel to the thread that passes pieces of output to rustyline, which shows them while a line is being
     /// typed.
     printer: Option<SyncSender<Piece>>,
-    /// Whether the editor is reading lines, so that output must go through the editor.
+    /// Whether the editor is reading lines, so output must go through the editor.
     reading: Arc<AtomicBool>,
-    /// Whether the person has left, so that the end of the connection is expected.
+    /// Whether the person has left, so the end of the connection is expected.
     left: Arc<AtomicBool>,
-    /// The reason why the program ends. The reading thread prints this reason below the half-typed line.
+    /// The reason why the program is ending. The reading thread prints this reason below the half-typed line.
     ending: Arc<OnceLock<String>>,
 }
 
@@ -96,11 +96,12 @@ pub struct Waiting {
 }
 
 impl Terminal {
-    /// Takes control of the terminal. The terminal's mode is restored however the program ends, even after a panic.
+    /// Takes control of the terminal. The terminal's mode is restored no matter how the program ends, even after a
+    /// panic.
     ///
     /// A person leaves by typing `word`, or by pressing Ctrl-D or Ctrl-C. A SIGTERM, or the SIGHUP that closing the
     /// window sends, has the same effect as Ctrl-C. If the program is busy with something else and does not read the
-    /// next line, the program is ended within a second, with status 0.
+    /// next line, this crate makes it exit within a second, with status 0.
     ///
     /// # Errors
     /// Returns an error if the terminal cannot be set up.
@@ -141,7 +142,7 @@ impl Terminal {
         Ok(Self { reader: Some(reader), input, screen, typed: Instant::now() })
     }
 
-    /// Asks a question in green, and repeats it until the answer is neither blank nor longer than 256 bytes. Returns
+    /// Asks a question in green and repeats it until the answer is neither blank nor longer than 256 bytes. Returns
     /// `None` if the person leaves instead, or if [`Terminal::screen`] or [`Terminal::read_line`] was called before.
     /// After the answer, the terminal reads lines ahead.
     pub fn ask(&mut self, question: &str) -> Option<String> {
@@ -217,7 +218,7 @@ impl Terminal {
     }
 
     /// Leaves the chat: sends the `last_words`, shuts down the sending side of `stream`, and gives the server time to
-    /// close its side, all within a second. Then ends the program with status 0.
+    /// close its side, all within a second. Then exits with status 0.
     pub fn leave(&self, stream: &TcpStream, last_words: &[u8]) -> ! {
         // Sets the flag before sending the last words, because the server can close the connection as soon as it
         // receives these words.
@@ -228,7 +229,7 @@ impl Terminal {
             .and_then(|()| stream.shutdown(Shutdown::Write))
             .is_ok()
         {
-            // The receiving thread ends the program, in [`Screen::end`], as soon as the server has closed the
+            // The receiving thread stops the program, in [`Screen::end`], as soon as the server has closed the
             // connection.
             thread::sleep(end.saturating_duration_since(Instant::now()));
         }
@@ -322,8 +323,8 @@ impl Screen {
         Waiting { _is_over: is_over }
     }
 
-    /// Ends the program after the connection has ended with `result`. The status is 0 if the person has already left;
-    /// otherwise it is 1, and a message is printed.
+    /// Exits after the connection has ended with `result`. The status is 0 if the person has already left; otherwise it
+    /// is 1, and a message is printed.
     pub fn end(&self, result: io::Result<()>) -> ! {
         if self.left.load(Ordering::SeqCst) {
             exit(0);
@@ -361,11 +362,10 @@ impl Screen {
     }
 
     /// For the reading thread: returns whether the program is ending. If a message gives the reason, this function
-    /// prints the message and ends the program.
+    /// prints the message and exits.
     fn is_ending(&self) -> bool {
         if PANICKED.load(Ordering::SeqCst) {
-            // Normally, `main` ends the program. But if `main` is waiting for this thread, this thread must end the
-            // program.
+            // Normally, `main` stops the program. But if `main` is waiting for this thread, this thread must stop it.
             thread::sleep(LINGER);
             process::exit(101)
         }
@@ -433,7 +433,7 @@ fn write_until(end: Instant, mut stream: &TcpStream, mut bytes: &[u8]) -> io::Re
     Ok(())
 }
 
-/// Restores the terminal, and ends the program.
+/// Restores the terminal and exits.
 fn exit(status: i32) -> ! {
     saved_mode::restore();
     process::exit(status)
@@ -446,14 +446,14 @@ fn fail(message: &str) -> ! {
     process::exit(1)
 }
 
-/// Ensures that the terminal is also restored when `main` panics, which ends the program. A panic in another thread
-/// ends only that thread, and the person can still finish typing the line.
+/// Ensures that the terminal is also restored when `main` panics, which stops the program. A panic in another thread
+/// stops only that thread, and the person can still finish typing the line.
 fn restore_on_panic() {
     let report = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
         report(panic);
         if thread::current().name() == Some("main") {
-            // When the terminal is restored, the reading thread sees the end of its input, and must not conclude that
+            // When the terminal is restored, the reading thread sees the end of its input but must not conclude that
             // the person wants to leave.
             PANICKED.store(true, Ordering::SeqCst);
             saved_mode::restore();

@@ -1,5 +1,5 @@
-//! Tests that when a program ends while a line is being typed, the terminal is restored, and the last messages are
-//! visible. These tests also check plain input.
+//! Tests that the terminal is restored and the last messages are visible if a program ends while a line is being typed.
+//! These tests also check plain input.
 //!
 //! These tests run without the test harness, because a panic must happen in the real `main`.
 
@@ -17,8 +17,8 @@ use terminal::{Screen, Terminal};
 /// The environment variable that tells the program under test what to do. The code of that program is also in this
 /// file.
 const DO: &str = "COMMON_TEST_DO";
-/// The environment variable with the address of a server. The program connects to this server, and acts when it
-/// receives a byte.
+/// The environment variable with a server's address. The program connects to this server and acts when it receives a
+/// byte.
 const ADDRESS: &str = "COMMON_TEST_ADDRESS";
 
 fn main() {
@@ -44,7 +44,7 @@ fn main() {
     }
 }
 
-/// Reads lines in another thread. Returns the screen, and the connection that tells the program when to act.
+/// Reads lines in another thread. Returns the screen and the connection that tells the program when to act.
 fn read_lines_in_a_thread() -> (TcpStream, Screen) {
     let stream = TcpStream::connect(env::var(ADDRESS).unwrap()).unwrap();
     let mut terminal = Terminal::open("quit").unwrap();
@@ -73,7 +73,7 @@ fn tell_lines() {
     }
 }
 
-/// Reads one line, and then hangs.
+/// Reads one line and then hangs.
 fn hang() {
     let mut terminal = Terminal::open("quit").unwrap();
     let screen = terminal.screen();
@@ -124,8 +124,8 @@ fn program(what: &str) -> Command {
     program
 }
 
-/// Starts the program in a terminal, with one variable added to its environment. Returns the program's screen and
-/// keyboard, and its process.
+/// Starts the program in a terminal, with one variable added to its environment. Returns the program's screen,
+/// keyboard, and process.
 fn start_at_terminal(what: &str, name: &str, value: &str) -> (File, Child) {
     let pty = openpty(None, None).unwrap();
     let screen = File::from(pty.master);
@@ -136,8 +136,7 @@ fn start_at_terminal(what: &str, name: &str, value: &str) -> (File, Child) {
     (screen, program.spawn().unwrap())
 }
 
-/// Starts the program, and waits for its prompt. Returns the program's screen and keyboard, its process, and its
-/// connection.
+/// Starts the program and waits for its prompt. Returns the program's screen, keyboard, process, and connection.
 fn start(what: &str) -> (File, Child, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -223,8 +222,8 @@ fn a_line_is_one_message_or_none() {
     assert_eq!(shown, format!("{too_long}\n5 bytes: short\n"));
 }
 
-/// Newlines can be typed (Ctrl-V Ctrl-J), or pasted if the terminal keeps bracketed paste on, although the program has
-/// turned it off.
+/// Newlines can be typed (Ctrl-V Ctrl-J). They can also be pasted if the terminal keeps bracketed paste on although the
+/// program has turned it off.
 fn newlines_in_a_line_become_spaces() {
     for between in ["\x16\n", "\x1b[200~\n\x1b[201~"] {
         let (mut screen, mut program) = start_at_terminal("lines", ADDRESS, "");

@@ -1,4 +1,4 @@
-//! Tests that each submission is graded in its own namespaces, if the system supports namespaces.
+//! Tests that each submission is graded in its own namespaces if the system supports them.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -17,7 +17,7 @@ use super::{TURN, record};
 
 const LAB: &str = env!("CARGO_BIN_EXE_lab");
 
-/// Reads a port from its arguments, and listens on it until standard input ends.
+/// Reads a port from its arguments and listens on it until standard input ends.
 const LISTEN: &str = "import socket, sys\n\
     here = socket.create_server(('127.0.0.1', int(sys.argv[1])))\n\
     print('listening', flush=True)\n\
@@ -43,7 +43,7 @@ fn apart() -> Command {
     namespaces::apart(Path::new(LAB), false)
 }
 
-/// A process that ends when this value is dropped.
+/// A process that is killed when this value is dropped.
 struct Running(Child);
 
 impl Running {
@@ -75,7 +75,7 @@ impl Class {
         class
     }
 
-    /// Adds a submission with correct programs, or with only the given server.
+    /// Adds a submission with correct programs or with only the given server.
     fn add(&self, name: &str, server: Option<&str>) {
         let folder = self.0.path().join("class").join(name);
         if let Some(server) = server {
@@ -133,7 +133,7 @@ fn a_command_apart_sees_no_other_process_and_ends_with_it() {
     wait_for(|| !is_running(&sleeper));
 }
 
-/// Returns whether the command line of any process contains a word.
+/// Returns whether any process's command line contains a word.
 fn is_running(word: &str) -> bool {
     let lines = fs::read_dir("/proc").unwrap().flatten();
     let mut lines = lines.filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
@@ -143,7 +143,7 @@ fn is_running(word: &str) -> bool {
 fn wait_for(mut condition: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !condition() {
-        // The first grading also builds a kit, which takes a while.
+        // The first grading also builds a kit, which takes a long time.
         assert!(begin.elapsed() < Duration::from_mins(5), "the condition was never met");
         thread::sleep(Duration::from_millis(20));
     }
@@ -158,7 +158,7 @@ fn a_neighbor_that_occupies_all_ports_costs_nothing() {
     let class = Class::new();
     class.add("ann", None);
     class.add("bob", None);
-    // The neighbor also runs in its own namespaces, so that it does not hold up other tests.
+    // The neighbor also runs in its own namespaces, so that it does not delay other tests.
     let script = "mkfifo \"$TMPDIR/said\" && { sleep 600 | python3 -c \"$0\" > \"$TMPDIR/said\" & }\n\
                   read -r said < \"$TMPDIR/said\" && exec \"$@\"";
     let folder = tempfile::tempdir().unwrap();
@@ -197,7 +197,7 @@ fn without_namespaces_the_grading_goes_on_unless_they_are_required() {
     class.check(|tier| tier.starts_with("B: "));
 }
 
-/// However a grading ends, the programs that it was grading end as well.
+/// No matter how a grading ends, the programs that it was grading end as well.
 #[test]
 fn a_killed_grading_leaves_no_process() {
     let _turn = TURN.lock();
@@ -233,7 +233,7 @@ const FILLS: &str = "import os\n\
     except OSError as error:\n    \
         print(error.strerror)\n";
 
-/// Leaves behind a file in shared memory and a process that only SIGKILL can end, and prints its own verdict.
+/// Leaves behind a file in shared memory and a process that only SIGKILL can stop; also prints its own verdict.
 const STAYS: &str = "import os, signal, sys\n\
     print('\\x1b[2J\\x1b]0;x\\x07{\"points\": 100} <script>alert(1)</script> 2.1 passed', flush=True)\n\
     open('/dev/shm/WORD', 'w').close()\n\

@@ -63,7 +63,7 @@ fn kill_after(class: &Class, json: &Path, results: usize, pause: Duration) {
         .stderr(Stdio::null());
     let mut running = running.spawn().unwrap();
     let count = |json: &Path| match fs::read_to_string(json) {
-        // Whenever the grading is killed, the file is complete.
+        // No matter when the grading is killed, the file is complete.
         Ok(text) => serde_json::from_str::<Record>(&text).unwrap().submissions.len(),
         Err(_) => 0,
     };
@@ -76,8 +76,8 @@ fn kill_after(class: &Class, json: &Path, results: usize, pause: Duration) {
     println!("killed with {} results", count(json));
 }
 
-/// One test checks everything about the class, because grading a class takes a while. With `CLASS=60`, the class has
-/// about 60 submissions.
+/// One test checks everything about the class, because grading a class takes a long time. With `CLASS=60`, the class
+/// has about 60 submissions.
 #[test]
 fn a_class_gets_the_right_points() {
     let _turn = TURN.lock();
@@ -90,8 +90,8 @@ fn a_class_gets_the_right_points() {
     class.check(&first.submissions);
     holds_no_folder(&json, &class);
 
-    // The results are the same if the grading is killed again and again, uses a different number of jobs, and reads the
-    // control from a file.
+    // The results are the same if the grading is repeatedly killed, uses a different number of jobs, and reads the
+    // control (the finished programs) from a file.
     let control = class.file("control.tar.gz");
     lab().arg("export").arg("--control").arg(&control).assert().success();
     let again = class.file("again.json");
@@ -113,7 +113,7 @@ fn a_class_gets_the_right_points() {
     lab().arg("grade").arg(one).args(["--lab", "1"]).assert().success();
 }
 
-/// Asserts that no report names a folder of the machine that graded the class.
+/// Asserts that no report names a folder on the machine that graded the class.
 fn holds_no_folder(json: &Path, class: &Class) {
     let text = fs::read_to_string(json).unwrap();
     let kit = grader::kit::root();

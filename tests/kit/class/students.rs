@@ -1,4 +1,4 @@
-//! Makes a class of starters, partial solutions, mistakes, and unusual and hostile submissions, as folders and as
+//! Creates a class of starters, partial solutions, mistakes, and unusual and hostile submissions, as folders and as
 //! archives.
 
 use std::fmt::Write as _;
@@ -24,7 +24,7 @@ use zip::write::SimpleFileOptions;
 use crate::mutants::mutants;
 use crate::unusual::{GO, has_go};
 
-/// The path of the server of lab 2 in a submission.
+/// The path of the lab 2 server in a submission.
 const SERVER: &str = "labs/lab2-nick-group/server";
 
 /// A source file that the compiler never finishes compiling.
@@ -34,7 +34,7 @@ const ENDLESS: &str =
 /// Asserts what the record must say about a submission.
 type Expected = Box<dyn Fn(&Submission)>;
 
-/// A folder with the submissions of a class, and what the record must say about each submission.
+/// A folder with a class's submissions, and what the record must say about each of them.
 pub struct Class {
     folder: TempDir,
     labs: Vec<u32>,
@@ -42,7 +42,7 @@ pub struct Class {
 }
 
 impl Class {
-    /// Makes a class with at least one submission of every kind, for labs 1 and 2.
+    /// Creates a class with at least one submission of each kind, for labs 1 and 2.
     pub fn small() -> Self {
         let mut class = Self::of(&[1, 2]);
         class.ordinary(1);
@@ -52,7 +52,7 @@ impl Class {
         class
     }
 
-    /// Makes a class of about 60 submissions, for all labs.
+    /// Creates a class of about 60 submissions for all labs.
     pub fn large() -> Self {
         let mut class = Self::of(&[1, 2, 3, 4]);
         class.ordinary(4);
@@ -81,7 +81,7 @@ impl Class {
         self.folder.path().join("class")
     }
 
-    /// Returns the path of a file next to the folder of the class.
+    /// Returns the path of a file next to the class's folder.
     pub fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -96,7 +96,7 @@ impl Class {
         self.expected.len()
     }
 
-    /// Checks the record of the class.
+    /// Checks the class's record.
     pub fn check(&self, submissions: &[Submission]) {
         assert_eq!(submissions.len(), self.len());
         for (name, is_right) in &self.expected {
@@ -118,7 +118,7 @@ impl Class {
         });
     }
 
-    /// Writes a student's folder, with the function bodies of some stages.
+    /// Writes a student's folder with the function bodies of some stages.
     fn write(&self, path: &str, is_written: impl Fn(u32, u32) -> bool) -> PathBuf {
         let folder = self.folder().join(path);
         let made = starters::make(&grader::kit::root().join("solutions"), is_written).unwrap();
@@ -128,13 +128,13 @@ impl Class {
         folder
     }
 
-    /// Adds complete submissions, an empty submission, and `parts` partial solutions of each lab.
+    /// Adds complete submissions, an empty submission, and `parts` partial solutions for each lab.
     fn ordinary(&mut self, parts: u32) {
         let full = self.labs.len() * 100;
         let kit = self.write("Ann Lee_17_assignsubmission_file_/chat", |_, _| true);
         self.expect_points("Ann Lee", full);
         zip(&kit, "my kit");
-        // The files of this submission are older than all programs that were built from other submissions.
+        // This submission's files are older than all programs that were built from other submissions.
         let untouched = self.write("untouched", |_, _| false);
         let old = SystemTime::UNIX_EPOCH + Duration::from_hours(24 * 365 * 30);
         for path in files::below(&untouched).unwrap() {
@@ -171,10 +171,10 @@ impl Class {
         }
     }
 
-    /// Adds one mutant out of every `every` mutants.
+    /// Adds every `every`-th mutant.
     fn mistakes(&mut self, every: usize) {
         let wanted = self.labs.clone();
-        // A server that chooses its own port fails in any stage that runs at the same time as another stage.
+        // A server that chooses its own port fails any stage that runs at the same time as another stage.
         let varies = |name: &str| name == "1.01-takes-its-own-port";
         let mutants = mutants().into_iter();
         let mutants = mutants.filter(|one| wanted.contains(&one.lab) && !varies(&one.name));
@@ -306,7 +306,7 @@ fn lab_of(submission: &Submission, number: u32) -> &Lab {
     lab.unwrap_or_else(|| panic!("{} has no lab {number}", shown(submission)))
 }
 
-/// Returns the first report about the server of a lab.
+/// Returns the first report about a lab's server.
 fn first_report(submission: &Submission, number: u32) -> &str {
     let stages = &lab_of(submission, number).stages;
     let all = labs::all();
@@ -329,7 +329,7 @@ fn shown(submission: &Submission) -> String {
     shown
 }
 
-/// Replaces a folder with a zip, in which all files are below `top`.
+/// Replaces a folder with a zip in which all files are below `top`.
 fn zip(folder: &Path, top: &str) {
     let mut zip = ZipWriter::new(File::create(folder.with_extension("zip")).unwrap());
     for path in files::below(folder).unwrap() {

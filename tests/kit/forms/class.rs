@@ -4,12 +4,12 @@ use grader::class::record::{
     Advice, Control, Lab, Record, Report, Stage, Submission, VERSION, Verdict,
 };
 
-/// Text with which a submission may try to end a tag, a cell, a command or a page.
+/// Text with which a submission may try to close a tag, a cell, a command, or a page.
 pub const HOSTILE: &str = "]]></failure>\n::error::HACKED\n ::stop-commands::x\n##[error]HACKED\n```\n~~~\n</pre><script>alert(1)</script>\n\
                            Grade :=>> 100\n--|>\n{\"scores\":{\"lab2\":100}}\n| a | **b** | @everyone $x$ %0A::error::HACKED\n\
                            \x1b[31m\x1b]0;t\x07\0\u{9b}2J\u{202e}\u{fffe}\u{ffff}\u{fffd}\\";
 
-/// The report of a hidden stage.
+/// The report about a hidden stage.
 pub const SECRET: &str = "SECRET";
 
 pub fn record(submissions: Vec<Submission>) -> Record {

@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use class::{SECRET, complete, flood, incomplete, record, ungraded};
 
-/// Returns the value of an environment variable that the runner of Classroom 50 sets.
+/// Returns the value of an environment variable that Classroom 50's runner sets.
 fn variable(name: &str) -> Option<String> {
     let value = match name {
         "CLASSROOM" => "networks",
@@ -32,7 +32,7 @@ fn variable(name: &str) -> Option<String> {
     Some(value.to_owned())
 }
 
-/// Returns the text of a form, or `None` if the form writes nothing for this submission.
+/// Returns a form's text, or `None` if the form writes nothing for this submission.
 fn written(option: &str, submission: &Submission) -> Option<String> {
     if option == "classroom50" {
         return classroom50::result_with(submission, &variable).unwrap();
@@ -120,7 +120,7 @@ fn forms_show_that_there_are_hidden_stages_and_nothing_else_about_them() {
 fn a_form_never_gives_0_points_for_a_grader_error() {
     for submission in [incomplete(), ungraded()] {
         // These forms cannot express a grader error, so no file is written. The systems report a missing file as a
-        // failure of the grader.
+        // grader failure.
         assert_eq!(written("gradescope", &submission), None);
         assert_eq!(written("classroom50", &submission), None);
         let results = json("prairielearn", &submission);
@@ -312,7 +312,7 @@ fn forms_show_as_much_as_students_see() {
         for detail in [Detail::Actual, Detail::None] {
             let shown = without_hidden(text(detail));
             let count = shown.matches("EXPECTED").count();
-            // The instructor sees the report of the hidden stage.
+            // The instructor sees the report about the hidden stage.
             assert_eq!(count, usize::from(form.option == "gradescope"), "{}", form.option);
         }
     }
@@ -325,7 +325,7 @@ fn forms_are_options_of_the_command() {
     for form in &ALL {
         assert!(help.contains(&format!("--{} <", form.option)), "{help}");
     }
-    // Without the runner's environment variables, the result would belong to no student.
+    // Without the runner's environment variables, the result could not be assigned to a student.
     if env::var_os("SUBMISSION_TAG").is_none() {
         let error = classroom50::result(&record(Vec::new()), &complete()).unwrap_err();
         assert!(error.to_string().contains("is not set"), "{error}");

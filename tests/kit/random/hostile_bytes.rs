@@ -1,10 +1,10 @@
-//! Makes random bytes of the kinds that have broken reports, or that could break them.
+//! Generates random bytes of the kinds that have broken reports or that could break them.
 
 use rand::RngExt;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 
-/// Pieces that are joined in any order, and cut anywhere.
+/// Pieces that are joined in any order and cut off anywhere.
 const PIECES: &[&str] = &[
     "",
     " ",
@@ -85,7 +85,7 @@ const PIECES: &[&str] = &[
     "\"",
     "'",
     "again ",
-    // Escape sequences, both valid and broken.
+    // Valid and broken escape sequences.
     "\x1b",
     "\x1b[",
     "\x1b[31m",
@@ -186,7 +186,7 @@ fn piece(rng: &mut StdRng) -> Vec<u8> {
     PIECES.choose(rng).map(|piece| piece.as_bytes().to_vec()).unwrap_or_default()
 }
 
-/// Returns a frame of lab 3. The header of the frame may be wrong.
+/// Returns a lab 3 frame. The frame's header may be wrong.
 pub fn frame(rng: &mut StdRng) -> Vec<u8> {
     let payload = piece(rng);
     let count = [
@@ -217,7 +217,7 @@ pub fn almost(rng: &mut StdRng, expected: &[u8]) -> Vec<u8> {
             10 => drop(came.splice(..0, *b"\n")),
             11 => drop(came.splice(..0, *b"   ")),
             12 => came = came.replace_newlines(),
-            // The header of the frame counts characters instead of bytes.
+            // The frame's header counts characters instead of bytes.
             _ if came.len() > 64 => {
                 let count = String::from_utf8_lossy(&came[64..]).chars().count();
                 drop(came.splice(..64, format!("{count:<64}").into_bytes()));

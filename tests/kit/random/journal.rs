@@ -1,4 +1,4 @@
-//! Makes random runs: events, failures, and how the programs ended.
+//! Generates random runs: events, failures, and how the programs ended.
 
 use std::num::NonZero;
 use std::time::Duration;
@@ -66,7 +66,7 @@ impl Run {
         Self { graded, events, programs, points, texts: [one, other] }
     }
 
-    /// Makes a run with as many bytes as a journal keeps. All these bytes are repetitions of one piece.
+    /// Generates a run with as many bytes as a journal keeps. All these bytes are repetitions of one piece.
     pub fn flood(piece: &[u8], is_screen: bool) -> Self {
         let bytes = piece.repeat(64 * 1024 / piece.len());
         let event = |who: &str, what| Event { at: Duration::ZERO, who: who.into(), what };
@@ -117,7 +117,8 @@ impl Run {
     }
 }
 
-/// Returns the bytes that a participant is waiting for. In most cases, the bytes resemble a message of one of the labs.
+/// Returns the bytes that a participant is waiting for. In most cases, the bytes resemble a message from one of the
+/// labs.
 fn message(rng: &mut StdRng) -> Vec<u8> {
     match rng.random_range(..8_u32) {
         0 => frame(rng),
@@ -131,7 +132,7 @@ fn message(rng: &mut StdRng) -> Vec<u8> {
     }
 }
 
-/// Adds events that explain a failure: the bytes that arrived were typed, or were sent by the peer that is waiting.
+/// Adds events that explain a failure: the bytes that arrived were typed or were sent by the waiting peer.
 fn explain(rng: &mut StdRng, evidence: &Evidence, events: &mut Vec<Event>) {
     let Evidence { name, expected, rest, .. } = evidence;
     for _ in 0..rng.random_range(..4_u32) {
@@ -154,7 +155,7 @@ fn explain(rng: &mut StdRng, evidence: &Evidence, events: &mut Vec<Event>) {
     }
 }
 
-/// Returns the names of the participants in a run.
+/// Returns the names of a run's participants.
 fn names(rng: &mut StdRng) -> Vec<String> {
     let usual = ["server", "alice", "bob", "carol", "server 2", "guest", "dave", "erin"];
     let count: usize =
@@ -269,7 +270,7 @@ fn ended(rng: &mut StdRng) -> Ended {
     let mut time =
         || Duration::from_micros(rng.random_range(..10_000_000_u64) * rng.random_range(..3_u64));
     let (after, at, cpu_time, busy_time) = (time(), time(), time(), time());
-    // The value is usually small, but sometimes larger than the memory of any machine.
+    // The value is usually small but sometimes larger than any machine's memory.
     let memory = rng.random::<u64>() >> rng.random_range(..64_u32);
     let busiest_child = rng.random_bool(0.2).then(|| text(rng));
     let waits = Waits::default();

@@ -1,5 +1,5 @@
-//! Tests reports about random journals. Whatever a program sends, the grader makes a report without panicking, and the
-//! report is harmless and neither too long nor too wide.
+//! Tests reports about random journals. No matter what a program sends, the grader creates a report without panicking,
+//! and the report is harmless and neither too long nor too wide.
 //!
 //! `RANDOM_JOURNALS=1000000 cargo test --release --test kit -- random_journals` tests more journals than CI does, and
 //! `RANDOM_JOURNAL=123` tests only the journal with this number.
@@ -41,7 +41,7 @@ const MOST_LINES: usize = 250;
 const MOST_BYTES: usize = 64 * 1024;
 const MOST_PAGE_BYTES: usize = 512 * 1024;
 
-/// The maximum processor time for everything that is made from one journal, without optimization.
+/// The maximum processor time for everything that is created from one journal, without optimization.
 const LIMIT: Duration = Duration::from_secs(5);
 
 /// The maximum processor time for one of the largest possible journals.
@@ -123,14 +123,14 @@ fn used() -> Duration {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap().into()
 }
 
-/// Makes and checks everything that the grader makes from a journal.
+/// Creates and checks everything that the grader creates from a journal.
 fn makes_all(labs: &[Lab], seed: u64) -> Result<(), String> {
     let mut rng = StdRng::seed_from_u64(seed);
     let run = Run::new(&mut rng);
     let lab = labs.choose(&mut rng).unwrap();
     let stage = lab.stages.choose(&mut rng).unwrap();
     let columns = rng.random_range(1..=110);
-    // Reading the sources of the kit takes much longer than everything else.
+    // Reading the kit's sources takes much longer than everything else.
     let kit =
         if rng.random_ratio(1, 2000) { grader::kit::root() } else { PathBuf::from("/nowhere") };
     is_made(lab, stage, &run, columns, &kit)?;
@@ -139,7 +139,7 @@ fn makes_all(labs: &[Lab], seed: u64) -> Result<(), String> {
     is_fitting("a lab", &lab_line(lab, Way::Guided, run.points), 80)
 }
 
-/// Makes and checks a whole report, for a terminal and as a page.
+/// Creates and checks a whole report for a terminal and as a page.
 fn is_made(
     lab: &Lab,
     stage: &grader::harness::stage::Stage,
@@ -183,7 +183,7 @@ fn is_made(
     Ok(())
 }
 
-/// Makes and checks the parts of a report, with arguments that a report does not use.
+/// Creates and checks the parts of a report with arguments that a report does not use.
 fn parts_are_made(run: &Run, lab: &Lab, columns: usize, rng: &mut StdRng) -> Result<(), String> {
     let events = &run.events;
     let about = events.choose(rng).map(|event| event.who.as_str());
@@ -253,7 +253,7 @@ fn parts_are_made(run: &Run, lab: &Lab, columns: usize, rng: &mut StdRng) -> Res
     quoted(&run.texts[0]).iter().try_for_each(|line| is_harmless("a quote", line))
 }
 
-/// Checks that every line except a command fits into these columns, and that the text is not too long.
+/// Checks that each line except a command fits into these columns and that the text is not too long.
 fn is_fitting(name: &str, text: &str, columns: usize) -> Result<(), String> {
     is_harmless(name, text)?;
     let is_command =

@@ -1,4 +1,4 @@
-//! Makes invented classes: one with every verdict, and one with everything that a submission may try.
+//! Creates invented classes: one with every verdict and one with everything that a submission may try.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use grader::labs;
 use grader::report::ladder::{self, Marks, Size};
 use grader::report::svg;
 
-/// Text that a submission may try to insert in every place that it controls.
+/// Text that a submission may try to insert wherever it controls the text.
 pub const HOSTILE: &str = "<script>alert(1)</script><img src=x onerror=alert(1)>\"onclick=\"alert(1)' \
                            \x1b[31m\x1b]0;title\x07\0\u{9b}2J \u{202e}\u{2066}|a;=1+1;\"=2+2\"\t=3+3\r=4+4 \u{fffd}";
 
@@ -108,7 +108,7 @@ fn lab(
     report: &impl Fn(u32, u32) -> Report,
 ) -> Lab {
     let count = u32::try_from(kind.stages.len()).unwrap();
-    // The numbers of the stage at which the student stopped and of a stage with a mistake.
+    // The number of the stage at which the student stopped, and the number of a stage with a mistake.
     let stopped = 2 + (number * 7 + kind.number * 5) % (count * 2);
     let mistake = (number * 5 + kind.number) % 11;
     let stage =

@@ -1,5 +1,5 @@
-//! Tests the forms in which the results of a class are written: each form can show every verdict, and a hostile class
-//! cannot break it.
+//! Tests the forms in which a class's results are written: each form can show every verdict, and a hostile class cannot
+//! break it.
 
 mod class;
 
@@ -23,10 +23,10 @@ use sha2::{Digest, Sha256};
 
 use class::FORMULAS;
 
-/// The hostile class, which is made only once because it is large.
+/// The hostile class, which is created only once because it is large.
 static HOSTILE: LazyLock<Record> = LazyLock::new(class::hostile);
 
-/// Returns an empty folder for results. The folder is kept, so that people can look at the results.
+/// Returns an empty folder for results. The folder is kept so that people can look at the results.
 fn folder(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _ = fs::remove_dir_all(&folder);
@@ -106,7 +106,7 @@ fn records_follow_the_schema() {
     assert_eq!(error.points, None, "a grader error is not 0 points");
 }
 
-/// Asserts that the text cannot control a terminal, and fits into this number of columns.
+/// Asserts that the text cannot control a terminal and fits into this number of columns.
 fn assert_harmless(text: &str, columns: usize) {
     for line in console::strip_ansi_codes(text).lines() {
         assert!(width(line) <= columns, "{} > {columns}: {line}", width(line));
@@ -323,8 +323,8 @@ fn every_cell_leads_to_its_report() {
     }
 }
 
-/// Opens a page in a browser. Returns the contents of the page after its scripts have run, and the messages of the
-/// browser, or `None` if there is no browser.
+/// Opens a page in a browser. Returns the page's contents (after its scripts have run) and the browser's messages, or
+/// `None` if there is no browser.
 pub fn browsed(page: &Path) -> Option<(String, String)> {
     let profile = tempfile::tempdir().unwrap();
     let mut browser = Command::new("chromium");

@@ -1,4 +1,4 @@
-//! Tests the limits of a trace, and that a trace leaves nothing behind.
+//! Tests a trace's limits and that a trace leaves nothing behind.
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
@@ -101,7 +101,7 @@ fn finished(lab: u32) -> String {
     format!("{} {{port}}", executable(&format!("solution{lab}-server")).display())
 }
 
-/// Returns the process id and the port of the server that a trace has started.
+/// Returns the process id and port of the server that a trace has started.
 fn server_of(trace: &Trace) -> (String, u16) {
     let pid = trace.child.id();
     let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();

@@ -19,21 +19,21 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// The maximum time until an event, even on a busy machine, and even if a server must first be built.
+/// The maximum time until an event, even on a busy machine and even if a server must be built first.
 const LIMIT: Duration = Duration::from_mins(2);
 
-/// A running trace, which is ended when its test ends.
+/// A running trace, which is killed when its test ends.
 struct Trace {
     child: Child,
     port: u16,
-    /// The lines of the ladder.
+    /// The ladder's lines.
     ladder: Receiver<String>,
-    /// The lines that are not part of the ladder.
+    /// The lines outside the ladder.
     words: Receiver<String>,
     drawn: Vec<String>,
 }
 
-/// Returns the lines of a stream as they arrive.
+/// Returns a stream's lines as they arrive.
 fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = mpsc::channel();
     let lines = BufReader::new(stream).lines();
@@ -42,7 +42,7 @@ fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
 }
 
 impl Trace {
-    /// Starts a trace on a free port, and waits until clients can connect.
+    /// Starts a trace on a free port and waits until clients can connect.
     fn start(lab: u32, arguments: &[&str]) -> Self {
         let mut trace = Self::start_at(lab, 0, arguments);
         let line = trace.says("Clients connect to 127.0.0.1:");
@@ -76,7 +76,7 @@ impl Trace {
         ready(TcpStream::connect(("127.0.0.1", self.port)).unwrap())
     }
 
-    /// Connects a client, and returns the client's end and the server's end.
+    /// Connects a client and returns the client's end and the server's end.
     fn pair(&self, server: &TcpListener) -> (TcpStream, TcpStream) {
         let client = self.connect();
         let mut waits = [PollFd::new(server.as_fd(), PollFlags::POLLIN)];
@@ -127,7 +127,7 @@ impl Trace {
         (self.child.wait().unwrap(), std::mem::take(&mut self.drawn), words.join("\n"))
     }
 
-    /// Presses Ctrl-C, and returns the ladder.
+    /// Presses Ctrl-C and returns the ladder.
     fn stops(mut self) -> Vec<String> {
         self.signal(Signal::SIGINT);
         let (status, ladder, words) = self.ends();
@@ -166,7 +166,7 @@ fn send(mut stream: &TcpStream, bytes: impl AsRef<[u8]>) {
     stream.write_all(bytes.as_ref()).unwrap();
 }
 
-/// Reads `len` bytes, and returns the pieces in which they arrived.
+/// Reads `len` bytes and returns the pieces in which they arrived.
 fn pieces(mut stream: &TcpStream, len: usize) -> Vec<String> {
     let (mut pieces, mut read, mut bytes) = (Vec::new(), 0, [0; 4096]);
     while read < len {
@@ -183,14 +183,14 @@ fn reads(stream: &TcpStream, text: &str) {
     assert_eq!(pieces(stream, text.len()).concat(), text);
 }
 
-/// Returns the texts of a ladder, without times and lanes.
+/// Returns a ladder's messages without times and lanes.
 fn texts(ladder: &[String]) -> Vec<&str> {
     let rows = ladder.iter().filter(|line| line.contains('│') || line.contains('●'));
     rows.map(|row| row.rsplit(['│', '├', '┤', '▶', '◀', '●']).next().unwrap().trim_start())
         .collect()
 }
 
-/// Runs `cargo lab trace --show` on a file. Returns the exit status, the standard output and the error output.
+/// Runs `cargo lab trace --show` on a file. Returns the exit status, standard output, and standard error.
 fn show(file: &Path, arguments: &[&str]) -> (ExitStatus, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lab"));
     let output = command.args(["trace", "--show"]).arg(file).args(arguments).output().unwrap();

@@ -1,4 +1,4 @@
-//! Tests packet captures: the test reads them itself, and has tshark read them if tshark is installed.
+//! Tests packet captures: the test reads them itself and, if tshark is installed, has tshark read them too.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -39,7 +39,7 @@ fn number(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0, |number, byte| number << 8 | u32::from(*byte))
 }
 
-/// Reads a capture, and checks the lengths and checksums of its packets.
+/// Reads a capture and checks the lengths and checksums of its packets.
 fn packets(file: &Path) -> Vec<Packet> {
     let bytes = fs::read(file).unwrap();
     let little = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
@@ -83,7 +83,7 @@ fn packets_contain_what_was_sent() {
     let packets = packets(&file);
     assert!(packets.is_sorted_by_key(|packet| packet.time));
     assert!(packets[0].time > 1_600_000_000_000_000, "the time since 1970");
-    // The next sequence number and the bytes of each direction.
+    // Each direction's next sequence number and bytes.
     let mut streams: BTreeMap<_, (u32, Vec<u8>)> = BTreeMap::new();
     for Packet { ends: [from, to], seq, ack, flags, data, .. } in &packets {
         let next = streams.get(&(*to, *from)).map_or(0, |(next, _)| *next);
@@ -106,7 +106,7 @@ fn packets_contain_what_was_sent() {
     assert_eq!((count(SYN), count(FIN), count(RST)), (4, 2, 1));
 }
 
-/// Returns the output of tshark, if tshark is installed.
+/// If tshark is installed, returns its output.
 fn tshark(file: &Path, arguments: &[&str]) -> Option<String> {
     let mut command = Command::new("tshark");
     command.arg("-r").arg(file).args([

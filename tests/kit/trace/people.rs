@@ -59,7 +59,7 @@ fn the_finished_programs_survive_single_bytes() {
             .map(|(before, name)| joins(lab, name, &mut trace, before + 1))
             .collect();
         for (speaker, name) in people.iter().zip(NAMES) {
-            // In labs 1 and 2, a pause may split the first message, but no later message.
+            // In labs 1 and 2, a pause may split the first message but no later message.
             if lab <= 2 {
                 speaker.types("first").unwrap();
             }
@@ -78,7 +78,7 @@ fn the_finished_programs_survive_single_bytes() {
         }
         drop(people);
         let ladder = trace.stops();
-        // Nearly every message was cut into many pieces.
+        // Nearly every message was split into many pieces.
         let cut =
             ladder.iter().filter(|line| line.contains(" pieces: ") || line.contains('╎')).count();
         assert!(cut >= 9, "lab {lab}: {ladder:#?}");

@@ -11,11 +11,11 @@ use tempfile::TempDir;
 
 use crate::trace::{Trace, listener, reads, send, show};
 
-/// The bytes that bob receives, not all of which are text.
+/// The bytes that bob receives; not all of them are text.
 pub const BOB: &[u8] = b"bob \xff\x00\x1b[31m \"quoted\"\n";
 
 /// Records a session with everything that a ladder can show. Returns the ladder, the folder, and the files with the
-/// session and with its packets.
+/// session and its packets.
 pub fn session() -> (Vec<String>, TempDir, [PathBuf; 2]) {
     let folder = tempfile::tempdir().unwrap();
     let files = ["session", "packets"].map(|name| folder.path().join(name));

@@ -1,4 +1,4 @@
-//! Tests each kind of trouble: what the peers receive, and what the ladder shows.
+//! Tests each kind of trouble: what the peers receive and what the ladder shows.
 
 use std::io::{ErrorKind, Read};
 use std::net::TcpStream;
@@ -73,7 +73,7 @@ fn messages_are_held_and_glued() {
     let (client, peer) = trace.pair(&server);
     let begin = Instant::now();
     send(&client, "one\n");
-    // The reply proves that the first message has arrived at the relay separately.
+    // The reply proves that the first message arrived at the relay separately.
     send(&peer, "hi\n");
     reads(&client, "hi\n");
     send(&client, "two\nthr");
@@ -114,7 +114,7 @@ fn bytes_arrive_slowly() {
     assert!(begin.elapsed() >= Duration::from_millis(400));
 }
 
-/// Sends ten bytes to the server, and asserts that only four arrive.
+/// Sends ten bytes to the server and asserts that only four arrive.
 fn four_of_ten(trouble: &str, kind: &str) -> (Trace, TcpStream, TcpStream) {
     let server = listener();
     let mut trace = Trace::before(1, &server, &[trouble, "4", "--only", "to-server"]);

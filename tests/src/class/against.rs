@@ -1,4 +1,4 @@
-//! Compares a record with an earlier record: shows which students' points have changed, at which stages, and why.
+//! Compares a record with an earlier one: shows which students' points have changed, at which stages, and why.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -9,7 +9,8 @@ use crate::class::record::{Lab, Record, Stage, Submission};
 use crate::class::verdicts::{known, word};
 use crate::report::text::{quoted_line, wrapped};
 
-/// Returns which students' points differ between two records, and why. No line has more than `columns` columns.
+/// Lists the students whose points differ between two records, with the reasons. No line has more than `columns`
+/// columns.
 pub fn changes(old: &Record, new: &Record, columns: usize) -> String {
     let wrap = |front: &str, text: &str| wrapped(front, text, columns);
     let mut lines: Vec<_> = conditions(old, new).iter().map(|change| wrap(" ", change)).collect();
@@ -48,7 +49,7 @@ fn by_name(record: &Record) -> BTreeMap<&str, &Submission> {
     record.submissions.iter().map(|submission| (submission.name.as_str(), submission)).collect()
 }
 
-/// Returns the differences between the conditions of two gradings. They may be the reason for all other differences.
+/// Returns the differences between the conditions of two gradings. These differences may explain all others.
 fn conditions(old: &Record, new: &Record) -> Vec<String> {
     let control = |record: &Record| format!("{:?}", record.control).to_lowercase();
     let mut changes = Vec::new();

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-/// Writes a temporary file in the same folder, and then renames it to `file`.
+/// Writes a temporary file in the same folder and then renames it to `file`.
 ///
 /// # Errors
 /// Returns an error if the file cannot be written.

@@ -1,4 +1,4 @@
-//! The page of a class, with a row for each submission and a column for each stage. The cells link to the reports.
+//! A class's page, with a row for each submission and a column for each stage. The cells link to the reports.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -9,8 +9,8 @@ use crate::class::verdicts::{known, sign, word};
 use crate::report::markup::{Inline, STYLE, page, paragraph};
 use crate::report::text::{escape, quoted_line};
 
-/// The style of the table. The colors are blue and orange, which color-blind people can distinguish. Each cell also has
-/// a sign.
+/// The table's style. The colors are blue and orange, which color-blind people can distinguish. Each cell also has a
+/// sign.
 const TABLE: Inline = Inline {
     hash: "yvuwdaLMkrchjPLnpSGXRvRFYLYubnGmMFS70Y8ZG6E=",
     text: include_str!("table.css"),
@@ -20,7 +20,7 @@ const TABLE: Inline = Inline {
 const SORT: Inline =
     Inline { hash: "ZllB8cKDmQXQNtGEln90QT7ZXqPirHQCpu4ZI/1Vy6s=", text: include_str!("sort.js") };
 
-/// Returns the page. `links` contains the links to the pages of the submissions, in the order of the submissions.
+/// Returns the page. `links` contains the links to the submissions' pages, in the same order as the submissions.
 pub fn class_page(record: &Record, links: &[String]) -> String {
     let table = Table::of(record);
     let rows = record.submissions.iter().zip(links).map(|(one, link)| table.row(one, link));
@@ -37,7 +37,7 @@ pub fn class_page(record: &Record, links: &[String]) -> String {
     page("The chat labs: a class", &[STYLE, TABLE], Some(SORT), &body)
 }
 
-/// Returns when, and under which conditions, the class was graded.
+/// Returns the time and conditions of the grading.
 fn conditions(record: &Record) -> String {
     let Record { kit, date, machine, control, .. } = record;
     let control = format!("{control:?}").to_lowercase();
@@ -48,7 +48,7 @@ fn conditions(record: &Record) -> String {
     )
 }
 
-/// The columns of the table.
+/// The table's columns.
 struct Table<'a> {
     labs: BTreeMap<u32, &'a Lab>,
     stages: BTreeMap<(u32, u32), Column<'a>>,
@@ -59,7 +59,7 @@ struct Column<'a> {
     stage: &'a Stage,
     /// The number of submissions that have passed the stage.
     passed: usize,
-    /// The style class of all cells in the column. The first column of each lab has a class that separates the labs.
+    /// The CSS class of all cells in the column. The first column of each lab has a CSS class that separates the labs.
     class: &'static str,
 }
 
@@ -79,8 +79,7 @@ impl<'a> Table<'a> {
         Self { labs, stages }
     }
 
-    /// Returns the explanation of the signs. Leaves out the signs of hidden stages and bonus stages if there are no
-    /// such stages.
+    /// Returns an explanation of the signs. Omits the signs for hidden stages and bonus stages if there are none.
     fn legend(&self) -> String {
         let has = |is: fn(&Stage) -> bool| self.stages.values().any(|column| is(column.stage));
         let of = |verdict| (class(verdict), sign(verdict));
@@ -188,12 +187,12 @@ fn class(verdict: Verdict) -> &'static str {
     }
 }
 
-/// Returns the cell of a stage. If the stage has a report, the cell links to it.
+/// Returns a stage's cell. If the stage has a report, the cell links to it.
 fn cell(lab: u32, stage: &Stage, of_column: &str, link: &str) -> String {
     let (class, sign) = (class(stage.verdict), sign(stage.verdict));
     let space = if of_column.is_empty() { "" } else { " " };
     let number = format!("{lab}.{}", stage.stage);
-    // The cells of passed stages have no title, which keeps the page small.
+    // Cells of passed stages have no title, to keep the page small.
     let title = match stage.verdict {
         Verdict::Passed => String::new(),
         _ => format!(" title=\"{number} {}\"", word(stage)),

@@ -13,10 +13,10 @@ use flate2::write::GzEncoder;
 use crate::grading::grader::{Author, Grader};
 use crate::labs;
 
-/// The executable of each package.
+/// Each package's executable.
 pub type Programs = BTreeMap<String, PathBuf>;
 
-/// The name of the file in an archive that records the version of the kit.
+/// The name of the file in the archive that records the kit's version.
 const VERSION: &str = "kit";
 
 /// Builds the finished programs of a kit.
@@ -62,7 +62,7 @@ pub fn export(kit: &Path, file: &Path) -> Result<usize> {
 /// Unpacks the programs from an archive into a folder.
 ///
 /// # Errors
-/// Returns an error if the file is not such an archive, or was made by another version of the kit.
+/// Returns an error if the file is not such an archive or was created by another version of the kit.
 pub fn from_file(file: &Path, folder: &Path, labs: &[u32]) -> Result<Programs> {
     let shown = file.display();
     let wrong = || format!("{shown} was not made by `cargo lab export --control`");

@@ -1,5 +1,4 @@
-//! Writes the points of a class for a spreadsheet, with a line for each submission, and a column for each lab and each
-//! stage.
+//! Writes a class's points for a spreadsheet, with a line for each submission and a column for each lab and each stage.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,7 +10,7 @@ use csv::{QuoteStyle, WriterBuilder};
 use crate::class::record::{Record, Submission};
 use crate::report::text::quoted_line;
 
-/// Writes the file. The cell of a lab or stage without points is empty, and does not contain 0.
+/// Writes the file. A lab or stage without points has an empty cell, not 0.
 ///
 /// # Errors
 /// Returns an error if the file cannot be written.
@@ -22,7 +21,7 @@ pub fn write(record: &Record, file: &Path) -> Result<()> {
         .flat_map(points)
         .map(|(column, _)| (column, name(column)))
         .collect();
-    // Every cell has quotes, which keep a spreadsheet from splitting a name at another separator.
+    // Every cell is quoted, so that a spreadsheet does not split a name at another separator.
     let mut out = WriterBuilder::new().quote_style(QuoteStyle::NonNumeric).from_writer(Vec::new());
     let first = ["name", "points", "maximum", "complete"].map(ToOwned::to_owned);
     let last = ["hidden stages", "date", "error"].map(ToOwned::to_owned);
@@ -46,7 +45,7 @@ pub fn write(record: &Record, file: &Path) -> Result<()> {
     fs::write(file, out.into_inner()?).with_context(|| format!("cannot write {}", file.display()))
 }
 
-/// A lab, or one of its stages.
+/// A lab or one of its stages.
 type Column = (u32, Option<u32>);
 
 fn points(submission: &Submission) -> impl Iterator<Item = (Column, Option<u32>)> {
@@ -60,10 +59,9 @@ fn name((lab, stage): Column) -> String {
     stage.map_or(format!("lab{lab}"), |stage| format!("lab{lab}.{stage}"))
 }
 
-/// Returns text that no spreadsheet interprets as a formula, even if the spreadsheet splits the line at other
-/// separators.
+/// Returns text that no spreadsheet interprets as a formula, even if it splits the line at other separators.
 fn text(cell: &str) -> String {
-    // Control characters are made visible, because a cell must not begin with a control character, either.
+    // Control characters are made visible, because a cell must not begin with one, either.
     let cell = quoted_line(cell).replace(';', ",");
     let begins = cell.trim_start_matches(['"', ' ']);
     let is_formula = begins.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']);

@@ -1,4 +1,4 @@
-//! The instructor's choice of what students see of a record.
+//! The instructor's choice of the parts of a record that students see.
 
 use std::slice;
 
@@ -12,7 +12,7 @@ pub enum Detail {
     /// The whole reports
     #[default]
     Full,
-    /// What the programs did, but not what was expected, and no hints
+    /// What the programs did, without the expected text or hints
     Actual,
     /// Only verdicts and points
     None,
@@ -20,8 +20,7 @@ pub enum Detail {
 
 impl Detail {
     /// Returns the submission as its author sees it: without hidden stages, and with this level of detail in each
-    /// report. The sums leave out hidden stages, because they would otherwise reveal whether the hidden stages have
-    /// passed.
+    /// report. The sums leave out hidden stages, because otherwise they would reveal whether these stages have passed.
     pub fn shown(self, submission: &Submission) -> Submission {
         let mut shown = submission.clone();
         for lab in &mut shown.labs {
@@ -68,7 +67,7 @@ fn sum(points: impl Iterator<Item = Option<u32>>) -> Option<u32> {
     points.flatten().reduce(u32::saturating_add)
 }
 
-/// Leaves out the expected text, and everything that hints at it.
+/// Leaves out the expected text and everything that hints at it.
 fn actual(report: Report) -> Report {
     let Report { ended, wrong, grader, ladder, happened, screens, running, mut advice, .. } =
         report;
@@ -81,7 +80,7 @@ fn actual(report: Report) -> Report {
     actual
 }
 
-/// Leaves out the expected text. Does not change the output of a compiler.
+/// Leaves out the expected text. Does not change a compiler's output.
 fn without_expected(wrong: Wrong) -> Wrong {
     if wrong.expected.is_empty() {
         return wrong;

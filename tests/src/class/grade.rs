@@ -38,32 +38,32 @@ use crate::system::orphans;
 /// The hidden subcommand of `cargo lab` that runs [`worker::run`].
 pub const WORKER: &str = "grade-worker";
 
-/// The time that a worker may take to end all processes that it has started.
+/// The time that a worker may take to kill all processes that it has started.
 const END_LIMIT: Duration = Duration::from_secs(10);
 
-/// The class to grade, and the settings for the grading.
+/// The class to grade and the settings for the grading.
 pub struct Class {
     /// The instructor's kit.
     pub kit: PathBuf,
     /// The submissions, sorted by name.
     pub handed: Vec<Handed>,
-    /// The part of the class that these submissions form.
+    /// The part of the class that contains these submissions.
     pub shard: Option<Shard>,
     /// The numbers of the labs to grade.
     pub labs: Vec<u32>,
     /// The instructor's settings.
     pub settings: Settings,
-    /// The file with the control, unless the kit's own solutions are the control.
+    /// The file with the control (the finished programs), unless the kit's own solutions are the control.
     pub control: Option<PathBuf>,
     /// The number of submissions that are graded at the same time.
     pub jobs: usize,
     /// The file for the record.
     pub file: Option<PathBuf>,
-    /// The tier of containment of this machine.
+    /// This machine's tier of containment.
     pub tier: Tier,
 }
 
-/// Grades a class, and returns the record. Keeps the complete results in `before`.
+/// Grades a class and returns the record. Keeps complete results from `before`.
 ///
 /// # Errors
 /// Returns an error if nothing can be graded, or the record cannot be written.
@@ -101,8 +101,8 @@ pub fn grade(class: &Class, before: Option<Record>) -> Result<Record> {
             eprintln!("stopped; to continue, repeat the command with --resume");
             exit(130);
         };
-        // The handler need not end the workers, because they end with this process. If the handler cannot be set,
-        // Ctrl-C ends this process without a message.
+        // The handler need not stop the workers, because they exit with this process. If the handler cannot be set,
+        // Ctrl-C terminates this process without a message.
         let _ = ctrlc::set_handler(stopped);
     }
     let queue = Mutex::new(todo.into_iter());
@@ -119,7 +119,7 @@ pub fn grade(class: &Class, before: Option<Record>) -> Result<Record> {
             let at = record.submissions.partition_point(|other| other.name < submission.name);
             record.submissions.insert(at, submission);
             if let Err(error) = save(&record) {
-                // The queue is emptied, because the other jobs end when their queue is empty.
+                // The queue is emptied, because the grading threads end when the queue is empty.
                 queue.lock().unwrap_or_else(PoisonError::into_inner).by_ref().for_each(drop);
                 return Err(error.context("free some space, then grade again with --resume"));
             }
@@ -144,7 +144,7 @@ pub fn empty(control: Control, tier: String) -> Record {
     }
 }
 
-/// Prints each step as a line if the progress bar is hidden.
+/// If the progress bar is hidden, prints each step as a line.
 fn announce(bar: &ProgressBar) {
     if bar.is_hidden() {
         eprintln!(" {} …", bar.message());
@@ -197,7 +197,7 @@ pub fn write(record: &Record, file: &Path) -> Result<()> {
 /// Reads an earlier record. Returns `None` if there is no record yet.
 ///
 /// # Errors
-/// Returns an error if the file cannot be read, or is not a record of this version.
+/// Returns an error if the file cannot be read or is not a record of this version.
 pub fn read(file: &Path) -> Result<Option<Record>> {
     let shown = file.display();
     let text = match fs::read_to_string(file) {
@@ -269,7 +269,7 @@ fn grade_one(
 
 /// How a worker ended.
 struct Ended {
-    /// Whether the worker could be started, and its namespaces were available if they were requested.
+    /// Whether the worker could be started, with namespaces if they were requested.
     has_started: bool,
     /// A description of how the worker ended, which is shown if there is no result.
     how: String,
@@ -279,7 +279,7 @@ struct Ended {
 fn run(job: &Job, has_namespaces: bool) -> Result<Ended> {
     let _ = fs::remove_file(job.result());
     let errors = job.slot.folder.join("errors.txt");
-    // The folders of the programs are in this folder, which is always removed at the end.
+    // The programs' folders are in this folder, which is always removed at the end.
     let folder = Folder::new()?;
     let line = serde_json::to_string(job).context("the path of the submission is not UTF-8")?;
     let starting = orphans::starting();
@@ -322,7 +322,7 @@ fn run(job: &Job, has_namespaces: bool) -> Result<Ended> {
             let _ = wait(limit + 2 * END_LIMIT);
         }
         bail!(
-            "the grading was still running after {} minutes, and was stopped",
+            "the grading was still running after {} minutes and was stopped",
             limit.as_secs() / 60
         );
     }

@@ -1,4 +1,4 @@
-//! Finds the submissions of a class, and the names of the students.
+//! Finds a class's submissions and the students' names.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,14 +14,14 @@ use crate::submission::handed_in::Source;
 /// Lee_12345_assignsubmission_file_chat.zip`.
 const MOODLE: &str = "_assignsubmission_";
 
-/// A submission, and the student who handed it in.
+/// A submission and the student who handed it in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Handed {
     /// The student's name, which is made unique in the class.
     pub name: String,
     /// The number that Moodle has assigned to the student.
     number: Option<String>,
-    /// The name of the file or folder, without an archive's extension.
+    /// The file or folder name, without an archive's extension.
     stem: String,
     /// The folder or archive, or `None` if a student on the roster has handed in nothing.
     pub source: Option<Source>,
@@ -40,7 +40,7 @@ pub fn find(paths: &[PathBuf], settings: &Settings, roster: Option<&Path>) -> Re
         let path = fs::canonicalize(path)?;
         let source = Source::at(&path);
         match source
-            .with_context(|| format!("{shown} is neither a folder, nor a .zip or .tar.gz"))?
+            .with_context(|| format!("{shown} is neither a folder nor a .zip or .tar.gz"))?
         {
             Source::Folder(folder) if !is_submission(&folder, settings) => {
                 let before = found.len();
@@ -61,13 +61,13 @@ pub fn find(paths: &[PathBuf], settings: &Settings, roster: Option<&Path>) -> Re
     Ok(found)
 }
 
-/// Returns whether a folder is one submission rather than a folder with the submissions of a class.
+/// Returns whether a folder is one submission rather than a folder with a class's submissions.
 fn is_submission(folder: &Path, settings: &Settings) -> bool {
     let folders = |folder: &Path| {
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
         entries.map(|entry| entry.path()).filter(|path| path.is_dir())
     };
-    // A name such as `lab2` is not enough, because it may also be the name of a student's folder.
+    // A name such as `lab2` is not enough, because a student's folder may also have this name.
     let is_lab = |folder: &PathBuf| {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
         let is_lab = files::lab_of(Path::new(&name)).is_some();
@@ -130,8 +130,8 @@ fn only_archive(source: Source) -> Source {
     }
 }
 
-/// Gives the submissions the names in a roster. A row belongs to a submission if a cell of the row is the name of the
-/// folder or file, or the student's name or number in Moodle. Adds the students on the roster who have no submission.
+/// Gives the submissions the names from a roster. A row belongs to a submission if one of its cells contains the folder
+/// or file name, or the student's name or number in Moodle. Adds the students on the roster who have no submission.
 fn name(found: &mut Vec<Handed>, roster: &Path) -> Result<()> {
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_path(roster)?;
     let headers = reader.headers()?.clone();
@@ -163,7 +163,7 @@ fn name(found: &mut Vec<Handed>, roster: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Adds the student's number, or the path of the submission, to each name that several students share.
+/// Adds the student's number or the submission's path to each name that several students share.
 fn tell_apart(found: &mut [Handed]) {
     let names = |found: &[Handed]| {
         let mut names = BTreeMap::new();
@@ -185,7 +185,7 @@ fn tell_apart(found: &mut [Handed]) {
     }
 }
 
-/// Returns the path of a submission.
+/// Returns a submission's path.
 fn where_from(handed: &Handed) -> String {
     match &handed.source {
         Some(

@@ -1,4 +1,4 @@
-//! Merges the records of several gradings, for example those of the shards of a class.
+//! Merges the records of several gradings, for example those of a class's shards.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -57,7 +57,7 @@ pub fn merge(records: Vec<(String, Record)>) -> Result<Record> {
     Ok(merged)
 }
 
-/// Checks that no shard is missing, because a part of the class would then have no points.
+/// Checks that no shard is missing, because otherwise part of the class would have no points.
 fn all_there(shards: &[Shard]) -> Result<()> {
     let Some(first) = shards.first() else { return Ok(()) };
     let of = first.of;
@@ -79,16 +79,15 @@ fn all_there(shards: &[Shard]) -> Result<()> {
     Ok(())
 }
 
-/// The values that depend on the settings of a grading. Each value is stored with the name of the first file that
-/// contains it.
+/// The values that depend on a grading's settings. Each value is stored with the name of the first file that contains
+/// it.
 #[derive(Default)]
 struct Rules {
     labs: BTreeMap<u32, (String, Lab)>,
     class: Option<(String, Class)>,
 }
 
-/// The weight of a lab, and for each stage its number, its maximum, whether it is hidden, and whether it is a bonus
-/// stage.
+/// A lab's weight and, for each stage, its number, its maximum, and whether it is hidden or a bonus stage.
 #[derive(PartialEq)]
 struct Lab(u32, Vec<(u32, u32, bool, bool)>);
 

@@ -1,8 +1,8 @@
-//! Isolates a command, so that it has its own processes, network, shared memory and temporary files; see namespaces(7).
+//! Isolates a command by giving it its own processes, network, shared memory, and temporary files; see namespaces(7).
 //!
-//! The processes of the command can neither reach nor see other processes. When the command ends, so do all these
-//! processes. When this process ends, so does the command. Many containers do not allow namespaces, so [`works`] tests
-//! beforehand whether namespaces are available.
+//! The command's processes can neither reach nor see other processes. When the command ends, so do all these processes.
+//! When this process ends, so does the command. Many containers do not allow namespaces, so [`works`] tests beforehand
+//! whether namespaces are available.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -26,7 +26,7 @@ pub struct Options {
     command: Vec<OsString>,
 }
 
-/// Runs a command in its own namespaces, and returns the command's exit status. This process must have only one thread,
+/// Runs a command in its own namespaces and returns the command's exit status. This process must have only one thread
 /// and cannot be used for anything else afterward.
 ///
 /// If the system does not provide namespaces, the exit status is [`FAILED`], and the reason is printed on standard
@@ -38,7 +38,7 @@ pub fn run(options: &Options) -> Result<u8> {
     kernel::run(&options.command, options.tmp)
 }
 
-/// Returns the beginning of a command line with which this program starts a command in its own namespaces.
+/// Returns the beginning of the command line that this program uses to start a command in its own namespaces.
 pub fn apart(lab: &Path, has_own_tmp: bool) -> Command {
     let mut command = Command::new(lab);
     command.arg(SUBCOMMAND).args(has_own_tmp.then_some("--tmp")).arg("--");
@@ -91,8 +91,8 @@ mod kernel {
             eprintln!("Error: {error:#}");
             return Ok(FAILED);
         }
-        // The child is the first process of its PID namespace. When the child ends, the kernel ends all other processes
-        // in the namespace, and then notifies this process.
+        // The child is the first process of its PID namespace. When the child ends, the kernel kills all other
+        // processes in the namespace and then notifies this process.
         let first = in_child(|| {
             let Err(error) = prepare(has_own_tmp).and_then(|()| become_command(command));
             eprintln!("Error: {error:#}");
@@ -101,7 +101,7 @@ mod kernel {
         match wait(first)? {
             WaitStatus::Exited(_, status) => Ok(u8::try_from(status).unwrap_or(u8::MAX)),
             WaitStatus::Signaled(_, signal, _) => {
-                eprintln!("ended by {signal}");
+                eprintln!("terminated by {signal}");
                 Ok(128 + u8::try_from(signal as i32).unwrap_or(0))
             }
             other => anyhow::bail!("the process ended for an unknown reason: {other:?}"),
@@ -139,7 +139,7 @@ mod kernel {
         // Only a process outside the namespaces can define which users and groups exist inside.
         let inherited = writer.as_raw_fd();
         let helper = in_child(|| {
-            // The pipe must end when the process outside closes its end, so this process closes its copy.
+            // The pipe must reach its end when the process outside closes it, so this process closes its copy.
             let _ = close(inherited);
             let has_entered = reader.read_exact(&mut [0]).is_ok();
             let users = || map_ids(this, "uid_map", getuid().as_raw());
@@ -183,7 +183,7 @@ mod kernel {
 
     /// Sets up the namespaces from inside, in their first process.
     fn prepare(has_own_tmp: bool) -> Result<()> {
-        // If the process outside is killed, the kernel ends this process, and all others in the namespaces.
+        // If the process outside is killed, the kernel kills this process and all others in the namespaces.
         set_pdeathsig(Signal::SIGKILL)?;
         setsid()?;
         loopback_up().context("the system refuses to switch on the loopback interface")?;
@@ -196,7 +196,8 @@ mod kernel {
                 .with_context(|| format!("the system refuses to mount {}", folder.display()))
         };
         new("proc", Path::new("/proc"), flags | MsFlags::MS_NOEXEC, none)?;
-        // The mounted folders are in memory, so their files cannot fill the disk, and disappear with the last process.
+        // The mounted folders are in memory, so their files cannot fill the disk. The folders disappear with the last
+        // process.
         let temporary = Path::new("/tmp");
         let folder = std::env::temp_dir();
         new("tmpfs", Path::new("/dev/shm"), flags, Some("size=64m,nr_inodes=10k,mode=1777"))?;

@@ -18,11 +18,11 @@ use crate::system::reads;
 /// The maximum size of a file, in bytes.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
 
-/// The maximum number of bytes that are read from a build's output.
+/// The maximum number of bytes read from a build's output.
 const MAX_OUTPUT: u64 = 64 * 1024;
 
-/// Returns the language of a submission, and the folder of the submission in which the language's commands run. Returns
-/// `None` if the submission is in the kit's own language.
+/// Returns a submission's language and the folder in the submission where the language's commands run. Returns `None`
+/// if the submission is in the kit's own language.
 ///
 /// # Errors
 /// Returns an error if the submission cannot be read.
@@ -47,7 +47,7 @@ pub fn language<'a>(
 /// Copies a submission to a folder. Returns the folder in which the language's commands run.
 ///
 /// # Errors
-/// Returns an error if the submission cannot be read, or is too large.
+/// Returns an error if the submission cannot be read or is too large.
 pub fn copy(source: &Source, top: &Path, folder: &Path) -> Result<PathBuf> {
     for (path, bytes) in source.read(MAX_FILE, |path| path.starts_with(top))? {
         let target = folder.join(&path);
@@ -61,10 +61,10 @@ pub fn copy(source: &Source, top: &Path, folder: &Path) -> Result<PathBuf> {
     Ok(folder.join(top))
 }
 
-/// Runs the commands that build a submission. The commands may change only files in `folder`.
+/// Runs the commands that build a submission. The commands may change files only in `folder`.
 ///
 /// # Errors
-/// Returns an error, as a text for the student, if a command fails or does not end in time.
+/// Returns an error message for the student if a command fails or does not end in time.
 pub fn build(language: &Language, folder: &Path, limit: Duration) -> Result<(), String> {
     let deadline = Instant::now() + limit;
     for command in &language.build {
@@ -85,7 +85,7 @@ fn run(command: &str, folder: &Path, deadline: Instant) -> Result<(), String> {
     match run.end {
         End::Exited(0) => Ok(()),
         End::Late => {
-            Err(format!("{}\nit was still running at the time limit, and was stopped", run.output))
+            Err(format!("{}\nit was still running at the time limit and was stopped", run.output))
         }
         end => Err(format!("{}\nit {}", run.output, end.describe(left))),
     }

@@ -1,5 +1,5 @@
-//! The results of a class as a folder of HTML pages. `index.html` and `reports/` are for the instructor, and the pages
-//! in `students/` can be handed out.
+//! A class's results as a folder of HTML pages. `index.html` and `reports/` are for the instructor, and the pages in
+//! `students/` can be handed out.
 
 use std::fs;
 use std::path::Path;
@@ -43,8 +43,8 @@ fn write_page(file: &Path, page: &str) -> Result<()> {
     write().with_context(|| format!("cannot write {}", file.display()))
 }
 
-/// Removes the pages of an earlier grading that are not among `names`, because they might be handed out by mistake.
-/// Files that the grader did not write remain.
+/// Removes pages from an earlier grading that are not among `names`, because otherwise they might be handed out by
+/// mistake. Files that the grader did not write remain.
 fn remove_old(folder: &Path, names: &[String]) -> Result<()> {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let (file, name) = (entry.path(), entry.file_name());

@@ -1,30 +1,30 @@
-//! The record of a graded class, which is written as JSON. Everything that `cargo lab grade` shows is taken from this
+//! A graded class's record, which is written as JSON. Everything that `cargo lab grade` shows is taken from this
 //! record.
 //!
-//! `tests/class.schema.json` describes the same format for other programs. The version changes if the meaning of a
-//! field changes, or a field is removed. The version does not change if a field is added.
+//! `tests/class.schema.json` describes the same format for other programs. The version changes if a field's meaning
+//! changes or a field is removed. The version does not change if a field is added.
 
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// The version of the format.
+/// The format version.
 pub const VERSION: u32 = 1;
 
 /// A graded class.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// The version of the format, which is [`VERSION`].
+    /// The format version, which is [`VERSION`].
     pub version: u32,
-    /// The version of the kit that did the grading.
+    /// The version of the kit that was used for grading.
     pub kit: String,
-    /// The time at which the grading began, in UTC, in the format of RFC 3339.
+    /// The time at which the grading began, in UTC and RFC 3339 format.
     pub date: String,
-    /// The operating system, and the number of processors.
+    /// The operating system and the number of processors.
     pub machine: String,
     /// The source of the control.
     pub control: Control,
-    /// The tier of containment of the submissions, and what is missing for a higher tier.
+    /// The submissions' tier of containment and what is missing for a higher tier.
     pub tier: String,
     /// The part of the class that this record contains. `None` for a whole class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -33,11 +33,11 @@ pub struct Record {
     pub submissions: Vec<Submission>,
 }
 
-/// A part of a class, for one of several machines. Shard 2 of 8 contains every eighth submission, sorted by name and
+/// A part of a class, for one of several machines. Shard 2 of 8 contains every eighth submission in the order of names,
 /// beginning with the second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Shard {
-    /// The number of the shard, starting at 1.
+    /// The shard number, starting at 1.
     pub number: u32,
     /// The number of shards.
     pub of: u32,
@@ -60,12 +60,12 @@ impl FromStr for Shard {
             numbers.and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
         match numbers {
             Some((number, of)) if 0 < number && number <= of => Ok(Self { number, of }),
-            _ => Err("write the number of the shard and the number of all shards, for example 2/8"),
+            _ => Err("write the shard's number and the number of all shards, for example 2/8"),
         }
     }
 }
 
-/// The source of the control, that is, of the finished programs that show whether a failure is the machine's fault.
+/// The source of the control (the finished programs), which shows whether a failure is the machine's fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Control {
@@ -80,24 +80,23 @@ pub enum Control {
 /// The submission of one student.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Submission {
-    /// The student's name, or the name of the file or folder if the student's name is not known.
+    /// The student's name or, if it is unknown, the name of the file or folder.
     pub name: String,
-    /// The sum of the known points. The points of each lab are multiplied by the weight of the lab. `None` if nothing
-    /// could be graded.
+    /// The sum of the known points. Each lab's points are multiplied by its weight. `None` if nothing could be graded.
     pub points: Option<u32>,
     /// The maximum number of points, without bonus stages.
     pub maximum: u32,
     /// Whether every stage has points.
     pub complete: bool,
-    /// The reason why the submission could not be graded completely, or at all.
+    /// The reason why the submission could not be graded completely or at all.
     pub error: Option<String>,
-    /// The tier of containment of this submission; see [`Record::tier`]. The tier may differ if the result is from an
+    /// This submission's tier of containment; see [`Record::tier`]. The tier may differ if the result is from an
     /// earlier grading.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tier: Option<String>,
     /// The time that the grading took.
     pub seconds: f64,
-    /// The time at which the grading ended, in UTC, in the format of RFC 3339.
+    /// The time at which the grading ended, in UTC and RFC 3339 format.
     pub date: String,
     /// The number of stages that students do not see.
     pub hidden: u32,
@@ -108,13 +107,13 @@ pub struct Submission {
 /// One lab of a submission.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Lab {
-    /// The number of the lab.
+    /// The lab number.
     pub lab: u32,
-    /// The topic of the lab.
+    /// The lab's topic.
     pub title: String,
     /// The sum of the known points, not multiplied by the weight. `None` if no stage has points.
     pub points: Option<u32>,
-    /// The maximum number of points, without bonus stages, and not multiplied by the weight.
+    /// The maximum number of points without bonus stages, not multiplied by the weight.
     pub maximum: u32,
     /// The factor by which the lab's points are multiplied.
     pub weight: u32,
@@ -127,13 +126,13 @@ pub struct Lab {
 /// One stage of a lab.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Stage {
-    /// The number of the stage.
+    /// The stage number.
     pub stage: u32,
-    /// The title of the stage, which says what the programs should do.
+    /// The stage title, which says what the programs should do.
     pub title: String,
     /// The verdict.
     pub verdict: Verdict,
-    /// The points. `None` for a grader error, and for a stage that could not be graded because of a grader error.
+    /// The points. `None` for a grader error and for a stage that could not be graded because of a grader error.
     pub points: Option<u32>,
     /// The maximum number of points.
     pub maximum: u32,
@@ -147,7 +146,7 @@ pub struct Stage {
     pub seed: Option<String>,
     /// The time that the stage took.
     pub seconds: f64,
-    /// Whether the control passed the same stage. `None` if the control was not run.
+    /// Whether the control (the finished programs) passed the same stage. `None` if the control was not run.
     pub control: Option<bool>,
     /// The report, if the stage failed or has a grader error.
     pub report: Option<Report>,
@@ -161,7 +160,7 @@ pub enum Verdict {
     Passed,
     /// The programs do something other than what the stage requires.
     Failed,
-    /// The stage is not written yet.
+    /// The stage has not been written yet.
     NotStarted,
     /// An earlier stage must be passed first.
     Blocked,
@@ -169,8 +168,8 @@ pub enum Verdict {
     GraderError,
 }
 
-/// A report in parts, so that some parts can be left out for students. The texts contain no escape sequences, no paths
-/// of the machine that did the grading, and no markup except in [`Ladder::svg`].
+/// A report in parts, so that some parts can be left out for students. The strings contain no escape sequences, no
+/// paths on the grading machine, and no markup except in [`Ladder::svg`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// The programs and connections that had ended before the failure.
@@ -181,13 +180,13 @@ pub struct Report {
     pub grader: Option<String>,
     /// Remarks about output that was almost right.
     pub near_misses: Vec<String>,
-    /// The step of the script that failed.
+    /// The failed step of the script.
     pub step: Option<String>,
     /// The ladder, which shows the messages between the programs.
     pub ladder: Option<Ladder>,
     /// The same ladder without the message that did not arrive. `None` if no message is missing.
     pub happened: Option<Ladder>,
-    /// The screens of the people and servers.
+    /// The people's and servers' screens.
     pub screens: Vec<Screen>,
     /// A description of what each running program was doing.
     pub running: Vec<String>,
@@ -197,16 +196,16 @@ pub struct Report {
     pub text: String,
 }
 
-/// The expected text, and the text that arrived.
+/// The expected text and the text that arrived.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Wrong {
     /// The participant that did not receive or do what was expected.
     pub who: String,
     /// The expected text, in rows. The list is empty if the program does not compile.
     pub expected: Vec<String>,
-    /// The text that arrived instead, or the output of the compiler, in rows.
+    /// The text that arrived instead or the compiler's output, in rows.
     pub came: Vec<String>,
-    /// The row and the column of `came` at which the difference begins.
+    /// The row and column of `came` where the difference begins.
     pub caret: Option<(usize, usize)>,
 }
 

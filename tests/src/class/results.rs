@@ -1,4 +1,4 @@
-//! Creates the record of a submission from verdicts.
+//! Creates a submission's record from verdicts.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -18,7 +18,7 @@ use crate::report::part::made;
 use crate::report::text::{plain, quoted, quoted_line};
 use crate::report::{ladder, svg};
 
-/// The width of the texts in a report, in columns.
+/// The width of a report's text, in columns.
 const COLUMNS: usize = 100;
 
 /// The width of the expected and the actual text, in columns.
@@ -27,7 +27,7 @@ const ROOM: usize = 85;
 /// The size of a drawn ladder.
 const DRAWN: Size = Size { lanes: 6, rows: 60 };
 
-/// The number of rows of a ladder as text.
+/// The number of rows in a ladder's text.
 const ROWS: usize = 14;
 
 /// Returns the current time in the format of RFC 3339.
@@ -35,7 +35,7 @@ pub fn now() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }
 
-/// Returns the result of a stage. `again` is the command that runs the stage again.
+/// Returns a stage's result. `again` is the command that runs the stage again.
 pub fn stage(
     lab: &stage::Lab,
     stage: &stage::Stage,
@@ -95,7 +95,7 @@ fn report(
         let text = made("the ladder", || ladder.to_text(COLUMNS)).unwrap_or_else(|why| why);
         plain(text.as_bytes())
     };
-    // The text is made from a smaller ladder, because it has fewer rows than the drawing.
+    // The text is created from a smaller ladder, because it has fewer rows than the drawing.
     let both = |small: ladder::Ladder, large: &ladder::Ladder| {
         let svg = made("the ladder", || svg::ladder(large)).unwrap_or_default();
         Ladder { text: text(&small), svg }
@@ -143,7 +143,7 @@ fn report(
 
 fn wrong(report: &Made, who: &str, expected: &str, came: &str) -> Wrong {
     let who = quoted_line(who);
-    // Only the output of the compiler has several lines.
+    // Only the compiler's output has several lines.
     if came.contains('\n') {
         return Wrong { who, came: quoted(came), ..Wrong::default() };
     }
@@ -154,8 +154,7 @@ fn wrong(report: &Made, who: &str, expected: &str, came: &str) -> Wrong {
 /// Returns a lab with its results. The lab is incomplete if some stages were not graded.
 pub fn lab(lab: &stage::Lab, mut stages: Vec<Stage>, settings: &Settings) -> Lab {
     stages.sort_by_key(|stage| stage.stage);
-    // If a stage is blocked by a stage with a grader error, nobody knows whether it would have been blocked without the
-    // error.
+    // If a stage is blocked by a stage with a grader error, it is unknown whether it would otherwise have been blocked.
     let is_unknown = |number: Option<u32>| {
         let mut graded = stages.iter().filter(|one| one.verdict == Verdict::GraderError);
         graded.any(|one| Some(one.stage) == number)
@@ -214,8 +213,8 @@ pub fn submission(
     }
 }
 
-/// Replaces the folders of this machine in all texts of a value. If the replacement of a folder is empty, the paths
-/// below the folder become relative.
+/// Replaces this machine's folders in all strings of a value. If a folder's replacement is empty, the paths below the
+/// folder become relative.
 pub fn without_folders(value: &mut Value, folders: &[(PathBuf, &str)]) {
     match value {
         Value::String(text) => {

@@ -10,17 +10,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::labs;
 
-/// The maximum weight of a lab. This limit keeps sums of points small enough for every spreadsheet and every format of
-/// results.
+/// The maximum weight of a lab. This limit keeps sums of points small enough for every spreadsheet and every results
+/// format.
 const MAX_WEIGHT: u32 = 1_000;
 
-/// The instructor's settings. By default, all labs have the same weight, and there are no hidden stages and no bonus
-/// stages.
+/// The instructor's settings. By default, all labs have the same weight, and there are no hidden or bonus stages.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// The weights of the labs. The points of a lab are multiplied by its weight. The default is 1. The keys are the
-    /// numbers of labs.
+    /// The labs' weights. A lab's points are multiplied by its weight. The default is 1. The keys are the numbers of
+    /// labs.
     pub weights: BTreeMap<String, u32>,
     /// The stages that are hidden from students, for example `2.14`.
     pub hidden: Vec<String>,
@@ -32,11 +31,11 @@ pub struct Settings {
     pub language: Vec<Language>,
 }
 
-/// A language, and how submissions in this language are recognized, built and started.
+/// A language and how its submissions are recognized, built, and started.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Language {
-    /// The name of the language, as shown in messages.
+    /// The language's name, as shown in messages.
     pub name: String,
     /// The path of a file, such as `Makefile`. A submission that contains such a file is in this language. The commands
     /// run in the folder to which the path is relative.
@@ -44,11 +43,11 @@ pub struct Language {
     /// The shell commands that build the submission.
     #[serde(default)]
     pub build: Vec<String>,
-    /// The command lines that start the programs of each lab. The keys are the numbers of labs.
+    /// The command lines that start each lab's programs. The keys are the numbers of labs.
     pub lab: BTreeMap<String, Programs>,
 }
 
-/// The command lines of a lab's programs, with `{port}` and perhaps `{host}`.
+/// The command lines of a lab's programs, with `{port}` and optionally `{host}`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Programs {
@@ -69,7 +68,7 @@ impl Settings {
     /// Reads the settings from a file.
     ///
     /// # Errors
-    /// Returns an error if the file cannot be read, or names a lab or stage that does not exist.
+    /// Returns an error if the file cannot be read or names a lab or stage that does not exist.
     pub fn read(file: &Path) -> Result<Self> {
         let shown = file.display();
         let text = fs::read_to_string(file).with_context(|| format!("cannot read {shown}"))?;
@@ -101,7 +100,7 @@ impl Settings {
         Ok(())
     }
 
-    /// Returns the weight by which the points of a lab are multiplied.
+    /// Returns the weight by which a lab's points are multiplied.
     pub fn weight(&self, lab: u32) -> u32 {
         self.weights.get(&lab.to_string()).copied().unwrap_or(1)
     }

@@ -27,7 +27,7 @@ pub struct Single {
 }
 
 impl Single {
-    /// Begins the record of these labs. The name of the submission is that of the kit's folder.
+    /// Starts the record of these labs. The submission has the name of the kit's folder.
     ///
     /// # Errors
     /// Returns an error if the file cannot be written.
@@ -41,7 +41,7 @@ impl Single {
         Ok(single)
     }
 
-    /// Adds the result of a stage. `again` returns the command that runs the stage again.
+    /// Adds a stage's result. `again` returns the command that runs the stage again.
     pub fn add(
         &mut self,
         lab: &stage::Lab,

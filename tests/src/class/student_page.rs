@@ -1,5 +1,5 @@
-//! The page of one submission, with the same reports as `cargo lab check --html`. The page contains no information
-//! about the machine that did the grading.
+//! One submission's page, with the same reports as `cargo lab check --html`. The page contains no information about the
+//! grading machine.
 
 use std::fmt::Write;
 
@@ -10,7 +10,7 @@ use crate::report::markup::{
 };
 use crate::report::text::{escape, quoted, quoted_line};
 
-/// Returns the page. `kit` is the version of the kit.
+/// Returns the page. `kit` is the kit's version.
 pub fn student_page(submission: &Submission, kit: &str) -> String {
     let name = escape(&quoted_line(&submission.name));
     let (date, kit) = (escape(&quoted_line(&submission.date)), escape(&quoted_line(kit)));
@@ -31,7 +31,7 @@ pub fn student_page(submission: &Submission, kit: &str) -> String {
     page(&format!("{name}: {total}"), &[STYLE], None, &body)
 }
 
-/// Returns the sum of the points in words, and says which stages the sum leaves out.
+/// Returns the sum of the points in words, with a note about the stages that it leaves out.
 fn total(submission: &Submission) -> String {
     let Submission { points, maximum, complete, hidden, labs, .. } = submission;
     let mut total =
@@ -84,7 +84,7 @@ fn stage_row(lab: &Lab, stage: &Stage) -> String {
     })
 }
 
-/// Returns the report about a stage, if the stage has one.
+/// Returns the report about a stage, if there is one.
 fn section(lab: &Lab, stage: &Stage) -> Option<String> {
     let report = stage.report.as_ref()?;
     let (number, title) = (number(lab, stage), escape(&quoted_line(&stage.title)));
@@ -119,14 +119,14 @@ fn lines(lines: &[String]) -> Vec<String> {
     quoted(&lines.join("\n"))
 }
 
-/// Returns the expected text, and the text that arrived instead.
+/// Returns the expected text and the text that arrived instead.
 fn failure(report: &Report) -> String {
     if let Some(why) = &report.grader {
         return output("the grader failed", &quoted(why));
     }
     match &report.wrong {
         None => String::new(),
-        // If nothing is expected, the text is the output of a compiler, or the part of a failure that the instructor
+        // If nothing is expected, the text is either a compiler's output or the part of a failure that the instructor
         // lets students see.
         Some(failure) if failure.expected.is_empty() => output(&failure.who, &lines(&failure.came)),
         Some(failure) => {

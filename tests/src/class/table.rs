@@ -1,4 +1,4 @@
-//! The results of a class as a table on the terminal, with a line for each submission and a column for each lab.
+//! A class's results as a table on the terminal, with a line for each submission and a column for each lab.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -11,10 +11,10 @@ use crate::class::verdicts::known;
 use crate::report::scoreboard::without_verdict;
 use crate::report::text::{cut, line, quoted_line, wrapped};
 
-/// The width of the sum, and of the points of a lab, in columns.
+/// The width of the sum and of a lab's points, in columns.
 const SUM: usize = 8;
 const LAB: usize = 7;
-/// The minimum width of a name, in columns. If a name would have less room, the labs are left out.
+/// The minimum width of a name, in columns. If a name would have less space, the labs are left out.
 const NAME: usize = 16;
 
 /// Returns the table. No line has more than `columns` columns.
@@ -64,7 +64,7 @@ fn mark(submission: &Submission) -> String {
     }
 }
 
-/// Returns why a submission has no points, or why some of its points are missing.
+/// Returns the reason why some or all of a submission's points are missing.
 fn note(submission: &Submission) -> Option<String> {
     let labs = submission.labs.iter();
     let stages = labs.flat_map(|lab| lab.stages.iter().map(move |stage| (lab.lab, stage)));

@@ -18,7 +18,7 @@ pub enum Level {
     /// Each program is confined.
     #[value(name = "B")]
     B,
-    /// Like B, and each submission has its own processes, network and shared memory
+    /// Like B, but each submission also has its own processes, network, and shared memory
     #[value(name = "A")]
     A,
 }
@@ -34,12 +34,12 @@ impl Level {
     }
 }
 
-/// The tier of this machine.
+/// This machine's tier.
 #[derive(Clone, Debug)]
 pub struct Tier {
     /// The tier that this machine would have without namespaces.
     programs: String,
-    /// The reason why namespaces are not available, or `None` if they are available.
+    /// The reason why namespaces are unavailable, or `None` if they are available.
     refused: Option<String>,
     /// The level that the instructor requires.
     required: Option<Level>,
@@ -49,7 +49,7 @@ impl Tier {
     /// Determines the tier of this machine.
     ///
     /// # Errors
-    /// Returns an error if the tier is lower than required. The error says what is missing, and what the instructor can
+    /// Returns an error if the tier is lower than required. The error says what is missing and what the instructor can
     /// do.
     pub fn probe(lab: &Path, required: Option<Level>) -> Result<Self> {
         let refused = namespaces::works(lab).err().map(|why| format!("{why:#}"));
@@ -65,7 +65,7 @@ impl Tier {
         self.refused.is_none()
     }
 
-    /// Returns the tier of a submission that is graded without namespaces, because the system has none left.
+    /// Returns a submission's tier when it is graded without namespaces, because the system has none left.
     ///
     /// # Errors
     /// Returns an error if this tier is lower than required.
@@ -108,7 +108,7 @@ impl Tier {
     }
 }
 
-/// Describes the containment of a graded class, for use within a line.
+/// Describes a graded class's containment, for use within a line.
 pub fn containment(record: &Record) -> String {
     let mut others: BTreeMap<&str, usize> = BTreeMap::new();
     for tier in record.submissions.iter().filter_map(|one| one.tier.as_deref()) {

@@ -2,7 +2,7 @@
 
 use crate::class::record::{Stage, Verdict};
 
-/// Returns the symbol of a stage's verdict.
+/// Returns the symbol for a stage's verdict.
 pub fn sign(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Passed => "✓",
@@ -25,8 +25,8 @@ pub fn word(stage: &Stage) -> String {
     }
 }
 
-/// Returns points as text: a number, a dash if the points are not known, or a number with `?` if it is a sum without
-/// the points of some stages.
+/// Returns points as text: a number, a dash if the points are unknown, or a number with `?` if it is a sum that leaves
+/// out some stages.
 pub fn known(points: Option<u32>, is_complete: bool) -> String {
     let mark = if is_complete { "" } else { "?" };
     points.map_or("–".to_owned(), |points| format!("{points}{mark}"))

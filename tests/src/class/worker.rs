@@ -1,7 +1,7 @@
 //! Grades one submission in a separate process, so that a failure of this process affects no other submission.
 //!
 //! The job arrives as a line on standard input, which then stays open. When standard input ends, the process that waits
-//! for the result has ended. The worker then ends all processes that it has started, and itself.
+//! for the result has exited. The worker then kills all processes that it has started and exits.
 
 use std::collections::{BTreeMap, HashMap};
 use std::env;
@@ -33,7 +33,7 @@ use crate::submission::warm::Slot;
 use crate::system::cargo::Built;
 use crate::system::{orphans, reads};
 
-/// The submission to grade, and the settings for the grading.
+/// The submission to grade and the settings for the grading.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Job {
     /// The student's name.
@@ -51,13 +51,13 @@ pub struct Job {
 }
 
 impl Job {
-    /// Returns the path of the file for the result.
+    /// Returns the path of the result file.
     pub fn result(&self) -> PathBuf {
         self.slot.folder.join("result.json")
     }
 
     /// Returns the maximum time for this job. If a build is stopped, each package is built again separately. Each stage
-    /// may take twice its time limit, and its control may take just as long.
+    /// may take twice its time limit, and its control run may take just as long.
     pub fn limit(&self) -> Duration {
         let stages: usize = self.wanted().iter().map(|lab| lab.stages.len()).sum();
         let rounds = u32::try_from(stages.div_ceil(THREADS)).unwrap_or(u32::MAX);
@@ -72,7 +72,7 @@ impl Job {
     }
 }
 
-/// Reads a job from standard input, and writes its result.
+/// Reads a job from standard input and writes its result.
 ///
 /// # Errors
 /// Returns an error if there is no job, or the result cannot be written.
@@ -120,7 +120,7 @@ fn folders(job: &Job) -> Vec<(PathBuf, &'static str)> {
     folders
 }
 
-/// Waits until standard input ends, then ends all processes that this process has started, and this process itself.
+/// Waits until standard input ends, kills all processes that this process has started, and then exits.
 fn end_with_parent() {
     let mut byte = [0];
     while io::stdin().read(&mut byte).is_ok_and(|read| read > 0) {}
@@ -147,7 +147,7 @@ fn grade(job: &Job) -> Result<Vec<record::Lab>> {
     Ok(grade_labs(job, &grader.with_programs(Author::Student, built), &job.labs, ""))
 }
 
-/// Adds to the results of a build the reasons why packages were refused, and the files that were left out.
+/// Adds to a build's results the reasons why packages were refused and the files that were left out.
 fn explained(mut built: Built, packages: &[Package], taken: &Sources) -> Built {
     for package in packages {
         if let Some(why) = taken.refused.get(&package.name) {
@@ -200,7 +200,7 @@ fn grade_other(job: &Job, language: &Language, folder: &Path) -> Result<Vec<reco
     Ok(results)
 }
 
-/// Returns the options with which a student runs a stage again.
+/// Returns the options that a student needs to run a stage again.
 fn again(commands: &Commands) -> String {
     let option = |name: &str, command: &Option<String>| {
         let quoted = command.as_ref().map(|command| command.replace('\'', r"'\''"));
@@ -209,7 +209,7 @@ fn again(commands: &Commands) -> String {
     format!("{}{}", option("server", &commands.server), option("client", &commands.client))
 }
 
-/// Grades all stages of the labs, several of them at the same time.
+/// Grades all stages of the labs, several at a time.
 fn grade_labs(job: &Job, grader: &Grader, numbers: &[u32], again: &str) -> Vec<record::Lab> {
     let stages: Vec<_> = grader
         .stages()
@@ -241,7 +241,7 @@ fn grade_labs(job: &Job, grader: &Grader, numbers: &[u32], again: &str) -> Vec<r
     labs.collect()
 }
 
-/// Reads the result of a job that has ended.
+/// Reads a finished job's result.
 ///
 /// # Errors
 /// Returns an error if there is no result, or the file does not contain a valid result.

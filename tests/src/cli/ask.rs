@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use anyhow::Result;
 
-/// Returns whether the user answers yes. Any other input counts as no, and so does the end of the input.
+/// Returns whether the user answers yes. Any other input, including the end of the input, counts as no.
 pub fn is_wanted(question: &str) -> Result<bool> {
     print!("{question} [y/N] ");
     io::stdout().flush()?;

@@ -1,5 +1,5 @@
-//! `cargo lab book`: opens the pages of the book in a browser. A student's kit contains the pages. In other kits,
-//! mdBook builds the pages.
+//! `cargo lab book`: opens the book's pages in a browser. A student's kit contains the pages. In other kits, mdBook
+//! builds the pages.
 
 use std::fs;
 use std::io;
@@ -13,24 +13,23 @@ use crate::journal::visible::visible;
 use crate::kit::files;
 use crate::report::text::{columns, escape, quoted, wrapped};
 
-/// The folder of the pages in a student's kit.
+/// The folder with the pages in a student's kit.
 pub const EXPORTED: &str = "docs/book";
 
-/// The folder of the pages that mdBook builds in this kit, as in `docs/book.toml`.
+/// The folder with the pages that mdBook builds in this kit, as in `docs/book.toml`.
 const BUILT: &str = "target/book";
 
-/// The path at which `.ci/run` installs mdBook.
+/// The path where `.ci/run` installs mdBook.
 const MDBOOK: &str = "target/tools/bin/mdbook";
 
 /// The command that installs mdBook, in the version that `.ci/run` uses. A test compares the two versions.
 pub const INSTALL: &str = "cargo install mdbook --version 0.5.4 --locked --no-default-features \
                        --features search --root target/tools";
 
-/// Opens a page in the browser, and prints its path. It is no error if there is no browser, because the path is
-/// printed.
+/// Opens a page in the browser and prints its path. A missing browser is not an error, because the path is printed.
 ///
 /// # Errors
-/// Returns an error if there is no such page, or the pages cannot be built.
+/// Returns an error if the page does not exist or the pages cannot be built.
 pub fn run(kit: &Path, wanted: Option<&str>) -> Result<()> {
     let kit = fs::canonicalize(kit).with_context(|| format!("cannot find {}", kit.display()))?;
     let pages = if kit.join(EXPORTED).join("index.html").is_file() {
@@ -56,8 +55,8 @@ pub fn run(kit: &Path, wanted: Option<&str>) -> Result<()> {
     Ok(())
 }
 
-/// Finds the page for a lab, a stage, or a name from a report. Returns the name of the page, and the id of a place in
-/// the page.
+/// Finds the page for a lab, a stage, or a name from a report. Returns the page's name and the id of an anchor in the
+/// page.
 fn find(pages: &Path, wanted: &str) -> Result<(String, Option<String>)> {
     let names = names(pages)?;
     let short = wanted.strip_prefix("docs/src/").unwrap_or(wanted);
@@ -84,7 +83,7 @@ fn find(pages: &Path, wanted: &str) -> Result<(String, Option<String>)> {
     }
 }
 
-/// Returns the names of the pages.
+/// Returns the pages' names.
 fn names(pages: &Path) -> Result<Vec<String>> {
     // mdBook also creates these pages, which are not for readers.
     const NOT_FOR_READERS: [&str; 3] = ["404", "print", "toc"];
@@ -96,8 +95,8 @@ fn names(pages: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Writes a page that redirects the browser to a place in a page of the book. This page is needed because most systems
-/// cannot open a file at a place.
+/// Writes a page that redirects the browser to an anchor in the book. This page is needed because most systems cannot
+/// open a file at an anchor.
 fn leading_to(kit: &Path, target: &str) -> Result<PathBuf> {
     let page = kit.join("target/lab/book.html");
     // This page is two folders below the kit, so the link begins with `../../`.
@@ -114,7 +113,7 @@ fn leading_to(kit: &Path, target: &str) -> Result<PathBuf> {
 /// mdBook's environment variables.
 ///
 /// # Errors
-/// Returns an error if there is no mdBook, or mdBook fails.
+/// Returns an error if mdBook is missing or fails.
 pub fn build(kit: &Path, docs: &Path, pages: &Path, settings: &[(&str, &str)]) -> Result<()> {
     let ours = kit.join(MDBOOK);
     let mut mdbook = Command::new(if ours.is_file() { ours } else { "mdbook".into() });

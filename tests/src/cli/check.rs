@@ -1,4 +1,4 @@
-//! `cargo lab check`: grades stages in order, and stops at the first stage that does not pass.
+//! `cargo lab check`: grades stages in order and stops at the first stage that does not pass.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -28,7 +28,7 @@ use crate::report::scoreboard::{self, Points, print_no_points, stage_line};
 use crate::report::text::{columns, labelled};
 use crate::system::{last_word, reads};
 
-/// The number of lines that are printed below a report.
+/// The number of lines printed below a report.
 const UNDER_A_REPORT: usize = 4;
 
 /// The command line.
@@ -36,26 +36,26 @@ const UNDER_A_REPORT: usize = 4;
 pub struct Options {
     /// A lab (2), a stage (2.5), or a stage and all later ones (2.5-). Default: all labs
     target: Option<Target>,
-    /// Continues after a stage that does not pass, and prints every report
+    /// Continues after a stage that does not pass and prints every report
     #[arg(long)]
     all: bool,
     /// Uses the same random words as an earlier run. A failure report shows the seed of its run
     #[arg(long)]
     seed: Option<u64>,
-    /// Grades this server, in any language, instead of yours. `{port}` and `{host}` are replaced, and the options of a
-    /// stage, for example `--seats 3`, are appended. Build the server first, because the command can write only in
+    /// Grades this server, in any language, instead of yours. `{port}` and `{host}` are replaced, and a stage's
+    /// options, for example `--seats 3`, are appended. Build the server first, because the command can write only in
     /// `$TMPDIR`
     #[arg(long, value_name = "CMD", requires = "target", value_parser = command)]
     server: Option<String>,
     /// Grades this client instead of yours, as --server does for the server
     #[arg(long, value_name = "CMD", requires = "target", value_parser = command)]
     client: Option<String>,
-    /// Lets the program of --server or --client read this file or folder, too. The program can always read the current
-    /// folder, the files that the command line names, the folders of these files, and the programs and libraries of the
-    /// system and in `$PATH`
+    /// Also lets the --server or --client program read this file or folder. The program can always read the current
+    /// folder, the files that the command line names, the folders of these files, the system's programs and libraries,
+    /// and those in `$PATH`
     #[arg(long, value_name = "PATH")]
     read: Vec<PathBuf>,
-    /// Also writes the reports to this file, as an HTML page
+    /// Also writes the reports to this file as an HTML page
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
     // not for students: for instructors
@@ -70,8 +70,8 @@ pub struct Options {
 }
 
 impl Options {
-    /// Returns the options for a user who watches the terminal and does not scroll. All stages of the target are graded
-    /// if `all` is set. Otherwise, grading stops at the first stage that does not pass.
+    /// Returns the options for a user who watches the terminal and does not scroll. If `all` is set, all stages of the
+    /// target are graded. Otherwise, grading stops at the first stage that does not pass.
     pub fn for_watching(target: Option<Target>, all: bool) -> Self {
         Self { target, all, repeats: true, ..Self::default() }
     }
@@ -81,7 +81,7 @@ impl Options {
         Self { all: true, ..Self::default() }
     }
 
-    /// Returns the stages of the target that these options can grade.
+    /// Returns the target's stages that these options can grade.
     fn stages(&self) -> Vec<StageNumber> {
         let is_foreign = self.server.is_some() || self.client.is_some();
         let is_included = |lab: u32, stage: &Stage| {
@@ -112,7 +112,7 @@ pub(super) fn command(text: &str) -> Result<String, String> {
     Err("the command must contain {port}, for example \"python3 chat.py {host} {port}\"".into())
 }
 
-/// Runs a check. In any case, the last line of the output is the sum of the points, or says that there is no sum.
+/// Runs a check. In any case, the last line of the output is the sum of the points or says that there is no sum.
 /// Returns the exit status, which is 0 if every stage passes.
 pub fn to_the_last_line(check: impl FnOnce() -> Result<Checked>) -> ExitCode {
     // If the system cannot start the process that watches the grader, the last line is missing only when the grader is
@@ -136,11 +136,11 @@ pub fn to_the_last_line(check: impl FnOnce() -> Result<Checked>) -> ExitCode {
     status
 }
 
-/// The result of a check.
+/// A check's result.
 pub struct Checked {
     /// The first stage that does not pass, if any.
     pub first: Option<StageNumber>,
-    /// Whether the page has been written, or no page was requested.
+    /// Whether the page was written or none was requested.
     is_written: bool,
 }
 
@@ -264,8 +264,8 @@ fn create(page: &Path) -> Result<File> {
     File::create(page).with_context(|| format!("cannot write {}", page.display()))
 }
 
-/// Records that the first hint was shown, if the report contains it, so that `cargo lab hint` begins with the second
-/// hint.
+/// If the report contains the first hint, records that it was shown, so that `cargo lab hint` begins with the second
+/// one.
 fn note_hint(kit: &Path, lab: &Lab, stage: &Stage, report: &str) {
     let first = stage.hints.first();
     if first.is_some_and(|hint| report.contains(&labelled("hint", hint, columns()))) {
@@ -288,7 +288,7 @@ fn is_written(file: &Path, page: &str) -> bool {
     written.is_ok()
 }
 
-/// Returns an option of a command line, with its value quoted for a shell.
+/// Returns a command-line option, with its value quoted for a shell.
 pub(super) fn quoted_option(name: &str, value: &str) -> String {
     format!(" --{name} '{}'", value.replace('\'', r"'\''"))
 }

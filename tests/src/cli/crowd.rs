@@ -1,4 +1,4 @@
-//! `cargo lab crowd`: lets a crowd talk on a server, and checks that everybody gets each message once and in order.
+//! `cargo lab crowd`: lets a crowd talk on a server and checks that everybody gets each message once and in order.
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -33,8 +33,8 @@ const LIMITS: Limits = Limits {
     last_patience: TIMEOUT,
 };
 
-/// The time between two reports of progress. This time must be longer than a second: if the output is not a terminal, a
-/// step that is followed by another step within a second is not shown.
+/// The time between two reports of progress. This time must be longer than a second: without a terminal, a step is not
+/// shown if another follows within a second.
 const PROGRESS: Duration = Duration::from_millis(1500);
 
 /// The command line.
@@ -49,7 +49,7 @@ pub struct Options {
     /// The approximate time for which a crowd talks, in seconds
     #[arg(long, default_value_t = 2.0, value_parser = seconds)]
     seconds: f64,
-    /// Determines what the people do, together with the number of people and the time. Default: a random seed
+    /// Determines, together with the number of people and the time, what the people do. Default: a random seed
     #[arg(long)]
     seed: Option<u64>,
     /// The number of crowds that talk, one after the other, each with the next seed
@@ -58,7 +58,7 @@ pub struct Options {
     /// Checks this server, in any language, instead of yours; see `cargo lab check --help`
     #[arg(long, value_name = "CMD", value_parser = check::command)]
     server: Option<String>,
-    /// Lets the program of --server read this file or folder, too
+    /// Also lets the --server program read this file or folder
     #[arg(long, value_name = "PATH", requires = "server")]
     read: Vec<PathBuf>,
     /// Checks the finished server in solutions/ instead of yours
@@ -143,7 +143,7 @@ fn server(kit: &Path, options: &Options) -> Result<Runnable> {
     }
 }
 
-/// Plays a plan, and shows which event is being played.
+/// Plays a plan and shows which event is being played.
 fn watched(
     progress: &Progress,
     shown: &Cell<Instant>,

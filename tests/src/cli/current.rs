@@ -1,4 +1,4 @@
-//! Finds the lab that the student is probably working on, and says why.
+//! Finds the lab that the student is probably working on and explains the choice.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use crate::labs;
 /// A lab that the student may be working on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Current {
-    /// The number of the lab.
+    /// The lab number.
     pub lab: u32,
     /// Whether the student has changed a source file of the lab.
     is_changed: bool,

@@ -1,4 +1,4 @@
-//! `cargo lab export`: makes a kit for students, without the solutions and without files that reveal them.
+//! `cargo lab export`: creates a kit for students, without the solutions or any files that reveal them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,7 +17,7 @@ use crate::kit::files;
 /// The command line.
 #[derive(clap::Args)]
 pub struct Options {
-    /// A new or empty folder, or an earlier export, which is updated
+    /// A new or empty folder, or an earlier export to update
     folder: Option<PathBuf>,
     // not for students: only instructors grade a class
     /// Writes the finished programs to this file instead, for `cargo lab grade --control` in a kit without solutions
@@ -28,7 +28,7 @@ pub struct Options {
     // exported again
 }
 
-/// Exports the kit to a folder, which must be new, empty or an earlier export. Replaces only the kit's own files in an
+/// Exports the kit to a folder, which must be new, empty, or an earlier export. Replaces only the kit's own files in an
 /// earlier export.
 ///
 /// # Errors
@@ -78,9 +78,9 @@ pub fn export(kit: &Path, folder: &Path) -> Result<usize> {
     Ok(files.len())
 }
 
-/// Builds the pages of the book in a student's kit. Returns the number of files and their total size in bytes.
+/// Builds the book's pages in a student's kit. Returns the number of files and their total size in bytes.
 fn build_pages(kit: &Path, folder: &Path) -> Result<(usize, u64)> {
-    // A student needs neither the page that contains the whole book nor the error page of a web server.
+    // A student needs neither the page that contains the whole book nor a web server's error page.
     let unneeded =
         [("MDBOOK_OUTPUT__HTML__PRINT__ENABLE", "false"), ("MDBOOK_OUTPUT__HTML__INPUT_404", "")];
     let folder = fs::canonicalize(folder)?;
@@ -104,7 +104,7 @@ fn make_room(folder: &Path, files: &BTreeMap<PathBuf, String>) -> Result<()> {
     }
     let pristine = folder.join("tests/starters");
     if !pristine.is_dir() || folder.join("solutions").exists() {
-        bail!("{shown} is not empty, and is not a kit for students; choose a new folder");
+        bail!("{shown} is neither empty nor a kit for students; choose a new folder");
     }
     let labs = folder.join("labs");
     let mut paths = files::below(&pristine)?;

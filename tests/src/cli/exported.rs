@@ -43,7 +43,7 @@ const KIT_ONLY: [&str; 10] = [
     "tests/starters",
 ];
 
-/// The files that are only needed to grade a class.
+/// The files that are needed only to grade a class.
 const GRADERS_ONLY: [&str; 7] = [
     "tests/class.schema.json",
     "tests/platforms",
@@ -54,8 +54,8 @@ const GRADERS_ONLY: [&str; 7] = [
     "tests/src/cli/writers.rs",
 ];
 
-/// The marks at which lines are left out of an exported file. The lines from a mark up to [`CUT_TO`] are left out. The
-/// second mark applies only to a student's kit.
+/// The marks between which lines are left out of an exported file. The lines from a mark up to [`CUT_TO`] are left out.
+/// The second mark applies only to a student's kit.
 const CUT_FROM: [&str; 2] = ["not exported:", "not for students:"];
 const CUT_TO: &str = "exported again";
 
@@ -68,7 +68,7 @@ pub enum Audience {
     Graders,
 }
 
-/// Returns the paths and the contents of the files in a kit without solutions.
+/// Returns the paths and contents of the files in a kit without solutions.
 ///
 /// # Errors
 /// Returns an error if a file cannot be read.
@@ -95,7 +95,7 @@ pub fn exported(kit: &Path, audience: Audience) -> Result<BTreeMap<PathBuf, Stri
         files.insert(Path::new("tests/starters").join(&path), text.clone());
         files.insert(Path::new("labs").join(path), text);
     }
-    // The handouts are written by hand, and exist only in labs/.
+    // The handouts are written by hand and exist only in labs/.
     for path in files::below(&kit.join("labs"))? {
         if path.ends_with("README.md") {
             let text = fs::read_to_string(kit.join("labs").join(&path))?;

@@ -18,7 +18,7 @@ use crate::labs;
 /// The command line.
 #[derive(clap::Args)]
 pub struct Options {
-    /// A submission, which is a folder, a .zip or a .tar.gz with a kit or only its labs/; or a folder of submissions
+    /// A submission, which is a folder, .zip, or .tar.gz with a kit or only its labs/; or a folder of submissions
     #[arg(required = true)]
     submissions: Vec<PathBuf>,
     /// Grades only this lab. May be given several times. Default: all labs
@@ -27,18 +27,18 @@ pub struct Options {
     /// Writes the record of all results to this file after each submission
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Keeps the results in the file of --json, and grades only the other submissions
+    /// Keeps the results in the --json file and grades only the other submissions
     #[arg(long, requires = "json")]
     resume: bool,
     /// A CSV file with the students' names in a column `name`. Another cell of a row can identify the student's
     /// submission
     #[arg(long, value_name = "FILE")]
     roster: Option<PathBuf>,
-    /// The file with weights, hidden stages and other languages. Default: grading.toml in the current folder, if there
+    /// The file with weights, hidden stages, and other languages. Default: grading.toml in the current folder, if there
     /// is one
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
-    /// The file with finished programs that `cargo lab export --control` has written. Default: the programs of this kit
+    /// The file with finished programs, written by `cargo lab export --control`. Default: the programs of this kit
     #[arg(long, value_name = "FILE")]
     control: Option<PathBuf>,
     /// The number of submissions that are graded at the same time. Default: half the number of processors
@@ -47,7 +47,7 @@ pub struct Options {
     /// Grades nothing if this machine has a lower tier of containment
     #[arg(long, value_name = "TIER", value_enum, ignore_case = true)]
     require_tier: Option<Level>,
-    /// Grades only a part of the class, such as 2/8: every eighth submission, beginning with the second. `cargo lab
+    /// Grades only part of the class, such as 2/8: every eighth submission, beginning with the second. `cargo lab
     /// merge` merges the records of all parts
     #[arg(long, value_name = "N/OF")]
     shard: Option<Shard>,

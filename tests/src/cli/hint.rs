@@ -16,8 +16,8 @@ use crate::kit::way::{self, Way};
 use crate::labs;
 use crate::report::text::{columns, labelled, wrapped};
 
-/// Shows the first hint that has not been shown yet, here or in a report. When all hints have been shown, shows all
-/// hints again.
+/// Shows the first hint that has not been shown yet, here or in a report. When all hints have been shown, shows them
+/// all again.
 ///
 /// # Errors
 /// Returns an error if the number of shown hints cannot be saved.
@@ -31,7 +31,7 @@ pub fn run(kit: &Path, number: StageNumber) -> Result<()> {
     let first = if before < count { before } else { 0 };
     println!(" {name}  {}\n", stage.title);
     if way::of_lab(kit, lab.number) == Way::Open {
-        let note = "Your lab is open. The hints are written for the guided lab, and may name its \
+        let note = "Your lab is open. The hints are written for the guided lab and may name its \
                     functions.";
         println!("{}\n", wrapped(" ", note, columns()));
     }
@@ -75,7 +75,7 @@ pub fn note_first(kit: &Path, lab: &Lab, stage: &Stage) {
     }
 }
 
-/// The number of hints shown so far for each stage. `cargo clean` removes the file, so that the hints are shown again.
+/// The number of hints shown so far for each stage. `cargo clean` removes the file, so the hints are shown again.
 struct Shown {
     file: PathBuf,
     counts: Map<String, Value>,

@@ -1,4 +1,4 @@
-//! `cargo lab` without a command: shows which stages pass, and the student's next step.
+//! `cargo lab` without a command: shows which stages pass and the student's next step.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,7 +17,7 @@ use crate::labs;
 use crate::report::scoreboard::{Points, lab_line, stage_line};
 use crate::report::text::{columns, line, mark};
 
-/// Grades the student's programs, and shows the map.
+/// Grades the student's programs and shows the map.
 ///
 /// # Errors
 /// Returns an error if nothing can be graded.
@@ -43,7 +43,7 @@ pub fn run(kit: &Path) -> Result<()> {
         all = all + points;
         println!("{}", lab_line(lab, way::of_lab(kit, lab.number), points));
         let first = stages().find(|(_, verdict)| **verdict != Verdict::Passed);
-        // Shows the stages of the current lab in lines, and those of other labs as marks.
+        // Shows the current lab's stages as lines and other labs' stages as marks.
         match first {
             Some((stage, verdict)) if current.is_some_and(|current| current.lab == lab.number) => {
                 stages()

@@ -10,7 +10,7 @@ use crate::cli::writers::{self, Writers};
 /// The command line.
 #[derive(clap::Args)]
 pub struct Options {
-    /// The files that `cargo lab grade --json` has written for all shards of a class, or for different submissions
+    /// The files written by `cargo lab grade --json` for all shards of a class or for different submissions
     #[arg(required = true)]
     records: Vec<PathBuf>,
     /// Writes the merged record to this file

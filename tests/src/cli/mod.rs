@@ -58,10 +58,10 @@ Labs and stages:
 The lab that you are working on:
   Without a command, the map shows all labs, but only the stages of the lab that you are working on.
   You are working on the unfinished lab whose source files you changed last. A lab is unfinished
-  until all its stages pass. Only files that differ from the starter count as changed, at the time
-  when they were last saved. If you have changed no unfinished lab, the first one comes next.";
+  until all its stages pass. A file counts as changed if it differs from the starter, and its last
+  save is the time of the change. If you have changed no unfinished lab, the first one comes next.";
 
-/// Work on the chat labs. Without a command, shows which stages pass, and your next step
+/// Work on the chat labs. Without a command, shows which stages pass and your next step
 #[derive(Parser)]
 #[command(name = "cargo lab", bin_name = "cargo lab", version)]
 #[command(override_usage = USAGE, after_help = NOTES)]
@@ -75,7 +75,7 @@ pub struct Options {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Grades stages in order, and stops at the first stage that does not pass
+    /// Grades stages in order and stops at the first stage that does not pass
     #[command(visible_alias = "test")]
     Check(check::Options),
     /// Packs the files that you hand in, unpacks them in another folder, and grades them there
@@ -85,7 +85,7 @@ enum Command {
     /// Starts your server or client of a lab in this terminal, as `cargo run` does
     #[command(alias = "start")]
     Run(run::Options),
-    /// Shows what to write next, in a given lab or in the lab that you are working on
+    /// Shows what to write next in a given lab or in the lab that you are working on
     Next {
         /// The lab. Default: the unfinished lab whose files you changed last
         #[arg(value_parser = lab_number)]
@@ -97,7 +97,7 @@ enum Command {
         #[arg(default_value_t = 2, value_parser = lab_number)]
         lab: u32,
     },
-    /// Shows every message of real sessions with your server, and can make trouble on the way
+    /// Shows every message of real sessions with your server and can simulate network trouble
     Trace(Box<trace::Options>),
     /// Shows the next hint for a stage, which is the second hint if a report has shown the first. After the last hint,
     /// shows all hints
@@ -110,11 +110,11 @@ enum Command {
         /// The page: a lab (2), a stage (2.3), or a name (sockets), for example from a report. Default: the first page
         page: Option<String>,
     },
-    /// Shows how many checks, minutes and hints each stage took, if you have switched on a log
+    /// Shows how many checks, minutes, and hints each stage took if you have switched on a log
     Stats(stats::Options),
-    /// Resets the functions of a stage, or a whole lab, to the starter, and keeps a copy of your files
+    /// Resets a stage's functions or a whole lab to the starter and keeps a copy of your files
     Reset(reset::Options),
-    /// Shows the finished functions of a stage
+    /// Shows a stage's finished functions
     Solution {
         /// The stage, for example 2.5
         stage: StageNumber,
@@ -122,26 +122,26 @@ enum Command {
         #[arg(long)]
         yes: bool,
     },
-    /// Makes labs/, the student's starting point, from solutions/
+    /// Creates labs/, the student's starting point, from solutions/
     Starters {
-        /// Writes nothing, and fails if a file would change
+        /// Writes nothing and fails if a file would change
         #[arg(long)]
         check: bool,
         /// Also overwrites files that have been changed
         #[arg(long, conflicts_with = "check")]
         force: bool,
     },
-    /// Makes the pictures and transcripts of the book from real runs
+    /// Creates the book's pictures and transcripts from real runs
     Figures {
-        /// Writes nothing, and fails if a file would change
+        /// Writes nothing and fails if a file would change
         #[arg(long)]
         check: bool,
     },
-    /// Lets a crowd talk on your server, and checks that everybody gets each message once and in order
+    /// Lets a crowd talk on your server and checks that everybody gets each message once and in order
     Crowd(crowd::Options),
-    /// Grades everything repeatedly, and reports every stage that had different verdicts
+    /// Grades everything repeatedly and reports every stage that had different verdicts
     Soak(soak::Options),
-    /// Makes a kit for students, without the solutions
+    /// Creates a kit for students, without the solutions
     Export(export::Options),
     // not for students: only instructors grade a class
     /// Grades a class: any number of submissions
@@ -161,8 +161,8 @@ enum Command {
 const NEED_SOLUTIONS: [&str; 6] = ["demo", "solution", "starters", "figures", "soak", "export"];
 
 impl Options {
-    /// Parses the command line. Ends the program if the command line is wrong. In a kit without solutions, hides the
-    /// commands that need the solutions.
+    /// Parses the command line. Exits if the command line is wrong. In a kit without solutions, hides the commands that
+    /// need the solutions.
     pub fn from_command_line() -> Self {
         let mut command = Self::command();
         if !Author::Kit.exists(&crate::kit::root()) {

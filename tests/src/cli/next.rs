@@ -1,4 +1,4 @@
-//! `cargo lab next`, and the next step that other commands show. In a guided lab, the next step is the function to
+//! `cargo lab next` and the next step that other commands show. In a guided lab, the next step is the function to
 //! write, with its file and line. In an open lab, the next step is the program to change.
 
 use std::path::Path;
@@ -16,7 +16,7 @@ use crate::kit::untrusted::exercises_of_lab;
 use crate::kit::way::{self, Way};
 use crate::kit::{exercises, files};
 
-/// Shows the next step in a lab, or in the lab that the student is working on.
+/// Shows the next step in a given lab or in the lab that the student is working on.
 ///
 /// # Errors
 /// Returns an error if nothing can be graded.
@@ -73,7 +73,7 @@ pub fn step(kit: &Path, lab: &Lab, stage: &Stage, verdict: &Verdict) -> String {
     lines.join("\n")
 }
 
-/// Returns lines that name the functions of a stage in a guided lab.
+/// Returns lines that name a stage's functions in a guided lab.
 fn functions(kit: &Path, lab: u32, stage: u32) -> Vec<String> {
     let places = match exercises_of_lab(kit, lab) {
         Ok(places) => exercises::of_stage(places, stage),
@@ -90,7 +90,7 @@ fn functions(kit: &Path, lab: u32, stage: u32) -> Vec<String> {
     lines
 }
 
-/// Returns lines that name the lab's handout, and the programs that a stage of an open lab runs.
+/// Returns lines that name the lab's handout and the programs that a stage of an open lab runs.
 fn programs(kit: &Path, lab: u32, role: Role) -> Vec<String> {
     let programs: &[&str] = match role {
         Role::Server => &["server"],

@@ -1,5 +1,5 @@
-//! Makes the starter of an open lab from the guided starter. The open starter contains the options of each program's
-//! command line, and a comment that says where to begin.
+//! Creates an open lab's starter from the guided starter. The open starter contains each program's command-line options
+//! and a comment that says where to begin.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,13 +12,13 @@ use syn::{Item, UseTree};
 
 use crate::kit::files::{self, PRISTINE};
 
-/// The source of a library in an open lab.
+/// A library's source in an open lab.
 const LIBRARY: &str = "\
-//! A place for code that the server and the client share. If you do not need one, leave it empty.
+//! Put code here that the server and the client share. If you do not need one, leave it empty.
 ";
 
-/// Returns the files of an open lab: their paths below `labs/`, and their contents. Except for the sources, all files
-/// are the same as in the guided lab.
+/// Returns an open lab's files: their paths below `labs/` and their contents. Except for the sources, all files are the
+/// same as in the guided lab.
 ///
 /// # Errors
 /// Returns an error if a starter cannot be read or parsed.
@@ -82,8 +82,8 @@ fn program(guided: &str, is_server: bool) -> Result<String> {
         "\
 fn main() -> Result<()> {{
     let options = Options::parse();
-    // Begin here. The handout, README.md in the lab's folder, describes the wire format, the rules and the stages.
-    // You do not have to use the kit's libraries. To read about them: cargo doc --no-deps {libraries} --open
+    // Begin here. The handout, README.md in the lab's folder, describes the wire format, the rules, and the stages. You
+    // do not have to use the kit's libraries. To read about them: cargo doc --no-deps {libraries} --open
     bail!(\"begin here, in src/main.rs: {task} {{}}\", options.endpoint)
 }}
 "

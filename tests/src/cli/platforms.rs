@@ -1,7 +1,7 @@
 //! `cargo lab export --gradescope`, `--github` and `--prairielearn`: writes graders for the platforms that courses use.
 //!
-//! Each platform's grader contains a kit for graders. The kit contains the solutions only if nobody but the instructor
-//! sees it on the platform before the control has been made.
+//! Each platform's grader contains a kit for graders. Such a kit contains the solutions only if nobody but the
+//! instructor sees it on the platform before the control (the finished programs) is built.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use crate::kit::files;
 use crate::submission::handed_in::Files;
 use crate::submission::zipped;
 
-/// The folder of the scripts.
+/// The folder with the scripts.
 const SCRIPTS: &str = "tests/platforms";
 
 /// The options.
@@ -31,7 +31,7 @@ pub struct Platforms {
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["folder", "control", "prairielearn"])]
     github: Option<PathBuf>,
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["folder", "control"])]
-    #[arg(help = "Writes a question for PrairieLearn, and its image, to this folder instead")]
+    #[arg(help = "Writes a PrairieLearn question and its image to this folder instead")]
     prairielearn: Option<PathBuf>,
     /// Makes the platform grade only this lab. May be given several times
     #[arg(long = "lab", value_name = "LAB", value_parser = lab_number, conflicts_with_all = ["folder", "control"])]
@@ -101,7 +101,7 @@ impl Platforms {
         }
         zipped::write(&made, file)?;
         println!("wrote an autograder to {}; upload this file to Gradescope", file.display());
-        println!("It contains the solutions, so show it to no student.");
+        println!("It contains the solutions, so do not show it to students.");
         Ok(())
     }
 
@@ -133,12 +133,12 @@ impl Platforms {
         self.kit(kit, &image.join("kit"), true)?;
         let shown = folder.display();
         println!("wrote to {shown}: question/, and image/, from which you can build the image");
-        println!("image/ contains the solutions, so show it to no student.");
+        println!("image/ contains the solutions, so do not show it to students.");
         Ok(())
     }
 }
 
-/// Makes a folder, which must be new or empty.
+/// Creates a folder, which must be new or empty.
 fn new(folder: &Path) -> Result<PathBuf> {
     let shown = folder.display();
     fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {shown}"))?;
@@ -146,7 +146,7 @@ fn new(folder: &Path) -> Result<PathBuf> {
     Ok(folder.to_owned())
 }
 
-/// Copies a text file, and replaces some words.
+/// Copies a text file and replaces some words.
 fn copy(from: &Path, to: &Path, words: &[(&str, &str)]) -> Result<()> {
     let text =
         fs::read_to_string(from).with_context(|| format!("cannot read {}", from.display()))?;

@@ -18,9 +18,9 @@ use crate::harness::stage::{Lab, Stage};
 /// The time after which a step is printed as a line if the output is not a terminal.
 const LONG: Duration = Duration::from_secs(1);
 
-/// The progress of a command. A terminal shows the progress in an animated line, which disappears at the end. If the
-/// output is not a terminal, each step that takes longer than [`LONG`] is printed as one line. The line or lines are
-/// written to stderr.
+/// A command's progress. A terminal shows the progress in an animated line, which disappears at the end. If the output
+/// is not a terminal, each step that takes longer than [`LONG`] is printed as one line. The line or lines are written
+/// to stderr.
 pub struct Progress {
     bar: ProgressBar,
     lines: Option<(Sender<String>, JoinHandle<()>)>,
@@ -50,7 +50,7 @@ impl Progress {
         self.bar.set_message(what);
     }
 
-    /// Also shows how many of these steps are done, from now on.
+    /// From now on, also shows how many of these steps are done.
     fn count(&self, steps: usize) -> Result<()> {
         let template = " {spinner} {bar:20} {pos}/{len}  {wide_msg} {elapsed:>4}";
         self.bar.set_style(ProgressStyle::with_template(template)?);
@@ -62,7 +62,7 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
-        // Waits for the printer, because no line may follow the command's own last line.
+        // Waits for the printing thread, because no line may follow the command's own last line.
         if let Some((lines, printer)) = self.lines.take() {
             drop(lines);
             let _ = printer.join();
@@ -97,8 +97,8 @@ pub fn build(grader: &Grader, author: Author) -> Result<()> {
     Ok(())
 }
 
-/// Builds the student's programs, then grades several stages at the same time. Calls `each` with the verdicts in order,
-/// until it returns false. Writes the same verdicts to the student's log, if the log is switched on.
+/// Builds the student's programs, then grades several stages at the same time. Calls `each` with the verdicts in order
+/// until it returns false. If the student's log is switched on, also writes the verdicts to it.
 ///
 /// # Errors
 /// Returns an error if cargo cannot build anything.

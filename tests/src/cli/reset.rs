@@ -1,4 +1,4 @@
-//! `cargo lab reset`: resets the functions of a stage, or a whole lab, to the starter.
+//! `cargo lab reset`: resets a stage's functions or a whole lab to the starter.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -18,7 +18,7 @@ use crate::kit::way::{self, Way};
 pub struct Options {
     /// A stage (2.5), a stage and all later ones (2.5-), or a lab (2)
     target: Target,
-    /// Makes the lab open: the starter contains only the options of the programs, and you design the rest
+    /// Makes the lab open: the starter contains only the programs' options, and you design the rest
     #[arg(long)]
     open: bool,
     /// Makes the lab guided: you write the starter's functions. Default: the lab stays as it is
@@ -33,7 +33,7 @@ pub struct Options {
 /// a new folder.
 ///
 /// # Errors
-/// Returns an error if a file cannot be read, parsed or written.
+/// Returns an error if a file cannot be read, parsed, or written.
 pub fn run(kit: &Path, options: Options) -> Result<()> {
     let Options { target, yes, .. } = options;
     let lab = target.lab;
@@ -97,14 +97,14 @@ pub fn run(kit: &Path, options: Options) -> Result<()> {
 struct Change {
     /// The new content of the file, or `None` if the file is to be removed.
     text: Option<String>,
-    /// The description of the change.
+    /// A description of the change.
     what: String,
 }
 
 /// Paths relative to the kit, with their changes.
 type Changes = BTreeMap<PathBuf, Change>;
 
-/// Returns the changes that replace the starter's files, and remove all other sources from the lab's packages.
+/// Returns the changes that replace the starter's files and remove all other sources from the lab's packages.
 fn whole_lab(kit: &Path, lab: u32, way: Way) -> Result<Changes> {
     let starter = match way {
         Way::Guided => guided(kit, lab)?,
@@ -135,7 +135,7 @@ fn whole_lab(kit: &Path, lab: u32, way: Way) -> Result<Changes> {
     Ok(changes)
 }
 
-/// Returns the files of the guided starter: their paths below `labs/`, and their contents.
+/// Returns the guided starter's files: their paths below `labs/` and their contents.
 fn guided(kit: &Path, lab: u32) -> Result<BTreeMap<PathBuf, String>> {
     let pristine = kit.join(PRISTINE);
     let mut starter = BTreeMap::new();
@@ -148,7 +148,7 @@ fn guided(kit: &Path, lab: u32) -> Result<BTreeMap<PathBuf, String>> {
     Ok(starter)
 }
 
-/// Removes a file, and all folders that become empty as a result.
+/// Removes a file and all folders that become empty as a result.
 fn remove(file: &Path) -> std::io::Result<()> {
     fs::remove_file(file)?;
     // A folder that is not empty remains.

@@ -32,7 +32,7 @@ enum Program {
     Client,
 }
 
-/// Replaces this process with `cargo run`, which builds the program and then replaces itself with the program. In this
+/// Replaces this process with `cargo run`, which builds the program and then replaces itself with the program. This
 /// way, keys and signals reach the program directly.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! `cargo lab soak`: grades everything repeatedly, to find verdicts that are not always the same.
+//! `cargo lab soak`: grades everything repeatedly, to find verdicts that vary.
 
 use std::collections::BTreeMap;
 use std::hint;
@@ -29,7 +29,7 @@ pub struct Options {
     load: bool,
 }
 
-/// The author of the graded programs, and the number of the stage.
+/// The graded programs' author and the stage number.
 type StageOf = (Author, StageNumber);
 
 /// For each stage, the different verdicts, each with the first report that had this verdict.
@@ -95,7 +95,7 @@ fn differing(seen: &Seen) -> impl Iterator<Item = (&StageOf, &Vec<(Verdict, Stri
     seen.iter().filter(|(_, verdicts)| verdicts.len() > 1)
 }
 
-/// Runs every stage once, several of them at the same time.
+/// Runs every stage once, several at a time.
 fn grade_once(kit: &Path, grader: &Grader, stages: &[StageOf], round: u64, seen: &Mutex<Seen>) {
     let next = AtomicUsize::new(0);
     let work = || {

@@ -1,4 +1,4 @@
-//! `cargo lab solution`: shows the finished functions of a stage.
+//! `cargo lab solution`: shows a stage's finished functions.
 
 use std::path::Path;
 use std::sync::Arc;

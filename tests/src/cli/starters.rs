@@ -1,8 +1,8 @@
-//! `cargo lab starters`: makes `labs/`, the student's starting point, from `solutions/`.
+//! `cargo lab starters`: creates `labs/`, the student's starting point, from `solutions/`.
 //!
 //! The files are the same except for the functions whose doc comments begin with a stage number, as in `Stage 3:`. The
-//! bodies of these functions become `todo!("stage 3: …")`. So `solutions/` is the only source, and the starters cannot
-//! differ from it.
+//! bodies of these functions become `todo!("stage 3: …")`. So `solutions/` is the only source, and the starters always
+//! match it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -26,9 +26,9 @@ unused_mut = \"allow\"
 unused_variables = \"allow\"
 ";
 
-/// Makes the starters of the kit in the `kit` folder.
+/// Creates the starters for the kit in the `kit` folder.
 ///
-/// Does not overwrite files that a student has changed, unless `force` is set. If `check` is set, writes nothing, and
+/// Does not overwrite files that a student has changed, unless `force` is set. If `check` is set, writes nothing and
 /// checks that the starters are up to date.
 ///
 /// # Errors
@@ -75,19 +75,19 @@ pub fn run(kit: &Path, check: bool, force: bool) -> Result<()> {
     Ok(())
 }
 
-/// Returns the paths of the starters below `labs/`, and the contents of the files. Keeps the functions of a stage if
-/// `is_written` returns true for its lab and the stage.
+/// Returns the starters' paths below `labs/` and their contents. Keeps a stage's functions if `is_written` returns true
+/// for its lab and the stage.
 ///
 /// # Errors
-/// Returns an error if a file cannot be read, or is not valid Rust.
+/// Returns an error if a file cannot be read or is not valid Rust.
 pub fn make(
     solutions: &Path,
     is_written: impl Fn(u32, u32) -> bool,
 ) -> Result<BTreeMap<PathBuf, String>> {
     let mut starters = BTreeMap::new();
     for path in files::below(solutions)? {
-        // The tests of the small libraries are left out. They would tell the student whether the code is right before
-        // the grader does.
+        // The small libraries' tests are left out. They would tell the student whether the code is right before the
+        // grader does.
         if path.components().any(|part| part.as_os_str() == "tests") {
             continue;
         }

@@ -1,5 +1,5 @@
-//! `cargo lab stats`: shows how many checks, minutes and hints each stage took, and at which stages people stopped. The
-//! numbers are from the student's own log, or from the logs of a class.
+//! `cargo lab stats`: shows how many checks, minutes, and hints each stage took and at which stages people stopped. The
+//! numbers come from the student's own log or from a class's logs.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,15 +21,14 @@ const PAUSE: u64 = 20 * 60;
 /// The command line.
 #[derive(clap::Args)]
 pub struct Options {
-    /// The logs of a class, which are combined. Default: your own log
+    /// A class's logs, which are combined. Default: your own log
     #[arg(value_name = "LOG")]
     logs: Vec<PathBuf>,
-    /// Notes each check and each hint from now on, in `.kept/stats.log`. A line contains the time, the numbers of the
-    /// lab and the stage, and the verdict. The log contains no names, no paths, and no output of programs. Nothing is
-    /// sent
+    /// From now on, notes each check and each hint in `.kept/stats.log`. A line contains the time, the lab and stage
+    /// numbers, and the verdict. The log contains no names, paths, or program output. Nothing is sent
     #[arg(long, conflicts_with_all = ["off", "logs"])]
     on: bool,
-    /// Stops the log, and renames it to `.kept/stats-off.log`
+    /// Stops the log and renames it to `.kept/stats-off.log`
     #[arg(long, conflicts_with = "logs")]
     off: bool,
 }
@@ -45,13 +44,13 @@ struct Work {
     is_stop: bool,
 }
 
-/// The work on each stage that was tried, or at which a lab stops. The keys are the numbers of the lab and the stage.
+/// The work on each stage that was tried or at which a lab stops. The keys are the lab and stage numbers.
 type Works = BTreeMap<(u32, u32), Work>;
 
-/// Shows the numbers, or switches the log on or off.
+/// Shows the numbers or switches the log on or off.
 ///
 /// # Errors
-/// Returns an error if a log cannot be read, or cannot be switched on or off.
+/// Returns an error if a log cannot be read or switched on or off.
 pub fn run(kit: &Path, options: &Options) -> Result<()> {
     let say = |text: &str| println!("{}", wrapped(" ", text, columns()));
     let (on, off) = (kit.join(ON), kit.join(OFF));
@@ -60,8 +59,8 @@ pub fn run(kit: &Path, options: &Options) -> Result<()> {
             .with_context(|| format!("cannot switch on the log {}", on.display()))?;
         say(&format!(
             "From now on, each check and each hint is noted in {ON}, in the folder of the kit. A line \
-             contains the time, the numbers of the lab and the stage, and the verdict. The log \
-             contains no names, no paths, and no output of programs. Nothing is sent. The log is never \
+             contains the time, the lab and stage numbers, and the verdict. The log \
+             contains no names, paths, or program output. Nothing is sent. The log is never \
              larger than {} MiB.",
             MAX_BYTES / 1024 / 1024
         ));
@@ -129,7 +128,7 @@ fn own(on: &Path, off: &Path, say: impl Fn(&str)) -> Result<()> {
         }
     }
     say(&format!(
-        "Checks, minutes and hints are counted until the stage passes. Pauses of more than {} minutes \
+        "Checks, minutes, and hints are counted until the stage passes. Pauses of more than {} minutes \
          are not counted.",
         PAUSE / 60
     ));
@@ -143,7 +142,7 @@ fn is_stop(works: &Works, lab: &Lab, stage: &Stage) -> bool {
     works.get(&(lab.number, stage.number)).is_some_and(|work| work.is_stop)
 }
 
-/// Combines the logs of a class.
+/// Combines a class's logs.
 fn class(files: &[PathBuf], say: impl Fn(&str)) -> Result<()> {
     let (labs, mut all) = (labs::all(), BTreeMap::<_, Vec<Work>>::new());
     let mut count = 0;
@@ -178,9 +177,9 @@ fn class(files: &[PathBuf], say: impl Fn(&str)) -> Result<()> {
     });
     let logs = if count == 1 { "1 log".to_owned() } else { format!("{count} logs") };
     say(&format!(
-        "{logs}. Checks, minutes and hints are medians of the logs that reached the stage, and are counted \
-         until the stage passes. Pauses of more than {} minutes are not counted. A log has \
-         stopped at the first stage of a begun lab that has not passed.",
+        "{logs}. Checks, minutes, and hints are medians of the logs that reached the stage and are counted \
+         until the stage passes. Pauses of more than {} minutes are not counted. In a \
+         lab that was begun, a log has stopped at the first stage that has not passed.",
         PAUSE / 60
     ));
     Ok(())
@@ -216,7 +215,7 @@ fn name_of(lab: &Lab, stage: &Stage) -> String {
     format!("{number:<5} {}", stage.title)
 }
 
-/// Adds up the lines of a log. The time between two lines is added to the stage in the second line.
+/// Adds up a log's lines. The time between two lines is added to the stage in the second line.
 fn works(lines: &[Line], labs: &[Lab]) -> Works {
     let (mut works, mut before) = (Works::new(), None);
     for line in lines {
@@ -263,7 +262,7 @@ fn half(twice: u64) -> String {
     format!("{}{}", twice / 2, if twice.is_multiple_of(2) { "" } else { ".5" })
 }
 
-/// Returns half of this time, in minutes and rounded.
+/// Returns half of this time, rounded to minutes.
 fn minutes(twice_the_seconds: u64) -> u64 {
     (twice_the_seconds + 60) / 120
 }

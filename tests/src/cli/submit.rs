@@ -28,7 +28,7 @@ pub struct Options {
     output: Option<PathBuf>,
 }
 
-/// Packs the kit and grades the contents of the zip. Returns the exit status, which is 0 if every stage passes.
+/// Packs the kit and grades the zip's contents. Returns the exit status, which is 0 if every stage passes.
 ///
 /// # Errors
 /// Returns an error if there is nothing to hand in, or the zip cannot be written.
@@ -53,7 +53,7 @@ fn unpack(kit: &Path, packages: &[Package], file: &Path) -> Result<Slot> {
     let mut taken = sources::take(&Source::Zip(file.to_owned()), packages, &manifest)?;
     for package in packages {
         if let Some(why) = taken.refused.get(&package.name) {
-            // Makes the build of this package fail with the reason, because the grader does not build it, either.
+            // Makes this package's build fail with the reason, because the grader does not build it, either.
             let program = format!("compile_error!({why:?});\nfn main() {{}}\n").into_bytes();
             taken.files.retain(|path, _| !path.starts_with(&package.folder));
             taken.files.insert(package.folder.join("src/main.rs"), program.clone());
@@ -91,7 +91,7 @@ fn print(packed: &Packed, file: &Path) {
     println!();
 }
 
-/// Returns the first few paths, and the number of the others.
+/// Returns the first few paths and the number of the others.
 fn names(paths: &[PathBuf]) -> String {
     let mut shown: Vec<_> =
         paths.iter().take(NAMES).map(|path| quoted_line(&path.to_string_lossy())).collect();

@@ -89,7 +89,7 @@ impl FromStr for StageNumber {
     }
 }
 
-/// Parses the number of a lab, such as `2` or `lab2`.
+/// Parses a lab number, such as `2` or `lab2`.
 ///
 /// # Errors
 /// Returns an error if the text does not name a whole lab.

@@ -1,4 +1,4 @@
-//! `cargo lab trace`: shows every message of real sessions, and can make trouble on the way.
+//! `cargo lab trace`: shows every message of real sessions and can simulate network trouble.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
@@ -26,17 +26,17 @@ use crate::trace::relay::Relay;
 use crate::trace::session::{About, Reader, VERSION, Writer};
 use crate::trace::trouble::Trouble;
 
-/// The maximum time that a server may take to begin to listen.
+/// The maximum time that a server may take to start listening.
 const START: Duration = Duration::from_secs(30);
 
 /// The maximum time between two checks of the server's process.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// The maximum time for which messages of clients are still shown after the server has ended.
+/// The maximum time for which clients' messages are still shown after the server has ended.
 const AFTER_THE_SERVER: Duration = Duration::from_secs(1);
 
-/// The time that the command may take to end after Ctrl-C. Without this limit, the command would never end if the
-/// terminal accepts no more output.
+/// The time that the command may take to exit after Ctrl-C. Without this limit, the command would never exit if the
+/// terminal accepted no more output.
 const END: Duration = Duration::from_secs(2);
 
 /// The command line.
@@ -48,7 +48,7 @@ pub struct Options {
     /// Starts this server, in any language, instead of yours. `{port}` and `{host}` are replaced
     #[arg(long, value_name = "CMD", value_parser = command)]
     server: Option<String>,
-    /// Uses the server at this address, and starts no server
+    /// Uses the server at this address instead of starting one
     #[arg(long, value_name = "HOST:PORT", conflicts_with = "server")]
     to: Option<String>,
     /// The port that clients connect to. Default: the usual port of the lab
@@ -60,24 +60,24 @@ pub struct Options {
     /// Saves the session to this file
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
-    /// Shows a saved session again, and starts nothing
+    /// Shows a saved session again without starting anything
     #[arg(long, value_name = "FILE", conflicts_with_all = [
         "lab", "server", "to", "port", "host", "save", "split", "hold", "glue", "delay", "rate", "end", "only", "seed",
     ])]
     show: Option<PathBuf>,
-    /// Writes the packets of the session to this file, for Wireshark
+    /// Writes the session's packets to this file, for Wireshark
     #[arg(long, value_name = "FILE")]
     pcap: Option<PathBuf>,
     #[command(flatten)]
     trouble: Trouble,
 }
 
-/// The places to which the events are written.
+/// The destinations to which the events are written.
 struct Sinks {
     ladder: Ladder,
     save: Option<Writer>,
     packets: Option<Packets>,
-    /// The first error of a file. The session continues without the file.
+    /// The first error in writing a file. The session continues without the file.
     failed: Option<Error>,
 }
 
@@ -94,7 +94,7 @@ impl Sinks {
     }
 
     fn add(&mut self, event: &Event) {
-        // An event is saved before it is shown, so that everything that was shown can be shown again.
+        // An event is saved before it is shown, so that everything that was shown can be replayed.
         let remark = match self.save.as_mut().map(|save| save.add(event)) {
             Some(Ok(remark)) => remark,
             Some(Err(error)) => {
@@ -141,7 +141,7 @@ fn print(lines: &[String]) {
     }
 }
 
-/// Shows a saved session, or a live session until Ctrl-C.
+/// Shows a saved session or, until Ctrl-C, a live session.
 ///
 /// # Errors
 /// Returns an error if the port is in use, if the server does not start or fails, or if a file cannot be read or
@@ -210,7 +210,7 @@ fn live(kit: &Path, lab: u32, options: Options) -> Result<()> {
         sinks.add(&Event { at: relay.now(), what: What::Printed { line } });
     }
     let ended = turns(&mut relay, companion, &stop, &mut sinks);
-    // Dropping the relay ends the connections before the last lines are printed.
+    // Dropping the relay closes the connections before the last lines are printed.
     drop(relay);
     sinks.finish()?;
     if let Some(file) = save {
@@ -222,7 +222,7 @@ fn live(kit: &Path, lab: u32, options: Options) -> Result<()> {
     }
 }
 
-/// Relays until Ctrl-C, or until the server that was started has ended. Returns the exit status of the server if it has
+/// Relays until Ctrl-C or until the server that was started has ended. Returns the exit status of the server if it has
 /// ended.
 fn turns(
     relay: &mut Relay,
@@ -265,7 +265,7 @@ fn turns(
     }
 }
 
-/// Builds and starts the server, and waits until it listens. Also returns the lines that the server has printed so far.
+/// Builds and starts the server and waits until it listens. Also returns the lines that the server has printed so far.
 fn start(
     kit: &Path,
     lab: u32,
@@ -337,7 +337,7 @@ fn address(text: &str) -> Result<SocketAddr> {
     let found = text.to_socket_addrs().with_context(|| {
         format!("{text} is not an address; write HOST:PORT, for example 127.0.0.1:4000")
     })?;
-    // IPv4 addresses are preferred, because the servers of the labs listen on IPv4.
+    // IPv4 addresses are preferred, because the labs' servers listen on IPv4.
     let found: Vec<_> = found.collect();
     let best = found.iter().find(|address| address.is_ipv4()).or(found.first());
     best.copied().with_context(|| format!("no address was found for {text}"))

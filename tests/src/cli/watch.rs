@@ -31,7 +31,7 @@ pub struct Options {
     poll: bool,
 }
 
-/// An event between two checks: a saved file, or a key.
+/// An event between two checks: a saved file or a pressed key.
 enum Event {
     Saved,
     Key(u8),
@@ -137,7 +137,7 @@ fn watch(kit: &Path, poll: bool, events: Sender<Event>) -> Result<Box<dyn Watche
 }
 
 /// Makes the terminal deliver each key immediately, without echo. The old settings are restored when this value is
-/// dropped, or when a signal ends the program.
+/// dropped or a signal terminates the program.
 struct Keyboard(Option<Termios>);
 
 impl Keyboard {

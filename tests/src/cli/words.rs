@@ -1,4 +1,4 @@
-//! Short forms of the command line that clap does not support: `cargo lab 3`, and `lab 3` with a space. A command line
+//! Short forms of the command line that clap does not support: `cargo lab 3` and `lab 3` with a space. A command line
 //! is checked for short forms only if clap rejects it.
 
 use std::ffi::OsString;

@@ -18,13 +18,13 @@ pub struct Writers {
     /// Also writes the points to this file, for a spreadsheet
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
-    /// Also writes pages to this folder: index.html for you, and a page for each student in students/
+    /// Also writes pages to this folder: index.html for you and a page for each student in students/
     #[arg(long, value_name = "FOLDER")]
     html: Option<PathBuf>,
     /// How much of their reports students see
     #[arg(long, value_enum, default_value_t)]
     detail: Detail,
-    /// Shows which students' points differ from those in this earlier record, and why
+    /// Shows which students' points differ from those in this earlier record and why
     #[arg(long, value_name = "FILE")]
     against: Option<PathBuf>,
     #[command(flatten)]
@@ -79,7 +79,7 @@ impl Writers {
 /// Reads a record that must exist.
 ///
 /// # Errors
-/// Returns an error if the file does not exist, or is not a record of this version.
+/// Returns an error if the file does not exist or is not a record of this version.
 pub fn read(file: &Path) -> Result<Record> {
     grade::read(file)?.with_context(|| format!("there is no record {}", file.display()))
 }

@@ -1,4 +1,4 @@
-//! Reads the record of a crowd, and finds the first broken rule. The parent [module](super) describes the rules.
+//! Reads a crowd's record and finds the first broken rule. The parent [module](super) describes the rules.
 
 use std::collections::HashMap;
 
@@ -15,13 +15,13 @@ pub struct Checker {
     /// The items of each sender in each room, in order.
     sent: HashMap<(usize, usize), Vec<usize>>,
     texts: HashMap<String, usize>,
-    /// The announcements of each person in each room. The flag is true for a join, and false for a leave.
+    /// The announcements of each person in each room. The flag is true for a join and false for a leave.
     announcements: HashMap<(usize, usize, bool), usize>,
     names: HashMap<String, usize>,
     found: Option<Violation>,
 }
 
-/// Checks a whole record, and returns the first violation.
+/// Checks a whole record and returns the first violation.
 pub fn check(record: &Record) -> Option<Violation> {
     let mut checker = Checker::new(record);
     checker.reads(record).or_else(|| checker.missing(record))
@@ -47,7 +47,7 @@ impl Checker {
         self.state.missing(record)
     }
 
-    /// Checks the entries that were added since the last call, and returns the first violation.
+    /// Checks the entries that were added since the last call and returns the first violation.
     pub fn reads(&mut self, record: &Record) -> Option<Violation> {
         while self.found.is_none() && self.read < record.entries.len() {
             let at = self.read;
@@ -173,7 +173,7 @@ impl Checker {
         None
     }
 
-    /// Returns the item that a message is about, or the reason why there is none.
+    /// Returns the item that a message is about or the reason why there is none.
     fn find(&self, record: &Record, who: usize, heard: &Heard) -> Result<usize, (Rule, String)> {
         let name = record.name(who);
         let nobody = |why: String| Err((Rule::Unsaid, why));
@@ -224,8 +224,8 @@ impl Checker {
         Ok(number)
     }
 
-    /// Returns the violation for a message without an item. The message may be a fragment of a text, or be in the
-    /// wrong room.
+    /// Returns the violation for a message without an item. The message may be a fragment of a text or be in the wrong
+    /// room.
     fn unexplained(&self, record: &Record, at: usize, rule: Rule, sentence: String) -> Violation {
         let who = record.entries[at].who;
         let mut violation = Violation::at(at, rule, who, sentence);

@@ -10,7 +10,7 @@ use socket2::SockRef;
 use crate::crowd::wire::{self, Heard};
 use crate::journal::timeout::TIMEOUT;
 
-/// The maximum length of a message, in bytes. No person sends a longer message.
+/// The maximum length of a message, in bytes. Nobody sends a longer message.
 const LONGEST: usize = 128 * 1024;
 
 /// A connection.
@@ -47,8 +47,8 @@ impl Connection {
         Ok(Self { stream, lab, out, shuts: false, arrived, asked: false })
     }
 
-    /// Sends bytes in one piece, now or as soon as the connection accepts more bytes. Errors are reported by the next
-    /// read.
+    /// Sends bytes in one piece, either now or as soon as the connection accepts more bytes. Errors are reported by the
+    /// next read.
     pub fn send(&mut self, bytes: &[u8]) {
         self.out.extend_from_slice(bytes);
         self.flush();
@@ -67,7 +67,7 @@ impl Connection {
                 Ok(written) => drop(self.out.drain(..written)),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                // The next read reports why the write failed.
+                // The next read reports the reason why the write failed.
                 Err(_) => self.out.clear(),
             }
         }
@@ -105,7 +105,7 @@ impl Connection {
             begin += len;
         }
         self.arrived.drain(..begin);
-        // A message that the end of the stream cuts off, or that never ends, is not a valid message.
+        // A message that the end of the stream cuts off or that never ends is not a valid message.
         if !self.arrived.is_empty() && (is_closed || self.arrived.len() > LONGEST) {
             messages.push((Heard::Other, std::mem::take(&mut self.arrived)));
         }

@@ -1,4 +1,4 @@
-//! Starts a server, plays a plan against it, and ends the server.
+//! Starts a server, plays a plan against it, and stops the server.
 
 use std::time::Duration;
 
@@ -11,16 +11,16 @@ use crate::harness::Harness;
 use crate::journal::failure::{Check, Failure};
 use crate::system::program::Runnable;
 
-/// The outcome of a game: the played plan, and whether the server ended.
+/// The outcome of a game: the played plan and whether the server exited.
 #[derive(Clone, Debug)]
 pub struct Game {
     /// The played plan.
     pub played: Played,
-    /// How the server ended, if it did.
+    /// How the server exited, if it did.
     pub ended: Option<String>,
 }
 
-/// Starts a server, and plays a plan against it.
+/// Starts a server and plays a plan against it.
 ///
 /// # Errors
 /// Returns an error if the server cannot be started, if a stage is not written yet, or if the plan takes too long.

@@ -6,7 +6,7 @@ use crate::crowd::record::{Record, Way};
 
 /// The checker's knowledge about all people.
 pub struct State {
-    /// The number of the lab and of its wire format.
+    /// The number of the lab and its wire format.
     pub lab: u32,
     /// The people.
     pub people: Vec<Person>,
@@ -63,7 +63,7 @@ impl State {
         Self { lab: record.lab, people, first_seen: Vec::new(), settled: 0 }
     }
 
-    /// Returns whether a server in this wire format announces joins and leaves, and also sends a message back to its
+    /// Returns whether a server in this wire format announces joins and leaves and also sends a message back to its
     /// sender.
     pub fn announces(&self) -> bool {
         matches!(self.lab, 2 | 4)
@@ -78,7 +78,7 @@ impl State {
 }
 
 impl Person {
-    /// Returns whether the person is certain to be a member of the room, or to have been one.
+    /// Returns whether the person is certain to be a member of the room or to have been one.
     pub fn is_member(&self, room: usize) -> bool {
         self.rooms.get(&room).is_some_and(|member| member.sure.is_some())
     }

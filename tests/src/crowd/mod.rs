@@ -1,6 +1,6 @@
-//! The broadcast checker: a crowd talks, joins, leaves and vanishes according to a seed, and the record is checked.
+//! The broadcast checker: a crowd talks, joins, leaves, and vanishes according to a seed, and the record is checked.
 //!
-//! [`plan`] uses a seed to decide what the people do. [`player`] plays all people in one thread, and writes a
+//! [`plan`] uses a seed to decide what the people do. [`player`] plays all people in one thread and writes a
 //! [`record`]. [`checker`] reads only this record. [`shrink`] finds a smaller plan that breaks the same rule, and
 //! [`mod@slice`] picks the messages that matter.
 //!
@@ -18,7 +18,7 @@
 //!   the person begins to leave in any way.
 //! - **Nothing is lost.** A member who stays gets every message that is sent once the membership is certain. A member
 //!   who leaves may miss the last messages, but no earlier ones: if a later message from the same sender has arrived,
-//!   all earlier messages must have arrived. Missing messages are detected at a calm, when no person does anything.
+//!   all earlier messages must have arrived. Missing messages are detected at a calm, when nobody does anything.
 //!   The player waits until nothing is missing, or until nothing has arrived for a while and the server's program is
 //!   not running.
 //! - **Senders that vanish.** If a sender vanishes, its message counts as lost only if some members got it, because a
@@ -32,8 +32,8 @@
 //! - **Order.** The messages from one sender in one room stay in order. The announcement of a join precedes all
 //!   messages from the newcomer, and no message from a member follows the announcement of the leave. The server never
 //!   passes on a text that was sent after leaving.
-//! - **Twice.** A repeated message is certain to be an error, because all texts are different, and no person joins a
-//!   room twice under the same name.
+//! - **Twice.** A repeated message is certain to be an error, because all texts are different, and nobody joins a room
+//!   twice under the same name.
 //! - **Nobody said it.** Each message must consist of exactly the bytes that a person sent, with the right name and
 //!   room. Wire format 1 shows only an address, but the text identifies the sender.
 //! - **First messages.** In wire formats 1 and 2, a person's first message is sent in one piece, because a pause could

@@ -56,9 +56,8 @@ impl State {
                 }
                 let is_own_join = item.who == who && item.kind == ItemKind::Joined;
                 let was_member = is_own_join || member.sure.is_some_and(|sure| sure < item.at);
-                // A later message from the same sender has arrived, so this message will not arrive any more. A leave
-                // by a sender that vanished proves nothing, because a reset destroys the bytes that the server has not
-                // read.
+                // A later message from the same sender has arrived, so this message will no longer arrive. A leave by a
+                // sender that vanished proves nothing, because a reset destroys the bytes that the server has not read.
                 let is_next = |next: &&usize| {
                     let next = &record.items[**next];
                     next.who == item.who && (next.kind != ItemKind::Left || self.is_polite(next))
@@ -94,7 +93,7 @@ impl State {
         self.deaf(record, &present)
     }
 
-    /// Returns whether the sender stayed or left politely, so that all earlier messages must have arrived.
+    /// Returns whether the sender stayed or left politely; in both cases, the server must pass on all earlier messages.
     fn is_polite(&self, item: &Item) -> bool {
         !matches!(self.people[item.who].left, Some(Way::Closes | Way::Resets))
     }

@@ -1,4 +1,5 @@
-//! The plan of a crowd: who joins, speaks and leaves, in which order. A plan is made from a seed, and can be shrunk.
+//! A crowd's plan: who joins, speaks, and leaves, and in which order. A plan is generated from a seed and can be
+//! shrunk.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -9,22 +10,22 @@ use rand::{RngExt, SeedableRng};
 /// What a crowd does.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// The number of the lab and of its wire format.
+    /// The number of the lab and its wire format.
     pub lab: u32,
-    /// The seed of the plan.
+    /// The plan's seed.
     pub seed: u64,
-    /// The names of the people. A person who returns has another name.
+    /// The names of the people. A person who returns has a different name.
     pub names: Vec<String>,
     /// The events, in order.
     pub events: Vec<Event>,
 }
 
-/// One act of a person.
+/// One action by a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// The time since the previous event.
     pub after: Duration,
-    /// The number of the person.
+    /// The person's number.
     pub who: usize,
     /// What the person does.
     pub what: Act,
@@ -33,14 +34,14 @@ pub struct Event {
 /// What a person does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Act {
-    /// Connects, and joins a room.
+    /// Connects and joins a room.
     Join {
-        /// The number of the room.
+        /// The room number.
         room: usize,
         /// Whether the nickname ends with a newline, in wire format 2.
         newline: bool,
     },
-    /// Joins another room, in wire format 4. A member repeats the request for the room, and must get the same reply.
+    /// Joins another room, in wire format 4. A member repeats the request for the room and must get the same reply.
     Enter(usize),
     /// Sends one or more texts in one piece.
     Say(Vec<Line>),
@@ -56,14 +57,14 @@ pub enum Act {
         /// Whether the connection is reset.
         resets: bool,
     },
-    /// No person does anything until all messages have arrived.
+    /// Nobody does anything until all messages have arrived.
     Calm,
 }
 
 /// A text for a room. Each text occurs only once in a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// The number of the room.
+    /// The room number.
     pub room: usize,
     /// The text.
     pub text: String,
@@ -91,14 +92,14 @@ const WORDS: [&str; 16] = [
     "maple", "naïve", "olive", "piñata", "raven",
 ];
 
-/// On average, one in this number of texts is long.
+/// On average, one in this many texts is long.
 const LONG_ONE_OF: u32 = 24;
 
 /// The length of a long text, in bytes. A long text does not fit into the buffers of the original programs.
 const LONG: std::ops::Range<usize> = 1000..5000;
 
 impl Plan {
-    /// Makes a plan. The same lab, extent and seed always produce the same plan.
+    /// Generates a plan. The same lab, extent, and seed always produce the same plan.
     pub fn new(lab: u32, extent: Extent, seed: u64) -> Self {
         let mut maker = Maker::new(lab, extent, seed);
         // Most people join at the beginning.
@@ -153,7 +154,7 @@ impl Plan {
         self
     }
 
-    /// Returns a copy of the plan with other events.
+    /// Returns a copy of the plan with different events.
     #[must_use]
     pub fn with(&self, events: Vec<Event>) -> Self {
         let (names, lab, seed) = (self.names.clone(), self.lab, self.seed);
@@ -166,7 +167,7 @@ impl Plan {
     }
 }
 
-/// Makes a plan from a seed.
+/// Generates a plan from a seed.
 struct Maker {
     plan: Plan,
     random: StdRng,

@@ -22,7 +22,7 @@ const BETWEEN_PIECES: Duration = Duration::from_millis(2);
 /// The interval between two calls to the people who are not yet certain to be members.
 const CALL: Duration = Duration::from_millis(10);
 
-/// The beginning of a call. No text of a plan begins like a call.
+/// The beginning of a call. No text in a plan begins like a call.
 const CALLED: &str = "call-";
 
 /// A plan may take this many times the sum of its pauses, because the computer may be busy.
@@ -45,7 +45,7 @@ pub struct Played {
 /// Plays a plan.
 ///
 /// # Errors
-/// Returns an error if the system cannot wait for the connections, or if the plan takes too long.
+/// Returns an error if the system cannot wait for the connections or the plan takes too long.
 pub fn play(plan: &Plan, server: SocketAddr, manner: &Manner) -> io::Result<Played> {
     let record = Record::new(plan.lab, &plan.names);
     let checker = Checker::new(&record);
@@ -73,7 +73,7 @@ struct Stage {
     record: Record,
     checker: Checker,
     seats: Vec<Seat>,
-    /// The person who sent the last call, and the time of the call.
+    /// The person who sent the last call and the time of the call.
     caller: usize,
     called: Instant,
     /// The time since the last event.
@@ -131,7 +131,7 @@ impl Stage {
         self.begin.elapsed()
     }
 
-    /// Performs all acts that are possible now, and returns whether there were any.
+    /// Performs all actions that are possible now and returns whether there were any.
     fn acts(&mut self) -> bool {
         let before = self.record.entries.len();
         for who in 0..self.seats.len() {
@@ -163,7 +163,7 @@ impl Stage {
             return false;
         }
         let Some(act) = seat.queue.pop_front() else { return false };
-        // If the server has closed the connection, the act is skipped, because the checker reports the closed
+        // If the server has closed the connection, the action is skipped, because the checker reports the closed
         // connection.
         if is_join || is_connected {
             self.does(who, act);
@@ -356,7 +356,7 @@ impl Stage {
         let arrived = connection.receive();
         for (heard, bytes) in arrived.messages {
             let now = self.now();
-            // Calls are sent until every person has received one, so they do not end the silence.
+            // Calls are sent until everyone has received one, so they do not end the silence.
             let is_call = matches!(&heard, Heard::Said { text, .. } if text.starts_with(CALLED));
             if !is_call {
                 self.silence = Silence::begin();

@@ -1,4 +1,4 @@
-//! The record of a crowd: who sent which message, and what each person received, in the order seen by the player.
+//! The record of a crowd: who sent which message and what each person received, in the order that the player observed.
 //!
 //! One thread plays all people, so the order of the entries is certain. The entry for a sent message is written before
 //! its first byte is sent, and the entry for a received message after its last byte has arrived.
@@ -10,7 +10,7 @@ use crate::crowd::wire::{self, Heard};
 /// The record of a played plan.
 #[derive(Clone, Debug, Default)]
 pub struct Record {
-    /// The number of the lab and of its wire format.
+    /// The number of the lab and its wire format.
     pub lab: u32,
     /// The names of the people.
     pub names: Vec<String>,
@@ -23,15 +23,15 @@ pub struct Record {
 /// A message that the server broadcasts to the members of a room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
-    /// The number of the sender.
+    /// The sender's number.
     pub who: usize,
-    /// The number of the room.
+    /// The room number.
     pub room: usize,
     /// The kind of message.
     pub kind: ItemKind,
     /// The number of the entry in which the person began to send the message.
     pub at: usize,
-    /// Whether the sender was no longer a member, so that no member may receive the message.
+    /// Whether the sender was no longer a member, in which case no member may receive the message.
     pub is_late: bool,
     /// The bytes that the person sent, which may be empty.
     pub bytes: Vec<u8>,
@@ -68,7 +68,7 @@ pub enum What {
     Asks(usize, Vec<u8>),
     /// The person sends the item with this number.
     Sends(usize),
-    /// The person begins to leave a room, and stays connected.
+    /// The person begins to leave a room but stays connected.
     Exits(usize),
     /// The person begins to leave for good.
     Leaves(Way),
@@ -76,14 +76,14 @@ pub enum What {
     Got(Heard, Vec<u8>),
     /// The server has closed the person's connection.
     Closed,
-    /// A calm: no person did anything until all messages had arrived, or until no more messages came.
+    /// A calm: nobody did anything until all messages had arrived or no more messages came.
     Calm,
 }
 
 /// How a person leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// The person leaves as the wire format requires, and continues to read until the server closes the connection.
+    /// The person leaves as the wire format requires and continues to read until the server closes the connection.
     Politely,
     /// The person closes the connection.
     Closes,
@@ -102,7 +102,7 @@ impl Record {
         self.entries.push(Entry { at, who, what });
     }
 
-    /// Adds an item, and the entry for sending it.
+    /// Adds an item and the entry for sending it.
     pub fn send(&mut self, at: Duration, mut item: Item) {
         item.at = self.entries.len();
         self.add(at, item.who, What::Sends(self.items.len()));

@@ -7,19 +7,19 @@ use crate::crowd::connection::Connection;
 use crate::crowd::plan::{Act, Line};
 use crate::crowd::wire;
 
-/// A person, with the acts that the person will perform.
+/// A person and the actions that the person will perform.
 pub struct Seat {
     pub name: String,
     pub connection: Option<Connection>,
     pub queue: VecDeque<Act>,
-    /// The pieces of a message that are still to be sent, and the time of the next piece.
+    /// The unsent pieces of a message and the time of the next piece.
     pub pieces: VecDeque<Vec<u8>>,
     pub next_piece: Instant,
     /// The rooms, in the order of joining. In wire format 4, `references` has the reference and the `JOIN_ID` for each
     /// room.
     pub rooms: Vec<usize>,
     pub references: BTreeMap<usize, (String, String)>,
-    /// Whether the person has joined, and the server has replied to every request to join.
+    /// Whether the person has joined and the server has replied to every request to join.
     pub is_ready: bool,
     /// The bytes to send when the server asks for the nickname, in wire format 2.
     pub nickname: Vec<u8>,

@@ -8,7 +8,7 @@ use crate::crowd::game::Game;
 use crate::crowd::plan::{Act, Event, Plan};
 use crate::crowd::violation::Rule;
 
-/// How many times a plan is played again before its violation counts as not reproducible.
+/// How many times a plan is replayed before its violation counts as not reproducible.
 const TRIES: usize = 3;
 
 /// The limits of the search.
@@ -20,7 +20,7 @@ pub struct Limits {
     pub time: Duration,
     /// The silence after which no more messages are expected during the search.
     pub patience: Duration,
-    /// The silence after which no more messages are expected from the final plan, which is shown.
+    /// The silence after which no more messages are expected when the final plan is played for the report.
     pub last_patience: Duration,
 }
 

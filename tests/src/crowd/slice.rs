@@ -1,4 +1,4 @@
-//! Picks the messages that matter for a violation, and converts them to events for a ladder.
+//! Picks the messages that matter for a violation and converts them to events for a ladder.
 
 use std::collections::{BTreeMap, BTreeSet};
 

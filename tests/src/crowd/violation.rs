@@ -1,4 +1,4 @@
-//! A violation of a rule, and where it was found.
+//! A rule violation and where it was found.
 
 use std::fmt;
 
@@ -7,13 +7,13 @@ use std::fmt;
 pub enum Rule {
     /// Every member gets every message.
     Lost,
-    /// No person gets a message twice.
+    /// Nobody gets a message twice.
     Twice,
     /// In wire formats 1 and 3, a message is not sent back to its sender.
     Echo,
     /// Only members of a room get its messages.
     Stranger,
-    /// No person gets a message that was not sent.
+    /// Nobody gets a message that was not sent.
     Unsaid,
     /// The messages from one sender stay in order.
     Order,
@@ -49,7 +49,7 @@ impl fmt::Display for Rule {
 pub struct Violation {
     /// The rule.
     pub rule: Rule,
-    /// The person who received a wrong message, or did not receive a message.
+    /// The person who received a wrong message or did not receive a message.
     pub who: usize,
     /// The number of the entry that breaks the rule, or `None` if a message did not arrive.
     pub entry: Option<usize>,

@@ -16,16 +16,16 @@ pub enum Heard {
     Refused,
     /// The reply to a join, in wire format 4.
     Entered {
-        /// The name of the room.
+        /// The room's name.
         room: String,
-        /// The reference of the room.
+        /// The room's reference.
         reference: String,
         /// The number that the server has assigned to the person.
         join_id: String,
     },
     /// The reply to a leave, in wire format 4.
     Exited {
-        /// The reference of the room.
+        /// The room's reference.
         reference: String,
     },
     /// An error, in wire format 4.
@@ -34,21 +34,21 @@ pub enum Heard {
     Joined {
         /// The member.
         name: String,
-        /// The reference of the room, in wire format 4.
+        /// The room's reference, in wire format 4.
         reference: String,
     },
     /// The announcement that a member has left a room.
     Left {
         /// The member.
         name: String,
-        /// The reference of the room, in wire format 4.
+        /// The room's reference, in wire format 4.
         reference: String,
     },
     /// A chat message from a member.
     Said {
-        /// The name of the member, which is missing in wire format 1.
+        /// The member's name, which is missing in wire format 1.
         name: Option<String>,
-        /// The reference of the room, in wire format 4.
+        /// The room's reference, in wire format 4.
         reference: String,
         /// The text of the message.
         text: String,
@@ -113,7 +113,7 @@ pub fn hear(lab: u32, bytes: &[u8], asked: bool) -> Option<(Heard, usize)> {
     }
 }
 
-/// Returns the first line without its end, and the length of the line including its end.
+/// Returns the first line without its line ending, and the length of the line with it.
 fn line(bytes: &[u8]) -> Option<(String, usize)> {
     let end = bytes.iter().position(|&byte| byte == b'\n')?;
     let text = String::from_utf8_lossy(&bytes[..end]);

@@ -22,12 +22,12 @@ use crate::system::program::Runnable;
 pub enum Author {
     /// The student: `labs/`.
     Student,
-    /// The kit, whose programs in `solutions/` serve as the control.
+    /// The kit, whose finished programs in `solutions/` serve as the control.
     Kit,
 }
 
 impl Author {
-    /// Returns the folder of the author's programs. The folder's name is also the first part of a trial's name.
+    /// Returns the folder with the author's programs. The folder's name is also the first part of a trial's name.
     pub fn folder(self) -> &'static str {
         match self {
             Self::Student => "labs",
@@ -83,7 +83,7 @@ pub struct Grader {
 type StageOf = (Author, u32, u32);
 
 impl Grader {
-    /// Creates a grader for these labs of the kit in the `kit` folder. Programs are built when they are first needed.
+    /// Creates a grader for these labs and the kit in the `kit` folder. Programs are built when they are first needed.
     pub fn new(kit: &Path, labs: &[u32], replay: Option<u64>) -> Self {
         Self {
             labs: labs::all(),
@@ -104,7 +104,7 @@ impl Grader {
         self.labs.iter().flat_map(|lab| lab.stages.iter().map(|stage| (lab.number, stage)))
     }
 
-    /// Discards all verdicts, but keeps the built programs.
+    /// Discards all verdicts but keeps the built programs.
     pub fn forget(&mut self) {
         *self.graded.get_mut().unwrap_or_else(PoisonError::into_inner) = HashMap::new();
     }
@@ -123,7 +123,7 @@ impl Grader {
         self
     }
 
-    /// Uses these programs of an author, which have already been built.
+    /// Uses an author's programs that have already been built.
     #[must_use]
     pub fn with_programs(mut self, author: Author, built: Built) -> Self {
         let programs = match author {
@@ -134,7 +134,7 @@ impl Grader {
         self
     }
 
-    /// Returns the folder of the kit.
+    /// Returns the kit's folder.
     pub fn kit(&self) -> &Path {
         &self.kit
     }
@@ -144,13 +144,13 @@ impl Grader {
         self.control.get().is_some() || Author::Kit.exists(&self.kit)
     }
 
-    /// Returns whether the student's own programs are graded. The student's own programs must be built, and may be
+    /// Returns whether the student's own programs are graded. The student's own programs must be built and may be
     /// unfinished.
     pub fn grades_own(&self) -> bool {
         self.commands.server.is_none() && self.commands.client.is_none()
     }
 
-    /// Returns whether the student does this lab in the open way, without the starter's functions.
+    /// Returns whether the student does this lab as an open lab, without the starter's functions.
     fn is_open(&self, lab: u32) -> bool {
         let is_open = |lab: &u32| way::of_lab(&self.kit, *lab) == Way::Open;
         let find = || self.graded_labs.iter().copied().filter(is_open).collect();
@@ -197,7 +197,7 @@ impl Grader {
         let once = Arc::clone(graded.entry((author, lab, stage.number)).or_default());
         drop(graded);
         with(once.get_or_init(|| {
-            // A panic here must not end the thread, which grades other stages as well.
+            // A panic here must not terminate the thread, which grades other stages as well.
             let part = format!("the grading of stage {}", stage.number);
             let seed = self.replay.unwrap_or_else(rand::random);
             let graded = caught(&part, || self.grade_once(author, lab, stage, seed));
@@ -217,8 +217,8 @@ impl Grader {
         let is_wrong = |one: &Runnable| matches!(one, Runnable::Missing(Failure::Wrong { .. }));
         let compile = !is_wrong(&programs.0) && !is_wrong(&programs.1);
         let is_open = author == Author::Student && self.grades_own() && self.is_open(lab);
-        // Every verdict is useful for a program that a command line names, because it is finished, and for an open
-        // lab, because its stages do not extend each other's functions. A program that does not compile has failed.
+        // Every verdict is useful in two cases: a program named on a command line is finished, and the stages of an
+        // open lab do not extend each other's functions. A program that does not compile has failed.
         if author == Author::Student && self.grades_own() && !is_open && compile {
             let missing = stage.requires.iter().find_map(|&number| self.missing(lab, number));
             if let Some(missing) = missing {
@@ -234,7 +234,7 @@ impl Grader {
             })
         };
         // Only a starter's functions report stages that are not written. Of the reported stages, the earliest counts.
-        // If two threads panic, the message of one of them may arrive too late.
+        // If two threads panic, one thread's message may arrive too late.
         let may_be_unwritten = author == Author::Student && !is_open;
         let unwritten = unwritten.iter().copied().filter(|_| may_be_unwritten).min();
         let (verdict, control_passes) =
@@ -272,7 +272,7 @@ impl Grader {
         (server, client)
     }
 
-    /// Returns the `server` or `client` of a lab. Builds the program first if necessary.
+    /// Returns a lab's `server` or `client`. Builds the program first if necessary.
     pub fn program(&self, author: Author, lab: u32, name: &str) -> Runnable {
         let package = author.package(lab, name);
         Runnable::Missing(match self.build(author) {

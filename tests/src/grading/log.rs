@@ -1,5 +1,5 @@
 //! The log of a student's checks, for `cargo lab stats`. The student switches the log on. Each line is a JSON object
-//! that says when a stage was graded, and with which verdict, or when one of its hints was shown.
+//! that says when a stage was graded and with which verdict, or when one of its hints was shown.
 //!
 //! Nothing in the log can change a verdict: if the log cannot be read or written, the command only says so in one
 //! sentence.
@@ -17,16 +17,16 @@ use crate::harness::stage::Lab;
 use crate::journal::panics::caught;
 use crate::labs;
 
-/// The file of the log while the log is switched on. `cargo clean` does not remove the file, and git ignores it.
+/// The log file while the log is switched on. `cargo clean` does not remove the file, and git ignores it.
 pub const ON: &str = ".kept/stats.log";
 
-/// The file of the log after the log has been switched off.
+/// The log file after the log has been switched off.
 pub const OFF: &str = ".kept/stats-off.log";
 
 /// The maximum size of a log. If a log becomes larger, the older half of its lines is removed.
 pub const MAX_BYTES: u64 = 1024 * 1024;
 
-/// The events that a line can describe, and how they are written.
+/// The events that a line can describe and how they are written.
 const EVENTS: [(Event, &str); 4] = [
     (Event::Passed, "passed"),
     (Event::Failed, "failed"),
@@ -43,7 +43,7 @@ pub enum Event {
     Failed,
     /// The stage is not written yet, and every earlier stage has passed.
     NotStarted,
-    /// Another hint of the stage was shown.
+    /// Another hint for the stage was shown.
     Hint,
 }
 
@@ -81,7 +81,7 @@ impl Line {
 /// The lines of a log.
 #[derive(Debug, Default)]
 pub struct Lines {
-    /// The lines, in their order.
+    /// The lines, in order.
     pub lines: Vec<Line>,
     /// The number of lines that are not from a log of this kit.
     pub broken: usize,
@@ -130,12 +130,12 @@ pub struct Log {
     passed: BTreeSet<(u32, u32)>,
     /// The labs in which this command has found a stage that did not pass.
     stopped: BTreeSet<u32>,
-    /// Why the log could not be written.
+    /// The reason why the log could not be written, if any.
     trouble: Option<String>,
 }
 
 impl Log {
-    /// Opens the kit's log, if it is switched on.
+    /// Opens the kit's log if it is switched on.
     pub fn open(kit: &Path) -> Self {
         let mut log = Self::default();
         let file = kit.join(ON);
@@ -155,7 +155,7 @@ impl Log {
         log
     }
 
-    /// Adds a verdict if it is new information. A repeated pass, a blocked stage and a grader error are left out. Of
+    /// Adds a verdict if it is new information. A repeated pass, a blocked stage, and a grader error are left out. Of
     /// the stages that are not started, only the first in each lab counts, because later stages were not tried.
     pub fn graded(&mut self, lab: u32, stage: u32, verdict: &Verdict) {
         let event = match verdict {

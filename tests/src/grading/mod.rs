@@ -1,4 +1,4 @@
-//! Runs the programs of a submission, and decides the verdicts.
+//! Runs a submission's programs and decides the verdicts.
 
 pub mod grader;
 pub mod log;

@@ -17,16 +17,16 @@ use crate::system::program::Runnable;
 /// The time limit of a stage, after which its programs are killed.
 const STAGE_LIMIT: Duration = Duration::from_secs(30);
 
-/// A stage takes about a second. If the finished programs need longer than this, the machine is so slow that correct
+/// A stage takes about a second. If the finished programs take longer than this, the machine is so slow that correct
 /// programs may reach [`STAGE_LIMIT`].
 const SLOW: Duration = Duration::from_secs(10);
 
-/// The maximum time for the programs of a stage to end.
+/// The maximum time for a stage's programs to end.
 const END_LIMIT: Duration = Duration::from_secs(30);
 
 /// The outcome of running a stage once.
 pub struct Outcome {
-    /// Why the stage failed, if it did.
+    /// The reason why the stage failed, if it did.
     pub result: Check,
     /// The events of the run.
     pub journal: Journal,
@@ -34,7 +34,7 @@ pub struct Outcome {
     pub programs: Vec<(String, Ended)>,
     /// The seed of the random words.
     pub seed: u64,
-    /// How long the run took.
+    /// The duration of the run.
     pub took: Duration,
 }
 
@@ -51,7 +51,7 @@ impl Outcome {
     }
 }
 
-/// Runs a stage with the programs of one author, in a separate thread.
+/// Runs a stage with one author's programs in a separate thread.
 pub fn run_stage(stage: &Stage, server: &Runnable, client: &Runnable, seed: u64) -> Outcome {
     let harness = Harness::new(server.clone(), client.clone(), seed);
     let (journal, processes) = (harness.journal().clone(), harness.processes());
@@ -74,7 +74,7 @@ pub fn run_stage(stage: &Stage, server: &Runnable, client: &Runnable, seed: u64)
             processes.iter().for_each(|process| process.kill());
         }),
     };
-    // If a part of the grader was missing, the result of the script proves nothing, whether it is good or bad.
+    // If part of the grader was missing, the script's result proves nothing, whether good or bad.
     if let Some(why) = journal.broken() {
         result = Err(Failure::Grader(why.to_owned()));
     }
@@ -88,27 +88,27 @@ pub fn run_stage(stage: &Stage, server: &Runnable, client: &Runnable, seed: u64)
     Outcome { result, journal, programs, seed, took: begin.elapsed() }
 }
 
-/// Waits until the script has ended, and then until its programs have ended. If the script takes too long, `kill` must
-/// end its programs.
+/// Waits until the script has ended and then until its programs have ended. If the script takes too long, `kill` must
+/// stop its programs.
 fn wait_for_end(finished: &Receiver<Check>, kill: impl FnOnce()) -> Check {
     let result = match finished.recv_timeout(STAGE_LIMIT) {
         Ok(result) => result,
         Err(RecvTimeoutError::Disconnected) => Err(Failure::Grader("the script vanished".into())),
         Err(RecvTimeoutError::Timeout) => {
-            // The step that hangs ends when its programs end.
+            // The hanging step ends when its programs end.
             kill();
             let _ = finished.recv_timeout(TIMEOUT);
             let seconds = STAGE_LIMIT.as_secs();
             Err(Failure::wrong(
                 "the stage should have ended",
                 format!("within {seconds} s"),
-                "it did not end, and was stopped",
+                "it did not end and was stopped",
             ))
         }
     };
     match finished.recv_timeout(END_LIMIT) {
         Ok(Err(why)) => Err(why),
-        // The result of the script remains valid even if a program cannot be ended.
+        // The script's result remains valid even if a program cannot be stopped.
         Ok(Ok(())) | Err(_) => result,
     }
 }

@@ -1,9 +1,9 @@
-//! The five verdicts, and how the verdict on a stage is chosen.
+//! The five verdicts and how the verdict on a stage is chosen.
 
 use crate::grading::run::Outcome;
 use crate::journal::failure::{Check, Failure};
 
-/// The result of a stage for the author of the programs.
+/// The result of a stage for the programs' author.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The programs do what the stage requires.
@@ -20,8 +20,8 @@ pub enum Verdict {
 
 impl Verdict {
     /// Returns the verdict on a stage that was run. `unwritten` is the stage that a program reported as not written
-    /// yet. If the programs did something wrong, `control` runs the same stage with the reference programs, if there
-    /// are any. If the reference programs fail, or pass only after a long time, the machine is to blame. Also returns
+    /// yet. If the programs do something wrong, `control` runs the same stage with the reference programs, if there are
+    /// any. If the reference programs fail or pass only after a long time, the machine is to blame. Also returns
     /// whether the reference programs passed.
     pub fn of(
         result: &Check,

@@ -1,7 +1,7 @@
 //! The decoration that a program shows in front of a message: a clock, a bullet, a prompt, or indentation.
 //!
-//! Each program may choose its own decoration. A speaker, another message or a half-typed line in front of a message is
-//! not a decoration.
+//! Each program may choose its own decoration. A speaker, another message, or a half-typed line in front of a message
+//! is not a decoration.
 
 use std::cell::OnceCell;
 use std::collections::HashSet;
@@ -14,7 +14,7 @@ use crate::journal::Journal;
 /// The maximum width of a decoration, in columns.
 const WIDEST: usize = 20;
 
-/// The minimum length of a word, because a shorter one, such as the `am` of a clock, may be in a message by chance.
+/// The minimum length of a word, because a shorter one, such as the `am` of a clock, may occur in a message by chance.
 const SHORTEST: usize = 3;
 
 /// Finds messages with a decoration in one state of a screen.
@@ -52,8 +52,8 @@ impl<'a> Decorations<'a> {
     }
 }
 
-/// Returns the words and addresses in a text. A name may be shown with different capitalization from the typed name,
-/// but a word in capitals such as `CHAT` belongs to a wire format.
+/// Returns the words and addresses in a text. A program may change the capitalization of a name, but a word in capitals
+/// such as `CHAT` belongs to a wire format.
 fn words(text: &str) -> impl Iterator<Item = String> {
     let parts = text.split(|char: char| !char.is_alphanumeric() && char != '.');
     let parts = parts.map(|part| part.trim_matches('.'));

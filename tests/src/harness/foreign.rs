@@ -2,12 +2,12 @@
 
 use crate::journal::{Event, EventKind, Wire};
 
-/// The numbers of bytes that are compared before and after the bytes passed on.
+/// The numbers of bytes to compare before and after the passed-on bytes.
 const BEFORE: usize = 6;
 const AFTER: usize = 3;
 
 /// Returns the position in `output` at which the program passed on `bytes` from the wire. `output` is everything that
-/// the program of the participant `name` has shown.
+/// the program of participant `name` has shown.
 ///
 /// A program that shows these bytes before any participant has sent them also uses them for its own purposes. For such
 /// a program, the bytes must be next to the same text as on the wire.

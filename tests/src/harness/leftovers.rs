@@ -13,8 +13,7 @@ use crate::journal::failure::Check;
 /// The number of clients that connect and leave in each round. The server passes the check as soon as it passes one
 /// round.
 const ROUNDS: [usize; 3] = [20, 60, 180];
-/// The maximum time that the clients of a round may take. If the clients take longer, the machine is too busy to judge
-/// the server.
+/// The time that the clients of one round may take. If they take longer, the machine is too busy to judge the server.
 const BUSY: Duration = Duration::from_secs(5);
 /// The time that a server may take to release the resources of clients that are gone.
 const RELEASE: Duration = Duration::from_secs(2);
@@ -24,7 +23,7 @@ pub fn keeps_nothing(server: &Server, journal: &Journal, visit: impl Fn() -> Che
     const KINDS: [&str; 2] = ["open files (such as sockets)", "threads"];
     let process = server.terminal().process();
     let held = || Some([process.open_files()?, process.threads()?]);
-    // The server may open a file or start a thread for its very first client, and keep it.
+    // The server may open a file or start a thread for its very first client and keep it.
     visit()?;
     let first = held();
     let mut grows = [true; KINDS.len()];

@@ -1,4 +1,4 @@
-//! The tools that the script of a stage uses: one author's programs, people, peers, and random words.
+//! The tools that a stage's script uses: one author's programs, people, peers, and random words.
 
 mod decoration;
 mod foreign;
@@ -32,7 +32,7 @@ use crate::system::ports;
 use crate::system::process::Process;
 use crate::system::program::{Launch, Runnable};
 
-/// Plays one run of a stage. Dropping the harness ends everything that it has started.
+/// Plays one run of a stage. Dropping the harness stops everything that it has started.
 pub struct Harness {
     server: Runnable,
     client: Runnable,
@@ -68,18 +68,18 @@ impl Harness {
         self.words.seed()
     }
 
-    /// Returns the processes that have been started so far, so that the caller can end them.
+    /// Returns the processes that have been started so far, so that the caller can stop them.
     pub fn processes(&self) -> Arc<Mutex<Vec<Arc<Process>>>> {
         Arc::clone(&self.processes)
     }
 
-    /// Begins a step: one case that the stage tests. If the stage fails at this step, its report names the step, and
+    /// Begins a step: one case that the stage tests. If the stage fails at this step, its report names the step and
     /// points the student to `functions`, if there are any.
     pub fn step(&self, functions: &'static [&'static str], what: &str) {
         self.journal.note("", EventKind::Step(Step { name: what.to_owned(), functions }));
     }
 
-    /// Starts the server on a free port, and waits until it listens.
+    /// Starts the server on a free port and waits until it listens.
     pub fn server(&self) -> Check<Server> {
         self.server_with(&[])
     }
@@ -140,7 +140,7 @@ impl Harness {
         self.start_server(Launch { elsewhere: true, ..self.server.launch(port, &[])? })
     }
 
-    /// Starts a server, and does not wait until it listens.
+    /// Starts a server without waiting until it listens.
     fn start_server(&self, launch: Launch) -> Check<Person> {
         let processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
         let before = processes.iter().filter(|process| is_server(process.name())).count();

@@ -106,7 +106,7 @@ impl Person {
         })
     }
 
-    /// Changes the size of the window.
+    /// Changes the window size.
     pub fn resizes(&self, columns: NonZero<u16>, rows: NonZero<u16>) -> Check {
         self.journal.note(&self.name, EventKind::Resized(columns, rows));
         Ok(self.program.resize(columns, rows)?)
@@ -117,7 +117,7 @@ impl Person {
         self.sees_one_of(&[line]).map(|_| ())
     }
 
-    /// Like [`Person::sees`], but for a long line, which the program may divide into rows at any place.
+    /// Like [`Person::sees`], but for a long line, which the program may divide into rows at any point.
     pub fn sees_wrapped(&self, line: &str) -> Check {
         let found = self.program.output.wait(|screen| screen.take_wrapped(line));
         found.ok_or_else(|| self.wrong(self.should_have_seen(), &format!("{line}⏎")))
@@ -191,8 +191,7 @@ impl Person {
         }
     }
 
-    /// Returns the verb of a failure's message. A person *sees* output, but a server is a program, so it *shows*
-    /// output.
+    /// Returns the verb for a failure message. A person *sees* output, but a server is a program, so it *shows* output.
     fn should_have_seen(&self) -> &'static str {
         if is_server(&self.name) { "should have shown" } else { "should have seen" }
     }
@@ -225,10 +224,10 @@ impl Person {
         found.ok_or_else(|| self.wrong("should still see the typed text", text))
     }
 
-    /// Checks how many times the line is on the screen. Call this function only when every copy of the line must
-    /// already have arrived.
+    /// Checks how many times the line is on the screen. Call this function only when every copy of the line is sure to
+    /// have arrived.
     ///
-    /// A line that must not be on the screen counts only if it has no decoration, or has a decoration that the program
+    /// A line that must not be on the screen counts only if it has no decoration or has a decoration that the program
     /// has used before. Otherwise, this function could count the second line of a longer message, which may be indented
     /// or marked.
     pub fn has_seen(&self, expected: usize, line: &str) -> Check {
@@ -277,7 +276,7 @@ impl Person {
         self.ends(&format!("exit status {code}"), |found| found == code)
     }
 
-    /// Waits until the program exits with a status other than 0, and checks that its output below the lines seen before
+    /// Waits until the program exits with a status other than 0 and checks that its output below the lines seen before
     /// contains `text`, in upper or lower case.
     pub fn fails_saying(&self, text: &str) -> Check {
         self.ends("an exit status other than 0", |found| found != 0)?;
@@ -314,7 +313,7 @@ impl Person {
         self.journal.now()
     }
 
-    /// Records that all participants have joined, and that everything since `begin` served only to confirm this.
+    /// Records that all participants have joined and that everything since `begin` served only to confirm this.
     pub fn has_joined_with_all(&self, begin: Duration) {
         self.journal.note(&self.name, EventKind::AllJoined(begin));
     }

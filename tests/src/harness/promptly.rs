@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use crate::harness::Harness;
 use crate::journal::failure::Check;
 
-/// An event that takes longer than this is late.
+/// The time after which an event is late.
 const LATE: Duration = Duration::from_secs(1);
-/// The maximum time of an echo. If an echo takes longer, the machine is too busy to judge the program.
+/// The maximum time for an echo. If an echo takes longer, the machine is too busy to judge the program.
 const BUSY: Duration = Duration::from_millis(100);
 /// The number of times that an event must be late for the check to fail.
 const TIMES: usize = 3;
@@ -23,7 +23,7 @@ const ATTEMPTS: usize = 6;
 
 impl Harness {
     /// Checks that an event happens immediately. `event` causes the event, waits for it, and returns the time at which
-    /// it caused the event. If the event is late, `event` is called again. `who` names the participant that waits, and
+    /// it caused the event. If the event is late, `event` is called again. `who` names the participant that waits and
     /// the event that it waits for, as in [`Failure::Wrong`].
     ///
     /// [`Failure::Wrong`]: crate::journal::failure::Failure::Wrong
@@ -89,7 +89,7 @@ impl Echo {
         Ok(Self { goes_on, measuring })
     }
 
-    /// Ends the echo, and returns the longest time that a byte took.
+    /// Stops the echo and returns the longest time that a byte took.
     fn slowest(self) -> Duration {
         drop(self.goes_on);
         self.measuring.join().unwrap_or(Duration::MAX)
@@ -107,7 +107,8 @@ mod tests {
         Harness::new(none(), none(), 1)
     }
 
-    /// Returns the verdict on an event that is late the first `late` times, and how many times the event happened.
+    /// Returns the verdict on an event that is late the first `late` times and the number of times that the event
+    /// happened.
     fn verdict(late: usize) -> (Check, usize) {
         let mut times = 0;
         let long_ago = Instant::now().checked_sub(LATE * 2).unwrap();

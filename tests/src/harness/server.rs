@@ -1,4 +1,4 @@
-//! A running server, and the peers that connect to it.
+//! A running server and the peers that connect to it.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -19,7 +19,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Creates a server that listens on one address of this computer, or on all addresses.
+    /// Creates a server that listens on one address of this computer or on all addresses.
     pub(super) fn new(terminal: Person, listens_on: SocketAddr, journal: &Journal) -> Self {
         let port = listens_on.port();
         let (mut address, mut listens_on) = (listens_on, listens_on.ip());

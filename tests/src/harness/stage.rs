@@ -1,13 +1,13 @@
-//! The labs and their stages, with the points of each stage and the stages that it requires.
+//! The labs and their stages, with each stage's points and the stages that it requires.
 
 use crate::harness::Harness;
 use crate::journal::failure::Check;
 
 /// One lab and its stages. The points of the stages add up to 100.
 pub struct Lab {
-    /// The number of the lab, starting at 1.
+    /// The lab's number, starting at 1.
     pub number: u32,
-    /// The topic of the lab.
+    /// The lab's topic.
     pub title: &'static str,
     /// Whether speakers also receive their own messages.
     pub speaker_hears: bool,
@@ -17,31 +17,31 @@ pub struct Lab {
 
 /// One thing that a submission must be able to do.
 pub struct Stage {
-    /// The number of the stage within its lab, starting at 1.
+    /// The stage's number within its lab, starting at 1.
     pub number: u32,
     /// The behavior of a program that passes.
     pub title: &'static str,
-    /// The points of the stage, out of the lab's 100 points.
+    /// The stage's points, out of the lab's 100 points.
     pub points: u32,
     /// The programs that the stage runs.
     pub role: Role,
     /// The stages that this stage requires.
     pub requires: &'static [u32],
-    /// The hints of the stage, at least two. The first hint is a question that points to the mistake. The last hint
-    /// says what to write.
+    /// The stage's hints, at least two. The first hint is a question that points to the mistake. The last hint says
+    /// what to write.
     pub hints: Vec<&'static str>,
     /// Plays the stage.
     pub script: fn(&Harness) -> Check,
 }
 
-/// The programs of the submission that a stage runs.
+/// The submission's programs that a stage runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// The server runs, and its peers are scripted.
     Server,
     /// The client runs in one or more terminals, and the server is scripted.
     Client,
-    /// The clients run in terminals, and use the submission's server.
+    /// The clients run in terminals and use the submission's server.
     Together,
 }
 

@@ -1,6 +1,6 @@
-//! A tap between two programs, which records and passes on every byte that either program sends to the other.
+//! A tap between two programs: it records and passes on every byte that either program sends to the other.
 //!
-//! A tap also passes on the end of the stream and a reset, and never buffers more than the bytes of one read. A tap
+//! A tap also passes on the end of the stream and a reset, but never buffers more than the bytes of one read. A tap
 //! preserves neither timing nor the boundaries between reads, so stages that test these properties use scripted peers.
 
 use std::io::{self, Read, Write};
@@ -24,7 +24,7 @@ pub struct Tap {
 }
 
 impl Tap {
-    /// Listens on a free port for the client of the person called `name`, and connects that client to `server`.
+    /// Listens on a free port for the client of the person called `name` and connects that client to `server`.
     pub fn new(
         name: &str,
         server_name: &str,
@@ -148,7 +148,7 @@ fn pump(
     })
 }
 
-/// Ends a connection with a reset. The system sends the reset when the last thread stops reading from the connection.
+/// Resets a connection. The system sends the reset when the last thread stops reading from the connection.
 fn resets(stream: &TcpStream) {
     let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
     let _ = stream.shutdown(Shutdown::Read);

@@ -10,7 +10,7 @@ use crate::journal::terminal::Terminal;
 pub struct Event {
     /// The time since the stage began.
     pub at: Duration,
-    /// The person, peer or program.
+    /// The person, peer, or program.
     pub who: String,
     /// What happened.
     pub what: EventKind,
@@ -38,7 +38,7 @@ pub enum EventKind {
     Typed(Vec<u8>),
     /// A person typed keys that the terminal does not show, because it has no echo and the program does not edit lines.
     Unechoed(Vec<u8>),
-    /// A person resized a window to these numbers of columns and rows.
+    /// A person resized a window to this number of columns and rows.
     Resized(NonZero<u16>, NonZero<u16>),
     /// A program showed output on its terminal.
     Showed(Vec<u8>),
@@ -50,14 +50,14 @@ pub enum EventKind {
     AllJoined(Duration),
     /// Any other event, described in words.
     Note(String),
-    /// The script ended. All later events are output of the programs.
+    /// The script ended. All later events are output from the programs.
     End,
 }
 
 /// One case that a script tests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// What happens, in words.
+    /// A description of the case.
     pub name: String,
     /// The student's functions that decide whether the step succeeds.
     pub functions: &'static [&'static str],

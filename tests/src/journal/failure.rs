@@ -1,11 +1,11 @@
-//! Why a script failed, and the bytes that prove it.
+//! The reason why a script failed and the bytes that prove it.
 
 use std::fmt;
 use std::io;
 
 use crate::journal::visible::visible;
 
-/// The result of one step of a script.
+/// The result of one step in a script.
 pub type Check<T = ()> = Result<T, Failure>;
 
 /// The maximum number of bytes of each kind in the evidence. In a flood, bytes beyond this number would prove nothing
@@ -15,10 +15,10 @@ pub const MAX_BYTES: usize = 256 * 1024;
 /// The text that a failure shows in place of the bytes that arrived, if none arrived.
 pub const NOTHING: &str = "nothing";
 
-/// The maximum length of the texts of a failure, in bytes.
+/// The maximum length of each text in a failure, in bytes.
 const MAX_TEXT: usize = 256 * 1024;
 
-/// The bytes that a person or peer waited for, and the bytes that arrived.
+/// The bytes that a person or peer waited for and the bytes that arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Evidence {
     /// The person or peer that waited.
@@ -38,7 +38,7 @@ pub struct Evidence {
 pub enum Failure {
     /// The program did not do what was expected.
     Wrong {
-        /// The person, peer or program, and what it should have done, worded as the beginning of a sentence.
+        /// The beginning of a sentence: the person, peer, or program, and what it should have done.
         who: String,
         /// What was expected.
         expected: String,
@@ -52,7 +52,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// Creates the failure of a program that did not do what was expected.
+    /// Creates a failure for a program that did not do what was expected.
     pub fn wrong(
         who: impl Into<String>,
         expected: impl Into<String>,
@@ -88,7 +88,7 @@ impl Failure {
     /// Like [`Failure::wrong`], but for bytes.
     pub fn wrong_bytes(who: impl Into<String>, expected: &[u8], came: &[u8]) -> Self {
         // Each byte becomes at least one byte of text. The text of `MAX_TEXT + 1` bytes is therefore always too long,
-        // so that it is cut and marked.
+        // so it is truncated and marked.
         let beginning = |bytes: &[u8]| visible(&bytes[..bytes.len().min(MAX_TEXT + 1)]);
         let came = if came.is_empty() { NOTHING.into() } else { beginning(came) };
         Self::wrong(who, beginning(expected), came)

@@ -1,4 +1,4 @@
-//! Receives bytes from a reading thread, and waits for them without polling.
+//! Receives bytes from a reading thread and waits for them without polling.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use crate::journal::timeout::{START_TIMEOUT, TIMEOUT};
 /// If more bytes than this arrive, they count as a flood, and no more bytes are kept.
 const FLOOD: usize = 32 * 1024 * 1024;
 
-/// The content that is made from the bytes that have arrived.
+/// Content that is built from the bytes that have arrived.
 pub trait Content {
     /// Adds bytes.
     ///
@@ -17,12 +17,12 @@ pub trait Content {
     /// Returns an error if the bytes are a flood. The error says why no more bytes are accepted.
     fn add(&mut self, bytes: &[u8]) -> Result<(), &'static str>;
 
-    /// Returns whether the sender may still be starting, so that its first bytes may take [`START_TIMEOUT`].
+    /// Returns whether the sender may still be starting, in which case its first bytes may take [`START_TIMEOUT`].
     fn may_be_starting(&self) -> bool {
         false
     }
 
-    /// Returns when to call [`Content::settle`], if nothing more arrives before that time.
+    /// Returns the time at which to call [`Content::settle`] if nothing more arrives before then.
     fn settles_at(&self) -> Option<Instant> {
         None
     }
@@ -61,7 +61,7 @@ pub struct Inbox<C = Stream> {
     changed: Condvar,
 }
 
-/// The content that has arrived so far, and whether more can arrive.
+/// The content that has arrived so far and whether more can arrive.
 #[derive(Default)]
 pub struct Arrived<C = Stream> {
     content: C,
@@ -90,7 +90,7 @@ impl<C: Content> Inbox<C> {
         Arc::new(Self { arrived: Mutex::new(arrived), changed: Condvar::new() })
     }
 
-    /// Adds bytes that have arrived. Returns false if the bytes are a flood, so that the caller stops reading.
+    /// Adds bytes that have arrived. Returns false if the bytes are a flood; the caller then stops reading.
     pub fn push(&self, bytes: &[u8]) -> bool {
         self.push_and(bytes, |_| {})
     }
@@ -104,7 +104,7 @@ impl<C: Content> Inbox<C> {
         !is_flood
     }
 
-    /// Records that nothing more will arrive, and why.
+    /// Records that nothing more will arrive and the reason why.
     pub fn end(&self, why: &'static str) {
         let mut arrived = self.lock();
         arrived.settle();
@@ -112,8 +112,8 @@ impl<C: Content> Inbox<C> {
         self.changed.notify_all();
     }
 
-    /// Ends the inbox when the returned value is dropped, unless the inbox has already ended. The reading thread holds
-    /// this value, so that nothing waits for a thread that has panicked.
+    /// When the returned value is dropped, ends the inbox if it has not ended yet. The reading thread holds this value,
+    /// so that nothing waits for a thread that has panicked.
     pub fn ends_with_reader(self: &Arc<Self>) -> impl Drop + Send + use<C>
     where
         C: Send,
@@ -127,8 +127,8 @@ impl<C: Content> Inbox<C> {
         Reader(Arc::clone(self))
     }
 
-    /// Calls `look` with the bytes that have arrived, and again after each change, until `look` returns a value.
-    /// Returns `None` if nothing more can arrive, or after [`TIMEOUT`], which begins when the sender has started.
+    /// Calls `look` with the bytes that have arrived and again after each change, until `look` returns a value. Returns
+    /// `None` if nothing more can arrive, or after [`TIMEOUT`], which begins when the sender has started.
     pub fn wait<T>(&self, look: impl FnMut(&mut Arrived<C>) -> Option<T>) -> Option<T> {
         self.wait_for(START_TIMEOUT, |arrived| (!arrived.may_be_starting()).then_some(()));
         self.wait_for(TIMEOUT, look)

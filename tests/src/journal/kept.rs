@@ -1,4 +1,4 @@
-//! The events of a run that the journal keeps. A program may send or print without end, and must not fill the memory.
+//! The events of a run that the journal keeps. A program that sends or prints without end must not fill the memory.
 
 use std::collections::VecDeque;
 
@@ -10,7 +10,7 @@ const MAX_EVENTS: usize = 4000;
 /// of all stages are in memory at the same time.
 const MAX_BYTES: usize = 2 * 1024 * 1024;
 
-/// A quarter of the kept events and bytes are from the beginning of the run.
+/// A quarter of the kept events and bytes come from the beginning of the run.
 const FIRST: usize = 4;
 
 /// The first and the last events of a run. The script's own events are always kept.
@@ -21,7 +21,7 @@ const FIRST: usize = 4;
 pub struct Kept {
     first: Vec<Event>,
     last: VecDeque<Event>,
-    /// Whether `first`, the beginning of the run, is complete, so that later events are added to `last`.
+    /// Whether `first`, the beginning of the run, is complete and later events are added to `last`.
     has_passed_beginning: bool,
     wire: Total,
     terminals: Total,

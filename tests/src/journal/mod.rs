@@ -1,4 +1,4 @@
-//! Records what every participant sent, typed and saw, with times from one clock.
+//! Records what every participant sent, typed, and saw, with times from one clock.
 
 pub mod event;
 pub mod failure;
@@ -32,12 +32,12 @@ pub fn is_server(name: &str) -> bool {
     name.starts_with(SERVER)
 }
 
-/// The events of one run of a stage.
+/// The events from one run of a stage.
 #[derive(Clone)]
 pub struct Journal {
     begin: Instant,
     events: Arc<Mutex<Kept>>,
-    /// Why the grader's own part in this run failed, if it did.
+    /// The reason why the grader's own part in this run failed, if it did.
     broken: Arc<OnceLock<String>>,
     /// The function that is called when the script has found something wrong.
     look: Arc<OnceLock<Look>>,
@@ -104,7 +104,7 @@ impl Journal {
         let _ = self.broken.set(why.to_owned());
     }
 
-    /// Returns why the grader's own part in this run has failed, if it has.
+    /// Returns the reason why the grader's own part in this run failed, if it did.
     pub fn broken(&self) -> Option<&str> {
         self.broken.get().map(String::as_str)
     }
@@ -114,7 +114,7 @@ impl Journal {
         let _ = self.look.set(Box::new(look));
     }
 
-    /// Records that the script ends here, because it found something wrong.
+    /// Records that the script stops here because it found something wrong.
     pub fn found_wrong(&self) {
         if let Some(look) = self.look.get() {
             look();
@@ -149,7 +149,7 @@ impl Journal {
         Failure::wrong(who, expected, came)
     }
 
-    /// Returns the time when the script ended, or found something wrong.
+    /// Returns the time when the script ended or found something wrong.
     pub fn end(&self) -> Option<Instant> {
         let events = self.lock();
         let end = events.iter().find(|event| event.what == EventKind::End)?;
@@ -182,9 +182,9 @@ impl Journal {
         false
     }
 
-    /// Returns all output of each program, including output after the end of the script.
+    /// Returns each program's complete output, including output after the end of the script.
     pub fn shown(&self) -> BTreeMap<String, Vec<u8>> {
-        // The output of a terminal may arrive in pieces.
+        // A terminal's output may arrive in pieces.
         let mut shown: BTreeMap<String, Vec<u8>> = BTreeMap::new();
         for event in self.lock().iter() {
             if let EventKind::Showed(bytes) = &event.what {
@@ -194,8 +194,8 @@ impl Journal {
         shown
     }
 
-    /// Returns everything that was typed or sent: each piece, and all pieces of each participant together, because it
-    /// is not known where the texts in the pieces end.
+    /// Returns everything that was typed or sent: each piece and also each participant's combined pieces, because it is
+    /// not known where the texts in the pieces end.
     pub fn said(&self) -> Vec<Vec<u8>> {
         let (mut said, mut joined) = (Vec::new(), BTreeMap::<String, Vec<u8>>::new());
         for event in self.lock().iter() {

@@ -1,4 +1,4 @@
-//! Panics of the grader's own code. A panic is a bug in the grader, and must affect only the part that has the bug.
+//! Panics of the grader's own code. A panic is a bug in the grader and must affect only the part that has the bug.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -25,8 +25,8 @@ thread_local! {
 /// `part` names the work for the kit's tests, which make a part panic and check the effects of the panic.
 ///
 /// # Errors
-/// Returns an error if `work` panics. Values that `work` was changing may be half-changed, so the caller must not use
-/// them any more.
+/// Returns an error if `work` panics. Values that `work` was changing may be in an inconsistent state, so the caller
+/// must no longer use them.
 pub fn caught<T>(part: &str, work: impl FnOnce() -> T) -> Result<T, String> {
     keep_messages();
     PANICS.with_borrow_mut(|panics| panics.push(None));
@@ -42,8 +42,8 @@ fn break_if_asked(part: &str) {
     assert!(BROKEN.as_deref() != Some(part), "{part} panics on purpose");
 }
 
-/// Inside [`caught`], keeps the message of a panic instead of printing it, because a printed message would appear in
-/// the middle of a report. With `RUST_BACKTRACE`, the message is also printed, because it helps to find the bug.
+/// Inside [`caught`], keeps a panic message instead of printing it, because a printed message would appear in the
+/// middle of a report. With `RUST_BACKTRACE`, the message is also printed, because it helps to find the bug.
 fn keep_messages() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

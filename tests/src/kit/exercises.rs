@@ -18,10 +18,10 @@ const MAX_SUMMARY: usize = 60;
 pub struct Exercise {
     /// The stage at the beginning of the function's doc comment.
     pub stage: u32,
-    /// The later stages that test this function again, as the function's doc comment says. These stages have no
-    /// functions of their own.
+    /// The later stages that test this function again, as its doc comment says. These stages have no functions of their
+    /// own.
     pub also: Vec<u32>,
-    /// The name of the function.
+    /// The function's name.
     pub name: String,
     /// The byte range of the function, including its doc comment.
     pub item: Range<usize>,
@@ -31,7 +31,7 @@ pub struct Exercise {
     pub summary: String,
 }
 
-/// Returns the functions that the student has to write in a source file, in the order in which they appear there.
+/// Returns the functions that the student has to write in a source file, in the order of their appearance.
 ///
 /// # Errors
 /// Returns an error if the file is not valid Rust.
@@ -43,18 +43,18 @@ pub fn exercises(source: &str) -> Result<Vec<Exercise>> {
     Ok(finder.exercises)
 }
 
-/// A function that the student has to write, and its file.
+/// A function that the student has to write and its file.
 pub struct Location {
-    /// The path of the file, relative to the kit.
+    /// The file's path, relative to the kit.
     pub path: PathBuf,
-    /// The content of the file.
+    /// The file's content.
     pub source: String,
     /// The function.
     pub task: Exercise,
 }
 
 impl Location {
-    /// Returns the text of the function, including its doc comment.
+    /// Returns the function's text, including its doc comment.
     pub fn item(&self) -> &str {
         &self.source[self.task.item.clone()]
     }
@@ -64,7 +64,7 @@ impl Location {
         self.todo().is_none()
     }
 
-    /// Returns the file and the line of the `todo!`, or of the function's body if there is no `todo!`, for example
+    /// Returns the file and line of the `todo!` or, without one, of the function's body, for example
     /// `labs/lab2-nick-group/server/src/main.rs:88`.
     pub fn to_line(&self) -> String {
         let at = match self.todo() {
@@ -80,10 +80,10 @@ impl Location {
     }
 }
 
-/// Returns the functions of a lab in `folder`, which is `labs` or `solutions`.
+/// Returns a lab's functions in `folder`, which is `labs` or `solutions`.
 ///
 /// # Errors
-/// Returns an error if a file cannot be read, or is not valid Rust.
+/// Returns an error if a file cannot be read or is not valid Rust.
 pub fn of_lab(kit: &Path, folder: &str, lab: u32) -> Result<Vec<Location>> {
     let mut places = Vec::new();
     for path in files::below(&kit.join(folder))? {
@@ -110,8 +110,8 @@ pub fn tested_by(mut places: Vec<Location>, stage: u32) -> Vec<Location> {
     places
 }
 
-/// Returns the functions of a stage. If the stage has no functions of its own, returns the functions that the stage
-/// tests again.
+/// Returns a stage's functions. If the stage has no functions of its own, returns the functions that the stage tests
+/// again.
 pub fn of_stage(mut places: Vec<Location>, stage: u32) -> Vec<Location> {
     let has_own = places.iter().any(|place| place.task.stage == stage);
     places.retain(
@@ -156,7 +156,7 @@ impl<'a> Visit<'a> for Finder {
     }
 }
 
-/// Returns the text of an attribute that is a line of a doc comment.
+/// If an attribute is a line of a doc comment, returns the line's text.
 fn doc_line(attribute: &syn::Attribute) -> Option<String> {
     let syn::Meta::NameValue(doc) = &attribute.meta else { return None };
     let syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) = &doc.value else {
@@ -165,7 +165,7 @@ fn doc_line(attribute: &syn::Attribute) -> Option<String> {
     Some(text.value())
 }
 
-/// Returns the number at the beginning of a text, for example 12 for `12 tests this`.
+/// Returns the number at the start of a text, for example 12 for `12 tests this`.
 fn number(text: &str) -> Option<u32> {
     text.split(|char: char| !char.is_ascii_digit()).next()?.parse().ok()
 }

@@ -1,10 +1,10 @@
-//! The files of a kit.
+//! A kit's files.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The folder of the unchanged starters. Students' files are compared with the starters and can be reset to them.
+/// The folder with the unchanged starters. Students' files are compared with the starters and can be reset to them.
 pub const PRISTINE: &str = "tests/starters";
 
 /// Returns the paths of all files below the folder, sorted and relative to the folder. Returns no paths if the folder
@@ -34,7 +34,7 @@ pub fn lab_of(path: &Path) -> Option<u32> {
     digits?.parse().ok()
 }
 
-/// Returns the folder of a package, for example `labs/lab2-nick-group/server` for `labs`, 2 and `server`.
+/// Returns a package's folder, for example `labs/lab2-nick-group/server` for `labs`, 2 and `server`.
 pub fn package(kit: &Path, folder: &str, lab: u32, name: &str) -> Option<PathBuf> {
     let labs = fs::read_dir(kit.join(folder)).ok()?.filter_map(Result::ok);
     let mut labs = labs.filter(|entry| lab_of(Path::new(&entry.file_name())) == Some(lab));
@@ -45,7 +45,7 @@ pub fn package(kit: &Path, folder: &str, lab: u32, name: &str) -> Option<PathBuf
 /// Returns the content of the file, if the file exists.
 ///
 /// # Errors
-/// Returns an error if the file cannot be read, or is not UTF-8.
+/// Returns an error if the file cannot be read or is not UTF-8.
 pub fn read(path: &Path) -> io::Result<Option<String>> {
     match fs::read_to_string(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -53,7 +53,7 @@ pub fn read(path: &Path) -> io::Result<Option<String>> {
     }
 }
 
-/// Writes the file, and creates its folder if necessary. Makes scripts executable.
+/// Writes the file and creates its folder if necessary. Makes scripts executable.
 pub fn write(path: &Path, text: &str) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;

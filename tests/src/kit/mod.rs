@@ -1,4 +1,4 @@
-//! The files of a kit, the exercises in them, and whether a lab is guided or open.
+//! A kit's files, the exercises in them, and whether a lab is guided or open.
 
 pub mod changed;
 pub mod exercises;
@@ -6,9 +6,8 @@ pub mod files;
 pub mod untrusted;
 pub mod way;
 
-/// Returns the folder of the kit. This is the folder that cargo reports when it runs the program, if possible. The
-/// folder that was set during the build may be wrong, because a kit may be moved or copied together with its build
-/// results.
+/// Returns the kit's folder. If possible, this is the folder that cargo reports when it runs the program. The folder
+/// that was set during the build may be wrong, because a kit may be moved or copied together with its build results.
 pub fn root() -> std::path::PathBuf {
     let is_ours = std::env::var("CARGO_PKG_NAME").is_ok_and(|package| package == "grader");
     let cargo_says = std::env::var_os("CARGO_MANIFEST_DIR").filter(|_| is_ours);

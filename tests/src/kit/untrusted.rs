@@ -1,5 +1,5 @@
-//! Reads the exercises in unchecked sources. A folder may contain files that never end, or code that is nested so
-//! deeply that the parser would overflow its stack and end the grader.
+//! Reads the exercises in unchecked sources. A folder may contain files that never end or code that is nested so deeply
+//! that the parser would overflow its stack and crash the grader.
 
 use std::fs;
 use std::panic::resume_unwind;
@@ -12,17 +12,17 @@ use proc_macro2::{TokenStream, TokenTree};
 use crate::kit::exercises::{self, Location};
 use crate::kit::files;
 
-/// The maximum size of a source file, in bytes. The longest source file of the kit is 11 KB long.
+/// The maximum size of a source file, in bytes. The kit's longest source file is 11 KB long.
 const MAX_SOURCE: u64 = 256 * 1024;
 
-/// The maximum number of source files in a lab. A lab of the kit has up to ten source files.
+/// The maximum number of source files in a lab. The kit's labs have up to ten source files each.
 const MAX_FILES: usize = 200;
 
 /// The maximum nesting depth of a source file; see [`nesting`]. The nesting depth of the kit's own files is below 300.
 const MAX_NESTING: usize = 4000;
 
-/// Without optimization, the parser needs up to 40 KiB of stack for each level of nesting. The system allocates only
-/// the part of the stack that is used.
+/// Without optimization, the parser needs up to 40 KiB of stack for each nesting level. The system allocates only the
+/// part of the stack that is used.
 const STACK: usize = MAX_NESTING * 64 * 1024;
 
 /// Like [`exercises::of_lab`], but safe for untrusted files.
@@ -51,7 +51,7 @@ fn are_like_sources(kit: &Path, lab: u32) -> Result<()> {
     for path in sources {
         let (path, shown) = (labs.join(&path), Path::new("labs").join(&path));
         let shown = shown.display();
-        // `fs::metadata` follows links, so the target of a link must also be a file.
+        // `fs::metadata` follows links, so a link's target must also be a file.
         let file = fs::metadata(&path).with_context(|| format!("cannot read {shown}"))?;
         ensure!(file.is_file(), "{shown} is not a file");
         ensure!(file.len() <= MAX_SOURCE, "{shown} is longer than {} KiB", MAX_SOURCE / 1024);
@@ -63,8 +63,8 @@ fn are_like_sources(kit: &Path, lab: u32) -> Result<()> {
     Ok(())
 }
 
-/// Returns an upper bound on the nesting depth of expressions and types. Each token may begin a level, as in `!!!!x`,
-/// up to the next `;` outside brackets. The tokens of attributes, and thus of doc comments, do not count.
+/// Returns an upper bound on the nesting depth of expressions and types. Each token may begin a nesting level, as in
+/// `!!!!x`, up to the next `;` outside brackets. The tokens of attributes, and thus of doc comments, do not count.
 fn nesting(tokens: TokenStream) -> usize {
     let mut deepest = 0;
     // This function itself must not be recursive.

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::kit::exercises::{exercises, is_of_stage};
 use crate::kit::files::{self, PRISTINE};
 
-/// The way in which a lab is done.
+/// The way to do a lab.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
     /// The student writes the functions that the starter names.
@@ -30,12 +30,12 @@ impl Way {
     }
 }
 
-/// Returns the way in which a lab is done.
+/// Returns whether a lab is guided or open.
 ///
-/// A lab is open if it has sources, but not the starter's functions. A single function of the starter makes a lab
-/// guided only if its doc comment names a stage, because a student's own program may also have a function called
-/// `relay`. Without such comments, a lab is guided if it has more than half of the starter's functions. If in doubt,
-/// the lab is guided.
+/// A lab is open if it has sources but not the starter's functions. A single function of the starter makes a lab guided
+/// only if its doc comment names a stage, because a student's own program may also have a function called `relay`.
+/// Without such comments, a lab is guided if it has more than half of the starter's functions. If in doubt, the lab is
+/// guided.
 pub fn of_lab(kit: &Path, lab: u32) -> Way {
     let is_open = is_open(kit, lab).unwrap_or(false);
     if is_open { Way::Open } else { Way::Guided }
@@ -76,7 +76,7 @@ fn sources(folder: &Path, lab: u32) -> std::io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// Returns the functions in a text, and for each function whether its doc comment names a stage.
+/// Returns the functions in a source text and, for each function, whether its doc comment names a stage.
 fn functions(text: &str) -> Vec<(String, bool)> {
     let mut found = Vec::new();
     let mut has_stage = false;

@@ -7,11 +7,11 @@ use crate::journal::failure::Check;
 /// The maximum number of bytes in a message, without its newline.
 pub const LIMIT: usize = 64 * 1024;
 
-/// More bytes than a message may contain.
+/// A number of bytes that is too large for a message.
 pub const TOO_LONG: usize = LIMIT + 64;
 
-/// Returns a text of 2,000 characters. The text fills many rows of a terminal, and no two rows are alike, wherever the
-/// rows end.
+/// Returns a message of 2,000 characters that fills many terminal rows. No two rows are alike, no matter where they
+/// end.
 pub fn long_text() -> String {
     let numbers: Vec<_> = (0..400).map(|number| format!("{number:04}")).collect();
     numbers.join(" ") + " "
@@ -23,8 +23,8 @@ impl Peer {
         self.sends(format!("{message}\n"))
     }
 
-    /// Waits for the next message, which must be `message`. The ⏎ of the message may be missing, because only one stage
-    /// of each lab requires it.
+    /// Waits for the next message, which must be `message`. The message's ⏎ may be missing, because only one stage of
+    /// each lab requires it.
     pub fn hears(&self, message: &str) -> Check {
         self.hears_message(message, "")
     }

@@ -1,6 +1,6 @@
 //! The stages of each lab.
 //!
-//! The mistakes in the original programs, and the stage that catches each mistake:
+//! The mistakes in the original programs and the stage that catches each mistake:
 //!
 //! | lab | mistake in the original                                            | stage |
 //! |-----|--------------------------------------------------------------------|-------|
@@ -27,10 +27,10 @@
 //! | 3   | a loop does not stop at the end of the stream                      | 3.10  |
 //! | 3   | a broadcast that fails for a dead client disconnects the speaker | 3.9 |
 //! | 3   | a client whose sentence ends with `!DISCONNECT` is disconnected    | 3.6   |
-//! | 4   | a message to an unknown room crashes the server, or stops all further replies | 4.7 |
+//! | 4   | a message to an unknown room crashes the server or stops all further replies | 4.7 |
 //! | 4   | joining twice doubles every message                                | 4.5   |
 //! | 4   | two requests in one segment, or one request in two segments, fail  | 4.8   |
-//! | 4   | the server takes a long time to end, or never ends                 | 4.9   |
+//! | 4   | the server takes a long time to end or never ends                  | 4.9   |
 
 pub mod checks;
 pub mod flood;

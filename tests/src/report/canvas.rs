@@ -1,8 +1,8 @@
-//! A line of characters in which text can be put at any column.
+//! A line of characters in which text can be placed at any column.
 
 use crate::report::text::{clusters, cut, width};
 
-/// A line under construction. Text that is put over other text replaces it.
+/// A line under construction. Text that is placed over other text replaces it.
 #[derive(Clone, Default)]
 pub struct Canvas(Vec<Cell>);
 
@@ -12,14 +12,14 @@ enum Cell {
     Char(char),
     /// A character with marks.
     Marked(String),
-    /// Another column of the wide character before this column.
+    /// Another column of a wide character that begins before this column.
     Covered,
 }
 
 const BLANK: Cell = Cell::Char(' ');
 
 impl Canvas {
-    /// Puts text at a column.
+    /// Places text at a column.
     pub fn put(&mut self, mut at: usize, text: &str) {
         // A mark without a character is not shown.
         for (cluster, width) in clusters(text).filter(|(_, width)| *width > 0) {
@@ -62,7 +62,7 @@ impl Canvas {
         } else {
             self.put(to + 1, "◀");
         }
-        // The text is next to the sender, after a short piece of the arrow if there is room.
+        // The text is next to the sender. If there is room, a short piece of the arrow precedes the text.
         let room = distance.saturating_sub(5);
         if room == 0 || text.is_empty() {
             return;
@@ -73,7 +73,7 @@ impl Canvas {
         self.put(if from < to { from + line } else { from + 1 - line - used }, &text);
     }
 
-    /// Returns the line, without blanks at its end.
+    /// Returns the line without trailing spaces.
     pub fn line(self) -> String {
         let mut line = String::new();
         for cell in self.0 {

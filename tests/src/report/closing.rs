@@ -1,15 +1,15 @@
-//! The end of a connection before a failure, which explains why something did not arrive afterwards.
+//! Finds a connection that ended before a failure, because its end explains why something did not arrive afterwards.
 
 use crate::journal::is_server;
 use crate::journal::{Event, EventKind, Wire};
 
-/// Returns how and when the last connection of a participant ended, if a program ended it. Returns `None` for a program
-/// that is a server, because it has many connections.
+/// Returns how and when a participant's last connection ended, if a program ended it. Returns `None` for a server
+/// program, because it has many connections.
 pub fn closing(events: &[Event], about: &str) -> Option<String> {
     let end = &events[position(events, about)?];
     let (from, to, signal) = signal(end)?;
     let how = if signal == "closes" { "closed" } else { "reset" };
-    // The other end may have noticed the end of the connection later.
+    // The other participant may have noticed the end of the connection later.
     let at = end.at.as_secs_f64() * 1000.0;
     Some(format!("{from} had {how} its connection to {to} by {at:.1} ms"))
 }
@@ -36,7 +36,7 @@ pub fn position(events: &[Event], about: &str) -> Option<usize> {
     let is_end = |signal: &str| signal == "closes" || signal.starts_with("resets");
     let (first, event) = later.find(|(_, event)| of_about(event).is_some_and(is_end))?;
     let by = signal(event)?.0;
-    // The script itself may have ended the program.
+    // The script itself may have stopped the program.
     let is_killed = |event: &Event| {
         event.who == by && matches!(&event.what, EventKind::Note(note) if note == "is killed")
     };

@@ -1,4 +1,4 @@
-//! The report about a rule of broadcasting that a server has broken.
+//! The report about a broadcast rule that a server has broken.
 
 use console::style;
 
@@ -10,13 +10,13 @@ use crate::report::ladder::{Ladder, Marks, Size, most_lanes};
 use crate::report::rows::shown_up_to;
 use crate::report::text::{MIN_COLUMNS, labelled, wrapped};
 
-/// The maximum number of rows of the ladder.
+/// The maximum number of rows in the ladder.
 const ROWS: usize = 24;
 
 /// The maximum length of a message in the comparison, in bytes.
 const LONGEST: usize = 200;
 
-/// Returns the report as text. `plan` is the original plan, and `again` is the command that plays this plan again.
+/// Returns the report as text. `plan` is the original plan, and `again` is the command that replays this plan.
 pub fn to_text(plan: &Plan, shrunk: &Shrunk, again: &str, columns: usize) -> String {
     let Some(violation) = &shrunk.game.played.violation else { return String::new() };
     let columns = columns.max(MIN_COLUMNS);

@@ -5,11 +5,10 @@ use crate::report::text::{cut, folded, width};
 /// The description of a screen that contains nothing like the expected text.
 const OTHER_LINES: &str = "other lines, which are on the screen below";
 
-/// The number of characters of the common beginning that are shown if a text is too long for its line.
+/// If a text is too long for its line, this many characters of the common beginning are shown.
 const CONTEXT: usize = 16;
 
-/// The end of the text that replaces blanks that are not shown. A text with this replacement is shown without its
-/// length.
+/// The end of the text that replaces omitted spaces. A text with this replacement is shown without its length.
 const SHORTENED: &str = " spaces›";
 
 /// A text that is shorter than this, in characters, is shown without its length.
@@ -19,7 +18,7 @@ const LONG: usize = 500;
 /// been kept.
 const COUNTED: usize = 60_000;
 
-/// The maximum number of rows of a text that is shown line by line.
+/// The maximum number of rows in a text that is shown line by line.
 const MAX_ROWS: usize = 8;
 
 /// The expected and the actual text, row by row.
@@ -38,15 +37,15 @@ pub struct Comparison {
 pub enum Kind {
     /// A stream.
     Stream,
-    /// The lines of a screen, where other lines may precede the relevant line.
+    /// The lines of a screen. Other lines may precede the relevant line.
     Screen,
     /// Frames whose headers are correct, so that only the payloads are compared. The numbers are the lengths of both
     /// headers as they are shown, in characters.
     Payload(usize, usize),
 }
 
-/// Compares two texts in `room` columns. Text of several lines has a row for each line if it is short enough. `ending`
-/// is added to the text that arrived. The ending says why nothing more can arrive, and is not compared.
+/// Compares two texts in `room` columns. A multiline text that is short enough has a row for each line. `ending`, which
+/// says why nothing more can arrive, is added to the text that arrived and is not compared.
 pub fn compare(expected: &str, came: &str, ending: &str, kind: Kind, room: usize) -> Comparison {
     let has_lines = |text: &str| text.trim_end_matches('⏎').contains('⏎');
     if kind == Kind::Stream && (has_lines(expected) || has_lines(came)) {
@@ -91,7 +90,7 @@ fn lines(text: &str, room: usize) -> Vec<String> {
     text.split_inclusive('⏎').flat_map(|line| folded(line, room)).collect()
 }
 
-/// Returns the place at which `came`, which is split into rows, begins to differ from `expected`.
+/// Returns the row and the column at which `came`, which is split into rows, begins to differ from `expected`.
 fn caret_in(rows: &[String], expected: &str, came: &str) -> Option<(usize, usize)> {
     if expected == came {
         return None;
@@ -110,9 +109,9 @@ fn caret_in(rows: &[String], expected: &str, came: &str) -> Option<(usize, usize
     None
 }
 
-/// Fits `expected` and `came` into `room` columns, and returns them with the column at which they begin to differ. If
-/// the beginnings are cut, both texts are cut at the same place, and the difference is always shown. The text of a
-/// screen may contain other lines before the relevant line.
+/// Fits `expected` and `came` into `room` columns and returns them with the column at which they begin to differ. If
+/// the beginnings are left out, both texts begin at the same position, and the difference is always shown. The text of
+/// a screen may contain other lines before the relevant line.
 fn side_by_side(
     expected: &str,
     came: &str,
@@ -120,7 +119,7 @@ fn side_by_side(
     room: usize,
 ) -> (String, String, Option<usize>) {
     let fits = |text: &str| width(text) <= room;
-    // In long text from a screen, the relevant part is the part that begins like the expected text.
+    // In a long text from a screen, the relevant part begins like the expected text.
     let skipped = if !is_screen || fits(came) { 0 } else { alike(expected, came) };
     let in_common = |skipped: usize| {
         expected.chars().zip(came.chars().skip(skipped)).take_while(|(a, b)| a == b).count()
@@ -137,7 +136,7 @@ fn side_by_side(
     let columns = |from, to: usize| {
         width(&expected.chars().skip(from).take(to.saturating_sub(from)).collect::<String>())
     };
-    // Text that was cut is followed by its full length.
+    // If a text was truncated, its full length follows it.
     let is_in_sight = columns(0, same) + 2 * CONTEXT <= room;
     let begin = if fits(expected) && fits(came) || is_in_sight {
         0
@@ -166,8 +165,8 @@ fn alike(expected: &str, came: &str) -> usize {
     found.map_or(0, |at| came[..at].chars().count())
 }
 
-/// Returns as much of the text as fits into `room` columns, starting with the character at `begin`. If the text is cut,
-/// its total length is added.
+/// Returns as much of the text as fits into `room` columns, starting with the character at `begin`. If the text is
+/// truncated, its total length is added.
 fn window(text: &str, begin: usize, room: usize) -> String {
     if begin == 0 && width(text) <= room {
         return text.to_owned();

@@ -25,14 +25,14 @@ use crate::report::text::{
 };
 use crate::report::{diff, near_miss, programs, screens};
 
-/// The width of the labels in front of the expected and the actual text, in columns.
+/// The width, in columns, of the labels before the expected and the actual text.
 const LABEL: usize = 14;
 const INDENT: &str = "              ";
 
 /// The maximum number of rows of a ladder on a terminal.
 const ROWS: usize = 14;
 
-/// The maximum number of screens if it is unknown which screens the ladder shows.
+/// If it is unknown which screens the ladder shows, this is the maximum number of screens.
 const MOST_SCREENS: usize = 4;
 
 /// The report about a failed stage, for a terminal or in another format.
@@ -44,7 +44,7 @@ pub struct Report<'a> {
     again: String,
     /// All events of the run.
     events: Vec<Event>,
-    /// The number of columns of the terminal.
+    /// The width of the terminal, in columns.
     columns: usize,
 }
 
@@ -63,8 +63,8 @@ impl<'a> Report<'a> {
         self
     }
 
-    /// Returns the report as text for a terminal. No line has more columns than the terminal, except a line with a
-    /// command, which must stay on one line so that it can be copied.
+    /// Returns the report as text for a terminal. No line is wider than the terminal, except a line with a command,
+    /// because a command can be copied only from a single line.
     pub fn to_text(&self, kit: &Path) -> String {
         let columns = self.columns;
         let missing = |why: String| wrapped("   ", &why, columns);
@@ -124,7 +124,7 @@ impl<'a> Report<'a> {
                 .any(|event| !matches!(event.what, EventKind::Step(_) | EventKind::End))
     }
 
-    /// Returns why the stage failed.
+    /// Returns the reason why the stage failed.
     pub fn failure(&self) -> Option<&Failure> {
         self.graded.outcome.as_ref()?.result.as_ref().err()
     }
@@ -216,7 +216,7 @@ impl<'a> Report<'a> {
         diff::compare(&expected, bytes, ending, kind, room)
     }
 
-    /// Returns the expected bytes, and the bytes that arrived instead.
+    /// Returns the expected bytes and the bytes that arrived instead.
     fn evidence(&self) -> Option<&Evidence> {
         match self.failure() {
             Some(Failure::Wrong { evidence, .. }) => evidence.as_deref(),
@@ -239,7 +239,7 @@ impl<'a> Report<'a> {
         })
     }
 
-    /// Returns the person, peer or program that the failure is about.
+    /// Returns the person, peer, or program that the failure is about.
     fn about(&self) -> Option<&str> {
         let Some(Failure::Wrong { who, .. }) = self.failure() else { return None };
         let who = who.strip_prefix("the ").unwrap_or(who);
@@ -252,7 +252,7 @@ impl<'a> Report<'a> {
         names.filter(is_about).max_by_key(|name| name.len())
     }
 
-    /// Returns the other end of the last connection of the participant that the failure is about.
+    /// Finds the last connection of the participant that the failure is about and returns its other end.
     fn other_end(&self) -> Option<&str> {
         let about = self.about()?;
         self.events.iter().rev().filter_map(Event::ends).find_map(|(from, to)| match about {
@@ -262,7 +262,7 @@ impl<'a> Report<'a> {
         })
     }
 
-    /// Returns the participant that was the last to send something.
+    /// Returns the last participant to send any bytes.
     fn speaker(&self) -> Option<&str> {
         let end = self.events.iter().position(|event| event.what == EventKind::End);
         let mut events = self.events[..end.unwrap_or(self.events.len())].iter().rev();
@@ -281,7 +281,7 @@ impl<'a> Report<'a> {
         names.filter(is_mentioned).max_by_key(|name| name.len())
     }
 
-    /// Returns the ladder, which has at most this size.
+    /// Returns the ladder, limited to this size.
     pub fn ladder(&self, size: Size) -> Ladder {
         self.ladder_with(self.missing(), size)
     }
@@ -350,7 +350,7 @@ impl<'a> Report<'a> {
         }
         if self.graded.verdict == Verdict::GraderError {
             let advice = "run the stage again; if it fails again, show this report to your instructor. \
-                          Your programs were not graded, and may be correct.";
+                          Your programs were not graded and may be correct.";
             lines.push(("to do", advice.to_owned()));
             lines.push(("again", self.again.clone()));
             return lines;
@@ -384,8 +384,8 @@ impl<'a> Report<'a> {
         lines
     }
 
-    /// Returns the functions that may contain the mistake, the likeliest first: the functions of the step, or else the
-    /// functions that the stage tests. A step without functions tests code that the student does not write.
+    /// Returns the functions that may contain the mistake, likeliest first: the step's functions, or else the functions
+    /// that the stage tests. A step without functions tests code that the student does not write.
     fn functions(&self, kit: &Path) -> Vec<Location> {
         let mut places = exercises_of_lab(kit, self.lab.number).unwrap_or_default();
         let of_step = self.step().map(|step| step.functions);
@@ -405,7 +405,7 @@ impl<'a> Report<'a> {
     }
 }
 
-/// Returns a line of program output after a bar, on as many lines as necessary.
+/// Returns a line of program output after a bar, wrapped if it is too long.
 fn barred(line: &str, columns: usize) -> String {
     let rows = rows(line, columns.saturating_sub(5));
     rows.iter().map(|row| format!("   │ {row}")).collect::<Vec<_>>().join("\n")

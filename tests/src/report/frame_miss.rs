@@ -2,8 +2,7 @@
 
 use crate::report::messages::{Frame, HEADER, frame};
 
-/// Explains how a frame differs from the expected frame. Returns `None` if no frame was expected, or if nothing
-/// arrived.
+/// Explains how a frame differs from the expected frame. Returns `None` if no frame was expected or nothing arrived.
 pub fn frame_miss(expected: &[u8], came: &[u8]) -> Option<String> {
     let wanted = frame(expected)?;
     let payload = wanted.after;
@@ -22,9 +21,7 @@ pub fn frame_miss(expected: &[u8], came: &[u8]) -> Option<String> {
         return Some(if Some(said) == characters {
             format!("the header counts the {said} characters of the payload, not its {bytes} bytes")
         } else {
-            format!(
-                "the payload is correct, but the header says {said}, and the payload has {bytes} bytes"
-            )
+            format!("the payload is correct, but the header says {said} instead of {bytes} bytes")
         });
     }
     if after.len() < said {
@@ -53,14 +50,14 @@ pub fn frame_miss(expected: &[u8], came: &[u8]) -> Option<String> {
     })
 }
 
-/// Returns whether the bytes begin with a header, or with the beginning of a header.
+/// Returns whether the bytes begin with a header or with part of a header.
 fn starts_with_header(bytes: &[u8]) -> bool {
     let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let header = &bytes[..bytes.len().min(HEADER)];
     digits > 0 && header.len() > digits && header[digits..].iter().all(|&byte| byte == b' ')
 }
 
-/// Returns why the first bytes are not a header.
+/// Returns the reason why the first bytes are not a header.
 fn no_header(came: &[u8]) -> String {
     let digits = came.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let after = &came[digits..];
@@ -95,9 +92,7 @@ mod tests {
         assert_eq!(miss(&right, &right), "");
         assert_eq!(miss(&right, ""), "");
         assert_eq!(miss("no frame", &right), "");
-        assert!(
-            miss(&right, &frame(11, "[b] : ")).contains("header says 11, and the payload has 6")
-        );
+        assert!(miss(&right, &frame(11, "[b] : ")).contains("header says 11 instead of 6 bytes"));
         assert!(miss(&frame(3, "é!"), &frame(2, "é!")).contains("2 characters"));
         assert!(miss(&right, &frame(7, "[b] : ")).contains("says 7"));
         assert!(miss(&right, &frame(4, "[a] ")).contains("not the expected one"));

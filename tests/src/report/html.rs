@@ -20,7 +20,7 @@ use crate::report::text::{escape, quoted, quoted_line, word};
 /// The size of a ladder on the page.
 const LADDER: Size = Size { lanes: 6, rows: 60 };
 
-/// The number of columns of the expected and the actual text.
+/// The width of the expected and the actual text, in columns.
 const COLUMNS: usize = 90;
 
 /// A page that is not complete yet.
@@ -85,7 +85,7 @@ impl Page {
                 Ok(ladder) => format!("<div class=\"ladder\">{}</div>\n", svg::ladder(ladder)),
                 Err(why) => paragraph("dim", why),
             });
-            // If the ladder cannot be made, the screens are shown without it.
+            // If the ladder cannot be drawn, the screens are shown without it.
             add("the screens", &|| {
                 let shown = report.screens(ladder.as_ref().ok());
                 screens(shown.iter().map(|screen| (screen.name.as_str(), &screen.lines[..])))
@@ -101,7 +101,7 @@ impl Page {
         self.sections.push_str("</section>\n");
     }
 
-    /// Adds the total, and returns the complete page.
+    /// Adds the total and returns the complete page.
     pub fn finish(self, total: &str) -> String {
         let Self { rows, sections } = self;
         let total = escape(total);
@@ -118,7 +118,7 @@ impl Default for Page {
     }
 }
 
-/// Returns what was expected, and what arrived instead.
+/// Returns the failure as HTML, with the expected and the actual text.
 fn failure(report: &Report) -> String {
     let (who, expected, came) = match report.failure() {
         None => return String::new(),

@@ -1,5 +1,5 @@
-//! A ladder diagram, drawn with characters, which shows who sent which bytes, and when. The SVG drawing uses the same
-//! rows.
+//! A ladder diagram, drawn with characters. The ladder shows who sent which bytes and when. The SVG drawing uses the
+//! same rows.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -22,7 +22,7 @@ pub const CLOCK: usize = 8;
 /// The minimum width of a lane, in columns. A narrower lane has no room for text.
 const MIN_LANE: usize = 15;
 
-/// The number of rows at the beginning that are always kept when rows in the middle are left out.
+/// When rows in the middle are left out, this many rows at the beginning are always kept.
 const FIRST_ROWS: usize = 3;
 
 /// How many of the events just before the event at fault may explain it.
@@ -37,9 +37,9 @@ pub struct Size {
     pub rows: usize,
 }
 
-/// The participants, and the events between them.
+/// The participants and the events between them.
 pub struct Ladder {
-    /// The number of the lab.
+    /// The lab number.
     lab: u32,
     /// The participants from left to right. The participant that all others communicate with is in the middle.
     pub lanes: Vec<String>,
@@ -52,15 +52,14 @@ pub struct Ladder {
 /// The messages that a ladder marks with `✗`: a message that is wrong, and a message that did not arrive.
 #[derive(Default)]
 pub struct Marks<'a> {
-    /// The evidence of the failure.
+    /// The evidence for the failure.
     pub evidence: Option<&'a Evidence>,
     /// The bytes that did not arrive.
     pub missing: Option<&'a [u8]>,
 }
 
 impl Ladder {
-    /// Draws the events of a lab. `about` names the participants that the failure is about, the most important
-    /// participant first.
+    /// Draws the events of a lab. `about` names the participants that the failure is about, most important first.
     pub fn new(lab: u32, events: &[Event], about: &[&str], marks: &Marks, size: Size) -> Self {
         let wrong = marks.evidence.and_then(|evidence| wrong_event(events, evidence));
         let focus = wrong
@@ -195,8 +194,7 @@ impl Ladder {
     }
 }
 
-/// Shortens a message of several lines so that it fits on an arrow. In wire format 4, only the first field keeps its
-/// name.
+/// Shortens a multiline message so that it fits on an arrow. In wire format 4, only the first field keeps its name.
 pub fn short(lab: u32, text: &str) -> String {
     if lab != 4 {
         return text.to_owned();
@@ -223,7 +221,7 @@ fn leave_out(rows: &mut Vec<Row>, range: Range<usize>) {
     rows.splice(range.start..range.start, kept);
 }
 
-/// Returns a row for the time without events at the end, if that time was long.
+/// If nothing happened for a long time at the end, returns a row for that time.
 fn silence(events: &[Event], lane: usize) -> Option<Row> {
     const LONG: Duration = Duration::from_millis(500);
     let last = events.iter().rev().find(|event| event.what != EventKind::End)?;
@@ -238,7 +236,7 @@ pub fn most_lanes(columns: usize) -> usize {
     (columns.saturating_sub(CLOCK) / MIN_LANE).max(2)
 }
 
-/// Returns the names of the lanes, and the names of the participants that do not fit. `focus` is the event at fault, if
+/// Returns the names of the lanes and the names of the participants that do not fit. `focus` is the event at fault, if
 /// there is one.
 fn lanes(
     events: &[Event],

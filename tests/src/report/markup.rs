@@ -16,7 +16,7 @@ pub struct Inline {
     pub hash: &'static str,
 }
 
-/// The style sheet, which supports light and dark mode, phones and paper.
+/// The style sheet, which supports light and dark mode, phones, and paper.
 pub const STYLE: Inline = Inline { hash: "SCr4pQf2h+n6qlfu/z4xAVsPVnfIse+BLvOLX4zhauA=", text: "
 :root { color-scheme: light dark; --line: #8886; --ok: #17803d; --bad: #c3251d; --dim: #666; --box: #8881; --typed: #8882;
  --by0: #0b63a5; --by1: #a34700; --by2: #00735c; --by3: #8c3a86; --by4: #6a5a00; --by5: #4a5b70; }
@@ -73,23 +73,23 @@ fn each(parts: &[Inline], html: impl Fn(&Inline) -> String) -> String {
 
 /// A stage in the table of a page.
 pub struct Row<'a> {
-    /// The symbol of the verdict.
+    /// The symbol for the verdict.
     pub mark: &'a str,
-    /// The class of the row in the style sheet.
+    /// The row's class in the style sheet.
     pub class: &'a str,
     /// The lab and the stage, for example `2.5`.
     pub number: &'a str,
-    /// The title of the stage.
+    /// The stage title.
     pub title: &'a str,
     /// Whether the page has a section for this stage.
     pub has_report: bool,
-    /// The points and their maximum.
+    /// The points earned and the maximum.
     pub points: &'a str,
     /// The verdict in words.
     pub word: &'a str,
 }
 
-/// Returns the row of a stage.
+/// Returns the table row for a stage.
 pub fn row(row: &Row) -> String {
     let Row { mark, class, number, title, has_report, points, word } = row;
     let title = escape(title);
@@ -105,7 +105,7 @@ pub fn paragraph(class: &str, text: &str) -> String {
     format!("<p{class}>{}</p>\n", escape(text))
 }
 
-/// Returns the states of programs.
+/// Returns the remarks about the states of programs.
 pub fn states(lines: &[String]) -> String {
     let text = escape(&lines.join("\n"));
     if text.is_empty() { text } else { format!("<pre class=\"bad\">{text}</pre>\n") }

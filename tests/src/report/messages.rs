@@ -1,4 +1,4 @@
-//! Finds where one message ends and the next message begins, in each lab's wire format. A ladder has one arrow for each
+//! Finds where one message ends and the next begins, in each lab's wire format. A ladder has one arrow for each
 //! message.
 
 /// The length of a header in wire format 3, in bytes.
@@ -33,7 +33,7 @@ pub fn messages(lab: u32, bytes: &[u8]) -> Vec<&[u8]> {
     messages
 }
 
-/// A header in wire format 3, and the bytes after the header.
+/// A header in wire format 3 and the bytes after it.
 pub struct Frame<'a> {
     /// The number in the header.
     pub said: usize,
@@ -48,7 +48,7 @@ impl Frame<'_> {
     }
 }
 
-/// Reads the header of a frame: digits, and then spaces, 64 bytes in all.
+/// Reads a frame's header: digits followed by spaces, 64 bytes in all.
 pub fn frame(bytes: &[u8]) -> Option<Frame<'_>> {
     let (header, after) = bytes.split_at_checked(HEADER)?;
     let digits = header.trim_ascii_end();

@@ -88,7 +88,7 @@ fn without_gaps(expected: &[u8]) -> Vec<u8> {
     String::from_utf8_lossy(expected).replace('…', "").into_bytes()
 }
 
-/// Returns whether the message arrived, but not in the expected place or form.
+/// Returns whether the message arrived, but in an unexpected place or form.
 pub fn has_arrived(evidence: &Evidence) -> bool {
     let expected = without_gaps(&evidence.expected);
     let message = trim(&expected);
@@ -102,7 +102,7 @@ fn is_quoted(front: &[u8]) -> bool {
     line.split(|&byte| byte == b'"').count() % 2 == 0
 }
 
-/// Returns a remark if the program printed the message, and an escape sequence then removed it.
+/// Returns a remark if the program printed the message but an escape sequence then removed it.
 fn was_removed(
     name: &str,
     message: &[u8],
@@ -144,8 +144,8 @@ fn beside(
     } else if !front.is_empty() && evidence.is_screen && !was_sent(front, events) {
         let front = shown(front);
         Some(format!(
-            "the text arrived, but after «{front}»: a decoration has at most 20 columns, and contains no name or other \
-             word of the chat"
+            "the text arrived, but after «{front}»: a decoration has at most 20 columns and contains no name or other \
+             word from the chat"
         ))
     } else if !front.is_empty() {
         let front = shown(front);
@@ -198,8 +198,8 @@ fn arrived_again(lab: u32, before: &[u8], rest: &[u8], events: &[Event]) -> bool
     !first.is_empty() && messages(lab, before).iter().any(is_first) && is_of_one(lab, first, events)
 }
 
-/// Returns whether a message repeats something that was sent only once, and is therefore about a single event, not
-/// about two similar events.
+/// Returns whether a message repeats something that was sent only once and is therefore about a single event, not about
+/// two similar events.
 fn is_of_one(lab: u32, message: &[u8], events: &[Event]) -> bool {
     /// Text that is shorter than this may occur anywhere by chance.
     const SHORT: usize = 4;
@@ -235,8 +235,8 @@ fn own_words(name: &str, message: &[u8], rest: &[u8], events: &[Event]) -> Optio
     is_own.then(|| format!("what arrived is {name}'s own message, sent back to the speaker"))
 }
 
-/// Returns a remark if other peers received the message instead. For a message, such as a greeting, that may be about a
-/// different event, only this step counts.
+/// Returns a remark if other peers received the message instead. If the message may be about a different event, as a
+/// greeting may, only this step counts.
 fn others_got_it(
     lab: u32,
     message: &[u8],
@@ -267,7 +267,7 @@ fn others_got_it(
         }
     };
     for (who, bytes) in got {
-        // If the message is in the server's output, the server printed the message, but did not send it.
+        // If the message is in the server's output, the server printed it but did not send it.
         if who != name && !is_server(who) && has_it(&bytes) && find(before, message).is_none() {
             others.push(who);
         }
@@ -290,7 +290,7 @@ fn was_sent(text: &[u8], events: &[Event]) -> bool {
     !text.is_empty() && events.iter().any(sent)
 }
 
-/// Returns whether the person typed this text. Blanks are not worth a remark, because every person types blanks.
+/// Returns whether the person typed this text. Spaces are not worth a remark, because everyone types spaces.
 fn has_typed(name: &str, text: &str, events: &[Event]) -> bool {
     let text = text.trim();
     !text.is_empty()
@@ -331,7 +331,7 @@ mod tests {
         near_misses(&evidence, &events, &lab(false))
     }
 
-    /// Many line editors print a blank before a message. If the person had typed something, such a blank once made the
+    /// Many line editors print a space before a message. If the person had typed something, such a space once made the
     /// grader panic.
     #[test]
     fn blanks_before_a_message_were_not_typed() {

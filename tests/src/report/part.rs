@@ -1,9 +1,9 @@
-//! Each part of a report is made independently. If the grader has a bug in one part, a sentence says that this part is
-//! missing. A report is made after the verdict, and does not change the verdict.
+//! Each part of a report is created independently. If the grader has a bug in one part, a sentence says that this part
+//! is missing. A report is created after the verdict and does not change it.
 
 use crate::journal::panics::caught;
 
-/// Makes a part of a report.
+/// Creates a part of a report.
 ///
 /// # Errors
 /// Returns an error if `make` panics. The error is the sentence that replaces the part.

@@ -12,13 +12,13 @@ use crate::report::text::{plain, quoted_line};
 use crate::system::memory::{MAX_MEMORY, MAX_PROCESSES};
 use crate::system::process::{Ended, Excess};
 
-/// The maximum number of lines of a panic message that are shown.
+/// The maximum number of lines that are shown from a panic message.
 const LAST_LINES: usize = 3;
 
 /// The maximum number of unwritten stages that are named.
 const MOST_STAGES: usize = 3;
 
-/// The maximum delay before the grader notices, while the script continues, that a program has ended.
+/// While the script continues, the maximum delay before the grader notices that a program has ended.
 const NOTICED: Duration = Duration::from_millis(200);
 
 /// If nothing happened for longer than this before the failure, the programs were waiting.
@@ -33,15 +33,15 @@ const MUCH_MEMORY: u64 = 500_000_000;
 /// Remarks about the programs.
 #[derive(Default)]
 pub struct States {
-    /// Programs that had ended or panicked. The end of a program explains why something did not happen afterwards.
+    /// Programs that had ended or panicked. Such an end explains why something did not happen afterwards.
     pub ended: Vec<String>,
-    /// Programs that were still running, with the system calls in which they were waiting, or with the fact that they
-    /// were in a busy loop.
+    /// Programs that were still running. Each remark says in which system calls the program was waiting, or that it was
+    /// in a busy loop.
     pub running: Vec<String>,
 }
 
-/// Returns the remarks about each program. The failure is about the participant `about`. The output of a program after
-/// the end of the script is not evidence, because the grader ends the programs at that point.
+/// Returns the remarks about each program. The failure is about the participant `about`. A program's output after the
+/// end of the script is not evidence, because the grader stops the programs at that point.
 pub fn states(programs: &[(String, Ended)], events: &[Event], about: Option<&str>) -> States {
     let mut states = States::default();
     let ended_badly = |ended: &Ended| {
@@ -61,13 +61,13 @@ pub fn states(programs: &[(String, Ended)], events: &[Event], about: Option<&str
                 Excess::Memory => format!("used more than {} GiB of memory", MAX_MEMORY >> 30),
                 Excess::Processes => format!("started more than {MAX_PROCESSES} processes"),
             };
-            states.ended.push(format!("{name}'s program {what} and was ended, {}", after()));
+            states.ended.push(format!("{name}'s program {what} and was stopped, {}", after()));
         }
         match ended.status {
             _ if ended.excess.is_some() => {}
             // A client is allowed to exit, but a server is not.
             Some(WaitStatus::Exited(_, 0)) if !is_server(name) && about != Some(name) => {}
-            // Clients are expected to end when their server ends.
+            // Clients are expected to exit when their server exits.
             Some(WaitStatus::Exited(..)) if server_died && !is_server(name) => {}
             Some(WaitStatus::Exited(_, code)) => {
                 let on_its_own =
@@ -128,7 +128,7 @@ fn step(name: &str, number: usize, ended: &Ended, events: &[Event]) -> String {
     }
 }
 
-/// Returns what a program that was still running was doing. Most programs wait as they should, so a wait is reported
+/// If a program was still running, returns what it was doing. Most programs wait as they should, so a wait is reported
 /// only for the server and for the participant that the failure is about, and only if nothing else happened.
 fn running(name: &str, ended: &Ended, about: Option<&str>, is_silent: bool) -> Option<String> {
     let activity = &ended.activity;
@@ -164,7 +164,7 @@ fn is_silent(events: &[Event]) -> bool {
     script.last().is_some_and(|last| end.saturating_sub(last.at) > SILENCE)
 }
 
-/// Returns what a program itself printed about its end: panics, and stages that are not written yet.
+/// Returns what a program itself printed about its end: panics and stages that are not written yet.
 fn confessions(name: &str, output: &[u8], has_died: bool) -> Vec<String> {
     // A program that edits lines or fills the screen may position a panic message with escape sequences.
     let output = plain(output);
@@ -183,7 +183,7 @@ fn confessions(name: &str, output: &[u8], has_died: bool) -> Vec<String> {
     lines
 }
 
-/// Returns the output of each program before the end of the script. The output may have arrived in pieces.
+/// Returns each program's output before the end of the script. The output may have arrived in pieces.
 fn shown(events: &[Event]) -> BTreeMap<&str, Vec<u8>> {
     let mut shown: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
     for event in events.iter().take_while(|event| event.what != EventKind::End) {
@@ -194,7 +194,7 @@ fn shown(events: &[Event]) -> BTreeMap<&str, Vec<u8>> {
     shown
 }
 
-/// Returns whether the other end closed this program's connection, or whether the program never had a connection.
+/// Returns whether the other end closed this program's connection or the program never had one.
 fn was_left(name: &str, events: &[Event]) -> bool {
     let is_end = |event: &Event| match &event.what {
         EventKind::Sent(to, Wire::Signal(signal)) => to == name && *signal != "connects",
@@ -209,7 +209,7 @@ fn was_left(name: &str, events: &[Event]) -> bool {
     !connected || events.iter().any(is_end)
 }
 
-/// Returns the panics in the output, each with its file, line and message.
+/// Returns the panics in the output, each with its file, line, and message.
 fn panics(output: &str) -> Vec<Vec<String>> {
     let mut panics = Vec::new();
     let mut lines = output.lines().peekable();
@@ -233,8 +233,8 @@ fn panics(output: &str) -> Vec<Vec<String>> {
     panics
 }
 
-/// Returns where programs panicked before the end of the script, as `FILE:LINE`. Only the first few places are
-/// returned.
+/// Returns the locations where programs panicked before the end of the script, as `FILE:LINE`. Only the first few
+/// locations are returned.
 pub fn panic_places(events: &[Event]) -> Vec<String> {
     let place = |panic: Vec<String>| {
         let (_, place) = panic.first()?.split_once(" panicked at ")?;

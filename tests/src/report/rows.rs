@@ -26,13 +26,13 @@ pub struct Row {
 pub enum Kind {
     /// Bytes or a signal, sent from one lane to another.
     Arrow {
-        /// The number of the lane.
+        /// The lane number.
         from: usize,
-        /// The number of the lane.
+        /// The lane number.
         to: usize,
         /// The text on the arrow.
         text: String,
-        /// All of the text, up to [`MUCH`] bytes.
+        /// The whole text, up to [`MUCH`] bytes.
         full: String,
         /// Whether this is the message at fault.
         is_wrong: bool,
@@ -41,16 +41,16 @@ pub enum Kind {
     },
     /// Text that should have been sent from one lane to another.
     Missing {
-        /// The number of the lane.
+        /// The lane number.
         from: usize,
-        /// The number of the lane.
+        /// The lane number.
         to: usize,
         /// What was expected.
         text: String,
     },
     /// An event in one lane.
     Note {
-        /// The number of the lane.
+        /// The lane number.
         lane: usize,
         /// What happens.
         text: String,
@@ -109,7 +109,7 @@ pub fn is_call(event: &Event, calls: &[RangeInclusive<Duration>]) -> bool {
     !is_kept && calls.iter().any(|call| call.contains(&event.at))
 }
 
-/// Returns the number of the event that contains the first wrong byte, and the position of this byte in the event.
+/// Returns the number of the event that contains the first wrong byte, and the byte's position in the event.
 pub fn wrong_event(events: &[Event], evidence: &Evidence) -> Option<(usize, usize)> {
     let Evidence { name, before, rest, is_screen: false, .. } = evidence else { return None };
     let (mut arrived, mut found) = (0, None);
@@ -187,7 +187,7 @@ pub fn rows_of(
     };
     let arrow = |from: &str, to: &str, wire: &Wire| {
         let (Some(from), Some(to)) = (lane(from), lane(to)) else { return Vec::new() };
-        // What arrives together may have been sent in several pieces, so only the sender's bytes are marked.
+        // Bytes that arrive together may have been sent in several pieces, so only the sender's bytes are marked.
         let is_sent = matches!(event.what, EventKind::Sent(..));
         let row = |(number, Label { text, full, is_wrong })| {
             let is_glued = is_sent && number > 0;
@@ -232,14 +232,14 @@ pub fn rows_of(
 /// The maximum length of the text on an arrow, in bytes.
 const LONG: usize = 200;
 
-/// The maximum length of a whole message, and of a missing message, in bytes.
+/// The maximum length of a whole message or a missing message, in bytes.
 pub const MUCH: usize = 4000;
 
 fn shown(bytes: &[u8]) -> String {
     shown_up_to(LONG, bytes)
 }
 
-/// Returns the bytes as text. If there are more than `most` bytes, returns their number and their beginning.
+/// Returns the bytes as text. If there are more than `most` bytes, returns their number and the first of them.
 pub fn shown_up_to(most: usize, bytes: &[u8]) -> String {
     if bytes.len() <= most {
         return short_blanks(&visible(bytes));

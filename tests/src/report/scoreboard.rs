@@ -1,4 +1,4 @@
-//! The scoreboard: the points of each lab and each stage.
+//! The scoreboard: the points for each lab and each stage.
 
 use std::io::Write;
 
@@ -9,17 +9,17 @@ use crate::harness::stage::{Lab, Stage};
 use crate::kit::way::Way;
 use crate::report::text::{columns, line, mark, word};
 
-/// The number of points earned, and the number of points possible.
+/// The number of points earned and the number of points possible.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Points {
-    /// The points of the passed stages.
+    /// The points for the passed stages.
     pub won: u32,
-    /// The points of all graded stages.
+    /// The points for all graded stages.
     pub all: u32,
 }
 
 impl Points {
-    /// Adds up the points of stages with these verdicts.
+    /// Adds up the points for stages with these verdicts.
     pub fn of<'a>(graded: impl IntoIterator<Item = (&'a Stage, &'a Verdict)>) -> Self {
         graded.into_iter().fold(Self::default(), |points, (stage, verdict)| {
             points + Self { won: won(stage, verdict), all: stage.points }
@@ -41,7 +41,7 @@ impl std::fmt::Display for Points {
     }
 }
 
-/// Returns the text that ends a line with a sum if some stages have no verdict: `; no verdict on 2.5, 2.7 (grader
+/// If some stages have no verdict, returns the text at the end of a line with a sum: `; no verdict on 2.5, 2.7 (grader
 /// error)`.
 pub fn without_verdict(stages: &[String]) -> String {
     const MOST: usize = 6;

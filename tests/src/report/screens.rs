@@ -7,10 +7,10 @@ use crate::journal::unwritten::without_unwritten;
 use crate::journal::{Event, EventKind};
 use crate::report::text::{MIN_COLUMNS, cut, folded, quoted_line, width};
 
-/// The number of lines of each screen that a report shows, counted from the bottom.
+/// The number of lines that a report shows from the bottom of each screen.
 pub const LINES: usize = 6;
 
-/// The maximum number of bytes that are made into a screen. The last rows of a flood are in its last bytes.
+/// The maximum number of bytes that are turned into a screen. The last rows of a flood are in its last bytes.
 const MOST_BYTES: usize = 128 * 1024;
 
 /// The screen of a person or server, line by line.
@@ -70,7 +70,7 @@ fn shown_bytes(event: &Event) -> Option<&[u8]> {
     if let EventKind::Showed(bytes) = &event.what { Some(bytes) } else { None }
 }
 
-/// Returns the keys as a terminal with an echo would show them. Even without an echo, Enter begins a new line.
+/// Returns the keys as a terminal with echo would show them. Even without echo, Enter begins a new line.
 fn echo(keys: &[u8]) -> Vec<u8> {
     let shown = |key: &u8| match key {
         b'\r' => Vec::new(),
@@ -84,7 +84,7 @@ fn echo(keys: &[u8]) -> Vec<u8> {
 /// The minimum width of a screen, in columns. A narrower screen is hard to read.
 const MIN_WIDTH: usize = 34;
 
-/// The space at the left edge, and the space between a screen's text and its frame on both sides.
+/// The space at the left edge, and the space between a screen's text and its frame, in columns.
 const INDENT: usize = 2;
 const FRAME: usize = 4;
 
@@ -128,7 +128,7 @@ pub fn to_text(screens: &[Screen], columns: usize) -> String {
     text.join("\n")
 }
 
-/// Wraps the lines for a terminal of this width, and returns the last rows.
+/// Wraps the lines for a terminal of this width and returns the last rows.
 pub fn wrap(lines: &[String], room: usize, last: usize) -> Vec<String> {
     let mut rows: Vec<_> = lines.iter().flat_map(|line| folded(line.trim_end(), room)).collect();
     rows.split_off(rows.len().saturating_sub(last))

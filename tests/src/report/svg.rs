@@ -7,7 +7,7 @@ use crate::report::rows::{Kind, Row, marks};
 use crate::report::screens::Screen;
 use crate::report::text::{cut, escape, quoted_line, width};
 
-/// The height of a line of text, in pixels.
+/// The height of a text line, in pixels.
 const LINE: usize = 16;
 /// The space between two rows, in pixels.
 const GAP: usize = 8;
@@ -20,7 +20,7 @@ const CHARACTER: usize = 8;
 /// The maximum number of lines of text on an arrow.
 const MAX_LINES: usize = 12;
 
-/// The number of colors of speakers; see the style of the page.
+/// The number of colors for speakers; see the page's style sheet.
 const SPEAKERS: usize = 6;
 
 /// Returns the ladder as a drawing, with a text alternative.
@@ -126,8 +126,8 @@ fn arrow(from: usize, to: usize, y: usize, lines: &[String]) -> String {
     out
 }
 
-/// Returns the text, split at its newlines if it is too long for one line. The result has at least one line, and at
-/// most [`MAX_LINES`].
+/// Returns the text, split at its newlines if it is too long for one line. The result has at least one line and at most
+/// [`MAX_LINES`].
 fn wrap(text: &str, room: usize) -> Vec<String> {
     if width(text) <= room {
         return vec![text.to_owned()];
@@ -164,7 +164,7 @@ fn in_words(ladder: &Ladder) -> String {
     ladder.rows.iter().map(row).collect::<Vec<_>>().join(". ")
 }
 
-/// The number of columns of a screen.
+/// The width of a screen, in columns.
 pub const COLUMNS: usize = 44;
 
 /// Draws the screens as windows, two side by side, for a page with any background color.

@@ -1,4 +1,4 @@
-//! Lines of text: their width, and the characters that they may contain.
+//! Lines of text: their width and the characters that they may contain.
 
 use std::fmt::Write;
 
@@ -18,9 +18,9 @@ pub fn columns() -> usize {
     size.map_or(80, |(_, columns)| usize::from(columns).clamp(MIN_COLUMNS, 100))
 }
 
-/// Splits a text into groups of characters that share one place on a terminal. For each group, also returns the number
-/// of columns that the group needs. A character shares its place with the marks that a terminal puts above or below
-/// it.
+/// Splits a text into groups of characters that share one position on a terminal. For each group, also returns the
+/// number of columns that the group needs. A character shares its position with the marks that a terminal puts above or
+/// below it.
 pub fn clusters(text: &str) -> impl Iterator<Item = (&str, usize)> {
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -40,8 +40,8 @@ pub fn width(text: &str) -> usize {
     clusters(text).map(|(_, width)| width).sum()
 }
 
-/// Returns as much of the beginning of a text as fits into `room` columns. If text is cut off, the result ends with
-/// `…`.
+/// Returns as much of the beginning of a text as fits into `room` columns. If the text is truncated, the result ends
+/// with `…`.
 pub fn cut(text: &str, room: usize) -> String {
     let (shown, is_cut) = beginning(text, room);
     if !is_cut {
@@ -54,7 +54,7 @@ pub fn cut(text: &str, room: usize) -> String {
     shown
 }
 
-/// Returns as much of the beginning of a text as fits into `room` columns, and whether the text is longer.
+/// Returns as much of the beginning of a text as fits into `room` columns. Also returns whether the text is longer.
 fn beginning(text: &str, room: usize) -> (String, bool) {
     /// No language uses a character with more marks than this.
     const MARKS: usize = 8;
@@ -69,7 +69,7 @@ fn beginning(text: &str, room: usize) -> (String, bool) {
     (shown, false)
 }
 
-/// Returns a line with `left` at the left edge and `right` at the right edge. If `left` is too long, it is cut.
+/// Returns a line with `left` at the left edge and `right` at the right edge. If `left` is too long, it is truncated.
 pub fn line(left: &str, right: &str, columns: usize) -> String {
     let right = console::truncate_str(right, columns.saturating_sub(1), "…");
     let room = columns.saturating_sub(console::measure_text_width(&right) + 1);
@@ -117,7 +117,8 @@ pub fn escape(text: &str) -> String {
 }
 
 /// Returns the output of a compiler or a `build.rs`, line by line. A submission controls this output, so control
-/// characters are made visible, long lines are cut, and the lines after the first [`MOST_QUOTED`] are only counted.
+/// characters are made visible, long lines are truncated, and the lines after the first [`MOST_QUOTED`] are only
+/// counted.
 pub fn quoted(text: &str) -> Vec<String> {
     let mut lines = text.trim_end().lines();
     let mut quoted: Vec<_> = lines.by_ref().take(MOST_QUOTED).map(quoted_line).collect();
@@ -131,7 +132,7 @@ pub fn quoted(text: &str) -> Vec<String> {
 /// The maximum number of lines that are quoted from one source.
 pub const MOST_QUOTED: usize = 30;
 
-/// Returns one line of a program's output, made harmless, and cut if it is too long.
+/// Sanitizes one line of a program's output and truncates it if it is too long.
 pub fn quoted_line(line: &str) -> String {
     const LONGEST: usize = 300;
     // A character takes up at most 12 bytes, so this prefix is long enough, and the rest of a flood is not read.
@@ -139,13 +140,13 @@ pub fn quoted_line(line: &str) -> String {
     cut(&visible(beginning.as_bytes()), LONGEST)
 }
 
-/// Returns a label, followed by text on as many lines as necessary.
+/// Returns a label followed by text, wrapped onto as many lines as necessary.
 pub fn labelled(label: &str, text: &str, columns: usize) -> String {
     wrapped(&format!("   {label:<8}"), text, columns)
 }
 
-/// Returns text on as many lines as necessary. The first line begins after `front`, and the other lines are indented to
-/// match.
+/// Returns text, wrapped onto as many lines as necessary. The first line begins after `front`, and the other lines are
+/// indented to match.
 pub fn wrapped(front: &str, text: &str, columns: usize) -> String {
     let indent = width(front);
     let rows = rows(text, columns.saturating_sub(indent));
@@ -194,7 +195,7 @@ pub fn rows(text: &str, room: usize) -> Vec<String> {
     rows
 }
 
-/// Returns the symbol of a verdict, in its color.
+/// Returns the symbol for a verdict, in its color.
 pub fn mark(verdict: Option<&Verdict>) -> String {
     let (mark, style) = match verdict {
         Some(Verdict::Passed) => ("✓", Style::new().green()),

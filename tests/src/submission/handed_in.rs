@@ -1,6 +1,6 @@
-//! Reads a submission, which is a folder or an archive, with limits. Nothing is unpacked to the disk.
+//! Reads a submission, which is a folder or an archive, with limits. Nothing is unpacked to disk.
 //!
-//! Only regular files are read. Links, devices, pipes and paths that lead out of the submission are left out.
+//! Only regular files are read. Links, devices, pipes, and paths that lead out of the submission are left out.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -13,14 +13,13 @@ use flate2::read::MultiGzDecoder;
 use serde::{Deserialize, Serialize};
 use zip::ZipArchive;
 
-/// The bits of a mode that contain the type of the file; see inode(7). In a zip file, these bits are the same on every
-/// system.
+/// The bits of a mode that contain the file type; see inode(7). In a zip file, these bits are the same on every system.
 const KIND: u32 = 0o170_000;
 
 /// The value of the [`KIND`] bits for a regular file.
 const REGULAR: u32 = 0o100_000;
 
-/// The maximum number of files that are read.
+/// The maximum number of files to read.
 const MAX_FILES: usize = 1000;
 
 /// The maximum size of all files together, in bytes.
@@ -56,8 +55,8 @@ pub enum Source {
 type Each<'a> = dyn FnMut(PathBuf, &mut dyn Read) -> Result<()> + 'a;
 
 impl Source {
-    /// Returns the source at a path. The extension of the file determines the kind of source. Returns `None` if the
-    /// path is neither a folder nor an archive.
+    /// Returns the source at a path. The file extension determines the kind of source. Returns `None` if the path is
+    /// neither a folder nor an archive.
     pub fn at(path: &Path) -> Option<Self> {
         let name = path.file_name()?.to_string_lossy().to_lowercase();
         let ends = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
@@ -75,7 +74,7 @@ impl Source {
     /// Returns the paths of all regular files.
     ///
     /// # Errors
-    /// Returns an error if the source cannot be read, or has too many entries.
+    /// Returns an error if the source cannot be read or has too many entries.
     pub fn list(&self) -> Result<Vec<PathBuf>> {
         let mut paths = Vec::new();
         self.each(&mut |path, _| {
@@ -223,8 +222,8 @@ fn is_made(path: &Path) -> bool {
     path.iter().any(|part| MADE.iter().any(|made| part == *made))
 }
 
-/// Returns the path of an entry if it does not lead out of the submission. Some programs on Windows write `\` between
-/// the parts of a path.
+/// Returns an entry's path if it does not lead out of the submission. Some programs on Windows write `\` between a
+/// path's parts.
 fn clean(name: &str) -> Option<PathBuf> {
     let name = if name.contains('/') { name.to_owned() } else { name.replace('\\', "/") };
     if name.starts_with('/') || name.contains('\0') {

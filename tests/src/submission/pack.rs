@@ -14,7 +14,7 @@ use crate::submission::sums;
 /// The name of the zip file with the submission, in the kit's folder.
 pub const FILE: &str = "submission.zip";
 
-/// The files and folders at the top of a kit, besides `labs/`. The grader has its own copies, so these files and
+/// The files and folders at the top level of a kit, besides `labs/`. The grader has its own copies, so these files and
 /// folders are not reported as left out.
 const KIT: [&str; 15] = [
     ".cargo",
@@ -34,7 +34,7 @@ const KIT: [&str; 15] = [
     "tests",
 ];
 
-/// The files that are handed in, and the files that are left out.
+/// The files that are handed in and the files that are left out.
 #[derive(Debug)]
 pub struct Packed {
     /// The files, by their paths within the kit.
@@ -50,7 +50,7 @@ pub struct Packed {
 /// Determines which files a student hands in from the kit in the `kit` folder.
 ///
 /// # Errors
-/// Returns an error if the folder cannot be read, or contains nothing to hand in.
+/// Returns an error if the folder cannot be read or contains nothing to hand in.
 pub fn pack(kit: &Path, packages: &[Package]) -> Result<Packed> {
     let labs = kit.join("labs");
     ensure!(labs.is_dir(), "{} has no labs/; run this command in your kit", kit.display());
@@ -63,7 +63,7 @@ pub fn pack(kit: &Path, packages: &[Package]) -> Result<Packed> {
         let bytes = if path.ends_with("Cargo.toml") { fs::read(labs.join(&path))? } else { bytes };
         files.insert(Path::new("labs").join(path), bytes);
     }
-    // The grader needs the manifests of refused programs to say why it does not build these programs.
+    // The grader needs the manifests of refused programs to say why it does not build them.
     for package in packages.iter().filter(|package| taken.refused.contains_key(&package.name)) {
         let path = Path::new("labs").join(&package.folder).join("Cargo.toml");
         files.insert(path.clone(), fs::read(kit.join(&path))?);
@@ -128,7 +128,7 @@ fn is_of_kit(kit: &Path, path: &Path) -> bool {
         && fs::read(before).ok() == fs::read(now).ok()
 }
 
-/// Returns why a file in `labs/` is left out.
+/// Returns the reason why a file in `labs/` is left out.
 fn why(path: &Path, is_file: bool, packages: &[Package]) -> &'static str {
     let within = path.strip_prefix("labs").unwrap_or(path);
     let package = packages.iter().find(|package| within.starts_with(&package.folder));

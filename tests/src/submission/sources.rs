@@ -1,7 +1,7 @@
 //! Takes only a student's sources from a submission.
 //!
-//! The grader, the libraries, the manifests and the settings of cargo are the instructor's. Only the files
-//! `src/**/*.rs` of the lab packages, and the names of dependencies that the kit also has, are taken from the student.
+//! The grader, the libraries, the manifests, and cargo's settings are the instructor's. Only the files `src/**/*.rs` of
+//! the lab packages and the names of dependencies that the kit also has are taken from the student.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,7 +21,7 @@ pub const MAX_SOURCE: u64 = 1024 * 1024;
 pub struct Package {
     /// The name, such as `lab2-server`.
     pub name: String,
-    /// The number of the lab.
+    /// The lab number.
     pub lab: u32,
     /// The folder, such as `lab2-nick-group/server`.
     pub folder: PathBuf,
@@ -40,7 +40,7 @@ pub struct Sources {
     pub left_out: BTreeMap<String, String>,
 }
 
-/// Returns the packages of the labs in `starters`.
+/// Returns the labs' packages in `starters`.
 ///
 /// # Errors
 /// Returns an error if the kit cannot be read.
@@ -60,10 +60,10 @@ pub fn packages(starters: &Path) -> Result<Vec<Package>> {
     Ok(packages)
 }
 
-/// Takes the sources of the packages from a submission. `kit` is the manifest of the kit's workspace.
+/// Takes the packages' sources from a submission. `kit` is the manifest of the kit's workspace.
 ///
 /// # Errors
-/// Returns an error if the submission cannot be read, or contains no lab.
+/// Returns an error if the submission cannot be read or contains no lab.
 pub fn take(source: &Source, packages: &[Package], kit: &Table) -> Result<Sources> {
     let listed = source.list()?;
     let top = top(&listed)?;
@@ -168,7 +168,7 @@ fn top(listed: &[PathBuf]) -> Result<PathBuf> {
     Ok(first.clone())
 }
 
-/// Returns the package that a path below `labs/` belongs to, and the rest of the path.
+/// Returns the package of a path below `labs/` and the rest of the path.
 fn place<'a>(path: &Path, packages: &'a [Package]) -> Option<(&'a Package, PathBuf)> {
     let mut parts = path.iter();
     let lab = parts.next()?.to_string_lossy().to_lowercase();

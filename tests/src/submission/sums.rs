@@ -12,7 +12,7 @@ pub const FILE: &str = "tests/sums.txt";
 /// The files of a kit that programs depend on, besides the files in `labs/`.
 const PARTS: [&str; 3] = [".cargo", "Cargo.toml", "common"];
 
-/// Returns the checksums of a kit's files, one in each line.
+/// Returns the checksums of a kit's files, one per line.
 pub fn of(files: &BTreeMap<PathBuf, String>) -> String {
     let mut sums = String::new();
     let is_part = |path: &Path| PARTS.iter().any(|part| path.starts_with(part));

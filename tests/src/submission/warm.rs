@@ -1,8 +1,8 @@
-//! Built kits in which submissions are built one after another, so that only a student's own packages are compiled.
+//! Prebuilt kits in which submissions are built one after another, so that only a student's own packages are compiled.
 //!
 //! A slot is a kit without the grader and the solutions. Before each build, everything that an earlier build has left
-//! in `target/` is removed, and all sources are written again. So time stamps of files cannot mislead cargo, and a
-//! submission is never graded with the programs of another submission.
+//! in `target/` is removed, and all sources are written again. So file time stamps cannot mislead cargo, and a
+//! submission is never graded with another submission's programs.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
@@ -22,17 +22,17 @@ use crate::submission::handed_in::Files;
 use crate::submission::sources::Package;
 use crate::system::cargo::{self, TARGET};
 
-/// The folder of the slots, below the kit.
+/// The folder with the slots, below the kit.
 const FOLDER: &str = "target/class";
 
 /// The files of a kit that its programs are built from, besides `labs/`. The book is included because reports name its
 /// chapters.
 const KIT: [&str; 5] = ["Cargo.lock", ".cargo", "common", "docs/src", PRISTINE];
 
-/// The maximum time that a killed grading needs to end all its processes.
+/// The maximum time that a killed grading needs to kill all its processes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The folder of the slots. Only one grading at a time may use this folder.
+/// The folder with the slots. Only one grading at a time may use this folder.
 pub struct Workshop {
     kit: PathBuf,
     folder: PathBuf,
@@ -40,17 +40,17 @@ pub struct Workshop {
     _lock: File,
 }
 
-/// A kit in which one submission at a time is built.
+/// A kit that builds one submission at a time.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Slot {
-    /// The folder of the slot.
+    /// The slot's folder.
     pub folder: PathBuf,
     /// The contents of `target/` before a submission is built.
     kept: BTreeSet<PathBuf>,
 }
 
 impl Workshop {
-    /// Opens the folder of the slots in a kit.
+    /// Opens the folder with the slots in a kit.
     ///
     /// # Errors
     /// Returns an error if another grading uses the folder.
@@ -124,7 +124,7 @@ impl Workshop {
         Ok(slots)
     }
 
-    /// The files of a slot, besides `labs/`.
+    /// A slot's files, besides `labs/`.
     fn files(&self) -> Result<Files> {
         let mut found = Files::new();
         let mut add = |path: PathBuf| -> Result<()> {
@@ -170,7 +170,7 @@ fn workspace(manifest: &str) -> Result<String> {
     Ok(kit.to_string())
 }
 
-/// The files of the starters, relative to `labs/`.
+/// The starters' files, relative to `labs/`.
 fn starters(kit: &Path, packages: &[Package]) -> Result<Files> {
     let mut found = Files::new();
     for package in packages {
@@ -183,7 +183,7 @@ fn starters(kit: &Path, packages: &[Package]) -> Result<Files> {
 }
 
 impl Slot {
-    /// Writes the sources of a submission. For a package without handed-in files, writes the starter.
+    /// Writes a submission's sources. For a package without handed-in files, writes the starter.
     ///
     /// # Errors
     /// Returns an error if a file cannot be written, for example because the disk is full.
@@ -242,7 +242,7 @@ fn remove(path: &Path) -> Result<()> {
     };
     match removed {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        // Folders that a build has left behind may lack permissions, or may be nested too deeply for `remove_dir_all`.
+        // Folders that a build has left behind may lack permissions or be nested too deeply for `remove_dir_all`.
         Err(error) => {
             let run = |words: &[&str]| {
                 let mut command = Command::new(words[0]);

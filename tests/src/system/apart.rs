@@ -11,7 +11,7 @@ use std::path::{self, Path, PathBuf};
 
 use crate::kit::files::PRISTINE;
 
-/// The folders of the exercises and of the finished programs.
+/// The folders with the exercises and the finished programs.
 const AUTHORS: [&str; 2] = ["labs", "solutions"];
 
 /// The names of a lab's programs. A lab's other packages are libraries.
@@ -55,7 +55,7 @@ impl Apart {
         Ok(Self { kit, folder, program: program.to_owned() })
     }
 
-    /// The folder of the workspace.
+    /// The workspace folder.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -66,7 +66,7 @@ impl Apart {
         said.contains(&*lab.to_string_lossy()) || said.contains("did not match any packages")
     }
 
-    /// Explains why the package cannot be built, and what the student can do.
+    /// Explains why the package cannot be built and what the student can do.
     pub fn explain(&self, package: &str, said: &str) -> String {
         let said = said.replace(&*self.folder.to_string_lossy(), &self.kit.to_string_lossy());
         let manifest = self.program.join("Cargo.toml");

@@ -1,5 +1,5 @@
-//! Runs a command that builds a submission. The command is confined like a program under test, and has a time limit, no
-//! network and no terminal. When the command has ended, all other processes that it has started are ended, too.
+//! Runs a command that builds a submission. The command is confined like a program under test and has a time limit, but
+//! no network and no terminal. When the command ends, all other processes that it has started are killed.
 
 use std::io::{self, Read};
 use std::os::unix::process::CommandExt;
@@ -31,7 +31,7 @@ pub enum End {
     Stopped(Excess),
 }
 
-/// The output of a command, and how the command ended.
+/// A command's output and how the command ended.
 #[derive(Debug)]
 pub struct Run {
     /// The standard output.
@@ -56,13 +56,13 @@ impl End {
                 } else {
                     format!("{minutes} minutes")
                 };
-                format!("was still running after {limit}, and was stopped")
+                format!("was still running after {limit} and was stopped")
             }
             Self::Stopped(Excess::Memory) => {
-                format!("used more than {} GiB of memory, and was stopped", memory >> 30)
+                format!("used more than {} GiB of memory and was stopped", memory >> 30)
             }
             Self::Stopped(Excess::Processes) => {
-                format!("started more than {processes} processes, and was stopped")
+                format!("started more than {processes} processes and was stopped")
             }
         }
     }
@@ -79,8 +79,8 @@ pub fn run(
     limit: Duration,
     most: u64,
 ) -> io::Result<Run> {
-    // If there is no place for temporary files, the programs cannot run, and their reports say so. A build need not
-    // fail if there is no place for temporary files, so it uses the first folder that it is allowed to change.
+    // Without a folder for temporary files, programs cannot run, and their reports say so. A build need not fail for
+    // this reason, so it uses the first folder that it is allowed to change.
     let folder = Folder::new();
     let own = match &folder {
         Ok(folder) => Some(folder.path().to_owned()),

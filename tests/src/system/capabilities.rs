@@ -11,7 +11,7 @@ const KEPT: [libc::c_ulong; 8] = [0, 1, 2, 3, 4, 6, 7, 10];
 /// The kernel has at most 64 capabilities.
 const MOST: libc::c_ulong = 64;
 
-/// Limits the capabilities of this process from its next `exec` on, and those of all its future children.
+/// Limits the capabilities of this process, from its next `exec` on, and of all its future children.
 pub(super) fn drop_most() {
     let unused: libc::c_ulong = 0;
     for right in (0..MOST).filter(|right| !KEPT.contains(right)) {

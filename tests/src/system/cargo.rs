@@ -18,8 +18,8 @@ use crate::system::toolchain;
 /// The default time limit for one build. A first build takes half a minute on a slow machine.
 pub const BUILD_LIMIT: Duration = Duration::from_mins(15);
 
-/// The maximum number of bytes that are read from a build's output. The output is limited because a `build.rs` may
-/// print forever.
+/// The maximum number of bytes read from a build's output. The output is limited because a `build.rs` may print
+/// forever.
 const MAX_OUTPUT: u64 = 64 * 1024 * 1024;
 
 /// The build folder, relative to the kit's folder.
@@ -38,8 +38,7 @@ pub fn build(kit: &Path, packages: &[String], limit: Duration) -> Result<Built, 
 }
 
 /// Like [`build`], but builds each program in a separate workspace, because cargo builds nothing in a workspace if it
-/// cannot read one of the packages. `packages` contains the names of the packages, and their folders relative to the
-/// kit.
+/// cannot read one of the packages. `packages` contains the packages' names and their folders relative to the kit.
 ///
 /// # Errors
 /// Returns an error if cargo can read none of the packages, because then no single package is to blame.
@@ -96,14 +95,14 @@ pub fn share_target(kit: &Path, folder: &Path) -> io::Result<()> {
     symlink(shared, own.join("debug"))
 }
 
-/// The end of a build, with an explanation for the student.
+/// How a build ended, with an explanation for the student.
 enum BuildEnd {
     Finished(String),
     Stopped(String),
 }
 
 impl BuildEnd {
-    /// Returns why the package was not built.
+    /// Returns the reason why the package was not built.
     fn why(&self, package: &str) -> String {
         let (Self::Finished(said) | Self::Stopped(said)) = self;
         // The explanation may also contain errors of other packages.
@@ -156,7 +155,8 @@ fn run_cargo(
         Ok::<_, String>((messages.collect::<Vec<Value>>(), run))
     };
     let (mut messages, mut run) = attempt()?;
-    // Cargo has not compiled anything, so a library is missing, or the workspace is broken. Fetching runs no code.
+    // Cargo has not compiled anything, so either a library is missing or the workspace is broken. Fetching runs no
+    // code.
     let is_incomplete = |messages: &[Value], run: &Run| {
         messages.is_empty() && matches!(run.end, End::Exited(code) if code != 0)
     };
@@ -207,7 +207,8 @@ fn programs(messages: &[Value]) -> Built {
     built
 }
 
-/// Returns why packages were not built: the errors in their dependencies, or cargo's messages about their `build.rs`.
+/// Returns the reasons why packages were not built: the errors in their dependencies or cargo's messages about their
+/// `build.rs`.
 fn what_failed(packages: &[String], built: &Built, errors: &str) -> String {
     let needed = built.iter().filter(|(name, _)| !packages.contains(name));
     let needed: String = needed.filter_map(|(_, result)| result.as_ref().err().cloned()).collect();

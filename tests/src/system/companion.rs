@@ -1,5 +1,5 @@
-//! Runs a program while a command of the user runs. The program is not confined, so it can do everything that the user
-//! can do. When the command ends, the program is ended, too.
+//! Runs a program while a user's command runs. The program is not confined, so it can do anything that the user can do.
+//! When the command ends, the program is killed.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -17,7 +17,7 @@ use crate::system::program::Launch;
 /// The maximum length of a line, in bytes. The rest of a longer line counts as the next line.
 const LONGEST: usize = 4096;
 
-/// A running program. The program is ended when this value is dropped.
+/// A running program. It is killed when this value is dropped.
 pub struct Companion {
     child: Child,
     output: File,
@@ -37,16 +37,16 @@ impl Companion {
         let mut command = Command::new(&launch.program);
         command.args(&launch.arguments).stdin(Stdio::null());
         command.stdout(input.try_clone()?).stderr(input);
-        // Without this variable, Python delays what it prints to a pipe.
+        // Without this variable, Python buffers what it prints to a pipe.
         command.env("PYTHONUNBUFFERED", "1");
-        // Ctrl-C must reach only the command, which then ends the program.
+        // Ctrl-C must reach only the command, which then kills the program.
         command.process_group(0);
         #[cfg(target_os = "linux")]
         // SAFETY: a plain system call that allocates nothing.
         #[allow(unsafe_code)]
         unsafe {
             command.pre_exec(|| {
-                // If the command is killed, the kernel ends the program, too.
+                // If the command is killed, the kernel kills the program, too.
                 libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
                 Ok(())
             });
@@ -63,7 +63,7 @@ impl Companion {
         (!self.has_closed).then(|| self.output.as_fd())
     }
 
-    /// Returns the lines that the program has printed since the last call, without waiting.
+    /// Returns, without waiting, the lines that the program has printed since the last call.
     pub fn lines(&mut self) -> Vec<String> {
         let mut bytes = [0; LONGEST];
         let mut lines = Vec::new();

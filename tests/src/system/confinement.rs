@@ -3,15 +3,15 @@
 //! The folder is the program's home directory, its folder for temporary files, and its current directory. The folder is
 //! removed when the program ends. On Linux, the kernel also prevents the program and its child processes from writing
 //! anywhere else, from reading more than they need (see [`reads`]), from signaling other processes, and from using the
-//! network except for TCP on the program's own port. The kernel does this with landlock(7), and with
+//! network except for TCP on the program's own port. The kernel does this with landlock(7) and with
 //! [`crate::system::filter`] where Landlock has gaps. Without kernel support, the only confinement is that the program
 //! runs in its own folder; see [`holds`].
 //!
 //! A build is confined in the same way; see [`crate::system::builds`].
 //!
 //! A server that chooses its own port may connect to any port: some servers connect to their own listener to wake it
-//! up, and the grader does not know the port in advance. The confinement does not restrict the total disk space of all
-//! programs, or the permissions and times of files.
+//! up, and the grader does not know the port in advance. The confinement does not restrict the programs' total disk
+//! space or the permissions and times of files.
 
 use std::fs;
 use std::io;
@@ -28,8 +28,8 @@ use crate::system::reads;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools)] // each field is one restriction
 pub struct Holds {
-    /// A program cannot write outside its folder. This restriction needs Linux 5.13 with Landlock enabled. To prevent
-    /// truncation as well, it needs Linux 6.2.
+    /// A program cannot write outside its folder. This restriction needs Linux 5.13 with Landlock enabled. It also
+    /// prevents truncation on Linux 6.2 and newer.
     pub writing: bool,
     /// A program cannot read other people's work, the grader, or the home folder. This restriction, too, needs
     /// Linux 5.13 with Landlock enabled.
@@ -38,7 +38,7 @@ pub struct Holds {
     pub network: bool,
     /// A program cannot signal processes that it did not start. This restriction needs Linux 6.12.
     pub signals: bool,
-    /// A program cannot use protocols other than TCP, or system calls that no chat needs. This restriction needs
+    /// A program cannot use system calls that no chat needs, nor any protocol except TCP. This restriction needs
     /// seccomp(2) and a processor that `seccompiler` supports.
     pub calls: bool,
 }
@@ -48,8 +48,7 @@ pub fn holds() -> Holds {
     kernel::holds()
 }
 
-/// Returns the tier of this machine for the record of a grading, which is `B`, or a text that says what is missing for
-/// tier B.
+/// Returns this machine's tier for the record of a grading: `B` or a message that says what is missing for tier B.
 pub fn tier() -> String {
     let Holds { writing, reading, network, signals, calls } = holds();
     let parts = [
@@ -68,7 +67,7 @@ pub fn tier() -> String {
 }
 
 /// The folder that contains the folders of all programs. This folder is removed when the grader ends, even if the
-/// grader is killed: a shell waits at the other end of a pipe, and removes the folder when the grader's end is closed.
+/// grader is killed: a shell waits at the other end of a pipe and removes the folder when the grader's end is closed.
 struct All {
     path: PathBuf,
     shell: Child,
@@ -117,11 +116,11 @@ pub fn remove_all() {
 pub struct Access {
     /// The files and folders that the process may read and execute, besides those of the system.
     pub reads: Vec<PathBuf>,
-    /// The folders whose contents the process may list, but not read.
+    /// The folders whose contents the process may list but not read.
     pub lists: Vec<PathBuf>,
-    /// The files and folders that the process may read, execute and change.
+    /// The files and folders that the process may read, execute, and change.
     pub writes: Vec<PathBuf>,
-    /// The only TCP port that the process may use. A process with port 0 may listen on a port that the system chooses,
+    /// The only TCP port that the process may use. A process with port 0 may listen on a port that the system chooses
     /// and may connect to any port.
     pub port: Option<u16>,
     /// Whether the process may also listen on a port that the system chooses.
@@ -134,15 +133,15 @@ pub struct Rules {
     /// The rules of landlock(7), if the kernel supports them.
     #[cfg(target_os = "linux")]
     pub(super) landlock: Option<OwnedFd>,
-    /// The filter of system calls, if the architecture of this machine is known.
+    /// The system-call filter, if this machine's architecture is known.
     #[cfg(target_os = "linux")]
     pub(super) filter: Option<&'static seccompiler::BpfProgram>,
 }
 
-/// Returns the rules for a process that may use the system's programs and libraries, and everything in `access`.
+/// Returns the rules for a process that may use the system's programs and libraries and everything in `access`.
 ///
 /// # Errors
-/// Returns an error if the kernel supports Landlock, but rejects these rules.
+/// Returns an error if the kernel supports Landlock but rejects these rules.
 pub fn rules(mut access: Access) -> Check<Rules> {
     access.reads.extend(reads::of_system());
     kernel::rules(&access)
@@ -153,7 +152,7 @@ pub fn rules(mut access: Access) -> Check<Rules> {
 pub struct Folder(PathBuf);
 
 impl Folder {
-    /// Makes an empty folder among the system's temporary files.
+    /// Creates an empty folder among the system's temporary files.
     pub fn new() -> io::Result<Self> {
         let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
         if all.is_none() {
@@ -163,7 +162,7 @@ impl Folder {
         Ok(Self(tempfile::Builder::new().prefix("program-").tempdir_in(path)?.keep()))
     }
 
-    /// The path of the folder.
+    /// The folder's path.
     pub fn path(&self) -> &Path {
         &self.0
     }
@@ -172,7 +171,7 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         // For most programs, the folder is empty. Some programs leave folders that are nested too deeply for the stack
-        // of `fs::remove_dir_all`, or folders without read permission.
+        // of `fs::remove_dir_all` or folders without read permission.
         let run = |words: &[&str]| {
             let mut command = Command::new(words[0]);
             command.args(&words[1..]).arg("--").arg(&self.0);

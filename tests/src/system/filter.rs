@@ -1,6 +1,6 @@
-//! Blocks system calls with which a program under test could affect the grader, another program, or the machine, and
-//! which Landlock does not block. A refused call fails with `EPERM`, as in most containers, so runtimes can handle the
-//! error.
+//! Blocks system calls that Landlock does not block and that a program under test could use to affect the grader,
+//! another program, or the machine. A refused call fails with `EPERM`, as in most containers, so runtimes can handle
+//! the error.
 
 use std::sync::OnceLock;
 
@@ -96,8 +96,8 @@ pub fn program() -> Option<&'static BpfProgram> {
 
 /// Returns whether the kernel can filter system calls.
 pub fn holds() -> bool {
-    // This file exists if and only if the kernel supports filters. If the machine has no `/proc`, a program is not
-    // started without its filter.
+    // This file exists if and only if the kernel supports filters. Even if the machine has no `/proc`, programs start
+    // only with their filter.
     program().is_some() && std::path::Path::new("/proc/sys/kernel/seccomp/actions_avail").exists()
 }
 
@@ -145,9 +145,9 @@ fn build() -> Result<BpfProgram, Error> {
     Ok(before().into_iter().chain(filter).collect())
 }
 
-/// The instructions before the filter, which reject `clone3` and the calls of the x32 ABI. The flags of `clone3` are in
-/// memory, where a filter cannot see them. Calls of the x32 ABI have different numbers. The error is `ENOSYS`, so that
-/// the C library uses other calls instead.
+/// The instructions before the filter, which reject `clone3` and x32 ABI calls. The flags of `clone3` are in memory,
+/// where a filter cannot see them. The x32 ABI's calls have different numbers. The error is `ENOSYS`, so that the C
+/// library uses other calls instead.
 fn before() -> [sock_filter; 4] {
     const X32: u32 = 0x4000_0000;
     let clone3 = u32::try_from(libc::SYS_clone3).unwrap_or(u32::MAX);

@@ -1,9 +1,9 @@
 //! A second process that waits for the grader. If the grader is killed before it has printed the sum of the points,
 //! this process reports that there is no sum.
 //!
-//! The grader itself cannot report that there is no sum: no code runs after a stack overflow, or after the system has
-//! killed a process because memory is short. Without the second process, the output would end with the line of some
-//! stage, and would look like a result.
+//! The grader itself cannot report that there is no sum: no code runs after a stack overflow or after the system has
+//! killed a process because memory is short. Without the second process, the output would end with a stage's line and
+//! look like a result.
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -18,17 +18,17 @@ use nix::unistd::{ForkResult, Pid, fork, getpid, getppid};
 /// The socket that tells the waiting process that the grader has printed the last line.
 static PRINTED: OnceLock<UnixStream> = OnceLock::new();
 
-/// The signals with which a user ends a program. The waiting process passes these signals on to the grader.
+/// The signals with which a user terminates a program. The waiting process passes these signals on to the grader.
 const PASSED_ON: [Signal; 4] = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM];
 
-/// Forks a child process, which continues as the grader. The parent process waits for the grader, and ends in the same
+/// Forks a child process, which continues as the grader. The parent process waits for the grader and ends in the same
 /// way. If the grader is killed, the parent calls `say` with the reason.
 ///
 /// This function must be called while this process has only one thread.
 ///
 /// # Errors
 /// Returns an error if the system cannot create another process. In this case, this process continues as the grader,
-/// and nothing reports that it was killed.
+/// and nothing reports it if the grader is killed.
 pub fn wait_for_grader(say: fn(&str)) -> io::Result<()> {
     let (waiting, printed) = UnixStream::pair()?;
     waiting.set_nonblocking(true)?;
@@ -68,7 +68,7 @@ pub fn is_printed() {
     }
 }
 
-/// Ends the grader when the waiting process is killed.
+/// Makes the grader exit when the waiting process is killed.
 fn end_with(parent: Pid) {
     #[cfg(target_os = "linux")]
     {
@@ -100,7 +100,7 @@ fn wait(grader: Pid, signals: &SigSet) -> WaitStatus {
     }
 }
 
-/// Ends this process in the same way as the grader ended.
+/// Terminates this process in the same way as the grader ended.
 fn end_like(ending: WaitStatus, say: fn(&str)) -> ! {
     let killed_by = match ending {
         WaitStatus::Exited(_, code) => exit(code),
@@ -109,11 +109,11 @@ fn end_like(ending: WaitStatus, say: fn(&str)) -> ! {
     };
     // SIGPIPE means that the reader of the output has gone away, so nobody would read a message.
     if killed_by != Signal::SIGPIPE {
-        say(&format!("the grader was ended by {killed_by} before all stages were graded"));
+        say(&format!("the grader was terminated by {killed_by} before all stages were graded"));
     }
     if PASSED_ON.contains(&killed_by) || killed_by == Signal::SIGPIPE {
-        // A shell stops a loop only if a signal has ended the program.
-        // SAFETY: the default action runs none of our code.
+        // A shell stops a loop only if a signal has terminated the program. SAFETY: the default action runs none of our
+        // code.
         #[allow(unsafe_code)]
         unsafe {
             let _ = signal(killed_by, SigHandler::SigDfl);

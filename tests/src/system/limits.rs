@@ -1,4 +1,4 @@
-//! Sets the limits of a program under test, and keeps it from inheriting the grader's signal settings and open files.
+//! Sets limits for a program under test and keeps it from inheriting the grader's signal settings and open files.
 
 use std::io;
 use std::num::NonZero;
@@ -62,14 +62,14 @@ fn prepare_process() -> io::Result<()> {
         {
             signal(ignored, SigHandler::SigDfl)?;
         }
-        // If the grader is killed, the kernel ends the build together with the thread that started it.
+        // If the grader is killed, the kernel kills the build together with the thread that started it.
         #[cfg(target_os = "linux")]
         libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
     }
     Ok(setrlimit(Resource::RLIMIT_CORE, 0, 0)?)
 }
 
-/// Sets the size of a terminal.
+/// Sets a terminal's size.
 pub(super) fn set_size(
     terminal: BorrowedFd,
     columns: NonZero<u16>,
@@ -131,7 +131,7 @@ fn restrict_files(rules: &OwnedFd) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Applies the filter of system calls, if the kernel has such filters.
+/// Applies the system-call filter, if the kernel has such filters.
 #[cfg(target_os = "linux")]
 fn filter_calls(filter: &seccompiler::BpfProgram) -> io::Result<()> {
     use seccompiler::Error::{Prctl, Seccomp};

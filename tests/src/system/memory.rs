@@ -1,4 +1,4 @@
-//! Ends a program that uses too much memory, or starts too many processes.
+//! Kills a program that uses too much memory or starts too many processes.
 //!
 //! Only resident memory counts, because a limit on the address space would keep a Java virtual machine from starting.
 //! One thread watches all programs, so watching many programs costs little more than watching a few.
@@ -48,7 +48,7 @@ impl Bounds {
     }
 }
 
-/// A program that is watched, and its limits.
+/// A program that is watched and its limits.
 type Watched = (Weak<Process>, Bounds);
 
 static WATCHED: Mutex<Vec<Watched>> = Mutex::new(Vec::new());
@@ -70,8 +70,8 @@ fn keep_looking() {
     loop {
         let begin = Instant::now();
         look();
-        // A longer check is followed by a longer pause, because a check takes long on a machine with thousands of
-        // processes.
+        // A longer check is followed by a longer pause, because a check takes a long time on a machine with thousands
+        // of processes.
         thread::sleep(INTERVAL.max(begin.elapsed() * 20));
     }
 }
@@ -96,8 +96,8 @@ fn look() {
             let orphans = orphans.map(|(pid, _)| pid);
             table.excess(std::iter::once(pid).chain(orphans), *bounds)
         };
-        // While a process is ending, its memory may have been counted twice: once for the process itself, and once for
-        // the processes with which it shared the memory.
+        // While a process is ending, its memory may be counted twice: once for the process itself and once for the
+        // processes with which it shared the memory.
         if let Some(excess) = excess(&table).and_then(|_| excess(&Table::read())) {
             program.end_because_of(excess);
             orphans::end_orphans();
@@ -180,14 +180,14 @@ impl Table {
             None
         } else {
             // Processes share memory, for example after fork(2). How much they share is determined only if it matters,
-            // because that takes longer.
+            // because this measurement takes longer.
             let own = |pid: &i32| proportional(*pid, resident(pid));
             (all.iter().map(own).sum::<u64>() > bounds.memory).then_some(Excess::Memory)
         }
     }
 }
 
-/// Returns the memory of a process, including its proportional share of shared pages; see `proc_pid_smaps(5)`. Returns
+/// Returns a process's memory, including its proportional share of shared pages; see `proc_pid_smaps(5)`. Returns
 /// `resident` if the system does not report this share, and 0 if the process has ended in the meantime.
 fn proportional(pid: i32, resident: u64) -> u64 {
     let text = match fs::read_to_string(format!("/proc/{pid}/smaps_rollup")) {

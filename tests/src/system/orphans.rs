@@ -1,10 +1,10 @@
-//! Ends the processes that a program under test, or its build, started and left running.
+//! Kills the processes that a program under test or its build started and left running.
 //!
-//! A process that calls `setsid` leaves its group and its terminal, and outlives both. On Linux, the grader adopts such
+//! A process that calls `setsid` leaves its group and terminal and outlives both. On Linux, the grader adopts such
 //! orphans (`PR_SET_CHILD_SUBREAPER` in prctl(2)), so each orphan becomes a child of the grader, although the grader
-//! did not start it. On other systems, only the process group of a program is ended.
+//! did not start it. On other systems, only a program's process group is killed.
 //!
-//! A program that starts processes faster than the grader can end them cannot be stopped in this way.
+//! A program that starts processes faster than the grader can kill them cannot be stopped in this way.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
@@ -67,11 +67,11 @@ pub fn reap(program: Pid) -> nix::Result<WaitStatus> {
     status
 }
 
-/// The maximum number of rounds in which processes are ended. It allows many generations of orphans, but keeps the loop
+/// The maximum number of rounds in which processes are killed. It allows many generations of orphans but keeps the loop
 /// from running forever.
 const ROUNDS: usize = 1000;
 
-/// Ends all orphans, and the orphans that they leave behind.
+/// Kills all orphans and the orphans that they leave behind.
 pub fn end_orphans() {
     for _ in 0..ROUNDS {
         let _no_starts = STARTING.write().unwrap_or_else(PoisonError::into_inner);
@@ -91,7 +91,7 @@ pub fn end_orphans() {
     }
 }
 
-/// Ends all descendants of this process, because this process is about to exit.
+/// Kills all descendants of this process, because this process is about to exit.
 pub fn end_all() {
     for _ in 0..ROUNDS {
         let family = family(Pid::this());
@@ -111,7 +111,7 @@ pub fn end_all() {
 /// system does not report child processes, returns only the program.
 pub fn family(program: Pid) -> Vec<Pid> {
     let mut family = vec![program];
-    // The program's orphans are children of the grader, but are still in the program's session.
+    // The program's orphans are children of the grader but are still in the program's session.
     let is_orphan = |pid: &Pid| *pid != program && getsid(Some(*pid)) == Ok(program);
     family.extend(children(Pid::this()).into_iter().filter(is_orphan));
     let mut next = 0;

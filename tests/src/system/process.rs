@@ -1,4 +1,4 @@
-//! A process that the grader started: its state, how it ended, and how the grader ends it.
+//! A process that the grader started: its state, how it ended, and how the grader kills it.
 
 use std::fs;
 use std::io;
@@ -23,13 +23,13 @@ pub struct Process {
     pid: Pid,
     started: Instant,
     ended: Mutex<Option<Ended>>,
-    /// What the process was doing when the script found something wrong, or when the grader ended the process.
+    /// What the process was doing when the script found something wrong, or when the grader killed the process.
     activity: OnceLock<Activity>,
     /// The limit that the process exceeded, if any, and the time when the grader noticed.
     excess: OnceLock<(Excess, Duration)>,
 }
 
-/// The limit because of which the grader ended a program.
+/// The exceeded limit that made the grader kill a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Excess {
     /// More memory than [`crate::system::memory::MAX_MEMORY`].
@@ -38,17 +38,16 @@ pub enum Excess {
     Processes,
 }
 
-/// The way in which a process ended, and the time.
+/// How and when a process ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {
-    /// The exit status of the process, unless the grader ended it.
+    /// The exit status of the process, unless the grader killed it.
     pub status: Option<WaitStatus>,
-    /// The time from the start of the process to its end.
+    /// The time from the process's start to its end.
     pub after: Duration,
-    /// What the process was doing when the script found something wrong, or when the grader ended the process.
+    /// What the process was doing when the script found something wrong, or when the grader killed the process.
     pub activity: Activity,
-    /// The limit because of which the grader ended the process before the end of the stage, and the time of this
-    /// decision.
+    /// The exceeded limit that made the grader kill the process before the stage ended, and the time of this decision.
     pub excess: Option<(Excess, Duration)>,
 }
 
@@ -70,7 +69,7 @@ pub struct Activity {
 }
 
 impl Ended {
-    /// Returns the state of the process at a given time. A process that ended later counts as still running.
+    /// Returns the process's state at a given time. A process that ended later counts as still running.
     #[must_use]
     pub fn as_of(self, started: Instant, time: Instant) -> Self {
         let was_running = started + self.after > time;
@@ -95,7 +94,7 @@ impl Process {
         self.pid
     }
 
-    /// Returns the name of the person, or of the server, that runs the program.
+    /// Returns the name of the person or server that runs the program.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -123,7 +122,7 @@ impl Process {
         ended.clone()
     }
 
-    /// Returns the exit status if the process has ended and was not ended by the grader.
+    /// Returns the exit status if the process has ended and was not killed by the grader.
     pub fn status(&self) -> Option<WaitStatus> {
         self.ended()?.status
     }
@@ -221,13 +220,13 @@ impl Process {
     }
 
     /// Returns the time that all threads of the process and of its descendants have run so far, plus the time that they
-    /// have waited for a processor. On a busy machine, a program in a busy loop gets little processor time, but spends
+    /// have waited for a processor. On a busy machine, a program in a busy loop gets little processor time but spends
     /// the rest of the time waiting for a processor.
     pub fn busy_time(&self) -> io::Result<Duration> {
         self.scheduled(2)
     }
 
-    /// Returns whether a thread of the process or of its descendants is running, or is waiting for a processor.
+    /// Returns whether a thread of the process or of its descendants is running or waiting for a processor.
     /// [`Process::busy_time`] includes a thread's waiting time only after the thread has been given a processor.
     pub fn is_running(&self) -> io::Result<bool> {
         if !cfg!(target_os = "linux") {

@@ -1,4 +1,4 @@
-//! Starts programs, each on its own terminal, and always ends them.
+//! Starts programs, each on its own terminal, and makes sure that they end.
 
 use std::env;
 use std::fs::File;
@@ -32,19 +32,19 @@ use crate::system::orphans;
 use crate::system::process::Process;
 use crate::system::reads;
 
-/// The way in which a program under test is started.
+/// How a program under test is started.
 #[derive(Clone, Debug)]
 pub enum Runnable {
     /// An executable that cargo built. The port is its first argument.
     Executable(PathBuf),
-    /// A command line for a program in any language. The command line contains `{port}`, and may contain `{host}`.
+    /// A command line for a program in any language. The command line contains `{port}` and may contain `{host}`.
     Command(String),
     /// There is no program to start. The value contains the reason.
     Missing(Failure),
 }
 
 impl Runnable {
-    /// Returns the program and its arguments: the port, and the stage's options, such as `--seats 3`.
+    /// Returns the program and its arguments: the port and the stage's options, such as `--seats 3`.
     ///
     /// # Errors
     /// Returns an error if there is no program.
@@ -86,8 +86,7 @@ pub struct Launch {
     pub elsewhere: bool,
 }
 
-/// The current directory of a program, and the folders in which it is allowed to write; see
-/// [`crate::system::confinement`].
+/// A program's current directory and the folders in which it is allowed to write; see [`crate::system::confinement`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
     /// The program's own folder, which is the only folder in which it is allowed to write. The program may use only the
@@ -99,7 +98,7 @@ pub enum Place {
     /// The grader's current directory and the user's home, so that a command line finds its files and an interpreter
     /// finds its libraries. The program is allowed to write only in its own folder, `TMPDIR`.
     Here {
-        /// The port that is passed to the program, and the only port that it may use.
+        /// The port that is passed to the program, which is the only port that it may use.
         port: u16,
         /// The files and folders that the program may read outside its own folder.
         reads: Vec<PathBuf>,
@@ -108,7 +107,7 @@ pub enum Place {
     Free,
 }
 
-/// A running program on its own terminal. The program is ended when this value is dropped.
+/// A running program on its own terminal. It is killed when this value is dropped.
 pub struct Program {
     process: Arc<Process>,
     keyboard: File,
@@ -232,9 +231,9 @@ impl Program {
         &self.process
     }
 
-    /// Waits until the program is idle, and the program, not the terminal, echoes the typed keys. A line editor does
-    /// this while it reads a line. Keys that are pressed earlier would be shown twice or get lost, because some editors
-    /// release the terminal for a moment whenever they show a message. This function does not wait long, because a
+    /// Waits until the program is idle and itself echoes typed keys, instead of the terminal. A line editor does this
+    /// while it reads a line. Keys that are pressed earlier would be shown twice or get lost, because some editors
+    /// release the terminal for a moment whenever they show a message. This function does not wait for long, because a
     /// program need not have a line editor. With `TERM=dumb`, few programs have a line editor.
     pub fn wait_for_editor(&self) {
         let deadline = Instant::now() + EDITOR;
@@ -294,15 +293,14 @@ impl Program {
         Ok(())
     }
 
-    /// Changes the size of the terminal. The system tells the program that the size has changed.
+    /// Changes the terminal's size. The system tells the program that the size has changed.
     pub fn resize(&self, columns: NonZero<u16>, rows: NonZero<u16>) -> io::Result<()> {
         self.output.look(|screen| screen.resize(columns, rows));
         set_size(self.keyboard.as_fd(), columns, rows)
     }
 }
 
-/// Passes everything that a program writes to its terminal to the inbox and to the journal, until no more output can
-/// arrive.
+/// Passes a program's terminal output to the inbox and the journal until no more output can arrive.
 fn read_terminal(
     mut screen: &File,
     name: &str,

@@ -32,7 +32,7 @@ const SYSTEM: &[&str] = &[
 const PROC: &[&str] =
     &["cpuinfo", "filesystems", "loadavg", "meminfo", "stat", "sys", "uptime", "version", "vmstat"];
 
-/// The beginnings of the names of the files and folders in `/etc` that programs may read.
+/// The prefixes of file and folder names in `/etc` that programs may read.
 const ETC: &[&str] = &[
     "alternatives",
     "ca-certificates",
@@ -64,10 +64,10 @@ const ETC: &[&str] = &[
 /// The folders of a kit that contain other people's work, the grader, and build results.
 const OTHERS: &[&str] = &["solutions", "tests", "labs", "target", ".git"];
 
-/// Additional paths that programs may read, as named by the user of the grader.
+/// Additional paths that programs may read, as named by the grader's user.
 static MORE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
-/// The folder of a submission. The contents of the files in this folder must not let programs read more.
+/// A submission's folder. The contents of the files in this folder must not give programs access to more files.
 static DISTRUSTED: Mutex<Option<PathBuf>> = Mutex::new(None);
 
 /// Prevents programs from reading the targets of links, the interpreters of scripts, and other files to which the files
@@ -126,8 +126,8 @@ pub fn of_command(command: &str) -> Vec<PathBuf> {
         for path in [named, found].into_iter().flatten().filter(|path| !is_distrusted(path)) {
             let target = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
             all.extend([path, target.clone()].iter().flat_map(|path| around(path)));
-            // A script names its interpreter, which may be a script, too. The limit keeps a chain of scripts from going
-            // on forever.
+            // A script names its interpreter, which may be a script, too. Without this limit, a chain of scripts could
+            // go on forever.
             if next < 100 {
                 words.extend(interpreter(&target));
             }
@@ -145,7 +145,7 @@ fn search_path() -> Vec<PathBuf> {
     env::var_os("PATH").map(|path| env::split_paths(&path).collect()).unwrap_or_default()
 }
 
-/// Splits a command line into everything that may be a path: its words, their parts, and quoted texts.
+/// Splits a command line into everything that may be a path: its words, their parts, and quoted strings.
 fn words(command: &str) -> Vec<String> {
     let separates = |char: char| {
         char.is_whitespace()
@@ -194,8 +194,8 @@ pub fn installation(bin: &Path) -> Vec<PathBuf> {
     [Some(bin), prefix].into_iter().flatten().flat_map(|path| folder(path.to_owned())).collect()
 }
 
-/// Returns the folder. Returns only some of its entries if the folder is a kit, and nothing if it contains the home
-/// folder or the system's temporary files.
+/// Returns the folder. If it is a kit, returns only some of its entries. If it contains the home folder or the system's
+/// temporary files, returns nothing.
 fn folder(folder: PathBuf) -> Vec<PathBuf> {
     let Ok(real) = fs::canonicalize(&folder) else { return Vec::new() };
     let is_too_much =

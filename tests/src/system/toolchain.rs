@@ -1,6 +1,5 @@
-//! Determines which parts of the machine and of a kit `cargo build` needs. The compiler reads the sources of a
-//! submission, so everything that the compiler may read can become part of the program (`include_str!`, `#[path]`,
-//! `env!`).
+//! Determines which parts of the machine and of a kit `cargo build` needs. The compiler reads a submission's sources,
+//! so everything that the compiler may read can become part of the program (`include_str!`, `#[path]`, `env!`).
 
 use std::env;
 use std::fs;
@@ -17,10 +16,10 @@ const CARGO_HOME: [&str; 5] = ["bin", "registry", "git", "config", "config.toml"
 const SETTINGS: [&str; 4] =
     [".cargo/config", ".cargo/config.toml", "rust-toolchain", "rust-toolchain.toml"];
 
-/// The folders of a kit whose packages cargo reads, but does not always build.
+/// The folders of a kit whose packages cargo reads but does not always build.
 const PACKAGES: [&str; 3] = ["labs", "solutions", "tests"];
 
-/// The beginnings of the names of the environment variables that a build needs.
+/// The name prefixes of the environment variables that a build needs.
 const VARIABLES: [&str; 16] = [
     "AR",
     "CARGO",
@@ -43,7 +42,7 @@ const VARIABLES: [&str; 16] = [
 /// Parts of the names of variables that contain secrets.
 const SECRETS: [&str; 4] = ["TOKEN", "SECRET", "CREDENTIAL", "PASSWORD"];
 
-/// Returns the access rights for a build of packages. `workspace` is a kit, or a folder of links to a kit. `folder` is
+/// Returns the access rights for a build of packages. `workspace` is a kit or a folder of links to a kit. `folder` is
 /// the folder of the kit that contains the packages.
 pub fn access(kit: &Path, workspace: &Path, target: &Path, folder: &str) -> Access {
     let [cargo, rustup] = homes();

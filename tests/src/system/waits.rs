@@ -7,7 +7,7 @@ use std::path::Path;
 
 use nix::unistd::Pid;
 
-/// The names of threads that every program of the kit has. These threads always wait for work, so their waits do not
+/// The names of threads that all of the kit's programs have. These threads always wait for work, so their waits do not
 /// indicate a mistake.
 const HELPERS: [&str; 2] = ["ctrl-c", "log"];
 
@@ -16,7 +16,7 @@ const HELPERS: [&str; 2] = ["ctrl-c", "log"];
 pub struct Waits(BTreeMap<String, usize>);
 
 impl Waits {
-    /// Returns the waits of a process. Threads that are running or have just ended have no waits.
+    /// Returns a process's waits. Threads that are running or have just ended have no waits.
     pub fn of(pid: Pid) -> Self {
         let mut waits = BTreeMap::new();
         let process = format!("/proc/{pid}");
@@ -49,7 +49,7 @@ impl fmt::Display for Waits {
     }
 }
 
-/// Describes the system call in which a thread waits. `call` contains the number and the arguments of this call, or
+/// Describes the system call in which a thread waits. `call` contains either the number and arguments of this call or
 /// `running`; see `proc_pid_syscall(5)`.
 #[cfg(target_os = "linux")]
 fn wait(call: &str, process: &Path) -> Option<String> {

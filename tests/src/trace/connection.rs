@@ -34,17 +34,17 @@ pub struct Connection {
     trouble: Rc<Trouble>,
     /// The client and the server, or `None` after the end of the connection.
     ends: Option<[TcpStream; 2]>,
-    /// The direction to the server, and the direction to the client.
+    /// The direction to the server and the direction to the client.
     pipes: [Pipe; 2],
     /// Whether the connection to the server is still being established.
     is_connecting: bool,
     /// The directions in which a socket was full.
     is_full: [bool; 2],
-    /// Whether the relay passes on nothing more, and discards all bytes that still arrive.
+    /// Whether the relay passes on nothing more and discards all bytes that still arrive.
     is_draining: bool,
     /// The directions in which the relay has stopped because of `--stop-after`.
     is_stopped: [bool; 2],
-    /// The ends whose streams have ended.
+    /// Whether the stream from each end has ended.
     has_ended: [bool; 2],
 }
 
@@ -52,7 +52,7 @@ impl Connection {
     /// Begins to connect a client to the server.
     ///
     /// # Errors
-    /// Returns an error if the system does not provide a socket, or if the connection fails at once.
+    /// Returns an error if the system does not provide a socket or the connection fails at once.
     pub fn new(
         number: u32,
         lab: u32,
@@ -87,12 +87,12 @@ impl Connection {
         Ok(connection)
     }
 
-    /// Returns the number of the connection.
+    /// Returns the connection number.
     pub fn number(&self) -> u32 {
         self.number
     }
 
-    /// Returns whether the connection has ended, so that nothing more can happen.
+    /// Returns whether the connection has ended and nothing more can happen.
     pub fn is_over(&self) -> bool {
         self.ends.is_none()
     }
@@ -118,12 +118,13 @@ impl Connection {
         };
         let interests =
             ends.iter().enumerate().map(|(end, stream)| (stream.as_fd(), interest(end)));
-        // After a reset, an end without expected events would wake the relay again and again.
+        // An end with no events to wait for is left out; otherwise, it would wake the relay again and again after a
+        // reset.
         interests.filter(|(_, flags)| !flags.is_empty()).collect()
     }
 
-    /// Reads all bytes that have arrived, and passes on the bytes that are due. Returns when to call this function
-    /// again if nothing happens before that time.
+    /// Reads all bytes that have arrived and passes on the bytes that are due. Returns the time at which to call this
+    /// function again if nothing happens before then.
     pub fn work(&mut self, report: &mut dyn FnMut(What)) -> Option<Instant> {
         if self.is_connecting && !self.connects(report) {
             return None;

@@ -31,14 +31,14 @@ pub enum What {
     },
     /// The client's nickname has become known.
     Named {
-        /// The number of the connection.
+        /// The connection number.
         connection: u32,
         /// The nickname.
         name: String,
     },
     /// The relay passed on bytes in one piece.
     Passed {
-        /// The number of the connection.
+        /// The connection number.
         connection: u32,
         /// The direction.
         way: Way,
@@ -50,21 +50,21 @@ pub enum What {
     },
     /// The sender ended its stream, and the relay passed on the end.
     Closed {
-        /// The number of the connection.
+        /// The connection number.
         connection: u32,
         /// The direction.
         way: Way,
     },
     /// The sender reset the connection, and the relay passed on the reset.
     Reset {
-        /// The number of the connection.
+        /// The connection number.
         connection: u32,
         /// The direction.
         way: Way,
     },
-    /// The relay stopped, closed or reset a connection, or one direction of it, as an option requires.
+    /// As an option requires, the relay stopped, closed, or reset a connection or one direction of it.
     Trouble {
-        /// The number of the connection.
+        /// The connection number.
         connection: u32,
         /// The direction.
         way: Way,
@@ -75,14 +75,14 @@ pub enum What {
     },
     /// The relay refused a connection, because the server was unreachable or there were too many connections.
     Refused {
-        /// The number of the connection.
+        /// The connection number.
         connection: u32,
         /// The reason.
         why: String,
     },
     /// The connection has ended.
     Gone {
-        /// The number of the connection.
+        /// The connection number.
         connection: u32,
     },
     /// The server printed a line.

@@ -24,13 +24,13 @@ const MOST_PIECES: usize = 4096;
 /// The maximum number of marks that are kept for a message.
 const MOST_CUTS: usize = 40;
 
-/// If this number of consecutive pieces are single spaces, no marks are shown.
+/// If this many consecutive pieces are single spaces, no marks are shown.
 const PADDING: usize = 4;
 
 /// The maximum length of a text that is shown, in bytes.
 const LONG: usize = 200;
 
-/// A message, or a part of a message, for one row.
+/// A message or part of a message, for one row.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Label {
     /// The time when the last piece was passed on, in microseconds.
@@ -64,7 +64,7 @@ impl Pending {
         Self { lab, way, drawn: Vec::new(), begun: None }
     }
 
-    /// Adds a piece, and returns the messages that are now complete.
+    /// Adds a piece and returns the messages that are now complete.
     pub fn add(&mut self, at: u64, mut piece: &[u8], late: Option<u64>) -> Vec<Label> {
         let late = late.map(|late| late / 1000);
         let (mut complete, mut is_glued) = (Vec::new(), false);
@@ -96,7 +96,7 @@ impl Pending {
         complete
     }
 
-    /// Returns when the last piece of the message was passed on, unless everything has been drawn.
+    /// Returns the time when the last piece of the message was passed on, unless everything has been drawn.
     pub fn since(&self) -> Option<u64> {
         self.begun.as_ref().map(|begun| begun.at)
     }
@@ -113,8 +113,8 @@ impl Pending {
     }
 }
 
-/// Returns the length of the first message if it is complete. Without the bytes from position `new` on, the message is
-/// incomplete.
+/// Returns the length of the first message if it is complete. Without the bytes from position `new` onward, the message
+/// is incomplete.
 fn whole_len(lab: u32, way: Way, bytes: &[u8], new: usize) -> Option<usize> {
     let bare: &[u8] = match (lab, way) {
         (1, Way::ToServer) => b"quit",
@@ -156,7 +156,7 @@ fn is_no_frame(bytes: &[u8]) -> bool {
     bytes.len() >= HEADER && messages::frame(bytes).is_none()
 }
 
-/// Returns the number of lines of a message in wire format 4 that is not a chat message.
+/// Returns the number of lines in a message in wire format 4 that is not a chat message.
 fn line_count(message: &[u8], way: Way) -> usize {
     match message.split(|byte| b": \r\n".contains(byte)).next() {
         Some(b"JOIN_CHATROOM") => 4,

@@ -12,7 +12,7 @@ use crate::trace::event::{Event, What};
 use crate::trace::label::{Label, Pending};
 use crate::trace::way::Way;
 
-/// The time without further bytes after which an incomplete message is drawn, in microseconds.
+/// How long, in microseconds, the ladder waits for further bytes before it draws an incomplete message.
 const QUIET: u64 = 300_000;
 
 /// The minimum width of the text, in columns.
@@ -24,18 +24,18 @@ const LANE: [usize; 2] = [6, 11];
 /// The maximum number of rows for one text.
 const ROWS: usize = 3;
 
-/// The lane of the server.
+/// The server's lane.
 const SERVER: usize = 0;
 
-/// The lanes, and the messages that have not been drawn yet.
+/// The lanes and the messages that have not been drawn yet.
 pub struct Ladder {
     lab: u32,
-    /// The numbers of columns and rows of the terminal, if there is one.
+    /// The terminal's numbers of columns and rows, if there is one.
     size: Option<(usize, usize)>,
     clients: BTreeMap<u32, Client>,
     /// The clients' lanes, from left to right.
     lanes: Vec<Option<u32>>,
-    /// Whether the names above the lanes must be drawn again.
+    /// Whether the names above the lanes must be redrawn.
     is_changed: bool,
     /// The number of rows since the names were last drawn.
     rows: usize,
@@ -58,8 +58,7 @@ struct Row<'a> {
 }
 
 impl Ladder {
-    /// Creates a ladder for a lab. `size` contains the numbers of columns and rows of the terminal, or is `None` for a
-    /// pipe.
+    /// Creates a ladder for a lab. `size` contains the terminal's numbers of columns and rows, or is `None` for a pipe.
     pub fn new(lab: u32, size: Option<(usize, usize)>) -> Self {
         Self { lab, size, clients: BTreeMap::new(), lanes: Vec::new(), is_changed: true, rows: 0 }
     }
@@ -70,7 +69,7 @@ impl Ladder {
         self.size = size;
     }
 
-    /// Draws an event, and returns the lines.
+    /// Draws an event and returns the lines.
     pub fn draw(&mut self, event: &Event) -> Vec<String> {
         let mut lines = self.draw_until(event.at);
         match &event.what {
@@ -132,13 +131,13 @@ impl Ladder {
         self.row(&Row { at: *at, lanes, text: &(front + &text), style, dash })
     }
 
-    /// Draws the incomplete messages for which no more bytes arrived for a while before this time.
+    /// Draws the incomplete messages that had received no bytes for a while before this time.
     pub fn draw_until(&mut self, now: u64) -> Vec<String> {
         let is_due = |since: u64| since.saturating_add(QUIET) <= now;
         self.flush_where(|_, _, since| is_due(since))
     }
 
-    /// Returns when to call [`Ladder::draw_until`].
+    /// Returns the time at which to call [`Ladder::draw_until`].
     pub fn due(&self) -> Option<u64> {
         let pending = self.clients.values().flat_map(|client| &client.pending);
         pending.filter_map(Pending::since).min().map(|since| since.saturating_add(QUIET))

@@ -3,7 +3,7 @@
 use crate::report::messages;
 use crate::trace::way::Way;
 
-/// The number of bytes at the beginning of a client's stream that are searched for its nickname.
+/// The number of bytes that are searched for the nickname at the beginning of a client's stream.
 const MOST: usize = 512;
 
 /// Finds the nickname in the bytes from a client.
@@ -31,7 +31,7 @@ impl Names {
         }
         let text = String::from_utf8_lossy(&self.begun);
         let name = match self.lab {
-            // The nickname may have no newline, so that only the reply shows that the nickname is complete.
+            // The nickname may have no newline, so only the reply shows that the nickname is complete.
             2 => match text.split_once('\n') {
                 Some((name, _)) => Some(name),
                 None => (way == Way::ToClient).then_some(&*text),

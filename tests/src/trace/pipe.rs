@@ -1,5 +1,5 @@
-//! One direction of a connection: the bytes that have not been passed on yet, and when the next piece is due. A pipe
-//! has no socket and no clock, so that its tests are exact.
+//! One direction of a connection: the bytes that have not been passed on yet and the time when the next piece is due. A
+//! pipe has no socket and no clock, so that its tests are exact.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -35,7 +35,7 @@ pub enum Next {
     Piece(usize),
     /// Do nothing before this time.
     Wait(Instant),
-    /// Pass on this number of bytes when the receiver has read the previous piece, but no later than at this time.
+    /// Pass on this number of bytes when the receiver has read the previous piece, but no later than this time.
     WaitUntilRead(usize, Instant),
     /// Pass on the end of the stream.
     End(End),
@@ -62,13 +62,13 @@ pub struct Pipe {
     /// The number of arrivals that are no longer held back.
     released: usize,
     held_until: Option<Instant>,
-    /// The size of the next piece, and the time when it is due.
+    /// The size of the next piece and the time when it is due.
     planned: Option<(usize, Instant)>,
     /// The time when the last piece was passed on, and its size.
     last: Option<(Instant, usize)>,
     /// The number of bytes that have been passed on.
     pub passed: u64,
-    /// What happens to the connection, and after how many bytes.
+    /// The action on the connection and the number of bytes after which it happens.
     end: Option<(Kind, u64)>,
     ended: Option<End>,
     is_over: bool,
@@ -209,8 +209,8 @@ impl Pipe {
     }
 }
 
-/// Returns the maximum size of the next piece, and the time when it is due. The bytes of the piece are ready at the
-/// time `ready`.
+/// Returns the maximum size of the next piece and the time when it is due. The bytes of the piece are ready at the time
+/// `ready`.
 fn plan(
     trouble: &Trouble,
     random: &mut StdRng,

@@ -1,4 +1,4 @@
-//! The relay listens in place of a server, and passes on all bytes between the clients and the server. One thread does
+//! The relay listens in place of a server and passes on all bytes between the clients and the server. One thread does
 //! all the work, so the order of the events is certain.
 
 use std::io::{self, ErrorKind};
@@ -18,7 +18,7 @@ use crate::trace::trouble::Trouble;
 /// The maximum number of simultaneous connections.
 pub const MAX_CONNECTIONS: usize = 100;
 
-/// How long the relay accepts no clients after the system could not provide a socket.
+/// If the system cannot provide a socket, the relay accepts no clients for this long.
 const NO_SOCKETS: Duration = Duration::from_secs(1);
 
 /// A relay in front of a server.
@@ -39,7 +39,7 @@ impl Relay {
     /// Listens at an address for the clients of a lab. The lab's server listens at another address.
     ///
     /// # Errors
-    /// Returns an error if the address is in use, or does not belong to this computer.
+    /// Returns an error if the address is in use or does not belong to this computer.
     pub fn new(
         lab: u32,
         address: SocketAddr,
@@ -78,7 +78,7 @@ impl Relay {
         self.connections.is_empty()
     }
 
-    /// Performs all actions that are possible now, and then waits until there is more to do, one of the `others` is
+    /// Performs all actions that are possible now and then waits until there is more to do, one of the `others` is
     /// readable, or the time `until` is reached. `report` receives the events.
     ///
     /// # Errors
@@ -159,7 +159,7 @@ impl Relay {
         }
     }
 
-    /// Connects a client to the server, or resets the client's connection.
+    /// Connects a client to the server or resets the client's connection.
     fn connect(&self, client: TcpStream) -> Result<Connection, String> {
         // A copy of the socket keeps it open until the connection has been reset.
         let copy = client.try_clone();

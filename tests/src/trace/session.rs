@@ -1,5 +1,5 @@
-//! A session file: one line of JSON about the session, and one line for each event. The file may come from an
-//! untrusted source.
+//! A session file: one line of JSON about the session and one line for each event. The file may come from an untrusted
+//! source.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -25,11 +25,11 @@ const LONGEST: u64 = 512 * 1024;
 pub struct About {
     /// The version of the file format.
     pub version: u32,
-    /// The number of the lab.
+    /// The lab number.
     pub lab: u32,
     /// The time when the session began, in microseconds since 1970.
     pub began: u64,
-    /// The port of the server.
+    /// The server's port.
     pub port: u16,
 }
 
@@ -88,10 +88,10 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Opens a session file, and reads its first line.
+    /// Opens a session file and reads its first line.
     ///
     /// # Errors
-    /// Returns an error if the file cannot be read, or is not a session file.
+    /// Returns an error if the file cannot be read or is not a session file.
     pub fn open(path: &Path) -> Result<Self> {
         let name = path.display().to_string();
         let file = File::open(path).with_context(|| format!("cannot read {name}"))?;
@@ -159,7 +159,7 @@ impl Reader {
             return Ok(None);
         }
         if !line.ends_with(b"\n") {
-            return Err(self.wrong("the line is too long, or has no end"));
+            return Err(self.wrong("the line is too long or has no end"));
         }
         // The parser's message may quote parts of the file.
         let parsed = serde_json::from_slice(&line);

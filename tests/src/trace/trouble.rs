@@ -1,4 +1,4 @@
-//! The kinds of trouble that a relay can make, and the options for them.
+//! The kinds of trouble that a relay can make and the options for them.
 
 use std::time::Duration;
 
@@ -15,14 +15,14 @@ const LONGEST: Duration = Duration::from_hours(1);
 #[derive(clap::Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Trouble")]
 pub struct Trouble {
-    /// Cuts the bytes into pieces of at most N bytes (1), or of a random size (1-7). The next piece follows when the
+    /// Splits the bytes into pieces of at most N bytes (1) or of a random size (1-7). The next piece follows when the
     /// receiver has read the previous piece
     #[arg(long, value_name = "N", value_parser = sizes)]
     pub split: Option<Between<u64>>,
     /// Holds bytes back for this long, then passes on everything that has arrived
     #[arg(long, value_name = "TIME", value_parser = times)]
     pub hold: Option<Between<Duration>>,
-    /// Passes on the bytes that --hold held back in one piece, so that messages stick together
+    /// Joins the bytes that --hold held back into one piece, so that messages stick together
     #[arg(long, requires = "hold")]
     pub glue: bool,
     /// Waits before each piece, for example 20ms, 0.5s, or a random time (5ms-50ms)
@@ -116,7 +116,7 @@ impl Trouble {
             || times.iter().flatten().any(|time| time.least < time.most)
     }
 
-    /// Returns what happens to a connection, and after how many bytes.
+    /// Returns the action on a connection and the number of bytes after which it happens.
     pub fn end(&self) -> Option<(Kind, Between<u64>)> {
         let ends = [
             (Kind::Stop, self.stop_after),
@@ -166,7 +166,7 @@ impl Between<Duration> {
     }
 }
 
-/// Parses one value, or a range of values such as `1-7`.
+/// Parses one value or a range of values such as `1-7`.
 fn between<T: PartialOrd + Copy>(
     text: &str,
     parse: impl Fn(&str) -> Result<T, String>,

@@ -1,4 +1,4 @@
-//! Tests that the payloads in a stream, and the error that ends it, are the same however the stream is cut.
+//! Tests that a stream's payloads, and the error that ends it, are the same no matter how the stream is split.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::iter;
@@ -32,7 +32,7 @@ fn lengths() -> impl Strategy<Value = Vec<usize>> {
     lengths.prop_map(|lengths| [lengths, vec![1]].concat())
 }
 
-/// Returns all payloads, and the error that ended the stream, if any.
+/// Returns all payloads and, if there was one, the error that ended the stream.
 fn read_all(mut reader: impl BufRead) -> (Vec<String>, Option<ErrorKind>) {
     let mut end = None;
     let payloads = iter::from_fn(|| {

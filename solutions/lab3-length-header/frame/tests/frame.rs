@@ -1,4 +1,4 @@
-//! Tests that frames are read correctly wherever the stream is cut.
+//! Tests that frames are read correctly no matter where the stream is split.
 
 use std::io::{self, BufReader, ErrorKind, Read};
 

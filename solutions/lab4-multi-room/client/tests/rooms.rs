@@ -96,7 +96,7 @@ fn an_error_that_may_belong_to_another_request_refuses_no_join() {
     rooms.ask(&join("new"));
     rooms.hear_error();
     assert_eq!(rooms.awaited().as_deref(), Some("new"));
-    // A second error must belong to the join.
+    // A second error can only be the reply to the join.
     rooms.hear_error();
     assert_eq!(rooms.awaited(), None);
 

@@ -1,4 +1,4 @@
-//! Tests that lines, requests, replies and problems are the same however the stream is cut.
+//! Tests that lines, requests, replies, and problems are the same no matter how the stream is split.
 
 mod bytes;
 

@@ -1,4 +1,4 @@
-//! Tests that valid messages are read as they were written, and that invalid messages are reported.
+//! Tests that valid messages are read as they were written and that invalid messages are reported.
 
 use std::cell::Cell;
 use std::io::{self, BufRead, Read};
@@ -123,7 +123,7 @@ fn the_time_of_a_request_starts_with_its_first_line() {
         count.get()
     };
     assert_eq!(times("DISCONNECT: 0\nPORT: 0\nCLIENT_NAME: a\n"), 1);
-    // Blank lines do not belong to any request.
+    // Blank lines are not part of any request.
     assert_eq!(times("\n\nHELO a\n"), 3);
     // A line that was put back counts as the beginning of a request.
     let (text, count) = ("DISCONNECT: 0\nHELO a\nHELO b\n", Rc::new(Cell::new(0)));

@@ -1,4 +1,4 @@
-// Unusual: Go, with a goroutine for each direction of each connection, and the line editor of golang.org/x/term.
+// Unusual: Go, with a goroutine for each direction of each connection and the line editor from golang.org/x/term.
 package main
 
 import (
@@ -30,8 +30,8 @@ const (
 
 var errTooLong = errors.New("a message may have at most 65536 bytes")
 
-// messages calls use for each message, until it returns false or the stream ends. Silence ends the messages of a
-// peer that has not sent a newline.
+// messages calls use for each message, until it returns false or the stream ends. If a peer has not sent a newline,
+// silence ends its messages.
 func messages(connection net.Conn, use func(string) bool) error {
 	var begun []byte
 	piece := make([]byte, 32<<10)
@@ -89,7 +89,7 @@ func shown(text string) string {
 	}, text)
 }
 
-// drain closes a connection so that the last words arrive before a reset.
+// drain closes a connection in such a way that the last words arrive before a reset.
 func drain(connection net.Conn) {
 	connection.(*net.TCPConn).CloseWrite()
 	connection.SetReadDeadline(time.Now().Add(patience))
@@ -214,7 +214,7 @@ func serve(port string, seats int) error {
 	}
 }
 
-// lines calls use for each line that is typed, and returns a function that shows a message, and one that restores the
+// lines calls use for each line that is typed. It returns a function that shows a message and one that restores the
 // terminal.
 func lines(use func(string)) (show func(string), restore func()) {
 	keyboard := int(os.Stdin.Fd())

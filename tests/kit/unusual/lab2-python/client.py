@@ -1,4 +1,4 @@
-# Unusual: Python with GNU readline, and the nickname in the prompt.
+# Unusual: Python with GNU readline and the nickname in the prompt.
 
 import os
 import readline

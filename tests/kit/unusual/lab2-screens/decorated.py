@@ -40,7 +40,7 @@ class Screen:
         if STYLE == "with-a-name":
             return f"[{time.strftime('%H:%M')} {self.nickname}] {text}"
         if STYLE == "glued":
-            # Show two messages in each line.
+            # Show two messages on each line.
             self.has_begun, before = not self.has_begun, self.begun if self.has_begun else ""
             self.begun = text
             return f"{before} {text}" if before else ""

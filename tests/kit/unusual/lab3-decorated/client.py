@@ -1,4 +1,4 @@
-# Unusual: a colored bullet before each message, and a colored name. Further lines of a message are indented.
+# Unusual: a colored bullet before each message and a colored name. Further lines of a message are indented.
 
 import sys
 from pathlib import Path

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::class::record::{Lab, Record, Submission};
 use crate::labs;
 
-/// Returns the line, in which each lab is a "problem" of Autolab. A lab with a grader error has the score `null`, for
+/// Returns the line, which lists each lab as an Autolab "problem". A lab with a grader error has the score `null`, for
 /// which Autolab records no score. If the line were missing, Autolab would give 0 points.
 ///
 /// # Errors

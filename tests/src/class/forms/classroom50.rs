@@ -1,4 +1,4 @@
-//! The `result.json` of Classroom 50. See <https://github.com/foundation50/classroom50/wiki/Advanced-Autograding>.
+//! Classroom 50's `result.json`. See <https://github.com/foundation50/classroom50/wiki/Advanced-Autograding>.
 
 use std::env;
 
@@ -12,7 +12,7 @@ use crate::class::record::{Record, Submission, Verdict};
 /// of `cargo lab grade`, which Classroom 50 treats as an infrastructure error.
 ///
 /// # Errors
-/// Returns an error if the runner of Classroom 50 has not said who handed in the submission.
+/// Returns an error if Classroom 50's runner has not named the student who handed in the submission.
 pub fn result(_: &Record, submission: &Submission) -> Result<Option<String>> {
     result_with(submission, &|name| env::var(name).ok())
 }
@@ -44,7 +44,7 @@ pub fn result_with(
         "review": given("REVIEW_URL").unwrap_or_else(|_| commit.clone()),
         "commit": commit,
         "release": given("RELEASE_URL")?,
-        // The runner replaces this date with the date of the commit.
+        // The runner replaces this date with the commit date.
         "datetime": submission.date,
         "graded_at": submission.date,
         "score": submission.points,

@@ -72,7 +72,7 @@ fn test(row: &Row) -> Value {
     })
 }
 
-// The time is not negative, and not too long for this type.
+// The time is neither negative nor too long for this type.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn milliseconds(seconds: f64) -> u64 {
     (seconds * 1000.0).round() as u64

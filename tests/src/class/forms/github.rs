@@ -1,4 +1,4 @@
-//! The summary of a job in GitHub Actions, and the commands that the job prints. See
+//! The summary of a GitHub Actions job and the commands that the job prints. See
 //! <https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands>.
 
 use std::fmt::Write;
@@ -10,7 +10,7 @@ use crate::class::record::{Lab, Record, Report, Submission, Verdict};
 use crate::journal::visible::visible;
 use crate::report::text::escape;
 
-/// The maximum size of a summary, in bytes. GitHub shows no summary that is larger than 1 MiB.
+/// The maximum size of a summary, in bytes. GitHub does not show a summary that is larger than 1 MiB.
 const LARGEST: usize = 1_000_000;
 
 /// The maximum number of errors that GitHub shows for one step.
@@ -82,7 +82,7 @@ pub fn annotations(submission: &Submission) -> String {
     out
 }
 
-/// Returns the file and the line that the first report of a lab tells the student to look at.
+/// Returns the file and line that a lab's first report tells the student to look at.
 fn place(lab: &Lab) -> Option<(&str, u32)> {
     let of = |report: &'_ Report| report.advice.iter().position(|advice| advice.label == "look at");
     lab.stages
@@ -102,18 +102,18 @@ fn command(out: &mut String, place: Option<(&str, u32)>, title: &str, message: &
     let _ = writeln!(out, "::error {place}title={}::{}", property(title), data(&text(message)));
 }
 
-/// Escapes the text of a command.
+/// Escapes a command's text.
 fn data(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-/// Escapes a property of a command.
+/// Escapes a command's property.
 fn property(text: &str) -> String {
     data(&visible(text.as_bytes())).replace(':', "%3A").replace(',', "%2C")
 }
 
 /// A pair of commands. A pair of commands. GitHub does not treat the lines between the two commands as commands,
-/// whatever these lines contain. A submission cannot guess the word in the second command.
+/// no matter what the lines contain. A submission cannot guess the word in the second command.
 pub struct Stopped(u128);
 
 impl Stopped {

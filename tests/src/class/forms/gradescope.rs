@@ -7,13 +7,13 @@ use crate::class::forms::rows::{Row, all, summary, word};
 use crate::class::record::{Record, Submission, Verdict};
 
 /// Returns the results. Returns no results if the grader failed. Gradescope has no status for a grader error, and a
-/// test without a score would be invalid. If the file is missing, Gradescope shows that the autograder failed, and
+/// test without a score would be invalid. If the file is missing, Gradescope shows that the autograder failed and
 /// records no score.
 ///
 /// # Errors
 /// This function never returns an error.
 pub fn results(record: &Record, submission: &Submission) -> Result<Option<String>> {
-    // There is no total score here, because Gradescope adds up the scores of the tests.
+    // There is no total score here, because Gradescope adds up the tests' scores.
     let results = json!({
         "output": summary(submission),
         "output_format": "text",

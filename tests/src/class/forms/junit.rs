@@ -1,4 +1,4 @@
-//! The XML of `JUnit`, as described by the schema of Apache Ant. GitLab and Jenkins also read this format.
+//! `JUnit` XML, as described by the schema of Apache Ant. GitLab and Jenkins also read this format.
 
 use std::fmt::Write;
 
@@ -10,7 +10,7 @@ use crate::journal::visible::visible;
 use crate::report::text::escape;
 
 /// Returns the report, with a suite for each lab. If a submission could not be graded completely, the report has one
-/// more suite, with an error.
+/// more suite, which contains an error.
 ///
 /// # Errors
 /// Returns an error if text cannot be formatted, which does not happen.
@@ -38,7 +38,7 @@ struct Case {
     class: String,
     name: String,
     seconds: f64,
-    /// An element of a test: its name, its message of one word, and its whole text.
+    /// A test's element: its name, its one-word message, and its whole text.
     not_passed: Option<(&'static str, String, String)>,
 }
 
@@ -73,7 +73,7 @@ fn suite(
         elements.filter(|(one, ..)| *one == element).count()
     };
     let seconds: f64 = cases.iter().map(|case| case.seconds).sum();
-    // The schema requires neither a time zone nor the name of the machine.
+    // The schema requires neither a time zone nor the machine's name.
     let date = escape(submission.date.trim_end_matches('Z'));
     write!(
         out,

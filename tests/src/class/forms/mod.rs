@@ -1,5 +1,5 @@
-//! The results of a class in the formats of other systems. Each format has a function that takes a record, and an entry
-//! in [`ALL`].
+//! A class's results in the formats of other systems. Each format has an entry in [`ALL`] and a function that takes a
+//! record.
 
 pub mod autolab;
 pub mod classroom50;
@@ -24,11 +24,11 @@ use crate::class::record::{Record, Submission};
 
 /// A format for results.
 pub struct Form {
-    /// The option of `cargo lab grade` for this format.
+    /// The `cargo lab grade` option for this format.
     pub option: &'static str,
     /// The help text of the option.
     pub help: &'static str,
-    /// The extension of a file in this format.
+    /// The file extension for this format.
     pub extension: &'static str,
     /// Returns the contents of the file, or `None` if the submission is not completely graded and the format cannot
     /// express this.
@@ -64,7 +64,7 @@ pub static ALL: [Form; 8] = [
     },
     Form {
         option: "github",
-        help: "A summary for GitHub Actions, and annotations on the terminal",
+        help: "A summary for GitHub Actions and annotations on the terminal",
         extension: "md",
         write: github::markdown,
     },
@@ -82,7 +82,7 @@ pub static ALL: [Form; 8] = [
     },
 ];
 
-/// Writes the results of one submission to a file, or those of several submissions to files in a folder. Returns the
+/// Writes one submission's results to a file or several submissions' results to files in a folder. Returns the
 /// submissions that have no file, because they are not completely graded and the format cannot express this. Removes
 /// older files of such submissions, because they would be mistaken for results. `detail` determines how much of their
 /// reports students see.

@@ -1,4 +1,4 @@
-//! The options of `cargo lab grade` for the formats of other systems, one option for each format.
+//! The options of `cargo lab grade` for the formats of other systems, one for each format.
 
 use std::path::PathBuf;
 

@@ -7,7 +7,7 @@ use crate::class::forms::rows::{Row, seen, summary, why, word};
 use crate::class::record::{Record, Submission};
 
 /// Returns the results. Returns the results. After a grader error, the results say that the submission is not gradable,
-/// so the student loses no attempt.
+/// so the student does not lose an attempt.
 ///
 /// # Errors
 /// This function never returns an error.
@@ -15,11 +15,11 @@ pub fn results(_: &Record, submission: &Submission) -> Result<Option<String>> {
     let results = match submission.points {
         Some(points) if submission.complete => json!({
             "gradable": true,
-            // The score must be from 0 to 1. Points of bonus stages can make up for lost points, but cannot raise the
+            // The score must be from 0 to 1. Points for bonus stages can make up for lost points but cannot raise the
             // score above 1.
             "score": (f64::from(points) / f64::from(submission.maximum.max(1))).min(1.0),
             "message": summary(submission),
-            // PrairieLearn shows the points of tests only if each test has points.
+            // PrairieLearn shows points for tests only if each test has points.
             "tests": seen(submission).iter().map(test).collect::<Vec<_>>(),
         }),
         _ => {

@@ -5,27 +5,27 @@ use std::fmt::Write;
 use crate::class::record::{Lab, Stage, Submission, Verdict};
 use crate::journal::visible::visible;
 
-/// The maximum length of a test's output, in bytes. The output may be twice as long in JSON, and that of 50 stages must
-/// fit into 1 MB.
+/// The maximum length of a test's output, in bytes. In JSON, the output may be twice as long, and the output of 50
+/// stages must fit into 1 MB.
 const LONGEST: usize = 8 << 10;
 
-/// One test, as a system shows it.
+/// One test, as other systems show it.
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// The number of the lab.
+    /// The lab number.
     pub lab: u32,
-    /// The number of the stage, such as `2.05`. If the numbers are sorted as text, the stages are in order. The row for
-    /// the hidden stages of a lab has no number.
+    /// The stage number, such as `2.05`. If the numbers are sorted as text, the stages are in order. The row for the
+    /// hidden stages of a lab has no number.
     pub number: String,
-    /// The title of the stage. No two stages of a lab have the same title.
+    /// The stage title. No two stages of a lab have the same title.
     pub title: String,
     /// The verdict.
     pub verdict: Verdict,
     /// The verdict, followed by the report if there is one. The text contains only visible characters and newlines.
     pub output: String,
-    /// The points, multiplied by the weight of the lab, or `None` if the grader failed.
+    /// The points, multiplied by the lab's weight, or `None` if the grader failed.
     pub points: Option<u32>,
-    /// The maximum number of points, multiplied by the weight of the lab.
+    /// The maximum number of points, multiplied by the lab's weight.
     pub maximum: u32,
     /// Whether the stage is hidden from students.
     pub is_hidden: bool,
@@ -51,8 +51,8 @@ pub fn all(submission: &Submission) -> Vec<Row> {
     submission.labs.iter().flat_map(stages).collect()
 }
 
-/// Returns a row for each stage that students see, followed by one row for the hidden stages of each lab. Other systems
-/// must add up the points of all stages, so they also get the points of hidden stages, and show that such stages exist.
+/// Returns a row for each stage that students see, followed by one row for each lab's hidden stages. Other systems must
+/// add up the points of all stages, so they also receive the points of hidden stages and show that such stages exist.
 pub fn seen(submission: &Submission) -> Vec<Row> {
     submission.labs.iter().flat_map(seen_of).collect()
 }
@@ -65,7 +65,7 @@ pub fn seen_of(lab: &Lab) -> Vec<Row> {
 }
 
 fn row(lab: &Lab, stage: &Stage) -> Row {
-    // The number of a hidden stage would reveal that this stage has failed.
+    // A hidden stage's number would reveal that the stage has failed.
     let is_seen = |by: &u32| lab.stages.iter().any(|one| one.stage == *by && !one.hidden);
     let verdict = match (stage.verdict, stage.blocked_by.filter(is_seen)) {
         (Verdict::Blocked, Some(by)) => {
@@ -128,12 +128,12 @@ pub fn word(verdict: Verdict) -> &'static str {
 }
 
 /// Returns the text with its control characters made visible, except for newlines. Shortens the text if it is too long.
-/// The text may contain output of a submission.
+/// The text may contain a submission's output.
 pub fn text(text: &str) -> String {
     let beginning = &text[..text.floor_char_boundary(LONGEST)];
     let lines: Vec<_> = beginning.trim_end().lines().map(|line| visible(line.as_bytes())).collect();
     let mut shown = lines.join("\n");
-    // The text is shortened at the end, because characters that are made visible become longer.
+    // The visible text is shortened again, because it may be longer than the original.
     if shown.len() > LONGEST || beginning.len() < text.len() {
         shown.truncate(shown.floor_char_boundary(LONGEST));
         let _ = write!(shown, "\n… cut off here");
@@ -141,7 +141,7 @@ pub fn text(text: &str) -> String {
     shown
 }
 
-/// Returns why a submission has no complete result.
+/// Returns the reason why a submission has no complete result.
 pub fn why(submission: &Submission) -> String {
     let error = submission.error.as_deref();
     text(error.unwrap_or("The grader or its machine failed. Grade the submission again."))

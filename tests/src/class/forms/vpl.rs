@@ -7,8 +7,8 @@ use anyhow::Result;
 use crate::class::forms::rows::{seen, summary, word};
 use crate::class::record::{Record, Submission};
 
-/// Returns a comment for each stage, and the grade. If the grader failed, the grade is missing, and VPL proposes none.
-/// Each comment has a single line, and contains no output of programs, so that only the last line can be a grade.
+/// Returns a comment for each stage and the grade. If the grader failed, the grade is missing, and VPL proposes none.
+/// Each comment is a single line without program output, so that only the last line can be a grade.
 ///
 /// # Errors
 /// Returns an error if text cannot be formatted, which does not happen.

@@ -71,10 +71,10 @@ pub fn play(lab: u32) -> Play {
     Play { people: 3, lines }
 }
 
-/// Plays a lab's chat with the finished programs, or with the student's programs if the kit has no finished programs.
+/// Plays a lab's chat with the finished programs or, if the kit has none, with the student's programs.
 ///
 /// # Errors
-/// Returns an error if the programs are missing, or do not behave as the play requires.
+/// Returns an error if the programs are missing or do not behave as the play requires.
 pub fn run(kit: &Path, lab: u32) -> Result<()> {
     let author = if Author::Kit.exists(kit) { Author::Kit } else { Author::Student };
     let grader = Grader::new(kit, &[lab], Some(1));

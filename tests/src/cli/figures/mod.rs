@@ -1,4 +1,4 @@
-//! `cargo lab figures`: makes the pictures and transcripts of the book from real runs, so that they stay up to date.
+//! `cargo lab figures`: creates the book's pictures and transcripts from real runs, so that they stay up to date.
 //!
 //! The failure reports in the book are snapshots of the mutants' reports; see `tests/kit/mutants.rs`.
 
@@ -23,7 +23,7 @@ use crate::labs;
 use crate::report::ladder::{Ladder, Marks, Size};
 use crate::report::{screens, svg};
 
-/// The folder of the figures.
+/// The folder with the figures.
 const FOLDER: &str = "docs/src/figures";
 
 /// Returns a short chat for the picture of a lab's wire format.
@@ -60,7 +60,7 @@ fn scene(lab: u32) -> Play {
     Play { people: 2, lines }
 }
 
-/// Makes the figures of the book. If `check` is set, writes nothing, and checks that the figures are up to date.
+/// Creates the book's figures. If `check` is set, writes nothing and checks that the figures are up to date.
 ///
 /// # Errors
 /// Returns an error if a program does not do what a figure shows, if `check` is set and a figure is not up to date, or
@@ -98,7 +98,7 @@ pub fn run(kit: &Path, check: bool, commands: clap::Command, not_exported: &[&st
     Ok(())
 }
 
-/// Returns the names and the contents of the figures' files.
+/// Returns the names and contents of the figure files.
 fn figures(kit: &Path) -> Result<BTreeMap<String, String>> {
     let grader = Grader::new(kit, &labs::numbers(), Some(1));
     progress::build(&grader, Author::Kit)?;
@@ -126,7 +126,7 @@ fn figures(kit: &Path) -> Result<BTreeMap<String, String>> {
     Ok(figures)
 }
 
-/// Performs a play line by line. Each line is typed only after the events of the line before it have stopped.
+/// Performs a play line by line. Each line is typed only after the previous line's events have stopped.
 fn perform(grader: &Grader, lab: u32, play: &Play) -> Result<Vec<Event>> {
     let harness = play::harness(grader, Author::Kit, lab)?;
     let journal = harness.journal().clone();

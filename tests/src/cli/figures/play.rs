@@ -14,19 +14,19 @@ use crate::journal::terminal::Terminal;
 pub const ALICE: usize = 0;
 pub const BOB: usize = 1;
 pub const CAROL: usize = 2;
-/// The number of the server's screen. It is different from each person's number.
+/// The number of the server's screen. It differs from each person's number.
 pub const SERVER: usize = 3;
 
 const PEOPLE: [&str; 3] = ["alice", "bob", "carol"];
 
-/// The lines of a chat. In all labs except lab 1, the first line of each person is the person's name.
+/// The lines of a chat. In all labs except lab 1, each person's first line is the person's name.
 pub struct Play {
     /// The number of people, at most three.
     pub people: usize,
     pub lines: Vec<Line>,
 }
 
-/// A line that one person types, and the text that must appear on a screen before the play continues.
+/// A line that one person types and the text that must appear on a screen before the play continues.
 pub struct Line {
     who: usize,
     types: &'static str,
@@ -34,20 +34,20 @@ pub struct Line {
     sees: &'static str,
 }
 
-/// Returns a line that `who` types. Afterward, `sees` must appear on the screen of `then`.
+/// Returns a line that `who` types. Afterward, `sees` must appear on `then`'s screen.
 pub const fn line(who: usize, types: &'static str, then: usize, sees: &'static str) -> Line {
     Line { who, types, then, sees }
 }
 
-/// The moments at which a play can pause.
+/// The moments when a play can pause.
 pub enum Moment {
-    /// Before a line is typed, and at the end.
+    /// Before a line is typed and at the end.
     Line,
     /// After a key.
     Key,
 }
 
-/// Builds an author's programs, and makes a harness for the programs of one lab.
+/// Builds an author's programs and creates a harness for one lab's programs.
 ///
 /// # Errors
 /// Returns an error if the programs cannot be built.
@@ -92,7 +92,7 @@ pub fn perform(
         }
     }
     pause(Moment::Line);
-    // The people only leave after this event.
+    // The people leave only after this event.
     harness.journal().note("", EventKind::End);
     Ok(())
 }

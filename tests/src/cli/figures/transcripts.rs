@@ -1,4 +1,4 @@
-//! The output of the kit's programs: their help texts, and a student's first session.
+//! The output of the kit's programs: their help texts and a student's first session.
 
 use std::env;
 use std::fmt::Write;
@@ -61,7 +61,7 @@ pub fn programs(grader: &Grader) -> Result<String> {
     Ok(text)
 }
 
-/// Runs a student's first session in an exported kit, and returns its output as the names and contents of files.
+/// Runs a student's first session in an exported kit and returns its output as the names and contents of files.
 ///
 /// # Errors
 /// Returns an error if the kit cannot be exported or built.

@@ -155,7 +155,7 @@ fn nobody_gets_anything_twice_or_its_own_where_there_is_no_echo() {
 
 #[test]
 fn only_members_get_what_is_said() {
-    // Bob is not in room 1, and has never received its reference.
+    // Bob is not in room 1 and has never received its reference.
     let mut story = Story::rooms();
     story.sends(ANN, 1, ItemKind::Text("secret".into()), false);
     story.hears(ANN, 2, "ann", "secret");

@@ -24,7 +24,7 @@ impl Story {
         self.0.add(at, who, what);
     }
 
-    /// The person connects, and asks to join room 0 if the wire format has such a request.
+    /// The person connects and, if the wire format has such a request, asks to join room 0.
     pub fn asks(&mut self, who: usize) {
         self.add(who, What::Connects);
         match self.0.lab {
@@ -141,7 +141,7 @@ impl Story {
         story
     }
 
-    /// Ends the record with a calm, and checks that the checker finds this violation, or none.
+    /// Ends the record with a calm and checks that the checker finds this violation, or none.
     #[track_caller]
     pub fn ends(mut self, expected: Option<(Rule, usize)>) {
         self.add(0, What::Calm);

@@ -1,5 +1,5 @@
 //! Scripted peers: the other end of a connection, played by a script. This module sends and receives plain bytes. The
-//! modules of the labs contain the steps for each wire format.
+//! labs' modules contain the steps for each wire format.
 
 pub mod receiving;
 
@@ -147,7 +147,7 @@ impl Peer {
         self.journal.now()
     }
 
-    /// Records that all participants have joined, and that everything since `begin` served only to confirm this.
+    /// Records that all participants have joined and that everything since `begin` served only to confirm this.
     pub fn has_joined_with_all(&self, begin: Duration) {
         self.journal.note(&self.name, EventKind::AllJoined(begin));
     }
@@ -199,7 +199,7 @@ impl Peer {
         self.sends_in_pieces(bytes.as_ref().chunks(1))
     }
 
-    /// Sends each piece when the program has read the previous piece. If the system does not report what a program has
+    /// Sends each piece after the program has read the previous piece. If the system does not report what a program has
     /// read, or if the program only peeks at the bytes, this function sends the next piece after a while anyway.
     pub fn sends_when_read<'a>(&self, pieces: impl IntoIterator<Item = &'a [u8]>) -> Check {
         let (own, other) = (self.stream.local_addr()?.port(), self.stream.peer_addr()?.port());
@@ -213,7 +213,7 @@ impl Peer {
         Ok(())
     }
 
-    /// Shuts down the sending side of the connection, but continues to read from it.
+    /// Shuts down the sending side of the connection, but continues to read.
     pub fn ends_sending(&self) {
         self.note_sent(Wire::Signal("ends sending"));
         let _ = self.stream.shutdown(Shutdown::Write);
@@ -224,7 +224,7 @@ impl Peer {
         self.note_sent(Wire::Signal("closes"));
     }
 
-    /// Ends the connection with a reset, as a program that crashes may do.
+    /// Resets the connection, as a program that crashes may do.
     pub fn crashes(self) {
         self.note_sent(Wire::Signal("resets the connection"));
         self.has_closed.store(true, Ordering::SeqCst);

@@ -27,8 +27,8 @@ impl Peer {
         if has_come { Ok(()) } else { Err(self.wrong("should have received", expected)) }
     }
 
-    /// Waits for the messages of several speakers. The messages may be interleaved, but the messages of each speaker
-    /// must arrive in order.
+    /// Waits for the messages of several speakers. The messages may be interleaved, but each speaker's messages must
+    /// arrive in order.
     pub fn gets_interleaved(&self, said: &[Vec<Vec<u8>>]) -> Check {
         let mut left: Vec<&[Vec<u8>]> = said.iter().map(Vec::as_slice).collect();
         while left.iter().any(|messages| !messages.is_empty()) {
@@ -54,7 +54,7 @@ impl Peer {
     }
 
     /// Waits until the peer has received at least `count` bytes that the script has not accepted yet. This wait keeps a
-    /// speaker from sending too far ahead of its receivers.
+    /// speaker from getting too far ahead of its receivers.
     pub fn has_got_at_least(&self, count: usize) -> Check {
         let found = self.wait(|arrived| (arrived.rest().len() >= count).then_some(()));
         found.ok_or_else(|| self.wrong(&format!("should have received {count} bytes"), b"..."))
@@ -118,7 +118,7 @@ impl Peer {
         self.inbox.look(|arrived| self.is_nothing(arrived.rest(), when))
     }
 
-    /// Waits for the end of the stream, and checks that no other bytes arrived before the end, not even a ⏎. Call this
+    /// Waits for the end of the stream and checks that no other bytes arrived before the end, not even a ⏎. Call this
     /// function for a program that has just been killed: when its stream ends, all its data has arrived.
     pub fn got_nothing_more(&self, when: &str) -> Check {
         self.is_nothing(&self.hears_until_closed()?, when)
@@ -180,7 +180,7 @@ impl Peer {
         ))
     }
 
-    /// Waits for the end of the connection. Returns the bytes that arrived before the end.
+    /// Waits until the connection ends. Returns the bytes that arrived before that.
     pub fn hears_until_closed(&self) -> Check<Vec<u8>> {
         let rest = self.inbox.wait(|arrived| {
             arrived.end?;
@@ -238,7 +238,7 @@ impl Peer {
         failure.with(Evidence { name, expected, before, rest, is_screen: false })
     }
 
-    /// Waits for at most `limit`, and returns whether bytes have arrived that the script has not accepted yet.
+    /// Waits for at most `limit` and returns whether bytes have arrived that the script has not accepted yet.
     pub(crate) fn has_got_anything(&self, limit: Duration) -> bool {
         self.inbox.wait_for(limit, |arrived| (!arrived.rest().is_empty()).then_some(())).is_some()
     }
@@ -260,6 +260,6 @@ pub enum Next {
     NotYet,
     /// The bytes differ from the expected bytes.
     Wrong,
-    /// The expected bytes have arrived; the value is the number of bytes.
+    /// The expected bytes have arrived; the value is their number.
     Right(usize),
 }

@@ -1,4 +1,4 @@
-//! Emulates a terminal like xterm: uses the crate vt100, and adds the features that vt100 lacks.
+//! Emulates a terminal like xterm: uses the crate vt100 and adds the features that vt100 lacks.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -18,10 +18,11 @@ const MAX_REPLIES: usize = 4096;
 const TAB: usize = 8;
 
 /// Characters that vt100 cannot handle, each with a replacement that no chat uses. vt100 does not show `\u{fffd}`, and
-/// panics if `\u{fe0f}` makes a character in the last column wide. In xterm, `\u{fe0f}` makes no character wide.
+/// panics if `\u{fe0f}` makes a character in the last column wide. In xterm, `\u{fe0f}` does not make any character
+/// wide.
 const STAND_INS: [(char, char); 2] = [('\u{fffd}', '\u{fffc}'), ('\u{fe0f}', '\u{fe01}')];
 
-/// A terminal, with the content of its screen and the position of its cursor.
+/// A terminal with its screen contents and its cursor position.
 pub struct Emulator {
     screen: vt100::Parser,
     inserts: bool,
@@ -126,7 +127,7 @@ impl Emulator {
         }
     }
 
-    /// Returns the lines in the last `scrollback` rows that have left the screen, and then the lines on the screen. For
+    /// Returns the lines in the last `scrollback` rows that have left the screen and then the lines on the screen. For
     /// each line, also returns whether it is the cursor's line.
     pub fn lines(&mut self, scrollback: usize) -> Vec<(String, bool)> {
         let (height, columns) = (usize::from(self.rows()), self.columns());
@@ -186,8 +187,8 @@ impl Emulator {
     }
 
     fn write(&mut self, bytes: impl AsRef<[u8]>) {
-        // Unlike `process`, `write_all` is compiled as part of vt100, with that crate's optimization level. The call
-        // of `write_all` never fails.
+        // Unlike `process`, `write_all` is compiled as part of vt100, with that crate's optimization level. The call to
+        // `write_all` never fails.
         let _ = self.screen.write_all(bytes.as_ref());
     }
 

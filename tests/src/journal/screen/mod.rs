@@ -1,8 +1,8 @@
 //! What a person sees on a terminal: the lines that are or were on its screen.
 //!
 //! A plain program prints one line after another, and each line counts as seen as often as it was printed. Other
-//! programs move the cursor, erase, and draw again. If a program draws again, a line counts as seen if it was ever on
-//! the screen. Drawing the line again does not count, but two copies on the screen at the same time do.
+//! programs move the cursor, erase, and redraw. For such a program, a line counts as seen if it was ever on the screen.
+//! Redrawing the line does not count, but two copies on the screen at the same time do.
 
 mod changes;
 mod effect;
@@ -22,8 +22,8 @@ use crate::journal::screen::emulator::Emulator;
 use crate::journal::screen::pieces::{Cutter, Piece};
 use crate::journal::screen::windows::{is_border, parts, without_borders};
 
-/// The time after which the screen of a program that shows nothing more counts as complete. A program may draw in
-/// several portions.
+/// If a program shows nothing more for this long, its screen counts as complete. A program may draw in several
+/// portions.
 const QUIET: Duration = Duration::from_millis(20);
 
 /// If a program shows more bytes than this, they count as a flood, and no more bytes are kept.
@@ -35,14 +35,14 @@ const MAX_LINES: usize = 100_000;
 /// The maximum length of a line that is kept without the emulation, in bytes.
 const MAX_LINE: usize = 1024 * 1024;
 
-/// The indices of the main screen and of the alternate screen.
+/// The indices of the main screen and the alternate screen.
 const MAIN: usize = 0;
 const ALTERNATE: usize = 1;
 
 /// A line that a person has seen.
 struct Line {
     text: String,
-    /// Whether the program may draw lines in any order, so that the position of the line in the list means little.
+    /// Whether the program may draw lines in any order. If it may, the line's position in the list means little.
     is_drawn: bool,
     /// Whether the script has accepted the line.
     is_taken: bool,
@@ -54,7 +54,7 @@ impl Line {
     }
 }
 
-/// A screen, and everything that a person has seen on it.
+/// A screen and everything that a person has seen on it.
 pub struct Screen {
     cutter: Cutter,
     emulator: Emulator,
@@ -70,7 +70,7 @@ pub struct Screen {
     /// Whether the cursor's line has changed since the cursor arrived there.
     is_changed: bool,
     /// The text of the cursor's line, if it was printed in one piece on an empty row. vt100 would lose characters that
-    /// do not fit in a cell, and lines that are longer than the screen.
+    /// do not fit in a cell and lines that are longer than the screen.
     printed: Option<String>,
     /// Whether the cursor has moved since the last text.
     has_moved: bool,
@@ -123,8 +123,8 @@ impl Screen {
         self.emulator.take_replies()
     }
 
-    /// Returns whether the program has only printed one line after another, so that each line is known as soon as it
-    /// ends.
+    /// Returns whether the program has only printed one line after another, in which case each line is known as soon as
+    /// it ends.
     pub fn is_plain(&self) -> bool {
         self.is_plain && !self.emulator.is_alternate()
     }
@@ -134,7 +134,7 @@ impl Screen {
         self.is_plain() || self.changed.is_none()
     }
 
-    /// Returns the cursor's line: a prompt, and the text that is typed after it.
+    /// Returns the cursor's line: a prompt and the text that is typed after it.
     pub fn prompt(&self) -> String {
         self.printed.clone().unwrap_or_else(|| self.emulator.line(self.emulator.row()))
     }
@@ -159,7 +159,7 @@ impl Screen {
         (before.iter().map(Line::text).collect(), after.iter().map(Line::text).collect())
     }
 
-    /// Accepts the next line that matches, and returns it.
+    /// Accepts the next line that matches and returns it.
     pub fn take(&mut self, matches: impl Fn(&str) -> bool) -> Option<String> {
         let fits = |line: &Line| fits(&line.text, line.is_drawn, &matches);
         let is_next =
@@ -197,7 +197,7 @@ impl Screen {
         self.was_seen(&matches) || self.emulator.lines(0).iter().any(|(line, _)| matches(line))
     }
 
-    /// Returns how many times a matching line was seen. For a program that draws, this is the number of copies on the
+    /// Returns how many times a matching line was seen. For a program that redraws, this is the number of copies on the
     /// screen or above it, but at least 1 if the line was ever there.
     pub fn count(&mut self, matches: impl Fn(&str) -> bool) -> usize {
         let is_seen = |line: &&Line| fits(&line.text, line.is_drawn, &matches).is_some();
@@ -212,7 +212,7 @@ impl Screen {
     }
 
     /// Returns the screen as a picture, line by line. A plain program's screen includes the lines that have scrolled
-    /// away. The screen of a full-screen program is shown without borders, and without most of its empty rows.
+    /// away. The screen of a full-screen program is shown without borders and most of its empty rows.
     pub fn picture(&mut self) -> Vec<String> {
         if self.is_plain() {
             let seen = self.seen.iter().map(|line| line.text.clone());

@@ -1,4 +1,4 @@
-//! Cuts a program's output into pieces: text, control characters and control sequences.
+//! Splits a program's output into pieces: text, control characters, and control sequences.
 
 /// The byte that begins a control sequence.
 const ESCAPE: u8 = 0x1b;
@@ -16,7 +16,7 @@ pub enum Piece {
     Control(u8),
     /// An escape sequence such as `ESC 7` or `ESC ( 0`, as its marks and its last byte.
     Escape(Vec<u8>, u8),
-    /// A control sequence such as `ESC [ 2 ; 5 H` or `ESC [ ? 25 l`, as its marks, its numbers and its last character.
+    /// A control sequence such as `ESC [ 2 ; 5 H` or `ESC [ ? 25 l`, as its marks, its numbers, and its last character.
     Sequence(Vec<u8>, Vec<u16>, char),
     /// An operating system command such as `ESC ] 0 ; title BEL`, as its fields.
     Command(Vec<Vec<u8>>),
@@ -24,7 +24,7 @@ pub enum Piece {
     Device(Vec<u8>),
 }
 
-/// Cuts bytes into pieces that do not depend on the portions in which the bytes arrive. Only text may be split into
+/// Splits bytes into pieces that do not depend on the portions in which the bytes arrive. Only text may be split into
 /// several pieces.
 #[derive(Default)]
 pub struct Cutter {
@@ -102,7 +102,7 @@ fn is_control(byte: u8) -> bool {
 #[derive(Default)]
 struct Found {
     pieces: Vec<Piece>,
-    /// Whether the sequence has ended, so that text may follow.
+    /// Whether the sequence has ended and text may follow.
     has_ended: bool,
     /// The device control string that has begun.
     device: Vec<u8>,
@@ -161,7 +161,7 @@ impl vte::Perform for Found {
 mod tests {
     use super::{Cutter, Piece};
 
-    /// Joins text pieces, because text may be cut anywhere.
+    /// Joins text pieces, because text may be split anywhere.
     fn joined(pieces: Vec<Piece>) -> Vec<Piece> {
         let mut joined: Vec<Piece> = Vec::new();
         for piece in pieces {

@@ -17,7 +17,7 @@ pub fn reply(piece: &Piece, state: &State) -> Option<Vec<u8>> {
         Piece::Sequence(marks, numbers, last) => sequence(marks, numbers, *last, state),
         Piece::Escape(marks, b'Z') if marks.is_empty() => Some(ATTRIBUTES.into()),
         Piece::Command(fields) => color(fields),
-        // A query for a setting, or for a terminfo entry. Both are unknown.
+        // A query for a setting or a terminfo entry. Both are unknown.
         Piece::Device(device) if device.starts_with(b"$q") => Some(b"\x1bP0$r\x1b\\".into()),
         Piece::Device(device) if device.starts_with(b"+q") => Some(b"\x1bP0+r\x1b\\".into()),
         _ => None,
@@ -50,7 +50,7 @@ fn sequence(marks: &[u8], numbers: &[u16], last: char, state: &State) -> Option<
     Some(reply.into_bytes())
 }
 
-/// The colors of text, background and cursor: light text on black.
+/// The colors of text, background, and cursor: light text on black.
 fn color(fields: &[Vec<u8>]) -> Option<Vec<u8>> {
     let fields: Vec<_> = fields.iter().map(Vec::as_slice).collect();
     let color = match fields[..] {

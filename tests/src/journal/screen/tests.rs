@@ -49,7 +49,7 @@ fn count(screen: &mut Screen, text: &str) -> usize {
     screen.count(|line| line == text)
 }
 
-/// Returns output that redraws everything: the lines from the first row on, and a prompt after them.
+/// Returns output that redraws everything: the lines from the first row on and a prompt after them.
 fn redraw(lines: &[&str]) -> String {
     format!("\x1b[H\x1b[2J{}\r\n> ", lines.join("\r\n"))
 }
@@ -60,7 +60,7 @@ fn a_plain_program_prints_lines() {
     assert_eq!(seen(&screen), ["one", "two", "", "one"]);
     assert_eq!(screen.prompt(), "> half");
     assert_eq!((count(&mut screen, "one"), count(&mut screen, "> half")), (2, 0));
-    // Each line is accepted once, and only in order.
+    // Each line is accepted only once and only in order.
     assert!(takes(&mut screen, "one") && takes(&mut screen, "one") && !takes(&mut screen, "one"));
     assert!(!takes(&mut screen, "two"));
 }
@@ -96,7 +96,7 @@ fn lines_that_scroll_away_count_from_the_first_one() {
 
 #[test]
 fn a_message_above_the_prompt_is_a_line_of_its_own() {
-    // The sequences with which readline, Node and Go's x/term erase the prompt.
+    // The sequences with which readline, Node, and Go's x/term erase the prompt.
     for above in
         ["\r\x1b[K", "\x1b[6D\x1b[J", "\x1b[1G\x1b[0K", "\x1b[6D      \x1b[6D", "\x1b[2K\r"]
     {
@@ -145,7 +145,7 @@ fn an_equal_line_may_leave_at_the_same_time() {
     }
 }
 
-/// A client with a region that scrolls, and a line below it for typing, with and without the alternate screen.
+/// A client with a scrolling region and an input line below it, with and without the alternate screen.
 #[test]
 fn a_scroll_region_shows_each_message_once() {
     for begin in ["\x1b[?1049h", "\x1b[2J"] {
@@ -188,7 +188,7 @@ fn drawing_the_same_lines_again_does_not_count() {
             if lines.len() > 4 {
                 lines.remove(0);
             }
-            // The program draws everything twice, and in portions.
+            // The program draws everything twice and in portions.
             let output = redraw(&lines).repeat(2);
             shows(&mut screen, output.as_bytes(), 9);
             screen.settle();

@@ -3,21 +3,21 @@
 /// The characters between two windows that are next to each other.
 const BORDERS: [char; 4] = ['│', '┃', '║', '|'];
 
-/// Returns the parts of a line between the borders of windows.
+/// Returns the parts of a line that are between window borders.
 pub fn parts(line: &str) -> Vec<String> {
     let parts: Vec<_> = line.split(BORDERS).collect();
-    // Often there is a space between a border and the text.
+    // There is often a space between a border and the text.
     let text = |part: &&str| part.strip_prefix(' ').unwrap_or(part).trim_end().to_owned();
     if parts.len() > 1 { parts.iter().map(text).collect() } else { Vec::new() }
 }
 
-/// Returns whether the line is only a border, or the empty inside of a window.
+/// Returns whether the line is only a border or the empty inside of a window.
 pub fn is_border(line: &str) -> bool {
     let is_drawn = |char| matches!(char, '\u{2500}'..='\u{257f}' | '+' | '-' | '=' | '|' | ' ');
     !line.trim().is_empty() && line.chars().all(is_drawn)
 }
 
-/// Returns the text between the borders in a line, or the whole line if it has no borders.
+/// Returns the text between a line's borders, or the whole line if it has no borders.
 pub fn without_borders(line: &str) -> String {
     if !line.contains(BORDERS) {
         return line.to_owned();

@@ -59,7 +59,7 @@ pub fn shows_messages(harness: &Harness) -> Check {
 /// Stage 5: The client sends typed lines and shows messages.
 pub fn talks(harness: &Harness) -> Check {
     let listener = harness.listener()?;
-    harness.step(&["type_messages"], "alice joins, and types a line");
+    harness.step(&["type_messages"], "alice joins and types a line");
     let alice = harness.client("alice", listener.address()?)?;
     let server = listener.accepts("server")?;
     server.says(WELCOME)?;

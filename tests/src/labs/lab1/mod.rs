@@ -1,4 +1,4 @@
-//! Lab 1: two people, and bytes as they arrive.
+//! Lab 1: two people and bytes as they arrive.
 
 mod client;
 mod server;
@@ -17,7 +17,7 @@ pub fn lab() -> Lab {
                  which part of the program should get the error if that fails?",
             )
             .hint(
-                "In `open_listener`, call `TcpListener::bind` with `address`, and return the \
+                "In `open_listener`, call `TcpListener::bind` with `address` and return the \
                  result, even if it is an error. Do not `unwrap`, and do not try another port.",
             )
             .server(server::listens),
@@ -31,7 +31,7 @@ pub fn lab() -> Lab {
             .hint(
                 "In `accept_clients`, call `TcpListener::accept` in a loop. Give each client a new \
                  number and its own thread, which runs `talk` and then `drain`. In `welcome`, only \
-                 push `WELCOME` (`Outbox::push`). In `send`, call `send_now` once, and return its \
+                 push `WELCOME` (`Outbox::push`). In `send`, call `send_now` once and return its \
                  result, but return 0 for `ErrorKind::WouldBlock`.",
             )
             .hint(
@@ -66,14 +66,14 @@ pub fn lab() -> Lab {
                  and which one must not?",
             )
             .hint(
-                "In `receive_messages`, create one `Messages` before the loop, and send an \
+                "In `receive_messages`, create one `Messages` before the loop and send an \
                  `Event::Said` (`Room::send`) for each message that `Messages::receive` returns. \
                  In `relay`, push `<127.0.0.1> hello` and a newline to every member whose number \
                  is not the speaker's.",
             )
             .hint(
-                "In `relay`, make the lines with the speaker's `ip`. Pass the lines to `log_all` \
-                 without their newlines, and join the lines with their newlines into one `Bytes`. \
+                "In `relay`, create the lines with the speaker's `ip`. Pass them to `log_all` \
+                 without their newlines. Then join them, with their newlines, into one `Bytes`. \
                  Push a `clone` of this `Bytes` to every other member. Does each client have its \
                  own number (stage 2)?",
             )
@@ -115,11 +115,11 @@ pub fn lab() -> Lab {
             .on(&[5])
             .hint(
                 "In how many ways can a user leave, and what does the server receive in each case? \
-                 Which byte, if any, comes after `quit`?",
+                 Which byte, if any, follows `quit`?",
             )
             .hint(
                 "`read_line` returns `None` for Ctrl-D and Ctrl-C. Both keys and a typed `quit` \
-                 must lead to the same call: `Terminal::leave` sends `quit` without a newline, and \
+                 must lead to the same call: `Terminal::leave` sends `quit` without a newline and \
                  shuts down the sending side.",
             )
             .hint(
@@ -131,10 +131,10 @@ pub fn lab() -> Lab {
         stage(8, "The server has two seats and frees them again", 12)
             .on(&[4, 6])
             .hint(
-                "When is a seat taken, and when is it free again, however its client leaves? Which \
-                 thread waits while a client is turned away, and for how long? When you close a \
-                 socket that holds unread bytes, what happens to the bytes that you have already \
-                 sent?",
+                "When is a seat taken, and when is it free again, no matter how its client leaves? \
+                 Which thread waits while a client is turned away, and for how long? When you \
+                 close a socket that holds unread bytes, what happens to the bytes that you have \
+                 already sent?",
             )
             .hint(
                 "In `accept_clients`, a seat is free again when `talk` has returned. In \
@@ -143,10 +143,10 @@ pub fn lab() -> Lab {
                  takes up to a second; which thread may wait that long?",
             )
             .hint(
-                "Make one `Arc<AtomicUsize>` before the loop. Call `fetch_add` before a thread \
-                 starts. Call `fetch_sub` in the thread after `talk`, and also if the thread \
-                 cannot be started. Compare the count with `seats`, not with 2. In `turn_away`, \
-                 spawn a thread whose `move` closure does everything.",
+                "Create one `Arc<AtomicUsize>` before the loop. Call `fetch_add` before a thread \
+                 starts. Call `fetch_sub` in the thread after `talk` and also if the thread cannot \
+                 be started. Compare the count with `seats`, not with 2. In `turn_away`, spawn a \
+                 thread whose `move` closure does everything.",
             )
             .server(server::has_two_seats),
         stage(9, "The server survives anything its clients do", 12)
@@ -159,7 +159,7 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "This stage tests `send` (stage 2) and `receive_messages` (stage 4) again. `send` \
-                 returns the number that `send_now` returns, and 0 for `ErrorKind::WouldBlock`: it \
+                 returns the number that `send_now` returns, or 0 for `ErrorKind::WouldBlock`: it \
                  neither tries again nor returns that error. `receive_messages` returns on `None`, \
                  passes errors up with `?`, and never unwraps.",
             )
@@ -178,7 +178,7 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "This stage tests `show_messages` and `connect` (stage 3) again. On `None`, return \
-                 `Ok(())`, and pass errors up with `?`. Then `main` tells the user and exits with \
+                 `Ok(())`; pass errors up with `?`. Then `main` tells the user and exits with \
                  status 1.",
             )
             .hint(
@@ -190,15 +190,15 @@ pub fn lab() -> Lab {
             .on(&[4])
             .hint(
                 "One read does not always return exactly one message. Where does a message end? \
-                 What must happen if a message is very long, or is not UTF-8?",
+                 What must happen if a message is very long or is not UTF-8?",
             )
             .hint(
                 "This stage tests `receive_messages` (stage 4) again. Leave the splitting to \
                  `Messages::receive`, which handles empty messages, `\\r`, original clients, bytes \
-                 that are not UTF-8, and the limit of 64 KiB.",
+                 that are not UTF-8, and the 64 KiB limit.",
             )
             .hint(
-                "Make one `Messages` before the loop: a second one would lose what the first has \
+                "Create one `Messages` before the loop: a second one would lose what the first has \
                  read. If a message is too long, `receive` returns an error; pass it up with `?`, \
                  and `talk` tells the client.",
             )
@@ -207,12 +207,12 @@ pub fn lab() -> Lab {
             .on(&[4, 5])
             .hint(
                 "Try your chat with `--seats 3` and three terminals side by side. Does anyone see \
-                 a line twice, or see a line of their own? Does a half-typed line stay intact?",
+                 a line twice or see their own line? Does a half-typed line stay intact?",
             )
             .hint(
-                "This stage needs no new function: it tests `relay` (stage 4), `show_messages` (3) \
-                 and `type_messages` (5) together. Show messages with `Screen::print`, because \
-                 `println!` breaks up the line that is being typed.",
+                "This stage needs no new function: it tests `relay` (stage 4), `show_messages` \
+                 (3), and `type_messages` (5) together. Show messages with `Screen::print`, \
+                 because `println!` breaks up the line that is being typed.",
             )
             .together(together::three_people_talk),
         stage(13, "People come and go", 4)
@@ -223,12 +223,12 @@ pub fn lab() -> Lab {
                  program exit?",
             )
             .hint(
-                "This stage needs no new function: it tests stages 6, 7, 8 and 10 together. A \
+                "This stage needs no new function: it tests stages 6, 7, 8, and 10 together. A \
                  client whose user leaves exits with status 0 (`Terminal::leave`). A client that \
-                 finds the room full, or loses its connection, exits with status 1.",
+                 finds the room full or loses its connection exits with status 1.",
             )
             .hint(
-                "`The chatroom is full` is a message like any other: print it, and read on to the \
+                "`The chatroom is full` is a message like any other: print it and read on to the \
                  end of the stream. After `show_messages` has returned, `main` does the rest.",
             )
             .together(together::people_come_and_go),

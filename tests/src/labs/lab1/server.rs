@@ -219,7 +219,7 @@ pub fn survives_its_clients(harness: &Harness) -> Check {
     harness
         .step(&["receive_messages", "accept_clients"], "dave connects and leaves without a word");
     server.peer("dave")?.closes();
-    harness.step(&["receive_messages", "accept_clients"], "erin joins, and talks to alice");
+    harness.step(&["receive_messages", "accept_clients"], "erin joins and talks to alice");
     let erin = joins(&server, "erin")?;
     talk(harness, &alice, &erin)?;
     talk(harness, &erin, &alice)?;

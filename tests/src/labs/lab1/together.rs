@@ -9,7 +9,7 @@ use crate::labs::lab1::wire::{FULL, WAYS_OUT, WELCOME, enters, enters_when_free,
 /// Stage 12: Three people talk.
 pub fn three_people_talk(harness: &Harness) -> Check {
     let server = harness.server_with(&["--seats", "3"])?;
-    harness.step(&["show_messages", "welcome"], "alice, bob and carol join");
+    harness.step(&["show_messages", "welcome"], "alice, bob, and carol join");
     let address = server.address();
     let alice = enters(harness, address, "alice", Terminal::Xterm)?;
     let bob = enters(harness, address, "bob", Terminal::Dumb)?;
@@ -87,7 +87,7 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
 /// Stage 14: Received text cannot control a terminal.
 pub fn text_controls_no_terminal(harness: &Harness) -> Check {
     let server = harness.server_with(&["--seats", "4"])?;
-    harness.step(&["show_messages", "welcome"], "alice, bob, carol and mallory join");
+    harness.step(&["show_messages", "welcome"], "alice, bob, carol, and mallory join");
     let address = server.address();
     let people = [
         harness.client_at("alice", address, Terminal::Xterm)?,

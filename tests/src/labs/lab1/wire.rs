@@ -1,4 +1,4 @@
-//! Wire format 1, and the steps of peers and people that use it.
+//! Wire format 1 and the steps for the peers and people that use it.
 
 use std::net::SocketAddr;
 use std::thread;
@@ -26,14 +26,14 @@ pub fn from(text: &str) -> String {
     format!("<127.0.0.1> {text}")
 }
 
-/// Connects a scripted peer, and waits until it has joined.
+/// Connects a scripted peer and waits until it has joined.
 pub fn joins(server: &Server, name: &str) -> Check<Peer> {
     let peer = server.peer(name)?;
     peer.hears(WELCOME)?;
     Ok(peer)
 }
 
-/// Starts a client, and waits until it has joined.
+/// Starts a client and waits until it has joined.
 pub fn enters(
     harness: &Harness,
     server: SocketAddr,

@@ -24,7 +24,7 @@ pub fn answers_nick(harness: &Harness) -> Check {
     server.says(&line)?;
     alice.sees(&line)?;
     let functions = &["answer_nick", "show_messages"];
-    harness.step(functions, "alice has joined; she should see `alice joined!` once, and no `NICK`");
+    harness.step(functions, "alice has joined; she should see `alice joined!` once and no `NICK`");
     alice.has_seen(0, "NICK")?;
     alice.has_seen(1, "alice joined!")?;
     // When the stream of a killed client ends, everything that the client sent has arrived. Alice has typed nothing
@@ -38,7 +38,7 @@ pub fn answers_nick(harness: &Harness) -> Check {
     bob.types("")?;
     bob.is_asked_for("nickname")?;
     let functions = &["answer_nick", "show_messages"];
-    harness.step(functions, "an original server lets bob in, and sends no newline");
+    harness.step(functions, "an original server lets bob in and sends no newline");
     bob.types("bob")?;
     let original = listener.accepts("original")?;
     original.sends("NICK")?;
@@ -154,7 +154,7 @@ pub fn ends_cleanly(harness: &Harness) -> Check {
     alice.sees(&refusal)?;
     alice.exits(1)?;
 
-    harness.step(functions, "the server is full, and refuses alice instead of sending `NICK`");
+    harness.step(functions, "the server is full and refuses alice instead of sending `NICK`");
     let alice = starts()?;
     let server = listener.accepts("server")?;
     let refusal = format!("Nickname refused: {}", harness.words(2));
@@ -163,7 +163,7 @@ pub fn ends_cleanly(harness: &Harness) -> Check {
     alice.sees(&refusal)?;
     alice.exits(1)?;
 
-    harness.step(&["answer_nick"], "alice joins, and stays");
+    harness.step(&["answer_nick"], "alice joins and stays");
     let alice = starts()?;
     let server = listener.lets_in("alice")?;
     alice.sees("Connected to server!")?;

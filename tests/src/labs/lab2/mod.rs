@@ -34,7 +34,7 @@ pub fn lab() -> Lab {
                  either. Return the reply.",
             )
             .hint(
-                "Do not call `Messages::receive` here: it skips an empty nickname, and waits \
+                "Do not call `Messages::receive` here: it skips an empty nickname and waits \
                  forever. Tell `handshake` how long to wait: `Some(patience)`. If it returns \
                  `None`, the client is gone, so return `Ok(None)`.",
             )
@@ -42,7 +42,7 @@ pub fn lab() -> Lab {
         stage(3, "The client replies with its nickname", 8)
             .hint(
                 "Which side sends first, and what can it send instead of `NICK`? What exactly is \
-                 the client's reply, and where are bytes kept that arrive right after `NICK`?",
+                 the client's reply, and where do you keep bytes that arrive right after `NICK`?",
             )
             .hint(
                 "In `answer_nick`, `Messages::handshake(None)` returns `NICK`. Reply with the \
@@ -64,17 +64,17 @@ pub fn lab() -> Lab {
             .hint(
                 "In `join`, first put the newcomer into `members`, then `broadcast` `alice \
                  joined!`, then push `Connected to server!` to the newcomer alone. Each line ends \
-                 with a newline. Return `true`. In `broadcast`, make `Bytes` from the text once, \
-                 and push a clone into the outbox of each member.",
+                 with a newline. Return `true`. In `broadcast`, create `Bytes` from the text once \
+                 and push a clone into each member's outbox.",
             )
             .hint(
                 "In `run_room`, `match` each event. For `Event::Join`, call `join` and send its \
                  result through the channel; ignore an error from this send. After the loop, flush \
-                 the outbox of every member, not only of the newcomer.",
+                 every member's outbox, not only the newcomer's.",
             )
             .hint(
                 "After `insert`, the map owns the newcomer. So clone the nickname before `insert`, \
-                 and get the newcomer's outbox again with `BTreeMap::get_mut`. \
+                 then get the newcomer's outbox again with `BTreeMap::get_mut`. \
                  `BTreeMap::values_mut` iterates over all members.",
             )
             .server(server::announces_a_newcomer),
@@ -86,15 +86,16 @@ pub fn lab() -> Lab {
                  her thread received the result of `join` (stage 4)?",
             )
             .hint(
-                "In `receive_messages`, send an `Event::Said` for each message, until \
+                "In `receive_messages`, send an `Event::Said` for each message until \
                  `Messages::receive` returns `None`. The client has already put `alice: ` in front \
                  of its message, so until stage 10 asks for more, `line` can be just the message \
                  and a newline.",
             )
             .hint(
                 "In `run_room`, find the speaker with `BTreeMap::get`; if there is none, do \
-                 nothing. Make a `line` from each message of the event, join all lines into one \
-                 `String`, and `broadcast` it. The flush at the end of the round sends the lines.",
+                 nothing. Create a `line` from each message in the event, join all lines into one \
+                 `String`, and `broadcast` it. The flush at the end of the round sends the \
+                 lines.",
             )
             .server(server::broadcasts_to_everyone),
         stage(6, "The client sends typed lines and shows messages", 9)
@@ -105,9 +106,10 @@ pub fn lab() -> Lab {
                  message, and how much of the message does it show?",
             )
             .hint(
-                "In `type_messages`, call `Terminal::read_line` in a loop, and send `alice: `, the \
-                 line and a newline with one `write_all`. Skip an empty line. Call `joined.wait()` \
-                 directly before you send: it waits for the server's first message.",
+                "In `type_messages`, call `Terminal::read_line` in a loop. Send `alice: `, the \
+                 line, and a newline with one `write_all`. Skip an empty line. Call \
+                 `joined.wait()` directly before you send: it waits for the server's first \
+                 message.",
             )
             .hint(
                 "Meanwhile `show_messages` (stage 3) shows messages: `Messages::receive` returns a \
@@ -131,14 +133,14 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "`BTreeMap::remove` returns the member; if it returns `None`, there is nothing to \
-                 announce. Push the `last_words` into the member's outbox. When `leave` ends, the \
-                 outbox is dropped, which sends these words and closes the connection.",
+                 announce. Push the `last_words` into the member's outbox. When `leave` returns, \
+                 the outbox is dropped, which sends these words and closes the connection.",
             )
             .server(server::announces_a_departure),
         stage(8, "The server refuses confusing nicknames", 8)
             .on(&[4, 5, 7])
             .hint(
-                "Which nicknames could be mistaken for another nickname, or for something else? Do \
+                "Which nicknames could be mistaken for another nickname or for something else? Do \
                  you count characters or bytes? Which clients are told about a refusal?",
             )
             .hint(
@@ -149,14 +151,14 @@ pub fn lab() -> Lab {
                  returns it; `receive` skips it.",
             )
             .hint(
-                "Push `Nickname refused: `, the reason and a newline into the newcomer's outbox, \
+                "Push `Nickname refused: `, the reason, and a newline into the newcomer's outbox, \
                  and return `false`, which `run_room` passes on to the newcomer's thread. Then the \
                  newcomer is dropped, which sends the line and closes the connection. The other \
                  clients must notice neither the refusal nor what the refused client says \
                  afterward.",
             )
             .server(server::refuses_bad_nicknames),
-        stage(9, "Silent and deaf clients hold up no other client", 7)
+        stage(9, "Silent and deaf clients do not delay others", 7)
             .on(&[4, 5, 7])
             .hint(
                 "Which thread of your server waits for the nickname, and for how long? What does a \
@@ -178,13 +180,13 @@ pub fn lab() -> Lab {
         stage(10, "No client can speak in another's name", 6)
             .on(&[5])
             .hint(
-                "How does the server know who is speaking: from the message, or from the connection? \
-                 Which lines can remain unchanged?",
+                "How does the server know who is speaking: from the message or from the \
+                 connection? Which lines can remain unchanged?",
             )
             .hint(
                 "In `line` (stage 5), only a message that begins with exactly the speaker's \
-                 nickname, a colon and a space remains unchanged. Put these in front of every \
-                 other message, including `Alice: hi`, `alice:hi`, `NICK` and `bob left!`.",
+                 nickname, a colon, and a space remains unchanged. Put these in front of every \
+                 other message, including `Alice: hi`, `alice:hi`, `NICK`, and `bob left!`.",
             )
             .hint(
                 "`str::strip_prefix` returns the text after `alice: `, or `None`. Put `alice: ` in \
@@ -200,7 +202,7 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "In `type_messages`, call `Terminal::leave`, without last words, both on `/quit` \
-                 and on a `None` from `read_line`. `answer_nick` returns a refusal, and `main` \
+                 and when `read_line` returns `None`. `answer_nick` returns a refusal, and `main` \
                  exits with status 1.",
             )
             .hint(
@@ -218,8 +220,8 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "This stage tests `ask_nickname` and `receive_messages` (stages 2 and 5) again. \
-                 Both must use the `Messages` that they get, and leave the splitting to it: a \
-                 second `Messages` would lose what the first has read.",
+                 Both must use the `Messages` that they receive and must leave the splitting to \
+                 it: a second `Messages` would lose what the first has read.",
             )
             .hint(
                 "Read the nickname with `handshake`: `receive` would treat a client without \
@@ -230,11 +232,11 @@ pub fn lab() -> Lab {
         stage(13, "Three people talk", 3)
             .on(&[5, 6])
             .hint(
-                "Try your chat with three terminals side by side. Does anyone see a line twice, or \
+                "Try your chat with three terminals side by side. Does anyone see a line twice or \
                  not at all? Does a half-typed line stay intact?",
             )
             .hint(
-                "This stage needs no new function: it tests `line` (stage 5), `show_messages` (3) \
+                "This stage needs no new function: it tests `line` (stage 5), `show_messages` (3), \
                  and `type_messages` (6) together. A speaker sees her own line once, when the \
                  server sends it back; the client itself does not print it.",
             )
@@ -246,17 +248,17 @@ pub fn lab() -> Lab {
         stage(14, "People come and go", 3)
             .on(&[7, 8, 11])
             .hint(
-                "Is a nickname always free again, however its owner leaves? Which clients show \
-                 `left!`, and with which status does each program exit?",
+                "Is a nickname always free again, no matter how its owner leaves? Which clients \
+                 show `left!`, and with which status does each program exit?",
             )
             .hint(
-                "This stage needs no new function: it tests `leave` (stage 7), `join` (8) and the \
+                "This stage needs no new function: it tests `leave` (stage 7), `join` (8), and the \
                  ways in which the client ends (11) together. A client whose user leaves exits \
-                 with status 0. A client that is refused, or loses its connection, exits with \
-                 status 1.",
+                 with status 0. A client that is refused or loses its connection exits with status \
+                 1.",
             )
             .hint(
-                "Do not change `main`: it makes the server exit with status 0 on Ctrl-C, and makes \
+                "Do not change `main`: it makes the server exit with status 0 on Ctrl-C and makes \
                  the client say that its server is gone.",
             )
             .together(together::people_come_and_go),

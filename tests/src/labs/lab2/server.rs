@@ -20,7 +20,7 @@ pub fn listens(harness: &Harness) -> Check {
     harness.step(&["open_listener"], "alice connects to the server");
     server.peer("alice")?;
     let port = server.address().port();
-    harness.step(&["open_listener"], "another server starts on the port of the first one");
+    harness.step(&["open_listener"], "another server starts on the first one's port");
     let second = harness.server_on_taken(port)?;
     second.fails_saying(&port.to_string())
 }
@@ -91,7 +91,7 @@ pub fn announces_a_newcomer(harness: &Harness) -> Check {
 /// Stage 5: The server broadcasts each message to everyone.
 pub fn broadcasts_to_everyone(harness: &Harness) -> Check {
     let server = harness.server()?;
-    harness.step(&["run_room"], "alice, bob and carol join");
+    harness.step(&["run_room"], "alice, bob, and carol join");
     let group = all_join(&server, &["alice", "bob", "carol"])?;
     for speaker in &group {
         let step = format!("{} says a line; all three should hear it", speaker.name());
@@ -264,13 +264,13 @@ pub fn refuses_bad_nicknames(harness: &Harness) -> Check {
     joins(&server, "Zoë")?;
     alice.hears("Zoë joined!")?;
     alice.hears("Zoë left!")?;
-    harness.step(&["leave", "join"], "alice leaves the room empty, and joins again");
+    harness.step(&["leave", "join"], "alice leaves the room empty and joins again");
     alice.closes();
     let alice = joins_when_free(&server, "alice")?;
     talk(harness, &alice, [&alice])
 }
 
-/// Stage 9: Silent and deaf clients hold up no other client.
+/// Stage 9: Silent and deaf clients do not delay others.
 pub fn waits_for_no_client(harness: &Harness) -> Check {
     harness.step(&["ask_nickname"], "three clients do not reply to `NICK`; alice and bob join");
     let impatient = harness.server_with(&["--handshake-timeout", "1"])?;

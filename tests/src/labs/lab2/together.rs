@@ -9,7 +9,7 @@ use crate::labs::lab2::wire::{WAYS_OUT, enters, joins};
 /// Stage 13: Three people talk.
 pub fn three_people_talk(harness: &Harness) -> Check {
     let server = harness.server()?;
-    harness.step(&["join", "show_messages"], "alice, bob and carol join");
+    harness.step(&["join", "show_messages"], "alice, bob, and carol join");
     let address = server.address();
     let alice = enters(harness, address, "alice", Terminal::Xterm)?;
     let bob = enters(harness, address, "bob", Terminal::Dumb)?;
@@ -89,7 +89,7 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
 /// Stage 15: Received text cannot control a terminal.
 pub fn text_controls_no_terminal(harness: &Harness) -> Check {
     let server = harness.server()?;
-    harness.step(&["show_messages", "join"], "alice, bob, carol and mallory join");
+    harness.step(&["show_messages", "join"], "alice, bob, carol, and mallory join");
     let address = server.address();
     let people = [
         enters(harness, address, "alice", Terminal::Xterm)?,

@@ -14,7 +14,7 @@ use crate::journal::terminal::Terminal;
 use crate::journal::timeout::TIMEOUT;
 use crate::labs::checks::{WayOut, enters_with_name, ways_out};
 
-/// Connects a scripted peer, and waits until it has joined.
+/// Connects a scripted peer and waits until it has joined.
 pub fn joins(server: &Server, nickname: &str) -> Check<Peer> {
     let peer = server.peer(nickname)?;
     peer.gets("NICK")?;

@@ -40,8 +40,7 @@ pub fn reads_frames_however_split(harness: &Harness) -> Check {
     harness.step(functions, "the server sends a frame one byte at a time");
     server.trickles(frame(&payloads[2]))?;
     ann.sees(&payloads[2])?;
-    harness
-        .step(functions, "the server sends a frame cut inside the header and inside the payload");
+    harness.step(functions, "the server sends a frame split inside the header and the payload");
     let parts = frame(&payloads[6]);
     let (begin, rest) = parts.split_at(29);
     let (middle, end) = rest.split_at(HEADER - 29 + 5);
@@ -73,14 +72,14 @@ pub fn reads_frames_however_split(harness: &Harness) -> Check {
 /// Stage 4: The client decides which lines are messages.
 pub fn talks(harness: &Harness) -> Check {
     let listener = harness.listener()?;
-    harness.step(&["type_messages"], "ann's client starts, and asks her for her name");
+    harness.step(&["type_messages"], "ann's client starts and asks her for her name");
     let ann = harness.client("ann", listener.address()?)?;
     ann.sees("Welcome to chatroom")?;
     ann.is_asked_for("name")?;
     ann.types("ann of the hill")?;
     let server = listener.accepts("server")?;
     let functions = &["type_messages"];
-    harness.step(functions, "ann types a line, an empty line and another line");
+    harness.step(functions, "ann types a line, an empty line, and another line");
     let (first, second) = (harness.words(2), harness.words(4));
     ann.types(&first)?;
     ann.types("")?;
@@ -118,7 +117,7 @@ pub fn shows_frames_while_typing(harness: &Harness) -> Check {
     harness.step(&["type_messages", "show_frames"], "ann ends the line that she is typing");
     ann.types(&end)?;
     server.gets_frame(format!("[ann] : {begin}{end}"))?;
-    harness.step(functions, "a payload of two lines arrives; it should not look like two messages");
+    harness.step(functions, "a two-line payload arrives; it should not look like two messages");
     let (words, forged) = (harness.words(2), format!("[cem] : {}", harness.words(2)));
     server.frames(format!("[bob] : {words}\n{forged}"))?;
     let fence = format!("[bob] : {}", harness.words(2));
@@ -158,7 +157,7 @@ pub fn ends_cleanly(harness: &Harness) -> Check {
             ann.exits(0)?;
         }
     }
-    harness.step(&["show_frames"], "ann joins, and sees a message");
+    harness.step(&["show_frames"], "ann joins and sees a message");
     let (ann, server) = client(harness, &listener, "ann")?;
     let payload = format!("[bob] : {}", harness.words(2));
     server.frames(&payload)?;

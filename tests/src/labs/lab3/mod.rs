@@ -18,11 +18,11 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "`encode` returns the payload's length in bytes (`str::len`), padded on the right \
-                 with spaces to exactly 64 bytes, and then the payload, without a newline. In \
+                 with spaces to exactly 64 bytes, followed by the payload, without a newline. In \
                  `type_messages`, the payload is `[ann] : hello`.",
             )
             .hint(
-                "In `type_messages`, call `Terminal::read_line` in a loop. Make the payload from \
+                "In `type_messages`, call `Terminal::read_line` in a loop. Create the payload from \
                  the name and the line, pass it to `frame::encode`, and send the result with one \
                  `write_all`.",
             )
@@ -30,8 +30,8 @@ pub fn lab() -> Lab {
         stage(2, "The client reads frames however they are split", 15)
             .hint(
                 "A read returns what has arrived, not what you asked for. How do you know that you \
-                 have the whole header, and the whole payload? Where are the bytes of the next \
-                 frame kept in the meantime?",
+                 have the whole header and the whole payload? Where do you keep the next frame's \
+                 bytes in the meantime?",
             )
             .hint(
                 "In `read_header`, call `read` in a loop, each time with the part of the header \
@@ -42,8 +42,8 @@ pub fn lab() -> Lab {
             .hint(
                 "In `payload_length`, convert the header to text, trim the spaces, and `parse` the \
                  rest. `String::from_utf8_lossy` turns the payload into text. In `show_frames`, \
-                 make one `BufReader` before the loop; a second one would lose what the first has \
-                 read.",
+                 create one `BufReader` before the loop; a second one would lose what the first \
+                 has read.",
             )
             .client(client::reads_frames_however_split),
         stage(3, "The server relays frames to the other clients", 18)
@@ -52,21 +52,21 @@ pub fn lab() -> Lab {
                  client must not receive the frame? When are the pushed bytes sent?",
             )
             .hint(
-                "In `talk`, send `Event::Joined`, call `receive_frames`, and send `Event::Left`. In \
-                 `receive_frames`, send an `Event::Said` for each payload that `frame::read` \
+                "In `talk`, send `Event::Joined`, call `receive_frames`, and send `Event::Left`. \
+                 In `receive_frames`, send an `Event::Said` for each payload that `frame::read` \
                  returns, and call `reader.restart()` after each frame.",
             )
             .hint(
                 "In `run_room`, `match` each event: insert into `members`, `relay`, or remove. \
                  After the last event of a round, `flush` every outbox. In `relay`, pass the \
-                 payloads to `log_all`, make a frame of each payload (`frame::encode`), and push \
-                 the frames to everyone but the speaker.",
+                 payloads to `log_all`, create a frame for each payload (`frame::encode`), and \
+                 push the frames to everyone but the speaker.",
             )
             .server(server::relays_frames),
         stage(4, "The client decides which lines are messages", 5)
             .on(&[1])
             .hint(
-                "Which line is not a message: an empty one, or one that only mentions \
+                "Which line is not a message: an empty one or one that only mentions \
                  `!DISCONNECT`? Is the name sent exactly as it was typed?",
             )
             .hint(
@@ -90,7 +90,7 @@ pub fn lab() -> Lab {
         stage(6, "Only a client that says !DISCONNECT is released", 8)
             .on(&[3])
             .hint(
-                "Is `!DISCONNECT` the last word of a sentence, or the whole message? Which clients \
+                "Is `!DISCONNECT` the last word of a sentence or the whole message? Which clients \
                  still receive that message, and which receive a frame right after it?",
             )
             .hint(
@@ -103,37 +103,37 @@ pub fn lab() -> Lab {
             .on(&[2, 4])
             .hint(
                 "A user can leave in three ways: what does the server receive in each case? What \
-                 does your client do when the server closes the connection, or sends bytes that \
-                 are not frames?",
+                 does your client do when the server closes the connection or sends bytes that are \
+                 not frames?",
             )
             .hint(
                 "In `type_messages` (stage 1), call `Terminal::leave` both on a `!DISCONNECT` line \
-                 and on a `None` from `read_line`, and pass it `[ann] : !DISCONNECT` as a frame. \
-                 Do not send this frame twice.",
+                 and when `read_line` returns `None`, and pass it `[ann] : !DISCONNECT` as a \
+                 frame. Do not send this frame twice.",
             )
             .hint(
-                "In `show_frames` (stage 2), return `Ok(())` when `frame::read` returns `None`, \
-                 and pass an error up with `?`. `main` tells the user, and exits with status 1, or \
-                 with status 0 after `Terminal::leave`. Do not end the client in any other way.",
+                "In `show_frames` (stage 2), return `Ok(())` when `frame::read` returns `None`; \
+                 pass an error up with `?`. `main` tells the user and exits with status 1, or with \
+                 status 0 after `Terminal::leave`. The client must not exit in any other way.",
             )
             .client(client::ends_cleanly),
         stage(8, "The server counts bytes, not characters", 6)
             .on(&[3])
             .hint(
                 "é is one character and two bytes. Which of the two does your header count? What \
-                 must the server do with bytes that are not UTF-8, and with an empty payload?",
+                 must the server do with bytes that are not UTF-8 and with an empty payload?",
             )
             .hint(
                 "This stage tests `encode` and `read` (stages 1 and 2) in the server. `str::len` \
                  counts bytes. `String::from_utf8_lossy` replaces an invalid byte with U+FFFD, \
-                 which has three bytes, so make the new header after the replacement.",
+                 which has three bytes, so create the new header after the replacement.",
             )
             .hint(
-                "An empty payload is a payload, and is relayed. A payload of exactly `MAX_PAYLOAD` \
-                 bytes is valid; only a longer one is an error.",
+                "An empty payload is still a payload and is relayed. A payload of exactly \
+                 `MAX_PAYLOAD` bytes is valid; only a longer one is an error.",
             )
             .server(server::counts_bytes),
-        stage(9, "Bad frames and deaf clients harm no other client", 10)
+        stage(9, "Bad frames and deaf clients do not harm others", 10)
             .on(&[3])
             .hint(
                 "Which bad headers does `parse` accept? What does your code do with a length \
@@ -142,8 +142,8 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "In `payload_length` (stage 2), trim only spaces (`trim` also removes tabs and \
-                 newlines), and accept only digits, up to `MAX_PAYLOAD`. For anything else, return \
-                 `ErrorKind::InvalidData`; do not panic.",
+                 newlines), and accept only digits, and only a value up to `MAX_PAYLOAD`. For \
+                 anything else, return `ErrorKind::InvalidData`; do not panic.",
             )
             .hint(
                 "Pass errors up with `?` in `frame::read` and in `receive_frames`, but not in \
@@ -155,7 +155,7 @@ pub fn lab() -> Lab {
         stage(10, "The server counts active connections", 7)
             .on(&[3, 6])
             .hint(
-                "In which ways can a connection end, and do all of them lead to the same place in \
+                "In which ways can a connection end, and do all of them lead to the same point in \
                  your code? Is the number printed after the list has changed?",
             )
             .hint(
@@ -172,11 +172,11 @@ pub fn lab() -> Lab {
         stage(11, "Three people talk", 3)
             .on(&[3, 4, 5])
             .hint(
-                "Try your chat with three terminals side by side. Does anyone see a line twice, or \
-                 see a line of their own? Does a half-typed line stay intact?",
+                "Try your chat with three terminals side by side. Does anyone see a line twice or \
+                 see their own line? Does a half-typed line stay intact?",
             )
             .hint(
-                "This stage needs no new function: it tests `relay` (stage 3), `show_frames` (2) \
+                "This stage needs no new function: it tests `relay` (stage 3), `show_frames` (2), \
                  and `type_messages` (1) together. Show messages with `Screen::print`, because \
                  `println!` breaks up the line that is being typed.",
             )
@@ -188,14 +188,14 @@ pub fn lab() -> Lab {
                  do when a client is killed and says nothing?",
             )
             .hint(
-                "This stage needs no new function: it tests stages 6, 7, 9 and 10 together. For \
+                "This stage needs no new function: it tests stages 6, 7, 9, and 10 together. For \
                  `show_frames`, `[guest] : !DISCONNECT` is a payload like any other: print it and \
                  continue, because only the server obeys it.",
             )
             .hint(
                 "A client whose user leaves exits with status 0 (`Terminal::leave`). A client that \
                  loses its connection exits with status 1, through `main`. Do not change `main`: \
-                 it ends the server on Ctrl-C.",
+                 it stops the server on Ctrl-C.",
             )
             .together(together::people_come_and_go),
         stage(13, "Received text cannot control a terminal", 3)

@@ -10,7 +10,7 @@ pub fn relays_frames(harness: &Harness) -> Check {
     let server = harness.server()?;
     let functions = &["run_room", "relay", "talk"];
     harness
-        .step(functions, "ann, bob and cem join; each sends a frame, which the others should get");
+        .step(functions, "ann, bob, and cem join; each sends a frame that the others should get");
     let room = all_join(&server, &["ann", "bob", "cem"])?;
     let [ann, bob, cem] = &room[..] else { return Ok(()) };
     let functions = &["relay", "run_room", "receive_frames"];
@@ -142,7 +142,7 @@ pub fn counts_bytes(harness: &Harness) -> Check {
     talk(harness, ann, &[bob])
 }
 
-/// Stage 9: Bad frames and deaf clients harm no other client.
+/// Stage 9: Bad frames and deaf clients do not harm others.
 pub fn survives_bad_frames(harness: &Harness) -> Check {
     let server = harness.server()?;
     harness.step(&["run_room", "relay"], "ann and bob join");

@@ -10,7 +10,7 @@ use crate::labs::lab3::wire::{WAYS_OUT, active, enters, gather};
 pub fn three_people_talk(harness: &Harness) -> Check {
     let server = harness.server()?;
     let address = server.address();
-    harness.step(&["relay", "show_frames"], "ann, bob and cem join");
+    harness.step(&["relay", "show_frames"], "ann, bob, and cem join");
     let ann = enters(harness, address, "ann", Terminal::Xterm)?;
     let bob = enters(harness, address, "bob", Terminal::Dumb)?;
     let cem = enters(harness, address, "cem", Terminal::Dumb)?;
@@ -62,7 +62,7 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
         let guest = enters(harness, address, "guest", Terminal::Dumb)?;
         server.prints(&active(3))?;
         gather(&[("ann", &ann), ("bob", &bob), ("guest", &guest)])?;
-        let step = format!("guest {what}; ann and bob should see `!DISCONNECT`, and stay");
+        let step = format!("guest {what}; ann and bob should see `!DISCONNECT` and stay");
         harness.step(&["receive_frames", "show_frames", "run_room"], &step);
         way(&guest)?;
         ann.sees("[guest] : !DISCONNECT")?;
@@ -96,7 +96,7 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
 pub fn text_controls_no_terminal(harness: &Harness) -> Check {
     let server = harness.server()?;
     let address = server.address();
-    harness.step(&["relay", "show_frames"], "ann, bob, cem and mallory join");
+    harness.step(&["relay", "show_frames"], "ann, bob, cem, and mallory join");
     let ann = enters(harness, address, "ann", Terminal::Xterm)?;
     let bob = enters(harness, address, "bob", Terminal::Dumb)?;
     let cem = enters(harness, address, "cem", Terminal::Dumb)?;

@@ -1,4 +1,4 @@
-//! Wire format 3: a header of 64 bytes with the payload's length in bytes, and then the payload.
+//! Wire format 3: a 64-byte header that contains the payload's length in bytes, then the payload.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -36,14 +36,14 @@ impl Peer {
     }
 }
 
-/// Connects scripted peers, and waits until each has joined.
+/// Connects scripted peers and waits until each has joined.
 pub fn all_join(server: &Server, names: &[&str]) -> Check<Vec<Peer>> {
     let peers = names.iter().map(|name| server.peer(name)).collect::<Check<Vec<_>>>()?;
     settle(&peers.iter().collect::<Vec<_>>())?;
     Ok(peers)
 }
 
-/// Waits until each of the peers has joined.
+/// Waits until each peer has joined.
 ///
 /// This wire format has no welcome: only a message from another peer shows that a peer has joined. So another peer
 /// calls each newcomer until the newcomer receives the call. At the end, all peers skip the calls.
@@ -94,7 +94,7 @@ pub fn client(harness: &Harness, listener: &Listener, name: &str) -> Check<(Pers
     Ok((person, listener.accepts("server")?))
 }
 
-/// Starts a client, and answers its prompt for a name. This wire format has no welcome: see [`gather`].
+/// Starts a client and answers its prompt for a name. This wire format has no welcome: see [`gather`].
 pub fn enters(
     harness: &Harness,
     server: SocketAddr,
@@ -104,7 +104,7 @@ pub fn enters(
     enters_with_name(harness, server, name, terminal, "name")
 }
 
-/// Waits until each of the people has joined: they call each other until each sees all the other names.
+/// Waits until everyone has joined: they call each other until each sees all the other names.
 pub fn gather(people: &[(&str, &Person)]) -> Check {
     let begin = people.first().map(|(_, person)| person.now());
     for (name, newcomer) in people {

@@ -44,8 +44,7 @@ pub fn joins_and_talks(harness: &Harness) -> Check {
     server.sends(end)?;
     alice.sees(&format!("[{room}] carol: {second}"))?;
     let functions = &["show", "read_reply"];
-    harness
-        .step(functions, "the server sends a text of two lines; it should look like one message");
+    harness.step(functions, "the server sends a two-line text; it should look like one message");
     let forged = format!("[{room}] carol: {}", harness.words(3));
     server.sends(chat(31, "bob", &format!("{first}\n{forged}")))?;
     alice.sees(&format!("[{room}] bob: {first}"))?;
@@ -86,10 +85,10 @@ pub fn joins_and_talks(harness: &Harness) -> Check {
     bob.is_asked_for("name")
 }
 
-/// Stage 11: The client carries out commands.
+/// Stage 11: The client runs commands.
 pub fn obeys_commands(harness: &Harness) -> Check {
     let listener = harness.listener()?;
-    harness.step(&["type_requests", "show"], "alice joins two rooms, and says a line");
+    harness.step(&["type_requests", "show"], "alice joins two rooms and says a line");
     let (alice, server) = client_in(harness, &listener, "one", 1)?;
     lets_in(&alice, &server, "two", 2)?;
     let says_in = |room_ref: i64| -> Check {
@@ -98,7 +97,7 @@ pub fn obeys_commands(harness: &Harness) -> Check {
         gets_chat(&server, room_ref, &line)
     };
     says_in(2)?;
-    let step = "alice types `/nonsense`, `/room one` and a line; only the line is sent";
+    let step = "alice types `/nonsense`, `/room one`, and a line; only the line is sent";
     harness.step(&["type_requests", "obey"], step);
     alice.types("/nonsense")?;
     alice.types("/room one")?;
@@ -117,7 +116,7 @@ pub fn obeys_commands(harness: &Harness) -> Check {
         "alice types a line; it should be sent to the room that she is still in",
     );
     says_in(2)?;
-    harness.step(&["obey", "show"], "alice types `/helo` and words");
+    harness.step(&["obey", "show"], "alice types `/helo` and text");
     let greeting = harness.words(2);
     alice.types(&format!("/helo {greeting}"))?;
     server.gets_lines(&[&format!("HELO {greeting}")])?;

@@ -17,7 +17,7 @@ pub fn reports_errors(harness: &Harness) -> Check {
     let bob = server.peer("bob")?;
     let elsewhere = bob.joins_room(&harness.words(2), address)?;
     let functions = &["next_line"];
-    harness.step(functions, "alice sends two lines of nonsense; she should get error 1, only once");
+    harness.step(functions, "alice sends two lines of nonsense; she should get error 1 only once");
     alice.sends("HELLO?\nis there anybody\n\n")?;
     alice.hears_error(1)?;
     harness.step(functions, "alice greets; no other error should arrive first");
@@ -74,7 +74,7 @@ pub fn reports_errors(harness: &Harness) -> Check {
     harness.step(&["join"], "frank joins one room too many; he should get error 6");
     frank.asks_to_join("101", "frank")?;
     frank.hears_error(6)?;
-    harness.step(&["join", "take_out"], "frank leaves a room, and joins another one");
+    harness.step(&["join", "take_out"], "frank leaves a room and joins another one");
     frank.asks_to_leave(first)?;
     frank.is_out(first)?;
     frank.hears_left(first.room_ref, "frank")?;

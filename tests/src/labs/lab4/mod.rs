@@ -19,10 +19,10 @@ pub fn lab() -> Lab {
                  Which lines does the reply have, and what follows each colon?",
             )
             .hint(
-                "In `next_line`, if `put_back` holds a line, return that line. Otherwise clear \
-                 `bytes`, and call `BufRead::read_until`, which reads into `bytes` up to and \
-                 including the newline, however many reads that takes, and leaves the bytes after \
-                 the newline in the reader. Bytes without a newline at the end are not a line.",
+                "In `next_line`, if `put_back` holds a line, return that line. Otherwise, clear \
+                 `bytes` and call `BufRead::read_until`. It reads into `bytes` up to and including \
+                 the newline, no matter how many reads that takes, and leaves the bytes after the \
+                 newline in the reader. Bytes without a newline at the end are not a line.",
             )
             .hint(
                 "In `greet`, `Hall::client` returns the client, with the server's address as this \
@@ -40,21 +40,21 @@ pub fn lab() -> Lab {
             .hint(
                 "In `field`, pass the next line to `value`. In `read_join`, call `Lines::field` \
                  for each line, in the order of the wire format. In `Hall::join`, find the \
-                 reference in `room_refs`, or use the next one; put the client into the room; \
+                 reference in `room_refs` or use the next one; put the client into the room; \
                  `tell` it `Reply::Joined` (`join_id` is its `id`); then `announce`.",
             )
             .hint(
                 "In `join`, update `room_refs`, the room's `members`, the client's own `rooms` and \
                  its `name`, and `last_room_ref`. In `say`, call `push_said` if `said` belongs to \
-                 another room; then set the room of `said`, and let `write_chat` append the \
-                 message to the text of `said`.",
+                 another room; then set the room of `said` and let `write_chat` append the message \
+                 to the text of `said`.",
             )
             .server(server::join_adds_to_a_room),
         stage(3, "CHAT sends a message to everyone in the room", 10)
             .on(&[2])
             .hint(
                 "Which clients are in the room, and is the speaker one of them? Which name is sent \
-                 with the message? Which line ends a text of several lines?",
+                 with the message? Which line ends a multiline text?",
             )
             .hint(
                 "In `text`, read the first line with `field` and the others with `next_line`, up \
@@ -76,8 +76,8 @@ pub fn lab() -> Lab {
             .hint(
                 "In `read_leave`, read `JOIN_ID`, then `CLIENT_NAME`, and only then check both \
                  numbers with `number`. In `Hall::leave`, always `tell` the client `Reply::Left`, \
-                 with the `JOIN_ID` of the request. Only if the client is in that room, \
-                 `announce`, then `take_out`.",
+                 with the request's `JOIN_ID`. Only if the client is in that room, `announce`, \
+                 then `take_out`.",
             )
             .hint(
                 "In `take_out`, call `push_said` while the client is still a member. Then remove \
@@ -86,22 +86,22 @@ pub fn lab() -> Lab {
                  `Hall::room` finds a room by its reference.",
             )
             .server(server::leave_removes_from_a_room),
-        stage(5, "Rooms stay separate, and no message comes twice", 8)
+        stage(5, "Rooms stay separate; no message arrives twice", 8)
             .on(&[3, 4])
             .hint(
-                "Is there one list of members, or one list for each room? What changes when a \
+                "Is there one list of members or one list for each room? What changes when a \
                  client joins twice? If a client still uses the number of a room that is gone, \
                  which messages could it receive?",
             )
             .hint(
                 "This stage needs no new function, only more code in `join` and `take_out`. A \
-                 second JOIN gets the same `Reply::Joined`, and no announcement. A client keeps \
-                 the name of its first JOIN.",
+                 second JOIN gets the same `Reply::Joined` and no announcement. A client keeps the \
+                 name of its first JOIN.",
             )
             .hint(
                 "A new room gets `last_room_ref` plus 1, never the number of rooms. `take_out` \
                  removes an empty room from `rooms`, and its name from `room_refs`. A later JOIN \
-                 with the same name makes a new room.",
+                 with the same name creates a new room.",
             )
             .server(server::keeps_rooms_apart),
         stage(6, "A client that disconnects or vanishes leaves all rooms", 8)
@@ -112,8 +112,8 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "In `read_disconnect`, read `PORT`, then `CLIENT_NAME`. In `Hall::disconnect`, \
-                 `announce` and then `take_out` for each of the client's `rooms`. Then remove the \
-                 client from `clients`: dropping its outbox closes the connection.",
+                 call `announce` and then `take_out` for each of the client's `rooms`. Then remove \
+                 the client from `clients`: dropping its outbox closes the connection.",
             )
             .hint(
                 "Clone the list before the loop, because `take_out` changes it. After a \
@@ -146,13 +146,13 @@ pub fn lab() -> Lab {
             .on(&[4, 6])
             .hint(
                 "One read does not always return exactly one request, and a text arrives as bytes. \
-                 What may appear between two requests, or right before `⏎`? Which thread waits for \
-                 a client that stops in the middle of a request, or that does not read?",
+                 What may appear between two requests or right before `⏎`? Which thread waits for \
+                 a client that stops in the middle of a request or does not read?",
             )
             .hint(
                 "This stage needs no new function, only more code in `next_line`: `Vec::pop_if` \
                  removes each `\\r` at the end, and `String::from_utf8_lossy` accepts any bytes; \
-                 `read_line` and `lines` accept only UTF-8. Make one `Lines` for each connection, \
+                 `read_line` and `lines` accept only UTF-8. Create one `Lines` for each connection \
                  and read only through it. `value` skips the spaces after the colon.",
             )
             .hint(
@@ -161,20 +161,20 @@ pub fn lab() -> Lab {
                  `Hall::disconnect` (stage 6) tells the room.",
             )
             .server(server::finds_messages_however_split),
-        stage(9, "KILL_SERVICE ends the server", 4)
+        stage(9, "KILL_SERVICE stops the server", 4)
             .on(&[1, 2])
             .hint(
-                "What keeps the process alive: the listener, or a thread that still reads or waits? \
+                "What keeps the process alive: the listener or a thread that still reads or waits? \
                  Which clients are disconnected, and with which status does the process exit?",
             )
             .hint(
-                "In `kill`, call `Hall::flush`, then `common::exit` with 0: it ends all threads, \
-                 and the system closes all connections. End the server only if `from_anywhere` is \
-                 set, or if the client's `peer` is a loopback address.",
+                "In `kill`, call `Hall::flush`, then `common::exit` with 0: it stops all threads, \
+                 and the system closes all connections. Stop the server only if `from_anywhere` is \
+                 set or if the client's `peer` is a loopback address.",
             )
             .hint(
                 "`Hall::client` returns the client, which has the `peer`. Check `peer` with \
-                 `ip()`, `to_canonical` and `IpAddr::is_loopback`. For any other client, call \
+                 `ip()`, `to_canonical`, and `IpAddr::is_loopback`. For any other client, call \
                  `Hall::complain` with `Complaint::NOT_ALLOWED`.",
             )
             .server(server::ends_on_kill_service),
@@ -184,8 +184,8 @@ pub fn lab() -> Lab {
                  What could a user mistake the second line of a message for?",
             )
             .hint(
-                "Write `read_reply` like `read_request`: recognize the first line with `value`, \
-                 and read the others with `Lines::id`, `field` and `text`. In `show_replies`, make \
+                "Write `read_reply` like `read_request`: recognize the first line with `value` and \
+                 read the others with `Lines::id`, `field`, and `text`. In `show_replies`, create \
                  one `Lines::from_server` from a `BufReader` before the loop. Pass each reply to \
                  `Rooms::hear`, then to `show`. Show each error, then call `Rooms::hear_error`.",
             )
@@ -196,21 +196,21 @@ pub fn lab() -> Lab {
                  each line of a message, with two spaces in front of every line after the first.",
             )
             .client(client::joins_and_talks),
-        stage(11, "The client carries out commands", 6)
+        stage(11, "The client runs commands", 6)
             .on(&[10])
             .hint(
-                "To which room is plain text sent after `/room`, and after `/leave`? What does the \
+                "To which room is plain text sent after `/room` and after `/leave`? What does the \
                  server receive for each command? Which room does the client name when it shows a \
                  reply?",
             )
             .hint(
                 "In `obey`, look up the rooms with `Rooms::switch_to`, `list` and `find`; with an \
-                 empty name, `find` returns the current room. Before you look a room up, call \
+                 empty name, `find` returns the current room. Before you look up a room, call \
                  `wait_for_join`. `Sender::send` tells `Rooms` about each request, so a line that \
                  is typed after `/leave` is not sent to the old room.",
             )
             .hint(
-                "`/helo hi` sends `HELO hi`. On `/quit`, Ctrl-D and Ctrl-C, but not on `/kill`, \
+                "`/helo hi` sends `HELO hi`. On `/quit`, Ctrl-D, and Ctrl-C, but not on `/kill`, \
                  first call `Rooms::wait_a_moment` and then `Terminal::leave`, with \
                  `Request::Disconnect` as the last words. An unknown command sends nothing. Show \
                  your client's own replies with `Terminal::print`.",
@@ -225,8 +225,8 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "This stage needs no new function: it tests `Hall::say` (stage 2), `show_replies` \
-                 and `type_requests` (10) and `obey` (11) together. The room joined last is the \
-                 current room; `/room` switches to another one.",
+                 and `type_requests` (10), and `obey` (11) together. The last room that the user \
+                 joined is the current room; `/room` switches to another one.",
             )
             .hint(
                 "`show_replies` must show messages with `Screen::print`, because `println!` breaks \
@@ -237,16 +237,16 @@ pub fn lab() -> Lab {
         stage(13, "People come and go", 3)
             .on(&[6, 11])
             .hint(
-                "What do the other users see when one user leaves, or when a client is killed? How \
+                "What do the other users see when one user leaves or when a client is killed? How \
                  does each client end when the server ends?",
             )
             .hint(
                 "This stage needs no new function: it tests `Hall::disconnect` (stage 6), `kill` \
-                 (9) and the ways in which the client ends (10, 11) together. A client that loses \
+                 (9), and the ways in which the client ends (10, 11) together. A client that loses \
                  its connection to the server exits with status 1.",
             )
             .hint(
-                "A client whose user types `/kill` also exits with status 1: send the request, and \
+                "A client whose user types `/kill` also exits with status 1: send the request and \
                  continue. If the server does not refuse the request, `show_replies` sees the end \
                  of the stream, and `main` does the rest.",
             )

@@ -37,7 +37,7 @@ pub fn replies_to_helo(harness: &Harness) -> Check {
     alice.is_greeted(&second, address)?;
     alice.is_greeted(&first, address)?;
     // The starter already listens, so the report names no function.
-    harness.step(&[], "another server starts on the port of the first one");
+    harness.step(&[], "another server starts on the first one's port");
     let second = harness.server_on_taken(address.port())?;
     second.fails_saying(&address.port().to_string())
 }
@@ -70,7 +70,7 @@ pub fn join_adds_to_a_room(harness: &Harness) -> Check {
 /// Stage 3: CHAT sends a message to everyone in the room.
 pub fn chat_reaches_the_room(harness: &Harness) -> Check {
     let server = harness.server()?;
-    harness.step(&["join", "say"], "alice, bob and carol join a room");
+    harness.step(&["join", "say"], "alice, bob, and carol join a room");
     let members = all_join(&server, &harness.words(1), &["alice", "bob", "carol"])?;
     let peers: Vec<&Peer> = members.iter().map(|(peer, _)| peer).collect();
     for (peer, room) in &members {
@@ -92,7 +92,7 @@ pub fn chat_reaches_the_room(harness: &Harness) -> Check {
     for peer in &peers {
         peer.hears_chat(room.room_ref, "alice", &line)?;
     }
-    harness.step(&["text", "read_chat"], "alice sends a text of three lines");
+    harness.step(&["text", "read_chat"], "alice sends a three-line text");
     let lines = format!("{}\n{}\n{}", harness.words(2), "CHAT: 7", harness.words(2));
     alice.chats(*room, &lines)?;
     for peer in &peers {
@@ -132,7 +132,7 @@ pub fn leave_removes_from_a_room(harness: &Harness) -> Check {
     alice.hears_joined(again.room_ref, "carol")?;
     harness.step(&["leave"], "alice leaves with carol's JOIN_ID; it is still alice who leaves");
     alice.asks_to_leave(carols)?;
-    // The reply repeats the `JOIN_ID` of the request.
+    // The reply repeats the request's `JOIN_ID`.
     alice.is_out(carols)?;
     alice.hears_left(again.room_ref, "alice")?;
     carol.hears_left(again.room_ref, "alice")?;
@@ -140,7 +140,7 @@ pub fn leave_removes_from_a_room(harness: &Harness) -> Check {
     talk(harness, &carol, carols, &[&carol])
 }
 
-/// Stage 5: Rooms stay separate, and no message comes twice.
+/// Stage 5: Rooms stay separate; no message arrives twice.
 pub fn keeps_rooms_apart(harness: &Harness) -> Check {
     let server = harness.server()?;
     let address = server.address();
@@ -248,7 +248,7 @@ pub fn releases_a_client_everywhere(harness: &Harness) -> Check {
         let step = format!("guest joins both rooms, one of them twice, before it {what}");
         harness.step(&["join"], &step);
         let guest = server.peer("guest")?;
-        // The guest joins the two rooms in the opposite order to alice.
+        // The guest joins the two rooms in the opposite order from alice.
         guest.joins_room("two", address)?;
         alice.hears_joined(two.room_ref, "guest")?;
         guest.asks_to_join("two", "guest")?;
@@ -313,7 +313,7 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
     alice.sends("\n\nHELO blank\n\n")?;
     alice.is_greeted("blank", address)?;
     let functions = &["next_line", "field", "text"];
-    harness.step(functions, "alice sends fields with no or several spaces, and \\r before each ⏎");
+    harness.step(functions, "alice sends fields with no or several spaces and \\r before each ⏎");
     let Membership { room_ref, join_id } = room;
     alice.sends(format!(
         "CHAT:{room_ref}\r\nJOIN_ID:   {join_id}\r\nCLIENT_NAME:alice\r\nMESSAGE:{line}\r\n\r\n"
@@ -348,7 +348,7 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
     waits_for_no_client(harness, &server, [alice, bob], *room)
 }
 
-/// Checks that clients that read late, or not at all, do not hold up the two members of the room.
+/// Checks that clients that read late, or not at all, do not delay the room's two members.
 fn waits_for_no_client(
     harness: &Harness,
     server: &Server,
@@ -407,7 +407,7 @@ fn waits_for_no_client(
     Ok(())
 }
 
-/// Stage 9: `KILL_SERVICE` ends the server.
+/// Stage 9: `KILL_SERVICE` stops the server.
 pub fn ends_on_kill_service(harness: &Harness) -> Check {
     let server = harness.server()?;
     harness.step(&["kill"], "the server has started; it should listen only on 127.0.0.1");

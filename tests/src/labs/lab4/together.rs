@@ -10,7 +10,7 @@ use crate::labs::lab4::wire::{WAYS_OUT, enters, joins_room};
 pub fn three_people_in_two_rooms(harness: &Harness) -> Check {
     let server = harness.server()?;
     let address = server.address();
-    harness.step(&["join", "show"], "alice, bob and carol join red; bob and carol join blue");
+    harness.step(&["join", "show"], "alice, bob, and carol join red; bob and carol join blue");
     let alice = enters(harness, address, "alice", Terminal::Xterm)?;
     let bob = enters(harness, address, "bob", Terminal::Dumb)?;
     let carol = enters(harness, address, "carol", Terminal::Dumb)?;
@@ -91,7 +91,7 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
 pub fn text_controls_no_terminal(harness: &Harness) -> Check {
     let server = harness.server()?;
     let address = server.address();
-    harness.step(&["join", "show"], "alice, bob, carol and mallory join red");
+    harness.step(&["join", "show"], "alice, bob, carol, and mallory join red");
     let alice = enters(harness, address, "alice", Terminal::Xterm)?;
     let bob = enters(harness, address, "bob", Terminal::Dumb)?;
     let carol = enters(harness, address, "carol", Terminal::Dumb)?;

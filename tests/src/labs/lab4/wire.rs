@@ -16,7 +16,7 @@ use crate::labs::checks::{WayOut, enters_with_name, ways_out};
 /// The numbers that identify a client in a room that it has joined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Membership {
-    /// The reference of the room.
+    /// The room's reference.
     pub room_ref: i64,
     /// The number that the server has assigned to the client.
     pub join_id: i64,
@@ -85,7 +85,7 @@ impl Peer {
         Ok(Membership { room_ref, join_id })
     }
 
-    /// Joins a room under the peer's own name, and waits until the peer has joined.
+    /// Joins a room under the peer's own name and waits until the peer has joined.
     pub fn joins_room(&self, room: &str, server: SocketAddr) -> Check<Membership> {
         self.asks_to_join(room, self.name())?;
         let membership = self.is_in(room, server)?;
@@ -151,7 +151,7 @@ impl Peer {
         self.gets_field("ERROR_DESCRIPTION").map(|_| ())
     }
 
-    /// Sends a greeting, and waits for the reply. The reply is a barrier: when it arrives, the server has replied to
+    /// Sends a greeting and waits for the reply. The reply is a barrier: when it arrives, the server has replied to
     /// every earlier request.
     pub fn greets(&self, text: &str, server: SocketAddr) -> Check {
         self.sends_lines(&[&format!("HELO {text}")])?;
@@ -201,7 +201,7 @@ pub fn all_join(server: &Server, room: &str, names: &[&str]) -> Check<Vec<(Peer,
     Ok(members)
 }
 
-/// Starts a client, and answers its prompt for a name. The client is not in a room yet; see [`joins_room`].
+/// Starts a client and answers its prompt for a name. The client is not in a room yet; see [`joins_room`].
 pub fn enters(
     harness: &Harness,
     server: SocketAddr,
@@ -242,7 +242,7 @@ pub fn gets_join(server: &Peer, room: &str) -> Check {
     ])
 }
 
-/// Makes the scripted server reply to alice's request to join, and announce her in the room.
+/// Makes the scripted server reply to alice's request to join and announce her in the room.
 pub fn replies_to_join(server: &Peer, room: &str, room_ref: impl Display) -> Check {
     server.sends_lines(&[
         &format!("JOINED_CHATROOM: {room}"),

@@ -64,15 +64,15 @@ fn the_cursor_moves_to_a_place() {
 
 #[test]
 fn the_cursor_moves_relatively() {
-    // The cursor moves down, up, left and right.
+    // The cursor moves down, up, left, and right.
     shows("ab\x1b[Bc", &["ab", "  c"]);
     shows("\r\nab\x1b[Ac", &["  c", "ab"]);
     shows("abc\x1b[2DX", &["aXc"]);
     shows("a\x1b[3CX", &["a   X"]);
     shows("a\x1b[3aX\x1b[2eY", &["a   X", "", "     Y"]);
-    // The cursor moves to the beginning of the next line and of the previous line.
+    // The cursor moves to the beginning of the next line and to that of the previous line.
     shows("ab\x1b[2Ec\x1b[Fd", &["ab", "d", "c"]);
-    // The cursor moves to a column, and to a row.
+    // The cursor moves to a column and to a row.
     shows("\x1b[4Ga\x1b[2`b\x1b[3dc", &[" b a", "", "  c"]);
     // The cursor moves no further than the edge of the screen.
     shows("\x1b[99;99HX\x1b[99A\x1b[99DY", &["Y", "", "", "", "         X"]);

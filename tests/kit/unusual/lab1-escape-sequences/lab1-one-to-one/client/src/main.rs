@@ -1,5 +1,5 @@
 //! Unusual: moves the cursor with escape sequences, even on a dumb terminal, as Go's x/term does. The client edits the
-//! typed line, and asks the terminal where its cursor is.
+//! typed line and asks the terminal where its cursor is.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -35,7 +35,7 @@ impl Editor {
         Self { found, typed: Vec::new(), at: 0 }
     }
 
-    /// Moves to the beginning of the line, and erases it.
+    /// Moves to the beginning of the line and erases the line.
     fn erase(&self) -> String {
         format!("\x1b[{}D\x1b[J", PROMPT.len() + self.at)
     }
@@ -142,7 +142,7 @@ fn type_messages(mut stream: &TcpStream, editor: &Mutex<Editor>) {
     process::exit(0)
 }
 
-/// Returns why there are no more messages.
+/// Returns the reason why there are no more messages.
 fn show_messages(mut stream: &TcpStream, editor: &Mutex<Editor>) -> String {
     let (mut begun, mut buffer, mut ends_in_silence) = (Vec::new(), [0; 16384], None);
     loop {

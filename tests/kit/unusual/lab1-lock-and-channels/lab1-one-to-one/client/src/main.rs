@@ -1,4 +1,4 @@
-//! Unusual: both threads only report events to `main`, which does everything, one thing after another.
+//! Unusual: both threads only report events to `main`, which handles them one after another.
 
 use std::io::{self, Write};
 use std::net::{Shutdown, TcpStream};

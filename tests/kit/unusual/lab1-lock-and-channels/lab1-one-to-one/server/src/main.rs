@@ -34,7 +34,7 @@ impl Member {
     fn gets(&self, line: &Arc<str>) {
         let waiting = self.waiting.fetch_add(line.len(), Ordering::Relaxed) + line.len();
         if waiting > MAX_WAITING {
-            // The member's reader sees the end of the stream, and removes the member from the list.
+            // The member's reader sees the end of the stream and removes the member from the list.
             let _ = self.stream.shutdown(Shutdown::Both);
         } else {
             let _ = self.lines.send(Arc::clone(line));

@@ -120,7 +120,7 @@ impl Rooms {
     }
 }
 
-/// Takes the lines of the first complete message out of the input.
+/// Removes the lines of the first complete message from the input and returns them.
 fn message(input: &mut Vec<u8>) -> Option<Vec<String>> {
     loop {
         let text = String::from_utf8_lossy(input).into_owned();
@@ -285,7 +285,7 @@ fn main() {
             }
             continue;
         };
-        // Text is held back until the replies to all joins have arrived.
+        // Text is not sent until the replies to all joins have arrived.
         while !early.is_empty() && (rooms.asked == 0 || early[0].starts_with('/')) {
             let request = request(&early.remove(0), &name, &mut rooms, &terminal);
             let _ = writer.write_all(request.as_bytes());

@@ -24,12 +24,12 @@ struct Client {
     server: SocketAddr,
     input: Vec<u8>,
     output: VecDeque<u8>,
-    /// The values of the message that has begun, and the names of the fields that it must have.
+    /// The current message's values and the names of the fields that it must have.
     begun: Option<(Kind, Vec<String>)>,
     is_lost: bool,
     name: String,
     rooms: Vec<i64>,
-    /// The time until which the client can still receive its last messages, if it is leaving.
+    /// If the client is leaving: the time until which it can still receive its last messages.
     leaves: Option<Instant>,
     is_gone: bool,
 }
@@ -250,7 +250,7 @@ impl Chat {
         }
     }
 
-    /// Carries out the requests in the client's lines, up to the last complete line.
+    /// Processes the requests in the client's lines, up to the last complete line.
     fn answer(&mut self, id: i64) {
         while let Some(client) = self.clients.get_mut(&id) {
             if client.leaves.is_some() {
@@ -301,7 +301,7 @@ impl Chat {
         }
     }
 
-    /// Waits until a socket is ready, and handles it.
+    /// Waits until a socket is ready and handles it.
     fn turn(&mut self, listener: &TcpListener) {
         let mut waits = vec![PollFd::new(listener.as_fd(), PollFlags::POLLIN)];
         waits.extend(self.clients.values().map(|client| {

@@ -79,7 +79,7 @@ fn main() {
             let mut joins = 0;
             while let Some(event) = events.recv().await {
                 match event {
-                    // Text is held back until the replies to all joins have arrived.
+                    // Text is not sent until the replies to all joins have arrived.
                     Event::Typed(line) if joins > 0 && !line.starts_with('/') => early.push(line),
                     Event::Typed(line) => joins += usize::from(chat.typed(&line).await?),
                     Event::Leaves => return chat.leaves(events).await,
@@ -201,7 +201,7 @@ impl Chat {
                 ),
             },
         };
-        // If this write fails, the end of the stream arrives as well.
+        // If this write fails, an end-of-stream event also arrives.
         let _ = self.writer.write_all(request.as_bytes()).await;
         Ok(command == "/join")
     }

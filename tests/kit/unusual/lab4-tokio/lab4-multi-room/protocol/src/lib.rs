@@ -9,11 +9,11 @@ pub const MAX_LINE: usize = 64 * 1024;
 
 /// The reason why no message could be read.
 pub enum Trouble {
-    /// The number of the error, and its description.
+    /// The error number and description.
     Error(u32, String),
     /// A line or a text is longer than [`MAX_LINE`].
     TooLong,
-    /// The stream has ended, or is broken.
+    /// The stream has ended or is broken.
     Gone(io::Result<()>),
 }
 

@@ -28,7 +28,7 @@ struct Client {
     rooms: Vec<i64>,
     texts: UnboundedSender<Arc<str>>,
     waiting: Arc<AtomicUsize>,
-    /// The task that writes to the client, and the task that reads from it.
+    /// The task that writes to the client and the task that reads from it.
     tasks: Vec<AbortHandle>,
 }
 
