@@ -1,4 +1,4 @@
-//! The lab 2 client: sends its nickname when asked, and then shows and sends messages at the same time.
+//! The lab 2 client: sends its nickname when asked; then it shows and sends messages at the same time.
 
 use std::io::{self, Write};
 use std::net::TcpStream;
@@ -37,7 +37,7 @@ fn main() -> Result<()> {
     screen.end(chat(&stream, &nickname, &screen, &joined))
 }
 
-/// Receives messages, from the handshake to the end of the stream.
+/// Receives messages from the handshake to the end of the stream.
 fn chat(
     stream: &TcpStream,
     nickname: &str,
@@ -62,8 +62,8 @@ fn chat(
 ///
 /// Returns the first message after the nickname, or `None` if the server closes the connection instead. Neither `NICK`
 /// nor the nickname has a newline ([`Messages::handshake`]), and the server gets nothing else. Any other text in place
-/// of `NICK` is the server's refusal: the client does not reply to it, and the function returns it as the first
-/// message. The function prints nothing; [`chat`] shows the first message.
+/// of `NICK` is the server's refusal. The client does not reply to it; the function returns it as the first message.
+/// The function prints nothing; [`chat`] shows the first message.
 ///
 /// Stage 11 tests this function: a client that is refused, before or after `NICK`, shows the reason.
 fn answer_nick(
@@ -77,10 +77,10 @@ fn answer_nick(
 /// Stage 3: show each message that arrives, until the stream ends.
 ///
 /// Each message appears once, in order ([`Screen::print`]). The function returns when the server has closed the
-/// connection, or returns the error that ended the connection. Bytes that arrived together with the first message must
-/// not be lost.
+/// connection, or it returns the error that ended the connection. Bytes that arrived together with the first message
+/// must not be lost.
 ///
-/// Stage 13 tests this function, with three people: a half-typed line remains intact when a message appears.
+/// Stage 13 tests this function with three people: a half-typed line remains intact when a message appears.
 ///
 /// Stage 15 tests this function: a message may contain characters that would control a terminal; such characters must
 /// not reach the terminal unchanged.
@@ -88,22 +88,22 @@ fn show_messages(messages: &mut Messages, screen: &Screen) -> io::Result<()> {
     todo!("stage 3: show each message that arrives, until the stream ends")
 }
 
-/// Stage 6: send each line that is typed, as `alice: hello`.
+/// Stage 6: send each typed line as `alice: hello`.
 ///
-/// The server gets each line once, with the prefix and a newline, in order. An empty line is not a message. A line
-/// that is typed before the server's first message has arrived is sent only after that message, because otherwise the
-/// line could stick to the nickname. `joined` is set as soon as the server's first message has arrived.
+/// The server gets each line once, with the prefix and a newline, in order. An empty line is not a message. A line that
+/// is typed before the server's first message has arrived is sent only after that message; otherwise, the line could
+/// stick to the nickname. `joined` is set as soon as the server's first message has arrived.
 ///
-/// Stage 11 comes back to this function: a user can leave at any time, even while the server is silent, with `/quit`,
-/// Ctrl-D or Ctrl-C (for these keys, [`Terminal::read_line`] returns `None`). The server sees the end of the stream
+/// Stage 11 returns to this function: a user can leave at any time, even while the server is silent, with `/quit`,
+/// Ctrl-D, or Ctrl-C (for these keys, [`Terminal::read_line`] returns `None`). The server sees the end of the stream
 /// and no last words; the program exits with status 0 ([`Terminal::leave`]).
 ///
-/// Stage 14 tests this function, together with the server: people leave with `/quit`, Ctrl-D and Ctrl-C.
+/// Stage 14 tests this function together with the server: people leave with `/quit`, Ctrl-D, and Ctrl-C.
 fn type_messages(
     terminal: &mut Terminal,
     stream: &TcpStream,
     nickname: &str,
     joined: &OnceLock<()>,
 ) -> Result<()> {
-    todo!("stage 6: send each line that is typed, as alice: hello")
+    todo!("stage 6: send each typed line as alice: hello")
 }

@@ -50,7 +50,7 @@ fn main() -> Result<()> {
     screen.end(show_replies(&stream, &screen, &rooms))
 }
 
-/// Everything that is needed to send requests.
+/// Everything needed to send requests.
 struct Sender<'a> {
     stream: &'a TcpStream,
     rooms: &'a Rooms,
@@ -59,7 +59,7 @@ struct Sender<'a> {
 }
 
 impl Sender<'_> {
-    /// Sends a request, with one `write_all`, and remembers it.
+    /// Sends a request with one `write_all` and remembers it.
     fn send(&self, request: Request) -> io::Result<()> {
         self.rooms.ask(&request);
         let mut writer = self.stream;
@@ -72,15 +72,15 @@ impl Sender<'_> {
 /// Replies may arrive in pieces or together; each is shown once. Replies may have slightly longer lines than requests
 /// ([`Lines::from_server`]), because a server adds to the lines that it passes on.
 ///
-/// [`Rooms`] records each reply before it is shown, because the next line that is typed may go to a room that has just
-/// been joined ([`Rooms::hear`]). An error is shown with its description, and then recorded ([`Rooms::hear_error`]),
-/// because it may be the reply to a join.
+/// [`Rooms`] records each reply before it is shown, because the next typed line may go to a room that has just been
+/// joined ([`Rooms::hear`]). An error is shown with its description and then recorded ([`Rooms::hear_error`]), because
+/// it may be the reply to a join.
 ///
 /// The end of the stream is not an error. If the connection fails ([`Problem::Connection`]), that error is returned;
 /// [`Problem::TooLong`] is also an error, because the start of the next reply is unknown. After a
 /// [`Problem::Message`], the complaint is shown, and the stream continues.
 ///
-/// Stage 12 tests this function, with three people: a half-typed line remains intact ([`Screen::print`]).
+/// Stage 12 tests this function with three people: a half-typed line remains intact ([`Screen::print`]).
 ///
 /// Stage 14 tests this function: names and text may contain characters that would control a terminal. Such characters
 /// must appear on the screen as visible, harmless symbols.
@@ -101,39 +101,39 @@ fn show(reply: Reply, screen: &Screen, rooms: &Rooms) {
     todo!("stage 10: show one reply that is not an error")
 }
 
-/// Stage 10: send the lines that are typed.
+/// Stage 10: send the typed lines.
 ///
 /// [`Command::parse`] parses a line. A join is sent as a [`Request::Join`], and text as a [`Request::Chat`] to the
 /// current room; an empty line is not sent. The current room is unknown until the replies to all joins have arrived
-/// ([`wait_for_join`]). Then call [`Rooms::find`] with the time when the line was typed ([`Terminal::typed`]), to get
-/// the reference of the room and the `JOIN_ID`. If there is no room, the screen says why, and says that the text was
-/// not sent. [`Sender::send`] sends a request. [`obey`] (stage 11) handles all other commands.
+/// ([`wait_for_join`]). Then call [`Rooms::find`] with the time when the line was typed ([`Terminal::typed`]) to get
+/// the room's reference and the `JOIN_ID`. If there is no room, the screen says why and that the text was not sent.
+/// [`Sender::send`] sends a request. [`obey`] (stage 11) handles all other commands.
 ///
-/// Stage 11 comes back to this function: when the person leaves with `/quit`, Ctrl-D or Ctrl-C, the server gets
-/// [`Request::Disconnect`], and the program ends ([`Terminal::leave`]). Many servers understand only the first of
+/// Stage 11 returns to this function: when the person leaves with `/quit`, Ctrl-D, or Ctrl-C, the server gets
+/// [`Request::Disconnect`], and the program exits ([`Terminal::leave`]). Many servers understand only the first of
 /// several requests that arrive together, so this request must not immediately follow the previous request
 /// ([`Rooms::wait_a_moment`]).
 ///
-/// Stage 13 tests this function, together with the server: people leave with `/quit`, Ctrl-D and Ctrl-C.
+/// Stage 13 tests this function together with the server: people leave with `/quit`, Ctrl-D, and Ctrl-C.
 fn type_requests(terminal: &mut Terminal, sender: &Sender) -> Result<()> {
-    todo!("stage 10: send the lines that are typed")
+    todo!("stage 10: send the typed lines")
 }
 
-/// Stage 11: obey a command; join, text and `/quit` are handled elsewhere.
+/// Stage 11: obey a command; join, text, and `/quit` are handled elsewhere.
 ///
-/// `/leave [ROOM]`, `/helo TEXT` and `/kill` each send one request, and the client continues. `/room ROOM` and
+/// `/leave [ROOM]`, `/helo TEXT`, and `/kill` each send one request, and the client continues. `/room ROOM` and
 /// `/rooms` send nothing: they change or show [`Rooms`]. If the person is not in the room, a line on the screen says
 /// so, and nothing is sent.
 ///
 /// A [`Command::Help`] stands for a line that begins with `/` but is not a command: the help text is shown, and
 /// nothing is sent.
 ///
-/// `/leave`, `/room` and `/rooms` depend on the rooms, so they wait for the reply to a join, as text does.
+/// `/leave`, `/room`, and `/rooms` depend on the rooms, so they wait for the reply to a join, as text does.
 fn obey(command: Command, terminal: &Terminal, sender: &Sender) -> Result<()> {
-    todo!("stage 11: obey a command; join, text and /quit are handled elsewhere")
+    todo!("stage 11: obey a command; join, text, and /quit are handled elsewhere")
 }
 
-/// Waits for the reply to a pending join. Tells the person if the wait is long, and if the reply does not arrive.
+/// Waits for the reply to a pending join. Tells the person if the wait is long or the reply does not arrive.
 fn wait_for_join(terminal: &Terminal, rooms: &Rooms) {
     let Some(room) = rooms.awaited() else { return };
     let waiting = terminal.waiting_for(format!("the answer to /join {room}"));

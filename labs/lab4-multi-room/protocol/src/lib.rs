@@ -1,7 +1,7 @@
-//! The messages of the multi-room chat: lines of the form `NAME: value`, requests in one direction and replies in
-//! the other.
+//! The messages of the multi-room chat: lines of the form `NAME: value` that carry requests in one direction and
+//! replies in the other.
 //!
-//! Reading is lenient where the wire format allows it (spaces after the colon, `\r`, blank lines between messages)
+//! Reading is lenient where the wire format allows it (spaces after the colon, `\r`, and blank lines between messages)
 //! and strict otherwise. The reply to an invalid message is an error; then reading continues at the next line that
 //! begins a message.
 
@@ -21,9 +21,9 @@ use std::io;
 pub enum Problem {
     /// The lines are not a valid message; the connection can continue.
     Message(Complaint),
-    /// A line or a text is longer than the limit; tell the peer, and close the connection.
+    /// A line or a text is longer than the limit; tell the peer and close the connection.
     TooLong,
-    /// The connection failed, or ended within a message.
+    /// The connection failed or ended within a message.
     Connection(io::Error),
 }
 

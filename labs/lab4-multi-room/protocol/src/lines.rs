@@ -4,22 +4,22 @@ use std::io::{self, BufRead, ErrorKind, Read};
 
 use crate::{Complaint, Problem};
 
-/// The maximum length of a line, and also of the whole text of a chat message, in bytes.
+/// The maximum length of a line, and also of a chat message's whole text, in bytes.
 pub const MAX_LINE: usize = 64 * 1024;
 
-/// The maximum length of the name of a room or a client, in bytes.
+/// The maximum length of a room or client name, in bytes.
 const MAX_NAME: usize = 256;
 
-/// An upper bound for the number of bytes that a server adds to a line that it passes on.
+/// An upper bound on the number of bytes that a server adds to a line that it passes on.
 const ADDED: usize = 64;
 
-/// Reads lines. A line can be put back when it turns out to belong to the next message.
+/// Reads lines. A line can be put back when it turns out to be part of the next message.
 pub struct Lines<R> {
     reader: R,
     limit: usize,
     /// Tells the reader that the next line begins a message.
     begin: fn(&mut R),
-    /// The bytes of the line that is being read. The vector is kept, to save an allocation for each line.
+    /// The bytes of the line that is being read. The vector is kept to save an allocation for each line.
     bytes: Vec<u8>,
     put_back: Option<String>,
     /// Whether a line that did not begin a message has been reported. If so, lines are skipped until a line begins a
@@ -52,25 +52,26 @@ impl<R: BufRead> Lines<R> {
 
     /// Stage 1: return the next line, without its end.
     ///
-    /// A line ends with `\n`, wherever a read ends. A line without its `\n` is not complete, even if the rest takes a
-    /// minute to arrive. Bytes that have arrived after the `\n` are kept for the next call. If there is a line in
-    /// `put_back`, it is returned first. `None` means the end of the stream; bytes after the last `\n` are not a line.
+    /// A line ends with `\n`, no matter where a read ends. A line without its `\n` is not complete, even if the rest
+    /// takes a minute to arrive. Bytes that have arrived after the `\n` are kept for the next call. If there is a line
+    /// in `put_back`, it is returned first. `None` means the end of the stream; bytes after the last `\n` are not a
+    /// line.
     ///
-    /// Stage 7 comes back to this function: a line of more than `limit` bytes is [`Problem::TooLong`]. The function
-    /// returns this error before the line has ended, because the line may never end, and must not fill the memory. A
+    /// Stage 7 returns to this function: a line of more than `limit` bytes is [`Problem::TooLong`]. The function
+    /// returns this error before the line has ended, because the line may never end and must not fill the memory. A
     /// complete line must also pass the check in `short_enough`.
     ///
-    /// Stage 8 comes back to this function: every `\r` right before the `\n` is dropped. Bytes that are not UTF-8
-    /// become U+FFFD, and do not end the connection.
+    /// Stage 8 returns to this function: every `\r` right before the `\n` is dropped. Bytes that are not UTF-8 become
+    /// U+FFFD and do not end the connection.
     ///
     /// # Errors
-    /// Returns [`Problem::TooLong`], or an error of the connection.
+    /// Returns [`Problem::TooLong`] or a connection error.
     pub fn next_line(&mut self) -> Result<Option<String>, Problem> {
         todo!("stage 1: return the next line, without its end")
     }
 
     /// Returns the line, unless it would be longer than `limit` when it is written again. A line that is written has a
-    /// space after its first colon, and U+FFFD, which is three bytes long, in place of bytes that are not UTF-8.
+    /// space after its first colon; U+FFFD, which is three bytes long, replaces bytes that are not UTF-8.
     fn short_enough(&self, line: String) -> Result<String, Problem> {
         let is_longer = line.split_once(':').is_some_and(|(_, value)| !value.starts_with(' '));
         if line.len() + usize::from(is_longer) > self.limit {
@@ -84,9 +85,9 @@ impl<R: BufRead> Lines<R> {
     /// The function `value` finds the value in a line. If the stream ends before the line, the stream ends within a
     /// message (`cut_off`).
     ///
-    /// Stage 7 comes back to this function: if the next line is not this field, the field is missing, and the complaint
+    /// Stage 7 returns to this function: if the next line is not this field, the field is missing, and the complaint
     /// ([`Complaint::BAD_FIELD`]) names it. The line that arrived instead may begin the next message, so the next call
-    /// of [`Lines::next_line`] must return it again.
+    /// to [`Lines::next_line`] must return it again.
     ///
     /// # Errors
     /// Returns a complaint if the field is missing, the errors of [`Lines::next_line`], or the end of the stream as an
@@ -106,11 +107,11 @@ impl<R: BufRead> Lines<R> {
 
     /// Stage 3: return a text, which begins with the field `name`.
     ///
-    /// A blank line ends the text, and does not belong to it. No other line ends the text, even if that line looks like
-    /// a message. In the text, `\n` separates the lines.
+    /// A blank line ends the text and is not part of it. No other line ends the text, even if that line looks like a
+    /// message. In the text, `\n` separates the lines.
     ///
-    /// Stage 7 comes back to this function: a text of more than `limit` bytes is [`Problem::TooLong`], however
-    /// short its lines are, and whether or not it has ended.
+    /// Stage 7 returns to this function: a text of more than `limit` bytes is [`Problem::TooLong`], no matter how short
+    /// its lines are, and whether or not it has ended.
     ///
     /// # Errors
     /// See [`Lines::field`]; also [`Problem::TooLong`].
@@ -124,7 +125,7 @@ pub(crate) fn value<'a>(line: &'a str, name: &str) -> Option<&'a str> {
     Some(line.strip_prefix(name)?.strip_prefix(':')?.trim_start_matches(' '))
 }
 
-/// Checks a reference or an id in a request: it must be a number in decimal digits, and may be negative. The number
+/// Checks a reference or an id in a request: it must be a number in decimal digits and may be negative. The number
 /// remains text, so it may be arbitrarily large; spaces at its end are removed.
 pub(crate) fn number(field: &str, mut value: String) -> Result<String, Complaint> {
     value.truncate(value.trim_end().len());

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use crate::lines::value;
 use crate::{Complaint, Lines, Problem};
 
-/// A reply, or a chat message from a room. Its `Display` output is sent over the network.
+/// A reply or a chat message from a room. Its `Display` output is sent over the network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
     /// The reply to a greeting.
@@ -50,14 +50,14 @@ pub enum Reply {
     Unknown(String),
 }
 
-/// The reply to a greeting must contain a student ID, but no program uses this ID.
+/// The reply to a greeting must contain a student ID, but no program uses it.
 const STUDENT_ID: u32 = 0;
 
 /// Stage 10: read the next reply; `None` at the end of the stream.
 ///
 /// The first line says which reply it is; the fields follow in the order of the wire format. References and ids are
-/// text, without the spaces at their end, because other servers' numbers can be too large for any integer type. If the
-/// code of an error is not a number, it is read as 0. `address` accepts any IP and port that a server sends.
+/// text, without the spaces at their end, because other servers' numbers can be too large for any integer type. If an
+/// error's code is not a number, it is read as 0. `address` accepts any IP and port that a server sends.
 ///
 /// Blank lines between replies are skipped. Any other line that does not begin a reply is a [`Reply::Unknown`]: the
 /// server may be newer than this client, and the person wants to see the line.

@@ -1,4 +1,4 @@
-//! The lab 1 client: shows messages that arrive and sends lines that are typed, both at the same time.
+//! The lab 1 client: shows incoming messages and sends typed lines at the same time.
 
 use std::io::{self, Write};
 use std::net::TcpStream;
@@ -58,15 +58,15 @@ fn connect(address: (&str, u16)) -> io::Result<TcpStream> {
 
 /// Stage 3: show each message that arrives, until the stream ends.
 ///
-/// [`Messages::from_server`] finds the messages in the bytes of a connection, and may already hold the beginning of the
-/// next message. [`Messages`] recognizes our own server by its first line, which is [`WELCOME`] or begins with
-/// [`FULL`]. The person sees each message once, in order and immediately, on the [`Screen`]. When the server has closed
-/// the connection, this function returns.
+/// [`Messages::from_server`] finds the messages in a connection's bytes and may already hold the beginning of the next
+/// message. [`Messages`] recognizes our own server by its first line, which is [`WELCOME`] or begins with [`FULL`]. The
+/// person sees each message once, in order, and immediately, on the [`Screen`]. When the server has closed the
+/// connection, this function returns.
 ///
 /// Stage 10 tests this function: when the connection is lost, it returns the error. When this function returns, `main`
-/// tells the person what happened, and ends the program, even if no key is ever pressed again.
+/// tells the person what happened and exits, even if no key is ever pressed again.
 ///
-/// Stage 12 tests this function, with three people: a message does not break the line that is being typed.
+/// Stage 12 tests this function with three people: a message does not break the line that is being typed.
 ///
 /// Stage 14 tests this function: a message may contain characters that would control a terminal. Such characters must
 /// appear on the screen as visible, harmless symbols.
@@ -74,18 +74,18 @@ fn show_messages(stream: &TcpStream, screen: &Screen) -> io::Result<()> {
     todo!("stage 3: show each message that arrives, until the stream ends")
 }
 
-/// Stage 5: send each line that is typed, with a newline at its end.
+/// Stage 5: send each typed line with a newline at its end.
 ///
 /// [`Terminal::read_line`] waits for a line. The server gets each line as one message, in one piece; it gets nothing
 /// for an empty line. While nothing is typed, this function uses no processor time. If the connection is lost, the
 /// function returns the error.
 ///
-/// Stage 7 comes back to this function: a person leaves by typing `quit`, or by pressing Ctrl-D or Ctrl-C (for these
-/// keys, [`Terminal::read_line`] returns `None`). However the person leaves, the last bytes that the server gets are
+/// Stage 7 returns to this function: a person leaves by typing `quit` or by pressing Ctrl-D or Ctrl-C (for these keys,
+/// [`Terminal::read_line`] returns `None`). No matter how the person leaves, the last bytes that the server gets are
 /// `quit`, once and without a newline, because the original server compares them with exactly these four letters. Then
-/// the program ends ([`Terminal::leave`]).
+/// the program exits ([`Terminal::leave`]).
 ///
-/// Stage 13 tests this function, together with the server: people leave with `quit`, Ctrl-D and Ctrl-C.
+/// Stage 13 tests this function together with the server: people leave with `quit`, Ctrl-D, and Ctrl-C.
 fn type_messages(terminal: &mut Terminal, stream: &TcpStream) -> Result<()> {
-    todo!("stage 5: send each line that is typed, with a newline at its end")
+    todo!("stage 5: send each typed line with a newline at its end")
 }

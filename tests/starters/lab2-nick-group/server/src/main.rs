@@ -1,4 +1,4 @@
-//! The lab 2 server: a group of any size, and a handshake before a client joins.
+//! The lab 2 server: a group of any size and a handshake before a client joins.
 //!
 //! As in lab 1, each connection has a thread that reads from it, while the room owns the list of members and does all
 //! the sending. The handshake is new: a newcomer's thread waits for the room's answer.
@@ -73,16 +73,16 @@ fn main() -> Result<()> {
     })
 }
 
-/// Stage 1: open the listening socket, and announce it.
+/// Stage 1: open the listening socket and announce it.
 ///
 /// Returns a listener on `endpoint`; [`Endpoint::listen`] does what you wrote in lab 1. A server that can listen prints
 /// `SERVER WORKING` ([`print_line`]), in green if colors are visible ([`green`]). A server that cannot listen must not
 /// print this line; the function returns the error to `main`.
 fn open_listener(endpoint: &Endpoint<55555>) -> Result<TcpListener> {
-    todo!("stage 1: open the listening socket, and announce it")
+    todo!("stage 1: open the listening socket and announce it")
 }
 
-/// Handles one connection, from the handshake to the end of the connection.
+/// Handles one connection from the handshake to the end of the stream.
 fn talk(id: u64, stream: &Arc<TcpStream>, room: &Room<Event>, patience: Duration) -> Result<()> {
     log(&format!("Connected with {}", stream.peer_addr()?));
     let mut messages = Messages::new(stream, room);
@@ -103,19 +103,19 @@ fn talk(id: u64, stream: &Arc<TcpStream>, room: &Room<Event>, patience: Duration
         Err(error) => format!("Goodbye: {error}\n"),
         Ok(()) => String::new(),
     };
-    // The room gets this event however the connection ended.
+    // No matter how the connection ended, the room gets this event.
     room.send_now(Event::Left(id, last_words))?;
     result
 }
 
-/// Stage 2: ask for the nickname, and wait for it.
+/// Stage 2: ask for the nickname and wait for it.
 ///
 /// The client gets exactly the four bytes `NICK`, because an original client compares what it receives with exactly
 /// these bytes. Returns the reply, which may be empty and has no newline ([`Messages::handshake`]), or `None` if the
 /// client has closed the connection instead. No bytes that arrive together with the reply may be lost.
 ///
-/// Stage 9 comes back to this function: a client must reply within `patience`. A client that does not reply in time, or
-/// whose nickname is longer than the limit for messages, gets `Nickname refused: `, a reason and a newline, and then
+/// Stage 9 returns to this function: a client must reply within `patience`. A client that does not reply in time or
+/// whose nickname is longer than the limit for messages gets `Nickname refused: `, a reason, and a newline, and then
 /// the end of the stream, even if the client never closes its own side. Such a client does not become a member, and the
 /// function returns `Ok(None)`. The function returns any other error.
 ///
@@ -125,13 +125,13 @@ fn ask_nickname(
     messages: &mut Messages,
     patience: Duration,
 ) -> Result<Option<String>> {
-    todo!("stage 2: ask for the nickname, and wait for it")
+    todo!("stage 2: ask for the nickname and wait for it")
 }
 
 /// Stage 5: send each message that arrives to the room.
 ///
-/// The room gets each message of the client as an [`Event::Said`]: once, in order, and immediately. The function
-/// returns when the client has closed the connection, or returns the error that ended the connection. Either way,
+/// The room gets each of the client's messages as an [`Event::Said`]: once, in order, and immediately. The function
+/// returns when the client has closed the connection, or it returns the error that ended the connection. Either way,
 /// [`talk`] tells the room that the member has left.
 ///
 /// Stage 12 tests this function: a message may arrive in pieces, and several may arrive together. An original client's
@@ -142,7 +142,7 @@ fn receive_messages(id: u64, messages: &mut Messages, room: &Room<Event>) -> Res
 
 /// Stage 4: run one round of the room.
 ///
-/// `events` come from the threads of all connections. During the round, only this function uses `members`, and no other
+/// `events` come from all connections' threads. During the round, only this function uses `members`, and no other
 /// thread sends to a member. These rules apply to a round:
 ///
 /// - Events take effect one after another, in the given order.
@@ -151,57 +151,57 @@ fn receive_messages(id: u64, messages: &mut Messages, room: &Room<Event>) -> Res
 /// - The round never waits for a client. [`Outbox::push`] and [`Outbox::flush`] never wait; a write to a socket may
 ///   wait.
 /// - [`Event::Join`] asks whether the newcomer can [`join`]. The newcomer's thread waits for the answer, so the thread
-///   must get an answer in every case. If the newcomer's thread is no longer waiting, the round continues.
+///   must always get an answer. If the newcomer's thread is no longer waiting, the round continues.
 ///
 /// Until stages 5 and 7, a round may ignore all other events.
 ///
-/// Stage 5 comes back to this function: for each message in an [`Event::Said`], all members get a [`line()`], in order.
+/// Stage 5 returns to this function: for each message in an [`Event::Said`], all members get a [`line()`], in order.
 /// Messages from a connection that is not a member are dropped.
 ///
-/// Stage 7 comes back to this function: after [`Event::Left`], the connection is no longer a member ([`leave`]), and
-/// by the end of the round, the remaining members have been notified.
+/// Stage 7 returns to this function: after [`Event::Left`], the connection is no longer a member ([`leave`]), and by
+/// the end of the round, the remaining members have been notified.
 fn run_room(members: &mut BTreeMap<u64, Member>, events: impl Iterator<Item = Event>) {
     todo!("stage 4: run one round of the room")
 }
 
 /// Stage 4: push the same lines to all members.
 ///
-/// Each member gets `lines` after everything that was pushed for it earlier. However many members there are, the text
-/// exists only once: all of them share it as [`Bytes`].
+/// Each member gets `lines` after everything that was pushed for it earlier. No matter how many members there are, the
+/// text exists only once: all of them share it as [`Bytes`].
 fn broadcast(members: &mut BTreeMap<u64, Member>, lines: String) {
     todo!("stage 4: push the same lines to all members")
 }
 
-/// Stage 4: let a newcomer join, and tell all members.
+/// Stage 4: let a newcomer join and tell all members.
 ///
 /// Returns whether the newcomer has joined. A newcomer that has joined is in `members`, under its `id`. All members,
 /// including the newcomer, get `alice joined!`; after that, only the newcomer gets `Connected to server!`. Each line
 /// ends with a newline.
 ///
-/// Stage 8 comes back to this function: a nickname is refused if it is empty, is longer than [`MAX_NICKNAME`]
-/// characters, contains a control character, `:` or an invisible character ([`has_invisible`]), or already belongs to a
-/// member. `alice` and `Alice` are the same nickname, and so are any two nicknames for which [`same_name`] returns the
-/// same value. The refused newcomer gets `Nickname refused: `, a reason and a newline; then its connection is closed.
-/// No member is notified.
+/// Stage 8 returns to this function: a nickname is refused if it is empty, is longer than [`MAX_NICKNAME`] characters,
+/// contains a control character, `:`, or an invisible character ([`has_invisible`]), or already belongs to a member.
+/// `alice` and `Alice` are the same nickname, and so are any two nicknames for which [`same_name`] returns the same
+/// value. The refused newcomer gets `Nickname refused: `, a reason, and a newline; then its connection is closed. No
+/// member is notified.
 ///
-/// Stage 14 tests this function, together with the client: a nickname is free again when its owner is gone.
+/// Stage 14 tests this function together with the client: a nickname is free again when its owner is gone.
 ///
-/// Stage 15 tests this function: a refused nickname may contain characters that would control the server's terminal.
-/// If you print such a nickname, use [`log()`], which makes these characters harmless.
+/// Stage 15 tests this function: a refused nickname may contain characters that would control the server's terminal. If
+/// you print such a nickname, use [`log()`], which sanitizes these characters.
 fn join(members: &mut BTreeMap<u64, Member>, id: u64, mut newcomer: Member) -> bool {
-    todo!("stage 4: let a newcomer join, and tell all members")
+    todo!("stage 4: let a newcomer join and tell all members")
 }
 
-/// Stage 5: make the line that all members get, including the speaker.
+/// Stage 5: create the line that all members, including the speaker, get.
 ///
 /// The client has already put the prefix before its message, as an original client does: for `alice: hello`, the line
 /// is the same text, followed by a newline. [`run_room`] sends it.
 ///
-/// Stage 10 comes back to this function: no member can speak under another member's name. Every line begins with
+/// Stage 10 returns to this function: no member can speak under another member's name. Every line begins with
 /// `alice: `, where `alice` is the speaker's `nickname`. This prefix is added to each message that does not begin with
 /// exactly this prefix, and to no other message: `mallory: hi` from alice becomes `alice: mallory: hi`.
 fn line(nickname: &str, message: &str) -> String {
-    todo!("stage 5: make the line that all members get, including the speaker")
+    todo!("stage 5: create the line that all members, including the speaker, get")
 }
 
 /// Stage 7: remove a member.

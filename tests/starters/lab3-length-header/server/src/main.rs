@@ -63,36 +63,36 @@ fn main() -> Result<()> {
     })
 }
 
-/// Stage 3: serve one connection, from its beginning to its end.
+/// Stage 3: serve one connection from its beginning to its end.
 ///
 /// This function notifies the room when the client joins and when it leaves ([`Room::send_now`]); in between,
-/// `receive_frames` passes on what the client says. Returns the error that ended the connection, if any; the caller
-/// logs it.
+/// `receive_frames` passes on what the client says. If an error ended the connection, the function returns it; the
+/// caller logs it.
 ///
-/// Stage 9 tests this function: however the connection ended, the room is notified exactly once that the client has
-/// left. Otherwise the client would remain in the list as a zombie, and messages would still be sent to it.
+/// Stage 9 tests this function: no matter how the connection ended, the room is notified exactly once that the client
+/// has left. Otherwise the client would remain in the list as a zombie, and messages would still be sent to it.
 /// [`common::catch_panic`] turns a panic into an error.
 fn talk(id: u64, outbox: Outbox, reader: &mut TimedReader, room: &Room<Event>) -> Result<()> {
-    todo!("stage 3: serve one connection, from its beginning to its end")
+    todo!("stage 3: serve one connection from its beginning to its end")
 }
 
 /// Stage 3: send each payload that arrives to the room.
 ///
 /// Each payload goes to the room once ([`Room::send`]), in the order of arrival. Returns `Ok` if the stream ends
-/// between two frames, and otherwise the error that ended it. After a bad header, the start of the next frame is
-/// unknown, so this connection ends, but no other connection does.
+/// between two frames; otherwise, returns the error that ended it. After a bad header, the start of the next frame is
+/// unknown, so this connection ends; all other connections continue.
 ///
-/// A client is allowed to be silent for hours between two frames, but not in the middle of a frame. The `reader` limits
-/// the time from a frame's first byte to its last, so call [`TimedReader::restart`] at the end of each frame.
+/// A client may be silent for hours between two frames but not in the middle of a frame. The `reader` limits the time
+/// from a frame's first byte to its last, so call [`TimedReader::restart`] at the end of each frame.
 ///
-/// Stage 6 comes back to this function: a disconnect is sent to the room like any other payload, and is the last
-/// payload that the room gets from this client, even if more frames have already arrived.
+/// Stage 6 returns to this function: a disconnect is sent to the room like any other payload and is the last payload
+/// that the room gets from this client, even if more frames have already arrived.
 ///
-/// Stage 9 tests this function with bad headers, and with frames that are cut off. Stage 10 tests this function:
-/// however the stream ends, the function returns. Once a stream has ended, a read does not wait: it returns
-/// immediately, with no bytes.
+/// Stage 9 tests this function with bad headers and with truncated frames. Stage 10 tests this function: no matter how
+/// the stream ends, the function returns. Once a stream has ended, a read does not wait: it returns immediately, with
+/// no bytes.
 ///
-/// Stage 12 tests this function, together with the client: some people leave, and others stay.
+/// Stage 12 tests this function together with the client: some people leave, and others stay.
 fn receive_frames(id: u64, reader: &mut TimedReader, room: &Room<Event>) -> Result<()> {
     todo!("stage 3: send each payload that arrives to the room")
 }
@@ -106,29 +106,29 @@ fn is_disconnect(payload: &str) -> bool {
 
 /// Stage 3: process one round of events, in order.
 ///
-/// `members` lists the connected clients: it maps the number of each connection to its outbox. A client that has
-/// joined receives everything that is said from then on (`relay`); a client that has left receives nothing more.
-/// Dropping a client's [`Outbox`] sends everything that was pushed for the client, and then closes the connection.
+/// `members` lists the connected clients: it maps the number of each connection to its outbox. A client that has joined
+/// receives everything that is said from then on (`relay`); a client that has left receives nothing more. Dropping a
+/// client's [`Outbox`] sends everything that was pushed for the client and then closes the connection.
 ///
 /// [`Outbox::push`] only gathers; [`Outbox::flush`] sends what was gathered. When the round ends, everything that was
 /// pushed must have been sent.
 ///
-/// Stage 10 comes back to this function: whenever the number of members has changed, the server prints the new number
-/// in the line `[SERVER] active connections = n` ([`log()`]).
+/// Stage 10 returns to this function: whenever the number of members changes, the server prints the new number in the
+/// line `[SERVER] active connections = n` ([`log()`]).
 fn run_room(members: &mut BTreeMap<u64, Outbox>, events: impl Iterator<Item = Event>) {
     todo!("stage 3: process one round of events, in order")
 }
 
 /// Stage 3: pass payloads on to every member except their speaker.
 ///
-/// `payloads` holds what one client has said, in order. Each payload is printed ([`log_all`]), and pushed to every
-/// other member as a separate frame, in the same order ([`Outbox::push`]). This function must not wait for any member.
-/// Each frame is made only once: all members share the same [`Bytes`].
+/// `payloads` holds what one client has said, in order. Each payload is printed ([`log_all`]) and pushed to every other
+/// member as a separate frame, in the same order ([`Outbox::push`]). This function must not wait for any member. Each
+/// frame is created only once: all members share the same [`Bytes`].
 ///
-/// Stage 8 tests this function: the header of a frame holds the number of bytes in the payload of that same frame. The
-/// payload may be empty, or longer than it was on arrival, because U+FFFD has replaced invalid bytes.
+/// Stage 8 tests this function: a frame's header holds the number of bytes in that frame's payload. The payload may be
+/// empty or longer than it was on arrival, because U+FFFD has replaced invalid bytes.
 ///
-/// Stage 11 tests this function, together with the client: three people talk.
+/// Stage 11 tests this function together with the client: three people talk.
 ///
 /// Stage 13 tests this function: a payload may contain characters that would control the server's terminal.
 /// [`log_all`] prints them as harmless symbols; `println!` does not.

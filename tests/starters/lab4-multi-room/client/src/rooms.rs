@@ -1,4 +1,4 @@
-//! The client's rooms, and its requests that have no reply yet. The sending thread and the receiving thread share them.
+//! The client's rooms and its requests that have no reply yet. The sending thread and the receiving thread share them.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use protocol::{Reply, Request};
 
-/// The maximum time that a typed line waits for the reply to a join.
+/// The maximum time for which a typed line waits for the reply to a join.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The maximum time that a request waits for the reply to the previous request. Many servers understand only one
+/// The maximum time for which a request waits for the reply to the previous request. Many servers understand only one
 /// request per read.
 const A_MOMENT: Duration = Duration::from_millis(100);
 
@@ -37,16 +37,16 @@ struct State {
     join_id: String,
     /// The requests that have no reply yet, in order, each with the time when it was sent.
     asked: VecDeque<(Request, Instant)>,
-    /// The number of received errors that may belong either to a join or to another request.
+    /// The number of received errors that may be replies either to a join or to other requests.
     errors: usize,
-    /// The room of the latest join, if this join has failed, and the time when the person was notified.
+    /// If the latest join has failed: its room, and the time when the person was notified.
     lost: Option<(String, Instant)>,
     /// Whether the person is leaving. Leaving ends all waits.
     is_leaving: bool,
 }
 
 impl Rooms {
-    /// Waits a moment for the reply to the previous request, and then records the request that will be sent now.
+    /// Waits a moment for the reply to the previous request and then records the request to be sent now.
     pub fn ask(&self, request: &Request) {
         self.wait_a_moment();
         let mut state = self.state();
@@ -102,7 +102,7 @@ impl Rooms {
         self.changed.notify_all();
     }
 
-    /// Records that the person is leaving, and ends all waits.
+    /// Records that the person is leaving and ends all waits.
     pub fn leave(&self) {
         self.state().is_leaving = true;
         self.changed.notify_all();
@@ -118,8 +118,8 @@ impl Rooms {
         self.state().last_join().map(|(room, _)| room.to_owned())
     }
 
-    /// Waits for the replies to all joins, but for at most five seconds after the latest join was sent. Returns false
-    /// if at least one reply has not arrived.
+    /// Waits for the replies to all joins, for at most five seconds after the latest join was sent. Returns false if at
+    /// least one reply has not arrived.
     pub fn wait_for_join(&self) -> bool {
         let mut state = self.state();
         while let Some((_, when)) = state.last_join() {
@@ -200,12 +200,12 @@ impl State {
         Some(name)
     }
 
-    /// Returns the position in `joined` of the room `name`, or of the current room if the name is empty.
+    /// Returns the position in `joined` of the room `name` or, if the name is empty, of the current room.
     fn position(&self, name: &str) -> Option<usize> {
         self.joined.iter().rposition(|room| name.is_empty() || self.name(room) == Some(name))
     }
 
-    /// Returns the room of the latest join that has no reply yet, and the time when that join was sent.
+    /// Returns the room of the latest join that has no reply yet and the time when that join was sent.
     fn last_join(&self) -> Option<(&str, Instant)> {
         let (request, when) = self.asked.iter().rfind(|(request, _)| is_join(request))?;
         if let Request::Join { room, .. } = request { Some((room, *when)) } else { None }
@@ -234,7 +234,7 @@ impl State {
         }
     }
 
-    /// Finds out whether a join was refused: this is certain if there are more errors than the other requests could
+    /// Finds out whether a join was refused, which is certain if there are more errors than the other requests could
     /// have caused.
     fn look_for_refusal(&mut self) {
         let others = self.asked.iter().filter(|(request, _)| !is_join(request)).count();

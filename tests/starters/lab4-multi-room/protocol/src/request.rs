@@ -72,7 +72,7 @@ pub fn read_request(lines: &mut Lines<impl BufRead>) -> Result<Option<Request>, 
             continue;
         } else {
             lines.is_skipping = true;
-            let description = "this line begins no message".to_owned();
+            let description = "this line does not begin a message".to_owned();
             return Err(Complaint::new(Complaint::NOT_UNDERSTOOD, description).into());
         };
         // An error in a message has already been reported, so the rest of the message must not be reported as well.
@@ -86,8 +86,7 @@ pub fn read_request(lines: &mut Lines<impl BufRead>) -> Result<Option<Request>, 
 /// The first line has already been read; `room` is its value. The other fields follow in the order of the wire
 /// format. Only `CLIENT_NAME` is used.
 ///
-/// Stage 7 comes back to this function: an invalid join is an error, not a panic. Both names must be valid
-/// ([`name_of`]).
+/// Stage 7 returns to this function: an invalid join is an error, not a panic. Both names must be valid ([`name_of`]).
 fn read_join(room: &str, lines: &mut Lines<impl BufRead>) -> Result<Request, Problem> {
     todo!("stage 2: read the rest of a join")
 }
@@ -97,9 +96,9 @@ fn read_join(room: &str, lines: &mut Lines<impl BufRead>) -> Result<Request, Pro
 /// The first line has already been read; `room_ref` is its value. The fields follow in the order of the wire
 /// format; `MESSAGE` is a text.
 ///
-/// Stage 7 comes back to this function: `room_ref` and `JOIN_ID` must be numbers ([`number`]). Even if one of them is
-/// not a number, the lines of this message must never be read as requests, because the text may contain anything,
-/// including `KILL_SERVICE`.
+/// Stage 7 returns to this function: `room_ref` and `JOIN_ID` must be numbers ([`number`]). Even if one of them is not
+/// a number, the lines of this message must never be read as requests, because the text may contain anything, including
+/// `KILL_SERVICE`.
 fn read_chat(room_ref: &str, lines: &mut Lines<impl BufRead>) -> Result<Request, Problem> {
     todo!("stage 3: read the rest of a chat message")
 }

@@ -1,4 +1,4 @@
-//! The connected clients, the rooms, and the members of each room.
+//! The connected clients, the rooms, and each room's members.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
@@ -17,10 +17,10 @@ pub struct Hall {
     clients: BTreeMap<i64, Client>,
     rooms: BTreeMap<i64, Room>,
     room_refs: BTreeMap<String, i64>,
-    /// References are counted from 1, and are never reused.
+    /// References are counted from 1 and are never reused.
     last_room_ref: i64,
-    /// The reference of one room, and its messages that are not in the members' outboxes yet. Pushing many messages
-    /// together costs hardly more than pushing one.
+    /// One room's reference, and its messages that are not in the members' outboxes yet. Pushing many messages together
+    /// costs little more than pushing one.
     said: (i64, String),
 }
 
@@ -56,7 +56,7 @@ impl Hall {
         self.clients.get(&id)
     }
 
-    /// Sends one client a reply, after all earlier chat messages.
+    /// Sends one client a reply after all earlier chat messages.
     pub fn tell(&mut self, id: i64, reply: &Reply) {
         self.push_said();
         if let Some(client) = self.clients.get_mut(&id) {
@@ -82,7 +82,7 @@ impl Hall {
         }
     }
 
-    /// Puts the pending chat messages into the outboxes, and then sends everything in the outboxes.
+    /// Puts the pending chat messages into the outboxes and then sends everything in them.
     pub fn flush(&mut self) {
         self.push_said();
         for client in self.clients.values_mut() {
@@ -93,9 +93,9 @@ impl Hall {
     /// Stage 2: let a client join the room with the given name.
     ///
     /// The client gets [`Reply::Joined`] first; its `join_id` is the number of the connection. After that, every
-    /// member, including the newcomer, gets the message `alice has joined this chatroom.` ([`Hall::announce`]). A
-    /// new room gets the next reference. Afterwards, `room_refs`, the room's set of members and the client's list of
-    /// rooms agree with each other.
+    /// member, including the newcomer, gets the message `alice has joined this chatroom.` ([`Hall::announce`]). A new
+    /// room gets the next reference. Afterwards, `room_refs`, the room's set of members, and the client's list of rooms
+    /// agree with each other.
     ///
     /// A client may be in at most [`MAX_ROOMS`] rooms. If a client that is in this many rooms tries to join one more,
     /// the reply is [`Complaint::NOT_ALLOWED`], and nothing changes.
@@ -112,8 +112,8 @@ impl Hall {
     ///
     /// The speaker also gets the message, but no client outside the room does ([`Hall::say`]).
     ///
-    /// Stage 7 comes back to this function: if the room does not exist ([`Complaint::NO_SUCH_ROOM`]), or the
-    /// speaker is not in it ([`Complaint::NOT_A_MEMBER`]), the reply is an error, and no member gets the message.
+    /// Stage 7 returns to this function: if the room does not exist ([`Complaint::NO_SUCH_ROOM`]) or the speaker is not
+    /// in it ([`Complaint::NOT_A_MEMBER`]), the reply is an error, and no member gets the message.
     pub fn chat(&mut self, id: i64, room_ref: String, message: String) {
         todo!("stage 3: pass a message on to every member of the room")
     }
@@ -129,12 +129,12 @@ impl Hall {
     ///
     /// For each of its rooms, in the order in which it joined them, all members, including alice if she is still
     /// connected, get the message `alice has left this chatroom.` Then she is removed from the hall. When her outbox is
-    /// dropped, it sends the bytes that it still holds, and then closes the connection.
+    /// dropped, it sends the bytes that it still holds and then closes the connection.
     ///
-    /// This function is called whenever a connection ends, even if its client has already disconnected. For a
-    /// client that is no longer in the hall, nothing happens.
+    /// This function is called whenever a connection ends, even if its client has already disconnected. For a client
+    /// that is no longer in the hall, nothing happens.
     ///
-    /// Stage 13 tests this function, together with the client: people leave in every possible way, and the remaining
+    /// Stage 13 tests this function together with the client: people leave in every possible way, and the remaining
     /// members are notified.
     pub fn disconnect(&mut self, id: i64) {
         todo!("stage 6: let a client leave all its rooms and the hall")
@@ -146,19 +146,19 @@ impl Hall {
         self.say(id, room_ref, &format!("{name} {what}"));
     }
 
-    /// Stage 2: send a message of the member `id` to every member of the room.
+    /// Stage 2: send a message from the member `id` to every member of the room.
     ///
     /// The name in the message is always the name that the hall has stored for the client, never a name from a request.
     /// The current members get the messages in the order in which they were sent. This function does not send: it adds
-    /// the message to `said` ([`write_chat`]). `said` holds the messages of only one room, so if it holds messages of
-    /// another room, push these messages first ([`Hall::push_said`]).
+    /// the message to `said` ([`write_chat`]). `said` holds the messages of only one room, so if it holds another
+    /// room's messages, push these messages first ([`Hall::push_said`]).
     ///
     /// Stage 8 tests this function: when one member does not read, the other members still get everything.
     fn say(&mut self, id: i64, room_ref: i64, message: &str) {
-        todo!("stage 2: send a message of the member id to every member of the room")
+        todo!("stage 2: send a message from the member id to every member of the …")
     }
 
-    /// Returns the room with this reference, and the reference as a number. References are text on the wire, but this
+    /// Returns the room with this reference and the reference as a number. References are text on the wire, but this
     /// server's references are numbers.
     fn room(&self, room_ref: &str) -> Option<(i64, &Room)> {
         let room_ref = room_ref.parse().ok()?;
@@ -171,7 +171,7 @@ impl Hall {
     /// Afterwards, the room's set of members and the client's list of rooms agree with each other.
     ///
     /// Stage 5 tests this function: the hall forgets both a room without members and the name of this room. A later
-    /// join with this name makes a new room.
+    /// join with this name creates a new room.
     fn take_out(&mut self, id: i64, room_ref: i64) {
         todo!("stage 4: remove a client from a room, without an announcement")
     }

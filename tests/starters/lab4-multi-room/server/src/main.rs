@@ -1,4 +1,4 @@
-//! The lab 4 server: many rooms, requests and replies.
+//! The lab 4 server: many rooms, requests, and replies.
 //!
 //! As before, each connection has a thread that reads; in this lab, the thread turns lines into requests. The hall
 //! (`hall.rs`) owns the clients and the rooms, and handles the requests one after another.
@@ -76,8 +76,8 @@ fn main() -> Result<()> {
     })
 }
 
-/// Handles one connection, from its beginning to its end. Each request must be complete within `limit`, counted from
-/// its first byte.
+/// Handles one connection from its beginning to its end. Each request must be complete within `limit`, counted from its
+/// first byte.
 fn talk(id: i64, stream: &Arc<TcpStream>, hall: &Room<Event>, limit: Duration) -> Result<()> {
     let (server, peer) = (stream.local_addr()?, stream.peer_addr()?);
     log(&format!("{peer} connected"));
@@ -85,13 +85,13 @@ fn talk(id: i64, stream: &Arc<TcpStream>, hall: &Room<Event>, limit: Duration) -
     hall.send_now(Event::Connected(id, Client::new(server, peer, outbox)))?;
     let reader = TimedReader::new(stream, limit, hall);
     let result = common::catch_panic(|| receive_requests(id, reader, hall));
-    // The hall gets this event however the connection ended.
+    // No matter how the connection ended, the hall gets this event.
     hall.send_now(Event::Gone(id))?;
     log(&format!("{peer} closed"));
     result
 }
 
-/// Passes each incoming request to the hall, until the stream ends or the client disconnects.
+/// Passes each incoming request to the hall until the stream ends or the client disconnects.
 fn receive_requests(id: i64, reader: TimedReader, hall: &Room<Event>) -> Result<()> {
     let mut lines = Lines::new(reader, TimedReader::restart);
     loop {
@@ -114,7 +114,7 @@ fn receive_requests(id: i64, reader: TimedReader, hall: &Room<Event>) -> Result<
     }
 }
 
-/// Runs one round of the hall: processes one event after another, and then flushes each outbox once.
+/// Runs one round of the hall: processes one event after another and then flushes each outbox once.
 fn run_hall(hall: &mut Hall, events: impl Iterator<Item = Event>, kill_from_anywhere: bool) {
     for event in events {
         match event {
@@ -152,15 +152,15 @@ fn greet(hall: &mut Hall, id: i64, line: String) {
     todo!("stage 1: reply to a greeting with its line and the server's address")
 }
 
-/// Stage 9: end the program when a client on this computer requests it.
+/// Stage 9: exit when a client on this computer requests it.
 ///
-/// The program ends with status 0, even though other threads are still waiting in a read or in `accept`. Earlier
-/// requests still get their replies ([`Hall::flush`]), and [`common::exit`] waits a moment for bytes that the
-/// sockets have not accepted yet.
+/// The program exits with status 0, even though other threads are still waiting in a read or in `accept`. Earlier
+/// requests still get their replies ([`Hall::flush`]), and [`common::exit`] waits a moment for bytes that the sockets
+/// have not accepted yet.
 ///
 /// A client on this computer has a loopback address, which may be an IPv4-mapped IPv6 address. Any other client is
 /// obeyed only if `from_anywhere` is set. If `from_anywhere` is not set, the reply is [`Complaint::NOT_ALLOWED`]:
-/// without this rule, any client could end the chat.
+/// without this rule, any client could shut down the chat.
 fn kill(hall: &mut Hall, id: i64, from_anywhere: bool) {
-    todo!("stage 9: end the program when a client on this computer requests it")
+    todo!("stage 9: exit when a client on this computer requests it")
 }
