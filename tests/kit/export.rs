@@ -30,7 +30,7 @@ impl StudentsKit {
     }
 }
 
-/// The test that is using the students' kits' build folder holds this lock.
+/// The test that is using the student kits' build folder holds this lock.
 static TURN: Mutex<()> = Mutex::new(());
 
 /// Exports a student's kit. All such kits share a build folder, so the libraries are built only once; only one such kit
@@ -57,7 +57,7 @@ pub fn write_bodies(kit: &Path, is_written: impl Fn(u32, u32) -> bool) {
     }
 }
 
-/// Makes a new kit use the build folder that the students' kits share, as [`students_kit`] does. Until the result is
+/// Makes a new kit use the build folder that the student kits share, as [`students_kit`] does. Until the result is
 /// dropped, no other kit of this kind can exist.
 pub fn share_students_target(kit: &Path) -> MutexGuard<'static, ()> {
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
