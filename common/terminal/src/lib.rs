@@ -365,7 +365,8 @@ impl Screen {
     /// prints the message and exits.
     fn is_ending(&self) -> bool {
         if PANICKED.load(Ordering::SeqCst) {
-            // Normally, `main` stops the program. But if `main` is waiting for this thread, this thread must stop it.
+            // Normally, `main` stops the program. But if `main` is waiting for this thread, this thread must stop the
+            // program.
             thread::sleep(LINGER);
             process::exit(101)
         }

@@ -182,7 +182,7 @@ impl Relay {
 }
 
 impl Peer {
-    /// Sends bytes, or adds them to the backlog. Returns whether the backlog is still short enough.
+    /// Sends bytes or adds them to the backlog. Returns whether the backlog is still short enough.
     fn send(&mut self, bytes: &[u8], epoll: &Epoll, number: usize) -> bool {
         let was_behind = !self.backlog.is_empty();
         let sent = if was_behind { 0 } else { send(&self.stream, bytes) };

@@ -45,7 +45,7 @@ pub fn class(count: u32) -> Record {
     record(submissions)
 }
 
-/// Returns a class in which every text that a submission controls is hostile.
+/// Returns a class with hostile text in every field that a submission controls.
 pub fn hostile() -> Record {
     let long = format!("{HOSTILE}{}", "A".repeat(1 << 20));
     let names = FORMULAS.iter().map(|formula| format!("{formula}{HOSTILE}"));

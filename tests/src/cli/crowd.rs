@@ -1,4 +1,4 @@
-//! `cargo lab crowd`: lets a crowd talk on a server and checks that everybody gets each message once and in order.
+//! `cargo lab crowd`: makes a crowd chat on a server and checks that everyone gets each message once and in order.
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};

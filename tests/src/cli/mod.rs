@@ -137,7 +137,7 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Lets a crowd talk on your server and checks that everybody gets each message once and in order
+    /// Makes a crowd chat on your server and checks that everyone gets each message once and in order
     Crowd(crowd::Options),
     /// Grades everything repeatedly and reports every stage that had different verdicts
     Soak(soak::Options),

@@ -226,7 +226,7 @@ impl Process {
         self.scheduled(2)
     }
 
-    /// Returns whether a thread of the process or of its descendants is running or waiting for a processor.
+    /// Returns true if a thread of the process or of its descendants is either running or waiting for a processor.
     /// [`Process::busy_time`] includes a thread's waiting time only after the thread has been given a processor.
     pub fn is_running(&self) -> io::Result<bool> {
         if !cfg!(target_os = "linux") {

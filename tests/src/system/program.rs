@@ -231,8 +231,8 @@ impl Program {
         &self.process
     }
 
-    /// Waits until the program is idle and itself echoes typed keys, instead of the terminal. A line editor does this
-    /// while it reads a line. Keys that are pressed earlier would be shown twice or get lost, because some editors
+    /// Waits until the program is idle and echoes typed keys itself, so the terminal does not. A line editor does
+    /// this while it reads a line. Keys that are pressed earlier would be shown twice or get lost, because some editors
     /// release the terminal for a moment whenever they show a message. This function does not wait for long, because a
     /// program need not have a line editor. With `TERM=dumb`, few programs have a line editor.
     pub fn wait_for_editor(&self) {

@@ -22,7 +22,7 @@ pub fn lab() -> Lab {
                 "In `next_line`, if `put_back` holds a line, return that line. Otherwise, clear \
                  `bytes` and call `BufRead::read_until`. It reads into `bytes` up to and including \
                  the newline, no matter how many reads that takes, and leaves the bytes after the \
-                 newline in the reader. Bytes without a newline at the end are not a line.",
+                 newline in the reader. Bytes that do not end with a newline are not a line.",
             )
             .hint(
                 "In `greet`, `Hall::client` returns the client, with the server's address as this \
