@@ -422,7 +422,7 @@ fn show(pieces: Receiver<Piece>, mut printer: impl ExternalPrinter) {
     }
 }
 
-/// Writes all bytes, or returns an error at `end`, because a server that does not read must not keep the person from
+/// Writes all bytes or returns an error at `end`, because a server that does not read must not keep the person from
 /// leaving.
 fn write_until(end: Instant, mut stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {

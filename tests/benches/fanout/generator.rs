@@ -76,7 +76,7 @@ struct Reading {
 /// Puts a load on the server at `address`. `program_cpu` returns the processor time that the server has used so far.
 ///
 /// # Errors
-/// Returns an error if a receiver receives a wrong message, or receives no message, or is disconnected.
+/// Returns an error if a receiver receives a wrong message or no message, or is disconnected.
 pub fn run(
     address: SocketAddr,
     wire: Wire,

@@ -68,7 +68,7 @@ enum Command {
 /// Runs the command.
 ///
 /// # Errors
-/// Returns an error if a server does not start, or does not deliver a message.
+/// Returns an error if a server does not start or does not deliver a message.
 pub fn run() -> Result<()> {
     let options = Options::parse();
     match options.command {

@@ -75,7 +75,7 @@ struct Relay {
     passed_on: usize,
 }
 
-/// Prints `listening on ADDRESS`, and passes messages on until it is killed.
+/// Prints `listening on ADDRESS` and passes messages on until it is killed.
 pub fn run(options: Options) -> Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     listener.set_nonblocking(true)?;
@@ -120,7 +120,7 @@ impl Relay {
         Ok(())
     }
 
-    /// Reads from a peer, and adds its complete messages to the batch.
+    /// Reads from a peer and adds its complete messages to the batch.
     fn read(&mut self, number: usize, bytes: &mut [u8]) {
         let Some(peer) = &mut self.peers[number] else { return };
         let count = match peer.stream.read(bytes) {
@@ -201,7 +201,7 @@ impl Peer {
     }
 }
 
-/// Sends as many bytes as the socket accepts, and returns their number. If the connection is broken, the next read
+/// Sends as many bytes as the socket accepts and returns their number. If the connection is broken, the next read
 /// reports it.
 fn send(mut stream: &TcpStream, bytes: &[u8]) -> usize {
     stream.write(bytes).unwrap_or(0)

@@ -66,7 +66,7 @@ pub struct Class {
 /// Grades a class and returns the record. Keeps complete results from `before`.
 ///
 /// # Errors
-/// Returns an error if nothing can be graded, or the record cannot be written.
+/// Returns an error if nothing can be graded or the record cannot be written.
 pub fn grade(class: &Class, before: Option<Record>) -> Result<Record> {
     let workshop = Workshop::open(&class.kit)?;
     let bar = ProgressBar::new_spinner();

@@ -31,7 +31,7 @@ pub struct Handed {
 /// file with a column `name`.
 ///
 /// # Errors
-/// Returns an error if a path does not exist, or the roster cannot be read.
+/// Returns an error if a path does not exist or the roster cannot be read.
 pub fn find(paths: &[PathBuf], settings: &Settings, roster: Option<&Path>) -> Result<Vec<Handed>> {
     let mut found = Vec::new();
     for path in paths {

@@ -32,7 +32,7 @@ pub struct Options {
 /// earlier export.
 ///
 /// # Errors
-/// Returns an error if the folder contains other files or a student's work, or a file cannot be read or written.
+/// Returns an error if the folder contains other files or a student's work, or if a file cannot be read or written.
 pub fn run(kit: &Path, options: &Options) -> Result<()> {
     // not for students: only instructors grade a class
     if let Some(file) = &options.control {

@@ -61,7 +61,7 @@ const SETTINGS: &str = "grading.toml";
 /// Grades the submissions. Returns whether every submission has points for every stage.
 ///
 /// # Errors
-/// Returns an error if nothing can be graded, or the record cannot be written.
+/// Returns an error if nothing can be graded or the record cannot be written.
 pub fn run(kit: &Path, options: Options) -> Result<bool> {
     let begun = options.writers.begin()?;
     let tier = Tier::probe(&grade::program()?, options.require_tier)?;

@@ -128,7 +128,7 @@ impl Program {
     /// to the journal.
     ///
     /// # Errors
-    /// Returns an error if the program does not exist, or the system cannot provide a process or a terminal.
+    /// Returns an error if the program does not exist or the system cannot provide a process or a terminal.
     pub fn start(
         name: &str,
         launch: &Launch,

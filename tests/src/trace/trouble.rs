@@ -1,4 +1,4 @@
-//! The kinds of trouble that a relay can make and the options for them.
+//! The kinds of trouble that a relay can make, with the options for them.
 
 use std::time::Duration;
 

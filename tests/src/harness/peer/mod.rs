@@ -224,7 +224,7 @@ impl Peer {
         self.note_sent(Wire::Signal("closes"));
     }
 
-    /// Resets the connection, as a program that crashes may do.
+    /// Resets the connection, as a crashing program may do.
     pub fn crashes(self) {
         self.note_sent(Wire::Signal("resets the connection"));
         self.has_closed.store(true, Ordering::SeqCst);
