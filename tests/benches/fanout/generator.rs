@@ -32,7 +32,7 @@ const LOOK_AGAIN: u16 = 50;
 /// The longest wait if a sender's socket was full, in milliseconds.
 const SEND_AGAIN: u8 = 1;
 
-/// The number of people, and the duration of the measurement.
+/// The number of people and the duration of the measurement.
 #[derive(Clone, Copy)]
 pub struct Load {
     /// The number of people who send.

@@ -42,7 +42,7 @@ struct Options {
     /// A program to use instead of the built server, as an absolute path; needs --wire
     #[arg(long, value_name = "PATH", requires = "wire")]
     server: Option<PathBuf>,
-    /// Checks that the load generator notices lost, changed, repeated and swapped messages
+    /// Checks that the load generator notices lost, changed, repeated, and swapped messages
     #[arg(long)]
     self_check: bool,
     /// Passed by `cargo bench`

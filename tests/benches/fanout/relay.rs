@@ -1,7 +1,7 @@
 //! The upper limit: the rate that a chat could reach on this machine if it only passed bytes on.
 //!
-//! The relay has one thread, and does not apply the rules of any lab. After each wake-up, it reads from all ready
-//! connections, and then makes one send to each receiver. With plain sockets, this is the minimum number of system
+//! The relay has one thread and does not apply the rules of any lab. After each wake-up, it reads from all ready
+//! connections and then makes one send to each receiver. With plain sockets, this is the minimum number of system
 //! calls. The relay does only what every server must do: it keeps messages whole, can skip the speaker, and disconnects
 //! a peer that does not read.
 

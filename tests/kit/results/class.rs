@@ -108,7 +108,7 @@ fn lab(
     report: &impl Fn(u32, u32) -> Report,
 ) -> Lab {
     let count = u32::try_from(kind.stages.len()).unwrap();
-    // The number of the stage at which the student stopped, and the number of a stage with a mistake.
+    // The number of the stage at which the student stopped and the number of a stage with a mistake.
     let stopped = 2 + (number * 7 + kind.number * 5) % (count * 2);
     let mistake = (number * 5 + kind.number) % 11;
     let stage =

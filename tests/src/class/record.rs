@@ -230,7 +230,7 @@ pub struct Screen {
 /// A step that the student should take next.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Advice {
-    /// The label: `look at`, `hint`, `read`, `again`, `stuck?`, `control` or `to do`.
+    /// The label: `look at`, `hint`, `read`, `again`, `stuck?`, `control`, or `to do`.
     pub label: String,
     /// The advice.
     pub text: String,

@@ -146,7 +146,7 @@ enum Command {
     // not for students: only instructors grade a class
     /// Grades a class: any number of submissions
     Grade(grade::Options),
-    /// Merges several records into one, such as those of the shards of a class
+    /// Merges several records, such as those of a class's shards, into one
     Merge(merge::Options),
     /// Grades one submission for `grade`
     #[command(hide = true)]

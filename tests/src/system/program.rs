@@ -185,7 +185,7 @@ impl Program {
         let pty = PtyProcess::new(command);
         if process::id() != grader {
             // If exec fails, `new` also returns in the child, which must not become a second grader.
-            // SAFETY: ends the process without running any code that belongs to the parent.
+            // SAFETY: exits the process without running any code that belongs to the parent.
             #[allow(unsafe_code)]
             unsafe {
                 libc::_exit(127)

@@ -204,7 +204,7 @@ pub fn lab() -> Lab {
                  reply?",
             )
             .hint(
-                "In `obey`, look up the rooms with `Rooms::switch_to`, `list` and `find`; with an \
+                "In `obey`, look up the rooms with `Rooms::switch_to`, `list`, and `find`; with an \
                  empty name, `find` returns the current room. Before you look up a room, call \
                  `wait_for_join`. `Sender::send` tells `Rooms` about each request, so a line that \
                  is typed after `/leave` is not sent to the old room.",
