@@ -82,7 +82,7 @@ pub fn lab() -> Lab {
             .hint(
                 "In `take_out`, call `push_said` while the client is still a member. Then remove \
                  the client from the room's `members`, and the room from the client's `rooms`. If \
-                 no member is left, remove the room from `rooms`, and its name from `room_refs`. \
+                 no member is left, remove the room from `rooms` and its name from `room_refs`. \
                  `Hall::room` finds a room by its reference.",
             )
             .server(server::leave_removes_from_a_room),
