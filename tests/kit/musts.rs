@@ -23,7 +23,7 @@ fn marks(text: &str) -> Option<Vec<u32>> {
     let marks: Vec<_> = parts.iter().filter(is_mark).collect();
     let stages = marks.iter().filter(|part| part.starts_with("stage"));
     let numbers =
-        stages.flat_map(|part| part.split([' ', ','])).filter_map(|word| word.parse().ok());
+        stages.flat_map(|part| part.split([' ', '\n', ','])).filter_map(|word| word.parse().ok());
     (!marks.is_empty()).then(|| numbers.collect())
 }
 
