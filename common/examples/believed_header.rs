@@ -54,7 +54,7 @@ fn run() -> io::Result<char> {
     server.set_read_timeout(Some(Duration::from_millis(300)))?;
     match server.read(&mut [0]) {
         Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-            say!("The server read 5 bytes. Its next read waited for 0.3 s in vain.");
+            say!("The server read 5 bytes. Its next read waited for 0.3 s, but nothing arrived.");
             Ok(happened)
         }
         Ok(n) => Err(io::Error::other(format!("no sixth byte was sent, but read returned {n}"))),

@@ -42,7 +42,7 @@ fn fill(mut stream: &TcpStream) -> usize {
     filled
 }
 
-/// Returns bytes that reveal whether a byte is missing or in the wrong position.
+/// Returns bytes that reveal any missing or misplaced byte.
 fn numbered(length: usize) -> Vec<u8> {
     (0..=250).cycle().take(length).collect()
 }

@@ -123,7 +123,7 @@ fn every_link_leads_somewhere() {
     nothing_is_wrong("these links lead nowhere", broken_links);
 }
 
-/// Checks the book in this kit and in a student's kit; the latter lacks some of the pages.
+/// Checks the book in this kit and in a student kit; the latter lacks some of the pages.
 fn nothing_is_wrong(what: &str, wrong: impl Fn(&Path) -> Vec<String>) {
     let students = tempfile::tempdir().unwrap();
     lab().arg("export").arg(students.path()).assert().success();

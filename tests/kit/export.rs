@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use crate::{lab, lab_in};
 
-/// A student's kit, as exported to an empty folder.
+/// A student kit, as exported to an empty folder.
 pub struct StudentsKit {
     folder: TempDir,
     _turn: MutexGuard<'static, ()>,
@@ -30,10 +30,10 @@ impl StudentsKit {
     }
 }
 
-/// The test that is using the students' kits' build folder holds this lock.
+/// The test that is using the student kits' build folder holds this lock.
 static TURN: Mutex<()> = Mutex::new(());
 
-/// Exports a student's kit. All such kits share a build folder, so the libraries are built only once; only one such kit
+/// Exports a student kit. All such kits share a build folder, so the libraries are built only once; only one such kit
 /// can exist at a time.
 pub fn students_kit() -> StudentsKit {
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -48,7 +48,7 @@ pub fn export_built_in(target: &str) -> TempDir {
     kit
 }
 
-/// Replaces function bodies in the starters of a student's kit with the solutions' function bodies, for some labs and
+/// Replaces function bodies in the starters of a student kit with the solutions' function bodies, for some labs and
 /// stages.
 pub fn write_bodies(kit: &Path, is_written: impl Fn(u32, u32) -> bool) {
     let starters = starters::make(&grader::kit::root().join("solutions"), is_written).unwrap();
@@ -57,7 +57,7 @@ pub fn write_bodies(kit: &Path, is_written: impl Fn(u32, u32) -> bool) {
     }
 }
 
-/// Makes a new kit use the build folder that the students' kits share, as [`students_kit`] does. Until the result is
+/// Makes a new kit use the build folder that the student kits share, as [`students_kit`] does. Until the result is
 /// dropped, no other kit of this kind can exist.
 pub fn share_students_target(kit: &Path) -> MutexGuard<'static, ()> {
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);

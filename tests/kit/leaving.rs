@@ -55,8 +55,8 @@ enum Situation {
     Joining,
     /// The user has already left once, and the server does not close the connection.
     Leaving,
-    /// The server closes the connection. In this and all following situations, the client exits without a key press,
-    /// with status 1.
+    /// The server closes the connection. In this and all following situations, the client exits with status 1 and
+    /// does not wait for a key press.
     Closed,
     /// The server resets the connection.
     Reset,

@@ -14,8 +14,8 @@ fn rules(lab: u32) -> String {
     rules.split_once("\n## ").unwrap().0.to_owned()
 }
 
-/// Returns the stages in a text's marks, such as `(stage 5)`, `(stages 3, 12)`, and `(not graded)`, or `None` if there
-/// are no marks.
+/// Returns the stages in a text's marks, such as `(stage 5)`, `(stages 3 and 12)`, and `(not graded)`, or `None` if
+/// there are no marks.
 fn marks(text: &str) -> Option<Vec<u32>> {
     let notes = text.split('(').skip(1).filter_map(|rest| rest.split_once(')'));
     let parts: Vec<_> = notes.flat_map(|(note, _)| note.split("; ")).collect();
@@ -23,7 +23,7 @@ fn marks(text: &str) -> Option<Vec<u32>> {
     let marks: Vec<_> = parts.iter().filter(is_mark).collect();
     let stages = marks.iter().filter(|part| part.starts_with("stage"));
     let numbers =
-        stages.flat_map(|part| part.split([' ', ','])).filter_map(|word| word.parse().ok());
+        stages.flat_map(|part| part.split([' ', '\n', ','])).filter_map(|word| word.parse().ok());
     (!marks.is_empty()).then(|| numbers.collect())
 }
 

@@ -192,7 +192,7 @@ fn without_pictures(report: &str) -> String {
     parts.join("\n\n")
 }
 
-/// Returns whether a part of a report is the ladder or the screens.
+/// Returns true if a part of a report is either the ladder or the screens.
 fn is_picture(part: &&str) -> bool {
     part.starts_with("     ") && part.contains('│') || part.contains("  ┌ ")
 }

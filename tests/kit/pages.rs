@@ -1,4 +1,4 @@
-//! Tests `cargo lab book` and the book pages that come with a student's kit.
+//! Tests `cargo lab book` and the book pages that come with a student kit.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -31,7 +31,7 @@ fn mdbook() -> Option<PathBuf> {
     found
 }
 
-/// Exports a student's kit with the pages; returns `None` if mdBook is not installed.
+/// Exports a student kit with the pages; returns `None` if mdBook is not installed.
 fn kit_with_pages() -> Option<TempDir> {
     mdbook()?;
     let kit = tempfile::tempdir().unwrap();

@@ -1,5 +1,5 @@
 //! Tests correct programs that look nothing like the solutions. Each program must earn full points. The programs are in
-//! `unusual/`, in the same folders as in a student's kit.
+//! `unusual/`, in the same folders as in a student kit.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -42,7 +42,7 @@ fn get_full_points(kit: &Path, number: u32, commands: Commands) {
     crate::crowd::accuses_nobody(number, &server, 3);
 }
 
-/// Puts a submission into a student's kit. Each submission is built in its own folder, so that the submissions do not
+/// Puts a submission into a student kit. Each submission is built in its own folder, so that the submissions do not
 /// interfere.
 fn submission_gets_full_points(name: &str, lab: u32) {
     let kit = export_built_in(&format!("target/unusual/{name}"));
@@ -55,7 +55,7 @@ fn submission_gets_full_points(name: &str, lab: u32) {
     get_full_points(kit.path(), lab, Commands::default());
 }
 
-/// Puts a client into a student's kit with finished programs.
+/// Puts a client into a student kit with finished programs.
 fn client_gets_full_points(name: &str, lab: u32) {
     let kit = export_built_in(&format!("target/unusual/{name}"));
     write_bodies(kit.path(), |other, _| other == lab);

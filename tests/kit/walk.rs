@@ -1,4 +1,4 @@
-//! Tests that the labs can be solved stage by stage in a student's kit.
+//! Tests that the labs can be solved stage by stage in a student kit.
 
 use std::path::Path;
 

@@ -14,7 +14,7 @@
 //! | [`grading`] | the grader: runs stages with a time limit and decides the verdicts                          |
 //! | [`labs`]    | each stage's title, points, hints, and script; the steps for each lab's wire format         |
 //! | [`crowd`]   | the broadcast checker: a crowd that talks, joins, and leaves, and the rules for its record   |
-//! | [`harness`] | the tools that scripts use: people, peers, listeners, taps, random words                    |
+//! | [`harness`] | the tools that scripts use: people, peers, listeners, taps, and random words                |
 //! | [`system`]  | programs on terminals, processes, confinement, orphans, ports, cargo                        |
 //! | [`journal`] | the events of one run, timed by one clock; failures; waiting for bytes and displaying them  |
 //! | [`kit`]     | the files of a kit, the exercises in them, and whether a lab is guided or open              |

@@ -1,4 +1,4 @@
-//! The room: state that the threads of all connections share. Only one thread at a time works in the room.
+//! The room: the state that is shared by the threads of all connections. Only one thread at a time works in the room.
 //!
 //! A thread that has an event for the room processes the event itself, unless another thread is working in the room. In
 //! that case, the other thread also processes this event. So no thread has to be woken for a message. The more people

@@ -52,8 +52,8 @@ fn changes_direction(char: char) -> bool {
     matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Returns whether a name contains an invisible character or one that changes the writing direction. With such a
-/// character, a name could look exactly like another name.
+/// Returns true if a name contains an invisible character or a character that changes the writing direction. With
+/// such a character, a name could look exactly like another name.
 ///
 /// The invisible characters are Unicode's default ignorable characters (`DerivedCoreProperties.txt`), format
 /// characters, line and paragraph separators, and the Braille blank.

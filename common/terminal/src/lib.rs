@@ -365,7 +365,8 @@ impl Screen {
     /// prints the message and exits.
     fn is_ending(&self) -> bool {
         if PANICKED.load(Ordering::SeqCst) {
-            // Normally, `main` stops the program. But if `main` is waiting for this thread, this thread must stop it.
+            // Normally, `main` stops the program. But if `main` is waiting for this thread, this thread must stop the
+            // program.
             thread::sleep(LINGER);
             process::exit(101)
         }
@@ -421,7 +422,7 @@ fn show(pieces: Receiver<Piece>, mut printer: impl ExternalPrinter) {
     }
 }
 
-/// Writes all bytes, or returns an error at `end`, because a server that does not read must not keep the person from
+/// Writes all bytes or returns an error at `end`, because a server that does not read must not keep the person from
 /// leaving.
 fn write_until(end: Instant, mut stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {

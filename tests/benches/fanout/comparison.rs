@@ -1,4 +1,4 @@
-//! Runs the server and the relay in turn, and computes the ratio of their rates.
+//! Runs the server and the relay in turn and computes the ratio of their rates.
 //!
 //! Other programs on this machine slow down both runs of a pair, so the ratio of the pair varies less than the rates.
 
@@ -31,10 +31,10 @@ pub struct Comparison {
     peak_memory: u64,
 }
 
-/// Runs the relay and then the server, and repeats this pair `runs` times in all.
+/// Runs the relay and then the server and repeats this pair `runs` times in all.
 ///
 /// # Errors
-/// Returns an error if a program does not start, or a message is not delivered.
+/// Returns an error if a program does not start or a message is not delivered.
 pub fn compare(program: &Path, wire: Wire, load: Load, runs: usize) -> Result<Comparison> {
     let people = load.receivers + load.deaf;
     let (relay, server, peak_memory) = (Vec::new(), Vec::new(), 0);

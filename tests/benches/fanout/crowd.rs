@@ -1,4 +1,4 @@
-//! Connects people, and waits until all have joined and no bytes are still on their way.
+//! Connects people and waits until all have joined and no bytes are still on their way.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -26,7 +26,7 @@ pub struct Person {
     unread: Vec<u8>,
 }
 
-/// Connects people, and waits until everyone receives messages from the first `senders` of them.
+/// Connects people and waits until everyone receives messages from the first `senders` of them.
 ///
 /// A successful connect does not show whether the client has joined, and the notices about other joins must not be
 /// mistaken for messages. So the first client sends messages until each of the other clients has received a message.
@@ -34,7 +34,7 @@ pub struct Person {
 /// their way.
 ///
 /// # Errors
-/// Returns an error if a client cannot join, or does not receive a sender's messages.
+/// Returns an error if a client cannot join or does not receive a sender's messages.
 pub fn gather(
     address: SocketAddr,
     wire: Wire,
@@ -99,7 +99,7 @@ impl Person {
         Ok(Self { name, stream, joined: Joined::default(), unread: Vec::new() })
     }
 
-    /// Sends the client's name, or its request to join.
+    /// Sends the client's name or its request to join.
     fn ask_to_join(&mut self, wire: Wire) -> Result<()> {
         match wire.joining() {
             Joining::Connect => {}
@@ -144,7 +144,7 @@ impl Person {
         Ok(self.stream.write_all(&message)?)
     }
 
-    /// Reads until `end` finds the end of the expected bytes, and returns all bytes up to that point. Returns `None` if
+    /// Reads until `end` finds the end of the expected bytes and returns all bytes up to that point. Returns `None` if
     /// the end does not arrive in time.
     fn wait_for(
         &mut self,

@@ -32,7 +32,7 @@ const LOOK_AGAIN: u16 = 50;
 /// The longest wait if a sender's socket was full, in milliseconds.
 const SEND_AGAIN: u8 = 1;
 
-/// The number of people, and the duration of the measurement.
+/// The number of people and the duration of the measurement.
 #[derive(Clone, Copy)]
 pub struct Load {
     /// The number of people who send.
@@ -76,7 +76,7 @@ struct Reading {
 /// Puts a load on the server at `address`. `program_cpu` returns the processor time that the server has used so far.
 ///
 /// # Errors
-/// Returns an error if a receiver receives a wrong message, or receives no message, or is disconnected.
+/// Returns an error if a receiver receives a wrong message or no message, or is disconnected.
 pub fn run(
     address: SocketAddr,
     wire: Wire,

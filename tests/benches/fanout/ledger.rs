@@ -1,4 +1,4 @@
-//! The messages that were sent, and the receivers that are still waiting for them. Every byte that arrives is compared
+//! The messages that were sent and the receivers that are still waiting for them. Every byte that arrives is compared
 //! with the expected byte.
 //!
 //! All messages in one wire format have the same length. So a ring holds the messages in flight in the form in which
@@ -16,7 +16,7 @@ pub const WINDOW: u64 = 64;
 /// old message is not mistaken for a new one.
 const RING: usize = 128;
 
-/// Stands for the number of the next message, if a receiver must not receive the sender's messages.
+/// Replaces the number of the next message if a receiver must not receive the sender's messages.
 const NEVER: u64 = u64::MAX;
 
 /// The messages of all senders.

@@ -3,14 +3,14 @@
 //!
 //! | file         | idea                                                                |
 //! |--------------|---------------------------------------------------------------------|
-//! | `comparison` | runs the server and the relay in turn, and computes the ratio       |
+//! | `comparison` | runs the server and the relay in turn and computes the ratio        |
 //! | `relay`      | the upper limit: a program that only passes on bytes                |
-//! | `server`     | the programs under load: built, started, measured and ended         |
+//! | `server`     | builds, starts, measures, and stops the programs under load         |
 //! | `generator`  | the load: it sends as fast as the slowest receiver allows           |
 //! | `crowd`      | people who have joined, with no bytes in flight                     |
 //! | `ledger`     | the messages and the receivers that wait for them; checks each byte |
 //! | `wire`       | the parts of the four wire formats that the load generator needs    |
-//! | `processors` | the processors on which the load and the programs run             |
+//! | `processors` | the processors on which the load and the programs run               |
 //! | `self_check` | checks that the load generator notices mistakes                     |
 //!
 //! The benchmark needs Linux, because it uses epoll and `/proc`.

@@ -42,7 +42,7 @@ struct Options {
     /// A program to use instead of the built server, as an absolute path; needs --wire
     #[arg(long, value_name = "PATH", requires = "wire")]
     server: Option<PathBuf>,
-    /// Checks that the load generator notices lost, changed, repeated and swapped messages
+    /// Checks that the load generator notices lost, changed, repeated, and swapped messages
     #[arg(long)]
     self_check: bool,
     /// Passed by `cargo bench`
@@ -68,7 +68,7 @@ enum Command {
 /// Runs the command.
 ///
 /// # Errors
-/// Returns an error if a server does not start, or does not deliver a message.
+/// Returns an error if a server does not start or does not deliver a message.
 pub fn run() -> Result<()> {
     let options = Options::parse();
     match options.command {

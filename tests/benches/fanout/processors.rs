@@ -1,13 +1,13 @@
 //! The processors on which the load and the programs run.
 //!
-//! The scheduler sometimes puts the load and a program on the same processor for a whole run, which halves the rates of
+//! The scheduler sometimes puts the load and a program on the same processor for a whole run. This halves the rates of
 //! that run. So the load always runs on the first processor, and the program under load runs on all other processors.
 
 use anyhow::Result;
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
-/// Puts this thread, and the threads that it will start, on the first processor.
+/// Puts this thread and the threads that it will start on the first processor.
 ///
 /// # Errors
 /// Returns an error if the system does not allow the choice of processors.
@@ -15,7 +15,7 @@ pub fn use_first() -> Result<()> {
     use_only(|position| position == 0)
 }
 
-/// Puts this thread, and the threads and programs that it will start, on all processors except the first. On a machine
+/// Puts this thread and all threads and programs that it will start on all processors except the first. On a machine
 /// with one processor, this call has no effect.
 ///
 /// # Errors

@@ -1,7 +1,7 @@
 //! The upper limit: the rate that a chat could reach on this machine if it only passed bytes on.
 //!
-//! The relay has one thread, and does not apply the rules of any lab. After each wake-up, it reads from all ready
-//! connections, and then makes one send to each receiver. With plain sockets, this is the minimum number of system
+//! The relay has one thread and does not apply the rules of any lab. After each wake-up, it reads from all ready
+//! connections and then makes one send to each receiver. With plain sockets, this is the minimum number of system
 //! calls. The relay does only what every server must do: it keeps messages whole, can skip the speaker, and disconnects
 //! a peer that does not read.
 
@@ -75,7 +75,7 @@ struct Relay {
     passed_on: usize,
 }
 
-/// Prints `listening on ADDRESS`, and passes messages on until it is killed.
+/// Prints `listening on ADDRESS` and passes messages on until it is killed.
 pub fn run(options: Options) -> Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     listener.set_nonblocking(true)?;
@@ -120,7 +120,7 @@ impl Relay {
         Ok(())
     }
 
-    /// Reads from a peer, and adds its complete messages to the batch.
+    /// Reads from a peer and adds its complete messages to the batch.
     fn read(&mut self, number: usize, bytes: &mut [u8]) {
         let Some(peer) = &mut self.peers[number] else { return };
         let count = match peer.stream.read(bytes) {
@@ -182,7 +182,7 @@ impl Relay {
 }
 
 impl Peer {
-    /// Sends bytes, or adds them to the backlog. Returns whether the backlog is still short enough.
+    /// Sends bytes or adds them to the backlog. Returns whether the backlog is still short enough.
     fn send(&mut self, bytes: &[u8], epoll: &Epoll, number: usize) -> bool {
         let was_behind = !self.backlog.is_empty();
         let sent = if was_behind { 0 } else { send(&self.stream, bytes) };
@@ -201,7 +201,7 @@ impl Peer {
     }
 }
 
-/// Sends as many bytes as the socket accepts, and returns their number. If the connection is broken, the next read
+/// Sends as many bytes as the socket accepts and returns their number. If the connection is broken, the next read
 /// reports it.
 fn send(mut stream: &TcpStream, bytes: &[u8]) -> usize {
     stream.write(bytes).unwrap_or(0)

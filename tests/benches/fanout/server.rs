@@ -1,4 +1,4 @@
-//! Builds, starts, measures and ends the programs under load.
+//! Builds, starts, measures, and stops the programs under load.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -29,7 +29,7 @@ const START: Duration = Duration::from_secs(10);
 /// The number of file descriptors that a program needs in addition to one per connection.
 const OTHER_FILES: u64 = 64;
 
-/// A listening program, which is ended when this value is dropped.
+/// A listening program. It is stopped when this value is dropped.
 pub struct Server {
     child: Child,
     /// The address on which the program listens.
@@ -122,12 +122,12 @@ impl Drop for Server {
     }
 }
 
-/// Makes the system end this process when its parent ends, even if the parent is killed.
+/// Makes the system kill this process when its parent ends, even if the parent is killed.
 pub fn end_with_parent() -> Result<()> {
     Ok(prctl::set_pdeathsig(Signal::SIGKILL)?)
 }
 
-/// Replaces this process with a program that the system ends when the parent process ends. Setting this up between
+/// Replaces this process with a program that the system kills when the parent process ends. Setting this up between
 /// `fork` and `exec` would need unsafe code.
 ///
 /// # Errors
@@ -166,7 +166,7 @@ pub fn build(labs: &[u32]) -> Result<Vec<PathBuf>> {
     packages.iter().map(program).collect()
 }
 
-/// Allows this process, and each program that it starts, to have this number of connections.
+/// Allows this process and each program that it starts to have this number of connections.
 ///
 /// # Errors
 /// Returns an error if the system does not allow so many connections.

@@ -3,7 +3,7 @@
 
 use anyhow::{Context, Result};
 
-/// The length of the text of a message, in bytes.
+/// The length of a message's text, in bytes.
 pub const TEXT: usize = 64;
 
 /// The number of digits in the sender's number, with which each text begins.
@@ -45,14 +45,14 @@ pub enum Joining {
         /// The server's message after the client has joined.
         welcome: &'static [u8],
     },
-    /// The client sends a request, and receives the reply.
+    /// The client sends a request and receives the reply.
     Request {
         /// The last field of the reply.
         last_field: &'static [u8],
     },
 }
 
-/// The values that a client gets in the reply to its request, and that its messages must contain.
+/// The values that a client gets in the reply to its request and that its messages must contain.
 #[derive(Clone)]
 pub struct Joined {
     room_ref: String,

@@ -34,7 +34,7 @@ const ENDLESS: &str =
 /// Asserts what the record must say about a submission.
 type Expected = Box<dyn Fn(&Submission)>;
 
-/// A folder with a class's submissions, and what the record must say about each of them.
+/// A folder with a class's submissions and what the record must say about each of them.
 pub struct Class {
     folder: TempDir,
     labs: Vec<u32>,

@@ -45,7 +45,7 @@ pub fn class(count: u32) -> Record {
     record(submissions)
 }
 
-/// Returns a class in which every text that a submission controls is hostile.
+/// Returns a class with hostile text in every field that a submission controls.
 pub fn hostile() -> Record {
     let long = format!("{HOSTILE}{}", "A".repeat(1 << 20));
     let names = FORMULAS.iter().map(|formula| format!("{formula}{HOSTILE}"));
@@ -108,7 +108,7 @@ fn lab(
     report: &impl Fn(u32, u32) -> Report,
 ) -> Lab {
     let count = u32::try_from(kind.stages.len()).unwrap();
-    // The number of the stage at which the student stopped, and the number of a stage with a mistake.
+    // The number of the stage at which the student stopped and the number of a stage with a mistake.
     let stopped = 2 + (number * 7 + kind.number * 5) % (count * 2);
     let mistake = (number * 5 + kind.number) % 11;
     let stage =

@@ -38,7 +38,7 @@ pub fn of_kit(kit: &Path, labs: &[u32]) -> Result<Programs> {
 /// Writes the finished programs of all labs to an archive, for [`from_file`].
 ///
 /// # Errors
-/// Returns an error if the programs cannot be built, or the file cannot be written.
+/// Returns an error if the programs cannot be built or the file cannot be written.
 pub fn export(kit: &Path, file: &Path) -> Result<usize> {
     if !Author::Kit.exists(kit) {
         bail!("this kit has no solutions; make the control in the complete kit");

@@ -59,14 +59,14 @@ pub struct Class {
     pub jobs: usize,
     /// The file for the record.
     pub file: Option<PathBuf>,
-    /// This machine's tier of containment.
+    /// This machine's containment tier.
     pub tier: Tier,
 }
 
 /// Grades a class and returns the record. Keeps complete results from `before`.
 ///
 /// # Errors
-/// Returns an error if nothing can be graded, or the record cannot be written.
+/// Returns an error if nothing can be graded or the record cannot be written.
 pub fn grade(class: &Class, before: Option<Record>) -> Result<Record> {
     let workshop = Workshop::open(&class.kit)?;
     let bar = ProgressBar::new_spinner();
@@ -344,7 +344,7 @@ fn run(job: &Job, has_namespaces: bool) -> Result<Ended> {
     Ok(Ended { has_started, how })
 }
 
-/// Returns whether the job or the environment refers to a path in the system's folder for temporary files.
+/// Returns true if either the job or the environment refers to a path in the system's folder for temporary files.
 fn needs_tmp(job: &str) -> bool {
     let variables = ["CARGO_HOME", "HOME", "PATH", "RUSTUP_HOME"].map(env::var_os);
     let named = variables.iter().flatten().map(|value| value.to_string_lossy().into_owned());

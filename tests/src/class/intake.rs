@@ -31,7 +31,7 @@ pub struct Handed {
 /// file with a column `name`.
 ///
 /// # Errors
-/// Returns an error if a path does not exist, or the roster cannot be read.
+/// Returns an error if a path does not exist or the roster cannot be read.
 pub fn find(paths: &[PathBuf], settings: &Settings, roster: Option<&Path>) -> Result<Vec<Handed>> {
     let mut found = Vec::new();
     for path in paths {
@@ -131,7 +131,8 @@ fn only_archive(source: Source) -> Source {
 }
 
 /// Gives the submissions the names from a roster. A row belongs to a submission if one of its cells contains the folder
-/// or file name, or the student's name or number in Moodle. Adds the students on the roster who have no submission.
+/// name, the file name, or the student's name or number in Moodle. Adds the students on the roster who have no
+/// submission.
 fn name(found: &mut Vec<Handed>, roster: &Path) -> Result<()> {
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_path(roster)?;
     let headers = reader.headers()?.clone();

@@ -91,7 +91,7 @@ struct Rules {
 #[derive(PartialEq)]
 struct Lab(u32, Vec<(u32, u32, bool, bool)>);
 
-/// The maximum and the number of hidden stages, which even a submission without labs has.
+/// The maximum number of points and the number of hidden stages. Even a submission without labs has both.
 #[derive(PartialEq)]
 struct Class(u32, u32);
 

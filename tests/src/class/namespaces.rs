@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 /// The hidden subcommand of `cargo lab` that calls [`run`].
 pub const SUBCOMMAND: &str = "apart";
 
-/// The exit status if the command was not started, because namespaces are not available.
+/// The exit status if the command was not started because namespaces are not available.
 pub const FAILED: u8 = 125;
 
 /// The command line of [`run`].

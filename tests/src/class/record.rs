@@ -24,7 +24,7 @@ pub struct Record {
     pub machine: String,
     /// The source of the control.
     pub control: Control,
-    /// The submissions' tier of containment and what is missing for a higher tier.
+    /// The submissions' containment tier and what is missing for a higher tier.
     pub tier: String,
     /// The part of the class that this record contains. `None` for a whole class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -90,7 +90,7 @@ pub struct Submission {
     pub complete: bool,
     /// The reason why the submission could not be graded completely or at all.
     pub error: Option<String>,
-    /// This submission's tier of containment; see [`Record::tier`]. The tier may differ if the result is from an
+    /// This submission's containment tier; see [`Record::tier`]. The tier may differ if the result is from an
     /// earlier grading.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tier: Option<String>,
@@ -230,7 +230,7 @@ pub struct Screen {
 /// A step that the student should take next.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Advice {
-    /// The label: `look at`, `hint`, `read`, `again`, `stuck?`, `control` or `to do`.
+    /// The label: `look at`, `hint`, `read`, `again`, `stuck?`, `control`, or `to do`.
     pub label: String,
     /// The advice.
     pub text: String,

@@ -1,4 +1,4 @@
-//! The tier of containment, which describes in a record how the machine confines submissions.
+//! The containment tiers. A tier says how the machine confines submissions, and each record names its tier.
 //!
 //! Tier B has all restrictions that [`confinement`] can enforce for each program. Tier A has all restrictions of tier
 //! B, and each submission is graded in its own [`namespaces`].

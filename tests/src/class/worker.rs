@@ -75,7 +75,7 @@ impl Job {
 /// Reads a job from standard input and writes its result.
 ///
 /// # Errors
-/// Returns an error if there is no job, or the result cannot be written.
+/// Returns an error if there is no job or the result cannot be written.
 pub fn run() -> Result<()> {
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line)?;
@@ -244,7 +244,7 @@ fn grade_labs(job: &Job, grader: &Grader, numbers: &[u32], again: &str) -> Vec<r
 /// Reads a finished job's result.
 ///
 /// # Errors
-/// Returns an error if there is no result, or the file does not contain a valid result.
+/// Returns an error if there is no result or the file does not contain a valid result.
 pub fn result(file: &Path) -> Result<Submission> {
     const MAX_RESULT: u64 = 64 * 1024 * 1024;
     let mut text = String::new();

@@ -1,4 +1,4 @@
-//! `cargo lab book`: opens the book's pages in a browser. A student's kit contains the pages. In other kits, mdBook
+//! `cargo lab book`: opens the book's pages in a browser. A student kit contains the pages. In other kits, mdBook
 //! builds the pages.
 
 use std::fs;
@@ -13,7 +13,7 @@ use crate::journal::visible::visible;
 use crate::kit::files;
 use crate::report::text::{columns, escape, quoted, wrapped};
 
-/// The folder with the pages in a student's kit.
+/// The folder with the pages in a student kit.
 pub const EXPORTED: &str = "docs/book";
 
 /// The folder with the pages that mdBook builds in this kit, as in `docs/book.toml`.

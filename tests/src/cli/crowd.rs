@@ -1,4 +1,4 @@
-//! `cargo lab crowd`: lets a crowd talk on a server and checks that everybody gets each message once and in order.
+//! `cargo lab crowd`: makes a crowd chat on a server and checks that everyone gets each message once and in order.
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -74,7 +74,7 @@ fn seconds(text: &str) -> Result<f64, String> {
 /// Lets the crowds talk. Returns whether no rule was broken.
 ///
 /// # Errors
-/// Returns an error if the server cannot be built or started, or a plan cannot be played to its end.
+/// Returns an error if the server cannot be built or started, or if a plan cannot be played to its end.
 pub fn run(kit: &Path, options: &Options) -> Result<bool> {
     reads::allow(options.read.iter().cloned());
     let server = server(kit, options)?;

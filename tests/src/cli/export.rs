@@ -32,7 +32,7 @@ pub struct Options {
 /// earlier export.
 ///
 /// # Errors
-/// Returns an error if the folder contains other files or a student's work, or a file cannot be read or written.
+/// Returns an error if the folder contains other files or a student's work, or if a file cannot be read or written.
 pub fn run(kit: &Path, options: &Options) -> Result<()> {
     // not for students: only instructors grade a class
     if let Some(file) = &options.control {
@@ -78,7 +78,7 @@ pub fn export(kit: &Path, folder: &Path) -> Result<usize> {
     Ok(files.len())
 }
 
-/// Builds the book's pages in a student's kit. Returns the number of files and their total size in bytes.
+/// Builds the book's pages in a student kit. Returns the number of files and their total size in bytes.
 fn build_pages(kit: &Path, folder: &Path) -> Result<(usize, u64)> {
     // A student needs neither the page that contains the whole book nor a web server's error page.
     let unneeded =

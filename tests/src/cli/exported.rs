@@ -55,7 +55,7 @@ const GRADERS_ONLY: [&str; 7] = [
 ];
 
 /// The marks between which lines are left out of an exported file. The lines from a mark up to [`CUT_TO`] are left out.
-/// The second mark applies only to a student's kit.
+/// The second mark applies only to a student kit.
 const CUT_FROM: [&str; 2] = ["not exported:", "not for students:"];
 const CUT_TO: &str = "exported again";
 

@@ -44,7 +44,7 @@ pub struct Options {
     /// The number of submissions that are graded at the same time. Default: half the number of processors
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: Option<u16>,
-    /// Grades nothing if this machine has a lower tier of containment
+    /// Grades nothing if this machine has a lower containment tier
     #[arg(long, value_name = "TIER", value_enum, ignore_case = true)]
     require_tier: Option<Level>,
     /// Grades only part of the class, such as 2/8: every eighth submission, beginning with the second. `cargo lab
@@ -61,7 +61,7 @@ const SETTINGS: &str = "grading.toml";
 /// Grades the submissions. Returns whether every submission has points for every stage.
 ///
 /// # Errors
-/// Returns an error if nothing can be graded, or the record cannot be written.
+/// Returns an error if nothing can be graded or the record cannot be written.
 pub fn run(kit: &Path, options: Options) -> Result<bool> {
     let begun = options.writers.begin()?;
     let tier = Tier::probe(&grade::program()?, options.require_tier)?;

@@ -23,7 +23,7 @@ pub struct Options {
 /// Merges the records. Returns whether every submission has points for every stage.
 ///
 /// # Errors
-/// Returns an error if the records cannot be merged, or the results cannot be written.
+/// Returns an error if the records cannot be merged or the results cannot be written.
 pub fn run(options: &Options) -> Result<bool> {
     let begun = options.writers.begin()?;
     let read = |file: &PathBuf| Ok((file.display().to_string(), writers::read(file)?));

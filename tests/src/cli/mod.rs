@@ -137,7 +137,7 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Lets a crowd talk on your server and checks that everybody gets each message once and in order
+    /// Makes a crowd chat on your server and checks that everyone gets each message once and in order
     Crowd(crowd::Options),
     /// Grades everything repeatedly and reports every stage that had different verdicts
     Soak(soak::Options),
@@ -146,7 +146,7 @@ enum Command {
     // not for students: only instructors grade a class
     /// Grades a class: any number of submissions
     Grade(grade::Options),
-    /// Merges several records into one, such as those of the shards of a class
+    /// Merges several records, such as those of a class's shards, into one
     Merge(merge::Options),
     /// Grades one submission for `grade`
     #[command(hide = true)]

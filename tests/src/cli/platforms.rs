@@ -1,4 +1,4 @@
-//! `cargo lab export --gradescope`, `--github` and `--prairielearn`: writes graders for the platforms that courses use.
+//! `cargo lab export --gradescope`, `--github`, and `--prairielearn`: writes graders for platforms that courses use.
 //!
 //! Each platform's grader contains a kit for graders. Such a kit contains the solutions only if nobody but the
 //! instructor sees it on the platform before the control (the finished programs) is built.

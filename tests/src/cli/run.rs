@@ -36,7 +36,7 @@ enum Program {
 /// way, keys and signals reach the program directly.
 ///
 /// # Errors
-/// Returns an error if the package is missing, or cargo cannot be started.
+/// Returns an error if the package is missing or cargo cannot be started.
 pub fn run(kit: &Path, options: Options) -> Result<()> {
     let Options { lab, program, arguments } = options;
     let lab = lab.or_else(|| changed_labs(kit).first().copied()).unwrap_or(1);

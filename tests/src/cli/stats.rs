@@ -21,7 +21,7 @@ const PAUSE: u64 = 20 * 60;
 /// The command line.
 #[derive(clap::Args)]
 pub struct Options {
-    /// A class's logs, which are combined. Default: your own log
+    /// A class's logs to combine. Default: your own log
     #[arg(value_name = "LOG")]
     logs: Vec<PathBuf>,
     /// From now on, notes each check and each hint in `.kept/stats.log`. A line contains the time, the lab and stage

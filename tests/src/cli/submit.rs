@@ -31,7 +31,7 @@ pub struct Options {
 /// Packs the kit and grades the zip's contents. Returns the exit status, which is 0 if every stage passes.
 ///
 /// # Errors
-/// Returns an error if there is nothing to hand in, or the zip cannot be written.
+/// Returns an error if there is nothing to hand in or the zip cannot be written.
 pub fn run(kit: &Path, options: Options) -> Result<ExitCode> {
     let kit =
         fs::canonicalize(kit).with_context(|| format!("there is no kit {}", kit.display()))?;

@@ -102,7 +102,7 @@ pub fn lab_number(text: &str) -> Result<u32, String> {
     }
 }
 
-/// Returns whether a word looks like a lab or stage, even if there is no such lab or stage.
+/// Returns true if a word looks like a lab or stage, even if there is no such lab or stage.
 pub fn is_number(word: &str) -> bool {
     without_lab(word).starts_with(|char: char| char.is_ascii_digit())
 }

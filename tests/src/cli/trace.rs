@@ -130,7 +130,7 @@ impl Sinks {
     }
 }
 
-/// Returns the number of columns and rows of the terminal, if the output is a terminal.
+/// Returns the numbers of columns and rows if the output is a terminal.
 fn size() -> Option<(usize, usize)> {
     Term::stdout().size_checked().map(|(rows, columns)| (columns.into(), rows.into()))
 }

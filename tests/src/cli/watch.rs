@@ -40,7 +40,7 @@ enum Event {
 /// Watches until the user quits.
 ///
 /// # Errors
-/// Returns an error if the files cannot be watched, or nothing can be graded.
+/// Returns an error if the files cannot be watched or nothing can be graded.
 pub fn run(kit: &Path, options: Options) -> Result<()> {
     let (sender, events) = mpsc::channel();
     let _watcher = watch(kit, options.poll, sender.clone())?;

@@ -41,7 +41,7 @@ impl Writers {
     /// Checks, before the long grading, whether the results can be written.
     ///
     /// # Errors
-    /// Returns an error if the results cannot be written, or the earlier record cannot be read.
+    /// Returns an error if the results cannot be written or the earlier record cannot be read.
     pub fn begin(&self) -> Result<Begun> {
         let stopped = self.forms.begin();
         let old = self.against.as_deref().map(read).transpose()?;

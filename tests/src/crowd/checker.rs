@@ -347,7 +347,7 @@ fn nearest(record: &Record, text: &str) -> Option<usize> {
     record.items.iter().rposition(is_torn)
 }
 
-/// Returns whether two texts begin or end with the same characters.
+/// Returns true if two texts either begin or end with the same characters.
 fn alike(one: &str, other: &str) -> bool {
     const ENOUGH: usize = 5;
     let begin = one.chars().zip(other.chars()).take_while(|(a, b)| a == b).count();

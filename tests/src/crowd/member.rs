@@ -78,7 +78,7 @@ impl State {
 }
 
 impl Person {
-    /// Returns whether the person is certain to be a member of the room or to have been one.
+    /// Returns true if the person certainly is or was a member of the room.
     pub fn is_member(&self, room: usize) -> bool {
         self.rooms.get(&room).is_some_and(|member| member.sure.is_some())
     }

@@ -93,13 +93,14 @@ impl State {
         self.deaf(record, &present)
     }
 
-    /// Returns whether the sender stayed or left politely; in both cases, the server must pass on all earlier messages.
+    /// Returns true if the sender either stayed or left politely. In both cases, the server must pass on all earlier
+    /// messages.
     fn is_polite(&self, item: &Item) -> bool {
         !matches!(self.people[item.who].left, Some(Way::Closes | Way::Resets))
     }
 
-    /// Returns whether the server must have received an item, because the sender stayed or left politely, or because a
-    /// person got the item.
+    /// Returns true if the server must have received an item, either because the sender stayed or left politely or
+    /// because a person got the item.
     fn must_come(&self, item: &Item, number: usize) -> bool {
         let sender = &self.people[item.who];
         let has_vanished = !self.is_polite(item);

@@ -73,8 +73,9 @@ struct Stage {
     record: Record,
     checker: Checker,
     seats: Vec<Seat>,
-    /// The person who sent the last call and the time of the call.
+    /// The person who sent the last call.
     caller: usize,
+    /// The time of the last call.
     called: Instant,
     /// The time since the last event.
     silence: Silence,

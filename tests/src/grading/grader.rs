@@ -35,7 +35,7 @@ impl Author {
         }
     }
 
-    /// Returns whether the folder exists. A student's kit may have no solutions.
+    /// Returns whether the folder exists. A student kit may have no solutions.
     pub fn exists(self, kit: &Path) -> bool {
         kit.join(self.folder()).is_dir()
     }

@@ -14,7 +14,7 @@ use crate::journal::Journal;
 /// The maximum width of a decoration, in columns.
 const WIDEST: usize = 20;
 
-/// The minimum length of a word, because a shorter one, such as the `am` of a clock, may occur in a message by chance.
+/// The minimum length of a word. A shorter word, such as the `am` of a clock, may occur in a message by chance.
 const SHORTEST: usize = 3;
 
 /// Finds messages with a decoration in one state of a screen.
@@ -30,7 +30,7 @@ impl<'a> Decorations<'a> {
         Self { journal, words: OnceCell::new() }
     }
 
-    /// Returns the decoration of the message, if `shown` is the message with at most a decoration in front.
+    /// Returns the message's decoration if `shown` consists of an optional decoration and the message.
     pub fn before<'b>(&self, shown: &'b str, message: &str) -> Option<&'b str> {
         let message = message.trim_end();
         let front = shown.trim_end().strip_suffix(message)?;

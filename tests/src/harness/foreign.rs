@@ -83,7 +83,7 @@ mod tests {
 
     const CLEAR: &[u8] = b"\x1b[2J";
 
-    /// Returns whether the program passes on a sequence from `wire`, which the server sends before the program shows
+    /// Returns whether the program passes on a sequence from `wire`. The server sends `wire` before the program shows
     /// `shown`.
     fn passes_on(shown_first: &str, wire: &str, shown: &str) -> bool {
         let event = |what| Event { at: Duration::ZERO, who: "bob".to_owned(), what };

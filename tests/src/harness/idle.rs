@@ -8,7 +8,7 @@ use crate::journal::failure::Check;
 use crate::journal::timeout::TIMEOUT;
 use crate::system::process::Process;
 
-/// Waits until a program uses or requests processor time for less than a tenth of the elapsed time.
+/// Waits until a program spends less than a tenth of an interval using a processor or waiting for one.
 pub fn comes_to_rest(process: &Process, journal: &Journal) -> Check {
     const LOOK: Duration = Duration::from_millis(100);
     let name = process.name();

@@ -10,7 +10,7 @@ use crate::journal::failure::{Check, Failure};
 use crate::journal::timeout::{START_TIMEOUT, TIMEOUT};
 use crate::journal::{EventKind, Journal, Wire};
 
-/// A scripted server, which listens and plays the server's end of each connection.
+/// A scripted server that listens and plays the server's end of each connection.
 pub struct Listener {
     listener: TcpListener,
     journal: Journal,

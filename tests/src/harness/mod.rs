@@ -1,4 +1,4 @@
-//! The tools that a stage's script uses: one author's programs, people, peers, and random words.
+//! The tools that a stage's script uses: people, peers, random words, and the programs of one author.
 
 mod decoration;
 mod foreign;

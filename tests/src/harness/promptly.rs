@@ -107,8 +107,8 @@ mod tests {
         Harness::new(none(), none(), 1)
     }
 
-    /// Returns the verdict on an event that is late the first `late` times and the number of times that the event
-    /// happened.
+    /// Returns the verdict on an event and the number of times that it happened. The event is late the first `late`
+    /// times.
     fn verdict(late: usize) -> (Check, usize) {
         let mut times = 0;
         let long_ago = Instant::now().checked_sub(LATE * 2).unwrap();

@@ -1,4 +1,4 @@
-//! The labs and their stages, with each stage's points and the stages that it requires.
+//! The labs and their stages, with each stage's points and requirements.
 
 use crate::harness::Harness;
 use crate::journal::failure::Check;

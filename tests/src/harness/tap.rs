@@ -121,7 +121,7 @@ fn pump(
     note: impl Fn(Wire) + Send + 'static,
 ) -> io::Result<()> {
     let (from, to) = (Arc::clone(from), Arc::clone(to));
-    // This call fails if the other end is already gone, which the thread notices later.
+    // This call fails if the other end is already gone. The thread notices the loss later.
     let _ = to.set_nodelay(true);
     journal.spawn("passing on a connection", move || {
         let mut bytes = vec![0; 16 * 1024];

@@ -1,4 +1,4 @@
-//! The reason why a script failed and the bytes that prove it.
+//! The reason for a script's failure and the bytes that prove it.
 
 use std::fmt;
 use std::io;
@@ -12,7 +12,7 @@ pub type Check<T = ()> = Result<T, Failure>;
 /// more.
 pub const MAX_BYTES: usize = 256 * 1024;
 
-/// The text that a failure shows in place of the bytes that arrived, if none arrived.
+/// The text that a failure shows if no bytes arrived.
 pub const NOTHING: &str = "nothing";
 
 /// The maximum length of each text in a failure, in bytes.

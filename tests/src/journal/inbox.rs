@@ -84,7 +84,7 @@ impl<C> DerefMut for Arrived<C> {
 }
 
 impl<C: Content> Inbox<C> {
-    /// Creates an inbox for this content.
+    /// Creates an inbox that adds arriving bytes to `content`.
     pub fn new(content: C) -> Arc<Self> {
         let arrived = Arrived { content, end: None };
         Arc::new(Self { arrived: Mutex::new(arrived), changed: Condvar::new() })
@@ -104,7 +104,7 @@ impl<C: Content> Inbox<C> {
         !is_flood
     }
 
-    /// Records that nothing more will arrive and the reason why.
+    /// Records the reason why nothing more will arrive.
     pub fn end(&self, why: &'static str) {
         let mut arrived = self.lock();
         arrived.settle();
@@ -112,8 +112,8 @@ impl<C: Content> Inbox<C> {
         self.changed.notify_all();
     }
 
-    /// When the returned value is dropped, ends the inbox if it has not ended yet. The reading thread holds this value,
-    /// so that nothing waits for a thread that has panicked.
+    /// Returns a value that ends the inbox when it is dropped, unless the inbox has already ended. The reading thread
+    /// holds this value, so that nothing waits for a thread that has panicked.
     pub fn ends_with_reader(self: &Arc<Self>) -> impl Drop + Send + use<C>
     where
         C: Send,

@@ -4,13 +4,13 @@ use std::collections::VecDeque;
 
 use crate::journal::event::{Event, EventKind, Wire};
 
-/// The maximum number of events of one kind that are kept. A stage normally has dozens of events.
+/// The maximum number of events that the journal keeps for each kind. A stage normally has dozens of events.
 const MAX_EVENTS: usize = 4000;
-/// The maximum number of bytes in the kept events of one kind. A report reads the events several times, and the events
-/// of all stages are in memory at the same time.
+/// The maximum number of bytes in the events that the journal keeps for each kind. A report reads the events several
+/// times, and the events of all stages are in memory at the same time.
 const MAX_BYTES: usize = 2 * 1024 * 1024;
 
-/// A quarter of the kept events and bytes come from the beginning of the run.
+/// A quarter of each maximum is reserved for the beginning of the run.
 const FIRST: usize = 4;
 
 /// The first and the last events of a run. The script's own events are always kept.
@@ -27,7 +27,7 @@ pub struct Kept {
     terminals: Total,
 }
 
-/// The kept events of one kind.
+/// The numbers of events and bytes that the journal keeps for one kind of event.
 #[derive(Default)]
 struct Total {
     events: usize,
@@ -75,7 +75,7 @@ impl Kept {
         }
     }
 
-    /// The kept events, in order.
+    /// Returns the events that the journal has kept, in order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Event> {
         self.first.iter().chain(&self.last)
     }

@@ -6,5 +6,5 @@ use std::time::Duration;
 pub const TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The timeout for the first sign that a program has started: it prints something, listens, or connects. On a busy
-/// machine, an interpreter needs seconds to start.
+/// machine, an interpreter can take several seconds to start.
 pub const START_TIMEOUT: Duration = Duration::from_secs(12);

@@ -43,7 +43,7 @@ pub fn exercises(source: &str) -> Result<Vec<Exercise>> {
     Ok(finder.exercises)
 }
 
-/// A function that the student has to write and its file.
+/// A function that the student has to write, with its file.
 pub struct Location {
     /// The file's path, relative to the kit.
     pub path: PathBuf,

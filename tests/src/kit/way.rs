@@ -30,7 +30,7 @@ impl Way {
     }
 }
 
-/// Returns whether a lab is guided or open.
+/// Returns the way in which a lab is done: guided or open.
 ///
 /// A lab is open if it has sources but not the starter's functions. A single function of the starter makes a lab guided
 /// only if its doc comment names a stage, because a student's own program may also have a function called `relay`.

@@ -50,7 +50,7 @@ pub fn frame_miss(expected: &[u8], came: &[u8]) -> Option<String> {
     })
 }
 
-/// Returns whether the bytes begin with a header or with part of a header.
+/// Returns true if the bytes begin with a complete or incomplete header.
 fn starts_with_header(bytes: &[u8]) -> bool {
     let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let header = &bytes[..bytes.len().min(HEADER)];

@@ -49,7 +49,7 @@ pub struct Ladder {
     pub left_out: Vec<String>,
 }
 
-/// The messages that a ladder marks with `✗`: a message that is wrong, and a message that did not arrive.
+/// The messages that a ladder marks with `✗`: a wrong message and a missing message.
 #[derive(Default)]
 pub struct Marks<'a> {
     /// The evidence for the failure.

@@ -190,8 +190,8 @@ fn find(all: &[u8], part: &[u8]) -> Option<usize> {
     memmem::find(all, part)
 }
 
-/// Returns whether the first message of `rest` had already arrived, although everything that the message repeats was
-/// sent to the server only once.
+/// Returns true if the first message of `rest` is a duplicate: it had already arrived, and everything that it repeats
+/// was sent to the server only once.
 fn arrived_again(lab: u32, before: &[u8], rest: &[u8], events: &[Event]) -> bool {
     let first = messages(lab, rest).first().map(|message| trim(message)).unwrap_or_default();
     let is_first = |message: &&[u8]| trim(message) == first;
@@ -235,8 +235,8 @@ fn own_words(name: &str, message: &[u8], rest: &[u8], events: &[Event]) -> Optio
     is_own.then(|| format!("what arrived is {name}'s own message, sent back to the speaker"))
 }
 
-/// Returns a remark if other peers received the message instead. If the message may be about a different event, as a
-/// greeting may, only this step counts.
+/// Returns a remark if other peers received the message instead. A message such as a greeting may be about a different
+/// event. For such a message, only the current step counts.
 fn others_got_it(
     lab: u32,
     message: &[u8],

@@ -194,7 +194,7 @@ fn shown(events: &[Event]) -> BTreeMap<&str, Vec<u8>> {
     shown
 }
 
-/// Returns whether the other end closed this program's connection or the program never had one.
+/// Returns true if the other end closed this program's connection, or if the program never had a connection.
 fn was_left(name: &str, events: &[Event]) -> bool {
     let is_end = |event: &Event| match &event.what {
         EventKind::Sent(to, Wire::Signal(signal)) => to == name && *signal != "connects",

@@ -11,7 +11,7 @@ use crate::submission::handed_in::{Files, MADE};
 use crate::submission::sources::{self, MAX_SOURCE, Package};
 use crate::submission::sums;
 
-/// The name of the zip file with the submission, in the kit's folder.
+/// The name of the submission's zip file, which is in the kit's folder.
 pub const FILE: &str = "submission.zip";
 
 /// The files and folders at the top level of a kit, besides `labs/`. The grader has its own copies, so these files and

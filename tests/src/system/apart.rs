@@ -60,7 +60,7 @@ impl Apart {
         &self.folder
     }
 
-    /// Returns whether cargo's error is about the program or a library of its lab.
+    /// Returns true if cargo's error is about either the program or a library of its lab.
     pub fn blames_packages(&self, said: &str) -> bool {
         let lab = self.folder.join(self.program.parent().unwrap_or(&self.program));
         said.contains(&*lab.to_string_lossy()) || said.contains("did not match any packages")

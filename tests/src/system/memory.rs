@@ -48,7 +48,7 @@ impl Bounds {
     }
 }
 
-/// A program that is watched and its limits.
+/// A watched program and its limits.
 type Watched = (Weak<Process>, Bounds);
 
 static WATCHED: Mutex<Vec<Watched>> = Mutex::new(Vec::new());

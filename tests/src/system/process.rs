@@ -23,7 +23,7 @@ pub struct Process {
     pid: Pid,
     started: Instant,
     ended: Mutex<Option<Ended>>,
-    /// What the process was doing when the script found something wrong, or when the grader killed the process.
+    /// What the process was doing when the script found something wrong or when the grader killed the process.
     activity: OnceLock<Activity>,
     /// The limit that the process exceeded, if any, and the time when the grader noticed.
     excess: OnceLock<(Excess, Duration)>,
@@ -45,7 +45,7 @@ pub struct Ended {
     pub status: Option<WaitStatus>,
     /// The time from the process's start to its end.
     pub after: Duration,
-    /// What the process was doing when the script found something wrong, or when the grader killed the process.
+    /// What the process was doing when the script found something wrong or when the grader killed the process.
     pub activity: Activity,
     /// The exceeded limit that made the grader kill the process before the stage ended, and the time of this decision.
     pub excess: Option<(Excess, Duration)>,
@@ -113,7 +113,7 @@ impl Process {
                 Ok(status) => status,
                 Err(_) => WaitStatus::Exited(self.pid, -1),
             };
-            // A process may end between the moment when the script fails and the moment when the grader ends it, for
+            // A process may end between the moment when the script fails and the moment when the grader stops it, for
             // example because the script's connections are closed.
             let activity = self.activity.get().cloned().unwrap_or_default();
             let (status, after) = (Some(status), self.started.elapsed());
@@ -226,7 +226,7 @@ impl Process {
         self.scheduled(2)
     }
 
-    /// Returns whether a thread of the process or of its descendants is running or waiting for a processor.
+    /// Returns true if a thread of the process or of its descendants is either running or waiting for a processor.
     /// [`Process::busy_time`] includes a thread's waiting time only after the thread has been given a processor.
     pub fn is_running(&self) -> io::Result<bool> {
         if !cfg!(target_os = "linux") {

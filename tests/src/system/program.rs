@@ -128,7 +128,7 @@ impl Program {
     /// to the journal.
     ///
     /// # Errors
-    /// Returns an error if the program does not exist, or the system cannot provide a process or a terminal.
+    /// Returns an error if the program does not exist or the system cannot provide a process or a terminal.
     pub fn start(
         name: &str,
         launch: &Launch,
@@ -185,7 +185,7 @@ impl Program {
         let pty = PtyProcess::new(command);
         if process::id() != grader {
             // If exec fails, `new` also returns in the child, which must not become a second grader.
-            // SAFETY: ends the process without running any code that belongs to the parent.
+            // SAFETY: exits the process without running any code that belongs to the parent.
             #[allow(unsafe_code)]
             unsafe {
                 libc::_exit(127)
@@ -231,8 +231,8 @@ impl Program {
         &self.process
     }
 
-    /// Waits until the program is idle and itself echoes typed keys, instead of the terminal. A line editor does this
-    /// while it reads a line. Keys that are pressed earlier would be shown twice or get lost, because some editors
+    /// Waits until the program is idle and echoes typed keys itself, so the terminal does not. A line editor does
+    /// this while it reads a line. Keys that are pressed earlier would be shown twice or get lost, because some editors
     /// release the terminal for a moment whenever they show a message. This function does not wait for long, because a
     /// program need not have a line editor. With `TERM=dumb`, few programs have a line editor.
     pub fn wait_for_editor(&self) {

@@ -36,7 +36,7 @@ pub struct Label {
     /// The time when the last piece was passed on, in microseconds.
     pub at: u64,
     bytes: Vec<u8>,
-    /// The positions at which the second and later pieces begin, at most [`MOST_CUTS`].
+    /// The start positions of all pieces except the first, up to a maximum of [`MOST_CUTS`] positions.
     cuts: Vec<usize>,
     pieces: usize,
     is_glued: bool,

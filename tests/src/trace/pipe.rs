@@ -64,7 +64,7 @@ pub struct Pipe {
     held_until: Option<Instant>,
     /// The size of the next piece and the time when it is due.
     planned: Option<(usize, Instant)>,
-    /// The time when the last piece was passed on, and its size.
+    /// The time when the last piece was passed on and the size of that piece.
     last: Option<(Instant, usize)>,
     /// The number of bytes that have been passed on.
     pub passed: u64,

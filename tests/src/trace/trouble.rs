@@ -1,4 +1,4 @@
-//! The kinds of trouble that a relay can make and the options for them.
+//! The kinds of trouble that a relay can make, with the options for them.
 
 use std::time::Duration;
 
@@ -108,7 +108,7 @@ impl Trouble {
         self.hold.is_some() || self.delay.is_some() || self.rate.is_some()
     }
 
-    /// Returns whether any size or time is random.
+    /// Returns true if any size or any time is random.
     pub fn is_random(&self) -> bool {
         let sizes = [self.split, self.end().map(|(_, after)| after)];
         let times = [self.hold, self.delay];

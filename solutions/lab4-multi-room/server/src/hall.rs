@@ -205,7 +205,7 @@ impl Hall {
         let _ = write_chat(&mut self.said.1, room_ref, &client.name, message);
     }
 
-    /// Returns the room with this reference and the reference as a number. References are text on the wire, but this
+    /// Returns the reference as a number and the room that it identifies. References are text on the wire, but this
     /// server's references are numbers.
     fn room(&self, room_ref: &str) -> Option<(i64, &Room)> {
         let room_ref = room_ref.parse().ok()?;

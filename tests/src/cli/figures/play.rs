@@ -26,7 +26,7 @@ pub struct Play {
     pub lines: Vec<Line>,
 }
 
-/// A line that one person types and the text that must appear on a screen before the play continues.
+/// A line that one person types, with the text that must appear on a screen before the play continues.
 pub struct Line {
     who: usize,
     types: &'static str,

@@ -57,7 +57,7 @@ impl Peer {
     ) -> Check<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
         socket.set_recv_buffer_size(4096)?;
-        // On macOS, this call fails, because the connection does not exist yet.
+        // On macOS, this call fails because the connection does not exist yet.
         let _ = socket.set_tcp_mss(1460);
         let peer = Self::connect_with(socket, name, server, address, journal)?;
         journal.note(name, EventKind::Note("does not read".into()));
@@ -85,7 +85,7 @@ impl Peer {
         stream: TcpStream,
         journal: &Journal,
     ) -> io::Result<Self> {
-        // On some systems, this call fails if the other end is already gone, which the script notices later.
+        // If the other end is already gone, this call fails on some systems. The script notices the loss later.
         let _ = stream.set_nodelay(true);
         // A program that does not read must not block the script.
         stream.set_write_timeout(Some(TIMEOUT))?;
@@ -224,7 +224,7 @@ impl Peer {
         self.note_sent(Wire::Signal("closes"));
     }
 
-    /// Resets the connection, as a program that crashes may do.
+    /// Resets the connection, as a crashing program may do.
     pub fn crashes(self) {
         self.note_sent(Wire::Signal("resets the connection"));
         self.has_closed.store(true, Ordering::SeqCst);

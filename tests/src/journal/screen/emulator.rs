@@ -11,7 +11,7 @@ use crate::journal::screen::replies::{State, reply};
 /// The maximum number of rows that are kept after they have left the top of the screen.
 const SCROLLBACK: usize = 2000;
 
-/// The maximum number of bytes of replies that are kept for a program that does not read them.
+/// The maximum number of bytes of unread replies that are kept for a program.
 const MAX_REPLIES: usize = 4096;
 
 /// The width of a tab.
@@ -58,23 +58,23 @@ impl Emulator {
         self.tabs.extend((before..columns.get().into()).step_by(TAB).filter_map(to_u16));
     }
 
-    /// The number of columns.
+    /// Returns the number of columns.
     pub fn columns(&self) -> u16 {
         self.screen.screen().size().1.get()
     }
 
-    /// The number of rows.
+    /// Returns the number of rows.
     pub fn rows(&self) -> u16 {
         self.screen.screen().size().0.get()
     }
 
-    /// The row of the cursor, counted from 0.
+    /// Returns the cursor's row, counted from 0.
     pub fn row(&self) -> u16 {
         self.screen.screen().cursor_position().0
     }
 
-    /// The column of the cursor, counted from 0. After a character in the last column, the cursor is still in the last
-    /// column, although the next character will be on the next row.
+    /// Returns the cursor's column, counted from 0. After a character in the last column, the cursor is still in the
+    /// last column, although the next character will be on the next row.
     pub fn column(&self) -> u16 {
         self.screen.screen().cursor_position().1.min(self.columns() - 1)
     }
@@ -104,7 +104,7 @@ impl Emulator {
         restored((begin..=end).map(text).collect())
     }
 
-    /// The part of the cursor's line that is before the cursor.
+    /// Returns the part of the cursor's line that is before the cursor.
     pub fn before_cursor(&self) -> String {
         let screen = self.screen.screen();
         let (row, column) = screen.cursor_position();
@@ -115,7 +115,7 @@ impl Emulator {
         restored(text)
     }
 
-    /// The number of rows that have left the top of the main screen and are kept.
+    /// Returns the number of rows in the main screen's scrollback.
     pub fn scrollback(&self) -> usize {
         if self.is_alternate() { 0 } else { self.screen.screen().scrollback_len() }
     }

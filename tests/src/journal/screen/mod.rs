@@ -192,7 +192,7 @@ impl Screen {
         self.seen.iter().any(|line| fits(&line.text, line.is_drawn, &matches).is_some())
     }
 
-    /// Returns whether any line that was seen or is on the screen now matches, even if it is a prompt.
+    /// Returns true if a line that was seen earlier or is on the screen now matches, even if the line is a prompt.
     pub fn has(&mut self, matches: impl Fn(&str) -> bool) -> bool {
         self.was_seen(&matches) || self.emulator.lines(0).iter().any(|(line, _)| matches(line))
     }

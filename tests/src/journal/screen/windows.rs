@@ -11,7 +11,7 @@ pub fn parts(line: &str) -> Vec<String> {
     if parts.len() > 1 { parts.iter().map(text).collect() } else { Vec::new() }
 }
 
-/// Returns whether the line is only a border or the empty inside of a window.
+/// Returns true if the line is either a border or the empty inside of a window.
 pub fn is_border(line: &str) -> bool {
     let is_drawn = |char| matches!(char, '\u{2500}'..='\u{257f}' | '+' | '-' | '=' | '|' | ' ');
     !line.trim().is_empty() && line.chars().all(is_drawn)

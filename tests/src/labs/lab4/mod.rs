@@ -22,7 +22,7 @@ pub fn lab() -> Lab {
                 "In `next_line`, if `put_back` holds a line, return that line. Otherwise, clear \
                  `bytes` and call `BufRead::read_until`. It reads into `bytes` up to and including \
                  the newline, no matter how many reads that takes, and leaves the bytes after the \
-                 newline in the reader. Bytes without a newline at the end are not a line.",
+                 newline in the reader. Bytes that do not end with a newline are not a line.",
             )
             .hint(
                 "In `greet`, `Hall::client` returns the client, with the server's address as this \
@@ -82,7 +82,7 @@ pub fn lab() -> Lab {
             .hint(
                 "In `take_out`, call `push_said` while the client is still a member. Then remove \
                  the client from the room's `members`, and the room from the client's `rooms`. If \
-                 no member is left, remove the room from `rooms`, and its name from `room_refs`. \
+                 no member is left, remove the room from `rooms` and its name from `room_refs`. \
                  `Hall::room` finds a room by its reference.",
             )
             .server(server::leave_removes_from_a_room),
@@ -204,7 +204,7 @@ pub fn lab() -> Lab {
                  reply?",
             )
             .hint(
-                "In `obey`, look up the rooms with `Rooms::switch_to`, `list` and `find`; with an \
+                "In `obey`, look up the rooms with `Rooms::switch_to`, `list`, and `find`; with an \
                  empty name, `find` returns the current room. Before you look up a room, call \
                  `wait_for_join`. `Sender::send` tells `Rooms` about each request, so a line that \
                  is typed after `/leave` is not sent to the old room.",

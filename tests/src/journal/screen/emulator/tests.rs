@@ -70,7 +70,7 @@ fn the_cursor_moves_relatively() {
     shows("abc\x1b[2DX", &["aXc"]);
     shows("a\x1b[3CX", &["a   X"]);
     shows("a\x1b[3aX\x1b[2eY", &["a   X", "", "     Y"]);
-    // The cursor moves to the beginning of the next line and to that of the previous line.
+    // The cursor moves to the beginning of the next or the previous line.
     shows("ab\x1b[2Ec\x1b[Fd", &["ab", "d", "c"]);
     // The cursor moves to a column and to a row.
     shows("\x1b[4Ga\x1b[2`b\x1b[3dc", &[" b a", "", "  c"]);
