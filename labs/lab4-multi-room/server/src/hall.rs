@@ -158,7 +158,7 @@ impl Hall {
         todo!("stage 2: send a message from the member id to every member of the …")
     }
 
-    /// Returns the room with this reference and the reference as a number. References are text on the wire, but this
+    /// Returns the reference as a number and the room that it identifies. References are text on the wire, but this
     /// server's references are numbers.
     fn room(&self, room_ref: &str) -> Option<(i64, &Room)> {
         let room_ref = room_ref.parse().ok()?;

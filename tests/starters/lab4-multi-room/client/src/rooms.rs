@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// request per read.
 const A_MOMENT: Duration = Duration::from_millis(100);
 
-/// The maximum number of rooms that the client remembers. Without a limit, a server could fill the memory with rooms.
+/// The maximum number of rooms that the client remembers. Without a limit, a server could exhaust the client's memory.
 const MAX_ROOMS: usize = 200;
 
 /// The maximum number of unanswered requests that the client remembers.
