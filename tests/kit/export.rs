@@ -251,6 +251,11 @@ fn an_export_overwrites_no_students_work() {
     lab().arg("export").arg(kit.path()).assert().code(1).stderr(refused);
     let other = tempfile::tempdir().unwrap();
     fs::write(other.path().join("thesis.txt"), "mine").unwrap();
-    lab().arg("export").arg(other.path()).assert().code(1).stderr(contains("is not empty"));
+    lab()
+        .arg("export")
+        .arg(other.path())
+        .assert()
+        .code(1)
+        .stderr(contains("is neither empty nor a kit for students"));
     assert_eq!(fs::read_to_string(other.path().join("thesis.txt")).unwrap(), "mine");
 }

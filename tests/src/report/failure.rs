@@ -1,5 +1,6 @@
 //! The report about a failed stage.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use console::style;
@@ -316,8 +317,9 @@ impl<'a> Report<'a> {
                 // A speaker that is no longer connected explains why no participant received the speaker's message.
                 let speaker = self.speaker().filter(|speaker| Some(*speaker) != self.about());
                 let ends = self.about().into_iter().chain(speaker);
-                let ends = ends.filter_map(|name| closing(&self.events, name));
-                states.ended.extend(ends.map(|line| quoted_line(&line)));
+                let ends: BTreeSet<_> =
+                    ends.filter_map(|name| closing(&self.events, name)).collect();
+                states.ended.extend(ends.iter().map(|line| quoted_line(line)));
                 states
             })
             .unwrap_or_default()

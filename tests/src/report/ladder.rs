@@ -201,7 +201,9 @@ pub fn short(lab: u32, text: &str) -> String {
     }
     let mut fields = text.split('⏎').filter(|field| !field.is_empty());
     let first = fields.next().unwrap_or_default().to_owned();
-    let value = |field: &str| field.split_once(": ").map_or(field, |(_, value)| value).to_owned();
+    let value = |field: &str| {
+        field.split_once(':').map_or(field, |(_, value)| value.trim_start()).to_owned()
+    };
     let values: Vec<_> = [first].into_iter().chain(fields.map(value)).collect();
     values.join(" · ")
 }

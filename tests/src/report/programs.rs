@@ -53,9 +53,7 @@ pub fn states(programs: &[(String, Ended)], events: &[Event], about: Option<&str
     // `number` counts the earlier programs with the same name.
     for (at, (name, ended)) in programs.iter().enumerate() {
         let number = programs[..at].iter().filter(|(other, _)| other == name).count();
-        let after = || {
-            format!("after {:.1} s{}", ended.after.as_secs_f64(), step(name, number, ended, events))
-        };
+        let after = || format!("after {}{}", short(ended.after), step(name, number, ended, events));
         if let Some((excess, _)) = ended.excess {
             let what = match excess {
                 Excess::Memory => format!("used more than {} GiB of memory", MAX_MEMORY >> 30),
@@ -126,6 +124,14 @@ fn step(name: &str, number: usize, ended: &Ended, events: &[Event]) -> String {
         Some((_, step)) => format!(", in the step «{step}»"),
         None => ", before the first step".to_owned(),
     }
+}
+
+/// Returns a time in a unit in which it is not 0.
+fn short(time: Duration) -> String {
+    if time < Duration::from_secs(1) {
+        return format!("{} ms", time.as_millis().max(1));
+    }
+    format!("{:.1} s", time.as_secs_f64())
 }
 
 /// If a program was still running, returns what it was doing. Most programs wait as they should, so a wait is reported

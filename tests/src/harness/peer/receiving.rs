@@ -88,12 +88,13 @@ impl Peer {
         if closed == Some(true) {
             return Ok(());
         }
-        let who = self.should_be_closed();
-        let came = self.inbox.look(|arrived| match &arrived.rest()[late_end(arrived.rest())..] {
-            [] => format!("it is still open after {} s", TIMEOUT.as_secs()),
-            rest => visible(rest),
-        });
-        Err(self.journal.wrong(who, "the end of the stream", came))
+        let rest = self.inbox.look(|arrived| arrived.rest()[late_end(arrived.rest())..].to_vec());
+        if rest.is_empty() {
+            let came = format!("it is still open after {} s", TIMEOUT.as_secs());
+            return Err(self.journal.wrong(self.should_be_closed(), "the end of the stream", came));
+        }
+        let who = format!("{} should have received", self.name);
+        Err(self.journal.wrong(who, "only the end of the stream", visible(&rest)))
     }
 
     /// Waits until these bytes arrive, followed by the end of the stream.

@@ -79,6 +79,7 @@ pub fn releases_a_client_that_disconnects(harness: &Harness) -> Check {
         harness.step(&["is_disconnect", "receive_frames"], &step);
         ann.frames(harmless)?;
         bob.gets_frame(harmless)?;
+        talk(harness, ann, &[bob])?;
     }
     let functions = &["receive_frames", "is_disconnect"];
     harness.step(functions, "bob sends a frame; ann should still be connected");

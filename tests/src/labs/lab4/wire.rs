@@ -46,7 +46,7 @@ impl Peer {
             }
             Some(value)
         });
-        let expected = format!("{name}: …\n");
+        let expected = format!("{name}:…\n");
         let wrong = || self.wrong("should have received the line", expected.as_bytes());
         value.flatten().ok_or_else(wrong)
     }
