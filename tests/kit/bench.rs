@@ -203,26 +203,41 @@ fn too_low_a_limit_of_open_files_is_reported() {
     assert.stderr(contains("1000 connections need 1064 open files").and(contains("ulimit -Hn")));
 }
 
-/// Everything that a benchmark has started ends with it.
+/// Everything that a benchmark has started ends with it, even a process that has left the server's session.
 #[test]
-fn ctrl_c_ends_a_benchmark() {
+fn ctrl_c_ends_everything_that_a_benchmark_has_started() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("server.py"), SERVER).unwrap();
+    // No other test sleeps for this long.
+    let sleep = format!("sleep {}", 100_000 + std::process::id());
+    let server = format!("sh -c 'setsid {sleep} & exec python3 server.py {{port}} none' server");
     let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"))
-        .args(["bench", "1", "--finished", "--seconds", "60", "--only", "throughput"])
+        .args(["--kit", ".", "bench", "1", "--only", "throughput"])
+        .args(["--seconds", "3", "--rounds", "20", "--people", "12", "--server", &server])
+        .current_dir(folder.path())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
     let pid = Pid::from_raw(lab.id().cast_signed());
+    let is = |pid: &Pid, what: &str| {
+        let command = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        command.replace('\0', " ").contains(what)
+    };
     let begin = Instant::now();
-    let command = |pid: Pid| fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    let is_relay = |pid: &Pid| command(*pid).contains("bench-relay");
-    let relay = loop {
-        if let Some(relay) = orphans::family(pid).into_iter().find(is_relay) {
-            break relay;
+    let started = loop {
+        let family = orphans::family(pid);
+        let is_sleeping = |pid: &&Pid| is(pid, &sleep) && !is(pid, "setsid") && !is(pid, "sh");
+        let sleeps = family.iter().find(is_sleeping);
+        let serves = family.iter().find(|pid| is(pid, "python3 server.py"));
+        if let (Some(sleeps), Some(serves)) = (sleeps, serves) {
+            break [(*sleeps, sleep.as_str()), (*serves, "python3 server.py")];
         }
-        assert!(begin.elapsed() < Duration::from_mins(5), "no relay was started");
+        assert!(begin.elapsed() < Duration::from_mins(3), "the server was not started");
         thread::sleep(Duration::from_millis(20));
     };
     kill(pid, Signal::SIGINT).unwrap();
     assert_eq!(lab.wait().unwrap().code(), Some(130));
-    assert!(!is_relay(&relay), "the relay still runs");
+    for (pid, what) in started {
+        assert!(!is(&pid, what), "{what} still runs");
+    }
 }
