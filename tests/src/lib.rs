@@ -14,7 +14,7 @@
 //! | [`grading`] | the grader: runs stages with a time limit, and decides the verdicts                         |
 //! | [`labs`]    | the title, points, hints and script of each stage; the steps for each lab's wire format     |
 //! | [`crowd`]   | the broadcast checker: a crowd that talks, joins and leaves, and the rules for its record    |
-//! | [`bench`]   | the benchmark: the servers and a relay, measured in turn under the load of the package `load`  |
+//! | [`bench`](mod@bench) | the benchmark: servers and a relay, measured in turn under the load of the package `load` |
 //! | [`harness`] | the tools that scripts use: people, peers, listeners, taps, random words                    |
 //! | [`system`]  | programs on terminals, processes, confinement, orphans, ports, cargo                        |
 //! | [`journal`] | the events of one run, timed by one clock; failures; waiting for bytes and displaying them  |
