@@ -228,9 +228,9 @@ fn ctrl_c_ends_everything_that_a_benchmark_has_started() {
         let family = orphans::family(pid);
         let is_sleeping = |pid: &&Pid| is(pid, &sleep) && !is(pid, "setsid") && !is(pid, "sh");
         let sleeps = family.iter().find(is_sleeping);
-        let serves = family.iter().find(|pid| is(pid, "python3 server.py"));
-        if let (Some(sleeps), Some(serves)) = (sleeps, serves) {
-            break [(*sleeps, sleep.as_str()), (*serves, "python3 server.py")];
+        let listens = family.iter().find(|pid| is(pid, "python3 server.py"));
+        if let (Some(sleeps), Some(listens)) = (sleeps, listens) {
+            break [(*sleeps, sleep.as_str()), (*listens, "python3 server.py")];
         }
         assert!(begin.elapsed() < Duration::from_mins(3), "the server was not started");
         thread::sleep(Duration::from_millis(20));

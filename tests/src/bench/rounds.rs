@@ -132,10 +132,11 @@ fn note(measurement: Measurement, name: &str, all: &[Measured]) -> Vec<String> {
     if deaf > 0 {
         let counted: Vec<_> = all.iter().filter_map(|one| one.disconnected).collect();
         if counted.len() < all.len() && all.iter().all(|one| one.values[0].is_some()) {
-            notes.push(format!("{what}, {name}: too slow to send them 4 MiB in time"));
+            notes.push(format!("{what}, {name}: too slow to send 4 MiB to those who do not read"));
         }
-        if let Some(least) = counted.iter().min() {
-            notes.push(format!("{what}, {name}: disconnected {least} of them in each round"));
+        if let (Some(least), Some(most)) = (counted.iter().min(), counted.iter().max()) {
+            let range = if least == most { least.to_string() } else { format!("{least} to {most}") };
+            notes.push(format!("{what}, {name}: disconnected {range} of {deaf} in each round"));
         }
     }
     notes
