@@ -10,6 +10,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::ops::Range;
 
 use anyhow::Result;
+use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use socket2::{Domain, Socket, Type};
 
@@ -72,7 +73,11 @@ pub fn run(port: u16, options: Options) -> Result<()> {
     let mut bytes = vec![0; READ];
     let mut without_own = Vec::new();
     loop {
-        let count = relay.epoll.wait(&mut events, EpollTimeout::NONE)?;
+        let count = match relay.epoll.wait(&mut events, EpollTimeout::NONE) {
+            // After Ctrl-Z and `fg`, the system interrupts the wait.
+            Err(Errno::EINTR) => continue,
+            count => count?,
+        };
         for event in &events[..count] {
             match event.data() {
                 LISTENER => relay.accept(&listener)?,

@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 
@@ -163,7 +164,11 @@ impl Session {
     /// Returns [`Found`] if a receiver receives a wrong message, or if nothing has arrived for a long time. Returns
     /// another error if a receiver was disconnected.
     pub fn turn(&mut self, milliseconds: u16, heard: &mut impl FnMut(Range<u64>)) -> Result<()> {
-        let count = self.epoll.wait(&mut self.events, milliseconds)?;
+        let count = match self.epoll.wait(&mut self.events, milliseconds) {
+            // After Ctrl-Z and `fg`, the system interrupts the wait.
+            Err(Errno::EINTR) => 0,
+            count => count?,
+        };
         for at in 0..count {
             if self.events[at].data() == TIMER {
                 if let Some(timer) = &self.timer {

@@ -135,7 +135,8 @@ fn note(measurement: Measurement, name: &str, all: &[Measured]) -> Vec<String> {
             notes.push(format!("{what}, {name}: too slow to send 4 MiB to those who do not read"));
         }
         if let (Some(least), Some(most)) = (counted.iter().min(), counted.iter().max()) {
-            let range = if least == most { least.to_string() } else { format!("{least} to {most}") };
+            let range =
+                if least == most { least.to_string() } else { format!("{least} to {most}") };
             notes.push(format!("{what}, {name}: disconnected {range} of {deaf} in each round"));
         }
     }

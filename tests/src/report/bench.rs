@@ -72,21 +72,23 @@ fn row(results: &Results, quantity: &Quantity, series: &Series) -> String {
     );
     let ratios = |Spread { median, least, most }: Spread| {
         let range = format!(" ({} to {})", ratio(least), ratio(most));
-        format!("× {}{}", ratio(median), of_several(range))
+        ratio(median) + &of_several(range)
     };
     let range_room = if results.rounds > 1 { RANGE } else { 0 };
     let mut row = format!("   {name} {median:>VALUE$} {range:<range_room$}");
     if let Some(spread) = quantity.to_relay(series) {
-        let _ = write!(row, " {}", ratios(spread));
+        let _ = write!(row, " × {}", ratios(spread));
     }
+    let mut rows = vec![row.trim_end().to_owned()];
     if let Some(own) = results.to_own_rate(quantity, series) {
-        let _ = write!(row, "\n   {:room$} {} its own rate", "", ratios(own));
+        let own = ratios(own);
+        rows.push(format!("   {:room$} {own} of its own rate without them", ""));
     }
     if series.stalls() > 0 {
         let (stalls, rounds) = (series.stalls(), series.values.len());
-        let _ = write!(row, "\n   {:room$} stopped delivering in {stalls} of {rounds} rounds", "");
+        rows.push(format!("   {:room$} stopped delivering in {stalls} of {rounds} rounds", ""));
     }
-    row.trim_end().to_owned()
+    rows.join("\n")
 }
 
 /// Returns a ratio with two digits after the point, or without them if it is large.
