@@ -79,10 +79,10 @@ fn bench(number: &str, server: &str, only: &str) -> assert_cmd::assert::Assert {
 }
 
 /// Runs the server with a mistake.
-fn with_mistake(mistake: &str, folder: &Path) -> assert_cmd::assert::Assert {
+fn with_mistake(mistake: &str, folder: &Path, only: &str) -> assert_cmd::assert::Assert {
     let file = folder.join("server.py");
     fs::write(&file, SERVER).unwrap();
-    bench("1", &format!("python3 {} {{port}} {mistake}", file.display()), "throughput")
+    bench("1", &format!("python3 {} {{port}} {mistake}", file.display()), only)
 }
 
 fn measures_the_finished_server(number: u32) {
@@ -156,7 +156,8 @@ fn the_finished_server_of_lab_4_is_measured() {
 #[test]
 fn a_server_that_delivers_wrongly_is_named_and_not_measured() {
     let folder = tempfile::tempdir().unwrap();
-    with_mistake("none", folder.path()).success().stdout(contains("python3").and(contains("×")));
+    let right = with_mistake("none", folder.path(), "throughput").success();
+    right.stdout(contains("python3").and(contains("×")));
     let mistakes = [
         ("drop", "a message was lost: p0011 received message"),
         ("double", "a message was delivered twice: p0011 received message"),
@@ -167,11 +168,20 @@ fn a_server_that_delivers_wrongly_is_named_and_not_measured() {
         ("crash", "out of chairs"),
     ];
     for (mistake, what) in mistakes {
-        let text = words(&with_mistake(mistake, folder.path()).code(1));
+        let text = words(&with_mistake(mistake, folder.path(), "throughput").code(1));
         assert!(text.contains(what), "{mistake}: «{what}» is not in\n{text}");
         // Only the relay has values.
         assert!(!text.contains("× 0.") && !text.contains("× 1."), "{mistake}:\n{text}");
     }
+}
+
+/// The server waits in `sendall` for people who do not read.
+#[test]
+fn a_server_that_waits_for_people_who_do_not_read_has_no_rate() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = words(&with_mistake("none", folder.path(), "deaf").success());
+    assert!(text.contains("stopped delivering in 1 of 1 rounds"), "{text}");
+    assert!(text.contains("relay: disconnected 2 of 2 in each round"), "{text}");
 }
 
 #[test]

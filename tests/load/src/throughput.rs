@@ -28,7 +28,7 @@ const SEND_AGAIN: u16 = 1;
 const SENT_TO_THE_DEAF: u64 = 8 * 1024 * 1024;
 
 /// The maximum duration of a measurement that waits for [`SENT_TO_THE_DEAF`].
-const LONGEST: Duration = Duration::from_secs(10);
+const LONGEST: Duration = Duration::from_secs(20);
 
 /// The result of a measurement.
 #[derive(Clone, Copy, Debug)]

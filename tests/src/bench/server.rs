@@ -15,8 +15,8 @@ use nix::unistd::Pid;
 use crate::bench::results::RELAY;
 use crate::journal::timeout::START_TIMEOUT;
 use crate::system::companion::Companion;
-use crate::system::ports;
 use crate::system::program::{Launch, Place, Runnable};
+use crate::system::{orphans, ports};
 
 /// The number of bytes that are kept of a server's error output.
 const KEPT: usize = 4096;
@@ -109,7 +109,7 @@ impl Server {
     pub fn listens(&mut self) -> Result<()> {
         let port = self.address.port();
         let begin = Instant::now();
-        while !ports::is_listening(port) {
+        while !ports::is_listener(port, &orphans::family(self.pid())) {
             if self.companion.status()?.is_some() {
                 bail!("the server did not listen on port {port}");
             }
