@@ -14,6 +14,7 @@
 //! | [`grading`] | the grader: runs stages with a time limit and decides the verdicts                          |
 //! | [`labs`]    | each stage's title, points, hints, and script; the steps for each lab's wire format         |
 //! | [`crowd`]   | the broadcast checker: a crowd that talks, joins, and leaves, and the rules for its record   |
+//! | [`bench`](mod@bench) | the benchmark: servers and a relay, measured in turn under the load of the package `load` |
 //! | [`harness`] | the tools that scripts use: people, peers, listeners, taps, and random words                |
 //! | [`system`]  | programs on terminals, processes, confinement, orphans, ports, cargo                        |
 //! | [`journal`] | the events of one run, timed by one clock; failures; waiting for bytes and displaying them  |
@@ -26,6 +27,7 @@
 // information.
 #![allow(clippy::missing_errors_doc)]
 
+pub mod bench;
 // not for students: only instructors grade a class
 pub mod class;
 // exported again

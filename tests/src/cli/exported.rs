@@ -30,13 +30,12 @@ const FILES: [&str; 10] = [
 pub const FOLDERS: [&str; 3] = ["common", "docs", "tests"];
 
 /// The kit's own tests, which contain parts of the solutions, and the chapters that are not for students.
-const KIT_ONLY: [&str; 10] = [
+const KIT_ONLY: [&str; 9] = [
     "common/tests/cuts.rs",
     "docs/src/changes.md",
     "docs/src/instructors.md",
     "docs/src/kit.md",
     "docs/src/platforms.md",
-    "tests/benches",
     "tests/crowd-mutants.toml",
     "tests/kit",
     "tests/mutants.toml",

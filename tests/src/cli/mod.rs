@@ -1,6 +1,7 @@
 //! `cargo lab`: the commands for students and instructors, in addition to `cargo test`. Each subcommand has its own
 //! file.
 
+pub mod bench;
 pub mod book;
 pub mod check;
 pub mod crowd;
@@ -139,6 +140,11 @@ enum Command {
     },
     /// Makes a crowd chat on your server and checks that everyone gets each message once and in order
     Crowd(crowd::Options),
+    /// Measures your server, the finished server, and a bare relay: speed, memory, and the time to connect
+    Bench(bench::Options),
+    /// Runs the relay of `bench`
+    #[command(hide = true)]
+    BenchRelay(bench::RelayOptions),
     /// Grades everything repeatedly and reports every stage that had different verdicts
     Soak(soak::Options),
     /// Creates a kit for students, without the solutions
@@ -222,6 +228,12 @@ pub fn run(options: Options) -> Result<ExitCode> {
                 return Ok(ExitCode::FAILURE);
             }
         }
+        Some(Command::Bench(options)) => {
+            if !bench::run(&kit, &options)? {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        Some(Command::BenchRelay(options)) => bench::relay(&options)?,
         Some(Command::Export(options)) => export::run(&kit, &options)?,
         // not for students: only instructors grade a class
         Some(Command::Grade(options)) => {

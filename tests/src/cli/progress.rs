@@ -19,7 +19,7 @@ use crate::harness::stage::{Lab, Stage};
 const LONG: Duration = Duration::from_secs(1);
 
 /// A command's progress. A terminal shows the progress in an animated line, which disappears at the end. If the output
-/// is not a terminal, each step that takes longer than [`LONG`] is printed as one line. The line or lines are written
+/// is not a terminal, each step that takes longer than `LONG` is printed as one line. The line or lines are written
 /// to stderr.
 pub struct Progress {
     bar: ProgressBar,

@@ -1,5 +1,6 @@
 //! Reports for people.
 
+pub mod bench;
 pub mod canvas;
 pub mod closing;
 pub mod crowd;
@@ -12,6 +13,7 @@ pub mod markup;
 pub mod messages;
 pub mod near_miss;
 pub mod part;
+pub mod plot;
 pub mod programs;
 pub mod rows;
 pub mod scoreboard;

@@ -34,7 +34,15 @@ pub type Built = HashMap<String, Result<PathBuf, String>>;
 /// # Errors
 /// Returns an error if cargo itself fails, for example because of a broken `Cargo.toml`.
 pub fn build(kit: &Path, packages: &[String], limit: Duration) -> Result<Built, String> {
-    build_in(kit, kit, packages, limit)
+    build_in(kit, kit, packages, limit, &[])
+}
+
+/// Like [`build`], but with optimization, as `cargo build --release` does.
+///
+/// # Errors
+/// Returns an error if cargo itself fails.
+pub fn build_optimized(kit: &Path, packages: &[String], limit: Duration) -> Result<Built, String> {
+    build_in(kit, kit, packages, limit, &["--release"])
 }
 
 /// Like [`build`], but builds each program in a separate workspace, because cargo builds nothing in a workspace if it
@@ -52,7 +60,7 @@ pub fn build_apart(
     for (package, folder) in packages {
         let apart = Apart::new(kit, folder).map_err(|error| format!("cannot copy: {error}"))?;
         let name = std::slice::from_ref(package);
-        match build_in(kit, apart.folder(), name, share) {
+        match build_in(kit, apart.folder(), name, share, &[]) {
             Ok(one) => built.extend(one),
             Err(said) if apart.blames_packages(&said) => {
                 built.insert(package.clone(), Err(apart.explain(package, &said)));
@@ -68,8 +76,9 @@ fn build_in(
     workspace: &Path,
     packages: &[String],
     limit: Duration,
+    options: &[&str],
 ) -> Result<Built, String> {
-    let (mut built, end) = run_cargo(kit, workspace, packages, limit)?;
+    let (mut built, end) = run_cargo(kit, workspace, packages, limit, options)?;
     let missing: Vec<_> = packages.iter().filter(|name| !built.contains_key(*name)).collect();
     for package in &missing {
         let mut result = Err(end.why(package));
@@ -77,7 +86,8 @@ fn build_in(
         // share of the time.
         if matches!(end, BuildEnd::Stopped(_)) && missing.len() > 1 {
             let share = limit / u32::try_from(missing.len()).unwrap_or(u32::MAX);
-            let (mut alone, end) = run_cargo(kit, workspace, &[(*package).clone()], share)?;
+            let alone = [(*package).clone()];
+            let (mut alone, end) = run_cargo(kit, workspace, &alone, share, options)?;
             result = alone.remove(*package).unwrap_or_else(|| Err(end.why(package)));
         }
         built.insert((*package).clone(), result);
@@ -137,6 +147,7 @@ fn run_cargo(
     workspace: &Path,
     packages: &[String],
     limit: Duration,
+    options: &[&str],
 ) -> Result<(Built, BuildEnd), String> {
     let target = kit.join(TARGET);
     fs::create_dir_all(target.join("debug"))
@@ -145,7 +156,7 @@ fn run_cargo(
         let mut cargo = command(workspace, &target);
         toolchain::clear_environment(&mut cargo);
         cargo.args(["build", "--offline", "--keep-going", "--message-format=json"]);
-        cargo.args(packages.iter().flat_map(|package| ["-p", package]));
+        cargo.args(options).args(packages.iter().flat_map(|package| ["-p", package]));
         let is_of_kit = packages.iter().any(|package| package.starts_with("solution"));
         let folder = if is_of_kit { "solutions" } else { "labs" };
         let access = toolchain::access(kit, workspace, &target, folder);

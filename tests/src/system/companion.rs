@@ -31,6 +31,14 @@ impl Companion {
     /// # Errors
     /// Returns an error if the program cannot be started.
     pub fn start(launch: &Launch) -> io::Result<Self> {
+        Self::start_with(launch, |_| ())
+    }
+
+    /// Like [`Companion::start`], but first lets `adapt` change the command, for example the place of its output.
+    ///
+    /// # Errors
+    /// Returns an error if the program cannot be started.
+    pub fn start_with(launch: &Launch, adapt: impl FnOnce(&mut Command)) -> io::Result<Self> {
         let (output, input) = io::pipe()?;
         let output = File::from(OwnedFd::from(output));
         fcntl(&output, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
@@ -51,6 +59,7 @@ impl Companion {
                 Ok(())
             });
         }
+        adapt(&mut command);
         let starting = orphans::starting();
         let child = command.spawn()?;
         starting.has_started(Pid::from_raw(child.id().cast_signed()));
@@ -82,6 +91,11 @@ impl Companion {
             lines.push(String::from_utf8_lossy(&line).into_owned());
         }
         lines
+    }
+
+    /// Returns the process id of the program.
+    pub fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id().cast_signed())
     }
 
     /// Returns how the program ended, if it has ended.

@@ -18,4 +18,6 @@ pub mod process;
 pub mod program;
 pub mod reads;
 mod toolchain;
+#[cfg(target_os = "linux")]
+pub mod usage;
 pub mod waits;

@@ -3,10 +3,11 @@
 use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU16, Ordering};
 
+use nix::unistd::Pid;
 use socket2::{Domain, Socket, Type};
 
 /// The first port of the range for servers. The range is below the ports that the system assigns for port 0 (on Linux,
@@ -39,20 +40,32 @@ pub fn is_listening(port: u16) -> bool {
 /// Returns whether a program is listening on the port at every address of this computer. Only Linux provides this
 /// information.
 pub fn is_open_to_all(port: u16) -> bool {
-    listeners(port).iter().any(|address| address.chars().all(|digit| digit == '0'))
+    listeners(port).iter().any(|(address, _)| address.chars().all(|digit| digit == '0'))
 }
 
-/// Returns the addresses at which programs listen on the port, as hexadecimal digits. Only the system's tables on Linux
-/// contain these addresses.
-fn listeners(port: u16) -> Vec<String> {
-    // `  0: 0100007F:270F 00000000:0000 0A …`: the local and the remote address, and the state 0A, LISTEN
-    // (proc_net_tcp).
+/// Returns whether one of these programs is listening on the port. Another program may have begun to use a port that
+/// was unused. Only Linux provides this information.
+pub fn is_listener(port: u16, programs: &[Pid]) -> bool {
+    let sockets: Vec<_> =
+        listeners(port).into_iter().map(|(_, number)| format!("socket:[{number}]")).collect();
+    let is_one = |file: PathBuf| {
+        fs::read_link(file).is_ok_and(|to| sockets.iter().any(|socket| to == Path::new(socket)))
+    };
+    let files = programs.iter().filter_map(|pid| fs::read_dir(format!("/proc/{pid}/fd")).ok());
+    !sockets.is_empty() && files.flatten().flatten().any(|file| is_one(file.path()))
+}
+
+/// Returns the addresses at which programs listen on the port, as hexadecimal digits, and the numbers of the sockets.
+/// Only the system's tables on Linux contain this information.
+fn listeners(port: u16) -> Vec<(String, String)> {
+    // `  0: 0100007F:270F 00000000:0000 0A …`: the local and the remote address, and the state 0A, LISTEN. The last of
+    // the next six fields is the number of the socket (proc_net_tcp).
     let tables = TABLES.map(fs::read_to_string);
     let address = |line: &str| {
         let mut fields = line.split_ascii_whitespace().skip(1);
         let (address, local_port) = fields.next()?.rsplit_once(':')?;
         let is_it = local_port == format!("{port:04X}") && fields.nth(1) == Some("0A");
-        is_it.then(|| address.to_owned())
+        Some((address.to_owned(), fields.nth(5)?.to_owned())).filter(|_| is_it)
     };
     tables.iter().flatten().flat_map(|table| table.lines().filter_map(address)).collect()
 }
@@ -108,7 +121,9 @@ impl ClosedPort {
 mod tests {
     use std::net::TcpListener;
 
-    use super::{is_listening, unused};
+    use nix::unistd::Pid;
+
+    use super::{is_listener, is_listening, unused};
 
     #[test]
     fn a_port_is_unused_until_a_listener_is_bound() {
@@ -116,6 +131,9 @@ mod tests {
         assert!(!is_listening(port));
         let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
         assert!(is_listening(port));
+        if cfg!(target_os = "linux") {
+            assert!(is_listener(port, &[Pid::this()]) && !is_listener(port, &[Pid::parent()]));
+        }
         assert_ne!(unused(), port);
         drop(listener);
     }

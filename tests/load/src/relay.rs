@@ -6,15 +6,19 @@
 //! a peer that does not read.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::ops::Range;
 
 use anyhow::Result;
-use clap::{Args, ValueEnum};
+use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use socket2::{Domain, Socket, Type};
 
 /// The maximum backlog of a peer, in bytes: the same as in the labs.
 const MAX_BACKLOG: usize = 1024 * 1024;
+
+/// The maximum number of connections that wait to be accepted: the same as in the labs.
+const BACKLOG: i32 = 4096;
 
 /// The maximum number of bytes per read.
 const READ: usize = 64 * 1024;
@@ -22,39 +26,16 @@ const READ: usize = 64 * 1024;
 /// The maximum number of events per wake-up.
 const EVENTS: usize = 1024;
 
-/// The number of messages after which a mistake is made, so that it happens during the measurement.
-const MISTAKE_AFTER: usize = 5000;
-
 /// The epoll data of the listener, which is not a peer.
 const LISTENER: u64 = u64::MAX;
 
-/// How the relay works
-#[derive(Args)]
+/// How the relay works.
+#[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// The length of a message, in bytes
-    #[arg(long)]
+    /// The length of a message, in bytes.
     pub message_len: usize,
-    /// Whether the speaker receives its own messages
-    #[arg(long)]
+    /// Whether the speaker receives its own messages.
     pub echo: bool,
-    /// The mistake to make once
-    #[arg(long)]
-    pub mistake: Option<Mistake>,
-}
-
-/// A mistake that the load generator must notice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Mistake {
-    /// One byte is missing.
-    LoseByte,
-    /// One byte is different.
-    ChangeByte,
-    /// One message is missing.
-    LoseMessage,
-    /// One message is sent twice.
-    RepeatMessage,
-    /// Two messages are sent in the wrong order.
-    SwapMessages,
 }
 
 struct Peer {
@@ -72,23 +53,31 @@ struct Relay {
     peers: Vec<Option<Peer>>,
     /// The messages that were read after one wake-up.
     batch: Vec<u8>,
-    passed_on: usize,
 }
 
-/// Prints `listening on ADDRESS` and passes messages on until it is killed.
-pub fn run(options: Options) -> Result<()> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+/// Listens on the port, and passes messages on until the process is killed.
+///
+/// # Errors
+/// Returns an error if the relay cannot listen, or has too many connections.
+pub fn run(port: u16, options: Options) -> Result<()> {
+    // The standard library's listener has too short a backlog for a thousand people who connect at the same time.
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into())?;
+    socket.listen(BACKLOG)?;
+    let listener = TcpListener::from(socket);
     listener.set_nonblocking(true)?;
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
     epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, LISTENER))?;
-    println!("listening on {}", listener.local_addr()?);
-
-    let mut relay = Relay { options, epoll, peers: Vec::new(), batch: Vec::new(), passed_on: 0 };
+    let mut relay = Relay { options, epoll, peers: Vec::new(), batch: Vec::new() };
     let mut events = vec![EpollEvent::empty(); EVENTS];
     let mut bytes = vec![0; READ];
     let mut without_own = Vec::new();
     loop {
-        let count = relay.epoll.wait(&mut events, EpollTimeout::NONE)?;
+        let count = match relay.epoll.wait(&mut events, EpollTimeout::NONE) {
+            // After Ctrl-Z and `fg`, the system interrupts the wait.
+            Err(Errno::EINTR) => continue,
+            count => count?,
+        };
         for event in &events[..count] {
             match event.data() {
                 LISTENER => relay.accept(&listener)?,
@@ -143,11 +132,6 @@ impl Relay {
         if self.batch.is_empty() {
             return;
         }
-        let count = self.batch.len() / self.options.message_len;
-        self.passed_on += count;
-        let is_time = self.passed_on >= MISTAKE_AFTER && count >= 2;
-        let mistake = self.options.mistake.take_if(|_| is_time);
-        let last = self.peers.len() - 1;
         for (number, slot) in self.peers.iter_mut().enumerate() {
             let Some(peer) = slot else { continue };
             let mut bytes = &self.batch;
@@ -158,12 +142,7 @@ impl Relay {
                 bytes = without_own;
             }
             peer.own = 0..0;
-            let wrong = mistake.filter(|_| number == last).map(|mistake| {
-                let mut wrong = bytes.clone();
-                mistake.make(&mut wrong, self.options.message_len);
-                wrong
-            });
-            if !peer.send(wrong.as_ref().unwrap_or(bytes), &self.epoll, number) {
+            if !peer.send(bytes, &self.epoll, number) {
                 *slot = None;
             }
         }
@@ -205,17 +184,4 @@ impl Peer {
 /// reports it.
 fn send(mut stream: &TcpStream, bytes: &[u8]) -> usize {
     stream.write(bytes).unwrap_or(0)
-}
-
-impl Mistake {
-    /// Makes the mistake in `bytes`, which contain at least two messages.
-    fn make(self, bytes: &mut Vec<u8>, message_len: usize) {
-        match self {
-            Self::LoseByte => drop(bytes.remove(message_len - 3)),
-            Self::ChangeByte => bytes[message_len - 3] ^= 1,
-            Self::LoseMessage => drop(bytes.drain(..message_len)),
-            Self::RepeatMessage => bytes.extend_from_within(bytes.len() - message_len..),
-            Self::SwapMessages => bytes[..2 * message_len].rotate_left(message_len),
-        }
-    }
 }

@@ -1,4 +1,4 @@
-//! The parts of the four wire formats that the load generator needs: how to join, what a speaker sends, and
+//! The parts of the four wire formats that the load needs: how to join, what a speaker sends, and
 //! what others receive.
 
 use anyhow::{Context, Result};
@@ -13,8 +13,8 @@ pub const SENDER_DIGITS: usize = 4;
 /// purpose.
 pub const WORD: usize = 12;
 
-/// The room that every client of lab 4 joins.
-const ROOM: &str = "bench";
+/// The room of lab 4 in which people talk.
+pub const ROOM: &str = "bench";
 
 /// The wire format of a lab or, for the relay, messages of the same length in no particular format.
 #[derive(Clone, Copy)]
@@ -84,6 +84,7 @@ impl Joined {
 
 impl Wire {
     /// Returns the format for the relay, with messages of the same length as in this format.
+    #[must_use]
     pub fn relayed(self) -> Self {
         Self { is_relayed: true, ..self }
     }
@@ -105,8 +106,8 @@ impl Wire {
     }
 
     /// Returns the request to join a room in lab 4.
-    pub fn request(name: &str) -> String {
-        format!("JOIN_CHATROOM: {ROOM}\nCLIENT_IP: 0\nPORT: 0\nCLIENT_NAME: {name}\n")
+    pub fn request(name: &str, room: &str) -> String {
+        format!("JOIN_CHATROOM: {room}\nCLIENT_IP: 0\nPORT: 0\nCLIENT_NAME: {name}\n")
     }
 
     /// Returns the frame that a speaker sends around its text.
@@ -139,15 +140,25 @@ impl Wire {
         }
     }
 
+    /// Returns the message that all members receive when a member has joined. The message is empty if the wire format
+    /// has no such message.
+    pub fn greeting(self, name: &str, joined: &Joined) -> Vec<u8> {
+        self.notice(name, joined, "joined!", "has joined this chatroom.")
+    }
+
     /// Returns the message that the other members receive when a member is disconnected. The message is empty if the
     /// wire format has no such message.
     pub fn farewell(self, name: &str, joined: &Joined) -> Vec<u8> {
+        self.notice(name, joined, "left!", "has left this chatroom.")
+    }
+
+    fn notice(self, name: &str, joined: &Joined, in_lab_2: &str, in_lab_4: &str) -> Vec<u8> {
         match self.number {
             _ if self.is_relayed => Vec::new(),
-            2 => format!("{name} left!\n").into_bytes(),
+            2 => format!("{name} {in_lab_2}\n").into_bytes(),
             4 => {
                 let Frame { mut before, after } = self.heard(name, joined);
-                before.extend_from_slice(format!("{name} has left this chatroom.").as_bytes());
+                before.extend_from_slice(format!("{name} {in_lab_4}").as_bytes());
                 before.extend_from_slice(&after);
                 before
             }

@@ -1,0 +1,45 @@
+//! Names the mistake that a wrong message shows.
+
+use std::fmt;
+
+/// A mistake of a server in the delivery of messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mistake {
+    /// The server has not delivered a message.
+    Lost,
+    /// The server has delivered a message twice.
+    Twice,
+    /// The server has delivered a sender's messages in the wrong order.
+    OutOfOrder,
+    /// The server has sent a message to its own sender, which this wire format forbids.
+    Own,
+    /// The server has delivered bytes that nobody sent.
+    Changed,
+    /// Nothing has arrived for a long time, although messages are missing.
+    Stalled,
+}
+
+/// An error: a mistake, and a sentence that names the people and the messages.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The mistake.
+    pub mistake: Mistake,
+    /// What happened.
+    pub sentence: String,
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        let what = match self.mistake {
+            Mistake::Lost => "a message was lost",
+            Mistake::Twice => "a message was delivered twice",
+            Mistake::OutOfOrder => "messages of one sender were delivered in the wrong order",
+            Mistake::Own => "a message was sent back to its sender",
+            Mistake::Changed => "bytes were changed",
+            Mistake::Stalled => "the server stopped delivering messages",
+        };
+        write!(formatter, "{what}: {}", self.sentence)
+    }
+}
+
+impl std::error::Error for Found {}

@@ -1,0 +1,271 @@
+//! People in a conversation: they send, receive, and check every byte that arrives.
+//!
+//! The load has one thread, so that it uses at most one processor and leaves the rest to the server.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
+use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+
+use crate::ledger::{Ear, Ledger};
+use crate::mistake::{Found, Mistake};
+use crate::people::{Person, gather};
+use crate::wire::Wire;
+
+/// If nothing arrives for this long, something was lost.
+const STALLED: Duration = Duration::from_secs(5);
+
+/// The maximum time from the last message that is sent to the last message that arrives.
+const SETTLES: Duration = Duration::from_secs(20);
+
+/// The time for which a receiver that has received a wrong message goes on reading. If the expected message arrives in
+/// this time, it was not lost.
+const LATE: Duration = Duration::from_millis(300);
+
+/// The maximum number of bytes per read, which is more than are ever in flight to one receiver.
+const READ: usize = 256 * 1024;
+
+/// The maximum number of events per wake-up.
+const EVENTS: usize = 1024;
+
+/// The epoll data of the timer, which is not a receiver.
+const TIMER: u64 = u64::MAX;
+
+/// The number of people.
+#[derive(Clone, Copy, Debug)]
+pub struct People {
+    /// The number of people who send.
+    pub senders: usize,
+    /// The number of people who read, including the senders.
+    pub receivers: usize,
+    /// The number of additional people who join but do not read.
+    pub deaf: usize,
+}
+
+/// People who have joined, and the messages in flight between them.
+pub struct Session {
+    /// The messages that were sent, and who has received them.
+    pub ledger: Ledger,
+    epoll: Epoll,
+    timer: Option<TimerFd>,
+    receivers: Vec<Receiver>,
+    deaf: Vec<Person>,
+    /// The bytes of each sender that its socket has not accepted yet.
+    unsent: Vec<Vec<u8>>,
+    events: Vec<EpollEvent>,
+    bytes: Vec<u8>,
+    /// The number of deliveries after the last turn in which something arrived, and the time of this turn.
+    progress: (u64, Instant),
+    stopped: Option<Instant>,
+}
+
+struct Receiver {
+    person: Person,
+    ear: Ear,
+    /// The beginning of an incomplete message.
+    begun: Vec<u8>,
+}
+
+impl Session {
+    /// Connects the people, and waits until all have joined. At most `window` messages of a sender will be in flight.
+    ///
+    /// # Errors
+    /// Returns an error if a client cannot join.
+    pub fn begin(address: SocketAddr, wire: Wire, people: People, window: u64) -> Result<Self> {
+        let People { senders, receivers, deaf } = people;
+        let names = (0..receivers).map(|number| format!("p{number:04}"));
+        let deaf_names = (0..deaf).map(|number| format!("d{number:04}"));
+        let mut people = gather(address, wire, names.chain(deaf_names), senders)?;
+        let deaf = people.split_off(receivers);
+        let ledger = ledger_of(wire, senders, window, &people, &deaf)?;
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        let mut receivers = Vec::with_capacity(people.len());
+        for (number, mut person) in people.into_iter().enumerate() {
+            person.stream.set_nonblocking(true)?;
+            epoll.add(&person.stream, EpollEvent::new(EpollFlags::EPOLLIN, number as u64))?;
+            let begun = std::mem::take(&mut person.unread);
+            receivers.push(Receiver { person, ear: ledger.ear(number, wire.echoes()), begun });
+        }
+        Ok(Self {
+            ledger,
+            epoll,
+            timer: None,
+            receivers,
+            deaf,
+            unsent: vec![Vec::new(); senders],
+            events: vec![EpollEvent::empty(); EVENTS],
+            bytes: vec![0; READ],
+            progress: (0, Instant::now()),
+            stopped: None,
+        })
+    }
+
+    /// Ends each later turn at the latest after this interval, with the precision of the system's timers.
+    ///
+    /// # Errors
+    /// Returns an error if the system has no timer.
+    pub fn tick_every(&mut self, interval: Duration) -> Result<()> {
+        let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_NONBLOCK)?;
+        timer.set(Expiration::Interval(interval.into()), TimerSetTimeFlags::empty())?;
+        self.epoll.add(&timer, EpollEvent::new(EpollFlags::EPOLLIN, TIMER))?;
+        self.timer = Some(timer);
+        Ok(())
+    }
+
+    /// Makes a sender say its next message, unless too many of its messages are in flight. Returns whether it was said.
+    pub fn say(&mut self, sender: usize) -> bool {
+        self.ledger.say(sender, &mut self.unsent[sender])
+    }
+
+    /// Makes each sender say all messages that it may send now.
+    pub fn say_all(&mut self) {
+        for sender in 0..self.unsent.len() {
+            while self.say(sender) {}
+        }
+    }
+
+    /// Notes that no more messages will be said, so that the messages in flight must arrive soon.
+    pub fn stop(&mut self) {
+        self.stopped.get_or_insert_with(Instant::now);
+    }
+
+    /// Sends as many bytes as the sockets accept. Returns whether some bytes were not accepted.
+    ///
+    /// # Errors
+    /// Returns an error if a sender was disconnected.
+    pub fn send(&mut self) -> Result<bool> {
+        let mut is_held_up = false;
+        for (receiver, unsent) in self.receivers.iter_mut().zip(&mut self.unsent) {
+            if unsent.is_empty() {
+                continue;
+            }
+            match receiver.person.stream.write(unsent) {
+                Ok(count) => drop(unsent.drain(..count)),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => {
+                    return Err(error)
+                        .with_context(|| format!("{} cannot send", receiver.person.name));
+                }
+            }
+            is_held_up |= !unsent.is_empty();
+        }
+        Ok(is_held_up)
+    }
+
+    /// Waits until something arrives, but at most for `milliseconds`, and checks everything that has arrived. Calls
+    /// `heard` with the numbers of the first sender's messages that a receiver has received.
+    ///
+    /// # Errors
+    /// Returns [`Found`] if a receiver receives a wrong message, or if nothing has arrived for a long time. Returns
+    /// another error if a receiver was disconnected.
+    pub fn turn(&mut self, milliseconds: u16, heard: &mut impl FnMut(Range<u64>)) -> Result<()> {
+        let count = match self.epoll.wait(&mut self.events, milliseconds) {
+            // After Ctrl-Z and `fg`, the system interrupts the wait.
+            Err(Errno::EINTR) => 0,
+            count => count?,
+        };
+        for at in 0..count {
+            if self.events[at].data() == TIMER {
+                if let Some(timer) = &self.timer {
+                    // The timer counts its expirations; reading it makes it wait again.
+                    let _ = timer.wait();
+                }
+                continue;
+            }
+            let receiver = &mut self.receivers[usize::try_from(self.events[at].data())?];
+            let before = receiver.ear.next[0];
+            receiver.receive(&mut self.ledger, &mut self.bytes)?;
+            if receiver.ear.next[0] > before {
+                heard(before..receiver.ear.next[0]);
+            }
+        }
+        let (now, deliveries) = (Instant::now(), self.ledger.deliveries());
+        if self.progress.0 != deliveries || self.ledger.is_settled() {
+            self.progress = (deliveries, now);
+        }
+        let late = self.stopped.is_some_and(|since| now - since > SETTLES);
+        if late || now - self.progress.1 > STALLED {
+            let slow =
+                self.receivers.iter().find(|receiver| !self.ledger.has_heard_all(&receiver.ear));
+            let slow = slow.map_or_else(String::new, |slow| {
+                format!(": {} {}", slow.person.name, self.ledger.waits_for(&slow.ear))
+            });
+            let sentence = if late {
+                format!("messages are missing after {} s{slow}", SETTLES.as_secs())
+            } else {
+                format!("nothing has arrived for {} s{slow}", STALLED.as_secs())
+            };
+            bail!(Found { mistake: Mistake::Stalled, sentence });
+        }
+        Ok(())
+    }
+
+    /// Checks that no receiver has received more than was sent. Returns the people who do not read.
+    ///
+    /// # Errors
+    /// Returns an error if a receiver has received more than was sent.
+    pub fn end(self) -> Result<Vec<Person>> {
+        for receiver in &self.receivers {
+            let more = String::from_utf8_lossy(&receiver.begun);
+            ensure!(
+                more.is_empty(),
+                Found {
+                    mistake: Mistake::Changed,
+                    sentence: format!(
+                        "{} received more than was sent: {more:?}",
+                        receiver.person.name
+                    ),
+                }
+            );
+        }
+        Ok(self.deaf)
+    }
+}
+
+impl Receiver {
+    /// Reads and checks the bytes that have arrived.
+    fn receive(&mut self, ledger: &mut Ledger, bytes: &mut [u8]) -> Result<()> {
+        let Self { person, ear, begun } = self;
+        let kept = begun.len();
+        bytes[..kept].copy_from_slice(begun);
+        let count = match person.stream.read(&mut bytes[kept..]) {
+            Ok(0) => bail!("{} was disconnected", person.name),
+            Ok(count) => kept + count,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+            Err(error) => {
+                return Err(error).with_context(|| format!("{} cannot read", person.name));
+            }
+        };
+        let (used, is_wrong) = ledger.hear(ear, &bytes[..count]);
+        begun.clear();
+        begun.extend_from_slice(&bytes[used..count]);
+        if is_wrong {
+            person.read_for(LATE, begun)?;
+            bail!(ledger.mistake(ear, &person.name, begun));
+        }
+        Ok(())
+    }
+}
+
+fn ledger_of(
+    wire: Wire,
+    senders: usize,
+    window: u64,
+    people: &[Person],
+    deaf: &[Person],
+) -> Result<Ledger> {
+    let talkers = &people[..senders];
+    let spoken: Vec<_> = talkers.iter().map(|one| wire.spoken(&one.name, &one.joined)).collect();
+    let heard: Vec<_> = talkers.iter().map(|one| wire.heard(&one.name, &one.joined)).collect();
+    let all = people.iter().chain(deaf);
+    let greetings = all.map(|one| wire.greeting(&one.name, &one.joined));
+    let farewells = deaf.iter().map(|one| wire.farewell(&one.name, &one.joined));
+    let notices = greetings.chain(farewells).filter(|notice| !notice.is_empty()).collect();
+    let listeners = if wire.echoes() { people.len() } else { people.len() - 1 };
+    Ledger::new(&spoken, &heard, listeners, window, notices)
+}

@@ -1,0 +1,229 @@
+//! The results of a benchmark: for each quantity, one value for each server and round.
+
+use serde_json::{Value, json};
+
+/// The name of the relay in the results.
+pub const RELAY: &str = "relay";
+
+/// The unit of a quantity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Deliveries per second. More is better.
+    PerSecond,
+    /// Seconds. Less is better.
+    Seconds,
+    /// Bytes. Less is better.
+    Bytes,
+    /// A number of things. Less is better.
+    Count,
+}
+
+impl Unit {
+    /// Returns the name of the unit in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PerSecond => "deliveries/s",
+            Self::Seconds => "s",
+            Self::Bytes => "bytes",
+            Self::Count => "threads",
+        }
+    }
+
+    /// Returns whether a higher value is better.
+    pub fn is_rate(self) -> bool {
+        self == Self::PerSecond
+    }
+}
+
+/// The results of a benchmark.
+#[derive(Clone, Debug)]
+pub struct Results {
+    /// The lab.
+    pub lab: u32,
+    /// The number of rounds.
+    pub rounds: usize,
+    /// The duration of each measurement of a rate or a latency, in seconds.
+    pub seconds: f64,
+    /// The number of processors that the load and a server share.
+    pub processors: usize,
+    /// The quantities, in the order in which they were measured.
+    pub quantities: Vec<Quantity>,
+    /// The servers that were not measured, and why.
+    pub faults: Vec<Fault>,
+    /// Facts that a reader of the values should know.
+    pub notes: Vec<String>,
+}
+
+/// One quantity.
+#[derive(Clone, Debug)]
+pub struct Quantity {
+    /// A short name for programs, such as `rate-1x100`.
+    pub id: String,
+    /// The name for people.
+    pub title: String,
+    /// The unit of the values.
+    pub unit: Unit,
+    /// The values of each server. The relay is the first.
+    pub series: Vec<Series>,
+}
+
+/// The values of one server.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    /// The name of the server.
+    pub server: String,
+    /// The value of each round, or `None` if the server stopped delivering messages because of people who do not read.
+    pub values: Vec<Option<f64>>,
+}
+
+/// A server that was not measured to the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The name of the server.
+    pub server: String,
+    /// The measurement.
+    pub during: String,
+    /// What happened.
+    pub what: String,
+    /// Whether the server is the student's and is not written yet.
+    pub is_unwritten: bool,
+}
+
+/// The median and the extremes of some values.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spread {
+    /// The median. For an even count, the median is the larger of the two middle values.
+    pub median: f64,
+    /// The smallest value.
+    pub least: f64,
+    /// The largest value.
+    pub most: f64,
+}
+
+impl Spread {
+    /// Returns the spread of the values, or `None` if there are no values.
+    pub fn of(values: impl Iterator<Item = f64>) -> Option<Self> {
+        let mut sorted: Vec<_> = values.collect();
+        sorted.sort_by(f64::total_cmp);
+        let (least, most) = (*sorted.first()?, *sorted.last()?);
+        Some(Self { median: sorted[sorted.len() / 2], least, most })
+    }
+}
+
+impl Series {
+    /// Returns the spread of the values.
+    pub fn spread(&self) -> Option<Spread> {
+        Spread::of(self.values.iter().copied().flatten())
+    }
+
+    /// Returns the number of rounds in which the server stopped delivering messages.
+    pub fn stalls(&self) -> usize {
+        self.values.iter().filter(|value| value.is_none()).count()
+    }
+
+    /// Returns the ratio of each value to the other server's value in the same round.
+    pub fn ratios<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = f64> + 'a {
+        let pairs = self.values.iter().zip(&other.values);
+        let ratio = |(own, other): (&Option<f64>, &Option<f64>)| {
+            Some((*own)? / (*other).filter(|other| *other > 0.0)?)
+        };
+        pairs.filter_map(ratio)
+    }
+}
+
+impl Quantity {
+    pub(super) fn new(id: String, title: String, unit: Unit) -> Self {
+        Self { id, title, unit, series: Vec::new() }
+    }
+
+    /// Adds the value of one round.
+    pub fn add(&mut self, server: &str, value: Option<f64>) {
+        if let Some(series) = self.series.iter_mut().find(|series| series.server == server) {
+            series.values.push(value);
+        } else {
+            self.series.push(Series { server: server.to_owned(), values: vec![value] });
+        }
+    }
+
+    /// Returns the ratios of a server's values to the relay's values in the same rounds, unless the server is the
+    /// relay.
+    pub fn to_relay(&self, series: &Series) -> Option<Spread> {
+        let relay = self.series.iter().find(|one| one.server == RELAY)?;
+        if series.server == RELAY { None } else { Spread::of(series.ratios(relay)) }
+    }
+}
+
+impl Results {
+    /// Returns the spread of the ratios of a server's rate beside people who do not read to the same server's rate
+    /// without them, if both were measured.
+    pub fn to_own_rate(&self, quantity: &Quantity, series: &Series) -> Option<Spread> {
+        let people = quantity.id.strip_prefix("deaf-")?.rsplit_once('-')?.0;
+        let rate = self.quantities.iter().find(|one| one.id == format!("rate-{people}"))?;
+        let own = rate.series.iter().find(|one| one.server == series.server)?;
+        Spread::of(series.ratios(own))
+    }
+
+    /// Removes the values of a server that was not measured to the end.
+    pub fn remove(&mut self, server: &str) {
+        for quantity in &mut self.quantities {
+            quantity.series.retain(|series| series.server != server);
+        }
+    }
+
+    /// Returns the results as JSON.
+    pub fn to_json(&self) -> Value {
+        let spread = |spread: Option<Spread>| {
+            spread.map(|Spread { median, least, most }| {
+                json!({ "median": median, "min": least, "max": most })
+            })
+        };
+        let series = |quantity: &Quantity, series: &Series| {
+            json!({
+                "server": series.server,
+                "values": series.values,
+                "spread": spread(series.spread()),
+                "ratio_to_relay": spread(quantity.to_relay(series)),
+                "ratio_to_own_rate": spread(self.to_own_rate(quantity, series)),
+            })
+        };
+        let quantity = |one: &Quantity| {
+            json!({
+                "id": one.id,
+                "title": one.title,
+                "unit": one.unit.name(),
+                "better": if one.unit.is_rate() { "higher" } else { "lower" },
+                "servers": one.series.iter().map(|own| series(one, own)).collect::<Vec<_>>(),
+            })
+        };
+        let fault = |fault: &Fault| json!({ "server": fault.server, "during": fault.during, "what": fault.what });
+        json!({
+            "version": 1,
+            "lab": self.lab,
+            "rounds": self.rounds,
+            "seconds": self.seconds,
+            "processors": self.processors,
+            "quantities": self.quantities.iter().map(quantity).collect::<Vec<_>>(),
+            "not_measured": self.faults.iter().map(fault).collect::<Vec<_>>(),
+            "notes": self.notes,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Quantity, RELAY, Spread, Unit};
+
+    #[test]
+    fn ratios_compare_values_of_the_same_round() {
+        let mut rate = Quantity::new("rate-1x100".into(), "rate".into(), Unit::PerSecond);
+        for (relay, own) in [(100.0, Some(50.0)), (200.0, None), (10.0, Some(9.0))] {
+            rate.add(RELAY, Some(relay));
+            rate.add("yours", own);
+        }
+        let own = &rate.series[1];
+        assert_eq!(rate.to_relay(&rate.series[0]), None);
+        assert_eq!(rate.to_relay(own), Some(Spread { median: 0.9, least: 0.5, most: 0.9 }));
+        assert_eq!(own.spread(), Some(Spread { median: 50.0, least: 9.0, most: 50.0 }));
+        assert_eq!(own.stalls(), 1);
+    }
+}

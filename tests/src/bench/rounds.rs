@@ -1,0 +1,271 @@
+//! Measures the servers in turn.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::panic::resume_unwind;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use load::mistake::{Found, Mistake};
+use load::people::{Person, arrive};
+use load::processors::Processors;
+use load::session::People;
+use load::{latency, throughput};
+
+use crate::bench::plan::{LATENCY_RATE, Measurement, Plan};
+use crate::bench::results::{Fault, Quantity, Results, Spread};
+use crate::bench::server::{Contender, Server};
+use crate::journal::unwritten::unwritten_stages;
+use crate::journal::visible::visible;
+use crate::system::usage;
+
+/// If the load uses more than this share of its processor, it may limit the rates.
+const BUSY: f64 = 0.97;
+
+/// A server whose processor time does not change for this long has finished its work.
+const RESTED: Duration = Duration::from_millis(100);
+
+/// The maximum time until a server has finished its work.
+const RESTS: Duration = Duration::from_secs(10);
+
+/// The number of bytes that should be sent to people who do not read, because a server cannot notice them earlier.
+const NOTICEABLE: u64 = 4 * 1024 * 1024;
+
+/// The number of lines that are quoted from the error output of a server.
+const QUOTED: usize = 4;
+
+/// What one measurement yields.
+#[derive(Default)]
+struct Measured {
+    /// The value of each quantity.
+    values: Vec<Option<f64>>,
+    /// The processor time of the load, in seconds per second.
+    load: f64,
+    /// The number of people who do not read and who were disconnected, if all were sent enough.
+    disconnected: Option<usize>,
+}
+
+/// Runs all rounds. Calls `progress` with each step. A server that fails, or that makes a mistake in the delivery of
+/// messages, is not measured any further, and its values are removed.
+///
+/// # Errors
+/// Returns an error if the relay fails.
+pub fn run(plan: &Plan, contenders: &[Contender], progress: &dyn Fn(String)) -> Result<Results> {
+    let processors = Processors::now()?;
+    // The servers that this thread starts inherit the choice.
+    processors.use_others()?;
+    let results = all_rounds(plan, contenders, progress, &processors);
+    processors.use_all()?;
+    results
+}
+
+fn all_rounds(
+    plan: &Plan,
+    contenders: &[Contender],
+    progress: &dyn Fn(String),
+    processors: &Processors,
+) -> Result<Results> {
+    let mut results = Results {
+        lab: plan.lab,
+        rounds: plan.rounds,
+        seconds: plan.time.as_secs_f64(),
+        processors: processors.count(),
+        quantities: Vec::new(),
+        faults: Vec::new(),
+        notes: Vec::new(),
+    };
+    let mut quantities: Vec<Vec<Quantity>> =
+        plan.measurements.iter().map(|one| one.quantities()).collect();
+    // The measurement, the server, and what each round has yielded.
+    let mut seen: BTreeMap<(usize, usize), Vec<Measured>> = BTreeMap::new();
+    let servers = contenders.len() - 1;
+    for round in 1..=plan.rounds {
+        for (at, &measurement) in plan.measurements.iter().enumerate() {
+            for (number, contender) in contenders.iter().enumerate() {
+                let name = contender.name();
+                // If every server has failed, the relay alone says nothing.
+                let is_over = results.faults.len() == servers;
+                if is_over || results.faults.iter().any(|fault| fault.server == name) {
+                    continue;
+                }
+                let (what, rounds) = (measurement.name(), plan.rounds);
+                progress(format!("round {round} of {rounds}, {what}: {name}"));
+                match measure(plan, contender, measurement, processors) {
+                    Ok(measured) => {
+                        for (quantity, value) in quantities[at].iter_mut().zip(&measured.values) {
+                            quantity.add(name, *value);
+                        }
+                        seen.entry((at, number)).or_default().push(measured);
+                    }
+                    Err(fault) if matches!(contender, Contender::Relay) => {
+                        bail!("the relay cannot be measured, {what}: {}", fault.what)
+                    }
+                    Err(fault) => results.faults.push(fault),
+                }
+            }
+        }
+    }
+    results.quantities = quantities.into_iter().flatten().collect();
+    for (&(at, number), all) in &seen {
+        let name = contenders[number].name();
+        if results.faults.iter().all(|fault| fault.server != name) {
+            results.notes.extend(note(plan.measurements[at], name, all));
+        }
+    }
+    for fault in results.faults.clone() {
+        results.remove(&fault.server);
+    }
+    Ok(results)
+}
+
+/// Returns what a reader should know about the values of one server.
+fn note(measurement: Measurement, name: &str, all: &[Measured]) -> Vec<String> {
+    let Measurement::Throughput { deaf, .. } = measurement else { return Vec::new() };
+    let what = measurement.name();
+    let mut notes = Vec::new();
+    if Spread::of(all.iter().map(|one| one.load)).is_some_and(|load| load.median > BUSY) {
+        notes.push(format!(
+            "{what}, {name}: the load used its whole processor, so the rate may be limited by the load"
+        ));
+    }
+    if deaf > 0 {
+        let counted: Vec<_> = all.iter().filter_map(|one| one.disconnected).collect();
+        if counted.len() < all.len() && all.iter().all(|one| one.values[0].is_some()) {
+            notes.push(format!("{what}, {name}: too slow to send 4 MiB to those who do not read"));
+        }
+        if let (Some(least), Some(most)) = (counted.iter().min(), counted.iter().max()) {
+            let range =
+                if least == most { least.to_string() } else { format!("{least} to {most}") };
+            notes.push(format!("{what}, {name}: disconnected {range} of {deaf} in each round"));
+        }
+    }
+    notes
+}
+
+/// Starts a server, measures it, and ends it.
+fn measure(
+    plan: &Plan,
+    contender: &Contender,
+    measurement: Measurement,
+    processors: &Processors,
+) -> Result<Measured, Fault> {
+    let fault = |what, is_unwritten| Fault {
+        server: contender.name().to_owned(),
+        during: measurement.name(),
+        what,
+        is_unwritten,
+    };
+    let mut server = Server::start(contender, plan.lab, measurement.people())
+        .map_err(|error| fault(format!("{error:#}"), false))?;
+    let result = server.listens().and_then(|()| {
+        // The load runs in a thread of its own, because it must run on another processor than the server.
+        thread::scope(|scope| {
+            let load = scope.spawn(|| {
+                processors.use_first()?;
+                put_under_load(plan, contender, measurement, &server)
+            });
+            load.join().unwrap_or_else(|panic| resume_unwind(panic))
+        })
+    });
+    result.map_err(|error| {
+        let (status, said) = server.last_words();
+        let is_students = matches!(contender, Contender::Server { is_students: true, .. });
+        if let Some(stage) = unwritten_stages(&said).into_iter().min().filter(|_| is_students) {
+            let lab = plan.lab;
+            let what =
+                format!("stage {lab}.{stage} is not written yet; first run: cargo lab check {lab}");
+            return fault(what, true);
+        }
+        let mut what = format!("{error:#}");
+        // A server that delivers wrongly may also end, but only because the load has ended.
+        if is_delivered_wrongly(&error) {
+            return fault(what, false);
+        }
+        if let Some(status) = status {
+            let _ = write!(what, "; the server has ended: {status}");
+        }
+        let lines: Vec<_> = said.lines().filter(|line| !line.trim().is_empty()).collect();
+        for line in &lines[lines.len().saturating_sub(QUOTED)..] {
+            let _ = write!(what, "\n  {}", visible(line.as_bytes()));
+        }
+        fault(what, false)
+    })
+}
+
+fn put_under_load(
+    plan: &Plan,
+    contender: &Contender,
+    measurement: Measurement,
+    server: &Server,
+) -> Result<Measured> {
+    let (address, wire) = (server.address, contender.wire(plan.lab));
+    match measurement {
+        Measurement::Throughput { senders, receivers, deaf } => {
+            let people = People { senders, receivers, deaf };
+            let cpu = || Ok(usage::cpu_time(server.pid()));
+            let outcome = match throughput::measure(address, wire, people, plan.time, cpu) {
+                Err(error) if deaf > 0 && is_stalled(&error) => {
+                    return Ok(Measured { values: vec![None], ..Measured::default() });
+                }
+                outcome => outcome?,
+            };
+            let disconnected = (outcome.sent >= NOTICEABLE).then_some(outcome.disconnected);
+            Ok(Measured { values: vec![Some(outcome.rate)], load: outcome.own_cpu, disconnected })
+        }
+        Measurement::Latency { receivers } => {
+            let outcome = latency::measure(address, wire, receivers, LATENCY_RATE, plan.time)?;
+            let values = vec![Some(outcome.p50), Some(outcome.p99)];
+            Ok(Measured { values, ..Measured::default() })
+        }
+        Measurement::Arrival { people, idle, connect } => {
+            let (pid, before) = (server.pid(), usage::memory(server.pid()));
+            let threads = usage::threads(pid);
+            let begin = Instant::now();
+            let mut all = arrive(address, wire, people)?;
+            let time = begin.elapsed();
+            let mut values = Vec::new();
+            if idle {
+                rest(server, &mut all)?;
+                #[allow(clippy::cast_precision_loss)]
+                let each =
+                    |after: f64, before: f64| Some((after - before).max(0.0) / people as f64);
+                #[allow(clippy::cast_precision_loss)]
+                values.extend([
+                    each(usage::memory(pid) as f64, before as f64),
+                    each(usage::threads(pid) as f64, threads as f64),
+                ]);
+            }
+            values.extend(connect.then_some(Some(time.as_secs_f64())));
+            Ok(Measured { values, ..Measured::default() })
+        }
+    }
+}
+
+/// Returns whether the server stopped delivering messages.
+fn is_stalled(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Found>().is_some_and(|found| found.mistake == Mistake::Stalled)
+}
+
+/// Returns whether the server delivered wrong messages.
+fn is_delivered_wrongly(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Found>().is_some_and(|found| found.mistake != Mistake::Stalled)
+}
+
+/// Waits until the server has finished its work, and no messages are on their way.
+fn rest(server: &Server, people: &mut [Person]) -> Result<()> {
+    let begin = Instant::now();
+    let (mut used, mut since) = (usage::cpu_time(server.pid()), Instant::now());
+    while since.elapsed() < RESTED && begin.elapsed() < RESTS {
+        thread::sleep(RESTED / 10);
+        let mut has_read = false;
+        for person in people.iter_mut() {
+            has_read |= person.discard()?;
+        }
+        let now = usage::cpu_time(server.pid());
+        if has_read || now != used {
+            (used, since) = (now, Instant::now());
+        }
+    }
+    Ok(())
+}
