@@ -57,6 +57,8 @@ pub fn near_misses(evidence: &Evidence, events: &[Event], lab: &Lab) -> Vec<Stri
     if !is_screen && arrived_again(lab.number, before, rest, events) {
         misses
             .push("an earlier message arrived again, but was sent to the server only once".into());
+    } else if !is_screen && arrived_twice_in_a_row(lab.number, before, rest) {
+        misses.push("the message before it arrived twice in a row".into());
     }
     match find(rest, message) {
         // Text that is only part of a line, such as a prompt that has since been answered, may be anywhere in a screen
@@ -196,6 +198,14 @@ fn arrived_again(lab: u32, before: &[u8], rest: &[u8], events: &[Event]) -> bool
     let first = messages(lab, rest).first().map(|message| trim(message)).unwrap_or_default();
     let is_first = |message: &&[u8]| trim(message) == first;
     !first.is_empty() && messages(lab, before).iter().any(is_first) && is_of_one(lab, first, events)
+}
+
+/// Returns whether the first message of `rest` equals the last message of `before`. Unlike [`arrived_again`], this also
+/// finds the repetition of a message that the server has made itself.
+fn arrived_twice_in_a_row(lab: u32, before: &[u8], rest: &[u8]) -> bool {
+    let first = messages(lab, rest).first().map(|message| trim(message)).unwrap_or_default();
+    let last = messages(lab, before).last().map(|message| trim(message)).unwrap_or_default();
+    !first.is_empty() && first == last
 }
 
 /// Returns whether a message repeats something that was sent only once and is therefore about a single event, not about
