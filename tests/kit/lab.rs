@@ -222,7 +222,7 @@ fn a_grader_error_is_not_blamed_on_the_student() {
     check().arg("--html").arg(&report).env("TMPDIR", nowhere).assert().code(1).stdout(
         contains("grader error")
             .and(contains("the grader failed: cannot make a folder for programs"))
-            .and(contains("show this to your instructor"))
+            .and(contains("show this report to your"))
             .and(contains("again   cargo lab check 1.1"))
             .and(contains("$ lab1-server").not())
             .and(contains("hint").not())
