@@ -40,6 +40,11 @@ pub fn frame_miss(expected: &[u8], came: &[u8]) -> Option<String> {
     if payload_that_came == payload {
         return None;
     }
+    if headers_follow_each_other(next) {
+        return Some(
+            "further on, a header follows another header instead of its payload".to_owned(),
+        );
+    }
     let same = payload.iter().zip(payload_that_came).take_while(|(a, b)| a == b).count();
     Some(match same {
         // A different frame arrived instead.
@@ -48,6 +53,17 @@ pub fn frame_miss(expected: &[u8], came: &[u8]) -> Option<String> {
         }
         _ => format!("the header matches its payload, but the payload differs after {same} bytes"),
     })
+}
+
+/// Returns true if one of the frames has another header in place of its payload.
+fn headers_follow_each_other(mut bytes: &[u8]) -> bool {
+    while let Some(Frame { said, after }) = frame(bytes) {
+        if said > 0 && starts_with_header(after) {
+            return true;
+        }
+        bytes = after.get(said..).unwrap_or_default();
+    }
+    false
 }
 
 /// Returns true if the bytes begin with a complete or incomplete header.
@@ -101,6 +117,8 @@ mod tests {
         assert!(!miss(&right, &empty).contains("another header"));
         let headers = format!("{:<64}{:<64}[b] : [c] : ", 6, 6);
         assert!(miss(&right, &headers).contains("another header follows"));
+        let later = frame(4, "[a] ") + &headers;
+        assert!(miss(&right, &later).contains("further on"));
         assert!(miss(&right, &frame(4, "[a] : and more")).contains("no frame begins after"));
         assert!(miss(&right, &frame(9, "[b]")).contains("says 9 bytes, but only 3 followed"));
         assert!(miss(&right, "6 [b] : ").contains("something else follows after 2 bytes"));

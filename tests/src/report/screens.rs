@@ -57,7 +57,11 @@ pub fn screens(events: &[Event], last: usize) -> Vec<Screen> {
         while lines.last().is_some_and(|line| line.trim().is_empty()) {
             lines.pop();
         }
-        let mut lines = lines.split_off(lines.len().saturating_sub(last));
+        if lines.len() > last {
+            let left_out = lines.len() - last + 1;
+            lines.drain(..left_out);
+            lines.insert(0, format!("⋮ {left_out} more"));
+        }
         for line in &mut lines {
             *line = quoted_line(line);
         }

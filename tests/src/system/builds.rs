@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::WaitStatus;
@@ -96,11 +96,11 @@ pub fn run(
     unsafe {
         command.pre_exec(move || prepare_build(&rules));
     }
-    let starting = orphans::starting();
+    let (starting, started) = (orphans::starting(), Instant::now());
     let mut child = command.spawn()?;
     let pid = Pid::from_raw(child.id().cast_signed());
     starting.has_started(pid);
-    let process = Arc::new(Process::new("the build", pid));
+    let process = Arc::new(Process::new("the build", pid, started));
     memory::watch(&process, Bounds::of_build());
     let (output, errors) = (keep(child.stdout.take(), most), keep(child.stderr.take(), most));
 

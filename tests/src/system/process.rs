@@ -79,11 +79,12 @@ impl Ended {
 }
 
 impl Process {
-    pub(crate) fn new(name: &str, pid: Pid) -> Self {
+    /// Describes a process that was started at this time.
+    pub(crate) fn new(name: &str, pid: Pid, started: Instant) -> Self {
         Self {
             name: name.to_owned(),
             pid,
-            started: Instant::now(),
+            started,
             ended: Mutex::new(None),
             activity: OnceLock::new(),
             excess: OnceLock::new(),
@@ -344,7 +345,7 @@ mod tests {
         };
         let mut cat =
             Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-        let process = Process::new("cat", Pid::from_raw(cat.id().cast_signed()));
+        let process = Process::new("cat", Pid::from_raw(cat.id().cast_signed()), Instant::now());
         while Waits::of(process.pid()).to_string() != "a read from a pipe" {
             wait();
         }

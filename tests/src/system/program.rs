@@ -181,7 +181,7 @@ impl Program {
             });
         }
         let grader = process::id();
-        let starting = orphans::starting();
+        let (starting, started) = (orphans::starting(), Instant::now());
         let pty = PtyProcess::new(command);
         if process::id() != grader {
             // If exec fails, `new` also returns in the child, which must not become a second grader.
@@ -198,7 +198,7 @@ impl Program {
         starting.has_started(pid);
         // While this file is open, the kernel keeps the folder that the program's rules name.
         let own = File::open(format!("/proc/{pid}")).ok();
-        let process = Arc::new(Process::new(name, pid));
+        let process = Arc::new(Process::new(name, pid, started));
         memory::watch(&process, Bounds::PROGRAM);
         let handle =
             || pty.get_file_handle().map_err(|error| Failure::Grader(format!("terminal: {error}")));

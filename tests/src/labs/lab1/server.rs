@@ -103,7 +103,8 @@ pub fn releases_a_client_that_quits(harness: &Harness) -> Check {
     let (alice, erin) = (joins(&server, "alice")?, joins(&server, "erin")?);
     let endings = [("quit", true), ("quit\n", false), ("quit\r\n", false)];
     for (quit, is_last) in endings {
-        let step = format!("bob says a line and then {quit:?}; alice should hear only the line");
+        let step =
+            format!("bob says a line and {quit:?}, then erin a line; alice should hear both lines");
         harness.step(&["receive_messages"], &step);
         let bob = joins(&server, "bob")?;
         talk(harness, &bob, &alice)?;
