@@ -142,7 +142,8 @@ fn ctrl_c_ends_the_server_of_a_crowd() {
         if let Some(started) = orphans::family(pid).into_iter().find(is_server) {
             break started;
         }
-        assert!(begin.elapsed() < Duration::from_mins(2), "no server was started");
+        // In a new clone, other tests may be building, and cargo waits for them.
+        assert!(begin.elapsed() < Duration::from_mins(10), "no server was started");
         thread::sleep(Duration::from_millis(20));
     };
     kill(pid, Signal::SIGINT).unwrap();

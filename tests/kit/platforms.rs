@@ -37,7 +37,12 @@ fn an_autograder_for_gradescope_has_its_scripts_at_the_top() {
     fs::write(&settings, "weights = { 2 = 3 }\n").unwrap();
     let mut export = lab();
     export.arg("export").arg("--gradescope").arg(&zip).args(["--lab", "2", "--lab", "4"]);
-    export.arg("--settings").arg(&settings).assert().success().stdout(contains("to no student"));
+    export
+        .arg("--settings")
+        .arg(&settings)
+        .assert()
+        .success()
+        .stdout(contains("do not show it to students"));
     let texts = unzipped(&zip);
     for script in ["setup.sh", "run_autograder", "kit/tests/platforms/prepare"] {
         let (text, is_executable) = &texts[script];

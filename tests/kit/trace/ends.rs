@@ -54,7 +54,7 @@ fn there_are_only_so_many_connections() {
     let refused = trace.connect();
     let kind = (&refused).read(&mut [0]).map_err(|error| error.kind());
     assert_eq!(kind, Err(ErrorKind::ConnectionReset));
-    trace.draws("✗ there are 100 connections already");
+    trace.draws("✗ there are already 100 connections");
     // All connections work, even those that share the last lane.
     for (number, (client, peer)) in open.iter().enumerate() {
         send(client, format!("{number}\n"));
