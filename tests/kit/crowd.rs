@@ -128,7 +128,9 @@ fn ctrl_c_ends_the_server_of_a_crowd() {
     use nix::unistd::Pid;
 
     let server = crate::chats::executable("solution1-server");
-    let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"))
+    // A program that a script starts in the background would ignore Ctrl-C.
+    let mut lab = Command::new("env")
+        .args(["--default-signal=INT", env!("CARGO_BIN_EXE_lab")])
         .args(["crowd", "1", "--finished", "--seconds", "60"])
         .stderr(Stdio::null())
         .spawn()
