@@ -108,7 +108,10 @@ impl<'a> Report<'a> {
 
     /// Returns the screens of the people and servers that the ladder shows.
     pub fn screens(&self, ladder: Option<&Ladder>) -> Vec<Screen> {
-        let mut screens = screens::screens(&self.events, screens::LINES);
+        let mut screens = screens::screens(&self.events, usize::MAX);
+        for screen in &mut screens {
+            screen.keep_last(screens::LINES);
+        }
         match ladder {
             Some(ladder) => screens.retain(|screen| ladder.lanes.contains(&screen.name)),
             None => screens.truncate(MOST_SCREENS),

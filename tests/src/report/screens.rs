@@ -21,6 +21,17 @@ pub struct Screen {
     pub lines: Vec<String>,
 }
 
+impl Screen {
+    /// Keeps at most `last` lines. If there are more, the first line says how many are left out.
+    pub fn keep_last(&mut self, last: usize) {
+        if self.lines.len() > last {
+            let left_out = self.lines.len() - last + 1;
+            self.lines.drain(..left_out);
+            self.lines.insert(0, format!("⋮ {left_out} more"));
+        }
+    }
+}
+
 /// Returns the last lines of every program's screen, in the order in which the programs were started. If a terminal
 /// does not echo, the typed text is added, because the person knows what they typed.
 pub fn screens(events: &[Event], last: usize) -> Vec<Screen> {
@@ -57,11 +68,7 @@ pub fn screens(events: &[Event], last: usize) -> Vec<Screen> {
         while lines.last().is_some_and(|line| line.trim().is_empty()) {
             lines.pop();
         }
-        if lines.len() > last {
-            let left_out = lines.len() - last + 1;
-            lines.drain(..left_out);
-            lines.insert(0, format!("⋮ {left_out} more"));
-        }
+        let mut lines = lines.split_off(lines.len().saturating_sub(last));
         for line in &mut lines {
             *line = quoted_line(line);
         }
