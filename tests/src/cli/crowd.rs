@@ -10,6 +10,7 @@ use console::style;
 
 use crate::cli::check::{self, quoted_option};
 use crate::cli::progress::{self, Progress};
+use crate::cli::seconds::seconds;
 use crate::cli::target::lab_number;
 use crate::crowd::game::{Game, game};
 use crate::crowd::plan::{Extent, Plan};
@@ -47,7 +48,7 @@ pub struct Options {
     #[arg(long, default_value_t = 12, value_parser = value_parser!(u16).range(2..=500))]
     people: u16,
     /// The approximate time for which a crowd talks, in seconds
-    #[arg(long, default_value_t = 2.0, value_parser = seconds)]
+    #[arg(long, default_value_t = 2.0, value_parser = seconds(3600.0))]
     seconds: f64,
     /// Determines, together with the number of people and the time, what the people do. Default: a random seed
     #[arg(long)]
@@ -64,11 +65,6 @@ pub struct Options {
     /// Checks the finished server in solutions/ instead of yours
     #[arg(long, conflicts_with = "server")]
     finished: bool,
-}
-
-fn seconds(text: &str) -> Result<f64, String> {
-    let seconds = text.parse().ok().filter(|seconds| (0.1..=3600.0).contains(seconds));
-    seconds.ok_or_else(|| "write a number from 0.1 to 3600".into())
 }
 
 /// Lets the crowds talk. Returns whether no rule was broken.

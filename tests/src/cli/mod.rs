@@ -19,6 +19,7 @@ pub mod map;
 pub mod progress;
 pub mod reset;
 pub mod run;
+pub mod seconds;
 pub mod soak;
 pub mod solution;
 pub mod starters;

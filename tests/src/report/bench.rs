@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use console::style;
 
-use crate::bench::results::{Quantity, RELAY, Results, Series, Spread, Unit};
+use crate::bench::results::{Quantity, Results, Series, Spread, Unit};
 use crate::report::text::{cut, width, wrapped};
 
 /// The maximum number of columns for the name of a server.
@@ -128,9 +128,7 @@ pub fn sentences(results: &Results) -> String {
             let Some(Spread { median, .. }) = series.spread() else { continue };
             let median = value(median, quantity.unit);
             let _ = write!(text, "{}: {} {median}", quantity.title, series.server);
-            if series.server != RELAY
-                && let Some(spread) = quantity.to_relay(series)
-            {
+            if let Some(spread) = quantity.to_relay(series) {
                 let _ = write!(text, ", {} times the relay", ratio(spread.median));
             }
             text += ". ";

@@ -192,10 +192,15 @@ fn find(all: &[u8], part: &[u8]) -> Option<usize> {
     memmem::find(all, part)
 }
 
+/// Returns the first message without the spaces around it, or nothing if there is no message.
+fn first_message(lab: u32, bytes: &[u8]) -> &[u8] {
+    messages(lab, bytes).first().map(|message| trim(message)).unwrap_or_default()
+}
+
 /// Returns true if the first message of `rest` is a duplicate: it had already arrived, and everything that it repeats
 /// was sent to the server only once.
 fn arrived_again(lab: u32, before: &[u8], rest: &[u8], events: &[Event]) -> bool {
-    let first = messages(lab, rest).first().map(|message| trim(message)).unwrap_or_default();
+    let first = first_message(lab, rest);
     let is_first = |message: &&[u8]| trim(message) == first;
     !first.is_empty() && messages(lab, before).iter().any(is_first) && is_of_one(lab, first, events)
 }
@@ -203,7 +208,7 @@ fn arrived_again(lab: u32, before: &[u8], rest: &[u8], events: &[Event]) -> bool
 /// Returns whether the first message of `rest` equals the last message of `before`. Unlike [`arrived_again`], this also
 /// finds the repetition of a message that the server has made itself.
 fn arrived_twice_in_a_row(lab: u32, before: &[u8], rest: &[u8]) -> bool {
-    let first = messages(lab, rest).first().map(|message| trim(message)).unwrap_or_default();
+    let first = first_message(lab, rest);
     let last = messages(lab, before).last().map(|message| trim(message)).unwrap_or_default();
     !first.is_empty() && first == last
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::bench::results::{Quantity, Results, Series, Spread};
+use crate::bench::results::{Quantity, RELAY, Results, Series, Spread};
 use crate::report::bench::{of_rounds, ratio, sentences, value};
 use crate::report::text::{cut, escape};
 
@@ -80,7 +80,7 @@ fn panel(panels: &mut String, quantity: &Quantity, y: f64) -> f64 {
         let text = match series.spread() {
             None => "stopped delivering".to_owned(),
             Some(Spread { median, least, most }) => {
-                let class = if series.server == "relay" { " class=\"relay\"" } else { "" };
+                let class = if series.server == RELAY { " class=\"relay\"" } else { "" };
                 let _ = writeln!(
                     panels,
                     "<rect{class} x=\"{NAMES:.0}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{:.0}\"/>\

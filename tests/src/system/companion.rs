@@ -111,7 +111,7 @@ impl Drop for Companion {
     fn drop(&mut self) {
         // Until this process has waited for the program, no other process can get the program's process id.
         if let Ok(None) = self.child.try_wait() {
-            let _ = killpg(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGKILL);
+            let _ = killpg(self.pid(), Signal::SIGKILL);
             let _ = self.child.wait();
         }
         orphans::end_all();

@@ -156,7 +156,7 @@ impl Process {
             at: self.started.elapsed(),
             cpu_time: self.cpu_time().unwrap_or_default(),
             busy_time: self.busy_time().unwrap_or_default(),
-            memory: self.memory(),
+            memory: resident(self.pid),
             waits: Waits::of(self.pid),
             busiest_child: self.busiest_child(),
         })
@@ -207,12 +207,6 @@ impl Process {
     pub(crate) fn end_because_of(&self, excess: Excess) {
         let _ = self.excess.set((excess, self.started.elapsed()));
         self.kill();
-    }
-
-    /// Returns the memory that the process uses, in bytes (`VmRSS`, see `proc_pid_status(5)`).
-    fn memory(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap_or_default();
-        bytes_of(&status, "VmRSS:").unwrap_or(0)
     }
 
     /// Returns the processor time that all threads of the process and of its descendants have used so far.
@@ -308,7 +302,15 @@ pub(super) fn bytes_of(text: &str, label: &str) -> Option<u64> {
     Some(line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()? * 1024)
 }
 
-fn tasks_of(pid: Pid) -> io::Result<Vec<PathBuf>> {
+/// Returns the memory that a process uses, in bytes (`VmRSS`, see `proc_pid_status(5)`), or 0 if the system does not
+/// report it.
+pub(super) fn resident(pid: Pid) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    bytes_of(&status, "VmRSS:").unwrap_or(0)
+}
+
+/// Returns the folders of a process's threads in `/proc`.
+pub(super) fn tasks_of(pid: Pid) -> io::Result<Vec<PathBuf>> {
     Ok(fs::read_dir(format!("/proc/{pid}/task"))?.flatten().map(|task| task.path()).collect())
 }
 

@@ -1,26 +1,21 @@
 //! The memory, the threads and the processor time that a program and its descendants use.
 
-use std::fs;
 use std::time::Duration;
 
 use nix::time::{clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
 
 use crate::system::orphans;
-use crate::system::process::bytes_of;
+use crate::system::process::{resident, tasks_of};
 
-/// Returns the memory that a program and its descendants use, in bytes (`VmRSS`, see `proc_pid_status(5)`).
+/// Returns the memory that a program and its descendants use, in bytes.
 pub fn memory(program: Pid) -> u64 {
-    let of = |pid: Pid| {
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-        bytes_of(&status, "VmRSS:")
-    };
-    orphans::family(program).into_iter().filter_map(of).sum()
+    orphans::family(program).into_iter().map(resident).sum()
 }
 
 /// Returns the number of threads of a program and its descendants.
 pub fn threads(program: Pid) -> usize {
-    let of = |pid: Pid| Some(fs::read_dir(format!("/proc/{pid}/task")).ok()?.count());
+    let of = |pid: Pid| Some(tasks_of(pid).ok()?.len());
     orphans::family(program).into_iter().filter_map(of).sum()
 }
 

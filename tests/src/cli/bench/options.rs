@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
 use clap::{ValueEnum, value_parser};
 
 use crate::bench::plan::Part;
 use crate::cli::check;
+use crate::cli::seconds::seconds;
 use crate::cli::target::lab_number;
 
 /// The command line.
@@ -28,7 +28,7 @@ pub struct Options {
     #[arg(long)]
     pub(super) finished: bool,
     /// The duration of each measurement of a rate or a latency, in seconds
-    #[arg(long, default_value_t = 1.0, value_parser = seconds)]
+    #[arg(long, default_value_t = 1.0, value_parser = seconds(60.0))]
     pub(super) seconds: f64,
     /// The number of idle connections
     #[arg(long, default_value_t = 1000, value_parser = value_parser!(u16).range(2..=10_000))]
@@ -68,9 +68,4 @@ impl ValueEnum for Part {
         };
         Some(clap::builder::PossibleValue::new(name).help(help))
     }
-}
-
-fn seconds(text: &str) -> Result<f64, String> {
-    let seconds = text.parse().ok().filter(|seconds| (0.1..=60.0).contains(seconds));
-    seconds.ok_or_else(|| "write a number from 0.1 to 60".into())
 }

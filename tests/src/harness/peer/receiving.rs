@@ -90,8 +90,7 @@ impl Peer {
         }
         let rest = self.inbox.look(|arrived| arrived.rest()[late_end(arrived.rest())..].to_vec());
         if rest.is_empty() {
-            let came = format!("it is still open after {} s", TIMEOUT.as_secs());
-            return Err(self.journal.wrong(self.should_be_closed(), "the end of the stream", came));
+            return Err(self.still_open());
         }
         let who = format!("{} should have received", self.name);
         Err(self.journal.wrong(who, "only the end of the stream", visible(&rest)))
@@ -189,9 +188,7 @@ impl Peer {
             arrived.taken = arrived.bytes.len();
             Some(rest)
         });
-        let who = self.should_be_closed();
-        let came = format!("it is still open after {} s", TIMEOUT.as_secs());
-        rest.ok_or_else(|| self.journal.wrong(who, "the end of the stream", came))
+        rest.ok_or_else(|| self.still_open())
     }
 
     /// Waits until `look` accepts or rejects the beginning of the bytes that the script has not accepted yet. Returns
@@ -206,6 +203,11 @@ impl Peer {
             }
         });
         right == Some(true)
+    }
+
+    fn still_open(&self) -> Failure {
+        let came = format!("it is still open after {} s", TIMEOUT.as_secs());
+        self.journal.wrong(self.should_be_closed(), "the end of the stream", came)
     }
 
     fn should_be_closed(&self) -> String {
