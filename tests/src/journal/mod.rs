@@ -221,10 +221,15 @@ impl Journal {
 
 /// Returns the events up to the end of the script. Consecutive pieces of the same kind are joined into one.
 pub fn merged(events: &[Event]) -> Vec<Event> {
-    let mut merged: Vec<Event> = Vec::new();
+    merged_with_pieces(events).into_iter().map(|(event, _)| event).collect()
+}
+
+/// Like [`merged`], but also returns the position at which each piece begins.
+pub fn merged_with_pieces(events: &[Event]) -> Vec<(Event, Vec<usize>)> {
+    let mut merged: Vec<(Event, Vec<usize>)> = Vec::new();
     for event in events.iter().take_while(|event| event.what != EventKind::End) {
-        let before = merged.last_mut().filter(|before| before.who == event.who);
-        let is_more = before.is_some_and(|before| match (&mut before.what, &event.what) {
+        let before = merged.last_mut().filter(|(before, _)| before.who == event.who);
+        let joined = before.and_then(|(before, begins)| match (&mut before.what, &event.what) {
             (
                 EventKind::Sent(to, Wire::Bytes(bytes)),
                 EventKind::Sent(other, Wire::Bytes(more)),
@@ -232,18 +237,18 @@ pub fn merged(events: &[Event]) -> Vec<Event> {
             | (EventKind::Got(to, Wire::Bytes(bytes)), EventKind::Got(other, Wire::Bytes(more)))
                 if to == other =>
             {
-                bytes.extend_from_slice(more);
-                true
+                Some((begins, bytes, more))
             }
             (EventKind::Typed(bytes), EventKind::Typed(more))
-            | (EventKind::Showed(bytes), EventKind::Showed(more)) => {
-                bytes.extend_from_slice(more);
-                true
-            }
-            _ => false,
+            | (EventKind::Showed(bytes), EventKind::Showed(more)) => Some((begins, bytes, more)),
+            _ => None,
         });
-        if !is_more {
-            merged.push(event.clone());
+        match joined {
+            Some((begins, bytes, more)) => {
+                begins.push(bytes.len());
+                bytes.extend_from_slice(more);
+            }
+            None => merged.push((event.clone(), vec![0])),
         }
     }
     merged

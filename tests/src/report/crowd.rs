@@ -39,7 +39,8 @@ pub fn to_text(plan: &Plan, shrunk: &Shrunk, again: &str, columns: usize) -> Str
         None => line("     got      ", style(bytes(&evidence.rest)).red().to_string()),
     }
     parts.push(lines.join("\n"));
-    let marks = Marks { evidence: Some(&evidence), missing: violation.missing() };
+    let marks =
+        Marks { evidence: Some(&evidence), missing: violation.missing(), ..Marks::default() };
     let size = Size { lanes: most_lanes(columns), rows: ROWS };
     parts.push(Ladder::new(plan.lab, &events, &about, &marks, size).to_text(columns));
     parts.push(advice(plan, shrunk, messages, again, columns));

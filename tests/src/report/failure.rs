@@ -9,6 +9,7 @@ use crate::grading::verdict::{Graded, Verdict};
 use crate::harness::stage::{Lab, Stage};
 use crate::journal;
 use crate::journal::failure::{Evidence, Failure};
+use crate::journal::is_server;
 use crate::journal::visible::visible;
 use crate::journal::{Event, EventKind, Step, Wire};
 use crate::kit::exercises::{self, Location};
@@ -24,7 +25,7 @@ use crate::report::screens::Screen;
 use crate::report::text::{
     MIN_COLUMNS, columns, labelled, quoted, quoted_line, rows, short_blanks, wrapped,
 };
-use crate::report::{diff, near_miss, programs, screens};
+use crate::report::{diff, explaining, near_miss, programs, screens};
 
 /// The width, in columns, of the labels before the expected and the actual text.
 const LABEL: usize = 14;
@@ -303,9 +304,11 @@ impl<'a> Report<'a> {
 
     fn ladder_with(&self, missing: Option<&[u8]>, size: Size) -> Ladder {
         let end = self.events.iter().filter(|event| event.what == EventKind::End).cloned();
-        let mut events = journal::merged(&self.events);
+        let merged = journal::merged_with_pieces(&self.events);
+        let (mut events, pieces): (Vec<_>, Vec<_>) = merged.into_iter().unzip();
         events.extend(end);
-        let marks = Marks { evidence: self.evidence(), missing };
+        let texts = self.failure().map(explaining::texts).unwrap_or_default();
+        let marks = Marks { evidence: self.evidence(), missing, pieces: &pieces, texts: &texts };
         let others = [self.mentioned(), self.other_end()].into_iter().flatten();
         let about: Vec<_> = self.about().into_iter().chain(others).collect();
         Ladder::new(self.lab.number, &events, &about, &marks, size)
@@ -318,8 +321,14 @@ impl<'a> Report<'a> {
             .map(|outcome| {
                 let mut states = programs::states(&outcome.programs, &self.events, self.about());
                 // A speaker that is no longer connected explains why no participant received the speaker's message.
+                let evidence = self.evidence();
                 let speaker = self.speaker().filter(|speaker| Some(*speaker) != self.about());
-                let ends = self.about().into_iter().chain(speaker);
+                let ends = self.about().into_iter().chain(speaker.filter(|_| evidence.is_some()));
+                // A connection's end does not explain bytes that arrived.
+                let has_arrived = |evidence: &Evidence| {
+                    !evidence.is_screen && !evidence.rest.trim_ascii().is_empty()
+                };
+                let ends = ends.filter(|_| !evidence.is_some_and(has_arrived));
                 let ends: BTreeSet<_> =
                     ends.filter_map(|name| closing(&self.events, name)).collect();
                 states.ended.extend(ends.iter().map(|line| quoted_line(line)));
@@ -400,8 +409,26 @@ impl<'a> Report<'a> {
             return exercises::tested_by(places, self.stage.number);
         }
         places.retain(|place| rank(place).is_some());
+        if places.iter().any(|place| self.is_suspect(place)) {
+            places.retain(|place| self.is_suspect(place));
+        }
         places.sort_by_key(rank);
         places
+    }
+
+    /// Returns false if a function is part of the client although the failure is about the server's terminal, or part of
+    /// the server although the failure is about a client's exit.
+    fn is_suspect(&self, place: &Location) -> bool {
+        let Some(about) = self.about() else { return true };
+        let is_start = |event: &Event| matches!(event.what, EventKind::Started(..));
+        let is_program = self.events.iter().any(|event| event.who == about && is_start(event));
+        let other = match self.evidence() {
+            _ if !is_program => return true,
+            _ if is_server(about) => "client",
+            None => "server",
+            Some(_) => return true,
+        };
+        !place.path.iter().any(|part| part == other)
     }
 
     /// Returns the stage's number and title, for example `2.5  The server broadcasts each message to everyone`.

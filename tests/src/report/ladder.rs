@@ -11,6 +11,7 @@ use crate::journal::failure::Evidence;
 use crate::journal::{Event, EventKind};
 use crate::report::canvas::Canvas;
 use crate::report::closing;
+use crate::report::explaining::explaining;
 use crate::report::rows::{
     Kind, MUCH, Row, calls, is_call, is_echo, marks, rows_of, shown_up_to, wrong_event,
 };
@@ -56,6 +57,10 @@ pub struct Marks<'a> {
     pub evidence: Option<&'a Evidence>,
     /// The bytes that did not arrive.
     pub missing: Option<&'a [u8]>,
+    /// The position at which each piece of each event begins. An event without an entry is a single piece.
+    pub pieces: &'a [Vec<usize>],
+    /// The failure in words: the line that it quotes, the expected text, and the text that came instead.
+    pub texts: &'a [String],
 }
 
 impl Ladder {
@@ -68,18 +73,23 @@ impl Ladder {
         let (lanes, left_out) = lanes(events, about, focus, size.lanes);
         let lane = |name: &str| lanes.iter().position(|lane| lane == name);
         let (mut typed, calls) = (BTreeMap::new(), calls(events));
+        let explaining = explaining(events, about, focus, marks.texts);
         let mut rows: Vec<Row> = events
             .iter()
             .enumerate()
             .filter(|(_, event)| !is_echo(event, &mut typed) && !is_call(event, &calls))
             .flat_map(|(at, event)| {
                 let wrong = wrong.filter(|(event, _)| *event == at).map(|(_, byte)| byte);
-                rows_of(lab, event, wrong, &lane)
+                let pieces = marks.pieces.get(at).map_or(&[0][..], Vec::as_slice);
+                let mut rows = rows_of(lab, event, pieces, wrong, &lane);
+                for row in &mut rows {
+                    row.explains = explaining.contains(&at);
+                }
+                rows
             })
             .collect();
         // All steps before the last step have passed, so only their last rows are shown.
-        let is_step = |row: &Row| matches!(row.kind, Kind::Step(_));
-        if let Some(step) = rows.iter().rposition(is_step) {
+        if let Some(step) = rows.iter().rposition(Row::is_step) {
             let context = (size.rows * 2 / 3).saturating_sub(FIRST_ROWS + rows.len() - step);
             let end = step.saturating_sub(context);
             if end > FIRST_ROWS + 1 {
@@ -106,7 +116,7 @@ impl Ladder {
                 } else {
                     Kind::Missing { from, to: at, text }
                 };
-                Row { at: None, kind }
+                Row::new(None, kind)
             }));
         }
         if rows.len() > size.rows {
@@ -115,7 +125,7 @@ impl Ladder {
         }
         if rows.iter().any(|row| matches!(row.kind, Kind::Arrow { is_glued: true, .. })) {
             let text = "+ was sent together with the message above it".to_owned();
-            rows.push(Row { at: None, kind: Kind::Step(text) });
+            rows.push(Row::new(None, Kind::Step(text)));
         }
         Self { lab, lanes, rows, left_out }
     }
@@ -132,7 +142,7 @@ impl Ladder {
             text.put((at(lane) + 1).saturating_sub(text::width(&name).div_ceil(2)), &name);
         }
         let mut lines = vec![style(text.line()).bold().to_string()];
-        for Row { at: when, kind } in &self.rows {
+        for Row { at: when, kind, .. } in &self.rows {
             let mut row = Canvas::default();
             if let Some(when) = when {
                 row.put(0, &cut(&format!("{:>7.1}", when.as_secs_f64() * 1000.0), CLOCK));
@@ -208,16 +218,23 @@ pub fn short(lab: u32, text: &str) -> String {
     values.join(" · ")
 }
 
-/// Replaces rows with the number of rows that are left out. The message at fault is never left out.
+/// Replaces rows with the number of rows that are left out. The rows that explain the failure remain, and each row
+/// remains below the name of its step.
 fn leave_out(rows: &mut Vec<Row>, range: Range<usize>) {
-    let is_wrong = |row: &Row| matches!(row.kind, Kind::Arrow { is_wrong: true, .. });
+    let is_kept =
+        |row: &Row| row.explains || matches!(row.kind, Kind::Arrow { is_wrong: true, .. });
+    let mut needs_step = rows.get(range.end).is_some_and(|row| !row.is_step());
+    for row in rows[range.clone()].iter_mut().rev() {
+        row.explains = is_kept(row) || (needs_step && row.is_step());
+        needs_step = if row.explains { !row.is_step() } else { needs_step };
+    }
     let mut kept: Vec<Row> = Vec::new();
     for row in rows.drain(range.clone()).collect::<Vec<_>>() {
         let count = if let Kind::Gap(count) = row.kind { count } else { 1 };
         match kept.last_mut() {
-            _ if is_wrong(&row) => kept.push(row),
+            _ if row.explains => kept.push(row),
             Some(Row { kind: Kind::Gap(gap), .. }) => *gap += count,
-            _ => kept.push(Row { at: None, kind: Kind::Gap(count) }),
+            _ => kept.push(Row::new(None, Kind::Gap(count))),
         }
     }
     rows.splice(range.start..range.start, kept);
@@ -230,7 +247,7 @@ fn silence(events: &[Event], lane: usize) -> Option<Row> {
     let end = events.iter().find(|event| event.what == EventKind::End)?;
     let silent = end.at.saturating_sub(last.at);
     let text = format!("(nothing for {:.1} s)", silent.as_secs_f64());
-    (silent > LONG).then_some(Row { at: None, kind: Kind::Note { lane, text, is_typed: false } })
+    (silent > LONG).then_some(Row::new(None, Kind::Note { lane, text, is_typed: false }))
 }
 
 /// Returns how many lanes fit into `columns` columns.

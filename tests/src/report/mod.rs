@@ -5,6 +5,7 @@ pub mod canvas;
 pub mod closing;
 pub mod crowd;
 pub mod diff;
+pub mod explaining;
 pub mod failure;
 pub mod frame_miss;
 pub mod html;

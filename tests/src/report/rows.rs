@@ -20,6 +20,20 @@ pub struct Row {
     pub at: Option<Duration>,
     /// What happens.
     pub kind: Kind,
+    /// Whether the row explains the failure. Such a row is never left out.
+    pub explains: bool,
+}
+
+impl Row {
+    /// Creates a row that may be left out.
+    pub fn new(at: Option<Duration>, kind: Kind) -> Self {
+        Self { at, kind, explains: false }
+    }
+
+    /// Returns whether this row begins a step.
+    pub fn is_step(&self) -> bool {
+        matches!(self.kind, Kind::Step(_))
+    }
 }
 
 /// What a row of the ladder shows.
@@ -138,73 +152,80 @@ struct Label {
     text: String,
     full: String,
     is_wrong: bool,
+    is_glued: bool,
 }
 
 impl Label {
-    fn plain(text: String) -> Self {
-        Self { full: text.clone(), text, is_wrong: false }
+    fn plain(text: String, is_glued: bool) -> Self {
+        Self { full: text.clone(), text, is_wrong: false, is_glued }
     }
 }
 
-/// Returns the labels of bytes that were sent together. One label may belong to the message that contains the byte at
-/// `wrong`.
-fn labels(lab: u32, bytes: &[u8], wrong: Option<usize>) -> Vec<Label> {
+/// Returns one label for each message in `bytes`. The message that contains the byte at `wrong` is marked. `pieces` are
+/// the positions at which the sender's writes begin, if they are known.
+fn labels(lab: u32, bytes: &[u8], wrong: Option<usize>, pieces: Option<&[usize]>) -> Vec<Label> {
     let (all, mut end) = (messages(lab, bytes), 0);
-    let (mut labels, mut hidden) = (Vec::new(), 0);
+    let (mut labels, mut hidden, mut hidden_from) = (Vec::new(), 0, 0);
+    let is_glued = |begin: usize| pieces.is_some_and(|pieces| !pieces.contains(&begin));
     for (number, message) in all.iter().enumerate() {
         let begin = end;
         end += message.len();
         let is_wrong = wrong.is_some_and(|wrong| (begin..end).contains(&wrong));
         let is_shown = all.len() <= MANY || number < MANY - 2 || number + 1 == all.len();
-        if is_wrong || is_shown {
-            labels.extend(together(std::mem::take(&mut hidden)));
-            let (text, full) = (shown(message), shown_up_to(MUCH, message));
-            labels.push(Label { text, full, is_wrong });
-        } else {
+        if !is_wrong && !is_shown {
+            if hidden == 0 {
+                hidden_from = begin;
+            }
             hidden += 1;
+            continue;
         }
+        if hidden > 0 {
+            labels.push(Label::plain(format!("… {hidden} more messages"), is_glued(hidden_from)));
+            hidden = 0;
+        }
+        let cuts = pieces.map_or(0, |pieces| {
+            pieces.iter().filter(|&&cut| (begin + 1..end).contains(&cut)).count()
+        });
+        let front = if cuts > 0 { format!("{} pieces: ", cuts + 1) } else { String::new() };
+        let (text, full) = (front.clone() + &shown(message), front + &shown_up_to(MUCH, message));
+        labels.push(Label { text, full, is_wrong, is_glued: number > 0 && is_glued(begin) });
     }
     labels
 }
 
-/// Returns one label for the messages that are not shown, if there are any.
-fn together(count: usize) -> Option<Label> {
-    (count > 0).then(|| Label::plain(format!("… {count} more messages")))
-}
-
-/// Returns the rows for an event in a lab. `wrong` is the position of the first wrong byte in the event, and `lane`
-/// returns the number of a participant's lane.
+/// Returns the rows for an event in a lab. `pieces` are the positions at which the event's pieces begin, `wrong` is the
+/// position of the first wrong byte in the event, and `lane` returns the number of a participant's lane.
 pub fn rows_of(
     lab: u32,
     event: &Event,
+    pieces: &[usize],
     wrong: Option<usize>,
     lane: &impl Fn(&str) -> Option<usize>,
 ) -> Vec<Row> {
     let at = Some(event.at);
+    // Bytes that arrive together may have been sent in several pieces, so only the sender's bytes are marked.
+    let pieces = matches!(event.what, EventKind::Sent(..)).then_some(pieces);
     let texts = |wire: &Wire| match wire {
-        Wire::Bytes(bytes) => labels(lab, bytes, wrong),
-        Wire::Signal(signal) => vec![Label::plain((*signal).to_owned())],
+        Wire::Bytes(bytes) => labels(lab, bytes, wrong, pieces),
+        Wire::Signal(signal) => vec![Label::plain((*signal).to_owned(), false)],
     };
     let arrow = |from: &str, to: &str, wire: &Wire| {
         let (Some(from), Some(to)) = (lane(from), lane(to)) else { return Vec::new() };
-        // Bytes that arrive together may have been sent in several pieces, so only the sender's bytes are marked.
-        let is_sent = matches!(event.what, EventKind::Sent(..));
-        let row = |(number, Label { text, full, is_wrong })| {
-            let is_glued = is_sent && number > 0;
+        let row = |Label { text, full, is_wrong, is_glued }| {
             let kind = if from == to {
                 let text = format!("to itself: {text}");
                 Kind::Note { lane: from, text, is_typed: false }
             } else {
                 Kind::Arrow { from, to, text, full, is_wrong, is_glued }
             };
-            Row { at, kind }
+            Row::new(at, kind)
         };
-        texts(wire).into_iter().enumerate().map(row).collect()
+        texts(wire).into_iter().map(row).collect()
     };
     let note = |text: String| match lane(&event.who) {
         Some(lane) => {
             let is_typed = matches!(event.what, EventKind::Typed(_));
-            vec![Row { at, kind: Kind::Note { lane, text, is_typed } }]
+            vec![Row::new(at, Kind::Note { lane, text, is_typed })]
         }
         None => Vec::new(),
     };
@@ -223,7 +244,7 @@ pub fn rows_of(
         }
         EventKind::Started(_, command) => note(format!("$ {}", quoted_line(command))),
         EventKind::Note(text) => note(quoted_line(text)),
-        EventKind::Step(step) => vec![Row { at: None, kind: Kind::Step(quoted_line(&step.name)) }],
+        EventKind::Step(step) => vec![Row::new(None, Kind::Step(quoted_line(&step.name)))],
         EventKind::Resized(columns, rows) => note(format!("window of {columns} by {rows}")),
         EventKind::Unechoed(_) | EventKind::AllJoined(_) | EventKind::End => Vec::new(),
     }

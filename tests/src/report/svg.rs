@@ -30,7 +30,7 @@ pub fn ladder(ladder: &Ladder) -> String {
     let x = |lane: usize| left + lane * lane_width + lane_width / 2;
     let mut rows = String::new();
     let mut y = LINE + GAP;
-    for Row { at, kind } in &ladder.rows {
+    for Row { at, kind, .. } in &ladder.rows {
         let lines = match kind {
             Kind::Arrow { from, to, text, .. } | Kind::Missing { from, to, text } => {
                 wrap(text, (x(*from).abs_diff(x(*to)) / CHARACTER).saturating_sub(2))

@@ -224,18 +224,26 @@ impl Process {
     /// Returns true if a thread of the process or of its descendants is either running or waiting for a processor.
     /// [`Process::busy_time`] includes a thread's waiting time only after the thread has been given a processor.
     pub fn is_running(&self) -> io::Result<bool> {
+        self.is_in(&['R'])
+    }
+
+    /// Like [`Process::is_running`], but also returns true if a thread is waiting for a disk.
+    pub fn is_held_up(&self) -> io::Result<bool> {
+        self.is_in(&['R', 'D'])
+    }
+
+    /// Returns whether a thread of the process or of its descendants is in one of these states.
+    fn is_in(&self, states: &[char]) -> io::Result<bool> {
         if !cfg!(target_os = "linux") {
             return Ok(false);
         }
         // The file contains `7 (name) R 1 …`, where the name may contain anything; see `proc_pid_stat(5)`.
-        let runs = |stat: &str| {
-            stat.rsplit_once(')').is_some_and(|(_, state)| state.trim_start().starts_with('R'))
+        let matches = |stat: &str| {
+            stat.rsplit_once(')').is_some_and(|(_, state)| state.trim_start().starts_with(states))
         };
-        let stats = self.tasks()?.into_iter().filter_map(|task| {
-            // A thread that has ended in the meantime is not running.
-            fs::read_to_string(task.join("stat")).ok()
-        });
-        Ok(stats.into_iter().any(|stat| runs(&stat)))
+        // A thread that has ended in the meantime is in none of the states.
+        let read = |task: &PathBuf| fs::read_to_string(task.join("stat")).unwrap_or_default();
+        Ok(self.tasks()?.iter().any(|task| matches(&read(task))))
     }
 
     /// Returns the program of the busiest descendant, for example `sh`, if it has been busier than this process.

@@ -236,8 +236,9 @@ impl Program {
     /// release the terminal for a moment whenever they show a message. This function does not wait for long, because a
     /// program need not have a line editor. With `TERM=dumb`, few programs have a line editor.
     pub fn wait_for_editor(&self) {
-        let deadline = Instant::now() + EDITOR;
-        while Instant::now() < deadline {
+        let begin = Instant::now();
+        let mut patience = Patience::new(&self.process);
+        while !patience.is_over() && begin.elapsed() < TIMEOUT {
             match tcgetattr(&self.keyboard).map(|mode| mode.local_flags) {
                 Ok(flags) if flags.contains(LocalFlags::ECHO) => {
                     if self.is_dumb && !self.has_edited.load(Relaxed) {
@@ -346,8 +347,39 @@ fn wait_for(terminal: &File, event: PollFlags, limit: PollTimeout) -> io::Result
     Ok(())
 }
 
-/// The maximum time that a line editor takes to start.
+/// The maximum time that a line editor takes to start, on a machine that has time for it.
 const EDITOR: Duration = Duration::from_secs(1);
+
+/// The time that a program has had to start its line editor. The time in which the program waits for a processor or for
+/// a disk does not count, because on a busy machine it may be longer than the work.
+struct Patience<'a> {
+    process: &'a Process,
+    had: Duration,
+    looked: Instant,
+    cpu_time: Duration,
+}
+
+impl<'a> Patience<'a> {
+    /// How often the process's state is read.
+    const LOOK: Duration = Duration::from_millis(20);
+
+    fn new(process: &'a Process) -> Self {
+        let cpu_time = process.cpu_time().unwrap_or_default();
+        Self { process, had: Duration::ZERO, looked: Instant::now(), cpu_time }
+    }
+
+    /// Returns whether the program has had enough time.
+    fn is_over(&mut self) -> bool {
+        let passed = self.looked.elapsed();
+        if passed >= Self::LOOK {
+            let cpu_time = self.process.cpu_time().unwrap_or_default();
+            let used = cpu_time.saturating_sub(self.cpu_time);
+            self.had += if matches!(self.process.is_held_up(), Ok(true)) { used } else { passed };
+            (self.looked, self.cpu_time) = (Instant::now(), cpu_time);
+        }
+        self.had >= EDITOR
+    }
+}
 
 /// The maximum time that the last output of a program takes to arrive after the program has ended.
 const LAST_WORDS: Duration = Duration::from_millis(500);
