@@ -25,7 +25,7 @@ use grader::report::html::Page;
 use grader::report::ladder::{Ladder, Marks, Size, most_lanes};
 use grader::report::scoreboard::{lab_line, stage_line};
 use grader::report::text::{MIN_COLUMNS, cut, quoted, rows, width};
-use grader::report::{diff, near_miss, programs, screens, svg};
+use grader::report::{diff, explaining, near_miss, programs, screens, svg};
 use nix::time::{ClockId, clock_gettime};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -201,7 +201,8 @@ fn parts_are_made(run: &Run, lab: &Lab, columns: usize, rng: &mut StdRng) -> Res
             return Err(format!("{} near misses", misses.len()));
         }
         let missing = rng.random::<bool>().then_some(evidence.expected.as_slice());
-        let marks = Marks { evidence: Some(evidence), missing };
+        let texts = run.failure().map(explaining::texts).unwrap_or_default();
+        let marks = Marks { evidence: Some(evidence), missing, texts: &texts, ..Marks::default() };
         let size = Size { lanes: rng.random_range(..60), rows: rng.random_range(6..80) };
         let about = events.choose(rng).map(|event| event.who.as_str());
         let ladder = Ladder::new(lab.number, events, about.as_slice(), &marks, size);

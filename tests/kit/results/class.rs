@@ -182,7 +182,7 @@ fn report(lab: u32, stage: u32, output: &str) -> Report {
         is_screen: false,
     };
     let drawn = |missing| {
-        let marks = Marks { evidence: Some(&evidence), missing };
+        let marks = Marks { evidence: Some(&evidence), missing, ..Marks::default() };
         let ladder =
             ladder::Ladder::new(lab, &events, &["bob"], &marks, Size { lanes: 6, rows: 60 });
         Ladder { text: ladder.to_text(100), svg: svg::ladder(&ladder) }

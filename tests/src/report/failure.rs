@@ -323,12 +323,13 @@ impl<'a> Report<'a> {
                 // A speaker that is no longer connected explains why no participant received the speaker's message.
                 let evidence = self.evidence();
                 let speaker = self.speaker().filter(|speaker| Some(*speaker) != self.about());
-                let ends = self.about().into_iter().chain(speaker.filter(|_| evidence.is_some()));
-                // A connection's end does not explain bytes that arrived.
+                let speaker = speaker.filter(|_| evidence.is_some());
+                // A connection's end does not explain bytes that arrived on that connection.
                 let has_arrived = |evidence: &Evidence| {
                     !evidence.is_screen && !evidence.rest.trim_ascii().is_empty()
                 };
-                let ends = ends.filter(|_| !evidence.is_some_and(has_arrived));
+                let about = self.about().filter(|_| !evidence.is_some_and(has_arrived));
+                let ends = about.into_iter().chain(speaker);
                 let ends: BTreeSet<_> =
                     ends.filter_map(|name| closing(&self.events, name)).collect();
                 states.ended.extend(ends.iter().map(|line| quoted_line(line)));

@@ -24,7 +24,10 @@ pub const CLOCK: usize = 8;
 const MIN_LANE: usize = 15;
 
 /// When rows in the middle are left out, this many rows at the beginning are always kept.
-const FIRST_ROWS: usize = 3;
+const FIRST_ROWS: usize = 2;
+
+/// When rows in the middle are left out, at least this many rows at the end are kept.
+const LAST_ROWS: usize = 6;
 
 /// How many of the events just before the event at fault may explain it.
 const NEAR: usize = 6;
@@ -121,7 +124,10 @@ impl Ladder {
         }
         if rows.len() > size.rows {
             let end = FIRST_ROWS + rows.len() - size.rows + 1;
-            leave_out(&mut rows, FIRST_ROWS..end);
+            // The rows that remain in the middle need room, too.
+            let remaining = 2 * rows[FIRST_ROWS..end].iter().filter(|row| row.is_kept()).count();
+            let last = rows.len().saturating_sub(LAST_ROWS).max(end);
+            leave_out(&mut rows, FIRST_ROWS..(end + remaining).min(last));
         }
         if rows.iter().any(|row| matches!(row.kind, Kind::Arrow { is_glued: true, .. })) {
             let text = "+ was sent together with the message above it".to_owned();
@@ -225,7 +231,7 @@ fn leave_out(rows: &mut Vec<Row>, range: Range<usize>) {
         |row: &Row| row.explains || matches!(row.kind, Kind::Arrow { is_wrong: true, .. });
     let mut needs_step = rows.get(range.end).is_some_and(|row| !row.is_step());
     for row in rows[range.clone()].iter_mut().rev() {
-        row.explains = is_kept(row) || (needs_step && row.is_step());
+        row.explains = row.is_kept() || (needs_step && row.is_step());
         needs_step = if row.explains { !row.is_step() } else { needs_step };
     }
     let mut kept: Vec<Row> = Vec::new();

@@ -30,6 +30,11 @@ impl Row {
         Self { at, kind, explains: false }
     }
 
+    /// Returns whether the row is never left out.
+    pub fn is_kept(&self) -> bool {
+        self.explains || matches!(self.kind, Kind::Arrow { is_wrong: true, .. })
+    }
+
     /// Returns whether this row begins a step.
     pub fn is_step(&self) -> bool {
         matches!(self.kind, Kind::Step(_))

@@ -114,6 +114,8 @@ pub struct Program {
     is_dumb: bool,
     /// Whether the grader has noticed that the program edits lines.
     has_edited: AtomicBool,
+    /// Whether the grader has waited in vain for the program to edit a line.
+    has_no_editor: AtomicBool,
     /// The program's output on the terminal.
     pub output: Arc<Inbox<Screen>>,
     // The terminal and the folder are dropped last, after the process has ended. By then, dropping the terminal only
@@ -219,6 +221,7 @@ impl Program {
             keyboard,
             is_dumb,
             has_edited: AtomicBool::new(false),
+            has_no_editor: AtomicBool::new(false),
             output,
             _terminal: pty,
             _folder: folder,
@@ -238,7 +241,9 @@ impl Program {
     pub fn wait_for_editor(&self) {
         let begin = Instant::now();
         let mut patience = Patience::new(&self.process);
-        while !patience.is_over() && begin.elapsed() < TIMEOUT {
+        // A program that has not started a line editor in all this time probably never does.
+        let limit = if self.has_no_editor.load(Relaxed) { EDITOR } else { TIMEOUT };
+        while !patience.is_over() && begin.elapsed() < limit {
             match tcgetattr(&self.keyboard).map(|mode| mode.local_flags) {
                 Ok(flags) if flags.contains(LocalFlags::ECHO) => {
                     if self.is_dumb && !self.has_edited.load(Relaxed) {
@@ -255,6 +260,7 @@ impl Program {
             }
             thread::sleep(Duration::from_millis(1));
         }
+        self.has_no_editor.store(true, Relaxed);
     }
 
     /// Returns whether the terminal passes on only whole lines, because the program does not edit lines.
