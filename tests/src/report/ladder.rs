@@ -227,8 +227,6 @@ pub fn short(lab: u32, text: &str) -> String {
 /// Replaces rows with the number of rows that are left out. The rows that explain the failure remain, and each row
 /// remains below the name of its step.
 fn leave_out(rows: &mut Vec<Row>, range: Range<usize>) {
-    let is_kept =
-        |row: &Row| row.explains || matches!(row.kind, Kind::Arrow { is_wrong: true, .. });
     let mut needs_step = rows.get(range.end).is_some_and(|row| !row.is_step());
     for row in rows[range.clone()].iter_mut().rev() {
         row.explains = row.is_kept() || (needs_step && row.is_step());
