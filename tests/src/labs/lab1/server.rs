@@ -85,7 +85,7 @@ pub fn relays(harness: &Harness) -> Check {
         bob.hears(&from(her_line))?;
         alice.hears(&from(his_line))?;
     }
-    harness.step(&["relay"], "carol joins and sends a line; both others should get it");
+    harness.step(&["relay"], "carol joins and sends a line; the others should get it");
     let carol = joins(&server, "carol")?;
     let line = harness.words(3);
     carol.says(&line)?;

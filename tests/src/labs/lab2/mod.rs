@@ -167,9 +167,9 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "In `ask_nickname` (stage 2), pass `Some(patience)` to `Messages::handshake`. If \
-                 it fails with the `ErrorKind` `TimedOut` or `InvalidData`, write the refusal, shut \
-                 down the sending side, and return `Ok(None)`. Never write to a member's socket; \
-                 only push to its outbox.",
+                 it fails with the `ErrorKind` `TimedOut` or `InvalidData`, write the refusal, \
+                 shut down the sending side, and return `Ok(None)`. Never write to a member's \
+                 socket; only push to its outbox.",
             )
             .hint(
                 "The outbox disconnects a client that falls too far behind. Then \

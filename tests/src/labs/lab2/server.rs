@@ -230,7 +230,7 @@ pub fn refuses_bad_nicknames(harness: &Harness) -> Check {
         is_refused(nickname)?;
     }
     let functions = &["join", "run_room"];
-    harness.step(functions, "alice sends a line; she should not have been told of refusals");
+    harness.step(functions, "alice sends a line; she should not have been told about refusals");
     talk(harness, &alice, [&alice])?;
     harness.step(&["join"], "Zoë joins");
     let zoe = joins(&server, "Zoë")?;
