@@ -78,7 +78,7 @@ pub fn chat_reaches_the_room(harness: &Harness) -> Check {
         harness.step(&["chat", "read_chat", "say"], &step);
         talk(harness, peer, *room, &peers)?;
     }
-    harness.step(&["chat"], "alice sends text with bob's name and JOIN_ID; it should stay hers");
+    harness.step(&["chat"], "alice sends CHAT with bob's name and JOIN_ID; it should name alice");
     let (alice, room) = &members[0];
     let (_, bobs) = &members[1];
     let line = harness.words(2);
