@@ -131,10 +131,10 @@ pub fn lab() -> Lab {
         stage(8, "The server has two seats and frees them again", 12)
             .on(&[4, 6])
             .hint(
-                "When is a seat taken, and when does it become free again, no matter how its client \
-                 leaves? Which thread waits while a client is turned away, and for how long? When \
-                 you close a socket that holds unread bytes, what happens to the bytes that you have \
-                 already sent?",
+                "When is a seat taken, and when does it become free again, no matter how its \
+                 client leaves? Which thread waits while a client is turned away, and for how long? \
+                 When you close a socket that holds unread bytes, what happens to the bytes that \
+                 you have already sent?",
             )
             .hint(
                 "In `accept_clients`, a seat is free again when `talk` has returned. In \
