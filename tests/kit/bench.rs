@@ -181,7 +181,7 @@ fn a_server_that_waits_for_people_who_do_not_read_has_no_rate() {
     let folder = tempfile::tempdir().unwrap();
     let text = words(&with_mistake("none", folder.path(), "deaf").success());
     assert!(text.contains("stopped delivering in 1 of 1 rounds"), "{text}");
-    assert!(text.contains("relay: disconnected 2 of 2 in each round"), "{text}");
+    assert!(text.contains("relay: disconnected 2 of 2 people in each round"), "{text}");
 }
 
 #[test]

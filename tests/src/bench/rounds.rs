@@ -48,8 +48,8 @@ struct Measured {
     disconnected: Option<usize>,
 }
 
-/// Runs all rounds. Calls `progress` with each step. If a server fails or delivers messages incorrectly, it is not
-/// measured any further, and its values are removed.
+/// Runs all rounds. Calls `progress` before each measurement, with a description. If a server fails or delivers
+/// messages incorrectly, it is not measured any further, and its values are removed.
 ///
 /// # Errors
 /// Returns an error if the relay fails.
@@ -139,7 +139,9 @@ fn note(measurement: Measurement, name: &str, all: &[Measured]) -> Vec<String> {
         if let (Some(least), Some(most)) = (counted.iter().min(), counted.iter().max()) {
             let range =
                 if least == most { least.to_string() } else { format!("{least} to {most}") };
-            notes.push(format!("{what}, {name}: disconnected {range} of {deaf} in each round"));
+            notes.push(format!(
+                "{what}, {name}: disconnected {range} of {deaf} people in each round"
+            ));
         }
     }
     notes

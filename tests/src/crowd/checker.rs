@@ -42,7 +42,7 @@ impl Checker {
     }
 
     /// Returns a violation if a person has not received a message that was due. The message may still arrive later, so
-    /// this is certain only after a quiet period.
+    /// the violation is certain only after a quiet period.
     pub fn missing(&self, record: &Record) -> Option<Violation> {
         self.state.missing(record)
     }

@@ -6,11 +6,11 @@ use crate::crowd::record::{Record, Way};
 
 /// What the checker knows about all people.
 pub struct State {
-    /// The number of the lab and its wire format.
+    /// The number of the lab, which is also the number of its wire format.
     pub lab: u32,
     /// The people.
     pub people: Vec<Person>,
-    /// The entry in which each broadcast message first arrived at any person.
+    /// The entry in which each broadcast message first arrived at anyone.
     pub first_seen: Vec<Option<usize>>,
     /// The number of broadcast messages that were sent before the last quiet period. They are not checked again.
     pub settled: usize,
@@ -57,7 +57,7 @@ pub struct Member {
 }
 
 impl State {
-    /// Creates the state before any entry has been read.
+    /// Creates the initial state, before any entry has been read.
     pub fn new(record: &Record) -> Self {
         let people = record.names.iter().map(|_| Person::default()).collect();
         Self { lab: record.lab, people, first_seen: Vec::new(), settled: 0 }

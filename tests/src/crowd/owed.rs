@@ -8,7 +8,7 @@ use crate::crowd::violation::{Rule, Violation};
 
 impl State {
     /// Returns a violation if a person has not received a message that was due. The message may still arrive later, so
-    /// this is certain only after a quiet period.
+    /// the violation is certain only after a quiet period.
     pub fn missing(&self, record: &Record) -> Option<Violation> {
         self.unanswered(record).or_else(|| self.lost(record))
     }

@@ -9,7 +9,7 @@ use rand::{RngExt, SeedableRng};
 /// What a crowd does.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// The number of the lab and its wire format.
+    /// The number of the lab, which is also the number of its wire format.
     pub lab: u32,
     /// The plan's seed.
     pub seed: u64,

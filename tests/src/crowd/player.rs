@@ -1,4 +1,4 @@
-//! Runs a plan against a server. One thread simulates all people, so that the order of the recorded events is certain.
+//! Runs a plan against a server. One thread simulates all people, so the order of the recorded events is well defined.
 
 use std::io;
 use std::net::SocketAddr;

@@ -1,8 +1,9 @@
 //! The record of a crowd: who sent which message and what each person received, in the order in which the player
 //! observed the events.
 //!
-//! One thread simulates all people, so the order of the entries is certain. The entry for a sent message is written
-//! before its first byte is sent, and the entry for a received message is written after its last byte has arrived.
+//! One thread simulates all people, so the order of the entries is well defined. The entry for a sent message is
+//! written before its first byte is sent, and the entry for a received message is written after its last byte has
+//! arrived.
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use crate::crowd::wire::{self, Heard};
 /// The record of everything that happened while a plan ran.
 #[derive(Clone, Debug, Default)]
 pub struct Record {
-    /// The number of the lab and its wire format.
+    /// The number of the lab, which is also the number of its wire format.
     pub lab: u32,
     /// The names of the people.
     pub names: Vec<String>,

@@ -17,7 +17,7 @@ pub enum Rule {
     Unsaid,
     /// The messages from one sender stay in order.
     Order,
-    /// A join is announced before the first message.
+    /// The announcement that a person has joined arrives before the person's first message.
     Unannounced,
     /// No message from or to a person arrives after the announcement that the person has left.
     AfterLeaving,
@@ -37,7 +37,7 @@ impl fmt::Display for Rule {
             Self::Unsaid => "nobody gets a message that was not sent",
             Self::Order => "the messages of one sender stay in order",
             Self::Unannounced => "a join is announced before the first message",
-            Self::AfterLeaving => "no message arrives after a leave",
+            Self::AfterLeaving => "no message arrives from or for a former member",
             Self::ThrownOut => "a member stays a member until it leaves",
             Self::Unanswered => "joining and leaving are acknowledged",
         })

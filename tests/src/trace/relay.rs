@@ -1,5 +1,5 @@
 //! The relay listens in place of a server and passes bytes between the clients and the server. One thread does all the
-//! work, so the order of the events is certain.
+//! work, so the order of the events is well defined.
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::trace::way::Way;
 
-/// The maximum time that can be specified in an option.
+/// The maximum time that the options accept.
 const LONGEST: Duration = Duration::from_hours(1);
 
 /// The command-line options for the kinds of trouble.
@@ -67,7 +67,7 @@ pub enum Only {
     Client(String),
 }
 
-/// An action that the relay performs after a number of bytes.
+/// An action that the relay performs after it has passed on a number of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
