@@ -1,4 +1,4 @@
-//! Programs on terminals, their processes, and what the processes are allowed to do.
+//! Programs on terminals, their processes, and what those processes are allowed to do.
 
 mod apart;
 pub mod builds;
