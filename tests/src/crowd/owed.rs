@@ -129,7 +129,7 @@ impl State {
     }
 }
 
-/// Returns the reference for a room that the server has sent to a person.
+/// Returns a room's reference, as the server sent it to a person.
 fn reference_of(references: &BTreeMap<String, usize>, room: usize) -> &str {
     references.iter().find(|(_, number)| **number == room).map_or("", |(text, _)| text.as_str())
 }

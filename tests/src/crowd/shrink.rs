@@ -14,7 +14,7 @@ const TRIES: usize = 3;
 /// The limits of the search.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// The maximum number of times that plans are run.
+    /// The maximum number of runs during the search.
     pub runs: usize,
     /// The time after which no more plans are run.
     pub time: Duration,
@@ -33,7 +33,7 @@ pub struct Shrunk {
     pub game: Game,
     /// Whether the violation was reproduced.
     pub returned: bool,
-    /// The number of times that plans were run.
+    /// The number of runs during the search.
     pub runs: usize,
 }
 

@@ -67,7 +67,7 @@ pub enum Only {
     Client(String),
 }
 
-/// An action that the relay performs after it has passed on a number of bytes.
+/// An action that the relay performs after it has passed on a certain number of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
