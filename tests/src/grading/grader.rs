@@ -217,7 +217,7 @@ impl Grader {
         let is_wrong = |one: &Runnable| matches!(one, Runnable::Missing(Failure::Wrong { .. }));
         let compile = !is_wrong(&programs.0) && !is_wrong(&programs.1);
         let is_open = author == Author::Student && self.grades_own() && self.is_open(lab);
-        // A failed stage does not block later stages in two cases: programs started by a command line are already
+        // A failed stage does not block later stages in two cases: programs given as command lines are already
         // finished, and the stages of an open lab do not extend each other's functions. If a program does not compile,
         // each of its stages fails.
         if author == Author::Student && self.grades_own() && !is_open && compile {

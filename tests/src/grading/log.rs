@@ -1,7 +1,7 @@
 //! The log of a student's checks, for `cargo lab stats`. The student turns the log on. Each line is a JSON object that
 //! records when a stage was graded and what its verdict was, or when one of its hints was shown.
 //!
-//! The log cannot affect a verdict. If the log cannot be read or written, the command only prints a sentence about it.
+//! The log cannot affect a verdict. If the log cannot be read or written, the command only prints a message about it.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};

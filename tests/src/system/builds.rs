@@ -1,5 +1,5 @@
 //! Runs a command that builds a submission. The command is confined like a program under test and has a time limit, but
-//! no network access and no terminal. When the command ends, any processes that it has left running are killed.
+//! no network access and no terminal. When the command ends, all processes that it has left running are killed.
 
 use std::io::{self, Read};
 use std::os::unix::process::CommandExt;

@@ -218,8 +218,8 @@ fn programs(messages: &[Value]) -> Built {
     built
 }
 
-/// Returns the reasons why packages were not built: the errors in their dependencies or, for example, cargo's messages
-/// about their `build.rs`.
+/// Returns the reasons why packages were not built: the errors in their dependencies or cargo's own messages, for
+/// example about a `build.rs`.
 fn what_failed(packages: &[String], built: &Built, errors: &str) -> String {
     let needed = built.iter().filter(|(name, _)| !packages.contains(name));
     let needed: String = needed.filter_map(|(_, result)| result.as_ref().err().cloned()).collect();

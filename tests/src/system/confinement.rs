@@ -28,11 +28,11 @@ use crate::system::reads;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools)] // each field is one restriction
 pub struct Holds {
-    /// A program cannot write outside its folder. This restriction requires Linux 5.13 or newer with Landlock enabled.
+    /// A program cannot write outside its folder. This restriction requires Landlock, which needs Linux 5.13 or newer.
     /// On Linux 6.2 and newer, it also prevents the truncation of files.
     pub writing: bool,
-    /// A program cannot read other people's work, the grader, or the home folder. This restriction also requires Linux
-    /// 5.13 or newer with Landlock enabled.
+    /// A program cannot read other people's work, the grader, or the home folder. This restriction also requires
+    /// Landlock.
     pub reading: bool,
     /// A program cannot use TCP on any port except its own. This restriction requires Linux 6.7 or newer.
     pub network: bool,

@@ -2,7 +2,7 @@
 //! points, this process reports that there is no sum.
 //!
 //! The grader itself cannot report that there is no sum: no code runs after a stack overflow or after the system has
-//! killed a process because memory is short. Without the second process, the output would end with the line for some
+//! killed the process because memory ran out. Without the second process, the output would end with the line for a
 //! stage and look like a complete result.
 
 use std::io::{self, Read, Write};
@@ -15,7 +15,7 @@ use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, kill, raise, sign
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, getpid, getppid};
 
-/// The socket through which the grader tells the waiting process that it has printed the last line.
+/// The socket through which the grader tells the waiting process that the last line has been printed.
 static PRINTED: OnceLock<UnixStream> = OnceLock::new();
 
 /// The signals that users send to terminate a program. The waiting process passes these signals on to the grader.
@@ -100,14 +100,14 @@ fn wait(grader: Pid, signals: &SigSet) -> WaitStatus {
     }
 }
 
-/// Ends this process in the same way as the grader ended.
+/// Makes this process end in the same way as the grader.
 fn end_like(ending: WaitStatus, say: fn(&str)) -> ! {
     let killed_by = match ending {
         WaitStatus::Exited(_, code) => exit(code),
         WaitStatus::Signaled(_, signal, _) => signal,
         _ => exit(1),
     };
-    // SIGPIPE means that the program that read the output has closed the pipe, so nobody would see a message.
+    // SIGPIPE means that the program reading the output has closed the pipe, so nobody would see a message.
     if killed_by != Signal::SIGPIPE {
         say(&format!("the grader was terminated by {killed_by} before all stages were graded"));
     }

@@ -114,7 +114,7 @@ fn look() {
     }
 }
 
-/// A process, from `/proc/PID/stat`; see `proc_pid_stat(5)`.
+/// A process, as described in `/proc/PID/stat`; see `proc_pid_stat(5)`.
 struct Line {
     parent: i32,
     group: i32,

@@ -1,5 +1,5 @@
-//! Provides ports for servers that do not support port 0, with which the system chooses the port and the server prints
-//! it.
+//! Provides ports for servers that do not support port 0. With port 0, the system chooses the port, and the server
+//! prints it.
 
 use std::fs;
 use std::io;
@@ -12,8 +12,7 @@ use nix::unistd::Pid;
 use socket2::{Domain, Socket, Type};
 
 /// The first port in the range for servers. The range is below the ports that the system assigns for port 0 (on Linux,
-/// from 32768). Therefore, a port that [`unused`] returns cannot be assigned by the system before the server listens on
-/// it.
+/// 32768 and above). Therefore, the system never assigns a port that [`unused`] has returned.
 const FIRST: u16 = 20_000;
 /// The number of ports in the range for servers.
 const COUNT: u16 = 10_000;

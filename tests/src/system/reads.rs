@@ -169,8 +169,8 @@ fn interpreter(script: &Path) -> Vec<String> {
     line.map(|line| line.split_whitespace().map(ToOwned::to_owned).collect()).unwrap_or_default()
 }
 
-/// Returns a path and the paths near it: a file named on a command line may need other files in its folder, and a
-/// program may need the files that were installed with it.
+/// Returns a path and related paths: a file named on a command line may need other files in its folder, and a program
+/// may need the files that were installed with it.
 fn around(path: &Path) -> Vec<PathBuf> {
     let mut all = vec![path.to_owned()];
     if path.is_dir() {
