@@ -1,4 +1,4 @@
-//! Tests of what counts as seen, in programs of all kinds.
+//! Tests of what counts as seen, for programs of all kinds.
 
 use std::num::NonZero;
 use std::time::Instant;
@@ -49,7 +49,7 @@ fn count(screen: &mut Screen, text: &str) -> usize {
     screen.count(|line| line == text)
 }
 
-/// Returns output that redraws everything: the lines from the first row on and a prompt after them.
+/// Returns output that redraws everything: the lines, starting at the first row, and a prompt after them.
 fn redraw(lines: &[&str]) -> String {
     format!("\x1b[H\x1b[2J{}\r\n> ", lines.join("\r\n"))
 }
