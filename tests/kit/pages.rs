@@ -125,8 +125,8 @@ fn a_page_that_does_not_exist_is_refused() {
         ("9", "there is no lab 9; the labs are 1 to 4"),
         ("2.99", "lab 2 has stages 1 to 15"),
         ("2.x", "write 2 for a lab"),
-        ("sockets#nowhere", "the page sockets has no place nowhere"),
-        ("sockets#\"><script>", "the page sockets has no place \"><script>"),
+        ("sockets#nowhere", "the page sockets has no anchor nowhere"),
+        ("sockets#\"><script>", "the page sockets has no anchor \"><script>"),
     ] {
         let mut book = lab_in(kit.path());
         book.args(["book", page]).env("PATH", path_with(folder.path()));

@@ -127,7 +127,7 @@ fn checks_and_hints_are_noted() {
     run(kit.path(), "stats").assert().success().stdout(
         contains("✓ 1.1 ")
             .and(contains("· 1.2 "))
-            .and(contains("Lab 1 stops at stage 1.2."))
+            .and(contains("You stopped at stage 1.2."))
             .and(contains("The log is .kept/stats.log. It is switched on."))
             .and(contains("\x1b").not()),
     );
@@ -264,7 +264,7 @@ fn the_numbers_are_right() {
             "· 1.2 The server welcomes every client 1 3 0",
         ]
     );
-    assert!(own.contains("Lab 1 stops at stage 1.2.\n") && !own.contains("Lab 2"), "{own}");
+    assert!(own.contains("You stopped at stage 1.2.\n") && !own.contains("stage 2."), "{own}");
 
     let class = lab().arg("stats").args(&logs).assert().success().get_output().stdout.clone();
     let class = String::from_utf8(class).unwrap();
@@ -290,7 +290,7 @@ fn the_numbers_fit_into_a_narrow_window() {
     let own = [
         " stage              checks minutes hints",
         " ✓ 1.1   The serve…      4      25     0",
-        " Lab 1 stops at stage 1.2.",
+        " You stopped at stage 1.2.",
     ];
     let of_class = [
         " stage logs checks minutes hints stopped",

@@ -1,6 +1,7 @@
 //! `cargo lab figures`: creates the book's pictures and transcripts from real runs, so that they stay up to date.
 //!
-//! The failure reports in the book are snapshots of the mutants' reports; see `tests/kit/mutants.rs`.
+//! The failure reports in the book are snapshots of reports on deliberately faulty programs; see
+//! `tests/kit/mutants.rs`.
 
 pub mod demo;
 mod play;
@@ -113,7 +114,7 @@ fn figures(kit: &Path) -> Result<BTreeMap<String, String>> {
         let events = in_one_order(&perform(&grader, lab, &scene(lab))?);
         let mut ladder =
             Ladder::new(lab, &events, &[], &Marks::default(), Size { lanes: 3, rows: 36 });
-        // The ladder shows no times, because they differ in every run.
+        // The diagram shows no times, because they are different in every run.
         ladder.rows.iter_mut().for_each(|row| row.at = None);
         figures.insert(format!("wire-{lab}.svg"), svg::ladder(&ladder));
     }
@@ -126,7 +127,7 @@ fn figures(kit: &Path) -> Result<BTreeMap<String, String>> {
     Ok(figures)
 }
 
-/// Performs a play line by line. Each line is typed only after the previous line's events have stopped.
+/// Runs a scripted chat line by line. A line is typed only when the previous line causes no more events.
 fn perform(grader: &Grader, lab: u32, play: &Play) -> Result<Vec<Event>> {
     let harness = play::harness(grader, Author::Kit, lab)?;
     let journal = harness.journal().clone();
@@ -136,7 +137,7 @@ fn perform(grader: &Grader, lab: u32, play: &Play) -> Result<Vec<Event>> {
             journal.settle();
         }
     })
-    .map_err(|failure| anyhow!("the play of lab {lab} stopped: {failure}"))?;
+    .map_err(|failure| anyhow!("the chat of lab {lab} failed: {failure}"))?;
     let default = ["9999", "55555", "9095", "8080"][lab as usize - 1];
     Ok(with_usual_ports(&journal.events(), default))
 }
