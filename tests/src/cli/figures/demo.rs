@@ -25,7 +25,7 @@ use crate::report::screens;
 const KEY: Duration = Duration::from_millis(45);
 /// The time that a person spends thinking before typing a line.
 const THINK: Duration = Duration::from_millis(700);
-/// The time between two drawings of the screens.
+/// The time between two redraws of the screens.
 const FRAME: Duration = Duration::from_millis(40);
 
 /// Returns the chat that demonstrates a lab.

@@ -103,10 +103,10 @@ pub fn run(kit: &Path, check: bool, commands: clap::Command, not_exported: &[&st
 fn figures(kit: &Path) -> Result<BTreeMap<String, String>> {
     let grader = Grader::new(kit, &labs::numbers(), Some(1));
     progress::build(&grader, Author::Kit)?;
-    let progress = Progress::start("playing")?;
+    let progress = Progress::start("running the chats")?;
     let mut figures = BTreeMap::new();
     for lab in labs::numbers() {
-        progress.step(format!("playing the chat of lab {lab}"));
+        progress.step(format!("running the chat of lab {lab}"));
         figures.insert(
             format!("screens-{lab}.svg"),
             picture(&perform(&grader, lab, &demo::play(lab))?),
@@ -119,7 +119,7 @@ fn figures(kit: &Path) -> Result<BTreeMap<String, String>> {
         figures.insert(format!("wire-{lab}.svg"), svg::ladder(&ladder));
     }
     figures.insert("programs.md".into(), transcripts::programs(&grader)?);
-    progress.step("playing a student's first session");
+    progress.step("running a student's first session");
     figures.extend(transcripts::first_session(kit)?);
     for text in figures.values_mut() {
         *text = format!("{}\n", text.trim_end());
