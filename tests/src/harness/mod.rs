@@ -1,4 +1,4 @@
-//! The tools that a stage's script uses: people, peers, random words, and the programs of one author.
+//! The tools that a stage's script uses: people, peers, random words, and one author's programs.
 
 mod decoration;
 mod foreign;

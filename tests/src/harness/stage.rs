@@ -11,7 +11,7 @@ pub struct Lab {
     pub title: &'static str,
     /// Whether speakers also receive their own messages.
     pub speaker_hears: bool,
-    /// The stages, in the order of their numbers.
+    /// The stages, in numerical order.
     pub stages: Vec<Stage>,
 }
 

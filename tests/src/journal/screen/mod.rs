@@ -22,8 +22,7 @@ use crate::journal::screen::emulator::Emulator;
 use crate::journal::screen::pieces::{Cutter, Piece};
 use crate::journal::screen::windows::{is_border, parts, without_borders};
 
-/// If a program shows nothing more for this long, its screen counts as complete. A program may draw in several
-/// portions.
+/// If a program shows nothing more for this long, its screen counts as complete. A program may draw in several steps.
 const QUIET: Duration = Duration::from_millis(20);
 
 /// If a program shows more bytes than this, the grader stops reading.
@@ -72,7 +71,7 @@ pub struct Screen {
     /// The text of the cursor's line, if it was printed in one piece on an empty row. vt100 would lose characters that
     /// do not fit in a cell and lines that are longer than the screen.
     printed: Option<String>,
-    /// Whether the cursor has moved since the last text.
+    /// Whether the cursor has moved since text was last shown.
     has_moved: bool,
     /// The lines of both screens when they were last complete.
     complete: [Vec<String>; 2],
@@ -152,8 +151,8 @@ impl Screen {
         inputs
     }
 
-    /// Returns the lines that a person has seen, without the cursor's line: first the lines up to the last line that
-    /// the script has accepted, then the lines after it.
+    /// Returns the lines that a person has seen, except the cursor's line: first the lines up to the last line that the
+    /// script has accepted, then the lines after it.
     pub fn seen(&self) -> (Vec<&str>, Vec<&str>) {
         let (before, after) = self.seen.split_at(self.taken);
         (before.iter().map(Line::text).collect(), after.iter().map(Line::text).collect())

@@ -25,7 +25,7 @@ pub enum Piece {
     Device(Vec<u8>),
 }
 
-/// Splits bytes into pieces that do not depend on the portions in which the bytes arrive. Only text may be split into
+/// Splits bytes into pieces that do not depend on the chunks in which the bytes arrive. Only text may be split into
 /// several pieces.
 #[derive(Default)]
 pub struct Cutter {
