@@ -240,7 +240,7 @@ impl Peer {
         failure.with(Evidence { name, expected, before, rest, is_screen: false })
     }
 
-    /// Waits for at most `limit` and returns whether bytes have arrived that the script has not accepted yet.
+    /// Waits for at most `limit` for bytes that the script has not accepted yet. Returns whether any have arrived.
     pub(crate) fn has_got_anything(&self, limit: Duration) -> bool {
         self.inbox.wait_for(limit, |arrived| (!arrived.rest().is_empty()).then_some(())).is_some()
     }
