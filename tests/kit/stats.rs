@@ -1,4 +1,4 @@
-//! Tests the log of checks and `cargo lab stats`, which adds up one log or a class's logs.
+//! Tests the log of checks and `cargo lab stats`, which summarizes one log or a class's logs.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -149,7 +149,7 @@ fn watching_and_the_map_are_noted() {
     person.press(b"q").unwrap();
     person.exits(0).unwrap();
     assert_eq!(events(&kit.path().join(ON)), ["1.1 passed"]);
-    // To draw the map, `cargo lab` grades all labs.
+    // Without arguments, `cargo lab` grades all labs to draw the map of stages.
     change(kit.path(), ENDS);
     lab_in(kit.path()).assert().success();
     assert!(events(&kit.path().join(ON)).contains(&"1.1 failed".to_owned()));
