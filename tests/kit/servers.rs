@@ -400,8 +400,8 @@ fn all_backlogs_together_have_a_limit() {
     }
 }
 
-/// The points at which panics are inserted into a student's servers: in a connection's thread at `PANIC` and in the
-/// room's thread at `ROOM`.
+/// The points at which panics are inserted into a student's servers: the message `PANIC` makes a connection's thread
+/// panic, and the message `ROOM` makes the room's thread panic.
 const PANICS: [(&str, &str, &str); 8] = [
     ("lab1-one-to-one/server/src/main.rs", "if message == \"quit\" {", "message != \"PANIC\""),
     ("lab1-one-to-one/server/src/main.rs", "log_all(&lines);", "messages[0] != \"ROOM\""),
