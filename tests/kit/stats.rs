@@ -212,7 +212,8 @@ fn a_log_has_a_limited_size() {
     run(kit.path(), "stats").assert().success().stdout(says.and(contains("· 2.1 ")));
 }
 
-/// Writes the logs of three students: one finishes stage 1 after a pause, one needs a hint, and one never finishes the stage.
+/// Writes the logs of three students: one finishes stage 1 after a pause, one needs a hint, and one never finishes
+/// the stage.
 fn class(folder: &Path) -> Vec<String> {
     let logs = [
         log(&[
