@@ -157,7 +157,7 @@ fn the_starters_compile_without_a_warning() {
         .stderr(contains("Compiling lab4-server").and(contains("warning").not()));
 }
 
-/// As the book describes, an export updates the course's repository, and the student pulls the changes.
+/// As described in the book, an export updates the course's repository, and the student pulls the changes.
 #[test]
 fn a_student_can_update_to_a_newer_kit_without_losing_work() {
     let git = |folder: &Path, arguments: &[&str]| {

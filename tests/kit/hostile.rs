@@ -40,7 +40,7 @@ const SHORT: Duration = Duration::from_secs(8);
 /// A small kit with only the two lab 1 programs and a few files that they must not change.
 struct Kit {
     folder: TempDir,
-    /// A string that is in the command line of each process that the submission starts and of no other process.
+    /// A string that only the processes that the submission starts have in their command lines.
     mark: String,
     /// A loopback address that nothing else uses.
     address: Ipv4Addr,

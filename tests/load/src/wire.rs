@@ -1,4 +1,4 @@
-//! The parts of the four wire formats that the load generator needs: how to join, what a sender sends, and what others
+//! The parts of the four wire formats that the load generator needs: how to join, what to send, and what others
 //! receive.
 
 use anyhow::{Context, Result};
