@@ -395,7 +395,7 @@ fn all_backlogs_together_have_a_limit() {
     while cut < deaf.len() {
         let mut line = String::new();
         assert_ne!(output.read_line(&mut line).unwrap(), 0);
-        cut += usize::from(line.contains("too much data waits for all clients together"));
+        cut += usize::from(line.contains("the total backlog of all clients is too long"));
         assert!(!line.contains("1 MiB behind"), "{line}");
     }
 }
