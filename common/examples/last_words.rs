@@ -14,7 +14,7 @@ fn main() -> ExitCode {
          closes the connection. Then the client reads. What does the client get?",
         &[
             "everything, and then the end of the stream",
-            "a part, and then an error",
+            "part of it, and then an error",
             "only an error",
         ],
     );

@@ -207,7 +207,7 @@ impl<'a> Messages<'a> {
                 *is_shown = true;
                 return;
             }
-            // The byte after the greeting shows which kind of server this is.
+            // The byte after the greeting shows what kind of server this is.
             Peer::NewServer(_, true) => self.begun.is_empty() && has_newline == Some(true),
             Peer::NewServer(greeting, false) => {
                 let Greeting { line, refusal } = greeting;

@@ -14,7 +14,7 @@ use support::log;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Prints `listening on …` with the address and serves each connection with `handle` in its own thread. `handle` also
-/// receives the number of the connection, counted from 1. This function never returns, no matter what happens to a
+/// receives the connection's number; the numbers start at 1. This function never returns, no matter what happens to a
 /// connection.
 ///
 /// The server serves at most `max_clients` clients at a time. If the server is full or cannot start a thread, a new

@@ -48,8 +48,8 @@ fn connection() -> (TcpStream, TcpStream) {
     (peer, listener.accept().unwrap().0)
 }
 
-/// Sends `text` in pieces. Returns how long it took to send the first line, because the receiver cannot tell what kind
-/// of program the peer is until that line ends.
+/// Sends `text` in pieces. Returns how long it took to send the first line: until that line ends, the receiver cannot
+/// tell what kind of program the peer is.
 fn send(peer: &mut TcpStream, text: &str, cuts: &Cuts) -> Duration {
     let bytes = text.as_bytes();
     let first_line = text.find('\n').map_or(bytes.len(), |newline| newline + 1);

@@ -143,8 +143,8 @@ impl Terminal {
     }
 
     /// Asks a question in green and repeats it until the answer is neither blank nor longer than 256 bytes. Returns
-    /// `None` if the person leaves instead, or if [`Terminal::screen`] or [`Terminal::read_line`] was called before.
-    /// After the answer, the terminal reads lines ahead.
+    /// `None` if the person leaves instead, or if [`Terminal::screen`] or [`Terminal::read_line`] has already been
+    /// called. After the answer, the terminal reads lines ahead.
     pub fn ask(&mut self, question: &str) -> Option<String> {
         let mut reader = self.reader.take()?;
         self.input.set_asking(true);

@@ -14,8 +14,7 @@ use nix::pty::openpty;
 use nix::sys::termios::{LocalFlags, tcgetattr};
 use terminal::{Screen, Terminal};
 
-/// The environment variable that tells the program under test what to do. The code of that program is also in this
-/// file.
+/// The environment variable that tells the program under test what to do. That program's code is also in this file.
 const DO: &str = "COMMON_TEST_DO";
 /// The environment variable that holds a server's address. The program connects to this server and acts when it
 /// receives a byte.

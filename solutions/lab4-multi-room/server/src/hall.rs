@@ -17,7 +17,7 @@ pub struct Hall {
     clients: BTreeMap<i64, Client>,
     rooms: BTreeMap<i64, Room>,
     room_refs: BTreeMap<String, i64>,
-    /// References are counted from 1 and are never reused.
+    /// References start at 1 and are never reused.
     last_room_ref: i64,
     /// A room's reference, and the messages that have not been pushed into its members' outboxes yet. Pushing many
     /// messages together costs little more than pushing one.
