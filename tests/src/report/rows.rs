@@ -146,8 +146,8 @@ impl Label {
     }
 }
 
-/// Returns the labels of bytes that were sent together. One label may belong to the message that contains the byte at
-/// `wrong`.
+/// Returns the labels of messages that were sent together. The label of the message that contains the byte at `wrong`
+/// is marked.
 fn labels(lab: u32, bytes: &[u8], wrong: Option<usize>) -> Vec<Label> {
     let (all, mut end) = (messages(lab, bytes), 0);
     let (mut labels, mut hidden) = (Vec::new(), 0);
