@@ -21,7 +21,7 @@ pub fn near_misses(evidence: &Evidence, events: &[Event], lab: &Lab) -> Vec<Stri
     let mut misses: Vec<String> = Vec::new();
     let expected = without_gaps(expected);
     let message = trim(&expected);
-    // If this many bytes arrived, later bytes were not kept, and they may contain the message.
+    // Bytes after the first `MAX_BYTES` are not kept and may contain the message.
     if message.is_empty() || rest.len() >= MAX_BYTES {
         return misses;
     }
@@ -164,7 +164,7 @@ fn beside(
 /// Returns the line that contains the message, including its ⏎, or else the line with the most similar beginning.
 fn most_like<'a>(rest: &'a [u8], message: &[u8]) -> &'a [u8] {
     let lines = || rest.split_inclusive(|&byte| byte == b'\n');
-    // A long message is prepared for the search only once.
+    // The search is prepared only once, because the message may be long.
     let message_finder = memmem::Finder::new(message);
     let has_it = lines().find(|line| message_finder.find(line).is_some());
     let in_common = |line: &&[u8]| line.iter().zip(message).take_while(|(a, b)| a == b).count();
@@ -305,7 +305,7 @@ fn was_sent(text: &[u8], events: &[Event]) -> bool {
     !text.is_empty() && events.iter().any(sent)
 }
 
-/// Returns whether the person typed this text. Spaces are not worth a remark, because everyone types spaces.
+/// Returns whether the person typed this text. Returns false for spaces, because everyone types spaces.
 fn has_typed(name: &str, text: &str, events: &[Event]) -> bool {
     let text = text.trim();
     !text.is_empty()
@@ -346,8 +346,8 @@ mod tests {
         near_misses(&evidence, &events, &lab(false))
     }
 
-    /// Many line editors print a space before a message. An earlier version of the grader panicked on such a space if
-    /// the person had typed something.
+    /// Many line editors print a space before a message. In an earlier version, such a space caused a panic in the
+    /// grader if the person had typed something.
     #[test]
     fn blanks_before_a_message_were_not_typed() {
         let typed = Event {

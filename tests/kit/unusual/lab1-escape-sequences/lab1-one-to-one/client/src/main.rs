@@ -35,7 +35,7 @@ impl Editor {
         Self { found, typed: Vec::new(), at: 0 }
     }
 
-    /// Moves to the beginning of the line and erases the line.
+    /// Returns escape sequences that move the cursor to the beginning of the line and erase the line.
     fn erase(&self) -> String {
         format!("\x1b[{}D\x1b[J", PROMPT.len() + self.at)
     }
