@@ -37,7 +37,7 @@ fn run() -> io::Result<char> {
     let length: u64 = String::from_utf8_lossy(&header).parse().map_err(io::Error::other)?;
     say!("The server read a header that promises {length} bytes.");
 
-    // `Vec::with_capacity` would abort the program if the memory were refused.
+    // `Vec::with_capacity` would abort the program if the allocation failed.
     let mut payload = Vec::<u8>::new();
     let happened = match payload.try_reserve_exact(usize::try_from(length).unwrap_or(usize::MAX)) {
         Ok(()) => {
@@ -45,7 +45,7 @@ fn run() -> io::Result<char> {
             'a'
         }
         Err(error) => {
-            say!("The server got no memory: {error}.");
+            say!("The server could not reserve the memory: {error}.");
             'b'
         }
     };

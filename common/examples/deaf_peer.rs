@@ -8,7 +8,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// The number of bytes after which the client stops. No system should accept so many bytes.
+/// The number of bytes after which the client stops. No system should accept this many bytes.
 const LIMIT: u64 = 256_000_000;
 
 fn main() -> ExitCode {

@@ -39,7 +39,7 @@ fn run() -> io::Result<u64> {
         server.read_exact(&mut buffer[first..9])?;
     }
 
-    // A second thread writes, because the system might not accept all bytes before the server reads.
+    // A second thread writes, because the system might not accept all the bytes until the server reads.
     let writing = thread::spawn(move || client.write_all(&vec![b'x'; 100_000]));
     let mut sizes = Vec::new();
     let mut buffer = [0; 16_384];

@@ -19,7 +19,7 @@ fn main() -> ExitCode {
         run(),
         "Each direction of a connection ends separately, with its own FIN. The client\n\
          closed only its own direction, so the server could still reply. A client that\n\
-         leaves in this way still receives everything that the server sends.\n\
+         leaves this way still receives everything that the server sends.\n\
          Source: shutdown(2); RFC 9293, section 3.6.\n\
          Chapter: docs/src/sockets.md#the-end-fin-and-time_wait",
     )
@@ -52,7 +52,7 @@ fn run() -> io::Result<char> {
         }
     };
     match client.write(b"more") {
-        Ok(n) => say!("Another write by the client accepted {n} bytes."),
+        Ok(n) => say!("Another write by the client succeeded: {n} bytes."),
         Err(error) => say!("Another write by the client failed: {}.", error.kind()),
     }
     Ok(happened)

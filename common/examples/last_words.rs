@@ -14,13 +14,13 @@ fn main() -> ExitCode {
          closes the connection. Then the client reads. What does the client get?",
         &[
             "everything, and then the end of the stream",
-            "a part, and then an error",
+            "part of it, and then an error",
             "only an error",
         ],
     );
     prediction.compare(
         run(),
-        "A close while unread bytes are waiting sends a reset (RST) instead of a FIN.\n\
+        "Closing a socket while unread bytes are waiting sends a reset (RST), not a FIN.\n\
          The system then discards the bytes that it still had to send; some systems\n\
          also discard bytes that have arrived. So before you close, read until the\n\
          other side has also closed its end.\n\
@@ -44,8 +44,8 @@ fn close(reads_first: bool) -> io::Result<char> {
     if reads_first {
         server.read_exact(&mut [0])?;
     }
-    // If the system does not accept all bytes before the timeout, the write returns the number of bytes that it
-    // accepted.
+    // If the timeout passes before the system has accepted all the bytes, the write returns the number of bytes that
+    // were accepted.
     server.set_write_timeout(Some(Duration::from_millis(300)))?;
     let written = server.write(&vec![b'x'; 1_000_000])?;
     drop(server);

@@ -7,7 +7,7 @@ mod prediction;
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
-/// The number of writes after which the client stops. No system should accept so many writes.
+/// The number of writes after which the client stops. No system should accept this many writes.
 const LIMIT: u64 = 100_000;
 
 fn main() -> ExitCode {
@@ -18,10 +18,10 @@ fn main() -> ExitCode {
     );
     prediction.compare(
         run(),
-        "A FIN says only that the server sends no more bytes; it might still read. So\n\
-         the client's system accepts the first byte and sends it. The server's system\n\
-         replies with a reset (RST), and only a later write reports it. A successful\n\
-         write does not mean that anything has arrived.\n\
+        "A FIN means only that the server will send no more bytes; the server might\n\
+         still read. So the client's system accepts the first byte and sends it. The\n\
+         server's system replies with a reset (RST), and only a later write reports\n\
+         the reset. A successful write does not mean that anything has arrived.\n\
          Source: RFC 9293, section 3.6.1; send(2), EPIPE.\n\
          Chapter: docs/src/sockets.md#how-the-other-side-ends",
     )
@@ -34,7 +34,7 @@ fn run() -> io::Result<u64> {
     say!("The client read {} bytes: the end of the stream.", client.read(&mut [0])?);
     for number in 1..=LIMIT {
         match client.write(b"x") {
-            Ok(n) if number <= 5 => say!("Write {number} accepted {n} byte."),
+            Ok(n) if number <= 5 => say!("Write {number}: {n} byte was accepted."),
             Ok(_) => {}
             Err(error) => {
                 say!("Write {number} failed: {}.", error.kind());

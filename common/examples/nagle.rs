@@ -1,4 +1,4 @@
-//! Nagle's algorithm and delayed acknowledgment: each of two systems waits for the other.
+//! Nagle's algorithm and delayed acknowledgment: two systems wait for each other.
 
 mod loopback;
 #[macro_use]
@@ -24,7 +24,7 @@ fn main() -> ExitCode {
          The server's system delays this acknowledgment to send it together with the\n\
          reply. But the server cannot reply without the payload. On Linux, the delay is\n\
          often 40 ms. Send a message with one write and turn off Nagle's algorithm\n\
-         where small messages must leave immediately.\n\
+         where small messages must be sent immediately.\n\
          Source: RFC 9293, sections 3.7.4 and 3.8.6.3; tcp(7), TCP_NODELAY.\n\
          Chapter: docs/src/sockets.md#threads-and-sockets",
     )

@@ -11,7 +11,7 @@ use std::time::Duration;
 fn main() -> ExitCode {
     let prediction = prediction::ask(
         "A server listens but does not call accept. 200 clients try to connect, one\n\
-         after the other. How many of them are connected?",
+         after another. How many of them are connected?",
         &[],
     );
     prediction.compare(
@@ -25,13 +25,13 @@ fn main() -> ExitCode {
     )
 }
 
-/// Returns the number of clients that were connected before one was not.
+/// Returns how many clients were connected before one failed to connect.
 fn run() -> io::Result<u64> {
     let listener = TcpListener::bind("127.0.0.1:0")?; // `bind` also calls listen(2).
     let address = listener.local_addr()?;
     let mut clients = Vec::new();
     for number in 1..=200 {
-        // Without a timeout, the system would try to connect for minutes.
+        // Without a timeout, the system would keep trying to connect for minutes.
         match TcpStream::connect_timeout(&address, Duration::from_millis(500)) {
             Ok(client) => clients.push(client),
             Err(error)
@@ -46,7 +46,7 @@ fn run() -> io::Result<u64> {
     say!("{} clients are connected.", clients.len());
     let connected = clients.len() as u64;
 
-    // The other clients leave, which empties the queue.
+    // The other clients disconnect, which empties the queue.
     clients.truncate(1);
     for mut client in clients {
         client.write_all(b"hello")?;

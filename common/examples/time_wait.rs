@@ -13,16 +13,16 @@ use socket2::{Domain, Socket, Type};
 fn main() -> ExitCode {
     let prediction = prediction::ask(
         "A server closes a connection first, and then the client closes it. The server\n\
-         exits and is restarted immediately on its port, without the option SO_REUSEADDR.\n\
+         exits and is restarted immediately on the same port, without SO_REUSEADDR.\n\
          What does bind report?",
         &["success", "an error: the address is in use"],
     );
     prediction.compare(
         run(),
         "The side that sent the first FIN keeps the connection in the TIME_WAIT state\n\
-         (60 s on Linux) so that late segments cannot enter a new connection. On\n\
-         Unix, Rust's TcpListener sets SO_REUSEADDR, which allows the bind; a plain\n\
-         socket.socket() in Python does not.\n\
+         (60 s on Linux) so that a new connection cannot receive late segments of the\n\
+         old one. On Unix, Rust's TcpListener sets SO_REUSEADDR, which allows the\n\
+         bind; a plain socket.socket() in Python does not.\n\
          Source: RFC 9293, section 3.6; socket(7), SO_REUSEADDR.\n\
          Chapter: docs/src/sockets.md#the-end-fin-and-time_wait",
     )
@@ -45,7 +45,7 @@ fn run() -> io::Result<char> {
     if cfg!(unix) {
         say!("bind with SO_REUSEADDR: {}.", show(&bind(address, true)));
     } else {
-        say!("SO_REUSEADDR has another meaning on this system, so it is not tried.");
+        say!("SO_REUSEADDR has a different meaning on this system, so it is not tried.");
     }
     Ok(happened)
 }

@@ -20,7 +20,7 @@ fn main() -> ExitCode {
         run(),
         "The system accepts a large message piece by piece, and a piece of the other\n\
          thread's message can be sent between two pieces. No rule protects small\n\
-         messages, either, even if none of them was torn. So give each connection one\n\
+         messages, either, even if none of them were torn. So give each connection one\n\
          writer, or hold a lock while a message is sent.\n\
          Source: send(2); POSIX.1-2017, section 2.9.7, which protects only files.\n\
          Chapter: docs/src/sockets.md#threads-and-sockets",

@@ -17,7 +17,7 @@ pub const LINGER: Duration = Duration::from_secs(1);
 const MAX_LINGERING: usize = 1000;
 
 /// Tells a peer why it is not served and closes the connection. This function never blocks, so the accept loop can call
-/// it, but `reason` must fit into a new send buffer.
+/// it, but `reason` must fit into an empty send buffer.
 ///
 /// ```
 /// # use std::io::{Read, Write};
@@ -69,8 +69,8 @@ pub fn exit_on_ctrl_c() -> anyhow::Result<()> {
     Ok(ctrlc::set_handler(|| exit(0))?)
 }
 
-/// Exits with `status` as soon as all pending data has been sent and the log has been written, but after a second at
-/// the latest.
+/// Exits with `status` when all pending data has been sent and the log has been written, or after a second at the
+/// latest.
 pub fn exit(status: i32) -> ! {
     wait_for_backlogs(Duration::from_millis(400));
     support::flush_log();

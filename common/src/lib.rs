@@ -9,7 +9,7 @@
 //! | [`outbox`]   | sending to many peers without being blocked by one of them        |
 //! | [`closing`]  | closing without losing the last bytes; Ctrl-C                     |
 //!
-//! Each lab uses this crate for the code that the earlier labs have taught. The crate does not depend on any lab. Its
+//! In each lab, this crate provides what the earlier labs have taught. The crate does not depend on any lab. Its
 //! subfolders contain two more crates: `support`, which is not about sockets, and `terminal`, the clients' prompt.
 
 pub mod closing;

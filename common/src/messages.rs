@@ -1,7 +1,7 @@
 //! Finds where each message ends in the wire formats of labs 1 and 2, which have no frames.
 //!
-//! Our programs end each message with a newline. The original programs add no newline, so each of their messages also
-//! ends where the bytes of one `recv` end. Most of the code in this file determines which kind of program the peer is.
+//! Our programs end each message with a newline. The original programs add no newline, so the last byte that one `recv`
+//! returns also ends a message. Most of the code in this file determines what kind of program the peer is.
 
 use std::io::{self, BufRead, BufReader, ErrorKind};
 use std::mem;
@@ -24,7 +24,7 @@ const BUFFER: usize = 16 * 1024;
 /// The time to wait for more bytes of a message that may be complete.
 const SILENCE: Duration = Duration::from_millis(50);
 
-/// The maximum time for a client's first message if it does not end with a newline.
+/// The maximum time for a client's first message if the message does not end with a newline.
 const FIRST_MESSAGE: Duration = Duration::from_secs(1);
 
 /// If an original program's message has at least this many bytes, it may have been sent in several segments.
@@ -62,7 +62,7 @@ pub struct Messages<'a> {
 }
 
 enum Peer {
-    /// A client or a server during the handshake, before its kind is known.
+    /// A peer during the handshake, before it is known what kind of program the peer is.
     Stranger,
     /// A client whose first message is not complete yet.
     NewClient,
@@ -83,8 +83,8 @@ struct Greeting {
 
 impl<'a> Messages<'a> {
     /// For a server: reads messages from the client at the other end of `stream`. No other code may read from the
-    /// stream. The client is one of our programs if its first message ends with a newline. The messages are meant for
-    /// `room`, which is notified whenever all received bytes have been read.
+    /// stream. The client is one of our programs if its first message ends with a newline. The caller sends the
+    /// messages to `room`, which is notified whenever all received bytes have been read.
     pub fn new(stream: &'a TcpStream, room: &'a dyn Gather) -> Self {
         Self { room, ..Self::with_limit(stream, MAX_MESSAGE, Peer::NewClient) }
     }
@@ -107,8 +107,8 @@ impl<'a> Messages<'a> {
     /// Every `\r` before the newline is dropped; bytes that are not UTF-8 become U+FFFD.
     ///
     /// # Errors
-    /// Returns [`ErrorKind::InvalidData`] if a message is longer than [`MAX_MESSAGE`], either as it arrived or after
-    /// U+FFFD has made it longer. Any other error comes from the connection itself.
+    /// Returns [`ErrorKind::InvalidData`] if a message is longer than [`MAX_MESSAGE`], either as it arrived or because
+    /// U+FFFD has replaced invalid bytes. Any other error comes from the connection itself.
     pub fn receive(&mut self) -> io::Result<Option<String>> {
         loop {
             match self.read_one(None)? {
@@ -119,9 +119,9 @@ impl<'a> Messages<'a> {
         }
     }
 
-    /// Waits for one message of the handshake: `NICK`, or a nickname, which may be empty. No matter which kind of
-    /// program the peer is, the message ends with a newline or after a silence of 50 ms. Returns `None` at the end of
-    /// the stream.
+    /// Waits for one message of the handshake: `NICK`, or a nickname, which may be empty. No matter what kind of
+    /// program the peer is, the message ends with a newline or after 50 ms of silence. Returns `None` at the end of the
+    /// stream.
     ///
     /// # Errors
     /// Returns [`ErrorKind::TimedOut`] if the message does not arrive within `limit`; for other errors, see
@@ -179,8 +179,8 @@ impl<'a> Messages<'a> {
         }
     }
 
-    /// Returns the time at which the message ends if no more bytes arrive. The first bytes of the message arrived at
-    /// `began`.
+    /// Returns the time at which the message ends if no more bytes arrive. `began` is the time at which the first bytes
+    /// of the message arrived.
     fn over(&self, began: Instant) -> Option<Instant> {
         match &self.peer {
             Peer::Ours => None,
@@ -196,7 +196,7 @@ impl<'a> Messages<'a> {
         }
     }
 
-    /// Determines which kind of program the peer is. `has_newline` says whether a newline arrived after `begun`; it is
+    /// Determines what kind of program the peer is. `has_newline` says whether a newline arrived after `begun`; it is
     /// `None` if the time limit has passed.
     fn recognize(&mut self, has_newline: Option<bool>) {
         let is_ours = match &mut self.peer {
@@ -207,7 +207,7 @@ impl<'a> Messages<'a> {
                 *is_shown = true;
                 return;
             }
-            // The byte after the greeting shows which kind of server this is.
+            // The byte after the greeting shows what kind of server this is.
             Peer::NewServer(_, true) => self.begun.is_empty() && has_newline == Some(true),
             Peer::NewServer(greeting, false) => {
                 let Greeting { line, refusal } = greeting;

@@ -1,9 +1,9 @@
 //! The sending side of a connection, for a thread that must never wait.
 //!
 //! A blocking write to a peer that does not read may never return, so it would hold up a whole broadcast. Instead, an
-//! [`Outbox`] gathers bytes and sends all of them with one `send` that does not wait. One `send` costs hardly more for
-//! fifty messages than for one message. Bytes that the socket does not accept are added to a backlog, which a thread
-//! sends.
+//! [`Outbox`] gathers bytes and sends all of them with one `send` that does not wait. Sending fifty messages with one
+//! `send` takes hardly longer than sending one message. Bytes that the socket does not accept are added to a backlog,
+//! which a thread sends.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Write};
@@ -20,7 +20,7 @@ use support::log;
 
 use crate::closing::LINGER;
 
-/// The maximum length of a backlog, in bytes. A peer whose backlog would be longer is disconnected.
+/// The maximum length of a backlog, in bytes. A peer whose backlog would exceed this length is disconnected.
 pub const MAX_BACKLOG: usize = 1024 * 1024;
 
 /// The maximum number of bytes that are gathered before they are sent.
@@ -29,7 +29,7 @@ const MAX_GATHERED: usize = 256 * 1024;
 /// The maximum number of pieces in one send.
 const MAX_PIECES: usize = 16;
 
-/// The maximum number of bytes in one write of a backlog.
+/// The maximum number of bytes that one write takes from a backlog.
 const CHUNK: usize = 16 * 1024;
 
 /// When a peer's machine has been silent for a minute, it is probed once a minute, at most four times.
@@ -47,7 +47,7 @@ const IDLE: Duration = Duration::from_secs(if cfg!(target_os = "linux") { 0 } el
 static LIMIT: AtomicUsize = AtomicUsize::new(usize::MAX);
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 
-/// Limits the total memory for all peers' backlogs, in bytes.
+/// Limits the total length of all peers' backlogs to `bytes`.
 pub fn limit_backlogs(bytes: usize) {
     LIMIT.store(bytes, Ordering::Relaxed);
 }
@@ -103,17 +103,17 @@ struct Backlog {
 #[derive(Default)]
 struct State {
     bytes: VecDeque<u8>,
-    /// Whether a thread is sending `bytes`, so new bytes must wait in the queue after them.
+    /// Whether a thread is sending `bytes`, in which case new bytes must wait in the queue after them.
     has_writer: bool,
-    /// Whether the outbox was dropped, so the sending side is shut down after the last byte.
+    /// Whether the outbox was dropped, in which case the sending side is shut down after the last byte.
     closing: bool,
-    /// Whether the peer is disconnected, so bytes that are pushed later are discarded.
+    /// Whether the peer is disconnected, in which case bytes that are pushed later are discarded.
     gone: bool,
 }
 
 impl Outbox {
     /// Creates an outbox for the peer at the other end of `stream`. No other code may write to the stream. After this
-    /// call, if the peer's machine vanishes, the system notices this within a few minutes (tcp(7)).
+    /// call, the system notices within a few minutes if the peer's machine becomes unreachable (tcp(7)).
     pub fn new(stream: Arc<TcpStream>) -> Self {
         let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE);
         let socket = SockRef::from(&stream);
@@ -124,10 +124,9 @@ impl Outbox {
         Self { stream, send: None, gathered: Vec::new(), length: 0, backlog: Arc::default() }
     }
 
-    /// Like [`Outbox::new`], but sends with `send`, which must not wait. `send` returns how many of the bytes, counted
-    /// from the first, the socket has accepted. The outbox calls `send` again for the rest until `send` returns 0:
-    /// after a short write, the socket may still accept more bytes. If `send` returns an error, the peer is
-    /// disconnected.
+    /// Like [`Outbox::new`], but sends with `send`, which must not wait. `send` returns how many bytes the socket has
+    /// accepted, starting with the first byte. The outbox calls `send` again for the rest until `send` returns 0: after
+    /// a short write, the socket may still accept more bytes. If `send` returns an error, the peer is disconnected.
     pub fn sending_with(stream: Arc<TcpStream>, send: Send) -> Self {
         let mut outbox = Self::new(stream);
         outbox.send = Some(send);
@@ -179,11 +178,11 @@ impl Outbox {
         if length > MAX_BACKLOG {
             return Err(Some("is more than 1 MiB behind"));
         }
-        // The less memory is left in total, the less each peer may use, so the peers that are furthest behind are the
-        // first to be disconnected.
+        // The less memory is left for all backlogs, the less each peer may use, so the peers that are furthest behind
+        // are the first to be disconnected.
         let free = LIMIT.load(Ordering::Relaxed).saturating_sub(WAITING.load(Ordering::Relaxed));
         if length > free / 2 {
-            return Err(Some("is behind, and too much data waits for all clients together"));
+            return Err(Some("is behind, and the total backlog of all clients is too long"));
         }
         for piece in pieces {
             let skipped = sent.min(piece.len());
@@ -293,7 +292,7 @@ fn may_try_again(error: &io::Error) -> bool {
 }
 
 // ANCHOR: send-now
-/// Sends once, without waiting. Returns how many of the bytes, counted from the first, the socket has accepted.
+/// Sends once, without waiting. Returns how many bytes the socket has accepted, starting with the first byte.
 ///
 /// # Errors
 /// Returns [`ErrorKind::WouldBlock`] if the socket's buffer is full, and always on systems other than Linux: macOS

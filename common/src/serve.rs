@@ -14,12 +14,12 @@ use support::log;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Prints `listening on …` with the address and serves each connection with `handle` in its own thread. `handle` also
-/// receives the connection's number; the first connection has number 1. This function never returns, no matter what
-/// happens to a connection.
+/// receives the connection's number; the numbers start at 1. This function never returns, no matter what happens to a
+/// connection.
 ///
 /// The server serves at most `max_clients` clients at a time. If the server is full or cannot start a thread, a new
 /// client gets the bytes in `full` and is disconnected. When file descriptors run out, new connections wait in the
-/// listener's queue. When `handle` returns, the server logs its error, if any, and then drains and closes the
+/// listener's queue. When `handle` returns, the server logs the error, if any, and then drains and closes the
 /// connection.
 ///
 /// ```no_run

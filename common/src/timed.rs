@@ -1,6 +1,6 @@
 //! Reads messages with a deadline.
 //!
-//! A read timeout (`SO_RCVTIMEO`) would leave the socket in an undefined state on Windows. Waiting until the socket is
+//! On Windows, a socket is in an undefined state after a read timeout (`SO_RCVTIMEO`). Waiting until the socket is
 //! readable (poll(2)) does not change its state.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
@@ -25,8 +25,7 @@ pub(crate) fn wait_readable(stream: &TcpStream, deadline: Option<Instant>) -> io
     }
 }
 
-/// Reads from a peer that may be silent between messages for any length of time, but that must finish each message in
-/// time.
+/// Reads from a peer that may be silent for any length of time between messages but must finish each message in time.
 ///
 /// ```
 /// # use std::io::{BufRead, ErrorKind, Write};
@@ -57,7 +56,7 @@ pub struct TimedReader<'a> {
 impl<'a> TimedReader<'a> {
     /// Reads messages from `stream`. Each message may take at most `limit`, from its first byte to its last. If a
     /// message takes longer, a read returns an error of kind [`ErrorKind::TimedOut`], and the stream can no longer be
-    /// used. The messages are meant for `room`, which is notified whenever all received bytes have been read.
+    /// used. The caller sends the messages to `room`, which is notified whenever all received bytes have been read.
     pub fn new(stream: &'a TcpStream, limit: Duration, room: &'a dyn Gather) -> Self {
         let reader = BufReader::with_capacity(16 * 1024, stream);
         Self { reader, limit, has_begun: false, deadline: None, room }

@@ -1,4 +1,4 @@
-//! Tests that the messages of labs 1 and 2 are received unchanged, no matter where the stream is split and how long the
+//! Tests that the messages of labs 1 and 2 are received unchanged, no matter where the stream is split or how long the
 //! pauses are.
 
 use std::io::{Read, Write};
@@ -35,7 +35,7 @@ fn cuts() -> impl Strategy<Value = Cuts> {
     vec((any::<Index>(), any::<bool>(), 0..2000_u64), 0..10)
 }
 
-/// Returns cuts, some of which have pauses that are longer than [`SILENCE`].
+/// Returns cuts, some with pauses that are longer than [`SILENCE`].
 fn cuts_with_silence() -> impl Strategy<Value = Cuts> {
     vec((any::<Index>(), any::<bool>(), prop_oneof![4 => 0..2000_u64, 1 => Just(60_000)]), 0..10)
 }
@@ -48,8 +48,8 @@ fn connection() -> (TcpStream, TcpStream) {
     (peer, listener.accept().unwrap().0)
 }
 
-/// Sends `text` in pieces. Returns how long it took to send the first line, because the receiver knows the kind of peer
-/// only when that line ends.
+/// Sends `text` in pieces. Returns how long it took to send the first line: until that line ends, the receiver cannot
+/// tell what kind of program the peer is.
 fn send(peer: &mut TcpStream, text: &str, cuts: &Cuts) -> Duration {
     let bytes = text.as_bytes();
     let first_line = text.find('\n').map_or(bytes.len(), |newline| newline + 1);

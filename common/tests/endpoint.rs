@@ -18,7 +18,7 @@ fn endpoint(arguments: &[&str]) -> Endpoint<9999> {
     Options::parse_from([&["program"], arguments].concat()).endpoint
 }
 
-/// Returns the error message from a server at `port` if the system reports `kind`.
+/// Returns the error message of a server on `port` if the system reports an error of this `kind`.
 fn cannot_listen(port: &str, kind: ErrorKind) -> String {
     let result = endpoint(&[port]).listen_with(|_| Err(kind.into()));
     result.unwrap_err().to_string()

@@ -31,7 +31,7 @@ const EXPERIMENTS: [(&str, &[&str]); 10] = [
         &["The client read \"you said 5 bytes\".", "Another write by the client failed:*"],
     ),
     ("last_words", &["Close with 1 unread byte: * bytes*", "Close with nothing unread: * bytes*"]),
-    ("late_error", &["The client read 0 bytes*", "Write 1 accepted 1 byte."]),
+    ("late_error", &["The client read 0 bytes*", "Write 1: 1 byte was accepted."]),
     ("nagle", &["Nagle's algorithm on*: * ms", "Nagle's algorithm off*: * ms"]),
     ("queue", &["* clients are connected.", "The server read \"hello\" from client 1."]),
     ("time_wait", &["The client sent the second FIN;* 0 bytes.", "bind without SO_REUSEADDR: *."]),
@@ -57,7 +57,7 @@ fn run(name: &str, input: &str) -> String {
     let mut command = command(name);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let (mut stdin, input) = (child.stdin.take().unwrap(), input.to_owned());
-    // The experiment may end before it has read all of the input.
+    // The experiment may exit before it has read all of the input.
     thread::spawn(move || stdin.write_all(input.as_bytes()));
     let mut stdout = child.stdout.take().unwrap();
     let (send, receive) = mpsc::channel();

@@ -113,8 +113,8 @@ fn receive_each(messages: &mut Messages, peer: &mut TcpStream, pieces: &[(&str, 
 fn an_original_client_is_recognized_by_its_first_message() {
     let (mut peer, stream) = connection();
     let mut messages = Messages::new(&stream, &());
-    // Each message after the first ends where the bytes of one recv end. The reader does not wait for the bytes of the
-    // next recv.
+    // Each message after the first ends with the last byte that one `recv` returns. The reader does not wait for the
+    // bytes of the next `recv`.
     receive_each(&mut messages, &mut peer, &[("bare", &["bare"])]);
     let begin = Instant::now();
     receive_each(&mut messages, &mut peer, &[("one", &["one"][..]); 20]);

@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use common::outbox::MAX_BACKLOG;
 use common::{Bytes, Outbox, send_now};
 
-/// More bytes than the system can buffer for a peer that does not read, and far more than the backlog.
+/// More bytes than the system can buffer for a peer that does not read, and far more than the backlog can hold.
 const FLOOD: usize = 64 * 1024 * 1024;
 
-/// The time limit for each wait. Only a broken outbox reaches it.
+/// The time limit for each wait. Only a broken outbox reaches this limit.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn connection() -> (TcpStream, Arc<TcpStream>, Outbox) {
@@ -118,7 +118,7 @@ fn many_pieces_of_any_length_arrive_in_order() {
     let bytes = numbered(300_000);
     let shared = Bytes::from(bytes.clone());
     let mut from = 0;
-    // These pieces are more than fit into one send, and some of them are empty.
+    // There are more pieces than fit into one send, and some of them are empty.
     for number in 0..500 {
         let to = (from + number * 3 % 1200).min(bytes.len());
         outbox.push(shared.slice(from..to));

@@ -1,4 +1,4 @@
-//! Tests that a server that listens on all of its computer's addresses fails one stage of its lab and no other stage.
+//! Tests that a server fails exactly one stage of its lab if it listens on all of the computer's addresses.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use grader::report::failure::Report;
 
 use crate::export::{export_built_in, write_bodies};
 
-/// Grades finished programs whose server listens on `address`.
+/// Grades the finished programs with a server that listens on `address`, and asserts that only stage `lost` fails.
 fn loses_only(number: u32, lost: u32, address: &str) {
     let kit = export_built_in("target/address");
     write_bodies(kit.path(), |_, _| true);

@@ -1,5 +1,5 @@
-//! Tests attempts to gain points without work or to harm the grader, another submission, or the machine. Each attempt
-//! succeeds if the program is not confined. In tier A, no attempt succeeds; in tier B, only a few succeed.
+//! Tests attempts to gain points without doing the work or to harm the grader, another submission, or the machine. Each
+//! attempt succeeds if the program is not confined. In tier A, no attempt succeeds; in tier B, only a few succeed.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -24,15 +24,15 @@ use tempfile::TempDir;
 
 const ATTACKS: &str = include_str!("attacks.py");
 
-/// Attempts that can fail even if the program is not confined: for a user other than root, in a container, or with a
-/// different kernel or processor.
+/// Attempts that can fail even if the program is not confined: some need root, and some do not work in a container or
+/// on every kernel or processor.
 const NOT_EVERYWHERE: [&str; 25] = [
     "changes its root",
     "changes the grader's scheduling",
-    "clones by clone3 with namespaces",
+    "clones with clone3 and namespaces",
     "clones with namespaces",
-    "connects by multipath TCP",
     "connects by sending",
+    "connects over multipath TCP",
     "counts processor events",
     "gets a whole processor",
     "gets namespaces of its own",
@@ -51,7 +51,7 @@ const NOT_EVERYWHERE: [&str; 25] = [
     "reads the memory of a process",
     "runs before other programs",
     "sees the computer's network",
-    "types in another program's terminal",
+    "types into another program's terminal",
 ];
 
 /// The attempts that succeed in tier B. The chapter for instructors lists them.
@@ -62,13 +62,13 @@ const OPEN_IN_B: [&str; 4] = [
     "sees the computer's network",
 ];
 
-/// The environment variable that holds the command line for the test that runs in its own namespaces.
+/// The environment variable that passes the port and the command line to the test [`inside`].
 const COMMAND: &str = "ATTACKS";
 
 /// The outcome of each attempt, by name.
 type Ends = BTreeMap<String, String>;
 
-/// The attacks' targets. The test owns all of them.
+/// The attacks' targets, all of which belong to the test.
 struct Targets {
     own: TempDir,
     work: TempDir,
@@ -151,7 +151,8 @@ fn ends(shown: &str) -> Ends {
 fn confined(command: &str, port: u16) -> Ends {
     let launch = Runnable::Command(command.to_owned()).launch(port, &[]).unwrap();
     let words: Vec<_> = command.split(' ').collect();
-    // These arguments are paths to other people's files, which a real command line would not contain.
+    // These arguments are paths to other people's files. A real command line would not contain them, so the attacks
+    // must not be allowed to read them.
     let others = [Path::new(words[3]), Path::new(words[4])];
     let place = match launch.place {
         Place::Here { port, reads } => {
@@ -185,7 +186,7 @@ fn what_succeeds_freely_does_not_when_confined() {
         println!("NOT CHECKED: {}", confinement::tier());
         return;
     }
-    // The attacks harm these targets, so the confined attacks get new targets.
+    // The unconfined attacks damage their targets, so the confined attacks get new ones.
     let free = free(&Targets::new());
     let failed: Vec<_> = free
         .iter()

@@ -1,4 +1,5 @@
-//! Tests `cargo lab bench`: it measures the finished servers, and names the mistakes of servers that deliver wrongly.
+//! Tests `cargo lab bench`: it measures the finished servers and names the mistakes of servers that deliver messages
+//! incorrectly.
 
 use std::fs;
 use std::path::Path;
@@ -18,7 +19,7 @@ use crate::{lab, lab_in};
 /// The smallest benchmark.
 const TINY: [&str; 8] = ["--rounds", "1", "--seconds", "0.2", "--people", "12", "--idle", "12"];
 
-/// A server of lab 1 that makes a mistake after some messages.
+/// A lab 1 server that makes a mistake after some messages.
 const SERVER: &str = r#"
 import selectors, socket, sys
 port, mistake, count = int(sys.argv[1]), sys.argv[2], 0
@@ -78,7 +79,7 @@ fn bench(number: &str, server: &str, only: &str) -> assert_cmd::assert::Assert {
     lab_in(kit.path()).args(arguments).args(TINY).assert()
 }
 
-/// Runs the server with a mistake.
+/// Runs a benchmark of [`SERVER`] with this mistake.
 fn with_mistake(mistake: &str, folder: &Path, only: &str) -> assert_cmd::assert::Assert {
     let file = folder.join("server.py");
     fs::write(&file, SERVER).unwrap();
@@ -170,18 +171,18 @@ fn a_server_that_delivers_wrongly_is_named_and_not_measured() {
     for (mistake, what) in mistakes {
         let text = words(&with_mistake(mistake, folder.path(), "throughput").code(1));
         assert!(text.contains(what), "{mistake}: «{what}» is not in\n{text}");
-        // Only the relay has values.
+        // The table contains values only for the relay.
         assert!(!text.contains("× 0.") && !text.contains("× 1."), "{mistake}:\n{text}");
     }
 }
 
-/// The server waits in `sendall` for people who do not read.
+/// The server blocks in `sendall` because some people do not read.
 #[test]
 fn a_server_that_waits_for_people_who_do_not_read_has_no_rate() {
     let folder = tempfile::tempdir().unwrap();
     let text = words(&with_mistake("none", folder.path(), "deaf").success());
     assert!(text.contains("stopped delivering in 1 of 1 rounds"), "{text}");
-    assert!(text.contains("relay: disconnected 2 of 2 in each round"), "{text}");
+    assert!(text.contains("relay: disconnected 2 of 2 people in each round"), "{text}");
 }
 
 #[test]
@@ -213,7 +214,7 @@ fn too_low_a_limit_of_open_files_is_reported() {
     assert.stderr(contains("1000 connections need 1064 open files").and(contains("ulimit -Hn")));
 }
 
-/// Everything that a benchmark has started ends with it, even a process that has left the server's session.
+/// When a benchmark ends, everything that it started ends too, even a process that has left the server's session.
 #[test]
 fn ctrl_c_ends_everything_that_a_benchmark_has_started() {
     let folder = tempfile::tempdir().unwrap();
@@ -248,6 +249,6 @@ fn ctrl_c_ends_everything_that_a_benchmark_has_started() {
     kill(pid, Signal::SIGINT).unwrap();
     assert_eq!(lab.wait().unwrap().code(), Some(130));
     for (pid, what) in started {
-        assert!(!is(&pid, what), "{what} still runs");
+        assert!(!is(&pid, what), "{what} is still running");
     }
 }

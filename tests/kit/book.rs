@@ -38,7 +38,7 @@ const LANGUAGES: [&str; 9] = [
 /// A page in the book.
 #[derive(Default)]
 pub struct Page {
-    /// The targets of the links on the page.
+    /// The page's ids, to which links can point.
     pub ids: BTreeSet<String>,
     links: Vec<String>,
     /// Each code block's kind and code.
@@ -156,7 +156,7 @@ fn broken_links(kit: &Path) -> Vec<String> {
     broken
 }
 
-/// mdBook omits an include that it cannot find and continues.
+/// If mdBook cannot find an include, it leaves it out and continues.
 #[test]
 fn every_include_exists() {
     nothing_is_wrong("these includes do not exist", missing_includes);

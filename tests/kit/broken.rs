@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use crate::export::{cargo_test, students_kit, write_bodies};
 use crate::{LIMIT, lab_in};
 
-/// Makes the part with this name panic; see `grader::journal::panics`.
+/// The environment variable that names the part that panics; see `grader::journal::panics`.
 const PANICS_IN: &str = "GRADER_PANICS_IN";
 
 /// A check whose report is also written to a page.
@@ -40,7 +40,7 @@ impl Check {
         String::from_utf8_lossy(&self.output.stdout).into_owned()
     }
 
-    /// Returns the stages' lines and the last line.
+    /// Returns the line for each stage, and the last line.
     fn verdicts(&self) -> Vec<String> {
         let text = self.text();
         let is_stage = |line: &&str| {

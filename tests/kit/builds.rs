@@ -102,7 +102,7 @@ fn a_build_does_not_learn_the_home_folder() {
     assert!(built["lab1-server"].is_ok(), "{built:?}");
 }
 
-/// What a `Makefile` attempts to do.
+/// What the `Makefile` attempts to do.
 const ATTEMPTS: [&str; 8] = [
     "reads the file of a neighbor",
     "lists the folder of a neighbor",
@@ -169,7 +169,7 @@ fn a_makefile_reaches_nothing_of_others() {
     };
     assert!(!left.is_empty(), "this proves nothing: no process is left");
     for pid in left {
-        // This process may have ended in the meantime: its only task may have been to start the process that remains.
+        // This process may already have exited, because it may only have started the process that remains.
         let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
     }
     for name in ATTEMPTS {

@@ -12,7 +12,7 @@ use predicates::str::contains;
 
 use crate::LIMIT;
 
-/// A lab number and the lab's default port.
+/// Each lab's number and default port.
 const LABS: [(u32, u16); 4] = [(1, 9999), (2, 55555), (3, 9095), (4, 8080)];
 
 static BUILT: LazyLock<Built> = LazyLock::new(|| {
@@ -32,7 +32,7 @@ fn server(lab: u32) -> Command {
     command(&format!("solution{lab}-server"))
 }
 
-/// Returns a client with input that answers the client's prompt for a name.
+/// Returns a client whose input answers the prompt for a name.
 fn client(lab: u32) -> Command {
     let mut command = command(&format!("solution{lab}-client"));
     command.write_stdin("alice\n");

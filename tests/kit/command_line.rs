@@ -1,4 +1,4 @@
-//! Tests how `cargo lab` interprets its command line and that it is never silent for long.
+//! Tests that `cargo lab` interprets its command line correctly and is never silent for long.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -20,10 +20,10 @@ use crate::export::{students_kit, write_bodies};
 use crate::lab::{LISTENS, kit_with_server};
 use crate::lab_in;
 
-/// The maximum time for which a command may be silent.
+/// The longest time that a command may be silent.
 const SILENCE: Duration = Duration::from_secs(2);
 
-/// The number of attempts for each command, because a command may be silent for too long on a busy machine.
+/// How often each command is tried, because on a busy machine a command may be silent for too long.
 const CHANCES: usize = 3;
 
 /// Starts `cargo lab` in a terminal.
@@ -38,7 +38,8 @@ fn at_a_terminal(kit: &Path, arguments: &[&str]) -> Person {
     Person::start("student", &launch, Terminal::Xterm, &Journal::default()).unwrap()
 }
 
-/// Returns whether the output has a line for this stage. A number without a mark could also be a time in a report.
+/// Returns whether the output has a line for this stage. The line must begin with a mark, because a number alone could
+/// also be a time in a report.
 fn has_line_of(stage: &'static str) -> impl Predicate<str> {
     predicate::function(move |text: &str| {
         let marks = ["✓", "✗", "·", "!"].map(|mark| format!("{mark} {stage} "));
@@ -128,7 +129,7 @@ fn a_lab_is_run_in_the_terminal() {
         let person = at_a_terminal(kit.path(), line);
         person.sees_soon(Duration::from_mins(2), "cargo lab run 1 client").unwrap();
         person.sees_soon(Duration::from_mins(2), "listening on 127.0.0.1:").unwrap();
-        // The program has the terminal to itself, as if `cargo run` had been typed.
+        // The program has the terminal to itself, as if the student had typed `cargo run`.
         person.presses(Key::CtrlC).unwrap();
         assert!(person.process().wait().is_some(), "{line:?}");
     }
@@ -136,7 +137,7 @@ fn a_lab_is_run_in_the_terminal() {
     lab_in(kit.path()).args(["run", "1", "client"]).assert().code(1).stderr(missing);
 }
 
-/// Makes all of a lab's files look as if they had been saved some time later. If the files looked older than the last
+/// Sets the modification times of all of a lab's files to `later` from now. If the files looked older than the last
 /// build, cargo would not build them again.
 fn saved(kit: &Path, lab: u32, later: Duration) {
     let labs = kit.join("labs");
@@ -160,7 +161,7 @@ fn the_map_begins_where_the_student_works() {
     };
     next("Lab 1 comes next: it is the first unfinished lab", "1.1");
 
-    // The other labs' files have also been saved, but they are still the starter's files.
+    // The other labs' files have also been saved, but they still match the starters.
     write_bodies(kit, |lab, stage| [1, 3].contains(&lab) && stage == 1);
     saved(kit, 3, minute);
     next("You are working on lab 3", "3.2");
@@ -252,7 +253,7 @@ fn no_command_is_silent_for_long_at_a_terminal() {
             };
             sees("building your programs");
             silent.push(begin.elapsed());
-            // The clock at the end of the line runs.
+            // The clock at the end of the line is running.
             sees("1s");
             kit.go_on();
             sees(result);
@@ -264,7 +265,7 @@ fn no_command_is_silent_for_long_at_a_terminal() {
     }
 }
 
-/// In a pipe, a step that takes a long time prints one line, and a short step prints nothing.
+/// If the output goes to a pipe, a step that takes a long time prints one line, and a short step prints nothing.
 #[test]
 fn no_command_is_silent_for_long_in_a_pipe() {
     for arguments in [&[][..], &["check", "1.1"], &["next", "1"]] {

@@ -20,7 +20,7 @@ use crate::lab_in;
 
 const LIMIT: Duration = Duration::from_mins(1);
 
-/// Starts a program in Python.
+/// Starts a Python program.
 fn start(folder: &Path, program: &str) -> (Person, Journal) {
     fs::write(folder.join("chat.py"), program).unwrap();
     let command = format!("python3 {}/chat.py {{port}}", folder.display());
@@ -29,7 +29,7 @@ fn start(folder: &Path, program: &str) -> (Person, Journal) {
     (Person::start("mallory", &launch, Terminal::Dumb, &journal).unwrap(), journal)
 }
 
-/// Returns the limit that the person's program exceeded, or `None` if the grader did not stop the program.
+/// Returns the limit that the program exceeded, or `None` if the grader did not stop the program.
 fn excess(person: &Person) -> Option<Excess> {
     let begin = Instant::now();
     while person.process().ended().is_none() && begin.elapsed() < LIMIT {

@@ -19,10 +19,10 @@ use crate::lab;
 
 const EXTENT: Extent = Extent { people: 12, events: 260, time: Duration::from_millis(250) };
 
-/// The number of seeds for each finished server.
+/// The number of seeds with which each finished server is tested.
 const SEEDS: u64 = 25;
 
-/// The number of seeds that must be enough to find a mistake.
+/// The number of seeds within which each mistake must be found.
 const SEEDS_FOR_A_MISTAKE: u64 = 4;
 
 const LIMITS: Limits = Limits {
@@ -32,7 +32,7 @@ const LIMITS: Limits = Limits {
     last_patience: Duration::from_secs(1),
 };
 
-/// Asserts that the server breaks no rule in any crowd with one of these seeds.
+/// Asserts that the server breaks no rule with any of the first `seeds` seeds.
 pub fn accuses_nobody(lab: u32, server: &Runnable, seeds: u64) {
     for seed in 0..seeds {
         let plan = Plan::new(lab, EXTENT, seed);
@@ -96,7 +96,7 @@ fn mutants() -> Vec<Mutant> {
     table["mutant"].as_array().unwrap().iter().map(of).collect()
 }
 
-/// Asserts that `cargo lab crowd` reports the mistake and the command that shows it again.
+/// Asserts that `cargo lab crowd` reports the mistake and the command that reproduces it.
 fn reports_and_fails(number: u32, seed: u64, server: &str) {
     let (number, seed) = (number.to_string(), seed.to_string());
     let arguments = ["crowd", &number, "--seed", &seed, "--seconds", "1", "--server", server];
@@ -116,7 +116,7 @@ fn a_crowd_comes_to_the_finished_servers_and_not_to_an_unwritten_one() {
     crowd("5").assert().code(2).stderr(contains("there is no lab 5"));
 }
 
-/// No matter why the crowd ends, the server ends with it.
+/// No matter why `cargo lab crowd` ends, the server ends with it.
 #[cfg(target_os = "linux")]
 #[test]
 fn ctrl_c_ends_the_server_of_a_crowd() {
@@ -128,7 +128,7 @@ fn ctrl_c_ends_the_server_of_a_crowd() {
     use nix::unistd::Pid;
 
     let server = crate::chats::executable("solution1-server");
-    // A program that a script starts in the background would ignore Ctrl-C.
+    // A program that a script starts in the background ignores Ctrl-C by default.
     let mut lab = Command::new("env")
         .args(["--default-signal=INT", env!("CARGO_BIN_EXE_lab")])
         .args(["crowd", "1", "--finished", "--seconds", "60"])
@@ -152,7 +152,7 @@ fn ctrl_c_ends_the_server_of_a_crowd() {
     assert!(!lab.wait().unwrap().success());
     let begin = Instant::now();
     while is_server(&started) {
-        assert!(begin.elapsed() < crate::LIMIT, "the server still runs");
+        assert!(begin.elapsed() < crate::LIMIT, "the server is still running");
         thread::sleep(Duration::from_millis(20));
     }
 }
@@ -160,7 +160,7 @@ fn ctrl_c_ends_the_server_of_a_crowd() {
 #[test]
 fn each_mistake_of_broadcasting_is_found_and_shown_with_few_messages() {
     let kit = students_kit();
-    // For work on a few mistakes, `MUTANTS` selects the mistakes whose names contain its value.
+    // If `MUTANTS` is set, only the mistakes whose names contain its value are tested.
     let named = std::env::var("MUTANTS").unwrap_or_default();
     let (mut wrong, mut shown) = (Vec::new(), Vec::new());
     for mutant in mutants().iter().filter(|mutant| mutant.name.contains(&named)) {

@@ -40,7 +40,7 @@ pub fn students_kit() -> StudentsKit {
     StudentsKit { folder: export_built_in("target/students"), _turn: turn }
 }
 
-/// Exports a kit whose build folder is in this kit.
+/// Exports a student kit whose build folder is `target` in this kit.
 pub fn export_built_in(target: &str) -> TempDir {
     let kit = tempfile::tempdir().unwrap();
     lab().arg("export").arg(kit.path()).assert().success();
@@ -48,8 +48,7 @@ pub fn export_built_in(target: &str) -> TempDir {
     kit
 }
 
-/// Replaces function bodies in the starters of a student kit with the solutions' function bodies, for some labs and
-/// stages.
+/// For some labs and stages, replaces the function bodies in a student kit with those from the solutions.
 pub fn write_bodies(kit: &Path, is_written: impl Fn(u32, u32) -> bool) {
     let starters = starters::make(&grader::kit::root().join("solutions"), is_written).unwrap();
     for (path, text) in starters {
@@ -58,7 +57,7 @@ pub fn write_bodies(kit: &Path, is_written: impl Fn(u32, u32) -> bool) {
 }
 
 /// Makes a new kit use the build folder that the student kits share, as [`students_kit`] does. Until the result is
-/// dropped, no other kit of this kind can exist.
+/// dropped, no other kit can use this folder.
 pub fn share_students_target(kit: &Path) -> MutexGuard<'static, ()> {
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     share_target(kit, &grader::kit::root().join("target/students")).unwrap();
@@ -74,7 +73,7 @@ fn a_students_kit_holds_no_solution() {
 pub fn assert_holds_no_solution(kit: &Path) {
     let mut exported = files::below(kit).unwrap();
     exported.retain(|path| !path.starts_with("target"));
-    // The book's pages have pictures and fonts.
+    // Not all files are UTF-8: the book contains pictures and fonts.
     let text = |path| String::from_utf8_lossy(&fs::read(kit.join(path)).unwrap()).into_owned();
     let texts: Vec<_> = exported.iter().map(text).collect();
     for (path, text) in exported.iter().zip(&texts) {
@@ -84,7 +83,7 @@ pub fn assert_holds_no_solution(kit: &Path) {
         assert!(!path.starts_with("tests/benches") && !text.contains("[[bench]]"), "{shown}");
         for lab in 1..=4 {
             let package = format!("solution{lab}-");
-            // The grader contains the names of the reference packages but works without them.
+            // The grader contains the names of the solutions' packages but works without them.
             let is_grader = path.starts_with("tests/src");
             assert!(is_grader || !text.contains(&package), "{shown} names a package {package}");
         }
@@ -96,7 +95,7 @@ pub fn assert_holds_no_solution(kit: &Path) {
             let telling: Vec<_> = body.lines().map(str::trim).filter(is_code).collect();
             for (path, text) in exported.iter().zip(&texts) {
                 let given = telling.iter().filter(|line| text.contains(**line)).count();
-                // For the later labs, `common` also contains some one-line bodies.
+                // For the later labs, some one-line bodies are also in `common`.
                 assert!(
                     telling.len() <= 1 || given < telling.len(),
                     "{} has the lines of `{}` in lab {lab}: {telling:#?}",
@@ -125,7 +124,7 @@ fn no_export_mark_is_in_a_table() {
     }
 }
 
-/// Returns the command `cargo test` in the kit, as a student runs it.
+/// Returns the command `cargo test` in the kit, as a student would run it.
 pub fn cargo_test(kit: &Path) -> Command {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["test", "--offline"]).current_dir(kit).timeout(std::time::Duration::from_mins(10));
@@ -158,7 +157,7 @@ fn the_starters_compile_without_a_warning() {
         .stderr(contains("Compiling lab4-server").and(contains("warning").not()));
 }
 
-/// As the book describes, an export updates the course's repository, and the student pulls the changes.
+/// As described in the book, an export updates the course's repository, and the student pulls the changes.
 #[test]
 fn a_student_can_update_to_a_newer_kit_without_losing_work() {
     let git = |folder: &Path, arguments: &[&str]| {

@@ -9,7 +9,7 @@ use grader::kit::files;
 use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::Visit;
 
-/// A file with more lines has more than one purpose or is a list of data.
+/// The maximum number of lines in a file. A longer file has more than one purpose or is a list of data.
 const MOST_LINES: usize = 450;
 
 fn source() -> PathBuf {

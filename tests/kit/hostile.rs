@@ -1,8 +1,8 @@
 //! Tests hostile submissions. Each submission must get the right verdict in time, leave nothing behind, and change no
-//! file outside its folder. The tests also show what the kit cannot prevent, as the README says.
+//! file outside its folder. The tests also show what the kit cannot prevent (see the README).
 //!
-//! All submissions are limited, so that they do no harm on systems that do not confine them. The submissions end within
-//! two minutes, use at most 3 GB, write only markers, signal only the grader that the test has started for them, and
+//! All submissions are limited so that they do no harm on systems that do not confine them. They end within two
+//! minutes, use at most 3 GB of memory, write only markers, signal only the grader that the test started for them, and
 //! connect only to a listener that the test owns.
 
 use std::collections::BTreeMap;
@@ -31,7 +31,7 @@ use crate::lab_in;
 /// The maximum time to build and grade a submission. A stage can take up to 30 s.
 const IN_TIME: Duration = Duration::from_secs(40);
 
-/// The time limit for a build; any build that ends at all takes less time.
+/// The time limit for a build. Every build that finishes takes less time.
 const BUILD_LIMIT: Duration = Duration::from_mins(2);
 
 /// A time limit that a build is meant to exceed.
@@ -40,7 +40,7 @@ const SHORT: Duration = Duration::from_secs(8);
 /// A small kit with only the two lab 1 programs and a few files that they must not change.
 struct Kit {
     folder: TempDir,
-    /// A string that is in the command line of each process that the submission starts and of no other process.
+    /// A string that only the processes that the submission starts have in their command lines.
     mark: String,
     /// A loopback address that nothing else uses.
     address: Ipv4Addr,
@@ -118,7 +118,7 @@ fn main() {{
         self.write(BUILD_SCRIPT, &format!("{common}\nfn main() {{ {what_it_does} }}"));
     }
 
-    /// Returns the contents of the kit's files, its finished programs, and the folder outside the kit.
+    /// Returns the contents of the kit's files, its compiled programs, and the folder outside the kit.
     fn contents(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut contents = BTreeMap::new();
         for folder in [self.path(), self.outside.path()] {
@@ -134,7 +134,7 @@ fn main() {{
         contents
     }
 
-    /// Returns the submission's processes that still exist.
+    /// Returns the submission's remaining processes.
     fn left(&self) -> Vec<String> {
         let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
         let commands = processes.filter_map(|process| {
@@ -193,8 +193,8 @@ fn for_a_while(mut what: impl FnMut()) -> ! {{
     process::exit(3)
 }}
 
-/// Starts a process that has its own session and continues to run. The process inherits all files that remain open
-/// across exec.
+/// Starts a process that has its own session and continues to run. The process inherits all open files that are not
+/// closed on exec.
 fn lives_on() {{
     let mut sleep = Command::new("setsid");
     sleep.args(MARK.split(' ')).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -205,7 +205,7 @@ fn kit() -> path::PathBuf {{
     env::current_exe().unwrap().ancestors().nth(3).unwrap().to_owned()
 }}
 
-/// Returns the parent process's name. No other process may be signaled.
+/// Returns the name of the parent process, which is the only process that may be signaled.
 fn parent() -> String {{
     let comm = fs::read_to_string(format!("/proc/{{}}/comm", getppid()));
     comm.unwrap_or_default().trim().to_owned()
@@ -299,7 +299,7 @@ impl Case {
             }
             assert!(took < IN_TIME, "{name}: took {took:?}");
             assert!(left.is_empty(), "{name}: {left:?}");
-            assert!(!listens, "{name}: a process still listens");
+            assert!(!listens, "{name}: a process is still listening");
             seen.is_harmless(name);
             if holds().writing {
                 assert!(kit.contents() == before, "{name}: a file was changed");
@@ -345,7 +345,10 @@ impl<'a> Seen<'a> {
         // The program's folder has been removed.
         for line in self.shown.lines() {
             let folder = line.trim_end().strip_prefix("my folder is ").map(Path::new);
-            assert!(folder.is_none_or(|folder| !folder.exists()), "{name}: {folder:?} is left");
+            assert!(
+                folder.is_none_or(|folder| !folder.exists()),
+                "{name}: {folder:?} still exists"
+            );
         }
     }
 }
@@ -392,7 +395,7 @@ fn programs() -> Vec<Case> {
                 hangs()"#
             ));
         }),
-        case("leaves children that listen on", &["the connection was closed"], |kit| {
+        case("leaves children that keep listening", &["the connection was closed"], |kit| {
             kit.serves(
                 r#"let other = net::TcpListener::bind(ADDRESS).unwrap();
                 println!("also listening");
@@ -423,7 +426,8 @@ fn programs() -> Vec<Case> {
             kit.serves("println!(\"not yet implemented: stage 1: this and that\"); hangs()");
         })
         .is(Verdict::Blocked(1)),
-        // Even if a program can read the grader's script, it cannot know the words, because they are random.
+        // Even if a program can read the grader's script, it cannot know the words of the messages, because they are
+        // random.
         case("sends all texts of the grader's script", &["should have heard"], |kit| {
             kit.serves(
                 r#"let script = fs::read_to_string(kit().join("tests/src/labs/lab1/server.rs")).unwrap_or_default();
@@ -481,7 +485,7 @@ fn programs() -> Vec<Case> {
 fn builds() -> Vec<Case> {
     vec![
         case("compiles for very long", &["should compile", "and was stopped"], |kit| {
-            // The compilation takes about 80 s if it is not stopped before that.
+            // The compilation takes about 80 s unless it is stopped earlier.
             kit.write(
                 SERVER,
                 "#![allow(long_running_const_eval)]\n\
@@ -614,7 +618,7 @@ fn no_file_outside_of_its_folder_is_changed() {
     });
 }
 
-/// A server that chose its port itself can connect freely, as the README says. In this test, the program gains nothing
+/// As the README says, a server that chose its own port can connect freely. In this test, the program gains nothing
 /// from that freedom.
 #[test]
 fn a_connection_of_a_server_to_another_program_is_not_prevented() {
@@ -642,7 +646,7 @@ fn a_program_does_not_end_its_grader() {
     let kit = Kit::new();
     kit.serves(
         r#"lives_on();
-        // A program that must not read `/proc` does not learn its parent's name.
+        // A program that must not read `/proc` cannot learn its parent's name.
         if ["lab", ""].contains(&&*parent()) {
             for number in [15, 10, 2, 1] { println!("signaled the grader: {}", kill(getppid(), number) == 0); }
         }
@@ -655,8 +659,8 @@ fn a_program_does_not_end_its_grader() {
         assert_eq!(output.status.code(), Some(1), "{text}");
         assert!(text.contains("✗ 1.2") && text.contains("signaled the grader: false"), "{text}");
         assert!(!text.contains("signaled the grader: true"), "{text}");
-        // The grader has stopped at the first failure, while other stages were still running. Those stages' folders are
-        // also removed.
+        // The grader stopped at the first failure, while other stages were still running. The folders of those stages
+        // are also removed.
         let folder = text.lines().find_map(|line| line.split_once("my folder is ")).unwrap().1;
         let all = Path::new(folder.split_whitespace().next().unwrap()).parent().unwrap();
         assert!(all.starts_with(std::env::temp_dir()), "{text}");
@@ -666,8 +670,8 @@ fn a_program_does_not_end_its_grader() {
             thread::sleep(Duration::from_millis(10));
         }
     } else {
-        // The program killed the grader, and the grader's exit is not a verdict. The processes that the program started
-        // continue to run.
+        // The program killed the grader, so there is no verdict. The processes that the program started are still
+        // running.
         assert_eq!(output.status.code(), None, "{text}");
     }
 }

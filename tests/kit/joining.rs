@@ -1,6 +1,6 @@
-//! Tests the lab 4 client when a join is refused or when its reply is late or missing: text goes to the room for which
-//! it was typed, or it goes nowhere. The stages do not test these cases, because they would demand too much from a
-//! student's program.
+//! Tests the lab 4 client when a join is refused or when the reply to a join is late or missing: typed text is sent
+//! only to the room that it was meant for, or it is not sent at all. The stages do not test these cases, because they
+//! would demand too much from a student's program.
 
 use std::net::Ipv4Addr;
 
@@ -28,7 +28,7 @@ fn replies_to_join(server: &Peer, room: &str, room_ref: &str) -> Check {
     ))
 }
 
-/// Checks that alice's typed text goes to this room, that nothing was sent before it, and that she sees it.
+/// Checks that the text that alice types is sent to this room, that nothing is sent before it, and that she sees it.
 fn says_in(alice: &Person, server: &Peer, room_ref: &str, text: &str) -> Check {
     alice.types(text)?;
     let (chat, id) = (format!("CHAT: {room_ref}"), format!("JOIN_ID: {OLD}"));
@@ -67,7 +67,7 @@ fn plays() -> Check {
     alice.sees("You are not in new; not sent: that, too")?;
     says_in(&alice, &server, OLD, "two")?;
 
-    lab.step(&[], "an error that may have another cause refuses no join");
+    lab.step(&[], "an error that may have another cause does not refuse a join");
     alice.types("three")?;
     server.gets_lines(&[
         &format!("CHAT: {OLD}"),

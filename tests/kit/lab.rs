@@ -100,7 +100,7 @@ fn a_solution_is_shown_if_the_kit_has_one() {
     lab_in(kit.path()).args(["solution", "1.4"]).assert().code(1).stderr(contains("hint 1.4"));
 }
 
-/// A server in another language, which has no options and does not print where it listens.
+/// Tests a server in another language. It has no options and does not print the address that it listens on.
 #[cfg(unix)]
 #[test]
 fn programs_in_any_language_are_graded() {
@@ -250,7 +250,7 @@ fn kits_that_share_a_build_folder_are_graded_with_their_own_programs() {
     }
 }
 
-/// A kit that was copied together with its build folder grades itself, not the kit in which it was built.
+/// If a kit and its build folder are copied, the copy grades its own programs, not those of the original kit.
 #[test]
 fn a_copied_kit_grades_itself() {
     let kit = students_kit();

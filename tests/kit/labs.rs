@@ -69,7 +69,7 @@ fn every_stage_is_named_in_a_doc_comment() {
     }
 }
 
-/// The results of checking the steps of the scripts.
+/// The results of checking the scripts' steps.
 #[derive(Default)]
 struct Steps {
     /// The functions that the steps name.
@@ -83,8 +83,8 @@ struct Steps {
 impl Steps {
     /// Adds the names in a list such as `&["relay", "send"]`.
     fn add(&mut self, functions: &syn::Expr) {
-        let syn::Expr::Reference(list) = functions else { panic!("the list is not literal") };
-        let syn::Expr::Array(list) = &*list.expr else { panic!("the list is not literal") };
+        let syn::Expr::Reference(list) = functions else { panic!("the list is not a literal") };
+        let syn::Expr::Array(list) = &*list.expr else { panic!("the list is not a literal") };
         self.functions.extend(list.elems.iter().filter_map(text_of));
     }
 }
@@ -147,7 +147,7 @@ impl<'a> Visit<'a> for Steps {
         visit::visit_expr_try(self, tried);
     }
 
-    /// A closure is not called where it is written.
+    /// A closure's calls happen later, so they may be written before the first step.
     fn visit_expr_closure(&mut self, closure: &'a syn::ExprClosure) {
         let has_begun = std::mem::replace(&mut self.has_begun, true);
         visit::visit_expr_closure(self, closure);

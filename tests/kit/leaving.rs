@@ -1,5 +1,6 @@
 //! A user can always leave. No matter what the server and the client are doing, the client exits within two seconds,
-//! with status 0, and restores the terminal. `-- leaving --nocapture` prints a table.
+//! with status 0, and restores the terminal. With the arguments `-- leaving --nocapture`,
+//! the test prints a table.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -24,13 +25,13 @@ use socket2::{Domain, Socket, Type};
 use crate::LIMIT;
 use crate::chats::executable;
 
-/// The maximum time for leaving.
+/// The maximum time that a client may take to exit.
 const PROMISED: Duration = Duration::from_secs(2);
 
-/// The number of clients that run at the same time. The clients mostly wait.
+/// The number of clients that run at the same time. Most of the time, the clients only wait.
 const AT_ONCE: usize = 48;
 
-/// The number of further attempts, without other clients, for a client that failed. The machine may have been busy.
+/// How many times a failed case is tried again, with no other client running, because the machine may have been busy.
 const CHANCES: usize = 3;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,13 +40,13 @@ enum Situation {
     AtTheQuestion,
     /// The server does not accept the connection, so the client is still connecting.
     Connecting,
-    /// The server says nothing.
+    /// The server sends nothing.
     Silent,
     /// The server has sent half a message.
     Half,
-    /// The server has asked for the nickname, has received it, and says nothing more (lab 2).
+    /// The server has asked for the nickname, has received it, and sends nothing more (lab 2).
     BeforeTheFirstMessage,
-    /// The server has welcomed the client and then does nothing: it does not even close the connection.
+    /// The server welcomes the client and then does nothing: it does not even close the connection.
     Chatting,
     /// The server keeps sending messages.
     Flooding,
@@ -99,13 +100,13 @@ struct Case {
     way: Way,
 }
 
-/// How the client ended and how long this took.
+/// How the client exited and how long that took.
 #[derive(Debug)]
 struct Outcome {
     status: Option<i32>,
     after: Duration,
     is_terminal_as_found: bool,
-    /// A message that the client should have shown but did not show.
+    /// A message that the client should have shown but did not.
     unsaid: Option<&'static str>,
     shown: String,
 }
@@ -199,7 +200,7 @@ impl Screen {
     }
 }
 
-/// Starts a client. The other tests must not mistake the client for one of their own orphans.
+/// Starts a client. The other tests must not mistake the client for one of their own orphaned processes.
 fn start(command: &mut Command) -> (Pid, Child) {
     let starting = orphans::starting();
     let process = command.spawn().unwrap();
@@ -225,8 +226,9 @@ impl Client {
         let terminal = File::from(pty.master);
         let mode = tcgetattr(&terminal).unwrap();
         let copy = || Stdio::from(pty.slave.try_clone().unwrap());
-        // The client needs its own session with this terminal, as in a window, so that Ctrl-C and closing the window
-        // cause signals. `setsid` becomes the client, with the same process id.
+        // The client needs its own session with this terminal, as in a window, so that pressing Ctrl-C and
+        // closing the window send signals. `setsid` executes the client without a fork, so the process ID stays the
+        // same.
         let mut command = Command::new("setsid");
         command.arg("--ctty").arg(program).arg(address.port().to_string());
         command.env("TERM", if place == Place::Dumb { "dumb" } else { "xterm" });
@@ -242,12 +244,12 @@ impl Client {
         self.presses(format!("{text}{end}").into_bytes());
     }
 
-    /// Presses keys without waiting forever, because a client may fail to read them.
+    /// Presses keys, but waits only for a limited time, because the client may not read them.
     fn presses(&self, keys: Vec<u8>) {
         let mut keyboard = self.keyboard.as_ref().unwrap().try_clone().unwrap();
         let (taken, wait) = mpsc::channel();
         thread::spawn(move || {
-            // The client may have ended.
+            // The client may have exited.
             let _ = keyboard.write_all(&keys);
             let _ = taken.send(());
         });
@@ -255,7 +257,7 @@ impl Client {
     }
 
     fn signal(&self, signal: Signal) {
-        // The client has not been reaped, so the process id is still the client's.
+        // The client has not been reaped, so the process ID is still the client's.
         kill(self.pid, signal).unwrap();
     }
 
@@ -346,8 +348,8 @@ impl Server {
 
 const WELCOME: &[u8] = b"Welcome to this chatroom!\n";
 
-/// Acts as the server up to the beginning of the chat, including reading the nickname, and waits until the client shows
-/// that the chat has begun.
+/// Acts as the server until the chat begins (in lab 2, also reads the nickname), and waits until the client shows that
+/// the chat has begun.
 fn welcome(lab: usize, stream: &mut TcpStream, client: &mut Client) {
     match lab {
         1 => {
@@ -401,7 +403,7 @@ fn play(case: Case) -> Outcome {
     if lab != 1 {
         client.types("alice");
     }
-    // These variables keep the connection open until the client has ended.
+    // These variables keep the connection open until the client has exited.
     let mut stream = None;
     let mut flood = None;
     let mut said = None;

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-/// Each row of a table on the page names a value and its constant.
+/// In each table on the page, a row contains a limit's value and the name of its constant.
 #[test]
 fn the_limits_are_those_in_the_sources() {
     let text = fs::read_to_string(grader::kit::root().join("docs/src/limits.md")).unwrap();

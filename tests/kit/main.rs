@@ -1,21 +1,21 @@
 //! The tests of the kit itself: `cargo test --test kit`. A plain `cargo test` runs the grader instead of these tests.
 
 mod address;
-// Only Linux confines programs.
+// Programs are confined only on Linux.
 #[cfg(target_os = "linux")]
 mod attacks;
-// The load of a benchmark needs Linux.
+// A benchmark's load generator needs Linux.
 #[cfg(target_os = "linux")]
 mod bench;
 mod book;
 // This test looks in /proc for the grader's process.
 #[cfg(target_os = "linux")]
 mod broken;
-// Only Linux confines builds.
+// Builds are confined only on Linux.
 #[cfg(target_os = "linux")]
 mod builds;
 mod chats;
-// The class contains hostile submissions, which only Linux can confine.
+// The class contains hostile submissions, which can be confined only on Linux.
 #[cfg(target_os = "linux")]
 mod class;
 mod command_line;

@@ -1,4 +1,5 @@
-//! If cargo cannot use a `Cargo.toml`, only its program loses points; the other programs are graded as usual.
+//! If cargo cannot use a `Cargo.toml`, only that package's program loses points. The other programs are graded as
+//! usual.
 
 use std::fs;
 use std::path::Path;

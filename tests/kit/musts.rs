@@ -77,7 +77,9 @@ fn every_rule_names_its_stages_and_every_stage_has_a_rule() {
         if named != stages {
             let unknown: Vec<_> = named.difference(&stages).collect();
             let without: Vec<_> = stages.difference(&named).collect();
-            wrong.push(format!("lab {number}: no stages {unknown:?}, no rules for {without:?}"));
+            wrong.push(format!(
+                "lab {number}: unknown stages {unknown:?}, no rules for {without:?}"
+            ));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));

@@ -112,8 +112,8 @@ fn are_caught(lab: u32) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The number of times that a mutant is graded before a difference in its report counts. Reports depend on races
-/// between threads and programs, but verdicts do not.
+/// The number of times that a mutant is graded before a difference in its report counts as a failure. Reports depend on
+/// races between threads and programs, but verdicts do not.
 const LOOKS: usize = 3;
 
 /// Returns a description of what is wrong with a mutant's verdicts and report.
@@ -134,7 +134,7 @@ fn look_at(kit: &Path, mutant: &Mutant) -> Vec<String> {
     wrong
 }
 
-/// Returns the misjudged stages and the report about the stage that is meant to fail.
+/// Returns the stages with a wrong verdict and the report about the stage that is meant to fail.
 fn judge(kit: &Path, grader: &Grader, mutant: &Mutant) -> (Vec<String>, String) {
     let lab = grader.labs.iter().find(|lab| lab.number == mutant.lab).unwrap();
     let (mut wrong, mut last, mut page) = (Vec::new(), String::new(), Page::new());

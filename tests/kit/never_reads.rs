@@ -1,5 +1,5 @@
 //! Tests clients that never read from their sockets. These clients show only what a program can know in advance, so
-//! they must not pass a stage in which a client shows received text.
+//! they must not pass any stage in which a client must show received text.
 
 use std::fs;
 
@@ -12,7 +12,7 @@ use grader::system::program::Runnable;
 use crate::export::{students_kit, write_bodies};
 
 /// For each lab: the client's file, the code that reads, and the code that only pretends to read. After a second, these
-/// clients claim that the server has gone.
+/// clients claim that the connection has ended.
 const CLIENTS: [(u32, &str, &str, &str); 2] = [
     (
         1,

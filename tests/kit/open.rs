@@ -209,7 +209,7 @@ fn each_stage_of_an_open_lab_is_judged_separately() {
 
     // Stages 2 and 4 need more than two seats. Stage 6, which requires stage 4 in a guided lab, needs only two seats.
     replace(kit.path(), SERVER, "members.len() >= seats", "members.len() >= seats.min(2)");
-    // What an open program prints about stages does not matter.
+    // What a program in an open lab prints about stages does not matter.
     let says = "println!(\"not yet implemented: stage 1\");\n    ctrlc::set_handler";
     replace(kit.path(), SERVER, "ctrlc::set_handler", says);
     let some = verdicts(kit.path(), 1);
@@ -253,7 +253,7 @@ fn a_guided_lab_is_never_taken_for_open() {
     make_open(kit, "3");
     is(Way::Open, "the open starter");
     replace(kit, &server, "fn main()", "/// Passes it on.\nfn relay() {}\n\nfn main()");
-    is(Way::Open, "a function with a usual name");
+    is(Way::Open, "a function with a common name");
     replace(kit, &server, "fn main()", "fn main( {");
     is(Way::Open, "a syntax error");
 }

@@ -40,7 +40,8 @@ fn kit_with_pages() -> Option<TempDir> {
     Some(kit)
 }
 
-/// Returns a folder with a program that replaces the browser and the file in which the program records what it opens.
+/// Returns a folder with a program that replaces the browser, and the path of a file. When this program is asked to
+/// open a page, it writes the page's address to the file.
 fn browser() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let opened = folder.path().join("opened");
@@ -125,8 +126,8 @@ fn a_page_that_does_not_exist_is_refused() {
         ("9", "there is no lab 9; the labs are 1 to 4"),
         ("2.99", "lab 2 has stages 1 to 15"),
         ("2.x", "write 2 for a lab"),
-        ("sockets#nowhere", "the page sockets has no place nowhere"),
-        ("sockets#\"><script>", "the page sockets has no place \"><script>"),
+        ("sockets#nowhere", "the page sockets has no anchor nowhere"),
+        ("sockets#\"><script>", "the page sockets has no anchor \"><script>"),
     ] {
         let mut book = lab_in(kit.path());
         book.args(["book", page]).env("PATH", path_with(folder.path()));
@@ -152,7 +153,7 @@ fn the_complete_kit_builds_its_pages() {
 
 #[test]
 fn a_kit_can_be_exported_without_mdbook() {
-    // Links to everything in this kit except `target/`, where mdBook may be installed.
+    // Creates links to everything in this kit except `target/`, where mdBook may be installed.
     let here = tempfile::tempdir().unwrap();
     for entry in fs::read_dir(root()).unwrap().map(Result::unwrap) {
         if entry.file_name() != "target" {

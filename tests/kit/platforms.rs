@@ -50,7 +50,7 @@ fn an_autograder_for_gradescope_has_its_scripts_at_the_top() {
     }
     assert_eq!(texts["kit/options"].0, "--jobs 1 --lab 2 --lab 4\n");
     assert_eq!(texts["kit/grading.toml"].0, "weights = { 2 = 3 }\n");
-    // The script `prepare` builds the control (the finished programs) from the solutions.
+    // The script `prepare` builds the finished programs from the solutions. Grading needs them for the control run.
     assert!(texts.contains_key("kit/solutions/lab2-nick-group/server/src/main.rs"));
     assert!(!texts.keys().any(|name| name.starts_with("kit/tests/kit/")));
 }
@@ -134,11 +134,11 @@ fn a_kit_for_graders_has_no_solutions_and_grades() {
     let points: u64 = tests.iter().map(|test| test["score"].as_u64().unwrap()).sum();
     assert_eq!(points, 100, "{value}");
 
-    // A submission that cannot be graded has no result rather than 0 points.
+    // A submission that cannot be graded gets no result, not 0 points.
     files::write(&at("nothing/notes.txt"), "").unwrap();
     grade("nothing").code(1).stdout(contains("it holds no labs"));
     assert!(!results.exists());
-    // A stopped grading has no result either.
+    // If grading is stopped, there is no result either.
     let mut stopped = script(&kit, "grade");
     stopped.env("GRADING_MINUTES", "0.001").arg(at("handed in")).arg("--gradescope").arg(&results);
     stopped

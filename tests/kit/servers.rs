@@ -21,7 +21,7 @@ use crate::export::{students_kit, write_bodies};
 struct Server {
     child: Child,
     port: u16,
-    /// The server's output, which is read only if the test reads it.
+    /// The server's output. It stays unread unless the test reads it.
     output: Option<BufReader<ChildStdout>>,
 }
 
@@ -93,7 +93,7 @@ impl Server {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
             }
-            assert!(begin.elapsed() < LIMIT, "the server still runs");
+            assert!(begin.elapsed() < LIMIT, "the server is still running");
             thread::sleep(Duration::from_millis(5));
         }
     }
@@ -142,7 +142,7 @@ impl Peer {
         assert_eq!(self.line(), expected);
     }
 
-    /// Reads lines until one ends in `end` and returns that line.
+    /// Reads lines until one ends with `end` and returns that line.
     fn skips_to(&mut self, end: &str) -> String {
         loop {
             let line = self.line();
@@ -205,8 +205,8 @@ fn names_that_look_alike_are_refused() {
     cyrillic.hears("Emil\u{435}: 👩\u{200d}🚀\n");
 }
 
-/// The number of messages that are sent while the log is not read. These messages' lines are more than a pipe and the
-/// log's buffer can hold together.
+/// The number of messages that are sent while the log is not read. Their log lines must not all fit into a pipe and the
+/// log's buffer.
 const LINES: usize = 20_000;
 
 #[test]
@@ -267,7 +267,7 @@ fn a_full_disk_holds_up_no_client() {
         let server = Server::start_with_output(&program, &port.to_string(), &[], Stdio::from(full));
         let begin = Instant::now();
         while !ports::is_listening(port) {
-            assert!(begin.elapsed() < LIMIT, "lab {lab} does not listen");
+            assert!(begin.elapsed() < LIMIT, "the lab {lab} server is not listening");
             thread::sleep(Duration::from_millis(5));
         }
         let (mut alice, mut bob) = (server.joins(lab, "alice"), server.joins(lab, "bob"));
@@ -290,7 +290,7 @@ fn messages_before_kill_service_are_still_sent_even_from_a_backlog() {
         }
         attempts.push((heard, said));
     }
-    panic!("heard and said: {attempts:?}");
+    panic!("received and sent: {attempts:?}");
 }
 
 /// Returns how many messages a slow client received in total and how many were sent before the server was stopped.
@@ -395,13 +395,13 @@ fn all_backlogs_together_have_a_limit() {
     while cut < deaf.len() {
         let mut line = String::new();
         assert_ne!(output.read_line(&mut line).unwrap(), 0);
-        cut += usize::from(line.contains("too much data waits for all clients together"));
+        cut += usize::from(line.contains("the total backlog of all clients is too long"));
         assert!(!line.contains("1 MiB behind"), "{line}");
     }
 }
 
-/// The points at which panics are inserted into a student's servers: in a connection's thread at `PANIC` and in the
-/// room's thread at `ROOM`.
+/// The points at which panics are inserted into a student's servers: the message `PANIC` makes a connection's thread
+/// panic, and the message `ROOM` makes the room's thread panic.
 const PANICS: [(&str, &str, &str); 8] = [
     ("lab1-one-to-one/server/src/main.rs", "if message == \"quit\" {", "message != \"PANIC\""),
     ("lab1-one-to-one/server/src/main.rs", "log_all(&lines);", "messages[0] != \"ROOM\""),
@@ -448,7 +448,7 @@ fn a_panic_ends_one_connection_or_the_server_and_leaves_no_ghost() {
         let mut alice = server.joins(lab, "alice");
         let mut carol = server.joins(lab, "carol");
         carol.says(lab, "carol", "PANIC");
-        // Carol gets the reason and is disconnected, and the members are notified that she has left.
+        // Carol is told the reason and is disconnected, and the members are notified that she has left.
         carol.rest();
         match lab {
             2 => assert_eq!(alice.skips_to("left!\n"), "carol left!\n"),

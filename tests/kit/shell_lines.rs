@@ -82,8 +82,8 @@ impl Running {
         const TRIES: usize = 5;
         let mut said = Vec::new();
         for _ in 0..TRIES {
-            // With `exec`, there is only one process to kill, because the shell becomes cargo, and cargo becomes the
-            // server.
+            // With `exec`, there is only one process to kill, because cargo replaces the shell, and the server replaces
+            // cargo.
             let mut server = shell(kit, &format!("exec {line}"));
             server.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
             let mut server = Self(server.spawn().unwrap());
@@ -100,7 +100,7 @@ impl Running {
                 said.push(line);
             }
         }
-        panic!("{told}: the server did not listen: {said:?}");
+        panic!("{told}: the server never listened: {said:?}");
     }
 }
 

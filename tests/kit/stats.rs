@@ -1,4 +1,4 @@
-//! Tests the log of checks and `cargo lab stats`, which adds up one log or a class's logs.
+//! Tests the log of checks and `cargo lab stats`, which summarizes one log or a class's logs.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -127,7 +127,7 @@ fn checks_and_hints_are_noted() {
     run(kit.path(), "stats").assert().success().stdout(
         contains("✓ 1.1 ")
             .and(contains("· 1.2 "))
-            .and(contains("Lab 1 stops at stage 1.2."))
+            .and(contains("You stopped at stage 1.2."))
             .and(contains("The log is .kept/stats.log. It is switched on."))
             .and(contains("\x1b").not()),
     );
@@ -149,7 +149,7 @@ fn watching_and_the_map_are_noted() {
     person.press(b"q").unwrap();
     person.exits(0).unwrap();
     assert_eq!(events(&kit.path().join(ON)), ["1.1 passed"]);
-    // To draw the map, `cargo lab` grades all labs.
+    // Without arguments, `cargo lab` grades all labs to draw the map of stages.
     change(kit.path(), ENDS);
     lab_in(kit.path()).assert().success();
     assert!(events(&kit.path().join(ON)).contains(&"1.1 failed".to_owned()));
@@ -212,7 +212,8 @@ fn a_log_has_a_limited_size() {
     run(kit.path(), "stats").assert().success().stdout(says.and(contains("· 2.1 ")));
 }
 
-/// Writes the logs of three students: one finishes stage 1 after a pause, one needs a hint, and one does not finish it.
+/// Writes the logs of three students: one finishes stage 1 after a pause, one needs a hint, and one never finishes
+/// the stage.
 fn class(folder: &Path) -> Vec<String> {
     let logs = [
         log(&[
@@ -264,7 +265,7 @@ fn the_numbers_are_right() {
             "· 1.2 The server welcomes every client 1 3 0",
         ]
     );
-    assert!(own.contains("Lab 1 stops at stage 1.2.\n") && !own.contains("Lab 2"), "{own}");
+    assert!(own.contains("You stopped at stage 1.2.\n") && !own.contains("stage 2."), "{own}");
 
     let class = lab().arg("stats").args(&logs).assert().success().get_output().stdout.clone();
     let class = String::from_utf8(class).unwrap();
@@ -290,7 +291,7 @@ fn the_numbers_fit_into_a_narrow_window() {
     let own = [
         " stage              checks minutes hints",
         " ✓ 1.1   The serve…      4      25     0",
-        " Lab 1 stops at stage 1.2.",
+        " You stopped at stage 1.2.",
     ];
     let of_class = [
         " stage logs checks minutes hints stopped",

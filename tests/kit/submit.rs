@@ -52,8 +52,8 @@ fn what_is_handed_in_is_what_was_tested() {
     let left_out = [
         "Not handed in:",
         "notes.md, old: not in labs/",
-        "target: made from other files",
-        "labs/notes.md: not in a package of a lab",
+        "target: generated from other files",
+        "labs/notes.md: not in a lab's package",
         "build.rs: not in the src/ of a package",
         "words.txt: in src/, the grader takes only .rs files",
         "long.rs: longer than 1 MiB",

@@ -42,8 +42,8 @@ fn get_full_points(kit: &Path, number: u32, commands: Commands) {
     crate::crowd::accuses_nobody(number, &server, 3);
 }
 
-/// Puts a submission into a student kit. Each submission is built in its own folder, so that the submissions do not
-/// interfere.
+/// Asserts that a submission gets full points in a student kit. Each submission is built in its own folder, so that the
+/// submissions do not interfere with each other.
 fn submission_gets_full_points(name: &str, lab: u32) {
     let kit = export_built_in(&format!("target/unusual/{name}"));
     let files = files::below(&folder(name)).unwrap();
@@ -55,7 +55,7 @@ fn submission_gets_full_points(name: &str, lab: u32) {
     get_full_points(kit.path(), lab, Commands::default());
 }
 
-/// Puts a client into a student kit with finished programs.
+/// Asserts that a client gets full points in a student kit whose other programs are finished.
 fn client_gets_full_points(name: &str, lab: u32) {
     let kit = export_built_in(&format!("target/unusual/{name}"));
     write_bodies(kit.path(), |other, _| other == lab);
@@ -71,14 +71,14 @@ fn succeeds(program: &str, arguments: &[&str]) -> bool {
     output.is_ok_and(|output| output.status.success())
 }
 
-/// Returns the command line for a program in `unusual/`.
+/// Returns the command that runs a program in `unusual/`.
 fn command(interpreter: &str, program: &str) -> String {
     let file = folder(program);
     assert!(file.is_file(), "there is no {}", file.display());
     format!("{interpreter} {} {{port}}", file.display())
 }
 
-/// Returns the command lines of a submission in Python, as for `cargo lab check --server … --client …`.
+/// Returns the commands that run a submission in Python, as passed to `cargo lab check --server … --client …`.
 fn python(server: &str, client: &str) -> Commands {
     assert!(succeeds("python3", &["--version"]), "this test needs python3");
     let [server, client] = [server, client].map(|program| Some(command("python3", program)));
@@ -146,8 +146,7 @@ fn lab_2_with_a_clock_before_each_message() {
     python_gets_full_points("lab2-python/server.py", "lab2-screens/decorated.py", 2);
 }
 
-/// Asserts that text before a message is not a decoration if a reader could mistake the text for part of the
-/// conversation.
+/// Asserts that the grader rejects text before a message that a reader could mistake for part of the conversation.
 fn is_no_decoration(style: &str) {
     let mut commands = python("lab2-python/server.py", "lab2-screens/decorated.py");
     commands.client = commands.client.map(|client| format!("{client} {style}"));
@@ -188,8 +187,8 @@ fn lab_3_in_python() {
     python_gets_full_points("lab3-python/server.py", "lab3-python/client.py", 3);
 }
 
-/// Builds and starts a submission with the commands from an instructor's `grading.toml`. In the commands, `{}` is the
-/// submission's folder.
+/// Builds a submission as an instructor's `grading.toml` describes and asserts that it gets full points. In the
+/// commands, `{}` stands for the submission's folder.
 fn built_gets_full_points(name: &str, lab: u32, build: &str, server: &str, client: &str) {
     let own = tempfile::tempdir().unwrap();
     for file in files::below(&folder(name)).unwrap() {
@@ -209,7 +208,7 @@ fn built_gets_full_points(name: &str, lab: u32, build: &str, server: &str, clien
     get_full_points(&grader::kit::root(), lab, Commands { server, client });
 }
 
-/// This command builds a program with Debian's Go packages, without the network.
+/// This command builds a program with Debian's Go packages, without network access.
 pub const GO: &str = "env GO111MODULE=off GOPATH=/usr/share/gocode go build -o chat .";
 
 /// Returns whether Go and its line editor are installed.

@@ -1,10 +1,10 @@
 //! The grader plays people at terminals and peers on network connections and checks what each of them receives.
 //!
-//! Each folder covers one idea. The folders are like the floors of a house, listed from top to bottom. A file may use
-//! its own floor and the floors below it, but never a floor above it. A test in `tests/kit` reads this table and checks
-//! that every file follows the rule.
+//! Each folder covers one idea. The folders are layers, listed from top to bottom. A file may use its own layer and the
+//! layers below it, but never a layer above it. A test in `tests/kit` reads this table and checks that every file
+//! follows the rule.
 //!
-//! | floor       | idea                                                                                        |
+//! | layer       | idea                                                                                        |
 //! |-------------|---------------------------------------------------------------------------------------------|
 //! | [`cli`]     | `cargo lab`: one file for each subcommand and a folder for the book's figures               |
 //! | [`class`]   | a whole class: submissions in any form, graded in separate processes; the record of results |

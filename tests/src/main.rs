@@ -8,8 +8,8 @@ use nix::sys::signal::{SigHandler, Signal, signal};
 
 fn main() -> ExitCode {
     // In `cargo lab check | head`, this program must exit quietly, without a panic, when `head` exits.
-    // SAFETY: the signal's default action runs none of our code. A write to a closed socket or terminal still returns
-    // an error.
+    // SAFETY: the signal's default action runs none of this program's code. A write to a closed socket or terminal
+    // still returns an error.
     #[allow(unsafe_code)]
     unsafe {
         let _ = signal(Signal::SIGPIPE, SigHandler::SigDfl);

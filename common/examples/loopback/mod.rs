@@ -1,4 +1,4 @@
-//! Creates a connection within this computer.
+//! Creates a connection over the loopback interface.
 
 use std::io;
 use std::net::{TcpListener, TcpStream};

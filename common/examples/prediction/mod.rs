@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, ErrorKind, Read, Write};
 use std::process::ExitCode;
 
-/// Prints a line. Unlike `println!`, this macro does not panic if nobody reads the output, as with `| head`.
+/// Prints a line. Unlike `println!`, this macro does not panic if the output is closed, for example by `| head`.
 macro_rules! say {
     ($($text:tt)*) => {{
         use std::io::Write;

@@ -1,4 +1,4 @@
-//! The parts of a chat that do not concern sockets: threads that work together, and text for people to read.
+//! The parts of a chat that do not involve sockets: threads that work together, and text for people to read.
 //!
 //! | module       | idea                                                              |
 //! |--------------|-------------------------------------------------------------------|

@@ -14,7 +14,7 @@ use anyhow::Result;
 
 use crate::text::printable;
 
-/// The maximum total length of the lines that wait for the thread, in bytes.
+/// The maximum total length of the lines that are waiting to be written, in bytes.
 const LIMIT: usize = 1024 * 1024;
 
 /// The time after which lines are dropped if writing makes no progress.
@@ -122,7 +122,7 @@ fn write_forever(entries: Receiver<Entry>) {
                     let _ = done.send(());
                 }
             }
-            // A pipe that is ready for writing accepts this many bytes.
+            // A pipe that is ready for writing accepts at least this many bytes.
             if piece.len() > 4096 {
                 write(&mut piece);
             }

@@ -14,7 +14,7 @@ const PANICKED: i32 = 101;
 /// Runs `work` for one connection. A panic becomes an error, so the connection ends as usual.
 ///
 /// A panic from a `todo!` does not become an error: the function is not written yet, so it is unknown how the
-/// connection should continue. Such a panic continues and stops the thread.
+/// connection should continue. Such a panic propagates and stops the thread.
 ///
 /// # Errors
 /// Returns the error that `work` returns, or an error if `work` panics.
@@ -40,7 +40,7 @@ pub fn catch_panic(work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<
 pub(crate) fn exit_on_panic(work: impl FnOnce()) -> Result<(), Box<dyn Any + Send>> {
     match panic::catch_unwind(AssertUnwindSafe(work)) {
         Err(panic) if !is_unwritten(&*panic) => {
-            log("the room panicked; the server ends");
+            log("the room panicked; the server exits");
             flush_log();
             process::exit(PANICKED)
         }

@@ -1,4 +1,4 @@
-//! The room: the state that is shared by the threads of all connections. Only one thread at a time works in the room.
+//! The room: the state that all connections' threads share. Only one thread at a time works in the room.
 //!
 //! A thread that has an event for the room processes the event itself, unless another thread is working in the room. In
 //! that case, the other thread also processes this event. So no thread has to be woken for a message. The more people
@@ -101,7 +101,7 @@ type Round<E> = Box<dyn FnMut(Drain<'_, E>) + Send>;
 struct Worker<E> {
     /// The function that processes a round's events, or `None` after it has reached a `todo!`.
     round: Option<Round<E>>,
-    /// The events of this round. The vector is reused to save an allocation for each round.
+    /// The events of this round. The vector is reused to avoid an allocation for each round.
     events: Vec<E>,
 }
 

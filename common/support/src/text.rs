@@ -8,8 +8,8 @@ use unicode_normalization::UnicodeNormalization;
 /// Sanitizes text: every character that could control a terminal becomes a visible character.
 ///
 /// A tab becomes a space. Other ASCII control characters become their symbols (`␛`, `␊`, `␍`). All other control
-/// characters become U+FFFD. So do characters that change the writing direction, because they can make one text look
-/// like another. Joiners and variation selectors remain, because emoji and many scripts need them.
+/// characters become U+FFFD. Characters that change the writing direction also become U+FFFD, because they can make one
+/// text look like another. Joiners and variation selectors remain, because emoji and many scripts need them.
 ///
 /// ```
 /// assert_eq!(support::printable("\x1b[2Jhi\r"), "␛[2Jhi␍");
@@ -74,7 +74,7 @@ pub fn has_invisible(name: &str) -> bool {
     })
 }
 
-/// Returns a form of the name that is equal for all names that people would consider the same. Differences in case, in
+/// Returns a form of the name that is the same for all names that people would consider equal. Differences in case, in
 /// the encoding of accents (normal form KC, Unicode Standard Annex 15), and in the spaces around the name are ignored.
 ///
 /// Characters that only look alike remain different: the Cyrillic `а` is not the Latin `a`.

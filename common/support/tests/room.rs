@@ -1,4 +1,5 @@
-//! Tests that events are processed in order and one round at a time, and that only a limited amount of text waits.
+//! Tests that events are processed in order and one round at a time, and that only a limited amount of text can be
+//! waiting.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -8,7 +9,7 @@ use std::time::Duration;
 use support::Room;
 use support::room::{Event, Gather};
 
-/// The time limit for each wait. Only a broken room reaches it.
+/// The time limit for each wait. Only a broken room reaches this limit.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 enum Message {

@@ -13,8 +13,7 @@ use common::{MAX_MESSAGE, print_line};
 
 use crate::exit;
 
-/// The maximum length of a line, in bytes. Together with the prefix that a client adds, a line must fit into a
-/// message.
+/// The maximum length of a line, in bytes. A line and the prefix that a client adds must fit into a message together.
 const MAX_LINE: usize = MAX_MESSAGE - 1024;
 
 /// The text that is printed when a line is too long for a message.
@@ -27,11 +26,11 @@ const MAX_WAITING: usize = 1024 * 1024;
 /// The text that is printed when there is no space for a typed line.
 const TOO_MUCH: &str = "Too much is waiting to be sent; that line was not sent";
 
-/// The time in which the program should notice, without help, that the person is leaving. Earlier lines may still be
+/// The time within which the program should notice on its own that the person is leaving. Earlier lines may still be
 /// waiting to be sent.
 const PATIENCE: Duration = Duration::from_millis(400);
 
-/// The additional time for a program that does not notice in time that the person is leaving.
+/// The additional time for a program that has not noticed in time that the person is leaving.
 const LAST_MOMENT: Duration = Duration::from_millis(300);
 
 /// Reads input line by line.
@@ -100,7 +99,7 @@ fn typed(line: &str) -> Typed {
 pub struct Input {
     /// The word that a person types to leave.
     word: &'static str,
-    /// Whether the input is a terminal, not a pipe.
+    /// Whether the input is a terminal rather than a pipe.
     is_terminal: bool,
     state: Mutex<State>,
     changed: Condvar,
@@ -243,7 +242,7 @@ impl Input {
         let mut end = Instant::now() + if is_last_moment { LAST_MOMENT } else { PATIENCE };
         while !state.is_known() {
             if !self.is_terminal && !state.is_interrupted() && state.asked != asked {
-                // All lines from a pipe are sent, no matter how long this takes, while sending makes progress.
+                // As long as sending makes progress, all lines from a pipe are sent, no matter how long this takes.
                 (asked, end, is_last_moment) = (state.asked, Instant::now() + PATIENCE, false);
             }
             let left = end.saturating_duration_since(Instant::now());

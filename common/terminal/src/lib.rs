@@ -1,7 +1,7 @@
-//! A terminal at which a person types a line while messages keep arriving.
+//! A terminal where a person types a line while messages keep arriving.
 //!
 //! On a terminal that understands escape sequences, rustyline keeps the half-typed line intact while messages are
-//! printed. On a pipe, or with `TERM=dumb`, lines are read and printed without an editor.
+//! printed. With a pipe or `TERM=dumb`, lines are read and printed without an editor.
 //!
 //! The person can always leave: lines are read ahead (`input.rs`), so this crate immediately notices when the person
 //! leaves, no matter what the program is doing. This crate also stops a program that hangs.
@@ -61,7 +61,7 @@ static PANICKED: AtomicBool = AtomicBool::new(false);
 /// # Ok::<(), anyhow::Error>(())
 /// ```
 pub struct Terminal {
-    /// `None` after the program has begun to read lines ahead.
+    /// `None` once the terminal has begun to read lines ahead.
     reader: Option<Reader>,
     input: Arc<Input>,
     screen: Screen,
@@ -75,9 +75,9 @@ pub struct Screen {
     /// The channel to the thread that passes pieces of output to rustyline, which shows them while a line is being
     /// typed.
     printer: Option<SyncSender<Piece>>,
-    /// Whether the editor is reading lines, so output must go through the editor.
+    /// Whether the editor is reading lines, in which case output must go through the editor.
     reading: Arc<AtomicBool>,
-    /// Whether the person has left, so the end of the connection is expected.
+    /// Whether the person has left, in which case the end of the connection is expected.
     left: Arc<AtomicBool>,
     /// The reason why the program is ending. The reading thread prints this reason below the half-typed line.
     ending: Arc<OnceLock<String>>,
@@ -99,9 +99,9 @@ impl Terminal {
     /// Takes control of the terminal. The terminal's mode is restored no matter how the program ends, even after a
     /// panic.
     ///
-    /// A person leaves by typing `word`, or by pressing Ctrl-D or Ctrl-C. A SIGTERM, or the SIGHUP that closing the
-    /// window sends, has the same effect as Ctrl-C. If the program is busy with something else and does not read the
-    /// next line, this crate makes it exit within a second, with status 0.
+    /// A person leaves by typing `word`, or by pressing Ctrl-D or Ctrl-C. A SIGTERM, or the SIGHUP that is sent when
+    /// the window is closed, has the same effect as Ctrl-C. If the program is busy with something else and does not
+    /// read the next line, this crate makes it exit within a second, with status 0.
     ///
     /// # Errors
     /// Returns an error if the terminal cannot be set up.
@@ -143,8 +143,8 @@ impl Terminal {
     }
 
     /// Asks a question in green and repeats it until the answer is neither blank nor longer than 256 bytes. Returns
-    /// `None` if the person leaves instead, or if [`Terminal::screen`] or [`Terminal::read_line`] was called before.
-    /// After the answer, the terminal reads lines ahead.
+    /// `None` if the person leaves instead, or if [`Terminal::screen`] or [`Terminal::read_line`] has already been
+    /// called. After the answer, the terminal reads lines ahead.
     pub fn ask(&mut self, question: &str) -> Option<String> {
         let mut reader = self.reader.take()?;
         self.input.set_asking(true);
@@ -308,7 +308,7 @@ impl Screen {
 
     /// Prints `waiting for …` if the result is not dropped within a second.
     ///
-    /// Give the result a name, because otherwise it is dropped immediately:
+    /// Assign the result to a named variable, because otherwise it is dropped immediately:
     /// `let _waiting = screen.waiting_for("the server to speak");`
     #[must_use]
     pub fn waiting_for(&self, what: impl Into<String>) -> Waiting {
@@ -390,7 +390,7 @@ impl Screen {
     }
 
     /// Makes the editor stop reading its line, which only SIGINT can do. The signal is sent repeatedly, because the
-    /// editor may be about to begin a line.
+    /// editor may be just about to read a line.
     fn interrupt_editor(&self) {
         for _ in 0..50 {
             if !self.is_reading() {
@@ -422,7 +422,7 @@ fn show(pieces: Receiver<Piece>, mut printer: impl ExternalPrinter) {
     }
 }
 
-/// Writes all bytes or returns an error at `end`, because a server that does not read must not keep the person from
+/// Writes all the bytes or returns an error at `end`, because a server that does not read must not keep the person from
 /// leaving.
 fn write_until(end: Instant, mut stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {

@@ -42,7 +42,7 @@ mod unix {
     pub fn restore() {
         let Some(mode) = MODE.get().and_then(|mode| mode.lock().ok()) else { return };
         let Ok(terminal) = io::stdin().as_fd().try_clone_to_owned() else { return };
-        // If the terminal remained the standard input, a thread that is about to begin a line would change the mode
+        // If the terminal remained the standard input, a thread that is about to read a line would change the mode
         // again.
         let _ = File::open("/dev/null").map(dup2_stdin);
         // Uses TCSANOW, because waiting for pending output could block forever after Ctrl-S.

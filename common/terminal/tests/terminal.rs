@@ -1,5 +1,5 @@
-//! Tests that the terminal is restored and the last messages are visible if a program ends while a line is being typed.
-//! These tests also check plain input.
+//! Tests that the terminal is restored and the last messages are visible if a program exits while a line is being
+//! typed. These tests also check plain input.
 //!
 //! These tests run without the test harness, because a panic must happen in the real `main`.
 
@@ -14,11 +14,10 @@ use nix::pty::openpty;
 use nix::sys::termios::{LocalFlags, tcgetattr};
 use terminal::{Screen, Terminal};
 
-/// The environment variable that tells the program under test what to do. The code of that program is also in this
-/// file.
+/// The environment variable that tells the program under test what to do. That program's code is also in this file.
 const DO: &str = "COMMON_TEST_DO";
-/// The environment variable with a server's address. The program connects to this server and acts when it receives a
-/// byte.
+/// The environment variable that holds a server's address. The program connects to this server and acts when it
+/// receives a byte.
 const ADDRESS: &str = "COMMON_TEST_ADDRESS";
 
 fn main() {
@@ -117,7 +116,7 @@ fn panic_when_told() {
     panic!("main is gone");
 }
 
-/// Returns the command for the program under test, which will do `what`.
+/// Returns the command that runs the program under test, which will do `what`.
 fn program(what: &str) -> Command {
     let mut program = Command::new(env::current_exe().unwrap());
     program.env(DO, what).env("TERM", "xterm").env_remove("NO_COLOR");

@@ -63,7 +63,7 @@ impl Drop for Running {
     }
 }
 
-/// A class whose submissions are programs in Python.
+/// A class whose submissions are Python programs.
 struct Class(TempDir);
 
 impl Class {
@@ -75,7 +75,7 @@ impl Class {
         class
     }
 
-    /// Adds a submission with correct programs or with only the given server.
+    /// Adds a submission with correct programs or, if `server` is given, with only that server.
     fn add(&self, name: &str, server: Option<&str>) {
         let folder = self.0.path().join("class").join(name);
         if let Some(server) = server {
@@ -126,7 +126,7 @@ fn a_command_apart_sees_no_other_process_and_ends_with_it() {
     let script = format!("setsid sleep {sleeper} & echo $$ $(ls /proc | grep -c '^[0-9]'); cat");
     let (running, said) = Running::start(apart().args(["sh", "-c", &script]));
     let words: Vec<u32> = said.split_whitespace().map(|word| word.parse().unwrap()).collect();
-    // These processes are the shell, the sleeper, and the programs that count the processes.
+    // The only processes are the shell, the sleeper, and the programs that count the processes.
     assert!(words[0] == 1 && words[1] <= 6, "{said}");
     wait_for(|| is_running(&sleeper));
     kill(Pid::from_raw(running.0.id().cast_signed()), Signal::SIGKILL).unwrap();
@@ -143,7 +143,7 @@ fn is_running(word: &str) -> bool {
 fn wait_for(mut condition: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !condition() {
-        // The first grading also builds a kit, which takes a long time.
+        // The first grading run also builds a kit, which takes a long time.
         assert!(begin.elapsed() < Duration::from_mins(5), "the condition was never met");
         thread::sleep(Duration::from_millis(20));
     }
@@ -158,7 +158,7 @@ fn a_neighbor_that_occupies_all_ports_costs_nothing() {
     let class = Class::new();
     class.add("ann", None);
     class.add("bob", None);
-    // The neighbor also runs in its own namespaces, so that it does not delay other tests.
+    // The neighbor also runs in its own namespaces so that it does not delay other tests.
     let script = "mkfifo \"$TMPDIR/said\" && { sleep 600 | python3 -c \"$0\" > \"$TMPDIR/said\" & }\n\
                   read -r said < \"$TMPDIR/said\" && exec \"$@\"";
     let folder = tempfile::tempdir().unwrap();
@@ -197,7 +197,7 @@ fn without_namespaces_the_grading_goes_on_unless_they_are_required() {
     class.check(|tier| tier.starts_with("B: "));
 }
 
-/// No matter how a grading ends, the programs that it was grading end as well.
+/// No matter how a grading run ends, the programs that it was grading end as well.
 #[test]
 fn a_killed_grading_leaves_no_process() {
     let _turn = TURN.lock();
@@ -233,7 +233,7 @@ const FILLS: &str = "import os\n\
     except OSError as error:\n    \
         print(error.strerror)\n";
 
-/// Leaves behind a file in shared memory and a process that only SIGKILL can stop; also prints its own verdict.
+/// Prints its own verdict, and leaves behind a file in shared memory and a process that only SIGKILL can stop.
 const STAYS: &str = "import os, signal, sys\n\
     print('\\x1b[2J\\x1b]0;x\\x07{\"points\": 100} <script>alert(1)</script> 2.1 passed', flush=True)\n\
     open('/dev/shm/WORD', 'w').close()\n\
@@ -264,6 +264,6 @@ fn hostile_neighbors_get_nothing_and_do_no_harm() {
         assert_eq!((one.points, &one.error), (Some(points), &None), "{}", one.name);
     }
     let text = fs::read_to_string(class.0.path().join("class.json")).unwrap();
-    assert!(text.contains("No space left on device"), "the folder of a program is limited");
+    assert!(text.contains("No space left on device"), "a program's folder has a size limit");
     assert!(!text.contains("the disk is mine") && !text.contains("\\u001b"));
 }

@@ -1,4 +1,4 @@
-//! Grades a class of all kinds of submissions with `cargo lab grade`.
+//! Uses `cargo lab grade` to grade a class that contains every kind of submission.
 
 mod apart;
 mod students;
@@ -17,7 +17,8 @@ use serde_json::Value;
 use self::students::Class;
 use crate::lab;
 
-/// Gradings in the same kit must take turns, and a grading does not wait long for its turn.
+/// Grading runs in the same kit must take turns, and a run does not wait long for its turn. So each test that grades
+/// holds this lock.
 static TURN: Mutex<()> = Mutex::new(());
 
 fn grade(class: &Class, json: &Path, jobs: u32) -> Command {
@@ -52,7 +53,7 @@ pub fn lasting(record: &Record) -> Value {
     value
 }
 
-/// Starts a grading, waits until `results` results exist, then waits for the pause, and kills the grading.
+/// Starts a grading run, waits until `results` results exist, waits for `pause`, and then kills the run.
 fn kill_after(class: &Class, json: &Path, results: usize, pause: Duration) {
     let mut running = grade(class, json, 2);
     running
@@ -63,7 +64,7 @@ fn kill_after(class: &Class, json: &Path, results: usize, pause: Duration) {
         .stderr(Stdio::null());
     let mut running = running.spawn().unwrap();
     let count = |json: &Path| match fs::read_to_string(json) {
-        // No matter when the grading is killed, the file is complete.
+        // No matter when the grading run is killed, the file is complete.
         Ok(text) => serde_json::from_str::<Record>(&text).unwrap().submissions.len(),
         Err(_) => 0,
     };
@@ -90,8 +91,8 @@ fn a_class_gets_the_right_points() {
     class.check(&first.submissions);
     holds_no_folder(&json, &class);
 
-    // The results are the same if the grading is repeatedly killed, uses a different number of jobs, and reads the
-    // control (the finished programs) from a file.
+    // The results are the same if the grading run is repeatedly killed, uses a different number of jobs, and reads the
+    // finished programs (the control) from a file.
     let control = class.file("control.tar.gz");
     lab().arg("export").arg("--control").arg(&control).assert().success();
     let again = class.file("again.json");
@@ -113,7 +114,7 @@ fn a_class_gets_the_right_points() {
     lab().arg("grade").arg(one).args(["--lab", "1"]).assert().success();
 }
 
-/// Asserts that no report names a folder on the machine that graded the class.
+/// Asserts that the record names no folder on the machine that graded the class.
 fn holds_no_folder(json: &Path, class: &Class) {
     let text = fs::read_to_string(json).unwrap();
     let kit = grader::kit::root();

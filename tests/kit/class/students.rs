@@ -1,5 +1,5 @@
-//! Creates a class of starters, partial solutions, mistakes, and unusual and hostile submissions, as folders and as
-//! archives.
+//! Creates a class that contains starters, partial solutions, solutions with mistakes, and unusual and hostile
+//! submissions, some as folders and some as archives.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -31,10 +31,10 @@ const SERVER: &str = "labs/lab2-nick-group/server";
 const ENDLESS: &str =
     "#![allow(long_running_const_eval)]\nconst X: () = loop {};\nfn main() { X }\n";
 
-/// Asserts what the record must say about a submission.
+/// Checks what the record says about a submission.
 type Expected = Box<dyn Fn(&Submission)>;
 
-/// A folder with a class's submissions and what the record must say about each of them.
+/// A folder with a class's submissions, and the checks for each submission's record.
 pub struct Class {
     folder: TempDir,
     labs: Vec<u32>,
@@ -118,7 +118,7 @@ impl Class {
         });
     }
 
-    /// Writes a student's folder with the function bodies of some stages.
+    /// Writes a submission that contains the solutions' function bodies for some stages.
     fn write(&self, path: &str, is_written: impl Fn(u32, u32) -> bool) -> PathBuf {
         let folder = self.folder().join(path);
         let made = starters::make(&grader::kit::root().join("solutions"), is_written).unwrap();
@@ -128,7 +128,7 @@ impl Class {
         folder
     }
 
-    /// Adds complete submissions, an empty submission, and `parts` partial solutions for each lab.
+    /// Adds complete submissions, an unchanged starter, and `parts` partial solutions for each lab.
     fn ordinary(&mut self, parts: u32) {
         let full = self.labs.len() * 100;
         let kit = self.write("Ann Lee_17_assignsubmission_file_/chat", |_, _| true);
@@ -329,7 +329,7 @@ fn shown(submission: &Submission) -> String {
     shown
 }
 
-/// Replaces a folder with a zip in which all files are below `top`.
+/// Replaces a folder with a zip file that contains all of its files below `top`.
 fn zip(folder: &Path, top: &str) {
     let mut zip = ZipWriter::new(File::create(folder.with_extension("zip")).unwrap());
     for path in files::below(folder).unwrap() {

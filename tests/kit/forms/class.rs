@@ -1,10 +1,10 @@
-//! A class with every verdict, hidden stages, a bonus, a weight, and hostile output.
+//! A class with every verdict, hidden stages, a bonus stage, a weighted lab, and hostile output.
 
 use grader::class::record::{
     Advice, Control, Lab, Record, Report, Stage, Submission, VERSION, Verdict,
 };
 
-/// Text with which a submission may try to close a tag, a cell, a command, or a page.
+/// Text that a submission may use to try to break out of a tag, a cell, a command, or a page.
 pub const HOSTILE: &str = "]]></failure>\n::error::HACKED\n ::stop-commands::x\n##[error]HACKED\n```\n~~~\n</pre><script>alert(1)</script>\n\
                            Grade :=>> 100\n--|>\n{\"scores\":{\"lab2\":100}}\n| a | **b** | @everyone $x$ %0A::error::HACKED\n\
                            \x1b[31m\x1b]0;t\x07\0\u{9b}2J\u{202e}\u{fffe}\u{ffff}\u{fffd}\\";

@@ -1,5 +1,5 @@
-//! Tests the forms that other systems read: each form follows its schema, a grader error is never 0 points, and a
-//! submission's output cannot break a form.
+//! Tests the forms that other systems read: each form follows its schema, a grader error never counts as 0 points, and
+//! a submission's output cannot break a form.
 
 mod class;
 
@@ -87,7 +87,7 @@ fn forms_form_sums_with_weights_hidden_stages_and_a_bonus() {
     assert_eq!(written("autolab", &submission).unwrap(), "{\"scores\":{\"lab2\":60}}\n");
     let lines = written("vpl", &submission).unwrap();
     assert_eq!(lines.lines().last(), Some("Grade :=>> 60"));
-    // Bonus stages can make up for other stages, but PrairieLearn allows no score above 1.
+    // Bonus stages can make up for lost points, but PrairieLearn allows no score above 1.
     let more = Submission { points: Some(200), ..submission };
     assert_eq!(json("prairielearn", &more)["score"], 1.0);
 }
@@ -268,7 +268,7 @@ fn hostile_output_is_never_a_command_of_github() {
     let expected = "::error file=labs/a%2Cb/server.rs,line=12,title=Lab 2::";
     assert!(commands.starts_with(expected), "{commands}");
     let [one, two] = [Stopped::draw(), Stopped::draw()];
-    assert_ne!(one.begin(), two.begin(), "nobody may guess the word");
+    assert_ne!(one.begin(), two.begin(), "nobody can guess the word");
     let word = one.begin().split_off("::stop-commands::".len());
     assert_eq!((word.len(), one.end()), (32, format!("::{word}::")));
 }
@@ -294,7 +294,7 @@ fn forms_for_a_class_are_a_folder_and_old_results_go() {
     assert!(one(complete()).is_empty());
     assert!(file.is_file());
     assert_eq!(one(incomplete()).len(), 1);
-    assert!(!file.exists(), "the result of another submission is still there");
+    assert!(!file.exists(), "another submission's result still exists");
     assert!(write(form, &record(vec![complete()]), Detail::Full, &folder.join("no/x")).is_err());
 }
 

@@ -1,4 +1,4 @@
-//! Generates random bytes of the kinds that have broken reports or that could break them.
+//! Generates random bytes of the kinds that have broken reports or could break them.
 
 use rand::RngExt;
 use rand::rngs::StdRng;

@@ -1,4 +1,4 @@
-//! Generates random runs: events, failures, and how the programs ended.
+//! Generates random runs: events, failures, and how the programs exited.
 
 use std::num::NonZero;
 use std::time::Duration;

@@ -183,7 +183,7 @@ fn is_made(
     Ok(())
 }
 
-/// Creates and checks the parts of a report with arguments that a report does not use.
+/// Creates and checks a report's parts, with arguments that a whole report never uses.
 fn parts_are_made(run: &Run, lab: &Lab, columns: usize, rng: &mut StdRng) -> Result<(), String> {
     let events = &run.events;
     let about = events.choose(rng).map(|event| event.who.as_str());

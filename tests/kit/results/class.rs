@@ -158,7 +158,8 @@ fn lab(
     }
 }
 
-/// Returns a report in which the programs printed and sent `output`, and other people should have seen more.
+/// Returns a report on a failed stage: the programs printed and sent `output`, but bob's connection should have
+/// received something else.
 fn report(lab: u32, stage: u32, output: &str) -> Report {
     let at = |ms: u64, who: &str, what| Event {
         at: Duration::from_millis(ms),
@@ -198,7 +199,7 @@ fn report(lab: u32, stage: u32, output: &str) -> Report {
             caret: Some((0, 3)),
         }),
         grader: None,
-        near_misses: vec![format!("EXPECTED came one byte late: {output}")],
+        near_misses: vec![format!("EXPECTED arrived one byte late: {output}")],
         step: Some(format!("{output} says EXPECTED")),
         ladder: Some(drawn(Some(b"EXPECTED"))),
         happened: Some(drawn(None)),

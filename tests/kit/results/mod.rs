@@ -1,5 +1,5 @@
-//! Tests the forms in which a class's results are written: each form can show every verdict, and a hostile class cannot
-//! break it.
+//! Tests the formats in which a class's results are written: each format can show every verdict, and a hostile class
+//! cannot break it.
 
 mod class;
 
@@ -168,7 +168,7 @@ fn no_cell_is_a_formula() {
             .iter()
             .all(|formula| HOSTILE.submissions.iter().any(|one| one.name.starts_with(formula)))
     );
-    // The separator at which a spreadsheet splits lines depends on the country.
+    // Spreadsheets split lines at different separators, depending on the country.
     for separator in [b',', b';', b'\t', b'|'] {
         let mut reader = ::csv::ReaderBuilder::new();
         let reader = reader.delimiter(separator).flexible(true).has_headers(false);

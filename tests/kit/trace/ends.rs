@@ -1,4 +1,4 @@
-//! Tests a trace's limits and that a trace leaves nothing behind.
+//! Tests that a trace stays within its limits and leaves nothing behind.
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
@@ -101,7 +101,7 @@ fn finished(lab: u32) -> String {
     format!("{} {{port}}", executable(&format!("solution{lab}-server")).display())
 }
 
-/// Returns the process id and port of the server that a trace has started.
+/// Returns the process ID and port of the server that a trace has started.
 fn server_of(trace: &Trace) -> (String, u16) {
     let pid = trace.child.id();
     let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
@@ -132,7 +132,7 @@ fn the_server_ends_with_the_trace() {
         trace.signal(signal);
         let status = trace.ends().0;
         assert_eq!(status.success(), signal != Signal::SIGKILL, "{signal}: {status}");
-        waits_until("the server still runs", || {
+        waits_until("the server is still running", || {
             let is_same = fs::read_to_string(format!("/proc/{server}/cmdline"))
                 .is_ok_and(|line| line.contains(&port.to_string()));
             !is_same && !ports::is_listening(port)

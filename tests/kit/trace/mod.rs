@@ -19,7 +19,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// The maximum time until an event, even on a busy machine and even if a server must be built first.
+/// The maximum time to wait for an event, even on a busy machine and even if a server must be built first.
 const LIMIT: Duration = Duration::from_mins(2);
 
 /// A running trace, which is killed when its test ends.
@@ -81,7 +81,7 @@ impl Trace {
         let client = self.connect();
         let mut waits = [PollFd::new(server.as_fd(), PollFlags::POLLIN)];
         let connected = poll(&mut waits, PollTimeout::try_from(LIMIT).unwrap()).unwrap();
-        assert_eq!(connected, 1, "the relay does not connect to the server");
+        assert_eq!(connected, 1, "the relay did not connect to the server");
         (client, ready(server.accept().unwrap().0))
     }
 
@@ -141,7 +141,7 @@ fn iter(lines: &Receiver<String>) -> impl Iterator<Item = String> {
     std::iter::from_fn(move || match lines.recv_timeout(LIMIT) {
         Ok(line) => Some(line),
         Err(mpsc::RecvTimeoutError::Disconnected) => None,
-        Err(mpsc::RecvTimeoutError::Timeout) => panic!("the trace does not end"),
+        Err(mpsc::RecvTimeoutError::Timeout) => panic!("the trace did not end"),
     })
 }
 

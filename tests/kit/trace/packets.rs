@@ -54,12 +54,12 @@ fn packets(file: &Path) -> Vec<Packet> {
         assert_eq!(packet[12..14], [8, 0], "IPv4");
         let (ip, tcp) = packet[14..].split_at(20);
         assert_eq!((ip[0], ip[9], number(&ip[2..4]) as usize), (0x45, 6, len - 14));
-        assert_eq!(sum(ip), 0xffff, "the checksum of the IP header");
+        assert_eq!(sum(ip), 0xffff, "the IP header's checksum");
         let tcp_len = u16::try_from(tcp.len()).unwrap().to_be_bytes();
         assert_eq!(
             sum(&[&ip[12..20], &[0, 6], &tcp_len, tcp].concat()),
             0xffff,
-            "the checksum of TCP"
+            "the TCP checksum"
         );
         let port = |at: usize| u16::try_from(number(&tcp[at..at + 2])).unwrap();
         packets.push(Packet {

@@ -1,4 +1,4 @@
-//! Tests that three people can chat through a relay that passes on single bytes.
+//! Tests that three people can chat through a relay that passes on one byte at a time.
 
 use grader::harness::person::Person;
 use grader::journal::Journal;

@@ -79,7 +79,7 @@ fn a_file_that_is_no_session_is_refused_in_words() {
         (String::new(), "is empty"),
         ("\n".into(), "line 1 of"),
         ("{}\n".into(), "line 1 of"),
-        (FIRST.into(), "has no end"),
+        (FIRST.into(), "has no newline"),
         (FIRST.replace("1,", "2,") + "\n", "has version 2"),
         (FIRST.replace("2,", "9,") + "\n", "lab 9, which does not exist"),
         ("[".repeat(100_000) + "\n", "line 1 of"),

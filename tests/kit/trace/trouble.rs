@@ -40,7 +40,7 @@ fn without_trouble_everything_is_passed_on_and_drawn() {
         "closes",
     ];
     assert_eq!(texts(&ladder), all, "{ladder:#?}");
-    // The lane gets the client's name when the trace has seen the name in the stream.
+    // The lane gets the client's name once the trace has seen the name in the stream.
     assert!(ladder[0].contains("#1") && ladder.iter().any(|line| line.ends_with("alice")));
     assert!(!ladder.concat().contains('\x1b'));
 }
@@ -129,7 +129,7 @@ fn four_of_ten(trouble: &str, kind: &str) -> (Trace, TcpStream, TcpStream) {
 #[test]
 fn a_direction_stops_for_ever() {
     let (trace, client, peer) = four_of_ten("--stop-after", "stops forever");
-    // The other direction continues. When its bytes have arrived, no more bytes can arrive here.
+    // The other direction continues. Its bytes are sent later, so when they have arrived, `more` has been held back.
     send(&client, "more\n");
     send(&peer, "hi there\n");
     reads(&client, "hi there\n");

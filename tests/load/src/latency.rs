@@ -1,8 +1,8 @@
-//! Measures how long messages take from the sender to each receiver, at a fixed rate.
+//! Measures how long messages that are sent at a fixed rate take to reach each receiver.
 //!
-//! The schedule is open: each message has a time at which it is due, and its latency counts from this time, even if the
-//! load could send the message only later. Otherwise, a server that stops for a second would delay the next messages,
-//! and the measurement would omit exactly the slow ones (coordinated omission).
+//! The load is open-loop: each message is due at a fixed time, and its latency is measured from this time, even if the
+//! load generator could send the message only later. Otherwise, a server that pauses for a second would delay the next
+//! messages, and the measurement would omit exactly the slow ones (coordinated omission).
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -12,30 +12,30 @@ use anyhow::{Context, Result, ensure};
 use crate::session::{People, Session};
 use crate::wire::Wire;
 
-/// The time before the measurement, during which the messages are not counted.
+/// The time before the measurement, during which messages are not counted.
 const WARM_UP: Duration = Duration::from_millis(200);
 
 /// The longest wait before the clock is checked again, in milliseconds.
 const LOOK_AGAIN: u16 = 50;
 
-/// The longest wait if the sender's socket was full, in milliseconds.
+/// The longest wait before the next attempt to send after the sender's socket was full, in milliseconds.
 const SEND_AGAIN: u16 = 1;
 
-/// The latencies of all deliveries.
+/// The result of a measurement.
 #[derive(Clone, Copy, Debug)]
 pub struct Outcome {
-    /// The latency that half of the deliveries do not exceed, in seconds.
+    /// The median latency of the deliveries, in seconds.
     pub p50: f64,
-    /// The latency that 99 percent of the deliveries do not exceed, in seconds.
+    /// The 99th percentile of the latencies, in seconds.
     pub p99: f64,
     /// The number of deliveries that were counted.
     pub deliveries: usize,
 }
 
-/// Sends `rate` messages per second for `time`, from one person to all `receivers`.
+/// For `time`, sends `rate` messages per second from one person to all `receivers`.
 ///
 /// # Errors
-/// Returns an error if a receiver receives a wrong message, or receives no message, or is disconnected.
+/// Returns an error if a receiver receives a wrong message or no message, or is disconnected.
 pub fn measure(
     address: SocketAddr,
     wire: Wire,

@@ -1,7 +1,7 @@
 //! The messages that were sent, and the receivers that are still waiting for them. Every byte that arrives is compared
 //! with the expected byte.
 //!
-//! All messages in one wire format have the same length. So a ring holds the messages in flight in the form in which
+//! All messages in one wire format have the same length. So a ring buffer can hold the messages in flight exactly as
 //! other people must receive them, and each check is a single memory comparison.
 
 use anyhow::Result;
@@ -9,35 +9,35 @@ use anyhow::Result;
 use crate::mistake::{Found, Mistake};
 use crate::wire::{Frame, SENDER_DIGITS, WORD};
 
-/// Stands for the number of the next message, if a receiver must not receive the sender's messages.
+/// In [`Ear::next`], marks a sender whose messages the receiver must not receive.
 const NEVER: u64 = u64::MAX;
 
 /// The maximum number of missing messages that an error names.
 const MOST_NAMED: usize = 3;
 
-/// The messages of all senders.
+/// The messages from all senders.
 pub struct Ledger {
     message_len: usize,
     sender_at: usize,
     /// The maximum number of messages in flight from one sender.
     window: u64,
-    /// The number of messages that are kept for each sender. This number is higher than `window`, so that an old
-    /// message is not mistaken for a new one.
+    /// The number of messages that are kept for each sender. This number is higher than `window` so that an old message
+    /// is not mistaken for a new one.
     ring: usize,
-    /// `ring` messages of each sender, as others receive them.
+    /// The last `ring` messages from each sender, as other people receive them.
     heard: Vec<u8>,
     /// The number of receivers that are still waiting for each message in `heard`.
     unheard: Vec<u32>,
     senders: Vec<Sender>,
-    /// The notices that people have joined, or have been disconnected because they do not read. Each notice may arrive
-    /// once, between messages.
+    /// The notices that say that people have joined or were disconnected because they do not read. Each notice may
+    /// arrive once, between messages.
     notices: Vec<Vec<u8>>,
     listeners: u32,
     deliveries: u64,
 }
 
 struct Sender {
-    /// The last message, as it was sent, with its number.
+    /// The sender's last message as it was sent, including its number.
     spoken: Vec<u8>,
     word_at: usize,
     said: u64,
@@ -46,14 +46,14 @@ struct Sender {
 
 /// The state of one receiver.
 pub struct Ear {
-    /// The number of the next message from each sender.
+    /// The number of the next message expected from each sender.
     pub(crate) next: Vec<u64>,
     notices: Vec<bool>,
 }
 
 impl Ledger {
-    /// Creates a ledger for senders whose messages are framed as `spoken`. Each message is received by `listeners`
-    /// people, framed as `heard`. At most `window` messages of a sender are in flight.
+    /// Creates a ledger. Each sender sends its messages in its frame from `spoken`, and `listeners` people receive them
+    /// in its frame from `heard`. At most `window` messages from a sender are in flight.
     ///
     /// # Errors
     /// Returns an error if there are too many listeners or messages.
@@ -91,8 +91,8 @@ impl Ledger {
         })
     }
 
-    /// Returns the initial state of receiver `number`. A receiver does not receive its own messages unless the wire
-    /// format `echoes`.
+    /// Returns the initial state of receiver `number`. Unless `echoes` is true, a receiver does not receive its own
+    /// messages.
     pub fn ear(&self, number: usize, echoes: bool) -> Ear {
         let mut next = vec![0; self.senders.len()];
         if number < next.len() && !echoes {
@@ -183,8 +183,8 @@ impl Ledger {
         Some(self.notices[at].len())
     }
 
-    /// Names the mistake that the message at the beginning of `bytes` shows. `bytes` also contains what has arrived
-    /// since, so that a message that is late can be told from a message that is lost.
+    /// Returns the mistake that the message at the beginning of `bytes` reveals. `bytes` also contains what has arrived
+    /// since, so that a late message can be distinguished from a lost one.
     pub fn mistake(&self, ear: &Ear, name: &str, bytes: &[u8]) -> Found {
         let got = &bytes[..bytes.len().min(self.message_len)];
         let found = |mistake, sentence| Found { mistake, sentence };
@@ -195,7 +195,7 @@ impl Ledger {
         let next = ear.next[sender];
         let Ok(number) = word.parse::<u64>() else {
             let word = word.trim_start_matches('0');
-            let what = format!("{name} received the message \"{word}\" of p{sender:04} again");
+            let what = format!("{name} received the message \"{word}\" from p{sender:04} again");
             return found(Mistake::Twice, what);
         };
         if next == NEVER {
@@ -203,11 +203,12 @@ impl Ledger {
             return found(Mistake::Own, what);
         }
         if number < next {
-            let what = format!("{name} received message {number} of p{sender:04} again");
+            let what = format!("{name} received message {number} from p{sender:04} again");
             return found(Mistake::Twice, what);
         }
         if number == next {
-            let what = format!("{name} received message {number} of p{sender:04} with other bytes");
+            let what =
+                format!("{name} received message {number} from p{sender:04} with different bytes");
             return found(Mistake::Changed, what);
         }
         let mut expected = vec![b'0'; WORD];
@@ -217,11 +218,11 @@ impl Ledger {
         let mistake = if is_late { Mistake::OutOfOrder } else { Mistake::Lost };
         let instead = if is_late { "before" } else { "instead of" };
         let what =
-            format!("{name} received message {number} of p{sender:04} {instead} message {next}");
+            format!("{name} received message {number} from p{sender:04} {instead} message {next}");
         found(mistake, what)
     }
 
-    /// Returns the sender's number and the word of a message that has a sender's frame.
+    /// Returns the sender's number and the word of a message, if the message has the frame of one of the senders.
     fn parse<'a>(&self, message: &'a [u8]) -> Option<(usize, &'a str)> {
         let text = std::str::from_utf8(message.get(self.sender_at..)?).ok()?;
         let sender: usize = text.get(..SENDER_DIGITS)?.parse().ok()?;
@@ -234,12 +235,12 @@ impl Ledger {
         is_framed.then_some((sender, text.get(SENDER_DIGITS + 1..)?.get(..WORD)?))
     }
 
-    /// Describes the messages for which a receiver is still waiting.
+    /// Describes the messages that a receiver is still waiting for.
     pub fn waits_for(&self, ear: &Ear) -> String {
         let next = ear.next.iter().zip(&self.senders).enumerate();
         let waits = next.filter(|(_, (next, sender))| **next < sender.said);
         let waits: Vec<_> =
-            waits.map(|(number, (next, _))| format!("{next} of p{number:04}")).collect();
+            waits.map(|(number, (next, _))| format!("{next} from p{number:04}")).collect();
         let more = waits.len().saturating_sub(MOST_NAMED);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let named = &waits[..waits.len().min(MOST_NAMED)];
@@ -252,7 +253,7 @@ impl Ledger {
     }
 }
 
-/// Returns the position of a message in the ring of its sender.
+/// Returns a message's position in its sender's ring buffer.
 fn place(message: u64, ring: usize) -> usize {
     usize::try_from(message % ring as u64).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! The load of a benchmark, and the relay that shows the limit of the machine.
+//! The benchmark's load generator, and the relay that shows the machine's limit.
 //!
 //! This package is always optimized (see the profile in the kit's `Cargo.toml`), so that a debug build of `cargo lab`
 //! measures the servers and not itself.
@@ -7,15 +7,15 @@
 //! |--------------|---------------------------------------------------------------------|
 //! | `throughput` | senders who send as fast as the slowest receiver allows             |
 //! | `latency`    | one sender who sends at a fixed rate, whatever the server does      |
-//! | `session`    | people in a conversation: sends, receives, and checks every byte    |
+//! | `session`    | people in a conversation: they send, receive, and check every byte  |
 //! | `people`     | people who connect and join                                         |
 //! | `ledger`     | the messages and the receivers that wait for them; checks each byte |
-//! | `mistake`    | names the mistake that a wrong message shows                        |
-//! | `wire`       | the parts of the four wire formats that the load needs              |
-//! | `relay`      | the limit: a program that only passes on bytes                      |
-//! | `processors` | the processors on which the load and the servers run                |
+//! | `mistake`    | the mistakes that wrong messages reveal                             |
+//! | `wire`       | the parts of the four wire formats that the load generator needs    |
+//! | `relay`      | the upper limit: a program that only passes bytes on                |
+//! | `processors` | the processors on which the load generator and the servers run      |
 //!
-//! The load needs Linux, because it uses epoll.
+//! The load generator needs Linux, because it uses epoll.
 
 #![cfg(target_os = "linux")]
 

@@ -1,8 +1,8 @@
-//! Names the mistake that a wrong message shows.
+//! The mistakes that wrong messages reveal.
 
 use std::fmt;
 
-/// A mistake of a server in the delivery of messages.
+/// A mistake that a server makes when it delivers messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mistake {
     /// The server has not delivered a message.
@@ -11,7 +11,7 @@ pub enum Mistake {
     Twice,
     /// The server has delivered a sender's messages in the wrong order.
     OutOfOrder,
-    /// The server has sent a message to its own sender, which this wire format forbids.
+    /// The server has sent a message back to its sender, which this wire format forbids.
     Own,
     /// The server has delivered bytes that nobody sent.
     Changed,

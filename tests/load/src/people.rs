@@ -1,4 +1,4 @@
-//! Connects people, and waits until all have joined.
+//! Connects people and waits until all of them have joined.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -9,22 +9,23 @@ use memchr::memmem;
 
 use crate::wire::{Frame, Joined, Joining, ROOM, Wire};
 
-/// The maximum time for which nothing arrives at a person who waits for something.
+/// A person who is waiting for something gives up if nothing arrives for this long.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The maximum time until all have connected and joined, in addition to [`FOR_EACH`].
+/// The time limit for everyone to connect and join, in addition to [`FOR_EACH`].
 const ALL_IN: Duration = Duration::from_mins(1);
 
-/// The additional time for each person. In lab 2, ten thousand people who join cause fifty million messages.
+/// The additional time for each person. When ten thousand people join in lab 2, the server sends fifty million
+/// messages.
 const FOR_EACH: Duration = Duration::from_millis(20);
 
 /// The time after which the probe is sent again, because a receiver may have joined after the last probe.
 const PROBE_AGAIN: Duration = Duration::from_millis(50);
 
-/// The maximum number of people in a room of lab 4 while nobody talks.
+/// The maximum number of people in a lab 4 room when nobody talks.
 const ROOM_FOR: usize = 100;
 
-/// The maximum number of people. With more, their names would not have the same length.
+/// The maximum number of people. With more people, their names would not all have the same length.
 pub const MOST_PEOPLE: usize = 10_000;
 
 /// A connected client.
@@ -38,11 +39,11 @@ pub struct Person {
     /// The received bytes that have not been processed yet.
     pub(crate) unread: Vec<u8>,
     room: String,
-    /// The end of all waiting.
+    /// The time at which all waiting ends.
     deadline: Instant,
 }
 
-/// Connects people, and waits until all have joined. In lab 4, people join rooms of 100 people each.
+/// Connects people and waits until all of them have joined. In lab 4, people join rooms of 100 people each.
 ///
 /// # Errors
 /// Returns an error if a client cannot join.
@@ -60,10 +61,10 @@ pub fn arrive(address: SocketAddr, wire: Wire, count: usize) -> Result<Vec<Perso
 
 /// Connects people and waits until everyone receives messages from the first `senders` of them.
 ///
-/// A successful connect does not show whether the client has joined, and the notices about other joins must not be
+/// A successful connection does not show whether the client has joined, and the notices about other joins must not be
 /// mistaken for messages. So the first client sends messages until each of the other clients has received a message.
-/// Then every sender sends one last message. When these last messages have arrived, no other messages are still on
-/// their way, except notices.
+/// Then every sender sends one last message. When these last messages have arrived, no messages other than notices are
+/// still in flight.
 ///
 /// # Errors
 /// Returns an error if a client cannot join or does not receive a sender's messages.
@@ -94,7 +95,7 @@ pub fn gather(
         if heard.is_none() {
             let missing = all.clone().find(|(_, fence)| end_of(&person.unread, fence).is_none());
             let sender = missing.map_or(0, |(sender, _)| sender);
-            bail!("{} did not receive a message of p{sender:04}", person.name);
+            bail!("{} did not receive a message from p{sender:04}", person.name);
         }
     }
     Ok(people)
@@ -195,7 +196,7 @@ impl Person {
     }
 
     /// Reads until `end` finds the end of the expected bytes, and returns all bytes up to that point. Returns `None` if
-    /// nothing arrives for the time `patience`, or if the end does not arrive before the deadline of this person.
+    /// nothing arrives for `patience`, or if the end does not arrive before this person's deadline.
     fn wait_for(
         &mut self,
         patience: Duration,
@@ -224,7 +225,7 @@ impl Person {
         }
     }
 
-    /// Appends everything that arrives within this time to `bytes`, up to a limit.
+    /// Appends to `bytes` everything that arrives within `time`, up to a limit.
     ///
     /// # Errors
     /// Returns an error if the connection cannot be read.
@@ -247,7 +248,7 @@ impl Person {
         Ok(())
     }
 
-    /// Discards everything that has arrived. Returns whether there was anything.
+    /// Discards everything that has arrived. Returns whether anything had arrived.
     ///
     /// # Errors
     /// Returns an error if the server has closed the connection.
@@ -270,7 +271,7 @@ impl Person {
 /// Returns whether the server has closed the connection of a person who has not read for a while.
 ///
 /// # Errors
-/// Returns any connection error, except the end of the connection.
+/// Returns any connection error except a connection reset.
 pub fn was_disconnected(mut person: Person) -> Result<bool> {
     /// More bytes than the buffers of two sockets can hold in total.
     const MOST: usize = 64 * 1024 * 1024;

@@ -1,7 +1,8 @@
-//! The processors on which the load and the servers run.
+//! The processors on which the load generator and the servers run.
 //!
-//! The scheduler sometimes puts the load and a server on the same processor for a whole run, which halves the rates of
-//! that run. So the load always runs on the first processor, and the server runs on all other processors.
+//! The scheduler sometimes puts the load generator and a server on the same processor for a whole run, which halves the
+//! rates in that run. So the load generator always runs on the first processor, and the server runs on all other
+//! processors.
 
 use anyhow::Result;
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
@@ -27,27 +28,27 @@ impl Processors {
         self.0.len()
     }
 
-    /// Moves this thread, and the threads and programs that it will start, to the first processor.
+    /// Makes this thread, and the threads and programs that it starts later, run on the first processor.
     ///
     /// # Errors
-    /// Returns an error if the system does not allow the choice of processors.
+    /// Returns an error if the system does not allow this thread to choose its processors.
     pub fn use_first(&self) -> Result<()> {
         use_only(&self.0[..self.0.len().min(1)])
     }
 
-    /// Moves this thread, and the threads and programs that it will start, to all processors except the first. On a
-    /// machine with one processor, this call has no effect.
+    /// Makes this thread, and the threads and programs that it starts later, run on all processors except the first. On
+    /// a machine with one processor, this call has no effect.
     ///
     /// # Errors
-    /// Returns an error if the system does not allow the choice of processors.
+    /// Returns an error if the system does not allow this thread to choose its processors.
     pub fn use_others(&self) -> Result<()> {
         use_only(self.0.get(1..).unwrap_or_default())
     }
 
-    /// Lets this thread, and the threads and programs that it will start, use all processors again.
+    /// Lets this thread, and the threads and programs that it starts later, use all processors again.
     ///
     /// # Errors
-    /// Returns an error if the system does not allow the choice of processors.
+    /// Returns an error if the system does not allow this thread to choose its processors.
     pub fn use_all(&self) -> Result<()> {
         use_only(&self.0)
     }

@@ -1,9 +1,9 @@
 //! The upper limit: the rate that a chat could reach on this machine if it only passed bytes on.
 //!
 //! The relay has one thread and does not apply the rules of any lab. After each wake-up, it reads from all ready
-//! connections and then makes one send to each receiver. With plain sockets, this is the minimum number of system
-//! calls. The relay does only what every server must do: it keeps messages whole, can skip the speaker, and disconnects
-//! a peer that does not read.
+//! connections and then sends once to each receiver. With plain sockets, this is the minimum number of system calls.
+//! The relay does only what every server must do: it keeps messages whole, can leave out the sender, and disconnects a
+//! peer that does not read.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -17,7 +17,7 @@ use socket2::{Domain, Socket, Type};
 /// The maximum backlog of a peer, in bytes: the same as in the labs.
 const MAX_BACKLOG: usize = 1024 * 1024;
 
-/// The maximum number of connections that wait to be accepted: the same as in the labs.
+/// The maximum number of connections waiting to be accepted: the same as in the labs.
 const BACKLOG: i32 = 4096;
 
 /// The maximum number of bytes per read.
@@ -26,7 +26,7 @@ const READ: usize = 64 * 1024;
 /// The maximum number of events per wake-up.
 const EVENTS: usize = 1024;
 
-/// The epoll data of the listener, which is not a peer.
+/// The epoll data of the listener; the epoll data of a peer is its number.
 const LISTENER: u64 = u64::MAX;
 
 /// How the relay works.
@@ -34,7 +34,7 @@ const LISTENER: u64 = u64::MAX;
 pub struct Options {
     /// The length of a message, in bytes.
     pub message_len: usize,
-    /// Whether the speaker receives its own messages.
+    /// Whether a sender receives its own messages.
     pub echo: bool,
 }
 
@@ -55,12 +55,12 @@ struct Relay {
     batch: Vec<u8>,
 }
 
-/// Listens on the port, and passes messages on until the process is killed.
+/// Listens on the port and passes messages on until the process is killed.
 ///
 /// # Errors
-/// Returns an error if the relay cannot listen, or has too many connections.
+/// Returns an error if the relay cannot listen or has too many connections.
 pub fn run(port: u16, options: Options) -> Result<()> {
-    // The standard library's listener has too short a backlog for a thousand people who connect at the same time.
+    // The backlog of the standard library's listener is too short for a thousand people who connect at the same time.
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into())?;
     socket.listen(BACKLOG)?;

@@ -1,6 +1,6 @@
 //! People in a conversation: they send, receive, and check every byte that arrives.
 //!
-//! The load has one thread, so that it uses at most one processor and leaves the rest to the server.
+//! The load generator has only one thread so that it uses at most one processor and leaves the others to the server.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
@@ -20,23 +20,23 @@ use crate::wire::Wire;
 /// If nothing arrives for this long, something was lost.
 const STALLED: Duration = Duration::from_secs(5);
 
-/// The maximum time from the last message that is sent to the last message that arrives.
+/// The maximum time from sending the last message until the last message arrives.
 const SETTLES: Duration = Duration::from_secs(20);
 
-/// The time for which a receiver that has received a wrong message goes on reading. If the expected message arrives in
-/// this time, it was not lost.
+/// How long a receiver continues to read after it has received a wrong message. If the expected message arrives in this
+/// time, it was not lost.
 const LATE: Duration = Duration::from_millis(300);
 
-/// The maximum number of bytes per read, which is more than are ever in flight to one receiver.
+/// The maximum number of bytes per read. This is more than is ever in flight to one receiver.
 const READ: usize = 256 * 1024;
 
 /// The maximum number of events per wake-up.
 const EVENTS: usize = 1024;
 
-/// The epoll data of the timer, which is not a receiver.
+/// The epoll data of the timer; the epoll data of a receiver is its number.
 const TIMER: u64 = u64::MAX;
 
-/// The number of people.
+/// The numbers of people in a session.
 #[derive(Clone, Copy, Debug)]
 pub struct People {
     /// The number of people who send.
@@ -55,11 +55,11 @@ pub struct Session {
     timer: Option<TimerFd>,
     receivers: Vec<Receiver>,
     deaf: Vec<Person>,
-    /// The bytes of each sender that its socket has not accepted yet.
+    /// For each sender, the bytes that its socket has not accepted yet.
     unsent: Vec<Vec<u8>>,
     events: Vec<EpollEvent>,
     bytes: Vec<u8>,
-    /// The number of deliveries after the last turn in which something arrived, and the time of this turn.
+    /// The number of deliveries when something last arrived, and the time at which it arrived.
     progress: (u64, Instant),
     stopped: Option<Instant>,
 }
@@ -72,7 +72,8 @@ struct Receiver {
 }
 
 impl Session {
-    /// Connects the people, and waits until all have joined. At most `window` messages of a sender will be in flight.
+    /// Connects the people and waits until all of them have joined. At most `window` messages from a sender will be in
+    /// flight.
     ///
     /// # Errors
     /// Returns an error if a client cannot join.
@@ -105,7 +106,8 @@ impl Session {
         })
     }
 
-    /// Ends each later turn at the latest after this interval, with the precision of the system's timers.
+    /// From now on, each [`Session::turn`] ends after this interval at the latest, with the precision of the system's
+    /// timers.
     ///
     /// # Errors
     /// Returns an error if the system has no timer.
@@ -117,19 +119,19 @@ impl Session {
         Ok(())
     }
 
-    /// Makes a sender say its next message, unless too many of its messages are in flight. Returns whether it was said.
+    /// Queues a sender's next message, unless too many of its messages are in flight. Returns whether it was queued.
     pub fn say(&mut self, sender: usize) -> bool {
         self.ledger.say(sender, &mut self.unsent[sender])
     }
 
-    /// Makes each sender say all messages that it may send now.
+    /// For each sender, queues all messages that it may send now.
     pub fn say_all(&mut self) {
         for sender in 0..self.unsent.len() {
             while self.say(sender) {}
         }
     }
 
-    /// Notes that no more messages will be said, so that the messages in flight must arrive soon.
+    /// Notes that no more messages will be queued, so the messages in flight must arrive soon.
     pub fn stop(&mut self) {
         self.stopped.get_or_insert_with(Instant::now);
     }
@@ -157,8 +159,8 @@ impl Session {
         Ok(is_held_up)
     }
 
-    /// Waits until something arrives, but at most for `milliseconds`, and checks everything that has arrived. Calls
-    /// `heard` with the numbers of the first sender's messages that a receiver has received.
+    /// Waits until something arrives, but for at most `milliseconds`, and checks everything that has arrived. Calls
+    /// `heard` with the numbers of the messages that a receiver has received from the first sender.
     ///
     /// # Errors
     /// Returns [`Found`] if a receiver receives a wrong message, or if nothing has arrived for a long time. Returns

@@ -11,7 +11,7 @@ use crate::session::{People, Session};
 use crate::wire::Wire;
 
 /// The maximum number of messages in flight from one sender. If the slowest receiver lags behind the sender by this
-/// number of messages, the sender waits.
+/// many messages, the sender waits.
 pub const WINDOW: u64 = 64;
 
 /// The time before the measurement, during which buffers grow and threads start.
@@ -20,7 +20,7 @@ const WARM_UP: Duration = Duration::from_millis(200);
 /// The longest wait before the clock is checked again, in milliseconds.
 const LOOK_AGAIN: u16 = 50;
 
-/// The longest wait if a sender's socket was full, in milliseconds.
+/// The longest wait before the next attempt to send after a sender's socket was full, in milliseconds.
 const SEND_AGAIN: u16 = 1;
 
 /// The number of bytes that must be sent to each person who does not read. The system's buffers hold about 4 MB, so a
@@ -37,7 +37,7 @@ pub struct Outcome {
     pub rate: f64,
     /// The server's processor time, in seconds per second.
     pub server_cpu: f64,
-    /// The load's own processor time, in seconds per second.
+    /// The load generator's processor time, in seconds per second.
     pub own_cpu: f64,
     /// The number of bytes that were sent to each receiver.
     pub sent: u64,
@@ -53,11 +53,11 @@ struct Reading {
     own_cpu: Duration,
 }
 
-/// Puts a load on the server at `address` for `time`. `server_cpu` returns the processor time that the server has used
+/// Puts the server at `address` under load for `time`. `server_cpu` returns the processor time that the server has used
 /// so far.
 ///
 /// # Errors
-/// Returns an error if a receiver receives a wrong message, or receives no message, or is disconnected.
+/// Returns an error if a receiver receives a wrong message or no message, or is disconnected.
 pub fn measure(
     address: SocketAddr,
     wire: Wire,

@@ -1,22 +1,21 @@
-//! The parts of the four wire formats that the load needs: how to join, what a speaker sends, and
-//! what others receive.
+//! The parts of the four wire formats that the load generator needs: how to join, what to send, and what others
+//! receive.
 
 use anyhow::{Context, Result};
 
 /// The length of a message's text, in bytes.
 pub const TEXT: usize = 64;
 
-/// The number of digits in the sender's number, with which each text begins.
+/// The number of digits in the sender's number at the beginning of each text.
 pub const SENDER_DIGITS: usize = 4;
 
-/// The length of the word after the sender's number, in bytes. The word is either the number of the message or its
-/// purpose.
+/// The length of the word after the sender's number, in bytes. The word is either the message's number or its purpose.
 pub const WORD: usize = 12;
 
-/// The room of lab 4 in which people talk.
+/// The lab 4 room in which people talk.
 pub const ROOM: &str = "bench";
 
-/// The wire format of a lab or, for the relay, messages of the same length in no particular format.
+/// The wire format of a lab. For the relay, messages have the same length but no particular format.
 #[derive(Clone, Copy)]
 pub struct Wire {
     /// The lab's number.
@@ -52,7 +51,7 @@ pub enum Joining {
     },
 }
 
-/// The values that a client gets in the reply to its request and that its messages must contain.
+/// The values that a client receives in the reply to its request and that its messages must contain.
 #[derive(Clone)]
 pub struct Joined {
     room_ref: String,
@@ -83,13 +82,13 @@ impl Joined {
 }
 
 impl Wire {
-    /// Returns the format for the relay, with messages of the same length as in this format.
+    /// Returns the relay's format, with messages of the same length as in this format.
     #[must_use]
     pub fn relayed(self) -> Self {
         Self { is_relayed: true, ..self }
     }
 
-    /// Returns whether the speaker receives its own messages.
+    /// Returns whether a sender receives its own messages.
     pub fn echoes(self) -> bool {
         matches!(self.number, 2 | 4)
     }
@@ -110,7 +109,7 @@ impl Wire {
         format!("JOIN_CHATROOM: {room}\nCLIENT_IP: 0\nPORT: 0\nCLIENT_NAME: {name}\n")
     }
 
-    /// Returns the frame that a speaker sends around its text.
+    /// Returns the frame that a sender puts around its text.
     pub fn spoken(self, name: &str, joined: &Joined) -> Frame {
         let Joined { room_ref, join_id } = joined;
         match self.number {
@@ -140,14 +139,14 @@ impl Wire {
         }
     }
 
-    /// Returns the message that all members receive when a member has joined. The message is empty if the wire format
-    /// has no such message.
+    /// Returns the message that all members receive when a member has joined. Returns an empty message if the wire
+    /// format has none.
     pub fn greeting(self, name: &str, joined: &Joined) -> Vec<u8> {
         self.notice(name, joined, "joined!", "has joined this chatroom.")
     }
 
-    /// Returns the message that the other members receive when a member is disconnected. The message is empty if the
-    /// wire format has no such message.
+    /// Returns the message that the other members receive when a member is disconnected. Returns an empty message if
+    /// the wire format has none.
     pub fn farewell(self, name: &str, joined: &Joined) -> Vec<u8> {
         self.notice(name, joined, "left!", "has left this chatroom.")
     }
@@ -172,7 +171,7 @@ impl Frame {
         Self { before: before.into(), after: after.into() }
     }
 
-    /// Returns a complete message from a sender, with a word of [`WORD`] bytes.
+    /// Returns a complete message from a sender, with `word` padded to [`WORD`] bytes.
     pub fn around(&self, sender: usize, word: &str) -> Vec<u8> {
         let head = format!("{sender:0SENDER_DIGITS$} {word:0>WORD$} ");
         let filling = b"the quick brown fox jumps over the lazy dog and runs away";

@@ -1,7 +1,7 @@
-//! The benchmark: measures servers and a bare relay in turn, under the load of the package `load`.
+//! The benchmark: measures servers and a bare relay in turn, under load from the package `load`.
 //!
-//! Every value is also compared with the value of the relay in the same round, because other programs on the machine
-//! slow down both. The relay shows the limit of the machine: what a server could reach if it only passed bytes on.
+//! Every value is also compared with the relay's value in the same round, because other programs on the machine slow
+//! down both. The relay shows the machine's limit: the values that a server could reach if it only passed bytes on.
 
 pub mod plan;
 pub mod results;

@@ -11,18 +11,18 @@ pub enum Part {
     Throughput,
     /// The time from the sender to each receiver, at a fixed rate.
     Latency,
-    /// The memory and the threads for each idle connection.
+    /// The memory and the number of threads per idle connection.
     Idle,
-    /// The time until many people have connected and joined.
+    /// The time that it takes for many people to connect and join.
     Connect,
-    /// Messages delivered per second beside people who do not read.
+    /// Messages delivered per second while some other people do not read.
     Deaf,
 }
 
-/// One measurement, for which a server is started, put under load, and ended.
+/// One measurement. A server is started, put under load, and stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measurement {
-    /// Some people send as fast as the slowest receiver allows.
+    /// Some people send messages as fast as the slowest receiver allows.
     Throughput {
         /// The number of people who send.
         senders: usize,
@@ -40,23 +40,23 @@ pub enum Measurement {
     Arrival {
         /// The number of people.
         people: usize,
-        /// Whether the memory and the threads are measured.
+        /// Whether to measure the memory and the number of threads.
         idle: bool,
-        /// Whether the time is measured.
+        /// Whether to measure the time.
         connect: bool,
     },
 }
 
-/// The number of messages per second for the latency.
+/// The number of messages per second when the latency is measured.
 pub const LATENCY_RATE: u32 = 200;
 
-/// The number of people for the time to connect.
+/// The number of people who connect when the time to connect is measured.
 const ARRIVING: usize = 1000;
 
-/// The number of senders and receivers for the throughput.
+/// The numbers of senders and receivers in the throughput measurements.
 const TALKING: [(usize, usize); 3] = [(1, 100), (1, 1000), (10, 100)];
 
-/// The number of receivers for the latency, and for the throughput beside people who do not read.
+/// The number of receivers when the latency is measured, or the throughput with people who do not read.
 const LISTENING: usize = 100;
 
 /// The number of people who do not read.
@@ -69,18 +69,18 @@ pub struct Plan {
     pub lab: u32,
     /// The number of rounds. In each round, every server is measured once.
     pub rounds: usize,
-    /// The duration of a measurement of a rate or a latency.
+    /// The duration of each rate or latency measurement.
     pub time: Duration,
     /// The measurements, in order.
     pub measurements: Vec<Measurement>,
 }
 
-/// The parts of a benchmark, and the number of people.
+/// The parts of a benchmark and the numbers of people.
 #[derive(Clone, Debug)]
 pub struct Extent {
-    /// The parts, or none for all parts.
+    /// The parts to measure. If empty, all parts are measured.
     pub parts: Vec<Part>,
-    /// The number of people for the idle connections.
+    /// The number of idle connections.
     pub idle: usize,
     /// The maximum number of people in the other measurements.
     pub people: usize,
@@ -125,7 +125,7 @@ impl Extent {
 }
 
 impl Measurement {
-    /// Returns the number of people.
+    /// Returns the number of people who take part.
     pub fn people(self) -> usize {
         match self {
             Self::Throughput { receivers, deaf, .. } => receivers + deaf,
@@ -141,7 +141,7 @@ impl Measurement {
                 format!("{senders} × {}", number(receivers))
             }
             Self::Throughput { senders, receivers, deaf } => {
-                format!("{senders} × {} beside {deaf} who do not read", number(receivers))
+                format!("{senders} × {} with {deaf} who do not read", number(receivers))
             }
             Self::Latency { receivers } => {
                 format!("{LATENCY_RATE} messages/s to {receivers} people")
@@ -150,7 +150,7 @@ impl Measurement {
         }
     }
 
-    /// Returns the quantities that the measurement yields, without values.
+    /// Returns the quantities that are measured, without values.
     pub fn quantities(self) -> Vec<Quantity> {
         let of = |id: &str, title: String, unit| Quantity::new(id.to_owned(), title, unit);
         match self {
@@ -170,7 +170,7 @@ impl Measurement {
             Self::Arrival { people, idle, connect } => {
                 let (people, mut all) = (number(people), Vec::new());
                 if idle {
-                    let each = |what| format!("{what} for each of {people} idle connections");
+                    let each = |what| format!("{what} per connection, {people} idle connections");
                     all.push(of("idle-memory", each("memory"), Unit::Bytes));
                     all.push(of("idle-threads", each("threads"), Unit::Count));
                 }
@@ -184,7 +184,7 @@ impl Measurement {
     }
 }
 
-/// Returns a number with a comma before the last three of more than three digits.
+/// Formats a number with a comma as the thousands separator.
 fn number(number: usize) -> String {
     if number < 1000 {
         return number.to_string();

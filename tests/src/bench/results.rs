@@ -42,28 +42,28 @@ pub struct Results {
     pub lab: u32,
     /// The number of rounds.
     pub rounds: usize,
-    /// The duration of each measurement of a rate or a latency, in seconds.
+    /// The duration of each rate or latency measurement, in seconds.
     pub seconds: f64,
-    /// The number of processors that the load and a server share.
+    /// The number of processors that the load generator and the server share.
     pub processors: usize,
     /// The quantities, in the order in which they were measured.
     pub quantities: Vec<Quantity>,
-    /// The servers that were not measured, and why.
+    /// The servers whose measurements failed, and why.
     pub faults: Vec<Fault>,
-    /// Facts that a reader of the values should know.
+    /// Facts that readers should know when they interpret the values.
     pub notes: Vec<String>,
 }
 
 /// One quantity.
 #[derive(Clone, Debug)]
 pub struct Quantity {
-    /// A short name for programs, such as `rate-1x100`.
+    /// A short machine-readable name, such as `rate-1x100`.
     pub id: String,
-    /// The name for people.
+    /// The human-readable name.
     pub title: String,
     /// The unit of the values.
     pub unit: Unit,
-    /// The values of each server. The relay is the first.
+    /// The values of each server. The relay comes first.
     pub series: Vec<Series>,
 }
 
@@ -72,11 +72,11 @@ pub struct Quantity {
 pub struct Series {
     /// The name of the server.
     pub server: String,
-    /// The value of each round, or `None` if the server stopped delivering messages because of people who do not read.
+    /// One value per round. A value is `None` if people who did not read made the server stop delivering messages.
     pub values: Vec<Option<f64>>,
 }
 
-/// A server that was not measured to the end.
+/// A server whose measurements were not completed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// The name of the server.
@@ -85,14 +85,14 @@ pub struct Fault {
     pub during: String,
     /// What happened.
     pub what: String,
-    /// Whether the server is the student's and is not written yet.
+    /// Whether this is the student's server and is not written yet.
     pub is_unwritten: bool,
 }
 
-/// The median and the extremes of some values.
+/// The median, the minimum, and the maximum of some values.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spread {
-    /// The median. For an even count, the median is the larger of the two middle values.
+    /// The median. If the number of values is even, the median is the larger of the two middle values.
     pub median: f64,
     /// The smallest value.
     pub least: f64,
@@ -145,8 +145,8 @@ impl Quantity {
         }
     }
 
-    /// Returns the ratios of a server's values to the relay's values in the same rounds, unless the server is the
-    /// relay.
+    /// Returns the spread of this ratio, or `None` for the relay: the server's value, divided by the relay's value in
+    /// the same round.
     pub fn to_relay(&self, series: &Series) -> Option<Spread> {
         let relay = self.series.iter().find(|one| one.server == RELAY)?;
         if series.server == RELAY { None } else { Spread::of(series.ratios(relay)) }
@@ -154,8 +154,8 @@ impl Quantity {
 }
 
 impl Results {
-    /// Returns the spread of the ratios of a server's rate beside people who do not read to the same server's rate
-    /// without them, if both were measured.
+    /// If both rates were measured, returns the spread of this ratio: the server's rate with people who do not read,
+    /// divided by its rate without them.
     pub fn to_own_rate(&self, quantity: &Quantity, series: &Series) -> Option<Spread> {
         let people = quantity.id.strip_prefix("deaf-")?.rsplit_once('-')?.0;
         let rate = self.quantities.iter().find(|one| one.id == format!("rate-{people}"))?;
@@ -163,7 +163,7 @@ impl Results {
         Spread::of(series.ratios(own))
     }
 
-    /// Removes the values of a server that was not measured to the end.
+    /// Removes the values of a server whose measurements were not completed.
     pub fn remove(&mut self, server: &str) {
         for quantity in &mut self.quantities {
             quantity.series.retain(|series| series.server != server);

@@ -20,40 +20,42 @@ use crate::journal::unwritten::unwritten_stages;
 use crate::journal::visible::visible;
 use crate::system::usage;
 
-/// If the load uses more than this share of its processor, it may limit the rates.
+/// If the load generator uses more than this share of its processor, it may limit the measured rates.
 const BUSY: f64 = 0.97;
 
 /// A server whose processor time does not change for this long has finished its work.
 const RESTED: Duration = Duration::from_millis(100);
 
-/// The maximum time until a server has finished its work.
+/// The maximum time to wait for a server to finish its work.
 const RESTS: Duration = Duration::from_secs(10);
 
-/// The number of bytes that should be sent to people who do not read, because a server cannot notice them earlier.
+/// The number of bytes to send to people who do not read. After fewer bytes, a server cannot notice that they do not
+/// read.
 const NOTICEABLE: u64 = 4 * 1024 * 1024;
 
-/// The number of lines that are quoted from the error output of a server.
+/// The number of lines that are quoted from a server's error output.
 const QUOTED: usize = 4;
 
-/// What one measurement yields.
+/// The results of one measurement.
 #[derive(Default)]
 struct Measured {
     /// The value of each quantity.
     values: Vec<Option<f64>>,
-    /// The processor time of the load, in seconds per second.
+    /// The processor time that the load generator used, in seconds per second.
     load: f64,
-    /// The number of people who do not read and who were disconnected, if all were sent enough.
+    /// How many of the people who do not read were disconnected, or `None` if the server did not send enough bytes to
+    /// them.
     disconnected: Option<usize>,
 }
 
-/// Runs all rounds. Calls `progress` with each step. A server that fails, or that makes a mistake in the delivery of
-/// messages, is not measured any further, and its values are removed.
+/// Runs all rounds. Calls `progress` before each measurement, with a description. If a server fails or delivers
+/// messages incorrectly, it is not measured any further, and its values are removed.
 ///
 /// # Errors
 /// Returns an error if the relay fails.
 pub fn run(plan: &Plan, contenders: &[Contender], progress: &dyn Fn(String)) -> Result<Results> {
     let processors = Processors::now()?;
-    // The servers that this thread starts inherit the choice.
+    // The servers that this thread starts inherit this choice of processors.
     processors.use_others()?;
     let results = all_rounds(plan, contenders, progress, &processors);
     processors.use_all()?;
@@ -77,14 +79,14 @@ fn all_rounds(
     };
     let mut quantities: Vec<Vec<Quantity>> =
         plan.measurements.iter().map(|one| one.quantities()).collect();
-    // The measurement, the server, and what each round has yielded.
+    // The results of each round, by measurement and server.
     let mut seen: BTreeMap<(usize, usize), Vec<Measured>> = BTreeMap::new();
     let servers = contenders.len() - 1;
     for round in 1..=plan.rounds {
         for (at, &measurement) in plan.measurements.iter().enumerate() {
             for (number, contender) in contenders.iter().enumerate() {
                 let name = contender.name();
-                // If every server has failed, the relay alone says nothing.
+                // If every server has failed, measuring only the relay is pointless.
                 let is_over = results.faults.len() == servers;
                 if is_over || results.faults.iter().any(|fault| fault.server == name) {
                     continue;
@@ -119,14 +121,14 @@ fn all_rounds(
     Ok(results)
 }
 
-/// Returns what a reader should know about the values of one server.
+/// Returns notes that help readers interpret one server's values.
 fn note(measurement: Measurement, name: &str, all: &[Measured]) -> Vec<String> {
     let Measurement::Throughput { deaf, .. } = measurement else { return Vec::new() };
     let what = measurement.name();
     let mut notes = Vec::new();
     if Spread::of(all.iter().map(|one| one.load)).is_some_and(|load| load.median > BUSY) {
         notes.push(format!(
-            "{what}, {name}: the load used its whole processor, so the rate may be limited by the load"
+            "{what}, {name}: the load generator used its whole processor, so it may limit the rate"
         ));
     }
     if deaf > 0 {
@@ -137,13 +139,15 @@ fn note(measurement: Measurement, name: &str, all: &[Measured]) -> Vec<String> {
         if let (Some(least), Some(most)) = (counted.iter().min(), counted.iter().max()) {
             let range =
                 if least == most { least.to_string() } else { format!("{least} to {most}") };
-            notes.push(format!("{what}, {name}: disconnected {range} of {deaf} in each round"));
+            notes.push(format!(
+                "{what}, {name}: disconnected {range} of {deaf} people in each round"
+            ));
         }
     }
     notes
 }
 
-/// Starts a server, measures it, and ends it.
+/// Starts a server, measures it, and stops it.
 fn measure(
     plan: &Plan,
     contender: &Contender,
@@ -159,7 +163,7 @@ fn measure(
     let mut server = Server::start(contender, plan.lab, measurement.people())
         .map_err(|error| fault(format!("{error:#}"), false))?;
     let result = server.listens().and_then(|()| {
-        // The load runs in a thread of its own, because it must run on another processor than the server.
+        // The load generator runs in its own thread, because it must run on a different processor than the server.
         thread::scope(|scope| {
             let load = scope.spawn(|| {
                 processors.use_first()?;
@@ -178,7 +182,7 @@ fn measure(
             return fault(what, true);
         }
         let mut what = format!("{error:#}");
-        // A server that delivers wrongly may also end, but only because the load has ended.
+        // A server that delivers wrong messages may also exit, but only because the load generator has stopped.
         if is_delivered_wrongly(&error) {
             return fault(what, false);
         }
@@ -252,7 +256,7 @@ fn is_delivered_wrongly(error: &anyhow::Error) -> bool {
     error.downcast_ref::<Found>().is_some_and(|found| found.mistake != Mistake::Stalled)
 }
 
-/// Waits until the server has finished its work, and no messages are on their way.
+/// Waits until the server has finished its work and no messages are in transit.
 fn rest(server: &Server, people: &mut [Person]) -> Result<()> {
     let begin = Instant::now();
     let (mut used, mut since) = (usage::cpu_time(server.pid()), Instant::now());

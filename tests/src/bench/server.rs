@@ -1,4 +1,4 @@
-//! A server under load: started, measured and ended.
+//! Starts and stops the servers that are measured.
 
 use std::env;
 use std::io::{self, PipeReader, Read};
@@ -18,10 +18,10 @@ use crate::system::companion::Companion;
 use crate::system::program::{Launch, Place, Runnable};
 use crate::system::{orphans, ports};
 
-/// The number of bytes that are kept of a server's error output.
+/// How many bytes at the beginning of a server's error output are kept.
 const KEPT: usize = 4096;
 
-/// The time until what a failing server prints has arrived.
+/// How long to wait for the last output of a failing server.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// The hidden subcommand of `cargo lab` that runs the relay.
@@ -38,7 +38,7 @@ pub enum Contender {
         name: String,
         /// The program.
         program: Runnable,
-        /// Whether the program is the student's, and may be unfinished.
+        /// Whether the program is the student's, which may be unfinished.
         is_students: bool,
     },
 }
@@ -73,7 +73,7 @@ impl Contender {
     }
 }
 
-/// A listening program, which is ended when this value is dropped.
+/// A listening program that is stopped when this value is dropped.
 pub struct Server {
     companion: Companion,
     errors: Arc<Mutex<Vec<u8>>>,
@@ -84,7 +84,7 @@ pub struct Server {
 impl Server {
     /// Starts a program with seats for this number of people.
     ///
-    /// What the program prints to stdout is discarded, because reading it would take processor time from the server.
+    /// The program's output on stdout is discarded, because reading it would take processor time away from the server.
     ///
     /// # Errors
     /// Returns an error if the program cannot be started.
@@ -102,10 +102,10 @@ impl Server {
         Ok(Self { companion, errors, address: (Ipv4Addr::LOCALHOST, port).into() })
     }
 
-    /// Waits until the program listens.
+    /// Waits until the program is listening.
     ///
     /// # Errors
-    /// Returns an error if the program ends, or does not start listening in time.
+    /// Returns an error if the program exits or does not start listening in time.
     pub fn listens(&mut self) -> Result<()> {
         let port = self.address.port();
         let begin = Instant::now();
@@ -129,7 +129,7 @@ impl Server {
         self.companion.pid()
     }
 
-    /// Waits a moment, and returns how the program has ended, if it has ended, and what it printed to stderr.
+    /// Waits briefly. Returns the program's exit status, if it has exited, and the beginning of its output on stderr.
     pub fn last_words(&mut self) -> (Option<String>, String) {
         thread::sleep(LAST_WORDS);
         let status = self.companion.status().ok().flatten().map(|status| status.to_string());
@@ -138,7 +138,7 @@ impl Server {
     }
 }
 
-/// Reads everything, so that the program never waits, and keeps the beginning.
+/// Reads all output, so that the program never blocks, but keeps only the beginning.
 fn keep(mut reader: PipeReader, kept: &Mutex<Vec<u8>>) {
     let mut bytes = [0; KEPT];
     while let Ok(count) = reader.read(&mut bytes) {

@@ -49,7 +49,7 @@ fn by_name(record: &Record) -> BTreeMap<&str, &Submission> {
     record.submissions.iter().map(|submission| (submission.name.as_str(), submission)).collect()
 }
 
-/// Returns the differences between the conditions of two gradings. These differences may explain all others.
+/// Returns how the conditions of two grading runs differ. These differences may explain all the others.
 fn conditions(old: &Record, new: &Record) -> Vec<String> {
     let control = |record: &Record| format!("{:?}", record.control).to_lowercase();
     let mut changes = Vec::new();
@@ -121,7 +121,7 @@ fn stages(submission: &Submission) -> BTreeMap<(u32, u32), (&Lab, &Stage)> {
     stages.map(|(lab, stage)| ((lab.lab, stage.stage), (lab, stage))).collect()
 }
 
-/// Returns the first lines of the report, joined into one line.
+/// Returns the reason for a stage's result, taken from its report, as a single line.
 fn reason(stage: &Stage) -> Option<String> {
     let report = stage.report.as_ref()?;
     if let Some(why) = &report.grader {

@@ -1,4 +1,4 @@
-//! Writes files in one step, so that they are always complete, even if the grading is stopped.
+//! Writes files atomically, so that they are always complete, even if the grading is stopped.
 
 use std::fs::Permissions;
 use std::io::{BufWriter, Write};

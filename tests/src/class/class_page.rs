@@ -1,4 +1,4 @@
-//! A class's page, with a row for each submission and a column for each stage. The cells link to the reports.
+//! The page for a class, with a row for each submission and a column for each stage. The cells link to the reports.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -9,8 +9,8 @@ use crate::class::verdicts::{known, sign, word};
 use crate::report::markup::{Inline, STYLE, page, paragraph};
 use crate::report::text::{escape, quoted_line};
 
-/// The table's style. The colors are blue and orange, which color-blind people can distinguish. Each cell also has a
-/// sign.
+/// The table's style. The colors are blue and orange, which color-blind people can distinguish. Each cell also contains
+/// a symbol.
 const TABLE: Inline = Inline {
     hash: "yvuwdaLMkrchjPLnpSGXRvRFYLYubnGmMFS70Y8ZG6E=",
     text: include_str!("table.css"),
@@ -41,7 +41,7 @@ pub fn class_page(record: &Record, links: &[String]) -> String {
 fn conditions(record: &Record) -> String {
     let Record { kit, date, machine, control, .. } = record;
     let control = format!("{control:?}").to_lowercase();
-    let graded = format!("graded {date} by kit {kit} on {machine}");
+    let graded = format!("graded {date} with kit {kit} on {machine}");
     paragraph(
         "dim",
         &quoted_line(&format!("{graded}; control: {control}; {}", containment(record))),
@@ -59,7 +59,8 @@ struct Column<'a> {
     stage: &'a Stage,
     /// The number of submissions that have passed the stage.
     passed: usize,
-    /// The CSS class of all cells in the column. The first column of each lab has a CSS class that separates the labs.
+    /// The CSS class of all cells in the column. In the first column of each lab, this class separates the lab from the
+    /// previous one.
     class: &'static str,
 }
 
@@ -79,7 +80,7 @@ impl<'a> Table<'a> {
         Self { labs, stages }
     }
 
-    /// Returns an explanation of the signs. Omits the signs for hidden stages and bonus stages if there are none.
+    /// Returns a legend for the symbols. Omits the symbols for hidden stages and bonus stages if there are none.
     fn legend(&self) -> String {
         let has = |is: fn(&Stage) -> bool| self.stages.values().any(|column| is(column.stage));
         let of = |verdict| (class(verdict), sign(verdict));
@@ -192,7 +193,7 @@ fn cell(lab: u32, stage: &Stage, of_column: &str, link: &str) -> String {
     let (class, sign) = (class(stage.verdict), sign(stage.verdict));
     let space = if of_column.is_empty() { "" } else { " " };
     let number = format!("{lab}.{}", stage.stage);
-    // Cells of passed stages have no title, to keep the page small.
+    // Cells for passed stages have no `title` attribute, to keep the page small.
     let title = match stage.verdict {
         Verdict::Passed => String::new(),
         _ => format!(" title=\"{number} {}\"", word(stage)),

@@ -1,5 +1,5 @@
-//! The control: the instructor's finished programs. If a student's stage fails, these programs show whether the machine
-//! is at fault.
+//! The control programs: the instructor's finished programs. If a student's stage fails, the control programs show
+//! whether the machine is at fault.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -16,10 +16,10 @@ use crate::labs;
 /// Each package's executable.
 pub type Programs = BTreeMap<String, PathBuf>;
 
-/// The name of the file in the archive that records the kit's version.
+/// In the archive, the name of the file that contains the kit's version.
 const VERSION: &str = "kit";
 
-/// Builds the finished programs of a kit.
+/// Builds a kit's control programs.
 ///
 /// # Errors
 /// Returns an error if a program cannot be built.
@@ -35,13 +35,13 @@ pub fn of_kit(kit: &Path, labs: &[u32]) -> Result<Programs> {
     Ok(programs)
 }
 
-/// Writes the finished programs of all labs to an archive, for [`from_file`].
+/// Writes the control programs of all labs to an archive that [`from_file`] can read.
 ///
 /// # Errors
 /// Returns an error if the programs cannot be built or the file cannot be written.
 pub fn export(kit: &Path, file: &Path) -> Result<usize> {
     if !Author::Kit.exists(kit) {
-        bail!("this kit has no solutions; make the control in the complete kit");
+        bail!("this kit has no solutions; export the control from the complete kit");
     }
     let programs = of_kit(kit, &labs::numbers())?;
     let shown = || format!("cannot write {}", file.display());
@@ -59,10 +59,10 @@ pub fn export(kit: &Path, file: &Path) -> Result<usize> {
     Ok(programs.len())
 }
 
-/// Unpacks the programs from an archive into a folder.
+/// Unpacks the control programs from an archive into a folder.
 ///
 /// # Errors
-/// Returns an error if the file is not such an archive or was created by another version of the kit.
+/// Returns an error if the file is not an archive of control programs or was created by another version of the kit.
 pub fn from_file(file: &Path, folder: &Path, labs: &[u32]) -> Result<Programs> {
     let shown = file.display();
     let wrong = || format!("{shown} was not made by `cargo lab export --control`");
@@ -89,12 +89,12 @@ pub fn from_file(file: &Path, folder: &Path, labs: &[u32]) -> Result<Programs> {
     }
     ensure!(
         version == crate::VERSION,
-        "{shown} is from version {version} of the kit, and this is {}; make it again",
+        "{shown} is from version {version} of the kit, but this is {}; export it again",
         crate::VERSION
     );
     let is_there = |lab: &&u32| programs.contains_key(&Author::Kit.package(**lab, "server"));
     if let Some(lab) = labs.iter().find(|lab| !is_there(lab)) {
-        bail!("{shown} has no programs of lab {lab}");
+        bail!("{shown} has no programs for lab {lab}");
     }
     Ok(programs)
 }

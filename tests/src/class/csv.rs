@@ -1,4 +1,4 @@
-//! Writes a class's points for a spreadsheet, with a line for each submission and a column for each lab and each stage.
+//! Writes a class's points for a spreadsheet, with a row for each submission and a column for each lab and each stage.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,7 +21,7 @@ pub fn write(record: &Record, file: &Path) -> Result<()> {
         .flat_map(points)
         .map(|(column, _)| (column, name(column)))
         .collect();
-    // Every cell is quoted, so that a spreadsheet does not split a name at another separator.
+    // Every text cell is quoted, so that a spreadsheet that expects another separator does not split a name.
     let mut out = WriterBuilder::new().quote_style(QuoteStyle::NonNumeric).from_writer(Vec::new());
     let first = ["name", "points", "maximum", "complete"].map(ToOwned::to_owned);
     let last = ["hidden stages", "date", "error"].map(ToOwned::to_owned);
@@ -59,9 +59,9 @@ fn name((lab, stage): Column) -> String {
     stage.map_or(format!("lab{lab}"), |stage| format!("lab{lab}.{stage}"))
 }
 
-/// Returns text that no spreadsheet interprets as a formula, even if it splits the line at other separators.
+/// Returns text that no spreadsheet interprets as a formula, even if the spreadsheet splits rows at other separators.
 fn text(cell: &str) -> String {
-    // Control characters are made visible, because a cell must not begin with one, either.
+    // Control characters are made visible, because a cell must not begin with one either.
     let cell = quoted_line(cell).replace(';', ",");
     let begins = cell.trim_start_matches(['"', ' ']);
     let is_formula = begins.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']);

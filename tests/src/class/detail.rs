@@ -1,4 +1,4 @@
-//! The instructor's choice of the parts of a record that students see.
+//! The parts of a record that students see, as chosen by the instructor.
 
 use std::slice;
 
@@ -20,7 +20,7 @@ pub enum Detail {
 
 impl Detail {
     /// Returns the submission as its author sees it: without hidden stages, and with this level of detail in each
-    /// report. The sums leave out hidden stages, because otherwise they would reveal whether these stages have passed.
+    /// report. The sums leave out hidden stages; otherwise, they would reveal whether those stages were passed.
     pub fn shown(self, submission: &Submission) -> Submission {
         let mut shown = submission.clone();
         for lab in &mut shown.labs {
@@ -80,7 +80,7 @@ fn actual(report: Report) -> Report {
     actual
 }
 
-/// Leaves out the expected text. Does not change a compiler's output.
+/// Leaves out the expected text. Leaves compiler output unchanged.
 fn without_expected(wrong: Wrong) -> Wrong {
     if wrong.expected.is_empty() {
         return wrong;
@@ -93,7 +93,7 @@ fn without_expected(wrong: Wrong) -> Wrong {
     Wrong { who: wrong.who, expected: Vec::new(), came, caret: None }
 }
 
-/// Returns a report as text, in the order of its parts.
+/// Returns a report as text, with its parts in order.
 fn text(report: &Report) -> String {
     let mut parts = vec![report.ended.join("\n")];
     parts.extend(report.grader.as_ref().map(|why| format!("the grader failed: {why}")));

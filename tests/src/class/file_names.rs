@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use crate::class::record::Record;
 
-/// Returns a file name for each submission. A student's name may contain anything, but a file name contains only
+/// Returns a file name for each submission. A student's name may contain any characters, but a file name contains only
 /// letters and digits.
 pub fn file_names(record: &Record, extension: &str) -> Vec<String> {
-    /// A file name with this many letters is not too long, even if each letter takes four bytes.
+    /// The maximum number of letters before the extension. Even if each letter takes four bytes, the name is not too
+    /// long.
     const LONGEST: usize = 50;
     let mut taken = BTreeSet::new();
     let mut file_name = |name: &str| {
@@ -17,7 +18,7 @@ pub fn file_names(record: &Record, extension: &str) -> Vec<String> {
             // Programs such as `ls` hide a file whose name begins with a dot.
             stem.push('_');
         }
-        // Some systems do not distinguish upper case from lower case.
+        // Some file systems do not distinguish uppercase from lowercase letters.
         let mut names = (1..).map(|count| {
             if count == 1 {
                 format!("{stem}.{extension}")

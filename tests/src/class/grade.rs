@@ -53,7 +53,7 @@ pub struct Class {
     pub labs: Vec<u32>,
     /// The instructor's settings.
     pub settings: Settings,
-    /// The file with the control (the finished programs), unless the kit's own solutions are the control.
+    /// The file with the control programs, or `None` to use the kit's own solutions, if there are any.
     pub control: Option<PathBuf>,
     /// The number of submissions that are graded at the same time.
     pub jobs: usize,
@@ -101,8 +101,8 @@ pub fn grade(class: &Class, before: Option<Record>) -> Result<Record> {
             eprintln!("stopped; to continue, repeat the command with --resume");
             exit(130);
         };
-        // The handler need not stop the workers, because they exit with this process. If the handler cannot be set,
-        // Ctrl-C terminates this process without a message.
+        // The handler need not stop the workers, because they exit when this process exits. If the handler cannot be
+        // set, Ctrl-C terminates this process without a message.
         let _ = ctrlc::set_handler(stopped);
     }
     let queue = Mutex::new(todo.into_iter());
@@ -119,7 +119,7 @@ pub fn grade(class: &Class, before: Option<Record>) -> Result<Record> {
             let at = record.submissions.partition_point(|other| other.name < submission.name);
             record.submissions.insert(at, submission);
             if let Err(error) = save(&record) {
-                // The queue is emptied, because the grading threads end when the queue is empty.
+                // Emptying the queue makes the grading threads stop.
                 queue.lock().unwrap_or_else(PoisonError::into_inner).by_ref().for_each(drop);
                 return Err(error.context("free some space, then grade again with --resume"));
             }
@@ -144,7 +144,7 @@ pub fn empty(control: Control, tier: String) -> Record {
     }
 }
 
-/// If the progress bar is hidden, prints each step as a line.
+/// If the progress bar is hidden, prints its message as a line instead.
 fn announce(bar: &ProgressBar) {
     if bar.is_hidden() {
         eprintln!(" {} …", bar.message());
@@ -267,15 +267,15 @@ fn grade_one(
     Ok(submission)
 }
 
-/// How a worker ended.
+/// How a worker exited.
 struct Ended {
     /// Whether the worker could be started, with namespaces if they were requested.
     has_started: bool,
-    /// A description of how the worker ended, which is shown if there is no result.
+    /// A description of how the worker exited, which is shown if there is no result.
     how: String,
 }
 
-/// Runs a worker until it ends.
+/// Runs a worker and waits until it exits.
 fn run(job: &Job, has_namespaces: bool) -> Result<Ended> {
     let _ = fs::remove_file(job.result());
     let errors = job.slot.folder.join("errors.txt");
@@ -301,7 +301,7 @@ fn run(job: &Job, has_namespaces: bool) -> Result<Ended> {
         .context("cannot start a process for the submission")?;
     let pid = Pid::from_raw(child.id().cast_signed());
     starting.has_started(pid);
-    // If the worker has already ended, the write fails, and the wait below reports the end.
+    // If the worker has already exited, the write fails, and the wait below reports the exit.
     let _ = child.stdin.as_mut().map(|stdin| writeln!(stdin, "{line}"));
     let (begin, limit) = (Instant::now(), job.limit());
     let wait = |limit: Duration| loop {
@@ -344,14 +344,14 @@ fn run(job: &Job, has_namespaces: bool) -> Result<Ended> {
     Ok(Ended { has_started, how })
 }
 
-/// Returns true if either the job or the environment refers to a path in the system's folder for temporary files.
+/// Returns whether the job or the environment refers to a path in `/tmp`.
 fn needs_tmp(job: &str) -> bool {
     let variables = ["CARGO_HOME", "HOME", "PATH", "RUSTUP_HOME"].map(env::var_os);
     let named = variables.iter().flatten().map(|value| value.to_string_lossy().into_owned());
     named.chain([job.to_owned()]).any(|text| text.contains("/tmp/"))
 }
 
-/// Returns the path of this program, even if the program has been rebuilt in the meantime.
+/// Returns a path from which this program can be started, even if it has been rebuilt in the meantime.
 pub fn program() -> Result<PathBuf> {
     let running = Path::new("/proc/self/exe");
     Ok(if running.exists() { running.to_owned() } else { env::current_exe()? })

@@ -10,14 +10,14 @@ use crate::class::settings::Settings;
 use crate::kit::files;
 use crate::submission::handed_in::Source;
 
-/// A part of the names that Moodle gives to folders and files, for example `Ann
+/// A part of every name that Moodle gives to a folder or file, for example `Ann
 /// Lee_12345_assignsubmission_file_chat.zip`.
 const MOODLE: &str = "_assignsubmission_";
 
 /// A submission and the student who handed it in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Handed {
-    /// The student's name, which is made unique in the class.
+    /// The student's name, which is made unique within the class.
     pub name: String,
     /// The number that Moodle has assigned to the student.
     number: Option<String>,
@@ -27,8 +27,8 @@ pub struct Handed {
     pub source: Option<Source>,
 }
 
-/// Finds the submissions at these paths. Each path leads to a submission or a folder of submissions. `roster` is a CSV
-/// file with a column `name`.
+/// Finds the submissions at these paths. Each path refers to a submission or a folder of submissions. `roster` is a CSV
+/// file with a `name` column.
 ///
 /// # Errors
 /// Returns an error if a path does not exist or the roster cannot be read.
@@ -61,7 +61,7 @@ pub fn find(paths: &[PathBuf], settings: &Settings, roster: Option<&Path>) -> Re
     Ok(found)
 }
 
-/// Returns whether a folder is one submission rather than a folder with a class's submissions.
+/// Returns whether a folder is a single submission rather than a collection of a class's submissions.
 fn is_submission(folder: &Path, settings: &Settings) -> bool {
     let folders = |folder: &Path| {
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
@@ -130,9 +130,9 @@ fn only_archive(source: Source) -> Source {
     }
 }
 
-/// Gives the submissions the names from a roster. A row belongs to a submission if one of its cells contains the folder
-/// name, the file name, or the student's name or number in Moodle. Adds the students on the roster who have no
-/// submission.
+/// Replaces the submissions' names with the names from a roster. A row belongs to a submission if one of its cells
+/// contains the folder name, the file name, or the student's name or number in Moodle. Adds the students on the roster
+/// who have no submission.
 fn name(found: &mut Vec<Handed>, roster: &Path) -> Result<()> {
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_path(roster)?;
     let headers = reader.headers()?.clone();

@@ -1,4 +1,4 @@
-//! Merges the records of several gradings, for example those of a class's shards.
+//! Merges the records of several grading runs, for example one for each shard of a class.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::class::record::{Record, Shard, Submission};
 use crate::report::text::quoted_line;
 
-/// Merges records, each with the name of its file. Returns a record that contains all submissions.
+/// Merges records. Each record is given with the name of its file. Returns a record that contains all submissions.
 ///
 /// # Errors
 /// Returns an error if the records are from different kits, if their settings differ, if a submission is in two
@@ -41,7 +41,7 @@ pub fn merge(records: Vec<(String, Record)>) -> Result<Record> {
         );
         ensure!(
             merged.control == record.control,
-            "the control of {first} and that of {file} come from different places; grade both in the same way"
+            "the control of {first} comes from a different source than that of {file}; grade both in the same way"
         );
         take(&file, &record.submissions)?;
         shards.extend(record.shard);
@@ -63,14 +63,14 @@ fn all_there(shards: &[Shard]) -> Result<()> {
     let of = first.of;
     if let Some(other) = shards.iter().find(|shard| shard.of != of) {
         bail!(
-            "some records are shards of {of}, and others of {}; grade the class with the same number of shards",
+            "some records are from a set of {of} shards, and others from a set of {}; grade the class with the same number of shards",
             other.of
         );
     }
     for number in 1..=of {
         match shards.iter().filter(|shard| shard.number == number).count() {
             0 => bail!(
-                "shard {number}/{of} is missing; grade it with --shard {number}/{of}, or name its record"
+                "shard {number}/{of} is missing; grade it with --shard {number}/{of}, or include its record"
             ),
             1 => {}
             _ => bail!("there are two records of shard {number}/{of}; merge only one of them"),
@@ -79,7 +79,7 @@ fn all_there(shards: &[Shard]) -> Result<()> {
     Ok(())
 }
 
-/// The values that depend on a grading's settings. Each value is stored with the name of the first file that contains
+/// The values that depend on the grading settings. Each value is stored with the name of the first file that contains
 /// it.
 #[derive(Default)]
 struct Rules {
@@ -91,7 +91,7 @@ struct Rules {
 #[derive(PartialEq)]
 struct Lab(u32, Vec<(u32, u32, bool, bool)>);
 
-/// The maximum number of points and the number of hidden stages. Even a submission without labs has both.
+/// The maximum number of points and the number of hidden stages. Even a submission without labs contains both numbers.
 #[derive(PartialEq)]
 struct Class(u32, u32);
 
@@ -184,7 +184,7 @@ mod tests {
         says(change(&|bob| bob.submissions[0].labs[0].weight = 2), "stages of lab 1");
         says(
             change(&|bob| bob.shard = Some(Shard { number: 2, of: 3 })),
-            "shards of 2, and others",
+            "a set of 2 shards, and others",
         );
         let twice = change(&|bob| {
             bob.shard = Some(Shard { number: 1, of: 2 });

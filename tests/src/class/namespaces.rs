@@ -1,8 +1,8 @@
 //! Isolates a command by giving it its own processes, network, shared memory, and temporary files; see namespaces(7).
 //!
-//! The command's processes can neither reach nor see other processes. When the command ends, so do all these processes.
-//! When this process ends, so does the command. Many containers do not allow namespaces, so [`works`] tests beforehand
-//! whether namespaces are available.
+//! The command's processes can neither reach nor see other processes. When the command exits, all these processes are
+//! killed. When this process exits, the command is killed. Many containers do not allow namespaces, so [`works`] tests
+//! beforehand whether namespaces are available.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -16,7 +16,7 @@ pub const SUBCOMMAND: &str = "apart";
 /// The exit status if the command was not started because namespaces are not available.
 pub const FAILED: u8 = 125;
 
-/// The command line of [`run`].
+/// The command-line options for [`run`].
 #[derive(clap::Args)]
 pub struct Options {
     /// Gives the command its own /tmp in addition to its own $TMPDIR
@@ -33,22 +33,22 @@ pub struct Options {
 /// error.
 ///
 /// # Errors
-/// Returns an error if the system does not let this process wait for the command.
+/// Returns an error if this process cannot start or wait for the command.
 pub fn run(options: &Options) -> Result<u8> {
     kernel::run(&options.command, options.tmp)
 }
 
-/// Returns the beginning of the command line that this program uses to start a command in its own namespaces.
+/// Returns a command that runs another command in separate namespaces. The caller appends the other command.
 pub fn apart(lab: &Path, has_own_tmp: bool) -> Command {
     let mut command = Command::new(lab);
     command.arg(SUBCOMMAND).args(has_own_tmp.then_some("--tmp")).arg("--");
     command
 }
 
-/// Tests whether the namespaces are available.
+/// Tests whether namespaces are available.
 ///
 /// # Errors
-/// Returns an error if the system refuses the namespaces. The error says what the system refuses.
+/// Returns an error if the system refuses to provide namespaces. The error says what the system refuses.
 pub fn works(lab: &Path) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let mut probe = apart(lab, true);
@@ -83,7 +83,7 @@ mod kernel {
 
     use super::FAILED;
 
-    /// The limits of a folder for temporary files.
+    /// The mount options that limit a folder for temporary files.
     const TEMPORARY: &str = "size=512m,nr_inodes=100k,mode=1777";
 
     pub fn run(command: &[OsString], has_own_tmp: bool) -> Result<u8> {
@@ -91,7 +91,7 @@ mod kernel {
             eprintln!("Error: {error:#}");
             return Ok(FAILED);
         }
-        // The child is the first process of its PID namespace. When the child ends, the kernel kills all other
+        // The child is the first process of its PID namespace. When the child exits, the kernel kills all other
         // processes in the namespace and then notifies this process.
         let first = in_child(|| {
             let Err(error) = prepare(has_own_tmp).and_then(|()| become_command(command));
@@ -139,7 +139,7 @@ mod kernel {
         // Only a process outside the namespaces can define which users and groups exist inside.
         let inherited = writer.as_raw_fd();
         let helper = in_child(|| {
-            // The pipe must reach its end when the process outside closes it, so this process closes its copy.
+            // The helper must see the end of the pipe when its parent closes the writer, so it closes its own copy.
             let _ = close(inherited);
             let has_entered = reader.read_exact(&mut [0]).is_ok();
             let users = || map_ids(this, "uid_map", getuid().as_raw());
@@ -162,11 +162,11 @@ mod kernel {
     }
 
     /// Maps each user or group inside the namespaces to the same user or group outside. Only root may map all users and
-    /// groups. Other users can map only themselves and their group.
+    /// groups. Other users can map only their own user and group.
     fn map_ids(process: Pid, map: &str, own: u32) -> io::Result<()> {
         let folder = Path::new("/proc").join(process.to_string());
         let known = fs::read_to_string(Path::new("/proc/self").join(map))?;
-        // `0 100000 65536`: the first id inside, the first id outside, and the number of ids
+        // `0 100000 65536`: the first ID inside, the first ID outside, and the number of IDs
         let same = |line: &str| {
             let mut fields = line.split_whitespace();
             Some(format!("{0} {0} {1}\n", fields.next()?, fields.nth(1)?))
@@ -181,12 +181,12 @@ mod kernel {
         })
     }
 
-    /// Sets up the namespaces from inside, in their first process.
+    /// Sets up the namespaces from inside. Runs in their first process.
     fn prepare(has_own_tmp: bool) -> Result<()> {
         // If the process outside is killed, the kernel kills this process and all others in the namespaces.
         set_pdeathsig(Signal::SIGKILL)?;
         setsid()?;
-        loopback_up().context("the system refuses to switch on the loopback interface")?;
+        loopback_up().context("the system refuses to bring up the loopback interface")?;
         let none = None::<&str>;
         mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)
             .context("the system refuses to separate the mounts")?;
@@ -196,8 +196,8 @@ mod kernel {
                 .with_context(|| format!("the system refuses to mount {}", folder.display()))
         };
         new("proc", Path::new("/proc"), flags | MsFlags::MS_NOEXEC, none)?;
-        // The mounted folders are in memory, so their files cannot fill the disk. The folders disappear with the last
-        // process.
+        // The mounted folders are in memory, so their files cannot fill the disk. The folders disappear when the last
+        // process exits.
         let temporary = Path::new("/tmp");
         let folder = std::env::temp_dir();
         new("tmpfs", Path::new("/dev/shm"), flags, Some("size=64m,nr_inodes=10k,mode=1777"))?;
@@ -217,9 +217,9 @@ mod kernel {
         Err(error).with_context(|| format!("cannot start {}", program.display()))
     }
 
-    /// Switches on the loopback interface, which is off in a new network namespace.
+    /// Brings up the loopback interface, which is down in a new network namespace.
     fn loopback_up() -> io::Result<()> {
-        // SAFETY: plain system calls with valid arguments. An interface request may be all zeros.
+        // SAFETY: plain system calls with valid arguments. An all-zero interface request is valid.
         #[allow(unsafe_code)]
         unsafe {
             let socket = libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0);

@@ -53,7 +53,7 @@ pub fn copy(source: &Source, top: &Path, folder: &Path) -> Result<PathBuf> {
         let target = folder.join(&path);
         fs::create_dir_all(target.parent().unwrap_or(folder))?;
         fs::write(&target, &bytes).with_context(|| format!("cannot write {}", path.display()))?;
-        // An archive may not record that a script is executable.
+        // Some archives do not record that a script is executable.
         if bytes.starts_with(b"#!") {
             files::make_executable(&target)?;
         }
@@ -64,7 +64,7 @@ pub fn copy(source: &Source, top: &Path, folder: &Path) -> Result<PathBuf> {
 /// Runs the commands that build a submission. The commands may change files only in `folder`.
 ///
 /// # Errors
-/// Returns an error message for the student if a command fails or does not end in time.
+/// Returns an error message for the student if a command fails or does not finish in time.
 pub fn build(language: &Language, folder: &Path, limit: Duration) -> Result<(), String> {
     let deadline = Instant::now() + limit;
     for command in &language.build {

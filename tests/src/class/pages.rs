@@ -13,7 +13,7 @@ use crate::class::record::Record;
 use crate::class::student_page::student_page;
 use crate::report::markup::GENERATOR;
 
-/// Writes the pages to a folder. `detail` determines how much of their reports students see.
+/// Writes the pages to a folder. `detail` determines how much of each report students see.
 ///
 /// # Errors
 /// Returns an error if a file cannot be written.
@@ -43,8 +43,8 @@ fn write_page(file: &Path, page: &str) -> Result<()> {
     write().with_context(|| format!("cannot write {}", file.display()))
 }
 
-/// Removes pages from an earlier grading that are not among `names`, because otherwise they might be handed out by
-/// mistake. Files that the grader did not write remain.
+/// Removes an earlier grading run's pages, except those in `names`; otherwise, old pages might be handed out by
+/// mistake. Keeps files that the grader did not write.
 fn remove_old(folder: &Path, names: &[String]) -> Result<()> {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let (file, name) = (entry.path(), entry.file_name());

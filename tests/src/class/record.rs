@@ -1,4 +1,4 @@
-//! A graded class's record, which is written as JSON. Everything that `cargo lab grade` shows is taken from this
+//! The record of a graded class, which is written as JSON. Everything that `cargo lab grade` shows is taken from this
 //! record.
 //!
 //! `tests/class.schema.json` describes the same format for other programs. The version changes if a field's meaning
@@ -18,11 +18,11 @@ pub struct Record {
     pub version: u32,
     /// The version of the kit that was used for grading.
     pub kit: String,
-    /// The time at which the grading began, in UTC and RFC 3339 format.
+    /// The UTC time at which the grading began, in RFC 3339 format.
     pub date: String,
     /// The operating system and the number of processors.
     pub machine: String,
-    /// The source of the control.
+    /// The source of the control programs.
     pub control: Control,
     /// The submissions' containment tier and what is missing for a higher tier.
     pub tier: String,
@@ -33,8 +33,8 @@ pub struct Record {
     pub submissions: Vec<Submission>,
 }
 
-/// A part of a class, for one of several machines. Shard 2 of 8 contains every eighth submission in the order of names,
-/// beginning with the second.
+/// The part of a class that one of several machines grades. In name order, shard 2 of 8 contains every eighth
+/// submission, starting with the second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Shard {
     /// The shard number, starting at 1.
@@ -44,7 +44,7 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// Returns the shard's part of all submissions.
+    /// Returns the submissions in this shard.
     pub fn part<T>(self, all: Vec<T>) -> Vec<T> {
         let is_mine = |position: &u32| position % self.of == self.number - 1;
         (0..).zip(all).filter(|(position, _)| is_mine(position)).map(|(_, one)| one).collect()
@@ -60,24 +60,24 @@ impl FromStr for Shard {
             numbers.and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
         match numbers {
             Some((number, of)) if 0 < number && number <= of => Ok(Self { number, of }),
-            _ => Err("write the shard's number and the number of all shards, for example 2/8"),
+            _ => Err("write the shard's number and the total number of shards, for example 2/8"),
         }
     }
 }
 
-/// The source of the control (the finished programs), which shows whether a failure is the machine's fault.
+/// The source of the control programs, which show whether a failure is the machine's fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Control {
-    /// The control came from the kit's `solutions/`.
+    /// The control programs came from the kit's `solutions/`.
     Kit,
-    /// The control came from a file with programs that were built beforehand.
+    /// The control programs came from a file with prebuilt programs.
     File,
-    /// There was no control.
+    /// There were no control programs.
     None,
 }
 
-/// The submission of one student.
+/// One student's submission.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Submission {
     /// The student's name or, if it is unknown, the name of the file or folder.
@@ -96,11 +96,11 @@ pub struct Submission {
     pub tier: Option<String>,
     /// The time that the grading took.
     pub seconds: f64,
-    /// The time at which the grading ended, in UTC and RFC 3339 format.
+    /// The UTC time at which the grading ended, in RFC 3339 format.
     pub date: String,
     /// The number of stages that students do not see.
     pub hidden: u32,
-    /// The labs in the order of their numbers. The list is empty if nothing could be graded.
+    /// The labs, sorted by number. The list is empty if nothing could be graded.
     pub labs: Vec<Lab>,
 }
 
@@ -119,7 +119,7 @@ pub struct Lab {
     pub weight: u32,
     /// Whether every stage has points.
     pub complete: bool,
-    /// The stages in the order of their numbers.
+    /// The stages, sorted by number.
     pub stages: Vec<Stage>,
 }
 
@@ -142,11 +142,11 @@ pub struct Stage {
     pub hidden: bool,
     /// The stage that must be passed first.
     pub blocked_by: Option<u32>,
-    /// The seed of the random words. It is a string, because many programs read only 53 bits of a number in JSON.
+    /// The seed for the random words. It is a string, because many JSON parsers keep only 53 bits of a number.
     pub seed: Option<String>,
     /// The time that the stage took.
     pub seconds: f64,
-    /// Whether the control (the finished programs) passed the same stage. `None` if the control was not run.
+    /// Whether the control programs passed the same stage. `None` if they were not run.
     pub control: Option<bool>,
     /// The report, if the stage failed or has a grader error.
     pub report: Option<Report>,
@@ -160,7 +160,7 @@ pub enum Verdict {
     Passed,
     /// The programs do something other than what the stage requires.
     Failed,
-    /// The stage has not been written yet.
+    /// The student has not written the code for this stage yet.
     NotStarted,
     /// An earlier stage must be passed first.
     Blocked,
@@ -186,7 +186,7 @@ pub struct Report {
     pub ladder: Option<Ladder>,
     /// The same ladder without the message that did not arrive. `None` if no message is missing.
     pub happened: Option<Ladder>,
-    /// The people's and servers' screens.
+    /// The screens of the people and servers.
     pub screens: Vec<Screen>,
     /// A description of what each running program was doing.
     pub running: Vec<String>,
@@ -201,9 +201,9 @@ pub struct Report {
 pub struct Wrong {
     /// The participant that did not receive or do what was expected.
     pub who: String,
-    /// The expected text, in rows. The list is empty if the program does not compile.
+    /// The rows of the expected text. The list is empty if the program does not compile.
     pub expected: Vec<String>,
-    /// The text that arrived instead or the compiler's output, in rows.
+    /// The rows of the text that arrived instead, or of the compiler's output.
     pub came: Vec<String>,
     /// The row and column of `came` where the difference begins.
     pub caret: Option<(usize, usize)>,

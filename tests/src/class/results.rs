@@ -95,7 +95,7 @@ fn report(
         let text = made("the ladder", || ladder.to_text(COLUMNS)).unwrap_or_else(|why| why);
         plain(text.as_bytes())
     };
-    // The text is created from a smaller ladder, because it has fewer rows than the drawing.
+    // The text has fewer rows than the drawing, so it is created from a smaller ladder.
     let both = |small: ladder::Ladder, large: &ladder::Ladder| {
         let svg = made("the ladder", || svg::ladder(large)).unwrap_or_default();
         Ladder { text: text(&small), svg }
@@ -143,7 +143,7 @@ fn report(
 
 fn wrong(report: &Made, who: &str, expected: &str, came: &str) -> Wrong {
     let who = quoted_line(who);
-    // Only the compiler's output has several lines.
+    // Only the compiler's output has more than one line.
     if came.contains('\n') {
         return Wrong { who, came: quoted(came), ..Wrong::default() };
     }
@@ -213,8 +213,8 @@ pub fn submission(
     }
 }
 
-/// Replaces this machine's folders in all strings of a value. If a folder's replacement is empty, the paths below the
-/// folder become relative.
+/// Replaces the paths of this machine's folders in all strings of a JSON value. If a folder's replacement is empty, the
+/// paths below the folder become relative.
 pub fn without_folders(value: &mut Value, folders: &[(PathBuf, &str)]) {
     match value {
         Value::String(text) => {

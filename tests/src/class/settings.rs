@@ -18,8 +18,7 @@ const MAX_WEIGHT: u32 = 1_000;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// The labs' weights. A lab's points are multiplied by its weight. The default is 1. The keys are the numbers of
-    /// labs.
+    /// The labs' weights. A lab's points are multiplied by its weight. The default is 1. The keys are lab numbers.
     pub weights: BTreeMap<String, u32>,
     /// The stages that are hidden from students, for example `2.14`.
     pub hidden: Vec<String>,
@@ -37,13 +36,13 @@ pub struct Settings {
 pub struct Language {
     /// The language's name, as shown in messages.
     pub name: String,
-    /// The path of a file, such as `Makefile`. A submission that contains such a file is in this language. The commands
+    /// The path of a file, such as `Makefile`. A submission that contains this file is in this language. The commands
     /// run in the folder to which the path is relative.
     pub file: String,
     /// The shell commands that build the submission.
     #[serde(default)]
     pub build: Vec<String>,
-    /// The command lines that start each lab's programs. The keys are the numbers of labs.
+    /// The command lines that start each lab's programs. The keys are lab numbers.
     pub lab: BTreeMap<String, Programs>,
 }
 

@@ -16,7 +16,7 @@ use crate::harness::stage;
 use crate::labs;
 use crate::system::confinement;
 
-/// The results so far. Without a file, no results are kept.
+/// The results so far. If there is no file, no results are kept.
 pub struct Single {
     file: Option<PathBuf>,
     kit: PathBuf,
@@ -27,7 +27,7 @@ pub struct Single {
 }
 
 impl Single {
-    /// Starts the record of these labs. The submission has the name of the kit's folder.
+    /// Starts a record for these labs. The submission is named after the kit's folder.
     ///
     /// # Errors
     /// Returns an error if the file cannot be written.

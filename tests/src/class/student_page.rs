@@ -14,7 +14,7 @@ use crate::report::text::{escape, quoted, quoted_line};
 pub fn student_page(submission: &Submission, kit: &str) -> String {
     let name = escape(&quoted_line(&submission.name));
     let (date, kit) = (escape(&quoted_line(&submission.date)), escape(&quoted_line(kit)));
-    let mut body = format!("<h1>{name}</h1>\n<p class=\"dim\">graded {date} by kit {kit}</p>\n");
+    let mut body = format!("<h1>{name}</h1>\n<p class=\"dim\">graded {date} with kit {kit}</p>\n");
     let total = total(submission);
     let _ = writeln!(body, "<p><b>{total}</b></p>");
     if let Some(error) = &submission.error {
@@ -126,8 +126,8 @@ fn failure(report: &Report) -> String {
     }
     match &report.wrong {
         None => String::new(),
-        // If nothing is expected, the text is either a compiler's output or the part of a failure that the instructor
-        // lets students see.
+        // If there is no expected text, the other text is either a compiler's output or the part of a failure that the
+        // instructor lets students see.
         Some(failure) if failure.expected.is_empty() => output(&failure.who, &lines(&failure.came)),
         Some(failure) => {
             wrong(&failure.who, &lines(&failure.expected), &lines(&failure.came), failure.caret)

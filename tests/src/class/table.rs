@@ -1,4 +1,4 @@
-//! A class's results as a table on the terminal, with a line for each submission and a column for each lab.
+//! A class's results as a table on the terminal, with a row for each submission and a column for each lab.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -11,7 +11,7 @@ use crate::class::verdicts::known;
 use crate::report::scoreboard::without_verdict;
 use crate::report::text::{cut, line, quoted_line, wrapped};
 
-/// The width of the sum and of a lab's points, in columns.
+/// The widths of the sum and of a lab's points, in columns.
 const SUM: usize = 8;
 const LAB: usize = 7;
 /// The minimum width of a name, in columns. If a name would have less space, the labs are left out.
@@ -76,7 +76,7 @@ fn note(submission: &Submission) -> Option<String> {
     (!why.is_empty()).then(|| format!("{}: {why}", cut(&quoted_line(&submission.name), 40)))
 }
 
-/// Returns the line that counts the submissions.
+/// Returns the line with the number of submissions.
 fn total(record: &Record) -> String {
     let count = |is: fn(&Submission) -> bool| {
         record.submissions.iter().filter(|submission| is(submission)).count()

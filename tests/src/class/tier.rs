@@ -1,7 +1,8 @@
-//! The containment tiers. A tier says how the machine confines submissions, and each record names its tier.
+//! The containment tiers. A tier says how the machine confines submissions, and each record names the submissions'
+//! tier.
 //!
-//! Tier B has all restrictions that [`confinement`] can enforce for each program. Tier A has all restrictions of tier
-//! B, and each submission is graded in its own [`namespaces`].
+//! In tier B, each program is subject to all the restrictions that [`confinement`] can enforce. In tier A, each
+//! submission is also graded in its own [`namespaces`].
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -24,7 +25,7 @@ pub enum Level {
 }
 
 impl Level {
-    /// Returns the level that a record names, or `None` if some of the restrictions of level B are missing.
+    /// Returns the level of a record's tier, or `None` if some of level B's restrictions are missing.
     fn of(tier: &str) -> Option<Self> {
         match tier.split([' ', ':']).next() {
             Some("A") => Some(Self::A),
@@ -65,7 +66,7 @@ impl Tier {
         self.refused.is_none()
     }
 
-    /// Returns a submission's tier when it is graded without namespaces, because the system has none left.
+    /// Returns the tier of a submission that is graded without namespaces because the system has none left.
     ///
     /// # Errors
     /// Returns an error if this tier is lower than required.
@@ -98,8 +99,8 @@ impl Tier {
         let what_to_do = if Level::of(&text).is_none() {
             "Use Linux 6.12 or newer with Landlock and seccomp."
         } else {
-            "Run this as root or on a virtual machine, or allow namespaces: in containers with the right to mount, on \
-             Ubuntu with `sysctl kernel.apparmor_restrict_unprivileged_userns=0`."
+            "Run this as root or on a virtual machine, or allow namespaces: in containers, with the right to mount; on \
+             Ubuntu, with `sysctl kernel.apparmor_restrict_unprivileged_userns=0`."
         };
         let required = self.required?;
         Some(format!(
@@ -108,7 +109,7 @@ impl Tier {
     }
 }
 
-/// Describes a graded class's containment, for use within a line.
+/// Returns a short description of a graded class's containment.
 pub fn containment(record: &Record) -> String {
     let mut others: BTreeMap<&str, usize> = BTreeMap::new();
     for tier in record.submissions.iter().filter_map(|one| one.tier.as_deref()) {

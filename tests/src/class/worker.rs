@@ -1,7 +1,7 @@
 //! Grades one submission in a separate process, so that a failure of this process affects no other submission.
 //!
-//! The job arrives as a line on standard input, which then stays open. When standard input ends, the process that waits
-//! for the result has exited. The worker then kills all processes that it has started and exits.
+//! The job arrives as a line on standard input, which then stays open. The end of standard input means that the process
+//! waiting for the result has exited. The worker then kills all processes that it has started and exits.
 
 use std::collections::{BTreeMap, HashMap};
 use std::env;
@@ -56,7 +56,7 @@ impl Job {
         self.slot.folder.join("result.json")
     }
 
-    /// Returns the maximum time for this job. If a build is stopped, each package is built again separately. Each stage
+    /// Returns the time limit for this job. If a build is stopped, each package is built again separately. Each stage
     /// may take twice its time limit, and its control run may take just as long.
     pub fn limit(&self) -> Duration {
         let stages: usize = self.wanted().iter().map(|lab| lab.stages.len()).sum();
@@ -120,7 +120,7 @@ fn folders(job: &Job) -> Vec<(PathBuf, &'static str)> {
     folders
 }
 
-/// Waits until standard input ends, kills all processes that this process has started, and then exits.
+/// Waits for the end of standard input, kills all processes that this process has started, and then exits.
 fn end_with_parent() {
     let mut byte = [0];
     while io::stdin().read(&mut byte).is_ok_and(|read| read > 0) {}
@@ -147,7 +147,7 @@ fn grade(job: &Job) -> Result<Vec<record::Lab>> {
     Ok(grade_labs(job, &grader.with_programs(Author::Student, built), &job.labs, ""))
 }
 
-/// Adds to a build's results the reasons why packages were refused and the files that were left out.
+/// Adds the reasons why packages were refused, and the files that were left out, to a build's results.
 fn explained(mut built: Built, packages: &[Package], taken: &Sources) -> Built {
     for package in packages {
         if let Some(why) = taken.refused.get(&package.name) {
@@ -167,7 +167,8 @@ fn with_control(grader: Grader, job: &Job) -> Grader {
     grader.with_programs(Author::Kit, programs.collect::<HashMap<_, _>>())
 }
 
-/// Grades the labs in another language. The programs that `grading.toml` does not name count as not handed in.
+/// Grades labs that are written in another language. Programs without a command in `grading.toml` count as not handed
+/// in.
 fn grade_other(job: &Job, language: &Language, folder: &Path) -> Result<Vec<record::Lab>> {
     env::set_current_dir(folder)?;
     reads::distrust(folder);
@@ -183,7 +184,7 @@ fn grade_other(job: &Job, language: &Language, folder: &Path) -> Result<Vec<reco
             let why = match (&built, command) {
                 (Err(why), _) => why.clone(),
                 (_, None) => format!(
-                    "grading.toml names no {program} of lab {} in {}",
+                    "grading.toml has no {program} for lab {} in {}",
                     lab.number, language.name
                 ),
                 _ => continue,

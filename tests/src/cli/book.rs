@@ -16,7 +16,7 @@ use crate::report::text::{columns, escape, quoted, wrapped};
 /// The folder with the pages in a student kit.
 pub const EXPORTED: &str = "docs/book";
 
-/// The folder with the pages that mdBook builds in this kit, as in `docs/book.toml`.
+/// The folder with the pages that mdBook builds in this kit, as set in `docs/book.toml`.
 const BUILT: &str = "target/book";
 
 /// The path where `.ci/run` installs mdBook.
@@ -77,7 +77,7 @@ fn find(pages: &Path, wanted: &str) -> Result<(String, Option<String>)> {
     let page = fs::read_to_string(pages.join(format!("{name}.html")))?;
     match id {
         Some(id) if !page.contains(&format!("id=\"{}\"", escape(&id))) => {
-            bail!("the page {name} has no place {}", visible(id.as_bytes()))
+            bail!("the page {name} has no anchor {}", visible(id.as_bytes()))
         }
         id => Ok((name, id)),
     }
@@ -117,7 +117,7 @@ fn leading_to(kit: &Path, target: &str) -> Result<PathBuf> {
 pub fn build(kit: &Path, docs: &Path, pages: &Path, settings: &[(&str, &str)]) -> Result<()> {
     let ours = kit.join(MDBOOK);
     let mut mdbook = Command::new(if ours.is_file() { ours } else { "mdbook".into() });
-    // mdBook treats a relative path as relative to the current folder.
+    // mdBook resolves relative paths against the current folder.
     mdbook.arg("build").arg(docs).arg("--dest-dir").arg(pages).envs(settings.iter().copied());
     match mdbook.output() {
         Ok(output) if output.status.success() => Ok(()),

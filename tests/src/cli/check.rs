@@ -10,7 +10,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use console::{Term, style};
 
-// not for students: for instructors
+// not for students: only instructors need the results in a file
 use crate::class::single::Single;
 // exported again
 use crate::cli::target::{StageNumber, Target};
@@ -51,19 +51,18 @@ pub struct Options {
     #[arg(long, value_name = "CMD", requires = "target", value_parser = command)]
     client: Option<String>,
     /// Also lets the --server or --client program read this file or folder. The program can always read the current
-    /// folder, the files that the command line names, the folders of these files, the system's programs and libraries,
+    /// folder, the files named on the command line, the folders that contain them, the system's programs and libraries,
     /// and those in `$PATH`
     #[arg(long, value_name = "PATH")]
     read: Vec<PathBuf>,
     /// Also writes the reports to this file as an HTML page
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    // not for students: for instructors
+    // not for students: only instructors need this option. It is hidden, because the help is in the students' book.
     /// Also writes the results to this file, as `cargo lab grade` does
-    // This option is hidden, because the help is in the students' book.
     #[arg(long, value_name = "FILE", hide = true)]
     json: Option<PathBuf>,
-    // exported again
+    // exported again.
     /// Whether a summary of the failure is printed below a report that does not fit on the terminal.
     #[arg(skip)]
     repeats: bool,
@@ -81,7 +80,7 @@ impl Options {
         Self { all: true, ..Self::default() }
     }
 
-    /// Returns the target's stages that these options can grade.
+    /// Returns the stages of the target that can be graded with these options.
     fn stages(&self) -> Vec<StageNumber> {
         let is_foreign = self.server.is_some() || self.client.is_some();
         let is_included = |lab: u32, stage: &Stage| {
@@ -112,11 +111,11 @@ pub(super) fn command(text: &str) -> Result<String, String> {
     Err("the command must contain {port}, for example \"python3 chat.py {host} {port}\"".into())
 }
 
-/// Runs a check. In any case, the last line of the output is the sum of the points or says that there is no sum.
+/// Runs a check. The output always ends with a line that contains the sum of the points or says that there is no sum.
 /// Returns the exit status, which is 0 if every stage passes.
 pub fn to_the_last_line(check: impl FnOnce() -> Result<Checked>) -> ExitCode {
-    // If the system cannot start the process that watches the grader, the last line is missing only when the grader is
-    // killed.
+    // If the system cannot start the process that waits for the grader, the check still runs, and the last line is
+    // missing only if the grader is killed.
     let _ = last_word::wait_for_grader(print_no_points);
     let graded = caught("the check", check);
     let status = match graded {
@@ -140,7 +139,7 @@ pub fn to_the_last_line(check: impl FnOnce() -> Result<Checked>) -> ExitCode {
 pub struct Checked {
     /// The first stage that does not pass, if any.
     pub first: Option<StageNumber>,
-    /// Whether the page was written or none was requested.
+    /// True if the page was written or no page was requested.
     is_written: bool,
 }
 
@@ -153,7 +152,7 @@ pub fn run(kit: &Path, options: Options) -> Result<Checked> {
     let stages = options.stages();
     let mut labs: Vec<_> = stages.iter().map(|number| number.lab).collect();
     labs.dedup();
-    // not for students: for instructors
+    // not for students: only instructors need the results in a file
     let mut single = Single::start(kit, &labs, options.json.clone())?;
     // exported again
     let Options { target, all, seed, server, client, html, repeats, .. } = options;
@@ -167,7 +166,7 @@ pub fn run(kit: &Path, options: Options) -> Result<Checked> {
     let open: Vec<_> = labs.iter().filter(is_open).copied().collect();
     let of_open = |lab: &u32| format!("; lab {lab} is open");
     for lab in &open {
-        println!(" lab {lab} is open: each stage is judged separately");
+        println!(" lab {lab} is open: each stage is graded separately");
     }
     let again = again(server.as_ref(), client.as_ref());
     let grader = Grader::new(kit, &labs, seed).with_commands(Commands { server, client });
@@ -182,7 +181,7 @@ pub fn run(kit: &Path, options: Options) -> Result<Checked> {
     let rows = Term::stdout().size_checked().map_or(usize::MAX, |(rows, _)| rows.into());
     progress::grade(&grader, stages, |lab, stage, graded| {
         let verdict = &graded.verdict;
-        // not for students: for instructors
+        // not for students: only instructors need the results in a file
         single.add(lab, stage, graded, || again(lab.number, stage.number, graded.seed()));
         // exported again
         count += 1;
@@ -223,7 +222,7 @@ pub fn run(kit: &Path, options: Options) -> Result<Checked> {
         if !has_report || !is_shown {
             println!("{}", stage_line(lab, stage, verdict));
         }
-        // If the stage that blocks this stage is outside the target, its report is shown, too.
+        // If this stage is blocked by a stage outside the target, the report of that stage is shown, too.
         let number = if let Verdict::Blocked(by) = *verdict { by } else { 0 };
         let is_new = target.is_some_and(|target| !target.contains(lab.number, number));
         if let Some(stage) = lab.stages.iter().find(|stage| stage.number == number && is_new) {
@@ -251,7 +250,7 @@ pub fn run(kit: &Path, options: Options) -> Result<Checked> {
         let _ = write!(total, " (a replay with the words of seed {seed})");
     }
     let page_total = format!("{total}{}", open.iter().map(of_open).collect::<String>());
-    // not for students: for instructors
+    // not for students: only instructors need the results in a file
     single.write()?;
     // exported again
     let is_written = html.is_none_or(|file| is_written(&file, &page.finish(&page_total)));
@@ -259,7 +258,7 @@ pub fn run(kit: &Path, options: Options) -> Result<Checked> {
     Ok(Checked { first, is_written })
 }
 
-/// Checks, before the long grading, whether the page can be written.
+/// Creates the page before the stages are graded, so that an error is reported early.
 fn create(page: &Path) -> Result<File> {
     File::create(page).with_context(|| format!("cannot write {}", page.display()))
 }

@@ -1,4 +1,4 @@
-//! `cargo lab crowd`: makes a crowd chat on a server and checks that everyone gets each message once and in order.
+//! `cargo lab crowd`: simulates a crowd on a server and checks that everyone gets each message once and in order.
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ use crate::system::reads;
 /// The number of events per second.
 const EVENTS_A_SECOND: f64 = 200.0;
 
-/// The limits of the search for a smaller crowd that breaks the same rule.
+/// The limits of the search for a smaller crowd with which the server breaks the same rule.
 const LIMITS: Limits = Limits {
     runs: 120,
     time: Duration::from_secs(30),
@@ -34,8 +34,8 @@ const LIMITS: Limits = Limits {
     last_patience: TIMEOUT,
 };
 
-/// The time between two reports of progress. This time must be longer than a second: without a terminal, a step is not
-/// shown if another follows within a second.
+/// The minimum time between two progress reports. This time must be longer than a second: without a terminal, a step is
+/// not shown if another follows within a second.
 const PROGRESS: Duration = Duration::from_millis(1500);
 
 /// The command line.
@@ -47,13 +47,13 @@ pub struct Options {
     /// The maximum number of people who are connected at the same time
     #[arg(long, default_value_t = 12, value_parser = value_parser!(u16).range(2..=500))]
     people: u16,
-    /// The approximate time for which a crowd talks, in seconds
+    /// Approximately how long a crowd chats, in seconds
     #[arg(long, default_value_t = 2.0, value_parser = seconds(3600.0))]
     seconds: f64,
-    /// Determines, together with the number of people and the time, what the people do. Default: a random seed
+    /// The seed, which determines what a given number of people do in a given time. Default: a random seed
     #[arg(long)]
     seed: Option<u64>,
-    /// The number of crowds that talk, one after the other, each with the next seed
+    /// The number of crowds that chat, one after the other. Each uses the next seed
     #[arg(long, default_value_t = 1, value_parser = value_parser!(u64).range(1..))]
     runs: u64,
     /// Checks this server, in any language, instead of yours; see `cargo lab check --help`
@@ -67,10 +67,10 @@ pub struct Options {
     finished: bool,
 }
 
-/// Lets the crowds talk. Returns whether no rule was broken.
+/// Runs the crowds. Returns true if no rule was broken.
 ///
 /// # Errors
-/// Returns an error if the server cannot be built or started, or if a plan cannot be played to its end.
+/// Returns an error if the server cannot be built or started, or if a plan cannot be completed.
 pub fn run(kit: &Path, options: &Options) -> Result<bool> {
     reads::allow(options.read.iter().cloned());
     let server = server(kit, options)?;
@@ -139,7 +139,7 @@ fn server(kit: &Path, options: &Options) -> Result<Runnable> {
     }
 }
 
-/// Plays a plan and shows which event is being played.
+/// Runs the events of a plan and shows the number of the current event.
 fn watched(
     progress: &Progress,
     shown: &Cell<Instant>,

@@ -19,7 +19,7 @@ use crate::kit::files;
 pub struct Options {
     /// A new or empty folder, or an earlier export to update
     folder: Option<PathBuf>,
-    // not for students: only instructors grade a class
+    // not for students: only instructors grade a class.
     /// Writes the finished programs to this file instead, for `cargo lab grade --control` in a kit without solutions
     #[arg(long, value_name = "FILE", conflicts_with = "folder")]
     control: Option<PathBuf>,
@@ -94,8 +94,8 @@ fn build_pages(kit: &Path, folder: &Path) -> Result<(usize, u64)> {
     Ok((built.len(), sizes.sum::<Result<_>>()?))
 }
 
-/// Removes the files of an earlier export to make room for `files`. The files in `labs/` must be unchanged since the
-/// export. Does not check whether other folders have been changed.
+/// Removes the files of an earlier export to make room for `files`. The files in `labs/` must not have changed since
+/// the export. Does not check whether other folders have been changed.
 fn make_room(folder: &Path, files: &BTreeMap<PathBuf, String>) -> Result<()> {
     let shown = folder.display();
     let is_empty = fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none());

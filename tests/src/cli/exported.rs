@@ -53,8 +53,8 @@ const GRADERS_ONLY: [&str; 7] = [
     "tests/src/cli/writers.rs",
 ];
 
-/// The marks between which lines are left out of an exported file. The lines from a mark up to [`CUT_TO`] are left out.
-/// The second mark applies only to a student kit.
+/// The marks at the beginning of the parts that are left out of an exported file. A part ends with the line that
+/// contains [`CUT_TO`]. The second mark applies only to a student kit.
 const CUT_FROM: [&str; 2] = ["not exported:", "not for students:"];
 const CUT_TO: &str = "exported again";
 

@@ -18,7 +18,7 @@ use crate::labs;
 /// The command line.
 #[derive(clap::Args)]
 pub struct Options {
-    /// A submission, which is a folder, .zip, or .tar.gz with a kit or only its labs/; or a folder of submissions
+    /// A submission (a folder, .zip, or .tar.gz with a kit or only its labs/) or a folder of submissions
     #[arg(required = true)]
     submissions: Vec<PathBuf>,
     /// Grades only this lab. May be given several times. Default: all labs
@@ -30,12 +30,12 @@ pub struct Options {
     /// Keeps the results in the --json file and grades only the other submissions
     #[arg(long, requires = "json")]
     resume: bool,
-    /// A CSV file with the students' names in a column `name`. Another cell of a row can identify the student's
-    /// submission
+    /// A CSV file with the students' names in the column `name`. Another cell in the same row can identify the
+    /// student's submission
     #[arg(long, value_name = "FILE")]
     roster: Option<PathBuf>,
-    /// The file with weights, hidden stages, and other languages. Default: grading.toml in the current folder, if there
-    /// is one
+    /// The settings file, for weights, hidden stages, and other languages. Default: grading.toml in the current folder,
+    /// if there is one
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
     /// The file with finished programs, written by `cargo lab export --control`. Default: the programs of this kit
@@ -44,7 +44,7 @@ pub struct Options {
     /// The number of submissions that are graded at the same time. Default: half the number of processors
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: Option<u16>,
-    /// Grades nothing if this machine has a lower containment tier
+    /// Grades nothing if this machine's containment tier is lower than this one
     #[arg(long, value_name = "TIER", value_enum, ignore_case = true)]
     require_tier: Option<Level>,
     /// Grades only part of the class, such as 2/8: every eighth submission, beginning with the second. `cargo lab

@@ -16,8 +16,8 @@ use crate::kit::way::{self, Way};
 use crate::labs;
 use crate::report::text::{columns, labelled, wrapped};
 
-/// Shows the first hint that has not been shown yet, here or in a report. When all hints have been shown, shows them
-/// all again.
+/// Shows the first hint that neither this command nor a report has shown yet. When all hints have been shown, shows
+/// them all again.
 ///
 /// # Errors
 /// Returns an error if the number of shown hints cannot be saved.

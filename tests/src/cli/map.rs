@@ -43,7 +43,7 @@ pub fn run(kit: &Path) -> Result<()> {
         all = all + points;
         println!("{}", lab_line(lab, way::of_lab(kit, lab.number), points));
         let first = stages().find(|(_, verdict)| **verdict != Verdict::Passed);
-        // Shows the current lab's stages as lines and other labs' stages as marks.
+        // Shows a line for each stage of the current lab and a mark for each stage of the other labs.
         match first {
             Some((stage, verdict)) if current.is_some_and(|current| current.lab == lab.number) => {
                 stages()

@@ -60,8 +60,9 @@ Labs and stages:
 The lab that you are working on:
   Without a command, the map shows all labs, but only the stages of the lab that you are working on.
   You are working on the unfinished lab whose source files you changed last. A lab is unfinished
-  until all its stages pass. A file counts as changed if it differs from the starter, and its last
-  save is the time of the change. If you have changed no unfinished lab, the first one comes next.";
+  until all its stages pass. Only files that differ from the starter count as changed, and the
+  time of a change is when the file was last saved. If you have not changed any unfinished lab,
+  the first unfinished lab comes next.";
 
 /// Work on the chat labs. Without a command, shows which stages pass and your next step
 #[derive(Parser)]
@@ -84,7 +85,7 @@ enum Command {
     Submit(submit::Options),
     /// Checks again whenever a file in labs/ is saved
     Watch(watch::Options),
-    /// Starts your server or client of a lab in this terminal, as `cargo run` does
+    /// Starts your server or client for a lab in this terminal, as `cargo run` does
     #[command(alias = "start")]
     Run(run::Options),
     /// Shows what to write next in a given lab or in the lab that you are working on
@@ -93,7 +94,7 @@ enum Command {
         #[arg(value_parser = lab_number)]
         lab: Option<u32>,
     },
-    /// Plays a finished chat with a server and three people, then shows the last messages on the wire
+    /// Demonstrates a finished chat with a server and three people, then shows the last messages on the wire
     Demo {
         /// The lab
         #[arg(default_value_t = 2, value_parser = lab_number)]
@@ -101,8 +102,7 @@ enum Command {
     },
     /// Shows every message of real sessions with your server and can simulate network trouble
     Trace(Box<trace::Options>),
-    /// Shows the next hint for a stage, which is the second hint if a report has shown the first. After the last hint,
-    /// shows all hints
+    /// Shows a stage's next hint: the second one if a report has shown the first. After the last hint, shows all hints
     Hint {
         /// The stage, for example 2.5
         stage: StageNumber,
@@ -112,7 +112,7 @@ enum Command {
         /// The page: a lab (2), a stage (2.3), or a name (sockets), for example from a report. Default: the first page
         page: Option<String>,
     },
-    /// Shows how many checks, minutes, and hints each stage took if you have switched on a log
+    /// Shows how many checks, minutes, and hints each stage took, if the log is switched on
     Stats(stats::Options),
     /// Resets a stage's functions or a whole lab to the starter and keeps a copy of your files
     Reset(reset::Options),
@@ -139,18 +139,18 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Makes a crowd chat on your server and checks that everyone gets each message once and in order
+    /// Simulates a crowd on your server and checks that everyone gets each message once and in order
     Crowd(crowd::Options),
     /// Measures your server, the finished server, and a bare relay: speed, memory, and the time to connect
     Bench(bench::Options),
-    /// Runs the relay of `bench`
+    /// Runs the relay for `bench`
     #[command(hide = true)]
     BenchRelay(bench::RelayOptions),
-    /// Grades everything repeatedly and reports every stage that had different verdicts
+    /// Grades everything repeatedly and reports every stage whose verdict varied
     Soak(soak::Options),
     /// Creates a kit for students, without the solutions
     Export(export::Options),
-    // not for students: only instructors grade a class
+    // not for students: only instructors grade a class.
     /// Grades a class: any number of submissions
     Grade(grade::Options),
     /// Merges several records, such as those of a class's shards, into one

@@ -12,9 +12,9 @@ use syn::{Item, UseTree};
 
 use crate::kit::files::{self, PRISTINE};
 
-/// A library's source in an open lab.
+/// The source of a library in an open lab.
 const LIBRARY: &str = "\
-//! Put code here that the server and the client share. If you do not need one, leave it empty.
+//! Put code that the server and the client share here. If there is none, leave this file empty.
 ";
 
 /// Returns an open lab's files: their paths below `labs/` and their contents. Except for the sources, all files are the

@@ -1,7 +1,7 @@
 //! `cargo lab export --gradescope`, `--github`, and `--prairielearn`: writes graders for platforms that courses use.
 //!
-//! Each platform's grader contains a kit for graders. Such a kit contains the solutions only if nobody but the
-//! instructor sees it on the platform before the control (the finished programs) is built.
+//! Each platform's grader contains a kit for graders. The kit contains the solutions only for platforms where nobody
+//! but the instructor can see them until the finished programs have been built.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -118,7 +118,7 @@ impl Platforms {
         packed(&grader, &bundle.join("kit.tar.gz"))?;
         let shown = folder.display();
         println!(
-            "wrote to {shown}: grader/, the repository of an action, feedback.yml, class.yml, and classroom50/"
+            "wrote to {shown}: grader/ (the repository of an action), feedback.yml, class.yml, and classroom50/"
         );
         Ok(())
     }
@@ -132,7 +132,7 @@ impl Platforms {
         copy(&scripts.join("Containerfile"), &image.join("Containerfile"), &[])?;
         self.kit(kit, &image.join("kit"), true)?;
         let shown = folder.display();
-        println!("wrote to {shown}: question/, and image/, from which you can build the image");
+        println!("wrote to {shown}: question/ and image/; build the image from image/");
         println!("image/ contains the solutions, so do not show it to students.");
         Ok(())
     }

@@ -19,15 +19,14 @@ use crate::harness::stage::{Lab, Stage};
 const LONG: Duration = Duration::from_secs(1);
 
 /// A command's progress. A terminal shows the progress in an animated line, which disappears at the end. If the output
-/// is not a terminal, each step that takes longer than `LONG` is printed as one line. The line or lines are written
-/// to stderr.
+/// is not a terminal, each step that takes longer than `LONG` is printed as one line. Progress is written to stderr.
 pub struct Progress {
     bar: ProgressBar,
     lines: Option<(Sender<String>, JoinHandle<()>)>,
 }
 
 impl Progress {
-    /// Starts to show progress, beginning with a first step.
+    /// Starts showing progress, beginning with the first step.
     pub fn start(what: impl Into<String>) -> Result<Self> {
         let bar = ProgressBar::no_length();
         bar.set_style(ProgressStyle::with_template(" {spinner} {wide_msg} {elapsed:>4}")?);
@@ -50,7 +49,7 @@ impl Progress {
         self.bar.set_message(what);
     }
 
-    /// From now on, also shows how many of these steps are done.
+    /// From now on, also shows how many of the `steps` steps are done.
     fn count(&self, steps: usize) -> Result<()> {
         let template = " {spinner} {bar:20} {pos}/{len}  {wide_msg} {elapsed:>4}";
         self.bar.set_style(ProgressStyle::with_template(template)?);
@@ -97,8 +96,9 @@ pub fn build(grader: &Grader, author: Author) -> Result<()> {
     Ok(())
 }
 
-/// Builds the student's programs, then grades several stages at the same time. Calls `each` with the verdicts in order
-/// until it returns false. If the student's log is switched on, also writes the verdicts to it.
+/// Builds the student's programs, then grades several stages at the same time. Calls `each` with one verdict after
+/// another, in the order of the stages, until `each` returns false. If the student's log is switched on, also writes
+/// the verdicts to it.
 ///
 /// # Errors
 /// Returns an error if cargo cannot build anything.
@@ -137,9 +137,9 @@ pub fn grade(
     Ok(())
 }
 
-/// Grades the stages in several threads, roughly in order. Each stage is run only once, so a later request finds its
-/// verdict. The caller does not wait for these threads. When this process ends, the programs that the threads have
-/// started end, too.
+/// Grades the stages in several threads, roughly in order. Each stage is run only once: if it is requested again, the
+/// same verdict is used. The caller does not wait for these threads. When this process exits, the programs that the
+/// threads have started are stopped, too.
 fn run_ahead(grader: &Arc<Grader>, stages: &Arc<Vec<StageNumber>>, stopped: &Arc<AtomicBool>) {
     let next = Arc::new(AtomicUsize::new(0));
     for _ in 0..THREADS {

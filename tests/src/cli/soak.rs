@@ -29,13 +29,13 @@ pub struct Options {
     load: bool,
 }
 
-/// The graded programs' author and the stage number.
+/// The author of the graded programs, and the lab and stage numbers.
 type StageOf = (Author, StageNumber);
 
-/// For each stage, the different verdicts, each with the first report that had this verdict.
+/// For each stage, the different verdicts, each with the first report that had that verdict.
 type Seen = BTreeMap<StageOf, Vec<(Verdict, String)>>;
 
-/// Grades the solutions and the student's programs. Returns whether every verdict was always the same.
+/// Grades the solutions and the student's programs. Returns true if no stage's verdict varied.
 ///
 /// # Errors
 /// Returns an error if nothing can be built.
@@ -78,15 +78,15 @@ pub fn run(kit: &Path, options: &Options) -> Result<bool> {
 
     let seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
     for ((author, StageNumber { lab, stage }), verdicts) in differing(&seen) {
-        println!("== {}: {lab}.{stage} had different verdicts\n", author.folder());
+        println!("== {}: the verdict of {lab}.{stage} varied\n", author.folder());
         for (_, report) in verdicts {
             println!("{report}\n");
         }
     }
     let (rounds, count) = (options.rounds, stages.len());
     match differing(&seen).count() {
-        0 => println!(" {rounds} rounds of {count} stages: no stage had different verdicts"),
-        differ => println!(" {rounds} rounds of {count} stages: {differ} had different verdicts"),
+        0 => println!(" {rounds} rounds of {count} stages: no verdict varied"),
+        differ => println!(" {rounds} rounds of {count} stages: the verdicts of {differ} varied"),
     }
     Ok(differing(&seen).next().is_none())
 }

@@ -76,7 +76,7 @@ pub fn run(kit: &Path, check: bool, force: bool) -> Result<()> {
 }
 
 /// Returns the starters' paths below `labs/` and their contents. Keeps a stage's functions if `is_written` returns true
-/// for its lab and the stage.
+/// for the numbers of the lab and the stage.
 ///
 /// # Errors
 /// Returns an error if a file cannot be read or is not valid Rust.

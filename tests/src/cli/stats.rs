@@ -24,11 +24,11 @@ pub struct Options {
     /// A class's logs to combine. Default: your own log
     #[arg(value_name = "LOG")]
     logs: Vec<PathBuf>,
-    /// From now on, notes each check and each hint in `.kept/stats.log`. A line contains the time, the lab and stage
+    /// From now on, records each check and each hint in `.kept/stats.log`. A line contains the time, the lab and stage
     /// numbers, and the verdict. The log contains no names, paths, or program output. Nothing is sent
     #[arg(long, conflicts_with_all = ["off", "logs"])]
     on: bool,
-    /// Stops the log and renames it to `.kept/stats-off.log`
+    /// Stops logging and renames the log to `.kept/stats-off.log`
     #[arg(long, conflicts_with = "logs")]
     off: bool,
 }
@@ -44,7 +44,7 @@ struct Work {
     is_stop: bool,
 }
 
-/// The work on each stage that was tried or at which a lab stops. The keys are the lab and stage numbers.
+/// The work on each stage that was tried or has `is_stop` set. The keys are the lab and stage numbers.
 type Works = BTreeMap<(u32, u32), Work>;
 
 /// Shows the numbers or switches the log on or off.
@@ -58,7 +58,7 @@ pub fn run(kit: &Path, options: &Options) -> Result<()> {
         switch_on(&on, &off)
             .with_context(|| format!("cannot switch on the log {}", on.display()))?;
         say(&format!(
-            "From now on, each check and each hint is noted in {ON}, in the folder of the kit. A line \
+            "From now on, each check and each hint is recorded in {ON}, in the folder of the kit. A line \
              contains the time, the lab and stage numbers, and the verdict. The log \
              contains no names, paths, or program output. Nothing is sent. The log is never \
              larger than {} MiB.",
@@ -72,9 +72,9 @@ pub fn run(kit: &Path, options: &Options) -> Result<()> {
         if is_there(&on) {
             fs::rename(&on, &off)
                 .with_context(|| format!("cannot switch off the log {}", on.display()))?;
-            say(&format!("From now on, nothing is noted. The log so far is in {OFF}."));
+            say(&format!("From now on, nothing is recorded. The log so far is in {OFF}."));
         } else {
-            say("The log is off, so nothing is noted.");
+            say("The log is off, so nothing is recorded.");
         }
         return Ok(());
     }
@@ -100,7 +100,7 @@ fn switch_on(on: &Path, off: &Path) -> std::io::Result<()> {
 fn own(on: &Path, off: &Path, say: impl Fn(&str)) -> Result<()> {
     let (file, name) = if is_there(on) { (on, ON) } else { (off, OFF) };
     if !is_there(file) {
-        say("There is no log. To note your checks from now on: cargo lab stats --on");
+        say("There is no log. To record your checks from now on: cargo lab stats --on");
         say("To read what a log contains: cargo lab stats --help");
         return Ok(());
     }
@@ -120,7 +120,7 @@ fn own(on: &Path, off: &Path, say: impl Fn(&str)) -> Result<()> {
     for lab in &labs {
         let number = lab.number;
         match lab.stages.iter().find(|stage| is_stop(&works, lab, stage)) {
-            Some(stage) => say(&format!("Lab {number} stops at stage {number}.{}.", stage.number)),
+            Some(stage) => say(&format!("You stopped at stage {number}.{}.", stage.number)),
             None if works.keys().any(|(lab, _)| *lab == number) => {
                 say(&format!("Lab {number} is finished."));
             }
@@ -178,8 +178,8 @@ fn class(files: &[PathBuf], say: impl Fn(&str)) -> Result<()> {
     let logs = if count == 1 { "1 log".to_owned() } else { format!("{count} logs") };
     say(&format!(
         "{logs}. Checks, minutes, and hints are medians of the logs that reached the stage and are counted \
-         until the stage passes. Pauses of more than {} minutes are not counted. In a \
-         lab that was begun, a log has stopped at the first stage that has not passed.",
+         until the stage passes. Pauses of more than {} minutes are not counted. In each \
+         lab that was begun, a log counts as stopped at the first stage that has not passed.",
         PAUSE / 60
     ));
     Ok(())
@@ -215,7 +215,7 @@ fn name_of(lab: &Lab, stage: &Stage) -> String {
     format!("{number:<5} {}", stage.title)
 }
 
-/// Adds up a log's lines. The time between two lines is added to the stage in the second line.
+/// Adds up the work that a log records. The time between two lines counts toward the stage in the second line.
 fn works(lines: &[Line], labs: &[Lab]) -> Works {
     let (mut works, mut before) = (Works::new(), None);
     for line in lines {
@@ -236,7 +236,7 @@ fn works(lines: &[Line], labs: &[Lab]) -> Works {
             Event::Hint => work.hints += 1,
         }
     }
-    // `cargo lab` also logs stages of labs that nobody has begun. Such stages do not count as tried.
+    // `cargo lab` also logs stages of labs that the student has not begun. Such stages do not count as tried.
     let is_tried = |work: &Work| work.checks > 0 || work.hints > 0;
     for lab in labs {
         let numbers = || lab.stages.iter().map(|stage| (lab.number, stage.number));

@@ -17,7 +17,7 @@ use crate::submission::sources::{self, Package};
 use crate::submission::warm::{Slot, Workshop};
 use crate::submission::zipped;
 
-/// The maximum number of names in a line.
+/// The maximum number of file names in a line.
 const NAMES: usize = 6;
 
 /// The command line.
@@ -53,7 +53,8 @@ fn unpack(kit: &Path, packages: &[Package], file: &Path) -> Result<Slot> {
     let mut taken = sources::take(&Source::Zip(file.to_owned()), packages, &manifest)?;
     for package in packages {
         if let Some(why) = taken.refused.get(&package.name) {
-            // Makes this package's build fail with the reason, because the grader does not build it, either.
+            // Makes the build of this package fail and print the reason, because the grader does not build the package,
+            // either.
             let program = format!("compile_error!({why:?});\nfn main() {{}}\n").into_bytes();
             taken.files.retain(|path, _| !path.starts_with(&package.folder));
             taken.files.insert(package.folder.join("src/main.rs"), program.clone());

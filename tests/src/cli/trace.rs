@@ -32,7 +32,7 @@ const START: Duration = Duration::from_secs(30);
 /// The maximum time between two checks of the server's process.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// The maximum time for which clients' messages are still shown after the server has ended.
+/// The maximum time after the server's exit during which clients' messages are still shown.
 const AFTER_THE_SERVER: Duration = Duration::from_secs(1);
 
 /// The time that the command may take to exit after Ctrl-C. Without this limit, the command would never exit if the
@@ -51,7 +51,7 @@ pub struct Options {
     /// Uses the server at this address instead of starting one
     #[arg(long, value_name = "HOST:PORT", conflicts_with = "server")]
     to: Option<String>,
-    /// The port that clients connect to. Default: the usual port of the lab
+    /// The port that clients connect to. Default: the lab's usual port
     #[arg(long)]
     port: Option<u16>,
     /// The address that clients connect to
@@ -72,12 +72,12 @@ pub struct Options {
     trouble: Trouble,
 }
 
-/// The destinations to which the events are written.
+/// The places that events are written to.
 struct Sinks {
     ladder: Ladder,
     save: Option<Writer>,
     packets: Option<Packets>,
-    /// The first error in writing a file. The session continues without the file.
+    /// The first error that occurred while writing a file. The session continues without the file.
     failed: Option<Error>,
 }
 
@@ -115,7 +115,7 @@ impl Sinks {
         }
     }
 
-    /// Keeps the first error, which is reported at the end. Returns a remark that is shown immediately.
+    /// Keeps the first error, which is reported at the end. Returns a message to show immediately.
     fn fails(&mut self, error: Error) -> &'static str {
         self.failed.get_or_insert(error);
         "a file cannot be written; the session continues without this file"
@@ -130,7 +130,7 @@ impl Sinks {
     }
 }
 
-/// Returns the numbers of columns and rows if the output is a terminal.
+/// Returns the terminal's width and height, in characters, or `None` if the output is not a terminal.
 fn size() -> Option<(usize, usize)> {
     Term::stdout().size_checked().map(|(rows, columns)| (columns.into(), rows.into()))
 }
@@ -222,8 +222,8 @@ fn live(kit: &Path, lab: u32, options: Options) -> Result<()> {
     }
 }
 
-/// Relays until Ctrl-C or until the server that was started has ended. Returns the exit status of the server if it has
-/// ended.
+/// Relays messages until Ctrl-C is pressed or the server that this command started has exited. Returns the server's
+/// exit status if it has exited.
 fn turns(
     relay: &mut Relay,
     mut server: Option<Companion>,
@@ -265,7 +265,8 @@ fn turns(
     }
 }
 
-/// Builds and starts the server and waits until it listens. Also returns the lines that the server has printed so far.
+/// Builds and starts the server and waits until it is listening. Also returns the lines that the server has printed so
+/// far.
 fn start(
     kit: &Path,
     lab: u32,

@@ -117,7 +117,7 @@ fn check_again(kit: &Path, target: Option<Target>, all: bool) -> Result<Option<S
 /// Reports every change below `labs/` and `common/` until the watcher is dropped.
 fn watch(kit: &Path, poll: bool, events: Sender<Event>) -> Result<Box<dyn Watcher>> {
     let report = move |change: notify::Result<notify::Event>| {
-        // Reports of access are ignored, because reading a file does not change it.
+        // Access events are ignored, because reading a file does not change it.
         if change.is_ok_and(|change| !change.kind.is_access()) {
             let _ = events.send(Event::Saved);
         }

@@ -21,7 +21,7 @@ pub struct Writers {
     /// Also writes pages to this folder: index.html for you and a page for each student in students/
     #[arg(long, value_name = "FOLDER")]
     html: Option<PathBuf>,
-    /// How much of their reports students see
+    /// How much students see of their reports
     #[arg(long, value_enum, default_value_t)]
     detail: Detail,
     /// Shows which students' points differ from those in this earlier record and why
@@ -31,14 +31,14 @@ pub struct Writers {
     forms: Forms,
 }
 
-/// The values that are prepared before the grading.
+/// The data that is prepared before grading starts.
 pub struct Begun {
     old: Option<Record>,
     stopped: Option<Stopped>,
 }
 
 impl Writers {
-    /// Checks, before the long grading, whether the results can be written.
+    /// Checks whether the results can be written, so that an error is reported before grading starts.
     ///
     /// # Errors
     /// Returns an error if the results cannot be written or the earlier record cannot be read.

@@ -12,10 +12,10 @@ pub struct Checker {
     state: State,
     /// The number of entries that have been read.
     read: usize,
-    /// The items of each sender in each room, in order.
+    /// The numbers of the messages from each sender in each room, in order.
     sent: HashMap<(usize, usize), Vec<usize>>,
     texts: HashMap<String, usize>,
-    /// The announcements of each person in each room. The flag is true for a join and false for a leave.
+    /// The announcement of each person's arrival in or departure from each room. The flag is true for an arrival.
     announcements: HashMap<(usize, usize, bool), usize>,
     names: HashMap<String, usize>,
     found: Option<Violation>,
@@ -28,7 +28,7 @@ pub fn check(record: &Record) -> Option<Violation> {
 }
 
 impl Checker {
-    /// Creates a checker for a record to which more entries may be added.
+    /// Creates a checker for a record that may still grow.
     pub fn new(record: &Record) -> Self {
         let names = record.names.iter().enumerate().map(|(who, name)| (name.clone(), who));
         let (sent, texts, announcements) = Default::default();
@@ -41,8 +41,8 @@ impl Checker {
         self.state.unsure()
     }
 
-    /// Returns a violation if a person has not received a message that was due. Before a calm, the message may still
-    /// arrive.
+    /// Returns a violation if a person has not received a message that was due. The message may still arrive later, so
+    /// the violation is certain only after a quiet period.
     pub fn missing(&self, record: &Record) -> Option<Violation> {
         self.state.missing(record)
     }
@@ -156,7 +156,7 @@ impl Checker {
                     return wrong(Rule::Unsaid, sentence);
                 }
             }
-            // A text sent after a leave may be refused with an error.
+            // The server may reply with an error to a text that was sent after leaving.
             Heard::Error if person.late > 0 => person.late -= 1,
             Heard::Error if person.is_sure() && !person.rooms.is_empty() => {
                 let sentence = format!("{name} is a member, but got an error");
@@ -166,14 +166,14 @@ impl Checker {
                 return self.got_item(record, at, who, heard);
             }
             _ => {
-                let sentence = format!("{name} got a message that nobody caused");
+                let sentence = format!("{name} got an unexpected message");
                 return Some(self.unexplained(record, at, Rule::Unsaid, sentence));
             }
         }
         None
     }
 
-    /// Returns the item that a message is about or the reason why there is none.
+    /// Returns the number of the sent message that a received message corresponds to, or an error if there is none.
     fn find(&self, record: &Record, who: usize, heard: &Heard) -> Result<usize, (Rule, String)> {
         let name = record.name(who);
         let nobody = |why: String| Err((Rule::Unsaid, why));
@@ -224,8 +224,8 @@ impl Checker {
         Ok(number)
     }
 
-    /// Returns the violation for a message without an item. The message may be a fragment of a text or be in the wrong
-    /// room.
+    /// Returns the violation for a received message that does not match any sent message. It may be a fragment of a
+    /// text or be in the wrong room.
     fn unexplained(&self, record: &Record, at: usize, rule: Rule, sentence: String) -> Violation {
         let who = record.entries[at].who;
         let mut violation = Violation::at(at, rule, who, sentence);
@@ -266,7 +266,7 @@ impl Checker {
         };
         let seen = self.state.first_seen[number];
         self.state.first_seen[number] = seen.or(Some(at));
-        // The arrival of a later message from the same sender shows that this message had been sent completely.
+        // The arrival of a later message from the same sender proves that this message had been sent completely.
         let of_sender =
             self.sent.get(&(item.who, item.room)).map(Vec::as_slice).unwrap_or_default();
         let begin = of_sender.partition_point(|later| *later <= number);
@@ -337,7 +337,7 @@ impl Checker {
     }
 }
 
-/// Returns the last sent text that resembles this text, contains it, or is a part of it.
+/// Returns the most recently sent text that resembles this text, contains it, or is part of it.
 fn nearest(record: &Record, text: &str) -> Option<usize> {
     let text = text.trim();
     let is_torn = |item: &Item| match &item.kind {
@@ -347,7 +347,7 @@ fn nearest(record: &Record, text: &str) -> Option<usize> {
     record.items.iter().rposition(is_torn)
 }
 
-/// Returns true if two texts either begin or end with the same characters.
+/// Returns true if two texts begin or end with the same few characters.
 fn alike(one: &str, other: &str) -> bool {
     const ENOUGH: usize = 5;
     let begin = one.chars().zip(other.chars()).take_while(|(a, b)| a == b).count();

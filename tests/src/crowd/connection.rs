@@ -1,4 +1,4 @@
-//! One person's connection to the server. Reading and writing never wait, and each read returns all bytes that have
+//! One person's connection to the server. Reads and writes never block, and each read returns all bytes that have
 //! arrived.
 
 use std::io::{self, ErrorKind, Read, Write};
@@ -19,7 +19,7 @@ pub struct Connection {
     pub stream: TcpStream,
     lab: u32,
     out: Vec<u8>,
-    /// Whether to shut the connection down for writing after all bytes have been written.
+    /// Whether to shut down the sending side of the connection after all bytes have been written.
     shuts: bool,
     arrived: Vec<u8>,
     /// Whether the server has asked for the nickname, in wire format 2.
@@ -47,27 +47,27 @@ impl Connection {
         Ok(Self { stream, lab, out, shuts: false, arrived, asked: false })
     }
 
-    /// Sends bytes in one piece, either now or as soon as the connection accepts more bytes. Errors are reported by the
-    /// next read.
+    /// Sends bytes in one piece, either now or as soon as the connection accepts more bytes. The next read reports any
+    /// error.
     pub fn send(&mut self, bytes: &[u8]) {
         self.out.extend_from_slice(bytes);
         self.flush();
     }
 
-    /// Shuts the connection down for writing.
+    /// Shuts down the sending side of the connection after all bytes have been written.
     pub fn ends_sending(&mut self) {
         self.shuts = true;
         self.flush();
     }
 
-    /// Writes as many bytes as possible without waiting.
+    /// Writes as many bytes as possible without blocking.
     pub fn flush(&mut self) {
         while !self.out.is_empty() {
             match (&self.stream).write(&self.out) {
                 Ok(written) => drop(self.out.drain(..written)),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                // The next read reports the reason why the write failed.
+                // The next read reports why the write failed.
                 Err(_) => self.out.clear(),
             }
         }
@@ -77,7 +77,7 @@ impl Connection {
         }
     }
 
-    /// Returns whether any bytes are still to be written.
+    /// Returns whether any bytes still need to be written.
     pub fn has_more(&self) -> bool {
         !self.out.is_empty()
     }
@@ -105,14 +105,14 @@ impl Connection {
             begin += len;
         }
         self.arrived.drain(..begin);
-        // A message that the end of the stream cuts off or that never ends is not a valid message.
+        // A message is invalid if the stream ends in the middle of it or if it is too long.
         if !self.arrived.is_empty() && (is_closed || self.arrived.len() > LONGEST) {
             messages.push((Heard::Other, std::mem::take(&mut self.arrived)));
         }
         Arrived { messages, is_closed }
     }
 
-    /// Resets the connection, like a program that crashes.
+    /// Resets the connection, as if the client program had crashed.
     pub fn resets(self) {
         let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
     }

@@ -1,4 +1,4 @@
-//! Starts a server, plays a plan against it, and stops the server.
+//! Starts a server, runs a plan against it, and stops the server.
 
 use std::time::Duration;
 
@@ -11,16 +11,16 @@ use crate::harness::Harness;
 use crate::journal::failure::{Check, Failure};
 use crate::system::program::Runnable;
 
-/// The outcome of a game: the played plan and whether the server exited.
+/// The outcome of running a plan, and whether the server exited.
 #[derive(Clone, Debug)]
 pub struct Game {
-    /// The played plan.
+    /// The outcome of running the plan.
     pub played: Played,
-    /// How the server exited, if it did.
+    /// The server's exit status or the signal that terminated it, if it exited.
     pub ended: Option<String>,
 }
 
-/// Starts a server and plays a plan against it.
+/// Starts a server and runs a plan against it.
 ///
 /// # Errors
 /// Returns an error if the server cannot be started, if a stage is not written yet, or if the plan takes too long.
@@ -37,7 +37,7 @@ pub fn game(
     let started = harness.server_with(options);
     let server = started.map_err(|failure| unwritten(&harness, plan.lab).unwrap_or(failure))?;
     let process = server.terminal().process();
-    // If the system does not report whether the server is running, the player relies only on the silence.
+    // If the system cannot tell whether the server is busy, the player only measures how long the server is silent.
     let is_busy = || process.is_running().unwrap_or(false);
     let manner = Manner { patience, is_busy: &is_busy, progress };
     let played = play(plan, server.address(), &manner)?;
@@ -55,7 +55,7 @@ pub fn game(
     Ok(Game { played, ended })
 }
 
-/// Returns an error that names the first stage that the server reported as not written yet, if there is one.
+/// If the server reported that some stages are not written yet, returns an error that names the first of them.
 fn unwritten(harness: &Harness, lab: u32) -> Option<Failure> {
     let stage = harness.journal().unwritten_stages().into_iter().min()?;
     let why = format!("stage {lab}.{stage} is not written yet; first run: cargo lab check {lab}");

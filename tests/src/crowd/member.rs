@@ -1,18 +1,18 @@
-//! The checker's knowledge about all people, from the entries that it has read.
+//! What the checker knows about all people from the entries that it has read.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::crowd::record::{Record, Way};
 
-/// The checker's knowledge about all people.
+/// What the checker knows about all people.
 pub struct State {
-    /// The number of the lab and its wire format.
+    /// The number of the lab, which is also the number of its wire format.
     pub lab: u32,
     /// The people.
     pub people: Vec<Person>,
-    /// The entry in which each item first arrived, whoever received it.
+    /// The entry in which each broadcast message first arrived at anyone.
     pub first_seen: Vec<Option<usize>>,
-    /// The number of items that were sent before the last calm and are not checked again.
+    /// The number of broadcast messages that were sent before the last quiet period. They are not checked again.
     pub settled: usize,
 }
 
@@ -21,21 +21,21 @@ pub struct State {
 pub struct Person {
     /// Whether the connection is open, according to the record.
     pub is_connected: bool,
-    /// Whether any message has arrived.
+    /// Whether the person has received any message.
     pub has_heard: bool,
-    /// Whether the welcome of wire format 1, or `Connected to server!` of wire format 2, has arrived.
+    /// Whether the welcome message (wire format 1) or `Connected to server!` (wire format 2) has arrived.
     pub is_welcome: bool,
-    /// How the person has begun to leave for good, or `None` if the person stays.
+    /// How the person is leaving or has left for good, or `None` if the person is staying.
     pub left: Option<Way>,
     /// The rooms that the person has asked to join.
     pub rooms: BTreeMap<usize, Member>,
-    /// The room for each reference that the server has sent to this person.
+    /// The room that belongs to each reference that the server has sent to this person.
     pub references: BTreeMap<String, usize>,
-    /// The number of joins that have no reply yet, in wire format 4.
+    /// The number of join requests without a reply so far, in wire format 4.
     pub unanswered_joins: usize,
-    /// The number of leaves that have no reply yet, in wire format 4.
+    /// The number of leave requests without a reply so far, in wire format 4.
     pub unanswered_leaves: usize,
-    /// The number of texts that were sent too late. In wire format 4, the server may reply to each late text with an
+    /// The number of texts that were sent after leaving. In wire format 4, the server may reply to each of them with an
     /// error.
     pub late: usize,
 }
@@ -48,23 +48,23 @@ pub struct Member {
     pub sure: Option<usize>,
     /// The entry after which the person may no longer be a member.
     pub leaving: Option<usize>,
-    /// Whether the person has received the announcement of their own leave, in wire format 4.
+    /// Whether the person has received the announcement that they left, in wire format 4.
     pub is_out: bool,
-    /// The items that have arrived.
+    /// The broadcast messages that have arrived.
     pub got: BTreeSet<usize>,
-    /// The last item from each sender that has arrived.
+    /// The last broadcast message that has arrived from each sender.
     pub last: HashMap<usize, usize>,
 }
 
 impl State {
-    /// Creates the state before any entry has been read.
+    /// Creates the initial state, before any entry has been read.
     pub fn new(record: &Record) -> Self {
         let people = record.names.iter().map(|_| Person::default()).collect();
         Self { lab: record.lab, people, first_seen: Vec::new(), settled: 0 }
     }
 
-    /// Returns whether a server in this wire format announces joins and leaves and also sends a message back to its
-    /// sender.
+    /// Returns whether a server in this wire format announces who joins or leaves and also sends each message back to
+    /// its sender.
     pub fn announces(&self) -> bool {
         matches!(self.lab, 2 | 4)
     }
@@ -78,7 +78,7 @@ impl State {
 }
 
 impl Person {
-    /// Returns true if the person certainly is or was a member of the room.
+    /// Returns true if it is certain that the person is or was a member of the room.
     pub fn is_member(&self, room: usize) -> bool {
         self.rooms.get(&room).is_some_and(|member| member.sure.is_some())
     }

@@ -1,4 +1,4 @@
-//! Finds messages that people should have received but did not.
+//! Finds the messages that people should have received but did not.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,8 +7,8 @@ use crate::crowd::record::{Item, ItemKind, Record, Way};
 use crate::crowd::violation::{Rule, Violation};
 
 impl State {
-    /// Returns a violation if a person has not received a message that was due. Before a calm, the message may still
-    /// arrive.
+    /// Returns a violation if a person has not received a message that was due. The message may still arrive later, so
+    /// the violation is certain only after a quiet period.
     pub fn missing(&self, record: &Record) -> Option<Violation> {
         self.unanswered(record).or_else(|| self.lost(record))
     }
@@ -56,8 +56,9 @@ impl State {
                 }
                 let is_own_join = item.who == who && item.kind == ItemKind::Joined;
                 let was_member = is_own_join || member.sure.is_some_and(|sure| sure < item.at);
-                // A later message from the same sender has arrived, so this message will no longer arrive. A leave by a
-                // sender that vanished proves nothing, because a reset destroys the bytes that the server has not read.
+                // If a later message from the same sender has arrived, this message will no longer arrive. If the
+                // sender disconnected abruptly, the announcement that it left proves nothing, because a reset destroys
+                // unread bytes.
                 let is_next = |next: &&usize| {
                     let next = &record.items[**next];
                     next.who == item.who && (next.kind != ItemKind::Left || self.is_polite(next))
@@ -93,14 +94,13 @@ impl State {
         self.deaf(record, &present)
     }
 
-    /// Returns true if the sender either stayed or left politely. In both cases, the server must pass on all earlier
-    /// messages.
+    /// Returns true if the sender stayed or left properly. In both cases, the server must pass on all earlier messages.
     fn is_polite(&self, item: &Item) -> bool {
         !matches!(self.people[item.who].left, Some(Way::Closes | Way::Resets))
     }
 
-    /// Returns true if the server must have received an item, either because the sender stayed or left politely or
-    /// because a person got the item.
+    /// Returns true if the server must broadcast a message, because the sender stayed or left properly, because the
+    /// message announces that the sender left, or because someone got it.
     fn must_come(&self, item: &Item, number: usize) -> bool {
         let sender = &self.people[item.who];
         let has_vanished = !self.is_polite(item);
@@ -111,8 +111,8 @@ impl State {
         was_member && (!has_vanished || is_noticed || self.first_seen[number].is_some())
     }
 
-    /// Returns a violation if a person received none of the calls from the others, in a wire format without
-    /// announcements.
+    /// In a wire format without announcements, returns a violation if a person received none of the probes from the
+    /// others.
     fn deaf(&self, record: &Record, present: &BTreeSet<usize>) -> Option<Violation> {
         if self.announces() || present.len() < 2 {
             return None;
@@ -129,7 +129,7 @@ impl State {
     }
 }
 
-/// Returns the reference that the server has sent to a person for a room.
+/// Returns a room's reference, as the server sent it to a person.
 fn reference_of(references: &BTreeMap<String, usize>, room: usize) -> &str {
     references.iter().find(|(_, number)| **number == room).map_or("", |(text, _)| text.as_str())
 }

@@ -1,5 +1,4 @@
-//! A crowd's plan: who joins, speaks, and leaves, and in which order. A plan is generated from a seed and can be
-//! shrunk.
+//! A crowd's plan: who joins, speaks, and leaves, and in what order. Plans are generated from a seed and can be shrunk.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -10,11 +9,11 @@ use rand::{RngExt, SeedableRng};
 /// What a crowd does.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// The number of the lab and its wire format.
+    /// The number of the lab, which is also the number of its wire format.
     pub lab: u32,
     /// The plan's seed.
     pub seed: u64,
-    /// The names of the people. A person who returns has a different name.
+    /// The names of the people. No person connects twice.
     pub names: Vec<String>,
     /// The events, in order.
     pub events: Vec<Event>,
@@ -41,27 +40,29 @@ pub enum Act {
         /// Whether the nickname ends with a newline, in wire format 2.
         newline: bool,
     },
-    /// Joins another room, in wire format 4. A member repeats the request for the room and must get the same reply.
+    /// Joins another room, in wire format 4. If the person is already a member of the room, the request is repeated and
+    /// must get the same reply.
     Enter(usize),
     /// Sends one or more texts in one piece.
     Say(Vec<Line>),
-    /// Sends a text in pieces, with a short pause between them. Each number is the end of a piece, in bytes. A number
-    /// that is larger than the length is reduced modulo the length.
+    /// Sends a text in pieces, with a short pause between them. Each number, modulo the length of the message, is the
+    /// position in bytes where a piece ends.
     InPieces(Line, Vec<usize>),
-    /// Leaves a room and stays connected, in wire format 4. The optional text is sent too late, after the leave.
+    /// Leaves a room and stays connected, in wire format 4. The optional text is sent too late, that is, after the
+    /// request to leave.
     Exit(usize, Option<Line>),
-    /// Leaves as the wire format requires. In wire format 3, an optional text is sent after the leave.
+    /// Leaves as the wire format requires. In wire format 3, an optional text is sent after the `!DISCONNECT` frame.
     Leave(Option<Line>),
     /// Closes the connection.
     Vanish {
-        /// Whether the connection is reset.
+        /// Whether to reset the connection.
         resets: bool,
     },
     /// Nobody does anything until all messages have arrived.
     Calm,
 }
 
-/// A text for a room. Each text occurs only once in a plan.
+/// A text for a room. Each text occurs only once in each plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     /// The room number.
@@ -70,7 +71,7 @@ pub struct Line {
     pub text: String,
 }
 
-/// The size of a plan.
+/// The size and the duration of a plan.
 #[derive(Clone, Copy, Debug)]
 pub struct Extent {
     /// The maximum number of people who are connected at the same time.
@@ -86,13 +87,13 @@ const NAMES: [&str; 26] = [
     "nia", "oli", "pia", "quy", "ron", "sue", "tom", "una", "val", "wim", "xia", "yan", "zoe",
 ];
 
-// Some of these words have more bytes than characters.
+// Some of these words contain characters that take more than one byte.
 const WORDS: [&str; 16] = [
     "amber", "birch", "café", "daisy", "ember", "fjord", "grüß", "hazel", "ivory", "kite", "lemon",
     "maple", "naïve", "olive", "piñata", "raven",
 ];
 
-/// On average, one in this many texts is long.
+/// On average, one out of this many texts is long.
 const LONG_ONE_OF: u32 = 24;
 
 /// The length of a long text, in bytes. A long text does not fit into the buffers of the original programs.
@@ -113,8 +114,8 @@ impl Plan {
         maker.plan.valid()
     }
 
-    /// Removes events that are not possible, for example texts from a person who has not joined. The last event is
-    /// always a calm.
+    /// Removes events that are impossible, for example texts from a person who has not joined. The last event is always
+    /// a quiet period.
     #[must_use]
     pub fn valid(mut self) -> Self {
         let mut members: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
@@ -190,7 +191,7 @@ impl Maker {
         self.random.random_range(..count)
     }
 
-    /// Adds an event. Most events follow the previous event without a pause.
+    /// Adds an event. Most events immediately follow the previous event.
     fn add(&mut self, who: usize, what: Act) {
         const PAUSES_ONE_OF: u32 = 4;
         let count = u32::try_from(self.extent.events.max(1)).unwrap_or(u32::MAX);

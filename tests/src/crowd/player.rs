@@ -1,4 +1,4 @@
-//! Plays a plan against a server. One thread plays all people, so that the order of the recorded events is certain.
+//! Runs a plan against a server. One thread simulates all people, so the order of the recorded events is well defined.
 
 use std::io;
 use std::net::SocketAddr;
@@ -19,19 +19,19 @@ use crate::crowd::wire::{self, Heard};
 /// The pause between the pieces of a message.
 const BETWEEN_PIECES: Duration = Duration::from_millis(2);
 
-/// The interval between two calls to the people who are not yet certain to be members.
+/// The interval between two probes for people who are not yet certain to be members.
 const CALL: Duration = Duration::from_millis(10);
 
-/// The beginning of a call. No text in a plan begins like a call.
+/// The prefix of each probe. No text in a plan begins with it.
 const CALLED: &str = "call-";
 
-/// A plan may take this many times the sum of its pauses, because the computer may be busy.
+/// A plan may take this many times as long as all of its pauses together, because the computer may be busy.
 const SLOW: u32 = 20;
 
-/// The additional time that every plan may take.
+/// The additional time that each plan may take.
 const SHORT: Duration = Duration::from_mins(2);
 
-/// The outcome of playing a plan.
+/// The outcome of running a plan.
 #[derive(Clone, Debug)]
 pub struct Played {
     /// The record of all events.
@@ -42,7 +42,7 @@ pub struct Played {
     pub begun: usize,
 }
 
-/// Plays a plan.
+/// Runs a plan.
 ///
 /// # Errors
 /// Returns an error if the system cannot wait for the connections or the plan takes too long.
@@ -73,11 +73,11 @@ struct Stage {
     record: Record,
     checker: Checker,
     seats: Vec<Seat>,
-    /// The person who sent the last call.
+    /// The person who sent the last probe.
     caller: usize,
-    /// The time of the last call.
+    /// The time when the last probe was sent.
     called: Instant,
-    /// The time since the last event.
+    /// How long nothing has happened.
     silence: Silence,
     violation: Option<Violation>,
 }
@@ -147,7 +147,7 @@ impl Stage {
     fn acts_once(&mut self, who: usize) -> bool {
         let lab = self.record.lab;
         let seat = &mut self.seats[who];
-        // In wire formats 3 and 4, a person may vanish in the middle of a message.
+        // In wire formats 3 and 4, a person may disconnect in the middle of a message.
         let is_cut = lab >= 3 && matches!(seat.queue.front(), Some(Act::Vanish { .. }));
         if !is_cut && !seat.pieces.is_empty() {
             if seat.next_piece > Instant::now() {
@@ -164,8 +164,7 @@ impl Stage {
             return false;
         }
         let Some(act) = seat.queue.pop_front() else { return false };
-        // If the server has closed the connection, the action is skipped, because the checker reports the closed
-        // connection.
+        // If the server has closed the connection, the action is skipped. The checker reports the closed connection.
         if is_join || is_connected {
             self.does(who, act);
         }
@@ -178,7 +177,8 @@ impl Stage {
             Act::Join { room, newline } => self.joins(who, room, newline),
             Act::Enter(room) => self.enters(who, room),
             Act::Say(lines) => {
-                // In wire formats 1 and 2, a person's first message is sent alone, because a pause may split it.
+                // In wire formats 1 and 2, a person's first message is sent separately, because a server may treat a
+                // pause in this message as its end.
                 let is_first = lab <= 2 && !self.seats[who].has_spoken;
                 let (first, rest) = lines.split_at(usize::from(is_first));
                 for lines in [first, rest] {
@@ -299,8 +299,7 @@ impl Stage {
         }
     }
 
-    /// Sends a call if necessary. In wire formats 1 and 3, only the arrival of a message shows that a person is a
-    /// member.
+    /// Sends a probe if necessary. In wire formats 1 and 3, only a received message proves that a person is a member.
     fn calls(&mut self) {
         if matches!(self.record.lab, 2 | 4) || self.called.elapsed() < CALL {
             return;
@@ -335,7 +334,7 @@ impl Stage {
                 PollFd::new(connection.stream.as_fd(), PollFlags::POLLIN | write)
             })
             .collect();
-        // The system's timeout is in milliseconds, so the wait is rounded up.
+        // The system call takes a timeout in milliseconds, so the waiting time is rounded up.
         let millis = u16::try_from(wait.as_micros().div_ceil(1000)).unwrap_or(u16::MAX);
         match poll(&mut polled, PollTimeout::from(millis)) {
             Ok(0) | Err(nix::errno::Errno::EINTR) => return Ok(false),
@@ -357,7 +356,7 @@ impl Stage {
         let arrived = connection.receive();
         for (heard, bytes) in arrived.messages {
             let now = self.now();
-            // Calls are sent until everyone has received one, so they do not end the silence.
+            // Probes are sent until everyone has received one, so they do not count as the end of the silence.
             let is_call = matches!(&heard, Heard::Said { text, .. } if text.starts_with(CALLED));
             if !is_call {
                 self.silence = Silence::begin();

@@ -1,26 +1,28 @@
-//! The record of a crowd: who sent which message and what each person received, in the order that the player observed.
+//! The record of a crowd: who sent which message and what each person received, in the order in which the player
+//! observed the events.
 //!
-//! One thread plays all people, so the order of the entries is certain. The entry for a sent message is written before
-//! its first byte is sent, and the entry for a received message after its last byte has arrived.
+//! One thread simulates all people, so the order of the entries is well defined. The entry for a sent message is
+//! written before its first byte is sent, and the entry for a received message is written after its last byte has
+//! arrived.
 
 use std::time::Duration;
 
 use crate::crowd::wire::{self, Heard};
 
-/// The record of a played plan.
+/// The record of everything that happened while a plan ran.
 #[derive(Clone, Debug, Default)]
 pub struct Record {
-    /// The number of the lab and its wire format.
+    /// The number of the lab, which is also the number of its wire format.
     pub lab: u32,
     /// The names of the people.
     pub names: Vec<String>,
-    /// All messages for members, in the order in which they were sent.
+    /// All messages that the server should broadcast, in the order in which they were sent.
     pub items: Vec<Item>,
     /// The entries, in order.
     pub entries: Vec<Entry>,
 }
 
-/// A message that the server broadcasts to the members of a room.
+/// A message that the server should broadcast to the members of a room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
     /// The sender's number.
@@ -29,7 +31,7 @@ pub struct Item {
     pub room: usize,
     /// The kind of message.
     pub kind: ItemKind,
-    /// The number of the entry in which the person began to send the message.
+    /// The number of the entry that records the sending of the message.
     pub at: usize,
     /// Whether the sender was no longer a member, in which case no member may receive the message.
     pub is_late: bool,
@@ -37,7 +39,7 @@ pub struct Item {
     pub bytes: Vec<u8>,
 }
 
-/// The kind of message that is broadcast.
+/// The kinds of messages that are broadcast.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ItemKind {
     /// The announcement that the person has joined.
@@ -51,32 +53,32 @@ pub enum ItemKind {
 /// One recorded event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The time since the player began.
+    /// The time since the player was started.
     pub at: Duration,
-    /// The number of the person, or 0 if the event is about no person.
+    /// The number of the person, or 0 if the event does not concern one person.
     pub who: usize,
     /// The event.
     pub what: What,
 }
 
-/// An event of a record.
+/// The events in a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
     /// The person connects.
     Connects,
-    /// The person asks to join a room, with these bytes. In wire formats 1 and 3, connecting counts as the request.
+    /// The person sends these bytes to ask to join a room. In wire formats 1 and 3, connecting counts as the request.
     Asks(usize, Vec<u8>),
-    /// The person sends the item with this number.
+    /// The person sends the message with this number.
     Sends(usize),
     /// The person begins to leave a room but stays connected.
     Exits(usize),
     /// The person begins to leave for good.
     Leaves(Way),
-    /// The person received this message, in these bytes.
+    /// The person has received this message, which consisted of these bytes.
     Got(Heard, Vec<u8>),
     /// The server has closed the person's connection.
     Closed,
-    /// A calm: nobody did anything until all messages had arrived or no more messages came.
+    /// A quiet period is over: nobody did anything until all messages had arrived or no more were expected.
     Calm,
 }
 
@@ -102,7 +104,7 @@ impl Record {
         self.entries.push(Entry { at, who, what });
     }
 
-    /// Adds an item and the entry for sending it.
+    /// Adds a message and the entry that records its sending.
     pub fn send(&mut self, at: Duration, mut item: Item) {
         item.at = self.entries.len();
         self.add(at, item.who, What::Sends(self.items.len()));
@@ -119,8 +121,8 @@ impl Record {
         format!("room{}", room + 1)
     }
 
-    /// Returns the bytes that a member of this room should receive for an item. `reference` is the reference of the
-    /// room.
+    /// Returns the bytes that a member should receive when the server broadcasts a message. `reference` is the room's
+    /// reference.
     pub fn expected(&self, item: &Item, reference: &str) -> Vec<u8> {
         let name = self.name(item.who);
         let text = match (&item.kind, self.lab) {

@@ -1,4 +1,4 @@
-//! The player's state for one person of a crowd.
+//! The player's state for one person in a crowd.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
@@ -12,11 +12,11 @@ pub struct Seat {
     pub name: String,
     pub connection: Option<Connection>,
     pub queue: VecDeque<Act>,
-    /// The unsent pieces of a message and the time of the next piece.
+    /// The unsent pieces of messages. `next_piece` is the time when the next piece is due.
     pub pieces: VecDeque<Vec<u8>>,
     pub next_piece: Instant,
-    /// The rooms, in the order of joining. In wire format 4, `references` has the reference and the `JOIN_ID` for each
-    /// room.
+    /// The rooms, in the order in which the person joined them. In wire format 4, `references` contains the reference
+    /// and the `JOIN_ID` for each room.
     pub rooms: Vec<usize>,
     pub references: BTreeMap<usize, (String, String)>,
     /// Whether the person has joined and the server has replied to every request to join.

@@ -8,19 +8,19 @@ use crate::crowd::game::Game;
 use crate::crowd::plan::{Act, Event, Plan};
 use crate::crowd::violation::Rule;
 
-/// How many times a plan is replayed before its violation counts as not reproducible.
+/// How many times a plan is rerun before its violation is considered not reproducible.
 const TRIES: usize = 3;
 
 /// The limits of the search.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// The maximum number of plans that are played.
+    /// The maximum number of runs during the search.
     pub runs: usize,
-    /// The time after which no further plan is played.
+    /// The time after which no more plans are run.
     pub time: Duration,
-    /// The silence after which no more messages are expected during the search.
+    /// During the search, no more messages are expected after a silence of this duration.
     pub patience: Duration,
-    /// The silence after which no more messages are expected when the final plan is played for the report.
+    /// When the final plan is run for the report, no more messages are expected after a silence of this duration.
     pub last_patience: Duration,
 }
 
@@ -29,15 +29,15 @@ pub struct Limits {
 pub struct Shrunk {
     /// The smallest plan that was found.
     pub plan: Plan,
-    /// The outcome of playing this plan.
+    /// The outcome of running this plan.
     pub game: Game,
     /// Whether the violation was reproduced.
     pub returned: bool,
-    /// The number of plans that were played.
+    /// The number of runs during the search.
     pub runs: usize,
 }
 
-/// Searches for a smaller plan that breaks the same rule. `replay` plays a plan with the given patience.
+/// Searches for a smaller plan that breaks the same rule. `replay` runs a plan with the given patience.
 pub fn shrink(
     plan: &Plan,
     first: Game,
@@ -80,7 +80,7 @@ pub fn shrink(
     let Some(game) = game else {
         return Shrunk { plan: plan.clone(), game: first, returned: false, runs };
     };
-    // With little patience, a late message counts as lost. The violation that is shown must be certain.
+    // If the patience is short, a late message is considered lost. But the reported violation must be certain.
     let is_certain = game.played.violation.as_ref().is_some_and(|found| found.entry.is_some());
     if is_certain {
         return Shrunk { plan: smallest, game, returned: true, runs };
@@ -97,9 +97,9 @@ pub fn shrink(
 }
 
 struct Search<'a> {
-    /// The smallest plan so far that breaks the rule.
+    /// The smallest plan found so far that breaks the rule.
     plan: Plan,
-    /// All plans that broke the rule, with the smallest plan last.
+    /// All plans that broke the rule, from largest to smallest.
     found: Vec<Plan>,
     game: Option<Game>,
     rule: Rule,
@@ -115,8 +115,8 @@ impl Search<'_> {
         self.runs >= self.limits.runs || Instant::now() >= self.end
     }
 
-    /// Plays a plan. If the plan breaks the rule, it becomes the smallest plan, without the events after the
-    /// violation.
+    /// Runs a plan. If the plan breaks the rule, removes the events after the violation and stores the result as the
+    /// smallest plan so far.
     fn fails(&mut self, plan: &Plan) -> bool {
         for _ in 0..self.tries.min(2) {
             if self.is_over() {
@@ -142,8 +142,8 @@ impl Search<'_> {
         smaller.events.len() < self.plan.events.len() && self.fails(&smaller)
     }
 
-    /// Removes people: first everyone except the people involved in the violation, or else ever smaller groups of the
-    /// others.
+    /// First tries to remove everyone who is not involved in the violation. If the rule is then no longer broken, tries
+    /// to remove smaller and smaller groups of those people.
     fn people(&mut self, involved: &BTreeSet<usize>) {
         let is_calm = |event: &Event| event.what == Act::Calm;
         if self.fails_with(|_, event| is_calm(event) || involved.contains(&event.who)) {
@@ -163,7 +163,7 @@ impl Search<'_> {
         }
     }
 
-    /// Removes events, one chunk after another, in ever smaller chunks.
+    /// Tries to remove one chunk of events after another, in smaller and smaller chunks.
     fn events(&mut self) {
         let mut size = self.plan.events.len().div_ceil(2);
         loop {
@@ -224,7 +224,7 @@ mod tests {
         };
         let shrunk = shrink(&plan, game(&plan, true), LIMITS, &mut replay);
         assert!(shrunk.returned);
-        // Two people join, one vanishes, the other speaks, and a calm follows.
+        // Two people join, one disconnects, the other speaks, and a quiet period follows.
         assert_eq!(shrunk.plan.events.len(), 5, "{:#?}", shrunk.plan.events);
         assert!(shrunk.runs <= LIMITS.runs);
     }

@@ -5,21 +5,21 @@ use std::time::{Duration, Instant};
 /// The interval between two checks of a silent server.
 pub const LOOK: Duration = Duration::from_millis(20);
 
-/// The options for playing a plan.
+/// The options for running a plan.
 pub struct Manner<'a> {
     /// If a server that is not busy is silent for longer than this, no more messages are expected.
     pub patience: Duration,
-    /// Returns whether the server's program is running rather than waiting.
+    /// Returns whether the server is busy rather than waiting.
     pub is_busy: &'a dyn Fn() -> bool,
-    /// A function that is called with the number of events that have begun.
+    /// Receives the number of events that have been started.
     pub progress: &'a dyn Fn(usize),
 }
 
-/// If the server is busy, the silence may last this many times as long.
+/// If the server is busy, it may be silent for this many times as long.
 const BUSY: u32 = 10;
 
-/// How long nothing has happened. The time between two checks counts as at most [`LOOK`], because nothing can happen
-/// while the computer runs neither the player nor the server.
+/// Measures how long nothing has happened. At most [`LOOK`] is counted between two checks, because both programs may
+/// have been suspended during a longer gap.
 pub struct Silence {
     idle: Duration,
     busy: Duration,
@@ -27,12 +27,12 @@ pub struct Silence {
 }
 
 impl Silence {
-    /// Begins to measure the silence.
+    /// Starts to measure the silence.
     pub fn begin() -> Self {
         Self { idle: Duration::ZERO, busy: Duration::ZERO, looked: Instant::now() }
     }
 
-    /// Checks the silence once more. Returns whether no more messages are expected.
+    /// Checks the silence again. Returns whether it has lasted so long that no more messages are expected.
     pub fn is_over(&mut self, manner: &Manner) -> bool {
         let now = Instant::now();
         let passed = (now - self.looked).min(LOOK);

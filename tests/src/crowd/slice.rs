@@ -1,4 +1,4 @@
-//! Picks the messages that matter for a violation and converts them to events for a ladder.
+//! Picks the messages that are relevant to a violation and converts them to events for a ladder diagram.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,22 +11,22 @@ use crate::journal::{Event, EventKind, SERVER, Wire};
 /// If there are fewer messages than this, all of them are shown.
 pub const MOST: usize = 10;
 
-/// How many of a person's last messages are shown to explain why the server closed the connection.
+/// How many of a person's last messages are shown to explain a violation, for example a closed connection.
 const BEFORE_CLOSED: usize = 4;
 
-/// The messages that matter for a violation.
+/// The messages that are relevant to a violation.
 pub struct Slice {
     /// The events for the ladder.
     pub events: Vec<Event>,
     /// The wrong or missing bytes.
     pub evidence: Evidence,
-    /// The people that the violation is about, starting with the most important one.
+    /// The people involved in the violation, starting with the most important one.
     pub about: Vec<String>,
-    /// The number of messages among the events, including the missing message.
+    /// The number of messages among the events, plus one if a message is missing.
     pub messages: usize,
 }
 
-/// Picks the messages that matter for a violation.
+/// Picks the messages that are relevant to a violation.
 pub fn slice(record: &Record, violation: &Violation) -> Slice {
     let slicer = Slicer { record, violation };
     let all: BTreeSet<_> = (0..record.entries.len()).collect();
@@ -69,7 +69,7 @@ struct Slicer<'a> {
 }
 
 impl Slicer<'_> {
-    /// Returns the event for an entry, if the ladder shows it.
+    /// Returns the ladder event for an entry, or `None` if the entry is not shown.
     fn event(&self, at: usize) -> Option<EventKind> {
         let sent = |wire| Some(EventKind::Sent(SERVER.to_owned(), wire));
         match &self.record.entries[at].what {
@@ -77,7 +77,7 @@ impl Slicer<'_> {
             What::Asks(_, bytes) => sent(Wire::Bytes(bytes.clone())),
             What::Sends(item) => {
                 let item = &self.record.items[*item];
-                // A join is shown when it is requested. A leave that only ends the connection is not a message.
+                // A request to join already has its own entry. A person who leaves without a message sends no bytes.
                 let is_shown = item.kind != ItemKind::Joined && !item.bytes.is_empty();
                 is_shown
                     .then(|| EventKind::Sent(SERVER.to_owned(), Wire::Bytes(item.bytes.clone())))
@@ -113,7 +113,7 @@ impl Slicer<'_> {
         for &number in &violation.items {
             let item = &record.items[number];
             chosen.insert(item.at);
-            // The cause of a join or a leave is an earlier entry.
+            // An earlier entry records why a person joined or left.
             if !matches!(item.kind, ItemKind::Text(_)) {
                 let is_cause = |at: usize| {
                     of(item.who)(at)
@@ -130,7 +130,7 @@ impl Slicer<'_> {
                 chosen.extend(last(item.at, &is_join));
             }
             if violation.rule == Rule::Lost {
-                // The lost message may have been the last message before a leave.
+                // The lost message may have been the last one before the sender left.
                 let is_leave = |(_, entry): &(usize, &Entry)| match entry.what {
                     What::Leaves(_) => entry.who == item.who,
                     What::Sends(sent) => {
@@ -149,7 +149,7 @@ impl Slicer<'_> {
         }
         let people = violation.items.iter().map(|&item| record.items[item].who);
         let people: BTreeSet<_> = people.chain([violation.who]).collect();
-        // The beginning of each connection is shown, but not the rest of the handshake.
+        // The ladder shows when each of these people connects, but not the rest of the handshake.
         let begins = |(_, entry): &(usize, &Entry)| {
             people.contains(&entry.who) && entry.what == What::Connects
         };
@@ -169,7 +169,7 @@ impl Slicer<'_> {
                 (0..end).rev().filter(|at| of(violation.who)(*at) && self.is_message(*at));
             chosen.extend(of_person.take(BEFORE_CLOSED));
         }
-        // A person who has just left may be the cause.
+        // A person who left just before may be the cause of the violation.
         let begin = violation.items.first().map_or(end, |&item| record.items[item].at);
         let is_leave = |at: usize| matches!(record.entries[at].what, What::Leaves(_));
         if matches!(violation.rule, Rule::Lost | Rule::ThrownOut) {
@@ -178,7 +178,7 @@ impl Slicer<'_> {
         chosen
     }
 
-    /// Returns the entries in which an item arrived.
+    /// Returns the entries that record the arrival of a broadcast message.
     fn receipts(&self, number: usize) -> Vec<usize> {
         let item = &self.record.items[number];
         let name = self.record.name(item.who);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// The rules for broadcasts.
+/// The rules for broadcast messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rule {
     /// Every member gets every message.
@@ -17,13 +17,13 @@ pub enum Rule {
     Unsaid,
     /// The messages from one sender stay in order.
     Order,
-    /// A join is announced before the first message.
+    /// The announcement that a person has joined arrives before the person's first message.
     Unannounced,
-    /// No message from or to a member arrives after the announcement of the leave.
+    /// No message from or to a person arrives after the announcement that the person has left.
     AfterLeaving,
-    /// A member stays a member: the server neither closes the connection nor sends an error.
+    /// Members stay members until they leave: the server neither closes the connection nor sends an error.
     ThrownOut,
-    /// The server replies to each join and each leave.
+    /// The server replies to each request to join or leave.
     Unanswered,
 }
 
@@ -37,7 +37,7 @@ impl fmt::Display for Rule {
             Self::Unsaid => "nobody gets a message that was not sent",
             Self::Order => "the messages of one sender stay in order",
             Self::Unannounced => "a join is announced before the first message",
-            Self::AfterLeaving => "no message arrives after a leave",
+            Self::AfterLeaving => "no message arrives from or for a former member",
             Self::ThrownOut => "a member stays a member until it leaves",
             Self::Unanswered => "joining and leaving are acknowledged",
         })
@@ -49,15 +49,15 @@ impl fmt::Display for Rule {
 pub struct Violation {
     /// The rule.
     pub rule: Rule,
-    /// The person who received a wrong message or did not receive a message.
+    /// The person who received a wrong message or missed a message.
     pub who: usize,
-    /// The number of the entry that breaks the rule, or `None` if a message did not arrive.
+    /// The number of the entry that breaks the rule, or `None` if a message is missing.
     pub entry: Option<usize>,
-    /// The items involved in the violation, starting with the most important one.
+    /// The broadcast messages involved in the violation, starting with the most important one.
     pub items: Vec<usize>,
     /// The bytes that should have arrived, if the checker knows them.
     pub expected: Option<Vec<u8>>,
-    /// A sentence that describes the violation.
+    /// A description of the violation.
     pub sentence: String,
 }
 

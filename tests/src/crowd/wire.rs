@@ -6,15 +6,15 @@ const HEADER: usize = 64;
 /// One message from a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Heard {
-    /// The welcome, in wire format 1.
+    /// The welcome message, in wire format 1.
     Welcome,
     /// The request for the nickname, in wire format 2.
     Nick,
-    /// The message to a newcomer that confirms the join, in wire format 2.
+    /// The message that tells newcomers that they have joined, in wire format 2.
     Connected,
-    /// The message to a newcomer that refuses the join, in wire formats 1 and 2.
+    /// The message that tells newcomers that they may not join, in wire formats 1 and 2.
     Refused,
-    /// The reply to a join, in wire format 4.
+    /// The reply to a request to join, in wire format 4.
     Entered {
         /// The room's name.
         room: String,
@@ -23,7 +23,7 @@ pub enum Heard {
         /// The number that the server has assigned to the person.
         join_id: String,
     },
-    /// The reply to a leave, in wire format 4.
+    /// The reply to a request to leave, in wire format 4.
     Exited {
         /// The room's reference.
         reference: String,
@@ -46,7 +46,7 @@ pub enum Heard {
     },
     /// A chat message from a member.
     Said {
-        /// The member's name, which is missing in wire format 1.
+        /// The member's name, or `None` in wire format 1.
         name: Option<String>,
         /// The room's reference, in wire format 4.
         reference: String,
@@ -87,15 +87,15 @@ pub fn exit(name: &str, reference: &str, join_id: &str) -> Vec<u8> {
 pub fn leave(lab: u32, name: &str) -> Vec<u8> {
     match lab {
         1 => b"quit".to_vec(),
-        // In wire format 2, the client ends its stream instead.
+        // In wire format 2, the client ends its stream instead of sending a message.
         2 => Vec::new(),
         3 => frame(&format!("[{name}] : !DISCONNECT")),
         _ => format!("DISCONNECT: 0\nPORT: 0\nCLIENT_NAME: {name}\n").into_bytes(),
     }
 }
 
-/// Returns the first message and its length, or `None` if the message is incomplete. In wire format 2, `asked` says
-/// whether the server has already asked for the nickname.
+/// Returns the first message and its length, or `None` if the message is incomplete. In wire format 2, `asked`
+/// indicates whether the server has already asked for the nickname.
 pub fn hear(lab: u32, bytes: &[u8], asked: bool) -> Option<(Heard, usize)> {
     match lab {
         2 if !asked => {
@@ -113,7 +113,7 @@ pub fn hear(lab: u32, bytes: &[u8], asked: bool) -> Option<(Heard, usize)> {
     }
 }
 
-/// Returns the first line without its line ending, and the length of the line with it.
+/// Returns the text of the first line without the line ending, and the line's length including the line ending.
 fn line(bytes: &[u8]) -> Option<(String, usize)> {
     let end = bytes.iter().position(|&byte| byte == b'\n')?;
     let text = String::from_utf8_lossy(&bytes[..end]);

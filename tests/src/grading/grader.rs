@@ -1,4 +1,4 @@
-//! Grades stages: runs each stage once, after the stages that it requires, and decides its verdict.
+//! Grades stages: runs each stage once, after the stages that it requires, and determines its verdict.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -22,12 +22,12 @@ use crate::system::program::Runnable;
 pub enum Author {
     /// The student: `labs/`.
     Student,
-    /// The kit, whose finished programs in `solutions/` serve as the control.
+    /// The kit, whose finished programs in `solutions/` serve as reference programs.
     Kit,
 }
 
 impl Author {
-    /// Returns the folder with the author's programs. The folder's name is also the first part of a trial's name.
+    /// Returns the folder with the author's programs. The name of each test starts with the folder's name.
     pub fn folder(self) -> &'static str {
         match self {
             Self::Student => "labs",
@@ -66,8 +66,8 @@ pub struct Commands {
 pub struct Grader {
     /// The labs.
     pub labs: Vec<Lab>,
-    /// The seed of the random words, for a replay. Without this seed, each run of a stage gets its own seed from the
-    /// system, so that no program can contain prepared answers.
+    /// The seed for the random words, if a run is to be replayed. Without this seed, each run of a stage gets its own
+    /// seed from the system, so that no program can contain prepared answers.
     pub replay: Option<u64>,
     kit: PathBuf,
     graded_labs: Vec<u32>,
@@ -83,7 +83,7 @@ pub struct Grader {
 type StageOf = (Author, u32, u32);
 
 impl Grader {
-    /// Creates a grader for these labs and the kit in the `kit` folder. Programs are built when they are first needed.
+    /// Creates a grader for these labs of the kit at the path `kit`. Programs are built when they are first needed.
     pub fn new(kit: &Path, labs: &[u32], replay: Option<u64>) -> Self {
         Self {
             labs: labs::all(),
@@ -109,7 +109,7 @@ impl Grader {
         *self.graded.get_mut().unwrap_or_else(PoisonError::into_inner) = HashMap::new();
     }
 
-    /// Grades these programs instead of the student's.
+    /// Sets the commands that are graded instead of the student's programs.
     #[must_use]
     pub fn with_commands(mut self, commands: Commands) -> Self {
         self.commands = commands;
@@ -123,7 +123,7 @@ impl Grader {
         self
     }
 
-    /// Uses an author's programs that have already been built.
+    /// Makes the grader use programs of an author that have already been built.
     #[must_use]
     pub fn with_programs(mut self, author: Author, built: Built) -> Self {
         let programs = match author {
@@ -139,25 +139,25 @@ impl Grader {
         &self.kit
     }
 
-    /// Returns whether there are finished programs to compare with.
+    /// Returns whether finished programs are available for comparison.
     fn has_control(&self) -> bool {
         self.control.get().is_some() || Author::Kit.exists(&self.kit)
     }
 
-    /// Returns whether the student's own programs are graded. The student's own programs must be built and may be
+    /// Returns whether the student's own programs are graded. These programs have to be built first and may be
     /// unfinished.
     pub fn grades_own(&self) -> bool {
         self.commands.server.is_none() && self.commands.client.is_none()
     }
 
-    /// Returns whether the student does this lab as an open lab, without the starter's functions.
+    /// Returns whether the student does this lab as an open lab, without the functions from the starter code.
     fn is_open(&self, lab: u32) -> bool {
         let is_open = |lab: &u32| way::of_lab(&self.kit, *lab) == Way::Open;
         let find = || self.graded_labs.iter().copied().filter(is_open).collect();
         self.open_labs.get_or_init(find).contains(&lab)
     }
 
-    /// Builds the programs of an author, if they have not been built yet.
+    /// Builds an author's programs if they have not been built yet.
     ///
     /// # Errors
     /// Returns an error if cargo itself fails.
@@ -166,7 +166,7 @@ impl Grader {
             Author::Student => &self.students,
             Author::Kit => &self.control,
         };
-        // Cargo builds nothing at all when one of the packages is missing.
+        // Cargo builds nothing at all if one of the packages is missing.
         let packages = |lab: &u32| {
             ["server", "client"].map(|name| {
                 let folder = files::package(&self.kit, author.folder(), *lab, name)?;
@@ -179,7 +179,7 @@ impl Grader {
             let names: Vec<_> = packages.iter().map(|(name, _)| name.clone()).collect();
             let build_all = || {
                 build(&self.kit, &names, self.build_limit).or_else(|said| {
-                    // A folder without any package is not a kit.
+                    // A folder without any packages is not a kit.
                     if packages.is_empty() {
                         return Err(said);
                     }
@@ -190,8 +190,8 @@ impl Grader {
         })
     }
 
-    /// Grades a stage after the stages that it requires. Each stage is run only once, even if its verdict is requested
-    /// again.
+    /// Grades a stage after grading the stages that it requires. Each stage is run only once, even if its verdict is
+    /// requested again.
     pub fn grade(&self, author: Author, lab: u32, stage: &Stage, with: impl FnOnce(&Graded)) {
         let mut graded = self.graded.lock().unwrap_or_else(PoisonError::into_inner);
         let once = Arc::clone(graded.entry((author, lab, stage.number)).or_default());
@@ -217,8 +217,9 @@ impl Grader {
         let is_wrong = |one: &Runnable| matches!(one, Runnable::Missing(Failure::Wrong { .. }));
         let compile = !is_wrong(&programs.0) && !is_wrong(&programs.1);
         let is_open = author == Author::Student && self.grades_own() && self.is_open(lab);
-        // Every verdict is useful in two cases: a program named on a command line is finished, and the stages of an
-        // open lab do not extend each other's functions. A program that does not compile has failed.
+        // A failed stage does not block later stages in two cases: programs given as command lines are already
+        // finished, and the stages of an open lab do not extend each other's functions. If a program does not compile,
+        // each of its stages fails.
         if author == Author::Student && self.grades_own() && !is_open && compile {
             let missing = stage.requires.iter().find_map(|&number| self.missing(lab, number));
             if let Some(missing) = missing {
@@ -233,8 +234,8 @@ impl Grader {
                 run_stage(stage, &server, &client, seed)
             })
         };
-        // Only a starter's functions report stages that are not written. Of the reported stages, the earliest counts.
-        // If two threads panic, one thread's message may arrive too late.
+        // Only functions from the starter code report that a stage is not written yet. Of the reported stages, the
+        // earliest counts. If two threads panic, one thread's message may arrive too late.
         let may_be_unwritten = author == Author::Student && !is_open;
         let unwritten = unwritten.iter().copied().filter(|_| may_be_unwritten).min();
         let (verdict, control_passes) =
@@ -242,7 +243,7 @@ impl Grader {
         Graded { verdict, outcome: Some(outcome), control_passes, is_of_kit }
     }
 
-    /// Returns the stage that blocks every stage that requires stage `number`, or `None` if stage `number` has been
+    /// Returns the stage that blocks all stages that require stage `number`, or `None` if stage `number` has been
     /// passed. The blocking stage is either `number` itself or an earlier stage that blocks `number`.
     fn missing(&self, lab: u32, number: u32) -> Option<u32> {
         let stages = &self.labs.iter().find(|one| one.number == lab)?.stages;

@@ -1,8 +1,7 @@
-//! The log of a student's checks, for `cargo lab stats`. The student switches the log on. Each line is a JSON object
-//! that says when a stage was graded and with which verdict, or when one of its hints was shown.
+//! The log of a student's checks, for `cargo lab stats`. The student turns the log on. Each line is a JSON object that
+//! records when a stage was graded and what its verdict was, or when one of its hints was shown.
 //!
-//! Nothing in the log can change a verdict: if the log cannot be read or written, the command only says so in one
-//! sentence.
+//! The log cannot affect a verdict. If the log cannot be read or written, the command only prints a message about it.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
@@ -17,16 +16,16 @@ use crate::harness::stage::Lab;
 use crate::journal::panics::caught;
 use crate::labs;
 
-/// The log file while the log is switched on. `cargo clean` does not remove the file, and git ignores it.
+/// The path of the log file while the log is turned on. `cargo clean` does not remove the file, and git ignores it.
 pub const ON: &str = ".kept/stats.log";
 
-/// The log file after the log has been switched off.
+/// The path of the log file after the log has been turned off.
 pub const OFF: &str = ".kept/stats-off.log";
 
-/// The maximum size of a log. If a log becomes larger, the older half of its lines is removed.
+/// The maximum size of a log. If a log would exceed this size, its older half is removed.
 pub const MAX_BYTES: u64 = 1024 * 1024;
 
-/// The events that a line can describe and how they are written.
+/// The events that a line can describe, each with its name in the log.
 const EVENTS: [(Event, &str); 4] = [
     (Event::Passed, "passed"),
     (Event::Failed, "failed"),
@@ -37,7 +36,7 @@ const EVENTS: [(Event, &str); 4] = [
 /// The kinds of events that the log records for a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The stage passed for the first time, or for the first time after it failed.
+    /// The stage passed for the first time, or for the first time since it last failed.
     Passed,
     /// The stage failed.
     Failed,
@@ -59,7 +58,7 @@ pub struct Line {
 }
 
 impl Line {
-    /// Parses a line. Anyone may have written the line, so only events of stages that exist are accepted.
+    /// Parses a line. The line could have been written by anyone, so only events for existing stages are accepted.
     fn parse(text: &[u8], labs: &[Lab]) -> Option<Self> {
         let value: Value = serde_json::from_slice(text).ok()?;
         let number = |name: &str| u32::try_from(value.get(name)?.as_u64()?).ok();
@@ -83,12 +82,12 @@ impl Line {
 pub struct Lines {
     /// The lines, in order.
     pub lines: Vec<Line>,
-    /// The number of lines that are not from a log of this kit.
+    /// The number of lines that are not valid in a log of this kit.
     pub broken: usize,
 }
 
 impl Lines {
-    /// Reads the last [`MAX_BYTES`] of a log, which anyone may have written.
+    /// Reads at most the last [`MAX_BYTES`] bytes of a log. The log could have been written by anyone.
     ///
     /// # Errors
     /// Returns an error if there is no such file, or if the file cannot be read.
@@ -105,7 +104,7 @@ impl Lines {
     }
 }
 
-/// Returns the last lines of a file, but at most this many bytes.
+/// Returns the last lines of a file, but at most `most` bytes.
 fn newest(file: &Path, most: u64) -> io::Result<Vec<u8>> {
     // Opening a pipe would block until the other end is opened.
     if !fs::metadata(file)?.is_file() {
@@ -123,7 +122,7 @@ fn newest(file: &Path, most: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The writer of this kit's log. The writer does nothing if the log is switched off.
+/// Writes this kit's log. Does nothing if the log is turned off.
 #[derive(Default)]
 pub struct Log {
     file: Option<PathBuf>,
@@ -135,7 +134,7 @@ pub struct Log {
 }
 
 impl Log {
-    /// Opens the kit's log if it is switched on.
+    /// Opens the kit's log if it is turned on.
     pub fn open(kit: &Path) -> Self {
         let mut log = Self::default();
         let file = kit.join(ON);
@@ -155,8 +154,9 @@ impl Log {
         log
     }
 
-    /// Adds a verdict if it is new information. A repeated pass, a blocked stage, and a grader error are left out. Of
-    /// the stages that are not started, only the first in each lab counts, because later stages were not tried.
+    /// Records a verdict if it is new information. Repeated passes, blocked stages, and grader errors are not recorded.
+    /// Of the stages that have not been started, only the first in each lab is recorded, because the later ones have
+    /// not been attempted.
     pub fn graded(&mut self, lab: u32, stage: u32, verdict: &Verdict) {
         let event = match verdict {
             Verdict::Passed if self.passed.insert((lab, stage)) => Event::Passed,
@@ -178,7 +178,7 @@ impl Log {
         self.add((lab, stage), Event::Hint);
     }
 
-    /// Returns a sentence if something could not be recorded.
+    /// Returns a message if something could not be recorded.
     pub fn trouble(&self) -> Option<String> {
         let why = self.trouble.as_ref()?;
         Some(format!("Not everything was recorded in {ON}: {why}. No verdict depends on this log."))
@@ -190,7 +190,7 @@ impl Log {
         self.try_to(|_| append(&file, &Line { time, stage, event }.to_text()));
     }
 
-    /// Calls `work`, unless an earlier call has failed.
+    /// Calls `work` unless an earlier call has failed.
     fn try_to(&mut self, work: impl FnOnce(&mut Self) -> io::Result<()>) {
         if self.trouble.is_none() {
             let done = caught("the log", || work(self).map_err(|error| error.to_string()));

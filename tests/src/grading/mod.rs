@@ -1,4 +1,4 @@
-//! Runs a submission's programs and decides the verdicts.
+//! Runs a submission's programs and determines the verdicts.
 
 pub mod grader;
 pub mod log;

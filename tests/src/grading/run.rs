@@ -14,14 +14,14 @@ use crate::journal::{EventKind, Journal};
 use crate::system::process::{Ended, Process};
 use crate::system::program::Runnable;
 
-/// The time limit of a stage, after which its programs are killed.
+/// The time limit for a stage, after which its programs are killed.
 const STAGE_LIMIT: Duration = Duration::from_secs(30);
 
-/// A stage takes about a second. If the finished programs take longer than this, the machine is so slow that correct
-/// programs may reach [`STAGE_LIMIT`].
+/// A stage normally takes about a second. If the finished programs take longer than this, the machine is so slow that
+/// correct programs may exceed [`STAGE_LIMIT`].
 const SLOW: Duration = Duration::from_secs(10);
 
-/// The maximum time for a stage's programs to end.
+/// The maximum time to wait for a stage's programs to end.
 const END_LIMIT: Duration = Duration::from_secs(30);
 
 /// The outcome of running a stage once.
@@ -32,26 +32,26 @@ pub struct Outcome {
     pub journal: Journal,
     /// How each program ended, in the order in which the programs were started.
     pub programs: Vec<(String, Ended)>,
-    /// The seed of the random words.
+    /// The seed for the random words.
     pub seed: u64,
     /// The duration of the run.
     pub took: Duration,
 }
 
 impl Outcome {
-    /// Returns the outcome if the grader itself failed before or during the run.
+    /// Returns the outcome of a run that failed because of the grader itself.
     pub fn broken(why: impl Into<String>, seed: u64) -> Self {
         let (result, journal) = (Err(Failure::Grader(why.into())), Journal::default());
         Self { result, journal, programs: Vec::new(), seed, took: Duration::ZERO }
     }
 
-    /// Returns whether the machine is too slow to judge programs, given that these programs are correct.
+    /// Returns whether the machine is too slow to grade programs, given that the programs in this run are correct.
     pub fn is_slow(&self) -> bool {
         self.took > SLOW
     }
 }
 
-/// Runs a stage with one author's programs in a separate thread.
+/// Runs a stage with these programs, in a separate thread.
 pub fn run_stage(stage: &Stage, server: &Runnable, client: &Runnable, seed: u64) -> Outcome {
     let harness = Harness::new(server.clone(), client.clone(), seed);
     let (journal, processes) = (harness.journal().clone(), harness.processes());
@@ -63,7 +63,7 @@ pub fn run_stage(stage: &Stage, server: &Runnable, client: &Runnable, seed: u64)
             .unwrap_or_else(|why| Err(Failure::Grader(format!("the script panicked: {why}"))));
         harness.journal().note("", EventKind::End);
         let _ = done.send(result);
-        // When this thread has ended, all programs have ended.
+        // By the time this thread ends, all programs have ended.
         let ended = caught("ending the programs", || drop(harness));
         let _ = done.send(ended.map_err(Failure::Grader));
     });
@@ -74,12 +74,12 @@ pub fn run_stage(stage: &Stage, server: &Runnable, client: &Runnable, seed: u64)
             processes.iter().for_each(|process| process.kill());
         }),
     };
-    // If part of the grader was missing, the script's result proves nothing, whether good or bad.
+    // If a part of the grader failed during the run, the script's result proves nothing, whether it is good or bad.
     if let Some(why) = journal.broken() {
         result = Err(Failure::Grader(why.to_owned()));
     }
     let processes = processes.lock().unwrap_or_else(PoisonError::into_inner);
-    // If a program ended after the script, it ended because the script was over.
+    // A program that ended after the script did so because the script was over.
     let end = journal.end().unwrap_or_else(Instant::now);
     let ended = |process: &Arc<Process>| {
         Some((process.name().to_owned(), process.ended()?.as_of(process.started(), end)))
@@ -88,14 +88,14 @@ pub fn run_stage(stage: &Stage, server: &Runnable, client: &Runnable, seed: u64)
     Outcome { result, journal, programs, seed, took: begin.elapsed() }
 }
 
-/// Waits until the script has ended and then until its programs have ended. If the script takes too long, `kill` must
-/// stop its programs.
+/// Waits until the script has ended and then until its programs have ended. If the script takes too long, calls `kill`,
+/// which must stop the script's programs.
 fn wait_for_end(finished: &Receiver<Check>, kill: impl FnOnce()) -> Check {
     let result = match finished.recv_timeout(STAGE_LIMIT) {
         Ok(result) => result,
         Err(RecvTimeoutError::Disconnected) => Err(Failure::Grader("the script vanished".into())),
         Err(RecvTimeoutError::Timeout) => {
-            // The hanging step ends when its programs end.
+            // If a step hangs, it ends when its programs are killed.
             kill();
             let _ = finished.recv_timeout(TIMEOUT);
             let seconds = STAGE_LIMIT.as_secs();

@@ -1,28 +1,28 @@
-//! The five verdicts and how the verdict on a stage is chosen.
+//! The five verdicts, and how a stage's verdict is determined.
 
 use crate::grading::run::Outcome;
 use crate::journal::failure::{Check, Failure};
 
-/// The result of a stage for the programs' author.
+/// The result of grading an author's programs in one stage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The programs do what the stage requires.
     Passed,
-    /// The programs do something other than what the stage requires.
+    /// The programs do not do what the stage requires.
     Failed,
     /// A program reported that this stage is not written yet.
     NotStarted,
-    /// The earlier stage with this number has not been passed, so this stage cannot be judged.
+    /// The earlier stage with this number has not been passed, so this stage cannot be graded.
     Blocked(u32),
-    /// The grader or the machine failed, or the reference programs also fail or take too long.
+    /// The grader or the machine failed, or the reference programs also failed or took too long.
     GraderError,
 }
 
 impl Verdict {
-    /// Returns the verdict on a stage that was run. `unwritten` is the stage that a program reported as not written
-    /// yet. If the programs do something wrong, `control` runs the same stage with the reference programs, if there are
-    /// any. If the reference programs fail or pass only after a long time, the machine is to blame. Also returns
-    /// whether the reference programs passed.
+    /// Returns the verdict for a stage that was run. `unwritten` is the stage that a program reported as not written
+    /// yet. If the programs fail, `control` runs the same stage with the reference programs, provided that they exist.
+    /// If the reference programs fail or pass only after a long time, the machine is to blame. Also returns whether the
+    /// reference programs passed.
     pub fn of(
         result: &Check,
         stage: u32,
@@ -52,12 +52,12 @@ pub struct Graded {
     pub outcome: Option<Outcome>,
     /// Whether the reference programs passed the same stage on this machine, if they were run.
     pub control_passes: Option<bool>,
-    /// Whether the programs are from the kit's folders rather than from a command line.
+    /// Whether the programs come from the kit's folders rather than from a command line.
     pub is_of_kit: bool,
 }
 
 impl Graded {
-    /// Returns the seed of the random words in this run, or 0 if the stage was not run.
+    /// Returns the seed for the random words in this run, or 0 if the stage was not run.
     pub fn seed(&self) -> u64 {
         self.outcome.as_ref().map_or(0, |outcome| outcome.seed)
     }

@@ -20,17 +20,18 @@ const SHORTEST: usize = 3;
 /// Finds messages with a decoration in one state of a screen.
 pub struct Decorations<'a> {
     journal: &'a Journal,
-    /// The words that were typed or sent so far. The words are collected only when needed, because few lines need them.
+    /// The words that have been typed or sent so far. The words are collected only when needed, because few lines need
+    /// them.
     words: OnceCell<HashSet<String>>,
 }
 
 impl<'a> Decorations<'a> {
-    /// Creates a search for decorations in the run that this journal records.
+    /// Prepares to find decorations in the run that this journal records.
     pub fn new(journal: &'a Journal) -> Self {
         Self { journal, words: OnceCell::new() }
     }
 
-    /// Returns the message's decoration if `shown` consists of an optional decoration and the message.
+    /// Returns the message's decoration if `shown` consists of an optional decoration followed by the message.
     pub fn before<'b>(&self, shown: &'b str, message: &str) -> Option<&'b str> {
         let message = message.trim_end();
         let front = shown.trim_end().strip_suffix(message)?;
@@ -52,8 +53,8 @@ impl<'a> Decorations<'a> {
     }
 }
 
-/// Returns the words and addresses in a text. A program may change the capitalization of a name, but a word in capitals
-/// such as `CHAT` belongs to a wire format.
+/// Returns the words and IP addresses in a text. A program may change the capitalization of a name, but a word in all
+/// capitals, such as `CHAT`, belongs to a wire format.
 fn words(text: &str) -> impl Iterator<Item = String> {
     let parts = text.split(|char: char| !char.is_alphanumeric() && char != '.');
     let parts = parts.map(|part| part.trim_matches('.'));
@@ -66,7 +67,7 @@ fn words(text: &str) -> impl Iterator<Item = String> {
     })
 }
 
-/// Returns whether two decorations look alike, even if a clock in them has moved on.
+/// Returns whether two decorations are the same except for their digits, which may show the time.
 pub fn looks_like(one: &str, other: &str) -> bool {
     let shape = |text: &str| text.replace(|char: char| char.is_ascii_digit(), "0");
     shape(one) == shape(other)
@@ -77,7 +78,7 @@ mod tests {
     use super::{Decorations, looks_like};
     use crate::journal::{EventKind, Journal, Wire};
 
-    /// Returns the decoration before the message in a run in which bob and Zoë have spoken.
+    /// After bob and Zoë have spoken, returns the decoration before the message.
     fn before<'a>(shown: &'a str, message: &str) -> Option<&'a str> {
         let journal = Journal::default();
         let sent = |text: &str| {

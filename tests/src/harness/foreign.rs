@@ -2,12 +2,12 @@
 
 use crate::journal::{Event, EventKind, Wire};
 
-/// The numbers of bytes to compare before and after the passed-on bytes.
+/// How many bytes before and after the passed-on bytes are compared.
 const BEFORE: usize = 6;
 const AFTER: usize = 3;
 
-/// Returns the position in `output` at which the program passed on `bytes` from the wire. `output` is everything that
-/// the program of participant `name` has shown.
+/// Returns the position in `output` of `bytes` that the program passed on from the wire, if there are any. `output` is
+/// everything that the program of participant `name` has shown.
 ///
 /// A program that shows these bytes before any participant has sent them also uses them for its own purposes. For such
 /// a program, the bytes must be next to the same text as on the wire.

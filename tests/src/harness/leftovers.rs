@@ -1,7 +1,7 @@
-//! Checks that a server keeps no open file and no thread for clients that are gone.
+//! Checks that a server keeps no open files or threads for clients that have disconnected.
 //!
 //! A server may keep some threads or files to reuse them, but it must not keep a thread or file for each client. So
-//! this check makes more and more clients connect and leave, until it can distinguish the two cases.
+//! this check makes more and more clients connect and disconnect until it can distinguish the two cases.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,15 +10,17 @@ use crate::harness::server::Server;
 use crate::journal::Journal;
 use crate::journal::failure::Check;
 
-/// The number of clients that connect and leave in each round. The server passes the check as soon as it passes one
-/// round.
+/// The number of clients that connect and disconnect in each round. The server passes the check as soon as it passes
+/// one round.
 const ROUNDS: [usize; 3] = [20, 60, 180];
-/// The time that the clients of one round may take. If they take longer, the machine is too busy to judge the server.
+/// The time that the clients of one round may take. If they take longer, the machine is too busy for a fair verdict on
+/// the server.
 const BUSY: Duration = Duration::from_secs(5);
-/// The time that a server may take to release the resources of clients that are gone.
+/// The time that a server may take to release the resources of clients that have disconnected.
 const RELEASE: Duration = Duration::from_secs(2);
 
-/// Checks that the server keeps nothing for clients that are gone. `visit` makes one client connect and leave.
+/// Checks that the server keeps nothing for clients that have disconnected. `visit` makes one client connect and
+/// disconnect.
 pub fn keeps_nothing(server: &Server, journal: &Journal, visit: impl Fn() -> Check) -> Check {
     const KINDS: [&str; 2] = ["open files (such as sockets)", "threads"];
     let process = server.terminal().process();

@@ -44,7 +44,7 @@ impl Listener {
                     return Ok(peer);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                // A client disconnected before the server accepted it.
+                // A client disconnected before the server accepted the connection.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => return Err(error.into()),
             }

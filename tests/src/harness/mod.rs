@@ -1,4 +1,4 @@
-//! The tools that a stage's script uses: people, peers, random words, and the programs of one author.
+//! The tools that a stage's script uses: people, peers, random words, and one author's programs.
 
 mod decoration;
 mod foreign;
@@ -32,7 +32,7 @@ use crate::system::ports;
 use crate::system::process::Process;
 use crate::system::program::{Launch, Runnable};
 
-/// Plays one run of a stage. Dropping the harness stops everything that it has started.
+/// Sets up one run of a stage. Dropping the harness stops everything that it has started.
 pub struct Harness {
     server: Runnable,
     client: Runnable,
@@ -79,7 +79,7 @@ impl Harness {
         self.journal.note("", EventKind::Step(Step { name: what.to_owned(), functions }));
     }
 
-    /// Starts the server on a free port and waits until it listens.
+    /// Starts the server on a free port and waits until the server is listening.
     pub fn server(&self) -> Check<Server> {
         self.server_with(&[])
     }
@@ -89,7 +89,7 @@ impl Harness {
         self.listening(options, None)
     }
 
-    /// Like [`Harness::server`], but for a server that prints a line before it listens.
+    /// Like [`Harness::server`], but for a server that prints a line before it starts listening.
     pub fn server_printing(&self, line: &str) -> Check<Server> {
         self.listening(&[], Some(line))
     }
@@ -118,8 +118,8 @@ impl Harness {
         Ok(server)
     }
 
-    /// Waits until the program listens, whether or not it prints its address. No event shows that a program has begun
-    /// to listen, so this function polls.
+    /// Waits until the program is listening, whether or not it prints its address. No event shows that a program has
+    /// started listening, so this function polls.
     fn wait_until_listening(&self, address: SocketAddr, process: &Process) -> Check {
         let deadline = Instant::now() + START_TIMEOUT;
         while !ports::is_listening(address.port()) {
@@ -140,7 +140,7 @@ impl Harness {
         self.start_server(Launch { elsewhere: true, ..self.server.launch(port, &[])? })
     }
 
-    /// Starts a server without waiting until it listens.
+    /// Starts a server without waiting until it is listening.
     fn start_server(&self, launch: Launch) -> Check<Person> {
         let processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
         let before = processes.iter().filter(|process| is_server(process.name())).count();

@@ -49,7 +49,7 @@ impl Person {
     ) -> Check<Self> {
         let arguments = &launch.arguments;
         let command = match &arguments[..] {
-            // The shell only calls `exec`, so the report shows the program that it executes.
+            // The shell only calls `exec`, so the report shows the program that the shell executes.
             [shell, command] if shell == "-c" => command.trim_start_matches("exec ").to_owned(),
             _ => {
                 let program = launch.program.file_name().unwrap_or_default().to_string_lossy();
@@ -78,8 +78,8 @@ impl Person {
         self.press(format!("{line}\r").as_bytes())
     }
 
-    /// Types text without Enter. If the terminal echoes, waits until it shows the text, because only a later message
-    /// can split the text.
+    /// Types text without pressing Enter. If the terminal echoes, waits until the text is on the screen, because only a
+    /// message that arrives after the text can split it.
     pub fn begins_to_type(&self, text: &str) -> Check {
         self.press(text.as_bytes())?;
         if self.terminal == Terminal::Dumb { Ok(()) } else { self.has_typed(text) }
@@ -163,7 +163,7 @@ impl Person {
         found.ok_or_else(|| self.wrong_below(0, "should have shown", &expected))
     }
 
-    /// Waits, for at most `limit`, until `text` is anywhere on the screen. Use this function for a program that may
+    /// Waits for at most `limit` until `text` appears anywhere on the screen. Use this function for a program that may
     /// have to build other programs first.
     pub fn sees_soon(&self, limit: Duration, text: &str) -> Check {
         let found = self
@@ -173,7 +173,7 @@ impl Person {
         found.ok_or_else(|| self.wrong(self.should_have_seen(), &format!("…{text}…")))
     }
 
-    /// Repeats `call`, for at most [`TIMEOUT`], until the line is on the screen.
+    /// Repeats `call` for at most [`TIMEOUT`] until the line is on the screen.
     pub fn sees_when(&self, line: &str, call: impl Fn() -> Check) -> Check {
         let deadline = Instant::now() + TIMEOUT;
         loop {
@@ -224,8 +224,8 @@ impl Person {
         found.ok_or_else(|| self.wrong("should still see the typed text", text))
     }
 
-    /// Checks how many times the line is on the screen. Call this function only when every copy of the line is sure to
-    /// have arrived.
+    /// Checks how many times the line is on the screen. Call this function only when every copy of the line is certain
+    /// to have arrived.
     ///
     /// A line that must not be on the screen counts only if it has no decoration or has a decoration that the program
     /// has used before. Otherwise, this function could count the second line of a longer message, which may be indented
@@ -259,7 +259,7 @@ impl Person {
         Err(self.journal.wrong(who, times(expected), times(count)))
     }
 
-    /// Checks that the program never passed on `bytes` that another participant has sent. A program may write the same
+    /// Checks that the program never passed on `bytes` that another participant sent. A program may write the same
     /// bytes for its own purposes, for example to clear its screen.
     pub fn never_got(&self, bytes: &[u8]) -> Check {
         let all = self.program.output.look(|screen| screen.bytes().to_vec());
@@ -277,7 +277,7 @@ impl Person {
     }
 
     /// Waits until the program exits with a status other than 0 and checks that its output below the lines seen before
-    /// contains `text`, in upper or lower case.
+    /// contains `text`, ignoring case.
     pub fn fails_saying(&self, text: &str) -> Check {
         self.ends("an exit status other than 0", |found| found != 0)?;
         // The terminal may not have delivered the last output yet.
@@ -289,7 +289,7 @@ impl Person {
                 let seen: usize = before.iter().map(|line| count(line)).sum();
                 count(&String::from_utf8_lossy(screen.bytes())) > seen
             } else {
-                // If a program draws its screen, its bytes repeat lines that were seen before.
+                // If a program draws its screen, its output repeats lines that were seen before.
                 after.iter().any(|line| count(line) > 0) || count(&screen.prompt()) > 0
             };
             is_said.then_some(())
@@ -334,7 +334,7 @@ impl Person {
         self.wrong_below(right, what, expected)
     }
 
-    /// Like [`Person::wrong`], but reports only the part of the screen below the first `right` lines.
+    /// Like [`Person::wrong`], but counts only the first `right` lines of the screen as correct.
     fn wrong_below(&self, right: usize, what: &str, expected: &str) -> Failure {
         self.journal.found_wrong();
         let (before, rest, end) = self.program.output.look(|screen| {

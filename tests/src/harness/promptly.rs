@@ -1,6 +1,6 @@
 //! Checks that an event happens immediately.
 //!
-//! A busy machine also delays correct programs. So the check fails only if the event takes more than a second three
+//! A busy machine delays even correct programs. So the check fails only if the event takes more than a second three
 //! times in a row, while an echo inside the grader is fast each time.
 
 use std::io::{self, Read, Write};
@@ -14,7 +14,7 @@ use crate::journal::failure::Check;
 
 /// The time after which an event is late.
 const LATE: Duration = Duration::from_secs(1);
-/// The maximum time for an echo. If an echo takes longer, the machine is too busy to judge the program.
+/// The maximum time for an echo. If an echo takes longer, the machine is too busy for a fair verdict on the program.
 const BUSY: Duration = Duration::from_millis(100);
 /// The number of times that an event must be late for the check to fail.
 const TIMES: usize = 3;
@@ -89,7 +89,7 @@ impl Echo {
         Ok(Self { goes_on, measuring })
     }
 
-    /// Stops the echo and returns the longest time that a byte took.
+    /// Stops the echo and returns the longest time that the echo of a byte took.
     fn slowest(self) -> Duration {
         drop(self.goes_on);
         self.measuring.join().unwrap_or(Duration::MAX)

@@ -46,7 +46,7 @@ impl Server {
         Err(Failure::wrong(who, "127.0.0.1", came))
     }
 
-    /// Returns the address on which the server can be reached.
+    /// Returns the address at which the server can be reached.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -71,8 +71,8 @@ impl Server {
         Peer::connect_deaf(name, self.terminal.name(), self.address, &self.journal)
     }
 
-    /// Suspends the server's process while `act` runs, so that everything that peers do meanwhile reaches the operating
-    /// system before the server can react.
+    /// Suspends the server's process while `act` runs, so that everything that peers do in the meantime reaches the
+    /// operating system before the server can react.
     pub fn stopped<T>(&self, act: impl FnOnce() -> Check<T>) -> Check<T> {
         let process = self.terminal.process();
         process.stop();

@@ -11,7 +11,7 @@ pub struct Lab {
     pub title: &'static str,
     /// Whether speakers also receive their own messages.
     pub speaker_hears: bool,
-    /// The stages, in the order of their numbers.
+    /// The stages, in numerical order.
     pub stages: Vec<Stage>,
 }
 
@@ -30,11 +30,11 @@ pub struct Stage {
     /// The stage's hints, at least two. The first hint is a question that points to the mistake. The last hint says
     /// what to write.
     pub hints: Vec<&'static str>,
-    /// Plays the stage.
+    /// Runs the stage.
     pub script: fn(&Harness) -> Check,
 }
 
-/// The submission's programs that a stage runs.
+/// The programs in the submission that a stage runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// The server runs, and its peers are scripted.
@@ -45,7 +45,7 @@ pub enum Role {
     Together,
 }
 
-/// Begins a stage that has no script yet; see [`Stage`].
+/// Creates a draft of a stage; see [`Stage`].
 pub fn stage(number: u32, title: &'static str, points: u32) -> Draft {
     Draft { number, title, points, requires: &[], hints: Vec::new() }
 }

@@ -1,6 +1,6 @@
 //! A tap between two programs: it records and passes on every byte that either program sends to the other.
 //!
-//! A tap also passes on the end of the stream and a reset, but never buffers more than the bytes of one read. A tap
+//! A tap also passes on the end of the stream and resets. It never buffers more than the bytes of one read. A tap
 //! preserves neither timing nor the boundaries between reads, so stages that test these properties use scripted peers.
 
 use std::io::{self, Read, Write};
@@ -14,7 +14,7 @@ use socket2::SockRef;
 use crate::journal::timeout::TIMEOUT;
 use crate::journal::{EventKind, Journal, Wire};
 
-/// The maximum number of connections of one client. A client needs only one connection.
+/// The maximum number of connections from one client. A client needs only one connection.
 const MAX_CONNECTIONS: usize = 100;
 
 /// Listens in place of a server. A tap that has been dropped accepts no new connections.
@@ -44,7 +44,7 @@ impl Tap {
                 }
                 match client {
                     Ok(client) => ends_of.connect(&Arc::new(client), count, &tapped),
-                    // The client disconnected before the tap accepted it.
+                    // The client disconnected before the tap accepted the connection.
                     Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                     Err(error) => return tapped.breaks(&format!("accepting a client: {error}")),
                 }
@@ -84,7 +84,7 @@ impl Ends {
             move |wire| journal.note(&name, what(server_name.clone(), wire))
         };
         note(EventKind::Sent)(Wire::Signal("connects"));
-        // All stages share the grader's sockets and threads, so no client may use up too many.
+        // All stages share the grader's sockets and threads, so no client may use too many of them.
         if count >= MAX_CONNECTIONS {
             return resets(client);
         }
@@ -121,7 +121,7 @@ fn pump(
     note: impl Fn(Wire) + Send + 'static,
 ) -> io::Result<()> {
     let (from, to) = (Arc::clone(from), Arc::clone(to));
-    // This call fails if the other end is already gone. The thread notices the loss later.
+    // This call fails if the other end has already closed the connection. The thread detects this later.
     let _ = to.set_nodelay(true);
     journal.spawn("passing on a connection", move || {
         let mut bytes = vec![0; 16 * 1024];
@@ -148,7 +148,7 @@ fn pump(
     })
 }
 
-/// Resets a connection. The system sends the reset when the last thread stops reading from the connection.
+/// Resets a connection. The system sends the reset when the last thread stops using the connection.
 fn resets(stream: &TcpStream) {
     let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
     let _ = stream.shutdown(Shutdown::Read);

@@ -36,7 +36,8 @@ pub enum EventKind {
     Got(String, Wire),
     /// A person typed text or pressed keys.
     Typed(Vec<u8>),
-    /// A person typed keys that the terminal does not show, because it has no echo and the program does not edit lines.
+    /// A person pressed keys that the terminal does not show, because it has no echo and the program does not edit
+    /// lines.
     Unechoed(Vec<u8>),
     /// A person resized a window to this number of columns and rows.
     Resized(NonZero<u16>, NonZero<u16>),
@@ -59,7 +60,7 @@ pub enum EventKind {
 pub struct Step {
     /// A description of the case.
     pub name: String,
-    /// The student's functions that decide whether the step succeeds.
+    /// The functions in the student's code that decide whether the step succeeds.
     pub functions: &'static [&'static str],
 }
 

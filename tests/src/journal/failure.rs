@@ -8,8 +8,7 @@ use crate::journal::visible::visible;
 /// The result of one step in a script.
 pub type Check<T = ()> = Result<T, Failure>;
 
-/// The maximum number of bytes of each kind in the evidence. In a flood, bytes beyond this number would prove nothing
-/// more.
+/// The maximum number of bytes of each kind in the evidence. Additional bytes would prove nothing more.
 pub const MAX_BYTES: usize = 256 * 1024;
 
 /// The text that a failure shows if no bytes arrived.

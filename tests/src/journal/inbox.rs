@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::journal::timeout::{START_TIMEOUT, TIMEOUT};
 
-/// If more bytes than this arrive, they count as a flood, and no more bytes are kept.
+/// If a program sends more bytes than this, the grader stops reading.
 const FLOOD: usize = 32 * 1024 * 1024;
 
 /// Content that is built from the bytes that have arrived.
@@ -14,7 +14,7 @@ pub trait Content {
     /// Adds bytes.
     ///
     /// # Errors
-    /// Returns an error if the bytes are a flood. The error says why no more bytes are accepted.
+    /// Returns an error if too many bytes have arrived. The error says why no more bytes are accepted.
     fn add(&mut self, bytes: &[u8]) -> Result<(), &'static str>;
 
     /// Returns whether the sender may still be starting, in which case its first bytes may take [`START_TIMEOUT`].
@@ -54,7 +54,7 @@ impl Content for Stream {
     }
 }
 
-/// Bytes that a reading thread adds and for which a script waits.
+/// Bytes that a reading thread adds and a script waits for.
 #[derive(Default)]
 pub struct Inbox<C = Stream> {
     arrived: Mutex<Arrived<C>>,
@@ -90,7 +90,7 @@ impl<C: Content> Inbox<C> {
         Arc::new(Self { arrived: Mutex::new(arrived), changed: Condvar::new() })
     }
 
-    /// Adds bytes that have arrived. Returns false if the bytes are a flood; the caller then stops reading.
+    /// Adds bytes that have arrived. Returns false if too many bytes have arrived; the caller must then stop reading.
     pub fn push(&self, bytes: &[u8]) -> bool {
         self.push_and(bytes, |_| {})
     }

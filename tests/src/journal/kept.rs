@@ -1,13 +1,13 @@
-//! The events of a run that the journal keeps. A program that sends or prints without end must not fill the memory.
+//! The events of a run that the journal keeps. A program that sends or prints endlessly must not fill the memory.
 
 use std::collections::VecDeque;
 
 use crate::journal::event::{Event, EventKind, Wire};
 
-/// The maximum number of events that the journal keeps for each kind. A stage normally has dozens of events.
+/// The maximum number of events of each kind that the journal keeps. A stage normally has dozens of events.
 const MAX_EVENTS: usize = 4000;
-/// The maximum number of bytes in the events that the journal keeps for each kind. A report reads the events several
-/// times, and the events of all stages are in memory at the same time.
+/// The maximum total number of bytes in the events of each kind that the journal keeps. A report reads the events
+/// several times, and the events of all stages are in memory at the same time.
 const MAX_BYTES: usize = 2 * 1024 * 1024;
 
 /// A quarter of each maximum is reserved for the beginning of the run.
@@ -15,8 +15,8 @@ const FIRST: usize = 4;
 
 /// The first and the last events of a run. The script's own events are always kept.
 ///
-/// Bytes on the wire and bytes on terminals are limited separately, because a flood on the wire must not displace the
-/// message of a panic.
+/// Bytes on the wire and bytes on terminals are limited separately, because a flood on the wire must not displace a
+/// panic message.
 #[derive(Default)]
 pub struct Kept {
     first: Vec<Event>,
@@ -153,7 +153,7 @@ mod tests {
         let bytes = kept.iter().map(super::size).sum::<usize>();
         assert!(bytes <= MAX_BYTES && bytes > MAX_BYTES - 32 * 1024, "{bytes}");
         assert_eq!(kept.iter().next_back().map(|event| event.at.as_micros()), Some(1999));
-        // A single event that is larger than the maximum for all events.
+        // A single event that is larger than the maximum for all events together.
         kept.add(got(2000, 2 * MAX_BYTES));
         assert!(kept.iter().map(super::size).sum::<usize>() <= MAX_BYTES);
     }

@@ -78,7 +78,7 @@ impl Journal {
         self.begin.elapsed()
     }
 
-    /// Starts a thread of the grader that takes part in this run. If the thread panics, the run says nothing about the
+    /// Starts a grader thread that takes part in this run. If the thread panics, the run says nothing about the
     /// programs; see [`Journal::broken`].
     ///
     /// # Errors
@@ -123,8 +123,8 @@ impl Journal {
         self.note("", EventKind::End);
     }
 
-    /// Waits until nothing has happened for a moment, so that bytes that are still on their way are also recorded.
-    /// No verdict depends on this wait.
+    /// Waits until nothing has happened for a moment, so that bytes that are still in transit are also recorded. No
+    /// verdict depends on this wait.
     pub fn settle(&self) {
         const QUIET: Duration = Duration::from_millis(100);
         const AT_MOST: u32 = 5;
@@ -168,7 +168,7 @@ impl Journal {
         self.lock().iter().rev().find(is_start).map(|event| event.who.clone())
     }
 
-    /// Returns whether the program that was started last has shown anything since.
+    /// Returns whether the program that was started last has shown anything since then.
     pub fn last_started_has_shown(&self) -> bool {
         let events = self.lock();
         let mut has_shown = Vec::new();
@@ -194,8 +194,8 @@ impl Journal {
         shown
     }
 
-    /// Returns everything that was typed or sent: each piece and also each participant's combined pieces, because it is
-    /// not known where the texts in the pieces end.
+    /// Returns everything that was typed or sent: each piece by itself, then all pieces from each participant joined,
+    /// because a text may be one piece or several.
     pub fn said(&self) -> Vec<Vec<u8>> {
         let (mut said, mut joined) = (Vec::new(), BTreeMap::<String, Vec<u8>>::new());
         for event in self.lock().iter() {

@@ -1,4 +1,4 @@
-//! Panics of the grader's own code. A panic is a bug in the grader and must affect only the part that has the bug.
+//! Panics in the grader's own code. A panic is a bug in the grader and must affect only the part that has the bug.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -11,16 +11,16 @@ use crate::journal::visible::visible;
 /// The maximum length of a panic message that is kept, in characters. A message may quote the output of a program.
 const LONG: usize = 200;
 
-/// The name of the part that panics on purpose, from a variable that only the kit's tests set.
+/// The name of the part that panics on purpose, from an environment variable that only the kit's tests set.
 static BROKEN: LazyLock<Option<String>> = LazyLock::new(|| env::var("GRADER_PANICS_IN").ok());
 
 thread_local! {
-    /// The panics that the running [`caught`] calls of this thread have seen, innermost call last.
+    /// The panic that each running [`caught`] call in this thread has seen, if any, with the innermost call last.
     static PANICS: RefCell<Vec<Option<String>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Runs `work`. If `work` panics, nothing is printed, and the panic message is returned with its location in the
-/// source.
+/// Runs `work`. If `work` panics, returns the panic message and the panic's location in the source instead of printing
+/// them.
 ///
 /// `part` names the work for the kit's tests, which make a part panic and check the effects of the panic.
 ///
@@ -43,7 +43,7 @@ fn break_if_asked(part: &str) {
 }
 
 /// Inside [`caught`], keeps a panic message instead of printing it, because a printed message would appear in the
-/// middle of a report. With `RUST_BACKTRACE`, the message is also printed, because it helps to find the bug.
+/// middle of a report. With `RUST_BACKTRACE`, the message is also printed, to help find the bug.
 fn keep_messages() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

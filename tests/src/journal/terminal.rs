@@ -5,7 +5,7 @@ use std::num::NonZero;
 /// The kind of terminal on which a program runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Terminal {
-    /// A terminal without echo. For most programs, `TERM` is also `dumb`, so that line editors do not edit.
+    /// A terminal without echo. For most programs, `TERM` is also `dumb`, so that line editors are disabled.
     Dumb,
     /// `TERM=xterm`: an ordinary terminal, with echo.
     Xterm,

@@ -18,8 +18,8 @@ const MAX_SUMMARY: usize = 60;
 pub struct Exercise {
     /// The stage at the beginning of the function's doc comment.
     pub stage: u32,
-    /// The later stages that test this function again, as its doc comment says. These stages have no functions of their
-    /// own.
+    /// The later stages that test this function again, according to its doc comment. These stages have no functions of
+    /// their own.
     pub also: Vec<u32>,
     /// The function's name.
     pub name: String,
@@ -31,7 +31,7 @@ pub struct Exercise {
     pub summary: String,
 }
 
-/// Returns the functions that the student has to write in a source file, in the order of their appearance.
+/// Returns the functions that the student has to write, in the order in which they appear in the source file.
 ///
 /// # Errors
 /// Returns an error if the file is not valid Rust.
@@ -64,7 +64,7 @@ impl Location {
         self.todo().is_none()
     }
 
-    /// Returns the file and line of the `todo!` or, without one, of the function's body, for example
+    /// Returns the file and line of the `todo!` or, if there is none, of the function's body, for example
     /// `labs/lab2-nick-group/server/src/main.rs:88`.
     pub fn to_line(&self) -> String {
         let at = match self.todo() {

@@ -1,5 +1,5 @@
-//! Reads the exercises in unchecked sources. A folder may contain files that never end or code that is nested so deeply
-//! that the parser would overflow its stack and crash the grader.
+//! Reads the exercises in untrusted source files. A folder may contain files that never end or code that is nested so
+//! deeply that the parser would overflow its stack and crash the grader.
 
 use std::fs;
 use std::panic::resume_unwind;

@@ -14,7 +14,7 @@ use crate::kit::files::{self, PRISTINE};
 /// The way to do a lab.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// The student writes the functions that the starter names.
+    /// The student writes the starter's functions.
     Guided,
     /// The student designs the programs.
     Open,
@@ -30,7 +30,7 @@ impl Way {
     }
 }
 
-/// Returns the way in which a lab is done: guided or open.
+/// Returns whether a lab is guided or open.
 ///
 /// A lab is open if it has sources but not the starter's functions. A single function of the starter makes a lab guided
 /// only if its doc comment names a stage, because a student's own program may also have a function called `relay`.

@@ -25,21 +25,22 @@ pub const fn ways_out(typed: WayOut) -> [WayOut; 3] {
 pub fn server_where_told(harness: &Harness) -> Check<Server> {
     let first = harness.server()?;
     first.is_for_this_computer()?;
-    // A server that asks for port 0 may get the port of a server that has ended, but not every time.
+    // A server that asks for port 0 may get the port of a server that has exited, but not every time.
     let mut addresses = BTreeSet::from([first.address()]);
     for _ in 0..2 {
         let other = harness.server()?;
         addresses.insert(other.address());
     }
     if addresses.len() == 1 {
-        let who = "each of three servers, on port 0 (any free port), should have listened on";
+        let who =
+            "each of three servers, started with port 0 (any free port), should have listened on";
         let came = format!("all of them listened on {}", first.address());
         return Err(Failure::wrong(who, "its own port", came));
     }
     Ok(first)
 }
 
-/// Starts a client that asks for a name before it connects. Answers the client's prompt, which ends with `word`.
+/// Starts a client that asks for a name before it connects. Then answers the client's prompt, which ends with `word`.
 pub fn enters_with_name(
     harness: &Harness,
     server: SocketAddr,

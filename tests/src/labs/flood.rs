@@ -1,12 +1,12 @@
-//! Generates more bytes than a system buffers for a peer that does not read.
+//! Generates more bytes than a system can buffer for a peer that does not read.
 
 use std::fs;
 
 /// The number of long lines that fill the system's buffers, which hold about 4 MB for a peer that does not read.
 pub const FLOOD_LINES: usize = 120;
 
-/// The number of long lines by which a slow client lags behind. Together, they exceed what the client's socket accepts,
-/// but not the maximum backlog.
+/// The number of long lines that are sent while a slow client is not reading. Together, they exceed what
+/// the client's socket can hold, but not the maximum backlog.
 pub const LAG: usize = 10;
 
 /// Returns a line that is almost as long as the limit allows.
@@ -14,14 +14,14 @@ pub fn long_line(number: usize) -> String {
     format!("{number} {}", "x".repeat(60_000))
 }
 
-/// Returns more bytes than most systems buffer for a peer that does not read, but less than the 1 MiB that a server
-/// must keep for such a peer.
+/// Returns more bytes than most systems can buffer for a peer that does not read, but less than the 1 MiB that a
+/// server must keep for such a peer.
 pub fn backlog() -> impl Iterator<Item = String> {
     const LINES: usize = 15;
     (0..LINES).map(long_line)
 }
 
-/// Returns more long lines than the system buffers for a peer that does not read.
+/// Returns more long lines than the system can buffer for a peer that does not read.
 ///
 /// The buffer size of a new connection, in bytes, is the second of the three numbers in `tcp_wmem` (see tcp(7)). On
 /// most machines, this buffer is small.

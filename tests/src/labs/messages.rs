@@ -7,11 +7,11 @@ use crate::journal::failure::Check;
 /// The maximum number of bytes in a message, without its newline.
 pub const LIMIT: usize = 64 * 1024;
 
-/// A number of bytes that is too large for a message.
+/// A message length, in bytes, that exceeds the limit.
 pub const TOO_LONG: usize = LIMIT + 64;
 
-/// Returns a message of 2,000 characters that fills many terminal rows. No two rows are alike, no matter where they
-/// end.
+/// Returns a message of 2,000 characters that fills many terminal rows. No two rows are alike, however wide the
+/// terminal is.
 pub fn long_text() -> String {
     let numbers: Vec<_> = (0..400).map(|number| format!("{number:04}")).collect();
     numbers.join(" ") + " "
@@ -34,7 +34,7 @@ impl Peer {
         self.hears_message(message, "\n")
     }
 
-    /// Like [`Peer::hears`], but for one of several messages. Returns the index of the message.
+    /// Like [`Peer::hears`], but accepts any of several messages. Returns the index of the message that arrived.
     pub fn hears_one_of(&self, messages: &[&str]) -> Check<usize> {
         let found = self.wait(|arrived| {
             let late = late_end(arrived.rest());

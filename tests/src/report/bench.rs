@@ -1,4 +1,4 @@
-//! The results of a benchmark as a table, and values in units that people read.
+//! The results of a benchmark as a table, and values in human-readable units.
 
 use std::fmt::Write;
 
@@ -13,7 +13,7 @@ const NAME: usize = 20;
 /// The number of columns for a value.
 const VALUE: usize = 8;
 
-/// The number of columns for the smallest and the largest value.
+/// The number of columns for a range: the smallest and the largest value.
 const RANGE: usize = 22;
 
 /// Returns the results as text.
@@ -91,12 +91,12 @@ fn row(results: &Results, quantity: &Quantity, series: &Series) -> String {
     rows.join("\n")
 }
 
-/// Returns a ratio with two digits after the point, or without them if it is large.
+/// Returns a ratio with two decimal places, or with none if the ratio is large.
 pub fn ratio(ratio: f64) -> String {
     if ratio < 10.0 { format!("{ratio:.2}") } else { format!("{ratio:.0}") }
 }
 
-/// Returns a value with three digits and its unit.
+/// Returns a value with three significant digits and its unit.
 pub fn value(value: f64, unit: Unit) -> String {
     let (scale, name) = match unit {
         Unit::PerSecond if value >= 1e6 => (1e-6, " M"),

@@ -2,20 +2,20 @@
 
 use crate::report::text::{cut, folded, width};
 
-/// The description of a screen that contains nothing like the expected text.
+/// The text that replaces a screen without anything similar to the expected text.
 const OTHER_LINES: &str = "other lines, which are on the screen below";
 
-/// If a text is too long for its line, this many characters of the common beginning are shown.
+/// If a text is too long for its line, this many characters before the difference are shown.
 const CONTEXT: usize = 16;
 
-/// The end of the text that replaces omitted spaces. A text with this replacement is shown without its length.
+/// The end of a placeholder such as `‹52 spaces›`. A text that contains a placeholder is shown without its length.
 const SHORTENED: &str = " spaces›";
 
 /// A text that is shorter than this, in characters, is shown without its length.
 const LONG: usize = 500;
 
-/// Up to this number of characters, the length of a text is exact. If a text is longer, only its beginning may have
-/// been kept.
+/// The length of a text is shown exactly up to this number of characters. If a text is longer, only its beginning may
+/// have been kept.
 const COUNTED: usize = 60_000;
 
 /// The maximum number of rows in a text that is shown line by line.
@@ -44,8 +44,8 @@ pub enum Kind {
     Payload(usize, usize),
 }
 
-/// Compares two texts in `room` columns. A multiline text that is short enough has a row for each line. `ending`, which
-/// says why nothing more can arrive, is added to the text that arrived and is not compared.
+/// Compares two texts in `room` columns. A short multiline text has a row for each line. `ending`, which says why
+/// nothing more can arrive, is appended to the text that arrived, but is not compared.
 pub fn compare(expected: &str, came: &str, ending: &str, kind: Kind, room: usize) -> Comparison {
     let has_lines = |text: &str| text.trim_end_matches('⏎').contains('⏎');
     if kind == Kind::Stream && (has_lines(expected) || has_lines(came)) {
@@ -110,8 +110,8 @@ fn caret_in(rows: &[String], expected: &str, came: &str) -> Option<(usize, usize
 }
 
 /// Fits `expected` and `came` into `room` columns and returns them with the column at which they begin to differ. If
-/// the beginnings are left out, both texts begin at the same position, and the difference is always shown. The text of
-/// a screen may contain other lines before the relevant line.
+/// beginnings are left out, the texts remain aligned, and the difference is always shown. The text of a screen may
+/// contain other lines before the relevant line.
 fn side_by_side(
     expected: &str,
     came: &str,
@@ -119,7 +119,7 @@ fn side_by_side(
     room: usize,
 ) -> (String, String, Option<usize>) {
     let fits = |text: &str| width(text) <= room;
-    // In a long text from a screen, the relevant part begins like the expected text.
+    // In a long text from a screen, the comparison starts at the part that begins like the expected text.
     let skipped = if !is_screen || fits(came) { 0 } else { alike(expected, came) };
     let in_common = |skipped: usize| {
         expected.chars().zip(came.chars().skip(skipped)).take_while(|(a, b)| a == b).count()
@@ -136,7 +136,7 @@ fn side_by_side(
     let columns = |from, to: usize| {
         width(&expected.chars().skip(from).take(to.saturating_sub(from)).collect::<String>())
     };
-    // If a text was truncated, its full length follows it.
+    // Leave room for the full length, which follows a truncated text.
     let is_in_sight = columns(0, same) + 2 * CONTEXT <= room;
     let begin = if fits(expected) && fits(came) || is_in_sight {
         0
@@ -166,7 +166,7 @@ fn alike(expected: &str, came: &str) -> usize {
 }
 
 /// Returns as much of the text as fits into `room` columns, starting with the character at `begin`. If the text is
-/// truncated, its total length is added.
+/// truncated, its total length follows.
 fn window(text: &str, begin: usize, room: usize) -> String {
     if begin == 0 && width(text) <= room {
         return text.to_owned();
@@ -177,7 +177,7 @@ fn window(text: &str, begin: usize, room: usize) -> String {
         _ => format!(" (over {COUNTED} characters)"),
     };
     if size.len() + 2 + CONTEXT > room || count < LONG || text.contains(SHORTENED) {
-        // The text is more useful than its size.
+        // The room is needed for the text, which is more useful than its length.
         size.clear();
     }
     let before = if begin > 0 { "…" } else { "" };

@@ -1,4 +1,4 @@
-//! Pieces of HTML pages. The output of programs is always plain text in these pages.
+//! Pieces of HTML pages. The pages always show the output of programs as plain text.
 
 use std::fmt::Write;
 
@@ -105,7 +105,7 @@ pub fn paragraph(class: &str, text: &str) -> String {
     format!("<p{class}>{}</p>\n", escape(text))
 }
 
-/// Returns the remarks about the states of programs.
+/// Returns the remarks about the programs' states.
 pub fn states(lines: &[String]) -> String {
     let text = escape(&lines.join("\n"));
     if text.is_empty() { text } else { format!("<pre class=\"bad\">{text}</pre>\n") }

@@ -42,7 +42,7 @@ pub struct Frame<'a> {
 }
 
 impl Frame<'_> {
-    /// Returns whether the header fits the bytes after it.
+    /// Returns whether the number in the header matches the number of bytes after it.
     pub fn fits(&self) -> bool {
         self.said == self.after.len()
     }

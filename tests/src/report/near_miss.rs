@@ -21,7 +21,7 @@ pub fn near_misses(evidence: &Evidence, events: &[Event], lab: &Lab) -> Vec<Stri
     let mut misses: Vec<String> = Vec::new();
     let expected = without_gaps(expected);
     let message = trim(&expected);
-    // In a flood, the missing message may arrive later.
+    // Bytes after the first `MAX_BYTES` are not kept and may contain the message.
     if message.is_empty() || rest.len() >= MAX_BYTES {
         return misses;
     }
@@ -164,7 +164,7 @@ fn beside(
 /// Returns the line that contains the message, including its ⏎, or else the line with the most similar beginning.
 fn most_like<'a>(rest: &'a [u8], message: &[u8]) -> &'a [u8] {
     let lines = || rest.split_inclusive(|&byte| byte == b'\n');
-    // A long message is prepared for the search only once.
+    // The search is prepared only once, because the message may be long.
     let message_finder = memmem::Finder::new(message);
     let has_it = lines().find(|line| message_finder.find(line).is_some());
     let in_common = |line: &&[u8]| line.iter().zip(message).take_while(|(a, b)| a == b).count();
@@ -192,13 +192,13 @@ fn find(all: &[u8], part: &[u8]) -> Option<usize> {
     memmem::find(all, part)
 }
 
-/// Returns the first message without the spaces around it, or nothing if there is no message.
+/// Returns the first message without the spaces around it, or an empty slice if there is no message.
 fn first_message(lab: u32, bytes: &[u8]) -> &[u8] {
     messages(lab, bytes).first().map(|message| trim(message)).unwrap_or_default()
 }
 
-/// Returns true if the first message of `rest` is a duplicate: it had already arrived, and everything that it repeats
-/// was sent to the server only once.
+/// Returns whether the first message of `rest` is a duplicate: it had already arrived, although it contains a line that
+/// was sent only once.
 fn arrived_again(lab: u32, before: &[u8], rest: &[u8], events: &[Event]) -> bool {
     let first = first_message(lab, rest);
     let is_first = |message: &&[u8]| trim(message) == first;
@@ -206,14 +206,14 @@ fn arrived_again(lab: u32, before: &[u8], rest: &[u8], events: &[Event]) -> bool
 }
 
 /// Returns whether the first message of `rest` equals the last message of `before`. Unlike [`arrived_again`], this also
-/// finds the repetition of a message that the server has made itself.
+/// finds duplicates of messages that the server itself created.
 fn arrived_twice_in_a_row(lab: u32, before: &[u8], rest: &[u8]) -> bool {
     let first = first_message(lab, rest);
     let last = messages(lab, before).last().map(|message| trim(message)).unwrap_or_default();
     !first.is_empty() && first == last
 }
 
-/// Returns whether a message repeats something that was sent only once and is therefore about a single event, not about
+/// Returns whether a message contains a line that was sent only once. Such a message is about a single event, not about
 /// two similar events.
 fn is_of_one(lab: u32, message: &[u8], events: &[Event]) -> bool {
     /// Text that is shorter than this may occur anywhere by chance.
@@ -250,8 +250,8 @@ fn own_words(name: &str, message: &[u8], rest: &[u8], events: &[Event]) -> Optio
     is_own.then(|| format!("what arrived is {name}'s own message, sent back to the speaker"))
 }
 
-/// Returns a remark if other peers received the message instead. A message such as a greeting may be about a different
-/// event. For such a message, only the current step counts.
+/// Returns a remark if other peers received the message instead. If the same text may also be about an earlier event,
+/// as in a greeting, only the current step counts.
 fn others_got_it(
     lab: u32,
     message: &[u8],
@@ -305,7 +305,7 @@ fn was_sent(text: &[u8], events: &[Event]) -> bool {
     !text.is_empty() && events.iter().any(sent)
 }
 
-/// Returns whether the person typed this text. Spaces are not worth a remark, because everyone types spaces.
+/// Returns whether the person typed this text. Returns false for spaces, because everyone types spaces.
 fn has_typed(name: &str, text: &str, events: &[Event]) -> bool {
     let text = text.trim();
     !text.is_empty()
@@ -346,8 +346,8 @@ mod tests {
         near_misses(&evidence, &events, &lab(false))
     }
 
-    /// Many line editors print a space before a message. If the person had typed something, such a space once made the
-    /// grader panic.
+    /// Many line editors print a space before a message. In an earlier version, such a space caused a panic in the
+    /// grader if the person had typed something.
     #[test]
     fn blanks_before_a_message_were_not_typed() {
         let typed = Event {

@@ -1,5 +1,5 @@
-//! Each part of a report is created independently. If the grader has a bug in one part, a sentence says that this part
-//! is missing. A report is created after the verdict and does not change it.
+//! Each part of a report is created independently. If a bug in the grader prevents one part from being created, a
+//! sentence replaces this part. A report is created after the verdict and does not change it.
 
 use crate::journal::panics::caught;
 

@@ -16,11 +16,11 @@ const VALUES: f64 = 190.0;
 const ROW: f64 = 24.0;
 /// The height of a title with its gaps, in pixels.
 const TITLE: f64 = 40.0;
-/// The maximum number of characters of a name.
+/// The maximum number of characters in a name.
 const LONGEST: usize = 22;
 
-/// The colors have enough contrast on a light and on a dark background, and can be told apart without color vision
-/// because each bar has its name.
+/// The colors have enough contrast on light and dark backgrounds. A reader does not need to distinguish the colors,
+/// because each bar has a name.
 const STYLE: &str = "\
 text { font: 14px system-ui, sans-serif; fill: #1b1b1b } \
 .title { font-weight: 600 } .small { fill: #595959 } \
@@ -53,7 +53,7 @@ pub fn plot(results: &Results) -> String {
     )
 }
 
-/// Adds a panel below `y`, and returns its lower edge.
+/// Adds a panel below `y` and returns the position of the panel's lower edge.
 fn panel(panels: &mut String, quantity: &Quantity, y: f64) -> f64 {
     let spreads = quantity.series.iter().filter_map(Series::spread);
     let most = spreads.map(|spread| spread.most).fold(0.0, f64::max);

@@ -1,4 +1,4 @@
-//! The state of the programs when a stage failed: whether they had ended, had panicked, or were in a busy loop.
+//! The state of the programs when a stage failed: whether they had exited, had panicked, or were in a busy loop.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,10 +15,10 @@ use crate::system::process::{Ended, Excess};
 /// The maximum number of lines that are shown from a panic message.
 const LAST_LINES: usize = 3;
 
-/// The maximum number of unwritten stages that are named.
+/// A report names at most this many stages that are not written yet.
 const MOST_STAGES: usize = 3;
 
-/// While the script continues, the maximum delay before the grader notices that a program has ended.
+/// The maximum delay before the grader notices, while the script continues, that a program has exited.
 const NOTICED: Duration = Duration::from_millis(200);
 
 /// If nothing happened for longer than this before the failure, the programs were waiting.
@@ -33,10 +33,10 @@ const MUCH_MEMORY: u64 = 500_000_000;
 /// Remarks about the programs.
 #[derive(Default)]
 pub struct States {
-    /// Programs that had ended or panicked. Such an end explains why something did not happen afterwards.
+    /// Remarks about programs that had exited or panicked, which may explain why something did not happen afterwards.
     pub ended: Vec<String>,
-    /// Programs that were still running. Each remark says in which system calls the program was waiting, or that it was
-    /// in a busy loop.
+    /// Remarks about programs that were still running. Each remark says in which system calls the program was waiting,
+    /// or that it was in a busy loop.
     pub running: Vec<String>,
 }
 
@@ -102,7 +102,7 @@ pub fn states(programs: &[(String, Ended)], events: &[Event], about: Option<&str
     states
 }
 
-/// Returns the step in which a program ended, if another step followed.
+/// Returns the step during which a program exited, if another step followed.
 fn step(name: &str, number: usize, ended: &Ended, events: &[Event]) -> String {
     let is_start =
         |event: &&Event| event.who == name && matches!(event.what, EventKind::Started(..));
@@ -116,7 +116,8 @@ fn step(name: &str, number: usize, ended: &Ended, events: &[Event]) -> String {
     let end = start.at + ended.after;
     let is_later = |(at, _): &(Duration, &String)| *at > end;
     let Some((next, _)) = steps().take_while(is_later).last() else { return String::new() };
-    // The end was noticed with a delay, so the step is named only if the end was clearly before the next step.
+    // The grader notices an exit with a delay, so the step is named only if the program clearly exited before the next
+    // step.
     if next < end + NOTICED {
         return String::new();
     }
@@ -126,7 +127,7 @@ fn step(name: &str, number: usize, ended: &Ended, events: &[Event]) -> String {
     }
 }
 
-/// Returns a time in a unit in which it is not 0.
+/// Returns a time in milliseconds or seconds, but never as 0.
 fn short(time: Duration) -> String {
     if time < Duration::from_secs(1) {
         return format!("{} ms", time.as_millis().max(1));
@@ -170,12 +171,12 @@ fn is_silent(events: &[Event]) -> bool {
     script.last().is_some_and(|last| end.saturating_sub(last.at) > SILENCE)
 }
 
-/// Returns what a program itself printed about its end: panics and stages that are not written yet.
+/// Returns what a program itself reported: panics and stages that are not written yet.
 fn confessions(name: &str, output: &[u8], has_died: bool) -> Vec<String> {
     // A program that edits lines or fills the screen may position a panic message with escape sequences.
     let output = plain(output);
     let unwritten: BTreeSet<_> = unwritten_stages(&output).into_iter().collect();
-    // If a program prints many stage numbers, they mean nothing.
+    // Only the first few are reported: a long list of stages has no meaning.
     let mut lines: Vec<_> = unwritten
         .into_iter()
         .take(MOST_STAGES)

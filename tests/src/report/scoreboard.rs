@@ -41,7 +41,7 @@ impl std::fmt::Display for Points {
     }
 }
 
-/// If some stages have no verdict, returns the text at the end of a line with a sum: `; no verdict on 2.5, 2.7 (grader
+/// If some stages have no verdict, returns the text that follows a sum of points: `; no verdict on 2.5, 2.7 (grader
 /// error)`.
 pub fn without_verdict(stages: &[String]) -> String {
     const MOST: usize = 6;
@@ -54,7 +54,7 @@ pub fn without_verdict(stages: &[String]) -> String {
     format!("; no verdict on {named}{more} (grader error)")
 }
 
-/// Prints the last line of a scoreboard that has no sum. The function never panics, even if the output is closed.
+/// Prints the last line of a scoreboard when the points cannot be added up. Never panics, even if the output is closed.
 pub fn print_no_points(why: &str) {
     let _ = writeln!(std::io::stdout(), "\n no points: {why}");
 }

@@ -10,7 +10,8 @@ use crate::report::text::{MIN_COLUMNS, cut, folded, quoted_line, width};
 /// The number of lines that a report shows from the bottom of each screen.
 pub const LINES: usize = 6;
 
-/// The maximum number of bytes that are turned into a screen. The last rows of a flood are in its last bytes.
+/// The maximum number of bytes from which a screen is drawn. If there are more, the last bytes are used, because they
+/// contain the last rows.
 const MOST_BYTES: usize = 128 * 1024;
 
 /// The screen of a person or server, line by line.
@@ -42,7 +43,7 @@ pub fn screens(events: &[Event], last: usize) -> Vec<Screen> {
         let EventKind::Started(terminal, _) = start.what else { continue };
         let name = &start.who;
         let later = events[at + 1..].iter().filter(|event| event.who == *name);
-        // A later program with the same name has a new screen.
+        // If a later program has the same name, only its screen is shown.
         if later.clone().any(|event| matches!(event.what, EventKind::Started(..))) {
             continue;
         }
@@ -54,7 +55,7 @@ pub fn screens(events: &[Event], last: usize) -> Vec<Screen> {
                 EventKind::Showed(bytes) => {
                     let (before, bytes) = bytes.split_at(skipped.min(bytes.len()));
                     skipped -= before.len();
-                    // This call cannot fail, because there are fewer bytes than in a flood.
+                    // This call fails only if there are too many bytes, which is not the case here.
                     let _ = screen.add(bytes);
                 }
                 EventKind::Unechoed(keys) => drop(screen.add(&echo(keys))),

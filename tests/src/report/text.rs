@@ -30,7 +30,7 @@ pub fn clusters(text: &str) -> impl Iterator<Item = (&str, usize)> {
         let end = rest.char_indices().skip(1).find(|(_, char)| width(*char) > 0);
         let (cluster, after) = rest.split_at(end.map_or(rest.len(), |(end, _)| end));
         rest = after;
-        // A mark that requests an emoji makes some characters wider.
+        // A variation selector for emoji makes some characters wider.
         Some((cluster, width(first).max(cluster.width())))
     })
 }
@@ -56,7 +56,7 @@ pub fn cut(text: &str, room: usize) -> String {
 
 /// Returns as much of the beginning of a text as fits into `room` columns. Also returns whether the text is longer.
 fn beginning(text: &str, room: usize) -> (String, bool) {
-    /// No language uses a character with more marks than this.
+    /// The maximum number of combining marks on a character; no language uses more.
     const MARKS: usize = 8;
     let (mut shown, mut used) = (String::new(), 0);
     for (cluster, width) in clusters(text) {
@@ -77,8 +77,7 @@ pub fn line(left: &str, right: &str, columns: usize) -> String {
     format!("{} {right}", console::pad_str(&left, room, console::Alignment::Left, None))
 }
 
-/// Returns the text after replacing each long run of spaces, such as the padding of a header, with the number of
-/// spaces.
+/// Replaces each long run of spaces, such as the padding of a header, with the number of spaces.
 pub fn short_blanks(text: &str) -> String {
     const LONG: usize = 6;
     let mut short = String::new();

@@ -1,6 +1,6 @@
-//! Reads a submission, which is a folder or an archive, with limits. Nothing is unpacked to disk.
+//! Reads a submission, which is a folder or an archive, and enforces limits. Nothing is unpacked to disk.
 //!
-//! Only regular files are read. Links, devices, pipes, and paths that lead out of the submission are left out.
+//! Only regular files are read. Links, devices, pipes, and paths that lead outside the submission are skipped.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -13,7 +13,8 @@ use flate2::read::MultiGzDecoder;
 use serde::{Deserialize, Serialize};
 use zip::ZipArchive;
 
-/// The bits of a mode that contain the file type; see inode(7). In a zip file, these bits are the same on every system.
+/// The bits of a file mode that contain the file type; see inode(7). In a zip file, these bits are the same on every
+/// system.
 const KIND: u32 = 0o170_000;
 
 /// The value of the [`KIND`] bits for a regular file.
@@ -25,17 +26,18 @@ const MAX_FILES: usize = 1000;
 /// The maximum size of all files together, in bytes.
 const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
-/// The maximum number of entries in a submission. Most entries are not read: a build folder has a few thousand entries.
+/// The maximum number of entries in a submission. Most entries are not read; for example, a build folder can have a few
+/// thousand entries.
 const MAX_ENTRIES: usize = 100_000;
 
-/// The maximum size of an unpacked `.tar.gz`, in bytes. The archive is unpacked in one piece, even if most of it is not
-/// read.
+/// The maximum size of an unpacked `.tar.gz`, in bytes. The archive must be unpacked as a whole, even if most of its
+/// files are not read.
 const MAX_UNPACKED: u64 = 256 * 1024 * 1024;
 
 /// The names of folders whose files are generated and may be large.
 pub const MADE: [&str; 5] = ["target", ".git", "node_modules", "__MACOSX", "__pycache__"];
 
-/// Files, by their paths within a submission.
+/// The contents of files, by path within a submission.
 pub type Files = BTreeMap<PathBuf, Vec<u8>>;
 
 /// A submission as it was handed in.
@@ -55,8 +57,8 @@ pub enum Source {
 type Each<'a> = dyn FnMut(PathBuf, &mut dyn Read) -> Result<()> + 'a;
 
 impl Source {
-    /// Returns the source at a path. The file extension determines the kind of source. Returns `None` if the path is
-    /// neither a folder nor an archive.
+    /// Returns the submission at a path. The file extension determines its kind. Returns `None` if the path is neither
+    /// a folder nor an archive.
     pub fn at(path: &Path) -> Option<Self> {
         let name = path.file_name()?.to_string_lossy().to_lowercase();
         let ends = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
@@ -89,7 +91,8 @@ impl Source {
     /// Reads the wanted files. A file that is longer than `longest` is left out.
     ///
     /// # Errors
-    /// Returns an error if the source cannot be read, or if the wanted files together exceed a limit.
+    /// Returns an error if the source cannot be read, if there are too many wanted files, or if they are too large in
+    /// total.
     pub fn read(&self, longest: u64, is_wanted: impl Fn(&Path) -> bool) -> Result<Files> {
         let (mut files, mut total) = (Files::new(), 0);
         self.each(&mut |path, reader| {
@@ -176,7 +179,7 @@ fn of_zip(file: File, each: &mut Each) -> Result<()> {
         if !entry.is_file() || entry.is_symlink() {
             continue;
         }
-        // A zip file that was packed on Unix may also contain other types of files.
+        // A zip file that was created on Unix may also contain other types of files.
         let kind = entry.unix_mode().unwrap_or(0) & KIND;
         let is_regular = kind == 0 || kind == REGULAR;
         let path = clean(entry.name()).filter(|path| is_regular && !is_made(path));
@@ -222,8 +225,8 @@ fn is_made(path: &Path) -> bool {
     path.iter().any(|part| MADE.iter().any(|made| part == *made))
 }
 
-/// Returns an entry's path if it does not lead out of the submission. Some programs on Windows write `\` between a
-/// path's parts.
+/// Returns an entry's path if it does not lead outside the submission. Some programs on Windows use `\` to separate the
+/// parts of a path.
 fn clean(name: &str) -> Option<PathBuf> {
     let name = if name.contains('/') { name.to_owned() } else { name.replace('\\', "/") };
     if name.starts_with('/') || name.contains('\0') {

@@ -1,4 +1,4 @@
-//! Reads and packs submissions with limits and builds them in a separate kit.
+//! Reads and packs submissions of limited size and builds them in a separate kit.
 
 pub mod handed_in;
 pub mod pack;

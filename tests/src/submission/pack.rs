@@ -47,7 +47,7 @@ pub struct Packed {
     pub changed: Vec<PathBuf>,
 }
 
-/// Determines which files a student hands in from the kit in the `kit` folder.
+/// Selects the files that a student hands in. `kit` is the folder of the student's kit.
 ///
 /// # Errors
 /// Returns an error if the folder cannot be read or contains nothing to hand in.
@@ -91,7 +91,7 @@ fn left_out(
             let path = below.join(entry.file_name());
             let is_folder = entry.file_type()?.is_dir();
             let why = if is_folder && MADE.iter().any(|made| path.ends_with(made)) {
-                "made from other files"
+                "generated from other files"
             } else if below == Path::new("") && path != Path::new("labs") {
                 let name = path.to_string_lossy();
                 if name == FILE || KIT.contains(&&*name) {
@@ -132,7 +132,7 @@ fn is_of_kit(kit: &Path, path: &Path) -> bool {
 fn why(path: &Path, is_file: bool, packages: &[Package]) -> &'static str {
     let within = path.strip_prefix("labs").unwrap_or(path);
     let package = packages.iter().find(|package| within.starts_with(&package.folder));
-    let Some(package) = package else { return "not in a package of a lab" };
+    let Some(package) = package else { return "not in a lab's package" };
     let within = within.strip_prefix(&package.folder).unwrap_or(within);
     if !is_file {
         "a link or another special file"

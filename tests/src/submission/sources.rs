@@ -16,7 +16,7 @@ use crate::submission::handed_in::{Files, Source};
 /// The maximum size of a source file, in bytes.
 pub const MAX_SOURCE: u64 = 1024 * 1024;
 
-/// A package of the kit's labs.
+/// A package in the kit's labs.
 #[derive(Clone, Debug)]
 pub struct Package {
     /// The name, such as `lab2-server`.
@@ -32,7 +32,7 @@ pub struct Package {
 /// The parts of a submission that the grader uses.
 #[derive(Debug, Default)]
 pub struct Sources {
-    /// The files below `labs/`. If no file of a package was handed in, the package has no files here.
+    /// The files below `labs/`. A package has no files here if none of its source files were handed in.
     pub files: Files,
     /// The reasons why packages are not built, by package name.
     pub refused: BTreeMap<String, String>,
@@ -70,7 +70,7 @@ pub fn take(source: &Source, packages: &[Package], kit: &Table) -> Result<Source
     take_below(source, &listed, &top, packages, kit)
 }
 
-/// Takes the sources from a folder `labs`. Ignores everything else in the folder.
+/// Takes the sources from a `labs` folder. Ignores everything else in the folder.
 ///
 /// # Errors
 /// Returns an error if the folder cannot be read.
@@ -127,7 +127,7 @@ fn take_below(
     Ok(taken)
 }
 
-/// Returns whether a file of a package is a source that the grader accepts, unless the file is too long.
+/// Returns whether a file in a package is a source file. The grader accepts source files that are not too long.
 pub fn is_source(file: &Path) -> bool {
     file.starts_with("src") && file.extension().is_some_and(|extension| extension == "rs")
 }
@@ -168,7 +168,7 @@ fn top(listed: &[PathBuf]) -> Result<PathBuf> {
     Ok(first.clone())
 }
 
-/// Returns the package of a path below `labs/` and the rest of the path.
+/// Splits a path below `labs/` into the package and the rest of the path.
 fn place<'a>(path: &Path, packages: &'a [Package]) -> Option<(&'a Package, PathBuf)> {
     let mut parts = path.iter();
     let lab = parts.next()?.to_string_lossy().to_lowercase();

@@ -1,7 +1,7 @@
 //! Prebuilt kits in which submissions are built one after another, so that only a student's own packages are compiled.
 //!
 //! A slot is a kit without the grader and the solutions. Before each build, everything that an earlier build has left
-//! in `target/` is removed, and all sources are written again. So file time stamps cannot mislead cargo, and a
+//! in `target/` is removed, and all sources are rewritten. Therefore, file timestamps cannot mislead cargo, and a
 //! submission is never graded with another submission's programs.
 
 use std::collections::BTreeSet;
@@ -22,21 +22,21 @@ use crate::submission::handed_in::Files;
 use crate::submission::sources::Package;
 use crate::system::cargo::{self, TARGET};
 
-/// The folder with the slots, below the kit.
+/// The folder with the slots, relative to the kit.
 const FOLDER: &str = "target/class";
 
-/// The files of a kit that its programs are built from, besides `labs/`. The book is included because reports name its
-/// chapters.
+/// The files from which a kit's programs are built, besides those in `labs/`. The book is included because reports
+/// refer to its chapters.
 const KIT: [&str; 5] = ["Cargo.lock", ".cargo", "common", "docs/src", PRISTINE];
 
-/// The maximum time that a killed grading needs to kill all its processes.
+/// The maximum time that a killed grading run needs to kill all its processes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The folder with the slots. Only one grading at a time may use this folder.
+/// The folder with the slots. Only one grading run at a time may use this folder.
 pub struct Workshop {
     kit: PathBuf,
     folder: PathBuf,
-    /// All processes of this grading inherit the lock, so it is held until the last process has ended.
+    /// All processes of this grading run inherit the lock, so it is held until the last process has exited.
     _lock: File,
 }
 
@@ -50,10 +50,10 @@ pub struct Slot {
 }
 
 impl Workshop {
-    /// Opens the folder with the slots in a kit.
+    /// Opens a kit's folder with the slots and locks it.
     ///
     /// # Errors
-    /// Returns an error if another grading uses the folder.
+    /// Returns an error if another grading run is using the folder.
     pub fn open(kit: &Path) -> Result<Self> {
         let folder = kit.join(FOLDER);
         fs::create_dir_all(&folder)
@@ -62,7 +62,7 @@ impl Workshop {
         let deadline = Instant::now() + PATIENCE;
         while let Err(TryLockError::WouldBlock) = lock.try_lock() {
             if Instant::now() > deadline {
-                bail!("another `cargo lab grade` is running in this kit; wait until it ends");
+                bail!("another `cargo lab grade` is running in this kit; wait until it finishes");
             }
             thread::sleep(Duration::from_millis(100));
         }
@@ -70,7 +70,7 @@ impl Workshop {
         Ok(Self { kit: kit.to_owned(), folder, _lock: lock })
     }
 
-    /// Returns a folder in the workshop for files that belong to no slot.
+    /// Returns the path of a folder within the folder with the slots.
     pub fn folder(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
@@ -84,7 +84,7 @@ impl Workshop {
         let kit = self.files()?;
         write_anew(&first, &kit)?;
         let starters = starters(&self.kit, packages)?;
-        // Cargo also reads empty folders, so the folders of other labs, which an earlier grading may have left, are
+        // Cargo also reads empty folders, so the folders of other labs that an earlier grading run may have left are
         // removed.
         remove(&first.join("labs"))?;
         write_anew(&first.join("labs"), &starters)?;
@@ -115,7 +115,7 @@ impl Workshop {
         for number in 2..=count {
             let folder = self.folder(&format!("slot-{number}"));
             remove(&folder)?;
-            // With `-p`, the copies keep the time stamps of the files. These time stamps show cargo that the libraries
+            // With `-p`, the copies keep the timestamps of the files. These timestamps tell cargo that the libraries
             // have already been built.
             let copied = Command::new("cp").arg("-Rp").arg(&first).arg(&folder).status()?;
             ensure!(copied.success(), "cannot copy {} to {}", first.display(), folder.display());
@@ -183,7 +183,7 @@ fn starters(kit: &Path, packages: &[Package]) -> Result<Files> {
 }
 
 impl Slot {
-    /// Writes a submission's sources. For a package without handed-in files, writes the starter.
+    /// Writes a submission's sources. Writes the starter for each package without handed-in files.
     ///
     /// # Errors
     /// Returns an error if a file cannot be written, for example because the disk is full.
@@ -196,7 +196,7 @@ impl Slot {
             }
         }
         written.extend(handed_in.iter().map(|(path, bytes)| (path.clone(), bytes.clone())));
-        // Only in an archive can a folder have the same name as a file.
+        // Within one submission, a folder and a file can have the same name only in an archive.
         remove(&self.folder.join("labs"))?;
         write_anew(&self.folder.join("labs"), &written)
     }
@@ -259,7 +259,8 @@ fn remove(path: &Path) -> Result<()> {
     .with_context(|| format!("cannot remove {}", path.display()))
 }
 
-/// Makes a folder contain only these files and its `target/`. Keeps the time stamps of files that have not changed.
+/// Ensures that a folder contains only these files and its `target/`. Keeps the timestamps of files that have not
+/// changed.
 fn write_anew(folder: &Path, wanted: &Files) -> Result<()> {
     fs::create_dir_all(folder)?;
     for entry in fs::read_dir(folder)? {

@@ -13,7 +13,7 @@ use crate::submission::handed_in::Files;
 /// Writes the files to a zip file. The same files always produce the same bytes. Scripts are executable.
 ///
 /// # Errors
-/// Returns an error if the zip cannot be written.
+/// Returns an error if the zip file cannot be written.
 pub fn write(files: &Files, file: &Path) -> Result<()> {
     let shown = || format!("cannot write {}", file.display());
     let mut zip = ZipWriter::new(File::create(file).with_context(shown)?);

@@ -1,7 +1,7 @@
 //! A workspace that contains one program of a kit and the libraries of its lab, but none of the other programs.
 //!
 //! Cargo reads all packages of a workspace before it builds any of them. So if one `Cargo.toml` is broken, cargo builds
-//! nothing. A broken file does not affect programs in separate workspaces.
+//! nothing. A broken file does not affect programs in other workspaces.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -25,7 +25,7 @@ pub struct Apart {
 }
 
 impl Apart {
-    /// Creates the workspace for one program, such as `labs/lab3-length-header/client`. Replaces an earlier workspace,
+    /// Creates the workspace for one program, such as `labs/lab3-length-header/client`. Replaces any earlier workspace,
     /// so that cargo finds the shared libraries in the same place and builds them only once.
     pub fn new(kit: &Path, program: &Path) -> io::Result<Self> {
         let kit = path::absolute(kit)?;
@@ -37,13 +37,13 @@ impl Apart {
         link_all(&kit, &folder, |name| {
             !AUTHORS.iter().chain(&["target", "Cargo.lock"]).any(|other| name == *other)
         })?;
-        // Cargo may change `Cargo.lock`, so the workspace has a copy.
+        // Cargo may change `Cargo.lock`, so the workspace contains a copy instead of a link.
         if kit.join("Cargo.lock").exists() {
             fs::copy(kit.join("Cargo.lock"), folder.join("Cargo.lock"))?;
         }
         for author in AUTHORS {
             // The workspace lists the packages as `labs/*/*`. Cargo reports an error if such a pattern matches nothing,
-            // so there is an entry that is not a package.
+            // so each folder gets an entry that is not a package.
             fs::create_dir_all(folder.join(author).join("none"))?;
             fs::write(folder.join(author).join("none/none"), "")?;
         }
@@ -60,7 +60,7 @@ impl Apart {
         &self.folder
     }
 
-    /// Returns true if cargo's error is about either the program or a library of its lab.
+    /// Returns whether cargo's error concerns the program or one of its lab's libraries.
     pub fn blames_packages(&self, said: &str) -> bool {
         let lab = self.folder.join(self.program.parent().unwrap_or(&self.program));
         said.contains(&*lab.to_string_lossy()) || said.contains("did not match any packages")
@@ -81,7 +81,7 @@ impl Apart {
     }
 }
 
-/// Creates links in the folder `to` to all entries of the folder `from` for which `is_wanted` returns true.
+/// Creates a link in the folder `to` for each entry of the folder `from` that `is_wanted` accepts.
 fn link_all(from: &Path, to: &Path, is_wanted: impl Fn(&OsStr) -> bool) -> io::Result<()> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;

@@ -1,5 +1,5 @@
 //! Runs a command that builds a submission. The command is confined like a program under test and has a time limit, but
-//! no network and no terminal. When the command ends, all other processes that it has started are killed.
+//! no network access and no terminal. When the command ends, all processes that it has left running are killed.
 
 use std::io::{self, Read};
 use std::os::unix::process::CommandExt;
@@ -25,9 +25,9 @@ pub enum End {
     Exited(i32),
     /// A signal terminated the command.
     Signaled(Signal),
-    /// The command was stopped at the time limit.
+    /// The command was stopped because it reached the time limit.
     Late,
-    /// The command was stopped because it used too much memory or too many processes.
+    /// The command was stopped because it used too much memory or started too many processes.
     Stopped(Excess),
 }
 
@@ -43,7 +43,7 @@ pub struct Run {
 }
 
 impl End {
-    /// Describes what the command did, for the person whose submission it builds.
+    /// Describes how the command ended, for the author of the submission.
     pub fn describe(self, limit: Duration) -> String {
         let Bounds { memory, processes } = Bounds::of_build();
         match self {
@@ -68,8 +68,8 @@ impl End {
     }
 }
 
-/// Runs a command until it ends, but for at most `limit`. `access` determines what the command may read and write. At
-/// most `most` bytes of each output stream are kept.
+/// Runs a command until it ends, but for at most `limit`. `access` determines what the command may read and write.
+/// Keeps at most `most` bytes of each output stream.
 ///
 /// # Errors
 /// Returns an error if the command cannot be started.
@@ -79,8 +79,8 @@ pub fn run(
     limit: Duration,
     most: u64,
 ) -> io::Result<Run> {
-    // Without a folder for temporary files, programs cannot run, and their reports say so. A build need not fail for
-    // this reason, so it uses the first folder that it is allowed to change.
+    // If no folder for temporary files can be created, a program under test cannot run, and its report says so. A build
+    // can still run: it uses the first folder that it is allowed to write to.
     let folder = Folder::new();
     let own = match &folder {
         Ok(folder) => Some(folder.path().to_owned()),
@@ -106,7 +106,7 @@ pub fn run(
 
     process.wait_for(limit);
     process.kill();
-    // The remaining processes of the group may keep pipes open. The group id cannot be reused while one of these
+    // The remaining processes in the group may keep pipes open. The group id cannot be reused while one of these
     // processes exists.
     let _ = killpg(pid, Signal::SIGKILL);
     orphans::end_orphans();
@@ -129,7 +129,7 @@ fn keep(source: Option<impl Read + Send + 'static>, most: u64) -> JoinHandle<Str
         let mut bytes = Vec::new();
         if let Some(mut source) = source {
             let _ = source.by_ref().take(most).read_to_end(&mut bytes);
-            // The rest of the output is read, too, because a build that cannot write its output would wait forever.
+            // The rest of the output is read, too, because a build that cannot write its output would block forever.
             let _ = io::copy(&mut source, &mut io::sink());
         }
         String::from_utf8_lossy(&bytes).into_owned()

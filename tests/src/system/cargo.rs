@@ -15,10 +15,10 @@ use crate::system::apart::Apart;
 use crate::system::builds::{self, End, Run};
 use crate::system::toolchain;
 
-/// The default time limit for one build. A first build takes half a minute on a slow machine.
+/// The default time limit for one build. The first build can take half a minute on a slow machine.
 pub const BUILD_LIMIT: Duration = Duration::from_mins(15);
 
-/// The maximum number of bytes read from a build's output. The output is limited because a `build.rs` may print
+/// The maximum number of bytes read from a build's output. The output is limited because a `build.rs` could print
 /// forever.
 const MAX_OUTPUT: u64 = 64 * 1024 * 1024;
 
@@ -28,8 +28,8 @@ pub const TARGET: &str = "target";
 /// For each package, its executable or the compiler's errors.
 pub type Built = HashMap<String, Result<PathBuf, String>>;
 
-/// Builds packages of the kit in the `kit` folder, within `limit`. A package that does not compile, or does not compile
-/// in time, does not affect the other packages.
+/// Builds packages of the kit at the path `kit`, within the time limit `limit`. A package that does not compile, or
+/// does not compile in time, does not affect the other packages.
 ///
 /// # Errors
 /// Returns an error if cargo itself fails, for example because of a broken `Cargo.toml`.
@@ -37,7 +37,7 @@ pub fn build(kit: &Path, packages: &[String], limit: Duration) -> Result<Built, 
     build_in(kit, kit, packages, limit, &[])
 }
 
-/// Like [`build`], but with optimization, as `cargo build --release` does.
+/// Like [`build`], but with optimization, as in `cargo build --release`.
 ///
 /// # Errors
 /// Returns an error if cargo itself fails.
@@ -49,7 +49,7 @@ pub fn build_optimized(kit: &Path, packages: &[String], limit: Duration) -> Resu
 /// cannot read one of the packages. `packages` contains the packages' names and their folders relative to the kit.
 ///
 /// # Errors
-/// Returns an error if cargo can read none of the packages, because then no single package is to blame.
+/// Returns an error if cargo fails and no single package is to blame.
 pub fn build_apart(
     kit: &Path,
     packages: &[(String, PathBuf)],
@@ -82,8 +82,8 @@ fn build_in(
     let missing: Vec<_> = packages.iter().filter(|name| !built.contains_key(*name)).collect();
     for package in &missing {
         let mut result = Err(end.why(package));
-        // One slow package may have kept cargo from building the others, so each package is built on its own, with its
-        // share of the time.
+        // One slow package may have kept cargo from building the others, so each package is built on its own, with an
+        // equal share of the time.
         if matches!(end, BuildEnd::Stopped(_)) && missing.len() > 1 {
             let share = limit / u32::try_from(missing.len()).unwrap_or(u32::MAX);
             let alone = [(*package).clone()];
@@ -95,8 +95,8 @@ fn build_in(
     Ok(built)
 }
 
-/// Makes a kit that has no `target/` use a build folder in which other kits were built, so that the libraries need not
-/// be built again. The kit must be new, so that its files are newer than the earlier build results.
+/// Makes a kit without a `target/` folder use the build folder of earlier kits, so that the libraries need not be built
+/// again. The kit must be new, so that its files are newer than the earlier build results.
 pub fn share_target(kit: &Path, folder: &Path) -> io::Result<()> {
     // The rest of `target/` still belongs to this kit alone.
     let (shared, own) = (folder.join("debug"), kit.join(TARGET));
@@ -115,7 +115,7 @@ impl BuildEnd {
     /// Returns the reason why the package was not built.
     fn why(&self, package: &str) -> String {
         let (Self::Finished(said) | Self::Stopped(said)) = self;
-        // The explanation may also contain errors of other packages.
+        // The explanation may also contain errors from other packages.
         let mark = format!("`{package} ");
         let own: Vec<_> = said.split("\nerror: ").filter(|part| part.contains(&mark)).collect();
         if own.is_empty() { said.clone() } else { own.join("\nerror: ") }
@@ -126,11 +126,11 @@ impl BuildEnd {
 pub fn command(workspace: &Path, target: &Path) -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(workspace);
-    // If two kits shared a build folder, cargo could mistake one kit's programs for those of the other, because they
-    // have the same names. So the grader overrides the user's settings for the build folder.
+    // If two kits shared a build folder, cargo could mistake one kit's programs for the other's, because they have the
+    // same names. So the grader overrides the user's settings for the build folder.
     let target = path::absolute(target).unwrap_or_else(|_| target.to_owned());
     cargo.env("CARGO_TARGET_DIR", &target).env("CARGO_BUILD_BUILD_DIR", &target);
-    // Cargo has set environment variables for this process that would make the new command build everything again.
+    // Some environment variables that cargo has set for this process would make the new command rebuild everything.
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();
         if ["CARGO_PKG_", "CARGO_MANIFEST", "CARGO_BIN_EXE"].iter().any(|own| text.starts_with(own))
@@ -141,7 +141,7 @@ pub fn command(workspace: &Path, target: &Path) -> Command {
     cargo
 }
 
-/// Runs `cargo build` with confinement. If libraries are missing, fetches them and tries again.
+/// Runs `cargo build` in confinement. If libraries are missing, fetches them and tries again.
 fn run_cargo(
     kit: &Path,
     workspace: &Path,
@@ -166,8 +166,8 @@ fn run_cargo(
         Ok::<_, String>((messages.collect::<Vec<Value>>(), run))
     };
     let (mut messages, mut run) = attempt()?;
-    // Cargo has not compiled anything, so either a library is missing or the workspace is broken. Fetching runs no
-    // code.
+    // Cargo has not compiled anything, so either a library is missing or the workspace is broken. `cargo fetch` runs no
+    // code from the libraries.
     let is_incomplete = |messages: &[Value], run: &Run| {
         messages.is_empty() && matches!(run.end, End::Exited(code) if code != 0)
     };
@@ -201,7 +201,7 @@ fn programs(messages: &[Value]) -> Built {
     for message in messages {
         let package = package_name(message);
         if let Some(executable) = message["executable"].as_str() {
-            // A package may have several programs. Only the program with the name of the package is used.
+            // If a package has several programs, the one named after the package is used.
             let is_main = message["target"]["name"] == package;
             let program = built.entry(package).or_insert_with(|| Ok(executable.into()));
             if is_main && program.is_ok() {
@@ -218,8 +218,8 @@ fn programs(messages: &[Value]) -> Built {
     built
 }
 
-/// Returns the reasons why packages were not built: the errors in their dependencies or cargo's messages about their
-/// `build.rs`.
+/// Returns the reasons why packages were not built: the errors in their dependencies or cargo's own messages, for
+/// example about a `build.rs`.
 fn what_failed(packages: &[String], built: &Built, errors: &str) -> String {
     let needed = built.iter().filter(|(name, _)| !packages.contains(name));
     let needed: String = needed.filter_map(|(_, result)| result.as_ref().err().cloned()).collect();

@@ -1,5 +1,5 @@
-//! Runs a program while a user's command runs. The program is not confined, so it can do anything that the user can do.
-//! When the command ends, the program is killed.
+//! Runs a program for as long as a user's command is running. The program is not confined, so it can do anything that
+//! the user can do. When the command ends, the program is killed.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -34,7 +34,7 @@ impl Companion {
         Self::start_with(launch, |_| ())
     }
 
-    /// Like [`Companion::start`], but first lets `adapt` change the command, for example the place of its output.
+    /// Like [`Companion::start`], but first lets `adapt` change the command, for example to redirect its output.
     ///
     /// # Errors
     /// Returns an error if the program cannot be started.
@@ -72,7 +72,7 @@ impl Companion {
         (!self.has_closed).then(|| self.output.as_fd())
     }
 
-    /// Returns, without waiting, the lines that the program has printed since the last call.
+    /// Returns the lines that the program has printed since the last call. Does not wait for more output.
     pub fn lines(&mut self) -> Vec<String> {
         let mut bytes = [0; LONGEST];
         let mut lines = Vec::new();

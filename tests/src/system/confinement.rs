@@ -1,10 +1,10 @@
 //! Confines a program under test, so that it can change only its own folder.
 //!
-//! The folder is the program's home directory, its folder for temporary files, and its current directory. The folder is
-//! removed when the program ends. On Linux, the kernel also prevents the program and its child processes from writing
-//! anywhere else, from reading more than they need (see [`reads`]), from signaling other processes, and from using the
-//! network except for TCP on the program's own port. The kernel does this with landlock(7) and with
-//! [`crate::system::filter`] where Landlock has gaps. Without kernel support, the only confinement is that the program
+//! The folder serves as the program's home directory, its folder for temporary files, and its current directory. The
+//! folder is removed when the program ends. On Linux, the kernel also prevents the program and its child processes from
+//! writing anywhere else, from reading more than they need (see [`reads`]), from signaling other processes, and from
+//! using the network except for TCP on the program's own port. The kernel enforces this with landlock(7) and, where
+//! Landlock has gaps, with [`crate::system::filter`]. Without kernel support, the only confinement is that the program
 //! runs in its own folder; see [`holds`].
 //!
 //! A build is confined in the same way; see [`crate::system::builds`].
@@ -28,18 +28,18 @@ use crate::system::reads;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools)] // each field is one restriction
 pub struct Holds {
-    /// A program cannot write outside its folder. This restriction needs Linux 5.13 with Landlock enabled. It also
-    /// prevents truncation on Linux 6.2 and newer.
+    /// A program cannot write outside its folder. This restriction requires Landlock, which needs Linux 5.13 or newer.
+    /// On Linux 6.2 and newer, it also prevents the truncation of files.
     pub writing: bool,
-    /// A program cannot read other people's work, the grader, or the home folder. This restriction, too, needs
-    /// Linux 5.13 with Landlock enabled.
+    /// A program cannot read other people's work, the grader, or the home folder. This restriction also requires
+    /// Landlock.
     pub reading: bool,
-    /// A program cannot use TCP on any port except its own. This restriction needs Linux 6.7.
+    /// A program cannot use TCP on any port except its own. This restriction requires Linux 6.7 or newer.
     pub network: bool,
-    /// A program cannot signal processes that it did not start. This restriction needs Linux 6.12.
+    /// A program cannot signal processes that it did not start. This restriction requires Linux 6.12 or newer.
     pub signals: bool,
-    /// A program cannot use system calls that no chat needs, nor any protocol except TCP. This restriction needs
-    /// seccomp(2) and a processor that `seccompiler` supports.
+    /// A program cannot use system calls that no chat program needs, or any protocol other than TCP. This restriction
+    /// requires seccomp(2) and a processor that `seccompiler` supports.
     pub calls: bool,
 }
 
@@ -48,7 +48,8 @@ pub fn holds() -> Holds {
     kernel::holds()
 }
 
-/// Returns this machine's tier for the record of a grading: `B` or a message that says what is missing for tier B.
+/// Returns this machine's protection tier for the grading record: `B` or a message that says what is missing for tier
+/// B.
 pub fn tier() -> String {
     let Holds { writing, reading, network, signals, calls } = holds();
     let parts = [
@@ -105,7 +106,7 @@ impl Drop for All {
     }
 }
 
-/// Removes all folders. A grader must call this function when it ends, because some of its programs may still be
+/// Removes all folders. A grader must call this function before it exits, because some of its programs may still be
 /// running.
 pub fn remove_all() {
     drop(ALL.lock().unwrap_or_else(PoisonError::into_inner).take());
@@ -114,7 +115,7 @@ pub fn remove_all() {
 /// The access rights of a process.
 #[derive(Clone, Debug, Default)]
 pub struct Access {
-    /// The files and folders that the process may read and execute, besides those of the system.
+    /// The files and folders that the process may read and execute, in addition to those of the system.
     pub reads: Vec<PathBuf>,
     /// The folders whose contents the process may list but not read.
     pub lists: Vec<PathBuf>,
@@ -127,13 +128,13 @@ pub struct Access {
     pub elsewhere: bool,
 }
 
-/// The restrictions that a process applies to itself before it executes a program. There are none on systems other than
-/// Linux.
+/// The restrictions that a process applies to itself before it executes a program. On systems other than Linux, there
+/// are no restrictions.
 pub struct Rules {
     /// The rules of landlock(7), if the kernel supports them.
     #[cfg(target_os = "linux")]
     pub(super) landlock: Option<OwnedFd>,
-    /// The system-call filter, if this machine's architecture is known.
+    /// The system-call filter, if this machine's architecture is supported.
     #[cfg(target_os = "linux")]
     pub(super) filter: Option<&'static seccompiler::BpfProgram>,
 }
@@ -152,7 +153,7 @@ pub fn rules(mut access: Access) -> Check<Rules> {
 pub struct Folder(PathBuf);
 
 impl Folder {
-    /// Creates an empty folder among the system's temporary files.
+    /// Creates an empty folder in the system's folder for temporary files.
     pub fn new() -> io::Result<Self> {
         let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
         if all.is_none() {
@@ -170,8 +171,8 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // For most programs, the folder is empty. Some programs leave folders that are nested too deeply for the stack
-        // of `fs::remove_dir_all` or folders without read permission.
+        // Most programs leave this folder empty. Some leave folders without read permission or folders that are nested
+        // so deeply that `fs::remove_dir_all` would overflow the stack.
         let run = |words: &[&str]| {
             let mut command = Command::new(words[0]);
             command.args(&words[1..]).arg("--").arg(&self.0);

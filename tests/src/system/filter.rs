@@ -1,6 +1,6 @@
 //! Blocks system calls that Landlock does not block and that a program under test could use to affect the grader,
-//! another program, or the machine. A refused call fails with `EPERM`, as in most containers, so runtimes can handle
-//! the error.
+//! another program, or the machine. A blocked call fails with `EPERM`, as in most containers, so language runtimes can
+//! handle the error.
 
 use std::sync::OnceLock;
 
@@ -13,7 +13,7 @@ use seccompiler::{
     SeccompFilter, SeccompRule, TargetArch, sock_filter,
 };
 
-/// System calls that no chat needs.
+/// System calls that no chat program needs.
 const REFUSED: &[c_long] = &[
     // a way around the filter
     libc::SYS_io_uring_setup,
@@ -79,7 +79,7 @@ const REFUSED: &[c_long] = &[
     libc::SYS_syslog,
 ];
 
-/// System calls whose first argument is a process id. The id 0 stands for the caller.
+/// System calls that are allowed only if their first argument, a process id, is 0. The id 0 means the calling process.
 const ONLY_ONESELF: &[c_long] = &[
     libc::SYS_prlimit64,
     libc::SYS_sched_setaffinity,
@@ -88,7 +88,7 @@ const ONLY_ONESELF: &[c_long] = &[
     libc::SYS_sched_setattr,
 ];
 
-/// Returns the filter, if this machine's architecture is known. The filter is the same for all programs.
+/// Returns the filter, if this machine's architecture is supported. The filter is the same for all programs.
 pub fn program() -> Option<&'static BpfProgram> {
     static PROGRAM: OnceLock<Option<BpfProgram>> = OnceLock::new();
     PROGRAM.get_or_init(|| build().ok()).as_ref()
@@ -96,8 +96,8 @@ pub fn program() -> Option<&'static BpfProgram> {
 
 /// Returns whether the kernel can filter system calls.
 pub fn holds() -> bool {
-    // This file exists if and only if the kernel supports filters. Even if the machine has no `/proc`, programs start
-    // only with their filter.
+    // This file exists if and only if the kernel supports filters. Even on a machine without `/proc`, programs start
+    // only after their filter has been applied.
     program().is_some() && std::path::Path::new("/proc/sys/kernel/seccomp/actions_avail").exists()
 }
 
@@ -145,7 +145,7 @@ fn build() -> Result<BpfProgram, Error> {
     Ok(before().into_iter().chain(filter).collect())
 }
 
-/// The instructions before the filter, which reject `clone3` and x32 ABI calls. The flags of `clone3` are in memory,
+/// The instructions that precede the filter and reject `clone3` and x32 ABI calls. The flags of `clone3` are in memory,
 /// where a filter cannot see them. The x32 ABI's calls have different numbers. The error is `ENOSYS`, so that the C
 /// library uses other calls instead.
 fn before() -> [sock_filter; 4] {

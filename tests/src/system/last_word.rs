@@ -1,9 +1,9 @@
-//! A second process that waits for the grader. If the grader is killed before it has printed the sum of the points,
-//! this process reports that there is no sum.
+//! A second process that waits for the grader to end. If the grader is killed before it has printed the sum of the
+//! points, this process reports that there is no sum.
 //!
 //! The grader itself cannot report that there is no sum: no code runs after a stack overflow or after the system has
-//! killed a process because memory is short. Without the second process, the output would end with a stage's line and
-//! look like a result.
+//! killed the process because memory ran out. Without the second process, the output would end with the line for a
+//! stage and look like a complete result.
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -15,20 +15,20 @@ use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, kill, raise, sign
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, getpid, getppid};
 
-/// The socket that tells the waiting process that the grader has printed the last line.
+/// The socket through which the grader tells the waiting process that the last line has been printed.
 static PRINTED: OnceLock<UnixStream> = OnceLock::new();
 
-/// The signals with which a user terminates a program. The waiting process passes these signals on to the grader.
+/// The signals that users send to terminate a program. The waiting process passes these signals on to the grader.
 const PASSED_ON: [Signal; 4] = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM];
 
-/// Forks a child process, which continues as the grader. The parent process waits for the grader and ends in the same
-/// way. If the grader is killed, the parent calls `say` with the reason.
+/// Forks a child process, which continues as the grader. The parent process waits for the grader to end and then ends
+/// in the same way. If the grader is killed, the parent calls `say` with the reason.
 ///
 /// This function must be called while this process has only one thread.
 ///
 /// # Errors
 /// Returns an error if the system cannot create another process. In this case, this process continues as the grader,
-/// and nothing reports it if the grader is killed.
+/// and if it is killed, nothing reports that.
 pub fn wait_for_grader(say: fn(&str)) -> io::Result<()> {
     let (waiting, printed) = UnixStream::pair()?;
     waiting.set_nonblocking(true)?;
@@ -37,8 +37,8 @@ pub fn wait_for_grader(say: fn(&str)) -> io::Result<()> {
     // The parent blocks the signals before the child exists, so that it misses no signal.
     let mut usual = SigSet::empty();
     sigprocmask(SigmaskHow::SIG_BLOCK, Some(&signals), Some(&mut usual))?;
-    // SAFETY: the default action runs none of our code. The parent would wait forever if it ignored SIGCHLD, which a
-    // process can inherit.
+    // SAFETY: the default action runs no code of this program. A process can inherit the setting to ignore SIGCHLD, and
+    // the parent would then wait forever.
     #[allow(unsafe_code)]
     unsafe {
         signal(Signal::SIGCHLD, SigHandler::SigDfl)?;
@@ -100,20 +100,20 @@ fn wait(grader: Pid, signals: &SigSet) -> WaitStatus {
     }
 }
 
-/// Terminates this process in the same way as the grader ended.
+/// Makes this process end in the same way as the grader.
 fn end_like(ending: WaitStatus, say: fn(&str)) -> ! {
     let killed_by = match ending {
         WaitStatus::Exited(_, code) => exit(code),
         WaitStatus::Signaled(_, signal, _) => signal,
         _ => exit(1),
     };
-    // SIGPIPE means that the reader of the output has gone away, so nobody would read a message.
+    // SIGPIPE means that the program reading the output has closed the pipe, so nobody would see a message.
     if killed_by != Signal::SIGPIPE {
         say(&format!("the grader was terminated by {killed_by} before all stages were graded"));
     }
     if PASSED_ON.contains(&killed_by) || killed_by == Signal::SIGPIPE {
-        // A shell stops a loop only if a signal has terminated the program. SAFETY: the default action runs none of our
-        // code.
+        // A shell ends a loop only if the program in the loop was terminated by a signal. SAFETY: the default action
+        // runs no code of this program.
         #[allow(unsafe_code)]
         unsafe {
             let _ = signal(killed_by, SigHandler::SigDfl);

@@ -16,7 +16,7 @@ use crate::journal::terminal::ROWS;
 use crate::system::capabilities;
 use crate::system::confinement::Rules;
 
-/// Runs in the child process, after its terminal has been set up and before the program starts.
+/// Runs in the child process after its terminal has been set up and before the program starts.
 pub(super) fn prepare_child(
     columns: NonZero<u16>,
     echoes: bool,
@@ -24,8 +24,8 @@ pub(super) fn prepare_child(
 ) -> io::Result<()> {
     let mut mode = tcgetattr(io::stdin())?;
     // rexpect has turned echo off, but a line editor shows the typed text only if echo is on. On a dumb terminal, echo
-    // stays off, because half-typed lines would mix with received text. There, Enter still begins a new line, for
-    // example after a question.
+    // stays off, because half-typed lines would otherwise be mixed with received text. On such a terminal, pressing
+    // Enter still begins a new line, for example after a question.
     mode.local_flags |= if echoes { LocalFlags::ECHO } else { LocalFlags::ECHONL };
     tcsetattr(io::stdin(), SetArg::TCSANOW, &mode)?;
     set_size(io::stdin().as_fd(), columns, ROWS)?;
@@ -43,8 +43,8 @@ pub(super) fn prepare_child(
     rules.map_or(Ok(()), restrict)
 }
 
-/// Runs in the child process before a build starts. The build has no terminal, so that it can neither write to the
-/// grader's terminal nor type into it.
+/// Runs in the child process before a build starts. The build has no terminal, so it can neither write to the grader's
+/// terminal nor simulate typing on it.
 pub(super) fn prepare_build(rules: &Rules) -> io::Result<()> {
     setsid()?;
     prepare_process()?;
@@ -62,7 +62,7 @@ fn prepare_process() -> io::Result<()> {
         {
             signal(ignored, SigHandler::SigDfl)?;
         }
-        // If the grader is killed, the kernel kills the build together with the thread that started it.
+        // If the grader is killed, the thread that started this process ends, so the kernel also kills this process.
         #[cfg(target_os = "linux")]
         libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
     }
@@ -96,7 +96,7 @@ fn restrict(_rules: &Rules) -> io::Result<()> {
     Ok(())
 }
 
-/// Applies the rules of landlock(7).
+/// Applies the landlock(7) rules.
 #[cfg(target_os = "linux")]
 fn restrict_files(rules: &OwnedFd) -> io::Result<()> {
     /// `struct landlock_path_beneath_attr`
@@ -113,8 +113,8 @@ fn restrict_files(rules: &OwnedFd) -> io::Result<()> {
     // SAFETY: plain system calls with valid arguments.
     #[allow(unsafe_code)]
     let result = unsafe {
-        // Two paths are known only now: the terminal, which `/dev/stdin` also leads to, and the part of `/proc` that is
-        // about this process.
+        // Two paths are known only at this point: the terminal, to which `/dev/stdin` also leads, and this process's
+        // own folder in `/proc`.
         let own = libc::open(c"/proc/self".as_ptr(), libc::O_PATH | libc::O_CLOEXEC);
         let known = [(libc::STDIN_FILENO, READ_FILE | WRITE_FILE), (own, READ_FILE | READ_DIR)];
         for (parent, access) in known {
@@ -131,7 +131,7 @@ fn restrict_files(rules: &OwnedFd) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Applies the system-call filter, if the kernel has such filters.
+/// Applies the system-call filter, if the kernel supports such filters.
 #[cfg(target_os = "linux")]
 fn filter_calls(filter: &seccompiler::BpfProgram) -> io::Result<()> {
     use seccompiler::Error::{Prctl, Seccomp};

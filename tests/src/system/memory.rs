@@ -15,19 +15,19 @@ use nix::unistd::{Pid, getpgrp, getsid};
 use crate::system::orphans;
 use crate::system::process::{Excess, Process, bytes_of};
 
-/// The maximum resident memory of a program and of everything that it has started, in bytes.
+/// The maximum resident memory of a program and of all processes that it has started, in bytes.
 pub const MAX_MEMORY: u64 = 1024 * 1024 * 1024;
 
-/// The maximum number of processes of a program.
+/// The maximum number of processes that a program may have.
 pub const MAX_PROCESSES: usize = 512;
 
-/// The minimum number of compilers that a build may run at the same time, even on a machine with fewer processors.
+/// The number of compilers that a build may always run at the same time, even on a machine with fewer processors.
 const MIN_COMPILERS: usize = 4;
 
 /// The time between two checks.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// The limits for a process and everything that it has started.
+/// The limits for a process and all processes that it has started.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
     /// Resident memory, in bytes.
@@ -40,7 +40,7 @@ impl Bounds {
     /// The limits for a program under test.
     pub const PROGRAM: Self = Self { memory: MAX_MEMORY, processes: MAX_PROCESSES };
 
-    /// Returns the limits for a build, which runs a compiler on each processor.
+    /// Returns the limits for a build, which may run one compiler per processor.
     pub fn of_build() -> Self {
         let processors = thread::available_parallelism().map_or(1, usize::from).max(MIN_COMPILERS);
         let memory = MAX_MEMORY.saturating_mul(processors as u64);
@@ -53,14 +53,14 @@ type Watched = (Weak<Process>, Bounds);
 
 static WATCHED: Mutex<Vec<Watched>> = Mutex::new(Vec::new());
 
-/// Watches a process until the [`Process`] is dropped.
+/// Watches a process until its [`Process`] value is dropped.
 pub fn watch(process: &Arc<Process>, bounds: Bounds) {
     static THREAD: Once = Once::new();
     let watched = (Arc::downgrade(process), bounds);
     WATCHED.lock().unwrap_or_else(PoisonError::into_inner).push(watched);
     if cfg!(target_os = "linux") {
         THREAD.call_once(|| {
-            // If no thread can be started, the programs run without this limit.
+            // If no thread can be started, the programs run without these limits.
             let _ = thread::Builder::new().name("memory".to_owned()).spawn(keep_looking);
         });
     }
@@ -103,8 +103,8 @@ fn look() {
             orphans::end_orphans();
         }
     }
-    // Processes that have left their program's session belong to no program, so they are counted together. The grader's
-    // own helper processes are in the grader's session.
+    // Processes that have left their program's session cannot be assigned to a program, so they are counted together.
+    // The grader's own helper processes are in the grader's session.
     let own = getsid(None).map_or(0, Pid::as_raw);
     let others = table.orphans().filter(|(pid, line)| {
         !programs.contains(pid) && !programs.contains(&line.session) && line.session != own
@@ -114,7 +114,7 @@ fn look() {
     }
 }
 
-/// A process, from `/proc/PID/stat`; see `proc_pid_stat(5)`.
+/// A process, as described in `/proc/PID/stat`; see `proc_pid_stat(5)`.
 struct Line {
     parent: i32,
     group: i32,
@@ -122,7 +122,7 @@ struct Line {
     memory: u64,
 }
 
-/// All processes of the system.
+/// All processes on the system.
 struct Table(HashMap<i32, Line>);
 
 impl Table {
@@ -180,7 +180,7 @@ impl Table {
             None
         } else {
             // Processes share memory, for example after fork(2). How much they share is determined only if it matters,
-            // because this measurement takes longer.
+            // because determining it takes more time.
             let own = |pid: &i32| proportional(*pid, resident(pid));
             (all.iter().map(own).sum::<u64>() > bounds.memory).then_some(Excess::Memory)
         }

@@ -1,4 +1,4 @@
-//! Programs on terminals, their processes, and what the processes are allowed to do.
+//! Programs on terminals, their processes, and what those processes are allowed to do.
 
 mod apart;
 pub mod builds;
@@ -13,6 +13,7 @@ pub mod last_word;
 pub mod limits;
 pub mod memory;
 pub mod orphans;
+pub mod patience;
 pub mod ports;
 pub mod process;
 pub mod program;

@@ -1,8 +1,8 @@
 //! Kills the processes that a program under test or its build started and left running.
 //!
-//! A process that calls `setsid` leaves its group and terminal and outlives both. On Linux, the grader adopts such
-//! orphans (`PR_SET_CHILD_SUBREAPER` in prctl(2)), so each orphan becomes a child of the grader, although the grader
-//! did not start it. On other systems, only a program's process group is killed.
+//! A process that calls `setsid` leaves its process group and its terminal, and can outlive both. On Linux, the grader
+//! adopts such orphans (`PR_SET_CHILD_SUBREAPER` in prctl(2)), so each orphan becomes a child of the grader, although
+//! the grader did not start it. On other systems, only a program's process group is killed.
 //!
 //! A program that starts processes faster than the grader can kill them cannot be stopped in this way.
 
@@ -15,7 +15,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpgid, getpgrp, getsid};
 
-/// The running programs that this grader has started. While the grader starts a program, it does not look for orphans.
+/// The running programs that this grader has started. While the grader is starting a program, it does not look for
+/// orphans.
 static STARTED: Mutex<BTreeSet<Pid>> = Mutex::new(BTreeSet::new());
 static STARTING: RwLock<()> = RwLock::new(());
 
@@ -24,7 +25,7 @@ pub struct Starting {
     _guard: RwLockReadGuard<'static, ()>,
 }
 
-/// Marks that a program is being started. The grader must call this function before it starts a program.
+/// Records that a program is being started. The grader must call this function before it starts a program.
 pub fn starting() -> Starting {
     #[cfg(target_os = "linux")]
     {
@@ -67,8 +68,8 @@ pub fn reap(program: Pid) -> nix::Result<WaitStatus> {
     status
 }
 
-/// The maximum number of rounds in which processes are killed. It allows many generations of orphans but keeps the loop
-/// from running forever.
+/// The maximum number of rounds in which processes are killed. This limit allows for many generations of orphans but
+/// keeps the loop from running forever.
 const ROUNDS: usize = 1000;
 
 /// Kills all orphans and the orphans that they leave behind.

@@ -1,4 +1,5 @@
-//! Ports for servers that cannot listen on port 0 and then print the port that the system chose.
+//! Provides ports for servers that do not support port 0. With port 0, the system chooses the port, and the server
+//! prints it.
 
 use std::fs;
 use std::io;
@@ -10,16 +11,17 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use nix::unistd::Pid;
 use socket2::{Domain, Socket, Type};
 
-/// The first port of the range for servers. The range is below the ports that the system assigns for port 0 (on Linux,
-/// from 32768). So the system cannot assign the port that [`unused`] returns before the server listens on this port.
+/// The first port in the range for servers. The range is below the ports that the system assigns for port 0 (on Linux,
+/// 32768 and above). Therefore, the system never assigns a port that [`unused`] has returned.
 const FIRST: u16 = 20_000;
 /// The number of ports in the range for servers.
 const COUNT: u16 = 10_000;
 
-/// The system's tables of connections and listeners, on Linux.
+/// The files in which Linux lists connections and listeners.
 const TABLES: [&str; 2] = ["/proc/net/tcp", "/proc/net/tcp6"];
 
-/// Returns a loopback port without a listener. No two calls return the same port until all ports have been used.
+/// Returns a loopback port on which no program is listening. No two calls return the same port until all ports in the
+/// range have been returned.
 pub fn unused() -> u16 {
     static NEXT: LazyLock<AtomicU16> = LazyLock::new(|| AtomicU16::new(rand::random()));
     let ports = (0..COUNT).map(|_| FIRST + NEXT.fetch_add(1, Ordering::Relaxed) % COUNT);
@@ -37,14 +39,14 @@ pub fn is_listening(port: u16) -> bool {
     }
 }
 
-/// Returns whether a program is listening on the port at every address of this computer. Only Linux provides this
+/// Returns whether a program is listening on the port on all of this computer's addresses. Only Linux provides this
 /// information.
 pub fn is_open_to_all(port: u16) -> bool {
     listeners(port).iter().any(|(address, _)| address.chars().all(|digit| digit == '0'))
 }
 
-/// Returns whether one of these programs is listening on the port. Another program may have begun to use a port that
-/// was unused. Only Linux provides this information.
+/// Returns whether one of these programs is listening on the port. Another program may have started to use the port
+/// since it was found to be unused. Only Linux provides this information.
 pub fn is_listener(port: u16, programs: &[Pid]) -> bool {
     let sockets: Vec<_> =
         listeners(port).into_iter().map(|(_, number)| format!("socket:[{number}]")).collect();
@@ -55,8 +57,8 @@ pub fn is_listener(port: u16, programs: &[Pid]) -> bool {
     !sockets.is_empty() && files.flatten().flatten().any(|file| is_one(file.path()))
 }
 
-/// Returns the addresses at which programs listen on the port, as hexadecimal digits, and the numbers of the sockets.
-/// Only the system's tables on Linux contain this information.
+/// For each listener on the port, returns its address, as hexadecimal digits, and the number of its socket. Only the
+/// system's tables on Linux contain this information.
 fn listeners(port: u16) -> Vec<(String, String)> {
     // `  0: 0100007F:270F 00000000:0000 0A …`: the local and the remote address, and the state 0A, LISTEN. The last of
     // the next six fields is the number of the socket (proc_net_tcp).
@@ -70,8 +72,8 @@ fn listeners(port: u16) -> Vec<(String, String)> {
     tables.iter().flatten().flat_map(|table| table.lines().filter_map(address)).collect()
 }
 
-/// Returns how many of the bytes that were sent on a loopback connection, from one port to the other, have not been
-/// read yet. Returns `None` if there is no such connection, or if the system does not report this number.
+/// Returns how many bytes sent from one port to the other on a loopback connection have not been read yet. Returns
+/// `None` if there is no such connection, or if the system does not report this number.
 pub fn unread(from: u16, to: u16) -> Option<usize> {
     let table = fs::read_to_string("/proc/net/tcp").ok()?;
     // `  0: 0100007F:270F 0100007F:8C1E 01 00000000:00000000 …`: the two addresses, the state, and how many bytes are

@@ -16,8 +16,8 @@ use crate::journal::timeout::TIMEOUT;
 use crate::system::orphans;
 use crate::system::waits::Waits;
 
-/// A process that the grader started. One lock protects signaling and waiting: after a wait, the process id may belong
-/// to another process, which must not get the signal.
+/// A process that the grader started. A single lock protects both signaling and waiting: after a wait, the process id
+/// may belong to another process, which must not receive the signal.
 pub struct Process {
     name: String,
     pid: Pid,
@@ -29,7 +29,7 @@ pub struct Process {
     excess: OnceLock<(Excess, Duration)>,
 }
 
-/// The exceeded limit that made the grader kill a program.
+/// The kind of limit that a program exceeded, causing the grader to kill it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Excess {
     /// More memory than [`crate::system::memory::MAX_MEMORY`].
@@ -47,7 +47,8 @@ pub struct Ended {
     pub after: Duration,
     /// What the process was doing when the script found something wrong or when the grader killed the process.
     pub activity: Activity,
-    /// The exceeded limit that made the grader kill the process before the stage ended, and the time of this decision.
+    /// The limit that the process exceeded, if the grader killed it for this reason before the stage ended, and the
+    /// time of that decision.
     pub excess: Option<(Excess, Duration)>,
 }
 
@@ -58,18 +59,19 @@ pub struct Activity {
     pub at: Duration,
     /// The processor time that the process has used.
     pub cpu_time: Duration,
-    /// The time for which the process has been busy; see [`Process::busy_time`].
+    /// How long the process has been busy; see [`Process::busy_time`].
     pub busy_time: Duration,
     /// The memory that the process uses, in bytes, or 0 if the system does not report it.
     pub memory: u64,
     /// The system calls in which the process is waiting.
     pub waits: Waits,
-    /// The busiest child of the process; see [`Process::busiest_child`].
+    /// The name of the busiest child's program, if the child is busier than the process; see
+    /// [`Process::busiest_child`].
     pub busiest_child: Option<String>,
 }
 
 impl Ended {
-    /// Returns the process's state at a given time. A process that ended later counts as still running.
+    /// Returns the process's state at a given time. A process that ended after that time counts as still running.
     #[must_use]
     pub fn as_of(self, started: Instant, time: Instant) -> Self {
         let was_running = started + self.after > time;
@@ -79,7 +81,7 @@ impl Ended {
 }
 
 impl Process {
-    /// Describes a process that was started at this time.
+    /// Creates a value for a process that was started at this time.
     pub(crate) fn new(name: &str, pid: Pid, started: Instant) -> Self {
         Self {
             name: name.to_owned(),
@@ -95,7 +97,7 @@ impl Process {
         self.pid
     }
 
-    /// Returns the name of the person or server that runs the program.
+    /// Returns the name of the person or server that the process represents.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -144,7 +146,7 @@ impl Process {
         }
     }
 
-    /// Records what the process is doing, unless that was recorded before.
+    /// Records what the process is doing, unless this has already been recorded.
     pub fn look(&self) {
         if self.ended().is_none() {
             self.activity();
@@ -162,12 +164,12 @@ impl Process {
         })
     }
 
-    /// Stops the process and all others in its group, until [`Process::go_on`] is called.
+    /// Suspends the process and all others in its group until [`Process::go_on`] is called.
     pub fn stop(&self) {
         self.signal(Signal::SIGSTOP);
     }
 
-    /// Resumes a stopped process.
+    /// Resumes a suspended process.
     pub fn go_on(&self) {
         self.signal(Signal::SIGCONT);
     }
@@ -203,7 +205,7 @@ impl Process {
         }
     }
 
-    /// Kills the process and all others in its group because they exceed a limit.
+    /// Kills the process and all others in its group because a limit was exceeded.
     pub(crate) fn end_because_of(&self, excess: Excess) {
         let _ = self.excess.set((excess, self.started.elapsed()));
         self.kill();
@@ -214,9 +216,9 @@ impl Process {
         self.scheduled(1)
     }
 
-    /// Returns the time that all threads of the process and of its descendants have run so far, plus the time that they
-    /// have waited for a processor. On a busy machine, a program in a busy loop gets little processor time but spends
-    /// the rest of the time waiting for a processor.
+    /// Returns the total time for which the threads of the process and its descendants have run so far or have waited
+    /// for a processor. On a busy machine, a program in a busy loop gets little processor time but spends the rest of
+    /// the time waiting for a processor.
     pub fn busy_time(&self) -> io::Result<Duration> {
         self.scheduled(2)
     }
@@ -246,8 +248,9 @@ impl Process {
         Ok(self.tasks()?.iter().any(|task| matches(&read(task))))
     }
 
-    /// Returns the program of the busiest descendant, for example `sh`, if it has been busier than this process.
-    /// Returns `None` if this process itself has been the busiest, or if the system does not report the times.
+    /// Returns the name of the busiest descendant's program, for example `sh`, if that descendant has been busier than
+    /// this process. Returns `None` if this process itself has been the busiest, or if the system does not report the
+    /// times.
     pub fn busiest_child(&self) -> Option<String> {
         let busy = |pid| tasks_of(pid).map(|tasks| scheduled(&tasks, 2)).unwrap_or_default();
         let family = orphans::family(self.pid);
@@ -259,8 +262,8 @@ impl Process {
         Some(name.trim_end().to_owned())
     }
 
-    /// Returns how many files, such as sockets, the process and its descendants have open. Returns `None` if the system
-    /// does not report the files.
+    /// Returns how many open files, including sockets, the process and its descendants have. Returns `None` if the
+    /// system does not report the files.
     pub fn open_files(&self) -> Option<usize> {
         let files = |pid| Some(fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count());
         let own = files(self.pid)?;
@@ -304,7 +307,7 @@ impl Process {
     }
 }
 
-/// Returns the number of bytes in a line of a file in `/proc`, for example in `VmRSS:  1234 kB`.
+/// Returns the number of bytes that a line of a file in `/proc` specifies, for example `VmRSS:  1234 kB`.
 pub(super) fn bytes_of(text: &str, label: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(label))?;
     Some(line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()? * 1024)
@@ -322,8 +325,8 @@ pub(super) fn tasks_of(pid: Pid) -> io::Result<Vec<PathBuf>> {
     Ok(fs::read_dir(format!("/proc/{pid}/task"))?.flatten().map(|task| task.path()).collect())
 }
 
-/// Returns the sum of the first `fields` fields of `/proc/PID/task/TID/schedstat` over all `tasks`. The first field is
-/// the time on a processor, and the second is the time spent waiting for a processor, in nanoseconds.
+/// Returns the sum, over all `tasks`, of the first `fields` fields of `/proc/PID/task/TID/schedstat`. The first field
+/// is the time spent running on a processor, and the second is the time spent waiting for a processor, in nanoseconds.
 fn scheduled(tasks: &[PathBuf], fields: usize) -> Duration {
     let mut nanoseconds = 0;
     for task in tasks {
@@ -367,7 +370,7 @@ mod tests {
                 None => wait(),
             }
         };
-        // The process has already been waited for, so this call only fails.
+        // The process has already been waited for, so this call always fails.
         let _ = cat.wait();
         assert_eq!(ended.activity.waits.to_string(), "a read from a pipe");
     }

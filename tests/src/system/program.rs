@@ -29,6 +29,7 @@ use crate::system::confinement::{self, Access, Folder};
 use crate::system::limits::{prepare_child, set_size};
 use crate::system::memory::{self, Bounds};
 use crate::system::orphans;
+use crate::system::patience::{self, Patience};
 use crate::system::process::Process;
 use crate::system::reads;
 
@@ -37,7 +38,8 @@ use crate::system::reads;
 pub enum Runnable {
     /// An executable that cargo built. The port is its first argument.
     Executable(PathBuf),
-    /// A command line for a program in any language. The command line contains `{port}` and may contain `{host}`.
+    /// A command line that starts a program in any language. The command line contains `{port}` and may contain
+    /// `{host}`.
     Command(String),
     /// There is no program to start. The value contains the reason.
     Missing(Failure),
@@ -72,31 +74,31 @@ impl Runnable {
     }
 }
 
-/// A program to start, its arguments, and the place in which it runs.
+/// A program to start, its arguments, and the place where it runs.
 #[derive(Clone, Debug)]
 pub struct Launch {
     /// The executable.
     pub program: PathBuf,
     /// The arguments after the program's name.
     pub arguments: Vec<String>,
-    /// The place in which the program runs.
+    /// Where the program runs.
     pub place: Place,
-    /// Whether the program may also listen on a port that the system chooses. A stage checks what a program does if its
-    /// own port is taken, so the confinement must not decide the result.
+    /// Whether the program may also listen on a port that the system chooses. One stage checks what a program does if
+    /// its own port is taken, so the confinement must not affect that result.
     pub elsewhere: bool,
 }
 
-/// A program's current directory and the folders in which it is allowed to write; see [`crate::system::confinement`].
+/// A program's current directory and the folders that it is allowed to write to; see [`crate::system::confinement`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// The program's own folder, which is the only folder in which it is allowed to write. The program may use only the
+    /// The program's own folder, which is the only folder that it is allowed to write to. The program may use only the
     /// port that is passed to it.
     OwnFolder {
         /// The port that is passed to the program.
         port: u16,
     },
-    /// The grader's current directory and the user's home, so that a command line finds its files and an interpreter
-    /// finds its libraries. The program is allowed to write only in its own folder, `TMPDIR`.
+    /// The grader's current directory and the user's home, so that commands can find their files and interpreters can
+    /// find their libraries. The program is allowed to write only to its own folder, `TMPDIR`.
     Here {
         /// The port that is passed to the program, which is the only port that it may use.
         port: u16,
@@ -112,7 +114,7 @@ pub struct Program {
     process: Arc<Process>,
     keyboard: File,
     is_dumb: bool,
-    /// Whether the grader has noticed that the program edits lines.
+    /// Whether the grader has noticed that the program uses a line editor.
     has_edited: AtomicBool,
     /// Whether the grader has waited in vain for the program to edit a line.
     has_no_editor: AtomicBool,
@@ -126,8 +128,8 @@ pub struct Program {
 }
 
 impl Program {
-    /// Starts a program for the person or server `name`. Everything that the program writes is passed to `output` and
-    /// to the journal.
+    /// Starts a program that represents the person or server `name`. Everything that the program writes to its terminal
+    /// is passed to `output` and to the journal.
     ///
     /// # Errors
     /// Returns an error if the program does not exist or the system cannot provide a process or a terminal.
@@ -166,12 +168,12 @@ impl Program {
         });
         let rules = rules.transpose()?;
         // The kit's line editor does not edit lines on a dumb terminal, so the kit's programs are graded both with and
-        // without editing. Programs in other languages get no dumb terminal, because many libraries, such as ncurses,
-        // cannot place text on it.
+        // without line editing. Programs in other languages do not get a dumb terminal, because many libraries, such as
+        // ncurses, cannot position text on one.
         let is_dumb = terminal == Terminal::Dumb && !matches!(place, Place::Here { .. });
         let term = if is_dumb { "dumb" } else { "xterm" };
         command.envs([("TERM", term), ("LANG", "C.UTF-8"), ("RUST_BACKTRACE", "0")]);
-        // rexpect does not expose the child's process id, so the child sends it.
+        // rexpect does not expose the child's process id, so the child sends it through a pipe.
         let (mut pid_reader, mut pid_writer) = io::pipe()?;
         let columns = terminal.columns();
         // SAFETY: between fork and exec, the child makes only system calls and allocates nothing.
@@ -198,14 +200,14 @@ impl Program {
         pid_reader.read_exact(&mut pid)?;
         let pid = Pid::from_raw(i32::from_ne_bytes(pid));
         starting.has_started(pid);
-        // While this file is open, the kernel keeps the folder that the program's rules name.
+        // While this file is open, the kernel keeps the `/proc` folder that the program's rules refer to.
         let own = File::open(format!("/proc/{pid}")).ok();
         let process = Arc::new(Process::new(name, pid, started));
         memory::watch(&process, Bounds::PROGRAM);
         let handle =
             || pty.get_file_handle().map_err(|error| Failure::Grader(format!("terminal: {error}")));
         let (keyboard, screen) = (handle()?, handle()?);
-        // A program that does not read what is typed must not stop the grader.
+        // A program that does not read what is typed must not block the grader.
         let change = |what| fcntl(&keyboard, what).map_err(io::Error::from);
         let flags = OFlag::from_bits_retain(change(FcntlArg::F_GETFL)?);
         change(FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
@@ -234,15 +236,15 @@ impl Program {
         &self.process
     }
 
-    /// Waits until the program is idle and echoes typed keys itself, so the terminal does not. A line editor does
-    /// this while it reads a line. Keys that are pressed earlier would be shown twice or get lost, because some editors
-    /// release the terminal for a moment whenever they show a message. This function does not wait for long, because a
-    /// program need not have a line editor. With `TERM=dumb`, few programs have a line editor.
+    /// Waits until the program is idle and the terminal's echo is off. A line editor turns the echo off while it reads
+    /// a line, and echoes the typed keys itself. Keys pressed earlier could be lost or shown twice, because some
+    /// editors briefly release the terminal whenever they show a message. This function does not wait long, because a
+    /// program need not have a line editor. With `TERM=dumb`, few programs use a line editor.
     pub fn wait_for_editor(&self) {
         let begin = Instant::now();
         let mut patience = Patience::new(&self.process);
         // A program that has not started a line editor in all this time probably never does.
-        let limit = if self.has_no_editor.load(Relaxed) { EDITOR } else { TIMEOUT };
+        let limit = if self.has_no_editor.load(Relaxed) { patience::EDITOR } else { TIMEOUT };
         while !patience.is_over() && begin.elapsed() < limit {
             match tcgetattr(&self.keyboard).map(|mode| mode.local_flags) {
                 Ok(flags) if flags.contains(LocalFlags::ECHO) => {
@@ -263,14 +265,15 @@ impl Program {
         self.has_no_editor.store(true, Relaxed);
     }
 
-    /// Returns whether the terminal passes on only whole lines, because the program does not edit lines.
+    /// Returns whether the terminal passes only complete lines to the program, which means that no line editor is
+    /// active.
     pub fn reads_lines(&self) -> bool {
         let waits = |mode: Termios| mode.local_flags.contains(LocalFlags::ICANON);
         tcgetattr(&self.keyboard).is_ok_and(waits)
     }
 
-    /// Begins a new line just before Enter is pressed, unless the terminal or the program begins one. A terminal that
-    /// passes on only whole lines begins a new line itself. A program that reads single keys also begins a new line,
+    /// Begins a new line just before Enter is pressed, unless the terminal or the program does so. A terminal that
+    /// passes on only complete lines begins a new line itself. A program that reads single keys also begins a new line,
     /// unless it assumes that a terminal with `TERM=dumb` shows everything that is typed.
     pub fn begin_line(&self) {
         let may_miss = self.is_dumb && !self.reads_lines();
@@ -321,8 +324,8 @@ fn read_terminal(
         match screen.read(&mut bytes) {
             Ok(read @ 1..) => {
                 journal.note(name, EventKind::Showed(bytes[..read].to_vec()));
-                // Replies arrive before the text that a person types next. A program that sends queries but never reads
-                // the replies gets no more replies.
+                // Replies to the program's queries arrive before the text that a person types next. A program that
+                // sends queries but never reads the replies eventually gets no more replies.
                 let reply = |shown: &mut Screen| {
                     let _ = (&*screen).write(&shown.take_replies());
                 };
@@ -353,41 +356,7 @@ fn wait_for(terminal: &File, event: PollFlags, limit: PollTimeout) -> io::Result
     Ok(())
 }
 
-/// The maximum time that a line editor takes to start, on a machine that has time for it.
-const EDITOR: Duration = Duration::from_secs(1);
-
-/// The time that a program has had to start its line editor. The time in which the program waits for a processor or for
-/// a disk does not count, because on a busy machine it may be longer than the work.
-struct Patience<'a> {
-    process: &'a Process,
-    had: Duration,
-    looked: Instant,
-    cpu_time: Duration,
-}
-
-impl<'a> Patience<'a> {
-    /// How often the process's state is read.
-    const LOOK: Duration = Duration::from_millis(20);
-
-    fn new(process: &'a Process) -> Self {
-        let cpu_time = process.cpu_time().unwrap_or_default();
-        Self { process, had: Duration::ZERO, looked: Instant::now(), cpu_time }
-    }
-
-    /// Returns whether the program has had enough time.
-    fn is_over(&mut self) -> bool {
-        let passed = self.looked.elapsed();
-        if passed >= Self::LOOK {
-            let cpu_time = self.process.cpu_time().unwrap_or_default();
-            let used = cpu_time.saturating_sub(self.cpu_time);
-            self.had += if matches!(self.process.is_held_up(), Ok(true)) { used } else { passed };
-            (self.looked, self.cpu_time) = (Instant::now(), cpu_time);
-        }
-        self.had >= EDITOR
-    }
-}
-
-/// The maximum time that the last output of a program takes to arrive after the program has ended.
+/// The maximum time to wait for a program's last output after the program has ended.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
 impl Drop for Program {

@@ -27,12 +27,12 @@ const SYSTEM: &[&str] = &[
     "/sys/kernel/mm",
 ];
 
-/// The files from which runtimes learn about the machine. A program's own part of `/proc` is added when the program
-/// starts.
+/// The files in `/proc` from which language runtimes get information about the machine. A program's own folder in
+/// `/proc` is added when the program starts.
 const PROC: &[&str] =
     &["cpuinfo", "filesystems", "loadavg", "meminfo", "stat", "sys", "uptime", "version", "vmstat"];
 
-/// The prefixes of file and folder names in `/etc` that programs may read.
+/// Programs may read the files and folders in `/etc` whose names start with these prefixes.
 const ETC: &[&str] = &[
     "alternatives",
     "ca-certificates",
@@ -64,14 +64,14 @@ const ETC: &[&str] = &[
 /// The folders of a kit that contain other people's work, the grader, and build results.
 const OTHERS: &[&str] = &["solutions", "tests", "labs", "target", ".git"];
 
-/// Additional paths that programs may read, as named by the grader's user.
+/// Additional paths that programs may read, as specified by the grader's user.
 static MORE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
-/// A submission's folder. The contents of the files in this folder must not give programs access to more files.
+/// A submission's folder. The contents of the files in this folder must not give programs access to additional files.
 static DISTRUSTED: Mutex<Option<PathBuf>> = Mutex::new(None);
 
-/// Prevents programs from reading the targets of links, the interpreters of scripts, and other files to which the files
-/// in this folder refer, unless all programs may read them.
+/// Ensures that the files in this folder do not give programs access to the files that they refer to, such as the
+/// targets of links and the interpreters of scripts.
 pub fn distrust(folder: &Path) {
     *DISTRUSTED.lock().unwrap_or_else(PoisonError::into_inner) = fs::canonicalize(folder).ok();
 }
@@ -87,7 +87,7 @@ fn is_distrusted(path: &Path) -> bool {
     })
 }
 
-/// Allows all programs that are started from now on to read these paths, too.
+/// Allows all programs that are started from now on to read these additional paths.
 pub fn allow(paths: impl IntoIterator<Item = PathBuf>) {
     MORE.lock().unwrap_or_else(PoisonError::into_inner).extend(paths);
 }
@@ -106,8 +106,8 @@ pub fn of_system() -> Vec<PathBuf> {
     all
 }
 
-/// Returns the paths that the program of a command line may read: the current folder, the files that the command line
-/// names, the folders of these files, and the interpreters in the search path.
+/// Returns the paths that a program started by this command line may read: the current folder, the files named on the
+/// command line, the folders that contain them, and the interpreters in the search path.
 pub fn of_command(command: &str) -> Vec<PathBuf> {
     let mut all = BTreeSet::new();
     all.extend(env::current_dir().into_iter().flat_map(folder));
@@ -126,8 +126,8 @@ pub fn of_command(command: &str) -> Vec<PathBuf> {
         for path in [named, found].into_iter().flatten().filter(|path| !is_distrusted(path)) {
             let target = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
             all.extend([path, target.clone()].iter().flat_map(|path| around(path)));
-            // A script names its interpreter, which may be a script, too. Without this limit, a chain of scripts could
-            // go on forever.
+            // A script names its interpreter, which may itself be a script. Without this limit, a chain of scripts
+            // could be endless.
             if next < 100 {
                 words.extend(interpreter(&target));
             }
@@ -145,7 +145,7 @@ fn search_path() -> Vec<PathBuf> {
     env::var_os("PATH").map(|path| env::split_paths(&path).collect()).unwrap_or_default()
 }
 
-/// Splits a command line into everything that may be a path: its words, their parts, and quoted strings.
+/// Extracts everything from a command line that may be a path: its words, their parts, and quoted strings.
 fn words(command: &str) -> Vec<String> {
     let separates = |char: char| {
         char.is_whitespace()
@@ -159,7 +159,7 @@ fn words(command: &str) -> Vec<String> {
     all.into_iter().filter(|word| !word.is_empty()).map(ToOwned::to_owned).collect()
 }
 
-/// Returns the words of a script's first line, if it names an interpreter.
+/// Returns the words of a script's first line, if that line names an interpreter.
 fn interpreter(script: &Path) -> Vec<String> {
     let mut begin = Vec::new();
     let is_read = script.is_file()
@@ -169,8 +169,8 @@ fn interpreter(script: &Path) -> Vec<String> {
     line.map(|line| line.split_whitespace().map(ToOwned::to_owned).collect()).unwrap_or_default()
 }
 
-/// Returns a path and the paths near it: a file that a command line names may need the files in its folder, and a
-/// program may need the files that were installed with it.
+/// Returns a path and related paths: a file named on a command line may need other files in its folder, and a program
+/// may need the files that were installed with it.
 fn around(path: &Path) -> Vec<PathBuf> {
     let mut all = vec![path.to_owned()];
     if path.is_dir() {
@@ -194,8 +194,8 @@ pub fn installation(bin: &Path) -> Vec<PathBuf> {
     [Some(bin), prefix].into_iter().flatten().flat_map(|path| folder(path.to_owned())).collect()
 }
 
-/// Returns the folder. If it is a kit, returns only some of its entries. If it contains the home folder or the system's
-/// temporary files, returns nothing.
+/// Returns the folder. If the folder is a kit, returns only some of its entries. If the folder contains the home folder
+/// or the folder for temporary files, returns nothing.
 fn folder(folder: PathBuf) -> Vec<PathBuf> {
     let Ok(real) = fs::canonicalize(&folder) else { return Vec::new() };
     let is_too_much =
@@ -211,7 +211,7 @@ fn folder(folder: PathBuf) -> Vec<PathBuf> {
     entries(&real).filter(is_free).collect()
 }
 
-/// Returns the paths in a folder.
+/// Returns the paths of a folder's entries.
 pub fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
     fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path())
 }

@@ -1,5 +1,6 @@
-//! Determines which parts of the machine and of a kit `cargo build` needs. The compiler reads a submission's sources,
-//! so everything that the compiler may read can become part of the program (`include_str!`, `#[path]`, `env!`).
+//! Determines which parts of the machine and of a kit `cargo build` needs. A submission's source code can include other
+//! files and environment variables, so everything that the compiler may read can become part of the program
+//! (`include_str!`, `#[path]`, `env!`).
 
 use std::env;
 use std::fs;
@@ -39,11 +40,11 @@ const VARIABLES: [&str; 16] = [
     "SDKROOT",
 ];
 
-/// Parts of the names of variables that contain secrets.
+/// Words that occur in the names of variables that contain secrets.
 const SECRETS: [&str; 4] = ["TOKEN", "SECRET", "CREDENTIAL", "PASSWORD"];
 
-/// Returns the access rights for a build of packages. `workspace` is a kit or a folder of links to a kit. `folder` is
-/// the folder of the kit that contains the packages.
+/// Returns the access rights for building packages. `workspace` is a kit or a folder of links to a kit. `folder` is the
+/// folder in the kit that contains the packages.
 pub fn access(kit: &Path, workspace: &Path, target: &Path, folder: &str) -> Access {
     let [cargo, rustup] = homes();
     let mut reads = reads::of_search_path();
@@ -76,7 +77,7 @@ pub fn access(kit: &Path, workspace: &Path, target: &Path, folder: &str) -> Acce
     Access { reads, lists, writes, ..Access::default() }
 }
 
-/// Leaves out the environment variables that a build does not need.
+/// Removes the environment variables that a build does not need.
 pub fn clear_environment(cargo: &mut Command) {
     let is_needed = |name: &str| {
         VARIABLES.iter().any(|begin| name.starts_with(begin))
@@ -85,8 +86,8 @@ pub fn clear_environment(cargo: &mut Command) {
     for (name, _) in env::vars_os().filter(|(name, _)| !is_needed(&name.to_string_lossy())) {
         cargo.env_remove(name);
     }
-    // The build has a different home folder. Wrappers are switched off, because a wrapper such as sccache needs a
-    // network.
+    // The build has a different home folder, so the paths for cargo and rustup are set explicitly. Compiler wrappers
+    // are turned off, because a wrapper such as sccache needs network access.
     for (name, home) in ["CARGO_HOME", "RUSTUP_HOME"].iter().zip(homes()) {
         cargo.envs(home.map(|home| (name, home)));
     }

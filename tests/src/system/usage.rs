@@ -1,4 +1,4 @@
-//! The memory, the threads and the processor time that a program and its descendants use.
+//! The memory, the threads, and the processor time that a program and its descendants use.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Finds the system calls in which a program's threads wait. This works only on Linux.
+//! Finds the system calls in which a program's threads are waiting. This works only on Linux.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,12 +11,13 @@ use nix::unistd::Pid;
 /// indicate a mistake.
 const HELPERS: [&str; 2] = ["ctrl-c", "log"];
 
-/// The system calls in which threads wait, each with the number of its threads.
+/// The system calls in which threads are waiting, each with the number of those threads.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Waits(BTreeMap<String, usize>);
 
 impl Waits {
-    /// Returns a process's waits. Threads that are running or have just ended have no waits.
+    /// Returns the system calls in which a process's threads are waiting. Threads that are running or have just ended
+    /// are left out.
     pub fn of(pid: Pid) -> Self {
         let mut waits = BTreeMap::new();
         let process = format!("/proc/{pid}");
@@ -49,8 +50,8 @@ impl fmt::Display for Waits {
     }
 }
 
-/// Describes the system call in which a thread waits. `call` contains either the number and arguments of this call or
-/// `running`; see `proc_pid_syscall(5)`.
+/// Describes the system call in which a thread is waiting. `call` contains either the number and arguments of this call
+/// or `running`; see `proc_pid_syscall(5)`.
 #[cfg(target_os = "linux")]
 fn wait(call: &str, process: &Path) -> Option<String> {
     const POLL: &str = "a poll of several files";
@@ -101,7 +102,7 @@ mod tests {
 
     use super::{Waits, wait};
 
-    /// Waits until a thread of the process waits in the expected system call.
+    /// Waits until a thread of the process is waiting in the expected system call.
     fn soon(pid: u32, expected: &str) {
         let deadline = Instant::now() + Duration::from_secs(10);
         let pid = Pid::from_raw(pid.cast_signed());
@@ -145,7 +146,7 @@ mod tests {
         let mut reader = stream.try_clone().unwrap();
         let reading = thread::spawn(move || reader.read(&mut [0]).unwrap());
         let waiting = thread::spawn(move || ended.recv());
-        // Other tests run in this process at the same time, so the process also has their waits.
+        // Other tests run in this process at the same time, so the list may also contain their system calls.
         let deadline = Instant::now() + Duration::from_secs(10);
         let expected = ["accept", "a read from a connection", "a lock, a channel"];
         loop {

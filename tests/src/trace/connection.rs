@@ -1,4 +1,4 @@
-//! One connection through the relay: a client, the server, and a pipe in each direction.
+//! One connection through the relay: a client, the server, and a pipe for each direction.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -17,13 +17,13 @@ use crate::trace::pipe::{End, Next, Pipe};
 use crate::trace::trouble::{Kind, Trouble};
 use crate::trace::way::Way;
 
-/// The interval between two checks of whether a receiver has read a piece.
+/// The interval at which the relay checks whether a receiver has read a piece.
 const LOOK: Duration = Duration::from_millis(1);
 
 /// The maximum number of bytes in one read.
 const CHUNK: usize = 16 * 1024;
 
-/// The maximum number of reads before the relay serves the other connections.
+/// The maximum number of consecutive reads before the relay serves the other connections.
 const READS: usize = 8;
 
 /// One connection.
@@ -32,27 +32,27 @@ pub struct Connection {
     name: Option<String>,
     names: Names,
     trouble: Rc<Trouble>,
-    /// The client and the server, or `None` after the end of the connection.
+    /// The sockets of the client and the server, or `None` if the connection has ended.
     ends: Option<[TcpStream; 2]>,
-    /// The direction to the server and the direction to the client.
+    /// The pipe to the server and the pipe to the client.
     pipes: [Pipe; 2],
     /// Whether the connection to the server is still being established.
     is_connecting: bool,
-    /// The directions in which a socket was full.
+    /// For each direction, whether the socket to the receiver was full.
     is_full: [bool; 2],
-    /// Whether the relay passes on nothing more and discards all bytes that still arrive.
+    /// Whether the relay no longer passes on any bytes, but discards all bytes that still arrive.
     is_draining: bool,
-    /// The directions in which the relay has stopped because of `--stop-after`.
+    /// For each direction, whether the relay has stopped because of `--stop-after`.
     is_stopped: [bool; 2],
-    /// Whether the stream from each end has ended.
+    /// For each end, whether the stream from it has ended.
     has_ended: [bool; 2],
 }
 
 impl Connection {
-    /// Begins to connect a client to the server.
+    /// Starts to connect a client to the server.
     ///
     /// # Errors
-    /// Returns an error if the system does not provide a socket or the connection fails at once.
+    /// Returns an error if the system cannot provide a socket or the connection fails immediately.
     pub fn new(
         number: u32,
         lab: u32,
@@ -61,7 +61,7 @@ impl Connection {
         trouble: &Rc<Trouble>,
     ) -> io::Result<Self> {
         client.set_nonblocking(true)?;
-        // This call fails if the client has already disconnected, which a later read detects.
+        // This call fails if the client has already disconnected. A later read detects this.
         let _ = client.set_nodelay(true);
         let socket = Socket::new(Domain::for_address(server), Type::STREAM, None)?;
         socket.set_nonblocking(true)?;
@@ -103,7 +103,7 @@ impl Connection {
         }
     }
 
-    /// Returns the events to wait for at each end.
+    /// Returns the `poll` events to wait for on each socket.
     pub fn interests(&self) -> Vec<(BorrowedFd<'_>, PollFlags)> {
         let Some(ends) = &self.ends else { return Vec::new() };
         let interest = |end: usize| {
@@ -118,13 +118,12 @@ impl Connection {
         };
         let interests =
             ends.iter().enumerate().map(|(end, stream)| (stream.as_fd(), interest(end)));
-        // An end with no events to wait for is left out; otherwise, it would wake the relay again and again after a
-        // reset.
+        // A socket with no events to wait for is omitted. Otherwise, a reset would wake the relay again and again.
         interests.filter(|(_, flags)| !flags.is_empty()).collect()
     }
 
-    /// Reads all bytes that have arrived and passes on the bytes that are due. Returns the time at which to call this
-    /// function again if nothing happens before then.
+    /// Reads the bytes that have arrived and passes on the bytes that are due. Returns when to call this function again
+    /// if nothing happens before then.
     pub fn work(&mut self, report: &mut dyn FnMut(What)) -> Option<Instant> {
         if self.is_connecting && !self.connects(report) {
             return None;
@@ -133,7 +132,7 @@ impl Connection {
             self.reads(way, report);
         }
         let due = Way::BOTH.map(|way| self.passes_on(way, report)).into_iter().flatten().min();
-        // A connection that has stopped in both directions remains open, as if the network had failed.
+        // A connection that the relay has stopped in both directions remains open, as if the network had failed.
         if self.pipes.iter().all(Pipe::is_over) && self.is_stopped != [true; 2] {
             self.is_draining = true;
             if self.has_ended == [true; 2] {
@@ -243,7 +242,7 @@ impl Connection {
                     self.is_full[at] = true;
                     return None;
                 }
-                // The receiver has disconnected. All bytes that the receiver sent before have been read.
+                // The receiver has disconnected. All bytes that the receiver had sent have already been read.
                 Err(_) => {
                     let way = Way::BOTH[1 - at];
                     report(What::Reset { connection, way });

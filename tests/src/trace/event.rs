@@ -1,4 +1,4 @@
-//! The events that a relay reports. A session file stores these events.
+//! The events that a relay reports and that a session file stores.
 
 use std::net::SocketAddr;
 
@@ -24,7 +24,7 @@ pub struct Event {
 pub enum What {
     /// A client has connected.
     Opened {
-        /// The number of the connection, counted from 1.
+        /// The connection number, starting at 1.
         connection: u32,
         /// The client's address.
         from: SocketAddr,
@@ -44,33 +44,34 @@ pub enum What {
         way: Way,
         /// The bytes.
         bytes: Bytes,
-        /// How long the relay kept the last of these bytes, in microseconds, if trouble may delay bytes.
+        /// How long the relay held the last of these bytes, in microseconds, if an option may delay bytes.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         late: Option<u64>,
     },
-    /// The sender ended its stream, and the relay passed on the end.
+    /// The sender ended its stream, and the relay ended the stream to the receiver.
     Closed {
         /// The connection number.
         connection: u32,
         /// The direction.
         way: Way,
     },
-    /// The sender reset the connection, and the relay passed on the reset.
+    /// One end reset the connection, and the relay reset the connection to the other end.
     Reset {
         /// The connection number.
         connection: u32,
         /// The direction.
         way: Way,
     },
-    /// As an option requires, the relay stopped, closed, or reset a connection or one direction of it.
+    /// Because of an option, the relay stopped or closed one direction of a connection, or closed or reset the
+    /// connection.
     Trouble {
         /// The connection number.
         connection: u32,
         /// The direction.
         way: Way,
-        /// The action of the relay.
+        /// The relay's action.
         kind: Kind,
-        /// The number of bytes that had been passed on in this direction.
+        /// The number of bytes that the relay had passed on in this direction.
         after: u64,
     },
     /// The relay refused a connection, because the server was unreachable or there were too many connections.
@@ -98,7 +99,7 @@ pub enum What {
 }
 
 impl What {
-    /// Returns the number of the connection that the event is about.
+    /// Returns the number of the connection to which the event belongs, if any.
     pub fn connection(&self) -> Option<u32> {
         match *self {
             Self::Opened { connection, .. }

@@ -1,4 +1,5 @@
-//! The texts in the rows of a ladder: messages, the pieces in which they arrived, and messages that arrived together.
+//! Creates the texts in the rows of a ladder diagram. They show how messages were split into pieces or arrived in the
+//! same piece.
 
 use std::fmt::Write;
 
@@ -12,31 +13,31 @@ use crate::trace::way::Way;
 /// The mark between two pieces.
 const CUT: &str = "╎";
 
-/// The mark in front of a message that arrived in the same piece as the end of the previous message.
+/// The mark in front of a message that starts in the same piece in which the previous message ended.
 const GLUED: &str = "+ ";
 
-/// If an incomplete message has more bytes than this, it is shown.
+/// An incomplete message is shown once it has more bytes than this.
 const MOST_BYTES: usize = 64 * 1024 + 1024;
 
-/// If an incomplete message has more pieces than this, it is shown.
+/// An incomplete message is shown once it has more pieces than this.
 const MOST_PIECES: usize = 4096;
 
-/// The maximum number of marks that are kept for a message.
+/// The maximum number of marks that are stored for a message.
 const MOST_CUTS: usize = 40;
 
 /// If this many consecutive pieces are single spaces, no marks are shown.
 const PADDING: usize = 4;
 
-/// The maximum length of a text that is shown, in bytes.
+/// The maximum number of a message's bytes that are shown.
 const LONG: usize = 200;
 
-/// A message or part of a message, for one row.
+/// A message or part of a message that is shown in one row.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Label {
-    /// The time when the last piece was passed on, in microseconds.
+    /// The time at which the last piece was passed on, in microseconds.
     pub at: u64,
     bytes: Vec<u8>,
-    /// The start positions of all pieces except the first, up to a maximum of [`MOST_CUTS`] positions.
+    /// The start positions of all pieces except the first. At most [`MOST_CUTS`] positions are stored.
     cuts: Vec<usize>,
     pieces: usize,
     is_glued: bool,
@@ -44,11 +45,11 @@ pub struct Label {
     has_begun: bool,
     /// Whether a later row will show the rest of the message.
     has_rest: bool,
-    /// How long the relay kept the last byte, in milliseconds.
+    /// How long the relay held the last byte, in milliseconds.
     late: Option<u64>,
 }
 
-/// The incomplete message that has been passed on so far in one direction of a connection.
+/// The message that has been passed on only in part so far, in one direction of a connection.
 pub struct Pending {
     lab: u32,
     way: Way,
@@ -59,7 +60,7 @@ pub struct Pending {
 }
 
 impl Pending {
-    /// Creates the state of one direction, without any bytes.
+    /// Creates the initial state for one direction, without any bytes.
     pub fn new(lab: u32, way: Way) -> Self {
         Self { lab, way, drawn: Vec::new(), begun: None }
     }
@@ -96,15 +97,16 @@ impl Pending {
         complete
     }
 
-    /// Returns the time when the last piece of the message was passed on, unless everything has been drawn.
+    /// Returns the time at which the last undrawn piece was passed on, or `None` if everything has been drawn.
     pub fn since(&self) -> Option<u64> {
         self.begun.as_ref().map(|begun| begun.at)
     }
 
-    /// Returns the incomplete part of a message for which no more bytes have arrived for a while.
+    /// Returns the undrawn part of the incomplete message, so that it can be drawn.
     pub fn take(&mut self) -> Option<Label> {
         let mut label = self.begun.take()?;
-        // In wire formats 1 and 2, a missing ⏎ shows that a line is incomplete, and some words are complete without ⏎.
+        // In wire formats 1 and 2, no mark is needed: a line without ⏎ is incomplete, but some words are complete
+        // without it.
         if self.lab > 2 {
             label.has_rest = true;
             self.drawn.extend_from_slice(&label.bytes);
@@ -113,8 +115,8 @@ impl Pending {
     }
 }
 
-/// Returns the length of the first message if it is complete. Without the bytes from position `new` onward, the message
-/// is incomplete.
+/// Returns the length of the first message if it is complete. The bytes from position `new` onward are new, and without
+/// them, the message was incomplete.
 fn whole_len(lab: u32, way: Way, bytes: &[u8], new: usize) -> Option<usize> {
     let bare: &[u8] = match (lab, way) {
         (1, Way::ToServer) => b"quit",
@@ -136,7 +138,7 @@ fn whole_len(lab: u32, way: Way, bytes: &[u8], new: usize) -> Option<usize> {
     }
 }
 
-/// Returns the length of the first message in wire format 4 if it is complete.
+/// In wire format 4, returns the length of the first message if it is complete.
 fn request_len(way: Way, bytes: &[u8]) -> Option<usize> {
     let all = messages::messages(4, bytes);
     let first = *all.first()?;
@@ -151,12 +153,12 @@ fn request_len(way: Way, bytes: &[u8]) -> Option<usize> {
     is_whole.then(|| lines.iter().map(|line| line.len()).sum())
 }
 
-/// Returns whether these bytes in wire format 3 cannot be the beginning of a frame.
+/// Returns true if these bytes cannot be the beginning of a frame in wire format 3.
 fn is_no_frame(bytes: &[u8]) -> bool {
     bytes.len() >= HEADER && messages::frame(bytes).is_none()
 }
 
-/// Returns the number of lines in a message in wire format 4 that is not a chat message.
+/// Returns the number of lines that a message has in wire format 4, if it is not a chat message.
 fn line_count(message: &[u8], way: Way) -> usize {
     match message.split(|byte| b": \r\n".contains(byte)).next() {
         Some(b"JOIN_CHATROOM") => 4,
@@ -207,7 +209,7 @@ impl Label {
             pieces.push(short_blanks(&visible(&self.bytes[begin..end])));
             begin = end;
         }
-        // If the padding of a header is split, its marks would hide the rest of the text.
+        // If the padding of a header is split, the marks would take the place of the actual text.
         let text = pieces.join(CUT);
         (!text.contains(&format!(" {CUT}").repeat(PADDING))).then_some(text)
     }
@@ -217,7 +219,7 @@ impl Label {
 mod tests {
     use super::{Pending, Way};
 
-    /// Returns the texts of all rows for these pieces, including a row for an incomplete message at the end.
+    /// Returns the texts of the rows for these pieces. The last row may show an incomplete message.
     fn texts(lab: u32, way: Way, pieces: &[&str]) -> Vec<String> {
         let mut pending = Pending::new(lab, way);
         let mut labels = Vec::new();

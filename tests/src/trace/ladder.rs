@@ -1,5 +1,5 @@
-//! A ladder that is drawn while a session runs. The ladder has a lane for the server and for each client, and shows
-//! their messages.
+//! A ladder diagram that is drawn while a session runs. It has one lane for the server and one for each client, and
+//! arrows between the lanes show their messages.
 
 use std::collections::BTreeMap;
 
@@ -12,13 +12,13 @@ use crate::trace::event::{Event, What};
 use crate::trace::label::{Label, Pending};
 use crate::trace::way::Way;
 
-/// How long, in microseconds, the ladder waits for further bytes before it draws an incomplete message.
+/// How long the ladder waits for more bytes before it draws an incomplete message, in microseconds.
 const QUIET: u64 = 300_000;
 
-/// The minimum width of the text, in columns.
+/// The minimum width of the text column, in characters.
 const TEXT: usize = 34;
 
-/// The minimum and the maximum width of a lane.
+/// The minimum and maximum widths of a lane.
 const LANE: [usize; 2] = [6, 11];
 
 /// The maximum number of rows for one text.
@@ -27,17 +27,17 @@ const ROWS: usize = 3;
 /// The server's lane.
 const SERVER: usize = 0;
 
-/// The lanes and the messages that have not been drawn yet.
+/// The ladder's lanes, and the messages that have not been drawn yet.
 pub struct Ladder {
     lab: u32,
-    /// The terminal's numbers of columns and rows, if there is one.
+    /// The terminal's width and height in characters, or `None` if there is no terminal.
     size: Option<(usize, usize)>,
     clients: BTreeMap<u32, Client>,
-    /// The clients' lanes, from left to right.
+    /// The clients' lanes, from left to right. A free lane is `None`.
     lanes: Vec<Option<u32>>,
     /// Whether the names above the lanes must be redrawn.
     is_changed: bool,
-    /// The number of rows since the names were last drawn.
+    /// The number of rows that have been drawn since the names were last drawn.
     rows: usize,
 }
 
@@ -50,7 +50,7 @@ struct Client {
 /// One row.
 struct Row<'a> {
     at: u64,
-    /// The lanes where the arrow begins and ends. If both are the same lane, there is no arrow.
+    /// The lanes where the arrow begins and ends. If they are the same, a dot is drawn instead of an arrow.
     lanes: (usize, usize),
     text: &'a str,
     style: Style,
@@ -58,7 +58,8 @@ struct Row<'a> {
 }
 
 impl Ladder {
-    /// Creates a ladder for a lab. `size` contains the terminal's numbers of columns and rows, or is `None` for a pipe.
+    /// Creates a ladder for a lab. `size` is the terminal's width and height in characters, or `None` if the output is
+    /// a pipe.
     pub fn new(lab: u32, size: Option<(usize, usize)>) -> Self {
         Self { lab, size, clients: BTreeMap::new(), lanes: Vec::new(), is_changed: true, rows: 0 }
     }
@@ -69,13 +70,14 @@ impl Ladder {
         self.size = size;
     }
 
-    /// Draws an event and returns the lines.
+    /// Draws an event and returns the lines to print.
     pub fn draw(&mut self, event: &Event) -> Vec<String> {
         let mut lines = self.draw_until(event.at);
         match &event.what {
             What::Opened { connection, .. } => self.open(*connection),
             What::Named { connection, name } => {
-                // In wire format 2, a nickname may have no ⏎. The reply shows that the nickname is complete.
+                // In wire format 2, a nickname may have no ⏎. Only the server's reply shows that the nickname is
+                // complete.
                 let is_it = |number, way, _| number == *connection && way == Way::ToServer;
                 lines.extend(self.flush_where(is_it));
                 if let Some(client) = self.clients.get_mut(connection) {
@@ -90,7 +92,7 @@ impl Ladder {
                     lines.extend(self.label(*connection, *way, &label));
                 }
             }
-            // The bytes that were passed on before this event must be drawn first.
+            // Bytes that were passed on before this event must be drawn first.
             what => {
                 let number = what.connection();
                 lines.extend(number.into_iter().flat_map(|number| self.flush(number)));
@@ -131,13 +133,13 @@ impl Ladder {
         self.row(&Row { at: *at, lanes, text: &(front + &text), style, dash })
     }
 
-    /// Draws the incomplete messages that had received no bytes for a while before this time.
+    /// Draws each incomplete message that has not grown for a while before this time.
     pub fn draw_until(&mut self, now: u64) -> Vec<String> {
         let is_due = |since: u64| since.saturating_add(QUIET) <= now;
         self.flush_where(|_, _, since| is_due(since))
     }
 
-    /// Returns the time at which to call [`Ladder::draw_until`].
+    /// Returns the time at which to call [`Ladder::draw_until`] next, if necessary.
     pub fn due(&self) -> Option<u64> {
         let pending = self.clients.values().flat_map(|client| &client.pending);
         pending.filter_map(Pending::since).min().map(|since| since.saturating_add(QUIET))
@@ -172,7 +174,7 @@ impl Ladder {
         match self.lanes.iter_mut().find(|lane| lane.is_none()) {
             Some(free) => *free = Some(number),
             None if has_room => self.lanes.push(Some(number)),
-            // The other clients share one lane.
+            // All clients that do not have their own lane share one.
             None => {}
         }
         self.is_changed = true;
@@ -190,7 +192,7 @@ impl Ladder {
         self.size.map_or(80, |(columns, _)| columns)
     }
 
-    /// Returns the lane of a client. A client without its own lane uses the shared lane after the last lane.
+    /// Returns a client's lane. Clients without their own lane use a shared lane on the right.
     fn lane(&self, number: u32) -> usize {
         let found = self.lanes.iter().position(|lane| *lane == Some(number));
         found.map_or(self.lanes.len() + 1, |lane| lane + 1)
@@ -201,7 +203,7 @@ impl Ladder {
         self.clients.len() - self.lanes.iter().flatten().count()
     }
 
-    /// Returns the number of lanes and their width.
+    /// Returns the number of lanes and the width of each lane.
     fn layout(&self) -> (usize, usize) {
         let count = self.lanes.len().max(1) + 1 + usize::from(self.others() > 0);
         let room = self.columns().saturating_sub(CLOCK + TEXT);
@@ -222,7 +224,7 @@ impl Ladder {
         self.row(&Row { at: label.at, lanes, text: &text, style: Style::new(), dash: '─' })
     }
 
-    /// Returns the client's name, which precedes its texts if the client has no lane of its own.
+    /// Returns the text to put before a client's messages: its name if it has no lane of its own, or nothing.
     fn front(&self, number: u32) -> String {
         if self.lane(number) > self.lanes.len() { self.name(number) + ": " } else { String::new() }
     }
@@ -231,8 +233,8 @@ impl Ladder {
         self.clients.get(&number).map(|client| client.name.clone()).unwrap_or_default()
     }
 
-    /// Returns the lines for a row. The lines include the names of the lanes if they have changed or have left the
-    /// screen.
+    /// Returns the lines for a row. They begin with the names of the lanes if the names have changed or scrolled off
+    /// the screen.
     fn row(&mut self, row: &Row) -> Vec<String> {
         let mut lines = Vec::new();
         let (count, lane_width) = self.layout();
@@ -296,7 +298,7 @@ impl Ladder {
     }
 }
 
-/// Returns the column of a lane.
+/// Returns the column in which a lane is drawn.
 fn column(lane: usize, lane_width: usize) -> usize {
     CLOCK + lane * lane_width + lane_width / 2
 }

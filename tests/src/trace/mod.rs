@@ -1,7 +1,6 @@
-//! A relay in front of a server. The relay shows every message of a real session and can make trouble between the
-//! client and the server.
+//! A relay in front of a server. The relay shows every message of a real session and can simulate network trouble.
 //!
-//! The relay produces events. The ladder draws the events, and a session file and a packet capture store them.
+//! The relay produces events. The ladder diagram shows the events, and a session file or a packet capture stores them.
 
 pub mod bytes;
 pub mod connection;

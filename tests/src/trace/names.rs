@@ -1,9 +1,9 @@
-//! Finds the nickname of a client in its messages.
+//! Finds a client's nickname in its messages.
 
 use crate::report::messages;
 use crate::trace::way::Way;
 
-/// The number of bytes that are searched for the nickname at the beginning of a client's stream.
+/// How many bytes at the beginning of a client's stream are searched for the nickname.
 const MOST: usize = 512;
 
 /// Finds the nickname in the bytes from a client.
@@ -14,7 +14,7 @@ pub struct Names {
 }
 
 impl Names {
-    /// Creates the state for a client of this lab that has sent nothing yet.
+    /// Creates the initial state for a client in this lab.
     pub fn new(lab: u32) -> Self {
         // Wire format 1 has no nicknames.
         Self { lab, begun: Vec::new(), is_settled: lab == 1 }
@@ -31,7 +31,8 @@ impl Names {
         }
         let text = String::from_utf8_lossy(&self.begun);
         let name = match self.lab {
-            // The nickname may have no newline, so only the reply shows that the nickname is complete.
+            // The nickname may have no newline. In that case, only the server's reply shows that the nickname is
+            // complete.
             2 => match text.split_once('\n') {
                 Some((name, _)) => Some(name),
                 None => (way == Way::ToClient).then_some(&*text),

@@ -1,5 +1,5 @@
-//! A packet capture (pcap) of a session, for Wireshark and tshark. The relay does not see packets, so the capture
-//! contains invented packets, as if each client had its own computer, and each piece were one segment.
+//! A packet capture (pcap) of a session, for Wireshark and tshark. The relay does not see packets, so the packets in
+//! the capture are made up. They look as if each client ran on its own computer and each piece were one segment.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -21,7 +21,7 @@ const TCP: usize = 20;
 /// 10.0.2.0.
 const SERVER: [u8; 4] = [10, 0, 0, 1];
 
-/// The client's port in connection 1 is this number plus 1. No other protocol uses these ports, so Wireshark does not
+/// In connection 1, the client's port is this number plus 1. No other protocol uses these ports, so Wireshark does not
 /// misinterpret the bytes.
 const CLIENTS: u16 = 50_000;
 
@@ -39,12 +39,12 @@ pub struct Packets<W: Write = BufWriter<File>> {
     count: u16,
 }
 
-/// One connection. In each pair, the first value belongs to the client.
+/// One connection. In each pair, the client's value comes first.
 struct Connection {
     ports: [u16; 2],
     /// The sequence number of the next byte.
     next: [u32; 2],
-    /// Whether this end has sent its last byte.
+    /// Whether this end has sent a FIN.
     has_ended: [bool; 2],
 }
 
@@ -65,7 +65,7 @@ impl<W: Write> Packets<W> {
         Ok(Self { file, about: about.clone(), connections: BTreeMap::new(), count: 0 })
     }
 
-    /// Adds the packets of an event.
+    /// Adds the packets for an event.
     ///
     /// # Errors
     /// Returns an error if the file cannot be written.
@@ -76,7 +76,7 @@ impl<W: Write> Packets<W> {
                 #[allow(clippy::cast_possible_truncation)] // less than 5,000
                 let client = CLIENTS + (*connection % 5000) as u16;
                 let ports = [client, server_port(self.about.port)];
-                // The sequence numbers look like those of a real system, but are the same in each export.
+                // The initial sequence numbers look random, but are the same in each export.
                 let first = connection.wrapping_mul(0x9e37_79b9);
                 let next = [first, first ^ 0x5bd1_e995];
                 let opened = Connection { ports, next, has_ended: [false; 2] };
@@ -113,7 +113,7 @@ impl<W: Write> Packets<W> {
         }
     }
 
-    /// Writes the packets that are still in memory.
+    /// Writes the packets that are still buffered.
     ///
     /// # Errors
     /// Returns an error if the file cannot be written.
@@ -126,7 +126,7 @@ impl<W: Write> Packets<W> {
         self.send(at, connection, way.back(), ACK, &[])
     }
 
-    /// Writes one packet, unless the connection or the stream has ended.
+    /// Writes one packet, unless the connection or this direction of it has ended.
     fn send(&mut self, at: u64, number: u32, way: Way, flags: u8, data: &[u8]) -> io::Result<()> {
         let Some(connection) = self.connections.get_mut(&number) else { return Ok(()) };
         let (own, other) = (way as usize, way.back() as usize);
@@ -172,7 +172,7 @@ impl<W: Write> Packets<W> {
         let sum = checksum(&ip).to_be_bytes();
         ip[10..12].copy_from_slice(&sum);
 
-        // The Ethernet addresses belong to no manufacturer: each address consists of 02:00 and the IP address.
+        // Each Ethernet address consists of 02:00 and the IP address. Such addresses do not belong to any manufacturer.
         let mac = |address: [u8; 4]| [&[2, 0], &address[..]].concat();
         let ethernet = [mac(addresses[1]), mac(addresses[0]), vec![0x08, 0x00]].concat();
         let packet = [ethernet, ip, tcp].concat();
@@ -188,7 +188,7 @@ impl<W: Write> Packets<W> {
     }
 }
 
-/// Returns the server's port in the capture. Two of the usual ports are replaced, because Wireshark uses them for
+/// Returns the server's port in the capture. Two common ports are replaced, because Wireshark would decode them as
 /// other protocols.
 fn server_port(port: u16) -> u16 {
     match port {

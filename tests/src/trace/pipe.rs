@@ -1,5 +1,5 @@
 //! One direction of a connection: the bytes that have not been passed on yet and the time when the next piece is due. A
-//! pipe has no socket and no clock, so that its tests are exact.
+//! pipe uses neither sockets nor the clock, so its tests are deterministic.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -10,13 +10,14 @@ use rand::rngs::StdRng;
 use crate::trace::trouble::{Kind, Trouble};
 use crate::trace::way::Way;
 
-/// The maximum number of waiting bytes. At this limit, the relay stops reading, and TCP makes the sender wait.
+/// The number of waiting bytes at which reading stops. TCP then makes the sender wait.
 const CAPACITY: usize = 64 * 1024;
 
 /// The maximum time that a piece waits for the receiver to read the previous piece.
 const UNREAD: Duration = Duration::from_millis(50);
 
-/// The number of pieces per second if the rate is limited. At a low rate, each piece has one byte.
+/// The number of pieces per second if the rate is limited. At low rates, there are fewer pieces, and each piece is one
+/// byte long.
 const PIECES_A_SECOND: u64 = 10;
 
 /// How a sender's stream ended.
@@ -31,15 +32,15 @@ pub enum End {
 /// The next action of the relay.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Pass on this number of bytes of [`Pipe::front`].
+    /// Pass on the first bytes of [`Pipe::front`], as many as this number.
     Piece(usize),
     /// Do nothing before this time.
     Wait(Instant),
-    /// Pass on this number of bytes when the receiver has read the previous piece, but no later than this time.
+    /// Pass on this number of bytes as soon as the receiver has read the previous piece, but no later than this time.
     WaitUntilRead(usize, Instant),
     /// Pass on the end of the stream.
     End(End),
-    /// Make this trouble.
+    /// Perform this action on the connection, as an option requires.
     Trouble(Kind),
     /// Do nothing until bytes arrive.
     Nothing,
@@ -55,27 +56,27 @@ struct Arrival {
 pub struct Pipe {
     trouble: Rc<Trouble>,
     random: StdRng,
-    /// Whether the trouble applies to this direction.
+    /// Whether the trouble options apply to this direction.
     is_troubled: bool,
     waiting: VecDeque<Arrival>,
     size: usize,
-    /// The number of arrivals that are no longer held back.
+    /// The number of waiting entries that are no longer held back.
     released: usize,
     held_until: Option<Instant>,
     /// The size of the next piece and the time when it is due.
     planned: Option<(usize, Instant)>,
-    /// The time when the last piece was passed on and the size of that piece.
+    /// The time when the last piece was passed on, and its size.
     last: Option<(Instant, usize)>,
     /// The number of bytes that have been passed on.
     pub passed: u64,
-    /// The action on the connection and the number of bytes after which it happens.
+    /// The action to perform on the connection, and the number of bytes after which to perform it.
     end: Option<(Kind, u64)>,
     ended: Option<End>,
     is_over: bool,
 }
 
 impl Pipe {
-    /// Creates a pipe for one direction of the connection with this number.
+    /// Creates a pipe for one direction of a connection.
     pub fn new(trouble: &Rc<Trouble>, connection: u32, way: Way) -> Self {
         let mut random = trouble.random(connection, way);
         let end = trouble.end().map(|(kind, after)| (kind, after.pick(&mut random)));
@@ -96,17 +97,17 @@ impl Pipe {
         }
     }
 
-    /// Sets whether the trouble applies from now on.
+    /// Sets whether the trouble options apply from now on.
     pub fn set_troubled(&mut self, is_troubled: bool) {
         self.is_troubled = is_troubled;
     }
 
-    /// Returns whether the relay continues to read.
+    /// Returns whether the relay should continue to read.
     pub fn accepts(&self) -> bool {
         !self.is_over && self.ended.is_none() && self.size < CAPACITY
     }
 
-    /// Returns whether nothing more will be passed on.
+    /// Returns true if nothing more will be passed on.
     pub fn is_over(&self) -> bool {
         self.is_over
     }
@@ -149,7 +150,7 @@ impl Pipe {
             return Next::Wait(until);
         }
         let (size, due) = *self.planned.get_or_insert_with(|| {
-            // A later piece is ready when the previous piece has been passed on, unless its bytes arrive even later.
+            // A piece is ready when the previous piece has been passed on and the bytes of this piece have arrived.
             let ready =
                 self.last.map_or(self.waiting[0].at, |(last, _)| last.max(self.waiting[0].at));
             plan(&self.trouble, &mut self.random, self.is_troubled, ready, self.last)
@@ -168,7 +169,7 @@ impl Pipe {
         }
     }
 
-    /// Returns the time until which all bytes are held back, or `None` if they are not held back.
+    /// If all bytes are held back, returns the time until which they are held back.
     fn holds(&mut self, now: Instant) -> Option<Instant> {
         let hold = self.trouble.hold.filter(|_| self.is_troubled && self.released == 0)?;
         let (first, random) = (self.waiting[0].at, &mut self.random);
@@ -186,13 +187,13 @@ impl Pipe {
         None
     }
 
-    /// Returns the bytes that are passed on next.
+    /// Returns the waiting bytes that arrived first.
     pub fn front(&mut self) -> &[u8] {
         self.waiting.front_mut().map_or(&[], |arrival| arrival.bytes.make_contiguous())
     }
 
-    /// Removes bytes from the front after they have been passed on. Returns how long the relay kept the bytes, if
-    /// trouble may delay them.
+    /// Removes bytes from the front after they have been passed on. Returns how long the relay held the bytes, if an
+    /// option may delay them.
     pub fn pass(&mut self, size: usize, now: Instant) -> Option<Duration> {
         let front = self.waiting.front_mut()?;
         front.bytes.drain(..size.min(front.bytes.len()));
@@ -209,8 +210,8 @@ impl Pipe {
     }
 }
 
-/// Returns the maximum size of the next piece and the time when it is due. The bytes of the piece are ready at the time
-/// `ready`.
+/// Returns the maximum size of the next piece and the time when it is due. `ready` is the time at which the piece is
+/// ready.
 fn plan(
     trouble: &Trouble,
     random: &mut StdRng,
@@ -255,8 +256,8 @@ mod tests {
         pipe
     }
 
-    /// Passes on everything as soon as possible to a receiver that reads at once. Returns the pieces and their times
-    /// in milliseconds.
+    /// Passes on everything as soon as possible, as if the receiver immediately read every piece. Returns the pieces
+    /// and their times in milliseconds.
     fn pieces(pipe: &mut Pipe, begin: Instant) -> Vec<(String, u128)> {
         let (mut pieces, mut now) = (Vec::new(), begin);
         loop {
@@ -300,7 +301,7 @@ mod tests {
             pipe.arrive(b"abcde", begin);
             pipe.arrive(b"fg", begin + 3 * MS);
             pipe.end(End::Closed);
-            // After the end of the stream, `--hold` has no effect, so the stream stays open in these cases.
+            // After the end of the stream, `--hold` has no effect, so these cases keep the stream open.
             if line.contains("--hold") {
                 pipe.ended = None;
             }

@@ -1,5 +1,5 @@
-//! The relay listens in place of a server and passes on all bytes between the clients and the server. One thread does
-//! all the work, so the order of the events is certain.
+//! The relay listens in place of a server and passes bytes between the clients and the server. One thread does all the
+//! work, so the order of the events is well defined.
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -18,7 +18,7 @@ use crate::trace::trouble::Trouble;
 /// The maximum number of simultaneous connections.
 pub const MAX_CONNECTIONS: usize = 100;
 
-/// If the system cannot provide a socket, the relay accepts no clients for this long.
+/// How long the relay waits before it accepts clients again if the system cannot provide a socket.
 const NO_SOCKETS: Duration = Duration::from_secs(1);
 
 /// A relay in front of a server.
@@ -30,13 +30,13 @@ pub struct Relay {
     connections: Vec<Connection>,
     /// The number of connections that have been accepted so far.
     count: u32,
-    /// The time before which no clients are accepted.
+    /// The time until which no clients are accepted.
     pause: Option<Instant>,
     begin: Instant,
 }
 
 impl Relay {
-    /// Listens at an address for the clients of a lab. The lab's server listens at another address.
+    /// Listens on an address for the clients of a lab. The lab's server listens on a different address.
     ///
     /// # Errors
     /// Returns an error if the address is in use or does not belong to this computer.
@@ -60,7 +60,7 @@ impl Relay {
         })
     }
 
-    /// Returns the address at which the relay listens.
+    /// Returns the address on which the relay listens.
     ///
     /// # Errors
     /// Returns an error if the system cannot provide the address.
@@ -78,8 +78,8 @@ impl Relay {
         self.connections.is_empty()
     }
 
-    /// Performs all actions that are possible now and then waits until there is more to do, one of the `others` is
-    /// readable, or the time `until` is reached. `report` receives the events.
+    /// Does all work that can be done now. Then waits until there is more to do, one of the `others` is readable, or
+    /// the time `until` is reached. `report` receives the events.
     ///
     /// # Errors
     /// Returns an error if the system cannot wait.
@@ -115,7 +115,7 @@ impl Relay {
         let until = self.pause.map_or(until, |pause| pause.min(until));
         let interests = self.connections.iter().flat_map(Connection::interests);
         watched.extend(interests.map(|(end, flags)| PollFd::new(end, flags)));
-        // The timeout is rounded up, because otherwise the last millisecond would be spent in a busy loop.
+        // The timeout is rounded up. Otherwise, the relay would spend the last millisecond in a busy loop.
         let left = until.saturating_duration_since(Instant::now()).as_micros().div_ceil(1000);
         let left = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
         match poll(&mut watched, left) {
@@ -133,7 +133,7 @@ impl Relay {
             let (client, from) = match self.listener.accept() {
                 Ok(accepted) => accepted,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                // A client disconnected before it was accepted.
+                // The call was interrupted, or a client disconnected before it was accepted.
                 Err(error)
                     if [ErrorKind::Interrupted, ErrorKind::ConnectionAborted]
                         .contains(&error.kind()) =>
@@ -159,9 +159,9 @@ impl Relay {
         }
     }
 
-    /// Connects a client to the server or resets the client's connection.
+    /// Connects a client to the server. If this is impossible, resets the client's connection.
     fn connect(&self, client: TcpStream) -> Result<Connection, String> {
-        // A copy of the socket keeps it open until the connection has been reset.
+        // A copy of the socket keeps the connection open until the relay can reset it.
         let copy = client.try_clone();
         let connected = if self.connections.len() < MAX_CONNECTIONS {
             Connection::new(self.count, self.lab, client, self.server, &self.trouble)

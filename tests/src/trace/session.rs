@@ -14,10 +14,10 @@ use crate::report::text::quoted_line;
 use crate::trace::event::{Event, What};
 use crate::trace::relay::MAX_CONNECTIONS;
 
-/// The maximum size of a file. Later events are not saved.
+/// The maximum size of a file. Events after that are not saved.
 const MOST: u64 = 64 * 1024 * 1024;
 
-/// The maximum length of a line. An event has at most 64 KiB of data, and each byte needs at most six characters.
+/// The maximum length of a line. An event has at most 64 KiB of data, and each byte takes up at most six characters.
 const LONGEST: u64 = 512 * 1024;
 
 /// The first line.
@@ -27,7 +27,7 @@ pub struct About {
     pub version: u32,
     /// The lab number.
     pub lab: u32,
-    /// The time when the session began, in microseconds since 1970.
+    /// The time at which the session began, in microseconds since the beginning of 1970.
     pub began: u64,
     /// The server's port.
     pub port: u16,
@@ -55,7 +55,7 @@ impl Writer {
         Ok(writer)
     }
 
-    /// Adds an event, unless the file is full. Returns a remark if this event filled the file.
+    /// Adds an event, unless the file is full. Returns a notice if this event filled the file.
     ///
     /// # Errors
     /// Returns an error if the file cannot be written.
@@ -109,7 +109,7 @@ impl Reader {
             );
         }
         if !labs::numbers().contains(&about.lab) {
-            bail!("{} is about lab {}, which does not exist", reader.name, about.lab);
+            bail!("{} is for lab {}, which does not exist", reader.name, about.lab);
         }
         reader.about = about;
         Ok(reader)
@@ -118,7 +118,7 @@ impl Reader {
     /// Reads the next event.
     ///
     /// # Errors
-    /// Returns an error if the line is not an event that can follow the previous events.
+    /// Returns an error if the next line is not an event or if the event cannot follow the previous events.
     pub fn next_event(&mut self) -> Result<Option<Event>> {
         let Some(event) = self.next_line::<Event>()? else { return Ok(None) };
         self.check(&event).map_err(|why| self.wrong(why))?;
@@ -135,7 +135,7 @@ impl Reader {
             if connection <= self.count {
                 return Err("this connection was opened before");
             }
-            // One connection above the limit may be open until the relay refuses it.
+            // One connection above the limit may be open briefly until the relay refuses it.
             if self.open.len() > MAX_CONNECTIONS {
                 return Err("there are too many connections");
             }
@@ -159,9 +159,9 @@ impl Reader {
             return Ok(None);
         }
         if !line.ends_with(b"\n") {
-            return Err(self.wrong("the line is too long or has no end"));
+            return Err(self.wrong("the line is too long or has no newline"));
         }
-        // The parser's message may quote parts of the file.
+        // The parser's message may quote parts of the file, which may be untrusted.
         let parsed = serde_json::from_slice(&line);
         let parsed = parsed.map_err(|error| self.wrong(quoted_line(&error.to_string())))?;
         Ok(Some(parsed))

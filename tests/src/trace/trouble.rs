@@ -1,4 +1,4 @@
-//! The kinds of trouble that a relay can make, with the options for them.
+//! The kinds of network trouble that a relay can simulate, and the options for them.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::trace::way::Way;
 
-/// The maximum time that an option accepts.
+/// The maximum time that the options accept.
 const LONGEST: Duration = Duration::from_hours(1);
 
-/// The kinds of trouble, as command-line options.
+/// The command-line options for the kinds of trouble.
 #[derive(clap::Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Trouble")]
 pub struct Trouble {
@@ -51,14 +51,14 @@ pub struct Trouble {
     pub seed: Option<u64>,
 }
 
-/// A range of values, including both limits.
+/// A range of values that includes both limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Between<T> {
     least: T,
     most: T,
 }
 
-/// A condition that limits the trouble to one direction or one client.
+/// Limits the trouble to one direction or one client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Only {
     /// In one direction.
@@ -67,11 +67,11 @@ pub enum Only {
     Client(String),
 }
 
-/// An action of the relay after a number of bytes.
+/// An action that the relay performs after it has passed on a certain number of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// The relay passes on nothing more in one direction.
+    /// The relay stops passing on bytes in one direction.
     Stop,
     /// The relay ends the stream in one direction.
     HalfClose,
@@ -82,7 +82,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Describes the action of the relay.
+    /// Returns the words that describe this action.
     pub fn words(self) -> &'static str {
         match self {
             Self::Stop => "stops forever",
@@ -94,7 +94,7 @@ impl Kind {
 }
 
 impl Trouble {
-    /// Returns whether any trouble is requested.
+    /// Returns whether any trouble was requested.
     pub fn is_any(&self) -> bool {
         self.is_split_or_late() || self.end().is_some()
     }
@@ -108,7 +108,7 @@ impl Trouble {
         self.hold.is_some() || self.delay.is_some() || self.rate.is_some()
     }
 
-    /// Returns true if any size or any time is random.
+    /// Returns true if any size or time is random.
     pub fn is_random(&self) -> bool {
         let sizes = [self.split, self.end().map(|(_, after)| after)];
         let times = [self.hold, self.delay];
@@ -116,7 +116,7 @@ impl Trouble {
             || times.iter().flatten().any(|time| time.least < time.most)
     }
 
-    /// Returns the action on a connection and the number of bytes after which it happens.
+    /// Returns the action to perform on each connection, if any, and the number of bytes after which to perform it.
     pub fn end(&self) -> Option<(Kind, Between<u64>)> {
         let ends = [
             (Kind::Stop, self.stop_after),
@@ -143,7 +143,7 @@ impl Trouble {
             && (clients.is_empty() || clients.into_iter().any(|client| is_client(client)))
     }
 
-    /// Returns a random number generator for one direction of a connection. The generator does not depend on the other
+    /// Returns a random number generator for one direction of a connection. Its values do not depend on the other
     /// connections.
     pub fn random(&self, connection: u32, way: Way) -> StdRng {
         let way = u64::from(way == Way::ToClient);

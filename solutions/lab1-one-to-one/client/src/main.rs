@@ -31,7 +31,7 @@ fn main() -> Result<()> {
     let stream = Arc::new(options.endpoint.connect_with(connect)?);
     drop(waiting);
 
-    // The client waits for a key and for the network at the same time, so it needs two threads.
+    // The client waits for the keyboard and for the network at the same time, so it needs two threads.
     let writer = Arc::clone(&stream);
     thread::Builder::new().spawn(move || {
         // If sending fails, the connection is lost, and the other thread reports that.

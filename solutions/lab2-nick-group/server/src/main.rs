@@ -76,8 +76,8 @@ fn main() -> Result<()> {
 /// Stage 1: open the listening socket and announce it.
 ///
 /// Returns a listener on `endpoint`; [`Endpoint::listen`] does what you wrote in lab 1. A server that can listen prints
-/// `SERVER WORKING` ([`print_line`]), in green if colors are visible ([`green`]). A server that cannot listen must not
-/// print this line; the function returns the error to `main`.
+/// `SERVER WORKING` ([`print_line`]), in green if the output can show colors ([`green`]). A server that cannot listen
+/// must not print this line; the function returns the error to `main`.
 fn open_listener(endpoint: &Endpoint<55555>) -> Result<TcpListener> {
     let listener = endpoint.listen()?;
     print_line(&green("SERVER WORKING"));
@@ -145,7 +145,7 @@ fn ask_nickname(
 /// [`talk`] tells the room that the member has left.
 ///
 /// Stage 12 tests this function: a message may arrive in pieces, and several may arrive together. An original client's
-/// message ends where the bytes of one read end. A message that is too long is an error.
+/// message ends with the last byte that one `read` returns. A message that is too long is an error.
 fn receive_messages(id: u64, messages: &mut Messages, room: &Room<Event>) -> Result<()> {
     while let Some(message) = messages.receive()? {
         room.send(Event::Said(id, vec![message]))?;
@@ -158,7 +158,7 @@ fn receive_messages(id: u64, messages: &mut Messages, room: &Room<Event>) -> Res
 /// `events` come from all connections' threads. During the round, only this function uses `members`, and no other
 /// thread sends to a member. These rules apply to a round:
 ///
-/// - Events take effect one after another, in the given order.
+/// - Events are processed one after another, in the given order.
 /// - When the round ends, everything that was pushed for members has been sent, with one [`Outbox::flush`] for each
 ///   member.
 /// - The round never waits for a client. [`Outbox::push`] and [`Outbox::flush`] never wait; a write to a socket may
@@ -217,7 +217,7 @@ fn broadcast(members: &mut BTreeMap<u64, Member>, lines: String) {
 /// value. The refused newcomer gets `Nickname refused: `, a reason, and a newline; then its connection is closed. No
 /// member is notified.
 ///
-/// Stage 14 tests this function together with the client: a nickname is free again when its owner is gone.
+/// Stage 14 tests this function together with the client: a nickname is free again when its owner has left.
 ///
 /// Stage 15 tests this function: a refused nickname may contain characters that would control the server's terminal. If
 /// you print such a nickname, use [`log()`], which sanitizes these characters.

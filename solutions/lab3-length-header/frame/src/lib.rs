@@ -76,7 +76,7 @@ fn read_header(reader: &mut impl BufRead) -> io::Result<Option<usize>> {
     payload_length(&header).map(Some)
 }
 
-/// Stage 2: return the length that a header states.
+/// Stage 2: return the length that a header contains.
 ///
 /// `header` may be only the beginning of a header: it holds the bytes that have arrived, with a space for each byte
 /// that is still missing. A header without a number is an error.

@@ -148,14 +148,14 @@ fn run_room(members: &mut BTreeMap<u64, Outbox>, events: impl Iterator<Item = Ev
     }
 }
 
-/// Stage 3: pass payloads on to every member except their speaker.
+/// Stage 3: pass payloads on to every member except the speaker.
 ///
 /// `payloads` holds what one client has said, in order. Each payload is printed ([`log_all`]) and pushed to every other
 /// member as a separate frame, in the same order ([`Outbox::push`]). This function must not wait for any member. Each
 /// frame is created only once: all members share the same [`Bytes`].
 ///
 /// Stage 8 tests this function: a frame's header holds the number of bytes in that frame's payload. The payload may be
-/// empty or longer than it was on arrival, because U+FFFD has replaced invalid bytes.
+/// empty. It may also be longer than it was on arrival, because U+FFFD has replaced invalid bytes.
 ///
 /// Stage 11 tests this function together with the client: three people talk.
 ///

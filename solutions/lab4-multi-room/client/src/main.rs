@@ -188,8 +188,8 @@ fn type_requests(terminal: &mut Terminal, sender: &Sender) -> Result<()> {
 /// `/rooms` send nothing: they change or show [`Rooms`]. If the person is not in the room, a line on the screen says
 /// so, and nothing is sent.
 ///
-/// A [`Command::Help`] stands for a line that begins with `/` but is not a command: the help text is shown, and
-/// nothing is sent.
+/// A [`Command::Help`] means that the line begins with `/` but is not a command: the help text is shown, and nothing is
+/// sent.
 ///
 /// `/leave`, `/room`, and `/rooms` depend on the rooms, so they wait for the reply to a join, as text does.
 fn obey(command: Command, terminal: &Terminal, sender: &Sender) -> Result<()> {
@@ -207,7 +207,7 @@ fn obey(command: Command, terminal: &Terminal, sender: &Sender) -> Result<()> {
         Command::Switch(room) => {
             wait_for_join(terminal, rooms);
             if rooms.switch_to(&room) {
-                terminal.print(&format!("You talk in {room} now"));
+                terminal.print(&format!("You are now talking in {room}"));
             } else {
                 terminal.print("You are not in that room; /rooms shows yours");
             }

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use protocol::{Reply, Request};
 
-/// The maximum time for which a typed line waits for the reply to a join.
+/// The maximum time that a typed line waits for the reply to a join.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The maximum time for which a request waits for the reply to the previous request. Many servers understand only one
+/// The maximum time that a request waits for the reply to the previous request. Many servers understand only one
 /// request per read.
 const A_MOMENT: Duration = Duration::from_millis(100);
 
@@ -39,7 +39,7 @@ struct State {
     asked: VecDeque<(Request, Instant)>,
     /// The number of received errors that may be replies either to a join or to other requests.
     errors: usize,
-    /// If the latest join has failed: its room, and the time when the person was notified.
+    /// If the latest join has failed, the room and the time when the person was notified.
     lost: Option<(String, Instant)>,
     /// Whether the person is leaving. Leaving ends all waits.
     is_leaving: bool,
@@ -180,7 +180,7 @@ impl Rooms {
         if names.is_empty() { "none".to_owned() } else { names.join(", ") }
     }
 
-    /// Returns whether this room is the current one, to which text goes.
+    /// Returns whether this is the current room, where text is sent.
     pub fn is_current(&self, room_ref: &str) -> bool {
         self.state().joined.last().is_some_and(|current| current == room_ref)
     }

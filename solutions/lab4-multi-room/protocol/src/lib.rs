@@ -30,7 +30,7 @@ pub enum Problem {
 /// The contents of an error reply. For a table of the codes, see the page "The four wires".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Complaint {
-    /// [`Complaint::NOT_UNDERSTOOD`] or another of the codes below.
+    /// [`Complaint::NOT_UNDERSTOOD`] or one of the other codes below.
     pub code: u32,
     /// A line that explains the error to a person.
     pub description: String,

@@ -19,7 +19,7 @@ pub struct Lines<R> {
     limit: usize,
     /// Tells the reader that the next line begins a message.
     begin: fn(&mut R),
-    /// The bytes of the line that is being read. The vector is kept to save an allocation for each line.
+    /// The bytes of the line that is being read. The vector is kept to avoid an allocation for each line.
     bytes: Vec<u8>,
     put_back: Option<String>,
     /// Whether a line that did not begin a message has been reported. If so, lines are skipped until a line begins a
@@ -41,8 +41,8 @@ impl<R: BufRead> Lines<R> {
         Self { limit: MAX_LINE + ADDED, ..Self::new(reader, |_| {}) }
     }
 
-    /// Returns the next line, which may begin a request; unlike in [`Lines::next_line`], there is no limit on how long
-    /// the line takes to arrive.
+    /// Returns the next line, which may begin a request; unlike [`Lines::next_line`], this function sets no limit on
+    /// how long the line takes to arrive.
     pub(crate) fn first_line(&mut self) -> Result<Option<String>, Problem> {
         if self.put_back.is_none() {
             (self.begin)(&mut self.reader);
@@ -74,7 +74,7 @@ impl<R: BufRead> Lines<R> {
         // If each buffer kept the size of its longest line, the buffers of ten thousand clients could use a lot of
         // memory.
         self.bytes.shrink_to(4096);
-        // This limit is enough for the longest line and its end.
+        // This limit leaves space for the longest line and the characters that end it.
         let limit = self.limit as u64 + 2;
         self.reader.by_ref().take(limit).read_until(b'\n', &mut self.bytes)?;
         if self.bytes.pop_if(|last| *last == b'\n').is_none() {
@@ -101,7 +101,7 @@ impl<R: BufRead> Lines<R> {
 
     /// Stage 2: return the value of the field `name` in the next line.
     ///
-    /// The function `value` finds the value in a line. If the stream ends before the line, the stream ends within a
+    /// The function `value` finds the value in a line. If the stream ends before that line, it has ended within a
     /// message (`cut_off`).
     ///
     /// Stage 7 returns to this function: if the next line is not this field, the field is missing, and the complaint
@@ -137,7 +137,7 @@ impl<R: BufRead> Lines<R> {
     /// message. In the text, `\n` separates the lines.
     ///
     /// Stage 7 returns to this function: a text of more than `limit` bytes is [`Problem::TooLong`], no matter how short
-    /// its lines are, and whether or not it has ended.
+    /// its lines are and even if it has not ended.
     ///
     /// # Errors
     /// See [`Lines::field`]; also [`Problem::TooLong`].

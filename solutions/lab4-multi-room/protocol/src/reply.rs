@@ -104,7 +104,7 @@ fn address(ip: &str, port: &str) -> SocketAddr {
 /// Writes a [`Reply::Chat`], without copying its parts. A server writes far more chat messages than other replies.
 ///
 /// # Errors
-/// Returns the errors of `out`.
+/// Returns an error if writing to `out` fails.
 pub fn write_chat(
     out: &mut impl fmt::Write,
     room_ref: impl fmt::Display,

@@ -11,7 +11,7 @@ use crate::{Complaint, Lines, Problem};
 pub enum Request {
     /// The whole line of a greeting, which the reply repeats.
     Helo(String),
-    /// The service must end.
+    /// The server must exit.
     Kill,
     /// The client wants to join a room.
     Join {

@@ -94,7 +94,7 @@ fn references_are_text() {
     assert_eq!(read_reply(&mut Lines::from_server(text.as_bytes())).unwrap(), Some(left));
 }
 
-/// A stream that counts how often it is notified that a request may begin.
+/// A stream that counts how many times it is notified that a request may begin.
 struct Counting<'a>(&'a [u8], Rc<Cell<usize>>);
 
 impl Read for Counting<'_> {

@@ -17,10 +17,10 @@ pub struct Hall {
     clients: BTreeMap<i64, Client>,
     rooms: BTreeMap<i64, Room>,
     room_refs: BTreeMap<String, i64>,
-    /// References are counted from 1 and are never reused.
+    /// References start at 1 and are never reused.
     last_room_ref: i64,
-    /// One room's reference, and its messages that are not in the members' outboxes yet. Pushing many messages together
-    /// costs little more than pushing one.
+    /// A room's reference, and the messages that have not been pushed into its members' outboxes yet. Pushing many
+    /// messages together costs little more than pushing one.
     said: (i64, String),
 }
 
@@ -64,7 +64,7 @@ impl Hall {
         }
     }
 
-    /// Sends one client an error reply with one of the codes of [`Complaint`].
+    /// Sends one client an error reply with one of the codes in [`Complaint`].
     pub fn complain(&mut self, id: i64, code: u32, description: impl Into<String>) {
         self.tell(id, &Reply::Error(Complaint::new(code, description)));
     }
@@ -100,7 +100,7 @@ impl Hall {
     /// A client may be in at most [`MAX_ROOMS`] rooms. If a client that is in this many rooms tries to join one more,
     /// the reply is [`Complaint::NOT_ALLOWED`], and nothing changes.
     ///
-    /// Stage 5 tests this function: no reference is used twice. A client keeps the name of its first join. A client
+    /// Stage 5 tests this function: no reference is used twice. A client keeps the name from its first join. A client
     /// that is already in the room gets the same reply again, and nothing is announced.
     ///
     /// Stage 7 tests this function: a client can join as many rooms as the limit allows, but no more.
@@ -163,7 +163,7 @@ impl Hall {
 
     /// Stage 6: let a client leave all its rooms and the hall.
     ///
-    /// For each of its rooms, in the order in which it joined them, all members, including alice if she is still
+    /// For each of alice's rooms, in the order in which she joined them, all members, including alice if she is still
     /// connected, get the message `alice has left this chatroom.` Then she is removed from the hall. When her outbox is
     /// dropped, it sends the bytes that it still holds and then closes the connection.
     ///
@@ -192,7 +192,7 @@ impl Hall {
     /// The name in the message is always the name that the hall has stored for the client, never a name from a request.
     /// The current members get the messages in the order in which they were sent. This function does not send: it adds
     /// the message to `said` ([`write_chat`]). `said` holds the messages of only one room, so if it holds another
-    /// room's messages, push these messages first ([`Hall::push_said`]).
+    /// room's messages, push those messages first ([`Hall::push_said`]).
     ///
     /// Stage 8 tests this function: when one member does not read, the other members still get everything.
     fn say(&mut self, id: i64, room_ref: i64, message: &str) {
@@ -217,8 +217,8 @@ impl Hall {
     /// The client still gets everything that was said before ([`Hall::push_said`]), but nothing that is said later.
     /// Afterwards, the room's set of members and the client's list of rooms agree with each other.
     ///
-    /// Stage 5 tests this function: the hall forgets both a room without members and the name of this room. A later
-    /// join with this name creates a new room.
+    /// Stage 5 tests this function: when a room has no members left, the hall forgets both the room and its name. A
+    /// later join with this name creates a new room.
     fn take_out(&mut self, id: i64, room_ref: i64) {
         self.push_said();
         if let Some(client) = self.clients.get_mut(&id) {

@@ -30,8 +30,8 @@ const (
 
 var errTooLong = errors.New("a message may have at most 65536 bytes")
 
-// messages calls use for each message, until it returns false or the stream ends. If a peer has not sent a newline,
-// silence ends its messages.
+// messages calls the function use for each message until use returns false or the stream ends. If a peer has never sent
+// a newline, a message ends when no bytes arrive for a moment.
 func messages(connection net.Conn, use func(string) bool) error {
 	var begun []byte
 	piece := make([]byte, 32<<10)
@@ -89,7 +89,7 @@ func shown(text string) string {
 	}, text)
 }
 
-// drain closes a connection in such a way that the last words arrive before a reset.
+// drain closes a connection, but first lets the peer receive the last words, which a reset could destroy.
 func drain(connection net.Conn) {
 	connection.(*net.TCPConn).CloseWrite()
 	connection.SetReadDeadline(time.Now().Add(patience))
@@ -214,8 +214,8 @@ func serve(port string, seats int) error {
 	}
 }
 
-// lines calls use for each line that is typed. It returns a function that shows a message and one that restores the
-// terminal.
+// lines calls the function use for each typed line. It returns a function that shows a message and another that
+// restores the terminal.
 func lines(use func(string)) (show func(string), restore func()) {
 	keyboard := int(os.Stdin.Fd())
 	before, err := term.MakeRaw(keyboard)

@@ -19,7 +19,7 @@ class Screen:
         mode[3] &= ~(termios.ECHO | termios.ECHONL | termios.ICANON | termios.ISIG)
         termios.tcsetattr(0, termios.TCSANOW, mode)
         self.keys, self.typed, self.prompt = b"", "", ""
-        # Like many programs, this one asks the terminal for the position of its last cell.
+        # Like many programs, this one moves the cursor to the last cell and asks the terminal where the cursor is.
         self.write("\x1b[?1049h\x1b[2J\x1b[999;999H\x1b[6n")
         self.rows = int(self.reply(b"\x1b[", b"R").split(b";")[0])
         self.write("\x1b[c")

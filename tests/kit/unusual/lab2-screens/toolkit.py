@@ -22,7 +22,7 @@ class Screen:
             return None
 
     def close(self):
-        # Closing waits until another thread has shown everything.
+        # close() waits until another thread has shown everything.
         sys.stdout.close()
         sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
 

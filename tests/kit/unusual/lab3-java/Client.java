@@ -37,7 +37,7 @@ public final class Client {
         out.flush();
     }
 
-    /** Returns the next line that is typed; null when the user leaves. */
+    /** Returns the next typed line, or null if the user leaves. */
     private static String line() throws IOException {
         while (true) {
             int key = keys.read();
@@ -90,7 +90,7 @@ public final class Client {
         } catch (Frames.BadHeader bad) {
             why = "the server sent " + bad.getMessage();
         } catch (IOException gone) {
-            // The server has ended.
+            // The connection has ended.
         }
         synchronized (Client.class) {
             if (!isLeaving) {

@@ -12,7 +12,7 @@ final class Frames {
     static final int LIMIT = 64 * 1024;
     private static final Pattern LENGTH = Pattern.compile(" *0*([0-9]{1,5}) *");
 
-    /** What has been received is not a frame. */
+    /** The received bytes are not a frame. */
     static final class BadHeader extends IOException {
         BadHeader(String header) {
             super("a bad header: " + harmless(header));
@@ -30,7 +30,7 @@ final class Frames {
         return all;
     }
 
-    /** Returns the next payload. A header is refused as soon as it can no longer become right. */
+    /** Returns the next payload. A header is rejected as soon as it can no longer be valid. */
     static String read(InputStream from) throws IOException {
         StringBuilder header = new StringBuilder();
         while (header.length() < HEADER) {

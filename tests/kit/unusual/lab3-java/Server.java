@@ -1,4 +1,4 @@
-// Unusual: Java. Each client has a thread for reading and another one for writing.
+// Unusual: Java. Each client has a reading thread and a writing thread.
 
 import java.io.BufferedInputStream;
 import java.io.IOException;
@@ -89,7 +89,7 @@ public final class Server {
             }
         }
 
-        /** Reads the bytes that still arrive; otherwise, a reset could destroy the last words. */
+        /** Reads the bytes that are still arriving; otherwise, a reset could destroy the last words. */
         private void drain() {
             long end = System.nanoTime() + 1_000_000_000L;
             byte[] bytes = new byte[65536];

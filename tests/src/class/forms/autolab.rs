@@ -1,4 +1,4 @@
-//! The last line of the output, which Autolab reads. See <https://docs.autolabproject.com/lab/>.
+//! The line that Autolab reads, which is the last line of the output. See <https://docs.autolabproject.com/lab/>.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,8 @@ use serde_json::json;
 use crate::class::record::{Lab, Record, Submission};
 use crate::labs;
 
-/// Returns the line, which lists each lab as an Autolab "problem". A lab with a grader error has the score `null`, for
-/// which Autolab records no score. If the line were missing, Autolab would give 0 points.
+/// Returns the line, which lists each lab as an Autolab "problem". A lab with a grader error gets the score `null`, so
+/// Autolab records no score for it. If the line were missing, Autolab would give 0 points.
 ///
 /// # Errors
 /// This function never returns an error.

@@ -9,7 +9,7 @@ use crate::class::forms::rows::{Row, seen, summary, word};
 use crate::class::record::{Record, Submission, Verdict};
 
 /// Returns the report. Returns the report. The status of a stage with a grader error is `other`. If a submission could
-/// not be graded completely, its report has one more test with the status `other`.
+/// not be graded completely, its report has an additional test, whose status is `other`.
 ///
 /// # Errors
 /// This function never returns an error.

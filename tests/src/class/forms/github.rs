@@ -19,7 +19,7 @@ const MOST: usize = 10;
 /// Returns the summary in Markdown.
 ///
 /// # Errors
-/// Returns an error if text cannot be formatted, which does not happen.
+/// Returns an error if text cannot be formatted, which never happens.
 pub fn markdown(record: &Record, submission: &Submission) -> Result<Option<String>> {
     let rows = seen(submission);
     let mut out = format!("### {}: {}\n\n", inert(&submission.name), inert(&summary(submission)));
@@ -122,12 +122,12 @@ impl Stopped {
         Self(rand::random())
     }
 
-    /// Returns the command after which GitHub treats no line as a command.
+    /// Returns the command that makes GitHub stop treating lines as commands.
     pub fn begin(&self) -> String {
         format!("::stop-commands::{:032x}", self.0)
     }
 
-    /// Returns the command after which GitHub treats lines as commands again.
+    /// Returns the command that makes GitHub treat lines as commands again.
     pub fn end(&self) -> String {
         format!("::{:032x}::", self.0)
     }

@@ -9,11 +9,11 @@ use crate::class::record::{Lab, Record, Submission, Verdict};
 use crate::journal::visible::visible;
 use crate::report::text::escape;
 
-/// Returns the report, with a suite for each lab. If a submission could not be graded completely, the report has one
-/// more suite, which contains an error.
+/// Returns the report, with a suite for each lab. If a submission could not be graded completely, the report has an
+/// additional suite, which contains an error.
 ///
 /// # Errors
-/// Returns an error if text cannot be formatted, which does not happen.
+/// Returns an error if text cannot be formatted, which never happens.
 pub fn report(_: &Record, submission: &Submission) -> Result<Option<String>> {
     let mut out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n".to_owned();
     for (id, lab) in submission.labs.iter().enumerate() {

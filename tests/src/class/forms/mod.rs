@@ -82,10 +82,10 @@ pub static ALL: [Form; 8] = [
     },
 ];
 
-/// Writes one submission's results to a file or several submissions' results to files in a folder. Returns the
-/// submissions that have no file, because they are not completely graded and the format cannot express this. Removes
-/// older files of such submissions, because they would be mistaken for results. `detail` determines how much of their
-/// reports students see.
+/// Writes the results of one submission to a file, or the results of several submissions to files in a folder. Returns
+/// the submissions that have no file, because they are not completely graded and the format cannot express this.
+/// Removes these submissions' old files, because they could be mistaken for current results. `detail` determines how
+/// much of each report students see.
 ///
 /// # Errors
 /// Returns an error if a file cannot be written.

@@ -42,7 +42,7 @@ impl FromArgMatches for Forms {
 }
 
 impl Forms {
-    /// Begins the grading. Keeps GitHub Actions from treating anything that is printed before [`Forms::write`] as a
+    /// Begins the grading. Until [`Forms::write`] is called, keeps GitHub Actions from treating any output as a
     /// command.
     pub fn begin(&self) -> Option<Stopped> {
         let stopped = self.0.iter().any(|(form, _)| form.option == "github").then(Stopped::draw)?;
@@ -50,7 +50,7 @@ impl Forms {
         Some(stopped)
     }
 
-    /// Writes the results in all requested formats. `detail` determines how much of their reports students see.
+    /// Writes the results in all requested formats. `detail` determines how much of each report students see.
     ///
     /// # Errors
     /// Returns an error if a file cannot be written.
@@ -65,7 +65,7 @@ impl Forms {
         }
         if let Some(stopped) = stopped {
             println!("{}", stopped.end());
-            // A class would have more errors than GitHub shows, so only a single submission gets annotations.
+            // A class may have more errors than GitHub shows, so annotations are printed only for a single submission.
             if let [submission] = &record.submissions[..] {
                 print!("{}", annotations(&detail.with_reports(submission)));
             }

@@ -14,8 +14,8 @@ const LONGEST: usize = 8 << 10;
 pub struct Row {
     /// The lab number.
     pub lab: u32,
-    /// The stage number, such as `2.05`. If the numbers are sorted as text, the stages are in order. The row for the
-    /// hidden stages of a lab has no number.
+    /// The stage number, such as `2.05`. Sorting the numbers as text puts the stages in order. The row for the hidden
+    /// stages of a lab has no number.
     pub number: String,
     /// The stage title. No two stages of a lab have the same title.
     pub title: String,
@@ -65,7 +65,7 @@ pub fn seen_of(lab: &Lab) -> Vec<Row> {
 }
 
 fn row(lab: &Lab, stage: &Stage) -> Row {
-    // A hidden stage's number would reveal that the stage has failed.
+    // The number of a hidden stage is left out, because it would reveal that the student did not pass that stage.
     let is_seen = |by: &u32| lab.stages.iter().any(|one| one.stage == *by && !one.hidden);
     let verdict = match (stage.verdict, stage.blocked_by.filter(is_seen)) {
         (Verdict::Blocked, Some(by)) => {
@@ -91,7 +91,7 @@ fn row(lab: &Lab, stage: &Stage) -> Row {
     }
 }
 
-/// Returns one row for several stages.
+/// Combines several stages into one row.
 fn together(lab: &Lab, rows: &[Row]) -> Option<Row> {
     let count = rows.len();
     let has = |verdict| rows.iter().any(|row| row.verdict == verdict);

@@ -7,11 +7,11 @@ use anyhow::Result;
 use crate::class::forms::rows::{seen, summary, word};
 use crate::class::record::{Record, Submission};
 
-/// Returns a comment for each stage and the grade. If the grader failed, the grade is missing, and VPL proposes none.
-/// Each comment is a single line without program output, so that only the last line can be a grade.
+/// Returns a comment for each stage, followed by the grade. If the grader failed, there is no grade, so VPL does not
+/// propose one. Each comment is a single line without program output, so that only the last line can be a grade.
 ///
 /// # Errors
-/// Returns an error if text cannot be formatted, which does not happen.
+/// Returns an error if text cannot be formatted, which never happens.
 pub fn lines(_: &Record, submission: &Submission) -> Result<Option<String>> {
     let mut out = String::new();
     for line in summary(submission).lines() {

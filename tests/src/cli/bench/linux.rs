@@ -1,4 +1,4 @@
-//! Builds the servers, measures them, and reports the results. Needs Linux, because the load uses epoll.
+//! Builds the servers, measures them, and reports the results. Needs Linux, because the load generator uses epoll.
 
 use std::fs::File;
 use std::io::Write;
@@ -26,11 +26,12 @@ use crate::system::program::Runnable;
 /// The number of open files that a process needs in addition to one per connection.
 const OTHER_FILES: u64 = 64;
 
-/// A higher limit of open files makes some programs slow, because they close all possible files.
+/// The highest limit on open files that is set. Some programs close every possible file descriptor, so a higher limit
+/// would make them slow.
 const MOST_FILES: u64 = 1 << 20;
 
-/// Runs the benchmark. Returns whether every server was measured to the end. A server that is not written yet does
-/// not count.
+/// Runs the benchmark. Returns true if every server was measured completely. Servers that are not written yet are
+/// ignored.
 ///
 /// # Errors
 /// Returns an error if there is nothing to measure, a server does not compile, or the machine allows too few open
@@ -49,14 +50,14 @@ pub fn run(kit: &Path, options: &Options) -> Result<bool> {
     };
     let people = plan.measurements.iter().map(|one| one.people()).max().unwrap_or(0);
     allow_connections(people)?;
-    // A file that cannot be written is reported before the measurement.
+    // The files are created first, so that a file that cannot be written is reported before the measurements.
     let create = |path: &Path| {
         File::create(path).with_context(|| format!("cannot write {}", path.display()))
     };
     let json = options.json.as_deref().map(create).transpose()?;
     let svg = options.svg.as_deref().map(create).transpose()?;
     ctrlc::set_handler(|| {
-        // From now on, no server is started, and those that run are ended.
+        // From now on, no server is started, and running servers are stopped.
         orphans::no_more();
         orphans::end_all();
         process::exit(130);
@@ -69,10 +70,10 @@ pub fn run(kit: &Path, options: &Options) -> Result<bool> {
     println!("{}", to_text(&results, columns()));
     if let Some(mut file) = json {
         let text = serde_json::to_string_pretty(&results.to_json())?;
-        writeln!(file, "{text}").context("cannot write the file of --json")?;
+        writeln!(file, "{text}").context("cannot write the --json file")?;
     }
     if let Some(mut file) = svg {
-        file.write_all(plot(&results).as_bytes()).context("cannot write the file of --svg")?;
+        file.write_all(plot(&results).as_bytes()).context("cannot write the --svg file")?;
     }
     Ok(results.faults.iter().all(|fault| fault.is_unwritten))
 }
@@ -86,7 +87,7 @@ pub fn relay(options: &RelayOptions) -> Result<()> {
     load::relay::run(port, load::relay::Options { message_len, echo })
 }
 
-/// Builds the servers, and returns them after the relay.
+/// Builds the servers. Returns the relay, followed by the servers.
 fn contenders(kit: &Path, options: &Options) -> Result<Vec<Contender>> {
     let mut all = vec![Contender::Relay];
     let authors = [(Author::Student, "yours"), (Author::Kit, "finished")];
@@ -112,7 +113,7 @@ fn contenders(kit: &Path, options: &Options) -> Result<Vec<Contender>> {
     for command in &options.server {
         let program = Runnable::Command(command.clone());
         let is_known = |one: &Contender| one.name() == command;
-        ensure!(!all.iter().any(is_known), "--server '{command}' occurs twice");
+        ensure!(!all.iter().any(is_known), "--server '{command}' is given twice");
         all.push(Contender::Server { name: command.clone(), program, is_students: false });
     }
     if all.len() == 1 {
@@ -123,7 +124,7 @@ fn contenders(kit: &Path, options: &Options) -> Result<Vec<Contender>> {
     Ok(all)
 }
 
-/// Raises the limit of open files of this process, and of the programs that it starts, as far as the system allows.
+/// Raises the limit on open files as far as the system allows, for this process and the programs that it starts.
 fn allow_connections(people: usize) -> Result<()> {
     let needed = people as u64 + OTHER_FILES;
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;

@@ -61,10 +61,10 @@ impl ValueEnum for Part {
     fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
         let (name, help) = match self {
             Self::Throughput => ("throughput", "Messages delivered per second"),
-            Self::Latency => ("latency", "The time from the sender to each receiver"),
+            Self::Latency => ("latency", "How long a message takes to reach each receiver"),
             Self::Idle => ("idle", "The memory and the threads for each idle connection"),
             Self::Connect => ("connect", "The time until many people have joined"),
-            Self::Deaf => ("deaf", "Messages delivered per second beside people who do not read"),
+            Self::Deaf => ("deaf", "Messages delivered per second while some people do not read"),
         };
         Some(clap::builder::PossibleValue::new(name).help(help))
     }

@@ -11,7 +11,7 @@ use crate::cli::bench::options::{Options, RelayOptions};
 /// # Errors
 /// Always returns an error.
 pub fn run(_: &Path, _: &Options) -> Result<bool> {
-    bail!("cargo lab bench needs Linux, because the load and the relay use epoll")
+    bail!("cargo lab bench needs Linux, because the load generator and the relay use epoll")
 }
 
 /// Reports that the relay needs Linux.

@@ -1,4 +1,5 @@
-//! `cargo lab demo`: plays a finished chat with the screens side by side, then shows the last messages on the wire.
+//! `cargo lab demo`: runs a lab's finished programs in a scripted chat and shows the screens side by side and then the
+//! last messages on the wire.
 
 use std::num::NonZero;
 use std::path::Path;
@@ -20,11 +21,11 @@ use crate::journal::{EventKind, Journal};
 use crate::report::ladder::{Ladder, Marks, Size, most_lanes};
 use crate::report::screens;
 
-/// The time between two keys that a person types.
+/// The time between two keystrokes.
 const KEY: Duration = Duration::from_millis(45);
 /// The time that a person spends thinking before typing a line.
 const THINK: Duration = Duration::from_millis(700);
-/// The time between two pictures of the screens.
+/// The time between two redraws of the screens.
 const FRAME: Duration = Duration::from_millis(40);
 
 /// Returns the chat that demonstrates a lab.
@@ -71,10 +72,10 @@ pub fn play(lab: u32) -> Play {
     Play { people: 3, lines }
 }
 
-/// Plays a lab's chat with the finished programs or, if the kit has none, with the student's programs.
+/// Runs a lab's scripted chat with the finished programs or, if the kit has none, with the student's programs.
 ///
 /// # Errors
-/// Returns an error if the programs are missing or do not behave as the play requires.
+/// Returns an error if the programs are missing or do not behave as the script requires.
 pub fn run(kit: &Path, lab: u32) -> Result<()> {
     let author = if Author::Kit.exists(kit) { Author::Kit } else { Author::Student };
     let grader = Grader::new(kit, &[lab], Some(1));
@@ -82,7 +83,7 @@ pub fn run(kit: &Path, lab: u32) -> Result<()> {
     let harness = play::harness(&grader, author, lab)?;
     let journal = harness.journal().clone();
 
-    // If the output is a terminal, the screens are shown during the play. Otherwise, only the final screens are
+    // If the output is a terminal, the screens are shown during the chat. Otherwise, only the final screens are
     // printed.
     let is_shown = Term::stdout().is_term();
     let width = if is_shown { Term::stdout().size().1.into() } else { 80 };
@@ -110,7 +111,7 @@ pub fn run(kit: &Path, lab: u32) -> Result<()> {
         if author == Author::Student {
             bail!("this kit has no finished programs, and yours are not ready yet:\n{failure}");
         }
-        bail!("the play stopped: {failure}");
+        bail!("the chat failed: {failure}");
     }
     let mut events = journal::merged(&journal.events());
     events.retain(|event| matches!(event.what, EventKind::Sent(..) | EventKind::Got(..)));
@@ -122,7 +123,7 @@ pub fn run(kit: &Path, lab: u32) -> Result<()> {
     Ok(())
 }
 
-/// Redraws the screens in place until the play has ended.
+/// Redraws the screens in place until the chat has ended.
 fn paint(journal: &Journal, width: usize, ended: &AtomicBool) {
     let terminal = Term::stdout();
     let mut height = 0;

@@ -1,6 +1,7 @@
 //! `cargo lab figures`: creates the book's pictures and transcripts from real runs, so that they stay up to date.
 //!
-//! The failure reports in the book are snapshots of the mutants' reports; see `tests/kit/mutants.rs`.
+//! The failure reports in the book are snapshots of reports on deliberately faulty programs; see
+//! `tests/kit/mutants.rs`.
 
 pub mod demo;
 mod play;
@@ -102,10 +103,10 @@ pub fn run(kit: &Path, check: bool, commands: clap::Command, not_exported: &[&st
 fn figures(kit: &Path) -> Result<BTreeMap<String, String>> {
     let grader = Grader::new(kit, &labs::numbers(), Some(1));
     progress::build(&grader, Author::Kit)?;
-    let progress = Progress::start("playing")?;
+    let progress = Progress::start("running the chats")?;
     let mut figures = BTreeMap::new();
     for lab in labs::numbers() {
-        progress.step(format!("playing the chat of lab {lab}"));
+        progress.step(format!("running the chat of lab {lab}"));
         figures.insert(
             format!("screens-{lab}.svg"),
             picture(&perform(&grader, lab, &demo::play(lab))?),
@@ -113,12 +114,12 @@ fn figures(kit: &Path) -> Result<BTreeMap<String, String>> {
         let events = in_one_order(&perform(&grader, lab, &scene(lab))?);
         let mut ladder =
             Ladder::new(lab, &events, &[], &Marks::default(), Size { lanes: 3, rows: 36 });
-        // The ladder shows no times, because they differ in every run.
+        // The diagram shows no times, because they are different in every run.
         ladder.rows.iter_mut().for_each(|row| row.at = None);
         figures.insert(format!("wire-{lab}.svg"), svg::ladder(&ladder));
     }
     figures.insert("programs.md".into(), transcripts::programs(&grader)?);
-    progress.step("playing a student's first session");
+    progress.step("running a student's first session");
     figures.extend(transcripts::first_session(kit)?);
     for text in figures.values_mut() {
         *text = format!("{}\n", text.trim_end());
@@ -126,7 +127,7 @@ fn figures(kit: &Path) -> Result<BTreeMap<String, String>> {
     Ok(figures)
 }
 
-/// Performs a play line by line. Each line is typed only after the previous line's events have stopped.
+/// Runs a scripted chat line by line. A line is typed only when the previous line causes no more events.
 fn perform(grader: &Grader, lab: u32, play: &Play) -> Result<Vec<Event>> {
     let harness = play::harness(grader, Author::Kit, lab)?;
     let journal = harness.journal().clone();
@@ -136,7 +137,7 @@ fn perform(grader: &Grader, lab: u32, play: &Play) -> Result<Vec<Event>> {
             journal.settle();
         }
     })
-    .map_err(|failure| anyhow!("the play of lab {lab} stopped: {failure}"))?;
+    .map_err(|failure| anyhow!("the chat of lab {lab} failed: {failure}"))?;
     let default = ["9999", "55555", "9095", "8080"][lab as usize - 1];
     Ok(with_usual_ports(&journal.events(), default))
 }

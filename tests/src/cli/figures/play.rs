@@ -1,4 +1,4 @@
-//! A play: a chat with a server and a few people, who take turns typing lines.
+//! A play: a scripted chat with a server and a few people, who take turns typing lines.
 
 use std::num::NonZero;
 
@@ -14,7 +14,7 @@ use crate::journal::terminal::Terminal;
 pub const ALICE: usize = 0;
 pub const BOB: usize = 1;
 pub const CAROL: usize = 2;
-/// The number of the server's screen. It differs from each person's number.
+/// The number of the server's screen. It differs from every person's number.
 pub const SERVER: usize = 3;
 
 const PEOPLE: [&str; 3] = ["alice", "bob", "carol"];
@@ -26,7 +26,7 @@ pub struct Play {
     pub lines: Vec<Line>,
 }
 
-/// A line that one person types, with the text that must appear on a screen before the play continues.
+/// A line that one person types, with the text that must appear on a screen before the next line is typed.
 pub struct Line {
     who: usize,
     types: &'static str,
@@ -39,11 +39,11 @@ pub const fn line(who: usize, types: &'static str, then: usize, sees: &'static s
     Line { who, types, then, sees }
 }
 
-/// The moments when a play can pause.
+/// The moments at which the chat can pause.
 pub enum Moment {
     /// Before a line is typed and at the end.
     Line,
-    /// After a key.
+    /// After a key is pressed.
     Key,
 }
 
@@ -57,10 +57,10 @@ pub fn harness(grader: &Grader, author: Author, lab: u32) -> Result<Harness> {
     Ok(Harness::new(server, client, 1))
 }
 
-/// Performs a play with each person at a terminal that is `columns` columns wide.
+/// Runs a scripted chat with each person at a terminal that is `columns` columns wide.
 ///
 /// # Errors
-/// Returns an error if a screen does not show what the play expects.
+/// Returns an error if a screen does not show the expected text.
 pub fn perform(
     harness: &Harness,
     lab: u32,
@@ -92,7 +92,7 @@ pub fn perform(
         }
     }
     pause(Moment::Line);
-    // The people leave only after this event.
+    // The clients are stopped only after this event.
     harness.journal().note("", EventKind::End);
     Ok(())
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use crate::journal;
 use crate::journal::{Event, EventKind, Wire};
 
-/// Returns a play's events up to its end. Replaces the server's port in this run with the lab's usual port, and the
-/// clients' ports with fixed ports.
+/// Returns the events up to the end of a scripted chat. Replaces the server's port in this run with the lab's usual
+/// port, and the clients' ports with fixed ports.
 pub fn with_usual_ports(events: &[Event], default: &str) -> Vec<Event> {
     let mut events = journal::merged(events);
     let mut usual: BTreeMap<String, String> = BTreeMap::new();
@@ -50,7 +50,7 @@ fn replaced(text: &str, numbers: &BTreeMap<String, String>) -> String {
 /// events on two connections would be in the order in which the system wakes the threads that read the connections.
 pub fn in_one_order(events: &[Event]) -> Vec<Event> {
     let mut ordered: Vec<Event> = Vec::new();
-    // A line is typed only after the previous line's events have stopped, so the events of each line are sorted
+    // A line is typed only when the previous line causes no more events, so the events of each line are sorted
     // separately.
     let is_typed = |event: &Event| matches!(event.what, EventKind::Typed(_));
     for quiet_to_quiet in events.chunk_by(|_, next| !is_typed(next)) {

@@ -1,4 +1,4 @@
-//! Tests with handwritten records. For each rule, some records break the rule, and others only seem to break it.
+//! Tests with handwritten records. For each rule, some records break it, and others only seem to break it.
 
 mod story;
 
@@ -77,7 +77,7 @@ fn a_reset_may_destroy_a_message_but_not_for_some() {
     story.all_get(&[BOB, CID], "ann left!\n");
     story.ends(Some((Lost, CID)));
 
-    // If the sender leaves politely, no message may be lost.
+    // If the sender leaves properly, no message may be lost.
     let mut story = Story::group();
     story.says(ANN, "hi");
     story.leaves(ANN, Way::Politely);
@@ -124,7 +124,7 @@ fn somebody_whom_nobody_reaches_is_deaf() {
         story.says(BOB, "call-2");
         story.of(ANN, "bob", "call-2");
         story.ends(Some((Lost, BOB)));
-        // If a person is alone, there is no one to call them.
+        // If a person is alone, there is no one to send a probe.
         let mut story = Story::new(lab);
         story.asks(ANN);
         if lab == 1 {
@@ -167,7 +167,7 @@ fn only_members_get_what_is_said() {
     story.hears(ANN, 1, "ann", "secret");
     story.ends(Some((Stranger, ANN)));
 
-    // Cid joined after the second message had arrived somewhere, so the first message was complete before the join.
+    // Cid joined after the second message had reached someone, so the first message was complete before Cid joined.
     for (text, expected) in [("one", Some((Stranger, CID))), ("two", None)] {
         let mut story = Story::rooms();
         for text in ["one", "two"] {
@@ -293,7 +293,7 @@ fn a_room_ends_with_the_leavers_own_announcement() {
         }
         story.ends(is_late.then_some((AfterLeaving, BOB)));
     }
-    // The server replies with an error to a text that is sent too late.
+    // The server replies with an error to a text that was sent after leaving.
     let mut story = Story::rooms();
     story.add(BOB, What::Exits(0));
     story.sends(BOB, 0, ItemKind::Left, false);
@@ -304,7 +304,7 @@ fn a_room_ends_with_the_leavers_own_announcement() {
     }
     story.gets(BOB, "ERROR_CODE: 3\nERROR_DESCRIPTION: no\n");
     story.ends(None);
-    // The announcement must also reach the member who leaves.
+    // The member who leaves must also get the announcement.
     let mut story = Story::rooms();
     story.add(BOB, What::Exits(0));
     story.sends(BOB, 0, ItemKind::Left, false);
@@ -353,7 +353,7 @@ fn joining_and_leaving_are_acknowledged() {
     story.gets(ANN, "ann joined!\n");
     story.ends(Some((Unanswered, ANN)));
 
-    // The server replies to a second join, but does not announce it.
+    // The server replies to a repeated request to join, but does not announce it.
     for is_answered in [true, false] {
         let mut story = Story::rooms();
         story.add(BOB, What::Asks(0, Vec::new()));

@@ -1,4 +1,4 @@
-//! A record that a test writes step by step.
+//! A record that a test builds step by step.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ pub const ANN: usize = 0;
 pub const BOB: usize = 1;
 pub const CID: usize = 2;
 
-/// A record that a test writes step by step.
+/// A record that a test builds step by step.
 pub struct Story(pub Record);
 
 impl Story {
@@ -24,7 +24,7 @@ impl Story {
         self.0.add(at, who, what);
     }
 
-    /// The person connects and, if the wire format has such a request, asks to join room 0.
+    /// The person connects and, if the wire format has a join request, asks to join room 0.
     pub fn asks(&mut self, who: usize) {
         self.add(who, What::Connects);
         match self.0.lab {
@@ -90,7 +90,7 @@ impl Story {
         story
     }
 
-    /// Returns a record in wire format 1 or 3 in which all people have joined and received a call.
+    /// Returns a record in wire format 1 or 3 in which all people have joined and received a probe.
     pub fn called(lab: u32) -> Self {
         let mut story = Self::new(lab);
         for who in [ANN, BOB, CID] {
@@ -141,7 +141,8 @@ impl Story {
         story
     }
 
-    /// Ends the record with a calm and checks that the checker finds this violation, or none.
+    /// Ends the record with a quiet period and asserts that the checker finds exactly this violation, or none if
+    /// `None`.
     #[track_caller]
     pub fn ends(mut self, expected: Option<(Rule, usize)>) {
         self.add(0, What::Calm);

@@ -1,4 +1,4 @@
-//! Scripted peers: the other end of a connection, played by a script. This module sends and receives plain bytes. The
+//! Scripted peers: the other end of a connection, played by a script. This module sends and receives raw bytes. The
 //! labs' modules contain the steps for each wire format.
 
 pub mod receiving;
@@ -46,7 +46,7 @@ impl Peer {
 
     /// Connects a peer that does not read until [`Peer::starts_reading`] is called.
     ///
-    /// The peer's receive buffer is small, so that the peer soon lags behind. The peer's segments are also small,
+    /// The peer's receive buffer is small, so that the peer soon falls behind. The peer's segments are also small,
     /// because the sender's buffer initially holds several segments. Whatever the system's settings are, the sender's
     /// buffer does not grow while the receiver does not read.
     pub(crate) fn connect_deaf(
@@ -85,7 +85,8 @@ impl Peer {
         stream: TcpStream,
         journal: &Journal,
     ) -> io::Result<Self> {
-        // If the other end is already gone, this call fails on some systems. The script notices the loss later.
+        // If the other end has already closed the connection, this call fails on some systems. The script detects this
+        // later.
         let _ = stream.set_nodelay(true);
         // A program that does not read must not block the script.
         stream.set_write_timeout(Some(TIMEOUT))?;
@@ -105,7 +106,7 @@ impl Peer {
         self.journal.note(&self.name, EventKind::Sent(self.other.clone(), what));
     }
 
-    /// Makes a peer that has not been reading begin to read.
+    /// Makes a peer that is not reading start to read.
     pub fn starts_reading(&self) -> Check {
         self.journal.note(&self.name, EventKind::Note("begins to read".into()));
         self.reads_in_background()
@@ -133,7 +134,7 @@ impl Peer {
                     Err(_) => break ("the connection was reset", "resets the connection"),
                 }
             };
-            // If this end has shut the connection down, the other end has not caused the end of the stream.
+            // If this end has shut down the connection, the end of the stream was not caused by the other end.
             if !has_closed.load(Ordering::SeqCst) {
                 note(Wire::Signal(signal));
             }
@@ -152,7 +153,7 @@ impl Peer {
         self.journal.note(&self.name, EventKind::AllJoined(begin));
     }
 
-    /// Returns the name that reports give to the peer.
+    /// Returns the peer's name in reports.
     pub fn name(&self) -> &str {
         &self.name
     }

@@ -27,7 +27,7 @@ impl Peer {
         if has_come { Ok(()) } else { Err(self.wrong("should have received", expected)) }
     }
 
-    /// Waits for the messages of several speakers. The messages may be interleaved, but each speaker's messages must
+    /// Waits for messages from several speakers. The messages may be interleaved, but each speaker's messages must
     /// arrive in order.
     pub fn gets_interleaved(&self, said: &[Vec<Vec<u8>>]) -> Check {
         let mut left: Vec<&[Vec<u8>]> = said.iter().map(Vec::as_slice).collect();
@@ -143,7 +143,7 @@ impl Peer {
 
     /// Checks that the program has not closed the connection.
     pub fn is_connected(&self) -> Check {
-        // The end of the stream may have arrived, but the reading thread may not have read it yet.
+        // The end of the stream may have arrived even if the reading thread has not read it yet.
         let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
         let next =
             SockRef::from(&*self.stream).recv_with_flags(&mut [MaybeUninit::uninit()], flags);
@@ -155,8 +155,7 @@ impl Peer {
         Err(self.journal.wrong(who, "connected", "the connection was closed"))
     }
 
-    /// Like [`Peer::is_closed`], but the connection must not end with a reset, which can destroy the last bytes that
-    /// were sent.
+    /// Like [`Peer::is_closed`], but the connection must not end with a reset, which can discard the last bytes sent.
     pub fn is_closed_without_reset(&self) -> Check {
         self.is_closed()?;
         let end = self.inbox.look(|arrived| arrived.end);
@@ -180,7 +179,7 @@ impl Peer {
         ))
     }
 
-    /// Waits until the connection ends. Returns the bytes that arrived before that.
+    /// Waits until the connection is closed or reset. Returns the bytes that the script had not accepted yet.
     pub fn hears_until_closed(&self) -> Check<Vec<u8>> {
         let rest = self.inbox.wait(|arrived| {
             arrived.end?;
@@ -241,7 +240,7 @@ impl Peer {
         failure.with(Evidence { name, expected, before, rest, is_screen: false })
     }
 
-    /// Waits for at most `limit` and returns whether bytes have arrived that the script has not accepted yet.
+    /// Waits for at most `limit` for bytes that the script has not accepted yet. Returns whether any have arrived.
     pub(crate) fn has_got_anything(&self, limit: Duration) -> bool {
         self.inbox.wait_for(limit, |arrived| (!arrived.rest().is_empty()).then_some(())).is_some()
     }
@@ -263,6 +262,6 @@ pub enum Next {
     NotYet,
     /// The bytes differ from the expected bytes.
     Wrong,
-    /// The expected bytes have arrived; the value is their number.
+    /// The expected bytes have arrived; the value is the number of bytes.
     Right(usize),
 }

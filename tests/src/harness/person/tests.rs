@@ -1,4 +1,4 @@
-//! Tests people at terminals whose programs are shell commands.
+//! Tests `Person` with shell commands as the programs.
 
 use std::num::NonZero;
 
@@ -30,7 +30,7 @@ fn enter_begins_a_new_line_even_without_echo() {
     person.is_asked_for("name").unwrap();
     person.types("secret").unwrap();
     person.sees("hello").unwrap();
-    // Enter also begins a new line if a program reads single keys and assumes that the terminal shows them.
+    // Enter also begins a new line if a program reads single keys and assumes that the terminal echoes them.
     person.is_asked_for("name").unwrap();
     person.types("").unwrap();
     person.sees("bye").unwrap();

@@ -1,6 +1,6 @@
 //! Finds the lines that a program has added to its screen. The program may have moved or redrawn the other lines.
 
-/// Returns the lines of `now` that are missing from `before` or have a different order there.
+/// Returns the lines of `now` that are not in `before` or are in a different order there.
 ///
 /// A line is therefore new even if an equal line has left the screen at the same time.
 pub fn added<'a>(before: &[String], now: &'a [String]) -> Vec<&'a str> {

@@ -1,4 +1,4 @@
-//! Emulates a terminal like xterm: uses the crate vt100 and adds the features that vt100 lacks.
+//! Emulates an xterm-like terminal with the vt100 crate and adds the features that vt100 lacks.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -8,7 +8,7 @@ use std::num::NonZero;
 use crate::journal::screen::pieces::Piece;
 use crate::journal::screen::replies::{State, reply};
 
-/// The maximum number of rows that are kept after they have left the top of the screen.
+/// The maximum number of rows that are kept after they have scrolled off the top of the screen.
 const SCROLLBACK: usize = 2000;
 
 /// The maximum number of bytes of unread replies that are kept for a program.
@@ -51,7 +51,7 @@ impl Emulator {
         }
     }
 
-    /// Changes the size of the terminal. The text stays where it is, relative to the last row.
+    /// Changes the size of the terminal. The text keeps its position relative to the last row.
     pub fn resize(&mut self, columns: NonZero<u16>, rows: NonZero<u16>) {
         let before = usize::from(self.columns()).next_multiple_of(TAB);
         self.screen.set_size(rows, columns);
@@ -120,15 +120,15 @@ impl Emulator {
         if self.is_alternate() { 0 } else { self.screen.screen().scrollback_len() }
     }
 
-    /// Discards the rows that have left the screen, if there are many.
+    /// Discards the rows that have scrolled off the screen, if there are many.
     pub fn trim_scrollback(&mut self) {
         if self.scrollback() > SCROLLBACK / 2 {
             self.screen.screen_mut().clear_scrollback();
         }
     }
 
-    /// Returns the lines in the last `scrollback` rows that have left the screen and then the lines on the screen. For
-    /// each line, also returns whether it is the cursor's line.
+    /// Returns the lines in the last `scrollback` rows that have scrolled off the screen, followed by the lines on the
+    /// screen. For each line, also returns whether it is the cursor's line.
     pub fn lines(&mut self, scrollback: usize) -> Vec<(String, bool)> {
         let (height, columns) = (usize::from(self.rows()), self.columns());
         let mut above = scrollback.min(self.scrollback());
@@ -159,7 +159,7 @@ impl Emulator {
         lines.into_iter().map(|(line, has_cursor)| (restored(line), has_cursor)).collect()
     }
 
-    /// Removes and returns the replies to the program's queries. The replies must be sent as if they were typed.
+    /// Removes and returns the replies to the program's queries. The replies must be sent as if they had been typed.
     pub fn take_replies(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.replies)
     }
@@ -229,7 +229,7 @@ impl Emulator {
         }
     }
 
-    /// Keeps the cursor in the last column, because vt100 would count backward from the column after the last column.
+    /// Keeps the cursor in the last column, because vt100 would otherwise count backward from the column after it.
     fn stays_in_last_column(&mut self) {
         if self.is_past_the_end() {
             self.write(format!("\x1b[{}G", self.columns()));
@@ -302,11 +302,11 @@ impl Emulator {
             }
             ([], 'r') => {
                 self.pass_on(numbers, 'r');
-                // Setting a region moves the cursor to the first row of the region in vt100, but to the first row of
-                // the screen in xterm.
+                // When a scrolling region is set, vt100 moves the cursor to the first row of the region, but xterm
+                // moves it to the first row of the screen.
                 self.write("\x1b[H");
             }
-            // If `CSI T` has more than one number, the sequence is about the mouse.
+            // If `CSI T` has more than one number, the sequence controls mouse tracking.
             ([], 'T') if numbers.len() > 1 => {}
             (
                 [],
@@ -384,7 +384,7 @@ fn replaced(text: &str, pairs: [(char, char); 2]) -> Cow<'_, str> {
     replaced
 }
 
-/// Returns the character that the line-drawing set has in place of an ASCII character.
+/// Returns the character that replaces an ASCII character in the line-drawing set.
 fn line_drawing(char: char) -> char {
     const CHARACTERS: [char; 31] = [
         '◆', '▒', '␉', '␌', '␍', '␊', '°', '±', '␤', '␋', '┘', '┐', '┌', '└', '┼', '⎺', '⎻', '─',

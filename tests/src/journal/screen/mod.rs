@@ -1,8 +1,8 @@
 //! What a person sees on a terminal: the lines that are or were on its screen.
 //!
-//! A plain program prints one line after another, and each line counts as seen as often as it was printed. Other
+//! A plain program prints one line after another, and a line counts as seen each time that it is printed. Other
 //! programs move the cursor, erase, and redraw. For such a program, a line counts as seen if it was ever on the screen.
-//! Redrawing the line does not count, but two copies on the screen at the same time do.
+//! A redrawn line does not count again, but two copies on the screen at the same time count twice.
 
 mod changes;
 mod effect;
@@ -22,17 +22,16 @@ use crate::journal::screen::emulator::Emulator;
 use crate::journal::screen::pieces::{Cutter, Piece};
 use crate::journal::screen::windows::{is_border, parts, without_borders};
 
-/// If a program shows nothing more for this long, its screen counts as complete. A program may draw in several
-/// portions.
+/// If a program shows nothing more for this long, its screen counts as complete. A program may draw in several steps.
 const QUIET: Duration = Duration::from_millis(20);
 
-/// If a program shows more bytes than this, they count as a flood, and no more bytes are kept.
+/// If a program shows more bytes than this, the grader stops reading.
 const FLOOD: usize = 32 * 1024 * 1024;
 
 /// The maximum number of lines that are kept. A program that shows more lines than this is out of control.
 const MAX_LINES: usize = 100_000;
 
-/// The maximum length of a line that is kept without the emulation, in bytes.
+/// The maximum length, in bytes, of a line that is kept as printed and not read from the emulator.
 const MAX_LINE: usize = 1024 * 1024;
 
 /// The indices of the main screen and the alternate screen.
@@ -42,7 +41,7 @@ const ALTERNATE: usize = 1;
 /// A line that a person has seen.
 struct Line {
     text: String,
-    /// Whether the program may draw lines in any order. If it may, the line's position in the list means little.
+    /// Whether the program may draw lines in any order. If so, the line's position in the list means little.
     is_drawn: bool,
     /// Whether the script has accepted the line.
     is_taken: bool,
@@ -63,7 +62,7 @@ pub struct Screen {
     /// The lines, in the order in which they appeared.
     seen: Vec<Line>,
     known: HashSet<String>,
-    /// The number of the line after the last line that the script has accepted.
+    /// The index of the line after the last line that the script has accepted.
     taken: usize,
     /// Whether the program has only printed one line after another on the main screen.
     is_plain: bool,
@@ -72,7 +71,7 @@ pub struct Screen {
     /// The text of the cursor's line, if it was printed in one piece on an empty row. vt100 would lose characters that
     /// do not fit in a cell and lines that are longer than the screen.
     printed: Option<String>,
-    /// Whether the cursor has moved since the last text.
+    /// Whether the cursor has moved since text was last shown.
     has_moved: bool,
     /// The lines of both screens when they were last complete.
     complete: [Vec<String>; 2],
@@ -118,7 +117,7 @@ impl Screen {
         &self.bytes
     }
 
-    /// Removes and returns the replies to the program's queries. The replies must be sent as if they were typed.
+    /// Removes and returns the replies to the program's queries. The replies must be sent as if they had been typed.
     pub fn take_replies(&mut self) -> Vec<u8> {
         self.emulator.take_replies()
     }
@@ -152,8 +151,8 @@ impl Screen {
         inputs
     }
 
-    /// Returns the lines that a person has seen, without the cursor's line: first the lines up to the last line that
-    /// the script has accepted, then the lines after it.
+    /// Returns the lines that a person has seen, except the cursor's line: first the lines up to the last line that the
+    /// script has accepted, then the lines after it.
     pub fn seen(&self) -> (Vec<&str>, Vec<&str>) {
         let (before, after) = self.seen.split_at(self.taken);
         (before.iter().map(Line::text).collect(), after.iter().map(Line::text).collect())
@@ -174,7 +173,7 @@ impl Screen {
         Some(text)
     }
 
-    /// Accepts the next lines that together contain the text, wherever the text is divided into rows.
+    /// Accepts the next lines that together contain the text, however the text is divided into rows.
     pub fn take_wrapped(&mut self, text: &str) -> Option<()> {
         let without_spaces = |text: &str| text.split_whitespace().collect::<String>();
         let (wanted, mut shown) = (without_spaces(text), String::new());
@@ -192,7 +191,7 @@ impl Screen {
         self.seen.iter().any(|line| fits(&line.text, line.is_drawn, &matches).is_some())
     }
 
-    /// Returns true if a line that was seen earlier or is on the screen now matches, even if the line is a prompt.
+    /// Like [`Screen::was_seen`], but also checks the lines that are on the screen now, including the prompt.
     pub fn has(&mut self, matches: impl Fn(&str) -> bool) -> bool {
         self.was_seen(&matches) || self.emulator.lines(0).iter().any(|(line, _)| matches(line))
     }
@@ -211,8 +210,8 @@ impl Screen {
         count.max(usize::from(self.seen.iter().any(|line| is_seen(&line))))
     }
 
-    /// Returns the screen as a picture, line by line. A plain program's screen includes the lines that have scrolled
-    /// away. The screen of a full-screen program is shown without borders and most of its empty rows.
+    /// Returns a picture of the screen as lines of text. A plain program's screen includes the lines that have scrolled
+    /// away. The screen of a full-screen program is shown without its borders and without most of its empty rows.
     pub fn picture(&mut self) -> Vec<String> {
         if self.is_plain() {
             let seen = self.seen.iter().map(|line| line.text.clone());
@@ -357,8 +356,7 @@ impl Content for Screen {
         self.changed.map(|changed| changed + QUIET)
     }
 
-    /// Called when the screen is complete. Before the screen is complete, additional lines that are equal to earlier
-    /// lines cannot be recognized.
+    /// Called when the screen is complete. Only then can new lines that are equal to earlier lines be recognized.
     fn settle(&mut self) {
         self.changed = None;
         if self.is_plain() {
@@ -389,7 +387,7 @@ fn texts(lines: impl IntoIterator<Item = (String, bool)>) -> Vec<String> {
     lines.filter(|line| !line.is_empty()).collect()
 }
 
-/// Returns the text that matches: the line, or a part of it if the program draws.
+/// Returns the text that matches: the line or, if the line was drawn, a part of it.
 fn fits(line: &str, is_drawn: bool, matches: impl Fn(&str) -> bool) -> Option<String> {
     if matches(line) {
         Some(line.to_owned())

@@ -14,17 +14,18 @@ pub enum Piece {
     Text(String),
     /// A control character.
     Control(u8),
-    /// An escape sequence such as `ESC 7` or `ESC ( 0`, as its marks and its last byte.
+    /// An escape sequence such as `ESC 7` or `ESC ( 0`, split into its intermediate bytes and its final byte.
     Escape(Vec<u8>, u8),
-    /// A control sequence such as `ESC [ 2 ; 5 H` or `ESC [ ? 25 l`, as its marks, its numbers, and its last character.
+    /// A control sequence such as `ESC [ 2 ; 5 H` or `ESC [ ? 25 l`, split into its intermediate bytes, its numbers,
+    /// and its final character.
     Sequence(Vec<u8>, Vec<u16>, char),
-    /// An operating system command such as `ESC ] 0 ; title BEL`, as its fields.
+    /// An operating system command such as `ESC ] 0 ; title BEL`, split into its fields.
     Command(Vec<Vec<u8>>),
     /// The text of a device control string such as `ESC P $ q m ESC \`.
     Device(Vec<u8>),
 }
 
-/// Splits bytes into pieces that do not depend on the portions in which the bytes arrive. Only text may be split into
+/// Splits bytes into pieces that do not depend on the chunks in which the bytes arrive. Only text may be split into
 /// several pieces.
 #[derive(Default)]
 pub struct Cutter {
@@ -109,7 +110,7 @@ struct Found {
 }
 
 impl vte::Perform for Found {
-    /// Text may follow a faulty sequence whose end was not noticed.
+    /// Text may follow a malformed sequence whose end was not detected.
     fn print(&mut self, char: char) {
         self.has_ended = true;
         self.pieces.push(Piece::Text(char.into()));
@@ -207,7 +208,7 @@ mod tests {
             text("c"),
             Piece::Control(0x18),
             text("de"),
-            // A control character inside a sequence becomes a piece before the sequence.
+            // A control character inside a sequence becomes a piece that precedes the sequence.
             Piece::Control(b'\n'),
             sequence("", &[2, 3], 'H'),
             text("f\u{fffd} caf\u{fffd}"),

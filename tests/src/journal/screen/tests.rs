@@ -1,4 +1,4 @@
-//! Tests of what counts as seen, in programs of all kinds.
+//! Tests of what counts as seen, for programs of all kinds.
 
 use std::num::NonZero;
 use std::time::Instant;
@@ -15,21 +15,21 @@ fn screen((columns, rows): (u16, u16)) -> Screen {
     Screen::new(NonZero::new(columns).unwrap(), NonZero::new(rows).unwrap())
 }
 
-/// Returns the screen after a program has shown `output` in one portion.
+/// Returns the screen after a program has shown `output` in one chunk.
 fn after(output: &str) -> Screen {
     let mut screen = screen(SMALL);
     shows(&mut screen, output.as_bytes(), usize::MAX);
     screen
 }
 
-/// Shows the program's output in portions, without pauses between them.
+/// Shows the program's output in chunks, without pauses between them.
 fn shows(screen: &mut Screen, output: &[u8], portion: usize) {
     let now = Instant::now();
     screen.changed = screen.changed.map(|_| now);
     output.chunks(portion).for_each(|bytes| screen.add_at(bytes, now).unwrap());
 }
 
-/// Shows more output of the program, after a pause.
+/// Shows more output from the program, after a pause.
 fn more(screen: &mut Screen, output: &str) {
     screen.settle();
     shows(screen, output.as_bytes(), usize::MAX);
@@ -49,7 +49,7 @@ fn count(screen: &mut Screen, text: &str) -> usize {
     screen.count(|line| line == text)
 }
 
-/// Returns output that redraws everything: the lines from the first row on and a prompt after them.
+/// Returns output that redraws everything: the lines, starting at the first row, and a prompt after them.
 fn redraw(lines: &[&str]) -> String {
     format!("\x1b[H\x1b[2J{}\r\n> ", lines.join("\r\n"))
 }
@@ -188,7 +188,7 @@ fn drawing_the_same_lines_again_does_not_count() {
             if lines.len() > 4 {
                 lines.remove(0);
             }
-            // The program draws everything twice and in portions.
+            // The program draws everything twice and in chunks.
             let output = redraw(&lines).repeat(2);
             shows(&mut screen, output.as_bytes(), 9);
             screen.settle();

@@ -1,6 +1,6 @@
-//! The windows that a program draws on its screen, with lines around them.
+//! The windows that a program draws on its screen, with borders around them.
 
-/// The characters between two windows that are next to each other.
+/// The characters between two adjacent windows.
 const BORDERS: [char; 4] = ['│', '┃', '║', '|'];
 
 /// Returns the parts of a line that are between window borders.
@@ -11,7 +11,7 @@ pub fn parts(line: &str) -> Vec<String> {
     if parts.len() > 1 { parts.iter().map(text).collect() } else { Vec::new() }
 }
 
-/// Returns true if the line is either a border or the empty inside of a window.
+/// Returns true if the line is either a border or the empty space inside a window.
 pub fn is_border(line: &str) -> bool {
     let is_drawn = |char| matches!(char, '\u{2500}'..='\u{257f}' | '+' | '-' | '=' | '|' | ' ');
     !line.trim().is_empty() && line.chars().all(is_drawn)

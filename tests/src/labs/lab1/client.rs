@@ -1,4 +1,4 @@
-//! Lab 1: stages that test the client, at terminals, against a scripted server.
+//! Lab 1: stages that run the client in a terminal and test it against a scripted server.
 
 use std::time::Instant;
 
@@ -74,10 +74,10 @@ pub fn talks(harness: &Harness) -> Check {
     let answer = from(&harness.words(3));
     server.says(&answer)?;
     alice.sees(&answer)?;
-    harness.step(&["type_messages"], "alice ends the second line");
+    harness.step(&["type_messages"], "alice finishes that line");
     alice.types(end)?;
     server.gets(format!("{second}\n"))?;
-    harness.step(&["type_messages"], "alice types an empty line and then a line, three times");
+    harness.step(&["type_messages"], "alice types an empty line, then a message, three times");
     for _ in 0..3 {
         let line = harness.words(2);
         // An empty line is not a message.
@@ -123,7 +123,7 @@ pub fn says_quit_on_leaving(harness: &Harness) -> Check {
     Ok(())
 }
 
-/// Stage 10: The client ends when the server is gone.
+/// Stage 10: The client exits when the server is gone.
 pub fn ends_with_its_server(harness: &Harness) -> Check {
     let listener = harness.listener()?;
     harness.step(&["show_messages"], "alice joins, and the server sends a message");
@@ -134,7 +134,7 @@ pub fn ends_with_its_server(harness: &Harness) -> Check {
     let line = from(&harness.words(2));
     server.says(&line)?;
     alice.sees(&line)?;
-    harness.step(&["show_messages"], "the server closes the connection, and alice presses no key");
+    harness.step(&["show_messages"], "the server closes the connection; alice types nothing");
     server.closes();
     alice.fails_saying("server")?;
 
@@ -143,11 +143,11 @@ pub fn ends_with_its_server(harness: &Harness) -> Check {
     let server = listener.accepts("server")?;
     server.says(WELCOME)?;
     bob.sees(WELCOME)?;
-    harness.step(&["show_messages"], "the connection breaks, and bob presses no key");
+    harness.step(&["show_messages"], "the connection breaks; bob types nothing");
     server.crashes();
     bob.fails_saying("server")?;
 
-    harness.step(&["connect"], "carol's client starts, and no server listens on the port");
+    harness.step(&["connect"], "carol's client starts; nothing is listening on its port");
     let nobody = ClosedPort::new()?;
     let carol = harness.client("carol", nobody.address())?;
     carol.fails_saying(&nobody.address().port().to_string())

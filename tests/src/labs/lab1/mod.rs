@@ -1,4 +1,4 @@
-//! Lab 1: two people and bytes as they arrive.
+//! Lab 1: a chat for two people; the programs handle bytes as they arrive.
 
 mod client;
 mod server;
@@ -26,7 +26,7 @@ pub fn lab() -> Lab {
                 "Your server waits both for the next client and for messages from the clients that \
                  it already has. How many threads does the server need, and what does each of them \
                  own? How does the room tell two clients apart? If a socket accepts only some \
-                 bytes of a message, which part of the program must know how many?",
+                 of a message's bytes, which part of the program must know how many?",
             )
             .hint(
                 "In `accept_clients`, call `TcpListener::accept` in a loop. Give each client a new \
@@ -49,8 +49,8 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "In `connect`, only call `TcpStream::connect`. In `show_messages`, find each \
-                 message with `Messages::receive`, even if the message is split, is joined to \
-                 another one, or has no newline. Show each message with `Screen::print`.",
+                 message with `Messages::receive`, even if the message is split, arrives together \
+                 with another one, or has no newline. Show each message with `Screen::print`.",
             )
             .hint(
                 "Call `Messages::from_server` once, before the loop, with `WELCOME` and `FULL`. \
@@ -131,16 +131,16 @@ pub fn lab() -> Lab {
         stage(8, "The server has two seats and frees them again", 12)
             .on(&[4, 6])
             .hint(
-                "When is a seat taken, and when is it free again, no matter how its client leaves? \
-                 Which thread waits while a client is turned away, and for how long? When you \
-                 close a socket that holds unread bytes, what happens to the bytes that you have \
-                 already sent?",
+                "When is a seat taken, and when does it become free again, no matter how its \
+                 client leaves? Which thread waits while a client is turned away, and for how long? \
+                 When you close a socket that holds unread bytes, what happens to the bytes that \
+                 you have already sent?",
             )
             .hint(
                 "In `accept_clients`, a seat is free again when `talk` has returned. In \
                  `turn_away`, send `FULL`, shut down the sending side (`Shutdown::Write`), and \
-                 then read what still arrives (`drain`), so that no reset destroys `FULL`. `drain` \
-                 takes up to a second; which thread may wait that long?",
+                 then read what still arrives (`drain`), so that a reset cannot discard `FULL`. \
+                 `drain` takes up to a second; which thread may wait that long?",
             )
             .hint(
                 "Create one `Arc<AtomicUsize>` before the loop. Call `fetch_add` before a thread \
@@ -153,9 +153,9 @@ pub fn lab() -> Lab {
             .on(&[4])
             .hint(
                 "If a slow client's socket accepts only half of a message, which bytes must be \
-                 sent later, which part of the program must know this, and which thread waits \
-                 meanwhile? When a client is gone, what do your loops do, and what does the server \
-                 still keep for that client?",
+                 sent later, which part of the program must know this, and which thread waits in \
+                 the meantime? When a client is gone, what do your loops do, and what does the \
+                 server still keep for that client?",
             )
             .hint(
                 "This stage tests `send` (stage 2) and `receive_messages` (stage 4) again. `send` \
@@ -170,7 +170,7 @@ pub fn lab() -> Lab {
                  after `None` never ends.",
             )
             .server(server::survives_its_clients),
-        stage(10, "The client ends when the server is gone", 5)
+        stage(10, "The client exits when the server is gone", 5)
             .on(&[3])
             .hint(
                 "What does your client do when the server closes the connection, when the \
@@ -219,8 +219,8 @@ pub fn lab() -> Lab {
             .on(&[6, 7, 8, 10])
             .hint(
                 "When one client leaves, does the other keep its connection, and is the seat free \
-                 again? What does each client print when it ends, and with which status does each \
-                 program exit?",
+                 again? What does each client print before it exits, and what is each program's \
+                 exit status?",
             )
             .hint(
                 "This stage needs no new function: it tests stages 6, 7, 8, and 10 together. A \

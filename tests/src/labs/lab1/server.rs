@@ -1,4 +1,4 @@
-//! Lab 1: stages that test the server, against scripted peers.
+//! Lab 1: stages that test the server against scripted peers.
 
 use std::time::Instant;
 
@@ -14,7 +14,7 @@ use crate::labs::messages::{LIMIT, TOO_LONG};
 /// Stage 1: The server listens.
 pub fn listens(harness: &Harness) -> Check {
     // No client connects, because the next stage tests whether the server accepts connections.
-    harness.step(&["open_listener"], "three servers start, each on a free port of 127.0.0.1");
+    harness.step(&["open_listener"], "three servers start, each on a free port on 127.0.0.1");
     server_where_told(harness)?;
     let other_program = harness.listener()?;
     let port = other_program.address()?.port();
@@ -40,8 +40,8 @@ pub fn welcomes(harness: &Harness) -> Check {
         harness.step(&["accept_clients"], &step);
         welcomed.push(is_welcomed(name)?);
     }
-    // A client must not lose its connection because another client connects later. When the server has welcomed the
-    // last client, it has handled all earlier clients.
+    // A client must not lose its connection just because another client connects later. Once the server has welcomed
+    // the last client, it has handled all earlier clients.
     harness.step(
         &["accept_clients"],
         "four clients have connected; the first three should stay connected",
@@ -59,7 +59,7 @@ pub fn welcomes(harness: &Harness) -> Check {
 /// Stage 4: The server relays messages to the other clients.
 pub fn relays(harness: &Harness) -> Check {
     let server = harness.server_with(&["--seats", "3"])?;
-    harness.step(&["relay", "receive_messages"], "alice and bob join, and alice says a line");
+    harness.step(&["relay", "receive_messages"], "alice and bob join; alice sends a line");
     let (alice, bob) = (joins(&server, "alice")?, joins(&server, "bob")?);
     let line = harness.words(3);
     alice.says(&line)?;
@@ -67,17 +67,15 @@ pub fn relays(harness: &Harness) -> Check {
     server.prints(&from(&line))?;
     harness.step(
         &["relay", "receive_messages"],
-        "bob says a line; alice should hear only that line, immediately",
+        "bob sends a line; alice should get only that line, immediately",
     );
     harness.promptly("alice should have heard bob's line", || {
         let says = Instant::now();
         talk(harness, &bob, &alice)?;
         Ok(says)
     })?;
-    harness.step(
-        &["relay", "receive_messages"],
-        "alice and bob say three lines each at the same time",
-    );
+    harness
+        .step(&["relay", "receive_messages"], "alice and bob each send three lines simultaneously");
     let (hers, his) = (lines(harness), lines(harness));
     for (her_line, his_line) in hers.iter().zip(&his) {
         alice.says(her_line)?;
@@ -87,7 +85,7 @@ pub fn relays(harness: &Harness) -> Check {
         bob.hears(&from(her_line))?;
         alice.hears(&from(his_line))?;
     }
-    harness.step(&["relay"], "carol joins and says a line; both others should hear it");
+    harness.step(&["relay"], "carol joins and sends a line; the others should get it");
     let carol = joins(&server, "carol")?;
     let line = harness.words(3);
     carol.says(&line)?;
@@ -104,7 +102,7 @@ pub fn releases_a_client_that_quits(harness: &Harness) -> Check {
     let endings = [("quit", true), ("quit\n", false), ("quit\r\n", false)];
     for (quit, is_last) in endings {
         let step =
-            format!("bob says a line and {quit:?}, then erin a line; alice should hear both lines");
+            format!("bob sends a line and {quit:?}; then erin sends a line; alice should get both");
         harness.step(&["receive_messages"], &step);
         let bob = joins(&server, "bob")?;
         talk(harness, &bob, &alice)?;
@@ -114,7 +112,7 @@ pub fn releases_a_client_that_quits(harness: &Harness) -> Check {
         }
         bob.is_closed()?;
         server.prints("127.0.0.1 closed")?;
-        // If alice hears erin's line next, she has not heard the `quit`.
+        // If the next line that alice receives is erin's, she was not sent the `quit`.
         let erin = joins(&server, "erin")?;
         talk(harness, &erin, &alice)?;
         erin.sends("quit\n")?;
@@ -128,7 +126,7 @@ pub fn releases_a_client_that_quits(harness: &Harness) -> Check {
     carol.ends_sending();
     alice.hears(&from(&line))?;
     carol.is_closed()?;
-    harness.step(&["receive_messages"], "dave says a line that only begins with `quit`");
+    harness.step(&["receive_messages"], "dave sends a line that begins with `quit`");
     let dave = joins(&server, "dave")?;
     let line = format!("quit {}", harness.words(1));
     dave.says(&line)?;
@@ -170,7 +168,7 @@ pub fn has_two_seats(harness: &Harness) -> Check {
         "carol keeps sending; the server should close her connection completely",
     );
     carol.can_send_no_more()?;
-    harness.step(&["turn_away", "accept_clients"], "alice says a line; bob should still hear it");
+    harness.step(&["turn_away", "accept_clients"], "alice sends a line; bob should still get it");
     talk(harness, &alice, &bob)?;
     harness.step(functions, "dave connects when no seat is free; he should be told immediately");
     harness.promptly("dave should have been told that no seat is free", || {
@@ -178,7 +176,7 @@ pub fn has_two_seats(harness: &Harness) -> Check {
         server.peer("dave")?.hears(FULL)?;
         Ok(connects)
     })?;
-    harness.step(&["accept_clients"], "bob says `quit`; dave should get his seat");
+    harness.step(&["accept_clients"], "bob sends `quit`; dave should get a seat");
     bob.sends("quit")?;
     bob.ends_sending();
     bob.is_closed()?;
@@ -192,13 +190,13 @@ pub fn has_two_seats(harness: &Harness) -> Check {
     drop((alice, erin));
 
     let server = harness.server_with(&["--seats", "3"])?;
-    harness.step(&["accept_clients"], "three clients fill a server with three seats");
+    harness.step(&["accept_clients"], "three clients take a server's three seats");
     let three = ["alice", "bob", "carol"].map(|name| joins(&server, name));
     let [alice, bob, carol] = three;
     let (alice, bob, carol) = (alice?, bob?, carol?);
     harness.step(&["accept_clients"], "dave connects to the full server");
     server.peer("dave")?.hears(FULL)?;
-    harness.step(&["accept_clients"], "alice says a line; bob and carol should hear it");
+    harness.step(&["accept_clients"], "alice sends a line; bob and carol should get it");
     let line = harness.words(2);
     alice.says(&line)?;
     bob.hears(&from(&line))?;
@@ -208,7 +206,7 @@ pub fn has_two_seats(harness: &Harness) -> Check {
 /// Stage 9: The server survives anything its clients do.
 pub fn survives_its_clients(harness: &Harness) -> Check {
     let server = harness.server_with(&["--seats", "300"])?;
-    harness.step(&["receive_messages"], "alice and bob join, and bob says a line");
+    harness.step(&["receive_messages"], "alice and bob join; bob sends a line");
     let alice = joins(&server, "alice")?;
     let bob = joins(&server, "bob")?;
     talk(harness, &bob, &alice)?;
@@ -233,7 +231,7 @@ pub fn survives_its_clients(harness: &Harness) -> Check {
     let functions = &["receive_messages", "accept_clients", "send"];
     harness.step(functions, "all are silent; the server should use no processor time");
     server.rests()?;
-    harness.step(&["send"], "`slow` does not read while alice sends 600 KB; erin should hear it");
+    harness.step(&["send"], "`slow` does not read while alice sends 600 KB; erin should get it");
     let slow = server.deaf_peer("slow")?;
     let line = harness.words(2);
     slow.says(&line)?;
@@ -264,7 +262,7 @@ pub fn survives_its_clients(harness: &Harness) -> Check {
     drop(deaf);
     talk(harness, &alice, &erin)?;
     let functions = &["accept_clients", "receive_messages"];
-    harness.step(functions, "many guests come and go; the server should keep nothing for them");
+    harness.step(functions, "many guests come and go; the server should leak nothing");
     keeps_nothing(&server, harness.journal(), || {
         joins(&server, "guest")?.closes();
         Ok(())
@@ -275,7 +273,7 @@ pub fn survives_its_clients(harness: &Harness) -> Check {
 pub fn finds_messages_however_split(harness: &Harness) -> Check {
     let server = harness.server_with(&["--seats", "4"])?;
     let functions = &["receive_messages"];
-    harness.step(functions, "alice and bob join, and alice says a line");
+    harness.step(functions, "alice and bob join; alice sends a line");
     let (alice, bob) = (joins(&server, "alice")?, joins(&server, "bob")?);
     talk(harness, &alice, &bob)?;
     harness.step(functions, "alice sends three lines in one segment, with empty lines in between");
@@ -298,23 +296,22 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
     harness.step(functions, "alice sends bytes that are not UTF-8");
     alice.sends(b"caf\xc3\xa9 and caf\xe9\n")?;
     bob.hears_line(&from("café and caf\u{FFFD}"))?;
-    harness.step(functions, "alice pauses in a line; carol, an original client, sends no newline");
+    harness.step(functions, "alice pauses mid-line; carol, an original client, sends no newline");
     alice.sends("never ")?;
     let carol = joins(&server, "carol")?;
     let bare = harness.words(2);
     carol.sends(&bare)?;
     bob.hears(&from(&bare))?;
-    harness.step(functions, "alice ends her line; her pause should not have ended it");
+    harness.step(functions, "alice resumes; her pause should not have ended her line");
     alice.sends("mind\n")?;
     bob.hears(&from("never mind"))?;
-    harness
-        .step(functions, "dave sends more than 64 KiB without a newline; he should get a reason");
+    harness.step(functions, "dave sends over 64 KiB without a newline; he should get an error");
     // Dave sends a line first, because a pause in a client's very first message ends that message.
     let dave = joins(&server, "dave")?;
     talk(harness, &dave, &bob)?;
     // The server may close the connection before it has read the whole message.
     let _ = dave.tries_to_send("y".repeat(TOO_LONG));
     dave.is_told_and_closed()?;
-    harness.step(functions, "alice says a line after dave's; bob should still hear it");
+    harness.step(functions, "alice sends a line after dave's; bob should still get it");
     talk(harness, &alice, &bob)
 }

@@ -1,4 +1,4 @@
-//! Lab 1: stages that test clients at terminals, with their server.
+//! Lab 1: stages that run clients in terminals and test them together with the server.
 
 use crate::harness::Harness;
 use crate::harness::person::Key;
@@ -36,11 +36,11 @@ pub fn three_people_talk(harness: &Harness) -> Check {
         alice.sees(&from(&line))?;
     }
     alice.has_typed(begin)?;
-    harness.step(&["type_messages", "show_messages"], "alice ends the line that she is typing");
+    harness.step(&["type_messages", "show_messages"], "alice finishes the line she is typing");
     alice.types(end)?;
     bob.sees(&from("half of a sentence"))?;
     let functions = &["relay", "type_messages", "show_messages"];
-    harness.step(functions, "all have spoken; the others should have seen each line once");
+    harness.step(functions, "all spoke; each should have seen the others' lines once");
     for (at, line) in said.iter().enumerate() {
         for (other, person) in people.iter().enumerate() {
             person.has_seen(usize::from(other != at), &from(line))?;
@@ -79,7 +79,7 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
     harness.step(&["accept_clients"], "Ctrl-C is pressed in the server's terminal");
     server.terminal().presses(Key::CtrlC)?;
     server.terminal().exits(0)?;
-    harness.step(&["show_messages"], "the server has ended; alice and bob should be told so");
+    harness.step(&["show_messages"], "the server is gone; alice and bob should be told so");
     alice.fails_saying("server")?;
     bob.fails_saying("server")
 }

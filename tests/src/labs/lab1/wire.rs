@@ -1,4 +1,4 @@
-//! Wire format 1 and the steps for the peers and people that use it.
+//! Wire format 1, and the steps shared by the peers and people who use it.
 
 use std::net::SocketAddr;
 use std::thread;
@@ -21,7 +21,7 @@ pub const FULL: &str = "The chatroom is full";
 /// The length of a long message: more than the 2048 bytes that the original server reads in one call.
 pub const LONG: usize = 5000;
 
-/// Returns a message as the server relays it.
+/// Returns the message that the server relays when a client sends `text`.
 pub fn from(text: &str) -> String {
     format!("<127.0.0.1> {text}")
 }
@@ -60,8 +60,8 @@ pub fn lines(harness: &Harness) -> Vec<String> {
     (0..3).map(|_| harness.words(2)).collect()
 }
 
-/// Repeats `tries` until a seat is free, because the server may notice later than the script that a client is gone.
-/// `tries` also returns whether there was a free seat.
+/// Repeats `tries` until a seat is free, because the server may not notice immediately that a client is gone. `tries`
+/// also returns whether there was a free seat.
 pub fn when_free<T>(tries: impl Fn() -> Check<(T, bool)>) -> Check<T> {
     let deadline = Instant::now() + TIMEOUT;
     loop {

@@ -1,4 +1,4 @@
-//! Lab 2: stages that test the client, at terminals, against a scripted server.
+//! Lab 2: stages that run the client in a terminal and test it against a scripted server.
 
 use std::time::Instant;
 
@@ -27,8 +27,8 @@ pub fn answers_nick(harness: &Harness) -> Check {
     harness.step(functions, "alice has joined; she should see `alice joined!` once and no `NICK`");
     alice.has_seen(0, "NICK")?;
     alice.has_seen(1, "alice joined!")?;
-    // When the stream of a killed client ends, everything that the client sent has arrived. Alice has typed nothing
-    // after her nickname.
+    // Once the stream from a killed client has ended, everything that the client sent has arrived. Alice has typed
+    // nothing after her nickname.
     harness.step(&["answer_nick"], "alice's client is killed; it should have sent only `alice`");
     alice.is_killed();
     server.got_nothing_more("nothing after the nickname, not even a newline")?;
@@ -74,7 +74,7 @@ pub fn talks(harness: &Harness) -> Check {
     server.says("Connected to server!")?;
     server.gets(format!("alice: {early}\n"))?;
     alice.sees("Connected to server!")?;
-    harness.step(&["type_messages"], "alice types an empty line and then a line, three times");
+    harness.step(&["type_messages"], "alice types an empty line, then a message, three times");
     for _ in 0..3 {
         let line = harness.words(3);
         // An empty line is not a message.
@@ -92,7 +92,7 @@ pub fn talks(harness: &Harness) -> Check {
     server.sends(format!("bob: {first}\ncarol: {second}\n"))?;
     alice.sees(&format!("bob: {first}"))?;
     alice.sees(&format!("carol: {second}"))?;
-    harness.step(&["type_messages"], "alice ends the line that she is typing");
+    harness.step(&["type_messages"], "alice finishes the line she is typing");
     alice.types(&end)?;
     server.gets(format!("alice: {begin}{end}\n"))?;
     harness.step(&["show_messages"], "the server sends one and a half lines in one segment");
@@ -121,7 +121,7 @@ pub fn talks(harness: &Harness) -> Check {
     })
 }
 
-/// Stage 11: The client ends cleanly.
+/// Stage 11: The client exits cleanly.
 pub fn ends_cleanly(harness: &Harness) -> Check {
     let listener = harness.listener()?;
     let starts = || -> Check<Person> {
@@ -135,7 +135,7 @@ pub fn ends_cleanly(harness: &Harness) -> Check {
         let alice = starts()?;
         let server = listener.lets_in("alice")?;
         alice.sees("Connected to server!")?;
-        let step = format!("alice {what}; her client should close the connection and end");
+        let step = format!("alice {what}; her client should disconnect and exit");
         harness.step(&["type_messages"], &step);
         way(&alice)?;
         server.is_closed()?;
@@ -167,7 +167,7 @@ pub fn ends_cleanly(harness: &Harness) -> Check {
     let alice = starts()?;
     let server = listener.lets_in("alice")?;
     alice.sees("Connected to server!")?;
-    harness.step(&["show_messages"], "the server closes the connection, and alice presses no key");
+    harness.step(&["show_messages"], "the server closes the connection; alice types nothing");
     server.closes();
     alice.fails_saying("server")
 }

@@ -1,4 +1,4 @@
-//! Lab 2: many people and a handshake; messages begin to stick together.
+//! Lab 2: a chat for many people, with a handshake; messages can now arrive run together.
 
 mod client;
 mod server;
@@ -108,7 +108,7 @@ pub fn lab() -> Lab {
             .hint(
                 "In `type_messages`, call `Terminal::read_line` in a loop. Send `alice: `, the \
                  line, and a newline with one `write_all`. Skip an empty line. Call \
-                 `joined.wait()` directly before you send: it waits for the server's first \
+                 `joined.wait()` right before you send: it waits for the server's first \
                  message.",
             )
             .hint(
@@ -120,7 +120,7 @@ pub fn lab() -> Lab {
         stage(7, "The server announces each client that leaves", 10)
             .on(&[5])
             .hint(
-                "In how many ways can a connection end, and what does your server do in each? \
+                "In how many ways can a connection end, and what does your server do in each case? \
                  Which clients are still in the list when `left!` is pushed, and what sends this \
                  line if no client speaks? What does the server still keep for the client that has \
                  left?",
@@ -154,7 +154,7 @@ pub fn lab() -> Lab {
                 "Push `Nickname refused: `, the reason, and a newline into the newcomer's outbox, \
                  and return `false`, which `run_room` passes on to the newcomer's thread. Then the \
                  newcomer is dropped, which sends the line and closes the connection. The other \
-                 clients must notice neither the refusal nor what the refused client says \
+                 clients must notice neither the refusal nor what the refused client sends \
                  afterward.",
             )
             .server(server::refuses_bad_nicknames),
@@ -167,14 +167,14 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "In `ask_nickname` (stage 2), pass `Some(patience)` to `Messages::handshake`. If \
-                 it returns the `ErrorKind` `TimedOut` or `InvalidData`, write the refusal, shut \
-                 down the sending side, and return `Ok(None)`. Never write to a member's socket; \
-                 only push to its outbox.",
+                 it fails with the `ErrorKind` `TimedOut` or `InvalidData`, write the refusal, \
+                 shut down the sending side, and return `Ok(None)`. Never write to a member's \
+                 socket; only push to its outbox.",
             )
             .hint(
-                "The outbox disconnects a client that is too far behind. Then `receive_messages` \
-                 (stage 5) sees the end of the stream, and `leave` (stage 7) broadcasts `deaf \
-                 left!`.",
+                "The outbox disconnects a client that falls too far behind. Then \
+                 `receive_messages` (stage 5) sees the end of the stream, and `leave` (stage 7) \
+                 broadcasts `deaf left!`.",
             )
             .server(server::waits_for_no_client),
         stage(10, "No client can speak in another's name", 6)
@@ -194,14 +194,14 @@ pub fn lab() -> Lab {
                  a newline at the end.",
             )
             .server(server::guards_names),
-        stage(11, "The client ends cleanly", 6)
+        stage(11, "The client exits cleanly", 6)
             .on(&[6])
             .hint(
                 "In which ways can a user leave, and in which ways can the server end the chat? \
                  What does the other side receive, and what is your client's exit status?",
             )
             .hint(
-                "In `type_messages`, call `Terminal::leave`, without last words, both on `/quit` \
+                "In `type_messages`, call `Terminal::leave` without last words, both on `/quit` \
                  and when `read_line` returns `None`. `answer_nick` returns a refusal, and `main` \
                  exits with status 1.",
             )
@@ -224,9 +224,9 @@ pub fn lab() -> Lab {
                  it: a second `Messages` would lose what the first has read.",
             )
             .hint(
-                "Read the nickname with `handshake`: `receive` would treat a client without \
-                 newlines as an original client. If a message is too long, `receive` returns an \
-                 error; pass it up with `?`, and `leave` pushes the last words.",
+                "Read the nickname with `handshake`: `receive` would treat a client that \
+                 sends no newlines as an original client. If a message is too long, `receive` \
+                 returns an error; pass it up with `?`, and `leave` pushes the last words.",
             )
             .server(server::finds_messages_however_split),
         stage(13, "Three people talk", 3)
@@ -248,12 +248,12 @@ pub fn lab() -> Lab {
         stage(14, "People come and go", 3)
             .on(&[7, 8, 11])
             .hint(
-                "Is a nickname always free again, no matter how its owner leaves? Which clients \
-                 show `left!`, and with which status does each program exit?",
+                "Does a nickname always become free again, no matter how its owner leaves? Which \
+                 clients show `left!`, and what is each program's exit status?",
             )
             .hint(
                 "This stage needs no new function: it tests `leave` (stage 7), `join` (8), and the \
-                 ways in which the client ends (11) together. A client whose user leaves exits \
+                 ways in which the client exits (11) together. A client whose user leaves exits \
                  with status 0. A client that is refused or loses its connection exits with status \
                  1.",
             )

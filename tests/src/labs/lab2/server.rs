@@ -1,4 +1,4 @@
-//! Lab 2: stages that test the server, against scripted peers.
+//! Lab 2: stages that test the server against scripted peers.
 
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use crate::labs::messages::{LIMIT, TOO_LONG};
 
 /// Stage 1: The server listens.
 pub fn listens(harness: &Harness) -> Check {
-    harness.step(&["open_listener"], "three servers start, each on a free port of 127.0.0.1");
+    harness.step(&["open_listener"], "three servers start, each on a free port on 127.0.0.1");
     let server = server_where_told(harness)?;
     harness.step(&["open_listener"], "a server has started; it should show `SERVER WORKING`");
     server.terminal().has_somewhere(&["SERVER WORKING"])?;
@@ -46,7 +46,7 @@ pub fn asks_for_a_nickname(harness: &Harness) -> Check {
         Ok(connects)
     })?;
     harness.step(&["ask_nickname"], "the server is killed; it should have sent only `NICK`");
-    // When the stream of a killed server ends, everything that the server sent has arrived.
+    // Once the stream from a killed server has ended, everything that the server sent has arrived.
     server.terminal().is_killed();
     alice.got_no_newline("no newline after NICK")?;
     bob.got_no_newline("no newline after NICK")
@@ -71,9 +71,9 @@ pub fn announces_a_newcomer(harness: &Harness) -> Check {
     }
     // ANCHOR_END: lab2-stage4
     let functions = &["run_room", "join", "broadcast"];
-    harness.step(functions, "one more client joins; all members should hear it immediately");
+    harness.step(functions, "one more client joins; all members should be told immediately");
     let mut more = 0;
-    harness.promptly("everyone should have heard that one more client has joined", || {
+    harness.promptly("everyone should have been told about the newcomer", || {
         more += 1;
         let nickname = format!("guest{more}");
         let newcomer = server.peer(&nickname)?;
@@ -94,27 +94,27 @@ pub fn broadcasts_to_everyone(harness: &Harness) -> Check {
     harness.step(&["run_room"], "alice, bob, and carol join");
     let group = all_join(&server, &["alice", "bob", "carol"])?;
     for speaker in &group {
-        let step = format!("{} says a line; all three should hear it", speaker.name());
+        let step = format!("{} sends a line; all three should get it", speaker.name());
         harness.step(&["run_room", "receive_messages", "line"], &step);
         let line = format!("{}: {}", speaker.name(), harness.words(3));
         speaker.says(&line)?;
         group.iter().try_for_each(|member| member.hears_line(&line))?;
     }
     let functions = &["receive_messages", "run_room", "line"];
-    harness.step(functions, "alice says a line; all three should hear it immediately");
-    harness.promptly("everyone should have heard alice's line", || {
+    harness.step(functions, "alice sends a line; all three should get it immediately");
+    harness.promptly("everyone should have received alice's line", || {
         let says = Instant::now();
         talk(harness, &group[0], &group)?;
         Ok(says)
     })?;
     let functions = &["run_room", "receive_messages"];
-    harness.step(functions, "alice says three lines in one segment");
+    harness.step(functions, "alice sends 3 lines in one segment");
     let three: Vec<_> = (0..3).map(|_| format!("alice: {}", harness.words(2))).collect();
     group[0].says(&three.join("\n"))?;
     for member in &group {
         three.iter().try_for_each(|line| member.hears_line(line))?;
     }
-    harness.step(functions, "all three say five lines each at the same time");
+    harness.step(functions, "all send five lines each at the same time");
     let lines = |speaker: &Peer| {
         let line = || format!("{}: {}", speaker.name(), harness.words(2)).into_bytes();
         (0..5).map(|_| line()).collect::<Vec<_>>()
@@ -128,7 +128,7 @@ pub fn broadcasts_to_everyone(harness: &Harness) -> Check {
     for member in &group {
         member.gets_interleaved(&said)?;
     }
-    harness.step(functions, "each says one more line in turn; all should hear only these lines");
+    harness.step(functions, "each in turn sends one more line; all should get only those");
     group.iter().try_for_each(|speaker| talk(harness, speaker, &group))
 }
 
@@ -140,22 +140,22 @@ pub fn announces_a_departure(harness: &Harness) -> Check {
     let [alice, bob] = &group[..] else { return Ok(()) };
     let ways: [(_, fn(Peer)); 2] = [("closes", Peer::closes), ("resets", Peer::crashes)];
     for (what, way) in ways {
-        let step = format!("guest {what} the connection; alice and bob should hear `guest left!`");
+        let step = format!("guest {what} the connection; alice and bob should get `guest left!`");
         harness.step(&["receive_messages", "leave", "run_room"], &step);
-        harness.promptly("alice and bob should have heard that guest has left", || {
+        harness.promptly("alice and bob should have heard that guest had left", || {
             let guest = joins(&server, "guest")?;
             alice.hears("guest joined!")?;
             bob.hears("guest joined!")?;
             talk(harness, &guest, [alice, bob])?;
             let leaves = Instant::now();
             way(guest);
-            // No client says anything, but the remaining members must still receive the notice.
+            // No client sends anything, but the remaining members must still receive the notice.
             alice.hears_line("guest left!")?;
             bob.hears_line("guest left!")?;
             Ok(leaves)
         })?;
     }
-    harness.step(&["leave"], "guest ends its stream; only alice and bob should hear `guest left!`");
+    harness.step(&["leave"], "guest stops sending; only alice and bob should get `guest left!`");
     let guest = joins(&server, "guest")?;
     alice.hears("guest joined!")?;
     bob.hears("guest joined!")?;
@@ -177,11 +177,11 @@ pub fn announces_a_departure(harness: &Harness) -> Check {
     bob.hears("guest left!")?;
     harness.step(functions, "all are silent; the server should use no processor time");
     server.rests()?;
-    harness.step(functions, "alice and bob each say a line; both should still hear both lines");
+    harness.step(functions, "alice and bob each send a line; each should still get both lines");
     talk(harness, alice, &group)?;
     talk(harness, bob, &group)?;
     let functions = &["leave", "receive_messages"];
-    harness.step(functions, "many guests come and go; the server should keep nothing for them");
+    harness.step(functions, "many guests come and go; the server should leak nothing");
     keeps_nothing(&server, harness.journal(), || {
         let guest = server.peer("guest")?;
         guest.gets("NICK")?;
@@ -208,13 +208,13 @@ pub fn refuses_bad_nicknames(harness: &Harness) -> Check {
         if reason.trim_ascii().is_empty() || !reason.ends_with(b"\n") {
             return Err(Failure::wrong_bytes("guest should have heard", b"reason\n", &reason));
         }
-        // A refused client is not a member. The server may already have closed the connection.
+        // Nobody may receive what a refused client sends. The server may already have closed the connection.
         let _ = peer.tries_to_send(format!("guest: {}\n", harness.words(2)));
         Ok(())
     };
     let functions = &["join", "ask_nickname"];
     harness.step(functions, "guest replies with an empty nickname; it should be refused");
-    // Only the empty nickname needs a ⏎, because nothing would be sent without it.
+    // Only the empty nickname needs a ⏎, because nothing would be sent without one.
     is_refused("\n")?;
     let bad = [
         ("the nickname `alice`", "alice"),
@@ -230,7 +230,7 @@ pub fn refuses_bad_nicknames(harness: &Harness) -> Check {
         is_refused(nickname)?;
     }
     let functions = &["join", "run_room"];
-    harness.step(functions, "alice says a line; she should not have heard of the refused clients");
+    harness.step(functions, "alice sends a line; she should not have been told about refusals");
     talk(harness, &alice, [&alice])?;
     harness.step(&["join"], "Zoë joins");
     let zoe = joins(&server, "Zoë")?;
@@ -284,8 +284,7 @@ pub fn waits_for_no_client(harness: &Harness) -> Check {
     let group = all_join(&server, &["alice", "bob"])?;
     talk(harness, &group[0], &group)?;
     let functions = &["ask_nickname", "run_room", "leave"];
-    harness
-        .step(functions, "`silent` and `slow` leave before joining; no member should hear of it");
+    harness.step(functions, "`silent` and `slow` leave before joining; no member should be told");
     silent.closes();
     slow.crashes();
     talk(harness, &group[1], &group)?;
@@ -301,7 +300,7 @@ pub fn waits_for_no_client(harness: &Harness) -> Check {
     endless.hears_until_closed()?;
     let functions = &["broadcast", "run_room"];
     harness
-        .step(functions, "`lazy` does not read; alice sends 600 KB, which the others should hear");
+        .step(functions, "`lazy` does not read; alice sends 600 KB, which the others should get");
     let lazy = server.deaf_peer("lazy")?;
     lazy.sends("lazy")?;
     group.iter().try_for_each(|member| member.hears("lazy joined!"))?;
@@ -365,7 +364,7 @@ pub fn guards_names(harness: &Harness) -> Check {
         bob.hears_line(&heard)?;
     }
     // ANCHOR_END: lab2-stage10
-    harness.step(&["line"], "bob says a line with his own name");
+    harness.step(&["line"], "bob speaks in his own name");
     talk(harness, bob, &group)
 }
 
@@ -373,7 +372,7 @@ pub fn guards_names(harness: &Harness) -> Check {
 pub fn finds_messages_however_split(harness: &Harness) -> Check {
     let server = harness.server()?;
     let functions = &["receive_messages"];
-    harness.step(functions, "alice and bob join, and alice says a line");
+    harness.step(functions, "alice and bob join; alice sends a line");
     let group = all_join(&server, &["alice", "bob"])?;
     let [alice, bob] = &group[..] else { return Ok(()) };
     talk(harness, alice, &group)?;
@@ -398,14 +397,14 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
     harness.step(functions, "alice sends bytes that are not UTF-8");
     alice.sends(b"alice: caf\xc3\xa9 and caf\xe9\n")?;
     bob.hears_line("alice: café and caf\u{FFFD}")?;
-    harness.step(functions, "alice pauses in a line; carol, an original client, sends no newline");
+    harness.step(functions, "alice pauses mid-line; carol, an original client, sends no newline");
     alice.sends("alice: never ")?;
     let carol = joins(&server, "carol")?;
     bob.hears("carol joined!")?;
     let bare = format!("carol: {}", harness.words(2));
     carol.sends(&bare)?;
     bob.hears(&bare)?;
-    harness.step(functions, "alice ends her line; her pause should not have ended it");
+    harness.step(functions, "alice resumes; her pause should not have ended her line");
     alice.sends("mind\n")?;
     bob.hears("alice: never mind")?;
     let functions = &["ask_nickname", "receive_messages"];
@@ -417,15 +416,14 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
     bob.hears("dave joined!")?;
     bob.hears(&line)?;
     let functions = &["receive_messages", "leave"];
-    harness
-        .step(functions, "erin sends more than 64 KiB without a newline; she should get a reason");
+    harness.step(functions, "erin sends over 64 KiB without a newline; she should get an error");
     // Erin sends a line first, because a pause in a client's very first message ends that message.
     let erin = joins(&server, "erin")?;
     bob.hears("erin joined!")?;
     talk(harness, &erin, [bob, &erin])?;
     let _ = erin.tries_to_send("y".repeat(TOO_LONG));
     erin.is_told_and_closed()?;
-    harness.step(functions, "erin is disconnected; bob should hear `erin left!`");
+    harness.step(functions, "erin is disconnected; bob should get `erin left!`");
     bob.hears("erin left!")?;
     talk(harness, bob, [bob])
 }

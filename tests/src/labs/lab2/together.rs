@@ -1,4 +1,4 @@
-//! Lab 2: stages that test clients at terminals, with their server.
+//! Lab 2: stages that run clients in terminals and test them together with the server.
 
 use crate::harness::Harness;
 use crate::harness::person::Key;
@@ -38,11 +38,11 @@ pub fn three_people_talk(harness: &Harness) -> Check {
         alice.sees(&format!("{name}: {words}"))?;
     }
     alice.has_typed("half of a ")?;
-    harness.step(&["type_messages", "show_messages"], "alice ends the line that she is typing");
+    harness.step(&["type_messages", "show_messages"], "alice finishes the line she is typing");
     alice.types("sentence")?;
     people.iter().try_for_each(|(_, person)| person.sees("alice: half of a sentence"))?;
     let functions = &["type_messages", "line", "show_messages"];
-    harness.step(functions, "all have spoken; each should have seen each line once");
+    harness.step(functions, "all have spoken; all should have seen each line once");
     for (_, person) in people {
         said.iter().try_for_each(|line| person.has_seen(1, line))?;
     }
@@ -81,7 +81,7 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
     harness.step(&["run_room"], "Ctrl-C is pressed in the server's terminal");
     server.terminal().presses(Key::CtrlC)?;
     server.terminal().exits(0)?;
-    harness.step(&["show_messages"], "the server has ended; alice and bob should be told so");
+    harness.step(&["show_messages"], "the server is gone; alice and bob should be told so");
     alice.fails_saying("server")?;
     bob.fails_saying("server")
 }

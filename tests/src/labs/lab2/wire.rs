@@ -38,7 +38,8 @@ pub fn all_join(server: &Server, nicknames: &[&str]) -> Check<Vec<Peer>> {
 }
 
 impl Listener {
-    /// Acts as the server until the client has joined: asks for a nickname, waits for `nickname`, and announces it.
+    /// Acts as the server until the client has joined: asks for a nickname, waits for `nickname`, and announces the
+    /// client.
     pub fn lets_in(&self, nickname: &str) -> Check<Peer> {
         let peer = self.accepts("server")?;
         peer.sends("NICK")?;
@@ -72,8 +73,8 @@ pub fn enters(
     Ok(person)
 }
 
-/// Like [`joins`], but first waits until the nickname is free, because the server may notice later than the script that
-/// the nickname's owner is gone.
+/// Like [`joins`], but first waits until the nickname is free, because the server may not notice immediately that the
+/// nickname's owner is gone.
 pub fn joins_when_free(server: &Server, nickname: &str) -> Check<Peer> {
     let deadline = Instant::now() + TIMEOUT;
     loop {

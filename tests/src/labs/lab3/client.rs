@@ -1,4 +1,4 @@
-//! Lab 3: stages that test the client, at terminals, against a scripted server.
+//! Lab 3: stages that test clients at terminals against a scripted server.
 
 use crate::harness::Harness;
 use crate::journal::failure::Check;
@@ -91,7 +91,7 @@ pub fn talks(harness: &Harness) -> Check {
         ann.types(line)?;
         server.gets_frame(format!("[ann of the hill] : {line}"))?;
     }
-    harness.step(functions, "ann types a line with spaces at both ends, which belong to the line");
+    harness.step(functions, "ann types a line with spaces at both ends; they should be sent");
     let line = format!("  {}  ", harness.words(2));
     ann.types(&line)?;
     server.gets_frame(format!("[ann of the hill] : {line}"))?;
@@ -114,7 +114,7 @@ pub fn shows_frames_while_typing(harness: &Harness) -> Check {
         server.frames(&payload)?;
         ann.sees(&payload)?;
     }
-    harness.step(&["type_messages", "show_frames"], "ann ends the line that she is typing");
+    harness.step(&["type_messages", "show_frames"], "ann finishes the line she is typing");
     ann.types(&end)?;
     server.gets_frame(format!("[ann] : {begin}{end}"))?;
     harness.step(functions, "a two-line payload arrives; it should not look like two messages");
@@ -131,11 +131,11 @@ pub fn shows_frames_while_typing(harness: &Harness) -> Check {
     ann.rests()
 }
 
-/// Stage 7: The client ends cleanly.
+/// Stage 7: The client exits cleanly.
 pub fn ends_cleanly(harness: &Harness) -> Check {
     let listener = harness.listener()?;
-    // If two threads race to set the exit status, the status is right only in some runs, so ann leaves many times. A
-    // server may close the connection before or after the client does.
+    // If two threads race to set the exit status, the status is right only in some runs, so ann leaves in each way
+    // several times. A server may close the connection before or after the client does.
     for (is_first, who_closes) in [(false, "her client"), (true, "the server")].repeat(2) {
         for (what, way) in WAYS_OUT {
             harness.step(&["type_messages", "encode"], &format!("ann joins before she {what}"));
@@ -166,9 +166,8 @@ pub fn ends_cleanly(harness: &Harness) -> Check {
     server.closes();
     ann.fails_saying("server")?;
     let functions = &["show_frames", "read_header"];
-    harness.step(functions, "the server sends bob's client bytes that are not a header");
+    harness.step(functions, "the server sends bob's client an invalid header");
     let (bob, server) = client(harness, &listener, "bob")?;
-    server
-        .sends("this is not a header, and it is longer than sixty-four bytes, which is enough")?;
+    server.sends("this is not a header, but it is longer than the sixty-four bytes of a header")?;
     bob.fails_saying("server")
 }

@@ -13,8 +13,8 @@ pub fn lab() -> Lab {
     let stages = vec![
         stage(1, "The client sends each line as a frame", 10)
             .hint(
-                "How long is the header? Does the length count bytes or characters? Does the \
-                 length count only the line, or `[ann] : ` as well?",
+                "How long is the header? Is the length in bytes or in characters? Does it cover \
+                 only the line, or `[ann] : ` as well?",
             )
             .hint(
                 "`encode` returns the payload's length in bytes (`str::len`), padded on the right \
@@ -37,13 +37,13 @@ pub fn lab() -> Lab {
                 "In `read_header`, call `read` in a loop, each time with the part of the header \
                  that is not filled yet, until all 64 bytes have arrived. `read` returns how many \
                  bytes it has filled; 0 means that the stream has ended. For the payload, call \
-                 `read_exact`, which is such a loop.",
+                 `read_exact`, which contains such a loop.",
             )
             .hint(
                 "In `payload_length`, convert the header to text, trim the spaces, and `parse` the \
                  rest. `String::from_utf8_lossy` turns the payload into text. In `show_frames`, \
-                 create one `BufReader` before the loop; a second one would lose what the first \
-                 has read.",
+                 create one `BufReader` before the loop; a new one for each frame would lose the \
+                 bytes that the previous one has buffered.",
             )
             .client(client::reads_frames_however_split),
         stage(3, "The server relays frames to the other clients", 18)
@@ -83,15 +83,16 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "This stage needs no new function: it tests `show_frames` (stage 2) again. Show \
-                 each payload with one `Screen::print`, which makes a newline in it visible. Do \
-                 not split a payload into lines, and do not use `println!`.",
+                 each payload with a single call of `Screen::print`, which makes any newline in it \
+                 visible. Do not split a payload into lines, and do not use `println!`.",
             )
             .client(client::shows_frames_while_typing),
         stage(6, "Only a client that says !DISCONNECT is released", 8)
             .on(&[3])
             .hint(
                 "Is `!DISCONNECT` the last word of a sentence or the whole message? Which clients \
-                 still receive that message, and which receive a frame right after it?",
+                 still receive that message, and which receive a frame that its sender sends right \
+                 after it?",
             )
             .hint(
                 "In `is_disconnect`, compare the payload with `!DISCONNECT`, and its end \
@@ -99,7 +100,7 @@ pub fn lab() -> Lab {
                  payload to the room like any other, then stop reading: return `Ok(())`.",
             )
             .server(server::releases_a_client_that_disconnects),
-        stage(7, "The client ends cleanly", 7)
+        stage(7, "The client exits cleanly", 7)
             .on(&[2, 4])
             .hint(
                 "A user can leave in three ways: what does the server receive in each case? What \
@@ -107,26 +108,27 @@ pub fn lab() -> Lab {
                  not frames?",
             )
             .hint(
-                "In `type_messages` (stage 1), call `Terminal::leave` both on a `!DISCONNECT` line \
-                 and when `read_line` returns `None`, and pass it `[ann] : !DISCONNECT` as a \
+                "In `type_messages` (stage 1), call `Terminal::leave` both for a `!DISCONNECT` \
+                 line and when `read_line` returns `None`, and pass it `[ann] : !DISCONNECT` as a \
                  frame. Do not send this frame twice.",
             )
             .hint(
                 "In `show_frames` (stage 2), return `Ok(())` when `frame::read` returns `None`; \
-                 pass an error up with `?`. `main` tells the user and exits with status 1, or with \
-                 status 0 after `Terminal::leave`. The client must not exit in any other way.",
+                 pass an error up with `?`. In both cases, `main` tells the user and exits with \
+                 status 1; after `Terminal::leave`, the status is 0. The client must not exit in \
+                 any other way.",
             )
             .client(client::ends_cleanly),
         stage(8, "The server counts bytes, not characters", 6)
             .on(&[3])
             .hint(
-                "é is one character and two bytes. Which of the two does your header count? What \
+                "é is one character but two bytes. Which of these does your header count? What \
                  must the server do with bytes that are not UTF-8 and with an empty payload?",
             )
             .hint(
                 "This stage tests `encode` and `read` (stages 1 and 2) in the server. `str::len` \
                  counts bytes. `String::from_utf8_lossy` replaces an invalid byte with U+FFFD, \
-                 which has three bytes, so create the new header after the replacement.",
+                 which is three bytes long, so create the new header after the replacement.",
             )
             .hint(
                 "An empty payload is still a payload and is relayed. A payload of exactly \
@@ -142,20 +144,20 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "In `payload_length` (stage 2), trim only spaces (`trim` also removes tabs and \
-                 newlines), and accept only digits, and only a value up to `MAX_PAYLOAD`. For \
+                 newlines), and accept only digits and a value of at most `MAX_PAYLOAD`. For \
                  anything else, return `ErrorKind::InvalidData`; do not panic.",
             )
             .hint(
                 "Pass errors up with `?` in `frame::read` and in `receive_frames`, but not in \
                  `talk` before it has sent `Event::Left`. In `read_header`, call `payload_length` \
                  after each read, unless all bytes so far are spaces. `relay` must only push: the \
-                 outbox keeps the bytes for a client that reads late.",
+                 outbox keeps the bytes for a client that is slow to read.",
             )
             .server(server::survives_bad_frames),
         stage(10, "The server counts active connections", 7)
             .on(&[3, 6])
             .hint(
-                "In which ways can a connection end, and do all of them lead to the same point in \
+                "In which ways can a connection end, and do they all lead to the same point in \
                  your code? Is the number printed after the list has changed?",
             )
             .hint(
@@ -185,7 +187,7 @@ pub fn lab() -> Lab {
             .on(&[6, 7, 9])
             .hint(
                 "What do the other clients do when one user types `!DISCONNECT`, and what do they \
-                 do when a client is killed and says nothing?",
+                 do when a client is killed and sends nothing?",
             )
             .hint(
                 "This stage needs no new function: it tests stages 6, 7, 9, and 10 together. For \
@@ -194,8 +196,8 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "A client whose user leaves exits with status 0 (`Terminal::leave`). A client that \
-                 loses its connection exits with status 1, through `main`. Do not change `main`: \
-                 it stops the server on Ctrl-C.",
+                 loses its connection exits with status 1 (`main`). Do not change `main`: it stops \
+                 the server on Ctrl-C.",
             )
             .together(together::people_come_and_go),
         stage(13, "Received text cannot control a terminal", 3)

@@ -1,4 +1,4 @@
-//! Lab 3: stages that test the server, against scripted peers.
+//! Lab 3: stages that test the server against scripted peers.
 
 use crate::harness::Harness;
 use crate::journal::failure::Check;
@@ -75,7 +75,7 @@ pub fn releases_a_client_that_disconnects(harness: &Harness) -> Check {
         "[ann] : !disconnect",
         "[ann] : please: !DISCONNECT",
     ] {
-        let step = format!("ann says «{}»; she should stay connected", harmless.escape_debug());
+        let step = format!("ann sends «{}» and should stay connected", harmless.escape_debug());
         harness.step(&["is_disconnect", "receive_frames"], &step);
         ann.frames(harmless)?;
         bob.gets_frame(harmless)?;
@@ -84,8 +84,7 @@ pub fn releases_a_client_that_disconnects(harness: &Harness) -> Check {
     let functions = &["receive_frames", "is_disconnect"];
     harness.step(functions, "bob sends a frame; ann should still be connected");
     talk(harness, bob, &[ann])?;
-    harness
-        .step(functions, "ann says `!DISCONNECT`; bob should get it, and she should be released");
+    harness.step(functions, "ann sends `!DISCONNECT`; it should reach bob and disconnect ann");
     ann.frames("[ann] : !DISCONNECT")?;
     bob.gets_frame("[ann] : !DISCONNECT")?;
     ann.is_closed()?;
@@ -120,7 +119,7 @@ pub fn counts_bytes(harness: &Harness) -> Check {
         harness.step(&["relay", "receive_frames"], &format!("ann sends «{text}» in a frame"));
         ann.frames(&payload)?;
         bob.gets_frame(&payload)?;
-        let step = format!("ann sends the frame of «{text}» one byte at a time");
+        let step = format!("ann sends a frame with «{text}» one byte at a time");
         harness.step(&["receive_frames", "relay"], &step);
         ann.trickles(frame(&payload))?;
         bob.gets_frame(&payload)?;
@@ -182,20 +181,21 @@ pub fn survives_bad_frames(harness: &Harness) -> Check {
     ann.gets_frame("[cem] : yes")?;
     for part in [10, HEADER, HEADER + 4] {
         let step =
-            format!("eve ends her stream after {part} bytes of a frame; no client should get it");
+            format!("eve ends her stream after {part} bytes of a frame; no one should get them");
         harness.step(&["read", "receive_frames", "talk"], &step);
         let eve = server.peer("eve")?;
         settle(&[ann, bob, &cem, &eve])?;
         eve.sends(&frame("[eve] : never said")[..part])?;
         // If eve closed her connection, a frame to her could cause a reset, which would hide the end of her stream.
         eve.ends_sending();
-        // The server has dealt with the end. If it relays the part, it does so before the next frame.
+        // Wait until the server has handled the end of her stream. If it relays the incomplete frame, it does so before
+        // bob's frame.
         eve.hears_until_closed()?;
         talk(harness, bob, &[ann, &cem])?;
     }
     harness.step(
         &["talk", "receive_frames"],
-        "dan's connection is reset; the others should still talk",
+        "dan's connection is reset; the rest should keep talking",
     );
     let dan = server.peer("dan")?;
     settle(&[ann, bob, &cem, &dan])?;
@@ -203,7 +203,8 @@ pub fn survives_bad_frames(harness: &Harness) -> Check {
     talk(harness, bob, &[ann, &cem])?;
     talk(harness, &cem, &[ann, bob])?;
     let functions = &["relay", "run_room", "talk"];
-    harness.step(functions, "`slow` does not read while ann sends a lot; the others should get it");
+    harness
+        .step(functions, "ann sends lines that `slow` does not read; the others should get them");
     let slow = server.deaf_peer("slow")?;
     slow.frames("[slow] : I am in")?;
     for member in [ann, bob, &cem] {
@@ -214,7 +215,7 @@ pub fn survives_bad_frames(harness: &Harness) -> Check {
         bob.gets_frame(&line)?;
         cem.gets_frame(&line)?;
     }
-    harness.step(functions, "`slow` now reads; it should get everything that was said");
+    harness.step(functions, "`slow` now reads; it should get everything that was sent");
     slow.starts_reading()?;
     for line in backlog() {
         slow.gets_frame(&line)?;
@@ -256,10 +257,10 @@ pub fn counts_connections(harness: &Harness) -> Check {
     let cem = server.peer("cem")?;
     server.prints(&active(3))?;
     let functions = &["run_room", "receive_frames", "talk"];
-    harness.step(functions, "ann says `!DISCONNECT`");
+    harness.step(functions, "ann sends `!DISCONNECT`");
     ann.frames("[ann] : !DISCONNECT")?;
     server.prints(&active(2))?;
-    harness.step(functions, "bob closes the connection without a word");
+    harness.step(functions, "bob simply closes the connection");
     bob.closes();
     server.prints(&active(1))?;
     harness.step(functions, "cem's connection is reset");

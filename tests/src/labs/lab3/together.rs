@@ -1,4 +1,4 @@
-//! Lab 3: stages that test clients at terminals, with their server.
+//! Lab 3: stages that test the server together with clients at terminals.
 
 use crate::harness::Harness;
 use crate::harness::person::Key;
@@ -26,7 +26,7 @@ pub fn three_people_talk(harness: &Harness) -> Check {
             listener.sees(&shown(name, words))?;
         }
     }
-    let step = "bob and cem speak while ann is typing; her line should stay intact";
+    let step = "bob and cem send lines while ann types; hers should stay intact";
     harness.step(&["show_frames"], step);
     ann.begins_to_type("half of a ")?;
     for (name, speaker) in [("bob", &bob), ("cem", &cem)] {
@@ -35,11 +35,11 @@ pub fn three_people_talk(harness: &Harness) -> Check {
         ann.sees(&format!("[{name}] : {words}"))?;
     }
     ann.has_typed("half of a ")?;
-    harness.step(&["type_messages", "show_frames"], "ann ends the line that she is typing");
+    harness.step(&["type_messages", "show_frames"], "ann finishes the line she is typing");
     ann.types("sentence")?;
     bob.sees("[ann] : half of a sentence")?;
     let functions = &["relay", "show_frames"];
-    harness.step(functions, "all have spoken; no speaker should see a line of their own");
+    harness.step(functions, "everyone has sent a line; nobody should see their own");
     for ((name, _), words) in people.iter().zip(&said) {
         for (other, person) in people {
             person.has_seen(usize::from(other != *name), &shown(name, words))?;
@@ -68,7 +68,7 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
         ann.sees("[guest] : !DISCONNECT")?;
         bob.sees("[guest] : !DISCONNECT")?;
         server.prints(&active(2))?;
-        harness.step(&["type_messages"], &format!("guest {what}; the client should end"));
+        harness.step(&["type_messages"], &format!("guest {what} and should exit"));
         guest.exits(0)?;
     }
     harness.step(&["run_room", "relay"], "a client called `killed` joins");
@@ -77,7 +77,7 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
     gather(&[("ann", &ann), ("bob", &bob), ("killed", &killed)])?;
     harness.step(
         &["run_room", "talk", "receive_frames"],
-        "the client called `killed` is killed; ann and bob should stay",
+        "`killed` is killed; ann and bob should stay connected",
     );
     killed.is_killed();
     server.prints(&active(2))?;
@@ -87,7 +87,7 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
     harness.step(&["run_room"], "Ctrl-C is pressed in the server's terminal");
     server.terminal().presses(Key::CtrlC)?;
     server.terminal().exits(0)?;
-    harness.step(&["show_frames"], "the server has ended; ann and bob should be told so");
+    harness.step(&["show_frames"], "the server has exited; ann and bob should be told");
     ann.fails_saying("server")?;
     bob.fails_saying("server")
 }

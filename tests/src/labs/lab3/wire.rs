@@ -45,8 +45,9 @@ pub fn all_join(server: &Server, names: &[&str]) -> Check<Vec<Peer>> {
 
 /// Waits until each peer has joined.
 ///
-/// This wire format has no welcome: only a message from another peer shows that a peer has joined. So another peer
-/// calls each newcomer until the newcomer receives the call. At the end, all peers skip the calls.
+/// This wire format has no welcome: a peer knows that it has joined only when it receives another peer's message. So
+/// for each newcomer, another peer repeats a message until the newcomer receives it. At the end, all peers skip these
+/// messages.
 pub fn settle(peers: &[&Peer]) -> Check {
     let calls_a_second = Duration::from_millis(20);
     let begin = peers.first().map(|peer| peer.now());
@@ -94,7 +95,7 @@ pub fn client(harness: &Harness, listener: &Listener, name: &str) -> Check<(Pers
     Ok((person, listener.accepts("server")?))
 }
 
-/// Starts a client and answers its prompt for a name. This wire format has no welcome: see [`gather`].
+/// Starts a client and answers its prompt for a name. The client may not have joined yet: see [`gather`].
 pub fn enters(
     harness: &Harness,
     server: SocketAddr,
@@ -104,7 +105,7 @@ pub fn enters(
     enters_with_name(harness, server, name, terminal, "name")
 }
 
-/// Waits until everyone has joined: they call each other until each sees all the other names.
+/// Waits until everyone has joined: for each newcomer, every other person repeats a message until the newcomer sees it.
 pub fn gather(people: &[(&str, &Person)]) -> Check {
     let begin = people.first().map(|(_, person)| person.now());
     for (name, newcomer) in people {
@@ -119,7 +120,7 @@ pub fn gather(people: &[(&str, &Person)]) -> Check {
     Ok(())
 }
 
-/// Returns the line in which the server says how many clients are connected.
+/// Returns the line that the server prints to show how many clients are connected.
 pub fn active(count: usize) -> String {
     format!("[SERVER] active connections = {count}")
 }

@@ -1,4 +1,4 @@
-//! Lab 4: stages that test the client, at terminals, against a scripted server.
+//! Lab 4: stages that test clients at terminals against a scripted server.
 
 use crate::harness::Harness;
 use crate::harness::peer::Peer;
@@ -66,8 +66,7 @@ pub fn joins_and_talks(harness: &Harness) -> Check {
     alice.rests()?;
     server.has_got_nothing("nothing between the request to join and its reply")?;
     let functions = &["type_requests", "read_reply"];
-    harness
-        .step(functions, "the reply arrives, with a ROOM_REF of 128 bits; her line should follow");
+    harness.step(functions, "the reply arrives with a 128-bit ROOM_REF; her line should follow");
     replies_to_join(&server, "other", u128::MAX)?;
     gets_chat(&server, u128::MAX, &early)?;
     alice.sees("[other] alice: alice has joined this chatroom.")?;
@@ -88,7 +87,7 @@ pub fn joins_and_talks(harness: &Harness) -> Check {
 /// Stage 11: The client runs commands.
 pub fn obeys_commands(harness: &Harness) -> Check {
     let listener = harness.listener()?;
-    harness.step(&["type_requests", "show"], "alice joins two rooms and says a line");
+    harness.step(&["type_requests", "show"], "alice joins two rooms and types text");
     let (alice, server) = client_in(harness, &listener, "one", 1)?;
     lets_in(&alice, &server, "two", 2)?;
     let says_in = |room_ref: i64| -> Check {
@@ -136,13 +135,12 @@ pub fn obeys_commands(harness: &Harness) -> Check {
         alice.exits(0)
     };
     let [(what, quit), keys @ ..] = WAYS_OUT;
-    harness
-        .step(&["type_requests"], &format!("alice {what}; her client should disconnect and end"));
+    harness.step(&["type_requests"], &format!("alice {what}; her client must disconnect and exit"));
     leaves(quit, alice, server)?;
     for (what, key) in keys {
         harness.step(&["type_requests"], &format!("alice joins a room before she {what}"));
         let (alice, server) = client_in(harness, &listener, "one", 1)?;
-        let step = format!("alice {what}; her client should disconnect and end");
+        let step = format!("alice {what}; her client must disconnect and exit");
         harness.step(&["type_requests"], &step);
         leaves(key, alice, server)?;
     }

@@ -20,12 +20,12 @@ pub fn reports_errors(harness: &Harness) -> Check {
     harness.step(functions, "alice sends two lines of nonsense; she should get error 1 only once");
     alice.sends("HELLO?\nis there anybody\n\n")?;
     alice.hears_error(1)?;
-    harness.step(functions, "alice greets; no other error should arrive first");
+    harness.step(functions, "alice sends HELO; no second error should arrive");
     alice.greets("after 1", address)?;
-    harness.step(&["chat"], "alice speaks in a room that does not exist; she should get error 2");
+    harness.step(&["chat"], "alice chats in a room that does not exist; she should get error 2");
     alice.chats(Membership { room_ref: 4711, ..room }, "anybody?")?;
     alice.hears_error(2)?;
-    harness.step(&["chat"], "alice speaks in bob's room; she should get error 3");
+    harness.step(&["chat"], "alice chats in bob's room; she should get error 3");
     alice.chats(Membership { room_ref: elsewhere.room_ref, ..room }, "bob?")?;
     alice.hears_error(3)?;
     let functions = &["field", "read_chat", "read_join"];
@@ -50,7 +50,7 @@ pub fn reports_errors(harness: &Harness) -> Check {
         alice.hears_error(4)?;
         alice.is_greeted("fence", address)?;
     }
-    harness.step(&["chat", "field"], "alice says a line; she should still be in her room");
+    harness.step(&["chat", "field"], "alice sends text; she should still be in her room");
     talk(harness, &alice, room, &[&alice])?;
     let (longest, too_long) = ("é".repeat(128), format!("{}!", "é".repeat(128)));
     let erin = server.peer("erin")?;
@@ -105,7 +105,7 @@ pub fn reports_errors(harness: &Harness) -> Check {
     dave.hears_error(5)?;
     dave.hears_until_closed()?;
     let functions = &["chat", "next_line"];
-    harness.step(functions, "bob says a line and alice sends HELO; both should still be connected");
+    harness.step(functions, "bob sends text and alice HELO; both should still be connected");
     talk(harness, &bob, elsewhere, &[&bob])?;
     alice.greets("none of that", address)
 }

@@ -16,7 +16,7 @@ pub fn lab() -> Lab {
             .hint(
                 "What has arrived when a read returns: a line, half a line, or a line and the \
                  beginning of the next? Where are the remaining bytes kept until the next call? \
-                 Which lines does the reply have, and what follows each colon?",
+                 Which lines does the reply consist of, and what follows each colon?",
             )
             .hint(
                 "In `next_line`, if `put_back` holds a line, return that line. Otherwise, clear \
@@ -35,7 +35,7 @@ pub fn lab() -> Lab {
             .hint(
                 "What must the newcomer know before it can show the announcement? Which lists say \
                  who is in which room, and do they agree when `join` returns? Which lines does a \
-                 message have, in which order, and how does it end?",
+                 message consist of, in which order, and how does it end?",
             )
             .hint(
                 "In `field`, pass the next line to `value`. In `read_join`, call `Lines::field` \
@@ -45,9 +45,9 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "In `join`, update `room_refs`, the room's `members`, the client's own `rooms` and \
-                 its `name`, and `last_room_ref`. In `say`, call `push_said` if `said` belongs to \
-                 another room; then set the room of `said` and let `write_chat` append the message \
-                 to the text of `said`.",
+                 its `name`, and `last_room_ref`. In `say`, call `push_said` if `said` holds \
+                 messages for another room; then set the room of `said` and let `write_chat` \
+                 append the message to the text of `said`.",
             )
             .server(server::join_adds_to_a_room),
         stage(3, "CHAT sends a message to everyone in the room", 10)
@@ -62,15 +62,16 @@ pub fn lab() -> Lab {
                  then `MESSAGE` with `text`. `Hall::chat` passes the text to `say`.",
             )
             .hint(
-                "`say` (stage 2) uses the client's name in the hall, never the name in the \
-                 message. The `JOIN_ID` and the `CLIENT_NAME` in a message must have no effect.",
+                "`say` (stage 2) uses the name that the hall has stored for the client, never the \
+                 name in the message. The `JOIN_ID` and the `CLIENT_NAME` in a message must have \
+                 no effect.",
             )
             .server(server::chat_reaches_the_room),
         stage(4, "LEAVE removes a client from a room and announces it", 8)
             .on(&[3])
             .hint(
                 "Which client must still be a member when its departure is announced, but must be \
-                 removed right after that? Which of the request's numbers decides who leaves, and \
+                 removed right after that? Which of the request's numbers have an effect, and \
                  which are only repeated in the reply?",
             )
             .hint(
@@ -90,8 +91,8 @@ pub fn lab() -> Lab {
             .on(&[3, 4])
             .hint(
                 "Is there one list of members or one list for each room? What changes when a \
-                 client joins twice? If a client still uses the number of a room that is gone, \
-                 which messages could it receive?",
+                 client joins twice? If a client still uses the number of a room that no longer \
+                 exists, which messages could it receive?",
             )
             .hint(
                 "This stage needs no new function, only more code in `join` and `take_out`. A \
@@ -99,9 +100,9 @@ pub fn lab() -> Lab {
                  name of its first JOIN.",
             )
             .hint(
-                "A new room gets `last_room_ref` plus 1, never the number of rooms. `take_out` \
-                 removes an empty room from `rooms`, and its name from `room_refs`. A later JOIN \
-                 with the same name creates a new room.",
+                "The reference of a new room is `last_room_ref` plus 1, never the number of rooms. \
+                 `take_out` removes an empty room from `rooms`, and its name from `room_refs`. A \
+                 later JOIN with the same name creates a new room.",
             )
             .server(server::keeps_rooms_apart),
         stage(6, "A client that disconnects or vanishes leaves all rooms", 8)
@@ -130,7 +131,7 @@ pub fn lab() -> Lab {
             .hint(
                 "In `chat`, call `Hall::complain` with `Complaint::NO_SUCH_ROOM` or \
                  `NOT_A_MEMBER`. In `read_join`, call `name_of` for both the room and the client. \
-                 `field` puts a line that is not the expected field into `put_back`. In each \
+                 If a line is not the expected field, `field` puts it into `put_back`. In each \
                  `read_…`, pass errors up with `?`; in `read_chat`, call `number` only after the \
                  last line.",
             )
@@ -145,7 +146,7 @@ pub fn lab() -> Lab {
         stage(8, "The server finds messages and waits for no client", 8)
             .on(&[4, 6])
             .hint(
-                "One read does not always return exactly one request, and a text arrives as bytes. \
+                "One read does not always return exactly one request, and text arrives as bytes. \
                  What may appear between two requests or right before `⏎`? Which thread waits for \
                  a client that stops in the middle of a request or does not read?",
             )
@@ -173,15 +174,15 @@ pub fn lab() -> Lab {
                  set or if the client's `peer` is a loopback address.",
             )
             .hint(
-                "`Hall::client` returns the client, which has the `peer`. Check `peer` with \
+                "`Hall::client` returns the client, whose address is in `peer`. Check `peer` with \
                  `ip()`, `to_canonical`, and `IpAddr::is_loopback`. For any other client, call \
                  `Hall::complain` with `Complaint::NOT_ALLOWED`.",
             )
             .server(server::ends_on_kill_service),
         stage(10, "The client joins rooms and sends messages", 9)
             .hint(
-                "Which number in a message names its room, and which reply gave it to the client? \
-                 What could a user mistake the second line of a message for?",
+                "Which number in a message identifies its room, and which reply gave it to the \
+                 client? What could a user mistake the second line of a message for?",
             )
             .hint(
                 "Write `read_reply` like `read_request`: recognize the first line with `value` and \
@@ -212,8 +213,8 @@ pub fn lab() -> Lab {
             .hint(
                 "`/helo hi` sends `HELO hi`. On `/quit`, Ctrl-D, and Ctrl-C, but not on `/kill`, \
                  first call `Rooms::wait_a_moment` and then `Terminal::leave`, with \
-                 `Request::Disconnect` as the last words. An unknown command sends nothing. Show \
-                 your client's own replies with `Terminal::print`.",
+                 `Request::Disconnect` as its `last_words`. For an unknown command, send nothing. \
+                 Show your client's own replies with `Terminal::print`.",
             )
             .client(client::obeys_commands),
         stage(12, "Three people talk in two rooms", 3)
@@ -238,12 +239,12 @@ pub fn lab() -> Lab {
             .on(&[6, 11])
             .hint(
                 "What do the other users see when one user leaves or when a client is killed? How \
-                 does each client end when the server ends?",
+                 does each client exit when the server exits?",
             )
             .hint(
                 "This stage needs no new function: it tests `Hall::disconnect` (stage 6), `kill` \
-                 (9), and the ways in which the client ends (10, 11) together. A client that loses \
-                 its connection to the server exits with status 1.",
+                 (9), and the ways in which the client exits (10, 11) together. A client that \
+                 loses its connection to the server exits with status 1.",
             )
             .hint(
                 "A client whose user types `/kill` also exits with status 1: send the request and \
@@ -258,10 +259,10 @@ pub fn lab() -> Lab {
                  of your functions print received text unchanged?",
             )
             .hint(
-                "This stage needs no new function. Everything that `show_replies` (stage 10) shows \
-                 must go through `Screen::print`, including names and all lines of a message. In \
-                 the server, received text must go through `log`. `println!` does not make control \
-                 characters visible.",
+                "This stage needs no new function. `show_replies` (stage 10) must print everything \
+                 with `Screen::print`, including names and all lines of a message. The server must \
+                 print received text with `log`. `println!` does not make control characters \
+                 visible.",
             )
             .together(together::text_controls_no_terminal),
     ];

@@ -1,4 +1,4 @@
-//! Lab 4: stages that test the server, against scripted peers.
+//! Lab 4: stages that test the server against scripted peers.
 
 use std::time::Instant;
 
@@ -37,7 +37,7 @@ pub fn replies_to_helo(harness: &Harness) -> Check {
     alice.is_greeted(&second, address)?;
     alice.is_greeted(&first, address)?;
     // The starter already listens, so the report names no function.
-    harness.step(&[], "another server starts on the first one's port");
+    harness.step(&[], "a second server starts on the first one's port");
     let second = harness.server_on_taken(address.port())?;
     second.fails_saying(&address.port().to_string())
 }
@@ -61,7 +61,7 @@ pub fn join_adds_to_a_room(harness: &Harness) -> Check {
     ensure(elsewhere.join_id == in_b.join_id, "bob should have", "one JOIN_ID", "two")?;
     harness.step(
         &["say", "join"],
-        "alice, not in that room, sends HELO; she should get only the reply",
+        "alice, outside that room, sends HELO; she should get only a reply",
     );
     alice.greets("fence", address)
     // ANCHOR_END: lab4-stage2
@@ -74,12 +74,11 @@ pub fn chat_reaches_the_room(harness: &Harness) -> Check {
     let members = all_join(&server, &harness.words(1), &["alice", "bob", "carol"])?;
     let peers: Vec<&Peer> = members.iter().map(|(peer, _)| peer).collect();
     for (peer, room) in &members {
-        let step = format!("{} says a line; all three should get it", peer.name());
+        let step = format!("{} sends text; all three should get it", peer.name());
         harness.step(&["chat", "read_chat", "say"], &step);
         talk(harness, peer, *room, &peers)?;
     }
-    harness
-        .step(&["chat"], "alice says a line with bob's name and JOIN_ID; the line is still hers");
+    harness.step(&["chat"], "alice sends CHAT with bob's name and JOIN_ID; it should name alice");
     let (alice, room) = &members[0];
     let (_, bobs) = &members[1];
     let line = harness.words(2);
@@ -113,7 +112,7 @@ pub fn leave_removes_from_a_room(harness: &Harness) -> Check {
     alice.is_out(*in_a)?;
     alice.hears_left(in_a.room_ref, "alice")?;
     bob.hears_left(in_a.room_ref, "alice")?;
-    harness.step(&["take_out", "leave"], "bob says a line; only he should get it");
+    harness.step(&["take_out", "leave"], "bob sends text; only he should get it");
     talk(harness, bob, *in_b, &[bob])?;
     harness.step(&["leave"], "alice leaves again; she should get only the reply");
     alice.asks_to_leave(*in_a)?;
@@ -136,7 +135,7 @@ pub fn leave_removes_from_a_room(harness: &Harness) -> Check {
     alice.is_out(carols)?;
     alice.hears_left(again.room_ref, "alice")?;
     carol.hears_left(again.room_ref, "alice")?;
-    harness.step(&["leave", "take_out"], "carol says a line; she should still be in the room");
+    harness.step(&["leave", "take_out"], "carol sends text; she should still be in the room");
     talk(harness, &carol, carols, &[&carol])
 }
 
@@ -153,20 +152,18 @@ pub fn keeps_rooms_apart(harness: &Harness) -> Check {
     let blue_a = alice.joins_room(&blue, address)?;
     carol.hears_joined(blue_c.room_ref, "alice")?;
     let functions = &["say", "chat"];
-    harness.step(functions, "each says a line; only the members of that room should get it");
+    harness.step(functions, "each sends text; only the members of that room should get it");
     talk(harness, alice, *red_a, &[alice, bob])?;
     talk(harness, alice, blue_a, &[alice, carol])?;
     talk(harness, carol, blue_c, &[alice, carol])?;
     talk(harness, bob, *red_b, &[alice, bob])?;
-    harness.step(
-        &["join"],
-        "bob joins red again and says a line; only the same reply should come first",
-    );
+    harness
+        .step(&["join"], "bob joins red again; he should get the same reply but no announcement");
     bob.asks_to_join(&red, "somebody else")?;
     let again = bob.is_in(&red, address)?;
     ensure(again == *red_b, "bob should be in", "the same room again", "another one")?;
     talk(harness, bob, *red_b, &[alice, bob])?;
-    harness.step(&["join", "say"], "alice says a line; nobody should get it twice");
+    harness.step(&["join", "say"], "alice sends text; nobody should get it twice");
     talk(harness, alice, *red_a, &[alice, bob])?;
     harness
         .step(&["join"], "bob joins a third room under another name; he should keep the old name");
@@ -221,7 +218,7 @@ pub fn keeps_rooms_apart(harness: &Harness) -> Check {
     talk(harness, bob, *red_b, &[alice, bob])?;
     twin.greets("I have left", address)?;
     let functions = &["chat", "say"];
-    harness.step(functions, "carol says thirty lines; alice and carol should get them in order");
+    harness.step(functions, "carol sends 30 lines; alice and carol should get them in order");
     let said: Vec<_> = (0..30).map(|_| harness.words(2)).collect();
     for line in &said {
         carol.chats(blue_c, line)?;
@@ -230,7 +227,7 @@ pub fn keeps_rooms_apart(harness: &Harness) -> Check {
         alice.hears_chat(blue_c.room_ref, "carol", line)?;
         carol.hears_chat(blue_c.room_ref, "carol", line)?;
     }
-    harness.step(functions, "bob, not in blue, sends a greeting; he should get only the reply");
+    harness.step(functions, "bob, who is not in blue, sends HELO; he should get only a reply");
     bob.greets("none of that", address)
 }
 
@@ -280,7 +277,7 @@ pub fn releases_a_client_everywhere(harness: &Harness) -> Check {
     idle.is_closed()?;
     harness.step(functions, "all are silent; the server should use no processor time");
     server.rests()?;
-    harness.step(functions, "alice says a line; she should still be in her room");
+    harness.step(functions, "alice sends text; she should still be in her room");
     talk(harness, &alice, one, &[&alice])
 }
 
@@ -316,7 +313,7 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
     alice.sends("\n\nHELO blank\n\n")?;
     alice.is_greeted("blank", address)?;
     let functions = &["next_line", "field", "text"];
-    harness.step(functions, "alice sends fields with no or several spaces and \\r before each ⏎");
+    harness.step(functions, "alice puts 0 or 3 spaces after each colon and \\r before each ⏎");
     let Membership { room_ref, join_id } = room;
     alice.sends(format!(
         "CHAT:{room_ref}\r\nJOIN_ID:   {join_id}\r\nCLIENT_NAME:alice\r\nMESSAGE:{line}\r\n\r\n"
@@ -333,7 +330,7 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
     for member in [bob, alice] {
         member.hears_chat(*room_ref, "alice", &format!("{first}\n{second}"))?;
     }
-    let step = "alice sends HELO with invalid UTF-8; the reply should have U+FFFD";
+    let step = "alice's HELO has invalid UTF-8; the reply should contain U+FFFD";
     harness.step(&["next_line"], step);
     alice.sends(b"HELO caf\xe9\n")?;
     alice.is_greeted("caf\u{fffd}", address)?;
@@ -343,7 +340,7 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
     dave.sends("HELO half a li")?;
     dave.ends_sending();
     dave.is_closed()?;
-    let step = "carol stops in the middle of a request; bob says a line meanwhile";
+    let step = "carol stops in the middle of a request; bob sends text meanwhile";
     harness.step(&["next_line", "say"], step);
     let carol = server.peer("carol")?;
     carol.sends("JOIN_CHATROOM: room\nCLIENT_IP")?;
@@ -351,7 +348,7 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
     waits_for_no_client(harness, &server, [alice, bob], *room)
 }
 
-/// Checks that clients that read late, or not at all, do not delay the room's two members.
+/// Checks that the room's two members are not delayed by clients that read slowly or not at all.
 fn waits_for_no_client(
     harness: &Harness,
     server: &Server,
@@ -360,7 +357,7 @@ fn waits_for_no_client(
 ) -> Check {
     let functions = &["say", "chat"];
     harness
-        .step(functions, "`slow` does not read while alice sends a lot; the others should get it");
+        .step(functions, "alice sends lines that `slow` does not read; the others should get them");
     let slow = server.deaf_peer("slow")?;
     slow.asks_to_join("room", "slow")?;
     for member in [alice, bob] {
@@ -372,7 +369,7 @@ fn waits_for_no_client(
             member.hears_chat(room.room_ref, "alice", &line)?;
         }
     }
-    harness.step(functions, "`slow` now reads; it should get everything that was said");
+    harness.step(functions, "`slow` now reads; it should get everything that was sent");
     slow.starts_reading()?;
     slow.is_in("room", server.address())?;
     slow.hears_joined(room.room_ref, "slow")?;
@@ -427,8 +424,13 @@ pub fn ends_on_kill_service(harness: &Harness) -> Check {
     for peer in [&members[0].0, &members[1].0, &silent, &helo] {
         peer.hears_until_closed()?;
     }
-    harness.step(&["kill"], "all are disconnected; the server should end with status 0");
+    harness.step(&["kill"], "everyone is gone; the server should exit with status 0");
     server.terminal().exits(0)?;
     let took = asked.elapsed();
-    ensure(took < TO_DIE, "the server should have ended", "within a second", &format!("{took:.1?}"))
+    ensure(
+        took < TO_DIE,
+        "the server should have exited",
+        "within a second",
+        &format!("{took:.1?}"),
+    )
 }

@@ -1,4 +1,4 @@
-//! Lab 4: stages that test clients at terminals, with their server.
+//! Lab 4: stages that test the server together with clients at terminals.
 
 use crate::harness::Harness;
 use crate::harness::person::Key;
@@ -19,14 +19,14 @@ pub fn three_people_in_two_rooms(harness: &Harness) -> Check {
     joins_room(&carol, "carol", "red", &[&alice, &bob, &carol])?;
     joins_room(&bob, "bob", "blue", &[&bob])?;
     joins_room(&carol, "carol", "blue", &[&bob, &carol])?;
-    harness.step(&["say", "show", "type_requests"], "bob says a line in blue; carol should see it");
+    harness.step(&["say", "show", "type_requests"], "bob types text in blue; carol should see it");
     let secret = harness.words(2);
     bob.types(&secret)?;
     carol.sees(&format!("[blue] bob: {secret}"))?;
     bob.sees(&format!("[blue] bob: {secret}"))?;
     let functions = &["show", "show_replies"];
     harness
-        .step(functions, "carol speaks in red while alice is typing; her line should stay intact");
+        .step(functions, "carol talks in red while alice types; alice's line should stay intact");
     carol.types("/room red")?;
     alice.begins_to_type("half of a ")?;
     let line = harness.words(3);
@@ -35,13 +35,13 @@ pub fn three_people_in_two_rooms(harness: &Harness) -> Check {
         person.sees(&format!("[red] carol: {line}"))?;
     }
     alice.has_typed("half of a ")?;
-    harness.step(&["type_requests", "show"], "alice ends the line that she is typing");
+    harness.step(&["type_requests", "show"], "alice finishes the line she is typing");
     alice.types("sentence")?;
     for person in [&alice, &bob, &carol] {
         person.sees("[red] alice: half of a sentence")?;
     }
     let functions = &["type_requests", "show", "say"];
-    harness.step(functions, "all have spoken; each should have seen carol's line once");
+    harness.step(functions, "everyone should have seen carol's line exactly once");
     for person in [&alice, &bob, &carol] {
         person.has_seen(1, &format!("[red] carol: {line}"))?;
     }
@@ -68,7 +68,7 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
         way(&guest)?;
         alice.sees(left)?;
         bob.sees(left)?;
-        harness.step(&["type_requests"], &format!("guest {what}; the client should end"));
+        harness.step(&["type_requests"], &format!("guest {what} and should exit"));
         guest.exits(0)?;
     }
     harness.step(&["join", "show"], "guest joins red before it is killed");
@@ -78,11 +78,10 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
     killed.is_killed();
     alice.sees(left)?;
     bob.sees(left)?;
-    harness.step(&["obey", "kill"], "bob types `/kill`; the server should end with status 0");
+    harness.step(&["obey", "kill"], "bob types `/kill`; the server must exit with status 0");
     bob.types("/kill")?;
     server.terminal().exits(0)?;
-    harness
-        .step(&["show_replies", "obey"], "the server has ended; alice and bob should be told so");
+    harness.step(&["show_replies", "obey"], "the server has exited; alice and bob should be told");
     alice.fails_saying("server")?;
     bob.fails_saying("server")
 }
@@ -121,6 +120,6 @@ pub fn text_controls_no_terminal(harness: &Harness) -> Check {
     harness.step(&["kill"], "Ctrl-C is pressed in the server's terminal");
     server.terminal().presses(Key::CtrlC)?;
     server.terminal().exits(0)?;
-    harness.step(&["show_replies"], "the server has ended; all three should be told so");
+    harness.step(&["show_replies"], "the server has exited; all three should be told");
     [&alice, &bob, &carol].iter().try_for_each(|person| person.fails_saying("server"))
 }

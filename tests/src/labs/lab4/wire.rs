@@ -23,7 +23,7 @@ pub struct Membership {
 }
 
 impl Peer {
-    /// Sends lines, each with its ⏎.
+    /// Sends lines, each followed by ⏎.
     pub fn sends_lines(&self, lines: &[&str]) -> Check {
         self.sends(format!("{}\n", lines.join("\n")))
     }
@@ -135,12 +135,12 @@ impl Peer {
         ])
     }
 
-    /// Waits until the peer hears that `name` has joined a room.
+    /// Waits until the peer is told that `name` has joined a room.
     pub fn hears_joined(&self, room_ref: i64, name: &str) -> Check {
         self.hears_chat(room_ref, name, &format!("{name} has joined this chatroom."))
     }
 
-    /// Waits until the peer hears that `name` has left a room.
+    /// Waits until the peer is told that `name` has left a room.
     pub fn hears_left(&self, room_ref: i64, name: &str) -> Check {
         self.hears_chat(room_ref, name, &format!("{name} has left this chatroom."))
     }
@@ -151,8 +151,8 @@ impl Peer {
         self.gets_field("ERROR_DESCRIPTION").map(|_| ())
     }
 
-    /// Sends a greeting and waits for the reply. The reply is a barrier: when it arrives, the server has replied to
-    /// every earlier request.
+    /// Sends a greeting and waits for the reply. The reply is a barrier: when it arrives, the server has already
+    /// replied to every earlier request.
     pub fn greets(&self, text: &str, server: SocketAddr) -> Check {
         self.sends_lines(&[&format!("HELO {text}")])?;
         self.is_greeted(text, server)
@@ -169,7 +169,7 @@ impl Peer {
     }
 }
 
-/// The maximum time for the server to end. The lab allows one second, but a busy machine may need two.
+/// The maximum time that the server may take to exit. The lab allows one second, but a busy machine may need two.
 pub const TO_DIE: Duration = Duration::from_secs(2);
 
 /// Makes one peer send a random message to a room. All members, including the speaker, must receive it.

@@ -47,7 +47,7 @@ fn text_overwrites_what_was_there() {
 #[test]
 fn long_lines_wrap_and_are_read_as_one() {
     shows("0123456789abc\r\nnext", &["0123456789abc", "next"]);
-    // A line that is exactly as wide as the screen has no empty row after it.
+    // A line that is exactly as wide as the screen is not followed by an empty row.
     shows("0123456789\r\nnext", &["0123456789", "next"]);
     // The cursor stays in the last column.
     shows("0123456789\x08X", &["01234567X9"]);
@@ -131,7 +131,7 @@ fn a_scroll_region_scrolls_alone() {
     shows(&format!("{region}a\x1b[2;1H\x1b[Lb\x1b[4;1H\x1b[M"), &["top", "b", "", "", ">"]);
     // In origin mode, rows are counted from the top of the region.
     shows("\x1b[2;4r\x1b[?6h\x1b[1;1Ha\x1b[9;1Hb\x1b[?6l\x1b[Hc", &["c", "a", "", "b"]);
-    // Setting a region moves the cursor to the first row of the screen.
+    // Setting a scrolling region moves the cursor to the first row of the screen.
     shows("a\r\nb\x1b[3;5rc", &["c", "b"]);
     shows("\x1b[2;3r\x1b[!p\x1b[4h\x1b[!p\x1b[5;1Ha\r\nb", &["", "", "", "a", "b"]);
 }

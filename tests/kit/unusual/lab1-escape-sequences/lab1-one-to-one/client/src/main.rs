@@ -1,5 +1,5 @@
 //! Unusual: moves the cursor with escape sequences, even on a dumb terminal, as Go's x/term does. The client edits the
-//! typed line and asks the terminal where its cursor is.
+//! typed line and asks the terminal where the cursor is.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -12,7 +12,7 @@ use nix::sys::termios::{self, LocalFlags, OutputFlags, SetArg, Termios};
 
 static LEFT: AtomicBool = AtomicBool::new(false);
 
-/// The line that is being typed. Code that shows anything must hold the lock on this line.
+/// The line that is being typed. A thread must hold the lock on this line to show anything.
 struct Editor {
     found: Option<Termios>,
     typed: Vec<char>,
@@ -35,7 +35,7 @@ impl Editor {
         Self { found, typed: Vec::new(), at: 0 }
     }
 
-    /// Moves to the beginning of the line and erases the line.
+    /// Returns escape sequences that move the cursor to the beginning of the line and erase the line.
     fn erase(&self) -> String {
         format!("\x1b[{}D\x1b[J", PROMPT.len() + self.at)
     }
@@ -124,7 +124,7 @@ fn type_messages(mut stream: &TcpStream, editor: &Mutex<Editor>) {
                 }
                 write(&format!("\r\n{PROMPT}"));
                 if !line.is_empty() {
-                    assert!(has_reply, "the terminal does not say where its cursor is");
+                    assert!(has_reply, "the terminal does not say where the cursor is");
                     let _ = stream.write_all(format!("{line}\n").as_bytes());
                 }
             }
@@ -142,7 +142,7 @@ fn type_messages(mut stream: &TcpStream, editor: &Mutex<Editor>) {
     process::exit(0)
 }
 
-/// Returns the reason why there are no more messages.
+/// Shows messages until there are no more, and returns the reason.
 fn show_messages(mut stream: &TcpStream, editor: &Mutex<Editor>) -> String {
     let (mut begun, mut buffer, mut ends_in_silence) = (Vec::new(), [0; 16384], None);
     loop {

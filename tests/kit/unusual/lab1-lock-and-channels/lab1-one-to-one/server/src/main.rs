@@ -12,7 +12,7 @@ use std::time::Duration;
 use clap::Parser;
 use common::{Endpoint, Messages, drain, log, refuse};
 
-/// The maximum number of bytes waiting for a member.
+/// The maximum number of bytes waiting to be sent to a member.
 const MAX_WAITING: usize = 1 << 20;
 
 #[derive(Parser)]
@@ -83,7 +83,7 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Ends when the member has been removed from the list and has received its last line.
+/// Writes lines until the member has been removed from the list and its last line has been written.
 fn write_lines(mut stream: &TcpStream, lines: &Receiver<Arc<str>>, waiting: &AtomicUsize) {
     let _ = stream.set_nodelay(true);
     for line in lines {

@@ -1,4 +1,4 @@
-//! Unusual: one function, the standard library, and a crate for Ctrl-C. `stty` sets up the terminal.
+//! Unusual: a single function that uses only the standard library and a crate for Ctrl-C. `stty` sets up the terminal.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -18,7 +18,7 @@ fn main() {
     let stream = Arc::new(stream);
     let _ = stream.set_nodelay(true);
 
-    // On a terminal, each key arrives immediately, and this program shows it.
+    // On a terminal, each key arrives immediately, and this program echoes it.
     let stty = |arguments: &[&str]| {
         let mut command = Command::new("stty");
         let command = command.args(arguments).stdin(Stdio::inherit()).output();
@@ -41,7 +41,7 @@ fn main() {
     };
     ctrlc::set_handler(leave.clone()).expect("the first handler");
 
-    // The half-typed line. Code that shows anything must hold the lock on this line.
+    // The half-typed line. A thread must hold the lock on this line to show anything.
     let typed = Arc::new(Mutex::new(Vec::new()));
     let show = move |bytes: &[u8]| drop(io::stdout().write_all(bytes).and(io::stdout().flush()));
     if !is_plain {

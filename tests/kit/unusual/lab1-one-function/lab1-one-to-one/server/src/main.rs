@@ -1,4 +1,4 @@
-//! Unusual: one function, the standard library, and a crate for Ctrl-C, but nothing from `common`.
+//! Unusual: a single function that uses the standard library and a crate for Ctrl-C, but nothing from `common`.
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read, Write};

@@ -19,7 +19,7 @@ struct Options {
 struct Member {
     stream: Arc<TcpStream>,
     frames: Sender<Arc<Vec<u8>>>,
-    /// The number of bytes that are waiting for this member.
+    /// The number of bytes waiting to be sent to this member.
     waiting: Arc<AtomicUsize>,
 }
 

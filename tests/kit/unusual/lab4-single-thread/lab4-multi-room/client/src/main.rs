@@ -29,7 +29,7 @@ impl Terminal {
         let is_dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
         let found = tcgetattr(io::stdin()).ok();
         if let Some(mut mode) = found.clone() {
-            // On a dumb terminal, the terminal itself shows the typed text.
+            // A dumb terminal echoes the typed text itself.
             let mut off = LocalFlags::ICANON | LocalFlags::ISIG;
             off.set(LocalFlags::ECHO, !is_dumb);
             mode.local_flags &= !off;
@@ -106,10 +106,10 @@ impl Terminal {
 #[derive(Default)]
 struct Rooms {
     names: BTreeMap<String, String>,
-    /// The rooms that were joined; the last is the current one.
+    /// The joined rooms; the last is the current one.
     joined: Vec<String>,
     join_id: String,
-    /// The number of joins that have no reply yet.
+    /// The number of join requests that have had no reply yet.
     asked: usize,
 }
 
@@ -285,7 +285,7 @@ fn main() {
             }
             continue;
         };
-        // Text is not sent until the replies to all joins have arrived.
+        // Text is not sent until the replies to all join requests have arrived.
         while !early.is_empty() && (rooms.asked == 0 || early[0].starts_with('/')) {
             let request = request(&early.remove(0), &name, &mut rooms, &terminal);
             let _ = writer.write_all(request.as_bytes());

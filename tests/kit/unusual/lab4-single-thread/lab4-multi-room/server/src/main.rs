@@ -15,7 +15,7 @@ const MAX_LINE: usize = 64 * 1024;
 /// The maximum length of a name, in bytes, and the maximum number of rooms that a client may be in.
 const MAX_NAME: usize = 256;
 const MAX_ROOMS: usize = 100;
-/// The maximum number of bytes waiting for a client.
+/// The maximum number of bytes waiting to be sent to a client.
 const MAX_WAITING: usize = 1 << 20;
 
 struct Client {
@@ -24,7 +24,7 @@ struct Client {
     server: SocketAddr,
     input: Vec<u8>,
     output: VecDeque<u8>,
-    /// The current message's values and the names of the fields that it must have.
+    /// The kind of the current message and the values that have arrived so far.
     begun: Option<(Kind, Vec<String>)>,
     is_lost: bool,
     name: String,
@@ -188,7 +188,7 @@ fn may_try_again(error: &std::io::Error) -> bool {
 #[derive(Default)]
 struct Chat {
     clients: BTreeMap<i64, Client>,
-    /// The name and the members of each room, by reference.
+    /// The name and the members of each room, by room reference.
     rooms: BTreeMap<i64, (String, Vec<i64>)>,
     last_client: i64,
     last_room: i64,
@@ -364,7 +364,7 @@ fn main() {
         eprintln!("cannot listen on port {port}: {error}");
         process::exit(1)
     });
-    listener.set_nonblocking(true).expect("a socket of our own");
+    listener.set_nonblocking(true).expect("a new socket");
     println!("listening on {}", listener.local_addr().expect("it listens"));
     loop {
         chat.turn(&listener);

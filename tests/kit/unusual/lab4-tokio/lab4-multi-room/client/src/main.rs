@@ -79,7 +79,7 @@ fn main() {
             let mut joins = 0;
             while let Some(event) = events.recv().await {
                 match event {
-                    // Text is not sent until the replies to all joins have arrived.
+                    // Text is not sent until the replies to all join requests have arrived.
                     Event::Typed(line) if joins > 0 && !line.starts_with('/') => early.push(line),
                     Event::Typed(line) => joins += usize::from(chat.typed(&line).await?),
                     Event::Leaves => return chat.leaves(events).await,
@@ -108,7 +108,7 @@ fn main() {
         })
     });
     if let Err(error) = result {
-        eprintln!("no server at port {port}, or no longer: {error}");
+        eprintln!("no server at port {port}, or connection lost: {error}");
         process::exit(1);
     }
 }
@@ -142,7 +142,7 @@ struct Chat {
     name: String,
     writer: OwnedWriteHalf,
     screen: Screen,
-    /// The rooms that were joined; the last is the current one.
+    /// The joined rooms; the last is the current one.
     rooms: Vec<String>,
     names: BTreeMap<String, String>,
     join_id: String,
@@ -156,7 +156,7 @@ impl Chat {
         lines.for_each(|line| self.screen.print(&format!("    {line}")));
     }
 
-    /// Handles a typed line. Returns whether the line was a join.
+    /// Handles a typed line. Returns whether it was a `/join` command.
     async fn typed(&mut self, line: &str) -> std::io::Result<bool> {
         let (command, room) = line.split_once(' ').unwrap_or((line, ""));
         let (name, join_id) = (&self.name, &self.join_id);

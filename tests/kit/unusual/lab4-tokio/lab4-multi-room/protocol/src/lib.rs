@@ -30,7 +30,7 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
         Self { reader, limit: MAX_LINE + more, again: None }
     }
 
-    /// Returns the underlying reader, so that the caller can read from it in another way.
+    /// Returns the underlying reader, so that the caller can read from it directly.
     pub fn into_reader(self) -> R {
         self.reader
     }

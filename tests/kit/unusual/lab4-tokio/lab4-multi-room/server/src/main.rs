@@ -16,7 +16,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
-/// The maximum number of bytes waiting for a client.
+/// The maximum number of bytes waiting to be sent to a client.
 const MAX_WAITING: usize = 1 << 20;
 
 /// The maximum length of a name, in bytes, and the maximum number of rooms that a client may be in.
@@ -167,7 +167,7 @@ async fn attend(id: i64, stream: TcpStream, may_kill: bool, hall: SharedHall) {
     let writes = tokio::spawn(write(writer, to_write, Arc::clone(&waiting)));
     let mut talker = Talker { id, server, may_kill, hall: hall.clone() };
     let lines = Lines::new(BufReader::new(reader), 0);
-    // No other task runs before the next `await`.
+    // No other task runs before the next `await`, so the client is in the map before its task starts.
     let reads = tokio::spawn(async move { talker.talk(lines).await });
     let tasks = vec![writes.abort_handle(), reads.abort_handle()];
     let client = Client { name: String::new(), rooms: Vec::new(), texts, waiting, tasks };
@@ -196,7 +196,7 @@ async fn write(
     let _ = writer.shutdown().await;
 }
 
-/// The stream of one client.
+/// The lines from one client.
 type Reading = Lines<BufReader<OwnedReadHalf>>;
 
 struct Talker {
@@ -223,7 +223,7 @@ impl Talker {
                 Err(Trouble::Error(1, _)) if is_lost => {}
                 Err(Trouble::Error(code, why)) => {
                     self.complain(code, &why);
-                    // Requests with these errors were understood.
+                    // After these errors, the next line begins another request.
                     is_lost = ![2, 3, 6].contains(&code);
                 }
                 Err(Trouble::TooLong) => {
