@@ -126,7 +126,7 @@ fn measures_the_finished_server(number: u32) {
         "latency-p99",
         "idle-memory",
         "idle-threads",
-        "connect",
+        "connect-12",
     ];
     assert_eq!(ids, all, "{text}");
     assert!(

@@ -110,15 +110,11 @@ impl Extent {
         }
         let arriving = ARRIVING.min(self.people);
         let (idle, connect) = (has(Part::Idle), has(Part::Connect));
-        if idle && connect && self.idle == arriving {
-            all.push(Measurement::Arrival { people: arriving, idle, connect });
-        } else {
-            if idle {
-                all.push(Measurement::Arrival { people: self.idle, idle, connect: false });
-            }
-            if connect {
-                all.push(Measurement::Arrival { people: arriving, idle: false, connect });
-            }
+        if idle {
+            all.push(Measurement::Arrival { people: self.idle, idle, connect });
+        }
+        if connect && !(idle && self.idle == arriving) {
+            all.push(Measurement::Arrival { people: arriving, idle: false, connect });
         }
         all
     }
@@ -168,7 +164,8 @@ impl Measurement {
                 ]
             }
             Self::Arrival { people, idle, connect } => {
-                let (people, mut all) = (number(people), Vec::new());
+                let (id, mut all) = (format!("connect-{people}"), Vec::new());
+                let people = number(people);
                 if idle {
                     let each = |what| format!("{what} per connection, {people} idle connections");
                     all.push(of("idle-memory", each("memory"), Unit::Bytes));
@@ -176,7 +173,7 @@ impl Measurement {
                 }
                 if connect {
                     let title = format!("time until {people} people have joined");
-                    all.push(of("connect", title, Unit::Seconds));
+                    all.push(of(&id, title, Unit::Seconds));
                 }
                 all
             }
