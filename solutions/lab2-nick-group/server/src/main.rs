@@ -29,7 +29,7 @@ struct Options {
     /// Maximum number of connected clients
     #[arg(long, default_value_t = 10_000)]
     max_clients: usize,
-    /// Maximum time for a client to send its nickname, in seconds
+    /// Maximum time, in seconds, for a client to send its nickname
     #[arg(long, default_value_t = 30, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=3600))]
     handshake_timeout: u64,
     /// Maximum total backlog, in MiB, of all clients that read too slowly
