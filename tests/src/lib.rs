@@ -23,7 +23,7 @@
 //! The grader does not depend on the labs' packages. The grader judges a program by its command line, its screen, its
 //! network traffic, and what the system reports about the program.
 
-// A script step fails if it does not receive what it waits for. An `# Errors` section for each step would add no
+// Every script step fails if it does not receive what it waits for, so an `# Errors` section for each step would add no
 // information.
 #![allow(clippy::missing_errors_doc)]
 

@@ -61,5 +61,5 @@ pub fn keeps_nothing(server: &Server, journal: &Journal, visit: impl Fn() -> Che
     let kept: Vec<_> = (0..KINDS.len()).filter_map(kept).collect();
     let who = format!("after {clients} clients had come and gone, the server should have kept");
     let came = format!("{} than before", kept.join(" and "));
-    Err(journal.wrong(who, "no open file and no thread for them", came))
+    Err(journal.wrong(who, "no open files or threads for them", came))
 }

@@ -168,7 +168,7 @@ mod tests {
         std::os::unix::fs::symlink("/dev/zero", &source).unwrap();
         let error = exercises_of_lab(kit.path(), 1).err().unwrap();
         assert!(error.to_string().contains("main.rs is not a file"), "{error:#}");
-        // Reading a pipe without a writer would never end.
+        // Reading from a pipe without a writer would block forever.
         std::fs::remove_file(&source).unwrap();
         nix::unistd::mkfifo(&source, nix::sys::stat::Mode::S_IRWXU).unwrap();
         assert!(exercises_of_lab(kit.path(), 1).is_err());

@@ -91,7 +91,7 @@ pub fn chat_reaches_the_room(harness: &Harness) -> Check {
     for peer in &peers {
         peer.hears_chat(room.room_ref, "alice", &line)?;
     }
-    harness.step(&["text", "read_chat"], "alice sends a three-line text");
+    harness.step(&["text", "read_chat"], "alice sends a 3-line message");
     let lines = format!("{}\n{}\n{}", harness.words(2), "CHAT: 7", harness.words(2));
     alice.chats(*room, &lines)?;
     for peer in &peers {
