@@ -45,7 +45,7 @@ impl Drop for Background {
     }
 }
 
-/// Prints one line about an event after making it [`printable`].
+/// Makes a line about an event [`printable`] and prints it.
 ///
 /// Unlike `println!`, this function does not panic when the output is closed.
 pub fn log(line: &str) {

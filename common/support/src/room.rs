@@ -14,7 +14,7 @@ use anyhow::{Result, ensure};
 
 use crate::panics::exit_on_panic;
 
-/// The maximum total size of the waiting events, in bytes. When this limit is exceeded, the thread that adds an event
+/// The maximum total size, in bytes, of the waiting events. When this limit is exceeded, the thread that adds an event
 /// waits for the room. As a result, TCP slows down a client that sends too fast.
 const LIMIT: usize = 512 * 1024;
 

@@ -197,7 +197,7 @@ fn run_room(members: &mut BTreeMap<u64, Member>, events: impl Iterator<Item = Ev
 /// Stage 4: push the same lines to all members.
 ///
 /// Each member gets `lines` after everything that was pushed for it earlier. No matter how many members there are, the
-/// text exists only once: all of them share it as [`Bytes`].
+/// text exists only once: all members share it as [`Bytes`].
 fn broadcast(members: &mut BTreeMap<u64, Member>, lines: String) {
     let lines = Bytes::from(lines);
     for member in members.values_mut() {
