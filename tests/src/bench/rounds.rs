@@ -187,7 +187,7 @@ fn measure(
             return fault(what, false);
         }
         if let Some(status) = status {
-            let _ = write!(what, "; the server has ended: {status}");
+            let _ = write!(what, "; the server has exited: {status}");
         }
         let lines: Vec<_> = said.lines().filter(|line| !line.trim().is_empty()).collect();
         for line in &lines[lines.len().saturating_sub(QUOTED)..] {

@@ -251,7 +251,7 @@ fn works(lines: &[Line], labs: &[Lab]) -> Works {
     works
 }
 
-/// Returns twice the median, which is an integer even if the median lies between two integers.
+/// Returns twice the median. Unlike the median itself, this value is always an integer.
 fn twice_the_median(mut numbers: Vec<u64>) -> u64 {
     numbers.sort_unstable();
     let at = |index: usize| numbers.get(index).copied().unwrap_or_default();
