@@ -188,10 +188,10 @@ fn class(files: &[PathBuf], say: impl Fn(&str)) -> Result<()> {
 fn say_broken(count: usize, name: &str, say: impl Fn(&str)) {
     match count {
         0 => {}
-        1 => say(&format!("A line of {name} was skipped, because it cannot be understood.")),
-        _ => say(&format!(
-            "{count} lines of {name} were skipped, because they cannot be understood."
-        )),
+        1 => say(&format!("A line of {name} was skipped, because it could not be parsed.")),
+        _ => {
+            say(&format!("{count} lines of {name} were skipped, because they could not be parsed."))
+        }
     }
 }
 

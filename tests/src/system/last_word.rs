@@ -28,7 +28,7 @@ const PASSED_ON: [Signal; 4] = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT,
 ///
 /// # Errors
 /// Returns an error if the system cannot create another process. In this case, this process continues as the grader,
-/// and if it is killed, nothing reports that.
+/// and if it is killed, nothing reports this.
 pub fn wait_for_grader(say: fn(&str)) -> io::Result<()> {
     let (waiting, printed) = UnixStream::pair()?;
     waiting.set_nonblocking(true)?;

@@ -47,8 +47,8 @@ pub struct Ended {
     pub after: Duration,
     /// What the process was doing when the script found something wrong or when the grader killed the process.
     pub activity: Activity,
-    /// The limit that the process exceeded, if the grader killed it for this reason before the stage ended, and the
-    /// time of that decision.
+    /// The exceeded limit and the time of the decision to kill the process, if the grader killed it for this reason
+    /// before the stage ended.
     pub excess: Option<(Excess, Duration)>,
 }
 
