@@ -72,7 +72,7 @@ pub struct Options {
     trouble: Trouble,
 }
 
-/// The places that events are written to.
+/// Where events are written.
 struct Sinks {
     ladder: Ladder,
     save: Option<Writer>,

@@ -48,7 +48,7 @@ pub fn holds() -> Holds {
     kernel::holds()
 }
 
-/// Returns this machine's protection tier for the grading record: `B` or a message that says what is missing for tier
+/// Returns this machine's containment tier for the grading record: `B` or a message that says what is missing for tier
 /// B.
 pub fn tier() -> String {
     let Holds { writing, reading, network, signals, calls } = holds();
