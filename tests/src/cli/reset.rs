@@ -29,7 +29,8 @@ pub struct Options {
     yes: bool,
 }
 
-/// Resets the files. Asks for confirmation first, unless `yes` is set. Before replacing or removing files, copies them to a new folder.
+/// Resets the files. Asks for confirmation first, unless `yes` is set. Before replacing or removing files,
+/// copies them to a new folder.
 ///
 /// # Errors
 /// Returns an error if a file cannot be read, parsed, or written.
