@@ -1,6 +1,6 @@
-//! A user can always leave. No matter what the server and the client are doing, the client exits within two seconds,
-//! with status 0, and restores the terminal. With the arguments `-- leaving --nocapture`,
-//! the test prints a table.
+//! Tests that a user can always leave. No matter what the server and the client are doing, the client exits within two
+//! seconds, with status 0, and restores the terminal. With the arguments `-- leaving --nocapture`, the test prints a
+//! table.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

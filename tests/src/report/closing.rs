@@ -3,8 +3,8 @@
 use crate::journal::is_server;
 use crate::journal::{Event, EventKind, Wire};
 
-/// Returns how and when a participant's last connection ended, if a program ended it. Returns `None` for a server
-/// program, because it has many connections.
+/// Returns how and when a participant's last connection ended, if a program closed or reset it. Returns `None` for a
+/// server program, because it has many connections.
 pub fn closing(events: &[Event], about: &str) -> Option<String> {
     let end = &events[position(events, about)?];
     let (from, to, signal) = signal(end)?;

@@ -333,8 +333,8 @@ impl Chat {
             self.clients
                 .extend(Client::new(stream, peer).ok().map(|client| (self.last_client, client)));
         }
-        // When a client is gone, the other clients are notified, and a notification may reveal that another client is
-        // also gone.
+        // When a client has disconnected, the other clients are notified, and sending a notification may reveal that
+        // another client has also disconnected.
         loop {
             let now = Instant::now();
             self.clients.values_mut().for_each(Client::write);

@@ -1,4 +1,4 @@
-//! Unusual: reads the lines of the protocol asynchronously.
+//! Unusual: reads the protocol's lines asynchronously.
 
 use std::io;
 
