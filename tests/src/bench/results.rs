@@ -85,7 +85,7 @@ pub struct Fault {
     pub during: String,
     /// What happened.
     pub what: String,
-    /// Whether this is the student's server and is not written yet.
+    /// Whether this is the student's server and still has to be written.
     pub is_unwritten: bool,
 }
 

@@ -44,7 +44,7 @@ pub fn position(events: &[Event], about: &str) -> Option<usize> {
     (is_program(by) && !was_killed).then_some(first)
 }
 
-/// Returns the sender, the receiver and the signal.
+/// Returns the sender, the receiver, and the signal.
 fn signal(event: &Event) -> Option<(&str, &str, &'static str)> {
     let (from, to) = event.ends()?;
     match &event.what {
