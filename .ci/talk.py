@@ -218,7 +218,7 @@ def server_3():
     bob = Peer(port)
     program.take(b"active connections = 2\n")
     said = b"".join(frame("[ann] : é %d".encode() % at) for at in range(300))
-    # Send pieces that do not match the frames.
+    # Send pieces whose boundaries do not match those of the frames.
     for at in range(0, len(said), 1000):
         ann.sends(said[at : at + 1000])
     bob.gets(said)
@@ -343,7 +343,7 @@ def main():
     talks += [(f"client {number}", client, (number, globals()[f"client_{number}"])) for number in range(1, 5)]
     failures = 0
     for name, talk, arguments in talks:
-        # Try twice, because Wine kills a program (status -9) whose threads take half a second to exit.
+        # Try twice, because Wine kills a program (status -9) if its threads take half a second to exit.
         for last in (False, True):
             began = time.monotonic()
             try:

@@ -36,7 +36,7 @@ fn main() -> ExitCode {
     if arguments.list {
         return grade_all(&arguments);
     }
-    // If the second process cannot be started, only the message about a killed grader is missing.
+    // If the second process cannot be started, the only effect is that the message about a killed grader is missing.
     let _ = last_word::wait_for_grader(print_no_points);
     let status = caught("the trials", || grade_all(&arguments)).unwrap_or_else(|why| {
         print_no_points(&format!("the grader failed: {why}"));
@@ -140,7 +140,7 @@ fn note(kit: &Path, board: &Board) {
     }
 }
 
-/// Returns each stage's points, with the sum in the last line, or `None` if no stage was graded.
+/// Returns each stage's points, with the sum on the last line, or `None` if no stage was graded.
 fn sum(author: Author, board: &Board) -> Option<String> {
     let board = board.lock().unwrap_or_else(PoisonError::into_inner);
     let (mut all, mut lines, mut without_verdict) = (Points::default(), Vec::new(), Vec::new());

@@ -52,7 +52,7 @@ pub fn drain(mut stream: &TcpStream) {
     if LINGERING.fetch_add(1, Ordering::Relaxed) < MAX_LINGERING {
         let end = Instant::now() + LINGER;
         let left = || end.saturating_duration_since(Instant::now());
-        // When no time is left, the timeout is zero, and setting a timeout of zero returns an error.
+        // When no time is left, the timeout is zero, which `set_read_timeout` rejects, so the loop ends.
         while stream.set_read_timeout(Some(left())).is_ok()
             && stream.read(&mut [0; 4096]).is_ok_and(|count| count > 0)
         {}

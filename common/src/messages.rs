@@ -12,10 +12,10 @@ use support::room::Gather;
 
 use crate::timed::wait_readable;
 
-/// The maximum length of a message, in bytes, without its newline. A peer that sends a longer message is disconnected.
+/// The maximum length, in bytes, of a message without its newline. A peer that sends a longer message is disconnected.
 pub const MAX_MESSAGE: usize = 64 * 1024;
 
-/// The maximum length of the prefix that a server puts before a message, in bytes.
+/// The maximum length, in bytes, of the prefix that a server puts before a message.
 const PREFIX: usize = 1024;
 
 /// The maximum number of bytes that one `recv` returns.

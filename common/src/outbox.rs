@@ -35,7 +35,7 @@ const CHUNK: usize = 16 * 1024;
 /// When a peer's machine has been silent for a minute, it is probed once a minute, at most four times.
 const KEEPALIVE: Duration = Duration::from_mins(1);
 
-/// The connection also ends when the peer's machine has acknowledged nothing for this long.
+/// The connection is also closed when the peer's machine has acknowledged nothing for this long.
 #[cfg(target_os = "linux")]
 const GONE: Duration = Duration::from_mins(5);
 

@@ -66,7 +66,7 @@ where
         if mem::take(&mut failing) {
             log("accepting connections again");
         }
-        // One send carries many messages, so Nagle's algorithm would only delay the last message.
+        // One send carries many messages, so the only effect of Nagle's algorithm would be to delay the last message.
         let _ = stream.set_nodelay(true);
 
         if Arc::strong_count(&served) > max_clients {

@@ -16,8 +16,8 @@ use proptest::sample::Index;
 /// The length of the silence that ends a message that may be complete.
 const SILENCE: Duration = Duration::from_millis(50);
 
-/// For each cut, the position in the text, whether the cut is moved to just before the next newline, and the length of
-/// the pause, in microseconds.
+/// The points at which the text is split. Each has a position in the text, a flag that moves the point to just before
+/// the next newline, and a pause in microseconds.
 type Cuts = Vec<(Index, bool, u64)>;
 
 /// Limits the number of cases, because each case needs a connection and some time.
@@ -35,7 +35,7 @@ fn cuts() -> impl Strategy<Value = Cuts> {
     vec((any::<Index>(), any::<bool>(), 0..2000_u64), 0..10)
 }
 
-/// Returns cuts, some with pauses that are longer than [`SILENCE`].
+/// Generates split points, some with pauses that are longer than [`SILENCE`].
 fn cuts_with_silence() -> impl Strategy<Value = Cuts> {
     vec((any::<Index>(), any::<bool>(), prop_oneof![4 => 0..2000_u64, 1 => Just(60_000)]), 0..10)
 }

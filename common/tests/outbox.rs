@@ -47,7 +47,7 @@ fn numbered(length: usize) -> Vec<u8> {
     (0..=250).cycle().take(length).collect()
 }
 
-/// Waits until the connection has at most `holders` holders. An outbox is one holder, and its thread is another.
+/// Waits until the connection has at most `holders` owners. An outbox is one owner, and its thread is another.
 fn wait_for_holders(holders: usize, stream: &Weak<TcpStream>) {
     let begin = Instant::now();
     while stream.strong_count() > holders {

@@ -156,7 +156,7 @@ fn broken_links(kit: &Path) -> Vec<String> {
     broken
 }
 
-/// If mdBook cannot find an include, it leaves it out and continues.
+/// If mdBook cannot find an included file, it leaves the file out and continues.
 #[test]
 fn every_include_exists() {
     nothing_is_wrong("these includes do not exist", missing_includes);

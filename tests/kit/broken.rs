@@ -1,5 +1,5 @@
-//! Tests a grader that has a bug in one of its parts. Only that part's output is missing, and the last line always
-//! gives the sum of the points or says that there is no sum.
+//! Tests that a bug in one part of the grader affects only that part's output, and that the last line always gives the
+//! total points or says that there is no total.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -109,7 +109,7 @@ fn a_part_of_a_report_that_panics_costs_only_this_part() {
         assert!(told.contains(&format!("{part} panics on purpose (")), "{part}\n{text}");
         let error = String::from_utf8_lossy(&broken.output.stderr);
         assert!(!error.contains("panicked"), "{part}: {error}");
-        // The page has all stages and the sum.
+        // The page shows all stages and the total.
         let page = &broken.page;
         assert_eq!(
             page.matches("<tr").count(),

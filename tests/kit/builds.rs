@@ -123,7 +123,7 @@ fn a_makefile_reaches_nothing_of_others() {
     let [own, neighbor] = [(); 2].map(|()| tempfile::tempdir().unwrap());
     fs::write(neighbor.path().join("work"), "work").unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    // No other process has this word in its command line.
+    // No other process has this string in its command line.
     let mark = format!("100.{}7", std::process::id());
     let makefile = include_str!("builds.mk")
         .replace("OTHER", &neighbor.path().to_string_lossy())
@@ -169,7 +169,7 @@ fn a_makefile_reaches_nothing_of_others() {
     };
     assert!(!left.is_empty(), "this proves nothing: no process is left");
     for pid in left {
-        // This process may already have exited, because it may only have started the process that remains.
+        // This process may already have exited, for example after starting another remaining process.
         let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
     }
     for name in ATTEMPTS {

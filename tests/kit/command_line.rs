@@ -23,7 +23,7 @@ use crate::lab_in;
 /// The longest time that a command may be silent.
 const SILENCE: Duration = Duration::from_secs(2);
 
-/// How often each command is tried, because on a busy machine a command may be silent for too long.
+/// The maximum number of attempts for each command, because on a busy machine a command may be silent for too long.
 const CHANCES: usize = 3;
 
 /// Starts `cargo lab` in a terminal.
@@ -192,7 +192,7 @@ fn the_hint_of_a_report_is_not_repeated() {
         assert_eq!(found, shown, "{text}");
     };
     let check = || lab_in(kit.path()).args(["check", "1.1"]).assert().code(1);
-    // A report about a program that does not compile has no hint.
+    // A report about a program that does not compile shows no hint.
     kit_with_server(kit.path(), "fn main( {");
     check().stdout(contains("should compile"));
     hint([true, false]);

@@ -116,7 +116,7 @@ fn a_crowd_comes_to_the_finished_servers_and_not_to_an_unwritten_one() {
     crowd("5").assert().code(2).stderr(contains("there is no lab 5"));
 }
 
-/// No matter why `cargo lab crowd` ends, the server ends with it.
+/// When `cargo lab crowd` exits for any reason, the server exits as well.
 #[cfg(target_os = "linux")]
 #[test]
 fn ctrl_c_ends_the_server_of_a_crowd() {

@@ -56,8 +56,8 @@ pub fn write_bodies(kit: &Path, is_written: impl Fn(u32, u32) -> bool) {
     }
 }
 
-/// Makes a new kit use the build folder that the student kits share, as [`students_kit`] does. Until the result is
-/// dropped, no other kit can use this folder.
+/// Makes a new kit use the build folder that the student kits share, as [`students_kit`] does. Until the returned value
+/// is dropped, no other kit can use this folder.
 pub fn share_students_target(kit: &Path) -> MutexGuard<'static, ()> {
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     share_target(kit, &grader::kit::root().join("target/students")).unwrap();

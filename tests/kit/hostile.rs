@@ -1,7 +1,7 @@
 //! Tests hostile submissions. Each submission must get the right verdict in time, leave nothing behind, and change no
 //! file outside its folder. The tests also show what the kit cannot prevent (see the README).
 //!
-//! All submissions are limited so that they do no harm on systems that do not confine them. They end within two
+//! All submissions are limited so that they do no harm on systems that do not confine them. They run for at most two
 //! minutes, use at most 3 GB of memory, write only markers, signal only the grader that the test started for them, and
 //! connect only to a listener that the test owns.
 
@@ -31,7 +31,7 @@ use crate::lab_in;
 /// The maximum time to build and grade a submission. A stage can take up to 30 s.
 const IN_TIME: Duration = Duration::from_secs(40);
 
-/// The time limit for a build. Every build that finishes takes less time.
+/// The time limit for a build. Every build that finishes at all takes less time than this.
 const BUILD_LIMIT: Duration = Duration::from_mins(2);
 
 /// A time limit that a build is meant to exceed.
@@ -40,7 +40,7 @@ const SHORT: Duration = Duration::from_secs(8);
 /// A small kit with only the two lab 1 programs and a few files that they must not change.
 struct Kit {
     folder: TempDir,
-    /// A string that only the processes that the submission starts have in their command lines.
+    /// A string that appears only in the command lines of processes started by the submission.
     mark: String,
     /// A loopback address that nothing else uses.
     address: Ipv4Addr,
@@ -438,7 +438,7 @@ fn programs() -> Vec<Case> {
                     client.write_all(b"Welcome to this chatroom!\n").unwrap();
                     println!("127.0.0.1 connected");
                     clients.push(client);
-                    // Send nothing more in stage 2, whose server is started with an option.
+                    // Stage 2 starts its server with an option. In that case, send nothing more.
                     if clients.len() == 2 && env::args().len() == 2 {
                         for text in script.split('"').skip(1).step_by(2) {
                             for client in &mut clients {

@@ -50,7 +50,7 @@ fn each_call_shows_the_next_hint() {
     let hint = || lab_in(kit.path()).args(["hint", "1.4"]).assert().success();
     hint().stdout(contains("hint 1 ").and(contains("hint 2 ").not()));
     hint().stdout(contains("hint 2 ").and(contains("hint 1 ").not()));
-    hint().stdout(contains("hint 3").and(contains("That was the last one")));
+    hint().stdout(contains("hint 3").and(contains("That was the last hint")));
     // All hints have been shown, so all of them are shown again.
     hint().stdout(contains("hint 1 ").and(contains("hint 2 ")));
     let output = lab_in(kit.path()).args(["hint", "2.99"]).assert().code(2);
@@ -100,7 +100,7 @@ fn a_solution_is_shown_if_the_kit_has_one() {
     lab_in(kit.path()).args(["solution", "1.4"]).assert().code(1).stderr(contains("hint 1.4"));
 }
 
-/// Tests a server in another language. It has no options and does not print the address that it listens on.
+/// Tests a server in another language. The server has no options and does not print the address that it listens on.
 #[cfg(unix)]
 #[test]
 fn programs_in_any_language_are_graded() {
@@ -121,7 +121,7 @@ fn programs_in_any_language_are_graded() {
     check.assert().code(2).stderr(contains("{port}"));
 }
 
-/// In a pipe, the demo's output is plain text without pauses.
+/// If it is piped, the demo's output is plain text without pauses.
 #[test]
 fn the_demos_play() {
     for number in ["1", "2", "3", "4"] {

@@ -1,6 +1,6 @@
-//! A user can always leave. No matter what the server and the client are doing, the client exits within two seconds,
-//! with status 0, and restores the terminal. With the arguments `-- leaving --nocapture`,
-//! the test prints a table.
+//! Tests that a user can always leave. No matter what the server and the client are doing, the client exits within two
+//! seconds, with status 0, and restores the terminal. With the arguments `-- leaving --nocapture`, the test prints a
+//! table.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -54,7 +54,7 @@ enum Situation {
     Deaf,
     /// The server does not reply to a `/join`, and text is waiting for the reply (lab 4).
     Joining,
-    /// The user has already left once, and the server does not close the connection.
+    /// The user has already tried to leave once, and the server does not close the connection.
     Leaving,
     /// The server closes the connection. In this and all following situations, the client exits with status 1 and
     /// does not wait for a key press.

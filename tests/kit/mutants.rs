@@ -197,7 +197,7 @@ fn is_picture(part: &&str) -> bool {
     part.starts_with("     ") && part.contains('│') || part.contains("  ┌ ")
 }
 
-/// Compares reports by the parts that are the same in every run.
+/// Compares only those parts of the reports that are the same in every run.
 #[derive(Clone)]
 struct Steady {
     varies: bool,

@@ -12,7 +12,7 @@ use grader::system::program::Runnable;
 use crate::export::{students_kit, write_bodies};
 
 /// For each lab: the client's file, the code that reads, and the code that only pretends to read. After a second, these
-/// clients claim that the connection has ended.
+/// clients claim that the connection was closed.
 const CLIENTS: [(u32, &str, &str, &str); 2] = [
     (
         1,

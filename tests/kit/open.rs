@@ -207,7 +207,8 @@ fn each_stage_of_an_open_lab_is_judged_separately() {
     let all = verdicts(kit.path(), 1);
     assert!(all.iter().all(is_passed), "{all:?}");
 
-    // Stages 2 and 4 need more than two seats. Stage 6, which requires stage 4 in a guided lab, needs only two seats.
+    // The server now admits at most two clients. Stages 2 and 4 need more. Stage 6, which requires stage 4 in a guided
+    // lab, needs only two.
     replace(kit.path(), SERVER, "members.len() >= seats", "members.len() >= seats.min(2)");
     // What a program in an open lab prints about stages does not matter.
     let says = "println!(\"not yet implemented: stage 1\");\n    ctrlc::set_handler";

@@ -21,7 +21,7 @@ use crate::export::{students_kit, write_bodies};
 struct Server {
     child: Child,
     port: u16,
-    /// The server's output. It stays unread unless the test reads it.
+    /// The server's output. Nothing reads this output unless the test does.
     output: Option<BufReader<ChildStdout>>,
 }
 
@@ -329,7 +329,7 @@ fn heard_and_said_before_kill() -> (usize, usize) {
         left >= 0
     });
     server.connect().sends("KILL_SERVICE\n");
-    // Alice is slow, because otherwise she would read everything before the program ends.
+    // Alice is slow, because otherwise she would read everything before the program exits.
     thread::sleep(Duration::from_millis(20));
     let heard = alice.rest().matches("MESSAGE: xxx").count();
     assert!(server.ends().success());

@@ -11,7 +11,7 @@
 //! | [`submission`] | submissions: read and packed with limits, and built in a separate kit                    |
 //! | [`trace`]   | a relay that shows the messages of real sessions and causes trouble: pieces, delays, resets |
 //! | [`report`]  | output for people: failure reports with a ladder and screens, HTML pages, the scoreboard    |
-//! | [`grading`] | the grader: runs stages with a time limit and decides the verdicts                          |
+//! | [`grading`] | the grader: runs stages with a time limit and determines the verdicts                       |
 //! | [`labs`]    | each stage's title, points, hints, and script; the steps for each lab's wire format         |
 //! | [`crowd`]   | the broadcast checker: a crowd that talks, joins, and leaves, and the rules for its record   |
 //! | [`bench`](mod@bench) | the benchmark: servers and a relay, measured in turn under the load of the package `load` |
@@ -23,7 +23,7 @@
 //! The grader does not depend on the labs' packages. The grader judges a program by its command line, its screen, its
 //! network traffic, and what the system reports about the program.
 
-// A script step fails if it does not receive what it waits for. An `# Errors` section for each step would add no
+// Every script step fails if it does not receive what it waits for, so an `# Errors` section for each step would add no
 // information.
 #![allow(clippy::missing_errors_doc)]
 

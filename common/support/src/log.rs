@@ -14,7 +14,7 @@ use anyhow::Result;
 
 use crate::text::printable;
 
-/// The maximum total length of the lines that are waiting to be written, in bytes.
+/// The maximum total length, in bytes, of the lines that are waiting to be written.
 const LIMIT: usize = 1024 * 1024;
 
 /// The time after which lines are dropped if writing makes no progress.
@@ -45,7 +45,7 @@ impl Drop for Background {
     }
 }
 
-/// Prints one line about an event after making it [`printable`].
+/// Makes a line about an event [`printable`] and prints it.
 ///
 /// Unlike `println!`, this function does not panic when the output is closed.
 pub fn log(line: &str) {

@@ -14,7 +14,7 @@ use anyhow::{Result, ensure};
 
 use crate::panics::exit_on_panic;
 
-/// The maximum total size of the waiting events, in bytes. When this limit is exceeded, the thread that adds an event
+/// The maximum total size, in bytes, of the waiting events. When this limit is exceeded, the thread that adds an event
 /// waits for the room. As a result, TCP slows down a client that sends too fast.
 const LIMIT: usize = 512 * 1024;
 
@@ -209,7 +209,7 @@ impl<E: Event> Shared<E> {
                 // The lock is never poisoned, because no panic escapes from a round.
                 let Ok(mut worker) = self.worker.try_lock() else { return };
                 let Worker { round, events } = &mut *worker;
-                // Lets other threads add their events first, so that one send serves all of these events.
+                // Lets other threads add their events first, so that all of these events need only one send.
                 thread::yield_now();
                 lock(&self.waiting).swap(events);
                 if !events.is_empty() {

@@ -27,7 +27,7 @@ fn said(id: u64, text: &str) -> Message {
     Message::Said(id, vec![text.to_owned()])
 }
 
-/// Returns a room that passes on each round's events.
+/// Returns a room and a channel that receives the events of each round.
 fn room() -> (Room<Message>, mpsc::Receiver<Vec<Message>>) {
     let (sender, rounds) = mpsc::channel();
     (Room::new(move |events| sender.send(events.collect()).unwrap()), rounds)

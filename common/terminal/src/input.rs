@@ -19,15 +19,15 @@ const MAX_LINE: usize = MAX_MESSAGE - 1024;
 /// The text that is printed when a line is too long for a message.
 pub const TOO_LONG: &str = "That line is too long for one message; it was not sent";
 
-/// The maximum total length of the lines that wait for the program, in bytes. When the lines reach this limit, nothing
+/// The maximum total length, in bytes, of the lines that wait for the program. When the lines reach this limit, nothing
 /// more is read from a pipe until there is space again.
 const MAX_WAITING: usize = 1024 * 1024;
 
 /// The text that is printed when there is no space for a typed line.
 const TOO_MUCH: &str = "Too much is waiting to be sent; that line was not sent";
 
-/// The time within which the program should notice on its own that the person is leaving. Earlier lines may still be
-/// waiting to be sent.
+/// How long the program has to notice on its own that the person is leaving. Before that, it sends the earlier lines
+/// that are still waiting.
 const PATIENCE: Duration = Duration::from_millis(400);
 
 /// The additional time for a program that has not noticed in time that the person is leaving.
@@ -134,8 +134,8 @@ enum End {
 }
 
 impl State {
-    /// Returns whether the program knows that the person is leaving. The word for leaving is always the last line
-    /// that is read ahead.
+    /// Returns whether the program knows that the person is leaving. If the person has typed the word for leaving, it
+    /// is the last of the `lines`.
     fn is_known(&self) -> bool {
         if self.end.is_some() { self.is_told } else { self.lines.is_empty() }
     }

@@ -3,8 +3,8 @@
 //! On a terminal that understands escape sequences, rustyline keeps the half-typed line intact while messages are
 //! printed. With a pipe or `TERM=dumb`, lines are read and printed without an editor.
 //!
-//! The person can always leave: lines are read ahead (`input.rs`), so this crate immediately notices when the person
-//! leaves, no matter what the program is doing. This crate also stops a program that hangs.
+//! The person can always leave: lines are read before the program asks for them (`input.rs`), so this crate notices
+//! immediately when the person leaves, no matter what the program is doing. This crate also stops a program that hangs.
 
 mod input;
 mod saved_mode;
@@ -61,7 +61,7 @@ static PANICKED: AtomicBool = AtomicBool::new(false);
 /// # Ok::<(), anyhow::Error>(())
 /// ```
 pub struct Terminal {
-    /// `None` once the terminal has begun to read lines ahead.
+    /// `None` once the reading thread has started.
     reader: Option<Reader>,
     input: Arc<Input>,
     screen: Screen,
@@ -79,7 +79,7 @@ pub struct Screen {
     reading: Arc<AtomicBool>,
     /// Whether the person has left, in which case the end of the connection is expected.
     left: Arc<AtomicBool>,
-    /// The reason why the program is ending. The reading thread prints this reason below the half-typed line.
+    /// The reason why the program is exiting. The reading thread prints this reason below the half-typed line.
     ending: Arc<OnceLock<String>>,
 }
 
@@ -96,7 +96,7 @@ pub struct Waiting {
 }
 
 impl Terminal {
-    /// Takes control of the terminal. The terminal's mode is restored no matter how the program ends, even after a
+    /// Takes control of the terminal. The terminal's mode is restored no matter how the program exits, even after a
     /// panic.
     ///
     /// A person leaves by typing `word`, or by pressing Ctrl-D or Ctrl-C. A SIGTERM, or the SIGHUP that is sent when
@@ -144,7 +144,7 @@ impl Terminal {
 
     /// Asks a question in green and repeats it until the answer is neither blank nor longer than 256 bytes. Returns
     /// `None` if the person leaves instead, or if [`Terminal::screen`] or [`Terminal::read_line`] has already been
-    /// called. After the answer, the terminal reads lines ahead.
+    /// called. After the answer, lines are read before the program asks for them.
     pub fn ask(&mut self, question: &str) -> Option<String> {
         let mut reader = self.reader.take()?;
         self.input.set_asking(true);
@@ -211,7 +211,8 @@ impl Terminal {
         self.screen.waiting_for(what)
     }
 
-    /// Returns the writing side, for the receiving thread. After this call, the terminal reads lines ahead.
+    /// Returns the writing side, for the receiving thread. After this call, lines are read before the program asks for
+    /// them.
     pub fn screen(&mut self) -> Screen {
         self.read_ahead();
         self.screen.clone()
@@ -361,7 +362,7 @@ impl Screen {
         self.reading.load(Ordering::SeqCst)
     }
 
-    /// For the reading thread: returns whether the program is ending. If a message gives the reason, this function
+    /// For the reading thread: returns whether the program is exiting. If a message gives the reason, this function
     /// prints the message and exits.
     fn is_ending(&self) -> bool {
         if PANICKED.load(Ordering::SeqCst) {
@@ -426,7 +427,7 @@ fn show(pieces: Receiver<Piece>, mut printer: impl ExternalPrinter) {
 /// leaving.
 fn write_until(end: Instant, mut stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
-        // When no time is left, the timeout is zero, and setting a timeout of zero returns an error.
+        // When no time is left, the timeout is zero, which `set_write_timeout` rejects with an error.
         stream.set_write_timeout(Some(end.saturating_duration_since(Instant::now())))?;
         let written = stream.write(bytes)?;
         bytes = &bytes[written..];

@@ -38,7 +38,7 @@ mod unix {
         let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, &mode);
     }
 
-    /// Restores the mode at the end of the program. After this call, the program cannot read any more input.
+    /// Restores the mode before the program exits. After this call, the program cannot read any more input.
     pub fn restore() {
         let Some(mode) = MODE.get().and_then(|mode| mode.lock().ok()) else { return };
         let Ok(terminal) = io::stdin().as_fd().try_clone_to_owned() else { return };

@@ -204,7 +204,7 @@ fn hostile_output_ends_nothing_in_a_form() {
     }
 }
 
-/// Returns the tags in a text.
+/// Returns the tags in the text.
 fn tags(text: &str) -> BTreeSet<&str> {
     let names = text.split('<').skip(1).map(|rest| rest.split('>').next().unwrap());
     names.collect()

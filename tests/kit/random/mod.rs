@@ -117,8 +117,8 @@ fn a_report_of_a_flood_is_made_in_time() {
     });
 }
 
-/// Returns the processor time that this thread has used. Unlike the time of day, processor time does not depend on
-/// other programs.
+/// Returns the processor time that this thread has used. Unlike elapsed time, processor time does not depend on other
+/// programs.
 fn used() -> Duration {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap().into()
 }

@@ -93,7 +93,7 @@ fn errors_name_the_port_and_what_to_do() {
     let (status, _, words) = trace.ends();
     assert_eq!(status.code(), Some(1));
     let has = |text| words.contains(text);
-    assert!(has("ended before it listened") && has("oh dear") && has("exit status: 3"), "{words}");
+    assert!(has("exited before listening") && has("oh dear") && has("exit status: 3"), "{words}");
 }
 
 /// Returns the command line of a finished server.
@@ -147,7 +147,7 @@ fn the_trace_ends_with_the_server() {
     let client = trace.connect();
     send(&client, "KILL_SERVICE\n");
     let (status, ladder, _) = trace.ends();
-    assert!(status.success() && ladder.concat().contains("the server has ended"), "{ladder:#?}");
+    assert!(status.success() && ladder.concat().contains("the server has exited"), "{ladder:#?}");
 
     let mut trace = Trace::start(4, &["--server", &finished(4)]);
     let (server, _) = server_of(&trace);
@@ -155,5 +155,5 @@ fn the_trace_ends_with_the_server() {
         .unwrap();
     let (status, _, words) = trace.ends();
     assert_eq!(status.code(), Some(1));
-    assert!(words.contains("the server has ended: signal: 9"), "{words}");
+    assert!(words.contains("the server has exited: signal: 9"), "{words}");
 }

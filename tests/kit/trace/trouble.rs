@@ -8,7 +8,7 @@ use grader::labs::lab3::wire::frame;
 
 use crate::trace::{Trace, listener, pieces, reads, send, texts};
 
-/// The number of attempts, because the peer may not read in time on a busy machine.
+/// The maximum number of attempts. On a busy machine, the peer may not read in time.
 const CHANCES: usize = 3;
 
 #[test]
@@ -129,7 +129,8 @@ fn four_of_ten(trouble: &str, kind: &str) -> (Trace, TcpStream, TcpStream) {
 #[test]
 fn a_direction_stops_for_ever() {
     let (trace, client, peer) = four_of_ten("--stop-after", "stops forever");
-    // The other direction continues. Its bytes are sent later, so when they have arrived, `more` has been held back.
+    // The other direction continues. Its bytes are sent after `more`, so if they arrive first, the relay has stopped
+    // `more`.
     send(&client, "more\n");
     send(&peer, "hi there\n");
     reads(&client, "hi there\n");

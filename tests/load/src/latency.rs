@@ -1,8 +1,8 @@
 //! Measures how long messages that are sent at a fixed rate take to reach each receiver.
 //!
 //! The load is open-loop: each message is due at a fixed time, and its latency is measured from this time, even if the
-//! load generator could send the message only later. Otherwise, a server that pauses for a second would delay the next
-//! messages, and the measurement would omit exactly the slow ones (coordinated omission).
+//! load generator sends the message later. Otherwise, a server that pauses for a second would delay the next messages,
+//! and the measurement would omit exactly the slow ones (coordinated omission).
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -15,10 +15,10 @@ use crate::wire::Wire;
 /// The time before the measurement, during which messages are not counted.
 const WARM_UP: Duration = Duration::from_millis(200);
 
-/// The longest wait before the clock is checked again, in milliseconds.
+/// The longest wait, in milliseconds, before the clock is checked again.
 const LOOK_AGAIN: u16 = 50;
 
-/// The longest wait before the next attempt to send after the sender's socket was full, in milliseconds.
+/// The longest wait, in milliseconds, before the sender tries again after its socket was full.
 const SEND_AGAIN: u16 = 1;
 
 /// The result of a measurement.
@@ -32,7 +32,7 @@ pub struct Outcome {
     pub deliveries: usize,
 }
 
-/// For `time`, sends `rate` messages per second from one person to all `receivers`.
+/// Sends `rate` messages per second from one person to all `receivers` for the duration `time`.
 ///
 /// # Errors
 /// Returns an error if a receiver receives a wrong message or no message, or is disconnected.

@@ -12,7 +12,7 @@ use crate::wire::{Frame, SENDER_DIGITS, WORD};
 /// In [`Ear::next`], marks a sender whose messages the receiver must not receive.
 const NEVER: u64 = u64::MAX;
 
-/// The maximum number of missing messages that an error names.
+/// The maximum number of missing messages that an error lists.
 const MOST_NAMED: usize = 3;
 
 /// The messages from all senders.
@@ -52,8 +52,9 @@ pub struct Ear {
 }
 
 impl Ledger {
-    /// Creates a ledger. Each sender sends its messages in its frame from `spoken`, and `listeners` people receive them
-    /// in its frame from `heard`. At most `window` messages from a sender are in flight.
+    /// Creates a ledger. For each sender, `spoken` contains the frame in which it sends its messages, and `heard`
+    /// contains the frame in which `listeners` people receive them. At most `window` messages from a sender are in
+    /// flight.
     ///
     /// # Errors
     /// Returns an error if there are too many listeners or messages.
@@ -91,8 +92,7 @@ impl Ledger {
         })
     }
 
-    /// Returns the initial state of receiver `number`. Unless `echoes` is true, a receiver does not receive its own
-    /// messages.
+    /// Returns the initial state of receiver `number`. A receiver receives its own messages only if `echoes` is true.
     pub fn ear(&self, number: usize, echoes: bool) -> Ear {
         let mut next = vec![0; self.senders.len()];
         if number < next.len() && !echoes {

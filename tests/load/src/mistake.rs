@@ -5,13 +5,13 @@ use std::fmt;
 /// A mistake that a server makes when it delivers messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mistake {
-    /// The server has not delivered a message.
+    /// The server has lost a message.
     Lost,
     /// The server has delivered a message twice.
     Twice,
     /// The server has delivered a sender's messages in the wrong order.
     OutOfOrder,
-    /// The server has sent a message back to its sender, which this wire format forbids.
+    /// The server has sent a message back to its sender, although the wire format forbids this.
     Own,
     /// The server has delivered bytes that nobody sent.
     Changed,

@@ -39,7 +39,7 @@ pub struct Person {
     /// The received bytes that have not been processed yet.
     pub(crate) unread: Vec<u8>,
     room: String,
-    /// The time at which all waiting ends.
+    /// The time at which this person stops waiting for anything.
     deadline: Instant,
 }
 
@@ -59,7 +59,7 @@ pub fn arrive(address: SocketAddr, wire: Wire, count: usize) -> Result<Vec<Perso
     Ok(people)
 }
 
-/// Connects people and waits until everyone receives messages from the first `senders` of them.
+/// Connects people and waits until everyone receives messages from each of the first `senders` people.
 ///
 /// A successful connection does not show whether the client has joined, and the notices about other joins must not be
 /// mistaken for messages. So the first client sends messages until each of the other clients has received a message.

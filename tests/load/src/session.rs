@@ -20,7 +20,7 @@ use crate::wire::Wire;
 /// If nothing arrives for this long, something was lost.
 const STALLED: Duration = Duration::from_secs(5);
 
-/// The maximum time from sending the last message until the last message arrives.
+/// The maximum time between the sending of the last message and the arrival of all messages.
 const SETTLES: Duration = Duration::from_secs(20);
 
 /// How long a receiver continues to read after it has received a wrong message. If the expected message arrives in this
@@ -106,8 +106,7 @@ impl Session {
         })
     }
 
-    /// From now on, each [`Session::turn`] ends after this interval at the latest, with the precision of the system's
-    /// timers.
+    /// Limits the duration of each later [`Session::turn`] to this interval, with the precision of the system's timers.
     ///
     /// # Errors
     /// Returns an error if the system has no timer.
@@ -174,7 +173,7 @@ impl Session {
         for at in 0..count {
             if self.events[at].data() == TIMER {
                 if let Some(timer) = &self.timer {
-                    // The timer counts its expirations; reading it makes it wait again.
+                    // The timer stays readable until its count of expirations is read.
                     let _ = timer.wait();
                 }
                 continue;

@@ -17,14 +17,14 @@ pub const WINDOW: u64 = 64;
 /// The time before the measurement, during which buffers grow and threads start.
 const WARM_UP: Duration = Duration::from_millis(200);
 
-/// The longest wait before the clock is checked again, in milliseconds.
+/// The longest wait, in milliseconds, before the clock is checked again.
 const LOOK_AGAIN: u16 = 50;
 
-/// The longest wait before the next attempt to send after a sender's socket was full, in milliseconds.
+/// The longest wait, in milliseconds, before a sender tries again after its socket was full.
 const SEND_AGAIN: u16 = 1;
 
-/// The number of bytes that must be sent to each person who does not read. The system's buffers hold about 4 MB, so a
-/// server cannot notice earlier that this person does not read.
+/// The number of bytes that must be sent to each person who does not read. The system's buffers hold about 4 MB. Until
+/// they are full, a server cannot notice that a person does not read.
 const SENT_TO_THE_DEAF: u64 = 8 * 1024 * 1024;
 
 /// The maximum duration of a measurement that waits for [`SENT_TO_THE_DEAF`].

@@ -9,7 +9,7 @@ pub const TEXT: usize = 64;
 /// The number of digits in the sender's number at the beginning of each text.
 pub const SENDER_DIGITS: usize = 4;
 
-/// The length of the word after the sender's number, in bytes. The word is either the message's number or its purpose.
+/// The length, in bytes, of the word after the sender's number. The word is either the message's number or its purpose.
 pub const WORD: usize = 12;
 
 /// The lab 4 room in which people talk.
@@ -35,7 +35,7 @@ pub struct Frame {
 
 /// How a client joins.
 pub enum Joining {
-    /// The client only connects.
+    /// The client joins by connecting and sends no request.
     Connect,
     /// The client receives this prompt, sends its name, and receives this welcome.
     Nickname {

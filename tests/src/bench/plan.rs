@@ -9,7 +9,7 @@ use crate::bench::results::{Quantity, Unit};
 pub enum Part {
     /// Messages delivered per second.
     Throughput,
-    /// The time from the sender to each receiver, at a fixed rate.
+    /// The time that a message takes from the sender to each receiver when messages are sent at a fixed rate.
     Latency,
     /// The memory and the number of threads per idle connection.
     Idle,
@@ -19,7 +19,7 @@ pub enum Part {
     Deaf,
 }
 
-/// One measurement. A server is started, put under load, and stopped.
+/// One measurement, for which a server is started, put under load, and stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measurement {
     /// Some people send messages as fast as the slowest receiver allows.
@@ -56,7 +56,7 @@ const ARRIVING: usize = 1000;
 /// The numbers of senders and receivers in the throughput measurements.
 const TALKING: [(usize, usize); 3] = [(1, 100), (1, 1000), (10, 100)];
 
-/// The number of receivers when the latency is measured, or the throughput with people who do not read.
+/// The number of receivers in the latency measurement and in the throughput measurement with people who do not read.
 const LISTENING: usize = 100;
 
 /// The number of people who do not read.
@@ -75,7 +75,7 @@ pub struct Plan {
     pub measurements: Vec<Measurement>,
 }
 
-/// The parts of a benchmark and the numbers of people.
+/// The parts of a benchmark to run, and the numbers of people.
 #[derive(Clone, Debug)]
 pub struct Extent {
     /// The parts to measure. If empty, all parts are measured.

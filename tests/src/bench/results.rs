@@ -85,7 +85,7 @@ pub struct Fault {
     pub during: String,
     /// What happened.
     pub what: String,
-    /// Whether this is the student's server and is not written yet.
+    /// Whether this is the student's server and still has to be written.
     pub is_unwritten: bool,
 }
 
@@ -145,8 +145,8 @@ impl Quantity {
         }
     }
 
-    /// Returns the spread of this ratio, or `None` for the relay: the server's value, divided by the relay's value in
-    /// the same round.
+    /// Returns the spread of the ratios of the server's values to the relay's values in the same rounds, or `None` for
+    /// the relay.
     pub fn to_relay(&self, series: &Series) -> Option<Spread> {
         let relay = self.series.iter().find(|one| one.server == RELAY)?;
         if series.server == RELAY { None } else { Spread::of(series.ratios(relay)) }
@@ -154,8 +154,8 @@ impl Quantity {
 }
 
 impl Results {
-    /// If both rates were measured, returns the spread of this ratio: the server's rate with people who do not read,
-    /// divided by its rate without them.
+    /// If both rates were measured, returns the spread of the ratios of the server's rate with people who do not read
+    /// to its rate without them.
     pub fn to_own_rate(&self, quantity: &Quantity, series: &Series) -> Option<Spread> {
         let people = quantity.id.strip_prefix("deaf-")?.rsplit_once('-')?.0;
         let rate = self.quantities.iter().find(|one| one.id == format!("rate-{people}"))?;

@@ -29,8 +29,8 @@ const RESTED: Duration = Duration::from_millis(100);
 /// The maximum time to wait for a server to finish its work.
 const RESTS: Duration = Duration::from_secs(10);
 
-/// The number of bytes to send to people who do not read. After fewer bytes, a server cannot notice that they do not
-/// read.
+/// The number of bytes to send to people who do not read. If fewer bytes are sent, a server cannot notice that these
+/// people do not read.
 const NOTICEABLE: u64 = 4 * 1024 * 1024;
 
 /// The number of lines that are quoted from a server's error output.
@@ -187,7 +187,7 @@ fn measure(
             return fault(what, false);
         }
         if let Some(status) = status {
-            let _ = write!(what, "; the server has ended: {status}");
+            let _ = write!(what, "; the server has exited: {status}");
         }
         let lines: Vec<_> = said.lines().filter(|line| !line.trim().is_empty()).collect();
         for line in &lines[lines.len().saturating_sub(QUOTED)..] {

@@ -82,7 +82,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a program with seats for this number of people.
+    /// Starts a program that can serve this number of people.
     ///
     /// The program's output on stdout is discarded, because reading it would take processor time away from the server.
     ///

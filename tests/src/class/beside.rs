@@ -1,4 +1,4 @@
-//! Writes files atomically, so that they are always complete, even if the grading is stopped.
+//! Writes files atomically, so that they are always complete, even if grading is interrupted.
 
 use std::fs::Permissions;
 use std::io::{BufWriter, Write};

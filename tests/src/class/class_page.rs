@@ -90,7 +90,7 @@ impl<'a> Table<'a> {
             (of(Verdict::NotStarted), "not started", true),
             (of(Verdict::Blocked), "blocked by an earlier stage", true),
             (of(Verdict::GraderError), "grader error: no verdict", true),
-            (("", "?"), "a sum without the stages that have no verdict", true),
+            (("", "?"), "a sum that leaves out stages without a verdict", true),
             (("", "(5)"), "hidden from students", has(|stage| stage.hidden)),
             (("", "+5"), "bonus", has(|stage| stage.bonus)),
         ];

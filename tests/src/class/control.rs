@@ -16,7 +16,7 @@ use crate::labs;
 /// Each package's executable.
 pub type Programs = BTreeMap<String, PathBuf>;
 
-/// In the archive, the name of the file that contains the kit's version.
+/// The name of the archived file that contains the kit's version.
 const VERSION: &str = "kit";
 
 /// Builds a kit's control programs.

@@ -61,7 +61,7 @@ fn name((lab, stage): Column) -> String {
 
 /// Returns text that no spreadsheet interprets as a formula, even if the spreadsheet splits rows at other separators.
 fn text(cell: &str) -> String {
-    // Control characters are made visible, because a cell must not begin with one either.
+    // Control characters are made visible, because a cell must not begin with such a character, either.
     let cell = quoted_line(cell).replace(';', ",");
     let begins = cell.trim_start_matches(['"', ' ']);
     let is_formula = begins.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']);

@@ -43,7 +43,7 @@ impl Detail {
     }
 
     /// Returns the submission with this level of detail in each report. Hidden stages, which only the instructor sees,
-    /// keep their whole reports.
+    /// keep their full reports.
     pub fn with_reports(self, submission: &Submission) -> Submission {
         let mut shown = submission.clone();
         let stages = shown.labs.iter_mut().flat_map(|lab| &mut lab.stages);

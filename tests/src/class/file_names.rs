@@ -7,8 +7,8 @@ use crate::class::record::Record;
 /// Returns a file name for each submission. A student's name may contain any characters, but a file name contains only
 /// letters and digits.
 pub fn file_names(record: &Record, extension: &str) -> Vec<String> {
-    /// The maximum number of letters before the extension. Even if each letter takes four bytes, the name is not too
-    /// long.
+    /// The maximum number of letters before the extension. Even with four bytes per letter, the name fits within the
+    /// limits of file systems.
     const LONGEST: usize = 50;
     let mut taken = BTreeSet::new();
     let mut file_name = |name: &str| {

@@ -329,15 +329,15 @@ fn run(job: &Job, has_namespaces: bool) -> Result<Ended> {
     let mut said = String::new();
     let _ = File::open(&errors).and_then(|file| file.take(4000).read_to_string(&mut said));
     let how = match status {
-        Ok(WaitStatus::Exited(_, code)) => format!("with exit status {code}"),
-        Ok(WaitStatus::Signaled(_, signal, _)) => format!("by {signal}"),
-        other => format!("for an unknown reason ({other:?})"),
+        Ok(WaitStatus::Exited(_, code)) => format!("exited with status {code}"),
+        Ok(WaitStatus::Signaled(_, signal, _)) => format!("was terminated by {signal}"),
+        other => format!("stopped for an unknown reason ({other:?})"),
     };
     let has_started =
         !has_namespaces || status != Ok(WaitStatus::Exited(pid, namespaces::FAILED.into()));
     let said = quoted(&said).join("\n");
     let how = if has_started {
-        format!("the grading of this submission ended {how}: {said}")
+        format!("the process that graded this submission {how}: {said}")
     } else {
         said
     };

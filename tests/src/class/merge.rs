@@ -41,7 +41,7 @@ pub fn merge(records: Vec<(String, Record)>) -> Result<Record> {
         );
         ensure!(
             merged.control == record.control,
-            "the control of {first} comes from a different source than that of {file}; grade both in the same way"
+            "the control programs of {first} come from a different source than those of {file}; grade both in the same way"
         );
         take(&file, &record.submissions)?;
         shards.extend(record.shard);
@@ -179,7 +179,7 @@ mod tests {
             vec![ann.clone(), other]
         };
         says(change(&|bob| bob.kit = "9".to_owned()), "bob.json from version 9; grade both");
-        says(change(&|bob| bob.control = Control::None), "the control of ann.json");
+        says(change(&|bob| bob.control = Control::None), "the control programs of ann.json");
         says(change(&|bob| bob.submissions[0].maximum = 7), "ann.json and bob.json have different");
         says(change(&|bob| bob.submissions[0].labs[0].weight = 2), "stages of lab 1");
         says(

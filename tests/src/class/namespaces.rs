@@ -104,7 +104,7 @@ mod kernel {
                 eprintln!("terminated by {signal}");
                 Ok(128 + u8::try_from(signal as i32).unwrap_or(0))
             }
-            other => anyhow::bail!("the process ended for an unknown reason: {other:?}"),
+            other => anyhow::bail!("the process stopped for an unknown reason: {other:?}"),
         }
     }
 
@@ -139,7 +139,8 @@ mod kernel {
         // Only a process outside the namespaces can define which users and groups exist inside.
         let inherited = writer.as_raw_fd();
         let helper = in_child(|| {
-            // The helper must see the end of the pipe when its parent closes the writer, so it closes its own copy.
+            // The helper closes its own copy of the writer, so that it sees the end of the pipe when its parent closes
+            // the writer.
             let _ = close(inherited);
             let has_entered = reader.read_exact(&mut [0]).is_ok();
             let users = || map_ids(this, "uid_map", getuid().as_raw());

@@ -172,7 +172,7 @@ pub enum Verdict {
 /// paths on the grading machine, and no markup except in [`Ladder::svg`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// The programs and connections that had ended before the failure.
+    /// The programs that had exited and the connections that had closed before the failure.
     pub ended: Vec<String>,
     /// The expected text and the text that arrived, or `None` if the grader failed.
     pub wrong: Option<Wrong>,

@@ -105,7 +105,7 @@ fn unknown(labs: &[record::Lab]) -> Option<String> {
         stages.extend(without.map(|stage| format!("{}.{}", lab.lab, stage.stage)));
     }
     (!stages.is_empty()).then(|| {
-        format!("the grader could not judge {}; grade again with --resume", stages.join(", "))
+        format!("the grader could not grade {}; grade again with --resume", stages.join(", "))
     })
 }
 

@@ -99,7 +99,7 @@ fn names(pages: &Path) -> Result<Vec<String>> {
 /// open a file at an anchor.
 fn leading_to(kit: &Path, target: &str) -> Result<PathBuf> {
     let page = kit.join("target/lab/book.html");
-    // This page is two folders below the kit, so the link begins with `../../`.
+    // This page is two levels below the kit's folder, so the link begins with `../../`.
     let target = escape(&format!("../../{target}"));
     let text = format!(
         "<!doctype html>\n<meta charset=\"utf-8\">\n<title>The chat labs</title>\n\

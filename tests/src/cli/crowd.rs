@@ -26,7 +26,7 @@ use crate::system::reads;
 /// The number of events per second.
 const EVENTS_A_SECOND: f64 = 200.0;
 
-/// The limits of the search for a smaller crowd with which the server breaks the same rule.
+/// The limits of the search for a smaller crowd that makes the server break the same rule.
 const LIMITS: Limits = Limits {
     runs: 120,
     time: Duration::from_secs(30),

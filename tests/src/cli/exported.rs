@@ -53,8 +53,8 @@ const GRADERS_ONLY: [&str; 7] = [
     "tests/src/cli/writers.rs",
 ];
 
-/// The marks at the beginning of the parts that are left out of an exported file. A part ends with the line that
-/// contains [`CUT_TO`]. The second mark applies only to a student kit.
+/// The markers at the beginning of the parts that are left out of an exported file. A part ends with the line that
+/// contains [`CUT_TO`]. The second marker applies only to a student kit.
 const CUT_FROM: [&str; 2] = ["not exported:", "not for students:"];
 const CUT_TO: &str = "exported again";
 
@@ -113,7 +113,7 @@ fn without_cuts(text: &str, cuts: &[&str]) -> String {
     for line in text.split_inclusive('\n') {
         let begins = cuts.iter().any(|cut| line.contains(cut));
         let ends = line.contains(CUT_TO);
-        // A mark counts only at the beginning of a comment, because this source file contains the marks as strings.
+        // A marker counts only at the beginning of a comment, because this source file contains the markers as strings.
         is_cut |= begins && line.trim_start().starts_with(['#', '/', '<']);
         if !is_cut {
             kept.push_str(line);

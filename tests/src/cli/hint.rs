@@ -50,10 +50,10 @@ pub fn run(kit: &Path, number: StageNumber) -> Result<()> {
         println!("\n for the next hint: cargo lab hint {name}");
     } else if Author::Kit.exists(kit) {
         println!(
-            "\n That was the last one. To see the finished functions: cargo lab solution {name}"
+            "\n That was the last hint. To see the finished functions: cargo lab solution {name}"
         );
     } else {
-        println!("\n That was the last one.");
+        println!("\n That was the last hint.");
     }
     if before < count {
         let mut log = Log::open(kit);

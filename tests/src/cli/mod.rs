@@ -168,8 +168,8 @@ enum Command {
 const NEED_SOLUTIONS: [&str; 6] = ["demo", "solution", "starters", "figures", "soak", "export"];
 
 impl Options {
-    /// Parses the command line. Exits if the command line is wrong. In a kit without solutions, hides the commands that
-    /// need the solutions.
+    /// Parses the command line. Exits if the command line is invalid. In a kit without solutions, hides the commands
+    /// that need the solutions.
     pub fn from_command_line() -> Self {
         let mut command = Self::command();
         if !Author::Kit.exists(&crate::kit::root()) {

@@ -1,7 +1,7 @@
 //! `cargo lab export --gradescope`, `--github`, and `--prairielearn`: writes graders for platforms that courses use.
 //!
-//! Each platform's grader contains a kit for graders. The kit contains the solutions only for platforms where nobody
-//! but the instructor can see them until the finished programs have been built.
+//! Each platform's grader contains a kit for graders. It includes the solutions only on platforms that show them to
+//! nobody but the instructor. There, they are removed once the finished programs have been built.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

@@ -29,8 +29,8 @@ pub struct Options {
     yes: bool,
 }
 
-/// Resets the files. Asks for confirmation first, unless `yes` is set. Copies the files that are replaced or removed to
-/// a new folder.
+/// Resets the files. Asks for confirmation first, unless `yes` is set. Before replacing or removing files,
+/// copies them to a new folder.
 ///
 /// # Errors
 /// Returns an error if a file cannot be read, parsed, or written.

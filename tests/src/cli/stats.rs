@@ -188,10 +188,10 @@ fn class(files: &[PathBuf], say: impl Fn(&str)) -> Result<()> {
 fn say_broken(count: usize, name: &str, say: impl Fn(&str)) {
     match count {
         0 => {}
-        1 => say(&format!("A line of {name} was skipped, because it cannot be understood.")),
-        _ => say(&format!(
-            "{count} lines of {name} were skipped, because they cannot be understood."
-        )),
+        1 => say(&format!("A line of {name} was skipped, because it could not be parsed.")),
+        _ => {
+            say(&format!("{count} lines of {name} were skipped, because they could not be parsed."))
+        }
     }
 }
 
@@ -251,7 +251,7 @@ fn works(lines: &[Line], labs: &[Lab]) -> Works {
     works
 }
 
-/// Returns twice the median, which is an integer even if the median lies between two integers.
+/// Returns twice the median. Unlike the median itself, this value is always an integer.
 fn twice_the_median(mut numbers: Vec<u64>) -> u64 {
     numbers.sort_unstable();
     let at = |index: usize| numbers.get(index).copied().unwrap_or_default();

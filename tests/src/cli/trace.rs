@@ -32,7 +32,7 @@ const START: Duration = Duration::from_secs(30);
 /// The maximum time between two checks of the server's process.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// The maximum time after the server's exit during which clients' messages are still shown.
+/// The maximum time for which clients' messages are still shown after the server exits.
 const AFTER_THE_SERVER: Duration = Duration::from_secs(1);
 
 /// The time that the command may take to exit after Ctrl-C. Without this limit, the command would never exit if the
@@ -72,7 +72,7 @@ pub struct Options {
     trouble: Trouble,
 }
 
-/// The places that events are written to.
+/// Where events are written.
 struct Sinks {
     ladder: Ladder,
     save: Option<Writer>,
@@ -217,7 +217,7 @@ fn live(kit: &Path, lab: u32, options: Options) -> Result<()> {
         eprintln!(" To show this session again:  cargo lab trace --show {}", file.display());
     }
     match ended? {
-        Some(status) if !status.success() => bail!("the server has ended: {status}"),
+        Some(status) if !status.success() => bail!("the server has exited: {status}"),
         _ => Ok(()),
     }
 }
@@ -256,7 +256,7 @@ fn turns(
             }
             None => {
                 if let Some(status) = server.status()? {
-                    let text = format!("the server has ended: {status}");
+                    let text = format!("the server has exited: {status}");
                     sinks.add(&Event { at: relay.now(), what: What::Note { text } });
                     ended = Some((status, Instant::now()));
                 }
@@ -286,10 +286,10 @@ fn start(
     loop {
         lines.extend(companion.lines());
         let why = match companion.status()? {
-            Some(status) => format!("the server ended before it listened on port {port}: {status}"),
+            Some(status) => format!("the server exited before listening on port {port}: {status}"),
             None if ports::is_listening(port) => return Ok((companion, lines)),
             None if begin.elapsed() > START => {
-                format!("the server was told to listen on port {port}, but does not")
+                format!("the server was told to listen on port {port}, but is not listening")
             }
             None => {
                 thread::sleep(Duration::from_millis(5));

@@ -156,7 +156,7 @@ impl Checker {
                     return wrong(Rule::Unsaid, sentence);
                 }
             }
-            // The server may reply with an error to a text that was sent after leaving.
+            // The server may reply with an error to a message that the person sent after leaving.
             Heard::Error if person.late > 0 => person.late -= 1,
             Heard::Error if person.is_sure() && !person.rooms.is_empty() => {
                 let sentence = format!("{name} is a member, but got an error");
@@ -225,7 +225,7 @@ impl Checker {
     }
 
     /// Returns the violation for a received message that does not match any sent message. It may be a fragment of a
-    /// text or be in the wrong room.
+    /// sent message, or it may be in the wrong room.
     fn unexplained(&self, record: &Record, at: usize, rule: Rule, sentence: String) -> Violation {
         let who = record.entries[at].who;
         let mut violation = Violation::at(at, rule, who, sentence);
@@ -337,7 +337,7 @@ impl Checker {
     }
 }
 
-/// Returns the most recently sent text that resembles this text, contains it, or is part of it.
+/// Returns the most recently sent message text that resembles this text, contains it, or is part of it.
 fn nearest(record: &Record, text: &str) -> Option<usize> {
     let text = text.trim();
     let is_torn = |item: &Item| match &item.kind {
@@ -347,7 +347,7 @@ fn nearest(record: &Record, text: &str) -> Option<usize> {
     record.items.iter().rposition(is_torn)
 }
 
-/// Returns true if two texts begin or end with the same few characters.
+/// Returns true if two message texts begin or end with the same few characters.
 fn alike(one: &str, other: &str) -> bool {
     const ENOUGH: usize = 5;
     let begin = one.chars().zip(other.chars()).take_while(|(a, b)| a == b).count();

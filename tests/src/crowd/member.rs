@@ -10,7 +10,7 @@ pub struct State {
     pub lab: u32,
     /// The people.
     pub people: Vec<Person>,
-    /// The entry in which each broadcast message first arrived at anyone.
+    /// For each broadcast message, the entry that records its first arrival.
     pub first_seen: Vec<Option<usize>>,
     /// The number of broadcast messages that were sent before the last quiet period. They are not checked again.
     pub settled: usize,
@@ -31,12 +31,12 @@ pub struct Person {
     pub rooms: BTreeMap<usize, Member>,
     /// The room that belongs to each reference that the server has sent to this person.
     pub references: BTreeMap<String, usize>,
-    /// The number of join requests without a reply so far, in wire format 4.
+    /// The number of join requests that are still waiting for a reply, in wire format 4.
     pub unanswered_joins: usize,
-    /// The number of leave requests without a reply so far, in wire format 4.
+    /// The number of leave requests that are still waiting for a reply, in wire format 4.
     pub unanswered_leaves: usize,
-    /// The number of texts that were sent after leaving. In wire format 4, the server may reply to each of them with an
-    /// error.
+    /// The number of chat messages that the person sent after leaving. In wire format 4, the server may reply to each
+    /// of them with an error.
     pub late: usize,
 }
 

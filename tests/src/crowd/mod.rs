@@ -1,4 +1,4 @@
-//! The broadcast checker. A seed decides how a crowd of simulated people joins, talks, leaves, and disconnects.
+//! The broadcast checker. A seed determines how a crowd of simulated people joins, talks, leaves, and disconnects.
 //! Everything is recorded, and the record is checked.
 //!
 //! [`plan`] uses the seed to decide what the people do. [`player`] simulates all people in one thread and writes a
@@ -15,7 +15,7 @@
 //!   get. In wire formats 2 and 4, only the announcement that the person has joined proves this; in wire formats 1 and
 //!   3, any chat message does. In wire formats 1 and 3, the others send special chat messages, called probes, until one
 //!   reaches the newcomer, because a server may send the welcome message just before it adds the newcomer to its list.
-//!   A membership is no longer certain once the person begins to leave in any way.
+//!   A membership is no longer certain once the person begins to leave, by whatever means.
 //! - **Nothing is lost.** A member who stays gets every message that is sent after the membership has become certain. A
 //!   member who leaves may miss the last messages, but no earlier ones: if a later message from the same sender has
 //!   arrived, all earlier messages must have arrived. Missing messages are detected during a quiet period, in which
@@ -31,9 +31,9 @@
 //!   reply, until the announcement that the member has left.
 //! - **Order.** The messages from one sender in one room stay in order. The announcement that a person has joined
 //!   precedes all of the person's messages, and the announcement that the person has left follows them. The server
-//!   never passes on a text that was sent after leaving.
-//! - **Twice.** A repeated message is always an error, because all texts are different, and nobody joins a room twice
-//!   under the same name.
+//!   never passes on a message that the person sent after leaving.
+//! - **Twice.** A repeated message is always an error, because no two messages have the same text, and nobody joins a
+//!   room twice under the same name.
 //! - **Nobody said it.** Each message must contain exactly the text that a person sent, with the right name and room.
 //!   In wire format 1, a message contains an address instead of a name, but its text identifies the sender.
 //! - **First messages.** In wire formats 1 and 2, a person's first message is sent in one piece, because a server may

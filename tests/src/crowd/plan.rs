@@ -43,15 +43,16 @@ pub enum Act {
     /// Joins another room, in wire format 4. If the person is already a member of the room, the request is repeated and
     /// must get the same reply.
     Enter(usize),
-    /// Sends one or more texts in one piece.
+    /// Sends one or more chat messages in one piece.
     Say(Vec<Line>),
-    /// Sends a text in pieces, with a short pause between them. Each number, modulo the length of the message, is the
-    /// position in bytes where a piece ends.
+    /// Sends a chat message in pieces, with a short pause between them. Each number, modulo the length of the message,
+    /// is the position in bytes where a piece ends.
     InPieces(Line, Vec<usize>),
-    /// Leaves a room and stays connected, in wire format 4. The optional text is sent too late, that is, after the
-    /// request to leave.
+    /// Leaves a room and stays connected, in wire format 4. The optional chat message is sent too late, that is, after
+    /// the request to leave.
     Exit(usize, Option<Line>),
-    /// Leaves as the wire format requires. In wire format 3, an optional text is sent after the `!DISCONNECT` frame.
+    /// Leaves as the wire format requires. In wire format 3, an optional chat message is sent after the `!DISCONNECT`
+    /// frame.
     Leave(Option<Line>),
     /// Closes the connection.
     Vanish {
@@ -62,7 +63,7 @@ pub enum Act {
     Calm,
 }
 
-/// A text for a room. Each text occurs only once in each plan.
+/// The text of a chat message for a room. Each message text occurs only once in a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     /// The room number.
@@ -93,10 +94,10 @@ const WORDS: [&str; 16] = [
     "maple", "naïve", "olive", "piñata", "raven",
 ];
 
-/// On average, one out of this many texts is long.
+/// On average, one out of this many message texts is long.
 const LONG_ONE_OF: u32 = 24;
 
-/// The length of a long text, in bytes. A long text does not fit into the buffers of the original programs.
+/// The length of a long message text, in bytes. Such a text does not fit into the buffers of the original programs.
 const LONG: std::ops::Range<usize> = 1000..5000;
 
 impl Plan {
@@ -114,8 +115,8 @@ impl Plan {
         maker.plan.valid()
     }
 
-    /// Removes events that are impossible, for example texts from a person who has not joined. The last event is always
-    /// a quiet period.
+    /// Removes events that are impossible, for example, messages from a person who has not joined. The last event is
+    /// always a quiet period.
     #[must_use]
     pub fn valid(mut self) -> Self {
         let mut members: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();

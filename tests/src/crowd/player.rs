@@ -22,7 +22,7 @@ const BETWEEN_PIECES: Duration = Duration::from_millis(2);
 /// The interval between two probes for people who are not yet certain to be members.
 const CALL: Duration = Duration::from_millis(10);
 
-/// The prefix of each probe. No text in a plan begins with it.
+/// The prefix of each probe. No message text in a plan begins with it.
 const CALLED: &str = "call-";
 
 /// A plan may take this many times as long as all of its pauses together, because the computer may be busy.
@@ -77,7 +77,7 @@ struct Stage {
     caller: usize,
     /// The time when the last probe was sent.
     called: Instant,
-    /// How long nothing has happened.
+    /// How long it has been since anything happened.
     silence: Silence,
     violation: Option<Violation>,
 }

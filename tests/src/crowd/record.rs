@@ -44,7 +44,7 @@ pub struct Item {
 pub enum ItemKind {
     /// The announcement that the person has joined.
     Joined,
-    /// A text from the person.
+    /// A chat message from the person.
     Text(String),
     /// The announcement that the person has left.
     Left,

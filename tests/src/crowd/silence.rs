@@ -18,8 +18,8 @@ pub struct Manner<'a> {
 /// If the server is busy, it may be silent for this many times as long.
 const BUSY: u32 = 10;
 
-/// Measures how long nothing has happened. At most [`LOOK`] is counted between two checks, because both programs may
-/// have been suspended during a longer gap.
+/// Measures how long it has been since anything happened. At most [`LOOK`] is counted between two checks, because both
+/// programs may have been suspended during a longer gap.
 pub struct Silence {
     idle: Duration,
     busy: Duration,

@@ -21,7 +21,7 @@ const STAGE_LIMIT: Duration = Duration::from_secs(30);
 /// correct programs may exceed [`STAGE_LIMIT`].
 const SLOW: Duration = Duration::from_secs(10);
 
-/// The maximum time to wait for a stage's programs to end.
+/// The maximum time to wait for a stage's programs to exit.
 const END_LIMIT: Duration = Duration::from_secs(30);
 
 /// The outcome of running a stage once.
@@ -30,7 +30,7 @@ pub struct Outcome {
     pub result: Check,
     /// The events of the run.
     pub journal: Journal,
-    /// How each program ended, in the order in which the programs were started.
+    /// How each program exited, in the order in which the programs were started.
     pub programs: Vec<(String, Ended)>,
     /// The seed for the random words.
     pub seed: u64,
@@ -63,7 +63,7 @@ pub fn run_stage(stage: &Stage, server: &Runnable, client: &Runnable, seed: u64)
             .unwrap_or_else(|why| Err(Failure::Grader(format!("the script panicked: {why}"))));
         harness.journal().note("", EventKind::End);
         let _ = done.send(result);
-        // By the time this thread ends, all programs have ended.
+        // By the time this thread ends, all programs have exited.
         let ended = caught("ending the programs", || drop(harness));
         let _ = done.send(ended.map_err(Failure::Grader));
     });
@@ -79,7 +79,7 @@ pub fn run_stage(stage: &Stage, server: &Runnable, client: &Runnable, seed: u64)
         result = Err(Failure::Grader(why.to_owned()));
     }
     let processes = processes.lock().unwrap_or_else(PoisonError::into_inner);
-    // A program that ended after the script did so because the script was over.
+    // A program that exited after the end of the script did so because the script was over.
     let end = journal.end().unwrap_or_else(Instant::now);
     let ended = |process: &Arc<Process>| {
         Some((process.name().to_owned(), process.ended()?.as_of(process.started(), end)))
@@ -88,8 +88,8 @@ pub fn run_stage(stage: &Stage, server: &Runnable, client: &Runnable, seed: u64)
     Outcome { result, journal, programs, seed, took: begin.elapsed() }
 }
 
-/// Waits until the script has ended and then until its programs have ended. If the script takes too long, calls `kill`,
-/// which must stop the script's programs.
+/// Waits until the script has ended and then until its programs have exited. If the script takes too long, calls
+/// `kill`, which must stop the script's programs.
 fn wait_for_end(finished: &Receiver<Check>, kill: impl FnOnce()) -> Check {
     let result = match finished.recv_timeout(STAGE_LIMIT) {
         Ok(result) => result,
@@ -100,9 +100,9 @@ fn wait_for_end(finished: &Receiver<Check>, kill: impl FnOnce()) -> Check {
             let _ = finished.recv_timeout(TIMEOUT);
             let seconds = STAGE_LIMIT.as_secs();
             Err(Failure::wrong(
-                "the stage should have ended",
+                "the stage should have finished",
                 format!("within {seconds} s"),
-                "it did not end and was stopped",
+                "it did not finish and was stopped",
             ))
         }
     };

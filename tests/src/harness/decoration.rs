@@ -1,7 +1,7 @@
 //! The decoration that a program shows in front of a message: a clock, a bullet, a prompt, or indentation.
 //!
-//! Each program may choose its own decoration. A speaker, another message, or a half-typed line in front of a message
-//! is not a decoration.
+//! Each program may choose its own decoration. A speaker's name, another message, or a half-typed line in front of a
+//! message is not a decoration.
 
 use std::cell::OnceCell;
 use std::collections::HashSet;
@@ -53,7 +53,7 @@ impl<'a> Decorations<'a> {
     }
 }
 
-/// Returns the words and IP addresses in a text. A program may change the capitalization of a name, but a word in all
+/// Returns the words and IP addresses in `text`. A program may change the capitalization of a name, but a word in all
 /// capitals, such as `CHAT`, belongs to a wire format.
 fn words(text: &str) -> impl Iterator<Item = String> {
     let parts = text.split(|char: char| !char.is_alphanumeric() && char != '.');
@@ -78,7 +78,7 @@ mod tests {
     use super::{Decorations, looks_like};
     use crate::journal::{EventKind, Journal, Wire};
 
-    /// After bob and Zoë have spoken, returns the decoration before the message.
+    /// Returns the decoration before the message, in a run in which bob and Zoë have already spoken.
     fn before<'a>(shown: &'a str, message: &str) -> Option<&'a str> {
         let journal = Journal::default();
         let sent = |text: &str| {

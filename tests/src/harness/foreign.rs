@@ -6,11 +6,11 @@ use crate::journal::{Event, EventKind, Wire};
 const BEFORE: usize = 6;
 const AFTER: usize = 3;
 
-/// Returns the position in `output` of `bytes` that the program passed on from the wire, if there are any. `output` is
-/// everything that the program of participant `name` has shown.
+/// Returns the position of `bytes` in `output` if the program passed them on from the wire. `output` is everything that
+/// the program of participant `name` has shown.
 ///
 /// A program that shows these bytes before any participant has sent them also uses them for its own purposes. For such
-/// a program, the bytes must be next to the same text as on the wire.
+/// a program, the bytes count only if they are next to the same text as on the wire.
 pub fn find(name: &str, output: &[u8], bytes: &[u8], events: &[Event]) -> Option<usize> {
     let mut at = positions(output, bytes);
     let is_own = is_own(name, bytes, events);

@@ -13,10 +13,10 @@ use crate::journal::failure::Check;
 /// The number of clients that connect and disconnect in each round. The server passes the check as soon as it passes
 /// one round.
 const ROUNDS: [usize; 3] = [20, 60, 180];
-/// The time that the clients of one round may take. If they take longer, the machine is too busy for a fair verdict on
-/// the server.
+/// The maximum time that the clients in one round may take. If they take longer, the machine is too busy for a fair
+/// verdict on the server.
 const BUSY: Duration = Duration::from_secs(5);
-/// The time that a server may take to release the resources of clients that have disconnected.
+/// The maximum time that a server may take to release the resources of clients that have disconnected.
 const RELEASE: Duration = Duration::from_secs(2);
 
 /// Checks that the server keeps nothing for clients that have disconnected. `visit` makes one client connect and
@@ -61,5 +61,5 @@ pub fn keeps_nothing(server: &Server, journal: &Journal, visit: impl Fn() -> Che
     let kept: Vec<_> = (0..KINDS.len()).filter_map(kept).collect();
     let who = format!("after {clients} clients had come and gone, the server should have kept");
     let came = format!("{} than before", kept.join(" and "));
-    Err(journal.wrong(who, "no open file and no thread for them", came))
+    Err(journal.wrong(who, "no open files or threads for them", came))
 }

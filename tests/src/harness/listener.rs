@@ -29,7 +29,7 @@ impl Listener {
         Ok(self.listener.local_addr()?)
     }
 
-    /// Waits for the next client to connect. Reports call the scripted end of the connection `name`.
+    /// Waits for the next client to connect. In reports, the scripted end of the connection is called `name`.
     pub fn accepts(&self, name: &str) -> Check<Peer> {
         let begin = Instant::now();
         loop {

@@ -163,8 +163,8 @@ impl Person {
         found.ok_or_else(|| self.wrong_below(0, "should have shown", &expected))
     }
 
-    /// Waits for at most `limit` until `text` appears anywhere on the screen. Use this function for a program that may
-    /// have to build other programs first.
+    /// Waits at most `limit` for `text` to appear anywhere on the screen. Use this function for a program that may have
+    /// to build other programs first.
     pub fn sees_soon(&self, limit: Duration, text: &str) -> Check {
         let found = self
             .program
@@ -173,7 +173,7 @@ impl Person {
         found.ok_or_else(|| self.wrong(self.should_have_seen(), &format!("…{text}…")))
     }
 
-    /// Repeats `call` for at most [`TIMEOUT`] until the line is on the screen.
+    /// Repeats `call` until the line is on the screen, but for at most [`TIMEOUT`].
     pub fn sees_when(&self, line: &str, call: impl Fn() -> Check) -> Check {
         let deadline = Instant::now() + TIMEOUT;
         loop {
@@ -304,7 +304,7 @@ impl Person {
             Some(WaitStatus::Signaled(_, signal, _)) => format!("it was terminated by {signal}"),
             _ => format!("it was still running after {} s", TIMEOUT.as_secs()),
         };
-        let who = format!("{}'s program should have ended with", self.name);
+        let who = format!("{}'s program should have exited with", self.name);
         Err(self.journal.wrong(who, expected, came))
     }
 

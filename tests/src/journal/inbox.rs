@@ -112,8 +112,8 @@ impl<C: Content> Inbox<C> {
         self.changed.notify_all();
     }
 
-    /// Returns a value that ends the inbox when it is dropped, unless the inbox has already ended. The reading thread
-    /// holds this value, so that nothing waits for a thread that has panicked.
+    /// Returns a value that, when dropped, records that nothing more will arrive, unless this has already been
+    /// recorded. The reading thread holds this value, so that nothing waits for a thread that has panicked.
     pub fn ends_with_reader(self: &Arc<Self>) -> impl Drop + Send + use<C>
     where
         C: Send,

@@ -1,4 +1,4 @@
-//! The events of a run that the journal keeps. A program that sends or prints endlessly must not fill the memory.
+//! The events of a run that the journal keeps. A program that sends or prints endlessly must not fill up memory.
 
 use std::collections::VecDeque;
 

@@ -195,7 +195,7 @@ impl Journal {
     }
 
     /// Returns everything that was typed or sent: each piece by itself, then all pieces from each participant joined,
-    /// because a text may be one piece or several.
+    /// because a message may be one piece or several.
     pub fn said(&self) -> Vec<Vec<u8>> {
         let (mut said, mut joined) = (Vec::new(), BTreeMap::<String, Vec<u8>>::new());
         for event in self.lock().iter() {

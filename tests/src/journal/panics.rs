@@ -15,7 +15,7 @@ const LONG: usize = 200;
 static BROKEN: LazyLock<Option<String>> = LazyLock::new(|| env::var("GRADER_PANICS_IN").ok());
 
 thread_local! {
-    /// The panic that each running [`caught`] call in this thread has seen, if any, with the innermost call last.
+    /// For each running [`caught`] call in this thread, the panic that it has seen, if any. The innermost call is last.
     static PANICS: RefCell<Vec<Option<String>>> = const { RefCell::new(Vec::new()) };
 }
 

@@ -5,7 +5,7 @@ use std::num::NonZero;
 /// The kind of terminal on which a program runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Terminal {
-    /// A terminal without echo. For most programs, `TERM` is also `dumb`, so that line editors are disabled.
+    /// A terminal without echo. For most programs, `TERM` is set to `dumb`, which disables line editors.
     Dumb,
     /// `TERM=xterm`: an ordinary terminal, with echo.
     Xterm,

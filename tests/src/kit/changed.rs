@@ -16,7 +16,7 @@ pub fn changed_labs(kit: &Path) -> Vec<u32> {
         let is_source = path.extension().is_some_and(|extension| extension == "rs");
         let Some(lab) = files::lab_of(&path).filter(|_| is_source) else { continue };
         let file = kit.join("labs").join(&path);
-        // Only regular files are read, because reading a pipe or a device might never end.
+        // Only regular files are read, because reading from a pipe or a device might never end.
         let Some(data) = fs::metadata(&file).ok().filter(fs::Metadata::is_file) else { continue };
         let (Ok(mine), Ok(time)) = (fs::read(&file), data.modified()) else { continue };
         if fs::read(kit.join(PRISTINE).join(&path)).ok().as_ref() != Some(&mine) {

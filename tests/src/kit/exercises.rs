@@ -165,7 +165,7 @@ fn doc_line(attribute: &syn::Attribute) -> Option<String> {
     Some(text.value())
 }
 
-/// Returns the number at the start of a text, for example 12 for `12 tests this`.
+/// Returns the number at the start of `text`, for example 12 for `12 tests this`.
 fn number(text: &str) -> Option<u32> {
     text.split(|char: char| !char.is_ascii_digit()).next()?.parse().ok()
 }

@@ -54,7 +54,7 @@ fn are_like_sources(kit: &Path, lab: u32) -> Result<()> {
         // `fs::metadata` follows links, so a link's target must also be a file.
         let file = fs::metadata(&path).with_context(|| format!("cannot read {shown}"))?;
         ensure!(file.is_file(), "{shown} is not a file");
-        ensure!(file.len() <= MAX_SOURCE, "{shown} is longer than {} KiB", MAX_SOURCE / 1024);
+        ensure!(file.len() <= MAX_SOURCE, "{shown} is larger than {} KiB", MAX_SOURCE / 1024);
         let source = fs::read_to_string(&path).with_context(|| format!("cannot read {shown}"))?;
         let tokens = source.parse::<TokenStream>();
         let tokens = tokens.map_err(|error| anyhow!("{shown} is not valid Rust: {error}"))?;
@@ -161,14 +161,14 @@ mod tests {
 
     #[test]
     fn other_files_are_not_read() {
-        assert!(is_read(&" ".repeat(300_000)).unwrap_err().contains("is longer than 256 KiB"));
+        assert!(is_read(&" ".repeat(300_000)).unwrap_err().contains("is larger than 256 KiB"));
         let kit = tempfile::tempdir().unwrap();
         let source = kit.path().join("labs/lab1-x/server/src/main.rs");
         files::write(&source.with_file_name("other.rs"), "").unwrap();
         std::os::unix::fs::symlink("/dev/zero", &source).unwrap();
         let error = exercises_of_lab(kit.path(), 1).err().unwrap();
         assert!(error.to_string().contains("main.rs is not a file"), "{error:#}");
-        // Reading a pipe without a writer would never end.
+        // Reading from a pipe without a writer would block forever.
         std::fs::remove_file(&source).unwrap();
         nix::unistd::mkfifo(&source, nix::sys::stat::Mode::S_IRWXU).unwrap();
         assert!(exercises_of_lab(kit.path(), 1).is_err());

@@ -25,7 +25,8 @@ pub const fn ways_out(typed: WayOut) -> [WayOut; 3] {
 pub fn server_where_told(harness: &Harness) -> Check<Server> {
     let first = harness.server()?;
     first.is_for_this_computer()?;
-    // A server that asks for port 0 may get the port of a server that has exited, but not every time.
+    // With port 0, a server may get the port of an earlier server that has exited, but three servers should not all get
+    // the same port.
     let mut addresses = BTreeSet::from([first.address()]);
     for _ in 0..2 {
         let other = harness.server()?;

@@ -3,8 +3,8 @@
 use crate::journal::is_server;
 use crate::journal::{Event, EventKind, Wire};
 
-/// Returns how and when a participant's last connection ended, if a program ended it. Returns `None` for a server
-/// program, because it has many connections.
+/// Returns how and when a participant's last connection ended, if a program closed or reset it. Returns `None` for a
+/// server program, because it has many connections.
 pub fn closing(events: &[Event], about: &str) -> Option<String> {
     let end = &events[position(events, about)?];
     let (from, to, signal) = signal(end)?;
@@ -44,7 +44,7 @@ pub fn position(events: &[Event], about: &str) -> Option<usize> {
     (is_program(by) && !was_killed).then_some(first)
 }
 
-/// Returns the sender, the receiver and the signal.
+/// Returns the sender, the receiver, and the signal.
 fn signal(event: &Event) -> Option<(&str, &str, &'static str)> {
     let (from, to) = event.ends()?;
     match &event.what {

@@ -61,7 +61,7 @@ fn advice(plan: &Plan, shrunk: &Shrunk, messages: usize, again: &str, columns: u
     };
     let mut lines = vec![labelled("from", &origin, columns)];
     if let Some(ended) = &shrunk.game.ended {
-        lines.push(labelled("server", &format!("its program had ended: {ended}"), columns));
+        lines.push(labelled("server", &format!("its program had exited: {ended}"), columns));
     }
     lines.push(format!("   {:<8}{again}", "again"));
     lines.join("\n")

@@ -2,23 +2,23 @@
 
 use crate::report::text::{cut, folded, width};
 
-/// The text that replaces a screen without anything similar to the expected text.
+/// The text that is shown instead of a screen that contains nothing similar to the expected text.
 const OTHER_LINES: &str = "other lines, which are on the screen below";
 
-/// If a text is too long for its line, this many characters before the difference are shown.
+/// If the text is too long for its line, this many characters before the difference are shown.
 const CONTEXT: usize = 16;
 
-/// The end of a placeholder such as `‹52 spaces›`. A text that contains a placeholder is shown without its length.
+/// The end of a placeholder such as `‹52 spaces›`. Text that contains a placeholder is shown without its length.
 const SHORTENED: &str = " spaces›";
 
-/// A text that is shorter than this, in characters, is shown without its length.
+/// Text with fewer characters than this is shown without its length.
 const LONG: usize = 500;
 
-/// The length of a text is shown exactly up to this number of characters. If a text is longer, only its beginning may
+/// The exact length is shown only for text with at most this many characters. Of longer text, only the beginning may
 /// have been kept.
 const COUNTED: usize = 60_000;
 
-/// The maximum number of rows in a text that is shown line by line.
+/// The maximum number of rows in text that is shown line by line.
 const MAX_ROWS: usize = 8;
 
 /// The expected and the actual text, row by row.
@@ -44,8 +44,8 @@ pub enum Kind {
     Payload(usize, usize),
 }
 
-/// Compares two texts in `room` columns. A short multiline text has a row for each line. `ending`, which says why
-/// nothing more can arrive, is appended to the text that arrived, but is not compared.
+/// Compares two texts in `room` columns. Short multiline text has a row for each line. `ending`, which says why nothing
+/// more can arrive, is appended to the text that arrived, but is not compared.
 pub fn compare(expected: &str, came: &str, ending: &str, kind: Kind, room: usize) -> Comparison {
     let has_lines = |text: &str| text.trim_end_matches('⏎').contains('⏎');
     if kind == Kind::Stream && (has_lines(expected) || has_lines(came)) {

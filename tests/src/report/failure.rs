@@ -71,7 +71,7 @@ impl<'a> Report<'a> {
         let columns = self.columns;
         let missing = |why: String| wrapped("   ", &why, columns);
         let mut parts = vec![stage_line_in(self.lab, self.stage, &self.graded.verdict, columns)];
-        // The end of a program may explain why something did not happen afterwards.
+        // A program's exit may explain why something did not happen afterwards.
         let states = made("the states", || self.states());
         let lines = |lines: &[String]| self.states_text(lines);
         parts.push(states.as_ref().map(|states| lines(&states.ended)).unwrap_or_default());
@@ -160,7 +160,7 @@ impl<'a> Report<'a> {
         match self.failure() {
             None => String::new(),
             Some(Failure::Grader(why)) => {
-                // Cargo's errors have many lines.
+                // Cargo's errors span many lines.
                 let mut lines = quoted(why).into_iter();
                 let first = format!("the grader failed: {}", lines.next().unwrap_or_default());
                 let mut lines: Vec<_> = lines.map(|line| barred(&line, columns)).collect();

@@ -50,7 +50,7 @@ pub fn states(programs: &[(String, Ended)], events: &[Event], about: Option<&str
     let server_died = programs.iter().any(|(name, ended)| is_server(name) && ended_badly(ended));
     let shown = shown(events);
     let mut seen = BTreeSet::new();
-    // `number` counts the earlier programs with the same name.
+    // `number` is the number of earlier programs with the same name.
     for (at, (name, ended)) in programs.iter().enumerate() {
         let number = programs[..at].iter().filter(|(other, _)| other == name).count();
         let after = || format!("after {}{}", short(ended.after), step(name, number, ended, events));
@@ -71,7 +71,7 @@ pub fn states(programs: &[(String, Ended)], events: &[Event], about: Option<&str
                 let on_its_own =
                     if !is_server(name) && !was_left(name, events) { " on its own" } else { "" };
                 states.ended.push(format!(
-                    "{name}'s program had ended{on_its_own} with exit status {code}, {}",
+                    "{name}'s program had exited{on_its_own} with status {code}, {}",
                     after()
                 ));
             }

@@ -18,9 +18,9 @@ pub fn columns() -> usize {
     size.map_or(80, |(_, columns)| usize::from(columns).clamp(MIN_COLUMNS, 100))
 }
 
-/// Splits a text into groups of characters that share one position on a terminal. For each group, also returns the
-/// number of columns that the group needs. A character shares its position with the marks that a terminal puts above or
-/// below it.
+/// Splits text into groups of characters that share one position on a terminal. For each group, also returns the number
+/// of columns that the group needs. A character shares its position with the marks that a terminal puts above or below
+/// it.
 pub fn clusters(text: &str) -> impl Iterator<Item = (&str, usize)> {
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -35,12 +35,12 @@ pub fn clusters(text: &str) -> impl Iterator<Item = (&str, usize)> {
     })
 }
 
-/// Returns the number of columns that a text needs.
+/// Returns the number of columns that the text needs.
 pub fn width(text: &str) -> usize {
     clusters(text).map(|(_, width)| width).sum()
 }
 
-/// Returns as much of the beginning of a text as fits into `room` columns. If the text is truncated, the result ends
+/// Returns as much of the beginning of the text as fits into `room` columns. If the text is truncated, the result ends
 /// with `…`.
 pub fn cut(text: &str, room: usize) -> String {
     let (shown, is_cut) = beginning(text, room);
@@ -54,7 +54,7 @@ pub fn cut(text: &str, room: usize) -> String {
     shown
 }
 
-/// Returns as much of the beginning of a text as fits into `room` columns. Also returns whether the text is longer.
+/// Returns as much of the beginning of the text as fits into `room` columns. Also returns whether the text is longer.
 fn beginning(text: &str, room: usize) -> (String, bool) {
     /// The maximum number of combining marks on a character; no language uses more.
     const MARKS: usize = 8;

@@ -1,7 +1,7 @@
 //! Takes only a student's sources from a submission.
 //!
-//! The grader, the libraries, the manifests, and cargo's settings are the instructor's. Only the files `src/**/*.rs` of
-//! the lab packages and the names of dependencies that the kit also has are taken from the student.
+//! The grader, the libraries, the manifests, and cargo's settings come from the instructor's kit. Only the files
+//! `src/**/*.rs` of the lab packages and the names of dependencies that the kit also has are taken from the student.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -112,7 +112,8 @@ fn take_below(
                 }
             }
         } else if file.starts_with("src") {
-            let why = if is_source(&file) { "longer than 1 MiB" } else { "only .rs files are" };
+            let why =
+                if is_source(&file) { "longer than 1 MiB" } else { "only .rs files are accepted" };
             let line = format!("not taken from the submission ({why}): {}\n", file.display());
             taken.left_out.entry(package.name.clone()).or_default().push_str(&line);
         }
@@ -276,7 +277,7 @@ mod tests {
             ["lab2-nick-group/server/src/main.rs", "lab2-nick-group/server/src/sub/b.rs"]
         );
         let left_out = &taken.left_out["lab2-server"];
-        assert!(left_out.contains("(only .rs files are): src/c.txt"), "{left_out}");
+        assert!(left_out.contains("(only .rs files are accepted): src/c.txt"), "{left_out}");
         assert!(left_out.contains("(longer than 1 MiB): src/long.rs"), "{left_out}");
     }
 

@@ -196,7 +196,7 @@ impl Slot {
             }
         }
         written.extend(handed_in.iter().map(|(path, bytes)| (path.clone(), bytes.clone())));
-        // Within one submission, a folder and a file can have the same name only in an archive.
+        // Only an archive can contain a folder and a file with the same name.
         remove(&self.folder.join("labs"))?;
         write_anew(&self.folder.join("labs"), &written)
     }

@@ -1,5 +1,5 @@
 //! Runs a command that builds a submission. The command is confined like a program under test and has a time limit, but
-//! no network access and no terminal. When the command ends, all processes that it has left running are killed.
+//! it has no network access and no terminal. When the command exits, all processes that it has left running are killed.
 
 use std::io::{self, Read};
 use std::os::unix::process::CommandExt;
@@ -18,7 +18,7 @@ use crate::system::memory::{self, Bounds};
 use crate::system::orphans;
 use crate::system::process::{Excess, Process};
 
-/// How a command ended.
+/// How a command exited or why it was stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     /// The command exited with this status.
@@ -31,23 +31,23 @@ pub enum End {
     Stopped(Excess),
 }
 
-/// A command's output and how the command ended.
+/// A command's output and how the command exited.
 #[derive(Debug)]
 pub struct Run {
     /// The standard output.
     pub output: String,
     /// The standard error.
     pub errors: String,
-    /// How the command ended.
+    /// How the command exited or why it was stopped.
     pub end: End,
 }
 
 impl End {
-    /// Describes how the command ended, for the author of the submission.
+    /// Describes, for the author of the submission, how the command exited or why it was stopped.
     pub fn describe(self, limit: Duration) -> String {
         let Bounds { memory, processes } = Bounds::of_build();
         match self {
-            Self::Exited(code) => format!("ended with exit status {code}"),
+            Self::Exited(code) => format!("exited with status {code}"),
             Self::Signaled(signal) => format!("was terminated by {signal}"),
             Self::Late => {
                 let (seconds, minutes) = (limit.as_secs(), limit.as_secs() / 60);
@@ -68,8 +68,8 @@ impl End {
     }
 }
 
-/// Runs a command until it ends, but for at most `limit`. `access` determines what the command may read and write.
-/// Keeps at most `most` bytes of each output stream.
+/// Runs a command for at most `limit`. `access` determines what the command may read and write. Keeps at most `most`
+/// bytes of each output stream.
 ///
 /// # Errors
 /// Returns an error if the command cannot be started.
@@ -123,7 +123,7 @@ pub fn run(
     Ok(Run { output, errors, end })
 }
 
-/// Reads a stream to its end, in a separate thread.
+/// Reads a whole stream in a separate thread.
 fn keep(source: Option<impl Read + Send + 'static>, most: u64) -> JoinHandle<String> {
     thread::spawn(move || {
         let mut bytes = Vec::new();

@@ -1,4 +1,4 @@
-//! Builds programs. A program that does not compile does not affect the other programs.
+//! Builds programs in such a way that a program that does not compile does not affect the others.
 
 use std::collections::HashMap;
 use std::env;
@@ -105,7 +105,7 @@ pub fn share_target(kit: &Path, folder: &Path) -> io::Result<()> {
     symlink(shared, own.join("debug"))
 }
 
-/// How a build ended, with an explanation for the student.
+/// Whether a build finished or was stopped, with an explanation for the student.
 enum BuildEnd {
     Finished(String),
     Stopped(String),

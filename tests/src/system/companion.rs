@@ -1,5 +1,5 @@
 //! Runs a program for as long as a user's command is running. The program is not confined, so it can do anything that
-//! the user can do. When the command ends, the program is killed.
+//! the user can do. When the command exits, the program is killed.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -98,7 +98,7 @@ impl Companion {
         Pid::from_raw(self.child.id().cast_signed())
     }
 
-    /// Returns how the program ended, if it has ended.
+    /// Returns the program's exit status, if the program has exited.
     ///
     /// # Errors
     /// Returns an error if the system does not report the status.

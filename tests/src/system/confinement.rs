@@ -1,17 +1,17 @@
 //! Confines a program under test, so that it can change only its own folder.
 //!
 //! The folder serves as the program's home directory, its folder for temporary files, and its current directory. The
-//! folder is removed when the program ends. On Linux, the kernel also prevents the program and its child processes from
-//! writing anywhere else, from reading more than they need (see [`reads`]), from signaling other processes, and from
-//! using the network except for TCP on the program's own port. The kernel enforces this with landlock(7) and, where
-//! Landlock has gaps, with [`crate::system::filter`]. Without kernel support, the only confinement is that the program
-//! runs in its own folder; see [`holds`].
+//! folder is removed when the program exits. On Linux, the kernel also prevents the program and its child processes
+//! from writing anywhere else, from reading more than they need (see [`reads`]), from signaling other processes, and
+//! from using the network except for TCP on the program's own port. The kernel enforces this with landlock(7) and,
+//! where Landlock has gaps, with [`crate::system::filter`]. Without kernel support, the only confinement is that the
+//! program runs in its own folder; see [`holds`].
 //!
 //! A build is confined in the same way; see [`crate::system::builds`].
 //!
 //! A server that chooses its own port may connect to any port: some servers connect to their own listener to wake it
 //! up, and the grader does not know the port in advance. The confinement does not restrict the programs' total disk
-//! space or the permissions and times of files.
+//! space or the permissions and timestamps of files.
 
 use std::fs;
 use std::io;
@@ -48,7 +48,7 @@ pub fn holds() -> Holds {
     kernel::holds()
 }
 
-/// Returns this machine's protection tier for the grading record: `B` or a message that says what is missing for tier
+/// Returns this machine's containment tier for the grading record: `B` or a message that says what is missing for tier
 /// B.
 pub fn tier() -> String {
     let Holds { writing, reading, network, signals, calls } = holds();
@@ -67,7 +67,7 @@ pub fn tier() -> String {
     }
 }
 
-/// The folder that contains the folders of all programs. This folder is removed when the grader ends, even if the
+/// The folder that contains the folders of all programs. This folder is removed when the grader exits, even if the
 /// grader is killed: a shell waits at the other end of a pipe and removes the folder when the grader's end is closed.
 struct All {
     path: PathBuf,

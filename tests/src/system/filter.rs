@@ -96,8 +96,8 @@ pub fn program() -> Option<&'static BpfProgram> {
 
 /// Returns whether the kernel can filter system calls.
 pub fn holds() -> bool {
-    // This file exists if and only if the kernel supports filters. Even on a machine without `/proc`, programs start
-    // only after their filter has been applied.
+    // This file exists if and only if the kernel supports filters. On a machine without `/proc`, this function returns
+    // false, but the filter is still applied before programs start.
     program().is_some() && std::path::Path::new("/proc/sys/kernel/seccomp/actions_avail").exists()
 }
 

@@ -1,4 +1,4 @@
-//! A second process that waits for the grader to end. If the grader is killed before it has printed the sum of the
+//! A second process that waits for the grader to exit. If the grader is killed before it has printed the sum of the
 //! points, this process reports that there is no sum.
 //!
 //! The grader itself cannot report that there is no sum: no code runs after a stack overflow or after the system has
@@ -21,14 +21,14 @@ static PRINTED: OnceLock<UnixStream> = OnceLock::new();
 /// The signals that users send to terminate a program. The waiting process passes these signals on to the grader.
 const PASSED_ON: [Signal; 4] = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM];
 
-/// Forks a child process, which continues as the grader. The parent process waits for the grader to end and then ends
+/// Forks a child process, which continues as the grader. The parent process waits for the grader to exit and then exits
 /// in the same way. If the grader is killed, the parent calls `say` with the reason.
 ///
 /// This function must be called while this process has only one thread.
 ///
 /// # Errors
 /// Returns an error if the system cannot create another process. In this case, this process continues as the grader,
-/// and if it is killed, nothing reports that.
+/// and if it is killed, nothing reports this.
 pub fn wait_for_grader(say: fn(&str)) -> io::Result<()> {
     let (waiting, printed) = UnixStream::pair()?;
     waiting.set_nonblocking(true)?;
@@ -84,7 +84,7 @@ fn end_with(parent: Pid) {
     }
 }
 
-/// Waits until the grader ends.
+/// Waits until the grader exits.
 fn wait(grader: Pid, signals: &SigSet) -> WaitStatus {
     loop {
         match waitpid(grader, Some(WaitPidFlag::WNOHANG)) {
@@ -100,7 +100,7 @@ fn wait(grader: Pid, signals: &SigSet) -> WaitStatus {
     }
 }
 
-/// Makes this process end in the same way as the grader.
+/// Makes this process exit in the same way as the grader.
 fn end_like(ending: WaitStatus, say: fn(&str)) -> ! {
     let killed_by = match ending {
         WaitStatus::Exited(_, code) => exit(code),
@@ -112,8 +112,8 @@ fn end_like(ending: WaitStatus, say: fn(&str)) -> ! {
         say(&format!("the grader was terminated by {killed_by} before all stages were graded"));
     }
     if PASSED_ON.contains(&killed_by) || killed_by == Signal::SIGPIPE {
-        // A shell ends a loop only if the program in the loop was terminated by a signal. SAFETY: the default action
-        // runs no code of this program.
+        // A shell stops a loop only if a signal has terminated the program in the loop. SAFETY: the default action runs
+        // no code of this program.
         #[allow(unsafe_code)]
         unsafe {
             let _ = signal(killed_by, SigHandler::SigDfl);

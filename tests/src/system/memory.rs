@@ -96,7 +96,7 @@ fn look() {
             let orphans = orphans.map(|(pid, _)| pid);
             table.excess(std::iter::once(pid).chain(orphans), *bounds)
         };
-        // While a process is ending, its memory may be counted twice: once for the process itself and once for the
+        // While a process is exiting, its memory may be counted twice: once for the process itself and once for the
         // processes with which it shared the memory.
         if let Some(excess) = excess(&table).and_then(|_| excess(&Table::read())) {
             program.end_because_of(excess);
@@ -188,7 +188,7 @@ impl Table {
 }
 
 /// Returns a process's memory, including its proportional share of shared pages; see `proc_pid_smaps(5)`. Returns
-/// `resident` if the system does not report this share, and 0 if the process has ended in the meantime.
+/// `resident` if the system does not report this share, and 0 if the process has exited in the meantime.
 fn proportional(pid: i32, resident: u64) -> u64 {
     let text = match fs::read_to_string(format!("/proc/{pid}/smaps_rollup")) {
         Ok(text) => text,

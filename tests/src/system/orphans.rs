@@ -52,8 +52,8 @@ pub fn no_more() {
     std::mem::forget(STARTING.write().unwrap_or_else(PoisonError::into_inner));
 }
 
-/// Returns how a program ended, if it has ended. The program must have been started by this grader. After this call,
-/// the program's process id may belong to another process.
+/// Returns a program's wait status, which says whether and how the program has exited. The program must have been
+/// started by this grader. After this call, the program's process id may belong to another process.
 ///
 /// # Errors
 /// Returns an error if there is no such child.

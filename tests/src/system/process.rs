@@ -1,4 +1,4 @@
-//! A process that the grader started: its state, how it ended, and how the grader kills it.
+//! A process that the grader started: its state, how it exited, and how the grader kills it.
 
 use std::fs;
 use std::io;
@@ -38,17 +38,17 @@ pub enum Excess {
     Processes,
 }
 
-/// How and when a process ended.
+/// How and when a process exited or was killed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {
     /// The exit status of the process, unless the grader killed it.
     pub status: Option<WaitStatus>,
-    /// The time from the process's start to its end.
+    /// How long the process ran.
     pub after: Duration,
     /// What the process was doing when the script found something wrong or when the grader killed the process.
     pub activity: Activity,
-    /// The limit that the process exceeded, if the grader killed it for this reason before the stage ended, and the
-    /// time of that decision.
+    /// The exceeded limit and the time of the decision to kill the process, if the grader killed it for this reason
+    /// before the stage ended.
     pub excess: Option<(Excess, Duration)>,
 }
 
@@ -71,7 +71,7 @@ pub struct Activity {
 }
 
 impl Ended {
-    /// Returns the process's state at a given time. A process that ended after that time counts as still running.
+    /// Returns the process's state at a given time. A process that exited after that time counts as still running.
     #[must_use]
     pub fn as_of(self, started: Instant, time: Instant) -> Self {
         let was_running = started + self.after > time;
@@ -107,7 +107,7 @@ impl Process {
         self.started
     }
 
-    /// Returns how the process ended, if it has ended.
+    /// Returns how the process exited or was killed, or `None` if it is still running.
     pub fn ended(&self) -> Option<Ended> {
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         if ended.is_none() {
@@ -116,8 +116,8 @@ impl Process {
                 Ok(status) => status,
                 Err(_) => WaitStatus::Exited(self.pid, -1),
             };
-            // A process may end between the moment when the script fails and the moment when the grader stops it, for
-            // example because the script's connections are closed.
+            // A process may exit after the script fails but before the grader stops the process, for example because
+            // the script's connections are closed.
             let activity = self.activity.get().cloned().unwrap_or_default();
             let (status, after) = (Some(status), self.started.elapsed());
             *ended = Some(Ended { status, after, activity, excess: None });
@@ -125,12 +125,12 @@ impl Process {
         ended.clone()
     }
 
-    /// Returns the exit status if the process has ended and was not killed by the grader.
+    /// Returns the exit status if the process has exited and was not killed by the grader.
     pub fn status(&self) -> Option<WaitStatus> {
         self.ended()?.status
     }
 
-    /// Waits until the process ends, but for at most [`TIMEOUT`].
+    /// Waits until the process exits, but for at most [`TIMEOUT`].
     pub fn wait(&self) -> Option<WaitStatus> {
         self.wait_for(TIMEOUT)
     }
@@ -190,7 +190,7 @@ impl Process {
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         if ended.is_none() {
             let _ = killpg(self.pid, Signal::SIGKILL);
-            // The process may have ended before it got the signal.
+            // The process may have exited before it got the signal.
             let status = loop {
                 match orphans::reap(self.pid) {
                     Ok(WaitStatus::StillAlive) => thread::sleep(Duration::from_micros(100)),
@@ -216,9 +216,9 @@ impl Process {
         self.scheduled(1)
     }
 
-    /// Returns the total time for which the threads of the process and its descendants have run so far or have waited
-    /// for a processor. On a busy machine, a program in a busy loop gets little processor time but spends the rest of
-    /// the time waiting for a processor.
+    /// Returns the total time that the threads of the process and its descendants have spent running or waiting for a
+    /// processor. On a busy machine, a program in a busy loop gets little processor time but spends the rest of the
+    /// time waiting for a processor.
     pub fn busy_time(&self) -> io::Result<Duration> {
         self.scheduled(2)
     }
@@ -243,7 +243,7 @@ impl Process {
         let matches = |stat: &str| {
             stat.rsplit_once(')').is_some_and(|(_, state)| state.trim_start().starts_with(states))
         };
-        // A thread that has ended in the meantime is in none of the states.
+        // A thread that has exited in the meantime is in none of the states.
         let read = |task: &PathBuf| fs::read_to_string(task.join("stat")).unwrap_or_default();
         Ok(self.tasks()?.iter().any(|task| matches(&read(task))))
     }
@@ -284,7 +284,7 @@ impl Process {
     /// Returns the folder `/proc/PID/task/TID` of each thread of the process and of its descendants.
     fn tasks(&self) -> io::Result<Vec<PathBuf>> {
         let mut tasks = tasks_of(self.pid)?;
-        // A descendant may have ended in the meantime.
+        // A descendant may have exited in the meantime.
         let others =
             orphans::family(self.pid).into_iter().skip(1).filter_map(|pid| tasks_of(pid).ok());
         tasks.extend(others.flatten());
@@ -330,7 +330,7 @@ pub(super) fn tasks_of(pid: Pid) -> io::Result<Vec<PathBuf>> {
 fn scheduled(tasks: &[PathBuf], fields: usize) -> Duration {
     let mut nanoseconds = 0;
     for task in tasks {
-        // A thread that has ended in the meantime counts as 0.
+        // A thread that has exited in the meantime counts as 0.
         let text = fs::read_to_string(task.join("schedstat")).unwrap_or_default();
         let times = text.split(' ').take(fields).filter_map(|field| field.parse::<u64>().ok());
         nanoseconds += times.sum::<u64>();

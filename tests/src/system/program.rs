@@ -1,4 +1,4 @@
-//! Starts programs, each on its own terminal, and makes sure that they end.
+//! Starts programs, each on its own terminal, and makes sure that they exit.
 
 use std::env;
 use std::fs::File;
@@ -120,7 +120,7 @@ pub struct Program {
     has_no_editor: AtomicBool,
     /// The program's output on the terminal.
     pub output: Arc<Inbox<Screen>>,
-    // The terminal and the folder are dropped last, after the process has ended. By then, dropping the terminal only
+    // The terminal and the folder are dropped last, after the process has exited. By then, dropping the terminal only
     // closes it, and no process writes to the folder.
     _terminal: PtyProcess,
     _folder: Option<Folder>,
@@ -341,7 +341,7 @@ fn read_terminal(
             Ok(0) | Err(_) => {
                 source.wait_for(LAST_WORDS);
                 let why = if source.ended().is_some() {
-                    "the program has ended"
+                    "the program has exited"
                 } else {
                     "the program has closed its terminal"
                 };
@@ -356,7 +356,7 @@ fn wait_for(terminal: &File, event: PollFlags, limit: PollTimeout) -> io::Result
     Ok(())
 }
 
-/// The maximum time to wait for a program's last output after the program has ended.
+/// The maximum time to wait for a program's last output after the program has exited.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
 impl Drop for Program {

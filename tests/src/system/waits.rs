@@ -16,7 +16,7 @@ const HELPERS: [&str; 2] = ["ctrl-c", "log"];
 pub struct Waits(BTreeMap<String, usize>);
 
 impl Waits {
-    /// Returns the system calls in which a process's threads are waiting. Threads that are running or have just ended
+    /// Returns the system calls in which a process's threads are waiting. Threads that are running or have just exited
     /// are left out.
     pub fn of(pid: Pid) -> Self {
         let mut waits = BTreeMap::new();

@@ -32,7 +32,7 @@ pub struct Connection {
     name: Option<String>,
     names: Names,
     trouble: Rc<Trouble>,
-    /// The sockets of the client and the server, or `None` if the connection has ended.
+    /// The sockets of the client and the server, or `None` if the connection is closed.
     ends: Option<[TcpStream; 2]>,
     /// The pipe to the server and the pipe to the client.
     pipes: [Pipe; 2],

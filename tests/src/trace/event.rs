@@ -11,7 +11,7 @@ use crate::trace::way::Way;
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// The time since the relay was started, in microseconds.
+    /// The time, in microseconds, since the relay was started.
     pub at: u64,
     /// The kind of event.
     #[serde(flatten)]
@@ -44,7 +44,7 @@ pub enum What {
         way: Way,
         /// The bytes.
         bytes: Bytes,
-        /// How long the relay held the last of these bytes, in microseconds, if an option may delay bytes.
+        /// How long, in microseconds, the relay held the last of these bytes, or `None` if no option can delay bytes.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         late: Option<u64>,
     },

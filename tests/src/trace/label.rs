@@ -1,5 +1,5 @@
-//! Creates the texts in the rows of a ladder diagram. They show how messages were split into pieces or arrived in the
-//! same piece.
+//! Creates the text in the rows of a ladder diagram. The rows show how messages were split into pieces or arrived in
+//! the same piece.
 
 use std::fmt::Write;
 
@@ -34,7 +34,7 @@ const LONG: usize = 200;
 /// A message or part of a message that is shown in one row.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Label {
-    /// The time at which the last piece was passed on, in microseconds.
+    /// The time, in microseconds, at which the last piece was passed on.
     pub at: u64,
     bytes: Vec<u8>,
     /// The start positions of all pieces except the first. At most [`MOST_CUTS`] positions are stored.
@@ -45,7 +45,7 @@ pub struct Label {
     has_begun: bool,
     /// Whether a later row will show the rest of the message.
     has_rest: bool,
-    /// How long the relay held the last byte, in milliseconds.
+    /// How long, in milliseconds, the relay held the last byte.
     late: Option<u64>,
 }
 
@@ -219,7 +219,7 @@ impl Label {
 mod tests {
     use super::{Pending, Way};
 
-    /// Returns the texts of the rows for these pieces. The last row may show an incomplete message.
+    /// Returns the text of each row for these pieces. The last row may show an incomplete message.
     fn texts(lab: u32, way: Way, pieces: &[&str]) -> Vec<String> {
         let mut pending = Pending::new(lab, way);
         let mut labels = Vec::new();
@@ -230,7 +230,7 @@ mod tests {
         labels.iter().map(|label| label.text(lab, 40)).collect()
     }
 
-    /// Returns the texts for two pieces with a pause between them.
+    /// Returns the text of each row for two pieces with a pause between them.
     fn texts_with_pause(lab: u32, one: &str, two: &str) -> Vec<String> {
         let mut pending = Pending::new(lab, Way::ToServer);
         let mut labels = pending.add(0, one.as_bytes(), None);

@@ -12,7 +12,7 @@ use crate::trace::event::{Event, What};
 use crate::trace::label::{Label, Pending};
 use crate::trace::way::Way;
 
-/// How long the ladder waits for more bytes before it draws an incomplete message, in microseconds.
+/// How long, in microseconds, the ladder waits for more bytes before it draws an incomplete message.
 const QUIET: u64 = 300_000;
 
 /// The minimum width of the text column, in characters.
@@ -21,7 +21,7 @@ const TEXT: usize = 34;
 /// The minimum and maximum widths of a lane.
 const LANE: [usize; 2] = [6, 11];
 
-/// The maximum number of rows for one text.
+/// The maximum number of rows for the text of one message.
 const ROWS: usize = 3;
 
 /// The server's lane.
@@ -303,7 +303,7 @@ fn column(lane: usize, lane_width: usize) -> usize {
     CLOCK + lane * lane_width + lane_width / 2
 }
 
-/// Returns the column where the texts begin, to the right of the last lane.
+/// Returns the column where the text begins, to the right of the last lane.
 fn text_column(count: usize, lane_width: usize) -> usize {
     column(count - 1, lane_width) + 3
 }

@@ -32,7 +32,7 @@ pub enum End {
 /// The next action of the relay.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Pass on the first bytes of [`Pipe::front`], as many as this number.
+    /// Pass on this number of bytes from the beginning of [`Pipe::front`].
     Piece(usize),
     /// Do nothing before this time.
     Wait(Instant),

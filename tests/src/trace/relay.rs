@@ -68,7 +68,7 @@ impl Relay {
         self.listener.local_addr()
     }
 
-    /// Returns the time since the relay was started, in microseconds.
+    /// Returns the time, in microseconds, since the relay was started.
     pub fn now(&self) -> u64 {
         self.begin.elapsed().as_micros().try_into().unwrap_or(u64::MAX)
     }

@@ -14,7 +14,7 @@ use crate::report::text::quoted_line;
 use crate::trace::event::{Event, What};
 use crate::trace::relay::MAX_CONNECTIONS;
 
-/// The maximum size of a file. Events after that are not saved.
+/// Once a file is larger than this, later events are not saved.
 const MOST: u64 = 64 * 1024 * 1024;
 
 /// The maximum length of a line. An event has at most 64 KiB of data, and each byte takes up at most six characters.

@@ -29,7 +29,7 @@ struct Options {
     /// Maximum number of connected clients
     #[arg(long, default_value_t = 10_000)]
     max_clients: usize,
-    /// Maximum time for a client to send its nickname, in seconds
+    /// Maximum time, in seconds, for a client to send its nickname
     #[arg(long, default_value_t = 30, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=3600))]
     handshake_timeout: u64,
     /// Maximum total backlog, in MiB, of all clients that read too slowly
@@ -197,7 +197,7 @@ fn run_room(members: &mut BTreeMap<u64, Member>, events: impl Iterator<Item = Ev
 /// Stage 4: push the same lines to all members.
 ///
 /// Each member gets `lines` after everything that was pushed for it earlier. No matter how many members there are, the
-/// text exists only once: all of them share it as [`Bytes`].
+/// text exists only once: all members share it as [`Bytes`].
 fn broadcast(members: &mut BTreeMap<u64, Member>, lines: String) {
     let lines = Bytes::from(lines);
     for member in members.values_mut() {

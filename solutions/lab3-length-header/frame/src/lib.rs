@@ -31,7 +31,7 @@ pub fn encode(payload: &str) -> Vec<u8> {
 /// that frame was cut off; no part of it is ever returned.
 ///
 /// Bytes that are not UTF-8 become U+FFFD, which is three bytes long. So the text can become longer than
-/// [`MAX_PAYLOAD`]. No receiver would accept such a long payload, so a text that has become too long is also an error.
+/// [`MAX_PAYLOAD`]. No receiver would accept such a long payload, so text that has become too long is also an error.
 ///
 /// # Errors
 /// Returns [`ErrorKind::InvalidData`] (from `invalid`) for a bad header or for text that is too long,

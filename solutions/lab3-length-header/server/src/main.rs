@@ -1,4 +1,4 @@
-//! The lab 3 server: every message has a header, so messages no longer stick together.
+//! The lab 3 server: every message has a header, so a receiver knows where each message ends.
 //!
 //! As before, each connection has a thread that reads from it, while the room owns the list of members and does all
 //! the sending. There is no handshake: a client is a member as soon as it connects.
@@ -20,7 +20,7 @@ struct Options {
     /// Maximum number of connected clients
     #[arg(long, default_value_t = 10_000)]
     max_clients: usize,
-    /// Maximum time for a frame, from its first byte to its last, in seconds
+    /// Maximum time, in seconds, from a frame's first byte to its last
     #[arg(long, default_value_t = 30, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=3600))]
     frame_timeout: u64,
     /// Maximum total backlog, in MiB, of all clients that read too slowly
@@ -70,7 +70,7 @@ fn main() -> Result<()> {
 /// caller logs it.
 ///
 /// Stage 9 tests this function: no matter how the connection ended, the room is notified exactly once that the client
-/// has left. Otherwise the client would remain in the list as a zombie, and messages would still be sent to it.
+/// has left. Otherwise, the client would remain in the list as a zombie, and messages would still be sent to it.
 /// [`common::catch_panic`] turns a panic into an error.
 fn talk(id: u64, outbox: Outbox, reader: &mut TimedReader, room: &Room<Event>) -> Result<()> {
     room.send_now(Event::Joined(id, outbox))?;

@@ -4,7 +4,7 @@ use std::io::{self, BufRead, ErrorKind, Read};
 
 use crate::{Complaint, Problem};
 
-/// The maximum length of a line, and also of a chat message's whole text, in bytes.
+/// The maximum length, in bytes, of a line and of a chat message's whole text.
 pub const MAX_LINE: usize = 64 * 1024;
 
 /// The maximum length of a room or client name, in bytes.
@@ -131,13 +131,13 @@ impl<R: BufRead> Lines<R> {
         Ok(self.field(name)?.trim_end().to_owned())
     }
 
-    /// Stage 3: return a text, which begins with the field `name`.
+    /// Stage 3: return the text that begins with the field `name`.
     ///
     /// A blank line ends the text and is not part of it. No other line ends the text, even if that line looks like a
     /// message. In the text, `\n` separates the lines.
     ///
-    /// Stage 7 returns to this function: a text of more than `limit` bytes is [`Problem::TooLong`], no matter how short
-    /// its lines are and even if it has not ended.
+    /// Stage 7 returns to this function: text of more than `limit` bytes is [`Problem::TooLong`], no matter how short
+    /// its lines are and even if its end has not arrived.
     ///
     /// # Errors
     /// See [`Lines::field`]; also [`Problem::TooLong`].

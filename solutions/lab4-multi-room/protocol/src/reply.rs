@@ -46,7 +46,7 @@ pub enum Reply {
     },
     /// Something was wrong with a request.
     Error(Complaint),
-    /// A line that begins none of these replies; other servers may send other kinds of replies.
+    /// A line that does not begin any of these replies; other servers may send other kinds of replies.
     Unknown(String),
 }
 

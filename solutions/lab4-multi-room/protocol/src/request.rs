@@ -11,7 +11,7 @@ use crate::{Complaint, Lines, Problem};
 pub enum Request {
     /// The whole line of a greeting, which the reply repeats.
     Helo(String),
-    /// The server must exit.
+    /// The client wants the server to exit.
     Kill,
     /// The client wants to join a room.
     Join {
@@ -100,7 +100,7 @@ fn read_join(room: &str, lines: &mut Lines<impl BufRead>) -> Result<Request, Pro
 /// Stage 3: read the rest of a chat message.
 ///
 /// The first line has already been read; `room_ref` is its value. The fields follow in the order of the wire
-/// format; `MESSAGE` is a text.
+/// format; the value of `MESSAGE` can have several lines.
 ///
 /// Stage 7 returns to this function: `room_ref` and `JOIN_ID` must be numbers ([`number`]). Even if one of them is not
 /// a number, the lines of this message must never be read as requests, because the text may contain anything, including

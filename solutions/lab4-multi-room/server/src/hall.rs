@@ -94,7 +94,7 @@ impl Hall {
     ///
     /// The client gets [`Reply::Joined`] first; its `join_id` is the number of the connection. After that, every
     /// member, including the newcomer, gets the message `alice has joined this chatroom.` ([`Hall::announce`]). A new
-    /// room gets the next reference. Afterwards, `room_refs`, the room's set of members, and the client's list of rooms
+    /// room gets the next reference. Afterward, `room_refs`, the room's set of members, and the client's list of rooms
     /// agree with each other.
     ///
     /// A client may be in at most [`MAX_ROOMS`] rooms. If a client that is in this many rooms tries to join one more,
@@ -215,7 +215,7 @@ impl Hall {
     /// Stage 4: remove a client from a room, without an announcement.
     ///
     /// The client still gets everything that was said before ([`Hall::push_said`]), but nothing that is said later.
-    /// Afterwards, the room's set of members and the client's list of rooms agree with each other.
+    /// Afterward, the room's set of members and the client's list of rooms agree with each other.
     ///
     /// Stage 5 tests this function: when a room has no members left, the hall forgets both the room and its name. A
     /// later join with this name creates a new room.

@@ -89,7 +89,7 @@ func shown(text string) string {
 	}, text)
 }
 
-// drain closes a connection, but first lets the peer receive the last words, which a reset could destroy.
+// drain closes a connection, but first lets the peer receive the last message, which a reset could destroy.
 func drain(connection net.Conn) {
 	connection.(*net.TCPConn).CloseWrite()
 	connection.SetReadDeadline(time.Now().Add(patience))
@@ -109,7 +109,7 @@ type room struct {
 	members map[*member]bool
 }
 
-// push must be called with the room locked.
+// The caller of push must hold the lock on the room.
 func (one *member) push(text string) {
 	one.backlog = append(one.backlog, text...)
 	if len(one.backlog) > maxBacklog {

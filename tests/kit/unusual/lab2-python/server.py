@@ -132,7 +132,7 @@ class Client:
                 del room[self.nickname.casefold()]
                 for member in room.values():
                     member.gets(f"{self.nickname} left!")
-        # Read the bytes that are still arriving; otherwise, a reset could destroy the last words.
+        # Read the bytes that are still arriving; otherwise, a reset could destroy the last message.
         end = time.monotonic() + 1
         try:
             while select.select([self.connection], [], [], max(0, end - time.monotonic()))[0]:

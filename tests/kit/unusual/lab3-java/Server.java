@@ -89,7 +89,7 @@ public final class Server {
             }
         }
 
-        /** Reads the bytes that are still arriving; otherwise, a reset could destroy the last words. */
+        /** Reads the bytes that are still arriving; otherwise, a reset could destroy the last message. */
         private void drain() {
             long end = System.nanoTime() + 1_000_000_000L;
             byte[] bytes = new byte[65536];

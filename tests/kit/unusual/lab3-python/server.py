@@ -62,7 +62,7 @@ async def serve(reader, writer):
     leave(writer)
     try:
         writer.write_eof()
-        # Read the bytes that are still arriving; otherwise, a reset could destroy the last words.
+        # Read the bytes that are still arriving; otherwise, a reset could destroy the last message.
         async with asyncio.timeout(1):
             while await reader.read(65536):
                 pass

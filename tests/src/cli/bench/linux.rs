@@ -26,8 +26,8 @@ use crate::system::program::Runnable;
 /// The number of open files that a process needs in addition to one per connection.
 const OTHER_FILES: u64 = 64;
 
-/// The highest limit on open files that is set. Some programs close every possible file descriptor, so a higher limit
-/// would make them slow.
+/// The highest limit on open files that this command sets. A higher limit would slow down programs that close every
+/// possible file descriptor.
 const MOST_FILES: u64 = 1 << 20;
 
 /// Runs the benchmark. Returns true if every server was measured completely. Servers that are not written yet are

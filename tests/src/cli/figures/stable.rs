@@ -50,7 +50,7 @@ fn replaced(text: &str, numbers: &BTreeMap<String, String>) -> String {
 /// events on two connections would be in the order in which the system wakes the threads that read the connections.
 pub fn in_one_order(events: &[Event]) -> Vec<Event> {
     let mut ordered: Vec<Event> = Vec::new();
-    // A line is typed only when the previous line causes no more events, so the events of each line are sorted
+    // A line is typed only after all events that the previous line causes, so the events of each line are sorted
     // separately.
     let is_typed = |event: &Event| matches!(event.what, EventKind::Typed(_));
     for quiet_to_quiet in events.chunk_by(|_, next| !is_typed(next)) {

@@ -293,7 +293,7 @@ fn a_room_ends_with_the_leavers_own_announcement() {
         }
         story.ends(is_late.then_some((AfterLeaving, BOB)));
     }
-    // The server replies with an error to a text that was sent after leaving.
+    // The server replies with an error to a message that the member sent after leaving.
     let mut story = Story::rooms();
     story.add(BOB, What::Exits(0));
     story.sends(BOB, 0, ItemKind::Left, false);

@@ -141,8 +141,8 @@ impl Story {
         story
     }
 
-    /// Ends the record with a quiet period and asserts that the checker finds exactly this violation, or none if
-    /// `None`.
+    /// Ends the record with a quiet period and asserts that the checker finds exactly this violation, or no violation
+    /// if it is `None`.
     #[track_caller]
     pub fn ends(mut self, expected: Option<(Rule, usize)>) {
         self.add(0, What::Calm);

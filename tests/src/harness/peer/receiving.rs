@@ -72,7 +72,7 @@ impl Peer {
             Some(())
         });
         found.ok_or_else(|| {
-            self.wrong("should have received at some time", &all.join(&b" and "[..]))
+            self.wrong("should have received at some point", &all.join(&b" and "[..]))
         })
     }
 
@@ -240,7 +240,7 @@ impl Peer {
         failure.with(Evidence { name, expected, before, rest, is_screen: false })
     }
 
-    /// Waits for at most `limit` for bytes that the script has not accepted yet. Returns whether any have arrived.
+    /// Waits at most `limit` for bytes that the script has not accepted yet. Returns whether any have arrived.
     pub(crate) fn has_got_anything(&self, limit: Duration) -> bool {
         self.inbox.wait_for(limit, |arrived| (!arrived.rest().is_empty()).then_some(())).is_some()
     }

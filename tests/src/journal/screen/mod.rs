@@ -122,8 +122,8 @@ impl Screen {
         self.emulator.take_replies()
     }
 
-    /// Returns whether the program has only printed one line after another, in which case each line is known as soon as
-    /// it ends.
+    /// Returns whether the program has only printed one line after another, in which case each line is final as soon as
+    /// its newline arrives.
     pub fn is_plain(&self) -> bool {
         self.is_plain && !self.emulator.is_alternate()
     }
@@ -138,8 +138,8 @@ impl Screen {
         self.printed.clone().unwrap_or_else(|| self.emulator.line(self.emulator.row()))
     }
 
-    /// Returns the texts that may contain typed text: the cursor's line up to the cursor, or the whole line. A program
-    /// that fills the screen may leave its cursor anywhere.
+    /// Returns everything that may contain typed text: the cursor's line, the part of it before the cursor, and, for a
+    /// full-screen program, every line, because such a program may leave its cursor anywhere.
     pub fn inputs(&mut self) -> Vec<String> {
         let mut inputs = vec![self.prompt(), self.emulator.before_cursor()];
         if self.emulator.is_alternate() {

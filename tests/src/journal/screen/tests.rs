@@ -1,4 +1,4 @@
-//! Tests of what counts as seen, for programs of all kinds.
+//! Tests which lines count as seen, for all kinds of programs.
 
 use std::num::NonZero;
 use std::time::Instant;
@@ -96,7 +96,7 @@ fn lines_that_scroll_away_count_from_the_first_one() {
 
 #[test]
 fn a_message_above_the_prompt_is_a_line_of_its_own() {
-    // The sequences with which readline, Node, and Go's x/term erase the prompt.
+    // The sequences that readline, Node, and Go's x/term use to erase the prompt.
     for above in
         ["\r\x1b[K", "\x1b[6D\x1b[J", "\x1b[1G\x1b[0K", "\x1b[6D      \x1b[6D", "\x1b[2K\r"]
     {

@@ -228,8 +228,8 @@ pub fn lab() -> Lab {
                  finds the room full or loses its connection exits with status 1.",
             )
             .hint(
-                "`The chatroom is full` is a message like any other: print it and read on to the \
-                 end of the stream. After `show_messages` has returned, `main` does the rest.",
+                "`The chatroom is full` is a message like any other: print it and keep reading to \
+                 the end of the stream. After `show_messages` has returned, `main` does the rest.",
             )
             .together(together::people_come_and_go),
         stage(14, "Received text cannot control a terminal", 3)

@@ -112,7 +112,7 @@ pub fn releases_a_client_that_quits(harness: &Harness) -> Check {
         }
         bob.is_closed()?;
         server.prints("127.0.0.1 closed")?;
-        // If the next line that alice receives is erin's, she was not sent the `quit`.
+        // If the next line that alice receives is erin's, alice was not sent the `quit`.
         let erin = joins(&server, "erin")?;
         talk(harness, &erin, &alice)?;
         erin.sends("quit\n")?;

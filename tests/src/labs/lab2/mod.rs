@@ -1,4 +1,4 @@
-//! Lab 2: a chat for many people, with a handshake; messages can now arrive run together.
+//! Lab 2: a chat for many people, with a handshake; messages can now run together.
 
 mod client;
 mod server;

@@ -79,7 +79,7 @@ pub fn settle(peers: &[&Peer]) -> Check {
     Ok(())
 }
 
-/// Texts with fewer characters than bytes.
+/// Message texts with fewer characters than bytes.
 pub const SHORT_BUT_LONG: [&str; 4] = ["café ok", "naïve ☕", "日本語", "🦀 and 👩‍🚀"];
 
 /// Makes one peer send a random message, which the other peers must receive.

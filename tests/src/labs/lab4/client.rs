@@ -44,7 +44,7 @@ pub fn joins_and_talks(harness: &Harness) -> Check {
     server.sends(end)?;
     alice.sees(&format!("[{room}] carol: {second}"))?;
     let functions = &["show", "read_reply"];
-    harness.step(functions, "the server sends a two-line text; it should look like one message");
+    harness.step(functions, "the server sends a two-line message; it should look like one");
     let forged = format!("[{room}] carol: {}", harness.words(3));
     server.sends(chat(31, "bob", &format!("{first}\n{forged}")))?;
     alice.sees(&format!("[{room}] bob: {first}"))?;
@@ -52,9 +52,9 @@ pub fn joins_and_talks(harness: &Harness) -> Check {
     harness.step(&["read_reply", "show_replies"], "the server sends an error");
     server.sends("ERROR_CODE: 3\nERROR_DESCRIPTION: what do you want\n")?;
     alice.sees_somewhere("what do you want")?;
-    harness.step(&["show"], "the second line of that text should not look like a message");
+    harness.step(&["show"], "that message's second line should not look like a message");
     alice.has_seen(0, &forged)?;
-    harness.step(&["show", "read_reply"], "the server sends a text of about 5,000 characters");
+    harness.step(&["show", "read_reply"], "the server sends about 5,000 characters of text");
     let long = format!("{}{}", "x".repeat(5000), harness.words(1));
     server.sends(chat(31, "bob", &long))?;
     alice.sees(&format!("[{room}] bob: {long}"))?;

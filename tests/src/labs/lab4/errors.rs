@@ -4,7 +4,7 @@ use crate::harness::Harness;
 use crate::journal::failure::Check;
 use crate::labs::lab4::wire::{Membership, talk};
 
-/// The maximum length of a line and of a text, in bytes.
+/// The maximum length, in bytes, of a line and of a message text.
 const LIMIT: usize = 64 * 1024;
 
 /// Stage 7: The server reports errors and keeps the connection.
@@ -82,7 +82,7 @@ pub fn reports_errors(harness: &Harness) -> Check {
     harness.step(&["next_line"], "alice sends a line of 64 KiB, including its ⏎, which is allowed");
     // The server may or may not count the ⏎ as part of the line.
     alice.greets(&"x".repeat(LIMIT - "HELO ⏎".chars().count()), address)?;
-    harness.step(&["text"], "alice sends a text of almost 64 KiB, which is allowed");
+    harness.step(&["text"], "alice sends almost 64 KiB of text, which is allowed");
     let text = vec!["and so on"; LIMIT / 10 - 1].join("\n");
     alice.chats(room, &text)?;
     alice.hears_chat(room.room_ref, "alice", &text)?;

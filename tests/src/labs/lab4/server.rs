@@ -36,7 +36,7 @@ pub fn replies_to_helo(harness: &Harness) -> Check {
     alice.sends(format!("HELO {second}\nHELO {first}\n"))?;
     alice.is_greeted(&second, address)?;
     alice.is_greeted(&first, address)?;
-    // The starter already listens, so the report names no function.
+    // The starter's server already listens, so the report names no function.
     harness.step(&[], "a second server starts on the first one's port");
     let second = harness.server_on_taken(address.port())?;
     second.fails_saying(&address.port().to_string())
@@ -91,7 +91,7 @@ pub fn chat_reaches_the_room(harness: &Harness) -> Check {
     for peer in &peers {
         peer.hears_chat(room.room_ref, "alice", &line)?;
     }
-    harness.step(&["text", "read_chat"], "alice sends a three-line text");
+    harness.step(&["text", "read_chat"], "alice sends a 3-line message");
     let lines = format!("{}\n{}\n{}", harness.words(2), "CHAT: 7", harness.words(2));
     alice.chats(*room, &lines)?;
     for peer in &peers {

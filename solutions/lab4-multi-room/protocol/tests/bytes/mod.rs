@@ -59,7 +59,7 @@ fn message() -> impl Strategy<Value = Vec<u8>> {
     select(&MESSAGES).prop_flat_map(lines).prop_map(|lines| lines.concat())
 }
 
-/// Generates a message with a line or a text whose length is close to a server's or a client's limit.
+/// Generates a message with a line or message text whose length is close to a server's or a client's limit.
 fn long_message() -> impl Strategy<Value = Vec<u8>> {
     let around = select(&[
         ("HELO ", "\n"),

@@ -1,4 +1,4 @@
-//! One test for each class of sequences. The expected results are what xterm shows.
+//! One test for each class of control sequences. The expected results are what xterm shows.
 
 use std::num::NonZero;
 

@@ -142,7 +142,7 @@ fn type_messages(mut stream: &TcpStream, editor: &Mutex<Editor>) {
     process::exit(0)
 }
 
-/// Shows messages until there are no more, and returns the reason.
+/// Shows messages until the stream ends, and returns the reason for its end.
 fn show_messages(mut stream: &TcpStream, editor: &Mutex<Editor>) -> String {
     let (mut begun, mut buffer, mut ends_in_silence) = (Vec::new(), [0; 16384], None);
     loop {

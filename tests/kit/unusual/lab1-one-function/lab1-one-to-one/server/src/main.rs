@@ -31,7 +31,7 @@ fn main() {
             thread::sleep(Duration::from_millis(100));
             continue;
         };
-        // Reads the bytes that are still arriving, so that a reset does not destroy the last words.
+        // Reads the bytes that are still arriving, so that a reset does not destroy the last message.
         let drain = |mut stream: &std::net::TcpStream| {
             let end = Instant::now() + Duration::from_secs(1);
             let _ = stream.set_read_timeout(Some(Duration::from_millis(100)));

@@ -1,4 +1,4 @@
-//! Unusual: chatty, with its own words and with colors on every terminal. The room is a map of outboxes, and a lock
+//! Unusual: chatty, with its own wording and with colors on every terminal. The room is a map of outboxes, and a lock
 //! protects the map.
 
 use std::collections::BTreeMap;

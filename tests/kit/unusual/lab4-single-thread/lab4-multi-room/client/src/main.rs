@@ -109,7 +109,7 @@ struct Rooms {
     /// The joined rooms; the last is the current one.
     joined: Vec<String>,
     join_id: String,
-    /// The number of join requests that have had no reply yet.
+    /// The number of join requests that are still waiting for a reply.
     asked: usize,
 }
 

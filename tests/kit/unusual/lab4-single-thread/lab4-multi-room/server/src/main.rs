@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-/// The maximum length of a line and of a text, in bytes.
+/// The maximum length, in bytes, of a line and of a message's text.
 const MAX_LINE: usize = 64 * 1024;
 /// The maximum length of a name, in bytes, and the maximum number of rooms that a client may be in.
 const MAX_NAME: usize = 256;
@@ -145,7 +145,7 @@ impl Client {
             let fields = kind.fields();
             let field = fields.get(values.len() - 1);
             if field.is_none() && !line.is_empty() {
-                // This line continues a text.
+                // This line continues a message's text.
                 if let Some(text) = values.last_mut() {
                     *text = format!("{text}\n{line}");
                     if text.len() > MAX_LINE {
@@ -333,8 +333,8 @@ impl Chat {
             self.clients
                 .extend(Client::new(stream, peer).ok().map(|client| (self.last_client, client)));
         }
-        // When a client is gone, the other clients are notified, and a notification may reveal that another client is
-        // also gone.
+        // When a client has disconnected, the other clients are notified, and sending a notification may reveal that
+        // another client has also disconnected.
         loop {
             let now = Instant::now();
             self.clients.values_mut().for_each(Client::write);

@@ -156,7 +156,7 @@ impl Chat {
         lines.for_each(|line| self.screen.print(&format!("    {line}")));
     }
 
-    /// Handles a typed line. Returns whether it was a `/join` command.
+    /// Handles a typed line. Returns true if the line was a `/join` command.
     async fn typed(&mut self, line: &str) -> std::io::Result<bool> {
         let (command, room) = line.split_once(' ').unwrap_or((line, ""));
         let (name, join_id) = (&self.name, &self.join_id);

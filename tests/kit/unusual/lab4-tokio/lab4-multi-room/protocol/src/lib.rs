@@ -1,17 +1,17 @@
-//! Unusual: reads the lines of the protocol asynchronously.
+//! Unusual: reads the protocol's lines asynchronously.
 
 use std::io;
 
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
 
-/// The maximum length of a line and of a text, in bytes.
+/// The maximum length, in bytes, of a line and of a message's text.
 pub const MAX_LINE: usize = 64 * 1024;
 
 /// The reason why no message could be read.
 pub enum Trouble {
     /// The error number and description.
     Error(u32, String),
-    /// A line or a text is longer than [`MAX_LINE`].
+    /// A line or a message's text is longer than [`MAX_LINE`].
     TooLong,
     /// The stream has ended or is broken.
     Gone(io::Result<()>),
@@ -70,7 +70,7 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
         number(&self.field(name).await?, name)
     }
 
-    /// Reads a text up to a blank line.
+    /// Reads a message's text up to a blank line.
     pub async fn text(&mut self, name: &str) -> Result<String, Trouble> {
         let mut text = self.field(name).await?;
         loop {
@@ -86,7 +86,7 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
     }
 }
 
-/// Returns the text after the name of a field and its colon.
+/// Returns the text after a field's name and colon.
 pub fn value<'a>(line: &'a str, name: &str) -> Option<&'a str> {
     Some(line.strip_prefix(name)?.strip_prefix(':')?.trim_start_matches(' '))
 }
