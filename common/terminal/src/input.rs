@@ -1,4 +1,4 @@
-//! Reads lines before the program asks for them and notices when the person leaves.
+//! Reads lines before the program asks for them and notices when the user leaves.
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, Read, Write};
@@ -26,11 +26,11 @@ const MAX_WAITING: usize = 1024 * 1024;
 /// The text that is printed when there is no space for a typed line.
 const TOO_MUCH: &str = "Too much is waiting to be sent; that line was not sent";
 
-/// How long the program has to notice on its own that the person is leaving. Before that, it sends the earlier lines
+/// How long the program has to notice on its own that the user is leaving. Before that, it sends the earlier lines
 /// that are still waiting.
 const PATIENCE: Duration = Duration::from_millis(400);
 
-/// The additional time for a program that has not noticed in time that the person is leaving.
+/// The additional time for a program that has not noticed in time that the user is leaving.
 const LAST_MOMENT: Duration = Duration::from_millis(300);
 
 /// Reads input line by line.
@@ -62,7 +62,7 @@ impl Reader {
         }
     }
 
-    /// Adds the line to the history, which the person can browse with the arrow keys.
+    /// Adds the line to the history, which the user can browse with the arrow keys.
     pub fn remember(&mut self, line: &str) {
         if let Self::Editor(editor) = self {
             let _ = editor.add_history_entry(line);
@@ -119,7 +119,7 @@ struct State {
     /// Whether the program is only waiting for the answer to a question.
     is_asking: bool,
     end: Option<End>,
-    /// Whether the program has been notified that the person is leaving.
+    /// Whether the program has been notified that the user is leaving.
     is_told: bool,
     on_leaving: Option<Box<dyn FnOnce() + Send>>,
 }
@@ -129,12 +129,12 @@ struct State {
 enum End {
     /// The input has ended. Earlier lines must still be sent.
     Input,
-    /// The person pressed Ctrl-C. No more lines are sent.
+    /// The user pressed Ctrl-C. No more lines are sent.
     Interrupted,
 }
 
 impl State {
-    /// Returns whether the program knows that the person is leaving. If the person has typed the word for leaving, it
+    /// Returns whether the program knows that the user is leaving. If the user has typed the word for leaving, it
     /// is the last of the `lines`.
     fn is_known(&self) -> bool {
         if self.end.is_some() { self.is_told } else { self.lines.is_empty() }
@@ -221,7 +221,7 @@ impl Input {
         self.changed.notify_all();
     }
 
-    /// Records that the person is leaving and that no more lines will be sent.
+    /// Records that the user is leaving and that no more lines will be sent.
     pub fn interrupt(&self) {
         let mut state = self.state();
         state.end = Some(End::Interrupted);
@@ -233,7 +233,7 @@ impl Input {
         }
     }
 
-    /// Waits until the program has noticed that the person is leaving. If the program is busy with something else,
+    /// Waits until the program has noticed that the user is leaving. If the program is busy with something else,
     /// stops it.
     pub fn see_off(&self) {
         let mut state = self.state();
@@ -264,7 +264,7 @@ impl Input {
         }
     }
 
-    /// Waits until the program asks for another line. Even a program that knows that the person is leaving may ask for
+    /// Waits until the program asks for another line. Even a program that knows that the user is leaving may ask for
     /// another line.
     pub fn wait_until_asked_again(&self) {
         let mut state = self.state();
@@ -290,7 +290,7 @@ impl Input {
             1 => "one line was not sent".to_owned(),
             lines => format!("{lines} lines were not sent"),
         };
-        // A separate thread prints the text, because the person may have paused the output with Ctrl-S.
+        // A separate thread prints the text, because the user may have paused the output with Ctrl-S.
         thread::spawn(move || {
             let _ = writeln!(io::stderr(), "{text}");
             drop(said);

@@ -3,8 +3,8 @@
 //! On a terminal that understands escape sequences, rustyline keeps the half-typed line intact while messages are
 //! printed. With a pipe or `TERM=dumb`, lines are read and printed without an editor.
 //!
-//! The person can always leave: lines are read before the program asks for them (`input.rs`), so this crate notices
-//! immediately when the person leaves, no matter what the program is doing. This crate also stops a program that hangs.
+//! The user can always leave: lines are read before the program asks for them (`input.rs`), so this crate notices
+//! immediately when the user leaves, no matter what the program is doing. This crate also stops a program that hangs.
 
 mod input;
 mod saved_mode;
@@ -46,7 +46,7 @@ const SILENTLY: Duration = Duration::from_secs(1);
 /// Whether `main` has panicked, which stops the program.
 static PANICKED: AtomicBool = AtomicBool::new(false);
 
-/// The reading side, which returns the lines that the person types. [`Terminal::screen`] returns the writing side.
+/// The reading side, which returns the lines that the user types. [`Terminal::screen`] returns the writing side.
 ///
 /// ```no_run
 /// use terminal::Terminal;
@@ -77,7 +77,7 @@ pub struct Screen {
     printer: Option<SyncSender<Piece>>,
     /// Whether the editor is reading lines, in which case output must go through the editor.
     reading: Arc<AtomicBool>,
-    /// Whether the person has left, in which case the end of the connection is expected.
+    /// Whether the user has left, in which case the end of the connection is expected.
     left: Arc<AtomicBool>,
     /// The reason why the program is exiting. The reading thread prints this reason below the half-typed line.
     ending: Arc<OnceLock<String>>,
@@ -122,7 +122,7 @@ impl Terminal {
                 handled.interrupt();
                 shown.interrupt_editor();
                 handled.see_off();
-                // The program knows that the person is leaving; give it time to react.
+                // The program knows that the user is leaving; give it time to react.
                 thread::sleep(LINGER + LINGER / 4);
                 exit(130)
             }
@@ -143,7 +143,7 @@ impl Terminal {
     }
 
     /// Asks a question in green and repeats it until the answer is neither blank nor longer than 256 bytes. Returns
-    /// `None` if the person leaves instead, or if [`Terminal::screen`] or [`Terminal::read_line`] has already been
+    /// `None` if the user leaves instead, or if [`Terminal::screen`] or [`Terminal::read_line`] has already been
     /// called. After the answer, lines are read before the program asks for them.
     pub fn ask(&mut self, question: &str) -> Option<String> {
         let mut reader = self.reader.take()?;
@@ -163,7 +163,7 @@ impl Terminal {
         loop {
             if let Reader::Plain = reader {
                 let mut stdout = io::stdout().lock();
-                // The person can answer even if the question could not be printed.
+                // The user can answer even if the question could not be printed.
                 let _ = write!(stdout, "{question}").and_then(|()| stdout.flush());
             }
             match reader.read(question) {
@@ -178,7 +178,7 @@ impl Terminal {
         }
     }
 
-    /// Waits for the next line. Returns `None` when the person leaves with Ctrl-D or Ctrl-C, or when the input ends.
+    /// Waits for the next line. Returns `None` when the user leaves with Ctrl-D or Ctrl-C, or when the input ends.
     ///
     /// The line fits into a message, and newlines in pasted text have become spaces.
     pub fn read_line(&mut self) -> Option<String> {
@@ -194,7 +194,7 @@ impl Terminal {
         self.typed
     }
 
-    /// If the person leaves and the program does not notice, runs `call`, which must make the program stop waiting.
+    /// If the user leaves and the program does not notice, runs `call`, which must make the program stop waiting.
     /// After Ctrl-C, `call` runs immediately; otherwise, the program first gets a moment to send earlier lines.
     pub fn on_leaving(&self, call: impl FnOnce() + Send + 'static) {
         self.input.on_leaving(Box::new(call));
@@ -269,7 +269,7 @@ fn read_lines(mut reader: Reader, input: &Input, screen: &Screen) {
         }
         let is_last = matches!(typed, Typed::End | Typed::Interrupted);
         let leaves = is_last || matches!(&typed, Typed::Line(line) if input.is_word(line));
-        // While the person is leaving, the editor does not run and cannot show messages.
+        // While the user is leaving, the editor does not run and cannot show messages.
         screen.set_reading(!leaves);
         match typed {
             Typed::Line(line) => {
@@ -324,7 +324,7 @@ impl Screen {
         Waiting { _is_over: is_over }
     }
 
-    /// Exits after the connection has ended with `result`. The status is 0 if the person has already left; otherwise it
+    /// Exits after the connection has ended with `result`. The status is 0 if the user has already left; otherwise it
     /// is 1, and a message is printed.
     pub fn end(&self, result: io::Result<()>) -> ! {
         if self.left.load(Ordering::SeqCst) {
@@ -386,7 +386,7 @@ impl Screen {
             thread::sleep(LINGER / 10);
             return;
         }
-        // The time limit is needed because the editor does not show the output if the person has just pressed Enter.
+        // The time limit is needed because the editor does not show the output if the user has just pressed Enter.
         let _ = wait.recv_timeout(LINGER);
     }
 
@@ -423,7 +423,7 @@ fn show(pieces: Receiver<Piece>, mut printer: impl ExternalPrinter) {
     }
 }
 
-/// Writes all the bytes or returns an error at `end`, because a server that does not read must not keep the person from
+/// Writes all the bytes or returns an error at `end`, because a server that does not read must not keep the user from
 /// leaving.
 fn write_until(end: Instant, mut stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
@@ -449,14 +449,14 @@ fn fail(message: &str) -> ! {
 }
 
 /// Ensures that the terminal is also restored when `main` panics, which stops the program. A panic in another thread
-/// stops only that thread, and the person can still finish typing the line.
+/// stops only that thread, and the user can still finish typing the line.
 fn restore_on_panic() {
     let report = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
         report(panic);
         if thread::current().name() == Some("main") {
             // When the terminal is restored, the reading thread sees the end of its input but must not conclude that
-            // the person wants to leave.
+            // the user wants to leave.
             PANICKED.store(true, Ordering::SeqCst);
             saved_mode::restore();
         }

@@ -135,7 +135,7 @@ impl Ledger {
     }
 
     /// Checks the bytes that have arrived at a receiver. Returns how many bytes belonged to complete messages, and
-    /// whether the message after these bytes is wrong.
+    /// whether the message after these bytes differs from the expected message.
     pub fn hear(&mut self, ear: &mut Ear, bytes: &[u8]) -> (usize, bool) {
         let mut used = 0;
         while let Some(message) = bytes[used..].get(..self.message_len) {

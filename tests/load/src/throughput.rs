@@ -20,7 +20,7 @@ const WARM_UP: Duration = Duration::from_millis(200);
 /// The longest wait, in milliseconds, before the clock is checked again.
 const LOOK_AGAIN: u16 = 50;
 
-/// The longest wait, in milliseconds, before a sender tries again after its socket was full.
+/// The longest wait, in milliseconds, before a sender whose socket was full tries again.
 const SEND_AGAIN: u16 = 1;
 
 /// The number of bytes that must be sent to each person who does not read. The system's buffers hold about 4 MB. Until

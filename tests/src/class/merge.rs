@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::class::record::{Record, Shard, Submission};
 use crate::report::text::quoted_line;
 
-/// Merges records. Each record is given with the name of its file. Returns a record that contains all submissions.
+/// Merges records. Each record is paired with the name of its file. Returns a record that contains all submissions.
 ///
 /// # Errors
 /// Returns an error if the records are from different kits, if their settings differ, if a submission is in two

@@ -121,8 +121,8 @@ impl Record {
         format!("room{}", room + 1)
     }
 
-    /// Returns the bytes that a member should receive when the server broadcasts a message. `reference` is the room's
-    /// reference.
+    /// Returns the bytes that a member should receive when the server broadcasts a message. `reference` is the
+    /// number by which the server identifies the room (`ROOM_REF` in lab 4).
     pub fn expected(&self, item: &Item, reference: &str) -> Vec<u8> {
         let name = self.name(item.who);
         let text = match (&item.kind, self.lab) {

@@ -50,7 +50,7 @@ impl Seat {
         }
     }
 
-    /// Returns whether the person has nothing left to do.
+    /// Returns whether the client has nothing left to send.
     pub fn is_idle(&self) -> bool {
         let has_more = self.connection.as_ref().is_some_and(Connection::has_more);
         self.queue.is_empty() && self.pieces.is_empty() && !has_more

@@ -192,8 +192,8 @@ impl Pipe {
         self.waiting.front_mut().map_or(&[], |arrival| arrival.bytes.make_contiguous())
     }
 
-    /// Removes bytes from the front after they have been passed on. Returns how long the relay held the bytes, if an
-    /// option may delay them.
+    /// Removes bytes from the front after they have been passed on. Returns how long the relay held the bytes, or
+    /// `None` if no option can delay them.
     pub fn pass(&mut self, size: usize, now: Instant) -> Option<Duration> {
         let front = self.waiting.front_mut()?;
         front.bytes.drain(..size.min(front.bytes.len()));

@@ -86,7 +86,7 @@ fn open_listener(address: (&str, u16)) -> io::Result<TcpListener> {
 /// its connection is closed, and the connected clients notice nothing. While the cause persists, each call to `accept`
 /// may fail immediately; even then, the server must not keep a core busy or flood the log.
 ///
-/// Stage 8 returns to this function: at most `seats` clients are served at a time. A seat is taken before its client's
+/// Stage 8 extends this function: at most `seats` clients are served at a time. A seat is taken before its client's
 /// thread starts. The seat is free again as soon as [`talk`] has returned or starting the thread has failed. A client
 /// that finds no free seat is turned away ([`turn_away`]); meanwhile, no other client has to wait.
 ///
@@ -162,7 +162,7 @@ fn talk(id: u64, ip: IpAddr, stream: &Arc<TcpStream>, room: &Room<Event>) {
 /// as an [`Event::Said`] of this client ([`Room::send`]), once and in order. At the end of the stream, this function
 /// returns.
 ///
-/// Stage 6 returns to this function: a message that is exactly `quit` also counts as the end of the stream. The room
+/// Stage 6 extends this function: a message that is exactly `quit` also counts as the end of the stream. The room
 /// does not get such a message.
 ///
 /// Stage 9 tests this function: no matter how a connection ends, the function returns, and if there is an error, it
@@ -249,7 +249,7 @@ fn relay(members: &mut BTreeMap<u64, Member>, speaker: u64, messages: &[String])
 /// This function never waits for the client, because the whole room would have to wait as well. [`send_now`] is a
 /// `write` that does not wait.
 ///
-/// Stage 9 returns to this function: a client that reads slowly gets every byte, once and in order.
+/// Stage 9 extends this function: a client that reads slowly gets every byte, once and in order.
 fn send(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
     match send_now(stream, bytes) {
         Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(0),

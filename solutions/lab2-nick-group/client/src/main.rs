@@ -104,7 +104,7 @@ fn show_messages(messages: &mut Messages, screen: &Screen) -> io::Result<()> {
 /// that is typed early is not sent until the server's first message has arrived; otherwise, the line could become part
 /// of the nickname. `joined` is set as soon as the server's first message has arrived.
 ///
-/// Stage 11 returns to this function: a user can leave at any time, even while the server is silent, with `/quit`,
+/// Stage 11 extends this function: a user can leave at any time, even while the server is silent, with `/quit`,
 /// Ctrl-D, or Ctrl-C (for these keys, [`Terminal::read_line`] returns `None`). The server sees only the end of the
 /// stream, without any last words; the program exits with status 0 ([`Terminal::leave`]).
 ///

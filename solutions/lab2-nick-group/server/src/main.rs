@@ -116,7 +116,7 @@ fn talk(id: u64, stream: &Arc<TcpStream>, room: &Room<Event>, patience: Duration
 /// these bytes. Returns the reply, which may be empty and has no newline ([`Messages::handshake`]), or `None` if the
 /// client has closed the connection instead. No bytes that arrive together with the reply may be lost.
 ///
-/// Stage 9 returns to this function: a client must reply within `patience`. A client that does not reply in time or
+/// Stage 9 extends this function: a client must reply within `patience`. A client that does not reply in time or
 /// whose nickname is longer than the limit for messages gets `Nickname refused: `, a reason, and a newline, and then
 /// the end of the stream, even if the client never closes its own side. Such a client does not become a member, and the
 /// function returns `Ok(None)`. The function returns any other error.
@@ -168,10 +168,10 @@ fn receive_messages(id: u64, messages: &mut Messages, room: &Room<Event>) -> Res
 ///
 /// Until stages 5 and 7, a round may ignore all other events.
 ///
-/// Stage 5 returns to this function: for each message in an [`Event::Said`], all members get a [`line()`], in order.
+/// Stage 5 extends this function: for each message in an [`Event::Said`], all members get a [`line()`], in order.
 /// Messages from a connection that is not a member are dropped.
 ///
-/// Stage 7 returns to this function: after [`Event::Left`], the connection is no longer a member ([`leave`]), and by
+/// Stage 7 extends this function: after [`Event::Left`], the connection is no longer a member ([`leave`]), and by
 /// the end of the round, the remaining members have been notified.
 fn run_room(members: &mut BTreeMap<u64, Member>, events: impl Iterator<Item = Event>) {
     for event in events {
@@ -211,7 +211,7 @@ fn broadcast(members: &mut BTreeMap<u64, Member>, lines: String) {
 /// including the newcomer, get `alice joined!`; after that, only the newcomer gets `Connected to server!`. Each line
 /// ends with a newline.
 ///
-/// Stage 8 returns to this function: a nickname is refused if it is empty, is longer than [`MAX_NICKNAME`] characters,
+/// Stage 8 extends this function: a nickname is refused if it is empty, is longer than [`MAX_NICKNAME`] characters,
 /// contains a control character, `:`, or an invisible character ([`has_invisible`]), or already belongs to a member.
 /// `alice` and `Alice` are the same nickname, and so are any two nicknames for which [`same_name`] returns the same
 /// value. The refused newcomer gets `Nickname refused: `, a reason, and a newline; then its connection is closed. No
@@ -256,7 +256,7 @@ fn join(members: &mut BTreeMap<u64, Member>, id: u64, mut newcomer: Member) -> b
 /// The client has already put the prefix before its message, as an original client does: for `alice: hello`, the line
 /// is the same text, followed by a newline. [`run_room`] sends it.
 ///
-/// Stage 10 returns to this function: no member can speak under another member's name. Every line begins with
+/// Stage 10 extends this function: no member can speak under another member's name. Every line begins with
 /// `alice: `, where `alice` is the speaker's `nickname`. This prefix is added to each message that does not begin with
 /// exactly this prefix, and to no other message: `mallory: hi` from alice becomes `alice: mallory: hi`.
 fn line(nickname: &str, message: &str) -> String {

@@ -55,7 +55,7 @@ pub fn read(reader: &mut impl BufRead) -> io::Result<Option<String>> {
 /// before the first byte of the header. If the stream ends after the first byte but before the last byte of the header,
 /// the frame was cut off.
 ///
-/// Stage 9 returns to this function: a header that no further bytes could make valid is an error immediately, because
+/// Stage 9 extends this function: a header that no further bytes could make valid is an error immediately, because
 /// the sender may never send the missing bytes.
 fn read_header(reader: &mut impl BufRead) -> io::Result<Option<usize>> {
     let mut header = [b' '; HEADER];
@@ -81,7 +81,7 @@ fn read_header(reader: &mut impl BufRead) -> io::Result<Option<usize>> {
 /// `header` may be only the beginning of a header: it holds the bytes that have arrived, with a space for each byte
 /// that is still missing. A header without a number is an error.
 ///
-/// Stage 9 returns to this function: a length must be checked before it is used; otherwise, ten digits from any client
+/// Stage 9 extends this function: a length must be checked before it is used; otherwise, ten digits from any client
 /// could make the server allocate gigabytes and wait for that many bytes. A valid header consists of ASCII digits, with
 /// only spaces around them, and holds a length of at most [`MAX_PAYLOAD`]. `+5` is not valid. No matter what the bytes
 /// are, this function returns a length or an error; it never panics.

@@ -88,7 +88,7 @@ fn talk(id: u64, outbox: Outbox, reader: &mut TimedReader, room: &Room<Event>) -
 /// A client may be silent for hours between two frames but not in the middle of a frame. The `reader` limits the time
 /// from a frame's first byte to its last, so call [`TimedReader::restart`] at the end of each frame.
 ///
-/// Stage 6 returns to this function: a disconnect is sent to the room like any other payload and is the last payload
+/// Stage 6 extends this function: a disconnect is sent to the room like any other payload and is the last payload
 /// that the room gets from this client, even if more frames have already arrived.
 ///
 /// Stage 9 tests this function with bad headers and with truncated frames. Stage 10 tests this function: no matter how
@@ -125,7 +125,7 @@ fn is_disconnect(payload: &str) -> bool {
 /// [`Outbox::push`] only gathers; [`Outbox::flush`] sends what was gathered. When the round ends, everything that was
 /// pushed must have been sent.
 ///
-/// Stage 10 returns to this function: whenever the number of members changes, the server prints the new number in the
+/// Stage 10 extends this function: whenever the number of members changes, the server prints the new number in the
 /// line `[SERVER] active connections = n` ([`log()`]).
 fn run_room(members: &mut BTreeMap<u64, Outbox>, events: impl Iterator<Item = Event>) {
     for event in events {

@@ -57,11 +57,11 @@ impl<R: BufRead> Lines<R> {
     /// in `put_back`, it is returned first. `None` means the end of the stream; bytes after the last `\n` are not a
     /// line.
     ///
-    /// Stage 7 returns to this function: a line of more than `limit` bytes is [`Problem::TooLong`]. The function
+    /// Stage 7 extends this function: a line of more than `limit` bytes is [`Problem::TooLong`]. The function
     /// returns this error before the line has ended, because the line may never end and must not fill the memory. A
     /// complete line must also pass the check in `short_enough`.
     ///
-    /// Stage 8 returns to this function: every `\r` right before the `\n` is dropped. Bytes that are not UTF-8 become
+    /// Stage 8 extends this function: every `\r` right before the `\n` is dropped. Bytes that are not UTF-8 become
     /// U+FFFD and do not end the connection.
     ///
     /// # Errors
@@ -104,7 +104,7 @@ impl<R: BufRead> Lines<R> {
     /// The function `value` finds the value in a line. If the stream ends before that line, it has ended within a
     /// message (`cut_off`).
     ///
-    /// Stage 7 returns to this function: if the next line is not this field, the field is missing, and the complaint
+    /// Stage 7 extends this function: if the next line is not this field, the field is missing, and the complaint
     /// ([`Complaint::BAD_FIELD`]) names it. The line that arrived instead may begin the next message, so the next call
     /// to [`Lines::next_line`] must return it again.
     ///
@@ -136,7 +136,7 @@ impl<R: BufRead> Lines<R> {
     /// A blank line ends the text and is not part of it. No other line ends the text, even if that line looks like a
     /// message. In the text, `\n` separates the lines.
     ///
-    /// Stage 7 returns to this function: text of more than `limit` bytes is [`Problem::TooLong`], no matter how short
+    /// Stage 7 extends this function: text of more than `limit` bytes is [`Problem::TooLong`], no matter how short
     /// its lines are and even if its end has not arrived.
     ///
     /// # Errors

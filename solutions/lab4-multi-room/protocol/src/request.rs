@@ -86,7 +86,7 @@ pub fn read_request(lines: &mut Lines<impl BufRead>) -> Result<Option<Request>, 
 /// The first line has already been read; `room` is its value. The other fields follow in the order of the wire
 /// format. Only `CLIENT_NAME` is used.
 ///
-/// Stage 7 returns to this function: an invalid join is an error, not a panic. Both names must be valid ([`name_of`]).
+/// Stage 7 extends this function: an invalid join is an error, not a panic. Both names must be valid ([`name_of`]).
 fn read_join(room: &str, lines: &mut Lines<impl BufRead>) -> Result<Request, Problem> {
     lines.field("CLIENT_IP")?;
     lines.field("PORT")?;
@@ -102,7 +102,7 @@ fn read_join(room: &str, lines: &mut Lines<impl BufRead>) -> Result<Request, Pro
 /// The first line has already been read; `room_ref` is its value. The fields follow in the order of the wire
 /// format; the value of `MESSAGE` can have several lines.
 ///
-/// Stage 7 returns to this function: `room_ref` and `JOIN_ID` must be numbers ([`number`]). Even if one of them is not
+/// Stage 7 extends this function: `room_ref` and `JOIN_ID` must be numbers ([`number`]). Even if one of them is not
 /// a number, the lines of this message must never be read as requests, because the text may contain anything, including
 /// `KILL_SERVICE`.
 fn read_chat(room_ref: &str, lines: &mut Lines<impl BufRead>) -> Result<Request, Problem> {

@@ -135,7 +135,7 @@ impl Hall {
     ///
     /// The speaker also gets the message, but no client outside the room does ([`Hall::say`]).
     ///
-    /// Stage 7 returns to this function: if the room does not exist ([`Complaint::NO_SUCH_ROOM`]) or the speaker is not
+    /// Stage 7 extends this function: if the room does not exist ([`Complaint::NO_SUCH_ROOM`]) or the speaker is not
     /// in it ([`Complaint::NOT_A_MEMBER`]), the reply is an error, and no member gets the message.
     pub fn chat(&mut self, id: i64, room_ref: String, message: String) {
         match self.room(&room_ref) {

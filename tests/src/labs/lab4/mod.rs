@@ -54,7 +54,7 @@ pub fn lab() -> Lab {
             .on(&[2])
             .hint(
                 "Which clients are in the room, and is the speaker one of them? Which name is sent \
-                 with the message? Which line ends a multiline text?",
+                 with the message? Which line marks the end of a multiline message?",
             )
             .hint(
                 "In `text`, read the first line with `field` and the others with `next_line`, up \
