@@ -1,0 +1,150 @@
+//! Random sessions with whole programs: hostile clients visit a server while two people talk, and a hostile server serves
+//! a client. Everything happens on the loopback interface.
+//!
+//! | module      | idea                                                                                      |
+//! |-------------|-------------------------------------------------------------------------------------------|
+//! | [`script`]  | what a hostile peer does: a session of an ordinary peer, mutated, cut, and ended somehow  |
+//! | [`program`] | a running program: what it prints, and its memory, threads, and descriptors               |
+//! | [`people`]  | two people who talk and notice when anything is wrong with what they hear                 |
+//! | [`servers`] | sessions with a server                                                                    |
+//! | [`clients`] | sessions with a client                                                                    |
+
+pub mod clients;
+pub mod people;
+pub mod program;
+pub mod script;
+pub mod servers;
+
+use std::path::{Path, PathBuf};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Result, anyhow};
+use grader::system::cargo::{BUILD_LIMIT, build};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+use crate::finding::Finding;
+use crate::wire::clients::Host;
+use crate::wire::servers::Hall;
+
+/// After this many sessions, a server is stopped, and the next one is started. So a mistake can be seen again in a short
+/// time, even if it needs several sessions.
+const SESSIONS: u64 = 100;
+
+/// The kind of a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A server, which hostile clients visit.
+    Server,
+    /// A client, which a hostile server serves.
+    Client,
+}
+
+impl Kind {
+    /// Returns the name, as in the names of packages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Client => "client",
+        }
+    }
+}
+
+/// Plays sessions with a program.
+pub struct Playing {
+    name: String,
+    kind: Kind,
+    lab: u32,
+    program: PathBuf,
+    seed: u64,
+    /// The number of the next session. Together with the seed, it determines what the peers do.
+    next: u64,
+    /// The number of the first session of the running server.
+    first: u64,
+    hall: Option<Hall>,
+}
+
+impl Playing {
+    /// Prepares sessions, beginning with the session `from`. Builds the finished program unless another is given.
+    ///
+    /// # Errors
+    /// Returns an error if the program cannot be built.
+    pub fn new(kind: Kind, lab: u32, seed: u64, from: u64, program: Option<&Path>) -> Result<Self> {
+        let name = format!("{}{lab}", kind.name());
+        let program = match program {
+            Some(program) => program.to_owned(),
+            None => finished(&format!("solution{lab}-{}", kind.name()))?,
+        };
+        Ok(Self { name, kind, lab, program, seed, next: from, first: from, hall: None })
+    }
+
+    /// Returns the name, for example `server2`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Plays sessions until `end`, but at most `count`. Returns the number of sessions.
+    ///
+    /// # Errors
+    /// Returns the first mistake.
+    pub fn turn(&mut self, end: Instant, count: u64) -> Result<u64, Finding> {
+        for played in 0..count {
+            if Instant::now() >= end {
+                return Ok(played);
+            }
+            let result = self.session();
+            result.map_err(|why| self.finding(why))?;
+            self.next += 1;
+        }
+        Ok(count)
+    }
+
+    /// Stops a running server.
+    ///
+    /// # Errors
+    /// Returns what is wrong with its end.
+    pub fn finish(&mut self) -> Result<(), Finding> {
+        let result = self.hall.take().map_or(Ok(()), Hall::ends);
+        result.map_err(|why| self.finding(why))
+    }
+
+    fn session(&mut self) -> Result<(), String> {
+        let seed = self.seed ^ self.next.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(self.lab) << 56;
+        let mut rng = StdRng::seed_from_u64(seed);
+        if self.kind == Kind::Client {
+            return Host::new(self.lab, &self.program)?.session(&mut rng);
+        }
+        if self.next - self.first >= SESSIONS
+            && let Some(hall) = self.hall.take()
+        {
+            hall.ends()?;
+        }
+        if self.hall.is_none() {
+            self.first = self.next;
+            self.hall = Some(Hall::open(self.lab, &self.program)?);
+        }
+        let hall = self.hall.as_mut().ok_or("there is no server")?;
+        hall.session(&mut rng)
+    }
+
+    fn finding(&self, why: String) -> Finding {
+        let first = if self.kind == Kind::Server { self.first } else { self.next };
+        let count = self.next - first + 1;
+        let again = format!("--seed {} --from {first} --executions {count}", self.seed);
+        Finding { target: self.name.clone(), why, again, input: Vec::new() }
+    }
+}
+
+/// Builds a finished program and returns its path.
+fn finished(package: &str) -> Result<PathBuf> {
+    let packages = [package.to_owned()];
+    let mut built = build(&grader::kit::root(), &packages, BUILD_LIMIT).map_err(|error| anyhow!("{error}"))?;
+    let program = built.remove(package).ok_or_else(|| anyhow!("there is no {package}"))?;
+    program.map_err(|errors| anyhow!("{package} does not compile:\n{errors}"))
+}
+
+/// Returns a seed from the time.
+pub fn seed() -> u64 {
+    let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    time.as_secs() * 1_000_000 + u64::from(time.subsec_micros())
+}
