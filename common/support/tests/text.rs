@@ -19,7 +19,8 @@ fn harmless_text_is_unchanged() {
 /// The fuzzer has found this: only the uppercase `ẞ` was a letter of its own.
 #[test]
 fn names_that_differ_in_case_are_the_same() {
-    for [one, other] in [["STRAẞE", "straße"], ["STRAẞE", "strasse"], ["ﬃ", "FFI"], ["ς", "Σ"]] {
+    for [one, other] in [["STRAẞE", "straße"], ["STRAẞE", "strasse"], ["ﬃ", "FFI"], ["ς", "Σ"]]
+    {
         assert_eq!(same_name(one), same_name(other), "{one} and {other}");
     }
 }

@@ -18,7 +18,8 @@ pub fn file(target: &str) -> PathBuf {
 /// # Errors
 /// Returns an error if the file cannot be read or a line is not an input.
 pub fn read(file: &Path) -> Result<Vec<Vec<u8>>> {
-    let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let text =
+        fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     let inputs = text.lines().enumerate().filter(|(_, line)| !line.starts_with('#'));
     let inputs = inputs.map(|(at, line)| {
         unescaped(line).with_context(|| format!("line {} of {}", at + 1, file.display()))
@@ -77,7 +78,10 @@ mod tests {
         for byte in 0..=u8::MAX {
             for input in [vec![byte], vec![byte; 3], vec![b'a', byte, b'\\', b'#']] {
                 let line = escaped(&input);
-                assert!(line.is_ascii() && !line.starts_with('#') && !line.contains('\n'), "{line}");
+                assert!(
+                    line.is_ascii() && !line.starts_with('#') && !line.contains('\n'),
+                    "{line}"
+                );
                 assert_eq!(unescaped(&line), Some(input));
             }
         }

@@ -1,7 +1,7 @@
 //! Finds out which parts of the code an input reaches. Only `--guided` compiles the code so that it counts.
 //!
 //! With the options in [`FLAGS`], which also stable Rust accepts, LLVM adds a counter of eight bits to each edge
-//! between two basic blocks (SanitizerCoverage in Clang's documentation). cargo-fuzz uses the same counters.
+//! between two basic blocks (see the page `SanitizerCoverage` in Clang's documentation). cargo-fuzz uses the same counters.
 
 use std::slice;
 use std::sync::Mutex;

@@ -32,6 +32,9 @@ const LONG_EVERY: u64 = 8192;
 /// The length of a very long input, in bytes. No parser may hold it as a whole unless its target permits it.
 const LONG: usize = 1024 * 1024;
 
+/// After this many executions, the times for a long input and for its beginning are compared.
+const COMPARE_EVERY: u64 = 1024;
+
 /// The lengths of the inputs whose times are compared, in bytes. The longer one is eight times as long.
 const SHORT_AND_LONG: [usize; 2] = [8 * 1024, 64 * 1024];
 
@@ -97,15 +100,20 @@ impl Run {
             }
             let number = self.next;
             self.next += 1;
-            let mut rng = StdRng::seed_from_u64(self.seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            let mut rng =
+                StdRng::seed_from_u64(self.seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
             let input = mutated(&mut rng, &self.kept, self.target.words);
             let is_new = self.execute(&input, coverage.as_deref_mut())?;
             if is_new && input.len() <= MAX {
-                self.kept.push(input);
-            } else if number % LONG_EVERY == LONG_EVERY - 1 {
+                self.kept.push(input.clone());
+            }
+            if number % COMPARE_EVERY == COMPARE_EVERY - 1 {
+                let long = repeated(&mut rng, &input, SHORT_AND_LONG[1]);
+                self.is_fast_enough(&long)?;
+            }
+            if number % LONG_EVERY == LONG_EVERY - 1 {
                 let long = repeated(&mut rng, &input, LONG);
                 self.execute(&long, None)?;
-                self.is_fast_enough(&long)?;
             }
         }
         Ok(executions)

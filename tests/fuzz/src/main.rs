@@ -99,7 +99,9 @@ fn run(options: &Options) -> Result<Option<ExitCode>> {
         report(&finding);
         return Ok(Some(ExitCode::FAILURE));
     }
-    if options.guided && let Some(coverage) = &mut coverage {
+    if options.guided
+        && let Some(coverage) = &mut coverage
+    {
         all.iter().try_for_each(|part| part.keep(coverage))?;
     }
     Ok(None)
@@ -118,7 +120,12 @@ enum Kind {
 }
 
 impl Part {
-    fn turn(&mut self, end: Instant, executions: u64, coverage: Option<&mut Coverage>) -> Result<(), Finding> {
+    fn turn(
+        &mut self,
+        end: Instant,
+        executions: u64,
+        coverage: Option<&mut Coverage>,
+    ) -> Result<(), Finding> {
         let begin = Instant::now();
         let result = match &mut self.kind {
             Kind::Parser(_, run) => run.turn(end, executions, coverage),
@@ -134,7 +141,8 @@ impl Part {
     }
 
     fn line(&self) -> String {
-        let rate = f64::from(u32::try_from(self.count).unwrap_or(u32::MAX)) / self.time.as_secs_f64().max(0.001);
+        let rate = f64::from(u32::try_from(self.count).unwrap_or(u32::MAX))
+            / self.time.as_secs_f64().max(0.001);
         let name = match &self.kind {
             Kind::Parser(target, _) => target.name,
             Kind::Program(playing) => playing.name(),
@@ -149,14 +157,19 @@ impl Part {
         let mut inputs = needed(target, run.kept.clone(), coverage);
         let (count, edges) = (inputs.len(), coverage.edges());
         inputs.truncate(MAX_KEPT);
-        corpus::write(&file, &inputs).with_context(|| format!("cannot write {}", file.display()))?;
+        corpus::write(&file, &inputs)
+            .with_context(|| format!("cannot write {}", file.display()))?;
         println!("{}: {count} inputs reach {edges} edges; kept {}", target.name, inputs.len());
         Ok(())
     }
 }
 
 /// Runs everything in turns until the time is over or the number of executions is reached.
-fn take_turns(all: &mut [Part], options: &Options, mut coverage: Option<&mut Coverage>) -> Result<(), Finding> {
+fn take_turns(
+    all: &mut [Part],
+    options: &Options,
+    mut coverage: Option<&mut Coverage>,
+) -> Result<(), Finding> {
     let time = match options.seconds {
         None if options.executions == u64::MAX => Some(10),
         seconds => seconds,
@@ -164,7 +177,8 @@ fn take_turns(all: &mut [Part], options: &Options, mut coverage: Option<&mut Cov
     let begin = Instant::now();
     let end = time.map(|seconds| begin + Duration::from_secs(seconds));
     // If there is little time, each gets one turn.
-    let share = time.map(|seconds| Duration::from_secs(seconds) / u32::try_from(all.len()).unwrap_or(1).max(1));
+    let share = time
+        .map(|seconds| Duration::from_secs(seconds) / u32::try_from(all.len()).unwrap_or(1).max(1));
     let turn = share.map_or(Duration::from_secs(2), |share| share.min(Duration::from_secs(10)));
     let mut left = options.executions;
     loop {
@@ -181,7 +195,9 @@ fn take_turns(all: &mut [Part], options: &Options, mut coverage: Option<&mut Cov
 
 fn report(finding: &Finding) {
     println!("{finding}");
-    let Some(target) = targets::ALL.iter().find(|target| target.name == finding.target) else { return };
+    let Some(target) = targets::ALL.iter().find(|target| target.name == finding.target) else {
+        return;
+    };
     let input = shrunk(target, &finding.input, SHRINK);
     let shown: String = corpus::escaped(&input).chars().take(2000).collect();
     println!("{} bytes: {shown}", input.len());
@@ -198,14 +214,20 @@ fn named(names: &[String]) -> Result<(Vec<&'static Target>, Vec<Program>)> {
     let all = ["parsers", "servers", "clients"].map(str::to_owned);
     for name in if names.is_empty() { &all } else { names } {
         let before = parsers.len() + programs.len();
-        parsers.extend(targets::ALL.iter().filter(|target| name == "parsers" || name == target.name));
+        parsers
+            .extend(targets::ALL.iter().filter(|target| name == "parsers" || name == target.name));
         for kind in [wire::Kind::Server, wire::Kind::Client] {
-            let is_named = |lab: &u32| *name == format!("{}s", kind.name()) || *name == format!("{}{lab}", kind.name());
+            let is_named = |lab: &u32| {
+                *name == format!("{}s", kind.name()) || *name == format!("{}{lab}", kind.name())
+            };
             programs.extend((1..=4).filter(is_named).map(|lab| (kind, lab)));
         }
         if parsers.len() + programs.len() == before {
             let known: Vec<_> = targets::ALL.iter().map(|target| target.name).collect();
-            bail!("there is no {name}; there are {}, server1 to server4, and client1 to client4", known.join(", "));
+            bail!(
+                "there is no {name}; there are {}, server1 to server4, and client1 to client4",
+                known.join(", ")
+            );
         }
     }
     Ok((parsers, programs))
@@ -213,15 +235,31 @@ fn named(names: &[String]) -> Result<(Vec<&'static Target>, Vec<Program>)> {
 
 /// Builds the fuzzer again, with counters in the code, and runs it with the same arguments.
 fn guided() -> Result<ExitCode> {
-    ensure!(env::var_os("RUSTFLAGS").is_none_or(|flags| flags != FLAGS), "this compiler adds no counters");
+    ensure!(
+        env::var_os("RUSTFLAGS").is_none_or(|flags| flags != FLAGS),
+        "this compiler adds no counters"
+    );
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let version = Command::new("rustc").arg("-vV").output().context("cannot start rustc")?;
     let version = String::from_utf8_lossy(&version.stdout).into_owned();
-    let host = version.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc names no host")?;
+    let host = version
+        .lines()
+        .find_map(|line| line.strip_prefix("host: "))
+        .context("rustc names no host")?;
     let root = grader::kit::root();
     let folder = Path::new("target/guided");
     let status = Command::new(cargo)
-        .args(["run", "--quiet", "--release", "--locked", "-p", "fuzz", "--target", host, "--target-dir"])
+        .args([
+            "run",
+            "--quiet",
+            "--release",
+            "--locked",
+            "-p",
+            "fuzz",
+            "--target",
+            host,
+            "--target-dir",
+        ])
         .arg(folder)
         .arg("--config")
         .arg(format!("build.build-dir={:?}", root.join(folder).display().to_string()))
@@ -231,5 +269,8 @@ fn guided() -> Result<ExitCode> {
         .env("RUSTFLAGS", FLAGS)
         .status()
         .context("cannot start cargo")?;
-    Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
+    Ok(status
+        .code()
+        .and_then(|code| u8::try_from(code).ok())
+        .map_or(ExitCode::FAILURE, ExitCode::from))
 }

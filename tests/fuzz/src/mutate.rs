@@ -12,7 +12,17 @@ const MAX_LONG: usize = 150_000;
 
 /// Numbers at which parsers go wrong.
 const NUMBERS: [&str; 12] = [
-    "0", "1", "00", "-1", "+1", "63", "64", "255", "65535", "65536", "65537",
+    "0",
+    "1",
+    "00",
+    "-1",
+    "+1",
+    "63",
+    "64",
+    "255",
+    "65535",
+    "65536",
+    "65537",
     "340282366920938463463374607431768211456",
 ];
 
@@ -103,7 +113,8 @@ fn grow(rng: &mut StdRng, input: &mut Vec<u8>) {
         return;
     }
     let room = MAX_LONG.saturating_sub(input.len());
-    let exact = (65_536_usize.saturating_sub(input.len()) + rng.random_range(0..80_usize)).min(room);
+    let exact =
+        (65_536_usize.saturating_sub(input.len()) + rng.random_range(0..80_usize)).min(room);
     let length = if rng.random() { exact } else { rng.random_range(0..=room) };
     let long = piece.iter().copied().cycle().take(length).collect::<Vec<_>>();
     input.splice(begin..begin, long);

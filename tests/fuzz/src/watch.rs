@@ -57,7 +57,10 @@ impl Watch {
             } else if since.elapsed() > LIMIT {
                 let Running { target, input, .. } = &*running;
                 let path = saved(target, input).unwrap_or_default();
-                println!("{target}: it hangs\nagain: cargo run -p fuzz -- {target} --input {}", path.display());
+                println!(
+                    "{target}: it hangs\nagain: cargo run -p fuzz -- {target} --input {}",
+                    path.display()
+                );
                 process::exit(1);
             }
         }

@@ -25,9 +25,25 @@ const MOST: usize = 2 * MAX_BYTES;
 
 /// Pieces of archives.
 pub const WORDS: &[&[u8]] = &[
-    b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07", b"../", b"/", b"\\", b"labs/", b"src/main.rs",
-    b"ustar\x0000", b"ustar  \x00", b"././@LongLink", b"path=../x\n", b"\xff\xff\xff\xff", b"0000644\x00", b"\x80\x00\x00\x00",
-    b"\x1f\x8b\x08", b"size=99999999\n",
+    b"PK\x03\x04",
+    b"PK\x01\x02",
+    b"PK\x05\x06",
+    b"PK\x06\x06",
+    b"PK\x06\x07",
+    b"../",
+    b"/",
+    b"\\",
+    b"labs/",
+    b"src/main.rs",
+    b"ustar\x0000",
+    b"ustar  \x00",
+    b"././@LongLink",
+    b"path=../x\n",
+    b"\xff\xff\xff\xff",
+    b"0000644\x00",
+    b"\x80\x00\x00\x00",
+    b"\x1f\x8b\x08",
+    b"size=99999999\n",
 ];
 
 /// Checks the reading of a `.zip`.
@@ -66,7 +82,8 @@ fn is_read_within_limits(source: &Source) -> Result<(), String> {
 }
 
 fn leads_out(path: &Path) -> bool {
-    path.as_os_str().is_empty() || path.components().any(|part| !matches!(part, Component::Normal(_)))
+    path.as_os_str().is_empty()
+        || path.components().any(|part| !matches!(part, Component::Normal(_)))
 }
 
 /// Returns a compressed file (RFC 1952) whose content is stored in blocks (RFC 1951, section 3.2.4).
@@ -93,10 +110,27 @@ const PACKAGE: &str = "lab2-nick-group/server";
 
 /// Pieces of manifests.
 pub const MANIFEST: &[&[u8]] = &[
-    b"[package]\n", b"name = \"lab2-server\"\n", b"[dependencies]\n", b"anyhow.workspace = true\n", b"dependencies.",
-    b"nix = { workspace = true, features = [\"poll\"] }\n", b"x = { path = \"/etc\" }\n", b"[dependencies.bytes]\n",
-    b"package = \"evil\"\n", b"git = \"x\"\n", b"features = [\"a\"]\n", b"[build-dependencies]\n", b"build = \"b.rs\"\n",
-    b"[patch.crates-io]\n", b"[lib]\nproc-macro = true\n", b"\"anyhow\" = \"1\"\n", b"'", b"\"", b"[[", b"{", b"\\u0041",
+    b"[package]\n",
+    b"name = \"lab2-server\"\n",
+    b"[dependencies]\n",
+    b"anyhow.workspace = true\n",
+    b"dependencies.",
+    b"nix = { workspace = true, features = [\"poll\"] }\n",
+    b"x = { path = \"/etc\" }\n",
+    b"[dependencies.bytes]\n",
+    b"package = \"evil\"\n",
+    b"git = \"x\"\n",
+    b"features = [\"a\"]\n",
+    b"[build-dependencies]\n",
+    b"build = \"b.rs\"\n",
+    b"[patch.crates-io]\n",
+    b"[lib]\nproc-macro = true\n",
+    b"\"anyhow\" = \"1\"\n",
+    b"'",
+    b"\"",
+    b"[[",
+    b"{",
+    b"\\u0041",
 ];
 
 /// The kit to which the manifest is handed in.
@@ -109,7 +143,8 @@ struct Kit {
 
 static KIT: LazyLock<Kit> = LazyLock::new(|| {
     let root = grader::kit::root();
-    let table = |path: PathBuf| fs::read_to_string(path).unwrap_or_default().parse().unwrap_or_default();
+    let table =
+        |path: PathBuf| fs::read_to_string(path).unwrap_or_default().parse().unwrap_or_default();
     Kit {
         packages: packages(&root.join(PRISTINE)).unwrap_or_default(),
         manifest: table(root.join("Cargo.toml")),
@@ -125,22 +160,31 @@ pub fn check_manifest(bytes: &[u8]) -> Result<(), String> {
     let Kit { packages, manifest: kit, own } = &*KIT;
     let path = written(&zipped(bytes).map_err(|error| error.to_string())?)?;
     let taken = take(&Source::Zip(path), packages, kit).map_err(|error| error.to_string())?;
-    let Some(manifest) = taken.files.get(&Path::new(PACKAGE).join("Cargo.toml")) else { return Ok(()) };
+    let Some(manifest) = taken.files.get(&Path::new(PACKAGE).join("Cargo.toml")) else {
+        return Ok(());
+    };
     let manifest = String::from_utf8_lossy(manifest);
     let manifest: Table = manifest.parse().map_err(|error| format!("{error} in {manifest}"))?;
     let mut own = own.clone();
     let known = kit["workspace"]["dependencies"].as_table().ok_or("no dependencies")?;
-    let of = |table: &mut Table| table.remove("dependencies").and_then(|all| all.as_table().cloned());
+    let of =
+        |table: &mut Table| table.remove("dependencies").and_then(|all| all.as_table().cloned());
     let mut rest = manifest;
-    let (dependencies, owns) = (of(&mut rest).unwrap_or_default(), of(&mut own).unwrap_or_default());
+    let (dependencies, owns) =
+        (of(&mut rest).unwrap_or_default(), of(&mut own).unwrap_or_default());
     if rest != own {
         return Err(format!("more than the dependencies has changed: {rest}"));
     }
     let is_harmless = |name: &String, value: &Value| {
-        let keys = value.as_table().map(|table| table.keys().map(String::as_str).collect::<Vec<_>>());
+        let keys =
+            value.as_table().map(|table| table.keys().map(String::as_str).collect::<Vec<_>>());
         let is_kits = value.get("workspace") == Some(&Value::Boolean(true));
         owns.get(name) == Some(value)
-            || known.contains_key(name) && is_kits && keys.is_some_and(|keys| keys.iter().all(|key| ["workspace", "features"].contains(key)))
+            || known.contains_key(name)
+                && is_kits
+                && keys.is_some_and(|keys| {
+                    keys.iter().all(|key| ["workspace", "features"].contains(key))
+                })
     };
     match dependencies.iter().find(|(name, value)| !is_harmless(name, value)) {
         Some((name, value)) => Err(format!("the dependency {name} = {value} was taken")),

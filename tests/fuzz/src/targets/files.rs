@@ -27,11 +27,13 @@ thread_local! {
 pub fn written(bytes: &[u8]) -> Result<PathBuf, String> {
     FILE.with(|file| {
         if file.get().is_none() {
-            let made = memfd_create(c"fuzz", MFdFlags::MFD_CLOEXEC).map_err(|error| error.to_string())?;
+            let made =
+                memfd_create(c"fuzz", MFdFlags::MFD_CLOEXEC).map_err(|error| error.to_string())?;
             let _ = file.set(made.into());
         }
         let mut file = file.get().ok_or("no file")?;
-        let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(bytes));
+        let written =
+            file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(bytes));
         written.map_err(|error| error.to_string())?;
         Ok(format!("/proc/self/fd/{}", file.as_raw_fd()).into())
     })
@@ -39,14 +41,25 @@ pub fn written(bytes: &[u8]) -> Result<PathBuf, String> {
 
 /// Pieces of session files.
 pub const SESSION: &[&[u8]] = &[
-    br#"{"version":1,"lab":2,"began":0,"port":1}"#, b"\n",
+    br#"{"version":1,"lab":2,"began":0,"port":1}"#,
+    b"\n",
     br#"{"at":1,"event":"opened","connection":1,"from":"127.0.0.1:5"}"#,
     br#"{"at":2,"event":"passed","connection":1,"way":"to-server","bytes":"hi"}"#,
     br#"{"at":2,"event":"named","connection":1,"name":"\u001b[2Jal\u202e"}"#,
-    br#"{"at":3,"event":"gone","connection":1}"#, br#"{"at":3,"event":"printed","line":"\u0007"}"#,
-    br#"{"at":3,"event":"note","text":"x"}"#, br#""event":"closed""#, br#""event":"reset""#,
-    br#""way":"to-client""#, br"\u001b[2J", br"\n", br"\ud800", b"[[[[[[[[[[[[[[[[", b"1e400", b"-0",
-    b"18446744073709551615", br#""late":5"#,
+    br#"{"at":3,"event":"gone","connection":1}"#,
+    br#"{"at":3,"event":"printed","line":"\u0007"}"#,
+    br#"{"at":3,"event":"note","text":"x"}"#,
+    br#""event":"closed""#,
+    br#""event":"reset""#,
+    br#""way":"to-client""#,
+    br"\u001b[2J",
+    br"\n",
+    br"\ud800",
+    b"[[[[[[[[[[[[[[[[",
+    b"1e400",
+    b"-0",
+    b"18446744073709551615",
+    br#""late":5"#,
 ];
 
 /// The number of columns of the terminal on which the session is drawn.
@@ -85,16 +98,34 @@ fn fits(line: &str) -> Result<(), String> {
 }
 
 fn is_plain(line: &str) -> Result<(), String> {
-    let steers = |char: char| char.is_control() || matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let steers = |char: char| {
+        char.is_control() || matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
     if line.contains(steers) { Err(format!("{line:?} can control a terminal")) } else { Ok(()) }
 }
 
 /// Pieces of settings and results.
 pub const SETTINGS: &[&[u8]] = &[
-    b"weights = { 1 = 1, 2 = 3 }\n", b"hidden = [\"2.14\"]\n", b"bonus = [\"1.10\"]\n", b"build_seconds = 60\n",
-    b"[[language]]\n", b"name = \"Go\"\n", b"file = \"main.go\"\n", b"build = [\"go build\"]\n",
-    b"[language.lab.2]\n", b"server = \"./chat {port}\"\n", b"a.b.c.d = 1\n", b"[[[[[[[[", b"\"\"\"", b"'''", b"{a={a={a=",
-    b"1979-05-27T07:32:00Z", b"0x", b"inf", br"\u0000", b"\r\n",
+    b"weights = { 1 = 1, 2 = 3 }\n",
+    b"hidden = [\"2.14\"]\n",
+    b"bonus = [\"1.10\"]\n",
+    b"build_seconds = 60\n",
+    b"[[language]]\n",
+    b"name = \"Go\"\n",
+    b"file = \"main.go\"\n",
+    b"build = [\"go build\"]\n",
+    b"[language.lab.2]\n",
+    b"server = \"./chat {port}\"\n",
+    b"a.b.c.d = 1\n",
+    b"[[[[[[[[",
+    b"\"\"\"",
+    b"'''",
+    b"{a={a={a=",
+    b"1979-05-27T07:32:00Z",
+    b"0x",
+    b"inf",
+    br"\u0000",
+    b"\r\n",
 ];
 
 /// Checks the reading of an instructor's settings and of earlier results.
@@ -107,7 +138,11 @@ pub fn check_settings(bytes: &[u8]) -> Result<(), String> {
         let text = serde_json::to_vec(&record).map_err(|error| error.to_string())?;
         let again = serde_json::from_slice::<Record>(&text).map_err(|error| error.to_string())?;
         let same = serde_json::to_vec(&again).map_err(|error| error.to_string())? == text;
-        return if same { Ok(()) } else { Err("the results changed when they were written".to_owned()) };
+        return if same {
+            Ok(())
+        } else {
+            Err("the results changed when they were written".to_owned())
+        };
     }
     let _ = Settings::read(&written(bytes)?);
     Ok(())

@@ -44,11 +44,15 @@ fn is_like_model(read: Read, bytes: &[u8], reader: &mut dyn BufRead) -> Result<(
     loop {
         let (came, expected) = (read(reader).map_err(|error| error.kind()), model.next());
         if came.as_ref().map(Option::as_deref) != expected.as_ref().map(Option::as_deref) {
-            return Err(format!("read {came:?}, but should have read {expected:?}").chars().take(300).collect());
+            return Err(format!("read {came:?}, but should have read {expected:?}")
+                .chars()
+                .take(300)
+                .collect());
         }
         let Ok(Some(payload)) = came else { return Ok(()) };
         let frame = encode(&payload);
-        if frame.len() != HEADER + payload.len() || Model(&frame).next() != Ok(Some(payload.into())) {
+        if frame.len() != HEADER + payload.len() || Model(&frame).next() != Ok(Some(payload.into()))
+        {
             return Err("what is written is not what was read".to_owned());
         }
     }
@@ -64,9 +68,11 @@ impl<'a> Model<'a> {
             return Ok(None);
         }
         let digits = header.trim_ascii_start();
-        let spaces = header[..header.len() - digits.len()].iter().chain(digits.trim_ascii_end_only());
+        let spaces =
+            header[..header.len() - digits.len()].iter().chain(digits.trim_ascii_end_only());
         let digits = &digits[..digits.len() - digits.trim_ascii_end_only().len()];
-        let is_right = spaces.into_iter().all(|byte| *byte == b' ') && digits.iter().all(u8::is_ascii_digit);
+        let is_right =
+            spaces.into_iter().all(|byte| *byte == b' ') && digits.iter().all(u8::is_ascii_digit);
         let value = digits.iter().fold(0_usize, |value, digit| {
             value.saturating_mul(10).saturating_add(usize::from(digit.wrapping_sub(b'0')))
         });

@@ -24,26 +24,15 @@ const ATTEMPTS: u32 = 3;
 /// The greeting of our server in wire format 2.
 const GREETING: &str = "alice joined!";
 
-/// A function that reads a message.
-pub type Read = fn(&mut Messages) -> io::Result<Option<String>>;
-
 /// Checks the finished reader. The first byte chooses the kind of peer.
 ///
 /// # Errors
 /// Returns what is wrong.
 pub fn check(bytes: &[u8]) -> Result<(), String> {
-    check_with(|messages| messages.receive(), bytes)
-}
-
-/// Checks a reader.
-///
-/// # Errors
-/// Returns what is wrong.
-pub fn check_with(read: Read, bytes: &[u8]) -> Result<(), String> {
     let Some((first, bytes)) = bytes.split_first() else { return Ok(()) };
     let mut result = Ok(());
     for _ in 0..ATTEMPTS {
-        let (attempt, peak) = peak_of(|| attempt(read, first % 4, bytes));
+        let (attempt, peak) = peak_of(|| attempt(first % 4, bytes));
         result = attempt;
         if peak > MOST + 2 * bytes.len() {
             return Err(format!("the reader held {peak} bytes"));
@@ -55,34 +44,46 @@ pub fn check_with(read: Read, bytes: &[u8]) -> Result<(), String> {
     result
 }
 
-fn attempt(read: Read, kind: u8, bytes: &[u8]) -> Result<(), String> {
+fn attempt(kind: u8, bytes: &[u8]) -> Result<(), String> {
     let greeting = format!("{GREETING}\n");
     let bytes = if kind == 1 { [greeting.as_bytes(), bytes].concat() } else { bytes.to_vec() };
     let (stream, sent) = connected(&bytes).map_err(|error| format!("no connection: {error}"))?;
     let bytes = &bytes[..sent];
     match kind {
-        0 => is_like_model(read, &mut Messages::new(&stream, &()), bytes, MAX_MESSAGE),
+        0 => is_like_model(&mut Messages::new(&stream, &()), bytes, MAX_MESSAGE),
         1 => {
             let mut messages = Messages::from_server(&stream, GREETING, "Nickname refused: ");
-            is_like_model(read, &mut messages, bytes, MAX_MESSAGE + 1024)
+            is_like_model(&mut messages, bytes, MAX_MESSAGE + 1024)
         }
-        2 => nothing_is_lost(read, &mut Messages::from_server(&stream, GREETING, "Nickname refused: "), bytes),
+        2 => nothing_is_lost(
+            &mut Messages::from_server(&stream, GREETING, "Nickname refused: "),
+            bytes,
+        ),
         _ => {
             let mut messages = Messages::new(&stream, &());
             let name = messages.handshake(None).map_err(|error| error.kind());
             let mut model = Model { rest: bytes, limit: MAX_MESSAGE };
-            let expected = model.line().map(|line| line.map(|line| String::from_utf8_lossy(line).into_owned()));
+            let expected = model
+                .line()
+                .map(|line| line.map(|line| String::from_utf8_lossy(line).into_owned()));
             if name != expected {
-                return Err(format!("the nickname is {name:.200?}, but should be {expected:.200?}"));
+                return Err(format!(
+                    "the nickname is {name:.200?}, but should be {expected:.200?}"
+                ));
             }
-            if name.is_err() { Ok(()) } else { is_like_model(read, &mut messages, model.rest, MAX_MESSAGE) }
+            if name.is_err() {
+                Ok(())
+            } else {
+                is_like_model(&mut messages, model.rest, MAX_MESSAGE)
+            }
         }
     }
 }
 
 /// Returns a stream that brings the bytes in pieces, and the number of bytes that fit into it.
 fn connected(bytes: &[u8]) -> io::Result<(TcpStream, usize)> {
-    let (near, far) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
+    let (near, far) =
+        socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
     let (mut cut, mut sent) = (Cut::new(bytes), 0);
     while let Some(piece) = cut.piece() {
         match send(far.as_raw_fd(), piece, MsgFlags::MSG_DONTWAIT) {
@@ -94,12 +95,15 @@ fn connected(bytes: &[u8]) -> io::Result<(TcpStream, usize)> {
     Ok((near.into(), sent))
 }
 
-fn is_like_model(read: Read, messages: &mut Messages, bytes: &[u8], limit: usize) -> Result<(), String> {
+fn is_like_model(messages: &mut Messages, bytes: &[u8], limit: usize) -> Result<(), String> {
     let mut model = Model { rest: bytes, limit };
     loop {
-        let (came, expected) = (read(messages).map_err(|error| error.kind()), model.message());
+        let (came, expected) = (messages.receive().map_err(|error| error.kind()), model.message());
         if came != expected {
-            return Err(format!("received {came:?}, but should have received {expected:?}").chars().take(300).collect());
+            return Err(format!("received {came:?}, but should have received {expected:?}")
+                .chars()
+                .take(300)
+                .collect());
         }
         if !matches!(came, Ok(Some(_))) {
             return Ok(());
@@ -108,10 +112,10 @@ fn is_like_model(read: Read, messages: &mut Messages, bytes: &[u8], limit: usize
 }
 
 /// An original server's messages may be divided anywhere, but no text may be lost or added.
-fn nothing_is_lost(read: Read, messages: &mut Messages, bytes: &[u8]) -> Result<(), String> {
+fn nothing_is_lost(messages: &mut Messages, bytes: &[u8]) -> Result<(), String> {
     let mut all = Vec::new();
     loop {
-        match read(messages) {
+        match messages.receive() {
             Ok(Some(message)) => all.extend(message.into_bytes()),
             Ok(None) => break,
             Err(error) if error.kind() == ErrorKind::InvalidData => return Ok(()),

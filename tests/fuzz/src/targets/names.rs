@@ -26,7 +26,10 @@ pub fn check(bytes: &[u8]) -> Result<(), String> {
     if text.len() < 200 {
         let name = same_name(&text);
         if same_name(&name) != name || text.is_ascii() && same_name(&text.to_uppercase()) != name {
-            return Err(format!("same_name made {name:?} of {text:?}, and of that {:?}", same_name(&name)));
+            return Err(format!(
+                "same_name made {name:?} of {text:?}, and of that {:?}",
+                same_name(&name)
+            ));
         }
     }
     let _ = has_invisible(&text);

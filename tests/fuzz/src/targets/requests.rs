@@ -19,10 +19,10 @@ use crate::memory::peak_of;
 use crate::targets::cut::Cut;
 
 /// A source of lines.
-pub type Source<'a> = Lines<&'a mut dyn BufRead>;
+type Source<'a> = Lines<&'a mut dyn BufRead>;
 
 /// A function that reads a message.
-pub type Read<M> = fn(&mut Source) -> Result<Option<M>, Problem>;
+type Read<M> = fn(&mut Source) -> Result<Option<M>, Problem>;
 
 /// The maximum memory for two readers, in bytes: in each, the bytes of a line, its text, in which each byte may have
 /// become three, the text of a message, and the space that growing strings have left.
@@ -33,17 +33,10 @@ const MOST: usize = 24 * MAX_LINE;
 /// # Errors
 /// Returns what is wrong.
 pub fn check_requests(bytes: &[u8]) -> Result<(), String> {
-    check_requests_with(|lines| read_request(lines), bytes)
-}
-
-/// Checks a server's reader.
-///
-/// # Errors
-/// Returns what is wrong.
-pub fn check_requests_with(read: Read<Request>, bytes: &[u8]) -> Result<(), String> {
     let (result, peak) = peak_of(|| {
         let (mut whole, mut cut) = (bytes, Cut::new(bytes));
         let (whole, cut): (&mut dyn BufRead, &mut dyn BufRead) = (&mut whole, &mut cut);
+        let read: Read<Request> = |lines| read_request(lines);
         agree([Lines::new(whole, |_| {}), Lines::new(cut, |_| {})], read, |request| {
             let text = request.to_string();
             let mut reader = text.as_bytes();
@@ -98,7 +91,10 @@ fn agree<M: PartialEq + Debug>(
         let text = |problem: Problem| problem.to_string();
         let (one, other) = (one.map_err(text), other.map_err(text));
         if one != other {
-            return Err(format!("read {one:?} as a whole, but {other:?} in pieces").chars().take(300).collect());
+            return Err(format!("read {one:?} as a whole, but {other:?} in pieces")
+                .chars()
+                .take(300)
+                .collect());
         }
         if let Ok(Some(message)) = &one {
             each(message)?;
@@ -116,7 +112,10 @@ fn is_same<M: PartialEq + Debug + Display>(
 ) -> Result<(), String> {
     match again {
         Ok(Some(again)) if again == *message => Ok(()),
-        again => Err(format!("{message:?} was written as {text:?} and read as {again:?}").chars().take(600).collect()),
+        again => Err(format!("{message:?} was written as {text:?} and read as {again:?}")
+            .chars()
+            .take(600)
+            .collect()),
     }
 }
 

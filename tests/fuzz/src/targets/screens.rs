@@ -27,7 +27,9 @@ pub fn check(bytes: &[u8]) -> Result<(), String> {
     if joined(pieces) != whole {
         return Err("the pieces depend on how the stream was cut".to_owned());
     }
-    let size = |number: usize| NonZero::new(u16::try_from(number).unwrap_or(1).max(1)).unwrap_or(NonZero::<u16>::MIN);
+    let size = |number: usize| {
+        NonZero::new(u16::try_from(number).unwrap_or(1).max(1)).unwrap_or(NonZero::<u16>::MIN)
+    };
     let first = bytes.first().copied().map_or(0, usize::from);
     let mut screen = Screen::new(size(1 + first % 90), size(1 + first / 7 % 30));
     let mut cut = Cut::new(bytes);

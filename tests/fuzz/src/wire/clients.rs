@@ -54,10 +54,13 @@ impl Host {
         let mut input = self.client.take_input();
         if let Some(input) = &mut input {
             // A client reads no more lines while it cannot send.
-            fcntl(&*input, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(|error| error.to_string())?;
+            fcntl(&*input, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
+                .map_err(|error| error.to_string())?;
             write(input, b"alice\n");
         }
-        let Some(stream) = self.accepts()? else { return Err("the client does not connect".to_owned()) };
+        let Some(stream) = self.accepts()? else {
+            return Err("the client does not connect".to_owned());
+        };
         let (mut sent, mut typed) = (0, false);
         for (until, pause) in &script.pieces {
             sent += send(&stream, &script.bytes[sent..*until], script.reads);
@@ -89,6 +92,7 @@ impl Host {
                 if input.is_some() && self.client.ended().is_none() {
                     self.client.rests()?;
                 }
+                drop(input);
                 return self.ends(None, Some(stream), memory, sent);
             }
         }
@@ -158,7 +162,9 @@ fn send(mut stream: &TcpStream, bytes: &[u8], reads: bool) -> usize {
         }
         match stream.write(&bytes[sent..]) {
             Ok(count) => sent += count,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => thread::sleep(Duration::from_micros(200)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                thread::sleep(Duration::from_micros(200));
+            }
             Err(_) => break,
         }
     }
@@ -166,9 +172,22 @@ fn send(mut stream: &TcpStream, bytes: &[u8], reads: bool) -> usize {
 }
 
 fn type_lines(input: &mut ChildStdin, rng: &mut StdRng, lab: u32) {
-    const COMMANDS: [&str; 8] = ["/join r", "/leave", "/rooms", "/room r", "/helo x", "/nothing", "/leave r", "/join \x1b[2J"];
+    const COMMANDS: [&str; 8] = [
+        "/join r",
+        "/leave",
+        "/rooms",
+        "/room r",
+        "/helo x",
+        "/nothing",
+        "/leave r",
+        "/join \x1b[2J",
+    ];
     for _ in 0..rng.random_range(1..4_u32) {
-        let line = if lab == 4 && rng.random() { COMMANDS[rng.random_range(0..COMMANDS.len())].to_owned() } else { text(rng) };
+        let line = if lab == 4 && rng.random() {
+            COMMANDS[rng.random_range(0..COMMANDS.len())].to_owned()
+        } else {
+            text(rng)
+        };
         write(input, format!("{line}\n").as_bytes());
     }
 }

@@ -15,7 +15,9 @@ pub mod program;
 pub mod script;
 pub mod servers;
 
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Result, anyhow};
@@ -30,6 +32,9 @@ use crate::wire::servers::Hall;
 /// After this many sessions, a server is stopped, and the next one is started. So a mistake can be seen again in a short
 /// time, even if it needs several sessions.
 const SESSIONS: u64 = 100;
+
+/// The number of clients that are served at the same time. A client may wait a second before it ends.
+const CLIENTS: u64 = 12;
 
 /// The kind of a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,15 +93,20 @@ impl Playing {
     /// # Errors
     /// Returns the first mistake.
     pub fn turn(&mut self, end: Instant, count: u64) -> Result<u64, Finding> {
-        for played in 0..count {
-            if Instant::now() >= end {
-                return Ok(played);
+        let mut played = 0;
+        while played < count && Instant::now() < end {
+            if self.kind == Kind::Client {
+                let clients = (count - played).min(CLIENTS);
+                self.serve(clients)?;
+                played += clients;
+                continue;
             }
-            let result = self.session();
-            result.map_err(|why| self.finding(why))?;
+            let result = self.visit();
+            result.map_err(|why| self.finding(self.next, why))?;
             self.next += 1;
+            played += 1;
         }
-        Ok(count)
+        Ok(played)
     }
 
     /// Stops a running server.
@@ -105,15 +115,32 @@ impl Playing {
     /// Returns what is wrong with its end.
     pub fn finish(&mut self) -> Result<(), Finding> {
         let result = self.hall.take().map_or(Ok(()), Hall::ends);
-        result.map_err(|why| self.finding(why))
+        result.map_err(|why| self.finding(self.next, why))
     }
 
-    fn session(&mut self) -> Result<(), String> {
-        let seed = self.seed ^ self.next.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(self.lab) << 56;
-        let mut rng = StdRng::seed_from_u64(seed);
-        if self.kind == Kind::Client {
-            return Host::new(self.lab, &self.program)?.session(&mut rng);
-        }
+    /// Serves the next clients at the same time.
+    fn serve(&mut self, count: u64) -> Result<(), Finding> {
+        let this = &*self;
+        let serve = |number| {
+            let host = Host::new(this.lab, &this.program);
+            let result = host.and_then(|host| host.session(&mut this.choices(number)));
+            result.map_err(|why| this.finding(number, why))
+        };
+        let results = thread::scope(|scope| {
+            let numbers = self.next..self.next + count;
+            let threads: Vec<_> =
+                numbers.map(|number| scope.spawn(move || serve(number))).collect();
+            let results = threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            results.collect::<Vec<_>>()
+        });
+        self.next += count;
+        results.into_iter().collect()
+    }
+
+    /// Visits the server, which is started first if none is running.
+    fn visit(&mut self) -> Result<(), String> {
         if self.next - self.first >= SESSIONS
             && let Some(hall) = self.hall.take()
         {
@@ -123,14 +150,21 @@ impl Playing {
             self.first = self.next;
             self.hall = Some(Hall::open(self.lab, &self.program)?);
         }
+        let mut choices = self.choices(self.next);
         let hall = self.hall.as_mut().ok_or("there is no server")?;
-        hall.session(&mut rng)
+        hall.session(&mut choices)
     }
 
-    fn finding(&self, why: String) -> Finding {
-        let first = if self.kind == Kind::Server { self.first } else { self.next };
-        let count = self.next - first + 1;
-        let again = format!("--seed {} --from {first} --executions {count}", self.seed);
+    /// Returns the source of all random choices of a session.
+    fn choices(&self, number: u64) -> StdRng {
+        let seed = self.seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        StdRng::seed_from_u64(seed ^ u64::from(self.lab) << 56)
+    }
+
+    fn finding(&self, number: u64, why: String) -> Finding {
+        let first = if self.kind == Kind::Server { self.first } else { number };
+        let again =
+            format!("--seed {} --from {first} --executions {}", self.seed, number - first + 1);
         Finding { target: self.name.clone(), why, again, input: Vec::new() }
     }
 }
@@ -138,7 +172,8 @@ impl Playing {
 /// Builds a finished program and returns its path.
 fn finished(package: &str) -> Result<PathBuf> {
     let packages = [package.to_owned()];
-    let mut built = build(&grader::kit::root(), &packages, BUILD_LIMIT).map_err(|error| anyhow!("{error}"))?;
+    let mut built =
+        build(&grader::kit::root(), &packages, BUILD_LIMIT).map_err(|error| anyhow!("{error}"))?;
     let program = built.remove(package).ok_or_else(|| anyhow!("there is no {package}"))?;
     program.map_err(|errors| anyhow!("{package} does not compile:\n{errors}"))
 }

@@ -49,7 +49,12 @@ impl Person {
     ///
     /// # Errors
     /// Returns an error if the person cannot join.
-    pub fn join(lab: u32, name: &'static str, other: &'static str, server: SocketAddr) -> Result<Self, String> {
+    pub fn join(
+        lab: u32,
+        name: &'static str,
+        other: &'static str,
+        server: SocketAddr,
+    ) -> Result<Self, String> {
         let io = |error: std::io::Error| format!("{name} cannot join: {error}");
         let mut stream = TcpStream::connect(server).map_err(io)?;
         stream.set_nodelay(true).map_err(io)?;
@@ -61,7 +66,9 @@ impl Person {
         let (reader, hearing) = (stream.try_clone().map_err(io)?, Arc::clone(&heard));
         thread::spawn(move || hearing.listen(lab, name, other, reader));
         let person = Self { lab, name, stream, heard, said: 0 };
-        person.wait(|state| (lab == 3 || state.has_joined).then_some(())).map_err(|why| format!("{name}: {why}"))?;
+        person
+            .wait(|state| (lab == 3 || state.has_joined).then_some(()))
+            .map_err(|why| format!("{name}: {why}"))?;
         Ok(person)
     }
 
@@ -71,10 +78,13 @@ impl Person {
     /// Returns an error if the person is no longer connected.
     pub fn speak(&mut self) -> Result<(), String> {
         self.said += 1;
-        let reference = self.heard.state.lock().unwrap_or_else(PoisonError::into_inner).reference.clone();
+        let reference =
+            self.heard.state.lock().unwrap_or_else(PoisonError::into_inner).reference.clone();
         let text = format!("{MARK}{} says {}", self.name, self.said);
         let bytes = say(self.lab, self.name, &reference.unwrap_or_default(), &text);
-        self.stream.write_all(&bytes).map_err(|error| format!("{} cannot speak: {error}", self.name))
+        self.stream
+            .write_all(&bytes)
+            .map_err(|error| format!("{} cannot speak: {error}", self.name))
     }
 
     /// Waits until this person has heard the last message of the other one, and all messages before it.
@@ -107,7 +117,12 @@ impl Person {
             if left.is_zero() {
                 return Err(format!("what the other one said has not arrived within {LIMIT:?}"));
             }
-            state = self.heard.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = self
+                .heard
+                .changed
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
     }
 }
@@ -134,7 +149,8 @@ impl Hearing {
                     let _ = stream.write_all(name.as_bytes());
                 }
                 if let Err(why) = ear.take(heard, message, &mut state) {
-                    let shown: String = String::from_utf8_lossy(message).chars().take(200).collect();
+                    let shown: String =
+                        String::from_utf8_lossy(message).chars().take(200).collect();
                     state.wrong.get_or_insert(format!("{why}: {shown:?}"));
                 }
                 used += length;
@@ -173,12 +189,18 @@ impl Ear {
             }
             Heard::Nick if text == "NICK" => {}
             Heard::Joined { .. } if self.lab != 3 => {}
-            Heard::Left { name, .. } if self.lab == 2 && name != self.name && name != self.other => {}
+            Heard::Left { name, .. }
+                if self.lab == 2 && name != self.name && name != self.other => {}
             // In wire format 3, anyone can say anything in any name.
             Heard::Left { .. } if self.lab == 3 => {}
             Heard::Said { name, text, .. } => return self.said(name.as_deref(), &text, state),
             Heard::Other => return self.other(text),
-            Heard::Nick | Heard::Refused | Heard::Exited { .. } | Heard::Error | Heard::Joined { .. } | Heard::Left { .. } => {
+            Heard::Nick
+            | Heard::Refused
+            | Heard::Exited { .. }
+            | Heard::Error
+            | Heard::Joined { .. }
+            | Heard::Left { .. } => {
                 return Err("this should not have arrived".to_owned());
             }
         }
@@ -188,10 +210,17 @@ impl Ear {
     fn said(&mut self, name: Option<&str>, text: &str, state: &mut State) -> Result<(), String> {
         let Some(words) = text.strip_prefix(MARK) else {
             // In wire formats 2 and 4, only the two can speak in their names, and only they are in their room.
-            let is_theirs = self.lab == 4 || self.lab == 2 && (name == Some(self.name) || name == Some(self.other));
-            return if is_theirs { Err("neither of the two has said this".to_owned()) } else { Ok(()) };
+            let is_theirs = self.lab == 4
+                || self.lab == 2 && (name == Some(self.name) || name == Some(self.other));
+            return if is_theirs {
+                Err("neither of the two has said this".to_owned())
+            } else {
+                Ok(())
+            };
         };
-        let Some((speaker, number)) = words.split_once(" says ") else { return Err("this message has changed".to_owned()) };
+        let Some((speaker, number)) = words.split_once(" says ") else {
+            return Err("this message has changed".to_owned());
+        };
         if name.is_some_and(|name| name != speaker) {
             return Err("this message has the wrong name".to_owned());
         }
@@ -199,7 +228,10 @@ impl Ear {
             return Ok(());
         }
         if speaker != self.other || number != self.next.to_string() {
-            return Err(format!("the next message of {} should be number {}", self.other, self.next));
+            return Err(format!(
+                "the next message of {} should be number {}",
+                self.other, self.next
+            ));
         }
         state.messages.push_back(self.next);
         self.next += 1;

@@ -76,14 +76,21 @@ impl Program {
         let mut state = self.printed.state.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             let shown = String::from_utf8_lossy(&state.bytes);
-            if let Some((rest, _)) = shown.split_once(text).and_then(|(_, after)| after.split_once('\n')) {
+            if let Some((rest, _)) =
+                shown.split_once(text).and_then(|(_, after)| after.split_once('\n'))
+            {
                 return Ok(rest.to_owned());
             }
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() || state.ended == 2 {
                 return Err(format!("it does not print {text:?}, only {shown:?}"));
             }
-            state = self.printed.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = self
+                .printed
+                .changed
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
     }
 
@@ -105,7 +112,10 @@ impl Program {
     pub fn last_words(&self) -> String {
         let state = self.printed.state.lock().unwrap_or_else(PoisonError::into_inner);
         let from = state.bytes.len().saturating_sub(QUOTED);
-        String::from_utf8_lossy(&state.bytes[from..]).escape_debug().to_string().replace("\\n", "\n  ")
+        String::from_utf8_lossy(&state.bytes[from..])
+            .escape_debug()
+            .to_string()
+            .replace("\\n", "\n  ")
     }
 
     /// Returns the exit status if the program has ended.
@@ -123,7 +133,12 @@ impl Program {
         let mut state = self.printed.state.lock().unwrap_or_else(PoisonError::into_inner);
         while state.ended < 2 && Instant::now() < end {
             let left = end.saturating_duration_since(Instant::now());
-            state = self.printed.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = self
+                .printed
+                .changed
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
         Some(status)
     }
@@ -140,13 +155,15 @@ impl Program {
     /// Returns the numbers of the program's threads and open descriptors.
     pub fn counts(&self) -> Counts {
         let folder = format!("/proc/{}", self.child.id());
-        let count = |what: &str| fs::read_dir(format!("{folder}/{what}")).map_or(0, Iterator::count);
+        let count =
+            |what: &str| fs::read_dir(format!("{folder}/{what}")).map_or(0, Iterator::count);
         Counts { threads: count("task"), descriptors: count("fd") }
     }
 
     /// Returns the resident memory now and its maximum, in KiB.
     pub fn memory(&self) -> (usize, usize) {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let status =
+            fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
         let field = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name));
             line.and_then(|line| line.split_ascii_whitespace().nth(1)?.parse().ok()).unwrap_or(0)
@@ -172,7 +189,8 @@ impl Program {
     }
 
     fn ticks(&self) -> u64 {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
+        let stat =
+            fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
         let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
         fields.split(' ').skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum()
     }
@@ -226,10 +244,14 @@ impl Printed {
 /// Returns what is wrong with printed lines.
 fn wrong(lines: &[u8]) -> Option<String> {
     let Ok(text) = str::from_utf8(lines) else {
-        return Some(format!("it printed bytes that are not UTF-8: {}", short(&String::from_utf8_lossy(lines))));
+        return Some(format!(
+            "it printed bytes that are not UTF-8: {}",
+            short(&String::from_utf8_lossy(lines))
+        ));
     };
     let steers = |char: char| {
-        char.is_control() && char != '\n' || matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        char.is_control() && char != '\n'
+            || matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     if let Some(at) = text.find(steers) {
         return Some(format!("it printed a raw control character: {}", short(&text[at..])));

@@ -54,8 +54,22 @@ impl Script {
 /// Returns some text that a person could type, or that nobody would.
 pub fn text(rng: &mut StdRng) -> String {
     const TEXTS: [&str; 16] = [
-        "hello", "hi there", "quit", "/quit", "!DISCONNECT", "café 漢字 👩\u{200d}🚀", "\x1b[2J\x1b[H", "\x1b]0;title\x07",
-        "a\tb\rc", "\u{9b}31m\u{202e}", "mallory: hi", "", " ", "NICK", "HELO x", "\0",
+        "hello",
+        "hi there",
+        "quit",
+        "/quit",
+        "!DISCONNECT",
+        "café 漢字 👩\u{200d}🚀",
+        "\x1b[2J\x1b[H",
+        "\x1b]0;title\x07",
+        "a\tb\rc",
+        "\u{9b}31m\u{202e}",
+        "mallory: hi",
+        "",
+        " ",
+        "NICK",
+        "HELO x",
+        "\0",
     ];
     let text = TEXTS.choose(rng).copied().unwrap_or_default();
     match rng.random_range(0..40_u32) {
@@ -68,7 +82,11 @@ pub fn text(rng: &mut StdRng) -> String {
 fn name(rng: &mut StdRng) -> String {
     match rng.random_range(0..6_u32) {
         0 => text(rng),
-        1 => ["alice", "bob", "ALICE", " bob", "b\u{200b}ob"].choose(rng).copied().unwrap_or_default().to_owned(),
+        1 => ["alice", "bob", "ALICE", " bob", "b\u{200b}ob"]
+            .choose(rng)
+            .copied()
+            .unwrap_or_default()
+            .to_owned(),
         _ => format!("eve{}", rng.random_range(0..100_u32)),
     }
 }
@@ -100,7 +118,9 @@ fn of_client(rng: &mut StdRng, lab: u32) -> Vec<Vec<u8>> {
 fn of_server(rng: &mut StdRng, lab: u32) -> Vec<Vec<u8>> {
     let mut messages: Vec<Vec<u8>> = match lab {
         1 => vec![b"Welcome to this chatroom!\n".to_vec()],
-        2 => vec![b"NICK".to_vec(), b"alice joined!\n".to_vec(), b"Connected to server!\n".to_vec()],
+        2 => {
+            vec![b"NICK".to_vec(), b"alice joined!\n".to_vec(), b"Connected to server!\n".to_vec()]
+        }
         _ => Vec::new(),
     };
     for _ in 0..rng.random_range(0..10_u32) {
@@ -140,7 +160,8 @@ fn changed(rng: &mut StdRng, mut messages: Vec<Vec<u8>>, lab: u32) -> Vec<u8> {
     if rng.random_ratio(1, 3) {
         return harmless(bytes);
     }
-    let target = ["messages", "messages", "frames", "requests"][usize::try_from(lab - 1).unwrap_or(0) % 4];
+    let target =
+        ["messages", "messages", "frames", "requests"][usize::try_from(lab - 1).unwrap_or(0) % 4];
     let words = targets::ALL.iter().find(|one| one.name == target).map_or(&[][..], |one| one.words);
     harmless(mutated(rng, &[bytes], words))
 }
@@ -155,7 +176,8 @@ fn harmless(mut bytes: Vec<u8>) -> Vec<u8> {
 }
 
 fn pieces(rng: &mut StdRng, length: usize) -> Vec<(usize, Duration)> {
-    let mut ends: Vec<_> = (0..rng.random_range(0..6_u32)).map(|_| rng.random_range(0..=length)).collect();
+    let mut ends: Vec<_> =
+        (0..rng.random_range(0..6_u32)).map(|_| rng.random_range(0..=length)).collect();
     ends.push(length);
     ends.sort_unstable();
     let mut pause = || match rng.random_range(0..24_u32) {

@@ -56,8 +56,12 @@ impl Hall {
         let server = Program::start(program, options)?;
         let address = if lab == 3 { "server started at " } else { "listening on " };
         let address = server.prints(address, LIMIT)?;
-        let address = address.trim().parse().map_err(|_| format!("{address:?} is not an address"))?;
-        let people = [Person::join(lab, "alice", "bob", address)?, Person::join(lab, "bob", "alice", address)?];
+        let address =
+            address.trim().parse().map_err(|_| format!("{address:?} is not an address"))?;
+        let people = [
+            Person::join(lab, "alice", "bob", address)?,
+            Person::join(lab, "bob", "alice", address)?,
+        ];
         let counts = server.counts();
         let mut hall = Self { lab, server, address, people, counts, memory: None, sessions: 0 };
         hall.talk()?;
@@ -75,7 +79,9 @@ impl Hall {
         let ended = self.server.ended();
         let printed = self.server.printed_well();
         match (ended, printed, result) {
-            (Some(status), ..) => Err(format!("the server has ended: {status}\n  {}", self.server.last_words())),
+            (Some(status), ..) => {
+                Err(format!("the server has ended: {status}\n  {}", self.server.last_words()))
+            }
             (None, Err(why), _) | (None, Ok(()), Err(why)) => Err(why),
             (None, Ok(()), Ok(())) => Ok(()),
         }
@@ -83,7 +89,8 @@ impl Hall {
 
     fn visit(&mut self, rng: &mut StdRng) -> Result<(), String> {
         let count = rng.random_range(1..7_usize);
-        let mut visitors: Vec<_> = (0..count).map(|_| Visitor::new(Script::new(rng, Kind::Server, self.lab))).collect();
+        let mut visitors: Vec<_> =
+            (0..count).map(|_| Visitor::new(Script::new(rng, Kind::Server, self.lab))).collect();
         let talks_at = rng.random_range(0..20_u32);
         let mut active: Vec<_> = (0..count).collect();
         let mut step = 0;
@@ -115,11 +122,16 @@ impl Hall {
         let end = Instant::now() + LIMIT;
         loop {
             let counts = self.server.counts();
-            if counts.threads <= self.counts.threads && counts.descriptors <= self.counts.descriptors {
+            if counts.threads <= self.counts.threads
+                && counts.descriptors <= self.counts.descriptors
+            {
                 break;
             }
             if Instant::now() > end {
-                return Err(format!("before the session, it had {:?}, and long after it, {counts:?}", self.counts));
+                return Err(format!(
+                    "before the session, it had {:?}, and long after it, {counts:?}",
+                    self.counts
+                ));
             }
             thread::sleep(Duration::from_micros(500));
         }
@@ -146,7 +158,9 @@ impl Hall {
         self.server.signal(Signal::SIGTERM);
         match self.server.ends_within(LIMIT) {
             Some(status) if status.success() => self.server.printed_well(),
-            Some(status) => Err(format!("it was asked to stop: {status}\n  {}", self.server.last_words())),
+            Some(status) => {
+                Err(format!("it was asked to stop: {status}\n  {}", self.server.last_words()))
+            }
             None => Err("it was asked to stop and still runs".to_owned()),
         }
     }
@@ -160,7 +174,8 @@ impl Visitor {
     /// Does the next thing. Returns whether this was the last.
     fn act(&mut self, server: SocketAddr) -> Result<bool, String> {
         let Some(stream) = &mut self.stream else {
-            let stream = TcpStream::connect(server).map_err(|error| format!("nobody can connect: {error}"))?;
+            let stream = TcpStream::connect(server)
+                .map_err(|error| format!("nobody can connect: {error}"))?;
             let set = stream.set_nodelay(true).and_then(|()| stream.set_nonblocking(true));
             set.map_err(|error| error.to_string())?;
             self.stream = Some(stream);
