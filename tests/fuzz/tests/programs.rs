@@ -14,7 +14,7 @@ use grader::kit::files;
 use grader::system::cargo::{BUILD_LIMIT, build, share_target};
 
 /// The time in which a mistake must be found. Usually, each takes less than five seconds.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_mins(2);
 
 /// A mistake in a program, and what the fuzzer must say about it.
 struct Mistake {

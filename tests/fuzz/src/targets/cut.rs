@@ -13,9 +13,9 @@ pub struct Cut<'a> {
 }
 
 impl<'a> Cut<'a> {
-    /// Cuts the bytes. Equal bytes are always cut in the same way.
+    /// Cuts the bytes. Bytes that begin in the same way are cut in the same way.
     pub fn new(bytes: &'a [u8]) -> Self {
-        let mut state = bytes.len() as u64;
+        let mut state = 0xcbf2_9ce4_8422_2325_u64;
         for byte in bytes.iter().take(64) {
             state = (state ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
         }

@@ -1,19 +1,20 @@
 //! Sessions with a client: a hostile server serves it while a person types.
 
+use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::ChildStdin;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use rand::RngExt;
 use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
 use socket2::SockRef;
 
 use crate::wire::Kind;
-use crate::wire::program::Program;
+use crate::wire::program::{Program, Screen};
 use crate::wire::script::{End, Script, text};
 
 /// The maximum time for a client to end after its connection or its input has ended.
@@ -30,6 +31,7 @@ pub struct Host {
     lab: u32,
     listener: TcpListener,
     client: Program,
+    screen: Screen,
 }
 
 impl Host {
@@ -37,12 +39,15 @@ impl Host {
     ///
     /// # Errors
     /// Returns an error if that fails.
-    pub fn new(lab: u32, program: &Path) -> Result<Self, String> {
+    pub fn new(lab: u32, program: &Path, rng: &mut StdRng) -> Result<Self, String> {
         let io = |error: std::io::Error| error.to_string();
         let listener = TcpListener::bind("127.0.0.1:0").map_err(io)?;
         let port = listener.local_addr().map_err(io)?.port().to_string();
         listener.set_nonblocking(true).map_err(io)?;
-        Ok(Self { lab, listener, client: Program::start(program, &[&port])? })
+        let screens = [Screen::Pipes, Screen::Pipes, Screen::Dumb, Screen::Xterm];
+        let screen = screens.choose(rng).copied().unwrap_or(Screen::Pipes);
+        let client = Program::start(program, &[&port], screen)?;
+        Ok(Self { lab, listener, client, screen })
     }
 
     /// Plays the client's only session.
@@ -51,12 +56,13 @@ impl Host {
     /// Returns what is wrong.
     pub fn session(mut self, rng: &mut StdRng) -> Result<(), String> {
         let script = Script::new(rng, Kind::Client, self.lab);
-        let mut input = self.client.take_input();
+        let is_terminal = self.screen != Screen::Pipes;
+        let mut input = self.client.take_input().map(|file| Input { file, is_terminal });
         if let Some(input) = &mut input {
             // A client reads no more lines while it cannot send.
-            fcntl(&*input, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
+            fcntl(&input.file, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
                 .map_err(|error| error.to_string())?;
-            write(input, b"alice\n");
+            input.write("alice\n");
         }
         let Some(stream) = self.accepts()? else {
             return Err("the client does not connect".to_owned());
@@ -68,13 +74,15 @@ impl Host {
             if let Some(input) = &mut input
                 && rng.random_ratio(1, 3)
             {
-                type_lines(input, rng, self.lab);
+                input.type_lines(rng, self.lab);
                 typed = true;
             }
         }
-        let closes_input_first = rng.random();
-        if closes_input_first && (typed || rng.random()) {
-            input = None;
+        // A person may leave before the server ends the connection.
+        let mut leaves = false;
+        if rng.random_ratio(1, 2) && (typed || rng.random()) {
+            leaves = true;
+            input = leave(input);
         }
         let (_, memory) = self.client.memory();
         match script.end {
@@ -89,11 +97,11 @@ impl Host {
                 drop(stream);
             }
             End::Stall => {
-                if input.is_some() && self.client.ended().is_none() {
+                if !leaves && self.client.ended().is_none() {
                     self.client.rests()?;
                 }
-                drop(input);
-                return self.ends(None, Some(stream), memory, sent);
+                input = leave(input);
+                return self.ends(input, Some(stream), memory, sent);
             }
         }
         self.ends(input, None, memory, sent)
@@ -115,13 +123,19 @@ impl Host {
 
     fn ends(
         mut self,
-        input: Option<ChildStdin>,
+        mut input: Option<Input>,
         stream: Option<TcpStream>,
         memory: usize,
         sent: usize,
     ) -> Result<(), String> {
         let end = Instant::now() + LIMIT;
+        let mut looks = 0;
         let status = loop {
+            looks += 1;
+            // If a key was pressed while the program changed the terminal's mode, the person presses it again.
+            if looks % 2000 == 0 && stream.is_some() {
+                input = leave(input);
+            }
             // A client that still sends must not be held up.
             if let Some(mut stream) = stream.as_ref() {
                 while stream.read(&mut [0; 16 * 1024]).is_ok_and(|count| count > 0) {}
@@ -171,28 +185,37 @@ fn send(mut stream: &TcpStream, bytes: &[u8], reads: bool) -> usize {
     sent
 }
 
-fn type_lines(input: &mut ChildStdin, rng: &mut StdRng, lab: u32) {
-    const COMMANDS: [&str; 8] = [
-        "/join r",
-        "/leave",
-        "/rooms",
-        "/room r",
-        "/helo x",
-        "/nothing",
-        "/leave r",
-        "/join \x1b[2J",
-    ];
-    for _ in 0..rng.random_range(1..4_u32) {
-        let line = if lab == 4 && rng.random() {
-            COMMANDS[rng.random_range(0..COMMANDS.len())].to_owned()
-        } else {
-            text(rng)
-        };
-        write(input, format!("{line}\n").as_bytes());
+/// The writing end of the client's input.
+struct Input {
+    file: File,
+    is_terminal: bool,
+}
+
+impl Input {
+    /// Writes as much as fits, unless the client has ended.
+    fn write(&mut self, text: &str) {
+        let _ = self.file.write_all(text.as_bytes());
+    }
+
+    fn type_lines(&mut self, rng: &mut StdRng, lab: u32) {
+        const COMMANDS: [&str; 7] =
+            ["/join r", "/leave", "/rooms", "/room r", "/helo x", "/nothing", "/join \x1b[2J"];
+        for _ in 0..rng.random_range(1..4_u32) {
+            let command = COMMANDS.choose(rng).copied().unwrap_or_default();
+            let mut line = if lab == 4 && rng.random() { command.to_owned() } else { text(rng) };
+            if self.is_terminal {
+                // A terminal would obey the control characters, and it limits the length of a line.
+                line = line.chars().filter(|char| !char.is_control()).take(80).collect();
+            }
+            self.write(&(line + "\n"));
+        }
     }
 }
 
-/// Writes to a pipe as much as fits, unless the client has closed it.
-fn write(input: &mut ChildStdin, bytes: &[u8]) {
-    let _ = input.write_all(bytes);
+/// Ends the client's input: presses Ctrl-D on a terminal or closes a pipe.
+fn leave(mut input: Option<Input>) -> Option<Input> {
+    if let Some(input) = input.as_mut().filter(|input| input.is_terminal) {
+        input.write("\x04");
+    }
+    input.filter(|input| input.is_terminal)
 }

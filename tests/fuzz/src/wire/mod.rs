@@ -122,8 +122,9 @@ impl Playing {
     fn serve(&mut self, count: u64) -> Result<(), Finding> {
         let this = &*self;
         let serve = |number| {
-            let host = Host::new(this.lab, &this.program);
-            let result = host.and_then(|host| host.session(&mut this.choices(number)));
+            let mut choices = this.choices(number);
+            let host = Host::new(this.lab, &this.program, &mut choices);
+            let result = host.and_then(|host| host.session(&mut choices));
             result.map_err(|why| this.finding(number, why))
         };
         let results = thread::scope(|scope| {

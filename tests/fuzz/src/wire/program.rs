@@ -1,14 +1,18 @@
 //! A running program: what it prints, and what the system reports about it.
 
-use std::fs;
-use std::io::{Read, Write};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use grader::journal::screen::pieces::{Cutter, Piece};
+use nix::pty::{OpenptyResult, Winsize, openpty};
 use nix::sys::signal::{Signal, kill};
+use nix::sys::termios::{LocalFlags, OutputFlags, SetArg, tcgetattr, tcsetattr};
 use nix::unistd::Pid;
 
 /// The maximum number of printed bytes that are kept. Older bytes have been checked and are dropped.
@@ -17,9 +21,21 @@ const MAX_KEPT: usize = 1024 * 1024;
 /// How much of what a program printed is quoted, in bytes.
 const QUOTED: usize = 1500;
 
-/// A program with pipes, which is killed when this value is dropped.
+/// What a program reads from and prints to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Screen {
+    /// Pipes.
+    Pipes,
+    /// A terminal that understands no escape sequences.
+    Dumb,
+    /// A terminal that does, so the program lets the person edit lines.
+    Xterm,
+}
+
+/// A running program, which is killed when this value is dropped.
 pub struct Program {
     child: Child,
+    input: Option<File>,
     printed: Arc<Printed>,
 }
 
@@ -34,8 +50,8 @@ struct Printed {
 struct State {
     bytes: Vec<u8>,
     total: usize,
-    /// The number of outputs that have ended.
-    ended: u32,
+    /// The number of outputs that have not ended.
+    open: usize,
     /// What is wrong with it.
     wrong: Option<String>,
 }
@@ -45,26 +61,47 @@ impl Program {
     ///
     /// # Errors
     /// Returns an error if the program cannot be started.
-    pub fn start(program: &Path, arguments: &[&str]) -> Result<Self, String> {
+    pub fn start(program: &Path, arguments: &[&str], screen: Screen) -> Result<Self, String> {
         let mut command = Command::new(program);
         command.args(arguments).env("RUST_BACKTRACE", "0").env_remove("NO_COLOR");
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(|error| format!("it does not start: {error}"))?;
-        let printed = Arc::new(Printed::default());
-        let outputs: [Option<Box<dyn Read + Send>>; 2] = [
-            child.stdout.take().map(|output| Box::new(output) as _),
-            child.stderr.take().map(|output| Box::new(output) as _),
-        ];
-        for output in outputs.into_iter().flatten() {
-            let printed = Arc::clone(&printed);
-            thread::spawn(move || printed.collect(output));
+        command.env("TERM", if screen == Screen::Xterm { "xterm" } else { "dumb" });
+        let io = |error: io::Error| format!("it does not start: {error}");
+        let master = if screen == Screen::Pipes {
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            None
+        } else {
+            let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+            let OpenptyResult { master, slave } =
+                openpty(Some(&size), None).map_err(|error| io(error.into()))?;
+            is_quiet(&slave).map_err(|error| io(error.into()))?;
+            command.stdin(slave.try_clone().map_err(io)?).stdout(slave.try_clone().map_err(io)?);
+            command.stderr(slave);
+            Some(File::from(master))
+        };
+        let mut child = command.spawn().map_err(io)?;
+        // The program must be the only one that holds the terminal's other end.
+        drop(command);
+        let (mut outputs, mut input): (Vec<OwnedFd>, _) = (Vec::new(), None);
+        outputs.extend(child.stdout.take().map(Into::into));
+        outputs.extend(child.stderr.take().map(Into::into));
+        if let Some(master) = master {
+            outputs.push(master.try_clone().map_err(io)?.into());
+            input = Some(master);
+        } else if let Some(pipe) = child.stdin.take() {
+            input = Some(File::from(OwnedFd::from(pipe)));
         }
-        Ok(Self { child, printed })
+        let printed = Arc::new(Printed::default());
+        printed.state.lock().unwrap_or_else(PoisonError::into_inner).open = outputs.len();
+        for output in outputs {
+            let printed = Arc::clone(&printed);
+            thread::spawn(move || printed.collect(File::from(output), screen));
+        }
+        Ok(Self { child, input, printed })
     }
 
     /// Takes the writing end of the program's input.
-    pub fn take_input(&mut self) -> Option<ChildStdin> {
-        self.child.stdin.take()
+    pub fn take_input(&mut self) -> Option<File> {
+        self.input.take()
     }
 
     /// Waits until the program prints `text`, and returns the rest of that line.
@@ -82,7 +119,7 @@ impl Program {
                 return Ok(rest.to_owned());
             }
             let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() || state.ended == 2 {
+            if left.is_zero() || state.open == 0 {
                 return Err(format!("it does not print {text:?}, only {shown:?}"));
             }
             state = self
@@ -131,7 +168,7 @@ impl Program {
         }
         let status = self.ended()?;
         let mut state = self.printed.state.lock().unwrap_or_else(PoisonError::into_inner);
-        while state.ended < 2 && Instant::now() < end {
+        while state.open > 0 && Instant::now() < end {
             let left = end.saturating_duration_since(Instant::now());
             state = self
                 .printed
@@ -213,18 +250,25 @@ pub struct Counts {
 }
 
 impl Printed {
-    fn collect(&self, mut output: impl Read) {
+    fn collect(&self, mut output: File, screen: Screen) {
         let mut bytes = vec![0; 16 * 1024];
         // The beginning of a line or of a character that has not ended.
         let mut begun = Vec::new();
         loop {
-            let count = output.read(&mut bytes).unwrap_or(0);
+            let count = match output.read(&mut bytes) {
+                // The other end of the terminal, which never blocks, is the same open file.
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    thread::sleep(Duration::from_micros(500));
+                    continue;
+                }
+                count => count.unwrap_or(0),
+            };
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             begun.extend_from_slice(&bytes[..count]);
             let end = begun.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
             let whole = if count == 0 { begun.len() } else { end };
             if state.wrong.is_none() {
-                state.wrong = wrong(&begun[..whole]);
+                state.wrong = wrong(&begun[..whole], screen);
             }
             begun.drain(..whole);
             let _ = state.bytes.write_all(&bytes[..count]);
@@ -232,7 +276,7 @@ impl Printed {
             if state.bytes.len() > MAX_KEPT {
                 state.bytes.drain(..MAX_KEPT / 2);
             }
-            state.ended += u32::from(count == 0);
+            state.open -= usize::from(count == 0);
             self.changed.notify_all();
             if count == 0 {
                 return;
@@ -241,22 +285,51 @@ impl Printed {
     }
 }
 
+/// Turns off the terminal's echo and its own line ends.
+fn is_quiet(terminal: &OwnedFd) -> nix::Result<()> {
+    let mut mode = tcgetattr(terminal)?;
+    mode.local_flags.remove(LocalFlags::ECHO);
+    mode.output_flags.remove(OutputFlags::OPOST);
+    tcsetattr(terminal, SetArg::TCSANOW, &mode)
+}
+
 /// Returns what is wrong with printed lines.
-fn wrong(lines: &[u8]) -> Option<String> {
+fn wrong(lines: &[u8], screen: Screen) -> Option<String> {
     let Ok(text) = str::from_utf8(lines) else {
         return Some(format!(
             "it printed bytes that are not UTF-8: {}",
             short(&String::from_utf8_lossy(lines))
         ));
     };
-    let steers = |char: char| {
-        char.is_control() && char != '\n'
-            || matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    if let Some(at) = text.find(steers) {
-        return Some(format!("it printed a raw control character: {}", short(&text[at..])));
+    if let Some(at) = text.find("panicked at") {
+        return Some(format!("it panicked: {}", short(&text[at..])));
     }
-    text.find("panicked at").map(|at| format!("it panicked: {}", short(&text[at..])))
+    let pieces = Cutter::default().cut(lines);
+    let wrong = pieces.into_iter().find(|piece| match piece {
+        Piece::Text(text) => text.contains(steers),
+        Piece::Control(control) => {
+            *control != b'\n' && (*control != b'\r' || screen == Screen::Pipes)
+        }
+        _ if screen != Screen::Xterm => true,
+        // The editor moves within its line and erases what follows; the prompt may be green.
+        Piece::Sequence(marks, numbers, last) => {
+            let is_editors = match last {
+                'A'..='D' => numbers.len() <= 1,
+                'K' | 'J' => matches!(numbers[..], [] | [0]),
+                'm' => matches!(numbers[..], [32] | [0]),
+                _ => false,
+            };
+            !is_editors || !marks.is_empty()
+        }
+        Piece::Escape(..) | Piece::Command(_) | Piece::Device(_) => true,
+    });
+    wrong.map(|piece| {
+        format!("it printed a raw control character, in {}", short(&format!("{piece:?}")))
+    })
+}
+
+fn steers(char: char) -> bool {
+    char.is_control() || matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn short(text: &str) -> String {

@@ -13,7 +13,7 @@ use socket2::SockRef;
 
 use crate::wire::Kind;
 use crate::wire::people::{LIMIT, Person};
-use crate::wire::program::{Counts, Program};
+use crate::wire::program::{Counts, Program, Screen};
 use crate::wire::script::{End, Script};
 
 /// By how much the memory may grow, in KiB, after the first sessions.
@@ -53,7 +53,7 @@ impl Hall {
     /// Returns an error if that fails.
     pub fn open(lab: u32, program: &Path) -> Result<Self, String> {
         let options: &[&str] = if lab == 1 { &["0", "--seats", "100"] } else { &["0"] };
-        let server = Program::start(program, options)?;
+        let server = Program::start(program, options, Screen::Pipes)?;
         let address = if lab == 3 { "server started at " } else { "listening on " };
         let address = server.prints(address, LIMIT)?;
         let address =
