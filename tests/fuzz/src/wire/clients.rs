@@ -57,7 +57,7 @@ impl Host {
     pub fn session(mut self, rng: &mut StdRng) -> Result<(), String> {
         let script = Script::new(rng, Kind::Client, self.lab);
         let is_terminal = self.screen != Screen::Pipes;
-        let mut input = self.client.take_input().map(|file| Input { file, is_terminal });
+        let mut input = self.client.take_input().map(|file| Input { file, is_terminal, has_left: false });
         if let Some(input) = &mut input {
             // A client reads no more lines while it cannot send.
             fcntl(&input.file, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
@@ -133,7 +133,7 @@ impl Host {
         let status = loop {
             looks += 1;
             // If a key was pressed while the program changed the terminal's mode, the person presses it again.
-            if looks % 2000 == 0 && stream.is_some() {
+            if looks % 2000 == 0 && input.as_ref().is_some_and(|input| input.has_left) {
                 input = leave(input);
             }
             // A client that still sends must not be held up.
@@ -189,6 +189,8 @@ fn send(mut stream: &TcpStream, bytes: &[u8], reads: bool) -> usize {
 struct Input {
     file: File,
     is_terminal: bool,
+    /// Whether the person has pressed Ctrl-D.
+    has_left: bool,
 }
 
 impl Input {
@@ -216,6 +218,7 @@ impl Input {
 fn leave(mut input: Option<Input>) -> Option<Input> {
     if let Some(input) = input.as_mut().filter(|input| input.is_terminal) {
         input.write("\x04");
+        input.has_left = true;
     }
     input.filter(|input| input.is_terminal)
 }
