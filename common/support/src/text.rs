@@ -87,7 +87,9 @@ pub fn has_invisible(name: &str) -> bool {
 /// assert_ne!(same_name("alice"), same_name("\u{430}lice"));
 /// ```
 pub fn same_name(name: &str) -> String {
-    let upper: String = name.nfkc().flat_map(char::to_uppercase).collect();
-    let folded: String = upper.chars().flat_map(char::to_lowercase).nfkc().collect();
+    // `ẞ` becomes `ß` in lowercase, `ß` becomes `SS` in uppercase, and only then are both the same.
+    let lower = name.nfkc().flat_map(char::to_lowercase);
+    let upper = lower.flat_map(char::to_uppercase);
+    let folded: String = upper.flat_map(char::to_lowercase).nfkc().collect();
     folded.split_whitespace().collect::<Vec<_>>().join(" ")
 }

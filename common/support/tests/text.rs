@@ -1,6 +1,6 @@
-//! Tests that printed text cannot control a terminal.
+//! Tests that printed text cannot control a terminal, and that no two names look the same.
 
-use support::printable;
+use support::{printable, same_name};
 
 #[test]
 fn control_characters_become_visible() {
@@ -13,5 +13,14 @@ fn control_characters_become_visible() {
 fn harmless_text_is_unchanged() {
     for text in ["", "hello", "café 日本語 👩‍🚀", "a: b <c> [d]"] {
         assert_eq!(printable(text), text);
+    }
+}
+
+/// The fuzzer has found this: only the uppercase `ẞ` was a letter of its own.
+#[test]
+fn names_that_differ_in_case_are_the_same() {
+    for [one, other] in [["STRAẞE", "straße"], ["STRAẞE", "strasse"], ["ﬃ", "FFI"], ["ς", "Σ"]]
+    {
+        assert_eq!(same_name(one), same_name(other), "{one} and {other}");
     }
 }

@@ -29,14 +29,15 @@ const FILES: [&str; 10] = [
 /// The folders of a kit.
 pub const FOLDERS: [&str; 3] = ["common", "docs", "tests"];
 
-/// The kit's own tests, which contain parts of the solutions, and the chapters that are not for students.
-const KIT_ONLY: [&str; 9] = [
+/// The kit's own tests, which contain parts of the solutions, the fuzzer, and the chapters that are not for students.
+const KIT_ONLY: [&str; 10] = [
     "common/tests/cuts.rs",
     "docs/src/changes.md",
     "docs/src/instructors.md",
     "docs/src/kit.md",
     "docs/src/platforms.md",
     "tests/crowd-mutants.toml",
+    "tests/fuzz",
     "tests/kit",
     "tests/mutants.toml",
     "tests/starters",

@@ -1,0 +1,45 @@
+//! Text from the network: whatever people see is harmless, and names that look the same are the same.
+
+use common::{has_invisible, printable, same_name};
+use grader::journal::visible::visible;
+use grader::report::text::{cut, quoted, rows, width};
+
+/// Checks the functions that make text safe to show.
+///
+/// # Errors
+/// Returns what is wrong.
+pub fn check(bytes: &[u8]) -> Result<(), String> {
+    let text = String::from_utf8_lossy(bytes);
+    let shown = printable(&text);
+    is_harmless(&shown)?;
+    if shown.chars().count() != text.chars().count() || printable(&shown) != shown {
+        return Err(format!("printable made {shown:?} of {text:?}"));
+    }
+    let visible = visible(bytes);
+    is_harmless(&visible)?;
+    quoted(&text).iter().try_for_each(|line| is_harmless(line))?;
+    let room = bytes.len() % 50 + 2;
+    let cut = cut(&visible, room);
+    if width(&cut) > room || rows(&visible, room).iter().any(|row| width(row) > room) {
+        return Err(format!("{visible:?} does not fit into {room} columns"));
+    }
+    if text.len() < 200 {
+        let name = same_name(&text);
+        if same_name(&name) != name || text.is_ascii() && same_name(&text.to_uppercase()) != name {
+            return Err(format!(
+                "same_name made {name:?} of {text:?}, and of that {:?}",
+                same_name(&name)
+            ));
+        }
+    }
+    let _ = has_invisible(&text);
+    Ok(())
+}
+
+fn is_harmless(text: &str) -> Result<(), String> {
+    let steers = |char: char| {
+        char.is_control()
+            || matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if text.contains(steers) { Err(format!("{text:?} can control a terminal")) } else { Ok(()) }
+}

@@ -1,0 +1,254 @@
+//! Two people who talk with each other on a server and notice when anything is wrong with what they hear.
+
+use std::collections::VecDeque;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use grader::crowd::wire::{Heard, enter, hear, say};
+
+/// The maximum time for a message to arrive.
+pub const LIMIT: Duration = Duration::from_secs(10);
+
+/// The room in which the two talk. No script names it.
+const ROOM: &str = "a quiet place";
+
+/// The beginning of each message of the two. No script contains it.
+const MARK: &str = "between us: ";
+
+/// One of the two.
+pub struct Person {
+    lab: u32,
+    name: &'static str,
+    stream: TcpStream,
+    heard: Arc<Hearing>,
+    /// The number of messages that this person has said.
+    said: u64,
+}
+
+#[derive(Default)]
+struct Hearing {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// The room's reference, in wire format 4.
+    reference: Option<String>,
+    has_joined: bool,
+    /// The messages of the other person that nobody has waited for yet.
+    messages: VecDeque<u64>,
+    wrong: Option<String>,
+}
+
+impl Person {
+    /// Joins the chat.
+    ///
+    /// # Errors
+    /// Returns an error if the person cannot join.
+    pub fn join(
+        lab: u32,
+        name: &'static str,
+        other: &'static str,
+        server: SocketAddr,
+    ) -> Result<Self, String> {
+        let io = |error: std::io::Error| format!("{name} cannot join: {error}");
+        let mut stream = TcpStream::connect(server).map_err(io)?;
+        stream.set_nodelay(true).map_err(io)?;
+        stream.set_write_timeout(Some(LIMIT)).map_err(io)?;
+        if lab == 4 {
+            stream.write_all(&enter(name, ROOM)).map_err(io)?;
+        }
+        let heard = Arc::new(Hearing::default());
+        let (reader, hearing) = (stream.try_clone().map_err(io)?, Arc::clone(&heard));
+        thread::spawn(move || hearing.listen(lab, name, other, reader));
+        let person = Self { lab, name, stream, heard, said: 0 };
+        person
+            .wait(|state| (lab == 3 || state.has_joined).then_some(()))
+            .map_err(|why| format!("{name}: {why}"))?;
+        Ok(person)
+    }
+
+    /// Says something.
+    ///
+    /// # Errors
+    /// Returns an error if the person is no longer connected.
+    pub fn speak(&mut self) -> Result<(), String> {
+        self.said += 1;
+        let reference =
+            self.heard.state.lock().unwrap_or_else(PoisonError::into_inner).reference.clone();
+        let text = format!("{MARK}{} says {}", self.name, self.said);
+        let bytes = say(self.lab, self.name, &reference.unwrap_or_default(), &text);
+        self.stream
+            .write_all(&bytes)
+            .map_err(|error| format!("{} cannot speak: {error}", self.name))
+    }
+
+    /// Waits until this person has heard the last message of the other one, and all messages before it.
+    ///
+    /// # Errors
+    /// Returns what is wrong.
+    pub fn hears(&self, other: &Self) -> Result<(), String> {
+        let is_last = |state: &mut State| {
+            while let Some(number) = state.messages.pop_front() {
+                if number == other.said {
+                    return Some(());
+                }
+            }
+            None
+        };
+        self.wait(is_last).map_err(|why| format!("{}: {why}", self.name))
+    }
+
+    fn wait<T>(&self, mut ready: impl FnMut(&mut State) -> Option<T>) -> Result<T, String> {
+        let end = Instant::now() + LIMIT;
+        let mut state = self.heard.state.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(wrong) = &state.wrong {
+                return Err(wrong.clone());
+            }
+            if let Some(result) = ready(&mut state) {
+                return Ok(result);
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(format!("what the other one said has not arrived within {LIMIT:?}"));
+            }
+            state = self
+                .heard
+                .changed
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+    }
+}
+
+impl Drop for Person {
+    fn drop(&mut self) {
+        // The listening thread also holds the stream.
+        let _ = self.stream.shutdown(std::net::Shutdown::Both);
+    }
+}
+
+impl Hearing {
+    fn listen(&self, lab: u32, name: &'static str, other: &'static str, mut stream: TcpStream) {
+        let mut ear = Ear { lab, name, other, asked: false, next: 1 };
+        let (mut arrived, mut bytes) = (Vec::new(), vec![0; 64 * 1024]);
+        loop {
+            let count = stream.read(&mut bytes).unwrap_or(0);
+            arrived.extend_from_slice(&bytes[..count]);
+            let mut used = 0;
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            while let Some((heard, length)) = hear(lab, &arrived[used..], ear.asked) {
+                let message = &arrived[used..used + length];
+                if heard == Heard::Nick {
+                    let _ = stream.write_all(name.as_bytes());
+                }
+                if let Err(why) = ear.take(heard, message, &mut state) {
+                    let shown: String =
+                        String::from_utf8_lossy(message).chars().take(200).collect();
+                    state.wrong.get_or_insert(format!("{why}: {shown:?}"));
+                }
+                used += length;
+            }
+            arrived.drain(..used);
+            if count == 0 {
+                state.wrong.get_or_insert("the server has ended the connection".to_owned());
+            }
+            self.changed.notify_all();
+            if state.wrong.is_some() {
+                return;
+            }
+        }
+    }
+}
+
+/// Understands and checks what a person hears.
+struct Ear {
+    lab: u32,
+    name: &'static str,
+    other: &'static str,
+    asked: bool,
+    /// The number of the other person's next message.
+    next: u64,
+}
+
+impl Ear {
+    fn take(&mut self, heard: Heard, message: &[u8], state: &mut State) -> Result<(), String> {
+        self.asked = true;
+        let text = str::from_utf8(message).map_err(|_| "this is not UTF-8".to_owned())?;
+        match heard {
+            Heard::Welcome | Heard::Connected => state.has_joined = true,
+            Heard::Entered { reference, .. } => {
+                state.reference = Some(reference);
+                state.has_joined = true;
+            }
+            Heard::Nick if text == "NICK" => {}
+            Heard::Joined { .. } if self.lab != 3 => {}
+            Heard::Left { name, .. }
+                if self.lab == 2 && name != self.name && name != self.other => {}
+            // In wire format 3, anyone can say anything in any name.
+            Heard::Left { .. } if self.lab == 3 => {}
+            Heard::Said { name, text, .. } => return self.said(name.as_deref(), &text, state),
+            Heard::Other => return self.other(text),
+            Heard::Nick
+            | Heard::Refused
+            | Heard::Exited { .. }
+            | Heard::Error
+            | Heard::Joined { .. }
+            | Heard::Left { .. } => {
+                return Err("this should not have arrived".to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    fn said(&mut self, name: Option<&str>, text: &str, state: &mut State) -> Result<(), String> {
+        let Some(words) = text.strip_prefix(MARK) else {
+            // In wire formats 2 and 4, only the two can speak in their names, and only they are in their room.
+            let is_theirs = self.lab == 4
+                || self.lab == 2 && (name == Some(self.name) || name == Some(self.other));
+            return if is_theirs {
+                Err("neither of the two has said this".to_owned())
+            } else {
+                Ok(())
+            };
+        };
+        let Some((speaker, number)) = words.split_once(" says ") else {
+            return Err("this message has changed".to_owned());
+        };
+        if name.is_some_and(|name| name != speaker) {
+            return Err("this message has the wrong name".to_owned());
+        }
+        if speaker == self.name && matches!(self.lab, 2 | 4) {
+            return Ok(());
+        }
+        if speaker != self.other || number != self.next.to_string() {
+            return Err(format!(
+                "the next message of {} should be number {}",
+                self.other, self.next
+            ));
+        }
+        state.messages.push_back(self.next);
+        self.next += 1;
+        Ok(())
+    }
+
+    /// Checks a message of another kind.
+    fn other(&self, text: &str) -> Result<(), String> {
+        let line = text.trim_end_matches('\n');
+        let is_right = match self.lab {
+            2 => [" joined!", " left!"].iter().any(|end| line.ends_with(end)),
+            3 => {
+                let (header, payload) = text.split_at_checked(64).unwrap_or_default();
+                header == format!("{:<64}", payload.len())
+            }
+            _ => false,
+        };
+        if is_right { Ok(()) } else { Err("this is not a message of this wire format".to_owned()) }
+    }
+}

@@ -1,0 +1,337 @@
+//! A running program: what it prints, and what the system reports about it.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use grader::journal::screen::pieces::{Cutter, Piece};
+use nix::pty::{OpenptyResult, Winsize, openpty};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::termios::{LocalFlags, OutputFlags, SetArg, tcgetattr, tcsetattr};
+use nix::unistd::Pid;
+
+/// The maximum number of printed bytes that are kept. Older bytes have been checked and are dropped.
+const MAX_KEPT: usize = 1024 * 1024;
+
+/// How much of what a program printed is quoted, in bytes.
+const QUOTED: usize = 1500;
+
+/// What a program reads from and prints to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Screen {
+    /// Pipes.
+    Pipes,
+    /// A terminal that understands no escape sequences.
+    Dumb,
+    /// A terminal that does, so the program lets the person edit lines.
+    Xterm,
+}
+
+/// A running program, which is killed when this value is dropped.
+pub struct Program {
+    child: Child,
+    input: Option<File>,
+    printed: Arc<Printed>,
+}
+
+/// What a program has printed so far, from both of its outputs.
+#[derive(Default)]
+struct Printed {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    bytes: Vec<u8>,
+    total: usize,
+    /// The number of outputs that have not ended.
+    open: usize,
+    /// What is wrong with it.
+    wrong: Option<String>,
+}
+
+impl Program {
+    /// Starts a program. Its panics are printed, but without a backtrace.
+    ///
+    /// # Errors
+    /// Returns an error if the program cannot be started.
+    pub fn start(program: &Path, arguments: &[&str], screen: Screen) -> Result<Self, String> {
+        let mut command = Command::new(program);
+        command.args(arguments).env("RUST_BACKTRACE", "0").env_remove("NO_COLOR");
+        command.env("TERM", if screen == Screen::Xterm { "xterm" } else { "dumb" });
+        let io = |error: io::Error| format!("it does not start: {error}");
+        let master = if screen == Screen::Pipes {
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            None
+        } else {
+            let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+            let OpenptyResult { master, slave } =
+                openpty(Some(&size), None).map_err(|error| io(error.into()))?;
+            is_quiet(&slave).map_err(|error| io(error.into()))?;
+            command.stdin(slave.try_clone().map_err(io)?).stdout(slave.try_clone().map_err(io)?);
+            command.stderr(slave);
+            Some(File::from(master))
+        };
+        let mut child = command.spawn().map_err(io)?;
+        // The program must be the only one that holds the terminal's other end.
+        drop(command);
+        let (mut outputs, mut input): (Vec<OwnedFd>, _) = (Vec::new(), None);
+        outputs.extend(child.stdout.take().map(Into::into));
+        outputs.extend(child.stderr.take().map(Into::into));
+        if let Some(master) = master {
+            outputs.push(master.try_clone().map_err(io)?.into());
+            input = Some(master);
+        } else if let Some(pipe) = child.stdin.take() {
+            input = Some(File::from(OwnedFd::from(pipe)));
+        }
+        let printed = Arc::new(Printed::default());
+        printed.state.lock().unwrap_or_else(PoisonError::into_inner).open = outputs.len();
+        for output in outputs {
+            let printed = Arc::clone(&printed);
+            thread::spawn(move || printed.collect(File::from(output), screen));
+        }
+        Ok(Self { child, input, printed })
+    }
+
+    /// Takes the writing end of the program's input.
+    pub fn take_input(&mut self) -> Option<File> {
+        self.input.take()
+    }
+
+    /// Waits until the program prints `text`, and returns the rest of that line.
+    ///
+    /// # Errors
+    /// Returns an error if the program does not print it in time.
+    pub fn prints(&self, text: &str, limit: Duration) -> Result<String, String> {
+        let end = Instant::now() + limit;
+        let mut state = self.printed.state.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let shown = String::from_utf8_lossy(&state.bytes);
+            if let Some((rest, _)) =
+                shown.split_once(text).and_then(|(_, after)| after.split_once('\n'))
+            {
+                return Ok(rest.to_owned());
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() || state.open == 0 {
+                return Err(format!("it does not print {text:?}, only {shown:?}"));
+            }
+            state = self
+                .printed
+                .changed
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+    }
+
+    /// Checks that the program has printed neither a panic nor a character that could control a terminal.
+    ///
+    /// # Errors
+    /// Returns what is wrong.
+    pub fn printed_well(&self) -> Result<(), String> {
+        let state = self.printed.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.wrong.clone().map_or(Ok(()), Err)
+    }
+
+    /// Returns the number of printed bytes.
+    pub fn printed_bytes(&self) -> usize {
+        self.printed.state.lock().unwrap_or_else(PoisonError::into_inner).total
+    }
+
+    /// Returns the end of what the program has printed.
+    pub fn last_words(&self) -> String {
+        let state = self.printed.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let from = state.bytes.len().saturating_sub(QUOTED);
+        String::from_utf8_lossy(&state.bytes[from..])
+            .escape_debug()
+            .to_string()
+            .replace("\\n", "\n  ")
+    }
+
+    /// Returns the exit status if the program has ended.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+
+    /// Waits for the program's end and for the end of its outputs.
+    pub fn ends_within(&mut self, limit: Duration) -> Option<ExitStatus> {
+        let end = Instant::now() + limit;
+        while self.ended().is_none() && Instant::now() < end {
+            thread::sleep(Duration::from_micros(300));
+        }
+        let status = self.ended()?;
+        let mut state = self.printed.state.lock().unwrap_or_else(PoisonError::into_inner);
+        while state.open > 0 && Instant::now() < end {
+            let left = end.saturating_duration_since(Instant::now());
+            state = self
+                .printed
+                .changed
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+        Some(status)
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        let _ = kill(self.pid(), signal);
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id().cast_signed())
+    }
+
+    /// Returns the numbers of the program's threads and open descriptors.
+    pub fn counts(&self) -> Counts {
+        let folder = format!("/proc/{}", self.child.id());
+        let count =
+            |what: &str| fs::read_dir(format!("{folder}/{what}")).map_or(0, Iterator::count);
+        Counts { threads: count("task"), descriptors: count("fd") }
+    }
+
+    /// Returns the resident memory now and its maximum, in KiB.
+    pub fn memory(&self) -> (usize, usize) {
+        let status =
+            fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let field = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            line.and_then(|line| line.split_ascii_whitespace().nth(1)?.parse().ok()).unwrap_or(0)
+        };
+        (field("VmRSS"), field("VmHWM"))
+    }
+
+    /// Checks that the program uses hardly any processor time, now that nothing happens.
+    ///
+    /// # Errors
+    /// Returns what is wrong.
+    pub fn rests(&self) -> Result<(), String> {
+        const LOOK: Duration = Duration::from_millis(100);
+        for _ in 0..20 {
+            let before = self.ticks();
+            thread::sleep(LOOK);
+            // A tick lasts 10 ms.
+            if self.ticks() - before <= 2 {
+                return Ok(());
+            }
+        }
+        Err("it uses a processor although nothing happens".to_owned())
+    }
+
+    fn ticks(&self) -> u64 {
+        let stat =
+            fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
+        let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
+        fields.split(' ').skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What must return when all clients have left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counts {
+    /// The number of threads.
+    pub threads: usize,
+    /// The number of open descriptors.
+    pub descriptors: usize,
+}
+
+impl Printed {
+    fn collect(&self, mut output: File, screen: Screen) {
+        let mut bytes = vec![0; 16 * 1024];
+        // The beginning of a line or of a character that has not ended.
+        let mut begun = Vec::new();
+        loop {
+            let count = match output.read(&mut bytes) {
+                // The other end of the terminal, which never blocks, is the same open file.
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    thread::sleep(Duration::from_micros(500));
+                    continue;
+                }
+                count => count.unwrap_or(0),
+            };
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            begun.extend_from_slice(&bytes[..count]);
+            let end = begun.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+            let whole = if count == 0 { begun.len() } else { end };
+            if state.wrong.is_none() {
+                state.wrong = wrong(&begun[..whole], screen);
+            }
+            begun.drain(..whole);
+            let _ = state.bytes.write_all(&bytes[..count]);
+            state.total += count;
+            if state.bytes.len() > MAX_KEPT {
+                state.bytes.drain(..MAX_KEPT / 2);
+            }
+            state.open -= usize::from(count == 0);
+            self.changed.notify_all();
+            if count == 0 {
+                return;
+            }
+        }
+    }
+}
+
+/// Turns off the terminal's echo and its own line ends.
+fn is_quiet(terminal: &OwnedFd) -> nix::Result<()> {
+    let mut mode = tcgetattr(terminal)?;
+    mode.local_flags.remove(LocalFlags::ECHO);
+    mode.output_flags.remove(OutputFlags::OPOST);
+    tcsetattr(terminal, SetArg::TCSANOW, &mode)
+}
+
+/// Returns what is wrong with printed lines.
+fn wrong(lines: &[u8], screen: Screen) -> Option<String> {
+    let Ok(text) = str::from_utf8(lines) else {
+        return Some(format!(
+            "it printed bytes that are not UTF-8: {}",
+            short(&String::from_utf8_lossy(lines))
+        ));
+    };
+    if let Some(at) = text.find("panicked at") {
+        return Some(format!("it panicked: {}", short(&text[at..])));
+    }
+    let pieces = Cutter::default().cut(lines);
+    let wrong = pieces.into_iter().find(|piece| match piece {
+        Piece::Text(text) => text.contains(steers),
+        Piece::Control(control) => {
+            *control != b'\n' && (*control != b'\r' || screen == Screen::Pipes)
+        }
+        _ if screen != Screen::Xterm => true,
+        // The editor moves within its line and erases what follows; the prompt may be green.
+        Piece::Sequence(marks, numbers, last) => {
+            let is_editors = match last {
+                'A'..='D' => numbers.len() <= 1,
+                'K' | 'J' => matches!(numbers[..], [] | [0]),
+                'm' => matches!(numbers[..], [32] | [0]),
+                _ => false,
+            };
+            !is_editors || !marks.is_empty()
+        }
+        Piece::Escape(..) | Piece::Command(_) | Piece::Device(_) => true,
+    });
+    wrong.map(|piece| {
+        format!("it printed a raw control character, in {}", short(&format!("{piece:?}")))
+    })
+}
+
+fn steers(char: char) -> bool {
+    char.is_control() || matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(200).collect::<String>().escape_debug().to_string()
+}
