@@ -318,7 +318,7 @@ fn wrong(lines: &[u8], screen: Screen) -> Option<String> {
             let is_editors = match last {
                 'A'..='D' => numbers.len() <= 1,
                 'K' | 'J' => matches!(numbers[..], [] | [0]),
-                'm' => matches!(numbers[..], [32] | [0]),
+                'm' => matches!(numbers[..], [32 | 0]),
                 _ => false,
             };
             !is_editors || !marks.is_empty()
