@@ -78,15 +78,16 @@ fn run(options: &Options) -> Result<Option<ExitCode>> {
     println!("seed {seed}");
     let watch = Watch::start();
     let mut all = Vec::new();
-    for target in parsers {
-        let kept = corpus::read(&corpus::file(target.name))?;
-        let run = Run::new(target, kept, seed, options.from, &watch);
-        all.push(Part { kind: Kind::Parser(target, run), count: 0, time: Duration::ZERO });
-    }
+    // The turns of programs may take longer than their share, so they come first.
     let program = options.program.as_deref();
     for (kind, lab) in programs {
         let playing = Playing::new(kind, lab, seed, options.from, program)?;
         all.push(Part { kind: Kind::Program(Box::new(playing)), count: 0, time: Duration::ZERO });
+    }
+    for target in parsers {
+        let kept = corpus::read(&corpus::file(target.name))?;
+        let run = Run::new(target, kept, seed, options.from, &watch);
+        all.push(Part { kind: Kind::Parser(target, run), count: 0, time: Duration::ZERO });
     }
     let finding = take_turns(&mut all, options, coverage.as_mut())
         .and_then(|()| all.iter_mut().try_for_each(Part::finish));
