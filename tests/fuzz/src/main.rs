@@ -18,6 +18,9 @@ use fuzz::{corpus, targets};
 /// The maximum number of inputs in a corpus that `--guided` writes.
 const MAX_KEPT: usize = 64;
 
+/// The maximum time of a turn.
+const TURN: Duration = Duration::from_secs(5);
+
 /// The time for making the input of a mistake shorter.
 const SHRINK: Duration = Duration::from_secs(10);
 
@@ -78,15 +81,16 @@ fn run(options: &Options) -> Result<Option<ExitCode>> {
     println!("seed {seed}");
     let watch = Watch::start();
     let mut all = Vec::new();
-    for target in parsers {
-        let kept = corpus::read(&corpus::file(target.name))?;
-        let run = Run::new(target, kept, seed, options.from, &watch);
-        all.push(Part { kind: Kind::Parser(target, run), count: 0, time: Duration::ZERO });
-    }
+    // The turns of programs may take longer than their share, so they come first.
     let program = options.program.as_deref();
     for (kind, lab) in programs {
         let playing = Playing::new(kind, lab, seed, options.from, program)?;
         all.push(Part { kind: Kind::Program(Box::new(playing)), count: 0, time: Duration::ZERO });
+    }
+    for target in parsers {
+        let kept = corpus::read(&corpus::file(target.name))?;
+        let run = Run::new(target, kept, seed, options.from, &watch);
+        all.push(Part { kind: Kind::Parser(target, run), count: 0, time: Duration::ZERO });
     }
     let finding = take_turns(&mut all, options, coverage.as_mut())
         .and_then(|()| all.iter_mut().try_for_each(Part::finish));
@@ -176,17 +180,18 @@ fn take_turns(
     };
     let begin = Instant::now();
     let end = time.map(|seconds| begin + Duration::from_secs(seconds));
-    // If there is little time, each gets one turn.
-    let share = time
-        .map(|seconds| Duration::from_secs(seconds) / u32::try_from(all.len()).unwrap_or(1).max(1));
-    let turn = share.map_or(Duration::from_secs(2), |share| share.min(Duration::from_secs(10)));
     let mut left = options.executions;
     loop {
-        for part in &mut *all {
+        let count = all.len();
+        for (at, part) in all.iter_mut().enumerate() {
             if left == 0 || end.is_some_and(|end| end <= Instant::now()) {
                 return Ok(());
             }
             let before = part.count;
+            // If there is little time, the rest of it is for those who have had no turn in this round.
+            let others = u32::try_from(count - at).unwrap_or(1);
+            let share = end.map(|end| end.saturating_duration_since(Instant::now()) / others);
+            let turn = share.map_or(TURN, |share| share.min(TURN));
             part.turn(Instant::now() + turn, left, coverage.as_deref_mut())?;
             left -= part.count - before;
         }

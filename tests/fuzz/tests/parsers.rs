@@ -82,7 +82,7 @@ fn unlimited_memory_is_found() {
     );
 }
 
-/// This reader looks at the whole payload again for each byte that arrives.
+/// This reader looks at the whole payload again for every 64 bytes.
 #[test]
 fn quadratic_time_is_found() {
     is_found(
@@ -90,7 +90,7 @@ fn quadratic_time_is_found() {
             let again_and_again: frames::Read = |mut reader| {
                 let payload = frame::read(&mut reader)?;
                 let bytes = payload.as_deref().unwrap_or_default().as_bytes();
-                for end in 0..bytes.len() {
+                for end in (0..bytes.len()).step_by(64) {
                     let sum = bytes[..end].iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
                     std::hint::black_box(sum);
                 }

@@ -14,7 +14,7 @@ use rand::seq::IndexedRandom;
 use socket2::SockRef;
 
 use crate::wire::Kind;
-use crate::wire::program::{Program, Screen};
+use crate::wire::program::{Program, Screen, steers};
 use crate::wire::script::{End, Script, text};
 
 /// The maximum time for a client to end after its connection or its input has ended.
@@ -57,7 +57,8 @@ impl Host {
     pub fn session(mut self, rng: &mut StdRng) -> Result<(), String> {
         let script = Script::new(rng, Kind::Client, self.lab);
         let is_terminal = self.screen != Screen::Pipes;
-        let mut input = self.client.take_input().map(|file| Input { file, is_terminal, has_left: false });
+        let mut input =
+            self.client.take_input().map(|file| Input { file, is_terminal, has_left: false });
         if let Some(input) = &mut input {
             // A client reads no more lines while it cannot send.
             fcntl(&input.file, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
@@ -206,8 +207,9 @@ impl Input {
             let command = COMMANDS.choose(rng).copied().unwrap_or_default();
             let mut line = if lab == 4 && rng.random() { command.to_owned() } else { text(rng) };
             if self.is_terminal {
-                // A terminal would obey the control characters, and it limits the length of a line.
-                line = line.chars().filter(|char| !char.is_control()).take(80).collect();
+                // A terminal obeys control characters and limits the length of a line, and the editor shows what is
+                // typed as it is.
+                line = line.chars().filter(|char| !steers(*char)).take(80).collect();
             }
             self.write(&(line + "\n"));
         }

@@ -311,12 +311,14 @@ fn wrong(lines: &[u8], screen: Screen) -> Option<String> {
             *control != b'\n' && (*control != b'\r' || screen == Screen::Pipes)
         }
         _ if screen != Screen::Xterm => true,
-        // The editor moves within its line and erases what follows; the prompt may be green.
+        // The editor moves within its line, erases what follows, and announces that it is drawing; the prompt may be
+        // green.
+        Piece::Sequence(marks, numbers, 'h' | 'l') => (&marks[..], &numbers[..]) != (b"?", &[2026]),
         Piece::Sequence(marks, numbers, last) => {
             let is_editors = match last {
                 'A'..='D' => numbers.len() <= 1,
                 'K' | 'J' => matches!(numbers[..], [] | [0]),
-                'm' => matches!(numbers[..], [32] | [0]),
+                'm' => matches!(numbers[..], [32 | 0]),
                 _ => false,
             };
             !is_editors || !marks.is_empty()
@@ -328,7 +330,8 @@ fn wrong(lines: &[u8], screen: Screen) -> Option<String> {
     })
 }
 
-fn steers(char: char) -> bool {
+/// Returns whether a character controls a terminal or the direction of other text.
+pub fn steers(char: char) -> bool {
     char.is_control() || matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
