@@ -29,7 +29,7 @@ struct Options {
     /// Maximum number of connected clients
     #[arg(long, default_value_t = 10_000)]
     max_clients: usize,
-    /// Maximum time for a client to send its nickname, in seconds
+    /// Maximum time, in seconds, for a client to send its nickname
     #[arg(long, default_value_t = 30, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=3600))]
     handshake_timeout: u64,
     /// Maximum total backlog, in MiB, of all clients that read too slowly
@@ -76,8 +76,8 @@ fn main() -> Result<()> {
 /// Stage 1: open the listening socket and announce it.
 ///
 /// Returns a listener on `endpoint`; [`Endpoint::listen`] does what you wrote in lab 1. A server that can listen prints
-/// `SERVER WORKING` ([`print_line`]), in green if colors are visible ([`green`]). A server that cannot listen must not
-/// print this line; the function returns the error to `main`.
+/// `SERVER WORKING` ([`print_line`]), in green if the output can show colors ([`green`]). A server that cannot listen
+/// must not print this line; the function returns the error to `main`.
 fn open_listener(endpoint: &Endpoint<55555>) -> Result<TcpListener> {
     todo!("stage 1: open the listening socket and announce it")
 }
@@ -114,7 +114,7 @@ fn talk(id: u64, stream: &Arc<TcpStream>, room: &Room<Event>, patience: Duration
 /// these bytes. Returns the reply, which may be empty and has no newline ([`Messages::handshake`]), or `None` if the
 /// client has closed the connection instead. No bytes that arrive together with the reply may be lost.
 ///
-/// Stage 9 returns to this function: a client must reply within `patience`. A client that does not reply in time or
+/// Stage 9 extends this function: a client must reply within `patience`. A client that does not reply in time or
 /// whose nickname is longer than the limit for messages gets `Nickname refused: `, a reason, and a newline, and then
 /// the end of the stream, even if the client never closes its own side. Such a client does not become a member, and the
 /// function returns `Ok(None)`. The function returns any other error.
@@ -135,7 +135,7 @@ fn ask_nickname(
 /// [`talk`] tells the room that the member has left.
 ///
 /// Stage 12 tests this function: a message may arrive in pieces, and several may arrive together. An original client's
-/// message ends where the bytes of one read end. A message that is too long is an error.
+/// message ends with the last byte that one `read` returns. A message that is too long is an error.
 fn receive_messages(id: u64, messages: &mut Messages, room: &Room<Event>) -> Result<()> {
     todo!("stage 5: send each message that arrives to the room")
 }
@@ -145,7 +145,7 @@ fn receive_messages(id: u64, messages: &mut Messages, room: &Room<Event>) -> Res
 /// `events` come from all connections' threads. During the round, only this function uses `members`, and no other
 /// thread sends to a member. These rules apply to a round:
 ///
-/// - Events take effect one after another, in the given order.
+/// - Events are processed one after another, in the given order.
 /// - When the round ends, everything that was pushed for members has been sent, with one [`Outbox::flush`] for each
 ///   member.
 /// - The round never waits for a client. [`Outbox::push`] and [`Outbox::flush`] never wait; a write to a socket may
@@ -155,10 +155,10 @@ fn receive_messages(id: u64, messages: &mut Messages, room: &Room<Event>) -> Res
 ///
 /// Until stages 5 and 7, a round may ignore all other events.
 ///
-/// Stage 5 returns to this function: for each message in an [`Event::Said`], all members get a [`line()`], in order.
+/// Stage 5 extends this function: for each message in an [`Event::Said`], all members get a [`line()`], in order.
 /// Messages from a connection that is not a member are dropped.
 ///
-/// Stage 7 returns to this function: after [`Event::Left`], the connection is no longer a member ([`leave`]), and by
+/// Stage 7 extends this function: after [`Event::Left`], the connection is no longer a member ([`leave`]), and by
 /// the end of the round, the remaining members have been notified.
 fn run_room(members: &mut BTreeMap<u64, Member>, events: impl Iterator<Item = Event>) {
     todo!("stage 4: run one round of the room")
@@ -167,7 +167,7 @@ fn run_room(members: &mut BTreeMap<u64, Member>, events: impl Iterator<Item = Ev
 /// Stage 4: push the same lines to all members.
 ///
 /// Each member gets `lines` after everything that was pushed for it earlier. No matter how many members there are, the
-/// text exists only once: all of them share it as [`Bytes`].
+/// text exists only once: all members share it as [`Bytes`].
 fn broadcast(members: &mut BTreeMap<u64, Member>, lines: String) {
     todo!("stage 4: push the same lines to all members")
 }
@@ -178,13 +178,13 @@ fn broadcast(members: &mut BTreeMap<u64, Member>, lines: String) {
 /// including the newcomer, get `alice joined!`; after that, only the newcomer gets `Connected to server!`. Each line
 /// ends with a newline.
 ///
-/// Stage 8 returns to this function: a nickname is refused if it is empty, is longer than [`MAX_NICKNAME`] characters,
+/// Stage 8 extends this function: a nickname is refused if it is empty, is longer than [`MAX_NICKNAME`] characters,
 /// contains a control character, `:`, or an invisible character ([`has_invisible`]), or already belongs to a member.
 /// `alice` and `Alice` are the same nickname, and so are any two nicknames for which [`same_name`] returns the same
 /// value. The refused newcomer gets `Nickname refused: `, a reason, and a newline; then its connection is closed. No
 /// member is notified.
 ///
-/// Stage 14 tests this function together with the client: a nickname is free again when its owner is gone.
+/// Stage 14 tests this function together with the client: a nickname is free again when its owner has left.
 ///
 /// Stage 15 tests this function: a refused nickname may contain characters that would control the server's terminal. If
 /// you print such a nickname, use [`log()`], which sanitizes these characters.
@@ -197,7 +197,7 @@ fn join(members: &mut BTreeMap<u64, Member>, id: u64, mut newcomer: Member) -> b
 /// The client has already put the prefix before its message, as an original client does: for `alice: hello`, the line
 /// is the same text, followed by a newline. [`run_room`] sends it.
 ///
-/// Stage 10 returns to this function: no member can speak under another member's name. Every line begins with
+/// Stage 10 extends this function: no member can speak under another member's name. Every line begins with
 /// `alice: `, where `alice` is the speaker's `nickname`. This prefix is added to each message that does not begin with
 /// exactly this prefix, and to no other message: `mallory: hi` from alice becomes `alice: mallory: hi`.
 fn line(nickname: &str, message: &str) -> String {

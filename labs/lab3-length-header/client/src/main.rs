@@ -89,8 +89,8 @@ fn show_frames(stream: &TcpStream, screen: &Screen) -> io::Result<()> {
 /// Stage 4 tests this function: an empty line is not a message, but every other line is sent exactly as it was typed. A
 /// name may contain spaces, and `!DISCONNECT` in a sentence is an ordinary word.
 ///
-/// Stage 7 returns to this function: a person leaves by typing `!DISCONNECT` or by pressing Ctrl-D or Ctrl-C (for these
-/// keys, [`Terminal::read_line`] returns `None`). No matter how the person leaves, the server gets
+/// Stage 7 extends this function: a user leaves by typing `!DISCONNECT` or by pressing Ctrl-D or Ctrl-C (for these
+/// keys, [`Terminal::read_line`] returns `None`). No matter how the user leaves, the server gets
 /// `[ann] : !DISCONNECT` as the last frame, exactly once. [`Terminal::leave`] sends the last words, and the program
 /// exits with status 0.
 ///

@@ -28,7 +28,7 @@ pub fn encode(payload: &str) -> Vec<u8> {
 /// that frame was cut off; no part of it is ever returned.
 ///
 /// Bytes that are not UTF-8 become U+FFFD, which is three bytes long. So the text can become longer than
-/// [`MAX_PAYLOAD`]. No receiver would accept such a long payload, so a text that has become too long is also an error.
+/// [`MAX_PAYLOAD`]. No receiver would accept such a long payload, so text that has become too long is also an error.
 ///
 /// # Errors
 /// Returns [`ErrorKind::InvalidData`] (from `invalid`) for a bad header or for text that is too long,
@@ -44,23 +44,23 @@ pub fn read(reader: &mut impl BufRead) -> io::Result<Option<String>> {
 /// before the first byte of the header. If the stream ends after the first byte but before the last byte of the header,
 /// the frame was cut off.
 ///
-/// Stage 9 returns to this function: a header that no further bytes could make valid is an error immediately, because
+/// Stage 9 extends this function: a header that no further bytes could make valid is an error immediately, because
 /// the sender may never send the missing bytes.
 fn read_header(reader: &mut impl BufRead) -> io::Result<Option<usize>> {
     todo!("stage 2: read a header and return the length in it")
 }
 
-/// Stage 2: return the length that a header states.
+/// Stage 2: return the length that a header contains.
 ///
 /// `header` may be only the beginning of a header: it holds the bytes that have arrived, with a space for each byte
 /// that is still missing. A header without a number is an error.
 ///
-/// Stage 9 returns to this function: a length must be checked before it is used; otherwise, ten digits from any client
+/// Stage 9 extends this function: a length must be checked before it is used; otherwise, ten digits from any client
 /// could make the server allocate gigabytes and wait for that many bytes. A valid header consists of ASCII digits, with
 /// only spaces around them, and holds a length of at most [`MAX_PAYLOAD`]. `+5` is not valid. No matter what the bytes
 /// are, this function returns a length or an error; it never panics.
 fn payload_length(header: &[u8; HEADER]) -> io::Result<usize> {
-    todo!("stage 2: return the length that a header states")
+    todo!("stage 2: return the length that a header contains")
 }
 
 /// Creates the error for bytes that are not a valid frame.

@@ -21,7 +21,7 @@ use std::io;
 pub enum Problem {
     /// The lines are not a valid message; the connection can continue.
     Message(Complaint),
-    /// A line or a text is longer than the limit; tell the peer and close the connection.
+    /// A line or a message's text is longer than the limit; tell the peer and close the connection.
     TooLong,
     /// The connection failed or ended within a message.
     Connection(io::Error),
@@ -30,7 +30,7 @@ pub enum Problem {
 /// The contents of an error reply. For a table of the codes, see the page "The four wires".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Complaint {
-    /// [`Complaint::NOT_UNDERSTOOD`] or another of the codes below.
+    /// [`Complaint::NOT_UNDERSTOOD`] or one of the other codes below.
     pub code: u32,
     /// A line that explains the error to a person.
     pub description: String,
@@ -45,7 +45,7 @@ impl Complaint {
     pub const NOT_A_MEMBER: u32 = 3;
     /// A field is missing, or its value is invalid.
     pub const BAD_FIELD: u32 = 4;
-    /// A line or a text is longer than [`MAX_LINE`].
+    /// A line or a message's text is longer than [`MAX_LINE`].
     pub const TOO_LONG: u32 = 5;
     /// The client is not allowed to do what it requests.
     pub const NOT_ALLOWED: u32 = 6;

@@ -24,14 +24,14 @@ struct Options {
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    // The terminal is opened first, so that the person can leave even if the server does not reply.
+    // The terminal is opened first, so that the user can leave even if the server does not reply.
     let mut terminal = Terminal::open("quit")?;
     let screen = terminal.screen();
     let waiting = screen.waiting_for(format!("{} to accept the connection", options.endpoint));
     let stream = Arc::new(options.endpoint.connect_with(connect)?);
     drop(waiting);
 
-    // The client waits for a key and for the network at the same time, so it needs two threads.
+    // The client waits for the keyboard and for the network at the same time, so it needs two threads.
     let writer = Arc::clone(&stream);
     thread::Builder::new().spawn(move || {
         // If sending fails, the connection is lost, and the other thread reports that.
@@ -41,7 +41,7 @@ fn main() -> Result<()> {
     screen.end(show_messages(&stream, &screen))
 }
 
-/// Tells the person if the server is silent. Peeking does not consume the bytes, so they can still be read.
+/// Tells the user when the server is silent. Peeking does not consume the bytes, so they can still be read.
 fn wait_for_welcome(stream: &TcpStream, screen: &Screen) {
     let _waiting = screen.waiting_for("the server to welcome you");
     // If peeking fails, the next read reports the error.
@@ -50,7 +50,7 @@ fn wait_for_welcome(stream: &TcpStream, screen: &Screen) {
 
 /// Stage 3: connect to the server at `address`, a host and a port.
 ///
-/// The caller gets either the connected socket or the error. If there is an error, the caller tells the person what to
+/// The caller gets either the connected socket or the error. If there is an error, the caller tells the user what to
 /// do.
 fn connect(address: (&str, u16)) -> io::Result<TcpStream> {
     todo!("stage 3: connect to the server at address, a host and a port")
@@ -64,7 +64,7 @@ fn connect(address: (&str, u16)) -> io::Result<TcpStream> {
 /// connection, this function returns.
 ///
 /// Stage 10 tests this function: when the connection is lost, it returns the error. When this function returns, `main`
-/// tells the person what happened and exits, even if no key is ever pressed again.
+/// tells the user what happened and exits, even if no key is ever pressed again.
 ///
 /// Stage 12 tests this function with three people: a message does not break the line that is being typed.
 ///
@@ -80,8 +80,8 @@ fn show_messages(stream: &TcpStream, screen: &Screen) -> io::Result<()> {
 /// for an empty line. While nothing is typed, this function uses no processor time. If the connection is lost, the
 /// function returns the error.
 ///
-/// Stage 7 returns to this function: a person leaves by typing `quit` or by pressing Ctrl-D or Ctrl-C (for these keys,
-/// [`Terminal::read_line`] returns `None`). No matter how the person leaves, the last bytes that the server gets are
+/// Stage 7 extends this function: a user leaves by typing `quit` or by pressing Ctrl-D or Ctrl-C (for these keys,
+/// [`Terminal::read_line`] returns `None`). No matter how the user leaves, the last bytes that the server gets are
 /// `quit`, once and without a newline, because the original server compares them with exactly these four letters. Then
 /// the program exits ([`Terminal::leave`]).
 ///

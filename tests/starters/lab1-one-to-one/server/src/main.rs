@@ -83,10 +83,10 @@ fn open_listener(address: (&str, u16)) -> io::Result<TcpListener> {
 /// algorithm is off).
 ///
 /// This function never returns. If a client cannot be accepted or no thread can be started for it, the log says why,
-/// its connection is closed, and the connected clients notice nothing. While the cause lasts, each call to `accept` may
-/// fail immediately; even then, the server must not keep a core busy or flood the log.
+/// its connection is closed, and the connected clients notice nothing. While the cause persists, each call to `accept`
+/// may fail immediately; even then, the server must not keep a core busy or flood the log.
 ///
-/// Stage 8 returns to this function: at most `seats` clients are served at a time. A seat is taken before its client's
+/// Stage 8 extends this function: at most `seats` clients are served at a time. A seat is taken before its client's
 /// thread starts. The seat is free again as soon as [`talk`] has returned or starting the thread has failed. A client
 /// that finds no free seat is turned away ([`turn_away`]); meanwhile, no other client has to wait.
 ///
@@ -121,7 +121,7 @@ fn talk(id: u64, ip: IpAddr, stream: &Arc<TcpStream>, room: &Room<Event>) {
 /// as an [`Event::Said`] of this client ([`Room::send`]), once and in order. At the end of the stream, this function
 /// returns.
 ///
-/// Stage 6 returns to this function: a message that is exactly `quit` also counts as the end of the stream. The room
+/// Stage 6 extends this function: a message that is exactly `quit` also counts as the end of the stream. The room
 /// does not get such a message.
 ///
 /// Stage 9 tests this function: no matter how a connection ends, the function returns, and if there is an error, it
@@ -129,7 +129,7 @@ fn talk(id: u64, ip: IpAddr, stream: &Arc<TcpStream>, room: &Room<Event>) {
 /// sends may make this function panic or keep a core busy.
 ///
 /// Stage 11 tests this function: the messages are the same no matter how their bytes arrive. An original client's
-/// message ends where the bytes of one `read` end. A message that is too long is an error.
+/// message ends with the last byte that one `read` returns. A message that is too long is an error.
 fn receive_messages(id: u64, stream: &TcpStream, room: &Room<Event>) -> Result<()> {
     todo!("stage 4: send each message that arrives to the room")
 }
@@ -166,34 +166,34 @@ fn welcome(member: &mut Member) {
     todo!("stage 2: send a new member the WELCOME")
 }
 
-/// Stage 4: pass messages on to every member except their speaker.
+/// Stage 4: pass messages on to every member except the speaker.
 ///
 /// A message becomes the line `<127.0.0.1> hello`, with the speaker's address and a newline at its end. Every other
 /// member gets each line, once and in order, and so does the log ([`log_all`] adds the newline). The speaker gets
 /// nothing back. If `members` does not contain the speaker, no member gets anything.
 ///
 /// The whole room waits for this function, so the function must not wait for a member. For a hundred members, there are
-/// a hundred pushes, no matter how many messages there are. The members share the same [`Bytes`]; cloning it copies
-/// nothing.
+/// a hundred pushes, no matter how many messages there are. The members share the same [`Bytes`], which can be cloned
+/// without copying the data.
 ///
 /// Stage 14 tests this function: a message may contain characters that would control the server's terminal. Such
 /// characters must appear on that terminal as visible, harmless symbols.
 fn relay(members: &mut BTreeMap<u64, Member>, speaker: u64, messages: &[String]) {
-    todo!("stage 4: pass messages on to every member except their speaker")
+    todo!("stage 4: pass messages on to every member except the speaker")
 }
 
 /// Stage 2: send as many bytes as the socket accepts now.
 ///
 /// Everything that the server sends to a member goes through this function: the member's [`Outbox`] calls it with the
-/// next bytes. The function returns how many of these bytes, counted from the first, the socket has accepted. If the
-/// client reads slowly, the socket may have accepted only some of the bytes or none. The outbox keeps the rest and
-/// sends it later. An error means that the connection is lost, so the client is disconnected. A socket that accepts
-/// nothing right now is not an error.
+/// next bytes. The function returns how many of these bytes the socket has accepted, starting with the first byte. If
+/// the client reads slowly, the socket may have accepted only some of the bytes, or none of them. The outbox keeps the
+/// rest and sends it later. An error means that the connection is lost, so the client is disconnected. A socket that
+/// accepts nothing right now is not an error.
 ///
 /// This function never waits for the client, because the whole room would have to wait as well. [`send_now`] is a
 /// `write` that does not wait.
 ///
-/// Stage 9 returns to this function: a client that reads slowly gets every byte, once and in order.
+/// Stage 9 extends this function: a client that reads slowly gets every byte, once and in order.
 fn send(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
     todo!("stage 2: send as many bytes as the socket accepts now")
 }

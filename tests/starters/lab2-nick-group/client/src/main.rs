@@ -61,9 +61,9 @@ fn chat(
 /// Stage 3: reply to the server's `NICK` with the nickname.
 ///
 /// Returns the first message after the nickname, or `None` if the server closes the connection instead. Neither `NICK`
-/// nor the nickname has a newline ([`Messages::handshake`]), and the server gets nothing else. Any other text in place
-/// of `NICK` is the server's refusal. The client does not reply to it; the function returns it as the first message.
-/// The function prints nothing; [`chat`] shows the first message.
+/// nor the nickname ends with a newline ([`Messages::handshake`]), and the server gets nothing else. Any other text in
+/// place of `NICK` is the server's refusal. The client does not reply to it; the function returns it as the first
+/// message. The function prints nothing; [`chat`] shows the first message.
 ///
 /// Stage 11 tests this function: a client that is refused, before or after `NICK`, shows the reason.
 fn answer_nick(
@@ -90,13 +90,13 @@ fn show_messages(messages: &mut Messages, screen: &Screen) -> io::Result<()> {
 
 /// Stage 6: send each typed line as `alice: hello`.
 ///
-/// The server gets each line once, with the prefix and a newline, in order. An empty line is not a message. A line that
-/// is typed before the server's first message has arrived is sent only after that message; otherwise, the line could
-/// stick to the nickname. `joined` is set as soon as the server's first message has arrived.
+/// The server gets each line, with the prefix and a newline, once and in order. An empty line is not a message. A line
+/// that is typed early is not sent until the server's first message has arrived; otherwise, the line could become part
+/// of the nickname. `joined` is set as soon as the server's first message has arrived.
 ///
-/// Stage 11 returns to this function: a user can leave at any time, even while the server is silent, with `/quit`,
-/// Ctrl-D, or Ctrl-C (for these keys, [`Terminal::read_line`] returns `None`). The server sees the end of the stream
-/// and no last words; the program exits with status 0 ([`Terminal::leave`]).
+/// Stage 11 extends this function: a user can leave at any time, even while the server is silent, with `/quit`,
+/// Ctrl-D, or Ctrl-C (for these keys, [`Terminal::read_line`] returns `None`). The server sees only the end of the
+/// stream, without any last words; the program exits with status 0 ([`Terminal::leave`]).
 ///
 /// Stage 14 tests this function together with the server: people leave with `/quit`, Ctrl-D, and Ctrl-C.
 fn type_messages(

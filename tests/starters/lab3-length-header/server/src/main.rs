@@ -1,4 +1,4 @@
-//! The lab 3 server: every message has a header, so messages no longer stick together.
+//! The lab 3 server: every message has a header, so a receiver knows where each message ends.
 //!
 //! As before, each connection has a thread that reads from it, while the room owns the list of members and does all
 //! the sending. There is no handshake: a client is a member as soon as it connects.
@@ -20,7 +20,7 @@ struct Options {
     /// Maximum number of connected clients
     #[arg(long, default_value_t = 10_000)]
     max_clients: usize,
-    /// Maximum time for a frame, from its first byte to its last, in seconds
+    /// Maximum time, in seconds, from a frame's first byte to its last
     #[arg(long, default_value_t = 30, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=3600))]
     frame_timeout: u64,
     /// Maximum total backlog, in MiB, of all clients that read too slowly
@@ -70,7 +70,7 @@ fn main() -> Result<()> {
 /// caller logs it.
 ///
 /// Stage 9 tests this function: no matter how the connection ended, the room is notified exactly once that the client
-/// has left. Otherwise the client would remain in the list as a zombie, and messages would still be sent to it.
+/// has left. Otherwise, the client would remain in the list as a zombie, and messages would still be sent to it.
 /// [`common::catch_panic`] turns a panic into an error.
 fn talk(id: u64, outbox: Outbox, reader: &mut TimedReader, room: &Room<Event>) -> Result<()> {
     todo!("stage 3: serve one connection from its beginning to its end")
@@ -85,7 +85,7 @@ fn talk(id: u64, outbox: Outbox, reader: &mut TimedReader, room: &Room<Event>) -
 /// A client may be silent for hours between two frames but not in the middle of a frame. The `reader` limits the time
 /// from a frame's first byte to its last, so call [`TimedReader::restart`] at the end of each frame.
 ///
-/// Stage 6 returns to this function: a disconnect is sent to the room like any other payload and is the last payload
+/// Stage 6 extends this function: a disconnect is sent to the room like any other payload and is the last payload
 /// that the room gets from this client, even if more frames have already arrived.
 ///
 /// Stage 9 tests this function with bad headers and with truncated frames. Stage 10 tests this function: no matter how
@@ -113,25 +113,25 @@ fn is_disconnect(payload: &str) -> bool {
 /// [`Outbox::push`] only gathers; [`Outbox::flush`] sends what was gathered. When the round ends, everything that was
 /// pushed must have been sent.
 ///
-/// Stage 10 returns to this function: whenever the number of members changes, the server prints the new number in the
+/// Stage 10 extends this function: whenever the number of members changes, the server prints the new number in the
 /// line `[SERVER] active connections = n` ([`log()`]).
 fn run_room(members: &mut BTreeMap<u64, Outbox>, events: impl Iterator<Item = Event>) {
     todo!("stage 3: process one round of events, in order")
 }
 
-/// Stage 3: pass payloads on to every member except their speaker.
+/// Stage 3: pass payloads on to every member except the speaker.
 ///
 /// `payloads` holds what one client has said, in order. Each payload is printed ([`log_all`]) and pushed to every other
 /// member as a separate frame, in the same order ([`Outbox::push`]). This function must not wait for any member. Each
 /// frame is created only once: all members share the same [`Bytes`].
 ///
 /// Stage 8 tests this function: a frame's header holds the number of bytes in that frame's payload. The payload may be
-/// empty or longer than it was on arrival, because U+FFFD has replaced invalid bytes.
+/// empty. It may also be longer than it was on arrival, because U+FFFD has replaced invalid bytes.
 ///
 /// Stage 11 tests this function together with the client: three people talk.
 ///
 /// Stage 13 tests this function: a payload may contain characters that would control the server's terminal.
 /// [`log_all`] prints them as harmless symbols; `println!` does not.
 fn relay(members: &mut BTreeMap<u64, Outbox>, speaker: u64, payloads: &[String]) {
-    todo!("stage 3: pass payloads on to every member except their speaker")
+    todo!("stage 3: pass payloads on to every member except the speaker")
 }

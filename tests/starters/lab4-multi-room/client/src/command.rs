@@ -1,4 +1,4 @@
-//! Parses the lines that the person types. A line is either a command or text for the room.
+//! Parses the lines that the user types. A line is either a command or text for the room.
 
 /// A parsed line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub enum Command {
     Kill,
     /// `/quit`
     Quit,
-    /// The text to show when the person asks for help or mistypes a command.
+    /// The text to show when the user asks for help or mistypes a command.
     Help(String),
 }
 

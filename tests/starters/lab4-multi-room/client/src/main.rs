@@ -54,7 +54,7 @@ fn main() -> Result<()> {
 struct Sender<'a> {
     stream: &'a TcpStream,
     rooms: &'a Rooms,
-    /// The person's name.
+    /// The user's name.
     name: &'a str,
 }
 
@@ -109,7 +109,7 @@ fn show(reply: Reply, screen: &Screen, rooms: &Rooms) {
 /// the room's reference and the `JOIN_ID`. If there is no room, the screen says why and that the text was not sent.
 /// [`Sender::send`] sends a request. [`obey`] (stage 11) handles all other commands.
 ///
-/// Stage 11 returns to this function: when the person leaves with `/quit`, Ctrl-D, or Ctrl-C, the server gets
+/// Stage 11 extends this function: when the user leaves with `/quit`, Ctrl-D, or Ctrl-C, the server gets
 /// [`Request::Disconnect`], and the program exits ([`Terminal::leave`]). Many servers understand only the first of
 /// several requests that arrive together, so this request must not immediately follow the previous request
 /// ([`Rooms::wait_a_moment`]).
@@ -122,18 +122,18 @@ fn type_requests(terminal: &mut Terminal, sender: &Sender) -> Result<()> {
 /// Stage 11: obey a command; join, text, and `/quit` are handled elsewhere.
 ///
 /// `/leave [ROOM]`, `/helo TEXT`, and `/kill` each send one request, and the client continues. `/room ROOM` and
-/// `/rooms` send nothing: they change or show [`Rooms`]. If the person is not in the room, a line on the screen says
+/// `/rooms` send nothing: they change or show [`Rooms`]. If the user is not in the room, a line on the screen says
 /// so, and nothing is sent.
 ///
-/// A [`Command::Help`] stands for a line that begins with `/` but is not a command: the help text is shown, and
-/// nothing is sent.
+/// A [`Command::Help`] means that the line begins with `/` but is not a command: the help text is shown, and nothing is
+/// sent.
 ///
 /// `/leave`, `/room`, and `/rooms` depend on the rooms, so they wait for the reply to a join, as text does.
 fn obey(command: Command, terminal: &Terminal, sender: &Sender) -> Result<()> {
     todo!("stage 11: obey a command; join, text, and /quit are handled elsewhere")
 }
 
-/// Waits for the reply to a pending join. Tells the person if the wait is long or the reply does not arrive.
+/// Waits for the reply to a pending join. Tells the user if the wait is long or the reply does not arrive.
 fn wait_for_join(terminal: &Terminal, rooms: &Rooms) {
     let Some(room) = rooms.awaited() else { return };
     let waiting = terminal.waiting_for(format!("the answer to /join {room}"));

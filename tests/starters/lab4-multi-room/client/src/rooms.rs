@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use protocol::{Reply, Request};
 
-/// The maximum time for which a typed line waits for the reply to a join.
+/// The maximum time that a typed line waits for the reply to a join.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The maximum time for which a request waits for the reply to the previous request. Many servers understand only one
+/// The maximum time that a request waits for the reply to the previous request. Many servers understand only one
 /// request per read.
 const A_MOMENT: Duration = Duration::from_millis(100);
 
@@ -39,9 +39,9 @@ struct State {
     asked: VecDeque<(Request, Instant)>,
     /// The number of received errors that may be replies either to a join or to other requests.
     errors: usize,
-    /// If the latest join has failed: its room, and the time when the person was notified.
+    /// If the latest join has failed, the room and the time when the user was notified.
     lost: Option<(String, Instant)>,
-    /// Whether the person is leaving. Leaving ends all waits.
+    /// Whether the user is leaving. Leaving ends all waits.
     is_leaving: bool,
 }
 
@@ -90,7 +90,7 @@ impl Rooms {
         self.changed.notify_all();
     }
 
-    /// Records an error that the person has seen. The error may be the refusal of a join.
+    /// Records an error that the user has seen. The error may be the refusal of a join.
     pub fn hear_error(&self) {
         let mut state = self.state();
         if state.last_join().is_some() {
@@ -102,7 +102,7 @@ impl Rooms {
         self.changed.notify_all();
     }
 
-    /// Records that the person is leaving and ends all waits.
+    /// Records that the user is leaving and ends all waits.
     pub fn leave(&self) {
         self.state().is_leaving = true;
         self.changed.notify_all();
@@ -132,7 +132,7 @@ impl Rooms {
         true
     }
 
-    /// Stops waiting for joins. Call this function after telling the person that there is no reply.
+    /// Stops waiting for joins. Call this function after telling the user that there is no reply.
     pub fn give_up(&self) {
         let mut state = self.state();
         state.lost = state.last_join().map(|(room, _)| (room.to_owned(), Instant::now()));
@@ -141,8 +141,8 @@ impl Rooms {
     }
 
     /// Returns the reference of the room `name`, together with the client's `JOIN_ID`, if the client is in the room. An
-    /// empty name means the current room, unless the line was `typed` before the person knew that a join had failed:
-    /// such a line was not meant for the current room. An error is a message for the person.
+    /// empty name means the current room, unless the line was `typed` before the user knew that a join had failed:
+    /// such a line was not meant for the current room. An error is a message for the user.
     pub fn find(&self, name: &str, typed: Instant) -> Result<(String, String), String> {
         let state = self.state();
         match &state.lost {
@@ -180,7 +180,7 @@ impl Rooms {
         if names.is_empty() { "none".to_owned() } else { names.join(", ") }
     }
 
-    /// Returns whether this room is the current one, to which text goes.
+    /// Returns whether this is the current room, where text is sent.
     pub fn is_current(&self, room_ref: &str) -> bool {
         self.state().joined.last().is_some_and(|current| current == room_ref)
     }

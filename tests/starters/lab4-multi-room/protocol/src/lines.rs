@@ -4,7 +4,7 @@ use std::io::{self, BufRead, ErrorKind, Read};
 
 use crate::{Complaint, Problem};
 
-/// The maximum length of a line, and also of a chat message's whole text, in bytes.
+/// The maximum length, in bytes, of a line and of a chat message's whole text.
 pub const MAX_LINE: usize = 64 * 1024;
 
 /// The maximum length of a room or client name, in bytes.
@@ -19,7 +19,7 @@ pub struct Lines<R> {
     limit: usize,
     /// Tells the reader that the next line begins a message.
     begin: fn(&mut R),
-    /// The bytes of the line that is being read. The vector is kept to save an allocation for each line.
+    /// The bytes of the line that is being read. The vector is kept to avoid an allocation for each line.
     bytes: Vec<u8>,
     put_back: Option<String>,
     /// Whether a line that did not begin a message has been reported. If so, lines are skipped until a line begins a
@@ -41,8 +41,8 @@ impl<R: BufRead> Lines<R> {
         Self { limit: MAX_LINE + ADDED, ..Self::new(reader, |_| {}) }
     }
 
-    /// Returns the next line, which may begin a request; unlike in [`Lines::next_line`], there is no limit on how long
-    /// the line takes to arrive.
+    /// Returns the next line, which may begin a request; unlike [`Lines::next_line`], this function sets no limit on
+    /// how long the line takes to arrive.
     pub(crate) fn first_line(&mut self) -> Result<Option<String>, Problem> {
         if self.put_back.is_none() {
             (self.begin)(&mut self.reader);
@@ -57,11 +57,11 @@ impl<R: BufRead> Lines<R> {
     /// in `put_back`, it is returned first. `None` means the end of the stream; bytes after the last `\n` are not a
     /// line.
     ///
-    /// Stage 7 returns to this function: a line of more than `limit` bytes is [`Problem::TooLong`]. The function
+    /// Stage 7 extends this function: a line of more than `limit` bytes is [`Problem::TooLong`]. The function
     /// returns this error before the line has ended, because the line may never end and must not fill the memory. A
     /// complete line must also pass the check in `short_enough`.
     ///
-    /// Stage 8 returns to this function: every `\r` right before the `\n` is dropped. Bytes that are not UTF-8 become
+    /// Stage 8 extends this function: every `\r` right before the `\n` is dropped. Bytes that are not UTF-8 become
     /// U+FFFD and do not end the connection.
     ///
     /// # Errors
@@ -82,10 +82,10 @@ impl<R: BufRead> Lines<R> {
 
     /// Stage 2: return the value of the field `name` in the next line.
     ///
-    /// The function `value` finds the value in a line. If the stream ends before the line, the stream ends within a
+    /// The function `value` finds the value in a line. If the stream ends before that line, it has ended within a
     /// message (`cut_off`).
     ///
-    /// Stage 7 returns to this function: if the next line is not this field, the field is missing, and the complaint
+    /// Stage 7 extends this function: if the next line is not this field, the field is missing, and the complaint
     /// ([`Complaint::BAD_FIELD`]) names it. The line that arrived instead may begin the next message, so the next call
     /// to [`Lines::next_line`] must return it again.
     ///
@@ -105,18 +105,18 @@ impl<R: BufRead> Lines<R> {
         Ok(self.field(name)?.trim_end().to_owned())
     }
 
-    /// Stage 3: return a text, which begins with the field `name`.
+    /// Stage 3: return the text that begins with the field `name`.
     ///
     /// A blank line ends the text and is not part of it. No other line ends the text, even if that line looks like a
     /// message. In the text, `\n` separates the lines.
     ///
-    /// Stage 7 returns to this function: a text of more than `limit` bytes is [`Problem::TooLong`], no matter how short
-    /// its lines are, and whether or not it has ended.
+    /// Stage 7 extends this function: text of more than `limit` bytes is [`Problem::TooLong`], no matter how short
+    /// its lines are and even if its end has not arrived.
     ///
     /// # Errors
     /// See [`Lines::field`]; also [`Problem::TooLong`].
     pub fn text(&mut self, name: &str) -> Result<String, Problem> {
-        todo!("stage 3: return a text, which begins with the field name")
+        todo!("stage 3: return the text that begins with the field name")
     }
 }
 

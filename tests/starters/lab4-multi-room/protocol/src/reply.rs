@@ -46,7 +46,7 @@ pub enum Reply {
     },
     /// Something was wrong with a request.
     Error(Complaint),
-    /// A line that begins none of these replies; other servers may send other kinds of replies.
+    /// A line that does not begin any of these replies; other servers may send other kinds of replies.
     Unknown(String),
 }
 
@@ -77,7 +77,7 @@ fn address(ip: &str, port: &str) -> SocketAddr {
 /// Writes a [`Reply::Chat`], without copying its parts. A server writes far more chat messages than other replies.
 ///
 /// # Errors
-/// Returns the errors of `out`.
+/// Returns an error if writing to `out` fails.
 pub fn write_chat(
     out: &mut impl fmt::Write,
     room_ref: impl fmt::Display,

@@ -11,7 +11,7 @@ use crate::{Complaint, Lines, Problem};
 pub enum Request {
     /// The whole line of a greeting, which the reply repeats.
     Helo(String),
-    /// The service must end.
+    /// The client wants the server to exit.
     Kill,
     /// The client wants to join a room.
     Join {
@@ -86,7 +86,7 @@ pub fn read_request(lines: &mut Lines<impl BufRead>) -> Result<Option<Request>, 
 /// The first line has already been read; `room` is its value. The other fields follow in the order of the wire
 /// format. Only `CLIENT_NAME` is used.
 ///
-/// Stage 7 returns to this function: an invalid join is an error, not a panic. Both names must be valid ([`name_of`]).
+/// Stage 7 extends this function: an invalid join is an error, not a panic. Both names must be valid ([`name_of`]).
 fn read_join(room: &str, lines: &mut Lines<impl BufRead>) -> Result<Request, Problem> {
     todo!("stage 2: read the rest of a join")
 }
@@ -94,9 +94,9 @@ fn read_join(room: &str, lines: &mut Lines<impl BufRead>) -> Result<Request, Pro
 /// Stage 3: read the rest of a chat message.
 ///
 /// The first line has already been read; `room_ref` is its value. The fields follow in the order of the wire
-/// format; `MESSAGE` is a text.
+/// format; the value of `MESSAGE` can have several lines.
 ///
-/// Stage 7 returns to this function: `room_ref` and `JOIN_ID` must be numbers ([`number`]). Even if one of them is not
+/// Stage 7 extends this function: `room_ref` and `JOIN_ID` must be numbers ([`number`]). Even if one of them is not
 /// a number, the lines of this message must never be read as requests, because the text may contain anything, including
 /// `KILL_SERVICE`.
 fn read_chat(room_ref: &str, lines: &mut Lines<impl BufRead>) -> Result<Request, Problem> {

@@ -17,10 +17,10 @@ pub struct Hall {
     clients: BTreeMap<i64, Client>,
     rooms: BTreeMap<i64, Room>,
     room_refs: BTreeMap<String, i64>,
-    /// References are counted from 1 and are never reused.
+    /// References start at 1 and are never reused.
     last_room_ref: i64,
-    /// One room's reference, and its messages that are not in the members' outboxes yet. Pushing many messages together
-    /// costs little more than pushing one.
+    /// A room's reference, and the messages that have not been pushed into its members' outboxes yet. Pushing many
+    /// messages together costs little more than pushing one.
     said: (i64, String),
 }
 
@@ -64,7 +64,7 @@ impl Hall {
         }
     }
 
-    /// Sends one client an error reply with one of the codes of [`Complaint`].
+    /// Sends one client an error reply with one of the codes in [`Complaint`].
     pub fn complain(&mut self, id: i64, code: u32, description: impl Into<String>) {
         self.tell(id, &Reply::Error(Complaint::new(code, description)));
     }
@@ -94,13 +94,13 @@ impl Hall {
     ///
     /// The client gets [`Reply::Joined`] first; its `join_id` is the number of the connection. After that, every
     /// member, including the newcomer, gets the message `alice has joined this chatroom.` ([`Hall::announce`]). A new
-    /// room gets the next reference. Afterwards, `room_refs`, the room's set of members, and the client's list of rooms
+    /// room gets the next reference. Afterward, `room_refs`, the room's set of members, and the client's list of rooms
     /// agree with each other.
     ///
     /// A client may be in at most [`MAX_ROOMS`] rooms. If a client that is in this many rooms tries to join one more,
     /// the reply is [`Complaint::NOT_ALLOWED`], and nothing changes.
     ///
-    /// Stage 5 tests this function: no reference is used twice. A client keeps the name of its first join. A client
+    /// Stage 5 tests this function: no reference is used twice. A client keeps the name from its first join. A client
     /// that is already in the room gets the same reply again, and nothing is announced.
     ///
     /// Stage 7 tests this function: a client can join as many rooms as the limit allows, but no more.
@@ -112,7 +112,7 @@ impl Hall {
     ///
     /// The speaker also gets the message, but no client outside the room does ([`Hall::say`]).
     ///
-    /// Stage 7 returns to this function: if the room does not exist ([`Complaint::NO_SUCH_ROOM`]) or the speaker is not
+    /// Stage 7 extends this function: if the room does not exist ([`Complaint::NO_SUCH_ROOM`]) or the speaker is not
     /// in it ([`Complaint::NOT_A_MEMBER`]), the reply is an error, and no member gets the message.
     pub fn chat(&mut self, id: i64, room_ref: String, message: String) {
         todo!("stage 3: pass a message on to every member of the room")
@@ -127,7 +127,7 @@ impl Hall {
 
     /// Stage 6: let a client leave all its rooms and the hall.
     ///
-    /// For each of its rooms, in the order in which it joined them, all members, including alice if she is still
+    /// For each of alice's rooms, in the order in which she joined them, all members, including alice if she is still
     /// connected, get the message `alice has left this chatroom.` Then she is removed from the hall. When her outbox is
     /// dropped, it sends the bytes that it still holds and then closes the connection.
     ///
@@ -151,7 +151,7 @@ impl Hall {
     /// The name in the message is always the name that the hall has stored for the client, never a name from a request.
     /// The current members get the messages in the order in which they were sent. This function does not send: it adds
     /// the message to `said` ([`write_chat`]). `said` holds the messages of only one room, so if it holds another
-    /// room's messages, push these messages first ([`Hall::push_said`]).
+    /// room's messages, push those messages first ([`Hall::push_said`]).
     ///
     /// Stage 8 tests this function: when one member does not read, the other members still get everything.
     fn say(&mut self, id: i64, room_ref: i64, message: &str) {
@@ -168,10 +168,10 @@ impl Hall {
     /// Stage 4: remove a client from a room, without an announcement.
     ///
     /// The client still gets everything that was said before ([`Hall::push_said`]), but nothing that is said later.
-    /// Afterwards, the room's set of members and the client's list of rooms agree with each other.
+    /// Afterward, the room's set of members and the client's list of rooms agree with each other.
     ///
-    /// Stage 5 tests this function: the hall forgets both a room without members and the name of this room. A later
-    /// join with this name creates a new room.
+    /// Stage 5 tests this function: when a room has no members left, the hall forgets both the room and its name. A
+    /// later join with this name creates a new room.
     fn take_out(&mut self, id: i64, room_ref: i64) {
         todo!("stage 4: remove a client from a room, without an announcement")
     }

@@ -30,7 +30,7 @@ struct Options {
     /// Also obey `KILL_SERVICE` from other computers
     #[arg(long)]
     kill_from_anywhere: bool,
-    /// Maximum time for a request, from its first byte to its last, in seconds
+    /// Maximum time, in seconds, from a request's first byte to its last
     #[arg(long, default_value_t = 30, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=3600))]
     request_timeout: u64,
     /// Maximum total backlog, in MiB, of all clients that read too slowly
