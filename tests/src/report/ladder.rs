@@ -123,11 +123,12 @@ impl Ladder {
             }));
         }
         if rows.len() > size.rows {
-            let end = FIRST_ROWS + rows.len() - size.rows + 1;
+            let first = FIRST_ROWS + rows.len() - size.rows + 1;
             // The rows that remain in the middle need room, too.
-            let remaining = 2 * rows[FIRST_ROWS..end].iter().filter(|row| row.is_kept()).count();
-            let last = rows.len().saturating_sub(LAST_ROWS).max(end);
-            leave_out(&mut rows, FIRST_ROWS..(end + remaining).min(last));
+            let last = rows.len().saturating_sub(LAST_ROWS).max(first);
+            let fits = |&end: &usize| len_without(&rows, FIRST_ROWS..end) <= size.rows;
+            let end = (first..last).find(fits).unwrap_or(last);
+            leave_out(&mut rows, FIRST_ROWS..end);
         }
         if rows.iter().any(|row| matches!(row.kind, Kind::Arrow { is_glued: true, .. })) {
             let text = "+ was sent together with the message above it".to_owned();
@@ -224,19 +225,46 @@ pub fn short(lab: u32, text: &str) -> String {
     values.join(" · ")
 }
 
-/// Replaces rows with the number of rows that are left out. The rows that explain the failure remain, and each row
-/// remains below the name of its step.
-fn leave_out(rows: &mut Vec<Row>, range: Range<usize>) {
+/// Returns which rows of a range remain if the others are left out. The rows that explain the failure remain, each below
+/// the name of its step, and so does the name of the step to which the row after the range belongs.
+fn remaining(rows: &[Row], range: Range<usize>) -> Vec<bool> {
     let mut needs_step = rows.get(range.end).is_some_and(|row| !row.is_step());
-    for row in rows[range.clone()].iter_mut().rev() {
-        row.explains = row.is_kept() || (needs_step && row.is_step());
-        needs_step = if row.explains { !row.is_step() } else { needs_step };
+    let mut remaining: Vec<_> = rows[range]
+        .iter()
+        .rev()
+        .map(|row| {
+            let remains = row.is_kept() || (needs_step && row.is_step());
+            needs_step = if remains { !row.is_step() } else { needs_step };
+            remains
+        })
+        .collect();
+    remaining.reverse();
+    // The number of rows that are left out needs a row, too.
+    for at in 0..remaining.len() {
+        let is_alone =
+            |other: Option<usize>| other.is_none_or(|at| remaining.get(at) != Some(&false));
+        if is_alone(at.checked_sub(1)) && is_alone(Some(at + 1)) {
+            remaining[at] = true;
+        }
     }
+    remaining
+}
+
+/// Returns the number of rows if the rows of a range are left out.
+fn len_without(rows: &[Row], range: Range<usize>) -> usize {
+    let remaining = remaining(rows, range.clone());
+    let gaps = remaining.chunk_by(|one, other| one == other).filter(|chunk| !chunk[0]).count();
+    rows.len() - range.len() + remaining.iter().filter(|remains| **remains).count() + gaps
+}
+
+/// Replaces rows of a range with the number of rows that are left out; see [`remaining`].
+fn leave_out(rows: &mut Vec<Row>, range: Range<usize>) {
+    let remaining = remaining(rows, range.clone());
     let mut kept: Vec<Row> = Vec::new();
-    for row in rows.drain(range.clone()).collect::<Vec<_>>() {
+    for (row, remains) in rows.drain(range.clone()).zip(remaining).collect::<Vec<_>>() {
         let count = if let Kind::Gap(count) = row.kind { count } else { 1 };
         match kept.last_mut() {
-            _ if row.explains => kept.push(row),
+            _ if remains => kept.push(row),
             Some(Row { kind: Kind::Gap(gap), .. }) => *gap += count,
             _ => kept.push(Row::new(None, Kind::Gap(count))),
         }
