@@ -63,7 +63,8 @@ pub fn step(kit: &Path, lab: &Lab, stage: &Stage, verdict: &Verdict) -> String {
         return String::new();
     };
     let lab = lab.number;
-    let mut lines = vec![format!(" {}   {lab}.{number}  {}", style("next").bold(), stage.title)];
+    let mut lines =
+        vec![format!(" {}   {lab}.{number}  {}", style("next").bold(), stage.full_title())];
     lines.extend(match way::of_lab(kit, lab) {
         Way::Guided => functions(kit, lab, number),
         Way::Open => programs(kit, lab, stage.role),

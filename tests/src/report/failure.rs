@@ -13,10 +13,10 @@ use crate::journal::visible::visible;
 use crate::journal::{Event, EventKind, Step, Wire};
 use crate::kit::exercises::{self, Location};
 use crate::kit::untrusted::exercises_of_lab;
+use crate::network::messages::{HEADER, frame};
 use crate::report::closing::closing;
 use crate::report::diff::Comparison;
 use crate::report::ladder::{Ladder, Marks, Size, most_lanes};
-use crate::report::messages::{HEADER, frame};
 use crate::report::part::made;
 use crate::report::programs::States;
 use crate::report::scoreboard::stage_line_in;
@@ -195,7 +195,8 @@ impl<'a> Report<'a> {
     pub fn comparison(&self, expected: &str, came: &str, room: usize) -> Comparison {
         let text = |text: &str| short_blanks(&visible(text.as_bytes()));
         let (expected, came) = (text(expected), text(came));
-        let Some(evidence) = self.evidence() else {
+        let Some(evidence) = self.evidence().filter(|evidence| !evidence.expected.is_empty())
+        else {
             // These texts are descriptions in words, so a difference between them means nothing.
             let comparison = diff::compare(&expected, &came, "", diff::Kind::Stream, room);
             return Comparison { caret: None, ..comparison };
@@ -298,7 +299,7 @@ impl<'a> Report<'a> {
     /// A message that arrived in the wrong place or form is not missing.
     fn missing(&self) -> Option<&[u8]> {
         let evidence = self.evidence().filter(|evidence| !near_miss::has_arrived(evidence));
-        evidence.map(|evidence| evidence.expected.as_slice())
+        evidence.map(|evidence| evidence.expected.as_slice()).filter(|missing| !missing.is_empty())
     }
 
     fn ladder_with(&self, missing: Option<&[u8]>, size: Size) -> Ladder {
@@ -406,7 +407,7 @@ impl<'a> Report<'a> {
 
     /// Returns the stage's number and title, for example `2.5  The server broadcasts each message to everyone`.
     pub fn title(&self) -> String {
-        format!("{}.{}  {}", self.lab.number, self.stage.number, self.stage.title)
+        format!("{}.{}  {}", self.lab.number, self.stage.number, self.stage.full_title())
     }
 }
 

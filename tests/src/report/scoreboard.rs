@@ -78,7 +78,7 @@ pub fn stage_line(lab: &Lab, stage: &Stage, verdict: &Verdict) -> String {
 /// Returns the scoreboard line for a stage, for a terminal with this number of columns.
 pub fn stage_line_in(lab: &Lab, stage: &Stage, verdict: &Verdict, columns: usize) -> String {
     let number = format!("{}.{}", lab.number, stage.number);
-    let left = format!("  {} {number:<5} {}", mark(Some(verdict)), stage.title);
+    let left = format!("  {} {number:<5} {}", mark(Some(verdict)), stage.full_title());
     let points = format!("{}/{}", won(stage, verdict), stage.points);
     line(&left, &format!("{}  {points:>5}", style(word(verdict)).dim()), columns)
 }

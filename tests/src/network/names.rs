@@ -1,7 +1,7 @@
 //! Finds the nickname of a client in its messages.
 
-use crate::report::messages;
-use crate::trace::way::Way;
+use crate::network::messages;
+use crate::network::way::Way;
 
 /// The number of bytes that are searched for the nickname at the beginning of a client's stream.
 const MOST: usize = 512;
@@ -55,7 +55,7 @@ impl Names {
 #[cfg(test)]
 mod tests {
     use super::Names;
-    use crate::trace::way::Way::{ToClient, ToServer};
+    use crate::network::way::Way::{ToClient, ToServer};
 
     #[test]
     fn each_wire_shows_nicknames_in_its_own_way() {
