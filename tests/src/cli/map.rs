@@ -32,7 +32,8 @@ pub fn run(kit: &Path) -> Result<()> {
 
     let verdict = |lab: &Lab, stage: &Stage| verdicts.get(&(lab.number, stage.number));
     let is_passed = |lab: &Lab, stage: &Stage| verdict(lab, stage) == Some(&Verdict::Passed);
-    let is_done = |lab: &Lab| lab.stages.iter().all(|stage| is_passed(lab, stage));
+    let is_done =
+        |lab: &Lab| lab.stages.iter().all(|stage| stage.is_bonus || is_passed(lab, stage));
     let undone = |number| grader.labs.iter().any(|lab| lab.number == number && !is_done(lab));
     let current = current::in_order(kit).into_iter().find(|current| undone(current.lab));
     let mut all = Points::default();
@@ -42,7 +43,9 @@ pub fn run(kit: &Path) -> Result<()> {
         let points = Points::of(stages());
         all = all + points;
         println!("{}", lab_line(lab, way::of_lab(kit, lab.number), points));
-        let first = stages().find(|(_, verdict)| **verdict != Verdict::Passed);
+        let is_left =
+            |stage: &Stage, verdict: &Verdict| !stage.is_bonus && *verdict != Verdict::Passed;
+        let first = stages().find(|(stage, verdict)| is_left(stage, verdict));
         // Shows the current lab's stages as lines and other labs' stages as marks.
         match first {
             Some((stage, verdict)) if current.is_some_and(|current| current.lab == lab.number) => {

@@ -41,7 +41,7 @@ pub fn run(kit: &Path, lab: Option<u32>) -> Result<()> {
 /// Grades a lab up to the first stage that does not pass. Returns the next step, or `None` if all stages pass.
 fn in_lab(kit: &Path, number: u32) -> Result<Option<String>> {
     let grader = Arc::new(Grader::new(kit, &[number], None));
-    let stages = grader.stages().filter(|(lab, _)| *lab == number);
+    let stages = grader.stages().filter(|(lab, stage)| *lab == number && !stage.is_bonus);
     let stages = stages.map(|(lab, stage)| StageNumber { lab, stage: stage.number }).collect();
     let mut next = None;
     progress::grade(&grader, stages, |lab, stage, graded| {

@@ -17,11 +17,11 @@ use crate::network::way::Way;
 pub const NAMES: [&str; 3] = ["alice", "bob", "carol"];
 
 /// The pause between the pieces of a message.
-const PIECE: Duration = Duration::from_millis(5);
+const PIECE: Duration = Duration::from_millis(3);
 
 /// How long bob's network pauses in the middle of a message. The handouts allow a program to give up on half a message
 /// only after 30 s or never.
-const PAUSE: Duration = Duration::from_millis(1300);
+const PAUSE: Duration = Duration::from_millis(1200);
 
 /// Three people who have joined, and what they should see.
 pub struct Group<'a> {

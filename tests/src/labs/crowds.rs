@@ -7,6 +7,7 @@ use crate::crowd::game::{Limits, game_of};
 use crate::crowd::plan::{Extent, Plan};
 use crate::crowd::shrink::{self, Shrunk, shrink};
 use crate::crowd::slice::{Slice, slice};
+use crate::crowd::violation::Rule;
 use crate::harness::Harness;
 use crate::journal::Event;
 use crate::journal::failure::{Check, Failure, NOTHING};
@@ -58,6 +59,10 @@ fn failure(harness: &Harness, shrunk: &Shrunk) -> Failure {
     }
     let expected = violation.expected.as_deref().map(visible);
     let expected = expected.unwrap_or_else(|| violation.rule.to_string());
-    let came = if evidence.rest.is_empty() { NOTHING.into() } else { visible(&evidence.rest) };
+    let came = match evidence.rest.as_slice() {
+        [] if violation.rule == Rule::ThrownOut => "the end of the connection".into(),
+        [] => NOTHING.into(),
+        bytes => visible(bytes),
+    };
     Failure::wrong(violation.sentence.clone(), expected, came).with(evidence)
 }

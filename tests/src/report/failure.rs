@@ -308,7 +308,12 @@ impl<'a> Report<'a> {
         events.extend(end);
         let marks = Marks { evidence: self.evidence(), missing };
         let others = [self.mentioned(), self.other_end()].into_iter().flatten();
-        let about: Vec<_> = self.about().into_iter().chain(others).collect();
+        let mut about = Vec::new();
+        for name in self.about().into_iter().chain(others) {
+            if !about.contains(&name) {
+                about.push(name);
+            }
+        }
         Ladder::new(self.lab.number, &events, &about, &marks, size)
     }
 

@@ -16,13 +16,23 @@ pub struct Points {
     pub won: u32,
     /// The points for all graded stages.
     pub all: u32,
+    /// The points for the passed bonus stages. They are in addition to the other points.
+    pub bonus_won: u32,
+    /// The points for all graded bonus stages.
+    pub bonus_all: u32,
 }
 
 impl Points {
     /// Adds up the points for stages with these verdicts.
     pub fn of<'a>(graded: impl IntoIterator<Item = (&'a Stage, &'a Verdict)>) -> Self {
         graded.into_iter().fold(Self::default(), |points, (stage, verdict)| {
-            points + Self { won: won(stage, verdict), all: stage.points }
+            let (won, all) = (won(stage, verdict), stage.points);
+            points
+                + if stage.is_bonus {
+                    Self { bonus_won: won, bonus_all: all, ..Self::default() }
+                } else {
+                    Self { won, all, ..Self::default() }
+                }
         })
     }
 }
@@ -31,13 +41,24 @@ impl std::ops::Add for Points {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
-        Self { won: self.won + other.won, all: self.all + other.all }
+        Self {
+            won: self.won + other.won,
+            all: self.all + other.all,
+            bonus_won: self.bonus_won + other.bonus_won,
+            bonus_all: self.bonus_all + other.bonus_all,
+        }
     }
 }
 
 impl std::fmt::Display for Points {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "{}/{}", self.won, self.all)
+        let Self { won, all, bonus_won, bonus_all } = self;
+        match (all, bonus_won) {
+            (0, 1..) => write!(out, "bonus {bonus_won}/{bonus_all}"),
+            // Whoever has no bonus sees the same sum as before.
+            (_, 0) => write!(out, "{won}/{all}"),
+            _ => write!(out, "{won}/{all}, bonus {bonus_won}/{bonus_all}"),
+        }
     }
 }
 
