@@ -62,7 +62,16 @@ pub fn run(kit: &Path) -> Result<()> {
     println!("{}", style(line(" all labs", &format!("{all} points"), columns())).bold());
     match next_step.zip(current) {
         Some((step, current)) => println!("\n{}\n{step}", current.why()),
-        None => println!("\n Everything is done."),
+        None => {
+            println!("\n Everything is done.");
+            let stages = grader.labs.iter().flat_map(|lab| {
+                let left = |stage: &&Stage| stage.is_bonus && !is_passed(lab, stage);
+                lab.stages.iter().find(left).map(|stage| (lab.number, stage.number))
+            });
+            for (lab, stage) in stages {
+                println!(" bonus  cargo lab check {lab}.{stage}");
+            }
+        }
     }
     Ok(())
 }

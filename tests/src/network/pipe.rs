@@ -262,6 +262,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::network::trouble::Between;
 
     #[derive(Parser)]
     struct Line {
@@ -329,6 +330,20 @@ mod tests {
             }
             assert_eq!(pieces(&mut pipe, begin), with(expected), "{line}");
         }
+    }
+
+    #[test]
+    fn a_pause_ends_when_the_trouble_changes() {
+        let (mut pipe, begin) = (pipe(""), Instant::now());
+        pipe.arrive(b"abcde", begin);
+        let change = |pipe: &mut Pipe, trouble| pipe.change(&Rc::new(trouble), 1, Way::ToServer);
+        change(&mut pipe, Trouble { pause_after: Some(2), ..Trouble::default() });
+        assert_eq!(pieces(&mut pipe, begin), with(&[("ab", 0)]));
+        assert!(pipe.has_more());
+        let close_after = Some(Between::new(1, 1));
+        change(&mut pipe, Trouble { close_after, ..Trouble::default() });
+        let expected = with(&[("c", 0), ("closes the connection", 0)]);
+        assert_eq!(pieces(&mut pipe, begin + UNREAD), expected);
     }
 
     #[test]

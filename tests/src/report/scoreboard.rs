@@ -53,9 +53,9 @@ impl std::ops::Add for Points {
 impl std::fmt::Display for Points {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { won, all, bonus_won, bonus_all } = self;
-        match (all, bonus_won) {
-            (0, 1..) => write!(out, "bonus {bonus_won}/{bonus_all}"),
-            // Whoever has no bonus sees the same sum as before.
+        match (*all, *bonus_won) {
+            (0, _) if *bonus_all > 0 => write!(out, "bonus {bonus_won}/{bonus_all}"),
+            // A sum without a bonus does not mention the bonus.
             (_, 0) => write!(out, "{won}/{all}"),
             _ => write!(out, "{won}/{all}, bonus {bonus_won}/{bonus_all}"),
         }
@@ -102,4 +102,19 @@ pub fn stage_line_in(lab: &Lab, stage: &Stage, verdict: &Verdict, columns: usize
     let left = format!("  {} {number:<5} {}", mark(Some(verdict)), stage.full_title());
     let points = format!("{}/{}", won(stage, verdict), stage.points);
     line(&left, &format!("{}  {points:>5}", style(word(verdict)).dim()), columns)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Points;
+
+    #[test]
+    fn a_bonus_is_shown_apart_from_the_points() {
+        let shown =
+            |won, all, bonus_won, bonus_all| Points { won, all, bonus_won, bonus_all }.to_string();
+        assert_eq!(shown(100, 100, 0, 10), "100/100");
+        assert_eq!(shown(100, 100, 5, 10), "100/100, bonus 5/10");
+        assert_eq!(shown(0, 0, 0, 5), "bonus 0/5");
+        assert_eq!(shown(0, 0, 0, 0), "0/0");
+    }
 }
