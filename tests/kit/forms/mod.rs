@@ -96,7 +96,7 @@ fn forms_form_sums_with_weights_hidden_stages_and_a_bonus() {
 #[test]
 fn forms_never_call_a_bonus_stage_a_failure() {
     let passed = complete();
-    assert!(written("vpl", &passed).unwrap().contains("50 of 130 points, bonus 10 of 10\n"));
+    assert!(written("vpl", &passed).unwrap().contains("50 of 130 points, bonus 10 of 10,"));
     let mut failed = passed.clone();
     let bonus = failed.labs[0].stages.iter_mut().find(|stage| stage.bonus).unwrap();
     (bonus.verdict, bonus.points) = (Verdict::Failed, Some(0));

@@ -60,17 +60,15 @@ pub fn run(kit: &Path) -> Result<()> {
         }
     }
     println!("{}", style(line(" all labs", &format!("{all} points"), columns())).bold());
-    match next_step.zip(current) {
-        Some((step, current)) => println!("\n{}\n{step}", current.why()),
-        None => {
-            println!("\n Everything is done.");
-            let stages = grader.labs.iter().flat_map(|lab| {
-                let left = |stage: &&Stage| stage.is_bonus && !is_passed(lab, stage);
-                lab.stages.iter().find(left).map(|stage| (lab.number, stage.number))
-            });
-            for (lab, stage) in stages {
-                println!(" bonus  cargo lab check {lab}.{stage}");
-            }
+    if let Some((step, current)) = next_step.zip(current) {
+        println!("\n{}\n{step}", current.why());
+        return Ok(());
+    }
+    println!("\n Everything is done.");
+    for lab in &grader.labs {
+        let is_left = |stage: &&Stage| stage.is_bonus && !is_passed(lab, stage);
+        if let Some(stage) = lab.stages.iter().find(is_left) {
+            println!(" bonus  cargo lab check {}.{}", lab.number, stage.number);
         }
     }
     Ok(())
