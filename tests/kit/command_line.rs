@@ -107,7 +107,7 @@ fn a_wrong_word_gets_a_suggestion() {
         ("5", "the labs are 1 to 4"),
         ("lab5", "the labs are 1 to 4"),
         ("check lab 5", "the labs are 1 to 4"),
-        ("2.99", "lab 2 has stages 1 to 15"),
+        ("2.99", "lab 2 has stages 1 to 17"),
         ("check two", "write 2 for a lab, 2.5 for a stage"),
         ("hint lab 3", "name one stage, for example 3.1"),
         ("hint 3.2-", "name one stage, for example 3.2"),

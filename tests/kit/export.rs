@@ -140,7 +140,7 @@ fn a_students_kit_grades_completely_without_the_control() {
     cargo_test(kit.path()).assert().success().stdout(points);
     assert_eq!((log().matches("\"not started\"").count(), log().lines().count()), (4, 4));
     write_bodies(kit.path(), |_, _| true);
-    let points = contains(" labs  400/400 points");
+    let points = contains(" labs  400/400, bonus 40/40 points");
     cargo_test(kit.path()).assert().success().stdout(points);
     let stages: usize = labs::all().iter().map(|lab| lab.stages.len()).sum();
     assert_eq!((log().matches("\"passed\"").count(), log().lines().count()), (stages, 4 + stages));

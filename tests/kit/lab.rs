@@ -54,7 +54,7 @@ fn each_call_shows_the_next_hint() {
     // All hints have been shown, so all of them are shown again.
     hint().stdout(contains("hint 1 ").and(contains("hint 2 ")));
     let output = lab_in(kit.path()).args(["hint", "2.99"]).assert().code(2);
-    output.stderr(contains("lab 2 has stages 1 to 15"));
+    output.stderr(contains("lab 2 has stages 1 to 17"));
 }
 
 #[test]

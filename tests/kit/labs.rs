@@ -8,10 +8,15 @@ use grader::labs;
 use syn::visit::{self, Visit};
 
 #[test]
-fn the_points_of_each_lab_add_up_to_100() {
+fn the_points_of_each_lab_add_up_to_100_and_a_bonus_of_10() {
     for lab in labs::all() {
-        let points: u32 = lab.stages.iter().map(|stage| stage.points).sum();
-        assert_eq!(points, 100, "lab {}", lab.number);
+        let points = |is_bonus| {
+            let stages = lab.stages.iter().filter(|stage| stage.is_bonus == is_bonus);
+            stages.map(|stage| stage.points).sum::<u32>()
+        };
+        assert_eq!((points(false), points(true)), (100, 10), "lab {}", lab.number);
+        let first = lab.stages.iter().position(|stage| stage.is_bonus).unwrap();
+        assert!(lab.stages[first..].iter().all(|stage| stage.is_bonus), "they come last");
     }
 }
 
@@ -24,6 +29,7 @@ fn every_stage_has_a_number_and_hints_and_requires_only_earlier_ones() {
             assert!(stage.hints.len() >= 2, "{name} has too few hints: {:?}", stage.hints);
             for &other in stage.requires {
                 assert!(other < number, "{name}");
+                assert!(!lab.stages[other as usize - 1].is_bonus, "{name} requires a bonus stage");
                 // Only one program may be to blame: a server must not lose points because of a faulty client.
                 let role = lab.stages[other as usize - 1].role;
                 assert!(

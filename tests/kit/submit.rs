@@ -27,10 +27,10 @@ fn what_is_handed_in_is_what_was_tested() {
     let kit = kit.path();
     let at = |path: &str| kit.join(path);
     let write = |path: &str, text: &str| files::write(&at(path), text).unwrap();
-    let points = |points: u32| contains(format!(" {points}/400 points in "));
+    let points = |points: &str| contains(format!(" {points} points in "));
 
     // The kit was never built, and none of its functions has been written yet.
-    lab_in(kit).arg("submit").assert().code(1).stdout(points(0));
+    lab_in(kit).arg("submit").assert().code(1).stdout(points("0/400"));
     let untouched = packed(kit);
     assert!(untouched.contains(&format!("{SERVER}/src/main.rs")), "{untouched:?}");
     let manifest = untouched.iter().find(|name| name.ends_with("Cargo.toml"));
@@ -62,7 +62,8 @@ fn what_is_handed_in_is_what_was_tested() {
         "You have changed common/src/lib.rs. The grader has its own",
     ];
     let mut submit = lab_in(kit);
-    let mut submitted = submit.arg("submit").assert().code(1).stdout(points(100));
+    let mut submitted =
+        submit.arg("submit").assert().code(1).stdout(points("100/400, bonus 10/40"));
     // A long reason is wrapped across several lines.
     let said = String::from_utf8(submitted.get_output().stdout.clone()).unwrap();
     let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -82,9 +83,11 @@ fn what_is_handed_in_is_what_was_tested() {
     let zip = at("elsewhere.zip");
     let mut submit = lab_in(kit);
     submitted = submit.arg("submit").arg("--output").arg(&zip).assert().code(1);
-    submitted.stdout(points(0).and(contains("words.txt")).and(contains("needs `tokio`"))).stdout(
-        contains("A program will not be built: labs/lab1-one-to-one/client/Cargo.toml needs"),
-    );
+    submitted
+        .stdout(points("0/400").and(contains("words.txt")).and(contains("needs `tokio`")))
+        .stdout(contains(
+            "A program will not be built: labs/lab1-one-to-one/client/Cargo.toml needs",
+        ));
     let names = ZipArchive::new(File::open(zip).unwrap()).unwrap();
     assert!(names.file_names().any(|name| name == client));
 

@@ -9,13 +9,14 @@
 //! | [`cli`]     | `cargo lab`: one file for each subcommand and a folder for the book's figures               |
 //! | [`class`]   | a whole class: submissions in any form, graded in separate processes; the record of results |
 //! | [`submission`] | submissions: read and packed with limits, and built in a separate kit                    |
-//! | [`trace`]   | a relay that shows the messages of real sessions and causes trouble: pieces, delays, resets |
+//! | [`trace`]   | the messages of real sessions as a ladder, a session file, and a packet capture              |
 //! | [`report`]  | output for people: failure reports with a ladder and screens, HTML pages, the scoreboard    |
 //! | [`grading`] | the grader: runs stages with a time limit and determines the verdicts                       |
 //! | [`labs`]    | each stage's title, points, hints, and script; the steps for each lab's wire format         |
 //! | [`crowd`]   | the broadcast checker: a crowd that talks, joins, and leaves, and the rules for its record   |
 //! | [`bench`](mod@bench) | the benchmark: servers and a relay, measured in turn under the load of the package `load` |
 //! | [`harness`] | the tools that scripts use: people, peers, listeners, taps, and random words                |
+//! | [`network`] | a relay between clients and a server that makes trouble: pieces, delays, resets             |
 //! | [`system`]  | programs on terminals, processes, confinement, orphans, ports, cargo                        |
 //! | [`journal`] | the events of one run, timed by one clock; failures; waiting for bytes and displaying them  |
 //! | [`kit`]     | the files of a kit, the exercises in them, and whether a lab is guided or open              |
@@ -38,6 +39,7 @@ pub mod harness;
 pub mod journal;
 pub mod kit;
 pub mod labs;
+pub mod network;
 pub mod report;
 pub mod submission;
 pub mod system;

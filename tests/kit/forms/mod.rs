@@ -12,7 +12,7 @@ use std::{env, fs};
 use grader::class::detail::Detail;
 use grader::class::forms::github::{Stopped, annotations};
 use grader::class::forms::{ALL, classroom50, write};
-use grader::class::record::Submission;
+use grader::class::record::{Submission, Verdict};
 use pulldown_cmark::{Event, Options, Parser, Tag};
 use serde_json::Value;
 
@@ -90,6 +90,24 @@ fn forms_form_sums_with_weights_hidden_stages_and_a_bonus() {
     // Bonus stages can make up for lost points, but PrairieLearn allows no score above 1.
     let more = Submission { points: Some(200), ..submission };
     assert_eq!(json("prairielearn", &more)["score"], 1.0);
+}
+
+/// A pipeline must not fail because of a bonus stage.
+#[test]
+fn forms_never_call_a_bonus_stage_a_failure() {
+    let passed = complete();
+    assert!(written("vpl", &passed).unwrap().contains("50 of 130 points, bonus 10 of 10,"));
+    let mut failed = passed.clone();
+    let bonus = failed.labs[0].stages.iter_mut().find(|stage| stage.bonus).unwrap();
+    (bonus.verdict, bonus.points) = (Verdict::Failed, Some(0));
+    (failed.points, failed.labs[0].points) = (Some(50), Some(25));
+    let count = |submission, what| written("junit", submission).unwrap().matches(what).count();
+    assert_eq!(count(&failed, "<failure "), count(&passed, "<failure "));
+    assert_eq!(count(&failed, "<skipped "), count(&passed, "<skipped ") + 1);
+    let status = json("ctrf", &failed)["results"]["tests"][4]["status"].clone();
+    assert_eq!(status, "other");
+    assert_eq!(annotations(&failed), annotations(&passed));
+    assert!(!written("vpl", &failed).unwrap().contains("bonus 0"));
 }
 
 #[test]

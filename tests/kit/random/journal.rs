@@ -60,7 +60,9 @@ impl Run {
             control_passes: *[None, Some(true), Some(false)].choose(rng).unwrap(),
             is_of_kit: rng.random::<bool>(),
         };
-        let points = Points { won: rng.random_range(..1000), all: rng.random_range(..1000) };
+        let mut number = || rng.random_range(..1000);
+        let (won, all, bonus_won, bonus_all) = (number(), number(), number(), number());
+        let points = Points { won, all, bonus_won, bonus_all };
         let one = text(rng);
         let other = String::from_utf8_lossy(&almost(rng, one.as_bytes())).into_owned();
         Self { graded, events, programs, points, texts: [one, other] }

@@ -130,8 +130,8 @@ fn lab(
                 points: (verdict != Verdict::GraderError)
                     .then_some(if verdict == Verdict::Passed { kind_of.points } else { 0 }),
                 maximum: kind_of.points,
-                bonus: false,
-                hidden: kind.number == 4 && stage > 12,
+                bonus: kind_of.is_bonus,
+                hidden: kind.number == 4 && [13, 14].contains(&stage),
                 blocked_by: (verdict == Verdict::Blocked).then_some(stopped.min(count)),
                 seed: has_report.then(|| u64::MAX.to_string()),
                 seconds: 0.4,

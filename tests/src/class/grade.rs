@@ -153,12 +153,18 @@ fn announce(bar: &ProgressBar) {
 
 /// Returns whether an earlier result is kept.
 fn is_kept(submission: &Submission, class: &Class) -> bool {
+    let known = labs::all();
     let same_labs = submission.labs.iter().map(|lab| lab.lab).eq(class.labs.iter().copied());
     let same_stages = submission.labs.iter().all(|lab| {
         let settings = &class.settings;
+        let known = known.iter().find(|known| known.number == lab.lab);
+        let is_bonus = |number: u32| {
+            let mut stages = known.into_iter().flat_map(|lab| &lab.stages);
+            stages.any(|one| one.number == number && settings.is_bonus(lab.lab, one))
+        };
         let is_same = |stage: &record::Stage| {
             stage.hidden == settings.is_hidden(lab.lab, stage.stage)
-                && stage.bonus == settings.is_bonus(lab.lab, stage.stage)
+                && stage.bonus == is_bonus(stage.stage)
         };
         lab.weight == settings.weight(lab.lab) && lab.stages.iter().all(is_same)
     });

@@ -104,6 +104,20 @@ pub struct Submission {
     pub labs: Vec<Lab>,
 }
 
+impl Submission {
+    /// Returns the points for passed bonus stages, which are part of the sum, and their maximum.
+    pub fn bonus(&self) -> (u32, u32) {
+        let of_lab = |lab: &'_ Lab| {
+            let bonus = || lab.stages.iter().filter(|stage| stage.bonus);
+            let won: u32 = bonus().filter_map(|stage| stage.points).sum();
+            let all: u32 = bonus().map(|stage| stage.maximum).sum();
+            (won.saturating_mul(lab.weight), all.saturating_mul(lab.weight))
+        };
+        let add = |(won, all): (u32, u32), (more, most)| (won + more, all + most);
+        self.labs.iter().map(of_lab).fold((0, 0), add)
+    }
+}
+
 /// One lab of a submission.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Lab {

@@ -64,7 +64,7 @@ pub fn stage(
         verdict,
         points,
         maximum: stage.points,
-        bonus: settings.is_bonus(lab.number, stage.number),
+        bonus: settings.is_bonus(lab.number, stage),
         hidden: settings.is_hidden(lab.number, stage.number),
         blocked_by,
         seed: outcome.map(|outcome| outcome.seed.to_string()),
@@ -179,7 +179,7 @@ pub fn lab(lab: &stage::Lab, mut stages: Vec<Stage>, settings: &Settings) -> Lab
 
 /// Returns the maximum number of points for a lab, without bonus stages.
 fn maximum(lab: &stage::Lab, settings: &Settings) -> u32 {
-    let stages = lab.stages.iter().filter(|stage| !settings.is_bonus(lab.number, stage.number));
+    let stages = lab.stages.iter().filter(|stage| !settings.is_bonus(lab.number, stage));
     stages.map(|stage| stage.points).sum()
 }
 

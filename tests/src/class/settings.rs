@@ -8,13 +8,15 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, ensure};
 use serde::{Deserialize, Serialize};
 
+use crate::harness::stage::Stage;
 use crate::labs;
 
 /// The maximum weight of a lab. This limit keeps sums of points small enough for every spreadsheet and every results
 /// format.
 const MAX_WEIGHT: u32 = 1_000;
 
-/// The instructor's settings. By default, all labs have the same weight, and there are no hidden or bonus stages.
+/// The instructor's settings. By default, all labs have the same weight, and there are no hidden stages and no other
+/// bonus stages than the kit's own.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
@@ -22,7 +24,7 @@ pub struct Settings {
     pub weights: BTreeMap<String, u32>,
     /// The stages that are hidden from students, for example `2.14`.
     pub hidden: Vec<String>,
-    /// The bonus stages, for example `2.14`.
+    /// More bonus stages than the kit's own, for example `2.14`.
     pub bonus: Vec<String>,
     /// The time limit for a build, in seconds.
     pub build_seconds: u64,
@@ -110,8 +112,8 @@ impl Settings {
     }
 
     /// Returns whether a stage is a bonus stage.
-    pub fn is_bonus(&self, lab: u32, stage: u32) -> bool {
-        self.bonus.iter().any(|bonus| is(bonus, lab, stage))
+    pub fn is_bonus(&self, lab: u32, stage: &Stage) -> bool {
+        stage.is_bonus || self.bonus.iter().any(|bonus| is(bonus, lab, stage.number))
     }
 
     /// Returns the time limit for a build.
@@ -134,6 +136,7 @@ fn is(written: &str, lab: u32, stage: u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::Settings;
+    use crate::labs;
 
     fn read(text: &str) -> Result<Settings, String> {
         let file = tempfile::NamedTempFile::new().unwrap();
@@ -157,7 +160,10 @@ mod tests {
         "#;
         let settings = read(text).unwrap();
         assert_eq!((settings.weight(2), settings.weight(4)), (3, 1));
-        assert!(settings.is_hidden(2, 14) && !settings.is_hidden(2, 1) && settings.is_bonus(1, 10));
+        assert!(settings.is_hidden(2, 14) && !settings.is_hidden(2, 1));
+        let stages = &labs::all()[0].stages;
+        let bonus = stages.iter().filter(|stage| settings.is_bonus(1, stage));
+        assert_eq!(bonus.map(|stage| stage.number).collect::<Vec<_>>(), [10, 15, 16]);
         assert_eq!(settings.language[0].lab["2"].client, None);
     }
 

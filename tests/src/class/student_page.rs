@@ -34,8 +34,11 @@ pub fn student_page(submission: &Submission, kit: &str) -> String {
 /// Returns the sum of the points in words, with a note about the stages that it leaves out.
 fn total(submission: &Submission) -> String {
     let Submission { points, maximum, complete, hidden, labs, .. } = submission;
-    let mut total =
-        points.map_or("no points".to_owned(), |points| format!("{points}/{maximum} points"));
+    let (won, all) = submission.bonus();
+    let mut total = points.map_or("no points".to_owned(), |points| {
+        let bonus = if won > 0 { format!(", bonus {won}/{all}") } else { String::new() };
+        format!("{}/{maximum}{bonus} points", points.saturating_sub(won))
+    });
     if points.is_some() && !complete {
         total += ", not complete: some stages have no verdict";
     }

@@ -190,7 +190,9 @@ pub fn run(kit: &Path, options: Options) -> Result<Checked> {
         let is_passed = *verdict == Verdict::Passed;
         // Without `all`, only the first report is shown, because students work on one report at a time.
         let is_shown = all || first.is_none();
-        if !is_passed {
+        // A lab without its bonus stages is complete, so such a stage counts only if the command names it.
+        let counts = !stage.is_bonus || target.is_some_and(|target| target.is_one(stage.number));
+        if !is_passed && counts {
             first.get_or_insert(StageNumber { lab: lab.number, stage: stage.number });
         }
         if *verdict == Verdict::GraderError {
@@ -236,7 +238,7 @@ pub fn run(kit: &Path, options: Options) -> Result<Checked> {
             let step = || next::step(kit, lab, stage, verdict);
             next_step = made("the next step", step).unwrap_or_else(|why| why);
         }
-        is_passed || all || open.contains(&lab.number)
+        is_passed || !counts || all || open.contains(&lab.number)
     })?;
     if !next_step.is_empty() {
         println!("\n{next_step}");

@@ -29,7 +29,7 @@ pub fn run(kit: &Path, number: StageNumber) -> Result<()> {
     let before = shown.count(&name);
     let count = (before + 1).min(stage.hints.len());
     let first = if before < count { before } else { 0 };
-    println!(" {name}  {}\n", stage.title);
+    println!(" {name}  {}\n", stage.full_title());
     if way::of_lab(kit, lab.number) == Way::Open {
         let note = "Your lab is open. The hints are written for the guided lab and may name its \
                     functions.";

@@ -32,7 +32,8 @@ pub fn run(kit: &Path) -> Result<()> {
 
     let verdict = |lab: &Lab, stage: &Stage| verdicts.get(&(lab.number, stage.number));
     let is_passed = |lab: &Lab, stage: &Stage| verdict(lab, stage) == Some(&Verdict::Passed);
-    let is_done = |lab: &Lab| lab.stages.iter().all(|stage| is_passed(lab, stage));
+    let is_done =
+        |lab: &Lab| lab.stages.iter().all(|stage| stage.is_bonus || is_passed(lab, stage));
     let undone = |number| grader.labs.iter().any(|lab| lab.number == number && !is_done(lab));
     let current = current::in_order(kit).into_iter().find(|current| undone(current.lab));
     let mut all = Points::default();
@@ -42,7 +43,9 @@ pub fn run(kit: &Path) -> Result<()> {
         let points = Points::of(stages());
         all = all + points;
         println!("{}", lab_line(lab, way::of_lab(kit, lab.number), points));
-        let first = stages().find(|(_, verdict)| **verdict != Verdict::Passed);
+        let is_left =
+            |stage: &Stage, verdict: &Verdict| !stage.is_bonus && *verdict != Verdict::Passed;
+        let first = stages().find(|(stage, verdict)| is_left(stage, verdict));
         // Shows a line for each stage of the current lab and a mark for each stage of the other labs.
         match first {
             Some((stage, verdict)) if current.is_some_and(|current| current.lab == lab.number) => {
@@ -57,9 +60,16 @@ pub fn run(kit: &Path) -> Result<()> {
         }
     }
     println!("{}", style(line(" all labs", &format!("{all} points"), columns())).bold());
-    match next_step.zip(current) {
-        Some((step, current)) => println!("\n{}\n{step}", current.why()),
-        None => println!("\n Everything is done."),
+    if let Some((step, current)) = next_step.zip(current) {
+        println!("\n{}\n{step}", current.why());
+        return Ok(());
+    }
+    println!("\n Everything is done.");
+    for lab in &grader.labs {
+        let is_left = |stage: &&Stage| stage.is_bonus && !is_passed(lab, stage);
+        if let Some(stage) = lab.stages.iter().find(is_left) {
+            println!(" bonus  cargo lab check {}.{}", lab.number, stage.number);
+        }
     }
     Ok(())
 }

@@ -41,7 +41,7 @@ pub fn run(kit: &Path, lab: Option<u32>) -> Result<()> {
 /// Grades a lab up to the first stage that does not pass. Returns the next step, or `None` if all stages pass.
 fn in_lab(kit: &Path, number: u32) -> Result<Option<String>> {
     let grader = Arc::new(Grader::new(kit, &[number], None));
-    let stages = grader.stages().filter(|(lab, _)| *lab == number);
+    let stages = grader.stages().filter(|(lab, stage)| *lab == number && !stage.is_bonus);
     let stages = stages.map(|(lab, stage)| StageNumber { lab, stage: stage.number }).collect();
     let mut next = None;
     progress::grade(&grader, stages, |lab, stage, graded| {
@@ -63,7 +63,8 @@ pub fn step(kit: &Path, lab: &Lab, stage: &Stage, verdict: &Verdict) -> String {
         return String::new();
     };
     let lab = lab.number;
-    let mut lines = vec![format!(" {}   {lab}.{number}  {}", style("next").bold(), stage.title)];
+    let mut lines =
+        vec![format!(" {}   {lab}.{number}  {}", style("next").bold(), stage.full_title())];
     lines.extend(match way::of_lab(kit, lab) {
         Way::Guided => functions(kit, lab, number),
         Way::Open => programs(kit, lab, stage.role),

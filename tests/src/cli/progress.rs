@@ -118,7 +118,7 @@ pub fn grade(
     let mut log = if grader.grades_own() { Log::open(grader.kit()) } else { Log::default() };
     for number in stages.iter() {
         let Some((lab, stage)) = number.find(&grader.labs) else { continue };
-        progress.step(format!("grading {}.{}  {}", lab.number, stage.number, stage.title));
+        progress.step(format!("grading {}.{}  {}", lab.number, stage.number, stage.full_title()));
         let mut continues = true;
         grader.grade(Author::Student, lab.number, stage, |graded| {
             log.graded(lab.number, stage.number, &graded.verdict);

@@ -212,7 +212,7 @@ fn table(labs: &[Lab], heading: &str, row: impl Fn(&Lab, &Stage) -> Option<(Stri
 
 fn name_of(lab: &Lab, stage: &Stage) -> String {
     let number = format!("{}.{}", lab.number, stage.number);
-    format!("{number:<5} {}", stage.title)
+    format!("{number:<5} {}", stage.full_title())
 }
 
 /// Adds up the work that a log records. The time between two lines counts toward the stage in the second line.
@@ -239,7 +239,9 @@ fn works(lines: &[Line], labs: &[Lab]) -> Works {
     // `cargo lab` also logs stages of labs that the student has not begun. Such stages do not count as tried.
     let is_tried = |work: &Work| work.checks > 0 || work.hints > 0;
     for lab in labs {
-        let numbers = || lab.stages.iter().map(|stage| (lab.number, stage.number));
+        // A lab without its bonus stages is finished.
+        let stages = || lab.stages.iter().filter(|stage| !stage.is_bonus);
+        let numbers = || stages().map(|stage| (lab.number, stage.number));
         let is_passed = |number: &_| works.get(number).is_some_and(|work: &Work| work.is_passed);
         if numbers().any(|number| works.get(&number).is_some_and(is_tried))
             && let Some(stop) = numbers().find(|number| !is_passed(number))

@@ -31,6 +31,11 @@ impl Target {
         Self { lab, stage: Some(stage), has_rest: true }
     }
 
+    /// Returns whether the target is only the stage with this number.
+    pub fn is_one(&self, stage: u32) -> bool {
+        self.stage == Some(stage) && !self.has_rest
+    }
+
     /// Returns whether the target includes the stage.
     pub fn contains(&self, lab: u32, stage: u32) -> bool {
         let includes = |first| stage == first || self.has_rest && stage > first;

@@ -16,15 +16,15 @@ use crate::cli::check::command;
 use crate::cli::progress;
 use crate::cli::target::lab_number;
 use crate::grading::grader::{Author, Grader};
+use crate::network::event::{Event, What};
+use crate::network::relay::Relay;
+use crate::network::trouble::Trouble;
 use crate::system::companion::Companion;
 use crate::system::program::Runnable;
 use crate::system::{orphans, ports};
-use crate::trace::event::{Event, What};
 use crate::trace::ladder::Ladder;
 use crate::trace::packets::Packets;
-use crate::trace::relay::Relay;
 use crate::trace::session::{About, Reader, VERSION, Writer};
-use crate::trace::trouble::Trouble;
 
 /// The maximum time that a server may take to start listening.
 const START: Duration = Duration::from_secs(30);

@@ -1,5 +1,6 @@
 //! Starts a server, runs a plan against it, and stops the server.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use nix::sys::wait::WaitStatus;
@@ -7,17 +8,28 @@ use nix::sys::wait::WaitStatus;
 use crate::crowd::plan::Plan;
 use crate::crowd::player::{Played, play};
 use crate::crowd::silence::Manner;
-use crate::harness::Harness;
+use crate::harness::{Harness, Run};
 use crate::journal::failure::{Check, Failure};
 use crate::system::program::Runnable;
 
 /// The outcome of running a plan, and whether the server exited.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Game {
     /// The outcome of running the plan.
     pub played: Played,
     /// The server's exit status or the signal that terminated it, if it exited.
     pub ended: Option<String>,
+    /// The run in which the game was played, and the time in this run when the play began.
+    pub run: Option<(Run, Duration)>,
+}
+
+/// How long a game may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The silence after which no more messages are expected.
+    pub patience: Duration,
+    /// The additional time for the whole plan.
+    pub limit: Duration,
 }
 
 /// Starts a server and runs a plan against it.
@@ -32,27 +44,49 @@ pub fn game(
 ) -> Check<Game> {
     let client = Runnable::Missing(Failure::Grader("a crowd does not run a client".into()));
     let harness = Harness::new(server.clone(), client, plan.seed);
+    let limit = Duration::from_mins(2);
+    let game = game_of(&harness, plan, &Limits { patience, limit }, progress);
+    match &game {
+        Ok(game) if game.played.violation.is_none() => {}
+        _ => unwritten(&harness, plan.lab).map_or(Ok(()), Err)?,
+    }
+    game
+}
+
+/// Starts a harness's server and plays a plan against it. If a rule is broken, the script of this harness ends.
+///
+/// # Errors
+/// Returns an error if the server cannot be started or the plan takes too long.
+pub fn game_of(
+    harness: &Harness,
+    plan: &Plan,
+    limits: &Limits,
+    progress: &dyn Fn(usize),
+) -> Check<Game> {
     let seats = plan.names.len().to_string();
     let options: &[&str] = if plan.lab == 1 { &["--seats", &seats] } else { &[] };
-    let started = harness.server_with(options);
-    let server = started.map_err(|failure| unwritten(&harness, plan.lab).unwrap_or(failure))?;
+    let server = harness.server_with(options)?;
     let process = server.terminal().process();
     // If the system cannot tell whether the server is busy, the player only measures how long the server is silent.
     let is_busy = || process.is_running().unwrap_or(false);
-    let manner = Manner { patience, is_busy: &is_busy, progress };
-    let played = play(plan, server.address(), &manner)?;
-    if played.violation.is_some() {
-        harness.journal().settle();
-        if let Some(unwritten) = unwritten(&harness, plan.lab) {
-            return Err(unwritten);
+    let Limits { patience, limit } = *limits;
+    let manner = Manner { patience, limit, is_busy: &is_busy, progress };
+    let begin = harness.journal().now();
+    let played = play(plan, server.address(), &manner).map_err(|error| match error.kind() {
+        ErrorKind::TimedOut => {
+            harness.journal().wrong("the server should have", "served the crowd", error.to_string())
         }
+        _ => error.into(),
+    })?;
+    if played.violation.is_some() {
+        harness.journal().found_wrong();
     }
     let ended = process.status().map(|status| match status {
         WaitStatus::Exited(_, code) => format!("exit status {code}"),
         WaitStatus::Signaled(_, signal, _) => format!("terminated by {signal}"),
         other => format!("{other:?}"),
     });
-    Ok(Game { played, ended })
+    Ok(Game { played, ended, run: Some((harness.run(), begin)) })
 }
 
 /// If the server reported that some stages are not written yet, returns an error that names the first of them.

@@ -28,9 +28,6 @@ const CALLED: &str = "call-";
 /// A plan may take this many times as long as all of its pauses together, because the computer may be busy.
 const SLOW: u32 = 20;
 
-/// The additional time that each plan may take.
-const SHORT: Duration = Duration::from_mins(2);
-
 /// The outcome of running a plan.
 #[derive(Clone, Debug)]
 pub struct Played {
@@ -86,7 +83,7 @@ impl Stage {
     fn plays(&mut self, events: &[Event], manner: &Manner) -> io::Result<usize> {
         let (mut next, mut is_calm, mut looks) = (0, false, true);
         let mut due = self.begin;
-        let limit = SHORT + events.iter().map(|event| event.after).sum::<Duration>() * SLOW;
+        let limit = manner.limit + events.iter().map(|event| event.after).sum::<Duration>() * SLOW;
         loop {
             while !is_calm && next < events.len() && due <= Instant::now() {
                 let event = &events[next];

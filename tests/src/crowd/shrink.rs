@@ -25,7 +25,7 @@ pub struct Limits {
 }
 
 /// The result of the search.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Shrunk {
     /// The smallest plan that was found.
     pub plan: Plan,
@@ -203,7 +203,7 @@ mod tests {
     fn game(plan: &Plan, is_wrong: bool) -> Game {
         let violation = is_wrong.then(|| Violation::at(0, Rule::Twice, 0, String::new()));
         let (record, begun) = (Record::new(plan.lab, &plan.names), plan.events.len());
-        Game { played: Played { record, violation, begun }, ended: None }
+        Game { played: Played { record, violation, begun }, ended: None, run: None }
     }
 
     fn plan() -> Plan {

@@ -9,6 +9,8 @@ pub const LOOK: Duration = Duration::from_millis(20);
 pub struct Manner<'a> {
     /// If a server that is not busy is silent for longer than this, no more messages are expected.
     pub patience: Duration,
+    /// The additional time that every plan may take.
+    pub limit: Duration,
     /// Returns whether the server is busy rather than waiting.
     pub is_busy: &'a dyn Fn() -> bool,
     /// Receives the number of events that have been started.

@@ -1,5 +1,6 @@
 //! The tools that a stage's script uses: people, peers, random words, and one author's programs.
 
+pub mod bad_network;
 mod decoration;
 mod foreign;
 pub mod idle;
@@ -26,7 +27,7 @@ use crate::harness::words::Words;
 use crate::journal::failure::{Check, Failure};
 use crate::journal::terminal::Terminal;
 use crate::journal::timeout::START_TIMEOUT;
-use crate::journal::{EventKind, Journal, Step};
+use crate::journal::{Event, EventKind, Journal, Step};
 use crate::journal::{SERVER, is_server};
 use crate::system::ports;
 use crate::system::process::Process;
@@ -42,6 +43,13 @@ pub struct Harness {
     /// The addresses and names of the servers in this run.
     servers: Mutex<Vec<(SocketAddr, String)>>,
     taps: Mutex<Vec<Tap>>,
+}
+
+/// A run of a harness: its events and its programs.
+#[derive(Clone)]
+pub struct Run {
+    journal: Journal,
+    processes: Arc<Mutex<Vec<Arc<Process>>>>,
 }
 
 impl Harness {
@@ -71,6 +79,27 @@ impl Harness {
     /// Returns the processes that have been started so far, so that the caller can stop them.
     pub fn processes(&self) -> Arc<Mutex<Vec<Arc<Process>>>> {
         Arc::clone(&self.processes)
+    }
+
+    /// Returns a new harness for further runs of the same server. Its random words are the same.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        let client = Runnable::Missing(Failure::Grader("this run does not use a client".into()));
+        Self::new(self.server.clone(), client, self.seed())
+    }
+
+    /// Returns what the report needs to know about this run, which may not have ended yet.
+    pub fn run(&self) -> Run {
+        Run { journal: self.journal.clone(), processes: self.processes() }
+    }
+
+    /// Makes the report describe a run and its programs, with more events about it.
+    pub fn reports(&self, run: &Run, more: impl IntoIterator<Item = Event>) {
+        self.journal.retell(&run.journal, more);
+        if !Arc::ptr_eq(&self.processes, &run.processes) {
+            let of_run = run.processes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            *self.processes.lock().unwrap_or_else(PoisonError::into_inner) = of_run;
+        }
     }
 
     /// Begins a step: one case that the stage tests. If the stage fails at this step, its report names the step and

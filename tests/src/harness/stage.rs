@@ -3,7 +3,7 @@
 use crate::harness::Harness;
 use crate::journal::failure::Check;
 
-/// One lab and its stages. The points of the stages add up to 100.
+/// One lab and its stages. The points of the stages, without bonus stages, add up to 100.
 pub struct Lab {
     /// The lab's number, starting at 1.
     pub number: u32,
@@ -21,8 +21,10 @@ pub struct Stage {
     pub number: u32,
     /// The behavior of a program that passes.
     pub title: &'static str,
-    /// The stage's points, out of the lab's 100 points.
+    /// The stage's points, out of the lab's 100 points or, for a bonus stage, in addition to them.
     pub points: u32,
+    /// Whether the stage is a bonus stage: it needs no new function and can only add points.
+    pub is_bonus: bool,
     /// The programs that the stage runs.
     pub role: Role,
     /// The stages that this stage requires.
@@ -32,6 +34,13 @@ pub struct Stage {
     pub hints: Vec<&'static str>,
     /// Runs the stage.
     pub script: fn(&Harness) -> Check,
+}
+
+impl Stage {
+    /// Returns the title and, for a bonus stage, the word `bonus`.
+    pub fn full_title(&self) -> String {
+        format!("{}{}", self.title, if self.is_bonus { " (bonus)" } else { "" })
+    }
 }
 
 /// The programs in the submission that a stage runs.
@@ -47,7 +56,7 @@ pub enum Role {
 
 /// Creates a draft of a stage; see [`Stage`].
 pub fn stage(number: u32, title: &'static str, points: u32) -> Draft {
-    Draft { number, title, points, requires: &[], hints: Vec::new() }
+    Draft { number, title, points, is_bonus: false, requires: &[], hints: Vec::new() }
 }
 
 /// A stage that has no script yet.
@@ -55,11 +64,19 @@ pub struct Draft {
     number: u32,
     title: &'static str,
     points: u32,
+    is_bonus: bool,
     requires: &'static [u32],
     hints: Vec<&'static str>,
 }
 
 impl Draft {
+    /// Makes the stage a bonus stage.
+    #[must_use]
+    pub fn bonus(mut self) -> Self {
+        self.is_bonus = true;
+        self
+    }
+
     /// Sets the stages that this stage requires.
     #[must_use]
     pub fn on(mut self, stages: &'static [u32]) -> Self {
@@ -90,7 +107,7 @@ impl Draft {
     }
 
     fn with(self, role: Role, script: fn(&Harness) -> Check) -> Stage {
-        let Self { number, title, points, requires, hints } = self;
-        Stage { number, title, points, role, requires, hints, script }
+        let Self { number, title, points, is_bonus, requires, hints } = self;
+        Stage { number, title, points, is_bonus, role, requires, hints, script }
     }
 }

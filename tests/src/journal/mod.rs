@@ -149,6 +149,24 @@ impl Journal {
         Failure::wrong(who, expected, came)
     }
 
+    /// Adds the events of a run and more events about it, in the order of their times. Another journal may have
+    /// recorded the run; then it replaces everything in this journal except the steps.
+    pub fn retell(&self, run: &Self, more: impl IntoIterator<Item = Event>) {
+        let later = run.begin.saturating_duration_since(self.begin);
+        let moved = |event: Event| Event { at: event.at + later, ..event };
+        let mut events: Vec<_> = run.events().into_iter().chain(more).map(moved).collect();
+        if !Arc::ptr_eq(&self.events, &run.events) {
+            let is_step = |event: &Event| matches!(event.what, EventKind::Step(_));
+            events.extend(self.events().into_iter().filter(is_step));
+        }
+        events.sort_by_key(|event| event.at);
+        let mut kept = self.lock();
+        *kept = Kept::default();
+        for event in events {
+            kept.add(event);
+        }
+    }
+
     /// Returns the time when the script ended or found something wrong.
     pub fn end(&self) -> Option<Instant> {
         let events = self.lock();

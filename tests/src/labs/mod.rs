@@ -32,7 +32,9 @@
 //! | 4   | two requests in one segment, or one request in two segments, fail  | 4.8   |
 //! | 4   | the server takes a long time to exit or never exits                | 4.9   |
 
+pub mod bad_networks;
 pub mod checks;
+pub mod crowds;
 pub mod flood;
 pub mod lab1;
 pub mod lab2;

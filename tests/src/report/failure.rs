@@ -14,10 +14,10 @@ use crate::journal::visible::visible;
 use crate::journal::{Event, EventKind, Step, Wire};
 use crate::kit::exercises::{self, Location};
 use crate::kit::untrusted::exercises_of_lab;
+use crate::network::messages::{HEADER, frame};
 use crate::report::closing::closing;
 use crate::report::diff::Comparison;
 use crate::report::ladder::{Ladder, Marks, Size, most_lanes};
-use crate::report::messages::{HEADER, frame};
 use crate::report::part::made;
 use crate::report::programs::States;
 use crate::report::scoreboard::stage_line_in;
@@ -196,7 +196,8 @@ impl<'a> Report<'a> {
     pub fn comparison(&self, expected: &str, came: &str, room: usize) -> Comparison {
         let text = |text: &str| short_blanks(&visible(text.as_bytes()));
         let (expected, came) = (text(expected), text(came));
-        let Some(evidence) = self.evidence() else {
+        let Some(evidence) = self.evidence().filter(|evidence| !evidence.expected.is_empty())
+        else {
             // These texts are descriptions in words, so a difference between them means nothing.
             let comparison = diff::compare(&expected, &came, "", diff::Kind::Stream, room);
             return Comparison { caret: None, ..comparison };
@@ -299,7 +300,7 @@ impl<'a> Report<'a> {
     /// A message that arrived in the wrong place or form is not missing.
     fn missing(&self) -> Option<&[u8]> {
         let evidence = self.evidence().filter(|evidence| !near_miss::has_arrived(evidence));
-        evidence.map(|evidence| evidence.expected.as_slice())
+        evidence.map(|evidence| evidence.expected.as_slice()).filter(|missing| !missing.is_empty())
     }
 
     fn ladder_with(&self, missing: Option<&[u8]>, size: Size) -> Ladder {
@@ -310,7 +311,12 @@ impl<'a> Report<'a> {
         let texts = self.failure().map(explaining::texts).unwrap_or_default();
         let marks = Marks { evidence: self.evidence(), missing, pieces: &pieces, texts: &texts };
         let others = [self.mentioned(), self.other_end()].into_iter().flatten();
-        let about: Vec<_> = self.about().into_iter().chain(others).collect();
+        let mut about = Vec::new();
+        for name in self.about().into_iter().chain(others) {
+            if !about.contains(&name) {
+                about.push(name);
+            }
+        }
         Ladder::new(self.lab.number, &events, &about, &marks, size)
     }
 
@@ -434,7 +440,7 @@ impl<'a> Report<'a> {
 
     /// Returns the stage's number and title, for example `2.5  The server broadcasts each message to everyone`.
     pub fn title(&self) -> String {
-        format!("{}.{}  {}", self.lab.number, self.stage.number, self.stage.title)
+        format!("{}.{}  {}", self.lab.number, self.stage.number, self.stage.full_title())
     }
 }
 

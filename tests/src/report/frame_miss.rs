@@ -1,6 +1,6 @@
 //! Explains what is wrong with a frame in wire format 3: its header, its payload, or both.
 
-use crate::report::messages::{Frame, HEADER, frame};
+use crate::network::messages::{Frame, HEADER, frame};
 
 /// Explains how a frame differs from the expected frame. Returns `None` if no frame was expected or nothing arrived.
 pub fn frame_miss(expected: &[u8], came: &[u8]) -> Option<String> {

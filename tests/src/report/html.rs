@@ -48,7 +48,7 @@ impl Page {
             mark,
             class,
             number: &format!("{}.{}", lab.number, stage.number),
-            title: stage.title,
+            title: &stage.full_title(),
             has_report: matches!(verdict, Verdict::Failed | Verdict::GraderError),
             points: &format!("{won}/{}", stage.points),
             word: &word(verdict),

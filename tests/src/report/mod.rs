@@ -11,7 +11,6 @@ pub mod frame_miss;
 pub mod html;
 pub mod ladder;
 pub mod markup;
-pub mod messages;
 pub mod near_miss;
 pub mod part;
 pub mod plot;

@@ -10,8 +10,8 @@ use crate::journal::failure::{Evidence, MAX_BYTES};
 use crate::journal::is_server;
 use crate::journal::visible::visible;
 use crate::journal::{Event, EventKind, Wire};
+use crate::network::messages::messages;
 use crate::report::frame_miss::frame_miss;
-use crate::report::messages::messages;
 use crate::report::text::{cut, quoted_line, short_blanks};
 
 /// Explains the mistake, using the received bytes and the bytes that other participants received. The first remark is

@@ -8,7 +8,7 @@ use crate::journal::failure::Evidence;
 use crate::journal::unwritten::without_unwritten;
 use crate::journal::visible::visible;
 use crate::journal::{Event, EventKind, Wire};
-use crate::report::messages::messages;
+use crate::network::messages::messages;
 use crate::report::text::{plain, quoted_line, short_blanks};
 
 /// If more messages than this arrive together, the messages in the middle share one arrow.

@@ -16,13 +16,23 @@ pub struct Points {
     pub won: u32,
     /// The points for all graded stages.
     pub all: u32,
+    /// The points for the passed bonus stages. They are in addition to the other points.
+    pub bonus_won: u32,
+    /// The points for all graded bonus stages.
+    pub bonus_all: u32,
 }
 
 impl Points {
     /// Adds up the points for stages with these verdicts.
     pub fn of<'a>(graded: impl IntoIterator<Item = (&'a Stage, &'a Verdict)>) -> Self {
         graded.into_iter().fold(Self::default(), |points, (stage, verdict)| {
-            points + Self { won: won(stage, verdict), all: stage.points }
+            let (won, all) = (won(stage, verdict), stage.points);
+            points
+                + if stage.is_bonus {
+                    Self { bonus_won: won, bonus_all: all, ..Self::default() }
+                } else {
+                    Self { won, all, ..Self::default() }
+                }
         })
     }
 }
@@ -31,13 +41,24 @@ impl std::ops::Add for Points {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
-        Self { won: self.won + other.won, all: self.all + other.all }
+        Self {
+            won: self.won + other.won,
+            all: self.all + other.all,
+            bonus_won: self.bonus_won + other.bonus_won,
+            bonus_all: self.bonus_all + other.bonus_all,
+        }
     }
 }
 
 impl std::fmt::Display for Points {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "{}/{}", self.won, self.all)
+        let Self { won, all, bonus_won, bonus_all } = self;
+        match (*all, *bonus_won) {
+            (0, _) if *bonus_all > 0 => write!(out, "bonus {bonus_won}/{bonus_all}"),
+            // A sum without a bonus does not mention the bonus.
+            (_, 0) => write!(out, "{won}/{all}"),
+            _ => write!(out, "{won}/{all}, bonus {bonus_won}/{bonus_all}"),
+        }
     }
 }
 
@@ -78,7 +99,22 @@ pub fn stage_line(lab: &Lab, stage: &Stage, verdict: &Verdict) -> String {
 /// Returns the scoreboard line for a stage, for a terminal with this number of columns.
 pub fn stage_line_in(lab: &Lab, stage: &Stage, verdict: &Verdict, columns: usize) -> String {
     let number = format!("{}.{}", lab.number, stage.number);
-    let left = format!("  {} {number:<5} {}", mark(Some(verdict)), stage.title);
+    let left = format!("  {} {number:<5} {}", mark(Some(verdict)), stage.full_title());
     let points = format!("{}/{}", won(stage, verdict), stage.points);
     line(&left, &format!("{}  {points:>5}", style(word(verdict)).dim()), columns)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Points;
+
+    #[test]
+    fn a_bonus_is_shown_apart_from_the_points() {
+        let shown =
+            |won, all, bonus_won, bonus_all| Points { won, all, bonus_won, bonus_all }.to_string();
+        assert_eq!(shown(100, 100, 0, 10), "100/100");
+        assert_eq!(shown(100, 100, 5, 10), "100/100, bonus 5/10");
+        assert_eq!(shown(0, 0, 0, 5), "bonus 0/5");
+        assert_eq!(shown(0, 0, 0, 0), "0/0");
+    }
 }

@@ -4,11 +4,11 @@
 use std::fmt::Write;
 
 use crate::journal::visible::visible;
+use crate::network::messages::{self, HEADER};
+use crate::network::way::Way;
 use crate::report::ladder;
-use crate::report::messages::{self, HEADER};
 use crate::report::rows::shown_up_to;
 use crate::report::text::{cut, short_blanks, width};
-use crate::trace::way::Way;
 
 /// The mark between two pieces.
 const CUT: &str = "╎";

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 
 use console::{Style, style};
 
+use crate::network::event::{Event, What};
+use crate::network::way::Way;
 use crate::report::canvas::Canvas;
 use crate::report::ladder::CLOCK;
 use crate::report::text::{cut, folded, plain, quoted_line, width};
-use crate::trace::event::{Event, What};
 use crate::trace::label::{Label, Pending};
-use crate::trace::way::Way;
 
 /// How long, in microseconds, the ladder waits for more bytes before it draws an incomplete message.
 const QUIET: u64 = 300_000;

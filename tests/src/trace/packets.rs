@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 
-use crate::trace::event::{Event, What};
+use crate::network::event::{Event, What};
+use crate::network::trouble::Kind;
+use crate::network::way::Way;
 use crate::trace::session::About;
-use crate::trace::trouble::Kind;
-use crate::trace::way::Way;
 
 /// The maximum number of bytes in a segment, as on Ethernet.
 const SEGMENT: usize = 1460;

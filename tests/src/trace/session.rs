@@ -10,9 +10,9 @@ use anyhow::{Context, Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::labs;
+use crate::network::event::{Event, What};
+use crate::network::relay::MAX_CONNECTIONS;
 use crate::report::text::quoted_line;
-use crate::trace::event::{Event, What};
-use crate::trace::relay::MAX_CONNECTIONS;
 
 /// Once a file is larger than this, later events are not saved.
 const MOST: u64 = 64 * 1024 * 1024;

@@ -130,6 +130,8 @@ fn talk(id: u64, ip: IpAddr, stream: &Arc<TcpStream>, room: &Room<Event>) {
 ///
 /// Stage 11 tests this function: the messages are the same no matter how their bytes arrive. An original client's
 /// message ends with the last byte that one `read` returns. A message that is too long is an error.
+///
+/// Stage 16 (bonus) tests this function over bad networks.
 fn receive_messages(id: u64, stream: &TcpStream, room: &Room<Event>) -> Result<()> {
     todo!("stage 4: send each message that arrives to the room")
 }
@@ -178,6 +180,8 @@ fn welcome(member: &mut Member) {
 ///
 /// Stage 14 tests this function: a message may contain characters that would control the server's terminal. Such
 /// characters must appear on that terminal as visible, harmless symbols.
+///
+/// Stage 15 (bonus) tests this function with a crowd.
 fn relay(members: &mut BTreeMap<u64, Member>, speaker: u64, messages: &[String]) {
     todo!("stage 4: pass messages on to every member except the speaker")
 }

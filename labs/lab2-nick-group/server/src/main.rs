@@ -136,6 +136,8 @@ fn ask_nickname(
 ///
 /// Stage 12 tests this function: a message may arrive in pieces, and several may arrive together. An original client's
 /// message ends with the last byte that one `read` returns. A message that is too long is an error.
+///
+/// Stage 17 (bonus) tests this function over bad networks.
 fn receive_messages(id: u64, messages: &mut Messages, room: &Room<Event>) -> Result<()> {
     todo!("stage 5: send each message that arrives to the room")
 }
@@ -168,6 +170,8 @@ fn run_room(members: &mut BTreeMap<u64, Member>, events: impl Iterator<Item = Ev
 ///
 /// Each member gets `lines` after everything that was pushed for it earlier. No matter how many members there are, the
 /// text exists only once: all members share it as [`Bytes`].
+///
+/// Stage 16 (bonus) tests this function with a crowd.
 fn broadcast(members: &mut BTreeMap<u64, Member>, lines: String) {
     todo!("stage 4: push the same lines to all members")
 }

@@ -70,6 +70,8 @@ fn connect(address: (&str, u16)) -> io::Result<TcpStream> {
 ///
 /// Stage 14 tests this function: a message may contain characters that would control a terminal. Such characters must
 /// appear on the screen as visible, harmless symbols.
+///
+/// Stage 16 (bonus) tests this function over bad networks.
 fn show_messages(stream: &TcpStream, screen: &Screen) -> io::Result<()> {
     let mut messages = Messages::from_server(stream, WELCOME, FULL);
     while let Some(message) = messages.receive()? {

@@ -91,6 +91,8 @@ fn answer_nick(
 ///
 /// Stage 15 tests this function: a message may contain characters that would control a terminal; such characters must
 /// not reach the terminal unchanged.
+///
+/// Stage 17 (bonus) tests this function over bad networks.
 fn show_messages(messages: &mut Messages, screen: &Screen) -> io::Result<()> {
     while let Some(message) = messages.receive()? {
         screen.print(&message);

@@ -195,6 +195,8 @@ impl Hall {
     /// room's messages, push those messages first ([`Hall::push_said`]).
     ///
     /// Stage 8 tests this function: when one member does not read, the other members still get everything.
+    ///
+    /// Stage 15 (bonus) tests this function with a crowd.
     fn say(&mut self, id: i64, room_ref: i64, message: &str) {
         if self.said.0 != room_ref {
             self.push_said();

@@ -72,7 +72,8 @@ pub fn annotations(submission: &Submission) -> String {
     }
     for lab in submission.labs.iter().take(MOST - 1) {
         let rows = seen_of(lab);
-        let failed = |row: &&Row| row.verdict == Verdict::Failed;
+        // An annotation is an error, and a lab without its bonus stages is no error.
+        let failed = |row: &&Row| row.verdict == Verdict::Failed && !row.is_bonus;
         if let Some(row) = rows.iter().find(failed) {
             let count = rows.iter().filter(failed).count();
             let first = format!("{count} failed. The first: {}", row.name());

@@ -27,6 +27,8 @@ pub struct Row {
     pub points: Option<u32>,
     /// The maximum number of points, multiplied by the lab's weight.
     pub maximum: u32,
+    /// Whether the stage is a bonus stage.
+    pub is_bonus: bool,
     /// Whether the stage is hidden from students.
     pub is_hidden: bool,
     /// The time that the stage took.
@@ -86,6 +88,7 @@ fn row(lab: &Lab, stage: &Stage) -> Row {
         output: text(&format!("{verdict}\n\n{report}")),
         points: stage.points.map(|points| points.saturating_mul(lab.weight)),
         maximum: stage.maximum.saturating_mul(lab.weight),
+        is_bonus: stage.bonus,
         is_hidden: stage.hidden,
         seconds: stage.seconds,
     }
@@ -109,6 +112,7 @@ fn together(lab: &Lab, rows: &[Row]) -> Option<Row> {
         output: word(verdict).to_owned(),
         points: rows.iter().map(|row| row.points).sum(),
         maximum: rows.iter().map(|row| row.maximum).sum(),
+        is_bonus: false,
         is_hidden: false,
         seconds: rows.iter().map(|row| row.seconds).sum(),
     })
@@ -149,9 +153,11 @@ pub fn why(submission: &Submission) -> String {
 
 /// Returns the line that every system shows above the tests.
 pub fn summary(submission: &Submission) -> String {
+    let (won, all) = submission.bonus();
     let points = submission.points.map_or("not graded".to_owned(), |points| {
-        format!("{points} of {} points", submission.maximum)
+        format!("{} of {} points", points.saturating_sub(won), submission.maximum)
     });
+    let points = if won > 0 { format!("{points}, bonus {won} of {all}") } else { points };
     let mut summary = points;
     if submission.hidden > 0 {
         let _ = write!(summary, ", {} hidden stages included", submission.hidden);

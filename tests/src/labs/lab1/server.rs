@@ -7,6 +7,7 @@ use crate::harness::leftovers::keeps_nothing;
 use crate::harness::peer::Peer;
 use crate::journal::failure::Check;
 use crate::labs::checks::server_where_told;
+use crate::labs::crowds;
 use crate::labs::flood::{LAG, flood, long_line};
 use crate::labs::lab1::wire::{FULL, LONG, WELCOME, from, joins, joins_when_free, lines, talk};
 use crate::labs::messages::{LIMIT, TOO_LONG};
@@ -314,4 +315,13 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
     dave.is_told_and_closed()?;
     harness.step(functions, "alice sends a line after dave's; bob should still get it");
     talk(harness, &alice, &bob)
+}
+
+/// Stage 15: A crowd talks.
+pub fn a_crowd_talks(harness: &Harness) -> Check {
+    harness.step(
+        &["accept_clients", "relay", "receive_messages", "send"],
+        "a crowd talks, joins, leaves, and vanishes",
+    );
+    crowds::talks(harness, 1)
 }

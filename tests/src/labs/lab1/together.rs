@@ -4,6 +4,7 @@ use crate::harness::Harness;
 use crate::harness::person::Key;
 use crate::journal::failure::Check;
 use crate::journal::terminal::Terminal;
+use crate::labs::bad_networks::{Group, NAMES, networks};
 use crate::labs::lab1::wire::{FULL, WAYS_OUT, WELCOME, enters, enters_when_free, from, joins};
 
 /// Stage 12: Three people talk.
@@ -110,4 +111,33 @@ pub fn text_controls_no_terminal(harness: &Harness) -> Check {
     harness.step(&["relay"], "the server shows mallory's message; it should be harmless there too");
     server.terminal().sees_somewhere(&line)?;
     server.terminal().never_got(b"\x1b[2J")
+}
+
+/// Stage 16: The network is bad.
+pub fn network_is_bad(harness: &Harness) -> Check {
+    let server = harness.server_with(&["--seats", "3"])?;
+    let functions = &["show_messages", "receive_messages", "relay", "type_messages"];
+    harness.step(functions, "alice, bob, and carol join over good networks");
+    let networks = networks(harness, &server)?;
+    let enter = |at: usize, terminal| enters(harness, networks[at].address(), NAMES[at], terminal);
+    let (alice, bob, carol) =
+        (enter(0, Terminal::Xterm)?, enter(1, Terminal::Dumb)?, enter(2, Terminal::Dumb)?);
+    // A pause may split a client's first message, so the first messages are sent over good networks.
+    for person in [&alice, &bob, &carol] {
+        let text = harness.words(2);
+        person.types(&text)?;
+        let others = [&alice, &bob, &carol].into_iter();
+        let mut others = others.filter(|other| other.name() != person.name());
+        others.try_for_each(|other| other.sees(&from(&text)))?;
+    }
+    let group = Group {
+        harness,
+        functions,
+        people: [&alice, &bob, &carol],
+        networks: &networks,
+        shown: |_, text| from(text),
+        speaker_sees: false,
+        half: 16,
+    };
+    group.talks(None)
 }

@@ -278,6 +278,18 @@ pub fn lab() -> Lab {
                  this nickname, like any other with a control character.",
             )
             .together(together::text_controls_no_terminal),
+        stage(16, "A crowd talks", 5)
+            .bonus()
+            .on(&[4, 5, 7, 8, 9, 10, 12])
+            .hint("What can happen between two steps of your server while many people join, talk, and leave at the same time? Does the report's ladder show a message that is missing, doubled, out of order, or for somebody else?")
+            .hint("Only `run_room` may change `members`, in the order of the events. `broadcast` must push to every member that is in the list at that moment, and `leave` must remove exactly the member with this number.")
+            .server(server::a_crowd_talks),
+        stage(17, "The network is bad", 5)
+            .bonus()
+            .on(&[13, 14])
+            .hint("Which of your functions assumes that a message arrives in one piece, or that it arrives quickly? What does each program do while only half of a message has arrived?")
+            .hint("`Messages::receive` waits as long as it takes, so do not set a read timeout on the socket, and do not use `handshake` for messages: only `NICK` and the nickname end without a newline.")
+            .together(together::network_is_bad),
     ];
     Lab { number: 2, title: "a group with nicknames: a handshake", speaker_hears: true, stages }
 }

@@ -7,6 +7,7 @@ use crate::harness::leftovers::keeps_nothing;
 use crate::harness::peer::Peer;
 use crate::journal::failure::{Check, Failure};
 use crate::labs::checks::server_where_told;
+use crate::labs::crowds;
 use crate::labs::flood::{LAG, flood, long_line};
 use crate::labs::lab2::wire::{all_join, joins, joins_when_free, talk};
 use crate::labs::messages::{LIMIT, TOO_LONG};
@@ -426,4 +427,13 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
     harness.step(functions, "erin is disconnected; bob should get `erin left!`");
     bob.hears("erin left!")?;
     talk(harness, bob, [bob])
+}
+
+/// Stage 16: A crowd talks.
+pub fn a_crowd_talks(harness: &Harness) -> Check {
+    harness.step(
+        &["run_room", "join", "broadcast", "receive_messages", "leave"],
+        "a crowd talks, joins, leaves, and vanishes",
+    );
+    crowds::talks(harness, 2)
 }

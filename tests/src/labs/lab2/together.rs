@@ -4,6 +4,7 @@ use crate::harness::Harness;
 use crate::harness::person::Key;
 use crate::journal::failure::Check;
 use crate::journal::terminal::Terminal;
+use crate::labs::bad_networks::{Group, NAMES, networks};
 use crate::labs::lab2::wire::{WAYS_OUT, enters, joins};
 
 /// Stage 13: Three people talk.
@@ -117,4 +118,32 @@ pub fn text_controls_no_terminal(harness: &Harness) -> Check {
     joins(&server, &zoe)?;
     server.prints(&format!("Nickname is {zoe}"))?;
     server.terminal().never_got(b"\x1b[2J")
+}
+
+/// Stage 17: The network is bad.
+pub fn network_is_bad(harness: &Harness) -> Check {
+    let server = harness.server()?;
+    let functions = &["show_messages", "receive_messages", "line", "leave"];
+    harness.step(functions, "alice, bob, and carol join over good networks");
+    let networks = networks(harness, &server)?;
+    let enter = |at: usize, terminal| enters(harness, networks[at].address(), NAMES[at], terminal);
+    let (alice, bob, carol) =
+        (enter(0, Terminal::Xterm)?, enter(1, Terminal::Dumb)?, enter(2, Terminal::Dumb)?);
+    // A pause may split a client's first message, so the first messages are sent over good networks.
+    for person in [&alice, &bob, &carol] {
+        let text = harness.words(2);
+        person.types(&text)?;
+        let line = format!("{}: {text}", person.name());
+        [&alice, &bob, &carol].iter().try_for_each(|listener| listener.sees(&line))?;
+    }
+    let group = Group {
+        harness,
+        functions,
+        people: [&alice, &bob, &carol],
+        networks: &networks,
+        shown: |name, text| format!("{name}: {text}"),
+        speaker_sees: true,
+        half: 16,
+    };
+    group.talks(Some("bob left!"))
 }

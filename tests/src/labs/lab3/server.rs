@@ -2,6 +2,7 @@
 
 use crate::harness::Harness;
 use crate::journal::failure::Check;
+use crate::labs::crowds;
 use crate::labs::flood::{backlog, flood};
 use crate::labs::lab3::wire::{HEADER, SHORT_BUT_LONG, active, all_join, frame, settle, talk};
 
@@ -269,4 +270,13 @@ pub fn counts_connections(harness: &Harness) -> Check {
     let functions = &["receive_frames", "talk"];
     harness.step(functions, "all clients are gone; the server should use no processor time");
     server.rests()
+}
+
+/// Stage 14: A crowd talks.
+pub fn a_crowd_talks(harness: &Harness) -> Check {
+    harness.step(
+        &["run_room", "relay", "talk", "receive_frames"],
+        "a crowd talks, joins, leaves, and vanishes",
+    );
+    crowds::talks(harness, 3)
 }

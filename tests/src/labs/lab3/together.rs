@@ -4,6 +4,7 @@ use crate::harness::Harness;
 use crate::harness::person::Key;
 use crate::journal::failure::Check;
 use crate::journal::terminal::Terminal;
+use crate::labs::bad_networks::{Group, NAMES, networks};
 use crate::labs::lab3::wire::{WAYS_OUT, active, enters, gather};
 
 /// Stage 11: Three people talk.
@@ -113,4 +114,26 @@ pub fn text_controls_no_terminal(harness: &Harness) -> Check {
     harness.step(&["relay"], "the server shows mallory's payload; it should be harmless there");
     server.terminal().sees_somewhere(&words)?;
     server.terminal().never_got(b"\x1b[2J")
+}
+
+/// Stage 15: The network is bad.
+pub fn network_is_bad(harness: &Harness) -> Check {
+    let server = harness.server()?;
+    let functions = &["show_frames", "receive_frames", "read", "relay"];
+    harness.step(functions, "alice, bob, and carol join over good networks");
+    let networks = networks(harness, &server)?;
+    let enter = |at: usize, terminal| enters(harness, networks[at].address(), NAMES[at], terminal);
+    let (alice, bob, carol) =
+        (enter(0, Terminal::Xterm)?, enter(1, Terminal::Dumb)?, enter(2, Terminal::Dumb)?);
+    gather(&[("alice", &alice), ("bob", &bob), ("carol", &carol)])?;
+    let group = Group {
+        harness,
+        functions,
+        people: [&alice, &bob, &carol],
+        networks: &networks,
+        shown: |name, text| format!("[{name}] : {text}"),
+        speaker_sees: false,
+        half: 64,
+    };
+    group.talks(None)
 }

@@ -265,6 +265,18 @@ pub fn lab() -> Lab {
                  visible.",
             )
             .together(together::text_controls_no_terminal),
+        stage(15, "A crowd talks", 5)
+            .bonus()
+            .on(&[2, 3, 4, 5, 6, 7, 8])
+            .hint("What can happen between two steps of your server while many people join, talk, and leave at the same time? Does the report's ladder show a message that is missing, doubled, out of order, or for somebody else?")
+            .hint("`rooms`, `room_refs`, and each client's list of rooms must always agree. In `say`, push the messages of another room first, and in `take_out`, call `push_said` before you change the members.")
+            .server(server::a_crowd_talks),
+        stage(16, "The network is bad", 5)
+            .bonus()
+            .on(&[12, 13])
+            .hint("Which of your functions assumes that a message arrives in one piece, or that it arrives quickly? What does each program do while only half of a message has arrived?")
+            .hint("A request may take up to `--request-timeout` seconds, so do not set a shorter timeout anywhere. Read lines until the message is complete, no matter how many pieces it arrives in and how long that takes.")
+            .together(together::network_is_bad),
     ];
     Lab { number: 4, title: "many rooms, requests and replies", speaker_hears: true, stages }
 }

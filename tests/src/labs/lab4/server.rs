@@ -6,6 +6,7 @@ use crate::harness::Harness;
 use crate::harness::peer::Peer;
 use crate::harness::server::Server;
 use crate::journal::failure::Check;
+use crate::labs::crowds;
 use crate::labs::flood::{backlog, flood};
 use crate::labs::lab4::wire::{Membership, TO_DIE, all_join, ensure, talk};
 
@@ -433,4 +434,13 @@ pub fn ends_on_kill_service(harness: &Harness) -> Check {
         "within a second",
         &format!("{took:.1?}"),
     )
+}
+
+/// Stage 15: A crowd talks.
+pub fn a_crowd_talks(harness: &Harness) -> Check {
+    harness.step(
+        &["say", "join", "leave", "take_out", "disconnect"],
+        "a crowd talks, joins, leaves, and vanishes",
+    );
+    crowds::talks(harness, 4)
 }

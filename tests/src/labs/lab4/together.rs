@@ -4,6 +4,7 @@ use crate::harness::Harness;
 use crate::harness::person::Key;
 use crate::journal::failure::Check;
 use crate::journal::terminal::Terminal;
+use crate::labs::bad_networks::{Group, NAMES, networks};
 use crate::labs::lab4::wire::{WAYS_OUT, enters, joins_room};
 
 /// Stage 12: Three people talk in two rooms.
@@ -122,4 +123,28 @@ pub fn text_controls_no_terminal(harness: &Harness) -> Check {
     server.terminal().exits(0)?;
     harness.step(&["show_replies"], "the server has exited; all three should be told");
     [&alice, &bob, &carol].iter().try_for_each(|person| person.fails_saying("server"))
+}
+
+/// Stage 16: The network is bad.
+pub fn network_is_bad(harness: &Harness) -> Check {
+    let server = harness.server()?;
+    let functions = &["show_replies", "show", "say", "disconnect"];
+    harness.step(functions, "alice, bob, and carol join over good networks");
+    let networks = networks(harness, &server)?;
+    let enter = |at: usize, terminal| enters(harness, networks[at].address(), NAMES[at], terminal);
+    let (alice, bob, carol) =
+        (enter(0, Terminal::Xterm)?, enter(1, Terminal::Dumb)?, enter(2, Terminal::Dumb)?);
+    joins_room(&alice, "alice", "red", &[&alice])?;
+    joins_room(&bob, "bob", "red", &[&alice, &bob])?;
+    joins_room(&carol, "carol", "red", &[&alice, &bob, &carol])?;
+    let group = Group {
+        harness,
+        functions,
+        people: [&alice, &bob, &carol],
+        networks: &networks,
+        shown: |name, text| format!("[red] {name}: {text}"),
+        speaker_sees: true,
+        half: 40,
+    };
+    group.talks(Some("[red] bob: bob has left this chatroom."))
 }

@@ -84,6 +84,8 @@ fn answer_nick(
 ///
 /// Stage 15 tests this function: a message may contain characters that would control a terminal; such characters must
 /// not reach the terminal unchanged.
+///
+/// Stage 17 (bonus) tests this function over bad networks.
 fn show_messages(messages: &mut Messages, screen: &Screen) -> io::Result<()> {
     todo!("stage 3: show each message that arrives, until the stream ends")
 }

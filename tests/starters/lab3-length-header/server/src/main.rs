@@ -93,6 +93,8 @@ fn talk(id: u64, outbox: Outbox, reader: &mut TimedReader, room: &Room<Event>) -
 /// no bytes.
 ///
 /// Stage 12 tests this function together with the client: some people leave, and others stay.
+///
+/// Stage 15 (bonus) tests this function over bad networks.
 fn receive_frames(id: u64, reader: &mut TimedReader, room: &Room<Event>) -> Result<()> {
     todo!("stage 3: send each payload that arrives to the room")
 }
@@ -132,6 +134,8 @@ fn run_room(members: &mut BTreeMap<u64, Outbox>, events: impl Iterator<Item = Ev
 ///
 /// Stage 13 tests this function: a payload may contain characters that would control the server's terminal.
 /// [`log_all`] prints them as harmless symbols; `println!` does not.
+///
+/// Stage 14 (bonus) tests this function with a crowd.
 fn relay(members: &mut BTreeMap<u64, Outbox>, speaker: u64, payloads: &[String]) {
     todo!("stage 3: pass payloads on to every member except the speaker")
 }

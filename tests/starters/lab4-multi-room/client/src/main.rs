@@ -84,6 +84,8 @@ impl Sender<'_> {
 ///
 /// Stage 14 tests this function: names and text may contain characters that would control a terminal. Such characters
 /// must appear on the screen as visible, harmless symbols.
+///
+/// Stage 16 (bonus) tests this function over bad networks.
 fn show_replies(stream: &TcpStream, screen: &Screen, rooms: &Rooms) -> io::Result<()> {
     todo!("stage 10: show each reply that arrives, until the stream ends")
 }

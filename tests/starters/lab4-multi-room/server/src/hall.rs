@@ -154,6 +154,8 @@ impl Hall {
     /// room's messages, push those messages first ([`Hall::push_said`]).
     ///
     /// Stage 8 tests this function: when one member does not read, the other members still get everything.
+    ///
+    /// Stage 15 (bonus) tests this function with a crowd.
     fn say(&mut self, id: i64, room_ref: i64, message: &str) {
         todo!("stage 2: send a message from the member id to every member of the …")
     }

@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use nix::poll::PollFlags;
 use socket2::{Domain, SockRef, Socket, Type};
 
+use crate::network::bytes::Bytes;
+use crate::network::event::What;
+use crate::network::names::Names;
+use crate::network::pipe::{End, Next, Pipe};
+use crate::network::trouble::{Kind, Trouble};
+use crate::network::way::Way;
 use crate::system::ports;
-use crate::trace::bytes::Bytes;
-use crate::trace::event::What;
-use crate::trace::names::Names;
-use crate::trace::pipe::{End, Next, Pipe};
-use crate::trace::trouble::{Kind, Trouble};
-use crate::trace::way::Way;
 
 /// The interval at which the relay checks whether a receiver has read a piece.
 const LOOK: Duration = Duration::from_millis(1);
@@ -95,6 +95,20 @@ impl Connection {
     /// Returns whether the connection has ended and nothing more can happen.
     pub fn is_over(&self) -> bool {
         self.ends.is_none()
+    }
+
+    /// Makes different trouble from now on.
+    pub fn change(&mut self, trouble: &Rc<Trouble>) {
+        self.trouble = Rc::clone(trouble);
+        for (way, pipe) in Way::BOTH.into_iter().zip(&mut self.pipes) {
+            pipe.change(trouble, self.number, way);
+        }
+        self.apply_trouble();
+    }
+
+    /// Returns whether bytes are waiting in this direction.
+    pub fn has_more(&self, way: Way) -> bool {
+        !self.is_over() && self.pipes[way as usize].has_more()
     }
 
     fn apply_trouble(&mut self) {

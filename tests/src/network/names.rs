@@ -1,7 +1,7 @@
 //! Finds a client's nickname in its messages.
 
-use crate::report::messages;
-use crate::trace::way::Way;
+use crate::network::messages;
+use crate::network::way::Way;
 
 /// How many bytes at the beginning of a client's stream are searched for the nickname.
 const MOST: usize = 512;
@@ -56,7 +56,7 @@ impl Names {
 #[cfg(test)]
 mod tests {
     use super::Names;
-    use crate::trace::way::Way::{ToClient, ToServer};
+    use crate::network::way::Way::{ToClient, ToServer};
 
     #[test]
     fn each_wire_shows_nicknames_in_its_own_way() {

@@ -11,9 +11,10 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::SockRef;
 
-use crate::trace::connection::Connection;
-use crate::trace::event::{Event, What};
-use crate::trace::trouble::Trouble;
+use crate::network::connection::Connection;
+use crate::network::event::{Event, What};
+use crate::network::trouble::Trouble;
+use crate::network::way::Way;
 
 /// The maximum number of simultaneous connections.
 pub const MAX_CONNECTIONS: usize = 100;
@@ -78,6 +79,17 @@ impl Relay {
         self.connections.is_empty()
     }
 
+    /// Makes different trouble from now on, also for the connections that exist already.
+    pub fn change(&mut self, trouble: Trouble) {
+        self.trouble = Rc::new(trouble);
+        self.connections.iter_mut().for_each(|connection| connection.change(&self.trouble));
+    }
+
+    /// Returns whether bytes are waiting in this direction of any connection.
+    pub fn has_more(&self, way: Way) -> bool {
+        self.connections.iter().any(|connection| connection.has_more(way))
+    }
+
     /// Does all work that can be done now. Then waits until there is more to do, one of the `others` is readable, or
     /// the time `until` is reached. `report` receives the events.
     ///
@@ -89,24 +101,35 @@ impl Relay {
         until: Instant,
         report: &mut dyn FnMut(Event),
     ) -> io::Result<()> {
+        let due = self.work(report);
+        self.wait(others, due.map_or(until, |due| due.min(until)))
+    }
+
+    /// Performs all actions that are possible now. Returns the time when more is due, even if nothing happens.
+    pub fn work(&mut self, report: &mut dyn FnMut(Event)) -> Option<Instant> {
         let begin = self.begin;
         let report = &mut |what| {
             let at = begin.elapsed().as_micros().try_into().unwrap_or(u64::MAX);
             report(Event { at, what });
         };
         self.accept(report);
-        let mut until = until;
+        let mut first = None;
         for connection in &mut self.connections {
-            until = connection.work(report).map_or(until, |due| due.min(until));
+            let due = connection.work(report);
+            first = first.into_iter().chain(due).min();
             if connection.is_over() {
                 report(What::Gone { connection: connection.number() });
             }
         }
         self.connections.retain(|connection| !connection.is_over());
-        self.wait(others, until)
+        first
     }
 
-    fn wait(&self, others: &[BorrowedFd], until: Instant) -> io::Result<()> {
+    /// Waits until there is more to do, one of the `others` is readable, or the time `until` is reached.
+    ///
+    /// # Errors
+    /// Returns an error if the system cannot wait.
+    pub fn wait(&self, others: &[BorrowedFd], until: Instant) -> io::Result<()> {
         let mut watched: Vec<_> =
             others.iter().map(|other| PollFd::new(*other, PollFlags::POLLIN)).collect();
         if self.pause.is_none() {

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 
-use crate::trace::trouble::{Kind, Trouble};
-use crate::trace::way::Way;
+use crate::network::trouble::{Kind, Trouble};
+use crate::network::way::Way;
 
 /// The number of waiting bytes at which reading stops. TCP then makes the sender wait.
 const CAPACITY: usize = 64 * 1024;
@@ -71,6 +71,8 @@ pub struct Pipe {
     pub passed: u64,
     /// The action to perform on the connection, and the number of bytes after which to perform it.
     end: Option<(Kind, u64)>,
+    /// The number of bytes after which nothing more is passed on until the trouble changes.
+    pause: Option<u64>,
     ended: Option<End>,
     is_over: bool,
 }
@@ -78,9 +80,8 @@ pub struct Pipe {
 impl Pipe {
     /// Creates a pipe for one direction of a connection.
     pub fn new(trouble: &Rc<Trouble>, connection: u32, way: Way) -> Self {
-        let mut random = trouble.random(connection, way);
-        let end = trouble.end().map(|(kind, after)| (kind, after.pick(&mut random)));
-        Self {
+        let random = trouble.random(connection, way);
+        let mut pipe = Self {
             trouble: Rc::clone(trouble),
             random,
             is_troubled: false,
@@ -91,10 +92,27 @@ impl Pipe {
             planned: None,
             last: None,
             passed: 0,
-            end,
+            end: None,
+            pause: None,
             ended: None,
             is_over: false,
-        }
+        };
+        pipe.change(trouble, connection, way);
+        pipe
+    }
+
+    /// Makes different trouble from now on. The number of bytes after which it ends the connection is counted from now.
+    pub fn change(&mut self, trouble: &Rc<Trouble>, connection: u32, way: Way) {
+        (self.trouble, self.random) = (Rc::clone(trouble), trouble.random(connection, way));
+        (self.released, self.held_until, self.planned) = (0, None, None);
+        let end = trouble.end().map(|(kind, after)| (kind, after.pick(&mut self.random)));
+        self.end = end.map(|(kind, after)| (kind, self.passed + after));
+        self.pause = trouble.pause_after.map(|after| self.passed + after);
+    }
+
+    /// Returns whether bytes are waiting.
+    pub fn has_more(&self) -> bool {
+        self.size > 0
     }
 
     /// Sets whether the trouble options apply from now on.
@@ -146,6 +164,10 @@ impl Pipe {
         if self.waiting.is_empty() {
             return self.ended.map_or(Next::Nothing, Next::End);
         }
+        let pause = self.pause.filter(|_| self.is_troubled);
+        if pause.is_some_and(|pause| self.passed >= pause) {
+            return Next::Nothing;
+        }
         if let Some(until) = self.holds(now) {
             return Next::Wait(until);
         }
@@ -155,14 +177,15 @@ impl Pipe {
                 self.last.map_or(self.waiting[0].at, |(last, _)| last.max(self.waiting[0].at));
             plan(&self.trouble, &mut self.random, self.is_troubled, ready, self.last)
         });
-        let limit = self.end.filter(|_| self.is_troubled).map(|(_, after)| after - self.passed);
+        let end = self.end.filter(|_| self.is_troubled).map(|(_, after)| after);
+        let limit = end.into_iter().chain(pause).min().map(|after| after - self.passed);
         let limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
         let size = size.min(limit).min(self.waiting[0].bytes.len());
         if due > now {
             return Next::Wait(due);
         }
         match self.last {
-            Some((last, _)) if self.is_troubled && last + UNREAD > now => {
+            Some((last, _)) if self.is_troubled && !self.trouble.hurries && last + UNREAD > now => {
                 Next::WaitUntilRead(size, last + UNREAD)
             }
             _ => Next::Piece(size),
@@ -240,6 +263,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::network::trouble::Between;
 
     #[derive(Parser)]
     struct Line {
@@ -307,6 +331,20 @@ mod tests {
             }
             assert_eq!(pieces(&mut pipe, begin), with(expected), "{line}");
         }
+    }
+
+    #[test]
+    fn a_pause_ends_when_the_trouble_changes() {
+        let (mut pipe, begin) = (pipe(""), Instant::now());
+        pipe.arrive(b"abcde", begin);
+        let change = |pipe: &mut Pipe, trouble| pipe.change(&Rc::new(trouble), 1, Way::ToServer);
+        change(&mut pipe, Trouble { pause_after: Some(2), ..Trouble::default() });
+        assert_eq!(pieces(&mut pipe, begin), with(&[("ab", 0)]));
+        assert!(pipe.has_more());
+        let close_after = Some(Between::new(1, 1));
+        change(&mut pipe, Trouble { close_after, ..Trouble::default() });
+        let expected = with(&[("c", 0), ("closes the connection", 0)]);
+        assert_eq!(pieces(&mut pipe, begin + UNREAD), expected);
     }
 
     #[test]

@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::trace::bytes::Bytes;
-use crate::trace::trouble::Kind;
-use crate::trace::way::Way;
+use crate::network::bytes::Bytes;
+use crate::network::trouble::Kind;
+use crate::network::way::Way;
 
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

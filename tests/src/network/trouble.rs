@@ -6,7 +6,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde::{Deserialize, Serialize};
 
-use crate::trace::way::Way;
+use crate::network::way::Way;
 
 /// The maximum time that the options accept.
 const LONGEST: Duration = Duration::from_hours(1);
@@ -43,6 +43,12 @@ pub struct Trouble {
     /// Resets the connection after this many bytes in one direction
     #[arg(long, value_name = "BYTES", value_parser = counts, group = "end")]
     pub reset_after: Option<Between<u64>>,
+    /// Passes on nothing more after this many bytes in one direction, until the trouble changes
+    #[arg(skip)]
+    pub pause_after: Option<u64>,
+    /// Passes on the next piece even if the receiver has not read the previous piece
+    #[arg(skip)]
+    pub hurries: bool,
     /// Makes trouble only for the client with this nickname or number, or only in this direction. May be repeated
     #[arg(long, value_name = "NAME|to-server|to-client", value_parser = only)]
     pub only: Vec<Only>,
@@ -149,6 +155,13 @@ impl Trouble {
         let way = u64::from(way == Way::ToClient);
         let number = (u64::from(connection) << 1) | way;
         StdRng::seed_from_u64(self.seed.unwrap_or_default() ^ number.rotate_right(8))
+    }
+}
+
+impl<T> Between<T> {
+    /// Creates a range. `least` must not be greater than `most`.
+    pub const fn new(least: T, most: T) -> Self {
+        Self { least, most }
     }
 }
 
