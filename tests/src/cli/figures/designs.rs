@@ -87,7 +87,7 @@ pub fn figures(kit: &Path) -> Result<[(String, String); 3]> {
 fn read(text: &str) -> Result<Results> {
     let json: Value = serde_json::from_str(text)?;
     let measurements = plan(1).measurements;
-    let quantities = measurements.into_iter().flat_map(|one| one.quantities()).collect();
+    let quantities = measurements.into_iter().flat_map(Measurement::quantities).collect();
     Results::from_json(&json, quantities)
 }
 
@@ -139,13 +139,13 @@ fn table(results: &Results) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{DESIGNS, RELAY, Results, STALLS, check, plan, read, table};
+    use super::{DESIGNS, Measurement, RELAY, Results, STALLS, check, plan, read, table};
 
     /// Returns results in which every value is 1.
     fn ones() -> Results {
         let plan = plan(1);
         let mut quantities = Vec::new();
-        for mut quantity in plan.measurements.iter().flat_map(|one| one.quantities()) {
+        for mut quantity in plan.measurements.into_iter().flat_map(Measurement::quantities) {
             for name in std::iter::once(RELAY).chain(DESIGNS.map(|design| design.name)) {
                 let stalls = quantity.id.starts_with("deaf-") && name == STALLS.name;
                 quantity.add(name, (!stalls).then_some(1.0));
